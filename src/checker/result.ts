@@ -1,0 +1,154 @@
+/**
+ * What a check answers. Everything here is plain data: it is printed, stored as JSON and compared as it is.
+ *
+ * @module
+ */
+import type { Parameters } from '../world/model.js'
+
+/**
+ * `holds`: every state within the bounds was explored and every claim holds. `violated`: a claim does not hold, and
+ * the trace shows it. `limit`: a limit was reached first. `interrupted`: somebody stopped it.
+ */
+export type Verdict = 'holds' | 'violated' | 'limit' | 'interrupted'
+
+/** What kind of claim was broken. */
+export type ViolationKind =
+  | 'invariant'
+  | 'step'
+  | 'assertion'
+  | 'deadlock'
+  | 'refinement'
+  | 'abstraction'
+  | 'progress'
+  | 'witness'
+
+/** A cell that a step changed, in words. */
+export interface Change {
+  readonly cell: string
+  readonly before: string
+  readonly after: string
+  readonly ghost: boolean
+}
+
+/** One step of a trace. */
+export interface TraceStep {
+  /** Index of the thread. */
+  readonly thread: number
+  /** Name of the thread. */
+  readonly name: string
+  readonly procedure: string
+  readonly step: string
+  /** Which of the step's outcomes was taken (0 where it has one). */
+  readonly choice: number
+  /** In how many ways the step may go. */
+  readonly choices: number
+  /** What the step returned. */
+  readonly result: number
+  readonly changes: readonly Change[]
+}
+
+/** A run from the initial state, which can be replayed. */
+export interface Trace {
+  readonly format: 'hmm-spec-trace'
+  readonly version: 1
+  readonly scenario: string
+  readonly parameters: Parameters
+  /** Names of the defects that were put in. */
+  readonly defects: readonly string[]
+  readonly clause: string
+  readonly claim: string
+  readonly kind: ViolationKind
+  readonly detail: string
+  /** True if no shorter run shows it. */
+  readonly shortest: boolean
+  readonly threads: readonly string[]
+  readonly steps: readonly TraceStep[]
+  /** Where the steps from this index on repeat for ever (a progress claim); absent otherwise. */
+  readonly loopFrom?: number
+}
+
+/** The claim that does not hold. */
+export interface ViolationReport {
+  readonly kind: ViolationKind
+  /** Identifier of the requirement. */
+  readonly clause: string
+  /** Name of the claim. */
+  readonly claim: string
+  readonly detail: string
+  readonly trace: Trace
+}
+
+/** One statechart transition and how often it was taken. */
+export interface TransitionCoverage {
+  readonly chart: string
+  readonly state: string
+  readonly event: string
+  readonly target: string
+  readonly taken: number
+}
+
+/** What the exploration exercised. */
+export interface Coverage {
+  /** Steps taken at least once, as `procedure: step`. */
+  readonly steps: readonly string[]
+  /** Names of all procedures entered. */
+  readonly procedures: readonly string[]
+  readonly transitions: readonly TransitionCoverage[]
+  /** For each claim, in how many states or steps it had something to say. */
+  readonly claims: readonly { readonly name: string; readonly clause: string; readonly exercised: number }[]
+}
+
+/** Which limit ended a check. */
+export interface LimitReached {
+  readonly kind: 'states' | 'memory' | 'time'
+  /** The limit: states, bytes or milliseconds. */
+  readonly value: number
+}
+
+/** The answer of {@link check}. */
+export interface CheckResult {
+  readonly scenario: string
+  readonly parameters: Parameters
+  readonly defects: readonly string[]
+  readonly verdict: Verdict
+  /** True only if every state within the bounds was visited, and stored exactly. */
+  readonly exhaustive: boolean
+  readonly limit?: LimitReached
+  /** Distinct states visited. */
+  readonly states: number
+  /** Steps taken from them. */
+  readonly transitions: number
+  /** Length of the longest shortest run, in steps. */
+  readonly depth: number
+  /** States found but not yet explored (0 where it ran to the end). */
+  readonly queue: number
+  /** Milliseconds. */
+  readonly elapsedMs: number
+  /** Bytes held by the stored states, their index and their links. */
+  readonly storedBytes: number
+  /** How states are stored: `exact` loses none. */
+  readonly storage: 'exact'
+  /** Reductions that were on, by name. */
+  readonly reductions: readonly string[]
+  /** The fairness under which progress was checked. */
+  readonly fairness: 'weak fairness of each thread' | 'progress not checked'
+  /** What the world leaves out. */
+  readonly notModelled: readonly string[]
+  readonly violation?: ViolationReport
+  readonly witnesses: readonly { readonly name: string; readonly reached: boolean }[]
+  readonly coverage: Coverage
+  /** Control states, and generator prefixes that were replayed to make them. */
+  readonly control: { readonly locations: number; readonly replays: number }
+}
+
+/** What a running check tells from time to time. */
+export interface Progress {
+  readonly scenario: string
+  readonly phase: 'exploring' | 'progress'
+  readonly states: number
+  readonly transitions: number
+  readonly queue: number
+  readonly depth: number
+  /** Milliseconds. */
+  readonly elapsedMs: number
+}

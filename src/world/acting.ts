@@ -1,0 +1,16 @@
+/**
+ * Which thread takes the step that is being run. Steps are closures over the world alone, so that threads that
+ * run the same procedure with the same arguments share its control nodes; what a lock needs to know about its
+ * taker it finds here.
+ *
+ * @module
+ */
+
+/** The thread that acts, or {@link NOBODY}. Whoever runs a step sets it first. */
+export const acting = {
+  /** Index of the thread (0 …), or {@link NOBODY} while a state is only looked at. */
+  thread: -1,
+}
+
+/** No thread acts: the world is being set up or looked at, and lock discipline does not apply. */
+export const NOBODY = -1

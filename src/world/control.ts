@@ -1,0 +1,343 @@
+/**
+ * Memoized control states. A generator cannot be copied, so none is: where a procedure stands is a function of
+ * the results that it has received, and each distinct history of results in a frame is one interned node, which
+ * holds the step that its parked generator has published. The first time that a result is seen at a node a fresh
+ * generator is replayed to make the child, and never again. A thread is then one small integer.
+ *
+ * @module
+ */
+import { SpecificationError, Violation } from './errors.js'
+import {
+  type AnyProcedure,
+  type Become,
+  type Body,
+  type Call,
+  keyOf,
+  type Operation,
+  type Override,
+  type Run,
+  type Step,
+} from './procedure.js'
+
+/** A location of a thread that has ended. */
+export const FINISHED = 0
+
+/** Bounds against procedures that never come to an end. */
+export interface ControlLimits {
+  /** Most results that one frame may receive before it returns (default 2000). */
+  readonly history: number
+  /** Most control nodes of a scenario (default 1000000). */
+  readonly nodes: number
+  /** Deepest nesting of calls, and most calls without a step between (default 1000). */
+  readonly calls: number
+}
+
+const DEFAULT_LIMITS: ControlLimits = { history: 2000, nodes: 1_000_000, calls: 1000 }
+
+interface Return {
+  readonly kind: 'return'
+  readonly value: unknown
+}
+
+interface Failed {
+  readonly kind: 'failed'
+  readonly violation: Violation
+}
+
+/** One history of results within a frame. */
+interface Node {
+  readonly frame: Frame
+  readonly parent: Node | undefined
+  readonly input: unknown
+  readonly depth: number
+  readonly operation: Operation | Return | Failed
+  readonly children: Map<unknown, Node>
+  /** Locations at this node, by the location of the caller. */
+  readonly locations: Map<Location | undefined, Location>
+}
+
+interface Frame {
+  readonly procedure: AnyProcedure
+  readonly body: Body<unknown[], unknown>
+  readonly args: readonly unknown[]
+  root: Node | undefined
+}
+
+/** Where a thread stands: a node, and the location of the caller below it. */
+export interface Location {
+  /** The integer that stands for it in a state. */
+  readonly id: number
+  readonly below: Location | undefined
+  readonly node: Node
+}
+
+/** A frame of a thread, for people. */
+export interface FrameDescription {
+  readonly procedure: string
+  readonly args: readonly unknown[]
+  /** The step it is about to take, or the procedure it has called. */
+  readonly at: string
+}
+
+/** Every control state that the threads of a scenario have reached. */
+export class ControlGraph {
+  /** `runs[location]`: what the thread does next. Parallel arrays, as the checker's inner loop reads them. */
+  readonly runs: Run[] = [() => 0]
+  /** `choices[location]`: in how many ways it may go. */
+  readonly choices: number[] = [0]
+  private readonly next: number[][] = [[]]
+  private readonly locations: (Location | undefined)[] = [undefined]
+  private readonly frames = new Map<string, Frame>()
+  private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  private readonly limits: ControlLimits
+  private nodes = 0
+  /** How many generators were started: each is a prefix of a procedure that was replayed once. */
+  replays = 0
+
+  constructor(overrides: readonly Override[] = [], limits: Partial<ControlLimits> = {}) {
+    this.limits = { ...DEFAULT_LIMITS, ...limits }
+    // A later override of the same procedure wraps the earlier one's text only if it was made from it; the last wins.
+    for (const { target, body } of overrides) this.bodies.set(target, body)
+  }
+
+  /** Number of locations, {@link FINISHED} included. */
+  get size(): number {
+    return this.locations.length
+  }
+
+  /** The location at which a thread begins that runs `program(...args)`. */
+  start(program: AnyProcedure, args: readonly unknown[]): number {
+    return this.settle(undefined, this.enter(program, args))
+  }
+
+  /** The location reached from `location` when its step returned `result`. */
+  successor(location: number, result: number): number {
+    const slot = (result << 1) ^ (result >> 31)
+    const known = this.next[location][slot]
+    return known !== undefined ? known : this.discover(location, slot, result)
+  }
+
+  /** The step that a thread at `location` takes next. */
+  stepAt(location: number): Step | undefined {
+    const operation = this.locations[location]?.node.operation
+    return operation?.kind === 'step' ? operation : undefined
+  }
+
+  /** Name of the procedure whose step is next. */
+  procedureAt(location: number): string {
+    return this.locations[location]?.node.frame.procedure.procedureName ?? 'finished'
+  }
+
+  /** The frames of a thread at `location`, innermost first. Empty for a thread that has ended. */
+  stack(location: number): FrameDescription[] {
+    const frames: FrameDescription[] = []
+    for (let at = this.locations[location]; at !== undefined; at = at.below) {
+      const { procedure, args } = at.node.frame
+      frames.push({ procedure: procedure.procedureName, args, at: describe(at.node.operation) })
+    }
+    return frames
+  }
+
+  /** Calls `visit` for each location whose step was taken at least once. */
+  forEachTaken(visit: (procedure: AnyProcedure, step: Step) => void): void {
+    for (let id = 1; id < this.locations.length; id++) {
+      const location = this.locations[id]
+      if (location?.node.operation.kind === 'step' && this.next[id].length > 0)
+        visit(location.node.frame.procedure, location.node.operation)
+    }
+  }
+
+  private discover(location: number, slot: number, result: number): number {
+    const at = this.locations[location] as Location
+    if (!Number.isInteger(result) || Math.abs(result) > 0xfffff)
+      throw new SpecificationError(
+        'invalid-result',
+        `${this.where(at)} returned ${String(result)}; a step returns an integer of at most 20 bits, or BLOCKED`,
+      )
+    const reached = this.settle(at.below, this.child(at.node, result))
+    this.next[location][slot] = reached
+    return reached
+  }
+
+  /** Follows calls and returns until the thread stands at a step, or has ended. */
+  private settle(below: Location | undefined, node: Node): number {
+    for (let calls = 0; calls < this.limits.calls; calls++) {
+      const operation = node.operation
+      switch (operation.kind) {
+        case 'step':
+          return this.intern(below, node).id
+        case 'call':
+          below = this.intern(below, node)
+          node = this.enter(operation.procedure, operation.args)
+          break
+        case 'become':
+          node = this.enter(operation.procedure, operation.args)
+          break
+        case 'return':
+          if (below === undefined) return FINISHED
+          node = this.child(below.node, operation.value)
+          below = below.below
+          break
+        case 'failed':
+          throw operation.violation
+      }
+    }
+    throw new SpecificationError(
+      'runaway',
+      `${node.frame.procedure.procedureName} has made ${this.limits.calls} calls without a step between; ` +
+        'a procedure that goes round must take a step',
+    )
+  }
+
+  private intern(below: Location | undefined, node: Node): Location {
+    let location = node.locations.get(below)
+    if (location === undefined) {
+      const operation = node.operation
+      location = { id: this.locations.length, below, node }
+      node.locations.set(below, location)
+      this.locations.push(location)
+      this.runs.push(operation.kind === 'step' ? operation.run : never)
+      this.choices.push(operation.kind === 'step' ? operation.choices : 0)
+      this.next.push([])
+      if (this.locations.length > this.limits.nodes) this.tooManyNodes(node)
+    }
+    return location
+  }
+
+  private enter(procedure: AnyProcedure, args: readonly unknown[]): Node {
+    const key = `${keyOf(procedure)}${keyOf(args)}`
+    let frame = this.frames.get(key)
+    if (frame === undefined) {
+      const body = this.bodies.get(procedure) ?? (procedure.body as Body<unknown[], unknown>)
+      frame = { procedure, body, args, root: undefined }
+      this.frames.set(key, frame)
+    }
+    frame.root ??= this.make(frame, undefined, undefined)
+    return frame.root
+  }
+
+  private child(node: Node, input: unknown): Node {
+    const key = typeof input === 'number' ? input : keyOf(input)
+    let child = node.children.get(key)
+    if (child === undefined) {
+      child = this.make(node.frame, node, input)
+      node.children.set(key, child)
+    }
+    return child
+  }
+
+  /** Replays a fresh generator up to the new node, which becomes its private instance. */
+  private make(frame: Frame, parent: Node | undefined, input: unknown): Node {
+    const depth = parent === undefined ? 0 : parent.depth + 1
+    if (depth > this.limits.history)
+      throw new SpecificationError(
+        'runaway',
+        `${frame.procedure.procedureName} has received ${this.limits.history} results without returning, so its ` +
+          'control states have no end; end a retry loop with `return yield* become(...)`',
+      )
+    if (++this.nodes > this.limits.nodes) this.tooManyNodes(parent ?? { frame })
+    this.replays++
+    const path: Node[] = []
+    for (let at = parent; at !== undefined; at = at.parent) path.push(at)
+    const instance = frame.body(...frame.args)
+    let operation = this.advance(frame, () => instance.next())
+    for (let i = path.length - 1; i >= 0; i--) {
+      this.mustAgree(frame, path[i].operation, operation)
+      const received = i === 0 ? input : path[i - 1].input
+      operation = this.advance(frame, () => instance.next(received))
+    }
+    return { frame, parent, input, depth, operation, children: new Map(), locations: new Map() }
+  }
+
+  private advance(frame: Frame, resume: () => IteratorResult<Operation, unknown>): Node['operation'] {
+    let result: IteratorResult<Operation, unknown>
+    try {
+      result = resume()
+    } catch (error) {
+      if (error instanceof Violation) return { kind: 'failed', violation: error }
+      if (error instanceof SpecificationError) throw error
+      throw new SpecificationError(
+        'procedure-threw',
+        `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,
+        { cause: error },
+      )
+    }
+    if (result.done) return { kind: 'return', value: result.value }
+    const operation: unknown = result.value
+    if (typeof operation !== 'object' || operation === null || !('kind' in operation))
+      throw new SpecificationError(
+        'invalid-operation',
+        `${frame.procedure.procedureName} yielded ${String(operation)}; use \`yield*\` with a step or a procedure`,
+      )
+    return result.value
+  }
+
+  /** A replay that publishes something else than the first time is not deterministic. */
+  private mustAgree(frame: Frame, recorded: Node['operation'], replayed: Node['operation']): void {
+    const before = signature(recorded)
+    const now = signature(replayed)
+    if (before !== now)
+      throw new SpecificationError(
+        'non-deterministic',
+        `${frame.procedure.procedureName} is not deterministic: replayed with the same results it went to ` +
+          `"${describe(replayed)}" where it had gone to "${describe(recorded)}"; between steps a procedure may look ` +
+          'only at its arguments and at results',
+      )
+  }
+
+  private where(location: Location): string {
+    return `step "${describe(location.node.operation)}" of ${location.node.frame.procedure.procedureName}`
+  }
+
+  private tooManyNodes(node: Pick<Node, 'frame'>): never {
+    throw new SpecificationError(
+      'runaway',
+      `${node.frame.procedure.procedureName} makes control states without end (more than ${this.limits.nodes}); ` +
+        'bound its loops, or end them with `return yield* become(...)`, and keep what it returns small',
+    )
+  }
+}
+
+function signature(operation: Node['operation']): string {
+  switch (operation.kind) {
+    case 'step':
+      return `step ${operation.name} ${operation.choices}`
+    case 'call':
+    case 'become':
+      return `${operation.kind} ${keyOf(operation.procedure)}${keyOf(operation.args)}`
+    case 'return':
+      return `return ${keyOf(operation.value)}`
+    case 'failed':
+      return `failed ${operation.violation.message}`
+  }
+}
+
+function describe(operation: Node['operation']): string {
+  switch (operation.kind) {
+    case 'step':
+      return operation.name
+    case 'call':
+    case 'become':
+      return calleeOf(operation)
+    case 'return':
+      return 'return'
+    case 'failed':
+      return operation.violation.message
+  }
+}
+
+function calleeOf(operation: Call | Become): string {
+  return `${operation.kind} ${operation.procedure.procedureName}`
+}
+
+function showArgument(value: unknown): string {
+  return typeof value === 'object' && value !== null ? '…' : String(value)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function never(): number {
+  throw new Error('a location that is not at a step was run')
+}

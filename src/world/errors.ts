@@ -1,0 +1,63 @@
+/**
+ * What can go wrong while a world is run: a claim that does not hold is a {@link Violation}; everything else is
+ * a mistake in the scenario or in a procedure, and names the place to mend.
+ *
+ * @module
+ */
+
+/** A claim that does not hold in the state, or for the step, in which it was thrown. The checker reports it with a trace. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+
+  /**
+   * @param clause - the requirement that is broken, by its identifier (`C1`, `lock-order`, …)
+   * @param detail - what was seen, in words
+   */
+  constructor(
+    readonly clause: string,
+    readonly detail: string,
+  ) {
+    super(`${clause}: ${detail}`)
+  }
+}
+
+/** What kind of mistake a {@link SpecificationError} reports. */
+export type SpecificationErrorCode =
+  | 'bound-overflow'
+  | 'blocked-step-changed-world'
+  | 'invalid-result'
+  | 'invalid-operation'
+  | 'non-deterministic'
+  | 'procedure-threw'
+  | 'runaway'
+  | 'layout'
+  | 'scenario'
+
+/** A mistake in a scenario, a layout or a procedure. It says what to do about it. */
+export class SpecificationError extends Error {
+  override readonly name = 'SpecificationError'
+
+  /**
+   * @param code - the kind of mistake
+   * @param message - what is wrong, where (procedure and step), and what to do
+   * @param options - the error that caused it, if one did
+   */
+  constructor(
+    readonly code: SpecificationErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options)
+  }
+}
+
+/**
+ * Throws a {@link Violation} of `clause` unless `holds`.
+ *
+ * @param clause - identifier of the requirement
+ * @param holds - what must be true
+ * @param detail - what was seen when it is not, in words
+ */
+export function claim(clause: string, holds: boolean, detail: string): asserts holds {
+  if (!holds) throw new Violation(clause, detail)
+}

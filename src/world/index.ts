@@ -1,0 +1,33 @@
+/**
+ * The world and the atomic step: what a procedure is made of. It knows nothing of memory management and nothing
+ * of checking.
+ *
+ * @module world
+ */
+export * from './model.js'
+export { acting, NOBODY } from './acting.js'
+export { type ControlLimits, ControlGraph, FINISHED, type FrameDescription, type Location } from './control.js'
+export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
+export { Cell, type CellOptions, Layout, type LayoutOptions, type World } from './layout.js'
+export { Lifecycle, type TransitionTable } from './lifecycle.js'
+export { type Condition, type Lock, type LockOptions, mightSleep, Mutex, RwSemaphore, Spinlock, WaitQueue } from './locks.js'
+export {
+  type AnyProcedure,
+  type Become,
+  become,
+  BLOCKED,
+  type Body,
+  type Call,
+  choose,
+  keyOf,
+  type Operation,
+  type Override,
+  override,
+  type Procedure,
+  procedure,
+  type Run,
+  type Running,
+  type Step,
+  step,
+} from './procedure.js'
+export { type SequentialOptions, SequentialRunner } from './sequential.js'

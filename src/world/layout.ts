@@ -1,0 +1,325 @@
+/**
+ * The world: a flat, bit-packed record of small counters, flags and enumerations, declared once and reached
+ * through typed handles. A state of a scenario is these bytes and one control location for each thread.
+ *
+ * @module
+ */
+import { acting, NOBODY } from './acting.js'
+import { SpecificationError, Violation } from './errors.js'
+import type { Lock } from './locks.js'
+import { Lifecycle } from './lifecycle.js'
+
+/** The packed bytes of one state. Only handles made by a {@link Layout} read and write them. */
+export type World = Uint8Array
+
+/** How a cell is declared. */
+export interface CellOptions {
+  /** Value in the initial state (default 0). */
+  readonly initial?: number
+  /** True for bookkeeping that no kernel has, kept so that claims can speak about the past. */
+  readonly ghost?: boolean
+  /** The lock that must be held for every access but {@link Cell.readOnce}. */
+  readonly guardedBy?: Lock
+  /** Names of the values, for traces: `names[value]`. */
+  readonly names?: readonly string[]
+}
+
+/**
+ * A counter, flag or enumeration in the world, from 0 to {@link Cell.max}.
+ * Setting it beyond its bound is an error, never a wrap.
+ */
+export abstract class Cell {
+  constructor(
+    /** Full name, as in traces: `mm0.pte[1].frame`. */
+    readonly name: string,
+    /** Largest value. */
+    readonly max: number,
+    /** How it was declared. */
+    readonly options: CellOptions,
+  ) {}
+
+  /** Reads the cell. */
+  abstract get(w: World): number
+
+  /** Writes the cell. @throws SpecificationError `bound-overflow` if `value` is outside 0 … {@link Cell.max} */
+  abstract set(w: World, value: number): void
+
+  /** Reads the cell without the lock that guards it, as `READ_ONCE` does. The value may be stale at once. */
+  readOnce(w: World): number {
+    return this.get(w)
+  }
+
+  /** Adds `by` (may be negative) and returns the new value. */
+  add(w: World, by: number): number {
+    const value = this.get(w) + by
+    this.set(w, value)
+    return value
+  }
+
+  /** The value in words, for traces. */
+  show(w: World): string {
+    const value = this.readOnce(w)
+    return this.options.names?.[value] ?? String(value)
+  }
+
+  /** @internal */
+  protected overflow(value: number): never {
+    throw new SpecificationError(
+      'bound-overflow',
+      `${this.name} was set to ${value}, outside its declared bound 0..${this.max}; ` +
+        'raise the bound where the scenario declares the world, or bound the scenario so that it is not reached',
+    )
+  }
+}
+
+/** A cell of at most eight bits, which shares its byte with others. */
+class PackedCell extends Cell {
+  private readonly keep: number
+
+  constructor(
+    name: string,
+    max: number,
+    options: CellOptions,
+    private readonly offset: number,
+    private readonly shift: number,
+    private readonly mask: number,
+  ) {
+    super(name, max, options)
+    this.keep = ~(mask << shift) & 0xff
+  }
+
+  get(w: World): number {
+    return (w[this.offset] >> this.shift) & this.mask
+  }
+
+  set(w: World, value: number): void {
+    if (!(value >= 0 && value <= this.max)) this.overflow(value)
+    w[this.offset] = (w[this.offset] & this.keep) | (value << this.shift)
+  }
+}
+
+/** A cell of nine to thirty-two bits, on bytes of its own. */
+class WideCell extends Cell {
+  constructor(
+    name: string,
+    max: number,
+    options: CellOptions,
+    private readonly offset: number,
+    private readonly bytes: number,
+  ) {
+    super(name, max, options)
+  }
+
+  get(w: World): number {
+    let value = 0
+    for (let i = this.bytes - 1; i >= 0; i--) value = value * 256 + w[this.offset + i]
+    return value
+  }
+
+  set(w: World, value: number): void {
+    if (!(value >= 0 && value <= this.max)) this.overflow(value)
+    for (let i = 0, rest = value; i < this.bytes; i++, rest = Math.floor(rest / 256))
+      w[this.offset + i] = rest % 256
+  }
+}
+
+/** A cell that reports every access without the lock that guards it. */
+class GuardedCell extends Cell {
+  private readonly lock: Lock
+
+  constructor(private readonly inner: Cell) {
+    super(inner.name, inner.max, inner.options)
+    this.lock = inner.options.guardedBy as Lock
+  }
+
+  private mustHold(w: World, how: string): void {
+    if (acting.thread !== NOBODY && !this.lock.heldBy(w, acting.thread))
+      throw new Violation('lock-discipline', `${this.name} is ${how} without ${this.lock.name}, which guards it`)
+  }
+
+  get(w: World): number {
+    this.mustHold(w, 'read')
+    return this.inner.get(w)
+  }
+
+  override readOnce(w: World): number {
+    return this.inner.get(w)
+  }
+
+  set(w: World, value: number): void {
+    this.mustHold(w, 'written')
+    this.inner.set(w, value)
+  }
+}
+
+const handles = new WeakSet<object>()
+
+/** True for the records and arrays of handles that a {@link Layout} made: they are compared by identity. */
+export function isHandle(value: object): boolean {
+  return handles.has(value)
+}
+
+interface Allocation {
+  /** Free bits of each byte that packed cells share. */
+  readonly free: number[]
+  bytes: number
+  readonly cells: Cell[]
+  readonly locks: Lock[]
+  readonly lifecycles: Lifecycle[]
+}
+
+/** How a {@link Layout} is made. */
+export interface LayoutOptions {
+  /** Number of threads of the scenario: what a lock's owner ranges over. */
+  readonly threads: number
+}
+
+/**
+ * Declares the cells of a world. Cells are packed into bits, first fit.
+ *
+ * @example
+ * ```ts
+ * const layout = new Layout({ threads: 2 })
+ * const device = layout.scope('device', (l) => ({
+ *   lock: new Mutex(l, 'lock'),
+ *   pte: l.array('pte', 2, (entry) => ({ frame: entry.counter('frame', 3), write: entry.flag('write') })),
+ * }))
+ * const w = layout.initial()
+ * device.pte[1].frame.set(w, 2)
+ * ```
+ */
+export class Layout {
+  /** Number of threads of the scenario. */
+  readonly threads: number
+  private readonly allocation: Allocation
+
+  constructor(
+    options: LayoutOptions,
+    private readonly prefix = '',
+    parent?: Layout,
+  ) {
+    if (!Number.isInteger(options.threads) || options.threads < 1 || options.threads > 8)
+      throw new SpecificationError('layout', `a layout is for 1 to 8 threads, not ${options.threads}`)
+    this.threads = options.threads
+    this.allocation = parent?.allocation ?? { free: [], bytes: 0, cells: [], locks: [], lifecycles: [] }
+  }
+
+  /** A counter from 0 to `max`. */
+  counter(name: string, max: number, options: CellOptions = {}): Cell {
+    if (!Number.isInteger(max) || max < 1 || max > 0xffffffff)
+      throw new SpecificationError('layout', `${this.qualify(name)}: a bound is 1 to 4294967295, not ${max}`)
+    const bare = this.allocate(this.qualify(name), max, options)
+    const cell = options.guardedBy ? new GuardedCell(bare) : bare
+    this.allocation.cells.push(cell)
+    return cell
+  }
+
+  /** A flag: 0 or 1. */
+  flag(name: string, options: CellOptions = {}): Cell {
+    return this.counter(name, 1, options)
+  }
+
+  /**
+   * One of the values of an enumeration, given as an object of consecutive numbers from 0:
+   * `{ none: 0, present: 1 } as const`.
+   */
+  oneOf(name: string, values: Readonly<Record<string, number>>, options: CellOptions = {}): Cell {
+    const names: string[] = []
+    for (const [key, value] of Object.entries(values)) names[value] = key
+    return this.counter(name, Math.max(1, names.length - 1), { ...options, names })
+  }
+
+  /** A group of handles whose names start with `name`. */
+  scope<T extends object>(name: string, declare: (layout: Layout) => T): T {
+    const record = declare(new Layout({ threads: this.threads }, this.qualify(name), this))
+    handles.add(record)
+    return record
+  }
+
+  /** `length` groups of handles, named `name[0]`, `name[1]`, … */
+  array<T>(name: string, length: number, declare: (layout: Layout, index: number) => T): T[] {
+    const records: T[] = []
+    for (let i = 0; i < length; i++) {
+      const record = declare(new Layout({ threads: this.threads }, this.qualify(`${name}[${i}]`), this), i)
+      if (typeof record === 'object' && record !== null) handles.add(record)
+      records.push(record)
+    }
+    handles.add(records)
+    return records
+  }
+
+  /**
+   * The ghost state of one instance of a statechart: procedures signal events at it, the checker binds it.
+   *
+   * @param kind - which statechart, by name (`range`)
+   * @param name - which instance
+   */
+  lifecycle(kind: string, name: string): Lifecycle {
+    const cell = this.counter(name, 15, { ghost: true })
+    const lifecycle = new Lifecycle(kind, cell)
+    this.allocation.lifecycles.push(lifecycle)
+    return lifecycle
+  }
+
+  /** @internal called by the locks themselves */
+  addLock(lock: Lock): void {
+    this.allocation.locks.push(lock)
+  }
+
+  /** Every cell, in the order of declaration. */
+  get cells(): readonly Cell[] {
+    return this.allocation.cells
+  }
+
+  /** Every lock, in the order of declaration. */
+  get locks(): readonly Lock[] {
+    return this.allocation.locks
+  }
+
+  /** Every statechart instance, in the order of declaration. */
+  get lifecycles(): readonly Lifecycle[] {
+    return this.allocation.lifecycles
+  }
+
+  /** Size of a world, in bytes. */
+  get bytes(): number {
+    return this.allocation.bytes
+  }
+
+  /** A new world in its initial state. */
+  initial(): World {
+    const w = new Uint8Array(Math.max(1, this.bytes))
+    const before = acting.thread
+    acting.thread = NOBODY
+    for (const cell of this.cells) if (cell.options.initial) cell.set(w, cell.options.initial)
+    acting.thread = before
+    return w
+  }
+
+  /** The full name of a cell that is declared here as `name`. */
+  qualify(name: string): string {
+    return this.prefix === '' ? name : `${this.prefix}.${name}`
+  }
+
+  private allocate(name: string, max: number, options: CellOptions): Cell {
+    const allocation = this.allocation
+    const bits = 32 - Math.clz32(max)
+    if (bits > 8) {
+      const bytes = Math.ceil(bits / 8)
+      const offset = allocation.bytes
+      allocation.bytes += bytes
+      return new WideCell(name, max, options, offset, bytes)
+    }
+    const mask = (1 << bits) - 1
+    for (let offset = 0; offset < allocation.free.length; offset++) {
+      const free = allocation.free[offset] ?? 0
+      if (free >= bits) {
+        allocation.free[offset] = free - bits
+        return new PackedCell(name, max, options, offset, 8 - free, mask)
+      }
+    }
+    const offset = allocation.bytes++
+    allocation.free[offset] = 8 - bits
+    return new PackedCell(name, max, options, offset, 0, mask)
+  }
+}

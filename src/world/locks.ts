@@ -1,0 +1,313 @@
+/**
+ * Locks with owners: lock discipline, lock order and deadlock are checked because a lock is part of the world
+ * like everything else.
+ *
+ * @module
+ */
+import { acting } from './acting.js'
+import { claim } from './errors.js'
+import type { Cell, Layout, World } from './layout.js'
+import { become, BLOCKED, procedure, step, type Run, type Running } from './procedure.js'
+
+/** Where a lock stands among the others. */
+export interface LockOptions {
+  /** Locks are taken in ascending rank; 0 (the default) takes no part in the order. */
+  readonly rank?: number
+  /** True for a lock under which nobody may sleep. */
+  readonly spinning?: boolean
+}
+
+/** Anything that can guard a cell. */
+export interface Lock {
+  /** Full name, as in traces. */
+  readonly name: string
+  readonly rank: number
+  readonly spinning: boolean
+  /** True if `thread` holds it (a read-write semaphore: in either mode). */
+  heldBy(w: World, thread: number): boolean
+}
+
+function lockOf(layout: Layout, name: string, options: LockOptions) {
+  return { name: layout.qualify(name), rank: options.rank ?? 0, spinning: options.spinning ?? false }
+}
+
+/** Claims that the acting thread may take `lock` now: lock order, and no second acquisition by its holder. */
+function mayAcquire(locks: readonly Lock[], lock: Lock, w: World): void {
+  const thread = acting.thread
+  for (let i = 0; i < locks.length; i++) {
+    const other = locks[i]
+    if (other === lock) claim('deadlock', !lock.heldBy(w, thread), `${lock.name} is taken again by its holder`)
+    else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(w, thread))
+      claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
+  }
+}
+
+/**
+ * Claims that the acting thread may sleep: it holds no spinning lock.
+ *
+ * @throws Violation `atomic-sleep`
+ */
+export function mightSleep(locks: readonly Lock[], w: World, what: string): void {
+  for (let i = 0; i < locks.length; i++) {
+    const lock = locks[i]
+    if (lock.spinning && lock.heldBy(w, acting.thread))
+      claim('atomic-sleep', false, `${what} may sleep, and ${lock.name} is held, under which nobody may`)
+  }
+}
+
+/** A lock with one holder: a mutex (whose taker may sleep) or a spinlock. */
+abstract class OwnedLock implements Lock {
+  readonly name: string
+  readonly rank: number
+  readonly spinning: boolean
+  /** 0, or the holder's thread plus 1. */
+  readonly owner: Cell
+  protected readonly locks: readonly Lock[]
+
+  constructor(layout: Layout, name: string, options: LockOptions) {
+    const lock = lockOf(layout, name, options)
+    this.name = lock.name
+    this.rank = lock.rank
+    this.spinning = lock.spinning
+    this.owner = layout.counter(name, layout.threads)
+    this.locks = layout.locks
+    layout.addLock(this)
+  }
+
+  heldBy(w: World, thread: number): boolean {
+    return this.owner.get(w) === thread + 1
+  }
+
+  /** Takes the lock within a step: false if another thread holds it, and then nothing has changed. */
+  acquire(w: World): boolean {
+    mayAcquire(this.locks, this, w)
+    if (this.owner.get(w) !== 0) return false
+    this.owner.set(w, acting.thread + 1)
+    return true
+  }
+
+  /** Releases the lock within a step. */
+  release(w: World): void {
+    claim('lock-discipline', this.heldBy(w, acting.thread), `${this.name} is released by a thread that does not hold it`)
+    this.owner.set(w, 0)
+  }
+
+  /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
+  *lock(): Running<number> {
+    return yield* step(`lock ${this.name}`, (w) => {
+      if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
+      return this.acquire(w) ? 0 : BLOCKED
+    })
+  }
+
+  /** Takes the lock if it is free: 1 if taken, 0 if not. */
+  *trylock(): Running<number> {
+    return yield* step(`trylock ${this.name}`, (w) => (this.acquire(w) ? 1 : 0))
+  }
+
+  /** Releases the lock. */
+  *unlock(): Running<number> {
+    return yield* step(`unlock ${this.name}`, (w) => {
+      this.release(w)
+      return 0
+    })
+  }
+
+  /**
+   * A whole critical section as one step: everybody who touches what the lock guards takes the lock, so nobody
+   * can see its middle. It waits while another thread holds the lock.
+   *
+   * @param name - a literal that says what is done under the lock
+   */
+  *critical(name: string, run: Run, choices = 1): Running<number> {
+    return yield* step(
+      name,
+      (w, choice) => {
+        if (!this.acquire(w)) return BLOCKED
+        const result = run(w, choice)
+        this.release(w)
+        return result
+      },
+      choices,
+    )
+  }
+}
+
+/** A mutex: its taker may sleep. */
+export class Mutex extends OwnedLock {
+  constructor(layout: Layout, name: string, options: LockOptions = {}) {
+    super(layout, name, { ...options, spinning: false })
+  }
+}
+
+/** A spinlock: nobody may sleep while holding it. */
+export class Spinlock extends OwnedLock {
+  constructor(layout: Layout, name: string, options: LockOptions = {}) {
+    super(layout, name, { ...options, spinning: true })
+  }
+}
+
+/**
+ * A read-write semaphore. As in the kernel a waiting writer keeps new readers out, so that a thread which takes
+ * it for reading twice can deadlock with a writer between.
+ */
+export class RwSemaphore implements Lock {
+  readonly name: string
+  readonly rank: number
+  readonly spinning = false
+  /** 0, or the writer's thread plus 1. */
+  readonly writer: Cell
+  /** The readers, a bit a thread. */
+  readonly readers: Cell
+  /** The writers that wait, a bit a thread. */
+  readonly waiting: Cell
+  private readonly locks: readonly Lock[]
+
+  constructor(layout: Layout, name: string, options: LockOptions = {}) {
+    const lock = lockOf(layout, name, options)
+    const everybody = 2 ** layout.threads - 1
+    this.name = lock.name
+    this.rank = lock.rank
+    this.writer = layout.counter(`${name}.writer`, layout.threads)
+    this.readers = layout.counter(`${name}.readers`, everybody)
+    this.waiting = layout.counter(`${name}.waiting`, everybody)
+    this.locks = layout.locks
+    layout.addLock(this)
+  }
+
+  heldBy(w: World, thread: number): boolean {
+    return this.heldForWritingBy(w, thread) || ((this.readers.get(w) >> thread) & 1) === 1
+  }
+
+  /** True if `thread` holds it for writing. */
+  heldForWritingBy(w: World, thread: number): boolean {
+    return this.writer.get(w) === thread + 1
+  }
+
+  private acquireRead(w: World): boolean {
+    mayAcquire(this.locks, this, w)
+    if (this.writer.get(w) !== 0 || this.waiting.get(w) !== 0) return false
+    this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
+    return true
+  }
+
+  private acquireWrite(w: World): boolean {
+    if (this.writer.get(w) !== 0 || this.readers.get(w) !== 0) return false
+    this.writer.set(w, acting.thread + 1)
+    return true
+  }
+
+  /** Takes it for reading, waiting for the writer and for those who wait to write. */
+  *lockRead(): Running<number> {
+    return yield* step(`down_read ${this.name}`, (w) => {
+      mightSleep(this.locks, w, `down_read ${this.name}`)
+      return this.acquireRead(w) ? 0 : BLOCKED
+    })
+  }
+
+  /** Takes it for reading if that is possible at once: 1 if taken, 0 if not. */
+  *trylockRead(): Running<number> {
+    return yield* step(`down_read_trylock ${this.name}`, (w) => (this.acquireRead(w) ? 1 : 0))
+  }
+
+  /** Releases it after reading. */
+  *unlockRead(): Running<number> {
+    return yield* step(`up_read ${this.name}`, (w) => {
+      const bit = 1 << acting.thread
+      claim('lock-discipline', (this.readers.get(w) & bit) !== 0, `${this.name} is released by a thread that does not read`)
+      this.readers.set(w, this.readers.get(w) & ~bit)
+      return 0
+    })
+  }
+
+  /**
+   * Takes it for writing. One step where it is free; otherwise the writer first queues, which keeps new readers
+   * out, and waits.
+   */
+  *lockWrite(): Running<number> {
+    const taken = yield* step(`down_write ${this.name}`, (w) => {
+      mightSleep(this.locks, w, `down_write ${this.name}`)
+      mayAcquire(this.locks, this, w)
+      if (this.waiting.get(w) === 0 && this.acquireWrite(w)) return 1
+      this.waiting.set(w, this.waiting.get(w) | (1 << acting.thread))
+      return 0
+    })
+    if (taken) return 0
+    return yield* step(`down_write ${this.name} (queued)`, (w) => {
+      if (!this.acquireWrite(w)) return BLOCKED
+      this.waiting.set(w, this.waiting.get(w) & ~(1 << acting.thread))
+      return 0
+    })
+  }
+
+  /** Releases it after writing. */
+  *unlockWrite(): Running<number> {
+    return yield* step(`up_write ${this.name}`, (w) => {
+      this.mustWrite(w)
+      this.writer.set(w, 0)
+      return 0
+    })
+  }
+
+  /** Goes on as a reader, with no instant at which another writer could come between. */
+  *downgrade(): Running<number> {
+    return yield* step(`downgrade_write ${this.name}`, (w) => {
+      this.mustWrite(w)
+      this.writer.set(w, 0)
+      this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
+      return 0
+    })
+  }
+
+  private mustWrite(w: World): void {
+    claim('lock-discipline', this.heldForWritingBy(w, acting.thread), `${this.name} is released by a thread that does not write`)
+  }
+}
+
+/** A condition that a thread waits for. It must be a stable function: histories are keyed by its identity. */
+export type Condition<A extends unknown[]> = (w: World, ...args: A) => boolean
+
+/** A wait queue: threads sleep on it until they are woken, and then look at their condition again. */
+export class WaitQueue {
+  readonly name: string
+  /** The threads that sleep, a bit a thread. */
+  readonly sleepers: Cell
+  private readonly locks: readonly Lock[]
+
+  constructor(layout: Layout, name: string) {
+    this.name = layout.qualify(name)
+    this.sleepers = layout.counter(name, 2 ** layout.threads - 1)
+    this.locks = layout.locks
+  }
+
+  /** Wakes everybody, within a step. */
+  wakeAll(w: World): void {
+    this.sleepers.set(w, 0)
+  }
+
+  /**
+   * Sleeps until `condition` holds, looking at it after each wake-up. Looking and falling asleep are one step,
+   * as the kernel's `wait_event` queues itself before it looks: no wake-up between them is lost. One that never
+   * comes is.
+   *
+   * @param condition - a stable function of the world and `args`
+   */
+  *wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
+    return yield* waitEvent(this, condition as Condition<unknown[]>, args, this.locks)
+  }
+}
+
+const waitEvent = procedure(
+  'wait_event',
+  function* (queue: WaitQueue, condition: Condition<unknown[]>, args: unknown[], locks: readonly Lock[]): Running<number> {
+    const holds = yield* step('look at the condition', (w) => {
+      mightSleep(locks, w, `wait_event on ${queue.name}`)
+      if (condition(w, ...args)) return 1
+      queue.sleepers.set(w, queue.sleepers.get(w) | (1 << acting.thread))
+      return 0
+    })
+    if (holds) return 0
+    yield* step('sleep', (w) => ((queue.sleepers.get(w) >> acting.thread) & 1 ? BLOCKED : 0))
+    return yield* become(waitEvent, queue, condition, args, locks)
+  },
+)

@@ -1,0 +1,127 @@
+/**
+ * What a scenario is: a bounded world, the threads that run on it, and what is claimed of every interleaving.
+ * The checker takes models of this shape and knows nothing of what they are about.
+ *
+ * @module
+ */
+import type { Layout, World } from './layout.js'
+import type { Lifecycle, TransitionTable } from './lifecycle.js'
+import type { AnyProcedure, Override } from './procedure.js'
+
+/** One thread of a model. */
+export interface Thread {
+  /** Name, as in traces. */
+  readonly name: string
+  readonly program: AnyProcedure
+  readonly args: readonly unknown[]
+  /** True if it may wait for ever: a model in which only such threads are left has ended, not deadlocked. */
+  readonly daemon?: boolean
+}
+
+/** Where the threads stand in the state that is looked at. */
+export interface View {
+  /** Name of the step that `thread` takes next, or `finished`. */
+  step(thread: number): string
+  /** True if `thread` is inside `procedure`, at any depth of calls. */
+  inside(thread: number, procedure: AnyProcedure): boolean
+  /** True if `thread` has ended. */
+  finished(thread: number): boolean
+}
+
+/**
+ * What a claim says of a state or a step: a text is what was seen when it does not hold; `true` means that it
+ * holds and had something to say; `undefined` that it had nothing to say here.
+ */
+export type Judgement = string | true | undefined
+
+/** A claim about every reachable state. */
+export interface Invariant {
+  /** Identifier of the requirement it checks. */
+  readonly clause: string
+  /** Unique name. */
+  readonly name: string
+  judge(w: World, view: View): Judgement
+}
+
+/** A claim about every step: the world before it, after it, and who took it. */
+export interface StepClaim {
+  readonly clause: string
+  readonly name: string
+  judge(before: World, after: World, thread: number, view: View): Judgement
+}
+
+/** A claim that something can happen: it fails if no reachable state shows it. */
+export interface Witness {
+  readonly clause?: string
+  readonly name: string
+  holds(w: World, view: View): boolean
+}
+
+/**
+ * A claim that something does not last: under weak fairness (a thread that can always go on, does) no run stays
+ * for ever in states where `pending` is true.
+ */
+export interface ProgressClaim {
+  readonly clause: string
+  readonly name: string
+  pending(w: World, view: View): boolean
+}
+
+/** How the concrete world is read as a state of a statechart: the refinement mapping. */
+export interface Abstraction {
+  readonly lifecycle: Lifecycle
+  /** Name of the statechart's state that the concrete world is in. */
+  state(w: World, view: View): string
+}
+
+/** A bounded world, its threads, and what is claimed of it. */
+export interface Model {
+  readonly layout: Layout
+  readonly threads: readonly Thread[]
+  /** Sets the world up beyond the initial values of its cells. */
+  initialise?(w: World): void
+  readonly invariants?: readonly Invariant[]
+  readonly stepClaims?: readonly StepClaim[]
+  readonly witnesses?: readonly Witness[]
+  readonly progress?: readonly ProgressClaim[]
+  readonly abstractions?: readonly Abstraction[]
+  /** Statecharts by kind of lifecycle. */
+  readonly charts?: Readonly<Record<string, TransitionTable>>
+  /** Texts that replace procedures'. */
+  readonly overrides?: readonly Override[]
+}
+
+/** A number that a scenario can be set to. */
+export interface Parameter {
+  /** What it means, with its unit. */
+  readonly summary: string
+  readonly min: number
+  readonly max: number
+  /** Its value at each size of bounds. */
+  readonly smoke: number
+  readonly default: number
+  readonly deep: number
+}
+
+/** The sizes at which every scenario can be run. */
+export type Bounds = 'smoke' | 'default' | 'deep'
+
+/** The values of a scenario's parameters. */
+export type Parameters<P extends string = string> = Readonly<Record<P, number>>
+
+/** A family of models, one for each setting of its parameters. */
+export interface Scenario<P extends string = string> {
+  /** Unique name, as on the command line. */
+  readonly name: string
+  /** What happens in it and what it is for, in a sentence or two. */
+  readonly summary: string
+  readonly parameters: Readonly<Record<P, Parameter>>
+  /** Identifiers of the requirements that it is there to exercise. */
+  readonly exercises: readonly string[]
+  build(parameters: Parameters<P>): Model
+}
+
+/** Declares a scenario: gives its parameters their types. */
+export function scenario<P extends string>(definition: Scenario<P>): Scenario<P> {
+  return definition
+}

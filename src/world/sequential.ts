@@ -1,0 +1,80 @@
+/**
+ * Runs one procedure to completion on one world, alone: what the oracle of the conformance suite does.
+ *
+ * @module
+ */
+import { acting } from './acting.js'
+import { SpecificationError } from './errors.js'
+import type { World } from './layout.js'
+import { type AnyProcedure, BLOCKED, type Body, type Override, type Procedure, type Running, type Step } from './procedure.js'
+
+/** How {@link SequentialRunner} goes where a step may go several ways. */
+export interface SequentialOptions {
+  /** Which of `step.choices` outcomes to take; default the first. */
+  readonly choose?: (step: Step) => number
+  readonly overrides?: readonly Override[]
+  /** Most steps of one run (default 10000000). */
+  readonly maxSteps?: number
+  /** Sees each step as it is taken. */
+  readonly onStep?: (procedure: AnyProcedure, step: Step, result: number) => void
+}
+
+/** Runs procedures one after another, each to its end, with nobody else acting. */
+export class SequentialRunner {
+  private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+
+  constructor(private readonly options: SequentialOptions = {}) {
+    for (const { target, body } of options.overrides ?? []) this.bodies.set(target, body)
+  }
+
+  /**
+   * Runs `program(...args)` on `w` to its end.
+   *
+   * @param thread - which thread it acts as
+   * @returns what the procedure returns
+   * @throws SpecificationError if a step is blocked: nobody else would ever wake it
+   */
+  run<A extends unknown[], R>(w: World, thread: number, program: Procedure<A, R>, ...args: A): R {
+    const maxSteps = this.options.maxSteps ?? 10_000_000
+    const stack: { procedure: AnyProcedure; running: Running<unknown> }[] = []
+    const enter = (target: AnyProcedure, given: readonly unknown[]) => {
+      const body = this.bodies.get(target) ?? (target.body as Body<unknown[], unknown>)
+      stack.push({ procedure: target, running: body(...given) })
+    }
+    enter(program as unknown as AnyProcedure, args)
+    let input: unknown
+    for (let steps = 0; ; ) {
+      const top = stack[stack.length - 1]
+      const { value, done } = top.running.next(input)
+      if (done) {
+        stack.pop()
+        if (stack.length === 0) return value as R
+        input = value
+        continue
+      }
+      switch (value.kind) {
+        case 'step':
+          if (++steps > maxSteps)
+            throw new SpecificationError('runaway', `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`)
+          acting.thread = thread
+          input = value.run(w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
+          if (input === BLOCKED)
+            throw new SpecificationError(
+              'scenario',
+              `step "${value.name}" of ${top.procedure.procedureName} is blocked, and nobody else runs who could unblock it`,
+            )
+          this.options.onStep?.(top.procedure, value, input as number)
+          break
+        case 'call':
+          enter(value.procedure, value.args)
+          input = undefined
+          break
+        case 'become':
+          stack.pop()
+          enter(value.procedure, value.args)
+          input = undefined
+          break
+      }
+    }
+  }
+}
