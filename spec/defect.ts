@@ -1,0 +1,36 @@
+/**
+ * What a defect is: a known bug, put into a scenario on purpose to see that the checker is awake.
+ *
+ * @module
+ */
+import type { Parameters } from '../src/world/model.js'
+import type { Override } from '../src/world/procedure.js'
+
+/** Where a defect comes from. */
+export type DefectKind =
+  /** A bug that the kernel or a driver had (D1 …). */
+  | 'history'
+  /** A step left out or put in the wrong place (M1 …). */
+  | 'mutation'
+  /** A hazard that is there today (H1 …): a finding. */
+  | 'hazard'
+
+/** A small override of the reference, and the clause it breaks. */
+export interface Defect {
+  /** Identifier: `D8`, `M1`, `H3`. */
+  readonly name: string
+  readonly kind: DefectKind
+  readonly title: string
+  /** What is wrong, what follows from it, and what mends it. */
+  readonly text: string
+  readonly source: readonly string[]
+  /** Identifier of the requirement that it breaks. */
+  readonly requirement: string
+  /** The scenario that shows it, by name. */
+  readonly scenario: string
+  /** Parameters of the scenario, over its smoke bounds. */
+  readonly set?: Parameters
+  readonly overrides: readonly Override[]
+  /** Steps of the shortest trace. */
+  readonly steps: number
+}

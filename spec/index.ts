@@ -1,0 +1,19 @@
+/**
+ * What must hold: requirements, invariants, scenarios, defects.
+ *
+ * @module spec
+ */
+import type { Scenario } from '../src/world/model.js'
+import type { Defect } from './defect.js'
+import type { Requirement } from './requirement.js'
+import { retryProtocol } from './scenarios/retry-protocol.js'
+
+export type { Defect, DefectKind } from './defect.js'
+export type { Requirement } from './requirement.js'
+
+/** Every scenario, in the order in which they are run. */
+export const scenarios: readonly Scenario[] = [retryProtocol]
+/** Every requirement. */
+export const requirements: readonly Requirement[] = []
+/** Every defect. */
+export const defects: readonly Defect[] = []

@@ -1,0 +1,39 @@
+/**
+ * What a check can be told.
+ *
+ * @module
+ */
+import type { Bounds, Parameters } from '../world/model.js'
+import type { Override } from '../world/procedure.js'
+import type { Progress } from './result.js'
+
+/** Something put into a scenario on purpose: a name, and the texts it replaces. */
+export interface Injection {
+  readonly name: string
+  readonly overrides: readonly Override[]
+}
+
+/** How far a check may go. A limit that is reached is a verdict, never a crash. */
+export interface Limits {
+  /** Most distinct states (default none). */
+  readonly states?: number
+  /** Most bytes for stored states, index and links (default 4 GiB, or 3/4 of the machine's memory if that is less). */
+  readonly memoryBytes?: number
+  /** Most milliseconds (default none). */
+  readonly timeMs?: number
+}
+
+/** Options of {@link check}. */
+export interface CheckOptions {
+  /** At which size of bounds (default `default`). */
+  readonly bounds?: Bounds
+  /** Parameters set by name, over the bounds. */
+  readonly set?: Parameters
+  readonly limits?: Limits
+  /** Defects to put in. */
+  readonly defects?: readonly Injection[]
+  /** Aborting it ends the check with the verdict `interrupted`. */
+  readonly signal?: AbortSignal
+  /** Called a few times a second. */
+  readonly onProgress?: (progress: Progress) => void
+}
