@@ -138,6 +138,18 @@ export class ControlGraph {
     return frames
   }
 
+  /** True if a thread at `location` is inside `procedure`, at any depth of calls. */
+  isInside(location: number, procedure: AnyProcedure): boolean {
+    for (let at = this.locations[location]; at !== undefined; at = at.below)
+      if (at.node.frame.procedure === procedure) return true
+    return false
+  }
+
+  /** Every procedure that a thread has entered. */
+  get entered(): readonly AnyProcedure[] {
+    return [...new Set([...this.frames.values()].map((frame) => frame.procedure))]
+  }
+
   /** Calls `visit` for each location whose step was taken at least once. */
   forEachTaken(visit: (procedure: AnyProcedure, step: Step) => void): void {
     for (let id = 1; id < this.locations.length; id++) {

@@ -20,6 +20,8 @@ export interface CellOptions {
   readonly ghost?: boolean
   /** The lock that must be held for every access but {@link Cell.readOnce}. */
   readonly guardedBy?: Lock
+  /** The cell that is not 0 while the object is allocated that this cell is part of: access outside is reported. */
+  readonly partOf?: Cell
   /** Names of the values, for traces: `names[value]`. */
   readonly names?: readonly string[]
 }
@@ -123,18 +125,27 @@ class WideCell extends Cell {
   }
 }
 
-/** A cell that reports every access without the lock that guards it. */
+/** A cell that reports every access without the lock that guards it, or after its object was freed. */
 class GuardedCell extends Cell {
-  private readonly lock: Lock
+  private readonly lock: Lock | undefined
+  private readonly object: Cell | undefined
 
   constructor(private readonly inner: Cell) {
     super(inner.name, inner.max, inner.options)
-    this.lock = inner.options.guardedBy as Lock
+    this.lock = inner.options.guardedBy
+    this.object = inner.options.partOf
   }
 
   private mustHold(w: World, how: string): void {
-    if (acting.thread !== NOBODY && !this.lock.heldBy(w, acting.thread))
+    if (acting.thread === NOBODY) return
+    this.mustLive(w, how)
+    if (this.lock !== undefined && !this.lock.heldBy(w, acting.thread))
       throw new Violation('lock-discipline', `${this.name} is ${how} without ${this.lock.name}, which guards it`)
+  }
+
+  private mustLive(w: World, how: string): void {
+    if (this.object !== undefined && this.object.get(w) === 0)
+      throw new Violation('use-after-free', `${this.name} is ${how}, and what it is part of is not allocated`)
   }
 
   get(w: World): number {
@@ -143,6 +154,7 @@ class GuardedCell extends Cell {
   }
 
   override readOnce(w: World): number {
+    if (acting.thread !== NOBODY) this.mustLive(w, 'read')
     return this.inner.get(w)
   }
 
@@ -209,7 +221,7 @@ export class Layout {
     if (!Number.isInteger(max) || max < 1 || max > 0xffffffff)
       throw new SpecificationError('layout', `${this.qualify(name)}: a bound is 1 to 4294967295, not ${max}`)
     const bare = this.allocate(this.qualify(name), max, options)
-    const cell = options.guardedBy ? new GuardedCell(bare) : bare
+    const cell = options.guardedBy || options.partOf ? new GuardedCell(bare) : bare
     this.allocation.cells.push(cell)
     return cell
   }

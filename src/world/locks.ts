@@ -264,8 +264,11 @@ export class RwSemaphore implements Lock {
   }
 }
 
-/** A condition that a thread waits for. It must be a stable function: histories are keyed by its identity. */
-export type Condition<A extends unknown[]> = (w: World, ...args: A) => boolean
+/**
+ * A condition that a thread waits for. It must be a stable function: histories are keyed by its identity. It answers
+ * BLOCKED where it cannot be looked at yet, because another thread holds the lock that it is read under.
+ */
+export type Condition<A extends unknown[]> = (w: World, ...args: A) => boolean | typeof BLOCKED
 
 /** A wait queue: threads sleep on it until they are woken, and then look at their condition again. */
 export class WaitQueue {
@@ -302,7 +305,9 @@ const waitEvent = procedure(
   function* (queue: WaitQueue, condition: Condition<unknown[]>, args: unknown[], locks: readonly Lock[]): Running<number> {
     const holds = yield* step('look at the condition', (w) => {
       mightSleep(locks, w, `wait_event on ${queue.name}`)
-      if (condition(w, ...args)) return 1
+      const answer = condition(w, ...args)
+      if (answer === BLOCKED) return BLOCKED
+      if (answer) return 1
       queue.sleepers.set(w, queue.sleepers.get(w) | (1 << acting.thread))
       return 0
     })

@@ -1,0 +1,231 @@
+/**
+ * Checks a scenario: explores, looks for runs that never get on, and answers with a result.
+ *
+ * @module
+ */
+import { totalmem } from 'node:os'
+import { SpecificationError } from '../world/errors.js'
+import type { Model, Parameters, Scenario } from '../world/model.js'
+import { coverageOf } from './coverage.js'
+import { Exploration } from './explore.js'
+import type { CheckOptions, Limits } from './options.js'
+import { findLasso, type Lasso } from './progress.js'
+import type { CheckResult, LimitReached, Trace, TraceStep, Verdict, ViolationKind, ViolationReport } from './result.js'
+import { breachingRun } from './trace.js'
+
+/** States explored between two looks at the clock. */
+const BATCH = 1024
+/** Milliseconds between two turns of the event loop, so that an interrupt is heard. */
+const TURN_MS = 50
+/** Milliseconds between two reports of progress. */
+const REPORT_MS = 250
+
+/** What every world of this project leaves out; part of every verdict. */
+export const NOT_MODELLED: readonly string[] = [
+  'weak memory ordering (steps are sequentially consistent)',
+  'interrupts and preemption of a step',
+  'reclaim and swap',
+]
+
+/** The parameters of `scenario` at some bounds, with some set by name. */
+export function parametersOf(scenario: Scenario, options: Pick<CheckOptions, 'bounds' | 'set'> = {}): Parameters {
+  const bounds = options.bounds ?? 'default'
+  const parameters: Record<string, number> = {}
+  for (const [name, parameter] of Object.entries(scenario.parameters)) parameters[name] = parameter[bounds]
+  for (const [name, value] of Object.entries(options.set ?? {})) {
+    const parameter = scenario.parameters[name]
+    if (parameter === undefined)
+      throw new SpecificationError(
+        'scenario',
+        `scenario ${scenario.name} has no parameter ${name}; it has ${Object.keys(scenario.parameters).join(', ') || 'none'}`,
+      )
+    if (!Number.isInteger(value) || value < parameter.min || value > parameter.max)
+      throw new SpecificationError(
+        'scenario',
+        `${name} of scenario ${scenario.name} is ${parameter.min} to ${parameter.max}, not ${value}`,
+      )
+    parameters[name] = value
+  }
+  return parameters
+}
+
+/**
+ * Explores every interleaving of a scenario within its bounds.
+ *
+ * @param scenario - what to check
+ * @param options - bounds, limits, defects to put in, how to stop
+ * @returns the verdict and all that belongs to it; a limit or an interrupt is a verdict, not an error
+ * @throws SpecificationError if the scenario or one of its procedures is wrong
+ *
+ * @example
+ * ```ts
+ * const result = await check(scenario, { bounds: 'smoke' })
+ * if (result.verdict === 'violated') console.log(result.violation?.detail)
+ * ```
+ */
+export async function check(scenario: Scenario, options: CheckOptions = {}): Promise<CheckResult> {
+  const parameters = parametersOf(scenario, options)
+  const model = scenario.build(parameters)
+  const defects = options.defects ?? []
+  const exploration = new Exploration(
+    model,
+    defects.flatMap((defect) => defect.overrides),
+  )
+  const clock = new Clock(scenario.name, exploration, options)
+  const stopped = await clock.explore()
+  let lasso: Lasso | undefined
+  let progressChecked = false
+  let cutShort = stopped
+  const claims = model.progress ?? []
+  if (stopped === undefined && exploration.breach === undefined && claims.length > 0) {
+    const found = await findLasso(exploration, claims, (explored) => clock.turn('progress', explored))
+    if (found === 'stopped') cutShort = clock.stopped
+    else {
+      progressChecked = true
+      lasso = found
+    }
+  }
+  const trace = (kind: ViolationKind, clause: string, claim: string, detail: string, steps: readonly TraceStep[]): Trace => ({
+    format: 'hmm-spec-trace',
+    version: 1,
+    scenario: scenario.name,
+    parameters,
+    defects: defects.map((defect) => defect.name),
+    clause,
+    claim,
+    kind,
+    detail,
+    shortest: kind !== 'progress' && kind !== 'witness',
+    threads: model.threads.map((thread) => thread.name),
+    steps,
+  })
+  const violation = violationOf(exploration, model, lasso, cutShort === undefined, trace)
+  const verdict: Verdict =
+    violation !== undefined ? 'violated' : cutShort === undefined ? 'holds' : cutShort === 'interrupted' ? 'interrupted' : 'limit'
+  return {
+    scenario: scenario.name,
+    parameters,
+    defects: defects.map((defect) => defect.name),
+    verdict,
+    exhaustive: verdict === 'holds' || (exploration.breach === undefined && stopped === undefined),
+    ...(cutShort !== undefined && cutShort !== 'interrupted' ? { limit: cutShort } : {}),
+    states: exploration.store.count,
+    transitions: exploration.transitions,
+    depth: exploration.depth,
+    queue: exploration.queue,
+    elapsedMs: clock.elapsedMs,
+    storedBytes: exploration.store.bytes,
+    storage: 'exact',
+    reductions: [],
+    fairness: progressChecked ? 'weak fairness of each thread' : 'progress not checked',
+    notModelled: NOT_MODELLED,
+    ...(violation ? { violation } : {}),
+    witnesses: (model.witnesses ?? []).map((witness, i) => ({ name: witness.name, reached: exploration.reached[i] })),
+    coverage: coverageOf(exploration),
+    control: { locations: exploration.control.size, replays: exploration.control.replays },
+  }
+}
+
+type MakeTrace = (kind: ViolationKind, clause: string, claim: string, detail: string, steps: readonly TraceStep[]) => Trace
+
+/** The first claim that does not hold: a broken one, one that lasts, one that never happens. */
+function violationOf(
+  exploration: Exploration,
+  model: Model,
+  lasso: Lasso | undefined,
+  complete: boolean,
+  trace: MakeTrace,
+): ViolationReport | undefined {
+  const { breach } = exploration
+  if (breach !== undefined) {
+    const { kind, clause, claim, detail } = breach
+    return { kind, clause, claim, detail, trace: trace(kind, clause, claim, detail, breachingRun(exploration)) }
+  }
+  if (lasso !== undefined) {
+    const { clause, name: claim } = lasso.claim
+    const detail = `this run never gets on: the last ${lasso.loop.length} steps repeat for ever, though every thread that can go on does`
+    const steps = [...lasso.stem, ...lasso.loop]
+    return {
+      kind: 'progress',
+      clause,
+      claim,
+      detail,
+      trace: { ...trace('progress', clause, claim, detail, steps), loopFrom: lasso.stem.length },
+    }
+  }
+  const missing = complete ? (model.witnesses ?? []).find((_, i) => !exploration.reached[i]) : undefined
+  if (missing === undefined) return undefined
+  const clause = missing.clause ?? 'witness'
+  const detail = `no reachable state shows it: ${missing.name}`
+  return { kind: 'witness', clause, claim: missing.name, detail, trace: trace('witness', clause, missing.name, detail, []) }
+}
+
+/** Watches time, memory and the wish to stop. */
+class Clock {
+  private readonly began = performance.now()
+  private lastTurn = this.began
+  private lastReport = this.began
+  private readonly memoryBytes: number
+  private readonly limits: Limits
+  /** What ended the check early. */
+  stopped: LimitReached | 'interrupted' | undefined
+
+  constructor(
+    private readonly scenario: string,
+    private readonly exploration: Exploration,
+    private readonly options: CheckOptions,
+  ) {
+    this.limits = options.limits ?? {}
+    this.memoryBytes = this.limits.memoryBytes ?? Math.min(4 * 2 ** 30, Math.floor(totalmem() * 0.75))
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.began
+  }
+
+  /** Explores to the end, or until something stops it. */
+  async explore(): Promise<LimitReached | 'interrupted' | undefined> {
+    const { exploration, limits } = this
+    while (!exploration.done) {
+      if (limits.states !== undefined && exploration.store.count >= limits.states)
+        return this.stop({ kind: 'states', value: limits.states })
+      if (exploration.store.bytes + exploration.store.bytesToGrow > this.memoryBytes)
+        return this.stop({ kind: 'memory', value: this.memoryBytes })
+      exploration.advance(limits.states === undefined ? BATCH : 1)
+      if (!(await this.turn('exploring'))) return this.stopped
+    }
+    return undefined
+  }
+
+  /** Lets others run now and then; false if the check should stop. */
+  async turn(phase: 'exploring' | 'progress', explored?: number): Promise<boolean> {
+    const now = performance.now()
+    if (this.limits.timeMs !== undefined && now - this.began > this.limits.timeMs) {
+      this.stop({ kind: 'time', value: this.limits.timeMs })
+      return false
+    }
+    if (now - this.lastTurn < TURN_MS) return true
+    this.lastTurn = now
+    if (now - this.lastReport >= REPORT_MS) {
+      this.lastReport = now
+      this.options.onProgress?.({
+        scenario: this.scenario,
+        phase,
+        states: this.exploration.store.count,
+        transitions: this.exploration.transitions,
+        queue: explored === undefined ? this.exploration.queue : this.exploration.store.count - explored,
+        depth: this.exploration.depth,
+        elapsedMs: now - this.began,
+      })
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!this.options.signal?.aborted) return true
+    this.stop('interrupted')
+    return false
+  }
+
+  private stop(why: LimitReached | 'interrupted'): LimitReached | 'interrupted' {
+    this.stopped = why
+    return why
+  }
+}

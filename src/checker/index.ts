@@ -1,0 +1,13 @@
+/**
+ * The checker: explores every interleaving of a bounded scenario. It knows nothing of memory management.
+ *
+ * @module checker
+ */
+export { check, NOT_MODELLED, parametersOf } from './check.js'
+export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
+export { type Breach, Exploration } from './explore.js'
+export type { CheckOptions, Injection, Limits } from './options.js'
+export { findLasso, type Lasso } from './progress.js'
+export * from './result.js'
+export { StateStore } from './store.js'
+export { breachingRun, replay, type ReplayedStep, runTo } from './trace.js'

@@ -1,0 +1,251 @@
+/**
+ * Progress under weak fairness. A claim that something does not last is broken by a run that goes round for ever
+ * among states in which it is pending: a strongly connected component of those states in which every thread either
+ * takes a step or is, somewhere, unable to. The graph of all states is stored; its edges are found again by
+ * running the steps.
+ *
+ * @module
+ */
+import type { ProgressClaim } from '../world/model.js'
+import { BLOCKED } from '../world/procedure.js'
+import type { Exploration } from './explore.js'
+import type { TraceStep } from './result.js'
+import { runTo, stepperOf } from './trace.js'
+
+/** A run that never gets on. */
+export interface Lasso {
+  readonly claim: ProgressClaim
+  /** Steps to the first state of the loop. */
+  readonly stem: readonly TraceStep[]
+  /** Steps that repeat for ever. */
+  readonly loop: readonly TraceStep[]
+}
+
+interface Edge {
+  readonly to: number
+  readonly thread: number
+}
+
+/**
+ * Looks for a fair run that stays for ever in states where a claim is pending.
+ *
+ * @param exploration - one that has run to its end
+ * @param claims - the claims to check, all of them over one pass
+ * @param tick - called now and then; throws to stop
+ */
+export async function findLasso(
+  exploration: Exploration,
+  claims: readonly ProgressClaim[],
+  tick: (explored: number) => Promise<boolean>,
+): Promise<Lasso | 'stopped' | undefined> {
+  const graph = await edgesOf(exploration, tick)
+  if (graph === undefined) return 'stopped'
+  const recurrent = components(graph, () => true)
+  // Most scenarios wind down: without a cycle nothing can last.
+  const cyclic = recurrent.filter((component) => isCyclic(graph, component))
+  if (cyclic.length === 0) return undefined
+  const state = new Uint32Array(exploration.store.words)
+  const stepper = stepperOf(exploration)
+  const view = exploration.viewOf(state)
+  for (const claim of claims) {
+    const pending = new Set<number>()
+    for (const component of cyclic)
+      for (const index of component) {
+        exploration.store.load(index, state)
+        if (claim.pending(stepper.world(state), view)) pending.add(index)
+      }
+    for (const component of components(graph, (index) => pending.has(index))) {
+      if (!isCyclic(graph, component)) continue
+      if (!isFair(exploration, graph, component)) continue
+      const first = Math.min(...component)
+      return { claim, stem: runTo(exploration, first).steps, loop: goRound(exploration, graph, new Set(component), first) }
+    }
+  }
+  return undefined
+}
+
+class Graph {
+  readonly offsets: Uint32Array
+  constructor(
+    offsets: Uint32Array,
+    readonly targets: Uint32Array,
+    readonly threads: Uint8Array,
+    /** For each state, a bit for each thread that cannot move in it. */
+    readonly disabled: Uint8Array,
+  ) {
+    this.offsets = offsets
+  }
+
+  get size(): number {
+    return this.disabled.length
+  }
+}
+
+async function edgesOf(
+  exploration: Exploration,
+  tick: (explored: number) => Promise<boolean>,
+): Promise<Graph | undefined> {
+  const { store, model } = exploration
+  const stepper = stepperOf(exploration)
+  const count = store.count
+  const offsets = new Uint32Array(count + 1)
+  const targets = new Uint32Array(exploration.transitions)
+  const movers = new Uint8Array(exploration.transitions)
+  const disabled = new Uint8Array(count)
+  const state = new Uint32Array(store.words)
+  const next = new Uint32Array(store.words)
+  let edges = 0
+  for (let index = 0; index < count; index++) {
+    if ((index & 0x3fff) === 0 && !(await tick(index))) return undefined
+    offsets[index] = edges
+    store.load(index, state)
+    for (let thread = 0; thread < model.threads.length; thread++) {
+      let moved = false
+      for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {
+        if (stepper.take(state, thread, choice, next) === BLOCKED) continue
+        moved = true
+        targets[edges] = store.find(next)
+        movers[edges++] = thread
+      }
+      if (!moved) disabled[index] |= 1 << thread
+    }
+  }
+  offsets[count] = edges
+  return new Graph(offsets, targets, movers, disabled)
+}
+
+/** Tarjan's strongly connected components of the states that `within` admits, without recursion. */
+function components(graph: Graph, within: (index: number) => boolean): number[][] {
+  const found: number[][] = []
+  const count = graph.size
+  const order = new Uint32Array(count)
+  const low = new Uint32Array(count)
+  const onStack = new Uint8Array(count)
+  const next = new Uint32Array(count)
+  const stack: number[] = []
+  const path: number[] = []
+  let counter = 0
+  for (let root = 0; root < count; root++) {
+    if (order[root] !== 0 || !within(root)) continue
+    path.push(root)
+    while (path.length > 0) {
+      const at = path[path.length - 1]
+      if (order[at] === 0) {
+        order[at] = low[at] = ++counter
+        next[at] = graph.offsets[at]
+        stack.push(at)
+        onStack[at] = 1
+      }
+      let descended = false
+      while (next[at] < graph.offsets[at + 1]) {
+        const to = graph.targets[next[at]++]
+        if (order[to] === 0) {
+          if (!within(to)) continue
+          path.push(to)
+          descended = true
+          break
+        }
+        if (onStack[to]) low[at] = Math.min(low[at], order[to])
+      }
+      if (descended) continue
+      path.pop()
+      const caller = path[path.length - 1]
+      if (caller !== undefined) low[caller] = Math.min(low[caller], low[at])
+      if (low[at] === order[at]) {
+        const component: number[] = []
+        let member: number
+        do {
+          member = stack.pop() as number
+          onStack[member] = 0
+          component.push(member)
+        } while (member !== at)
+        if (component.length > 1 || hasLoop(graph, at)) found.push(component)
+      }
+    }
+  }
+  return found
+}
+
+function hasLoop(graph: Graph, index: number): boolean {
+  for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++) if (graph.targets[e] === index) return true
+  return false
+}
+
+function isCyclic(graph: Graph, component: readonly number[]): boolean {
+  return component.length > 1 || hasLoop(graph, component[0])
+}
+
+/** Every thread takes a step within the component, or is somewhere in it unable to. */
+function isFair(exploration: Exploration, graph: Graph, component: readonly number[]): boolean {
+  const inside = new Set(component)
+  let served = 0
+  for (const index of component) {
+    served |= graph.disabled[index]
+    for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++)
+      if (inside.has(graph.targets[e])) served |= 1 << graph.threads[e]
+  }
+  const everybody = 2 ** exploration.model.threads.length - 1
+  return (served & everybody) === everybody
+}
+
+/** A closed walk from `first` that shows the component to be fair: it visits an edge of each thread that moves in it. */
+function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): TraceStep[] {
+  const wanted: { from: number; edge: Edge }[] = []
+  const seen = new Set<number>()
+  for (const from of inside)
+    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++) {
+      const thread = graph.threads[e]
+      if (inside.has(graph.targets[e]) && !seen.has(thread)) {
+        seen.add(thread)
+        wanted.push({ from, edge: { to: graph.targets[e], thread } })
+      }
+    }
+  const everybody = 2 ** exploration.model.threads.length - 1
+  for (let thread = 0; thread < exploration.model.threads.length; thread++) {
+    if (seen.has(thread)) continue
+    for (const from of inside)
+      if ((graph.disabled[from] & (1 << thread) & everybody) !== 0) {
+        wanted.push({ from, edge: { to: from, thread } })
+        break
+      }
+  }
+  const walk: number[] = [first]
+  for (const { from, edge } of wanted) {
+    walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], from))
+    if (edge.to !== from || graph.threads[graph.offsets[from]] === edge.thread) {
+      if (edge.to !== walk[walk.length - 1] || hasLoop(graph, from)) walk.push(edge.to)
+    }
+  }
+  walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], first))
+  const stepper = stepperOf(exploration)
+  const load = (index: number) => {
+    const state = new Uint32Array(exploration.store.words)
+    exploration.store.load(index, state)
+    return state
+  }
+  const steps: TraceStep[] = []
+  for (let i = 1; i < walk.length; i++) steps.push(stepper.between(load(walk[i - 1]), load(walk[i])))
+  return steps
+}
+
+/** States after `from` on a shortest walk to `to` within `inside`; empty if they are the same. */
+function shortestWalk(graph: Graph, inside: ReadonlySet<number>, from: number, to: number): number[] {
+  if (from === to) return []
+  const parents = new Map<number, number>([[from, from]])
+  const queue = [from]
+  for (let head = 0; head < queue.length; head++) {
+    const at = queue[head]
+    for (let e = graph.offsets[at]; e < graph.offsets[at + 1]; e++) {
+      const next = graph.targets[e]
+      if (!inside.has(next) || parents.has(next)) continue
+      parents.set(next, at)
+      if (next === to) {
+        const walk: number[] = []
+        for (let back = to; back !== from; back = parents.get(back) as number) walk.push(back)
+        return walk.reverse()
+      }
+      queue.push(next)
+    }
+  }
+  throw new Error('a strongly connected component is not connected')
+}

@@ -1,0 +1,103 @@
+/**
+ * Takes single steps outside the inner loop: for traces, replays, progress and random runs.
+ *
+ * @module
+ */
+import { acting, NOBODY } from '../world/acting.js'
+import { type ControlGraph, FINISHED } from '../world/control.js'
+import { SpecificationError } from '../world/errors.js'
+import type { Layout, World } from '../world/layout.js'
+import { BLOCKED } from '../world/procedure.js'
+import type { Change, TraceStep } from './result.js'
+
+/** A state outside the store: the words of the world, then the location of each thread. */
+export type State = Uint32Array
+
+/** Takes one step at a time over states of one model. */
+export class Stepper {
+  constructor(
+    private readonly control: ControlGraph,
+    private readonly layout: Layout,
+    private readonly threads: readonly { readonly name: string }[],
+    private readonly worldWords: number,
+  ) {}
+
+  /** The bytes of `state`'s world. */
+  world(state: State): World {
+    return new Uint8Array(state.buffer, state.byteOffset, this.worldWords * 4)
+  }
+
+  /** In how many ways `thread` may go from `state`: 0 if it has ended. Some may turn out to be blocked. */
+  outcomes(state: State, thread: number): number {
+    return this.control.choices[state[this.worldWords + thread]]
+  }
+
+  /** True if `thread` has ended in `state`. */
+  finished(state: State, thread: number): boolean {
+    return state[this.worldWords + thread] === FINISHED
+  }
+
+  /**
+   * Takes a step from `state` into `next`.
+   *
+   * @returns what it returned, or {@link BLOCKED}
+   * @throws Violation if the step breaks a claim
+   */
+  take(state: State, thread: number, choice: number, next: State): number {
+    const location = state[this.worldWords + thread]
+    next.set(state)
+    acting.thread = thread
+    try {
+      const result = this.control.runs[location](this.world(next), choice)
+      if (result !== BLOCKED) next[this.worldWords + thread] = this.control.successor(location, result)
+      return result
+    } finally {
+      acting.thread = NOBODY
+    }
+  }
+
+  /** Describes the step of `thread` from `state`, which led to `next` and returned `result`. */
+  describe(state: State, next: State, thread: number, choice: number, result: number): TraceStep {
+    const location = state[this.worldWords + thread]
+    return {
+      thread,
+      name: this.threads[thread].name,
+      procedure: this.control.procedureAt(location),
+      step: this.control.stepAt(location)?.name ?? 'finished',
+      choice,
+      choices: this.control.choices[location],
+      result,
+      changes: this.changes(this.world(state), this.world(next)),
+    }
+  }
+
+  /** The (thread, choice) that leads from `state` to exactly `target`. */
+  between(state: State, target: State): TraceStep {
+    const next = new Uint32Array(state.length)
+    for (let thread = 0; thread < this.threads.length; thread++) {
+      for (let choice = 0; choice < this.outcomes(state, thread); choice++) {
+        const result = this.take(state, thread, choice, next)
+        if (result !== BLOCKED && next.every((word, i) => word === target[i]))
+          return this.describe(state, next, thread, choice, result)
+      }
+    }
+    throw new SpecificationError(
+      'non-deterministic',
+      'a state that was reached before cannot be reached again from the same predecessor: a step of the scenario is not ' +
+        'deterministic; a step may look only at the world, its choice and its arguments',
+    )
+  }
+
+  private changes(before: World, after: World): Change[] {
+    const changes: Change[] = []
+    for (const cell of this.layout.cells)
+      if (cell.readOnce(before) !== cell.readOnce(after))
+        changes.push({
+          cell: cell.name,
+          before: cell.show(before),
+          after: cell.show(after),
+          ghost: cell.options.ghost ?? false,
+        })
+    return changes
+  }
+}

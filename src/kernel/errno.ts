@@ -1,0 +1,24 @@
+/**
+ * Error numbers, as the kernel has them. Procedures return them negated.
+ *
+ * @module
+ */
+
+/** The error numbers that memory management answers with. */
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EFAULT: 14,
+  EBUSY: 16,
+  EINVAL: 22,
+  EOVERFLOW: 75,
+} as const
+
+/** Name of a (negated or plain) error number: `EFAULT`. */
+export function errnoName(value: number): string {
+  const number = Math.abs(value)
+  return Object.entries(Errno).find(([, code]) => code === number)?.[0] ?? `errno ${number}`
+}

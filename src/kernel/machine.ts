@@ -1,0 +1,360 @@
+/**
+ * The memory of the modelled machine: page frames, address spaces, page tables, TLBs, and the notifier state of each
+ * address space. Everything here is declared once for a scenario and then reached through these records.
+ *
+ * @module
+ */
+import {
+  type Cell,
+  type Layout,
+  type Lifecycle,
+  Mutex,
+  type Procedure,
+  RwSemaphore,
+  Spinlock,
+  WaitQueue,
+  type World,
+} from '../world/index.js'
+
+/**
+ * The order of locks, outer first. The driver's update lock may not be held while taking the mmap lock or a folio
+ * lock; the subscriptions' lock is a leaf.
+ *
+ * @see reference B.0
+ */
+export const LockRank = { mmap: 10, update: 20, folio: 30, rmap: 40, pageTable: 50, subscriptions: 60 } as const
+
+/** What a page-table entry holds. The last four are where migration puts its entries. */
+export const PteKind = {
+  none: 0,
+  present: 1,
+  swap: 2,
+  migration: 3,
+  devicePrivate: 4,
+  deviceExclusive: 5,
+  poison: 6,
+} as const
+
+/** What backs a virtual memory area; `none` is a hole. */
+export const VmaKind = { none: 0, anonymous: 1, sharedAnonymous: 2, file: 3, pfnmap: 4 } as const
+
+/** `VM_READ`. */
+export const VM_READ = 1
+/** `VM_WRITE`. */
+export const VM_WRITE = 2
+
+/** Why a range is invalidated. @kernel enum mmu_notifier_event */
+export const NotifyEvent = {
+  UNMAP: 0,
+  CLEAR: 1,
+  PROTECTION_VMA: 2,
+  PROTECTION_PAGE: 3,
+  SOFT_DIRTY: 4,
+  RELEASE: 5,
+  MIGRATE: 6,
+  EXCLUSIVE: 7,
+} as const
+
+/** The frame that is the zero page: never counted, never freed, never written. */
+export const ZERO_PAGE = 0
+
+/** A page frame. @kernel struct page */
+export interface Frame {
+  /** Its number, as page-table entries hold it. */
+  readonly pfn: number
+  /** References; 0 is free. The zero page's is not counted. */
+  readonly refcount: Cell
+  /** Page-table entries that map it. */
+  readonly mapcount: Cell
+  /** What is in it: one word, 0 when zeroed. */
+  readonly contents: Cell
+}
+
+/** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
+export interface Pte {
+  readonly kind: Cell
+  /** Frame of a present entry. */
+  readonly frame: Cell
+  readonly write: Cell
+}
+
+/** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
+export interface Vma {
+  /** {@link VmaKind}. */
+  readonly kind: Cell
+  /** {@link VM_READ} and {@link VM_WRITE}. */
+  readonly flags: Cell
+}
+
+/** A translation held by a CPU. */
+export interface TlbEntry {
+  /** 0, or the frame plus 1. */
+  readonly frame: Cell
+  readonly write: Cell
+}
+
+/** A CPU, which runs threads of one address space. */
+export interface Cpu {
+  readonly mm: MmStruct
+  /** Its TLB, by page. */
+  readonly tlb: readonly TlbEntry[]
+}
+
+/** The range that a thread invalidates: on its stack in the kernel, here so that claims can see it. @kernel struct mmu_notifier_range */
+export interface OpenRange {
+  /** 0, or the index of the address space plus 1. */
+  readonly mm: Cell
+  /** First page. */
+  readonly start: Cell
+  /** Page after the last. */
+  readonly end: Cell
+  /** {@link NotifyEvent}. */
+  readonly event: Cell
+}
+
+/** What a notifier callback is told. @kernel struct mmu_notifier_range */
+export interface NotifierRange {
+  /** First page. */
+  readonly start: number
+  /** Page after the last. */
+  readonly end: number
+  /** {@link NotifyEvent}. */
+  readonly event: number
+  /** False if nobody on the way may sleep (the OOM reaper). */
+  readonly blockable: boolean
+  /** Who migrates or takes exclusive access; -1 for nobody. */
+  readonly owner: number
+}
+
+/** `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. */
+export type Invalidate = Procedure<[current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number], number>
+
+/** A watched range of an address space. @kernel struct mmu_interval_notifier */
+export interface IntervalNotifier {
+  readonly name: string
+  readonly mm: MmStruct
+  /** First page. */
+  readonly start: number
+  /** Last page. */
+  readonly last: number
+  /** Whether the driver's object that holds it is allocated. */
+  readonly allocated: Cell
+  /** `invalidate_seq`: always odd. Written under the driver's update lock. */
+  readonly seq: Cell
+  readonly inTree: Cell
+  /** On the deferred list, to be inserted or removed when the running invalidations end. */
+  readonly deferred: Cell
+  /** Ghost: callbacks that run now. */
+  readonly running: Cell
+  readonly lifecycle: Lifecycle
+  /** The driver's callback. Set when the driver is attached. */
+  ops: { invalidate: Invalidate }
+}
+
+/** Callbacks of a classic notifier. @kernel struct mmu_notifier_ops */
+export interface ClassicNotifierOps {
+  /** `invalidate_range_start`: 0, or -EAGAIN for a range that is not blockable. */
+  readonly start: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
+  /** `invalidate_range_end`; one whose start may fail must have none. */
+  readonly end?: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
+  /** `release`. */
+  readonly release?: Procedure<[current: Task, notifier: ClassicNotifier], number>
+}
+
+/** A notifier of the older kind, told of every range. @kernel struct mmu_notifier */
+export interface ClassicNotifier {
+  readonly name: string
+  readonly mm: MmStruct
+  /** Starts that it accepted and has not seen the end of. */
+  readonly open: Cell
+  ops: ClassicNotifierOps
+}
+
+/** The notifier state of an address space. @kernel struct mmu_notifier_subscriptions */
+export interface Subscriptions {
+  readonly lock: Spinlock
+  /** `invalidate_seq`: odd while an interval is being invalidated. */
+  readonly seq: Cell
+  /** `active_invalidate_ranges`. */
+  readonly active: Cell
+  readonly wq: WaitQueue
+  /** Every interval notifier that is ever inserted. */
+  readonly intervals: IntervalNotifier[]
+  readonly classics: ClassicNotifier[]
+}
+
+/** An address space. @kernel struct mm_struct */
+export interface MmStruct {
+  readonly index: number
+  readonly name: string
+  /** `mm_users`: 0 when it is gone, or has not been forked yet. */
+  readonly users: Cell
+  readonly mmapLock: RwSemaphore
+  /** The split page-table lock; one page table, so one lock. */
+  readonly ptl: Spinlock
+  readonly pte: readonly Pte[]
+  readonly vma: readonly Vma[]
+  /** `MMF_UNSTABLE`: the OOM reaper has taken pages from it. */
+  readonly unstable: Cell
+  readonly subscriptions: Subscriptions
+  /** Ghost: what a read of each page must give: the last value written, or 0. */
+  readonly expected: readonly Cell[]
+}
+
+/** The machine of a scenario. */
+export interface Machine {
+  readonly layout: Layout
+  /** Pages of each address space. */
+  readonly pages: number
+  readonly frames: readonly Frame[]
+  readonly mms: readonly MmStruct[]
+  readonly cpus: readonly Cpu[]
+  /** By thread: the range it invalidates. */
+  readonly openRanges: readonly OpenRange[]
+}
+
+/** A thread of a process: who runs a procedure. @kernel current */
+export interface Task {
+  /** Index of the thread in the scenario. */
+  readonly thread: number
+  readonly machine: Machine
+  readonly mm: MmStruct
+  readonly cpu: Cpu
+}
+
+/** How large a machine is. */
+export interface MachineSize {
+  /** Pages of each address space. */
+  readonly pages: number
+  /** Frames, the zero page not counted. */
+  readonly frames: number
+  /** Address spaces: 1, or 2 where there is a fork. */
+  readonly mms: number
+  /** By CPU: index of the address space whose threads it runs. */
+  readonly cpus: readonly number[]
+  /** Largest value of a page's contents. */
+  readonly values: number
+  /** Invalidations that a run can see: bounds the sequence number. */
+  readonly invalidations: number
+  /** Interval notifiers by address space. Pages are inclusive. */
+  readonly intervals: readonly { readonly name: string; readonly mm: number; readonly start: number; readonly last: number }[]
+  readonly classics?: readonly { readonly name: string; readonly mm: number }[]
+}
+
+/** Declares a machine in `layout`. */
+export function declareMachine(layout: Layout, size: MachineSize): Machine {
+  const frames = layout.array('frame', size.frames + 1, (l, pfn) => ({
+    pfn,
+    // A frame is referenced by its mappings and, for a while, by those who copy it.
+    refcount: l.counter('refcount', pfn === ZERO_PAGE ? 1 : size.mms + layout.threads),
+    mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
+    contents: l.counter('contents', size.values),
+  }))
+  const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
+  for (const { name, mm, start, last } of size.intervals)
+    mms[mm].subscriptions.intervals.push(declareInterval(layout, name, mms[mm], start, last, size))
+  for (const { name, mm } of size.classics ?? [])
+    mms[mm].subscriptions.classics.push(
+      layout.scope(name, (l) => ({
+        name,
+        mm: mms[mm],
+        open: l.counter('open', layout.threads),
+        ops: unattached,
+      })),
+    )
+  const cpus = layout.array('cpu', size.cpus.length, (l, index) => ({
+    mm: mms[size.cpus[index]],
+    tlb: l.array('tlb', size.pages, (entry) => ({
+      frame: entry.counter('frame', size.frames + 1),
+      write: entry.flag('write'),
+    })),
+  }))
+  const openRanges = layout.array('range', layout.threads, (l) => ({
+    mm: l.counter('mm', size.mms),
+    start: l.counter('start', size.pages),
+    end: l.counter('end', size.pages),
+    event: l.oneOf('event', NotifyEvent),
+  }))
+  return layout.scope('machine', () => ({ layout, pages: size.pages, frames, mms, cpus, openRanges }))
+}
+
+function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
+  const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap })
+  const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable })
+  const lock = new Spinlock(l, 'subscriptions.lock', { rank: LockRank.subscriptions })
+  const subscriptions: Subscriptions = l.scope('subscriptions', (s) => ({
+    lock,
+    seq: s.counter('invalidate_seq', sequenceBound(size), { initial: 2, guardedBy: lock }),
+    active: s.counter('active_invalidate_ranges', l.threads, { guardedBy: lock }),
+    wq: new WaitQueue(s, 'wq'),
+    intervals: [],
+    classics: [],
+  }))
+  return {
+    index,
+    name: l.qualify('').replace(/\.$/, ''),
+    users: l.counter('mm_users', l.threads + 1, { initial: index === 0 ? 1 : 0 }),
+    mmapLock,
+    ptl,
+    pte: l.array('pte', size.pages, (entry) => ({
+      kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
+      frame: entry.counter('frame', size.frames, { guardedBy: ptl }),
+      write: entry.flag('write', { guardedBy: ptl }),
+    })),
+    vma: l.array('vma', size.pages, (area) => ({
+      kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
+      flags: area.counter('flags', VM_READ | VM_WRITE, { guardedBy: mmapLock }),
+    })),
+    unstable: l.flag('unstable'),
+    subscriptions,
+    expected: l.array('expected', size.pages, (page) => page.counter('value', size.values, { ghost: true })),
+  }
+}
+
+function declareInterval(
+  layout: Layout,
+  name: string,
+  mm: MmStruct,
+  start: number,
+  last: number,
+  size: MachineSize,
+): IntervalNotifier {
+  return layout.scope(name, (l) => {
+    const allocated = l.flag('allocated')
+    return {
+      name,
+      mm,
+      start,
+      last,
+      allocated,
+      seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
+      inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+      deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+      running: l.counter('running', layout.threads, { ghost: true }),
+      lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
+      ops: unattached,
+    }
+  })
+}
+
+/** Each invalidation raises the sequence by at most 2, and so does each insertion while one runs. */
+function sequenceBound(size: MachineSize): number {
+  return 3 + 2 * (size.invalidations + size.intervals.length)
+}
+
+// A notifier without a driver is a mistake of the scenario: the first call says so.
+const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotifierOps['start'] }, {
+  get(_target, property) {
+    throw new Error(`a notifier was declared and no driver attached to it (${String(property)})`)
+  },
+})
+
+/** True if any frame is free. */
+export function hasFreeFrame(machine: Machine, w: World): boolean {
+  return machine.frames.some((frame) => frame.pfn !== ZERO_PAGE && frame.refcount.get(w) === 0)
+}
+
+/** An update lock of a driver. */
+export function declareUpdateLock(layout: Layout, name: string): Mutex {
+  return new Mutex(layout, name, { rank: LockRank.update })
+}
