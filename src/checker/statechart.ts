@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { type AnyMachineSnapshot, type AnyStateMachine, initialTransition, type StateValue, transition } from 'xstate'
+import {
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  initialTransition,
+  type StateValue,
+  transition,
+} from 'xstate'
 import { SpecificationError } from '../world/errors.js'
 import type { TransitionTable } from '../world/lifecycle.js'
 
@@ -82,12 +88,25 @@ function assertPureTransitions(machine: AnyStateMachine, node: Node, at: string)
       if (event.startsWith('xstate.after.'))
         refuse(machine, `${at} has a delayed transition`, 'let a step signal that the time is over')
       if (event.startsWith('xstate.'))
-        refuse(machine, `${named} is sent by XState itself`, 'only steps send events, so give it a name of its own')
-      if (event.includes('*')) refuse(machine, `${named} is a wildcard`, 'write each event that the state allows')
+        refuse(
+          machine,
+          `${named} is sent by XState itself`,
+          'only steps send events, so give it a name of its own',
+        )
+      if (event.includes('*'))
+        refuse(machine, `${named} is a wildcard`, 'write each event that the state allows')
       if (guard !== undefined)
-        refuse(machine, `${named} has a guard`, 'give what the guard tells apart a state or an event of its own')
+        refuse(
+          machine,
+          `${named} has a guard`,
+          'give what the guard tells apart a state or an event of its own',
+        )
       if (actions.length > 0)
-        refuse(machine, `${named} has actions`, 'a lifecycle has no context and no effects, so leave them out')
+        refuse(
+          machine,
+          `${named} has actions`,
+          'a lifecycle has no context and no effects, so leave them out',
+        )
     }
 }
 
@@ -109,7 +128,11 @@ function assertPureState(machine: AnyStateMachine, node: Node, at: string): void
 
 function assertPure(machine: AnyStateMachine): void {
   if (typeof machine.config.context === 'function')
-    refuse(machine, 'its context is made by a function', 'a lifecycle is its states alone, so leave the context out')
+    refuse(
+      machine,
+      'its context is made by a function',
+      'a lifecycle is its states alone, so leave the context out',
+    )
   if (Object.keys(machine.states).length === 0) refuse(machine, 'it has no states', 'write at least one')
   for (const node of nodesOf(machine.root)) {
     const at = node === machine.root ? 'the machine itself' : `state ${node.path.join('.')}`
@@ -160,7 +183,9 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
     for (const [event, type] of events.entries()) {
       const taken =
         snapshot.status === 'active'
-          ? machine.getTransitionData(snapshot, { type }).filter((definition) => definition.target !== undefined)
+          ? machine
+              .getTransitionData(snapshot, { type })
+              .filter((definition) => definition.target !== undefined)
           : []
       if (taken.length === 0) {
         targets.push(-1)
@@ -168,7 +193,11 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
       }
       const [next, actions] = transition(machine, snapshot, { type })
       if (actions.length > 0 || next.context !== snapshot.context)
-        refuse(machine, `event ${type} in state ${states[state]} changes more than the state`, 'leave the effect out')
+        refuse(
+          machine,
+          `event ${type} in state ${states[state]} changes more than the state`,
+          'leave the effect out',
+        )
       const name = stateName(next.value)
       let target = numbers.get(name)
       if (target === undefined) {
@@ -184,7 +213,9 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
         snapshots.push(next)
       }
       targets.push(target)
-      const description = [...new Set(taken.map((definition) => definition.description ?? ''))].join(' ').trim()
+      const description = [...new Set(taken.map((definition) => definition.description ?? ''))]
+        .join(' ')
+        .trim()
       transitions.push({ state, event, target, description })
     }
   }
@@ -192,7 +223,11 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
   const reached = new Set(states.flatMap((name) => name.split('+')))
   for (const node of nodes)
     if (node !== machine.root && Object.keys(node.states).length === 0 && !reached.has(node.path.join('.')))
-      refuse(machine, `no path leads to state ${node.path.join('.')}`, 'add the transition to it, or leave it out')
+      refuse(
+        machine,
+        `no path leads to state ${node.path.join('.')}`,
+        'add the transition to it, or leave it out',
+      )
   return {
     name: machine.id,
     description: machine.root.description ?? '',

@@ -1,0 +1,21 @@
+/**
+ * The lifecycles, as statecharts: plain XState machines that XState's own tools open. The checker compiles them to
+ * tables and holds every step's signals against them.
+ *
+ * @module models
+ */
+import type { AnyStateMachine } from 'xstate'
+import { intervalNotifierStatechart } from './interval-notifier.js'
+import { rangeStatechart } from './range.js'
+
+export {
+  type IntervalNotifierEvent,
+  type IntervalNotifierState,
+  intervalNotifierStatechart,
+} from './interval-notifier.js'
+export { type RangeEvent, type RangeState, rangeStatechart } from './range.js'
+
+/** Every statechart, by the id of its machine. */
+export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fromEntries(
+  [rangeStatechart, intervalNotifierStatechart].map((machine: AnyStateMachine) => [machine.id, machine]),
+)

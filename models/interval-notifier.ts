@@ -1,0 +1,145 @@
+/**
+ * The life of an interval notifier: how a driver's interest in a range of addresses comes into the interval tree
+ * and out of it, and when it counts as being invalidated.
+ *
+ * @module
+ */
+import { setup } from 'xstate'
+
+/** Where an interval notifier stands: the states of {@link intervalNotifierStatechart}. */
+export type IntervalNotifierState = 'absent' | 'deferredInsert' | 'idle' | 'invalidating' | 'deferredRemove'
+
+/** What can happen to an interval notifier: the events of {@link intervalNotifierStatechart}. */
+export type IntervalNotifierEvent =
+  | 'INSERTED'
+  | 'INSERTED_DURING_INVALIDATION'
+  | 'INSERT_DEFERRED'
+  | 'SEQUENCE_SET'
+  | 'INVALIDATION_ENDED'
+  | 'REMOVED'
+  | 'REMOVE_DEFERRED'
+
+const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under its update lock (C10)"
+
+/**
+ * The lifecycle of an interval notifier (`struct mmu_interval_notifier`), in the words of the mm's own sequence
+ * number: odd while a subscribed interval is being invalidated, and the tree is frozen that long.
+ *
+ * @remarks
+ * "Being invalidated" means that the notifier's sequence number equals the mm's, which is then odd: that is what
+ * `mmu_interval_read_begin` waits on. Between `mmu_notifier_invalidate_range_start` making the number odd and the
+ * driver's `mmu_interval_set_seq`, the notifier is still `idle`. An invalidation that does not touch this interval
+ * sends it no event. `INVALIDATION_ENDED` is sent when the *last* running invalidation of the mm ends: the number
+ * becomes even in the same step that works off the deferred list.
+ *
+ * @requirement C10 every invalidation of the interval sets its sequence number
+ * @requirement C15 the notifier's sequence number is always odd
+ * @requirement C16 insert may return before the notifier is in the tree (`deferredInsert`)
+ * @requirement C17 remove returns only when no callback runs or will run (`absent`)
+ * @kernel mmu_interval_notifier_insert, mmu_interval_notifier_remove, mmu_interval_set_seq, mn_itree_inv_end
+ * @see reference, section B.1
+ */
+export const intervalNotifierStatechart = setup({
+  types: { events: {} as { [E in IntervalNotifierEvent]: { type: E } }[IntervalNotifierEvent] },
+}).createMachine({
+  id: 'intervalNotifier',
+  description:
+    "An interval notifier against its mm's sequence number: inserted, invalidated, removed, with insertion and " +
+    'removal put off while the number is odd.',
+  initial: 'absent',
+  states: {
+    absent: {
+      description: 'Neither in the tree nor on the deferred list: no callback runs or will run (C17).',
+      on: {
+        INSERTED: {
+          target: 'idle',
+          description:
+            'mmu_interval_notifier_insert, nothing being invalidated: straight into the tree, with the odd number ' +
+            'before the present one.',
+        },
+        INSERTED_DURING_INVALIDATION: {
+          target: 'invalidating',
+          description:
+            'mmu_interval_notifier_insert while an invalidation runs that touched no interval: the sequence is made ' +
+            'odd for it, as if the running one covered it.',
+        },
+        INSERT_DEFERRED: {
+          target: 'deferredInsert',
+          description:
+            'mmu_interval_notifier_insert while the sequence is odd: the tree is frozen, so onto the deferred list.',
+        },
+      },
+    },
+    deferredInsert: {
+      description:
+        'On the deferred list and not in the tree: it gets no callback, and mmu_interval_read_begin waits, so ' +
+        'nothing it would guard is used (C16).',
+      on: {
+        INVALIDATION_ENDED: {
+          target: 'idle',
+          description:
+            'The last invalidation ended (mn_itree_inv_end): taken from the deferred list into the tree.',
+        },
+        REMOVED: {
+          target: 'absent',
+          description: 'mmu_interval_notifier_remove: taken off the deferred list; nothing to wait for.',
+        },
+      },
+    },
+    idle: {
+      description:
+        "In the tree, and its number differs from the mm's: no invalidation of this interval has set it since the " +
+        'sequence last became odd, so mmu_interval_read_begin does not wait.',
+      on: {
+        SEQUENCE_SET: {
+          target: 'invalidating',
+          description: `${sequenceSet}: readers collide or wait from here on.`,
+        },
+        REMOVED: {
+          target: 'absent',
+          description: 'mmu_interval_notifier_remove while the sequence is even: straight out of the tree.',
+        },
+        REMOVE_DEFERRED: {
+          target: 'deferredRemove',
+          description:
+            'mmu_interval_notifier_remove while the sequence is odd: onto the deferred list, and the caller waits.',
+        },
+      },
+    },
+    invalidating: {
+      description:
+        "In the tree, and its number equals the mm's, which is odd: the CPU's page table may be changing, and " +
+        'mmu_interval_read_begin waits.',
+      on: {
+        SEQUENCE_SET: {
+          target: 'invalidating',
+          description: `${sequenceSet} again: a second invalidation overlaps the first and has the same number.`,
+        },
+        INVALIDATION_ENDED: {
+          target: 'idle',
+          description: 'The last invalidation ended: the sequence is even, and those who wait are woken.',
+        },
+        REMOVE_DEFERRED: {
+          target: 'deferredRemove',
+          description:
+            'mmu_interval_notifier_remove while the sequence is odd: onto the deferred list, and the caller waits.',
+        },
+      },
+    },
+    deferredRemove: {
+      description:
+        'In the tree and on the deferred list: callbacks still come, and mmu_interval_notifier_remove waits until ' +
+        'the sequence moves on.',
+      on: {
+        SEQUENCE_SET: {
+          target: 'deferredRemove',
+          description: `${sequenceSet}: it is still in the tree, and must still obey.`,
+        },
+        INVALIDATION_ENDED: {
+          target: 'absent',
+          description: 'The last invalidation ended: taken out of the tree, and remove may return (C17).',
+        },
+      },
+    },
+  },
+})

@@ -1,0 +1,149 @@
+/**
+ * The life of a range: one attempt of a driver to mirror some addresses, from `mmu_interval_read_begin` to the
+ * device's page table. Nothing that `hmm_range_fault` answered may be used before the collision check under the
+ * update lock, and this chart is where that order is written down.
+ *
+ * @module
+ */
+import { setup } from 'xstate'
+
+/** Where a range stands: the states of {@link rangeStatechart}. */
+export type RangeState =
+  | 'idle'
+  | 'begin'
+  | 'faulted'
+  | 'validated'
+  | 'retried'
+  | 'committed'
+  | 'failed'
+  | 'timedOut'
+
+/** What can happen to a range: the events of {@link rangeStatechart}. */
+export type RangeEvent =
+  | 'BEGIN'
+  | 'FAULTED'
+  | 'COLLIDED'
+  | 'VALIDATED'
+  | 'COMMITTED'
+  | 'FAILED'
+  | 'TIMED_OUT'
+  | 'RELEASED'
+
+const begun =
+  'mmu_interval_read_begin returned a sequence number, after waiting for a running invalidation (C14).'
+const released = 'The fault is answered: mmput, and the range may be used for another one.'
+
+/**
+ * The lifecycle of a range (`struct hmm_range` with the fault that fills it).
+ *
+ * @remarks
+ * One instance is one populate: it leaves `idle` when the driver takes its first sequence number and comes back
+ * when the fault has been answered, whichever way. Every way round a collision goes through `retried`, the only
+ * state in which the time limit is looked at. Documented per state and event in the machine itself.
+ *
+ * @requirement C8 the entries of the array are used only inside `validated`
+ * @requirement C14 a sequence number may be stale at once, and the total time is bounded by the caller
+ * @requirement C19 the address space is pinned from `begin` to the end
+ * @kernel mmu_interval_read_begin, hmm_range_fault, mmu_interval_read_retry, HMM_RANGE_DEFAULT_TIMEOUT
+ * @see reference, sections A.3 and B.4 (D0 to D8)
+ */
+export const rangeStatechart = setup({
+  types: { events: {} as { [E in RangeEvent]: { type: E } }[RangeEvent] },
+}).createMachine({
+  id: 'range',
+  description:
+    'One populate of a range: take a sequence number, let hmm_range_fault fill the array, check for a collision ' +
+    "under the driver's update lock, program the device page table.",
+  initial: 'idle',
+  states: {
+    idle: {
+      description: 'No populate is under way: the range holds no sequence number and no usable entry.',
+      on: {
+        BEGIN: { target: 'begin', description: begun },
+        FAILED: {
+          target: 'failed',
+          description: 'mmget_not_zero failed: the mm is exiting and cannot be pinned (C19).',
+        },
+      },
+    },
+    begin: {
+      description:
+        'The range holds a sequence number, and hmm_range_fault may walk under the mmap lock. The number may be ' +
+        'stale already.',
+      on: {
+        FAULTED: {
+          target: 'faulted',
+          description: 'hmm_range_fault returned 0: every requested entry is filled.',
+        },
+        COLLIDED: {
+          target: 'retried',
+          description:
+            'hmm_range_fault returned -EBUSY: its own check saw that the sequence has moved (C13).',
+        },
+        FAILED: {
+          target: 'failed',
+          description: 'hmm_range_fault returned another error: -EFAULT, -EPERM, -ENOMEM, -EINVAL.',
+        },
+      },
+    },
+    faulted: {
+      description:
+        'The array is filled, and may be out of date: the mmap lock is gone and the update lock not yet taken, ' +
+        'so no entry may be used.',
+      on: {
+        VALIDATED: {
+          target: 'validated',
+          description:
+            'mmu_interval_read_retry was false under the update lock: no invalidation came between (C8).',
+        },
+        COLLIDED: {
+          target: 'retried',
+          description:
+            'mmu_interval_read_retry was true under the update lock: an invalidation came between (C8).',
+        },
+      },
+    },
+    validated: {
+      description:
+        'The update lock is held and the entries are those of the CPU: any invalidation now waits for the lock. ' +
+        'The only state in which the device page table may be programmed.',
+      on: {
+        COMMITTED: {
+          target: 'committed',
+          description:
+            'The device page table holds the valid entries, with no more permission than they have (C4).',
+        },
+        FAILED: {
+          target: 'failed',
+          description:
+            'The driver found an entry that it cannot map: an error entry, or mixed kinds of pages (C25).',
+        },
+      },
+    },
+    retried: {
+      description: 'There was a collision: what the array holds is void, and so is the sequence number.',
+      on: {
+        BEGIN: { target: 'begin', description: begun },
+        TIMED_OUT: {
+          target: 'timedOut',
+          description:
+            'HMM_RANGE_DEFAULT_TIMEOUT is over: the driver gives up instead of trying again (C14).',
+        },
+      },
+    },
+    committed: {
+      description:
+        'The device maps the range. From here on invalidations keep the mapping right, not the range.',
+      on: { RELEASED: { target: 'idle', description: released } },
+    },
+    failed: {
+      description: 'The fault ends with an error, and nothing of this attempt is mapped.',
+      on: { RELEASED: { target: 'idle', description: released } },
+    },
+    timedOut: {
+      description:
+        'The fault ends with -EBUSY after too many collisions, and nothing of this attempt is mapped.',
+      on: { RELEASED: { target: 'idle', description: released } },
+    },
+  },
+})
