@@ -32,6 +32,8 @@ const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under i
  * sends it no event. `INVALIDATION_ENDED` is sent when the *last* running invalidation of the mm ends: the number
  * becomes even in the same step that works off the deferred list.
  *
+ * ![The states and transitions of an interval notifier](../docs/statecharts/intervalNotifier.svg)
+ *
  * @requirement C10 every invalidation of the interval sets its sequence number
  * @requirement C15 the notifier's sequence number is always odd
  * @requirement C16 insert may return before the notifier is in the tree (`deferredInsert`)

@@ -41,6 +41,8 @@ const released = 'The fault is answered: mmput, and the range may be used for an
  * when the fault has been answered, whichever way. Every way round a collision goes through `retried`, the only
  * state in which the time limit is looked at. Documented per state and event in the machine itself.
  *
+ * ![The states and transitions of a range](../docs/statecharts/range.svg)
+ *
  * @requirement C8 the entries of the array are used only inside `validated`
  * @requirement C14 a sequence number may be stale at once, and the total time is bounded by the caller
  * @requirement C19 the address space is pinned from `begin` to the end
