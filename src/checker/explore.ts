@@ -227,7 +227,7 @@ export class Exploration {
     acting.thread = NOBODY
     for (let i = 0; i < this.stepClaims.length; i++) {
       const claim = this.stepClaims[i]
-      const judgement = claim.judge(this.currentWorld, this.nextWorld, thread, this.currentView)
+      const judgement = claim.judge(this.currentWorld, this.nextWorld, thread, this.currentView, this.nextView)
       if (judgement === undefined) continue
       this.exercised[this.invariants.length + i]++
       if (judgement !== true) {

@@ -21,11 +21,6 @@ export interface Lasso {
   readonly loop: readonly TraceStep[]
 }
 
-interface Edge {
-  readonly to: number
-  readonly thread: number
-}
-
 /**
  * Looks for a fair run that stays for ever in states where a claim is pending.
  *
@@ -57,24 +52,22 @@ export async function findLasso(
     for (const component of components(graph, (index) => pending.has(index))) {
       if (!isCyclic(graph, component)) continue
       if (!isFair(exploration, graph, component)) continue
-      const first = Math.min(...component)
+      const first = component.reduce((least, index) => Math.min(least, index))
       return { claim, stem: runTo(exploration, first).steps, loop: goRound(exploration, graph, new Set(component), first) }
     }
   }
   return undefined
 }
 
+/** The graph of all states, edges by state of departure. */
 class Graph {
-  readonly offsets: Uint32Array
   constructor(
-    offsets: Uint32Array,
+    readonly offsets: Uint32Array,
     readonly targets: Uint32Array,
     readonly threads: Uint8Array,
     /** For each state, a bit for each thread that cannot move in it. */
     readonly disabled: Uint8Array,
-  ) {
-    this.offsets = offsets
-  }
+  ) {}
 
   get size(): number {
     return this.disabled.length
@@ -188,34 +181,18 @@ function isFair(exploration: Exploration, graph: Graph, component: readonly numb
   return (served & everybody) === everybody
 }
 
-/** A closed walk from `first` that shows the component to be fair: it visits an edge of each thread that moves in it. */
+/**
+ * A closed walk from `first` that shows the component to be fair: it takes a step of each thread that moves in it, and
+ * visits a state in which each other thread cannot.
+ */
 function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): TraceStep[] {
-  const wanted: { from: number; edge: Edge }[] = []
-  const seen = new Set<number>()
-  for (const from of inside)
-    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++) {
-      const thread = graph.threads[e]
-      if (inside.has(graph.targets[e]) && !seen.has(thread)) {
-        seen.add(thread)
-        wanted.push({ from, edge: { to: graph.targets[e], thread } })
-      }
-    }
-  const everybody = 2 ** exploration.model.threads.length - 1
-  for (let thread = 0; thread < exploration.model.threads.length; thread++) {
-    if (seen.has(thread)) continue
-    for (const from of inside)
-      if ((graph.disabled[from] & (1 << thread) & everybody) !== 0) {
-        wanted.push({ from, edge: { to: from, thread } })
-        break
-      }
-  }
   const walk: number[] = [first]
-  for (const { from, edge } of wanted) {
-    walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], from))
-    if (edge.to !== from || graph.threads[graph.offsets[from]] === edge.thread) {
-      if (edge.to !== walk[walk.length - 1] || hasLoop(graph, from)) walk.push(edge.to)
+  for (let thread = 0; thread < exploration.model.threads.length; thread++)
+    for (const index of showing(graph, inside, thread)) {
+      const last = walk[walk.length - 1]
+      if (index === last && !hasLoop(graph, last)) continue
+      walk.push(...(index === last ? [index] : shortestWalk(graph, inside, last, index)))
     }
-  }
   walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], first))
   const stepper = stepperOf(exploration)
   const load = (index: number) => {
@@ -226,6 +203,15 @@ function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<num
   const steps: TraceStep[] = []
   for (let i = 1; i < walk.length; i++) steps.push(stepper.between(load(walk[i - 1]), load(walk[i])))
   return steps
+}
+
+/** The states to visit, one after the other, to show that `thread` is served: an edge of its own, or a state where it cannot move. */
+function showing(graph: Graph, inside: ReadonlySet<number>, thread: number): number[] {
+  for (const from of inside)
+    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++)
+      if (graph.threads[e] === thread && inside.has(graph.targets[e])) return [from, graph.targets[e]]
+  for (const from of inside) if ((graph.disabled[from] >> thread) & 1) return [from]
+  return []
 }
 
 /** States after `from` on a shortest walk to `to` within `inside`; empty if they are the same. */

@@ -6,6 +6,7 @@
  */
 import {
   type Cell,
+  claim,
   type Layout,
   type Lifecycle,
   Mutex,
@@ -144,9 +145,9 @@ export interface IntervalNotifier {
   readonly inTree: Cell
   /** On the deferred list, to be inserted or removed when the running invalidations end. */
   readonly deferred: Cell
-  /** Ghost: callbacks that run now. */
-  readonly running: Cell
   readonly lifecycle: Lifecycle
+  /** By thread: who is told what comparing the sequence said. */
+  readonly readers: Map<number, (w: World, retry: number) => void>
   /** The driver's callback. Set when the driver is attached. */
   ops: { invalidate: Invalidate }
 }
@@ -330,8 +331,8 @@ function declareInterval(
       seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
       inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
-      running: l.counter('running', layout.threads, { ghost: true }),
       lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
+      readers: new Map(),
       ops: unattached,
     }
   })
@@ -349,9 +350,24 @@ const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotif
   },
 })
 
-/** True if any frame is free. */
-export function hasFreeFrame(machine: Machine, w: World): boolean {
-  return machine.frames.some((frame) => frame.pfn !== ZERO_PAGE && frame.refcount.get(w) === 0)
+/** The thread begins to invalidate `range`: part of the step that counts it. @kernel mmu_notifier_range_init */
+export function openRange(current: Task, mm: MmStruct, range: NotifierRange, w: World): void {
+  const open = current.machine.openRanges[current.thread]
+  claim('C32', open.mm.get(w) === 0, 'a thread opens an invalidation while another of its own is open')
+  open.mm.set(w, mm.index + 1)
+  open.start.set(w, range.start)
+  open.end.set(w, range.end)
+  open.event.set(w, range.event)
+}
+
+/** The thread has ended its invalidation: part of the step that uncounts it. */
+export function closeRange(current: Task, w: World): void {
+  const open = current.machine.openRanges[current.thread]
+  claim('C12', open.mm.get(w) !== 0, 'the end of an invalidation is said that is not open')
+  open.mm.set(w, 0)
+  open.start.set(w, 0)
+  open.end.set(w, 0)
+  open.event.set(w, 0)
 }
 
 /** An update lock of a driver. */

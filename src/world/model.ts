@@ -43,11 +43,11 @@ export interface Invariant {
   judge(w: World, view: View): Judgement
 }
 
-/** A claim about every step: the world before it, after it, and who took it. */
+/** A claim about every step: the world before it and after it, who took it, and where the threads stood and stand. */
 export interface StepClaim {
   readonly clause: string
   readonly name: string
-  judge(before: World, after: World, thread: number, view: View): Judgement
+  judge(before: World, after: World, thread: number, from: View, to: View): Judgement
 }
 
 /** A claim that something can happen: it fails if no reachable state shows it. */

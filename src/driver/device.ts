@@ -1,0 +1,276 @@
+/**
+ * The device: a page table and a TLB of its own, and accesses that take time. An access first translates, then
+ * touches memory; between the two the page table may change, which is what invalidation must wait for.
+ *
+ * @see reference G.2
+ * @module
+ */
+import {
+  BLOCKED,
+  become,
+  type Cell,
+  claim,
+  type Layout,
+  type Mutex,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../world/index.js'
+import {
+  declareRange,
+  declareUpdateLock,
+  HMM_PFN_ERROR,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  type HmmRange,
+  type IntervalNotifier,
+  type MachineSize,
+  type MmStruct,
+  type NotifierRange,
+  RangeResult,
+  resetRange,
+  type Task,
+  ZERO_PAGE,
+} from '../kernel/index.js'
+import type { Driver } from './driver.js'
+
+/** A translation of the device: of its page table, its TLB, or an access that is under way. */
+export interface Translation {
+  /** 0, or the frame plus 1. */
+  readonly frame: Cell
+  readonly write: Cell
+}
+
+/** An access that has translated and not yet touched memory. */
+export interface Access extends Translation {
+  /** 0, or the page plus 1. */
+  readonly page: Cell
+}
+
+/** A device that mirrors one address space, and what its driver keeps for it. */
+export interface Mirror {
+  readonly name: string
+  readonly mm: MmStruct
+  /** The whole of what is mirrored. */
+  readonly notifier: IntervalNotifier
+  /** The driver's update lock: held while the device page table changes, and by the callback. */
+  readonly updateLock: Mutex
+  /** The device page table, by page. The device reads it at any time; the driver changes it under the update lock. */
+  readonly pageTable: readonly Translation[]
+  readonly tlb: readonly Translation[]
+  /** By thread: the access it has under way. */
+  readonly accesses: ReadonlyMap<number, Access>
+  /** By thread: the range it populates from. */
+  readonly ranges: ReadonlyMap<number, HmmRange>
+  /** Who looks after it. */
+  driver: Driver
+}
+
+/** How a mirror is declared. */
+export interface MirrorSize {
+  readonly name: string
+  readonly notifier: IntervalNotifier
+  /** Threads that make the device access memory. */
+  readonly threads: readonly number[]
+  readonly size: Pick<MachineSize, 'pages' | 'frames'>
+}
+
+/** Declares a mirror in `layout`, with `driver` attached to its notifier. */
+export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
+  const { pages, frames } = options.size
+  const mirror = layout.scope(options.name, (l) => {
+    const updateLock = declareUpdateLock(l, 'update')
+    const translation = (entry: Layout, guarded: boolean): Translation => ({
+      frame: entry.counter('frame', frames + 1, guarded ? { guardedBy: updateLock } : {}),
+      write: entry.flag('write', guarded ? { guardedBy: updateLock } : {}),
+    })
+    return {
+      name: options.name,
+      mm: options.notifier.mm,
+      notifier: options.notifier,
+      updateLock,
+      pageTable: l.array('pte', pages, (entry) => translation(entry, true)),
+      tlb: l.array('tlb', pages, (entry) => translation(entry, false)),
+      accesses: new Map(
+        options.threads.map((thread) => [
+          thread,
+          l.scope(`access[${thread}]`, (a) => ({ page: a.counter('page', pages), ...translation(a, false) })),
+        ]),
+      ),
+      ranges: new Map(
+        options.threads.map((thread) => [
+          thread,
+          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size),
+        ]),
+      ),
+      driver,
+    }
+  })
+  options.notifier.ops = { invalidate: invalidationOf(mirror) }
+  return mirror
+}
+
+/** The callback of a mirror's notifier is its driver's, which is told whose it is. */
+function invalidationOf(mirror: Mirror) {
+  return procedure(
+    `${mirror.name}: invalidate`,
+    function* (current: Task, _sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
+      return yield* mirror.driver.invalidate(current, mirror, range, curSeq)
+    },
+  )
+}
+
+/** The first and the page after the last that both `mirror` and `range` cover. */
+function covered(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): { start: number; end: number } {
+  return { start: Math.max(range.start, mirror.notifier.start), end: Math.min(range.end, mirror.notifier.last + 1) }
+}
+
+/**
+ * Programs the device page table's entry of `page` with what the walk has stored for it. Part of a step of the
+ * driver, under its update lock, after mmu_interval_read_retry has said no.
+ */
+export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number): void {
+  const { flags, frame } = range.pfns[page]
+  const granted = flags.get(w)
+  claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
+  if (!(granted & HMM_PFN_VALID)) return
+  mirror.pageTable[page].frame.set(w, frame.get(w) + 1)
+  mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
+}
+
+/** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
+export function unmapPages(w: World, mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
+  const { start, end } = covered(mirror, range)
+  for (let page = start; page < end; page++) {
+    mirror.pageTable[page].frame.set(w, 0)
+    mirror.pageTable[page].write.set(w, 0)
+  }
+}
+
+/**
+ * Makes the device forget its translations of `range`, and waits until no access that used one is under way.
+ * One step: the device answers when both are done.
+ */
+export const flushDevice = procedure(
+  'flush device',
+  function* (mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>) {
+    const { start, end } = covered(mirror, range)
+    yield* step('flush the device TLB and wait for its accesses', (w) => {
+      for (const access of mirror.accesses.values()) {
+        const page = access.page.get(w) - 1
+        if (page >= start && page < end) return BLOCKED
+      }
+      for (let page = start; page < end; page++) {
+        mirror.tlb[page].frame.set(w, 0)
+        mirror.tlb[page].write.set(w, 0)
+      }
+      return 0
+    })
+  },
+)
+
+const Translated = { yes: 0, fault: 1 } as const
+
+/** The access translates: through the TLB, or the page table, which fills the TLB. */
+function translate(w: World, mirror: Mirror, access: Access, page: number, write: boolean): number {
+  const cached = mirror.tlb[page]
+  if (!grants(cached, write, w)) {
+    const entry = mirror.pageTable[page]
+    if (!grants(entry, write, w)) return Translated.fault
+    cached.frame.set(w, entry.frame.readOnce(w))
+    cached.write.set(w, entry.write.readOnce(w))
+  }
+  access.page.set(w, page + 1)
+  access.frame.set(w, cached.frame.get(w))
+  access.write.set(w, cached.write.get(w))
+  return Translated.yes
+}
+
+function grants(entry: Translation, write: boolean, w: World): boolean {
+  return entry.frame.readOnce(w) !== 0 && (!write || entry.write.readOnce(w) === 1)
+}
+
+/** Memory is touched through what was translated, whatever has happened meanwhile; the access is over. */
+function touch(w: World, current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
+  const page = access.page.get(w) - 1
+  const frame = current.machine.frames[access.frame.get(w) - 1]
+  const expected = mirror.mm.expected[page]
+  if (value === undefined) {
+    const seen = frame.contents.get(w)
+    claim('data', seen === expected.get(w), `${mirror.name} reads ${seen} from page ${page}, last written was ${expected.get(w)}`)
+  } else {
+    claim('C4', frame.pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
+    frame.contents.set(w, value)
+    expected.set(w, value)
+  }
+  access.page.set(w, 0)
+  access.frame.set(w, 0)
+  access.write.set(w, 0)
+}
+
+/**
+ * The device accesses the pages from `page` to `end`, one after another, and faults for those that it cannot
+ * translate: the driver is asked to map all that are left.
+ *
+ * @param value - what to write; absent for reading
+ * @returns 0, or what the driver answered to a fault that it could not serve
+ */
+export const deviceAccess = procedure(
+  'device access',
+  function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
+    if (page === end) return 0
+    const write = value !== undefined
+    const access = accessOf(mirror, current)
+    const translated = yield* step('translate', (w) => translate(w, mirror, access, page, write))
+    if (translated === Translated.fault) {
+      const error = yield* serveFault(current, mirror, page, end, write)
+      return error ? error : yield* become(deviceAccess, current, mirror, page, end, value)
+    }
+    yield* step('access', (w) => {
+      touch(w, current, mirror, access, value)
+      return 0
+    })
+    return yield* become(deviceAccess, current, mirror, page + 1, end, value)
+  },
+)
+
+function accessOf(mirror: Mirror, current: Task): Access {
+  const access = mirror.accesses.get(current.thread)
+  if (access === undefined)
+    throw new SpecificationError('scenario', `thread ${current.thread} makes ${mirror.name} access memory and was not declared to`)
+  return access
+}
+
+/** The range that `current` populates `mirror` from. */
+export function rangeOf(mirror: Mirror, current: Task): HmmRange {
+  const range = mirror.ranges.get(current.thread)
+  if (range === undefined)
+    throw new SpecificationError('scenario', `thread ${current.thread} populates ${mirror.name} and was not declared to`)
+  return range
+}
+
+/**
+ * A device fault: the driver maps the pages from `start` to `end`, or says why not. Afterwards its range is free.
+ */
+export const serveFault = procedure(
+  'device fault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
+    const error = yield* mirror.driver.fault(current, mirror, start, end, write)
+    const range = rangeOf(mirror, current)
+    yield* step('free the range', (w) => {
+      signalEnd(w, range, error)
+      resetRange(range, w)
+      return 0
+    })
+    return error
+  },
+)
+
+function signalEnd(w: World, range: HmmRange, error: number): void {
+  if (error === 0) range.lifecycle.signal(w, 'COMMITTED')
+  else if (range.result.get(w) === RangeResult.collided) range.lifecycle.signal(w, 'TIMED_OUT')
+  else if (range.result.get(w) !== RangeResult.failed) range.lifecycle.signal(w, 'FAILED')
+  range.lifecycle.signal(w, 'RELEASED')
+}

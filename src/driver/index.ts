@@ -1,0 +1,8 @@
+/**
+ * Drivers and devices: the interface that a driver implements, the reference driver, and the device that it drives.
+ *
+ * @module driver
+ */
+export * from './device.js'
+export * from './driver.js'
+export * from './reference.js'

@@ -1,0 +1,135 @@
+/**
+ * The reference driver: the pattern of the kernel's documentation, complete.
+ *
+ * @see reference B.4
+ * @module
+ */
+import { become, choose, procedure, type Running, step } from '../world/index.js'
+import {
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  hmmRangeFault,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+  type NotifierRange,
+  type Task,
+} from '../kernel/index.js'
+import { flushDevice, mapPage, type Mirror, rangeOf, unmapPages } from './device.js'
+import type { Driver } from './driver.js'
+
+/**
+ * Maps pages into the device: pins the address space for as long.
+ *
+ * @see reference B.4 D0, D8
+ */
+export const populate = procedure(
+  'populate',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
+    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    const error = yield* populateOnce(current, mirror, start, end, write)
+    yield* mmput(current, mirror.mm)
+    return error
+  },
+)
+
+/**
+ * One try: read the page table, then map what it held, unless it was invalidated in between.
+ *
+ * @see reference B.4 D3 to D7
+ */
+export const populateOnce = procedure(
+  'populate (try)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const { mm, notifier, updateLock } = mirror
+    const seq = yield* mmuIntervalReadBegin(notifier)
+    yield* mm.mmapLock.lockRead()
+    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
+      start,
+      end,
+      seq,
+      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mm.mmapLock.unlockRead()
+    if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, write)
+    if (error) return error
+    yield* updateLock.lock()
+    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
+      yield* updateLock.unlock()
+      return yield* become(populateAgain, current, mirror, start, end, write)
+    }
+    yield* program(current, mirror, start, end)
+    yield* updateLock.unlock()
+    return 0
+  },
+)
+
+/**
+ * Tries again, unless the time is over.
+ *
+ * @see reference B.4 D1, D2
+ */
+export const populateAgain = procedure(
+  'populate (again)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    if (expired) return -Errno.EBUSY
+    return yield* become(populateOnce, current, mirror, start, end, write)
+  },
+)
+
+/** Programs the device page table, an entry a step: the device may use each at once. Under the update lock. */
+export const program = procedure(
+  'program the device',
+  function* (current: Task, mirror: Mirror, start: number, end: number) {
+    const range = rangeOf(mirror, current)
+    for (let page = start; page < end; page++)
+      yield* step('program an entry', (w) => {
+        mapPage(w, mirror, range, page)
+        return 0
+      })
+  },
+)
+
+/**
+ * The callback: records the sequence, removes the entries, and returns when the device is done with them.
+ *
+ * @see reference B.4 X2 to X5
+ */
+export const invalidate = procedure(
+  'invalidate',
+  function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    yield* recordAndUnmap(current, mirror, range, curSeq)
+    yield* flushDevice(mirror, range)
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** Takes the update lock: 0 if it is held and the range is not blockable. */
+export const lockForInvalidation = procedure('invalidate (lock)', function* (mirror: Mirror, range: NotifierRange) {
+  if (!range.blockable) return yield* mirror.updateLock.trylock()
+  yield* mirror.updateLock.lock()
+  return 1
+})
+
+/** Records the sequence and removes the entries: one step, since all that look at either hold the update lock. */
+export const recordAndUnmap = procedure(
+  'invalidate (unmap)',
+  function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    yield* step('set_seq and unmap', (w) => {
+      mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      unmapPages(w, mirror, range)
+      return 0
+    })
+  },
+)
+
+/** The driver that does everything right. */
+export const referenceDriver: Driver = { name: 'reference', invalidate, fault: populate }

@@ -1,0 +1,222 @@
+/**
+ * The walk: reads the CPU page table into the range's array and faults in what is asked for and not there.
+ *
+ * @see reference B.3
+ * @module
+ */
+import { become, claim, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
+import { handleMmFault } from '../mm/index.js'
+import {
+  beginRange,
+  HMM_PFN_ERROR,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  type HmmRange,
+  type HmmRequest,
+  RangeResult,
+} from './range.js'
+
+/** What must be done about an entry before it can be told. */
+export const Need = { nothing: 0, fault: 1, writeFault: 2 } as const
+
+/** What the walk does next. Codes above carry a page: the one to go on with, or the end of the chunk. */
+const Walk = { goOn: 0, fault: 1, writeFault: 2, error: 3 } as const
+
+/**
+ * What is to be done about one entry.
+ *
+ * @param asked - `HMM_PFN_REQ_` bits of the entry of the array
+ * @param present - `HMM_PFN_` bits that the CPU's entry grants
+ * @kernel hmm_pte_need_fault
+ */
+export function needFault(request: HmmRequest, asked: number, present: number): number {
+  const wanted = (asked & request.pfnFlagsMask) | request.defaultFlags
+  if (!(wanted & HMM_PFN_REQ_FAULT)) return Need.nothing
+  if (wanted & HMM_PFN_REQ_WRITE && !(present & HMM_PFN_WRITE)) return Need.writeFault
+  return present & HMM_PFN_VALID ? Need.nothing : Need.fault
+}
+
+/**
+ * Fills the array for the pages of the request.
+ *
+ * The caller holds the mmap lock (reading is enough) and has pinned the address space.
+ *
+ * @returns 0; -EBUSY if the range was invalidated meanwhile: back to read_begin; -EPERM for a write that the area
+ * forbids; -EFAULT for what cannot be reached. After an error nothing in the array may be used.
+ * @kernel hmm_range_fault
+ */
+export const hmmRangeFault = procedure(
+  'hmm_range_fault',
+  function* (current: Task, range: HmmRange, request: HmmRequest) {
+    if (request.start >= request.end) return -Errno.EINVAL
+    yield* step('begin', (w) => {
+      const mm = range.notifier.mm
+      claim('C20', mm.mmapLock.heldBy(w, current.thread), 'hmm_range_fault without the mmap lock')
+      claim('C19', mm.users.get(w) > 0, 'hmm_range_fault on an address space that nobody has pinned')
+      beginRange(range, request, w)
+      return 0
+    })
+    return yield* become(walk, current, range, request, request.start)
+  },
+)
+
+/** One pass of the walk from page `last` on; starts again there after each fault. */
+export const walk = procedure(
+  'hmm_range_fault (walk)',
+  function* (current: Task, range: HmmRange, request: HmmRequest, last: number): Running<number> {
+    // Not a promise that nothing has changed, only a way not to go on in vain.
+    if (yield* checkRetry(range, request, last)) return -Errno.EBUSY
+    for (let page = last; page < request.end; ) {
+      const next = yield* step('read an entry', (w) => readEntry(range, request, page, w))
+      const target = next >> 2
+      switch (next & 3) {
+        case Walk.error:
+          return -target
+        case Walk.goOn:
+          page = target
+          break
+        default: {
+          const error = yield* hmmVmaFault(current, range, page, target, (next & 3) === Walk.writeFault)
+          return error === -Errno.EBUSY ? yield* become(walk, current, range, request, page) : error
+        }
+      }
+    }
+    return 0
+  },
+)
+
+/** @kernel mmu_interval_check_retry */
+export const checkRetry = procedure(
+  'mmu_interval_check_retry',
+  function* (range: HmmRange, request: HmmRequest, last: number) {
+    return yield* step('look at the sequence', (w) => {
+      range.last.set(w, last)
+      if (range.notifier.seq.readOnce(w) === request.seq) return 0
+      fail(range, w, RangeResult.collided)
+      return 1
+    })
+  },
+)
+
+function fail(range: HmmRange, w: World, result: number): void {
+  range.result.set(w, result)
+  range.lifecycle.signal(w, result === RangeResult.collided ? 'COLLIDED' : 'FAILED')
+}
+
+/**
+ * Faults in the pages from `page` to the end of the chunk: also those after it that nobody asked for.
+ *
+ * @returns -EBUSY when all is done: the walk starts again; otherwise the error
+ * @kernel hmm_vma_fault
+ * @see reference B.3 V0 to V3
+ */
+export const hmmVmaFault = procedure(
+  'hmm_vma_fault',
+  function* (current: Task, range: HmmRange, page: number, end: number, write: boolean) {
+    const mm = range.notifier.mm
+    if (write && !(yield* mayWrite(range, page))) return -Errno.EPERM
+    for (let at = page; at < end; at++) {
+      const error = yield* handleMmFault(current, mm, at, write)
+      if (error) {
+        yield* step('give up', (w) => {
+          fail(range, w, RangeResult.failed)
+          return 0
+        })
+        return -Errno.EFAULT
+      }
+    }
+    return -Errno.EBUSY
+  },
+)
+
+/** True if the area of `page` can be written at all: without this the walk would fault for ever (D19). */
+export const mayWrite = procedure('hmm_vma_fault (VM_WRITE)', function* (range: HmmRange, page: number) {
+  return yield* step('check VM_WRITE', (w) => {
+    if (range.notifier.mm.vma[page].flags.get(w) & VM_WRITE) return 1
+    fail(range, w, RangeResult.failed)
+    return 0
+  })
+})
+
+/**
+ * Reads one entry of the page table and stores what it grants, or says what must be done first. The entry is read
+ * once, without the page-table lock: what the array holds in the end is no snapshot, only the sequence makes it one.
+ * Of a stretch without an area, or one that may not be read, all is decided at once.
+ *
+ * @returns a {@link Walk} code and a page (or an error number), packed
+ * @kernel hmm_vma_walk_test, hmm_vma_walk_hole, hmm_vma_handle_pte
+ * @see reference B.3.1
+ */
+function readEntry(range: HmmRange, request: HmmRequest, page: number, w: World): number {
+  const mm = range.notifier.mm
+  const end = areaEnd(mm, page, request.end, w)
+  if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w)
+  const entry = range.pfns[page]
+  const { frame, present } = cpuEntry(mm, page, w)
+  const need = needFault(request, entry.flags.get(w), present)
+  if (need !== Need.nothing) return (end << 2) | need
+  entry.flags.set(w, present)
+  entry.frame.set(w, frame)
+  return goOn(range, request, page + 1, w)
+}
+
+/** An area that devices cannot use: an error for whoever asks for any page of it, ERROR entries for who does not. */
+function skipArea(range: HmmRange, request: HmmRequest, page: number, end: number, w: World): number {
+  for (let at = page; at < end; at++) {
+    if (needFault(request, range.pfns[at].flags.get(w), 0) === Need.nothing) continue
+    fail(range, w, RangeResult.failed)
+    return (Errno.EFAULT << 2) | Walk.error
+  }
+  for (let at = page; at < end; at++) {
+    range.pfns[at].flags.set(w, HMM_PFN_ERROR)
+    range.pfns[at].frame.set(w, 0)
+  }
+  return goOn(range, request, end, w)
+}
+
+function goOn(range: HmmRange, request: HmmRequest, page: number, w: World): number {
+  if (page === request.end) {
+    range.result.set(w, RangeResult.filled)
+    range.lifecycle.signal(w, 'FAULTED')
+  }
+  return (page << 2) | Walk.goOn
+}
+
+function canBeRead(mm: MmStruct, page: number, w: World): boolean {
+  const { kind, flags } = mm.vma[page]
+  const backing = kind.get(w)
+  return backing !== VmaKind.none && backing !== VmaKind.pfnmap && (flags.get(w) & VM_READ) !== 0
+}
+
+/** The first page after `page` that is of another area, at most `limit`. */
+function areaEnd(mm: MmStruct, page: number, limit: number, w: World): number {
+  const area = mm.vma[page]
+  let end = page + 1
+  while (
+    end < limit &&
+    mm.vma[end].kind.get(w) === area.kind.get(w) &&
+    mm.vma[end].flags.get(w) === area.flags.get(w)
+  )
+    end++
+  return end
+}
+
+/** What the CPU's entry holds, and the `HMM_PFN_` bits that it grants. */
+function cpuEntry(mm: MmStruct, page: number, w: World): { frame: number; present: number } {
+  const pte = mm.pte[page]
+  switch (pte.kind.readOnce(w)) {
+    case PteKind.none:
+      return { frame: 0, present: 0 }
+    case PteKind.present:
+      return {
+        frame: pte.frame.readOnce(w),
+        present: HMM_PFN_VALID | (pte.write.readOnce(w) ? HMM_PFN_WRITE : 0),
+      }
+    default:
+      throw new SpecificationError('scenario', `${pte.kind.name} is ${pte.kind.show(w)}, which the walk does not know yet`)
+  }
+}

@@ -1,0 +1,7 @@
+/**
+ * Heterogeneous memory management: how a driver reads a process's page table.
+ *
+ * @module
+ */
+export * from './fault.js'
+export * from './range.js'

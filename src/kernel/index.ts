@@ -1,0 +1,10 @@
+/**
+ * The reference implementation, as procedures: memory management, notifiers, hmm. It knows nothing of checking.
+ *
+ * @module kernel
+ */
+export * from './errno.js'
+export * from './hmm/index.js'
+export * from './machine.js'
+export * from './mm/index.js'
+export * from './mmu_notifier/index.js'

@@ -1,0 +1,102 @@
+/**
+ * MMU notifiers: whoever is about to change a page table says so first, and says when it is done.
+ *
+ * @see reference B.1
+ * @module
+ */
+import { procedure, step } from '../../world/index.js'
+import {
+  type ClassicNotifier,
+  closeRange,
+  type MmStruct,
+  NotifyEvent,
+  openRange, type NotifierRange, type Task } from '../machine.js'
+import { mnItreeInvalidate, mnItreeInvEnd, mnItreeRelease } from './interval.js'
+import { notifyClassics, notifyClassicsOfEnd } from './classic.js'
+
+export * from './classic.js'
+export * from './interval.js'
+
+/** True if anybody watches the address space. */
+export function hasNotifiers(mm: MmStruct): boolean {
+  return mm.subscriptions.intervals.length > 0 || mm.subscriptions.classics.length > 0
+}
+
+/**
+ * Says that page-table entries of `range` are about to change. When it returns 0 no device uses them any more, and
+ * none will before {@link mmuNotifierInvalidateRangeEnd}.
+ *
+ * @returns 0, or -EAGAIN for a range that is not blockable: then nothing is open, and the end must not be said
+ * @kernel mmu_notifier_invalidate_range_start
+ */
+export const mmuNotifierInvalidateRangeStart = procedure(
+  'mmu_notifier_invalidate_range_start',
+  function* (current: Task, mm: MmStruct, range: NotifierRange) {
+    // Interval notifiers come first: drivers that use both kinds depend on it.
+    if (mm.subscriptions.intervals.length > 0) {
+      const error = yield* mnItreeInvalidate(current, mm, range)
+      if (error) return error
+    }
+    return mm.subscriptions.classics.length > 0 ? yield* startClassics(current, mm, range) : 0
+  },
+)
+
+/** Tells the classic notifiers; closes the interval side again if one of them could not start (H3). */
+export const startClassics = procedure(
+  'mmu_notifier_invalidate_range_start (classic)',
+  function* (current: Task, mm: MmStruct, range: NotifierRange) {
+    const alone = mm.subscriptions.intervals.length === 0
+    if (alone)
+      yield* step('enter the range', (w) => {
+        openRange(current, mm, range, w)
+        return 0
+      })
+    const error = yield* notifyClassics(current, mm, range)
+    if (error && !alone) yield* mnItreeInvEnd(current, mm)
+    if (error && alone) yield* leaveRange(current)
+    return error
+  },
+)
+
+/**
+ * Says that the change is made.
+ *
+ * @kernel mmu_notifier_invalidate_range_end
+ */
+export const mmuNotifierInvalidateRangeEnd = procedure(
+  'mmu_notifier_invalidate_range_end',
+  function* (current: Task, mm: MmStruct, range: NotifierRange) {
+    if (mm.subscriptions.intervals.length > 0) yield* mnItreeInvEnd(current, mm)
+    else yield* leaveRange(current)
+    if (mm.subscriptions.classics.length > 0) yield* notifyClassicsOfEnd(current, mm, range)
+  },
+)
+
+/** Without interval notifiers no other step says that the range is left. */
+export const leaveRange = procedure('mmu_notifier_range (leave)', function* (current: Task) {
+  yield* step('leave the range', (w) => {
+    closeRange(current, w)
+    return 0
+  })
+})
+
+/**
+ * The address space is going away: every watcher drops all it has.
+ *
+ * @kernel __mmu_notifier_release
+ */
+export const mmuNotifierRelease = procedure('__mmu_notifier_release', function* (current: Task, mm: MmStruct) {
+  const everything = {
+    start: 0,
+    end: current.machine.pages,
+    event: NotifyEvent.RELEASE,
+    blockable: true,
+    owner: -1,
+  }
+  if (mm.subscriptions.intervals.length > 0) yield* mnItreeRelease(current, mm, everything)
+  for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
+})
+
+const releaseClassic = procedure('mmu_notifier_ops.release', function* (current: Task, classic: ClassicNotifier) {
+  if (classic.ops.release) yield* classic.ops.release(current, classic)
+})
