@@ -1,0 +1,97 @@
+/**
+ * `hmm-spec check`: explores scenarios, and says what holds.
+ *
+ * @module
+ */
+import type { Limits } from '../../checker/options.js'
+import { checkJson } from '../../report/json.js'
+import { checkJUnit } from '../../report/junit.js'
+import { type CheckReport, checkExitCode } from '../../report/report.js'
+import { checkText } from '../../report/text.js'
+import { vacuityOf } from '../../report/vacuity.js'
+import type { Bounds, Parameters, Scenario } from '../../world/model.js'
+import type { Io } from '../io.js'
+import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
+import type { Project } from '../project.js'
+import { type Job, type JobResults, runChecks } from '../run-checks.js'
+import { settingsFor } from '../settings.js'
+import { findNamed } from '../usage.js'
+import { scenarioKind } from './kinds.js'
+
+/** Options of `check`. */
+export interface CheckCommandOptions extends OutputOptions {
+  readonly set: Parameters
+  readonly bounds: Bounds
+  readonly limits: Limits
+  readonly traceDir?: string
+}
+
+/**
+ * Checks the scenarios that are named, or all.
+ *
+ * @returns the exit code
+ * @throws UsageError for wrong names, parameters or files
+ */
+export async function checkCommand(
+  project: Project,
+  io: Io,
+  names: readonly string[],
+  options: CheckCommandOptions,
+): Promise<number> {
+  const kind = scenarioKind(project)
+  const scenarios: readonly Scenario[] =
+    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => findNamed(kind, name)))]
+  const settings = settingsFor(scenarios, options.set, names.length === 0 ? 'all' : 'named')
+  assertWritable(options.output)
+  makeTraceDirectory(options.traceDir)
+  const jobs = scenarios.map(
+    (scenario): Job => ({
+      name: scenario.name,
+      scenario,
+      options: { bounds: options.bounds, set: settings.get(scenario) ?? {} },
+    }),
+  )
+  const run = await runChecks(project, io, jobs, options.limits)
+  const results = [...run.results.values()]
+  const traces: Record<string, string> = {}
+  const { traceDir } = options
+  if (traceDir !== undefined)
+    for (const { scenario, violation } of results)
+      if (violation !== undefined) traces[scenario] = saveTrace(traceDir, scenario, violation.trace)
+  const report: CheckReport = {
+    bounds: options.bounds,
+    set: options.set,
+    results,
+    failures: run.failures,
+    notRun: run.notRun,
+    traces,
+    coverage: coverageOf(project, scenarios, run, options),
+    requirements: project.requirements,
+  }
+  writeReport(io, options, {
+    text: (layout) => checkText(report, layout),
+    json: () => checkJson(report),
+    junit: () => checkJUnit(report),
+  })
+  return checkExitCode(report)
+}
+
+/** Coverage is only judged where nothing was left out: a smaller run proves no absence. */
+function coverageOf(
+  project: Project,
+  scenarios: readonly Scenario[],
+  { results, failures, notRun }: JobResults,
+  options: CheckCommandOptions,
+): CheckReport['coverage'] {
+  const unknown = (reason: string) => ({ unknown: reason })
+  if (scenarios.length < project.scenarios.length) return unknown('only some of the scenarios were run')
+  if (options.bounds === 'smoke') return unknown('smoke bounds are too small for it')
+  if (Object.keys(options.set).length > 0) return unknown('parameters were set by hand')
+  if (failures.length > 0) return unknown('not every scenario could be checked')
+  const all = [...results.values()]
+  if (notRun.length > 0 || all.some(({ verdict }) => verdict === 'limit' || verdict === 'interrupted'))
+    return unknown('not every scenario was explored to its end')
+  if (all.some(({ verdict }) => verdict === 'violated'))
+    return unknown('a scenario ends where its claim is broken')
+  return vacuityOf(all, scenarios, project.universe())
+}

@@ -1,0 +1,65 @@
+/**
+ * `hmm-spec conform`: recorded sequences against the oracle.
+ *
+ * @module
+ */
+import { accessSync, constants, statSync } from 'node:fs'
+import { type KernelVersion, RecordingError } from '../../conformance/result.js'
+import { conformJson } from '../../report/json.js'
+import { conformJUnit } from '../../report/junit.js'
+import { type ConformReport, conformExitCode } from '../../report/report.js'
+import { conformText } from '../../report/text.js'
+import { SpecificationError } from '../../world/errors.js'
+import type { Io } from '../io.js'
+import { assertWritable, codeOf, type OutputOptions, writeReport } from '../output.js'
+import type { Project } from '../project.js'
+import { UsageError } from '../usage.js'
+
+/** The kernels that can be named. */
+export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12']
+
+/** Options of `conform`. */
+export interface ConformCommandOptions extends OutputOptions {
+  readonly kernel: KernelVersion
+}
+
+/**
+ * Compares the sequences in `file`.
+ *
+ * @returns the exit code
+ * @throws UsageError if the file is not one of recordings
+ */
+export async function conformCommand(
+  project: Project,
+  io: Io,
+  file: string,
+  options: ConformCommandOptions,
+): Promise<number> {
+  assertWritable(options.output)
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read (${codeOf(error)})`)
+  }
+  if (statSync(file).isDirectory()) throw new UsageError(`${file} is a directory; name a file of recordings`)
+  let report: ConformReport
+  try {
+    report = {
+      file,
+      kernel: options.kernel,
+      result: await project.conformFile(file, { kernel: options.kernel }),
+    }
+  } catch (error) {
+    if (error instanceof RecordingError) throw new UsageError(error.message)
+    if (error instanceof SyntaxError || error instanceof SpecificationError)
+      throw new UsageError(`${file}: ${error.message}`)
+    throw error
+  }
+  if (report.result.sequences === 0) throw new UsageError(`${file} holds no sequence`)
+  writeReport(io, options, {
+    text: (layout) => conformText(report, layout),
+    json: () => conformJson(report),
+    junit: () => conformJUnit(report),
+  })
+  return conformExitCode(report)
+}

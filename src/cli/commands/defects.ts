@@ -1,0 +1,68 @@
+/**
+ * `hmm-spec defects`: puts each known bug in, and sees whether the clause that it breaks says so.
+ *
+ * @module
+ */
+import type { Defect } from '../../../spec/defect.js'
+import type { Limits } from '../../checker/options.js'
+import { defectsJson } from '../../report/json.js'
+import { defectsJUnit } from '../../report/junit.js'
+import { type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
+import { defectsText } from '../../report/text.js'
+import type { Io } from '../io.js'
+import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
+import type { Project } from '../project.js'
+import { type Job, runChecks } from '../run-checks.js'
+import { findNamed } from '../usage.js'
+import { defectKind, scenarioKind } from './kinds.js'
+
+/** Options of `defects`. */
+export interface DefectsCommandOptions extends OutputOptions {
+  readonly limits: Limits
+  readonly traceDir?: string
+}
+
+/**
+ * Runs the defects that are named, or all.
+ *
+ * @returns the exit code
+ * @throws UsageError for wrong names or files
+ */
+export async function defectsCommand(
+  project: Project,
+  io: Io,
+  names: readonly string[],
+  options: DefectsCommandOptions,
+): Promise<number> {
+  const kind = defectKind(project)
+  const defects: readonly Defect[] =
+    names.length === 0 ? project.defects : [...new Set(names.map((name) => findNamed(kind, name)))]
+  assertWritable(options.output)
+  makeTraceDirectory(options.traceDir)
+  const scenarios = scenarioKind(project)
+  const defectOf = new Map(
+    defects.map((defect): [Job, Defect] => [
+      {
+        name: defect.name,
+        scenario: findNamed(scenarios, defect.scenario),
+        options: { bounds: 'smoke', set: defect.set ?? {}, defects: [defect] },
+      },
+      defect,
+    ]),
+  )
+  const run = await runChecks(project, io, [...defectOf.keys()], options.limits)
+  const outcomes = [...run.results].map(([job, result]) => outcomeOf(defectOf.get(job) as Defect, result))
+  const traces: Record<string, string> = {}
+  const { traceDir } = options
+  if (traceDir !== undefined)
+    for (const { defect, result } of outcomes)
+      if (result.violation !== undefined)
+        traces[defect.name] = saveTrace(traceDir, defect.name, result.violation.trace)
+  const report: DefectReport = { outcomes, failures: run.failures, notRun: run.notRun, traces }
+  writeReport(io, options, {
+    text: (layout) => defectsText(report, layout),
+    json: () => defectsJson(report),
+    junit: () => defectsJUnit(report),
+  })
+  return defectsExitCode(report)
+}

@@ -1,0 +1,134 @@
+/**
+ * `hmm-spec list`: what there is.
+ *
+ * @module
+ */
+import { settings, wrap } from '../../report/figures.js'
+import { document } from '../../report/json.js'
+import { ExitCode } from '../../report/report.js'
+import { type Column, table } from '../../report/table.js'
+import { type Io, layoutFor } from '../io.js'
+import type { Project } from '../project.js'
+
+/** What can be listed. */
+export const LISTS = ['scenarios', 'requirements', 'defects', 'statecharts'] as const
+
+/** One of {@link LISTS}. */
+export type List = (typeof LISTS)[number]
+
+/** Prints the list of one kind of thing. */
+export function listCommand(project: Project, io: Io, what: List, format: 'text' | 'json'): number {
+  const { head, rows, items } = listing(project, what)
+  if (format === 'json') io.stdout.write(document('list', { [what]: items }))
+  else if (rows.length === 0) io.stdout.write(`there are no ${what} yet\n`)
+  else io.stdout.write(`${table(head, rows, layoutFor(io.stdout, io.env).colours)}\n`)
+  return ExitCode.holds
+}
+
+interface Listing {
+  readonly head: readonly Column[]
+  readonly rows: readonly (readonly string[])[]
+  readonly items: readonly object[]
+}
+
+function listing(project: Project, what: List): Listing {
+  switch (what) {
+    case 'scenarios':
+      return {
+        head: [{ head: 'scenario' }, { head: 'default bounds' }, { head: 'exercises' }, { head: 'summary' }],
+        rows: project.scenarios.map(({ name, parameters, exercises, summary }) => [
+          name,
+          wrap(
+            settings(Object.fromEntries(Object.entries(parameters).map(([name, p]) => [name, p.default]))),
+            28,
+          ),
+          wrap(exercises.join(' '), 24),
+          wrap(summary, 60),
+        ]),
+        items: project.scenarios.map(({ name, summary, parameters, exercises }) => ({
+          name,
+          summary,
+          parameters,
+          exercises,
+        })),
+      }
+    case 'requirements':
+      return {
+        head: [{ head: 'requirement' }, { head: 'title' }, { head: 'checked by' }, { head: 'defects' }],
+        rows: project.requirements.map(({ id, title, checks }) => [
+          id,
+          wrap(title, 50),
+          wrap(checks.join(', '), 50),
+          wrap(breaking(project, id).join(' '), 24),
+        ]),
+        items: project.requirements.map(({ id, title, text, source, checks }) => ({
+          id,
+          title,
+          text,
+          source,
+          checks,
+          defects: breaking(project, id),
+        })),
+      }
+    case 'defects':
+      return {
+        head: [
+          { head: 'defect' },
+          { head: 'kind' },
+          { head: 'breaks' },
+          { head: 'scenario' },
+          { head: 'steps', align: 'right' },
+          { head: 'title' },
+        ],
+        rows: project.defects.map(({ name, kind, requirement, scenario, steps, title }) => [
+          name,
+          kind,
+          requirement,
+          scenario,
+          String(steps),
+          wrap(title, 60),
+        ]),
+        items: project.defects.map(
+          ({ name, kind, title, text, source, requirement, scenario, set, steps }) => ({
+            name,
+            kind,
+            title,
+            text,
+            source,
+            requirement,
+            scenario,
+            set: set ?? {},
+            steps,
+          }),
+        ),
+      }
+    case 'statecharts':
+      return {
+        head: [
+          { head: 'statechart' },
+          { head: 'states', align: 'right' },
+          { head: 'events', align: 'right' },
+          { head: 'transitions', align: 'right' },
+          { head: 'summary' },
+        ],
+        rows: project.statecharts.map(({ name, summary, states, events, transitions }) => [
+          name,
+          String(states.length),
+          String(events.length),
+          String(transitions.length),
+          wrap(summary, 60),
+        ]),
+        items: project.statecharts.map(({ name, summary, states, events, transitions }) => ({
+          name,
+          summary,
+          states,
+          events,
+          transitions,
+        })),
+      }
+  }
+}
+
+function breaking(project: Project, requirement: string): string[] {
+  return project.defects.filter((defect) => defect.requirement === requirement).map(({ name }) => name)
+}

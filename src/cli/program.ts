@@ -1,0 +1,240 @@
+/**
+ * The command line: commands, options, help, and what a mistake in them is answered with.
+ *
+ * @module
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { KernelVersion } from '../conformance/result.js'
+import { ExitCode } from '../report/report.js'
+import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
+import type { Bounds, Parameters } from '../world/model.js'
+import { checkCommand } from './commands/check.js'
+import { conformCommand, KERNELS } from './commands/conform.js'
+import { defectsCommand } from './commands/defects.js'
+import { explainCommand } from './commands/explain.js'
+import { exportCommand } from './commands/export.js'
+import { LISTS, type List, listCommand } from './commands/list.js'
+import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './commands/replay.js'
+import { coloursFor, type Io, processIo } from './io.js'
+import { FORMATS, type Format } from './output.js'
+import type { Project } from './project.js'
+import { referenceProject } from './reference.js'
+import { didYouMean, UsageError } from './usage.js'
+import { parseCount, parseDuration, parseSetting, parseSize, parseStep } from './values.js'
+
+const EXAMPLES = `
+Examples:
+  hmm-spec check                                  every scenario, every interleaving
+  hmm-spec check retry-protocol --set pages=1     one scenario, at another size
+  hmm-spec check --trace-dir traces               save what was found to be wrong
+  hmm-spec replay traces/retry-protocol.json      look at it step by step
+  hmm-spec explain C1                             what a requirement says, and what checks it
+  hmm-spec export range --to mermaid              a statechart, as a diagram
+
+Exit codes:
+  0  everything holds
+  1  something does not hold
+  2  wrong usage or input
+  3  a limit or an interrupt came before the end
+When several apply: 2 before 1 before 3.`
+
+/**
+ * Runs the command line.
+ *
+ * @param argv - the arguments, without those of the interpreter
+ * @param io - where to write, and how an interrupt arrives
+ * @param project - what to work on (default the specification that comes with the tool)
+ * @returns the exit code
+ */
+export async function main(
+  argv: readonly string[],
+  io: Io = processIo(),
+  project: Project = referenceProject(),
+): Promise<number> {
+  let exitCode: number = ExitCode.holds
+  const program = programOf(project, io, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.holds : ExitCode.usage
+    const said = error instanceof UsageError ? error.message : `internal error: ${stackOf(error)}`
+    io.stderr.write(`${coloursFor(io.stderr, io.env).red('error:')} ${said}\n`)
+    return ExitCode.usage
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+interface RunOptions {
+  readonly format: Format
+  readonly output?: string
+  readonly timeLimit?: number
+  readonly memoryLimit?: number
+  readonly stateLimit?: number
+  readonly traceDir?: string
+}
+
+function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
+  const program = new Command('hmm-spec')
+    .description(
+      'Checks an executable specification of Linux heterogeneous memory management (HMM)\n' +
+        'over every interleaving of bounded scenarios.',
+    )
+    .version(project.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
+      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
+      getOutHasColors: () => coloursFor(io.stdout, io.env).isColorSupported,
+      getErrHasColors: () => coloursFor(io.stderr, io.env).isColorSupported,
+    })
+
+  const command = (name: string, summary: string) =>
+    // A command's settings are its own: commander copies them from the program only as it is made here.
+    program
+      .command(name)
+      .description(summary)
+      .showHelpAfterError(`to see its options: hmm-spec help ${name.split(' ')[0]}`)
+
+  withRunOptions(
+    command('check', 'explore every interleaving of scenarios, and say what holds').argument(
+      '[scenario...]',
+      'names of scenarios (default all)',
+    ),
+  )
+    .addOption(
+      new Option('--set <NAME=VALUE>', 'set a parameter of the scenarios; may be given several times')
+        .argParser(parseSetting)
+        .default({}, 'as the bounds say'),
+    )
+    .addOption(
+      new Option('--bounds <size>', 'size of the scenarios')
+        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
+        .default('default'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hmm-spec check
+  hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
+  hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
+  hmm-spec check --format junit --output report.xml`,
+    )
+    .action(async (names: string[], options: RunOptions & { set: Parameters; bounds: Bounds }) => {
+      exit(
+        await checkCommand(project, io, names, {
+          ...runOptions(options),
+          set: options.set,
+          bounds: options.bounds,
+        }),
+      )
+    })
+
+  command('list', 'list what there is')
+    .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
+    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+    .action((what: List, { format }: { format: 'text' | 'json' }) =>
+      exit(listCommand(project, io, what, format)),
+    )
+
+  command('explain', 'explain a requirement, a defect or a scenario')
+    .argument('<name>', 'requirement, defect or scenario')
+    .action((name: string) => exit(explainCommand(project, io, name)))
+
+  withRunOptions(
+    command('defects', 'put each known bug in, and see whether the clause that it breaks says so').argument(
+      '[name...]',
+      'names of defects (default all)',
+    ),
+  ).action(async (names: string[], options: RunOptions) => {
+    exit(await defectsCommand(project, io, names, runOptions(options)))
+  })
+
+  command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
+    .argument('<trace.json>', 'as --trace-dir saved it')
+    .addOption(
+      new Option('--step <N>', 'stop after step N, and show the whole state (default the last)').argParser(
+        parseStep,
+      ),
+    )
+    .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
+    .action((file: string, options: ReplayCommandOptions) => exit(replayCommand(project, io, file, options)))
+
+  withOutput(
+    command(
+      'conform',
+      'compare recorded sequences of a real kernel with what the specification answers',
+    ).argument('<file.jsonl>', 'recorded sequences, one a line'),
+  )
+    .addOption(
+      new Option('--kernel <version>', 'the kernel that was recorded').choices(KERNELS).default('6.1'),
+    )
+    .action(async (file: string, options: { kernel: KernelVersion; format: Format; output?: string }) => {
+      exit(await conformCommand(project, io, file, options))
+    })
+
+  command('export', 'print a statechart for other tools')
+    .argument('<statechart>', 'its name')
+    .addOption(new Option('--to <format>', 'for what').choices(statechartFormats).makeOptionMandatory())
+    .action((name: string, { to }: { to: StatechartFormat }) => exit(exportCommand(project, io, name, to)))
+
+  return program
+}
+
+function withOutput(command: Command): Command {
+  return command
+    .addOption(new Option('--format <format>', 'how to report').choices(FORMATS).default('text'))
+    .addOption(new Option('--output <file>', 'write the report to a file; its text is printed as well'))
+}
+
+function withRunOptions(command: Command): Command {
+  return withOutput(command)
+    .addOption(
+      new Option('--time-limit <time>', 'most time for each check: 30s, 2m, 500ms').argParser(parseDuration),
+    )
+    .addOption(
+      new Option('--memory-limit <size>', 'most memory for the states of a check: 512MB').argParser(
+        parseSize,
+      ),
+    )
+    .addOption(
+      new Option('--state-limit <count>', 'most states of each check: 100000, 5M').argParser(parseCount),
+    )
+    .addOption(new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`'))
+}
+
+function runOptions({ format, output, traceDir, timeLimit, memoryLimit, stateLimit }: RunOptions) {
+  return {
+    format,
+    ...(output === undefined ? {} : { output }),
+    ...(traceDir === undefined ? {} : { traceDir }),
+    limits: {
+      ...(timeLimit === undefined ? {} : { timeMs: timeLimit }),
+      ...(memoryLimit === undefined ? {} : { memoryBytes: memoryLimit }),
+      ...(stateLimit === undefined ? {} : { states: stateLimit }),
+    },
+  }
+}
+
+/** A parser that takes one of `values`, and suggests the nearest for any other. */
+function oneOf<T extends string>(what: string, values: readonly T[]) {
+  return (text: string): T => {
+    const found = values.find((value) => value === text)
+    if (found === undefined)
+      throw new InvalidArgumentError(
+        `there is no ${what} of that${didYouMean(text, values)} There are: ${values.join(', ')}.`,
+      )
+    return found
+  }
+}

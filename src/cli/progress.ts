@@ -1,0 +1,91 @@
+/**
+ * What a running check shows: one live line on a terminal, a plain line every few seconds elsewhere.
+ *
+ * @module
+ */
+import { createLogUpdate } from 'log-update'
+import type { CheckResult, Progress } from '../checker/result.js'
+import { duration, figure } from '../report/figures.js'
+import { verdictText } from '../report/text.js'
+import { type Io, layoutFor } from './io.js'
+
+/** Milliseconds between two plain lines. */
+const PLAIN_INTERVAL_MS = 5000
+
+/** Shows how checks get on. */
+export interface ProgressDisplay {
+  /** A check tells where it is. */
+  update(progress: Progress): void
+  /** A check has ended, under `name`. */
+  finished(name: string, result: CheckResult): void
+  /** Something to say that stays. */
+  say(text: string): void
+  /** Nothing more comes. */
+  close(): void
+}
+
+/**
+ * A display on `io.stderr`.
+ *
+ * @param total - how many checks there will be
+ */
+export function progressDisplay(io: Io, total: number): ProgressDisplay {
+  return io.stderr.isTTY === true && io.env.TERM !== 'dumb' ? live(io, total) : plainLines(io, total)
+}
+
+/** `203,031 states, 512,000 states/s, queue 1,024, depth 31, 1.2s`. */
+function where({ states, queue, depth, elapsedMs, phase }: Progress): string {
+  const rate = elapsedMs > 0 ? Math.round((states / elapsedMs) * 1000) : 0
+  const what = phase === 'progress' ? 'looking for runs that never get on, ' : ''
+  return `${what}${figure(states)} states, ${figure(rate)} states/s, queue ${figure(queue)}, depth ${figure(depth)}, ${duration(elapsedMs)}`
+}
+
+function ended(name: string, result: CheckResult, verdict: string): string {
+  return `${name}: ${verdict}, ${figure(result.states)} states, ${duration(result.elapsedMs)}`
+}
+
+function live(io: Io, total: number): ProgressDisplay {
+  const layout = layoutFor(io.stderr, io.env)
+  const log = createLogUpdate(io.stderr as unknown as NodeJS.WritableStream, { showCursor: true })
+  let done = 0
+  const say = (text: string) => {
+    log.clear()
+    io.stderr.write(`${text}\n`)
+  }
+  return {
+    update: (progress) => {
+      const head = layout.colours.bold(progress.scenario)
+      log(`${layout.colours.dim(`[${done + 1}/${total}]`)} ${head}  ${where(progress)}`)
+    },
+    finished: (name, result) => {
+      done++
+      say(ended(name, result, verdictText(result.verdict, layout)))
+    },
+    say,
+    close: () => log.clear(),
+  }
+}
+
+function plainLines(io: Io, total: number): ProgressDisplay {
+  let done = 0
+  let last = 0
+  const say = (text: string) => {
+    io.stderr.write(`${text}\n`)
+  }
+  return {
+    update: (progress) => {
+      // A new check counts its time from 0 again.
+      if (progress.elapsedMs < last) last = 0
+      if (progress.elapsedMs - last < PLAIN_INTERVAL_MS) return
+      last = progress.elapsedMs
+      say(`[${done + 1}/${total}] ${progress.scenario}: ${where(progress)}`)
+    },
+    finished: (name, result) => {
+      done++
+      last = 0
+      say(`[${done}/${total}] ${ended(name, result, result.verdict)}`)
+    },
+    say,
+    close: () => undefined,
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * What the command line works on: the specification, and the tools that it drives. The real ones are in
+ * `reference.ts`; tests give their own.
+ *
+ * @module
+ */
+import type { CheckOptions, Injection } from '../checker/options.js'
+import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
+import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
+import type { Specification } from '../report/explain.js'
+import type { StatechartFormat } from '../report/statechart.js'
+import type { DeclaredTransition, Universe } from '../report/vacuity.js'
+import type { Scenario } from '../world/model.js'
+
+/** A statechart, as far as the command line is concerned. */
+export interface StatechartEntry {
+  readonly name: string
+  readonly summary: string
+  readonly states: readonly string[]
+  readonly events: readonly string[]
+  readonly transitions: readonly DeclaredTransition[]
+  exportTo(format: StatechartFormat): string
+}
+
+/** A specification with the tools that check it. */
+export interface Project extends Specification {
+  readonly version: string
+  readonly statecharts: readonly StatechartEntry[]
+  /** What a complete run must exercise. */
+  universe(): Universe
+  check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
+  /** Runs a trace again. @throws SpecificationError or Violation if it does not replay */
+  replay(scenario: Scenario, trace: Trace, defects: readonly Injection[]): readonly TraceStep[]
+  conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult>
+}

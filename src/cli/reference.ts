@@ -1,0 +1,63 @@
+/**
+ * The specification that comes with the tool, and the tools that check it.
+ *
+ * @module
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { AnyStateMachine } from 'xstate'
+import { statecharts } from '../../models/index.js'
+import { defects, requirements, scenarios } from '../../spec/index.js'
+import { check, replay } from '../checker/index.js'
+import { compileStatechart } from '../checker/statechart.js'
+import { exportStatechart } from '../report/statechart.js'
+import type { Project, StatechartEntry } from './project.js'
+import { UsageError } from './usage.js'
+
+function entryOf(machine: AnyStateMachine): StatechartEntry {
+  const chart = compileStatechart(machine)
+  return {
+    name: chart.name,
+    summary: chart.description,
+    states: chart.states,
+    events: chart.events,
+    transitions: chart.transitions.map(({ state, event, target }) => ({
+      chart: chart.name,
+      state: chart.states[state],
+      event: chart.events[event],
+      target: chart.states[target],
+    })),
+    exportTo: (format) => exportStatechart(machine, format),
+  }
+}
+
+function versionOf(start: string): string {
+  for (let at = start; ; at = dirname(at)) {
+    const file = join(at, 'package.json')
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+    if (dirname(at) === at) throw new Error(`no package.json above ${start}`)
+  }
+}
+
+/** The project that `hmm-spec` runs on. */
+export function referenceProject(): Project {
+  const charts = Object.values(statecharts).map(entryOf)
+  return {
+    version: versionOf(dirname(fileURLToPath(import.meta.url))),
+    scenarios,
+    requirements,
+    defects,
+    statecharts: charts,
+    universe: () => ({
+      transitions: charts.flatMap(({ transitions }) => transitions),
+      steps: [],
+      requirements,
+    }),
+    check,
+    replay: (scenario, trace, injected) => replay(scenario, trace, injected).map(({ step }) => step),
+    conformFile: async () => {
+      throw new UsageError('the comparison with recordings is not there yet')
+    },
+  }
+}

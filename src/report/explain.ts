@@ -1,0 +1,110 @@
+/**
+ * What the specification says of one requirement, defect or scenario, and what it is tied to.
+ *
+ * @module
+ */
+import type { Defect } from '../../spec/defect.js'
+import type { Requirement } from '../../spec/requirement.js'
+import type { Scenario } from '../world/model.js'
+import type { Layout } from './colours.js'
+import { bullets, settings, wrap } from './figures.js'
+import { table } from './table.js'
+
+/** All that can be explained, and what ties it together. */
+export interface Specification {
+  readonly scenarios: readonly Scenario[]
+  readonly requirements: readonly Requirement[]
+  readonly defects: readonly Defect[]
+}
+
+/** A requirement: its text, its source, what checks it, which scenarios exercise it and which defects break it. */
+export function explainRequirement(requirement: Requirement, spec: Specification, layout: Layout): string {
+  const exercising = spec.scenarios.filter(({ exercises }) => exercises.includes(requirement.id))
+  const breaking = spec.defects.filter((defect) => defect.requirement === requirement.id)
+  return page(layout, `${requirement.id}: ${requirement.title}`, 'requirement', requirement.text, [
+    ['Checked by', requirement.checks],
+    ['Exercised by the scenarios', exercising.map(({ name, summary }) => `${name}: ${summary}`)],
+    ['Broken by the defects', breaking.map(({ name, title, steps }) => `${name}: ${title} (${steps} steps)`)],
+    ['Source', requirement.source],
+  ])
+}
+
+/** A defect: what is wrong, the clause it breaks, and how to see it. */
+export function explainDefect(defect: Defect, spec: Specification, layout: Layout): string {
+  const requirement = spec.requirements.find(({ id }) => id === defect.requirement)
+  const set = settings(defect.set ?? {})
+  return page(layout, `${defect.name}: ${defect.title}`, `defect (${defect.kind})`, defect.text, [
+    ['Breaks', [requirement === undefined ? defect.requirement : `${requirement.id}: ${requirement.title}`]],
+    [
+      'Seen in',
+      [
+        `scenario ${defect.scenario} at its smoke bounds${set === '' ? '' : ` with ${set}`}, after ${defect.steps} steps`,
+        `hmm-spec defects ${defect.name} --trace-dir traces, then hmm-spec replay traces/${defect.name}.json`,
+      ],
+    ],
+    ['Replaces', [...new Set(defect.overrides.map(({ target }) => target.procedureName))]],
+    ['Source', defect.source],
+  ])
+}
+
+/** A scenario: what happens in it, what it can be set to, which requirements it exercises, and its defects. */
+export function explainScenario(scenario: Scenario, spec: Specification, layout: Layout): string {
+  const parameters = Object.entries(scenario.parameters)
+  const exercised = scenario.exercises.map((id) => {
+    const requirement = spec.requirements.find((candidate) => candidate.id === id)
+    return requirement === undefined ? id : `${id}: ${requirement.title}`
+  })
+  const shown = spec.defects.filter((defect) => defect.scenario === scenario.name)
+  const values =
+    parameters.length === 0
+      ? '  none'
+      : table(
+          [
+            { head: '  parameter' },
+            { head: 'range' },
+            { head: 'smoke', align: 'right' },
+            { head: 'default', align: 'right' },
+            { head: 'deep', align: 'right' },
+            { head: 'meaning' },
+          ],
+          parameters.map(([name, { min, max, smoke, default: usual, deep, summary }]) => [
+            `  ${name}`,
+            `${min}..${max}`,
+            String(smoke),
+            String(usual),
+            String(deep),
+            summary,
+          ]),
+          layout.colours,
+        )
+  return page(layout, scenario.name, 'scenario', scenario.summary, [
+    ['Parameters', values],
+    ['Exercises', exercised],
+    ['Shows the defects', shown.map(({ name, title }) => `${name}: ${title}`)],
+    [
+      'To run it',
+      [
+        `hmm-spec check ${[scenario.name, ...parameters.slice(0, 1).map(([name, { deep }]) => `--set ${name}=${deep}`)].join(' ')}`,
+      ],
+    ],
+  ])
+}
+
+type Section = readonly [head: string, content: string | readonly string[]]
+
+function page(
+  layout: Layout,
+  title: string,
+  kind: string,
+  text: string,
+  sections: readonly Section[],
+): string {
+  const { colours, width } = layout
+  const parts = [`${colours.bold(title)}  ${colours.dim(kind)}`, wrap(text, width)]
+  for (const [head, content] of sections) {
+    const body =
+      typeof content === 'string' ? content : content.length === 0 ? '  none' : bullets(content, '  ', width)
+    parts.push(`${colours.bold(head)}\n${body}`)
+  }
+  return `${parts.join('\n\n')}\n`
+}

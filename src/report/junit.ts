@@ -1,0 +1,137 @@
+/**
+ * Reports as JUnit XML, which continuous integration shows case by case. What a limit ended is an error and not a
+ * pass: it was not found to hold.
+ *
+ * @module
+ */
+import junitModule, { type Builder } from 'junit-report-builder'
+import type { CheckResult } from '../checker/result.js'
+import type { Mismatch } from '../conformance/result.js'
+import { plain } from './colours.js'
+import { counted, figure, settings } from './figures.js'
+import {
+  type CheckReport,
+  type ConformReport,
+  type DefectReport,
+  type Failure,
+  wasStopped,
+} from './report.js'
+import { claimLabel, sequenceText } from './sequence.js'
+import { whatIsWrong } from './text.js'
+import { isVacuous } from './vacuity.js'
+
+// The package's types describe its other build: the module that Node imports is the builder itself.
+const junit = junitModule as unknown as Builder
+
+const LAYOUT = { colours: plain, width: 110 }
+
+/** What `check` found: a case for each scenario, and one for the coverage if it was judged. */
+export function checkJUnit(report: CheckReport): string {
+  const builder = junit.newBuilder().name('hmm-spec check')
+  const suite = builder.testSuite().name('scenarios')
+  for (const result of report.results) {
+    const test = suite.testCase().name(result.scenario).className('scenarios').time(seconds(result))
+    test.standardOutput(
+      `${settings(result.parameters)}: ${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${figure(result.depth)}`,
+    )
+    if (result.violation !== undefined) {
+      test.failure(xml(claimLabel(result.violation.trace)), result.violation.kind)
+      test.stacktrace(xml(sequenceText(result.violation.trace, LAYOUT)))
+    } else if (wasStopped(result))
+      test.error(`${result.verdict} after ${counted(result.states, 'state')}`, result.verdict)
+  }
+  failed(suite, 'scenarios', report.failures)
+  for (const name of report.notRun) suite.testCase().name(name).className('scenarios').skipped()
+  if (!('unknown' in report.coverage)) {
+    const test = suite.testCase().name('coverage').className('scenarios')
+    if (isVacuous(report.coverage)) {
+      const { transitions, steps, requirements } = report.coverage
+      test.failure('something is never exercised', 'vacuous')
+      test.stacktrace(
+        xml(
+          [
+            ...transitions.never.map(
+              ({ chart, state, event, target }) => `transition ${chart}: ${state} ─ ${event} → ${target}`,
+            ),
+            ...steps.never.map((step) => `step ${step}`),
+            ...requirements.never.map((requirement) => `requirement ${requirement}`),
+          ].join('\n'),
+        ),
+      )
+    }
+  }
+  return builder.build()
+}
+
+/** What `defects` found: a case for each defect. */
+export function defectsJUnit(report: DefectReport): string {
+  const builder = junit.newBuilder().name('hmm-spec defects')
+  const suite = builder.testSuite().name('defects')
+  for (const outcome of report.outcomes) {
+    const test = suite.testCase().name(outcome.defect.name).className('defects').time(seconds(outcome.result))
+    const wrong = whatIsWrong(outcome)
+    if (wrong === undefined) continue
+    if (wasStopped(outcome.result)) test.error(xml(wrong), outcome.result.verdict)
+    else test.failure(xml(wrong), outcome.caught ? 'steps' : 'not caught')
+  }
+  failed(suite, 'defects', report.failures)
+  for (const name of report.notRun) suite.testCase().name(name).className('defects').skipped()
+  return builder.build()
+}
+
+/** What `conform` found: a case for the sequences that match, one for each that does not, one for the rest. */
+export function conformJUnit({ file, kernel, result }: ConformReport): string {
+  const builder = junit.newBuilder().name('hmm-spec conform')
+  const suite = builder.testSuite().name(`${xml(file)} (Linux ${kernel})`)
+  const test = suite
+    .testCase()
+    .name(`${counted(result.matched, 'sequence')} of ${figure(result.sequences)} match`)
+    .className('conform')
+  if (result.matched === 0 && result.mismatched === 0) test.failure('nothing was compared', 'vacuous')
+  const bySequence = new Map<string, Mismatch[]>()
+  for (const mismatch of result.mismatches)
+    bySequence.set(mismatch.sequence, [...(bySequence.get(mismatch.sequence) ?? []), mismatch])
+  for (const [sequence, mismatches] of bySequence) {
+    const case_ = suite.testCase().name(xml(sequence)).className('conform')
+    case_.failure(
+      counted(mismatches.length, 'answer') + (mismatches.length === 1 ? ' differs' : ' differ'),
+      'mismatch',
+    )
+    case_.stacktrace(
+      xml(
+        mismatches
+          .map(
+            ({ line, operation, op, field, expected, actual }) =>
+              `line ${line}, operation ${operation} (${op}): ${field} is ${JSON.stringify(actual)}, the kernel's is ${JSON.stringify(expected)}`,
+          )
+          .join('\n'),
+      ),
+    )
+  }
+  if (result.unsupported > 0)
+    suite
+      .testCase()
+      .name(`${counted(result.unsupported, 'sequence')} with unsupported operations`)
+      .className('conform')
+      .skipped()
+  return builder.build()
+}
+
+type Suite = ReturnType<ReturnType<typeof junit.newBuilder>['testSuite']>
+
+function failed(suite: Suite, className: string, failures: readonly Failure[]): void {
+  for (const { name, code, message } of failures)
+    suite.testCase().name(xml(name)).className(className).error(xml(message), code)
+}
+
+function seconds({ elapsedMs }: CheckResult): number {
+  return Math.round(elapsedMs) / 1000
+}
+
+/** Without the characters that XML cannot hold, and without the end of a CDATA section. */
+function xml(text: string): string {
+  return [...text]
+    .map((character) => (/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/u.test(character) ? '\ufffd' : character))
+    .join('')
+    .replaceAll(']]>', ']] >')
+}

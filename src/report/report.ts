@@ -1,0 +1,130 @@
+/**
+ * What the commands found, before it is written as text, JSON or JUnit, and the exit code that says it in a number.
+ *
+ * @module
+ */
+import type { Defect } from '../../spec/defect.js'
+import type { Requirement } from '../../spec/requirement.js'
+import type { CheckResult } from '../checker/result.js'
+import type { ConformanceResult, KernelVersion } from '../conformance/result.js'
+import type { Bounds, Parameters } from '../world/model.js'
+import { isVacuous, type Vacuity } from './vacuity.js'
+
+/** What the exit codes of every command mean. */
+export const ExitCode = {
+  /** Everything that was asked holds. */
+  holds: 0,
+  /** Something does not hold. */
+  violated: 1,
+  /** Wrong usage or wrong input: something was not checked because it could not be. */
+  usage: 2,
+  /** A limit or an interrupt came first. */
+  limit: 3,
+} as const
+
+/** A scenario or a defect that could not be checked: it has a mistake of its own. */
+export interface Failure {
+  /** Name of the scenario or the defect. */
+  readonly name: string
+  /** Code of the error, or `internal`. */
+  readonly code: string
+  readonly message: string
+}
+
+/** What `check` found. */
+export interface CheckReport {
+  readonly bounds: Bounds
+  /** Parameters that were set by name. */
+  readonly set: Parameters
+  readonly results: readonly CheckResult[]
+  readonly failures: readonly Failure[]
+  /** Names of scenarios that were to be checked, and were not because of an interrupt. */
+  readonly notRun: readonly string[]
+  /** Files in which counterexamples were saved, by scenario. */
+  readonly traces: Readonly<Record<string, string>>
+  /** What a complete run exercised, or why that cannot be said of this run. */
+  readonly coverage: Vacuity | { readonly unknown: string }
+  /** The requirements, to be quoted where they are broken. */
+  readonly requirements: readonly Requirement[]
+}
+
+/** What became of one defect. */
+export interface DefectOutcome {
+  readonly defect: Defect
+  readonly result: CheckResult
+  /** True if the claim that was broken is the one that the defect names. */
+  readonly caught: boolean
+  /** Steps of the trace; absent if there is none. */
+  readonly steps?: number
+  /** True if that is the pinned length. */
+  readonly asPinned: boolean
+}
+
+/** What `defects` found. */
+export interface DefectReport {
+  readonly outcomes: readonly DefectOutcome[]
+  readonly failures: readonly Failure[]
+  readonly notRun: readonly string[]
+  readonly traces: Readonly<Record<string, string>>
+}
+
+/** What `conform` found. */
+export interface ConformReport {
+  readonly file: string
+  readonly kernel: KernelVersion
+  readonly result: ConformanceResult
+}
+
+/** What was found of a defect put into its scenario. */
+export function outcomeOf(defect: Defect, result: CheckResult): DefectOutcome {
+  const { violation } = result
+  const caught = result.verdict === 'violated' && violation?.clause === defect.requirement
+  const steps = violation?.trace.steps.length
+  return {
+    defect,
+    result,
+    caught,
+    ...(steps === undefined ? {} : { steps }),
+    asPinned: steps === defect.steps,
+  }
+}
+
+/** True if a limit or an interrupt ended a check. */
+export function wasStopped({ verdict }: CheckResult): boolean {
+  return verdict === 'limit' || verdict === 'interrupted'
+}
+
+/** A mistake in the input weighs most, then what does not hold, then what was not finished. */
+function worst(found: { failed: boolean; violated: boolean; stopped: boolean }): number {
+  if (found.failed) return ExitCode.usage
+  if (found.violated) return ExitCode.violated
+  return found.stopped ? ExitCode.limit : ExitCode.holds
+}
+
+/** The exit code of `check`. */
+export function checkExitCode(report: CheckReport): number {
+  return worst({
+    failed: report.failures.length > 0,
+    violated:
+      report.results.some((result) => result.verdict === 'violated') ||
+      (!('unknown' in report.coverage) && isVacuous(report.coverage)),
+    stopped: report.notRun.length > 0 || report.results.some(wasStopped),
+  })
+}
+
+/** The exit code of `defects`: a defect that goes free, or is caught after another number of steps, fails. */
+export function defectsExitCode(report: DefectReport): number {
+  const stopped = report.outcomes.filter(({ result }) => wasStopped(result))
+  return worst({
+    failed: report.failures.length > 0,
+    violated: report.outcomes.some(
+      (outcome) => !stopped.includes(outcome) && !(outcome.caught && outcome.asPinned),
+    ),
+    stopped: report.notRun.length > 0 || stopped.length > 0,
+  })
+}
+
+/** The exit code of `conform`: a mismatch fails, and so does a file of which nothing could be compared. */
+export function conformExitCode({ result }: ConformReport): number {
+  return result.mismatched > 0 || result.matched === 0 ? ExitCode.violated : ExitCode.holds
+}

@@ -1,0 +1,73 @@
+/**
+ * The whole world after a step of a trace, in words: the initial state, and every change since.
+ *
+ * @module
+ */
+import type { Trace } from '../checker/result.js'
+import type { Model } from '../world/model.js'
+
+/** One cell of the world. */
+export interface CellState {
+  readonly cell: string
+  readonly value: string
+  readonly ghost: boolean
+  /** True if the step that was last taken changed it. */
+  readonly changed: boolean
+}
+
+/** What a thread does next, as far as the trace tells. */
+export interface ThreadState {
+  readonly thread: string
+  /** `procedure: step` of its next step in the trace; absent if it takes none any more. */
+  readonly next?: string
+}
+
+/** Where everything stands after some steps. */
+export interface StateReport {
+  /** Steps taken. */
+  readonly step: number
+  readonly threads: readonly ThreadState[]
+  readonly cells: readonly CellState[]
+}
+
+/**
+ * The state after `steps` steps of `trace`.
+ *
+ * @param model - the scenario, built with the trace's parameters
+ * @param steps - 0 for the initial state
+ */
+export function stateAfter(model: Model, trace: Trace, steps: number): StateReport {
+  const initial = model.layout.initial()
+  model.initialise?.(initial)
+  const values = new Map(model.layout.cells.map((cell) => [cell.name, cell.show(initial)]))
+  for (const step of trace.steps.slice(0, steps))
+    for (const change of step.changes) values.set(change.cell, change.after)
+  const changed = new Set(steps === 0 ? [] : trace.steps[steps - 1].changes.map((change) => change.cell))
+  const shown = shownByCharts(model)
+  return {
+    step: steps,
+    threads: trace.threads.map((thread, i) => {
+      const next = trace.steps.slice(steps).find((step) => step.thread === i)
+      return next === undefined ? { thread } : { thread, next: `${next.procedure}: ${next.step}` }
+    }),
+    cells: model.layout.cells.map((cell) => {
+      const value = values.get(cell.name) as string
+      return {
+        cell: cell.name,
+        value: shown.get(cell.name)?.[Number(value)] ?? value,
+        ghost: cell.options.ghost ?? false,
+        changed: changed.has(cell.name),
+      }
+    }),
+  }
+}
+
+/** Names of the values of the cells that hold where a statechart stands. */
+function shownByCharts(model: Model): Map<string, readonly string[]> {
+  const shown = new Map<string, readonly string[]>()
+  for (const lifecycle of model.layout.lifecycles) {
+    const chart = model.charts?.[lifecycle.kind]
+    if (chart !== undefined) shown.set(lifecycle.cell.name, chart.states)
+  }
+  return shown
+}

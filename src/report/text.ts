@@ -1,0 +1,297 @@
+/**
+ * Reports as text: a table, then what does not hold, then what the verdict covers and what it does not.
+ *
+ * @module
+ */
+import type { CheckResult, Verdict } from '../checker/result.js'
+import type { Layout } from './colours.js'
+import { bullets, counted, duration, figure, settings, size, wrap } from './figures.js'
+import {
+  type CheckReport,
+  type ConformReport,
+  type DefectOutcome,
+  type DefectReport,
+  type Failure,
+  wasStopped,
+} from './report.js'
+import { sequenceText } from './sequence.js'
+import { table } from './table.js'
+import { isVacuous, type Unexercised, type Vacuity } from './vacuity.js'
+
+/** Most mismatches that a text report lists. */
+const LISTED_MISMATCHES = 20
+
+/** What `check` found, as text. */
+export function checkText(report: CheckReport, layout: Layout): string {
+  const { colours } = layout
+  const sections: string[] = []
+  if (report.results.length > 0)
+    sections.push(
+      table(
+        [
+          { head: 'scenario' },
+          { head: 'parameters' },
+          { head: 'verdict' },
+          { head: 'states', align: 'right' },
+          { head: 'transitions', align: 'right' },
+          { head: 'depth', align: 'right' },
+          { head: 'time', align: 'right' },
+          { head: 'exhaustive' },
+        ],
+        report.results.map((result) => [
+          result.scenario,
+          wrap(settings(result.parameters), 32),
+          verdictText(result.verdict, layout),
+          figure(result.states),
+          figure(result.transitions),
+          figure(result.depth),
+          duration(result.elapsedMs),
+          result.exhaustive ? 'yes' : 'no',
+        ]),
+        colours,
+      ),
+    )
+  for (const result of report.results) {
+    if (result.violation !== undefined) sections.push(violationText(result, report, layout))
+    else if (wasStopped(result)) sections.push(stoppedText(result, layout))
+  }
+  sections.push(...failuresText(report.failures, layout), ...notRunText(report.notRun, layout))
+  if (!('unknown' in report.coverage)) sections.push(vacuityText(report.coverage, layout))
+  else if (report.results.length > 0)
+    sections.push(wrap(`Coverage not judged: ${report.coverage.unknown}.`, layout.width))
+  if (report.results.length > 0) sections.push(footerText(report, layout))
+  return `${sections.join('\n\n')}\n`
+}
+
+/** A verdict, in its colour. */
+export function verdictText(verdict: Verdict, { colours }: Layout): string {
+  if (verdict === 'holds') return colours.green(verdict)
+  return verdict === 'violated' ? colours.red(verdict) : colours.yellow(verdict)
+}
+
+function violationText(result: CheckResult, report: CheckReport, layout: Layout): string {
+  const { violation } = result
+  if (violation === undefined) return ''
+  const requirement = report.requirements.find(({ id }) => id === violation.clause)
+  const title = requirement === undefined ? '' : `, ${requirement.title}`
+  const saved = report.traces[result.scenario]
+  const { trace } = violation
+  const lines = [
+    layout.colours.red(layout.colours.bold(`${result.scenario}: ${violation.clause}${title}, does not hold`)),
+  ]
+  lines.push(`  claim  ${violation.claim} (${violation.kind})`)
+  lines.push(`  seen   ${wrap(violation.detail, layout.width, '         ').trimStart()}`)
+  if (requirement !== undefined)
+    lines.push(`  text   ${wrap(requirement.text, layout.width, '         ').trimStart()}`)
+  if (trace.steps.length > 0) {
+    const shortest = trace.shortest ? 'no shorter run shows it' : 'a shorter run may show it'
+    lines.push(`  run    ${counted(trace.steps.length, 'step')}; ${shortest}`)
+    lines.push('', sequenceText(trace, layout))
+    const ghosts = trace.steps.some((step) => step.changes.some((change) => change.ghost))
+    if (ghosts)
+      lines.push(
+        layout.colours.dim(
+          '      ~ marks what no kernel has: it is kept so that claims can speak of the past',
+        ),
+      )
+  }
+  if (saved !== undefined) lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}`)
+  return lines.join('\n')
+}
+
+function stoppedText(result: CheckResult, layout: Layout): string {
+  return wrap(
+    `${result.scenario}: ${stopReason(result)} ${figure(result.states)} states were visited and ${figure(result.queue)} of them ` +
+      `wait to be explored; every run of fewer than ${counted(result.depth, 'step')} was looked at, and broke nothing.`,
+    layout.width,
+  )
+}
+
+function stopReason({ limit, verdict }: CheckResult): string {
+  if (verdict === 'interrupted' || limit === undefined) return 'interrupted.'
+  if (limit.kind === 'states') return `stopped at the limit of ${counted(limit.value, 'state')}.`
+  if (limit.kind === 'memory') return `stopped at the memory limit of ${size(limit.value)}.`
+  return `stopped at the time limit of ${duration(limit.value)}.`
+}
+
+function failuresText(failures: readonly Failure[], layout: Layout): string[] {
+  return failures.map(
+    ({ name, code, message }) =>
+      `${layout.colours.red(layout.colours.bold(`${name}: could not be checked (${code})`))}\n${wrap(message, layout.width, '  ')}`,
+  )
+}
+
+function notRunText(names: readonly string[], layout: Layout): string[] {
+  return names.length === 0
+    ? []
+    : [wrap(`Not run, because of the interrupt: ${names.join(', ')}.`, layout.width)]
+}
+
+function vacuityText(vacuity: Vacuity, layout: Layout): string {
+  const all =
+    `${counted(vacuity.transitions.total, 'statechart transition')}, ${counted(vacuity.steps.total, 'procedure step')} and ` +
+    counted(vacuity.requirements.total, 'requirement')
+  if (!isVacuous(vacuity)) return wrap(`Coverage: each of ${all} was exercised.`, layout.width)
+  const part = (noun: string, { total, never }: Unexercised<string>) =>
+    never.length === 0
+      ? []
+      : [`  ${figure(never.length)} of ${counted(total, noun)}:\n${bullets(never, '  ', layout.width)}`]
+  const transitions = vacuity.transitions.never.map(
+    ({ chart, state, event, target }) => `${chart}: ${state} ─ ${event} → ${target}`,
+  )
+  return [
+    layout.colours.red(
+      layout.colours.bold(`Coverage: not all of ${all} was exercised; never exercised were`),
+    ),
+    ...part('statechart transition', { total: vacuity.transitions.total, never: transitions }),
+    ...part('procedure step', vacuity.steps),
+    ...part('requirement', vacuity.requirements),
+  ].join('\n')
+}
+
+/** What the verdicts cover: without it "holds" says more than it means. */
+function footerText(report: CheckReport, layout: Layout): string {
+  const set = settings(report.set)
+  const each = (of: (result: CheckResult) => string) => [...new Set(report.results.map(of))].join('; ')
+  const reductions = each(({ reductions }) => (reductions.length === 0 ? 'none' : reductions.join(', ')))
+  const notModelled = [...new Set(report.results.flatMap((result) => result.notModelled))]
+  const storage = each(({ storage }) =>
+    storage === 'exact' ? 'exact, no state is taken for another' : storage,
+  )
+  return [
+    `bounds        ${report.bounds}${set === '' ? '' : `, with ${set}`}; a verdict speaks of the parameters in its row and of no others`,
+    `storage       ${storage}`,
+    `reductions    ${reductions}`,
+    `progress      ${each(({ fairness }) => (fairness === 'progress not checked' ? fairness : `checked under ${fairness}`))}`,
+    `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
+  ]
+    .map((line) =>
+      layout.colours.dim(
+        wrap(line.slice(14), layout.width, ' '.repeat(14)).replace(/^ {14}/, line.slice(0, 14)),
+      ),
+    )
+    .join('\n')
+}
+
+/** What `defects` found, as text. */
+export function defectsText(report: DefectReport, layout: Layout): string {
+  const { colours } = layout
+  const sections: string[] = []
+  if (report.outcomes.length > 0) {
+    sections.push(
+      table(
+        [
+          { head: 'defect' },
+          { head: 'title' },
+          { head: 'scenario' },
+          { head: 'clause' },
+          { head: 'caught' },
+          { head: 'steps', align: 'right' },
+          { head: 'pinned', align: 'right' },
+          { head: 'states', align: 'right' },
+          { head: 'time', align: 'right' },
+        ],
+        report.outcomes.map((outcome) => [
+          outcome.defect.name,
+          wrap(outcome.defect.title, 40),
+          outcome.defect.scenario,
+          outcome.defect.requirement,
+          outcome.caught
+            ? colours.green('yes')
+            : wasStopped(outcome.result)
+              ? colours.yellow('?')
+              : colours.red('no'),
+          outcome.steps === undefined ? '' : (outcome.asPinned ? String : colours.red)(String(outcome.steps)),
+          String(outcome.defect.steps),
+          figure(outcome.result.states),
+          duration(outcome.result.elapsedMs),
+        ]),
+        colours,
+      ),
+    )
+    const wrong = report.outcomes.map(whatIsWrong).filter((text) => text !== undefined)
+    if (wrong.length > 0) sections.push(bullets(wrong, '', layout.width))
+  }
+  sections.push(...failuresText(report.failures, layout), ...notRunText(report.notRun, layout))
+  const caught = report.outcomes.filter((outcome) => outcome.caught).length
+  const asPinned = report.outcomes.filter((outcome) => outcome.caught && outcome.asPinned).length
+  const all = report.outcomes.length + report.failures.length + report.notRun.length
+  sections.push(
+    `${caught} of ${counted(all, 'defect')} caught by the clause it names, ${asPinned} of them after the pinned number of steps.`,
+  )
+  const saved = Object.values(report.traces)
+  if (saved.length > 0) sections.push(`Traces saved; see one again with: hmm-spec replay ${saved[0]}`)
+  return `${sections.join('\n\n')}\n`
+}
+
+/** Why a defect fails, or `undefined` where it was caught as pinned. */
+export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectOutcome): string | undefined {
+  if (caught && asPinned) return undefined
+  if (caught)
+    return `${defect.name} is caught after ${steps} steps, but its pinned trace has ${defect.steps}.`
+  if (wasStopped(result)) return `${defect.name}: ${stopReason(result)} It was not caught until then.`
+  if (result.violation === undefined)
+    return `${defect.name} is not caught: every claim holds with it in ${defect.scenario}.`
+  return (
+    `${defect.name} is not caught by ${defect.requirement}, which it names, but by ${result.violation.clause}: ` +
+    result.violation.detail
+  )
+}
+
+/** What `conform` found, as text. */
+export function conformText({ file, kernel, result }: ConformReport, layout: Layout): string {
+  const { colours } = layout
+  const good = (count: number) => figure(count)
+  const bad = (count: number) => (count === 0 ? figure(count) : colours.red(figure(count)))
+  const sections = [
+    `${file}, as Linux ${kernel} answers`,
+    table(
+      [
+        { head: 'sequences', align: 'right' },
+        { head: 'operations compared', align: 'right' },
+        { head: 'matched', align: 'right' },
+        { head: 'mismatched', align: 'right' },
+        { head: 'unsupported', align: 'right' },
+      ],
+      [
+        [
+          good(result.sequences),
+          good(result.operations),
+          good(result.matched),
+          bad(result.mismatched),
+          result.unsupported === 0 ? '0' : colours.yellow(figure(result.unsupported)),
+        ],
+      ],
+      colours,
+    ),
+  ]
+  if (result.mismatches.length > 0) {
+    const listed = result.mismatches
+      .slice(0, LISTED_MISMATCHES)
+      .map(
+        (mismatch) =>
+          `line ${mismatch.line}, ${mismatch.sequence}, operation ${mismatch.operation} (${mismatch.op}): ${mismatch.field} ` +
+          `is ${answer(mismatch.actual)}, the kernel's is ${answer(mismatch.expected)}`,
+      )
+    const rest = result.mismatches.length - listed.length
+    if (rest > 0) listed.push(`and ${figure(rest)} more; --format json lists all`)
+    sections.push(`Mismatches\n${bullets(listed, '  ', layout.width)}`)
+  }
+  const unsupported = Object.entries(result.unsupportedOperations)
+  if (unsupported.length > 0)
+    sections.push(
+      wrap(
+        `Not supported yet, so that the sequences with it were not compared: ${unsupported
+          .map(([op, sequences]) => `${op} (${counted(sequences, 'sequence')})`)
+          .join(', ')}.`,
+        layout.width,
+      ),
+    )
+  if (result.matched === 0 && result.mismatched === 0)
+    sections.push(colours.red('Nothing was compared, so nothing is shown to match.'))
+  return `${sections.join('\n\n')}\n`
+}
+
+function answer(value: unknown): string {
+  return value === undefined ? 'absent' : JSON.stringify(value)
+}

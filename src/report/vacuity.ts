@@ -1,0 +1,106 @@
+/**
+ * What no scenario exercised. A claim that never had anything to say, a transition that was never taken and a step
+ * that was never reached prove nothing, so they fail a complete run.
+ *
+ * @module
+ */
+import type { Requirement } from '../../spec/requirement.js'
+import type { DeclaredStep } from '../checker/coverage.js'
+import type { CheckResult } from '../checker/result.js'
+import type { Scenario } from '../world/model.js'
+
+/** A transition that a statechart has. */
+export interface DeclaredTransition {
+  readonly chart: string
+  readonly state: string
+  readonly event: string
+  readonly target: string
+}
+
+/** All that there is to exercise. */
+export interface Universe {
+  readonly transitions: readonly DeclaredTransition[]
+  readonly steps: readonly DeclaredStep[]
+  readonly requirements: readonly Requirement[]
+}
+
+/** How much of one kind there is, and what of it was never exercised. */
+export interface Unexercised<T> {
+  readonly total: number
+  readonly never: readonly T[]
+}
+
+/** What a complete run exercised, and what not. */
+export interface Vacuity {
+  readonly transitions: Unexercised<DeclaredTransition>
+  /** As `procedure: step`. */
+  readonly steps: Unexercised<string>
+  /** Identifiers of requirements. */
+  readonly requirements: Unexercised<string>
+}
+
+/** True if anything was never exercised. */
+export function isVacuous(vacuity: Vacuity): boolean {
+  return [vacuity.transitions, vacuity.steps, vacuity.requirements].some(({ never }) => never.length > 0)
+}
+
+/**
+ * Sums up what `results` exercised of the `universe`.
+ *
+ * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, had something to say
+ * at least once. Of checks that are no claims, `type:` and `test:` are held elsewhere (by the compiler and the tests),
+ * `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step was taken, and
+ * `checker:` and `assert:` are held in every state, and count if a scenario that was run exercises the requirement.
+ */
+export function vacuityOf(
+  results: readonly CheckResult[],
+  scenarios: readonly Scenario[],
+  universe: Universe,
+): Vacuity {
+  const taken = new Set<string>()
+  const steps = new Set<string>()
+  const claims = new Set<string>()
+  const clauses = new Set<string>()
+  const declared = new Map(universe.transitions.map((transition) => [keyOf(transition), transition]))
+  for (const { coverage } of results) {
+    for (const step of coverage.steps) steps.add(step)
+    for (const { chart, state, event, target, taken: times } of coverage.transitions) {
+      const transition = { chart, state, event, target }
+      declared.set(keyOf(transition), transition)
+      if (times > 0) taken.add(keyOf(transition))
+    }
+    for (const claim of coverage.claims)
+      if (claim.exercised > 0) {
+        claims.add(claim.name)
+        clauses.add(claim.clause)
+      }
+  }
+  const ran = new Set(results.map((result) => result.scenario))
+  const meant = new Set(
+    scenarios.filter((scenario) => ran.has(scenario.name)).flatMap((scenario) => scenario.exercises),
+  )
+  const isExercised = ({ id, checks }: Requirement): boolean =>
+    clauses.has(id) ||
+    checks.some((check) => {
+      if (/^(type|test):/.test(check)) return true
+      if (/^(checker|assert):/.test(check)) return meant.has(id)
+      if (check.startsWith('step:')) return steps.has(check.slice('step:'.length).trim())
+      return claims.has(check)
+    })
+  const names = [...new Set(universe.steps.map(({ procedure, step }) => `${procedure}: ${step}`))]
+  return {
+    transitions: {
+      total: declared.size,
+      never: [...declared].filter(([key]) => !taken.has(key)).map(([, transition]) => transition),
+    },
+    steps: { total: names.length, never: names.filter((name) => !steps.has(name)) },
+    requirements: {
+      total: universe.requirements.length,
+      never: universe.requirements.filter((requirement) => !isExercised(requirement)).map(({ id }) => id),
+    },
+  }
+}
+
+function keyOf({ chart, state, event, target }: DeclaredTransition): string {
+  return JSON.stringify([chart, state, event, target])
+}
