@@ -25,7 +25,7 @@ import {
  */
 export const LockRank = { mmap: 10, update: 20, folio: 30, rmap: 40, pageTable: 50, subscriptions: 60 } as const
 
-/** What a page-table entry holds. The last four are where migration puts its entries. */
+/** What a page-table entry holds. The kinds from `swap` to `poison` are where swapping and migration put their entries. */
 export const PteKind = {
   none: 0,
   present: 1,
@@ -34,6 +34,8 @@ export const PteKind = {
   devicePrivate: 4,
   deviceExclusive: 5,
   poison: 6,
+  /** Mapped, and the CPU may not use it: `PROT_NONE`, or a NUMA hint. */
+  protnone: 7,
 } as const
 
 /** What backs a virtual memory area; `none` is a hole. */
@@ -280,8 +282,9 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
-  const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap })
-  const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable })
+  // fork holds both of parent and child, the parent's first: address spaces are in order.
+  const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap + index })
+  const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable + index })
   const lock = new Spinlock(l, 'subscriptions.lock', { rank: LockRank.subscriptions })
   const subscriptions: Subscriptions = l.scope('subscriptions', (s) => ({
     lock,

@@ -1,0 +1,85 @@
+/**
+ * Copy-on-write: a write to a page that is mapped read-only in an area that may be written.
+ *
+ * @module
+ */
+import { become, procedure, type Running, step, type World } from '../../world/index.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../machine.js'
+import { flushTlb } from './cpu.js'
+import { isExclusive, VM_FAULT_OOM } from './fault.js'
+import { allocPage, clearPte, getPage, releasePages, setPte } from './page.js'
+import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
+
+/** What the look under the lock decides; anything else is the frame to copy. */
+const Decided = { done: -1 } as const
+
+/**
+ * Looks again, now under the page-table lock. A page that nobody else has is made writable where it is, which no
+ * notifier is told, since access only gets wider; any other is copied, and kept by a reference until that is done.
+ *
+ * @returns 0, or VM_FAULT_OOM
+ * @kernel do_wp_page, wp_page_reuse
+ * @see reference B.2
+ */
+export const doWpPage = procedure(
+  'do_wp_page',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const old = yield* mm.ptl.critical('reuse the page, or hold it', (w) => {
+      const pte = mm.pte[page]
+      if (pte.kind.get(w) !== PteKind.present || pte.write.get(w)) return Decided.done
+      if (isExclusive(w, current, mm, page)) {
+        pte.write.set(w, 1)
+        return Decided.done
+      }
+      const pfn = pte.frame.get(w)
+      getPage(w, current.machine.frames[pfn])
+      return pfn
+    })
+    return old === Decided.done ? 0 : yield* become(wpPageCopy, current, mm, page, old)
+  },
+)
+
+/**
+ * Replaces the page by a copy. The copy is made before anybody is told: the page cannot change meanwhile, since all
+ * who map it, devices included, may only read it. A device that still reads it is stopped before the entry changes.
+ *
+ * @param old - the frame to copy, on which the caller holds a reference (the zero page needs none)
+ * @returns 0, also if the entry has changed meanwhile and the copy was not needed; or VM_FAULT_OOM
+ * @kernel wp_page_copy
+ * @see reference B.2
+ */
+export const wpPageCopy = procedure(
+  'wp_page_copy',
+  function* (current: Task, mm: MmStruct, page: number, old: number): Running<number> {
+    const { machine } = current
+    const copy = yield* allocPage(machine)
+    if (copy === 0) {
+      yield* releasePages(machine, [old])
+      return VM_FAULT_OOM
+    }
+    if (old !== ZERO_PAGE)
+      yield* step('copy the page', (w) => {
+        machine.frames[copy].contents.set(w, machine.frames[old].contents.get(w))
+        return 0
+      })
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    const replaced = yield* mm.ptl.critical('clear, flush and replace', (w) => {
+      if (!stillMaps(w, mm, page, old)) return 0
+      clearPte(w, machine, mm.pte[page])
+      // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
+      flushTlb(w, machine, mm, page, page + 1)
+      setPte(w, machine, mm.pte[page], copy, true)
+      return 1
+    })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    // The reference that held the page during the copy, and the mapping's or that of the copy in vain.
+    yield* releasePages(machine, [replaced ? old : copy, old])
+    return 0
+  },
+)
+
+/** @kernel pte_same */
+function stillMaps(w: World, mm: MmStruct, page: number, pfn: number): boolean {
+  const pte = mm.pte[page]
+  return pte.kind.get(w) === PteKind.present && pte.frame.get(w) === pfn && pte.write.get(w) === 0
+}

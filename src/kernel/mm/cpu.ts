@@ -1,0 +1,185 @@
+/**
+ * Accesses by a CPU, through its TLB, and the flushing of TLBs.
+ *
+ * @module
+ */
+import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import {
+  type Machine,
+  type MmStruct,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+  ZERO_PAGE,
+} from '../machine.js'
+import { handleMmFault, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
+
+/** SIGSEGV, `SEGV_MAPERR`: there is nothing at the address. */
+export const SEGV_MAPERR = -1
+/** SIGSEGV, `SEGV_ACCERR`: the area does not permit the access. */
+export const SEGV_ACCERR = -2
+/** SIGBUS, `BUS_ADRERR`: the page is gone for good. */
+export const BUS_ADRERR = -3
+/** The fault found no free page. The kernel would free some, or kill; here the access fails. */
+export const OUT_OF_MEMORY = -4
+
+/** The access faulted; nothing was read or written. */
+const FAULT = -5
+
+/**
+ * One read by the current thread.
+ *
+ * @returns what was read (at least 0), or {@link SEGV_MAPERR}, {@link SEGV_ACCERR}, {@link BUS_ADRERR},
+ * {@link OUT_OF_MEMORY}
+ */
+export const cpuRead = procedure('cpu_read', function* (current: Task, page: number): Running<number> {
+  const seen = yield* step('read', (w) => {
+    const pfn = translate(w, current, page, false)
+    return pfn < 0 ? FAULT : readThrough(w, current, page, pfn)
+  })
+  if (seen !== FAULT) return seen
+  const signal = yield* doUserAddrFault(current, page, false)
+  return signal ? signal : yield* become(cpuRead, current, page)
+})
+
+/**
+ * One write by the current thread.
+ *
+ * @returns 0, or what {@link cpuRead} returns where it fails
+ */
+export const cpuWrite = procedure(
+  'cpu_write',
+  function* (current: Task, page: number, value: number): Running<number> {
+    const done = yield* step('write', (w) => {
+      const pfn = translate(w, current, page, true)
+      return pfn < 0 ? FAULT : writeThrough(w, current, page, pfn, value)
+    })
+    if (done !== FAULT) return done
+    const signal = yield* doUserAddrFault(current, page, true)
+    return signal ? signal : yield* become(cpuWrite, current, page, value)
+  },
+)
+
+/**
+ * What the CPU translates `page` to: by its TLB, or by the page table, which it reads without a lock and remembers.
+ * A translation that does not permit the access is looked up again, and is forgotten if the page table does not
+ * permit it either. Translation and access are one step here: a flush waits for the CPUs that it interrupts, and
+ * they answer between two instructions.
+ *
+ * @returns the frame, or -1 for a fault
+ */
+function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): number {
+  const cached = cpu.tlb[page]
+  if (cached.frame.get(w) !== 0 && (!write || cached.write.get(w))) return cached.frame.get(w) - 1
+  const pte = mm.pte[page]
+  const permitted = pte.kind.readOnce(w) === PteKind.present && (!write || pte.write.readOnce(w) === 1)
+  cached.frame.set(w, permitted ? pte.frame.readOnce(w) + 1 : 0)
+  cached.write.set(w, permitted ? pte.write.readOnce(w) : 0)
+  return permitted ? pte.frame.readOnce(w) : -1
+}
+
+/** True if the page table maps `pfn` at `page` now. Between a change and the flush a TLB may say otherwise. */
+function isCurrent(w: World, mm: MmStruct, page: number, pfn: number): boolean {
+  const pte = mm.pte[page]
+  return pte.kind.readOnce(w) === PteKind.present && pte.frame.readOnce(w) === pfn
+}
+
+function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: number): number {
+  mustBeAllocated(w, machine, mm, page, pfn)
+  const seen = machine.frames[pfn].contents.get(w)
+  const expected = mm.expected[page].get(w)
+  // Before the flush old data may be seen: whoever changed the entry has not said yet that it is done.
+  if (isCurrent(w, mm, page, pfn))
+    claim(
+      'data',
+      seen === expected,
+      `${cpu.mm.name}: a CPU reads ${seen} from page ${page}, last written was ${expected}`,
+    )
+  return seen
+}
+
+function writeThrough(w: World, { machine, mm }: Task, page: number, pfn: number, value: number): number {
+  mustBeAllocated(w, machine, mm, page, pfn)
+  claim('data', pfn !== ZERO_PAGE, `${mm.name}: a CPU writes to the zero page through page ${page}`)
+  machine.frames[pfn].contents.set(w, value)
+  // What goes to a page that the address space does not map any more is lost, as it should be.
+  if (isCurrent(w, mm, page, pfn)) mm.expected[page].set(w, value)
+  return 0
+}
+
+function mustBeAllocated(w: World, machine: Machine, mm: MmStruct, page: number, pfn: number): void {
+  if (pfn !== ZERO_PAGE)
+    claim(
+      'use-after-free',
+      machine.frames[pfn].refcount.get(w) > 0,
+      `${mm.name}: a CPU accesses frame ${pfn} through page ${page}, and the frame is free`,
+    )
+}
+
+/**
+ * A fault of the current thread: checks that there is an area and that it permits the access, and lets the fault be
+ * handled, under the mmap lock for reading.
+ *
+ * @returns 0 if the access is worth another try, or the signal
+ * @kernel do_user_addr_fault
+ */
+export const doUserAddrFault = procedure(
+  'do_user_addr_fault',
+  function* (current: Task, page: number, write: boolean): Running<number> {
+    const { mm } = current
+    yield* mm.mmapLock.lockRead()
+    const bad = yield* step('check the area', (w) => accessError(w, mm, page, write))
+    const fault = bad ? 0 : yield* handleMmFault(current, mm, page, write)
+    yield* mm.mmapLock.unlockRead()
+    return bad ? bad : signalOf(fault)
+  },
+)
+
+/** Whether the area forbids the access. What may be written may be read too: the page table knows no other way. */
+function accessError(w: World, mm: MmStruct, page: number, write: boolean): number {
+  const { kind, flags } = mm.vma[page]
+  if (kind.get(w) === VmaKind.none) return SEGV_MAPERR
+  return flags.get(w) & (write ? VM_WRITE : VM_READ | VM_WRITE) ? 0 : SEGV_ACCERR
+}
+
+function signalOf(fault: number): number {
+  switch (fault) {
+    case 0:
+      return 0
+    case VM_FAULT_OOM:
+      return OUT_OF_MEMORY
+    case VM_FAULT_SIGBUS:
+      return BUS_ADRERR
+    default:
+      return SEGV_MAPERR
+  }
+}
+
+/** Makes every CPU that runs the address space forget the pages from `start` to `end`. Part of a step. */
+export function flushTlb(w: World, machine: Machine, mm: MmStruct, start: number, end: number): void {
+  for (const cpu of machine.cpus) {
+    if (cpu.mm !== mm) continue
+    for (let page = start; page < end; page++) {
+      cpu.tlb[page].frame.set(w, 0)
+      cpu.tlb[page].write.set(w, 0)
+    }
+  }
+}
+
+/**
+ * The same as a step of its own. One step: the interrupted CPUs answer one after another, and each only ever forgets.
+ *
+ * @kernel flush_tlb_range
+ */
+export const flushTlbRange = procedure(
+  'flush_tlb_range',
+  function* (machine: Machine, mm: MmStruct, start: number, end: number) {
+    if (!machine.cpus.some((cpu) => cpu.mm === mm)) return
+    yield* step('flush every CPU', (w) => {
+      flushTlb(w, machine, mm, start, end)
+      return 0
+    })
+  },
+)

@@ -1,0 +1,55 @@
+/**
+ * The life of an address space: who uses it, and its end.
+ *
+ * @module
+ */
+import { procedure, type Running, step } from '../../world/index.js'
+import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import { hasNotifiers, mmuNotifierRelease } from '../mmu_notifier/index.js'
+import { detachVmas } from './mmap.js'
+import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from './zap.js'
+
+/**
+ * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.
+ *
+ * @returns 1, or 0 if the address space is gone
+ * @kernel mmget_not_zero
+ */
+export const mmgetNotZero = procedure('mmget_not_zero', function* (mm: MmStruct) {
+  return yield* step('count a user', (w) => {
+    if (mm.users.get(w) === 0) return 0
+    mm.users.add(w, 1)
+    return 1
+  })
+})
+
+/**
+ * Gives up being a user of `mm`. The last one takes it down.
+ *
+ * @kernel mmput
+ */
+export const mmput = procedure('mmput', function* (current: Task, mm: MmStruct): Running<void> {
+  const left = yield* step('uncount a user', (w) => mm.users.add(w, -1))
+  if (left === 0) yield* exitMmap(current, mm)
+})
+
+/**
+ * Takes the address space down: first every watcher drops all that it has, then the pages go, then the areas. Nobody
+ * uses it any more, but the OOM reaper may still come by: hence the locks.
+ *
+ * @kernel exit_mmap
+ * @see reference B.1 release, B.2
+ */
+export const exitMmap = procedure('exit_mmap', function* (current: Task, mm: MmStruct): Running<void> {
+  const { pages } = current.machine
+  if (hasNotifiers(mm)) yield* mmuNotifierRelease(current, mm)
+  yield* mm.mmapLock.lockRead()
+  yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, 0, pages)
+  const gathered = yield* zapPteRange(current, mm, 0, pages)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, 0, pages)
+  yield* mm.mmapLock.unlockRead()
+  yield* mm.mmapLock.lockWrite()
+  yield* detachVmas(mm, 0, pages)
+  yield* tlbFinishMmu(current, mm, 0, pages, gathered)
+  yield* mm.mmapLock.unlockWrite()
+})

@@ -1,0 +1,142 @@
+/**
+ * Page faults: an entry is looked at without a lock, and what is found decides who deals with it. Each of those
+ * looks again under the page-table lock before it changes anything.
+ *
+ * @module
+ */
+import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
+import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../machine.js'
+import { doWpPage } from './cow.js'
+import { allocPage, releasePages, setPte } from './page.js'
+
+/** `VM_FAULT_OOM`: no page could be allocated. */
+export const VM_FAULT_OOM = -1
+/** `VM_FAULT_SIGBUS`: the address is valid and there is nothing behind it, or not any more. */
+export const VM_FAULT_SIGBUS = -2
+/** `VM_FAULT_SIGSEGV`: there is no area at the address. */
+export const VM_FAULT_SIGSEGV = -3
+
+/** What the first look finds; an error of its own is negative. */
+const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3 } as const
+
+/**
+ * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
+ * and has checked that the area permits the access; what it sees in the page table afterwards may be different again.
+ *
+ * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}, {@link VM_FAULT_SIGSEGV}
+ * @kernel handle_mm_fault, handle_pte_fault
+ * @see reference B.2
+ */
+export const handleMmFault = procedure(
+  'handle_mm_fault',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    // One step: the mmap lock holds the area still, and the entry is read once.
+    const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    switch (found) {
+      case Found.nothing:
+        return yield* become(doAnonymousPage, current, mm, page, write)
+      case Found.writeProtected:
+        return yield* become(doWpPage, current, mm, page)
+      case Found.hint:
+        return yield* become(doNumaPage, current, mm, page)
+      case Found.enough:
+        return 0
+      default:
+        return found
+    }
+  },
+)
+
+function look(w: World, mm: MmStruct, page: number, write: boolean): number {
+  const area = mm.vma[page]
+  const pte = mm.pte[page]
+  switch (area.kind.get(w)) {
+    case VmaKind.none:
+      return VM_FAULT_SIGSEGV
+    case VmaKind.anonymous:
+      break
+    default:
+      throw new SpecificationError(
+        'scenario',
+        `faults in an area of kind ${area.kind.show(w)} have no procedure yet`,
+      )
+  }
+  switch (pte.kind.readOnce(w)) {
+    case PteKind.none:
+      return Found.nothing
+    case PteKind.present:
+      return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
+    case PteKind.protnone:
+      return Found.hint
+    default:
+      throw new SpecificationError(
+        'scenario',
+        `${pte.kind.name} is ${pte.kind.show(w)}, and faults on it have no procedure yet`,
+      )
+  }
+}
+
+/**
+ * First access to a page of anonymous memory: reading maps the zero page, writing a new page. None of it is told to
+ * notifiers, since access only gets wider.
+ *
+ * @kernel do_anonymous_page
+ */
+export const doAnonymousPage = procedure(
+  'do_anonymous_page',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    const pte = mm.pte[page]
+    if (!write)
+      return yield* mm.ptl.critical('map the zero page', (w) => {
+        if (pte.kind.get(w) !== PteKind.none) return 0
+        // After the OOM reaper a page that was lost must not come back as a zeroed one.
+        if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
+        setPte(w, current.machine, pte, ZERO_PAGE, false)
+        return 0
+      })
+    const pfn = yield* allocPage(current.machine)
+    if (pfn === 0) return VM_FAULT_OOM
+    const installed = yield* mm.ptl.critical('map a new page', (w) => {
+      if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
+      if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
+      setPte(w, current.machine, pte, pfn, true)
+      return Installed.yes
+    })
+    if (installed === Installed.yes) return 0
+    yield* releasePages(current.machine, [pfn])
+    return installed === Installed.notNeeded ? 0 : installed
+  },
+)
+
+/** Whether a new page went into the page table; an error is negative. */
+const Installed = { yes: 0, notNeeded: 1 } as const
+
+/**
+ * A page that is mapped and not accessible, in an area that allows access: a NUMA hint. The entry is made usable
+ * again, writable only if that needs no further look.
+ *
+ * @kernel do_numa_page
+ */
+export const doNumaPage = procedure('do_numa_page', function* (current: Task, mm: MmStruct, page: number) {
+  return yield* mm.ptl.critical('make the entry usable', (w) => {
+    const pte = mm.pte[page]
+    if (pte.kind.get(w) !== PteKind.protnone) return 0
+    pte.kind.set(w, PteKind.present)
+    pte.write.set(
+      w,
+      (mm.vma[page].flags.get(w) & VM_WRITE) !== 0 && isExclusive(w, current, mm, page) ? 1 : 0,
+    )
+    return 0
+  })
+})
+
+/**
+ * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the
+ * page-table lock.
+ *
+ * @kernel PageAnonExclusive
+ */
+export function isExclusive(w: World, current: Task, mm: MmStruct, page: number): boolean {
+  const pfn = mm.pte[page].frame.get(w)
+  return pfn !== ZERO_PAGE && current.machine.frames[pfn].refcount.get(w) === 1
+}

@@ -1,0 +1,116 @@
+/**
+ * Duplicating an address space.
+ *
+ * @module
+ */
+import { BLOCKED, become, procedure, type Running, step, type World } from '../../world/index.js'
+import { type MmStruct, NotifyEvent, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+import { flushTlbRange } from './cpu.js'
+import { nextArea } from './madvise.js'
+import { getPage, mapsPage } from './page.js'
+import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
+
+/**
+ * Makes `child` a copy of the current address space. Private pages are shared from then on, read-only on both sides,
+ * until one side writes. The parent's mmap lock is held for writing until its CPUs have forgotten that they could
+ * write: otherwise a thread of the parent could write to what the child already has.
+ *
+ * @param child - an address space that is not in use; it has one user afterwards
+ * @kernel dup_mmap
+ * @see reference B.2
+ */
+export const fork = procedure('fork', function* (current: Task, child: MmStruct): Running<number> {
+  const { mm, machine } = current
+  yield* mm.mmapLock.lockWrite()
+  yield* child.mmapLock.lockWrite()
+  yield* copyAreas(current, child, 0)
+  yield* flushTlbRange(machine, mm, 0, machine.pages)
+  yield* step('the child is ready', (w) => {
+    child.users.set(w, 1)
+    rememberContents(w, current, child)
+    return 0
+  })
+  yield* child.mmapLock.unlockWrite()
+  yield* mm.mmapLock.unlockWrite()
+  return 0
+})
+
+/** What the child must read from now on: what is in its pages, which nobody can write any more. */
+function rememberContents(w: World, { machine }: Task, child: MmStruct): void {
+  child.pte.forEach((pte, page) => {
+    child.expected[page].set(w, machine.frames[pte.frame.readOnce(w)].contents.get(w))
+  })
+}
+
+/** One area after another. */
+const copyAreas = procedure(
+  'dup_mmap',
+  function* (current: Task, child: MmStruct, page: number): Running<number> {
+    const { machine, mm } = current
+    const area = yield* nextArea(mm, page, machine.pages)
+    if (area.start === machine.pages) return 0
+    const isCow = yield* copyArea(mm, child, area.start, area.end)
+    if (isCow) yield* copyPageRange(current, child, area.start, area.end)
+    return area.end === machine.pages ? 0 : yield* become(copyAreas, current, child, area.end)
+  },
+)
+
+/**
+ * Gives the child the same area. One step: both mmap locks are held for writing.
+ *
+ * @returns 1 if it is private memory with pages of its own in it, which must be copied; anything else the child can
+ * fault in by itself
+ * @kernel vm_area_dup, vma_needs_copy
+ */
+const copyArea = procedure(
+  'vm_area_dup',
+  function* (mm: MmStruct, child: MmStruct, start: number, end: number) {
+    return yield* step('copy the area', (w) => {
+      let isCow = 0
+      for (let page = start; page < end; page++) {
+        const { kind, flags } = mm.vma[page]
+        child.vma[page].kind.set(w, kind.get(w))
+        child.vma[page].flags.set(w, flags.get(w))
+        if (kind.get(w) === VmaKind.anonymous && mm.pte[page].frame.readOnce(w) !== ZERO_PAGE) isCow = 1
+      }
+      return isCow
+    })
+  },
+)
+
+/**
+ * Copies the entries of a private area. Watchers of the parent hear of it, since its entries lose the right to write;
+ * the child has none yet.
+ *
+ * @kernel copy_page_range
+ * @see reference B.2
+ */
+export const copyPageRange = procedure(
+  'copy_page_range',
+  function* (current: Task, child: MmStruct, start: number, end: number) {
+    const { mm } = current
+    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
+    for (let page = start; page < end; page++)
+      // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
+      yield* mm.ptl.critical('write-protect and copy an entry', (w) => {
+        if (!child.ptl.acquire(w)) return BLOCKED
+        copyPte(w, current, child, page)
+        child.ptl.release(w)
+        return 0
+      })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
+  },
+)
+
+/** @kernel copy_present_pte */
+function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number): void {
+  const pte = mm.pte[page]
+  if (!mapsPage(w, pte)) return
+  const pfn = pte.frame.get(w)
+  pte.write.set(w, 0)
+  child.pte[page].kind.set(w, pte.kind.get(w))
+  child.pte[page].frame.set(w, pfn)
+  if (pfn === ZERO_PAGE) return
+  getPage(w, machine.frames[pfn])
+  machine.frames[pfn].mapcount.add(w, 1)
+}

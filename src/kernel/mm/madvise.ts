@@ -1,0 +1,58 @@
+/**
+ * Advice on the use of memory: that what is there is not needed any more.
+ *
+ * @module
+ */
+import { become, procedure, type Running, step } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import { areaEnd, findVma } from './mmap.js'
+import { zapPageRange } from './zap.js'
+
+/**
+ * Throws away the contents of `pages` pages from `page` on: private anonymous memory reads as zeroes afterwards. The
+ * mmap lock is held for reading only, so that faults, device faults among them, may bring pages in at the same time.
+ *
+ * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done
+ * @kernel madvise with MADV_DONTNEED
+ * @see reference B.2
+ */
+export const madviseDontneed = procedure(
+  'madvise_dontneed',
+  function* (current: Task, page: number, pages: number): Running<number> {
+    if (pages === 0) return 0
+    const { mm } = current
+    yield* mm.mmapLock.lockRead()
+    const error = yield* zapAreas(current, mm, page, page + pages, 0)
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** One area after another; a hole is remembered in `error` and passed over. @kernel madvise_walk_vmas */
+const zapAreas = procedure(
+  'madvise_walk_vmas',
+  function* (current: Task, mm: MmStruct, page: number, limit: number, error: number): Running<number> {
+    if (page === limit) return error
+    const area = yield* nextArea(mm, page, limit)
+    const missed = area.start === page ? error : -Errno.ENOMEM
+    if (area.start === limit) return missed
+    yield* zapPageRange(current, mm, NotifyEvent.CLEAR, area.start, area.end)
+    return yield* become(zapAreas, current, mm, area.end, limit, missed)
+  },
+)
+
+/**
+ * The first area from `page` on: where it starts and ends, as far as `limit`; both are `limit` if there is none. One
+ * step: the caller holds the mmap lock.
+ *
+ * @kernel find_vma
+ */
+export const nextArea = procedure('find_vma', function* (mm: MmStruct, page: number, limit: number) {
+  const found = yield* step('find an area', (w) => {
+    const start = findVma(w, mm, page, limit)
+    const end = start === limit ? limit : areaEnd(w, mm, start, limit)
+    return (start << 12) | end
+  })
+  return { start: found >> 12, end: found & 0xfff }
+})

@@ -1,0 +1,97 @@
+/**
+ * Areas of an address space: mapping and unmapping.
+ *
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../machine.js'
+import { zapPageRange } from './zap.js'
+
+/** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
+export function areaEnd(w: World, mm: MmStruct, page: number, limit: number): number {
+  const { kind, flags } = mm.vma[page]
+  let end = page + 1
+  while (end < limit && mm.vma[end].kind.get(w) === kind.get(w) && mm.vma[end].flags.get(w) === flags.get(w))
+    end++
+  return end
+}
+
+/** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
+export function findVma(w: World, mm: MmStruct, page: number, limit: number): number {
+  let at = page
+  while (at < limit && mm.vma[at].kind.get(w) === VmaKind.none) at++
+  return at
+}
+
+/**
+ * Maps `pages` pages of private anonymous memory at `page`, in place of what is there. Nothing else changes the
+ * areas meanwhile: the mmap lock is held for writing throughout, while the old pages are zapped too.
+ *
+ * @param flags - {@link VM_READ}, {@link VM_WRITE}
+ * @returns 0, or -EINVAL if `pages` is 0
+ * @kernel mmap with MAP_PRIVATE, MAP_ANONYMOUS, MAP_FIXED
+ * @see reference B.2
+ */
+export const mmap = procedure(
+  'mmap',
+  function* (current: Task, page: number, pages: number, flags: number): Running<number> {
+    if (pages === 0) return -Errno.EINVAL
+    const { mm } = current
+    yield* mm.mmapLock.lockWrite()
+    const replaced = yield* detachVmas(mm, page, page + pages)
+    if (replaced) yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    yield* step('insert the area', (w) => {
+      for (let at = page; at < page + pages; at++) {
+        mm.vma[at].kind.set(w, VmaKind.anonymous)
+        mm.vma[at].flags.set(w, flags)
+      }
+      return 0
+    })
+    yield* mm.mmapLock.unlockWrite()
+    return 0
+  },
+)
+
+/**
+ * Unmaps what there is in `pages` pages from `page` on. The areas go first, under the mmap lock for writing, so that
+ * nobody can fault the pages in again; then a reader's lock is enough.
+ *
+ * @returns 0, also where there was nothing; or -EINVAL if `pages` is 0
+ * @kernel munmap
+ * @see reference B.2
+ */
+export const munmap = procedure(
+  'munmap',
+  function* (current: Task, page: number, pages: number): Running<number> {
+    if (pages === 0) return -Errno.EINVAL
+    const { mm } = current
+    yield* mm.mmapLock.lockWrite()
+    if (!(yield* detachVmas(mm, page, page + pages))) {
+      yield* mm.mmapLock.unlockWrite()
+      return 0
+    }
+    yield* mm.mmapLock.downgrade()
+    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    yield* mm.mmapLock.unlockRead()
+    return 0
+  },
+)
+
+/**
+ * Takes the areas from `start` to `end` out of the address space. One step: who looks at areas holds the mmap lock,
+ * and the caller has it for writing.
+ *
+ * @returns 1 if there was any, 0 if it was all one hole
+ * @kernel vms_gather_munmap_vmas
+ */
+export const detachVmas = procedure('detach areas', function* (mm: MmStruct, start: number, end: number) {
+  return yield* step('take the areas out', (w) => {
+    if (findVma(w, mm, start, end) === end) return 0
+    for (let page = start; page < end; page++) {
+      mm.vma[page].kind.set(w, VmaKind.none)
+      mm.vma[page].flags.set(w, 0)
+    }
+    return 1
+  })
+})

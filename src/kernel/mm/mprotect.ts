@@ -1,0 +1,119 @@
+/**
+ * Changing what an area permits.
+ *
+ * @module
+ */
+import { become, procedure, type Running, step, type World } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
+import { flushTlbRange } from './cpu.js'
+import { isExclusive } from './fault.js'
+import { areaEnd } from './mmap.js'
+import { mapsPage } from './page.js'
+import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
+
+/**
+ * Changes the permissions of `pages` pages from `page` on, area by area, under the mmap lock for writing.
+ *
+ * @param flags - {@link VM_READ}, {@link VM_WRITE}, or 0 for no access
+ * @returns 0; -ENOMEM where it meets a hole: what comes before that is changed by then
+ * @kernel mprotect
+ * @see reference B.2
+ */
+export const mprotect = procedure(
+  'mprotect',
+  function* (current: Task, page: number, pages: number, flags: number): Running<number> {
+    if (pages === 0) return 0
+    const { mm } = current
+    yield* mm.mmapLock.lockWrite()
+    const error = yield* protectAreas(current, mm, page, page + pages, flags)
+    yield* mm.mmapLock.unlockWrite()
+    return error
+  },
+)
+
+/** One area after another, until the end or a hole. @kernel do_mprotect_pkey */
+const protectAreas = procedure(
+  'do_mprotect_pkey',
+  function* (current: Task, mm: MmStruct, page: number, end: number, flags: number): Running<number> {
+    if (page === end) return 0
+    const changed = yield* setFlags(mm, page, end, flags)
+    if (changed.end === page) return -Errno.ENOMEM
+    if (changed.pageTable) yield* changeProtection(current, mm, page, changed.end, flags)
+    return yield* become(protectAreas, current, mm, changed.end, end, flags)
+  },
+)
+
+/**
+ * Changes the flags of the area that starts at `page`. An area that has these flags already is left alone, and its
+ * entries too. One step: everybody who looks at an area holds the mmap lock, and the caller has it for writing; so
+ * nobody faults, and whether there is a page table at all cannot change before the caller goes through it.
+ *
+ * @returns the page after the area (`page` itself in a hole), and whether there are entries that may have to change
+ * @kernel mprotect_fixup
+ */
+const setFlags = procedure(
+  'mprotect_fixup',
+  function* (mm: MmStruct, page: number, limit: number, flags: number) {
+    const result = yield* step('change vm_flags', (w) => {
+      if (mm.vma[page].kind.get(w) === VmaKind.none) return page << 1
+      const end = areaEnd(w, mm, page, limit)
+      if (mm.vma[page].flags.get(w) === flags) return end << 1
+      for (let at = page; at < end; at++) mm.vma[at].flags.set(w, flags)
+      return (end << 1) | (isPopulated(w, mm) ? 1 : 0)
+    })
+    return { end: result >> 1, pageTable: (result & 1) === 1 }
+  },
+)
+
+/**
+ * True if the address space has a page table: one that was never needed does not exist, and of changes to what does
+ * not exist nobody is told. A table with a single entry makes the whole range that it covers known to watchers.
+ */
+function isPopulated(w: World, mm: MmStruct): boolean {
+  return mm.pte.some((pte) => pte.kind.readOnce(w) !== PteKind.none)
+}
+
+/**
+ * Brings the entries from `start` to `end` in line with the area's new flags: a page-table lock section an entry, as
+ * the table's lock may be dropped between any two. TLBs are flushed after the end of the window, and before the mmap
+ * lock is released, so that nothing that relies on the new permissions can come before.
+ *
+ * @kernel change_protection
+ * @see reference B.2
+ */
+export const changeProtection = procedure(
+  'change_protection',
+  function* (current: Task, mm: MmStruct, start: number, end: number, flags: number) {
+    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+    const changed = yield* changePteRange(current, mm, start, end, flags)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+    if (changed) yield* flushTlbRange(current.machine, mm, start, end)
+  },
+)
+
+/** Changes the entries. Returns 1 if any changed. @kernel change_pte_range */
+const changePteRange = procedure(
+  'change_pte_range',
+  function* (current: Task, mm: MmStruct, start: number, end: number, flags: number) {
+    let changed = 0
+    for (let page = start; page < end; page++)
+      changed |= yield* mm.ptl.critical('change an entry', (w) => changePte(w, current, mm, page, flags))
+    return changed
+  },
+)
+
+/**
+ * What the flags make of one entry: without any permission it stays mapped and the CPU may not use it. It becomes
+ * writable again only where a write fault would make it so without asking anybody.
+ */
+function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: number): number {
+  const pte = mm.pte[page]
+  if (!mapsPage(w, pte)) return 0
+  const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
+  const write = flags & VM_WRITE && isExclusive(w, current, mm, page) ? 1 : 0
+  if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0
+  pte.kind.set(w, kind)
+  pte.write.set(w, write)
+  return 1
+}

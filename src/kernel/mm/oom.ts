@@ -1,0 +1,68 @@
+/**
+ * The OOM reaper: takes the pages of a process that is being killed, without waiting for anybody.
+ *
+ * @module
+ */
+import { become, procedure, type Running, step } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import {
+  hasNotifiers,
+  mmuNotifierInvalidateRangeEnd,
+  mmuNotifierInvalidateRangeStart,
+} from '../mmu_notifier/index.js'
+import { nextArea } from './madvise.js'
+import { tlbFinishMmu, zapPteRange } from './zap.js'
+
+/**
+ * Zaps the private areas of `mm`. It may not sleep: the lock is only tried, and so are the locks of drivers.
+ *
+ * @returns 0 if everything is reaped, -EAGAIN if not, which is tried again later
+ * @kernel oom_reap_task_mm
+ * @see reference B.1, B.2
+ */
+export const oomReap = procedure(
+  'oom_reap_task_mm',
+  function* (current: Task, mm: MmStruct): Running<number> {
+    if (!(yield* mm.mmapLock.trylockRead())) return -Errno.EAGAIN
+    yield* step('set MMF_UNSTABLE', (w) => {
+      // From here on a fault must not give a zeroed page for one whose data was taken.
+      mm.unstable.set(w, 1)
+      return 0
+    })
+    const error = yield* reapAreas(current, mm, 0, 0)
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** One area after another; one that a driver cannot give up now is passed over. @kernel __oom_reap_task_mm */
+const reapAreas = procedure(
+  '__oom_reap_task_mm',
+  function* (current: Task, mm: MmStruct, page: number, error: number): Running<number> {
+    const { pages } = current.machine
+    const area = yield* nextArea(mm, page, pages)
+    if (area.start === pages) return error
+    const failed = yield* reapArea(current, mm, area.start, area.end)
+    const result = failed ? failed : error
+    return area.end === pages ? result : yield* become(reapAreas, current, mm, area.end, result)
+  },
+)
+
+/**
+ * Zaps one area. If a watcher would have to sleep nothing is open, and so the end is not said.
+ *
+ * @returns 0, or -EAGAIN
+ */
+export const reapArea = procedure(
+  '__oom_reap_task_mm (area)',
+  function* (current: Task, mm: MmStruct, start: number, end: number): Running<number> {
+    const range = { start, end, event: NotifyEvent.UNMAP, blockable: false, owner: -1 }
+    const watched = hasNotifiers(mm)
+    if (watched && (yield* mmuNotifierInvalidateRangeStart(current, mm, range))) return -Errno.EAGAIN
+    const gathered = yield* zapPteRange(current, mm, start, end)
+    if (watched) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    yield* tlbFinishMmu(current, mm, start, end, gathered)
+    return 0
+  },
+)

@@ -1,0 +1,97 @@
+/**
+ * Page frames and page-table entries: taking and giving back the one, writing the other.
+ *
+ * @module
+ */
+import { claim, procedure, SpecificationError, step, type World } from '../../world/index.js'
+import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
+
+/** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
+export function getPage(w: World, frame: Frame): void {
+  if (frame.pfn !== ZERO_PAGE) frame.refcount.add(w, 1)
+}
+
+/** Gives one reference back; with the last one the frame is free, and holds nothing. Part of a step. @kernel put_page */
+export function putPage(w: World, frame: Frame): void {
+  if (frame.pfn === ZERO_PAGE) return
+  claim('use-after-free', frame.refcount.get(w) > 0, `frame ${frame.pfn} is given back and is free already`)
+  if (frame.refcount.add(w, -1) > 0) return
+  claim(
+    'use-after-free',
+    frame.mapcount.get(w) === 0,
+    `frame ${frame.pfn} is freed and a page table still maps it`,
+  )
+  frame.contents.set(w, 0)
+}
+
+/**
+ * Allocates a zeroed page with one reference. One step: until it is mapped nobody else can reach it, so when it is
+ * zeroed makes no difference. The lowest free frame is taken, so that states do not differ by where pages lie.
+ *
+ * @returns its frame, or 0 if there is none
+ * @kernel alloc_zeroed_user_highpage_movable
+ */
+export const allocPage = procedure('alloc_page', function* (machine: Machine) {
+  return yield* step('take a free frame', (w) => {
+    const frame = machine.frames.find(({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(w) === 0)
+    if (frame === undefined) return 0
+    frame.refcount.set(w, 1)
+    frame.contents.set(w, 0)
+    return frame.pfn
+  })
+})
+
+/**
+ * Gives back a batch of references, one for each time that a frame is named. One step: the frames are out of every
+ * page table and TLB by then, and each count is changed atomically.
+ *
+ * @param pfns - frames; the zero page may be among them
+ * @kernel release_pages
+ * @see reference G.2
+ */
+export const releasePages = procedure('release_pages', function* (machine: Machine, pfns: readonly number[]) {
+  if (!pfns.some((pfn) => pfn !== ZERO_PAGE)) return
+  yield* step('put the pages', (w) => {
+    for (const pfn of pfns) putPage(w, machine.frames[pfn])
+    return 0
+  })
+})
+
+/** True if the entry maps a page, whether or not the CPU may use it. Under the page-table lock. */
+export function mapsPage(w: World, pte: Pte): boolean {
+  switch (pte.kind.get(w)) {
+    case PteKind.none:
+      return false
+    case PteKind.present:
+    case PteKind.protnone:
+      return true
+    default:
+      throw new SpecificationError(
+        'scenario',
+        `${pte.kind.name} is ${pte.kind.show(w)}, which has no procedure yet`,
+      )
+  }
+}
+
+/** Maps `pfn`: the entry takes over the caller's reference. Part of a step, under the page-table lock. @kernel set_pte_at */
+export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write: boolean): void {
+  pte.kind.set(w, PteKind.present)
+  pte.frame.set(w, pfn)
+  pte.write.set(w, write ? 1 : 0)
+  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, 1)
+}
+
+/**
+ * Makes the entry empty. Its reference passes to the caller. Part of a step, under the page-table lock.
+ *
+ * @returns the frame that it mapped
+ * @kernel ptep_get_and_clear, page_remove_rmap
+ */
+export function clearPte(w: World, machine: Machine, pte: Pte): number {
+  const pfn = pte.frame.get(w)
+  pte.kind.set(w, PteKind.none)
+  pte.frame.set(w, 0)
+  pte.write.set(w, 0)
+  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, -1)
+  return pfn
+}
