@@ -5,7 +5,7 @@
  */
 import { createLogUpdate } from 'log-update'
 import type { CheckResult, Progress } from '../checker/result.js'
-import { duration, figure } from '../report/figures.js'
+import { counted, duration, figure } from '../report/figures.js'
 import { verdictText } from '../report/text.js'
 import { type Io, layoutFor } from './io.js'
 
@@ -18,6 +18,8 @@ export interface ProgressDisplay {
   update(progress: Progress): void
   /** A check has ended, under `name`. */
   finished(name: string, result: CheckResult): void
+  /** A check could not be made, because of a mistake in what it checks. */
+  failed(name: string, message: string): void
   /** Something to say that stays. */
   say(text: string): void
   /** Nothing more comes. */
@@ -41,7 +43,11 @@ function where({ states, queue, depth, elapsedMs, phase }: Progress): string {
 }
 
 function ended(name: string, result: CheckResult, verdict: string): string {
-  return `${name}: ${verdict}, ${figure(result.states)} states, ${duration(result.elapsedMs)}`
+  return `${name}: ${verdict}, ${counted(result.states, 'state')}, ${duration(result.elapsedMs)}`
+}
+
+function failure(name: string, message: string): string {
+  return `${name}: could not be checked: ${message.split('\n', 1)[0]}`
 }
 
 function live(io: Io, total: number): ProgressDisplay {
@@ -60,6 +66,10 @@ function live(io: Io, total: number): ProgressDisplay {
     finished: (name, result) => {
       done++
       say(ended(name, result, verdictText(result.verdict, layout)))
+    },
+    failed: (name, message) => {
+      done++
+      say(failure(name, message))
     },
     say,
     close: () => log.clear(),
@@ -84,6 +94,11 @@ function plainLines(io: Io, total: number): ProgressDisplay {
       done++
       last = 0
       say(`[${done}/${total}] ${ended(name, result, result.verdict)}`)
+    },
+    failed: (name, message) => {
+      done++
+      last = 0
+      say(`[${done}/${total}] ${failure(name, message)}`)
     },
     say,
     close: () => undefined,

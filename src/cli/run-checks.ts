@@ -68,7 +68,7 @@ export async function runChecks(
       } catch (error) {
         const failure = failureOf(job.name, error)
         failures.push(failure)
-        display.say(`${job.name}: could not be checked: ${failure.message.split('\n', 1)[0]}`)
+        display.failed(job.name, failure.message)
       }
       // An interrupt that came while a short check ran is heard between two of them.
       await new Promise((resolve) => setImmediate(resolve))

@@ -67,7 +67,7 @@ export function parseSetting(
   if (match === null)
     throw new InvalidArgumentError('write NAME=VALUE, with a whole number as VALUE: --set pages=2.')
   const [, name, value] = match
-  if (name in before && before[name] !== Number(value))
+  if (Object.hasOwn(before, name) && before[name] !== Number(value))
     throw new InvalidArgumentError(`${name} is set twice, to ${before[name]} and to ${value}.`)
   return { ...before, [name]: Number(value) }
 }

@@ -7,7 +7,7 @@ import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
 import type { Scenario } from '../world/model.js'
 import type { Layout } from './colours.js'
-import { bullets, settings, wrap } from './figures.js'
+import { bullets, indented, settings, wrap } from './figures.js'
 import { table } from './table.js'
 
 /** All that can be explained, and what ties it together. */
@@ -57,10 +57,10 @@ export function explainScenario(scenario: Scenario, spec: Specification, layout:
   const shown = spec.defects.filter((defect) => defect.scenario === scenario.name)
   const values =
     parameters.length === 0
-      ? '  none'
+      ? 'none'
       : table(
           [
-            { head: '  parameter' },
+            { head: 'parameter' },
             { head: 'range' },
             { head: 'smoke', align: 'right' },
             { head: 'default', align: 'right' },
@@ -68,7 +68,7 @@ export function explainScenario(scenario: Scenario, spec: Specification, layout:
             { head: 'meaning' },
           ],
           parameters.map(([name, { min, max, smoke, default: usual, deep, summary }]) => [
-            `  ${name}`,
+            name,
             `${min}..${max}`,
             String(smoke),
             String(usual),
@@ -103,7 +103,11 @@ function page(
   const parts = [`${colours.bold(title)}  ${colours.dim(kind)}`, wrap(text, width)]
   for (const [head, content] of sections) {
     const body =
-      typeof content === 'string' ? content : content.length === 0 ? '  none' : bullets(content, '  ', width)
+      typeof content === 'string'
+        ? indented(content, '  ')
+        : content.length === 0
+          ? '  none'
+          : bullets(content, '  ', width)
     parts.push(`${colours.bold(head)}\n${body}`)
   }
   return `${parts.join('\n\n')}\n`

@@ -50,7 +50,12 @@ export function wrap(text: string, width: number, indent = ''): string {
   return lines.join('\n')
 }
 
-/** `items` under each other after `indent`, or in their place `none`. */
+/** `items` under each other, each after `indent` and a dash. */
 export function bullets(items: readonly string[], indent: string, width: number): string {
   return items.map((item) => `${indent}- ${wrap(item, width, `${indent}  `).trimStart()}`).join('\n')
+}
+
+/** Every line of `text` after `indent`. */
+export function indented(text: string, indent: string): string {
+  return text.replace(/^(?=.)/gm, indent)
 }

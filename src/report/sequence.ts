@@ -121,5 +121,8 @@ export function sequenceMermaid(trace: Trace, excerpt: Excerpt = {}): string {
 
 /** Mermaid reads `;` as the end of a statement, `#` as the start of an entity, and `<` as the start of a tag. */
 function escapeMermaid(text: string): string {
-  return text.replace(/[#;<>]/g, (character) => `#${character.charCodeAt(0)};`).replace(/\s*\n\s*/g, ' ')
+  return text
+    .replaceAll('->', '→')
+    .replace(/[#;<>]/g, (character) => `#${character.charCodeAt(0)};`)
+    .replace(/\s*\n\s*/g, ' ')
 }

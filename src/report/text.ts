@@ -73,11 +73,11 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
   const { violation } = result
   if (violation === undefined) return ''
   const requirement = report.requirements.find(({ id }) => id === violation.clause)
-  const title = requirement === undefined ? '' : `, ${requirement.title}`
+  const title = requirement === undefined ? '' : `: ${requirement.title}`
   const saved = report.traces[result.scenario]
   const { trace } = violation
   const lines = [
-    layout.colours.red(layout.colours.bold(`${result.scenario}: ${violation.clause}${title}, does not hold`)),
+    layout.colours.red(layout.colours.bold(`${result.scenario} breaks ${violation.clause}${title}`)),
   ]
   lines.push(`  claim  ${violation.claim} (${violation.kind})`)
   lines.push(`  seen   ${wrap(violation.detail, layout.width, '         ').trimStart()}`)
@@ -100,9 +100,13 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
 }
 
 function stoppedText(result: CheckResult, layout: Layout): string {
+  const covered =
+    result.depth === 0
+      ? ''
+      : `; every run of fewer than ${counted(result.depth, 'step')} was looked at, and broke nothing`
   return wrap(
-    `${result.scenario}: ${stopReason(result)} ${figure(result.states)} states were visited and ${figure(result.queue)} of them ` +
-      `wait to be explored; every run of fewer than ${counted(result.depth, 'step')} was looked at, and broke nothing.`,
+    `${result.scenario}: ${stopReason(result)} ${counted(result.states, 'state')} visited, ${figure(result.queue)} of them not ` +
+      `explored yet${covered}.`,
     layout.width,
   )
 }
@@ -162,7 +166,7 @@ function footerText(report: CheckReport, layout: Layout): string {
     `bounds        ${report.bounds}${set === '' ? '' : `, with ${set}`}; a verdict speaks of the parameters in its row and of no others`,
     `storage       ${storage}`,
     `reductions    ${reductions}`,
-    `progress      ${each(({ fairness }) => (fairness === 'progress not checked' ? fairness : `checked under ${fairness}`))}`,
+    `progress      ${each(({ fairness }) => (fairness === 'progress not checked' ? 'not checked' : `checked under ${fairness}`))}`,
     `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
   ]
     .map((line) =>

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import type { Trace, TraceStep } from '../../checker/result.js'
 import type { Layout } from '../../report/colours.js'
-import { counted, settings, wrap } from '../../report/figures.js'
+import { counted, indented, settings, wrap } from '../../report/figures.js'
 import { replayJson } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
 import { sequenceMermaid, sequenceText } from '../../report/sequence.js'
@@ -135,8 +135,8 @@ function replayText(trace: Trace, state: StateReport, layout: Layout): string {
     `${counted(trace.steps.length, 'step')}; ${trace.shortest ? 'no shorter run shows it' : 'a shorter run may show it'}`,
   ].join('\n')
   const threads = table(
-    [{ head: '  thread' }, { head: 'next' }],
-    state.threads.map(({ thread, next }) => [`  ${thread}`, next ?? 'no more step in this trace']),
+    [{ head: 'thread' }, { head: 'next' }],
+    state.threads.map(({ thread, next }) => [thread, next ?? 'no more step in this trace']),
     colours,
   )
   const cells = state.cells.map(
@@ -150,8 +150,9 @@ function replayText(trace: Trace, state: StateReport, layout: Layout): string {
   return [
     head,
     sequenceText(trace, layout, { steps: state.step }),
-    `${colours.bold(title)}\n${threads}`,
-    `${columns(cells, layout.width)}\n${colours.dim(legend)}`,
+    `${colours.bold(title)}\n${indented(threads, '  ')}`,
+    columns(cells, layout.width),
+    colours.dim(legend),
     '',
   ]
     .join('\n\n')
