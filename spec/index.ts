@@ -6,13 +6,25 @@
 import type { Scenario } from '../src/world/model.js'
 import type { Defect } from './defect.js'
 import type { Requirement } from './requirement.js'
+import * as mirroring from './scenarios/mirroring.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 
 export type { Defect, DefectKind } from './defect.js'
 export type { Requirement } from './requirement.js'
 
 /** Every scenario, in the order in which they are run. */
-export const scenarios: readonly Scenario[] = [retryProtocol]
+export const scenarios: readonly Scenario[] = [
+  retryProtocol,
+  mirroring.munmapVersusDevice,
+  mirroring.dontneedVersusDevice,
+  mirroring.mprotectVersusDevice,
+  mirroring.zeroPage,
+  mirroring.forkVersusDevice,
+  mirroring.twoDevices,
+  mirroring.twoFaults,
+  mirroring.overlappingInvalidations,
+  mirroring.mmapOver,
+]
 /** Every requirement. */
 export const requirements: readonly Requirement[] = []
 /** Every defect. */

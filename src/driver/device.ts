@@ -128,14 +128,14 @@ function covered(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): {
 }
 
 /**
- * Programs the device page table's entry of `page` with what the walk has stored for it. Part of a step of the
- * driver, under its update lock, after mmu_interval_read_retry has said no.
+ * Programs the device page table's entry of `page` with what the walk has stored for it, which must be valid. Part of
+ * a step of the driver, under its update lock, after mmu_interval_read_retry has said no.
  */
 export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number): void {
   const { flags, frame } = range.pfns[page]
   const granted = flags.get(w)
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
-  if (!(granted & HMM_PFN_VALID)) return
+  claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
   mirror.pageTable[page].frame.set(w, frame.get(w) + 1)
   mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
 }
@@ -258,15 +258,20 @@ export const serveFault = procedure(
   'device fault',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
     const error = yield* mirror.driver.fault(current, mirror, start, end, write)
-    const range = rangeOf(mirror, current)
-    yield* step('free the range', (w) => {
-      signalEnd(w, range, error)
-      resetRange(range, w)
-      return 0
-    })
+    yield* endOfRange(current, mirror, error)
     return error
   },
 )
+
+/** The driver is done with the range, for better or worse: the array is freed. */
+export const endOfRange = procedure('end of the range', function* (current: Task, mirror: Mirror, error: number) {
+  const range = rangeOf(mirror, current)
+  yield* step('free the range', (w) => {
+    signalEnd(w, range, error)
+    resetRange(range, w)
+    return 0
+  })
+})
 
 function signalEnd(w: World, range: HmmRange, error: number): void {
   if (error === 0) range.lifecycle.signal(w, 'COMMITTED')

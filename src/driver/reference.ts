@@ -7,6 +7,7 @@
 import { become, choose, procedure, type Running, step } from '../world/index.js'
 import {
   Errno,
+  isMappable,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   hmmRangeFault,
@@ -18,19 +19,41 @@ import {
   type NotifierRange,
   type Task,
 } from '../kernel/index.js'
-import { flushDevice, mapPage, type Mirror, rangeOf, unmapPages } from './device.js'
+import { endOfRange, flushDevice, mapPage, type Mirror, rangeOf, unmapPages } from './device.js'
 import type { Driver } from './driver.js'
 
+/** What a driver asks of a walk. @see reference B.3 */
+export interface Wanted {
+  /** `HMM_PFN_REQ_` bits asked of every page. */
+  readonly defaultFlags: number
+  /** Which bits of `requests` count. */
+  readonly pfnFlagsMask: number
+  /** `HMM_PFN_REQ_` bits by page, from the first on. */
+  readonly requests?: readonly number[]
+}
+
+/** Asks for nothing: what is there is told, and nothing is faulted in. */
+export const SNAPSHOT: Wanted = { defaultFlags: 0, pfnFlagsMask: 0 }
+
+/** A fault of the device: every page is asked for. */
+export const populate = procedure(
+  'populate',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
+    return yield* become(populatePinned, current, mirror, start, end, { defaultFlags, pfnFlagsMask: 0 })
+  },
+)
+
 /**
- * Maps pages into the device: pins the address space for as long.
+ * Maps what there is of the pages, and what is asked for; pins the address space for as long.
  *
  * @see reference B.4 D0, D8
  */
-export const populate = procedure(
-  'populate',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
+export const populatePinned = procedure(
+  'populate (pinned)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
-    const error = yield* populateOnce(current, mirror, start, end, write)
+    const error = yield* populateOnce(current, mirror, start, end, wanted)
     yield* mmput(current, mirror.mm)
     return error
   },
@@ -43,25 +66,18 @@ export const populate = procedure(
  */
 export const populateOnce = procedure(
   'populate (try)',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     const { mm, notifier, updateLock } = mirror
     const seq = yield* mmuIntervalReadBegin(notifier)
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
-      start,
-      end,
-      seq,
-      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
-      pfnFlagsMask: 0,
-      owner: -1,
-    })
+    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), { start, end, seq, owner: -1, ...wanted })
     yield* mm.mmapLock.unlockRead()
-    if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, write)
+    if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
     if (error) return error
     yield* updateLock.lock()
     if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
       yield* updateLock.unlock()
-      return yield* become(populateAgain, current, mirror, start, end, write)
+      return yield* become(populateAgain, current, mirror, start, end, wanted)
     }
     yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
@@ -76,10 +92,20 @@ export const populateOnce = procedure(
  */
 export const populateAgain = procedure(
   'populate (again)',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
     if (expired) return -Errno.EBUSY
-    return yield* become(populateOnce, current, mirror, start, end, write)
+    return yield* become(populateOnce, current, mirror, start, end, wanted)
+  },
+)
+
+/** Populates on the driver's own account, without a fault of the device: what `wanted` asks for, and what there is. */
+export const prefault = procedure(
+  'prefault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted) {
+    const error = yield* populatePinned(current, mirror, start, end, wanted)
+    yield* endOfRange(current, mirror, error)
+    return error
   },
 )
 
@@ -90,7 +116,7 @@ export const program = procedure(
     const range = rangeOf(mirror, current)
     for (let page = start; page < end; page++)
       yield* step('program an entry', (w) => {
-        mapPage(w, mirror, range, page)
+        if (isMappable(range, page, w)) mapPage(w, mirror, range, page)
         return 0
       })
   },

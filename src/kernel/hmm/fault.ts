@@ -216,6 +216,9 @@ function cpuEntry(mm: MmStruct, page: number, w: World): { frame: number; presen
         frame: pte.frame.readOnce(w),
         present: HMM_PFN_VALID | (pte.write.readOnce(w) ? HMM_PFN_WRITE : 0),
       }
+    case PteKind.protnone:
+      // There is a page, and the CPU may not use it now: neither may the device.
+      return { frame: pte.frame.readOnce(w), present: 0 }
     default:
       throw new SpecificationError('scenario', `${pte.kind.name} is ${pte.kind.show(w)}, which the walk does not know yet`)
   }

@@ -18,8 +18,8 @@ export const HMM_PFN_REQ_FAULT = HMM_PFN_VALID
 /** Together with {@link HMM_PFN_REQ_FAULT}: asks for it to be writable. */
 export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
 
-/** What the last call on a range said: 0 nothing yet, filled, collided, failed. */
-export const RangeResult = { none: 0, filled: 1, collided: 2, failed: 3 } as const
+/** What the last call on a range said: nothing yet, filled, collided, failed, or mmu_interval_read_retry's no. */
+export const RangeResult = { none: 0, filled: 1, collided: 2, failed: 3, validated: 4 } as const
 
 /** One entry of the array: in, what is asked; out, what is there. */
 export interface HmmPfn {
@@ -107,6 +107,7 @@ function judged(range: HmmRange, w: World, retry: number): void {
     range.result.set(w, RangeResult.collided)
     range.lifecycle.signal(w, 'COLLIDED')
   } else {
+    range.result.set(w, RangeResult.validated)
     range.lifecycle.signal(w, 'VALIDATED')
   }
 }
@@ -129,6 +130,11 @@ export function beginRange(range: HmmRange, request: HmmRequest, w: World): void
     entry.asked.set(w, asked)
   }
   range.lifecycle.signal(w, 'BEGIN')
+}
+
+/** True if the walk has found a page there that the device may use. */
+export function isMappable(range: HmmRange, page: number, w: World): boolean {
+  return (range.pfns[page].flags.get(w) & (HMM_PFN_VALID | HMM_PFN_ERROR)) === HMM_PFN_VALID
 }
 
 /** Clears the array and forgets the sequence: the range is not in use. Part of a step. */

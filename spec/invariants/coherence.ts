@@ -1,0 +1,184 @@
+/**
+ * Mirror coherence: what the device may use is what the CPU's page table says.
+ *
+ * @module
+ */
+import type { Translation } from '../../src/driver/index.js'
+import {
+  mmuNotifierInvalidateRangeStart,
+  mmuNotifierRelease,
+  mnItreeInvEnd,
+  NotifyEvent,
+  type OpenRange,
+  PteKind,
+} from '../../src/kernel/index.js'
+import type { Invariant, StepClaim, View, World } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+interface Named {
+  readonly what: string
+  readonly page: number
+  readonly mirror: MirrorWorld['mirrors'][number]
+  readonly translation: Translation
+}
+
+/** Everything by which a device can reach memory, with the page it stands for. */
+function translations({ mirrors }: MirrorWorld): Named[] {
+  return mirrors.flatMap((mirror) => [
+    ...mirror.pageTable.map((translation, page) => ({ what: 'page table', page, mirror, translation })),
+    ...mirror.tlb.map((translation, page) => ({ what: 'TLB', page, mirror, translation })),
+  ])
+}
+
+/** C1: device and CPU map the same page, or at least one of them maps nothing. */
+export function samePage(world: MirrorWorld): Invariant {
+  const all = translations(world)
+  return {
+    clause: 'C1',
+    name: 'same page on both sides',
+    judge(w) {
+      let said: true | undefined
+      for (const { what, page, mirror, translation } of all) {
+        const frame = translation.frame.readOnce(w)
+        if (frame === 0) continue
+        said = true
+        const pte = mirror.mm.pte[page]
+        if (pte.kind.readOnce(w) !== PteKind.present)
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table ${pte.kind.show(w)}`
+        if (pte.frame.readOnce(w) !== frame - 1)
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table to frame ${pte.frame.readOnce(w)}`
+      }
+      return said
+    },
+  }
+}
+
+/** C3: an access that is under way uses a translation that is still good. */
+export function accessesEnded({ mirrors }: MirrorWorld): Invariant {
+  const all = mirrors.flatMap((mirror) => [...mirror.accesses.values()].map((access) => ({ mirror, access })))
+  return {
+    clause: 'C3',
+    name: 'accesses under way use current translations',
+    judge(w) {
+      let said: true | undefined
+      for (const { mirror, access } of all) {
+        const page = access.page.get(w) - 1
+        if (page < 0) continue
+        said = true
+        const pte = mirror.mm.pte[page]
+        const frame = access.frame.get(w) - 1
+        if (pte.kind.readOnce(w) !== PteKind.present || pte.frame.readOnce(w) !== frame)
+          return `${mirror.name} still accesses page ${page} through frame ${frame}, which the CPU's page table no longer maps`
+        if (access.write.get(w) && !pte.write.readOnce(w))
+          return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
+      }
+      return said
+    },
+  }
+}
+
+/** C4: the device may write only where the CPU's page table allows it. */
+export function writeOnlyIfCpuMay(world: MirrorWorld): Invariant {
+  const all = translations(world)
+  return {
+    clause: 'C4',
+    name: 'device writes only where the CPU may',
+    judge(w) {
+      let said: true | undefined
+      for (const { what, page, mirror, translation } of all) {
+        if (!translation.write.readOnce(w)) continue
+        said = true
+        if (!mirror.mm.pte[page].write.readOnce(w))
+          return `${mirror.name}'s ${what} lets it write page ${page}, which the CPU's page table maps read-only`
+      }
+      return said
+    },
+  }
+}
+
+/** C2: an entry of the CPU's page table loses what a device may rely on only inside an invalidation that all have answered. */
+export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C2',
+    name: 'page table changes inside an invalidation',
+    judge(before, after, thread, from) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (mm.subscriptions.intervals.length === 0) continue
+        for (let page = 0; page < machine.pages; page++) {
+          const pte = mm.pte[page]
+          if (pte.kind.readOnce(before) !== PteKind.present) continue
+          const lost =
+            pte.kind.readOnce(after) !== PteKind.present ||
+            pte.frame.readOnce(after) !== pte.frame.readOnce(before) ||
+            pte.write.readOnce(after) < pte.write.readOnce(before)
+          if (!lost) continue
+          said = true
+          const open = machine.openRanges[thread]
+          const inside = open.mm.get(before) === mm.index + 1 && open.start.get(before) <= page && page < open.end.get(before)
+          if (!inside || from.inside(thread, mmuNotifierInvalidateRangeStart))
+            return `the entry of page ${page} is changed outside an invalidation of it`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C3: when the notifiers have answered, no device can reach the range any more. */
+export function quietAfterStart({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C3',
+    name: 'nothing left in the device when its callback returns',
+    judge(_before, after, thread, from, to) {
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        const callback = mirror.notifier.ops.invalidate
+        if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
+        const open = machine.openRanges[thread]
+        if (gaveUp(open, thread, after, to)) continue
+        said = true
+        const left = reachable(mirror, open.start.get(after), open.end.get(after), after)
+        if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
+      }
+      return said
+    },
+  }
+}
+
+/** True if the callback that `thread` has just left could not do its work: the invalidation is closed at once. */
+export function gaveUp(open: OpenRange, thread: number, after: World, to: View): boolean {
+  return to.inside(thread, mnItreeInvEnd) && open.event.get(after) !== NotifyEvent.RELEASE
+}
+
+/** C7: when the address space is released no device can reach it, and none will. */
+export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C7',
+    name: 'no device access after release',
+    judge(w, view) {
+      if (tasks.some(({ thread }) => view.inside(thread, mmuNotifierRelease))) return undefined
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        if (mirror.mm.users.get(w) !== 0) continue
+        said = true
+        const left = reachable(mirror, 0, mirror.pageTable.length, w)
+        if (left !== undefined) return `the address space is released, and ${left}`
+      }
+      return said
+    },
+  }
+}
+
+/** In words, a way by which `mirror` can still reach a page from `start` to `end`; undefined if there is none. */
+function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: number, w: World): string | undefined {
+  for (let page = start; page < end; page++) {
+    if (mirror.pageTable[page].frame.readOnce(w)) return `its page table still maps page ${page}`
+    if (mirror.tlb[page].frame.readOnce(w)) return `its TLB still maps page ${page}`
+  }
+  for (const access of mirror.accesses.values()) {
+    const page = access.page.get(w) - 1
+    if (page >= start && page < end) return `an access to page ${page} is still under way`
+  }
+  return undefined
+}

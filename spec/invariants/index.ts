@@ -1,0 +1,67 @@
+/**
+ * Everything that is claimed of every state and every step of mirroring.
+ *
+ * @module
+ */
+import type { Invariant, StepClaim } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import {
+  accessesEnded,
+  changeInsideInvalidation,
+  goneAfterRelease,
+  quietAfterStart,
+  samePage,
+  writeOnlyIfCpuMay,
+} from './coherence.js'
+import { cpusForget, framesAreCounted, noAllocationUnderUpdateLock } from './memory.js'
+import {
+  collisionsAreReal,
+  requestsAreIntact,
+  requestsAreMet,
+  snapshotsChangeNothing,
+  validatedBeforeUse,
+} from './ranges.js'
+import {
+  classicsAreEven,
+  oddOnlyForOverlap,
+  parity,
+  removedForGood,
+  sequenceIsSet,
+  setUnderUpdateLock,
+  startsAreEnded,
+  treeIsFrozen,
+} from './sequence.js'
+
+/** The claims about every state. */
+export function mirroringInvariants(world: MirrorWorld): Invariant[] {
+  return [
+    samePage,
+    writeOnlyIfCpuMay,
+    accessesEnded,
+    goneAfterRelease,
+    parity,
+    removedForGood,
+    startsAreEnded,
+    classicsAreEven,
+    framesAreCounted,
+    cpusForget,
+  ].map((make) => make(world))
+}
+
+/** The claims about every step. */
+export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
+  return [
+    changeInsideInvalidation,
+    quietAfterStart,
+    validatedBeforeUse,
+    collisionsAreReal,
+    requestsAreMet,
+    requestsAreIntact,
+    snapshotsChangeNothing,
+    treeIsFrozen,
+    setUnderUpdateLock,
+    sequenceIsSet,
+    oddOnlyForOverlap,
+    noAllocationUnderUpdateLock,
+  ].map((make) => make(world))
+}

@@ -1,0 +1,43 @@
+/**
+ * What must not last.
+ *
+ * @module
+ */
+import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import { serveFault } from '../../src/driver/index.js'
+import type { ProgressClaim } from '../../src/world/index.js'
+import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
+
+/** The progress claims of mirroring; daemons may go on for ever. */
+export function mirroringProgress({ machine, tasks }: MirrorWorld, threads: readonly MirrorThread[]): ProgressClaim[] {
+  const busy = tasks.filter((_, i) => !threads[i].daemon)
+  return [
+    {
+      clause: 'C49',
+      name: 'read_begin returns',
+      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalReadBegin)),
+    },
+    {
+      clause: 'C49',
+      name: 'a device fault is answered',
+      pending: (_w, view) => busy.some(({ thread }) => view.inside(thread, serveFault)),
+    },
+    {
+      clause: 'C17',
+      name: 'remove returns',
+      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalNotifierRemove)),
+    },
+    {
+      clause: 'C32',
+      name: 'no invalidation stays open',
+      pending: (w) =>
+        machine.mms.some((mm) => mm.subscriptions.active.get(w) > 0) &&
+        machine.openRanges.some((range, i) => range.mm.get(w) > 0 && !threads[i].daemon),
+    },
+    {
+      clause: 'progress',
+      name: 'every thread ends',
+      pending: (_w, view) => busy.some(({ thread }) => !view.finished(thread)),
+    },
+  ]
+}

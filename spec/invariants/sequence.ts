@@ -1,0 +1,190 @@
+/**
+ * The sequence numbers and lists of the notifiers.
+ *
+ * @module
+ */
+import { mnItreeInvEnd, mnItreeInvStartRange } from '../../src/kernel/index.js'
+import type { Invariant, StepClaim, World } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import { gaveUp } from './coherence.js'
+
+type Mm = MirrorWorld['machine']['mms'][number]
+
+/** True if a thread is in the middle of a critical section of the subscriptions: nobody else can see it. */
+function locked(mm: Mm, w: World): boolean {
+  return mm.subscriptions.lock.owner.get(w) !== 0
+}
+
+/** C15: an interval's number is always odd and never ahead; the address space's is even where nothing is under way. */
+export function parity({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C15',
+    name: 'parity of the sequence numbers',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        const subs = mm.subscriptions
+        if (subs.intervals.length === 0 || locked(mm, w)) continue
+        said = true
+        const seq = subs.seq.get(w)
+        const active = subs.active.get(w)
+        if (seq & 1 && active === 0) return `the sequence is odd (${seq}) and no invalidation is under way`
+        for (const sub of subs.intervals) {
+          if (!sub.allocated.get(w)) continue
+          const own = sub.seq.get(w)
+          if (!(own & 1)) return `${sub.name} has the even number ${own}`
+          if (own > seq) return `${sub.name} has number ${own}, ahead of the address space's ${seq}`
+          if (active === 0 && sub.deferred.get(w))
+            return `${sub.name} is on the deferred list and no invalidation is under way`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C16: the tree changes only while its sequence is even; who comes or goes at other times is deferred. */
+export function treeIsFrozen({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C16',
+    name: 'the tree is frozen while the sequence is odd',
+    judge(before, after) {
+      let said: true | undefined
+      for (const { subscriptions } of machine.mms)
+        for (const sub of subscriptions.intervals) {
+          if (sub.inTree.get(before) === sub.inTree.get(after)) continue
+          said = true
+          const seq = subscriptions.seq.get(before)
+          if (seq & 1) return `${sub.name} goes ${sub.inTree.get(after) ? 'into' : 'out of'} the tree while the sequence is ${seq}`
+        }
+      return said
+    },
+  }
+}
+
+/** C17: what has been removed and freed is on no list, and no callback runs for it. */
+export function removedForGood({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C17',
+    name: 'nothing refers to a freed interval notifier',
+    judge(w, view) {
+      let said: true | undefined
+      for (const { subscriptions } of machine.mms)
+        for (const sub of subscriptions.intervals) {
+          if (sub.allocated.get(w)) continue
+          said = true
+          if (sub.inTree.get(w)) return `${sub.name} is freed and still in the tree`
+          if (sub.deferred.get(w)) return `${sub.name} is freed and still on the deferred list`
+          if (tasks.some(({ thread }) => view.inside(thread, sub.ops.invalidate)))
+            return `${sub.name} is freed and its callback runs`
+        }
+      return said
+    },
+  }
+}
+
+/** C32: as many invalidations are counted as there are threads that have begun one and not ended it. */
+export function startsAreEnded({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C32',
+    name: 'every start has its end',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        const subs = mm.subscriptions
+        if (subs.intervals.length === 0) continue
+        said = true
+        const open = machine.openRanges.filter((range) => range.mm.get(w) === mm.index + 1).length
+        if (subs.active.get(w) !== open)
+          return `${subs.active.get(w)} invalidations are counted, ${open} are under way`
+      }
+      return said
+    },
+  }
+}
+
+/** C32: a classic notifier has seen as many ends as starts when no invalidation is under way. */
+export function classicsAreEven({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C32',
+    name: 'every classic notifier sees the end of each start',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const classic of mm.subscriptions.classics) {
+          const open = classic.open.get(w)
+          if (open === 0) continue
+          said = true
+          if (machine.openRanges.every((range) => range.mm.get(w) !== mm.index + 1))
+            return `${classic.name} waits for the end of ${open} invalidations, and none is under way`
+        }
+      return said
+    },
+  }
+}
+
+/** C9: an interval's number is written only under the lock under which readers compare it. */
+export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C9',
+    name: 'the sequence is set under the update lock',
+    judge(before, after, thread, from) {
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        const { seq, allocated, ops } = mirror.notifier
+        if (!allocated.get(before) || seq.get(before) === seq.get(after)) continue
+        if (!from.inside(thread, ops.invalidate)) continue
+        said = true
+        if (!mirror.updateLock.heldBy(before, thread)) return `${mirror.name}'s callback sets the sequence without the update lock`
+      }
+      return said
+    },
+  }
+}
+
+/** C10: a callback that has done its work has recorded the invalidation. */
+export function sequenceIsSet({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C10',
+    name: 'every callback sets the sequence',
+    judge(_before, after, thread, from, to) {
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        const { notifier } = mirror
+        if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate)) continue
+        if (gaveUp(machine.openRanges[thread], thread, after, to)) continue
+        said = true
+        const current = notifier.mm.subscriptions.seq.get(after)
+        if (notifier.seq.get(after) !== current)
+          return `${mirror.name}'s callback returned and left number ${notifier.seq.get(after)}; the invalidation has ${current}`
+      }
+      return said
+    },
+  }
+}
+
+/** C14: what read_begin waits for are invalidations of its interval, and nothing else makes the number odd. */
+export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C14',
+    name: 'the sequence turns odd only for an interval that is touched',
+    judge(before, after, thread, from) {
+      let said: true | undefined
+      for (const { subscriptions } of machine.mms) {
+        const was = subscriptions.seq.get(before)
+        const is = subscriptions.seq.get(after)
+        if (was & 1 || !(is & 1)) continue
+        said = true
+        if (from.inside(thread, mnItreeInvEnd)) return 'the end of an invalidation makes the sequence odd'
+        if (!from.inside(thread, mnItreeInvStartRange)) continue
+        const range = machine.openRanges[thread]
+        const touched = subscriptions.intervals.some(
+          (sub) =>
+            sub.inTree.get(after) && sub.start < range.end.get(after) && range.start.get(after) <= sub.last,
+        )
+        if (!touched) return `the sequence became ${is} for an invalidation that touches no interval`
+      }
+      return said
+    },
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * The world that the scenarios of mirroring share: processes with a few pages, CPUs, devices that mirror them, and
+ * threads that each make a few calls. All that is claimed of mirroring is claimed of every one of these worlds.
+ *
+ * @module
+ */
+import { compileStatechart } from '../../src/checker/statechart.js'
+import { declareMirror, type Driver, type Mirror, referenceDriver } from '../../src/driver/index.js'
+import {
+  type ClassicNotifierOps,
+  countingEnd,
+  countingStart,
+  declareMachine,
+  type Machine,
+  type MmStruct,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+} from '../../src/kernel/index.js'
+import {
+  BLOCKED,
+  Layout,
+  type Model,
+  type Override,
+  type Procedure,
+  procedure,
+  type ProgressClaim,
+  step,
+  type Witness,
+  type World,
+} from '../../src/world/index.js'
+import { intervalNotifierStatechart, rangeStatechart } from '../../models/index.js'
+import { mirroringAbstractions } from '../invariants/lifecycles.js'
+import { mirroringInvariants, mirroringStepClaims } from '../invariants/index.js'
+import { mirroringProgress } from '../invariants/progress.js'
+
+/** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
+export interface Call {
+  // biome-ignore lint/suspicious/noExplicitAny: a program is a list of calls of any procedures
+  readonly procedure: Procedure<any[], unknown>
+  readonly args: readonly unknown[]
+}
+
+/** A call of `target` with the task and `args`. */
+export function call<A extends unknown[]>(target: Procedure<[Task, ...A], unknown>, ...args: A): Call {
+  return { procedure: target as Call['procedure'], args }
+}
+
+/** A thread of a mirroring scenario. */
+export interface MirrorThread {
+  readonly name: string
+  /** Index of its process (default 0). A thread of a process that is forked later waits for it. */
+  readonly process?: number
+  /** What it calls, one after another. */
+  readonly calls: (world: MirrorWorld) => readonly Call[]
+  /** Indexes of the mirrors that it makes access memory. */
+  readonly devices?: readonly number[]
+  readonly daemon?: boolean
+}
+
+/** What a page is at the beginning. */
+export interface InitialPage {
+  /** The area: default private anonymous, readable and writable. */
+  readonly kind?: number
+  readonly flags?: number
+  /** True if a frame is there already, with 1 in it. */
+  readonly touched?: boolean
+  /** True if the entry is read-only although the area is writable: the page may be shared with a child. */
+  readonly readOnly?: boolean
+  /** Mirrors that map it already. */
+  readonly mirroredBy?: readonly number[]
+}
+
+/** A mirror of a scenario. */
+export interface MirrorDeclaration {
+  readonly name: string
+  /** Pages that it watches, inclusive (default all). */
+  readonly start?: number
+  readonly last?: number
+  readonly driver?: Driver
+  /** True if its notifier is not inserted at the beginning. */
+  readonly detached?: boolean
+}
+
+/** How a mirroring scenario is made. */
+export interface MirrorScenario {
+  readonly pages: readonly InitialPage[]
+  readonly mirrors: readonly MirrorDeclaration[]
+  readonly threads: readonly MirrorThread[]
+  /** Processes (default 1). */
+  readonly processes?: number
+  /** Frames beyond those that are touched at the beginning. */
+  readonly spareFrames: number
+  /** Largest value that is written. */
+  readonly values?: number
+  /** Invalidations that a run can see. */
+  readonly invalidations: number
+  /** Classic notifiers, beside the interval notifiers. */
+  readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
+  readonly witnesses?: (world: MirrorWorld) => readonly Witness[]
+  readonly progress?: (world: MirrorWorld) => readonly ProgressClaim[]
+  readonly overrides?: readonly Override[]
+}
+
+/** The records of a mirroring scenario. */
+export interface MirrorWorld {
+  readonly machine: Machine
+  readonly mirrors: readonly Mirror[]
+  readonly tasks: readonly Task[]
+}
+
+const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
+  // What a call returns is nobody's business here: histories that differ in it go on as one.
+  for (const { procedure: target, args } of calls) yield* ignoring(current, target, args)
+})
+
+const ignoring = procedure('call', function* (current: Task, target: Call['procedure'], args: readonly unknown[]) {
+  yield* target(current, ...args)
+})
+
+const childProgram = procedure('thread of a child', function* (current: Task, calls: readonly Call[]) {
+  yield* step('wait to be forked', (w) => (current.mm.users.get(w) > 0 ? 0 : BLOCKED))
+  yield* program(current, calls)
+})
+
+const charts = {
+  range: compileStatechart(rangeStatechart),
+  intervalNotifier: compileStatechart(intervalNotifierStatechart),
+}
+
+/** Builds the model of a mirroring scenario, with every claim of mirroring. */
+export function mirrorModel(options: MirrorScenario): Model {
+  const pages = options.pages.length
+  const touched = options.pages.filter((page) => page.touched).length
+  const size = {
+    pages,
+    frames: touched + options.spareFrames,
+    mms: options.processes ?? 1,
+    cpus: options.threads.map((thread) => thread.process ?? 0),
+    values: options.values ?? 2,
+    invalidations: options.invalidations,
+    intervals: options.mirrors.map(({ name, start, last }) => ({
+      name: `${name}.notifier`,
+      mm: 0,
+      start: start ?? 0,
+      last: last ?? pages - 1,
+    })),
+    classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
+  }
+  const layout = new Layout({ threads: options.threads.length })
+  const machine = declareMachine(layout, size)
+  const { intervals, classics } = machine.mms[0].subscriptions
+  options.classics?.forEach(({ ops }, i) => {
+    classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
+  })
+  const mirrors = options.mirrors.map(({ name, driver }, index) =>
+    declareMirror(
+      layout,
+      {
+        name,
+        notifier: intervals[index],
+        size,
+        threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
+      },
+      driver ?? referenceDriver,
+    ),
+  )
+  const tasks = options.threads.map((thread, index) =>
+    layout.scope(`task[${index}]`, () => ({
+      thread: index,
+      machine,
+      mm: machine.mms[thread.process ?? 0],
+      cpu: machine.cpus[index],
+    })),
+  )
+  const world: MirrorWorld = { machine, mirrors, tasks }
+  return {
+    layout,
+    initialise: (w) => initialise(w, world, options),
+    threads: options.threads.map((thread, index) => ({
+      name: thread.name,
+      program: (thread.process ?? 0) === 0 ? program : childProgram,
+      args: [tasks[index], thread.calls(world)],
+      ...(thread.daemon ? { daemon: true } : {}),
+    })),
+    charts,
+    invariants: mirroringInvariants(world),
+    stepClaims: mirroringStepClaims(world),
+    abstractions: mirroringAbstractions(world),
+    witnesses: options.witnesses?.(world) ?? [],
+    progress: [...mirroringProgress(world, options.threads), ...(options.progress?.(world) ?? [])],
+    ...(options.overrides ? { overrides: options.overrides } : {}),
+  }
+}
+
+function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {
+  const mm = machine.mms[0]
+  let frame = 0
+  options.pages.forEach((page, index) => {
+    mm.vma[index].kind.set(w, page.kind ?? VmaKind.anonymous)
+    mm.vma[index].flags.set(w, page.flags ?? VM_READ | VM_WRITE)
+    if (page.touched) touchPage(w, machine, mm, index, ++frame, !page.readOnly)
+  })
+  options.mirrors.forEach(({ detached }, index) => {
+    if (!detached) attach(w, mirrors[index])
+  })
+  options.pages.forEach((page, index) => {
+    for (const m of page.mirroredBy ?? []) {
+      mirrors[m].pageTable[index].frame.set(w, mm.pte[index].frame.get(w) + 1)
+      mirrors[m].pageTable[index].write.set(w, mm.pte[index].write.get(w))
+    }
+  })
+}
+
+function touchPage(w: World, machine: Machine, mm: MmStruct, page: number, pfn: number, write: boolean): void {
+  const frame = machine.frames[pfn]
+  frame.refcount.set(w, 1)
+  frame.mapcount.set(w, 1)
+  frame.contents.set(w, 1)
+  mm.expected[page].set(w, 1)
+  mm.pte[page].kind.set(w, PteKind.present)
+  mm.pte[page].frame.set(w, pfn)
+  mm.pte[page].write.set(w, write ? 1 : 0)
+}
+
+/** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */
+function attach(w: World, { notifier }: Mirror): void {
+  notifier.allocated.set(w, 1)
+  notifier.seq.set(w, notifier.mm.subscriptions.seq.get(w) - 1)
+  notifier.inTree.set(w, 1)
+  notifier.lifecycle.signal(w, 'INSERTED')
+}

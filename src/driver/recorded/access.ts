@@ -1,0 +1,156 @@
+/**
+ * The recorded driver's device: a program that copies pages through the mirror's page table, under the driver's own
+ * lock. What it cannot copy it faults in, and goes on from there.
+ *
+ * @see reference E.1
+ * @module
+ */
+
+import { Errno, type Task, ZERO_PAGE } from '../../kernel/index.js'
+import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import type { Mirror } from '../device.js'
+import { dmirrorFault } from './fault.js'
+
+/** What a read or a write by the device answers. */
+export interface DmirrorAnswer {
+  /** 0, or a negative error number: then nothing else of the answer is told. */
+  readonly error: number
+  /** How often the driver faulted pages in. */
+  readonly faults: number
+  /** What was read, by page; empty for a write. */
+  readonly values: readonly number[]
+}
+
+/** An answer that tells only the error. */
+function failed(error: number): DmirrorAnswer {
+  return { error, faults: 0, values: [] }
+}
+
+/**
+ * The device reads the pages from `start` to `end`.
+ *
+ * @returns what it read; -EINVAL for no page at all, otherwise the error of the fault that could not be served
+ */
+export const dmirrorRead = procedure(
+  'dmirror_read',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<DmirrorAnswer> {
+    if (start >= end) return failed(-Errno.EINVAL)
+    return yield* become(readOn, current, mirror, start, end, 0, [])
+  },
+)
+
+/** Goes on reading at `page`, after `faults` faults, having read `seen`. */
+const readOn = procedure(
+  'dmirror_read (from a page on)',
+  function* (
+    current: Task,
+    mirror: Mirror,
+    page: number,
+    end: number,
+    faults: number,
+    seen: readonly number[],
+  ): Running<DmirrorAnswer> {
+    const values = [...seen, ...(yield* dmirrorDoRead(current, mirror, page, end))]
+    const missing = page + values.length - seen.length
+    if (missing === end) return { error: 0, faults, values }
+    const error = yield* dmirrorFault(current, mirror, missing, end, false)
+    if (error) return failed(error)
+    return yield* become(readOn, current, mirror, missing, end, faults + 1, values)
+  },
+)
+
+/** Reads until a page is missing, under the update lock. Returns what was read. */
+export const dmirrorDoRead = procedure(
+  'dmirror_do_read',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number[]> {
+    const values: number[] = []
+    yield* mirror.updateLock.lock()
+    for (let page = start; page < end; page++) {
+      const seen = yield* step('copy a page out', (w) => copyOut(w, current, mirror, page))
+      if (seen === MISSING) break
+      values.push(seen)
+    }
+    yield* mirror.updateLock.unlock()
+    return values
+  },
+)
+
+const MISSING = -1
+
+function copyOut(w: World, current: Task, mirror: Mirror, page: number): number {
+  const frame = mirror.pageTable[page].frame.get(w)
+  if (frame === 0) return MISSING
+  const seen = current.machine.frames[frame - 1].contents.get(w)
+  const expected = mirror.mm.expected[page].get(w)
+  claim(
+    'data',
+    seen === expected,
+    `${mirror.name} reads ${seen} from page ${page}, last written was ${expected}`,
+  )
+  return seen
+}
+
+/**
+ * The device writes `values` to the pages from `start` on. Pages before one that cannot be written are written.
+ *
+ * @returns -EINVAL for no page at all, otherwise 0 or the error of the fault that could not be served
+ */
+export const dmirrorWrite = procedure(
+  'dmirror_write',
+  function* (
+    current: Task,
+    mirror: Mirror,
+    start: number,
+    values: readonly number[],
+  ): Running<DmirrorAnswer> {
+    if (values.length === 0) return failed(-Errno.EINVAL)
+    return yield* become(writeOn, current, mirror, start, values, 0)
+  },
+)
+
+/** Goes on writing at `page`, after `faults` faults. */
+const writeOn = procedure(
+  'dmirror_write (from a page on)',
+  function* (
+    current: Task,
+    mirror: Mirror,
+    page: number,
+    values: readonly number[],
+    faults: number,
+  ): Running<DmirrorAnswer> {
+    const written = yield* dmirrorDoWrite(current, mirror, page, values)
+    if (written === values.length) return { error: 0, faults, values: [] }
+    const left = values.slice(written)
+    const missing = page + written
+    const error = yield* dmirrorFault(current, mirror, missing, missing + left.length, true)
+    if (error) return failed(error)
+    return yield* become(writeOn, current, mirror, missing, left, faults + 1)
+  },
+)
+
+/** Writes until a page is missing or may not be written, under the update lock. Returns how many were written. */
+export const dmirrorDoWrite = procedure(
+  'dmirror_do_write',
+  function* (current: Task, mirror: Mirror, start: number, values: readonly number[]): Running<number> {
+    let written = 0
+    yield* mirror.updateLock.lock()
+    for (const value of values) {
+      const page = start + written
+      const missing = yield* step('copy a page in', (w) => copyIn(w, current, mirror, page, value))
+      if (missing) break
+      written++
+    }
+    yield* mirror.updateLock.unlock()
+    return written
+  },
+)
+
+function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: number): number {
+  const entry = mirror.pageTable[page]
+  const pfn = entry.frame.get(w) - 1
+  if (pfn < 0 || !entry.write.get(w)) return 1
+  claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
+  current.machine.frames[pfn].contents.set(w, value)
+  mirror.mm.expected[page].set(w, value)
+  return 0
+}

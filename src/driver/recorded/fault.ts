@@ -1,0 +1,144 @@
+/**
+ * How the recorded driver maps pages into its page table, and how it drops them again.
+ *
+ * @see reference E.1
+ * @module
+ */
+
+import {
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_WRITE,
+  hmmRangeFault,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+  type NotifierRange,
+  type Task,
+} from '../../kernel/index.js'
+import { become, choose, procedure, type Running, step } from '../../world/index.js'
+import { type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
+import type { Driver } from '../driver.js'
+import { lockForInvalidation } from '../reference.js'
+
+/** The driver's array holds so many pages: longer ranges are served piece by piece. */
+export const PAGES_AT_A_TIME = 64
+
+/**
+ * Maps the pages from `start` to `end`, for writing if `write`. The pieces before one that fails stay mapped.
+ *
+ * @returns 0; -EFAULT if the address space is gone; otherwise the error of the piece that failed
+ */
+export const dmirrorFault = procedure(
+  'dmirror_fault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    const error = yield* faultPieces(current, mirror, start, end, write)
+    yield* mmput(current, mirror.mm)
+    return error
+  },
+)
+
+const faultPieces = procedure(
+  'dmirror_fault (pieces)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const next = Math.min(start + PAGES_AT_A_TIME, end)
+    const error = yield* serveFault(current, mirror, start, next, write)
+    if (error || next === end) return error
+    return yield* become(faultPieces, current, mirror, next, end, write)
+  },
+)
+
+/**
+ * One piece: reads the CPU page table, and maps what it held unless it was invalidated in between.
+ *
+ * @see reference B.4
+ */
+export const dmirrorRangeFault = procedure(
+  'dmirror_range_fault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const { mm, notifier, updateLock } = mirror
+    const seq = yield* mmuIntervalReadBegin(notifier)
+    yield* mm.mmapLock.lockRead()
+    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
+      start,
+      end,
+      seq,
+      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mm.mmapLock.unlockRead()
+    if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
+    if (error) return error
+    yield* updateLock.lock()
+    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
+      yield* updateLock.unlock()
+      return yield* become(faultAgain, current, mirror, start, end, write)
+    }
+    const refused = yield* dmirrorDoFault(current, mirror, start, end, write)
+    yield* updateLock.unlock()
+    return refused
+  },
+)
+
+const faultAgain = procedure(
+  'dmirror_range_fault (again)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    if (expired) return -Errno.EBUSY
+    return yield* become(dmirrorRangeFault, current, mirror, start, end, write)
+  },
+)
+
+/**
+ * Stores what the walk found, an entry a step, under the update lock. What was found writable is mapped writable,
+ * also where only reading was asked for.
+ *
+ * @returns 0, or -EFAULT at the first page that is not writable and should be
+ */
+export const dmirrorDoFault = procedure(
+  'dmirror_do_fault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const range = rangeOf(mirror, current)
+    for (let page = start; page < end; page++) {
+      const refused = yield* step('store an entry', (w) => {
+        if (write && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) return 1
+        mapPage(w, mirror, range, page)
+        return 0
+      })
+      if (refused) return -Errno.EFAULT
+    }
+    return 0
+  },
+)
+
+/**
+ * The callback: records the sequence and drops the entries of the range, and one more: the entry of the page after
+ * the last goes too. Its device has no translations of its own and copies under the update lock, so that nothing is
+ * under way when the lock is taken.
+ */
+export const dmirrorIntervalInvalidate = procedure(
+  'dmirror_interval_invalidate',
+  function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
+    yield* step('set_seq and drop the entries', (w) => {
+      mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      unmapPages(w, mirror, { start: range.start, end: range.end + 1 })
+      return 0
+    })
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** The driver that the recordings were made with, as it is. */
+export const recordedDriver: Driver = {
+  name: 'recorded',
+  invalidate: dmirrorIntervalInvalidate,
+  fault: dmirrorRangeFault,
+}

@@ -1,0 +1,37 @@
+/**
+ * Opening and closing the recorded driver's device file: the life of a mirror.
+ *
+ * @see reference E.1
+ * @module
+ */
+
+import { mmuIntervalNotifierInsert, mmuIntervalNotifierRemove } from '../../kernel/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
+import { type Mirror, unmapPages } from '../device.js'
+
+/**
+ * Begins to mirror the opener's address space: one notifier over all of it.
+ *
+ * @returns 0, or -EINVAL if the address space is gone
+ */
+export const dmirrorOpen = procedure('dmirror_fops_open', function* (mirror: Mirror): Running<number> {
+  return yield* mmuIntervalNotifierInsert(mirror.notifier)
+})
+
+/**
+ * Ends to mirror. Every page of the device's own memory would be evicted here, those of other processes included;
+ * there is no device memory yet.
+ */
+export const dmirrorClose = procedure('dmirror_fops_release', function* (mirror: Mirror): Running<number> {
+  yield* mmuIntervalNotifierRemove(mirror.notifier)
+  // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
+  yield* mirror.updateLock.critical('drop every entry', (w) => {
+    unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+    return 0
+  })
+  yield* step('free the mirror', (w) => {
+    mirror.notifier.allocated.set(w, 0)
+    return 0
+  })
+  return 0
+})

@@ -1,0 +1,177 @@
+/**
+ * The recorded driver's look at the CPU page table: what is there, without faulting anything in.
+ *
+ * @see reference E.1
+ * @module
+ */
+
+import {
+  Errno,
+  HMM_PFN_ERROR,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  type HmmRange,
+  hmmRangeFault,
+  type IntervalNotifier,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalNotifierInsert,
+  mmuIntervalNotifierRemove,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+  type NotifierRange,
+  resetRange,
+  type Task,
+  ZERO_PAGE,
+} from '../../kernel/index.js'
+import { become, choose, procedure, type Running, step, type World } from '../../world/index.js'
+import type { Mirror } from '../device.js'
+import { lockForInvalidation } from '../reference.js'
+
+/** The bytes of a snapshot. */
+export const Prot = { none: 0x00, read: 0x01, write: 0x02, zeroPage: 0x10, error: 0xff } as const
+
+/** What a snapshot answers: a byte a page, if the error is 0. */
+export interface SnapshotAnswer {
+  /** 0, or a negative error number. */
+  readonly error: number
+  /** A {@link Prot} byte for each page. */
+  readonly prot: readonly number[]
+}
+
+/**
+ * Tells of the pages that `ranges` watch, one range after another.
+ *
+ * @param ranges - a piece each, in order, with a notifier that covers just the piece and is not inserted
+ * @returns the bytes; -EINVAL for no page at all or an address space that is gone
+ */
+export const dmirrorSnapshot = procedure(
+  'dmirror_snapshot',
+  function* (current: Task, mirror: Mirror, ranges: readonly HmmRange[]): Running<SnapshotAnswer> {
+    if (ranges.length === 0) return { error: -Errno.EINVAL, prot: [] }
+    if (!(yield* mmgetNotZero(mirror.mm))) return { error: -Errno.EINVAL, prot: [] }
+    const prot: number[] = []
+    let error = 0
+    for (const range of ranges) {
+      const piece = yield* dmirrorRangeSnapshot(current, mirror, range)
+      error = piece.error
+      if (error) break
+      prot.push(...piece.prot)
+    }
+    yield* mmput(current, mirror.mm)
+    return { error, prot: error ? [] : prot }
+  },
+)
+
+/** One piece, watched by a notifier that lives as long as this takes. */
+export const dmirrorRangeSnapshot = procedure(
+  'dmirror_range_snapshot',
+  function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
+    const refused = yield* mmuIntervalNotifierInsert(range.notifier)
+    if (refused) return { error: refused, prot: [] }
+    const answer = yield* look(current, mirror, range)
+    yield* mmuIntervalNotifierRemove(range.notifier)
+    yield* step('free the notifier', (w) => {
+      range.notifier.allocated.set(w, 0)
+      return 0
+    })
+    return answer
+  },
+)
+
+/** One try: reads the entries, and tells of them unless they were invalidated in between. */
+const look = procedure(
+  'dmirror_range_snapshot (try)',
+  function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
+    const { notifier } = range
+    const { mm, updateLock } = mirror
+    const seq = yield* mmuIntervalReadBegin(notifier)
+    yield* mm.mmapLock.lockRead()
+    const error = yield* hmmRangeFault(current, range, {
+      start: notifier.start,
+      end: notifier.last + 1,
+      seq,
+      defaultFlags: 0,
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mm.mmapLock.unlockRead()
+    if (error === -Errno.EBUSY) return yield* become(lookAgain, current, mirror, range)
+    if (error) return { error, prot: [] }
+    yield* updateLock.lock()
+    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
+      yield* updateLock.unlock()
+      return yield* become(lookAgain, current, mirror, range)
+    }
+    const prot: number[] = []
+    for (let page = notifier.start; page <= notifier.last; page++)
+      prot.push(yield* step('dmirror_mkentry', (w) => protOf(w, range, page)))
+    yield* updateLock.unlock()
+    yield* step('free the range', (w) => {
+      range.lifecycle.signal(w, 'COMMITTED')
+      range.lifecycle.signal(w, 'RELEASED')
+      resetRange(range, w)
+      return 0
+    })
+    return { error: 0, prot }
+  },
+)
+
+const lookAgain = procedure(
+  'dmirror_range_snapshot (again)',
+  function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    if (!expired) return yield* become(look, current, mirror, range)
+    yield* step('free the range', (w) => {
+      range.lifecycle.signal(w, 'TIMED_OUT')
+      range.lifecycle.signal(w, 'RELEASED')
+      resetRange(range, w)
+      return 0
+    })
+    return { error: -Errno.EBUSY, prot: [] }
+  },
+)
+
+function protOf(w: World, range: HmmRange, page: number): number {
+  const flags = range.pfns[page].flags.get(w)
+  if (flags & HMM_PFN_ERROR) return Prot.error
+  if (!(flags & HMM_PFN_VALID)) return Prot.none
+  const kind = range.pfns[page].frame.get(w) === ZERO_PAGE ? Prot.zeroPage : 0
+  return kind | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
+}
+
+/**
+ * The callback of a snapshot's notifier: nothing is mapped for it, so that recording the sequence is all there is to
+ * do. Under the update lock, which the snapshot holds while it relies on the sequence.
+ */
+const dmirrorSnapshotInvalidate = procedure(
+  'dmirror_snapshot_invalidate',
+  function* (
+    _current: Task,
+    mirror: Mirror,
+    notifier: IntervalNotifier,
+    range: NotifierRange,
+    curSeq: number,
+  ) {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    yield* step('set_seq', (w) => {
+      mmuIntervalSetSeq(w, notifier, curSeq)
+      return 0
+    })
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** Makes `notifier` one of snapshots of `mirror`. */
+export function attachSnapshot(mirror: Mirror, notifier: IntervalNotifier): void {
+  notifier.ops = {
+    invalidate: procedure(
+      `${notifier.name}: invalidate`,
+      function* (current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
+        return yield* dmirrorSnapshotInvalidate(current, mirror, sub, range, curSeq)
+      },
+    ),
+  }
+}
