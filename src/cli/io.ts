@@ -51,5 +51,5 @@ export function coloursFor(sink: Sink, env: Io['env']): Colours {
 
 /** How reports are laid out on `sink`. */
 export function layoutFor(sink: Sink, env: Io['env']): Layout {
-  return { colours: coloursFor(sink, env), width: Math.max(60, Math.min(sink.columns ?? 110, 160)) }
+  return { colours: coloursFor(sink, env), width: Math.max(60, Math.min(sink.columns || 110, 160)) }
 }

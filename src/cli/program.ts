@@ -93,8 +93,8 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
-      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
+      getOutHelpWidth: () => Math.min(io.stdout.columns || 100, 120),
+      getErrHelpWidth: () => Math.min(io.stderr.columns || 100, 120),
       getOutHasColors: () => coloursFor(io.stdout, io.env).isColorSupported,
       getErrHasColors: () => coloursFor(io.stderr, io.env).isColorSupported,
     })

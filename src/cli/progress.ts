@@ -37,9 +37,10 @@ export function progressDisplay(io: Io, total: number): ProgressDisplay {
 
 /** `203,031 states, 512,000 states/s, queue 1,024, depth 31, 1.2s`. */
 function where({ states, queue, depth, elapsedMs, phase }: Progress): string {
+  if (phase === 'progress')
+    return `looking for runs that never get on, ${figure(states)} states, ${figure(queue)} to go, ${duration(elapsedMs)}`
   const rate = elapsedMs > 0 ? Math.round((states / elapsedMs) * 1000) : 0
-  const what = phase === 'progress' ? 'looking for runs that never get on, ' : ''
-  return `${what}${figure(states)} states, ${figure(rate)} states/s, queue ${figure(queue)}, depth ${figure(depth)}, ${duration(elapsedMs)}`
+  return `${figure(states)} states, ${figure(rate)} states/s, queue ${figure(queue)}, depth ${figure(depth)}, ${duration(elapsedMs)}`
 }
 
 function ended(name: string, result: CheckResult, verdict: string): string {

@@ -9,9 +9,12 @@ import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios } from '../../spec/index.js'
-import { check, replay } from '../checker/index.js'
+import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
+import * as driver from '../driver/index.js'
+import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
+import type { AnyProcedure } from '../world/index.js'
 import type { Project, StatechartEntry } from './project.js'
 import { UsageError } from './usage.js'
 
@@ -40,6 +43,14 @@ function versionOf(start: string): string {
   }
 }
 
+/** Every procedure that the modules export, each once. */
+function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
+  const exported = modules.flatMap((module): unknown[] => Object.values(module))
+  const isProcedure = (value: unknown): value is AnyProcedure =>
+    typeof value === 'function' && 'procedureName' in value && 'body' in value
+  return [...new Set(exported.filter(isProcedure))]
+}
+
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(entryOf)
@@ -51,7 +62,7 @@ export function referenceProject(): Project {
     statecharts: charts,
     universe: () => ({
       transitions: charts.flatMap(({ transitions }) => transitions),
-      steps: [],
+      steps: declaredSteps(proceduresIn(kernel, driver)),
       requirements,
     }),
     check,

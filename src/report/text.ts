@@ -144,9 +144,7 @@ function vacuityText(vacuity: Vacuity, layout: Layout): string {
     ({ chart, state, event, target }) => `${chart}: ${state} ─ ${event} → ${target}`,
   )
   return [
-    layout.colours.red(
-      layout.colours.bold(`Coverage: not all of ${all} was exercised; never exercised were`),
-    ),
+    layout.colours.red(layout.colours.bold('Coverage is not complete; never exercised were')),
     ...part('statechart transition', { total: vacuity.transitions.total, never: transitions }),
     ...part('procedure step', vacuity.steps),
     ...part('requirement', vacuity.requirements),
@@ -166,7 +164,7 @@ function footerText(report: CheckReport, layout: Layout): string {
     `bounds        ${report.bounds}${set === '' ? '' : `, with ${set}`}; a verdict speaks of the parameters in its row and of no others`,
     `storage       ${storage}`,
     `reductions    ${reductions}`,
-    `progress      ${each(({ fairness }) => (fairness === 'progress not checked' ? 'not checked' : `checked under ${fairness}`))}`,
+    `progress      ${fairnessText(report.results)}`,
     `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
   ]
     .map((line) =>
@@ -175,6 +173,17 @@ function footerText(report: CheckReport, layout: Layout): string {
       ),
     )
     .join('\n')
+}
+
+function fairnessText(results: readonly CheckResult[]): string {
+  const without = results
+    .filter(({ fairness }) => fairness === 'progress not checked')
+    .map(({ scenario }) => scenario)
+  const fairness = [...new Set(results.map(({ fairness }) => fairness))].filter(
+    (name) => name !== 'progress not checked',
+  )
+  if (fairness.length === 0) return 'not checked'
+  return `checked under ${fairness.join('; ')}${without.length === 0 ? '' : `, but not in ${without.join(', ')}`}`
 }
 
 /** What `defects` found, as text. */

@@ -48,7 +48,7 @@ export function isVacuous(vacuity: Vacuity): boolean {
  * Sums up what `results` exercised of the `universe`.
  *
  * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, had something to say
- * at least once. Of checks that are no claims, `type:` and `test:` are held elsewhere (by the compiler and the tests),
+ * at least once, or a witness that they name was reached. Of checks that are no claims, `type:` and `test:` are held elsewhere (by the compiler and the tests),
  * `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step was taken, and
  * `checker:` and `assert:` are held in every state, and count if a scenario that was run exercises the requirement.
  */
@@ -62,7 +62,8 @@ export function vacuityOf(
   const claims = new Set<string>()
   const clauses = new Set<string>()
   const declared = new Map(universe.transitions.map((transition) => [keyOf(transition), transition]))
-  for (const { coverage } of results) {
+  for (const { coverage, witnesses } of results) {
+    for (const witness of witnesses) if (witness.reached) claims.add(witness.name)
     for (const step of coverage.steps) steps.add(step)
     for (const { chart, state, event, target, taken: times } of coverage.transitions) {
       const transition = { chart, state, event, target }

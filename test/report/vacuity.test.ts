@@ -6,6 +6,10 @@ import { charted } from '../cli/project.js'
 const result = (coverage: Partial<Coverage>): CheckResult =>
   ({
     scenario: 'charted',
+    witnesses: [
+      { name: 'seen', reached: true },
+      { name: 'not seen', reached: false },
+    ],
     coverage: { steps: [], procedures: [], transitions: [], claims: [], ...coverage },
   }) as unknown as CheckResult
 
@@ -58,6 +62,8 @@ test('when a requirement counts as exercised', () => {
     requirement('by-step-not-taken', 'step:p: b'),
     requirement('lamp', 'assert: never two'),
     requirement('elsewhere', 'checker: deadlock'),
+    requirement('by-witness', 'seen'),
+    requirement('by-witness-not-seen', 'not seen'),
     requirement('by-nothing'),
   ]
   const claims = [
@@ -71,7 +77,7 @@ test('when a requirement counts as exercised', () => {
     requirements,
   })
   expect(vacuity.requirements).toEqual({
-    total: 10,
-    never: ['silent', 'by-step-not-taken', 'elsewhere', 'by-nothing'],
+    total: 12,
+    never: ['silent', 'by-step-not-taken', 'elsewhere', 'by-witness-not-seen', 'by-nothing'],
   })
 })
