@@ -51,4 +51,15 @@ export interface ConformanceResult {
 /** A file of recordings that cannot be read as one. The message names the file, the line and what is wrong. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError'
+
+  /**
+   * @param message - what is wrong, where, and what to do
+   * @param result - the result of the lines that could be read, if any were compared
+   */
+  constructor(
+    message: string,
+    readonly result?: ConformanceResult,
+  ) {
+    super(message)
+  }
 }

@@ -1,0 +1,180 @@
+/**
+ * Compares recordings of a real kernel with the oracle.
+ *
+ * @module
+ */
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { SpecificationError, Violation } from '../world/index.js'
+import type { Operation, Unsupported } from './operations.js'
+import { type Answer, Oracle } from './oracle.js'
+import { parseLine, type RecordedResult, type Recording } from './recording.js'
+import { type ConformanceOptions, type ConformanceResult, type Mismatch, RecordingError } from './result.js'
+
+/** The fields of a result that are compared. Minor faults are not: they differ from run to run. */
+export const COMPARED_FIELDS = [
+  'rc',
+  'err',
+  'sig',
+  'code',
+  'val',
+  'vals',
+  'cpages',
+  'faults',
+  'prot',
+  'ptes',
+] as const satisfies readonly (keyof Answer)[]
+
+/** What became of one sequence. */
+export interface SequenceResult {
+  /** Operations that were compared. */
+  readonly operations: number
+  readonly mismatches: readonly Mismatch[]
+  /** The operations that are not supported, each once. Without any, all operations were compared. */
+  readonly unsupported: readonly string[]
+}
+
+/**
+ * Compares a file of recordings, plain or compressed by gzip (`.gz`), with the oracle.
+ *
+ * @param path - the file
+ * @param options - which kernel it was recorded on
+ * @throws RecordingError if lines cannot be read: it names each, and holds the result of all others
+ */
+export async function conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult> {
+  const bytes = await readFile(path)
+  return conformText((await decompressed(path, bytes)).toString('utf8'), options, path)
+}
+
+async function decompressed(path: string, bytes: Buffer): Promise<Buffer> {
+  if (!path.endsWith('.gz')) return bytes
+  try {
+    return await promisify(gunzip)(bytes)
+  } catch (error) {
+    throw new RecordingError(
+      `${path}: ends in .gz and is not compressed by gzip (${(error as Error).message})`,
+    )
+  }
+}
+
+/**
+ * Compares recordings that are given as text, a sequence a line. Empty lines are passed over.
+ *
+ * @param text - the lines
+ * @param options - which kernel they were recorded on
+ * @param file - what to call them in messages
+ * @throws RecordingError if lines cannot be read: it names each, and holds the result of all others
+ */
+export function conformText(
+  text: string,
+  options: ConformanceOptions,
+  file = 'recordings',
+): ConformanceResult {
+  if (options.kernel !== '6.1' && options.kernel !== '6.12')
+    throw new SpecificationError(
+      'scenario',
+      `there are recordings of kernels 6.1 and 6.12, not of ${String(options.kernel)}`,
+    )
+  const compared: SequenceResult[] = []
+  const problems: string[] = []
+  text.split('\n').forEach((content, index) => {
+    if (content.trim() === '') return
+    try {
+      compared.push(conformSequence(parseLine(file, index + 1, content)))
+    } catch (error) {
+      if (!(error instanceof RecordingError)) throw error
+      problems.push(error.message)
+    }
+  })
+  const result = summarise(compared)
+  if (problems.length > 0) throw new RecordingError(describe(problems, result), result)
+  return result
+}
+
+/**
+ * Compares one sequence. One with an operation that is not supported is not run at all.
+ */
+export function conformSequence(recording: Recording): SequenceResult {
+  const unsupported = new Set(
+    recording.operations
+      .filter((operation) => operation.name === 'unsupported')
+      .map(({ operation }) => operation),
+  )
+  if (unsupported.size > 0) return { operations: 0, mismatches: [], unsupported: [...unsupported] }
+  return comparePrefix(recording)
+}
+
+/** Compares the operations of a sequence before the first that is not supported. */
+export function comparePrefix(recording: Recording): SequenceResult {
+  const first = recording.operations.findIndex(({ name }) => name === 'unsupported')
+  const operations = recording.operations.slice(0, first < 0 ? undefined : first) as Exclude<
+    Operation,
+    Unsupported
+  >[]
+  const oracle = new Oracle(operations)
+  const mismatches: Mismatch[] = []
+  for (const [index, operation] of operations.entries()) {
+    const where = {
+      sequence: recording.name,
+      line: recording.line,
+      operation: index,
+      op: recording.texts[index],
+    }
+    try {
+      mismatches.push(
+        ...differences(recording.results[index], oracle.perform(operation)).map((d) => ({ ...where, ...d })),
+      )
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+      // The oracle has caught itself breaking a claim: nothing after this is worth comparing.
+      mismatches.push({ ...where, field: 'claim', actual: error.message })
+      break
+    }
+  }
+  return { operations: operations.length, mismatches, unsupported: [] }
+}
+
+function differences(
+  expected: RecordedResult,
+  actual: Answer,
+): Pick<Mismatch, 'field' | 'expected' | 'actual'>[] {
+  return COMPARED_FIELDS.filter(
+    (field) => JSON.stringify(expected[field]) !== JSON.stringify(actual[field]),
+  ).map((field) => ({
+    field,
+    ...(field in expected ? { expected: expected[field] } : {}),
+    ...(field in actual ? { actual: actual[field] } : {}),
+  }))
+}
+
+function summarise(compared: readonly SequenceResult[]): ConformanceResult {
+  const unsupportedOperations: Record<string, number> = {}
+  for (const { unsupported } of compared)
+    for (const operation of unsupported)
+      unsupportedOperations[operation] = (unsupportedOperations[operation] ?? 0) + 1
+  const unsupported = compared.filter((sequence) => sequence.unsupported.length > 0).length
+  const mismatched = compared.filter((sequence) => sequence.mismatches.length > 0).length
+  return {
+    sequences: compared.length,
+    operations: compared.reduce((sum, { operations }) => sum + operations, 0),
+    matched: compared.length - unsupported - mismatched,
+    mismatched,
+    unsupported,
+    mismatches: compared.flatMap(({ mismatches }) => mismatches),
+    unsupportedOperations,
+  }
+}
+
+/** Most lines that a message names. */
+const MOST_NAMED = 10
+
+function describe(problems: readonly string[], result: ConformanceResult): string {
+  const left = problems.length - MOST_NAMED
+  return [
+    ...problems.slice(0, MOST_NAMED),
+    ...(left > 0 ? [`and ${left} lines more that cannot be read`] : []),
+    `of the other ${result.sequences} sequences ${result.matched} matched, ${result.mismatched} did not, ` +
+      `${result.unsupported} are not supported`,
+  ].join('\n')
+}

@@ -1,0 +1,11 @@
+/**
+ * Comparison with a real kernel: the same procedures, run to completion one operation after another, answer the
+ * operations of recorded sequences.
+ *
+ * @module conformance
+ */
+export * from './conform.js'
+export * from './operations.js'
+export * from './oracle.js'
+export * from './recording.js'
+export * from './result.js'

@@ -1,0 +1,294 @@
+/**
+ * The oracle: answers recorded operations by running the same procedures that the checker explores, each to its end
+ * and one after another, with the recorded driver on two devices.
+ *
+ * @module
+ */
+
+import { declareMirror, type Mirror } from '../driver/index.js'
+import {
+  attachSnapshot,
+  type DmirrorAnswer,
+  dmirrorOpen,
+  dmirrorRead,
+  dmirrorSnapshot,
+  dmirrorWrite,
+  PAGES_AT_A_TIME,
+  recordedDriver,
+} from '../driver/recorded/index.js'
+import {
+  BUS_ADRERR,
+  cpuRead,
+  cpuWrite,
+  declareMachine,
+  declareRange,
+  errnoName,
+  type HmmRange,
+  type IntervalNotifier,
+  type Machine,
+  madviseDontneed,
+  mmap,
+  mprotect,
+  munmap,
+  PteKind,
+  SEGV_ACCERR,
+  SEGV_MAPERR,
+  type Task,
+  ZERO_PAGE,
+} from '../kernel/index.js'
+import { Layout, type Procedure, SequentialRunner, SpecificationError, type World } from '../world/index.js'
+import type { Operation } from './operations.js'
+
+/** The answer to an operation, as recordings have it. */
+export interface Answer {
+  /** 0, or a negative error number; -1 for an access that faulted. */
+  readonly rc: number
+  /** Name of the error: `EFAULT`. */
+  readonly err?: string
+  /** The signal of an access that faulted: `SIGSEGV`. */
+  readonly sig?: string
+  /** Its code: `MAPERR`, `ACCERR`. */
+  readonly code?: string
+  /** What a CPU read. */
+  readonly val?: Value
+  /** What a device read, by page. */
+  readonly vals?: readonly Value[]
+  /** Pages that the driver processed. */
+  readonly cpages?: number
+  /** Faults that the driver took. */
+  readonly faults?: number
+  /** A byte a page of a snapshot. */
+  readonly prot?: readonly number[]
+  /** What the CPU page table holds, by page. */
+  readonly ptes?: readonly string[]
+}
+
+/** A page's first word: a number, or its digits where a number would not be exact. */
+export type Value = number | string
+
+const DEVICES = [0, 1] as const
+const THREAD = 0
+
+/** What has been set up for one device file. */
+interface DeviceFile {
+  readonly mirror: Mirror
+  /** Index, among the notifiers of the address space, of the one that snapshots use while they run. */
+  readonly slot: number
+  readonly snapshotRange: HmmRange
+}
+
+/** A fresh process with both devices open and nothing mapped, sized for one sequence. */
+export class Oracle {
+  /** The machine, to look at. */
+  readonly machine: Machine
+  /** The devices' mirrors, to look at. */
+  readonly mirrors: readonly Mirror[]
+  /** The world as it is after the operations so far. */
+  readonly world: World
+  private readonly runner = new SequentialRunner()
+  private readonly task: Task
+  private readonly files: readonly DeviceFile[]
+  private readonly values: Values
+
+  /** @param operations - the whole sequence: it says how large the world must be, and which values there are */
+  constructor(operations: readonly Operation[]) {
+    this.values = new Values(operations)
+    const layout = new Layout({ threads: 1 })
+    const size = sizeOf(operations, this.values)
+    this.machine = declareMachine(layout, size)
+    const mm = this.machine.mms[0]
+    this.files = DEVICES.map((device) => {
+      const [watching, snapshot] = [
+        mm.subscriptions.intervals[device],
+        mm.subscriptions.intervals[device + 2],
+      ]
+      const mirror = declareMirror(
+        layout,
+        { name: `dmirror${device}`, notifier: watching, threads: [THREAD], size },
+        recordedDriver,
+      )
+      attachSnapshot(mirror, snapshot)
+      return {
+        mirror,
+        slot: device + 2,
+        snapshotRange: declareRange(layout, `snapshot_range${device}`, THREAD, snapshot, size),
+      }
+    })
+    this.mirrors = this.files.map(({ mirror }) => mirror)
+    this.task = { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[0] }
+    this.world = layout.initial()
+    for (const { mirror } of this.files) this.run(dmirrorOpen, mirror)
+  }
+
+  /** Performs one operation and answers it. */
+  perform(operation: Operation): Answer {
+    const { task } = this
+    switch (operation.name) {
+      case 'mmap':
+        return status(this.run(mmap, task, operation.start, length(operation), operation.flags))
+      case 'munmap':
+        return status(this.run(munmap, task, operation.start, length(operation)))
+      case 'mprotect':
+        return status(this.run(mprotect, task, operation.start, length(operation), operation.flags))
+      case 'madv_dontneed':
+        return status(this.run(madviseDontneed, task, operation.start, length(operation)))
+      case 'cpu_read': {
+        const seen = this.run(cpuRead, task, operation.page)
+        return seen < 0 ? signal(seen) : { rc: 0, val: this.values.valueOf(seen) }
+      }
+      case 'cpu_write': {
+        const done = this.run(cpuWrite, task, operation.page, this.values.idOf(operation.value))
+        return done < 0 ? signal(done) : { rc: 0 }
+      }
+      case 'dev_read': {
+        const { mirror } = this.files[operation.device]
+        const answer = this.run(dmirrorRead, task, mirror, operation.start, operation.end)
+        if (answer.error) return status(answer.error)
+        return { ...counts(operation, answer), vals: answer.values.map((id) => this.values.valueOf(id)) }
+      }
+      case 'dev_write': {
+        const { mirror } = this.files[operation.device]
+        const ids = valuesWritten(operation).map((value) => this.values.idOf(value))
+        const answer = this.run(dmirrorWrite, task, mirror, operation.start, ids)
+        return answer.error ? status(answer.error) : counts(operation, answer)
+      }
+      case 'snapshot':
+        return this.snapshot(operation.device, operation.start, operation.end)
+      case 'ptes':
+        return { rc: 0, ptes: this.ptes(operation.start, operation.end) }
+    }
+  }
+
+  private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
+    return this.runner.run(this.world, THREAD, procedure, ...args)
+  }
+
+  /** A snapshot's notifier is made for the call and covers just the piece; only its cells were declared before. */
+  private snapshot(device: number, start: number, end: number): Answer {
+    const { mirror, slot, snapshotRange } = this.files[device]
+    const { intervals } = mirror.mm.subscriptions
+    const prot: number[] = []
+    for (let at = start; at < end || at === start; at += PAGES_AT_A_TIME) {
+      const last = Math.min(at + PAGES_AT_A_TIME, end) - 1
+      const notifier: IntervalNotifier = { ...intervals[slot], start: at, last }
+      intervals[slot] = notifier
+      const ranges = last < at ? [] : [{ ...snapshotRange, notifier }]
+      const answer = this.run(dmirrorSnapshot, this.task, mirror, ranges)
+      if (answer.error) return status(answer.error)
+      prot.push(...answer.prot)
+    }
+    return { rc: 0, cpages: prot.length, prot }
+  }
+
+  /** What the page table holds, looked at as `/proc/pid/pagemap` shows it: from outside, without any lock. */
+  private ptes(start: number, end: number): string[] {
+    return this.task.mm.pte.slice(start, end).map((pte) => {
+      const kind = pte.kind.readOnce(this.world)
+      if (kind === PteKind.none) return 'none'
+      // Mapped without permission is present all the same.
+      if (kind !== PteKind.present && kind !== PteKind.protnone)
+        throw new SpecificationError(
+          'scenario',
+          `${pte.kind.name} is ${pte.kind.show(this.world)}, which has no name here`,
+        )
+      const pfn = pte.frame.readOnce(this.world)
+      if (pfn === ZERO_PAGE) return 'present+zero'
+      return this.machine.frames[pfn].mapcount.get(this.world) === 1 ? 'present+excl' : 'present'
+    })
+  }
+}
+
+function length({ start, end }: { readonly start: number; readonly end: number }): number {
+  return end - start
+}
+
+function status(rc: number): Answer {
+  return rc === 0 ? { rc } : { rc, err: errnoName(rc) }
+}
+
+function counts(range: { readonly start: number; readonly end: number }, answer: DmirrorAnswer): Answer {
+  return { rc: 0, cpages: length(range), faults: answer.faults }
+}
+
+function signal(result: number): Answer {
+  switch (result) {
+    case SEGV_MAPERR:
+      return { rc: -1, sig: 'SIGSEGV', code: 'MAPERR' }
+    case SEGV_ACCERR:
+      return { rc: -1, sig: 'SIGSEGV', code: 'ACCERR' }
+    case BUS_ADRERR:
+      return { rc: -1, sig: 'SIGBUS', code: 'ADRERR' }
+    default:
+      throw new SpecificationError(
+        'scenario',
+        'the oracle has run out of frames, of which there are enough for every page',
+      )
+  }
+}
+
+/** A page i of a device write gets the value plus i, in 64 bits. */
+function valuesWritten(operation: Operation & { readonly name: 'dev_write' }): bigint[] {
+  return Array.from({ length: length(operation) }, (_, i) => BigInt.asUintN(64, operation.value + BigInt(i)))
+}
+
+/** The values of a sequence as small numbers: a page of the world holds one of them. */
+class Values {
+  private readonly known: bigint[] = [0n]
+  private readonly ids = new Map<bigint, number>([[0n, 0]])
+
+  constructor(operations: readonly Operation[]) {
+    for (const operation of operations)
+      if (operation.name === 'cpu_write') this.add(operation.value)
+      else if (operation.name === 'dev_write') for (const value of valuesWritten(operation)) this.add(value)
+  }
+
+  /** The largest of the small numbers. */
+  get largest(): number {
+    return Math.max(1, this.known.length - 1)
+  }
+
+  private add(value: bigint): void {
+    if (this.ids.has(value)) return
+    this.ids.set(value, this.known.length)
+    this.known.push(value)
+  }
+
+  /** The small number that stands for `value`. */
+  idOf(value: bigint): number {
+    const id = this.ids.get(value)
+    if (id === undefined)
+      throw new SpecificationError(
+        'scenario',
+        `the oracle was not made for the value ${value}; give it the whole sequence`,
+      )
+    return id
+  }
+
+  /** The value that `id` stands for. */
+  valueOf(id: number): Value {
+    const value = this.known[id]
+    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : String(value)
+  }
+}
+
+/** Pages up to the last that any operation names, a frame for each and some to copy to, invalidations for all. */
+function sizeOf(operations: readonly Operation[], values: Values) {
+  const pages = Math.max(
+    1,
+    ...operations.map((operation) => ('page' in operation ? operation.page + 1 : operation.end)),
+  )
+  const everything = { mm: 0, start: 0, last: pages - 1 }
+  return {
+    pages,
+    frames: pages + 2,
+    mms: 1,
+    cpus: [0],
+    values: values.largest,
+    // No operation invalidates more often than once for each of its pages, and each area that they lie in.
+    invalidations: 1 + operations.length * (2 * pages + 2),
+    intervals: [
+      ...DEVICES.map((device) => ({ name: `sub${device}`, ...everything })),
+      ...DEVICES.map((device) => ({ name: `snapshot${device}`, ...everything })),
+    ],
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Files of recordings: a sequence a line, as JSON.
+ *
+ * @module
+ */
+import { type Operation, OperationError, parseOperation, type Unsupported } from './operations.js'
+import { RecordingError } from './result.js'
+
+/** A recorded result: what the kernel answered, by field. */
+export type RecordedResult = Readonly<Record<string, unknown>> & { readonly rc: number }
+
+/** A sequence as recorded: `results[i]` belongs to `operations[i]`. */
+export interface Recording {
+  /** Its name. */
+  readonly name: string
+  /** Its line in the file, from 1. */
+  readonly line: number
+  /** The operations as they stand in the file. */
+  readonly texts: readonly string[]
+  readonly operations: readonly (Operation | Unsupported)[]
+  readonly results: readonly RecordedResult[]
+}
+
+/** Where a line stands, for messages: `file:line`. */
+function at(file: string, line: number): string {
+  return `${file}:${line}`
+}
+
+/**
+ * Reads one line.
+ *
+ * @throws RecordingError that names the file, the line and the operation, and says what to do
+ */
+export function parseLine(file: string, line: number, text: string): Recording {
+  const value = parseJson(file, line, text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new RecordingError(
+      `${at(file, line)}: is not an object; a line is {"seq": …, "ops": […], "results": […]}`,
+    )
+  const { seq, ops, results } = value as Record<string, unknown>
+  if (typeof seq !== 'string' || seq === '')
+    throw new RecordingError(`${at(file, line)}: "seq" is missing or not a text; give the sequence a name`)
+  if (!Array.isArray(ops))
+    throw new RecordingError(
+      `${at(file, line)}: sequence ${seq}: "ops" is missing or not a list; list its operations`,
+    )
+  if (!Array.isArray(results))
+    throw new RecordingError(
+      `${at(file, line)}: sequence ${seq}: "results" is missing or not a list; list what was answered`,
+    )
+  if (ops.length !== results.length)
+    throw new RecordingError(
+      `${at(file, line)}: sequence ${seq} has ${ops.length} operations and ${results.length} results; each operation has one`,
+    )
+  return {
+    name: seq,
+    line,
+    texts: ops.map(String),
+    operations: ops.map((op, index) =>
+      readOperation(`${at(file, line)}: sequence ${seq}, operation ${index}`, op),
+    ),
+    results: results.map((result, index) =>
+      readResult(`${at(file, line)}: sequence ${seq}, result ${index} (${String(ops[index])})`, result),
+    ),
+  }
+}
+
+/** Numbers that JSON would round are kept as texts of their digits, which is how the oracle answers them. */
+function parseJson(file: string, line: number, text: string): unknown {
+  try {
+    return JSON.parse(
+      text.replace(/([[:,]\s*)(\d{16,})(?=\s*[,\]}])/g, (whole, before: string, digits: string) =>
+        BigInt(digits) > BigInt(Number.MAX_SAFE_INTEGER) ? `${before}"${digits}"` : whole,
+      ),
+    )
+  } catch (error) {
+    throw new RecordingError(
+      `${at(file, line)}: is not JSON (${(error as Error).message}); each line holds one sequence, whole`,
+    )
+  }
+}
+
+function readOperation(where: string, op: unknown): Operation | Unsupported {
+  if (typeof op !== 'string') throw new RecordingError(`${where} is not a text: ${JSON.stringify(op)}`)
+  try {
+    return parseOperation(op)
+  } catch (error) {
+    if (error instanceof OperationError) throw new RecordingError(`${where} (${op}): ${error.message}`)
+    throw error
+  }
+}
+
+/** Fields of a result that are lists. */
+const LISTS = ['vals', 'prot', 'ptes'] as const
+
+function readResult(where: string, result: unknown): RecordedResult {
+  if (typeof result !== 'object' || result === null || Array.isArray(result))
+    throw new RecordingError(`${where} is not an object; a result is {"rc": 0, …}`)
+  const fields = result as Record<string, unknown>
+  if (!Number.isInteger(fields.rc))
+    throw new RecordingError(
+      `${where}: "rc" is missing or not an integer; it is 0 or a negative error number`,
+    )
+  for (const list of LISTS)
+    if (fields[list] !== undefined && !Array.isArray(fields[list]))
+      throw new RecordingError(
+        `${where}: ${JSON.stringify(list)} is not a list; it has an element for each page`,
+      )
+  return fields as RecordedResult
+}
