@@ -34,7 +34,7 @@ export const PteKind = {
   devicePrivate: 4,
   deviceExclusive: 5,
   poison: 6,
-  /** Mapped, and the CPU may not use it: `PROT_NONE`, or a NUMA hint. */
+  /** Mapped, and the CPU may not use it: `PROT_NONE`. */
   protnone: 7,
 } as const
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
-import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../machine.js'
+import { type MmStruct, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import { doWpPage } from './cow.js'
 import { allocPage, releasePages, setPte } from './page.js'
 
@@ -17,7 +17,7 @@ export const VM_FAULT_SIGBUS = -2
 export const VM_FAULT_SIGSEGV = -3
 
 /** What the first look finds; an error of its own is negative. */
-const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3 } as const
+const Found = { nothing: 0, writeProtected: 1, enough: 2 } as const
 
 /**
  * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
@@ -37,8 +37,6 @@ export const handleMmFault = procedure(
         return yield* become(doAnonymousPage, current, mm, page, write)
       case Found.writeProtected:
         return yield* become(doWpPage, current, mm, page)
-      case Found.hint:
-        return yield* become(doNumaPage, current, mm, page)
       case Found.enough:
         return 0
       default:
@@ -66,8 +64,6 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return Found.nothing
     case PteKind.present:
       return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
-    case PteKind.protnone:
-      return Found.hint
     default:
       throw new SpecificationError(
         'scenario',
@@ -110,25 +106,6 @@ export const doAnonymousPage = procedure(
 
 /** Whether a new page went into the page table; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
-
-/**
- * A page that is mapped and not accessible, in an area that allows access: a NUMA hint. The entry is made usable
- * again, writable only if that needs no further look.
- *
- * @kernel do_numa_page
- */
-export const doNumaPage = procedure('do_numa_page', function* (current: Task, mm: MmStruct, page: number) {
-  return yield* mm.ptl.critical('make the entry usable', (w) => {
-    const pte = mm.pte[page]
-    if (pte.kind.get(w) !== PteKind.protnone) return 0
-    pte.kind.set(w, PteKind.present)
-    pte.write.set(
-      w,
-      (mm.vma[page].flags.get(w) & VM_WRITE) !== 0 && isExclusive(w, current, mm, page) ? 1 : 0,
-    )
-    return 0
-  })
-})
 
 /**
  * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the
