@@ -7,6 +7,8 @@ import type { Scenario } from '../src/world/model.js'
 import type { Defect } from './defect.js'
 import type { Requirement } from './requirement.js'
 import * as mirroring from './scenarios/mirroring.js'
+import * as notifiers from './scenarios/notifiers.js'
+import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 
 export type { Defect, DefectKind } from './defect.js'
@@ -24,6 +26,20 @@ export const scenarios: readonly Scenario[] = [
   mirroring.twoFaults,
   mirroring.overlappingInvalidations,
   mirroring.mmapOver,
+  requests.snapshotVersusFault,
+  requests.requestsByPage,
+  requests.refusedRequests,
+  requests.overFault,
+  requests.deviceOutOfMemory,
+  requests.numaHinting,
+  notifiers.insertAndRemove,
+  notifiers.closeAtOnce,
+  notifiers.partialMirror,
+  notifiers.oomReaper,
+  notifiers.classicNotifiers,
+  notifiers.classicOnly,
+  notifiers.exitVersusDevice,
+  notifiers.starvation,
 ]
 /** Every requirement. */
 export const requirements: readonly Requirement[] = []

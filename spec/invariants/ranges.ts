@@ -10,7 +10,9 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
+  PteKind,
   RangeResult,
+  VmaKind,
   walk,
 } from '../../src/kernel/index.js'
 import type { StepClaim, World } from '../../src/world/index.js'
@@ -154,6 +156,30 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
           if (flags.get(after) !== given.get(after))
             return `the walk starts again at page ${range.last.get(after)}, and the request of page ${page} is gone`
         }
+      }
+      return said
+    },
+  }
+}
+
+/** H5: a walk fails only for what was asked of it. Not true of the kernel, which faults to the end of the area. */
+export function onlyWhatWasAskedFor(world: MirrorWorld): StepClaim {
+  const owned = ranges(world)
+  return {
+    clause: 'asked-only',
+    name: 'a walk fails only for pages that were asked for',
+    judge(before, after, thread) {
+      let said: true | undefined
+      for (const { range, thread: owner } of owned) {
+        if (owner !== thread || range.result.get(after) !== RangeResult.failed) continue
+        if (range.result.get(before) === RangeResult.failed) continue
+        said = true
+        const { vma, pte } = range.notifier.mm
+        const missing = [...pagesOf(range, before)].filter(
+          (page) => asked(range, page, before) & HMM_PFN_REQ_FAULT && pte[page].kind.readOnce(before) !== PteKind.present,
+        )
+        const hopeless = [...pagesOf(range, before)].some((page) => vma[page].kind.readOnce(before) === VmaKind.none)
+        if (missing.length === 0 && !hopeless) return 'every page that was asked for is there, and the walk fails for another'
       }
       return said
     },

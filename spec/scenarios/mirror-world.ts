@@ -28,6 +28,7 @@ import {
   procedure,
   type ProgressClaim,
   step,
+  type StepClaim,
   type Witness,
   type World,
 } from '../../src/world/index.js'
@@ -101,6 +102,8 @@ export interface MirrorScenario {
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   readonly witnesses?: (world: MirrorWorld) => readonly Witness[]
   readonly progress?: (world: MirrorWorld) => readonly ProgressClaim[]
+  /** Claims beside those that are made of every scenario. */
+  readonly stepClaims?: (world: MirrorWorld) => readonly StepClaim[]
   readonly overrides?: readonly Override[]
 }
 
@@ -187,7 +190,7 @@ export function mirrorModel(options: MirrorScenario): Model {
     })),
     charts,
     invariants: mirroringInvariants(world),
-    stepClaims: mirroringStepClaims(world),
+    stepClaims: [...mirroringStepClaims(world), ...(options.stepClaims?.(world) ?? [])],
     abstractions: mirroringAbstractions(world),
     witnesses: options.witnesses?.(world) ?? [],
     progress: [...mirroringProgress(world, options.threads), ...(options.progress?.(world) ?? [])],

@@ -33,7 +33,7 @@ export function repeat<T>(count: number, item: T): T[] {
 /** The device writes while the process unmaps. */
 export const munmapVersusDevice = scenario({
   name: 'munmap',
-  summary: 'A device writes to all pages while another thread unmaps them and then touches the first.',
+  summary: 'A device writes to all pages while a thread unmaps them, and another reads and writes them through its TLB.',
   exercises: ['C1', 'C2', 'C3', 'C8', 'C21'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   build: ({ pages }) =>
@@ -44,7 +44,8 @@ export const munmapVersusDevice = scenario({
       invalidations: 1,
       threads: [
         { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu', calls: () => [call(munmap, 0, pages), call(cpuRead, 0)] },
+        { name: 'cpu 1', calls: () => [call(munmap, 0, pages), call(cpuRead, 0)] },
+        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
       ],
     }),
 })
@@ -53,7 +54,7 @@ export const munmapVersusDevice = scenario({
 export const dontneedVersusDevice = scenario({
   name: 'madvise',
   summary:
-    'A device writes and then reads, while another thread throws the pages away (MADV_DONTNEED) and writes again: ' +
+    'A device writes and then reads, while a thread throws the pages away (MADV_DONTNEED) and two write again: ' +
     'faults under the same lock that the zap holds.',
   exercises: ['C1', 'C2', 'C3', 'C4', 'C8', 'data'],
   parameters: { pages: pagesParameter(1, 1, 2) },
@@ -69,7 +70,8 @@ export const dontneedVersusDevice = scenario({
           devices: [0],
           calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
         },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 1), call(cpuRead, 0)] },
+        { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 1)] },
+        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       ],
     }),
 })
@@ -88,7 +90,8 @@ export const mprotectVersusDevice = scenario({
       invalidations: 2,
       threads: [
         { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu', calls: () => [call(mprotect, 0, pages, VM_READ), call(mprotect, 0, 1, RW), call(cpuWrite, 0, 1)] },
+        { name: 'cpu 1', calls: () => [call(mprotect, 0, pages, VM_READ), call(mprotect, 0, 1, RW)] },
+        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
       ],
     }),
 })
@@ -113,7 +116,8 @@ export const zeroPage = scenario({
           devices: [0],
           calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages), call(deviceAccess, m.mirrors[0], 0, 1, 2)],
         },
-        { name: 'cpu', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1), call(cpuRead, 0)] },
+        { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
+        { name: 'cpu 2', calls: () => [call(cpuWrite, pages - 1, 2), call(cpuRead, 0)] },
       ],
     }),
 })
@@ -214,7 +218,8 @@ export const mmapOver = scenario({
       invalidations: 2,
       threads: [
         { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu', calls: () => [call(mmap, 0, pages, RW), call(mmap, pages - 1, 1, VM_READ), call(cpuRead, 0)] },
+        { name: 'cpu 1', calls: () => [call(mmap, 0, pages, RW), call(mmap, pages - 1, 1, VM_READ)] },
+        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
       ],
     }),
 })

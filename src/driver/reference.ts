@@ -79,9 +79,9 @@ export const populateOnce = procedure(
       yield* updateLock.unlock()
       return yield* become(populateAgain, current, mirror, start, end, wanted)
     }
-    yield* program(current, mirror, start, end)
+    const failed = yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
-    return 0
+    return failed
   },
 )
 
@@ -109,16 +109,21 @@ export const prefault = procedure(
   },
 )
 
-/** Programs the device page table, an entry a step: the device may use each at once. Under the update lock. */
+/**
+ * Programs the device page table, an entry a step: the device may use each at once. Under the update lock.
+ *
+ * @returns 0; a driver whose page table needs memory may have to answer -ENOMEM, what is programmed by then is valid
+ */
 export const program = procedure(
   'program the device',
-  function* (current: Task, mirror: Mirror, start: number, end: number) {
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const range = rangeOf(mirror, current)
     for (let page = start; page < end; page++)
       yield* step('program an entry', (w) => {
         if (isMappable(range, page, w)) mapPage(w, mirror, range, page)
         return 0
       })
+    return 0
   },
 )
 

@@ -7,6 +7,7 @@
 import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
 import { type MmStruct, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import { doWpPage } from './cow.js'
+import { doNumaPage } from './numa.js'
 import { allocPage, releasePages, setPte } from './page.js'
 
 /** `VM_FAULT_OOM`: no page could be allocated. */
@@ -17,7 +18,7 @@ export const VM_FAULT_SIGBUS = -2
 export const VM_FAULT_SIGSEGV = -3
 
 /** What the first look finds; an error of its own is negative. */
-const Found = { nothing: 0, writeProtected: 1, enough: 2 } as const
+const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3 } as const
 
 /**
  * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
@@ -37,6 +38,8 @@ export const handleMmFault = procedure(
         return yield* become(doAnonymousPage, current, mm, page, write)
       case Found.writeProtected:
         return yield* become(doWpPage, current, mm, page)
+      case Found.hint:
+        return yield* become(doNumaPage, current, mm, page)
       case Found.enough:
         return 0
       default:
@@ -62,6 +65,8 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
       return Found.nothing
+    case PteKind.protnone:
+      return Found.hint
     case PteKind.present:
       return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
     default:

@@ -1,0 +1,52 @@
+/**
+ * NUMA hinting: the kernel takes access to a page away for a while, to see from where it is used.
+ *
+ * @module
+ */
+import { procedure, type Running } from '../../world/index.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task } from '../machine.js'
+import { flushTlbRange } from './cpu.js'
+import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
+
+/**
+ * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for
+ * reading: areas do not change, faults may come at any moment.
+ *
+ * @kernel change_prot_numa
+ * @see reference B.2
+ */
+export const changeProtNuma = procedure(
+  'change_prot_numa',
+  function* (current: Task, page: number, pages: number): Running<void> {
+    const { mm } = current
+    const end = page + pages
+    yield* mm.mmapLock.lockRead()
+    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+    for (let at = page; at < end; at++)
+      yield* mm.ptl.critical('forbid an entry', (w) => {
+        const pte = mm.pte[at]
+        if (pte.kind.get(w) === PteKind.present) {
+          pte.kind.set(w, PteKind.protnone)
+          pte.write.set(w, 0)
+        }
+        return 0
+      })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+    yield* flushTlbRange(current.machine, mm, page, end)
+    yield* mm.mmapLock.unlockRead()
+  },
+)
+
+/**
+ * A fault on an entry that was only made to fault: gives the access back, to read; who wants to write faults again.
+ *
+ * @returns 0
+ * @kernel do_numa_page
+ */
+export const doNumaPage = procedure('do_numa_page', function* (_current: Task, mm: MmStruct, page: number) {
+  return yield* mm.ptl.critical('give the access back', (w) => {
+    const pte = mm.pte[page]
+    if (pte.kind.get(w) === PteKind.protnone) pte.kind.set(w, PteKind.present)
+    return 0
+  })
+})
