@@ -11,12 +11,12 @@ import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios } from '../../spec/index.js'
 import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
+import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
 import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
 import type { AnyProcedure } from '../world/index.js'
 import type { Project, StatechartEntry } from './project.js'
-import { UsageError } from './usage.js'
 
 function entryOf(machine: AnyStateMachine): StatechartEntry {
   const chart = compileStatechart(machine)
@@ -67,8 +67,6 @@ export function referenceProject(): Project {
     }),
     check,
     replay: (scenario, trace, injected) => replay(scenario, trace, injected).map(({ step }) => step),
-    conformFile: async () => {
-      throw new UsageError('the comparison with recordings is not there yet')
-    },
+    conformFile,
   }
 }

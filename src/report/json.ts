@@ -69,6 +69,7 @@ export function conformJson(report: ConformReport): string {
     file: report.file,
     kernel: report.kernel,
     ...report.result,
+    errors: report.failures,
   })
 }
 

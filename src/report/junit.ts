@@ -80,7 +80,7 @@ export function defectsJUnit(report: DefectReport): string {
 }
 
 /** What `conform` found: a case for the sequences that match, one for each that does not, one for the rest. */
-export function conformJUnit({ file, kernel, result }: ConformReport): string {
+export function conformJUnit({ file, kernel, result, failures }: ConformReport): string {
   const builder = junit.newBuilder().name('hmm-spec conform')
   const suite = builder.testSuite().name(`${xml(file)} (Linux ${kernel})`)
   const test = suite
@@ -108,6 +108,7 @@ export function conformJUnit({ file, kernel, result }: ConformReport): string {
       ),
     )
   }
+  failed(suite, 'conform', failures)
   if (result.unsupported > 0)
     suite
       .testCase()

@@ -73,6 +73,8 @@ export interface ConformReport {
   readonly file: string
   readonly kernel: KernelVersion
   readonly result: ConformanceResult
+  /** What of the file could not be read. */
+  readonly failures: readonly Failure[]
 }
 
 /** What was found of a defect put into its scenario. */
@@ -125,6 +127,10 @@ export function defectsExitCode(report: DefectReport): number {
 }
 
 /** The exit code of `conform`: a mismatch fails, and so does a file of which nothing could be compared. */
-export function conformExitCode({ result }: ConformReport): number {
-  return result.mismatched > 0 || result.matched === 0 ? ExitCode.violated : ExitCode.holds
+export function conformExitCode({ result, failures }: ConformReport): number {
+  return worst({
+    failed: failures.length > 0,
+    violated: result.mismatched > 0 || result.matched === 0,
+    stopped: false,
+  })
 }

@@ -121,7 +121,7 @@ function stopReason({ limit, verdict }: CheckResult): string {
 function failuresText(failures: readonly Failure[], layout: Layout): string[] {
   return failures.map(
     ({ name, code, message }) =>
-      `${layout.colours.red(layout.colours.bold(`${name}: could not be checked (${code})`))}\n${wrap(message, layout.width, '  ')}`,
+      `${layout.colours.red(layout.colours.bold(`${name}: ${code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`}`))}\n${wrap(message, layout.width, '  ')}`,
   )
 }
 
@@ -252,7 +252,7 @@ export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectO
 }
 
 /** What `conform` found, as text. */
-export function conformText({ file, kernel, result }: ConformReport, layout: Layout): string {
+export function conformText({ file, kernel, result, failures }: ConformReport, layout: Layout): string {
   const { colours } = layout
   const good = (count: number) => figure(count)
   const bad = (count: number) => (count === 0 ? figure(count) : colours.red(figure(count)))
@@ -300,6 +300,7 @@ export function conformText({ file, kernel, result }: ConformReport, layout: Lay
         layout.width,
       ),
     )
+  sections.push(...failuresText(failures, layout))
   if (result.matched === 0 && result.mismatched === 0)
     sections.push(colours.red('Nothing was compared, so nothing is shown to match.'))
   return `${sections.join('\n\n')}\n`

@@ -116,6 +116,18 @@ test('conform of which nothing was compared fails', async () => {
   expect(out).toContain('Nothing was compared')
 })
 
+test('conform with lines that cannot be read reports the others', async () => {
+  const path = file()
+  const project = testProject({
+    conformFile: async () => {
+      throw new RecordingError(`${path}:2: not JSON`, MATCHING)
+    },
+  })
+  await expect(await transcript(`conform ${path}`, project, { [path]: 'FILE' })).toMatchFileSnapshot(
+    'transcripts/conform-unreadable.txt',
+  )
+})
+
 test('conform with a file that is none of recordings', async () => {
   const path = file()
   const project = testProject({

@@ -54,6 +54,7 @@ test('conform: a case for each sequence that does not match, whatever characters
   const xml = conformJUnit({
     file: 'a&b.jsonl',
     kernel: '6.1',
+    failures: [{ name: 'a&b.jsonl', code: 'recording', message: 'line 2 is not JSON' }],
     result: {
       sequences: 3,
       operations: 9,
@@ -64,7 +65,7 @@ test('conform: a case for each sequence that does not match, whatever characters
       unsupportedOperations: { fork: 1 },
     },
   })
-  expect(xml).toContain('tests="3" failures="1" errors="0" skipped="1"')
+  expect(xml).toContain('tests="4" failures="1" errors="1" skipped="1"')
   expect(xml).toContain('<failure message="2 answers differ" type="mismatch">')
   expect(xml).not.toContain(String.fromCharCode(1))
   expect(xml).toContain('a&amp;b.jsonl')

@@ -42,19 +42,7 @@ export async function conformCommand(
     throw new UsageError(`${file} cannot be read (${codeOf(error)})`)
   }
   if (statSync(file).isDirectory()) throw new UsageError(`${file} is a directory; name a file of recordings`)
-  let report: ConformReport
-  try {
-    report = {
-      file,
-      kernel: options.kernel,
-      result: await project.conformFile(file, { kernel: options.kernel }),
-    }
-  } catch (error) {
-    if (error instanceof RecordingError) throw new UsageError(error.message)
-    if (error instanceof SyntaxError || error instanceof SpecificationError)
-      throw new UsageError(`${file}: ${error.message}`)
-    throw error
-  }
+  const report = { file, kernel: options.kernel, ...(await compared(project, file, options.kernel)) }
   if (report.result.sequences === 0) throw new UsageError(`${file} holds no sequence`)
   writeReport(io, options, {
     text: (layout) => conformText(report, layout),
@@ -62,4 +50,23 @@ export async function conformCommand(
     junit: () => conformJUnit(report),
   })
   return conformExitCode(report)
+}
+
+/** What was compared, and what could not be read: lines that are none do not take away the others. */
+async function compared(
+  project: Project,
+  file: string,
+  kernel: KernelVersion,
+): Promise<Pick<ConformReport, 'result' | 'failures'>> {
+  try {
+    return { result: await project.conformFile(file, { kernel }), failures: [] }
+  } catch (error) {
+    if (error instanceof RecordingError) {
+      if (error.result === undefined || error.result.sequences === 0) throw new UsageError(error.message)
+      return { result: error.result, failures: [{ name: file, code: 'recording', message: error.message }] }
+    }
+    if (error instanceof SyntaxError || error instanceof SpecificationError)
+      throw new UsageError(`${file}: ${error.message}`)
+    throw error
+  }
 }
