@@ -1,0 +1,217 @@
+/**
+ * Random sequences of the language on the oracle: what must hold of the machine after each operation, and what must
+ * be answered by a plain model that knows areas and values and nothing of page tables.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Answer, type Operation, Oracle, parseOperation } from '../../src/conformance/index.js'
+import { PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
+
+const PAGES = 6
+
+const range = fc
+  .tuple(fc.nat(PAGES - 1), fc.integer({ min: 1, max: PAGES }))
+  .map(([start, length]) => `${start} ${Math.min(length, PAGES - start)}`)
+const protection = fc.constantFrom('rw', 'rw', 'ro', 'wo', 'none')
+const device = fc.nat(1)
+const value = fc.integer({ min: 1, max: 40 })
+const page = fc.nat(PAGES - 1)
+
+const operation = fc.oneof(
+  fc.tuple(fc.constantFrom('mmap', 'mprotect'), range, protection).map((words) => words.join(' ')),
+  fc.tuple(fc.constantFrom('munmap', 'madv_dontneed'), range).map((words) => words.join(' ')),
+  fc.tuple(fc.constant('cpu_read'), page).map((words) => words.join(' ')),
+  fc.tuple(fc.constant('cpu_write'), page, value).map((words) => words.join(' ')),
+  fc.tuple(fc.constantFrom('dev_read', 'snapshot'), device, range).map((words) => words.join(' ')),
+  fc.tuple(fc.constant('dev_write'), device, range, value).map((words) => words.join(' ')),
+)
+
+const sequence = fc
+  .array(operation, { minLength: 1, maxLength: 30 })
+  .map((texts) => [`mmap 0 ${PAGES} rw`, ...texts].map((text) => parseOperation(text) as Operation))
+
+describe('after every operation', () => {
+  it('mirrors agree with the page table, counts are exact, nothing is open', () => {
+    fc.assert(
+      fc.property(sequence, (operations) => {
+        const oracle = new Oracle(operations)
+        for (const operation of operations) {
+          oracle.perform(operation)
+          mirrorsAgree(oracle)
+          countsAreExact(oracle)
+          nothingIsOpen(oracle)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('the answer is that of a plain model of areas and values', () => {
+    fc.assert(
+      fc.property(sequence, (operations) => {
+        const oracle = new Oracle(operations)
+        const model = new PlainModel()
+        for (const operation of operations) {
+          const expected = model.perform(operation, oracle)
+          expect(oracle.perform(operation)).toMatchObject(expected)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('when all is unmapped', () => {
+  it('no frame is left in use and no mirror maps anything', () => {
+    fc.assert(
+      fc.property(sequence, (operations) => {
+        const all = [...operations, parseOperation(`munmap 0 ${PAGES}`) as Operation]
+        const oracle = new Oracle(all)
+        for (const operation of all) oracle.perform(operation)
+        const w = oracle.world
+        expect(
+          oracle.machine.frames.filter(({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(w) > 0),
+        ).toEqual([])
+        expect(
+          oracle.mirrors.flatMap(({ pageTable }) => pageTable.map(({ frame }) => frame.readOnce(w))),
+        ).toEqual(Array(2 * PAGES).fill(0))
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+/** A mirror may have less than the page table, and nothing else; and so may a TLB. */
+function mirrorsAgree({ machine, mirrors, world: w }: Oracle): void {
+  const [mm] = machine.mms
+  for (const translations of [
+    ...mirrors.map(({ pageTable }) => pageTable),
+    ...machine.cpus.map(({ tlb }) => tlb),
+  ])
+    translations.forEach(({ frame, write }, page) => {
+      if (frame.readOnce(w) === 0) return
+      const pte = mm.pte[page]
+      expect(pte.kind.readOnce(w)).toBe(PteKind.present)
+      expect(pte.frame.readOnce(w)).toBe(frame.readOnce(w) - 1)
+      expect(write.readOnce(w)).toBeLessThanOrEqual(pte.write.readOnce(w))
+    })
+}
+
+/** A frame has a reference and a mapping for each entry that maps it, and holds nothing if there is none. */
+function countsAreExact({ machine, world: w }: Oracle): void {
+  const mapped = new Map<number, number>()
+  for (const mm of machine.mms)
+    for (const pte of mm.pte)
+      if (pte.kind.readOnce(w) !== PteKind.none)
+        mapped.set(pte.frame.readOnce(w), (mapped.get(pte.frame.readOnce(w)) ?? 0) + 1)
+  for (const { pfn, refcount, mapcount, contents } of machine.frames.slice(1)) {
+    expect(refcount.get(w)).toBe(mapped.get(pfn) ?? 0)
+    expect(mapcount.get(w)).toBe(mapped.get(pfn) ?? 0)
+    if (!mapped.has(pfn)) expect(contents.get(w)).toBe(0)
+  }
+  expect(machine.frames[ZERO_PAGE].contents.get(w)).toBe(0)
+}
+
+function nothingIsOpen({ machine, mirrors, world: w }: Oracle): void {
+  const [{ subscriptions, users }] = machine.mms
+  for (const lock of machine.layout.locks) expect(lock.heldBy(w, 0)).toBe(false)
+  expect(users.get(w)).toBe(1)
+  expect(subscriptions.active.readOnce(w)).toBe(0)
+  expect(subscriptions.seq.readOnce(w) % 2).toBe(0)
+  for (const { notifier } of mirrors) expect(notifier.seq.readOnce(w) % 2).toBe(1)
+}
+
+/** Areas by page, and the value of each. */
+class PlainModel {
+  private readonly areas: (number | undefined)[] = Array(PAGES).fill(undefined)
+  private readonly values: number[] = Array(PAGES).fill(0)
+
+  /** What must be answered. `oracle` is asked only which pages a device could write without a fault. */
+  perform(operation: Operation, oracle: Oracle): Partial<Answer> {
+    switch (operation.name) {
+      case 'mmap':
+        this.forEach(operation, (page) => {
+          this.areas[page] = operation.flags
+          this.values[page] = 0
+        })
+        return { rc: 0 }
+      case 'munmap':
+        this.forEach(operation, (page) => {
+          this.areas[page] = undefined
+          this.values[page] = 0
+        })
+        return { rc: 0 }
+      case 'mprotect':
+        for (let page = operation.start; page < operation.end; page++) {
+          if (this.areas[page] === undefined) return { rc: -12, err: 'ENOMEM' }
+          this.areas[page] = operation.flags
+        }
+        return { rc: 0 }
+      case 'madv_dontneed': {
+        let hole = false
+        this.forEach(operation, (page) => {
+          if (this.areas[page] === undefined) hole = true
+          else this.values[page] = 0
+        })
+        return hole ? { rc: -12, err: 'ENOMEM' } : { rc: 0 }
+      }
+      case 'cpu_read':
+        return this.signal(operation.page, READ | WRITE) ?? { rc: 0, val: this.values[operation.page] }
+      case 'cpu_write': {
+        const signal = this.signal(operation.page, WRITE)
+        if (signal) return signal
+        this.values[operation.page] = Number(operation.value)
+        return { rc: 0 }
+      }
+      case 'dev_read':
+        return (
+          this.refusal(operation, false) ?? {
+            rc: 0,
+            cpages: operation.end - operation.start,
+            vals: this.values.slice(operation.start, operation.end),
+          }
+        )
+      case 'dev_write': {
+        const refusal = this.refusal(operation, true)
+        const { pageTable } = oracle.mirrors[operation.device]
+        for (let page = operation.start; page < operation.end; page++) {
+          if (refusal && !pageTable[page].write.readOnce(oracle.world)) break
+          this.values[page] = Number(operation.value) + page - operation.start
+        }
+        return refusal ?? { rc: 0, cpages: operation.end - operation.start }
+      }
+      case 'snapshot':
+        return { rc: 0, cpages: operation.end - operation.start }
+      case 'ptes':
+        return { rc: 0 }
+    }
+  }
+
+  private forEach(
+    range: { readonly start: number; readonly end: number },
+    visit: (page: number) => void,
+  ): void {
+    for (let page = range.start; page < range.end; page++) visit(page)
+  }
+
+  private signal(page: number, permission: number): Partial<Answer> | undefined {
+    const flags = this.areas[page]
+    if (flags === undefined) return { rc: -1, sig: 'SIGSEGV', code: 'MAPERR' }
+    return flags & permission ? undefined : { rc: -1, sig: 'SIGSEGV', code: 'ACCERR' }
+  }
+
+  private refusal(
+    range: { readonly start: number; readonly end: number },
+    write: boolean,
+  ): Partial<Answer> | undefined {
+    for (let page = range.start; page < range.end; page++) {
+      const flags = this.areas[page] ?? 0
+      if (!(flags & READ)) return { rc: -14, err: 'EFAULT' }
+      if (write && !(flags & WRITE)) return { rc: -1, err: 'EPERM' }
+    }
+    return undefined
+  }
+}
+
+const READ = 1
+const WRITE = 2
