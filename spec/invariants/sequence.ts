@@ -89,11 +89,11 @@ export function removedForGood({ machine, tasks }: MirrorWorld): Invariant {
 }
 
 /** C32: as many invalidations are counted as there are threads that have begun one and not ended it. */
-export function startsAreEnded({ machine }: MirrorWorld): Invariant {
+export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C32',
     name: 'every start has its end',
-    judge(w) {
+    judge(w, view) {
       let said: true | undefined
       for (const mm of machine.mms) {
         const subs = mm.subscriptions
@@ -102,6 +102,8 @@ export function startsAreEnded({ machine }: MirrorWorld): Invariant {
         const open = machine.openRanges.filter((range) => range.mm.get(w) === mm.index + 1).length
         if (subs.active.get(w) !== open)
           return `${subs.active.get(w)} invalidations are counted, ${open} are under way`
+        if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm.get(w) > 0))
+          return 'a thread has ended, and its invalidation is still open'
       }
       return said
     },

@@ -21,6 +21,7 @@ import {
 import {
   declareRange,
   declareUpdateLock,
+  Errno,
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
@@ -132,12 +133,23 @@ function covered(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): {
  * a step of the driver, under its update lock, after mmu_interval_read_retry has said no.
  */
 export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number): void {
-  const { flags, frame } = range.pfns[page]
-  const granted = flags.get(w)
+  const granted = range.pfns[page].flags.get(w)
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
-  mirror.pageTable[page].frame.set(w, frame.get(w) + 1)
+  mirror.pageTable[page].frame.set(w, pageAddress(w, mirror, range, page) + 1)
   mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
+}
+
+/**
+ * Where the page lies that the walk has stored for `page`: its frame, by way of its struct page. That is only there
+ * for sure under the update lock, once mmu_interval_read_retry has said no. Part of a step of the driver.
+ *
+ * @kernel hmm_pfn_to_page
+ */
+export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: number): number {
+  const validated = range.result.get(w) === RangeResult.validated
+  claim('C8', validated, `${mirror.name} looks at the struct page of page ${page} before its walk is validated`)
+  return range.pfns[page].frame.get(w)
 }
 
 /** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
@@ -259,6 +271,7 @@ export const serveFault = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
     const error = yield* mirror.driver.fault(current, mirror, start, end, write)
     yield* endOfRange(current, mirror, error)
+    claim('C22', write || error !== -Errno.EPERM, `${mirror.name} wants to read, and is refused for want of the right to write`)
     return error
   },
 )

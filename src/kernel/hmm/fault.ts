@@ -71,7 +71,7 @@ export const walk = procedure(
     // Not a promise that nothing has changed, only a way not to go on in vain.
     if (yield* checkRetry(range, request, last)) return -Errno.EBUSY
     for (let page = last; page < request.end; ) {
-      const next = yield* step('read an entry', (w) => readEntry(range, request, page, w))
+      const next = yield* walkEntry(range, request, page)
       const target = next >> 2
       switch (next & 3) {
         case Walk.error:
@@ -89,7 +89,25 @@ export const walk = procedure(
   },
 )
 
-/** @kernel mmu_interval_check_retry */
+/**
+ * Reads one entry of the page table. One step: the entry is read once, and nobody else sees the array.
+ *
+ * @returns a code and a page (or an error number), packed
+ * @kernel hmm_vma_walk_pmd
+ */
+export const walkEntry = procedure(
+  'hmm_vma_walk_pmd',
+  function* (range: HmmRange, request: HmmRequest, page: number) {
+    return yield* step('read an entry', (w) => readEntry(range, request, page, w, needFault))
+  },
+)
+
+/**
+ * True (1) if it is certain that the walk is in vain. A false (0) promises nothing.
+ *
+ * @param last - where the walk begins (again)
+ * @kernel mmu_interval_check_retry
+ */
 export const checkRetry = procedure(
   'mmu_interval_check_retry',
   function* (range: HmmRange, request: HmmRequest, last: number) {
@@ -147,27 +165,41 @@ export const mayWrite = procedure('hmm_vma_fault (VM_WRITE)', function* (range: 
  * once, without the page-table lock: what the array holds in the end is no snapshot, only the sequence makes it one.
  * Of a stretch without an area, or one that may not be read, all is decided at once.
  *
- * @returns a {@link Walk} code and a page (or an error number), packed
+ * @param need - decides what must be done about an entry
+ * @returns a code and a page (or an error number), packed
  * @kernel hmm_vma_walk_test, hmm_vma_walk_hole, hmm_vma_handle_pte
  * @see reference B.3.1
  */
-function readEntry(range: HmmRange, request: HmmRequest, page: number, w: World): number {
+export function readEntry(
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+  w: World,
+  need: typeof needFault,
+): number {
   const mm = range.notifier.mm
   const end = areaEnd(mm, page, request.end, w)
-  if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w)
+  if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w, need)
   const entry = range.pfns[page]
   const { frame, present } = cpuEntry(mm, page, w)
-  const need = needFault(request, entry.flags.get(w), present)
-  if (need !== Need.nothing) return (end << 2) | need
+  const needed = need(request, entry.flags.get(w), present)
+  if (needed !== Need.nothing) return (end << 2) | needed
   entry.flags.set(w, present)
   entry.frame.set(w, frame)
   return goOn(range, request, page + 1, w)
 }
 
 /** An area that devices cannot use: an error for whoever asks for any page of it, ERROR entries for who does not. */
-function skipArea(range: HmmRange, request: HmmRequest, page: number, end: number, w: World): number {
+function skipArea(
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+  end: number,
+  w: World,
+  need: typeof needFault,
+): number {
   for (let at = page; at < end; at++) {
-    if (needFault(request, range.pfns[at].flags.get(w), 0) === Need.nothing) continue
+    if (need(request, range.pfns[at].flags.get(w), 0) === Need.nothing) continue
     fail(range, w, RangeResult.failed)
     return (Errno.EFAULT << 2) | Walk.error
   }

@@ -6,7 +6,7 @@
 import { become, procedure, type Running, step, type World } from '../../world/index.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../machine.js'
 import { flushTlb } from './cpu.js'
-import { isExclusive, VM_FAULT_OOM } from './fault.js'
+import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
 import { allocPage, clearPte, getPage, releasePages, setPte } from './page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
@@ -28,7 +28,7 @@ export const doWpPage = procedure(
       const pte = mm.pte[page]
       if (pte.kind.get(w) !== PteKind.present || pte.write.get(w)) return Decided.done
       if (isExclusive(w, current, mm, page)) {
-        pte.write.set(w, 1)
+        pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
         return Decided.done
       }
       const pfn = pte.frame.get(w)
@@ -68,7 +68,7 @@ export const wpPageCopy = procedure(
       clearPte(w, machine, mm.pte[page])
       // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
       flushTlb(w, machine, mm, page, page + 1)
-      setPte(w, machine, mm.pte[page], copy, true)
+      setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
       return 1
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)

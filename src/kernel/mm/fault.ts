@@ -100,7 +100,7 @@ export const doAnonymousPage = procedure(
     const installed = yield* mm.ptl.critical('map a new page', (w) => {
       if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
-      setPte(w, current.machine, pte, pfn, true)
+      setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
       return Installed.yes
     })
     if (installed === Installed.yes) return 0
@@ -111,6 +111,11 @@ export const doAnonymousPage = procedure(
 
 /** Whether a new page went into the page table; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
+
+/** True if the area lets the page be written. Under the mmap lock. @kernel maybe_mkwrite */
+export function mayWritePage(w: World, mm: MmStruct, page: number): boolean {
+  return (mm.vma[page].flags.get(w) & VM_WRITE) !== 0
+}
 
 /**
  * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { claim, procedure, SpecificationError, step, type World } from '../../world/index.js'
+import { claim, mightSleep, procedure, SpecificationError, step, type World } from '../../world/index.js'
 import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
 
 /** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
@@ -33,6 +33,7 @@ export function putPage(w: World, frame: Frame): void {
  */
 export const allocPage = procedure('alloc_page', function* (machine: Machine) {
   return yield* step('take a free frame', (w) => {
+    mightSleep(machine.layout.locks, w, 'an allocation')
     const frame = machine.frames.find(({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(w) === 0)
     if (frame === undefined) return 0
     frame.refcount.set(w, 1)
