@@ -5,7 +5,7 @@
  * @module
  */
 import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
-import { type MmStruct, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../machine.js'
 import { doWpPage } from './cow.js'
 import { doNumaPage } from './numa.js'
 import { allocPage, releasePages, setPte } from './page.js'
