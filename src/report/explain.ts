@@ -76,6 +76,7 @@ export function explainScenario(scenario: Scenario, spec: Specification, layout:
             summary,
           ]),
           layout.colours,
+          layout.width - 2,
         )
   return page(layout, scenario.name, 'scenario', scenario.summary, [
     ['Parameters', values],

@@ -17,6 +17,8 @@ export interface Excerpt {
 const GUTTER = 6
 /** Room that the last column should have for its text. */
 const LAST_COLUMN = 44
+/** Least width of a column. */
+const NARROWEST = 14
 
 /** What a step did, without who did it: `mmu_interval_read_retry: compare -> 0`. */
 export function stepLabel(step: TraceStep): string {
@@ -42,7 +44,7 @@ export function claimLabel(trace: Trace): string {
 export function sequenceText(trace: Trace, layout: Layout, excerpt: Excerpt = {}): string {
   const { colours } = layout
   const drawn = Math.min(excerpt.steps ?? trace.steps.length, trace.steps.length)
-  const columns = columnsOf(trace.threads, layout.width)
+  const columns = columnsOf(trace, layout.width)
   const lines: string[] = [
     colours.bold(
       `${' '.repeat(GUTTER)}${trace.threads.map((name, i) => name.padEnd(columns.at(i + 1) - columns.at(i))).join('')}`.trimEnd(),
@@ -74,11 +76,22 @@ interface Columns {
   at(i: number): number
 }
 
-function columnsOf(threads: readonly string[], width: number): Columns {
-  const share = Math.floor((width - GUTTER - LAST_COLUMN) / Math.max(1, threads.length - 1))
-  const wish = Math.max(14, Math.min(34, share))
+/** Each column as wide as its texts; where the page is too narrow for that, the widest give way. */
+function columnsOf(trace: Trace, width: number): Columns {
+  const needs = trace.threads.map((name) => Math.max(NARROWEST, name.length + 2))
+  const least = [...needs]
+  for (const step of trace.steps)
+    for (const text of [stepLabel(step), ...step.changes.map((change) => `  ${changeLabel(change)}`)])
+      needs[step.thread] = Math.max(needs[step.thread], text.length + 2)
+  let room = width - GUTTER - LAST_COLUMN
+  const byNeed = trace.threads.map((_, i) => i).slice(0, -1)
+  byNeed.sort((a, b) => needs[a] - needs[b])
+  byNeed.forEach((thread, i) => {
+    needs[thread] = Math.max(least[thread], Math.min(needs[thread], Math.floor(room / (byNeed.length - i))))
+    room -= needs[thread]
+  })
   const starts = [0]
-  for (const name of threads) starts.push(starts[starts.length - 1] + Math.max(wish, name.length + 2))
+  for (const need of needs) starts.push(starts[starts.length - 1] + need)
   return { at: (i) => starts[i] }
 }
 

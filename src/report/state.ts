@@ -4,6 +4,8 @@
  * @module
  */
 import type { Trace } from '../checker/result.js'
+import { acting, NOBODY } from '../world/acting.js'
+import type { World } from '../world/layout.js'
 import type { Model } from '../world/model.js'
 
 /** One cell of the world. */
@@ -37,17 +39,18 @@ export interface StateReport {
  * @param steps - 0 for the initial state
  */
 export function stateAfter(model: Model, trace: Trace, steps: number): StateReport {
-  const initial = model.layout.initial()
-  model.initialise?.(initial)
+  const initial = initialWorld(model)
   const values = new Map(model.layout.cells.map((cell) => [cell.name, cell.show(initial)]))
   for (const step of trace.steps.slice(0, steps))
     for (const change of step.changes) values.set(change.cell, change.after)
   const changed = new Set(steps === 0 ? [] : trace.steps[steps - 1].changes.map((change) => change.cell))
   const shown = shownByCharts(model)
+  // Where the end of the trace repeats for ever, what comes after the last step is its beginning.
+  const ahead = [...trace.steps.slice(steps), ...trace.steps.slice(trace.loopFrom ?? trace.steps.length)]
   return {
     step: steps,
     threads: trace.threads.map((thread, i) => {
-      const next = trace.steps.slice(steps).find((step) => step.thread === i)
+      const next = ahead.find((step) => step.thread === i)
       return next === undefined ? { thread } : { thread, next: `${next.procedure}: ${next.step}` }
     }),
     cells: model.layout.cells.map((cell) => {
@@ -60,6 +63,18 @@ export function stateAfter(model: Model, trace: Trace, steps: number): StateRepo
       }
     }),
   }
+}
+
+/** The world as a check begins with it: charts are bound first, since setting up may signal events at them. */
+function initialWorld(model: Model): World {
+  for (const lifecycle of model.layout.lifecycles) {
+    const chart = model.charts?.[lifecycle.kind]
+    if (chart !== undefined) lifecycle.bind(chart, new Uint32Array(chart.targets.length))
+  }
+  const world = model.layout.initial()
+  acting.thread = NOBODY
+  model.initialise?.(world)
+  return world
 }
 
 /** Names of the values of the cells that hold where a statechart stands. */

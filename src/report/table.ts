@@ -5,6 +5,7 @@
  */
 import Table from 'cli-table3'
 import type { Colours } from './colours.js'
+import { wrap } from './figures.js'
 
 const NO_BORDERS = {
   top: '',
@@ -24,6 +25,9 @@ const NO_BORDERS = {
   middle: '  ',
 }
 
+/** Least room for the last column. */
+const NARROWEST = 24
+
 /** One column of a table. */
 export interface Column {
   readonly head: string
@@ -35,11 +39,13 @@ export interface Column {
  *
  * @param columns - heads and alignment
  * @param rows - one text for each column
+ * @param width - if given, the last column is broken between words so that lines keep to it
  */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   colours: Colours,
+  width?: number,
 ): string {
   const laidOut = new Table({
     head: columns.map((column) => colours.bold(column.head)),
@@ -47,13 +53,26 @@ export function table(
     chars: NO_BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  for (const row of rows) laidOut.push([...row])
+  const last = columns.length - 1
+  const room =
+    width === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(NARROWEST, width - widthBefore(last, columns, rows))
+  for (const row of rows) laidOut.push([...row.slice(0, last), wrap(row[last], room)])
   const lines = laidOut
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
-  const width = Math.max(...lines.map((line) => visibleLength(line)))
-  return [lines[0], colours.dim('─'.repeat(width)), ...lines.slice(1)].join('\n')
+  const widest = Math.max(...lines.map(visibleLength))
+  return [lines[0], colours.dim('─'.repeat(widest)), ...lines.slice(1)].join('\n')
+}
+
+/** How much the columns before column `last` take, with what stands between. */
+function widthBefore(last: number, columns: readonly Column[], rows: readonly (readonly string[])[]): number {
+  return columns.slice(0, last).reduce((sum, { head }, i) => {
+    const lines = [head, ...rows.flatMap((row) => row[i].split('\n'))]
+    return sum + Math.max(...lines.map(visibleLength)) + NO_BORDERS.middle.length
+  }, 0)
 }
 
 function visibleLength(text: string): number {

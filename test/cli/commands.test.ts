@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { type ConformanceResult, RecordingError } from '../../src/conformance/result.js'
-import { mistaken, noRetry, run, temporaryDirectory, testProject, transcript } from './project.js'
+import { blinking, mistaken, noRetry, run, temporaryDirectory, testProject, transcript } from './project.js'
 
 const MATCHING: ConformanceResult = {
   sequences: 3,
@@ -166,6 +166,16 @@ test('replay', async () => {
   await expect(
     await transcript(`replay ${path} --format mermaid`, testProject(), hidden),
   ).toMatchFileSnapshot('transcripts/replay-mermaid.txt')
+})
+
+test('a run that never gets on is saved, and replays', async () => {
+  const directory = temporaryDirectory()
+  const project = testProject({ scenarios: [blinking] })
+  expect((await run(`check --trace-dir ${directory}`, project)).code).toBe(1)
+  const path = join(directory, 'blinking.json')
+  await expect(await transcript(`replay ${path}`, project, { [path]: 'TRACE.json' })).toMatchFileSnapshot(
+    'transcripts/replay-loop.txt',
+  )
 })
 
 test('replay --step beyond the end', async () => {

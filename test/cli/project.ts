@@ -10,7 +10,16 @@ import type { Defect, Requirement } from '../../spec/index.js'
 import { readRetry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { check, replay } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
-import { BLOCKED, Layout, override, procedure, type Scenario, scenario, step } from '../../src/world/index.js'
+import {
+  BLOCKED,
+  become,
+  Layout,
+  override,
+  procedure,
+  type Scenario,
+  scenario,
+  step,
+} from '../../src/world/index.js'
 
 const wait = procedure('wait', function* (cell: { get(w: Uint8Array): number }) {
   return yield* step('for ever', (w) => (cell.get(w) === 1 ? 0 : BLOCKED))
@@ -31,6 +40,32 @@ export const stuck = scenario({
         { name: 'a', program: wait, args: [cell] },
         { name: 'b', program: wait, args: [cell] },
       ],
+    }
+  },
+})
+
+const blink: ReturnType<typeof procedure<[{ add(w: Uint8Array, by: number): number }], void>> = procedure(
+  'blink',
+  function* (cell: { add(w: Uint8Array, by: number): number }) {
+    yield* step('on', (w) => cell.add(w, 1))
+    yield* step('off', (w) => cell.add(w, -1))
+    return yield* become(blink, cell)
+  },
+)
+
+/** A thread that goes round for ever. */
+export const blinking = scenario({
+  name: 'blinking',
+  summary: 'A lamp that blinks and never stays off.',
+  exercises: ['progress'],
+  parameters: {},
+  build() {
+    const layout = new Layout({ threads: 1 })
+    const lamp = layout.flag('lamp')
+    return {
+      layout,
+      threads: [{ name: 'clock', program: blink, args: [lamp] }],
+      progress: [{ clause: 'progress', name: 'the clock ends', pending: (_, view) => !view.finished(0) }],
     }
   },
 })

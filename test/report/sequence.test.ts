@@ -8,17 +8,22 @@ const layout = { colours: plain, width: 100 }
 test('a column for each thread, a row for each step, ghosts marked, loops marked', () => {
   expect(sequenceText(looping, layout)).toBe(
     [
-      '      device                            cpu',
-      '   1  populate: begin -> 0              │',
-      '        ~range.state idle → begin       │',
-      '   2  │                                 munmap: zap [choice 1 of 0..2] -> 0',
-      '      │                                   mm.pte[0].kind present → none',
+      '      device                                            cpu',
+      '   1  populate: begin -> 0                              │',
+      '        ~range.state idle → begin                       │',
+      '   2  │                                                 munmap: zap [choice 1 of 0..2] -> 0',
+      '      │                                                   mm.pte[0].kind present → none',
       '      ── from here on, again and again ──',
       '   3  a_procedure_with_a_very_long_name_indeed: a step that runs on over the next column -> 0',
-      '   4  │                                 munmap: flush -> 0',
+      '   4  │                                                 munmap: flush -> 0',
       '    ✗ C14 (populate ends): this run never gets on; <see #14>',
     ].join('\n'),
   )
+})
+
+test('a column is no wider than its texts', () => {
+  const short = { ...looping, steps: looping.steps.slice(0, 2), loopFrom: 1 }
+  expect(sequenceText(short, layout).split('\n')[1]).toBe('   1  populate: begin -> 0         │')
 })
 
 test('an excerpt says how much is left', () => {

@@ -35,6 +35,15 @@ test('the state is the initial one with every change since, statecharts by the n
   })
 })
 
+test('what setting up signals at a statechart is part of the initial state', () => {
+  const model = charted.build({})
+  const [lifecycle] = model.layout.lifecycles
+  const lit = { ...model, initialise: (w: Uint8Array) => lifecycle.signal(w, 'ON') }
+  expect(stateAfter(lit, { ...looping, threads: ['hand'], steps: [] }, 0).cells[1]).toMatchObject({
+    value: 'lit',
+  })
+})
+
 test('figures and wrapped text', () => {
   expect(figure(5358728)).toBe('5,358,728')
   expect(wrap('one two three four', 9)).toBe('one two\nthree\nfour')

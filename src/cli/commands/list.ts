@@ -19,9 +19,10 @@ export type List = (typeof LISTS)[number]
 /** Prints the list of one kind of thing. */
 export function listCommand(project: Project, io: Io, what: List, format: 'text' | 'json'): number {
   const { head, rows, items } = listing(project, what)
+  const layout = layoutFor(io.stdout, io.env)
   if (format === 'json') io.stdout.write(document('list', { [what]: items }))
   else if (rows.length === 0) io.stdout.write(`there are no ${what} yet\n`)
-  else io.stdout.write(`${table(head, rows, layoutFor(io.stdout, io.env).colours)}\n`)
+  else io.stdout.write(`${table(head, rows, layout.colours, layout.width)}\n`)
   return ExitCode.holds
 }
 
@@ -43,7 +44,7 @@ function listing(project: Project, what: List): Listing {
             28,
           ),
           wrap(exercises.join(' '), 24),
-          wrap(summary, 60),
+          summary,
         ]),
         items: project.scenarios.map(({ name, summary, parameters, exercises }) => ({
           name,
@@ -57,9 +58,9 @@ function listing(project: Project, what: List): Listing {
         head: [{ head: 'requirement' }, { head: 'title' }, { head: 'checked by' }, { head: 'defects' }],
         rows: project.requirements.map(({ id, title, checks }) => [
           id,
-          wrap(title, 50),
-          wrap(checks.join(', '), 50),
-          wrap(breaking(project, id).join(' '), 24),
+          wrap(title, 44),
+          wrap(checks.join(', '), 36),
+          breaking(project, id).join(' '),
         ]),
         items: project.requirements.map(({ id, title, text, source, checks }) => ({
           id,
@@ -86,7 +87,7 @@ function listing(project: Project, what: List): Listing {
           requirement,
           scenario,
           String(steps),
-          wrap(title, 60),
+          title,
         ]),
         items: project.defects.map(
           ({ name, kind, title, text, source, requirement, scenario, set, steps }) => ({
@@ -116,7 +117,7 @@ function listing(project: Project, what: List): Listing {
           String(states.length),
           String(events.length),
           String(transitions.length),
-          wrap(summary, 60),
+          summary,
         ]),
         items: project.statecharts.map(({ name, summary, states, events, transitions }) => ({
           name,
