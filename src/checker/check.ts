@@ -10,7 +10,15 @@ import { coverageOf } from './coverage.js'
 import { Exploration } from './explore.js'
 import type { CheckOptions, Limits } from './options.js'
 import { findLasso, type Lasso } from './progress.js'
-import type { CheckResult, LimitReached, Trace, TraceStep, Verdict, ViolationKind, ViolationReport } from './result.js'
+import type {
+  CheckResult,
+  LimitReached,
+  Trace,
+  TraceStep,
+  Verdict,
+  ViolationKind,
+  ViolationReport,
+} from './result.js'
 import { breachingRun } from './trace.js'
 
 /** States explored between two looks at the clock. */
@@ -28,7 +36,10 @@ export const NOT_MODELLED: readonly string[] = [
 ]
 
 /** The parameters of `scenario` at some bounds, with some set by name. */
-export function parametersOf(scenario: Scenario, options: Pick<CheckOptions, 'bounds' | 'set'> = {}): Parameters {
+export function parametersOf(
+  scenario: Scenario,
+  options: Pick<CheckOptions, 'bounds' | 'set'> = {},
+): Parameters {
   const bounds = options.bounds ?? 'default'
   const parameters: Record<string, number> = {}
   for (const [name, parameter] of Object.entries(scenario.parameters)) parameters[name] = parameter[bounds]
@@ -85,7 +96,13 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       lasso = found
     }
   }
-  const trace = (kind: ViolationKind, clause: string, claim: string, detail: string, steps: readonly TraceStep[]): Trace => ({
+  const trace = (
+    kind: ViolationKind,
+    clause: string,
+    claim: string,
+    detail: string,
+    steps: readonly TraceStep[],
+  ): Trace => ({
     format: 'hmm-spec-trace',
     version: 1,
     scenario: scenario.name,
@@ -101,7 +118,13 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   })
   const violation = violationOf(exploration, model, lasso, cutShort === undefined, trace)
   const verdict: Verdict =
-    violation !== undefined ? 'violated' : cutShort === undefined ? 'holds' : cutShort === 'interrupted' ? 'interrupted' : 'limit'
+    violation !== undefined
+      ? 'violated'
+      : cutShort === undefined
+        ? 'holds'
+        : cutShort === 'interrupted'
+          ? 'interrupted'
+          : 'limit'
   return {
     scenario: scenario.name,
     parameters,
@@ -120,13 +143,22 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     fairness: progressChecked ? 'weak fairness of each thread' : 'progress not checked',
     notModelled: NOT_MODELLED,
     ...(violation ? { violation } : {}),
-    witnesses: (model.witnesses ?? []).map((witness, i) => ({ name: witness.name, reached: exploration.reached[i] })),
+    witnesses: (model.witnesses ?? []).map((witness, i) => ({
+      name: witness.name,
+      reached: exploration.reached[i],
+    })),
     coverage: coverageOf(exploration),
     control: { locations: exploration.control.size, replays: exploration.control.replays },
   }
 }
 
-type MakeTrace = (kind: ViolationKind, clause: string, claim: string, detail: string, steps: readonly TraceStep[]) => Trace
+type MakeTrace = (
+  kind: ViolationKind,
+  clause: string,
+  claim: string,
+  detail: string,
+  steps: readonly TraceStep[],
+) => Trace
 
 /** The first claim that does not hold: a broken one, one that lasts, one that never happens. */
 function violationOf(
@@ -139,7 +171,13 @@ function violationOf(
   const { breach } = exploration
   if (breach !== undefined) {
     const { kind, clause, claim, detail } = breach
-    return { kind, clause, claim, detail, trace: trace(kind, clause, claim, detail, breachingRun(exploration)) }
+    return {
+      kind,
+      clause,
+      claim,
+      detail,
+      trace: trace(kind, clause, claim, detail, breachingRun(exploration)),
+    }
   }
   if (lasso !== undefined) {
     const { clause, name: claim } = lasso.claim
@@ -157,7 +195,13 @@ function violationOf(
   if (missing === undefined) return undefined
   const clause = missing.clause ?? 'witness'
   const detail = `no reachable state shows it: ${missing.name}`
-  return { kind: 'witness', clause, claim: missing.name, detail, trace: trace('witness', clause, missing.name, detail, []) }
+  return {
+    kind: 'witness',
+    clause,
+    claim: missing.name,
+    detail,
+    trace: trace('witness', clause, missing.name, detail, []),
+  }
 }
 
 /** Watches time, memory and the wish to stop. */

@@ -26,11 +26,13 @@ export function coverageOf(exploration: Exploration): Coverage {
       })
     })
   }
-  const claims = [...(exploration.model.invariants ?? []), ...(exploration.model.stepClaims ?? [])].map((claim, i) => ({
-    name: claim.name,
-    clause: claim.clause,
-    exercised: exploration.exercised[i],
-  }))
+  const claims = [...(exploration.model.invariants ?? []), ...(exploration.model.stepClaims ?? [])].map(
+    (claim, i) => ({
+      name: claim.name,
+      clause: claim.clause,
+      exercised: exploration.exercised[i],
+    }),
+  )
   const procedures = exploration.control.entered.map((procedure) => procedure.procedureName).sort()
   return { steps: [...steps].sort(), procedures, transitions, claims }
 }

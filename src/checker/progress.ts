@@ -53,7 +53,11 @@ export async function findLasso(
       if (!isCyclic(graph, component)) continue
       if (!isFair(exploration, graph, component)) continue
       const first = component.reduce((least, index) => Math.min(least, index))
-      return { claim, stem: runTo(exploration, first).steps, loop: goRound(exploration, graph, new Set(component), first) }
+      return {
+        claim,
+        stem: runTo(exploration, first).steps,
+        loop: goRound(exploration, graph, new Set(component), first),
+      }
     }
   }
   return undefined
@@ -160,7 +164,8 @@ function components(graph: Graph, within: (index: number) => boolean): number[][
 }
 
 function hasLoop(graph: Graph, index: number): boolean {
-  for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++) if (graph.targets[e] === index) return true
+  for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++)
+    if (graph.targets[e] === index) return true
   return false
 }
 
@@ -185,7 +190,12 @@ function isFair(exploration: Exploration, graph: Graph, component: readonly numb
  * A closed walk from `first` that shows the component to be fair: it takes a step of each thread that moves in it, and
  * visits a state in which each other thread cannot.
  */
-function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): TraceStep[] {
+function goRound(
+  exploration: Exploration,
+  graph: Graph,
+  inside: ReadonlySet<number>,
+  first: number,
+): TraceStep[] {
   const walk: number[] = [first]
   for (let thread = 0; thread < exploration.model.threads.length; thread++)
     for (const index of showing(graph, inside, thread)) {

@@ -9,22 +9,25 @@ import { SpecificationError } from '../world/errors.js'
 import type { Layout, World } from '../world/layout.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Change, TraceStep } from './result.js'
-
-/** A state outside the store: the words of the world, then the location of each thread. */
-export type State = Uint32Array
+import type { State, TransitionSystem } from './system.js'
 
 /** Takes one step at a time over states of one model. */
 export class Stepper {
-  constructor(
-    private readonly control: ControlGraph,
-    private readonly layout: Layout,
-    private readonly threads: readonly { readonly name: string }[],
-    private readonly worldWords: number,
-  ) {}
+  private readonly control: ControlGraph
+  private readonly layout: Layout
+  private readonly threads: readonly { readonly name: string }[]
+  private readonly worldWords: number
+
+  constructor(private readonly system: TransitionSystem) {
+    this.control = system.control
+    this.layout = system.model.layout
+    this.threads = system.model.threads
+    this.worldWords = system.worldWords
+  }
 
   /** The bytes of `state`'s world. */
   world(state: State): World {
-    return new Uint8Array(state.buffer, state.byteOffset, this.worldWords * 4)
+    return this.system.world(state)
   }
 
   /** In how many ways `thread` may go from `state`: 0 if it has ended. Some may turn out to be blocked. */

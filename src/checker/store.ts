@@ -107,7 +107,8 @@ export class StateStore {
     for (let slot = hash & tableMask; ; slot = (slot + 1) & tableMask) {
       const entry = this.table[slot]
       if (entry === EMPTY) return -1
-      if ((entry & ~numberMask) >>> 0 === tag && this.equals(entry & numberMask, state)) return entry & numberMask
+      if ((entry & ~numberMask) >>> 0 === tag && this.equals(entry & numberMask, state))
+        return entry & numberMask
     }
   }
 

@@ -6,15 +6,15 @@
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
-import { Exploration } from './explore.js'
+import type { Exploration } from './explore.js'
 import type { Injection } from './options.js'
 import type { Trace, TraceStep } from './result.js'
-import { type State, Stepper } from './stepper.js'
+import { Stepper } from './stepper.js'
+import { type State, TransitionSystem } from './system.js'
 
 /** A stepper over the states of `exploration`. */
 export function stepperOf(exploration: Exploration): Stepper {
-  const { model } = exploration
-  return new Stepper(exploration.control, model.layout, model.threads, exploration.worldSize)
+  return new Stepper(exploration.system)
 }
 
 /** The steps of the run by which state `index` was first reached, and that state. */
@@ -80,13 +80,13 @@ export interface ReplayedStep {
  */
 export function replay(scenario: Scenario, trace: Trace, defects: readonly Injection[] = []): ReplayedStep[] {
   const model = scenario.build(trace.parameters)
-  const exploration = new Exploration(
+  const system = new TransitionSystem(
     model,
     defects.flatMap((defect) => defect.overrides),
   )
-  const stepper = stepperOf(exploration)
-  let state: State = new Uint32Array(exploration.store.words)
-  exploration.store.load(0, state)
+  const stepper = new Stepper(system)
+  let state: State = new Uint32Array(system.words)
+  system.begin(state)
   return trace.steps.map((recorded, i) => {
     const next: State = new Uint32Array(state.length)
     const last = i === trace.steps.length - 1
@@ -98,7 +98,8 @@ export function replay(scenario: Scenario, trace: Trace, defects: readonly Injec
       )
     }
     if (!(recorded.thread in model.threads)) refuse(`there is no thread ${recorded.thread}`)
-    if (recorded.choice >= stepper.outcomes(state, recorded.thread)) refuse('the thread has no such outcome here')
+    if (recorded.choice >= stepper.outcomes(state, recorded.thread))
+      refuse('the thread has no such outcome here')
     let result = 0
     try {
       result = stepper.take(state, recorded.thread, recorded.choice, next)

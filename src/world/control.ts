@@ -7,6 +7,7 @@
  * @module
  */
 import { SpecificationError, Violation } from './errors.js'
+import { isHandle } from './layout.js'
 import {
   type AnyProcedure,
   type Become,
@@ -112,6 +113,8 @@ export class ControlGraph {
 
   /** The location reached from `location` when its step returned `result`. */
   successor(location: number, result: number): number {
+    // Anything but a 32-bit integer would be taken for one by the shifts.
+    if ((result | 0) !== result) this.refuse(this.locations[location] as Location, result)
     const slot = (result << 1) ^ (result >> 31)
     const known = this.next[location][slot]
     return known !== undefined ? known : this.discover(location, slot, result)
@@ -161,11 +164,7 @@ export class ControlGraph {
 
   private discover(location: number, slot: number, result: number): number {
     const at = this.locations[location] as Location
-    if (!Number.isInteger(result) || Math.abs(result) > 0xfffff)
-      throw new SpecificationError(
-        'invalid-result',
-        `${this.where(at)} returned ${String(result)}; a step returns an integer of at most 20 bits, or BLOCKED`,
-      )
+    if (Math.abs(result) > 0xfffff) this.refuse(at, result)
     const reached = this.settle(at.below, this.child(at.node, result))
     this.next[location][slot] = reached
     return reached
@@ -221,6 +220,7 @@ export class ControlGraph {
     let frame = this.frames.get(key)
     if (frame === undefined) {
       const body = this.bodies.get(procedure) ?? (procedure.body as Body<unknown[], unknown>)
+      freezeValue(args)
       frame = { procedure, body, args, root: undefined }
       this.frames.set(key, frame)
     }
@@ -274,7 +274,10 @@ export class ControlGraph {
         { cause: error },
       )
     }
-    if (result.done) return { kind: 'return', value: result.value }
+    if (result.done) {
+      freezeValue(result.value)
+      return { kind: 'return', value: result.value }
+    }
     const operation: unknown = result.value
     if (typeof operation !== 'object' || operation === null || !('kind' in operation))
       throw new SpecificationError(
@@ -297,8 +300,12 @@ export class ControlGraph {
       )
   }
 
-  private where(location: Location): string {
-    return `step "${describe(location.node.operation)}" of ${location.node.frame.procedure.procedureName}`
+  private refuse(at: Location, result: number): never {
+    throw new SpecificationError(
+      'invalid-result',
+      `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${String(result)}; ` +
+        'a step returns an integer of at most 20 bits, or BLOCKED',
+    )
   }
 
   private tooManyNodes(node: Pick<Node, 'frame'>): never {
@@ -344,6 +351,17 @@ function calleeOf(operation: Call | Become): string {
 
 function showArgument(value: unknown): string {
   return typeof value === 'object' && value !== null ? '…' : String(value)
+}
+
+/**
+ * What a call passes and returns is a value: it is kept, and given to every replay. An array or plain object that
+ * either side changed afterwards would be something else the next time, so that is refused where it is tried.
+ */
+function freezeValue(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || isHandle(value)) return
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return
+  Object.freeze(value)
+  for (const inner of Object.values(value)) freezeValue(inner)
 }
 
 function messageOf(error: unknown): string {

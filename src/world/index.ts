@@ -4,19 +4,35 @@
  *
  * @module world
  */
-export * from './model.js'
+
 export { acting, NOBODY } from './acting.js'
-export { type ControlLimits, ControlGraph, FINISHED, type FrameDescription, type Location } from './control.js'
+export {
+  ControlGraph,
+  type ControlLimits,
+  FINISHED,
+  type FrameDescription,
+  type Location,
+} from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
 export { Cell, type CellOptions, Layout, type LayoutOptions, type World } from './layout.js'
 export { Lifecycle, type TransitionTable } from './lifecycle.js'
-export { type Condition, type Lock, type LockOptions, mightSleep, Mutex, RwSemaphore, Spinlock, WaitQueue } from './locks.js'
+export {
+  type Condition,
+  type Lock,
+  type LockOptions,
+  Mutex,
+  mightSleep,
+  RwSemaphore,
+  Spinlock,
+  WaitQueue,
+} from './locks.js'
+export * from './model.js'
 export {
   type AnyProcedure,
   type Become,
-  become,
   BLOCKED,
   type Body,
+  become,
   type Call,
   choose,
   keyOf,

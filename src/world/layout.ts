@@ -6,8 +6,8 @@
  */
 import { acting, NOBODY } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
-import type { Lock } from './locks.js'
 import { Lifecycle } from './lifecycle.js'
+import type { Lock } from './locks.js'
 
 /** The packed bytes of one state. Only handles made by a {@link Layout} read and write them. */
 export type World = Uint8Array
@@ -43,7 +43,7 @@ export abstract class Cell {
   /** Reads the cell. */
   abstract get(w: World): number
 
-  /** Writes the cell. @throws SpecificationError `bound-overflow` if `value` is outside 0 … {@link Cell.max} */
+  /** Writes the cell. @throws SpecificationError `bound-overflow` if `value` is no integer of 0 … {@link Cell.max} */
   abstract set(w: World, value: number): void
 
   /** Reads the cell without the lock that guards it, as `READ_ONCE` does. The value may be stale at once. */
@@ -95,7 +95,7 @@ class PackedCell extends Cell {
   }
 
   set(w: World, value: number): void {
-    if (!(value >= 0 && value <= this.max)) this.overflow(value)
+    if (value >>> 0 !== value || value > this.max) this.overflow(value)
     w[this.offset] = (w[this.offset] & this.keep) | (value << this.shift)
   }
 }
@@ -119,7 +119,7 @@ class WideCell extends Cell {
   }
 
   set(w: World, value: number): void {
-    if (!(value >= 0 && value <= this.max)) this.overflow(value)
+    if (value >>> 0 !== value || value > this.max) this.overflow(value)
     for (let i = 0, rest = value; i < this.bytes; i++, rest = Math.floor(rest / 256))
       w[this.offset + i] = rest % 256
   }
@@ -140,7 +140,10 @@ class GuardedCell extends Cell {
     if (acting.thread === NOBODY) return
     this.mustLive(w, how)
     if (this.lock !== undefined && !this.lock.heldBy(w, acting.thread))
-      throw new Violation('lock-discipline', `${this.name} is ${how} without ${this.lock.name}, which guards it`)
+      throw new Violation(
+        'lock-discipline',
+        `${this.name} is ${how} without ${this.lock.name}, which guards it`,
+      )
   }
 
   private mustLive(w: World, how: string): void {

@@ -62,7 +62,10 @@ export class Lifecycle {
     if (table === undefined) return
     const index = this.events.get(event)
     if (index === undefined)
-      throw new SpecificationError('scenario', `statechart ${table.name} knows no event ${event} (${this.cell.name})`)
+      throw new SpecificationError(
+        'scenario',
+        `statechart ${table.name} knows no event ${event} (${this.cell.name})`,
+      )
     const at = this.cell.get(w) * table.events.length + index
     const target = table.targets[at]
     if (target < 0)

@@ -7,7 +7,7 @@
 import { acting } from './acting.js'
 import { claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
-import { become, BLOCKED, procedure, step, type Run, type Running } from './procedure.js'
+import { BLOCKED, become, procedure, type Run, type Running, step } from './procedure.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -36,7 +36,8 @@ function mayAcquire(locks: readonly Lock[], lock: Lock, w: World): void {
   const thread = acting.thread
   for (let i = 0; i < locks.length; i++) {
     const other = locks[i]
-    if (other === lock) claim('deadlock', !lock.heldBy(w, thread), `${lock.name} is taken again by its holder`)
+    if (other === lock)
+      claim('deadlock', !lock.heldBy(w, thread), `${lock.name} is taken again by its holder`)
     else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(w, thread))
       claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
   }
@@ -88,7 +89,11 @@ abstract class OwnedLock implements Lock {
 
   /** Releases the lock within a step. */
   release(w: World): void {
-    claim('lock-discipline', this.heldBy(w, acting.thread), `${this.name} is released by a thread that does not hold it`)
+    claim(
+      'lock-discipline',
+      this.heldBy(w, acting.thread),
+      `${this.name} is released by a thread that does not hold it`,
+    )
     this.owner.set(w, 0)
   }
 
@@ -123,6 +128,7 @@ abstract class OwnedLock implements Lock {
     return yield* step(
       name,
       (w, choice) => {
+        if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
         if (!this.acquire(w)) return BLOCKED
         const result = run(w, choice)
         this.release(w)
@@ -214,7 +220,11 @@ export class RwSemaphore implements Lock {
   *unlockRead(): Running<number> {
     return yield* step(`up_read ${this.name}`, (w) => {
       const bit = 1 << acting.thread
-      claim('lock-discipline', (this.readers.get(w) & bit) !== 0, `${this.name} is released by a thread that does not read`)
+      claim(
+        'lock-discipline',
+        (this.readers.get(w) & bit) !== 0,
+        `${this.name} is released by a thread that does not read`,
+      )
       this.readers.set(w, this.readers.get(w) & ~bit)
       return 0
     })
@@ -260,7 +270,11 @@ export class RwSemaphore implements Lock {
   }
 
   private mustWrite(w: World): void {
-    claim('lock-discipline', this.heldForWritingBy(w, acting.thread), `${this.name} is released by a thread that does not write`)
+    claim(
+      'lock-discipline',
+      this.heldForWritingBy(w, acting.thread),
+      `${this.name} is released by a thread that does not write`,
+    )
   }
 }
 
@@ -302,7 +316,12 @@ export class WaitQueue {
 
 const waitEvent = procedure(
   'wait_event',
-  function* (queue: WaitQueue, condition: Condition<unknown[]>, args: unknown[], locks: readonly Lock[]): Running<number> {
+  function* (
+    queue: WaitQueue,
+    condition: Condition<unknown[]>,
+    args: unknown[],
+    locks: readonly Lock[],
+  ): Running<number> {
     const holds = yield* step('look at the condition', (w) => {
       mightSleep(locks, w, `wait_event on ${queue.name}`)
       const answer = condition(w, ...args)

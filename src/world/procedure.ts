@@ -162,7 +162,7 @@ export function keyOf(value: unknown): string {
       if (Array.isArray(value)) return `[${value.map(keyOf).join(',')}]`
       if (Object.getPrototypeOf(value) !== Object.prototype) return identity(value)
       return `{${Object.entries(value)
-        .map(([key, inner]) => `${key}:${keyOf(inner)}`)
+        .map(([key, inner]) => `${JSON.stringify(key)}:${keyOf(inner)}`)
         .join(',')}}`
     }
     default:

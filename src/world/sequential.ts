@@ -6,7 +6,15 @@
 import { acting } from './acting.js'
 import { SpecificationError } from './errors.js'
 import type { World } from './layout.js'
-import { type AnyProcedure, BLOCKED, type Body, type Override, type Procedure, type Running, type Step } from './procedure.js'
+import {
+  type AnyProcedure,
+  BLOCKED,
+  type Body,
+  type Override,
+  type Procedure,
+  type Running,
+  type Step,
+} from './procedure.js'
 
 /** How {@link SequentialRunner} goes where a step may go several ways. */
 export interface SequentialOptions {
@@ -55,7 +63,10 @@ export class SequentialRunner {
       switch (value.kind) {
         case 'step':
           if (++steps > maxSteps)
-            throw new SpecificationError('runaway', `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`)
+            throw new SpecificationError(
+              'runaway',
+              `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
+            )
           acting.thread = thread
           input = value.run(w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
           if (input === BLOCKED)
