@@ -36,7 +36,14 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../kernel/index.js'
-import { Layout, type Procedure, SequentialRunner, SpecificationError, type World } from '../world/index.js'
+import {
+  Layout,
+  type Procedure,
+  type SequentialOptions,
+  SequentialRunner,
+  SpecificationError,
+  type World,
+} from '../world/index.js'
 import type { Operation } from './operations.js'
 
 /** The answer to an operation, as recordings have it. */
@@ -85,13 +92,17 @@ export class Oracle {
   readonly mirrors: readonly Mirror[]
   /** The world as it is after the operations so far. */
   readonly world: World
-  private readonly runner = new SequentialRunner()
+  private readonly runner: SequentialRunner
   private readonly task: Task
   private readonly files: readonly DeviceFile[]
   private readonly values: Values
 
-  /** @param operations - the whole sequence: it says how large the world must be, and which values there are */
-  constructor(operations: readonly Operation[]) {
+  /**
+   * @param operations - the whole sequence: it says how large the world must be, and which values there are
+   * @param options - who sees the steps as they are taken
+   */
+  constructor(operations: readonly Operation[], options: Pick<SequentialOptions, 'onStep'> = {}) {
+    this.runner = new SequentialRunner(options)
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
     const size = sizeOf(operations, this.values)

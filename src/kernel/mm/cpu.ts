@@ -80,10 +80,14 @@ function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): n
   return permitted ? pte.frame.readOnce(w) : -1
 }
 
-/** True if the page table maps `pfn` at `page` now. Between a change and the flush a TLB may say otherwise. */
+/**
+ * True if the page table maps `pfn` at `page` now, with whatever permission: what is written there is not lost. Between
+ * a change and the flush a TLB may say otherwise.
+ */
 function isCurrent(w: World, mm: MmStruct, page: number, pfn: number): boolean {
   const pte = mm.pte[page]
-  return pte.kind.readOnce(w) === PteKind.present && pte.frame.readOnce(w) === pfn
+  const kind = pte.kind.readOnce(w)
+  return (kind === PteKind.present || kind === PteKind.protnone) && pte.frame.readOnce(w) === pfn
 }
 
 function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: number): number {
