@@ -262,6 +262,6 @@ describe('copy-on-write', () => {
         child: [[cpuRead, 0]],
         overrides: [blind],
       }),
-    ).toMatchObject({ verdict: 'violated', violation: { clause: 'references' } })
+    ).toMatchObject({ verdict: 'violated', violation: { clause: 'use-after-free' } })
   })
 })
