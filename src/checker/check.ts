@@ -8,21 +8,16 @@ import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
 import { Exploration } from './explore.js'
+import type { Broken } from './judge.js'
 import type { CheckOptions, Limits } from './options.js'
-import { findLasso, type Lasso } from './progress.js'
-import type {
-  CheckResult,
-  LimitReached,
-  Trace,
-  TraceStep,
-  Verdict,
-  ViolationKind,
-  ViolationReport,
-} from './result.js'
-import { breachingRun } from './trace.js'
+import { bytesOfGraph, findLasso, type Lasso } from './progress.js'
+import type { CheckResult, LimitReached, Verdict, ViolationReport } from './result.js'
+import { breachingRun, reportOf, type TraceSubject } from './trace.js'
 
 /** States explored between two looks at the clock. */
 const BATCH = 1024
+/** New states found from one, on an average over a batch: more than any scenario has. */
+const MOST_NEW = 16
 /** Milliseconds between two turns of the event loop, so that an interrupt is heard. */
 const TURN_MS = 50
 /** Milliseconds between two reports of progress. */
@@ -84,39 +79,30 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   )
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
+  // Looking for progress takes the steps again, which would count statechart transitions twice.
+  const coverage = coverageOf(exploration)
   let lasso: Lasso | undefined
   let progressChecked = false
   let cutShort = stopped
   const claims = model.progress ?? []
   if (stopped === undefined && exploration.breach === undefined && claims.length > 0) {
-    const found = await findLasso(exploration, claims, (explored) => clock.turn('progress', explored))
+    const found = clock.hasRoomFor(bytesOfGraph(exploration))
+      ? await findLasso(exploration, claims, (explored) => clock.turn('progress', explored))
+      : clock.stopForMemory()
     if (found === 'stopped') cutShort = clock.stopped
+    else if (found !== undefined && 'kind' in found) cutShort = found
     else {
       progressChecked = true
       lasso = found
     }
   }
-  const trace = (
-    kind: ViolationKind,
-    clause: string,
-    claim: string,
-    detail: string,
-    steps: readonly TraceStep[],
-  ): Trace => ({
-    format: 'hmm-spec-trace',
-    version: 1,
+  const about: TraceSubject = {
     scenario: scenario.name,
     parameters,
     defects: defects.map((defect) => defect.name),
-    clause,
-    claim,
-    kind,
-    detail,
-    shortest: kind !== 'progress' && kind !== 'witness',
     threads: model.threads.map((thread) => thread.name),
-    steps,
-  })
-  const violation = violationOf(exploration, model, lasso, cutShort === undefined, trace)
+  }
+  const violation = violationOf(exploration, model, lasso, cutShort === undefined, about)
   const verdict: Verdict =
     violation !== undefined
       ? 'violated'
@@ -147,18 +133,10 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       name: witness.name,
       reached: exploration.reached[i],
     })),
-    coverage: coverageOf(exploration),
+    coverage,
     control: { locations: exploration.control.size, replays: exploration.control.replays },
   }
 }
-
-type MakeTrace = (
-  kind: ViolationKind,
-  clause: string,
-  claim: string,
-  detail: string,
-  steps: readonly TraceStep[],
-) => Trace
 
 /** The first claim that does not hold: a broken one, one that lasts, one that never happens. */
 function violationOf(
@@ -166,42 +144,29 @@ function violationOf(
   model: Model,
   lasso: Lasso | undefined,
   complete: boolean,
-  trace: MakeTrace,
+  about: TraceSubject,
 ): ViolationReport | undefined {
   const { breach } = exploration
-  if (breach !== undefined) {
-    const { kind, clause, claim, detail } = breach
-    return {
-      kind,
-      clause,
-      claim,
-      detail,
-      trace: trace(kind, clause, claim, detail, breachingRun(exploration)),
-    }
-  }
+  if (breach !== undefined) return reportOf(about, breach, breachingRun(exploration), { shortest: true })
   if (lasso !== undefined) {
-    const { clause, name: claim } = lasso.claim
-    const detail = `this run never gets on: the last ${lasso.loop.length} steps repeat for ever, though every thread that can go on does`
-    const steps = [...lasso.stem, ...lasso.loop]
-    return {
-      kind: 'progress',
-      clause,
-      claim,
-      detail,
-      trace: { ...trace('progress', clause, claim, detail, steps), loopFrom: lasso.stem.length },
-    }
+    const { claim, stem, loop } = lasso
+    const detail =
+      loop.length === 0
+        ? 'this run ends, and what must not last lasts for ever'
+        : `this run never gets on: the last ${loop.length} steps repeat for ever, though every thread that can go on does`
+    const broken: Broken = { kind: 'progress', clause: claim.clause, claim: claim.name, detail }
+    const loopFrom = loop.length === 0 ? {} : { loopFrom: stem.length }
+    return reportOf(about, broken, [...stem, ...loop], { shortest: false, ...loopFrom })
   }
   const missing = complete ? (model.witnesses ?? []).find((_, i) => !exploration.reached[i]) : undefined
   if (missing === undefined) return undefined
-  const clause = missing.clause ?? 'witness'
-  const detail = `no reachable state shows it: ${missing.name}`
-  return {
+  const broken: Broken = {
     kind: 'witness',
-    clause,
+    clause: missing.clause ?? 'witness',
     claim: missing.name,
-    detail,
-    trace: trace('witness', clause, missing.name, detail, []),
+    detail: `no reachable state shows it: ${missing.name}`,
   }
+  return reportOf(about, broken, [], { shortest: false })
 }
 
 /** Watches time, memory and the wish to stop. */
@@ -233,8 +198,7 @@ class Clock {
     while (!exploration.done) {
       if (limits.states !== undefined && exploration.store.count >= limits.states)
         return this.stop({ kind: 'states', value: limits.states })
-      if (exploration.store.bytes + exploration.store.bytesToGrow > this.memoryBytes)
-        return this.stop({ kind: 'memory', value: this.memoryBytes })
+      if (!this.hasRoomFor(exploration.store.bytesToGrow(MOST_NEW * BATCH))) return this.stopForMemory()
       exploration.advance(limits.states === undefined ? BATCH : 1)
       if (!(await this.turn('exploring'))) return this.stopped
     }
@@ -243,6 +207,10 @@ class Clock {
 
   /** Lets others run now and then; false if the check should stop. */
   async turn(phase: 'exploring' | 'progress', explored?: number): Promise<boolean> {
+    if (this.options.signal?.aborted) {
+      this.stop('interrupted')
+      return false
+    }
     const now = performance.now()
     if (this.limits.timeMs !== undefined && now - this.began > this.limits.timeMs) {
       this.stop({ kind: 'time', value: this.limits.timeMs })
@@ -268,7 +236,17 @@ class Clock {
     return false
   }
 
-  private stop(why: LimitReached | 'interrupted'): LimitReached | 'interrupted' {
+  /** False if `bytes` more would be more than the check may use: it then ends with that limit. */
+  hasRoomFor(bytes: number): boolean {
+    return this.exploration.store.bytes + bytes <= this.memoryBytes
+  }
+
+  /** Ends the check for want of memory. */
+  stopForMemory(): LimitReached {
+    return this.stop({ kind: 'memory', value: this.memoryBytes })
+  }
+
+  private stop<T extends LimitReached | 'interrupted'>(why: T): T {
     this.stopped = why
     return why
   }

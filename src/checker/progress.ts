@@ -15,9 +15,9 @@ import { runTo, stepperOf } from './trace.js'
 /** A run that never gets on. */
 export interface Lasso {
   readonly claim: ProgressClaim
-  /** Steps to the first state of the loop. */
+  /** Steps to the first state of the loop, or to the end of the run. */
   readonly stem: readonly TraceStep[]
-  /** Steps that repeat for ever. */
+  /** Steps that repeat for ever; none where the run ends. */
   readonly loop: readonly TraceStep[]
 }
 
@@ -35,22 +35,25 @@ export async function findLasso(
 ): Promise<Lasso | 'stopped' | undefined> {
   const graph = await edgesOf(exploration, tick)
   if (graph === undefined) return 'stopped'
-  const recurrent = components(graph, () => true)
-  // Most scenarios wind down: without a cycle nothing can last.
-  const cyclic = recurrent.filter((component) => isCyclic(graph, component))
-  if (cyclic.length === 0) return undefined
+  const cyclic = components(graph, () => true)
   const state = new Uint32Array(exploration.store.words)
   const stepper = stepperOf(exploration)
+  const world = stepper.world(state)
   const view = exploration.viewOf(state)
+  const isPending = (claim: ProgressClaim, index: number): boolean => {
+    exploration.store.load(index, state)
+    return claim.pending(world, view)
+  }
+  const ends = endsOf(graph)
   for (const claim of claims) {
-    const pending = new Set<number>()
+    // A run that ends stays for ever in its last state.
+    const end = ends.find((index) => isPending(claim, index))
+    if (end !== undefined) return { claim, stem: runTo(exploration, end).steps, loop: [] }
+    if (cyclic.length === 0) continue
+    const pending = new Uint8Array(graph.size)
     for (const component of cyclic)
-      for (const index of component) {
-        exploration.store.load(index, state)
-        if (claim.pending(stepper.world(state), view)) pending.add(index)
-      }
-    for (const component of components(graph, (index) => pending.has(index))) {
-      if (!isCyclic(graph, component)) continue
+      for (const index of component) if (isPending(claim, index)) pending[index] = 1
+    for (const component of components(graph, (index) => pending[index] === 1)) {
       if (!isFair(exploration, graph, component)) continue
       const first = component.reduce((least, index) => Math.min(least, index))
       return {
@@ -76,6 +79,19 @@ class Graph {
   get size(): number {
     return this.disabled.length
   }
+}
+
+/** Bytes that looking for progress needs on top of the stored states: edges by state, and the marks of the search. */
+export function bytesOfGraph(exploration: Exploration): number {
+  return exploration.transitions * (4 + 1) + exploration.store.count * (4 + 1 + 3 * 4 + 1 + 1)
+}
+
+/** The states in which a run ends: nothing can go on. */
+function endsOf(graph: Graph): number[] {
+  const ends: number[] = []
+  for (let index = 0; index < graph.size; index++)
+    if (graph.offsets[index] === graph.offsets[index + 1]) ends.push(index)
+  return ends
 }
 
 async function edgesOf(
@@ -167,10 +183,6 @@ function hasLoop(graph: Graph, index: number): boolean {
   for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++)
     if (graph.targets[e] === index) return true
   return false
-}
-
-function isCyclic(graph: Graph, component: readonly number[]): boolean {
-  return component.length > 1 || hasLoop(graph, component[0])
 }
 
 /** Every thread takes a step within the component, or is somewhere in it unable to. */

@@ -17,6 +17,9 @@ export class Stepper {
   private readonly layout: Layout
   private readonly threads: readonly { readonly name: string }[]
   private readonly worldWords: number
+  /** The state that a step was last taken into, and its world. */
+  private last: State = new Uint32Array(0)
+  private lastWorld: World = new Uint8Array(0)
 
   constructor(private readonly system: TransitionSystem) {
     this.control = system.control
@@ -48,10 +51,14 @@ export class Stepper {
    */
   take(state: State, thread: number, choice: number, next: State): number {
     const location = state[this.worldWords + thread]
+    if (next !== this.last) {
+      this.last = next
+      this.lastWorld = this.world(next)
+    }
     next.set(state)
     acting.thread = thread
     try {
-      const result = this.control.runs[location](this.world(next), choice)
+      const result = this.control.runs[location](this.lastWorld, choice)
       if (result !== BLOCKED) next[this.worldWords + thread] = this.control.successor(location, result)
       return result
     } finally {

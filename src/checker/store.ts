@@ -49,10 +49,14 @@ export class StateStore {
     return this.table.byteLength + this.chunks.length * CHUNK * 4 * (this.words + 1)
   }
 
-  /** Bytes that the next state would need at once: a chunk, a table twice the size. */
-  get bytesToGrow(): number {
-    const chunk = (this.count & CHUNK_MASK) === 0 ? CHUNK * 4 * (this.words + 1) : 0
-    return chunk + (this.count + 1 > this.limit ? this.table.byteLength * 2 : 0)
+  /** Bytes needed on top of {@link bytes} while `more` states are added: chunks, and the old table beside the new. */
+  bytesToGrow(more: number): number {
+    const count = this.count + more
+    const chunks = Math.max(0, Math.ceil(count / CHUNK) - this.chunks.length)
+    let bits = this.numberBits
+    while (StateStore.load(bits) < count) bits++
+    const table = bits === this.numberBits ? 0 : 2 ** bits * 4 * 1.5 - this.table.byteLength
+    return table + chunks * CHUNK * 4 * (this.words + 1)
   }
 
   /** Copies state `index` to the start of `into`. */

@@ -7,10 +7,36 @@ import { SpecificationError, Violation } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Exploration } from './explore.js'
+import type { Broken } from './judge.js'
 import type { Injection } from './options.js'
-import type { Trace, TraceStep } from './result.js'
+import type { Trace, TraceStep, ViolationReport } from './result.js'
 import { Stepper } from './stepper.js'
 import { type State, TransitionSystem } from './system.js'
+
+/** What a trace is of. */
+export type TraceSubject = Pick<Trace, 'scenario' | 'parameters' | 'defects' | 'threads'>
+
+/** The report of a claim that `steps` break. */
+export function reportOf(
+  about: TraceSubject,
+  broken: Broken,
+  steps: readonly TraceStep[],
+  rest: Pick<Trace, 'shortest' | 'loopFrom'>,
+): ViolationReport {
+  const { kind, clause, claim, detail } = broken
+  const trace: Trace = {
+    format: 'hmm-spec-trace',
+    version: 1,
+    ...about,
+    clause,
+    claim,
+    kind,
+    detail,
+    steps,
+    ...rest,
+  }
+  return { kind, clause, claim, detail, trace }
+}
 
 /** A stepper over the states of `exploration`. */
 export function stepperOf(exploration: Exploration): Stepper {

@@ -17,7 +17,7 @@ import {
   step,
   Violation,
 } from '../../src/world/index.js'
-import { checkThreads, scenarioOf, thread } from './model.js'
+import { checkThreads, scenarioOf, thread } from './by-hand.js'
 
 /** The mistake that a rejected check reports. */
 async function mistakeOf(checked: Promise<unknown>): Promise<{ code: string; message: string }> {

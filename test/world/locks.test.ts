@@ -11,7 +11,7 @@ import {
   WaitQueue,
   type World,
 } from '../../src/world/index.js'
-import { checkThreads, thread } from './model.js'
+import { checkThreads, thread } from './by-hand.js'
 
 /** What happened, in the order in which the threads of a trace did it. */
 function told(result: Awaited<ReturnType<typeof checkThreads>>): string[] {
