@@ -4,7 +4,6 @@
  * @module spec
  */
 import type { Scenario } from '../src/world/model.js'
-import type { Defect } from './defect.js'
 import type { Requirement } from './requirement.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
@@ -12,6 +11,7 @@ import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 
 export type { Defect, DefectKind } from './defect.js'
+export { defects } from './defects/index.js'
 export type { Requirement } from './requirement.js'
 
 /** Every scenario, in the order in which they are run. */
@@ -43,5 +43,3 @@ export const scenarios: readonly Scenario[] = [
 ]
 /** Every requirement. */
 export const requirements: readonly Requirement[] = []
-/** Every defect. */
-export const defects: readonly Defect[] = []

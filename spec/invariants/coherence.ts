@@ -3,16 +3,13 @@
  *
  * @module
  */
-import type { Translation } from '../../src/driver/index.js'
+import type { Mirror, Translation } from '../../src/driver/index.js'
 import {
   mmuNotifierInvalidateRangeStart,
   mmuNotifierRelease,
-  mnItreeInvEnd,
-  NotifyEvent,
-  type OpenRange,
   PteKind,
 } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim, View, World } from '../../src/world/index.js'
+import type { Invariant, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Named {
@@ -126,17 +123,18 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
 }
 
 /** C3: when the notifiers have answered, no device can reach the range any more. */
-export function quietAfterStart({ machine, mirrors }: MirrorWorld): StepClaim {
+export function quietAfterStart(world: MirrorWorld): StepClaim {
+  const { machine, mirrors } = world
   return {
     clause: 'C3',
     name: 'nothing left in the device when its callback returns',
-    judge(_before, after, thread, from, to) {
+    judge(before, after, thread, from, to) {
       let said: true | undefined
       for (const mirror of mirrors) {
         const callback = mirror.notifier.ops.invalidate
         if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
         const open = machine.openRanges[thread]
-        if (gaveUp(open, thread, after, to)) continue
+        if (gaveUp(world, mirror, thread, before)) continue
         said = true
         const left = reachable(mirror, open.start.get(after), open.end.get(after), after)
         if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
@@ -146,9 +144,12 @@ export function quietAfterStart({ machine, mirrors }: MirrorWorld): StepClaim {
   }
 }
 
-/** True if the callback that `thread` has just left could not do its work: the invalidation is closed at once. */
-export function gaveUp(open: OpenRange, thread: number, after: World, to: View): boolean {
-  return to.inside(thread, mnItreeInvEnd) && open.event.get(after) !== NotifyEvent.RELEASE
+/**
+ * True if the callback that `thread` leaves with this step has given up: it may not wait, and does not hold the lock
+ * under which it would have done its work.
+ */
+export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
+  return !machine.openRanges[thread].blockable.get(before) && !mirror.updateLock.heldBy(before, thread)
 }
 
 /** C7: when the address space is released no device can reach it, and none will. */

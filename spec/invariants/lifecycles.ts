@@ -4,7 +4,7 @@
  * @module
  */
 import { type IntervalNotifier, RangeResult } from '../../src/kernel/index.js'
-import type { Abstraction, View, World } from '../../src/world/index.js'
+import type { Abstraction } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** Every range and every interval notifier of the world, with its statechart. */
@@ -12,9 +12,9 @@ export function mirroringAbstractions({ mirrors }: MirrorWorld): Abstraction[] {
   const notifiers = [...new Set(mirrors.map(({ notifier }) => notifier))].map(notifierAbstraction)
   const ranges = mirrors.flatMap((mirror) =>
     [...mirror.ranges].map(
-      ([thread, range]): Abstraction => ({
+      ([, range]): Abstraction => ({
         lifecycle: range.lifecycle,
-        state(w, view) {
+        state(w) {
           if (range.seq.get(w) === 0) return 'idle'
           switch (range.result.get(w)) {
             case RangeResult.collided:
@@ -24,10 +24,7 @@ export function mirroringAbstractions({ mirrors }: MirrorWorld): Abstraction[] {
             case RangeResult.filled:
               return 'faulted'
             case RangeResult.validated:
-              // While its own commit holds the update lock nothing can move the sequence.
-              return isCommitting(mirror, thread, w, view) && range.seq.get(w) !== mirror.notifier.seq.get(w)
-                ? 'retried'
-                : 'validated'
+              return 'validated'
             default:
               return 'begin'
           }
@@ -36,11 +33,6 @@ export function mirroringAbstractions({ mirrors }: MirrorWorld): Abstraction[] {
     ),
   )
   return [...notifiers, ...ranges]
-}
-
-/** True if `thread` holds the update lock as the one that maps, not as one that invalidates. */
-function isCommitting(mirror: MirrorWorld['mirrors'][number], thread: number, w: World, view: View): boolean {
-  return mirror.updateLock.heldBy(w, thread) && !view.inside(thread, mirror.notifier.ops.invalidate)
 }
 
 function notifierAbstraction(notifier: IntervalNotifier): Abstraction {

@@ -4,7 +4,7 @@
  * @module
  */
 import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
-import { serveFault } from '../../src/driver/index.js'
+import { deviceAccess, prefault } from '../../src/driver/index.js'
 import type { ProgressClaim } from '../../src/world/index.js'
 import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -19,8 +19,8 @@ export function mirroringProgress({ machine, tasks }: MirrorWorld, threads: read
     },
     {
       clause: 'C49',
-      name: 'a device fault is answered',
-      pending: (_w, view) => busy.some(({ thread }) => view.inside(thread, serveFault)),
+      name: 'a device access ends',
+      pending: (_w, view) => busy.some(({ thread }) => view.inside(thread, deviceAccess) || view.inside(thread, prefault)),
     },
     {
       clause: 'C17',

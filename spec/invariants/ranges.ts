@@ -64,14 +64,15 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
   }
 }
 
-/** C13: a collision is reported only if there was one. */
+/** C13: the walk reports a collision only if there was one. */
 export function collisionsAreReal(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
     clause: 'C13',
     name: 'a reported collision was one',
-    judge(before, after, thread) {
+    judge(before, after, thread, from) {
       let said: true | undefined
+      if (!from.inside(thread, hmmRangeFault)) return said
       for (const { range, thread: owner, mirror } of owned) {
         if (owner !== thread || range.result.get(after) !== RangeResult.collided) continue
         if (range.result.get(before) === RangeResult.collided) continue

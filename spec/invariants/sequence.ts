@@ -4,6 +4,8 @@
  * @module
  */
 import {
+  type IntervalNotifier,
+  type Machine,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
   mnItreeInvEnd,
@@ -33,6 +35,10 @@ export function parity({ machine }: MirrorWorld): Invariant {
         said = true
         const seq = subs.seq.get(w)
         const active = subs.active.get(w)
+        if (!(seq & 1)) {
+          const frozen = subs.intervals.find((sub) => isBeingInvalidated(machine, mm, sub, w))
+          if (frozen) return `${frozen.name} is being invalidated, and the sequence is even (${seq})`
+        }
         if (seq & 1 && active === 0) return `the sequence is odd (${seq}) and no invalidation is under way`
         for (const sub of subs.intervals) {
           if (!sub.allocated.get(w)) continue
@@ -46,6 +52,14 @@ export function parity({ machine }: MirrorWorld): Invariant {
       return said
     },
   }
+}
+
+/** True if an invalidation is under way of pages that `sub`, which is in the tree, watches. */
+function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier, w: World): boolean {
+  if (!sub.inTree.get(w)) return false
+  return machine.openRanges.some(
+    (range) => range.mm.get(w) === mm.index + 1 && sub.start < range.end.get(w) && range.start.get(w) <= sub.last,
+  )
 }
 
 /** C16: the tree changes only while its sequence is even; who comes or goes at other times is deferred. */
@@ -156,16 +170,16 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
 }
 
 /** C10: a callback that has done its work has recorded the invalidation. */
-export function sequenceIsSet({ machine, mirrors }: MirrorWorld): StepClaim {
+export function sequenceIsSet(world: MirrorWorld): StepClaim {
   return {
     clause: 'C10',
     name: 'every callback sets the sequence',
-    judge(_before, after, thread, from, to) {
+    judge(before, after, thread, from, to) {
       let said: true | undefined
-      for (const mirror of mirrors) {
+      for (const mirror of world.mirrors) {
         const { notifier } = mirror
         if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate)) continue
-        if (gaveUp(machine.openRanges[thread], thread, after, to)) continue
+        if (gaveUp(world, mirror, thread, before)) continue
         said = true
         const current = notifier.mm.subscriptions.seq.get(after)
         if (notifier.seq.get(after) !== current)

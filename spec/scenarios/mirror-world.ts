@@ -21,6 +21,7 @@ import {
 } from '../../src/kernel/index.js'
 import {
   BLOCKED,
+  type Cell,
   Layout,
   type Model,
   type Override,
@@ -112,6 +113,8 @@ export interface MirrorWorld {
   readonly machine: Machine
   readonly mirrors: readonly Mirror[]
   readonly tasks: readonly Task[]
+  /** A cell that a scenario may use for its own ends. */
+  readonly scratch: Cell
 }
 
 const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
@@ -178,7 +181,8 @@ export function mirrorModel(options: MirrorScenario): Model {
       cpu: machine.cpus[index],
     })),
   )
-  const world: MirrorWorld = { machine, mirrors, tasks }
+  const scratch = layout.counter('scratch', options.threads.length, { initial: 1, ghost: true })
+  const world: MirrorWorld = { machine, mirrors, tasks, scratch }
   return {
     layout,
     initialise: (w) => initialise(w, world, options),

@@ -138,7 +138,7 @@ export const forkVersusDevice = scenario({
       invalidations: 4,
       threads: [
         { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 0, 1)] },
+        { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0), call(cpuWrite, 0, 1)] },
         { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 0)] },
       ],
     }),

@@ -25,7 +25,7 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../src/kernel/index.js'
-import { become, BLOCKED, procedure, type Running, scenario, step } from '../../src/world/index.js'
+import { become, BLOCKED, type Cell, procedure, type Running, scenario, step } from '../../src/world/index.js'
 import { call, mirrorModel } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
@@ -225,14 +225,14 @@ export const classicOnly = scenario({
   parameters: { pages: pagesParameter(1, 1, 3) },
   build: ({ pages }) =>
     mirrorModel({
-      pages: repeat(pages, { touched: true }),
+      pages: [...repeat(pages, { touched: true }), {}],
       mirrors: [],
       classics: [{ name: 'counting' }, { name: 'impatient', ops: { start: impatientStart } }],
-      spareFrames: pages,
+      spareFrames: pages + 1,
       invalidations: 2,
       threads: [
         { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
-        { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
+        { name: 'cpu', calls: () => [call(munmap, 0, pages), call(cpuWrite, pages, 1)] },
       ],
     }),
 })
@@ -277,19 +277,32 @@ const closeAfterExit = procedure('close after exit', function* (current: Task, m
   yield* closeMirror(current, mirror)
 })
 
-/** An invalidation after another, for ever, each begun before the other ends. */
-const endless: ReturnType<typeof makeEndless> = makeEndless()
+/** Invalidates for ever, in turns with another thread: each begins anew before the other ends. */
+const endless = procedure(
+  'invalidate for ever',
+  function* (current: Task, other: number, turn: Cell): Running<void> {
+    yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
+    yield* endlessTurns(current, other, turn)
+  },
+)
 
-function makeEndless() {
-  return procedure('invalidate for ever', function* (current: Task, other: number): Running<void> {
-    const range = { start: 0, end: 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
-    yield* mmuNotifierInvalidateRangeStart(current, current.mm, range)
-    yield* step('wait for the other', (w) => (current.machine.openRanges[other].mm.get(w) ? 0 : BLOCKED))
-    yield* mmuNotifierInvalidateRangeEnd(current, current.mm, range)
-    yield* step('wait for the other again', (w) => (current.machine.openRanges[other].mm.get(w) ? 0 : BLOCKED))
-    yield* become(endless, current, other)
-  })
-}
+const endlessTurns = procedure(
+  'invalidate for ever (turn)',
+  function* (current: Task, other: number, turn: Cell): Running<void> {
+    yield* step('wait for the turn', (w) =>
+      turn.get(w) === current.thread && current.machine.openRanges[other].mm.get(w) ? 0 : BLOCKED,
+    )
+    yield* mmuNotifierInvalidateRangeEnd(current, current.mm, FIRST_PAGE)
+    yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
+    yield* step('pass the turn', (w) => {
+      turn.set(w, other)
+      return 0
+    })
+    yield* become(endlessTurns, current, other, turn)
+  },
+)
+
+const FIRST_PAGE: NotifierRange = { start: 0, end: 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
 
 const begin = procedure('begin', function* (_current: Task, mirror: Mirror) {
   yield* mmuIntervalReadBegin(mirror.notifier)
@@ -311,8 +324,8 @@ export const starvation = scenario({
       invalidations: 2,
       threads: [
         { name: 'reader', calls: (m) => [call(begin, m.mirrors[0])] },
-        { name: 'cpu 1', daemon: forEver === 1, calls: () => [forEver ? call(endless, 2) : call(madviseDontneed, 0, 1)] },
-        { name: 'cpu 2', daemon: forEver === 1, calls: () => [forEver ? call(endless, 1) : call(madviseDontneed, 0, 1)] },
+        { name: 'cpu 1', daemon: forEver === 1, calls: (m) => [forEver ? call(endless, 2, m.scratch) : call(madviseDontneed, 0, 1)] },
+        { name: 'cpu 2', daemon: forEver === 1, calls: (m) => [forEver ? call(endless, 1, m.scratch) : call(madviseDontneed, 0, 1)] },
       ],
     }),
 })

@@ -113,6 +113,8 @@ export interface OpenRange {
   readonly end: Cell
   /** {@link NotifyEvent}. */
   readonly event: Cell
+  /** 1 if those who are told may sleep. */
+  readonly blockable: Cell
 }
 
 /** What a notifier callback is told. @kernel struct mmu_notifier_range */
@@ -277,6 +279,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     start: l.counter('start', size.pages),
     end: l.counter('end', size.pages),
     event: l.oneOf('event', NotifyEvent),
+    blockable: l.flag('blockable'),
   }))
   return layout.scope('machine', () => ({ layout, pages: size.pages, frames, mms, cpus, openRanges }))
 }
@@ -361,6 +364,7 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange, w: 
   open.start.set(w, range.start)
   open.end.set(w, range.end)
   open.event.set(w, range.event)
+  open.blockable.set(w, range.blockable ? 1 : 0)
 }
 
 /** The thread has ended its invalidation: part of the step that uncounts it. */
@@ -371,6 +375,7 @@ export function closeRange(current: Task, w: World): void {
   open.start.set(w, 0)
   open.end.set(w, 0)
   open.event.set(w, 0)
+  open.blockable.set(w, 0)
 }
 
 /** An update lock of a driver. */

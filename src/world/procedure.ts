@@ -120,15 +120,17 @@ export interface Override {
  * Replaces the text of `target` wherever it is called: a defect, a generation of the API, a user's driver.
  *
  * @param target - the procedure to replace
- * @param make - gets the original text, returns the new one
+ * @param make - gets the original, to be called with `yield*` in a frame of its own; returns the new text
  */
 export function override<A extends unknown[], R>(
   target: Procedure<A, R>,
   make: (original: Body<A, R>) => Body<A, R>,
 ): Override {
+  // In a frame of its own, so that a tail call of the original does not take the new text with it.
+  const original = procedure(target.procedureName, target.body)
   return {
     target: target as unknown as AnyProcedure,
-    body: make(target.body) as unknown as Body<unknown[], unknown>,
+    body: make(original) as unknown as Body<unknown[], unknown>,
   }
 }
 

@@ -60,7 +60,7 @@ export const hmmRangeFault = procedure(
       beginRange(range, request, w)
       return 0
     })
-    return yield* become(walk, current, range, request, request.start)
+    return yield* walk(current, range, request, request.start)
   },
 )
 

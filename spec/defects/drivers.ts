@@ -1,0 +1,597 @@
+/**
+ * Defects of drivers.
+ *
+ * @module
+ */
+import {
+  flushDevice,
+  invalidate,
+  lockForInvalidation,
+  mapPage,
+  type Mirror,
+  pageAddress,
+  populate,
+  populateAgain,
+  populateOnce,
+  populatePinned,
+  program,
+  rangeOf,
+  recordAndUnmap,
+  unmapPages,
+  type Wanted,
+} from '../../src/driver/index.js'
+import {
+  allocPage,
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_WRITE,
+  type HmmRequest,
+  hmmRangeFault,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+} from '../../src/kernel/index.js'
+import { BLOCKED, become, override, step, type World } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+function requestOf(start: number, end: number, seq: number, wanted: Wanted): HmmRequest {
+  return { start, end, seq, owner: -1, ...wanted }
+}
+
+/** The comparison comes before the lock that would make its answer last. */
+const compareOutsideLock = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.mm.mmapLock.lockRead()
+      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      yield* mirror.mm.mmapLock.unlockRead()
+      if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
+      if (error) return error
+      if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq))
+        return yield* become(populateAgain, current, mirror, start, end, wanted)
+      yield* mirror.updateLock.lock()
+      const failed = yield* program(current, mirror, start, end)
+      yield* mirror.updateLock.unlock()
+      return failed
+    },
+)
+
+/** Nothing is recorded where nothing is mapped. */
+const skipWhereNothingIsMapped = override(
+  recordAndUnmap,
+  () =>
+    function* (_current, mirror, range, curSeq) {
+      yield* step('set_seq and unmap', (w) => {
+        if (mirror.pageTable.every(({ frame }) => frame.get(w) === 0)) return 0
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+        unmapPages(w, mirror, range)
+        return 0
+      })
+    },
+)
+
+/** The device is told, and its answer is not awaited. */
+const flushWithoutWaiting = override(
+  flushDevice,
+  () =>
+    function* (mirror, range) {
+      yield* step('flush the device TLB', (w) => {
+        forget(mirror, range.start, range.end, w)
+        return 0
+      })
+    },
+)
+
+/** Accesses are waited for, the translations stay where they are cached. */
+const waitWithoutFlushing = override(
+  flushDevice,
+  () =>
+    function* (mirror, range) {
+      yield* step('wait for its accesses', (w) => {
+        for (const { page } of mirror.accesses.values())
+          if (page.get(w) - 1 >= range.start && page.get(w) - 1 < range.end) return BLOCKED
+        return 0
+      })
+    },
+)
+
+function forget(mirror: Mirror, start: number, end: number, w: World): void {
+  for (let page = start; page < end; page++) {
+    mirror.tlb[page].frame.set(w, 0)
+    mirror.tlb[page].write.set(w, 0)
+  }
+}
+
+/** The sequence is recorded, and the entries stay. */
+const recordWithoutUnmapping = override(
+  recordAndUnmap,
+  () =>
+    function* (_current, mirror, _range, curSeq) {
+      yield* step('set_seq', (w) => {
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+        return 0
+      })
+    },
+)
+
+/** Pages of the address space are written to as the device's page table allows, whatever the CPU's says. */
+const mapEverythingWritable = override(
+  program,
+  () =>
+    function* (current, mirror, start, end) {
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++)
+        yield* step('program an entry', (w) => {
+          mapPage(w, mirror, range, page)
+          mirror.pageTable[page].write.set(w, 1)
+          return 0
+        })
+      return 0
+    },
+)
+
+/** Whatever the array holds goes into the device's page table. */
+const mapWithoutLooking = override(
+  program,
+  () =>
+    function* (current, mirror, start, end) {
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++)
+        yield* step('program an entry', (w) => {
+          mapPage(w, mirror, range, page)
+          return 0
+        })
+      return 0
+    },
+)
+
+/** Mapped pages are pinned. */
+const pinPages = override(
+  program,
+  (original) =>
+    function* (current, mirror, start, end) {
+      const failed = yield* original(current, mirror, start, end)
+      yield* step('get_page', (w) => {
+        for (let page = start; page < end; page++) {
+          const frame = mirror.pageTable[page].frame.get(w) - 1
+          if (frame > 0) current.machine.frames[frame].refcount.add(w, 1)
+        }
+        return 0
+      })
+      return failed
+    },
+)
+
+/** Only looks whether an invalidation is under way now, as the valid flag of 4.14 to 5.4 did. */
+const validFlag = override(
+  mmuIntervalReadRetry,
+  () =>
+    function* (current, sub, _seq) {
+      return yield* step('look at the valid flag', (w) => {
+        const retry = sub.mm.subscriptions.active.readOnce(w) > 0 ? 1 : 0
+        sub.readers.get(current.thread)?.(w, retry)
+        return retry
+      })
+    },
+)
+
+/** The array is garbage, and the mask lets it through. */
+const maskNotSet = override(
+  populatePinned,
+  (original) =>
+    function* (current, mirror, start, end, wanted) {
+      const garbage = Array.from({ length: end - start }, () => HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
+      const mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE
+      return yield* original(current, mirror, start, end, { ...wanted, pfnFlagsMask: mask, requests: garbage })
+    },
+)
+
+/** The scatter list is built from struct pages between the walk and the lock. */
+const buildListOutsideLock = override(
+  hmmRangeFault,
+  (original) =>
+    function* (current, range, request) {
+      const error = yield* original(current, range, request)
+      if (error) return error
+      yield* step('build the scatter list', (w) => {
+        const fake = { name: range.notifier.name } as Mirror
+        for (let page = request.start; page < request.end; page++) pageAddress(w, fake, range, page)
+        return 0
+      })
+      return 0
+    },
+)
+
+/** -EBUSY is tried again at once, with the sequence number that made it busy. */
+const retryWithOldSequence = override(
+  hmmRangeFault,
+  (original) =>
+    function* (current, range, request) {
+      const error = yield* original(current, range, request)
+      return error === -Errno.EBUSY ? yield* become(hmmRangeFault, current, range, request) : error
+    },
+)
+
+/** The sequence is recorded before the lock is taken. */
+const recordBeforeLock = override(
+  invalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      yield* step('set_seq', (w) => {
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+        return 0
+      })
+      return yield* original(current, mirror, range, curSeq)
+    },
+)
+
+/** The callback never waits for the lock. */
+const alwaysTrylock = override(
+  lockForInvalidation,
+  () =>
+    function* (mirror) {
+      return yield* mirror.updateLock.trylock()
+    },
+)
+
+/** Memory for the device's page table is allocated under the update lock. */
+const allocateUnderLock = override(
+  program,
+  (original) =>
+    function* (current, mirror, start, end) {
+      const pfn = yield* allocPage(current.machine)
+      const failed = yield* original(current, mirror, start, end)
+      if (pfn)
+        yield* step('free it again', (w) => {
+          current.machine.frames[pfn].refcount.set(w, 0)
+          return 0
+        })
+      return failed
+    },
+)
+
+/** The address space is not pinned. */
+const withoutPinning = override(
+  populatePinned,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      return yield* become(populateOnce, current, mirror, start, end, wanted)
+    },
+)
+
+/** The walk is made without the mmap lock. */
+const withoutMmapLock = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      return yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+    },
+)
+
+/** The device is programmed without the update lock. */
+const programWithoutLock = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.mm.mmapLock.lockRead()
+      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      yield* mirror.mm.mmapLock.unlockRead()
+      if (error) return error
+      if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq)) return -Errno.EBUSY
+      return yield* program(current, mirror, start, end)
+    },
+)
+
+/** The update lock is taken first, and held during the walk. */
+const updateLockFirst = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.updateLock.lock()
+      yield* mirror.mm.mmapLock.lockRead()
+      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      yield* mirror.mm.mmapLock.unlockRead()
+      yield* mirror.updateLock.unlock()
+      return error
+    },
+)
+
+/** read_begin is called with the update lock held. */
+const readBeginUnderLock = override(
+  populateOnce,
+  (original) =>
+    function* (current, mirror, start, end, wanted) {
+      yield* mirror.updateLock.lock()
+      yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.updateLock.unlock()
+      return yield* original(current, mirror, start, end, wanted)
+    },
+)
+
+/** The driver says that the fault is served, and has mapped nothing. */
+const claimWithoutMapping = override(
+  populate,
+  () =>
+    function* (current, mirror, start, end) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.mm.mmapLock.lockRead()
+      const wanted = { defaultFlags: HMM_PFN_REQ_FAULT, pfnFlagsMask: 0 }
+      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      yield* mirror.mm.mmapLock.unlockRead()
+      return error
+    },
+)
+
+/** A driver that faults for reading, whatever the device wanted to do. */
+const alwaysFaultForReading = override(
+  populatePinned,
+  (original) =>
+    function* (current, mirror, start, end, wanted) {
+      const reading = { ...wanted, defaultFlags: wanted.defaultFlags & ~HMM_PFN_WRITE }
+      return yield* original(current, mirror, start, end, reading)
+    },
+)
+
+/** Defects of drivers. */
+export const driverDefects: readonly Defect[] = [
+  {
+    name: 'M2',
+    kind: 'mutation',
+    title: 'read_retry is asked before the update lock is taken',
+    text: 'The answer holds only as long as the lock is held that the callback takes. Between answer and lock an invalidation comes and goes.',
+    source: ['reference C8, G.3 M2'],
+    requirement: 'C8',
+    scenario: 'munmap',
+    overrides: [compareOutsideLock],
+    steps: 0,
+  },
+  {
+    name: 'M3',
+    kind: 'mutation',
+    title: 'the callback does not set the sequence where nothing is mapped',
+    text: 'What is not mapped yet may be about to be: the reader that has walked already must be told.',
+    source: ['reference C10, G.3 M3'],
+    requirement: 'C10',
+    scenario: 'munmap',
+    overrides: [skipWhereNothingIsMapped],
+    steps: 0,
+  },
+  {
+    name: 'M4',
+    kind: 'mutation',
+    title: 'the callback returns before the device has answered',
+    text: 'An access that has translated already still goes to the page that is about to be freed.',
+    source: ['reference C3, G.3 M4'],
+    requirement: 'C3',
+    scenario: 'munmap',
+    overrides: [flushWithoutWaiting],
+    steps: 0,
+  },
+  {
+    name: 'D39',
+    kind: 'history',
+    title: 'the callback waits for the device, and leaves its page table as it is',
+    text:
+      'amdgpu waited for the fences of work that was under way, and did not unmap: the next submission used the old entry. ' +
+      'Fixed in 7.1.',
+    source: ['reference D39', 'drivers/gpu/drm/amd/amdgpu, commit 1c824497d8ac'],
+    requirement: 'C3',
+    scenario: 'munmap',
+    overrides: [recordWithoutUnmapping],
+    steps: 0,
+  },
+  {
+    name: 'D33',
+    kind: 'history',
+    title: 'the callback stops the device, and leaves its DMA mapping',
+    text:
+      'xe stopped the GPU in the callback and undid the IOMMU mapping later: until then the device could reach the page. ' +
+      'Here the translation that stays is the one in the device TLB. Fixed in 6.14.',
+    source: ['reference D33', 'drivers/gpu/drm/xe, commit 333b89063361'],
+    requirement: 'C3',
+    scenario: 'munmap',
+    overrides: [waitWithoutFlushing],
+    steps: 0,
+  },
+  {
+    name: 'M26',
+    kind: 'mutation',
+    title: 'a valid flag in place of the sequence',
+    text:
+      'The flag says whether an invalidation is under way now. One that came and went since the walk leaves no mark on it ' +
+      '(D55): the driver maps what was read before.',
+    source: ['reference A.2, D55, G.3 M26'],
+    requirement: 'C8',
+    scenario: 'madvise',
+    overrides: [validFlag],
+    steps: 0,
+  },
+  {
+    name: 'D31',
+    kind: 'history',
+    title: 'pfn_flags_mask is not set up',
+    text:
+      'xe asked by default flags and left the mask as it was: garbage in the array counted as requests, to write among ' +
+      'them, and a read of a read-only area was refused. Fixed in 6.14.',
+    source: ['reference D31', 'drivers/gpu/drm/xe, commit 475d06e00b74'],
+    requirement: 'C22',
+    scenario: 'refused-requests',
+    overrides: [maskNotSet],
+    steps: 0,
+  },
+  {
+    name: 'D32',
+    kind: 'history',
+    title: 'struct pages are looked at without the notifier lock',
+    text:
+      'xe built its scatter list from the pages of the walk before it took the lock and compared the sequence: the pages ' +
+      'may be gone by then. Fixed in 6.14.',
+    source: ['reference D32', 'drivers/gpu/drm/xe, commit 0a98219bcc96', 'CVE-2025-21939'],
+    requirement: 'C8',
+    scenario: 'munmap',
+    overrides: [buildListOutsideLock],
+    steps: 0,
+  },
+  {
+    name: 'D38',
+    kind: 'history',
+    title: '-EBUSY is tried again without a new sequence number',
+    text:
+      'amdgpu called hmm_range_fault again and again with the number that had made it busy, which can never succeed, and ' +
+      'held the mmap lock meanwhile. The loop was dropped in 7.x.',
+    source: ['reference D38', 'drivers/gpu/drm/amd/amdgpu, commit 342981fff328'],
+    requirement: 'C49',
+    scenario: 'madvise',
+    overrides: [retryWithOldSequence],
+    steps: 0,
+  },
+  {
+    name: 'X10',
+    kind: 'mutation',
+    title: 'the device may write wherever it may read',
+    text: 'The driver ignores the WRITE bit of what it was told.',
+    source: ['reference C4'],
+    requirement: 'C4',
+    scenario: 'zero-page',
+    overrides: [mapEverythingWritable],
+    steps: 0,
+  },
+  {
+    name: 'X11',
+    kind: 'mutation',
+    title: 'mirrored pages are pinned',
+    text: 'A mirror lives by its notifier alone; who takes references as well keeps pages from being freed.',
+    source: ['reference C6'],
+    requirement: 'C6',
+    scenario: 'mprotect',
+    overrides: [pinPages],
+    steps: 0,
+  },
+  {
+    name: 'X12',
+    kind: 'mutation',
+    title: 'the sequence is set before the update lock is taken',
+    text: 'A reader under the lock sees the number change under its hands.',
+    source: ['reference C9'],
+    requirement: 'C9',
+    scenario: 'munmap',
+    overrides: [recordBeforeLock],
+    steps: 0,
+  },
+  {
+    name: 'X13',
+    kind: 'mutation',
+    title: 'the callback gives up though it may wait',
+    text: 'Only a range that is not blockable may be refused; the caller goes on otherwise.',
+    source: ['reference C11'],
+    requirement: 'C11',
+    scenario: 'munmap',
+    overrides: [alwaysTrylock],
+    steps: 0,
+  },
+  {
+    name: 'X14',
+    kind: 'mutation',
+    title: 'memory is allocated under the update lock',
+    text: 'The allocation may wait for reclaim, reclaim for a callback, the callback for the lock.',
+    source: ['reference C18, B.0'],
+    requirement: 'C18',
+    scenario: 'munmap',
+    overrides: [allocateUnderLock],
+    steps: 0,
+  },
+  {
+    name: 'X15',
+    kind: 'mutation',
+    title: 'the address space is not pinned',
+    text: 'The process exits while the driver walks its page table.',
+    source: ['reference C19'],
+    requirement: 'C19',
+    scenario: 'exit',
+    overrides: [withoutPinning],
+    steps: 0,
+  },
+  {
+    name: 'X16',
+    kind: 'mutation',
+    title: 'the walk is made without the mmap lock',
+    text: 'Areas may come and go under the walk.',
+    source: ['reference C20'],
+    requirement: 'C20',
+    scenario: 'munmap',
+    overrides: [withoutMmapLock],
+    steps: 0,
+  },
+  {
+    name: 'X17',
+    kind: 'mutation',
+    title: 'what the walk could not tell is mapped',
+    text: 'The driver maps entries without looking at VALID and ERROR.',
+    source: ['reference C25'],
+    requirement: 'C25',
+    scenario: 'snapshot',
+    overrides: [mapWithoutLooking],
+    steps: 0,
+  },
+  {
+    name: 'X18',
+    kind: 'mutation',
+    title: 'the device is programmed without the update lock',
+    text: 'The device page table is guarded by the lock that the callback takes.',
+    source: ['reference C8'],
+    requirement: 'lock-discipline',
+    scenario: 'munmap',
+    overrides: [programWithoutLock],
+    steps: 0,
+  },
+  {
+    name: 'X19',
+    kind: 'mutation',
+    title: 'the update lock is held while the mmap lock is taken',
+    text: 'Who invalidates holds the mmap lock and wants the update lock.',
+    source: ['reference B.0'],
+    requirement: 'lock-order',
+    scenario: 'munmap',
+    overrides: [updateLockFirst],
+    steps: 0,
+  },
+  {
+    name: 'X20',
+    kind: 'mutation',
+    title: 'read_begin is called under the update lock',
+    text: 'It waits for the end of an invalidation whose callback waits for the lock.',
+    source: ['reference B.0'],
+    requirement: 'deadlock',
+    scenario: 'two-devices',
+    overrides: [readBeginUnderLock],
+    steps: 0,
+  },
+  {
+    name: 'X21',
+    kind: 'mutation',
+    title: 'a fault is said to be served, and nothing is mapped',
+    text: 'The statechart of a range knows no way from a walk to its end but through validation.',
+    source: ['models/range.ts'],
+    requirement: 'refinement',
+    scenario: 'munmap',
+    overrides: [claimWithoutMapping],
+    steps: 0,
+  },
+  {
+    name: 'X22',
+    kind: 'mutation',
+    title: 'a write fault is served for reading',
+    text: 'The device faults again at once, for ever: nothing that it was given lets it write.',
+    source: ['reference C49, the class of H4'],
+    requirement: 'C49',
+    scenario: 'zero-page',
+    overrides: [alwaysFaultForReading],
+    steps: 0,
+  },
+]

@@ -1,0 +1,14 @@
+/**
+ * Known bugs, mutations and hazards, each a small override.
+ *
+ * @module
+ */
+import type { Defect } from '../defect.js'
+import { driverDefects } from './drivers.js'
+import { notifierDefects } from './notifiers.js'
+import { walkDefects } from './walk.js'
+
+/** Every defect, by name. */
+export const defects: readonly Defect[] = [...notifierDefects, ...driverDefects, ...walkDefects].sort((a, b) =>
+  a.name.localeCompare(b.name, 'en', { numeric: true }),
+)

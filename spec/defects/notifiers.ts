@@ -1,0 +1,542 @@
+/**
+ * Defects of the notifiers.
+ *
+ * @module
+ */
+import {
+  changeProtection,
+  type ClassicNotifier,
+  closeRange,
+  type IntervalNotifier,
+  invalidateInterval,
+  makeEven,
+  mmuIntervalNotifierInsert,
+  mmuIntervalNotifierRemove,
+  mmuIntervalReadBegin,
+  mmuNotifierInvalidateRangeEnd,
+  mmuNotifierRelease,
+  mnItreeInvalidate,
+  mnItreeInvEnd,
+  mnItreeInvStartRange,
+  NotifyEvent,
+  notifyClassics,
+  openRange,
+  reapArea,
+  releaseDeferred,
+  startClassics,
+  type Subscriptions,
+  tlbFinishMmu,
+  undoClassics,
+  waitUntilReleased,
+  zapPageRange,
+  zapPteRange,
+} from '../../src/kernel/index.js'
+import { BLOCKED, override, step, type World } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
+
+/** mmu_interval_read_begin returns at once, whatever is under way. */
+const readBeginWithoutWait = override(
+  mmuIntervalReadBegin,
+  () =>
+    function* (sub) {
+      const subs = sub.mm.subscriptions
+      return yield* subs.lock.critical('sample the sequence', (w) => sub.seq.get(w))
+    },
+)
+
+/** The first end that comes makes the sequence even, though other invalidations are still under way. */
+const firstEndWakes = override(
+  mnItreeInvEnd,
+  () =>
+    function* (current, mm) {
+      const subs = mm.subscriptions
+      yield* subs.lock.critical('uncount the invalidation', (w) => {
+        closeRange(current, w)
+        subs.active.add(w, -1)
+        if (subs.seq.get(w) & 1) makeEven(subs, w)
+        return 0
+      })
+      yield* step('wake', (w) => {
+        subs.wq.wakeAll(w)
+        return 0
+      })
+    },
+)
+
+function sequenceMoved(w: World, subs: Subscriptions, seq: number): boolean {
+  return subs.seq.readOnce(w) !== seq
+}
+
+/** The condition is looked at without the lock under which the deferred list is dealt with. */
+const waitWithoutLock = override(
+  waitUntilReleased,
+  () =>
+    function* (subs, seq) {
+      yield* subs.wq.wait(sequenceMoved, subs, seq)
+    },
+)
+
+/** An interval goes into the tree although that is frozen. */
+const insertAtOnce = override(
+  mmuIntervalNotifierInsert,
+  () =>
+    function* (sub) {
+      const subs = sub.mm.subscriptions
+      return yield* subs.lock.critical('insert', (w) => {
+        sub.allocated.set(w, 1)
+        sub.seq.set(w, subs.seq.get(w) & 1 ? subs.seq.get(w) : subs.seq.get(w) - 1)
+        sub.inTree.set(w, 1)
+        sub.lifecycle.signal(w, 'INSERTED')
+        return 0
+      })
+    },
+)
+
+/** -EAGAIN is returned, and the invalidation stays open. */
+const failWithoutEnd = override(
+  mnItreeInvalidate,
+  () =>
+    function* (current, mm, range) {
+      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      for (const [i, sub] of mm.subscriptions.intervals.entries()) {
+        if (((touched >> i) & 1) === 0) continue
+        const done = yield* invalidateInterval(current, sub, range, curSeq)
+        if (!done && !range.blockable) return -EAGAIN
+      }
+      return 0
+    },
+)
+
+/** The count is undone, and who waits for the end is not woken. */
+const failWithoutWaking = override(
+  mnItreeInvEnd,
+  () =>
+    function* (current, mm) {
+      const subs = mm.subscriptions
+      const even = yield* step('uncount the invalidation', (w) => {
+        if (!subs.lock.acquire(w)) return BLOCKED
+        closeRange(current, w)
+        const last = subs.active.add(w, -1) === 0
+        if (!last || !(subs.seq.get(w) & 1)) {
+          subs.lock.release(w)
+          return 0
+        }
+        makeEven(subs, w)
+        return 1
+      })
+      if (even) yield* releaseDeferred(subs)
+    },
+)
+
+const EAGAIN = 11
+
+/** A callback that gave up is taken for one that was done. */
+const errorIsLost = override(
+  mnItreeInvalidate,
+  () =>
+    function* (current, mm, range) {
+      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      for (const [i, sub] of mm.subscriptions.intervals.entries())
+        if ((touched >> i) & 1) yield* invalidateInterval(current, sub, range, curSeq)
+      return 0
+    },
+)
+
+/** Those that accepted are not told that it came to nothing. */
+const classicsNotUndone = override(undoClassics, () => function* () {})
+
+/** As kernels up to today have it: the interval side is not closed when a classic notifier fails. */
+const intervalSideStaysOpen = override(
+  startClassics,
+  () =>
+    function* (current, mm, range) {
+      if (mm.subscriptions.intervals.length === 0)
+        yield* step('enter the range', (w) => {
+          openRange(current, mm, range, w)
+          return 0
+        })
+      return yield* notifyClassics(current, mm, range)
+    },
+)
+
+/** The sequence becomes odd for every invalidation, whether or not it touches an interval. */
+const alwaysOdd = override(
+  mnItreeInvStartRange,
+  (original) =>
+    function* (current, mm, range) {
+      yield* mm.subscriptions.lock.critical('make it odd', (w) => {
+        mm.subscriptions.seq.set(w, mm.subscriptions.seq.get(w) | 1)
+        return 0
+      })
+      return yield* original(current, mm, range)
+    },
+)
+
+/** A new interval gets the address space's number where nothing is under way, which is even. */
+const insertEven = override(
+  mmuIntervalNotifierInsert,
+  () =>
+    function* (sub) {
+      const subs = sub.mm.subscriptions
+      return yield* subs.lock.critical('insert', (w) => {
+        sub.allocated.set(w, 1)
+        sub.seq.set(w, subs.seq.get(w))
+        sub.inTree.set(w, 1)
+        sub.lifecycle.signal(w, 'INSERTED')
+        return 0
+      })
+    },
+)
+
+/** The removal is put on the deferred list, and nobody waits for it. */
+const removeWithoutWait = override(waitUntilReleased, () => function* () {})
+
+/** The driver frees its object first. */
+const freeBeforeRemoval = override(
+  closeMirror,
+  () =>
+    function* (_current, mirror) {
+      yield* emptyMirror(mirror)
+      yield* freeMirror(mirror)
+      yield* mmuIntervalNotifierRemove(mirror.notifier)
+    },
+)
+
+/** The driver removes the notifier first, and empties the device when nobody tells it of changes any more. */
+const removeBeforeEmptying = override(
+  closeMirror,
+  () =>
+    function* (_current, mirror) {
+      yield* mmuIntervalNotifierRemove(mirror.notifier)
+      yield* emptyMirror(mirror)
+      yield* freeMirror(mirror)
+    },
+)
+
+/** The page table is changed first, and who watches is told afterwards. */
+const zapBeforeNotifying = override(
+  zapPageRange,
+  (original) =>
+    function* (current, mm, event, start, end) {
+      const gathered = yield* zapPteRange(current, mm, start, end)
+      yield* original(current, mm, event, start, end)
+      yield* tlbFinishMmu(current, mm, start, end, gathered)
+    },
+)
+
+/** mprotect changes entries and tells nobody. */
+const protectWithoutNotifying = override(
+  changeProtection,
+  (original) =>
+    function* (current, mm, start, end, flags) {
+      const unwatched = { ...mm, subscriptions: { ...mm.subscriptions, intervals: [], classics: [] } }
+      yield* original({ ...current, mm: unwatched }, unwatched, start, end, flags)
+    },
+)
+
+/** The process exits, and who mirrors it is not told. */
+const exitWithoutRelease = override(mmuNotifierRelease, () => function* () {})
+
+/** The reaper says the end of an invalidation that failed to start. */
+const endAfterFailure = override(
+  reapArea,
+  (original) =>
+    function* (current, mm, start, end) {
+      const error = yield* original(current, mm, start, end)
+      const range = { start, end, event: NotifyEvent.UNMAP, blockable: false, owner: -1 }
+      if (error) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+      return error
+    },
+)
+
+/** Callbacks run with the subscriptions' lock held. */
+const callbackUnderSpinlock = override(
+  invalidateInterval,
+  (original) =>
+    function* (current, sub: IntervalNotifier, range, curSeq) {
+      yield* sub.mm.subscriptions.lock.lock()
+      const done = yield* original(current, sub, range, curSeq)
+      yield* sub.mm.subscriptions.lock.unlock()
+      return done
+    },
+)
+
+/** A classic notifier that fails has an end callback all the same. */
+const failingWithEnd = override(
+  notifyClassics,
+  (original) =>
+    function* (current, mm, range) {
+      const end = mm.subscriptions.classics.find(({ ops }) => ops.end)?.ops.end
+      const impatient = mm.subscriptions.classics.find(({ ops }) => !ops.end) as ClassicNotifier
+      const both = { ...impatient, ops: { ...impatient.ops, end: end as NonNullable<typeof end> } }
+      const classics = [both]
+      return yield* original(current, { ...mm, subscriptions: { ...mm.subscriptions, classics } }, range)
+    },
+)
+
+/** Defects of the notifiers. */
+export const notifierDefects: readonly Defect[] = [
+  {
+    name: 'M1',
+    kind: 'mutation',
+    title: 'read_begin does not wait',
+    text:
+      'A reader that begins between the callback and the change of the page table reads the old entry, and nothing ' +
+      'moves the sequence any more: its retry check passes. Waiting in read_begin is not only economy.',
+    source: ['reference B.1 R2, G.3 M1'],
+    requirement: 'C1',
+    scenario: 'madvise',
+    overrides: [readBeginWithoutWait],
+    steps: 0,
+  },
+  {
+    name: 'M5',
+    kind: 'mutation',
+    title: 'the first end lets readers go on, though other invalidations run',
+    text: 'Readers wait for the sequence to become even. If the first of two ends does that, a reader walks a table that the other still changes.',
+    source: ['reference B.1 E2, G.3 M5'],
+    requirement: 'C15',
+    scenario: 'overlapping-invalidations',
+    overrides: [firstEndWakes],
+    steps: 0,
+  },
+  {
+    name: 'D2',
+    kind: 'history',
+    title: 'mmu_interval_notifier_remove looks at the sequence without the lock',
+    text:
+      'The end of an invalidation moves the sequence before it has dealt with the deferred list. Who looks without the ' +
+      'lock is content too early, frees the notifier, and the list is walked over freed memory. Fixed in 5.18.',
+    source: ['reference D2', 'mm/mmu_notifier.c, commit 319561669a59'],
+    requirement: 'C17',
+    scenario: 'insert-and-remove',
+    overrides: [waitWithoutLock],
+    steps: 0,
+  },
+  {
+    name: 'M6',
+    kind: 'mutation',
+    title: 'the condition of remove is read without the lock, in a mirror that is never used',
+    text: 'The same defect as D2, found where nothing but insertion and removal happens.',
+    source: ['reference G.3 M6'],
+    requirement: 'C17',
+    scenario: 'close-at-once',
+    overrides: [waitWithoutLock],
+    steps: 0,
+  },
+  {
+    name: 'M7',
+    kind: 'mutation',
+    title: 'an interval is inserted into the frozen tree',
+    text: 'While the sequence is odd the tree is walked without a lock. Who inserts then changes it under the walker.',
+    source: ['reference B.1 I3, G.3 M7'],
+    requirement: 'C16',
+    scenario: 'insert-and-remove',
+    overrides: [insertAtOnce],
+    steps: 0,
+  },
+  {
+    name: 'M8',
+    kind: 'mutation',
+    title: 'an invalidation that failed stays open',
+    text: 'The caller of a failed start must not say the end, so the start must. Otherwise every reader waits for ever.',
+    source: ['reference B.1 S5, G.3 M8'],
+    requirement: 'C32',
+    scenario: 'oom-reaper',
+    overrides: [failWithoutEnd],
+    steps: 0,
+  },
+  {
+    name: 'D21b',
+    kind: 'history',
+    title: 'an invalidation is undone and nobody is woken',
+    text:
+      'When a callback could not do its work in time the count of invalidations was left raised, or lowered again without ' +
+      'waking: who waited for the end waited for ever. Fixed in 5.3, for the mirrors of that time.',
+    source: ['reference D21(b)', 'mm/hmm.c, commit 5a136b4ae327'],
+    requirement: 'deadlock',
+    scenario: 'madvise',
+    overrides: [failWithoutWaking],
+    steps: 0,
+  },
+  {
+    name: 'D21a',
+    kind: 'history',
+    title: 'the error of a callback is lost',
+    text:
+      'A callback could not wait and said so, an inner variable of the same name took the error, and the caller went on ' +
+      'to change a page table that the device still used. Fixed in 5.3.',
+    source: ['reference D21(a)', 'mm/hmm.c, commit 5a136b4ae327'],
+    requirement: 'C1',
+    scenario: 'oom-reaper',
+    overrides: [errorIsLost],
+    steps: 0,
+  },
+  {
+    name: 'D8',
+    kind: 'history',
+    title: 'notifiers that accepted a start never hear its end',
+    text:
+      'The OOM reaper tells all; one accepts and counts, another fails; the reaper must not say the end, and nobody else ' +
+      'does. Fixed in 5.12 by telling those that can hear it.',
+    source: ['reference D8', 'mm/mmu_notifier.c, commit c2655835fd8c'],
+    requirement: 'C32',
+    scenario: 'classic-only',
+    overrides: [classicsNotUndone],
+    steps: 0,
+  },
+  {
+    name: 'H3',
+    kind: 'hazard',
+    title: 'the interval side stays open when a classic notifier fails',
+    text:
+      'Present in Linux 6.12.117. An address space has an interval notifier and a classic one that fails ranges which may ' +
+      'not block (nouveau registers such a pair). The OOM reaper opens the interval side, the classic notifier fails, and ' +
+      'nobody closes what was opened: the count stays raised, and read_begin and remove may wait for ever. The reference ' +
+      'closes it where the failure is seen, and then holds.',
+    source: ['reference B.11 H3', 'mm/mmu_notifier.c'],
+    requirement: 'C32',
+    scenario: 'classic-notifiers',
+    overrides: [intervalSideStaysOpen],
+    steps: 0,
+  },
+  {
+    name: 'H7',
+    kind: 'hazard',
+    title: 'overlapping invalidations starve a reader',
+    text:
+      'read_begin waits for the sequence to move, which it does only when no invalidation is under way. A stream of ' +
+      'invalidations, each begun before the last has ended, keeps it where it is; the wait has no time-out, so the ' +
+      'caller\'s own is not honoured. The trace ends in a loop.',
+    source: ['reference B.11 H7', 'mm/mmu_notifier.c'],
+    requirement: 'C49',
+    scenario: 'starvation',
+    set: { endless: 1 },
+    overrides: [],
+    steps: 0,
+  },
+  {
+    name: 'M25',
+    kind: 'mutation',
+    title: 'the notifier is freed without waiting for the invalidation that runs',
+    text: 'The removal is deferred; the driver does not wait for it, and frees what the invalidation still uses.',
+    source: ['reference G.3 M25', 'the same class as D16 and D17'],
+    requirement: 'C17',
+    scenario: 'close-at-once',
+    overrides: [removeWithoutWait],
+    steps: 0,
+  },
+  {
+    name: 'D20',
+    kind: 'history',
+    title: 'the mirror is freed while its callback may run',
+    text:
+      'The last user of a mirror freed it and then took it off the notifiers\' list, or never waited for those who walked ' +
+      'the list: a callback ran on freed memory. Fixed in 5.3 for struct hmm, by counting and by freeing late.',
+    source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1'],
+    requirement: 'C17',
+    scenario: 'close-at-once',
+    overrides: [freeBeforeRemoval],
+    steps: 0,
+  },
+  {
+    name: 'X1',
+    kind: 'mutation',
+    title: 'the notifier is removed before the device is emptied',
+    text: 'After the removal nobody tells the driver of changes. What the device still maps goes stale.',
+    source: ['reference C17'],
+    requirement: 'C1',
+    scenario: 'insert-and-remove',
+    overrides: [removeBeforeEmptying],
+    steps: 0,
+  },
+  {
+    name: 'X2',
+    kind: 'mutation',
+    title: 'entries are zapped before anybody is told',
+    text: 'The invalidation comes after the change: the device uses a page that the CPU no longer maps.',
+    source: ['reference C2'],
+    requirement: 'C2',
+    scenario: 'munmap',
+    overrides: [zapBeforeNotifying],
+    steps: 0,
+  },
+  {
+    name: 'X3',
+    kind: 'mutation',
+    title: 'mprotect tells nobody',
+    text: 'The CPU loses the right to write, the device keeps it.',
+    source: ['reference C4, B.2'],
+    requirement: 'C2',
+    scenario: 'mprotect',
+    overrides: [protectWithoutNotifying],
+    steps: 0,
+  },
+  {
+    name: 'X4',
+    kind: 'mutation',
+    title: 'the end of the process is not announced',
+    text: 'Nobody tells the device that the address space goes away.',
+    source: ['reference C7'],
+    requirement: 'C7',
+    scenario: 'exit',
+    overrides: [exitWithoutRelease],
+    steps: 0,
+  },
+  {
+    name: 'X5',
+    kind: 'mutation',
+    title: 'the end of an invalidation that failed is said',
+    text: 'A start that failed has closed what it opened. Who says the end all the same uncounts an invalidation of somebody else.',
+    source: ['reference C12'],
+    requirement: 'C12',
+    scenario: 'oom-reaper',
+    overrides: [endAfterFailure],
+    steps: 0,
+  },
+  {
+    name: 'X6',
+    kind: 'mutation',
+    title: 'the sequence turns odd for every invalidation',
+    text: 'Readers wait for invalidations that do not concern them.',
+    source: ['reference B.1 S3'],
+    requirement: 'C14',
+    scenario: 'partial-mirror',
+    overrides: [alwaysOdd],
+    steps: 0,
+  },
+  {
+    name: 'X7',
+    kind: 'mutation',
+    title: 'a new interval has an even number',
+    text: 'The numbers of intervals are odd so that they can equal the address space\'s only while it is odd.',
+    source: ['reference C15, B.1 N2'],
+    requirement: 'C15',
+    scenario: 'partial-mirror',
+    overrides: [insertEven],
+    steps: 0,
+  },
+  {
+    name: 'X8',
+    kind: 'mutation',
+    title: 'callbacks run under a spinlock',
+    text: 'The tree is frozen by the sequence so that callbacks, which sleep, can run without a lock.',
+    source: ['reference B.0, B.1 S4'],
+    requirement: 'atomic-sleep',
+    scenario: 'munmap',
+    overrides: [callbackUnderSpinlock],
+    steps: 0,
+  },
+  {
+    name: 'X9',
+    kind: 'mutation',
+    title: 'a classic notifier that can fail has an end callback',
+    text: 'It would be told of an end that it never saw begin; the kernel forbids the pair.',
+    source: ['reference B.1 O3'],
+    requirement: 'C32',
+    scenario: 'classic-only',
+    overrides: [failingWithEnd],
+    steps: 0,
+  },
+]

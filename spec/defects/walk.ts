@@ -1,0 +1,374 @@
+/**
+ * Defects of the walk and of memory management.
+ *
+ * @module
+ */
+import {
+  checkRetry,
+  doNumaPage,
+  flushTlbRange,
+  handleMmFault,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  type HmmRequest,
+  hmmVmaFault,
+  mayWrite,
+  Need,
+  needFault,
+  readEntry,
+  RangeResult,
+  releasePages,
+  tlbFinishMmu,
+  VmaKind,
+  walkEntry,
+  wpPageCopy,
+} from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** Faults what is valid, and leaves alone what is not. */
+function invertedNeedFault(request: HmmRequest, asked: number, present: number): number {
+  const wanted = (asked & request.pfnFlagsMask) | request.defaultFlags
+  if (!(wanted & HMM_PFN_REQ_FAULT)) return Need.nothing
+  if (wanted & HMM_PFN_REQ_WRITE && !(present & HMM_PFN_WRITE)) return Need.nothing
+  return present & HMM_PFN_VALID ? Need.fault : Need.nothing
+}
+
+const inverted = override(
+  walkEntry,
+  () =>
+    function* (range, request, page) {
+      return yield* step('read an entry', (w) => readEntry(range, request, page, w, invertedNeedFault))
+    },
+)
+
+/** The entry is set to "nothing there" before its request has been looked at. */
+const overwriteFirst = override(
+  walkEntry,
+  () =>
+    function* (range, request, page) {
+      return yield* step('read an entry', (w) => {
+        range.pfns[page].flags.set(w, 0)
+        return readEntry(range, request, page, w, needFault)
+      })
+    },
+)
+
+/** What follows the page that is faulted is overwritten, though the walk comes back to it. */
+const overwriteRest = override(
+  hmmVmaFault,
+  (original) =>
+    function* (current, range, page, end, write) {
+      const error = yield* original(current, range, page, end, write)
+      yield* step('overwrite the rest', (w) => {
+        for (let at = page; at < range.end.get(w); at++) range.pfns[at].flags.set(w, 0)
+        return 0
+      })
+      return error
+    },
+)
+
+/** Whether the area can be written is not asked. */
+const anyAreaMayBeWritten = override(
+  mayWrite,
+  () =>
+    function* () {
+      return 1
+    },
+)
+
+/** The fault is handled with the page-table lock held. */
+const faultUnderLock = override(
+  hmmVmaFault,
+  (original) =>
+    function* (current, range, page, end, write) {
+      const { ptl } = range.notifier.mm
+      yield* ptl.lock()
+      const error = yield* original(current, range, page, end, write)
+      yield* ptl.unlock()
+      return error
+    },
+)
+
+/** What cannot be used is an error even for who has asked for nothing. */
+const refuseSnapshots = override(
+  walkEntry,
+  (original) =>
+    function* (range, request, page) {
+      const refused = yield* step('look at the area', (w) => {
+        const kind = range.notifier.mm.vma[page].kind.get(w)
+        if (kind !== VmaKind.none && kind !== VmaKind.pfnmap) return 0
+        range.result.set(w, RangeResult.failed)
+        range.lifecycle.signal(w, 'FAILED')
+        return 1
+      })
+      return refused ? EFAULT_FROM_WALK : yield* original(range, request, page)
+    },
+)
+
+/** -EFAULT as an entry's step packs it. */
+const EFAULT_FROM_WALK = (14 << 2) | 3
+
+/** A collision is reported as soon as any invalidation is under way. */
+const collideWithAnything = override(
+  checkRetry,
+  (original) =>
+    function* (range, request, last) {
+      const busy = yield* step('look for invalidations', (w) => {
+        if (range.notifier.mm.subscriptions.active.readOnce(w) === 0) return 0
+        range.result.set(w, RangeResult.collided)
+        range.lifecycle.signal(w, 'COLLIDED')
+        return 1
+      })
+      return busy ? 1 : yield* original(range, request, last)
+    },
+)
+
+/** Pages are freed before the CPUs have forgotten them. */
+const freeBeforeFlush = override(
+  tlbFinishMmu,
+  () =>
+    function* (current, mm, start, end, gathered) {
+      if (gathered.length === 0) return
+      yield* releasePages(current.machine, gathered)
+      yield* flushTlbRange(current.machine, mm, start, end)
+    },
+)
+
+/** Pages are freed twice. */
+const freeTwice = override(
+  tlbFinishMmu,
+  (original) =>
+    function* (current, mm, start, end, gathered) {
+      yield* original(current, mm, start, end, gathered)
+      yield* releasePages(current.machine, gathered)
+    },
+)
+
+/** The copy is not made. */
+const copyNothing = override(
+  wpPageCopy,
+  (original) =>
+    function* (current, mm, page, old) {
+      const error = yield* original(current, mm, page, old)
+      yield* step('lose the copy', (w) => {
+        const pte = mm.pte[page]
+        const frame = current.machine.frames[pte.frame.readOnce(w)]
+        if (pte.write.readOnce(w) && frame.pfn !== old) frame.contents.set(w, 0)
+        return 0
+      })
+      return error
+    },
+)
+
+/** The fault on a hint gives nothing back. */
+const hintForEver = override(
+  doNumaPage,
+  () =>
+    function* () {
+      return yield* step('give nothing back', () => 0)
+    },
+)
+
+/** A fault is said to be handled, and is not. */
+const handleNothing = override(
+  handleMmFault,
+  () =>
+    function* () {
+      return yield* step('handle nothing', () => 0)
+    },
+)
+
+/** Defects of the walk and of memory management. */
+export const walkDefects: readonly Defect[] = [
+  {
+    name: 'M20',
+    kind: 'mutation',
+    title: 'the need for a fault is inverted',
+    text: 'What is valid is faulted and what is missing is not.',
+    source: ['reference G.3 M20'],
+    requirement: 'C21',
+    scenario: 'zero-page',
+    overrides: [inverted],
+    steps: 0,
+  },
+  {
+    name: 'D22b',
+    kind: 'history',
+    title: 'need_fault faults what is valid',
+    text:
+      'A patch that was to clarify the logic computed the need from VALID the wrong way round, and for a write that was ' +
+      'needed it said that none was. Found here by the first page that is asked for and missing. 4.17.',
+    source: ['reference D22b', 'seed 002'],
+    requirement: 'C21',
+    scenario: 'over-fault',
+    overrides: [inverted],
+    steps: 0,
+  },
+  {
+    name: 'M21',
+    kind: 'mutation',
+    title: 'the request is overwritten before it is looked at',
+    text: 'The entry is the question and the answer; who writes the answer first has lost the question.',
+    source: ['reference C24, G.3 M21'],
+    requirement: 'C21',
+    scenario: 'requests-by-page',
+    overrides: [overwriteFirst],
+    steps: 0,
+  },
+  {
+    name: 'D22a',
+    kind: 'history',
+    title: 'hmm_vma_fault ignores what was asked page by page',
+    text:
+      'Entries were set to NONE before need_fault looked at them: a walk with requests of its own returned success with ' +
+      'nothing faulted in. Found with defaults for reading and one page to be written. 4.17.',
+    source: ['reference D22a', 'seed 002'],
+    requirement: 'C21',
+    scenario: 'over-fault',
+    overrides: [overwriteFirst],
+    steps: 0,
+  },
+  {
+    name: 'X23',
+    kind: 'mutation',
+    title: 'requests after the faulted page are lost',
+    text: 'The walk starts again after a fault, and finds answers where it left requests. One of several bugs mended in 5.7.',
+    source: ['reference C24, D27'],
+    requirement: 'C24',
+    scenario: 'requests-by-page',
+    overrides: [overwriteRest],
+    steps: 0,
+  },
+  {
+    name: 'D27',
+    kind: 'history',
+    title: 'a snapshot of what cannot be used fails',
+    text: 'Holes and areas that devices cannot use returned -EFAULT although nothing had been asked of them. Fixed in 5.7.',
+    source: ['reference D27', 'mm/hmm.c, commit 2288a9a68175'],
+    requirement: 'C23',
+    scenario: 'snapshot',
+    overrides: [refuseSnapshots],
+    steps: 0,
+  },
+  {
+    name: 'D19',
+    kind: 'history',
+    title: 'a write to a read-only area is faulted for ever',
+    text:
+      'The walk did not ask whether the area can be written. The fault succeeded, the entry stayed read-only, and the walk ' +
+      'began again. Fixed in 5.4 by -EPERM.',
+    source: ['reference D19', 'mm/hmm.c, commit c18ce674d548'],
+    requirement: 'C49',
+    scenario: 'refused-requests',
+    overrides: [anyAreaMayBeWritten],
+    steps: 0,
+  },
+  {
+    name: 'M22',
+    kind: 'mutation',
+    title: 'the check of VM_WRITE is missing, where an area turns read-only',
+    text: 'The same defect as D19, met when mprotect takes the right to write away between two tries.',
+    source: ['reference G.3 M22'],
+    requirement: 'C49',
+    scenario: 'mprotect',
+    overrides: [anyAreaMayBeWritten],
+    steps: 0,
+  },
+  {
+    name: 'D26',
+    kind: 'history',
+    title: 'the walk faults while it holds a page-table lock',
+    text:
+      'One path of the walk held a page-table lock and called the handler of holes, which faults: that sleeps, and wants the ' +
+      'same lock. Fixed in 5.7.',
+    source: ['reference D26', 'mm/hmm.c, commit 05fc1df95e1d'],
+    requirement: 'deadlock',
+    scenario: 'zero-page',
+    overrides: [faultUnderLock],
+    steps: 0,
+  },
+  {
+    name: 'X24',
+    kind: 'mutation',
+    title: 'a collision is reported where there was none',
+    text: 'Any invalidation of the address space counts, also one that does not touch the range.',
+    source: ['reference C13'],
+    requirement: 'C13',
+    scenario: 'partial-mirror',
+    overrides: [collideWithAnything],
+    steps: 0,
+  },
+  {
+    name: 'X25',
+    kind: 'mutation',
+    title: 'pages are freed before the TLBs are flushed',
+    text: 'A CPU still reaches a page that may belong to somebody else by now.',
+    source: ['reference C47, B.2'],
+    requirement: 'C47',
+    scenario: 'munmap',
+    overrides: [freeBeforeFlush],
+    steps: 0,
+  },
+  {
+    name: 'X26',
+    kind: 'mutation',
+    title: 'pages are freed twice',
+    text: 'The second time they may be somebody else\'s.',
+    source: ['reference C31'],
+    requirement: 'use-after-free',
+    scenario: 'munmap',
+    overrides: [freeTwice],
+    steps: 0,
+  },
+  {
+    name: 'X27',
+    kind: 'mutation',
+    title: 'copy-on-write does not copy',
+    text: 'The new page is mapped empty, and what was in the old one is lost to this process.',
+    source: ['reference B.2'],
+    requirement: 'data',
+    scenario: 'fork',
+    overrides: [copyNothing],
+    steps: 0,
+  },
+  {
+    name: 'X28',
+    kind: 'mutation',
+    title: 'a hint is never cleared',
+    text: 'The CPU faults on the same entry for ever.',
+    source: ['reference B.3.1'],
+    requirement: 'C49',
+    scenario: 'numa-hinting',
+    overrides: [hintForEver],
+    steps: 0,
+  },
+  {
+    name: 'X29',
+    kind: 'mutation',
+    title: 'a fault of the CPU is not handled',
+    text: 'The instruction is tried again and faults again, for ever.',
+    source: ['reference B.2'],
+    requirement: 'progress',
+    scenario: 'classic-only',
+    overrides: [handleNothing],
+    steps: 0,
+  },
+  {
+    name: 'H5',
+    kind: 'hazard',
+    title: 'a walk fails for a page that nobody asked for',
+    text:
+      'hmm_vma_fault goes on to the end of the area from the first page in need. An error of a page that the caller did not ' +
+      'ask for (here: no memory is left for it) makes the whole walk -EFAULT, although every page that was asked for is there. The ' +
+      'recordings show the over-fault itself. Faulting only what was asked for would mend it, and then the claim holds.',
+    source: ['reference B.11 H5, B.3'],
+    requirement: 'asked-only',
+    scenario: 'over-fault',
+    set: { strict: 1 },
+    overrides: [],
+    steps: 0,
+  },
+]
