@@ -242,9 +242,9 @@ describe('copy-on-write', () => {
     // Whatever the look under the lock finds, the answer is that the copy is in place.
     const blind = override(
       wpPageCopy,
-      (original) =>
+      () =>
         function* (task, mm, page, old) {
-          const running = original(task, mm, page, old)
+          const running = wpPageCopy.body(task, mm, page, old)
           let result = running.next()
           while (!result.done) {
             const operation = result.value
