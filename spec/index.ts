@@ -3,8 +3,11 @@
  *
  * @module spec
  */
+
+import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
 import type { Requirement } from './requirement.js'
+import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
 import * as requests from './scenarios/requests.js'
@@ -13,10 +16,21 @@ import { retryProtocol } from './scenarios/retry-protocol.js'
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
 export type { Requirement } from './requirement.js'
+export {
+  type Call,
+  call,
+  type InitialPage,
+  type MirrorDeclaration,
+  type MirroringScenario,
+  type MirrorScenario,
+  type MirrorScenarioDefinition,
+  type MirrorThread,
+  type MirrorWorld,
+  mirrorScenario,
+} from './scenarios/mirror-world.js'
 
-/** Every scenario, in the order in which they are run. */
-export const scenarios: readonly Scenario[] = [
-  retryProtocol,
+/** The scenarios of mirroring. */
+export const mirroringScenarios: readonly MirroringScenario[] = [
   mirroring.munmapVersusDevice,
   mirroring.dontneedVersusDevice,
   mirroring.mprotectVersusDevice,
@@ -26,6 +40,7 @@ export const scenarios: readonly Scenario[] = [
   mirroring.twoFaults,
   mirroring.overlappingInvalidations,
   mirroring.mmapOver,
+  mirroring.fourThreads,
   requests.snapshotVersusFault,
   requests.requestsByPage,
   requests.refusedRequests,
@@ -41,5 +56,13 @@ export const scenarios: readonly Scenario[] = [
   notifiers.exitVersusDevice,
   notifiers.starvation,
 ]
+
+/** Every scenario, in the order in which they are run. */
+export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios]
+
+/** Every scenario of mirroring that does not depend on the reference driver, with `driver` in its place. */
+export function scenariosFor(driver: Driver): Scenario[] {
+  return mirroringScenarios.flatMap(({ withDriver }) => (withDriver ? [withDriver(driver)] : []))
+}
 /** Every requirement. */
 export const requirements: readonly Requirement[] = []

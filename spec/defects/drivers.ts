@@ -7,8 +7,8 @@ import {
   flushDevice,
   invalidate,
   lockForInvalidation,
-  mapPage,
   type Mirror,
+  mapPage,
   pageAddress,
   populate,
   populateAgain,
@@ -46,7 +46,11 @@ const compareOutsideLock = override(
     function* (current, mirror, start, end, wanted) {
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
       yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const error = yield* hmmRangeFault(
+        current,
+        rangeOf(mirror, current),
+        requestOf(start, end, seq, wanted),
+      )
       yield* mirror.mm.mmapLock.unlockRead()
       if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
       if (error) return error
@@ -185,7 +189,11 @@ const maskNotSet = override(
     function* (current, mirror, start, end, wanted) {
       const garbage = Array.from({ length: end - start }, () => HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE)
       const mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE
-      return yield* original(current, mirror, start, end, { ...wanted, pfnFlagsMask: mask, requests: garbage })
+      return yield* original(current, mirror, start, end, {
+        ...wanted,
+        pfnFlagsMask: mask,
+        requests: garbage,
+      })
     },
 )
 
@@ -279,7 +287,11 @@ const programWithoutLock = override(
     function* (current, mirror, start, end, wanted) {
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
       yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const error = yield* hmmRangeFault(
+        current,
+        rangeOf(mirror, current),
+        requestOf(start, end, seq, wanted),
+      )
       yield* mirror.mm.mmapLock.unlockRead()
       if (error) return error
       if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq)) return -Errno.EBUSY
@@ -295,7 +307,11 @@ const updateLockFirst = override(
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
       yield* mirror.updateLock.lock()
       yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const error = yield* hmmRangeFault(
+        current,
+        rangeOf(mirror, current),
+        requestOf(start, end, seq, wanted),
+      )
       yield* mirror.mm.mmapLock.unlockRead()
       yield* mirror.updateLock.unlock()
       return error
@@ -322,7 +338,11 @@ const claimWithoutMapping = override(
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
       yield* mirror.mm.mmapLock.lockRead()
       const wanted = { defaultFlags: HMM_PFN_REQ_FAULT, pfnFlagsMask: 0 }
-      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const error = yield* hmmRangeFault(
+        current,
+        rangeOf(mirror, current),
+        requestOf(start, end, seq, wanted),
+      )
       yield* mirror.mm.mmapLock.unlockRead()
       return error
     },

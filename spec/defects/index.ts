@@ -9,6 +9,6 @@ import { notifierDefects } from './notifiers.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
-export const defects: readonly Defect[] = [...notifierDefects, ...driverDefects, ...walkDefects].sort((a, b) =>
-  a.name.localeCompare(b.name, 'en', { numeric: true }),
+export const defects: readonly Defect[] = [...notifierDefects, ...driverDefects, ...walkDefects].sort(
+  (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }),
 )

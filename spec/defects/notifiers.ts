@@ -4,8 +4,8 @@
  * @module
  */
 import {
-  changeProtection,
   type ClassicNotifier,
+  changeProtection,
   closeRange,
   type IntervalNotifier,
   invalidateInterval,
@@ -23,8 +23,8 @@ import {
   openRange,
   reapArea,
   releaseDeferred,
-  startClassics,
   type Subscriptions,
+  startClassics,
   tlbFinishMmu,
   undoClassics,
   waitUntilReleased,
@@ -408,7 +408,7 @@ export const notifierDefects: readonly Defect[] = [
     text:
       'read_begin waits for the sequence to move, which it does only when no invalidation is under way. A stream of ' +
       'invalidations, each begun before the last has ended, keeps it where it is; the wait has no time-out, so the ' +
-      'caller\'s own is not honoured. The trace ends in a loop.',
+      "caller's own is not honoured. The trace ends in a loop.",
     source: ['reference B.11 H7', 'mm/mmu_notifier.c'],
     requirement: 'C49',
     scenario: 'starvation',
@@ -432,7 +432,7 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the mirror is freed while its callback may run',
     text:
-      'The last user of a mirror freed it and then took it off the notifiers\' list, or never waited for those who walked ' +
+      "The last user of a mirror freed it and then took it off the notifiers' list, or never waited for those who walked " +
       'the list: a callback ran on freed memory. Fixed in 5.3 for struct hmm, by counting and by freeing late.',
     source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1'],
     requirement: 'C17',
@@ -510,7 +510,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X7',
     kind: 'mutation',
     title: 'a new interval has an even number',
-    text: 'The numbers of intervals are odd so that they can equal the address space\'s only while it is odd.',
+    text: "The numbers of intervals are odd so that they can equal the address space's only while it is odd.",
     source: ['reference C15, B.1 N2'],
     requirement: 'C15',
     scenario: 'partial-mirror',

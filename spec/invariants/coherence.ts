@@ -4,11 +4,7 @@
  * @module
  */
 import type { Mirror, Translation } from '../../src/driver/index.js'
-import {
-  mmuNotifierInvalidateRangeStart,
-  mmuNotifierRelease,
-  PteKind,
-} from '../../src/kernel/index.js'
+import { mmuNotifierInvalidateRangeStart, mmuNotifierRelease, PteKind } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -112,7 +108,10 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
           if (!lost) continue
           said = true
           const open = machine.openRanges[thread]
-          const inside = open.mm.get(before) === mm.index + 1 && open.start.get(before) <= page && page < open.end.get(before)
+          const inside =
+            open.mm.get(before) === mm.index + 1 &&
+            open.start.get(before) <= page &&
+            page < open.end.get(before)
           if (!inside || from.inside(thread, mmuNotifierInvalidateRangeStart))
             return `the entry of page ${page} is changed outside an invalidation of it`
         }
@@ -172,7 +171,12 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
 }
 
 /** In words, a way by which `mirror` can still reach a page from `start` to `end`; undefined if there is none. */
-function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: number, w: World): string | undefined {
+function reachable(
+  mirror: MirrorWorld['mirrors'][number],
+  start: number,
+  end: number,
+  w: World,
+): string | undefined {
   for (let page = start; page < end; page++) {
     if (mirror.pageTable[page].frame.readOnce(w)) return `its page table still maps page ${page}`
     if (mirror.tlb[page].frame.readOnce(w)) return `its TLB still maps page ${page}`

@@ -10,7 +10,8 @@ import type { MirrorWorld } from '../scenarios/mirror-world.js'
 function mappings({ machine }: MirrorWorld, pfn: number, w: World): number {
   let count = 0
   for (const mm of machine.mms)
-    for (const pte of mm.pte) if (pte.kind.readOnce(w) !== PteKind.none && pte.frame.readOnce(w) === pfn) count++
+    for (const pte of mm.pte)
+      if (pte.kind.readOnce(w) !== PteKind.none && pte.frame.readOnce(w) === pfn) count++
   return count
 }
 
@@ -26,8 +27,10 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
       for (const { pfn, refcount, mapcount } of machine.frames) {
         if (pfn === ZERO_PAGE) continue
         const mapped = mappings(world, pfn, w)
-        if (mapcount.get(w) !== mapped) return `frame ${pfn} is mapped ${mapped} times and counts ${mapcount.get(w)}`
-        if (refcount.get(w) < mapped) return `frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references`
+        if (mapcount.get(w) !== mapped)
+          return `frame ${pfn} is mapped ${mapped} times and counts ${mapcount.get(w)}`
+        if (refcount.get(w) < mapped)
+          return `frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references`
         if (refcount.get(w) > 0) said = true
         if (ended && refcount.get(w) !== mapped)
           return `at the end frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references: a leak`
@@ -65,7 +68,8 @@ export function noAllocationUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim
     judge(before, _after, thread, from) {
       if (!from.inside(thread, allocPage)) return undefined
       for (const mirror of mirrors)
-        if (mirror.updateLock.heldBy(before, thread)) return `a page is allocated while ${mirror.updateLock.name} is held`
+        if (mirror.updateLock.heldBy(before, thread))
+          return `a page is allocated while ${mirror.updateLock.name} is held`
       return true
     },
   }

@@ -3,13 +3,17 @@
  *
  * @module
  */
-import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
+
 import { deviceAccess, prefault } from '../../src/driver/index.js'
+import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
 import type { ProgressClaim } from '../../src/world/index.js'
 import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The progress claims of mirroring; daemons may go on for ever. */
-export function mirroringProgress({ machine, tasks }: MirrorWorld, threads: readonly MirrorThread[]): ProgressClaim[] {
+export function mirroringProgress(
+  { machine, tasks }: MirrorWorld,
+  threads: readonly MirrorThread[],
+): ProgressClaim[] {
   const busy = tasks.filter((_, i) => !threads[i].daemon)
   return [
     {
@@ -20,7 +24,8 @@ export function mirroringProgress({ machine, tasks }: MirrorWorld, threads: read
     {
       clause: 'C49',
       name: 'a device access ends',
-      pending: (_w, view) => busy.some(({ thread }) => view.inside(thread, deviceAccess) || view.inside(thread, prefault)),
+      pending: (_w, view) =>
+        busy.some(({ thread }) => view.inside(thread, deviceAccess) || view.inside(thread, prefault)),
     },
     {
       clause: 'C17',

@@ -49,10 +49,15 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
         for (let page = 0; page < mirror.pageTable.length; page++) {
           const entry = mirror.pageTable[page]
           const is = entry.frame.readOnce(after)
-          if (is === 0 || (is === entry.frame.readOnce(before) && entry.write.readOnce(after) <= entry.write.readOnce(before)))
+          if (
+            is === 0 ||
+            (is === entry.frame.readOnce(before) &&
+              entry.write.readOnce(after) <= entry.write.readOnce(before))
+          )
             continue
           said = true
-          if (!mirror.updateLock.heldBy(before, thread)) return `${mirror.name} programs page ${page} without the update lock`
+          if (!mirror.updateLock.heldBy(before, thread))
+            return `${mirror.name} programs page ${page} without the update lock`
           const own = owned.find((o) => o.mirror === mirror && o.thread === thread)
           if (own === undefined || own.range.result.get(before) !== RangeResult.validated)
             return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not cleared`
@@ -123,7 +128,8 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
         if (owner !== thread || !from.inside(thread, hmmRangeFault) || range.seq.get(before) === 0) continue
         const mm = range.notifier.mm
         let wants = false
-        for (const page of pagesOf(range, before)) if (asked(range, page, before) & HMM_PFN_REQ_FAULT) wants = true
+        for (const page of pagesOf(range, before))
+          if (asked(range, page, before) & HMM_PFN_REQ_FAULT) wants = true
         if (wants) continue
         said = true
         if (range.result.get(after) === RangeResult.failed) return 'a walk that asked for nothing failed'
@@ -177,10 +183,15 @@ export function onlyWhatWasAskedFor(world: MirrorWorld): StepClaim {
         said = true
         const { vma, pte } = range.notifier.mm
         const missing = [...pagesOf(range, before)].filter(
-          (page) => asked(range, page, before) & HMM_PFN_REQ_FAULT && pte[page].kind.readOnce(before) !== PteKind.present,
+          (page) =>
+            asked(range, page, before) & HMM_PFN_REQ_FAULT &&
+            pte[page].kind.readOnce(before) !== PteKind.present,
         )
-        const hopeless = [...pagesOf(range, before)].some((page) => vma[page].kind.readOnce(before) === VmaKind.none)
-        if (missing.length === 0 && !hopeless) return 'every page that was asked for is there, and the walk fails for another'
+        const hopeless = [...pagesOf(range, before)].some(
+          (page) => vma[page].kind.readOnce(before) === VmaKind.none,
+        )
+        if (missing.length === 0 && !hopeless)
+          return 'every page that was asked for is there, and the walk fails for another'
       }
       return said
     },

@@ -58,7 +58,8 @@ export function parity({ machine }: MirrorWorld): Invariant {
 function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier, w: World): boolean {
   if (!sub.inTree.get(w)) return false
   return machine.openRanges.some(
-    (range) => range.mm.get(w) === mm.index + 1 && sub.start < range.end.get(w) && range.start.get(w) <= sub.last,
+    (range) =>
+      range.mm.get(w) === mm.index + 1 && sub.start < range.end.get(w) && range.start.get(w) <= sub.last,
   )
 }
 
@@ -74,7 +75,8 @@ export function treeIsFrozen({ machine }: MirrorWorld): StepClaim {
           if (sub.inTree.get(before) === sub.inTree.get(after)) continue
           said = true
           const seq = subscriptions.seq.get(before)
-          if (seq & 1) return `${sub.name} goes ${sub.inTree.get(after) ? 'into' : 'out of'} the tree while the sequence is ${seq}`
+          if (seq & 1)
+            return `${sub.name} goes ${sub.inTree.get(after) ? 'into' : 'out of'} the tree while the sequence is ${seq}`
         }
       return said
     },
@@ -147,7 +149,9 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
 
 /** True while `thread` is telling notifiers of a start or an end. */
 function isNotifying(view: View, thread: number): boolean {
-  return view.inside(thread, mmuNotifierInvalidateRangeStart) || view.inside(thread, mmuNotifierInvalidateRangeEnd)
+  return (
+    view.inside(thread, mmuNotifierInvalidateRangeStart) || view.inside(thread, mmuNotifierInvalidateRangeEnd)
+  )
 }
 
 /** C9: an interval's number is written only under the lock under which readers compare it. */
@@ -162,7 +166,8 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
         if (!allocated.get(before) || seq.get(before) === seq.get(after)) continue
         if (!from.inside(thread, ops.invalidate)) continue
         said = true
-        if (!mirror.updateLock.heldBy(before, thread)) return `${mirror.name}'s callback sets the sequence without the update lock`
+        if (!mirror.updateLock.heldBy(before, thread))
+          return `${mirror.name}'s callback sets the sequence without the update lock`
       }
       return said
     },
@@ -178,7 +183,8 @@ export function sequenceIsSet(world: MirrorWorld): StepClaim {
       let said: true | undefined
       for (const mirror of world.mirrors) {
         const { notifier } = mirror
-        if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate)) continue
+        if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate))
+          continue
         if (gaveUp(world, mirror, thread, before)) continue
         said = true
         const current = notifier.mm.subscriptions.seq.get(after)

@@ -4,8 +4,10 @@
  *
  * @module
  */
+
+import { intervalNotifierStatechart, rangeStatechart } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
-import { declareMirror, type Driver, type Mirror, referenceDriver } from '../../src/driver/index.js'
+import { type Driver, declareMirror, type Mirror, referenceDriver } from '../../src/driver/index.js'
 import {
   type ClassicNotifierOps,
   countingEnd,
@@ -25,17 +27,18 @@ import {
   Layout,
   type Model,
   type Override,
+  type Parameters,
   type Procedure,
-  procedure,
   type ProgressClaim,
-  step,
+  procedure,
+  type Scenario,
   type StepClaim,
+  step,
   type Witness,
   type World,
 } from '../../src/world/index.js'
-import { intervalNotifierStatechart, rangeStatechart } from '../../models/index.js'
-import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { mirroringInvariants, mirroringStepClaims } from '../invariants/index.js'
+import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { mirroringProgress } from '../invariants/progress.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -81,7 +84,6 @@ export interface MirrorDeclaration {
   /** Pages that it watches, inclusive (default all). */
   readonly start?: number
   readonly last?: number
-  readonly driver?: Driver
   /** True if its notifier is not inserted at the beginning. */
   readonly detached?: boolean
 }
@@ -122,9 +124,12 @@ const program = procedure('thread', function* (current: Task, calls: readonly Ca
   for (const { procedure: target, args } of calls) yield* ignoring(current, target, args)
 })
 
-const ignoring = procedure('call', function* (current: Task, target: Call['procedure'], args: readonly unknown[]) {
-  yield* target(current, ...args)
-})
+const ignoring = procedure(
+  'call',
+  function* (current: Task, target: Call['procedure'], args: readonly unknown[]) {
+    yield* target(current, ...args)
+  },
+)
 
 const childProgram = procedure('thread of a child', function* (current: Task, calls: readonly Call[]) {
   yield* step('wait to be forked', (w) => (current.mm.users.get(w) > 0 ? 0 : BLOCKED))
@@ -136,8 +141,38 @@ const charts = {
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
 }
 
+/** A family of mirroring worlds, which any driver can be put into. */
+export interface MirrorScenarioDefinition<P extends string = string> extends Omit<Scenario<P>, 'build'> {
+  readonly world: (parameters: Parameters<P>) => MirrorScenario
+  /** True if it uses what only the reference driver has. */
+  readonly referenceOnly?: boolean
+}
+
+/** A scenario of mirroring. */
+export interface MirroringScenario<P extends string = string> extends Scenario<P> {
+  /** The same scenario with another driver; absent where it uses what only the reference driver has. */
+  readonly withDriver?: (driver: Driver) => Scenario<P>
+}
+
+/** Declares a scenario of mirroring: with the reference driver, and for any other. */
+export function mirrorScenario<P extends string>(
+  definition: MirrorScenarioDefinition<P>,
+): MirroringScenario<P> {
+  const { world, referenceOnly, ...rest } = definition
+  const withDriver = (driver: Driver): Scenario<P> => ({
+    ...rest,
+    name: `${rest.name} (${driver.name})`,
+    build: (parameters) => mirrorModel(world(parameters), driver),
+  })
+  return {
+    ...rest,
+    build: (parameters) => mirrorModel(world(parameters), referenceDriver),
+    ...(referenceOnly ? {} : { withDriver }),
+  }
+}
+
 /** Builds the model of a mirroring scenario, with every claim of mirroring. */
-export function mirrorModel(options: MirrorScenario): Model {
+export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const pages = options.pages.length
   const touched = options.pages.filter((page) => page.touched).length
   const size = {
@@ -161,7 +196,7 @@ export function mirrorModel(options: MirrorScenario): Model {
   options.classics?.forEach(({ ops }, i) => {
     classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
   })
-  const mirrors = options.mirrors.map(({ name, driver }, index) =>
+  const mirrors = options.mirrors.map(({ name }, index) =>
     declareMirror(
       layout,
       {
@@ -170,7 +205,7 @@ export function mirrorModel(options: MirrorScenario): Model {
         size,
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
       },
-      driver ?? referenceDriver,
+      driver,
     ),
   )
   const tasks = options.threads.map((thread, index) =>
@@ -221,7 +256,14 @@ function initialise(w: World, { machine, mirrors }: MirrorWorld, options: Mirror
   })
 }
 
-function touchPage(w: World, machine: Machine, mm: MmStruct, page: number, pfn: number, write: boolean): void {
+function touchPage(
+  w: World,
+  machine: Machine,
+  mm: MmStruct,
+  page: number,
+  pfn: number,
+  write: boolean,
+): void {
   const frame = machine.frames[pfn]
   frame.refcount.set(w, 1)
   frame.mapcount.set(w, 1)

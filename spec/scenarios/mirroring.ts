@@ -15,8 +15,8 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../src/kernel/index.js'
-import { type Parameter, scenario } from '../../src/world/index.js'
-import { call, mirrorModel } from './mirror-world.js'
+import type { Parameter } from '../../src/world/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
 
 const RW = VM_READ | VM_WRITE
 
@@ -31,195 +31,214 @@ export function repeat<T>(count: number, item: T): T[] {
 }
 
 /** The device writes while the process unmaps. */
-export const munmapVersusDevice = scenario({
+export const munmapVersusDevice = mirrorScenario({
   name: 'munmap',
-  summary: 'A device writes to all pages while a thread unmaps them, and another reads and writes them through its TLB.',
+  summary:
+    'A device writes to all pages while a thread unmaps them, and another reads and writes them through its TLB.',
   exercises: ['C1', 'C2', 'C3', 'C8', 'C21'],
-  parameters: { pages: pagesParameter(1, 2, 3) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 1,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu 1', calls: () => [call(munmap, 0, pages), call(cpuRead, 0)] },
-        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 3, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu 1', calls: () => [call(munmap, 0, pages), call(cpuRead, 0)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
+    ],
+  }),
 })
 
 /** The device writes while the process throws pages away and writes them anew. */
-export const dontneedVersusDevice = scenario({
+export const dontneedVersusDevice = mirrorScenario({
   name: 'madvise',
   summary:
     'A device writes and then reads, while a thread throws the pages away (MADV_DONTNEED) and two write again: ' +
     'faults under the same lock that the zap holds.',
   exercises: ['C1', 'C2', 'C3', 'C4', 'C8', 'data'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: pages + 1,
-      invalidations: 3,
-      threads: [
-        {
-          name: 'device',
-          devices: [0],
-          calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
-        },
-        { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 1)] },
-        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages + 1,
+    invalidations: 3,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
+      },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
+    ],
+  }),
 })
 
 /** The process takes the right to write away and gives it back. */
-export const mprotectVersusDevice = scenario({
+export const mprotectVersusDevice = mirrorScenario({
   name: 'mprotect',
   summary: 'A device writes while another thread makes the pages read-only, and writable again.',
   exercises: ['C2', 'C4', 'C21'],
-  parameters: { pages: pagesParameter(1, 2, 3) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 2,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu 1', calls: () => [call(mprotect, 0, pages, VM_READ), call(mprotect, 0, 1, RW)] },
-        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 3, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu 1', calls: () => [call(mprotect, 0, pages, VM_READ), call(mprotect, 0, 1, RW)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
+    ],
+  }),
 })
 
 /** The zero page gives way to a page of its own. */
-export const zeroPage = scenario({
+export const zeroPage = mirrorScenario({
   name: 'zero-page',
   summary:
     'A device reads pages that nobody has touched, and gets the zero page; a CPU writes to them, and another device ' +
     'access must see what it wrote.',
   exercises: ['C1', 'C4', 'data'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, {}),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 2 * pages,
-      invalidations: 3,
-      threads: [
-        {
-          name: 'device',
-          devices: [0],
-          calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages), call(deviceAccess, m.mirrors[0], 0, 1, 2)],
-        },
-        { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
-        { name: 'cpu 2', calls: () => [call(cpuWrite, pages - 1, 2), call(cpuRead, 0)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, {}),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 2 * pages,
+    invalidations: 3,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages), call(deviceAccess, m.mirrors[0], 0, 1, 2)],
+      },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, pages - 1, 2), call(cpuRead, 0)] },
+    ],
+  }),
 })
 
 /** Parent and child share pages until one of them writes. */
-export const forkVersusDevice = scenario({
+export const forkVersusDevice = mirrorScenario({
   name: 'fork',
-  summary: 'A process whose pages a device writes forks; parent, child and device then write to the shared page.',
+  summary:
+    'A process whose pages a device writes forks; parent, child and device then write to the shared page.',
   exercises: ['C1', 'C2', 'C4', 'data'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      processes: 2,
-      spareFrames: 2 * pages + 1,
-      values: 3,
-      invalidations: 4,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0), call(cpuWrite, 0, 1)] },
-        { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 0)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    processes: 2,
+    spareFrames: 2 * pages + 1,
+    values: 3,
+    invalidations: 4,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      {
+        name: 'parent',
+        calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0), call(cpuWrite, 0, 1)],
+      },
+      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 0)] },
+    ],
+  }),
 })
 
 /** Two devices mirror the same pages. */
-export const twoDevices = scenario({
+export const twoDevices = mirrorScenario({
   name: 'two-devices',
   summary: 'Two devices access the same page, one writing, one reading, while a thread throws it away.',
   exercises: ['C1', 'C3', 'C8', 'data'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }, { name: 'nic' }],
-      spareFrames: pages,
-      invalidations: 1,
-      threads: [
-        { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }, { name: 'nic' }],
+    spareFrames: pages,
+    invalidations: 1,
+    threads: [
+      { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+  }),
 })
 
 /** Two faults of one device at once, and a change of the page table. */
-export const twoFaults = scenario({
+export const twoFaults = mirrorScenario({
   name: 'two-faults',
   summary: 'Two threads of one device fault on the same pages at once while a CPU throws one away.',
   exercises: ['C1', 'C8', 'C9', 'C49'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: pages,
-      invalidations: 1,
-      threads: [
-        { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 1,
+    threads: [
+      { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+  }),
 })
 
 /** Invalidations that overlap in time and space. */
-export const overlappingInvalidations = scenario({
+export const overlappingInvalidations = mirrorScenario({
   name: 'overlapping-invalidations',
   summary: 'Two threads throw away overlapping pages at once while a device accesses them.',
   exercises: ['C1', 'C14', 'C32', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: pages,
-      invalidations: 2,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-        { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-        { name: 'cpu 2', calls: () => [call(madviseDontneed, pages - 1, 1)] },
-      ],
-    }),
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, pages - 1, 1)] },
+    ],
+  }),
 })
 
 /** A new mapping in place of the old one. */
-export const mmapOver = scenario({
+export const mmapOver = mirrorScenario({
   name: 'mmap-over',
   summary: 'A thread maps fresh memory over what a device writes, read-only on the last page.',
   exercises: ['C1', 'C2', 'C21', 'C49'],
-  parameters: { pages: pagesParameter(1, 2, 3) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: pages,
-      invalidations: 2,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu 1', calls: () => [call(mmap, 0, pages, RW), call(mmap, pages - 1, 1, VM_READ)] },
-        { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 3, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu 1', calls: () => [call(mmap, 0, pages, RW), call(mmap, pages - 1, 1, VM_READ)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, pages - 1)] },
+    ],
+  }),
+})
+
+/** Everything at once. */
+export const fourThreads = mirrorScenario({
+  name: 'four-threads',
+  summary:
+    'Two devices, one of which writes while the other reads, and two CPUs, one of which throws the page away while the ' +
+    'other writes: the largest mixture that is explored by default.',
+  exercises: ['C1', 'C3', 'C8', 'C9', 'C49', 'data'],
+  parameters: { pages: pagesParameter(1, 1, 2) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }, { name: 'nic' }],
+    spareFrames: pages + 1,
+    values: 3,
+    invalidations: 2,
+    threads: [
+      { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 3)] },
+    ],
+  }),
 })

@@ -9,8 +9,8 @@ import {
   cpuRead,
   cpuWrite,
   Errno,
-  madviseDontneed,
   type MmStruct,
+  madviseDontneed,
   mmput,
   mmuIntervalNotifierInsert,
   mmuIntervalNotifierRemove,
@@ -25,8 +25,8 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../src/kernel/index.js'
-import { become, BLOCKED, type Cell, procedure, type Running, scenario, step } from '../../src/world/index.js'
-import { call, mirrorModel } from './mirror-world.js'
+import { BLOCKED, become, type Cell, procedure, type Running, step } from '../../src/world/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
 /** A driver's user opens the mirror, uses it, and closes it: the notifier's memory is freed in the end. */
@@ -71,37 +71,36 @@ export const freeMirror = procedure('free a mirror', function* (mirror: Mirror) 
 })
 
 /** A mirror is opened and closed while invalidations run. */
-export const insertAndRemove = scenario({
+export const insertAndRemove = mirrorScenario({
   name: 'insert-and-remove',
   summary:
     'A mirror is opened, used and closed while two threads throw pages away: its notifier is inserted and removed at ' +
     'every moment of an invalidation, directly and by way of the deferred list.',
   exercises: ['C16', 'C17', 'C32', 'C49'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu', detached: true }, { name: 'nic' }],
-      spareFrames: pages,
-      invalidations: 3,
-      threads: [
-        { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, pages, 2)] },
-        { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-        { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
-      ],
-      witnesses: ({ mirrors }) => [
-        {
-          name: 'an insertion is deferred',
-          clause: 'C16',
-          holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredInsert',
-        },
-        {
-          name: 'a removal is deferred',
-          clause: 'C17',
-          holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredRemove',
-        },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', detached: true }, { name: 'nic' }],
+    spareFrames: pages,
+    invalidations: 3,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+    witnesses: ({ mirrors }) => [
+      {
+        name: 'an insertion is deferred',
+        clause: 'C16',
+        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredInsert',
+      },
+      {
+        name: 'a removal is deferred',
+        clause: 'C17',
+        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredRemove',
+      },
+    ],
+  }),
 })
 
 /** A mirror that is closed as soon as it is opened. */
@@ -111,52 +110,53 @@ const openAndClose = procedure('open and close a mirror', function* (current: Ta
 })
 
 /** A mirror is closed before it was ever let into the tree. */
-export const closeAtOnce = scenario({
+export const closeAtOnce = mirrorScenario({
   name: 'close-at-once',
-  summary: 'A mirror is opened and closed again and again without being used, while two threads throw pages away.',
+  summary:
+    'A mirror is opened and closed again and again without being used, while two threads throw pages away.',
   exercises: ['C16', 'C17', 'C49'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu', detached: true }, { name: 'nic' }],
-      spareFrames: pages,
-      invalidations: 4,
-      threads: [
-        { name: 'driver', calls: (m) => [call(openAndClose, m.mirrors[0]), call(openAndClose, m.mirrors[0])] },
-        { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-        { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', detached: true }, { name: 'nic' }],
+    spareFrames: pages,
+    invalidations: 4,
+    threads: [
+      { name: 'driver', calls: (m) => [call(openAndClose, m.mirrors[0]), call(openAndClose, m.mirrors[0])] },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+  }),
 })
 
 /** Invalidations of pages that the mirror does not watch. */
-export const partialMirror = scenario({
+export const partialMirror = mirrorScenario({
   name: 'partial-mirror',
   summary:
     'A device mirrors only the first page. Invalidations of the second do not concern it, but one that runs while its ' +
     'notifier is inserted makes it wait.',
   exercises: ['C14', 'C16', 'C49'],
-  parameters: { pages: { summary: 'pages of the address space', min: 2, max: 3, smoke: 2, default: 2, deep: 3 } },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu', last: 0, detached: true }],
-      spareFrames: pages,
-      invalidations: 3,
-      threads: [
-        { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, 1, 2)] },
-        { name: 'cpu 1', calls: () => [call(madviseDontneed, 1, pages - 1)] },
-        { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, pages)] },
-      ],
-      witnesses: ({ mirrors }) => [
-        {
-          name: 'a notifier is inserted while an invalidation runs that touches none',
-          clause: 'C16',
-          holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'invalidating',
-        },
-      ],
-    }),
+  parameters: {
+    pages: { summary: 'pages of the address space', min: 2, max: 3, smoke: 2, default: 3, deep: 3 },
+  },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', last: 0, detached: true }],
+    spareFrames: pages,
+    invalidations: 3,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu 1', calls: () => [call(madviseDontneed, 1, pages - 1)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, pages)] },
+    ],
+    witnesses: ({ mirrors }) => [
+      {
+        name: 'a notifier is inserted while an invalidation runs that touches none',
+        clause: 'C16',
+        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'invalidating',
+      },
+    ],
+  }),
 })
 
 /** A callback that must not wait: fails for ranges that are not blockable, and so has no end callback. */
@@ -169,25 +169,24 @@ const impatientStart = procedure(
 )
 
 /** The OOM reaper may not wait for anybody. */
-export const oomReaper = scenario({
+export const oomReaper = mirrorScenario({
   name: 'oom-reaper',
   summary:
     'The OOM reaper takes the pages of a process whose device is faulting: it finds the update lock held, and goes ' +
     'without; faults find the memory gone.',
   exercises: ['C11', 'C12', 'C32', 'C49'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: pages,
-      invalidations: 2,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
-        { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
-        { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+    ],
+  }),
 })
 
 const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
@@ -195,46 +194,45 @@ const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
 })
 
 /** Interval notifiers and classic notifiers of one address space. */
-export const classicNotifiers = scenario({
+export const classicNotifiers = mirrorScenario({
   name: 'classic-notifiers',
   summary:
     'An address space has an interval notifier, a classic notifier that counts, and one that fails where it may not ' +
     'wait; the OOM reaper and another thread invalidate.',
   exercises: ['C11', 'C12', 'C32', 'C49'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      classics: [{ name: 'counting' }, { name: 'impatient', ops: { start: impatientStart } }],
-      spareFrames: pages,
-      invalidations: 2,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-        { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
-        { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    classics: [{ name: 'counting' }, { name: 'impatient', ops: { start: impatientStart } }],
+    spareFrames: pages,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
+      { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
+    ],
+  }),
 })
 
 /** Classic notifiers alone. */
-export const classicOnly = scenario({
+export const classicOnly = mirrorScenario({
   name: 'classic-only',
-  summary: 'An address space with classic notifiers only: the OOM reaper fails at one of them, another thread does not.',
+  summary:
+    'An address space with classic notifiers only: the OOM reaper fails at one of them, another thread does not.',
   exercises: ['C12', 'C32'],
   parameters: { pages: pagesParameter(1, 1, 3) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: [...repeat(pages, { touched: true }), {}],
-      mirrors: [],
-      classics: [{ name: 'counting' }, { name: 'impatient', ops: { start: impatientStart } }],
-      spareFrames: pages + 1,
-      invalidations: 2,
-      threads: [
-        { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
-        { name: 'cpu', calls: () => [call(munmap, 0, pages), call(cpuWrite, pages, 1)] },
-      ],
-    }),
+  world: ({ pages }) => ({
+    pages: [...repeat(pages, { touched: true }), {}],
+    mirrors: [],
+    classics: [{ name: 'counting' }, { name: 'impatient', ops: { start: impatientStart } }],
+    spareFrames: pages + 1,
+    invalidations: 2,
+    threads: [
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
+      { name: 'cpu', calls: () => [call(munmap, 0, pages), call(cpuWrite, pages, 1)] },
+    ],
+  }),
 })
 
 /** The process exits. */
@@ -243,32 +241,36 @@ const exit = procedure('exit', function* (current: Task) {
 })
 
 /** The process ends while its device is at work. */
-export const exitVersusDevice = scenario({
+export const exitVersusDevice = mirrorScenario({
   name: 'exit',
   summary:
     'The process exits while a device writes its pages: whoever gives up the address space last takes it down, and the ' +
     'device can reach nothing afterwards.',
   exercises: ['C7', 'C19', 'C6', 'C32'],
-  parameters: { pages: pagesParameter(1, 2, 3) },
-  build: ({ pages }) =>
-    mirrorModel({
-      pages: repeat(pages, { touched: true }),
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 3,
-      threads: [
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)] },
-        { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
-        { name: 'driver', calls: (m) => [call(closeAfterExit, m.mirrors[0])] },
-      ],
-      witnesses: ({ machine, mirrors }) => [
-        {
-          name: 'the device finds the process gone',
-          clause: 'C19',
-          holds: (w, view) => machine.mms[0].users.get(w) === 0 && view.step(0) === 'count a user' && mirrors.length > 0,
-        },
-      ],
-    }),
+  parameters: { pages: pagesParameter(1, 3, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 3,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
+      { name: 'driver', calls: (m) => [call(closeAfterExit, m.mirrors[0])] },
+    ],
+    witnesses: ({ machine, mirrors }) => [
+      {
+        name: 'the device finds the process gone',
+        clause: 'C19',
+        holds: (w, view) =>
+          machine.mms[0].users.get(w) === 0 && view.step(0) === 'count a user' && mirrors.length > 0,
+      },
+    ],
+  }),
 })
 
 /** The driver is told of the end of the process, and closes the mirror then. */
@@ -309,23 +311,32 @@ const begin = procedure('begin', function* (_current: Task, mirror: Mirror) {
 })
 
 /** A stream of invalidations that never stops. */
-export const starvation = scenario({
+export const starvation = mirrorScenario({
   name: 'starvation',
   summary:
     'A reader begins while two threads invalidate, each beginning anew before the other has ended. Endless or not is a ' +
     'parameter: endless, the reader may wait for ever (H7).',
   exercises: ['C14', 'C49'],
-  parameters: { endless: { summary: '1 if the invalidations never stop', min: 0, max: 1, smoke: 0, default: 0, deep: 0 } },
-  build: ({ endless: forEver }) =>
-    mirrorModel({
-      pages: [{ touched: true, flags: VM_READ | VM_WRITE }],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 2,
-      threads: [
-        { name: 'reader', calls: (m) => [call(begin, m.mirrors[0])] },
-        { name: 'cpu 1', daemon: forEver === 1, calls: (m) => [forEver ? call(endless, 2, m.scratch) : call(madviseDontneed, 0, 1)] },
-        { name: 'cpu 2', daemon: forEver === 1, calls: (m) => [forEver ? call(endless, 1, m.scratch) : call(madviseDontneed, 0, 1)] },
-      ],
-    }),
+  parameters: {
+    endless: { summary: '1 if the invalidations never stop', min: 0, max: 1, smoke: 0, default: 0, deep: 0 },
+  },
+  world: ({ endless: forEver }) => ({
+    pages: [{ touched: true, flags: VM_READ | VM_WRITE }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'reader', calls: (m) => [call(begin, m.mirrors[0])] },
+      {
+        name: 'cpu 1',
+        daemon: forEver === 1,
+        calls: (m) => [forEver ? call(endless, 2, m.scratch) : call(madviseDontneed, 0, 1)],
+      },
+      {
+        name: 'cpu 2',
+        daemon: forEver === 1,
+        calls: (m) => [forEver ? call(endless, 1, m.scratch) : call(madviseDontneed, 0, 1)],
+      },
+    ],
+  }),
 })

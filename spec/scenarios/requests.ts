@@ -17,140 +17,153 @@ import {
   VM_WRITE,
   VmaKind,
 } from '../../src/kernel/index.js'
-import { choose, override, scenario } from '../../src/world/index.js'
+import { choose, override } from '../../src/world/index.js'
 import { onlyWhatWasAskedFor } from '../invariants/ranges.js'
-import { call, mirrorModel } from './mirror-world.js'
+import { call, mirrorScenario } from './mirror-world.js'
 
 const FAULT = HMM_PFN_REQ_FAULT
 const WRITE = HMM_PFN_REQ_WRITE
 
 /** A snapshot beside a fault. */
-export const snapshotVersusFault = scenario({
+export const snapshotVersusFault = mirrorScenario({
   name: 'snapshot',
   summary:
     'One driver thread takes a snapshot of three pages (touched, untouched, a hole) and maps what there is; another ' +
     'faults pages in; a CPU throws one away.',
   exercises: ['C22', 'C23', 'C25', 'C8'],
+  referenceOnly: true,
   parameters: {},
-  build: () =>
-    mirrorModel({
-      pages: [{ touched: true }, {}, { kind: VmaKind.none, flags: 0 }],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 2,
-      invalidations: 2,
-      threads: [
-        {
-          name: 'snapshot',
-          devices: [0],
-          calls: (m) => [
-            call(prefault, m.mirrors[0], 0, 3, SNAPSHOT),
-            call(prefault, m.mirrors[0], 0, 2, { defaultFlags: WRITE, pfnFlagsMask: WRITE, requests: [WRITE, WRITE] }),
-          ],
-        },
-        { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2)] },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
-      ],
-    }),
+  world: () => ({
+    pages: [{ touched: true }, {}, { kind: VmaKind.none, flags: 0 }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 2,
+    invalidations: 2,
+    threads: [
+      {
+        name: 'snapshot',
+        devices: [0],
+        calls: (m) => [
+          call(prefault, m.mirrors[0], 0, 3, SNAPSHOT),
+          call(prefault, m.mirrors[0], 0, 2, {
+            defaultFlags: WRITE,
+            pfnFlagsMask: WRITE,
+            requests: [WRITE, WRITE],
+          }),
+        ],
+      },
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+  }),
 })
 
 /** Requests page by page. */
-export const requestsByPage = scenario({
+export const requestsByPage = mirrorScenario({
   name: 'requests-by-page',
   summary:
     'A driver prefaults a range with one page to be written, by requests in the array; then all to be read and one ' +
     'written, by defaults and mask; a CPU changes what there is meanwhile.',
   exercises: ['C21', 'C22', 'C24'],
+  referenceOnly: true,
   parameters: {},
-  build: () =>
-    mirrorModel({
-      pages: [{ touched: true, readOnly: true }, {}, {}],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 4,
-      invalidations: 7,
-      threads: [
-        {
-          name: 'driver',
-          devices: [0],
-          calls: (m) => [
-            call(prefault, m.mirrors[0], 0, 3, {
-              defaultFlags: 0,
-              pfnFlagsMask: FAULT | WRITE,
-              requests: [FAULT, FAULT | WRITE, 0],
-            }),
-            call(prefault, m.mirrors[0], 0, 3, { defaultFlags: FAULT, pfnFlagsMask: WRITE, requests: [0, 0, WRITE] }),
-          ],
-        },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1), call(cpuRead, 1), call(cpuWrite, 0, 2)] },
-      ],
-    }),
+  world: () => ({
+    pages: [{ touched: true, readOnly: true }, {}, {}],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 4,
+    invalidations: 7,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(prefault, m.mirrors[0], 0, 3, {
+            defaultFlags: 0,
+            pfnFlagsMask: FAULT | WRITE,
+            requests: [FAULT, FAULT | WRITE, 0],
+          }),
+          call(prefault, m.mirrors[0], 0, 3, {
+            defaultFlags: FAULT,
+            pfnFlagsMask: WRITE,
+            requests: [0, 0, WRITE],
+          }),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1), call(cpuRead, 1), call(cpuWrite, 0, 2)] },
+    ],
+  }),
 })
 
 /** What cannot be had. */
-export const refusedRequests = scenario({
+export const refusedRequests = mirrorScenario({
   name: 'refused-requests',
   summary:
     'A device reads and writes where it may not: a hole, an area without access, one that is read-only, one that the ' +
     'walk cannot use; a CPU opens the read-only one meanwhile.',
   exercises: ['C21', 'C25', 'C49'],
+  referenceOnly: true,
   parameters: {},
-  build: () =>
-    mirrorModel({
-      pages: [{ touched: true }, { flags: VM_READ }, { kind: VmaKind.pfnmap, flags: VM_READ | VM_WRITE }],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 3,
-      invalidations: 3,
-      threads: [
-        {
-          name: 'device',
-          devices: [0],
-          calls: (m) => [
-            call(deviceAccess, m.mirrors[0], 0, 2, 2),
-            call(deviceAccess, m.mirrors[0], 1, 3),
-            call(prefault, m.mirrors[0], 0, 3, SNAPSHOT),
-          ],
-        },
-        {
-          name: 'cpu',
-          calls: () => [call(mprotect, 0, 1, 0), call(mprotect, 1, 1, VM_READ | VM_WRITE), call(cpuRead, 0)],
-        },
-      ],
-    }),
+  world: () => ({
+    pages: [{ touched: true }, { flags: VM_READ }, { kind: VmaKind.pfnmap, flags: VM_READ | VM_WRITE }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 3,
+    invalidations: 3,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [
+          call(deviceAccess, m.mirrors[0], 0, 2, 2),
+          call(deviceAccess, m.mirrors[0], 1, 3),
+          call(prefault, m.mirrors[0], 0, 3, SNAPSHOT),
+        ],
+      },
+      {
+        name: 'cpu',
+        calls: () => [call(mprotect, 0, 1, 0), call(mprotect, 1, 1, VM_READ | VM_WRITE), call(cpuRead, 0)],
+      },
+    ],
+  }),
 })
 
 /** Faulting in what nobody asked for. */
-export const overFault = scenario({
+export const overFault = mirrorScenario({
   name: 'over-fault',
   summary:
     'A driver asks for the first of two pages while memory is short. The walk faults to the end of the area, and fails ' +
     'for a page that nobody asked for (H5). With `strict` that is a claim.',
   exercises: ['C21', 'C49'],
+  referenceOnly: true,
   parameters: {
-    strict: { summary: '1 to claim that a walk fails only for pages that were asked for', min: 0, max: 1, smoke: 0, default: 0, deep: 0 },
+    strict: {
+      summary: '1 to claim that a walk fails only for pages that were asked for',
+      min: 0,
+      max: 1,
+      smoke: 0,
+      default: 0,
+      deep: 0,
+    },
   },
-  build: ({ strict }) => {
-    const model = mirrorModel({
-      pages: [{}, {}],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 2,
-      threads: [
-        {
-          name: 'driver',
-          devices: [0],
-          calls: (m) => [
-            call(prefault, m.mirrors[0], 0, 2, {
-              defaultFlags: 0,
-              pfnFlagsMask: FAULT | WRITE,
-              requests: [FAULT | WRITE, 0],
-            }),
-          ],
-        },
-        { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 2)] },
-      ],
-      ...(strict ? { stepClaims: (world) => [onlyWhatWasAskedFor(world)] } : {}),
-    })
-    return model
-  },
+  world: ({ strict }) => ({
+    pages: [{}, {}],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(prefault, m.mirrors[0], 0, 2, {
+            defaultFlags: 0,
+            pfnFlagsMask: FAULT | WRITE,
+            requests: [FAULT | WRITE, 0],
+          }),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 2)] },
+    ],
+    ...(strict ? { stepClaims: (world) => [onlyWhatWasAskedFor(world)] } : {}),
+  }),
 })
 
 /** A driver whose page table needs memory of its own, and may not get it. */
@@ -164,54 +177,55 @@ const programWithoutMemory = override(
 )
 
 /** The driver fails after the walk was validated. */
-export const deviceOutOfMemory = scenario({
+export const deviceOutOfMemory = mirrorScenario({
   name: 'device-out-of-memory',
-  summary: 'The driver may fail to extend its page table after the walk was validated: it must leave nothing behind.',
+  summary:
+    'The driver may fail to extend its page table after the walk was validated: it must leave nothing behind.',
   exercises: ['C6', 'C8', 'C49'],
+  referenceOnly: true,
   parameters: {},
-  build: () =>
-    mirrorModel({
-      pages: [{ touched: true }, {}],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 3,
-      invalidations: 2,
-      overrides: [programWithoutMemory],
-      threads: [
-        {
-          name: 'device',
-          devices: [0],
-          calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
-        },
-        { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
-      ],
-    }),
+  world: () => ({
+    pages: [{ touched: true }, {}],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 3,
+    invalidations: 2,
+    overrides: [programWithoutMemory],
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+    ],
+  }),
 })
 
 /** The scheduler wants to know who uses the pages. */
-export const numaHinting = scenario({
+export const numaHinting = mirrorScenario({
   name: 'numa-hinting',
   summary:
-    'The kernel takes the CPU\'s access away to see who faults (NUMA hinting): the page stays, nobody may use it until ' +
+    "The kernel takes the CPU's access away to see who faults (NUMA hinting): the page stays, nobody may use it until " +
     'a fault gives it back; a snapshot finds nothing that it may map.',
   exercises: ['C1', 'C21', 'C23'],
+  referenceOnly: true,
   parameters: {},
-  build: () =>
-    mirrorModel({
-      pages: [{ touched: true }],
-      mirrors: [{ name: 'gpu' }],
-      spareFrames: 1,
-      invalidations: 2,
-      threads: [
-        {
-          name: 'device',
-          devices: [0],
-          calls: (m) => [
-            call(prefault, m.mirrors[0], 0, 1, SNAPSHOT),
-            call(deviceAccess, m.mirrors[0], 0, 1, 2),
-          ],
-        },
-        { name: 'scheduler', calls: () => [call(changeProtNuma, 0, 1)] },
-        { name: 'cpu', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, 0)] },
-      ],
-    }),
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [
+          call(prefault, m.mirrors[0], 0, 1, SNAPSHOT),
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+        ],
+      },
+      { name: 'scheduler', calls: () => [call(changeProtNuma, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, 0)] },
+    ],
+  }),
 })

@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { BLOCKED, become, Layout, type Cell, procedure, type Running, scenario, step } from '../../src/world/index.js'
+import {
+  BLOCKED,
+  become,
+  type Cell,
+  Layout,
+  procedure,
+  type Running,
+  scenario,
+  step,
+} from '../../src/world/index.js'
 
 interface Protocol {
   readonly pages: number

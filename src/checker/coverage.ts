@@ -8,7 +8,9 @@ import type { Exploration } from './explore.js'
 import type { Coverage, TransitionCoverage } from './result.js'
 
 /** What `exploration` has exercised so far. */
-export function coverageOf(exploration: Exploration): Coverage {
+export function coverageOf(
+  exploration: Pick<Exploration, 'model' | 'control' | 'taken' | 'exercised'>,
+): Coverage {
   const steps = new Set<string>()
   exploration.control.forEachTaken((procedure, step) => steps.add(`${procedure.procedureName}: ${step.name}`))
   const transitions: TransitionCoverage[] = []

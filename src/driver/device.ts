@@ -5,19 +5,7 @@
  * @see reference G.2
  * @module
  */
-import {
-  BLOCKED,
-  become,
-  type Cell,
-  claim,
-  type Layout,
-  type Mutex,
-  procedure,
-  type Running,
-  SpecificationError,
-  step,
-  type World,
-} from '../world/index.js'
+
 import {
   declareRange,
   declareUpdateLock,
@@ -35,6 +23,19 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../kernel/index.js'
+import {
+  BLOCKED,
+  become,
+  type Cell,
+  claim,
+  type Layout,
+  type Mutex,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../world/index.js'
 import type { Driver } from './driver.js'
 
 /** A translation of the device: of its page table, its TLB, or an access that is under way. */
@@ -124,8 +125,14 @@ function invalidationOf(mirror: Mirror) {
 }
 
 /** The first and the page after the last that both `mirror` and `range` cover. */
-function covered(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): { start: number; end: number } {
-  return { start: Math.max(range.start, mirror.notifier.start), end: Math.min(range.end, mirror.notifier.last + 1) }
+function covered(
+  mirror: Mirror,
+  range: Pick<NotifierRange, 'start' | 'end'>,
+): { start: number; end: number } {
+  return {
+    start: Math.max(range.start, mirror.notifier.start),
+    end: Math.min(range.end, mirror.notifier.last + 1),
+  }
 }
 
 /**
@@ -148,7 +155,11 @@ export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number)
  */
 export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: number): number {
   const validated = range.result.get(w) === RangeResult.validated
-  claim('C8', validated, `${mirror.name} looks at the struct page of page ${page} before its walk is validated`)
+  claim(
+    'C8',
+    validated,
+    `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
+  )
   return range.pfns[page].frame.get(w)
 }
 
@@ -211,7 +222,11 @@ function touch(w: World, current: Task, mirror: Mirror, access: Access, value: n
   const expected = mirror.mm.expected[page]
   if (value === undefined) {
     const seen = frame.contents.get(w)
-    claim('data', seen === expected.get(w), `${mirror.name} reads ${seen} from page ${page}, last written was ${expected.get(w)}`)
+    claim(
+      'data',
+      seen === expected.get(w),
+      `${mirror.name} reads ${seen} from page ${page}, last written was ${expected.get(w)}`,
+    )
   } else {
     claim('C4', frame.pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
     frame.contents.set(w, value)
@@ -251,7 +266,10 @@ export const deviceAccess = procedure(
 function accessOf(mirror: Mirror, current: Task): Access {
   const access = mirror.accesses.get(current.thread)
   if (access === undefined)
-    throw new SpecificationError('scenario', `thread ${current.thread} makes ${mirror.name} access memory and was not declared to`)
+    throw new SpecificationError(
+      'scenario',
+      `thread ${current.thread} makes ${mirror.name} access memory and was not declared to`,
+    )
   return access
 }
 
@@ -259,7 +277,10 @@ function accessOf(mirror: Mirror, current: Task): Access {
 export function rangeOf(mirror: Mirror, current: Task): HmmRange {
   const range = mirror.ranges.get(current.thread)
   if (range === undefined)
-    throw new SpecificationError('scenario', `thread ${current.thread} populates ${mirror.name} and was not declared to`)
+    throw new SpecificationError(
+      'scenario',
+      `thread ${current.thread} populates ${mirror.name} and was not declared to`,
+    )
   return range
 }
 
@@ -271,20 +292,27 @@ export const serveFault = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
     const error = yield* mirror.driver.fault(current, mirror, start, end, write)
     yield* endOfRange(current, mirror, error)
-    claim('C22', write || error !== -Errno.EPERM, `${mirror.name} wants to read, and is refused for want of the right to write`)
+    claim(
+      'C22',
+      write || error !== -Errno.EPERM,
+      `${mirror.name} wants to read, and is refused for want of the right to write`,
+    )
     return error
   },
 )
 
 /** The driver is done with the range, for better or worse: the array is freed. */
-export const endOfRange = procedure('end of the range', function* (current: Task, mirror: Mirror, error: number) {
-  const range = rangeOf(mirror, current)
-  yield* step('free the range', (w) => {
-    signalEnd(w, range, error)
-    resetRange(range, w)
-    return 0
-  })
-})
+export const endOfRange = procedure(
+  'end of the range',
+  function* (current: Task, mirror: Mirror, error: number) {
+    const range = rangeOf(mirror, current)
+    yield* step('free the range', (w) => {
+      signalEnd(w, range, error)
+      resetRange(range, w)
+      return 0
+    })
+  },
+)
 
 function signalEnd(w: World, range: HmmRange, error: number): void {
   if (error === 0) range.lifecycle.signal(w, 'COMMITTED')

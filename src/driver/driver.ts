@@ -18,12 +18,18 @@ export interface Driver {
    *
    * It must call {@link mmuIntervalSetSeq} with `curSeq` under the update lock, also where nothing is mapped.
    */
-  readonly invalidate: Procedure<[current: Task, mirror: Mirror, range: NotifierRange, curSeq: number], number>
+  readonly invalidate: Procedure<
+    [current: Task, mirror: Mirror, range: NotifierRange, curSeq: number],
+    number
+  >
   /**
    * A fault of the device: maps the pages from `start` to `end` (the page after the last) as the CPU has them, for
    * writing if `write`.
    *
    * @returns 0 when they are mapped, or a negative error number
    */
-  readonly fault: Procedure<[current: Task, mirror: Mirror, start: number, end: number, write: boolean], number>
+  readonly fault: Procedure<
+    [current: Task, mirror: Mirror, start: number, end: number, write: boolean],
+    number
+  >
 }

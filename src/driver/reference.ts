@@ -4,13 +4,13 @@
  * @see reference B.4
  * @module
  */
-import { become, choose, procedure, type Running, step } from '../world/index.js'
+
 import {
   Errno,
-  isMappable,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   hmmRangeFault,
+  isMappable,
   mmgetNotZero,
   mmput,
   mmuIntervalReadBegin,
@@ -19,7 +19,8 @@ import {
   type NotifierRange,
   type Task,
 } from '../kernel/index.js'
-import { endOfRange, flushDevice, mapPage, type Mirror, rangeOf, unmapPages } from './device.js'
+import { become, choose, procedure, type Running, step } from '../world/index.js'
+import { endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
 import type { Driver } from './driver.js'
 
 /** What a driver asks of a walk. @see reference B.3 */
@@ -70,7 +71,13 @@ export const populateOnce = procedure(
     const { mm, notifier, updateLock } = mirror
     const seq = yield* mmuIntervalReadBegin(notifier)
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), { start, end, seq, owner: -1, ...wanted })
+    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
+      start,
+      end,
+      seq,
+      owner: -1,
+      ...wanted,
+    })
     yield* mm.mmapLock.unlockRead()
     if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
     if (error) return error
@@ -144,11 +151,14 @@ export const invalidate = procedure(
 )
 
 /** Takes the update lock: 0 if it is held and the range is not blockable. */
-export const lockForInvalidation = procedure('invalidate (lock)', function* (mirror: Mirror, range: NotifierRange) {
-  if (!range.blockable) return yield* mirror.updateLock.trylock()
-  yield* mirror.updateLock.lock()
-  return 1
-})
+export const lockForInvalidation = procedure(
+  'invalidate (lock)',
+  function* (mirror: Mirror, range: NotifierRange) {
+    if (!range.blockable) return yield* mirror.updateLock.trylock()
+    yield* mirror.updateLock.lock()
+    return 1
+  },
+)
 
 /** Records the sequence and removes the entries: one step, since all that look at either hold the update lock. */
 export const recordAndUnmap = procedure(

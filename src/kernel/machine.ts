@@ -23,7 +23,14 @@ import {
  *
  * @see reference B.0
  */
-export const LockRank = { mmap: 10, update: 20, folio: 30, rmap: 40, pageTable: 50, subscriptions: 60 } as const
+export const LockRank = {
+  mmap: 10,
+  update: 20,
+  folio: 30,
+  rmap: 40,
+  pageTable: 50,
+  subscriptions: 60,
+} as const
 
 /** What a page-table entry holds. The kinds from `swap` to `poison` are where swapping and migration put their entries. */
 export const PteKind = {
@@ -132,7 +139,10 @@ export interface NotifierRange {
 }
 
 /** `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. */
-export type Invalidate = Procedure<[current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number], number>
+export type Invalidate = Procedure<
+  [current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number],
+  number
+>
 
 /** A watched range of an address space. @kernel struct mmu_interval_notifier */
 export interface IntervalNotifier {
@@ -242,7 +252,12 @@ export interface MachineSize {
   /** Invalidations that a run can see: bounds the sequence number. */
   readonly invalidations: number
   /** Interval notifiers by address space. Pages are inclusive. */
-  readonly intervals: readonly { readonly name: string; readonly mm: number; readonly start: number; readonly last: number }[]
+  readonly intervals: readonly {
+    readonly name: string
+    readonly mm: number
+    readonly start: number
+    readonly last: number
+  }[]
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
 }
 

@@ -4,7 +4,15 @@
  * @see reference B.3
  * @module
  */
-import { become, claim, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
+import {
+  become,
+  claim,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
 import { handleMmFault } from '../mm/index.js'
@@ -252,6 +260,9 @@ function cpuEntry(mm: MmStruct, page: number, w: World): { frame: number; presen
       // There is a page, and the CPU may not use it now: neither may the device.
       return { frame: pte.frame.readOnce(w), present: 0 }
     default:
-      throw new SpecificationError('scenario', `${pte.kind.name} is ${pte.kind.show(w)}, which the walk does not know yet`)
+      throw new SpecificationError(
+        'scenario',
+        `${pte.kind.name} is ${pte.kind.show(w)}, which the walk does not know yet`,
+      )
   }
 }

@@ -139,7 +139,15 @@ export function isMappable(range: HmmRange, page: number, w: World): boolean {
 
 /** Clears the array and forgets the sequence: the range is not in use. Part of a step. */
 export function resetRange(range: HmmRange, w: World): void {
-  for (const cell of [range.seq, range.start, range.end, range.defaultFlags, range.pfnFlagsMask, range.last, range.result])
+  for (const cell of [
+    range.seq,
+    range.start,
+    range.end,
+    range.defaultFlags,
+    range.pfnFlagsMask,
+    range.last,
+    range.result,
+  ])
     cell.set(w, 0)
   for (const entry of range.pfns) {
     entry.flags.set(w, 0)

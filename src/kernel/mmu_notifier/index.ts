@@ -9,10 +9,13 @@ import {
   type ClassicNotifier,
   closeRange,
   type MmStruct,
+  type NotifierRange,
   NotifyEvent,
-  openRange, type NotifierRange, type Task } from '../machine.js'
-import { mnItreeInvalidate, mnItreeInvEnd, mnItreeRelease } from './interval.js'
+  openRange,
+  type Task,
+} from '../machine.js'
 import { notifyClassics, notifyClassicsOfEnd } from './classic.js'
+import { mnItreeInvalidate, mnItreeInvEnd, mnItreeRelease } from './interval.js'
 
 export * from './classic.js'
 export * from './interval.js'
@@ -85,18 +88,24 @@ export const leaveRange = procedure('mmu_notifier_range (leave)', function* (cur
  *
  * @kernel __mmu_notifier_release
  */
-export const mmuNotifierRelease = procedure('__mmu_notifier_release', function* (current: Task, mm: MmStruct) {
-  const everything = {
-    start: 0,
-    end: current.machine.pages,
-    event: NotifyEvent.RELEASE,
-    blockable: true,
-    owner: -1,
-  }
-  if (mm.subscriptions.intervals.length > 0) yield* mnItreeRelease(current, mm, everything)
-  for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
-})
+export const mmuNotifierRelease = procedure(
+  '__mmu_notifier_release',
+  function* (current: Task, mm: MmStruct) {
+    const everything = {
+      start: 0,
+      end: current.machine.pages,
+      event: NotifyEvent.RELEASE,
+      blockable: true,
+      owner: -1,
+    }
+    if (mm.subscriptions.intervals.length > 0) yield* mnItreeRelease(current, mm, everything)
+    for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
+  },
+)
 
-const releaseClassic = procedure('mmu_notifier_ops.release', function* (current: Task, classic: ClassicNotifier) {
-  if (classic.ops.release) yield* classic.ops.release(current, classic)
-})
+const releaseClassic = procedure(
+  'mmu_notifier_ops.release',
+  function* (current: Task, classic: ClassicNotifier) {
+    if (classic.ops.release) yield* classic.ops.release(current, classic)
+  },
+)

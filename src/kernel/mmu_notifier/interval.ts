@@ -60,22 +60,25 @@ export const mnItreeInvalidate = procedure(
  * @kernel mn_itree_inv_start_range
  * @see reference B.1 S1 to S4
  */
-export const mnItreeInvStartRange = procedure('mn_itree_inv_start_range', function* (current: Task, mm: MmStruct, range: NotifierRange) {
-  const subs = mm.subscriptions
-  const bits = subs.intervals.length
-  const found = yield* subs.lock.critical('count the invalidation', (w) => {
-    openRange(current, mm, range, w)
-    subs.active.add(w, 1)
-    let touched = 0
-    for (let i = 0; i < bits; i++) {
-      const sub = subs.intervals[i]
-      if (sub.allocated.get(w) && sub.inTree.get(w) && overlaps(sub, range)) touched |= 1 << i
-    }
-    if (touched !== 0) subs.seq.set(w, subs.seq.get(w) | 1)
-    return (subs.seq.get(w) << bits) | touched
-  })
-  return { curSeq: found >> bits, touched: found & ((1 << bits) - 1) }
-})
+export const mnItreeInvStartRange = procedure(
+  'mn_itree_inv_start_range',
+  function* (current: Task, mm: MmStruct, range: NotifierRange) {
+    const subs = mm.subscriptions
+    const bits = subs.intervals.length
+    const found = yield* subs.lock.critical('count the invalidation', (w) => {
+      openRange(current, mm, range, w)
+      subs.active.add(w, 1)
+      let touched = 0
+      for (let i = 0; i < bits; i++) {
+        const sub = subs.intervals[i]
+        if (sub.allocated.get(w) && sub.inTree.get(w) && overlaps(sub, range)) touched |= 1 << i
+      }
+      if (touched !== 0) subs.seq.set(w, subs.seq.get(w) | 1)
+      return (subs.seq.get(w) << bits) | touched
+    })
+    return { curSeq: found >> bits, touched: found & ((1 << bits) - 1) }
+  },
+)
 
 /**
  * Runs one driver callback: 1 when it is done, 0 if it gave up.
@@ -86,7 +89,11 @@ export const invalidateInterval = procedure(
   'mmu_interval_notifier_ops.invalidate',
   function* (current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
     const done = yield* sub.ops.invalidate(current, sub, range, curSeq)
-    claim('C11', done === 1 || !range.blockable, `${sub.name}: the callback gave up though the range is blockable`)
+    claim(
+      'C11',
+      done === 1 || !range.blockable,
+      `${sub.name}: the callback gave up though the range is blockable`,
+    )
     return done
   },
 )
@@ -133,7 +140,12 @@ function isDeferred(sub: IntervalNotifier, w: World): boolean {
 /** The sequence goes from odd to even: nothing is being invalidated any more. Under the subscriptions' lock. */
 export function makeEven(subs: Subscriptions, w: World): void {
   for (const sub of subs.intervals)
-    if (sub.allocated.get(w) && sub.inTree.get(w) && !sub.deferred.get(w) && sub.seq.get(w) === subs.seq.get(w))
+    if (
+      sub.allocated.get(w) &&
+      sub.inTree.get(w) &&
+      !sub.deferred.get(w) &&
+      sub.seq.get(w) === subs.seq.get(w)
+    )
       sub.lifecycle.signal(w, 'INVALIDATION_ENDED')
   subs.seq.add(w, 1)
 }
@@ -212,30 +224,33 @@ export function mmuIntervalSetSeq(w: World, sub: IntervalNotifier, curSeq: numbe
  * @kernel mmu_interval_notifier_insert
  * @see reference B.1 N1, N2
  */
-export const mmuIntervalNotifierInsert = procedure('mmu_interval_notifier_insert', function* (sub: IntervalNotifier) {
-  const { subscriptions: subs, users } = sub.mm
-  return yield* subs.lock.critical('insert', (w) => {
-    if (users.get(w) === 0) return -Errno.EINVAL
-    sub.allocated.set(w, 1)
-    if (subs.active.get(w) === 0) {
-      // As if its last invalidation had just ended.
-      sub.seq.set(w, subs.seq.get(w) - 1)
-      sub.inTree.set(w, 1)
-      sub.lifecycle.signal(w, 'INSERTED')
-    } else if (isInvalidating(subs, w)) {
-      sub.seq.set(w, subs.seq.get(w))
-      sub.deferred.set(w, 1)
-      sub.lifecycle.signal(w, 'INSERT_DEFERRED')
-    } else {
-      // The invalidation that runs may cover it: nobody looked for it in the tree.
-      subs.seq.set(w, subs.seq.get(w) | 1)
-      sub.seq.set(w, subs.seq.get(w))
-      sub.inTree.set(w, 1)
-      sub.lifecycle.signal(w, 'INSERTED_DURING_INVALIDATION')
-    }
-    return 0
-  })
-})
+export const mmuIntervalNotifierInsert = procedure(
+  'mmu_interval_notifier_insert',
+  function* (sub: IntervalNotifier) {
+    const { subscriptions: subs, users } = sub.mm
+    return yield* subs.lock.critical('insert', (w) => {
+      if (users.get(w) === 0) return -Errno.EINVAL
+      sub.allocated.set(w, 1)
+      if (subs.active.get(w) === 0) {
+        // As if its last invalidation had just ended.
+        sub.seq.set(w, subs.seq.get(w) - 1)
+        sub.inTree.set(w, 1)
+        sub.lifecycle.signal(w, 'INSERTED')
+      } else if (isInvalidating(subs, w)) {
+        sub.seq.set(w, subs.seq.get(w))
+        sub.deferred.set(w, 1)
+        sub.lifecycle.signal(w, 'INSERT_DEFERRED')
+      } else {
+        // The invalidation that runs may cover it: nobody looked for it in the tree.
+        subs.seq.set(w, subs.seq.get(w) | 1)
+        sub.seq.set(w, subs.seq.get(w))
+        sub.inTree.set(w, 1)
+        sub.lifecycle.signal(w, 'INSERTED_DURING_INVALIDATION')
+      }
+      return 0
+    })
+  },
+)
 
 /**
  * Ends to watch the interval. When it returns no callback runs for it, nor will, and its memory is the driver's.
@@ -243,26 +258,29 @@ export const mmuIntervalNotifierInsert = procedure('mmu_interval_notifier_insert
  * @kernel mmu_interval_notifier_remove
  * @see reference B.1 M1, M2
  */
-export const mmuIntervalNotifierRemove = procedure('mmu_interval_notifier_remove', function* (sub: IntervalNotifier) {
-  const subs = sub.mm.subscriptions
-  const awaited = yield* subs.lock.critical('remove', (w) => {
-    if (!isInvalidating(subs, w)) {
-      claim('C17', sub.inTree.get(w) === 1, `${sub.name} is removed and was not in the tree`)
-      sub.inTree.set(w, 0)
-      sub.lifecycle.signal(w, 'REMOVED')
-      return 0
-    }
-    if (!sub.inTree.get(w)) {
-      sub.deferred.set(w, 0)
-      sub.lifecycle.signal(w, 'REMOVED')
-      return 0
-    }
-    sub.deferred.set(w, 1)
-    sub.lifecycle.signal(w, 'REMOVE_DEFERRED')
-    return subs.seq.get(w)
-  })
-  if (awaited !== 0) yield* waitUntilReleased(subs, awaited)
-})
+export const mmuIntervalNotifierRemove = procedure(
+  'mmu_interval_notifier_remove',
+  function* (sub: IntervalNotifier) {
+    const subs = sub.mm.subscriptions
+    const awaited = yield* subs.lock.critical('remove', (w) => {
+      if (!isInvalidating(subs, w)) {
+        claim('C17', sub.inTree.get(w) === 1, `${sub.name} is removed and was not in the tree`)
+        sub.inTree.set(w, 0)
+        sub.lifecycle.signal(w, 'REMOVED')
+        return 0
+      }
+      if (!sub.inTree.get(w)) {
+        sub.deferred.set(w, 0)
+        sub.lifecycle.signal(w, 'REMOVED')
+        return 0
+      }
+      sub.deferred.set(w, 1)
+      sub.lifecycle.signal(w, 'REMOVE_DEFERRED')
+      return subs.seq.get(w)
+    })
+    if (awaited !== 0) yield* waitUntilReleased(subs, awaited)
+  },
+)
 
 /**
  * Waits until the deferred list has been dealt with. The condition is read under the lock under which that is done:
@@ -270,9 +288,12 @@ export const mmuIntervalNotifierRemove = procedure('mmu_interval_notifier_remove
  *
  * @kernel mmu_interval_seq_released
  */
-export const waitUntilReleased = procedure('mmu_interval_seq_released', function* (subs: Subscriptions, seq: number) {
-  yield* subs.wq.wait(sequenceIsReleased, subs, seq)
-})
+export const waitUntilReleased = procedure(
+  'mmu_interval_seq_released',
+  function* (subs: Subscriptions, seq: number) {
+    yield* subs.wq.wait(sequenceIsReleased, subs, seq)
+  },
+)
 
 function sequenceIsReleased(w: World, subs: Subscriptions, seq: number): boolean | typeof BLOCKED {
   if (!subs.lock.acquire(w)) return BLOCKED
@@ -286,8 +307,10 @@ function sequenceIsReleased(w: World, subs: Subscriptions, seq: number): boolean
  *
  * @kernel mn_itree_release
  */
-export const mnItreeRelease = procedure('mn_itree_release', function* (current: Task, mm: MmStruct, range: NotifierRange) {
-  yield* mnItreeInvalidate(current, mm, range)
-  yield* mnItreeInvEnd(current, mm)
-})
-
+export const mnItreeRelease = procedure(
+  'mn_itree_release',
+  function* (current: Task, mm: MmStruct, range: NotifierRange) {
+    yield* mnItreeInvalidate(current, mm, range)
+    yield* mnItreeInvEnd(current, mm)
+  },
+)
