@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { acting } from './acting.js'
+import { acting, NOBODY } from './acting.js'
 import { SpecificationError } from './errors.js'
 import type { World } from './layout.js'
 import {
@@ -67,8 +67,7 @@ export class SequentialRunner {
               'runaway',
               `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
             )
-          acting.thread = thread
-          input = value.run(w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
+          input = act(thread, value, w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
           if (input === BLOCKED)
             throw new SpecificationError(
               'scenario',
@@ -87,5 +86,15 @@ export class SequentialRunner {
           break
       }
     }
+  }
+}
+
+/** Takes one step as `thread`; afterwards nobody acts. */
+function act(thread: number, step: Step, w: World, choice: number): number {
+  acting.thread = thread
+  try {
+    return step.run(w, choice)
+  } finally {
+    acting.thread = NOBODY
   }
 }

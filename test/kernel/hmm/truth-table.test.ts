@@ -1,0 +1,247 @@
+/**
+ * The truth table of the walk: for each kind of entry and each request, what comes back and what was done for it.
+ *
+ * @see reference B.3.1
+ */
+import { describe, expect, it } from 'vitest'
+import {
+  declareMachine,
+  declareRange,
+  Errno,
+  errnoName,
+  HMM_PFN_ERROR,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  hmmRangeFault,
+  needFault,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../../src/kernel/index.js'
+import { Layout, procedure, SequentialRunner, type World } from '../../../src/world/index.js'
+
+const RF = HMM_PFN_REQ_FAULT
+const RW = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE
+const V = HMM_PFN_VALID
+const VW = HMM_PFN_VALID | HMM_PFN_WRITE
+const E = HMM_PFN_ERROR
+
+const PAGE = 1
+const FRAME = 1
+
+interface Bench {
+  readonly w: World
+  readonly task: Task
+  readonly range: ReturnType<typeof declareRange>
+}
+
+function bench(): Bench {
+  const layout = new Layout({ threads: 1 })
+  const size = {
+    pages: 3,
+    frames: 4,
+    mms: 1,
+    cpus: [0],
+    values: 1,
+    invalidations: 4,
+    intervals: [{ name: 'sub', mm: 0, start: 0, last: 2 }],
+  }
+  const machine = declareMachine(layout, size)
+  const mm = machine.mms[0]
+  const sub = mm.subscriptions.intervals[0]
+  // Its driver maps nothing, so that it has nothing to do but to let go.
+  sub.ops = {
+    invalidate: procedure('invalidate nothing', function* () {
+      return 1
+    }),
+  }
+  const range = declareRange(layout, 'range', 0, sub, size)
+  const w = layout.initial()
+  sub.allocated.set(w, 1)
+  sub.seq.set(w, 1)
+  sub.inTree.set(w, 1)
+  return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
+}
+
+type Entry = 'none' | 'read-only' | 'writable' | 'zero page' | 'hint'
+
+function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): void {
+  const { mm, machine } = task
+  mm.vma[PAGE].kind.set(w, kind)
+  mm.vma[PAGE].flags.set(w, flags)
+  if (entry === 'none') return
+  const pte = mm.pte[PAGE]
+  pte.kind.set(w, entry === 'hint' ? PteKind.protnone : PteKind.present)
+  pte.write.set(w, entry === 'writable' ? 1 : 0)
+  pte.frame.set(w, entry === 'zero page' ? ZERO_PAGE : FRAME)
+  if (entry === 'zero page') return
+  machine.frames[FRAME].refcount.set(w, 1)
+  machine.frames[FRAME].mapcount.set(w, 1)
+}
+
+const walkOnce = procedure(
+  'walk once',
+  function* (
+    task: Task,
+    range: Bench['range'],
+    defaultFlags: number,
+    mask: number,
+    requests: readonly number[],
+  ) {
+    yield* task.mm.mmapLock.lockRead()
+    const error = yield* hmmRangeFault(task, range, {
+      start: PAGE,
+      end: PAGE + 1,
+      seq: 1,
+      defaultFlags,
+      pfnFlagsMask: mask,
+      requests,
+      owner: -1,
+    })
+    yield* task.mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+interface Outcome {
+  readonly error: number
+  /** What the array holds. */
+  readonly flags: number
+  /** How often a page was faulted in. */
+  readonly faults: number
+}
+
+function ask(b: Bench, defaultFlags: number, mask: number, request: number): Outcome {
+  let faults = 0
+  const runner = new SequentialRunner({
+    onStep: (from, step) => {
+      if (from.procedureName === 'handle_mm_fault' && step.name === 'look at the entry') faults++
+    },
+  })
+  const error = runner.run(b.w, 0, walkOnce, b.task, b.range, defaultFlags, mask, [request])
+  return { error, flags: b.range.pfns[PAGE].flags.get(b.w), faults }
+}
+
+const RO_AREA = VM_READ
+const RW_AREA = VM_READ | VM_WRITE
+const ANON = VmaKind.anonymous
+
+/** Area, entry, and what comes back for no request, for a read, for a write: flags, or the error. `+` marks a fault. */
+const TABLE: readonly [string, number, number, Entry, string, string, string][] = [
+  ['no area', VmaKind.none, 0, 'none', 'E', 'EFAULT', 'EFAULT'],
+  ['an area of raw frames', VmaKind.pfnmap, RW_AREA, 'none', 'E', 'EFAULT', 'EFAULT'],
+  ['an area without access', ANON, 0, 'none', 'E', 'EFAULT', 'EFAULT'],
+  ['an area without access, a page in it', ANON, 0, 'hint', 'E', 'EFAULT', 'EFAULT'],
+  ['a write-only area', ANON, VM_WRITE, 'none', 'E', 'EFAULT', 'EFAULT'],
+  ['a write-only area, a page in it', ANON, VM_WRITE, 'writable', 'E', 'EFAULT', 'EFAULT'],
+  ['nothing, in a writable area', ANON, RW_AREA, 'none', '0', 'V+', 'VW+'],
+  ['nothing, in a read-only area', ANON, RO_AREA, 'none', '0', 'V+', 'EPERM'],
+  ['read-only, in a writable area', ANON, RW_AREA, 'read-only', 'V', 'V', 'VW+'],
+  ['read-only, in a read-only area', ANON, RO_AREA, 'read-only', 'V', 'V', 'EPERM'],
+  ['writable', ANON, RW_AREA, 'writable', 'VW', 'VW', 'VW'],
+  ['the zero page, in a writable area', ANON, RW_AREA, 'zero page', 'V', 'V', 'VW+'],
+  ['the zero page, in a read-only area', ANON, RO_AREA, 'zero page', 'V', 'V', 'EPERM'],
+  ['a hint, in a writable area', ANON, RW_AREA, 'hint', '0', 'V+', 'VW+'],
+  ['a hint, in a read-only area', ANON, RO_AREA, 'hint', '0', 'V+', 'EPERM'],
+]
+
+const FLAGS: Record<string, number> = { E, V, VW, '0': 0 }
+
+function show({ error, flags, faults }: Outcome): string {
+  if (error) return errnoName(error)
+  const name = Object.keys(FLAGS).find((key) => FLAGS[key] === flags)
+  return `${name}${faults > 0 ? '+' : ''}`
+}
+
+describe.each(TABLE)('%s', (_name, kind, flags, entry, none, read, write) => {
+  it.each([
+    ['nothing', 0, none],
+    ['read', RF, read],
+    ['write', RW, write],
+  ])('asked for %s', (_what, request, expected) => {
+    const byDefault = bench()
+    put(byDefault, entry, kind, flags)
+    expect(show(ask(byDefault, request, 0, 0))).toBe(expected)
+    const byPage = bench()
+    put(byPage, entry, kind, flags)
+    expect(show(ask(byPage, 0, RW, request))).toBe(expected)
+  })
+})
+
+describe('what counts as a request', () => {
+  const missing = 0
+  const request = (defaultFlags: number, pfnFlagsMask: number) => ({
+    start: 0,
+    end: 1,
+    seq: 1,
+    defaultFlags,
+    pfnFlagsMask,
+    owner: -1,
+  })
+
+  // default_flags, pfn_flags_mask, the entry's request, and what is needed where nothing, or a read-only page, is there.
+  it.each([
+    [0, 0, RW, 0, 0, 'snapshot: the array is ignored'],
+    [RF, 0, RW, 1, 0, 'all to be read, the array is ignored'],
+    [RW, 0, 0, 2, 2, 'all to be written'],
+    [0, RW, RF, 1, 0, 'by page: read'],
+    [0, RW, RW, 2, 2, 'by page: write'],
+    [0, RW, 0, 0, 0, 'by page: nothing'],
+    [RF, HMM_PFN_REQ_WRITE, HMM_PFN_REQ_WRITE, 2, 2, 'all to be read, by page to be written'],
+    [RF, HMM_PFN_REQ_WRITE, 0, 1, 0, 'all to be read, this one not written'],
+    [0, RF, RW, 1, 0, 'write requests are masked away'],
+    [HMM_PFN_REQ_WRITE, 0, 0, 0, 0, 'write alone is no request (C22)'],
+    [HMM_PFN_REQ_WRITE, RW, HMM_PFN_REQ_WRITE, 0, 0, 'write alone, by page too, is no request (C22)'],
+    [HMM_PFN_REQ_WRITE, RF, RF, 2, 2, 'write by default counts for the pages that are asked for'],
+  ])(
+    'default %i, mask %i, request %i: %i of nothing, %i of a read-only page (%s)',
+    (defaults, mask, own, none, readOnly) => {
+      expect(needFault(request(defaults, mask), own, missing)).toBe(none)
+      expect(needFault(request(defaults, mask), own, V)).toBe(readOnly)
+      expect(needFault(request(defaults, mask), own, VW)).toBe(0)
+    },
+  )
+})
+
+describe('errors', () => {
+  it('an empty range is -EINVAL', () => {
+    const b = bench()
+    const empty = procedure('empty', function* () {
+      return yield* hmmRangeFault(b.task, b.range, {
+        start: 1,
+        end: 1,
+        seq: 1,
+        defaultFlags: RF,
+        pfnFlagsMask: 0,
+        owner: -1,
+      })
+    })
+    expect(new SequentialRunner().run(b.w, 0, empty)).toBe(-Errno.EINVAL)
+  })
+
+  it('a sequence that has moved is -EBUSY, and nothing is read', () => {
+    const b = bench()
+    put(b, 'writable', ANON, RW_AREA)
+    b.range.notifier.seq.set(b.w, 3)
+    expect(ask(b, RF, 0, 0)).toEqual({ error: -Errno.EBUSY, flags: 0, faults: 0 })
+  })
+
+  it('memory that has run out is -EFAULT', () => {
+    const b = bench()
+    put(b, 'none', ANON, RW_AREA)
+    for (const frame of b.task.machine.frames.slice(1)) frame.refcount.set(b.w, 1)
+    expect(ask(b, RW, 0, 0)).toMatchObject({ error: -Errno.EFAULT, faults: 1 })
+  })
+
+  it('a page that the OOM reaper has taken is -EFAULT', () => {
+    const b = bench()
+    put(b, 'none', ANON, RW_AREA)
+    b.task.mm.unstable.set(b.w, 1)
+    expect(ask(b, RF, 0, 0)).toMatchObject({ error: -Errno.EFAULT, faults: 1 })
+  })
+})
