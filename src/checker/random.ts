@@ -95,26 +95,33 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
   let sought: Broken | undefined
   let mistake: unknown
   let runs = 0
+  let ended = false
+  /** Only a failure ends fast-check's runs, so an end is one, unless a violation is being shrunk. It is not shrunk. */
+  const end = (): boolean => {
+    ended = true
+    return sought !== undefined
+  }
 
-  const property = fc.asyncProperty(
+  const run = fc.tuple(
     parametersUpTo(scenario, parameters, options.set ?? {}),
     fc.array(fc.nat({ max: WAYS * WAYS - 1 }), { maxLength: maxSteps, size: 'max' }),
-    async (parameters, schedule) => {
-      if (mistake !== undefined || !(await watch.goOn())) return true
-      if (sought === undefined) runs++
-      try {
-        const broken = walkers.at(parameters).walk(schedule)
-        if (broken === undefined) return true
-        // While it is shrunk, a violation must stay what it is.
-        sought ??= broken
-        return broken.kind !== sought.kind || broken.claim !== sought.claim
-      } catch (error) {
-        // Smaller parameters may make no sense together; those asked for must.
-        if (sought === undefined) mistake = error
-        return true
-      }
-    },
   )
+  const property = fc.asyncProperty(new ShrinkingUntil(run, () => ended), async ([parameters, schedule]) => {
+    if (!(await watch.goOn())) return end()
+    if (sought === undefined) runs++
+    try {
+      const broken = walkers.at(parameters).walk(schedule)
+      if (broken === undefined) return true
+      // While it is shrunk, a violation must stay what it is.
+      sought ??= broken
+      return broken.kind !== sought.kind || broken.claim !== sought.claim
+    } catch (error) {
+      // Smaller parameters may make no sense together; those asked for must.
+      if (sought !== undefined) return true
+      mistake = error
+      return end()
+    }
+  })
   const found = await fc.check(property, {
     numRuns: options.runs ?? 1000,
     seed,
@@ -124,7 +131,7 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
   const violation =
     found.counterexample === null
       ? undefined
-      : walkers.at(found.counterexample[0]).report(found.counterexample[1])
+      : walkers.at(found.counterexample[0][0]).report(found.counterexample[0][1])
   return {
     scenario: scenario.name,
     parameters,
@@ -136,8 +143,10 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
     transitions: walkers.transitions,
     elapsedMs: watch.elapsedMs,
     seed,
-    ...(found.counterexamplePath === null ? {} : { path: found.counterexamplePath }),
-    shrinks: found.numShrinks,
+    ...(violation === undefined || found.counterexamplePath === null
+      ? {}
+      : { path: found.counterexamplePath }),
+    shrinks: violation === undefined ? 0 : found.numShrinks,
     ...(violation ? { violation } : {}),
     witnesses: asked.witnesses(),
     coverage: asked.coverage(),
@@ -166,6 +175,28 @@ class Shrinking extends fc.Arbitrary<number> {
 
   override shrink(value: number, context: unknown): fc.Stream<fc.Value<number>> {
     return this.range.shrink(value, context)
+  }
+}
+
+/** Shrinks no further once `ended` says so. */
+class ShrinkingUntil<T> extends fc.Arbitrary<T> {
+  constructor(
+    private readonly arbitrary: fc.Arbitrary<T>,
+    private readonly ended: () => boolean,
+  ) {
+    super()
+  }
+
+  override generate(random: fc.Random, biasFactor: number | undefined): fc.Value<T> {
+    return this.arbitrary.generate(random, biasFactor)
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is T {
+    return this.arbitrary.canShrinkWithoutContext(value)
+  }
+
+  override shrink(value: T, context: unknown): fc.Stream<fc.Value<T>> {
+    return this.arbitrary.shrink(value, context).takeWhile(() => !this.ended())
   }
 }
 
