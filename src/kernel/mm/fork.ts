@@ -4,7 +4,7 @@
  * @module
  */
 import { BLOCKED, become, procedure, type Running, step, type World } from '../../world/index.js'
-import { type MmStruct, NotifyEvent, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import { flushTlbRange } from './cpu.js'
 import { nextArea } from './madvise.js'
 import { getPage, mapsPage } from './page.js'
@@ -58,8 +58,8 @@ const copyAreas = procedure(
 /**
  * Gives the child the same area. One step: both mmap locks are held for writing.
  *
- * @returns 1 if it is private memory with pages of its own in it, which must be copied; anything else the child can
- * fault in by itself
+ * @returns 1 if it is private memory that has been touched, whose entries must be copied; anything else the child can
+ * fault in by itself. (The kernel would leave out an area that was only ever read, which makes no difference to data.)
  * @kernel vm_area_dup, vma_needs_copy
  */
 const copyArea = procedure(
@@ -71,7 +71,7 @@ const copyArea = procedure(
         const { kind, flags } = mm.vma[page]
         child.vma[page].kind.set(w, kind.get(w))
         child.vma[page].flags.set(w, flags.get(w))
-        if (kind.get(w) === VmaKind.anonymous && mm.pte[page].frame.readOnce(w) !== ZERO_PAGE) isCow = 1
+        if (kind.get(w) === VmaKind.anonymous && mm.pte[page].kind.readOnce(w) !== PteKind.none) isCow = 1
       }
       return isCow
     })

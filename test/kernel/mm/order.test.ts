@@ -173,13 +173,19 @@ describe('nobody is told', () => {
     expect(process.takeLog()).toEqual(['PROTECTION_VMA 0..2', 'change an entry', 'change an entry', 'end'])
   })
 
-  it('by fork, of areas without pages of their own', () => {
+  it('by fork, of areas that nobody has touched', () => {
     const process = new Process({ watched: [0, 2] })
+    process.call(mprotect, 0, 1, VM_READ)
     process.call(cpuRead, 0)
     process.takeLog()
     process.call(fork, process.child.mm)
-    expect(process.takeLog()).toEqual(['flush every CPU'])
-    expect(process.entries(process.child.mm)).toEqual(['none', 'none', 'none'])
+    expect(process.takeLog()).toEqual([
+      'PROTECTION_PAGE 0..1',
+      'write-protect and copy an entry',
+      'end',
+      'flush every CPU',
+    ])
+    expect(process.entries(process.child.mm)).toEqual(['zero', 'none', 'none'])
   })
 
   it('by munmap of a hole', () => {
