@@ -1,0 +1,37 @@
+/**
+ * How fast the checker is: against SPIN on the protocol that there is a model of for both, and on the real scenarios.
+ */
+import { parseArgs } from 'node:util'
+import { timeScenarios } from './scenarios.js'
+import { compareWithSpin, LARGE, SMALL } from './spin.js'
+
+const USAGE = `npm run bench -- [options]
+  --pairs N         runs of each checker, in turns (default 5; with --quick 1)
+  --quick           a small protocol, and smoke bounds only
+  --scenario NAME   only this scenario (may be given several times), and not SPIN
+  --time-limit S    most seconds for each scenario (default 60)
+Ends with 1 if a count of states is wrong or a scenario cannot be checked.`
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    scenario: { type: 'string', multiple: true, default: [] },
+    'time-limit': { type: 'string', default: '60' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+if (values.help) console.log(USAGE)
+else {
+  const right: boolean[] = []
+  if (values.scenario.length === 0) {
+    right.push(
+      await compareWithSpin(values.quick ? SMALL : LARGE, Number(values.pairs ?? (values.quick ? 1 : 5))),
+    )
+    console.log('')
+  }
+  const bounds = values.quick ? (['smoke'] as const) : (['smoke', 'default'] as const)
+  right.push(await timeScenarios(values.scenario, bounds, Number(values['time-limit'])))
+  if (right.includes(false)) process.exitCode = 1
+}

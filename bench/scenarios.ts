@@ -1,0 +1,70 @@
+/**
+ * States per second of the real scenarios.
+ */
+import Table from 'cli-table3'
+import { scenarios } from '../spec/index.js'
+import { check } from '../src/checker/index.js'
+import type { Bounds } from '../src/world/index.js'
+
+/**
+ * Checks scenarios and prints how fast it went.
+ *
+ * @param names - which; all if there are none
+ * @param bounds - at which sizes
+ * @param seconds - most for each check
+ * @returns false if a scenario could not be checked
+ */
+export async function timeScenarios(
+  names: readonly string[],
+  bounds: readonly Bounds[],
+  seconds: number,
+): Promise<boolean> {
+  const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name))
+  if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}`)
+  const table = new Table({
+    head: ['scenario', 'bounds', 'verdict', 'states', 'steps', 'seconds', 'states/s', 'MiB stored'],
+    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
+    style: { head: [], border: [], compact: true },
+  })
+  let states = 0
+  let elapsed = 0
+  let right = true
+  for (const scenario of scenarios) {
+    if (names.length > 0 && !names.includes(scenario.name)) continue
+    for (const size of bounds) {
+      try {
+        const result = await check(scenario, { bounds: size, limits: { timeMs: seconds * 1000 } })
+        states += result.states
+        elapsed += result.elapsedMs
+        table.push([
+          scenario.name,
+          size,
+          result.limit === undefined ? result.verdict : `${result.verdict} (${result.limit.kind})`,
+          result.states.toLocaleString('en'),
+          result.transitions.toLocaleString('en'),
+          (result.elapsedMs / 1000).toFixed(2),
+          Math.round((result.states / result.elapsedMs) * 1000).toLocaleString('en'),
+          (result.storedBytes / 2 ** 20).toFixed(1),
+        ])
+      } catch (error) {
+        right = false
+        table.push([
+          scenario.name,
+          size,
+          `error: ${error instanceof Error ? error.message : error}`,
+          '',
+          '',
+          '',
+          '',
+          '',
+        ])
+      }
+    }
+  }
+  console.log(table.toString())
+  const speed = Math.round((states / elapsed) * 1000).toLocaleString('en')
+  console.log(
+    `together ${states.toLocaleString('en')} states in ${(elapsed / 1000).toFixed(1)} s: ${speed} states/s`,
+  )
+  return right
+}
