@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { SpecificationError, Violation } from '../world/index.js'
 import type { Operation, Unsupported } from './operations.js'
-import { type Answer, Oracle } from './oracle.js'
+import { type Answer, Oracle, type OracleOptions } from './oracle.js'
 import { parseLine, type RecordedResult, type Recording } from './recording.js'
 import { type ConformanceOptions, type ConformanceResult, type Mismatch, RecordingError } from './result.js'
 
@@ -105,14 +105,19 @@ export function conformSequence(recording: Recording): SequenceResult {
   return comparePrefix(recording)
 }
 
-/** Compares the operations of a sequence before the first that is not supported. */
-export function comparePrefix(recording: Recording): SequenceResult {
+/**
+ * Compares the operations of a sequence before the first that is not supported.
+ *
+ * @param recording - the sequence
+ * @param options - what the oracle is told, such as other texts for procedures that are to be compared
+ */
+export function comparePrefix(recording: Recording, options: OracleOptions = {}): SequenceResult {
   const first = recording.operations.findIndex(({ name }) => name === 'unsupported')
   const operations = recording.operations.slice(0, first < 0 ? undefined : first) as Exclude<
     Operation,
     Unsupported
   >[]
-  const oracle = new Oracle(operations)
+  const oracle = new Oracle(operations, options)
   const mismatches: Mismatch[] = []
   for (const [index, operation] of operations.entries()) {
     const where = {

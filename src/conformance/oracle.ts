@@ -84,6 +84,9 @@ interface DeviceFile {
   readonly snapshotRange: HmmRange
 }
 
+/** How an oracle may differ from the reference: what an implementation under test overrides, and who looks on. */
+export type OracleOptions = Pick<SequentialOptions, 'onStep' | 'overrides'>
+
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
 export class Oracle {
   /** The machine, to look at. */
@@ -99,9 +102,9 @@ export class Oracle {
 
   /**
    * @param operations - the whole sequence: it says how large the world must be, and which values there are
-   * @param options - who sees the steps as they are taken
+   * @param options - who sees the steps as they are taken; other texts for procedures
    */
-  constructor(operations: readonly Operation[], options: Pick<SequentialOptions, 'onStep'> = {}) {
+  constructor(operations: readonly Operation[], options: OracleOptions = {}) {
     this.runner = new SequentialRunner(options)
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })

@@ -78,9 +78,10 @@ export const dmirrorDoRead = procedure(
 const MISSING = -1
 
 function copyOut(w: World, current: Task, mirror: Mirror, page: number): number {
-  const frame = mirror.pageTable[page].frame.get(w)
-  if (frame === 0) return MISSING
-  const seen = current.machine.frames[frame - 1].contents.get(w)
+  const pfn = mirror.pageTable[page].frame.get(w) - 1
+  if (pfn < 0) return MISSING
+  mustBeAllocated(w, current, mirror, page, pfn)
+  const seen = current.machine.frames[pfn].contents.get(w)
   const expected = mirror.mm.expected[page].get(w)
   claim(
     'data',
@@ -88,6 +89,14 @@ function copyOut(w: World, current: Task, mirror: Mirror, page: number): number 
     `${mirror.name} reads ${seen} from page ${page}, last written was ${expected}`,
   )
   return seen
+}
+
+function mustBeAllocated(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
+  claim(
+    'use-after-free',
+    pfn === ZERO_PAGE || machine.frames[pfn].refcount.get(w) > 0,
+    `${mirror.name} accesses frame ${pfn} through page ${page}, and the frame is free`,
+  )
 }
 
 /**
@@ -149,6 +158,7 @@ function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: nu
   const entry = mirror.pageTable[page]
   const pfn = entry.frame.get(w) - 1
   if (pfn < 0 || !entry.write.get(w)) return 1
+  mustBeAllocated(w, current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
   current.machine.frames[pfn].contents.set(w, value)
   mirror.mm.expected[page].set(w, value)
