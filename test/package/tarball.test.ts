@@ -1,0 +1,204 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  exports: Record<string, unknown>
+}
+const subpaths = Object.keys(manifest.exports).map((path) => path.slice(2))
+
+const SCENARIO = `
+import { type Cell, Layout, override, procedure, type Running, scenario, step } from 'hmm-spec/world'
+
+const bump = procedure('bump', function* (cell: Cell): Running<number> {
+  return yield* step('add', (w) => cell.add(w, 1))
+})
+
+export const mine = scenario({
+  name: 'mine',
+  summary: 'two threads count',
+  exercises: [],
+  parameters: { most: { summary: 'bound', min: 2, max: 9, smoke: 2, default: 2, deep: 2 } },
+  build({ most }) {
+    const layout = new Layout({ threads: 2 })
+    const cell = layout.counter('cell', most)
+    return {
+      layout,
+      threads: [0, 1].map((i) => ({ name: \`t\${i}\`, program: bump, args: [cell] })),
+      invariants: [{ clause: 'U1', name: 'at most one', judge: (w) => (cell.get(w) < 2 ? true : 'two') }],
+    }
+  },
+})
+
+export const idle = { name: 'idle', overrides: [override(bump, () => function* () { return yield* step('nothing', () => 0) })] }
+`
+
+const PROGRAM = `
+import { check, checkAtRandom, replay, type CheckResult } from 'hmm-spec/checker'
+import { idle, mine } from './scenario.js'
+
+const violated: CheckResult = await check(mine)
+const held = await check(mine, { defects: [idle] })
+const random = await checkAtRandom(mine, { seed: 1 })
+const trace = violated.violation?.trace
+// @ts-expect-error bounds have three sizes
+check(mine, { bounds: 'tiny' }).catch(() => {})
+console.log(JSON.stringify([violated.verdict, held.verdict, random.verdict, trace && replay(mine, trace).length]))
+`
+
+const SUITE = `
+import 'hmm-spec/vitest'
+import { expect, test } from 'vitest'
+import { idle, mine } from './scenario.js'
+
+test('matchers', async () => {
+  await expect(mine).toHold({ bounds: 'smoke', defects: [idle] })
+  await expect(mine).toViolate('U1')
+  // @ts-expect-error a clause is a text
+  await expect(mine).not.toViolate(1)
+})
+`
+
+describe('the package, installed from its tarball into another project', () => {
+  let directory = ''
+  let project = ''
+  /** Why nothing can be said of it; empty if it was installed. */
+  let missing = ''
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'hmm-spec-package-'))
+    const tarball = pack(join(directory, 'source'))
+    project = join(directory, 'project')
+    mkdirSync(project)
+    writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+    // With a network it takes what is not cached from the registry; without one only what is.
+    const installed = spawnSync(
+      'npm',
+      ['install', tarball, '--prefer-offline', '--omit=peer', '--ignore-scripts', '--no-audit', '--no-fund'],
+      { cwd: project, encoding: 'utf8', timeout: 90_000 },
+    )
+    if (installed.status !== 0) {
+      missing = `npm could not install it here:\n${installed.stderr}`
+      console.warn(missing)
+      return
+    }
+    mkdirSync(join(project, 'node_modules/@types'), { recursive: true })
+    for (const dependency of ['vitest', '@types/node'])
+      if (!existsSync(join(project, 'node_modules', dependency)))
+        symlinkSync(join(root, 'node_modules', dependency), join(project, 'node_modules', dependency))
+    writeFileSync(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          module: 'NodeNext',
+          target: 'ES2023',
+          strict: true,
+          types: ['node'],
+          noEmitOnError: true,
+        },
+      }),
+    )
+    writeFileSync(join(project, 'scenario.ts'), SCENARIO)
+    writeFileSync(join(project, 'program.ts'), PROGRAM)
+    writeFileSync(join(project, 'suite.test.ts'), SUITE)
+  })
+
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  const run = (...args: string[]) => spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
+
+  for (const path of subpaths.filter((path) => path !== 'vitest'))
+    it(`hmm-spec/${path} can be imported`, ({ skip }) => {
+      skip(missing !== '', missing)
+      const program = `import * as all from 'hmm-spec/${path}'; console.log(Object.keys(all).length)`
+      const { status, stdout, stderr } = run('--input-type=module', '--eval', program)
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+      expect(Number(stdout)).toBeGreaterThan(0)
+    })
+
+  it('every part has types, which a strict project accepts', ({ skip }) => {
+    skip(missing !== '', missing)
+    const imports = subpaths.map((path, i) => `import * as part${i} from 'hmm-spec/${path}'\nvoid part${i}\n`)
+    writeFileSync(join(project, 'all.ts'), imports.join(''))
+    const { status, stdout } = run(tsc, '-p', '.', '--noEmit', '--skipLibCheck')
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' })
+    // Our own declarations too; vitest's are not ours to check.
+    const own = imports.filter((line) => !line.includes('hmm-spec/vitest'))
+    writeFileSync(join(project, 'all.ts'), own.join(''))
+    const checked = run(
+      tsc,
+      ...'--ignoreConfig --noEmit --strict --module NodeNext --target ES2023 --types node all.ts'.split(' '),
+    )
+    expect({ status: checked.status, stdout: checked.stdout }).toEqual({ status: 0, stdout: '' })
+  })
+
+  it('a program checks its own scenario', ({ skip }) => {
+    skip(missing !== '', missing)
+    run(tsc, '-p', '.', '--skipLibCheck')
+    const { stdout, stderr } = run('program.js')
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual(['violated', 'holds', 'violated', 2])
+  })
+
+  it('a test suite uses the matchers', ({ skip }) => {
+    skip(missing !== '', missing)
+    const { status, stdout } = run(
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--root',
+      project,
+      'suite.test.ts',
+    )
+    expect(stdout).toMatch(/passed/)
+    expect(status).toBe(0)
+  })
+
+  it('has the command line', ({ skip }) => {
+    skip(missing !== '', missing)
+    const { status, stdout } = spawnSync('npx', ['--no-install', 'hmm-spec', 'list', 'scenarios'], {
+      cwd: project,
+      encoding: 'utf8',
+    })
+    expect(status).toBe(0)
+    expect(stdout).toContain('retry-protocol')
+  })
+})
+
+/** Builds beside the working tree, whose dist others may be using, and packs that: the path of the tarball. */
+function pack(source: string): string {
+  mkdirSync(source)
+  const files = [
+    'package.json',
+    'src',
+    'spec',
+    'models',
+    'bench',
+    'docs',
+    'examples',
+    'tsconfig.json',
+    'tsconfig.build.json',
+  ]
+  for (const file of [...files, 'README.md', 'LICENSE'])
+    if (existsSync(join(root, file))) cpSync(join(root, file), join(source, file), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(source, 'node_modules'))
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: source, stdio: 'inherit' })
+  const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts'], {
+    cwd: source,
+    encoding: 'utf8',
+  })
+  return join(source, (JSON.parse(packed) as [{ filename: string }])[0].filename)
+}
