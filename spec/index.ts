@@ -6,7 +6,6 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
-import type { Requirement } from './requirement.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
@@ -16,6 +15,7 @@ import { retryProtocol } from './scenarios/retry-protocol.js'
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
 export type { Requirement } from './requirement.js'
+export { requirements } from './requirements/index.js'
 export {
   type Call,
   call,
@@ -64,5 +64,3 @@ export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenar
 export function scenariosFor(driver: Driver): Scenario[] {
   return mirroringScenarios.flatMap(({ withDriver }) => (withDriver ? [withDriver(driver)] : []))
 }
-/** Every requirement. */
-export const requirements: readonly Requirement[] = []

@@ -14,6 +14,12 @@ export interface Requirement {
   readonly text: string
   /** Where it comes from: kernel file or document, and the section of the reference. */
   readonly source: readonly string[]
-  /** Names of the claims that check it, and what else does (`type:`, `test:`). */
+  /**
+   * What checks it: the name of an invariant, a step claim, a witness or a progress claim; or
+   * `assert:PLACE`, a claim in the procedure, function or class of that name;
+   * `step:PROCEDURE: STEP`, a step that must be taken;
+   * `checker:WHAT`, held by the checker itself in every state;
+   * `test:PATH`, held by a test.
+   */
   readonly checks: readonly string[]
 }

@@ -369,18 +369,18 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'munmap',
     overrides: [compareOutsideLock],
-    steps: 0,
+    steps: 19,
   },
   {
     name: 'M3',
     kind: 'mutation',
     title: 'the callback does not set the sequence where nothing is mapped',
-    text: 'What is not mapped yet may be about to be: the reader that has walked already must be told.',
+    text: 'What is not mapped yet may be about to be: a reader that has walked already must be told. The trace ends where the callback returns without having said so.',
     source: ['reference C10, G.3 M3'],
     requirement: 'C10',
     scenario: 'munmap',
     overrides: [skipWhereNothingIsMapped],
-    steps: 0,
+    steps: 8,
   },
   {
     name: 'M4',
@@ -391,7 +391,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C3',
     scenario: 'munmap',
     overrides: [flushWithoutWaiting],
-    steps: 0,
+    steps: 23,
   },
   {
     name: 'D39',
@@ -404,7 +404,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C3',
     scenario: 'munmap',
     overrides: [recordWithoutUnmapping],
-    steps: 0,
+    steps: 20,
   },
   {
     name: 'D33',
@@ -417,7 +417,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C3',
     scenario: 'munmap',
     overrides: [waitWithoutFlushing],
-    steps: 0,
+    steps: 24,
   },
   {
     name: 'M26',
@@ -430,7 +430,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'madvise',
     overrides: [validFlag],
-    steps: 0,
+    steps: 20,
   },
   {
     name: 'D31',
@@ -443,7 +443,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C22',
     scenario: 'refused-requests',
     overrides: [maskNotSet],
-    steps: 0,
+    steps: 23,
   },
   {
     name: 'D32',
@@ -456,7 +456,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'munmap',
     overrides: [buildListOutsideLock],
-    steps: 0,
+    steps: 8,
   },
   {
     name: 'D38',
@@ -469,7 +469,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'madvise',
     overrides: [retryWithOldSequence],
-    steps: 0,
+    steps: 31,
   },
   {
     name: 'X10',
@@ -480,7 +480,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C4',
     scenario: 'zero-page',
     overrides: [mapEverythingWritable],
-    steps: 0,
+    steps: 15,
   },
   {
     name: 'X11',
@@ -491,18 +491,18 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'mprotect',
     overrides: [pinPages],
-    steps: 0,
+    steps: 42,
   },
   {
     name: 'X12',
     kind: 'mutation',
     title: 'the sequence is set before the update lock is taken',
-    text: 'A reader under the lock sees the number change under its hands.',
+    text: 'A reader that holds the lock would see the number change after it has compared.',
     source: ['reference C9'],
     requirement: 'C9',
     scenario: 'munmap',
     overrides: [recordBeforeLock],
-    steps: 0,
+    steps: 5,
   },
   {
     name: 'X13',
@@ -513,7 +513,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C11',
     scenario: 'munmap',
     overrides: [alwaysTrylock],
-    steps: 0,
+    steps: 14,
   },
   {
     name: 'X14',
@@ -524,18 +524,18 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C18',
     scenario: 'munmap',
     overrides: [allocateUnderLock],
-    steps: 0,
+    steps: 11,
   },
   {
     name: 'X15',
     kind: 'mutation',
     title: 'the address space is not pinned',
-    text: 'The process exits while the driver walks its page table.',
+    text: 'The process exits, and the driver walks a page table that is being taken down.',
     source: ['reference C19'],
     requirement: 'C19',
     scenario: 'exit',
     overrides: [withoutPinning],
-    steps: 0,
+    steps: 6,
   },
   {
     name: 'X16',
@@ -546,7 +546,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C20',
     scenario: 'munmap',
     overrides: [withoutMmapLock],
-    steps: 0,
+    steps: 4,
   },
   {
     name: 'X17',
@@ -557,7 +557,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C25',
     scenario: 'snapshot',
     overrides: [mapWithoutLooking],
-    steps: 0,
+    steps: 13,
   },
   {
     name: 'X18',
@@ -568,7 +568,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'lock-discipline',
     scenario: 'munmap',
     overrides: [programWithoutLock],
-    steps: 0,
+    steps: 10,
   },
   {
     name: 'X19',
@@ -579,7 +579,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'lock-order',
     scenario: 'munmap',
     overrides: [updateLockFirst],
-    steps: 0,
+    steps: 5,
   },
   {
     name: 'X20',
@@ -590,7 +590,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'deadlock',
     scenario: 'two-devices',
     overrides: [readBeginUnderLock],
-    steps: 0,
+    steps: 53,
   },
   {
     name: 'X21',
@@ -601,7 +601,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'refinement',
     scenario: 'munmap',
     overrides: [claimWithoutMapping],
-    steps: 0,
+    steps: 8,
   },
   {
     name: 'X22',
@@ -612,6 +612,6 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'zero-page',
     overrides: [alwaysFaultForReading],
-    steps: 0,
+    steps: 63,
   },
 ]

@@ -288,7 +288,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C1',
     scenario: 'madvise',
     overrides: [readBeginWithoutWait],
-    steps: 0,
+    steps: 19,
   },
   {
     name: 'M5',
@@ -299,7 +299,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C15',
     scenario: 'overlapping-invalidations',
     overrides: [firstEndWakes],
-    steps: 0,
+    steps: 12,
   },
   {
     name: 'D2',
@@ -312,7 +312,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C17',
     scenario: 'insert-and-remove',
     overrides: [waitWithoutLock],
-    steps: 0,
+    steps: 31,
   },
   {
     name: 'M6',
@@ -323,7 +323,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C17',
     scenario: 'close-at-once',
     overrides: [waitWithoutLock],
-    steps: 0,
+    steps: 21,
   },
   {
     name: 'M7',
@@ -334,7 +334,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C16',
     scenario: 'insert-and-remove',
     overrides: [insertAtOnce],
-    steps: 0,
+    steps: 4,
   },
   {
     name: 'M8',
@@ -345,20 +345,21 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'oom-reaper',
     overrides: [failWithoutEnd],
-    steps: 0,
+    steps: 11,
   },
   {
     name: 'D21b',
     kind: 'history',
-    title: 'an invalidation is undone and nobody is woken',
+    title: 'an invalidation ends and nobody is woken',
     text:
-      'When a callback could not do its work in time the count of invalidations was left raised, or lowered again without ' +
-      'waking: who waited for the end waited for ever. Fixed in 5.3, for the mirrors of that time.',
+      'When a callback could not do its work in time the count of invalidations was left raised, and nobody woke who waited ' +
+      'for its end. Fixed in 5.3, for the mirrors of that time. Here the half about waking, and for every end: the count is ' +
+      'lowered, an ordinary invalidation ends, and the reader sleeps on. (The other half is M8.)',
     source: ['reference D21(b)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'deadlock',
     scenario: 'madvise',
     overrides: [failWithoutWaking],
-    steps: 0,
+    steps: 28,
   },
   {
     name: 'D21a',
@@ -371,7 +372,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C1',
     scenario: 'oom-reaper',
     overrides: [errorIsLost],
-    steps: 0,
+    steps: 17,
   },
   {
     name: 'D8',
@@ -384,7 +385,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'classic-only',
     overrides: [classicsNotUndone],
-    steps: 0,
+    steps: 7,
   },
   {
     name: 'H3',
@@ -399,7 +400,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'classic-notifiers',
     overrides: [intervalSideStaysOpen],
-    steps: 0,
+    steps: 12,
   },
   {
     name: 'H7',
@@ -414,7 +415,7 @@ export const notifierDefects: readonly Defect[] = [
     scenario: 'starvation',
     set: { endless: 1 },
     overrides: [],
-    steps: 0,
+    steps: 44,
   },
   {
     name: 'M25',
@@ -425,20 +426,22 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C17',
     scenario: 'close-at-once',
     overrides: [removeWithoutWait],
-    steps: 0,
+    steps: 10,
   },
   {
     name: 'D20',
     kind: 'history',
-    title: 'the mirror is freed while its callback may run',
+    title: 'the mirror is freed while callbacks may still come',
     text:
-      "The last user of a mirror freed it and then took it off the notifiers' list, or never waited for those who walked " +
-      'the list: a callback ran on freed memory. Fixed in 5.3 for struct hmm, by counting and by freeing late.',
+      'The last user of a mirror took it off the list of notifiers without waiting for callbacks that ran, and freed it ' +
+      'under them. Fixed in 5.3 for struct hmm, by counting and by freeing late. Here the driver of today does as much ' +
+      'wrong: it frees first and removes after. The trace ends with the freed notifier still in the tree, where the next ' +
+      'invalidation would call it.',
     source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1'],
     requirement: 'C17',
     scenario: 'close-at-once',
     overrides: [freeBeforeRemoval],
-    steps: 0,
+    steps: 6,
   },
   {
     name: 'X1',
@@ -449,7 +452,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C1',
     scenario: 'insert-and-remove',
     overrides: [removeBeforeEmptying],
-    steps: 0,
+    steps: 26,
   },
   {
     name: 'X2',
@@ -460,7 +463,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C2',
     scenario: 'munmap',
     overrides: [zapBeforeNotifying],
-    steps: 0,
+    steps: 4,
   },
   {
     name: 'X3',
@@ -471,7 +474,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C2',
     scenario: 'mprotect',
     overrides: [protectWithoutNotifying],
-    steps: 0,
+    steps: 3,
   },
   {
     name: 'X4',
@@ -482,7 +485,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C7',
     scenario: 'exit',
     overrides: [exitWithoutRelease],
-    steps: 0,
+    steps: 15,
   },
   {
     name: 'X5',
@@ -493,7 +496,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C12',
     scenario: 'oom-reaper',
     overrides: [endAfterFailure],
-    steps: 0,
+    steps: 12,
   },
   {
     name: 'X6',
@@ -504,7 +507,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C14',
     scenario: 'partial-mirror',
     overrides: [alwaysOdd],
-    steps: 0,
+    steps: 3,
   },
   {
     name: 'X7',
@@ -515,7 +518,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C15',
     scenario: 'partial-mirror',
     overrides: [insertEven],
-    steps: 0,
+    steps: 1,
   },
   {
     name: 'X8',
@@ -526,7 +529,7 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'atomic-sleep',
     scenario: 'munmap',
     overrides: [callbackUnderSpinlock],
-    steps: 0,
+    steps: 6,
   },
   {
     name: 'X9',
@@ -537,6 +540,6 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'classic-only',
     overrides: [failingWithEnd],
-    steps: 0,
+    steps: 5,
   },
 ]

@@ -192,7 +192,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C21',
     scenario: 'zero-page',
     overrides: [inverted],
-    steps: 0,
+    steps: 7,
   },
   {
     name: 'D22b',
@@ -205,7 +205,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C21',
     scenario: 'over-fault',
     overrides: [inverted],
-    steps: 0,
+    steps: 7,
   },
   {
     name: 'M21',
@@ -216,7 +216,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C21',
     scenario: 'requests-by-page',
     overrides: [overwriteFirst],
-    steps: 0,
+    steps: 8,
   },
   {
     name: 'D22a',
@@ -224,12 +224,12 @@ export const walkDefects: readonly Defect[] = [
     title: 'hmm_vma_fault ignores what was asked page by page',
     text:
       'Entries were set to NONE before need_fault looked at them: a walk with requests of its own returned success with ' +
-      'nothing faulted in. Found with defaults for reading and one page to be written. 4.17.',
+      'nothing faulted in. Found here with the first of two pages asked for in the array. 4.17.',
     source: ['reference D22a', 'seed 002'],
     requirement: 'C21',
     scenario: 'over-fault',
     overrides: [overwriteFirst],
-    steps: 0,
+    steps: 7,
   },
   {
     name: 'X23',
@@ -240,7 +240,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C24',
     scenario: 'requests-by-page',
     overrides: [overwriteRest],
-    steps: 0,
+    steps: 16,
   },
   {
     name: 'D27',
@@ -251,7 +251,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C23',
     scenario: 'snapshot',
     overrides: [refuseSnapshots],
-    steps: 0,
+    steps: 10,
   },
   {
     name: 'D19',
@@ -264,18 +264,18 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'refused-requests',
     overrides: [anyAreaMayBeWritten],
-    steps: 0,
+    steps: 21,
   },
   {
     name: 'M22',
     kind: 'mutation',
     title: 'the check of VM_WRITE is missing, where an area turns read-only',
-    text: 'The same defect as D19, met when mprotect takes the right to write away between two tries.',
+    text: 'The same defect as D19, met where mprotect has taken the right to write away between the fault of the device and the walk.',
     source: ['reference G.3 M22'],
     requirement: 'C49',
     scenario: 'mprotect',
     overrides: [anyAreaMayBeWritten],
-    steps: 0,
+    steps: 27,
   },
   {
     name: 'D26',
@@ -288,7 +288,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'deadlock',
     scenario: 'zero-page',
     overrides: [faultUnderLock],
-    steps: 0,
+    steps: 10,
   },
   {
     name: 'X24',
@@ -299,7 +299,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C13',
     scenario: 'partial-mirror',
     overrides: [collideWithAnything],
-    steps: 0,
+    steps: 10,
   },
   {
     name: 'X25',
@@ -310,7 +310,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'munmap',
     overrides: [freeBeforeFlush],
-    steps: 0,
+    steps: 13,
   },
   {
     name: 'X26',
@@ -321,7 +321,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'use-after-free',
     scenario: 'munmap',
     overrides: [freeTwice],
-    steps: 0,
+    steps: 14,
   },
   {
     name: 'X27',
@@ -332,18 +332,18 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'data',
     scenario: 'fork',
     overrides: [copyNothing],
-    steps: 0,
+    steps: 39,
   },
   {
     name: 'X28',
     kind: 'mutation',
     title: 'a hint is never cleared',
-    text: 'The CPU faults on the same entry for ever.',
+    text: 'Whoever faults on the entry faults for ever: the walk for the device, and the CPU beside it.',
     source: ['reference B.3.1'],
     requirement: 'C49',
     scenario: 'numa-hinting',
     overrides: [hintForEver],
-    steps: 0,
+    steps: 41,
   },
   {
     name: 'X29',
@@ -354,7 +354,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'progress',
     scenario: 'classic-only',
     overrides: [handleNothing],
-    steps: 0,
+    steps: 25,
   },
   {
     name: 'H5',
@@ -369,6 +369,6 @@ export const walkDefects: readonly Defect[] = [
     scenario: 'over-fault',
     set: { strict: 1 },
     overrides: [],
-    steps: 0,
+    steps: 13,
   },
 ]

@@ -35,7 +35,23 @@ export const munmapVersusDevice = mirrorScenario({
   name: 'munmap',
   summary:
     'A device writes to all pages while a thread unmaps them, and another reads and writes them through its TLB.',
-  exercises: ['C1', 'C2', 'C3', 'C8', 'C21'],
+  exercises: [
+    'C1',
+    'C2',
+    'C3',
+    'C5',
+    'C8',
+    'C20',
+    'C21',
+    'C47',
+    'use-after-free',
+    'lock-discipline',
+    'lock-order',
+    'atomic-sleep',
+    'deadlock',
+    'refinement',
+    'progress',
+  ],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -56,7 +72,7 @@ export const dontneedVersusDevice = mirrorScenario({
   summary:
     'A device writes and then reads, while a thread throws the pages away (MADV_DONTNEED) and two write again: ' +
     'faults under the same lock that the zap holds.',
-  exercises: ['C1', 'C2', 'C3', 'C4', 'C8', 'data'],
+  exercises: ['C1', 'C2', 'C3', 'C4', 'C8', 'C10', 'C18', 'C49', 'data', 'use-after-free'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -79,7 +95,7 @@ export const dontneedVersusDevice = mirrorScenario({
 export const mprotectVersusDevice = mirrorScenario({
   name: 'mprotect',
   summary: 'A device writes while another thread makes the pages read-only, and writable again.',
-  exercises: ['C2', 'C4', 'C21'],
+  exercises: ['C2', 'C4', 'C6', 'C21', 'C49'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -100,7 +116,7 @@ export const zeroPage = mirrorScenario({
   summary:
     'A device reads pages that nobody has touched, and gets the zero page; a CPU writes to them, and another device ' +
     'access must see what it wrote.',
-  exercises: ['C1', 'C4', 'data'],
+  exercises: ['C1', 'C4', 'C18', 'C21', 'C49', 'data'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, {}),
@@ -124,7 +140,7 @@ export const forkVersusDevice = mirrorScenario({
   name: 'fork',
   summary:
     'A process whose pages a device writes forks; parent, child and device then write to the shared page.',
-  exercises: ['C1', 'C2', 'C4', 'data'],
+  exercises: ['C1', 'C2', 'C4', 'C47', 'data', 'use-after-free'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -148,7 +164,7 @@ export const forkVersusDevice = mirrorScenario({
 export const twoDevices = mirrorScenario({
   name: 'two-devices',
   summary: 'Two devices access the same page, one writing, one reading, while a thread throws it away.',
-  exercises: ['C1', 'C3', 'C8', 'data'],
+  exercises: ['C1', 'C3', 'C8', 'C10', 'deadlock', 'data'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -167,7 +183,7 @@ export const twoDevices = mirrorScenario({
 export const twoFaults = mirrorScenario({
   name: 'two-faults',
   summary: 'Two threads of one device fault on the same pages at once while a CPU throws one away.',
-  exercises: ['C1', 'C8', 'C9', 'C49'],
+  exercises: ['C1', 'C5', 'C8', 'C9', 'C13', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -186,7 +202,7 @@ export const twoFaults = mirrorScenario({
 export const overlappingInvalidations = mirrorScenario({
   name: 'overlapping-invalidations',
   summary: 'Two threads throw away overlapping pages at once while a device accesses them.',
-  exercises: ['C1', 'C14', 'C32', 'C49'],
+  exercises: ['C1', 'C14', 'C15', 'C32', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 2) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -205,7 +221,7 @@ export const overlappingInvalidations = mirrorScenario({
 export const mmapOver = mirrorScenario({
   name: 'mmap-over',
   summary: 'A thread maps fresh memory over what a device writes, read-only on the last page.',
-  exercises: ['C1', 'C2', 'C21', 'C49'],
+  exercises: ['C1', 'C2', 'C21', 'C47', 'C49'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),

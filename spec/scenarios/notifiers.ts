@@ -76,7 +76,7 @@ export const insertAndRemove = mirrorScenario({
   summary:
     'A mirror is opened, used and closed while two threads throw pages away: its notifier is inserted and removed at ' +
     'every moment of an invalidation, directly and by way of the deferred list.',
-  exercises: ['C16', 'C17', 'C32', 'C49'],
+  exercises: ['C16', 'C17', 'C32', 'C49', 'use-after-free'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -114,7 +114,7 @@ export const closeAtOnce = mirrorScenario({
   name: 'close-at-once',
   summary:
     'A mirror is opened and closed again and again without being used, while two threads throw pages away.',
-  exercises: ['C16', 'C17', 'C49'],
+  exercises: ['C16', 'C17', 'use-after-free', 'deadlock'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -135,7 +135,7 @@ export const partialMirror = mirrorScenario({
   summary:
     'A device mirrors only the first page. Invalidations of the second do not concern it, but one that runs while its ' +
     'notifier is inserted makes it wait.',
-  exercises: ['C14', 'C16', 'C49'],
+  exercises: ['C13', 'C14', 'C15', 'C16', 'C49'],
   parameters: {
     pages: { summary: 'pages of the address space', min: 2, max: 3, smoke: 2, default: 3, deep: 3 },
   },
@@ -174,7 +174,7 @@ export const oomReaper = mirrorScenario({
   summary:
     'The OOM reaper takes the pages of a process whose device is faulting: it finds the update lock held, and goes ' +
     'without; faults find the memory gone.',
-  exercises: ['C11', 'C12', 'C32', 'C49'],
+  exercises: ['C1', 'C11', 'C12', 'C32', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -220,7 +220,7 @@ export const classicOnly = mirrorScenario({
   name: 'classic-only',
   summary:
     'An address space with classic notifiers only: the OOM reaper fails at one of them, another thread does not.',
-  exercises: ['C12', 'C32'],
+  exercises: ['C11', 'C12', 'C32', 'progress'],
   parameters: { pages: pagesParameter(1, 1, 3) },
   world: ({ pages }) => ({
     pages: [...repeat(pages, { touched: true }), {}],
@@ -246,7 +246,7 @@ export const exitVersusDevice = mirrorScenario({
   summary:
     'The process exits while a device writes its pages: whoever gives up the address space last takes it down, and the ' +
     'device can reach nothing afterwards.',
-  exercises: ['C7', 'C19', 'C6', 'C32'],
+  exercises: ['C6', 'C7', 'C19', 'C32'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),

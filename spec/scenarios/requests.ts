@@ -30,7 +30,7 @@ export const snapshotVersusFault = mirrorScenario({
   summary:
     'One driver thread takes a snapshot of three pages (touched, untouched, a hole) and maps what there is; another ' +
     'faults pages in; a CPU throws one away.',
-  exercises: ['C22', 'C23', 'C25', 'C8'],
+  exercises: ['C8', 'C22', 'C23', 'C25'],
   referenceOnly: true,
   parameters: {},
   world: () => ({
@@ -63,7 +63,7 @@ export const requestsByPage = mirrorScenario({
   summary:
     'A driver prefaults a range with one page to be written, by requests in the array; then all to be read and one ' +
     'written, by defaults and mask; a CPU changes what there is meanwhile.',
-  exercises: ['C21', 'C22', 'C24'],
+  exercises: ['C21', 'C24'],
   referenceOnly: true,
   parameters: {},
   world: () => ({
@@ -99,7 +99,7 @@ export const refusedRequests = mirrorScenario({
   summary:
     'A device reads and writes where it may not: a hole, an area without access, one that is read-only, one that the ' +
     'walk cannot use; a CPU opens the read-only one meanwhile.',
-  exercises: ['C21', 'C25', 'C49'],
+  exercises: ['C22', 'C23', 'C25', 'C49'],
   referenceOnly: true,
   parameters: {},
   world: () => ({
@@ -131,7 +131,7 @@ export const overFault = mirrorScenario({
   summary:
     'A driver asks for the first of two pages while memory is short. The walk faults to the end of the area, and fails ' +
     'for a page that nobody asked for (H5). With `strict` that is a claim.',
-  exercises: ['C21', 'C49'],
+  exercises: ['C24', 'C49'],
   referenceOnly: true,
   parameters: {
     strict: {
@@ -181,7 +181,7 @@ export const deviceOutOfMemory = mirrorScenario({
   name: 'device-out-of-memory',
   summary:
     'The driver may fail to extend its page table after the walk was validated: it must leave nothing behind.',
-  exercises: ['C6', 'C8', 'C49'],
+  exercises: ['C6', 'C8', 'C49', 'refinement'],
   referenceOnly: true,
   parameters: {},
   world: () => ({
@@ -207,7 +207,7 @@ export const numaHinting = mirrorScenario({
   summary:
     "The kernel takes the CPU's access away to see who faults (NUMA hinting): the page stays, nobody may use it until " +
     'a fault gives it back; a snapshot finds nothing that it may map.',
-  exercises: ['C1', 'C21', 'C23'],
+  exercises: ['C1', 'C21', 'C23', 'C49'],
   referenceOnly: true,
   parameters: {},
   world: () => ({

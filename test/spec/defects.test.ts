@@ -1,0 +1,149 @@
+/**
+ * That the checker is awake: every scenario holds as it is, and every defect is caught by the clause that it names,
+ * after the number of steps that is written beside it.
+ */
+import { describe, expect, it } from 'vitest'
+import { type Defect, defects, requirements, scenarios } from '../../spec/index.js'
+import { type CheckResult, check, parametersOf, replay } from '../../src/checker/index.js'
+import { hmmVmaFault } from '../../src/kernel/index.js'
+import { override, type Scenario } from '../../src/world/index.js'
+
+/** Scenarios whose smallest bounds are too large for a test, and the states of them that are explored here. */
+const TOO_LARGE: Readonly<Record<string, number>> = { 'four-threads': 200_000 }
+
+function scenarioNamed(name: string): Scenario {
+  const found = scenarios.find((scenario) => scenario.name === name)
+  if (found === undefined) throw new Error(`no scenario ${name}`)
+  return found
+}
+
+function defectNamed(name: string): Defect {
+  const found = defects.find((defect) => defect.name === name)
+  if (found === undefined) throw new Error(`no defect ${name}`)
+  return found
+}
+
+function checkDefect(defect: Defect): Promise<CheckResult> {
+  const { scenario, set = {} } = defect
+  return check(scenarioNamed(scenario), { bounds: 'smoke', set, defects: [defect] })
+}
+
+/** Whether `result` shows that a check of a requirement had anything to say. Places of assertions that are no procedures are taken on trust. */
+function wasExercised(scenario: Scenario, result: CheckResult, check: string): boolean {
+  const { claims, procedures, steps } = result.coverage
+  const [, kind, target] = /^(assert|step|checker|test): ?(.+)$/.exec(check) ?? []
+  switch (kind) {
+    case undefined:
+      return (
+        claims.some(({ name, exercised }) => name === check && exercised > 0) ||
+        result.witnesses.some(({ name, reached }) => name === check && reached) ||
+        isProgress(scenario, check)
+      )
+    case 'assert':
+      return procedures.includes(target) || !/[_ ]/.test(target)
+    case 'step':
+      return steps.includes(target)
+    default:
+      return true
+  }
+}
+
+/** Claims of progress are checked over all states, wherever something is pending. */
+function isProgress(scenario: Scenario, claim: string): boolean {
+  const model = scenario.build(parametersOf(scenario, { bounds: 'smoke' }))
+  return (model.progress ?? []).some(({ name }) => name === claim)
+}
+
+describe('without defects', () => {
+  it.each(scenarios.filter(({ name }) => !(name in TOO_LARGE)).map((scenario) => [scenario.name, scenario]))(
+    '%s holds, and exercises what it says',
+    async (_, scenario) => {
+      const result = await check(scenario as Scenario, { bounds: 'smoke' })
+      expect(result.violation?.detail).toBeUndefined()
+      expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+      const silent = (scenario as Scenario).exercises.filter((id) => {
+        const checks = requirements.find((requirement) => requirement.id === id)?.checks ?? []
+        return !checks.some((check) => wasExercised(scenario as Scenario, result, check))
+      })
+      expect(silent).toEqual([])
+    },
+  )
+
+  it.each(Object.entries(TOO_LARGE))('%s holds in its first %i states', async (name, states) => {
+    const result = await check(scenarioNamed(name), { bounds: 'smoke', limits: { states } })
+    expect(result.violation?.detail).toBeUndefined()
+    expect(result).toMatchObject({ verdict: 'limit', limit: { kind: 'states' } })
+  })
+})
+
+describe('a defect is caught by the clause that it names, in as many steps as it says', () => {
+  it.each(defects.map((defect) => [defect.name, defect.requirement, defect.steps, defect] as const))(
+    '%s: %s in %i',
+    async (_, requirement, steps, defect) => {
+      const { violation, coverage } = await checkDefect(defect)
+      expect(violation).toMatchObject({ clause: requirement })
+      expect(violation?.trace.steps).toHaveLength(steps)
+      // Progress is looked for when all states are known: its runs are not the shortest.
+      expect(violation?.trace.shortest).toBe(violation?.kind !== 'progress')
+      const replaced = defect.overrides.map(({ target }) => target.procedureName)
+      expect(coverage.procedures).toEqual(expect.arrayContaining(replaced))
+    },
+  )
+
+  it.each(['M1', 'H3', 'H7'])('%s replays', async (name) => {
+    const defect = defectNamed(name)
+    const { violation } = await checkDefect(defect)
+    const trace = JSON.parse(JSON.stringify(violation?.trace))
+    const replayed = replay(scenarioNamed(defect.scenario), trace, [defect])
+    expect(replayed.map(({ step }) => step)).toEqual(trace.steps)
+  })
+})
+
+describe('a hazard goes away with what would mend it', () => {
+  it('H3: the reference closes the interval side where a classic notifier fails', async () => {
+    const result = await check(scenarioNamed('classic-notifiers'), { bounds: 'smoke' })
+    expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+  })
+
+  it('H3: what stays open makes the device wait for ever', async () => {
+    const scenario = scenarioNamed('classic-notifiers')
+    // Without the claims that count invalidations, the same defect is seen by what it leads to.
+    const uncounted: Scenario = {
+      ...scenario,
+      build: (parameters) => {
+        const model = scenario.build(parameters)
+        return { ...model, invariants: (model.invariants ?? []).filter(({ clause }) => clause !== 'C32') }
+      },
+    }
+    const { violation } = await check(uncounted, { bounds: 'smoke', defects: [defectNamed('H3')] })
+    expect(violation).toMatchObject({
+      clause: 'deadlock',
+      detail: 'nothing can go on: device waits at "sleep"',
+    })
+    expect(violation?.trace.steps).toHaveLength(31)
+  })
+
+  it('H5: a walk that faults one page and looks again fails for no page that was not asked for', async () => {
+    const onlyThisPage = override(
+      hmmVmaFault,
+      (original) =>
+        function* (current, range, page, _end, write) {
+          return yield* original(current, range, page, page + 1, write)
+        },
+    )
+    const result = await check(scenarioNamed('over-fault'), {
+      bounds: 'smoke',
+      set: { strict: 1 },
+      defects: [{ name: 'only what was asked for', overrides: [onlyThisPage] }],
+    })
+    expect(result.violation?.detail).toBeUndefined()
+    expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+    const claim = result.coverage.claims.find(({ clause }) => clause === 'C21')
+    expect(claim?.exercised).toBeGreaterThan(0)
+  })
+
+  it('H7: a reader gets on when the invalidations end', async () => {
+    const result = await check(scenarioNamed('starvation'), { bounds: 'smoke', set: { endless: 0 } })
+    expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+  })
+})
