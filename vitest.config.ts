@@ -1,5 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
+  exports: Record<string, { default: string }>
+}
+
+/** What the package exports, from its sources: examples import it by its name, and need no build to be tested. */
+const sources = Object.entries(exports).map(([path, { default: built }]) => ({
+  find: new RegExp(`^hmm-spec/${path.slice(2)}$`),
+  replacement: fileURLToPath(
+    new URL(built.replace(/^\.\/dist\//, './').replace(/\.js$/, '.ts'), import.meta.url),
+  ),
+}))
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+  resolve: { alias: sources },
+  test: {
+    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
 })

@@ -91,7 +91,7 @@ export function writeReport(io: Io, options: OutputOptions, writers: Writers): v
 
 /** Saves a trace under `name` in `directory`, and returns the file's path. */
 export function saveTrace(directory: string, name: string, trace: Trace): string {
-  const file = join(directory, `${name.replace(/[^\w.-]+/g, '-')}.json`)
+  const file = join(directory, `${name.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')}.json`)
   try {
     writeFileSync(file, traceJson(trace))
   } catch (error) {

@@ -15,6 +15,7 @@ import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './commands/replay.js'
+import { withDriver } from './driver-file.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { FORMATS, type Format } from './output.js'
 import type { Project } from './project.js'
@@ -26,6 +27,7 @@ const EXAMPLES = `
 Examples:
   hmm-spec check                                  every scenario, every interleaving
   hmm-spec check retry-protocol --set pages=1     one scenario, at another size
+  hmm-spec check --driver my-driver.js            the scenarios, with your driver in them
   hmm-spec check --trace-dir traces               save what was found to be wrong
   hmm-spec replay traces/retry-protocol.json      look at it step by step
   hmm-spec explain C1                             what a requirement says, and what checks it
@@ -79,6 +81,12 @@ interface RunOptions {
   readonly traceDir?: string
 }
 
+interface CheckRunOptions extends RunOptions {
+  readonly set: Parameters
+  readonly bounds: Bounds
+  readonly driver?: string
+}
+
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
   const program = new Command('hmm-spec')
     .description(
@@ -122,18 +130,20 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
         .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
         .default('default'),
     )
+    .addOption(driverOption())
     .addHelpText(
       'after',
       `
 Examples:
   hmm-spec check
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
+  hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
-    .action(async (names: string[], options: RunOptions & { set: Parameters; bounds: Bounds }) => {
+    .action(async (names: string[], options: CheckRunOptions) => {
       exit(
-        await checkCommand(project, io, names, {
+        await checkCommand(await withDriver(project, options.driver), io, names, {
           ...runOptions(options),
           set: options.set,
           bounds: options.bounds,
@@ -169,7 +179,10 @@ Examples:
       ),
     )
     .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
-    .action((file: string, options: ReplayCommandOptions) => exit(replayCommand(project, io, file, options)))
+    .addOption(driverOption())
+    .action(async (file: string, options: ReplayCommandOptions & { driver?: string }) =>
+      exit(replayCommand(await withDriver(project, options.driver), io, file, options)),
+    )
 
   withOutput(
     command(
@@ -190,6 +203,13 @@ Examples:
     .action((name: string, { to }: { to: StatechartFormat }) => exit(exportCommand(project, io, name, to)))
 
   return program
+}
+
+function driverOption(): Option {
+  return new Option(
+    '--driver <file>',
+    "an ES module whose default export is a Driver, to be put in the reference driver's place",
+  )
 }
 
 function withOutput(command: Command): Command {

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
-import { defects, requirements, scenarios } from '../../spec/index.js'
+import { defects, requirements, scenarios, scenariosFor } from '../../spec/index.js'
 import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
@@ -57,6 +57,7 @@ export function referenceProject(): Project {
   return {
     version: versionOf(dirname(fileURLToPath(import.meta.url))),
     scenarios,
+    scenariosFor,
     requirements,
     defects,
     statecharts: charts,

@@ -39,8 +39,13 @@ function unknownParameter(scenario: Scenario, name: string): string {
     (known.length === 0
       ? 'it has none'
       : `its parameters are ${known.map((known) => describe(scenario, known)).join(', ')}`) +
-    `; to see more: hmm-spec explain ${scenario.name}`
+    `; to see more: hmm-spec explain ${withoutDriver(scenario.name)}`
   )
+}
+
+/** The name of a scenario without that of the driver which is in it. */
+function withoutDriver(name: string): string {
+  return name.replace(/ \(.*\)$/, '')
 }
 
 function describe(scenario: Scenario, name: string): string {

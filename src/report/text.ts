@@ -95,7 +95,10 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
         ),
       )
   }
-  if (saved !== undefined) lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}`)
+  if (saved !== undefined) {
+    const driver = report.driverFile === undefined ? '' : ` --driver ${report.driverFile}`
+    lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}`)
+  }
   return lines.join('\n')
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+const COMPILED = fileURLToPath(new URL('../../dist/examples/my-driver/first-try.js', import.meta.url))
 const built = existsSync(MAIN)
 if (!built)
   console.warn('dist/src/cli/main.js is not there: run `npm run build` to test the executable itself')
@@ -19,6 +20,12 @@ test.skipIf(!built)('the executable ends with the exit code of the run', () => {
   const wrong = hmmSpec('check', 'retry-protocl')
   expect(wrong.stderr).toContain('did you mean retry-protocol?')
   expect(wrong.status).toBe(2)
+})
+
+test.skipIf(!existsSync(COMPILED))('the executable checks a compiled driver', () => {
+  const ran = hmmSpec('check', 'munmap', '--driver', COMPILED, '--bounds', 'smoke')
+  expect(ran.stdout).toContain('munmap (odp-first-try) breaks C8')
+  expect(ran.status).toBe(1)
 })
 
 test.skipIf(!built)('a reader that stops reading is no error', () => {

@@ -166,6 +166,7 @@ export function testProject(changes: Partial<Project> = {}): Project {
   return {
     version: '1.2.3',
     scenarios: [retryProtocol],
+    scenariosFor: () => [],
     requirements,
     defects: [noRetry],
     statecharts: [

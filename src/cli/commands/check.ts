@@ -15,8 +15,7 @@ import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writ
 import type { Project } from '../project.js'
 import { type Job, type JobResults, runChecks } from '../run-checks.js'
 import { settingsFor } from '../settings.js'
-import { findNamed } from '../usage.js'
-import { scenarioKind } from './kinds.js'
+import { scenarioNamed } from './kinds.js'
 
 /** Options of `check`. */
 export interface CheckCommandOptions extends OutputOptions {
@@ -38,9 +37,8 @@ export async function checkCommand(
   names: readonly string[],
   options: CheckCommandOptions,
 ): Promise<number> {
-  const kind = scenarioKind(project)
   const scenarios: readonly Scenario[] =
-    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => findNamed(kind, name)))]
+    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => scenarioNamed(project, name)))]
   const settings = settingsFor(scenarios, options.set, names.length === 0 ? 'all' : 'named')
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
@@ -65,6 +63,7 @@ export async function checkCommand(
     failures: run.failures,
     notRun: run.notRun,
     traces,
+    ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
     coverage: coverageOf(project, scenarios, run, options),
     requirements: project.requirements,
   }
@@ -84,6 +83,7 @@ function coverageOf(
   options: CheckCommandOptions,
 ): CheckReport['coverage'] {
   const unknown = (reason: string) => ({ unknown: reason })
+  if (project.driver !== undefined) return unknown('it is that of the reference driver')
   if (scenarios.length < project.scenarios.length) return unknown('only some of the scenarios were run')
   if (options.bounds === 'smoke') return unknown('smoke bounds are too small for it')
   if (Object.keys(options.set).length > 0) return unknown('parameters were set by hand')

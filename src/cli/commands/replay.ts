@@ -20,7 +20,7 @@ import { codeOf } from '../output.js'
 import type { Project } from '../project.js'
 import { settingsFor } from '../settings.js'
 import { findNamed, UsageError } from '../usage.js'
-import { defectKind, scenarioKind } from './kinds.js'
+import { defectKind, scenarioNamed } from './kinds.js'
 
 /** How a replay is printed. */
 export const REPLAY_FORMATS = ['text', 'mermaid', 'json'] as const
@@ -79,7 +79,7 @@ function resolve(project: Project, file: string, trace: Trace) {
       throw error
     }
   }
-  const scenario = inFile('scenario', () => findNamed(scenarioKind(project), trace.scenario))
+  const scenario = inFile('scenario', () => scenarioOf(project, trace))
   inFile('parameters', () => settingsFor([scenario], trace.parameters, 'named'))
   for (const name of Object.keys(scenario.parameters))
     if (!Object.hasOwn(trace.parameters, name))
@@ -92,6 +92,18 @@ function resolve(project: Project, file: string, trace: Trace) {
       `${file}: field threads names ${trace.threads.join(', ')}; scenario ${scenario.name} has ${threads.join(', ')}`,
     )
   return { scenario, defects }
+}
+
+function scenarioOf(project: Project, { scenario: name }: Trace): Scenario {
+  try {
+    return scenarioNamed(project, name)
+  } catch (error) {
+    const recordedWith = / \((.+)\)$/.exec(name)?.[1]
+    if (!(error instanceof UsageError) || recordedWith === undefined) throw error
+    throw new UsageError(
+      `${JSON.stringify(name)} was recorded with the driver ${recordedWith}; give the file of that driver: --driver FILE`,
+    )
+  }
 }
 
 /** The steps as they are now, which must be those that were recorded. */

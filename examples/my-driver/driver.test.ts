@@ -1,0 +1,14 @@
+import 'hmm-spec/vitest'
+import { scenariosFor } from 'hmm-spec/spec'
+import { expect, test } from 'vitest'
+import driver from './driver.js'
+import firstTry from './first-try.js'
+
+test.each(scenariosFor(driver))('$name holds', { timeout: 300_000 }, async (scenario) => {
+  await expect(scenario).toHold({ bounds: 'smoke' })
+})
+
+test('the first try programs the device from a walk that an invalidation has overtaken', async () => {
+  const [munmap] = scenariosFor(firstTry)
+  await expect(munmap).toViolate('C8', { bounds: 'smoke' })
+})

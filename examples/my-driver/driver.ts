@@ -1,0 +1,159 @@
+/**
+ * A driver as its author would write it: an RDMA device that faults on demand. It maps one page at a time, asks only
+ * for what its device has faulted on, gives up after a number of collisions, and never waits for the OOM reaper.
+ */
+import {
+  type Driver,
+  endOfRange,
+  flushDevice,
+  type Mirror,
+  mapPage,
+  rangeOf,
+  unmapPages,
+} from 'hmm-spec/driver'
+import {
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  hmmRangeFault,
+  isMappable,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+  type NotifierRange,
+  type Task,
+} from 'hmm-spec/kernel'
+import { become, type Procedure, procedure, type Running, step } from 'hmm-spec/world'
+
+/** How often a page is tried again after a collision before the work request fails. */
+export const RETRIES = 1
+
+/** What the device has faulted on: one page, and what for. A plain object, compared by what it holds. */
+export interface PageFault {
+  readonly page: number
+  readonly write: boolean
+}
+
+/** Finds a page and maps it: 0, or a negative error number. Holds no lock before and after. */
+export type MapPage = Procedure<[current: Task, umem: Mirror, fault: PageFault, retries: number], number>
+
+/** Reads the page table's entry of one page, faulting it in. The sequence number is the caller's. */
+export const walkPage = procedure(
+  'odp_walk_page',
+  function* (current: Task, umem: Mirror, { page, write }: PageFault, seq: number) {
+    const { mmapLock } = umem.mm
+    yield* mmapLock.lockRead()
+    const error = yield* hmmRangeFault(current, rangeOf(umem, current), {
+      start: page,
+      end: page + 1,
+      seq,
+      defaultFlags: 0,
+      // The request is in the array, so the mask lets it through.
+      pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
+      requests: [HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)],
+      owner: -1,
+    })
+    yield* mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Writes one entry of the device's page table. Under the umem mutex, after the sequence was found unchanged. */
+export const updateEntry = procedure('odp_update_xlt', function* (current: Task, umem: Mirror, page: number) {
+  const range = rangeOf(umem, current)
+  return yield* step('write the entry', (w) => {
+    if (!isMappable(range, page, w)) return -Errno.EFAULT
+    mapPage(w, umem, range, page)
+    return 0
+  })
+})
+
+/** Walks, takes the umem mutex, compares the sequence, maps. */
+export const mapOnePage: MapPage = procedure(
+  'odp_map_page',
+  function* (current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
+    const seq = yield* mmuIntervalReadBegin(umem.notifier)
+    const error = yield* walkPage(current, umem, fault, seq)
+    if (error === -Errno.EBUSY) return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+    if (error) return error
+    yield* umem.updateLock.lock()
+    if (yield* mmuIntervalReadRetry(current, umem.notifier, seq)) {
+      yield* umem.updateLock.unlock()
+      return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+    }
+    const failed = yield* updateEntry(current, umem, fault.page)
+    yield* umem.updateLock.unlock()
+    return failed
+  },
+)
+
+/** After a collision: once more, if there are retries left. */
+export const tryAgain = procedure(
+  'odp_try_again',
+  function* (map: MapPage, current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
+    if (retries === 0) return -Errno.EAGAIN
+    return yield* become(map, current, umem, fault, retries - 1)
+  },
+)
+
+/** One page after another. The mutex is dropped between two, so that an invalidation need not wait for all of them. */
+const mapEach = procedure(
+  'odp_map_pages',
+  function* (
+    map: MapPage,
+    current: Task,
+    umem: Mirror,
+    page: number,
+    end: number,
+    write: boolean,
+  ): Running<number> {
+    const error = yield* map(current, umem, { page, write }, RETRIES)
+    if (error || page + 1 === end) return error
+    // The array is used again for the next page; for the last one the device does this when the fault is answered.
+    yield* endOfRange(current, umem, 0)
+    return yield* become(mapEach, map, current, umem, page + 1, end, write)
+  },
+)
+
+/** The device asks for pages: the address space is pinned while they are looked for. */
+function pageFaultHandler(map: MapPage): Driver['fault'] {
+  return procedure(
+    'odp_page_fault',
+    function* (current: Task, umem: Mirror, start: number, end: number, write: boolean) {
+      if (!(yield* mmgetNotZero(umem.mm))) return -Errno.EFAULT
+      const error = yield* mapEach(map, current, umem, start, end, write)
+      yield* mmput(current, umem.mm)
+      return error
+    },
+  )
+}
+
+/** The callback: gives up at once where nobody may sleep; else records the sequence, then removes page by page. */
+export const invalidateRange: Driver['invalidate'] = procedure(
+  'odp_invalidate_range',
+  function* (_current: Task, umem: Mirror, range: NotifierRange, curSeq: number) {
+    if (!range.blockable) return 0
+    yield* umem.updateLock.lock()
+    yield* step('set_seq', (w) => {
+      mmuIntervalSetSeq(w, umem.notifier, curSeq)
+      return 0
+    })
+    for (let page = range.start; page < range.end; page++)
+      yield* step('clear an entry', (w) => {
+        unmapPages(w, umem, { start: page, end: page + 1 })
+        return 0
+      })
+    yield* flushDevice(umem, range)
+    yield* umem.updateLock.unlock()
+    return 1
+  },
+)
+
+/** The driver, with one way or another to map a page. */
+export function odpDriver(name: string, map: MapPage): Driver {
+  return { name, invalidate: invalidateRange, fault: pageFaultHandler(map) }
+}
+
+export default odpDriver('odp', mapOnePage)

@@ -1,0 +1,25 @@
+/**
+ * The first try of the same driver. It compares the sequence before it takes the umem mutex, so as not to take it in
+ * vain. An invalidation that comes between the two goes unnoticed: `check` finds it.
+ */
+import type { Mirror } from 'hmm-spec/driver'
+import { Errno, mmuIntervalReadBegin, mmuIntervalReadRetry, type Task } from 'hmm-spec/kernel'
+import { become, procedure, type Running } from 'hmm-spec/world'
+import { type MapPage, odpDriver, type PageFault, tryAgain, updateEntry, walkPage } from './driver.js'
+
+const mapOnePage: MapPage = procedure(
+  'odp_map_page',
+  function* (current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
+    const seq = yield* mmuIntervalReadBegin(umem.notifier)
+    const error = yield* walkPage(current, umem, fault, seq)
+    if (error && error !== -Errno.EBUSY) return error
+    if (error || (yield* mmuIntervalReadRetry(current, umem.notifier, seq)))
+      return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+    yield* umem.updateLock.lock()
+    const failed = yield* updateEntry(current, umem, fault.page)
+    yield* umem.updateLock.unlock()
+    return failed
+  },
+)
+
+export default odpDriver('odp-first-try', mapOnePage)

@@ -1,0 +1,115 @@
+/**
+ * A user's driver, loaded from a file and put in the reference driver's place.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Driver } from '../driver/index.js'
+import { codeOf } from './output.js'
+import type { Project } from './project.js'
+import { UsageError } from './usage.js'
+
+/** A project whose scenarios are those that any driver can be put into, with the driver that `file` exports. */
+export async function withDriver(project: Project, file: string | undefined): Promise<Project> {
+  if (file === undefined) return project
+  const driver = await loadDriver(file)
+  return { ...project, scenarios: project.scenariosFor(driver), driver: { name: driver.name, file } }
+}
+
+/**
+ * Loads the driver that `file` exports as its default.
+ *
+ * @throws UsageError if there is none
+ */
+export async function loadDriver(file: string): Promise<Driver> {
+  const path = resolve(file)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new UsageError(`--driver ${file}: there is no such file`)
+  if (!found.isFile())
+    throw new UsageError(`--driver ${file} is no file; name the module that exports the driver`)
+  mustShareThisCopy(file, path)
+  let module: { readonly default?: unknown }
+  try {
+    module = await import(pathToFileURL(path).href)
+  } catch (error) {
+    throw new UsageError(`--driver ${file} cannot be loaded: ${whyNotLoaded(error)}`)
+  }
+  return driverOf(file, module)
+}
+
+function whyNotLoaded(error: unknown): string {
+  if (codeOf(error) === 'ERR_UNKNOWN_FILE_EXTENSION')
+    return 'this Node.js does not run TypeScript; compile it, and name the .js file'
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+/**
+ * Claims tell procedures apart by identity: a driver that calls those of another copy of the package would be checked
+ * against claims that never hear of it.
+ */
+function mustShareThisCopy(file: string, path: string): void {
+  let theirs: string
+  try {
+    theirs = packageOf(createRequire(path).resolve('hmm-spec/kernel'))
+  } catch {
+    // It imports none, or the import itself will say what is wrong.
+    return
+  }
+  const ours = packageOf(fileURLToPath(import.meta.url))
+  if (theirs !== ours)
+    throw new UsageError(
+      `--driver ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
+    )
+}
+
+/** The folder of the package that `file` belongs to. */
+function packageOf(file: string): string {
+  for (let at = dirname(realpathSync(file)); ; at = dirname(at)) {
+    const manifest = join(at, 'package.json')
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).name === 'hmm-spec') return at
+    if (dirname(at) === at) return at
+  }
+}
+
+const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]
+
+function driverOf(file: string, module: { readonly default?: unknown }): Driver {
+  const refuse = (why: string): never => {
+    throw new UsageError(`--driver ${file}: ${why}`)
+  }
+  const candidate = module.default
+  if (candidate === undefined) {
+    const others = Object.keys(module)
+    refuse(
+      `there is no default export${others.length === 0 ? '' : `, only ${others.join(', ')}`}; ` +
+        'write `export default` before the driver',
+    )
+  }
+  if (typeof candidate !== 'object' || candidate === null)
+    return refuse(`the default export is ${kindOf(candidate)}, not a Driver: { name, invalidate, fault }`)
+  const members = candidate as Readonly<Record<string, unknown>>
+  const missing = ['name', ...PROCEDURES].filter((member) => members[member] === undefined)
+  if (missing.length > 0) refuse(`the default export is not a Driver: ${missing.join(' and ')} missing`)
+  if (typeof members.name !== 'string' || members.name.trim() === '')
+    refuse('name of the driver is not a text')
+  for (const member of PROCEDURES)
+    if (!isProcedure(members[member]))
+      refuse(
+        `${member} of the driver is ${kindOf(members[member])}, not a procedure; ` +
+          `make one with procedure('${member}', function* (…) { … })`,
+      )
+  return candidate as Driver
+}
+
+function isProcedure(value: unknown): boolean {
+  return typeof value === 'function' && 'procedureName' in value && 'body' in value
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'function') return 'a plain function'
+  return `a value of type ${typeof value}`
+}

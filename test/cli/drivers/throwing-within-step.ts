@@ -1,0 +1,3 @@
+import throwing, { withinStep } from './throwing.js'
+
+export default { ...throwing, fault: withinStep }
