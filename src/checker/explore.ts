@@ -1,6 +1,6 @@
 /**
  * Breadth-first exploration of every interleaving. The inner loop is: copy the state, run one closure, look up one
- * control location, insert.
+ * control location, and keep what was found until there is a batch of it to insert.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import { BLOCKED, type Override } from '../world/procedure.js'
 import { type Broken, Judge } from './judge.js'
-import { StateStore } from './store.js'
+import { FETCH, StateStore } from './store.js'
 import { brokenBy, type State, type TakenTransitions, TransitionSystem } from './system.js'
 
 /** A claim that was broken, and by which step. */
@@ -40,6 +40,13 @@ export class Exploration {
   private head = 0
   private levelEnd = 1
   private readonly judge: Judge
+  // States found and not yet stored, each with its hash and the step that led to it.
+  private pending = 0
+  private readonly found: Uint32Array
+  private readonly hashes = new Int32Array(FETCH)
+  private readonly origins = new Uint32Array(FETCH)
+  private readonly movers = new Uint8Array(FETCH)
+  private readonly ways = new Uint32Array(FETCH)
   private readonly current: State
   private readonly next: State
   private readonly currentWorld: World
@@ -58,6 +65,7 @@ export class Exploration {
     this.judge = new Judge(model)
     this.reached = this.judge.reached
     this.exercised = this.judge.exercised
+    this.found = new Uint32Array(FETCH * system.words)
     this.current = new Uint32Array(system.words)
     this.next = new Uint32Array(system.words)
     this.currentWorld = system.world(this.current)
@@ -88,18 +96,19 @@ export class Exploration {
     const { words, worldWords } = this.system
     const { runs, choices } = control
     const threads = this.model.threads.length
-    for (let left = states; left > 0 && !this.done; left--) {
-      const from = this.head
-      if (from === this.levelEnd) {
-        this.depth++
-        this.levelEnd = store.count
-      }
-      this.head = from + 1
-      store.load(from, current)
-      let enabled = 0
-      let thread = 0
-      let choice = 0
-      try {
+    let thread = 0
+    let choice = 0
+    try {
+      for (let left = states; left > 0; left--) {
+        if ((this.head === this.levelEnd || this.head === store.count) && !this.settle()) return
+        if (this.head === store.count) return
+        const from = this.head++
+        if (from === this.levelEnd) {
+          this.depth++
+          this.levelEnd = store.count
+        }
+        store.load(from, current)
+        let enabled = 0
         for (thread = 0; thread < threads; thread++) {
           const location = current[worldWords + thread]
           if (location === FINISHED) continue
@@ -117,33 +126,85 @@ export class Exploration {
             this.transitions++
             next[worldWords + thread] = control.successor(location, result)
             acting.thread = NOBODY
-            let broken: Broken | undefined
-            if (judge.judgesSteps) broken = judge.step(currentWorld, nextWorld, thread, currentView, nextView)
-            if (broken === undefined) {
-              store.insert(next, from)
-              if (store.added) broken = judge.state(nextWorld, nextView)
+            if (judge.judgesSteps) {
+              const broken = judge.step(currentWorld, nextWorld, thread, currentView, nextView)
+              if (broken !== undefined) {
+                this.breakAt(broken, from, thread, choice)
+                return
+              }
             }
-            if (broken !== undefined) {
-              this.breach = { ...broken, state: from, step: { thread, choice } }
-              return
-            }
+            if (!this.push(from, thread, choice)) return
           }
         }
-      } catch (error) {
-        if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
-        this.breach = { ...brokenBy(error), state: from, step: { thread, choice } }
-        return
-      } finally {
-        acting.thread = NOBODY
-      }
-      if (enabled === 0) {
-        const broken = this.system.stuck(current)
-        if (broken !== undefined) {
-          this.breach = { ...broken, state: from }
-          return
+        if (enabled === 0) {
+          const broken = this.system.stuck(current)
+          if (broken !== undefined) {
+            this.breakAt(broken, from)
+            return
+          }
         }
       }
+      this.settle()
+    } catch (error) {
+      acting.thread = NOBODY
+      if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
+      this.breakAt(brokenBy(error), this.head - 1, thread, choice)
     }
+  }
+
+  /** Keeps the state in `next` until a batch is full; false if a claim is broken. */
+  private push(from: number, thread: number, choice: number): boolean {
+    const { found, next } = this
+    const { words } = this.system
+    const at = this.pending
+    for (let i = 0; i < words; i++) found[at * words + i] = next[i]
+    this.hashes[at] = this.store.hash(next)
+    this.origins[at] = from
+    this.movers[at] = thread
+    this.ways[at] = choice
+    this.pending = at + 1
+    return this.pending < FETCH || this.settle()
+  }
+
+  /** Stores the states found since the last time, in order, and judges the new ones; false if a claim is broken. */
+  private settle(): boolean {
+    const { store, judge, found, hashes, origins, next, nextWorld, nextView } = this
+    const { words } = this.system
+    const pending = this.pending
+    this.pending = 0
+    // The last step tried may have been blocked; from here on nobody acts.
+    acting.thread = NOBODY
+    store.fetch(hashes, pending)
+    let at = 0
+    try {
+      for (; at < pending; at++) {
+        for (let i = 0; i < words; i++) next[i] = found[at * words + i]
+        store.insertHashed(next, hashes[at], origins[at])
+        if (!store.added) continue
+        const broken = judge.state(nextWorld, nextView)
+        if (broken !== undefined) return this.breakFound(broken, at)
+      }
+    } catch (error) {
+      if (error instanceof Violation) return this.breakFound(brokenBy(error), at)
+      store.load(origins[at], this.current)
+      throw this.system.explain(error, this.current, this.movers[at])
+    }
+    return true
+  }
+
+  private breakFound(broken: Broken, at: number): false {
+    this.breach = {
+      ...broken,
+      state: this.origins[at],
+      step: { thread: this.movers[at], choice: this.ways[at] },
+    }
+    return false
+  }
+
+  /** Something is wrong in state `from`, or with a step from it, unless a state found before it is wrong already. */
+  private breakAt(broken: Broken, from: number, thread?: number, choice = 0): void {
+    if (!this.settle()) return
+    this.breach = { ...broken, state: from, ...(thread === undefined ? {} : { step: { thread, choice } }) }
   }
 
   /** Words of the state's bytes; the locations of the threads follow. */

@@ -11,16 +11,22 @@
 const CHUNK_BITS = 15
 const CHUNK = 1 << CHUNK_BITS
 const CHUNK_MASK = CHUNK - 1
-const EMPTY = 0xffffffff
+const EMPTY = -1
+/** States that are hashed before they are looked up: enough for their fetches to overlap. */
+export const FETCH = 64
 
 /** Exact storage of states, numbered from 0 in the order of insertion. */
 export class StateStore {
   private readonly chunks: Uint32Array[] = []
   private readonly parents: Uint32Array[] = []
-  private table: Uint32Array
+  private table: Int32Array
   /** Bits of a slot that hold a state's number; the rest hold bits of its hash. */
   private numberBits: number
+  /** Those bits, set; the table has a slot for each number that they hold, so it masks hashes too. */
+  private mask: number
   private limit: number
+  /** @internal kept so that fetching is not optimised away */
+  fetched = 0
   /** Number of states. */
   count = 0
   /** Whether the last {@link insert} added a state. */
@@ -35,7 +41,8 @@ export class StateStore {
     expected = 1 << 12,
   ) {
     this.numberBits = Math.max(10, 32 - Math.clz32(expected))
-    this.table = new Uint32Array(1 << this.numberBits).fill(EMPTY)
+    this.mask = maskOf(this.numberBits)
+    this.table = new Int32Array(1 << this.numberBits).fill(EMPTY)
     this.limit = StateStore.load(this.numberBits)
   }
 
@@ -72,47 +79,62 @@ export class StateStore {
     return this.parents[index >>> CHUNK_BITS][index & CHUNK_MASK]
   }
 
+  /** The hash of the state at the start of `state`, for {@link insertHashed}. */
+  hash(state: Uint32Array): number {
+    return hashOf(state, this.words)
+  }
+
+  /**
+   * Fetches from memory what {@link insertHashed} will look at for the first `count` of `hashes`: all at once, where one
+   * after the other each would be waited for.
+   */
+  fetch(hashes: Int32Array, count: number): void {
+    const { mask, table } = this
+    let fetched = 0
+    for (let i = 0; i < count; i++) fetched ^= table[hashes[i] & mask]
+    this.fetched = fetched
+  }
+
   /** Number of the state at the start of `state`, which is added if it is new: see {@link added}. */
   insert(state: Uint32Array, parent: number): number {
-    const words = this.words
-    const hash = hashOf(state, words)
-    const numberBits = this.numberBits
-    const numberMask = 2 ** numberBits - 1
-    const tableMask = this.table.length - 1
+    return this.insertHashed(state, hashOf(state, this.words), parent)
+  }
+
+  /** {@link insert} of a state whose {@link hash} is known. */
+  insertHashed(state: Uint32Array, hash: number, parent: number): number {
+    const mask = this.mask
     const table = this.table
-    // The table's size is 2^numberBits: the low bits choose the slot, the high ones go into it.
-    const tag = (hash & ~numberMask) >>> 0
-    let slot = hash & tableMask
+    // The low bits of the hash choose the slot, the high ones go into it.
+    const tag = hash & ~mask
+    let slot = hash & mask
     for (;;) {
       const entry = table[slot]
       if (entry === EMPTY) break
-      if ((entry & ~numberMask) >>> 0 === tag) {
-        const index = entry & numberMask
+      if ((entry & ~mask) === tag) {
+        const index = entry & mask
         if (this.equals(index, state)) {
           this.added = false
           return index
         }
       }
-      slot = (slot + 1) & tableMask
+      slot = (slot + 1) & mask
     }
     this.added = true
     const index = this.append(state, parent)
-    table[slot] = (tag | index) >>> 0
+    table[slot] = tag | index
     if (this.count > this.limit) this.grow()
     return index
   }
 
   /** Number of the state at the start of `state`, or -1 if it was never inserted. */
   find(state: Uint32Array): number {
+    const { mask, table } = this
     const hash = hashOf(state, this.words)
-    const numberMask = 2 ** this.numberBits - 1
-    const tableMask = this.table.length - 1
-    const tag = (hash & ~numberMask) >>> 0
-    for (let slot = hash & tableMask; ; slot = (slot + 1) & tableMask) {
-      const entry = this.table[slot]
+    const tag = hash & ~mask
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = table[slot]
       if (entry === EMPTY) return -1
-      if ((entry & ~numberMask) >>> 0 === tag && this.equals(entry & numberMask, state))
-        return entry & numberMask
+      if ((entry & ~mask) === tag && this.equals(entry & mask, state)) return entry & mask
     }
   }
 
@@ -143,20 +165,31 @@ export class StateStore {
   private grow(): void {
     this.numberBits++
     this.limit = StateStore.load(this.numberBits)
-    const size = 2 ** this.numberBits
-    const mask = size - 1
-    const table = new Uint32Array(size).fill(EMPTY)
-    const state = new Uint32Array(this.words)
-    this.table = new Uint32Array(0)
-    for (let index = 0; index < this.count; index++) {
-      this.load(index, state)
-      const hash = hashOf(state, this.words)
-      let slot = hash & mask
-      while (table[slot] !== EMPTY) slot = (slot + 1) & mask
-      table[slot] = ((hash & ~mask) | index) >>> 0
-    }
+    this.mask = maskOf(this.numberBits)
+    const mask = this.mask
+    const table = new Int32Array(2 ** this.numberBits).fill(EMPTY)
     this.table = table
+    const state = new Uint32Array(this.words)
+    const hashes = new Int32Array(FETCH)
+    for (let first = 0; first < this.count; first += FETCH) {
+      const batch = Math.min(FETCH, this.count - first)
+      for (let i = 0; i < batch; i++) {
+        this.load(first + i, state)
+        hashes[i] = hashOf(state, this.words)
+      }
+      this.fetch(hashes, batch)
+      for (let i = 0; i < batch; i++) {
+        let slot = hashes[i] & mask
+        while (table[slot] !== EMPTY) slot = (slot + 1) & mask
+        table[slot] = (hashes[i] & ~mask) | (first + i)
+      }
+    }
   }
+}
+
+/** A 32-bit integer whose lowest `bits` bits are set. */
+function maskOf(bits: number): number {
+  return (-1 >>> (32 - bits)) | 0
 }
 
 /** Multiply and mix each word, then finish as MurmurHash3 does, so that low and high bits both depend on all. */

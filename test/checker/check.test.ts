@@ -10,6 +10,7 @@ import {
   Layout,
   type Lifecycle,
   type Model,
+  Mutex,
   type Procedure,
   procedure,
   type Running,
@@ -79,6 +80,29 @@ describe('exploring', () => {
       }),
     )
     expect(result).toMatchObject({ verdict: 'holds', states: 1 })
+  })
+
+  it('looks at states as nobody, though the last thread was found blocked', async () => {
+    const result = await checkThreads(
+      2,
+      (l) => {
+        const lock = new Mutex(l, 'lock')
+        return { lock, cell: l.counter('cell', 3, { guardedBy: lock }) }
+      },
+      ({ lock, cell }) =>
+        ['a', 'b'].map((name) =>
+          thread(name, function* () {
+            yield* lock.lock()
+            yield* step('add', (w) => cell.add(w, 1))
+            yield* lock.unlock()
+          }),
+        ),
+      ({ cell }) => ({
+        invariants: [{ clause: 'C', name: 'small', judge: (w) => (cell.get(w) < 3 ? true : 'large') }],
+        progress: [{ clause: 'L', name: 'ends', pending: (w) => cell.get(w) < 2 }],
+      }),
+    )
+    expect(result.verdict).toBe('holds')
   })
 
   it('tells what was exercised', async () => {
@@ -193,6 +217,50 @@ describe('a claim that does not hold', () => {
     expect(result.violation?.trace.steps[0].changes).toEqual([
       { cell: 'cell', before: '0', after: '2', ghost: false },
     ])
+  })
+
+  it('may be thrown by the claim, and is shown with the step that led there', async () => {
+    const result = await counting((cell) => ({
+      invariants: [
+        {
+          clause: 'C7',
+          name: 'claims',
+          judge: (w) => {
+            claim('C10', cell.get(w) < 2, 'two')
+            return true
+          },
+        },
+      ],
+    }))
+    expect(result.violation).toMatchObject({ kind: 'assertion', clause: 'C10', detail: 'two' })
+    expect(result.violation?.trace.steps.at(-1)?.changes).toEqual([
+      { cell: 'cell', before: '1', after: '2', ghost: false },
+    ])
+  })
+
+  it('is the first in the order of exploring, whichever kind it is', async () => {
+    const first = (order: 'state' | 'step') =>
+      checkThreads(
+        2,
+        (l) => l.flag('cell'),
+        (cell) => {
+          const bad = thread('bad state', function* () {
+            yield* step('set', set(cell, 1))
+          })
+          const wrong = thread('wrong step', function* () {
+            yield* step('complain', () => {
+              claim('C9', false, 'wrong')
+              return 0
+            })
+          })
+          return order === 'state' ? [bad, wrong] : [wrong, bad]
+        },
+        (cell) => ({
+          invariants: [{ clause: 'C7', name: 'clear', judge: (w) => (cell.get(w) ? 'it is set' : true) }],
+        }),
+      )
+    expect((await first('state')).violation).toMatchObject({ kind: 'invariant', clause: 'C7' })
+    expect((await first('step')).violation).toMatchObject({ kind: 'assertion', clause: 'C9' })
   })
 
   it('that something can happen fails where no state shows it', async () => {
