@@ -5,8 +5,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Defect, defects, requirements, scenarios } from '../../spec/index.js'
 import { type CheckResult, check, parametersOf, replay } from '../../src/checker/index.js'
-import { hmmVmaFault } from '../../src/kernel/index.js'
-import { override, type Scenario } from '../../src/world/index.js'
+import { hmmVmaFault, mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import { BLOCKED, override, type Scenario, step } from '../../src/world/index.js'
 
 /** Scenarios whose smallest bounds are too large for a test, and the states of them that are explored here. */
 const TOO_LARGE: Readonly<Record<string, number>> = { 'four-threads': 200_000 }
@@ -144,6 +144,35 @@ describe('a hazard goes away with what would mend it', () => {
 
   it('H7: a reader gets on when the invalidations end', async () => {
     const result = await check(scenarioNamed('starvation'), { bounds: 'smoke', set: { endless: 0 } })
+    expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+  })
+
+  it('H7: a reader whose wait has a time-out gets on though they never end', async () => {
+    const bounded = override(
+      mmuIntervalReadBegin,
+      () =>
+        function* (sub) {
+          const subs = sub.mm.subscriptions
+          const sampled = yield* subs.lock.critical('sample the sequence', (w) => {
+            const seq = sub.seq.get(w)
+            return (seq << 1) | (seq === subs.seq.get(w) ? 1 : 0)
+          })
+          const seq = sampled >> 1
+          if ((sampled & 1) === 0) return seq
+          const late = yield* step(
+            'wait with a time-out',
+            (w, expired) => (expired ? 1 : subs.seq.readOnce(w) === seq ? BLOCKED : 0),
+            2,
+          )
+          return late ? 0 : seq
+        },
+    )
+    const result = await check(scenarioNamed('starvation'), {
+      bounds: 'smoke',
+      set: { endless: 1 },
+      defects: [{ name: 'a time-out', overrides: [bounded] }],
+    })
+    expect(result.violation?.detail).toBeUndefined()
     expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
   })
 })
