@@ -1,0 +1,32 @@
+/** A defect: the example of `docs/writing-a-defect.md`. */
+import { flushDevice } from 'hmm-spec/driver'
+import type { Defect } from 'hmm-spec/spec'
+import { override, step } from 'hmm-spec/world'
+
+export const noWait: Defect = {
+  name: 'no-wait',
+  kind: 'mutation',
+  title: 'the flush does not wait for accesses',
+  text:
+    'The device forgets its translations, and the callback returns while an access that used one is still under way: ' +
+    'it reaches a page that is no longer there. The device must be asked to finish first.',
+  source: ['reference, section B.4, X4'],
+  requirement: 'C3',
+  scenario: 'munmap',
+  overrides: [
+    override(
+      flushDevice,
+      () =>
+        function* (mirror, range) {
+          yield* step('flush the device TLB', (w) => {
+            for (let page = range.start; page < range.end; page++) {
+              mirror.tlb[page].frame.set(w, 0)
+              mirror.tlb[page].write.set(w, 0)
+            }
+            return 0
+          })
+        },
+    ),
+  ],
+  steps: 23,
+}

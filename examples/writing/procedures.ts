@@ -1,0 +1,96 @@
+/** A driver's thread posts requests, a device serves them: the example of `docs/writing-procedures.md`. */
+import {
+  BLOCKED,
+  become,
+  type Cell,
+  choose,
+  Layout,
+  Mutex,
+  procedure,
+  type Running,
+  scenario,
+  step,
+} from 'hmm-spec/world'
+
+/** What the two share. */
+export interface Queue {
+  readonly lock: Mutex
+  /** Requests that wait. Under the lock. */
+  readonly posted: Cell
+  readonly served: Cell
+  readonly failed: Cell
+}
+
+/** Posts one request under the lock. */
+export const post = procedure('post', function* (queue: Queue) {
+  yield* queue.lock.lock()
+  yield* step('post a request', (w) => queue.posted.add(w, 1))
+  yield* queue.lock.unlock()
+})
+
+/** Posts `count` requests, each when there is room for it. */
+export const postAll = procedure('post all', function* (queue: Queue, count: number): Running<void> {
+  if (count === 0) return
+  yield* step('wait for room', (w) => (queue.posted.readOnce(w) < queue.posted.max ? 0 : BLOCKED))
+  yield* post(queue)
+  yield* become(postAll, queue, count - 1)
+})
+
+/** The device: takes one request after another, and may fail at each. */
+export const serve = procedure('serve', function* (queue: Queue, count: number): Running<void> {
+  if (count === 0) return
+  yield* step('wait for a request', (w) => (queue.posted.readOnce(w) > 0 ? 0 : BLOCKED))
+  const failed = yield* choose('does the device fail?', 2)
+  yield* queue.lock.critical('take the request', (w) => {
+    queue.posted.add(w, -1)
+    return (failed ? queue.failed : queue.served).add(w, 1)
+  })
+  yield* become(serve, queue, count - 1)
+})
+
+/** The two threads, and what is claimed of them. */
+export const doorbell = scenario({
+  name: 'doorbell',
+  summary: 'A thread posts requests to a queue, and a device serves them or fails.',
+  exercises: ['queue'],
+  parameters: {
+    requests: { summary: 'requests that are posted', min: 1, max: 4, smoke: 2, default: 3, deep: 4 },
+  },
+  build({ requests }) {
+    const layout = new Layout({ threads: 2 })
+    const queue = layout.scope('queue', (l): Queue => {
+      const lock = new Mutex(l, 'lock')
+      return {
+        lock,
+        posted: l.counter('posted', 1, { guardedBy: lock }),
+        served: l.counter('served', requests),
+        failed: l.counter('failed', requests),
+      }
+    })
+    return {
+      layout,
+      threads: [
+        { name: 'driver', program: postAll, args: [queue, requests] },
+        { name: 'device', program: serve, args: [queue, requests] },
+      ],
+      invariants: [
+        {
+          clause: 'queue',
+          name: 'nothing is answered twice',
+          judge(w) {
+            const answered = queue.served.get(w) + queue.failed.get(w)
+            return answered <= requests ? true : `${answered} answers to ${requests} requests`
+          },
+        },
+      ],
+      witnesses: [{ name: 'every request fails', holds: (w) => queue.failed.get(w) === requests }],
+      progress: [
+        {
+          clause: 'queue',
+          name: 'the device ends',
+          pending: (_w, view) => !view.finished(1),
+        },
+      ],
+    }
+  },
+})

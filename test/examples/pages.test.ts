@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { statecharts } from '../../models/index.js'
+import { defects, mirroringScenarios, requirements, scenarios } from '../../spec/index.js'
+import { referenceProject } from '../../src/cli/reference.js'
+import { run } from '../cli/project.js'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+const pages = [
+  'README.md',
+  ...readdirSync(new URL('docs', root))
+    .filter((name) => /^writing-.*\.md$/.test(name))
+    .map((name) => `docs/${name}`),
+]
+
+/** The fenced blocks of `language`, without the indentation of the list that they may be in. */
+function blocks(page: string, language: string): string[] {
+  const found = [...read(page).matchAll(new RegExp(`^( *)\`\`\`${language}\\n(.*?)^ *\`\`\``, 'gms'))]
+  return found.map(([, indent, text]) => text.replace(new RegExp(`^${indent}`, 'gm'), ''))
+}
+
+/** Every file of the examples: they are compiled, and their tests run. */
+const examples = readdirSync(new URL('examples', root), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(`examples/${name}`))
+
+describe.each(pages)('%s', (page) => {
+  test.each(blocks(page, 'ts'))('shows code of the examples, letter by letter: %s', (block) => {
+    expect(examples.some((file) => file.includes(block.trimEnd()))).toBe(true)
+  })
+
+  test.each(commands(page))('%s is a command, with these options', async (line) => {
+    const [name, ...words] = line.replace(/^help /, '').split(' ')
+    const { out, code } = await run(`help ${name}`)
+    expect(out).toContain(`Usage: hmm-spec ${name}`)
+    expect(code).toBe(0)
+    for (const option of words.filter((word) => word.startsWith('--'))) expect(out).toContain(`${option} <`)
+  })
+
+  test('names files that are there', () => {
+    const named = [...read(page).matchAll(/`((?:examples|docs|spec|src|models|bench|test)\/[\w./-]*)`/g)]
+    const files = named.map(([, path]) => path).filter((path) => path !== 'docs/site')
+    for (const path of files) expect(() => readdirOrFile(path), path).not.toThrow()
+  })
+})
+
+function readdirOrFile(path: string): unknown {
+  return path.endsWith('/') || !/\.\w+$/.test(path) ? readdirSync(new URL(path, root)) : read(path)
+}
+
+/** What the page's shell blocks and its text say to type after `hmm-spec`. */
+function commands(page: string): string[] {
+  const typed = [
+    ...blocks(page, 'sh')
+      .join('')
+      .matchAll(/^npx hmm-spec (.*)$/gm),
+  ]
+  const mentioned = [...read(page).matchAll(/`(?:npx )?hmm-spec\s+([a-z][^`]*)`/g)]
+  return [...typed, ...mentioned].map(([, line]) => line.replace(/\s+/g, ' '))
+}
+
+test('the scripts that the README names are there', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  for (const [, name] of read('README.md').matchAll(/npm run (\w+)/g)) expect(scripts).toHaveProperty(name)
+})
+
+test('the README counts as the tool does', () => {
+  const readme = read('README.md')
+  expect(readme).toContain(`| requirements | ${requirements.length} numbered clauses`)
+  expect(readme).toContain(`| scenarios | ${scenarios.length} bounded worlds`)
+  expect(readme).toContain(
+    `; ${mirroringScenarios.filter((s) => s.withDriver).length} of them take any driver`,
+  )
+  expect(readme).toContain(`| defects | ${defects.length} known bugs`)
+  expect(readme).toContain(`| statecharts | ${Object.keys(statecharts).length} lifecycles`)
+})
+
+test('the run that the README shows is what the tool prints', async () => {
+  const [command] = blocks('README.md', 'sh')
+  const line = command
+    .trim()
+    .replace('npx hmm-spec ', '')
+    .replace(/dist\/(\S+)\.js/, (_, path) => fileURLToPath(new URL(`${path}.ts`, root)))
+  const { out, code } = await run(line, referenceProject())
+  expect(code).toBe(1)
+  let rest = out
+  for (const shown of blocks('README.md', 'text')[0].split(/\n?…\n/)) {
+    expect(rest).toContain(shown.trimEnd())
+    rest = rest.slice(rest.indexOf(shown.trimEnd()) + shown.trimEnd().length)
+  }
+})
