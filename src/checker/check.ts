@@ -169,6 +169,12 @@ function violationOf(
   return reportOf(about, broken, [], { shortest: false })
 }
 
+/** How many states to explore at once, so that a limit of states is passed by no more than one state's steps. */
+function batchWithin(limit: number | undefined, count: number): number {
+  if (limit === undefined) return BATCH
+  return Math.max(1, Math.min(BATCH, Math.floor((limit - count) / MOST_NEW)))
+}
+
 /** Watches time, memory and the wish to stop. */
 class Clock {
   private readonly began = performance.now()
@@ -199,7 +205,7 @@ class Clock {
       if (limits.states !== undefined && exploration.store.count >= limits.states)
         return this.stop({ kind: 'states', value: limits.states })
       if (!this.hasRoomFor(exploration.store.bytesToGrow(MOST_NEW * BATCH))) return this.stopForMemory()
-      exploration.advance(limits.states === undefined ? BATCH : 1)
+      exploration.advance(batchWithin(limits.states, exploration.store.count))
       if (!(await this.turn('exploring'))) return this.stopped
     }
     return undefined
