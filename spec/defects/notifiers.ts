@@ -7,6 +7,7 @@ import {
   type ClassicNotifier,
   changeProtection,
   closeRange,
+  detachVmas,
   type IntervalNotifier,
   invalidateInterval,
   makeEven,
@@ -22,7 +23,6 @@ import {
   notifyClassics,
   openRange,
   reapArea,
-  releaseDeferred,
   type Subscriptions,
   startClassics,
   tlbFinishMmu,
@@ -31,7 +31,7 @@ import {
   zapPageRange,
   zapPteRange,
 } from '../../src/kernel/index.js'
-import { BLOCKED, override, step, type World } from '../../src/world/index.js'
+import { override, step, type World } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 
@@ -110,22 +110,23 @@ const failWithoutEnd = override(
 
 /** The count is undone, and who waits for the end is not woken. */
 const failWithoutWaking = override(
-  mnItreeInvEnd,
+  mnItreeInvalidate,
   () =>
-    function* (current, mm) {
+    function* (current, mm, range) {
       const subs = mm.subscriptions
-      const even = yield* step('uncount the invalidation', (w) => {
-        if (!subs.lock.acquire(w)) return BLOCKED
-        closeRange(current, w)
-        const last = subs.active.add(w, -1) === 0
-        if (!last || !(subs.seq.get(w) & 1)) {
-          subs.lock.release(w)
+      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      for (const [i, sub] of subs.intervals.entries()) {
+        if (((touched >> i) & 1) === 0) continue
+        const done = yield* invalidateInterval(current, sub, range, curSeq)
+        if (done || range.blockable) continue
+        yield* subs.lock.critical('undo the count', (w) => {
+          closeRange(current, w)
+          if (subs.active.add(w, -1) === 0 && subs.seq.get(w) & 1) makeEven(subs, w)
           return 0
-        }
-        makeEven(subs, w)
-        return 1
-      })
-      if (even) yield* releaseDeferred(subs)
+        })
+        return -EAGAIN
+      }
+      return 0
     },
 )
 
@@ -262,6 +263,16 @@ const callbackUnderSpinlock = override(
     },
 )
 
+/** munmap takes the areas out while it holds the mmap lock for reading only. */
+const detachAsReader = override(
+  detachVmas,
+  (original) =>
+    function* (mm, start, end) {
+      yield* mm.mmapLock.downgrade()
+      return yield* original(mm, start, end)
+    },
+)
+
 /** A classic notifier that fails has an end callback all the same. */
 const failingWithEnd = override(
   notifyClassics,
@@ -350,16 +361,16 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'D21b',
     kind: 'history',
-    title: 'an invalidation ends and nobody is woken',
+    title: 'an invalidation is undone and nobody is woken',
     text:
       'When a callback could not do its work in time the count of invalidations was left raised, and nobody woke who waited ' +
-      'for its end. Fixed in 5.3, for the mirrors of that time. Here the half about waking, and for every end: the count is ' +
-      'lowered, an ordinary invalidation ends, and the reader sleeps on. (The other half is M8.)',
+      'for the end. Fixed in 5.3, for the mirrors of that time. Here the count is lowered again, and the reader that waits ' +
+      'sleeps on. (The other half is M8.)',
     source: ['reference D21(b)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'deadlock',
-    scenario: 'madvise',
+    scenario: 'oom-reaper',
     overrides: [failWithoutWaking],
-    steps: 28,
+    steps: 32,
   },
   {
     name: 'D21a',
@@ -541,5 +552,16 @@ export const notifierDefects: readonly Defect[] = [
     scenario: 'classic-only',
     overrides: [failingWithEnd],
     steps: 5,
+  },
+  {
+    name: 'X30',
+    kind: 'mutation',
+    title: 'areas are taken out with the mmap lock held for reading',
+    text: 'Others read the areas at the same time: the lock must be held for writing.',
+    source: ['reference B.0, B.2'],
+    requirement: 'lock-discipline',
+    scenario: 'munmap',
+    overrides: [detachAsReader],
+    steps: 3,
   },
 ]

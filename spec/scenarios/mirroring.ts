@@ -243,8 +243,11 @@ export const fourThreads = mirrorScenario({
     'Two devices, one of which writes while the other reads, and two CPUs, one of which throws the page away while the ' +
     'other writes: the largest mixture that is explored by default.',
   exercises: ['C1', 'C3', 'C8', 'C9', 'C49', 'data'],
-  parameters: { pages: pagesParameter(1, 1, 2) },
-  world: ({ pages }) => ({
+  parameters: {
+    pages: pagesParameter(1, 1, 2),
+    cpus: { summary: 'CPUs that use the page', min: 1, max: 2, smoke: 1, default: 2, deep: 2 },
+  },
+  world: ({ pages, cpus }) => ({
     pages: repeat(pages, { touched: true }),
     mirrors: [{ name: 'gpu' }, { name: 'nic' }],
     spareFrames: pages + 1,
@@ -254,7 +257,7 @@ export const fourThreads = mirrorScenario({
       { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
       { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, 1)] },
-      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 3)] },
+      ...(cpus > 1 ? [{ name: 'cpu 2', calls: () => [call(cpuWrite, 0, 3)] }] : []),
     ],
   }),
 })

@@ -9,7 +9,8 @@ import type { Coverage, TransitionCoverage } from './result.js'
 
 /** What `exploration` has exercised so far. */
 export function coverageOf(
-  exploration: Pick<Exploration, 'model' | 'control' | 'taken' | 'exercised'>,
+  exploration: Pick<Exploration, 'model' | 'control' | 'taken' | 'exercised'> &
+    Partial<Pick<Exploration, 'lasting'>>,
 ): Coverage {
   const steps = new Set<string>()
   exploration.control.forEachTaken((procedure, step) => steps.add(`${procedure.procedureName}: ${step.name}`))
@@ -28,13 +29,16 @@ export function coverageOf(
       })
     })
   }
-  const claims = [...(exploration.model.invariants ?? []), ...(exploration.model.stepClaims ?? [])].map(
-    (claim, i) => ({
-      name: claim.name,
-      clause: claim.clause,
-      exercised: exploration.exercised[i],
-    }),
-  )
+  const { invariants, stepClaims, progress } = exploration.model
+  const judged = [...(invariants ?? []), ...(stepClaims ?? [])]
+  const claims = [
+    ...judged.map(({ name, clause }, i) => ({ name, clause, exercised: exploration.exercised[i] })),
+    ...(progress ?? []).map(({ name, clause }, i) => ({
+      name,
+      clause,
+      exercised: exploration.lasting?.[i] ?? 0,
+    })),
+  ]
   const procedures = exploration.control.entered.map((procedure) => procedure.procedureName).sort()
   return { steps: [...steps].sort(), procedures, transitions, claims }
 }

@@ -36,6 +36,8 @@ export class Exploration {
   readonly reached: readonly boolean[]
   /** For each invariant and then each step claim, in how many states or steps it had something to say. */
   readonly exercised: Float64Array
+  /** For each progress claim, in how many states it was pending: counted when progress is checked. */
+  readonly lasting: Float64Array
   readonly taken: TakenTransitions
   private head = 0
   private levelEnd = 1
@@ -65,6 +67,7 @@ export class Exploration {
     this.judge = new Judge(model)
     this.reached = this.judge.reached
     this.exercised = this.judge.exercised
+    this.lasting = new Float64Array(model.progress?.length ?? 0)
     this.found = new Uint32Array(FETCH * system.words)
     this.current = new Uint32Array(system.words)
     this.next = new Uint32Array(system.words)

@@ -33,7 +33,7 @@ export async function findLasso(
   claims: readonly ProgressClaim[],
   tick: (explored: number) => Promise<boolean>,
 ): Promise<Lasso | 'stopped' | undefined> {
-  const graph = await edgesOf(exploration, tick)
+  const graph = await edgesOf(exploration, claims, tick)
   if (graph === undefined) return 'stopped'
   const cyclic = components(graph, () => true)
   const state = new Uint32Array(exploration.store.words)
@@ -96,6 +96,7 @@ function endsOf(graph: Graph): number[] {
 
 async function edgesOf(
   exploration: Exploration,
+  claims: readonly ProgressClaim[],
   tick: (explored: number) => Promise<boolean>,
 ): Promise<Graph | undefined> {
   const { store, model } = exploration
@@ -107,11 +108,14 @@ async function edgesOf(
   const disabled = new Uint8Array(count)
   const state = new Uint32Array(store.words)
   const next = new Uint32Array(store.words)
+  const world = stepper.world(state)
+  const view = exploration.viewOf(state)
   let edges = 0
   for (let index = 0; index < count; index++) {
     if ((index & 0x3fff) === 0 && !(await tick(index))) return undefined
     offsets[index] = edges
     store.load(index, state)
+    for (let i = 0; i < claims.length; i++) if (claims[i].pending(world, view)) exploration.lasting[i]++
     for (let thread = 0; thread < model.threads.length; thread++) {
       let moved = false
       for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {

@@ -136,13 +136,18 @@ class GuardedCell extends Cell {
     this.object = inner.options.partOf
   }
 
-  private mustHold(w: World, how: string): void {
-    if (acting.thread === NOBODY) return
+  private mustHold(w: World, how: 'read' | 'written'): void {
+    const { thread } = acting
+    if (thread === NOBODY) return
     this.mustLive(w, how)
-    if (this.lock !== undefined && !this.lock.heldBy(w, acting.thread))
+    const { lock } = this
+    if (lock === undefined) return
+    if (!lock.heldBy(w, thread))
+      throw new Violation('lock-discipline', `${this.name} is ${how} without ${lock.name}, which guards it`)
+    if (how === 'written' && !lock.heldForWritingBy(w, thread))
       throw new Violation(
         'lock-discipline',
-        `${this.name} is ${how} without ${this.lock.name}, which guards it`,
+        `${this.name} is written while ${lock.name} is held for reading only`,
       )
   }
 

@@ -25,6 +25,8 @@ export interface Lock {
   readonly spinning: boolean
   /** True if `thread` holds it (a read-write semaphore: in either mode). */
   heldBy(w: World, thread: number): boolean
+  /** True if `thread` may change what it guards (a read-write semaphore: only who holds it for writing). */
+  heldForWritingBy(w: World, thread: number): boolean
 }
 
 function lockOf(layout: Layout, name: string, options: LockOptions) {
@@ -79,9 +81,18 @@ abstract class OwnedLock implements Lock {
     return this.owner.get(w) === thread + 1
   }
 
+  heldForWritingBy(w: World, thread: number): boolean {
+    return this.heldBy(w, thread)
+  }
+
   /** Takes the lock within a step: false if another thread holds it, and then nothing has changed. */
   acquire(w: World): boolean {
     mayAcquire(this.locks, this, w)
+    return this.tryAcquire(w)
+  }
+
+  /** The same for one who does not wait if it is held: the order of locks does not concern it. */
+  tryAcquire(w: World): boolean {
     if (this.owner.get(w) !== 0) return false
     this.owner.set(w, acting.thread + 1)
     return true
@@ -107,7 +118,7 @@ abstract class OwnedLock implements Lock {
 
   /** Takes the lock if it is free: 1 if taken, 0 if not. */
   *trylock(): Running<number> {
-    return yield* step(`trylock ${this.name}`, (w) => (this.acquire(w) ? 1 : 0))
+    return yield* step(`trylock ${this.name}`, (w) => (this.tryAcquire(w) ? 1 : 0))
   }
 
   /** Releases the lock. */
@@ -191,7 +202,6 @@ export class RwSemaphore implements Lock {
   }
 
   private acquireRead(w: World): boolean {
-    mayAcquire(this.locks, this, w)
     if (this.writer.get(w) !== 0 || this.waiting.get(w) !== 0) return false
     this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
     return true
@@ -207,6 +217,7 @@ export class RwSemaphore implements Lock {
   *lockRead(): Running<number> {
     return yield* step(`down_read ${this.name}`, (w) => {
       mightSleep(this.locks, w, `down_read ${this.name}`)
+      mayAcquire(this.locks, this, w)
       return this.acquireRead(w) ? 0 : BLOCKED
     })
   }
