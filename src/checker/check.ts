@@ -80,7 +80,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
   // Looking for progress takes the steps again, which would count statechart transitions twice.
-  const coverage = coverageOf(exploration)
+  const explored = coverageOf(exploration)
   let lasso: Lasso | undefined
   let progressChecked = false
   let cutShort = stopped
@@ -96,6 +96,8 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       lasso = found
     }
   }
+  // Looking for progress takes every step again, which must not count twice; only its own claims are new.
+  const coverage = { ...explored, claims: coverageOf(exploration).claims }
   const about: TraceSubject = {
     scenario: scenario.name,
     parameters,
