@@ -79,7 +79,6 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   )
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
-  // Looking for progress takes the steps again, which would count statechart transitions twice.
   const explored = coverageOf(exploration)
   let lasso: Lasso | undefined
   let progressChecked = false
@@ -96,7 +95,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       lasso = found
     }
   }
-  // Looking for progress takes every step again, which must not count twice; only its own claims are new.
+  // Looking for progress takes the steps again, which would count statechart transitions twice: only claims are new.
   const coverage = { ...explored, claims: coverageOf(exploration).claims }
   const about: TraceSubject = {
     scenario: scenario.name,
