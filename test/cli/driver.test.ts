@@ -98,6 +98,15 @@ test.each([
   expect(code).toBe(2)
 })
 
+test('a driver whose device never accesses memory is not said to hold', async () => {
+  const line = `check munmap exit --driver ${fileOf('drivers/counting-pages.ts')} --bounds smoke`
+  const { code, out } = await run(line, project)
+  expect(out).toMatch(/munmap \(counting\)[^\n]*vacuous/)
+  expect(out).toContain('never accesses one')
+  expect(code).toBe(2)
+  expect((await run(line.replace('munmap exit', 'classic-only'), project)).code).toBe(0)
+})
+
 const wrong: readonly [text: string, message: RegExp][] = [
   ['export const driver = {}', /there is no default export, only driver; write `export default` before/],
   ['', /there is no default export; write `export default`/],
