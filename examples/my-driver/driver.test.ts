@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import driver from './driver.js'
 import firstTry from './first-try.js'
 
-test.each(scenariosFor(driver))('$name holds', { timeout: 300_000 }, async (scenario) => {
+test.each(scenariosFor(driver))('$name holds', { timeout: 60_000 }, async (scenario) => {
   await expect(scenario).toHold({ bounds: 'smoke' })
 })
 
