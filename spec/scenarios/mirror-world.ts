@@ -55,6 +55,7 @@ export function call<A extends unknown[]>(target: Procedure<[Task, ...A], unknow
 
 /** A thread of a mirroring scenario. */
 export interface MirrorThread {
+  /** Name, as in traces. */
   readonly name: string
   /** Index of its process (default 0). A thread of a process that is forked later waits for it. */
   readonly process?: number
@@ -103,7 +104,9 @@ export interface MirrorScenario {
   readonly invalidations: number
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
+  /** What must be able to happen. */
   readonly witnesses?: (world: MirrorWorld) => readonly Witness[]
+  /** What must not last, beside what must not in any of these worlds. */
   readonly progress?: (world: MirrorWorld) => readonly ProgressClaim[]
   /** Claims beside those that are made of every scenario. */
   readonly stepClaims?: (world: MirrorWorld) => readonly StepClaim[]
@@ -143,6 +146,7 @@ const charts = {
 
 /** A family of mirroring worlds, which any driver can be put into. */
 export interface MirrorScenarioDefinition<P extends string = string> extends Omit<Scenario<P>, 'build'> {
+  /** The world at given parameters. */
   readonly world: (parameters: Parameters<P>) => MirrorScenario
   /** True if it uses what only the reference driver has. */
   readonly referenceOnly?: boolean

@@ -119,7 +119,13 @@ function invalidationOf(mirror: Mirror) {
   return procedure(
     `${mirror.name}: invalidate`,
     function* (current: Task, _sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
-      return yield* mirror.driver.invalidate(current, mirror, range, curSeq)
+      const done = yield* mirror.driver.invalidate(current, mirror, range, curSeq)
+      if (done !== 0 && done !== 1)
+        throw new SpecificationError(
+          'invalid-result',
+          `invalidate of driver ${mirror.driver.name} returned ${String(done)}; it returns 1, or 0 where it may not wait`,
+        )
+      return done
     },
   )
 }
@@ -291,6 +297,11 @@ export const serveFault = procedure(
   'device fault',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
     const error = yield* mirror.driver.fault(current, mirror, start, end, write)
+    if (!Number.isInteger(error) || error > 0)
+      throw new SpecificationError(
+        'invalid-result',
+        `fault of driver ${mirror.driver.name} returned ${String(error)}; it returns 0, or a negative error number`,
+      )
     yield* endOfRange(current, mirror, error)
     claim(
       'C22',

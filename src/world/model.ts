@@ -40,6 +40,7 @@ export interface Invariant {
   readonly clause: string
   /** Unique name. */
   readonly name: string
+  /** What it says of one state. */
   judge(w: World, view: View): Judgement
 }
 
@@ -47,6 +48,7 @@ export interface Invariant {
 export interface StepClaim {
   readonly clause: string
   readonly name: string
+  /** What it says of one step. */
   judge(before: World, after: World, thread: number, from: View, to: View): Judgement
 }
 
@@ -54,6 +56,7 @@ export interface StepClaim {
 export interface Witness {
   readonly clause?: string
   readonly name: string
+  /** True in a state that shows it. */
   holds(w: World, view: View): boolean
 }
 
@@ -64,6 +67,7 @@ export interface Witness {
 export interface ProgressClaim {
   readonly clause: string
   readonly name: string
+  /** True in a state of what must not last. */
   pending(w: World, view: View): boolean
 }
 
@@ -118,6 +122,7 @@ export interface Scenario<P extends string = string> {
   readonly parameters: Readonly<Record<P, Parameter>>
   /** Identifiers of the requirements that it is there to exercise. */
   readonly exercises: readonly string[]
+  /** Makes the model at one setting of the parameters: a world of its own each time. */
   build(parameters: Parameters<P>): Model
 }
 
