@@ -100,7 +100,7 @@ export class StateStore {
     return this.insertHashed(state, hashOf(state, this.words), parent)
   }
 
-  /** {@link insert} of a state whose {@link hash} is known. */
+  /** {@link StateStore.insert} of a state whose {@link StateStore.hash} is known. */
   insertHashed(state: Uint32Array, hash: number, parent: number): number {
     const mask = this.mask
     const table = this.table
