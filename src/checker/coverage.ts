@@ -40,7 +40,16 @@ export function coverageOf(
     })),
   ]
   const procedures = exploration.control.entered.map((procedure) => procedure.procedureName).sort()
-  return { steps: [...steps].sort(), procedures, transitions, claims }
+  const declared = declaredSteps(exploration.control.entered).map(
+    ({ procedure, step }) => `${procedure}: ${step}`,
+  )
+  return {
+    steps: [...steps].sort(),
+    declared: [...new Set(declared)].sort(),
+    procedures,
+    transitions,
+    claims,
+  }
 }
 
 /** A step that a procedure's text names. */

@@ -91,6 +91,8 @@ export interface TransitionCoverage {
 export interface Coverage {
   /** Steps taken at least once, as `procedure: step`. */
   readonly steps: readonly string[]
+  /** Steps that the texts of the procedures entered name, taken or not. */
+  readonly declared: readonly string[]
   /** Names of all procedures entered. */
   readonly procedures: readonly string[]
   readonly transitions: readonly TransitionCoverage[]

@@ -59,12 +59,14 @@ export function vacuityOf(
 ): Vacuity {
   const taken = new Set<string>()
   const steps = new Set<string>()
+  const named = new Set(universe.steps.map(({ procedure, step }) => `${procedure}: ${step}`))
   const claims = new Set<string>()
   const clauses = new Set<string>()
   const declared = new Map(universe.transitions.map((transition) => [keyOf(transition), transition]))
   for (const { coverage, witnesses } of results) {
     for (const witness of witnesses) if (witness.reached) claims.add(witness.name)
     for (const step of coverage.steps) steps.add(step)
+    for (const step of coverage.declared) named.add(step)
     for (const { chart, state, event, target, taken: times } of coverage.transitions) {
       const transition = { chart, state, event, target }
       declared.set(keyOf(transition), transition)
@@ -88,7 +90,7 @@ export function vacuityOf(
       if (check.startsWith('step:')) return steps.has(check.slice('step:'.length).trim())
       return claims.has(check)
     })
-  const names = [...new Set(universe.steps.map(({ procedure, step }) => `${procedure}: ${step}`))]
+  const names = [...named]
   return {
     transitions: {
       total: declared.size,

@@ -10,7 +10,7 @@ const result = (coverage: Partial<Coverage>): CheckResult =>
       { name: 'seen', reached: true },
       { name: 'not seen', reached: false },
     ],
-    coverage: { steps: [], procedures: [], transitions: [], claims: [], ...coverage },
+    coverage: { steps: [], declared: [], procedures: [], transitions: [], claims: [], ...coverage },
   }) as unknown as CheckResult
 
 const requirement = (id: string, ...checks: string[]) => ({ id, title: '', text: '', source: [], checks })
