@@ -358,6 +358,15 @@ const alwaysFaultForReading = override(
     },
 )
 
+/** Every fault of the device is refused. */
+const refuseEverything = override(
+  populate,
+  () =>
+    function* () {
+      return yield* step('refuse', () => -Errno.EFAULT)
+    },
+)
+
 /** Defects of drivers. */
 export const driverDefects: readonly Defect[] = [
   {
@@ -613,5 +622,16 @@ export const driverDefects: readonly Defect[] = [
     scenario: 'zero-page',
     overrides: [alwaysFaultForReading],
     steps: 63,
+  },
+  {
+    name: 'X31',
+    kind: 'mutation',
+    title: 'every fault of the device is refused',
+    text: 'Nothing wrong can happen to a device that never gets a page: such a driver must not be said to hold.',
+    source: ['reference C5'],
+    requirement: 'C5',
+    scenario: 'munmap',
+    overrides: [refuseEverything],
+    steps: 0,
   },
 ]

@@ -51,9 +51,14 @@ export const coherence: readonly Requirement[] = [
     title: 'a device access can fault and be done again',
     text:
       'An access that the device cannot translate stops, is reported to the driver, and is replayed after the answer. ' +
-      'This is asked of the hardware: without it invalidation would have to wait for the device to want nothing any more.',
+      'This is asked of the hardware: without it invalidation would have to wait for the device to want nothing any more. ' +
+      'Of the driver it is asked that a fault can be served at all.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
-    checks: ['a device access ends', 'step:device access: translate'],
+    checks: [
+      'a device that asks for pages gets one',
+      'a device access ends',
+      'step:device access: translate',
+    ],
   },
   {
     id: 'C6',

@@ -7,7 +7,13 @@
 
 import { intervalNotifierStatechart, rangeStatechart } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
-import { type Driver, declareMirror, type Mirror, referenceDriver } from '../../src/driver/index.js'
+import {
+  type Driver,
+  declareMirror,
+  deviceAccess,
+  type Mirror,
+  referenceDriver,
+} from '../../src/driver/index.js'
 import {
   type ClassicNotifierOps,
   countingEnd,
@@ -222,23 +228,37 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   )
   const scratch = layout.counter('scratch', options.threads.length, { initial: 1, ghost: true })
   const world: MirrorWorld = { machine, mirrors, tasks, scratch }
+  const calls = options.threads.map((thread) => thread.calls(world))
   return {
     layout,
     initialise: (w) => initialise(w, world, options),
     threads: options.threads.map((thread, index) => ({
       name: thread.name,
       program: (thread.process ?? 0) === 0 ? program : childProgram,
-      args: [tasks[index], thread.calls(world)],
+      args: [tasks[index], calls[index]],
       ...(thread.daemon ? { daemon: true } : {}),
     })),
     charts,
     invariants: mirroringInvariants(world),
     stepClaims: [...mirroringStepClaims(world), ...(options.stepClaims?.(world) ?? [])],
     abstractions: mirroringAbstractions(world),
-    witnesses: options.witnesses?.(world) ?? [],
+    witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [...mirroringProgress(world, options.threads), ...(options.progress?.(world) ?? [])],
     ...(options.overrides ? { overrides: options.overrides } : {}),
   }
+}
+
+/** C5: where a device asks for pages, some run gives it one; a driver that never does proves nothing. */
+function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call[])[]): Witness[] {
+  if (!calls.flat().some(({ procedure: target }) => target === (deviceAccess as Call['procedure']))) return []
+  const accesses = mirrors.flatMap((mirror) => [...mirror.accesses.values()])
+  return [
+    {
+      clause: 'C5',
+      name: 'a device that asks for pages gets one',
+      holds: (w) => accesses.some(({ page }) => page.get(w) !== 0),
+    },
+  ]
 }
 
 function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {

@@ -115,6 +115,7 @@ export const refusedRequests = mirrorScenario({
           call(deviceAccess, m.mirrors[0], 0, 2, 2),
           call(deviceAccess, m.mirrors[0], 1, 3),
           call(prefault, m.mirrors[0], 0, 3, SNAPSHOT),
+          call(deviceAccess, m.mirrors[0], 0, 1),
         ],
       },
       {

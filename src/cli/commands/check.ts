@@ -4,7 +4,6 @@
  * @module
  */
 import type { Limits } from '../../checker/options.js'
-import { deviceAccess } from '../../driver/index.js'
 import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
 import { type CheckReport, checkExitCode } from '../../report/report.js'
@@ -50,7 +49,7 @@ export async function checkCommand(
       options: { bounds: options.bounds, set: settings.get(scenario) ?? {} },
     }),
   )
-  const run = withIdleDevice(project, await runChecks(project, io, jobs, options.limits))
+  const run = await runChecks(project, io, jobs, options.limits)
   const results = [...run.results.values()]
   const traces: Record<string, string> = {}
   const { traceDir } = options
@@ -74,26 +73,6 @@ export async function checkCommand(
     junit: () => checkJUnit(report),
   })
   return checkExitCode(report)
-}
-
-/**
- * Reports the scenarios in which a driver never lets its device touch memory: that nothing was found says nothing then.
- * A fault handler that always answers with an error is such a driver.
- */
-function withIdleDevice(project: Project, run: JobResults): JobResults {
-  if (project.driver === undefined) return run
-  const { procedureName } = deviceAccess
-  const idle = [...run.results.values()].filter(
-    ({ verdict, coverage: { steps } }) =>
-      verdict === 'holds' &&
-      steps.includes(`${procedureName}: translate`) &&
-      !steps.includes(`${procedureName}: access`),
-  )
-  const message =
-    'the device asks for pages and never accesses one: fault maps nothing, or never answers 0, so that the verdict ' +
-    'says nothing of this driver'
-  const failures = idle.map(({ scenario }) => ({ name: scenario, code: 'vacuous', message }))
-  return { ...run, failures: [...run.failures, ...failures] }
 }
 
 /** Coverage is only judged where nothing was left out: a smaller run proves no absence. */
