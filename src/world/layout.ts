@@ -182,6 +182,8 @@ export function isHandle(value: object): boolean {
 interface Allocation {
   /** Free bits of each byte that packed cells share. */
   readonly free: number[]
+  /** By width in bits: the first byte that may have room. What is before it never will, since room only shrinks. */
+  readonly firstWithRoom: number[]
   bytes: number
   readonly cells: Cell[]
   readonly locks: Lock[]
@@ -221,7 +223,14 @@ export class Layout {
     if (!Number.isInteger(options.threads) || options.threads < 1 || options.threads > 8)
       throw new SpecificationError('layout', `a layout is for 1 to 8 threads, not ${options.threads}`)
     this.threads = options.threads
-    this.allocation = parent?.allocation ?? { free: [], bytes: 0, cells: [], locks: [], lifecycles: [] }
+    this.allocation = parent?.allocation ?? {
+      free: [],
+      firstWithRoom: [],
+      bytes: 0,
+      cells: [],
+      locks: [],
+      lifecycles: [],
+    }
   }
 
   /** A counter from 0 to `max`. */
@@ -331,14 +340,16 @@ export class Layout {
       return new WideCell(name, max, options, offset, bytes)
     }
     const mask = (1 << bits) - 1
-    for (let offset = 0; offset < allocation.free.length; offset++) {
+    for (let offset = allocation.firstWithRoom[bits] ?? 0; offset < allocation.free.length; offset++) {
       const free = allocation.free[offset] ?? 0
       if (free >= bits) {
+        allocation.firstWithRoom[bits] = offset
         allocation.free[offset] = free - bits
         return new PackedCell(name, max, options, offset, 8 - free, mask)
       }
     }
     const offset = allocation.bytes++
+    allocation.firstWithRoom[bits] = offset
     allocation.free[offset] = 8 - bits
     return new PackedCell(name, max, options, offset, 0, mask)
   }
