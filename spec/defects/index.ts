@@ -6,9 +6,13 @@
 import type { Defect } from '../defect.js'
 import { driverDefects } from './drivers.js'
 import { notifierDefects } from './notifiers.js'
+import { protocolDefects } from './protocol.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
-export const defects: readonly Defect[] = [...notifierDefects, ...driverDefects, ...walkDefects].sort(
-  (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }),
-)
+export const defects: readonly Defect[] = [
+  ...notifierDefects,
+  ...protocolDefects,
+  ...driverDefects,
+  ...walkDefects,
+].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
