@@ -5,9 +5,15 @@
  * @module models
  */
 import type { AnyStateMachine } from 'xstate'
+import { devicePrivatePageStatechart } from './device-private-page.js'
 import { intervalNotifierStatechart } from './interval-notifier.js'
 import { rangeStatechart } from './range.js'
 
+export {
+  type DevicePrivatePageEvent,
+  type DevicePrivatePageState,
+  devicePrivatePageStatechart,
+} from './device-private-page.js'
 export {
   type IntervalNotifierEvent,
   type IntervalNotifierState,
@@ -17,5 +23,7 @@ export { type RangeEvent, type RangeState, rangeStatechart } from './range.js'
 
 /** Every statechart, by the id of its machine. */
 export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fromEntries(
-  [rangeStatechart, intervalNotifierStatechart].map((machine: AnyStateMachine) => [machine.id, machine]),
+  [rangeStatechart, intervalNotifierStatechart, devicePrivatePageStatechart].map(
+    (machine: AnyStateMachine) => [machine.id, machine],
+  ),
 )

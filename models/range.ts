@@ -115,6 +115,11 @@ export const rangeStatechart = setup({
           description:
             'The device page table holds the valid entries, with no more permission than they have (C4).',
         },
+        COLLIDED: {
+          target: 'retried',
+          description:
+            'The driver cannot use an entry as it is, has done something about it (brought its own read-only page back), and tries again.',
+        },
         FAILED: {
           target: 'failed',
           description:
@@ -123,7 +128,8 @@ export const rangeStatechart = setup({
       },
     },
     retried: {
-      description: 'There was a collision: what the array holds is void, and so is the sequence number.',
+      description:
+        'There was a collision, or the driver had to change something first: what the array holds is void, and so is the sequence number.',
       on: {
         BEGIN: { target: 'begin', description: begun },
         TIMED_OUT: {

@@ -6,6 +6,7 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
+import * as migration from './scenarios/migration.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
@@ -55,6 +56,14 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.classicOnly,
   notifiers.exitVersusDevice,
   notifiers.starvation,
+  migration.migrateVersusCpu,
+  migration.migrateVersusDontneed,
+  migration.migrateHoles,
+  migration.migrateAndFork,
+  migration.twoOwners,
+  migration.migrateWhileFaulting,
+  migration.devicePageFaults,
+  migration.shortOfMemory,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -624,7 +624,7 @@ export const driverDefects: readonly Defect[] = [
     steps: 63,
   },
   {
-    name: 'X31',
+    name: 'X37',
     kind: 'mutation',
     title: 'every fault of the device is refused',
     text: 'Nothing wrong can happen to a device that never gets a page: such a driver must not be said to hold.',

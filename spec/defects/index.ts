@@ -5,6 +5,7 @@
  */
 import type { Defect } from '../defect.js'
 import { driverDefects } from './drivers.js'
+import { migrationDefects } from './migration.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
 import { walkDefects } from './walk.js'
@@ -15,4 +16,5 @@ export const defects: readonly Defect[] = [
   ...protocolDefects,
   ...driverDefects,
   ...walkDefects,
+  ...migrationDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -6,6 +6,7 @@
 import {
   checkRetry,
   doNumaPage,
+  Errno,
   flushTlbRange,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
@@ -22,6 +23,8 @@ import {
   releasePages,
   tlbFinishMmu,
   VmaKind,
+  WALK_BITS,
+  Walk,
   walkEntry,
   wpPageCopy,
 } from '../../src/kernel/index.js'
@@ -109,7 +112,7 @@ const refuseSnapshots = override(
 )
 
 /** -EFAULT as an entry's step packs it. */
-const EFAULT_FROM_WALK = (14 << 2) | 3
+const EFAULT_FROM_WALK = (Errno.EFAULT << WALK_BITS) | Walk.error
 
 /** A collision is reported as soon as any invalidation is under way. */
 const collideWithAnything = override(

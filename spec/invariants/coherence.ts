@@ -4,7 +4,12 @@
  * @module
  */
 import type { Mirror, Translation } from '../../src/driver/index.js'
-import { mmuNotifierInvalidateRangeStart, mmuNotifierRelease, PteKind } from '../../src/kernel/index.js'
+import {
+  MIGRATE_PFN_MIGRATE,
+  mmuNotifierInvalidateRangeStart,
+  mmuNotifierRelease,
+  PteKind,
+} from '../../src/kernel/index.js'
 import type { Invariant, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -23,6 +28,23 @@ function translations({ mirrors }: MirrorWorld): Named[] {
   ])
 }
 
+/** True for an entry that says where the data is: in a page that the CPU can use, or in a device's. */
+function holdsData(kind: number): boolean {
+  return kind === PteKind.present || kind === PteKind.devicePrivate
+}
+
+/** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
+function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number, w: World): boolean {
+  return machine.migrations.some((pages) => {
+    const { flags, source, destination } = pages[page]
+    if (!(flags.get(w) & MIGRATE_PFN_MIGRATE) || destination.get(w) !== mapped) return false
+    return machine.mms.some(
+      ({ pte }) =>
+        pte[page].kind.readOnce(w) === PteKind.migration && pte[page].frame.readOnce(w) === source.get(w),
+    )
+  })
+}
+
 /** C1: device and CPU map the same page, or at least one of them maps nothing. */
 export function samePage(world: MirrorWorld): Invariant {
   const all = translations(world)
@@ -36,7 +58,8 @@ export function samePage(world: MirrorWorld): Invariant {
         if (frame === 0) continue
         said = true
         const pte = mirror.mm.pte[page]
-        if (pte.kind.readOnce(w) !== PteKind.present)
+        if (isOnItsWay(world, page, frame, w)) continue
+        if (!holdsData(pte.kind.readOnce(w)))
           return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table ${pte.kind.show(w)}`
         if (pte.frame.readOnce(w) !== frame - 1)
           return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table to frame ${pte.frame.readOnce(w)}`
@@ -60,7 +83,7 @@ export function accessesEnded({ mirrors }: MirrorWorld): Invariant {
         said = true
         const pte = mirror.mm.pte[page]
         const frame = access.frame.get(w) - 1
-        if (pte.kind.readOnce(w) !== PteKind.present || pte.frame.readOnce(w) !== frame)
+        if (!holdsData(pte.kind.readOnce(w)) || pte.frame.readOnce(w) !== frame)
           return `${mirror.name} still accesses page ${page} through frame ${frame}, which the CPU's page table no longer maps`
         if (access.write.get(w) && !pte.write.readOnce(w))
           return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
@@ -100,9 +123,9 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
         if (mm.subscriptions.intervals.length === 0) continue
         for (let page = 0; page < machine.pages; page++) {
           const pte = mm.pte[page]
-          if (pte.kind.readOnce(before) !== PteKind.present) continue
+          if (!holdsData(pte.kind.readOnce(before))) continue
           const lost =
-            pte.kind.readOnce(after) !== PteKind.present ||
+            pte.kind.readOnce(after) !== pte.kind.readOnce(before) ||
             pte.frame.readOnce(after) !== pte.frame.readOnce(before) ||
             pte.write.readOnce(after) < pte.write.readOnce(before)
           if (!lost) continue
@@ -133,7 +156,7 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
         const callback = mirror.notifier.ops.invalidate
         if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
         const open = machine.openRanges[thread]
-        if (gaveUp(world, mirror, thread, before)) continue
+        if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue
         said = true
         const left = reachable(mirror, open.start.get(after), open.end.get(after), after)
         if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
@@ -149,6 +172,14 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
  */
 export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
   return !machine.openRanges[thread].blockable.get(before) && !mirror.updateLock.heldBy(before, thread)
+}
+
+/**
+ * True if `thread` tells `mirror` of a migration that its own driver makes. The driver may ignore that (C41), and must
+ * then see to its device itself: the other claims hold it to that.
+ */
+export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
+  return mirror.owner >= 0 && machine.openRanges[thread].owner.get(before) === mirror.owner + 1
 }
 
 /** C7: when the address space is released no device can reach it, and none will. */

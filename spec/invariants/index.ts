@@ -15,6 +15,17 @@ import {
 } from './coherence.js'
 import { cpusForget, framesAreCounted, noAllocationUnderUpdateLock } from './memory.js'
 import {
+  cpusNeverMapDeviceMemory,
+  dataIsInOnePlace,
+  foreignPagesAreNotTold,
+  freePagesAreUnreachable,
+  migratingPagesAreLocked,
+  nothingLeftBehind,
+  onlyAnonymousMemory,
+  reachableIsNotRefused,
+  sharedPagesAreReadOnly,
+} from './migration.js'
+import {
   collisionsAreReal,
   requestsAreIntact,
   requestsAreMet,
@@ -31,6 +42,23 @@ import {
   startsAreEnded,
   treeIsFrozen,
 } from './sequence.js'
+
+/** The claims about every state of a world with device memory. */
+export function migrationInvariants(world: MirrorWorld): Invariant[] {
+  return [
+    cpusNeverMapDeviceMemory,
+    freePagesAreUnreachable,
+    migratingPagesAreLocked,
+    dataIsInOnePlace,
+    nothingLeftBehind,
+    sharedPagesAreReadOnly,
+  ].map((make) => make(world))
+}
+
+/** The claims about every step of a world with device memory. */
+export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
+  return [onlyAnonymousMemory(world), foreignPagesAreNotTold(world), reachableIsNotRefused(world)]
+}
 
 /** The claims about every state. */
 export function mirroringInvariants(world: MirrorWorld): Invariant[] {

@@ -6,9 +6,11 @@
 import { type IntervalNotifier, RangeResult } from '../../src/kernel/index.js'
 import type { Abstraction } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import { migrationAbstractions } from './migration.js'
 
 /** Every range and every interval notifier of the world, with its statechart. */
-export function mirroringAbstractions({ mirrors }: MirrorWorld): Abstraction[] {
+export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
+  const { mirrors } = world
   const notifiers = [...new Set(mirrors.map(({ notifier }) => notifier))].map(notifierAbstraction)
   const ranges = mirrors.flatMap((mirror) =>
     [...mirror.ranges].map(
@@ -32,7 +34,7 @@ export function mirroringAbstractions({ mirrors }: MirrorWorld): Abstraction[] {
       }),
     ),
   )
-  return [...notifiers, ...ranges]
+  return [...notifiers, ...ranges, ...migrationAbstractions(world)]
 }
 
 function notifierAbstraction(notifier: IntervalNotifier): Abstraction {

@@ -10,8 +10,10 @@ import type { MirrorWorld } from '../scenarios/mirror-world.js'
 function mappings({ machine }: MirrorWorld, pfn: number, w: World): number {
   let count = 0
   for (const mm of machine.mms)
-    for (const pte of mm.pte)
-      if (pte.kind.readOnce(w) !== PteKind.none && pte.frame.readOnce(w) === pfn) count++
+    for (const pte of mm.pte) {
+      const kind = pte.kind.readOnce(w)
+      if (kind !== PteKind.none && kind !== PteKind.migration && pte.frame.readOnce(w) === pfn) count++
+    }
   return count
 }
 

@@ -10,6 +10,7 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
+  MIGRATE_PFN_MIGRATE,
   PteKind,
   RangeResult,
   VmaKind,
@@ -56,6 +57,7 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
           )
             continue
           said = true
+          if (isBeingMigratedBy(world, thread, page, is, before)) continue
           if (!mirror.updateLock.heldBy(before, thread))
             return `${mirror.name} programs page ${page} without the update lock`
           const own = owned.find((o) => o.mirror === mirror && o.thread === thread)
@@ -67,6 +69,22 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
       return said
     },
   }
+}
+
+/** True if `thread` has just migrated the page to where the device is to map it, which it may do then (C36). */
+function isBeingMigratedBy(
+  { machine }: MirrorWorld,
+  thread: number,
+  page: number,
+  mapped: number,
+  w: World,
+): boolean {
+  const entry = machine.migrations[thread]?.[page]
+  return (
+    entry !== undefined &&
+    entry.destination.get(w) === mapped &&
+    (entry.flags.get(w) & MIGRATE_PFN_MIGRATE) !== 0
+  )
 }
 
 /** C13: the walk reports a collision only if there was one. */
@@ -107,6 +125,8 @@ export function requestsAreMet(world: MirrorWorld): StepClaim {
           said = true
           const got = range.pfns[page].flags.get(after)
           if (!(got & HMM_PFN_VALID)) return `page ${page} was asked for, and the walk ends without it`
+          // One's own device page is told as it is: the caller must look (reference B.3.1 note b).
+          if (world.machine.frames[range.pfns[page].frame.get(after)].owner >= 0) continue
           if (want & HMM_PFN_REQ_WRITE && !(got & HMM_PFN_WRITE))
             return `page ${page} was asked for to be written, and the walk ends with it read-only`
         }

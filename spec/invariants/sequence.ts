@@ -13,7 +13,7 @@ import {
 } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim, View, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
-import { gaveUp } from './coherence.js'
+import { gaveUp, isOwn } from './coherence.js'
 
 type Mm = MirrorWorld['machine']['mms'][number]
 
@@ -185,7 +185,7 @@ export function sequenceIsSet(world: MirrorWorld): StepClaim {
         const { notifier } = mirror
         if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate))
           continue
-        if (gaveUp(world, mirror, thread, before)) continue
+        if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue
         said = true
         const current = notifier.mm.subscriptions.seq.get(after)
         if (notifier.seq.get(after) !== current)

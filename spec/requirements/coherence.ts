@@ -30,7 +30,8 @@ export const coherence: readonly Requirement[] = [
     title: 'the callback returns when the device has let go',
     text:
       'When invalidate() has done its work, the device page table holds nothing of the range, the device TLB neither, and ' +
-      'no access that translated before is still on its way. Until the window closes no access uses what the CPU no longer maps.',
+      'no access that translated before is still on its way. Until the window closes no access uses what the CPU no longer maps. ' +
+      'For a migration of its own the driver may empty the device at another place (C41).',
     source: ['reference C3, B.4 X4', 'include/linux/mmu_notifier.h: struct mmu_interval_notifier_ops'],
     checks: [
       'accesses under way use current translations',

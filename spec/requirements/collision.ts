@@ -13,7 +13,8 @@ export const collision: readonly Requirement[] = [
     text:
       'What hmm_range_fault stored may be looked at and mapped only while the update lock is held, after ' +
       'mmu_interval_read_retry has said no under it, and the lock is kept until the device page table is written. That ' +
-      'goes for struct pages too: before, they may be gone.',
+      'goes for struct pages too: before, they may be gone. What a thread has itself migrated, it may map from its own ' +
+      'migration instead (C36), once it is known to have been migrated; C1 holds all the same.',
     source: ['reference C8, B.4 D6 and D7', 'include/linux/hmm.h', 'Documentation/mm/hmm.rst'],
     checks: ['the device is programmed only from a validated walk', 'assert:pageAddress'],
   },
@@ -31,7 +32,8 @@ export const collision: readonly Requirement[] = [
     title: 'every callback sets the sequence',
     text:
       'A callback that accepts a range sets the sequence it was given, also where nothing is mapped: a reader may have ' +
-      'walked already and be about to map.',
+      'walked already and be about to map. An invalidation that the driver causes itself as it migrates may be left ' +
+      'unrecorded (C41), if the driver sees to its readers by other means: see H1.',
     source: ['reference C10', 'include/linux/mmu_notifier.h: mmu_interval_set_seq'],
     checks: ['every callback sets the sequence'],
   },

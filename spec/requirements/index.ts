@@ -1,9 +1,10 @@
 /**
- * Numbered clauses: what must hold of mirroring, where that is said, and what checks it.
+ * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
  *
- * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages), C27
- * (device-private pages) and the clauses of device memory and migration, C28 to C46, C48 and C50 to C52, except C32: they
- * belong to the procedures of migration, which are not there yet. Clauses with a word for a name are our own.
+ * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages); C33 to C38 and
+ * C41 (what a driver owes a migration: the claims see what comes of it, and name C31, C39 or C1), C43 (exclusive access),
+ * C44 to C46 (the end of a region of device memory), C50 and C52 (nothing here would break them): they belong to what is
+ * not there yet. Clauses with a word for a name are our own.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { coherence } from './coherence.js'
 import { collision } from './collision.js'
 import { locks } from './locks.js'
 import { memory } from './memory.js'
+import { migration } from './migration.js'
 import { notifiers } from './notifiers.js'
 import { walk } from './walk.js'
 
@@ -22,6 +24,7 @@ export const requirements: readonly Requirement[] = [
   ...walk,
   ...notifiers,
   ...memory,
+  ...migration,
   ...locks,
 ].sort(
   (a, b) =>

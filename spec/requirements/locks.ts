@@ -23,7 +23,7 @@ export const locks: readonly Requirement[] = [
       'A field that is declared with a lock is read and written only by its holder, except by readers that are marked as ' +
       'lockless. A lock is released by who holds it, in the mode in which it is held.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
-    checks: ['assert:GuardedCell', 'assert:OwnedLock', 'assert:RwSemaphore'],
+    checks: ['assert:GuardedCell', 'assert:OwnedLock', 'assert:RwSemaphore', 'assert:unlockPage'],
   },
   {
     id: 'lock-order',
@@ -52,11 +52,11 @@ export const locks: readonly Requirement[] = [
   },
   {
     id: 'refinement',
-    title: 'ranges and interval notifiers keep to their statecharts',
+    title: 'ranges, interval notifiers and device pages keep to their statecharts',
     text:
       'Every event that a step signals is one that the statechart allows where it stands, and in every state the world ' +
       'is in the state that its statechart says.',
-    source: ['our own: models/range.ts, models/interval-notifier.ts'],
+    source: ['our own: models/range.ts, models/interval-notifier.ts, models/device-private-page.ts'],
     checks: ['assert:Lifecycle', 'checker:abstraction'],
   },
   {

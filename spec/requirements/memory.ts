@@ -25,9 +25,12 @@ export const memory: readonly Requirement[] = [
     title: 'no CPU reaches a page that is free',
     text:
       "A CPU's TLB holds no translation to a frame that has been freed: the flush comes before the last reference is " +
-      'given back. This is the part of the clause that concerns mirroring; the flush before a page migrates belongs to ' +
-      'migration.',
-    source: ['reference C47, B.2', 'mm/mmu_gather.c: tlb_finish_mmu'],
+      'given back. A migration flushes before it drops the page-table lock under which it replaced the entries.',
+    source: [
+      'reference C47, B.2, B.5',
+      'mm/mmu_gather.c: tlb_finish_mmu',
+      'mm/migrate_device.c: migrate_vma_collect_pmd',
+    ],
     checks: ['no TLB maps a free frame'],
   },
   {

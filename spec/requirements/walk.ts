@@ -19,7 +19,8 @@ export const walk: readonly Requirement[] = [
     title: 'what was asked for is there',
     text:
       'If the walk succeeds, every page that was asked for is valid, and every page that was asked for to be written is ' +
-      'writable. What is asked of a page are the default flags and as much of its own entry as the mask lets through.',
+      'writable. What is asked of a page are the default flags and as much of its own entry as the mask lets through. A ' +
+      'page in memory of the caller itself is told as it is, read-only too: the caller must look (H4).',
     source: ['reference C21, B.3, B.3.1', 'mm/hmm.c: hmm_pte_need_fault', 'include/linux/hmm.h'],
     checks: ['a finished walk has what was asked for'],
   },

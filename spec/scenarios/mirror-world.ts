@@ -5,9 +5,14 @@
  * @module
  */
 
-import { intervalNotifierStatechart, rangeStatechart } from '../../models/index.js'
+import {
+  devicePrivatePageStatechart,
+  intervalNotifierStatechart,
+  rangeStatechart,
+} from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
 import {
+  attachDeviceMemory,
   type Driver,
   declareMirror,
   deviceAccess,
@@ -43,8 +48,14 @@ import {
   type Witness,
   type World,
 } from '../../src/world/index.js'
-import { mirroringInvariants, mirroringStepClaims } from '../invariants/index.js'
+import {
+  migrationInvariants,
+  migrationStepClaims,
+  mirroringInvariants,
+  mirroringStepClaims,
+} from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
+import { migrationProgress } from '../invariants/migration.js'
 import { mirroringProgress } from '../invariants/progress.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -79,6 +90,8 @@ export interface InitialPage {
   readonly flags?: number
   /** True if a frame is there already, with 1 in it. */
   readonly touched?: boolean
+  /** True if that frame is one of the first owner's device memory. */
+  readonly onDevice?: boolean
   /** True if the entry is read-only although the area is writable: the page may be shared with a child. */
   readonly readOnly?: boolean
   /** Mirrors that map it already. */
@@ -93,6 +106,8 @@ export interface MirrorDeclaration {
   readonly last?: number
   /** True if its notifier is not inserted at the beginning. */
   readonly detached?: boolean
+  /** Pages of memory of its own (default none). */
+  readonly memory?: number
 }
 
 /** How a mirroring scenario is made. */
@@ -108,6 +123,8 @@ export interface MirrorScenario {
   readonly values?: number
   /** Invalidations that a run can see. */
   readonly invalidations: number
+  /** Device memory whose owner mirrors nothing, in pages. */
+  readonly bareMemory?: number
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */
@@ -148,6 +165,7 @@ const childProgram = procedure('thread of a child', function* (current: Task, ca
 const charts = {
   range: compileStatechart(rangeStatechart),
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
+  devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -184,7 +202,7 @@ export function mirrorScenario<P extends string>(
 /** Builds the model of a mirroring scenario, with every claim of mirroring. */
 export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const pages = options.pages.length
-  const touched = options.pages.filter((page) => page.touched).length
+  const touched = options.pages.filter((page) => page.touched && !page.onDevice).length
   const size = {
     pages,
     frames: touched + options.spareFrames,
@@ -199,6 +217,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       last: last ?? pages - 1,
     })),
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
+    deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
   }
   const layout = new Layout({ threads: options.threads.length })
   const machine = declareMachine(layout, size)
@@ -211,6 +230,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       layout,
       {
         name,
+        owner: ownerOf(options.mirrors, index),
         notifier: intervals[index],
         size,
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
@@ -218,6 +238,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       driver,
     ),
   )
+  machine.deviceMemory.forEach(attachDeviceMemory)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({
       thread: index,
@@ -229,6 +250,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const scratch = layout.counter('scratch', options.threads.length, { initial: 1, ghost: true })
   const world: MirrorWorld = { machine, mirrors, tasks, scratch }
   const calls = options.threads.map((thread) => thread.calls(world))
+  const hasMemory = machine.deviceMemory.length > 0
   return {
     layout,
     initialise: (w) => initialise(w, world, options),
@@ -239,11 +261,19 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(thread.daemon ? { daemon: true } : {}),
     })),
     charts,
-    invariants: mirroringInvariants(world),
-    stepClaims: [...mirroringStepClaims(world), ...(options.stepClaims?.(world) ?? [])],
+    invariants: [...mirroringInvariants(world), ...(hasMemory ? migrationInvariants(world) : [])],
+    stepClaims: [
+      ...mirroringStepClaims(world),
+      ...(hasMemory ? migrationStepClaims(world) : []),
+      ...(options.stepClaims?.(world) ?? []),
+    ],
     abstractions: mirroringAbstractions(world),
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
-    progress: [...mirroringProgress(world, options.threads), ...(options.progress?.(world) ?? [])],
+    progress: [
+      ...(hasMemory ? migrationProgress(world) : []),
+      ...mirroringProgress(world, options.threads),
+      ...(options.progress?.(world) ?? []),
+    ],
     ...(options.overrides ? { overrides: options.overrides } : {}),
   }
 }
@@ -261,13 +291,20 @@ function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call
   ]
 }
 
+/** Owners are counted among those that have memory of their own. */
+function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
+  return mirrors[index].memory ? mirrors.slice(0, index).filter(({ memory }) => memory).length : -1
+}
+
 function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {
   const mm = machine.mms[0]
   let frame = 0
+  let deviceFrame = machine.frames.findIndex(({ owner }) => owner === 0) - 1
   options.pages.forEach((page, index) => {
     mm.vma[index].kind.set(w, page.kind ?? VmaKind.anonymous)
     mm.vma[index].flags.set(w, page.flags ?? VM_READ | VM_WRITE)
-    if (page.touched) touchPage(w, machine, mm, index, ++frame, !page.readOnly)
+    if (page.touched)
+      touchPage(w, machine, mm, index, page.onDevice ? ++deviceFrame : ++frame, !page.readOnly)
   })
   options.mirrors.forEach(({ detached }, index) => {
     if (!detached) attach(w, mirrors[index])
@@ -293,9 +330,11 @@ function touchPage(
   frame.mapcount.set(w, 1)
   frame.contents.set(w, 1)
   mm.expected[page].set(w, 1)
-  mm.pte[page].kind.set(w, PteKind.present)
+  mm.pte[page].kind.set(w, frame.owner < 0 ? PteKind.present : PteKind.devicePrivate)
   mm.pte[page].frame.set(w, pfn)
   mm.pte[page].write.set(w, write ? 1 : 0)
+  frame.lifecycle?.signal(w, 'ALLOCATED')
+  frame.lifecycle?.signal(w, 'MAPPED')
 }
 
 /** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */

@@ -15,6 +15,7 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   type IntervalNotifier,
+  lastFrame,
   type MachineSize,
   type MmStruct,
   type NotifierRange,
@@ -55,6 +56,8 @@ export interface Access extends Translation {
 export interface Mirror {
   readonly name: string
   readonly mm: MmStruct
+  /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
+  readonly owner: number
   /** The whole of what is mirrored. */
   readonly notifier: IntervalNotifier
   /** The driver's update lock: held while the device page table changes, and by the callback. */
@@ -73,15 +76,18 @@ export interface Mirror {
 /** How a mirror is declared. */
 export interface MirrorSize {
   readonly name: string
+  /** Owner of the device's own memory (default none). */
+  readonly owner?: number
   readonly notifier: IntervalNotifier
   /** Threads that make the device access memory. */
   readonly threads: readonly number[]
-  readonly size: Pick<MachineSize, 'pages' | 'frames'>
+  readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
 }
 
 /** Declares a mirror in `layout`, with `driver` attached to its notifier. */
 export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
-  const { pages, frames } = options.size
+  const { pages } = options.size
+  const frames = lastFrame(options.size)
   const mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
     const translation = (entry: Layout, guarded: boolean): Translation => ({
@@ -91,6 +97,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     return {
       name: options.name,
       mm: options.notifier.mm,
+      owner: options.owner ?? -1,
       notifier: options.notifier,
       updateLock,
       pageTable: l.array('pte', pages, (entry) => translation(entry, true)),

@@ -4,5 +4,6 @@
  * @module driver
  */
 export * from './device.js'
+export * from './device-memory.js'
 export * from './driver.js'
 export * from './reference.js'

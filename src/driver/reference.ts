@@ -9,6 +9,7 @@ import {
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
+  HMM_PFN_WRITE,
   hmmRangeFault,
   isMappable,
   mmgetNotZero,
@@ -17,10 +18,12 @@ import {
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
   type NotifierRange,
+  RangeResult,
   type Task,
 } from '../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../world/index.js'
 import { endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
+import { migrateToSystem } from './device-memory.js'
 import type { Driver } from './driver.js'
 
 /** What a driver asks of a walk. @see reference B.3 */
@@ -31,7 +34,12 @@ export interface Wanted {
   readonly pfnFlagsMask: number
   /** `HMM_PFN_REQ_` bits by page, from the first on. */
   readonly requests?: readonly number[]
+  /** How often pages of the driver's own memory were brought back for it; it gives up after {@link MOST_TRIES}. */
+  readonly tries?: number
 }
+
+/** How often a driver brings its own pages back for a write that they do not allow, before it gives up. */
+export const MOST_TRIES = 2
 
 /** Asks for nothing: what is there is told, and nothing is faulted in. */
 export const SNAPSHOT: Wanted = { defaultFlags: 0, pfnFlagsMask: 0 }
@@ -75,7 +83,7 @@ export const populateOnce = procedure(
       start,
       end,
       seq,
-      owner: -1,
+      owner: mirror.owner,
       ...wanted,
     })
     yield* mm.mmapLock.unlockRead()
@@ -86,9 +94,39 @@ export const populateOnce = procedure(
       yield* updateLock.unlock()
       return yield* become(populateAgain, current, mirror, start, end, wanted)
     }
+    if (mirror.owner >= 0 && (yield* lacksWrite(current, mirror, start, end, wanted))) {
+      yield* updateLock.unlock()
+      const tries = (wanted.tries ?? 0) + 1
+      if (tries > MOST_TRIES) return -Errno.EBUSY
+      yield* migrateToSystem(current, mirror, start, end)
+      return yield* become(populateAgain, current, mirror, start, end, { ...wanted, tries })
+    }
     const failed = yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
     return failed
+  },
+)
+
+/**
+ * True (1) if a page of the driver's own memory was asked for to be written and may not be: the walk tells it as it is
+ * and faults nothing (H4). Brought back to system memory it can be faulted like any other.
+ *
+ * @see reference B.3.1 note (b)
+ */
+export const lacksWrite = procedure(
+  'populate (look for WRITE)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
+    if (!(wanted.defaultFlags & HMM_PFN_REQ_WRITE)) return 0
+    const range = rangeOf(mirror, current)
+    return yield* step('look for WRITE', (w) => {
+      for (let page = start; page < end; page++)
+        if (isMappable(range, page, w) && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) {
+          range.result.set(w, RangeResult.collided)
+          range.lifecycle.signal(w, 'COLLIDED')
+          return 1
+        }
+      return 0
+    })
   },
 )
 

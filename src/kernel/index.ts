@@ -6,5 +6,6 @@
 export * from './errno.js'
 export * from './hmm/index.js'
 export * from './machine.js'
+export * from './migrate/index.js'
 export * from './mm/index.js'
 export * from './mmu_notifier/index.js'

@@ -17,6 +17,8 @@ import {
   type World,
 } from '../world/index.js'
 
+import type { DeviceFault } from './migrate/request.js'
+
 /**
  * The order of locks, outer first. The driver's update lock may not be held while taking the mmap lock or a folio
  * lock; the subscriptions' lock is a leaf.
@@ -78,6 +80,12 @@ export interface Frame {
   readonly mapcount: Cell
   /** What is in it: one word, 0 when zeroed. */
   readonly contents: Cell
+  /** The folio lock: 0, or the holder's thread plus 1. Only ever tried, or waited for, never spun on. */
+  readonly locked: Cell
+  /** Whose device memory it is part of: the index of the owner; -1 for system memory, which the CPU can map. */
+  readonly owner: number
+  /** The life of a device-private page; absent for system memory. */
+  readonly lifecycle?: Lifecycle
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
@@ -122,6 +130,18 @@ export interface OpenRange {
   readonly event: Cell
   /** 1 if those who are told may sleep. */
   readonly blockable: Cell
+  /** 0, or the owner who migrates plus 1. */
+  readonly owner: Cell
+}
+
+/** One page of a migration. @kernel src and dst of struct migrate_vma */
+export interface MigratingPage {
+  /** `MIGRATE_PFN_` bits of the source. */
+  readonly flags: Cell
+  /** Frame of the source, where there is one. */
+  readonly source: Cell
+  /** 0, or the frame that the driver has allocated plus 1. */
+  readonly destination: Cell
 }
 
 /** What a notifier callback is told. @kernel struct mmu_notifier_range */
@@ -226,6 +246,29 @@ export interface Machine {
   readonly cpus: readonly Cpu[]
   /** By thread: the range it invalidates. */
   readonly openRanges: readonly OpenRange[]
+  /** By thread, then by page: what it migrates. Empty on a machine without device memory. */
+  readonly migrations: readonly (readonly MigratingPage[])[]
+  /** By owner: its device memory. */
+  readonly deviceMemory: readonly DeviceMemory[]
+}
+
+/** What the owner of device memory is asked to do. @kernel struct dev_pagemap_ops */
+export interface DeviceMemoryOps {
+  /**
+   * Brings the page at `page`, which is a device page now, back to system memory, so that the CPU can use it. The caller
+   * holds the mmap lock for reading, and of the page what `fault` says.
+   *
+   * @returns 0 (also if there is nothing to bring back any more), or an error of the fault
+   */
+  readonly migrateToRam: Procedure<[current: Task, mm: MmStruct, page: number, fault: DeviceFault], number>
+}
+
+/** Memory of a device that the CPU cannot map. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE */
+export interface DeviceMemory {
+  readonly owner: number
+  readonly frames: readonly Frame[]
+  /** The owner's callbacks. Set when its driver is attached. */
+  ops: DeviceMemoryOps
 }
 
 /** A thread of a process: who runs a procedure. @kernel current */
@@ -259,17 +302,41 @@ export interface MachineSize {
     readonly last: number
   }[]
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
+  /** Pages of device-private memory, by owner. */
+  readonly deviceMemory?: readonly number[]
+}
+
+/** The largest frame number: system memory first, then each owner's device memory. */
+export function lastFrame(size: Pick<MachineSize, 'frames' | 'deviceMemory'>): number {
+  return (size.deviceMemory ?? []).reduce((sum, pages) => sum + pages, size.frames)
+}
+
+/** Whose memory the frame is: -1 for the system's. */
+export function ownerOf(size: Pick<MachineSize, 'frames' | 'deviceMemory'>, pfn: number): number {
+  let last = size.frames
+  if (pfn <= last) return -1
+  return (size.deviceMemory ?? []).findIndex((pages) => {
+    last += pages
+    return pfn <= last
+  })
 }
 
 /** Declares a machine in `layout`. */
 export function declareMachine(layout: Layout, size: MachineSize): Machine {
-  const frames = layout.array('frame', size.frames + 1, (l, pfn) => ({
-    pfn,
-    // A frame is referenced by its mappings and, for a while, by those who copy it.
-    refcount: l.counter('refcount', pfn === ZERO_PAGE ? 1 : size.mms + layout.threads),
-    mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
-    contents: l.counter('contents', size.values),
-  }))
+  const last = lastFrame(size)
+  const frames = layout.array('frame', last + 1, (l, pfn): Frame => {
+    const owner = ownerOf(size, pfn)
+    return {
+      pfn,
+      // A frame is referenced by its mappings and, for a while, by those who copy or migrate it.
+      refcount: l.counter('refcount', pfn === ZERO_PAGE ? 1 : size.mms + 2 * layout.threads),
+      mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
+      contents: l.counter('contents', size.values),
+      locked: l.counter('locked', layout.threads),
+      owner,
+      ...(owner < 0 ? {} : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
+    }
+  })
   const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
   for (const { name, mm, start, last } of size.intervals)
     mms[mm].subscriptions.intervals.push(declareInterval(layout, name, mms[mm], start, last, size))
@@ -285,7 +352,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const cpus = layout.array('cpu', size.cpus.length, (l, index) => ({
     mm: mms[size.cpus[index]],
     tlb: l.array('tlb', size.pages, (entry) => ({
-      frame: entry.counter('frame', size.frames + 1),
+      frame: entry.counter('frame', last + 1),
       write: entry.flag('write'),
     })),
   }))
@@ -295,8 +362,32 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     end: l.counter('end', size.pages),
     event: l.oneOf('event', NotifyEvent),
     blockable: l.flag('blockable'),
+    owner: l.counter('owner', Math.max(1, size.deviceMemory?.length ?? 0)),
   }))
-  return layout.scope('machine', () => ({ layout, pages: size.pages, frames, mms, cpus, openRanges }))
+  const migrations =
+    last === size.frames
+      ? []
+      : layout.array('migration', layout.threads, (l) =>
+          l.array('page', size.pages, (page) => ({
+            flags: page.counter('flags', 15),
+            source: page.counter('source', last),
+            destination: page.counter('destination', last + 1),
+          })),
+        )
+  return layout.scope('machine', () => ({
+    layout,
+    pages: size.pages,
+    frames,
+    mms,
+    cpus,
+    openRanges,
+    migrations,
+    deviceMemory: (size.deviceMemory ?? []).map((_, owner) => ({
+      owner,
+      frames: frames.filter((frame) => frame.owner === owner),
+      ops: unattached as unknown as DeviceMemoryOps,
+    })),
+  }))
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
@@ -320,7 +411,7 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
     ptl,
     pte: l.array('pte', size.pages, (entry) => ({
       kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
-      frame: entry.counter('frame', size.frames, { guardedBy: ptl }),
+      frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
       write: entry.flag('write', { guardedBy: ptl }),
     })),
     vma: l.array('vma', size.pages, (area) => ({
@@ -380,6 +471,7 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange, w: 
   open.end.set(w, range.end)
   open.event.set(w, range.event)
   open.blockable.set(w, range.blockable ? 1 : 0)
+  open.owner.set(w, range.owner + 1)
 }
 
 /** The thread has ended its invalidation: part of the step that uncounts it. */
@@ -391,6 +483,7 @@ export function closeRange(current: Task, w: World): void {
   open.end.set(w, 0)
   open.event.set(w, 0)
   open.blockable.set(w, 0)
+  open.owner.set(w, 0)
 }
 
 /** An update lock of a driver. */

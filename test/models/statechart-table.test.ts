@@ -11,6 +11,9 @@ import {
   transition,
 } from 'xstate'
 import {
+  type DevicePrivatePageEvent,
+  type DevicePrivatePageState,
+  devicePrivatePageStatechart,
   type IntervalNotifierEvent,
   type IntervalNotifierState,
   intervalNotifierStatechart,
@@ -136,6 +139,7 @@ describe('the statecharts', () => {
       'retried -BEGIN-> begin',
       'retried -TIMED_OUT-> timedOut',
       'validated -FAILED-> failed',
+      'validated -COLLIDED-> retried',
       'validated -COMMITTED-> committed',
       'timedOut -RELEASED-> idle',
       'committed -RELEASED-> idle',
@@ -160,9 +164,36 @@ describe('the statecharts', () => {
     ])
   })
 
+  it('allow of a device-private page exactly this', () => {
+    expect(sentences(compileStatechart(devicePrivatePageStatechart))).toEqual([
+      'free -ALLOCATED-> allocated',
+      'allocated -MAPPED-> mapped',
+      'allocated -UNMAPPED-> allocated',
+      'allocated -FREED-> free',
+      'mapped -UNMAPPED-> migratingToRam',
+      'mapped -FREED-> free',
+      'mapped -COLLECTED-> migratingToRam',
+      'migratingToRam -UNMAPPED-> migratingToRam',
+      'migratingToRam -FREED-> free',
+      'migratingToRam -RESTORED-> mapped',
+    ])
+  })
+
   it('have the names of states and events that their types say', () => {
     expectTypeOf<RangeState>().toEqualTypeOf<StateValueFrom<typeof rangeStatechart>>()
     expectTypeOf<IntervalNotifierState>().toEqualTypeOf<StateValueFrom<typeof intervalNotifierStatechart>>()
+    expectTypeOf<DevicePrivatePageState>().toEqualTypeOf<StateValueFrom<typeof devicePrivatePageStatechart>>()
+    const pageEvents: Record<DevicePrivatePageEvent['type'], true> = {
+      ALLOCATED: true,
+      MAPPED: true,
+      COLLECTED: true,
+      UNMAPPED: true,
+      RESTORED: true,
+      FREED: true,
+    }
+    expect([...compileStatechart(devicePrivatePageStatechart).events].sort()).toEqual(
+      Object.keys(pageEvents).sort(),
+    )
     const rangeEvents: Record<RangeEvent, true> = {
       BEGIN: true,
       FAULTED: true,

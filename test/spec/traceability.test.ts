@@ -11,7 +11,9 @@ import * as kernel from '../../src/kernel/index.js'
 import type { AnyProcedure, Model, Scenario } from '../../src/world/index.js'
 
 /** Requirements that no defect breaks, and why. */
-const NEVER_BROKEN: Readonly<Record<string, string>> = {}
+const NEVER_BROKEN: Readonly<Record<string, string>> = {
+  C40: 'areas are anonymous or raw frames, and migrate_vma_setup refuses the latter: there is no file memory yet',
+}
 
 /** Requirements that no scenario exercises as it is run by default, and why. */
 const NOT_BY_DEFAULT: Readonly<Record<string, string>> = {
@@ -103,13 +105,23 @@ function missing({ id }: Requirement, check: string): string | undefined {
 }
 
 describe('requirements', () => {
-  it('are those of mirroring, each once, the numbered ones first', () => {
+  it('are those of mirroring and migration, each once, the numbered ones first', () => {
     const numbers = Array.from({ length: 25 }, (_, i) => `C${i + 1}`)
     expect(requirements.map(({ id }) => id)).toEqual([
       ...numbers,
+      'C27',
+      'C28',
+      'C29',
+      'C30',
+      'C31',
       'C32',
+      'C39',
+      'C40',
+      'C42',
       'C47',
+      'C48',
       'C49',
+      'C51',
       'asked-only',
       'atomic-sleep',
       'data',

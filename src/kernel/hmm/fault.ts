@@ -15,7 +15,7 @@ import {
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
-import { handleMmFault } from '../mm/index.js'
+import { handleMmFault, migrationEntryWait } from '../mm/index.js'
 import {
   beginRange,
   HMM_PFN_ERROR,
@@ -32,7 +32,10 @@ import {
 export const Need = { nothing: 0, fault: 1, writeFault: 2 } as const
 
 /** What the walk does next. Codes above carry a page: the one to go on with, or the end of the chunk. */
-const Walk = { goOn: 0, fault: 1, writeFault: 2, error: 3 } as const
+export const Walk = { goOn: 0, fault: 1, writeFault: 2, error: 3, wait: 4 } as const
+
+/** Bits of a {@link Walk} code; a page or an error number is above them. */
+export const WALK_BITS = 3
 
 /**
  * What is to be done about one entry.
@@ -80,15 +83,18 @@ export const walk = procedure(
     if (yield* checkRetry(range, request, last)) return -Errno.EBUSY
     for (let page = last; page < request.end; ) {
       const next = yield* walkEntry(range, request, page)
-      const target = next >> 2
-      switch (next & 3) {
+      const target = next >> WALK_BITS
+      switch (next & 7) {
         case Walk.error:
           return -target
         case Walk.goOn:
           page = target
           break
+        case Walk.wait:
+          yield* migrationEntryWait(range.notifier.mm, page)
+          return yield* become(walk, current, range, request, page)
         default: {
-          const error = yield* hmmVmaFault(current, range, page, target, (next & 3) === Walk.writeFault)
+          const error = yield* hmmVmaFault(current, range, page, target, (next & 7) === Walk.writeFault)
           return error === -Errno.EBUSY ? yield* become(walk, current, range, request, page) : error
         }
       }
@@ -189,9 +195,11 @@ export function readEntry(
   const end = areaEnd(mm, page, request.end, w)
   if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w, need)
   const entry = range.pfns[page]
-  const { frame, present } = cpuEntry(mm, page, w)
-  const needed = need(request, entry.flags.get(w), present)
-  if (needed !== Need.nothing) return (end << 2) | needed
+  const { frame, present, settled } = cpuEntry(range, request, page, w)
+  const needed = settled ? Need.nothing : need(request, entry.flags.get(w), present)
+  if (needed !== Need.nothing && mm.pte[page].kind.readOnce(w) === PteKind.migration)
+    return (page << WALK_BITS) | Walk.wait
+  if (needed !== Need.nothing) return (end << WALK_BITS) | needed
   entry.flags.set(w, present)
   entry.frame.set(w, frame)
   return goOn(range, request, page + 1, w)
@@ -209,7 +217,7 @@ function skipArea(
   for (let at = page; at < end; at++) {
     if (need(request, range.pfns[at].flags.get(w), 0) === Need.nothing) continue
     fail(range, w, RangeResult.failed)
-    return (Errno.EFAULT << 2) | Walk.error
+    return (Errno.EFAULT << WALK_BITS) | Walk.error
   }
   for (let at = page; at < end; at++) {
     range.pfns[at].flags.set(w, HMM_PFN_ERROR)
@@ -223,7 +231,7 @@ function goOn(range: HmmRange, request: HmmRequest, page: number, w: World): num
     range.result.set(w, RangeResult.filled)
     range.lifecycle.signal(w, 'FAULTED')
   }
-  return (page << 2) | Walk.goOn
+  return (page << WALK_BITS) | Walk.goOn
 }
 
 function canBeRead(mm: MmStruct, page: number, w: World): boolean {
@@ -245,20 +253,35 @@ function areaEnd(mm: MmStruct, page: number, limit: number, w: World): number {
   return end
 }
 
-/** What the CPU's entry holds, and the `HMM_PFN_` bits that it grants. */
-function cpuEntry(mm: MmStruct, page: number, w: World): { frame: number; present: number } {
-  const pte = mm.pte[page]
+/** What an entry is worth to a device. */
+interface CpuEntry {
+  readonly frame: number
+  /** `HMM_PFN_` bits that it grants. */
+  readonly present: number
+  /** True if it is told as it is, whatever was asked for. */
+  readonly settled?: boolean
+}
+
+/** What the CPU's entry holds, and what it grants. */
+function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World): CpuEntry {
+  const pte = range.notifier.mm.pte[page]
+  const writable = pte.write.readOnce(w) ? HMM_PFN_WRITE : 0
+  const frame = pte.frame.readOnce(w)
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
+    case PteKind.migration:
       return { frame: 0, present: 0 }
     case PteKind.present:
-      return {
-        frame: pte.frame.readOnce(w),
-        present: HMM_PFN_VALID | (pte.write.readOnce(w) ? HMM_PFN_WRITE : 0),
-      }
+      return { frame, present: HMM_PFN_VALID | writable }
     case PteKind.protnone:
       // There is a page, and the CPU may not use it now: neither may the device.
-      return { frame: pte.frame.readOnce(w), present: 0 }
+      return { frame, present: 0 }
+    case PteKind.devicePrivate:
+      // One's own page is told as it is, even if it may not be written and was asked for to be; another's is as good
+      // as none, and a fault brings it back.
+      return range.ownerOf(frame) === request.owner
+        ? { frame, present: HMM_PFN_VALID | writable, settled: true }
+        : { frame: 0, present: 0 }
     default:
       throw new SpecificationError(
         'scenario',

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Cell, Layout, Lifecycle, World } from '../../world/index.js'
-import type { IntervalNotifier, MachineSize, Task } from '../machine.js'
+import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
 
 /** The entry's page is there. As a request ({@link HMM_PFN_REQ_FAULT}): it must be. */
 export const HMM_PFN_VALID = 1
@@ -50,6 +50,8 @@ export interface HmmRange {
   /** {@link RangeResult}. */
   readonly result: Cell
   readonly lifecycle: Lifecycle
+  /** Whose memory a frame is: what the walk reads off the struct page. */
+  readonly ownerOf: (pfn: number) => number
 }
 
 /** What a walk is asked for: the fields of the range that do not change. @kernel struct hmm_range */
@@ -76,7 +78,7 @@ export function declareRange(
   name: string,
   thread: number,
   notifier: IntervalNotifier,
-  size: Pick<MachineSize, 'pages' | 'frames'>,
+  size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>,
 ): HmmRange {
   return layout.scope(name, (l) => {
     const range: HmmRange = {
@@ -89,11 +91,12 @@ export function declareRange(
       last: l.counter('last', size.pages),
       pfns: l.array('hmm_pfns', size.pages, (entry) => ({
         flags: entry.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR),
-        frame: entry.counter('frame', size.frames),
+        frame: entry.counter('frame', lastFrame(size)),
         asked: entry.counter('asked', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, { ghost: true }),
       })),
       result: l.oneOf('result', RangeResult),
       lifecycle: l.lifecycle('range', 'lifecycle'),
+      ownerOf: (pfn) => ownerOf(size, pfn),
     }
     notifier.readers.set(thread, (w, retry) => judged(range, w, retry))
     return range

@@ -87,7 +87,9 @@ function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): n
 function isCurrent(w: World, mm: MmStruct, page: number, pfn: number): boolean {
   const pte = mm.pte[page]
   const kind = pte.kind.readOnce(w)
-  return (kind === PteKind.present || kind === PteKind.protnone) && pte.frame.readOnce(w) === pfn
+  // A page that is about to be migrated holds the data until it is copied.
+  const here = kind === PteKind.present || kind === PteKind.protnone || kind === PteKind.migration
+  return here && pte.frame.readOnce(w) === pfn
 }
 
 function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: number): number {

@@ -9,6 +9,7 @@ import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from 
 import { doWpPage } from './cow.js'
 import { doNumaPage } from './numa.js'
 import { allocPage, releasePages, setPte } from './page.js'
+import { doSwapPage, migrationEntryWait } from './swap.js'
 
 /** `VM_FAULT_OOM`: no page could be allocated. */
 export const VM_FAULT_OOM = -1
@@ -18,7 +19,7 @@ export const VM_FAULT_SIGBUS = -2
 export const VM_FAULT_SIGSEGV = -3
 
 /** What the first look finds; an error of its own is negative. */
-const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3 } as const
+const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3, devicePrivate: 4, migrating: 5 } as const
 
 /**
  * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
@@ -40,6 +41,10 @@ export const handleMmFault = procedure(
         return yield* become(doWpPage, current, mm, page)
       case Found.hint:
         return yield* become(doNumaPage, current, mm, page)
+      case Found.devicePrivate:
+        return yield* become(doSwapPage, current, mm, page)
+      case Found.migrating:
+        return yield* become(migrationEntryWait, mm, page)
       case Found.enough:
         return 0
       default:
@@ -67,6 +72,10 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return Found.nothing
     case PteKind.protnone:
       return Found.hint
+    case PteKind.devicePrivate:
+      return Found.devicePrivate
+    case PteKind.migration:
+      return Found.migrating
     case PteKind.present:
       return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
     default:

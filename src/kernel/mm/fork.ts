@@ -7,7 +7,7 @@ import { BLOCKED, become, procedure, type Running, step, type World } from '../.
 import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import { flushTlbRange } from './cpu.js'
 import { nextArea } from './madvise.js'
-import { getPage, mapsPage } from './page.js'
+import { getPage } from './page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
 /**
@@ -105,12 +105,13 @@ export const copyPageRange = procedure(
 /** @kernel copy_present_pte */
 function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number): void {
   const pte = mm.pte[page]
-  if (!mapsPage(w, pte)) return
+  if (pte.kind.get(w) === PteKind.none) return
   const pfn = pte.frame.get(w)
   pte.write.set(w, 0)
   child.pte[page].kind.set(w, pte.kind.get(w))
   child.pte[page].frame.set(w, pfn)
-  if (pfn === ZERO_PAGE) return
+  // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
+  if (pfn === ZERO_PAGE || pte.kind.get(w) === PteKind.migration) return
   getPage(w, machine.frames[pfn])
   machine.frames[pfn].mapcount.add(w, 1)
 }

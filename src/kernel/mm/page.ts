@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { claim, mightSleep, procedure, SpecificationError, step, type World } from '../../world/index.js'
+import {
+  acting,
+  claim,
+  mightSleep,
+  procedure,
+  SpecificationError,
+  step,
+  type World,
+} from '../../world/index.js'
 import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
 
 /** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
@@ -21,7 +29,26 @@ export function putPage(w: World, frame: Frame): void {
     frame.mapcount.get(w) === 0,
     `frame ${frame.pfn} is freed and a page table still maps it`,
   )
+  claim('C51', frame.locked.get(w) === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
   frame.contents.set(w, 0)
+  frame.lifecycle?.signal(w, 'FREED')
+}
+
+/** Takes the folio lock if nobody holds it. Part of a step. @kernel folio_trylock */
+export function tryLockPage(w: World, frame: Frame): boolean {
+  if (frame.locked.get(w) !== 0) return false
+  frame.locked.set(w, acting.thread + 1)
+  return true
+}
+
+/** Releases the folio lock. Part of a step. @kernel folio_unlock */
+export function unlockPage(w: World, frame: Frame): void {
+  claim(
+    'lock-discipline',
+    frame.locked.get(w) === acting.thread + 1,
+    `the folio lock of frame ${frame.pfn} is released by a thread that does not hold it`,
+  )
+  frame.locked.set(w, 0)
 }
 
 /**
@@ -34,7 +61,9 @@ export function putPage(w: World, frame: Frame): void {
 export const allocPage = procedure('alloc_page', function* (machine: Machine) {
   return yield* step('take a free frame', (w) => {
     mightSleep(machine.layout.locks, w, 'an allocation')
-    const frame = machine.frames.find(({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(w) === 0)
+    const frame = machine.frames.find(
+      ({ pfn, owner, refcount }) => pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0,
+    )
     if (frame === undefined) return 0
     frame.refcount.set(w, 1)
     frame.contents.set(w, 0)
@@ -58,7 +87,7 @@ export const releasePages = procedure('release_pages', function* (machine: Machi
   })
 })
 
-/** True if the entry maps a page, whether or not the CPU may use it. Under the page-table lock. */
+/** True if the entry maps a page of system memory, whether or not the CPU may use it. Under the page-table lock. */
 export function mapsPage(w: World, pte: Pte): boolean {
   switch (pte.kind.get(w)) {
     case PteKind.none:
@@ -66,6 +95,9 @@ export function mapsPage(w: World, pte: Pte): boolean {
     case PteKind.present:
     case PteKind.protnone:
       return true
+    case PteKind.devicePrivate:
+    case PteKind.migration:
+      return false
     default:
       throw new SpecificationError(
         'scenario',
@@ -76,7 +108,7 @@ export function mapsPage(w: World, pte: Pte): boolean {
 
 /** Maps `pfn`: the entry takes over the caller's reference. Part of a step, under the page-table lock. @kernel set_pte_at */
 export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write: boolean): void {
-  pte.kind.set(w, PteKind.present)
+  pte.kind.set(w, machine.frames[pfn].owner < 0 ? PteKind.present : PteKind.devicePrivate)
   pte.frame.set(w, pfn)
   pte.write.set(w, write ? 1 : 0)
   if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, 1)
@@ -95,4 +127,20 @@ export function clearPte(w: World, machine: Machine, pte: Pte): number {
   pte.write.set(w, 0)
   if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, -1)
   return pfn
+}
+
+/** Replaces the entry, which maps a page, by a migration entry; its reference passes to the caller. Part of a step, under the page-table lock. */
+export function setMigrationEntry(w: World, machine: Machine, pte: Pte): void {
+  const write = pte.write.get(w)
+  const pfn = clearPte(w, machine, pte)
+  pte.kind.set(w, PteKind.migration)
+  pte.frame.set(w, pfn)
+  pte.write.set(w, write)
+}
+
+/** Makes a migration entry empty: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
+export function clearMigrationEntry(w: World, pte: Pte): void {
+  pte.kind.set(w, PteKind.none)
+  pte.frame.set(w, 0)
+  pte.write.set(w, 0)
 }

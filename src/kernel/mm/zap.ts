@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { procedure, type Running } from '../../world/index.js'
-import type { MmStruct, Task } from '../machine.js'
+import { procedure, type Running, type World } from '../../world/index.js'
+import { type MmStruct, type Pte, PteKind, type Task } from '../machine.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
 } from '../mmu_notifier/index.js'
 import { flushTlbRange } from './cpu.js'
-import { clearPte, mapsPage, releasePages } from './page.js'
+import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from './page.js'
 
 /** Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. */
 export function* invalidateRangeStart(
@@ -52,9 +52,12 @@ export const zapPteRange = procedure(
     const gathered: number[] = []
     for (let page = start; page < end; page++) {
       const pfn = yield* mm.ptl.critical('clear an entry', (w) => {
-        if (!mapsPage(w, mm.pte[page])) return NOTHING
+        const pte = mm.pte[page]
+        if (pte.kind.get(w) === PteKind.none) return NOTHING
         mm.expected[page].set(w, 0)
-        return clearPte(w, current.machine, mm.pte[page])
+        if (mapsPage(w, pte)) return clearPte(w, current.machine, pte)
+        zapEntry(w, current, pte)
+        return NOTHING
       })
       if (pfn !== NOTHING) gathered.push(pfn)
     }
@@ -63,6 +66,18 @@ export const zapPteRange = procedure(
 )
 
 const NOTHING = -1
+
+/** An entry that no CPU can have cached goes at once: a device page is given back, a migration loses its place. */
+function zapEntry(w: World, { machine }: Task, pte: Pte): void {
+  if (pte.kind.get(w) !== PteKind.devicePrivate) {
+    clearMigrationEntry(w, pte)
+    return
+  }
+  const frame = machine.frames[clearPte(w, machine, pte)]
+  // Somebody is about to bring it back, or has just put it there, and finds it unwanted.
+  if (frame.mapcount.get(w) === 0 && frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'UNMAPPED')
+  putPage(w, frame)
+}
 
 /**
  * What follows a zap: TLBs forget the range, then the pages are freed. By then the window is closed; devices had

@@ -1,0 +1,474 @@
+/**
+ * Defects and hazards of migration and of faults on device memory.
+ *
+ * @module
+ */
+import {
+  allocateAndCopy,
+  bringBack,
+  flushDevice,
+  invalidate,
+  type Mirror,
+  migrateToDevice,
+  recordAndUnmap,
+  unmapPages,
+} from '../../src/driver/index.js'
+import {
+  clearMigrationEntry,
+  copyPageRange,
+  devicePageAt,
+  doSwapPage,
+  Errno,
+  FaultHolds,
+  flushBeforeUnlock,
+  getPage,
+  hasSource,
+  isMigrating,
+  migrateDeviceUnmap,
+  migrateToRam,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  type NotifierRange,
+  NotifyEvent,
+  PteKind,
+  pagesOf,
+  putPage,
+  RangeResult,
+  removeMigrationPtes,
+  SELECT_DEVICE_PRIVATE,
+  SELECT_SYSTEM,
+  setPte,
+  unlockPage,
+  VM_FAULT_SIGBUS,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../../src/kernel/index.js'
+import { override, type Running, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The TLBs are not flushed before the page-table lock is dropped; nor after. */
+const noFlush = override(flushBeforeUnlock, () => function* () {})
+
+/** As Linux 4.14 to 6.0 had it: the page is taken from the entry as it was, without lock, reference or second look. */
+export const faultWithoutReference = override(
+  doSwapPage,
+  () =>
+    function* (current, mm, page): Running<number> {
+      const pfn = yield* step('decode the entry', (w) => {
+        const pte = mm.pte[page]
+        return pte.kind.readOnce(w) === PteKind.devicePrivate ? pte.frame.readOnce(w) : 0
+      })
+      return pfn === 0 ? 0 : yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.nothing })
+    },
+)
+
+/** As Linux 6.1 to 6.14 had it: a reference is taken, and not the folio lock. */
+export const faultWithoutLock = override(
+  doSwapPage,
+  () =>
+    function* (current, mm, page): Running<number> {
+      const pfn = yield* mm.ptl.critical('look again, and hold the page', (w) => {
+        const found = devicePageAt(w, mm, page)
+        if (found > 0) current.machine.frames[found].refcount.add(w, 1)
+        return found
+      })
+      if (pfn <= 0) return 0
+      const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.reference })
+      yield* step('put the page', (w) => {
+        putPage(w, current.machine.frames[pfn])
+        return 0
+      })
+      return error
+    },
+)
+
+/** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
+function isOwnMigration(mirror: Mirror, { event, owner }: NotifierRange): boolean {
+  return event === NotifyEvent.MIGRATE && owner === mirror.owner
+}
+
+/** The driver takes no notice of the invalidations that it causes itself. */
+const ignoreOwnMigrations = override(
+  invalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      return isOwnMigration(mirror, range) ? 1 : yield* original(current, mirror, range, curSeq)
+    },
+)
+
+/** For the invalidations that it causes itself the driver empties its device, and records nothing. */
+const unmapOwnMigrations = override(
+  recordAndUnmap,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      if (!isOwnMigration(mirror, range)) return yield* original(current, mirror, range, curSeq)
+      yield* step('unmap', (w) => {
+        unmapPages(w, mirror, range)
+        return 0
+      })
+    },
+)
+
+/** It empties its device itself, as it must then. */
+const unmapAsItMigrates = override(
+  migrateToDevice,
+  () =>
+    function* (current, mirror, start, end) {
+      const { mm } = mirror
+      const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+      yield* mm.mmapLock.lockRead()
+      yield* migrateVmaSetup(current, args)
+      yield* mirror.updateLock.lock()
+      yield* step('unmap', (w) => {
+        unmapPages(w, mirror, args)
+        return 0
+      })
+      yield* flushDevice(mirror, args)
+      yield* mirror.updateLock.unlock()
+      yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
+      yield* migrateVmaPages(current, args)
+      yield* migrateVmaFinalize(current, args)
+      yield* mm.mmapLock.unlockRead()
+      return 0
+    },
+)
+
+/** What was migrated is mapped at once, without a look at the sequence. */
+const mapAsItMigrates = override(
+  migrateToDevice,
+  () =>
+    function* (current, mirror, start, end) {
+      const { mm } = mirror
+      const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+      yield* mm.mmapLock.lockRead()
+      yield* migrateVmaSetup(current, args)
+      yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
+      yield* migrateVmaPages(current, args)
+      yield* mirror.updateLock.lock()
+      yield* step('map what was migrated', (w) => {
+        for (let page = start; page < end; page++) {
+          const entry = pagesOf(current)[page]
+          if (!isMigrating(entry, w)) continue
+          mirror.pageTable[page].frame.set(w, entry.destination.get(w))
+          mirror.pageTable[page].write.set(w, 0)
+        }
+        return 0
+      })
+      yield* mirror.updateLock.unlock()
+      yield* migrateVmaFinalize(current, args)
+      yield* mm.mmapLock.unlockRead()
+      return 0
+    },
+)
+
+/** The copy has failed; the driver goes to the end of the migration, and leaves the destination in its array. */
+const finalizeAfterFailedCopy = override(
+  bringBack,
+  () =>
+    function* (current, mm, page, fault) {
+      const { owner } = current.machine.frames[fault.pfn]
+      const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+      yield* migrateVmaSetup(current, args)
+      const system = current.machine.frames.filter((frame) => frame.owner < 0 && frame.pfn > 0)
+      yield* allocateAndCopy(current, args, system)
+      yield* migrateVmaFinalize(current, args)
+      return VM_FAULT_SIGBUS
+    },
+)
+
+/** What was brought to a device is mapped like any other page. */
+const mapDeviceMemory = override(
+  removeMigrationPtes,
+  (original) =>
+    function* (current, page, from, to) {
+      const { mm, machine } = current
+      yield* mm.ptl.critical('make the entry present', (w) => {
+        const pte = mm.pte[page]
+        if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return 0
+        clearMigrationEntry(w, pte)
+        setPte(w, machine, pte, to.pfn, true)
+        pte.kind.set(w, PteKind.present)
+        getPage(w, to)
+        return 0
+      })
+      yield* original(current, page, from, to)
+    },
+)
+
+/** Whatever came of it, the fault is told that the page is back. */
+const alwaysBack = override(
+  bringBack,
+  (original) =>
+    function* (current, mm, page, fault) {
+      yield* original(current, mm, page, fault)
+      return 0
+    },
+)
+
+/** The copy is started, and not waited for. */
+const copyNotAwaited = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      const short = yield* original(current, args, from)
+      yield* step('nothing has arrived yet', (w) => {
+        const { frames } = current.machine
+        for (const { destination } of pagesOf(current).slice(args.start, args.end))
+          if (destination.get(w) > 0) frames[destination.get(w) - 1].contents.set(w, 0)
+        return 0
+      })
+      return short
+    },
+)
+
+/** A device-private entry stays writable where it is copied. */
+const forkKeepsWrite = override(
+  copyPageRange,
+  (original) =>
+    function* (current, child, start, end) {
+      const { mm } = current
+      yield* original(current, child, start, end)
+      for (let page = start; page < end; page++)
+        yield* mm.ptl.critical('leave the entry writable', (w) => {
+          if (mm.pte[page].kind.get(w) === PteKind.devicePrivate) mm.pte[page].write.set(w, 1)
+          return 0
+        })
+    },
+)
+
+/** The folio locks are dropped once the entries are replaced. */
+const unlockBeforeCopy = override(
+  migrateDeviceUnmap,
+  (original) =>
+    function* (current, args) {
+      yield* original(current, args)
+      yield* step('unlock the pages', (w) => {
+        for (const entry of pagesOf(current).slice(args.start, args.end))
+          if (isMigrating(entry, w) && hasSource(entry, w))
+            unlockPage(w, current.machine.frames[entry.source.get(w)])
+        return 0
+      })
+    },
+)
+
+/** Whose a device page is, is not asked. */
+const anyOwner = override(
+  walkEntry,
+  (original) =>
+    function* (range, request, page) {
+      const owner = yield* step('decode the entry', (w) => {
+        const pte = range.notifier.mm.pte[page]
+        return pte.kind.readOnce(w) === PteKind.devicePrivate
+          ? range.ownerOf(pte.frame.readOnce(w))
+          : request.owner
+      })
+      return yield* original(range, { ...request, owner }, page)
+    },
+)
+
+/** A foreign device page is an error, as before Linux 5.19. */
+const foreignIsError = override(
+  walkEntry,
+  (original) =>
+    function* (range, request, page) {
+      const foreign = yield* step('decode the entry', (w) => {
+        const pte = range.notifier.mm.pte[page]
+        if (pte.kind.readOnce(w) !== PteKind.devicePrivate) return 0
+        if (range.ownerOf(pte.frame.readOnce(w)) === request.owner) return 0
+        range.result.set(w, RangeResult.failed)
+        range.lifecycle.signal(w, 'FAILED')
+        return 1
+      })
+      return foreign ? (Errno.EFAULT << WALK_BITS) | Walk.error : yield* original(range, request, page)
+    },
+)
+
+/** Defects and hazards of migration. */
+export const migrationDefects: readonly Defect[] = [
+  {
+    name: 'D4',
+    kind: 'history',
+    title: 'entries are replaced, and the TLBs are not flushed before the lock is dropped',
+    text:
+      'A CPU writes, and has its translation, just before the entry is replaced under the page-table lock. The lock is ' +
+      'dropped, the page is copied and let go, and the CPU still has the old translation: what it writes goes to the old page ' +
+      'and is lost, or to whomever the page belongs to by then. Fixed in 6.0.',
+    source: ['reference D4, G.3 M12', 'mm/migrate_device.c, commit 60bae7370896'],
+    requirement: 'C47',
+    scenario: 'migrate',
+    overrides: [noFlush],
+    steps: 21,
+  },
+  {
+    name: 'D1',
+    kind: 'history',
+    title: 'a fault on a device page holds neither the page nor its lock',
+    text:
+      'Two CPUs fault on the same device page, and both take it from the entry as they first saw it. One brings it back, ' +
+      'and the page is free. The other then asks its owner to bring back a page that is free, or somebody ' +
+      "else's. Fixed in 6.1.",
+    source: ['reference D1, G.3 M9', 'mm/memory.c, commit 16ce101db85d'],
+    requirement: 'C31',
+    scenario: 'migrate',
+    overrides: [faultWithoutReference],
+    steps: 51,
+  },
+  {
+    name: 'D6',
+    kind: 'history',
+    title: 'faults that hold the page keep each other from bringing it back',
+    text:
+      "Each fault takes a reference, and the migration of each sees the other's as a pin: it puts the page back, and faults " +
+      'again. As long as there always is one more fault under way nobody migrates, and nobody gets on. Fixed in 6.15 by trying ' +
+      'the folio lock first. The run is one of an address space without notifiers.',
+    source: ['reference D6, G.3 M10', 'mm/memory.c, commit 1afaeb8293c9'],
+    requirement: 'C48',
+    scenario: 'device-page-faults',
+    set: { unmap: 0 },
+    overrides: [faultWithoutLock],
+    steps: 70,
+  },
+  {
+    name: 'H10',
+    kind: 'hazard',
+    title: 'what was migrated is mapped without a look at the sequence',
+    text:
+      'Confirmed on Linux 6.1.192 and 6.12.95. A driver maps the device pages as it migrates, trusting that the mmap lock ' +
+      'keeps everybody out. MADV_DONTNEED needs it for reading only: it tells the driver, whose device maps nothing yet, ' +
+      'then the driver maps, then the migration entry is removed without a wait. The device is left with a page that the ' +
+      'end of the migration frees. Not to map there, and to fault afterwards, mends it: the reference does, and holds.',
+    source: ['reference B.11 H10, G.3 M15', 'lib/test_hmm.c, drivers/gpu/drm/nouveau'],
+    requirement: 'C1',
+    scenario: 'migrate-and-dontneed',
+    overrides: [mapAsItMigrates],
+    steps: 27,
+  },
+  {
+    name: 'H15',
+    kind: 'hazard',
+    title: 'a migration whose copy failed is finalized as if it had succeeded',
+    text:
+      'Read off nouveau in Linux 6.12.117. The copy has failed, and the driver goes to finalize with the destination in its ' +
+      'array, without having been through migrate_vma_pages. The page is taken for migrated: the walk over the mappings ' +
+      'begins at the destination, which nobody was ever told of, and replaces nothing; source and destination are let go. ' +
+      'The migration entry stays, for a page that is free.',
+    source: ['reference B.11 H15, G.3 M31', 'drivers/gpu/drm/nouveau/nouveau_dmem.c'],
+    requirement: 'C31',
+    scenario: 'migrate',
+    overrides: [finalizeAfterFailedCopy],
+    steps: 44,
+  },
+  {
+    name: 'D28',
+    kind: 'history',
+    title: 'whose a device page is, is not asked',
+    text:
+      "One device has migrated a page into its memory. The walk of the other's driver finds the entry, and tells it of the page " +
+      'as one that it may use. Fixed in 5.7.',
+    source: ['reference D28, G.3 M19', 'mm/hmm.c, commit 08ddddda667b'],
+    requirement: 'C27',
+    scenario: 'two-owners',
+    overrides: [anyOwner],
+    steps: 53,
+  },
+  {
+    name: 'D3',
+    kind: 'history',
+    title: "a page in another device's memory cannot be faulted in",
+    text:
+      'The walk answered -EFAULT for a page that its owner would have brought back on any fault: memory that the process ' +
+      'may use, and the device could not. Fixed in 5.19.',
+    source: ['reference D3, G.3 M19', 'mm/hmm.c, commit 8a295dbbaf72'],
+    requirement: 'C29',
+    scenario: 'two-owners',
+    overrides: [foreignIsError],
+    steps: 52,
+  },
+  {
+    name: 'H1',
+    kind: 'hazard',
+    title: 'a driver that ignores its own migrations leaves readers with what was before',
+    text:
+      'Confirmed on Linux 6.1.192 and 6.12.95. The driver does not record the invalidations that it causes itself. A device ' +
+      'fault has walked before its driver migrates the page, and maps it afterwards: nothing has moved the sequence, and the ' +
+      'device maps a page whose data has gone elsewhere. To set the sequence on its own events too mends it: the ' +
+      'reference does, and holds.',
+    source: ['reference B.11 H1, C41', 'lib/test_hmm.c'],
+    requirement: 'C1',
+    scenario: 'migrate-while-faulting',
+    overrides: [unmapOwnMigrations],
+    steps: 21,
+  },
+  {
+    name: 'X36',
+    kind: 'mutation',
+    title: 'a driver that takes no notice of its own migrations leaves the device what it maps',
+    text:
+      'The callback passes over what the driver causes itself, and the driver empties its device after migrate_vma_setup. ' +
+      'In between the page is collected, and the device writes to it as before.',
+    source: ['our own', 'reference C41, B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
+    requirement: 'C1',
+    scenario: 'migrate-while-faulting',
+    overrides: [ignoreOwnMigrations, unmapAsItMigrates],
+    steps: 17,
+  },
+  {
+    name: 'X31',
+    kind: 'mutation',
+    title: 'a device page is mapped like any other',
+    text: 'When a page has been migrated to a device its entry is made present: CPUs would access what they cannot reach.',
+    source: ['our own', 'reference C28, B.5 step 7'],
+    requirement: 'C28',
+    scenario: 'migrate',
+    overrides: [mapDeviceMemory],
+    steps: 20,
+  },
+  {
+    name: 'X32',
+    kind: 'mutation',
+    title: 'a page that could not be brought back is said to be back',
+    text:
+      'There is no memory for it, and the callback answers 0. The CPU touches the page again, faults again, and would do so ' +
+      'until memory turns up.',
+    source: ['our own', 'reference C30, B.6'],
+    requirement: 'C30',
+    scenario: 'short-of-memory',
+    overrides: [alwaysBack],
+    steps: 24,
+  },
+  {
+    name: 'X33',
+    kind: 'mutation',
+    title: 'the migration ends before the copy does',
+    text: 'The copy is started and not waited for: the entry already names a page that holds nothing yet.',
+    source: ['our own', 'reference C38, C39'],
+    requirement: 'C39',
+    scenario: 'migrate',
+    overrides: [copyNotAwaited],
+    steps: 21,
+  },
+  {
+    name: 'X34',
+    kind: 'mutation',
+    title: 'fork leaves a device page writable',
+    text: 'The entry of the parent is copied and keeps the right to write: its device would write to what the child shares.',
+    source: ['our own', 'reference C42'],
+    requirement: 'C42',
+    scenario: 'migrate-and-fork',
+    overrides: [forkKeepsWrite],
+    steps: 37,
+  },
+  {
+    name: 'X35',
+    kind: 'mutation',
+    title: 'pages are unlocked while they are migrated',
+    text: 'The folio lock is dropped once the entries are replaced: whoever waits for the end of the migration is let go too early.',
+    source: ['our own', 'reference C51, B.5'],
+    requirement: 'C51',
+    scenario: 'migrate',
+    overrides: [unlockBeforeCopy],
+    steps: 16,
+  },
+]

@@ -1,0 +1,272 @@
+/**
+ * Device-private memory and migration.
+ *
+ * @module
+ */
+import {
+  cpuRead,
+  cpuWrite,
+  HMM_PFN_VALID,
+  MIGRATE_PFN_VALID,
+  PteKind,
+  RangeResult,
+  VM_READ,
+  VmaKind,
+  walkEntry,
+} from '../../src/kernel/index.js'
+import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+/** C28: no CPU maps device memory. */
+export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C28',
+    name: 'no CPU maps device memory',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          const kind = pte.kind.readOnce(w)
+          if (kind !== PteKind.present && kind !== PteKind.devicePrivate) continue
+          const { owner, pfn } = machine.frames[pte.frame.readOnce(w)]
+          if (owner >= 0) said = true
+          if (kind === PteKind.present && owner >= 0)
+            return `${mm.name} maps page ${page} to frame ${pfn}, which is device memory`
+          if (kind === PteKind.devicePrivate && owner < 0)
+            return `${mm.name} has a device-private entry at page ${page} for frame ${pfn}, which is system memory`
+        }
+      for (const cpu of machine.cpus)
+        for (const [page, entry] of cpu.tlb.entries()) {
+          const frame = entry.frame.get(w) - 1
+          if (frame >= 0 && machine.frames[frame].owner >= 0)
+            return `a CPU's TLB maps page ${page} to device memory`
+        }
+      return said
+    },
+  }
+}
+
+/** C31: a free page is reached by nobody: no entry, no migration, no lock, and no device. */
+export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Invariant {
+  return {
+    clause: 'C31',
+    name: 'nobody reaches a free page',
+    judge(w) {
+      let said: true | undefined
+      for (const frame of machine.frames) {
+        if (frame.owner < 0 || frame.refcount.get(w) !== 0) continue
+        said = true
+        for (const mm of machine.mms)
+          for (const [page, pte] of mm.pte.entries())
+            if (
+              pte.kind.readOnce(w) !== PteKind.none &&
+              pte.kind.readOnce(w) !== PteKind.present &&
+              pte.frame.readOnce(w) === frame.pfn
+            )
+              return `frame ${frame.pfn} is free, and ${mm.name} has a ${pte.kind.show(w)} entry for it at page ${page}`
+        for (const mirror of mirrors)
+          for (const [page, entry] of mirror.pageTable.entries())
+            if (entry.frame.readOnce(w) === frame.pfn + 1)
+              return `frame ${frame.pfn} is free, and ${mirror.name} maps page ${page} to it`
+      }
+      return said
+    },
+  }
+}
+
+/** C51: whoever migrates a page holds its lock for as long as there is a migration entry. */
+export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C51',
+    name: 'a page behind a migration entry is locked',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (pte.kind.readOnce(w) !== PteKind.migration) continue
+          said = true
+          const frame = machine.frames[pte.frame.readOnce(w)]
+          if (frame.locked.get(w) === 0)
+            return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is not locked`
+          if (frame.refcount.get(w) === 0)
+            return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is free`
+        }
+      return said
+    },
+  }
+}
+
+/** C39: where a page of data is, it is in one place, and its contents are what was last written. */
+export function dataIsInOnePlace({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C39',
+    name: 'the entry names the page that holds the data',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (mm.users.get(w) === 0) continue
+        for (const [page, pte] of mm.pte.entries()) {
+          if (pte.kind.readOnce(w) === PteKind.none) continue
+          said = true
+          const holds = machine.frames[pte.frame.readOnce(w)].contents.get(w)
+          const expected = mm.expected[page].get(w)
+          if (holds !== expected)
+            return `page ${page} of ${mm.name} is in frame ${pte.frame.readOnce(w)}, which holds ${holds}; last written was ${expected}`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */
+export function nothingLeftBehind({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C39',
+    name: 'no migration entry is left behind',
+    judge(w, view) {
+      if (!tasks.every(({ thread }) => view.finished(thread))) return undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries())
+          if (pte.kind.readOnce(w) === PteKind.migration)
+            return `at the end ${mm.name} has a migration entry at page ${page}`
+      for (const frame of machine.frames)
+        if (frame.locked.get(w)) return `at the end frame ${frame.pfn} is still locked`
+      return true
+    },
+  }
+}
+
+/** C42: as long as two processes map a device page, neither may write through its entry. */
+export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C42',
+    name: 'shared device pages are read-only',
+    judge(w) {
+      let said: true | undefined
+      for (const frame of machine.frames) {
+        if (frame.owner < 0 || frame.mapcount.get(w) < 2) continue
+        said = true
+        for (const mm of machine.mms)
+          for (const [page, pte] of mm.pte.entries())
+            if (
+              pte.kind.readOnce(w) === PteKind.devicePrivate &&
+              pte.frame.readOnce(w) === frame.pfn &&
+              pte.write.readOnce(w)
+            )
+              return `frame ${frame.pfn} is shared, and ${mm.name} has a writable entry for it at page ${page}`
+      }
+      return said
+    },
+  }
+}
+
+/** C40: only private anonymous memory goes to a device. */
+export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C40',
+    name: 'only anonymous memory goes to a device',
+    judge(before, after) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (
+            pte.kind.readOnce(after) !== PteKind.devicePrivate ||
+            pte.kind.readOnce(before) === PteKind.devicePrivate
+          )
+            continue
+          said = true
+          if (mm.vma[page].kind.readOnce(after) !== VmaKind.anonymous)
+            return `page ${page} goes to a device, and is not anonymous memory`
+        }
+      return said
+    },
+  }
+}
+
+/** C27: a walk never tells of another's device page as one that may be used. */
+export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepClaim {
+  const ranges = mirrors.flatMap((mirror) =>
+    [...mirror.ranges].map(([thread, range]) => ({ mirror, thread, range })),
+  )
+  return {
+    clause: 'C27',
+    name: 'a foreign device page is never valid',
+    judge(before, after, thread) {
+      let said: true | undefined
+      for (const { mirror, range, thread: owner } of ranges) {
+        if (owner !== thread) continue
+        for (const [page, { flags, frame }] of range.pfns.entries()) {
+          if (!(flags.get(after) & HMM_PFN_VALID) || flags.get(after) === flags.get(before)) continue
+          const memory = machine.frames[frame.get(after)].owner
+          if (memory < 0) continue
+          said = true
+          if (memory !== mirror.owner)
+            return `${mirror.name} is told that page ${page} is in the memory of owner ${memory}`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C29: the walk refuses only what the area forbids: whatever else is there, a fault can bring it. */
+export function reachableIsNotRefused({ machine, mirrors }: MirrorWorld): StepClaim {
+  const ranges = mirrors.flatMap(({ ranges: all }) => [...all])
+  return {
+    clause: 'C29',
+    name: 'the walk refuses only what the area forbids',
+    judge(before, after, thread, from) {
+      if (!from.inside(thread, walkEntry)) return undefined
+      let said: true | undefined
+      for (const [owner, range] of ranges) {
+        if (owner !== thread || range.result.get(after) !== RangeResult.failed) continue
+        said = true
+        const { vma } = range.notifier.mm
+        const forbidden = machine.mms[0].pte.some(
+          (_, page) =>
+            page >= range.start.get(before) &&
+            page < range.end.get(before) &&
+            (vma[page].kind.readOnce(before) !== VmaKind.anonymous ||
+              !(vma[page].flags.readOnce(before) & VM_READ)),
+        )
+        if (!forbidden) return 'a walk fails, and every page that it was to read lies where it may be read'
+      }
+      return said
+    },
+  }
+}
+
+/** C48: whoever touches a page gets on, wherever the page is. */
+export function migrationProgress({ tasks }: MirrorWorld): ProgressClaim[] {
+  return [
+    {
+      clause: 'C48',
+      name: 'an access of a CPU ends',
+      pending: (_w, view) =>
+        tasks.some(({ thread }) => view.inside(thread, cpuRead) || view.inside(thread, cpuWrite)),
+    },
+  ]
+}
+
+/** Every page of device memory, with its statechart. */
+export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
+  return machine.frames.flatMap((frame): Abstraction[] => {
+    const { lifecycle } = frame
+    if (lifecycle === undefined) return []
+    return [
+      {
+        lifecycle,
+        state(w) {
+          if (frame.refcount.get(w) === 0) return 'free'
+          for (const pages of machine.migrations)
+            for (const { flags, source, destination } of pages) {
+              if (destination.get(w) === frame.pfn + 1) return 'allocated'
+              if (flags.get(w) & MIGRATE_PFN_VALID && source.get(w) === frame.pfn) return 'migratingToRam'
+            }
+          return frame.mapcount.get(w) > 0 ? 'mapped' : 'migratingToRam'
+        },
+      },
+    ]
+  })
+}

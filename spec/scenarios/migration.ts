@@ -1,0 +1,241 @@
+/**
+ * Pages move into device memory, and come back.
+ *
+ * @module
+ */
+import { deviceAccess, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
+import {
+  cpuRead,
+  cpuWrite,
+  fork,
+  madviseDontneed,
+  mprotect,
+  munmap,
+  VM_READ,
+  VmaKind,
+} from '../../src/kernel/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+import { pagesParameter, repeat } from './mirroring.js'
+
+/** A page goes to the device while a CPU uses it. */
+export const migrateVersusCpu = mirrorScenario({
+  name: 'migrate',
+  summary:
+    'A driver migrates pages to the memory of its device while CPUs read and write them: whatever comes first, nothing ' +
+    'is lost, and every touch of a CPU brings its page back.',
+  exercises: ['C28', 'C30', 'C31', 'C39', 'C51', 'data'],
+  referenceOnly: true,
+  parameters: { pages: pagesParameter(1, 1, 2) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', memory: pages }],
+    spareFrames: pages + 1,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateToDevice, m.mirrors[0], 0, pages),
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+        ],
+      },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, 0)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 3)] },
+    ],
+  }),
+})
+
+/** A page goes there and back while the process changes its mind about it. */
+export const migrateVersusDontneed = mirrorScenario({
+  name: 'migrate-and-dontneed',
+  summary: 'A page goes to the device and back while another thread throws it away and touches it again.',
+  exercises: ['C28', 'C31', 'C39', 'C51'],
+  referenceOnly: true,
+  parameters: { pages: pagesParameter(1, 1, 2) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', memory: pages }],
+    spareFrames: pages + 2,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateToDevice, m.mirrors[0], 0, pages),
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+          call(migrateToSystem, m.mirrors[0], 0, pages),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 3), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** Untouched pages go to the device. */
+export const migrateHoles = mirrorScenario({
+  name: 'migrate-holes',
+  summary: 'Pages that nobody has touched, and the zero page, go to the device while CPUs touch them.',
+  exercises: ['C28', 'C39', 'C40'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{}],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 3,
+    values: 3,
+    invalidations: 14,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1), call(deviceAccess, m.mirrors[0], 0, 1, 2)],
+      },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(mprotect, 0, 1, VM_READ), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** A device page is shared by two processes. */
+export const migrateAndFork = mirrorScenario({
+  name: 'migrate-and-fork',
+  summary:
+    'A process whose page is in device memory forks: both read and write it, and either may end first.',
+  exercises: ['C28', 'C31', 'C39', 'C42'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    processes: 2,
+    spareFrames: 4,
+    values: 3,
+    invalidations: 10,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 0, 2)] },
+      {
+        name: 'child',
+        process: 1,
+        calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 3), call(munmap, 0, 1)],
+      },
+    ],
+  }),
+})
+
+/** Two devices want the same page near. */
+export const twoOwners = mirrorScenario({
+  name: 'two-owners',
+  summary:
+    "Two devices with memory of their own migrate the same page and access it: each finds the other's page foreign.",
+  exercises: ['C27', 'C28', 'C31', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [
+      { name: 'gpu', memory: 1 },
+      { name: 'npu', memory: 1 },
+    ],
+    spareFrames: 2,
+    values: 3,
+    invalidations: 10,
+    threads: [
+      {
+        name: 'gpu',
+        devices: [0],
+        calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1), call(deviceAccess, m.mirrors[0], 0, 1, 2)],
+      },
+      {
+        name: 'npu',
+        devices: [1],
+        calls: (m) => [call(migrateToDevice, m.mirrors[1], 0, 1), call(deviceAccess, m.mirrors[1], 0, 1)],
+      },
+    ],
+  }),
+})
+
+/** The driver migrates what its device is faulting in. */
+export const migrateWhileFaulting = mirrorScenario({
+  name: 'migrate-while-faulting',
+  summary: 'A device faults on a page, and accesses it, while its driver migrates the page to the device.',
+  exercises: ['C1', 'C8', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** Several CPUs fault on one device page. */
+export const devicePageFaults = mirrorScenario({
+  name: 'device-page-faults',
+  summary:
+    'Two CPUs fault on a page that is in the memory of a device which mirrors nothing, and a third throws it away: ' +
+    'somebody brings it back, and everybody goes on.',
+  exercises: ['C30', 'C31', 'C48', 'progress'],
+  referenceOnly: true,
+  parameters: {
+    unmap: {
+      summary: '1 if a third thread throws the page away',
+      min: 0,
+      max: 1,
+      smoke: 1,
+      default: 1,
+      deep: 1,
+    },
+  },
+  world: ({ unmap }) => ({
+    pages: [{ touched: true, onDevice: true }],
+    mirrors: [],
+    bareMemory: 1,
+    spareFrames: 2,
+    values: 3,
+    invalidations: 2,
+    threads: [
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
+      { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
+      ...(unmap ? [{ name: 'cpu 3', calls: () => [call(madviseDontneed, 0, 1)] }] : []),
+    ],
+  }),
+})
+
+/** There is no memory to bring a page back to. */
+export const shortOfMemory = mirrorScenario({
+  name: 'short-of-memory',
+  summary:
+    'A CPU faults on a device page while no system memory is left: the page stays where it is, and comes back when another ' +
+    'thread has freed some. The device meanwhile asks for what is not there.',
+  exercises: ['C29', 'C30', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, onDevice: true }, { touched: true }, { kind: VmaKind.none, flags: 0 }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 0,
+    values: 3,
+    invalidations: 6,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 3), call(deviceAccess, m.mirrors[0], 0, 1)],
+      },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 2)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, 1, 1)] },
+    ],
+  }),
+})

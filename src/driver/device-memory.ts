@@ -1,0 +1,149 @@
+/**
+ * The reference driver's own memory: pages go there when the device wants them near, and come back when a CPU does.
+ *
+ * It maps nothing as it migrates: the device faults afterwards like after any other change, so that only one path
+ * programs its page table, and that one is checked by the sequence.
+ *
+ * @see reference B.5, B.6, B.7
+ * @module
+ */
+import {
+  type DeviceFault,
+  type DeviceMemory,
+  type Frame,
+  hasSource,
+  isMigrating,
+  type MigrateVma,
+  type MmStruct,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  pagesOf,
+  SELECT_DEVICE_PRIVATE,
+  SELECT_SYSTEM,
+  type Task,
+  tryLockPage,
+  VM_FAULT_OOM,
+  ZERO_PAGE,
+} from '../kernel/index.js'
+import { procedure, type Running, step, type World } from '../world/index.js'
+import type { Mirror } from './device.js'
+
+/**
+ * Moves what can be moved of the pages from `start` to `end` into the device's memory.
+ *
+ * @returns 0, or -EINVAL if they are not in one area
+ */
+export const migrateToDevice = procedure(
+  'migrate to device',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const { mm } = mirror
+    const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+    yield* mm.mmapLock.lockRead()
+    const error = yield* migrateVmaSetup(current, args)
+    if (!error) {
+      yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
+      yield* migrateVmaPages(current, args)
+      yield* migrateVmaFinalize(current, args)
+    }
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Moves the driver's own pages from `start` to `end` back to system memory. */
+export const migrateToSystem = procedure(
+  'migrate to system',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const { mm } = mirror
+    const args = { mm, start, end, owner: mirror.owner, select: SELECT_DEVICE_PRIVATE }
+    yield* mm.mmapLock.lockRead()
+    const error = yield* migrateVmaSetup(current, args)
+    if (!error) {
+      yield* allocateAndCopy(current, args, systemFrames(current))
+      yield* migrateVmaPages(current, args)
+      yield* migrateVmaFinalize(current, args)
+    }
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/**
+ * A CPU has touched a page that is in the device's memory: brings it back.
+ *
+ * @returns 0, also where nothing could be collected: somebody else is about it, and the access is tried again; or
+ * VM_FAULT_OOM
+ * @kernel dev_pagemap_ops.migrate_to_ram
+ */
+export const bringBack = procedure(
+  'migrate_to_ram',
+  function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
+    const { owner } = current.machine.frames[fault.pfn]
+    const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+    yield* migrateVmaSetup(current, args)
+    const short = yield* allocateAndCopy(current, args, systemFrames(current))
+    yield* migrateVmaPages(current, args)
+    yield* migrateVmaFinalize(current, args)
+    return short ? VM_FAULT_OOM : 0
+  },
+)
+
+/** Gives device memory to the reference driver. */
+export function attachDeviceMemory(memory: DeviceMemory): void {
+  memory.ops = { migrateToRam: bringBack }
+}
+
+function systemFrames({ machine }: Task): Frame[] {
+  return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)
+}
+
+/**
+ * Finds a destination for each page that migrates, and copies it.
+ *
+ * @returns 1 if there was none for one of them
+ */
+export const allocateAndCopy = procedure(
+  'alloc_and_copy',
+  function* (current: Task, args: MigrateVma, from: readonly Frame[]): Running<number> {
+    let short = 0
+    for (let page = args.start; page < args.end; page++)
+      short |= yield* allocateAndCopyPage(current, args, page, from)
+    return short
+  },
+)
+
+const allocateAndCopyPage = procedure(
+  'alloc_and_copy (page)',
+  function* (current: Task, args: MigrateVma, page: number, from: readonly Frame[]): Running<number> {
+    const entry = pagesOf(current)[page]
+    const got = yield* step('allocate a destination', (w) => {
+      if (!isMigrating(entry, w)) return Allocated.notNeeded
+      // A hole is collected whatever was selected. Where pages are brought back it stays one.
+      if (!hasSource(entry, w) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
+      const frame = from.find(({ refcount }) => refcount.get(w) === 0)
+      if (frame === undefined) return Allocated.none
+      allocate(w, frame)
+      entry.destination.set(w, frame.pfn + 1)
+      return Allocated.yes
+    })
+    if (got !== Allocated.yes) return got === Allocated.none ? 1 : 0
+    yield* step('copy the page', (w) => {
+      if (!hasSource(entry, w)) return 0
+      const { frames } = current.machine
+      frames[entry.destination.get(w) - 1].contents.set(w, frames[entry.source.get(w)].contents.get(w))
+      return 0
+    })
+    return 0
+  },
+)
+
+const Allocated = { notNeeded: 0, none: 1, yes: 2 } as const
+
+/** Takes a free page, with one reference and locked. Part of a step. @kernel zone_device_page_init */
+function allocate(w: World, frame: Frame): void {
+  frame.refcount.set(w, 1)
+  frame.contents.set(w, 0)
+  tryLockPage(w, frame)
+  frame.lifecycle?.signal(w, 'ALLOCATED')
+}

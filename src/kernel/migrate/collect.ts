@@ -1,0 +1,218 @@
+/**
+ * The first half of a migration: pages are locked, their entries replaced by migration entries, and those that
+ * somebody else holds are put back.
+ *
+ * @see reference B.5 steps 1 to 3
+ * @module
+ */
+import { claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import {
+  type Frame,
+  type MigratingPage,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+  VmaKind,
+  ZERO_PAGE,
+} from '../machine.js'
+import { flushTlb, putPage, setMigrationEntry, tryLockPage } from '../mm/index.js'
+import {
+  hasNotifiers,
+  mmuNotifierInvalidateRangeEnd,
+  mmuNotifierInvalidateRangeStart,
+} from '../mmu_notifier/index.js'
+import {
+  forgetPage,
+  hasSource,
+  isLockedByFault,
+  isMigrating,
+  MIGRATE_PFN_MIGRATE,
+  MIGRATE_PFN_VALID,
+  MIGRATE_PFN_WRITE,
+  type MigrateVma,
+  ownReferences,
+  pagesOf,
+  SELECT_DEVICE_PRIVATE,
+  SELECT_SYSTEM,
+} from './request.js'
+import { letGo, removeMigrationPtes } from './restore.js'
+
+/**
+ * Collects the pages that can be migrated. Each is locked and held by a reference when it returns, and no page table
+ * maps it any more.
+ *
+ * @returns 0, also if there is nothing to migrate; -EINVAL for an empty range, or one that is not in one area
+ * @kernel migrate_vma_setup
+ */
+export const migrateVmaSetup = procedure(
+  'migrate_vma_setup',
+  function* (current: Task, args: MigrateVma): Running<number> {
+    const error = yield* step('check the range', (w) => {
+      const { frames } = current.machine
+      claim(
+        'C31',
+        args.fault === undefined || frames[args.fault.pfn].refcount.get(w) > 0,
+        `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
+      )
+      return isOneArea(args, w) ? 0 : -Errno.EINVAL
+    })
+    if (error) return error
+    yield* migrateVmaCollect(current, args)
+    yield* migrateDeviceUnmap(current, args)
+    return 0
+  },
+)
+
+function isOneArea({ mm, start, end }: MigrateVma, w: World): boolean {
+  if (start >= end || end > mm.vma.length) return false
+  const { kind, flags } = mm.vma[start]
+  if (kind.get(w) === VmaKind.none || kind.get(w) === VmaKind.pfnmap) return false
+  return mm.vma
+    .slice(start, end)
+    .every((area) => area.kind.get(w) === kind.get(w) && area.flags.get(w) === flags.get(w))
+}
+
+/**
+ * Walks the page table under its lock. The TLBs are flushed before the lock is dropped: nobody may write to a page
+ * whose entry says that it is being migrated (D4).
+ *
+ * @kernel migrate_vma_collect
+ */
+export const migrateVmaCollect = procedure(
+  'migrate_vma_collect',
+  function* (current: Task, args: MigrateVma) {
+    const { mm, start, end, owner } = args
+    const range = { start, end, event: NotifyEvent.MIGRATE, blockable: true, owner }
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    yield* migrateVmaCollectPmd(current, args)
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+  },
+)
+
+/** @kernel migrate_vma_collect_pmd */
+export const migrateVmaCollectPmd = procedure(
+  'migrate_vma_collect_pmd',
+  function* (current: Task, args: MigrateVma) {
+    const { mm, start, end } = args
+    yield* mm.ptl.lock()
+    let unmapped = 0
+    for (let page = start; page < end; page++)
+      unmapped |= yield* step('collect an entry', (w) => collectEntry(w, current, args, page))
+    if (unmapped) yield* flushBeforeUnlock(current, args)
+    yield* mm.ptl.unlock()
+  },
+)
+
+/** The TLBs forget what was taken out of the page table, whose lock is still held. */
+export const flushBeforeUnlock = procedure(
+  'migrate_vma_collect_pmd (flush)',
+  function* ({ machine }: Task, { mm, start, end }: MigrateVma) {
+    yield* step('flush every CPU', (w) => {
+      flushTlb(w, machine, mm, start, end)
+      return 0
+    })
+  },
+)
+
+/** Returns 1 if a CPU may have a translation of the page. */
+function collectEntry(w: World, current: Task, args: MigrateVma, page: number): number {
+  const { mm, select, owner } = args
+  const entry = pagesOf(current)[page]
+  const pte = mm.pte[page]
+  forgetPage(entry, w)
+  entry.destination.set(w, 0)
+  const kind = pte.kind.get(w)
+  const isHole = kind === PteKind.none || (kind === PteKind.present && pte.frame.get(w) === ZERO_PAGE)
+  if (isHole) {
+    const wanted = kind === PteKind.none || select & SELECT_SYSTEM
+    if (wanted && mm.vma[page].kind.get(w) === VmaKind.anonymous) entry.flags.set(w, MIGRATE_PFN_MIGRATE)
+    return 0
+  }
+  const isWanted =
+    kind === PteKind.present
+      ? select & SELECT_SYSTEM
+      : kind === PteKind.devicePrivate && select & SELECT_DEVICE_PRIVATE
+  const frame = current.machine.frames[pte.frame.get(w)]
+  if (!isWanted || (kind === PteKind.devicePrivate && frame.owner !== owner)) return 0
+  if (!isLockedByFault(args, frame.pfn) && !tryLockPage(w, frame)) return 0
+  // The mapping's reference becomes the migration's.
+  const write = pte.write.get(w) ? MIGRATE_PFN_WRITE : 0
+  entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write)
+  entry.source.set(w, frame.pfn)
+  setMigrationEntry(w, current.machine, pte)
+  frame.lifecycle?.signal(w, 'COLLECTED')
+  return kind === PteKind.present ? 1 : 0
+}
+
+/**
+ * Takes the pages out of the other page tables that map them, and puts back those that somebody else still holds.
+ *
+ * @kernel migrate_device_unmap
+ */
+export const migrateDeviceUnmap = procedure(
+  'migrate_device_unmap',
+  function* (current: Task, args: MigrateVma) {
+    for (let page = args.start; page < args.end; page++) yield* unmapPage(current, args, page)
+  },
+)
+
+const unmapPage = procedure(
+  'migrate_device_unmap (page)',
+  function* (current: Task, args: MigrateVma, page: number) {
+    const entry = pagesOf(current)[page]
+    const pfn = yield* step('look at the page', (w) => (hasSource(entry, w) ? entry.source.get(w) : 0))
+    if (pfn === 0) return
+    const frame = current.machine.frames[pfn]
+    for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, page, frame)
+    const stays = yield* step('migrate_vma_check_page', (w) => (isHeldByOthers(frame, args, w) ? 1 : 0))
+    if (!stays) return
+    yield* removeMigrationPtes(current, page, frame, frame)
+    yield* step('let the page be', (w) => {
+      forgetPage(entry, w)
+      letGo(w, frame, args, true)
+      return 0
+    })
+  },
+)
+
+/** True if there are references beyond the migration's, and that of the fault that it serves, or mappings. */
+function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
+  return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > ownReferences(args, frame.pfn)
+}
+
+/**
+ * Replaces the entry of another address space by a migration entry too.
+ *
+ * @kernel try_to_migrate
+ */
+const tryToMigrate = procedure(
+  'try_to_migrate',
+  function* (current: Task, mm: MmStruct, page: number, frame: Frame) {
+    const mapped = yield* step('walk the mappings', (w) => (maps(w, mm.pte[page], frame) ? 1 : 0))
+    if (!mapped) return
+    const range = { start: page, end: page + 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    yield* mm.ptl.critical('replace the entry', (w) => {
+      const pte = mm.pte[page]
+      if (!maps(w, pte, frame)) return 0
+      setMigrationEntry(w, current.machine, pte)
+      flushTlb(w, current.machine, mm, page, page + 1)
+      putPage(w, frame)
+      return 0
+    })
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+  },
+)
+
+function maps(w: World, pte: Pte, frame: Frame): boolean {
+  const kind = pte.kind.readOnce(w)
+  return (kind === PteKind.present || kind === PteKind.devicePrivate) && pte.frame.readOnce(w) === frame.pfn
+}
+
+/** True if any page is still to be migrated. */
+export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma, w: World): boolean {
+  return entries.slice(args.start, args.end).some((entry) => isMigrating(entry, w))
+}

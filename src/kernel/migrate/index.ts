@@ -1,0 +1,10 @@
+/**
+ * Migration between system memory and the memory of a device.
+ *
+ * @see reference B.5
+ * @module
+ */
+export * from './collect.js'
+export * from './finish.js'
+export * from './request.js'
+export * from './restore.js'

@@ -1,0 +1,85 @@
+/**
+ * What a driver asks of a migration, and the arrays in which it is told.
+ *
+ * @see reference A.4, B.5
+ * @module
+ */
+import type { World } from '../../world/index.js'
+import type { MigratingPage, MmStruct, Task } from '../machine.js'
+
+/** The entry of the array says something. */
+export const MIGRATE_PFN_VALID = 1
+/** The page is to be migrated. Cleared when it cannot be. */
+export const MIGRATE_PFN_MIGRATE = 2
+/** The page could be written. */
+export const MIGRATE_PFN_WRITE = 4
+
+/** `MIGRATE_VMA_SELECT_SYSTEM`: pages of system memory, and holes. */
+export const SELECT_SYSTEM = 1
+/** `MIGRATE_VMA_SELECT_DEVICE_PRIVATE`: the owner's own device pages. */
+export const SELECT_DEVICE_PRIVATE = 2
+
+/** A migration. The mmap lock is held, for reading at least, from setup to finalize. @kernel struct migrate_vma */
+export interface MigrateVma {
+  readonly mm: MmStruct
+  /** First page. */
+  readonly start: number
+  /** Page after the last; all of them in one area. */
+  readonly end: number
+  /** `pgmap_owner`. */
+  readonly owner: number
+  /** `MIGRATE_VMA_SELECT_` bits. */
+  readonly select: number
+  /** `fault_page`: the fault on a device page that this serves; absent where it serves none. */
+  readonly fault?: DeviceFault
+}
+
+/** A fault on a device page, as its owner is told of it. @kernel struct vm_fault */
+export interface DeviceFault {
+  /** The device page. */
+  readonly pfn: number
+  /** What the caller of the callback holds of it: nothing (before Linux 6.1), a reference (before 6.15), the folio lock too. */
+  readonly holds: (typeof FaultHolds)[keyof typeof FaultHolds]
+}
+
+/** See {@link DeviceFault}. */
+export const FaultHolds = { nothing: 0, reference: 1, lock: 2 } as const
+
+/** References of the migration, and of the fault that it serves, on the page `pfn`. */
+export function ownReferences({ fault }: MigrateVma, pfn: number): number {
+  return fault?.pfn === pfn && fault.holds !== FaultHolds.nothing ? 2 : 1
+}
+
+/** True if the folio lock of the page `pfn` is that of the fault: not to be taken, nor to be released. */
+export function isLockedByFault({ fault }: MigrateVma, pfn: number): boolean {
+  return fault?.pfn === pfn && fault.holds === FaultHolds.lock
+}
+
+/** Ghost: what is known of the page has moved to its destination (migrate_vma_pages). */
+export const MIGRATE_PFN_MOVED = 8
+
+/** The arrays of the migration that `current` makes. */
+export function pagesOf(current: Task): readonly MigratingPage[] {
+  return current.machine.migrations[current.thread]
+}
+
+/** True if the page is still to be migrated. */
+export function isMigrating(entry: MigratingPage, w: World): boolean {
+  return (entry.flags.get(w) & MIGRATE_PFN_MIGRATE) !== 0
+}
+
+/** True if there is a page behind the entry, and not a hole or the zero page. */
+export function hasSource(entry: MigratingPage, w: World): boolean {
+  return (entry.flags.get(w) & MIGRATE_PFN_VALID) !== 0
+}
+
+/** Nothing is known of the page, and nothing will be done with it. */
+export function forgetPage(entry: MigratingPage, w: World): void {
+  entry.flags.set(w, 0)
+  entry.source.set(w, 0)
+}
+
+/** The page stays where it is. */
+export function stopMigrating(entry: MigratingPage, w: World): void {
+  entry.flags.set(w, entry.flags.get(w) & ~MIGRATE_PFN_MIGRATE)
+}

@@ -1,0 +1,48 @@
+/**
+ * The end of a migration entry: it becomes an entry of the page that holds the data now.
+ *
+ * @see reference B.5 step 7
+ * @module
+ */
+import { procedure, type World } from '../../world/index.js'
+import { type Frame, type MmStruct, PteKind, type Task, VM_WRITE } from '../machine.js'
+import { clearMigrationEntry, getPage, putPage, setPte, unlockPage } from '../mm/index.js'
+import { isLockedByFault, type MigrateVma, ownReferences } from './request.js'
+
+/**
+ * Replaces every migration entry of `from` by an entry of `to`. Access only gets wider: nobody is told.
+ *
+ * @kernel remove_migration_ptes
+ */
+export const removeMigrationPtes = procedure(
+  'remove_migration_ptes',
+  function* (current: Task, page: number, from: Frame, to: Frame) {
+    for (const mm of current.machine.mms)
+      yield* mm.ptl.critical('replace a migration entry', (w) => {
+        replace(w, current, mm, page, from, to)
+        return 0
+      })
+  },
+)
+
+function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: Frame, to: Frame): void {
+  const pte = mm.pte[page]
+  if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return
+  // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
+  const write = pte.write.get(w) === 1 && (mm.vma[page].flags.readOnce(w) & VM_WRITE) !== 0
+  clearMigrationEntry(w, pte)
+  setPte(w, machine, pte, to.pfn, write)
+  getPage(w, to)
+}
+
+/**
+ * The source is the migration's no longer: it is unlocked and its reference given back. Part of a step.
+ *
+ * @param stays - true if the page still holds the data
+ */
+export function letGo(w: World, frame: Frame, args: MigrateVma, stays: boolean): void {
+  if (stays && frame.refcount.get(w) > ownReferences(args, frame.pfn)) frame.lifecycle?.signal(w, 'RESTORED')
+  // A page that a fault has locked is unlocked by that fault.
+  if (!isLockedByFault(args, frame.pfn)) unlockPage(w, frame)
+  putPage(w, frame)
+}

@@ -1,0 +1,98 @@
+/**
+ * Faults on entries that are not present: pages that are in device memory, and pages that are being migrated.
+ *
+ * @see reference B.6
+ * @module
+ */
+import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { type MmStruct, PteKind, type Task } from '../machine.js'
+import { type DeviceFault, FaultHolds } from '../migrate/request.js'
+import { getPage, putPage, tryLockPage, unlockPage } from './page.js'
+
+/** The entry is not what it was: the access is tried again. */
+const CHANGED = -1
+
+/**
+ * A fault on a device-private page: its owner brings it back. Looks again under the page-table lock, and takes the
+ * folio lock and a reference there: whoever gets the lock is the only one to hold a reference for a fault, so that
+ * several who fault at once do not look like pins to each other (D6); the others wait until it is released (D7).
+ *
+ * @returns 0: try the access again; or what the owner answered
+ * @kernel do_swap_page, of Linux 7.0
+ * @see reference B.6
+ */
+export const doSwapPage = procedure(
+  'do_swap_page',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const { machine } = current
+    const found = yield* mm.ptl.critical('look again, and lock the page', (w) => {
+      const pfn = devicePageAt(w, mm, page)
+      if (pfn === CHANGED) return CHANGED
+      if (!tryLockPage(w, machine.frames[pfn])) return pfn << 1
+      getPage(w, machine.frames[pfn])
+      return (pfn << 1) | 1
+    })
+    if (found === CHANGED) return 0
+    const frame = machine.frames[found >> 1]
+    if (!(found & 1)) return yield* become(waitOnPageLock, mm, page, frame.pfn, current)
+    const error = yield* migrateToRam(current, mm, page, { pfn: frame.pfn, holds: FaultHolds.lock })
+    yield* step('unlock and put the page', (w) => {
+      const pte = mm.pte[page]
+      const isStill = pte.kind.readOnce(w) === PteKind.devicePrivate && pte.frame.readOnce(w) === frame.pfn
+      claim(
+        'C30',
+        error !== 0 || !isStill,
+        `the owner of frame ${frame.pfn} says that it has brought it back, and page ${page} is still there`,
+      )
+      unlockPage(w, frame)
+      putPage(w, frame)
+      return 0
+    })
+    return error
+  },
+)
+
+/** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
+export function devicePageAt(w: World, mm: MmStruct, page: number): number {
+  const pte = mm.pte[page]
+  return pte.kind.get(w) === PteKind.devicePrivate ? pte.frame.get(w) : CHANGED
+}
+
+/** Asks the owner of the page to bring it back. @kernel dev_pagemap_ops.migrate_to_ram */
+export const migrateToRam = procedure(
+  'dev_pagemap_ops.migrate_to_ram',
+  function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
+    const { frames, deviceMemory } = current.machine
+    return yield* deviceMemory[frames[fault.pfn].owner].ops.migrateToRam(current, mm, page, fault)
+  },
+)
+
+/** Waits until the folio lock is released, or the entry is another. @kernel softleaf_entry_wait_on_locked */
+const waitOnPageLock = procedure(
+  'softleaf_entry_wait_on_locked',
+  function* (mm: MmStruct, page: number, pfn: number, current: Task): Running<number> {
+    yield* step('wait for the folio lock', (w) => {
+      const { kind, frame } = mm.pte[page]
+      const same = kind.readOnce(w) === PteKind.devicePrivate && frame.readOnce(w) === pfn
+      return same && current.machine.frames[pfn].locked.get(w) ? BLOCKED : 0
+    })
+    return 0
+  },
+)
+
+/**
+ * Waits until the page has been migrated, or its migration given up. Whoever migrates holds its folio lock for as
+ * long as there is a migration entry.
+ *
+ * @returns 0: try again
+ * @kernel migration_entry_wait
+ */
+export const migrationEntryWait = procedure(
+  'migration_entry_wait',
+  function* (mm: MmStruct, page: number): Running<number> {
+    yield* step('wait for the end of the migration', (w) =>
+      mm.pte[page].kind.readOnce(w) === PteKind.migration ? BLOCKED : 0,
+    )
+    return 0
+  },
+)
