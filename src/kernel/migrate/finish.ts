@@ -138,10 +138,10 @@ const finalizePage = procedure(
       const moved = isMigrating(entry, w) ? entry.destination.get(w) : 0
       // The walk over the mappings starts from the page that takes over: one that was never told finds none (H15).
       const known = moved === 0 || entry.flags.get(w) & MIGRATE_PFN_MOVED ? 1 : 0
-      return (source << 9) | (moved << 1) | known
+      return (source << 14) | (moved << 1) | known
     })
-    const source = found >> 9
-    const moved = (found >> 1) & 0xff
+    const source = found >> 14
+    const moved = (found >> 1) & 0x1fff
     if (source && found & 1)
       yield* removeMigrationPtes(current, page, frames[source], frames[moved ? moved - 1 : source])
     yield* step('let go of the pages', (w) => {
