@@ -8,6 +8,7 @@ import {
   bringBack,
   flushDevice,
   invalidate,
+  lacksWrite,
   type Mirror,
   migrateToDevice,
   recordAndUnmap,
@@ -285,6 +286,15 @@ const foreignIsError = override(
     },
 )
 
+/** Whether what was asked for to be written may be is not looked at. */
+const trustTheWalk = override(
+  lacksWrite,
+  () =>
+    function* () {
+      return 0
+    },
+)
+
 /** Defects and hazards of migration. */
 export const migrationDefects: readonly Defect[] = [
   {
@@ -470,5 +480,19 @@ export const migrationDefects: readonly Defect[] = [
     scenario: 'migrate',
     overrides: [unlockBeforeCopy],
     steps: 16,
+  },
+  {
+    name: 'H4',
+    kind: 'hazard',
+    title: "a read-only page of the driver's own memory satisfies a walk that asks to write",
+    text:
+      'The walk tells a driver of its own page as it is: VALID, and without WRITE although that was asked for. A driver that ' +
+      'does not look maps it, the device faults again at once, and so on for ever: the trace ends in that loop. To look, and to ' +
+      'bring the page back so that a write fault can be taken, mends it: the reference does, and holds.',
+    source: ['reference B.11 H4, B.3.1 note (b)', 'mm/hmm.c'],
+    requirement: 'C49',
+    scenario: 'migrate-holes',
+    overrides: [trustTheWalk],
+    steps: 81,
   },
 ]

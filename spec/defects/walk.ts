@@ -357,7 +357,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'progress',
     scenario: 'classic-only',
     overrides: [handleNothing],
-    steps: 25,
+    steps: 17,
   },
   {
     name: 'H5',

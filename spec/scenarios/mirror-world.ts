@@ -56,7 +56,7 @@ import {
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { migrationProgress } from '../invariants/migration.js'
-import { mirroringProgress } from '../invariants/progress.js'
+import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
 export interface Call {
@@ -270,8 +270,9 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     abstractions: mirroringAbstractions(world),
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
-      ...(hasMemory ? migrationProgress(world) : []),
       ...mirroringProgress(world, options.threads),
+      ...(hasMemory ? migrationProgress(world) : []),
+      everyThreadEnds(world, options.threads),
       ...(options.progress?.(world) ?? []),
     ],
     ...(options.overrides ? { overrides: options.overrides } : {}),

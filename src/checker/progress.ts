@@ -53,15 +53,21 @@ export async function findLasso(
     const pending = new Uint8Array(graph.size)
     for (const component of cyclic)
       for (const index of component) if (isPending(claim, index)) pending[index] = 1
+    // States are numbered breadth first: the component that begins with the lowest has the shortest way to it.
+    let first = graph.size
+    let nearest: readonly number[] = []
     for (const component of components(graph, (index) => pending[index] === 1)) {
-      if (!isFair(exploration, graph, component)) continue
-      const first = component.reduce((least, index) => Math.min(least, index))
+      const least = component.reduce((lowest, index) => Math.min(lowest, index))
+      if (least >= first || !isFair(exploration, graph, component)) continue
+      first = least
+      nearest = component
+    }
+    if (nearest.length > 0)
       return {
         claim,
         stem: runTo(exploration, first).steps,
-        loop: goRound(exploration, graph, new Set(component), first),
+        loop: goRound(exploration, graph, new Set(nearest), first),
       }
-    }
   }
   return undefined
 }
