@@ -81,7 +81,7 @@ export function conformText(
   text.split('\n').forEach((content, index) => {
     if (content.trim() === '') return
     try {
-      compared.push(conformSequence(parseLine(file, index + 1, content)))
+      compared.push(conformSequence(parseLine(file, index + 1, content), { kernel: options.kernel }))
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error
       problems.push(error.message)
@@ -94,15 +94,18 @@ export function conformText(
 
 /**
  * Compares one sequence. One with an operation that is not supported is not run at all.
+ *
+ * @param recording - the sequence
+ * @param options - what the oracle is told, such as which kernel the sequence was recorded on
  */
-export function conformSequence(recording: Recording): SequenceResult {
+export function conformSequence(recording: Recording, options: OracleOptions = {}): SequenceResult {
   const unsupported = new Set(
     recording.operations
       .filter((operation) => operation.name === 'unsupported')
       .map(({ operation }) => operation),
   )
   if (unsupported.size > 0) return { operations: 0, mismatches: [], unsupported: [...unsupported] }
-  return comparePrefix(recording)
+  return comparePrefix(recording, options)
 }
 
 /**

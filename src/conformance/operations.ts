@@ -11,8 +11,11 @@ export const MOST_PAGES = 4095
 /** Largest value of a page's first word. */
 const LARGEST_VALUE = 2n ** 64n - 1n
 
-/** The operations that the oracle answers. Ranges are in pages of the window; `end` is the page after the last. */
-export type Operation =
+/** The operations that the oracle answers, and in which process: the child is the latest that was forked. */
+export type Operation = Work & { readonly inChild: boolean }
+
+/** What is done. Ranges are in pages of the window; `end` is the page after the last. */
+export type Work =
   | {
       readonly name: 'mmap' | 'mprotect'
       readonly start: number
@@ -23,7 +26,7 @@ export type Operation =
   | { readonly name: 'cpu_read'; readonly page: number }
   | { readonly name: 'cpu_write'; readonly page: number; readonly value: bigint }
   | {
-      readonly name: 'dev_read' | 'snapshot'
+      readonly name: 'dev_read' | 'snapshot' | 'migrate_to_dev' | 'migrate_to_sys'
       readonly device: number
       readonly start: number
       readonly end: number
@@ -35,6 +38,7 @@ export type Operation =
       readonly end: number
       readonly value: bigint
     }
+  | { readonly name: 'fork' | 'open' | 'exit' }
 
 /** An operation of the language that the oracle has no procedure for yet. */
 export interface Unsupported {
@@ -97,7 +101,7 @@ const PROTECTION: Readonly<Record<string, number>> = {
   rw: VM_READ | VM_WRITE,
 }
 
-const SUPPORTED: ReadonlySet<string> = new Set<Operation['name']>([
+const SUPPORTED: ReadonlySet<string> = new Set<Work['name']>([
   'mmap',
   'mprotect',
   'munmap',
@@ -108,6 +112,8 @@ const SUPPORTED: ReadonlySet<string> = new Set<Operation['name']>([
   'dev_read',
   'snapshot',
   'dev_write',
+  'migrate_to_dev',
+  'migrate_to_sys',
 ])
 
 /**
@@ -127,11 +133,11 @@ export function parseOperation(text: string): Operation | Unsupported {
     )
   const read = words.map((word, index) => readArgument(word, wanted[index], name, wanted, inChild))
   if (inChild || !SUPPORTED.has(name)) return { name: 'unsupported', operation: inChild ? `c:${name}` : name }
-  return assemble(name as Operation['name'], read)
+  return { ...assemble(name as Work['name'], read), inChild }
 }
 
 /** Reads several operations' arguments into the shape of the operation. */
-function assemble(name: Operation['name'], read: readonly (number | bigint)[]): Operation {
+function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work {
   const at = (index: number) => Number(read[index])
   switch (name) {
     case 'mmap':
@@ -147,9 +153,15 @@ function assemble(name: Operation['name'], read: readonly (number | bigint)[]): 
       return { name, page: at(0), value: read[1] as bigint }
     case 'dev_read':
     case 'snapshot':
+    case 'migrate_to_dev':
+    case 'migrate_to_sys':
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)) }
     case 'dev_write':
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)), value: read[3] as bigint }
+    case 'fork':
+    case 'open':
+    case 'exit':
+      return { name }
   }
 }
 

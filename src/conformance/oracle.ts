@@ -7,8 +7,12 @@
 
 import { declareMirror, type Mirror } from '../driver/index.js'
 import {
+  attachDmirrorDevice,
   attachSnapshot,
   type DmirrorAnswer,
+  type DmirrorDevice,
+  dmirrorMigrateToDevice,
+  dmirrorMigrateToSystem,
   dmirrorOpen,
   dmirrorRead,
   dmirrorSnapshot,
@@ -26,6 +30,8 @@ import {
   type HmmRange,
   type IntervalNotifier,
   type Machine,
+  type MachineSize,
+  type MmStruct,
   madviseDontneed,
   mmap,
   mprotect,
@@ -45,6 +51,7 @@ import {
   type World,
 } from '../world/index.js'
 import type { Operation } from './operations.js'
+import type { KernelVersion } from './result.js'
 
 /** The answer to an operation, as recordings have it. */
 export interface Answer {
@@ -75,6 +82,8 @@ export type Value = number | string
 
 const DEVICES = [0, 1] as const
 const THREAD = 0
+/** In a child, what is added to a device's number to name its parent's file of the device. */
+const INHERITED = 10
 
 /** What has been set up for one device file. */
 interface DeviceFile {
@@ -84,59 +93,62 @@ interface DeviceFile {
   readonly snapshotRange: HmmRange
 }
 
+/** A process, and what it can open. */
+interface Process {
+  readonly task: Task
+  readonly files: readonly DeviceFile[]
+}
+
 /** How an oracle may differ from the reference: what an implementation under test overrides, and who looks on. */
-export type OracleOptions = Pick<SequentialOptions, 'onStep' | 'overrides'>
+export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overrides'> {
+  /** Which kernel it answers like, where recorded kernels differ (default 6.1). */
+  readonly kernel?: KernelVersion
+}
 
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
 export class Oracle {
   /** The machine, to look at. */
   readonly machine: Machine
-  /** The devices' mirrors, to look at. */
+  /** The mirrors of the first process's devices, to look at. */
   readonly mirrors: readonly Mirror[]
   /** The world as it is after the operations so far. */
   readonly world: World
   private readonly runner: SequentialRunner
-  private readonly task: Task
-  private readonly files: readonly DeviceFile[]
+  private readonly processes: readonly Process[]
+  private readonly devices: readonly DmirrorDevice[]
   private readonly values: Values
+  private readonly kernel: KernelVersion
 
   /**
    * @param operations - the whole sequence: it says how large the world must be, and which values there are
-   * @param options - who sees the steps as they are taken; other texts for procedures
+   * @param options - which kernel; who sees the steps as they are taken; other texts for procedures
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
     this.runner = new SequentialRunner(options)
+    this.kernel = options.kernel ?? '6.1'
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
     const size = sizeOf(operations, this.values)
     this.machine = declareMachine(layout, size)
-    const mm = this.machine.mms[0]
-    this.files = DEVICES.map((device) => {
-      const [watching, snapshot] = [
-        mm.subscriptions.intervals[device],
-        mm.subscriptions.intervals[device + 2],
-      ]
-      const mirror = declareMirror(
+    this.processes = this.machine.mms.map((mm) => ({
+      task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
+      files: DEVICES.map((device) => declareFile(layout, mm, device, size)),
+    }))
+    this.devices = this.machine.deviceMemory.map((memory, device) =>
+      attachDmirrorDevice(
         layout,
-        { name: `dmirror${device}`, notifier: watching, threads: [THREAD], size },
-        recordedDriver,
-      )
-      attachSnapshot(mirror, snapshot)
-      return {
-        mirror,
-        slot: device + 2,
-        snapshotRange: declareRange(layout, `snapshot_range${device}`, THREAD, snapshot, size),
-      }
-    })
-    this.mirrors = this.files.map(({ mirror }) => mirror)
-    this.task = { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[0] }
+        memory,
+        this.processes.map(({ files }) => files[device].mirror),
+      ),
+    )
+    this.mirrors = this.processes[0].files.map(({ mirror }) => mirror)
     this.world = layout.initial()
-    for (const { mirror } of this.files) this.run(dmirrorOpen, mirror)
+    for (const mirror of this.mirrors) this.run(dmirrorOpen, mirror)
   }
 
   /** Performs one operation and answers it. */
   perform(operation: Operation): Answer {
-    const { task } = this
+    const { task } = this.processOf(operation)
     switch (operation.name) {
       case 'mmap':
         return status(this.run(mmap, task, operation.start, length(operation), operation.flags))
@@ -155,21 +167,37 @@ export class Oracle {
         return done < 0 ? signal(done) : { rc: 0 }
       }
       case 'dev_read': {
-        const { mirror } = this.files[operation.device]
+        const { mirror } = this.fileOf(operation)
         const answer = this.run(dmirrorRead, task, mirror, operation.start, operation.end)
         if (answer.error) return status(answer.error)
         return { ...counts(operation, answer), vals: answer.values.map((id) => this.values.valueOf(id)) }
       }
       case 'dev_write': {
-        const { mirror } = this.files[operation.device]
+        const { mirror } = this.fileOf(operation)
         const ids = valuesWritten(operation).map((value) => this.values.idOf(value))
         const answer = this.run(dmirrorWrite, task, mirror, operation.start, ids)
         return answer.error ? status(answer.error) : counts(operation, answer)
       }
       case 'snapshot':
-        return this.snapshot(operation.device, operation.start, operation.end)
+        return this.snapshot(task, this.fileOf(operation), operation.start, operation.end)
+      case 'migrate_to_dev': {
+        const { mirror } = this.fileOf(operation)
+        const device = this.devices[mirror.owner]
+        const answer = this.run(dmirrorMigrateToDevice, task, device, mirror, operation.start, operation.end)
+        if (answer.error) return status(answer.error)
+        return { rc: 0, cpages: answer.pages, vals: answer.values.map((id) => this.values.valueOf(id)) }
+      }
+      case 'migrate_to_sys': {
+        const { mirror } = this.fileOf(operation)
+        const answer = this.run(dmirrorMigrateToSystem, task, mirror, operation.start, operation.end)
+        return answer.error ? status(answer.error) : { rc: 0, cpages: answer.pages }
+      }
       case 'ptes':
-        return { rc: 0, ptes: this.ptes(operation.start, operation.end) }
+        return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
+      case 'fork':
+      case 'open':
+      case 'exit':
+        throw new SpecificationError('scenario', `${operation.name} has no procedure yet`)
     }
   }
 
@@ -177,9 +205,21 @@ export class Oracle {
     return this.runner.run(this.world, THREAD, procedure, ...args)
   }
 
+  private processOf({ inChild }: Operation): Process {
+    return this.processes[inChild ? 1 : 0]
+  }
+
+  /** The file through which an operation uses its device: the process's own, or its parent's. */
+  private fileOf(operation: Operation & { readonly device: number }): DeviceFile {
+    const { device } = operation
+    return device < INHERITED
+      ? this.processOf(operation).files[device]
+      : this.processes[0].files[device - INHERITED]
+  }
+
   /** A snapshot's notifier is made for the call and covers just the piece; only its cells were declared before. */
-  private snapshot(device: number, start: number, end: number): Answer {
-    const { mirror, slot, snapshotRange } = this.files[device]
+  private snapshot(task: Task, file: DeviceFile, start: number, end: number): Answer {
+    const { mirror, slot, snapshotRange } = file
     const { intervals } = mirror.mm.subscriptions
     const prot: number[] = []
     for (let at = start; at < end || at === start; at += PAGES_AT_A_TIME) {
@@ -187,7 +227,7 @@ export class Oracle {
       const notifier: IntervalNotifier = { ...intervals[slot], start: at, last }
       intervals[slot] = notifier
       const ranges = last < at ? [] : [{ ...snapshotRange, notifier }]
-      const answer = this.run(dmirrorSnapshot, this.task, mirror, ranges)
+      const answer = this.run(dmirrorSnapshot, task, mirror, ranges)
       if (answer.error) return status(answer.error)
       prot.push(...answer.prot)
     }
@@ -195,20 +235,53 @@ export class Oracle {
   }
 
   /** What the page table holds, looked at as `/proc/pid/pagemap` shows it: from outside, without any lock. */
-  private ptes(start: number, end: number): string[] {
-    return this.task.mm.pte.slice(start, end).map((pte) => {
+  private ptes({ mm }: Task, start: number, end: number): string[] {
+    return mm.pte.slice(start, end).map((pte) => {
       const kind = pte.kind.readOnce(this.world)
       if (kind === PteKind.none) return 'none'
-      // Mapped without permission is present all the same.
-      if (kind !== PteKind.present && kind !== PteKind.protnone)
-        throw new SpecificationError(
-          'scenario',
-          `${pte.kind.name} is ${pte.kind.show(this.world)}, which has no name here`,
-        )
       const pfn = pte.frame.readOnce(this.world)
       if (pfn === ZERO_PAGE) return 'present+zero'
-      return this.machine.frames[pfn].mapcount.get(this.world) === 1 ? 'present+excl' : 'present'
+      const mappedOnce = this.machine.frames[pfn].mapcount.get(this.world) === 1
+      switch (kind) {
+        // Mapped without permission is present all the same.
+        case PteKind.present:
+        case PteKind.protnone:
+          return mappedOnce ? 'present+excl' : 'present'
+        case PteKind.devicePrivate: {
+          const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'
+          return mappedOnce && this.kernel === '6.1' ? `${name}+excl` : name
+        }
+        default:
+          throw new SpecificationError(
+            'scenario',
+            `${pte.kind.name} is ${pte.kind.show(this.world)}, which has no name here`,
+          )
+      }
     })
+  }
+}
+
+/** What a process needs to open one device: nothing of it is in use until it does. */
+function declareFile(
+  layout: Layout,
+  mm: MmStruct,
+  device: (typeof DEVICES)[number],
+  size: MachineSize,
+): DeviceFile {
+  const { intervals } = mm.subscriptions
+  const slot = device + DEVICES.length
+  const [watching, snapshot] = [intervals[device], intervals[slot]]
+  const name = `dmirror${device}${mm.index > 0 ? ` of ${mm.name}` : ''}`
+  const mirror = declareMirror(
+    layout,
+    { name, owner: device, notifier: watching, threads: [THREAD], size },
+    recordedDriver,
+  )
+  attachSnapshot(mirror, snapshot)
+  return {
+    mirror,
+    slot,
+    snapshotRange: declareRange(layout, `${name}: snapshot_range`, THREAD, snapshot, size),
   }
 }
 
@@ -285,24 +358,33 @@ class Values {
   }
 }
 
-/** Pages up to the last that any operation names, a frame for each and some to copy to, invalidations for all. */
-function sizeOf(operations: readonly Operation[], values: Values) {
+/**
+ * Pages up to the last that any operation names; an address space for each fork; for each of their pages a frame, and
+ * one of each device if anything migrates, and some to copy to; invalidations for all.
+ */
+function sizeOf(operations: readonly Operation[], values: Values): MachineSize {
   const pages = Math.max(
     1,
-    ...operations.map((operation) => ('page' in operation ? operation.page + 1 : operation.end)),
+    ...operations.map((operation) =>
+      'page' in operation ? operation.page + 1 : 'end' in operation ? operation.end : 0,
+    ),
   )
-  const everything = { mm: 0, start: 0, last: pages - 1 }
+  const mms = 1 + operations.filter(({ name }) => name === 'fork').length
+  const indices = Array.from({ length: mms }, (_, mm) => mm)
+  const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
   return {
     pages,
-    frames: pages + 2,
-    mms: 1,
-    cpus: [0],
+    frames: pages * mms + 2,
+    mms,
+    cpus: indices,
     values: values.largest,
-    // No operation invalidates more often than once for each of its pages, and each area that they lie in.
-    invalidations: 1 + operations.length * (2 * pages + 2),
-    intervals: [
-      ...DEVICES.map((device) => ({ name: `sub${device}`, ...everything })),
-      ...DEVICES.map((device) => ({ name: `snapshot${device}`, ...everything })),
-    ],
+    // No operation invalidates more often than a few times for each of its pages, and each area that they lie in.
+    invalidations: 1 + operations.length * (4 * pages + 2),
+    intervals: indices.flatMap((mm) =>
+      ['sub', 'snapshot'].flatMap((use) =>
+        DEVICES.map((device) => ({ name: `${use}${device}`, mm, start: 0, last: pages - 1 })),
+      ),
+    ),
+    ...(migrates ? { deviceMemory: DEVICES.map(() => pages * mms) } : {}),
   }
 }

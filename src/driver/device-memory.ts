@@ -94,7 +94,8 @@ export function attachDeviceMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack }
 }
 
-function systemFrames({ machine }: Task): Frame[] {
+/** Every frame that the CPU can map, the zero page left out. */
+export function systemFrames({ machine }: Task): Frame[] {
   return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)
 }
 

@@ -17,6 +17,7 @@ import {
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
   type NotifierRange,
+  NotifyEvent,
   type Task,
 } from '../../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../../world/index.js'
@@ -69,7 +70,7 @@ export const dmirrorRangeFault = procedure(
       seq,
       defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
       pfnFlagsMask: 0,
-      owner: -1,
+      owner: mirror.owner,
     })
     yield* mm.mmapLock.unlockRead()
     if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
@@ -120,10 +121,13 @@ export const dmirrorDoFault = procedure(
  * The callback: records the sequence and drops the entries of the range, and one more: the entry of the page after
  * the last goes too. Its device has no translations of its own and copies under the update lock, so that nothing is
  * under way when the lock is taken.
+ *
+ * An invalidation by the device's own migration passes it by: neither entries nor sequence change.
  */
 export const dmirrorIntervalInvalidate = procedure(
   'dmirror_interval_invalidate',
   function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    if (range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner) return 1
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
     yield* step('set_seq and drop the entries', (w) => {

@@ -30,7 +30,14 @@ import type { Mirror } from '../device.js'
 import { lockForInvalidation } from '../reference.js'
 
 /** The bytes of a snapshot. */
-export const Prot = { none: 0x00, read: 0x01, write: 0x02, zeroPage: 0x10, error: 0xff } as const
+export const Prot = {
+  none: 0x00,
+  read: 0x01,
+  write: 0x02,
+  zeroPage: 0x10,
+  ownMemory: 0x20,
+  error: 0xff,
+} as const
 
 /** What a snapshot answers: a byte a page, if the error is 0. */
 export interface SnapshotAnswer {
@@ -94,7 +101,7 @@ const look = procedure(
       seq,
       defaultFlags: 0,
       pfnFlagsMask: 0,
-      owner: -1,
+      owner: mirror.owner,
     })
     yield* mm.mmapLock.unlockRead()
     if (error === -Errno.EBUSY) return yield* become(lookAgain, current, mirror, range)
@@ -137,8 +144,13 @@ function protOf(w: World, range: HmmRange, page: number): number {
   const flags = range.pfns[page].flags.get(w)
   if (flags & HMM_PFN_ERROR) return Prot.error
   if (!(flags & HMM_PFN_VALID)) return Prot.none
-  const kind = range.pfns[page].frame.get(w) === ZERO_PAGE ? Prot.zeroPage : 0
-  return kind | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
+  return kindOf(range, range.pfns[page].frame.get(w)) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
+}
+
+/** What sort of page it is. Another device's is never told: the walk takes it for none. */
+function kindOf(range: HmmRange, pfn: number): number {
+  if (pfn === ZERO_PAGE) return Prot.zeroPage
+  return range.ownerOf(pfn) < 0 ? 0 : Prot.ownMemory
 }
 
 /**

@@ -132,16 +132,17 @@ const finalizePage = procedure(
   'migrate_vma_finalize (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const { frames } = current.machine
+    const destinations = frames.length + 1
     const entry = pagesOf(current)[page]
     const found = yield* step('look at the page', (w) => {
       const source = hasSource(entry, w) ? entry.source.get(w) : 0
       const moved = isMigrating(entry, w) ? entry.destination.get(w) : 0
       // The walk over the mappings starts from the page that takes over: one that was never told finds none (H15).
       const known = moved === 0 || entry.flags.get(w) & MIGRATE_PFN_MOVED ? 1 : 0
-      return (source << 14) | (moved << 1) | known
+      return (source * destinations + moved) * 2 + known
     })
-    const source = found >> 14
-    const moved = (found >> 1) & 0x1fff
+    const source = Math.floor(found / 2 / destinations)
+    const moved = (found >> 1) % destinations
     if (source && found & 1)
       yield* removeMigrationPtes(current, page, frames[source], frames[moved ? moved - 1 : source])
     yield* step('let go of the pages', (w) => {

@@ -1,0 +1,277 @@
+/**
+ * The recorded driver's own memory: pages go there and come back when a program asks for it, or when a CPU touches
+ * them. Unlike the reference driver it maps what it has migrated at once, and drops its entries itself: it does not
+ * listen to the invalidations of its own migrations.
+ *
+ * @see reference E.1
+ * @module
+ */
+import {
+  type DeviceFault,
+  type DeviceMemory,
+  Errno,
+  hasSource,
+  isMigrating,
+  MIGRATE_PFN_WRITE,
+  type MigrateVma,
+  type MmStruct,
+  mayWritePage,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  mmgetNotZero,
+  mmput,
+  nextArea,
+  pagesOf,
+  SELECT_DEVICE_PRIVATE,
+  SELECT_SYSTEM,
+  type Task,
+  VM_FAULT_SIGBUS,
+  VM_READ,
+} from '../../kernel/index.js'
+import { become, type Cell, type Layout, procedure, type Running, step } from '../../world/index.js'
+import { type Mirror, unmapPages } from '../device.js'
+import { allocateAndCopy, systemFrames } from '../device-memory.js'
+import { dmirrorDoRead } from './access.js'
+import { PAGES_AT_A_TIME } from './fault.js'
+
+/** A device with memory of its own, and the files through which it is used. */
+export interface DmirrorDevice {
+  readonly memory: DeviceMemory
+  readonly mirrors: readonly Mirror[]
+  /** By page of the memory: 0, or the index of the file through which it was last filled plus 1. */
+  readonly filledBy: readonly Cell[]
+}
+
+/** Gives `memory` to the recorded driver. */
+export function attachDmirrorDevice(
+  layout: Layout,
+  memory: DeviceMemory,
+  mirrors: readonly Mirror[],
+): DmirrorDevice {
+  const filledBy = layout.array(`dmirror_device${memory.owner}`, memory.frames.length, (l) =>
+    l.counter('filled_by', mirrors.length),
+  )
+  const device: DmirrorDevice = { memory, mirrors, filledBy }
+  memory.ops = {
+    migrateToRam: procedure(
+      `dmirror${memory.owner}: migrate_to_ram`,
+      function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault) {
+        return yield* dmirrorDevmemFault(current, device, mm, page, fault)
+      },
+    ),
+  }
+  return device
+}
+
+/** What a migration answers. */
+export interface MigrationAnswer {
+  /** 0, or a negative error number: then nothing else of the answer is told. */
+  readonly error: number
+  /** Pages that were migrated to the system; pages that were read back after a migration to the device. */
+  readonly pages: number
+  /** What was read back, by page; empty for a migration to the system. */
+  readonly values: readonly number[]
+}
+
+function failed(error: number): MigrationAnswer {
+  return { error, pages: 0, values: [] }
+}
+
+/** Moves one piece, which lies in one area. Returns how many pages were moved, or a negative error number. */
+type MigratePiece = (current: Task, args: MigrateVma) => Running<number>
+
+/**
+ * Moves the pages from `start` to `end` into the device's memory, as far as they can be, and reads all of them back
+ * through the device page table alone.
+ *
+ * @returns what was read; -EINVAL for no page at all or an area that cannot be read, with all before it migrated;
+ * -ENOENT if the device page table lacks one of the pages
+ */
+export const dmirrorMigrateToDevice = procedure(
+  'dmirror_migrate_to_device',
+  function* (
+    current: Task,
+    device: DmirrorDevice,
+    mirror: Mirror,
+    start: number,
+    end: number,
+  ): Running<MigrationAnswer> {
+    const piece: MigratePiece = (task, args) => migratePieceToDevice(task, device, mirror, args)
+    const moved = yield* migrateAll(current, mirror, start, end, SELECT_SYSTEM, piece)
+    if (moved < 0) return failed(moved)
+    const values = yield* dmirrorDoRead(current, mirror, start, end)
+    if (values.length < end - start) return failed(-Errno.ENOENT)
+    return { error: 0, pages: values.length, values }
+  },
+)
+
+/**
+ * Moves the device's own pages from `start` to `end` back to system memory.
+ *
+ * @returns how many were moved; -EINVAL for no page at all or an area that cannot be read
+ */
+export const dmirrorMigrateToSystem = procedure(
+  'dmirror_migrate_to_system',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<MigrationAnswer> {
+    const piece: MigratePiece = (task, args) => migratePieceToSystem(task, mirror, args)
+    const moved = yield* migrateAll(current, mirror, start, end, SELECT_DEVICE_PRIVATE, piece)
+    return moved < 0 ? failed(moved) : { error: 0, pages: moved, values: [] }
+  },
+)
+
+/** All pieces, with the address space pinned and its mmap lock held for reading throughout. */
+function* migrateAll(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  select: number,
+  piece: MigratePiece,
+): Running<number> {
+  const { mm, owner } = mirror
+  if (start >= end || !(yield* mmgetNotZero(mm))) return -Errno.EINVAL
+  yield* mm.mmapLock.lockRead()
+  let moved = 0
+  for (let at = start; at < end && moved >= 0; ) {
+    const next = yield* pieceEnd(mm, at, Math.min(at + PAGES_AT_A_TIME, end))
+    const more = next < 0 ? next : yield* piece(current, { mm, start: at, end: next, owner, select })
+    moved = more < 0 ? more : moved + more
+    at = next
+  }
+  yield* mm.mmapLock.unlockRead()
+  yield* mmput(current, mm)
+  return moved
+}
+
+/** The end of the piece that begins at `page`: `limit`, or the end of the area; -EINVAL if that cannot be read. */
+const pieceEnd = procedure(
+  'vma_lookup',
+  function* (mm: MmStruct, page: number, limit: number): Running<number> {
+    const area = yield* nextArea(mm, page, limit)
+    const isReadable = yield* step('check VM_READ', (w) =>
+      area.start === page && mm.vma[page].flags.get(w) & VM_READ ? 1 : 0,
+    )
+    return isReadable ? area.end : -Errno.EINVAL
+  },
+)
+
+const migratePieceToDevice = procedure(
+  'dmirror_migrate_to_device (piece)',
+  function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma): Running<number> {
+    const error = yield* migrateVmaSetup(current, args)
+    if (error) return error
+    yield* dmirrorMigrateAllocAndCopy(current, device, mirror, args)
+    yield* migrateVmaPages(current, args)
+    yield* dmirrorMigrateFinalizeAndMap(current, mirror, args)
+    yield* migrateVmaFinalize(current, args)
+    return 0
+  },
+)
+
+const migratePieceToSystem = procedure(
+  'dmirror_migrate_to_system (piece)',
+  function* (current: Task, mirror: Mirror, args: MigrateVma): Running<number> {
+    const error = yield* migrateVmaSetup(current, args)
+    if (error) return error
+    yield* dmirrorDevmemFaultAllocAndCopy(current, mirror, args)
+    yield* migrateVmaPages(current, args)
+    const moved = yield* step('count what was migrated', (w) => {
+      const entries = pagesOf(current).slice(args.start, args.end)
+      return entries.filter((entry) => hasSource(entry, w) && isMigrating(entry, w)).length
+    })
+    yield* migrateVmaFinalize(current, args)
+    return moved
+  },
+)
+
+/** Finds a page of the device for each page that migrates, copies it, and notes through which file. */
+export const dmirrorMigrateAllocAndCopy = procedure(
+  'dmirror_migrate_alloc_and_copy',
+  function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma) {
+    const { frames } = device.memory
+    yield* allocateAndCopy(current, args, frames)
+    const file = device.mirrors.indexOf(mirror) + 1
+    yield* step('note the file', (w) => {
+      for (const entry of pagesOf(current).slice(args.start, args.end)) {
+        const pfn = entry.destination.get(w) - 1
+        if (pfn >= 0) device.filledBy[pfn - frames[0].pfn].set(w, file)
+      }
+      return 0
+    })
+  },
+)
+
+/**
+ * Maps what has been migrated, under the update lock and without a look at the sequence: writable if the page was, or
+ * if there was none and its area may be written.
+ */
+export const dmirrorMigrateFinalizeAndMap = procedure(
+  'dmirror_migrate_finalize_and_map',
+  function* (current: Task, mirror: Mirror, args: MigrateVma) {
+    yield* mirror.updateLock.lock()
+    for (let page = args.start; page < args.end; page++)
+      yield* step('map a migrated page', (w) => {
+        const entry = pagesOf(current)[page]
+        const destination = entry.destination.get(w)
+        if (!isMigrating(entry, w) || destination === 0) return 0
+        const write = hasSource(entry, w)
+          ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0
+          : mayWritePage(w, args.mm, page)
+        mirror.pageTable[page].frame.set(w, destination)
+        mirror.pageTable[page].write.set(w, write ? 1 : 0)
+        return 0
+      })
+    yield* mirror.updateLock.unlock()
+  },
+)
+
+/** The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system. */
+export const dmirrorDevmemFaultAllocAndCopy = procedure(
+  'dmirror_devmem_fault_alloc_and_copy',
+  function* (current: Task, mirror: Mirror, args: MigrateVma) {
+    // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
+    yield* mirror.updateLock.critical('drop the entries', (w) => {
+      for (let page = args.start; page < args.end; page++) {
+        const entry = pagesOf(current)[page]
+        if (hasSource(entry, w) && isMigrating(entry, w))
+          unmapPages(w, mirror, { start: page, end: page + 1 })
+      }
+      return 0
+    })
+    yield* allocateAndCopy(current, args, systemFrames(current))
+  },
+)
+
+/**
+ * A CPU has touched a page of the device: brings back this one page. The entry goes from the mirror of the file through
+ * which the page was filled.
+ *
+ * @returns 0, also if there was no page of the system to copy to; or VM_FAULT_SIGBUS
+ */
+export const dmirrorDevmemFault = procedure(
+  'dmirror_devmem_fault',
+  function* (
+    current: Task,
+    device: DmirrorDevice,
+    mm: MmStruct,
+    page: number,
+    fault: DeviceFault,
+  ): Running<number> {
+    const { frames, owner } = device.memory
+    const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+    const file = yield* step('look up the file', (w) => device.filledBy[fault.pfn - frames[0].pfn].get(w))
+    return yield* become(bringBackOne, current, device.mirrors[file - 1], args)
+  },
+)
+
+const bringBackOne = procedure(
+  'dmirror_devmem_fault (migrate)',
+  function* (current: Task, mirror: Mirror, args: MigrateVma): Running<number> {
+    if (yield* migrateVmaSetup(current, args)) return VM_FAULT_SIGBUS
+    yield* dmirrorDevmemFaultAllocAndCopy(current, mirror, args)
+    yield* migrateVmaPages(current, args)
+    yield* migrateVmaFinalize(current, args)
+    return 0
+  },
+)
