@@ -101,7 +101,7 @@ const PROTECTION: Readonly<Record<string, number>> = {
   rw: VM_READ | VM_WRITE,
 }
 
-const SUPPORTED: ReadonlySet<string> = new Set<Work['name']>([
+const IN_BOTH: readonly Work['name'][] = [
   'mmap',
   'mprotect',
   'munmap',
@@ -114,7 +114,13 @@ const SUPPORTED: ReadonlySet<string> = new Set<Work['name']>([
   'dev_write',
   'migrate_to_dev',
   'migrate_to_sys',
-])
+]
+
+/** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
+const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
+  parent: new Set<Work['name']>([...IN_BOTH, 'fork']),
+  child: new Set<Work['name']>([...IN_BOTH, 'exit']),
+}
 
 /**
  * Reads one operation.
@@ -132,7 +138,8 @@ export function parseOperation(text: string): Operation | Unsupported {
       `${name} takes ${wanted.length} argument${wanted.length === 1 ? '' : 's'}, not ${words.length}: ${usage(name, wanted)}`,
     )
   const read = words.map((word, index) => readArgument(word, wanted[index], name, wanted, inChild))
-  if (inChild || !SUPPORTED.has(name)) return { name: 'unsupported', operation: inChild ? `c:${name}` : name }
+  if (!SUPPORTED[inChild ? 'child' : 'parent'].has(name))
+    return { name: 'unsupported', operation: inChild ? `c:${name}` : name }
   return { ...assemble(name as Work['name'], read), inChild }
 }
 

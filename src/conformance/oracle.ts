@@ -11,6 +11,7 @@ import {
   attachSnapshot,
   type DmirrorAnswer,
   type DmirrorDevice,
+  dmirrorClose,
   dmirrorMigrateToDevice,
   dmirrorMigrateToSystem,
   dmirrorOpen,
@@ -27,6 +28,7 @@ import {
   declareMachine,
   declareRange,
   errnoName,
+  fork,
   type HmmRange,
   type IntervalNotifier,
   type Machine,
@@ -34,6 +36,7 @@ import {
   type MmStruct,
   madviseDontneed,
   mmap,
+  mmput,
   mprotect,
   munmap,
   PteKind,
@@ -118,6 +121,7 @@ export class Oracle {
   private readonly devices: readonly DmirrorDevice[]
   private readonly values: Values
   private readonly kernel: KernelVersion
+  private forks = 0
 
   /**
    * @param operations - the whole sequence: it says how large the world must be, and which values there are
@@ -195,9 +199,19 @@ export class Oracle {
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
       case 'fork':
-      case 'open':
+        this.forks++
+        return status(this.run(fork, task, this.latest.task.mm))
+      case 'open': {
+        for (const { mirror } of this.latest.files) {
+          const error = this.run(dmirrorOpen, mirror)
+          if (error) return status(error)
+        }
+        return { rc: 0 }
+      }
       case 'exit':
-        throw new SpecificationError('scenario', `${operation.name} has no procedure yet`)
+        this.run(mmput, task, task.mm)
+        for (const { mirror } of this.latest.files.filter(isOpen(this.world))) this.run(dmirrorClose, mirror)
+        return { rc: 0 }
     }
   }
 
@@ -206,7 +220,15 @@ export class Oracle {
   }
 
   private processOf({ inChild }: Operation): Process {
-    return this.processes[inChild ? 1 : 0]
+    return inChild ? this.latest : this.processes[0]
+  }
+
+  /** The child that was forked last. Each fork has an address space of its own: none is used twice. */
+  private get latest(): Process {
+    const child = this.processes[this.forks]
+    if (this.forks === 0 || child === undefined)
+      throw new SpecificationError('scenario', 'there is no child: give the oracle the whole sequence')
+    return child
   }
 
   /** The file through which an operation uses its device: the process's own, or its parent's. */
@@ -259,6 +281,11 @@ export class Oracle {
       }
     })
   }
+}
+
+/** True of files that are open. */
+function isOpen(w: World) {
+  return ({ mirror }: DeviceFile) => mirror.notifier.allocated.get(w) === 1
 }
 
 /** What a process needs to open one device: nothing of it is in use until it does. */

@@ -4,11 +4,12 @@
  * @module
  */
 
-/** The error numbers that memory management answers with. */
+/** The error numbers that memory management and the drivers' files answer with. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
+  EBADF: 9,
   EAGAIN: 11,
   ENOMEM: 12,
   EFAULT: 14,

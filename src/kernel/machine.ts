@@ -102,6 +102,11 @@ export interface Vma {
   readonly kind: Cell
   /** {@link VM_READ} and {@link VM_WRITE}. */
   readonly flags: Cell
+  /**
+   * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by. Absent on a machine with
+   * one address space, where nobody forks.
+   */
+  readonly anonymous?: Cell
 }
 
 /** A translation held by a CPU. */
@@ -417,6 +422,7 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
       flags: area.counter('flags', VM_READ | VM_WRITE, { guardedBy: mmapLock }),
+      ...(size.mms > 1 ? { anonymous: area.flag('anonymous') } : {}),
     })),
     unstable: l.flag('unstable'),
     subscriptions,

@@ -6,7 +6,16 @@
  */
 import { procedure, type Running, step, type World } from '../../world/index.js'
 import { type Frame, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
-import { clearPte, flushTlb, getPage, mayWritePage, putPage, setPte, unlockPage } from '../mm/index.js'
+import {
+  anonVmaPrepare,
+  clearPte,
+  flushTlb,
+  getPage,
+  mayWritePage,
+  putPage,
+  setPte,
+  unlockPage,
+} from '../mm/index.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
@@ -99,7 +108,9 @@ export const migrateVmaInsertPage = procedure(
       const pte = mm.pte[page]
       const isZero = pte.kind.get(w) === PteKind.present && pte.frame.get(w) === ZERO_PAGE
       const isFree = pte.kind.get(w) === PteKind.none || isZero
-      if (!isFree || mm.unstable.get(w) || mm.vma[page].kind.get(w) !== VmaKind.anonymous) {
+      const isAnonymous = mm.vma[page].kind.get(w) === VmaKind.anonymous
+      if (isAnonymous) anonVmaPrepare(w, mm, page)
+      if (!isFree || mm.unstable.get(w) || !isAnonymous) {
         stopMigrating(entry, w)
         return 0
       }

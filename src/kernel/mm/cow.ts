@@ -7,6 +7,7 @@ import { become, procedure, type Running, step, type World } from '../../world/i
 import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../machine.js'
 import { flushTlb } from './cpu.js'
 import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
+import { anonVmaPrepare } from './mmap.js'
 import { allocPage, clearPte, getPage, releasePages, setPte } from './page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
@@ -64,6 +65,7 @@ export const wpPageCopy = procedure(
       })
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
     const replaced = yield* mm.ptl.critical('clear, flush and replace', (w) => {
+      anonVmaPrepare(w, mm, page)
       if (!stillMaps(w, mm, page, old)) return 0
       clearPte(w, machine, mm.pte[page])
       // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.

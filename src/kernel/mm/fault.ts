@@ -7,6 +7,7 @@
 import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../machine.js'
 import { doWpPage } from './cow.js'
+import { anonVmaPrepare } from './mmap.js'
 import { doNumaPage } from './numa.js'
 import { allocPage, releasePages, setPte } from './page.js'
 import { doSwapPage, migrationEntryWait } from './swap.js'
@@ -107,6 +108,7 @@ export const doAnonymousPage = procedure(
     const pfn = yield* allocPage(current.machine)
     if (pfn === 0) return VM_FAULT_OOM
     const installed = yield* mm.ptl.critical('map a new page', (w) => {
+      anonVmaPrepare(w, mm, page)
       if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
       setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))

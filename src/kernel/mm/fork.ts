@@ -58,8 +58,8 @@ const copyAreas = procedure(
 /**
  * Gives the child the same area. One step: both mmap locks are held for writing.
  *
- * @returns 1 if it is private memory that has been touched, whose entries must be copied; anything else the child can
- * fault in by itself. (The kernel would leave out an area that was only ever read, which makes no difference to data.)
+ * @returns 1 if it is private memory that has ever got pages of its own: its entries must be copied. Anything else, the
+ * zero page among it, the child can fault in by itself
  * @kernel vm_area_dup, vma_needs_copy
  */
 const copyArea = procedure(
@@ -71,12 +71,20 @@ const copyArea = procedure(
         const { kind, flags } = mm.vma[page]
         child.vma[page].kind.set(w, kind.get(w))
         child.vma[page].flags.set(w, flags.get(w))
-        if (kind.get(w) === VmaKind.anonymous && mm.pte[page].kind.readOnce(w) !== PteKind.none) isCow = 1
+        if (kind.get(w) === VmaKind.anonymous && hasHadPages(w, mm, page)) isCow = 1
       }
+      for (let page = start; page < end; page++) child.vma[page].anonymous?.set(w, isCow)
       return isCow
     })
   },
 )
+
+/** True if there is more behind the entry than nothing or the zero page, or once was behind one of its area. */
+function hasHadPages(w: World, mm: MmStruct, page: number): boolean {
+  const { kind, frame } = mm.pte[page]
+  const hasOne = kind.readOnce(w) !== PteKind.none && frame.readOnce(w) !== ZERO_PAGE
+  return hasOne || mm.vma[page].anonymous?.get(w) === 1
+}
 
 /**
  * Copies the entries of a private area. Watchers of the parent hear of it, since its entries lose the right to write;

@@ -17,6 +17,19 @@ export function areaEnd(w: World, mm: MmStruct, page: number, limit: number): nu
   return end
 }
 
+/**
+ * The area that `page` lies in gets a page of its own. Part of a step, under the mmap lock.
+ *
+ * @kernel anon_vma_prepare
+ */
+export function anonVmaPrepare(w: World, mm: MmStruct, page: number): void {
+  if (mm.vma[page].anonymous?.get(w) !== 0) return
+  let start = page
+  while (start > 0 && areaEnd(w, mm, start - 1, page + 1) > page) start--
+  const end = areaEnd(w, mm, page, mm.vma.length)
+  for (let at = start; at < end; at++) mm.vma[at].anonymous?.set(w, 1)
+}
+
 /** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
 export function findVma(w: World, mm: MmStruct, page: number, limit: number): number {
   let at = page
@@ -91,6 +104,7 @@ export const detachVmas = procedure('detach areas', function* (mm: MmStruct, sta
     for (let page = start; page < end; page++) {
       mm.vma[page].kind.set(w, VmaKind.none)
       mm.vma[page].flags.set(w, 0)
+      mm.vma[page].anonymous?.set(w, 0)
     }
     return 1
   })

@@ -173,19 +173,27 @@ describe('nobody is told', () => {
     expect(process.takeLog()).toEqual(['PROTECTION_VMA 0..2', 'change an entry', 'change an entry', 'end'])
   })
 
-  it('by fork, of areas that nobody has touched', () => {
+  it('by fork, of areas that nobody has written to', () => {
     const process = new Process({ watched: [0, 2] })
     process.call(mprotect, 0, 1, VM_READ)
     process.call(cpuRead, 0)
+    process.call(cpuRead, 1)
+    process.call(cpuWrite, 1, 1)
+    process.call(mprotect, 2, 1, VM_READ)
+    process.call(madviseDontneed, 1, 1)
     process.takeLog()
     process.call(fork, process.child.mm)
+    // Page 2 was of the same area as page 1 when that was written to.
     expect(process.takeLog()).toEqual([
-      'PROTECTION_PAGE 0..1',
+      'PROTECTION_PAGE 1..2',
+      'write-protect and copy an entry',
+      'end',
+      'PROTECTION_PAGE 2..3',
       'write-protect and copy an entry',
       'end',
       'flush every CPU',
     ])
-    expect(process.entries(process.child.mm)).toEqual(['zero', 'none', 'none'])
+    expect(process.entries(process.child.mm)).toEqual(['none', 'none', 'none'])
   })
 
   it('by munmap of a hole', () => {
