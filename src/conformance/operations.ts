@@ -119,7 +119,7 @@ const IN_BOTH: readonly Work['name'][] = [
 /** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
 const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
   parent: new Set<Work['name']>([...IN_BOTH, 'fork']),
-  child: new Set<Work['name']>([...IN_BOTH, 'exit']),
+  child: new Set<Work['name']>([...IN_BOTH, 'open', 'exit']),
 }
 
 /**

@@ -210,7 +210,8 @@ export class Oracle {
       }
       case 'exit':
         this.run(mmput, task, task.mm)
-        for (const { mirror } of this.latest.files.filter(isOpen(this.world))) this.run(dmirrorClose, mirror)
+        for (const { mirror } of this.latest.files.filter(isOpen(this.world)))
+          this.run(dmirrorClose, task, mirror, this.devices[mirror.owner])
         return { rc: 0 }
     }
   }

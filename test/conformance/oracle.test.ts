@@ -207,6 +207,81 @@ describe('devices', () => {
   })
 })
 
+describe('device memory', () => {
+  it('takes what can migrate, is read back through the mirror alone, and comes back to a CPU', () => {
+    expect(
+      answersTo(
+        'mmap 0 2 rw',
+        'mmap 2 1 ro',
+        'cpu_write 0 5',
+        'migrate_to_dev 1 0 3',
+        'ptes 0 3',
+        'snapshot 1 0 3',
+        'snapshot 0 0 3',
+        'cpu_read 0',
+        'migrate_to_sys 1 0 3',
+      ).slice(3),
+    ).toEqual([
+      { rc: 0, cpages: 3, vals: [5, 0, 0] },
+      { rc: 0, ptes: ['dpriv_w+excl', 'dpriv_w+excl', 'dpriv_r+excl'] },
+      { rc: 0, cpages: 3, prot: [0x22, 0x22, 0x21] },
+      { rc: 0, cpages: 3, prot: [0, 0, 0] },
+      { rc: 0, val: 5 },
+      { rc: 0, cpages: 2 },
+    ])
+  })
+
+  it('has taken the areas before one that cannot be read, and lacks the pages of another device', () => {
+    expect(
+      answersTo(
+        'mmap 0 1 rw',
+        'migrate_to_dev 0 0 2',
+        'ptes 0 1',
+        'migrate_to_dev 1 0 1',
+        'migrate_to_dev 0 0 0',
+      ).slice(1),
+    ).toEqual([
+      { rc: -22, err: 'EINVAL' },
+      { rc: 0, ptes: ['dpriv_w+excl'] },
+      { rc: -2, err: 'ENOENT' },
+      { rc: -22, err: 'EINVAL' },
+    ])
+  })
+})
+
+describe('a child', () => {
+  it("has its parent's pages until one of them writes, and its parent's devices", () => {
+    expect(
+      answersTo(
+        'mmap 0 1 rw',
+        'cpu_write 0 5',
+        'fork',
+        'c:cpu_write 0 6',
+        'cpu_read 0',
+        'c:dev_read 10 0 1',
+        'c:cpu_read 0',
+        'c:exit',
+        'fork',
+        'c:cpu_read 0',
+      ).slice(3),
+    ).toEqual([
+      { rc: 0 },
+      { rc: 0, val: 5 },
+      { rc: 0, cpages: 1, faults: 1, vals: [5] },
+      { rc: 0, val: 6 },
+      { rc: 0 },
+      { rc: 0 },
+      { rc: 0, val: 5 },
+    ])
+  })
+
+  it("that ends evicts its parent's pages from the devices that it has opened, and only then", () => {
+    const before = ['mmap 0 1 rw', 'migrate_to_dev 0 0 1', 'fork']
+    expect(lastAnswer(...before, 'c:exit', 'ptes 0 1')?.ptes).toEqual(['dpriv_r+excl'])
+    expect(lastAnswer(...before, 'c:open', 'c:exit', 'ptes 0 1')?.ptes).toEqual(['present+excl'])
+  })
+})
+
 describe('values', () => {
   it('are 64 bits wide and wrap', () => {
     expect(

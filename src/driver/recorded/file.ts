@@ -5,9 +5,10 @@
  * @module
  */
 
-import { mmuIntervalNotifierInsert, mmuIntervalNotifierRemove } from '../../kernel/index.js'
+import { mmuIntervalNotifierInsert, mmuIntervalNotifierRemove, type Task } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
+import { type DmirrorDevice, dmirrorDeviceEvict } from './memory.js'
 
 /**
  * Begins to mirror the opener's address space: one notifier over all of it.
@@ -19,19 +20,24 @@ export const dmirrorOpen = procedure('dmirror_fops_open', function* (mirror: Mir
 })
 
 /**
- * Ends to mirror. Every page of the device's own memory would be evicted here, those of other processes included;
- * there is no device memory yet.
+ * Ends to mirror. Every page of the device's own memory is evicted, those of other processes included.
+ *
+ * @param device - the device's own memory; absent if it has none
  */
-export const dmirrorClose = procedure('dmirror_fops_release', function* (mirror: Mirror): Running<number> {
-  yield* mmuIntervalNotifierRemove(mirror.notifier)
-  // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
-  yield* mirror.updateLock.critical('drop every entry', (w) => {
-    unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+export const dmirrorClose = procedure(
+  'dmirror_fops_release',
+  function* (current: Task, mirror: Mirror, device?: DmirrorDevice): Running<number> {
+    yield* mmuIntervalNotifierRemove(mirror.notifier)
+    // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
+    yield* mirror.updateLock.critical('drop every entry', (w) => {
+      unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+      return 0
+    })
+    if (device) yield* dmirrorDeviceEvict(current, device)
+    yield* step('free the mirror', (w) => {
+      mirror.notifier.allocated.set(w, 0)
+      return 0
+    })
     return 0
-  })
-  yield* step('free the mirror', (w) => {
-    mirror.notifier.allocated.set(w, 0)
-    return 0
-  })
-  return 0
-})
+  },
+)

@@ -16,6 +16,7 @@ import {
   type MigrateVma,
   type MmStruct,
   mayWritePage,
+  migrateDeviceRange,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -273,5 +274,19 @@ const bringBackOne = procedure(
     yield* migrateVmaPages(current, args)
     yield* migrateVmaFinalize(current, args)
     return 0
+  },
+)
+
+/** Brings back every page of the device, whoever's it is. Mirrors hear of it as of anybody's change. */
+export const dmirrorDeviceEvict = procedure(
+  'dmirror_device_evict_chunk',
+  function* (current: Task, device: DmirrorDevice): Running<void> {
+    for (const frame of device.memory.frames) {
+      const args = yield* migrateDeviceRange(current, frame)
+      if (args === undefined) continue
+      yield* allocateAndCopy(current, args, systemFrames(current))
+      yield* migrateVmaPages(current, args)
+      yield* migrateVmaFinalize(current, args)
+    }
   },
 )

@@ -18,7 +18,7 @@ import {
   VmaKind,
   ZERO_PAGE,
 } from '../machine.js'
-import { flushTlb, putPage, setMigrationEntry, tryLockPage } from '../mm/index.js'
+import { flushTlb, getPage, putPage, setMigrationEntry, tryLockPage } from '../mm/index.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
@@ -211,6 +211,48 @@ function maps(w: World, pte: Pte, frame: Frame): boolean {
   const kind = pte.kind.readOnce(w)
   return (kind === PteKind.present || kind === PteKind.devicePrivate) && pte.frame.readOnce(w) === frame.pfn
 }
+
+/**
+ * Collects one page of device memory, wherever it is mapped: for an owner who wants it empty. A page that is free, or
+ * locked by somebody else, is left alone.
+ *
+ * @returns what is to be finished like any other migration; nothing if there is nothing to do
+ * @kernel migrate_device_range
+ * @see reference B.8
+ */
+export const migrateDeviceRange = procedure(
+  'migrate_device_range',
+  function* (current: Task, frame: Frame): Running<MigrateVma | undefined> {
+    const { machine } = current
+    const page = yield* step('lock the page, and hold it', (w) => {
+      const at = machine.mms
+        .map((mm) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
+        .find((found) => found >= 0)
+      if (at === undefined || !tryLockPage(w, frame)) return NOWHERE
+      getPage(w, frame)
+      const entry = pagesOf(current)[at]
+      entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
+      entry.source.set(w, frame.pfn)
+      entry.destination.set(w, 0)
+      frame.lifecycle?.signal(w, 'COLLECTED')
+      return at
+    })
+    if (page === NOWHERE) return undefined
+    // No address space is the one that migrates; all that map the page lose it alike.
+    const args = {
+      mm: machine.mms[0],
+      start: page,
+      end: page + 1,
+      owner: frame.owner,
+      select: SELECT_DEVICE_PRIVATE,
+    }
+    yield* tryToMigrate(current, args.mm, page, frame)
+    yield* migrateDeviceUnmap(current, args)
+    return args
+  },
+)
+
+const NOWHERE = -1
 
 /** True if any page is still to be migrated. */
 export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma, w: World): boolean {
