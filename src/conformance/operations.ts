@@ -38,6 +38,7 @@ export type Work =
       readonly end: number
       readonly value: bigint
     }
+  | { readonly name: 'close' | 'release'; readonly device: number }
   | { readonly name: 'fork' | 'open' | 'exit' }
 
 /** An operation of the language that the oracle has no procedure for yet. */
@@ -118,7 +119,7 @@ const IN_BOTH: readonly Work['name'][] = [
 
 /** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
 const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
-  parent: new Set<Work['name']>([...IN_BOTH, 'fork']),
+  parent: new Set<Work['name']>([...IN_BOTH, 'close', 'release', 'fork']),
   child: new Set<Work['name']>([...IN_BOTH, 'open', 'exit']),
 }
 
@@ -165,6 +166,9 @@ function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work 
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)) }
     case 'dev_write':
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)), value: read[3] as bigint }
+    case 'close':
+    case 'release':
+      return { name, device: at(0) }
     case 'fork':
     case 'open':
     case 'exit':

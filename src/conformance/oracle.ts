@@ -12,6 +12,7 @@ import {
   type DmirrorAnswer,
   type DmirrorDevice,
   dmirrorClose,
+  dmirrorDeviceEvict,
   dmirrorMigrateToDevice,
   dmirrorMigrateToSystem,
   dmirrorOpen,
@@ -27,6 +28,7 @@ import {
   cpuWrite,
   declareMachine,
   declareRange,
+  Errno,
   errnoName,
   fork,
   type HmmRange,
@@ -153,6 +155,7 @@ export class Oracle {
   /** Performs one operation and answers it. */
   perform(operation: Operation): Answer {
     const { task } = this.processOf(operation)
+    if ('device' in operation && !isOpen(this.world)(this.fileOf(operation))) return status(-Errno.EBADF)
     switch (operation.name) {
       case 'mmap':
         return status(this.run(mmap, task, operation.start, length(operation), operation.flags))
@@ -198,6 +201,15 @@ export class Oracle {
       }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
+      case 'close': {
+        const { mirror } = this.fileOf(operation)
+        return status(this.run(dmirrorClose, task, mirror, this.devices[mirror.owner]))
+      }
+      case 'release': {
+        const device = this.devices[operation.device]
+        if (device) this.run(dmirrorDeviceEvict, task, device)
+        return { rc: 0 }
+      }
       case 'fork':
         this.forks++
         return status(this.run(fork, task, this.latest.task.mm))
