@@ -52,6 +52,7 @@ export function parseLine(file: string, line: number, text: string): Recording {
     throw new RecordingError(
       `${at(file, line)}: sequence ${seq} has ${ops.length} operations and ${results.length} results; each operation has one`,
     )
+  mustHaveChild(`${at(file, line)}: sequence ${seq}`, ops.map(String))
   return {
     name: seq,
     line,
@@ -77,6 +78,19 @@ function parseJson(file: string, line: number, text: string): unknown {
     throw new RecordingError(
       `${at(file, line)}: is not JSON (${(error as Error).message}); each line holds one sequence, whole`,
     )
+  }
+}
+
+/** A child is there from a fork to its exit, and only then does anything. */
+function mustHaveChild(where: string, ops: readonly string[]): void {
+  let alive = false
+  for (const [index, op] of ops.entries()) {
+    if (op.startsWith('c:') && !alive)
+      throw new RecordingError(
+        `${where}, operation ${index} (${op}): there is no child; a child is there from "fork" to "c:exit"`,
+      )
+    if (op === 'fork') alive = true
+    if (op === 'c:exit') alive = false
   }
 }
 

@@ -46,6 +46,11 @@ describe('a line that cannot be read', () => {
       /^trace\.jsonl:2: sequence s has 1 operations and 0 results/,
     ],
     [
+      'has an operation of a child that is not there',
+      sequence(['fork', 'c:exit', 'c:ptes 0 1'], [{ rc: 0 }, { rc: 0 }, { rc: 0 }]),
+      /:2: sequence s, operation 2 \(c:ptes 0 1\): there is no child; a child is there from "fork" to "c:exit"/,
+    ],
+    [
       'has an operation that is none',
       sequence([3], [{ rc: 0 }]),
       /:2: sequence s, operation 0 is not a text: 3/,
