@@ -64,6 +64,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.migrateWhileFaulting,
   migration.devicePageFaults,
   migration.shortOfMemory,
+  migration.evictDevice,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceAccess, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
+import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
 import {
   cpuRead,
   cpuWrite,
@@ -236,6 +236,28 @@ export const shortOfMemory = mirrorScenario({
       },
       { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 2)] },
       { name: 'cpu 2', calls: () => [call(madviseDontneed, 1, 1)] },
+    ],
+  }),
+})
+
+/** The driver wants its memory back. */
+export const evictDevice = mirrorScenario({
+  name: 'evict',
+  summary:
+    'A driver evicts its memory while a CPU writes to a page in it and another thread throws the page away.',
+  exercises: ['C28', 'C31', 'C39', 'C51'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, onDevice: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 3,
+    values: 3,
+    invalidations: 10,
+    threads: [
+      { name: 'driver', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
+      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
     ],
   }),
 })

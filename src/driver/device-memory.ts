@@ -15,6 +15,7 @@ import {
   isMigrating,
   type MigrateVma,
   type MmStruct,
+  migrateDeviceRange,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -88,6 +89,22 @@ export const bringBack = procedure(
     return short ? VM_FAULT_OOM : 0
   },
 )
+
+/**
+ * Brings back every page of device memory that somebody maps, whoever it is. One that cannot be had now stays: who must
+ * be sure tries again.
+ *
+ * @see reference B.8
+ */
+export const evict = procedure('evict', function* (current: Task, memory: DeviceMemory): Running<void> {
+  for (const frame of memory.frames) {
+    const args = yield* migrateDeviceRange(current, frame)
+    if (args === undefined) continue
+    yield* allocateAndCopy(current, args, systemFrames(current))
+    yield* migrateVmaPages(current, args)
+    yield* migrateVmaFinalize(current, args)
+  }
+})
 
 /** Gives device memory to the reference driver. */
 export function attachDeviceMemory(memory: DeviceMemory): void {

@@ -16,7 +16,6 @@ import {
   type MigrateVma,
   type MmStruct,
   mayWritePage,
-  migrateDeviceRange,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -32,7 +31,7 @@ import {
 } from '../../kernel/index.js'
 import { become, type Cell, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
-import { allocateAndCopy, systemFrames } from '../device-memory.js'
+import { allocateAndCopy, evict, systemFrames } from '../device-memory.js'
 import { dmirrorDoRead } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 
@@ -281,12 +280,6 @@ const bringBackOne = procedure(
 export const dmirrorDeviceEvict = procedure(
   'dmirror_device_evict_chunk',
   function* (current: Task, device: DmirrorDevice): Running<void> {
-    for (const frame of device.memory.frames) {
-      const args = yield* migrateDeviceRange(current, frame)
-      if (args === undefined) continue
-      yield* allocateAndCopy(current, args, systemFrames(current))
-      yield* migrateVmaPages(current, args)
-      yield* migrateVmaFinalize(current, args)
-    }
+    yield* evict(current, device.memory)
   },
 )
