@@ -31,12 +31,21 @@ import {
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
+  type Task,
 } from '../../src/kernel/index.js'
-import { BLOCKED, become, override, step, type World } from '../../src/world/index.js'
+import { BLOCKED, become, override, type Running, step, type World } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 function requestOf(start: number, end: number, seq: number, wanted: Wanted): HmmRequest {
   return { start, end, seq, owner: -1, ...wanted }
+}
+
+/** The walk as every driver makes it. Part of the caller's text: it is the other steps that are wrong. */
+function* walkUnderMmapLock(current: Task, mirror: Mirror, request: HmmRequest): Running<number> {
+  yield* mirror.mm.mmapLock.lockRead()
+  const error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
+  yield* mirror.mm.mmapLock.unlockRead()
+  return error
 }
 
 /** The comparison comes before the lock that would make its answer last. */
@@ -45,13 +54,7 @@ const compareOutsideLock = override(
   () =>
     function* (current, mirror, start, end, wanted) {
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
-      yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(
-        current,
-        rangeOf(mirror, current),
-        requestOf(start, end, seq, wanted),
-      )
-      yield* mirror.mm.mmapLock.unlockRead()
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
       if (error) return error
       if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq))
@@ -286,13 +289,7 @@ const programWithoutLock = override(
   () =>
     function* (current, mirror, start, end, wanted) {
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
-      yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(
-        current,
-        rangeOf(mirror, current),
-        requestOf(start, end, seq, wanted),
-      )
-      yield* mirror.mm.mmapLock.unlockRead()
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       if (error) return error
       if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq)) return -Errno.EBUSY
       return yield* program(current, mirror, start, end)
@@ -306,13 +303,7 @@ const updateLockFirst = override(
     function* (current, mirror, start, end, wanted) {
       const seq = yield* mmuIntervalReadBegin(mirror.notifier)
       yield* mirror.updateLock.lock()
-      yield* mirror.mm.mmapLock.lockRead()
-      const error = yield* hmmRangeFault(
-        current,
-        rangeOf(mirror, current),
-        requestOf(start, end, seq, wanted),
-      )
-      yield* mirror.mm.mmapLock.unlockRead()
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       yield* mirror.updateLock.unlock()
       return error
     },

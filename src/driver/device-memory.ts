@@ -38,17 +38,8 @@ import type { Mirror } from './device.js'
 export const migrateToDevice = procedure(
   'migrate to device',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
-    const { mm } = mirror
-    const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
-    yield* mm.mmapLock.lockRead()
-    const error = yield* migrateVmaSetup(current, args)
-    if (!error) {
-      yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
-      yield* migrateVmaPages(current, args)
-      yield* migrateVmaFinalize(current, args)
-    }
-    yield* mm.mmapLock.unlockRead()
-    return error
+    const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+    return yield* migrateTo(current, args, current.machine.deviceMemory[mirror.owner].frames)
   },
 )
 
@@ -56,17 +47,8 @@ export const migrateToDevice = procedure(
 export const migrateToSystem = procedure(
   'migrate to system',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
-    const { mm } = mirror
-    const args = { mm, start, end, owner: mirror.owner, select: SELECT_DEVICE_PRIVATE }
-    yield* mm.mmapLock.lockRead()
-    const error = yield* migrateVmaSetup(current, args)
-    if (!error) {
-      yield* allocateAndCopy(current, args, systemFrames(current))
-      yield* migrateVmaPages(current, args)
-      yield* migrateVmaFinalize(current, args)
-    }
-    yield* mm.mmapLock.unlockRead()
-    return error
+    const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_DEVICE_PRIVATE }
+    return yield* migrateTo(current, args, systemFrames(current))
   },
 )
 
@@ -114,6 +96,20 @@ export function attachDeviceMemory(memory: DeviceMemory): void {
 /** Every frame that the CPU can map, the zero page left out. */
 export function systemFrames({ machine }: Task): Frame[] {
   return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)
+}
+
+/** A migration on the driver's own account, in either direction, to a page of `frames` each. Part of its caller's text. */
+function* migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): Running<number> {
+  const { mmapLock } = args.mm
+  yield* mmapLock.lockRead()
+  const error = yield* migrateVmaSetup(current, args)
+  if (!error) {
+    yield* allocateAndCopy(current, args, frames)
+    yield* migrateVmaPages(current, args)
+    yield* migrateVmaFinalize(current, args)
+  }
+  yield* mmapLock.unlockRead()
+  return error
 }
 
 /**

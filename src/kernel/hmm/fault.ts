@@ -15,7 +15,7 @@ import {
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
-import { handleMmFault, migrationEntryWait } from '../mm/index.js'
+import { areaEnd, handleMmFault, migrationEntryWait } from '../mm/index.js'
 import {
   beginRange,
   HMM_PFN_ERROR,
@@ -192,7 +192,7 @@ export function readEntry(
   need: typeof needFault,
 ): number {
   const mm = range.notifier.mm
-  const end = areaEnd(mm, page, request.end, w)
+  const end = areaEnd(w, mm, page, request.end)
   if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w, need)
   const entry = range.pfns[page]
   const { frame, present, settled } = cpuEntry(range, request, page, w)
@@ -238,19 +238,6 @@ function canBeRead(mm: MmStruct, page: number, w: World): boolean {
   const { kind, flags } = mm.vma[page]
   const backing = kind.get(w)
   return backing !== VmaKind.none && backing !== VmaKind.pfnmap && (flags.get(w) & VM_READ) !== 0
-}
-
-/** The first page after `page` that is of another area, at most `limit`. */
-function areaEnd(mm: MmStruct, page: number, limit: number, w: World): number {
-  const area = mm.vma[page]
-  let end = page + 1
-  while (
-    end < limit &&
-    mm.vma[end].kind.get(w) === area.kind.get(w) &&
-    mm.vma[end].flags.get(w) === area.flags.get(w)
-  )
-    end++
-  return end
 }
 
 /** What an entry is worth to a device. */
