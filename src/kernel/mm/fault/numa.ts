@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { procedure, type Running } from '../../world/index.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task } from '../machine.js'
+import { procedure, type Running } from '../../../world/index.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { flushTlbRange } from './cpu.js'
-import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
 /**
  * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for

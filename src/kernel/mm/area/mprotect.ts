@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
-import { flushTlbRange } from './cpu.js'
-import { isExclusive } from './fault.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
+import { flushTlbRange } from '../fault/cpu.js'
+import { isExclusive } from '../fault/fault.js'
+import { mapsPage } from '../page.js'
 import { areaEnd } from './mmap.js'
-import { mapsPage } from './page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
 /**

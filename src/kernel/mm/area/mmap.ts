@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { procedure, type Running, step, type World } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../machine.js'
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
+import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
 import { zapPageRange } from './zap.js'
 
 /** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */

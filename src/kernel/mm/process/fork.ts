@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { BLOCKED, become, procedure, type Running, step, type World } from '../../world/index.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
-import { flushTlbRange } from './cpu.js'
-import { nextArea } from './madvise.js'
-import { getPage } from './page.js'
-import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
+import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../../machine.js'
+import { nextArea } from '../area/madvise.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { flushTlbRange } from '../fault/cpu.js'
+import { getPage } from '../page.js'
 
 /**
  * Makes `child` a copy of the current address space. Private pages are shared from then on, read-only on both sides,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
 import {
   type Machine,
   type MmStruct,
@@ -13,7 +13,7 @@ import {
   VM_WRITE,
   VmaKind,
   ZERO_PAGE,
-} from '../machine.js'
+} from '../../machine.js'
 import { handleMmFault, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
 
 /** SIGSEGV, `SEGV_MAPERR`: there is nothing at the address. */

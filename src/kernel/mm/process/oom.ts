@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { become, procedure, type Running, step } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
+import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
-} from '../mmu_notifier/index.js'
-import { nextArea } from './madvise.js'
-import { tlbFinishMmu, zapPteRange } from './zap.js'
+} from '../../mmu_notifier/index.js'
+import { nextArea } from '../area/madvise.js'
+import { tlbFinishMmu, zapPteRange } from '../area/zap.js'
 
 /**
  * Zaps the private areas of `mm`. It may not sleep: the lock is only tried, and so are the locks of drivers.

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../world/index.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../machine.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
+import { anonVmaPrepare } from '../area/mmap.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { allocPage, clearPte, getPage, releasePages, setPte } from '../page.js'
 import { flushTlb } from './cpu.js'
 import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
-import { anonVmaPrepare } from './mmap.js'
-import { allocPage, clearPte, getPage, releasePages, setPte } from './page.js'
-import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
 /** What the look under the lock decides; anything else is the frame to copy. */
 const Decided = { done: -1 } as const

@@ -4,10 +4,10 @@
  * @see reference B.6
  * @module
  */
-import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../world/index.js'
-import { type MmStruct, PteKind, type Task } from '../machine.js'
-import { type DeviceFault, FaultHolds } from '../migrate/request.js'
-import { getPage, putPage, tryLockPage, unlockPage } from './page.js'
+import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
+import { type MmStruct, PteKind, type Task } from '../../machine.js'
+import { type DeviceFault, FaultHolds } from '../../migrate/request.js'
+import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
 
 /** The entry is not what it was: the access is tried again. */
 const CHANGED = -1

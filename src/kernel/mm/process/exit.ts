@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { procedure, type Running, step } from '../../world/index.js'
-import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
-import { hasNotifiers, mmuNotifierRelease } from '../mmu_notifier/index.js'
-import { detachVmas } from './mmap.js'
-import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from './zap.js'
+import { procedure, type Running, step } from '../../../world/index.js'
+import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
+import { hasNotifiers, mmuNotifierRelease } from '../../mmu_notifier/index.js'
+import { detachVmas } from '../area/mmap.js'
+import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from '../area/zap.js'
 
 /**
  * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.

@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { procedure, type Running, type World } from '../../world/index.js'
-import { type MmStruct, type Pte, PteKind, type Task } from '../machine.js'
+import { procedure, type Running, type World } from '../../../world/index.js'
+import { type MmStruct, type Pte, PteKind, type Task } from '../../machine.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
-} from '../mmu_notifier/index.js'
-import { flushTlbRange } from './cpu.js'
-import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from './page.js'
+} from '../../mmu_notifier/index.js'
+import { flushTlbRange } from '../fault/cpu.js'
+import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from '../page.js'
 
 /** Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. */
 export function* invalidateRangeStart(

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { become, procedure, type Running, step } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
+import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import { areaEnd, findVma } from './mmap.js'
 import { zapPageRange } from './zap.js'
 

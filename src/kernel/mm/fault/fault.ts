@@ -4,12 +4,19 @@
  *
  * @module
  */
-import { become, procedure, type Running, SpecificationError, step, type World } from '../../world/index.js'
-import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../machine.js'
+import {
+  become,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../../../world/index.js'
+import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
+import { anonVmaPrepare } from '../area/mmap.js'
+import { allocPage, releasePages, setPte } from '../page.js'
 import { doWpPage } from './cow.js'
-import { anonVmaPrepare } from './mmap.js'
 import { doNumaPage } from './numa.js'
-import { allocPage, releasePages, setPte } from './page.js'
 import { doSwapPage, migrationEntryWait } from './swap.js'
 
 /** `VM_FAULT_OOM`: no page could be allocated. */
