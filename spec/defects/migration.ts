@@ -183,18 +183,20 @@ const finalizeAfterFailedCopy = override(
 const mapDeviceMemory = override(
   removeMigrationPtes,
   (original) =>
-    function* (current, page, from, to) {
+    function* (current, from, to) {
       const { mm, machine } = current
       yield* mm.ptl.critical('make the entry present', (w) => {
-        const pte = mm.pte[page]
-        if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return 0
+        const pte = mm.pte.find(
+          ({ kind, frame }) => kind.get(w) === PteKind.migration && frame.get(w) === from.pfn,
+        )
+        if (pte === undefined) return 0
         clearMigrationEntry(w, pte)
         setPte(w, machine, pte, to.pfn, true)
         pte.kind.set(w, PteKind.present)
         getPage(w, to)
         return 0
       })
-      yield* original(current, page, from, to)
+      yield* original(current, from, to)
     },
 )
 

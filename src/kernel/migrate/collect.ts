@@ -5,7 +5,7 @@
  * @see reference B.5 steps 1 to 3
  * @module
  */
-import { claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import {
   type Frame,
@@ -166,10 +166,10 @@ const unmapPage = procedure(
     const pfn = yield* step('look at the page', (w) => (hasSource(entry, w) ? entry.source.get(w) : 0))
     if (pfn === 0) return
     const frame = current.machine.frames[pfn]
-    for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, page, frame)
+    for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
     const stays = yield* step('migrate_vma_check_page', (w) => (isHeldByOthers(frame, args, w) ? 1 : 0))
     if (!stays) return
-    yield* removeMigrationPtes(current, page, frame, frame)
+    yield* removeMigrationPtes(current, frame, frame)
     yield* step('let the page be', (w) => {
       forgetPage(entry, w)
       letGo(w, frame, args, true)
@@ -184,26 +184,30 @@ function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
 }
 
 /**
- * Replaces the entry of another address space by a migration entry too.
+ * Replaces the entry of another address space by a migration entry too, wherever it is: after mremap a page lies at
+ * different numbers in a parent and its child. An address space maps an anonymous page once. If the entry has gone from where
+ * it was found it may have moved, and is looked for again.
  *
  * @kernel try_to_migrate
  */
 const tryToMigrate = procedure(
   'try_to_migrate',
-  function* (current: Task, mm: MmStruct, page: number, frame: Frame) {
-    const mapped = yield* step('walk the mappings', (w) => (maps(w, mm.pte[page], frame) ? 1 : 0))
-    if (!mapped) return
+  function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
+    const found = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)) + 1)
+    if (found === 0) return
+    const page = found - 1
     const range = { start: page, end: page + 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
-    yield* mm.ptl.critical('replace the entry', (w) => {
+    const replaced = yield* mm.ptl.critical('replace the entry', (w) => {
       const pte = mm.pte[page]
       if (!maps(w, pte, frame)) return 0
       setMigrationEntry(w, current.machine, pte)
       flushTlb(w, current.machine, mm, page, page + 1)
       putPage(w, frame)
-      return 0
+      return 1
     })
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    if (!replaced) yield* become(tryToMigrate, current, mm, frame)
   },
 )
 
@@ -246,7 +250,7 @@ export const migrateDeviceRange = procedure(
       owner: frame.owner,
       select: SELECT_DEVICE_PRIVATE,
     }
-    yield* tryToMigrate(current, args.mm, page, frame)
+    yield* tryToMigrate(current, args.mm, frame)
     yield* migrateDeviceUnmap(current, args)
     return args
   },

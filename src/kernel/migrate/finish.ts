@@ -155,7 +155,7 @@ const finalizePage = procedure(
     const source = Math.floor(found / 2 / destinations)
     const moved = (found >> 1) % destinations
     if (source && found & 1)
-      yield* removeMigrationPtes(current, page, frames[source], frames[moved ? moved - 1 : source])
+      yield* removeMigrationPtes(current, frames[source], frames[moved ? moved - 1 : source])
     yield* step('let go of the pages', (w) => {
       const destination = entry.destination.get(w) - 1
       if (source) letGo(w, frames[source], args, moved === 0)

@@ -10,16 +10,17 @@ import { clearMigrationEntry, getPage, putPage, setPte, unlockPage } from '../mm
 import { isLockedByFault, type MigrateVma, ownReferences } from './request.js'
 
 /**
- * Replaces every migration entry of `from` by an entry of `to`. Access only gets wider: nobody is told.
+ * Replaces every migration entry of `from` by an entry of `to`, wherever it is by now. Access only gets wider: nobody is
+ * told. One step an address space: its page-table lock is held, and mremap takes an entry and puts it elsewhere under it too.
  *
  * @kernel remove_migration_ptes
  */
 export const removeMigrationPtes = procedure(
   'remove_migration_ptes',
-  function* (current: Task, page: number, from: Frame, to: Frame) {
+  function* (current: Task, from: Frame, to: Frame) {
     for (const mm of current.machine.mms)
       yield* mm.ptl.critical('replace a migration entry', (w) => {
-        replace(w, current, mm, page, from, to)
+        for (const page of mm.pte.keys()) replace(w, current, mm, page, from, to)
         return 0
       })
   },
