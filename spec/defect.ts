@@ -19,6 +19,8 @@ export type DefectKind =
 export interface Defect {
   /** Identifier: `D8`, `M1`, `H3`. */
   readonly name: string
+  /** Mutations of the reference's section G.3 that it is: `M9`. Found by these names too. */
+  readonly aliases?: readonly string[]
   readonly kind: DefectKind
   readonly title: string
   /** What is wrong, what follows from it, and what mends it. */

@@ -14,19 +14,16 @@ import {
   recordAndUnmap,
   unmapPages,
 } from '../../src/driver/index.js'
+import { faultWithoutLock, faultWithoutReference } from '../../src/generations/profiles.js'
 import {
   clearMigrationEntry,
   copyPageRange,
-  devicePageAt,
-  doSwapPage,
   Errno,
-  FaultHolds,
   flushBeforeUnlock,
   getPage,
   hasSource,
   isMigrating,
   migrateDeviceUnmap,
-  migrateToRam,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -34,7 +31,6 @@ import {
   NotifyEvent,
   PteKind,
   pagesOf,
-  putPage,
   RangeResult,
   removeMigrationPtes,
   SELECT_DEVICE_PRIVATE,
@@ -46,44 +42,11 @@ import {
   Walk,
   walkEntry,
 } from '../../src/kernel/index.js'
-import { override, type Running, step } from '../../src/world/index.js'
+import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The TLBs are not flushed before the page-table lock is dropped; nor after. */
 const noFlush = override(flushBeforeUnlock, () => function* () {})
-
-/** As Linux 4.14 to 6.0 had it: the page is taken from the entry as it was, without lock, reference or second look. */
-export const faultWithoutReference = override(
-  doSwapPage,
-  () =>
-    function* (current, mm, page): Running<number> {
-      const pfn = yield* step('decode the entry', (w) => {
-        const pte = mm.pte[page]
-        return pte.kind.readOnce(w) === PteKind.devicePrivate ? pte.frame.readOnce(w) : 0
-      })
-      return pfn === 0 ? 0 : yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.nothing })
-    },
-)
-
-/** As Linux 6.1 to 6.14 had it: a reference is taken, and not the folio lock. */
-export const faultWithoutLock = override(
-  doSwapPage,
-  () =>
-    function* (current, mm, page): Running<number> {
-      const pfn = yield* mm.ptl.critical('look again, and hold the page', (w) => {
-        const found = devicePageAt(w, mm, page)
-        if (found > 0) current.machine.frames[found].refcount.add(w, 1)
-        return found
-      })
-      if (pfn <= 0) return 0
-      const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.reference })
-      yield* step('put the page', (w) => {
-        putPage(w, current.machine.frames[pfn])
-        return 0
-      })
-      return error
-    },
-)
 
 /** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
 function isOwnMigration(mirror: Mirror, { event, owner }: NotifierRange): boolean {
@@ -301,6 +264,7 @@ const trustTheWalk = override(
 export const migrationDefects: readonly Defect[] = [
   {
     name: 'D4',
+    aliases: ['M12'],
     kind: 'history',
     title: 'entries are replaced, and the TLBs are not flushed before the lock is dropped',
     text:
@@ -315,6 +279,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'D1',
+    aliases: ['M9'],
     kind: 'history',
     title: 'a fault on a device page holds neither the page nor its lock',
     text:
@@ -329,6 +294,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'D6',
+    aliases: ['M10'],
     kind: 'history',
     title: 'faults that hold the page keep each other from bringing it back',
     text:
@@ -344,6 +310,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'H10',
+    aliases: ['M15'],
     kind: 'hazard',
     title: 'what was migrated is mapped without a look at the sequence',
     text:
@@ -359,6 +326,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'H15',
+    aliases: ['M31'],
     kind: 'hazard',
     title: 'a migration whose copy failed is finalized as if it had succeeded',
     text:
@@ -374,6 +342,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'D28',
+    aliases: ['M19'],
     kind: 'history',
     title: 'whose a device page is, is not asked',
     text:
@@ -387,6 +356,7 @@ export const migrationDefects: readonly Defect[] = [
   },
   {
     name: 'D3',
+    aliases: ['M19'],
     kind: 'history',
     title: "a page in another device's memory cannot be faulted in",
     text:

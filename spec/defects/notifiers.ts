@@ -400,6 +400,7 @@ export const notifierDefects: readonly Defect[] = [
   },
   {
     name: 'H3',
+    aliases: ['M32'],
     kind: 'hazard',
     title: 'the interval side stays open when a classic notifier fails',
     text:
@@ -407,7 +408,7 @@ export const notifierDefects: readonly Defect[] = [
       'not block (nouveau registers such a pair). The OOM reaper opens the interval side, the classic notifier fails, and ' +
       'nobody closes what was opened: the count stays raised, and read_begin and remove may wait for ever. The reference ' +
       'closes it where the failure is seen, and then holds.',
-    source: ['reference B.11 H3', 'mm/mmu_notifier.c'],
+    source: ['reference B.11 H3, G.3 M32', 'mm/mmu_notifier.c'],
     requirement: 'C32',
     scenario: 'classic-notifiers',
     overrides: [intervalSideStaysOpen],

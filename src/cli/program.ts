@@ -17,6 +17,7 @@ import { LISTS, type List, listCommand } from './commands/list.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './commands/replay.js'
 import { withDriver } from './driver-file.js'
 import { coloursFor, type Io, processIo } from './io.js'
+import { withKernel } from './on-kernel.js'
 import { FORMATS, type Format } from './output.js'
 import type { Project } from './project.js'
 import { referenceProject } from './reference.js'
@@ -81,10 +82,19 @@ interface RunOptions {
   readonly traceDir?: string
 }
 
-interface CheckRunOptions extends RunOptions {
+/** What the scenarios are to be run with. */
+interface ProjectOptions {
+  readonly driver?: string
+  readonly kernel?: string
+}
+
+interface CheckRunOptions extends RunOptions, ProjectOptions {
   readonly set: Parameters
   readonly bounds: Bounds
-  readonly driver?: string
+}
+
+async function projectFor(project: Project, { driver, kernel }: ProjectOptions): Promise<Project> {
+  return withKernel(await withDriver(project, driver), kernel)
 }
 
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
@@ -131,6 +141,7 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
         .default('default'),
     )
     .addOption(driverOption())
+    .addOption(kernelOption())
     .addHelpText(
       'after',
       `
@@ -138,12 +149,13 @@ Examples:
   hmm-spec check
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
+  hmm-spec check device-page-faults --kernel 6.1
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
     .action(async (names: string[], options: CheckRunOptions) => {
       exit(
-        await checkCommand(await withDriver(project, options.driver), io, names, {
+        await checkCommand(await projectFor(project, options), io, names, {
           ...runOptions(options),
           set: options.set,
           bounds: options.bounds,
@@ -180,8 +192,9 @@ Examples:
     )
     .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
     .addOption(driverOption())
-    .action(async (file: string, options: ReplayCommandOptions & { driver?: string }) =>
-      exit(replayCommand(await withDriver(project, options.driver), io, file, options)),
+    .addOption(kernelOption())
+    .action(async (file: string, options: ReplayCommandOptions & ProjectOptions) =>
+      exit(replayCommand(await projectFor(project, options), io, file, options)),
     )
 
   withOutput(
@@ -209,6 +222,13 @@ function driverOption(): Option {
   return new Option(
     '--driver <file>',
     "an ES module whose default export is a Driver, to be put in the reference driver's place",
+  )
+}
+
+function kernelOption(): Option {
+  return new Option(
+    '--kernel <version>',
+    'the kernel that answers faults on device pages: one of hmm-spec list kernels (default the newest)',
   )
 }
 

@@ -8,6 +8,7 @@ import type { CheckOptions, Injection } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
 import type { Driver } from '../driver/index.js'
+import type { KernelProfile } from '../generations/profiles.js'
 import type { Specification } from '../report/explain.js'
 import type { StatechartFormat } from '../report/statechart.js'
 import type { DeclaredTransition, Universe } from '../report/vacuity.js'
@@ -27,10 +28,14 @@ export interface StatechartEntry {
 export interface Project extends Specification {
   readonly version: string
   readonly statecharts: readonly StatechartEntry[]
+  /** Kernels that the scenarios can be run on; the last is what they are run on unless another is asked for. */
+  readonly kernels: readonly KernelProfile[]
   /** The scenarios that any driver can be put into, with `driver` in them. */
   scenariosFor(driver: Driver): readonly Scenario[]
   /** The driver that {@link Specification.scenarios} are with, if it is not the reference driver; and its file. */
   readonly driver?: { readonly name: string; readonly file: string }
+  /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */
+  readonly kernel?: string
   /** What a complete run must exercise. */
   universe(): Universe
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>

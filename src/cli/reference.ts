@@ -13,6 +13,7 @@ import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
+import { kernelProfiles } from '../generations/profiles.js'
 import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
 import type { AnyProcedure } from '../world/index.js'
@@ -61,6 +62,7 @@ export function referenceProject(): Project {
     requirements,
     defects,
     statecharts: charts,
+    kernels: kernelProfiles,
     universe: () => ({
       transitions: charts.flatMap(({ transitions }) => transitions),
       steps: declaredSteps(proceduresIn(kernel, driver)),

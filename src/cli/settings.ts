@@ -43,9 +43,9 @@ function unknownParameter(scenario: Scenario, name: string): string {
   )
 }
 
-/** The name of a scenario without that of the driver which is in it. */
+/** The name of a scenario without those of the driver which is in it, and of the kernel that it is on. */
 function withoutDriver(name: string): string {
-  return name.replace(/ \(.*\)$/, '')
+  return name.replace(/ on Linux [\d.]+$/, '').replace(/ \(.*\)$/, '')
 }
 
 function describe(scenario: Scenario, name: string): string {

@@ -15,6 +15,8 @@ export interface Kind<T> {
   readonly noun: string
   readonly all: readonly T[]
   nameOf(item: T): string
+  /** Other names that it goes by; several items may share one. */
+  aliasesOf?(item: T): readonly string[]
   /** The command that lists all of them. */
   readonly list: string
 }
@@ -25,9 +27,23 @@ export interface Kind<T> {
  * @throws UsageError that suggests the nearest names and tells how to list all
  */
 export function findNamed<T>(kind: Kind<T>, name: string): T {
+  return findAllNamed(kind, name)[0]
+}
+
+/**
+ * Finds the item called `name`, or else all that go by it as another name of theirs.
+ *
+ * @returns one item at least
+ * @throws UsageError that suggests the nearest names and tells how to list all
+ */
+export function findAllNamed<T>(kind: Kind<T>, name: string): readonly T[] {
   const exact = kind.all.find((item) => kind.nameOf(item) === name)
   const found = exact ?? kind.all.find((item) => kind.nameOf(item).toLowerCase() === name.toLowerCase())
-  if (found !== undefined) return found
+  if (found !== undefined) return [found]
+  const others = kind.all.filter((item) =>
+    kind.aliasesOf?.(item).some((alias) => alias.toLowerCase() === name.toLowerCase()),
+  )
+  if (others.length > 0) return others
   throw new UsageError(
     `there is no ${kind.noun} "${name}"${didYouMean(name, kind.all.map(kind.nameOf))}; to list them: ${kind.list}`,
   )

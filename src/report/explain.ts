@@ -33,7 +33,9 @@ export function explainRequirement(requirement: Requirement, spec: Specification
 export function explainDefect(defect: Defect, spec: Specification, layout: Layout): string {
   const requirement = spec.requirements.find(({ id }) => id === defect.requirement)
   const set = settings(defect.set ?? {})
+  const aliases = defect.aliases ?? []
   return page(layout, `${defect.name}: ${defect.title}`, `defect (${defect.kind})`, defect.text, [
+    ...(aliases.length === 0 ? [] : [['Also', aliases] as const]),
     ['Breaks', [requirement === undefined ? defect.requirement : `${requirement.id}: ${requirement.title}`]],
     [
       'Seen in',

@@ -44,6 +44,8 @@ export interface CheckReport {
   readonly traces: Readonly<Record<string, string>>
   /** The file of the driver that was checked, if it was not the reference driver. */
   readonly driverFile?: string
+  /** The kernel that was checked, if it was not the reference. */
+  readonly kernel?: string
   /** What a complete run exercised, or why that cannot be said of this run. */
   readonly coverage: Vacuity | { readonly unknown: string }
   /** The requirements, to be quoted where they are broken. */

@@ -97,7 +97,8 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
   }
   if (saved !== undefined) {
     const driver = report.driverFile === undefined ? '' : ` --driver ${report.driverFile}`
-    lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}`)
+    const kernel = report.kernel === undefined ? '' : ` --kernel ${report.kernel}`
+    lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}${kernel}`)
   }
   return lines.join('\n')
 }

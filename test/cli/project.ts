@@ -10,6 +10,7 @@ import type { Defect, Requirement } from '../../spec/index.js'
 import { readRetry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { check, replay } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
+import { kernelProfiles } from '../../src/generations/profiles.js'
 import {
   BLOCKED,
   become,
@@ -179,6 +180,7 @@ export function testProject(changes: Partial<Project> = {}): Project {
         exportTo: (format) => `lamp as ${format}`,
       },
     ],
+    kernels: kernelProfiles,
     universe: () => ({ transitions: [], steps: [{ procedure: 'fault', step: 'program' }], requirements }),
     check: async (scenario: Scenario, options) => ({
       ...(await check(scenario, options)),

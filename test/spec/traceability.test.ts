@@ -212,6 +212,17 @@ describe('defects', () => {
     expect(new Set(defects.map(({ name }) => name)).size).toBe(defects.length)
   })
 
+  it('go by other names that are mutations of the reference, and the name of no other defect', () => {
+    const names = new Set(defects.map(({ name }) => name))
+    for (const { name, aliases = [], source } of defects)
+      for (const alias of aliases) {
+        expect(names.has(alias), name).toBe(false)
+        expect(source.join(' '), name).toMatch(new RegExp(`G\\.3 .*\\b${alias}\\b`))
+      }
+    const mutations = [...names, ...defects.flatMap(({ aliases = [] }) => aliases)]
+    for (const mutation of [9, 10, 12, 15, 19, 31, 32]) expect(mutations).toContain(`M${mutation}`)
+  })
+
   it('have the texts that they replace one by one', () => {
     for (const { name, overrides } of defects)
       expect(new Set(overrides.map(({ target }) => target)).size, name).toBe(overrides.length)

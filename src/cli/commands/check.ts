@@ -64,6 +64,7 @@ export async function checkCommand(
     notRun: run.notRun,
     traces,
     ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
+    ...(project.kernel === undefined ? {} : { kernel: project.kernel }),
     coverage: coverageOf(project, scenarios, run, options),
     requirements: project.requirements,
   }
@@ -84,6 +85,7 @@ function coverageOf(
 ): CheckReport['coverage'] {
   const unknown = (reason: string) => ({ unknown: reason })
   if (project.driver !== undefined) return unknown('it is that of the reference driver')
+  if (project.kernel !== undefined) return unknown('it is that of the reference kernel')
   if (scenarios.length < project.scenarios.length) return unknown('only some of the scenarios were run')
   if (options.bounds === 'smoke') return unknown('smoke bounds are too small for it')
   if (Object.keys(options.set).length > 0) return unknown('parameters were set by hand')

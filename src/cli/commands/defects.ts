@@ -13,7 +13,7 @@ import type { Io } from '../io.js'
 import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
 import type { Project } from '../project.js'
 import { type Job, runChecks } from '../run-checks.js'
-import { findNamed } from '../usage.js'
+import { findAllNamed, findNamed } from '../usage.js'
 import { defectKind, scenarioKind } from './kinds.js'
 
 /** Options of `defects`. */
@@ -36,7 +36,7 @@ export async function defectsCommand(
 ): Promise<number> {
   const kind = defectKind(project)
   const defects: readonly Defect[] =
-    names.length === 0 ? project.defects : [...new Set(names.map((name) => findNamed(kind, name)))]
+    names.length === 0 ? project.defects : [...new Set(names.flatMap((name) => findAllNamed(kind, name)))]
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
   const scenarios = scenarioKind(project)

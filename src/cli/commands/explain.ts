@@ -22,19 +22,22 @@ export function explainCommand(project: Project, io: Io, name: string): number {
   const page =
     pages.find((page) => page.name === name) ??
     pages.find((page) => page.name.toLowerCase() === name.toLowerCase())
-  if (page === undefined)
+  const found =
+    page === undefined ? pages.filter(({ aliases }) => aliases.includes(name.toUpperCase())) : [page]
+  if (found.length === 0)
     throw new UsageError(
       `there is no requirement, defect or scenario "${name}"${didYouMean(
         name,
         pages.map((page) => page.name),
       )}; to list them: hmm-spec list requirements|defects|scenarios`,
     )
-  io.stdout.write(page.write(layoutFor(io.stdout, io.env)))
+  io.stdout.write(found.map((page) => page.write(layoutFor(io.stdout, io.env))).join('\n'))
   return ExitCode.holds
 }
 
 interface Page {
   readonly name: string
+  readonly aliases: readonly string[]
   write(layout: Layout): string
 }
 
@@ -45,14 +48,17 @@ function pagesOf(project: Project): Page[] {
   return [
     ...requirements.all.map((item) => ({
       name: requirements.nameOf(item),
+      aliases: [],
       write: (layout: Layout) => explainRequirement(item, project, layout),
     })),
     ...defects.all.map((item) => ({
       name: defects.nameOf(item),
+      aliases: item.aliases ?? [],
       write: (layout: Layout) => explainDefect(item, project, layout),
     })),
     ...scenarios.all.map((item) => ({
       name: scenarios.nameOf(item),
+      aliases: [],
       write: (layout: Layout) => explainScenario(item, project, layout),
     })),
   ]

@@ -15,24 +15,28 @@ export function scenarioKind({ scenarios }: Project): Kind<Scenario> {
 }
 
 /**
- * The scenario called `name`. With a driver of the user's, which is part of the names of its scenarios, it may be left out.
+ * The scenario called `name`. A driver of the user's and a kernel, which are part of the names of their scenarios, may be
+ * left out.
  *
  * @throws UsageError if there is none
  */
 export function scenarioNamed(project: Project, name: string): Scenario {
-  const { driver } = project
+  const { driver, kernel } = project
   const kind = scenarioKind(project)
-  if (driver === undefined) return findNamed(kind, name)
-  const withoutDriver = (full: string) =>
-    full.endsWith(` (${driver.name})`) ? full.slice(0, -` (${driver.name})`.length) : full
+  const suffixes = [
+    ...(kernel === undefined ? [] : [` on Linux ${kernel}`]),
+    ...(driver === undefined ? [] : [` (${driver.name})`]),
+  ]
+  const plain = (full: string) =>
+    suffixes.reduce((text, suffix) => (text.endsWith(suffix) ? text.slice(0, -suffix.length) : text), full)
   return findNamed(
     {
       ...kind,
-      noun: `scenario for the driver ${driver.name} called`,
-      nameOf: (scenario) => withoutDriver(scenario.name),
+      noun: driver === undefined ? kind.noun : `scenario for the driver ${driver.name} called`,
+      nameOf: (scenario) => plain(scenario.name),
       list: 'hmm-spec list scenarios',
     },
-    withoutDriver(name),
+    plain(name),
   )
 }
 
@@ -48,7 +52,13 @@ export function requirementKind({ requirements }: Project): Kind<Requirement> {
 
 /** Defects, by name. */
 export function defectKind({ defects }: Project): Kind<Defect> {
-  return { noun: 'defect', all: defects, nameOf: ({ name }) => name, list: 'hmm-spec list defects' }
+  return {
+    noun: 'defect',
+    all: defects,
+    nameOf: ({ name }) => name,
+    aliasesOf: ({ aliases }) => aliases ?? [],
+    list: 'hmm-spec list defects',
+  }
 }
 
 /** Statecharts, by name. */

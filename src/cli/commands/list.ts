@@ -11,7 +11,7 @@ import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
 
 /** What can be listed. */
-export const LISTS = ['scenarios', 'requirements', 'defects', 'statecharts'] as const
+export const LISTS = ['scenarios', 'requirements', 'defects', 'statecharts', 'kernels'] as const
 
 /** One of {@link LISTS}. */
 export type List = (typeof LISTS)[number]
@@ -81,8 +81,8 @@ function listing(project: Project, what: List): Listing {
           { head: 'steps', align: 'right' },
           { head: 'title' },
         ],
-        rows: project.defects.map(({ name, kind, requirement, scenario, steps, title }) => [
-          name,
+        rows: project.defects.map(({ name, aliases = [], kind, requirement, scenario, steps, title }) => [
+          [name, ...aliases].join(' '),
           kind,
           requirement,
           scenario,
@@ -90,8 +90,9 @@ function listing(project: Project, what: List): Listing {
           title,
         ]),
         items: project.defects.map(
-          ({ name, kind, title, text, source, requirement, scenario, set, steps }) => ({
+          ({ name, aliases, kind, title, text, source, requirement, scenario, set, steps }) => ({
             name,
+            aliases: aliases ?? [],
             kind,
             title,
             text,
@@ -125,6 +126,16 @@ function listing(project: Project, what: List): Listing {
           states,
           events,
           transitions,
+        })),
+      }
+    case 'kernels':
+      return {
+        head: [{ head: 'kernel' }, { head: 'a fault on a device page' }],
+        rows: project.kernels.map(({ name, summary }) => [name, summary]),
+        items: project.kernels.map(({ name, summary, overrides }) => ({
+          name,
+          summary,
+          replaces: overrides.map(({ target }) => target.procedureName),
         })),
       }
   }

@@ -98,6 +98,11 @@ function scenarioOf(project: Project, { scenario: name }: Trace): Scenario {
   try {
     return scenarioNamed(project, name)
   } catch (error) {
+    const recordedOn = / on Linux ([\d.]+)$/.exec(name)?.[1]
+    if (error instanceof UsageError && recordedOn !== undefined && project.kernel !== recordedOn)
+      throw new UsageError(
+        `${JSON.stringify(name)} was recorded on another kernel; name it: --kernel ${recordedOn}`,
+      )
     const recordedWith = / \((.+)\)$/.exec(name)?.[1]
     if (!(error instanceof UsageError) || recordedWith === undefined) throw error
     throw new UsageError(

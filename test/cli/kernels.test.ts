@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { referenceProject } from '../../src/cli/reference.js'
+import { run, temporaryDirectory } from './project.js'
+
+const project = referenceProject()
+
+test('the newest kernel is the one that is run unless another is asked for', async () => {
+  const listed = await run('list kernels --format json', project)
+  const kernels = JSON.parse(listed.out).kernels as { name: string; replaces: string[] }[]
+  expect(kernels.map(({ name }) => name)).toEqual(['4.14', '6.1', '6.15', '7.0'])
+  expect(kernels.map(({ replaces }) => replaces.length > 0)).toEqual([true, true, true, false])
+  const { out } = await run('check device-page-faults --kernel 7.0 --bounds smoke', project)
+  expect(out).toMatch(/device-page-faults +unmap=1 +holds/)
+})
+
+test.each([
+  ['4.14', 'unmap=1', 'C31'],
+  ['6.1', 'unmap=0', 'C48'],
+])('on Linux %s a fault on a device page is not safe', async (kernel, set, clause) => {
+  const directory = temporaryDirectory()
+  const line = `check device-page-faults --kernel ${kernel} --set ${set} --bounds smoke --trace-dir ${directory}`
+  const { code, out } = await run(line, project)
+  expect(code).toBe(1)
+  expect(out).toContain(`device-page-faults on Linux ${kernel} breaks ${clause}`)
+  const file = `${directory}/device-page-faults-on-Linux-${kernel}.json`
+  expect(out).toContain(`hmm-spec replay ${file} --kernel ${kernel}`)
+  const replayed = await run(`replay ${file} --kernel ${kernel} --format json`, project)
+  expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))
+  expect((await run(`replay ${file}`, project)).err).toContain(`name it: --kernel ${kernel}`)
+})
+
+test('on Linux 6.15 nobody who faults keeps another from it', async () => {
+  const { code } = await run('check device-page-faults --kernel 6.15 --bounds smoke', project)
+  expect(code).toBe(0)
+})
+
+test('a kernel that is not there', async () => {
+  const { code, err } = await run('check --kernel 6.16', project)
+  expect(code).toBe(2)
+  expect(err).toMatch(/no kernel "6.16"; did you mean .*6\.15.*hmm-spec list kernels/)
+})
+
+test('a mutation is found by its name, also where several defects are it', async () => {
+  expect((await run('explain M9', project)).out).toMatch(/^D1: /)
+  const both = (await run('explain m19', project)).out
+  expect(both).toMatch(/^D3: /m)
+  expect(both).toMatch(/^D28: /m)
+  const { code, out } = await run('defects M9 M12 --format json', project)
+  expect(JSON.parse(out).defects.map(({ name }: { name: string }) => name)).toEqual(['D1', 'D4'])
+  expect(code).toBe(0)
+})
