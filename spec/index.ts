@@ -6,6 +6,7 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
+import * as dma from './scenarios/dma.js'
 import * as migration from './scenarios/migration.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
@@ -56,6 +57,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.classicOnly,
   notifiers.exitVersusDevice,
   notifiers.starvation,
+  dma.dmaMapping,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

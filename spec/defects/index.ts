@@ -5,6 +5,7 @@
  */
 import type { Defect } from '../defect.js'
 import { driverDefects } from './drivers.js'
+import { encodingDefects } from './encodings.js'
 import { migrationDefects } from './migration.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
@@ -16,5 +17,6 @@ export const defects: readonly Defect[] = [
   ...protocolDefects,
   ...driverDefects,
   ...walkDefects,
+  ...encodingDefects,
   ...migrationDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -11,6 +11,7 @@
 import type { Requirement } from '../requirement.js'
 import { coherence } from './coherence.js'
 import { collision } from './collision.js'
+import { encodings } from './encodings.js'
 import { locks } from './locks.js'
 import { memory } from './memory.js'
 import { migration } from './migration.js'
@@ -22,6 +23,7 @@ export const requirements: readonly Requirement[] = [
   ...coherence,
   ...collision,
   ...walk,
+  ...encodings,
   ...notifiers,
   ...memory,
   ...migration,

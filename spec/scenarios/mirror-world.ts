@@ -19,11 +19,13 @@ import {
   type Mirror,
   referenceDriver,
 } from '../../src/driver/index.js'
+import { type DmaList, declareDmaList, mappingForDma } from '../../src/generations/index.js'
 import {
   type ClassicNotifierOps,
   countingEnd,
   countingStart,
   declareMachine,
+  lastFrame,
   type Machine,
   type MmStruct,
   PteKind,
@@ -108,6 +110,8 @@ export interface MirrorDeclaration {
   readonly detached?: boolean
   /** Pages of memory of its own (default none). */
   readonly memory?: number
+  /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
+  readonly dma?: boolean
 }
 
 /** How a mirroring scenario is made. */
@@ -143,6 +147,8 @@ export interface MirrorWorld {
   readonly tasks: readonly Task[]
   /** A cell that a scenario may use for its own ends. */
   readonly scratch: Cell
+  /** The arrays of the mirrors that map for DMA. */
+  readonly dma: readonly DmaList[]
 }
 
 const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
@@ -248,7 +254,10 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     })),
   )
   const scratch = layout.counter('scratch', options.threads.length, { initial: 1, ghost: true })
-  const world: MirrorWorld = { machine, mirrors, tasks, scratch }
+  const dma = mirrors
+    .filter((_, index) => options.mirrors[index].dma)
+    .map((mirror) => declareDmaList(layout, mirror, lastFrame(size)))
+  const world: MirrorWorld = { machine, mirrors, tasks, scratch, dma }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
   return {
@@ -275,7 +284,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       everyThreadEnds(world, options.threads),
       ...(options.progress?.(world) ?? []),
     ],
-    ...(options.overrides ? { overrides: options.overrides } : {}),
+    overrides: [...dma.flatMap(mappingForDma), ...(options.overrides ?? [])],
   }
 }
 

@@ -3,4 +3,5 @@
  *
  * @module generations
  */
+export * from './dma-map.js'
 export * from './encoding/index.js'

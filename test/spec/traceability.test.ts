@@ -76,7 +76,7 @@ function sources(folder: string): string[] {
     .map((name) => `${folder}/${name}`)
 }
 
-const places = ['src/kernel', 'src/driver', 'src/world'].flatMap(sources).flatMap(placesIn)
+const places = ['src/kernel', 'src/driver', 'src/generations', 'src/world'].flatMap(sources).flatMap(placesIn)
 
 const procedures = [...new Set([...Object.values(kernel), ...Object.values(driver)])].filter(
   (value): value is AnyProcedure => typeof value === 'function' && 'procedureName' in value,
@@ -126,6 +126,7 @@ describe('requirements', () => {
       'atomic-sleep',
       'data',
       'deadlock',
+      'dma-mapping',
       'lock-discipline',
       'lock-order',
       'progress',

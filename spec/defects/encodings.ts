@@ -1,0 +1,63 @@
+/**
+ * Defects of what entries keep from one walk to the next.
+ *
+ * @module
+ */
+import { HMM_PFN_DMA_MAPPED } from '../../src/generations/encoding/top.js'
+import { hmmDmaMapAlloc, storeBeside, storeEntry } from '../../src/generations/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The array keeps what was in memory before. */
+const notZeroed = override(
+  hmmDmaMapAlloc,
+  () =>
+    function* () {
+      yield* step('take the array as it is', () => 0)
+    },
+)
+
+/** The flags are loaded, and a moment later stored back. */
+const loadThenStore = override(
+  storeEntry,
+  () =>
+    function* (list, range, request, page) {
+      const mapped = yield* step('load the sticky flags', (w) => list.entries[page].mapped.get(w))
+      return yield* step('store them with the entry', (w) =>
+        storeBeside(w, list, range, request, page, () => (mapped ? HMM_PFN_DMA_MAPPED : 0n)),
+      )
+    },
+)
+
+/** Defects of entries. */
+export const encodingDefects: readonly Defect[] = [
+  {
+    name: 'D47',
+    aliases: ['M24'],
+    kind: 'history',
+    title: 'the array of entries is not zeroed',
+    text:
+      'A walk leaves the sticky flags as it finds them. Garbage says that a page is mapped for DMA that never was: it is not ' +
+      'mapped, or an address is unmapped that nobody has mapped. Since 6.16; drm_gpusvm zeroes its array since 7.x.',
+    source: ['reference D47, G.3 M24', 'drivers/gpu/drm/drm_gpusvm.c, commit 67b8bfd4ec7d'],
+    requirement: 'dma-mapping',
+    scenario: 'dma-mapping',
+    overrides: [notZeroed],
+    steps: 9,
+  },
+  {
+    name: 'H17',
+    kind: 'hazard',
+    title: 'a walk stores a sticky flag that the callback has just cleared',
+    text:
+      'The walk stores an entry by loading it, keeping the sticky flags and storing it: three instructions without a lock. The ' +
+      'callback may unmap the page and clear the flags in between, and the store brings them back. The walk collides, and the ' +
+      'next one keeps the flag: the device is given an address that is mapped no more. One atomic operation on the entry would mend ' +
+      'it, and then the claim holds.',
+    source: ['mm/hmm.c: hmm_vma_handle_pte, hmm_dma_unmap_pfn', 'reference A.4'],
+    requirement: 'dma-mapping',
+    scenario: 'dma-mapping',
+    overrides: [loadThenStore],
+    steps: 63,
+  },
+]

@@ -1,0 +1,59 @@
+/**
+ * A driver that maps what it mirrors for DMA, and remembers that in the entries of its array.
+ *
+ * @module
+ */
+import { deviceAccess } from '../../src/driver/index.js'
+import { type DmaList, hmmDmaMapAlloc } from '../../src/generations/index.js'
+import {
+  cpuWrite,
+  madviseDontneed,
+  mmuIntervalNotifierInsert,
+  RangeResult,
+  type Task,
+} from '../../src/kernel/index.js'
+import { procedure } from '../../src/world/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+
+const open = procedure('open a mirror that maps for DMA', function* (_current: Task, list: DmaList) {
+  yield* hmmDmaMapAlloc(list)
+  yield* mmuIntervalNotifierInsert(list.mirror.notifier)
+})
+
+/** Sticky flags beside invalidations. */
+export const dmaMapping = mirrorScenario({
+  name: 'dma-mapping',
+  summary:
+    'A driver opens a mirror that maps for DMA. Its device reads a read-only page and then writes it, while a CPU throws the page ' +
+    'away and faults it in again: what is mapped stays mapped over the second walk, unless the callback has unmapped it.',
+  exercises: ['C1', 'C3', 'C8', 'dma-mapping'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, readOnly: true }],
+    mirrors: [{ name: 'nic', detached: true, dma: true }],
+    spareFrames: 2,
+    invalidations: 2,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: ({ mirrors: [nic], dma: [list] }) => [
+          call(open, list),
+          call(deviceAccess, nic, 0, 1),
+          call(deviceAccess, nic, 0, 1, 2),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+    ],
+    witnesses: ({ mirrors: [nic], dma: [list] }) => [
+      {
+        clause: 'dma-mapping',
+        name: 'a page stays mapped for DMA over a walk',
+        holds: (w) =>
+          list.entries[0].iommu.get(w) !== 0 &&
+          [...nic.ranges.values()].some(({ result }) => result.get(w) === RangeResult.filled),
+      },
+    ],
+  }),
+})

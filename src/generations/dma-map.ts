@@ -1,0 +1,229 @@
+/**
+ * A driver that maps what it mirrors for DMA, and keeps one array for all its walks: the sticky flags of an entry say that its
+ * page is mapped, so that a walk that only adds the right to write maps nothing anew. Linux 6.16 and later.
+ *
+ * The array belongs to the driver and is shared: a walk stores into it while the callback clears flags in it. What is stored
+ * goes through the encoding of 6.16.
+ *
+ * @see reference A.4, D47
+ * @module
+ */
+import { flushDevice, type Mirror, program, rangeOf } from '../driver/index.js'
+import {
+  type HmmRange,
+  type HmmRequest,
+  isMappable,
+  HMM_PFN_VALID as MODEL_VALID,
+  needFault,
+  readEntry,
+  type Task,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../kernel/index.js'
+import {
+  type Cell,
+  claim,
+  type Layout,
+  type Override,
+  override,
+  procedure,
+  step,
+  type World,
+} from '../world/index.js'
+import { type DmaDevice, hmmDmaMapPfn, hmmDmaUnmapPfn } from './encoding/dma.js'
+import { HMM_PFN_DMA_MAPPED, HMM_PFN_VALID, storeOutput, TOP_6_16 } from './encoding/top.js'
+
+/** An entry of the array, and what the IOMMU holds for it. */
+export interface DmaEntry {
+  /** `HMM_PFN_VALID`. */
+  readonly valid: Cell
+  /** `HMM_PFN_DMA_MAPPED`. */
+  readonly mapped: Cell
+  /** Ghost: the frame plus 1 that the IOMMU leads to at the entry's address; 0 for none. */
+  readonly iommu: Cell
+}
+
+/** The array of a mirror. @kernel struct hmm_dma_map */
+export class DmaList {
+  constructor(
+    /** Whose it is. */
+    readonly mirror: Mirror,
+    /** By page of the address space. */
+    readonly entries: readonly DmaEntry[],
+  ) {}
+
+  /** The flags of an entry as the word that the kernel has. */
+  word(w: World, page: number): bigint {
+    const { valid, mapped } = this.entries[page]
+    return (valid.get(w) ? HMM_PFN_VALID : 0n) | (mapped.get(w) ? HMM_PFN_DMA_MAPPED : 0n)
+  }
+
+  /** Stores a word's flags. */
+  store(w: World, page: number, word: bigint): void {
+    this.entries[page].valid.set(w, word & HMM_PFN_VALID ? 1 : 0)
+    this.entries[page].mapped.set(w, word & HMM_PFN_DMA_MAPPED ? 1 : 0)
+  }
+}
+
+/** Declares the array of `mirror`. It holds what was in memory before: nobody has zeroed it yet. */
+export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): DmaList {
+  const entries = layout.scope(`${mirror.name}.dma`, (l) =>
+    l.array('pfn_list', mirror.pageTable.length, (entry) => ({
+      valid: entry.flag('valid', { initial: 1 }),
+      mapped: entry.flag('dma_mapped', { initial: 1 }),
+      iommu: entry.counter('iommu', frames + 1, { ghost: true }),
+    })),
+  )
+  return new DmaList(mirror, entries)
+}
+
+/** Zeroes the array: no page of it is mapped. One step: nobody else knows of it yet. @kernel hmm_dma_map_alloc */
+export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: DmaList) {
+  yield* step('zero the array', (w) => {
+    for (const page of list.entries.keys()) list.store(w, page, 0n)
+    return 0
+  })
+})
+
+/**
+ * Reads one entry of the page table and stores it into the driver's array, where the sticky flags stay as they are. One step as
+ * in {@link walkEntry}: the kernel loads the flags and stores them back in a few instructions, without a lock (H17).
+ *
+ * @kernel hmm_vma_handle_pte
+ */
+export const storeEntry = procedure(
+  'hmm_vma_handle_pte (sticky flags)',
+  function* (list: DmaList, range: HmmRange, request: HmmRequest, page: number) {
+    return yield* step('read an entry', (w) =>
+      storeBeside(w, list, range, request, page, (at) => list.word(w, at)),
+    )
+  },
+)
+
+/** Reads and stores an entry, or those of an area that cannot be used. Part of a step. @param before - what an entry held */
+export function storeBeside(
+  w: World,
+  list: DmaList,
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+  before: (page: number) => bigint,
+): number {
+  const code = readEntry(range, request, page, w, needFault)
+  const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
+  for (let at = page; at < end; at++) {
+    const valid = (range.pfns[at].flags.get(w) & MODEL_VALID) !== 0
+    list.store(w, at, storeOutput(TOP_6_16, before(at), { valid }))
+  }
+  return code
+}
+
+/** The IOMMU, at the address of one page. */
+function iommuAt(w: World, list: DmaList, page: number): DmaDevice {
+  const { iommu } = list.entries[page]
+  const address = BigInt(page + 1) << 12n
+  return {
+    map: (phys) => {
+      claim(
+        'dma-mapping',
+        iommu.get(w) === 0,
+        `${list.mirror.name} maps page ${page} for DMA, which is mapped already`,
+      )
+      iommu.set(w, Number(phys >> 12n) + 1)
+      return address
+    },
+    unmap: () => {
+      claim(
+        'dma-mapping',
+        iommu.get(w) !== 0,
+        `${list.mirror.name} unmaps page ${page} for DMA, which was not mapped`,
+      )
+      iommu.set(w, 0)
+    },
+    busAddress: () => address,
+  }
+}
+
+/** Runs one of the functions of {@link DmaDevice} on an entry of the array, and stores what it made of it. */
+function onEntry<T>(
+  w: World,
+  list: DmaList,
+  page: number,
+  frame: number,
+  run: (device: DmaDevice, map: { pfnList: bigint[]; dmaList: bigint[] }) => T,
+): T {
+  const map = { pfnList: [list.word(w, page) | BigInt(frame)], dmaList: [BigInt(page + 1) << 12n] }
+  const result = run(iommuAt(w, list, page), map)
+  list.store(w, page, map.pfnList[0])
+  return result
+}
+
+/** Maps the page of an entry that the walk has found. Under the update lock, from a validated walk. @kernel hmm_dma_map_pfn */
+export const mapForDma = procedure(
+  'hmm_dma_map_pfn',
+  function* (list: DmaList, range: HmmRange, page: number) {
+    yield* step('map for DMA', (w) => {
+      if (!isMappable(range, page, w)) return 0
+      const frame = range.pfns[page].frame.get(w)
+      onEntry(w, list, page, frame, (device, map) => hmmDmaMapPfn(device, map, 0, 'none'))
+      claim(
+        'dma-mapping',
+        list.entries[page].iommu.get(w) === frame + 1,
+        `${list.mirror.name} is given an address for page ${page} that does not lead to it`,
+      )
+      return 0
+    })
+  },
+)
+
+/**
+ * Unmaps what the array says is mapped of the pages from `start` to `end`, once the device uses none of them. Under the update lock.
+ *
+ * @kernel hmm_dma_unmap_pfn
+ */
+export const unmapForDma = procedure(
+  'hmm_dma_unmap_pfn',
+  function* (list: DmaList, start: number, end: number) {
+    yield* step('unmap for DMA', (w) => {
+      for (let page = start; page < end; page++)
+        onEntry(w, list, page, 0, (device, map) => hmmDmaUnmapPfn(device, map, 0))
+      return 0
+    })
+  },
+)
+
+/** What the reference driver does otherwise where it maps for DMA: three texts. */
+export function mappingForDma(list: DmaList): Override[] {
+  const { mirror } = list
+  return [
+    override(
+      walkEntry,
+      (original) =>
+        function* (range, request, page) {
+          return yield* range.notifier === mirror.notifier
+            ? storeEntry(list, range, request, page)
+            : original(range, request, page)
+        },
+    ),
+    override(
+      program,
+      (original) =>
+        function* (current: Task, of: Mirror, start, end) {
+          if (of === mirror)
+            for (let page = start; page < end; page++) yield* mapForDma(list, rangeOf(mirror, current), page)
+          return yield* original(current, of, start, end)
+        },
+    ),
+    override(
+      flushDevice,
+      (original) =>
+        function* (of, range) {
+          yield* original(of, range)
+          if (of !== mirror) return
+          const { start, last } = mirror.notifier
+          yield* unmapForDma(list, Math.max(range.start, start), Math.min(range.end, last + 1))
+        },
+    ),
+  ]
+}
