@@ -195,12 +195,13 @@ const forkKeepsWrite = override(
   (original) =>
     function* (current, child, start, end) {
       const { mm } = current
-      yield* original(current, child, start, end)
+      const error = yield* original(current, child, start, end)
       for (let page = start; page < end; page++)
         yield* mm.ptl.critical('leave the entry writable', (w) => {
           if (mm.pte[page].kind.get(w) === PteKind.devicePrivate) mm.pte[page].write.set(w, 1)
           return 0
         })
+      return error
     },
 )
 

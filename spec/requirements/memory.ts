@@ -51,6 +51,6 @@ export const memory: readonly Requirement[] = [
       'page table maps it, and no field of an object is touched that is not allocated (the interval notifier in its ' +
       "driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
-    checks: ['assert:putPage', 'assert:mustBeAllocated', 'assert:GuardedCell'],
+    checks: ['assert:putPage', 'assert:lockPage', 'assert:mustBeAllocated', 'assert:GuardedCell'],
   },
 ]

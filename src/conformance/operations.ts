@@ -26,7 +26,13 @@ export type Work =
   | { readonly name: 'cpu_read'; readonly page: number }
   | { readonly name: 'cpu_write'; readonly page: number; readonly value: bigint }
   | {
-      readonly name: 'dev_read' | 'snapshot' | 'migrate_to_dev' | 'migrate_to_sys'
+      readonly name:
+        | 'dev_read'
+        | 'snapshot'
+        | 'migrate_to_dev'
+        | 'migrate_to_sys'
+        | 'exclusive'
+        | 'check_exclusive'
       readonly device: number
       readonly start: number
       readonly end: number
@@ -115,6 +121,8 @@ const IN_BOTH: readonly Work['name'][] = [
   'dev_write',
   'migrate_to_dev',
   'migrate_to_sys',
+  'exclusive',
+  'check_exclusive',
 ]
 
 /** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
@@ -163,6 +171,8 @@ function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work 
     case 'snapshot':
     case 'migrate_to_dev':
     case 'migrate_to_sys':
+    case 'exclusive':
+    case 'check_exclusive':
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)) }
     case 'dev_write':
       return { name, device: at(0), ...rangeOf(name, at(1), at(2)), value: read[3] as bigint }

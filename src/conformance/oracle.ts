@@ -11,8 +11,10 @@ import {
   attachSnapshot,
   type DmirrorAnswer,
   type DmirrorDevice,
+  dmirrorCheckAtomic,
   dmirrorClose,
   dmirrorDeviceEvict,
+  dmirrorExclusive,
   dmirrorMigrateToDevice,
   dmirrorMigrateToSystem,
   dmirrorOpen,
@@ -87,6 +89,8 @@ export type Value = number | string
 
 const DEVICES = [0, 1] as const
 const THREAD = 0
+/** The recorded driver names nobody when it takes exclusive access. */
+const NOBODY = -1
 /** In a child, what is added to a device's number to name its parent's file of the device. */
 const INHERITED = 10
 
@@ -135,10 +139,11 @@ export class Oracle {
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
     const size = sizeOf(operations, this.values)
+    const isExclusive = operations.some(({ name }) => name === 'exclusive')
     this.machine = declareMachine(layout, size)
     this.processes = this.machine.mms.map((mm) => ({
       task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
-      files: DEVICES.map((device) => declareFile(layout, mm, device, size)),
+      files: DEVICES.map((device) => declareFile(layout, mm, device, size, isExclusive)),
     }))
     this.devices = this.machine.deviceMemory.map((memory, device) =>
       attachDmirrorDevice(
@@ -198,6 +203,16 @@ export class Oracle {
         const { mirror } = this.fileOf(operation)
         const answer = this.run(dmirrorMigrateToSystem, task, mirror, operation.start, operation.end)
         return answer.error ? status(answer.error) : { rc: 0, cpages: answer.pages }
+      }
+      case 'exclusive': {
+        const { mirror } = this.fileOf(operation)
+        const answer = this.run(dmirrorExclusive, task, mirror, operation.start, operation.end)
+        if (answer.error) return status(answer.error)
+        return { rc: 0, cpages: answer.pages, vals: answer.values.map((id) => this.values.valueOf(id)) }
+      }
+      case 'check_exclusive': {
+        const { mirror } = this.fileOf(operation)
+        return status(this.run(dmirrorCheckAtomic, mirror, operation.start, operation.end))
       }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
@@ -286,6 +301,8 @@ export class Oracle {
           const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'
           return mappedOnce && this.kernel === '6.1' ? `${name}+excl` : name
         }
+        case PteKind.deviceExclusive:
+          return pte.write.readOnce(this.world) ? 'dexcl_w' : 'dexcl_r'
         default:
           throw new SpecificationError(
             'scenario',
@@ -307,6 +324,7 @@ function declareFile(
   mm: MmStruct,
   device: (typeof DEVICES)[number],
   size: MachineSize,
+  isExclusive: boolean,
 ): DeviceFile {
   const { intervals } = mm.subscriptions
   const slot = device + DEVICES.length
@@ -314,7 +332,14 @@ function declareFile(
   const name = `dmirror${device}${mm.index > 0 ? ` of ${mm.name}` : ''}`
   const mirror = declareMirror(
     layout,
-    { name, owner: device, notifier: watching, threads: [THREAD], size },
+    {
+      name,
+      owner: device,
+      ...(isExclusive ? { exclusiveOwner: NOBODY } : {}),
+      notifier: watching,
+      threads: [THREAD],
+      size,
+    },
     recordedDriver,
   )
   attachSnapshot(mirror, snapshot)

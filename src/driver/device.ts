@@ -44,6 +44,8 @@ export interface Translation {
   /** 0, or the frame plus 1. */
   readonly frame: Cell
   readonly write: Cell
+  /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
+  readonly atomic?: Cell
 }
 
 /** An access that has translated and not yet touched memory. */
@@ -58,6 +60,8 @@ export interface Mirror {
   readonly mm: MmStruct
   /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
   readonly owner: number
+  /** Whom its driver names when it takes exclusive access; -1 for one that names nobody. */
+  readonly exclusiveOwner: number
   /** The whole of what is mirrored. */
   readonly notifier: IntervalNotifier
   /** The driver's update lock: held while the device page table changes, and by the callback. */
@@ -78,6 +82,8 @@ export interface MirrorSize {
   readonly name: string
   /** Owner of the device's own memory (default none). */
   readonly owner?: number
+  /** Whom its driver names when it takes exclusive access: -1 for nobody. Absent if it never does. */
+  readonly exclusiveOwner?: number
   readonly notifier: IntervalNotifier
   /** Threads that make the device access memory. */
   readonly threads: readonly number[]
@@ -93,11 +99,15 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     const translation = (entry: Layout, guarded: boolean): Translation => ({
       frame: entry.counter('frame', frames + 1, guarded ? { guardedBy: updateLock } : {}),
       write: entry.flag('write', guarded ? { guardedBy: updateLock } : {}),
+      ...(options.exclusiveOwner === undefined
+        ? {}
+        : { atomic: entry.flag('atomic', guarded ? { guardedBy: updateLock } : {}) }),
     })
     return {
       name: options.name,
       mm: options.notifier.mm,
       owner: options.owner ?? -1,
+      exclusiveOwner: options.exclusiveOwner ?? -1,
       notifier: options.notifier,
       updateLock,
       pageTable: l.array('pte', pages, (entry) => translation(entry, true)),
@@ -158,6 +168,17 @@ export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
   mirror.pageTable[page].frame.set(w, pageAddress(w, mirror, range, page) + 1)
   mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
+  mirror.pageTable[page].atomic?.set(w, 0)
+}
+
+/**
+ * Programs the device page table's entry of `page` with a frame that the device has to itself. Part of a step of the
+ * driver, under its update lock and the folio lock.
+ */
+export function mapAtomic(w: World, mirror: Mirror, page: number, pfn: number): void {
+  mirror.pageTable[page].frame.set(w, pfn + 1)
+  mirror.pageTable[page].write.set(w, 1)
+  mirror.pageTable[page].atomic?.set(w, 1)
 }
 
 /**
@@ -179,10 +200,13 @@ export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: num
 /** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
 export function unmapPages(w: World, mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
   const { start, end } = covered(mirror, range)
-  for (let page = start; page < end; page++) {
-    mirror.pageTable[page].frame.set(w, 0)
-    mirror.pageTable[page].write.set(w, 0)
-  }
+  for (let page = start; page < end; page++) forget(w, mirror.pageTable[page])
+}
+
+function forget(w: World, translation: Translation): void {
+  translation.frame.set(w, 0)
+  translation.write.set(w, 0)
+  translation.atomic?.set(w, 0)
 }
 
 /**
@@ -198,10 +222,7 @@ export const flushDevice = procedure(
         const page = access.page.get(w) - 1
         if (page >= start && page < end) return BLOCKED
       }
-      for (let page = start; page < end; page++) {
-        mirror.tlb[page].frame.set(w, 0)
-        mirror.tlb[page].write.set(w, 0)
-      }
+      for (let page = start; page < end; page++) forget(w, mirror.tlb[page])
       return 0
     })
   },

@@ -309,6 +309,8 @@ export interface MachineSize {
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
   /** Pages of device-private memory, by owner. */
   readonly deviceMemory?: readonly number[]
+  /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
+  readonly exclusiveOwners?: number
 }
 
 /** The largest frame number: system memory first, then each owner's device memory. */
@@ -367,7 +369,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     end: l.counter('end', size.pages),
     event: l.oneOf('event', NotifyEvent),
     blockable: l.flag('blockable'),
-    owner: l.counter('owner', Math.max(1, size.deviceMemory?.length ?? 0)),
+    owner: l.counter('owner', Math.max(1, (size.deviceMemory?.length ?? 0) + (size.exclusiveOwners ?? 0))),
   }))
   const migrations =
     last === size.frames

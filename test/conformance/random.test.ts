@@ -5,6 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Answer, type Operation, Oracle, parseOperation } from '../../src/conformance/index.js'
+import type { Translation } from '../../src/driver/index.js'
 import { PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
 
 const PAGES = 6
@@ -29,7 +30,11 @@ const withoutMigration = fc.oneof(
 const operation = fc.oneof(
   { weight: 3, arbitrary: withoutMigration },
   fc
-    .tuple(fc.constantFrom('migrate_to_dev', 'migrate_to_dev', 'migrate_to_sys'), device, range)
+    .tuple(
+      fc.constantFrom('migrate_to_dev', 'migrate_to_dev', 'migrate_to_sys', 'exclusive', 'check_exclusive'),
+      device,
+      range,
+    )
     .map((words) => words.join(' ')),
 )
 
@@ -99,26 +104,31 @@ function mirrorsAgree({ machine, mirrors, world: w }: Oracle): void {
     ...mirrors.map(({ pageTable }) => pageTable),
     ...machine.cpus.map(({ tlb }) => tlb),
   ])
-    translations.forEach(({ frame, write }, page) => {
+    translations.forEach((translation: Translation, page) => {
+      const { frame, write } = translation
       if (frame.readOnce(w) === 0) return
       const pte = mm.pte[page]
-      expect([PteKind.present, PteKind.devicePrivate]).toContain(pte.kind.readOnce(w))
+      const kinds = translation.atomic?.readOnce(w)
+        ? [PteKind.deviceExclusive]
+        : [PteKind.present, PteKind.devicePrivate]
+      expect(kinds).toContain(pte.kind.readOnce(w))
       expect(pte.frame.readOnce(w)).toBe(frame.readOnce(w) - 1)
       expect(write.readOnce(w)).toBeLessThanOrEqual(pte.write.readOnce(w))
     })
 }
 
-/** A frame has a reference and a mapping for each entry that maps it, and holds nothing if there is none. */
+/**
+ * A frame has a reference for each entry that names it, and a mapping too unless a device has it to itself; it holds
+ * nothing if there is none.
+ */
 function countsAreExact({ machine, world: w }: Oracle): void {
-  const mapped = new Map<number, number>()
-  for (const mm of machine.mms)
-    for (const pte of mm.pte)
-      if (pte.kind.readOnce(w) !== PteKind.none)
-        mapped.set(pte.frame.readOnce(w), (mapped.get(pte.frame.readOnce(w)) ?? 0) + 1)
+  const named = machine.mms.flatMap(({ pte }) => pte).filter(({ kind }) => kind.readOnce(w) !== PteKind.none)
   for (const { pfn, refcount, mapcount, contents } of machine.frames.slice(1)) {
-    expect(refcount.get(w)).toBe(mapped.get(pfn) ?? 0)
-    expect(mapcount.get(w)).toBe(mapped.get(pfn) ?? 0)
-    if (!mapped.has(pfn)) expect(contents.get(w)).toBe(0)
+    const entries = named.filter(({ frame }) => frame.readOnce(w) === pfn)
+    const mappings = entries.filter(({ kind }) => kind.readOnce(w) !== PteKind.deviceExclusive)
+    expect(refcount.get(w)).toBe(entries.length)
+    expect(mapcount.get(w)).toBe(mappings.length)
+    if (entries.length === 0) expect(contents.get(w)).toBe(0)
   }
   expect(machine.frames[ZERO_PAGE].contents.get(w)).toBe(0)
 }

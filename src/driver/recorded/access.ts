@@ -157,7 +157,8 @@ export const dmirrorDoWrite = procedure(
 function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: number): number {
   const entry = mirror.pageTable[page]
   const pfn = entry.frame.get(w) - 1
-  if (pfn < 0 || !entry.write.get(w)) return 1
+  // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
+  if (pfn < 0 || !entry.write.get(w) || entry.atomic?.get(w)) return 1
   mustBeAllocated(w, current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
   current.machine.frames[pfn].contents.set(w, value)

@@ -7,6 +7,7 @@
  * @module
  */
 export * from './access.js'
+export * from './exclusive.js'
 export * from './fault.js'
 export * from './file.js'
 export * from './memory.js'

@@ -220,6 +220,7 @@ export const dmirrorMigrateFinalizeAndMap = procedure(
           : mayWritePage(w, args.mm, page)
         mirror.pageTable[page].frame.set(w, destination)
         mirror.pageTable[page].write.set(w, write ? 1 : 0)
+        mirror.pageTable[page].atomic?.set(w, 0)
         return 0
       })
     yield* mirror.updateLock.unlock()

@@ -257,6 +257,7 @@ function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World):
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
     case PteKind.migration:
+    case PteKind.deviceExclusive:
       return { frame: 0, present: 0 }
     case PteKind.present:
       return { frame, present: HMM_PFN_VALID | writable }

@@ -5,6 +5,7 @@
  */
 import {
   acting,
+  BLOCKED,
   claim,
   mightSleep,
   procedure,
@@ -40,6 +41,19 @@ export function tryLockPage(w: World, frame: Frame): boolean {
   frame.locked.set(w, acting.thread + 1)
   return true
 }
+
+/**
+ * Waits for the folio lock and takes it. The caller holds the page by a reference: of a free page there is nothing to lock.
+ *
+ * @kernel folio_lock
+ */
+export const lockPage = procedure('folio_lock', function* (frame: Frame) {
+  yield* step('lock the page', (w) => {
+    if (!tryLockPage(w, frame)) return BLOCKED
+    claim('use-after-free', frame.refcount.get(w) > 0, `frame ${frame.pfn} is locked, and is free`)
+    return 0
+  })
+})
 
 /** Releases the folio lock. Part of a step. @kernel folio_unlock */
 export function unlockPage(w: World, frame: Frame): void {
@@ -97,6 +111,7 @@ export function mapsPage(w: World, pte: Pte): boolean {
       return true
     case PteKind.devicePrivate:
     case PteKind.migration:
+    case PteKind.deviceExclusive:
       return false
     default:
       throw new SpecificationError(

@@ -68,7 +68,13 @@ function bench(): Bench {
   return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
 }
 
-type Entry = 'none' | 'read-only' | 'writable' | 'zero page' | 'hint'
+type Entry = 'none' | 'read-only' | 'writable' | 'zero page' | 'hint' | 'exclusive' | 'exclusive, read-only'
+
+const KINDS: Partial<Record<Entry, number>> = {
+  hint: PteKind.protnone,
+  exclusive: PteKind.deviceExclusive,
+  'exclusive, read-only': PteKind.deviceExclusive,
+}
 
 function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): void {
   const { mm, machine } = task
@@ -76,12 +82,12 @@ function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): voi
   mm.vma[PAGE].flags.set(w, flags)
   if (entry === 'none') return
   const pte = mm.pte[PAGE]
-  pte.kind.set(w, entry === 'hint' ? PteKind.protnone : PteKind.present)
-  pte.write.set(w, entry === 'writable' ? 1 : 0)
+  pte.kind.set(w, KINDS[entry] ?? PteKind.present)
+  pte.write.set(w, entry === 'writable' || entry === 'exclusive' ? 1 : 0)
   pte.frame.set(w, entry === 'zero page' ? ZERO_PAGE : FRAME)
   if (entry === 'zero page') return
   machine.frames[FRAME].refcount.set(w, 1)
-  machine.frames[FRAME].mapcount.set(w, 1)
+  if (!entry.startsWith('exclusive')) machine.frames[FRAME].mapcount.set(w, 1)
 }
 
 const walkOnce = procedure(
@@ -148,6 +154,17 @@ const TABLE: readonly [string, number, number, Entry, string, string, string][] 
   ['the zero page, in a read-only area', ANON, RO_AREA, 'zero page', 'V', 'V', 'EPERM'],
   ['a hint, in a writable area', ANON, RW_AREA, 'hint', '0', 'V+', 'VW+'],
   ['a hint, in a read-only area', ANON, RO_AREA, 'hint', '0', 'V+', 'EPERM'],
+  ['an exclusive page, in a writable area', ANON, RW_AREA, 'exclusive', '0', 'VW+', 'VW+'],
+  [
+    'an exclusive page that may be read, in a writable area',
+    ANON,
+    RW_AREA,
+    'exclusive, read-only',
+    '0',
+    'V+',
+    'VW+',
+  ],
+  ['an exclusive page, in a read-only area', ANON, RO_AREA, 'exclusive, read-only', '0', 'V+', 'EPERM'],
 ]
 
 const FLAGS: Record<string, number> = { E, V, VW, '0': 0 }

@@ -117,13 +117,14 @@ export class Process {
     return this.runner.run(this.world, this.task.thread, target, ...args)
   }
 
-  /** What the page table holds: `none`, `zero`, `ro`, `rw`, and `!` where the CPU may not use it. */
+  /** What the page table holds: `none`, `zero`, `ro`, `rw`, with `!` where the CPU may not use it and `*` where a device has it alone. */
   entries(mm = this.mm): string[] {
     return mm.pte.map((pte) => {
       const kind = pte.kind.readOnce(this.world)
       if (kind === PteKind.none) return 'none'
       const page =
         pte.frame.readOnce(this.world) === ZERO_PAGE ? 'zero' : pte.write.readOnce(this.world) ? 'rw' : 'ro'
+      if (kind === PteKind.deviceExclusive) return `${page}*`
       return kind === PteKind.protnone ? `${page}!` : page
     })
   }
@@ -151,6 +152,8 @@ const NOTED = new Set([
   'reuse the page, or hold it',
   'copy the page',
   'clear, flush and replace',
+  'clear, flush and make exclusive',
+  'restore the entry',
   'clear an entry',
   'change an entry',
   'write-protect and copy an entry',

@@ -109,12 +109,11 @@ const changePteRange = procedure(
  */
 function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: number): number {
   const pte = mm.pte[page]
-  if (pte.kind.get(w) === PteKind.devicePrivate || pte.kind.get(w) === PteKind.migration) {
-    // These only ever lose the right to write: they get it back by a fault.
-    if (!(flags & VM_WRITE)) pte.write.set(w, 0)
+  if (!mapsPage(w, pte)) {
+    // These lose the right to write, also where the new flags give it: they get it back by a fault.
+    pte.write.set(w, 0)
     return 0
   }
-  if (!mapsPage(w, pte)) return 0
   const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
   const write = flags & VM_WRITE && isExclusive(w, current, mm, page) ? 1 : 0
   if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0

@@ -67,10 +67,15 @@ export const zapPteRange = procedure(
 
 const NOTHING = -1
 
-/** An entry that no CPU can have cached goes at once: a device page is given back, a migration loses its place. */
+/** An entry that no CPU can have cached goes at once: a page of a device, or one that a device has
+ * to itself, is given back, a migration loses its place. */
 function zapEntry(w: World, { machine }: Task, pte: Pte): void {
   if (pte.kind.get(w) !== PteKind.devicePrivate) {
+    const frame = machine.frames[pte.frame.get(w)]
+    const isExclusive = pte.kind.get(w) === PteKind.deviceExclusive
     clearMigrationEntry(w, pte)
+    // It held a reference, and was no mapping.
+    if (isExclusive) putPage(w, frame)
     return
   }
   const frame = machine.frames[clearPte(w, machine, pte)]

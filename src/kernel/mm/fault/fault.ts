@@ -14,6 +14,7 @@ import {
 } from '../../../world/index.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
+import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
 import { allocPage, releasePages, setPte } from '../page.js'
 import { doWpPage } from './cow.js'
 import { doNumaPage } from './numa.js'
@@ -27,7 +28,18 @@ export const VM_FAULT_SIGBUS = -2
 export const VM_FAULT_SIGSEGV = -3
 
 /** What the first look finds; an error of its own is negative. */
-const Found = { nothing: 0, writeProtected: 1, enough: 2, hint: 3, devicePrivate: 4, migrating: 5 } as const
+const Found = {
+  nothing: 0,
+  writeProtected: 1,
+  enough: 2,
+  hint: 3,
+  devicePrivate: 4,
+  migrating: 5,
+  exclusive: 6,
+} as const
+
+/** Bits of a {@link Found} code; the frame of a device-exclusive entry is above them. */
+const FOUND_BITS = 3
 
 /**
  * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
@@ -42,6 +54,8 @@ export const handleMmFault = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     // One step: the mmap lock holds the area still, and the entry is read once.
     const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    if (found > Found.exclusive)
+      return yield* become(removeDeviceExclusiveEntry, current, mm, page, found >> FOUND_BITS)
     switch (found) {
       case Found.nothing:
         return yield* become(doAnonymousPage, current, mm, page, write)
@@ -84,6 +98,8 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return Found.devicePrivate
     case PteKind.migration:
       return Found.migrating
+    case PteKind.deviceExclusive:
+      return (pte.frame.readOnce(w) << FOUND_BITS) | Found.exclusive
     case PteKind.present:
       return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
     default:

@@ -4,11 +4,14 @@
  * @module
  */
 import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { nextArea } from '../area/madvise.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { getPage } from '../page.js'
+import { exitMmap } from './exit.js'
 
 /**
  * Makes `child` a copy of the current address space. Private pages are shared from then on, read-only on both sides,
@@ -16,6 +19,7 @@ import { getPage } from '../page.js'
  * write: otherwise a thread of the parent could write to what the child already has.
  *
  * @param child - an address space that is not in use; it has one user afterwards
+ * @returns 0, or -ENOMEM if a page could not be copied
  * @kernel dup_mmap
  * @see reference B.2
  */
@@ -23,8 +27,9 @@ export const fork = procedure('fork', function* (current: Task, child: MmStruct)
   const { mm, machine } = current
   yield* mm.mmapLock.lockWrite()
   yield* child.mmapLock.lockWrite()
-  yield* copyAreas(current, child, 0)
+  const error = yield* copyAreas(current, child, 0)
   yield* flushTlbRange(machine, mm, 0, machine.pages)
+  if (error) return yield* become(giveUp, current, child)
   yield* step('the child is ready', (w) => {
     child.users.set(w, 1)
     rememberContents(w, current, child)
@@ -35,6 +40,14 @@ export const fork = procedure('fork', function* (current: Task, child: MmStruct)
   return 0
 })
 
+/** The child is taken down again: what has been copied of it goes. @kernel dup_mm */
+const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: MmStruct): Running<number> {
+  yield* child.mmapLock.unlockWrite()
+  yield* current.mm.mmapLock.unlockWrite()
+  yield* exitMmap(current, child)
+  return -Errno.ENOMEM
+})
+
 /** What the child must read from now on: what is in its pages, which nobody can write any more. */
 function rememberContents(w: World, { machine }: Task, child: MmStruct): void {
   child.pte.forEach((pte, page) => {
@@ -42,7 +55,7 @@ function rememberContents(w: World, { machine }: Task, child: MmStruct): void {
   })
 }
 
-/** One area after another. */
+/** One area after another. Returns 0, or -EBUSY from the first page that could not be copied. */
 const copyAreas = procedure(
   'dup_mmap',
   function* (current: Task, child: MmStruct, page: number): Running<number> {
@@ -50,7 +63,8 @@ const copyAreas = procedure(
     const area = yield* nextArea(mm, page, machine.pages)
     if (area.start === machine.pages) return 0
     const isCow = yield* copyArea(mm, child, area.start, area.end)
-    if (isCow) yield* copyPageRange(current, child, area.start, area.end)
+    const error = isCow ? yield* copyPageRange(current, child, area.start, area.end) : 0
+    if (error) return error
     return area.end === machine.pages ? 0 : yield* become(copyAreas, current, child, area.end)
   },
 )
@@ -88,8 +102,10 @@ function hasHadPages(w: World, mm: MmStruct, page: number): boolean {
 
 /**
  * Copies the entries of a private area. Watchers of the parent hear of it, since its entries lose the right to write;
- * the child has none yet.
+ * the child has none yet. Nobody waits under the page-table locks: a page that a device has to itself, and that somebody
+ * has locked, makes it fail.
  *
+ * @returns 0, or -EBUSY
  * @kernel copy_page_range
  * @see reference B.2
  */
@@ -98,15 +114,18 @@ export const copyPageRange = procedure(
   function* (current: Task, child: MmStruct, start: number, end: number) {
     const { mm } = current
     yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
-    for (let page = start; page < end; page++)
+    let busy = 0
+    for (let page = start; page < end && !busy; page++)
       // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
-      yield* mm.ptl.critical('write-protect and copy an entry', (w) => {
+      busy = yield* mm.ptl.critical('write-protect and copy an entry', (w) => {
         if (!child.ptl.acquire(w)) return BLOCKED
-        copyPte(w, current, child, page)
+        const restored = tryRestoreExclusivePte(w, current.machine, mm, page)
+        if (restored) copyPte(w, current, child, page)
         child.ptl.release(w)
-        return 0
+        return restored ? 0 : 1
       })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
+    return busy ? -Errno.EBUSY : 0
   },
 )
 

@@ -1,0 +1,100 @@
+/**
+ * The recorded driver's device-exclusive access. It names nobody when it takes a page, so that it hears of its own
+ * doing like of anybody's, and it maps what it has taken without a look at the sequence.
+ *
+ * @see reference B.10, E.1
+ * @module
+ */
+import {
+  Errno,
+  makeDeviceExclusiveRange,
+  mmgetNotZero,
+  mmput,
+  putPage,
+  type Task,
+  unlockPage,
+} from '../../kernel/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
+import { type Mirror, mapAtomic } from '../device.js'
+import { dmirrorDoRead } from './access.js'
+import { PAGES_AT_A_TIME } from './fault.js'
+import type { MigrationAnswer } from './memory.js'
+
+function failed(error: number): MigrationAnswer {
+  return { error, pages: 0, values: [] }
+}
+
+/**
+ * The device takes the pages from `start` to `end` for itself, and reads all of them back.
+ *
+ * @returns what was read; -EINVAL for no page at all or an address space that is gone; -EBUSY if one page could not be
+ * had: those of its piece are not mapped, and exclusive all the same; -ENOENT if the device page table lacks one
+ */
+export const dmirrorExclusive = procedure(
+  'dmirror_exclusive',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<MigrationAnswer> {
+    const { mm } = mirror
+    if (start >= end || !(yield* mmgetNotZero(mm))) return failed(-Errno.EINVAL)
+    yield* mm.mmapLock.lockRead()
+    let error = 0
+    for (let at = start; at < end && !error; at += PAGES_AT_A_TIME)
+      error = yield* exclusivePiece(current, mirror, at, Math.min(at + PAGES_AT_A_TIME, end))
+    yield* mm.mmapLock.unlockRead()
+    yield* mmput(current, mm)
+    if (error) return failed(error)
+    const values = yield* dmirrorDoRead(current, mirror, start, end)
+    return values.length < end - start ? failed(-Errno.ENOENT) : { error: 0, pages: values.length, values }
+  },
+)
+
+/** One piece: its pages are mapped if all of them were looked up. Returns 0, or -EBUSY if one is not exclusive. */
+const exclusivePiece = procedure(
+  'dmirror_exclusive (piece)',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const pages = yield* makeDeviceExclusiveRange(current, mirror.mm, start, end, mirror.exclusiveOwner)
+    const mapped = pages.length === end - start ? yield* dmirrorAtomicMap(mirror, start, pages) : 0
+    for (const pfn of pages.filter((got) => got !== 0))
+      yield* step('unlock and put the page', (w) => {
+        unlockPage(w, current.machine.frames[pfn])
+        putPage(w, current.machine.frames[pfn])
+        return 0
+      })
+    return mapped === end - start ? 0 : -Errno.EBUSY
+  },
+)
+
+/** Maps those that are exclusive, under the update lock, for atomic access. Returns how many. */
+export const dmirrorAtomicMap = procedure(
+  'dmirror_atomic_map',
+  function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
+    yield* mirror.updateLock.lock()
+    let mapped = 0
+    for (const [i, pfn] of pages.entries()) {
+      if (pfn === 0) continue
+      yield* step('map an exclusive page', (w) => {
+        mapAtomic(w, mirror, start + i, pfn)
+        return 0
+      })
+      mapped++
+    }
+    yield* mirror.updateLock.unlock()
+    return mapped
+  },
+)
+
+/**
+ * Whether the device still has pages from `start` to `end` to itself: looks, without a lock.
+ *
+ * @returns -EPERM if it has any, 0 if none; -EINVAL for no page at all
+ */
+export const dmirrorCheckAtomic = procedure(
+  'dmirror_check_atomic',
+  function* (mirror: Mirror, start: number, end: number): Running<number> {
+    if (start >= end) return -Errno.EINVAL
+    for (let page = start; page < end; page++) {
+      const atomic = yield* step('look at an entry', (w) => mirror.pageTable[page].atomic?.readOnce(w) ?? 0)
+      if (atomic) return -Errno.EPERM
+    }
+    return 0
+  },
+)

@@ -1,0 +1,109 @@
+/**
+ * Device-exclusive access: a page stays where it is, and no CPU can use it until it has been taken back.
+ *
+ * @see reference B.10
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import {
+  type Frame,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+  VmaKind,
+} from '../../machine.js'
+import {
+  hasNotifiers,
+  mmuNotifierInvalidateRangeEnd,
+  mmuNotifierInvalidateRangeStart,
+} from '../../mmu_notifier/index.js'
+import { flushTlb } from '../fault/cpu.js'
+import { getUserPagesRemote } from '../fault/gup.js'
+import { clearPte, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+
+/**
+ * Takes the pages from `start` to `end` away from the CPUs, for a device that must have them to itself: each gets a
+ * device-exclusive entry. Whoever touches one afterwards gets it back, but not before the caller has unlocked it.
+ * The caller holds the mmap lock; it unlocks and puts each page when its device has been programmed.
+ *
+ * @param owner - whom the notifiers are told of, so that its driver knows its own doing; -1 for nobody
+ * @returns the frames, 0 for one that is not exclusive; as many as could be faulted in, which may be none. Those that are
+ * not 0 are locked and referenced
+ * @kernel make_device_exclusive_range
+ */
+export const makeDeviceExclusiveRange = procedure(
+  'make_device_exclusive_range',
+  function* (current: Task, mm: MmStruct, start: number, end: number, owner: number): Running<number[]> {
+    const pages = yield* getUserPagesRemote(current, mm, start, end)
+    const exclusive: number[] = []
+    for (const [i, pfn] of pages.entries())
+      exclusive.push(yield* makePageExclusive(current, mm, start + i, pfn, owner))
+    return exclusive
+  },
+)
+
+/**
+ * One page, which the caller holds by a reference. What has changed since it was looked up is found by the walk over
+ * its mappings: there is but one, as it was faulted in to be written, and the mmap lock keeps fork out.
+ *
+ * @returns the frame, locked; or 0, and the reference is given back
+ */
+const makePageExclusive = procedure(
+  'make_device_exclusive_range (page)',
+  function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
+    const frame = current.machine.frames[pfn]
+    const locked = yield* step('trylock the page, or put it', (w) => {
+      if (tryLockPage(w, frame)) return 1
+      putPage(w, frame)
+      return 0
+    })
+    if (!locked) return 0
+    const range = { start: page, end: page + 1, event: NotifyEvent.EXCLUSIVE, blockable: true, owner }
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    const isExclusive = yield* replaceByExclusive(current, mm, page, frame)
+    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    if (isExclusive) return pfn
+    yield* step('unlock and put the page', (w) => {
+      unlockPage(w, frame)
+      putPage(w, frame)
+      return 0
+    })
+    return 0
+  },
+)
+
+/**
+ * Replaces the entry. The TLBs are flushed in the same section of the page-table lock: there is no device-exclusive
+ * entry while a CPU can still reach the page.
+ *
+ * @returns 1 if the page was there and could be written, 0 if it is not exclusive
+ * @kernel page_make_device_exclusive_one
+ */
+export const replaceByExclusive = procedure(
+  'page_make_device_exclusive_one',
+  function* ({ machine }: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
+    return yield* mm.ptl.critical('clear, flush and make exclusive', (w) => {
+      const pte = mm.pte[page]
+      if (!isAnonymous(w, mm, page) || !mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
+      const write = pte.write.get(w)
+      clearPte(w, machine, pte)
+      flushTlb(w, machine, mm, page, page + 1)
+      setExclusiveEntry(w, pte, frame.pfn, write)
+      return write
+    })
+  },
+)
+
+/** Of file and shared memory other mappings could write the page back: it is never exclusive. @kernel folio_test_anon */
+function isAnonymous(w: World, mm: MmStruct, page: number): boolean {
+  return mm.vma[page].kind.get(w) === VmaKind.anonymous
+}
+
+/** The entry keeps the reference of the mapping that it replaces. Part of a step, under the page-table lock. */
+export function setExclusiveEntry(w: World, pte: Pte, pfn: number, write: number): void {
+  pte.kind.set(w, PteKind.deviceExclusive)
+  pte.frame.set(w, pfn)
+  pte.write.set(w, write)
+}

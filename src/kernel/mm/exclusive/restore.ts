@@ -1,0 +1,95 @@
+/**
+ * The end of device-exclusive access: whoever wants the page gets the entry back that was replaced.
+ *
+ * @see reference B.10
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import {
+  type Frame,
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+} from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { mayWritePage } from '../fault/fault.js'
+import { getPage, lockPage, putPage, setPte, unlockPage } from '../page.js'
+
+/**
+ * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
+ * needs a reference, and there may be none left to take: then the entry has gone already. Devices hear of it before
+ * the entry changes, and so lose what they have of the page.
+ *
+ * @param pfn - the frame that the entry named when it was looked at
+ * @returns 0: try the access again
+ * @kernel remove_device_exclusive_entry
+ * @see reference B.10, D9
+ */
+export const removeDeviceExclusiveEntry = procedure(
+  'remove_device_exclusive_entry',
+  function* (current: Task, mm: MmStruct, page: number, pfn: number): Running<number> {
+    const frame = current.machine.frames[pfn]
+    if (!(yield* tryGetPage(frame))) return 0
+    yield* lockPage(frame)
+    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+    yield* mm.ptl.critical('restore the entry', (w) => {
+      if (isExclusiveEntry(w, mm, page, pfn)) restoreExclusivePte(w, current.machine, mm, page)
+      return 0
+    })
+    yield* step('unlock and put the page', (w) => {
+      unlockPage(w, frame)
+      putPage(w, frame)
+      return 0
+    })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+    return 0
+  },
+)
+
+/** Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically. @kernel folio_try_get */
+export const tryGetPage = procedure('folio_try_get', function* (frame: Frame): Running<number> {
+  return yield* step('take a reference, unless there is none', (w) => {
+    if (frame.refcount.get(w) === 0) return 0
+    getPage(w, frame)
+    return 1
+  })
+})
+
+/** True if the entry still is the device-exclusive one of `pfn`. Under the page-table lock. @kernel pte_same */
+function isExclusiveEntry(w: World, mm: MmStruct, page: number, pfn: number): boolean {
+  const { kind, frame } = mm.pte[page]
+  return kind.get(w) === PteKind.deviceExclusive && frame.get(w) === pfn
+}
+
+/**
+ * Makes the entry present again, with what its area permits by now. It takes the reference over. Part of a step, under
+ * the page-table lock, with the folio lock held, while devices can reach nothing of the page.
+ *
+ * @kernel restore_exclusive_pte
+ */
+export function restoreExclusivePte(w: World, machine: Machine, mm: MmStruct, page: number): void {
+  const pte = mm.pte[page]
+  const write = pte.write.get(w) === 1 && mayWritePage(w, mm, page)
+  setPte(w, machine, pte, pte.frame.get(w), write)
+  if (!(mm.vma[page].flags.get(w) & (VM_READ | VM_WRITE))) pte.kind.set(w, PteKind.protnone)
+}
+
+/**
+ * The same for fork, which copies a page that a device has to itself like any other, and does not wait for its folio lock.
+ * Devices have been told of the whole range that is copied. Part of a step, under the page-table lock.
+ *
+ * @returns false if the page is locked
+ * @kernel try_restore_exclusive_pte
+ */
+export function tryRestoreExclusivePte(w: World, machine: Machine, mm: MmStruct, page: number): boolean {
+  const { kind, frame } = mm.pte[page]
+  if (kind.get(w) !== PteKind.deviceExclusive) return true
+  // Who holds the page-table lock is the only one to see the folio lock taken and released in between.
+  if (machine.frames[frame.get(w)].locked.get(w) !== 0) return false
+  restoreExclusivePte(w, machine, mm, page)
+  return true
+}

@@ -1,0 +1,55 @@
+/**
+ * Getting at the pages of an address space from outside: each is faulted in as far as needed, and held.
+ *
+ * @module
+ */
+import { become, procedure, type Running, type World } from '../../../world/index.js'
+import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
+import { getPage } from '../page.js'
+import { handleMmFault } from './fault.js'
+
+/** What a look at an entry finds, where it is not a frame to hold. */
+const Followed = { refused: -1, missing: 0 } as const
+
+/**
+ * Holds the pages from `start` to `end`, each by a reference, as pages that may be written: what is shared is copied
+ * first. The caller holds the mmap lock.
+ *
+ * @returns their frames, up to the first that cannot be had: one of no area, one that may not be written, one for which
+ * there is no memory
+ * @kernel get_user_pages_remote with FOLL_GET and FOLL_WRITE
+ */
+export const getUserPagesRemote = procedure(
+  'get_user_pages_remote',
+  function* (current: Task, mm: MmStruct, start: number, end: number): Running<number[]> {
+    const pages: number[] = []
+    for (let page = start; page < end; page++) {
+      const pfn = yield* getUserPage(current, mm, page)
+      if (pfn < 0) break
+      pages.push(pfn)
+    }
+    return pages
+  },
+)
+
+/** One page: looks, faults and looks again. Returns its frame, or -1. */
+const getUserPage = procedure(
+  'get_user_pages_remote (page)',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const pfn = yield* mm.ptl.critical('hold the page', (w) => followPage(w, current, mm, page))
+    if (pfn !== Followed.missing) return pfn
+    const error = yield* handleMmFault(current, mm, page, true)
+    return error ? Followed.refused : yield* become(getUserPage, current, mm, page)
+  },
+)
+
+/** Holds the page if the entry lets it be written. Under the page-table lock and the mmap lock. @kernel follow_page_pte */
+function followPage(w: World, { machine }: Task, mm: MmStruct, page: number): number {
+  const { kind, flags } = mm.vma[page]
+  if (kind.get(w) === VmaKind.none || !(flags.get(w) & VM_WRITE)) return Followed.refused
+  const pte = mm.pte[page]
+  if (pte.kind.get(w) !== PteKind.present || !pte.write.get(w)) return Followed.missing
+  const pfn = pte.frame.get(w)
+  getPage(w, machine.frames[pfn])
+  return pfn
+}
