@@ -6,7 +6,7 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
-import * as dma from './scenarios/dma.js'
+import * as encodings from './scenarios/encodings.js'
 import * as migration from './scenarios/migration.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
@@ -57,7 +57,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.classicOnly,
   notifiers.exitVersusDevice,
   notifiers.starvation,
-  dma.dmaMapping,
+  encodings.driverEncoding,
+  encodings.dmaMapping,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

@@ -1,10 +1,18 @@
 /**
- * Defects of what entries keep from one walk to the next.
+ * Defects of what entries hold, and keep from one walk to the next.
  *
  * @module
  */
 import { HMM_PFN_DMA_MAPPED } from '../../src/generations/encoding/top.js'
-import { hmmDmaMapAlloc, storeBeside, storeEntry } from '../../src/generations/index.js'
+import {
+  ADDRESS_ENCODING,
+  type DriverEncoding,
+  encodeEntry,
+  hmmDmaMapAlloc,
+  readAndEncode,
+  storeBeside,
+  storeEntry,
+} from '../../src/generations/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
@@ -29,8 +37,52 @@ const loadThenStore = override(
     },
 )
 
+/** The driver has declared `encoding`, and nobody has looked at it. */
+function unchecked(encoding: DriverEncoding) {
+  return override(
+    encodeEntry,
+    () =>
+      function* (range, request, page) {
+        return yield* step('read an entry', (w) => readAndEncode(w, range, request, page, encoding))
+      },
+  )
+}
+
 /** Defects of entries. */
 export const encodingDefects: readonly Defect[] = [
+  {
+    name: 'X38',
+    kind: 'mutation',
+    title: 'a flag lies where the pfn is',
+    text: 'The helpers shift and mask nothing: what is writable comes back as another frame. validateEncoding refuses it.',
+    source: ['reference A.1'],
+    requirement: 'encoding',
+    scenario: 'driver-encoding',
+    overrides: [unchecked({ ...ADDRESS_ENCODING, flags: [1n, 1n << 13n, 4n] })],
+    steps: 6,
+  },
+  {
+    name: 'X39',
+    kind: 'mutation',
+    title: 'the word for nothing looks like a page',
+    text: 'A page is taken for nothing, and is never mapped: the device faults for it for ever. validateEncoding refuses it.',
+    source: ['reference A.1, C25'],
+    requirement: 'encoding',
+    scenario: 'driver-encoding',
+    overrides: [unchecked({ ...ADDRESS_ENCODING, values: [2n, 0x1003n, 2n] })],
+    steps: 6,
+  },
+  {
+    name: 'X40',
+    kind: 'mutation',
+    title: 'nothing there and an error are the same word',
+    text: 'What a fault could bring is given up like what can never be mapped, or the other way round. validateEncoding refuses it.',
+    source: ['reference A.1, C25', 'include/linux/hmm.h: enum hmm_pfn_value_e'],
+    requirement: 'encoding',
+    scenario: 'driver-encoding',
+    overrides: [unchecked({ ...ADDRESS_ENCODING, values: [0n, 0n, 2n] })],
+    steps: 8,
+  },
   {
     name: 'D47',
     aliases: ['M24'],
@@ -46,7 +98,7 @@ export const encodingDefects: readonly Defect[] = [
     steps: 9,
   },
   {
-    name: 'H17',
+    name: 'H20',
     kind: 'hazard',
     title: 'a walk stores a sticky flag that the callback has just cleared',
     text:

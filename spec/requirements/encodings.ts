@@ -1,12 +1,26 @@
 /**
- * What entries must keep from one walk to the next.
+ * What entries must hold, and keep from one walk to the next.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** The sticky flags of entries. */
+/** What entries must hold. */
 export const encodings: readonly Requirement[] = [
+  {
+    id: 'encoding',
+    title: 'an entry gives back what was put in',
+    text:
+      'What a driver reads off an entry is what the walk has stored: the same frame, the same right to write, and nothing ' +
+      'there, an error and a page told apart. Errors and special entries may look the same. A driver that chooses the ' +
+      'bits itself (4.17 to 5.7) must choose them so: every flag below the shift, no special value that a page could be.',
+    source: ['reference A.1, A.4, C25', 'include/linux/hmm.h: enum hmm_pfn_flag_e, enum hmm_pfn_value_e'],
+    checks: [
+      'assert:throughTheWord',
+      'test:test/generations/encoding/driver.test.ts',
+      'test:test/generations/encoding/top.test.ts',
+    ],
+  },
   {
     id: 'dma-mapping',
     title: 'sticky flags say what is mapped for DMA',

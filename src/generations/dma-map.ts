@@ -88,7 +88,7 @@ export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: Dm
 
 /**
  * Reads one entry of the page table and stores it into the driver's array, where the sticky flags stay as they are. One step as
- * in {@link walkEntry}: the kernel loads the flags and stores them back in a few instructions, without a lock (H17).
+ * in {@link walkEntry}: the kernel loads the flags and stores them back in a few instructions, without a lock (H20).
  *
  * @kernel hmm_vma_handle_pte
  */

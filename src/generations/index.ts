@@ -4,4 +4,5 @@
  * @module generations
  */
 export * from './dma-map.js'
+export * from './encoded.js'
 export * from './encoding/index.js'

@@ -127,6 +127,7 @@ describe('requirements', () => {
       'data',
       'deadlock',
       'dma-mapping',
+      'encoding',
       'lock-discipline',
       'lock-order',
       'progress',

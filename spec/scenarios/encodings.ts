@@ -1,16 +1,23 @@
 /**
- * A driver that maps what it mirrors for DMA, and remembers that in the entries of its array.
+ * What is in the entries of a driver's array: words of its own, flags that stay.
  *
  * @module
  */
-import { deviceAccess } from '../../src/driver/index.js'
-import { type DmaList, hmmDmaMapAlloc } from '../../src/generations/index.js'
+import { deviceAccess, prefault, SNAPSHOT } from '../../src/driver/index.js'
+import {
+  ADDRESS_ENCODING,
+  type DmaList,
+  hmmDmaMapAlloc,
+  storingWords,
+  validateEncoding,
+} from '../../src/generations/index.js'
 import {
   cpuWrite,
   madviseDontneed,
   mmuIntervalNotifierInsert,
   RangeResult,
   type Task,
+  VmaKind,
 } from '../../src/kernel/index.js'
 import { procedure } from '../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
@@ -54,6 +61,35 @@ export const dmaMapping = mirrorScenario({
           list.entries[0].iommu.get(w) !== 0 &&
           [...nic.ranges.values()].some(({ result }) => result.get(w) === RangeResult.filled),
       },
+    ],
+  }),
+})
+
+/** A driver that has chosen how its entries look. */
+export const driverEncoding = mirrorScenario({
+  name: 'driver-encoding',
+  summary:
+    'A driver with an encoding of its own takes a snapshot of a page that is there, one that is not, and a hole, and its device ' +
+    'writes the first two, while a CPU throws one away.',
+  exercises: ['C25', 'encoding'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }, {}, { kind: VmaKind.none, flags: 0 }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 2,
+    invalidations: 1,
+    overrides: [storingWords(validateEncoding(ADDRESS_ENCODING, 3))],
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: ({ mirrors: [gpu] }) => [
+          call(prefault, gpu, 0, 3, SNAPSHOT),
+          call(deviceAccess, gpu, 0, 2, 2),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
     ],
   }),
 })

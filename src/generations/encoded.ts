@@ -1,0 +1,82 @@
+/**
+ * A walk whose entries look as the driver wants them, and a driver that reads them back: what 4.17 to 5.7 do, put around a walk
+ * that knows nothing of it.
+ *
+ * @see reference A.1, C25
+ * @module
+ */
+import {
+  HMM_PFN_ERROR,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  type HmmRange,
+  type HmmRequest,
+  needFault,
+  readEntry,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../kernel/index.js'
+import { claim, type Override, override, procedure, step, type World } from '../world/index.js'
+import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
+
+/** What a walk of the model tells of a page. */
+function told(range: HmmRange, page: number, w: World): Exclude<Told, { kind: 'unknown' }> {
+  const { flags, frame } = range.pfns[page]
+  if (flags.get(w) & HMM_PFN_ERROR) return { kind: 'error' }
+  if (!(flags.get(w) & HMM_PFN_VALID)) return { kind: 'none' }
+  return {
+    kind: 'valid',
+    pfn: BigInt(frame.get(w)),
+    write: (flags.get(w) & HMM_PFN_WRITE) !== 0,
+    devicePrivate: range.ownerOf(frame.get(w)) >= 0,
+  }
+}
+
+function inWords(of: Told): string {
+  return of.kind === 'valid' ? `frame ${of.pfn}${of.write ? ', writable' : ''}` : of.kind
+}
+
+/** Stores what has been told of a page as the driver's word, and reads it back. Part of a step. */
+function throughTheWord(w: World, range: HmmRange, page: number, encoding: DriverEncoding): void {
+  const stored = told(range, page, w)
+  const read = decode(encoding, encode(encoding, stored))
+  const same =
+    read.kind === stored.kind &&
+    (read.kind !== 'valid' ||
+      (stored.kind === 'valid' && read.pfn === stored.pfn && read.write === stored.write))
+  claim('encoding', same, `page ${page} is ${inWords(stored)}, and the driver reads ${inWords(read)}`)
+}
+
+/** Reads one entry of the page table, stores the driver's word for it, and reads that back. Part of a step. */
+export function readAndEncode(
+  w: World,
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+  encoding: DriverEncoding,
+): number {
+  const code = readEntry(range, request, page, w, needFault)
+  const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
+  for (let at = page; at < end; at++) throughTheWord(w, range, at, encoding)
+  return code
+}
+
+/** As {@link walkEntry}, with a driver's encoding. @kernel hmm_vma_handle_pte */
+export const encodeEntry = procedure(
+  'hmm_vma_handle_pte (encoding)',
+  function* (range: HmmRange, request: HmmRequest, page: number, encoding: DriverEncoding) {
+    return yield* step('read an entry', (w) => readAndEncode(w, range, request, page, encoding))
+  },
+)
+
+/** A walk that stores words of `encoding`. */
+export function storingWords(encoding: DriverEncoding): Override {
+  return override(
+    walkEntry,
+    () =>
+      function* (range, request, page) {
+        return yield* encodeEntry(range, request, page, encoding)
+      },
+  )
+}
