@@ -23,7 +23,9 @@ import {
   notifyClassics,
   openRange,
   reapArea,
-  type Subscriptions,
+  SAMPLED_SEQ,
+  sampleSequence,
+  sequenceHasMoved,
   startClassics,
   tlbFinishMmu,
   undoClassics,
@@ -31,7 +33,7 @@ import {
   zapPageRange,
   zapPteRange,
 } from '../../src/kernel/index.js'
-import { override, step, type World } from '../../src/world/index.js'
+import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 
@@ -41,7 +43,8 @@ const readBeginWithoutWait = override(
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
-      return yield* subs.lock.critical('sample the sequence', (w) => sub.seq.get(w))
+      yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))
+      return SAMPLED_SEQ
     },
 )
 
@@ -64,16 +67,12 @@ const firstEndWakes = override(
     },
 )
 
-function sequenceMoved(w: World, subs: Subscriptions, seq: number): boolean {
-  return subs.seq.readOnce(w) !== seq
-}
-
 /** The condition is looked at without the lock under which the deferred list is dealt with. */
 const waitWithoutLock = override(
   waitUntilReleased,
   () =>
-    function* (subs, seq) {
-      yield* subs.wq.wait(sequenceMoved, subs, seq)
+    function* (sub) {
+      yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub)
     },
 )
 

@@ -118,14 +118,14 @@ const EFAULT_FROM_WALK = (Errno.EFAULT << WALK_BITS) | Walk.error
 const collideWithAnything = override(
   checkRetry,
   (original) =>
-    function* (range, request, last) {
+    function* (range, last) {
       const busy = yield* step('look for invalidations', (w) => {
         if (range.notifier.mm.subscriptions.active.readOnce(w) === 0) return 0
         range.result.set(w, RangeResult.collided)
         range.lifecycle.signal(w, 'COLLIDED')
         return 1
       })
-      return busy ? 1 : yield* original(range, request, last)
+      return busy ? 1 : yield* original(range, last)
     },
 )
 

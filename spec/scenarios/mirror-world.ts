@@ -59,6 +59,7 @@ import {
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { migrationProgress } from '../invariants/migration.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
+import { renumberSequences } from '../reductions/sequence-numbers.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
 export interface Call {
@@ -277,6 +278,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(options.stepClaims?.(world) ?? []),
     ],
     abstractions: mirroringAbstractions(world),
+    normalisations: [renumberSequences(machine, mirrors)],
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
       ...mirroringProgress(world, options.threads),

@@ -76,6 +76,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   const exploration = new Exploration(
     model,
     defects.flatMap((defect) => defect.overrides),
+    options.reductions,
   )
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
@@ -126,7 +127,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     elapsedMs: clock.elapsedMs,
     storedBytes: exploration.store.bytes,
     storage: 'exact',
-    reductions: [],
+    reductions: exploration.system.normaliser.names,
     fairness: progressChecked ? 'weak fairness of each thread' : 'progress not checked',
     notModelled: NOT_MODELLED,
     ...(violation ? { violation } : {}),
@@ -148,7 +149,10 @@ function violationOf(
   about: TraceSubject,
 ): ViolationReport | undefined {
   const { breach } = exploration
-  if (breach !== undefined) return reportOf(about, breach, breachingRun(exploration), { shortest: true })
+  if (breach !== undefined) {
+    const { steps, broken } = breachingRun(exploration)
+    return reportOf(about, broken, steps, { shortest: true })
+  }
   if (lasso !== undefined) {
     const { claim, stem, loop } = lasso
     const detail =

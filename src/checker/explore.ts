@@ -59,8 +59,9 @@ export class Exploration {
   constructor(
     readonly model: Model,
     overrides: readonly Override[] = [],
+    reductions: 'all' | 'none' = 'all',
   ) {
-    const system = new TransitionSystem(model, overrides)
+    const system = new TransitionSystem(model, overrides, reductions)
     this.system = system
     this.control = system.control
     this.taken = system.taken
@@ -96,7 +97,7 @@ export class Exploration {
   /** Explores up to `states` more states. */
   advance(states: number): void {
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
-    const { words, worldWords } = this.system
+    const { words, worldWords, normaliser } = this.system
     const { runs, choices } = control
     const threads = this.model.threads.length
     let thread = 0
@@ -136,6 +137,7 @@ export class Exploration {
                 return
               }
             }
+            normaliser.settle(current, next, nextWorld)
             if (!this.push(from, thread, choice)) return
           }
         }

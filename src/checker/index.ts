@@ -13,4 +13,4 @@ export { checkAtRandom, type RandomOptions, type RandomResult } from './random.j
 export * from './result.js'
 export { StateStore } from './store.js'
 export { type State, type TakenTransitions, TransitionSystem } from './system.js'
-export { breachingRun, type ReplayedStep, replay, runTo } from './trace.js'
+export { breachingRun, movesTo, type ReplayedStep, replay, retell, type Told } from './trace.js'

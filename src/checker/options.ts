@@ -32,6 +32,8 @@ export interface CheckOptions {
   readonly limits?: Limits
   /** Defects to put in. */
   readonly defects?: readonly Injection[]
+  /** `none` explores every state as it is (default `all`: one state stands for all that differ only in names). */
+  readonly reductions?: 'all' | 'none'
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

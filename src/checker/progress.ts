@@ -10,7 +10,8 @@ import type { ProgressClaim } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Exploration } from './explore.js'
 import type { TraceStep } from './result.js'
-import { runTo, stepperOf } from './trace.js'
+import { type Move, Stepper } from './stepper.js'
+import { movesAlong, movesTo, retell } from './trace.js'
 
 /** A run that never gets on. */
 export interface Lasso {
@@ -37,7 +38,7 @@ export async function findLasso(
   if (graph === undefined) return 'stopped'
   const cyclic = components(graph, () => true)
   const state = new Uint32Array(exploration.store.words)
-  const stepper = stepperOf(exploration)
+  const stepper = new Stepper(exploration.system)
   const world = stepper.world(state)
   const view = exploration.viewOf(state)
   const isPending = (claim: ProgressClaim, index: number): boolean => {
@@ -48,7 +49,7 @@ export async function findLasso(
   for (const claim of claims) {
     // A run that ends stays for ever in its last state.
     const end = ends.find((index) => isPending(claim, index))
-    if (end !== undefined) return { claim, stem: runTo(exploration, end).steps, loop: [] }
+    if (end !== undefined) return lassoOf(exploration, claim, movesTo(exploration, end), [])
     if (cyclic.length === 0) continue
     const pending = new Uint8Array(graph.size)
     for (const component of cyclic)
@@ -63,13 +64,24 @@ export async function findLasso(
       nearest = component
     }
     if (nearest.length > 0)
-      return {
+      return lassoOf(
+        exploration,
         claim,
-        stem: runTo(exploration, first).steps,
-        loop: goRound(exploration, graph, new Set(nearest), first),
-      }
+        movesTo(exploration, first),
+        goRound(exploration, graph, new Set(nearest), first),
+      )
   }
   return undefined
+}
+
+function lassoOf(
+  { system }: Exploration,
+  claim: ProgressClaim,
+  stem: readonly Move[],
+  loop: readonly Move[],
+): Lasso {
+  const { steps } = retell(system, [...stem, ...loop])
+  return { claim, stem: steps.slice(0, stem.length), loop: steps.slice(stem.length) }
 }
 
 /** The graph of all states, edges by state of departure. */
@@ -106,7 +118,7 @@ async function edgesOf(
   tick: (explored: number) => Promise<boolean>,
 ): Promise<Graph | undefined> {
   const { store, model } = exploration
-  const stepper = stepperOf(exploration)
+  const stepper = new Stepper(exploration.system)
   const count = store.count
   const offsets = new Uint32Array(count + 1)
   const targets = new Uint32Array(exploration.transitions)
@@ -212,12 +224,7 @@ function isFair(exploration: Exploration, graph: Graph, component: readonly numb
  * A closed walk from `first` that shows the component to be fair: it takes a step of each thread that moves in it, and
  * visits a state in which each other thread cannot.
  */
-function goRound(
-  exploration: Exploration,
-  graph: Graph,
-  inside: ReadonlySet<number>,
-  first: number,
-): TraceStep[] {
+function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): Move[] {
   const walk: number[] = [first]
   for (let thread = 0; thread < exploration.model.threads.length; thread++)
     for (const index of showing(graph, inside, thread)) {
@@ -226,15 +233,7 @@ function goRound(
       walk.push(...(index === last ? [index] : shortestWalk(graph, inside, last, index)))
     }
   walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], first))
-  const stepper = stepperOf(exploration)
-  const load = (index: number) => {
-    const state = new Uint32Array(exploration.store.words)
-    exploration.store.load(index, state)
-    return state
-  }
-  const steps: TraceStep[] = []
-  for (let i = 1; i < walk.length; i++) steps.push(stepper.between(load(walk[i - 1]), load(walk[i])))
-  return steps
+  return movesAlong(exploration, walk)
 }
 
 /** The states to visit, one after the other, to show that `thread` is served: an edge of its own, or a state where it cannot move. */

@@ -9,7 +9,13 @@ import { SpecificationError } from '../world/errors.js'
 import type { Layout, World } from '../world/layout.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Change, TraceStep } from './result.js'
-import type { State, TransitionSystem } from './system.js'
+import type { State, Telling, TransitionSystem } from './system.js'
+
+/** Which step is taken: whose, and with which of its outcomes. */
+export interface Move {
+  readonly thread: number
+  readonly choice: number
+}
 
 /** Takes one step at a time over states of one model. */
 export class Stepper {
@@ -21,7 +27,10 @@ export class Stepper {
   private last: State = new Uint32Array(0)
   private lastWorld: World = new Uint8Array(0)
 
-  constructor(private readonly system: TransitionSystem) {
+  constructor(
+    private readonly system: TransitionSystem,
+    private readonly how: Telling = 'normalised',
+  ) {
     this.control = system.control
     this.layout = system.model.layout
     this.threads = system.model.threads
@@ -59,7 +68,10 @@ export class Stepper {
     acting.thread = thread
     try {
       const result = this.control.runs[location](this.lastWorld, choice)
-      if (result !== BLOCKED) next[this.worldWords + thread] = this.control.successor(location, result)
+      if (result === BLOCKED) return result
+      next[this.worldWords + thread] = this.control.successor(location, result)
+      acting.thread = NOBODY
+      if (this.how === 'normalised') this.system.normaliser.settle(state, next, this.lastWorld)
       return result
     } finally {
       acting.thread = NOBODY
@@ -81,14 +93,18 @@ export class Stepper {
     }
   }
 
-  /** The (thread, choice) that leads from `state` to exactly `target`. */
-  between(state: State, target: State): TraceStep {
+  /** Sets `state` to the initial state. */
+  begin(state: State): void {
+    this.system.begin(state, this.how)
+  }
+
+  /** The step that leads from `state` to exactly `target`. */
+  between(state: State, target: State): Move {
     const next = new Uint32Array(state.length)
     for (let thread = 0; thread < this.threads.length; thread++) {
       for (let choice = 0; choice < this.outcomes(state, thread); choice++) {
         const result = this.take(state, thread, choice, next)
-        if (result !== BLOCKED && next.every((word, i) => word === target[i]))
-          return this.describe(state, next, thread, choice, result)
+        if (result !== BLOCKED && next.every((word, i) => word === target[i])) return { thread, choice }
       }
     }
     throw new SpecificationError(

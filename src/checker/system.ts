@@ -11,9 +11,13 @@ import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import type { AnyProcedure, Override } from '../world/procedure.js'
 import type { Broken } from './judge.js'
+import { Normaliser } from './normalise.js'
 
 /** A state: the words of the world, then the location of each thread. */
 export type State = Uint32Array
+
+/** Whether states are shown as the checker stores them, or as they are without its reductions. */
+export type Telling = 'normalised' | 'asItIs'
 
 /** Counts of the statechart transitions taken, one array for each chart. */
 export type TakenTransitions = ReadonlyMap<string, Uint32Array>
@@ -26,10 +30,12 @@ export class TransitionSystem {
   /** Words of a state's world; the locations of the threads follow. */
   readonly worldWords: number
   readonly taken: TakenTransitions
+  readonly normaliser: Normaliser
 
   constructor(
     readonly model: Model,
     overrides: readonly Override[] = [],
+    reductions: 'all' | 'none' = 'none',
   ) {
     if (model.threads.length > model.layout.threads)
       throw new SpecificationError(
@@ -40,20 +46,23 @@ export class TransitionSystem {
     this.worldWords = Math.ceil(Math.max(1, model.layout.bytes) / 4)
     this.words = this.worldWords + model.threads.length
     this.taken = bindCharts(model)
+    this.normaliser = new Normaliser(model, reductions)
   }
 
   /**
    * Sets `state` to the initial state.
    *
+   * @param how - `asItIs` to leave out reductions
    * @returns the claim that a thread breaks before its first step, if one does
    */
-  begin(state: State): Broken | undefined {
+  begin(state: State, how: Telling = 'normalised'): Broken | undefined {
     const { model, control, worldWords } = this
     const w = this.world(state)
     state.fill(0)
     w.set(model.layout.initial())
     acting.thread = NOBODY
     model.initialise?.(w)
+    if (how === 'normalised') this.normaliser.apply(w)
     try {
       model.threads.forEach((thread, i) => {
         state[worldWords + i] = control.start(thread.program, thread.args)

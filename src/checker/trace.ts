@@ -7,11 +7,11 @@ import { SpecificationError, Violation } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Exploration } from './explore.js'
-import type { Broken } from './judge.js'
+import { type Broken, Judge } from './judge.js'
 import type { Injection } from './options.js'
 import type { Trace, TraceStep, ViolationReport } from './result.js'
-import { Stepper } from './stepper.js'
-import { type State, TransitionSystem } from './system.js'
+import { type Move, Stepper } from './stepper.js'
+import { brokenBy, type State, type Telling, TransitionSystem } from './system.js'
 
 /** What a trace is of. */
 export type TraceSubject = Pick<Trace, 'scenario' | 'parameters' | 'defects' | 'threads'>
@@ -38,55 +38,104 @@ export function reportOf(
   return { kind, clause, claim, detail, trace }
 }
 
-/** A stepper over the states of `exploration`. */
-export function stepperOf(exploration: Exploration): Stepper {
-  return new Stepper(exploration.system)
-}
-
-/** The steps of the run by which state `index` was first reached, and that state. */
-export function runTo(exploration: Exploration, index: number): { steps: TraceStep[]; state: State } {
-  const stepper = stepperOf(exploration)
+/** The steps of the run by which state `index` was first reached. */
+export function movesTo(exploration: Exploration, index: number): Move[] {
   const path: number[] = [index]
   for (let at = index; at !== 0; ) {
     at = exploration.store.parent(at)
     path.push(at)
   }
-  path.reverse()
-  const load = (i: number): State => {
+  return movesAlong(exploration, path.reverse())
+}
+
+/** The steps that lead from each of the states to the next. */
+export function movesAlong(exploration: Exploration, path: readonly number[]): Move[] {
+  const stepper = new Stepper(exploration.system)
+  const load = (index: number): State => {
     const state = new Uint32Array(exploration.store.words)
-    exploration.store.load(i, state)
+    exploration.store.load(index, state)
     return state
   }
+  return path.slice(1).map((index, i) => stepper.between(load(path[i]), load(index)))
+}
+
+/** A run told step by step. */
+export interface Told {
+  readonly steps: readonly TraceStep[]
+  /** What its last step, or the state after it, breaks. */
+  readonly broken: Broken | undefined
+}
+
+/** Takes the steps again from the initial state. */
+export function retell(system: TransitionSystem, moves: readonly Move[]): Told {
+  return asItIsOrNormalised((how) => tell(system, moves, how))
+}
+
+/**
+ * What `run` makes of a run as it is: reductions rename what a reader wants to see as it is. Where a counter does not
+ * reach that far, which only a run of states that stand for others can pass, as the checker stores it.
+ */
+function asItIsOrNormalised<T>(run: (how: Telling) => T): T {
+  try {
+    return run('asItIs')
+  } catch (error) {
+    if (!(error instanceof SpecificationError) || error.code !== 'bound-overflow') throw error
+    return run('normalised')
+  }
+}
+
+function tell(system: TransitionSystem, moves: readonly Move[], how: Telling): Told {
+  const stepper = new Stepper(system, how)
+  const judge = new Judge(system.model)
   const steps: TraceStep[] = []
-  let state = load(0)
-  for (const i of path.slice(1)) {
-    const next = load(i)
-    steps.push(stepper.between(state, next))
+  let state: State = new Uint32Array(system.words)
+  stepper.begin(state)
+  let broken: Broken | undefined
+  for (const [i, { thread, choice }] of moves.entries()) {
+    const next: State = new Uint32Array(system.words)
+    let result = 0
+    broken = undefined
+    try {
+      result = stepper.take(state, thread, choice, next)
+    } catch (error) {
+      // It may throw in the middle of its work: what it had changed until then is shown.
+      if (!(error instanceof Violation) || i < moves.length - 1) throw error
+      broken = brokenBy(error)
+    }
+    steps.push(stepper.describe(state, next, thread, choice, result))
+    if (i === moves.length - 1) broken ??= judgeStep(system, judge, thread, state, next)
     state = next
   }
-  return { steps, state }
+  return { steps, broken }
 }
 
-/** The steps up to and including the one that broke the claim. */
-export function breachingRun(exploration: Exploration): TraceStep[] {
-  const breach = exploration.breach
-  if (breach === undefined) throw new Error('no claim is broken')
-  const { steps, state } = runTo(exploration, breach.state)
-  if (breach.step === undefined) return steps
-  const { thread, choice } = breach.step
-  return [...steps, lastStep(stepperOf(exploration), state, thread, choice)]
-}
-
-/** The last step may throw, in the middle of its work: what it had changed until then is shown. */
-function lastStep(stepper: Stepper, state: State, thread: number, choice: number): TraceStep {
-  const next = new Uint32Array(state.length)
-  let result = 0
+function judgeStep(
+  system: TransitionSystem,
+  judge: Judge,
+  thread: number,
+  before: State,
+  after: State,
+): Broken | undefined {
+  const [from, to] = [system.view(before), system.view(after)]
   try {
-    result = stepper.take(state, thread, choice, next)
+    return (
+      judge.step(system.world(before), system.world(after), thread, from, to) ??
+      judge.state(system.world(after), to)
+    )
   } catch (error) {
-    if (!(error instanceof Violation)) throw error
+    if (error instanceof Violation) return brokenBy(error)
+    throw error
   }
-  return stepper.describe(state, next, thread, choice, result)
+}
+
+/** The run up to and including the step that broke the claim, and what it breaks. */
+export function breachingRun(exploration: Exploration): Told & { readonly broken: Broken } {
+  const { breach, system } = exploration
+  if (breach === undefined) throw new Error('no claim is broken')
+  const moves = movesTo(exploration, breach.state)
+  const told = retell(system, breach.step === undefined ? moves : [...moves, breach.step])
+  // A deadlock is a breach of nothing that is judged: there is nothing more to be said of it.
+  return { steps: told.steps, broken: told.broken?.clause === breach.clause ? told.broken : breach }
 }
 
 /** The state before and after each step of a replayed trace. */
@@ -105,14 +154,19 @@ export interface ReplayedStep {
  * @throws SpecificationError if it does not replay: scenario or procedures have changed since it was recorded
  */
 export function replay(scenario: Scenario, trace: Trace, defects: readonly Injection[] = []): ReplayedStep[] {
-  const model = scenario.build(trace.parameters)
   const system = new TransitionSystem(
-    model,
+    scenario.build(trace.parameters),
     defects.flatMap((defect) => defect.overrides),
+    'all',
   )
-  const stepper = new Stepper(system)
+  return asItIsOrNormalised((how) => replayed(system, trace, how))
+}
+
+function replayed(system: TransitionSystem, trace: Trace, how: Telling): ReplayedStep[] {
+  const { model } = system
+  const stepper = new Stepper(system, how)
   let state: State = new Uint32Array(system.words)
-  system.begin(state)
+  stepper.begin(state)
   return trace.steps.map((recorded, i) => {
     const next: State = new Uint32Array(state.length)
     const last = i === trace.steps.length - 1

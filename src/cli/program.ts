@@ -80,6 +80,7 @@ interface RunOptions {
   readonly memoryLimit?: number
   readonly stateLimit?: number
   readonly traceDir?: string
+  readonly reductions: boolean
 }
 
 /** What the scenarios are to be run with. */
@@ -252,11 +253,23 @@ function withRunOptions(command: Command): Command {
       new Option('--state-limit <count>', 'most states of each check: 100000, 5M').argParser(parseCount),
     )
     .addOption(new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`'))
+    .addOption(
+      new Option('--no-reductions', 'explore every state as it is: more of them, and the same verdicts'),
+    )
 }
 
-function runOptions({ format, output, traceDir, timeLimit, memoryLimit, stateLimit }: RunOptions) {
+function runOptions({
+  format,
+  output,
+  traceDir,
+  timeLimit,
+  memoryLimit,
+  stateLimit,
+  reductions,
+}: RunOptions) {
   return {
     format,
+    reductions: reductions ? ('all' as const) : ('none' as const),
     ...(output === undefined ? {} : { output }),
     ...(traceDir === undefined ? {} : { traceDir }),
     limits: {

@@ -181,6 +181,8 @@ export interface IntervalNotifier {
   readonly allocated: Cell
   /** `invalidate_seq`: always odd. Written under the driver's update lock. */
   readonly seq: Cell
+  /** By thread: the number that it sampled last, to compare with or to wait for the end of; 0 if none. */
+  readonly sampled: readonly Cell[]
   readonly inTree: Cell
   /** On the deferred list, to be inserted or removed when the running invalidations end. */
   readonly deferred: Cell
@@ -449,6 +451,7 @@ function declareInterval(
       last,
       allocated,
       seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
+      sampled: l.array('sampled', l.threads, (reader) => reader.counter('seq', sequenceBound(size))),
       inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Layout, World } from './layout.js'
+import type { Cell, Layout, World } from './layout.js'
 import type { Lifecycle, TransitionTable } from './lifecycle.js'
 import type { AnyProcedure, Override } from './procedure.js'
 
@@ -78,6 +78,19 @@ export interface Abstraction {
   state(w: World, view: View): string
 }
 
+/**
+ * Values that matter only relative to each other: states that differ in nothing else go on alike, with the same
+ * steps and the same claims, so that one of them can stand for all.
+ */
+export interface Normalisation {
+  /** What it makes the same, as verdicts name it. */
+  readonly name: string
+  /** The cells that it looks at and changes. What threads have in their locals must not depend on them. */
+  readonly cells: readonly Cell[]
+  /** Replaces the world by the one that stands for it; nobody acts. */
+  apply(w: World): void
+}
+
 /** A bounded world, its threads, and what is claimed of it. */
 export interface Model {
   readonly layout: Layout
@@ -91,6 +104,8 @@ export interface Model {
   readonly abstractions?: readonly Abstraction[]
   /** Statecharts by kind of lifecycle. */
   readonly charts?: Readonly<Record<string, TransitionTable>>
+  /** What need not be told apart. */
+  readonly normalisations?: readonly Normalisation[]
   /** Texts that replace procedures'. */
   readonly overrides?: readonly Override[]
 }

@@ -5,7 +5,13 @@
 import { describe, expect, it } from 'vitest'
 import { type Defect, defects, requirements, scenarios } from '../../spec/index.js'
 import { type CheckResult, check, replay } from '../../src/checker/index.js'
-import { hmmVmaFault, mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import {
+  hmmVmaFault,
+  mmuIntervalReadBegin,
+  SAMPLED_SEQ,
+  sampleSequence,
+  sequenceHasMoved,
+} from '../../src/kernel/index.js'
 import { BLOCKED, override, type Scenario, step } from '../../src/world/index.js'
 
 function scenarioNamed(name: string): Scenario {
@@ -137,18 +143,14 @@ describe('a hazard goes away with what would mend it', () => {
       () =>
         function* (sub) {
           const subs = sub.mm.subscriptions
-          const sampled = yield* subs.lock.critical('sample the sequence', (w) => {
-            const seq = sub.seq.get(w)
-            return (seq << 1) | (seq === subs.seq.get(w) ? 1 : 0)
-          })
-          const seq = sampled >> 1
-          if ((sampled & 1) === 0) return seq
+          if (!(yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))))
+            return SAMPLED_SEQ
           const late = yield* step(
             'wait with a time-out',
-            (w, expired) => (expired ? 1 : subs.seq.readOnce(w) === seq ? BLOCKED : 0),
+            (w, expired) => (expired ? 1 : sequenceHasMoved(w, sub) ? 0 : BLOCKED),
             2,
           )
-          return late ? 0 : seq
+          return late ? 0 : SAMPLED_SEQ
         },
     )
     const result = await check(scenarioNamed('starvation'), {

@@ -22,6 +22,8 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly limits: Limits
+  /** Whether to make use of what need not be told apart. */
+  readonly reductions: 'all' | 'none'
   readonly traceDir?: string
 }
 
@@ -46,7 +48,7 @@ export async function checkCommand(
     (scenario): Job => ({
       name: scenario.name,
       scenario,
-      options: { bounds: options.bounds, set: settings.get(scenario) ?? {} },
+      options: { bounds: options.bounds, set: settings.get(scenario) ?? {}, reductions: options.reductions },
     }),
   )
   const run = await runChecks(project, io, jobs, options.limits)

@@ -19,6 +19,8 @@ import { defectKind, scenarioKind } from './kinds.js'
 /** Options of `defects`. */
 export interface DefectsCommandOptions extends OutputOptions {
   readonly limits: Limits
+  /** Whether to make use of what need not be told apart. */
+  readonly reductions: 'all' | 'none'
   readonly traceDir?: string
 }
 
@@ -45,7 +47,12 @@ export async function defectsCommand(
       {
         name: defect.name,
         scenario: findNamed(scenarios, defect.scenario),
-        options: { bounds: 'smoke', set: defect.set ?? {}, defects: [defect] },
+        options: {
+          bounds: 'smoke',
+          set: defect.set ?? {},
+          defects: [defect],
+          reductions: options.reductions,
+        },
       },
       defect,
     ]),

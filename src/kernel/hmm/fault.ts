@@ -80,7 +80,7 @@ export const walk = procedure(
   'hmm_range_fault (walk)',
   function* (current: Task, range: HmmRange, request: HmmRequest, last: number): Running<number> {
     // Not a promise that nothing has changed, only a way not to go on in vain.
-    if (yield* checkRetry(range, request, last)) return -Errno.EBUSY
+    if (yield* checkRetry(range, last)) return -Errno.EBUSY
     for (let page = last; page < request.end; ) {
       const next = yield* walkEntry(range, request, page)
       const target = next >> WALK_BITS
@@ -122,17 +122,14 @@ export const walkEntry = procedure(
  * @param last - where the walk begins (again)
  * @kernel mmu_interval_check_retry
  */
-export const checkRetry = procedure(
-  'mmu_interval_check_retry',
-  function* (range: HmmRange, request: HmmRequest, last: number) {
-    return yield* step('look at the sequence', (w) => {
-      range.last.set(w, last)
-      if (range.notifier.seq.readOnce(w) === request.seq) return 0
-      fail(range, w, RangeResult.collided)
-      return 1
-    })
-  },
-)
+export const checkRetry = procedure('mmu_interval_check_retry', function* (range: HmmRange, last: number) {
+  return yield* step('look at the sequence', (w) => {
+    range.last.set(w, last)
+    if (range.notifier.seq.readOnce(w) === range.seq.get(w)) return 0
+    fail(range, w, RangeResult.collided)
+    return 1
+  })
+})
 
 function fail(range: HmmRange, w: World, result: number): void {
   range.result.set(w, result)

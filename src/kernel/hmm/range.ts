@@ -4,8 +4,9 @@
  * @see reference A.4
  * @module
  */
-import type { Cell, Layout, Lifecycle, World } from '../../world/index.js'
+import { acting, type Cell, type Layout, type Lifecycle, type World } from '../../world/index.js'
 import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
+import { sequenceOf } from '../mmu_notifier/index.js'
 
 /** The entry's page is there. As a request ({@link HMM_PFN_REQ_FAULT}): it must be. */
 export const HMM_PFN_VALID = 1
@@ -117,7 +118,7 @@ function judged(range: HmmRange, w: World, retry: number): void {
 
 /** The driver has put its requests into the range and calls hmm_range_fault. Part of its first step. */
 export function beginRange(range: HmmRange, request: HmmRequest, w: World): void {
-  range.seq.set(w, request.seq)
+  range.seq.set(w, sequenceOf(w, range.notifier, request.seq))
   range.start.set(w, request.start)
   range.end.set(w, request.end)
   range.defaultFlags.set(w, request.defaultFlags)
@@ -140,8 +141,9 @@ export function isMappable(range: HmmRange, page: number, w: World): boolean {
   return (range.pfns[page].flags.get(w) & (HMM_PFN_VALID | HMM_PFN_ERROR)) === HMM_PFN_VALID
 }
 
-/** Clears the array and forgets the sequence: the range is not in use. Part of a step. */
+/** Clears the array and forgets the sequence: the range is not in use. Part of a step of the thread whose range it is. */
 export function resetRange(range: HmmRange, w: World): void {
+  range.notifier.sampled[acting.thread].set(w, 0)
   for (const cell of [
     range.seq,
     range.start,

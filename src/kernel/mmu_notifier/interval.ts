@@ -8,7 +8,7 @@
  * @see reference B.1
  * @module
  */
-import { BLOCKED, claim, procedure, step, type World } from '../../world/index.js'
+import { acting, BLOCKED, claim, procedure, SpecificationError, step, type World } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import {
   closeRange,
@@ -19,6 +19,14 @@ import {
   type Subscriptions,
   type Task,
 } from '../machine.js'
+
+/**
+ * What {@link mmuIntervalReadBegin} returns. It stands for the number that the thread has sampled last, which the interval
+ * keeps for it: numbers matter only relative to each other, and in the world a checker can tell which are the same.
+ */
+export const SAMPLED_SEQ = 1
+/** What a callback gets as `cur_seq`. It stands for the number of the invalidations that are under way. */
+export const CURRENT_SEQ = 2
 
 /** True while an interval of the address space is being invalidated. Under the subscriptions' lock. */
 function isInvalidating(subs: Subscriptions, w: World): boolean {
@@ -64,19 +72,16 @@ export const mnItreeInvStartRange = procedure(
   'mn_itree_inv_start_range',
   function* (current: Task, mm: MmStruct, range: NotifierRange) {
     const subs = mm.subscriptions
-    const bits = subs.intervals.length
-    const found = yield* subs.lock.critical('count the invalidation', (w) => {
+    const touched = yield* subs.lock.critical('count the invalidation', (w) => {
       openRange(current, mm, range, w)
       subs.active.add(w, 1)
       let touched = 0
-      for (let i = 0; i < bits; i++) {
-        const sub = subs.intervals[i]
+      for (const [i, sub] of subs.intervals.entries())
         if (sub.allocated.get(w) && sub.inTree.get(w) && overlaps(sub, range)) touched |= 1 << i
-      }
       if (touched !== 0) subs.seq.set(w, subs.seq.get(w) | 1)
-      return (subs.seq.get(w) << bits) | touched
+      return touched
     })
-    return { curSeq: found >> bits, touched: found & ((1 << bits) - 1) }
+    return { curSeq: CURRENT_SEQ, touched }
   },
 )
 
@@ -170,23 +175,51 @@ function letThrough(sub: IntervalNotifier, w: World): void {
  * Takes the interval's sequence number before the page table is read, and waits while the interval is being
  * invalidated: what would be read now would be thrown away, or worse, would not.
  *
- * @returns the sequence number for {@link mmuIntervalReadRetry}; it may be stale at once
+ * @returns {@link SAMPLED_SEQ}, for {@link mmuIntervalReadRetry}; the number may be stale at once
  * @kernel mmu_interval_read_begin
  * @see reference B.1 R1 to R3
  */
 export const mmuIntervalReadBegin = procedure('mmu_interval_read_begin', function* (sub: IntervalNotifier) {
   const subs = sub.mm.subscriptions
-  const sampled = yield* subs.lock.critical('sample the sequence', (w) => {
-    const seq = sub.seq.get(w)
-    return (seq << 1) | (seq === subs.seq.get(w) ? 1 : 0)
-  })
-  const seq = sampled >> 1
-  if (sampled & 1) yield* subs.wq.wait(sequenceHasMoved, subs, seq)
-  return seq
+  const isInvalidated = yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))
+  if (isInvalidated) yield* subs.wq.wait(sequenceHasMoved, sub)
+  return SAMPLED_SEQ
 })
 
-function sequenceHasMoved(w: World, subs: Subscriptions, seq: number): boolean {
-  return subs.seq.readOnce(w) !== seq
+/**
+ * The acting thread takes the interval's number. Part of a step, under the subscriptions' lock.
+ *
+ * @returns 1 if the interval is being invalidated
+ */
+export function sampleSequence(w: World, sub: IntervalNotifier): number {
+  const seq = sub.seq.get(w)
+  sub.sampled[acting.thread].set(w, seq)
+  return seq === sub.mm.subscriptions.seq.get(w) ? 1 : 0
+}
+
+/** True if the address space's number is no longer that which the acting thread has sampled. Read without a lock. */
+export function sequenceHasMoved(w: World, sub: IntervalNotifier): boolean {
+  return sub.mm.subscriptions.seq.readOnce(w) !== sub.sampled[acting.thread].get(w)
+}
+
+/**
+ * The number that `seq` stands for, to the acting thread. Part of a step.
+ *
+ * @throws SpecificationError if it stands for none: it is neither from mmu_interval_read_begin nor a callback's cur_seq
+ */
+export function sequenceOf(w: World, sub: IntervalNotifier, seq: number): number {
+  switch (seq) {
+    case SAMPLED_SEQ:
+      return sub.sampled[acting.thread].get(w)
+    case CURRENT_SEQ:
+      // Nobody moves it while an invalidation is under way that touches the interval.
+      return sub.mm.subscriptions.seq.readOnce(w)
+    default:
+      throw new SpecificationError(
+        'scenario',
+        `${seq} is no sequence number of ${sub.name}: pass on what mmu_interval_read_begin returned, or the callback's cur_seq`,
+      )
+  }
 }
 
 /**
@@ -199,7 +232,7 @@ export const mmuIntervalReadRetry = procedure(
   'mmu_interval_read_retry',
   function* (current: Task, sub: IntervalNotifier, seq: number) {
     return yield* step('compare the sequence', (w) => {
-      const retry = sub.seq.get(w) === seq ? 0 : 1
+      const retry = sub.seq.get(w) === sequenceOf(w, sub, seq) ? 0 : 1
       sub.readers.get(current.thread)?.(w, retry)
       return retry
     })
@@ -213,7 +246,7 @@ export const mmuIntervalReadRetry = procedure(
  * @kernel mmu_interval_set_seq
  */
 export function mmuIntervalSetSeq(w: World, sub: IntervalNotifier, curSeq: number): void {
-  sub.seq.set(w, curSeq)
+  sub.seq.set(w, sequenceOf(w, sub, curSeq))
   sub.lifecycle.signal(w, 'SEQUENCE_SET')
 }
 
@@ -262,7 +295,7 @@ export const mmuIntervalNotifierRemove = procedure(
   'mmu_interval_notifier_remove',
   function* (sub: IntervalNotifier) {
     const subs = sub.mm.subscriptions
-    const awaited = yield* subs.lock.critical('remove', (w) => {
+    const mustWait = yield* subs.lock.critical('remove', (w) => {
       if (!isInvalidating(subs, w)) {
         claim('C17', sub.inTree.get(w) === 1, `${sub.name} is removed and was not in the tree`)
         sub.inTree.set(w, 0)
@@ -276,9 +309,10 @@ export const mmuIntervalNotifierRemove = procedure(
       }
       sub.deferred.set(w, 1)
       sub.lifecycle.signal(w, 'REMOVE_DEFERRED')
-      return subs.seq.get(w)
+      sub.sampled[acting.thread].set(w, subs.seq.get(w))
+      return 1
     })
-    if (awaited !== 0) yield* waitUntilReleased(subs, awaited)
+    if (mustWait) yield* waitUntilReleased(sub)
   },
 )
 
@@ -288,17 +322,15 @@ export const mmuIntervalNotifierRemove = procedure(
  *
  * @kernel mmu_interval_seq_released
  */
-export const waitUntilReleased = procedure(
-  'mmu_interval_seq_released',
-  function* (subs: Subscriptions, seq: number) {
-    yield* subs.wq.wait(sequenceIsReleased, subs, seq)
-  },
-)
+export const waitUntilReleased = procedure('mmu_interval_seq_released', function* (sub: IntervalNotifier) {
+  yield* sub.mm.subscriptions.wq.wait(sequenceIsReleased, sub)
+})
 
-function sequenceIsReleased(w: World, subs: Subscriptions, seq: number): boolean | typeof BLOCKED {
-  if (!subs.lock.acquire(w)) return BLOCKED
-  const released = subs.seq.get(w) !== seq
-  subs.lock.release(w)
+function sequenceIsReleased(w: World, sub: IntervalNotifier): boolean | typeof BLOCKED {
+  const { lock } = sub.mm.subscriptions
+  if (!lock.acquire(w)) return BLOCKED
+  const released = sequenceHasMoved(w, sub)
+  lock.release(w)
   return released
 }
 

@@ -17,6 +17,7 @@ import {
   hmmRangeFault,
   needFault,
   PteKind,
+  SAMPLED_SEQ,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -64,6 +65,7 @@ function bench(): Bench {
   const w = layout.initial()
   sub.allocated.set(w, 1)
   sub.seq.set(w, 1)
+  sub.sampled[0].set(w, 1)
   sub.inTree.set(w, 1)
   return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
 }
@@ -103,7 +105,7 @@ const walkOnce = procedure(
     const error = yield* hmmRangeFault(task, range, {
       start: PAGE,
       end: PAGE + 1,
-      seq: 1,
+      seq: SAMPLED_SEQ,
       defaultFlags,
       pfnFlagsMask: mask,
       requests,
@@ -195,7 +197,7 @@ describe('what counts as a request', () => {
   const request = (defaultFlags: number, pfnFlagsMask: number) => ({
     start: 0,
     end: 1,
-    seq: 1,
+    seq: SAMPLED_SEQ,
     defaultFlags,
     pfnFlagsMask,
     owner: -1,
@@ -232,7 +234,7 @@ describe('errors', () => {
       return yield* hmmRangeFault(b.task, b.range, {
         start: 1,
         end: 1,
-        seq: 1,
+        seq: SAMPLED_SEQ,
         defaultFlags: RF,
         pfnFlagsMask: 0,
         owner: -1,

@@ -1,0 +1,98 @@
+/**
+ * Sequence numbers are compared with each other for being equal or odd, and count for nothing else.
+ *
+ * @module
+ */
+import type { Mirror } from '../../src/driver/index.js'
+import type { IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
+import type { Cell, Normalisation, World } from '../../src/world/index.js'
+
+/** The number that stands for every one which no interval has any more: whoever compares with it must retry. */
+const STALE = 1
+/** The least of the numbers that intervals have. */
+const FIRST = 3
+
+/**
+ * Renumbers the invalidations of each address space: the numbers that are still in use become the least odd ones, in
+ * their order, and a number that somebody has sampled and that is over becomes {@link STALE}.
+ *
+ * Sound since nothing else is done with a number than to compare it: with the interval's, with the address space's, and
+ * for being odd; and since a number which was left behind never comes back. Threads have none in their locals
+ * (`SAMPLED_SEQ`).
+ */
+export function renumberSequences(machine: Machine, mirrors: readonly Mirror[]): Normalisation {
+  const spaces = machine.mms
+    .filter(({ subscriptions }) => subscriptions.intervals.length > 0)
+    .map(({ subscriptions }) => new Numbers(subscriptions, mirrors))
+  return {
+    name: 'sequence numbers by their order',
+    cells: spaces.flatMap(({ cells }) => cells),
+    apply(w) {
+      for (const space of spaces) space.renumber(w)
+    },
+  }
+}
+
+/** A number that somebody has taken of an interval. */
+interface Sample {
+  readonly of: IntervalNotifier
+  readonly cell: Cell
+}
+
+/** The numbers of one address space. */
+class Numbers {
+  private readonly samples: readonly Sample[]
+  private readonly used: number[] = []
+
+  constructor(
+    private readonly subs: Subscriptions,
+    mirrors: readonly Mirror[],
+  ) {
+    this.samples = subs.intervals.flatMap((of) => [
+      ...of.sampled.map((cell) => ({ of, cell })),
+      ...mirrors
+        .flatMap(({ ranges }) => [...ranges.values()])
+        .filter(({ notifier }) => notifier === of)
+        .map(({ seq }) => ({ of, cell: seq })),
+    ])
+  }
+
+  /** Every cell that holds one of them. */
+  get cells(): Cell[] {
+    const { subs, samples } = this
+    return [subs.seq, ...subs.intervals.map(({ seq }) => seq), ...samples.map(({ cell }) => cell)]
+  }
+
+  renumber(w: World): void {
+    const { subs, samples, used } = this
+    const current = subs.seq.get(w)
+    used.length = 0
+    // The last odd one: an interval that is inserted while the number is even gets it again.
+    const last = current & 1 ? current : current - 1
+    if (current & 1) used.push(current)
+    for (const sub of subs.intervals) if (sub.allocated.get(w)) this.use(sub.seq.get(w))
+    for (const { cell } of samples) if (cell.get(w) === last) this.use(last)
+    used.sort((a, b) => a - b)
+    for (const { of, cell } of samples) {
+      const seq = cell.get(w)
+      if (seq === 0) continue
+      const lasts = seq === last || (of.allocated.get(w) === 1 && seq === of.seq.get(w))
+      cell.set(w, lasts ? this.rank(seq) : STALE)
+    }
+    for (const sub of subs.intervals) if (sub.allocated.get(w)) sub.seq.set(w, this.rank(sub.seq.get(w)))
+    // An even number is one more than the invalidation that ended last, which an interval may still have or not.
+    if (current & 1) subs.seq.set(w, this.rank(current))
+    else if (used.includes(current - 1)) subs.seq.set(w, this.rank(current - 1) + 1)
+    else subs.seq.set(w, FIRST + 2 * used.length + 1)
+  }
+
+  private use(seq: number): void {
+    if (seq & 1 && !this.used.includes(seq)) this.used.push(seq)
+  }
+
+  /** What the number becomes; an even one, which only a defect gives to an interval, stays as it is. */
+  private rank(seq: number): number {
+    const place = this.used.indexOf(seq)
+    return place < 0 ? seq : FIRST + 2 * place
+  }
+}
