@@ -13,6 +13,7 @@ import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
+import * as swap from './scenarios/swap.js'
 
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
@@ -68,6 +69,12 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.devicePageFaults,
   migration.shortOfMemory,
   migration.evictDevice,
+  swap.swapVersusDevice,
+  swap.swapVersusUnmap,
+  swap.swapVersusMigration,
+  swap.migrateFromSwap,
+  swap.swapAndFork,
+  swap.keepTheEntry,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -5,6 +5,7 @@
  */
 import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import { cleanPagesAreInSwap, migrationKeepsTheEntry, swapHoldsTheData, swapIsCounted } from './bits.js'
 import {
   accessesEnded,
   changeInsideInvalidation,
@@ -57,7 +58,17 @@ export function migrationInvariants(world: MirrorWorld): Invariant[] {
 
 /** The claims about every step of a world with device memory. */
 export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
-  return [onlyAnonymousMemory(world), foreignPagesAreNotTold(world), reachableIsNotRefused(world)]
+  return [
+    onlyAnonymousMemory(world),
+    foreignPagesAreNotTold(world),
+    reachableIsNotRefused(world),
+    migrationKeepsTheEntry(world),
+  ]
+}
+
+/** The claims about every state of a world with swap. */
+export function swapInvariants(world: MirrorWorld): Invariant[] {
+  return [cleanPagesAreInSwap, swapHoldsTheData, swapIsCounted].map((make) => make(world))
 }
 
 /** The claims about every state. */

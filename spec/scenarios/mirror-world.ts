@@ -28,7 +28,9 @@ import {
   lastFrame,
   type Machine,
   type MmStruct,
+  type Pte,
   PteKind,
+  slotOf,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -55,6 +57,7 @@ import {
   migrationStepClaims,
   mirroringInvariants,
   mirroringStepClaims,
+  swapInvariants,
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { migrationProgress } from '../invariants/migration.js'
@@ -97,6 +100,14 @@ export interface InitialPage {
   readonly onDevice?: boolean
   /** True if the entry is read-only although the area is writable: the page may be shared with a child. */
   readonly readOnly?: boolean
+  /** True if the page is in swap, and not in memory. */
+  readonly swappedOut?: boolean
+  /** True if it has been brought back from swap by a read: its slot holds the same, and no bit says that it was written to. */
+  readonly swapCached?: boolean
+  /** True if the entry is soft-dirty: it is if the page was written to. */
+  readonly softDirty?: boolean
+  /** True if userfaultfd wants to hear of writes: goes with `readOnly`. */
+  readonly uffdWp?: boolean
   /** Mirrors that map it already. */
   readonly mirroredBy?: readonly number[]
 }
@@ -130,6 +141,8 @@ export interface MirrorScenario {
   readonly invalidations: number
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
+  /** Slots of swap (default none). */
+  readonly swapSlots?: number
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */
@@ -209,7 +222,7 @@ export function mirrorScenario<P extends string>(
 /** Builds the model of a mirroring scenario, with every claim of mirroring. */
 export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const pages = options.pages.length
-  const touched = options.pages.filter((page) => page.touched && !page.onDevice).length
+  const touched = options.pages.filter((page) => page.touched && !page.onDevice && !page.swappedOut).length
   const size = {
     pages,
     frames: touched + options.spareFrames,
@@ -225,6 +238,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     })),
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
+    ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
   }
   const layout = new Layout({ threads: options.threads.length })
   const machine = declareMachine(layout, size)
@@ -271,7 +285,11 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(thread.daemon ? { daemon: true } : {}),
     })),
     charts,
-    invariants: [...mirroringInvariants(world), ...(hasMemory ? migrationInvariants(world) : [])],
+    invariants: [
+      ...mirroringInvariants(world),
+      ...(hasMemory ? migrationInvariants(world) : []),
+      ...(options.swapSlots ? swapInvariants(world) : []),
+    ],
     stepClaims: [
       ...mirroringStepClaims(world),
       ...(hasMemory ? migrationStepClaims(world) : []),
@@ -311,12 +329,15 @@ function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
 function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {
   const mm = machine.mms[0]
   let frame = 0
+  let slot = 0
   let deviceFrame = machine.frames.findIndex(({ owner }) => owner === 0) - 1
   options.pages.forEach((page, index) => {
     mm.vma[index].kind.set(w, page.kind ?? VmaKind.anonymous)
     mm.vma[index].flags.set(w, page.flags ?? VM_READ | VM_WRITE)
-    if (page.touched)
+    if (page.swappedOut) swapPageOut(w, machine, mm, index, ++slot)
+    else if (page.touched)
       touchPage(w, machine, mm, index, page.onDevice ? ++deviceFrame : ++frame, !page.readOnly)
+    setBits(w, machine, mm.pte[index], page, page.swapCached ? ++slot : 0)
   })
   options.mirrors.forEach(({ detached }, index) => {
     if (!detached) attach(w, mirrors[index])
@@ -347,6 +368,33 @@ function touchPage(
   mm.pte[page].write.set(w, write ? 1 : 0)
   frame.lifecycle?.signal(w, 'ALLOCATED')
   frame.lifecycle?.signal(w, 'MAPPED')
+}
+
+/** As reclaim leaves it. */
+function swapPageOut(w: World, machine: Machine, mm: MmStruct, page: number, slot: number): void {
+  const { kind, bits } = mm.pte[page]
+  slotOf(machine, slot).count.set(w, 1)
+  slotOf(machine, slot).contents.set(w, 1)
+  mm.expected[page].set(w, 1)
+  kind.set(w, PteKind.swap)
+  bits?.slot.set(w, slot)
+  bits?.exclusive.set(w, 1)
+}
+
+/** What the entry and its page carry, on a machine with swap. */
+function setBits(w: World, machine: Machine, pte: Pte, page: InitialPage, slot: number): void {
+  const { bits, frame, kind, write } = pte
+  if (bits === undefined || !page.touched) return
+  bits.softDirty.set(w, (page.softDirty ?? !slot) ? 1 : 0)
+  bits.uffdWp.set(w, page.uffdWp ? 1 : 0)
+  if (page.swappedOut) return
+  const { flags, refcount, contents } = machine.frames[frame.get(w)]
+  flags?.anonExclusive.set(w, write.get(w))
+  if (kind.get(w) === PteKind.present && !slot) bits.dirty.set(w, 1)
+  if (!slot) return
+  flags?.swapCache.set(w, slot)
+  refcount.add(w, 1)
+  slotOf(machine, slot).contents.set(w, contents.get(w))
 }
 
 /** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */

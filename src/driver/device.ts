@@ -16,6 +16,7 @@ import {
   type HmmRange,
   type IntervalNotifier,
   lastFrame,
+  type Machine,
   type MachineSize,
   type MmStruct,
   type NotifierRange,
@@ -195,6 +196,27 @@ export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: num
     `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
   )
   return range.pfns[page].frame.get(w)
+}
+
+/**
+ * Tells the kernel that the pages which the device may write in `range` are dirty: its writes go past the dirty bits of the
+ * CPU's entries. It must be said before the entries change, and while the device maps the pages nobody takes it back.
+ * Part of a step of the driver, under its update lock, before {@link unmapPages}.
+ *
+ * @kernel set_page_dirty
+ * @see reference B.4 X4
+ */
+export function dirtyPages(
+  w: World,
+  { frames }: Machine,
+  mirror: Mirror,
+  range: Pick<NotifierRange, 'start' | 'end'>,
+): void {
+  const { start, end } = covered(mirror, range)
+  for (let page = start; page < end; page++) {
+    const { frame, write } = mirror.pageTable[page]
+    if (frame.get(w) > 0 && write.get(w)) frames[frame.get(w) - 1].flags?.dirty.set(w, 1)
+  }
 }
 
 /** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */

@@ -22,7 +22,7 @@ import {
   type Task,
 } from '../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../world/index.js'
-import { endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
+import { dirtyPages, endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
 import { migrateToSystem } from './device-memory.js'
 import type { Driver } from './driver.js'
 
@@ -201,9 +201,10 @@ export const lockForInvalidation = procedure(
 /** Records the sequence and removes the entries: one step, since all that look at either hold the update lock. */
 export const recordAndUnmap = procedure(
   'invalidate (unmap)',
-  function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+  function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     yield* step('set_seq and unmap', (w) => {
       mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      dirtyPages(w, current.machine, mirror, range)
       unmapPages(w, mirror, range)
       return 0
     })

@@ -3,6 +3,7 @@
  *
  * @module kernel
  */
+export * from './bits.js'
 export * from './errno.js'
 export * from './hmm/index.js'
 export * from './machine.js'

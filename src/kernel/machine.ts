@@ -17,6 +17,14 @@ import {
   type World,
 } from '../world/index.js'
 
+import {
+  declareFrameFlags,
+  declarePteBits,
+  declareSwap,
+  type FrameFlags,
+  type PteBits,
+  type SwapSlot,
+} from './bits.js'
 import type { DeviceFault } from './migrate/request.js'
 
 /**
@@ -86,14 +94,18 @@ export interface Frame {
   readonly owner: number
   /** The life of a device-private page; absent for system memory. */
   readonly lifecycle?: Lifecycle
+  /** What else is known of it. Absent on a machine without swap. */
+  readonly flags?: FrameFlags
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
 export interface Pte {
   readonly kind: Cell
-  /** Frame of a present entry. */
+  /** Frame of a present entry, or of one that stands for a page; 0 in a swap entry. */
   readonly frame: Cell
   readonly write: Cell
+  /** What else it carries. Absent on a machine without swap. */
+  readonly bits?: PteBits
 }
 
 /** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
@@ -114,6 +126,8 @@ export interface TlbEntry {
   /** 0, or the frame plus 1. */
   readonly frame: Cell
   readonly write: Cell
+  /** Whether the CPU has set the entry's dirty bit, and need not again. Absent on a machine without swap. */
+  readonly dirty?: Cell
 }
 
 /** A CPU, which runs threads of one address space. */
@@ -257,6 +271,8 @@ export interface Machine {
   readonly migrations: readonly (readonly MigratingPage[])[]
   /** By owner: its device memory. */
   readonly deviceMemory: readonly DeviceMemory[]
+  /** Slots of swap. Empty on a machine without. */
+  readonly swap: readonly SwapSlot[]
 }
 
 /** What the owner of device memory is asked to do. @kernel struct dev_pagemap_ops */
@@ -313,6 +329,8 @@ export interface MachineSize {
   readonly deviceMemory?: readonly number[]
   /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
   readonly exclusiveOwners?: number
+  /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
+  readonly swapSlots?: number
 }
 
 /** The largest frame number: system memory first, then each owner's device memory. */
@@ -338,12 +356,16 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     return {
       pfn,
       // A frame is referenced by its mappings and, for a while, by those who copy or migrate it.
-      refcount: l.counter('refcount', pfn === ZERO_PAGE ? 1 : size.mms + 2 * layout.threads),
+      refcount: l.counter(
+        'refcount',
+        pfn === ZERO_PAGE ? 1 : size.mms + 2 * layout.threads + (size.swapSlots ? 1 : 0),
+      ),
       mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
       contents: l.counter('contents', size.values),
       locked: l.counter('locked', layout.threads),
       owner,
       ...(owner < 0 ? {} : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
+      ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
     }
   })
   const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
@@ -363,6 +385,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     tlb: l.array('tlb', size.pages, (entry) => ({
       frame: entry.counter('frame', last + 1),
       write: entry.flag('write'),
+      ...(size.swapSlots ? { dirty: entry.flag('dirty') } : {}),
     })),
   }))
   const openRanges = layout.array('range', layout.threads, (l) => ({
@@ -383,6 +406,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
             destination: page.counter('destination', last + 1),
           })),
         )
+  const swap = declareSwap(layout, size.swapSlots ?? 0, size.mms * size.pages, size.values)
   return layout.scope('machine', () => ({
     layout,
     pages: size.pages,
@@ -396,6 +420,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       frames: frames.filter((frame) => frame.owner === owner),
       ops: unattached as unknown as DeviceMemoryOps,
     })),
+    swap,
   }))
 }
 
@@ -422,6 +447,7 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
       kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
       frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
       write: entry.flag('write', { guardedBy: ptl }),
+      ...(size.swapSlots ? { bits: declarePteBits(entry, size.swapSlots, ptl) } : {}),
     })),
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),

@@ -253,6 +253,7 @@ function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World):
   const frame = pte.frame.readOnce(w)
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
+    case PteKind.swap:
     case PteKind.migration:
     case PteKind.deviceExclusive:
       return { frame: 0, present: 0 }

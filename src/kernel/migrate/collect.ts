@@ -18,7 +18,15 @@ import {
   VmaKind,
   ZERO_PAGE,
 } from '../machine.js'
-import { flushTlb, getPage, putPage, setMigrationEntry, tryLockPage } from '../mm/index.js'
+import {
+  entryState,
+  flushTlb,
+  getPage,
+  putPage,
+  setMigrationEntry,
+  swapCacheReferences,
+  tryLockPage,
+} from '../mm/index.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
@@ -117,8 +125,19 @@ export const flushBeforeUnlock = procedure(
   },
 )
 
-/** Returns 1 if a CPU may have a translation of the page. */
-function collectEntry(w: World, current: Task, args: MigrateVma, page: number): number {
+/**
+ * Locks the page, if it is to be migrated, and replaces its entry. Part of a step, under the page-table lock.
+ *
+ * @param read - reads what the entry says
+ * @returns 1 if a CPU may have a translation of the page
+ */
+export function collectEntry(
+  w: World,
+  current: Task,
+  args: MigrateVma,
+  page: number,
+  read = entryState,
+): number {
   const { mm, select, owner } = args
   const entry = pagesOf(current)[page]
   const pte = mm.pte[page]
@@ -139,10 +158,11 @@ function collectEntry(w: World, current: Task, args: MigrateVma, page: number): 
   if (!isWanted || (kind === PteKind.devicePrivate && frame.owner !== owner)) return 0
   if (!isLockedByFault(args, frame.pfn) && !tryLockPage(w, frame)) return 0
   // The mapping's reference becomes the migration's.
-  const write = pte.write.get(w) ? MIGRATE_PFN_WRITE : 0
+  const state = read(w, pte)
+  const write = state.write ? MIGRATE_PFN_WRITE : 0
   entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write)
   entry.source.set(w, frame.pfn)
-  setMigrationEntry(w, current.machine, pte)
+  setMigrationEntry(w, current.machine, pte, state)
   frame.lifecycle?.signal(w, 'COLLECTED')
   return kind === PteKind.present ? 1 : 0
 }
@@ -178,9 +198,10 @@ const unmapPage = procedure(
   },
 )
 
-/** True if there are references beyond the migration's, and that of the fault that it serves, or mappings. */
+/** True if there are references beyond the migration's, that of the fault that it serves, and the swap cache's, or mappings. */
 function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
-  return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > ownReferences(args, frame.pfn)
+  const known = ownReferences(args, frame.pfn) + swapCacheReferences(w, frame)
+  return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > known
 }
 
 /**

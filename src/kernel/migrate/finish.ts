@@ -5,15 +5,18 @@
  * @module
  */
 import { procedure, type Running, step, type World } from '../../world/index.js'
-import { type Frame, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import {
+  addNewAnonRmap,
   anonVmaPrepare,
   clearPte,
   flushTlb,
+  folioFreeSwap,
   getPage,
   mayWritePage,
   putPage,
   setPte,
+  swapCacheReferences,
   unlockPage,
 } from '../mm/index.js'
 import {
@@ -85,13 +88,28 @@ export const migratePage = procedure(
       }
       if (!isMigrating(entry, w)) return 0
       if (!hasSource(entry, w)) return 1
-      const source = current.machine.frames[entry.source.get(w)]
-      if (source.refcount.get(w) !== ownReferences(args, source.pfn)) stopMigrating(entry, w)
-      else entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+      const { frames } = current.machine
+      const source = frames[entry.source.get(w)]
+      const isFree = leavesSwapCache(w, current.machine, source)
+      if (!isFree || source.refcount.get(w) !== ownReferences(args, source.pfn)) stopMigrating(entry, w)
+      else {
+        entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+        if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
+      }
       return 0
     })
   },
 )
+
+/**
+ * A device page is never in the swap cache: a page that goes there leaves it. Its references are counted afterwards, when
+ * the swap cache has none (D12). Part of a step.
+ *
+ * @returns false if its slot is wanted by somebody else: then the page stays
+ */
+function leavesSwapCache(w: World, machine: Machine, frame: Frame): boolean {
+  return swapCacheReferences(w, frame) === 0 || folioFreeSwap(w, machine, frame)
+}
 
 /**
  * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays.
@@ -120,6 +138,7 @@ export const migrateVmaInsertPage = procedure(
       }
       const destination = machine.frames[entry.destination.get(w) - 1]
       setPte(w, machine, pte, destination.pfn, mayWritePage(w, mm, page))
+      addNewAnonRmap(w, machine, pte)
       getPage(w, destination)
       return 0
     })

@@ -6,7 +6,15 @@
  */
 import { procedure, type World } from '../../world/index.js'
 import { type Frame, type MmStruct, PteKind, type Task, VM_WRITE } from '../machine.js'
-import { clearMigrationEntry, getPage, putPage, setPte, unlockPage } from '../mm/index.js'
+import {
+  clearMigrationEntry,
+  entryState,
+  getPage,
+  handOnMarks,
+  putPage,
+  setPte,
+  unlockPage,
+} from '../mm/index.js'
 import { isLockedByFault, type MigrateVma, ownReferences } from './request.js'
 
 /**
@@ -30,9 +38,17 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
   const pte = mm.pte[page]
   if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return
   // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
-  const write = pte.write.get(w) === 1 && (mm.vma[page].flags.readOnce(w) & VM_WRITE) !== 0
+  const state = entryState(w, pte)
+  const write = state.write === 1 && (mm.vma[page].flags.readOnce(w) & VM_WRITE) !== 0
+  const isExclusive = write || pte.bits?.exclusive.get(w) === 1
   clearMigrationEntry(w, pte)
   setPte(w, machine, pte, to.pfn, write)
+  handOnMarks(w, pte, state)
+  if (to.flags !== undefined) {
+    // Nothing is dirty of a page that has been written out meanwhile; a page of a device keeps it to itself.
+    if (to.owner < 0) pte.bits?.dirty.set(w, state.dirty & to.flags.dirty.get(w))
+    if (isExclusive) to.flags.anonExclusive.set(w, 1)
+  }
   getPage(w, to)
 }
 

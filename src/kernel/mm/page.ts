@@ -13,7 +13,10 @@ import {
   step,
   type World,
 } from '../../world/index.js'
+import type { FrameFlags } from '../bits.js'
 import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
+import { type EntryState, entryState } from './encoding.js'
+import { freeSwapCache } from './swap/slots.js'
 
 /** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
 export function getPage(w: World, frame: Frame): void {
@@ -32,6 +35,8 @@ export function putPage(w: World, frame: Frame): void {
   )
   claim('C51', frame.locked.get(w) === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
   frame.contents.set(w, 0)
+  frame.flags?.dirty.set(w, 0)
+  frame.flags?.anonExclusive.set(w, 0)
   frame.lifecycle?.signal(w, 'FREED')
 }
 
@@ -87,16 +92,19 @@ export const allocPage = procedure('alloc_page', function* (machine: Machine) {
 
 /**
  * Gives back a batch of references, one for each time that a frame is named. One step: the frames are out of every
- * page table and TLB by then, and each count is changed atomically.
+ * page table and TLB by then, and each count is changed atomically. What nobody maps any more leaves the swap cache.
  *
  * @param pfns - frames; the zero page may be among them
- * @kernel release_pages
+ * @kernel free_pages_and_swap_cache
  * @see reference G.2
  */
 export const releasePages = procedure('release_pages', function* (machine: Machine, pfns: readonly number[]) {
   if (!pfns.some((pfn) => pfn !== ZERO_PAGE)) return
   yield* step('put the pages', (w) => {
-    for (const pfn of pfns) putPage(w, machine.frames[pfn])
+    for (const pfn of pfns) {
+      freeSwapCache(w, machine, machine.frames[pfn])
+      putPage(w, machine.frames[pfn])
+    }
     return 0
   })
 })
@@ -109,6 +117,7 @@ export function mapsPage(w: World, pte: Pte): boolean {
     case PteKind.present:
     case PteKind.protnone:
       return true
+    case PteKind.swap:
     case PteKind.devicePrivate:
     case PteKind.migration:
     case PteKind.deviceExclusive:
@@ -130,6 +139,27 @@ export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write:
 }
 
 /**
+ * The entry was made by a write, or for one. Part of a step, under the page-table lock.
+ *
+ * @kernel pte_mkdirty
+ */
+export function dirtyPte(w: World, { bits }: Pte): void {
+  bits?.dirty.set(w, 1)
+  bits?.softDirty.set(w, 1)
+}
+
+/**
+ * The page that the entry maps is new, and this mapping's alone; where it may be written, it is about to be. Part of a
+ * step, under the page-table lock.
+ *
+ * @kernel folio_add_new_anon_rmap
+ */
+export function addNewAnonRmap(w: World, machine: Machine, pte: Pte): void {
+  machine.frames[pte.frame.get(w)].flags?.anonExclusive.set(w, 1)
+  if (pte.kind.get(w) === PteKind.present && pte.write.get(w)) dirtyPte(w, pte)
+}
+
+/**
  * Makes the entry empty. Its reference passes to the caller. Part of a step, under the page-table lock.
  *
  * @returns the frame that it mapped
@@ -137,25 +167,62 @@ export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write:
  */
 export function clearPte(w: World, machine: Machine, pte: Pte): number {
   const pfn = pte.frame.get(w)
-  pte.kind.set(w, PteKind.none)
-  pte.frame.set(w, 0)
-  pte.write.set(w, 0)
+  clearEntry(w, pte)
   if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, -1)
   return pfn
 }
 
-/** Replaces the entry, which maps a page, by a migration entry; its reference passes to the caller. Part of a step, under the page-table lock. */
-export function setMigrationEntry(w: World, machine: Machine, pte: Pte): void {
-  const write = pte.write.get(w)
+/**
+ * Replaces the entry, which maps a page, by a migration entry; its reference passes to the caller. What the entry said
+ * is handed on: that the page was written to also to the page, since whoever finds the migration given up, or the
+ * page elsewhere, must know that swap holds an older copy (D5). Part of a step, under the page-table lock.
+ *
+ * @param state - what the entry says
+ */
+export function setMigrationEntry(
+  w: World,
+  machine: Machine,
+  pte: Pte,
+  state: EntryState = entryState(w, pte),
+): void {
   const pfn = clearPte(w, machine, pte)
+  const { flags } = machine.frames[pfn]
   pte.kind.set(w, PteKind.migration)
   pte.frame.set(w, pfn)
-  pte.write.set(w, write)
+  pte.write.set(w, state.write)
+  if (pte.bits === undefined || flags === undefined) return
+  if (state.dirty) flags.dirty.set(w, 1)
+  pte.bits.dirty.set(w, state.dirty)
+  handOnMarks(w, pte, state)
+  takeExclusive(w, pte, flags)
+}
+
+/** Marks of an entry outlive what it says about the page. Part of a step, under the page-table lock. */
+export function handOnMarks(w: World, { bits }: Pte, state: Pick<EntryState, 'softDirty' | 'uffdWp'>): void {
+  bits?.softDirty.set(w, state.softDirty)
+  bits?.uffdWp.set(w, state.uffdWp)
+}
+
+/** The entry, which is not present any more, keeps what the page knew: that it was this mapping's alone. @kernel folio_try_share_anon_rmap_pte */
+export function takeExclusive(w: World, { bits }: Pte, { anonExclusive }: FrameFlags): void {
+  bits?.exclusive.set(w, anonExclusive.get(w))
+  anonExclusive.set(w, 0)
+}
+
+/** Makes an entry empty that holds neither a reference nor a mapping. Part of a step, under the page-table lock. @kernel pte_clear */
+export function clearEntry(w: World, pte: Pte): void {
+  pte.kind.set(w, PteKind.none)
+  pte.frame.set(w, 0)
+  pte.write.set(w, 0)
+  if (pte.bits === undefined) return
+  pte.bits.dirty.set(w, 0)
+  pte.bits.softDirty.set(w, 0)
+  pte.bits.uffdWp.set(w, 0)
+  pte.bits.exclusive.set(w, 0)
+  pte.bits.slot.set(w, 0)
 }
 
 /** Makes a migration entry empty: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
 export function clearMigrationEntry(w: World, pte: Pte): void {
-  pte.kind.set(w, PteKind.none)
-  pte.frame.set(w, 0)
-  pte.write.set(w, 0)
+  clearEntry(w, pte)
 }

@@ -13,6 +13,7 @@ import {
 } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from '../page.js'
+import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
 
 /** Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. */
 export function* invalidateRangeStart(
@@ -67,9 +68,15 @@ export const zapPteRange = procedure(
 
 const NOTHING = -1
 
-/** An entry that no CPU can have cached goes at once: a page of a device, or one that a device has
- * to itself, is given back, a migration loses its place. */
+/**
+ * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are
+ * given back, a migration loses its place.
+ */
 function zapEntry(w: World, { machine }: Task, pte: Pte): void {
+  if (pte.kind.get(w) === PteKind.swap) {
+    freeSwapAndCache(w, machine, clearSwapEntry(w, machine, pte))
+    return
+  }
   if (pte.kind.get(w) !== PteKind.devicePrivate) {
     const frame = machine.frames[pte.frame.get(w)]
     const isExclusive = pte.kind.get(w) === PteKind.deviceExclusive

@@ -3,11 +3,19 @@
  *
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import {
+  become,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
-import { allocPage, clearPte, getPage, releasePages, setPte } from '../page.js'
+import { addNewAnonRmap, allocPage, clearPte, dirtyPte, getPage, releasePages, setPte } from '../page.js'
+import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from './cpu.js'
 import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
 
@@ -28,8 +36,14 @@ export const doWpPage = procedure(
     const old = yield* mm.ptl.critical('reuse the page, or hold it', (w) => {
       const pte = mm.pte[page]
       if (pte.kind.get(w) !== PteKind.present || pte.write.get(w)) return Decided.done
-      if (isExclusive(w, current, mm, page)) {
+      if (pte.bits?.uffdWp.get(w))
+        throw new SpecificationError(
+          'scenario',
+          'a page is written to whose writes userfaultfd wants to hear of',
+        )
+      if (canReuse(w, current, mm, page)) {
         pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
+        dirtyPte(w, pte)
         return Decided.done
       }
       const pfn = pte.frame.get(w)
@@ -39,6 +53,23 @@ export const doWpPage = procedure(
     return old === Decided.done ? 0 : yield* become(wpPageCopy, current, mm, page, old)
   },
 )
+
+/**
+ * True if the page is this mapping's alone, or can be made so: nobody else has a reference any more, but the swap cache,
+ * and that is given up. Under the page-table lock.
+ *
+ * @kernel wp_can_reuse_anon_folio
+ */
+function canReuse(w: World, current: Task, mm: MmStruct, page: number): boolean {
+  if (isExclusive(w, current, mm, page)) return true
+  const frame = current.machine.frames[mm.pte[page].frame.get(w)]
+  if (frame.flags === undefined || frame.pfn === ZERO_PAGE || frame.locked.get(w)) return false
+  if (frame.refcount.get(w) > 1 + swapCacheReferences(w, frame)) return false
+  folioFreeSwap(w, current.machine, frame)
+  if (frame.refcount.get(w) > 1) return false
+  frame.flags.anonExclusive.set(w, 1)
+  return true
+}
 
 /**
  * Replaces the page by a copy. The copy is made before anybody is told: the page cannot change meanwhile, since all
@@ -71,6 +102,7 @@ export const wpPageCopy = procedure(
       // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
       flushTlb(w, machine, mm, page, page + 1)
       setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
+      addNewAnonRmap(w, machine, mm.pte[page])
       return 1
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)

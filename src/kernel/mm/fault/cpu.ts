@@ -65,18 +65,22 @@ export const cpuWrite = procedure(
 /**
  * What the CPU translates `page` to: by its TLB, or by the page table, which it reads without a lock and remembers.
  * A translation that does not permit the access is looked up again, and is forgotten if the page table does not
- * permit it either. Translation and access are one step here: a flush waits for the CPUs that it interrupts, and
+ * permit it either. Before its first write the CPU sets the entry's dirty bit, for which it looks at the entry again:
+ * one that is gone it cannot write through. Translation and access are one step here: a flush waits for the CPUs that it interrupts, and
  * they answer between two instructions.
  *
  * @returns the frame, or -1 for a fault
  */
 function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): number {
   const cached = cpu.tlb[page]
-  if (cached.frame.get(w) !== 0 && (!write || cached.write.get(w))) return cached.frame.get(w) - 1
+  const isEnough = !write || (cached.write.get(w) === 1 && cached.dirty?.get(w) !== 0)
+  if (cached.frame.get(w) !== 0 && isEnough) return cached.frame.get(w) - 1
   const pte = mm.pte[page]
   const permitted = pte.kind.readOnce(w) === PteKind.present && (!write || pte.write.readOnce(w) === 1)
   cached.frame.set(w, permitted ? pte.frame.readOnce(w) + 1 : 0)
   cached.write.set(w, permitted ? pte.write.readOnce(w) : 0)
+  if (permitted && write) pte.bits?.dirty.set(w, 1)
+  cached.dirty?.set(w, permitted ? (pte.bits?.dirty.readOnce(w) ?? 0) : 0)
   return permitted ? pte.frame.readOnce(w) : -1
 }
 
@@ -170,6 +174,7 @@ export function flushTlb(w: World, machine: Machine, mm: MmStruct, start: number
     for (let page = start; page < end; page++) {
       cpu.tlb[page].frame.set(w, 0)
       cpu.tlb[page].write.set(w, 0)
+      cpu.tlb[page].dirty?.set(w, 0)
     }
   }
 }

@@ -15,7 +15,8 @@ import {
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
-import { allocPage, releasePages, setPte } from '../page.js'
+import { addNewAnonRmap, allocPage, releasePages, setPte } from '../page.js'
+import { doSwapSlot } from '../swap/swap-in.js'
 import { doWpPage } from './cow.js'
 import { doNumaPage } from './numa.js'
 import { doSwapPage, migrationEntryWait } from './swap.js'
@@ -36,9 +37,10 @@ const Found = {
   devicePrivate: 4,
   migrating: 5,
   exclusive: 6,
+  swap: 7,
 } as const
 
-/** Bits of a {@link Found} code; the frame of a device-exclusive entry is above them. */
+/** Bits of a {@link Found} code; the frame of a device-exclusive entry, or the slot of a swap entry, is above them. */
 const FOUND_BITS = 3
 
 /**
@@ -54,8 +56,13 @@ export const handleMmFault = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     // One step: the mmap lock holds the area still, and the entry is read once.
     const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
-    if (found > Found.exclusive)
-      return yield* become(removeDeviceExclusiveEntry, current, mm, page, found >> FOUND_BITS)
+    if (found > Found.swap) {
+      // What is done about these depends on what the entry named when it was looked at.
+      const named = found >> FOUND_BITS
+      return (found & Found.swap) === Found.exclusive
+        ? yield* become(removeDeviceExclusiveEntry, current, mm, page, named)
+        : yield* become(doSwapSlot, current, mm, page, write, named)
+    }
     switch (found) {
       case Found.nothing:
         return yield* become(doAnonymousPage, current, mm, page, write)
@@ -100,6 +107,8 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return Found.migrating
     case PteKind.deviceExclusive:
       return (pte.frame.readOnce(w) << FOUND_BITS) | Found.exclusive
+    case PteKind.swap:
+      return ((pte.bits?.slot.readOnce(w) ?? 0) << FOUND_BITS) | Found.swap
     case PteKind.present:
       return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
     default:
@@ -135,6 +144,7 @@ export const doAnonymousPage = procedure(
       if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
       setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
+      addNewAnonRmap(w, current.machine, pte)
       return Installed.yes
     })
     if (installed === Installed.yes) return 0
@@ -159,5 +169,8 @@ export function mayWritePage(w: World, mm: MmStruct, page: number): boolean {
  */
 export function isExclusive(w: World, current: Task, mm: MmStruct, page: number): boolean {
   const pfn = mm.pte[page].frame.get(w)
-  return pfn !== ZERO_PAGE && current.machine.frames[pfn].refcount.get(w) === 1
+  if (pfn === ZERO_PAGE) return false
+  const { flags, refcount } = current.machine.frames[pfn]
+  // Where the page does not say, references tell: nobody but the mapping may have one.
+  return flags === undefined ? refcount.get(w) === 1 : flags.anonExclusive.get(w) === 1
 }

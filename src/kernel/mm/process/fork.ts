@@ -5,12 +5,22 @@
  */
 import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../../machine.js'
+import {
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../machine.js'
 import { nextArea } from '../area/madvise.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { getPage } from '../page.js'
+import { entryContents, slotOf } from '../swap/slots.js'
 import { exitMmap } from './exit.js'
 
 /**
@@ -51,7 +61,7 @@ const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: Mm
 /** What the child must read from now on: what is in its pages, which nobody can write any more. */
 function rememberContents(w: World, { machine }: Task, child: MmStruct): void {
   child.pte.forEach((pte, page) => {
-    child.expected[page].set(w, machine.frames[pte.frame.readOnce(w)].contents.get(w))
+    child.expected[page].set(w, entryContents(w, machine, pte))
   })
 }
 
@@ -96,7 +106,8 @@ const copyArea = procedure(
 /** True if there is more behind the entry than nothing or the zero page, or once was behind one of its area. */
 function hasHadPages(w: World, mm: MmStruct, page: number): boolean {
   const { kind, frame } = mm.pte[page]
-  const hasOne = kind.readOnce(w) !== PteKind.none && frame.readOnce(w) !== ZERO_PAGE
+  const holds = kind.readOnce(w)
+  const hasOne = holds === PteKind.swap || (holds !== PteKind.none && frame.readOnce(w) !== ZERO_PAGE)
   return hasOne || mm.vma[page].anonymous?.get(w) === 1
 }
 
@@ -129,7 +140,7 @@ export const copyPageRange = procedure(
   },
 )
 
-/** @kernel copy_present_pte */
+/** @kernel copy_present_pte, copy_nonpresent_pte */
 function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number): void {
   const pte = mm.pte[page]
   if (pte.kind.get(w) === PteKind.none) return
@@ -137,8 +148,23 @@ function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number)
   pte.write.set(w, 0)
   child.pte[page].kind.set(w, pte.kind.get(w))
   child.pte[page].frame.set(w, pfn)
+  copyBits(w, machine, pte, child.pte[page])
   // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
   if (pfn === ZERO_PAGE || pte.kind.get(w) === PteKind.migration) return
   getPage(w, machine.frames[pfn])
   machine.frames[pfn].mapcount.add(w, 1)
+}
+
+/**
+ * What the entries carry: the page is no longer one mapping's alone, a slot has one more entry, and the child is nothing
+ * to the parent's userfaultfd.
+ */
+function copyBits(w: World, machine: Machine, { kind, frame, bits }: Pte, to: Pte): void {
+  if (bits === undefined || to.bits === undefined) return
+  machine.frames[frame.get(w)].flags?.anonExclusive.set(w, 0)
+  bits.exclusive.set(w, 0)
+  to.bits.dirty.set(w, bits.dirty.get(w))
+  to.bits.softDirty.set(w, bits.softDirty.get(w))
+  to.bits.slot.set(w, bits.slot.get(w))
+  if (kind.get(w) === PteKind.swap) slotOf(machine, bits.slot.get(w)).count.add(w, 1)
 }

@@ -1,0 +1,177 @@
+/**
+ * Pages go to swap and come back, while devices use them and drivers migrate them; and what entries carry beside the
+ * page is kept.
+ *
+ * @module
+ */
+import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
+import { cpuRead, cpuWrite, fork, munmap, shrinkFolio } from '../../src/kernel/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+
+/** Reclaim takes a page from a device and a CPU that write to it. */
+export const swapVersusDevice = mirrorScenario({
+  name: 'swap',
+  summary:
+    'Memory is short: reclaim takes the page that a device and a CPU write to, and writes it out. Where the page is clean ' +
+    'in the swap cache it need not be written out, unless somebody has written to it meanwhile.',
+  exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
+  referenceOnly: true,
+  parameters: {
+    clean: {
+      summary: '1 if the page is in the swap cache at the beginning, clean and writable',
+      min: 0,
+      max: 1,
+      smoke: 1,
+      default: 0,
+      deep: 0,
+    },
+  },
+  world: ({ clean }) => ({
+    pages: [{ touched: true, swapCached: clean === 1 }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    values: 3,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
+    ],
+  }),
+})
+
+/** The page goes away for good while it is on its way to swap. */
+export const swapVersusUnmap = mirrorScenario({
+  name: 'swap-and-unmap',
+  summary:
+    'Reclaim writes a page out while one thread faults it in again and another unmaps it: its slot is free in the end.',
+  exercises: ['C6', 'C39', 'use-after-free'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [],
+    spareFrames: 1,
+    swapSlots: 1,
+    values: 3,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'kswapd',
+        calls: (m) => [call(shrinkFolio, m.machine.frames[1]), call(shrinkFolio, m.machine.frames[1])],
+      },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 2)] },
+      { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(munmap, 0, 1)] },
+    ],
+  }),
+})
+
+/** A page that is in the swap cache goes to the device. */
+export const swapVersusMigration = mirrorScenario({
+  name: 'swap-and-migrate',
+  summary:
+    'A driver migrates a page that is in the swap cache while a CPU writes to it and reclaim wants it: the page leaves the ' +
+    'swap cache, or it stays where it is.',
+  exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
+  referenceOnly: true,
+  parameters: {
+    full: {
+      summary: "1 if the device's memory is full",
+      min: 0,
+      max: 1,
+      smoke: 0,
+      default: 0,
+      deep: 0,
+    },
+  },
+  world: ({ full }) => ({
+    pages: [{ touched: true, swapCached: true }, ...(full ? [{ touched: true, onDevice: true }] : [])],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 1,
+    swapSlots: 1,
+    values: 3,
+    invalidations: 3,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** Two CPUs bring a page back from swap, and a driver wants it at once. */
+export const migrateFromSwap = mirrorScenario({
+  name: 'migrate-from-swap',
+  summary:
+    'Two CPUs fault on a page that is in swap, and a driver migrates it as soon as one of them has brought it back: the other ' +
+    'may have found it in the swap cache by then, and waits for its lock.',
+  exercises: ['C28', 'C39', 'C51', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swappedOut: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    swapSlots: 1,
+    values: 3,
+    invalidations: 3,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2)] },
+    ],
+  }),
+})
+
+/** A child has the same page in swap. */
+export const swapAndFork = mirrorScenario({
+  name: 'swap-and-fork',
+  summary:
+    'A process whose page is in the swap cache forks while reclaim takes the page: both read and write it, and each finds ' +
+    'what it should, in memory or in swap.',
+  exercises: ['C4', 'C39', 'data', 'use-after-free'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [],
+    processes: 2,
+    spareFrames: 3,
+    swapSlots: 1,
+    values: 3,
+    invalidations: 1,
+    threads: [
+      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 0, 2)] },
+      { name: 'child', process: 1, calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
+    ],
+  }),
+})
+
+/** What entries say is kept on the way back from the device. */
+export const keepTheEntry = mirrorScenario({
+  name: 'keep-the-entry',
+  summary:
+    'Two pages come back from device memory, brought by their driver, by an eviction or by a fault: one may be written, of ' +
+    'the other userfaultfd wants to hear. Each entry says afterwards what it said before.',
+  exercises: ['C28', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, onDevice: true, softDirty: false },
+      { touched: true, onDevice: true, readOnly: true, uffdWp: true },
+    ],
+    mirrors: [{ name: 'gpu', memory: 2 }],
+    spareFrames: 2,
+    swapSlots: 1,
+    values: 2,
+    invalidations: 6,
+    threads: [
+      { name: 'driver', calls: (m) => [call(migrateToSystem, m.mirrors[0], 0, 2)] },
+      { name: 'eviction', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
+      { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+    ],
+  }),
+})

@@ -1,0 +1,73 @@
+/**
+ * What entries, TLBs and pages carry beside a frame, and where pages go that are swapped out. A machine without swap
+ * declares none of it.
+ *
+ * @module
+ */
+import type { Cell, Layout, Lock } from '../world/index.js'
+
+/**
+ * The bits of a page-table entry beside the right to write. Where they lie depends on what the entry is: see
+ * {@link encodeEntry}.
+ */
+export interface PteBits {
+  /** Of a present entry: it was written through since this was cleared. The CPU sets it without a lock. Of a migration entry: the entry that it stands for had it. */
+  readonly dirty: Cell
+  /** The page was written to since a reader of `pagemap` last cleared the bit. */
+  readonly softDirty: Cell
+  /** userfaultfd wants to hear of the next write. */
+  readonly uffdWp: Cell
+  /** Of an entry that is not present: the page was this mapping's alone ({@link FrameFlags.anonExclusive}). */
+  readonly exclusive: Cell
+  /** Slot of a swap entry; 0 in any other. */
+  readonly slot: Cell
+}
+
+/** What is known of a page beside its counts. @kernel PG_dirty, PG_swapcache, PageAnonExclusive */
+export interface FrameFlags {
+  /** It holds what its slot does not. */
+  readonly dirty: Cell
+  /** 0, or the slot for which it is in the swap cache, which has a reference to it. */
+  readonly swapCache: Cell
+  /** It is the one mapping's alone, which may write to it without a copy. Entries that are not present keep this themselves. */
+  readonly anonExclusive: Cell
+}
+
+/** A page's place in swap. @kernel swap_map */
+export interface SwapSlot {
+  /** Its number, from 1 on. */
+  readonly slot: number
+  /** Page-table entries that name it. */
+  readonly count: Cell
+  /** What was written out last; 0 in one that is free. */
+  readonly contents: Cell
+}
+
+/** Declares the bits of an entry under the page-table lock `ptl`. */
+export function declarePteBits(entry: Layout, slots: number, ptl: Lock): PteBits {
+  return {
+    dirty: entry.flag('dirty'),
+    softDirty: entry.flag('soft_dirty', { guardedBy: ptl }),
+    uffdWp: entry.flag('uffd_wp', { guardedBy: ptl }),
+    exclusive: entry.flag('exclusive', { guardedBy: ptl }),
+    slot: entry.counter('slot', slots, { guardedBy: ptl }),
+  }
+}
+
+/** Declares the flags of a frame. */
+export function declareFrameFlags(frame: Layout, slots: number): FrameFlags {
+  return {
+    dirty: frame.flag('dirty'),
+    swapCache: frame.counter('swap_cache', slots),
+    anonExclusive: frame.flag('anon_exclusive'),
+  }
+}
+
+/** Declares `slots` slots, which at most `entries` entries name, with values up to `values`. */
+export function declareSwap(layout: Layout, slots: number, entries: number, values: number): SwapSlot[] {
+  return layout.array('slot', slots, (slot, index) => ({
+    slot: index + 1,
+    count: slot.counter('count', entries),
+    contents: slot.counter('contents', values),
+  }))
+}

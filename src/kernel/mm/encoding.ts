@@ -1,0 +1,190 @@
+/**
+ * Page-table entries as they lie in memory, and the accessors that read them. The same bit means one thing in an entry
+ * that is present and another in one that is not: whoever reads it with the other's accessor gets something, and
+ * nothing says that it is wrong (D11, D18, D23, D44). The layout is that of x86-64.
+ *
+ * @module
+ */
+import type { World } from '../../world/index.js'
+import { type Pte, PteKind } from '../machine.js'
+
+/** A page-table entry as 64 bits. @kernel pte_t */
+export type Entry = bigint
+
+/** Bits of an entry that is present. A page that is only there to make the CPU fault is told by another than `present`. */
+const Present = {
+  present: 0,
+  write: 1,
+  dirty: 6,
+  protnone: 8,
+  uffdWp: 10,
+  softDirty: 11,
+  pfn: 12,
+  savedDirty: 58,
+}
+
+/** Bits of an entry that is not present. Its offset is stored inverted, and ends where the type begins. */
+const Swap = { softDirty: 1, uffdWp: 2, exclusive: 3, offset: 9, type: 59 }
+
+/** Width of a frame number. */
+const PFN_BITS = 40
+/** Width of the offset. */
+const OFFSET_BITS = Swap.type - Swap.offset
+/** Bit of a migration entry's offset that says that the page was dirty: above all frame numbers. */
+const MIGRATION_DIRTY = 41
+
+/** Types of entries that are not present. A swap file has a smaller one. */
+const SwapType = {
+  swap: 0,
+  deviceRead: 27,
+  deviceWrite: 28,
+  migrationRead: 29,
+  migrationReadExclusive: 30,
+  migrationWrite: 31,
+}
+
+function bit(set: number, position: number): bigint {
+  return BigInt(set) << BigInt(position)
+}
+
+function isSet(entry: Entry, position: number): number {
+  return Number((entry >> BigInt(position)) & 1n)
+}
+
+/** The entry as it lies in memory. Under the page-table lock. Only on a machine with swap. */
+export function encodeEntry(w: World, { kind, frame, write, bits }: Pte): Entry {
+  if (bits === undefined || kind.get(w) === PteKind.none) return 0n
+  const pfn = frame.get(w)
+  const softDirty = bits.softDirty.get(w)
+  const uffdWp = bits.uffdWp.get(w)
+  switch (kind.get(w)) {
+    case PteKind.present:
+    case PteKind.protnone:
+      return (
+        bit(1, kind.get(w) === PteKind.present ? Present.present : Present.protnone) |
+        bit(write.get(w), Present.write) |
+        bit(bits.dirty.get(w), Present.dirty) |
+        bit(uffdWp, Present.uffdWp) |
+        bit(softDirty, Present.softDirty) |
+        // A processor must not follow what is not present: so it is stored inverted.
+        (BigInt.asUintN(PFN_BITS, kind.get(w) === PteKind.present ? BigInt(pfn) : ~BigInt(pfn)) <<
+          BigInt(Present.pfn))
+      )
+    default: {
+      const offset =
+        kind.get(w) === PteKind.swap
+          ? BigInt(bits.slot.get(w))
+          : BigInt(pfn) | bit(bits.dirty.get(w), MIGRATION_DIRTY)
+      return (
+        bit(softDirty, Swap.softDirty) |
+        bit(uffdWp, Swap.uffdWp) |
+        bit(bits.exclusive.get(w), Swap.exclusive) |
+        (BigInt.asUintN(OFFSET_BITS, ~offset) << BigInt(Swap.offset)) |
+        bit(typeOf(kind.get(w), write.get(w), bits.exclusive.get(w)), Swap.type)
+      )
+    }
+  }
+}
+
+function typeOf(kind: number, write: number, exclusive: number): number {
+  switch (kind) {
+    case PteKind.devicePrivate:
+      return write ? SwapType.deviceWrite : SwapType.deviceRead
+    case PteKind.migration:
+      if (write) return SwapType.migrationWrite
+      return exclusive ? SwapType.migrationReadExclusive : SwapType.migrationRead
+    default:
+      return SwapType.swap
+  }
+}
+
+/** True if the accessors of present entries are the right ones. @kernel pte_present */
+export function ptePresent(entry: Entry): boolean {
+  return isSet(entry, Present.present) === 1 || isSet(entry, Present.protnone) === 1
+}
+
+/** @kernel pte_write */
+export function pteWrite(entry: Entry): number {
+  return isSet(entry, Present.write)
+}
+
+/**
+ * Two bits mean dirty: the CPU's, and one that software keeps for pages that the CPU must not find both dirty and
+ * read-only. In an entry that is not present the second lies in the offset.
+ *
+ * @kernel pte_dirty
+ */
+export function pteDirty(entry: Entry): number {
+  return isSet(entry, Present.dirty) | isSet(entry, Present.savedDirty)
+}
+
+/** @kernel pte_soft_dirty */
+export function pteSoftDirty(entry: Entry): number {
+  return isSet(entry, Present.softDirty)
+}
+
+/** @kernel pte_uffd_wp */
+export function pteUffdWp(entry: Entry): number {
+  return isSet(entry, Present.uffdWp)
+}
+
+/** What is not present is stored inverted, and is turned round first, whatever it is. @kernel pte_pfn */
+export function ptePfn(entry: Entry): number {
+  const upright = isSet(entry, Present.present) ? entry : ~entry
+  return Number(BigInt.asUintN(PFN_BITS, upright >> BigInt(Present.pfn)))
+}
+
+/** @kernel pte_swp_soft_dirty */
+export function swpSoftDirty(entry: Entry): number {
+  return isSet(entry, Swap.softDirty)
+}
+
+/** @kernel pte_swp_uffd_wp */
+export function swpUffdWp(entry: Entry): number {
+  return isSet(entry, Swap.uffdWp)
+}
+
+/** @kernel pte_swp_exclusive */
+export function swpExclusive(entry: Entry): number {
+  return isSet(entry, Swap.exclusive)
+}
+
+/** True if what the entry stands for may be written. @kernel is_writable_device_private_entry, is_writable_migration_entry */
+export function swpWrite(entry: Entry): number {
+  const type = Number(entry >> BigInt(Swap.type))
+  return type === SwapType.deviceWrite || type === SwapType.migrationWrite ? 1 : 0
+}
+
+/** True if the entry that a migration entry stands for was dirty. @kernel is_migration_entry_dirty */
+export function migrationDirty(entry: Entry): number {
+  const type = Number(entry >> BigInt(Swap.type))
+  // Stored inverted.
+  return type >= SwapType.migrationRead ? 1 - isSet(entry, Swap.offset + MIGRATION_DIRTY) : 0
+}
+
+/** What an entry says beside where the page is: whoever replaces the entry hands it on. */
+export interface EntryState {
+  readonly write: number
+  readonly dirty: number
+  readonly softDirty: number
+  readonly uffdWp: number
+}
+
+/** What the entry says, read with the accessors that are right for it. Under the page-table lock. */
+export function entryState(w: World, pte: Pte): EntryState {
+  if (pte.bits === undefined) return { write: pte.write.get(w), dirty: 0, softDirty: 0, uffdWp: 0 }
+  const entry = encodeEntry(w, pte)
+  return ptePresent(entry)
+    ? {
+        write: pteWrite(entry),
+        dirty: pteDirty(entry),
+        softDirty: pteSoftDirty(entry),
+        uffdWp: pteUffdWp(entry),
+      }
+    : {
+        write: swpWrite(entry),
+        dirty: migrationDirty(entry),
+        softDirty: swpSoftDirty(entry),
+        uffdWp: swpUffdWp(entry),
+      }
+}

@@ -1,0 +1,144 @@
+/**
+ * Reclaim: memory is short, and pages that are not needed now go to swap.
+ *
+ * @see reference B.2
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { entryState } from '../encoding.js'
+import { flushTlb } from '../fault/cpu.js'
+import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import {
+  addToSwapCache,
+  deleteFromSwapCache,
+  folioFreeSwap,
+  freeSlot,
+  setSwapEntry,
+  slotOf,
+  swapCacheReferences,
+} from './slots.js'
+
+/**
+ * Frees the page, if that can be done now: it gets a slot, leaves every page table, is written out unless its slot
+ * holds the same already, and is given back if nobody has come by it meanwhile. The folio lock is held throughout:
+ * whoever faults on its slot waits for that.
+ *
+ * @returns 1 if it is freed, 0 if it stays
+ * @kernel shrink_folio_list
+ */
+export const shrinkFolio = procedure(
+  'shrink_folio_list',
+  function* (current: Task, frame: Frame): Running<number> {
+    const { machine } = current
+    const isLocked = yield* step('lock the page, and hold it', (w) => {
+      if (!isReclaimable(w, frame) || !tryLockPage(w, frame)) return 0
+      getPage(w, frame)
+      return 1
+    })
+    if (!isLocked) return 0
+    if (yield* addToSwap(current, frame)) {
+      for (const mm of machine.mms) yield* tryToUnmap(current, mm, frame)
+      yield* pageout(current, frame)
+    }
+    return yield* removeMapping(current, frame)
+  },
+)
+
+/** True if the page is on a list of those that may be reclaimed: never one that nobody has, or of a device. */
+function isReclaimable(w: World, frame: Frame): boolean {
+  return frame.owner < 0 && (frame.mapcount.get(w) > 0 || swapCacheReferences(w, frame) > 0)
+}
+
+/**
+ * The page gets a slot, unless it has one. One step: it is locked, and allocating a slot is atomic. It is dirty, since
+ * nothing is in the slot yet.
+ *
+ * @returns 0 if there is no slot left
+ * @kernel add_to_swap
+ */
+export const addToSwap = procedure(
+  'add_to_swap',
+  function* ({ machine }: Task, frame: Frame): Running<number> {
+    return yield* step('give it a slot', (w) => {
+      if (swapCacheReferences(w, frame) > 0) return 1
+      const slot = freeSlot(w, machine)
+      if (slot === 0) return 0
+      addToSwapCache(w, frame, slot)
+      frame.flags?.dirty.set(w, 1)
+      return 1
+    })
+  },
+)
+
+/**
+ * Replaces the entry that maps the page by one that names its slot. That the page was written to passes from the entry
+ * to the page.
+ *
+ * @kernel try_to_unmap_one
+ * @see reference B.2
+ */
+export const tryToUnmap = procedure(
+  'try_to_unmap',
+  function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
+    const page = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
+    if (page < 0) return
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    yield* mm.ptl.critical('replace the entry', (w) => {
+      const pte = mm.pte[page]
+      if (!maps(w, pte, frame)) return 0
+      const state = entryState(w, pte)
+      setSwapEntry(w, current.machine, pte, frame, state)
+      // A CPU that still could write would do so unseen.
+      flushTlb(w, current.machine, mm, page, page + 1)
+      if (state.dirty) frame.flags?.dirty.set(w, 1)
+      putPage(w, frame)
+      return 0
+    })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  },
+)
+
+function maps(w: World, pte: Pte, frame: Frame): boolean {
+  const kind = pte.kind.readOnce(w)
+  return (kind === PteKind.present || kind === PteKind.protnone) && pte.frame.readOnce(w) === frame.pfn
+}
+
+/**
+ * Writes the page to its slot, if it holds something else. One step: nobody maps it, who wants to waits for its lock,
+ * and who reads its slot is given the page.
+ *
+ * @kernel pageout, swap_writepage
+ */
+export const pageout = procedure('pageout', function* ({ machine }: Task, frame: Frame): Running<void> {
+  yield* step('write the page to its slot', (w) => {
+    const { flags } = frame
+    if (flags === undefined || frame.mapcount.get(w) > 0 || !flags.dirty.get(w)) return 0
+    if (folioFreeSwap(w, machine, frame)) return 0
+    slotOf(machine, flags.swapCache.get(w)).contents.set(w, frame.contents.get(w))
+    flags.dirty.set(w, 0)
+    return 0
+  })
+})
+
+/**
+ * Takes the page out of the swap cache and gives it back, if it is clean and nobody else has a reference to it; then
+ * lets go of it. One step: the count is compared and frozen atomically.
+ *
+ * @returns 1 if it is free, 0 if it stays
+ * @kernel __remove_mapping
+ */
+const removeMapping = procedure(
+  '__remove_mapping',
+  function* ({ machine }: Task, frame: Frame): Running<number> {
+    return yield* step('let go of the page', (w) => {
+      const cached = swapCacheReferences(w, frame)
+      const isOurs = frame.mapcount.get(w) === 0 && frame.refcount.get(w) === 1 + cached
+      if (cached && isOurs && !frame.flags?.dirty.get(w)) deleteFromSwapCache(w, machine, frame)
+      unlockPage(w, frame)
+      putPage(w, frame)
+      return frame.refcount.get(w) === 0 ? 1 : 0
+    })
+  },
+)

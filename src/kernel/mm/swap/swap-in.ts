@@ -1,0 +1,128 @@
+/**
+ * Faults on entries that name a slot of swap.
+ *
+ * @see reference B.2
+ * @module
+ */
+import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { type Frame, type MmStruct, PteKind, type Task } from '../../machine.js'
+import { doWpPage } from '../fault/cow.js'
+import { mayWritePage, VM_FAULT_OOM } from '../fault/fault.js'
+import {
+  allocPage,
+  dirtyPte,
+  getPage,
+  handOnMarks,
+  putPage,
+  setPte,
+  tryLockPage,
+  unlockPage,
+} from '../page.js'
+import {
+  addToSwapCache,
+  cachedPage,
+  clearSwapEntry,
+  folioFreeSwap,
+  slotOf,
+  swapCacheReferences,
+} from './slots.js'
+
+/**
+ * Brings the page of `slot` into memory, if it is not there, and maps it. Whoever faults on the same slot meets the same
+ * page in the swap cache, and waits for its lock.
+ *
+ * @param slot - what the entry named when it was looked at: it may name something else by now
+ * @returns 0: try the access again; or VM_FAULT_OOM
+ * @kernel do_swap_page
+ */
+export const doSwapSlot = procedure(
+  'do_swap_page (swap)',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean, slot: number): Running<number> {
+    const pfn = yield* swapinFolio(current, slot)
+    if (pfn <= 0) return pfn
+    const frame = current.machine.frames[pfn]
+    const isShared = yield* mm.ptl.critical('map the page', (w) =>
+      mapSwappedPage(w, current, mm, page, slot, frame, write) ? 1 : 0,
+    )
+    yield* step('unlock and put the page', (w) => {
+      unlockPage(w, frame)
+      putPage(w, frame)
+      return 0
+    })
+    return isShared ? yield* become(doWpPage, current, mm, page) : 0
+  },
+)
+
+/**
+ * The page that stands for the slot: the one in the swap cache, or a new one with what is in the slot.
+ *
+ * @returns its frame, locked and held; 0 if the slot is not in use any more, or the page was put there just now: the
+ * entry is looked at again; or VM_FAULT_OOM
+ * @kernel swapin_readahead
+ */
+const swapinFolio = procedure('swapin_folio', function* (current: Task, slot: number): Running<number> {
+  const { machine } = current
+  const cached = yield* step('look in the swap cache', (w) => {
+    const frame = cachedPage(w, machine, slot)
+    if (frame === undefined) return 0
+    getPage(w, frame)
+    return frame.pfn
+  })
+  if (cached > 0) {
+    yield* step('lock the page', (w) => (tryLockPage(w, machine.frames[cached]) ? 0 : BLOCKED))
+    return cached
+  }
+  const pfn = yield* allocPage(machine)
+  if (pfn === 0) return VM_FAULT_OOM
+  const frame = machine.frames[pfn]
+  const added = yield* step('add it to the swap cache', (w) => {
+    if (slotOf(machine, slot).count.get(w) === 0 || cachedPage(w, machine, slot) !== undefined) {
+      putPage(w, frame)
+      return 0
+    }
+    tryLockPage(w, frame)
+    addToSwapCache(w, frame, slot)
+    return 1
+  })
+  if (!added) return 0
+  yield* step('read the slot', (w) => {
+    frame.contents.set(w, slotOf(machine, slot).contents.get(w))
+    return 0
+  })
+  return pfn
+})
+
+/**
+ * Maps the page, if the entry still names its slot. A page that was this mapping's alone may be written at once, also
+ * if it was only to be read, and stays clean as long as it is not: then its slot is kept, as a copy that saves writing
+ * it out again. Whoever faults to write gives the slot up.
+ *
+ * @returns true if it is to be written and may not be yet
+ */
+function mapSwappedPage(
+  w: World,
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  slot: number,
+  frame: Frame,
+  write: boolean,
+): boolean {
+  const pte = mm.pte[page]
+  const { bits } = pte
+  const { flags } = frame
+  if (bits === undefined || flags === undefined || flags.swapCache.get(w) !== slot) return false
+  if (pte.kind.get(w) !== PteKind.swap || bits.slot.get(w) !== slot) return false
+  const state = { softDirty: bits.softDirty.get(w), uffdWp: bits.uffdWp.get(w) }
+  const wasExclusive = bits.exclusive.get(w) === 1
+  clearSwapEntry(w, machine, pte)
+  if (write && frame.refcount.get(w) === 1 + swapCacheReferences(w, frame)) folioFreeSwap(w, machine, frame)
+  const isExclusive = wasExclusive || frame.refcount.get(w) === 1
+  const isWritable = isExclusive && mayWritePage(w, mm, page) && !state.uffdWp
+  setPte(w, machine, pte, frame.pfn, isWritable)
+  getPage(w, frame)
+  handOnMarks(w, pte, state)
+  if (isExclusive) flags.anonExclusive.set(w, 1)
+  if (write && isWritable) dirtyPte(w, pte)
+  return write && !isWritable
+}
