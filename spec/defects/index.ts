@@ -4,6 +4,7 @@
  * @module
  */
 import type { Defect } from '../defect.js'
+import { bitDefects } from './bits.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { migrationDefects } from './migration.js'
@@ -19,4 +20,5 @@ export const defects: readonly Defect[] = [
   ...walkDefects,
   ...encodingDefects,
   ...migrationDefects,
+  ...bitDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

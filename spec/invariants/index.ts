@@ -49,8 +49,8 @@ export function migrationInvariants(world: MirrorWorld): Invariant[] {
   return [
     cpusNeverMapDeviceMemory,
     freePagesAreUnreachable,
-    migratingPagesAreLocked,
     dataIsInOnePlace,
+    migratingPagesAreLocked,
     nothingLeftBehind,
     sharedPagesAreReadOnly,
   ].map((make) => make(world))

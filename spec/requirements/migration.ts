@@ -63,13 +63,30 @@ export const migration: readonly Requirement[] = [
   },
   {
     id: 'C39',
-    title: 'at every instant the data is in one place',
+    title: 'at every instant the data is in one place, and what is known of it is kept',
     text:
       'Whatever entry a page has, present, device-private or that of a migration, the frame that it names holds what was ' +
       'written last: the source until its entry is replaced, the destination from then on. A page that could not be ' +
-      'migrated stays at its source. When everybody has ended there is no migration entry, and no page is locked.',
-    source: ['reference C39, B.5', 'mm/migrate_device.c', 'Documentation/mm/hmm.rst'],
-    checks: ['the entry names the page that holds the data', 'no migration entry is left behind'],
+      'migrated stays at its source. When everybody has ended there is no migration entry, and no page is locked. Whether it ' +
+      'succeeds or not, a migration keeps what the entry says: the right to write as far as the area grants it, dirty, ' +
+      'soft-dirty and uffd-wp. And nothing stale comes back from swap: a page in the swap cache that has been written to ' +
+      'since its slot was, by a CPU or by a device, is known to be dirty; the slot of a swap entry, or the one page that stands for it in ' +
+      'the swap cache, holds what was written last.',
+    source: [
+      'reference C39, B.5, B.4 X4, D5, D11, D12, D44',
+      'mm/migrate_device.c',
+      'mm/rmap.c: try_to_migrate_one, try_to_unmap_one',
+      'mm/memory.c: do_swap_page',
+      'Documentation/mm/hmm.rst',
+    ],
+    checks: [
+      'the entry names the page that holds the data',
+      'no migration entry is left behind',
+      'a migration keeps what the entry says',
+      'a page that differs from its copy in swap is dirty',
+      'a swap entry names the slot that holds the data',
+      'a slot has its entries and one page',
+    ],
   },
   {
     id: 'C40',

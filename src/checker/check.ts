@@ -27,7 +27,7 @@ const REPORT_MS = 250
 export const NOT_MODELLED: readonly string[] = [
   'weak memory ordering (steps are sequentially consistent)',
   'interrupts and preemption of a step',
-  'reclaim and swap',
+  'writeback (a page goes to swap, and comes from it, in one step)',
 ]
 
 /** The parameters of `scenario` at some bounds, with some set by name. */

@@ -107,10 +107,22 @@ export const migrateVmaCollectPmd = procedure(
     const { mm, start, end } = args
     yield* mm.ptl.lock()
     let unmapped = 0
-    for (let page = start; page < end; page++)
-      unmapped |= yield* step('collect an entry', (w) => collectEntry(w, current, args, page))
+    for (let page = start; page < end; page++) unmapped |= yield* migrateVmaCollectPte(current, args, page)
     if (unmapped) yield* flushBeforeUnlock(current, args)
     yield* mm.ptl.unlock()
+  },
+)
+
+/**
+ * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out.
+ *
+ * @returns 1 if a CPU may have a translation of the page
+ * @kernel migrate_vma_collect_pmd
+ */
+export const migrateVmaCollectPte = procedure(
+  'migrate_vma_collect_pmd (entry)',
+  function* (current: Task, args: MigrateVma, page: number): Running<number> {
+    return yield* step('collect an entry', (w) => collectEntry(w, current, args, page))
   },
 )
 
@@ -219,18 +231,45 @@ const tryToMigrate = procedure(
     const page = found - 1
     const range = { start: page, end: page + 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
-    const replaced = yield* mm.ptl.critical('replace the entry', (w) => {
-      const pte = mm.pte[page]
-      if (!maps(w, pte, frame)) return 0
-      setMigrationEntry(w, current.machine, pte)
-      flushTlb(w, current.machine, mm, page, page + 1)
-      putPage(w, frame)
-      return 1
-    })
+    const replaced = yield* tryToMigrateOne(current, mm, page, frame)
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
     if (!replaced) yield* become(tryToMigrate, current, mm, frame)
   },
 )
+
+/**
+ * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
+ *
+ * @returns 1, or 0 if the page is not there
+ * @kernel try_to_migrate_one
+ */
+export const tryToMigrateOne = procedure(
+  'try_to_migrate_one',
+  function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
+    return yield* mm.ptl.critical('replace the entry', (w) => migrateEntry(w, current, mm, page, frame))
+  },
+)
+
+/**
+ * Replaces the entry of `page`, if it maps the page, by a migration entry. Part of a step, under the page-table lock.
+ *
+ * @param read - reads what the entry says
+ */
+export function migrateEntry(
+  w: World,
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+  read = entryState,
+): number {
+  const pte = mm.pte[page]
+  if (!maps(w, pte, frame)) return 0
+  setMigrationEntry(w, machine, pte, read(w, pte))
+  flushTlb(w, machine, mm, page, page + 1)
+  putPage(w, frame)
+  return 1
+}
 
 function maps(w: World, pte: Pte, frame: Frame): boolean {
   const kind = pte.kind.readOnce(w)

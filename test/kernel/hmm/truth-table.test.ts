@@ -50,6 +50,7 @@ function bench(): Bench {
     cpus: [0],
     values: 1,
     invalidations: 4,
+    swapSlots: 1,
     intervals: [{ name: 'sub', mm: 0, start: 0, last: 2 }],
   }
   const machine = declareMachine(layout, size)
@@ -70,7 +71,15 @@ function bench(): Bench {
   return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
 }
 
-type Entry = 'none' | 'read-only' | 'writable' | 'zero page' | 'hint' | 'exclusive' | 'exclusive, read-only'
+type Entry =
+  | 'none'
+  | 'read-only'
+  | 'writable'
+  | 'zero page'
+  | 'hint'
+  | 'swap'
+  | 'exclusive'
+  | 'exclusive, read-only'
 
 const KINDS: Partial<Record<Entry, number>> = {
   hint: PteKind.protnone,
@@ -84,11 +93,19 @@ function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): voi
   mm.vma[PAGE].flags.set(w, flags)
   if (entry === 'none') return
   const pte = mm.pte[PAGE]
+  if (entry === 'swap') {
+    pte.kind.set(w, PteKind.swap)
+    pte.bits?.slot.set(w, 1)
+    pte.bits?.exclusive.set(w, 1)
+    machine.swap[0].count.set(w, 1)
+    return
+  }
   pte.kind.set(w, KINDS[entry] ?? PteKind.present)
   pte.write.set(w, entry === 'writable' || entry === 'exclusive' ? 1 : 0)
   pte.frame.set(w, entry === 'zero page' ? ZERO_PAGE : FRAME)
   if (entry === 'zero page') return
   machine.frames[FRAME].refcount.set(w, 1)
+  machine.frames[FRAME].flags?.anonExclusive.set(w, 1)
   if (!entry.startsWith('exclusive')) machine.frames[FRAME].mapcount.set(w, 1)
 }
 
@@ -154,6 +171,8 @@ const TABLE: readonly [string, number, number, Entry, string, string, string][] 
   ['writable', ANON, RW_AREA, 'writable', 'VW', 'VW', 'VW'],
   ['the zero page, in a writable area', ANON, RW_AREA, 'zero page', 'V', 'V', 'VW+'],
   ['the zero page, in a read-only area', ANON, RO_AREA, 'zero page', 'V', 'V', 'EPERM'],
+  ['swap, in a writable area', ANON, RW_AREA, 'swap', '0', 'VW+', 'VW+'],
+  ['swap, in a read-only area', ANON, RO_AREA, 'swap', '0', 'V+', 'EPERM'],
   ['a hint, in a writable area', ANON, RW_AREA, 'hint', '0', 'V+', 'VW+'],
   ['a hint, in a read-only area', ANON, RO_AREA, 'hint', '0', 'V+', 'EPERM'],
   ['an exclusive page, in a writable area', ANON, RW_AREA, 'exclusive', '0', 'VW+', 'VW+'],

@@ -4,7 +4,7 @@
  * @see reference B.2
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { entryState } from '../encoding.js'
@@ -73,10 +73,10 @@ export const addToSwap = procedure(
 )
 
 /**
- * Replaces the entry that maps the page by one that names its slot. That the page was written to passes from the entry
- * to the page.
+ * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
+ * has gone from where it was found it may have moved, and is looked for again.
  *
- * @kernel try_to_unmap_one
+ * @kernel try_to_unmap
  * @see reference B.2
  */
 export const tryToUnmap = procedure(
@@ -85,20 +85,48 @@ export const tryToUnmap = procedure(
     const page = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
     if (page < 0) return
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    yield* mm.ptl.critical('replace the entry', (w) => {
-      const pte = mm.pte[page]
-      if (!maps(w, pte, frame)) return 0
-      const state = entryState(w, pte)
-      setSwapEntry(w, current.machine, pte, frame, state)
-      // A CPU that still could write would do so unseen.
-      flushTlb(w, current.machine, mm, page, page + 1)
-      if (state.dirty) frame.flags?.dirty.set(w, 1)
-      putPage(w, frame)
-      return 0
-    })
+    const replaced = yield* tryToUnmapOne(current, mm, page, frame)
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    if (!replaced) yield* become(tryToUnmap, current, mm, frame)
   },
 )
+
+/**
+ * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it,
+ * since a CPU that could still write would do so unseen. That the page was written to passes from the entry to the page.
+ *
+ * @returns 1, or 0 if the page is not there
+ * @kernel try_to_unmap_one
+ */
+export const tryToUnmapOne = procedure(
+  'try_to_unmap_one',
+  function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
+    return yield* mm.ptl.critical('replace the entry', (w) => unmapEntry(w, current, mm, page, frame))
+  },
+)
+
+/**
+ * Replaces the entry of `page`, if it maps the page, by one that names its slot. Part of a step, under the page-table lock.
+ *
+ * @param read - reads what the entry says
+ */
+export function unmapEntry(
+  w: World,
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+  read = entryState,
+): number {
+  const pte = mm.pte[page]
+  if (!maps(w, pte, frame)) return 0
+  const state = read(w, pte)
+  setSwapEntry(w, machine, pte, frame, state)
+  flushTlb(w, machine, mm, page, page + 1)
+  if (state.dirty) frame.flags?.dirty.set(w, 1)
+  putPage(w, frame)
+  return 1
+}
 
 function maps(w: World, pte: Pte, frame: Frame): boolean {
   const kind = pte.kind.readOnce(w)

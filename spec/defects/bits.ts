@@ -1,0 +1,288 @@
+/**
+ * Defects of what entries and pages carry beside where the page is: bits that are lost, or read where they are not, and
+ * pages that are taken for clean.
+ *
+ * @module
+ */
+import { recordAndUnmap, unmapPages } from '../../src/driver/index.js'
+import {
+  addToSwapCache,
+  collectEntry,
+  type EntryState,
+  encodeEntry,
+  entryState,
+  folioFreeSwap,
+  hasSource,
+  isMigrating,
+  MIGRATE_PFN_MOVED,
+  migrateEntry,
+  migratePage,
+  migrateVmaCollectPte,
+  mmuIntervalSetSeq,
+  ownReferences,
+  type Pte,
+  PteKind,
+  pagesOf,
+  pteDirty,
+  ptePfn,
+  pteSoftDirty,
+  pteUffdWp,
+  pteWrite,
+  stopMigrating,
+  swapCacheReferences,
+  tryToMigrateOne,
+  tryToUnmap,
+  tryToUnmapOne,
+  unmapEntry,
+} from '../../src/kernel/index.js'
+import { override, step, type World } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+type Read = (w: World, pte: Pte) => EntryState
+
+/** Collecting reads the entry in another way. */
+function collectReading(read: Read) {
+  return override(
+    migrateVmaCollectPte,
+    () =>
+      function* (current, args, page) {
+        return yield* step('collect an entry', (w) => collectEntry(w, current, args, page, read))
+      },
+  )
+}
+
+/** The walk over the other mappings reads the entry in another way. */
+function migrateReading(read: Read) {
+  return override(
+    tryToMigrateOne,
+    () =>
+      function* (current, mm, page, frame) {
+        return yield* mm.ptl.critical('replace the entry', (w) =>
+          migrateEntry(w, current, mm, page, frame, read),
+        )
+      },
+  )
+}
+
+/** That the page was written to is not read. */
+const withoutDirty: Read = (w, pte) => ({ ...entryState(w, pte), dirty: 0 })
+
+/** The dirty bit is where it would be if the page were present. */
+const dirtyOfPresent: Read = (w, pte) => ({ ...entryState(w, pte), dirty: pteDirty(encodeEntry(w, pte)) })
+
+/** The right to write is where it would be if the page were present. */
+const writeOfPresent: Read = (w, pte) => ({ ...entryState(w, pte), write: pteWrite(encodeEntry(w, pte)) })
+
+/** The marks are where they would be if the page were present. */
+const marksOfPresent: Read = (w, pte) => {
+  const entry = encodeEntry(w, pte)
+  return { ...entryState(w, pte), softDirty: pteSoftDirty(entry), uffdWp: pteUffdWp(entry) }
+}
+
+/** The page is computed from the entry's frame number, where it would be if the page were present. */
+const pageOfPresent = override(
+  tryToMigrateOne,
+  () =>
+    function* (current, mm, page, frame) {
+      return yield* mm.ptl.critical('replace the entry', (w) => {
+        const pfn = ptePfn(encodeEntry(w, mm.pte[page]))
+        const replaced = migrateEntry(w, current, mm, page, frame)
+        if (replaced) mm.pte[page].frame.set(w, pfn)
+        return replaced
+      })
+    },
+)
+
+/** The page leaves the swap cache, and its references are counted, and its place filled, as if it were there. */
+const staleMapping = override(
+  migratePage,
+  (original) =>
+    function* (current, args, page) {
+      const entry = pagesOf(current)[page]
+      const done = yield* step('move what is known, with the mapping of before', (w) => {
+        const { frames } = current.machine
+        if (entry.destination.get(w) === 0 || !isMigrating(entry, w) || !hasSource(entry, w)) return 0
+        const source = frames[entry.source.get(w)]
+        const destination = frames[entry.destination.get(w) - 1]
+        if (swapCacheReferences(w, source) === 0) return 0
+        const slot = source.flags?.swapCache.get(w) ?? 0
+        if (
+          !folioFreeSwap(w, current.machine, source) ||
+          source.refcount.get(w) !== ownReferences(args, source.pfn) + 1
+        ) {
+          stopMigrating(entry, w)
+          return 1
+        }
+        source.refcount.add(w, -1)
+        addToSwapCache(w, destination, slot)
+        entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+        return 1
+      })
+      return done ? 0 : yield* original(current, args, page)
+    },
+)
+
+/** What the device has written to is unmapped, and nobody is told that it has. */
+const writesUntold = override(
+  recordAndUnmap,
+  () =>
+    function* (_current, mirror, range, curSeq) {
+      yield* step('set_seq and unmap', (w) => {
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+        unmapPages(w, mirror, range)
+        return 0
+      })
+    },
+)
+
+/** Reclaim does not look at the dirty bit of the entry that it replaces. */
+const unmapWithoutDirty = override(
+  tryToUnmapOne,
+  () =>
+    function* (current, mm, page, frame) {
+      return yield* mm.ptl.critical('replace the entry', (w) =>
+        unmapEntry(w, current, mm, page, frame, withoutDirty),
+      )
+    },
+)
+
+/** Reclaim replaces the entry, and tells no watcher. */
+const unmapUntold = override(
+  tryToUnmap,
+  () =>
+    function* (current, mm, frame) {
+      const page = yield* step('walk the mappings', (w) =>
+        mm.pte.findIndex(
+          ({ kind, frame: at }) => kind.readOnce(w) === PteKind.present && at.readOnce(w) === frame.pfn,
+        ),
+      )
+      if (page >= 0) yield* tryToUnmapOne(current, mm, page, frame)
+    },
+)
+
+/** Defects of bits and of swap. */
+export const bitDefects: readonly Defect[] = [
+  {
+    name: 'D5',
+    aliases: ['M13'],
+    kind: 'history',
+    title: 'collecting a page drops the dirty bit of its entry',
+    text:
+      'A page has come back from swap by a read: its slot holds the same, and the page is clean. A CPU writes to it, of which only ' +
+      'the dirty bit of the entry tells. The migration replaces the entry and forgets the bit. If the page then stays, for ' +
+      'whatever reason, reclaim drops it as clean, and what comes back is the old copy. Fixed in 6.0: the bit is handed to the page.',
+    source: ['reference D5, G.3 M13', 'mm/migrate_device.c, commit fd35ca3d12cc'],
+    requirement: 'C39',
+    scenario: 'swap-and-migrate',
+    overrides: [collectReading(withoutDirty)],
+    steps: 10,
+  },
+  {
+    name: 'D11',
+    kind: 'history',
+    title: 'the dirty bit of a device-private entry is read as if the page were present',
+    text:
+      'In an entry that is not present one of the two bits that mean dirty is part of the offset, which is stored inverted: it ' +
+      'is always set. Every page that comes from a device is taken for written to. Mended by asking whether the entry is present.',
+    source: ['reference D11', 'mm/migrate_device.c, commit 63867c82d0c0'],
+    requirement: 'C39',
+    scenario: 'keep-the-entry',
+    overrides: [collectReading(dirtyOfPresent)],
+    steps: 9,
+  },
+  {
+    name: 'D12',
+    kind: 'history',
+    title: 'a page has left the swap cache, and is migrated as if it were there',
+    text:
+      'migrate_vma_pages looks up where the page is cached, frees its place in swap, and goes on with what it had looked up. It ' +
+      'expects one reference too many. If nobody else has one the page does not migrate. If somebody has, such as a CPU that found the ' +
+      'page in the swap cache and waits for its lock, the page migrates under him, and the slot, which may be somebody ' +
+      "else's by now, leads to device memory. Mended by looking again after the page has left.",
+    source: ['reference D12', 'mm/migrate_device.c: __migrate_device_pages'],
+    requirement: 'C39',
+    scenario: 'migrate-from-swap',
+    overrides: [staleMapping],
+    steps: 33,
+  },
+  {
+    name: 'D18',
+    kind: 'history',
+    title: 'the page of a device-private entry is computed from a frame number that is not there',
+    text:
+      'The walk over all mappings of a page takes the frame number of the entry to tell which part of a large page it maps. Of an entry that ' +
+      'is not present that number is something else, and the migration entry names a page that nobody has locked. Fixed in 5.3: ' +
+      'a device page is one page.',
+    source: ['reference D18', 'mm/rmap.c, commit 1de13ee59225'],
+    requirement: 'C39',
+    scenario: 'keep-the-entry',
+    overrides: [pageOfPresent],
+    steps: 8,
+  },
+  {
+    name: 'D23',
+    aliases: ['M23'],
+    kind: 'history',
+    title: 'the right to write of a device-private entry is read as if the page were present',
+    text:
+      'The bit that lets a present page be written is the soft-dirty bit of an entry that is not present. A writable page comes back ' +
+      'read-only, and costs a fault that nobody needed; a read-only one that is soft-dirty would come back writable. ' +
+      'Fixed in 4.17: the migration entry follows what was collected.',
+    source: ['reference D23, G.3 M23', 'mm/migrate.c, commit 07707125aec6'],
+    requirement: 'C39',
+    scenario: 'keep-the-entry',
+    overrides: [collectReading(writeOfPresent)],
+    steps: 9,
+  },
+  {
+    name: 'D44',
+    kind: 'history',
+    title: 'soft-dirty and uffd-wp of a device-private entry are read as if the page were present',
+    text:
+      'The bits that mean soft-dirty and uffd-wp in a present entry are bits of the offset in one that is not: whether a page ' +
+      'counts as written to, or is write-protected for userfaultfd, depends on where in the device it lies. ' +
+      'Fixed in 5.9: the accessor is chosen by whether the entry is present.',
+    source: ['reference D44', 'mm/rmap.c, commit ad7df764b7e1'],
+    requirement: 'C39',
+    scenario: 'keep-the-entry',
+    overrides: [migrateReading(marksOfPresent)],
+    steps: 8,
+  },
+  {
+    name: 'X50',
+    kind: 'mutation',
+    title: 'a driver does not say that its device has written to a page',
+    text:
+      'A page that came back from swap by a read is clean and may be written. A walk that asks to write finds it writable and ' +
+      'faults nothing, so no dirty bit is set when the device writes. The driver unmaps the page for reclaim without a word; reclaim takes it ' +
+      'for clean and drops it, and the old copy comes back. Mended by set_page_dirty for all that the device could write, ' +
+      'before the callback returns.',
+    source: ['our own', 'reference B.4 X4', 'mm/hmm.c: hmm_pte_need_fault'],
+    requirement: 'C39',
+    scenario: 'swap',
+    overrides: [writesUntold],
+    steps: 22,
+  },
+  {
+    name: 'X51',
+    kind: 'mutation',
+    title: 'reclaim drops the dirty bit of the entry that it replaces',
+    text: 'The page is in the swap cache, and a CPU has written to it since. Reclaim takes it for clean, and the old copy comes back.',
+    source: ['our own', 'reference B.2', 'mm/rmap.c: try_to_unmap_one'],
+    requirement: 'C39',
+    scenario: 'swap',
+    overrides: [unmapWithoutDirty],
+    steps: 11,
+  },
+  {
+    name: 'X52',
+    kind: 'mutation',
+    title: 'reclaim tells no watcher',
+    text: 'The entry of a page is replaced by one that names its slot, and a device still maps the page.',
+    source: ['our own', 'reference B.2', 'mm/rmap.c: try_to_unmap_one'],
+    requirement: 'C2',
+    scenario: 'swap',
+    overrides: [unmapUntold],
+    steps: 4,
+  },
+]
