@@ -108,10 +108,15 @@ interface Process {
   readonly files: readonly DeviceFile[]
 }
 
+/** Runs procedures, each to its end. */
+export type Runner = Pick<SequentialRunner, 'run'>
+
 /** How an oracle may differ from the reference: what an implementation under test overrides, and who looks on. */
 export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overrides'> {
   /** Which kernel it answers like, where recorded kernels differ (default 6.1). */
   readonly kernel?: KernelVersion
+  /** Who runs its procedures (default one after another, with the first outcome of each step). */
+  readonly runner?: Runner
 }
 
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
@@ -122,7 +127,7 @@ export class Oracle {
   readonly mirrors: readonly Mirror[]
   /** The world as it is after the operations so far. */
   readonly world: World
-  private readonly runner: SequentialRunner
+  private readonly runner: Runner
   private readonly processes: readonly Process[]
   private readonly devices: readonly DmirrorDevice[]
   private readonly values: Values
@@ -134,7 +139,7 @@ export class Oracle {
    * @param options - which kernel; who sees the steps as they are taken; other texts for procedures
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
-    this.runner = new SequentialRunner(options)
+    this.runner = options.runner ?? new SequentialRunner(options)
     this.kernel = options.kernel ?? '6.1'
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
