@@ -10,6 +10,7 @@ import {
   declareRange,
   declareUpdateLock,
   Errno,
+  expectedAt,
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
@@ -275,7 +276,7 @@ function grants(entry: Translation, write: boolean, w: World): boolean {
 function touch(w: World, current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
   const page = access.page.get(w) - 1
   const frame = current.machine.frames[access.frame.get(w) - 1]
-  const expected = mirror.mm.expected[page]
+  const expected = expectedAt(w, current.machine, mirror.mm, page)
   if (value === undefined) {
     const seen = frame.contents.get(w)
     claim(

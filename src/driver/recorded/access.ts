@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Errno, type Task, ZERO_PAGE } from '../../kernel/index.js'
+import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
 import type { Mirror } from '../device.js'
 import { dmirrorFault } from './fault.js'
@@ -82,7 +82,7 @@ function copyOut(w: World, current: Task, mirror: Mirror, page: number): number 
   if (pfn < 0) return MISSING
   mustBeAllocated(w, current, mirror, page, pfn)
   const seen = current.machine.frames[pfn].contents.get(w)
-  const expected = mirror.mm.expected[page].get(w)
+  const expected = expectedAt(w, current.machine, mirror.mm, page).get(w)
   claim(
     'data',
     seen === expected,
@@ -162,6 +162,6 @@ function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: nu
   mustBeAllocated(w, current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
   current.machine.frames[pfn].contents.set(w, value)
-  mirror.mm.expected[page].set(w, value)
+  expectedAt(w, current.machine, mirror.mm, page).set(w, value)
   return 0
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { isPageCache } from '../address-space.js'
 import { Errno } from '../errno.js'
 import {
   type Frame,
@@ -19,6 +20,7 @@ import {
   ZERO_PAGE,
 } from '../machine.js'
 import {
+  areaEnd,
   entryState,
   flushTlb,
   getPage,
@@ -76,11 +78,8 @@ export const migrateVmaSetup = procedure(
 
 function isOneArea({ mm, start, end }: MigrateVma, w: World): boolean {
   if (start >= end || end > mm.vma.length) return false
-  const { kind, flags } = mm.vma[start]
-  if (kind.get(w) === VmaKind.none || kind.get(w) === VmaKind.pfnmap) return false
-  return mm.vma
-    .slice(start, end)
-    .every((area) => area.kind.get(w) === kind.get(w) && area.flags.get(w) === flags.get(w))
+  const kind = mm.vma[start].kind.get(w)
+  return kind !== VmaKind.none && kind !== VmaKind.pfnmap && areaEnd(w, mm, start, end) === end
 }
 
 /**
@@ -210,16 +209,16 @@ const unmapPage = procedure(
   },
 )
 
-/** True if there are references beyond the migration's, that of the fault that it serves, and the swap cache's, or mappings. */
+/** True if there are mappings, or references beyond those that are accounted for. */
 function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
-  const known = ownReferences(args, frame.pfn) + swapCacheReferences(w, frame)
+  const known = ownReferences(args, frame, w) + swapCacheReferences(w, frame)
   return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > known
 }
 
 /**
  * Replaces the entry of another address space by a migration entry too, wherever it is: after mremap a page lies at
- * different numbers in a parent and its child. An address space maps an anonymous page once. If the entry has gone from where
- * it was found it may have moved, and is looked for again.
+ * different numbers in a parent and its child. An address space maps an anonymous page once, and the page of a file any number
+ * of times. If the entry has gone from where it was found it may have moved, and is looked for again.
  *
  * @kernel try_to_migrate
  */
@@ -233,14 +232,14 @@ const tryToMigrate = procedure(
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
     const replaced = yield* tryToMigrateOne(current, mm, page, frame)
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
-    if (!replaced) yield* become(tryToMigrate, current, mm, frame)
+    if (replaced !== Replaced.last) yield* become(tryToMigrate, current, mm, frame)
   },
 )
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
  *
- * @returns 1, or 0 if the page is not there
+ * @returns 0 if the page is not there; 1, or 2 if there is no other mapping of it in this address space
  * @kernel try_to_migrate_one
  */
 export const tryToMigrateOne = procedure(
@@ -264,12 +263,15 @@ export function migrateEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(w, pte, frame)) return 0
+  if (!maps(w, pte, frame)) return Replaced.none
   setMigrationEntry(w, machine, pte, read(w, pte))
   flushTlb(w, machine, mm, page, page + 1)
   putPage(w, frame)
-  return 1
+  return isPageCache(w, frame) ? Replaced.one : Replaced.last
 }
+
+/** What came of a mapping that was found: it was not there any more, or was replaced, and may be the last. */
+const Replaced = { none: 0, one: 1, last: 2 } as const
 
 function maps(w: World, pte: Pte, frame: Frame): boolean {
   const kind = pte.kind.readOnce(w)

@@ -5,6 +5,7 @@
  * @module
  */
 import { procedure, type Running, step, type World } from '../../world/index.js'
+import { isPageCache } from '../address-space.js'
 import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import {
   addNewAnonRmap,
@@ -90,8 +91,9 @@ export const migratePage = procedure(
       if (!hasSource(entry, w)) return 1
       const { frames } = current.machine
       const source = frames[entry.source.get(w)]
-      const isFree = leavesSwapCache(w, current.machine, source)
-      if (!isFree || source.refcount.get(w) !== ownReferences(args, source.pfn)) stopMigrating(entry, w)
+      // A device cannot write back what it holds of a file: that stays.
+      const isFree = !isPageCache(w, source) && leavesSwapCache(w, current.machine, source)
+      if (!isFree || source.refcount.get(w) !== ownReferences(args, source, w)) stopMigrating(entry, w)
       else {
         entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
         if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)

@@ -5,7 +5,8 @@
  * @module
  */
 import type { World } from '../../world/index.js'
-import type { MigratingPage, MmStruct, Task } from '../machine.js'
+import { isPageCache } from '../address-space.js'
+import type { Frame, MigratingPage, MmStruct, Task } from '../machine.js'
 
 /** The entry of the array says something. */
 export const MIGRATE_PFN_VALID = 1
@@ -45,9 +46,10 @@ export interface DeviceFault {
 /** See {@link DeviceFault}. */
 export const FaultHolds = { nothing: 0, reference: 1, lock: 2 } as const
 
-/** References of the migration, and of the fault that it serves, on the page `pfn`. */
-export function ownReferences({ fault }: MigrateVma, pfn: number): number {
-  return fault?.pfn === pfn && fault.holds !== FaultHolds.nothing ? 2 : 1
+/** References on the page that are accounted for: of the migration, of the fault that it serves, and of the page cache. */
+export function ownReferences({ fault }: MigrateVma, frame: Frame, w: World): number {
+  const faults = fault?.pfn === frame.pfn && fault.holds !== FaultHolds.nothing ? 1 : 0
+  return 1 + faults + (isPageCache(w, frame) ? 1 : 0)
 }
 
 /** True if the folio lock of the page `pfn` is that of the fault: not to be taken, nor to be released. */
