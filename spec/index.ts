@@ -8,6 +8,7 @@ import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
 import * as encodings from './scenarios/encodings.js'
 import * as migration from './scenarios/migration.js'
+import * as failures from './scenarios/migration-failures.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
@@ -75,6 +76,12 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   swap.migrateFromSwap,
   swap.swapAndFork,
   swap.keepTheEntry,
+  failures.migratePartly,
+  failures.bringBackMore,
+  failures.bringBackMirrored,
+  failures.mapAtOnce,
+  failures.copyFails,
+  failures.copyLosesData,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -8,6 +8,7 @@ import { bitDefects } from './bits.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { migrationDefects } from './migration.js'
+import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
 import { walkDefects } from './walk.js'
@@ -21,4 +22,5 @@ export const defects: readonly Defect[] = [
   ...encodingDefects,
   ...migrationDefects,
   ...bitDefects,
+  ...migrationStageDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -7,14 +7,17 @@ import {
   cpuRead,
   cpuWrite,
   HMM_PFN_VALID,
+  type Machine,
+  MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
+  type Pte,
   PteKind,
   RangeResult,
   VM_READ,
   VmaKind,
   walkEntry,
 } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
+import type { Abstraction, Invariant, ProgressClaim, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C28: no CPU maps device memory. */
@@ -112,13 +115,25 @@ export function dataIsInOnePlace({ machine }: MirrorWorld): Invariant {
           said = true
           const holds = machine.frames[pte.frame.readOnce(w)].contents.get(w)
           const expected = mm.expected[page].get(w)
-          if (holds !== expected)
+          if (holds === expected) continue
+          // Once its destination is the page a device may use that already, and write to it.
+          const moved = movedTo(machine, pte, w)
+          if (moved === undefined || machine.frames[moved].contents.get(w) !== expected)
             return `page ${page} of ${mm.name} is in frame ${pte.frame.readOnce(w)}, which holds ${holds}; last written was ${expected}`
         }
       }
       return said
     },
   }
+}
+
+/** The frame to which what the migration entry names has moved, before finalize. */
+function movedTo({ migrations }: Machine, { kind, frame }: Pte, w: World): number | undefined {
+  if (kind.readOnce(w) !== PteKind.migration) return undefined
+  const entry = migrations
+    .flat()
+    .find(({ flags, source }) => flags.get(w) & MIGRATE_PFN_MOVED && source.get(w) === frame.readOnce(w))
+  return entry === undefined ? undefined : entry.destination.get(w) - 1
 }
 
 /** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */

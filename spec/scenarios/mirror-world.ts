@@ -8,6 +8,7 @@
 import {
   devicePrivatePageStatechart,
   intervalNotifierStatechart,
+  migrationStatechart,
   rangeStatechart,
 } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
@@ -124,6 +125,8 @@ export interface MirrorDeclaration {
   readonly memory?: number
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
   readonly dma?: boolean
+  /** True if its driver maps what it migrates at once. */
+  readonly mapsAtOnce?: boolean
 }
 
 /** How a mirroring scenario is made. */
@@ -186,6 +189,7 @@ const charts = {
   range: compileStatechart(rangeStatechart),
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
   devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
+  migration: compileStatechart(migrationStatechart),
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -246,7 +250,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   options.classics?.forEach(({ ops }, i) => {
     classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
   })
-  const mirrors = options.mirrors.map(({ name }, index) =>
+  const mirrors = options.mirrors.map(({ name, mapsAtOnce }, index) =>
     declareMirror(
       layout,
       {
@@ -254,6 +258,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
         owner: ownerOf(options.mirrors, index),
         notifier: intervals[index],
         size,
+        ...(mapsAtOnce ? { mapsAtOnce } : {}),
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
       },
       driver,

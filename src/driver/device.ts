@@ -75,6 +75,11 @@ export interface Mirror {
   readonly accesses: ReadonlyMap<number, Access>
   /** By thread: the range it populates from. */
   readonly ranges: ReadonlyMap<number, HmmRange>
+  /**
+   * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
+   * whose driver maps nothing while it migrates.
+   */
+  readonly undisturbed?: ReadonlyMap<number, Cell>
   /** Who looks after it. */
   driver: Driver
 }
@@ -89,6 +94,8 @@ export interface MirrorSize {
   readonly notifier: IntervalNotifier
   /** Threads that make the device access memory. */
   readonly threads: readonly number[]
+  /** True if its driver maps what it migrates at once (`migrateAndMap`). */
+  readonly mapsAtOnce?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
 }
 
@@ -126,6 +133,16 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
           declareRange(l, `range[${thread}]`, thread, options.notifier, options.size),
         ]),
       ),
+      ...(options.mapsAtOnce
+        ? {
+            undisturbed: new Map(
+              options.threads.map((thread) => [
+                thread,
+                l.flag(`undisturbed[${thread}]`, { guardedBy: updateLock }),
+              ]),
+            ),
+          }
+        : {}),
       driver,
     }
   })

@@ -181,6 +181,8 @@ export interface MigratingPage {
   readonly source: Cell
   /** 0, or the frame that the driver has allocated plus 1. */
   readonly destination: Cell
+  /** Where the migration of the page stands. */
+  readonly lifecycle: Lifecycle
 }
 
 /** What a notifier callback is told. @kernel struct mmu_notifier_range */
@@ -433,9 +435,10 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ? []
       : layout.array('migration', layout.threads, (l) =>
           l.array('page', size.pages, (page) => ({
-            flags: page.counter('flags', 15),
+            flags: page.counter('flags', 31),
             source: page.counter('source', last),
             destination: page.counter('destination', last + 1),
+            lifecycle: page.lifecycle('migration', 'lifecycle'),
           })),
         )
   const swap = declareSwap(layout, size.swapSlots ?? 0, size.mms * size.pages, size.values)

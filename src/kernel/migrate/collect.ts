@@ -43,10 +43,12 @@ import {
   MIGRATE_PFN_VALID,
   MIGRATE_PFN_WRITE,
   type MigrateVma,
+  markUnmapped,
   ownReferences,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
+  stopMigrating,
 } from './request.js'
 import { letGo, removeMigrationPtes } from './restore.js'
 
@@ -158,7 +160,9 @@ export function collectEntry(
   const isHole = kind === PteKind.none || (kind === PteKind.present && pte.frame.get(w) === ZERO_PAGE)
   if (isHole) {
     const wanted = kind === PteKind.none || select & SELECT_SYSTEM
-    if (wanted && mm.vma[page].kind.get(w) === VmaKind.anonymous) entry.flags.set(w, MIGRATE_PFN_MIGRATE)
+    if (!wanted || mm.vma[page].kind.get(w) !== VmaKind.anonymous) return 0
+    entry.flags.set(w, MIGRATE_PFN_MIGRATE)
+    entry.lifecycle.signal(w, 'COLLECTED')
     return 0
   }
   const isWanted =
@@ -174,6 +178,7 @@ export function collectEntry(
   entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write)
   entry.source.set(w, frame.pfn)
   setMigrationEntry(w, current.machine, pte, state)
+  entry.lifecycle.signal(w, 'COLLECTED')
   frame.lifecycle?.signal(w, 'COLLECTED')
   return kind === PteKind.present ? 1 : 0
 }
@@ -194,15 +199,27 @@ const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const entry = pagesOf(current)[page]
-    const pfn = yield* step('look at the page', (w) => (hasSource(entry, w) ? entry.source.get(w) : 0))
+    const pfn = yield* step('look at the page', (w) => {
+      if (hasSource(entry, w)) return entry.source.get(w)
+      if (isMigrating(entry, w)) markUnmapped(entry, w)
+      return 0
+    })
     if (pfn === 0) return
     const frame = current.machine.frames[pfn]
     for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
-    const stays = yield* step('migrate_vma_check_page', (w) => (isHeldByOthers(frame, args, w) ? 1 : 0))
+    const stays = yield* step('migrate_vma_check_page', (w) => {
+      if (isHeldByOthers(frame, args, w)) {
+        stopMigrating(entry, w)
+        return 1
+      }
+      markUnmapped(entry, w)
+      return 0
+    })
     if (!stays) return
     yield* removeMigrationPtes(current, frame, frame)
     yield* step('let the page be', (w) => {
       forgetPage(entry, w)
+      entry.lifecycle.signal(w, 'RESTORED')
       letGo(w, frame, args, true)
       return 0
     })
@@ -300,6 +317,7 @@ export const migrateDeviceRange = procedure(
       entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
       entry.source.set(w, frame.pfn)
       entry.destination.set(w, 0)
+      entry.lifecycle.signal(w, 'COLLECTED')
       frame.lifecycle?.signal(w, 'COLLECTED')
       return at
     })
@@ -311,6 +329,7 @@ export const migrateDeviceRange = procedure(
       end: page + 1,
       owner: frame.owner,
       select: SELECT_DEVICE_PRIVATE,
+      fromDevice: true as const,
     }
     yield* tryToMigrate(current, args.mm, frame)
     yield* migrateDeviceUnmap(current, args)
