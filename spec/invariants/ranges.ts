@@ -10,6 +10,7 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
+  MIGRATE_PFN_MIGRATE,
   PteKind,
   RangeResult,
   VmaKind,
@@ -79,7 +80,11 @@ function isBeingMigratedBy(
   w: World,
 ): boolean {
   const entry = machine.migrations[thread]?.[page]
-  return entry !== undefined && entry.destination.get(w) === mapped
+  return (
+    entry !== undefined &&
+    entry.destination.get(w) === mapped &&
+    (entry.flags.get(w) & MIGRATE_PFN_MIGRATE) !== 0
+  )
 }
 
 /** C13: the walk reports a collision only if there was one. */
