@@ -1,5 +1,5 @@
 /**
- * Draws every statechart, and writes the page that shows them, before typedoc builds the site. Run by
+ * Draws every statechart, and writes the page that shows them and the table of the seeds, before typedoc builds the site. Run by
  * `npm run docs`, compiled.
  *
  * @module
@@ -10,6 +10,7 @@ import { instance } from '@viz-js/viz'
 import { statecharts } from '../models/index.js'
 import { compileStatechart } from '../src/checker/statechart.js'
 import { statechartToDot, statechartToMarkdown } from '../src/report/statechart.js'
+import { traceabilityPage } from './traceability.js'
 
 /** The page of all statecharts, which is `docs/statecharts.md`. */
 export function statechartsPage(): string {
@@ -40,7 +41,7 @@ export function statechartsPage(): string {
   ].join('\n')
 }
 
-/** Writes `docs/statecharts.md` and a drawing for each chart to `docs/statecharts/`. */
+/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, and `docs/traceability.md`. */
 async function main(): Promise<void> {
   const docs = new URL('../../docs/', import.meta.url)
   const drawings = new URL('statecharts/', docs)
@@ -51,6 +52,7 @@ async function main(): Promise<void> {
     writeFileSync(new URL(`${machine.id}.svg`, drawings), viz.renderString(dot, { format: 'svg' }))
   }
   writeFileSync(new URL('statecharts.md', docs), statechartsPage())
+  writeFileSync(new URL('traceability.md', docs), traceabilityPage())
 }
 
 if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await main()

@@ -7,6 +7,7 @@
 import type { AnyStateMachine } from 'xstate'
 import { devicePrivatePageStatechart } from './device-private-page.js'
 import { intervalNotifierStatechart } from './interval-notifier.js'
+import { migrationStatechart } from './migration.js'
 import { rangeStatechart } from './range.js'
 
 export {
@@ -19,11 +20,12 @@ export {
   type IntervalNotifierState,
   intervalNotifierStatechart,
 } from './interval-notifier.js'
+export { type MigrationEvent, type MigrationState, migrationStatechart } from './migration.js'
 export { type RangeEvent, type RangeState, rangeStatechart } from './range.js'
 
 /** Every statechart, by the id of its machine. */
 export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fromEntries(
-  [rangeStatechart, intervalNotifierStatechart, devicePrivatePageStatechart].map(
+  [rangeStatechart, intervalNotifierStatechart, devicePrivatePageStatechart, migrationStatechart].map(
     (machine: AnyStateMachine) => [machine.id, machine],
   ),
 )

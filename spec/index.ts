@@ -8,10 +8,10 @@ import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
 import * as encodings from './scenarios/encodings.js'
 import * as migration from './scenarios/migration.js'
+import * as failures from './scenarios/migration-failures.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
-import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
@@ -76,10 +76,16 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   swap.migrateFromSwap,
   swap.swapAndFork,
   swap.keepTheEntry,
+  failures.migratePartly,
+  failures.bringBackMore,
+  failures.bringBackMirrored,
+  failures.mapAtOnce,
+  failures.copyFails,
+  failures.copyLosesData,
 ]
 
 /** Every scenario, in the order in which they are run. */
-export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios, ...mendedScenarios]
+export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios]
 
 /** Every scenario of mirroring that does not depend on the reference driver, with `driver` in its place. */
 export function scenariosFor(driver: Driver): Scenario[] {

@@ -108,7 +108,7 @@ const staleMapping = override(
         const slot = source.flags?.swapCache.get(w) ?? 0
         if (
           !folioFreeSwap(w, current.machine, source) ||
-          source.refcount.get(w) !== ownReferences(args, source.pfn) + 1
+          source.refcount.get(w) !== ownReferences(args, source, w) + 1
         ) {
           stopMigrating(entry, w)
           return 1

@@ -8,9 +8,9 @@ import { bitDefects } from './bits.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { migrationDefects } from './migration.js'
+import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
-import { recordedDefects } from './recorded.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
@@ -22,5 +22,5 @@ export const defects: readonly Defect[] = [
   ...encodingDefects,
   ...migrationDefects,
   ...bitDefects,
-  ...recordedDefects,
+  ...migrationStageDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

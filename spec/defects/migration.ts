@@ -54,7 +54,7 @@ function isOwnMigration(mirror: Mirror, { event, owner }: NotifierRange): boolea
 }
 
 /** The driver takes no notice of the invalidations that it causes itself. */
-const ignoreOwnMigrations = override(
+export const ignoreOwnMigrations = override(
   invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
@@ -336,10 +336,10 @@ export const migrationDefects: readonly Defect[] = [
       'begins at the destination, which nobody was ever told of, and replaces nothing; source and destination are let go. ' +
       'The migration entry stays, for a page that is free.',
     source: ['reference B.11 H15, G.3 M31', 'drivers/gpu/drm/nouveau/nouveau_dmem.c'],
-    requirement: 'C31',
+    requirement: 'C52',
     scenario: 'migrate',
     overrides: [finalizeAfterFailedCopy],
-    steps: 44,
+    steps: 42,
   },
   {
     name: 'D28',
@@ -392,10 +392,10 @@ export const migrationDefects: readonly Defect[] = [
       'The callback passes over what the driver causes itself, and the driver empties its device after migrate_vma_setup. ' +
       'In between the page is collected, and the device writes to it as before.',
     source: ['our own', 'reference C41, B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
-    requirement: 'C1',
+    requirement: 'C41',
     scenario: 'migrate-while-faulting',
     overrides: [ignoreOwnMigrations, unmapAsItMigrates],
-    steps: 17,
+    steps: 15,
   },
   {
     name: 'X31',
@@ -427,10 +427,10 @@ export const migrationDefects: readonly Defect[] = [
     title: 'the migration ends before the copy does',
     text: 'The copy is started and not waited for: the entry already names a page that holds nothing yet.',
     source: ['our own', 'reference C38, C39'],
-    requirement: 'C39',
+    requirement: 'C38',
     scenario: 'migrate',
     overrides: [copyNotAwaited],
-    steps: 21,
+    steps: 20,
   },
   {
     name: 'X34',

@@ -27,6 +27,13 @@ import {
   sharedPagesAreReadOnly,
 } from './migration.js'
 import {
+  arraysAreTheKernels,
+  bothPagesAreKept,
+  onlyMigratedPagesAreMapped,
+  ownDeviceIsEmptied,
+  ownFilterIsForOwnMemory,
+} from './migration-stages.js'
+import {
   collisionsAreReal,
   requestsAreIntact,
   requestsAreMet,
@@ -59,11 +66,16 @@ export function migrationInvariants(world: MirrorWorld): Invariant[] {
 /** The claims about every step of a world with device memory. */
 export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
   return [
-    onlyAnonymousMemory(world),
-    foreignPagesAreNotTold(world),
-    reachableIsNotRefused(world),
-    migrationKeepsTheEntry(world),
-  ]
+    onlyAnonymousMemory,
+    foreignPagesAreNotTold,
+    reachableIsNotRefused,
+    arraysAreTheKernels,
+    onlyMigratedPagesAreMapped,
+    bothPagesAreKept,
+    ownFilterIsForOwnMemory,
+    ownDeviceIsEmptied,
+    migrationKeepsTheEntry,
+  ].map((make) => make(world))
 }
 
 /** The claims about every state of a world with swap. */

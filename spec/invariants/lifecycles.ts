@@ -7,6 +7,7 @@ import { type IntervalNotifier, RangeResult } from '../../src/kernel/index.js'
 import type { Abstraction } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 import { migrationAbstractions } from './migration.js'
+import { migrationStageAbstractions } from './migration-stages.js'
 
 /** Every range and every interval notifier of the world, with its statechart. */
 export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
@@ -34,7 +35,7 @@ export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
       }),
     ),
   )
-  return [...notifiers, ...ranges, ...migrationAbstractions(world)]
+  return [...notifiers, ...ranges, ...migrationAbstractions(world), ...migrationStageAbstractions(world)]
 }
 
 function notifierAbstraction(notifier: IntervalNotifier): Abstraction {

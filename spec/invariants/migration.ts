@@ -7,8 +7,10 @@ import {
   cpuRead,
   cpuWrite,
   HMM_PFN_VALID,
+  type Machine,
   MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
+  type Pte,
   PteKind,
   RangeResult,
   VM_READ,
@@ -97,32 +99,8 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/**
- * True if the page behind the migration entry has been moved, and a device that maps the destination already has written
- * to it there (C36): the entry is about to follow.
- */
-function isAtItsDestination(
-  { machine, mirrors }: MirrorWorld,
-  page: number,
-  pfn: number,
-  expected: number,
-  w: World,
-): boolean {
-  return machine.migrations.some((pages) => {
-    const { flags, source, destination } = pages[page]
-    const moved = destination.get(w)
-    return (
-      (flags.get(w) & MIGRATE_PFN_MOVED) !== 0 &&
-      source.get(w) === pfn &&
-      machine.frames[moved - 1].contents.get(w) === expected &&
-      mirrors.some((mirror) => mirror.pageTable[page].frame.readOnce(w) === moved)
-    )
-  })
-}
-
 /** C39: where a page of data is, it is in one place, and its contents are what was last written. */
-export function dataIsInOnePlace(world: MirrorWorld): Invariant {
-  const { machine } = world
+export function dataIsInOnePlace({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C39',
     name: 'the entry names the page that holds the data',
@@ -137,13 +115,25 @@ export function dataIsInOnePlace(world: MirrorWorld): Invariant {
           said = true
           const holds = machine.frames[pte.frame.readOnce(w)].contents.get(w)
           const expected = mm.expected[page].get(w)
-          if (holds !== expected && !isAtItsDestination(world, page, pte.frame.readOnce(w), expected, w))
+          if (holds === expected) continue
+          // Once its destination is the page a device may use that already, and write to it.
+          const moved = movedTo(machine, pte, w)
+          if (moved === undefined || machine.frames[moved].contents.get(w) !== expected)
             return `page ${page} of ${mm.name} is in frame ${pte.frame.readOnce(w)}, which holds ${holds}; last written was ${expected}`
         }
       }
       return said
     },
   }
+}
+
+/** The frame to which what the migration entry names has moved, before finalize. */
+function movedTo({ migrations }: Machine, { kind, frame }: Pte, w: World): number | undefined {
+  if (kind.readOnce(w) !== PteKind.migration) return undefined
+  const entry = migrations
+    .flat()
+    .find(({ flags, source }) => flags.get(w) & MIGRATE_PFN_MOVED && source.get(w) === frame.readOnce(w))
+  return entry === undefined ? undefined : entry.destination.get(w) - 1
 }
 
 /** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */

@@ -10,7 +10,6 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
-  MIGRATE_PFN_MIGRATE,
   PteKind,
   RangeResult,
   VmaKind,
@@ -80,11 +79,7 @@ function isBeingMigratedBy(
   w: World,
 ): boolean {
   const entry = machine.migrations[thread]?.[page]
-  return (
-    entry !== undefined &&
-    entry.destination.get(w) === mapped &&
-    (entry.flags.get(w) & MIGRATE_PFN_MIGRATE) !== 0
-  )
+  return entry !== undefined && entry.destination.get(w) === mapped
 }
 
 /** C13: the walk reports a collision only if there was one. */

@@ -1,10 +1,9 @@
 /**
  * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
  *
- * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages); C33 to C38 and
- * C41 (what a driver owes a migration: the claims see what comes of it, and name C31, C39 or C1), C43 (exclusive access),
- * C44 to C46 (the end of a region of device memory), C50 and C52 (nothing here would break them): they belong to what is
- * not there yet. Clauses with a word for a name are our own.
+ * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages), C33 (memory
+ * cgroups), C43 (exclusive access) and C44 to C46 (the end of a region of device memory): they belong to what is not there
+ * yet. Clauses with a word for a name are our own.
  *
  * @module
  */
@@ -15,6 +14,7 @@ import { encodings } from './encodings.js'
 import { locks } from './locks.js'
 import { memory } from './memory.js'
 import { migration } from './migration.js'
+import { migrationStages } from './migration-stages.js'
 import { notifiers } from './notifiers.js'
 import { walk } from './walk.js'
 
@@ -27,6 +27,7 @@ export const requirements: readonly Requirement[] = [
   ...notifiers,
   ...memory,
   ...migration,
+  ...migrationStages,
   ...locks,
 ].sort(
   (a, b) =>

@@ -40,13 +40,14 @@ export const migration: readonly Requirement[] = [
     title: 'migrate_to_ram brings the page back, or says why not',
     text:
       'When the owner of a device page answers a fault with 0, the page is no longer in its memory at that address. ' +
-      'Otherwise it answers that there is no memory, or that its device has failed.',
+      'Otherwise it answers that there is no memory, or that its device has failed. It may bring back others with it, and ' +
+      'none before it: that page is not without memory for the want of what they got.',
     source: [
       'reference C30, B.6',
       'include/linux/memremap.h: struct dev_pagemap_ops',
       'mm/memory.c: do_swap_page',
     ],
-    checks: ['assert:do_swap_page'],
+    checks: ['assert:do_swap_page', 'assert:mustKeepOut'],
   },
   {
     id: 'C31',

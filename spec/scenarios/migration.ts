@@ -14,6 +14,7 @@ import {
   VM_READ,
   VmaKind,
 } from '../../src/kernel/index.js'
+import { zappedBetween } from '../invariants/migration-stages.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
@@ -51,7 +52,7 @@ export const migrateVersusCpu = mirrorScenario({
 export const migrateVersusDontneed = mirrorScenario({
   name: 'migrate-and-dontneed',
   summary: 'A page goes to the device and back while another thread throws it away and touches it again.',
-  exercises: ['C28', 'C31', 'C39', 'C51'],
+  exercises: ['C28', 'C31', 'C37', 'C39', 'C51'],
   referenceOnly: true,
   parameters: { pages: pagesParameter(1, 1, 2) },
   world: ({ pages }) => ({
@@ -72,6 +73,7 @@ export const migrateVersusDontneed = mirrorScenario({
       },
       { name: 'cpu', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 3), call(cpuRead, 0)] },
     ],
+    witnesses: (m) => [zappedBetween(m)],
   }),
 })
 

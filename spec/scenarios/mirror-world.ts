@@ -8,6 +8,7 @@
 import {
   devicePrivatePageStatechart,
   intervalNotifierStatechart,
+  migrationStatechart,
   rangeStatechart,
 } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
@@ -62,13 +63,6 @@ import {
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { migrationProgress } from '../invariants/migration.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
-import {
-  attachRecordedDevices,
-  type RecordedDevices,
-  type RecordedOptions,
-  rememberFiles,
-  snapshotNotifiers,
-} from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -131,8 +125,8 @@ export interface MirrorDeclaration {
   readonly memory?: number
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
   readonly dma?: boolean
-  /** True if it is one more mirror of the device of the mirror before it, and uses the memory of that. */
-  readonly sameDevice?: boolean
+  /** True if its driver maps what it migrates at once. */
+  readonly mapsAtOnce?: boolean
 }
 
 /** How a mirroring scenario is made. */
@@ -148,8 +142,6 @@ export interface MirrorScenario {
   readonly values?: number
   /** Invalidations that a run can see. */
   readonly invalidations: number
-  /** Set if the recorded driver looks after the mirrors and their memory: what it needs of the world. */
-  readonly recorded?: RecordedOptions
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
   /** Slots of swap (default none). */
@@ -174,8 +166,6 @@ export interface MirrorWorld {
   readonly scratch: Cell
   /** The arrays of the mirrors that map for DMA. */
   readonly dma: readonly DmaList[]
-  /** The recorded driver's devices, if it is in charge. */
-  readonly recorded?: RecordedDevices
 }
 
 const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
@@ -199,6 +189,7 @@ const charts = {
   range: compileStatechart(rangeStatechart),
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
   devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
+  migration: compileStatechart(migrationStatechart),
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -243,15 +234,12 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     cpus: options.threads.map((thread) => thread.process ?? 0),
     values: options.values ?? 2,
     invalidations: options.invalidations,
-    intervals: [
-      ...options.mirrors.map(({ name, start, last }) => ({
-        name: `${name}.notifier`,
-        mm: 0,
-        start: start ?? 0,
-        last: last ?? pages - 1,
-      })),
-      ...(options.recorded ? snapshotNotifiers(options.recorded, pages) : []),
-    ],
+    intervals: options.mirrors.map(({ name, start, last }) => ({
+      name: `${name}.notifier`,
+      mm: 0,
+      start: start ?? 0,
+      last: last ?? pages - 1,
+    })),
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
@@ -262,22 +250,21 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   options.classics?.forEach(({ ops }, i) => {
     classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
   })
-  const mirrors = options.mirrors.map(({ name }, index) =>
+  const mirrors = options.mirrors.map(({ name, mapsAtOnce }, index) =>
     declareMirror(
       layout,
       {
         name,
         owner: ownerOf(options.mirrors, index),
         notifier: intervals[index],
-        storesStructPages: options.recorded !== undefined,
         size,
+        ...(mapsAtOnce ? { mapsAtOnce } : {}),
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
       },
       driver,
     ),
   )
-  const recorded = options.recorded && attachRecordedDevices(layout, machine, mirrors, size, options.recorded)
-  if (!recorded) machine.deviceMemory.forEach(attachDeviceMemory)
+  machine.deviceMemory.forEach(attachDeviceMemory)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({
       thread: index,
@@ -290,7 +277,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const dma = mirrors
     .filter((_, index) => options.mirrors[index].dma)
     .map((mirror) => declareDmaList(layout, mirror, lastFrame(size)))
-  const world: MirrorWorld = { machine, mirrors, tasks, scratch, dma, ...(recorded ? { recorded } : {}) }
+  const world: MirrorWorld = { machine, mirrors, tasks, scratch, dma }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
   return {
@@ -314,7 +301,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(options.stepClaims?.(world) ?? []),
     ],
     abstractions: mirroringAbstractions(world),
-    normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
+    normalisations: [renumberSequences(machine, mirrors)],
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
       ...mirroringProgress(world, options.threads),
@@ -341,11 +328,10 @@ function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call
 
 /** Owners are counted among those that have memory of their own. */
 function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
-  if (mirrors[index].sameDevice) return ownerOf(mirrors, index - 1)
   return mirrors[index].memory ? mirrors.slice(0, index).filter(({ memory }) => memory).length : -1
 }
 
-function initialise(w: World, { machine, mirrors, recorded }: MirrorWorld, options: MirrorScenario): void {
+function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {
   const mm = machine.mms[0]
   let frame = 0
   let slot = 0
@@ -367,7 +353,6 @@ function initialise(w: World, { machine, mirrors, recorded }: MirrorWorld, optio
       mirrors[m].pageTable[index].write.set(w, mm.pte[index].write.get(w))
     }
   })
-  if (recorded) rememberFiles(w, recorded)
 }
 
 function touchPage(

@@ -22,7 +22,23 @@ export type Work =
       readonly end: number
       readonly flags: number
     }
+  | { readonly name: 'mmap_shared'; readonly start: number; readonly end: number; readonly flags: number }
   | { readonly name: 'munmap' | 'madv_dontneed' | 'ptes'; readonly start: number; readonly end: number }
+  | {
+      readonly name: 'mmap_file'
+      readonly start: number
+      readonly end: number
+      readonly flags: number
+      /** False if it is mapped privately. */
+      readonly shared: boolean
+    }
+  | {
+      readonly name: 'mremap'
+      readonly start: number
+      readonly end: number
+      /** Where the range is moved to. */
+      readonly to: { readonly start: number; readonly end: number }
+    }
   | { readonly name: 'cpu_read'; readonly page: number }
   | { readonly name: 'cpu_write'; readonly page: number; readonly value: bigint }
   | {
@@ -108,10 +124,15 @@ const PROTECTION: Readonly<Record<string, number>> = {
   rw: VM_READ | VM_WRITE,
 }
 
+const SHARING: Readonly<Record<string, number>> = { priv: 0, shared: 1 }
+
 const IN_BOTH: readonly Work['name'][] = [
   'mmap',
+  'mmap_shared',
+  'mmap_file',
   'mprotect',
   'munmap',
+  'mremap',
   'madv_dontneed',
   'ptes',
   'cpu_read',
@@ -127,7 +148,7 @@ const IN_BOTH: readonly Work['name'][] = [
 
 /** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
 const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
-  parent: new Set<Work['name']>([...IN_BOTH, 'close', 'release', 'fork']),
+  parent: new Set<Work['name']>([...IN_BOTH, 'close', 'open', 'release', 'fork']),
   child: new Set<Work['name']>([...IN_BOTH, 'open', 'exit']),
 }
 
@@ -159,6 +180,12 @@ function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work 
     case 'mmap':
     case 'mprotect':
       return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
+    case 'mmap_shared':
+      return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
+    case 'mmap_file':
+      return { name, ...rangeOf(name, at(0), at(1)), flags: at(2), shared: at(3) === 1 }
+    case 'mremap':
+      return { name, ...rangeOf(name, at(0), at(1)), to: rangeOf(name, at(2), at(1)) }
     case 'munmap':
     case 'madv_dontneed':
     case 'ptes':
@@ -226,7 +253,7 @@ function readArgument(
     case 'protection':
       return Object.hasOwn(PROTECTION, word) ? PROTECTION[word] : expect('a protection (rw, ro, wo or none)')
     case 'sharing':
-      return word === 'shared' || word === 'priv' ? 0 : expect('shared or priv')
+      return Object.hasOwn(SHARING, word) ? SHARING[word] : expect('shared or priv')
   }
 }
 

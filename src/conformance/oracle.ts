@@ -26,6 +26,7 @@ import {
 } from '../driver/recorded/index.js'
 import {
   BUS_ADRERR,
+  closeFile,
   cpuRead,
   cpuWrite,
   declareMachine,
@@ -35,18 +36,22 @@ import {
   fork,
   type HmmRange,
   type IntervalNotifier,
+  isPageCache,
   type Machine,
   type MachineSize,
   type MmStruct,
   madviseDontneed,
+  memfdCreate,
   mmap,
   mmput,
   mprotect,
+  mremap,
   munmap,
   PteKind,
   SEGV_ACCERR,
   SEGV_MAPERR,
   type Task,
+  VmaKind,
   ZERO_PAGE,
 } from '../kernel/index.js'
 import {
@@ -59,6 +64,8 @@ import {
 } from '../world/index.js'
 import type { Operation } from './operations.js'
 import type { KernelVersion } from './result.js'
+import { DEVICES, FILE_CONTENTS, type FileMapping, sizeOf } from './size.js'
+import { type Value, Values, valuesWritten } from './values.js'
 
 /** The answer to an operation, as recordings have it. */
 export interface Answer {
@@ -84,10 +91,6 @@ export interface Answer {
   readonly ptes?: readonly string[]
 }
 
-/** A page's first word: a number, or its digits where a number would not be exact. */
-export type Value = number | string
-
-const DEVICES = [0, 1] as const
 const THREAD = 0
 /** The recorded driver names nobody when it takes exclusive access. */
 const NOBODY = -1
@@ -108,10 +111,15 @@ interface Process {
   readonly files: readonly DeviceFile[]
 }
 
+/** Runs procedures, each to its end. */
+export type Runner = Pick<SequentialRunner, 'run'>
+
 /** How an oracle may differ from the reference: what an implementation under test overrides, and who looks on. */
 export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overrides'> {
   /** Which kernel it answers like, where recorded kernels differ (default 6.1). */
   readonly kernel?: KernelVersion
+  /** Who runs its procedures (default one after another, with the first outcome of each step). */
+  readonly runner?: Runner
 }
 
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
@@ -122,19 +130,20 @@ export class Oracle {
   readonly mirrors: readonly Mirror[]
   /** The world as it is after the operations so far. */
   readonly world: World
-  private readonly runner: SequentialRunner
+  private readonly runner: Runner
   private readonly processes: readonly Process[]
   private readonly devices: readonly DmirrorDevice[]
   private readonly values: Values
   private readonly kernel: KernelVersion
   private forks = 0
+  private filesMapped = 0
 
   /**
    * @param operations - the whole sequence: it says how large the world must be, and which values there are
    * @param options - which kernel; who sees the steps as they are taken; other texts for procedures
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
-    this.runner = new SequentialRunner(options)
+    this.runner = options.runner ?? new SequentialRunner(options)
     this.kernel = options.kernel ?? '6.1'
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
@@ -164,6 +173,11 @@ export class Oracle {
     switch (operation.name) {
       case 'mmap':
         return status(this.run(mmap, task, operation.start, length(operation), operation.flags))
+      case 'mmap_shared':
+      case 'mmap_file':
+        return status(this.mapFile(task, operation))
+      case 'mremap':
+        return status(this.run(mremap, task, operation.start, length(operation), operation.to.start))
       case 'munmap':
         return status(this.run(munmap, task, operation.start, length(operation)))
       case 'mprotect':
@@ -229,7 +243,9 @@ export class Oracle {
         this.forks++
         return status(this.run(fork, task, this.latest.task.mm))
       case 'open': {
-        for (const { mirror } of this.latest.files) {
+        for (const { mirror } of this.processOf(operation).files.filter(
+          (file) => !isOpen(this.world)(file),
+        )) {
           const error = this.run(dmirrorOpen, mirror)
           if (error) return status(error)
         }
@@ -245,6 +261,28 @@ export class Oracle {
 
   private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
     return this.runner.run(this.world, THREAD, procedure, ...args)
+  }
+
+  /** Each file is one of its own: what was written to an earlier one is not in it. Once it is mapped it is closed. */
+  private mapFile(task: Task, operation: Operation & FileMapping): number {
+    const file = this.machine.files[this.filesMapped++]
+    if (file === undefined)
+      throw new SpecificationError('scenario', 'there is no such file: give the oracle the whole sequence')
+    const { start, flags } = operation
+    if (operation.name === 'mmap_shared') {
+      const backing = { kind: VmaKind.sharedAnonymous, file, pgoff: 0 }
+      return this.run(mmap, task, start, length(operation), flags, backing)
+    }
+    const kind = operation.shared ? VmaKind.file : VmaKind.privateFile
+    this.run(
+      memfdCreate,
+      task,
+      file,
+      file.pages.map((_, page) => this.values.idOf(FILE_CONTENTS + BigInt(page))),
+    )
+    const error = this.run(mmap, task, start, length(operation), flags, { kind, file, pgoff: start })
+    this.run(closeFile, task, file)
+    return error
   }
 
   private processOf({ inChild }: Operation): Process {
@@ -295,8 +333,10 @@ export class Oracle {
       switch (kind) {
         // Mapped without permission is present all the same.
         case PteKind.present:
-        case PteKind.protnone:
-          return mappedOnce ? 'present+excl' : 'present'
+        case PteKind.protnone: {
+          const file = isPageCache(this.world, this.machine.frames[pfn]) ? '+file' : ''
+          return mappedOnce ? `present+excl${file}` : `present${file}`
+        }
         case PteKind.devicePrivate: {
           const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'
           return mappedOnce && this.kernel === '6.1' ? `${name}+excl` : name
@@ -369,87 +409,11 @@ function signal(result: number): Answer {
     case SEGV_ACCERR:
       return { rc: -1, sig: 'SIGSEGV', code: 'ACCERR' }
     case BUS_ADRERR:
-      return { rc: -1, sig: 'SIGBUS', code: 'ADRERR' }
+      return { rc: -1, sig: 'SIGBUS', code: 'BUS' }
     default:
       throw new SpecificationError(
         'scenario',
         'the oracle has run out of frames, of which there are enough for every page',
       )
-  }
-}
-
-/** A page i of a device write gets the value plus i, in 64 bits. */
-function valuesWritten(operation: Operation & { readonly name: 'dev_write' }): bigint[] {
-  return Array.from({ length: length(operation) }, (_, i) => BigInt.asUintN(64, operation.value + BigInt(i)))
-}
-
-/** The values of a sequence as small numbers: a page of the world holds one of them. */
-class Values {
-  private readonly known: bigint[] = [0n]
-  private readonly ids = new Map<bigint, number>([[0n, 0]])
-
-  constructor(operations: readonly Operation[]) {
-    for (const operation of operations)
-      if (operation.name === 'cpu_write') this.add(operation.value)
-      else if (operation.name === 'dev_write') for (const value of valuesWritten(operation)) this.add(value)
-  }
-
-  /** The largest of the small numbers. */
-  get largest(): number {
-    return Math.max(1, this.known.length - 1)
-  }
-
-  private add(value: bigint): void {
-    if (this.ids.has(value)) return
-    this.ids.set(value, this.known.length)
-    this.known.push(value)
-  }
-
-  /** The small number that stands for `value`. */
-  idOf(value: bigint): number {
-    const id = this.ids.get(value)
-    if (id === undefined)
-      throw new SpecificationError(
-        'scenario',
-        `the oracle was not made for the value ${value}; give it the whole sequence`,
-      )
-    return id
-  }
-
-  /** The value that `id` stands for. */
-  valueOf(id: number): Value {
-    const value = this.known[id]
-    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : String(value)
-  }
-}
-
-/**
- * Pages up to the last that any operation names; an address space for each fork; for each of their pages a frame, and
- * one of each device if anything migrates, and some to copy to; invalidations for all.
- */
-function sizeOf(operations: readonly Operation[], values: Values): MachineSize {
-  const pages = Math.max(
-    1,
-    ...operations.map((operation) =>
-      'page' in operation ? operation.page + 1 : 'end' in operation ? operation.end : 0,
-    ),
-  )
-  const mms = 1 + operations.filter(({ name }) => name === 'fork').length
-  const indices = Array.from({ length: mms }, (_, mm) => mm)
-  const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
-  return {
-    pages,
-    frames: pages * mms + 2,
-    mms,
-    cpus: indices,
-    values: values.largest,
-    // No operation invalidates more often than a few times for each of its pages, and each area that they lie in.
-    invalidations: 1 + operations.length * (4 * pages + 2),
-    intervals: indices.flatMap((mm) =>
-      ['sub', 'snapshot'].flatMap((use) =>
-        DEVICES.map((device) => ({ name: `${use}${device}`, mm, start: 0, last: pages - 1 })),
-      ),
-    ),
-    ...(migrates ? { deviceMemory: DEVICES.map(() => pages * mms) } : {}),
   }
 }

@@ -22,6 +22,7 @@ import {
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
+  setDestination,
   type Task,
   tryLockPage,
   VM_FAULT_OOM,
@@ -138,17 +139,26 @@ const allocateAndCopyPage = procedure(
       const frame = from.find(({ refcount }) => refcount.get(w) === 0)
       if (frame === undefined) return Allocated.none
       allocate(w, frame)
-      entry.destination.set(w, frame.pfn + 1)
+      setDestination(entry, frame, w)
       return Allocated.yes
     })
     if (got !== Allocated.yes) return got === Allocated.none ? 1 : 0
+    yield* copyPage(current, args, page)
+    return 0
+  },
+)
+
+/** Copies the page to its destination; where there is none, that stays zeroed. */
+export const copyPage = procedure(
+  'alloc_and_copy (copy)',
+  function* (current: Task, _args: MigrateVma, page: number) {
+    const entry = pagesOf(current)[page]
     yield* step('copy the page', (w) => {
       if (!hasSource(entry, w)) return 0
       const { frames } = current.machine
       frames[entry.destination.get(w) - 1].contents.set(w, frames[entry.source.get(w)].contents.get(w))
       return 0
     })
-    return 0
   },
 )
 

@@ -10,6 +10,7 @@ import {
   declareRange,
   declareUpdateLock,
   Errno,
+  expectedAt,
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
@@ -47,11 +48,6 @@ export interface Translation {
   readonly write: Cell
   /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
   readonly atomic?: Cell
-  /**
-   * 1 if the entry leads to the struct page of device memory, behind which there is nothing that a program could read. Absent
-   * where entries always lead to memory.
-   */
-  readonly unbacked?: Cell
 }
 
 /** An access that has translated and not yet touched memory. */
@@ -79,6 +75,11 @@ export interface Mirror {
   readonly accesses: ReadonlyMap<number, Access>
   /** By thread: the range it populates from. */
   readonly ranges: ReadonlyMap<number, HmmRange>
+  /**
+   * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
+   * whose driver maps nothing while it migrates.
+   */
+  readonly undisturbed?: ReadonlyMap<number, Cell>
   /** Who looks after it. */
   driver: Driver
 }
@@ -93,8 +94,8 @@ export interface MirrorSize {
   readonly notifier: IntervalNotifier
   /** Threads that make the device access memory. */
   readonly threads: readonly number[]
-  /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
-  readonly storesStructPages?: boolean
+  /** True if its driver maps what it migrates at once (`migrateAndMap`). */
+  readonly mapsAtOnce?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
 }
 
@@ -110,9 +111,6 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       ...(options.exclusiveOwner === undefined
         ? {}
         : { atomic: entry.flag('atomic', guarded ? { guardedBy: updateLock } : {}) }),
-      ...(options.storesStructPages && guarded
-        ? { unbacked: entry.flag('unbacked', { guardedBy: updateLock }) }
-        : {}),
     })
     return {
       name: options.name,
@@ -135,6 +133,16 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
           declareRange(l, `range[${thread}]`, thread, options.notifier, options.size),
         ]),
       ),
+      ...(options.mapsAtOnce
+        ? {
+            undisturbed: new Map(
+              options.threads.map((thread) => [
+                thread,
+                l.flag(`undisturbed[${thread}]`, { guardedBy: updateLock }),
+              ]),
+            ),
+          }
+        : {}),
       driver,
     }
   })
@@ -239,7 +247,6 @@ function forget(w: World, translation: Translation): void {
   translation.frame.set(w, 0)
   translation.write.set(w, 0)
   translation.atomic?.set(w, 0)
-  translation.unbacked?.set(w, 0)
 }
 
 /**
@@ -286,7 +293,7 @@ function grants(entry: Translation, write: boolean, w: World): boolean {
 function touch(w: World, current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
   const page = access.page.get(w) - 1
   const frame = current.machine.frames[access.frame.get(w) - 1]
-  const expected = mirror.mm.expected[page]
+  const expected = expectedAt(w, current.machine, mirror.mm, page)
   if (value === undefined) {
     const seen = frame.contents.get(w)
     claim(

@@ -3,7 +3,9 @@
  *
  * @module driver
  */
+export * from './bringing-back.js'
 export * from './device.js'
 export * from './device-memory.js'
 export * from './driver.js'
+export * from './migrate-and-map.js'
 export * from './reference.js'

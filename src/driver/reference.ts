@@ -25,6 +25,7 @@ import { become, choose, procedure, type Running, step } from '../world/index.js
 import { dirtyPages, endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
 import { migrateToSystem } from './device-memory.js'
 import type { Driver } from './driver.js'
+import { disturb } from './migrate-and-map.js'
 
 /** What a driver asks of a walk. @see reference B.3 */
 export interface Wanted {
@@ -206,6 +207,7 @@ export const recordAndUnmap = procedure(
       mmuIntervalSetSeq(w, mirror.notifier, curSeq)
       dirtyPages(w, current.machine, mirror, range)
       unmapPages(w, mirror, range)
+      disturb(w, current, mirror, range)
       return 0
     })
   },

@@ -3,6 +3,7 @@
  *
  * @module kernel
  */
+export * from './address-space.js'
 export * from './bits.js'
 export * from './errno.js'
 export * from './hmm/index.js'

@@ -17,6 +17,7 @@ import {
   type World,
 } from '../world/index.js'
 
+import { type AddressSpace, declareAddressSpace } from './address-space.js'
 import {
   declareFrameFlags,
   declarePteBits,
@@ -55,8 +56,18 @@ export const PteKind = {
   protnone: 7,
 } as const
 
-/** What backs a virtual memory area; `none` is a hole. */
-export const VmaKind = { none: 0, anonymous: 1, sharedAnonymous: 2, file: 3, pfnmap: 4 } as const
+/**
+ * What backs a virtual memory area; `none` is a hole. `file` is a file that is mapped shared; of one that is mapped privately
+ * a page is the file's until it is written, and anonymous from then on.
+ */
+export const VmaKind = {
+  none: 0,
+  anonymous: 1,
+  sharedAnonymous: 2,
+  file: 3,
+  pfnmap: 4,
+  privateFile: 5,
+} as const
 
 /** `VM_READ`. */
 export const VM_READ = 1
@@ -92,6 +103,8 @@ export interface Frame {
   readonly locked: Cell
   /** Whose device memory it is part of: the index of the owner; -1 for system memory, which the CPU can map. */
   readonly owner: number
+  /** `mapping`: 0, or the {@link AddressSpace} that it caches a page of plus 1. Absent on a machine without files. */
+  readonly mapping?: Cell
   /** The life of a device-private page; absent for system memory. */
   readonly lifecycle?: Lifecycle
   /** What else is known of it. Absent on a machine without swap. */
@@ -115,10 +128,17 @@ export interface Vma {
   /** {@link VM_READ} and {@link VM_WRITE}. */
   readonly flags: Cell
   /**
-   * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by. Absent on a machine with
-   * one address space, where nobody forks.
+   * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by, and mremap. Absent on a machine
+   * with one address space on which nothing moves.
    */
   readonly anonymous?: Cell
+  /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */
+  readonly file?: Cell
+  /**
+   * `vm_pgoff`, as it is at this page: the page of the file; in anonymous memory where the page was when the area got its
+   * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
+   */
+  readonly pgoff?: Cell
 }
 
 /** A translation held by a CPU. */
@@ -161,6 +181,8 @@ export interface MigratingPage {
   readonly source: Cell
   /** 0, or the frame that the driver has allocated plus 1. */
   readonly destination: Cell
+  /** Where the migration of the page stands. */
+  readonly lifecycle: Lifecycle
 }
 
 /** What a notifier callback is told. @kernel struct mmu_notifier_range */
@@ -273,6 +295,8 @@ export interface Machine {
   readonly deviceMemory: readonly DeviceMemory[]
   /** Slots of swap. Empty on a machine without. */
   readonly swap: readonly SwapSlot[]
+  /** Files and shared memory. */
+  readonly files: readonly AddressSpace[]
 }
 
 /** What the owner of device memory is asked to do. @kernel struct dev_pagemap_ops */
@@ -331,6 +355,10 @@ export interface MachineSize {
   readonly exclusiveOwners?: number
   /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
   readonly swapSlots?: number
+  /** Pages of each file, or piece of shared memory, that is ever mapped. */
+  readonly files?: readonly number[]
+  /** True if areas are moved (mremap). */
+  readonly moves?: boolean
 }
 
 /** The largest frame number: system memory first, then each owner's device memory. */
@@ -355,15 +383,21 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     const owner = ownerOf(size, pfn)
     return {
       pfn,
-      // A frame is referenced by its mappings and, for a while, by those who copy or migrate it.
+      // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
+      // number of mappings, and by its file.
       refcount: l.counter(
         'refcount',
-        pfn === ZERO_PAGE ? 1 : size.mms + 2 * layout.threads + (size.swapSlots ? 1 : 0),
+        pfn === ZERO_PAGE
+          ? 1
+          : (size.files ? size.mms * size.pages + 1 : size.mms) +
+              2 * layout.threads +
+              (size.swapSlots ? 1 : 0),
       ),
       mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
       contents: l.counter('contents', size.values),
       locked: l.counter('locked', layout.threads),
       owner,
+      ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
       ...(owner < 0 ? {} : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
       ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
     }
@@ -401,12 +435,16 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ? []
       : layout.array('migration', layout.threads, (l) =>
           l.array('page', size.pages, (page) => ({
-            flags: page.counter('flags', 15),
+            flags: page.counter('flags', 31),
             source: page.counter('source', last),
             destination: page.counter('destination', last + 1),
+            lifecycle: page.lifecycle('migration', 'lifecycle'),
           })),
         )
   const swap = declareSwap(layout, size.swapSlots ?? 0, size.mms * size.pages, size.values)
+  const files = layout.array('file', size.files?.length ?? 0, (l, index) =>
+    declareAddressSpace(l, index, size.files?.[index] ?? 0, { frames: last, values: size.values }),
+  )
   return layout.scope('machine', () => ({
     layout,
     pages: size.pages,
@@ -415,6 +453,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     cpus,
     openRanges,
     migrations,
+    files,
     deviceMemory: (size.deviceMemory ?? []).map((_, owner) => ({
       owner,
       frames: frames.filter((frame) => frame.owner === owner),
@@ -452,7 +491,15 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
       flags: area.counter('flags', VM_READ | VM_WRITE, { guardedBy: mmapLock }),
-      ...(size.mms > 1 ? { anonymous: area.flag('anonymous') } : {}),
+      ...(size.mms > 1 || size.moves ? { anonymous: area.flag('anonymous') } : {}),
+      ...(size.files ? { file: area.counter('file', size.files.length, { guardedBy: mmapLock }) } : {}),
+      ...(size.files || size.moves
+        ? {
+            pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {
+              guardedBy: mmapLock,
+            }),
+          }
+        : {}),
     })),
     unstable: l.flag('unstable'),
     subscriptions,

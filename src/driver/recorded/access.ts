@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Errno, type Task, ZERO_PAGE } from '../../kernel/index.js'
+import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
 import type { Mirror } from '../device.js'
 import { dmirrorFault } from './fault.js'
@@ -80,9 +80,9 @@ const MISSING = -1
 function copyOut(w: World, current: Task, mirror: Mirror, page: number): number {
   const pfn = mirror.pageTable[page].frame.get(w) - 1
   if (pfn < 0) return MISSING
-  mustBeMemory(w, current, mirror, page, pfn)
+  mustBeAllocated(w, current, mirror, page, pfn)
   const seen = current.machine.frames[pfn].contents.get(w)
-  const expected = mirror.mm.expected[page].get(w)
+  const expected = expectedAt(w, current.machine, mirror.mm, page).get(w)
   claim(
     'data',
     seen === expected,
@@ -91,12 +91,7 @@ function copyOut(w: World, current: Task, mirror: Mirror, page: number): number 
   return seen
 }
 
-function mustBeMemory(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
-  claim(
-    'backed-access',
-    !mirror.pageTable[page].unbacked?.get(w),
-    `${mirror.name} accesses page ${page} through the struct page of frame ${pfn}, behind which there is no memory`,
-  )
+function mustBeAllocated(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
   claim(
     'use-after-free',
     pfn === ZERO_PAGE || machine.frames[pfn].refcount.get(w) > 0,
@@ -164,9 +159,9 @@ function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: nu
   const pfn = entry.frame.get(w) - 1
   // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
   if (pfn < 0 || !entry.write.get(w) || entry.atomic?.get(w)) return 1
-  mustBeMemory(w, current, mirror, page, pfn)
+  mustBeAllocated(w, current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
   current.machine.frames[pfn].contents.set(w, value)
-  mirror.mm.expected[page].set(w, value)
+  expectedAt(w, current.machine, mirror.mm, page).set(w, value)
   return 0
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { isPageCache } from '../address-space.js'
 import { Errno } from '../errno.js'
 import {
   type Frame,
@@ -19,6 +20,7 @@ import {
   ZERO_PAGE,
 } from '../machine.js'
 import {
+  areaEnd,
   entryState,
   flushTlb,
   getPage,
@@ -41,10 +43,12 @@ import {
   MIGRATE_PFN_VALID,
   MIGRATE_PFN_WRITE,
   type MigrateVma,
+  markUnmapped,
   ownReferences,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
+  stopMigrating,
 } from './request.js'
 import { letGo, removeMigrationPtes } from './restore.js'
 
@@ -76,11 +80,8 @@ export const migrateVmaSetup = procedure(
 
 function isOneArea({ mm, start, end }: MigrateVma, w: World): boolean {
   if (start >= end || end > mm.vma.length) return false
-  const { kind, flags } = mm.vma[start]
-  if (kind.get(w) === VmaKind.none || kind.get(w) === VmaKind.pfnmap) return false
-  return mm.vma
-    .slice(start, end)
-    .every((area) => area.kind.get(w) === kind.get(w) && area.flags.get(w) === flags.get(w))
+  const kind = mm.vma[start].kind.get(w)
+  return kind !== VmaKind.none && kind !== VmaKind.pfnmap && areaEnd(w, mm, start, end) === end
 }
 
 /**
@@ -159,7 +160,9 @@ export function collectEntry(
   const isHole = kind === PteKind.none || (kind === PteKind.present && pte.frame.get(w) === ZERO_PAGE)
   if (isHole) {
     const wanted = kind === PteKind.none || select & SELECT_SYSTEM
-    if (wanted && mm.vma[page].kind.get(w) === VmaKind.anonymous) entry.flags.set(w, MIGRATE_PFN_MIGRATE)
+    if (!wanted || mm.vma[page].kind.get(w) !== VmaKind.anonymous) return 0
+    entry.flags.set(w, MIGRATE_PFN_MIGRATE)
+    entry.lifecycle.signal(w, 'COLLECTED')
     return 0
   }
   const isWanted =
@@ -175,6 +178,7 @@ export function collectEntry(
   entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write)
   entry.source.set(w, frame.pfn)
   setMigrationEntry(w, current.machine, pte, state)
+  entry.lifecycle.signal(w, 'COLLECTED')
   frame.lifecycle?.signal(w, 'COLLECTED')
   return kind === PteKind.present ? 1 : 0
 }
@@ -195,31 +199,43 @@ const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const entry = pagesOf(current)[page]
-    const pfn = yield* step('look at the page', (w) => (hasSource(entry, w) ? entry.source.get(w) : 0))
+    const pfn = yield* step('look at the page', (w) => {
+      if (hasSource(entry, w)) return entry.source.get(w)
+      if (isMigrating(entry, w)) markUnmapped(entry, w)
+      return 0
+    })
     if (pfn === 0) return
     const frame = current.machine.frames[pfn]
     for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
-    const stays = yield* step('migrate_vma_check_page', (w) => (isHeldByOthers(frame, args, w) ? 1 : 0))
+    const stays = yield* step('migrate_vma_check_page', (w) => {
+      if (isHeldByOthers(frame, args, w)) {
+        stopMigrating(entry, w)
+        return 1
+      }
+      markUnmapped(entry, w)
+      return 0
+    })
     if (!stays) return
     yield* removeMigrationPtes(current, frame, frame)
     yield* step('let the page be', (w) => {
       forgetPage(entry, w)
+      entry.lifecycle.signal(w, 'RESTORED')
       letGo(w, frame, args, true)
       return 0
     })
   },
 )
 
-/** True if there are references beyond the migration's, that of the fault that it serves, and the swap cache's, or mappings. */
+/** True if there are mappings, or references beyond those that are accounted for. */
 function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
-  const known = ownReferences(args, frame.pfn) + swapCacheReferences(w, frame)
+  const known = ownReferences(args, frame, w) + swapCacheReferences(w, frame)
   return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > known
 }
 
 /**
  * Replaces the entry of another address space by a migration entry too, wherever it is: after mremap a page lies at
- * different numbers in a parent and its child. An address space maps an anonymous page once. If the entry has gone from where
- * it was found it may have moved, and is looked for again.
+ * different numbers in a parent and its child. An address space maps an anonymous page once, and the page of a file any number
+ * of times. If the entry has gone from where it was found it may have moved, and is looked for again.
  *
  * @kernel try_to_migrate
  */
@@ -233,14 +249,14 @@ const tryToMigrate = procedure(
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
     const replaced = yield* tryToMigrateOne(current, mm, page, frame)
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
-    if (!replaced) yield* become(tryToMigrate, current, mm, frame)
+    if (replaced !== Replaced.last) yield* become(tryToMigrate, current, mm, frame)
   },
 )
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
  *
- * @returns 1, or 0 if the page is not there
+ * @returns 0 if the page is not there; 1, or 2 if there is no other mapping of it in this address space
  * @kernel try_to_migrate_one
  */
 export const tryToMigrateOne = procedure(
@@ -264,12 +280,15 @@ export function migrateEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(w, pte, frame)) return 0
+  if (!maps(w, pte, frame)) return Replaced.none
   setMigrationEntry(w, machine, pte, read(w, pte))
   flushTlb(w, machine, mm, page, page + 1)
   putPage(w, frame)
-  return 1
+  return isPageCache(w, frame) ? Replaced.one : Replaced.last
 }
+
+/** What came of a mapping that was found: it was not there any more, or was replaced, and may be the last. */
+const Replaced = { none: 0, one: 1, last: 2 } as const
 
 function maps(w: World, pte: Pte, frame: Frame): boolean {
   const kind = pte.kind.readOnce(w)
@@ -298,6 +317,7 @@ export const migrateDeviceRange = procedure(
       entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
       entry.source.set(w, frame.pfn)
       entry.destination.set(w, 0)
+      entry.lifecycle.signal(w, 'COLLECTED')
       frame.lifecycle?.signal(w, 'COLLECTED')
       return at
     })
@@ -309,6 +329,7 @@ export const migrateDeviceRange = procedure(
       end: page + 1,
       owner: frame.owner,
       select: SELECT_DEVICE_PRIVATE,
+      fromDevice: true as const,
     }
     yield* tryToMigrate(current, args.mm, frame)
     yield* migrateDeviceUnmap(current, args)

@@ -4,7 +4,8 @@
  * @see reference B.5 steps 5 and 7
  * @module
  */
-import { procedure, type Running, step, type World } from '../../world/index.js'
+import { claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { isPageCache } from '../address-space.js'
 import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import {
   addNewAnonRmap,
@@ -30,6 +31,7 @@ import {
   isMigrating,
   MIGRATE_PFN_MOVED,
   type MigrateVma,
+  markMoved,
   ownReferences,
   pagesOf,
   stopMigrating,
@@ -82,6 +84,7 @@ export const migratePage = procedure(
   function* (current: Task, args: MigrateVma, page: number): Running<number> {
     const entry = pagesOf(current)[page]
     return yield* step('move what is known of the page', (w) => {
+      mustKeepOut(w, current, args, page)
       if (entry.destination.get(w) === 0) {
         stopMigrating(entry, w)
         return 0
@@ -90,16 +93,49 @@ export const migratePage = procedure(
       if (!hasSource(entry, w)) return 1
       const { frames } = current.machine
       const source = frames[entry.source.get(w)]
-      const isFree = leavesSwapCache(w, current.machine, source)
-      if (!isFree || source.refcount.get(w) !== ownReferences(args, source.pfn)) stopMigrating(entry, w)
+      // A device cannot write back what it holds of a file: that stays.
+      const isFree = !isPageCache(w, source) && leavesSwapCache(w, current.machine, source)
+      if (!isFree || source.refcount.get(w) !== ownReferences(args, source, w)) stopMigrating(entry, w)
       else {
-        entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+        markMoved(entry, w)
         if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
       }
       return 0
     })
   },
 )
+
+/** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
+function mustKeepOut(w: World, current: Task, args: MigrateVma, page: number): void {
+  const { frames } = current.machine
+  const entries = pagesOf(current)
+  const destination = entries[page].destination.get(w) - 1
+  claim(
+    'C37',
+    args.fromDevice === true || args.mm.mmapLock.heldBy(w, current.thread),
+    'a migration goes on, and the mmap lock is not held: areas may change',
+  )
+  if (destination < 0) return
+  claim(
+    'C35',
+    frames[destination].locked.get(w) === current.thread + 1,
+    `frame ${destination} is to be the destination of page ${page}, and is not locked by who migrates`,
+  )
+  const { fault } = args
+  if (fault === undefined) return
+  const waiting = entries.some(
+    (entry) =>
+      hasSource(entry, w) &&
+      entry.source.get(w) === fault.pfn &&
+      isMigrating(entry, w) &&
+      entry.destination.get(w) === 0,
+  )
+  claim(
+    'C30',
+    !waiting,
+    `page ${page} is brought back, and frame ${fault.pfn}, which the fault is about, is not`,
+  )
+}
 
 /**
  * A device page is never in the swap cache: a page that goes there leaves it. Its references are counted afterwards, when
@@ -137,9 +173,15 @@ export const migrateVmaInsertPage = procedure(
         flushTlb(w, machine, mm, page, page + 1)
       }
       const destination = machine.frames[entry.destination.get(w) - 1]
+      claim(
+        'C50',
+        destination.contents.get(w) === 0,
+        `frame ${destination.pfn} is mapped where nothing was, and holds somebody's data`,
+      )
       setPte(w, machine, pte, destination.pfn, mayWritePage(w, mm, page))
       addNewAnonRmap(w, machine, pte)
       getPage(w, destination)
+      markMoved(entry, w)
       return 0
     })
   },
@@ -165,6 +207,7 @@ const finalizePage = procedure(
     const destinations = frames.length + 1
     const entry = pagesOf(current)[page]
     const found = yield* step('look at the page', (w) => {
+      mustBeComplete(w, current, args, page)
       const source = hasSource(entry, w) ? entry.source.get(w) : 0
       const moved = isMigrating(entry, w) ? entry.destination.get(w) : 0
       // The walk over the mappings starts from the page that takes over: one that was never told finds none (H15).
@@ -179,12 +222,53 @@ const finalizePage = procedure(
       const destination = entry.destination.get(w) - 1
       if (source) letGo(w, frames[source], args, moved === 0)
       if (destination >= 0) release(w, frames[destination])
+      if (entry.flags.get(w))
+        entry.lifecycle.signal(w, isMigrating(entry, w) && moved ? 'FINALIZED' : 'RESTORED')
       forgetPage(entry, w)
       entry.destination.set(w, 0)
       return 0
     })
   },
 )
+
+/** What must be true of a page whose migration is to end. */
+function mustBeComplete(w: World, current: Task, args: MigrateVma, page: number): void {
+  const { frames } = current.machine
+  const entry = pagesOf(current)[page]
+  const to = frames[entry.destination.get(w) - 1]
+  claim(
+    'C37',
+    args.fromDevice === true || args.mm.mmapLock.heldBy(w, current.thread),
+    'a migration ends, and the mmap lock was let go before: areas may have changed',
+  )
+  if (to === undefined) return
+  claim('C35', to.locked.get(w) === current.thread + 1, `frame ${to.pfn} is let go, and was not locked`)
+  if (!isMigrating(entry, w)) return
+  claim(
+    'C52',
+    (entry.flags.get(w) & MIGRATE_PFN_MOVED) !== 0,
+    `page ${page} is finalized as migrated, and has not been through migrate_vma_pages`,
+  )
+  // Without a migration entry nobody is given the page.
+  if (!hasSource(entry, w) || !isAwaited(w, current, entry.source.get(w))) return
+  const arrived = to.contents.get(w)
+  // A device that uses the page already may have written to it since.
+  const copied =
+    arrived === frames[entry.source.get(w)].contents.get(w) || arrived === args.mm.expected[page].get(w)
+  claim(
+    'C50',
+    copied || arrived === 0,
+    `page ${page} is to be frame ${to.pfn}, which holds data of somebody else`,
+  )
+  claim('C38', copied, `page ${page} is to be frame ${to.pfn}, to which it has not been copied yet`)
+}
+
+/** True if a migration entry for the frame is in any page table. */
+function isAwaited(w: World, { machine }: Task, pfn: number): boolean {
+  return machine.mms.some(({ pte }) =>
+    pte.some(({ kind, frame }) => kind.readOnce(w) === PteKind.migration && frame.readOnce(w) === pfn),
+  )
+}
 
 /** The destination is the migration's no longer: it belongs to those who map it, or is free. */
 function release(w: World, frame: Frame): void {

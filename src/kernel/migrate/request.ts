@@ -5,7 +5,8 @@
  * @module
  */
 import type { World } from '../../world/index.js'
-import type { MigratingPage, MmStruct, Task } from '../machine.js'
+import { isPageCache } from '../address-space.js'
+import type { Frame, MigratingPage, MmStruct, Task } from '../machine.js'
 
 /** The entry of the array says something. */
 export const MIGRATE_PFN_VALID = 1
@@ -30,6 +31,8 @@ export interface MigrateVma {
   readonly owner: number
   /** `MIGRATE_VMA_SELECT_` bits. */
   readonly select: number
+  /** True if the pages were collected from the device, wherever they are mapped: then nobody holds a mmap lock. */
+  readonly fromDevice?: true
   /** `fault_page`: the fault on a device page that this serves; absent where it serves none. */
   readonly fault?: DeviceFault
 }
@@ -45,9 +48,10 @@ export interface DeviceFault {
 /** See {@link DeviceFault}. */
 export const FaultHolds = { nothing: 0, reference: 1, lock: 2 } as const
 
-/** References of the migration, and of the fault that it serves, on the page `pfn`. */
-export function ownReferences({ fault }: MigrateVma, pfn: number): number {
-  return fault?.pfn === pfn && fault.holds !== FaultHolds.nothing ? 2 : 1
+/** References on the page that are accounted for: of the migration, of the fault that it serves, and of the page cache. */
+export function ownReferences({ fault }: MigrateVma, frame: Frame, w: World): number {
+  const faults = fault?.pfn === frame.pfn && fault.holds !== FaultHolds.nothing ? 1 : 0
+  return 1 + faults + (isPageCache(w, frame) ? 1 : 0)
 }
 
 /** True if the folio lock of the page `pfn` is that of the fault: not to be taken, nor to be released. */
@@ -55,8 +59,10 @@ export function isLockedByFault({ fault }: MigrateVma, pfn: number): boolean {
   return fault?.pfn === pfn && fault.holds === FaultHolds.lock
 }
 
-/** Ghost: what is known of the page has moved to its destination (migrate_vma_pages). */
+/** Ghost: what is known of the page has moved to its destination, or that is mapped (migrate_vma_pages). */
 export const MIGRATE_PFN_MOVED = 8
+/** Ghost: nobody else held the page, or there was none (migrate_device_unmap). */
+export const MIGRATE_PFN_UNMAPPED = 16
 
 /** The arrays of the migration that `current` makes. */
 export function pagesOf(current: Task): readonly MigratingPage[] {
@@ -81,5 +87,38 @@ export function forgetPage(entry: MigratingPage, w: World): void {
 
 /** The page stays where it is. */
 export function stopMigrating(entry: MigratingPage, w: World): void {
+  if (!isMigrating(entry, w)) return
   entry.flags.set(w, entry.flags.get(w) & ~MIGRATE_PFN_MIGRATE)
+  entry.lifecycle.signal(w, 'GIVEN_UP')
+}
+
+/** Nobody else holds the page: it can be copied. */
+export function markUnmapped(entry: MigratingPage, w: World): void {
+  entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_UNMAPPED)
+  entry.lifecycle.signal(w, 'UNMAPPED')
+}
+
+/** What is known of the page has moved to its destination, or that is mapped where nothing was. */
+export function markMoved(entry: MigratingPage, w: World): void {
+  entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+  entry.lifecycle.signal(w, 'INSTALLED')
+}
+
+/** The driver notes where the page is to go. Part of a step of the driver. @kernel migrate_pfn */
+export function setDestination(entry: MigratingPage, destination: Frame, w: World): void {
+  entry.destination.set(w, destination.pfn + 1)
+  entry.lifecycle.signal(w, 'COPIED')
+}
+
+/**
+ * The driver takes back what it has noted: it could not copy. It unlocks and puts the page itself. Part of a step of the
+ * driver, before migrate_vma_pages.
+ *
+ * @returns the number of the frame
+ */
+export function withdrawDestination(entry: MigratingPage, w: World): number {
+  const pfn = entry.destination.get(w) - 1
+  entry.destination.set(w, 0)
+  entry.lifecycle.signal(w, 'WITHDRAWN')
+  return pfn
 }

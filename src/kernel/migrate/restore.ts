@@ -5,6 +5,7 @@
  * @module
  */
 import { procedure, type World } from '../../world/index.js'
+import { isShared } from '../address-space.js'
 import { type Frame, type MmStruct, PteKind, type Task, VM_WRITE } from '../machine.js'
 import {
   clearMigrationEntry,
@@ -39,7 +40,8 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
   if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return
   // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
   const state = entryState(w, pte)
-  const write = state.write === 1 && (mm.vma[page].flags.readOnce(w) & VM_WRITE) !== 0
+  const { kind, flags } = mm.vma[page]
+  const write = (state.write === 1 || isShared(kind.readOnce(w))) && (flags.readOnce(w) & VM_WRITE) !== 0
   const isExclusive = write || pte.bits?.exclusive.get(w) === 1
   clearMigrationEntry(w, pte)
   setPte(w, machine, pte, to.pfn, write)
@@ -58,7 +60,7 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
  * @param stays - true if the page still holds the data
  */
 export function letGo(w: World, frame: Frame, args: MigrateVma, stays: boolean): void {
-  if (stays && frame.refcount.get(w) > ownReferences(args, frame.pfn)) frame.lifecycle?.signal(w, 'RESTORED')
+  if (stays && frame.refcount.get(w) > ownReferences(args, frame, w)) frame.lifecycle?.signal(w, 'RESTORED')
   // A page that a fault has locked is unlocked by that fault.
   if (!isLockedByFault(args, frame.pfn)) unlockPage(w, frame)
   putPage(w, frame)

@@ -6,15 +6,18 @@
  * @module
  */
 
+export * from './area/file.js'
 export * from './area/madvise.js'
 export * from './area/mmap.js'
 export * from './area/mprotect.js'
+export * from './area/mremap.js'
 export * from './area/zap.js'
 export * from './encoding.js'
 export * from './exclusive/index.js'
 export * from './fault/cow.js'
 export * from './fault/cpu.js'
 export * from './fault/fault.js'
+export * from './fault/file.js'
 export * from './fault/gup.js'
 export * from './fault/numa.js'
 export * from './fault/swap.js'

@@ -111,11 +111,15 @@ describe('an access', () => {
   })
 })
 
-describe('areas of kinds without procedures', () => {
-  it.each(['sharedAnonymous', 'file', 'pfnmap'] as const)('%s: say so', (kind) => {
+describe('areas that cannot be served', () => {
+  it.each([
+    ['sharedAnonymous', 'page 0 of mm[0] is sharedAnonymous, and has no file'],
+    ['file', 'page 0 of mm[0] is file, and has no file'],
+    ['pfnmap', 'faults in an area of kind pfnmap have no procedure yet'],
+  ] as const)('%s: say so', (kind, message) => {
     const process = new Process()
     acting.thread = NOBODY
     process.mm.vma[0].kind.set(process.world, VmaKind[kind])
-    expect(() => process.call(cpuRead, 0)).toThrow(`faults in an area of kind ${kind} have no procedure yet`)
+    expect(() => process.call(cpuRead, 0)).toThrow(message)
   })
 })

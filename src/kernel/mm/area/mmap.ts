@@ -4,17 +4,25 @@
  * @module
  */
 import { procedure, type Running, step, type World } from '../../../world/index.js'
+import type { AddressSpace } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
+import { evictUnusedFiles } from './file.js'
 import { zapPageRange } from './zap.js'
 
 /** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
 export function areaEnd(w: World, mm: MmStruct, page: number, limit: number): number {
-  const { kind, flags } = mm.vma[page]
   let end = page + 1
-  while (end < limit && mm.vma[end].kind.get(w) === kind.get(w) && mm.vma[end].flags.get(w) === flags.get(w))
-    end++
+  while (end < limit && isSameArea(w, mm, end)) end++
   return end
+}
+
+/** True if `page` continues the area of the page before it. @kernel is_mergeable_vma */
+function isSameArea(w: World, mm: MmStruct, page: number): boolean {
+  const [before, area] = [mm.vma[page - 1], mm.vma[page]]
+  if (area.kind.get(w) !== before.kind.get(w) || area.flags.get(w) !== before.flags.get(w)) return false
+  if (area.pgoff === undefined || before.pgoff === undefined || area.kind.get(w) === VmaKind.none) return true
+  return area.file?.get(w) === before.file?.get(w) && area.pgoff.get(w) === before.pgoff.get(w) + 1
 }
 
 /**
@@ -37,27 +45,40 @@ export function findVma(w: World, mm: MmStruct, page: number, limit: number): nu
   return at
 }
 
+/** What an area is to map. */
+export interface Backing {
+  /** {@link VmaKind} */
+  readonly kind: number
+  readonly file: AddressSpace
+  /** The page of the file that the first page of the area is. */
+  readonly pgoff: number
+}
+
 /**
- * Maps `pages` pages of private anonymous memory at `page`, in place of what is there. Nothing else changes the
- * areas meanwhile: the mmap lock is held for writing throughout, while the old pages are zapped too.
+ * Maps `pages` pages at `page`, in place of what is there. Nothing else changes the areas meanwhile: the mmap lock is held
+ * for writing throughout, while the old pages are zapped too.
  *
  * @param flags - {@link VM_READ}, {@link VM_WRITE}
+ * @param backing - the file or shared memory to map; private anonymous memory if absent
  * @returns 0, or -EINVAL if `pages` is 0
- * @kernel mmap with MAP_PRIVATE, MAP_ANONYMOUS, MAP_FIXED
+ * @kernel mmap with MAP_FIXED
  * @see reference B.2
  */
 export const mmap = procedure(
   'mmap',
-  function* (current: Task, page: number, pages: number, flags: number): Running<number> {
+  function* (current: Task, page: number, pages: number, flags: number, backing?: Backing): Running<number> {
     if (pages === 0) return -Errno.EINVAL
     const { mm } = current
     yield* mm.mmapLock.lockWrite()
     const replaced = yield* detachVmas(mm, page, page + pages)
-    if (replaced) yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    if (replaced) yield* unmapRegion(current, mm, page, page + pages)
     yield* step('insert the area', (w) => {
-      for (let at = page; at < page + pages; at++) {
-        mm.vma[at].kind.set(w, VmaKind.anonymous)
-        mm.vma[at].flags.set(w, flags)
+      for (let at = 0; at < pages; at++) {
+        const area = mm.vma[page + at]
+        area.kind.set(w, backing?.kind ?? VmaKind.anonymous)
+        area.flags.set(w, flags)
+        area.file?.set(w, backing ? backing.file.index + 1 : 0)
+        area.pgoff?.set(w, (backing?.pgoff ?? page) + at)
       }
       return 0
     })
@@ -85,9 +106,23 @@ export const munmap = procedure(
       return 0
     }
     yield* mm.mmapLock.downgrade()
-    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    yield* unmapRegion(current, mm, page, page + pages)
     yield* mm.mmapLock.unlockRead()
     return 0
+  },
+)
+
+/**
+ * Zaps what the areas from `start` to `end`, which are taken out already, have left, and gives up files that nobody uses any
+ * more.
+ *
+ * @kernel unmap_region, remove_vma
+ */
+export const unmapRegion = procedure(
+  'unmap_region',
+  function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
+    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, start, end)
+    yield* evictUnusedFiles(current.machine)
   },
 )
 
@@ -105,6 +140,8 @@ export const detachVmas = procedure('detach areas', function* (mm: MmStruct, sta
       mm.vma[page].kind.set(w, VmaKind.none)
       mm.vma[page].flags.set(w, 0)
       mm.vma[page].anonymous?.set(w, 0)
+      mm.vma[page].file?.set(w, 0)
+      mm.vma[page].pgoff?.set(w, 0)
     }
     return 1
   })

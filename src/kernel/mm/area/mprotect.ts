@@ -4,6 +4,7 @@
  * @module
  */
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
 import { flushTlbRange } from '../fault/cpu.js'
@@ -105,7 +106,7 @@ const changePteRange = procedure(
 
 /**
  * What the flags make of one entry: without any permission it stays mapped and the CPU may not use it. It becomes
- * writable again only where a write fault would make it so without asking anybody.
+ * writable again only where a write fault would make it so without asking anybody; shared memory at once.
  */
 function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: number): number {
   const pte = mm.pte[page]
@@ -115,7 +116,8 @@ function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: n
     return 0
   }
   const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
-  const write = flags & VM_WRITE && isExclusive(w, current, mm, page) ? 1 : 0
+  const alone = isShared(mm.vma[page].kind.get(w)) || isExclusive(w, current, mm, page)
+  const write = flags & VM_WRITE && alone ? 1 : 0
   if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0
   pte.kind.set(w, kind)
   pte.write.set(w, write)

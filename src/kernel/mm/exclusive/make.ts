@@ -5,15 +5,8 @@
  * @module
  */
 import { procedure, type Running, step, type World } from '../../../world/index.js'
-import {
-  type Frame,
-  type MmStruct,
-  NotifyEvent,
-  type Pte,
-  PteKind,
-  type Task,
-  VmaKind,
-} from '../../machine.js'
+import { isPageCache, isShared } from '../../address-space.js'
+import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import {
   hasNotifiers,
   mmuNotifierInvalidateRangeEnd,
@@ -86,7 +79,7 @@ export const replaceByExclusive = procedure(
   function* ({ machine }: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
     return yield* mm.ptl.critical('clear, flush and make exclusive', (w) => {
       const pte = mm.pte[page]
-      if (!isAnonymous(w, mm, page) || !mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
+      if (!isAnonymous(w, mm, page, frame) || !mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
       const write = pte.write.get(w)
       clearPte(w, machine, pte)
       flushTlb(w, machine, mm, page, page + 1)
@@ -97,8 +90,8 @@ export const replaceByExclusive = procedure(
 )
 
 /** Of file and shared memory other mappings could write the page back: it is never exclusive. @kernel folio_test_anon */
-function isAnonymous(w: World, mm: MmStruct, page: number): boolean {
-  return mm.vma[page].kind.get(w) === VmaKind.anonymous
+function isAnonymous(w: World, mm: MmStruct, page: number, frame: Frame): boolean {
+  return !isShared(mm.vma[page].kind.get(w)) && !isPageCache(w, frame)
 }
 
 /** The entry keeps the reference of the mapping that it replaces. Part of a step, under the page-table lock. */

@@ -11,6 +11,7 @@ import {
   step,
   type World,
 } from '../../../world/index.js'
+import { isPageCache, isShared } from '../../address-space.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
@@ -41,7 +42,8 @@ export const doWpPage = procedure(
           'scenario',
           'a page is written to whose writes userfaultfd wants to hear of',
         )
-      if (canReuse(w, current, mm, page)) {
+      // What is shared on purpose is not copied, however many map it.
+      if (isShared(mm.vma[page].kind.get(w)) || canReuse(w, current, mm, page)) {
         pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
         dirtyPte(w, pte)
         return Decided.done
@@ -103,6 +105,8 @@ export const wpPageCopy = procedure(
       flushTlb(w, machine, mm, page, page + 1)
       setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
       addNewAnonRmap(w, machine, mm.pte[page])
+      // What was the file's is this address space's own from here on, as it was when it was copied.
+      if (isPageCache(w, machine.frames[old])) mm.expected[page].set(w, machine.frames[copy].contents.get(w))
       return 1
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)

@@ -4,6 +4,7 @@
  * @module
  */
 import { become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
+import { expectedAt } from '../../address-space.js'
 import {
   type Machine,
   type MmStruct,
@@ -99,7 +100,7 @@ function isCurrent(w: World, mm: MmStruct, page: number, pfn: number): boolean {
 function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: number): number {
   mustBeAllocated(w, machine, mm, page, pfn)
   const seen = machine.frames[pfn].contents.get(w)
-  const expected = mm.expected[page].get(w)
+  const expected = expectedAt(w, machine, mm, page).get(w)
   // Before the flush old data may be seen: whoever changed the entry has not said yet that it is done.
   if (isCurrent(w, mm, page, pfn))
     claim(
@@ -115,7 +116,7 @@ function writeThrough(w: World, { machine, mm }: Task, page: number, pfn: number
   claim('data', pfn !== ZERO_PAGE, `${mm.name}: a CPU writes to the zero page through page ${page}`)
   machine.frames[pfn].contents.set(w, value)
   // What goes to a page that the address space does not map any more is lost, as it should be.
-  if (isCurrent(w, mm, page, pfn)) mm.expected[page].set(w, value)
+  if (isCurrent(w, mm, page, pfn)) expectedAt(w, machine, mm, page).set(w, value)
   return 0
 }
 

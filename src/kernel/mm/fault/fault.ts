@@ -12,12 +12,14 @@ import {
   step,
   type World,
 } from '../../../world/index.js'
+import { isFileBacked, isShared } from '../../address-space.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
 import { addNewAnonRmap, allocPage, releasePages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
 import { doWpPage } from './cow.js'
+import { doCowFault, doReadFault, doSharedFault } from './file.js'
 import { doNumaPage } from './numa.js'
 import { doSwapPage, migrationEntryWait } from './swap.js'
 
@@ -36,12 +38,15 @@ const Found = {
   hint: 3,
   devicePrivate: 4,
   migrating: 5,
-  exclusive: 6,
-  swap: 7,
+  fileRead: 6,
+  fileCopied: 7,
+  fileShared: 8,
+  exclusive: 9,
+  swap: 10,
 } as const
 
 /** Bits of a {@link Found} code; the frame of a device-exclusive entry, or the slot of a swap entry, is above them. */
-const FOUND_BITS = 3
+const FOUND_BITS = 4
 
 /**
  * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
@@ -56,13 +61,12 @@ export const handleMmFault = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     // One step: the mmap lock holds the area still, and the entry is read once.
     const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
-    if (found > Found.swap) {
-      // What is done about these depends on what the entry named when it was looked at.
-      const named = found >> FOUND_BITS
-      return (found & Found.swap) === Found.exclusive
+    // What is done about these depends on what the entry named when it was looked at.
+    const named = found >> FOUND_BITS
+    if (named > 0)
+      return found === ((named << FOUND_BITS) | Found.exclusive)
         ? yield* become(removeDeviceExclusiveEntry, current, mm, page, named)
         : yield* become(doSwapSlot, current, mm, page, write, named)
-    }
     switch (found) {
       case Found.nothing:
         return yield* become(doAnonymousPage, current, mm, page, write)
@@ -74,6 +78,12 @@ export const handleMmFault = procedure(
         return yield* become(doSwapPage, current, mm, page)
       case Found.migrating:
         return yield* become(migrationEntryWait, mm, page)
+      case Found.fileRead:
+        return yield* become(doReadFault, current, mm, page)
+      case Found.fileCopied:
+        return yield* become(doCowFault, current, mm, page)
+      case Found.fileShared:
+        return yield* become(doSharedFault, current, mm, page)
       case Found.enough:
         return 0
       default:
@@ -85,20 +95,16 @@ export const handleMmFault = procedure(
 function look(w: World, mm: MmStruct, page: number, write: boolean): number {
   const area = mm.vma[page]
   const pte = mm.pte[page]
-  switch (area.kind.get(w)) {
-    case VmaKind.none:
-      return VM_FAULT_SIGSEGV
-    case VmaKind.anonymous:
-      break
-    default:
-      throw new SpecificationError(
-        'scenario',
-        `faults in an area of kind ${area.kind.show(w)} have no procedure yet`,
-      )
-  }
+  const backing = area.kind.get(w)
+  if (backing === VmaKind.none) return VM_FAULT_SIGSEGV
+  if (backing === VmaKind.pfnmap)
+    throw new SpecificationError(
+      'scenario',
+      `faults in an area of kind ${area.kind.show(w)} have no procedure yet`,
+    )
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
-      return Found.nothing
+      return isFileBacked(backing) ? fileFault(backing, write) : Found.nothing
     case PteKind.protnone:
       return Found.hint
     case PteKind.devicePrivate:
@@ -117,6 +123,12 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
         `${pte.kind.name} is ${pte.kind.show(w)}, and faults on it have no procedure yet`,
       )
   }
+}
+
+/** @kernel do_fault */
+function fileFault(backing: number, write: boolean): number {
+  if (!write) return Found.fileRead
+  return isShared(backing) ? Found.fileShared : Found.fileCopied
 }
 
 /**

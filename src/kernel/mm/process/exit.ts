@@ -6,6 +6,7 @@
 import { procedure, type Running, step } from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import { hasNotifiers, mmuNotifierRelease } from '../../mmu_notifier/index.js'
+import { evictUnusedFiles } from '../area/file.js'
 import { detachVmas } from '../area/mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from '../area/zap.js'
 
@@ -51,5 +52,6 @@ export const exitMmap = procedure('exit_mmap', function* (current: Task, mm: MmS
   yield* mm.mmapLock.lockWrite()
   yield* detachVmas(mm, 0, pages)
   yield* tlbFinishMmu(current, mm, 0, pages, gathered)
+  yield* evictUnusedFiles(current.machine)
   yield* mm.mmapLock.unlockWrite()
 })

@@ -4,6 +4,7 @@
  * @module
  */
 import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { isPageCache, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import {
   type Machine,
@@ -12,7 +13,6 @@ import {
   type Pte,
   PteKind,
   type Task,
-  VmaKind,
   ZERO_PAGE,
 } from '../../machine.js'
 import { nextArea } from '../area/madvise.js'
@@ -72,7 +72,7 @@ const copyAreas = procedure(
     const { machine, mm } = current
     const area = yield* nextArea(mm, page, machine.pages)
     if (area.start === machine.pages) return 0
-    const isCow = yield* copyArea(mm, child, area.start, area.end)
+    const isCow = yield* copyArea(current, child, area.start, area.end)
     const error = isCow ? yield* copyPageRange(current, child, area.start, area.end) : 0
     if (error) return error
     return area.end === machine.pages ? 0 : yield* become(copyAreas, current, child, area.end)
@@ -83,19 +83,21 @@ const copyAreas = procedure(
  * Gives the child the same area. One step: both mmap locks are held for writing.
  *
  * @returns 1 if it is private memory that has ever got pages of its own: its entries must be copied. Anything else, the
- * zero page among it, the child can fault in by itself
+ * zero page and shared memory among it, the child can fault in by itself
  * @kernel vm_area_dup, vma_needs_copy
  */
 const copyArea = procedure(
   'vm_area_dup',
-  function* (mm: MmStruct, child: MmStruct, start: number, end: number) {
+  function* ({ machine, mm }: Task, child: MmStruct, start: number, end: number) {
     return yield* step('copy the area', (w) => {
       let isCow = 0
       for (let page = start; page < end; page++) {
-        const { kind, flags } = mm.vma[page]
+        const { kind, flags, file, pgoff } = mm.vma[page]
         child.vma[page].kind.set(w, kind.get(w))
         child.vma[page].flags.set(w, flags.get(w))
-        if (kind.get(w) === VmaKind.anonymous && hasHadPages(w, mm, page)) isCow = 1
+        child.vma[page].file?.set(w, file?.get(w) ?? 0)
+        child.vma[page].pgoff?.set(w, pgoff?.get(w) ?? 0)
+        if (!isShared(kind.get(w)) && hasHadPages(w, machine, mm, page)) isCow = 1
       }
       for (let page = start; page < end; page++) child.vma[page].anonymous?.set(w, isCow)
       return isCow
@@ -103,11 +105,13 @@ const copyArea = procedure(
   },
 )
 
-/** True if there is more behind the entry than nothing or the zero page, or once was behind one of its area. */
-function hasHadPages(w: World, mm: MmStruct, page: number): boolean {
+/** True if there is more behind the entry than nothing, the zero page or a file's, or once was behind one of its area. */
+function hasHadPages(w: World, { frames }: Machine, mm: MmStruct, page: number): boolean {
   const { kind, frame } = mm.pte[page]
   const holds = kind.readOnce(w)
-  const hasOne = holds === PteKind.swap || (holds !== PteKind.none && frame.readOnce(w) !== ZERO_PAGE)
+  const pfn = frame.readOnce(w)
+  const isMapped = holds !== PteKind.none && pfn !== ZERO_PAGE && !isPageCache(w, frames[pfn])
+  const hasOne = holds === PteKind.swap || isMapped
   return hasOne || mm.vma[page].anonymous?.get(w) === 1
 }
 

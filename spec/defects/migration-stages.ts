@@ -1,0 +1,295 @@
+/**
+ * Defects of the stages of a migration: what its driver, or the kernel, does at the wrong one.
+ *
+ * @module
+ */
+import {
+  allocateAndCopy,
+  allocateInTurn,
+  copyPage,
+  type Mirror,
+  migrateToDevice,
+  systemFrames,
+} from '../../src/driver/index.js'
+import {
+  clearMigrationEntry,
+  getPage,
+  hasSource,
+  isMigrating,
+  type MigrateVma,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  PteKind,
+  pagesOf,
+  putPage,
+  removeMigrationPtes,
+  SELECT_SYSTEM,
+  setPte,
+  stopMigrating,
+  type Task,
+  unlockPage,
+} from '../../src/kernel/index.js'
+import { type Override, override, type Running, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+import { losing } from '../scenarios/migration-failures.js'
+import { ignoreOwnMigrations } from './migration.js'
+
+/** A page that finds no place is struck off src. */
+const strikeOffSrc = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      const short = yield* original(current, args, from)
+      yield* step('strike off what has no place', (w) => {
+        for (const entry of pagesOf(current).slice(args.start, args.end))
+          if (isMigrating(entry, w) && entry.destination.get(w) === 0) stopMigrating(entry, w)
+        return 0
+      })
+      return short
+    },
+)
+
+/** The destinations are not locked. */
+const unlockedDestinations = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      const short = yield* original(current, args, from)
+      yield* step('unlock the destinations', (w) => {
+        for (const { destination } of pagesOf(current).slice(args.start, args.end))
+          if (destination.get(w)) unlockPage(w, current.machine.frames[destination.get(w) - 1])
+        return 0
+      })
+      return short
+    },
+)
+
+/** A driver that does `between` when its pages have migrated, before it finalizes. */
+function migrateAndThen(
+  between: (current: Task, mirror: Mirror, args: MigrateVma) => Running<unknown>,
+): Override {
+  return override(
+    migrateToDevice,
+    () =>
+      function* (current, mirror, start, end): Running<number> {
+        const { mm } = mirror
+        const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+        yield* mm.mmapLock.lockRead()
+        yield* migrateVmaSetup(current, args)
+        yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
+        yield* migrateVmaPages(current, args)
+        yield* between(current, mirror, args)
+        yield* migrateVmaFinalize(current, args)
+        yield* mm.mmapLock.unlockRead()
+        return 0
+      },
+  )
+}
+
+/** What did not migrate is taken out of dst, and freed. */
+const tidyDst = migrateAndThen(function* (current, _mirror, args) {
+  yield* step('free what was not needed', (w) => {
+    for (const entry of pagesOf(current).slice(args.start, args.end)) {
+      const pfn = entry.destination.get(w) - 1
+      if (isMigrating(entry, w) || pfn < 0) continue
+      entry.destination.set(w, 0)
+      unlockPage(w, current.machine.frames[pfn])
+      putPage(w, current.machine.frames[pfn])
+    }
+    return 0
+  })
+})
+
+/** Whatever there is a destination for is mapped, whether it has migrated or not. */
+const mapWhatWasWanted = migrateAndThen(function* (current, mirror, args) {
+  yield* mirror.updateLock.lock()
+  yield* step('map every destination', (w) => {
+    for (let page = args.start; page < args.end; page++) {
+      const { destination } = pagesOf(current)[page]
+      if (destination.get(w) === 0) continue
+      mirror.pageTable[page].frame.set(w, destination.get(w))
+      mirror.pageTable[page].write.set(w, 0)
+    }
+    return 0
+  })
+  yield* mirror.updateLock.unlock()
+})
+
+/** The mmap lock is let go as soon as the pages have migrated. */
+const finalizeWithoutMmapLock = override(
+  migrateVmaFinalize,
+  (original) =>
+    function* (current, args) {
+      yield* args.mm.mmapLock.unlockRead()
+      yield* original(current, args)
+      yield* args.mm.mmapLock.lockRead()
+    },
+)
+
+/** Whoever comes first in the address space is brought back first. */
+const inOrderOfAddress = override(
+  allocateInTurn,
+  () =>
+    function* (current, args): Running<number> {
+      return yield* allocateAndCopy(current, args, systemFrames(current))
+    },
+)
+
+/** A page that is put back can only be read. */
+const putBackReadOnly = override(
+  removeMigrationPtes,
+  (original) =>
+    function* (current, from, to) {
+      if (from !== to) return yield* original(current, from, to)
+      for (const { ptl, pte: entries } of current.machine.mms)
+        yield* ptl.critical('put the page back', (w) => {
+          for (const pte of entries) {
+            if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) continue
+            clearMigrationEntry(w, pte)
+            setPte(w, current.machine, pte, from.pfn, false)
+            getPage(w, from)
+          }
+          return 0
+        })
+    },
+)
+
+/** Nothing is copied into a page for a hole, and nothing is cleared either. */
+const holesNotCleared = override(
+  copyPage,
+  (original) =>
+    function* (current, args, page) {
+      yield* original(current, args, page)
+      yield* step('leave what is there', (w) => {
+        const entry = pagesOf(current)[page]
+        if (!hasSource(entry, w)) current.machine.frames[entry.destination.get(w) - 1].contents.set(w, 3)
+        return 0
+      })
+    },
+)
+
+/** Defects of the stages of a migration. */
+export const migrationStageDefects: readonly Defect[] = [
+  {
+    name: 'D15',
+    kind: 'history',
+    title: 'a page that was not zeroed stands in for a copy that failed unseen',
+    text:
+      'A CPU faults on a device page. The copy is handed to the device, which fails without a word; the migration ends as if ' +
+      "it had succeeded, and the process reads what the page held before, which is somebody else's. To allocate the " +
+      'page zeroed mends it: the data is lost all the same, and nothing is given away. Fixed in 6.12.',
+    source: ['reference D15', 'drivers/gpu/drm/nouveau/nouveau_dmem.c, commit 835745a377a4'],
+    requirement: 'C50',
+    scenario: 'copy-loses-data',
+    overrides: [losing(3)],
+    steps: 22,
+  },
+  {
+    name: 'X60',
+    kind: 'mutation',
+    title: 'a driver strikes off src what it has no place for',
+    text: 'src says what the kernel has collected. A driver that takes MIGRATE away there makes the decision of migrate_vma_pages its own.',
+    source: ['our own', 'reference C34'],
+    requirement: 'C34',
+    scenario: 'migrate-partly',
+    overrides: [strikeOffSrc],
+    steps: 22,
+  },
+  {
+    name: 'X61',
+    kind: 'mutation',
+    title: 'a driver takes out of dst what was refused',
+    text:
+      'After migrate_vma_pages dst is for migrate_vma_finalize, which unlocks and frees what did not migrate. A driver that ' +
+      'clears its entries leaves pages locked for ever, and frees twice if it does so itself.',
+    source: ['our own', 'reference C34, D48, D53'],
+    requirement: 'C34',
+    scenario: 'migrate-holes',
+    overrides: [tidyDst],
+    steps: 42,
+  },
+  {
+    name: 'X62',
+    kind: 'mutation',
+    title: 'destinations are not locked',
+    text: 'Where nothing was the destination is mapped before the migration is over: a fault on it must wait, and finds no lock to wait for.',
+    source: ['our own', 'reference C35, H8'],
+    requirement: 'C35',
+    scenario: 'migrate',
+    overrides: [unlockedDestinations],
+    steps: 19,
+  },
+  {
+    name: 'X63',
+    kind: 'mutation',
+    title: 'what was wanted is mapped, and not what has migrated',
+    text:
+      'A driver maps for its device whatever it has found a place for. Another thread has touched the page before migrate_vma_pages ' +
+      'could map it: the process has a page of its own there, and the device one that is going to be freed.',
+    source: ['our own', 'reference C36, D53'],
+    requirement: 'C36',
+    scenario: 'migrate-holes',
+    overrides: [mapWhatWasWanted],
+    steps: 43,
+  },
+  {
+    name: 'X64',
+    kind: 'mutation',
+    title: 'the mmap lock is let go before finalize',
+    text: 'The pages have migrated, and nothing is missing but their entries. But areas may change now, under a walk that goes by them.',
+    source: ['our own', 'reference C37'],
+    requirement: 'C37',
+    scenario: 'migrate',
+    overrides: [finalizeWithoutMmapLock],
+    steps: 20,
+  },
+  {
+    name: 'X65',
+    kind: 'mutation',
+    title: 'a driver ignores its own migration of its own memory, and leaves its device as it is',
+    text:
+      "To pass over the callback is allowed where the device maps the driver's own pages; but then the driver must empty it itself. It " +
+      'copies the page instead, while the device may be writing to it.',
+    source: ['our own', 'reference C41', 'Documentation/mm/hmm.rst'],
+    requirement: 'C41',
+    scenario: 'bring-back-mirrored',
+    overrides: [ignoreOwnMigrations],
+    steps: 11,
+  },
+  {
+    name: 'X66',
+    kind: 'mutation',
+    title: 'pages are brought back in the order of their addresses',
+    text:
+      'A fault brings back more than its page. There is memory for one, and the first of them gets it; the fault is answered with ' +
+      'VM_FAULT_OOM, for the want of what it did not ask for.',
+    source: ['our own', 'reference C30', 'include/linux/memremap.h: struct dev_pagemap_ops'],
+    requirement: 'C30',
+    scenario: 'bring-back-more',
+    overrides: [inOrderOfAddress],
+    steps: 26,
+  },
+  {
+    name: 'X67',
+    kind: 'mutation',
+    title: 'a page that is put back can only be read',
+    text: 'The device has no place for it, and its entry comes back without the right to write that it had.',
+    source: ['our own', 'reference C39, B.5 step 7'],
+    requirement: 'C39',
+    scenario: 'migrate-partly',
+    overrides: [putBackReadOnly],
+    steps: 28,
+  },
+  {
+    name: 'X68',
+    kind: 'mutation',
+    title: 'the page for a hole is not cleared',
+    text: 'There is nothing to copy, and the driver leaves in the page what was in it.',
+    source: ['our own', 'reference C50'],
+    requirement: 'C50',
+    scenario: 'migrate-holes',
+    overrides: [holesNotCleared],
+    steps: 23,
+  },
+]

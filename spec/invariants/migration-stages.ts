@@ -1,0 +1,201 @@
+/**
+ * What a driver and the kernel owe each other between the stages of a migration.
+ *
+ * @module
+ */
+import {
+  isMigrating,
+  MIGRATE_PFN_MIGRATE,
+  MIGRATE_PFN_MOVED,
+  MIGRATE_PFN_UNMAPPED,
+  MIGRATE_PFN_VALID,
+  type MigratingPage,
+  migrateDeviceRange,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  mmuNotifierInvalidateRangeStart,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+} from '../../src/kernel/index.js'
+import type { Abstraction, StepClaim, Witness, World } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+const COLLECTING = [migrateVmaSetup, migrateDeviceRange]
+const FINISHING = [migrateVmaPages, migrateVmaFinalize]
+
+/** What the migration of a page has come to, as its arrays say. */
+function stageOf({ flags, destination }: MigratingPage, w: World): string {
+  const bits = flags.get(w)
+  if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && destination.get(w) === 0 ? 'idle' : 'aborted'
+  if (bits & MIGRATE_PFN_MOVED) return 'installed'
+  if (destination.get(w)) return 'copied'
+  return bits & MIGRATE_PFN_UNMAPPED ? 'unmapped' : 'collected'
+}
+
+/** Every page of every migration, with its statechart. */
+export function migrationStageAbstractions({ machine }: MirrorWorld): Abstraction[] {
+  return machine.migrations.flatMap((pages) =>
+    pages.map((entry): Abstraction => ({ lifecycle: entry.lifecycle, state: (w) => stageOf(entry, w) })),
+  )
+}
+
+/** C34: the arrays are the kernel's, but for dst between setup and pages. */
+export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C34',
+    name: 'the driver changes of the arrays only dst, and only before pages',
+    judge(before, after, thread, from) {
+      let said: true | undefined
+      for (const [owner, pages] of machine.migrations.entries())
+        for (const [page, entry] of pages.entries()) {
+          const { flags, source, destination } = entry
+          const named = destination.get(before) !== destination.get(after)
+          if (!named && flags.get(before) === flags.get(after) && source.get(before) === source.get(after))
+            continue
+          said = true
+          if (owner === thread && [...COLLECTING, ...FINISHING].some((target) => from.inside(thread, target)))
+            continue
+          if (!named) return `src of page ${page} is changed, and not by the kernel`
+          const stage = stageOf(entry, before)
+          if (stage !== 'unmapped' && stage !== 'copied')
+            return `dst of page ${page} is changed while its migration is ${stage}`
+        }
+      return said
+    },
+  }
+}
+
+/** C36: whoever maps a page for its device while migrating it maps one that has migrated. */
+export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C36',
+    name: 'what is mapped at the end of a migration has migrated',
+    judge(before, after, thread) {
+      const pages = machine.migrations[thread]
+      let said: true | undefined
+      for (const mirror of mirrors)
+        for (const [page, { frame }] of mirror.pageTable.entries()) {
+          const now = frame.readOnce(after)
+          if (now === 0 || now === frame.readOnce(before)) continue
+          const entry = pages[page]
+          if (entry.destination.get(before) !== now) continue
+          said = true
+          if (stageOf(entry, before) !== 'installed')
+            return `${mirror.name} maps page ${page} to frame ${now - 1}, where it has not migrated`
+        }
+      return said
+    },
+  }
+}
+
+function names({ kind, frame }: Pte, pfn: number, w: World): boolean {
+  return frame.readOnce(w) === pfn && kind.readOnce(w) !== PteKind.none
+}
+
+/** C37: what holds between pages and finalize. Entries may go meanwhile; none comes to name either page. */
+export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C37',
+    name: 'between pages and finalize nobody else gets at either page',
+    judge(before, after, thread) {
+      let said: true | undefined
+      for (const [owner, pages] of machine.migrations.entries()) {
+        if (owner === thread) continue
+        for (const [page, entry] of pages.entries()) {
+          if (stageOf(entry, before) !== 'installed') continue
+          said = true
+          const held = [entry.destination.get(before) - 1]
+          if (entry.flags.get(before) & MIGRATE_PFN_VALID) held.push(entry.source.get(before))
+          for (const pfn of held) {
+            if (machine.frames[pfn].locked.get(after) !== owner + 1)
+              return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
+            for (const mm of machine.mms)
+              for (const pte of mm.pte)
+                if (names(pte, pfn, after) && !names(pte, pfn, before))
+                  return `${pte.frame.name} comes to name frame ${pfn}, which is between pages and finalize`
+          }
+          for (const mm of machine.mms)
+            if (
+              mm.mmapLock.heldBy(before, owner) &&
+              (mm.vma[page].kind.readOnce(before) !== mm.vma[page].kind.readOnce(after) ||
+                mm.vma[page].flags.readOnce(before) !== mm.vma[page].flags.readOnce(after))
+            )
+              return `the area of page ${page} changes while the page is between pages and finalize`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C41: a driver may ignore its own migrations where its device maps its own memory; what it maps of the system's must go. */
+export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C41',
+    name: 'a driver ignores its own migrations only for its own memory',
+    judge(_before, after, thread, from, to) {
+      if (!from.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
+      if (to.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
+      const range = machine.openRanges[thread]
+      if (range.event.get(after) !== NotifyEvent.MIGRATE) return undefined
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        if (mirror.owner < 0 || range.owner.get(after) !== mirror.owner + 1) continue
+        said = true
+        for (let page = range.start.get(after); page < range.end.get(after); page++) {
+          const frames = [mirror.pageTable[page], mirror.tlb[page]].map(
+            ({ frame }) => frame.readOnce(after) - 1,
+          )
+          const foreign = frames.find((pfn) => pfn >= 0 && machine.frames[pfn].owner !== mirror.owner)
+          if (foreign !== undefined)
+            return `${mirror.name}'s callback passes over a migration of its own, and its device still maps page ${page} to frame ${foreign}`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C41: whoever ignores its own migrations empties its device itself, before it copies. */
+export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C41',
+    name: 'what a driver copies its device no longer maps',
+    judge(before, after, thread) {
+      let said: true | undefined
+      for (const [page, entry] of machine.migrations[thread].entries()) {
+        if (entry.destination.get(before) !== 0 || entry.destination.get(after) === 0) continue
+        if (!(entry.flags.get(after) & MIGRATE_PFN_VALID) || !isMigrating(entry, after)) continue
+        const source = entry.source.get(after)
+        for (const mirror of mirrors) {
+          if (mirror.owner < 0) continue
+          said = true
+          const ways = [mirror.pageTable[page], mirror.tlb[page], ...mirror.accesses.values()]
+          if (ways.some(({ frame }) => frame.readOnce(after) === source + 1))
+            return `page ${page} is copied, and ${mirror.name} can still reach frame ${source}, where it is`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** C37: what the kernel says cannot be. */
+export function zappedBetween({ machine, tasks }: MirrorWorld): Witness {
+  return {
+    clause: 'C37',
+    name: 'an entry is zapped between pages and finalize',
+    holds: (w, view) =>
+      tasks.some(
+        ({ thread, mm }) =>
+          view.step(thread) === 'look at the page' &&
+          view.inside(thread, migrateVmaFinalize) &&
+          machine.migrations[thread].some(
+            (entry, page) =>
+              stageOf(entry, w) === 'installed' && mm.pte[page].kind.readOnce(w) === PteKind.none,
+          ),
+      ),
+  }
+}

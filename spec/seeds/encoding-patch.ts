@@ -1,0 +1,205 @@
+/**
+ * Seed 002: the patch that let drivers choose how entries look, for Linux 4.17.
+ *
+ * @module
+ */
+import {
+  flagEncoding,
+  helper,
+  MIRRORS,
+  needFault,
+  shiftEncoding,
+  theArray,
+  valueEncoding,
+} from './evidence.js'
+import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
+
+const TESTS = 'test/generations/encoding/driver.test.ts'
+
+const fixedBits: Evidence = {
+  specified: ['encoding'],
+  implemented: ['generations:fixed', 'generations:FIXED_AS_DRIVER'],
+  checked: [TESTS],
+  defects: ['X38'],
+}
+
+const stored: Evidence = {
+  specified: ['C25', 'encoding'],
+  implemented: ['generations:driver.encode', 'kernel:readEntry'],
+  checked: ['driver-encoding', TESTS, 'test/kernel/hmm/truth-table.test.ts'],
+  defects: ['X39', 'X40', 'X17'],
+}
+
+/** Entries as the driver wants them. */
+export const encodingPatch: Seed = {
+  number: '002',
+  title: 'mm/hmm: use device driver encoding for HMM pfn, for Linux 4.17',
+  items: [
+    ...rows(
+      flagEncoding,
+      ['type', 'enum hmm_pfn_flag_e', 'names the flags: an index into the bits that the driver has chosen'],
+      ['constant', 'HMM_PFN_VALID', 'there is a page, and it may be read at least'],
+      ['constant', 'HMM_PFN_WRITE', 'the CPU may write the page'],
+      ['constant', 'HMM_PFN_DEVICE_PRIVATE', 'the page is in device memory that CPUs cannot address'],
+      ['constant', 'HMM_PFN_FLAG_MAX', 'how many flags the driver must give: three'],
+      ['field', 'hmm_range.flags', 'the bits of each flag'],
+    ),
+    ...rows(
+      valueEncoding,
+      [
+        'type',
+        'enum hmm_pfn_value_e',
+        'names the special values: an index into the words that the driver has chosen',
+      ],
+      ['constant', 'HMM_PFN_ERROR', 'what is there is poisoned and can never be mapped'],
+      ['constant', 'HMM_PFN_NONE', 'nothing is there'],
+      ['constant', 'HMM_PFN_SPECIAL', 'what is there is no ordinary page and must not be mirrored'],
+      ['constant', 'HMM_PFN_VALUE_MAX', 'how many special values the driver must give: three'],
+      ['field', 'hmm_range.values', 'the word of each special value'],
+      [
+        'promise',
+        'NONE is like no other',
+        'errors and special entries may be one word, nothing there must be another',
+      ],
+      ['promise', 'special entries are never valid', 'their pfn means nothing and no device maps them'],
+    ),
+    ...rows(
+      shiftEncoding,
+      ['field', 'hmm_range.pfn_shift', 'by how many bits an entry shifts the pfn'],
+      ['promise', 'the shift is PAGE_SHIFT at most', 'shifted by more, the highest frames would be lost'],
+    ),
+    ...rows(
+      fixedBits,
+      ['constant', 'HMM_PFN_SHIFT', 'removed: the pfn began at bit 5'],
+      ['constant', 'HMM_PFN_VALID (1 << 0)', 'removed: the fixed bit of a valid entry'],
+      ['constant', 'HMM_PFN_WRITE (1 << 1)', 'removed: the fixed bit of a writable page'],
+      ['constant', 'HMM_PFN_ERROR (1 << 2)', 'removed: the fixed bit of poison'],
+      ['constant', 'HMM_PFN_SPECIAL (1 << 3)', 'removed: the fixed bit of a special entry'],
+      ['constant', 'HMM_PFN_DEVICE_PRIVATE (1 << 4)', 'removed: the fixed bit of device memory'],
+    ),
+    ...rows(helper('driver.hmmPfnToPage', 'fixed.hmmPfnToPage'), [
+      'function',
+      'hmm_pfn_to_page',
+      'the page of an entry; NULL for the special values and what is not valid',
+    ]),
+    ...rows(helper('driver.hmmPfnToPfn', 'fixed.hmmPfnToPfn'), [
+      'function',
+      'hmm_pfn_to_pfn',
+      'the frame of an entry; -1UL for the special values and what is not valid',
+    ]),
+    ...rows(helper('driver.hmmPfnFromPage', 'fixed.hmmPfnFromPage'), [
+      'function',
+      'hmm_pfn_from_page',
+      'a valid entry for a page',
+    ]),
+    ...rows(helper('driver.hmmPfnFromPfn', 'fixed.hmmPfnFromPfn'), [
+      'function',
+      'hmm_pfn_from_pfn',
+      'a valid entry for a frame',
+    ]),
+    ...rows(
+      needFault,
+      [
+        'function',
+        'hmm_pte_need_fault',
+        'whether a page must be faulted in, and for writing; the patch has it wrong',
+      ],
+      ['function', 'hmm_range_need_fault', 'the same for all pages behind one entry of a higher level'],
+    ),
+    ...rows(
+      {
+        specified: ['C21', 'C24'],
+        implemented: ['kernel:readEntry', 'kernel:hmmVmaFault'],
+        checked: ['over-fault', 'requests-by-page', 'test/kernel/hmm/truth-table.test.ts'],
+        defects: ['D22a', 'M21'],
+      },
+      [
+        'function',
+        'hmm_vma_handle_pte',
+        'what one entry of the page table is told as; the patch loses the request first',
+      ],
+      ['function', 'hmm_vma_walk_hole_', 'pages without an entry: nothing there, or faulted in'],
+      ['function', 'hmm_vma_walk_hole', 'the same as a callback of the walk'],
+      ['function', 'hmm_vma_walk_pmd', 'the walk of one table of entries'],
+    ),
+    ...rows(
+      { ...NOTHING, because: 'there are only small pages here' },
+      ['function', 'hmm_vma_handle_pmd', 'what a huge page is told as'],
+      ['function', 'pmd_to_hmm_pfn_flags', 'the flags that a huge page grants'],
+    ),
+    ...rows(
+      stored,
+      ['function', 'pte_to_hmm_pfn_flags', 'the flags that an entry of the page table grants'],
+      ['function', 'hmm_pfns_bad', 'tells a stretch as errors'],
+      ['function', 'hmm_pfns_clear', 'tells a stretch as nothing there'],
+      ['function', 'hmm_pfns_special', 'tells the whole range as special'],
+      [
+        'promise',
+        'what is told for no page',
+        'poison, nothing and special are told by the driver’s three words',
+      ],
+    ),
+    ...rows(
+      {
+        specified: ['C21', 'C49', 'deadlock'],
+        implemented: ['kernel:hmmVmaFault', 'kernel:handleMmFault'],
+        checked: ['zero-page', 'test/kernel/hmm/truth-table.test.ts'],
+        defects: ['D26', 'X28'],
+      },
+      ['function', 'hmm_vma_do_fault', 'faults one page in; -EBUSY says that the walk must start again'],
+    ),
+    ...rows(theArray, [
+      'field',
+      'hmm_range.pfns',
+      'requests in, answers out; one for each page of the range',
+    ]),
+    ...rows(
+      { ...NOTHING, because: MIRRORS },
+      [
+        'type',
+        'struct hmm_range',
+        'the range of 4.17: an area, the array, its encoding, and whether it is valid',
+      ],
+      ['field', 'hmm_range.vma', 'the area that the range lies in'],
+      ['field', 'hmm_range.list', 'all ranges of an address space are on a list'],
+      ['field', 'hmm_range.start', 'the first address, in the range'],
+      ['field', 'hmm_range.end', 'the address after the last, not in the range'],
+      ['field', 'hmm_range.valid', 'nothing has been invalidated since the array was filled'],
+      ['function', 'hmm_vma_get_pfns', 'a snapshot: tells what there is, faults nothing'],
+      ['function', 'hmm_vma_fault', 'tells what there is, and faults in what is asked for'],
+      ['function', 'hmm_vma_range_done', 'the range is not watched any more; whether it was valid until now'],
+      ['function', 'hmm_register', 'the struct hmm of an address space'],
+      ['function', 'hmm_mirror_register', 'a driver begins to mirror an address space'],
+      ['function', 'hmm_mirror_unregister', 'it ends'],
+      [
+        'promise',
+        '-EPERM without VM_READ',
+        'an area that may not be read is told as nothing there, and refused',
+      ],
+      ['promise', '-ENOMEM without struct hmm', 'told as nothing there, and refused'],
+      [
+        'promise',
+        'after an error nothing is left',
+        'what was not walked is told as nothing there; the range is done with',
+      ],
+    ),
+    ...rows(
+      {
+        specified: ['C49', 'asked-only'],
+        implemented: ['kernel:hmmVmaFault', 'kernel:hmmRangeFault'],
+        checked: ['over-fault', 'test/kernel/hmm/truth-table.test.ts'],
+        defects: ['H5'],
+      },
+      [
+        'promise',
+        '-EFAULT where a fault fails',
+        'VM_FAULT_ERROR: the entry is told as an error, and the walk ends',
+      ],
+    ),
+    ...rows({ ...NOTHING, because: MIRRORS }, [
+      'promise',
+      '-EBUSY where the lock was dropped',
+      'VM_FAULT_RETRY: the walk begins again, or says -EAGAIN',
+    ]),
+  ],
+}

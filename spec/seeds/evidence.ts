@@ -1,0 +1,176 @@
+/**
+ * Where things are found that more than one document speaks of.
+ *
+ * @module
+ */
+import type { Evidence } from './seed.js'
+
+const ENCODING_TEST = 'test/generations/encoding/driver.test.ts'
+const NEED_FAULT_TEST = 'test/generations/encoding/need-fault.test.ts'
+
+/** The driver's flags. */
+export const flagEncoding: Evidence = {
+  specified: ['encoding'],
+  implemented: ['generations:HmmPfnFlag', 'generations:DriverEncoding', 'generations:validateEncoding'],
+  checked: ['driver-encoding', ENCODING_TEST],
+  defects: ['X38'],
+}
+
+/** The driver's special values. */
+export const valueEncoding: Evidence = {
+  specified: ['C25', 'encoding'],
+  implemented: ['generations:HmmPfnValue', 'generations:DriverEncoding', 'generations:validateEncoding'],
+  checked: ['driver-encoding', ENCODING_TEST],
+  defects: ['X17', 'X39', 'X40'],
+}
+
+/** The shift. */
+export const shiftEncoding: Evidence = {
+  specified: ['encoding'],
+  implemented: ['generations:PAGE_SHIFT', 'generations:DriverEncoding', 'generations:validateEncoding'],
+  checked: ['driver-encoding', ENCODING_TEST],
+  defects: ['X38'],
+}
+
+/** The helpers of entries, as `names` has them. */
+export function helper(...names: readonly string[]): Evidence {
+  return {
+    specified: ['encoding'],
+    implemented: names.map((name) => `generations:${name}`),
+    checked: ['driver-encoding', ENCODING_TEST],
+    defects: ['X38', 'X39'],
+  }
+}
+
+/** What is asked of a walk. */
+export const requests: Evidence = {
+  specified: ['C21', 'C22'],
+  implemented: ['kernel:HmmRequest', 'kernel:needFault', 'generations:needFault51', 'generations:Requests'],
+  checked: ['requests-by-page', 'refused-requests', NEED_FAULT_TEST],
+  defects: ['D31', 'M20'],
+}
+
+/** When a fault is needed. */
+export const needFault: Evidence = {
+  specified: ['C21', 'C22'],
+  implemented: ['generations:needFault417', 'generations:needFaultAsPatched', 'kernel:needFault'],
+  checked: ['requests-by-page', 'zero-page', NEED_FAULT_TEST],
+  defects: ['D22b', 'M20'],
+}
+
+/** The walk itself. */
+export const theWalk: Evidence = {
+  specified: ['C20', 'C21', 'C22', 'C23', 'C24', 'C49'],
+  implemented: ['kernel:hmmRangeFault', 'kernel:walk', 'kernel:walkEntry'],
+  checked: ['requests-by-page', 'refused-requests', 'over-fault', 'test/kernel/hmm/truth-table.test.ts'],
+  defects: ['D19', 'D22a', 'D22b', 'X16', 'X23'],
+}
+
+/** A walk that only looks. */
+export const snapshots: Evidence = {
+  specified: ['C23'],
+  implemented: ['driver:SNAPSHOT', 'kernel:hmmRangeFault'],
+  checked: ['snapshot', 'refused-requests'],
+  defects: ['D27'],
+}
+
+/** The array. */
+export const theArray: Evidence = {
+  specified: ['C21', 'C24', 'C25'],
+  implemented: ['kernel:HmmRange', 'kernel:HmmPfn'],
+  checked: ['requests-by-page', 'over-fault'],
+  defects: ['M21', 'X17', 'X23'],
+}
+
+/** The pages of a range. */
+export const theRange: Evidence = {
+  specified: ['C13', 'C21'],
+  implemented: ['kernel:HmmRange', 'kernel:HmmRequest', 'kernel:declareRange'],
+  checked: ['partial-mirror', 'test/kernel/hmm/truth-table.test.ts'],
+  defects: ['D22a', 'X24'],
+}
+
+/** Waiting for a range. */
+export const waiting: Evidence = {
+  specified: ['C14', 'C49'],
+  implemented: ['generations:HMM_RANGE_DEFAULT_TIMEOUT', 'driver:populateAgain'],
+  checked: ['starvation', ENCODING_TEST],
+  defects: ['H7'],
+}
+
+/** The reader of the sequence. */
+export const readBegin: Evidence = {
+  specified: ['C1', 'C8', 'C14'],
+  implemented: ['kernel:mmuIntervalReadBegin'],
+  checked: ['madvise', 'overlapping-invalidations', 'partial-mirror'],
+  defects: ['M1', 'X6'],
+}
+
+/** The second look. */
+export const readRetry: Evidence = {
+  specified: ['C8', 'C9'],
+  implemented: ['kernel:mmuIntervalReadRetry', 'driver:populateOnce'],
+  checked: ['munmap', 'two-faults', 'four-threads'],
+  defects: ['M2', 'X12'],
+}
+
+/** The callback completes before it returns. */
+export const callbackCompletes: Evidence = {
+  specified: ['C3'],
+  implemented: ['driver:invalidate', 'driver:flushDevice', 'kernel:mnItreeInvalidate'],
+  checked: ['munmap', 'madvise', 'two-devices'],
+  defects: ['M4', 'D39'],
+}
+
+/** A callback that may not wait. */
+export const nonBlockable: Evidence = {
+  specified: ['C11', 'C12'],
+  implemented: ['driver:lockForInvalidation', 'kernel:oomReap'],
+  checked: ['oom-reaper', 'classic-notifiers', 'classic-only'],
+  defects: ['X13', 'X5'],
+}
+
+/** The address space goes away. */
+export const release: Evidence = {
+  specified: ['C7'],
+  implemented: ['kernel:mmuNotifierRelease', 'kernel:exitMmap'],
+  checked: ['exit'],
+  defects: ['X4'],
+}
+
+/** The address space is pinned. */
+export const pinned: Evidence = {
+  specified: ['C19'],
+  implemented: ['kernel:mmgetNotZero', 'kernel:mmput', 'driver:populatePinned'],
+  checked: ['exit'],
+  defects: ['X15'],
+}
+
+/** Whose a device page is. */
+export const owners: Evidence = {
+  specified: ['C27'],
+  implemented: ['kernel:HmmRequest', 'kernel:hmmRangeFault'],
+  checked: ['two-owners'],
+  defects: ['D28'],
+}
+
+/** A device page is freed. */
+export const pageFree: Evidence = {
+  specified: ['C31'],
+  implemented: ['kernel:DeviceMemory', 'kernel:putPage'],
+  checked: ['migrate', 'migrate-and-fork', 'evict'],
+  defects: ['D1', 'H15'],
+}
+
+/** A CPU faults on a device page. */
+export const migrateToRam: Evidence = {
+  specified: ['C29', 'C30', 'C48'],
+  implemented: ['kernel:migrateToRam', 'kernel:DeviceMemoryOps', 'kernel:doSwapPage'],
+  checked: ['migrate', 'device-page-faults', 'short-of-memory'],
+  defects: ['X32', 'D6'],
+}
+
+/** What is built with the mirrors of 4.14 to 5.4. */
+export const MIRRORS = 'being built in src/generations, with the mirrors of 4.14 to 5.4'
+/** What is built with the helpers for device memory. */
+export const DEVMEM = 'being built in src/generations, on the hot-plugging of device memory'

@@ -1,0 +1,133 @@
+/**
+ * Seed 003: the documentation as it was changed for interval notifiers, Linux 5.5.
+ *
+ * @module
+ */
+import {
+  callbackCompletes,
+  flagEncoding,
+  MIRRORS,
+  nonBlockable,
+  pinned,
+  readBegin,
+  readRetry,
+  release,
+  shiftEncoding,
+  snapshots,
+  theArray,
+  theRange,
+  theWalk,
+  valueEncoding,
+  waiting,
+} from './evidence.js'
+import { NOTHING, rows, type Seed } from './seed.js'
+
+/** The pattern of a driver, before and after. */
+export const hmmRstChange: Seed = {
+  number: '003',
+  title: 'Documentation/vm/hmm.rst, changed for Linux 5.5',
+  items: [
+    ...rows(
+      {
+        specified: ['C14', 'C15', 'C16', 'C17'],
+        implemented: [
+          'kernel:IntervalNotifier',
+          'kernel:mmuIntervalNotifierInsert',
+          'kernel:mmuIntervalNotifierRemove',
+        ],
+        checked: ['insert-and-remove', 'close-at-once', 'partial-mirror'],
+        defects: ['M7', 'X7', 'D2'],
+      },
+      ['type', 'struct mmu_interval_notifier', 'watches an interval of an address space for a driver'],
+      ['function', 'mmu_interval_notifier_insert', 'begins to watch'],
+      ['field', 'hmm_range.notifier', 'the notifier that the walk looks at'],
+    ),
+    ...rows(
+      callbackCompletes,
+      ['callback', 'invalidate', 'the interval is about to change: the driver updates its device'],
+      ['promise', 'the callback does what is asked', 'it makes the range read-only or unmaps it'],
+      ['promise', 'complete before it returns', 'the device must be done with the update'],
+      ['callback', 'sync_cpu_device_pagetables', 'removed: the same for a mirror, synchronous'],
+    ),
+    ...rows(nonBlockable, [
+      'promise',
+      '-EAGAIN if it may not wait',
+      'removed: the callback refuses a range that is not blockable where it would have to sleep, and otherwise returns 0',
+    ]),
+    ...rows(
+      release,
+      ['callback', 'release', 'removed: the address space goes away'],
+      [
+        'promise',
+        'no access after release',
+        'removed: all access is ended before the callback returns, later ones fault',
+      ],
+    ),
+    ...rows(readBegin, [
+      'function',
+      'mmu_interval_read_begin',
+      'the sequence number that the walk is good for, once no invalidation runs',
+    ]),
+    ...rows(
+      readRetry,
+      ['function', 'mmu_interval_read_retry', 'whether the walk has been overtaken: back to the beginning'],
+      [
+        'promise',
+        'the update lock is the callback’s',
+        'it is held from before read_retry until the device is updated',
+      ],
+      ['promise', 'the device is updated under the lock', 'what the walk told is used only there'],
+    ),
+    ...rows(
+      theWalk,
+      ['function', 'hmm_range_fault', 'fills the array, under the mmap lock'],
+      ['promise', '-EBUSY means again', 'back to read_begin, without the mmap lock'],
+    ),
+    ...rows(snapshots, [
+      'constant',
+      'HMM_RANGE_SNAPSHOT',
+      'the flag for a walk that only looks; the header calls it HMM_FAULT_SNAPSHOT',
+    ]),
+    ...rows(
+      pinned,
+      ['function', 'mmget_not_zero', 'pins the address space, or says that it is gone'],
+      ['promise', '-EFAULT for one that is gone', 'who cannot pin the address space has nothing to walk'],
+    ),
+    ...rows(
+      theRange,
+      ['type', 'struct hmm_range', 'what a driver asks of the walk, and where the answers go'],
+      ['field', 'hmm_range.start', 'the first address, in the range'],
+      ['field', 'hmm_range.end', 'the address after the last, not in the range'],
+    ),
+    ...rows(theArray, ['field', 'hmm_range.pfns', 'requests in, answers out']),
+    ...rows(flagEncoding, ['field', 'hmm_range.flags', 'the bits of each flag']),
+    ...rows(valueEncoding, ['field', 'hmm_range.values', 'the word of each special value']),
+    ...rows(shiftEncoding, ['field', 'hmm_range.pfn_shift', 'by how many bits an entry shifts the pfn']),
+    ...rows(readBegin, ['field', 'hmm_range.notifier_seq', 'what mmu_interval_read_begin said']),
+    ...rows(waiting, ['constant', 'TIMEOUT_IN_MSEC', 'removed: how long the pattern waited for a range']),
+    ...rows(
+      {
+        specified: ['C3', 'deadlock'],
+        implemented: ['kernel:mnItreeInvalidate', 'driver:flushDevice'],
+        checked: ['two-devices'],
+        defects: ['M4', 'X20'],
+      },
+      [
+        'promise',
+        'devices are waited for one after another',
+        'removed: commands may be prepared for many at a time',
+      ],
+    ),
+    ...rows(
+      { ...NOTHING, because: MIRRORS },
+      ['function', 'hmm_mirror_register', 'removed: a driver begins to mirror an address space'],
+      ['type', 'struct hmm_mirror_ops', 'removed: the callbacks of a mirror'],
+      ['type', 'struct hmm_mirror', 'removed: an address space as a device mirrors it'],
+      ['type', 'struct hmm_update', 'removed: what an update is about; mmu_notifier_range by then'],
+      ['function', 'hmm_range_register', 'removed: begins to watch a range'],
+      ['function', 'hmm_range_unregister', 'removed: ends it'],
+      ['function', 'hmm_range_wait_until_valid', 'removed: waits until no invalidation runs'],
+      ['function', 'hmm_range_valid', 'removed: whether the array may be used; under the update lock'],
+    ),
+  ],
+}

@@ -1,0 +1,98 @@
+/**
+ * A driver that maps for its device what it migrates, at the end of the migration, and does not wait for a fault.
+ *
+ * The mmap lock does not keep others from taking the page away again (H10), so the driver must know whether anybody has
+ * said so since it began. The sequence alone does not tell: its own migration raises it too, and another invalidation that
+ * overlaps with that one raises it no further. So the callback notes who else has been there.
+ *
+ * @see reference B.5 step 6, B.11 H10
+ * @module
+ */
+import {
+  hasSource,
+  isMigrating,
+  MIGRATE_PFN_WRITE,
+  type MigrateVma,
+  mayWritePage,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  mmuIntervalReadBegin,
+  type NotifierRange,
+  NotifyEvent,
+  pagesOf,
+  SELECT_SYSTEM,
+  type Task,
+} from '../kernel/index.js'
+import { type Cell, procedure, type Running, SpecificationError, step, type World } from '../world/index.js'
+import type { Mirror } from './device.js'
+import { allocateAndCopy } from './device-memory.js'
+
+/**
+ * Moves what can be moved of the pages from `start` to `end` into the device's memory, and maps it, unless somebody has
+ * invalidated any of it meanwhile.
+ *
+ * @returns 0, or -EINVAL if they are not in one area
+ */
+export const migrateAndMap = procedure(
+  'migrate to device, and map',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const { mm, owner } = mirror
+    const args = { mm, start, end, owner, select: SELECT_SYSTEM }
+    const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+    yield* mirror.updateLock.critical('note that nothing has happened', (w) => {
+      undisturbedOf(mirror, current).set(w, mirror.notifier.seq.get(w) === seq ? 1 : 0)
+      return 0
+    })
+    yield* mm.mmapLock.lockRead()
+    const error = yield* migrateVmaSetup(current, args)
+    if (!error) {
+      yield* allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames)
+      yield* migrateVmaPages(current, args)
+      yield* mapMigrated(current, mirror, args)
+      yield* migrateVmaFinalize(current, args)
+    }
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Maps what has migrated. One step a page: the device may use each at once. */
+export const mapMigrated = procedure(
+  'map what has migrated',
+  function* (current: Task, mirror: Mirror, args: MigrateVma) {
+    yield* mirror.updateLock.lock()
+    for (let page = args.start; page < args.end; page++)
+      yield* step('map a page', (w) => {
+        const entry = pagesOf(current)[page]
+        if (!undisturbedOf(mirror, current).get(w) || !isMigrating(entry, w)) return 0
+        const write = hasSource(entry, w)
+          ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0
+          : mayWritePage(w, args.mm, page)
+        mirror.pageTable[page].frame.set(w, entry.destination.get(w))
+        mirror.pageTable[page].write.set(w, write ? 1 : 0)
+        return 0
+      })
+    yield* mirror.updateLock.unlock()
+  },
+)
+
+/**
+ * The driver is told of an invalidation: every thread that migrates must know, but for one that causes it by its own
+ * migration. Part of the step that records the sequence, under the update lock.
+ */
+export function disturb(w: World, current: Task, mirror: Mirror, range: NotifierRange): void {
+  if (mirror.undisturbed === undefined) return
+  const own = range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner
+  for (const [thread, flag] of mirror.undisturbed) if (!own || thread !== current.thread) flag.set(w, 0)
+}
+
+function undisturbedOf({ name, undisturbed }: Mirror, { thread }: Task): Cell {
+  const flag = undisturbed?.get(thread)
+  if (flag === undefined)
+    throw new SpecificationError(
+      'scenario',
+      `thread ${thread} maps what it migrates to ${name}, which was not declared to`,
+    )
+  return flag
+}

@@ -1,0 +1,65 @@
+/**
+ * What is behind shared memory and files: the pages of an object that areas of any address space map, and that are there
+ * whether or not one does.
+ *
+ * @module
+ */
+import type { Cell, Layout, World } from '../world/index.js'
+import type { Frame, Machine, MmStruct } from './machine.js'
+import { PteKind, VmaKind } from './machine.js'
+
+/** A file in memory, or a piece of shared memory. It is as long as it has pages, and stays so. @kernel struct address_space */
+export interface AddressSpace {
+  readonly index: number
+  /** `i_pages`, the page cache: by page of the object its frame, which it holds a reference to; 0 where there is none yet. */
+  readonly pages: readonly Cell[]
+  /** Whether a process has it open. It is there as long as that, or as an area maps it. */
+  readonly open: Cell
+  /** Ghost: the value last written to each page, or 0. */
+  readonly expected: readonly Cell[]
+}
+
+/** Declares a file of `pages` pages: nobody has it open, and nothing of it is cached. */
+export function declareAddressSpace(
+  layout: Layout,
+  index: number,
+  pages: number,
+  bounds: { readonly frames: number; readonly values: number },
+): AddressSpace {
+  return {
+    index,
+    pages: layout.array('i_pages', pages, (l) => l.counter('frame', bounds.frames)),
+    open: layout.flag('open'),
+    expected: layout.array('expected', pages, (l) => l.counter('value', bounds.values, { ghost: true })),
+  }
+}
+
+/** True for an area whose pages are a file's or of shared memory, the private ones of a file among them. */
+export function isFileBacked(kind: number): boolean {
+  return kind === VmaKind.sharedAnonymous || kind === VmaKind.file || kind === VmaKind.privateFile
+}
+
+/** True for an area whose writes others see. @kernel VM_SHARED */
+export function isShared(kind: number): boolean {
+  return kind === VmaKind.sharedAnonymous || kind === VmaKind.file
+}
+
+/** True for a page of a file or of shared memory, which all who map it share. Part of a step. @kernel folio_mapping */
+export function isPageCache(w: World, frame: Frame): boolean {
+  return frame.mapping !== undefined && frame.mapping.get(w) !== 0
+}
+
+/**
+ * Ghost: the cell that says what a read of `page` must give: the file's, where the page is the file's, the address space's
+ * own otherwise. Part of a step of anybody: it is looked at without locks.
+ */
+export function expectedAt(w: World, machine: Machine, mm: MmStruct, page: number): Cell {
+  const { kind, file, pgoff } = mm.vma[page]
+  const backing = kind.readOnce(w)
+  if (file === undefined || pgoff === undefined || !isFileBacked(backing)) return mm.expected[page]
+  const pte = mm.pte[page]
+  // What has been copied for this address space alone is not the file's any more, wherever it is now.
+  const pfn = pte.frame.readOnce(w)
+  const isOwn = pte.kind.readOnce(w) === PteKind.swap || (pfn !== 0 && !isPageCache(w, machine.frames[pfn]))
+  return isOwn ? mm.expected[page] : machine.files[file.readOnce(w) - 1].expected[pgoff.readOnce(w)]
+}

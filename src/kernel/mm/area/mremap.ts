@@ -1,0 +1,127 @@
+/**
+ * Moving an area to other addresses, with all that is in it.
+ *
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { isFileBacked } from '../../address-space.js'
+import { Errno } from '../../errno.js'
+import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
+import { flushTlb } from '../fault/cpu.js'
+import { clearEntry } from '../page.js'
+import { areaEnd, detachVmas, unmapRegion } from './mmap.js'
+import { invalidateRangeEnd, invalidateRangeStart, zapPageRange } from './zap.js'
+
+/**
+ * Moves `pages` pages at `page` to `to`, in place of what is there. The mmap lock is held for writing throughout.
+ *
+ * @returns 0; -EINVAL for an empty range, or two that overlap; -EFAULT if the pages are not in one area: what was at `to` is
+ * unmapped all the same, unless there is nothing at `page` at all
+ * @kernel mremap with MREMAP_MAYMOVE, MREMAP_FIXED
+ * @see reference B.2
+ */
+export const mremap = procedure(
+  'mremap',
+  function* (current: Task, page: number, pages: number, to: number): Running<number> {
+    if (pages === 0) return -Errno.EINVAL
+    const { mm } = current
+    yield* mm.mmapLock.lockWrite()
+    const error = yield* mremapTo(current, mm, page, pages, to)
+    yield* mm.mmapLock.unlockWrite()
+    return error
+  },
+)
+
+const mremapTo = procedure(
+  'mremap_to',
+  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<number> {
+    const refused = yield* step('check the ranges', (w) => {
+      if (mm.vma[page].kind.get(w) === VmaKind.none) return -Errno.EFAULT
+      return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
+    })
+    if (refused) return refused
+    if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
+    const fits = yield* step('check the area', (w) =>
+      areaEnd(w, mm, page, page + pages) === page + pages ? 1 : 0,
+    )
+    if (!fits) return -Errno.EFAULT
+    yield* moveVma(current, mm, page, pages, to)
+    return 0
+  },
+)
+
+/** The area is there twice for a while; nobody can fault, since the mmap lock is held for writing. @kernel move_vma */
+const moveVma = procedure(
+  'move_vma',
+  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
+    yield* step('copy the area', (w) => {
+      for (let at = 0; at < pages; at++) copyVma(w, mm, page + at, to + at)
+      return 0
+    })
+    yield* movePageTables(current, mm, page, pages, to)
+    yield* detachVmas(mm, page, page + pages)
+    // There is nothing left to zap, and watchers are told again all the same.
+    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+  },
+)
+
+/**
+ * The area at another place. Anonymous memory that has never had a page of its own is like new there, and may become one area with
+ * what is beside it; otherwise it keeps its offset, by which its pages are found.
+ *
+ * @kernel copy_vma
+ */
+function copyVma(w: World, mm: MmStruct, page: number, to: number): void {
+  const [area, copy] = [mm.vma[page], mm.vma[to]]
+  const keepsOffset = isFileBacked(area.kind.get(w)) || area.anonymous?.get(w) === 1
+  copy.kind.set(w, area.kind.get(w))
+  copy.flags.set(w, area.flags.get(w))
+  copy.anonymous?.set(w, area.anonymous?.get(w) ?? 0)
+  copy.file?.set(w, area.file?.get(w) ?? 0)
+  copy.pgoff?.set(w, keepsOffset ? (area.pgoff?.get(w) ?? 0) : to)
+}
+
+/**
+ * Moves the entries as they are, those of device pages and of migrations too: who migrates finds them where they are then.
+ * Watchers are told of the old addresses only; of the new ones they have heard when what was there was unmapped.
+ *
+ * @kernel move_page_tables
+ */
+export const movePageTables = procedure(
+  'move_page_tables',
+  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
+    yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    for (let at = 0; at < pages; at++)
+      // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
+      yield* mm.ptl.critical('move an entry, and flush', (w) => {
+        moveEntry(w, current, mm, page + at, to + at)
+        return 0
+      })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
+  },
+)
+
+/** @kernel move_ptes */
+function moveEntry(w: World, { machine }: Task, mm: MmStruct, page: number, to: number): void {
+  if (mm.pte[page].kind.get(w) === PteKind.none) return
+  movePte(w, mm.pte[page], mm.pte[to])
+  mm.expected[to].set(w, mm.expected[page].get(w))
+  mm.expected[page].set(w, 0)
+  flushTlb(w, machine, mm, page, page + 1)
+}
+
+/** All that the entry says, its reference and its mapping. */
+function movePte(w: World, from: Pte, to: Pte): void {
+  to.kind.set(w, from.kind.get(w))
+  to.frame.set(w, from.frame.get(w))
+  to.write.set(w, from.write.get(w))
+  if (from.bits !== undefined && to.bits !== undefined) {
+    to.bits.dirty.set(w, from.bits.dirty.get(w))
+    // So that who looks for what has been written knows that the page is new at this address.
+    to.bits.softDirty.set(w, 1)
+    to.bits.uffdWp.set(w, from.bits.uffdWp.get(w))
+    to.bits.exclusive.set(w, from.bits.exclusive.get(w))
+    to.bits.slot.set(w, from.bits.slot.get(w))
+  }
+  clearEntry(w, from)
+}

@@ -1,0 +1,204 @@
+/**
+ * Faults on memory that has a file behind it, or is shared.
+ *
+ * @module
+ */
+import {
+  BLOCKED,
+  become,
+  procedure,
+  type Running,
+  SpecificationError,
+  step,
+  type World,
+} from '../../../world/index.js'
+import { type AddressSpace, isPageCache, isShared } from '../../address-space.js'
+import { type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
+import { addToPageCache } from '../area/file.js'
+import { anonVmaPrepare, areaEnd } from '../area/mmap.js'
+import {
+  addNewAnonRmap,
+  allocPage,
+  getPage,
+  putPage,
+  releasePages,
+  setPte,
+  tryLockPage,
+  unlockPage,
+} from '../page.js'
+import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
+
+/** Pages that a read fault maps at most, of those that are cached: 64 KiB. @kernel fault_around_bytes */
+const FAULT_AROUND = 16
+
+/** The page of the file has no frame yet. */
+const NOT_CACHED = -3
+
+/**
+ * A read of a page that has a file behind it. What is cached around it is mapped too.
+ *
+ * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}
+ * @kernel do_read_fault
+ */
+export const doReadFault = procedure(
+  'do_read_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    // One step: the page-table lock is held for all of them. Access only gets wider, and nobody is told.
+    const mapped = yield* mm.ptl.critical('map what is cached around', (w) => {
+      const [start, end] = around(w, mm, page)
+      for (let at = start; at < end; at++) mapCached(w, current.machine, mm, at)
+      return mm.pte[page].kind.get(w) === PteKind.none ? 0 : 1
+    })
+    return mapped ? 0 : yield* become(mapFilePage, current, mm, page)
+  },
+)
+
+/** First page and page after the last that a fault at `page` maps, if they are cached. Under the mmap lock. @kernel do_fault_around */
+function around(w: World, mm: MmStruct, page: number): [start: number, end: number] {
+  const aligned = page - (page % FAULT_AROUND)
+  let start = page
+  while (start > aligned && areaEnd(w, mm, start - 1, page + 1) > page) start--
+  return [start, areaEnd(w, mm, page, Math.min(start + FAULT_AROUND, mm.vma.length))]
+}
+
+/** Maps the page of the file if it is cached and nobody has it locked. @kernel filemap_map_pages */
+function mapCached(w: World, machine: Machine, mm: MmStruct, page: number): void {
+  const { file, pgoff } = fileAt(w, machine, mm, page)
+  if (pgoff >= file.pages.length || mm.pte[page].kind.get(w) !== PteKind.none) return
+  const frame = machine.frames[file.pages[pgoff].get(w)]
+  if (!isPageCache(w, frame) || frame.locked.get(w)) return
+  getPage(w, frame)
+  setPte(w, machine, mm.pte[page], frame.pfn, mayWriteFile(w, mm, page))
+}
+
+/**
+ * A write to a page of shared memory.
+ *
+ * @returns as {@link doReadFault}
+ * @kernel do_shared_fault
+ */
+export const doSharedFault = procedure(
+  'do_shared_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    return yield* become(mapFilePage, current, mm, page)
+  },
+)
+
+/** Maps the page of the file. What has been mapped there meanwhile stays. @kernel finish_fault */
+const mapFilePage = procedure(
+  'finish_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const { machine } = current
+    const pfn = yield* filePage(current, mm, page)
+    if (pfn < 0) return pfn
+    return yield* mm.ptl.critical('map the page of the file', (w) => {
+      const frame = machine.frames[pfn]
+      const isFree = mm.pte[page].kind.get(w) === PteKind.none
+      if (isFree) setPte(w, machine, mm.pte[page], pfn, mayWriteFile(w, mm, page))
+      unlockPage(w, frame)
+      if (!isFree) putPage(w, frame)
+      return 0
+    })
+  },
+)
+
+/**
+ * A write to a page of a file that is mapped privately, and not there yet: it gets a copy at once.
+ *
+ * @returns as {@link doReadFault}
+ * @kernel do_cow_fault
+ */
+export const doCowFault = procedure(
+  'do_cow_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const { machine } = current
+    const copy = yield* allocPage(machine)
+    if (copy === 0) return VM_FAULT_OOM
+    const pfn = yield* filePage(current, mm, page)
+    if (pfn < 0) {
+      yield* releasePages(machine, [copy])
+      return pfn
+    }
+    yield* step('copy the page of the file', (w) => {
+      machine.frames[copy].contents.set(w, machine.frames[pfn].contents.get(w))
+      return 0
+    })
+    const installed = yield* mm.ptl.critical('map the copy', (w) => {
+      anonVmaPrepare(w, mm, page)
+      const isFree = mm.pte[page].kind.get(w) === PteKind.none
+      if (isFree) {
+        setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
+        addNewAnonRmap(w, machine, mm.pte[page])
+        mm.expected[page].set(w, machine.frames[copy].contents.get(w))
+      }
+      unlockPage(w, machine.frames[pfn])
+      putPage(w, machine.frames[pfn])
+      return isFree ? 1 : 0
+    })
+    if (!installed) yield* releasePages(machine, [copy])
+    return 0
+  },
+)
+
+/**
+ * Finds the page of the file, or makes one.
+ *
+ * @returns its frame, locked and held by a reference; or {@link VM_FAULT_SIGBUS} past the end of the file,
+ * {@link VM_FAULT_OOM}
+ * @kernel __do_fault, shmem_fault
+ */
+const filePage = procedure(
+  '__do_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const { machine } = current
+    const found = yield* step('find the page in the cache, and lock it', (w) => {
+      const { file, pgoff } = fileAt(w, machine, mm, page)
+      if (pgoff >= file.pages.length) return VM_FAULT_SIGBUS
+      const frame = machine.frames[file.pages[pgoff].get(w)]
+      if (!isPageCache(w, frame)) return NOT_CACHED
+      if (!tryLockPage(w, frame)) return BLOCKED
+      getPage(w, frame)
+      return frame.pfn
+    })
+    return found === NOT_CACHED ? yield* become(newFilePage, current, mm, page) : found
+  },
+)
+
+const newFilePage = procedure(
+  'shmem_get_folio',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const { machine } = current
+    const pfn = yield* allocPage(machine)
+    if (pfn === 0) return VM_FAULT_OOM
+    const added = yield* step('add the page to the cache', (w) => {
+      const { file, pgoff } = fileAt(w, machine, mm, page)
+      if (file.pages[pgoff].get(w) !== 0) return 0
+      const frame = machine.frames[pfn]
+      addToPageCache(w, file, pgoff, frame)
+      tryLockPage(w, frame)
+      getPage(w, frame)
+      return 1
+    })
+    if (added) return pfn
+    yield* releasePages(machine, [pfn])
+    return yield* become(filePage, current, mm, page)
+  },
+)
+
+/** What is behind `page`, which has a file. Under the mmap lock. */
+function fileAt(
+  w: World,
+  { files }: Machine,
+  mm: MmStruct,
+  page: number,
+): { readonly file: AddressSpace; readonly pgoff: number } {
+  const { kind, file, pgoff } = mm.vma[page]
+  if (!file?.get(w) || pgoff === undefined)
+    throw new SpecificationError('scenario', `page ${page} of ${mm.name} is ${kind.show(w)}, and has no file`)
+  return { file: files[file.get(w) - 1], pgoff: pgoff.get(w) }
+}
+
+/** True if the file's own page may be written through the area, which is then so from the start. @kernel vm_get_page_prot */
+function mayWriteFile(w: World, mm: MmStruct, page: number): boolean {
+  return isShared(mm.vma[page].kind.get(w)) && mayWritePage(w, mm, page)
+}

@@ -1,0 +1,175 @@
+/**
+ * The oracle held against the checker: what it answers must be among the outcomes of an exhaustive exploration of the
+ * same operation, from the same world, on one thread.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Exploration } from '../../src/checker/index.js'
+import { type Operation, Oracle, parseOperation, type Runner } from '../../src/conformance/index.js'
+import { madviseDontneed } from '../../src/kernel/index.js'
+import {
+  choose,
+  type Layout,
+  type Override,
+  override,
+  type Procedure,
+  procedure,
+  SequentialRunner,
+  step,
+  type World,
+} from '../../src/world/index.js'
+
+/** How a procedure ended: what it answered, and the world that it left. */
+interface Outcome {
+  readonly answer: string
+  readonly world: string
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any procedure may be run
+type Any = Procedure<any[], unknown>
+
+const ANSWERS = 'answers '
+
+const answering = procedure('answering', function* (program: Any, args: readonly unknown[]) {
+  const answer = yield* program(...args)
+  yield* step(ANSWERS + JSON.stringify(answer ?? null), () => 0)
+})
+
+/** Every outcome that the checker finds of `program(...args)` on `w`. */
+function outcomesOf(layout: Layout, w: World, program: Any, args: readonly unknown[]): Outcome[] {
+  const exploration = new Exploration({
+    layout,
+    initialise: (initial) => initial.set(w),
+    threads: [{ name: 'alone', program: answering, args: [program, args] }],
+  })
+  while (!exploration.done) exploration.advance(1024)
+  expect(exploration.breach).toBeUndefined()
+  const { store, control, worldSize } = exploration
+  const state = new Uint32Array(store.words)
+  const outcomes: Outcome[] = []
+  for (let index = 0; index < store.count; index++) {
+    store.load(index, state)
+    const name = control.stepAt(state[worldSize])?.name
+    if (name?.startsWith(ANSWERS))
+      outcomes.push({
+        answer: name.slice(ANSWERS.length),
+        world: bytes(new Uint8Array(state.buffer, 0, w.length)),
+      })
+  }
+  return outcomes
+}
+
+function bytes(w: World): string {
+  return Buffer.from(w).toString('hex')
+}
+
+/** Runs one after another as the oracle does, and looks each outcome up among those that the checker finds. */
+class ComparedRunner implements Runner {
+  /** Of the oracle that it runs for: nothing is compared before it is set. */
+  layout: Layout | undefined
+  compared = 0
+  private readonly sequential: SequentialRunner
+
+  constructor(overrides: readonly Override[] = []) {
+    this.sequential = new SequentialRunner({ overrides })
+  }
+
+  run<A extends unknown[], R>(w: World, thread: number, program: Procedure<A, R>, ...args: A): R {
+    const before = w.slice()
+    const answer = this.sequential.run(w, thread, program, ...args)
+    if (this.layout === undefined) return answer
+    const outcomes = outcomesOf(this.layout, before, program as unknown as Any, args)
+    expect(outcomes).toContainEqual({ answer: JSON.stringify(answer ?? null), world: bytes(w) })
+    this.compared++
+    return answer
+  }
+}
+
+/** Performs `texts` with a runner that compares. @returns how many procedures were compared */
+function compare(texts: readonly string[], overrides: readonly Override[] = []): number {
+  const operations = texts.map((text) => parseOperation(text) as Operation)
+  const runner = new ComparedRunner(overrides)
+  const oracle = new Oracle(operations, { runner })
+  runner.layout = oracle.machine.layout
+  for (const operation of operations) oracle.perform(operation)
+  return runner.compared
+}
+
+const PAGES = 3
+
+const range = fc
+  .tuple(fc.nat(PAGES - 1), fc.integer({ min: 1, max: PAGES }))
+  .map(([start, length]) => `${start} ${Math.min(length, PAGES - start)}`)
+const device = fc.nat(1)
+const page = fc.nat(PAGES - 1)
+const value = fc.integer({ min: 1, max: 9 })
+const protection = fc.constantFrom('rw', 'ro', 'none')
+const words = (...parts: fc.Arbitrary<unknown>[]) => fc.tuple(...parts).map((each) => each.join(' '))
+
+const operation = fc.oneof(
+  words(fc.constantFrom('mmap', 'mprotect'), range, protection),
+  words(fc.constantFrom('munmap', 'madv_dontneed'), range),
+  words(fc.constantFrom('cpu_read'), page),
+  words(fc.constantFrom('cpu_write'), page, value),
+  words(
+    fc.constantFrom(
+      'dev_read',
+      'snapshot',
+      'migrate_to_dev',
+      'migrate_to_sys',
+      'exclusive',
+      'check_exclusive',
+    ),
+    device,
+    range,
+  ),
+  words(fc.constant('dev_write'), device, range, value),
+)
+
+/** A sequence, with a child now and then that does a few things and ends. */
+const sequence = fc
+  .tuple(
+    fc.array(operation, { minLength: 2, maxLength: 8 }),
+    fc.array(words(fc.constantFrom('c:cpu_read'), page), { maxLength: 2 }),
+    fc.array(words(fc.constant('c:cpu_write'), page, value), { maxLength: 2 }),
+    fc.boolean(),
+  )
+  .map(([operations, reads, writes, forks]) => {
+    const half = operations.length >> 1
+    const child = forks ? ['fork', ...reads, ...writes, 'c:exit'] : []
+    return [`mmap 0 ${PAGES} rw`, ...operations.slice(0, half), ...child, ...operations.slice(half)]
+  })
+
+describe('what the oracle answers', () => {
+  it('is among the outcomes that the checker finds of the same operations on one thread', () => {
+    let compared = 0
+    fc.assert(
+      fc.property(sequence, (texts) => {
+        compared += compare(texts)
+      }),
+      { numRuns: 300 },
+    )
+    expect(compared).toBeGreaterThan(1000)
+  })
+
+  it('would be seen if it were not', () => {
+    const nothingIsThrownAway = override(
+      madviseDontneed,
+      () =>
+        function* () {
+          return 0
+        },
+    )
+    const texts = ['mmap 0 1 rw', 'cpu_write 0 7', 'madv_dontneed 0 1']
+    expect(() => compare(texts, [nothingIsThrownAway])).toThrow()
+    expect(compare(texts)).toBe(3)
+  })
+
+  it('may be one of several', () => {
+    const either = procedure('either', function* () {
+      return yield* choose('which', 2)
+    })
+    const { machine, world } = new Oracle([])
+    expect(outcomesOf(machine.layout, world, either, []).map(({ answer }) => answer)).toEqual(['0', '1'])
+  })
+})
