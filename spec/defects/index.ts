@@ -11,6 +11,7 @@ import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
+import { seedDefects } from './seeds.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
@@ -20,6 +21,7 @@ export const defects: readonly Defect[] = [
   ...driverDefects,
   ...walkDefects,
   ...encodingDefects,
+  ...seedDefects,
   ...migrationDefects,
   ...bitDefects,
   ...migrationStageDefects,

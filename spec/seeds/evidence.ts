@@ -13,7 +13,7 @@ export const flagEncoding: Evidence = {
   specified: ['encoding'],
   implemented: ['generations:HmmPfnFlag', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X38'],
+  defects: ['X60'],
 }
 
 /** The driver's special values. */
@@ -21,7 +21,7 @@ export const valueEncoding: Evidence = {
   specified: ['C25', 'encoding'],
   implemented: ['generations:HmmPfnValue', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X17', 'X39', 'X40'],
+  defects: ['X17', 'X61', 'X62'],
 }
 
 /** The shift. */
@@ -29,7 +29,7 @@ export const shiftEncoding: Evidence = {
   specified: ['encoding'],
   implemented: ['generations:PAGE_SHIFT', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X38'],
+  defects: ['X60'],
 }
 
 /** The helpers of entries, as `names` has them. */
@@ -38,7 +38,7 @@ export function helper(...names: readonly string[]): Evidence {
     specified: ['encoding'],
     implemented: names.map((name) => `generations:${name}`),
     checked: ['driver-encoding', ENCODING_TEST],
-    defects: ['X38', 'X39'],
+    defects: ['X60', 'X61'],
   }
 }
 
@@ -140,10 +140,10 @@ export const release: Evidence = {
 
 /** The address space is pinned. */
 export const pinned: Evidence = {
-  specified: ['C19'],
+  specified: ['C19', 'deadlock'],
   implemented: ['kernel:mmgetNotZero', 'kernel:mmput', 'driver:populatePinned'],
   checked: ['exit'],
-  defects: ['X15'],
+  defects: ['X15', 'X63'],
 }
 
 /** Whose a device page is. */

@@ -1,0 +1,101 @@
+/**
+ * Defects of the documents that this specification starts from: what comes of a driver, or a walk, that follows their text to the letter.
+ *
+ * @see docs/findings/seeds.md
+ * @module
+ */
+import { populateAgain, populateOnce, populatePinned, rangeOf } from '../../src/driver/index.js'
+import {
+  Errno,
+  HMM_PFN_VALID,
+  hmmRangeFault,
+  mmgetNotZero,
+  mmuIntervalReadBegin,
+  needFault,
+  PteKind,
+  readEntry,
+  walkEntry,
+} from '../../src/kernel/index.js'
+import { become, override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The address space is pinned and never let go. */
+const neverPut = override(
+  populatePinned,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+      return yield* populateOnce(current, mirror, start, end, wanted)
+    },
+)
+
+/** The number of pages that were told is taken for an error, and handed on to a caller who takes it for success. */
+const countIsAnError = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mirror.mm.mmapLock.lockRead()
+      const request = { start, end, seq, owner: mirror.owner, ...wanted }
+      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
+      yield* mirror.mm.mmapLock.unlockRead()
+      return error === -Errno.EBUSY
+        ? yield* become(populateAgain, current, mirror, start, end, wanted)
+        : error
+    },
+)
+
+/** A page that is there counts as valid, also where a hint keeps the CPU from it. */
+const hintIsValid = override(
+  walkEntry,
+  () =>
+    function* (range, request, page) {
+      return yield* step('read an entry', (w) => {
+        const hinted = range.notifier.mm.pte[page].kind.readOnce(w) === PteKind.protnone
+        const code = readEntry(range, request, page, w, needFault)
+        if (hinted && range.pfns[page].frame.get(w) !== 0) range.pfns[page].flags.set(w, HMM_PFN_VALID)
+        return code
+      })
+    },
+)
+
+/** Defects of the documents. */
+export const seedDefects: readonly Defect[] = [
+  {
+    name: 'X63',
+    kind: 'mutation',
+    title: 'the address space is pinned and never let go',
+    text: 'The pattern of 5.5 begins with mmget_not_zero and has no mmput on any way out: the process ends, and its address space stays.',
+    source: ['seed 003', 'Documentation/vm/hmm.rst, Linux 5.5'],
+    requirement: 'deadlock',
+    scenario: 'exit',
+    overrides: [neverPut],
+    steps: 19,
+  },
+  {
+    name: 'X64',
+    kind: 'mutation',
+    title: 'the number of pages is taken for an error',
+    text:
+      'The pattern of 5.5 gives up if hmm_range_fault returns anything but 0, and until 5.7 that returns how many pages it has told. ' +
+      'Every walk that succeeds is thrown away, and the caller is told a number that is no error.',
+    source: ['seed 003', 'reference A.0, A.3'],
+    requirement: 'refinement',
+    scenario: 'munmap',
+    overrides: [countIsAnError],
+    steps: 10,
+  },
+  {
+    name: 'X65',
+    kind: 'mutation',
+    title: 'a page that the CPU may not use now is told as valid',
+    text:
+      'In the patch of 4.17 the helper that makes an entry sets VALID itself, so that flags of 0 for a hint (NUMA balancing) are told as ' +
+      'valid all the same, and the device uses a page that the CPU may not use. Linux 5.8 tells the frame and no flag.',
+    source: ['seed 002', 'mm/hmm.c: hmm_vma_handle_pmd'],
+    requirement: 'C1',
+    scenario: 'numa-hinting',
+    overrides: [hintIsValid],
+    steps: 18,
+  },
+]
