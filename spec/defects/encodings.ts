@@ -51,7 +51,7 @@ function unchecked(encoding: DriverEncoding) {
 /** Defects of entries. */
 export const encodingDefects: readonly Defect[] = [
   {
-    name: 'X60',
+    name: 'X210',
     kind: 'mutation',
     title: 'a flag lies where the pfn is',
     text: 'The helpers shift and mask nothing: what is writable comes back as another frame. validateEncoding refuses it.',
@@ -62,7 +62,7 @@ export const encodingDefects: readonly Defect[] = [
     steps: 6,
   },
   {
-    name: 'X61',
+    name: 'X211',
     kind: 'mutation',
     title: 'the word for nothing looks like a page',
     text: 'A page is taken for nothing, and is never mapped: the device faults for it for ever. validateEncoding refuses it.',
@@ -73,7 +73,7 @@ export const encodingDefects: readonly Defect[] = [
     steps: 6,
   },
   {
-    name: 'X62',
+    name: 'X212',
     kind: 'mutation',
     title: 'nothing there and an error are the same word',
     text: 'What a fault could bring is given up like what can never be mapped, or the other way round. validateEncoding refuses it.',

@@ -62,7 +62,7 @@ const hintIsValid = override(
 /** Defects of the documents. */
 export const seedDefects: readonly Defect[] = [
   {
-    name: 'X63',
+    name: 'X213',
     kind: 'mutation',
     title: 'the address space is pinned and never let go',
     text: 'The pattern of 5.5 begins with mmget_not_zero and has no mmput on any way out: the process ends, and its address space stays.',
@@ -73,7 +73,7 @@ export const seedDefects: readonly Defect[] = [
     steps: 19,
   },
   {
-    name: 'X64',
+    name: 'X214',
     kind: 'mutation',
     title: 'the number of pages is taken for an error',
     text:
@@ -86,7 +86,7 @@ export const seedDefects: readonly Defect[] = [
     steps: 10,
   },
   {
-    name: 'X65',
+    name: 'X215',
     kind: 'mutation',
     title: 'a page that the CPU may not use now is told as valid',
     text:

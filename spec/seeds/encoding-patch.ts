@@ -20,14 +20,14 @@ const fixedBits: Evidence = {
   specified: ['encoding'],
   implemented: ['generations:fixed', 'generations:FIXED_AS_DRIVER'],
   checked: [TESTS],
-  defects: ['X60'],
+  defects: ['X210'],
 }
 
 const stored: Evidence = {
   specified: ['C25', 'encoding'],
   implemented: ['generations:driver.encode', 'kernel:readEntry'],
   checked: ['driver-encoding', TESTS, 'test/kernel/hmm/truth-table.test.ts'],
-  defects: ['X61', 'X62', 'X17'],
+  defects: ['X211', 'X212', 'X17'],
 }
 
 /** Entries as the driver wants them. */

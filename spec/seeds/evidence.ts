@@ -13,7 +13,7 @@ export const flagEncoding: Evidence = {
   specified: ['encoding'],
   implemented: ['generations:HmmPfnFlag', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X60'],
+  defects: ['X210'],
 }
 
 /** The driver's special values. */
@@ -21,7 +21,7 @@ export const valueEncoding: Evidence = {
   specified: ['C25', 'encoding'],
   implemented: ['generations:HmmPfnValue', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X17', 'X61', 'X62'],
+  defects: ['X17', 'X211', 'X212'],
 }
 
 /** The shift. */
@@ -29,7 +29,7 @@ export const shiftEncoding: Evidence = {
   specified: ['encoding'],
   implemented: ['generations:PAGE_SHIFT', 'generations:DriverEncoding', 'generations:validateEncoding'],
   checked: ['driver-encoding', ENCODING_TEST],
-  defects: ['X60'],
+  defects: ['X210'],
 }
 
 /** The helpers of entries, as `names` has them. */
@@ -38,7 +38,7 @@ export function helper(...names: readonly string[]): Evidence {
     specified: ['encoding'],
     implemented: names.map((name) => `generations:${name}`),
     checked: ['driver-encoding', ENCODING_TEST],
-    defects: ['X60', 'X61'],
+    defects: ['X210', 'X211'],
   }
 }
 
@@ -143,7 +143,7 @@ export const pinned: Evidence = {
   specified: ['C19', 'deadlock'],
   implemented: ['kernel:mmgetNotZero', 'kernel:mmput', 'driver:populatePinned'],
   checked: ['exit'],
-  defects: ['X15', 'X63'],
+  defects: ['X15', 'X213'],
 }
 
 /** Whose a device page is. */
