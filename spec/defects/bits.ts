@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { recordAndUnmap, unmapPages } from '../../src/driver/index.js'
+import { pageAddress, program, rangeOf, recordAndUnmap, unmapPages } from '../../src/driver/index.js'
 import {
   addToSwapCache,
   collectEntry,
@@ -12,8 +12,10 @@ import {
   encodeEntry,
   entryState,
   folioFreeSwap,
+  HMM_PFN_WRITE,
   hasSource,
   isMigrating,
+  lockPage,
   MIGRATE_PFN_MOVED,
   migrateEntry,
   migratePage,
@@ -33,6 +35,7 @@ import {
   tryToMigrateOne,
   tryToUnmap,
   tryToUnmapOne,
+  unlockPage,
   unmapEntry,
 } from '../../src/kernel/index.js'
 import { override, step, type World } from '../../src/world/index.js'
@@ -123,7 +126,7 @@ const staleMapping = override(
 )
 
 /** What the device has written to is unmapped, and nobody is told that it has. */
-const writesUntold = override(
+export const writesUntold = override(
   recordAndUnmap,
   () =>
     function* (_current, mirror, range, curSeq) {
@@ -132,6 +135,29 @@ const writesUntold = override(
         unmapPages(w, mirror, range)
         return 0
       })
+    },
+)
+
+/** Each page that is mapped for writing is locked, marked and unlocked before. */
+const dirtyWithFolioLock = override(
+  program,
+  (original) =>
+    function* (current, mirror, start, end) {
+      const { frames } = current.machine
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++) {
+        const pfn = yield* step('look at the struct page', (w) =>
+          range.pfns[page].flags.get(w) & HMM_PFN_WRITE ? pageAddress(w, mirror, range, page) : 0,
+        )
+        if (pfn === 0) continue
+        yield* lockPage(frames[pfn])
+        yield* step('mark and unlock the page', (w) => {
+          frames[pfn].flags?.dirty.set(w, 1)
+          unlockPage(w, frames[pfn])
+          return 0
+        })
+      }
+      return yield* original(current, mirror, start, end)
     },
 )
 
@@ -249,15 +275,15 @@ export const bitDefects: readonly Defect[] = [
     steps: 8,
   },
   {
-    name: 'X50',
-    kind: 'mutation',
-    title: 'a driver does not say that its device has written to a page',
+    name: 'H23',
+    kind: 'hazard',
+    title: 'a walk that asks to write is content with a page that is clean',
     text:
-      'A page that came back from swap by a read is clean and may be written. A walk that asks to write finds it writable and ' +
-      'faults nothing, so no dirty bit is set when the device writes. The driver unmaps the page for reclaim without a word; reclaim takes it ' +
-      'for clean and drops it, and the old copy comes back. Mended by set_page_dirty for all that the device could write, ' +
-      'before the callback returns.',
-    source: ['our own', 'reference B.4 X4', 'mm/hmm.c: hmm_pte_need_fault'],
+      'A page that came back from swap by a read may be written, and is clean. A walk that asks to write finds it writable and ' +
+      'faults nothing, so no dirty bit is set, and the device writes past all of them. A driver that relies on the walk for ' +
+      'this unmaps the page for reclaim without a word; reclaim takes it for clean and drops it, and the old copy comes back. ' +
+      'Mended by set_page_dirty for all that the device could write, before the callback returns: the reference does, and holds.',
+    source: ['our own', 'reference B.4 X4', 'mm/hmm.c: hmm_pte_need_fault', 'mm/memory.c: do_swap_page'],
     requirement: 'C39',
     scenario: 'swap',
     overrides: [writesUntold],
@@ -284,5 +310,20 @@ export const bitDefects: readonly Defect[] = [
     scenario: 'swap',
     overrides: [unmapUntold],
     steps: 4,
+  },
+  {
+    name: 'X53',
+    kind: 'history',
+    title: 'a driver waits for the folio lock under its update lock, to mark a page dirty',
+    text:
+      'The driver has validated its walk and marks the pages that it maps with set_page_dirty_lock, while it holds the lock that its ' +
+      'callback takes. Reclaim has locked the page and waits in that callback. Neither gets on. Mended by not taking the folio lock: ' +
+      'the page cannot go away there, and set_page_dirty needs nothing else; or by marking it before the update lock is taken. ' +
+      'What was done instead was to mark nothing (H23).',
+    source: ['reference B.0', 'drivers/gpu/drm/xe/xe_hmm.c, drm/xe/userptr: fix notifier vs folio deadlock'],
+    requirement: 'deadlock',
+    scenario: 'swap',
+    overrides: [dirtyWithFolioLock],
+    steps: 17,
   },
 ]

@@ -16,7 +16,7 @@ import { isFileBacked, isShared } from '../../address-space.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
-import { addNewAnonRmap, allocPage, releasePages, setPte } from '../page.js'
+import { addNewAnonRmap, allocPage, dirtyPte, releasePages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
 import { doWpPage } from './cow.js'
 import { doCowFault, doReadFault, doSharedFault } from './file.js'
@@ -43,6 +43,7 @@ const Found = {
   fileShared: 8,
   exclusive: 9,
   swap: 10,
+  clean: 11,
 } as const
 
 /** Bits of a {@link Found} code; the frame of a device-exclusive entry, or the slot of a swap entry, is above them. */
@@ -84,6 +85,8 @@ export const handleMmFault = procedure(
         return yield* become(doCowFault, current, mm, page)
       case Found.fileShared:
         return yield* become(doSharedFault, current, mm, page)
+      case Found.clean:
+        return yield* become(setDirtyBit, mm, page)
       case Found.enough:
         return 0
       default:
@@ -91,6 +94,15 @@ export const handleMmFault = procedure(
     }
   },
 )
+
+/** A fault to write on an entry that may be written already: what remains is to say so. @kernel ptep_set_access_flags */
+const setDirtyBit = procedure('ptep_set_access_flags', function* (mm: MmStruct, page: number) {
+  return yield* mm.ptl.critical('set the dirty bit', (w) => {
+    const pte = mm.pte[page]
+    if (pte.kind.get(w) === PteKind.present && pte.write.get(w)) dirtyPte(w, pte)
+    return 0
+  })
+})
 
 function look(w: World, mm: MmStruct, page: number, write: boolean): number {
   const area = mm.vma[page]
@@ -116,7 +128,9 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
     case PteKind.swap:
       return ((pte.bits?.slot.readOnce(w) ?? 0) << FOUND_BITS) | Found.swap
     case PteKind.present:
-      return write && !pte.write.readOnce(w) ? Found.writeProtected : Found.enough
+      if (!write) return Found.enough
+      if (!pte.write.readOnce(w)) return Found.writeProtected
+      return pte.bits?.dirty.readOnce(w) === 0 ? Found.clean : Found.enough
     default:
       throw new SpecificationError(
         'scenario',
