@@ -5,6 +5,7 @@
  * @module
  */
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { isPageCache } from '../../address-space.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { entryState } from '../encoding.js'
@@ -46,9 +47,13 @@ export const shrinkFolio = procedure(
   },
 )
 
-/** True if the page is on a list of those that may be reclaimed: never one that nobody has, or of a device. */
+/** True if the page is on a list of those that may go to swap: never one that nobody has, or of a device, or of a file. */
 function isReclaimable(w: World, frame: Frame): boolean {
-  return frame.owner < 0 && (frame.mapcount.get(w) > 0 || swapCacheReferences(w, frame) > 0)
+  return (
+    !isPageCache(w, frame) &&
+    frame.owner < 0 &&
+    (frame.mapcount.get(w) > 0 || swapCacheReferences(w, frame) > 0)
+  )
 }
 
 /**
