@@ -7,10 +7,15 @@ import {
   flagEncoding,
   helper,
   MIRRORS,
+  mirrors,
   needFault,
   shiftEncoding,
+  structHmm,
   theArray,
+  trackedRanges,
+  validRanges,
   valueEncoding,
+  walkOfAreas,
 } from './evidence.js'
 import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
 
@@ -153,8 +158,18 @@ export const encodingPatch: Seed = {
       'hmm_range.pfns',
       'requests in, answers out; one for each page of the range',
     ]),
+    ...rows({ ...structHmm, because: MIRRORS }, [
+      'function',
+      'hmm_register',
+      'the struct hmm of an address space',
+    ]),
     ...rows(
-      { ...NOTHING, because: MIRRORS },
+      { ...mirrors, because: MIRRORS },
+      ['function', 'hmm_mirror_register', 'a driver begins to mirror an address space'],
+      ['function', 'hmm_mirror_unregister', 'it ends'],
+    ),
+    ...rows(
+      { ...trackedRanges, because: MIRRORS },
       [
         'type',
         'struct hmm_range',
@@ -164,13 +179,17 @@ export const encodingPatch: Seed = {
       ['field', 'hmm_range.list', 'all ranges of an address space are on a list'],
       ['field', 'hmm_range.start', 'the first address, in the range'],
       ['field', 'hmm_range.end', 'the address after the last, not in the range'],
-      ['field', 'hmm_range.valid', 'nothing has been invalidated since the array was filled'],
+    ),
+    ...rows({ ...validRanges, because: MIRRORS }, [
+      'field',
+      'hmm_range.valid',
+      'nothing has been invalidated since the array was filled',
+    ]),
+    ...rows(
+      { ...walkOfAreas, because: MIRRORS },
       ['function', 'hmm_vma_get_pfns', 'a snapshot: tells what there is, faults nothing'],
       ['function', 'hmm_vma_fault', 'tells what there is, and faults in what is asked for'],
       ['function', 'hmm_vma_range_done', 'the range is not watched any more; whether it was valid until now'],
-      ['function', 'hmm_register', 'the struct hmm of an address space'],
-      ['function', 'hmm_mirror_register', 'a driver begins to mirror an address space'],
-      ['function', 'hmm_mirror_unregister', 'it ends'],
       [
         'promise',
         '-EPERM without VM_READ',

@@ -174,3 +174,67 @@ export const migrateToRam: Evidence = {
 export const MIRRORS = 'being built in src/generations, with the mirrors of 4.14 to 5.4'
 /** What is built with the helpers for device memory. */
 export const DEVMEM = 'being built in src/generations, on the hot-plugging of device memory'
+
+/** What is kept for an address space. */
+export const structHmm: Evidence = {
+  specified: ['C1', 'C32', 'lock-discipline'],
+  implemented: ['generations:Hmm', 'generations:declareHmm'],
+  checked: ['hmm-mirror', 'hmm-range'],
+  defects: ['D21a', 'D21b', 'D20'],
+}
+
+/** A mirror begins and ends. */
+export const mirrors: Evidence = {
+  specified: ['C17', 'use-after-free', 'refinement'],
+  implemented: ['generations:HmmMirror', 'generations:hmmMirrorRegister', 'generations:hmmMirrorUnregister'],
+  checked: ['hmm-mirror'],
+  defects: ['D20'],
+}
+
+/** Every mirror is told. */
+export const mirrorCallbacks: Evidence = {
+  specified: ['C1', 'C3', 'C7'],
+  implemented: ['generations:tellMirrors', 'generations:syncCpuDevicePagetables', 'generations:release'],
+  checked: ['hmm-mirror', 'exit', 'oom-reaper'],
+  defects: ['D21a'],
+}
+
+/** A range is watched. */
+export const trackedRanges: Evidence = {
+  specified: ['C1', 'C8', 'lock-discipline'],
+  implemented: ['generations:TrackedRange', 'generations:hmmRangeRegister', 'generations:hmmRangeUnregister'],
+  checked: ['hmm-range', 'madvise'],
+  defects: ['D55', 'D52'],
+}
+
+/** A range is valid, or waited for. */
+export const validRanges: Evidence = {
+  specified: ['C1', 'C8', 'C14'],
+  implemented: ['generations:hmmRangeValid', 'generations:hmmRangeWaitUntilValid'],
+  checked: ['hmm-range', 'madvise'],
+  defects: ['D55'],
+}
+
+/** The walk of 5.1 to 5.4. */
+export const walkWithFlags: Evidence = {
+  specified: ['C1', 'C20', 'C23', 'deadlock'],
+  implemented: [
+    'generations:hmmRangeFaultWithFlags',
+    'generations:HMM_FAULT_ALLOW_RETRY',
+    'generations:HMM_FAULT_SNAPSHOT',
+  ],
+  checked: ['hmm-range', 'hmm-mirror'],
+  defects: ['D52'],
+}
+
+/** The walk of 4.14 to 5.0. */
+export const walkOfAreas: Evidence = {
+  specified: ['C19', 'C20', 'lock-discipline'],
+  implemented: [
+    'generations:hmmVmaGetPfns',
+    'generations:hmmVmaFaultBlocking',
+    'generations:hmmVmaRangeDone',
+  ],
+  checked: ['hmm-vma-fault'],
+  defects: [],
+}

@@ -7,6 +7,8 @@ import {
   callbackCompletes,
   flagEncoding,
   MIRRORS,
+  mirrorCallbacks,
+  mirrors,
   nonBlockable,
   pinned,
   readBegin,
@@ -17,10 +19,12 @@ import {
   theArray,
   theRange,
   theWalk,
+  trackedRanges,
+  validRanges,
   valueEncoding,
   waiting,
 } from './evidence.js'
-import { NOTHING, rows, type Seed } from './seed.js'
+import { rows, type Seed } from './seed.js'
 
 /** The pattern of a driver, before and after. */
 export const hmmRstChange: Seed = {
@@ -119,13 +123,23 @@ export const hmmRstChange: Seed = {
       ],
     ),
     ...rows(
-      { ...NOTHING, because: MIRRORS },
+      { ...mirrors, because: MIRRORS },
       ['function', 'hmm_mirror_register', 'removed: a driver begins to mirror an address space'],
       ['type', 'struct hmm_mirror_ops', 'removed: the callbacks of a mirror'],
       ['type', 'struct hmm_mirror', 'removed: an address space as a device mirrors it'],
-      ['type', 'struct hmm_update', 'removed: what an update is about; mmu_notifier_range by then'],
+    ),
+    ...rows({ ...mirrorCallbacks, because: MIRRORS }, [
+      'type',
+      'struct hmm_update',
+      'removed: what an update is about; mmu_notifier_range by then',
+    ]),
+    ...rows(
+      { ...trackedRanges, because: MIRRORS },
       ['function', 'hmm_range_register', 'removed: begins to watch a range'],
       ['function', 'hmm_range_unregister', 'removed: ends it'],
+    ),
+    ...rows(
+      { ...validRanges, because: MIRRORS },
       ['function', 'hmm_range_wait_until_valid', 'removed: waits until no invalidation runs'],
       ['function', 'hmm_range_valid', 'removed: whether the array may be used; under the update lock'],
     ),

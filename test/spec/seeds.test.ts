@@ -13,7 +13,7 @@ import * as generations from '../../src/generations/index.js'
 import * as kernel from '../../src/kernel/index.js'
 
 /**
- * Rows whose implementation is still being built. They may be empty; all others may not. The list shall become empty.
+ * Rows whose implementation is still being built. They may be empty, or name what is planned; all others may not. The list shall become empty.
  */
 const notYet: Readonly<Record<string, readonly string[]>> = {
   '001': [
@@ -182,7 +182,9 @@ describe('the seeds', () => {
     }
   })
 
-  it.each(rows)('%s %s names what exists', (_seed, _name, item) => {
+  it.each(rows)('%s %s names what exists', (seed, name, item) => {
+    // It may name what is planned.
+    if (isIn(notYet, seed, name)) return
     const unknown = {
       specified: item.specified.filter((id) => !requirements.some((requirement) => requirement.id === id)),
       implemented: item.implemented.filter((symbol) => !isExported(symbol)),

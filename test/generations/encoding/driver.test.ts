@@ -161,6 +161,32 @@ describe('an encoding is refused', () => {
     )
   })
 
+  it('or gives back what is put in: there is no third kind', () => {
+    // Small words and shifts, so that both kinds are common.
+    const small = fc.bigInt({ min: 0n, max: 31n })
+    const any = fc.record({
+      flags: fc.tuple(small, small, small),
+      values: fc.tuple(small, small, small),
+      pfnShift: fc.integer({ min: 0, max: 13 }),
+    })
+    let accepted = 0
+    fc.assert(
+      fc.property(any, (encoding) => {
+        if (refused(encoding) !== undefined) return
+        accepted++
+        for (let pfn = 0n; pfn < 32n; pfn++)
+          for (const write of [false, true]) {
+            const told = { kind: 'valid', pfn, write, devicePrivate: false } as const
+            expect(driver.decode(encoding, driver.encode(encoding, told))).toEqual(told)
+          }
+        expect(driver.decode(encoding, driver.encode(encoding, { kind: 'none' })).kind).toBe('none')
+        expect(driver.decode(encoding, driver.encode(encoding, { kind: 'error' })).kind).toBe('error')
+      }),
+      { numRuns: 5000, seed: 1 },
+    )
+    expect(accepted).toBeGreaterThan(50)
+  })
+
   it('only if something is lost: with a shift beyond PAGE_SHIFT the highest frame does not come back', () => {
     const wide = { ...ADDRESS_ENCODING, pfnShift: 13 }
     expect(driver.hmmDeviceEntryToPfn(wide, driver.hmmDeviceEntryFromPfn(wide, MAX_PFN))).not.toBe(MAX_PFN)
