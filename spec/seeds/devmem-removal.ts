@@ -1,10 +1,36 @@
 /**
  * Seed 001: the removal of `hmm_devmem`, the helpers that hot-plugged device memory until Linux 5.3.
  *
+ * What is found here of the helpers themselves is what took their place: the pagemap and its operations.
+ *
  * @module
  */
 import { DEVMEM, MIRRORS, migrateToRam, pageFree } from './evidence.js'
-import { NOTHING, rows, type Seed } from './seed.js'
+import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
+
+/** Memory is added. */
+const plugging: Evidence = {
+  specified: ['C44', 'C46'],
+  implemented: ['kernel:memremapPages', 'driver:addDeviceMemory', 'driver:DeviceChunk'],
+  checked: ['hotplug', 'unplug'],
+  defects: ['X71', 'D51'],
+}
+
+/** Memory is taken away, when nobody uses a page of it. */
+const unplugging: Evidence = {
+  specified: ['C44', 'deadlock'],
+  implemented: ['kernel:memunmapPages', 'kernel:waitForPages', 'driver:removeDeviceMemory'],
+  checked: ['hotplug', 'remove-while-faulting', 'unplug'],
+  defects: ['X71', 'X73'],
+}
+
+/** What the pages of a region refer to. */
+const pagemap: Evidence = {
+  specified: ['C44', 'refinement', 'use-after-free'],
+  implemented: ['kernel:DevPagemap', 'kernel:PagemapState', 'driver:DeviceChunk'],
+  checked: ['hotplug', 'remove-while-faulting'],
+  defects: ['X71', 'D16'],
+}
 
 /** The helpers for device memory, and what they asked of their callbacks. */
 export const devmemRemoval: Seed = {
@@ -12,27 +38,17 @@ export const devmemRemoval: Seed = {
   title: 'the removal of hmm_devmem, Linux 5.3',
   items: [
     ...rows(
-      { ...NOTHING, because: DEVMEM },
+      { ...plugging, because: DEVMEM },
       [
         'function',
         'hmm_devmem_add',
         'finds a range of physical addresses, makes pages for it, and hands them to the driver',
       ],
-      ['function', 'hmm_devmem_remove', 'takes the memory back when nobody uses a page of it any more'],
-      ['type', 'struct hmm_devmem_ops', 'the two callbacks of a driver with device memory'],
       ['type', 'struct hmm_devmem', 'a chunk of device memory'],
-      ['field', 'hmm_devmem.completion', 'completed when the last reference on the chunk is gone'],
       ['field', 'hmm_devmem.pfn_first', 'the first frame; -1UL until there is one'],
       ['field', 'hmm_devmem.pfn_last', 'the frame after the last; -1UL until there is one'],
       ['field', 'hmm_devmem.resource', 'the physical addresses that are reserved'],
       ['field', 'hmm_devmem.device', 'the device whose life the chunk shares'],
-      ['field', 'hmm_devmem.pagemap', 'what the pages of the chunk refer to'],
-      ['field', 'hmm_devmem.ops', 'the driver’s callbacks'],
-      ['field', 'hmm_devmem.ref', 'counts who uses the chunk'],
-      ['function', 'hmm_devmem_ref_release', 'the last reference is gone: completes the completion'],
-      ['function', 'hmm_devmem_ref_exit', 'waits for the completion and gives the counter up'],
-      ['function', 'hmm_devmem_ref_kill', 'from now on nobody gets a new reference'],
-      ['type', 'hmm_pagemap_ops', 'how the callbacks of a pagemap are led to those of the driver'],
       [
         'promise',
         'errors of adding',
@@ -40,9 +56,46 @@ export const devmemRemoval: Seed = {
       ],
       [
         'promise',
+        'no real resource',
+        'the addresses are taken from where nothing is, large enough for the memory',
+      ],
+      [
+        'promise',
+        'callbacks only by way of hmm_devmem',
+        'a driver does not register page_free and page_fault itself',
+      ],
+    ),
+    ...rows(
+      plugging,
+      ['promise', 'or without hmm_devmem', 'a driver may use ZONE_DEVICE memory directly, as all have since'],
+      [
+        'promise',
         'memory is the driver’s to manage',
         'after adding, all that happens to it comes through the callbacks',
       ],
+    ),
+    ...rows({ ...unplugging, because: DEVMEM }, [
+      'function',
+      'hmm_devmem_remove',
+      'takes the memory back when nobody uses a page of it any more',
+    ]),
+    ...rows(
+      unplugging,
+      ['field', 'hmm_devmem.completion', 'completed when the last reference on the chunk is gone'],
+      ['field', 'hmm_devmem.ref', 'counts who uses the chunk'],
+      ['function', 'hmm_devmem_ref_release', 'the last reference is gone: completes the completion'],
+      ['function', 'hmm_devmem_ref_exit', 'waits for the completion and gives the counter up'],
+      ['function', 'hmm_devmem_ref_kill', 'from now on nobody gets a new reference'],
+    ),
+    ...rows(
+      pagemap,
+      ['field', 'hmm_devmem.pagemap', 'what the pages of the chunk refer to'],
+      ['type', 'hmm_pagemap_ops', 'how the callbacks of a pagemap are led to those of the driver'],
+    ),
+    ...rows(
+      { ...pagemap, implemented: ['kernel:DeviceMemoryOps', 'driver:attachDeviceChunk'] },
+      ['type', 'struct hmm_devmem_ops', 'the two callbacks of a driver with device memory'],
+      ['field', 'hmm_devmem.ops', 'the driver’s callbacks'],
     ),
     ...rows(
       pageFree,
@@ -51,8 +104,13 @@ export const devmemRemoval: Seed = {
       ['promise', 'free owns the page', 'nobody else has a reference on it, and nobody can get one'],
     ),
     ...rows(
-      { ...NOTHING, because: 'the count of a free page before 6.1 is being built with device memory' },
-      ['promise', 'the count of a free page is 1', 'so that the page allocator never gets it'],
+      {
+        specified: ['C46'],
+        implemented: ['kernel:freeZoneDeviceFolio', 'kernel:isFreePage'],
+        checked: ['speculative-reference', 'hotplug'],
+        defects: ['D51'],
+      },
+      ['promise', 'the count of a free page is 1', 'so that the page allocator never gets it; 0 since 6.1'],
     ),
     ...rows(
       migrateToRam,
@@ -66,7 +124,12 @@ export const devmemRemoval: Seed = {
       [
         'promise',
         'the faulting address first',
-        'more pages may be brought back, but never in place of the one that faulted',
+        'more may be brought back, but never in place of the one that faulted',
+      ],
+      [
+        'promise',
+        'minor, major or error',
+        'the callback says that the fault is served, or answers VM_FAULT_ERROR',
       ],
       ['promise', 'VM_FAULT_OOM', 'no page can be had to migrate to: the callback says so'],
     ),
@@ -80,14 +143,22 @@ export const devmemRemoval: Seed = {
       [
         'promise',
         'the page is only a hint',
-        'it may have been freed meanwhile: decided is what is collected under locks',
+        'it may have been freed meanwhile: what is collected under locks decides',
       ],
     ),
-    ...rows({ ...NOTHING, because: 'a device that fails or goes away is being built with device memory' }, [
-      'promise',
-      'VM_FAULT_SIGBUS and poison',
-      'the page cannot be brought back: the entry is poisoned, the process told',
-    ]),
+    ...rows(
+      {
+        specified: ['C30', 'C39'],
+        implemented: ['kernel:poisonDevicePage', 'driver:unplugDevice', 'driver:bringBackFrom'],
+        checked: ['unplug', 'unplug-and-poison'],
+        defects: ['X74'],
+      },
+      [
+        'promise',
+        'VM_FAULT_SIGBUS and poison',
+        'the page cannot be brought back: the entry is poisoned, the process told',
+      ],
+    ),
     ...rows(
       {
         specified: ['C30', 'lock-discipline'],
@@ -97,11 +168,15 @@ export const devmemRemoval: Seed = {
       },
       ['promise', 'the mmap lock is held in the callback', 'so the area stays as it is'],
     ),
-    ...rows({ ...NOTHING, because: 'memory cgroups are being built with device memory' }, [
-      'promise',
-      'the charge travels with the page',
-      'a migration back never fails for a limit of a cgroup',
-    ]),
+    ...rows(
+      {
+        specified: ['C33'],
+        implemented: ['kernel:MachineSize', 'kernel:migrateVmaPages'],
+        checked: ['memory-limit'],
+        defects: ['X76', 'X77'],
+      },
+      ['promise', 'the charge travels with the page', 'a migration back never fails for a limit of a cgroup'],
+    ),
     ...rows(
       {
         specified: ['C28'],
@@ -109,6 +184,7 @@ export const devmemRemoval: Seed = {
         checked: ['migrate', 'evict'],
         defects: ['X31'],
       },
+      ['constant', 'MEMORY_DEVICE_PRIVATE', 'memory with pages of its own that CPUs cannot address'],
       ['promise', 'no CPU maps a device page', 'all else about such pages is like any page'],
     ),
     ...rows(
@@ -120,33 +196,5 @@ export const devmemRemoval: Seed = {
       'hmm_range_dma_unmap',
       'undoes hmm_range_dma_map; here only beside what is removed',
     ]),
-    ...rows(
-      { ...NOTHING, because: DEVMEM },
-      [
-        'promise',
-        'callbacks only by way of hmm_devmem',
-        'a driver does not register page_free and page_fault itself',
-      ],
-      ['promise', 'or without hmm_devmem', 'a driver may use ZONE_DEVICE memory directly, as all have since'],
-      [
-        'promise',
-        'no real resource',
-        'the addresses are taken from where nothing is, large enough for the memory',
-      ],
-    ),
-    ...rows(migrateToRam, [
-      'promise',
-      'minor, major or error',
-      'the callback answers that the fault is served, or with an error of VM_FAULT_ERROR',
-    ]),
-    ...rows(
-      {
-        specified: ['C28'],
-        implemented: ['kernel:DeviceMemory', 'kernel:PteKind'],
-        checked: ['migrate', 'evict'],
-        defects: ['X31'],
-      },
-      ['constant', 'MEMORY_DEVICE_PRIVATE', 'memory with pages of its own that CPUs cannot address'],
-    ),
   ],
 }
