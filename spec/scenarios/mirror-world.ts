@@ -105,7 +105,7 @@ export interface InitialPage {
   readonly swappedOut?: boolean
   /** True if it has been brought back from swap by a read: its slot holds the same, and no bit says that it was written to. */
   readonly swapCached?: boolean
-  /** True if the entry is soft-dirty: it is if the page was written to. */
+  /** False if the entry is not soft-dirty any more (default true, of a page that was touched). */
   readonly softDirty?: boolean
   /** True if userfaultfd wants to hear of writes: goes with `readOnly`. */
   readonly uffdWp?: boolean
@@ -390,7 +390,7 @@ function swapPageOut(w: World, machine: Machine, mm: MmStruct, page: number, slo
 function setBits(w: World, machine: Machine, pte: Pte, page: InitialPage, slot: number): void {
   const { bits, frame, kind, write } = pte
   if (bits === undefined || !page.touched) return
-  bits.softDirty.set(w, (page.softDirty ?? !slot) ? 1 : 0)
+  bits.softDirty.set(w, (page.softDirty ?? true) ? 1 : 0)
   bits.uffdWp.set(w, page.uffdWp ? 1 : 0)
   if (page.swappedOut) return
   const { flags, refcount, contents } = machine.frames[frame.get(w)]

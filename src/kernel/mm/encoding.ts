@@ -36,6 +36,8 @@ const MIGRATION_DIRTY = 41
 /** Types of entries that are not present. A swap file has a smaller one. */
 const SwapType = {
   swap: 0,
+  exclusiveWrite: 25,
+  exclusiveRead: 26,
   deviceRead: 27,
   deviceWrite: 28,
   migrationRead: 29,
@@ -90,6 +92,8 @@ function typeOf(kind: number, write: number, exclusive: number): number {
   switch (kind) {
     case PteKind.devicePrivate:
       return write ? SwapType.deviceWrite : SwapType.deviceRead
+    case PteKind.deviceExclusive:
+      return write ? SwapType.exclusiveWrite : SwapType.exclusiveRead
     case PteKind.migration:
       if (write) return SwapType.migrationWrite
       return exclusive ? SwapType.migrationReadExclusive : SwapType.migrationRead
@@ -149,10 +153,12 @@ export function swpExclusive(entry: Entry): number {
   return isSet(entry, Swap.exclusive)
 }
 
+const WRITABLE: readonly number[] = [SwapType.exclusiveWrite, SwapType.deviceWrite, SwapType.migrationWrite]
+
 /** True if what the entry stands for may be written. @kernel is_writable_device_private_entry, is_writable_migration_entry */
 export function swpWrite(entry: Entry): number {
   const type = Number(entry >> BigInt(Swap.type))
-  return type === SwapType.deviceWrite || type === SwapType.migrationWrite ? 1 : 0
+  return WRITABLE.includes(type) ? 1 : 0
 }
 
 /** True if the entry that a migration entry stands for was dirty. @kernel is_migration_entry_dirty */

@@ -149,6 +149,16 @@ export function dirtyPte(w: World, { bits }: Pte): void {
 }
 
 /**
+ * True if the entry may be made writable without a write: nobody waits to be told of one, by soft-dirty or by userfaultfd.
+ * Part of a step, under the page-table lock.
+ *
+ * @kernel pte_needs_soft_dirty_wp, userfaultfd_pte_wp
+ */
+export function mayWriteUntold(w: World, { bits }: Pte): boolean {
+  return bits === undefined || (bits.softDirty.get(w) === 1 && bits.uffdWp.get(w) === 0)
+}
+
+/**
  * The page that the entry maps is new, and this mapping's alone; where it may be written, it is about to be. Part of a
  * step, under the page-table lock.
  *

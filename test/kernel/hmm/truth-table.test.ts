@@ -97,6 +97,7 @@ function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): voi
     pte.kind.set(w, PteKind.swap)
     pte.bits?.slot.set(w, 1)
     pte.bits?.exclusive.set(w, 1)
+    pte.bits?.softDirty.set(w, 1)
     machine.swap[0].count.set(w, 1)
     return
   }

@@ -87,13 +87,16 @@ describe('the right accessors', () => {
     }
   })
 
-  it('find everything but dirty, which there is none of, in a device-private entry', () => {
-    for (const says of EVERY) {
-      const { w, pte } = entry(PteKind.devicePrivate, { ...says, dirty: 0, frame: 9 })
-      expect(swpWrite(encodeEntry(w, pte))).toBe(says.write)
-      expect(entryState(w, pte)).toEqual({ ...says, dirty: 0 })
-    }
-  })
+  it.each(['devicePrivate', 'deviceExclusive'] as const)(
+    'find everything but dirty, which there is none of, in a %s entry',
+    (kind) => {
+      for (const says of EVERY) {
+        const { w, pte } = entry(PteKind[kind], { ...says, dirty: 0, frame: 9 })
+        expect(swpWrite(encodeEntry(w, pte))).toBe(says.write)
+        expect(entryState(w, pte)).toEqual({ ...says, dirty: 0 })
+      }
+    },
+  )
 
   it('find marks and exclusive in a swap entry, which nobody can write through', () => {
     for (const { softDirty, uffdWp } of EVERY) {

@@ -31,6 +31,8 @@ export const RW = VM_READ | VM_WRITE
 export interface ProcessOptions {
   readonly pages?: number
   readonly frames?: number
+  /** Slots of swap (default none). */
+  readonly swapSlots?: number
   /** Pages that are watched, inclusive; without it nobody watches. */
   readonly watched?: readonly [start: number, last: number]
   /** What the watcher answers to a range that is not blockable: 1 done, 0 cannot now. */
@@ -55,7 +57,7 @@ export class Process {
     },
   })
 
-  constructor({ pages = 3, frames = 5, watched, answer = 1 }: ProcessOptions = {}) {
+  constructor({ pages = 3, frames = 5, watched, answer = 1, swapSlots }: ProcessOptions = {}) {
     const layout = new Layout({ threads: 2 })
     this.machine = declareMachine(layout, {
       pages,
@@ -64,6 +66,7 @@ export class Process {
       cpus: [0, 1],
       values: 9,
       invalidations: 40,
+      ...(swapSlots ? { swapSlots } : {}),
       intervals: watched ? [{ name: 'sub', mm: 0, start: watched[0], last: watched[1] }] : [],
     })
     const [task, child] = this.machine.mms.map((mm, index) =>
@@ -122,6 +125,7 @@ export class Process {
     return mm.pte.map((pte) => {
       const kind = pte.kind.readOnce(this.world)
       if (kind === PteKind.none) return 'none'
+      if (kind === PteKind.swap) return 'swap'
       const page =
         pte.frame.readOnce(this.world) === ZERO_PAGE ? 'zero' : pte.write.readOnce(this.world) ? 'rw' : 'ro'
       if (kind === PteKind.deviceExclusive) return `${page}*`
@@ -154,6 +158,9 @@ const NOTED = new Set([
   'clear, flush and replace',
   'clear, flush and make exclusive',
   'restore the entry',
+  'replace the entry',
+  'write the page to its slot',
+  'let go of the page',
   'clear an entry',
   'change an entry',
   'write-protect and copy an entry',

@@ -9,7 +9,7 @@ import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { isExclusive } from '../fault/fault.js'
-import { mapsPage } from '../page.js'
+import { mapsPage, mayWriteUntold } from '../page.js'
 import { areaEnd } from './mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
@@ -117,7 +117,7 @@ function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: n
   }
   const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
   const alone = isShared(mm.vma[page].kind.get(w)) || isExclusive(w, current, mm, page)
-  const write = flags & VM_WRITE && alone ? 1 : 0
+  const write = flags & VM_WRITE && alone && mayWriteUntold(w, pte) ? 1 : 0
   if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0
   pte.kind.set(w, kind)
   pte.write.set(w, write)

@@ -12,9 +12,10 @@ import {
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
 } from '../../mmu_notifier/index.js'
+import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { getUserPagesRemote } from '../fault/gup.js'
-import { clearPte, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { clearPte, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
 
 /**
  * Takes the pages from `start` to `end` away from the CPUs, for a device that must have them to itself: each gets a
@@ -80,11 +81,13 @@ export const replaceByExclusive = procedure(
     return yield* mm.ptl.critical('clear, flush and make exclusive', (w) => {
       const pte = mm.pte[page]
       if (!isAnonymous(w, mm, page, frame) || !mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
-      const write = pte.write.get(w)
+      const state = entryState(w, pte)
       clearPte(w, machine, pte)
       flushTlb(w, machine, mm, page, page + 1)
-      setExclusiveEntry(w, pte, frame.pfn, write)
-      return write
+      setExclusiveEntry(w, pte, frame.pfn, state.write)
+      handOnMarks(w, pte, state)
+      if (state.dirty) frame.flags?.dirty.set(w, 1)
+      return state.write
     })
   },
 )

@@ -17,7 +17,7 @@ import {
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { mayWritePage } from '../fault/fault.js'
-import { getPage, lockPage, putPage, setPte, unlockPage } from '../page.js'
+import { dirtyPte, getPage, lockPage, putPage, setPte, unlockPage } from '../page.js'
 
 /**
  * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
@@ -75,6 +75,8 @@ export function restoreExclusivePte(w: World, machine: Machine, mm: MmStruct, pa
   const pte = mm.pte[page]
   const write = pte.write.get(w) === 1 && mayWritePage(w, mm, page)
   setPte(w, machine, pte, pte.frame.get(w), write)
+  // The device could write, and may have.
+  if (write) dirtyPte(w, pte)
   if (!(mm.vma[page].flags.get(w) & (VM_READ | VM_WRITE))) pte.kind.set(w, PteKind.protnone)
 }
 

@@ -13,6 +13,7 @@ import {
   dirtyPte,
   getPage,
   handOnMarks,
+  mayWriteUntold,
   putPage,
   setPte,
   tryLockPage,
@@ -118,10 +119,11 @@ function mapSwappedPage(
   clearSwapEntry(w, machine, pte)
   if (write && frame.refcount.get(w) === 1 + swapCacheReferences(w, frame)) folioFreeSwap(w, machine, frame)
   const isExclusive = wasExclusive || frame.refcount.get(w) === 1
-  const isWritable = isExclusive && mayWritePage(w, mm, page) && !state.uffdWp
-  setPte(w, machine, pte, frame.pfn, isWritable)
+  setPte(w, machine, pte, frame.pfn, false)
   getPage(w, frame)
   handOnMarks(w, pte, state)
+  const isWritable = isExclusive && mayWritePage(w, mm, page) && mayWriteUntold(w, pte)
+  if (isWritable) pte.write.set(w, 1)
   if (isExclusive) flags.anonExclusive.set(w, 1)
   if (write && isWritable) dirtyPte(w, pte)
   return write && !isWritable
