@@ -71,6 +71,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.shortOfMemory,
   migration.evictDevice,
   swap.swapVersusDevice,
+  swap.swapVersusClose,
   swap.swapVersusUnmap,
   swap.swapVersusMigration,
   swap.migrateFromSwap,

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { pageAddress, program, rangeOf, recordAndUnmap, unmapPages } from '../../src/driver/index.js'
+import {
+  flushDevice,
+  pageAddress,
+  program,
+  rangeOf,
+  recordAndUnmap,
+  unmapPages,
+} from '../../src/driver/index.js'
 import {
   addToSwapCache,
   collectEntry,
@@ -40,6 +47,7 @@ import {
 } from '../../src/kernel/index.js'
 import { override, step, type World } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
+import { emptyMirror } from '../scenarios/notifiers.js'
 
 type Read = (w: World, pte: Pte) => EntryState
 
@@ -135,6 +143,22 @@ export const writesUntold = override(
         unmapPages(w, mirror, range)
         return 0
       })
+    },
+)
+
+/** A mirror that is closed is emptied, and nobody is told what its device has written to. */
+const closeUntold = override(
+  emptyMirror,
+  () =>
+    function* (_current, mirror) {
+      const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
+      yield* mirror.updateLock.lock()
+      yield* step('unmap everything', (w) => {
+        unmapPages(w, mirror, everything)
+        return 0
+      })
+      yield* flushDevice(mirror, everything)
+      yield* mirror.updateLock.unlock()
     },
 )
 
@@ -325,5 +349,18 @@ export const bitDefects: readonly Defect[] = [
     scenario: 'swap',
     overrides: [dirtyWithFolioLock],
     steps: 17,
+  },
+  {
+    name: 'X54',
+    kind: 'mutation',
+    title: 'a driver that closes its mirror does not say what its device has written to',
+    text:
+      'No callback comes after the removal, so the emptying of the device is the last time that the driver can say it. The page ' +
+      'counts as clean from then on, reclaim drops it, and the old copy comes back.',
+    source: ['our own', 'reference B.4 X4'],
+    requirement: 'C39',
+    scenario: 'swap-and-close',
+    overrides: [closeUntold],
+    steps: 18,
   },
 ]

@@ -196,8 +196,8 @@ const removeWithoutWait = override(waitUntilReleased, () => function* () {})
 const freeBeforeRemoval = override(
   closeMirror,
   () =>
-    function* (_current, mirror) {
-      yield* emptyMirror(mirror)
+    function* (current, mirror) {
+      yield* emptyMirror(current, mirror)
       yield* freeMirror(mirror)
       yield* mmuIntervalNotifierRemove(mirror.notifier)
     },
@@ -207,9 +207,9 @@ const freeBeforeRemoval = override(
 const removeBeforeEmptying = override(
   closeMirror,
   () =>
-    function* (_current, mirror) {
+    function* (current, mirror) {
       yield* mmuIntervalNotifierRemove(mirror.notifier)
-      yield* emptyMirror(mirror)
+      yield* emptyMirror(current, mirror)
       yield* freeMirror(mirror)
     },
 )

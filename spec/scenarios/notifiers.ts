@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceAccess, flushDevice, type Mirror, unmapPages } from '../../src/driver/index.js'
+import { deviceAccess, dirtyPages, flushDevice, type Mirror, unmapPages } from '../../src/driver/index.js'
 import {
   type ClassicNotifier,
   cpuRead,
@@ -43,17 +43,18 @@ const useMirror = procedure(
  * Closes the mirror. After the removal nothing invalidates the device any more, so it must be empty before; and the
  * notifier's memory is the driver's again only after.
  */
-export const closeMirror = procedure('close a mirror', function* (_current: Task, mirror: Mirror) {
-  yield* emptyMirror(mirror)
+export const closeMirror = procedure('close a mirror', function* (current: Task, mirror: Mirror) {
+  yield* emptyMirror(current, mirror)
   yield* mmuIntervalNotifierRemove(mirror.notifier)
   yield* freeMirror(mirror)
 })
 
-/** Nobody makes the device fault any more; what it maps still is taken away. */
-export const emptyMirror = procedure('empty a mirror', function* (mirror: Mirror) {
+/** Nobody makes the device fault any more; what it maps still is taken away, and what it could write is dirty. */
+export const emptyMirror = procedure('empty a mirror', function* (current: Task, mirror: Mirror) {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
   yield* mirror.updateLock.lock()
   yield* step('unmap everything', (w) => {
+    dirtyPages(w, current.machine, mirror, everything)
     unmapPages(w, mirror, everything)
     return 0
   })

@@ -5,8 +5,37 @@
  * @module
  */
 import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
-import { cpuRead, cpuWrite, fork, munmap, shrinkFolio } from '../../src/kernel/index.js'
-import { call, mirrorScenario } from './mirror-world.js'
+import { cachedPage, cpuRead, cpuWrite, fork, munmap, PteKind, shrinkFolio } from '../../src/kernel/index.js'
+import type { Witness } from '../../src/world/index.js'
+import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
+import { closeMirror } from './notifiers.js'
+
+/** Reclaim gets its page: it is in swap, and not in memory. */
+function goesToSwap({ machine }: MirrorWorld): Witness {
+  return {
+    clause: 'C39',
+    name: 'a page goes to swap',
+    holds: (w) =>
+      machine.mms.some(({ pte }) =>
+        pte.some(
+          ({ kind, bits }) =>
+            kind.readOnce(w) === PteKind.swap &&
+            cachedPage(w, machine, bits?.slot.readOnce(w) ?? 0) === undefined,
+        ),
+      ),
+  }
+}
+
+/** A migration takes the page out of the swap cache, and its slot is free. */
+function reachesTheDevice({ machine }: MirrorWorld): Witness {
+  return {
+    clause: 'C39',
+    name: 'a page that was in the swap cache gets to the device',
+    holds: (w) =>
+      machine.mms[0].pte[0].kind.readOnce(w) === PteKind.devicePrivate &&
+      machine.swap.every(({ contents }) => contents.get(w) === 0),
+  }
+}
 
 /** Reclaim takes a page from a device and a CPU that write to it. */
 export const swapVersusDevice = mirrorScenario({
@@ -31,12 +60,42 @@ export const swapVersusDevice = mirrorScenario({
     mirrors: [{ name: 'gpu' }],
     spareFrames: 1,
     swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
     values: 3,
     invalidations: 1,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
       { name: 'cpu', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
+    ],
+  }),
+})
+
+/** A driver closes its mirror, and reclaim comes for what the device wrote. */
+export const swapVersusClose = mirrorScenario({
+  name: 'swap-and-close',
+  summary:
+    'A device writes to a page that is clean in the swap cache, and its driver closes the mirror, while reclaim wants the page ' +
+    'and a CPU reads it: nobody asks the driver any more, so what its device could write must be dirty by then.',
+  exercises: ['C12', 'C39', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 3,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
+      },
+      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0)] },
     ],
   }),
 })
@@ -54,6 +113,7 @@ export const swapVersusUnmap = mirrorScenario({
     mirrors: [],
     spareFrames: 1,
     swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
     values: 3,
     invalidations: 1,
     threads: [
@@ -90,6 +150,7 @@ export const swapVersusMigration = mirrorScenario({
     mirrors: [{ name: 'gpu', memory: 1 }],
     spareFrames: 1,
     swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m), ...(full ? [] : [reachesTheDevice(m)])],
     values: 3,
     invalidations: 3,
     threads: [
@@ -114,6 +175,7 @@ export const migrateFromSwap = mirrorScenario({
     mirrors: [{ name: 'gpu', memory: 1 }],
     spareFrames: 2,
     swapSlots: 1,
+    witnesses: (m) => [reachesTheDevice(m)],
     values: 3,
     invalidations: 3,
     threads: [
@@ -139,6 +201,7 @@ export const swapAndFork = mirrorScenario({
     processes: 2,
     spareFrames: 3,
     swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
     values: 3,
     invalidations: 1,
     threads: [
