@@ -77,6 +77,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   swap.migrateFromSwap,
   swap.swapAndFork,
   swap.keepTheEntry,
+  failures.migrateHeld,
+  failures.migrateAndDrain,
   failures.migratePartly,
   failures.bringBackMore,
   failures.bringBackMirrored,

@@ -11,8 +11,10 @@ import {
   migrateToDevice,
   systemFrames,
 } from '../../src/driver/index.js'
+import { faultWithoutWaiting } from '../../src/generations/profiles.js'
 import {
   clearMigrationEntry,
+  folioToLru,
   getPage,
   hasSource,
   isMigrating,
@@ -24,6 +26,7 @@ import {
   pagesOf,
   putPage,
   removeMigrationPtes,
+  returnToLru,
   SELECT_SYSTEM,
   setPte,
   stopMigrating,
@@ -169,8 +172,48 @@ const holesNotCleared = override(
     },
 )
 
+/** Whatever is of the system's memory goes to the LRU lists, wanted or not. */
+const bothToLru = override(
+  returnToLru,
+  (original) =>
+    function* (current, page, pfn) {
+      yield* original(current, page, pfn)
+      const source = yield* step('take the other page', (w) => pagesOf(current)[page].source.get(w))
+      if (source !== pfn) yield* folioToLru(current, page, source)
+    },
+)
+
 /** Defects of the stages of a migration. */
 export const migrationStageDefects: readonly Defect[] = [
+  {
+    name: 'D7',
+    aliases: ['M11'],
+    kind: 'history',
+    title: 'a fault that does not get the folio lock tries again at once, and keeps its CPU',
+    text:
+      'A migration has locked a device page, and waits until every CPU has emptied its batch of new pages. On one of them the driver of ' +
+      'another device walks the page table and faults on the device page: the lock is taken, the fault returns 0, the walk looks again, ' +
+      'and so on, without ever letting go of the CPU. Its batch is never emptied, and the lock never released. As Linux 6.15 to 6.19 ' +
+      'had it; fixed in 7.0 by waiting for the lock.',
+    source: ['reference D7, G.3 M11', 'mm/memory.c, commit b570f37a2ce4'],
+    requirement: 'C48',
+    scenario: 'migrate-and-drain',
+    overrides: [faultWithoutWaiting],
+    steps: 29,
+  },
+  {
+    name: 'D13',
+    kind: 'history',
+    title: 'a page that is about to be freed goes to the LRU lists',
+    text:
+      'At the end of a migration both pages are given back in the same way, by way of the LRU lists: also the one that nobody ' +
+      'has any more. Fixed in 6.14: that one is only put.',
+    source: ['reference D13', 'mm/migrate_device.c, commit 41cddf83d8b0'],
+    requirement: 'lru',
+    scenario: 'migrate-held',
+    overrides: [bothToLru],
+    steps: 23,
+  },
   {
     name: 'D15',
     kind: 'history',

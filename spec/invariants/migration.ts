@@ -7,6 +7,7 @@ import {
   cpuRead,
   cpuWrite,
   HMM_PFN_VALID,
+  lruAddDrainAll,
   type Machine,
   MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
@@ -252,6 +253,17 @@ export function reachableIsNotRefused({ machine, mirrors }: MirrorWorld): StepCl
       return said
     },
   }
+}
+
+/** C48: whoever migrates and waits for every CPU is not kept waiting by who waits for the page. */
+export function drainProgress({ tasks }: MirrorWorld): ProgressClaim[] {
+  return [
+    {
+      clause: 'C48',
+      name: 'a migration that waits for every CPU gets on',
+      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, lruAddDrainAll)),
+    },
+  ]
 }
 
 /** C48: whoever touches a page gets on, wherever the page is. */

@@ -92,4 +92,13 @@ export const migrationStages: readonly Requirement[] = [
     source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize'],
     checks: ['assert:mustBeComplete'],
   },
+  {
+    id: 'lru',
+    title: 'only the page that stays in use returns to the LRU lists',
+    text:
+      'A page is taken off its LRU list before it migrates. At the end one of the two goes back there: the one that holds the ' +
+      'data. The other is about to be freed, has no owner any more, and goes nowhere.',
+    source: ['reference D13, B.5 step 7', 'mm/migrate_device.c: migrate_vma_finalize'],
+    checks: ['assert:folio_add_lru'],
+  },
 ]

@@ -83,6 +83,10 @@ export const migration: readonly Requirement[] = [
     checks: [
       'the entry names the page that holds the data',
       'no migration entry is left behind',
+      'a page is locked by somebody else, and is not collected',
+      'a page cannot be taken off its list, and stays',
+      'a page is held by somebody else, and stays',
+      'somebody gets hold of a page when it has been copied, and it stays',
       'a migration keeps what the entry says',
       'a page that differs from its copy in swap is dirty',
       'a swap entry names the slot that holds the data',
@@ -112,9 +116,10 @@ export const migration: readonly Requirement[] = [
     title: 'a fault on a device page gets on',
     text:
       'A CPU that faults on a device page gets its access done, or a signal, after finitely many faults, if the device works ' +
-      'and every thread that can go on does. Faults of several CPUs on one page must not keep each other from it.',
+      'and every thread that can go on does. Faults of several CPUs on one page must not keep each other from it, nor a fault ' +
+      'the migration whose end it waits for.',
     source: ['reference C48, B.6, D6, D7', 'mm/memory.c: do_swap_page', 'mm/migrate_device.c'],
-    checks: ['an access of a CPU ends'],
+    checks: ['an access of a CPU ends', 'a migration that waits for every CPU gets on'],
   },
   {
     id: 'C51',

@@ -10,6 +10,7 @@ import {
   copyPage,
   deviceAccess,
   migrateAndMap,
+  migrateMixed,
   migrateToDevice,
   migrateToSystem,
 } from '../../src/driver/index.js'
@@ -17,14 +18,118 @@ import {
   cpuRead,
   cpuWrite,
   hasSource,
+  holdInPassing,
+  holdUserPage,
+  lookAtInactive,
+  MIGRATE_PFN_MIGRATE,
+  MIGRATE_PFN_UNMAPPED,
   madviseDontneed,
+  migrateDeviceUnmap,
+  migrateVmaFinalize,
   mprotect,
   pagesOf,
   VM_READ,
 } from '../../src/kernel/index.js'
-import { override, step } from '../../src/world/index.js'
+import { type AnyProcedure, override, step, type Witness } from '../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
+
+/** Others have the page in their hands. */
+export const migrateHeld = mirrorScenario({
+  name: 'migrate-held',
+  summary:
+    'A driver migrates a page that others hold, take off its list, or lock, each for a while: it is migrated, or stays ' +
+    'what it was.',
+  exercises: ['C37', 'C39', 'C52', 'lru'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 1,
+    values: 2,
+    invalidations: 6,
+    lru: true,
+    threads: [
+      { name: 'driver', calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'pin', calls: () => [call(holdUserPage, 0)] },
+      {
+        name: 'scan',
+        calls: (m) => [call(lookAtInactive, m.machine.frames[1]), call(holdInPassing, m.machine.frames[1])],
+      },
+    ],
+    witnesses: (m) => {
+      const [[entry]] = m.machine.migrations
+      const stops =
+        (stage: number, where: AnyProcedure): Witness['holds'] =>
+        (w, view) =>
+          (entry.flags.get(w) & (MIGRATE_PFN_MIGRATE | MIGRATE_PFN_UNMAPPED)) === stage &&
+          hasSource(entry, w) &&
+          view.inside(0, where)
+      return [
+        {
+          clause: 'C39',
+          name: 'a page cannot be taken off its list, and stays',
+          holds: (w, view) => stops(0, migrateDeviceUnmap)(w, view) && view.step(0) === 'look at the page',
+        },
+        {
+          clause: 'C39',
+          name: 'a page is held by somebody else, and stays',
+          holds: (w, view) => stops(0, migrateDeviceUnmap)(w, view) && view.step(0) !== 'look at the page',
+        },
+        {
+          clause: 'C39',
+          name: 'somebody gets hold of a page when it has been copied, and it stays',
+          holds: stops(MIGRATE_PFN_UNMAPPED, migrateVmaFinalize),
+        },
+        {
+          clause: 'C39',
+          name: 'a page is locked by somebody else, and is not collected',
+          holds: (w, view) =>
+            view.step(0) === 'empty the batch' &&
+            entry.flags.get(w) === 0 &&
+            m.machine.frames[1].locked.get(w) > 0,
+        },
+      ]
+    },
+  }),
+})
+
+/** Who migrates waits for every CPU, and somebody on one of them for the page. */
+export const migrateAndDrain = mirrorScenario({
+  name: 'migrate-and-drain',
+  summary:
+    'A driver migrates a page of its own memory, which a child shares, together with a new page that is in the batch of another ' +
+    'CPU, and waits for that; the driver of another device, on that CPU, faults on the former for the child.',
+  exercises: ['C37', 'C39', 'C42', 'C48', 'C49', 'lru'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, inBatchOf: 1 },
+      { touched: true, onDevice: true },
+    ],
+    mirrors: [
+      { name: 'gpu', memory: 2 },
+      { name: 'npu', process: 1 },
+    ],
+    processes: 2,
+    forked: true,
+    spareFrames: 1,
+    values: 2,
+    invalidations: 8,
+    lru: true,
+    threads: [
+      { name: 'gpu', devices: [0], calls: (m) => [call(migrateMixed, m.mirrors[0], 0, 2)] },
+      {
+        name: 'npu',
+        process: 1,
+        devices: [1],
+        calls: (m) => [call(deviceAccess, m.mirrors[1], 1, 2)],
+      },
+    ],
+  }),
+})
 
 /** There is room on the device for some of the pages only. */
 export const migratePartly = mirrorScenario({

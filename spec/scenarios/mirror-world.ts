@@ -26,6 +26,7 @@ import {
   countingEnd,
   countingStart,
   declareMachine,
+  Lru,
   lastFrame,
   type Machine,
   type MmStruct,
@@ -61,9 +62,10 @@ import {
   swapInvariants,
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
-import { migrationProgress } from '../invariants/migration.js'
+import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
+import { forkedAlready } from './forked.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
 export interface Call {
@@ -109,6 +111,8 @@ export interface InitialPage {
   readonly softDirty?: boolean
   /** True if userfaultfd wants to hear of writes: goes with `readOnly`. */
   readonly uffdWp?: boolean
+  /** Index of the thread in whose CPU's batch it is, and not on an LRU list yet. */
+  readonly inBatchOf?: number
   /** Mirrors that map it already. */
   readonly mirroredBy?: readonly number[]
 }
@@ -119,6 +123,8 @@ export interface MirrorDeclaration {
   /** Pages that it watches, inclusive (default all). */
   readonly start?: number
   readonly last?: number
+  /** Index of the process that it mirrors (default 0). */
+  readonly process?: number
   /** True if its notifier is not inserted at the beginning. */
   readonly detached?: boolean
   /** Pages of memory of its own (default none). */
@@ -140,6 +146,10 @@ export interface MirrorScenario {
   readonly spareFrames: number
   /** Largest value that is written. */
   readonly values?: number
+  /** True if pages are on LRU lists. */
+  readonly lru?: boolean
+  /** True if the second process has been forked already, and shares every page. */
+  readonly forked?: boolean
   /** Invalidations that a run can see. */
   readonly invalidations: number
   /** Device memory whose owner mirrors nothing, in pages. */
@@ -234,9 +244,10 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     cpus: options.threads.map((thread) => thread.process ?? 0),
     values: options.values ?? 2,
     invalidations: options.invalidations,
-    intervals: options.mirrors.map(({ name, start, last }) => ({
+    ...(options.lru ? { lru: true } : {}),
+    intervals: options.mirrors.map(({ name, process, start, last }) => ({
       name: `${name}.notifier`,
-      mm: 0,
+      mm: process ?? 0,
       start: start ?? 0,
       last: last ?? pages - 1,
     })),
@@ -246,7 +257,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   }
   const layout = new Layout({ threads: options.threads.length })
   const machine = declareMachine(layout, size)
-  const { intervals, classics } = machine.mms[0].subscriptions
+  const { classics } = machine.mms[0].subscriptions
+  const intervals = machine.mms.flatMap(({ subscriptions }) => subscriptions.intervals)
   options.classics?.forEach(({ ops }, i) => {
     classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
   })
@@ -256,7 +268,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       {
         name,
         owner: ownerOf(options.mirrors, index),
-        notifier: intervals[index],
+        notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
         size,
         ...(mapsAtOnce ? { mapsAtOnce } : {}),
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
@@ -304,6 +316,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     normalisations: [renumberSequences(machine, mirrors)],
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
+      // The most particular first: who waits in vain for a CPU keeps others waiting for a page.
+      ...(options.lru ? drainProgress(world) : []),
       ...mirroringProgress(world, options.threads),
       ...(hasMemory ? migrationProgress(world) : []),
       everyThreadEnds(world, options.threads),
@@ -343,7 +357,12 @@ function initialise(w: World, { machine, mirrors }: MirrorWorld, options: Mirror
     else if (page.touched)
       touchPage(w, machine, mm, index, page.onDevice ? ++deviceFrame : ++frame, !page.readOnly)
     setBits(w, machine, mm.pte[index], page, page.swapCached ? ++slot : 0)
+    machine.frames[mm.pte[index].frame.get(w)].lru?.set(
+      w,
+      page.inBatchOf === undefined ? Lru.listed : Lru.listed + 1 + page.inBatchOf,
+    )
   })
+  if (options.forked) forkedAlready(w, machine)
   options.mirrors.forEach(({ detached }, index) => {
     if (!detached) attach(w, mirrors[index])
   })

@@ -48,7 +48,9 @@ export const faultWithoutLock = override(
     function* (current, mm, page): Running<number> {
       const pfn = yield* mm.ptl.critical('look again, and hold the page', (w) => {
         const found = devicePageAt(w, mm, page)
-        if (found > 0) getPage(w, current.machine.frames[found])
+        if (found <= 0) return found
+        getPage(w, current.machine.frames[found])
+        current.cpu.busy?.set(w, 0)
         return found
       })
       if (pfn <= 0) return 0
@@ -70,6 +72,8 @@ export const faultWithoutWaiting = override(
         const found = devicePageAt(w, mm, page)
         if (found <= 0 || !tryLockPage(w, current.machine.frames[found])) return 0
         getPage(w, current.machine.frames[found])
+        // What follows may sleep.
+        current.cpu.busy?.set(w, 0)
         return found
       })
       if (pfn === 0) return 0

@@ -109,6 +109,8 @@ export interface Frame {
   readonly lifecycle?: Lifecycle
   /** What else is known of it. Absent on a machine without swap. */
   readonly flags?: FrameFlags
+  /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
+  readonly lru?: Cell
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
@@ -155,6 +157,11 @@ export interface Cpu {
   readonly mm: MmStruct
   /** Its TLB, by page. */
   readonly tlb: readonly TlbEntry[]
+  /**
+   * 1 while its thread is in the kernel and does not let go of it, so that nothing else runs there. Absent on a machine
+   * without LRU lists, where nobody waits for that.
+   */
+  readonly busy?: Cell
 }
 
 /** The range that a thread invalidates: on its stack in the kernel, here so that claims can see it. @kernel struct mmu_notifier_range */
@@ -351,6 +358,8 @@ export interface MachineSize {
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
   /** Pages of device-private memory, by owner. */
   readonly deviceMemory?: readonly number[]
+  /** True if pages are on LRU lists, and CPUs gather new ones in batches of their own. */
+  readonly lru?: boolean
   /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
   readonly exclusiveOwners?: number
   /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
@@ -399,6 +408,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       owner,
       ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
       ...(owner < 0 ? {} : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
+      ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
       ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
     }
   })
@@ -421,6 +431,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       write: entry.flag('write'),
       ...(size.swapSlots ? { dirty: entry.flag('dirty') } : {}),
     })),
+    ...(size.lru ? { busy: l.flag('busy') } : {}),
   }))
   const openRanges = layout.array('range', layout.threads, (l) => ({
     mm: l.counter('mm', size.mms),

@@ -15,15 +15,16 @@ test('the newest kernel is the one that is run unless another is asked for', asy
 })
 
 test.each([
-  ['4.14', 'unmap=1', 'C31'],
-  ['6.1', 'unmap=0', 'C48'],
-])('on Linux %s a fault on a device page is not safe', async (kernel, set, clause) => {
+  ['4.14', 'device-page-faults', '--set unmap=1', 'C31'],
+  ['6.1', 'device-page-faults', '--set unmap=0', 'C48'],
+  ['6.15', 'migrate-and-drain', '', 'C48'],
+])('on Linux %s a fault on a device page is not safe', async (kernel, scenario, set, clause) => {
   const directory = temporaryDirectory()
-  const line = `check device-page-faults --kernel ${kernel} --set ${set} --bounds smoke --trace-dir ${directory}`
+  const line = `check ${scenario} --kernel ${kernel} ${set} --bounds smoke --trace-dir ${directory}`
   const { code, out } = await run(line, project)
   expect(code).toBe(1)
-  expect(out).toContain(`device-page-faults on Linux ${kernel} breaks ${clause}`)
-  const file = `${directory}/device-page-faults-on-Linux-${kernel}.json`
+  expect(out).toContain(`${scenario} on Linux ${kernel} breaks ${clause}`)
+  const file = `${directory}/${scenario}-on-Linux-${kernel}.json`
   expect(out).toContain(`hmm-spec replay ${file} --kernel ${kernel}`)
   const replayed = await run(`replay ${file} --kernel ${kernel} --format json`, project)
   expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))

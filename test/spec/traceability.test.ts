@@ -138,6 +138,7 @@ describe('requirements', () => {
       'encoding',
       'lock-discipline',
       'lock-order',
+      'lru',
       'progress',
       'refinement',
       'use-after-free',
@@ -230,7 +231,7 @@ describe('defects', () => {
         expect(source.join(' '), name).toMatch(new RegExp(`G\\.3 .*\\b${alias}\\b`))
       }
     const mutations = [...names, ...defects.flatMap(({ aliases = [] }) => aliases)]
-    for (const mutation of [9, 10, 12, 15, 19, 31, 32]) expect(mutations).toContain(`M${mutation}`)
+    for (const mutation of [9, 10, 11, 12, 15, 19, 31, 32]) expect(mutations).toContain(`M${mutation}`)
   })
 
   it('have the texts that they replace one by one', () => {

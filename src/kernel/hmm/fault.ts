@@ -15,7 +15,7 @@ import {
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
-import { areaEnd, handleMmFault, migrationEntryWait } from '../mm/index.js'
+import { areaEnd, handleMmFault, keepCpu, letGoOfCpu, migrationEntryWait } from '../mm/index.js'
 import {
   beginRange,
   HMM_PFN_ERROR,
@@ -71,7 +71,9 @@ export const hmmRangeFault = procedure(
       beginRange(range, request, w)
       return 0
     })
-    return yield* walk(current, range, request, request.start)
+    const error = yield* walk(current, range, request, request.start)
+    yield* letGoOfCpu(current)
+    return error
   },
 )
 
@@ -79,6 +81,7 @@ export const hmmRangeFault = procedure(
 export const walk = procedure(
   'hmm_range_fault (walk)',
   function* (current: Task, range: HmmRange, request: HmmRequest, last: number): Running<number> {
+    yield* keepCpu(current)
     // Not a promise that nothing has changed, only a way not to go on in vain.
     if (yield* checkRetry(range, last)) return -Errno.EBUSY
     for (let page = last; page < request.end; ) {
@@ -91,7 +94,7 @@ export const walk = procedure(
           page = target
           break
         case Walk.wait:
-          yield* migrationEntryWait(range.notifier.mm, page)
+          yield* migrationEntryWait(current, range.notifier.mm, page)
           return yield* become(walk, current, range, request, page)
         default: {
           const error = yield* hmmVmaFault(current, range, page, target, (next & 7) === Walk.writeFault)

@@ -23,7 +23,9 @@ import {
   areaEnd,
   entryState,
   flushTlb,
+  folioAddLru,
   getPage,
+  lruAddDrain,
   putPage,
   setMigrationEntry,
   swapCacheReferences,
@@ -34,6 +36,7 @@ import {
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
 } from '../mmu_notifier/index.js'
+import { isolateLru } from './lru.js'
 import {
   forgetPage,
   hasSource,
@@ -191,7 +194,12 @@ export function collectEntry(
 export const migrateDeviceUnmap = procedure(
   'migrate_device_unmap',
   function* (current: Task, args: MigrateVma) {
-    for (let page = args.start; page < args.end; page++) yield* unmapPage(current, args, page)
+    yield* lruAddDrain(current)
+    let mayDrain = true
+    for (let page = args.start; page < args.end; page++) {
+      if (yield* isolateLru(current, page, mayDrain)) mayDrain = false
+      yield* unmapPage(current, args, page)
+    }
   },
 )
 
@@ -199,27 +207,31 @@ const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const entry = pagesOf(current)[page]
-    const pfn = yield* step('look at the page', (w) => {
-      if (hasSource(entry, w)) return entry.source.get(w)
+    const found = yield* step('look at the page', (w) => {
+      if (hasSource(entry, w)) return (entry.source.get(w) << 1) | (isMigrating(entry, w) ? 1 : 0)
       if (isMigrating(entry, w)) markUnmapped(entry, w)
       return 0
     })
-    if (pfn === 0) return
-    const frame = current.machine.frames[pfn]
-    for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
-    const stays = yield* step('migrate_vma_check_page', (w) => {
-      if (isHeldByOthers(frame, args, w)) {
-        stopMigrating(entry, w)
-        return 1
-      }
-      markUnmapped(entry, w)
-      return 0
-    })
-    if (!stays) return
+    if (found === 0) return
+    const frame = current.machine.frames[found >> 1]
+    const isIsolated = (found & 1) === 1
+    if (isIsolated) {
+      for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
+      const stays = yield* step('migrate_vma_check_page', (w) => {
+        if (isHeldByOthers(frame, args, w)) {
+          stopMigrating(entry, w)
+          return 1
+        }
+        markUnmapped(entry, w)
+        return 0
+      })
+      if (!stays) return
+    }
     yield* removeMigrationPtes(current, frame, frame)
     yield* step('let the page be', (w) => {
       forgetPage(entry, w)
       entry.lifecycle.signal(w, 'RESTORED')
+      if (isIsolated) folioAddLru(w, current, frame)
       letGo(w, frame, args, true)
       return 0
     })

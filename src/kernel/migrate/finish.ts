@@ -25,6 +25,7 @@ import {
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
 } from '../mmu_notifier/index.js'
+import { returnToLru } from './lru.js'
 import {
   forgetPage,
   hasSource,
@@ -216,6 +217,7 @@ const finalizePage = procedure(
     })
     const source = Math.floor(found / 2 / destinations)
     const moved = (found >> 1) % destinations
+    if (source) yield* returnToLru(current, page, moved ? moved - 1 : source)
     if (source && found & 1)
       yield* removeMigrationPtes(current, frames[source], frames[moved ? moved - 1 : source])
     yield* step('let go of the pages', (w) => {

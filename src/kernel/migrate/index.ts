@@ -6,5 +6,6 @@
  */
 export * from './collect.js'
 export * from './finish.js'
+export * from './lru.js'
 export * from './request.js'
 export * from './restore.js'

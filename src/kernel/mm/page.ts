@@ -37,6 +37,7 @@ export function putPage(w: World, frame: Frame): void {
   frame.contents.set(w, 0)
   frame.flags?.dirty.set(w, 0)
   frame.flags?.anonExclusive.set(w, 0)
+  frame.lru?.set(w, 0)
   frame.lifecycle?.signal(w, 'FREED')
 }
 

@@ -15,6 +15,7 @@ import { isPageCache, isShared } from '../../address-space.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { folioAddLru } from '../lru.js'
 import { addNewAnonRmap, allocPage, clearPte, dirtyPte, getPage, releasePages, setPte } from '../page.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from './cpu.js'
@@ -105,6 +106,7 @@ export const wpPageCopy = procedure(
       flushTlb(w, machine, mm, page, page + 1)
       setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
       addNewAnonRmap(w, machine, mm.pte[page])
+      folioAddLru(w, current, machine.frames[copy])
       // What was the file's is this address space's own from here on, as it was when it was copied.
       if (isPageCache(w, machine.frames[old])) mm.expected[page].set(w, machine.frames[copy].contents.get(w))
       return 1

@@ -16,6 +16,7 @@ import { isFileBacked, isShared } from '../../address-space.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
+import { folioAddLru } from '../lru.js'
 import { addNewAnonRmap, allocPage, dirtyPte, releasePages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
 import { doWpPage } from './cow.js'
@@ -78,7 +79,7 @@ export const handleMmFault = procedure(
       case Found.devicePrivate:
         return yield* become(doSwapPage, current, mm, page)
       case Found.migrating:
-        return yield* become(migrationEntryWait, mm, page)
+        return yield* become(migrationEntryWait, current, mm, page)
       case Found.fileRead:
         return yield* become(doReadFault, current, mm, page)
       case Found.fileCopied:
@@ -171,6 +172,7 @@ export const doAnonymousPage = procedure(
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
       setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
       addNewAnonRmap(w, current.machine, pte)
+      folioAddLru(w, current, current.machine.frames[pfn])
       return Installed.yes
     })
     if (installed === Installed.yes) return 0

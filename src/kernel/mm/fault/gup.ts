@@ -5,7 +5,7 @@
  */
 import { become, procedure, type Running, type World } from '../../../world/index.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
-import { getPage } from '../page.js'
+import { getPage, releasePages } from '../page.js'
 import { handleMmFault } from './fault.js'
 
 /** What a look at an entry finds, where it is not a frame to hold. */
@@ -29,6 +29,23 @@ export const getUserPagesRemote = procedure(
       pages.push(pfn)
     }
     return pages
+  },
+)
+
+/**
+ * Somebody outside gets hold of a page, does with it what he has to do, and lets go. What he holds stays where it is,
+ * whatever becomes of the entry.
+ *
+ * @kernel get_user_pages_remote, put_page
+ */
+export const holdUserPage = procedure(
+  'get_user_pages_remote (one page, for a while)',
+  function* (current: Task, page: number): Running<void> {
+    const { mm, machine } = current
+    yield* mm.mmapLock.lockRead()
+    const pfn = yield* getUserPage(current, mm, page)
+    yield* mm.mmapLock.unlockRead()
+    if (pfn > 0) yield* releasePages(machine, [pfn])
   },
 )
 

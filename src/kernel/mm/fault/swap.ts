@@ -7,6 +7,7 @@
 import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
 import { type MmStruct, PteKind, type Task } from '../../machine.js'
 import { type DeviceFault, FaultHolds } from '../../migrate/request.js'
+import { letGoOfCpu } from '../lru.js'
 import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
 
 /** The entry is not what it was: the access is tried again. */
@@ -30,6 +31,8 @@ export const doSwapPage = procedure(
       if (pfn === CHANGED) return CHANGED
       if (!tryLockPage(w, machine.frames[pfn])) return pfn << 1
       getPage(w, machine.frames[pfn])
+      // What follows may sleep.
+      current.cpu.busy?.set(w, 0)
       return (pfn << 1) | 1
     })
     if (found === CHANGED) return 0
@@ -71,6 +74,7 @@ export const migrateToRam = procedure(
 const waitOnPageLock = procedure(
   'softleaf_entry_wait_on_locked',
   function* (mm: MmStruct, page: number, pfn: number, current: Task): Running<number> {
+    yield* letGoOfCpu(current)
     yield* step('wait for the folio lock', (w) => {
       const { kind, frame } = mm.pte[page]
       const same = kind.readOnce(w) === PteKind.devicePrivate && frame.readOnce(w) === pfn
@@ -89,7 +93,8 @@ const waitOnPageLock = procedure(
  */
 export const migrationEntryWait = procedure(
   'migration_entry_wait',
-  function* (mm: MmStruct, page: number): Running<number> {
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    yield* letGoOfCpu(current)
     yield* step('wait for the end of the migration', (w) =>
       mm.pte[page].kind.readOnce(w) === PteKind.migration ? BLOCKED : 0,
     )

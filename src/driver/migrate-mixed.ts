@@ -1,0 +1,56 @@
+/**
+ * A driver that migrates a range of which a part is in its memory already.
+ *
+ * @module
+ */
+import {
+  hasSource,
+  type MigrateVma,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  pagesOf,
+  SELECT_DEVICE_PRIVATE,
+  SELECT_SYSTEM,
+  type Task,
+} from '../kernel/index.js'
+import { procedure, type Running, step } from '../world/index.js'
+import type { Mirror } from './device.js'
+import { allocateAndCopy } from './device-memory.js'
+
+/**
+ * Moves the pages from `start` to `end` that are in system memory into the device's. Those that are there are collected with
+ * them, so that nobody brings them back meanwhile, and stay.
+ *
+ * @returns 0, or -EINVAL if they are not in one area
+ */
+export const migrateMixed = procedure(
+  'migrate to device (mixed)',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const { mm, owner } = mirror
+    const args = { mm, start, end, owner, select: SELECT_SYSTEM | SELECT_DEVICE_PRIVATE }
+    yield* mm.mmapLock.lockRead()
+    const error = yield* migrateVmaSetup(current, args)
+    if (!error) {
+      for (let page = start; page < end; page++) yield* moveUnlessThere(current, args, page)
+      yield* migrateVmaPages(current, args)
+      yield* migrateVmaFinalize(current, args)
+    }
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Finds a destination for the page, and copies it, unless it is in the device's memory already. */
+export const moveUnlessThere = procedure(
+  'alloc_and_copy (unless there)',
+  function* (current: Task, args: MigrateVma, page: number): Running<void> {
+    const { frames, deviceMemory } = current.machine
+    const entry = pagesOf(current)[page]
+    const isThere = yield* step('look where the page is', (w) =>
+      hasSource(entry, w) && frames[entry.source.get(w)].owner === args.owner ? 1 : 0,
+    )
+    if (isThere) return
+    yield* allocateAndCopy(current, { ...args, start: page, end: page + 1 }, deviceMemory[args.owner].frames)
+  },
+)

@@ -1,0 +1,79 @@
+/**
+ * Taking pages off their LRU lists before they migrate, and putting one of the two on a list again afterwards.
+ *
+ * @see reference B.5 steps 3 and 7, D7, D13
+ * @module
+ */
+import { claim, procedure, type Running, step } from '../../world/index.js'
+import type { Task } from '../machine.js'
+import { folioAddLru, folioIsolateLru, lruAddDrainAll } from '../mm/index.js'
+import { hasSource, isMigrating, pagesOf, stopMigrating } from './request.js'
+
+const Isolated = { not: 0, yes: 1, givenUp: 2 } as const
+
+/**
+ * Takes the page off its list, so that nobody reclaims it meanwhile. A page that is on none may be in the batch of a CPU: once in
+ * a migration all are waited for. One that cannot be had then is not migrated.
+ *
+ * @returns true if the CPUs were waited for
+ * @kernel folio_isolate_lru
+ */
+export const isolateLru = procedure(
+  'migrate_device_unmap (isolate)',
+  function* (current: Task, page: number, mayDrain: boolean): Running<boolean> {
+    if (current.cpu.busy === undefined) return false
+    if ((yield* takeOffList(current, page, mayDrain)) !== Isolated.not) return false
+    yield* lruAddDrainAll(current)
+    yield* takeOffList(current, page, false)
+    return true
+  },
+)
+
+/** Takes the page off its list, or else gives it up if there will be no other try. */
+const takeOffList = procedure(
+  'folio_isolate_lru',
+  function* (current: Task, page: number, willTryAgain: boolean): Running<number> {
+    const entry = pagesOf(current)[page]
+    return yield* step('take the page off its list', (w) => {
+      if (!hasSource(entry, w)) return Isolated.yes
+      const frame = current.machine.frames[entry.source.get(w)]
+      if (frame.lru === undefined || folioIsolateLru(w, frame)) return Isolated.yes
+      if (willTryAgain) return Isolated.not
+      stopMigrating(entry, w)
+      return Isolated.givenUp
+    })
+  },
+)
+
+/**
+ * The page that holds the data goes back to the LRU lists, before anybody can use it. The other one is going to be freed, and
+ * goes nowhere (D13).
+ *
+ * @kernel folio_add_lru
+ */
+export const returnToLru = procedure(
+  'migrate_vma_finalize (lru)',
+  function* (current: Task, page: number, pfn: number) {
+    const frame = current.machine.frames[pfn]
+    if (frame.lru === undefined) return
+    yield* folioToLru(current, page, pfn)
+  },
+)
+
+/** Adds one of the two pages of a migration to the batch of the CPU. */
+export const folioToLru = procedure(
+  'folio_add_lru',
+  function* (current: Task, page: number, pfn: number): Running<void> {
+    const entry = pagesOf(current)[page]
+    yield* step('into the batch', (w) => {
+      const hasMoved = isMigrating(entry, w) && entry.destination.get(w) !== 0
+      claim(
+        'lru',
+        hasMoved === (entry.destination.get(w) === pfn + 1),
+        `frame ${pfn} goes to the LRU lists, and is about to be freed`,
+      )
+      folioAddLru(w, current, current.machine.frames[pfn])
+      return 0
+    })
+  },
+)
