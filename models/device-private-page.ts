@@ -12,6 +12,7 @@ export type DevicePrivatePageEvent =
   | { type: 'COLLECTED' }
   | { type: 'UNMAPPED' }
   | { type: 'RESTORED' }
+  | { type: 'ABANDONED' }
   | { type: 'FREED' }
 
 /** Where a page of device-private memory stands. */
@@ -59,6 +60,11 @@ export const devicePrivatePageStatechart = setup({
           description:
             'The migration was given up, or what was to be mapped is gone: nobody has ever mapped it.',
         },
+        ABANDONED: {
+          target: 'migratingToRam',
+          description:
+            'The same, and a walker of page frames still holds it (folio_try_get): it is free when that lets go.',
+        },
       },
     },
     mapped: {
@@ -81,7 +87,8 @@ export const devicePrivatePageStatechart = setup({
     },
     migratingToRam: {
       description:
-        'Its data is being copied, was copied, or is not wanted any more: only who brings it back still holds it.',
+        'Its data is being copied, was copied, is lost, or is not wanted any more: only who brings it back, or a walker of ' +
+        'page frames, still holds it.',
       on: {
         UNMAPPED: {
           target: 'migratingToRam',

@@ -5,11 +5,13 @@
  * @module models
  */
 import type { AnyStateMachine } from 'xstate'
+import { deviceMemoryStatechart } from './device-memory.js'
 import { devicePrivatePageStatechart } from './device-private-page.js'
 import { intervalNotifierStatechart } from './interval-notifier.js'
 import { migrationStatechart } from './migration.js'
 import { rangeStatechart } from './range.js'
 
+export { type DeviceMemoryEvent, type DeviceMemoryState, deviceMemoryStatechart } from './device-memory.js'
 export {
   type DevicePrivatePageEvent,
   type DevicePrivatePageState,
@@ -25,7 +27,11 @@ export { type RangeEvent, type RangeState, rangeStatechart } from './range.js'
 
 /** Every statechart, by the id of its machine. */
 export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fromEntries(
-  [rangeStatechart, intervalNotifierStatechart, devicePrivatePageStatechart, migrationStatechart].map(
-    (machine: AnyStateMachine) => [machine.id, machine],
-  ),
+  [
+    rangeStatechart,
+    intervalNotifierStatechart,
+    devicePrivatePageStatechart,
+    migrationStatechart,
+    deviceMemoryStatechart,
+  ].map((machine: AnyStateMachine) => [machine.id, machine]),
 )

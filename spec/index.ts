@@ -6,6 +6,7 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
+import * as deviceMemory from './scenarios/device-memory.js'
 import * as encodings from './scenarios/encodings.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
@@ -85,6 +86,14 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   failures.mapAtOnce,
   failures.copyFails,
   failures.copyLosesData,
+  deviceMemory.hotplug,
+  deviceMemory.removeWhileFaulting,
+  deviceMemory.deviceMemoryExit,
+  deviceMemory.unplug,
+  deviceMemory.unplugAndPoison,
+  deviceMemory.speculativeReference,
+  deviceMemory.memoryLimit,
+  deviceMemory.closeWhileInUse,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -5,6 +5,7 @@
  */
 import type { Defect } from '../defect.js'
 import { bitDefects } from './bits.js'
+import { deviceMemoryDefects } from './device-memory.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { migrationDefects } from './migration.js'
@@ -25,4 +26,5 @@ export const defects: readonly Defect[] = [
   ...migrationDefects,
   ...bitDefects,
   ...migrationStageDefects,
+  ...deviceMemoryDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

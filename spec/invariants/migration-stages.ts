@@ -94,6 +94,11 @@ function names({ kind, frame }: Pte, pfn: number, w: World): boolean {
   return frame.readOnce(w) === pfn && kind.readOnce(w) !== PteKind.none
 }
 
+/** An eviction holds no mmap lock: fork may copy an entry of its pages, which the walk over all mappings finds as well. */
+function mayBeCopied({ mms }: MirrorWorld['machine'], owner: number, w: World): boolean {
+  return !mms.some(({ mmapLock }) => mmapLock.heldBy(w, owner))
+}
+
 /** C37: what holds between pages and finalize. Entries may go meanwhile; none comes to name either page. */
 export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
   return {
@@ -113,7 +118,7 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
               return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
             for (const mm of machine.mms)
               for (const pte of mm.pte)
-                if (names(pte, pfn, after) && !names(pte, pfn, before))
+                if (names(pte, pfn, after) && !names(pte, pfn, before) && !mayBeCopied(machine, owner, after))
                   return `${pte.frame.name} comes to name frame ${pfn}, which is between pages and finalize`
           }
           for (const mm of machine.mms)

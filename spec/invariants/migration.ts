@@ -50,7 +50,7 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C31: a free page is reached by nobody: no entry, no migration, no lock, and no device. */
+/** C31: a free page is reached by nobody: no entry, no migration, no lock, and no device, by whatever way. */
 export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Invariant {
   return {
     clause: 'C31',
@@ -68,10 +68,26 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
               pte.frame.readOnce(w) === frame.pfn
             )
               return `frame ${frame.pfn} is free, and ${mm.name} has a ${pte.kind.show(w)} entry for it at page ${page}`
-        for (const mirror of mirrors)
-          for (const [page, entry] of mirror.pageTable.entries())
-            if (entry.frame.readOnce(w) === frame.pfn + 1)
-              return `frame ${frame.pfn} is free, and ${mirror.name} maps page ${page} to it`
+        if (frame.locked.get(w)) return `frame ${frame.pfn} is free, and its folio lock is held`
+        for (const pages of machine.migrations)
+          for (const { flags, source, destination } of pages)
+            if (
+              destination.get(w) === frame.pfn + 1 ||
+              (flags.get(w) & MIGRATE_PFN_VALID && source.get(w) === frame.pfn)
+            )
+              return `frame ${frame.pfn} is free, and a migration still has it`
+        for (const { name, pageTable, tlb, accesses } of mirrors) {
+          for (const [what, entries] of [
+            ['page table', pageTable],
+            ['TLB', tlb],
+          ] as const)
+            for (const [page, entry] of entries.entries())
+              if (entry.frame.readOnce(w) === frame.pfn + 1)
+                return `frame ${frame.pfn} is free, and ${name}'s ${what} maps page ${page} to it`
+          for (const access of accesses.values())
+            if (access.frame.get(w) === frame.pfn + 1)
+              return `frame ${frame.pfn} is free, and an access of ${name} to it is under way`
+        }
       }
       return said
     },
@@ -101,7 +117,10 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
 }
 
 /** C39: where a page of data is, it is in one place, and its contents are what was last written. */
-export function dataIsInOnePlace({ machine }: MirrorWorld): Invariant {
+export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
+  // What was in the memory of a device that is gone is nowhere.
+  const isLost = (w: World, owner: number) =>
+    chunks.some(({ memory, allocated, lost }) => memory.owner === owner && allocated.get(w) && lost.get(w))
   return {
     clause: 'C39',
     name: 'the entry names the page that holds the data',
@@ -112,9 +131,11 @@ export function dataIsInOnePlace({ machine }: MirrorWorld): Invariant {
         for (const [page, pte] of mm.pte.entries()) {
           const kind = pte.kind.readOnce(w)
           // What is in swap is looked at beside the other claims about swap.
-          if (kind === PteKind.none || kind === PteKind.swap) continue
+          if (kind === PteKind.none || kind === PteKind.swap || kind === PteKind.poison) continue
+          const frame = machine.frames[pte.frame.readOnce(w)]
+          if (isLost(w, frame.owner)) continue
           said = true
-          const holds = machine.frames[pte.frame.readOnce(w)].contents.get(w)
+          const holds = frame.contents.get(w)
           const expected = mm.expected[page].get(w)
           if (holds === expected) continue
           // Once its destination is the page a device may use that already, and write to it.
@@ -245,7 +266,8 @@ export function reachableIsNotRefused({ machine, mirrors }: MirrorWorld): StepCl
           (_, page) =>
             page >= range.start.get(before) &&
             page < range.end.get(before) &&
-            (vma[page].kind.readOnce(before) !== VmaKind.anonymous ||
+            (range.notifier.mm.pte[page].kind.readOnce(before) === PteKind.poison ||
+              vma[page].kind.readOnce(before) !== VmaKind.anonymous ||
               !(vma[page].flags.readOnce(before) & VM_READ)),
         )
         if (!forbidden) return 'a walk fails, and every page that it was to read lies where it may be read'

@@ -1,15 +1,15 @@
 /**
  * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
  *
- * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages), C33 (memory
- * cgroups), C43 (exclusive access) and C44 to C46 (the end of a region of device memory): they belong to what is not there
- * yet. Clauses with a word for a name are our own.
+ * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages) and C43 (exclusive
+ * access): they belong to what is not there yet. Clauses with a word for a name are our own.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 import { coherence } from './coherence.js'
 import { collision } from './collision.js'
+import { deviceMemory } from './device-memory.js'
 import { encodings } from './encodings.js'
 import { locks } from './locks.js'
 import { memory } from './memory.js'
@@ -28,6 +28,7 @@ export const requirements: readonly Requirement[] = [
   ...memory,
   ...migration,
   ...migrationStages,
+  ...deviceMemory,
   ...locks,
 ].sort(
   (a, b) =>

@@ -40,27 +40,39 @@ export const migration: readonly Requirement[] = [
     title: 'migrate_to_ram brings the page back, or says why not',
     text:
       'When the owner of a device page answers a fault with 0, the page is no longer in its memory at that address. ' +
-      'Otherwise it answers that there is no memory, or that its device has failed. It may bring back others with it, and ' +
-      'none before it: that page is not without memory for the want of what they got.',
+      'Otherwise it answers that there is no memory, or, with SIGBUS, that its device has failed. It may bring back others with ' +
+      'it, and none before it: that page is not without memory for the want of what they got. What is lost with a device stays ' +
+      'refused: its entry is left as it is and every touch gets SIGBUS again, or it is poisoned, and no walk maps it.',
     source: [
       'reference C30, B.6',
       'include/linux/memremap.h: struct dev_pagemap_ops',
       'mm/memory.c: do_swap_page',
     ],
-    checks: ['assert:do_swap_page', 'assert:mustKeepOut'],
+    checks: [
+      'assert:do_swap_page',
+      'assert:mustKeepOut',
+      'a fault finds the device gone',
+      'an entry is poisoned',
+    ],
   },
   {
     id: 'C31',
     title: 'a device page is freed once, and then nobody reaches it',
     text:
-      'When the last reference to a device page is gone, no page table has an entry for it, a migration entry included, no ' +
-      'device maps it, and no fault is about to bring it back. Its driver alone has it from then on.',
+      'When the last reference to a device page is gone, no page table has an entry for it, a migration entry included; no ' +
+      'migration has it, and nobody its lock; no device maps it, has a translation of it in its TLB, or an access to it under way; ' +
+      'and no fault is about to bring it back. Its driver alone has it from then on, and is told so once (page_free).',
     source: [
       'reference C31, B.6, B.7, D1',
       'include/linux/memremap.h: struct dev_pagemap_ops',
       'mm/memory.c',
     ],
-    checks: ['nobody reaches a free page', 'assert:migrate_vma_setup'],
+    checks: [
+      'nobody reaches a free page',
+      'assert:migrate_vma_setup',
+      'assert:pageFree',
+      'a page is held by nobody but a walker',
+    ],
   },
   {
     id: 'C39',

@@ -64,6 +64,7 @@ export const notifiers: readonly Requirement[] = [
       'nothing refers to a freed interval notifier',
       'remove returns',
       'a removal is deferred',
+      'the driver waits for who handles a fault',
       'assert:mmu_interval_notifier_remove',
     ],
   },

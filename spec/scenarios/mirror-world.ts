@@ -6,6 +6,7 @@
  */
 
 import {
+  deviceMemoryStatechart,
   devicePrivatePageStatechart,
   intervalNotifierStatechart,
   migrationStatechart,
@@ -13,11 +14,14 @@ import {
 } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
 import {
+  attachDeviceChunk,
   attachDeviceMemory,
+  type DeviceChunk,
   type Driver,
   declareMirror,
   deviceAccess,
   type Mirror,
+  pluggedIn,
   referenceDriver,
 } from '../../src/driver/index.js'
 import { type DmaList, declareDmaList, mappingForDma } from '../../src/generations/index.js'
@@ -37,6 +41,7 @@ import {
   VM_READ,
   VM_WRITE,
   VmaKind,
+  zoneDevicePageInit,
 } from '../../src/kernel/index.js'
 import {
   BLOCKED,
@@ -54,6 +59,12 @@ import {
   type Witness,
   type World,
 } from '../../src/world/index.js'
+import {
+  deviceMemoryAbstractions,
+  deviceMemoryInvariants,
+  deviceMemoryProgress,
+  deviceMemoryStepClaims,
+} from '../invariants/device-memory.js'
 import {
   migrationInvariants,
   migrationStepClaims,
@@ -127,6 +138,8 @@ export interface MirrorDeclaration {
   readonly process?: number
   /** True if its notifier is not inserted at the beginning. */
   readonly detached?: boolean
+  /** True if it may be closed while its device faults. */
+  readonly closable?: boolean
   /** Pages of memory of its own (default none). */
   readonly memory?: number
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
@@ -156,6 +169,10 @@ export interface MirrorScenario {
   readonly bareMemory?: number
   /** Slots of swap (default none). */
   readonly swapSlots?: number
+  /** Where the device memory comes and goes: whether it is there at the beginning, and what becomes of what is lost. */
+  readonly hotplug?: { readonly plugged: boolean; readonly poisons?: boolean }
+  /** Most pages that the processes may have together (default no limit). */
+  readonly memoryLimit?: number
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */
@@ -172,6 +189,8 @@ export interface MirrorWorld {
   readonly machine: Machine
   readonly mirrors: readonly Mirror[]
   readonly tasks: readonly Task[]
+  /** By owner: its memory, where that comes and goes. */
+  readonly chunks: readonly DeviceChunk[]
   /** A cell that a scenario may use for its own ends. */
   readonly scratch: Cell
   /** The arrays of the mirrors that map for DMA. */
@@ -200,6 +219,7 @@ const charts = {
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
   devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
   migration: compileStatechart(migrationStatechart),
+  deviceMemory: compileStatechart(deviceMemoryStatechart),
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -254,6 +274,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
+    hotplug: options.hotplug !== undefined,
+    ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
   }
   const layout = new Layout({ threads: options.threads.length })
   const machine = declareMachine(layout, size)
@@ -267,6 +289,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       layout,
       {
         name,
+        closable: options.mirrors[index].closable ?? false,
         owner: ownerOf(options.mirrors, index),
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
         size,
@@ -276,7 +299,11 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       driver,
     ),
   )
-  machine.deviceMemory.forEach(attachDeviceMemory)
+  const { poisons = false } = options.hotplug ?? {}
+  const chunks = options.hotplug
+    ? machine.deviceMemory.map((memory) => attachDeviceChunk(layout, memory, { poisons }))
+    : []
+  if (chunks.length === 0) machine.deviceMemory.forEach(attachDeviceMemory)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({
       thread: index,
@@ -289,7 +316,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const dma = mirrors
     .filter((_, index) => options.mirrors[index].dma)
     .map((mirror) => declareDmaList(layout, mirror, lastFrame(size)))
-  const world: MirrorWorld = { machine, mirrors, tasks, scratch, dma }
+  const world: MirrorWorld = { machine, mirrors, tasks, chunks, scratch, dma }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
   return {
@@ -306,13 +333,15 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...mirroringInvariants(world),
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
+      ...deviceMemoryInvariants(world),
     ],
     stepClaims: [
       ...mirroringStepClaims(world),
       ...(hasMemory ? migrationStepClaims(world) : []),
+      ...deviceMemoryStepClaims(world),
       ...(options.stepClaims?.(world) ?? []),
     ],
-    abstractions: mirroringAbstractions(world),
+    abstractions: [...mirroringAbstractions(world), ...deviceMemoryAbstractions(world)],
     normalisations: [renumberSequences(machine, mirrors)],
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
@@ -320,6 +349,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(options.lru ? drainProgress(world) : []),
       ...mirroringProgress(world, options.threads),
       ...(hasMemory ? migrationProgress(world) : []),
+      ...deviceMemoryProgress(world),
       everyThreadEnds(world, options.threads),
       ...(options.progress?.(world) ?? []),
     ],
@@ -345,8 +375,9 @@ function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
   return mirrors[index].memory ? mirrors.slice(0, index).filter(({ memory }) => memory).length : -1
 }
 
-function initialise(w: World, { machine, mirrors }: MirrorWorld, options: MirrorScenario): void {
+function initialise(w: World, { machine, mirrors, chunks }: MirrorWorld, options: MirrorScenario): void {
   const mm = machine.mms[0]
+  if (options.hotplug?.plugged) for (const chunk of chunks) pluggedIn(w, chunk)
   let frame = 0
   let slot = 0
   let deviceFrame = machine.frames.findIndex(({ owner }) => owner === 0) - 1
@@ -383,14 +414,15 @@ function touchPage(
   write: boolean,
 ): void {
   const frame = machine.frames[pfn]
-  frame.refcount.set(w, 1)
+  if (frame.owner < 0) frame.refcount.set(w, 1)
+  else zoneDevicePageInit(w, frame)
+  frame.charged?.set(w, 1)
   frame.mapcount.set(w, 1)
   frame.contents.set(w, 1)
   mm.expected[page].set(w, 1)
   mm.pte[page].kind.set(w, frame.owner < 0 ? PteKind.present : PteKind.devicePrivate)
   mm.pte[page].frame.set(w, pfn)
   mm.pte[page].write.set(w, write ? 1 : 0)
-  frame.lifecycle?.signal(w, 'ALLOCATED')
   frame.lifecycle?.signal(w, 'MAPPED')
 }
 

@@ -12,6 +12,7 @@ import {
   type DeviceMemory,
   type Frame,
   hasSource,
+  isFreePage,
   isMigrating,
   type MigrateVma,
   type MmStruct,
@@ -27,6 +28,7 @@ import {
   tryLockPage,
   VM_FAULT_OOM,
   ZERO_PAGE,
+  zoneDevicePageInit,
 } from '../kernel/index.js'
 import { procedure, type Running, step, type World } from '../world/index.js'
 import type { Mirror } from './device.js'
@@ -41,6 +43,15 @@ export const migrateToDevice = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
     return yield* migrateTo(current, args, current.machine.deviceMemory[mirror.owner].frames)
+  },
+)
+
+/** The same for a driver that mirrors nothing: pages of the current process go to `memory`. */
+export const migrateToMemory = procedure(
+  'migrate to device memory',
+  function* (current: Task, memory: DeviceMemory, start: number, end: number): Running<number> {
+    const args = { mm: current.mm, start, end, owner: memory.owner, select: SELECT_SYSTEM }
+    return yield* migrateTo(current, args, memory.frames)
   },
 )
 
@@ -136,7 +147,7 @@ const allocateAndCopyPage = procedure(
       if (!isMigrating(entry, w)) return Allocated.notNeeded
       // A hole is collected whatever was selected. Where pages are brought back it stays one.
       if (!hasSource(entry, w) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
-      const frame = from.find(({ refcount }) => refcount.get(w) === 0)
+      const frame = from.find((free) => isFreePage(w, free))
       if (frame === undefined) return Allocated.none
       allocate(w, frame)
       setDestination(entry, frame, w)
@@ -164,10 +175,9 @@ export const copyPage = procedure(
 
 const Allocated = { notNeeded: 0, none: 1, yes: 2 } as const
 
-/** Takes a free page, with one reference and locked. Part of a step. @kernel zone_device_page_init */
+/** Takes a free page, with one reference and locked: nobody else can hold its lock. Part of a step. */
 function allocate(w: World, frame: Frame): void {
-  frame.refcount.set(w, 1)
-  frame.contents.set(w, 0)
+  if (frame.owner >= 0) zoneDevicePageInit(w, frame)
+  else frame.refcount.set(w, 1)
   tryLockPage(w, frame)
-  frame.lifecycle?.signal(w, 'ALLOCATED')
 }

@@ -56,6 +56,16 @@ export interface Access extends Translation {
   readonly page: Cell
 }
 
+/** What a mirror keeps that may be closed while its device faults. */
+export interface MirrorEnd {
+  /** Whether who handles a fault finds the mirror. */
+  readonly linked: Cell
+  /** Those who have found it and are not done. */
+  readonly handlers: Cell
+  /** Whether its page table has been given back to the hardware. */
+  readonly revoked: Cell
+}
+
 /** A device that mirrors one address space, and what its driver keeps for it. */
 export interface Mirror {
   readonly name: string
@@ -80,6 +90,8 @@ export interface Mirror {
    * whose driver maps nothing while it migrates.
    */
   readonly undisturbed?: ReadonlyMap<number, Cell>
+  /** What its end takes; absent for a mirror that is not closed while its device faults. */
+  readonly ending?: MirrorEnd
   /** Who looks after it. */
   driver: Driver
 }
@@ -96,6 +108,8 @@ export interface MirrorSize {
   readonly threads: readonly number[]
   /** True if its driver maps what it migrates at once (`migrateAndMap`). */
   readonly mapsAtOnce?: boolean
+  /** True if it may be closed while its device faults (default false). */
+  readonly closable?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
 }
 
@@ -143,6 +157,15 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
             ),
           }
         : {}),
+      ...(options.closable
+        ? {
+            ending: {
+              linked: l.flag('linked', { initial: 1 }),
+              handlers: l.counter('handlers', l.threads),
+              revoked: l.flag('revoked'),
+            },
+          }
+        : {}),
       driver,
     }
   })
@@ -185,6 +208,7 @@ export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number)
   const granted = range.pfns[page].flags.get(w)
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
+  mustNotBeRevoked(w, mirror)
   mirror.pageTable[page].frame.set(w, pageAddress(w, mirror, range, page) + 1)
   mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
   mirror.pageTable[page].atomic?.set(w, 0)
@@ -239,6 +263,7 @@ export function dirtyPages(
 
 /** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
 export function unmapPages(w: World, mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
+  mustNotBeRevoked(w, mirror)
   const { start, end } = covered(mirror, range)
   for (let page = start; page < end; page++) forget(w, mirror.pageTable[page])
 }
@@ -247,6 +272,11 @@ function forget(w: World, translation: Translation): void {
   translation.frame.set(w, 0)
   translation.write.set(w, 0)
   translation.atomic?.set(w, 0)
+}
+
+/** The hardware's object is there no more: an update of it fails, and takes with it the queue that it was posted to. */
+function mustNotBeRevoked(w: World, { name, ending }: Mirror): void {
+  claim('revoked', !ending?.revoked.get(w), `the page table of ${name} is changed, and has been revoked`)
 }
 
 /**

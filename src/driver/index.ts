@@ -5,8 +5,10 @@
  */
 export * from './bringing-back.js'
 export * from './device.js'
+export * from './device-chunk.js'
 export * from './device-memory.js'
 export * from './driver.js'
+export * from './fault-handler.js'
 export * from './migrate-and-map.js'
 export * from './migrate-mixed.js'
 export * from './reference.js'

@@ -206,7 +206,8 @@ export const recordAndUnmap = procedure(
     yield* step('set_seq and unmap', (w) => {
       mmuIntervalSetSeq(w, mirror.notifier, curSeq)
       dirtyPages(w, current.machine, mirror, range)
-      unmapPages(w, mirror, range)
+      // A page table that is revoked maps nothing, and is not the driver's to change.
+      if (!mirror.ending?.revoked.get(w)) unmapPages(w, mirror, range)
       disturb(w, current, mirror, range)
       return 0
     })

@@ -26,7 +26,7 @@ import {
   type PteBits,
   type SwapSlot,
 } from './bits.js'
-import type { DeviceFault } from './migrate/request.js'
+import { type DeviceMemory, type DeviceMemoryOps, declareDeviceMemory } from './memremap/device-memory.js'
 
 /**
  * The order of locks, outer first. The driver's update lock may not be held while taking the mmap lock or a folio
@@ -111,6 +111,12 @@ export interface Frame {
   readonly flags?: FrameFlags
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
   readonly lru?: Cell
+  /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
+  readonly pgmap?: DeviceMemory
+  /** Whether it is on the free list that its driver keeps, where it keeps one: through the page itself, as drivers do. */
+  readonly onFreeList?: Cell
+  /** Whether it is charged to the memory cgroup; absent on a machine without a limit. @kernel folio_memcg */
+  readonly charged?: Cell
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
@@ -304,25 +310,8 @@ export interface Machine {
   readonly swap: readonly SwapSlot[]
   /** Files and shared memory. */
   readonly files: readonly AddressSpace[]
-}
-
-/** What the owner of device memory is asked to do. @kernel struct dev_pagemap_ops */
-export interface DeviceMemoryOps {
-  /**
-   * Brings the page at `page`, which is a device page now, back to system memory, so that the CPU can use it. The caller
-   * holds the mmap lock for reading, and of the page what `fault` says.
-   *
-   * @returns 0 (also if there is nothing to bring back any more), or an error of the fault
-   */
-  readonly migrateToRam: Procedure<[current: Task, mm: MmStruct, page: number, fault: DeviceFault], number>
-}
-
-/** Memory of a device that the CPU cannot map. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE */
-export interface DeviceMemory {
-  readonly owner: number
-  readonly frames: readonly Frame[]
-  /** The owner's callbacks. Set when its driver is attached. */
-  ops: DeviceMemoryOps
+  /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
+  readonly memoryLimit?: number
 }
 
 /** A thread of a process: who runs a procedure. @kernel current */
@@ -368,6 +357,10 @@ export interface MachineSize {
   readonly files?: readonly number[]
   /** True if areas are moved (mremap). */
   readonly moves?: boolean
+  /** True if the device memory comes and goes, and its drivers keep free lists. */
+  readonly hotplug?: boolean
+  /** The limit of the one memory cgroup, in pages (default none). */
+  readonly memoryLimit?: number
 }
 
 /** The largest frame number: system memory first, then each owner's device memory. */
@@ -388,6 +381,17 @@ export function ownerOf(size: Pick<MachineSize, 'frames' | 'deviceMemory'>, pfn:
 /** Declares a machine in `layout`. */
 export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const last = lastFrame(size)
+  const hotplug = size.hotplug ?? false
+  const memoryFrames: Frame[][] = (size.deviceMemory ?? []).map(() => [])
+  const deviceMemory = layout.array('memory', memoryFrames.length, (l, owner) =>
+    declareDeviceMemory(
+      l,
+      owner,
+      memoryFrames[owner],
+      { pages: size.deviceMemory?.[owner] ?? 0, hotplug },
+      unattached as unknown as DeviceMemoryOps,
+    ),
+  )
   const frames = layout.array('frame', last + 1, (l, pfn): Frame => {
     const owner = ownerOf(size, pfn)
     return {
@@ -407,11 +411,16 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       locked: l.counter('locked', layout.threads),
       owner,
       ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
-      ...(owner < 0 ? {} : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
       ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
       ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
+      ...(owner < 0
+        ? {}
+        : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle'), pgmap: deviceMemory[owner] }),
+      ...(owner >= 0 && hotplug ? { onFreeList: l.flag('on_free_list') } : {}),
+      ...(size.memoryLimit === undefined ? {} : { charged: l.flag('charged') }),
     }
   })
+  for (const frame of frames) if (frame.owner >= 0) memoryFrames[frame.owner].push(frame)
   const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
   for (const { name, mm, start, last } of size.intervals)
     mms[mm].subscriptions.intervals.push(declareInterval(layout, name, mms[mm], start, last, size))
@@ -465,12 +474,9 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     openRanges,
     migrations,
     files,
-    deviceMemory: (size.deviceMemory ?? []).map((_, owner) => ({
-      owner,
-      frames: frames.filter((frame) => frame.owner === owner),
-      ops: unattached as unknown as DeviceMemoryOps,
-    })),
+    deviceMemory,
     swap,
+    ...(size.memoryLimit === undefined ? {} : { memoryLimit: size.memoryLimit }),
   }))
 }
 

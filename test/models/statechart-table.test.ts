@@ -11,8 +11,11 @@ import {
   transition,
 } from 'xstate'
 import {
+  type DeviceMemoryEvent,
+  type DeviceMemoryState,
   type DevicePrivatePageEvent,
   type DevicePrivatePageState,
+  deviceMemoryStatechart,
   devicePrivatePageStatechart,
   type IntervalNotifierEvent,
   type IntervalNotifierState,
@@ -170,6 +173,7 @@ describe('the statecharts', () => {
       'allocated -MAPPED-> mapped',
       'allocated -UNMAPPED-> allocated',
       'allocated -FREED-> free',
+      'allocated -ABANDONED-> migratingToRam',
       'mapped -UNMAPPED-> migratingToRam',
       'mapped -FREED-> free',
       'mapped -COLLECTED-> migratingToRam',
@@ -179,7 +183,37 @@ describe('the statecharts', () => {
     ])
   })
 
+  it('allow of a region of device memory exactly this', () => {
+    expect(sentences(compileStatechart(deviceMemoryStatechart))).toEqual([
+      'absent -PLUGGED-> plugged',
+      'plugged -FILLED-> inUse',
+      'plugged -STOPPED-> drained',
+      'plugged -LOST-> drained',
+      'inUse -STOPPED-> evicting',
+      'inUse -LOST-> evicting',
+      'inUse -EMPTIED-> plugged',
+      'drained -KILLED-> dead',
+      'evicting -EMPTIED-> drained',
+      'evicting -KILLED-> dying',
+      'dead -REMOVED-> absent',
+      'dying -EMPTIED-> dead',
+    ])
+  })
+
   it('have the names of states and events that their types say', () => {
+    expectTypeOf<DeviceMemoryState>().toEqualTypeOf<StateValueFrom<typeof deviceMemoryStatechart>>()
+    const memoryEvents: Record<DeviceMemoryEvent['type'], true> = {
+      PLUGGED: true,
+      FILLED: true,
+      EMPTIED: true,
+      STOPPED: true,
+      LOST: true,
+      KILLED: true,
+      REMOVED: true,
+    }
+    expect([...compileStatechart(deviceMemoryStatechart).events].sort()).toEqual(
+      Object.keys(memoryEvents).sort(),
+    )
     expectTypeOf<RangeState>().toEqualTypeOf<StateValueFrom<typeof rangeStatechart>>()
     expectTypeOf<IntervalNotifierState>().toEqualTypeOf<StateValueFrom<typeof intervalNotifierStatechart>>()
     expectTypeOf<DevicePrivatePageState>().toEqualTypeOf<StateValueFrom<typeof devicePrivatePageStatechart>>()
@@ -189,6 +223,7 @@ describe('the statecharts', () => {
       COLLECTED: true,
       UNMAPPED: true,
       RESTORED: true,
+      ABANDONED: true,
       FREED: true,
     }
     expect([...compileStatechart(devicePrivatePageStatechart).events].sort()).toEqual(

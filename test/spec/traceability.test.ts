@@ -115,6 +115,7 @@ describe('requirements', () => {
       'C30',
       'C31',
       'C32',
+      'C33',
       'C34',
       'C35',
       'C36',
@@ -124,6 +125,9 @@ describe('requirements', () => {
       'C40',
       'C41',
       'C42',
+      'C44',
+      'C45',
+      'C46',
       'C47',
       'C48',
       'C49',
@@ -141,6 +145,7 @@ describe('requirements', () => {
       'lru',
       'progress',
       'refinement',
+      'revoked',
       'use-after-free',
     ])
   })

@@ -199,6 +199,11 @@ export function readEntry(
   const needed = settled ? Need.nothing : need(request, entry.flags.get(w), present)
   if (needed !== Need.nothing && mm.pte[page].kind.readOnce(w) === PteKind.migration)
     return (page << WALK_BITS) | Walk.wait
+  // What is lost no fault can bring.
+  if (needed !== Need.nothing && mm.pte[page].kind.readOnce(w) === PteKind.poison) {
+    fail(range, w, RangeResult.failed)
+    return (Errno.EFAULT << WALK_BITS) | Walk.error
+  }
   if (needed !== Need.nothing) return (end << WALK_BITS) | needed
   entry.flags.set(w, present)
   entry.frame.set(w, frame)
@@ -259,6 +264,7 @@ function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World):
     case PteKind.swap:
     case PteKind.migration:
     case PteKind.deviceExclusive:
+    case PteKind.poison:
       return { frame: 0, present: 0 }
     case PteKind.present:
       return { frame, present: HMM_PFN_VALID | writable }

@@ -10,6 +10,7 @@ import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZER
 import {
   addNewAnonRmap,
   anonVmaPrepare,
+  chargePage,
   clearPte,
   flushTlb,
   folioFreeSwap,
@@ -100,6 +101,7 @@ export const migratePage = procedure(
       else {
         markMoved(entry, w)
         if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
+        moveCharge(w, source, frames[entry.destination.get(w) - 1])
       }
       return 0
     })
@@ -138,6 +140,12 @@ function mustKeepOut(w: World, current: Task, args: MigrateVma, page: number): v
   )
 }
 
+/** The charge goes with the data, whatever the limit is: there is not a page more than before. @kernel mem_cgroup_migrate */
+function moveCharge(w: World, from: Frame, to: Frame): void {
+  to.charged?.set(w, from.charged?.get(w) ?? 0)
+  from.charged?.set(w, 0)
+}
+
 /**
  * A device page is never in the swap cache: a page that goes there leaves it. Its references are counted afterwards, when
  * the swap cache has none (D12). Part of a step.
@@ -165,7 +173,8 @@ export const migrateVmaInsertPage = procedure(
       const isFree = pte.kind.get(w) === PteKind.none || isZero
       const isAnonymous = mm.vma[page].kind.get(w) === VmaKind.anonymous
       if (isAnonymous) anonVmaPrepare(w, mm, page)
-      if (!isFree || mm.unstable.get(w) || !isAnonymous) {
+      const destination = machine.frames[entry.destination.get(w) - 1]
+      if (!isFree || mm.unstable.get(w) || !isAnonymous || !chargePage(w, machine, destination)) {
         stopMigrating(entry, w)
         return 0
       }
@@ -173,7 +182,6 @@ export const migrateVmaInsertPage = procedure(
         clearPte(w, machine, pte)
         flushTlb(w, machine, mm, page, page + 1)
       }
-      const destination = machine.frames[entry.destination.get(w) - 1]
       claim(
         'C50',
         destination.contents.get(w) === 0,
@@ -274,7 +282,8 @@ function isAwaited(w: World, { machine }: Task, pfn: number): boolean {
 
 /** The destination is the migration's no longer: it belongs to those who map it, or is free. */
 function release(w: World, frame: Frame): void {
-  if (frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'MAPPED')
+  if (frame.mapcount.get(w) > 0) frame.lifecycle?.signal(w, 'MAPPED')
+  else if (frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'ABANDONED')
   unlockPage(w, frame)
   putPage(w, frame)
 }

@@ -16,7 +16,7 @@ import {
   setPte,
   unlockPage,
 } from '../mm/index.js'
-import { isLockedByFault, type MigrateVma, ownReferences } from './request.js'
+import { isLockedByFault, type MigrateVma } from './request.js'
 
 /**
  * Replaces every migration entry of `from` by an entry of `to`, wherever it is by now. Access only gets wider: nobody is
@@ -60,7 +60,7 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
  * @param stays - true if the page still holds the data
  */
 export function letGo(w: World, frame: Frame, args: MigrateVma, stays: boolean): void {
-  if (stays && frame.refcount.get(w) > ownReferences(args, frame, w)) frame.lifecycle?.signal(w, 'RESTORED')
+  if (stays && frame.mapcount.get(w) > 0) frame.lifecycle?.signal(w, 'RESTORED')
   // A page that a fault has locked is unlocked by that fault.
   if (!isLockedByFault(args, frame.pfn)) unlockPage(w, frame)
   putPage(w, frame)

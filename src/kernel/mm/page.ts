@@ -15,6 +15,7 @@ import {
 } from '../../world/index.js'
 import type { FrameFlags } from '../bits.js'
 import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
+import { freeZoneDeviceFolio } from '../memremap/device-page.js'
 import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
 
@@ -38,7 +39,22 @@ export function putPage(w: World, frame: Frame): void {
   frame.flags?.dirty.set(w, 0)
   frame.flags?.anonExclusive.set(w, 0)
   frame.lru?.set(w, 0)
+  frame.charged?.set(w, 0)
   frame.lifecycle?.signal(w, 'FREED')
+  freeZoneDeviceFolio(w, frame)
+}
+
+/**
+ * Charges a page to the memory cgroup, if that is not at its limit. Part of a step.
+ *
+ * @kernel mem_cgroup_charge
+ */
+export function chargePage(w: World, machine: Machine, frame: Frame): boolean {
+  if (machine.memoryLimit === undefined) return true
+  const charged = machine.frames.filter((other) => other.charged?.get(w) === 1).length
+  if (charged >= machine.memoryLimit) return false
+  frame.charged?.set(w, 1)
+  return true
 }
 
 /** Takes the folio lock if nobody holds it. Part of a step. @kernel folio_trylock */
@@ -75,7 +91,7 @@ export function unlockPage(w: World, frame: Frame): void {
  * Allocates a zeroed page with one reference. One step: until it is mapped nobody else can reach it, so when it is
  * zeroed makes no difference. The lowest free frame is taken, so that states do not differ by where pages lie.
  *
- * @returns its frame, or 0 if there is none
+ * @returns its frame, or 0 if there is none, or if the process may not have one more
  * @kernel alloc_zeroed_user_highpage_movable
  */
 export const allocPage = procedure('alloc_page', function* (machine: Machine) {
@@ -84,7 +100,7 @@ export const allocPage = procedure('alloc_page', function* (machine: Machine) {
     const frame = machine.frames.find(
       ({ pfn, owner, refcount }) => pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0,
     )
-    if (frame === undefined) return 0
+    if (frame === undefined || !chargePage(w, machine, frame)) return 0
     frame.refcount.set(w, 1)
     frame.contents.set(w, 0)
     return frame.pfn
@@ -122,6 +138,7 @@ export function mapsPage(w: World, pte: Pte): boolean {
     case PteKind.devicePrivate:
     case PteKind.migration:
     case PteKind.deviceExclusive:
+    case PteKind.poison:
       return false
     default:
       throw new SpecificationError(
@@ -233,7 +250,7 @@ export function clearEntry(w: World, pte: Pte): void {
   pte.bits.slot.set(w, 0)
 }
 
-/** Makes a migration entry empty: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
+/** Makes an entry empty that is a migration's or poisoned: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
 export function clearMigrationEntry(w: World, pte: Pte): void {
   clearEntry(w, pte)
 }

@@ -128,6 +128,8 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return (pte.frame.readOnce(w) << FOUND_BITS) | Found.exclusive
     case PteKind.swap:
       return ((pte.bits?.slot.readOnce(w) ?? 0) << FOUND_BITS) | Found.swap
+    case PteKind.poison:
+      return VM_FAULT_SIGBUS
     case PteKind.present:
       if (!write) return Found.enough
       if (!pte.write.readOnce(w)) return Found.writeProtected

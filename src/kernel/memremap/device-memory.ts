@@ -1,0 +1,71 @@
+/**
+ * Memory of a device that the CPU cannot map, and what the kernel keeps of a region of it that comes and goes.
+ *
+ * @see reference B.7, B.8
+ * @module
+ */
+import type { Cell, Layout, Lifecycle, Procedure, World } from '../../world/index.js'
+import type { Frame, MmStruct, Task } from '../machine.js'
+import type { DeviceFault } from '../migrate/request.js'
+
+/** What the owner of device memory is asked to do. @kernel struct dev_pagemap_ops */
+export interface DeviceMemoryOps {
+  /**
+   * Brings the page at `page`, which is a device page now, back to system memory, so that the CPU can use it. The caller
+   * holds the mmap lock for reading, and of the page what `fault` says.
+   *
+   * @returns 0 (also if there is nothing to bring back any more), or an error of the fault
+   */
+  readonly migrateToRam: Procedure<[current: Task, mm: MmStruct, page: number, fault: DeviceFault], number>
+  /**
+   * The last reference to `frame` is gone, and nobody can reach it: it is its owner's again. Part of the step that puts
+   * the reference, since whoever does that may hold a page-table lock, and nothing here may sleep. Only a region that
+   * comes and goes asks for it; otherwise the count alone says what is free.
+   *
+   * @kernel dev_pagemap_ops.page_free
+   */
+  readonly pageFree?: (w: World, frame: Frame) => void
+}
+
+/** Memory of a device that the CPU cannot map. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE */
+export interface DeviceMemory {
+  readonly owner: number
+  readonly frames: readonly Frame[]
+  /** The owner's callbacks. Set when its driver is attached. */
+  ops: DeviceMemoryOps
+  /** What is kept of a region that comes and goes; absent for one that is there from beginning to end. */
+  readonly pagemap?: DevPagemap
+}
+
+/** Whether a region is there: from `memremap_pages` to the kill its references can be had, and then only be given back. */
+export const PagemapState = { absent: 0, live: 1, dying: 2 } as const
+
+/** What the kernel keeps of a region that comes and goes. @kernel struct dev_pagemap */
+export interface DevPagemap {
+  /** {@link PagemapState}. */
+  readonly state: Cell
+  /** `pgmap->ref`: one while it is live, and one for each of its pages that is in use. */
+  readonly ref: Cell
+  readonly lifecycle: Lifecycle
+}
+
+/** Declares the memory of `owner`, whose `frames` may still be declared. */
+export function declareDeviceMemory(
+  layout: Layout,
+  owner: number,
+  frames: readonly Frame[],
+  size: { readonly pages: number; readonly hotplug: boolean },
+  ops: DeviceMemoryOps,
+): DeviceMemory {
+  if (!size.hotplug) return { owner, frames, ops }
+  return {
+    owner,
+    frames,
+    ops,
+    pagemap: {
+      state: layout.oneOf('state', PagemapState),
+      ref: layout.counter('ref', size.pages + 1),
+      lifecycle: layout.lifecycle('deviceMemory', 'lifecycle'),
+    },
+  }
+}

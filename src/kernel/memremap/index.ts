@@ -1,0 +1,10 @@
+/**
+ * Regions of device memory, their pages, and their end.
+ *
+ * @see reference B.7, B.8
+ * @module
+ */
+export * from './device-memory.js'
+export * from './device-page.js'
+export * from './memremap.js'
+export * from './poison.js'

@@ -1,0 +1,84 @@
+/**
+ * A region of device memory comes and goes.
+ *
+ * @see reference B.8
+ * @module
+ */
+import { BLOCKED, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { Errno } from '../errno.js'
+import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from './device-memory.js'
+import { PagemapState } from './device-memory.js'
+
+/** What a driver says of the region that it wants to have. @kernel struct dev_pagemap */
+export interface PagemapRequest {
+  /** `pgmap->owner`; -1 for none. */
+  readonly owner: number
+  /** `pgmap->ops`. */
+  readonly ops: Partial<DeviceMemoryOps>
+}
+
+/**
+ * Makes a region of device memory known: its pages are there from now on, and free. One step: nobody can reach any of
+ * it before.
+ *
+ * @returns 0; -EINVAL without an owner, or without one of the callbacks that private memory needs; -ENOMEM if there
+ * already is a region at this place
+ * @kernel memremap_pages
+ */
+export const memremapPages = procedure(
+  'memremap_pages',
+  function* (memory: DeviceMemory, request: PagemapRequest): Running<number> {
+    const { owner, ops } = request
+    if (owner < 0 || !ops.migrateToRam || !ops.pageFree) return -Errno.EINVAL
+    return yield* step('make the region known', (w) => (plugPages(w, memory) ? 0 : -Errno.ENOMEM))
+  },
+)
+
+/** The region is there, if it was not. Part of a step. */
+export function plugPages(w: World, memory: DeviceMemory): boolean {
+  const { state, ref, lifecycle } = pagemapOf(memory)
+  if (state.get(w) !== PagemapState.absent) return false
+  state.set(w, PagemapState.live)
+  ref.set(w, 1)
+  lifecycle.signal(w, 'PLUGGED')
+  return true
+}
+
+/**
+ * Removes the region. From the kill on none of its pages can be taken into use; it waits until those that are in use
+ * are free, for ever if nobody sees to that.
+ *
+ * @kernel memunmap_pages
+ */
+export const memunmapPages = procedure('memunmap_pages', function* (memory: DeviceMemory): Running<void> {
+  const { state, ref, lifecycle } = pagemapOf(memory)
+  yield* step('percpu_ref_kill', (w) => {
+    state.set(w, PagemapState.dying)
+    ref.add(w, -1)
+    lifecycle.signal(w, 'KILLED')
+    return 0
+  })
+  yield* waitForPages(memory)
+  yield* step('remove the region', (w) => {
+    const used = memory.frames.find(({ refcount }) => refcount.get(w) > 0)
+    claim('C44', used === undefined, `the region goes away, and frame ${used?.pfn} of it is in use`)
+    state.set(w, PagemapState.absent)
+    lifecycle.signal(w, 'REMOVED')
+    return 0
+  })
+})
+
+/** Waits until the last page has given its reference to the region back. @kernel wait_for_completion(&pgmap->done) */
+export const waitForPages = procedure(
+  'memunmap_pages (wait)',
+  function* (memory: DeviceMemory): Running<void> {
+    const { ref } = pagemapOf(memory)
+    yield* step('wait for pgmap->done', (w) => (ref.get(w) > 0 ? BLOCKED : 0))
+  },
+)
+
+function pagemapOf({ owner, pagemap }: DeviceMemory): DevPagemap {
+  if (pagemap === undefined)
+    throw new Error(`the memory of owner ${owner} does not come and go on this machine`)
+  return pagemap
+}

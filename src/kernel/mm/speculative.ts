@@ -1,0 +1,33 @@
+/**
+ * Walkers of page frames: they know a page by its number alone, and do not ask whose it is before they hold it.
+ *
+ * @see reference B.7, D51
+ * @module
+ */
+import { procedure, type Running, step } from '../../world/index.js'
+import type { Frame, Task } from '../machine.js'
+import { getPage, releasePages } from './page.js'
+
+/**
+ * Takes a reference to a page that has one already. One step: the count is compared and raised atomically.
+ *
+ * @returns 1, or 0 if the page is free
+ * @kernel folio_try_get, get_page_unless_zero
+ */
+export const folioTryGet = procedure('folio_try_get', function* (frame: Frame): Running<number> {
+  return yield* step('raise the count, unless it is zero', (w) => {
+    if (frame.refcount.get(w) === 0) return 0
+    getPage(w, frame)
+    return 1
+  })
+})
+
+/**
+ * Looks at the page with the number `pfn`, whatever it is, and lets it be: as memory_failure and compaction do.
+ *
+ * @kernel get_any_page
+ */
+export const lookAtPage = procedure('get_any_page', function* (current: Task, pfn: number): Running<void> {
+  const { machine } = current
+  if (yield* folioTryGet(machine.frames[pfn])) yield* releasePages(machine, [pfn])
+})
