@@ -6,6 +6,7 @@
 
 import type { Driver } from '../src/driver/index.js'
 import type { Scenario } from '../src/world/model.js'
+import * as areas from './scenarios/areas.js'
 import * as deviceMemory from './scenarios/device-memory.js'
 import * as encodings from './scenarios/encodings.js'
 import * as migration from './scenarios/migration.js'
@@ -94,6 +95,11 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   deviceMemory.speculativeReference,
   deviceMemory.memoryLimit,
   deviceMemory.closeWhileInUse,
+  areas.mremapVersusDevice,
+  areas.mremapVersusMigration,
+  areas.sharedFile,
+  areas.sharedMemory,
+  areas.filesAndMigration,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Defect } from '../defect.js'
+import { areaDefects } from './areas.js'
 import { bitDefects } from './bits.js'
 import { deviceMemoryDefects } from './device-memory.js'
 import { driverDefects } from './drivers.js'
@@ -25,6 +26,7 @@ export const defects: readonly Defect[] = [
   ...seedDefects,
   ...migrationDefects,
   ...bitDefects,
+  ...areaDefects,
   ...migrationStageDefects,
   ...deviceMemoryDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -14,6 +14,7 @@ import {
   samePage,
   writeOnlyIfCpuMay,
 } from './coherence.js'
+import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
 import { cpusForget, framesAreCounted, noAllocationUnderUpdateLock } from './memory.js'
 import {
   cpusNeverMapDeviceMemory,
@@ -81,6 +82,11 @@ export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
 /** The claims about every state of a world with swap. */
 export function swapInvariants(world: MirrorWorld): Invariant[] {
   return [cleanPagesAreInSwap, swapHoldsTheData, swapIsCounted].map((make) => make(world))
+}
+
+/** The claims about every state of a world with files. */
+export function fileInvariants(world: MirrorWorld): Invariant[] {
+  return [privateMappingsWriteToNoFile(world), filesHoldTheirPages(world)]
 }
 
 /** The claims about every state. */

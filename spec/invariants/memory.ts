@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { allocPage, PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
+import { allocPage, isPageCache, PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -26,7 +26,8 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
     judge(w, view) {
       let said: true | undefined
       const ended = tasks.every(({ thread }) => view.finished(thread))
-      for (const { pfn, refcount, mapcount, flags } of machine.frames) {
+      for (const frame of machine.frames) {
+        const { pfn, refcount, mapcount, flags } = frame
         if (pfn === ZERO_PAGE) continue
         const mapped = mappings(world, pfn, w)
         if (mapcount.get(w) !== mapped)
@@ -34,7 +35,8 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
         if (refcount.get(w) < mapped)
           return `frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references`
         if (refcount.get(w) > 0) said = true
-        const known = mapped + (flags !== undefined && flags.swapCache.get(w) > 0 ? 1 : 0)
+        const isCached = isPageCache(w, frame) || (flags !== undefined && flags.swapCache.get(w) > 0)
+        const known = mapped + (isCached ? 1 : 0)
         if (ended && refcount.get(w) !== known)
           return `at the end frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references: a leak`
       }

@@ -99,7 +99,7 @@ function mayBeCopied({ mms }: MirrorWorld['machine'], owner: number, w: World): 
   return !mms.some(({ mmapLock }) => mmapLock.heldBy(w, owner))
 }
 
-/** C37: what holds between pages and finalize. Entries may go meanwhile; none comes to name either page. */
+/** C37: what holds between pages and finalize. Entries may go meanwhile, or move; none comes to name either page. */
 export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C37',
@@ -116,10 +116,13 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
           for (const pfn of held) {
             if (machine.frames[pfn].locked.get(after) !== owner + 1)
               return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
-            for (const mm of machine.mms)
-              for (const pte of mm.pte)
-                if (names(pte, pfn, after) && !names(pte, pfn, before) && !mayBeCopied(machine, owner, after))
-                  return `${pte.frame.name} comes to name frame ${pfn}, which is between pages and finalize`
+            for (const mm of machine.mms) {
+              const come = mm.pte.find((pte) => names(pte, pfn, after) && !names(pte, pfn, before))
+              const gone = mm.pte.some((pte) => names(pte, pfn, before) && !names(pte, pfn, after))
+              // Another address space may move its entry (mremap), and whoever migrates finds it again.
+              if (come !== undefined && !gone && !mayBeCopied(machine, owner, after))
+                return `${come.frame.name} comes to name frame ${pfn}, which is between pages and finalize`
+            }
           }
           for (const mm of machine.mms)
             if (

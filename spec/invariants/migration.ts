@@ -6,7 +6,9 @@
 import {
   cpuRead,
   cpuWrite,
+  expectedAt,
   HMM_PFN_VALID,
+  isPageCache,
   lruAddDrainAll,
   type Machine,
   MIGRATE_PFN_MOVED,
@@ -136,7 +138,7 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
           if (isLost(w, frame.owner)) continue
           said = true
           const holds = frame.contents.get(w)
-          const expected = mm.expected[page].get(w)
+          const expected = expectedAt(w, machine, mm, page).get(w)
           if (holds === expected) continue
           // Once its destination is the page a device may use that already, and write to it.
           const moved = movedTo(machine, pte, w)
@@ -215,8 +217,11 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
           )
             continue
           said = true
-          if (mm.vma[page].kind.readOnce(after) !== VmaKind.anonymous)
-            return `page ${page} goes to a device, and is not anonymous memory`
+          const kind = mm.vma[page].kind.readOnce(after)
+          const isPrivate = kind === VmaKind.anonymous || kind === VmaKind.privateFile
+          // What the entry named before is where the data was.
+          const isFile = isPageCache(before, machine.frames[pte.frame.readOnce(before)])
+          if (!isPrivate || isFile) return `page ${page} goes to a device, and is not anonymous memory`
         }
       return said
     },
@@ -250,7 +255,7 @@ export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepC
 }
 
 /** C29: the walk refuses only what the area forbids: whatever else is there, a fault can bring it. */
-export function reachableIsNotRefused({ machine, mirrors }: MirrorWorld): StepClaim {
+export function reachableIsNotRefused({ mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap(({ ranges: all }) => [...all])
   return {
     clause: 'C29',
@@ -261,14 +266,14 @@ export function reachableIsNotRefused({ machine, mirrors }: MirrorWorld): StepCl
       for (const [owner, range] of ranges) {
         if (owner !== thread || range.result.get(after) !== RangeResult.failed) continue
         said = true
-        const { vma } = range.notifier.mm
-        const forbidden = machine.mms[0].pte.some(
-          (_, page) =>
+        const forbidden = range.notifier.mm.vma.some(
+          ({ kind, flags }, page) =>
             page >= range.start.get(before) &&
             page < range.end.get(before) &&
             (range.notifier.mm.pte[page].kind.readOnce(before) === PteKind.poison ||
-              vma[page].kind.readOnce(before) !== VmaKind.anonymous ||
-              !(vma[page].flags.readOnce(before) & VM_READ)),
+              kind.readOnce(before) === VmaKind.none ||
+              kind.readOnce(before) === VmaKind.pfnmap ||
+              !(flags.readOnce(before) & VM_READ)),
         )
         if (!forbidden) return 'a walk fails, and every page that it was to read lies where it may be read'
       }

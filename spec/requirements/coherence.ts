@@ -66,9 +66,10 @@ export const coherence: readonly Requirement[] = [
     title: 'mirroring pins no page',
     text:
       'A mirrored page has the references of its mappings, and for a while of who copies it, and none of the device. ' +
-      'What the device maps is right because it hears of changes. At the end no reference is left over.',
+      'What the device maps is right because it hears of changes. A file holds its pages as long as it is mapped. At the end no ' +
+      'reference is left over.',
     source: ['reference C6', 'Documentation/mm/hmm.rst'],
-    checks: ['references are those of the mappings'],
+    checks: ['references are those of the mappings', 'a file holds its pages as long as it is mapped'],
   },
   {
     id: 'C7',

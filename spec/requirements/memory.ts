@@ -25,7 +25,8 @@ export const memory: readonly Requirement[] = [
     title: 'no CPU reaches a page that is free',
     text:
       "A CPU's TLB holds no translation to a frame that has been freed: the flush comes before the last reference is " +
-      'given back. A migration flushes before it drops the page-table lock under which it replaced the entries.',
+      'given back. A migration flushes before it drops the page-table lock under which it replaced the entries, and so does ' +
+      'mremap for what it moves.',
     source: [
       'reference C47, B.2, B.5',
       'mm/mmu_gather.c: tlb_finish_mmu',
@@ -38,10 +39,16 @@ export const memory: readonly Requirement[] = [
     title: 'a read gives what was written last',
     text:
       'Whoever reads a page, a CPU of either process or a device, reads the value that was written last, by whichever of ' +
-      'them, or 0 in a page that is new. Nobody writes to the zero page. Only between the change of an entry and the ' +
+      'them, or 0 in a page that is new. Nobody writes to the zero page, and what is written to a private mapping of a file ' +
+      'is not written to the file. Only between the change of an entry and the ' +
       'flush may a CPU still use what the entry held before.',
     source: ['our own: what C1 to C4 are for', 'reference B.2 (copy-on-write, fork)'],
-    checks: ['assert:touch', 'assert:readThrough', 'assert:writeThrough'],
+    checks: [
+      'assert:touch',
+      'assert:readThrough',
+      'assert:writeThrough',
+      'a private mapping writes to no page of a file',
+    ],
   },
   {
     id: 'use-after-free',

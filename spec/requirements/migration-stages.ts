@@ -42,7 +42,7 @@ export const migrationStages: readonly Requirement[] = [
     title: 'between pages and finalize nobody else gets at either page',
     text:
       'From setup to finalize whoever migrates holds the mmap lock, for reading at least: no area changes. From pages to ' +
-      'finalize source and destination are locked, and no entry comes to name either of them that did not. The kernel says more ' +
+      'finalize source and destination are locked, and no entry comes to name either of them but one that has only moved. The kernel says more ' +
       'where it explains this: that nobody can unmap the range. That is not so. MADV_DONTNEED and the OOM reaper need the ' +
       'lock for reading only, and take a migration entry, or the new entry of a hole, out of the page table at any time. An ' +
       'eviction holds no mmap lock at all: fork may copy an entry of its pages, which is found with the others at the end.',

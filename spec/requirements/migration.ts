@@ -110,8 +110,14 @@ export const migration: readonly Requirement[] = [
   {
     id: 'C40',
     title: 'only anonymous memory goes to a device',
-    text: 'An entry becomes device-private only in an area of private anonymous memory.',
-    source: ['reference C40', 'mm/migrate_device.c: migrate_vma_insert_page, migrate_vma_setup'],
+    text:
+      "An entry becomes device-private only in private memory, and only for data that is the address space's own: in an " +
+      'anonymous area, or for the copy that a write to a private mapping of a file has made. The pages of files, and those of ' +
+      'shared memory, stay where all who share them find them; a migration that has collected one puts it back.',
+    source: [
+      'reference C40, E.3 (hmm.migrate_file_private, hmm.migrate_shared)',
+      'mm/migrate_device.c: migrate_vma_pages, migrate_vma_insert_page, migrate_vma_setup',
+    ],
     checks: ['only anonymous memory goes to a device'],
   },
   {

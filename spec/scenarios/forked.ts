@@ -12,6 +12,8 @@ export function forkedAlready(w: World, { mms: [parent, child], frames }: Machin
   for (const [page, pte] of parent.pte.entries()) {
     child.vma[page].kind.set(w, parent.vma[page].kind.get(w))
     child.vma[page].flags.set(w, parent.vma[page].flags.get(w))
+    child.vma[page].file?.set(w, parent.vma[page].file?.get(w) ?? 0)
+    child.vma[page].pgoff?.set(w, parent.vma[page].pgoff?.get(w) ?? 0)
     for (const { vma } of [parent, child]) vma[page].anonymous?.set(w, 1)
     if (pte.kind.get(w) === PteKind.none) continue
     pte.write.set(w, 0)

@@ -66,6 +66,7 @@ import {
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
 import {
+  fileInvariants,
   migrationInvariants,
   migrationStepClaims,
   mirroringInvariants,
@@ -76,6 +77,7 @@ import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
+import { fillFiles, mapFilePage } from './files.js'
 import { forkedAlready } from './forked.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -122,6 +124,9 @@ export interface InitialPage {
   readonly softDirty?: boolean
   /** True if userfaultfd wants to hear of writes: goes with `readOnly`. */
   readonly uffdWp?: boolean
+  /** In an area that has a file behind it: which, and the page of it (default its first). If touched, that is mapped. */
+  readonly file?: number
+  readonly pgoff?: number
   /** Index of the thread in whose CPU's batch it is, and not on an LRU list yet. */
   readonly inBatchOf?: number
   /** Mirrors that map it already. */
@@ -173,6 +178,12 @@ export interface MirrorScenario {
   readonly hotplug?: { readonly plugged: boolean; readonly poisons?: boolean }
   /** Most pages that the processes may have together (default no limit). */
   readonly memoryLimit?: number
+  /** Pages of each file. */
+  readonly files?: readonly number[]
+  /** True if nothing is in them yet, as in shared memory; otherwise all their pages are in memory, with 1 in them. */
+  readonly emptyFiles?: boolean
+  /** True if a thread moves areas (mremap). */
+  readonly moves?: boolean
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */
@@ -256,10 +267,12 @@ export function mirrorScenario<P extends string>(
 /** Builds the model of a mirroring scenario, with every claim of mirroring. */
 export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const pages = options.pages.length
-  const touched = options.pages.filter((page) => page.touched && !page.onDevice && !page.swappedOut).length
+  const touched = options.pages.filter(
+    (page) => page.touched && !page.onDevice && !page.swappedOut && page.file === undefined,
+  ).length
   const size = {
     pages,
-    frames: touched + options.spareFrames,
+    frames: (options.files ?? []).reduce((sum, length) => sum + length, touched + options.spareFrames),
     mms: options.processes ?? 1,
     cpus: options.threads.map((thread) => thread.process ?? 0),
     values: options.values ?? 2,
@@ -276,6 +289,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+    ...(options.files ? { files: options.files } : {}),
+    ...(options.moves ? { moves: true } : {}),
   }
   const layout = new Layout({ threads: options.threads.length })
   const machine = declareMachine(layout, size)
@@ -334,6 +349,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
       ...deviceMemoryInvariants(world),
+      ...(options.files ? fileInvariants(world) : []),
     ],
     stepClaims: [
       ...mirroringStepClaims(world),
@@ -384,14 +400,20 @@ function initialise(w: World, { machine, mirrors, chunks }: MirrorWorld, options
   options.pages.forEach((page, index) => {
     mm.vma[index].kind.set(w, page.kind ?? VmaKind.anonymous)
     mm.vma[index].flags.set(w, page.flags ?? VM_READ | VM_WRITE)
+    mm.vma[index].pgoff?.set(w, page.file === undefined ? index : (page.pgoff ?? 0))
+    mm.vma[index].file?.set(w, page.file === undefined ? 0 : page.file + 1)
     if (page.swappedOut) swapPageOut(w, machine, mm, index, ++slot)
-    else if (page.touched)
+    else if (page.touched && page.file === undefined)
       touchPage(w, machine, mm, index, page.onDevice ? ++deviceFrame : ++frame, !page.readOnly)
     setBits(w, machine, mm.pte[index], page, page.swapCached ? ++slot : 0)
     machine.frames[mm.pte[index].frame.get(w)].lru?.set(
       w,
       page.inBatchOf === undefined ? Lru.listed : Lru.listed + 1 + page.inBatchOf,
     )
+  })
+  if (!options.emptyFiles) fillFiles(w, machine, frame)
+  options.pages.forEach((page, index) => {
+    if (page.touched && page.file !== undefined) mapFilePage(w, machine, mm, index)
   })
   if (options.forked) forkedAlready(w, machine)
   options.mirrors.forEach(({ detached }, index) => {
@@ -420,6 +442,7 @@ function touchPage(
   frame.mapcount.set(w, 1)
   frame.contents.set(w, 1)
   mm.expected[page].set(w, 1)
+  if (mm.vma[page].pgoff !== undefined) mm.vma[page].anonymous?.set(w, 1)
   mm.pte[page].kind.set(w, frame.owner < 0 ? PteKind.present : PteKind.devicePrivate)
   mm.pte[page].frame.set(w, pfn)
   mm.pte[page].write.set(w, write ? 1 : 0)

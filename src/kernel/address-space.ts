@@ -55,11 +55,15 @@ export function isPageCache(w: World, frame: Frame): boolean {
  */
 export function expectedAt(w: World, machine: Machine, mm: MmStruct, page: number): Cell {
   const { kind, file, pgoff } = mm.vma[page]
-  const backing = kind.readOnce(w)
-  if (file === undefined || pgoff === undefined || !isFileBacked(backing)) return mm.expected[page]
+  if (file === undefined || pgoff === undefined) return mm.expected[page]
   const pte = mm.pte[page]
-  // What has been copied for this address space alone is not the file's any more, wherever it is now.
   const pfn = pte.frame.readOnce(w)
-  const isOwn = pte.kind.readOnce(w) === PteKind.swap || (pfn !== 0 && !isPageCache(w, machine.frames[pfn]))
-  return isOwn ? mm.expected[page] : machine.files[file.readOnce(w) - 1].expected[pgoff.readOnce(w)]
+  const mapped = machine.files[(machine.frames[pfn].mapping?.get(w) ?? 0) - 1]
+  // Its area may have been taken out already, while the entry is still there.
+  if (mapped !== undefined) return mapped.expected[mapped.pages.findIndex((cached) => cached.get(w) === pfn)]
+  // What has been copied for this address space alone is not the file's any more, wherever it is now.
+  const isOwn = pfn !== 0 || pte.kind.readOnce(w) === PteKind.swap
+  return isOwn || !isFileBacked(kind.readOnce(w))
+    ? mm.expected[page]
+    : machine.files[file.readOnce(w) - 1].expected[pgoff.readOnce(w)]
 }

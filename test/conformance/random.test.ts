@@ -18,8 +18,22 @@ const device = fc.nat(1)
 const value = fc.integer({ min: 1, max: 40 })
 const page = fc.nat(PAGES - 1)
 
+/** A range, and where else in the window as many pages may be. */
+const move = fc
+  .tuple(fc.nat(PAGES - 1), fc.nat(PAGES - 1), fc.integer({ min: 1, max: 3 }))
+  .map(([start, to, length]) => {
+    const pages = Math.min(length, PAGES - start, PAGES - to)
+    return `${start} ${pages} ${to}`
+  })
+
 const withoutMigration = fc.oneof(
-  fc.tuple(fc.constantFrom('mmap', 'mprotect'), range, protection).map((words) => words.join(' ')),
+  fc
+    .tuple(fc.constantFrom('mmap', 'mmap_shared', 'mprotect'), range, protection)
+    .map((words) => words.join(' ')),
+  fc
+    .tuple(fc.constant('mmap_file'), range, protection, fc.constantFrom('shared', 'priv'))
+    .map((words) => words.join(' ')),
+  fc.tuple(fc.constant('mremap'), move).map((words) => words.join(' ')),
   fc.tuple(fc.constantFrom('munmap', 'madv_dontneed'), range).map((words) => words.join(' ')),
   fc.tuple(fc.constant('cpu_read'), page).map((words) => words.join(' ')),
   fc.tuple(fc.constant('cpu_write'), page, value).map((words) => words.join(' ')),
@@ -118,17 +132,18 @@ function mirrorsAgree({ machine, mirrors, world: w }: Oracle): void {
 }
 
 /**
- * A frame has a reference for each entry that names it, and a mapping too unless a device has it to itself; it holds
- * nothing if there is none.
+ * A frame has a reference for each entry that names it, and a mapping too unless a device has it to itself, and one of the
+ * file that it is a page of; it holds nothing if there is none.
  */
 function countsAreExact({ machine, world: w }: Oracle): void {
+  const cached = new Set(machine.files.flatMap(({ pages }) => pages.map((frame) => frame.get(w))))
   const named = machine.mms.flatMap(({ pte }) => pte).filter(({ kind }) => kind.readOnce(w) !== PteKind.none)
   for (const { pfn, refcount, mapcount, contents } of machine.frames.slice(1)) {
     const entries = named.filter(({ frame }) => frame.readOnce(w) === pfn)
     const mappings = entries.filter(({ kind }) => kind.readOnce(w) !== PteKind.deviceExclusive)
-    expect(refcount.get(w)).toBe(entries.length)
+    expect(refcount.get(w)).toBe(entries.length + (cached.has(pfn) ? 1 : 0))
     expect(mapcount.get(w)).toBe(mappings.length)
-    if (entries.length === 0) expect(contents.get(w)).toBe(0)
+    if (refcount.get(w) === 0) expect(contents.get(w)).toBe(0)
   }
   expect(machine.frames[ZERO_PAGE].contents.get(w)).toBe(0)
 }
@@ -142,37 +157,64 @@ function nothingIsOpen({ machine, mirrors, world: w }: Oracle): void {
   for (const { notifier } of mirrors) expect(notifier.seq.readOnce(w) % 2).toBe(1)
 }
 
-/** Areas by page, and the value of each. */
+/** What the model knows of an area, page by page. */
+interface Area {
+  readonly flags: number
+  /** What a page holds when its entry is thrown away; absent where that changes nothing, in shared memory. */
+  readonly unwritten?: number
+}
+
+/** What a memory file holds in its first page; one more in each that follows. */
+const FILE_CONTENTS = 61440
+
+/** Areas by page, and the value of each. Two pages never show the same page of a file: each mapping has one of its own. */
 class PlainModel {
-  private readonly areas: (number | undefined)[] = Array(PAGES).fill(undefined)
+  private readonly areas: (Area | undefined)[] = Array(PAGES).fill(undefined)
   private readonly values: number[] = Array(PAGES).fill(0)
 
-  /** What must be answered. `oracle` is asked only which pages a device could write without a fault. */
+  /** What must be answered. `oracle` is asked only what is one area, and which pages a device could write without a fault. */
   perform(operation: Operation, oracle: Oracle): Partial<Answer> {
     switch (operation.name) {
       case 'mmap':
+        this.forEach(operation, (page) => this.put(page, { flags: operation.flags, unwritten: 0 }, 0))
+        return { rc: 0 }
+      case 'mmap_shared':
+        this.forEach(operation, (page) => this.put(page, { flags: operation.flags }, 0))
+        return { rc: 0 }
+      case 'mmap_file':
         this.forEach(operation, (page) => {
-          this.areas[page] = operation.flags
-          this.values[page] = 0
+          const holds = FILE_CONTENTS + page
+          this.put(page, { flags: operation.flags, ...(operation.shared ? {} : { unwritten: holds }) }, holds)
         })
         return { rc: 0 }
       case 'munmap':
+        this.forEach(operation, (page) => this.put(page, undefined, 0))
+        return { rc: 0 }
+      case 'mremap': {
+        const { start, end, to } = operation
+        if (this.areas[start] === undefined) return { rc: -14, err: 'EFAULT' }
+        if (start < to.end && to.start < end) return { rc: -22, err: 'EINVAL' }
+        this.forEach(to, (page) => this.put(page, undefined, 0))
+        if (!isOneArea(oracle, start, end)) return { rc: -14, err: 'EFAULT' }
         this.forEach(operation, (page) => {
-          this.areas[page] = undefined
-          this.values[page] = 0
+          this.put(to.start + page - start, this.areas[page], this.values[page])
+          this.put(page, undefined, 0)
         })
         return { rc: 0 }
+      }
       case 'mprotect':
         for (let page = operation.start; page < operation.end; page++) {
-          if (this.areas[page] === undefined) return { rc: -12, err: 'ENOMEM' }
-          this.areas[page] = operation.flags
+          const area = this.areas[page]
+          if (area === undefined) return { rc: -12, err: 'ENOMEM' }
+          this.areas[page] = { ...area, flags: operation.flags }
         }
         return { rc: 0 }
       case 'madv_dontneed': {
         let hole = false
         this.forEach(operation, (page) => {
-          if (this.areas[page] === undefined) hole = true
-          else this.values[page] = 0
+          const area = this.areas[page]
+          if (area === undefined) hole = true
+          else this.values[page] = area.unwritten ?? this.values[page]
         })
         return hole ? { rc: -12, err: 'ENOMEM' } : { rc: 0 }
       }
@@ -210,6 +252,11 @@ class PlainModel {
     }
   }
 
+  private put(page: number, area: Area | undefined, value: number): void {
+    this.areas[page] = area
+    this.values[page] = value
+  }
+
   private forEach(
     range: { readonly start: number; readonly end: number },
     visit: (page: number) => void,
@@ -218,9 +265,9 @@ class PlainModel {
   }
 
   private signal(page: number, permission: number): Partial<Answer> | undefined {
-    const flags = this.areas[page]
-    if (flags === undefined) return { rc: -1, sig: 'SIGSEGV', code: 'MAPERR' }
-    return flags & permission ? undefined : { rc: -1, sig: 'SIGSEGV', code: 'ACCERR' }
+    const area = this.areas[page]
+    if (area === undefined) return { rc: -1, sig: 'SIGSEGV', code: 'MAPERR' }
+    return area.flags & permission ? undefined : { rc: -1, sig: 'SIGSEGV', code: 'ACCERR' }
   }
 
   private refusal(
@@ -228,12 +275,23 @@ class PlainModel {
     write: boolean,
   ): Partial<Answer> | undefined {
     for (let page = range.start; page < range.end; page++) {
-      const flags = this.areas[page] ?? 0
+      const flags = this.areas[page]?.flags ?? 0
       if (!(flags & READ)) return { rc: -14, err: 'EFAULT' }
       if (write && !(flags & WRITE)) return { rc: -1, err: 'EPERM' }
     }
     return undefined
   }
+}
+
+/** True if the pages from `start` to `end` are one area: alike, and of consecutive offsets. */
+function isOneArea({ machine, world: w }: Oracle, start: number, end: number): boolean {
+  const pages = machine.mms[0].vma.slice(start, end).map(({ kind, flags, file, pgoff }, i) => ({
+    kind: kind.readOnce(w),
+    flags: flags.readOnce(w),
+    file: file?.readOnce(w),
+    base: (pgoff?.readOnce(w) ?? i) - i,
+  }))
+  return pages.every((page) => JSON.stringify(page) === JSON.stringify(pages[0]))
 }
 
 const READ = 1

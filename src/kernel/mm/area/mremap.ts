@@ -94,20 +94,25 @@ export const movePageTables = procedure(
     for (let at = 0; at < pages; at++)
       // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
       yield* mm.ptl.critical('move an entry, and flush', (w) => {
-        moveEntry(w, current, mm, page + at, to + at)
+        if (moveEntry(w, mm, page + at, to + at)) flushTlb(w, current.machine, mm, page + at, page + at + 1)
         return 0
       })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
   },
 )
 
-/** @kernel move_ptes */
-function moveEntry(w: World, { machine }: Task, mm: MmStruct, page: number, to: number): void {
-  if (mm.pte[page].kind.get(w) === PteKind.none) return
+/**
+ * Moves one entry, and what is known of its contents. Part of a step, under the page-table lock.
+ *
+ * @returns false if there was none
+ * @kernel move_ptes
+ */
+export function moveEntry(w: World, mm: MmStruct, page: number, to: number): boolean {
+  if (mm.pte[page].kind.get(w) === PteKind.none) return false
   movePte(w, mm.pte[page], mm.pte[to])
   mm.expected[to].set(w, mm.expected[page].get(w))
   mm.expected[page].set(w, 0)
-  flushTlb(w, machine, mm, page, page + 1)
+  return true
 }
 
 /** All that the entry says, its reference and its mapping. */

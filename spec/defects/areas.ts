@@ -1,0 +1,183 @@
+/**
+ * Defects of areas that move, and of files and shared memory.
+ *
+ * @module
+ */
+import {
+  clearMigrationEntry,
+  doWpPage,
+  evictUnusedFiles,
+  flushTlb,
+  getPage,
+  hasSource,
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  isMigrating,
+  isPageCache,
+  markMoved,
+  migratePage,
+  moveEntry,
+  movePageTables,
+  NotifyEvent,
+  PteKind,
+  pagesOf,
+  removeMigrationPtes,
+  setPte,
+} from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** Entries are moved, and nobody is told. */
+const moveUntold = override(
+  movePageTables,
+  () =>
+    function* ({ machine }, mm, page, pages, to) {
+      for (let at = 0; at < pages; at++)
+        yield* mm.ptl.critical('move an entry, and flush', (w) => {
+          moveEntry(w, mm, page + at, to + at)
+          flushTlb(w, machine, mm, page + at, page + at + 1)
+          return 0
+        })
+    },
+)
+
+/** Entries are moved, and CPUs keep what they know of the old addresses. */
+const moveWithoutFlush = override(
+  movePageTables,
+  () =>
+    function* (current, mm, page, pages, to) {
+      yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
+      for (let at = 0; at < pages; at++)
+        yield* mm.ptl.critical('move an entry', (w) => {
+          moveEntry(w, mm, page + at, to + at)
+          return 0
+        })
+      yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    },
+)
+
+/** Migration entries are looked for only where the page was when it was collected. */
+const restoreByPageNumber = override(
+  removeMigrationPtes,
+  () =>
+    function* (current, from, to) {
+      const { machine } = current
+      for (const mm of machine.mms)
+        yield* mm.ptl.critical('replace a migration entry', (w) => {
+          const page = pagesOf(current).findIndex((entry) => entry.source.get(w) === from.pfn)
+          const pte = mm.pte[page]
+          if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return 0
+          const write = pte.write.get(w) === 1
+          clearMigrationEntry(w, pte)
+          setPte(w, machine, pte, to.pfn, write)
+          getPage(w, to)
+          return 0
+        })
+    },
+)
+
+/** The page of a file goes to a device like any other. */
+const migrateFiles = override(
+  migratePage,
+  (original) =>
+    function* (current, args, page) {
+      const entry = pagesOf(current)[page]
+      const done = yield* step('move what is known of the page of a file', (w) => {
+        if (entry.destination.get(w) === 0 || !isMigrating(entry, w) || !hasSource(entry, w)) return 0
+        if (!isPageCache(w, current.machine.frames[entry.source.get(w)])) return 0
+        markMoved(entry, w)
+        return 1
+      })
+      return done ? 0 : yield* original(current, args, page)
+    },
+)
+
+/** A write to a page that is mapped read-only makes it writable, whosever it is. */
+const writeInPlace = override(
+  doWpPage,
+  () =>
+    function* (_current, mm, page) {
+      yield* mm.ptl.critical('reuse the page', (w) => {
+        if (mm.pte[page].kind.get(w) === PteKind.present) mm.pte[page].write.set(w, 1)
+        return 0
+      })
+      return 0
+    },
+)
+
+/** What nobody maps any more stays in memory. */
+const keepUnusedFiles = override(evictUnusedFiles, () => function* () {})
+
+/** Defects of areas. */
+export const areaDefects: readonly Defect[] = [
+  {
+    name: 'X90',
+    kind: 'mutation',
+    title: 'an area moves, and nobody is told',
+    text: 'mremap takes the entries from the old addresses outside any invalidation: a device goes on using the page there.',
+    source: ['our own', 'reference C2, B.2 (mremap)'],
+    requirement: 'C2',
+    scenario: 'mremap',
+    overrides: [moveUntold],
+    steps: 6,
+  },
+  {
+    name: 'X91',
+    kind: 'mutation',
+    title: 'an area moves, and the TLBs are not flushed',
+    text:
+      'A CPU still reaches the page by its old address. When the page is thrown away by its new one, only that is flushed, ' +
+      'and the page is freed under the CPU.',
+    source: ['our own', 'reference C47, B.2 (mremap)'],
+    requirement: 'C47',
+    scenario: 'mremap',
+    overrides: [moveWithoutFlush],
+    steps: 36,
+  },
+  {
+    name: 'X92',
+    kind: 'mutation',
+    title: 'a migration is ended where the page was, not where it is',
+    text:
+      'Migration entries are replaced at the page number at which the page was collected. A child has moved it: its entry ' +
+      'is left behind, and names a page that is free.',
+    source: ['our own', 'reference C39, C51, B.5 step 7 (rmap walk)'],
+    requirement: 'C39',
+    scenario: 'mremap-and-migrate',
+    overrides: [restoreByPageNumber],
+    steps: 48,
+  },
+  {
+    name: 'X93',
+    kind: 'mutation',
+    title: 'a page of a file goes to a device',
+    text: 'The mapping of the source is not looked at: what others map, or read from the file, is a page that has become stale.',
+    source: ['our own', 'reference C40, B.5 step 5'],
+    requirement: 'C40',
+    scenario: 'files-and-migration',
+    overrides: [migrateFiles],
+    steps: 20,
+  },
+  {
+    name: 'X94',
+    kind: 'mutation',
+    title: 'a write to a private mapping reaches the file',
+    text: "The page is made writable where it is, instead of copied, although it is the file's.",
+    source: ['our own', 'reference B.2 (copy-on-write)'],
+    requirement: 'data',
+    scenario: 'files-and-migration',
+    overrides: [writeInPlace],
+    steps: 5,
+  },
+  {
+    name: 'X95',
+    kind: 'mutation',
+    title: 'the pages of a file that nobody uses stay in memory',
+    text: 'The last mapping goes, the file is closed, and its pages are never given back.',
+    source: ['our own', 'reference C6'],
+    requirement: 'C6',
+    scenario: 'shared-file',
+    overrides: [keepUnusedFiles],
+    steps: 72,
+  },
+]

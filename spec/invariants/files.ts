@@ -1,0 +1,54 @@
+/**
+ * Files: who may write to their pages, and how long they have them.
+ *
+ * @module
+ */
+import { isPageCache, VmaKind } from '../../src/kernel/index.js'
+import type { Invariant } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+/** data: what is written to a private mapping of a file does not reach the file. */
+export function privateMappingsWriteToNoFile({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'data',
+    name: 'a private mapping writes to no page of a file',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (mm.vma[page].kind.readOnce(w) !== VmaKind.privateFile) continue
+          const frame = machine.frames[pte.frame.readOnce(w)]
+          if (!isPageCache(w, frame)) continue
+          said = true
+          if (pte.write.readOnce(w))
+            return `${mm.name} maps page ${page} privately and writable, to frame ${frame.pfn} of a file`
+        }
+      return said
+    },
+  }
+}
+
+/** C6: a file holds its pages as long as an area maps it, and no longer. */
+export function filesHoldTheirPages({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C6',
+    name: 'a file holds its pages as long as it is mapped',
+    judge(w, view) {
+      const ended = tasks.every(({ thread }) => view.finished(thread))
+      let said: true | undefined
+      for (const { index, pages } of machine.files) {
+        const mapped = machine.mms.some(({ vma }) => vma.some(({ file }) => file?.readOnce(w) === index + 1))
+        for (const [page, cached] of pages.entries()) {
+          const frame = machine.frames[cached.get(w)]
+          if (frame.pfn === 0) continue
+          said = true
+          if (frame.mapping?.get(w) !== index + 1 || frame.refcount.get(w) <= frame.mapcount.get(w))
+            return `page ${page} of file ${index} is in frame ${frame.pfn}, which is not held for it`
+          if (ended && !mapped)
+            return `at the end nobody maps file ${index}, and page ${page} of it is in memory`
+        }
+      }
+      return said
+    },
+  }
+}
