@@ -14,6 +14,7 @@ import * as failures from './scenarios/migration-failures.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
+import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
@@ -103,7 +104,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
 ]
 
 /** Every scenario, in the order in which they are run. */
-export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios]
+export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios, ...mendedScenarios]
 
 /** Every scenario of mirroring that does not depend on the reference driver, with `driver` in its place. */
 export function scenariosFor(driver: Driver): Scenario[] {

@@ -13,6 +13,7 @@ import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
+import { recordedDefects } from './recorded.js'
 import { seedDefects } from './seeds.js'
 import { walkDefects } from './walk.js'
 
@@ -29,4 +30,5 @@ export const defects: readonly Defect[] = [
   ...areaDefects,
   ...migrationStageDefects,
   ...deviceMemoryDefects,
+  ...recordedDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mirror } from '../../src/driver/index.js'
-import type { IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
+import type { HmmRange, IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
 import type { Cell, Normalisation, World } from '../../src/world/index.js'
 
 /** The number that stands for every one which no interval has any more: whoever compares with it must retry. */
@@ -20,10 +20,15 @@ const FIRST = 3
  * for being odd; and since a number which was left behind never comes back. Threads have none in their locals
  * (`SAMPLED_SEQ`).
  */
-export function renumberSequences(machine: Machine, mirrors: readonly Mirror[]): Normalisation {
+export function renumberSequences(
+  machine: Machine,
+  mirrors: readonly Mirror[],
+  more: readonly HmmRange[] = [],
+): Normalisation {
+  const ranges = [...mirrors.flatMap((mirror) => [...mirror.ranges.values()]), ...more]
   const spaces = machine.mms
     .filter(({ subscriptions }) => subscriptions.intervals.length > 0)
-    .map(({ subscriptions }) => new Numbers(subscriptions, mirrors))
+    .map(({ subscriptions }) => new Numbers(subscriptions, ranges))
   return {
     name: 'sequence numbers by their order',
     cells: spaces.flatMap(({ cells }) => cells),
@@ -46,14 +51,11 @@ class Numbers {
 
   constructor(
     private readonly subs: Subscriptions,
-    mirrors: readonly Mirror[],
+    ranges: readonly HmmRange[],
   ) {
     this.samples = subs.intervals.flatMap((of) => [
       ...of.sampled.map((cell) => ({ of, cell })),
-      ...mirrors
-        .flatMap(({ ranges }) => [...ranges.values()])
-        .filter(({ notifier }) => notifier === of)
-        .map(({ seq }) => ({ of, cell: seq })),
+      ...ranges.filter(({ notifier }) => notifier === of).map(({ seq }) => ({ of, cell: seq })),
     ])
   }
 

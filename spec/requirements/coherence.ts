@@ -45,7 +45,7 @@ export const coherence: readonly Requirement[] = [
       "An entry of the device grants writing only while the CPU's entry does. A page that becomes read-only for the CPU, " +
       'by mprotect, by fork or because it is the zero page, is read-only for the device as well.',
     source: ['reference C4, B.2', 'include/linux/hmm.h: HMM_PFN_WRITE', 'mm/hmm.c: pte_to_hmm_pfn_flags'],
-    checks: ['device writes only where the CPU may', 'assert:touch'],
+    checks: ['device writes only where the CPU may', 'assert:touch', 'assert:copyIn'],
   },
   {
     id: 'C5',

@@ -47,6 +47,7 @@ export const memory: readonly Requirement[] = [
       'assert:touch',
       'assert:readThrough',
       'assert:writeThrough',
+      'assert:copyOut',
       'a private mapping writes to no page of a file',
     ],
   },
@@ -58,6 +59,22 @@ export const memory: readonly Requirement[] = [
       'page table maps it, and no field of an object is touched that is not allocated (the interval notifier in its ' +
       "driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
-    checks: ['assert:putPage', 'assert:lockPage', 'assert:mustBeAllocated', 'assert:GuardedCell'],
+    checks: [
+      'assert:putPage',
+      'assert:lockPage',
+      'assert:mustBeAllocated',
+      'assert:GuardedCell',
+      'assert:mustBeMemory',
+      'assert:dmirror_devmem_fault',
+    ],
+  },
+  {
+    id: 'backed-access',
+    title: 'a device page is accessed through the memory behind it',
+    text:
+      'The struct page of device-private memory has nothing behind it that a CPU could read. Whoever is to reach the data, the ' +
+      "owner's own program included, goes by what the owner knows of the page.",
+    source: ['our own', 'reference B.11 H16, E.1', 'lib/test_hmm.c: BACKING_PAGE'],
+    checks: ['assert:mustBeMemory'],
   },
 ]

@@ -76,6 +76,13 @@ import {
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
+import {
+  attachRecordedDevices,
+  type RecordedDevices,
+  type RecordedOptions,
+  rememberFiles,
+  snapshotNotifiers,
+} from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 import { fillFiles, mapFilePage } from './files.js'
 import { forkedAlready } from './forked.js'
@@ -151,6 +158,8 @@ export interface MirrorDeclaration {
   readonly dma?: boolean
   /** True if its driver maps what it migrates at once. */
   readonly mapsAtOnce?: boolean
+  /** True if it is one more mirror of the device of the mirror before it, and uses the memory of that. */
+  readonly sameDevice?: boolean
 }
 
 /** How a mirroring scenario is made. */
@@ -170,6 +179,8 @@ export interface MirrorScenario {
   readonly forked?: boolean
   /** Invalidations that a run can see. */
   readonly invalidations: number
+  /** Set if the recorded driver looks after the mirrors and their memory: what it needs of the world. */
+  readonly recorded?: RecordedOptions
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
   /** Slots of swap (default none). */
@@ -206,6 +217,8 @@ export interface MirrorWorld {
   readonly scratch: Cell
   /** The arrays of the mirrors that map for DMA. */
   readonly dma: readonly DmaList[]
+  /** The recorded driver's devices, if it is in charge. */
+  readonly recorded?: RecordedDevices
 }
 
 const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
@@ -278,12 +291,15 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     values: options.values ?? 2,
     invalidations: options.invalidations,
     ...(options.lru ? { lru: true } : {}),
-    intervals: options.mirrors.map(({ name, process, start, last }) => ({
-      name: `${name}.notifier`,
-      mm: process ?? 0,
-      start: start ?? 0,
-      last: last ?? pages - 1,
-    })),
+    intervals: [
+      ...options.mirrors.map(({ name, process, start, last }) => ({
+        name: `${name}.notifier`,
+        mm: process ?? 0,
+        start: start ?? 0,
+        last: last ?? pages - 1,
+      })),
+      ...(options.recorded ? snapshotNotifiers(options.recorded, pages) : []),
+    ],
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
@@ -307,6 +323,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
         closable: options.mirrors[index].closable ?? false,
         owner: ownerOf(options.mirrors, index),
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
+        storesStructPages: options.recorded !== undefined,
         size,
         ...(mapsAtOnce ? { mapsAtOnce } : {}),
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
@@ -314,11 +331,12 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       driver,
     ),
   )
+  const recorded = options.recorded && attachRecordedDevices(layout, machine, mirrors, size, options.recorded)
   const { poisons = false } = options.hotplug ?? {}
   const chunks = options.hotplug
     ? machine.deviceMemory.map((memory) => attachDeviceChunk(layout, memory, { poisons }))
     : []
-  if (chunks.length === 0) machine.deviceMemory.forEach(attachDeviceMemory)
+  if (chunks.length === 0 && !recorded) machine.deviceMemory.forEach(attachDeviceMemory)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({
       thread: index,
@@ -331,7 +349,15 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   const dma = mirrors
     .filter((_, index) => options.mirrors[index].dma)
     .map((mirror) => declareDmaList(layout, mirror, lastFrame(size)))
-  const world: MirrorWorld = { machine, mirrors, tasks, chunks, scratch, dma }
+  const world: MirrorWorld = {
+    machine,
+    mirrors,
+    tasks,
+    chunks,
+    scratch,
+    dma,
+    ...(recorded ? { recorded } : {}),
+  }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
   return {
@@ -358,7 +384,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(options.stepClaims?.(world) ?? []),
     ],
     abstractions: [...mirroringAbstractions(world), ...deviceMemoryAbstractions(world)],
-    normalisations: [renumberSequences(machine, mirrors)],
+    normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
     witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
     progress: [
       // The most particular first: who waits in vain for a CPU keeps others waiting for a page.
@@ -388,10 +414,15 @@ function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call
 
 /** Owners are counted among those that have memory of their own. */
 function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
+  if (mirrors[index].sameDevice) return ownerOf(mirrors, index - 1)
   return mirrors[index].memory ? mirrors.slice(0, index).filter(({ memory }) => memory).length : -1
 }
 
-function initialise(w: World, { machine, mirrors, chunks }: MirrorWorld, options: MirrorScenario): void {
+function initialise(
+  w: World,
+  { machine, mirrors, chunks, recorded }: MirrorWorld,
+  options: MirrorScenario,
+): void {
   const mm = machine.mms[0]
   if (options.hotplug?.plugged) for (const chunk of chunks) pluggedIn(w, chunk)
   let frame = 0
@@ -425,6 +456,7 @@ function initialise(w: World, { machine, mirrors, chunks }: MirrorWorld, options
       mirrors[m].pageTable[index].write.set(w, mm.pte[index].write.get(w))
     }
   })
+  if (recorded) rememberFiles(w, recorded)
 }
 
 function touchPage(

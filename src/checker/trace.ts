@@ -49,7 +49,10 @@ export function movesTo(exploration: Exploration, index: number): Move[] {
 }
 
 /** The steps that lead from each of the states to the next. */
-export function movesAlong(exploration: Exploration, path: readonly number[]): Move[] {
+export function movesAlong(
+  exploration: Pick<Exploration, 'system' | 'store'>,
+  path: readonly number[],
+): Move[] {
   const stepper = new Stepper(exploration.system)
   const load = (index: number): State => {
     const state = new Uint32Array(exploration.store.words)

@@ -12,9 +12,14 @@ import { codeOf } from './output.js'
 import type { Project } from './project.js'
 import { UsageError } from './usage.js'
 
-/** A project whose scenarios are those that any driver can be put into, with the driver that `file` exports. */
+/**
+ * A project whose scenarios are those that any driver can be put into, with the driver that `file` exports; or those of the
+ * driver of that name, if one comes with the project.
+ */
 export async function withDriver(project: Project, file: string | undefined): Promise<Project> {
   if (file === undefined) return project
+  const scenarios = project.drivers?.[file]
+  if (scenarios !== undefined) return { ...project, scenarios, driver: { name: file, file } }
   const driver = await loadDriver(file)
   return { ...project, scenarios: project.scenariosFor(driver), driver: { name: driver.name, file } }
 }

@@ -150,6 +150,7 @@ Examples:
   hmm-spec check
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
+  hmm-spec check recorded/device/dev_read+mprotect --driver recorded
   hmm-spec check device-page-faults --kernel 6.1
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
@@ -222,7 +223,8 @@ Examples:
 function driverOption(): Option {
   return new Option(
     '--driver <file>',
-    "an ES module whose default export is a Driver, to be put in the reference driver's place",
+    "an ES module whose default export is a Driver, to be put in the reference driver's place; or `recorded`, the " +
+      'driver of the recordings, with scenarios of its own',
   )
 }
 

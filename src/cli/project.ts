@@ -32,6 +32,8 @@ export interface Project extends Specification {
   readonly kernels: readonly KernelProfile[]
   /** The scenarios that any driver can be put into, with `driver` in them. */
   scenariosFor(driver: Driver): readonly Scenario[]
+  /** Drivers that come with the specification, by name: each with the scenarios that are there for it. */
+  readonly drivers?: Readonly<Record<string, readonly Scenario[]>>
   /** The driver that {@link Specification.scenarios} are with, if it is not the reference driver; and its file. */
   readonly driver?: { readonly name: string; readonly file: string }
   /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */

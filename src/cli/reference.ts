@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor } from '../../spec/index.js'
+import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
@@ -59,6 +60,7 @@ export function referenceProject(): Project {
     version: versionOf(dirname(fileURLToPath(import.meta.url))),
     scenarios,
     scenariosFor,
+    drivers: { recorded: recordedCells.map((cell) => recordedScenario(cell)) },
     requirements,
     defects,
     statecharts: charts,

@@ -48,6 +48,11 @@ export interface Translation {
   readonly write: Cell
   /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
   readonly atomic?: Cell
+  /**
+   * 1 if the entry leads to the struct page of device memory, behind which there is nothing that a program could read. Absent
+   * where entries always lead to memory.
+   */
+  readonly unbacked?: Cell
 }
 
 /** An access that has translated and not yet touched memory. */
@@ -110,6 +115,8 @@ export interface MirrorSize {
   readonly mapsAtOnce?: boolean
   /** True if it may be closed while its device faults (default false). */
   readonly closable?: boolean
+  /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
+  readonly storesStructPages?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
 }
 
@@ -125,6 +132,9 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       ...(options.exclusiveOwner === undefined
         ? {}
         : { atomic: entry.flag('atomic', guarded ? { guardedBy: updateLock } : {}) }),
+      ...(options.storesStructPages && guarded
+        ? { unbacked: entry.flag('unbacked', { guardedBy: updateLock }) }
+        : {}),
     })
     return {
       name: options.name,
@@ -272,6 +282,7 @@ function forget(w: World, translation: Translation): void {
   translation.frame.set(w, 0)
   translation.write.set(w, 0)
   translation.atomic?.set(w, 0)
+  translation.unbacked?.set(w, 0)
 }
 
 /** The hardware's object is there no more: an update of it fails, and takes with it the queue that it was posted to. */

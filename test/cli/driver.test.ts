@@ -108,6 +108,15 @@ test('a driver whose device never accesses memory is not said to hold', async ()
   expect((await run(line.replace('munmap exit', 'classic-only'), project)).code).toBe(0)
 })
 
+test('a driver that comes with the tool has scenarios of its own, and is named where a file is', async () => {
+  const { code, out } = await run('check recorded/device/dev_read+mprotect --driver recorded', project)
+  expect(out).toContain('breaks backed-access')
+  expect(code).toBe(1)
+  expect((await run('check recorded/device/dev_read+munmap --driver recorded', project)).code).toBe(0)
+  expect((await run('check recorded/device/dev_read+mprotect', project)).code).toBe(0)
+  expect((await run('check munmap --driver recorded', project)).err).toContain('no scenario')
+})
+
 const wrong: readonly [text: string, message: RegExp][] = [
   ['export const driver = {}', /there is no default export, only driver; write `export default` before/],
   ['', /there is no default export; write `export default`/],

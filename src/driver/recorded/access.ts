@@ -80,7 +80,7 @@ const MISSING = -1
 function copyOut(w: World, current: Task, mirror: Mirror, page: number): number {
   const pfn = mirror.pageTable[page].frame.get(w) - 1
   if (pfn < 0) return MISSING
-  mustBeAllocated(w, current, mirror, page, pfn)
+  mustBeMemory(w, current, mirror, page, pfn)
   const seen = current.machine.frames[pfn].contents.get(w)
   const expected = expectedAt(w, current.machine, mirror.mm, page).get(w)
   claim(
@@ -91,7 +91,12 @@ function copyOut(w: World, current: Task, mirror: Mirror, page: number): number 
   return seen
 }
 
-function mustBeAllocated(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
+function mustBeMemory(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
+  claim(
+    'backed-access',
+    !mirror.pageTable[page].unbacked?.get(w),
+    `${mirror.name} accesses page ${page} through the struct page of frame ${pfn}, behind which there is no memory`,
+  )
   claim(
     'use-after-free',
     pfn === ZERO_PAGE || machine.frames[pfn].refcount.get(w) > 0,
@@ -159,7 +164,7 @@ function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: nu
   const pfn = entry.frame.get(w) - 1
   // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
   if (pfn < 0 || !entry.write.get(w) || entry.atomic?.get(w)) return 1
-  mustBeAllocated(w, current, mirror, page, pfn)
+  mustBeMemory(w, current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
   current.machine.frames[pfn].contents.set(w, value)
   expectedAt(w, current.machine, mirror.mm, page).set(w, value)

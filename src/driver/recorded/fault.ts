@@ -10,6 +10,7 @@ import {
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_WRITE,
+  type HmmRange,
   hmmRangeFault,
   mmgetNotZero,
   mmput,
@@ -20,7 +21,7 @@ import {
   NotifyEvent,
   type Task,
 } from '../../kernel/index.js'
-import { become, choose, procedure, type Running, step } from '../../world/index.js'
+import { become, choose, procedure, type Running, step, type World } from '../../world/index.js'
 import { type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
 import type { Driver } from '../driver.js'
 import { lockForInvalidation } from '../reference.js'
@@ -97,7 +98,8 @@ const faultAgain = procedure(
 
 /**
  * Stores what the walk found, an entry a step, under the update lock. What was found writable is mapped writable,
- * also where only reading was asked for.
+ * also where only reading was asked for. Of a page in the device's own memory it is the struct page that is stored: the
+ * walk tells nothing else, and the driver does not look for the memory behind it (H16).
  *
  * @returns 0, or -EFAULT at the first page that is not writable and should be
  */
@@ -109,6 +111,7 @@ export const dmirrorDoFault = procedure(
       const refused = yield* step('store an entry', (w) => {
         if (write && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) return 1
         mapPage(w, mirror, range, page)
+        mirror.pageTable[page].unbacked?.set(w, isOwnMemory(range, w, page) ? 1 : 0)
         return 0
       })
       if (refused) return -Errno.EFAULT
@@ -116,6 +119,11 @@ export const dmirrorDoFault = procedure(
     return 0
   },
 )
+
+/** True if what the walk has stored of `page` is in the device's own memory. */
+function isOwnMemory(range: HmmRange, w: World, page: number): boolean {
+  return range.ownerOf(range.pfns[page].frame.get(w)) >= 0
+}
 
 /**
  * The callback: records the sequence and drops the entries of the range, and one more: the entry of the page after

@@ -29,7 +29,7 @@ import {
   VM_FAULT_SIGBUS,
   VM_READ,
 } from '../../kernel/index.js'
-import { become, type Cell, type Layout, procedure, type Running, step } from '../../world/index.js'
+import { become, type Cell, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
 import { allocateAndCopy, evict, systemFrames } from '../device-memory.js'
 import { dmirrorDoRead } from './access.js'
@@ -97,7 +97,7 @@ export const dmirrorMigrateToDevice = procedure(
     start: number,
     end: number,
   ): Running<MigrationAnswer> {
-    const piece: MigratePiece = (task, args) => migratePieceToDevice(task, device, mirror, args)
+    const piece: MigratePiece = (task, args) => dmirrorMigratePieceToDevice(task, device, mirror, args)
     const moved = yield* migrateAll(current, mirror, start, end, SELECT_SYSTEM, piece)
     if (moved < 0) return failed(moved)
     const values = yield* dmirrorDoRead(current, mirror, start, end)
@@ -156,7 +156,8 @@ const pieceEnd = procedure(
   },
 )
 
-const migratePieceToDevice = procedure(
+/** One piece, in one area: collected, copied, mapped by the device and then by the CPUs. */
+export const dmirrorMigratePieceToDevice = procedure(
   'dmirror_migrate_to_device (piece)',
   function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma): Running<number> {
     const error = yield* migrateVmaSetup(current, args)
@@ -210,6 +211,15 @@ export const dmirrorMigrateFinalizeAndMap = procedure(
   'dmirror_migrate_finalize_and_map',
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
     yield* mirror.updateLock.lock()
+    yield* dmirrorMapMigrated(current, mirror, args)
+    yield* mirror.updateLock.unlock()
+  },
+)
+
+/** The same with the update lock held: an entry a step. */
+export const dmirrorMapMigrated = procedure(
+  'dmirror_migrate_finalize_and_map (locked)',
+  function* (current: Task, mirror: Mirror, args: MigrateVma) {
     for (let page = args.start; page < args.end; page++)
       yield* step('map a migrated page', (w) => {
         const entry = pagesOf(current)[page]
@@ -221,9 +231,10 @@ export const dmirrorMigrateFinalizeAndMap = procedure(
         mirror.pageTable[page].frame.set(w, destination)
         mirror.pageTable[page].write.set(w, write ? 1 : 0)
         mirror.pageTable[page].atomic?.set(w, 0)
+        // Here the driver knows what is behind the page: it has just copied to it.
+        mirror.pageTable[page].unbacked?.set(w, 0)
         return 0
       })
-    yield* mirror.updateLock.unlock()
   },
 )
 
@@ -261,7 +272,16 @@ export const dmirrorDevmemFault = procedure(
   ): Running<number> {
     const { frames, owner } = device.memory
     const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    const file = yield* step('look up the file', (w) => device.filledBy[fault.pfn - frames[0].pfn].get(w))
+    const file = yield* step('look up the file', (w) => {
+      const found = device.filledBy[fault.pfn - frames[0].pfn].get(w)
+      const { name, notifier } = device.mirrors[found - 1]
+      claim(
+        'use-after-free',
+        notifier.allocated.get(w) === 1,
+        `frame ${fault.pfn} was filled through the file of ${name}, which is closed and freed`,
+      )
+      return found
+    })
     return yield* become(bringBackOne, current, device.mirrors[file - 1], args)
   },
 )

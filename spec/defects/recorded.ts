@@ -1,0 +1,135 @@
+/**
+ * The faults of the recorded driver: each undoes one mend, and what breaks is as on the kernels that were recorded. Those named
+ * H are hazards with pages of their own; those named R are found elsewhere too, with the driver that the page names.
+ *
+ * @module
+ */
+import {
+  dmirrorClose,
+  dmirrorDevmemFault,
+  dmirrorDoFault,
+  dmirrorIntervalInvalidate,
+  dmirrorMigrateFinalizeAndMap,
+} from '../../src/driver/recorded/index.js'
+import { type Override, override, type Procedure } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** As the driver was recorded. */
+function asRecorded<A extends unknown[], R>(target: Procedure<A, R>): Override {
+  return override(target, (original) => original)
+}
+
+/** Faults of the recorded driver. */
+export const recordedDefects: readonly Defect[] = [
+  {
+    name: 'R1',
+    kind: 'hazard',
+    title: 'the recorded driver has H1: a reader maps what has been migrated meanwhile',
+    text:
+      'The device reads a page, and another thread migrates it. The reader has walked before the collection and maps after it: ' +
+      'the callback has passed over its own migration, so nothing moved the sequence. The device is left with a page ' +
+      'of the system that is free once the migration ends. To record the sequence there mends it.',
+    source: ['reference B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
+    requirement: 'C41',
+    scenario: 'recorded/system/dev_read+migrate_to_dev',
+    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    steps: 19,
+  },
+  {
+    name: 'R2',
+    kind: 'hazard',
+    title: 'the recorded driver has H10: what was migrated is mapped without a look at the sequence',
+    text:
+      'MADV_DONTNEED comes between the collection and the map step: its callback finds nothing to take away, and then the ' +
+      'driver maps the device page, which nobody will tell it of again. To take a number before the migration and to compare it ' +
+      'before mapping mends it, or to map nothing and to fault afterwards.',
+    source: ['reference B.11 H10, G.3 M15', 'lib/test_hmm.c: dmirror_migrate_finalize_and_map'],
+    requirement: 'C1',
+    scenario: 'recorded/mirrored/migrate_to_dev+madv_dontneed',
+    overrides: [asRecorded(dmirrorMigrateFinalizeAndMap)],
+    steps: 29,
+  },
+  {
+    name: 'R3',
+    kind: 'hazard',
+    title: 'the recorded driver has X1: closing removes the notifier first, and the entries last',
+    text:
+      'Between the two nobody tells the driver of changes, and its page table goes stale. This device is a program that ' +
+      'reaches memory only through the file that is being closed, so nothing comes of it here; a device that runs on its ' +
+      'own would use what is left. To drop the entries first mends it.',
+    source: ['our own', 'lib/test_hmm.c: dmirror_fops_release'],
+    requirement: 'C1',
+    scenario: 'recorded/mirrored2/close2+munmap',
+    overrides: [asRecorded(dmirrorClose)],
+    steps: 9,
+  },
+  {
+    name: 'R4',
+    kind: 'hazard',
+    title: 'the recorded driver has X32: a page that could not be brought back is said to be back',
+    text:
+      'There is no page to copy to, so that nothing migrates, and the callback answers 0 all the same: the CPU faults again, as long ' +
+      'as there is no memory. To answer VM_FAULT_OOM mends it.',
+    source: ['our own', 'reference E.1', 'lib/test_hmm.c: dmirror_devmem_fault'],
+    requirement: 'C30',
+    scenario: 'recorded/short/migrate_to_dev+cpu_read',
+    overrides: [asRecorded(dmirrorDevmemFault)],
+    steps: 25,
+  },
+  {
+    name: 'H16',
+    kind: 'hazard',
+    title: 'the struct page of device memory is stored, and not the memory behind it',
+    text:
+      'Confirmed on Linux 6.1.192 and 6.12.95: a crash every time. The page is on the device; mprotect makes the device drop its ' +
+      "entry; the device reads again, and its walk finds the driver's own page. The driver stores what the walk gave it, a struct page " +
+      'without memory, and copies from there. Only the map step of a migration stores what is behind. To look that up in the ' +
+      'fault mends it: the recordings were made with that repair.',
+    source: ['reference B.11 H16', 'lib/test_hmm.c: dmirror_do_fault'],
+    requirement: 'backed-access',
+    scenario: 'recorded/device/dev_read+mprotect',
+    overrides: [asRecorded(dmirrorDoFault)],
+    steps: 28,
+  },
+  {
+    name: 'H17',
+    kind: 'hazard',
+    title: 'what the device writes while its driver migrates the page is lost',
+    text:
+      'The callback passes over its own migrations also where the page comes from system memory. The device maps the source ' +
+      'until the map step, and may write to it after it was copied. To take the entry away like for any other invalidation mends it.',
+    source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
+    requirement: 'C41',
+    scenario: 'recorded/mirrored/dev_write+migrate_to_dev',
+    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    steps: 6,
+  },
+  {
+    name: 'H18',
+    kind: 'hazard',
+    title: 'own migrations are told by the device, and there is more than one file of it',
+    text:
+      'A process has opened the device twice (or a child has opened it too). A page comes back to the system by way of one file, which ' +
+      'drops its own entry. The callback of the other passes over the migration, since it is that of its device, and ' +
+      'goes on mapping the device page, which is free. No two threads are needed. To heed every invalidation mends it.',
+    source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
+    requirement: 'C41',
+    scenario: 'recorded/device/dev_read+migrate_to_sys2',
+    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    steps: 15,
+  },
+  {
+    name: 'H19',
+    kind: 'hazard',
+    title: 'closing evicts once, and a page that is held just then stays without its file',
+    text:
+      'Closing evicts every page of the device because each names the file through which it was filled. A CPU that faults ' +
+      'on one holds it, so that the eviction passes it over. The file is freed, and the fault goes on to look into ' +
+      'it. To evict until nothing is left mends it.',
+    source: ['our own', 'lib/test_hmm.c: dmirror_fops_release, dmirror_devmem_fault'],
+    requirement: 'use-after-free',
+    scenario: 'recorded/device2/close2+cpu_write',
+    overrides: [asRecorded(dmirrorClose)],
+    steps: 11,
+  },
+]

@@ -1,0 +1,200 @@
+/**
+ * The recorded driver against every operation that the recordings know: small worlds in which two or three threads perform
+ * one operation each on one page.
+ *
+ * @module
+ */
+import { recordedDriver } from '../../src/driver/recorded/index.js'
+import type { Override, Scenario } from '../../src/world/index.js'
+import { type InitialPage, type MirrorScenario, mirrorModel } from '../scenarios/mirror-world.js'
+import { type Operation, type OperationName, operations } from './operations.js'
+
+/** How the page is at the beginning. */
+interface PageBeginning {
+  /** What it is like. */
+  readonly summary: string
+  readonly page: InitialPage
+  /** Index of the file through which it was brought to the device (default 0). */
+  readonly filledBy?: number
+  /** True if a page comes before it that the device maps: the process's operations are on that one. */
+  readonly hasNeighbour?: boolean
+  /** True if no page of system memory is free. */
+  readonly short?: boolean
+}
+
+/** The beginnings, by name. */
+export const beginnings = {
+  untouched: { summary: 'nobody has touched it', page: {} },
+  system: { summary: 'in system memory, and the device maps nothing', page: { touched: true } },
+  mirrored: { summary: 'in system memory, and the device maps it', page: { touched: true, mirroredBy: [0] } },
+  device: {
+    summary: 'in device memory, and the device maps it',
+    page: { touched: true, onDevice: true, mirroredBy: [0] },
+  },
+  dropped: {
+    summary: 'in device memory, and the device has dropped its entry',
+    page: { touched: true, onDevice: true },
+  },
+  short: {
+    summary: 'in device memory, the device maps it, and there is no system memory to bring it back to',
+    page: { touched: true, onDevice: true, mirroredBy: [0] },
+    short: true,
+  },
+  neighbour: {
+    summary:
+      'in device memory, the device maps it, and the operations of the process are on the page before it',
+    page: { touched: true, onDevice: true, mirroredBy: [0] },
+    hasNeighbour: true,
+  },
+  mirrored2: {
+    summary: 'in system memory, and the device maps it through the second file',
+    page: { touched: true, mirroredBy: [1] },
+  },
+  device2: {
+    summary: 'in device memory, brought there through the second file, which alone maps it',
+    page: { touched: true, onDevice: true, mirroredBy: [1] },
+    filledBy: 1,
+  },
+} satisfies Readonly<Record<string, PageBeginning>>
+
+/** Name of a beginning. */
+export type BeginningName = keyof typeof beginnings
+
+/** One world of the matrix. */
+export interface RecordedCell {
+  readonly page: BeginningName
+  /** What each thread does. */
+  readonly threads: readonly OperationName[]
+}
+
+function operation(name: OperationName): Operation {
+  return operations[name]
+}
+
+const ALL = Object.keys(operations) as OperationName[]
+/** What goes through the first file, or through none. */
+const OF_THE_DEVICE = ALL.filter((name) => operation(name).file === 0 || operation(name).evicts)
+const OF_THE_SECOND_FILE = ALL.filter((name) => operation(name).file === 1)
+const OF_THE_PROCESS = ALL.filter(
+  (name) => !OF_THE_DEVICE.includes(name) && !OF_THE_SECOND_FILE.includes(name),
+)
+
+function product<A, B>(first: readonly A[], second: readonly B[]): [A, B][] {
+  return first.flatMap((a) => second.map((b): [A, B] => [a, b]))
+}
+
+/** Every two of `names`, each with itself too. */
+function twoOf(names: readonly OperationName[]): [OperationName, OperationName][] {
+  return names.flatMap((first, i) =>
+    names.slice(i).map((second): [OperationName, OperationName] => [first, second]),
+  )
+}
+
+/** Cells that belong in one table: what the threads do against how the page is. */
+export interface CellGroup {
+  readonly title: string
+  readonly pages: readonly BeginningName[]
+  /** What the threads do, row by row. */
+  readonly threads: readonly (readonly OperationName[])[]
+}
+
+/** The matrix. */
+export const cellGroups: readonly CellGroup[] = [
+  {
+    title: 'One file: the device against everything',
+    pages: ['untouched', 'system', 'mirrored', 'device', 'dropped'],
+    threads: [...twoOf(OF_THE_DEVICE), ...product(OF_THE_DEVICE, OF_THE_PROCESS)],
+  },
+  {
+    title: 'Two files of one device, against each other',
+    pages: ['mirrored', 'device', 'mirrored2', 'device2'],
+    threads: product(OF_THE_DEVICE, OF_THE_SECOND_FILE),
+  },
+  {
+    title: 'The second file against the process',
+    pages: ['mirrored2', 'device2'],
+    threads: product(OF_THE_SECOND_FILE, OF_THE_PROCESS),
+  },
+  {
+    title: 'No memory to bring pages back to',
+    pages: ['short'],
+    threads: product(OF_THE_DEVICE, ['cpu_read', 'cpu_write', 'madv_dontneed']),
+  },
+  {
+    title: 'The process changes the page before',
+    pages: ['neighbour'],
+    threads: product(OF_THE_DEVICE, ['mprotect', 'munmap', 'madv_dontneed']),
+  },
+  {
+    title: 'Three at a time',
+    pages: ['mirrored'],
+    threads: product(
+      [
+        ['dev_write', 'migrate_to_dev'],
+        ['dev_write', 'migrate_to_sys'],
+        ['migrate_to_dev', 'migrate_to_sys'],
+      ] as const,
+      ['cpu_write', 'madv_dontneed', 'mprotect', 'fork'] as const,
+    ).map(([two, third]) => [...two, third]),
+  },
+]
+
+/** Every cell of the matrix. */
+export const recordedCells: readonly RecordedCell[] = cellGroups.flatMap(({ pages, threads }) =>
+  product(threads, pages).map(([names, page]) => ({ page, threads: names })),
+)
+
+/** The name of the scenario of `cell`. */
+export function nameOf({ page, threads }: RecordedCell): string {
+  return `recorded/${page}/${threads.join('+')}`
+}
+
+/** The world of `cell`. */
+export function worldOf({ page, threads }: RecordedCell): MirrorScenario {
+  const uses = threads.map(operation)
+  const beginning: PageBeginning = beginnings[page]
+  const isOfSecond = (beginning.page.mirroredBy ?? []).includes(1)
+  const files = isOfSecond || uses.some(({ file }) => file === 1) ? 2 : 1
+  const own = beginning.hasNeighbour ? 1 : 0
+  return {
+    pages: [...(own ? [{ touched: true, mirroredBy: [0] }] : []), beginning.page],
+    mirrors: Array.from({ length: files }, (_, i) =>
+      i === 0 ? { name: 'dmirror', memory: 2 } : { name: 'dmirror (second file)', sameDevice: true },
+    ),
+    processes: Math.max(...uses.map((use) => use.processes ?? 1)),
+    spareFrames: beginning.short ? 0 : 3,
+    values: 3,
+    invalidations: 16,
+    threads: uses.map(({ calls, file }, thread) => ({
+      name: threads.indexOf(threads[thread]) === thread ? threads[thread] : `${threads[thread]} (again)`,
+      devices: file === undefined ? [] : [file],
+      calls: (world) => calls({ world, thread, page: file === undefined ? 0 : own }),
+    })),
+    recorded: {
+      filledBy: beginning.filledBy ?? 0,
+      snapshots: threads.flatMap((name, thread) => (name === 'snapshot' ? [thread] : [])),
+    },
+  }
+}
+
+/** The cell of that name. @throws Error if there is none */
+export function cellNamed(name: string): RecordedCell {
+  const found = recordedCells.find((cell) => nameOf(cell) === `recorded/${name}`)
+  if (found === undefined) throw new Error(`no cell ${name}`)
+  return found
+}
+
+/** The scenario of `cell`: with the driver as it was recorded, or with `overrides` of it. */
+export function recordedScenario(
+  cell: RecordedCell,
+  overrides: readonly Override[] = [],
+  exercises: readonly string[] = [],
+): Scenario {
+  return {
+    name: nameOf(cell),
+    summary: `The recorded driver${overrides.length > 0 ? ', mended' : ''}: ${cell.threads.join(', ')}. The page: ${beginnings[cell.page].summary}.`,
+    parameters: {},
+    exercises,
+    build: () => mirrorModel({ ...worldOf(cell), overrides }, recordedDriver),
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * What mends the recorded driver: for each fault of it, other texts for its procedures. With all of them nothing that the
+ * recordings know to do breaks a claim any more.
+ *
+ * @module
+ */
+import { type Mirror, mapPage, rangeOf, unmapPages } from '../../src/driver/index.js'
+import {
+  type DmirrorDevice,
+  dmirrorClose,
+  dmirrorDeviceEvict,
+  dmirrorDevmemFault,
+  dmirrorDoFault,
+  dmirrorDoRead,
+  dmirrorFault,
+  dmirrorIntervalInvalidate,
+  dmirrorMapMigrated,
+  dmirrorMigrateAllocAndCopy,
+  dmirrorMigrateFinalizeAndMap,
+  dmirrorMigratePieceToDevice,
+  dmirrorMigrateToDevice,
+} from '../../src/driver/recorded/index.js'
+import {
+  Errno,
+  HMM_PFN_WRITE,
+  migrateVmaFinalize,
+  migrateVmaPages,
+  migrateVmaSetup,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+  NotifyEvent,
+  PteKind,
+  type Task,
+  VM_FAULT_OOM,
+} from '../../src/kernel/index.js'
+import {
+  BLOCKED,
+  become,
+  type Override,
+  override,
+  procedure,
+  type Running,
+  step,
+} from '../../src/world/index.js'
+
+/** Invalidations by the device's own migrations record the sequence, and change nothing else (H1). */
+export const recordOwnMigrations: Override = override(
+  dmirrorIntervalInvalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      if (range.event !== NotifyEvent.MIGRATE || range.owner !== mirror.owner)
+        return yield* original(current, mirror, range, curSeq)
+      yield* mirror.updateLock.lock()
+      yield* step('set_seq', (w) => {
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+        return 0
+      })
+      yield* mirror.updateLock.unlock()
+      return 1
+    },
+)
+
+/** They are invalidations like any other: entries go, too (H1, H17, H18). */
+export const heedOwnMigrations: Override = override(
+  dmirrorIntervalInvalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      return yield* original(current, mirror, { ...range, owner: -1 }, curSeq)
+    },
+)
+
+/** A number is taken before the migration begins, and compared under the update lock before anything is mapped (H10). */
+export const checkBeforeMapping: Override = override(
+  dmirrorMigratePieceToDevice,
+  () =>
+    function* (current, device, mirror, args) {
+      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const error = yield* migrateVmaSetup(current, args)
+      if (error) return error
+      yield* dmirrorMigrateAllocAndCopy(current, device, mirror, args)
+      yield* migrateVmaPages(current, args)
+      yield* mirror.updateLock.lock()
+      if (!(yield* mmuIntervalReadRetry(current, mirror.notifier, seq)))
+        yield* dmirrorMapMigrated(current, mirror, args)
+      yield* mirror.updateLock.unlock()
+      yield* migrateVmaFinalize(current, args)
+      return 0
+    },
+)
+
+/** Nothing is mapped while pages migrate (H10) … */
+const mapNothing = override(dmirrorMigrateFinalizeAndMap, () => function* () {})
+
+/** … what has been migrated is faulted in afterwards, like anything else, and then read back. */
+const faultAfterwards = override(
+  dmirrorMigrateToDevice,
+  (original) =>
+    function* (current, device, mirror, start, end) {
+      const answer = yield* original(current, device, mirror, start, end)
+      if (answer.error !== -Errno.ENOENT) return answer
+      const error = yield* dmirrorFault(current, mirror, start, end, false)
+      if (error) return { error, pages: 0, values: [] }
+      const values = yield* dmirrorDoRead(current, mirror, start, end)
+      const isWhole = values.length === end - start
+      return { error: isWhole ? 0 : -Errno.ENOENT, pages: values.length, values: isWhole ? values : [] }
+    },
+)
+
+/** Of a page in the device's own memory the memory behind it is stored (H16): what the recordings were made with. */
+export const storeBackingPages: Override = override(
+  dmirrorDoFault,
+  () =>
+    function* (current, mirror, start, end, write) {
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++) {
+        const refused = yield* step('store an entry', (w) => {
+          if (write && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) return 1
+          mapPage(w, mirror, range, page)
+          mirror.pageTable[page].unbacked?.set(w, 0)
+          return 0
+        })
+        if (refused) return -Errno.EFAULT
+      }
+      return 0
+    },
+)
+
+/**
+ * The device is emptied while its notifier still tells it of changes; and the file is there until no page is left that
+ * was filled through it (H19).
+ */
+export const closeInOrder: Override = override(
+  dmirrorClose,
+  (original) =>
+    function* (current, mirror, device) {
+      yield* mirror.updateLock.critical('drop every entry first', (w) => {
+        unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+        return 0
+      })
+      if (device) yield* evictAll(current, mirror, device)
+      return yield* original(current, mirror, device)
+    },
+)
+
+const evictAll = procedure(
+  'dmirror_device_evict_chunk (until nothing is left)',
+  function* (current: Task, mirror: Mirror, device: DmirrorDevice): Running<void> {
+    yield* dmirrorDeviceEvict(current, device)
+    const file = device.mirrors.indexOf(mirror) + 1
+    const left = yield* step('look for pages that are left', (w) => {
+      const own = device.memory.frames.filter(
+        ({ refcount }, i) => refcount.get(w) > 0 && device.filledBy[i].get(w) === file,
+      )
+      // Whoever holds one lets go of it, or puts it back.
+      if (own.some(({ locked }) => locked.get(w))) return BLOCKED
+      return own.length > 0 ? 1 : 0
+    })
+    if (left) yield* become(evictAll, current, mirror, device)
+  },
+)
+
+/** A page that could not be brought back is not said to be back. */
+export const tellOfShortage: Override = override(
+  dmirrorDevmemFault,
+  (original) =>
+    function* (current, device, mm, page, fault) {
+      const error = yield* original(current, device, mm, page, fault)
+      if (error) return error
+      return yield* step('look whether it is back', (w) => {
+        const { kind, frame } = mm.pte[page]
+        const isStill = kind.readOnce(w) === PteKind.devicePrivate && frame.readOnce(w) === fault.pfn
+        return isStill ? VM_FAULT_OOM : 0
+      })
+    },
+)
+
+/** Everything that mends it. */
+export const mends: readonly Override[] = [
+  heedOwnMigrations,
+  mapNothing,
+  faultAfterwards,
+  storeBackingPages,
+  closeInOrder,
+  tellOfShortage,
+]

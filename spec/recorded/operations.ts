@@ -1,0 +1,125 @@
+/**
+ * What the recordings know to do, as calls of a thread of a mirroring world with the recorded driver.
+ *
+ * @module
+ */
+import {
+  dmirrorClose,
+  dmirrorDeviceEvict,
+  dmirrorMigrateToDevice,
+  dmirrorMigrateToSystem,
+  dmirrorRead,
+  dmirrorSnapshot,
+  dmirrorWrite,
+} from '../../src/driver/recorded/index.js'
+import {
+  cpuRead,
+  cpuWrite,
+  fork,
+  madviseDontneed,
+  mmput,
+  mprotect,
+  munmap,
+  type Task,
+  VM_READ,
+} from '../../src/kernel/index.js'
+import { procedure } from '../../src/world/index.js'
+import type { Call, MirrorWorld } from '../scenarios/mirror-world.js'
+import { call } from '../scenarios/mirror-world.js'
+import type { RecordedDevices } from './devices.js'
+
+/** Who performs an operation, and on which page. */
+export interface Performer {
+  readonly world: MirrorWorld
+  /** Index of the thread. */
+  readonly thread: number
+  readonly page: number
+}
+
+/** An operation of a recording, for one page. */
+export interface Operation {
+  /** What it comes to. */
+  readonly calls: (by: Performer) => readonly Call[]
+  /** Index of the file of the device through which it goes; absent for an operation of the process. */
+  readonly file?: number
+  /** True if the device's memory is evicted, whoever's the pages are: it goes through no file. */
+  readonly evicts?: boolean
+  /** Number of processes that there must be (default 1). */
+  readonly processes?: number
+}
+
+const CPU_VALUE = 2
+const DEVICE_VALUE = 3
+
+const exit = procedure('exit', function* (current: Task) {
+  yield* mmput(current, current.mm)
+})
+
+function recorded({ recorded: devices }: MirrorWorld): RecordedDevices {
+  if (devices === undefined) throw new Error('the recorded driver is not in this world')
+  return devices
+}
+
+/** The device reads the page through `file`. */
+function read(file: number): Operation {
+  return { file, calls: ({ world, page }) => [call(dmirrorRead, world.mirrors[file], page, page + 1)] }
+}
+
+function write(file: number): Operation {
+  return {
+    file,
+    calls: ({ world, page }) => [call(dmirrorWrite, world.mirrors[file], page, [DEVICE_VALUE])],
+  }
+}
+
+function migrateToDevice(file: number): Operation {
+  return {
+    file,
+    calls: ({ world, page }) => [
+      call(dmirrorMigrateToDevice, recorded(world).devices[0], world.mirrors[file], page, page + 1),
+    ],
+  }
+}
+
+function migrateToSystem(file: number): Operation {
+  return {
+    file,
+    calls: ({ world, page }) => [call(dmirrorMigrateToSystem, world.mirrors[file], page, page + 1)],
+  }
+}
+
+/** The operations, by the names that recordings have for them; those of a second file of the device have `2` added. */
+export const operations = {
+  dev_read: read(0),
+  dev_write: write(0),
+  migrate_to_dev: migrateToDevice(0),
+  migrate_to_sys: migrateToSystem(0),
+  snapshot: {
+    file: 0,
+    calls: ({ world, thread }) => {
+      const range = recorded(world).snapshots.get(thread)
+      return range ? [call(dmirrorSnapshot, world.mirrors[0], [range])] : []
+    },
+  },
+  release: { evicts: true, calls: ({ world }) => [call(dmirrorDeviceEvict, recorded(world).devices[0])] },
+  dev_read2: read(1),
+  dev_write2: write(1),
+  migrate_to_dev2: migrateToDevice(1),
+  migrate_to_sys2: migrateToSystem(1),
+  /** Nobody can be using the file that is closed: it is the second that is. */
+  close2: {
+    file: 1,
+    calls: ({ world }) => [call(dmirrorClose, world.mirrors[1], recorded(world).devices[0])],
+  },
+  cpu_read: { calls: ({ page }) => [call(cpuRead, page)] },
+  cpu_write: { calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] },
+  mprotect: { calls: ({ page }) => [call(mprotect, page, 1, VM_READ)] },
+  munmap: { calls: ({ page }) => [call(munmap, page, 1)] },
+  madv_dontneed: { calls: ({ page }) => [call(madviseDontneed, page, 1)] },
+  fork: { processes: 2, calls: ({ world }) => [call(fork, world.machine.mms[1])] },
+  /** The process ends; another has inherited its files, and goes on using them. */
+  exit: { calls: () => [call(exit)] },
+} satisfies Readonly<Record<string, Operation>>
+
+/** Name of an operation. */
+export type OperationName = keyof typeof operations

@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest'
+import { check, survey } from '../../src/checker/index.js'
+import { claim, Layout, type Model, procedure, type Scenario, step } from '../../src/world/index.js'
+
+/** Two threads count to 2 together; claims are broken on the way, and the last is an assertion. */
+function counting(): Scenario {
+  const build = (): Model => {
+    const layout = new Layout({ threads: 2 })
+    const count = layout.counter('count', 2)
+    const program = procedure('count', function* () {
+      yield* step('add', (w) => {
+        claim('never two', count.get(w) < 1, 'the second is refused')
+        return count.add(w, 1)
+      })
+      yield* step('rest', () => 0)
+    })
+    return {
+      layout,
+      threads: ['a', 'b'].map((name) => ({ name, program, args: [] })),
+      invariants: [
+        { clause: 'never one', name: 'none', judge: (w) => (count.get(w) === 1 ? 'there is one' : true) },
+      ],
+      stepClaims: [
+        {
+          clause: 'no rest',
+          name: 'restless',
+          judge: (_before, _after, thread, from) => (from.step(thread) === 'rest' ? 'it rests' : undefined),
+        },
+      ],
+    }
+  }
+  return { name: 'counting', summary: '', parameters: {}, exercises: [], build }
+}
+
+it('goes on after a claim is broken, and tells of each clause the shortest run', async () => {
+  const { breaches, exhaustive } = survey(counting())
+  expect(exhaustive).toBe(true)
+  expect(breaches.map(({ clause, steps }) => [clause, steps])).toEqual([
+    ['never one', 1],
+    ['no rest', 2],
+    ['never two', 2],
+  ])
+  for (const breach of breaches) expect(breach.run()).toHaveLength(breach.steps)
+  const { violation } = await check(counting())
+  expect(violation?.clause).toBe('never one')
+})
+
+it('ends at a limit of states', () => {
+  expect(survey(counting(), { states: 2 })).toMatchObject({ exhaustive: false, states: 3 })
+})
+
+it('finds nothing where everything holds', () => {
+  const harmless: Scenario = {
+    ...counting(),
+    build: () => {
+      const layout = new Layout({ threads: 1 })
+      const program = procedure('rest', function* () {
+        yield* step('rest', () => 0)
+      })
+      return { layout, threads: [{ name: 'a', program, args: [] }] }
+    },
+  }
+  expect(survey(harmless)).toMatchObject({ exhaustive: true, states: 2, breaches: [] })
+})
