@@ -80,6 +80,7 @@ type Entry =
   | 'swap'
   | 'exclusive'
   | 'exclusive, read-only'
+  | 'poisoned'
 
 const KINDS: Partial<Record<Entry, number>> = {
   hint: PteKind.protnone,
@@ -93,6 +94,10 @@ function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): voi
   mm.vma[PAGE].flags.set(w, flags)
   if (entry === 'none') return
   const pte = mm.pte[PAGE]
+  if (entry === 'poisoned') {
+    pte.kind.set(w, PteKind.poison)
+    return
+  }
   if (entry === 'swap') {
     pte.kind.set(w, PteKind.swap)
     pte.bits?.slot.set(w, 1)
@@ -187,6 +192,7 @@ const TABLE: readonly [string, number, number, Entry, string, string, string][] 
     'VW+',
   ],
   ['an exclusive page, in a read-only area', ANON, RO_AREA, 'exclusive, read-only', '0', 'V+', 'EPERM'],
+  ['a poisoned entry', ANON, RW_AREA, 'poisoned', '0', 'EFAULT', 'EFAULT'],
 ]
 
 const FLAGS: Record<string, number> = { E, V, VW, '0': 0 }
