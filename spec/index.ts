@@ -101,6 +101,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   areas.sharedFile,
   areas.sharedMemory,
   areas.filesAndMigration,
+  areas.memoryFile,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -5,14 +5,18 @@
  */
 import { deviceAccess, migrateToDevice } from '../../src/driver/index.js'
 import {
+  closeFile,
   cpuRead,
   cpuWrite,
   fork,
   madviseDontneed,
+  memfdCreate,
+  mmap,
   mprotect,
   mremap,
   munmap,
   VM_READ,
+  VM_WRITE,
   VmaKind,
 } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
@@ -170,6 +174,38 @@ export const filesAndMigration = mirrorScenario({
       },
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 1)] },
+    ],
+  }),
+})
+
+/** A file comes to be, is mapped and is closed. */
+export const memoryFile = mirrorScenario({
+  name: 'memory-file',
+  summary:
+    'A process makes a file in memory, maps it privately, closes it and writes to the mapping, while a device reads there: the ' +
+    'write gets a copy, and when the mapping goes the file does.',
+  exercises: ['C1', 'C6', 'data'],
+  parameters: {},
+  world: () => ({
+    pages: [HOLE],
+    files: [1],
+    emptyFiles: true,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    values: 2,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      {
+        name: 'cpu',
+        calls: ({ machine: { files } }) => [
+          call(memfdCreate, files[0], [1]),
+          call(mmap, 0, 1, VM_READ | VM_WRITE, { kind: VmaKind.privateFile, file: files[0], pgoff: 0 }),
+          call(closeFile, files[0]),
+          call(cpuWrite, 0, 2),
+          call(munmap, 0, 1),
+        ],
+      },
     ],
   }),
 })
