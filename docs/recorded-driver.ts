@@ -45,7 +45,7 @@ recorded, \`hmm-spec check NAME\` some of them mended; a name is \`recorded/PAGE
   between, since mprotect, munmap and fork take the mmap lock for writing, and a migration holds it for reading throughout.
 - **A snapshot's notifier** that comes and goes: nothing that comes or goes meanwhile is missed.
 - **Exit** while another process uses the file: mmget_not_zero keeps the address space until the operation ends
-  (H2).
+  ([H2](H2.md)).
 `
 
 /** The page, for the verdicts on all cells. */
