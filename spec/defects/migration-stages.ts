@@ -8,17 +8,22 @@ import {
   allocateInTurn,
   copyPage,
   type Mirror,
+  mapMigrated,
   migrateToDevice,
   systemFrames,
 } from '../../src/driver/index.js'
 import { faultWithoutWaiting } from '../../src/generations/profiles.js'
 import {
   clearMigrationEntry,
+  devicePageAt,
+  doSwapPage,
+  FaultHolds,
   folioToLru,
   getPage,
   hasSource,
   isMigrating,
   type MigrateVma,
+  migrateToRam,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -169,6 +174,39 @@ const holesNotCleared = override(
         if (!hasSource(entry, w)) current.machine.frames[entry.destination.get(w) - 1].contents.set(w, 3)
         return 0
       })
+    },
+)
+
+/** A fault takes a device page without regard to who has it locked. */
+const faultWithoutRegard = override(
+  doSwapPage,
+  () =>
+    function* (current, mm, page): Running<number> {
+      const pfn = yield* mm.ptl.critical('hold the page', (w) => {
+        const found = devicePageAt(w, mm, page)
+        if (found > 0) getPage(w, current.machine.frames[found])
+        return found
+      })
+      if (pfn <= 0) return 0
+      const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
+      yield* step('put the page', (w) => {
+        putPage(w, current.machine.frames[pfn])
+        return 0
+      })
+      return error
+    },
+)
+
+/** Who else was told of since the migration began is not looked at. */
+const mapWithoutLooking = override(
+  mapMigrated,
+  (original) =>
+    function* (current, mirror, args) {
+      yield* mirror.updateLock.critical('forget who was there', (w) => {
+        mirror.undisturbed?.get(current.thread)?.set(w, 1)
+        return 0
+      })
+      yield* original(current, mirror, args)
     },
 )
 
@@ -334,5 +372,37 @@ export const migrationStageDefects: readonly Defect[] = [
     scenario: 'migrate-holes',
     overrides: [holesNotCleared],
     steps: 23,
+  },
+  {
+    name: 'H8',
+    kind: 'hazard',
+    title: 'a fault takes away what is mapped where nothing was, before its migration is over',
+    text:
+      'Refuted. A destination that is mapped in the place of a hole is there for every CPU before the driver maps it for its device and ' +
+      'before the migration ends. A fault on it must wait: the folio lock, which the migration holds, is what it waits for. Here ' +
+      'it does not look at the lock, and begins to migrate a page that is being migrated. With the lock every state holds.',
+    source: [
+      'reference B.11 H8',
+      'mm/migrate_device.c: migrate_vma_insert_page',
+      'mm/memory.c: do_swap_page',
+    ],
+    requirement: 'refinement',
+    scenario: 'migrate-and-map',
+    set: { touched: 0 },
+    overrides: [faultWithoutRegard],
+    steps: 42,
+  },
+  {
+    name: 'X89',
+    kind: 'mutation',
+    title: 'a driver that maps as it migrates does not look who else was there',
+    text:
+      'The callback has noted that somebody else invalidated the range since the migration began, and the driver maps all the ' +
+      'same: H10, of a driver that does all the rest right.',
+    source: ['our own', 'reference B.11 H10'],
+    requirement: 'C1',
+    scenario: 'migrate-and-map',
+    overrides: [mapWithoutLooking],
+    steps: 30,
   },
 ]

@@ -1,0 +1,58 @@
+/**
+ * What keeps a hazard from happening, taken away, and what would mend one, put in.
+ */
+import { describe, expect, it } from 'vitest'
+import { defects, scenarios } from '../../spec/index.js'
+import { type CheckResult, check } from '../../src/checker/index.js'
+import type { Scenario } from '../../src/world/index.js'
+
+function checkMapAtOnce(
+  touched: number,
+  defect?: string,
+  adapt = (scenario: Scenario) => scenario,
+): Promise<CheckResult> {
+  const scenario = scenarios.find(({ name }) => name === 'migrate-and-map')
+  if (scenario === undefined) throw new Error('no scenario migrate-and-map')
+  return check(adapt(scenario), {
+    bounds: 'smoke',
+    set: { touched },
+    defects: defects.filter(({ name }) => name === defect),
+  })
+}
+
+/** The same scenario, without statecharts to hold it against. */
+function withoutCharts(scenario: Scenario): Scenario {
+  return {
+    ...scenario,
+    build: (parameters) => ({ ...scenario.build(parameters), charts: {}, abstractions: [] }),
+  }
+}
+
+describe('H8: a page that is mapped where nothing was is not taken away before its migration is over', () => {
+  it('nobody gets at it, with the folio lock', async () => {
+    expect(await checkMapAtOnce(0)).toMatchObject({ verdict: 'holds', exhaustive: true })
+  })
+
+  it('a fault that ignores the lock begins to migrate it again', async () => {
+    const { violation } = await checkMapAtOnce(0, 'H8')
+    expect(violation).toMatchObject({ clause: 'refinement' })
+    expect(violation?.detail).toContain('allows no COLLECTED in state allocated')
+  })
+
+  it('without the statechart the migration entry of a page that nobody has locked is seen', async () => {
+    const { violation } = await checkMapAtOnce(0, 'H8', withoutCharts)
+    expect(violation).toMatchObject({ clause: 'C51' })
+    expect(violation?.trace.steps).toHaveLength(48)
+  })
+})
+
+describe('H10: what was migrated is mapped at once', () => {
+  it('holds where the driver looks whether anybody else has been told of since it began', async () => {
+    expect(await checkMapAtOnce(1)).toMatchObject({ verdict: 'holds', exhaustive: true })
+  })
+
+  it('does not hold where it does not look', async () => {
+    const { violation } = await checkMapAtOnce(1, 'X89')
+    expect(violation).toMatchObject({ clause: 'C1' })
+  })
+})
