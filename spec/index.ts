@@ -9,6 +9,7 @@ import type { Scenario } from '../src/world/model.js'
 import * as areas from './scenarios/areas.js'
 import * as deviceMemory from './scenarios/device-memory.js'
 import * as encodings from './scenarios/encodings.js'
+import * as exclusive from './scenarios/exclusive.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
 import type { MirroringScenario } from './scenarios/mirror-world.js'
@@ -102,6 +103,15 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   areas.sharedMemory,
   areas.filesAndMigration,
   areas.memoryFile,
+  exclusive.exclusiveAccess,
+  exclusive.exclusiveFault,
+  exclusive.exclusiveAgain,
+  exclusive.exclusiveUnmap,
+  exclusive.exclusiveMprotect,
+  exclusive.exclusiveFork,
+  exclusive.exclusiveTwoDevices,
+  exclusive.exclusiveAndMigrate,
+  exclusive.exclusiveWrite,
 ]
 
 /** Every scenario, in the order in which they are run. */

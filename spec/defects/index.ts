@@ -9,6 +9,7 @@ import { bitDefects } from './bits.js'
 import { deviceMemoryDefects } from './device-memory.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
+import { exclusiveDefects } from './exclusive.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
@@ -31,4 +32,5 @@ export const defects: readonly Defect[] = [
   ...migrationStageDefects,
   ...deviceMemoryDefects,
   ...recordedDefects,
+  ...exclusiveDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -8,6 +8,7 @@ import {
   MIGRATE_PFN_MIGRATE,
   mmuNotifierInvalidateRangeStart,
   mmuNotifierRelease,
+  type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim, World } from '../../src/world/index.js'
@@ -28,9 +29,9 @@ function translations({ mirrors }: MirrorWorld): Named[] {
   ])
 }
 
-/** True for an entry that says where the data is: in a page that the CPU can use, or in a device's. */
+/** True for an entry that says where the data is: in a page that the CPU can use, in a device's, or in one that a device has alone. */
 function holdsData(kind: number): boolean {
-  return kind === PteKind.present || kind === PteKind.devicePrivate
+  return kind === PteKind.present || kind === PteKind.devicePrivate || kind === PteKind.deviceExclusive
 }
 
 /** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
@@ -148,7 +149,7 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
           const pte = mm.pte[page]
           if (!holdsData(pte.kind.readOnce(before))) continue
           const lost =
-            pte.kind.readOnce(after) !== pte.kind.readOnce(before) ||
+            (pte.kind.readOnce(after) !== pte.kind.readOnce(before) && !isGivenBack(pte, before, after)) ||
             pte.frame.readOnce(after) !== pte.frame.readOnce(before) ||
             pte.write.readOnce(after) < pte.write.readOnce(before)
           if (!lost) continue
@@ -165,6 +166,11 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
       return said
     },
   }
+}
+
+/** True if CPUs get a page back that a device has had alone: what that must wait for is C43. */
+function isGivenBack({ kind }: Pte, before: World, after: World): boolean {
+  return kind.readOnce(before) === PteKind.deviceExclusive && kind.readOnce(after) === PteKind.present
 }
 
 /** C3: when the notifiers have answered, no device can reach the range any more. */
@@ -198,11 +204,12 @@ export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number,
 }
 
 /**
- * True if `thread` tells `mirror` of a migration that its own driver makes. The driver may ignore that (C41), and must
- * then see to its device itself: the other claims hold it to that.
+ * True if `thread` tells `mirror` of a migration that its own driver makes, or of a page that its driver takes for it. The
+ * driver may ignore that (C41), and must then see to its device itself: the other claims hold it to that.
  */
 export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
-  return mirror.owner >= 0 && machine.openRanges[thread].owner.get(before) === mirror.owner + 1
+  const owner = machine.openRanges[thread].owner.get(before) - 1
+  return owner >= 0 && (owner === mirror.owner || owner === mirror.exclusiveOwner)
 }
 
 /** C7: when the address space is released no device can reach it, and none will. */

@@ -14,6 +14,7 @@ import {
   samePage,
   writeOnlyIfCpuMay,
 } from './coherence.js'
+import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
 import { cpusForget, framesAreCounted, noAllocationUnderUpdateLock } from './memory.js'
 import {
@@ -87,6 +88,16 @@ export function swapInvariants(world: MirrorWorld): Invariant[] {
 /** The claims about every state of a world with files. */
 export function fileInvariants(world: MirrorWorld): Invariant[] {
   return [privateMappingsWriteToNoFile(world), filesHoldTheirPages(world)]
+}
+
+/** The claims about every state of a world in which devices take exclusive access. */
+export function exclusiveInvariants(world: MirrorWorld): Invariant[] {
+  return [cpusAreKeptOut, aloneBehindExclusiveEntry, oneDeviceAlone].map((make) => make(world))
+}
+
+/** The claims about every step of such a world. */
+export function exclusiveStepClaims(world: MirrorWorld): StepClaim[] {
+  return [endsUnderFolioLock(world)]
 }
 
 /** The claims about every state. */

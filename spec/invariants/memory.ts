@@ -7,14 +7,18 @@ import { allocPage, isPageCache, PteKind, ZERO_PAGE } from '../../src/kernel/ind
 import type { Invariant, StepClaim, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-function mappings({ machine }: MirrorWorld, pfn: number, w: World): number {
-  let count = 0
+/** Entries that map the frame, and those that hold it without mapping it: a device has it alone. */
+function entriesOf({ machine }: MirrorWorld, pfn: number, w: World): { mapped: number; held: number } {
+  let mapped = 0
+  let held = 0
   for (const mm of machine.mms)
     for (const pte of mm.pte) {
       const kind = pte.kind.readOnce(w)
-      if (kind !== PteKind.none && kind !== PteKind.migration && pte.frame.readOnce(w) === pfn) count++
+      if (kind === PteKind.none || kind === PteKind.migration || pte.frame.readOnce(w) !== pfn) continue
+      if (kind === PteKind.deviceExclusive) held++
+      else mapped++
     }
-  return count
+  return { mapped, held }
 }
 
 /** C6: a mirrored page is not pinned: its references are those of its mappings and of who copies it, no device's. */
@@ -29,16 +33,16 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
       for (const frame of machine.frames) {
         const { pfn, refcount, mapcount, flags } = frame
         if (pfn === ZERO_PAGE) continue
-        const mapped = mappings(world, pfn, w)
+        const { mapped, held } = entriesOf(world, pfn, w)
         if (mapcount.get(w) !== mapped)
           return `frame ${pfn} is mapped ${mapped} times and counts ${mapcount.get(w)}`
-        if (refcount.get(w) < mapped)
-          return `frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references`
+        if (refcount.get(w) < mapped + held)
+          return `frame ${pfn} is in ${mapped + held} entries and has ${refcount.get(w)} references`
         if (refcount.get(w) > 0) said = true
         const isCached = isPageCache(w, frame) || (flags !== undefined && flags.swapCache.get(w) > 0)
-        const known = mapped + (isCached ? 1 : 0)
+        const known = mapped + held + (isCached ? 1 : 0)
         if (ended && refcount.get(w) !== known)
-          return `at the end frame ${pfn} is mapped ${mapped} times and has ${refcount.get(w)} references: a leak`
+          return `at the end frame ${pfn} is in ${mapped + held} entries and has ${refcount.get(w)} references: a leak`
       }
       return said
     },

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { deviceAccess, prefault } from '../../src/driver/index.js'
+import { deviceAccess, deviceAtomic, prefault } from '../../src/driver/index.js'
 import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
 import type { ProgressClaim } from '../../src/world/index.js'
 import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
+
+const ACCESSES = [deviceAccess, deviceAtomic, prefault] as const
 
 /** The progress claims of mirroring; daemons may go on for ever. */
 export function mirroringProgress(
@@ -25,7 +27,7 @@ export function mirroringProgress(
       clause: 'C49',
       name: 'a device access ends',
       pending: (_w, view) =>
-        busy.some(({ thread }) => view.inside(thread, deviceAccess) || view.inside(thread, prefault)),
+        busy.some(({ thread }) => ACCESSES.some((access) => view.inside(thread, access))),
     },
     {
       clause: 'C17',

@@ -57,6 +57,8 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
             continue
           said = true
           if (isBeingMigratedBy(world, thread, page, is, before)) continue
+          // A page that the device has alone comes from no walk: what must hold of it is C43.
+          if (entry.atomic?.readOnce(after)) continue
           if (!mirror.updateLock.heldBy(before, thread))
             return `${mirror.name} programs page ${page} without the update lock`
           const own = owned.find((o) => o.mirror === mirror && o.thread === thread)

@@ -1,8 +1,8 @@
 /**
  * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
  *
- * Numbers are those of the reference, section C. Left out are C26 (order bits: there are only small pages) and C43 (exclusive
- * access): they belong to what is not there yet. Clauses with a word for a name are our own.
+ * Numbers are those of the reference, section C. Left out is C26 (order bits: there are only small pages). Clauses with a
+ * word for a name are our own.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { coherence } from './coherence.js'
 import { collision } from './collision.js'
 import { deviceMemory } from './device-memory.js'
 import { encodings } from './encodings.js'
+import { exclusive } from './exclusive.js'
 import { locks } from './locks.js'
 import { memory } from './memory.js'
 import { migration } from './migration.js'
@@ -29,6 +30,7 @@ export const requirements: readonly Requirement[] = [
   ...migration,
   ...migrationStages,
   ...deviceMemory,
+  ...exclusive,
   ...locks,
 ].sort(
   (a, b) =>

@@ -45,6 +45,7 @@ export const memory: readonly Requirement[] = [
     source: ['our own: what C1 to C4 are for', 'reference B.2 (copy-on-write, fork)'],
     checks: [
       'assert:touch',
+      'assert:load',
       'assert:readThrough',
       'assert:writeThrough',
       'assert:copyOut',

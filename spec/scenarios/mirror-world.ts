@@ -20,6 +20,7 @@ import {
   type Driver,
   declareMirror,
   deviceAccess,
+  deviceAtomic,
   type Mirror,
   pluggedIn,
   referenceDriver,
@@ -66,6 +67,8 @@ import {
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
 import {
+  exclusiveInvariants,
+  exclusiveStepClaims,
   fileInvariants,
   migrationInvariants,
   migrationStepClaims,
@@ -119,6 +122,8 @@ export interface InitialPage {
   readonly flags?: number
   /** True if a frame is there already, with 1 in it. */
   readonly touched?: boolean
+  /** True if a device has had it to itself, and nobody has touched it since. */
+  readonly exclusive?: boolean
   /** True if that frame is one of the first owner's device memory. */
   readonly onDevice?: boolean
   /** True if the entry is read-only although the area is writable: the page may be shared with a child. */
@@ -154,6 +159,8 @@ export interface MirrorDeclaration {
   readonly closable?: boolean
   /** Pages of memory of its own (default none). */
   readonly memory?: number
+  /** True if its driver takes exclusive access. */
+  readonly exclusive?: boolean
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
   readonly dma?: boolean
   /** True if its driver maps what it migrates at once. */
@@ -308,20 +315,25 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     ...(options.files ? { files: options.files } : {}),
     ...(options.moves ? { moves: true } : {}),
   }
+  const isExclusive = options.mirrors.some(({ exclusive }) => exclusive)
   const layout = new Layout({ threads: options.threads.length })
-  const machine = declareMachine(layout, size)
+  const machine = declareMachine(layout, {
+    ...size,
+    ...(isExclusive ? { exclusiveOwners: options.mirrors.length } : {}),
+  })
   const { classics } = machine.mms[0].subscriptions
   const intervals = machine.mms.flatMap(({ subscriptions }) => subscriptions.intervals)
   options.classics?.forEach(({ ops }, i) => {
     classics[i].ops = ops ?? { start: countingStart, end: countingEnd }
   })
-  const mirrors = options.mirrors.map(({ name, mapsAtOnce }, index) =>
+  const mirrors = options.mirrors.map(({ name, mapsAtOnce, exclusive }, index) =>
     declareMirror(
       layout,
       {
         name,
         closable: options.mirrors[index].closable ?? false,
         owner: ownerOf(options.mirrors, index),
+        ...(exclusive ? { exclusiveOwner: size.deviceMemory.length + index } : {}),
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
         storesStructPages: options.recorded !== undefined,
         size,
@@ -371,6 +383,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     })),
     charts,
     invariants: [
+      // What can be said of an exclusive page in particular is said first.
+      ...(isExclusive ? exclusiveInvariants(world) : []),
       ...mirroringInvariants(world),
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
@@ -381,6 +395,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...mirroringStepClaims(world),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
+      ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.stepClaims?.(world) ?? []),
     ],
     abstractions: [...mirroringAbstractions(world), ...deviceMemoryAbstractions(world)],
@@ -401,7 +416,8 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
 
 /** C5: where a device asks for pages, some run gives it one; a driver that never does proves nothing. */
 function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call[])[]): Witness[] {
-  if (!calls.flat().some(({ procedure: target }) => target === (deviceAccess as Call['procedure']))) return []
+  const accessing = [deviceAccess, deviceAtomic] as unknown as Call['procedure'][]
+  if (!calls.flat().some(({ procedure: target }) => accessing.includes(target))) return []
   const accesses = mirrors.flatMap((mirror) => [...mirror.accesses.values()])
   return [
     {
@@ -441,6 +457,7 @@ function initialise(
       w,
       page.inBatchOf === undefined ? Lru.listed : Lru.listed + 1 + page.inBatchOf,
     )
+    if (page.exclusive) takePage(w, machine, mm, index)
   })
   if (!options.emptyFiles) fillFiles(w, machine, frame)
   options.pages.forEach((page, index) => {
@@ -506,6 +523,12 @@ function setBits(w: World, machine: Machine, pte: Pte, page: InitialPage, slot: 
   flags?.swapCache.set(w, slot)
   refcount.add(w, 1)
   slotOf(machine, slot).contents.set(w, contents.get(w))
+}
+
+/** As make_device_exclusive_range leaves it. */
+function takePage(w: World, machine: Machine, mm: MmStruct, page: number): void {
+  mm.pte[page].kind.set(w, PteKind.deviceExclusive)
+  machine.frames[mm.pte[page].frame.get(w)].mapcount.set(w, 0)
 }
 
 /** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */

@@ -309,25 +309,39 @@ export const flushDevice = procedure(
   },
 )
 
-const Translated = { yes: 0, fault: 1 } as const
+/** What an access needs of a translation. */
+export type Grants = (entry: Translation, w: World) => boolean
 
-/** The access translates: through the TLB, or the page table, which fills the TLB. */
-function translate(w: World, mirror: Mirror, access: Access, page: number, write: boolean): number {
+const mayRead: Grants = (entry, w) => entry.frame.readOnce(w) !== 0
+const mayWrite: Grants = (entry, w) => entry.write.readOnce(w) === 1
+
+/**
+ * The access translates: through the TLB, or the page table, which fills the TLB. Part of a step.
+ *
+ * @returns false if neither grants it: a fault
+ */
+export function translate(w: World, mirror: Mirror, access: Access, page: number, grants: Grants): boolean {
   const cached = mirror.tlb[page]
-  if (!grants(cached, write, w)) {
+  if (!grants(cached, w)) {
     const entry = mirror.pageTable[page]
-    if (!grants(entry, write, w)) return Translated.fault
-    cached.frame.set(w, entry.frame.readOnce(w))
-    cached.write.set(w, entry.write.readOnce(w))
+    if (!grants(entry, w)) return false
+    copy(w, entry, cached)
   }
   access.page.set(w, page + 1)
-  access.frame.set(w, cached.frame.get(w))
-  access.write.set(w, cached.write.get(w))
-  return Translated.yes
+  copy(w, cached, access)
+  return true
 }
 
-function grants(entry: Translation, write: boolean, w: World): boolean {
-  return entry.frame.readOnce(w) !== 0 && (!write || entry.write.readOnce(w) === 1)
+function copy(w: World, from: Translation, to: Translation): void {
+  to.frame.set(w, from.frame.readOnce(w))
+  to.write.set(w, from.write.readOnce(w))
+  to.atomic?.set(w, from.atomic?.readOnce(w) ?? 0)
+}
+
+/** The access is over. Part of a step. */
+export function endAccess(w: World, access: Access): void {
+  access.page.set(w, 0)
+  forget(w, access)
 }
 
 /** Memory is touched through what was translated, whatever has happened meanwhile; the access is over. */
@@ -347,9 +361,7 @@ function touch(w: World, current: Task, mirror: Mirror, access: Access, value: n
     frame.contents.set(w, value)
     expected.set(w, value)
   }
-  access.page.set(w, 0)
-  access.frame.set(w, 0)
-  access.write.set(w, 0)
+  endAccess(w, access)
 }
 
 /**
@@ -365,8 +377,10 @@ export const deviceAccess = procedure(
     if (page === end) return 0
     const write = value !== undefined
     const access = accessOf(mirror, current)
-    const translated = yield* step('translate', (w) => translate(w, mirror, access, page, write))
-    if (translated === Translated.fault) {
+    const fault = yield* step('translate', (w) =>
+      translate(w, mirror, access, page, write ? mayWrite : mayRead) ? 0 : 1,
+    )
+    if (fault) {
       const error = yield* serveFault(current, mirror, page, end, write)
       return error ? error : yield* become(deviceAccess, current, mirror, page, end, value)
     }
@@ -378,7 +392,8 @@ export const deviceAccess = procedure(
   },
 )
 
-function accessOf(mirror: Mirror, current: Task): Access {
+/** The access that `current` makes `mirror` make. */
+export function accessOf(mirror: Mirror, current: Task): Access {
   const access = mirror.accesses.get(current.thread)
   if (access === undefined)
     throw new SpecificationError(

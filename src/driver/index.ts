@@ -3,6 +3,8 @@
  *
  * @module driver
  */
+
+export * from './atomic.js'
 export * from './bringing-back.js'
 export * from './device.js'
 export * from './device-chunk.js'

@@ -18,6 +18,7 @@ import {
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
   type NotifierRange,
+  NotifyEvent,
   RangeResult,
   type Task,
 } from '../kernel/index.js'
@@ -174,13 +175,16 @@ export const program = procedure(
 )
 
 /**
- * The callback: records the sequence, removes the entries, and returns when the device is done with them.
+ * The callback: records the sequence, removes the entries, and returns when the device is done with them. That the
+ * driver itself takes a page away from the CPUs passes it by: what the device has of the page stays as it is, and the
+ * fault that takes it would otherwise collide with itself every time.
  *
  * @see reference B.4 X2 to X5
  */
 export const invalidate = procedure(
   'invalidate',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    if (isOwnExclusive(mirror, range)) return 1
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     yield* recordAndUnmap(current, mirror, range, curSeq)
     yield* flushDevice(mirror, range)
@@ -188,6 +192,11 @@ export const invalidate = procedure(
     return 1
   },
 )
+
+/** True if the driver of `mirror` takes the pages of `range` for its device. */
+function isOwnExclusive({ exclusiveOwner }: Mirror, { event, owner }: NotifierRange): boolean {
+  return event === NotifyEvent.EXCLUSIVE && owner >= 0 && owner === exclusiveOwner
+}
 
 /** Takes the update lock: 0 if it is held and the range is not blockable. */
 export const lockForInvalidation = procedure(

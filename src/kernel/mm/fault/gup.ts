@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { become, procedure, type Running, type World } from '../../../world/index.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { Errno } from '../../errno.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
 import { getPage, releasePages } from '../page.js'
-import { handleMmFault } from './fault.js'
+import { handleMmFault, VM_FAULT_OOM } from './fault.js'
 
 /** What a look at an entry finds, where it is not a frame to hold. */
 const Followed = { refused: -1, missing: 0 } as const
@@ -62,11 +63,33 @@ const getUserPage = procedure(
 
 /** Holds the page if the entry lets it be written. Under the page-table lock and the mmap lock. @kernel follow_page_pte */
 function followPage(w: World, { machine }: Task, mm: MmStruct, page: number): number {
-  const { kind, flags } = mm.vma[page]
-  if (kind.get(w) === VmaKind.none || !(flags.get(w) & VM_WRITE)) return Followed.refused
+  if (!mayBeWritten(w, mm, page)) return Followed.refused
   const pte = mm.pte[page]
   if (pte.kind.get(w) !== PteKind.present || !pte.write.get(w)) return Followed.missing
   const pfn = pte.frame.get(w)
   getPage(w, machine.frames[pfn])
   return pfn
+}
+
+/**
+ * Faults one page in to be written, and holds nothing: it may be gone again at once. The caller holds the mmap lock.
+ *
+ * @returns 0; -EFAULT if it may not be written; -ENOMEM
+ * @kernel fixup_user_fault with FAULT_FLAG_WRITE
+ */
+export const fixupUserFault = procedure(
+  'fixup_user_fault',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const allowed = yield* step('check the area', (w) => (mayBeWritten(w, mm, page) ? 1 : 0))
+    if (!allowed) return -Errno.EFAULT
+    const fault = yield* handleMmFault(current, mm, page, true)
+    if (fault === 0) return 0
+    return fault === VM_FAULT_OOM ? -Errno.ENOMEM : -Errno.EFAULT
+  },
+)
+
+/** True if there is an area that may be written. Under the mmap lock. */
+function mayBeWritten(w: World, mm: MmStruct, page: number): boolean {
+  const { kind, flags } = mm.vma[page]
+  return kind.get(w) !== VmaKind.none && (flags.get(w) & VM_WRITE) !== 0
 }

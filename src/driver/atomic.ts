@@ -1,0 +1,174 @@
+/**
+ * Atomic accesses by a device: it loads a word, and stores what it makes of it, and nobody may write in between. No CPU
+ * takes part in that; so the driver takes the page away from all of them first.
+ *
+ * @see reference B.10, F.1
+ * @module
+ */
+import {
+  Errno,
+  type Frame,
+  fixupUserFault,
+  makeDeviceExclusiveRange,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  putPage,
+  type Task,
+  unlockPage,
+} from '../kernel/index.js'
+import { become, claim, procedure, type Running, step, type World } from '../world/index.js'
+import { type Access, accessOf, endAccess, type Grants, type Mirror, mapAtomic, translate } from './device.js'
+
+/** How often a device faults for one atomic access, and its driver tries to serve it, before they give up. */
+export const MOST_ATOMIC_TRIES = 2
+
+const mayBeAtomic: Grants = (entry, w) => entry.atomic?.readOnce(w) === 1
+
+/** The device page table does not grant the access. */
+const FAULT = -1
+
+/**
+ * The device adds 1 to the word of `page`, atomically. Between its load and its store the access is under way, which an
+ * invalidation waits for.
+ *
+ * Several devices can take a page from each other for ever (H25): here a device gives up after
+ * {@link MOST_ATOMIC_TRIES} faults.
+ *
+ * @returns 0; -EBUSY if others were faster each time; or what the driver answered to a fault that it could not serve
+ */
+export const deviceAtomic = procedure(
+  'device atomic access',
+  function* (current: Task, mirror: Mirror, page: number): Running<number> {
+    return yield* deviceAtomicTry(current, mirror, page, 0)
+  },
+)
+
+/** One try, after `faults` faults. */
+export const deviceAtomicTry = procedure(
+  'device atomic access (try)',
+  function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
+    const access = accessOf(mirror, current)
+    const loaded = yield* step('load', (w) => load(w, current, mirror, access, page))
+    if (loaded === FAULT) return yield* become(serveAtomicFault, current, mirror, page, faults)
+    yield* step('store', (w) => {
+      store(w, current, mirror, access, loaded)
+      return 0
+    })
+    return 0
+  },
+)
+
+/** The driver serves the fault, and the device tries again, unless it has had enough. */
+export const serveAtomicFault = procedure(
+  'device atomic fault',
+  function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
+    if (faults === MOST_ATOMIC_TRIES) return -Errno.EBUSY
+    const error = yield* atomicFault(current, mirror, page)
+    return error ? error : yield* become(deviceAtomicTry, current, mirror, page, faults + 1)
+  },
+)
+
+function load(w: World, { machine }: Task, mirror: Mirror, access: Access, page: number): number {
+  if (!translate(w, mirror, access, page, mayBeAtomic)) return FAULT
+  const seen = machine.frames[access.frame.get(w) - 1].contents.get(w)
+  const expected = mirror.mm.expected[page].get(w)
+  claim(
+    'data',
+    seen === expected,
+    `${mirror.name} loads ${seen} from page ${page}, last written was ${expected}`,
+  )
+  return seen
+}
+
+function store(w: World, { machine }: Task, mirror: Mirror, access: Access, loaded: number): void {
+  const page = access.page.get(w) - 1
+  const { contents } = machine.frames[access.frame.get(w) - 1]
+  claim(
+    'C43',
+    contents.get(w) === loaded,
+    `${mirror.name} has loaded ${loaded} from page ${page} and finds ${contents.get(w)} there as it stores`,
+  )
+  contents.set(w, loaded + 1)
+  mirror.mm.expected[page].set(w, loaded + 1)
+  endAccess(w, access)
+}
+
+/**
+ * A fault of the device that wants a page to itself.
+ *
+ * @returns 0 when it has it; -EFAULT if the page may not be written, or the address space is gone; -ENOMEM; -EBUSY if others
+ * were faster each time
+ */
+export const atomicFault = procedure(
+  'atomic fault',
+  function* (current: Task, mirror: Mirror, page: number): Running<number> {
+    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    const error = yield* atomicFaultTry(current, mirror, page, 0)
+    yield* mmput(current, mirror.mm)
+    return error
+  },
+)
+
+/**
+ * One try. The page is faulted in before the sequence is taken: one that is exclusive already would be given back as it
+ * is taken again, and that moves the sequence, each time (H24). The entry is programmed under the update lock, if the
+ * sequence has not moved, and with the page still locked: no CPU gets it back before the device has had it.
+ *
+ * @see reference B.10, F.1
+ */
+export const atomicFaultTry = procedure(
+  'atomic fault (try)',
+  function* (current: Task, mirror: Mirror, page: number, tries: number): Running<number> {
+    const { mm, notifier, updateLock } = mirror
+    const error = yield* faultIn(current, mirror, page)
+    if (error) return error
+    const seq = yield* mmuIntervalReadBegin(notifier)
+    yield* mm.mmapLock.lockRead()
+    const pages = yield* makeDeviceExclusiveRange(current, mm, page, page + 1, mirror.exclusiveOwner)
+    yield* mm.mmapLock.unlockRead()
+    if (pages.length === 0) return -Errno.EFAULT
+    if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
+    const frame = current.machine.frames[pages[0]]
+    yield* updateLock.lock()
+    const collided = yield* mmuIntervalReadRetry(current, notifier, seq)
+    if (!collided)
+      yield* step('program an exclusive entry', (w) => {
+        mapAtomic(w, mirror, page, frame.pfn)
+        return 0
+      })
+    yield* updateLock.unlock()
+    yield* letGoOfPage(frame)
+    return collided ? yield* become(atomicFaultAgain, current, mirror, page, tries) : 0
+  },
+)
+
+/** Has the page made present and writable, as for an access of a CPU. */
+export const faultIn = procedure(
+  'atomic fault (fault in)',
+  function* (current: Task, { mm }: Mirror, page: number): Running<number> {
+    yield* mm.mmapLock.lockRead()
+    const error = yield* fixupUserFault(current, mm, page)
+    yield* mm.mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Tries again, unless it was tried often enough. */
+export const atomicFaultAgain = procedure(
+  'atomic fault (again)',
+  function* (current: Task, mirror: Mirror, page: number, tries: number): Running<number> {
+    if (tries === MOST_ATOMIC_TRIES) return -Errno.EBUSY
+    return yield* become(atomicFaultTry, current, mirror, page, tries + 1)
+  },
+)
+
+/** Exclusive access lasts at least until here: who wants the page back waits for its lock. */
+const letGoOfPage = procedure('unlock and put', function* (frame: Frame): Running<void> {
+  yield* step('unlock and put the page', (w) => {
+    unlockPage(w, frame)
+    putPage(w, frame)
+    return 0
+  })
+})
