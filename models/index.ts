@@ -9,6 +9,7 @@ import { deviceMemoryStatechart } from './device-memory.js'
 import { devicePrivatePageStatechart } from './device-private-page.js'
 import { intervalNotifierStatechart } from './interval-notifier.js'
 import { migrationStatechart } from './migration.js'
+import { mirrorStatechart } from './mirror.js'
 import { rangeStatechart } from './range.js'
 
 export { type DeviceMemoryEvent, type DeviceMemoryState, deviceMemoryStatechart } from './device-memory.js'
@@ -23,6 +24,7 @@ export {
   intervalNotifierStatechart,
 } from './interval-notifier.js'
 export { type MigrationEvent, type MigrationState, migrationStatechart } from './migration.js'
+export { type MirrorEvent, type MirrorState, mirrorStatechart } from './mirror.js'
 export { type RangeEvent, type RangeState, rangeStatechart } from './range.js'
 
 /** Every statechart, by the id of its machine. */
@@ -30,6 +32,7 @@ export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fro
   [
     rangeStatechart,
     intervalNotifierStatechart,
+    mirrorStatechart,
     devicePrivatePageStatechart,
     migrationStatechart,
     deviceMemoryStatechart,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { GenerationName } from '../src/generations/generation.js'
 import type { Parameters } from '../src/world/model.js'
 import type { Override } from '../src/world/procedure.js'
 
@@ -30,6 +31,8 @@ export interface Defect {
   readonly requirement: string
   /** The scenario that shows it, by name. */
   readonly scenario: string
+  /** The generation of the API that has it; absent where it does not matter. */
+  readonly generation?: GenerationName
   /** Parameters of the scenario, over its smoke bounds. */
   readonly set?: Parameters
   readonly overrides: readonly Override[]

@@ -5,14 +5,18 @@
  */
 
 import type { Driver } from '../src/driver/index.js'
+import type { Generation } from '../src/generations/generation.js'
+import { generationNamed } from '../src/generations/generations.js'
 import type { Scenario } from '../src/world/model.js'
+import type { Defect } from './defect.js'
 import * as areas from './scenarios/areas.js'
 import * as deviceMemory from './scenarios/device-memory.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
+import * as generations from './scenarios/generations.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
-import type { MirroringScenario } from './scenarios/mirror-world.js'
+import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
 import { mendedScenarios } from './scenarios/recorded.js'
@@ -112,10 +116,31 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   exclusive.exclusiveTwoDevices,
   exclusive.exclusiveAndMigrate,
   exclusive.exclusiveWrite,
+  generations.hmmMirror,
+  generations.hmmRange,
+  generations.hmmVma,
 ]
 
 /** Every scenario, in the order in which they are run. */
 export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios, ...mendedScenarios]
+
+/** The scenarios that a generation of the API has what it takes for. */
+export function scenariosIn(
+  generation: Generation,
+  options: Omit<InGeneration, 'generation'> = {},
+): Scenario[] {
+  return mirroringScenarios.flatMap(({ inGeneration }) => inGeneration?.({ generation, ...options }) ?? [])
+}
+
+/**
+ * The scenario that shows a defect: in its generation, if it has one, where the clause that it breaks is claimed whether it
+ * holds there or not.
+ */
+export function scenarioOf({ scenario, generation: name, requirement }: Defect): Scenario | undefined {
+  if (name === undefined) return scenarios.find((candidate) => candidate.name === scenario)
+  const all = scenariosIn(generationNamed(name), { clause: requirement })
+  return all.find((candidate) => candidate.name === `${scenario} in ${name}`)
+}
 
 /** Every scenario of mirroring that does not depend on the reference driver, with `driver` in its place. */
 export function scenariosFor(driver: Driver): Scenario[] {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { GenerationName } from '../src/generations/generation.js'
+
 /** A numbered clause: what must hold, where that is said, and what checks it. */
 export interface Requirement {
   /** Identifier: `C1` … from the reference, or a word of our own (`lock-order`). */
@@ -22,4 +24,12 @@ export interface Requirement {
    * `test:PATH`, held by a test.
    */
   readonly checks: readonly string[]
+  /** In which generations of the API it holds (default in all). What it comes to in the others, docs/generations.md says. */
+  readonly generations?: readonly GenerationName[]
 }
+
+/** The generations whose collision check is a sequence number: those with interval notifiers. */
+export const WITH_SEQUENCE: readonly GenerationName[] = ['5.6', '6.1', '6.16']
+
+/** The generations that know, when a range is read, whether something is being invalidated. */
+export const COUNTED: readonly GenerationName[] = ['5.4', ...WITH_SEQUENCE]

@@ -10,6 +10,7 @@ import { deviceMemoryDefects } from './device-memory.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { exclusiveDefects } from './exclusive.js'
+import { generationDefects } from './generations.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
@@ -33,4 +34,5 @@ export const defects: readonly Defect[] = [
   ...deviceMemoryDefects,
   ...recordedDefects,
   ...exclusiveDefects,
+  ...generationDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -358,13 +358,12 @@ export const notifierDefects: readonly Defect[] = [
     steps: 11,
   },
   {
-    name: 'D21b',
-    kind: 'history',
+    name: 'X267',
+    kind: 'mutation',
     title: 'an invalidation is undone and nobody is woken',
     text:
-      'When a callback could not do its work in time the count of invalidations was left raised, and nobody woke who waited ' +
-      'for the end. Fixed in 5.3, for the mirrors of that time. Here the count is lowered again, and the reader that waits ' +
-      'sleeps on. (The other half is M8.)',
+      'When a callback could not do its work in time the count of invalidations is lowered again, and the reader that waits ' +
+      'for the end sleeps on. D21b is what came of it for the mirrors of before Linux 5.5; the other half is M8.',
     source: ['reference D21(b)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'deadlock',
     scenario: 'oom-reaper',
@@ -372,12 +371,12 @@ export const notifierDefects: readonly Defect[] = [
     steps: 32,
   },
   {
-    name: 'D21a',
-    kind: 'history',
+    name: 'X266',
+    kind: 'mutation',
     title: 'the error of a callback is lost',
     text:
       'A callback could not wait and said so, an inner variable of the same name took the error, and the caller went on ' +
-      'to change a page table that the device still used. Fixed in 5.3.',
+      'to change a page table that the device still used. D21a is the same for the mirrors of before Linux 5.5.',
     source: ['reference D21(a)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'C1',
     scenario: 'oom-reaper',

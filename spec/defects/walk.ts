@@ -290,6 +290,7 @@ export const walkDefects: readonly Defect[] = [
     source: ['reference D26', 'mm/hmm.c, commit 05fc1df95e1d'],
     requirement: 'deadlock',
     scenario: 'zero-page',
+    generation: '5.6',
     overrides: [faultUnderLock],
     steps: 10,
   },

@@ -5,6 +5,7 @@
  */
 import type { Mirror, Translation } from '../../src/driver/index.js'
 import {
+  hasNotifiers,
   MIGRATE_PFN_MIGRATE,
   mmuNotifierInvalidateRangeStart,
   mmuNotifierRelease,
@@ -144,7 +145,7 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
     judge(before, after, thread, from) {
       let said: true | undefined
       for (const mm of machine.mms) {
-        if (mm.subscriptions.intervals.length === 0) continue
+        if (!hasNotifiers(mm)) continue
         for (let page = 0; page < machine.pages; page++) {
           const pte = mm.pte[page]
           if (!holdsData(pte.kind.readOnce(before))) continue

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Requirement } from '../requirement.js'
+import { COUNTED, type Requirement } from '../requirement.js'
 
 /** What CPU and device must agree on. */
 export const coherence: readonly Requirement[] = [
@@ -15,6 +15,7 @@ export const coherence: readonly Requirement[] = [
       'or at least one of them maps nothing. At no instant may a device reach another frame than the CPU would.',
     source: ['reference C1, B.1 (why it is safe)', 'Documentation/mm/hmm.rst'],
     checks: ['same page on both sides', 'mirror is not stale'],
+    generations: COUNTED,
   },
   {
     id: 'C2',
@@ -37,6 +38,7 @@ export const coherence: readonly Requirement[] = [
       'accesses under way use current translations',
       'nothing left in the device when its callback returns',
     ],
+    generations: COUNTED,
   },
   {
     id: 'C4',
@@ -46,6 +48,7 @@ export const coherence: readonly Requirement[] = [
       'by mprotect, by fork or because it is the zero page, is read-only for the device as well.',
     source: ['reference C4, B.2', 'include/linux/hmm.h: HMM_PFN_WRITE', 'mm/hmm.c: pte_to_hmm_pfn_flags'],
     checks: ['device writes only where the CPU may', 'assert:touch', 'assert:copyIn'],
+    generations: COUNTED,
   },
   {
     id: 'C5',

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Requirement } from '../requirement.js'
+import { type Requirement, WITH_SEQUENCE } from '../requirement.js'
 
 /** What the sequence number is for, and who must keep to it. */
 export const collision: readonly Requirement[] = [
@@ -26,6 +26,7 @@ export const collision: readonly Requirement[] = [
       'answer could be wrong as soon as it is given.',
     source: ['reference C9', 'include/linux/mmu_notifier.h: mmu_interval_read_retry, mmu_interval_set_seq'],
     checks: ['the sequence is set under the update lock'],
+    generations: WITH_SEQUENCE,
   },
   {
     id: 'C10',
@@ -36,6 +37,7 @@ export const collision: readonly Requirement[] = [
       'unrecorded (C41), if the driver sees to its readers by other means: see H1.',
     source: ['reference C10', 'include/linux/mmu_notifier.h: mmu_interval_set_seq'],
     checks: ['every callback sets the sequence'],
+    generations: WITH_SEQUENCE,
   },
   {
     id: 'C13',
@@ -45,6 +47,7 @@ export const collision: readonly Requirement[] = [
       "interval's number has moved.",
     source: ['reference C13', 'include/linux/mmu_notifier.h: mmu_interval_check_retry'],
     checks: ['a reported collision was one'],
+    generations: WITH_SEQUENCE,
   },
   {
     id: 'C14',
@@ -61,5 +64,6 @@ export const collision: readonly Requirement[] = [
       'the sequence turns odd only for an interval that is touched',
       'step:populate (again): HMM_RANGE_DEFAULT_TIMEOUT',
     ],
+    generations: WITH_SEQUENCE,
   },
 ]

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { GenerationName } from '../../src/generations/generation.js'
 import type { Requirement } from '../requirement.js'
 import { coherence } from './coherence.js'
 import { collision } from './collision.js'
@@ -36,6 +37,17 @@ export const requirements: readonly Requirement[] = [
   (a, b) =>
     Number(isNumbered(b)) - Number(isNumbered(a)) || a.id.localeCompare(b.id, 'en', { numeric: true }),
 )
+
+/** The clauses that do not hold in a generation of the API. */
+export function notHeldIn(generation: GenerationName): string[] {
+  return requirements.filter(({ id }) => !holdsIn(generation, id)).map(({ id }) => id)
+}
+
+/** True if the clause holds in a generation of the API. */
+export function holdsIn(generation: GenerationName, clause: string): boolean {
+  const generations = requirements.find(({ id }) => id === clause)?.generations
+  return generations === undefined || generations.includes(generation)
+}
 
 function isNumbered({ id }: Requirement): boolean {
   return /^C\d+$/.test(id)

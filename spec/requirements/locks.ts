@@ -23,7 +23,13 @@ export const locks: readonly Requirement[] = [
       'A field that is declared with a lock is read and written only by its holder, except by readers that are marked as ' +
       'lockless. A lock is released by who holds it, in the mode in which it is held.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
-    checks: ['assert:GuardedCell', 'assert:OwnedLock', 'assert:RwSemaphore', 'assert:unlockPage'],
+    checks: [
+      'assert:GuardedCell',
+      'assert:OwnedLock',
+      'assert:RwSemaphore',
+      'assert:unlockPage',
+      'assert:hmm_mirror_register',
+    ],
   },
   {
     id: 'lock-order',

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Requirement } from '../requirement.js'
+import { COUNTED, type Requirement } from '../requirement.js'
 
 /** What must hold of address spaces, frames and their contents. */
 export const memory: readonly Requirement[] = [
@@ -18,7 +18,7 @@ export const memory: readonly Requirement[] = [
       'include/linux/sched/mm.h: mmget_not_zero',
       'mm/mmu_notifier.c: __mmu_interval_notifier_insert',
     ],
-    checks: ['assert:hmm_range_fault', 'the device finds the process gone'],
+    checks: ['assert:hmm_range_fault', 'assert:hmm_vma_fault (begin)', 'the device finds the process gone'],
   },
   {
     id: 'C47',
@@ -51,6 +51,7 @@ export const memory: readonly Requirement[] = [
       'assert:copyOut',
       'a private mapping writes to no page of a file',
     ],
+    generations: COUNTED,
   },
   {
     id: 'use-after-free',

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Requirement } from '../requirement.js'
+import { type Requirement, WITH_SEQUENCE } from '../requirement.js'
 
 /** The rules of interval and classic notifiers. */
 export const notifiers: readonly Requirement[] = [
@@ -38,6 +38,7 @@ export const notifiers: readonly Requirement[] = [
       'deferred list is empty while nothing runs.',
     source: ['reference C15, B.1 I1, I2, I4 to I6', 'mm/mmu_notifier.c'],
     checks: ['parity of the sequence numbers'],
+    generations: WITH_SEQUENCE,
   },
   {
     id: 'C16',
@@ -52,19 +53,22 @@ export const notifiers: readonly Requirement[] = [
       'an insertion is deferred',
       'a notifier is inserted while an invalidation runs that touches none',
     ],
+    generations: WITH_SEQUENCE,
   },
   {
     id: 'C17',
     title: 'what is removed is never called again',
     text:
       'When mmu_interval_notifier_remove returns, no callback of the interval runs or will run, no list holds it, and its ' +
-      "memory is the driver's. It returns once the invalidations that it waits for have ended.",
+      "memory is the driver's. It returns once the invalidations that it waits for have ended. " +
+      'The same is true of hmm_mirror_unregister, before Linux 5.5.',
     source: ['reference C17, B.1 M1 to M3, D2', 'mm/mmu_notifier.c: mmu_interval_notifier_remove'],
     checks: [
       'nothing refers to a freed interval notifier',
       'remove returns',
       'a removal is deferred',
       'the driver waits for who handles a fault',
+      'no callback runs for a mirror that is not registered',
       'assert:mmu_interval_notifier_remove',
     ],
   },

@@ -10,9 +10,9 @@ export const walk: readonly Requirement[] = [
   {
     id: 'C20',
     title: 'the mmap lock is held during the walk',
-    text: 'Whoever calls hmm_range_fault holds the mmap lock, at least for reading, from before the call until it returns.',
+    text: 'Whoever calls hmm_range_fault holds the mmap lock, at least for reading, from before the call until it returns. Before Linux 5.5 the walk itself may drop it, and then says so.',
     source: ['reference C20', 'mm/hmm.c: hmm_range_fault (mmap_assert_locked)'],
-    checks: ['assert:hmm_range_fault'],
+    checks: ['assert:hmm_range_fault', 'assert:hmm_vma_fault (begin)', 'a walk drops the mmap lock'],
   },
   {
     id: 'C21',

@@ -10,6 +10,7 @@ import {
   devicePrivatePageStatechart,
   intervalNotifierStatechart,
   migrationStatechart,
+  mirrorStatechart,
   rangeStatechart,
 } from '../../models/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
@@ -22,27 +23,18 @@ import {
   deviceAccess,
   deviceAtomic,
   type Mirror,
-  pluggedIn,
   referenceDriver,
 } from '../../src/driver/index.js'
+import { type Generation, type GenerationName, generationNames } from '../../src/generations/generation.js'
 import { type DmaList, declareDmaList, mappingForDma } from '../../src/generations/index.js'
 import {
   type ClassicNotifierOps,
   countingEnd,
   countingStart,
   declareMachine,
-  Lru,
   lastFrame,
   type Machine,
-  type MmStruct,
-  type Pte,
-  PteKind,
-  slotOf,
   type Task,
-  VM_READ,
-  VM_WRITE,
-  VmaKind,
-  zoneDevicePageInit,
 } from '../../src/kernel/index.js'
 import {
   BLOCKED,
@@ -58,7 +50,6 @@ import {
   type StepClaim,
   step,
   type Witness,
-  type World,
 } from '../../src/world/index.js'
 import {
   deviceMemoryAbstractions,
@@ -78,17 +69,17 @@ import {
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
+import { callbacksOfTheRegistered } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 import {
   attachRecordedDevices,
   type RecordedDevices,
   type RecordedOptions,
-  rememberFiles,
   snapshotNotifiers,
 } from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
-import { fillFiles, mapFilePage } from './files.js'
-import { forkedAlready } from './forked.js'
+import { holdsIn, notHeldIn } from '../requirements/index.js'
+import { attach, initialise } from './mirror-start.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
 export interface Call {
@@ -247,6 +238,7 @@ const childProgram = procedure('thread of a child', function* (current: Task, ca
 
 const charts = {
   range: compileStatechart(rangeStatechart),
+  mirror: compileStatechart(mirrorStatechart),
   intervalNotifier: compileStatechart(intervalNotifierStatechart),
   devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
   migration: compileStatechart(migrationStatechart),
@@ -259,33 +251,74 @@ export interface MirrorScenarioDefinition<P extends string = string> extends Omi
   readonly world: (parameters: Parameters<P>) => MirrorScenario
   /** True if it uses what only the reference driver has. */
   readonly referenceOnly?: boolean
+  /** The generations of the API that have what it uses (default all). */
+  readonly generations?: readonly GenerationName[]
+  /** The generation that it is about, and the only one that it is run in (default none). */
+  readonly home?: Generation
+}
+
+/** How a scenario is run in a generation of the API. */
+export interface InGeneration {
+  readonly generation: Generation
+  /** Who drives the devices (default the generation's own driver). */
+  readonly driver?: Driver
+  /** A clause that is claimed also where it does not hold. */
+  readonly clause?: string
 }
 
 /** A scenario of mirroring. */
 export interface MirroringScenario<P extends string = string> extends Scenario<P> {
   /** The same scenario with another driver; absent where it uses what only the reference driver has. */
   readonly withDriver?: (driver: Driver) => Scenario<P>
+  /** The same scenario in a generation of the API; absent where it uses what that does not have. */
+  readonly inGeneration?: (how: InGeneration) => Scenario<P> | undefined
 }
 
 /** Declares a scenario of mirroring: with the reference driver, and for any other. */
 export function mirrorScenario<P extends string>(
   definition: MirrorScenarioDefinition<P>,
 ): MirroringScenario<P> {
-  const { world, referenceOnly, ...rest } = definition
+  const {
+    world,
+    referenceOnly,
+    home,
+    generations = home ? [home.name] : generationNames,
+    ...rest
+  } = definition
   const withDriver = (driver: Driver): Scenario<P> => ({
     ...rest,
     name: `${rest.name} (${driver.name})`,
     build: (parameters) => mirrorModel(world(parameters), driver),
   })
+  const inGeneration = ({ generation, driver = generation.driver, clause }: InGeneration) => {
+    if (!generations.includes(generation.name)) return undefined
+    const suffix = driver === generation.driver ? '' : ` (${driver.name})`
+    return {
+      ...rest,
+      name: `${rest.name}${suffix} in ${generation.name}`,
+      build: (parameters: Parameters<P>) => mirrorModel(world(parameters), driver, generation, clause),
+    }
+  }
   return {
     ...rest,
-    build: (parameters) => mirrorModel(world(parameters), referenceDriver),
-    ...(referenceOnly ? {} : { withDriver }),
+    build: (parameters) => mirrorModel(world(parameters), home?.driver ?? referenceDriver, home),
+    ...(referenceOnly || home ? {} : { withDriver }),
+    ...(referenceOnly ? {} : { inGeneration }),
   }
 }
 
-/** Builds the model of a mirroring scenario, with every claim of mirroring. */
-export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
+/**
+ * Builds the model of a mirroring scenario, with every claim of mirroring.
+ *
+ * @param generation - of the API (default today's); claims that do not hold in it are not made
+ * @param clause - one that is claimed all the same
+ */
+export function mirrorModel(
+  options: MirrorScenario,
+  driver: Driver,
+  generation?: Generation,
+  clause?: string,
+): Model {
   const pages = options.pages.length
   const touched = options.pages.filter(
     (page) => page.touched && !page.onDevice && !page.swappedOut && page.file === undefined,
@@ -349,6 +382,7 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
     ? machine.deviceMemory.map((memory) => attachDeviceChunk(layout, memory, { poisons }))
     : []
   if (chunks.length === 0 && !recorded) machine.deviceMemory.forEach(attachDeviceMemory)
+  generation?.mirrors?.declare(layout, machine, mirrors)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({
       thread: index,
@@ -372,9 +406,14 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
   }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
+  const isClaimed = (claim: { readonly clause?: string }) =>
+    generation === undefined ||
+    claim.clause === undefined ||
+    claim.clause === clause ||
+    holdsIn(generation.name, claim.clause)
   return {
     layout,
-    initialise: (w) => initialise(w, world, options),
+    initialise: (w) => initialise(w, world, options, generation?.mirrors?.attach ?? attach),
     threads: options.threads.map((thread, index) => ({
       name: thread.name,
       program: (thread.process ?? 0) === 0 ? program : childProgram,
@@ -390,17 +429,22 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...(options.swapSlots ? swapInvariants(world) : []),
       ...deviceMemoryInvariants(world),
       ...(options.files ? fileInvariants(world) : []),
-    ],
+      ...(generation?.mirrors && mirrors.length > 0 ? [callbacksOfTheRegistered(world)] : []),
+    ].filter(isClaimed),
     stepClaims: [
       ...mirroringStepClaims(world),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.stepClaims?.(world) ?? []),
+    ].filter(isClaimed),
+    abstractions: [
+      ...mirroringAbstractions(world),
+      ...deviceMemoryAbstractions(world),
+      ...(generation?.mirrors ? mirrors.map(generation.mirrors.abstraction) : []),
     ],
-    abstractions: [...mirroringAbstractions(world), ...deviceMemoryAbstractions(world)],
     normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
-    witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])],
+    witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])].filter(isClaimed),
     progress: [
       // The most particular first: who waits in vain for a CPU keeps others waiting for a page.
       ...(options.lru ? drainProgress(world) : []),
@@ -409,8 +453,13 @@ export function mirrorModel(options: MirrorScenario, driver: Driver): Model {
       ...deviceMemoryProgress(world),
       everyThreadEnds(world, options.threads),
       ...(options.progress?.(world) ?? []),
+    ].filter(isClaimed),
+    unclaimed: generation === undefined ? [] : notHeldIn(generation.name).filter((id) => id !== clause),
+    overrides: [
+      ...(generation?.overrides ?? []),
+      ...dma.flatMap(mappingForDma),
+      ...(options.overrides ?? []),
     ],
-    overrides: [...dma.flatMap(mappingForDma), ...(options.overrides ?? [])],
   }
 }
 
@@ -432,109 +481,4 @@ function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call
 function ownerOf(mirrors: readonly MirrorDeclaration[], index: number): number {
   if (mirrors[index].sameDevice) return ownerOf(mirrors, index - 1)
   return mirrors[index].memory ? mirrors.slice(0, index).filter(({ memory }) => memory).length : -1
-}
-
-function initialise(
-  w: World,
-  { machine, mirrors, chunks, recorded }: MirrorWorld,
-  options: MirrorScenario,
-): void {
-  const mm = machine.mms[0]
-  if (options.hotplug?.plugged) for (const chunk of chunks) pluggedIn(w, chunk)
-  let frame = 0
-  let slot = 0
-  let deviceFrame = machine.frames.findIndex(({ owner }) => owner === 0) - 1
-  options.pages.forEach((page, index) => {
-    mm.vma[index].kind.set(w, page.kind ?? VmaKind.anonymous)
-    mm.vma[index].flags.set(w, page.flags ?? VM_READ | VM_WRITE)
-    mm.vma[index].pgoff?.set(w, page.file === undefined ? index : (page.pgoff ?? 0))
-    mm.vma[index].file?.set(w, page.file === undefined ? 0 : page.file + 1)
-    if (page.swappedOut) swapPageOut(w, machine, mm, index, ++slot)
-    else if (page.touched && page.file === undefined)
-      touchPage(w, machine, mm, index, page.onDevice ? ++deviceFrame : ++frame, !page.readOnly)
-    setBits(w, machine, mm.pte[index], page, page.swapCached ? ++slot : 0)
-    machine.frames[mm.pte[index].frame.get(w)].lru?.set(
-      w,
-      page.inBatchOf === undefined ? Lru.listed : Lru.listed + 1 + page.inBatchOf,
-    )
-    if (page.exclusive) takePage(w, machine, mm, index)
-  })
-  if (!options.emptyFiles) fillFiles(w, machine, frame)
-  options.pages.forEach((page, index) => {
-    if (page.touched && page.file !== undefined) mapFilePage(w, machine, mm, index)
-  })
-  if (options.forked) forkedAlready(w, machine)
-  options.mirrors.forEach(({ detached }, index) => {
-    if (!detached) attach(w, mirrors[index])
-  })
-  options.pages.forEach((page, index) => {
-    for (const m of page.mirroredBy ?? []) {
-      mirrors[m].pageTable[index].frame.set(w, mm.pte[index].frame.get(w) + 1)
-      mirrors[m].pageTable[index].write.set(w, mm.pte[index].write.get(w))
-    }
-  })
-  if (recorded) rememberFiles(w, recorded)
-}
-
-function touchPage(
-  w: World,
-  machine: Machine,
-  mm: MmStruct,
-  page: number,
-  pfn: number,
-  write: boolean,
-): void {
-  const frame = machine.frames[pfn]
-  if (frame.owner < 0) frame.refcount.set(w, 1)
-  else zoneDevicePageInit(w, frame)
-  frame.charged?.set(w, 1)
-  frame.mapcount.set(w, 1)
-  frame.contents.set(w, 1)
-  mm.expected[page].set(w, 1)
-  if (mm.vma[page].pgoff !== undefined) mm.vma[page].anonymous?.set(w, 1)
-  mm.pte[page].kind.set(w, frame.owner < 0 ? PteKind.present : PteKind.devicePrivate)
-  mm.pte[page].frame.set(w, pfn)
-  mm.pte[page].write.set(w, write ? 1 : 0)
-  frame.lifecycle?.signal(w, 'MAPPED')
-}
-
-/** As reclaim leaves it. */
-function swapPageOut(w: World, machine: Machine, mm: MmStruct, page: number, slot: number): void {
-  const { kind, bits } = mm.pte[page]
-  slotOf(machine, slot).count.set(w, 1)
-  slotOf(machine, slot).contents.set(w, 1)
-  mm.expected[page].set(w, 1)
-  kind.set(w, PteKind.swap)
-  bits?.slot.set(w, slot)
-  bits?.exclusive.set(w, 1)
-}
-
-/** What the entry and its page carry, on a machine with swap. */
-function setBits(w: World, machine: Machine, pte: Pte, page: InitialPage, slot: number): void {
-  const { bits, frame, kind, write } = pte
-  if (bits === undefined || !page.touched) return
-  bits.softDirty.set(w, (page.softDirty ?? true) ? 1 : 0)
-  bits.uffdWp.set(w, page.uffdWp ? 1 : 0)
-  if (page.swappedOut) return
-  const { flags, refcount, contents } = machine.frames[frame.get(w)]
-  flags?.anonExclusive.set(w, write.get(w))
-  if (kind.get(w) === PteKind.present && !slot) bits.dirty.set(w, 1)
-  if (!slot) return
-  flags?.swapCache.set(w, slot)
-  refcount.add(w, 1)
-  slotOf(machine, slot).contents.set(w, contents.get(w))
-}
-
-/** As make_device_exclusive_range leaves it. */
-function takePage(w: World, machine: Machine, mm: MmStruct, page: number): void {
-  mm.pte[page].kind.set(w, PteKind.deviceExclusive)
-  machine.frames[mm.pte[page].frame.get(w)].mapcount.set(w, 0)
-}
-
-/** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */
-function attach(w: World, { notifier }: Mirror): void {
-  notifier.allocated.set(w, 1)
-  notifier.seq.set(w, notifier.mm.subscriptions.seq.get(w) - 1)
-  notifier.inTree.set(w, 1)
-  notifier.lifecycle.signal(w, 'INSERTED')
 }

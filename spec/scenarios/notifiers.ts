@@ -29,6 +29,11 @@ import { BLOCKED, become, type Cell, procedure, type Running, step } from '../..
 import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
+/** Its threads use interval notifiers themselves. */
+const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
+/** Classic notifiers that began are told of the end, if another could not begin (D8). */
+const WITH_UNDO = ['6.1', '6.16'] as const
+
 /** A driver's user opens the mirror, uses it, and closes it: the notifier's memory is freed in the end. */
 const useMirror = procedure(
   'use a mirror',
@@ -78,6 +83,7 @@ export const insertAndRemove = mirrorScenario({
     'A mirror is opened, used and closed while two threads throw pages away: its notifier is inserted and removed at ' +
     'every moment of an invalidation, directly and by way of the deferred list.',
   exercises: ['C16', 'C17', 'C32', 'C49', 'use-after-free'],
+  generations: WITH_INTERVALS,
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -116,6 +122,7 @@ export const closeAtOnce = mirrorScenario({
   summary:
     'A mirror is opened and closed again and again without being used, while two threads throw pages away.',
   exercises: ['C16', 'C17', 'use-after-free', 'deadlock'],
+  generations: WITH_INTERVALS,
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -137,6 +144,7 @@ export const partialMirror = mirrorScenario({
     'A device mirrors only the first page. Invalidations of the second do not concern it, but one that runs while its ' +
     'notifier is inserted makes it wait.',
   exercises: ['C13', 'C14', 'C15', 'C16', 'C49'],
+  generations: WITH_INTERVALS,
   parameters: {
     pages: { summary: 'pages of the address space', min: 2, max: 3, smoke: 2, default: 3, deep: 3 },
   },
@@ -201,6 +209,7 @@ export const classicNotifiers = mirrorScenario({
     'An address space has an interval notifier, a classic notifier that counts, and one that fails where it may not ' +
     'wait; the OOM reaper and another thread invalidate.',
   exercises: ['C11', 'C12', 'C32', 'C49'],
+  generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -222,6 +231,7 @@ export const classicOnly = mirrorScenario({
   summary:
     'An address space with classic notifiers only: the OOM reaper fails at one of them, another thread does not.',
   exercises: ['C11', 'C12', 'C32', 'progress'],
+  generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 1, 3) },
   world: ({ pages }) => ({
     pages: [...repeat(pages, { touched: true }), {}],
@@ -318,6 +328,7 @@ export const starvation = mirrorScenario({
     'A reader begins while two threads invalidate, each beginning anew before the other has ended. Endless or not is a ' +
     'parameter: endless, the reader may wait for ever (H7).',
   exercises: ['C14', 'C49'],
+  generations: WITH_INTERVALS,
   parameters: {
     endless: { summary: '1 if the invalidations never stop', min: 0, max: 1, smoke: 0, default: 0, deep: 0 },
   },

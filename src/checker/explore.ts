@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { acting, NOBODY } from '../world/acting.js'
+import { act, acting, NOBODY } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -97,7 +97,7 @@ export class Exploration {
   /** Explores up to `states` more states. */
   advance(states: number): void {
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
-    const { words, worldWords, normaliser } = this.system
+    const { words, worldWords, normaliser, unclaimed } = this.system
     const { runs, choices } = control
     const threads = this.model.threads.length
     let thread = 0
@@ -120,7 +120,7 @@ export class Exploration {
           const outcomes = choices[location]
           for (choice = 0; choice < outcomes; choice++) {
             for (let i = 0; i < words; i++) next[i] = current[i]
-            acting.thread = thread
+            act(thread, unclaimed)
             const result = run(nextWorld, choice)
             if (result === BLOCKED) {
               this.system.mustBeUnchanged(current, next, location)

@@ -5,7 +5,7 @@
  * @module
  */
 import fc from 'fast-check'
-import { acting, NOBODY } from '../world/acting.js'
+import { act, acting, NOBODY } from '../world/acting.js'
 import { FINISHED } from '../world/control.js'
 import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -344,7 +344,7 @@ class Walker {
       for (let j = 0; j < outcomes; j++) {
         this.choice = (Math.floor(decision / WAYS) + j) % outcomes
         next.set(current)
-        acting.thread = this.thread
+        act(this.thread, system.unclaimed)
         const result = control.runs[location](nextWorld, this.choice)
         if (result !== BLOCKED) {
           next[worldWords + this.thread] = control.successor(location, result)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { acting, NOBODY } from '../world/acting.js'
+import { act, acting, NOBODY } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Layout, World } from '../world/layout.js'
@@ -65,7 +65,7 @@ export class Stepper {
       this.lastWorld = this.world(next)
     }
     next.set(state)
-    acting.thread = thread
+    act(thread, this.system.unclaimed)
     try {
       const result = this.control.runs[location](this.lastWorld, choice)
       if (result === BLOCKED) return result

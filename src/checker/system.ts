@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { acting, NOBODY } from '../world/acting.js'
+import { act, NOBODY } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -31,6 +31,8 @@ export class TransitionSystem {
   readonly worldWords: number
   readonly taken: TakenTransitions
   readonly normaliser: Normaliser
+  /** {@link Model.unclaimed} */
+  readonly unclaimed: ReadonlySet<string>
 
   constructor(
     readonly model: Model,
@@ -47,6 +49,7 @@ export class TransitionSystem {
     this.words = this.worldWords + model.threads.length
     this.taken = bindCharts(model)
     this.normaliser = new Normaliser(model, reductions)
+    this.unclaimed = new Set(model.unclaimed)
   }
 
   /**
@@ -60,7 +63,7 @@ export class TransitionSystem {
     const w = this.world(state)
     state.fill(0)
     w.set(model.layout.initial())
-    acting.thread = NOBODY
+    act(NOBODY, this.unclaimed)
     model.initialise?.(w)
     if (how === 'normalised') this.normaliser.apply(w)
     try {

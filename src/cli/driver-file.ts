@@ -8,20 +8,26 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Driver } from '../driver/index.js'
+import { withGeneration } from './in-generation.js'
 import { codeOf } from './output.js'
 import type { Project } from './project.js'
 import { UsageError } from './usage.js'
 
 /**
- * A project whose scenarios are those that any driver can be put into, with the driver that `file` exports; or those of the
- * driver of that name, if one comes with the project.
+ * A project whose scenarios are those that any driver can be put into, with the driver that `file` exports, in the generation
+ * called `generation`; or those of the driver of that name, if one comes with the project.
  */
-export async function withDriver(project: Project, file: string | undefined): Promise<Project> {
-  if (file === undefined) return project
-  const scenarios = project.drivers?.[file]
-  if (scenarios !== undefined) return { ...project, scenarios, driver: { name: file, file } }
+export async function withDriver(
+  project: Project,
+  file: string | undefined,
+  generation: string | undefined,
+): Promise<Project> {
+  if (file === undefined) return withGeneration(project, generation)
+  const own = project.drivers?.[file]
+  if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
   const driver = await loadDriver(file)
-  return { ...project, scenarios: project.scenariosFor(driver), driver: { name: driver.name, file } }
+  const scenarios = project.scenariosFor(driver)
+  return withGeneration({ ...project, scenarios, driver: { name: driver.name, file } }, generation, driver)
 }
 
 /**

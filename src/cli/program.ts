@@ -87,6 +87,7 @@ interface RunOptions {
 interface ProjectOptions {
   readonly driver?: string
   readonly kernel?: string
+  readonly generation?: string
 }
 
 interface CheckRunOptions extends RunOptions, ProjectOptions {
@@ -94,8 +95,11 @@ interface CheckRunOptions extends RunOptions, ProjectOptions {
   readonly bounds: Bounds
 }
 
-async function projectFor(project: Project, { driver, kernel }: ProjectOptions): Promise<Project> {
-  return withKernel(await withDriver(project, driver), kernel)
+async function projectFor(
+  project: Project,
+  { driver, kernel, generation }: ProjectOptions,
+): Promise<Project> {
+  return withKernel(await withDriver(project, driver, generation), kernel)
 }
 
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
@@ -143,6 +147,7 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
     )
     .addOption(driverOption())
     .addOption(kernelOption())
+    .addOption(generationOption())
     .addHelpText(
       'after',
       `
@@ -152,6 +157,7 @@ Examples:
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
   hmm-spec check recorded/device/dev_read+mprotect --driver recorded
   hmm-spec check device-page-faults --kernel 6.1
+  hmm-spec check --generation 5.4 --bounds smoke
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
@@ -195,6 +201,7 @@ Examples:
     .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
     .addOption(driverOption())
     .addOption(kernelOption())
+    .addOption(generationOption())
     .action(async (file: string, options: ReplayCommandOptions & ProjectOptions) =>
       exit(replayCommand(await projectFor(project, options), io, file, options)),
     )
@@ -225,6 +232,13 @@ function driverOption(): Option {
     '--driver <file>',
     "an ES module whose default export is a Driver, to be put in the reference driver's place; or `recorded`, the " +
       'driver of the recordings, with scenarios of its own',
+  )
+}
+
+function generationOption(): Option {
+  return new Option(
+    '--generation <version>',
+    "the mirroring API of a release, with a driver written for it: one of hmm-spec list generations (default today's)",
   )
 }
 

@@ -8,6 +8,7 @@ import type { CheckOptions, Injection } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
 import type { Driver } from '../driver/index.js'
+import type { Generation } from '../generations/generation.js'
 import type { KernelProfile } from '../generations/profiles.js'
 import type { Specification } from '../report/explain.js'
 import type { StatechartFormat } from '../report/statechart.js'
@@ -28,6 +29,15 @@ export interface StatechartEntry {
 export interface Project extends Specification {
   readonly version: string
   readonly statecharts: readonly StatechartEntry[]
+  /** Generations of the mirroring API that the scenarios can be run in, oldest first. */
+  readonly generations: readonly Generation[]
+  /**
+   * The scenarios that `generation` has what it takes for, with `driver` in them or else its own; `clause` is claimed also
+   * where it does not hold.
+   */
+  scenariosIn(generation: Generation, options: { driver?: Driver; clause?: string }): readonly Scenario[]
+  /** The generation that {@link Specification.scenarios} are in, if it was asked for. */
+  readonly generation?: string
   /** Kernels that the scenarios can be run on; the last is what they are run on unless another is asked for. */
   readonly kernels: readonly KernelProfile[]
   /** The scenarios that any driver can be put into, with `driver` in them. */

@@ -8,12 +8,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
-import { defects, requirements, scenarios, scenariosFor } from '../../spec/index.js'
+import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import { check, declaredSteps, replay } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
+import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
@@ -64,6 +65,8 @@ export function referenceProject(): Project {
     requirements,
     defects,
     statecharts: charts,
+    generations,
+    scenariosIn,
     kernels: kernelProfiles,
     universe: () => ({
       transitions: charts.flatMap(({ transitions }) => transitions),

@@ -43,9 +43,12 @@ function unknownParameter(scenario: Scenario, name: string): string {
   )
 }
 
-/** The name of a scenario without those of the driver which is in it, and of the kernel that it is on. */
+/** The name of a scenario without those of the driver which is in it, of the generation that it is in, and of the kernel that it is on. */
 function withoutDriver(name: string): string {
-  return name.replace(/ on Linux [\d.]+$/, '').replace(/ \(.*\)$/, '')
+  return name
+    .replace(/ on Linux [\d.]+$/, '')
+    .replace(/ in [\d.]+$/, '')
+    .replace(/ \(.*\)$/, '')
 }
 
 function describe(scenario: Scenario, name: string): string {

@@ -32,4 +32,9 @@ export interface Driver {
     [current: Task, mirror: Mirror, start: number, end: number, write: boolean],
     number
   >
+  /**
+   * The address space is going away: halts the device, and returns when it makes no access any more. Only before Linux
+   * 5.5: an interval notifier is told of it as of any other invalidation.
+   */
+  readonly release?: Procedure<[current: Task, mirror: Mirror], void>
 }

@@ -6,3 +6,6 @@
 export * from './dma-map.js'
 export * from './encoded.js'
 export * from './encoding/index.js'
+export * from './generation.js'
+export * from './generations.js'
+export * from './mirror/index.js'

@@ -25,6 +25,9 @@ export function explainRequirement(requirement: Requirement, spec: Specification
     ['Checked by', requirement.checks],
     ['Exercised by the scenarios', exercising.map(({ name, summary }) => `${name}: ${summary}`)],
     ['Broken by the defects', breaking.map(({ name, title, steps }) => `${name}: ${title} (${steps} steps)`)],
+    ...(requirement.generations === undefined
+      ? []
+      : [['Holds in the generations', [requirement.generations.join(', ')]] as const]),
     ['Source', requirement.source],
   ])
 }
@@ -34,14 +37,17 @@ export function explainDefect(defect: Defect, spec: Specification, layout: Layou
   const requirement = spec.requirements.find(({ id }) => id === defect.requirement)
   const set = settings(defect.set ?? {})
   const aliases = defect.aliases ?? []
+  const { generation } = defect
+  const inGeneration = generation === undefined ? '' : ` in ${generation}`
+  const again = generation === undefined ? '' : ` --generation ${generation}`
   return page(layout, `${defect.name}: ${defect.title}`, `defect (${defect.kind})`, defect.text, [
     ...(aliases.length === 0 ? [] : [['Also', aliases] as const]),
     ['Breaks', [requirement === undefined ? defect.requirement : `${requirement.id}: ${requirement.title}`]],
     [
       'Seen in',
       [
-        `scenario ${defect.scenario} at its smoke bounds${set === '' ? '' : ` with ${set}`}, after ${defect.steps} steps`,
-        `hmm-spec defects ${defect.name} --trace-dir traces, then hmm-spec replay traces/${defect.name}.json`,
+        `scenario ${defect.scenario}${inGeneration} at its smoke bounds${set === '' ? '' : ` with ${set}`}, after ${defect.steps} steps`,
+        `hmm-spec defects ${defect.name} --trace-dir traces, then hmm-spec replay traces/${defect.name}.json${again}`,
       ],
     ],
     ['Replaces', [...new Set(defect.overrides.map(({ target }) => target.procedureName))]],

@@ -44,6 +44,8 @@ export interface CheckReport {
   readonly traces: Readonly<Record<string, string>>
   /** The file of the driver that was checked, if it was not the reference driver. */
   readonly driverFile?: string
+  /** The generation of the API that was asked for. */
+  readonly generation?: string
   /** The kernel that was checked, if it was not the reference. */
   readonly kernel?: string
   /** What a complete run exercised, or why that cannot be said of this run. */

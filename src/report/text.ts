@@ -97,8 +97,12 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
   }
   if (saved !== undefined) {
     const driver = report.driverFile === undefined ? '' : ` --driver ${report.driverFile}`
+    const generation = report.generation === undefined ? '' : ` --generation ${report.generation}`
     const kernel = report.kernel === undefined ? '' : ` --kernel ${report.kernel}`
-    lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}${kernel}`)
+    lines.push(
+      '',
+      `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}${kernel}${generation}`,
+    )
   }
   return lines.join('\n')
 }

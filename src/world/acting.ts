@@ -10,7 +10,18 @@
 export const acting = {
   /** Index of the thread (0 …), or {@link NOBODY} while a state is only looked at. */
   thread: -1,
+  /** Clauses that are not claimed of what runs. */
+  unclaimed: new Set<string>() as ReadonlySet<string>,
 }
+
+/** `thread` takes a step of a model of which `unclaimed` is not claimed. */
+export function act(thread: number, unclaimed: ReadonlySet<string>): void {
+  acting.thread = thread
+  acting.unclaimed = unclaimed
+}
+
+/** For what claims everything. */
+export const ALL_CLAIMED: ReadonlySet<string> = new Set()
 
 /** No thread acts: the world is being set up or looked at, and lock discipline does not apply. */
 export const NOBODY = -1

@@ -323,6 +323,15 @@ export class WaitQueue {
   *wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
     return yield* waitEvent(this, condition as Condition<unknown[]>, args, this.locks)
   }
+
+  /**
+   * The same, but not for ever: asleep, the time may be over at any moment.
+   *
+   * @returns 1 if the condition holds, 0 if it does not and the time is over
+   */
+  *waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
+    return yield* waitEventTimeout(this, condition as Condition<unknown[]>, args, this.locks)
+  }
 }
 
 const waitEvent = procedure(
@@ -333,16 +342,52 @@ const waitEvent = procedure(
     args: unknown[],
     locks: readonly Lock[],
   ): Running<number> {
-    const holds = yield* step('look at the condition', (w) => {
-      mightSleep(locks, w, `wait_event on ${queue.name}`)
-      const answer = condition(w, ...args)
-      if (answer === BLOCKED) return BLOCKED
-      if (answer) return 1
-      queue.sleepers.set(w, queue.sleepers.get(w) | (1 << acting.thread))
-      return 0
-    })
+    const holds = yield* step('look at the condition', (w) => lookOrQueue(w, queue, condition, args, locks))
     if (holds) return 0
     yield* step('sleep', (w) => ((queue.sleepers.get(w) >> acting.thread) & 1 ? BLOCKED : 0))
     return yield* become(waitEvent, queue, condition, args, locks)
   },
 )
+
+/** Looks at the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
+function lookOrQueue(
+  w: World,
+  queue: WaitQueue,
+  condition: Condition<unknown[]>,
+  args: unknown[],
+  locks: readonly Lock[],
+): number {
+  mightSleep(locks, w, `wait_event on ${queue.name}`)
+  const answer = condition(w, ...args)
+  if (answer === BLOCKED) return BLOCKED
+  if (answer) return 1
+  queue.sleepers.set(w, queue.sleepers.get(w) | (1 << acting.thread))
+  return 0
+}
+
+const waitEventTimeout = procedure(
+  'wait_event_timeout',
+  function* (
+    queue: WaitQueue,
+    condition: Condition<unknown[]>,
+    args: unknown[],
+    locks: readonly Lock[],
+  ): Running<number> {
+    const holds = yield* step('look at the condition', (w) => lookOrQueue(w, queue, condition, args, locks))
+    if (holds) return 1
+    const woken = yield* step(
+      'sleep',
+      (w, expired) => {
+        if (!expired) return (queue.sleepers.get(w) >> acting.thread) & 1 ? BLOCKED : Woken.called
+        queue.sleepers.set(w, queue.sleepers.get(w) & ~(1 << acting.thread))
+        // As the kernel's, it answers by the condition even when the time is over.
+        return condition(w, ...args) === true ? Woken.inTime : Woken.late
+      },
+      2,
+    )
+    if (woken === Woken.called) return yield* become(waitEventTimeout, queue, condition, args, locks)
+    return woken
+  },
+)
+
+const Woken = { late: 0, inTime: 1, called: 2 } as const

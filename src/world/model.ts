@@ -106,6 +106,8 @@ export interface Model {
   readonly charts?: Readonly<Record<string, TransitionTable>>
   /** What need not be told apart. */
   readonly normalisations?: readonly Normalisation[]
+  /** Clauses that do not hold of it: what steps claim of them is let pass. */
+  readonly unclaimed?: readonly string[]
   /** Texts that replace procedures'. */
   readonly overrides?: readonly Override[]
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { acting, NOBODY } from './acting.js'
+import { ALL_CLAIMED, act, acting, NOBODY } from './acting.js'
 import { SpecificationError } from './errors.js'
 import type { World } from './layout.js'
 import {
@@ -67,7 +67,7 @@ export class SequentialRunner {
               'runaway',
               `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
             )
-          input = act(thread, value, w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
+          input = take(thread, value, w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
           if (input === BLOCKED)
             throw new SpecificationError(
               'scenario',
@@ -90,8 +90,8 @@ export class SequentialRunner {
 }
 
 /** Takes one step as `thread`; afterwards nobody acts. */
-function act(thread: number, step: Step, w: World, choice: number): number {
-  acting.thread = thread
+function take(thread: number, step: Step, w: World, choice: number): number {
+  act(thread, ALL_CLAIMED)
   try {
     return step.run(w, choice)
   } finally {

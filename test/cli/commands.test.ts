@@ -44,7 +44,7 @@ const file = () => {
 }
 
 test('list', async () => {
-  for (const what of ['scenarios', 'requirements', 'defects', 'statecharts', 'kernels'])
+  for (const what of ['scenarios', 'requirements', 'defects', 'statecharts', 'generations', 'kernels'])
     await expect(await transcript(`list ${what}`)).toMatchFileSnapshot(`transcripts/list-${what}.txt`)
   expect((await run('list defects', testProject({ defects: [] }))).out).toBe('there are no defects yet\n')
 })

@@ -10,6 +10,7 @@ import type { Defect, Requirement } from '../../spec/index.js'
 import { readRetry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { check, replay } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
+import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
 import {
   BLOCKED,
@@ -180,6 +181,8 @@ export function testProject(changes: Partial<Project> = {}): Project {
         exportTo: (format) => `lamp as ${format}`,
       },
     ],
+    generations,
+    scenariosIn: () => [],
     kernels: kernelProfiles,
     universe: () => ({ transitions: [], steps: [{ procedure: 'fault', step: 'program' }], requirements }),
     check: async (scenario: Scenario, options) => ({

@@ -3,7 +3,7 @@
  * after the number of steps that is written beside it.
  */
 import { describe, expect, it } from 'vitest'
-import { type Defect, defects, requirements, scenarios } from '../../spec/index.js'
+import { type Defect, defects, requirements, scenarioOf, scenarios } from '../../spec/index.js'
 import { type CheckResult, check, replay } from '../../src/checker/index.js'
 import {
   hmmVmaFault,
@@ -26,9 +26,14 @@ function defectNamed(name: string): Defect {
   return found
 }
 
+function scenarioShowing(defect: Defect): Scenario {
+  const found = scenarioOf(defect)
+  if (found === undefined) throw new Error(`no scenario ${defect.scenario}`)
+  return found
+}
+
 function checkDefect(defect: Defect): Promise<CheckResult> {
-  const { scenario, set = {} } = defect
-  return check(scenarioNamed(scenario), { bounds: 'smoke', set, defects: [defect] })
+  return check(scenarioShowing(defect), { bounds: 'smoke', set: defect.set ?? {}, defects: [defect] })
 }
 
 /** Whether `result` shows that a check of a requirement had anything to say. Places of assertions that are no procedures are taken on trust. */
@@ -84,7 +89,7 @@ describe('a defect is caught by the clause that it names, in as many steps as it
     const defect = defectNamed(name)
     const { violation } = await checkDefect(defect)
     const trace = JSON.parse(JSON.stringify(violation?.trace))
-    const replayed = replay(scenarioNamed(defect.scenario), trace, [defect])
+    const replayed = replay(scenarioShowing(defect), trace, [defect])
     expect(replayed.map(({ step }) => step)).toEqual(trace.steps)
   })
 })

@@ -258,6 +258,8 @@ describe('defects', () => {
     expect(untouched.map(({ name, kind }) => [name, kind])).toEqual([
       ['H5', 'hazard'],
       ['H7', 'hazard'],
+      ['X260', 'hazard'],
+      ['X261', 'hazard'],
     ])
   })
 })

@@ -67,6 +67,7 @@ export async function checkCommand(
     traces,
     ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
     ...(project.kernel === undefined ? {} : { kernel: project.kernel }),
+    ...(project.generation === undefined ? {} : { generation: project.generation }),
     coverage: coverageOf(project, scenarios, run, options),
     requirements: project.requirements,
   }
@@ -87,6 +88,7 @@ function coverageOf(
 ): CheckReport['coverage'] {
   const unknown = (reason: string) => ({ unknown: reason })
   if (project.driver !== undefined) return unknown('it is that of the reference driver')
+  if (project.generation !== undefined) return unknown("it is that of today's API")
   if (project.kernel !== undefined) return unknown('it is that of the reference kernel')
   if (scenarios.length < project.scenarios.length) return unknown('only some of the scenarios were run')
   if (options.bounds === 'smoke') return unknown('smoke bounds are too small for it')

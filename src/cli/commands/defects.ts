@@ -13,8 +13,8 @@ import type { Io } from '../io.js'
 import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
 import type { Project } from '../project.js'
 import { type Job, runChecks } from '../run-checks.js'
-import { findAllNamed, findNamed } from '../usage.js'
-import { defectKind, scenarioKind } from './kinds.js'
+import { findAllNamed } from '../usage.js'
+import { defectKind, scenarioOf } from './kinds.js'
 
 /** Options of `defects`. */
 export interface DefectsCommandOptions extends OutputOptions {
@@ -41,12 +41,11 @@ export async function defectsCommand(
     names.length === 0 ? project.defects : [...new Set(names.flatMap((name) => findAllNamed(kind, name)))]
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
-  const scenarios = scenarioKind(project)
   const defectOf = new Map(
     defects.map((defect): [Job, Defect] => [
       {
         name: defect.name,
-        scenario: findNamed(scenarios, defect.scenario),
+        scenario: scenarioOf(project, defect),
         options: {
           bounds: 'smoke',
           set: defect.set ?? {},

@@ -6,6 +6,7 @@
 import type { Defect } from '../../../spec/defect.js'
 import type { Requirement } from '../../../spec/requirement.js'
 import type { Scenario } from '../../world/model.js'
+import { generationKind } from '../in-generation.js'
 import type { Project, StatechartEntry } from '../project.js'
 import { findNamed, type Kind } from '../usage.js'
 
@@ -15,16 +16,17 @@ export function scenarioKind({ scenarios }: Project): Kind<Scenario> {
 }
 
 /**
- * The scenario called `name`. A driver of the user's and a kernel, which are part of the names of their scenarios, may be
- * left out.
+ * The scenario called `name`. A driver of the user's, a generation and a kernel, which are part of the names of their
+ * scenarios, may be left out.
  *
  * @throws UsageError if there is none
  */
 export function scenarioNamed(project: Project, name: string): Scenario {
-  const { driver, kernel } = project
+  const { driver, generation, kernel } = project
   const kind = scenarioKind(project)
   const suffixes = [
     ...(kernel === undefined ? [] : [` on Linux ${kernel}`]),
+    ...(generation === undefined ? [] : [` in ${generation}`]),
     ...(driver === undefined ? [] : [` (${driver.name})`]),
   ]
   const plain = (full: string) =>
@@ -38,6 +40,22 @@ export function scenarioNamed(project: Project, name: string): Scenario {
     },
     plain(name),
   )
+}
+
+/**
+ * The scenario that shows a defect: in the generation that has it, where the clause that it breaks is claimed whether it
+ * holds there or not.
+ *
+ * @throws UsageError if there is none
+ */
+export function scenarioOf(
+  project: Project,
+  { scenario, generation: name, requirement }: Pick<Defect, 'scenario' | 'generation' | 'requirement'>,
+): Scenario {
+  if (name === undefined) return findNamed(scenarioKind(project), scenario)
+  const generation = findNamed(generationKind(project), name)
+  const scenarios = project.scenariosIn(generation, { clause: requirement })
+  return findNamed(scenarioKind({ ...project, scenarios }), `${scenario} in ${name}`)
 }
 
 /** Requirements, by identifier. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { generationNames } from '../../generations/generation.js'
 import { settings, wrap } from '../../report/figures.js'
 import { document } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
@@ -11,7 +12,14 @@ import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
 
 /** What can be listed. */
-export const LISTS = ['scenarios', 'requirements', 'defects', 'statecharts', 'kernels'] as const
+export const LISTS = [
+  'scenarios',
+  'requirements',
+  'defects',
+  'statecharts',
+  'generations',
+  'kernels',
+] as const
 
 /** One of {@link LISTS}. */
 export type List = (typeof LISTS)[number]
@@ -62,13 +70,14 @@ function listing(project: Project, what: List): Listing {
           wrap(checks.join(', '), 36),
           breaking(project, id).join(' '),
         ]),
-        items: project.requirements.map(({ id, title, text, source, checks }) => ({
+        items: project.requirements.map(({ id, title, text, source, checks, generations }) => ({
           id,
           title,
           text,
           source,
           checks,
           defects: breaking(project, id),
+          generations: generations ?? generationNames,
         })),
       }
     case 'defects':
@@ -90,7 +99,7 @@ function listing(project: Project, what: List): Listing {
           title,
         ]),
         items: project.defects.map(
-          ({ name, aliases, kind, title, text, source, requirement, scenario, set, steps }) => ({
+          ({ name, aliases, kind, title, text, source, requirement, scenario, generation, set, steps }) => ({
             name,
             aliases: aliases ?? [],
             kind,
@@ -101,6 +110,7 @@ function listing(project: Project, what: List): Listing {
             scenario,
             set: set ?? {},
             steps,
+            generation: generation ?? null,
           }),
         ),
       }
@@ -126,6 +136,23 @@ function listing(project: Project, what: List): Listing {
           states,
           events,
           transitions,
+        })),
+      }
+    case 'generations':
+      return {
+        head: [{ head: 'generation' }, { head: 'kernels' }, { head: 'driver' }, { head: 'summary' }],
+        rows: project.generations.map(({ name, kernels, driver, summary }) => [
+          name,
+          kernels,
+          driver.name,
+          wrap(summary, 60),
+        ]),
+        items: project.generations.map(({ name, kernels, summary, driver, overrides }) => ({
+          name,
+          kernels,
+          summary,
+          driver: driver.name,
+          replaces: overrides.map(({ target }) => target.procedureName),
         })),
       }
     case 'kernels':

@@ -103,6 +103,11 @@ function scenarioOf(project: Project, { scenario: name }: Trace): Scenario {
       throw new UsageError(
         `${JSON.stringify(name)} was recorded on another kernel; name it: --kernel ${recordedOn}`,
       )
+    const recordedIn = / in ([\d.]+)$/.exec(name)?.[1]
+    if (error instanceof UsageError && recordedIn !== undefined && project.generation !== recordedIn)
+      throw new UsageError(
+        `${JSON.stringify(name)} was recorded in another generation; name it: --generation ${recordedIn}`,
+      )
     const recordedWith = / \((.+)\)$/.exec(name)?.[1]
     if (!(error instanceof UsageError) || recordedWith === undefined) throw error
     throw new UsageError(

@@ -1,0 +1,325 @@
+/**
+ * Defects of earlier generations of the API: bugs that they had, what they could not promise, and what a driver
+ * of theirs must not leave out.
+ *
+ * @module
+ */
+import { program, rangeOf } from '../../src/driver/index.js'
+import {
+  everyPage,
+  findArea,
+  hmmInvalidateRangeStart,
+  hmmMirrorOf,
+  hmmMirrorUnregister,
+  hmmOf,
+  hmmRangeFaultWithFlags,
+  hmmRangeRegister,
+  hmmRangeUnregister,
+  hmmRangeValid,
+  hmmRangeWaitUntilValid,
+  hmmVmaFaultBlocking,
+  hmmVmaRangeDone,
+  MirrorStanding,
+  mayBeMapped,
+  overlaps,
+  populateRegistered,
+  populateVmaOnce,
+  release,
+  tellMirrors,
+} from '../../src/generations/index.js'
+import { areaEnd, Errno, VmaKind } from '../../src/kernel/index.js'
+import { override, type Running, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The driver keeps no note of its own. */
+const validAlone = override(
+  mayBeMapped,
+  () =>
+    function* (current, mirror): Running<number> {
+      return yield* hmmRangeValid(current, rangeOf(mirror, current))
+    },
+)
+
+/** What a mirror answered is kept in a variable that nobody returns. */
+const loseTheError = override(
+  tellMirrors,
+  (original) =>
+    function* (current, hmm, range): Running<number> {
+      yield* original(current, hmm, range)
+      return 0
+    },
+)
+
+/** -EAGAIN is returned, and the invalidation stays counted. */
+const failAndStayCounted = override(
+  hmmInvalidateRangeStart,
+  () =>
+    function* (current, classic, range): Running<number> {
+      const hmm = hmmOf(classic)
+      yield* hmm.rangesLock.critical('count, and mark the ranges', (w) => {
+        hmm.notifiers.add(w, 1)
+        for (const tracked of hmm.ranges)
+          if (tracked.listed.get(w) && overlaps(tracked, range, w)) tracked.valid.set(w, 0)
+        return 0
+      })
+      return yield* tellMirrors(current, hmm, range)
+    },
+)
+
+/** A range that is not valid is told of as if the mmap lock had been dropped. */
+const oneCodeForBoth = override(
+  hmmRangeFaultWithFlags,
+  (original) =>
+    function* (current, range, pages, flags): Running<number> {
+      const told = yield* original(current, range, pages, flags)
+      return told === -Errno.EBUSY ? -Errno.EAGAIN : told
+    },
+)
+
+/** The driver looks up where the area ends, and not whether it may be written. */
+const neverLookAtWrite = override(
+  findArea,
+  () =>
+    function* (mirror, start, end): Running<number> {
+      const { mm } = mirror
+      return yield* step('look up the area', (w) =>
+        mm.vma[start].kind.get(w) === VmaKind.none ? -Errno.EFAULT : areaEnd(w, mm, start, end),
+      )
+    },
+)
+
+/** -EBUSY is an error like any other, after which the mmap lock is given back. */
+const unlockAfterAnyError = override(
+  populateVmaOnce,
+  () =>
+    function* (current, mirror, start, end, write): Running<number> {
+      const range = rangeOf(mirror, current)
+      const { mmapLock } = mirror.mm
+      yield* mmapLock.lockRead()
+      const last = yield* findArea(mirror, start, end, write)
+      const error =
+        last < 0 ? last : yield* hmmVmaFaultBlocking(current, range, everyPage(start, last, write))
+      if (error) {
+        yield* mmapLock.unlockRead()
+        return error
+      }
+      yield* mirror.updateLock.lock()
+      const done = yield* hmmVmaRangeDone(current, range)
+      if (done) yield* program(current, mirror, start, last)
+      yield* mirror.updateLock.unlock()
+      yield* mmapLock.unlockRead()
+      return done ? 0 : -Errno.EBUSY
+    },
+)
+
+/** release() does nothing. */
+const releaseNothing = override(
+  release,
+  () =>
+    function* (): Running<void> {
+      yield* step('do nothing', () => 0)
+    },
+)
+
+/** The mirror goes off the list while callbacks may run. */
+const unregisterWithoutWaiting = override(
+  hmmMirrorUnregister,
+  () =>
+    function* (mirror): Running<void> {
+      const { standing, lifecycle } = hmmMirrorOf(mirror)
+      yield* step('take off the list', (w) => {
+        standing.set(w, MirrorStanding.unregistered)
+        lifecycle.signal(w, 'UNREGISTERED')
+        return 0
+      })
+    },
+)
+
+/** The range is unregistered before the locks are dropped, in the order of the documentation. */
+const unregisterUnderLocks = override(
+  populateRegistered,
+  () =>
+    function* (current, mirror, pages, flags): Running<number> {
+      const range = rangeOf(mirror, current)
+      const { mmapLock } = mirror.mm
+      const gone = yield* hmmRangeRegister(range, pages.start, pages.end)
+      if (gone) return gone
+      yield* hmmRangeWaitUntilValid(range)
+      yield* mmapLock.lockRead()
+      const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
+      if (told < 0) {
+        yield* mmapLock.unlockRead()
+        yield* hmmRangeUnregister(current, range)
+        return told
+      }
+      yield* mirror.updateLock.lock()
+      const valid = yield* hmmRangeValid(current, range)
+      if (valid) yield* program(current, mirror, pages.start, pages.end)
+      yield* hmmRangeUnregister(current, range)
+      yield* mirror.updateLock.unlock()
+      yield* mmapLock.unlockRead()
+      return valid ? 0 : -Errno.EBUSY
+    },
+)
+
+const HMM_RST = 'Documentation/vm/hmm.rst, of Linux 5.4'
+
+/** Defects that only an earlier generation of the API can have. */
+export const generationDefects: readonly Defect[] = [
+  {
+    name: 'D21a',
+    kind: 'history',
+    title: 'the answer of a mirror is lost',
+    text:
+      'A mirror that may not wait answers -EAGAIN, and hmm_invalidate_range_start returns 0 for it: its caller takes the pages ' +
+      'away, and the device goes on using them. Mended by returning what the mirror answered.',
+    source: ['reference D21', 'commit 5a136b4ae327 (Linux 5.3)'],
+    requirement: 'C1',
+    scenario: 'oom-reaper',
+    generation: '5.4',
+    overrides: [loseTheError],
+    steps: 23,
+  },
+  {
+    name: 'D21b',
+    kind: 'history',
+    title: 'an invalidation that failed stays counted',
+    text:
+      'hmm_invalidate_range_start answers -EAGAIN after it has counted; nobody says the end of what did not begin. From then ' +
+      'on no range is ever valid. Mended by uncounting, and waking who waits, before it returns.',
+    source: ['reference D21', 'commit 5a136b4ae327 (Linux 5.3)'],
+    requirement: 'C32',
+    scenario: 'oom-reaper',
+    generation: '5.4',
+    overrides: [failAndStayCounted],
+    steps: 20,
+  },
+  {
+    name: 'D52',
+    kind: 'history',
+    title: 'one error for a range that is not valid and for a lock that was dropped',
+    text:
+      'hmm_range_fault answers -EAGAIN also where the range is not valid, with the mmap lock still held. The caller takes it ' +
+      'for dropped, and takes it a second time. Mended by -EBUSY, always, for a range that is not valid.',
+    source: ['reference D52', 'mm/hmm.c, until Linux 5.2'],
+    requirement: 'deadlock',
+    scenario: 'madvise',
+    generation: '5.4',
+    overrides: [oneCodeForBoth],
+    steps: 25,
+  },
+  {
+    name: 'D55',
+    kind: 'history',
+    title: 'a range is valid again after a whole invalidation',
+    text:
+      'A driver does as the documentation says: it reads the range, takes its lock, and asks hmm_range_valid. An invalidation ' +
+      'that began and ended in between has made the range invalid and valid again, and what was read before it is mapped. A flag does not ' +
+      'remember; the sequence number of Linux 5.5 does, and so does a note that the driver keeps. M26 is the same mistake with the notifiers of today.',
+    source: ['reference D55, H6, G.3 M26', HMM_RST, 'commit 99cb252f5e68 (Linux 5.5)'],
+    requirement: 'C1',
+    scenario: 'madvise',
+    generation: '5.4',
+    overrides: [validAlone],
+    steps: 26,
+  },
+  {
+    name: 'X260',
+    kind: 'hazard',
+    title: 'mirrors are told when the page table has changed already',
+    text:
+      'Until Linux 4.19 hmm_invalidate_range_start tells nobody, and mirrors are told at the end. A CPU that writes to the zero ' +
+      'page gets a page of its own while the device still maps the other. Nothing that a driver can do mends it; from 4.20 on mirrors ' +
+      'are told at the start.',
+    source: ['reference A.1, C1', 'mm/hmm.c, of Linux 4.17'],
+    requirement: 'C1',
+    scenario: 'zero-page',
+    generation: '4.17',
+    overrides: [],
+    steps: 23,
+  },
+  {
+    name: 'X261',
+    kind: 'hazard',
+    title: 'a range that is read during an invalidation is valid',
+    text:
+      'In Linux 4.20 and 5.0 hmm_vma_fault makes every range valid that it begins to follow. One that begins after mirrors were ' +
+      'told and before the page table changes is mapped, and nobody is told again. Nothing that a driver can do mends it; from ' +
+      '5.1 on the invalidations under way are counted, and such a range is not valid.',
+    source: ['reference A.1, C1', 'mm/hmm.c, of Linux 5.0'],
+    requirement: 'C1',
+    scenario: 'madvise',
+    generation: '5.0',
+    overrides: [],
+    steps: 22,
+  },
+  {
+    name: 'X262',
+    kind: 'mutation',
+    title: 'the driver does not look whether the area may be written',
+    text:
+      'hmm_vma_fault asks for a fault for writing, which succeeds and leaves the entry read-only, and walks again, for ever: ' +
+      'until Linux 5.3 the walk did not look itself (D19).',
+    source: ['reference A.1, D19', 'commit c18ce674d548 (Linux 5.4)'],
+    requirement: 'C49',
+    scenario: 'mprotect',
+    generation: '4.17',
+    overrides: [neverLookAtWrite],
+    steps: 34,
+  },
+  {
+    name: 'X263',
+    kind: 'mutation',
+    title: 'the driver gives back a lock that hmm_vma_fault has dropped',
+    text:
+      'The text above hmm_vma_fault says that -EAGAIN means that the mmap lock was dropped. The function answers -EBUSY then, also if ' +
+      'it was told to block. A driver that goes by the text gives back a lock that it does not hold.',
+    source: ['reference A.1', 'seed 002: hmm_vma_do_fault', 'mm/hmm.c, of Linux 4.17'],
+    requirement: 'lock-discipline',
+    scenario: 'hmm-vma-fault',
+    generation: '4.17',
+    overrides: [unlockAfterAnyError],
+    steps: 12,
+  },
+  {
+    name: 'X264',
+    kind: 'mutation',
+    title: 'release() does not halt the device',
+    text: 'The address space is gone, and the device still reaches its pages.',
+    source: ['reference C7, A.2', 'seed 004: struct hmm_mirror_ops'],
+    requirement: 'C7',
+    scenario: 'exit',
+    generation: '5.4',
+    overrides: [releaseNothing],
+    steps: 23,
+  },
+  {
+    name: 'X265',
+    kind: 'hazard',
+    title: 'a range is unregistered under the locks',
+    text:
+      'The documentation calls hmm_range_unregister before it drops its own lock and the mmap lock. That gives up the address ' +
+      'space; the last user takes it down there and then, which needs both locks. A driver that holds another reference is spared it. Mended by ' +
+      'dropping the locks first.',
+    source: ['reference A.2, B.0', `seed 003: ${HMM_RST}`],
+    requirement: 'lock-order',
+    scenario: 'exit',
+    generation: '5.4',
+    overrides: [unregisterUnderLocks],
+    steps: 16,
+  },
+  {
+    name: 'X268',
+    kind: 'mutation',
+    title: 'a mirror is unregistered without the lock of the list',
+    text:
+      'hmm_mirror_unregister does not wait for the callbacks that run, and the driver frees the mirror under them. The lock of ' +
+      'the list, held for reading while they run, is what makes it wait.',
+    source: ['reference A.2, C17', 'seed 004: struct hmm, mirrors_sem'],
+    requirement: 'C17',
+    scenario: 'hmm-mirror',
+    generation: '5.4',
+    overrides: [unregisterWithoutWaiting],
+    steps: 24,
+  },
+]

@@ -1,0 +1,136 @@
+/**
+ * What only a generation of before Linux 5.5 has: mirrors that are registered and released, ranges whose walk drops the
+ * mmap lock, snapshots.
+ *
+ * @module
+ */
+import { deviceAccess, type Mirror } from '../../src/driver/index.js'
+import {
+  everyPage,
+  generationNamed,
+  HMM_FAULT_ALLOW_RETRY,
+  HMM_FAULT_SNAPSHOT,
+  hmmMirrorRegister,
+  hmmMirrorUnregister,
+  lockNextPage,
+  prefaultRegistered,
+} from '../../src/generations/index.js'
+import { hmmVmaFault, madviseDontneed, mmput, type Task } from '../../src/kernel/index.js'
+import { procedure, type Running, type Witness } from '../../src/world/index.js'
+import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
+import { pagesParameter, repeat } from './mirroring.js'
+import { emptyMirror } from './notifiers.js'
+
+/** A driver's user opens the mirror, uses it, and closes it, whatever becomes of the address space meanwhile. */
+const useHmmMirror = procedure(
+  'use a mirror of 5.4',
+  function* (current: Task, mirror: Mirror, page: number, end: number, value: number): Running<void> {
+    const { mmapLock } = mirror.mm
+    yield* mmapLock.lockWrite()
+    const error = yield* hmmMirrorRegister(current, mirror)
+    yield* mmapLock.unlockWrite()
+    if (error) return
+    yield* deviceAccess(current, mirror, page, end, value)
+    yield* emptyMirror(current, mirror)
+    yield* hmmMirrorUnregister(mirror)
+  },
+)
+
+const exit = procedure('exit', function* (current: Task) {
+  yield* mmput(current, current.mm)
+})
+
+/** A mirror is registered and unregistered while the process changes what it maps, and ends. */
+export const hmmMirror = mirrorScenario({
+  name: 'hmm-mirror',
+  summary:
+    'With the API of 5.4 a mirror is registered, used and unregistered while the process throws a page away and exits: ' +
+    'it may be released before it is unregistered.',
+  exercises: ['C1', 'C7', 'C17', 'C32', 'lock-discipline', 'refinement'],
+  parameters: { pages: pagesParameter(1, 1, 2) },
+  home: generationNamed('5.4'),
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', detached: true }],
+    spareFrames: 1,
+    invalidations: 3,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(exit)] },
+    ],
+  }),
+})
+
+/** The first thread's walk gives the mmap lock up in the middle. */
+function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
+  const { mmapLock } = machine.mms[0]
+  return [
+    {
+      name: 'a walk drops the mmap lock',
+      clause: 'C20',
+      holds: (_w, view) =>
+        view.inside(tasks[0].thread, hmmVmaFault) &&
+        view.step(tasks[0].thread) === `up_read ${mmapLock.name}`,
+    },
+  ]
+}
+
+/** A walk that may drop the mmap lock, and one that faults nothing. */
+export const hmmRange = mirrorScenario({
+  name: 'hmm-range',
+  summary:
+    'With the API of 5.4 one driver thread populates pages with HMM_FAULT_ALLOW_RETRY and meets a locked page, another ' +
+    'takes a snapshot, and a CPU throws a page away.',
+  exercises: ['C1', 'C8', 'C20', 'C23', 'lock-discipline'],
+  parameters: { pages: pagesParameter(1, 2, 2) },
+  home: generationNamed('5.4'),
+  world: ({ pages }) => ({
+    pages: repeat(pages, {}),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [
+          call(lockNextPage, m.mirrors[0]),
+          call(prefaultRegistered, m.mirrors[0], everyPage(0, pages, true), HMM_FAULT_ALLOW_RETRY),
+        ],
+      },
+      {
+        name: 'snapshot',
+        devices: [0],
+        calls: (m) => [call(prefaultRegistered, m.mirrors[0], everyPage(0, pages, true), HMM_FAULT_SNAPSHOT)],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+    witnesses: dropsTheLock,
+  }),
+})
+
+/** A walk of 4.17, whose fault drops the mmap lock whatever it was told. */
+export const hmmVma = mirrorScenario({
+  name: 'hmm-vma-fault',
+  summary:
+    'With the API of 4.17 a device accesses pages one of which is locked, so that the walk drops the mmap lock; a CPU ' +
+    'throws a page away.',
+  exercises: ['C5', 'C19', 'C20', 'lock-discipline'],
+  parameters: { pages: pagesParameter(1, 2, 2) },
+  home: generationNamed('4.17'),
+  world: ({ pages }) => ({
+    pages: repeat(pages, {}),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages + 1,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(lockNextPage, m.mirrors[0]), call(deviceAccess, m.mirrors[0], 0, pages, 2)],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+    witnesses: dropsTheLock,
+  }),
+})

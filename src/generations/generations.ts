@@ -1,0 +1,116 @@
+/**
+ * The generations of the mirroring API, oldest first.
+ *
+ * @module
+ */
+import { referenceDriver } from '../driver/index.js'
+import { type ClassicNotifierOps, mmuIntervalNotifierRemove, notifyClassics } from '../kernel/index.js'
+import { override, type Running } from '../world/index.js'
+import type { Generation, GenerationName, MirrorList } from './generation.js'
+import {
+  attachHmmMirror,
+  declareHmm,
+  driverOf54,
+  driverOfVma,
+  hmmMirrorOf,
+  hmmMirrorUnregister,
+  hmmMmuNotifierOps,
+  mirrorAbstraction,
+  notifierOpsOf50,
+  notifierOpsOf417,
+  strictAreas,
+  walkOf54,
+  walkOf417,
+} from './mirror/index.js'
+
+/**
+ * Nobody undoes what other notifiers began when one of them fails: until Linux 5.11 each had to see to itself (D8).
+ *
+ * @kernel __mmu_notifier_invalidate_range_start
+ */
+export const notifyWithoutUndo = override(
+  notifyClassics,
+  () =>
+    function* (current, mm, range): Running<number> {
+      let failed = 0
+      for (const classic of mm.subscriptions.classics) {
+        const error = yield* classic.ops.start(current, classic, range)
+        if (error) failed = error
+      }
+      return failed
+    },
+)
+
+/** Where a driver of today removes its notifier, one of before Linux 5.5 unregisters its mirror. */
+const unregisterForRemove = override(
+  mmuIntervalNotifierRemove,
+  () =>
+    function* (sub): Running<void> {
+      yield* hmmMirrorUnregister(hmmMirrorOf(sub).mirror)
+    },
+)
+
+/** The generation called `name`. */
+export function generationNamed(name: GenerationName): Generation {
+  return generations.find((generation) => generation.name === name) as Generation
+}
+
+function mirrorList(ops: ClassicNotifierOps): MirrorList {
+  return {
+    declare: (layout, machine, mirrors) => declareHmm(layout, machine, mirrors, ops),
+    attach: attachHmmMirror,
+    abstraction: mirrorAbstraction,
+  }
+}
+
+/** Every generation, oldest first. */
+export const generations: readonly Generation[] = [
+  {
+    name: '4.17',
+    kernels: '4.14 to 4.19',
+    summary: 'ranges lie in one area; mirrors are told when the page table has changed',
+    driver: driverOfVma,
+    overrides: [...walkOf417, notifyWithoutUndo, unregisterForRemove],
+    mirrors: mirrorList(notifierOpsOf417),
+  },
+  {
+    name: '5.0',
+    kernels: '4.20 to 5.0',
+    summary:
+      'the same, and mirrors are told before the page table changes; a range that is read meanwhile is valid',
+    driver: driverOfVma,
+    overrides: [...walkOf417, notifyWithoutUndo, unregisterForRemove],
+    mirrors: mirrorList(notifierOpsOf50),
+  },
+  {
+    name: '5.4',
+    kernels: '5.3 to 5.4',
+    summary:
+      'ranges are registered, and valid unless something is being invalidated; the lock may be dropped',
+    driver: driverOf54,
+    overrides: [...walkOf54, notifyWithoutUndo, unregisterForRemove],
+    mirrors: mirrorList(hmmMmuNotifierOps),
+  },
+  {
+    name: '5.6',
+    kernels: '5.5 to 5.7',
+    summary:
+      'each mirror is an interval notifier, with a sequence number of its own; entries look as the driver wants',
+    driver: { ...referenceDriver, name: 'reference of 5.6' },
+    overrides: [strictAreas, notifyWithoutUndo],
+  },
+  {
+    name: '6.1',
+    kernels: '5.8 to 6.15',
+    summary: 'interval notifiers with sequence numbers, top bits in the array: the reference',
+    driver: referenceDriver,
+    overrides: [],
+  },
+  {
+    name: '6.16',
+    kernels: '6.16 and later',
+    summary: 'the same, and entries keep what the driver has mapped for DMA: sticky bits',
+    driver: { ...referenceDriver, name: 'reference of 6.16' },
+    overrides: [],
+  },
+]

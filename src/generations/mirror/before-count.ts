@@ -1,0 +1,75 @@
+/**
+ * What `struct hmm` did when it was told of an invalidation, before it counted them: Linux 4.14 to 5.0.
+ *
+ * @see reference A.1
+ * @module
+ */
+import type { ClassicNotifier, ClassicNotifierOps, NotifierRange, Task } from '../../kernel/index.js'
+import { procedure, type Running } from '../../world/index.js'
+import { type Hmm, hmmOf, overlaps } from './hmm.js'
+import { hmmRelease, tellMirrors } from './notifier.js'
+
+/** Marks every range that is touched. One that is read later is valid. @kernel hmm_invalidate_range */
+export const markRanges = procedure(
+  'hmm_invalidate_range',
+  function* (hmm: Hmm, range: NotifierRange): Running<void> {
+    yield* hmm.rangesLock.critical('mark the ranges', (w) => {
+      for (const tracked of hmm.ranges)
+        if (tracked.listed.get(w) && overlaps(tracked, range, w)) tracked.valid.set(w, 0)
+      return 0
+    })
+  },
+)
+
+/** Raises a number that nobody reads: nothing that a device would notice. @kernel hmm_invalidate_range_start, until Linux 4.19 */
+export const startWithoutTelling = procedure(
+  'hmm_invalidate_range_start (silent)',
+  function* (_current: Task, _classic: ClassicNotifier, _range: NotifierRange): Running<number> {
+    return 0
+  },
+)
+
+/** Marks the ranges and tells the mirrors, when the page table has changed already. @kernel hmm_invalidate_range_end, until Linux 4.19 */
+export const endWithTelling = procedure(
+  'hmm_invalidate_range_end (tells)',
+  function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
+    const hmm = hmmOf(classic)
+    yield* markRanges(hmm, range)
+    // Nobody listens to an error here, and whoever could give one may wait.
+    yield* tellMirrors(current, hmm, { ...range, blockable: true })
+    return 0
+  },
+)
+
+/** Marks the ranges and tells the mirrors. @kernel hmm_invalidate_range_start, of Linux 4.20 and 5.0 */
+export const startWithTelling = procedure(
+  'hmm_invalidate_range_start (tells)',
+  function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
+    const hmm = hmmOf(classic)
+    yield* markRanges(hmm, range)
+    return yield* tellMirrors(current, hmm, range)
+  },
+)
+
+/** Marks the ranges once more, and tells nobody. @kernel hmm_invalidate_range_end, of Linux 4.20 and 5.0 */
+export const endWithoutTelling = procedure(
+  'hmm_invalidate_range_end (silent)',
+  function* (_current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
+    yield* markRanges(hmmOf(classic), range)
+    return 0
+  },
+)
+
+/** Until Linux 4.19. */
+export const notifierOpsOf417: ClassicNotifierOps = {
+  start: startWithoutTelling,
+  end: endWithTelling,
+  release: hmmRelease,
+}
+
+/** Linux 4.20 and 5.0. */
+export const notifierOpsOf50: ClassicNotifierOps = {
+  start: startWithTelling,
+  end: endWithoutTelling,
+  release: hmmRelease,
+}

@@ -1,0 +1,111 @@
+/**
+ * A driver for Linux 4.17 to 5.0: it looks at the area itself, and populates one area at a time.
+ *
+ * @see reference A.1, and seed 002
+ * @module
+ */
+import {
+  type Driver,
+  dirtyPages,
+  flushDevice,
+  lockForInvalidation,
+  type Mirror,
+  program,
+  rangeOf,
+  unmapPages,
+} from '../../driver/index.js'
+import {
+  areaEnd,
+  Errno,
+  mmgetNotZero,
+  mmput,
+  type NotifierRange,
+  type Task,
+  VM_WRITE,
+  VmaKind,
+} from '../../kernel/index.js'
+import { become, procedure, type Running, step } from '../../world/index.js'
+import { release } from './driver.js'
+import { everyPage } from './range.js'
+import { hmmVmaFaultBlocking, hmmVmaRangeDone } from './vma.js'
+
+/** A fault of the device: populates as much as lies in the first area; the device faults again for the rest. */
+export const populateVma = procedure(
+  'populate (area)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    const error = yield* populateVmaOnce(current, mirror, start, end, write)
+    yield* mmput(current, mirror.mm)
+    return error
+  },
+)
+
+/** One try. The mmap lock is held until the device has what was read, unless the walk had to drop it. */
+export const populateVmaOnce = procedure(
+  'populate (try, area)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const range = rangeOf(mirror, current)
+    const { mmapLock } = mirror.mm
+    yield* mmapLock.lockRead()
+    const areaEnd = yield* findArea(mirror, start, end, write)
+    if (areaEnd < 0) {
+      yield* mmapLock.unlockRead()
+      return areaEnd
+    }
+    const error = yield* hmmVmaFaultBlocking(current, range, everyPage(start, areaEnd, write))
+    if (error === -Errno.EBUSY) return yield* become(populateVmaOnce, current, mirror, start, end, write)
+    if (error) {
+      yield* mmapLock.unlockRead()
+      return error
+    }
+    yield* mirror.updateLock.lock()
+    const done = yield* hmmVmaRangeDone(current, range)
+    if (done) yield* program(current, mirror, start, areaEnd)
+    yield* mirror.updateLock.unlock()
+    yield* mmapLock.unlockRead()
+    return done ? 0 : yield* become(populateVmaOnce, current, mirror, start, end, write)
+  },
+)
+
+/**
+ * Where the area ends, and whether it does: a walk that asks for writing where that is not allowed would never end (D19).
+ *
+ * @returns the page after the last, -EFAULT or -EPERM
+ * @kernel find_vma
+ */
+export const findArea = procedure(
+  'populate (find_vma)',
+  function* (mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const { mm } = mirror
+    return yield* step('look up the area', (w) => {
+      const { kind, flags } = mm.vma[start]
+      if (kind.get(w) === VmaKind.none) return -Errno.EFAULT
+      if (write && !(flags.get(w) & VM_WRITE)) return -Errno.EPERM
+      return areaEnd(w, mm, start, end)
+    })
+  },
+)
+
+/** The callback: removes the entries, and returns when the device is done with them. */
+export const syncRange = procedure(
+  'sync_cpu_device_pagetables (range)',
+  function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    yield* step('unmap', (w) => {
+      dirtyPages(w, current.machine, mirror, range)
+      unmapPages(w, mirror, range)
+      return 0
+    })
+    yield* flushDevice(mirror, range)
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** A driver for Linux 4.17 to 5.0, as good as one could be. */
+export const driverOfVma: Driver = {
+  name: 'reference of 4.17',
+  invalidate: syncRange,
+  fault: populateVma,
+  release,
+}

@@ -1,0 +1,155 @@
+/**
+ * A driver for Linux 5.3 and 5.4, complete. Its pattern is that of the documentation, with one thing added: the driver notes
+ * for itself that its callback was called for a range, since `hmm_range_valid` does not tell (D55).
+ *
+ * @see reference A.2, and seed 004
+ * @module
+ */
+import {
+  type Driver,
+  dirtyPages,
+  endOfRange,
+  flushDevice,
+  lockForInvalidation,
+  type Mirror,
+  program,
+  rangeOf,
+  unmapPages,
+} from '../../driver/index.js'
+import { Errno, type NotifierRange, type Task } from '../../kernel/index.js'
+import { become, procedure, type Running, step } from '../../world/index.js'
+import { overlaps, trackedOf } from './hmm.js'
+import {
+  collide,
+  everyPage,
+  hmmRangeFaultWithFlags,
+  hmmRangeRegister,
+  hmmRangeUnregister,
+  hmmRangeValid,
+  hmmRangeWaitUntilValid,
+  type Pages,
+} from './range.js'
+
+/** A fault of the device: every page is asked for. */
+export const populateEvery = procedure(
+  'populate (every page)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    return yield* become(populateRegistered, current, mirror, everyPage(start, end, write), 0)
+  },
+)
+
+/** Maps what is asked for, and what there is; registers a range for as long. */
+export const populateRegistered = procedure(
+  'populate (registered)',
+  function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<number> {
+    const range = rangeOf(mirror, current)
+    const gone = yield* hmmRangeRegister(range, pages.start, pages.end)
+    if (gone) return gone
+    const error = yield* populateValid(current, mirror, pages, flags)
+    // With no lock held: this may be the last user of the address space, who takes it down.
+    yield* hmmRangeUnregister(current, range)
+    return error
+  },
+)
+
+/** Populates on the driver's own account, without a fault of the device. */
+export const prefaultRegistered = procedure(
+  'prefault (registered)',
+  function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<void> {
+    const error = yield* populateRegistered(current, mirror, pages, flags)
+    yield* endOfRange(current, mirror, error)
+  },
+)
+
+/**
+ * One try: waits until the range is valid, reads it, and maps what was read unless it was invalidated in between. The
+ * mmap lock is held until the device has it.
+ *
+ * @returns 0, or an error; -EBUSY if the wait takes too long
+ */
+export const populateValid = procedure(
+  'populate (try, while valid)',
+  function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<number> {
+    const range = rangeOf(mirror, current)
+    const { mmapLock } = mirror.mm
+    if (!(yield* hmmRangeWaitUntilValid(range))) return -Errno.EBUSY
+    yield* beginNote(current, mirror)
+    yield* mmapLock.lockRead()
+    const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
+    if (told === -Errno.EAGAIN) return yield* become(populateValid, current, mirror, pages, flags)
+    if (told < 0) {
+      yield* mmapLock.unlockRead()
+      return told === -Errno.EBUSY ? yield* become(populateValid, current, mirror, pages, flags) : told
+    }
+    yield* mirror.updateLock.lock()
+    const isCurrent = yield* mayBeMapped(current, mirror)
+    if (isCurrent) yield* program(current, mirror, pages.start, pages.end)
+    yield* mirror.updateLock.unlock()
+    yield* mmapLock.unlockRead()
+    return isCurrent ? 0 : yield* become(populateValid, current, mirror, pages, flags)
+  },
+)
+
+/** Forgets what the callback has noted: from here on it counts. Before the range is read. */
+export const beginNote = procedure(
+  'populate (begin to take note)',
+  function* (current: Task, mirror: Mirror) {
+    const { touched } = trackedOf(rangeOf(mirror, current))
+    yield* step('begin to take note', (w) => {
+      touched.set(w, 0)
+      return 0
+    })
+  },
+)
+
+/** True (1) if what was read may be mapped: the range is valid, and the callback was not called for it. */
+export const mayBeMapped = procedure('populate (check)', function* (current: Task, mirror: Mirror) {
+  const range = rangeOf(mirror, current)
+  const noted = yield* step('was the callback called', (w) => {
+    if (!trackedOf(range).touched.get(w)) return 0
+    collide(range, w)
+    return 1
+  })
+  return noted ? 0 : yield* hmmRangeValid(current, range)
+})
+
+/** The callback: takes note of it, removes the entries, and returns when the device is done with them. */
+export const syncCpuDevicePagetables = procedure(
+  'sync_cpu_device_pagetables',
+  function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    yield* step('take note and unmap', (w) => {
+      for (const own of mirror.ranges.values()) {
+        const tracked = trackedOf(own)
+        if (overlaps(tracked, range, w)) tracked.touched.set(w, 1)
+      }
+      dirtyPages(w, current.machine, mirror, range)
+      unmapPages(w, mirror, range)
+      return 0
+    })
+    yield* flushDevice(mirror, range)
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** The address space is going away: the device is halted, and every access of it faults from here on. */
+export const release = procedure('release', function* (current: Task, mirror: Mirror): Running<void> {
+  const everything = { start: 0, end: current.machine.pages }
+  yield* mirror.updateLock.lock()
+  yield* step('unmap everything', (w) => {
+    dirtyPages(w, current.machine, mirror, everything)
+    unmapPages(w, mirror, everything)
+    return 0
+  })
+  yield* flushDevice(mirror, everything)
+  yield* mirror.updateLock.unlock()
+})
+
+/** The driver for Linux 5.3 and 5.4 that does everything right. */
+export const driverOf54: Driver = {
+  name: 'reference of 5.4',
+  invalidate: syncCpuDevicePagetables,
+  fault: populateEvery,
+  release,
+}

@@ -1,0 +1,14 @@
+/**
+ * Mirroring before Linux 5.5: `struct hmm`, mirrors and ranges.
+ *
+ * @module
+ */
+
+export * from './before-count.js'
+export * from './driver.js'
+export * from './driver-vma.js'
+export * from './hmm.js'
+export * from './notifier.js'
+export * from './range.js'
+export * from './register.js'
+export * from './vma.js'

@@ -1,0 +1,237 @@
+/**
+ * Ranges of Linux 5.1 to 5.4: registered before they are read, and marked by every invalidation that touches them.
+ *
+ * @see reference A.2
+ * @module
+ */
+import { type Mirror, rangeOf } from '../../driver/index.js'
+import {
+  checkRetry,
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  type HmmRange,
+  hmmRangeFault,
+  hmmVmaFault,
+  mmgetNotZero,
+  mmput,
+  needFault,
+  RangeResult,
+  readEntry,
+  SAMPLED_SEQ,
+  type Task,
+  VM_READ,
+  VmaKind,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../../kernel/index.js'
+import { type Override, override, procedure, type Running, step, type World } from '../../world/index.js'
+import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
+
+/** The fault may drop the mmap lock: then -EAGAIN is returned, and it is not held any more. */
+export const HMM_FAULT_ALLOW_RETRY = 1
+/** Nothing is faulted in: what is there is told. */
+export const HMM_FAULT_SNAPSHOT = 2
+
+/** Pages, and what is asked of each of them. @kernel struct hmm_range */
+export interface Pages {
+  /** First page. */
+  readonly start: number
+  /** Page after the last. */
+  readonly end: number
+  /** `HMM_PFN_REQ_` bits asked of every page. */
+  readonly defaultFlags: number
+  /** Which bits of `requests` count. */
+  readonly pfnFlagsMask: number
+  /** `HMM_PFN_REQ_` bits by page, from the first on. */
+  readonly requests?: readonly number[]
+}
+
+/** Asks for every page, to be written if `write`. */
+export function everyPage(start: number, end: number, write: boolean): Pages {
+  return { start, end, defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0), pfnFlagsMask: 0 }
+}
+
+/**
+ * Begins to follow what becomes of the pages, and pins the address space for as long. The range is valid unless
+ * something is being invalidated, wherever that is.
+ *
+ * @returns 0; -EINVAL for no pages; -EFAULT if the address space has no user left
+ * @kernel hmm_range_register
+ */
+export const hmmRangeRegister = procedure(
+  'hmm_range_register',
+  function* (range: HmmRange, start: number, end: number): Running<number> {
+    if (start >= end) return -Errno.EINVAL
+    const { mm } = range.notifier
+    if (!(yield* mmgetNotZero(mm))) return -Errno.EFAULT
+    const { rangesLock, notifiers } = hmmOf(mm)
+    const { listed, valid } = trackedOf(range)
+    yield* rangesLock.critical('put on the list', (w) => {
+      range.start.set(w, start)
+      range.end.set(w, end)
+      listed.set(w, 1)
+      useRange(w, range)
+      valid.set(w, notifiers.get(w) === 0 ? 1 : 0)
+      return 0
+    })
+    return 0
+  },
+)
+
+/**
+ * Ends to follow the pages, and gives the address space up: the last user takes it down. Hence no lock may be held that
+ * this needs.
+ *
+ * @kernel hmm_range_unregister
+ */
+export const hmmRangeUnregister = procedure(
+  'hmm_range_unregister',
+  function* (current: Task, range: HmmRange): Running<void> {
+    const { mm } = range.notifier
+    const { listed, valid } = trackedOf(range)
+    yield* hmmOf(mm).rangesLock.critical('take off the list', (w) => {
+      listed.set(w, 0)
+      valid.set(w, 0)
+      return 0
+    })
+    yield* mmput(current, mm)
+  },
+)
+
+/**
+ * Waits until nothing is being invalidated.
+ *
+ * @returns 1 if the range is valid; 0 if the time (in the kernel some milliseconds, here any moment) is over
+ * @kernel hmm_range_wait_until_valid
+ */
+export const hmmRangeWaitUntilValid = procedure(
+  'hmm_range_wait_until_valid',
+  function* (range: HmmRange): Running<number> {
+    return yield* hmmOf(range.notifier.mm).wq.waitTimeout(isValid, trackedOf(range))
+  },
+)
+
+function isValid(w: World, { valid }: TrackedRange): boolean {
+  return valid.readOnce(w) === 1
+}
+
+/**
+ * True (1) if the range is valid: nothing that touches it is being invalidated now. Under the driver's update lock. It
+ * does not say that nothing has been since the range was read (D55).
+ *
+ * @kernel hmm_range_valid
+ */
+export const hmmRangeValid = procedure(
+  'hmm_range_valid',
+  function* (current: Task, range: HmmRange): Running<number> {
+    return yield* step('look at valid', (w) => {
+      const valid = trackedOf(range).valid.readOnce(w)
+      if (!valid) collide(range, w)
+      else range.notifier.readers.get(current.thread)?.(w, 0)
+      return valid
+    })
+  },
+)
+
+/** What was read may not be used. Part of a step. */
+export function collide(range: HmmRange, w: World): void {
+  range.result.set(w, RangeResult.collided)
+  range.lifecycle.signal(w, 'COLLIDED')
+}
+
+/**
+ * Reads the page table, and faults in what is asked for. The caller holds the mmap lock for reading, and still does
+ * afterwards, except after -EAGAIN.
+ *
+ * @param flags - {@link HMM_FAULT_ALLOW_RETRY}, {@link HMM_FAULT_SNAPSHOT}
+ * @returns how many pages from the first on are told; or -EBUSY if the range is not valid; -EAGAIN if the mmap lock had
+ * to be dropped; -EPERM for pages that may not be read, or not written as asked; -EFAULT for what cannot be reached
+ * @kernel hmm_range_fault, of Linux 5.3 and 5.4
+ */
+export const hmmRangeFaultWithFlags = procedure(
+  'hmm_range_fault (flags)',
+  function* (current: Task, range: HmmRange, pages: Pages, flags: number): Running<number> {
+    const asked = flags & HMM_FAULT_SNAPSHOT ? { ...pages, defaultFlags: 0, pfnFlagsMask: 0 } : pages
+    if (flags & HMM_FAULT_ALLOW_RETRY)
+      yield* step('allow the mmap lock to be dropped', (w) => {
+        trackedOf(range).mayDrop.set(w, 1)
+        return 0
+      })
+    const error = yield* hmmRangeFault(current, range, { ...asked, seq: SAMPLED_SEQ, owner: -1 })
+    return error ? error : pages.end - pages.start
+  },
+)
+
+/** The walk looks at `valid` where today's looks at a sequence number. */
+const checkValid = override(
+  checkRetry,
+  () =>
+    function* (range, last) {
+      return yield* step('look at valid', (w) => {
+        range.last.set(w, last)
+        if (trackedOf(range).valid.readOnce(w)) return 0
+        collide(range, w)
+        return 1
+      })
+    },
+)
+
+/**
+ * What may not be read is an error, also for who has asked for nothing there. Today only who asked is told so.
+ *
+ * @see reference D27
+ */
+export const strictAreas = override(
+  walkEntry,
+  () =>
+    function* (range, request, page) {
+      return yield* step('read an entry', (w) => {
+        const { kind, flags } = range.notifier.mm.vma[page]
+        const backing = kind.get(w)
+        const error =
+          backing === VmaKind.none || backing === VmaKind.pfnmap
+            ? Errno.EFAULT
+            : flags.get(w) & VM_READ
+              ? 0
+              : Errno.EPERM
+        if (error === 0) return readEntry(range, request, page, w, needFault)
+        range.result.set(w, RangeResult.failed)
+        range.lifecycle.signal(w, 'FAILED')
+        return (error << WALK_BITS) | Walk.error
+      })
+    },
+)
+
+/** A fault that has to wait for a page drops the mmap lock first, if it may. The caller takes it anew, and starts again. */
+export const dropLock = override(
+  hmmVmaFault,
+  (original) =>
+    function* (current, range, page, end, write): Running<number> {
+      const { mayDrop, lockedPages } = trackedOf(range)
+      const dropped = yield* step('VM_FAULT_RETRY', (w) => {
+        if (!mayDrop.get(w) || lockedPages.get(w) === 0) return 0
+        lockedPages.add(w, -1)
+        collide(range, w)
+        return 1
+      })
+      if (!dropped) return yield* original(current, range, page, end, write)
+      yield* range.notifier.mm.mmapLock.unlockRead()
+      return -Errno.EAGAIN
+    },
+)
+
+/** The page that the next fault of `current` meets is locked: who may not drop the mmap lock waits with it held. */
+export const lockNextPage = procedure(
+  'the next page is locked',
+  function* (current: Task, mirror: Mirror): Running<void> {
+    yield* step('lock it', (w) => {
+      trackedOf(rangeOf(mirror, current)).lockedPages.set(w, 1)
+      return 0
+    })
+  },
+)
+
+/** What the walk of Linux 5.3 and 5.4 has in place of today's. */
+export const walkOf54: readonly Override[] = [checkValid, strictAreas, dropLock]

@@ -1,0 +1,56 @@
+/**
+ * Mirrors come and go: hmm_mirror_register and hmm_mirror_unregister.
+ *
+ * @see reference A.1, A.2
+ * @module
+ */
+import type { Mirror } from '../../driver/index.js'
+import { Errno, type Task } from '../../kernel/index.js'
+import { claim, procedure, type Running, step } from '../../world/index.js'
+import { attachHmmMirror, hmmMirrorOf, hmmOf, MirrorStanding } from './hmm.js'
+
+/**
+ * Begins to mirror the address space: from here on the driver's callbacks are called. The caller holds the mmap lock
+ * for writing.
+ *
+ * @returns 0, or -EINVAL if the address space has no user left
+ * @kernel hmm_mirror_register
+ */
+export const hmmMirrorRegister = procedure(
+  'hmm_mirror_register',
+  function* (current: Task, mirror: Mirror): Running<number> {
+    const { mm } = mirror
+    const { mirrorsSem } = hmmOf(mm)
+    yield* mirrorsSem.lockWrite()
+    const error = yield* step('put on the list', (w) => {
+      const held = mm.mmapLock.heldForWritingBy(w, current.thread)
+      claim('lock-discipline', held, `${mirror.name} is registered without the mmap lock for writing`)
+      if (mm.users.get(w) === 0) return -Errno.EINVAL
+      attachHmmMirror(w, mirror)
+      return 0
+    })
+    yield* mirrorsSem.unlockWrite()
+    return error
+  },
+)
+
+/**
+ * Ends to mirror the address space. When it returns no callback runs for the mirror, nor will: callbacks are called with
+ * the list held for reading.
+ *
+ * @kernel hmm_mirror_unregister
+ */
+export const hmmMirrorUnregister = procedure(
+  'hmm_mirror_unregister',
+  function* (mirror: Mirror): Running<void> {
+    const { mirrorsSem } = hmmOf(mirror.mm)
+    const { standing, lifecycle } = hmmMirrorOf(mirror)
+    yield* mirrorsSem.lockWrite()
+    yield* step('take off the list', (w) => {
+      standing.set(w, MirrorStanding.unregistered)
+      lifecycle.signal(w, 'UNREGISTERED')
+      return 0
+    })
+    yield* mirrorsSem.unlockWrite()
+  },
+)

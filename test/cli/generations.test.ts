@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { referenceProject } from '../../src/cli/reference.js'
+import { generationNames } from '../../src/generations/index.js'
+import { run, temporaryDirectory } from './project.js'
+
+const project = referenceProject()
+
+test('generations are listed, oldest first; today has nothing in place of the reference', async () => {
+  const listed = await run('list generations --format json', project)
+  const generations = JSON.parse(listed.out).generations as { name: string; replaces: string[] }[]
+  expect(generations.map(({ name }) => name)).toEqual(generationNames)
+  expect(generations.filter(({ replaces }) => replaces.length === 0).map(({ name }) => name)).toEqual([
+    '6.1',
+    '6.16',
+  ])
+})
+
+test.each(generationNames)('%s: what it promises holds, its scenarios being its own', async (generation) => {
+  const { code, out } = await run(`check munmap exit --generation ${generation} --bounds smoke`, project)
+  expect(out).toMatch(new RegExp(`munmap in ${generation} +pages=1 +holds`))
+  expect(out).toMatch(new RegExp(`exit in ${generation} +pages=1 +holds`))
+  expect(code).toBe(0)
+})
+
+test('a scenario of what a generation does not have is not there', async () => {
+  const { code, err } = await run('check insert-and-remove --generation 5.4', project)
+  expect(code).toBe(2)
+  expect(err).toContain('no scenario "insert-and-remove"')
+})
+
+test('a generation that is not there', async () => {
+  const { code, err } = await run('check --generation 5.5', project)
+  expect(code).toBe(2)
+  expect(err).toMatch(/no generation "5.5"; did you mean .*hmm-spec list generations/)
+})
+
+test('a trace of a generation is replayed in it', async () => {
+  const directory = temporaryDirectory()
+  await run(`defects D55 --trace-dir ${directory}`, project)
+  const file = `${directory}/D55.json`
+  expect((await run(`replay ${file}`, project)).err).toContain('name it: --generation 5.4')
+  const replayed = await run(`replay ${file} --generation 5.4 --format json`, project)
+  expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))
+  expect((await run('explain D55', project)).out).toContain('D55.json --generation 5.4')
+})
