@@ -236,7 +236,7 @@ const anyOwner = override(
 )
 
 /** A foreign device page is an error, as before Linux 5.19. */
-const foreignIsError = override(
+export const foreignIsError = override(
   walkEntry,
   (original) =>
     function* (range, request, page) {

@@ -11,16 +11,40 @@ import {
   dmirrorIntervalInvalidate,
   dmirrorMigrateFinalizeAndMap,
 } from '../../src/driver/recorded/index.js'
+import { hmmRangeFault } from '../../src/kernel/index.js'
 import { type Override, override, type Procedure } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
+import { foreignIsError } from './migration.js'
 
 /** As the driver was recorded. */
 function asRecorded<A extends unknown[], R>(target: Procedure<A, R>): Override {
   return override(target, (original) => original)
 }
 
-/** Faults of the recorded driver. */
+/** The driver does not say whose device pages it can reach. */
+const namesNoOwner = override(
+  hmmRangeFault,
+  (original) =>
+    function* (current, range, request) {
+      return yield* original(current, range, { ...request, owner: -1 })
+    },
+)
+
+/** Faults of the recorded driver, and one that another had. */
 export const recordedDefects: readonly Defect[] = [
+  {
+    name: 'D29',
+    kind: 'history',
+    title: 'a driver does not say which owner it is, and its own pages are foreign to it',
+    text:
+      'The page is in the memory of the very device that faults. Its driver has not set dev_private_owner, so that the walk takes ' +
+      'the page for a foreign one; and a foreign page was an error then. Fixed in nouveau in 5.8.',
+    source: ['reference D29, G.3 M19', 'drivers/gpu/drm/nouveau/nouveau_svm.c, commit ed710a6ed797'],
+    requirement: 'C29',
+    scenario: 'recorded/device/dev_read+mprotect',
+    overrides: [namesNoOwner, foreignIsError],
+    steps: 19,
+  },
   {
     name: 'R1',
     kind: 'hazard',
