@@ -4,15 +4,25 @@
  *
  * @module
  */
+
+import { rangeOf } from '../../src/driver/index.js'
 import {
   dmirrorClose,
   dmirrorDevmemFault,
   dmirrorDoFault,
   dmirrorIntervalInvalidate,
   dmirrorMigrateFinalizeAndMap,
+  dmirrorRangeFault,
 } from '../../src/driver/recorded/index.js'
-import { hmmRangeFault } from '../../src/kernel/index.js'
-import { type Override, override, type Procedure } from '../../src/world/index.js'
+import {
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  hmmRangeFault,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+} from '../../src/kernel/index.js'
+import { type Override, override, type Procedure, type Running } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 import { foreignIsError } from './migration.js'
 
@@ -30,7 +40,27 @@ const namesNoOwner = override(
     },
 )
 
-/** Faults of the recorded driver, and one that another had. */
+/** The driver keeps its lock for as long as the walk takes, which may come back to the driver. */
+const lockHeldOverWalk = override(
+  dmirrorRangeFault,
+  () =>
+    function* (current, mirror, start, end, write): Running<number> {
+      const { mm, notifier, updateLock, owner } = mirror
+      const seq = yield* mmuIntervalReadBegin(notifier)
+      yield* mm.mmapLock.lockRead()
+      yield* updateLock.lock()
+      const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
+      const request = { start, end, seq, defaultFlags, pfnFlagsMask: 0, owner }
+      let error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
+      if (!error && (yield* mmuIntervalReadRetry(current, notifier, seq))) error = -Errno.EBUSY
+      if (!error) error = yield* dmirrorDoFault(current, mirror, start, end, write)
+      yield* updateLock.unlock()
+      yield* mm.mmapLock.unlockRead()
+      return error
+    },
+)
+
+/** Faults of the recorded driver, and two that others had. */
 export const recordedDefects: readonly Defect[] = [
   {
     name: 'D29',
@@ -43,6 +73,20 @@ export const recordedDefects: readonly Defect[] = [
     requirement: 'C29',
     scenario: 'recorded/device/dev_read+mprotect',
     overrides: [namesNoOwner, foreignIsError],
+    steps: 19,
+  },
+  {
+    name: 'D42',
+    kind: 'history',
+    title: 'a driver waits for its own lock, since its walk brings back its own page',
+    text:
+      'The page that the device writes to must be faulted, and the walk faults all that follow in the area too. One of them is in the ' +
+      'memory of that device: the fault asks the driver to bring it back, and the driver wants the lock that it holds over the ' +
+      'walk. Fixed in amdkfd in 5.16, whose callback leaves the page where it is then; to hold no such lock mends it, too.',
+    source: ['reference D42, B.11 H5, G.3 M29', 'drivers/gpu/drm/amd/amdkfd/kfd_svm.c, commit a6283010e290'],
+    requirement: 'deadlock',
+    scenario: 'over-fault-own-page',
+    overrides: [lockHeldOverWalk],
     steps: 19,
   },
   {

@@ -4,12 +4,45 @@
  *
  * @module
  */
+import { dmirrorWrite, recordedDriver } from '../../src/driver/recorded/index.js'
+import { cpuRead } from '../../src/kernel/index.js'
 import type { Scenario } from '../../src/world/index.js'
 import { cellNamed, recordedScenario } from '../recorded/cells.js'
 import { mends } from '../recorded/mends.js'
+import { call, mirrorModel } from './mirror-world.js'
 
 function mended(cell: string, exercises: readonly string[]): Scenario {
   return recordedScenario(cellNamed(cell), mends, exercises)
+}
+
+/** The walk faults on to the end of the area, and so brings back a page that the device has near. */
+const overFaultOwnPage: Scenario = {
+  name: 'over-fault-own-page',
+  summary:
+    'A device writes to a page that is read-only in the page table, and the page after it is in its own memory: the fault for the ' +
+    'first brings back the second as well, by the way of the driver whose fault it is.',
+  parameters: {},
+  exercises: ['C39', 'deadlock'],
+  build: () =>
+    mirrorModel(
+      {
+        pages: [
+          { touched: true, readOnly: true },
+          { touched: true, onDevice: true },
+        ],
+        mirrors: [{ name: 'dmirror', memory: 1 }],
+        spareFrames: 2,
+        values: 3,
+        invalidations: 8,
+        threads: [
+          { name: 'device', devices: [0], calls: (m) => [call(dmirrorWrite, m.mirrors[0], 0, [2, 3])] },
+          { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+        ],
+        recorded: {},
+        overrides: mends,
+      },
+      recordedDriver,
+    ),
 }
 
 /** Cells that hold once the driver is mended. */
@@ -22,4 +55,5 @@ export const mendedScenarios: readonly Scenario[] = [
   mended('device2/close2+cpu_write', ['C17', 'use-after-free']),
   mended('mirrored2/close2+munmap', ['C1']),
   mended('short/migrate_to_dev+cpu_read', ['C30']),
+  overFaultOwnPage,
 ]
