@@ -54,6 +54,8 @@ export interface TrackedRange {
   readonly mayDrop: Cell
   /** How many faults will still find their page locked, and have to wait for it: a bound of the scenario. */
   readonly lockedPages: Cell
+  /** By page: 0, or the frame that is mapped for DMA plus 1. */
+  readonly daddrs: readonly Cell[]
   /** The driver's own note, under its update lock: its callback was called for the range. */
   readonly touched: Cell
 }
@@ -140,6 +142,9 @@ export function declareHmm(
         mayDrop: entry.flag('may_drop'),
         lockedPages: entry.flag('locked_pages'),
         touched: entry.flag('touched'),
+        daddrs: mirrors
+          .flatMap(rangesOf)
+          [index].pfns.map(({ frame }, page) => entry.counter(`daddr[${page}]`, frame.max + 1)),
       })),
     }
   })

@@ -5,6 +5,7 @@
  */
 
 export * from './before-count.js'
+export * from './dma.js'
 export * from './driver.js'
 export * from './driver-vma.js'
 export * from './hmm.js'

@@ -9,6 +9,8 @@ import {
   generationNamed,
   HMM_FAULT_ALLOW_RETRY,
   HMM_FAULT_SNAPSHOT,
+  hmmRangeDmaMap,
+  hmmRangeDmaUnmap,
   hmmRangeFaultWithFlags,
   hmmRangeRegister,
   hmmRangeUnregister,
@@ -178,6 +180,30 @@ describe('hmm_range_fault of 5.4', () => {
     a.run(lockNextPage, a.m.tasks[0], a.m.mirrors[0])
     a.lock()
     expect([fault(a, flags), a.locked()]).toEqual([answer, locked])
+  })
+})
+
+describe('hmm_range_dma_map of 5.4', () => {
+  const map = (a: Alone) => {
+    a.run(hmmRangeRegister, a.range, 0, 2)
+    a.lock()
+    return a.run(hmmRangeDmaMap, a.m.tasks[0], a.range, everyPage(0, 2, true), HMM_FAULT_SNAPSHOT)
+  }
+  const mapped = (a: Alone) => trackedOf(a.range).daddrs.map((daddr) => daddr.get(a.w))
+
+  it('maps what the walk tells, and hmm_range_dma_unmap undoes it', () => {
+    const a = alone('5.4', [TOUCHED, {}])
+    expect([map(a), mapped(a)]).toEqual([1, [2, 0]])
+    expect(a.run(hmmRangeDmaUnmap, a.m.tasks[0], a.range, 0, 2, true)).toBe(1)
+    expect([mapped(a), a.told()]).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+  })
+
+  it('maps nothing at all if one page cannot be mapped', () => {
+    const a = alone('5.4', [TOUCHED, TOUCHED], { choice: 1 })
+    expect([map(a), mapped(a)]).toEqual([-Errno.EFAULT, [0, 0]])
   })
 })
 

@@ -1,0 +1,101 @@
+/**
+ * Ranges of Linux 5.1 to 5.4 that are mapped for DMA as they are read.
+ *
+ * @see reference A.2
+ * @module
+ */
+import { Errno, HMM_PFN_VALID, HMM_PFN_WRITE, type HmmRange, type Task } from '../../kernel/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
+import { trackedOf } from './hmm.js'
+import { collide, hmmRangeFaultWithFlags, type Pages } from './range.js'
+
+/** What became of a page: mapped, or why not. */
+const Mapped = { nothing: 0, yes: 1, invalid: 2, failed: 3 } as const
+
+/**
+ * Reads the page table as {@link hmmRangeFaultWithFlags}, and maps every page that it tells for DMA, a page a step: an
+ * invalidation may come between two, and is looked for before each.
+ *
+ * @returns how many pages are mapped; or an error of the walk; -EBUSY if there was no page, or the range was invalidated
+ * meanwhile; -EFAULT if a page could not be mapped. After an error none is mapped
+ * @kernel hmm_range_dma_map
+ */
+export const hmmRangeDmaMap = procedure(
+  'hmm_range_dma_map',
+  function* (current: Task, range: HmmRange, pages: Pages, flags: number): Running<number> {
+    const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
+    if (told <= 0) return told === 0 ? -Errno.EBUSY : told
+    let mapped = 0
+    for (let page = pages.start; page < pages.end; page++) {
+      const answer = yield* dmaMapPage(range, page)
+      if (answer === Mapped.yes) mapped++
+      if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
+      yield* unmapAll(range, pages)
+      return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
+    }
+    return mapped
+  },
+)
+
+/** Maps one page, if the walk has told it and the range is still valid. The mapping itself may fail. @kernel dma_map_page */
+const dmaMapPage = procedure(
+  'hmm_range_dma_map (page)',
+  function* (range: HmmRange, page: number): Running<number> {
+    const { valid, daddrs } = trackedOf(range)
+    return yield* step(
+      'map a page',
+      (w, fails) => {
+        const { flags, frame } = range.pfns[page]
+        if (!(flags.get(w) & HMM_PFN_VALID)) return Mapped.nothing
+        if (!valid.readOnce(w)) {
+          collide(range, w)
+          return Mapped.invalid
+        }
+        if (fails) return Mapped.failed
+        daddrs[page].set(w, frame.get(w) + 1)
+        return Mapped.yes
+      },
+      2,
+    )
+  },
+)
+
+const unmapAll = procedure(
+  'hmm_range_dma_map (undo)',
+  function* (range: HmmRange, { start, end }: Pages): Running<void> {
+    const { daddrs } = trackedOf(range)
+    yield* step('unmap what was mapped', (w) => {
+      for (let page = start; page < end; page++) daddrs[page].set(w, 0)
+      return 0
+    })
+  },
+)
+
+/**
+ * Unmaps what {@link hmmRangeDmaMap} has mapped, and forgets what the array says of it: NONE.
+ *
+ * @param dirty - whether the device has written: to pages that it might write, that is
+ * @returns how many pages were mapped
+ * @kernel hmm_range_dma_unmap
+ */
+export const hmmRangeDmaUnmap = procedure(
+  'hmm_range_dma_unmap',
+  function* (current: Task, range: HmmRange, start: number, end: number, dirty: boolean): Running<number> {
+    if (start >= end) return -Errno.EINVAL
+    const { daddrs } = trackedOf(range)
+    return yield* step('unmap the pages', (w) => {
+      let unmapped = 0
+      for (let page = start; page < end; page++) {
+        const mapped = daddrs[page].get(w)
+        if (mapped === 0) continue
+        const { flags, frame } = range.pfns[page]
+        if (dirty && flags.get(w) & HMM_PFN_WRITE) current.machine.frames[mapped - 1].flags?.dirty.set(w, 1)
+        daddrs[page].set(w, 0)
+        flags.set(w, 0)
+        frame.set(w, 0)
+        unmapped++
+      }
+      return unmapped
+    })
+  },
+)
