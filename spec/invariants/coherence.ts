@@ -6,6 +6,7 @@
 import type { Mirror, Translation } from '../../src/driver/index.js'
 import {
   hasNotifiers,
+  innermostRange,
   MIGRATE_PFN_MIGRATE,
   mmuNotifierInvalidateRangeStart,
   mmuNotifierRelease,
@@ -155,11 +156,13 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
             pte.write.readOnce(after) < pte.write.readOnce(before)
           if (!lost) continue
           said = true
-          const open = machine.openRanges[thread]
-          const inside =
-            open.mm.get(before) === mm.index + 1 &&
-            open.start.get(before) <= page &&
-            page < open.end.get(before)
+          const inside = machine.openRanges.some(
+            (open, index) =>
+              index % machine.layout.threads === thread &&
+              open.mm.get(before) === mm.index + 1 &&
+              open.start.get(before) <= page &&
+              page < open.end.get(before),
+          )
           if (!inside || from.inside(thread, mmuNotifierInvalidateRangeStart))
             return `the entry of page ${page} is changed outside an invalidation of it`
         }
@@ -185,7 +188,7 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
       for (const mirror of mirrors) {
         const callback = mirror.notifier.ops.invalidate
         if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
-        const open = machine.openRanges[thread]
+        const open = innermostRange(machine, thread, after)
         if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue
         said = true
         const left = reachable(mirror, open.start.get(after), open.end.get(after), after)
@@ -201,7 +204,10 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
  * under which it would have done its work.
  */
 export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
-  return !machine.openRanges[thread].blockable.get(before) && !mirror.updateLock.heldBy(before, thread)
+  return (
+    !innermostRange(machine, thread, before).blockable.get(before) &&
+    !mirror.updateLock.heldBy(before, thread)
+  )
 }
 
 /**
@@ -209,7 +215,7 @@ export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number,
  * driver may ignore that (C41), and must then see to its device itself: the other claims hold it to that.
  */
 export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
-  const owner = machine.openRanges[thread].owner.get(before) - 1
+  const owner = innermostRange(machine, thread, before).owner.get(before) - 1
   return owner >= 0 && (owner === mirror.owner || owner === mirror.exclusiveOwner)
 }
 

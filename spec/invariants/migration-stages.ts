@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  innermostRange,
   isMigrating,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_MOVED,
@@ -146,7 +147,7 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
     judge(_before, after, thread, from, to) {
       if (!from.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
       if (to.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
-      const range = machine.openRanges[thread]
+      const range = innermostRange(machine, thread, after)
       if (range.event.get(after) !== NotifyEvent.MIGRATE) return undefined
       let said: true | undefined
       for (const mirror of mirrors) {

@@ -39,7 +39,7 @@ export function mirroringProgress(
       name: 'no invalidation stays open',
       pending: (w) =>
         machine.mms.some((mm) => mm.subscriptions.active.get(w) > 0) &&
-        machine.openRanges.some((range, i) => range.mm.get(w) > 0 && !threads[i].daemon),
+        machine.openRanges.some((range, i) => range.mm.get(w) > 0 && !threads[i % threads.length].daemon),
     },
   ]
 }

@@ -5,6 +5,7 @@
  */
 import {
   type IntervalNotifier,
+  innermostRange,
   type Machine,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
@@ -210,7 +211,7 @@ export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
         said = true
         if (from.inside(thread, mnItreeInvEnd)) return 'the end of an invalidation makes the sequence odd'
         if (!from.inside(thread, mnItreeInvStartRange)) continue
-        const range = machine.openRanges[thread]
+        const range = innermostRange(machine, thread, after)
         const touched = subscriptions.intervals.some(
           (sub) =>
             sub.inTree.get(after) && sub.start < range.end.get(after) && range.start.get(after) <= sub.last,

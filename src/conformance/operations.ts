@@ -3,10 +3,13 @@
  *
  * @module
  */
-import { VM_READ, VM_WRITE } from '../kernel/index.js'
+import { VM_HUGEPAGE, VM_READ, VM_WRITE } from '../kernel/index.js'
 
 /** Pages that a window may have: more than any recording needs, so that a slip of the pen is not a huge world. */
 export const MOST_PAGES = 4095
+
+/** Pages of a huge page. */
+export const HUGE_PAGES = 512
 
 /** Largest value of a page's first word. */
 const LARGEST_VALUE = 2n ** 64n - 1n
@@ -17,7 +20,7 @@ export type Operation = Work & { readonly inChild: boolean }
 /** What is done. Ranges are in pages of the window; `end` is the page after the last. */
 export type Work =
   | {
-      readonly name: 'mmap' | 'mprotect'
+      readonly name: 'mmap' | 'mmap_huge' | 'mprotect'
       readonly start: number
       readonly end: number
       readonly flags: number
@@ -130,6 +133,7 @@ const IN_BOTH: readonly Work['name'][] = [
   'mmap',
   'mmap_shared',
   'mmap_file',
+  'mmap_huge',
   'mprotect',
   'munmap',
   'mremap',
@@ -180,6 +184,8 @@ function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work 
     case 'mmap':
     case 'mprotect':
       return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
+    case 'mmap_huge':
+      return { name, ...rangeOf(name, at(0), HUGE_PAGES), flags: VM_READ | VM_WRITE | VM_HUGEPAGE }
     case 'mmap_shared':
       return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
     case 'mmap_file':

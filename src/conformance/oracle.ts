@@ -24,6 +24,7 @@ import {
   PAGES_AT_A_TIME,
   recordedDriver,
 } from '../driver/recorded/index.js'
+import { hugePagesOf61 } from '../generations/huge-pages.js'
 import {
   BUS_ADRERR,
   closeFile,
@@ -35,6 +36,7 @@ import {
   errnoName,
   fork,
   type HmmRange,
+  hugePmdAt,
   type IntervalNotifier,
   isPageCache,
   type Machine,
@@ -143,8 +145,9 @@ export class Oracle {
    * @param options - which kernel; who sees the steps as they are taken; other texts for procedures
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
-    this.runner = options.runner ?? new SequentialRunner(options)
     this.kernel = options.kernel ?? '6.1'
+    const overrides = [...(this.kernel === '6.1' ? hugePagesOf61 : []), ...(options.overrides ?? [])]
+    this.runner = options.runner ?? new SequentialRunner({ ...options, overrides })
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
     const size = sizeOf(operations, this.values)
@@ -172,6 +175,7 @@ export class Oracle {
     if ('device' in operation && !isOpen(this.world)(this.fileOf(operation))) return status(-Errno.EBADF)
     switch (operation.name) {
       case 'mmap':
+      case 'mmap_huge':
         return status(this.run(mmap, task, operation.start, length(operation), operation.flags))
       case 'mmap_shared':
       case 'mmap_file':
@@ -324,18 +328,21 @@ export class Oracle {
 
   /** What the page table holds, looked at as `/proc/pid/pagemap` shows it: from outside, without any lock. */
   private ptes({ mm }: Task, start: number, end: number): string[] {
-    return mm.pte.slice(start, end).map((pte) => {
+    return mm.pte.slice(start, end).map((pte, index) => {
+      const isHuge = hugePmdAt(this.world, mm, start + index) !== undefined
       const kind = pte.kind.readOnce(this.world)
       if (kind === PteKind.none) return 'none'
       const pfn = pte.frame.readOnce(this.world)
-      if (pfn === ZERO_PAGE) return 'present+zero'
+      // The huge zero page is a page like others, which is not anonymous.
+      if (pfn === ZERO_PAGE) return isHuge ? 'present+zero+file+thp' : 'present+zero'
       const mappedOnce = this.machine.frames[pfn].mapcount.get(this.world) === 1
       switch (kind) {
         // Mapped without permission is present all the same.
         case PteKind.present:
         case PteKind.protnone: {
           const file = isPageCache(this.world, this.machine.frames[pfn]) ? '+file' : ''
-          return mappedOnce ? `present+excl${file}` : `present${file}`
+          const part = this.machine.frames[pfn].compound?.get(this.world) ? '+thp' : ''
+          return `present${mappedOnce ? '+excl' : ''}${file}${part}`
         }
         case PteKind.devicePrivate: {
           const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MachineSize } from '../kernel/index.js'
-import type { Operation, Work } from './operations.js'
+import { HUGE_PAGES, type Operation, type Work } from './operations.js'
 
 /** The devices of the recordings. */
 export const DEVICES = [0, 1] as const
@@ -51,10 +51,12 @@ export function sizeOf(operations: readonly Operation[], values: { readonly larg
     )
   const mms = 1 + operations.filter(({ name }) => name === 'fork').length
   const indices = Array.from({ length: mms }, (_, mm) => mm)
+  const isHuge = operations.some(({ name }) => name === 'mmap_huge')
   const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
   return {
     pages,
-    frames: files.reduce((sum, length) => sum + length, pages * mms + 2),
+    // A huge page needs frames side by side: there are some more, so that what is between others does not matter.
+    frames: files.reduce((sum, length) => sum + length, (isHuge ? 2 : 1) * pages * mms + 2),
     mms,
     cpus: indices,
     values: values.largest,
@@ -67,6 +69,7 @@ export function sizeOf(operations: readonly Operation[], values: { readonly larg
     ),
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
+    ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
     ...(migrates ? { deviceMemory: DEVICES.map(() => pages * mms) } : {}),
   }
 }

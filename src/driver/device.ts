@@ -117,7 +117,7 @@ export interface MirrorSize {
   readonly closable?: boolean
   /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
   readonly storesStructPages?: boolean
-  readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>
+  readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
 }
 
 /** Declares a mirror in `layout`, with `driver` attached to its notifier. */

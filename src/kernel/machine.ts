@@ -12,6 +12,7 @@ import {
   Mutex,
   type Procedure,
   RwSemaphore,
+  SpecificationError,
   Spinlock,
   WaitQueue,
   type World,
@@ -26,6 +27,7 @@ import {
   type PteBits,
   type SwapSlot,
 } from './bits.js'
+import { declarePmds, type Pmd, VM_HUGEPAGE } from './huge.js'
 import { type DeviceMemory, type DeviceMemoryOps, declareDeviceMemory } from './memremap/device-memory.js'
 
 /**
@@ -109,6 +111,11 @@ export interface Frame {
   readonly lifecycle?: Lifecycle
   /** What else is known of it. Absent on a machine without swap. */
   readonly flags?: FrameFlags
+  /**
+   * Which part of a huge page it is, plus 1; 0 for a page by itself. Absent for device memory, and on a machine without
+   * huge pages.
+   */
+  readonly compound?: Cell
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
   readonly lru?: Cell
   /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
@@ -127,13 +134,18 @@ export interface Pte {
   readonly write: Cell
   /** What else it carries. Absent on a machine without swap. */
   readonly bits?: PteBits
+  /**
+   * 1 if nobody has written through the entry, as far as it says: it lost its dirty bit when a huge page was split (Linux
+   * 6.1). Absent on a machine without huge pages.
+   */
+  readonly clean?: Cell
 }
 
 /** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
 export interface Vma {
   /** {@link VmaKind}. */
   readonly kind: Cell
-  /** {@link VM_READ} and {@link VM_WRITE}. */
+  /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages. */
   readonly flags: Cell
   /**
    * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by, and mremap. Absent on a machine
@@ -284,6 +296,8 @@ export interface MmStruct {
   /** The split page-table lock; one page table, so one lock. */
   readonly ptl: Spinlock
   readonly pte: readonly Pte[]
+  /** What lies above the page table. Absent on a machine without huge pages. */
+  readonly pmd?: readonly Pmd[]
   readonly vma: readonly Vma[]
   /** `MMF_UNSTABLE`: the OOM reaper has taken pages from it. */
   readonly unstable: Cell
@@ -300,7 +314,10 @@ export interface Machine {
   readonly frames: readonly Frame[]
   readonly mms: readonly MmStruct[]
   readonly cpus: readonly Cpu[]
-  /** By thread: the range it invalidates. */
+  /**
+   * By thread: the range it invalidates. On a machine with huge pages then, by thread again, the one that it invalidates
+   * within that: see {@link innermostRange}.
+   */
   readonly openRanges: readonly OpenRange[]
   /** By thread, then by page: what it migrates. Empty on a machine without device memory. */
   readonly migrations: readonly (readonly MigratingPage[])[]
@@ -310,6 +327,8 @@ export interface Machine {
   readonly swap: readonly SwapSlot[]
   /** Files and shared memory. */
   readonly files: readonly AddressSpace[]
+  /** Pages of a huge page; 0 on a machine without. */
+  readonly hugePages: number
   /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
   readonly memoryLimit?: number
 }
@@ -357,6 +376,8 @@ export interface MachineSize {
   readonly files?: readonly number[]
   /** True if areas are moved (mremap). */
   readonly moves?: boolean
+  /** Pages of a huge page, a power of two (default: there are none). Not together with swap. */
+  readonly hugePages?: number
   /** True if the device memory comes and goes, and its drivers keep free lists. */
   readonly hotplug?: boolean
   /** The limit of the one memory cgroup, in pages (default none). */
@@ -380,6 +401,8 @@ export function ownerOf(size: Pick<MachineSize, 'frames' | 'deviceMemory'>, pfn:
 
 /** Declares a machine in `layout`. */
 export function declareMachine(layout: Layout, size: MachineSize): Machine {
+  if (size.hugePages && size.swapSlots)
+    throw new SpecificationError('scenario', 'a machine has huge pages or swap, not both')
   const last = lastFrame(size)
   const hotplug = size.hotplug ?? false
   const memoryFrames: Frame[][] = (size.deviceMemory ?? []).map(() => [])
@@ -411,6 +434,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       locked: l.counter('locked', layout.threads),
       owner,
       ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
+      ...(size.hugePages && owner < 0 ? { compound: l.counter('compound', size.hugePages) } : {}),
       ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
       ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
       ...(owner < 0
@@ -429,7 +453,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       layout.scope(name, (l) => ({
         name,
         mm: mms[mm],
-        open: l.counter('open', layout.threads),
+        open: l.counter('open', windowsOf(layout, size)),
         ops: unattached,
       })),
     )
@@ -442,7 +466,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     })),
     ...(size.lru ? { busy: l.flag('busy') } : {}),
   }))
-  const openRanges = layout.array('range', layout.threads, (l) => ({
+  const openRanges = layout.array('range', windowsOf(layout, size), (l) => ({
     mm: l.counter('mm', size.mms),
     start: l.counter('start', size.pages),
     end: l.counter('end', size.pages),
@@ -474,6 +498,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     openRanges,
     migrations,
     files,
+    hugePages: size.hugePages ?? 0,
     deviceMemory,
     swap,
     ...(size.memoryLimit === undefined ? {} : { memoryLimit: size.memoryLimit }),
@@ -488,7 +513,7 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
   const subscriptions: Subscriptions = l.scope('subscriptions', (s) => ({
     lock,
     seq: s.counter('invalidate_seq', sequenceBound(size), { initial: 2, guardedBy: lock }),
-    active: s.counter('active_invalidate_ranges', l.threads, { guardedBy: lock }),
+    active: s.counter('active_invalidate_ranges', windowsOf(l, size), { guardedBy: lock }),
     wq: new WaitQueue(s, 'wq'),
     intervals: [],
     classics: [],
@@ -504,10 +529,14 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
       frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
       write: entry.flag('write', { guardedBy: ptl }),
       ...(size.swapSlots ? { bits: declarePteBits(entry, size.swapSlots, ptl) } : {}),
+      ...(size.hugePages ? { clean: entry.flag('clean') } : {}),
     })),
+    ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
-      flags: area.counter('flags', VM_READ | VM_WRITE, { guardedBy: mmapLock }),
+      flags: area.counter('flags', VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0), {
+        guardedBy: mmapLock,
+      }),
       ...(size.mms > 1 || size.moves ? { anonymous: area.flag('anonymous') } : {}),
       ...(size.files ? { file: area.counter('file', size.files.length, { guardedBy: mmapLock }) } : {}),
       ...(size.files || size.moves
@@ -551,6 +580,11 @@ function declareInterval(
   })
 }
 
+/** How many invalidations may be under way: one a thread, and where huge pages are split another within it. */
+function windowsOf({ threads }: Layout, { hugePages }: MachineSize): number {
+  return hugePages ? 2 * threads : threads
+}
+
 /** Each invalidation raises the sequence by at most 2, and so does each insertion while one runs. */
 function sequenceBound(size: MachineSize): number {
   return 3 + 2 * (size.invalidations + size.intervals.length)
@@ -565,7 +599,9 @@ const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotif
 
 /** The thread begins to invalidate `range`: part of the step that counts it. @kernel mmu_notifier_range_init */
 export function openRange(current: Task, mm: MmStruct, range: NotifierRange, w: World): void {
-  const open = current.machine.openRanges[current.thread]
+  const outer = current.machine.openRanges[current.thread]
+  const inner = current.machine.openRanges[current.thread + current.machine.layout.threads]
+  const open = inner !== undefined && outer.mm.get(w) !== 0 ? inner : outer
   claim('C32', open.mm.get(w) === 0, 'a thread opens an invalidation while another of its own is open')
   open.mm.set(w, mm.index + 1)
   open.start.set(w, range.start)
@@ -577,7 +613,7 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange, w: 
 
 /** The thread has ended its invalidation: part of the step that uncounts it. */
 export function closeRange(current: Task, w: World): void {
-  const open = current.machine.openRanges[current.thread]
+  const open = innermostRange(current.machine, current.thread, w)
   claim('C12', open.mm.get(w) !== 0, 'the end of an invalidation is said that is not open')
   open.mm.set(w, 0)
   open.start.set(w, 0)
@@ -585,6 +621,15 @@ export function closeRange(current: Task, w: World): void {
   open.event.set(w, 0)
   open.blockable.set(w, 0)
   open.owner.set(w, 0)
+}
+
+/**
+ * The range that `thread` has opened last and not closed: where a huge page is split in the middle of a change of its
+ * page table, that of the split. The thread's own cells if it has none open.
+ */
+export function innermostRange({ openRanges, layout }: Machine, thread: number, w: World): OpenRange {
+  const inner = openRanges[thread + layout.threads]
+  return inner !== undefined && inner.mm.get(w) !== 0 ? inner : openRanges[thread]
 }
 
 /** An update lock of a driver. */

@@ -155,7 +155,7 @@ describe('a mismatch', () => {
 describe('what is not supported', () => {
   it('is counted, and the sequence is not compared', () => {
     const line = sequence(
-      ['fork', 'c:close 0', 'c:close 1', 'mmap_huge 0'],
+      ['fork', 'c:close 0', 'c:close 1', 'c:release 0'],
       [{ rc: 0 }, { rc: 0 }, { rc: 0 }, { rc: 0 }],
     )
     expect(conformText(line, { kernel: '6.1' })).toEqual({
@@ -165,7 +165,7 @@ describe('what is not supported', () => {
       mismatched: 0,
       unsupported: 1,
       mismatches: [],
-      unsupportedOperations: { 'c:close': 1, mmap_huge: 1 },
+      unsupportedOperations: { 'c:close': 1, 'c:release': 1 },
     })
   })
 })

@@ -34,6 +34,7 @@ export const Prot = {
   none: 0x00,
   read: 0x01,
   write: 0x02,
+  hugePage: 0x04,
   zeroPage: 0x10,
   ownMemory: 0x20,
   error: 0xff,
@@ -144,12 +145,14 @@ function protOf(w: World, range: HmmRange, page: number): number {
   const flags = range.pfns[page].flags.get(w)
   if (flags & HMM_PFN_ERROR) return Prot.error
   if (!(flags & HMM_PFN_VALID)) return Prot.none
-  return kindOf(range, range.pfns[page].frame.get(w)) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
+  const isHuge = (range.pfns[page].order?.get(w) ?? 0) > 0
+  const kind = kindOf(range, range.pfns[page].frame.get(w), isHuge)
+  return kind | (isHuge ? Prot.hugePage : 0) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
 }
 
-/** What sort of page it is. Another device's is never told: the walk takes it for none. */
-function kindOf(range: HmmRange, pfn: number): number {
-  if (pfn === ZERO_PAGE) return Prot.zeroPage
+/** What sort of page it is; the huge zero page is not known for what it is. Another device's is never told: the walk takes it for none. */
+function kindOf(range: HmmRange, pfn: number, isHuge: boolean): number {
+  if (pfn === ZERO_PAGE) return isHuge ? 0 : Prot.zeroPage
   return range.ownerOf(pfn) < 0 ? 0 : Prot.ownMemory
 }
 

@@ -14,6 +14,7 @@ import {
   type World,
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
+import { hugePmdAt, pmdAt } from '../huge.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
 import { areaEnd, handleMmFault, keepCpu, letGoOfCpu, migrationEntryWait } from '../mm/index.js'
 import {
@@ -194,6 +195,8 @@ export function readEntry(
   const mm = range.notifier.mm
   const end = areaEnd(w, mm, page, request.end)
   if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w, need)
+  const pmd = hugePmdAt(w, mm, page)
+  if (pmd !== undefined) return readHugePmd(range, request, page, Math.min(end, pmd.end), w, need)
   const entry = range.pfns[page]
   const { frame, present, settled } = cpuEntry(range, request, page, w)
   const needed = settled ? Need.nothing : need(request, entry.flags.get(w), present)
@@ -204,10 +207,38 @@ export function readEntry(
     fail(range, w, RangeResult.failed)
     return (Errno.EFAULT << WALK_BITS) | Walk.error
   }
-  if (needed !== Need.nothing) return (end << WALK_BITS) | needed
+  if (needed !== Need.nothing) return (Math.min(end, pmdAt(mm, page)?.end ?? end) << WALK_BITS) | needed
   entry.flags.set(w, present)
   entry.frame.set(w, frame)
+  entry.order?.set(w, 0)
   return goOn(range, request, page + 1, w)
+}
+
+/**
+ * A huge page: one entry answers for all of its pages up to `end`, and what any of them needs is done from the first on.
+ *
+ * @kernel hmm_vma_handle_pmd
+ * @see reference B.3.1
+ */
+function readHugePmd(
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+  end: number,
+  w: World,
+  need: typeof needFault,
+): number {
+  const { present } = cpuEntry(range, request, page, w)
+  let needed: number = Need.nothing
+  for (let at = page; at < end; at++)
+    needed = Math.max(needed, need(request, range.pfns[at].flags.get(w), present))
+  if (needed !== Need.nothing) return (end << WALK_BITS) | needed
+  for (let at = page; at < end; at++) {
+    range.pfns[at].flags.set(w, present)
+    range.pfns[at].frame.set(w, range.notifier.mm.pte[at].frame.readOnce(w))
+    range.pfns[at].order?.set(w, present ? range.hugeOrder : 0)
+  }
+  return goOn(range, request, end, w)
 }
 
 /** An area that devices cannot use: an error for whoever asks for any page of it, ERROR entries for who does not. */
@@ -227,6 +258,7 @@ function skipArea(
   for (let at = page; at < end; at++) {
     range.pfns[at].flags.set(w, HMM_PFN_ERROR)
     range.pfns[at].frame.set(w, 0)
+    range.pfns[at].order?.set(w, 0)
   }
   return goOn(range, request, end, w)
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { acting, type Cell, type Layout, type Lifecycle, type World } from '../../world/index.js'
+import { hugeOrder } from '../huge.js'
 import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
 import { sequenceOf } from '../mmu_notifier/index.js'
 
@@ -27,6 +28,8 @@ export interface HmmPfn {
   /** `HMM_PFN_` and `HMM_PFN_REQ_` bits. */
   readonly flags: Cell
   readonly frame: Cell
+  /** `hmm_pfn_to_map_order`: how many pages, as a power of two, the entry maps that this one is of. Absent on a machine without huge pages. */
+  readonly order?: Cell
   /** Ghost: what was asked when the walk began. */
   readonly asked: Cell
 }
@@ -53,6 +56,8 @@ export interface HmmRange {
   readonly lifecycle: Lifecycle
   /** Whose memory a frame is: what the walk reads off the struct page. */
   readonly ownerOf: (pfn: number) => number
+  /** The order that a huge page has. */
+  readonly hugeOrder: number
 }
 
 /** What a walk is asked for: the fields of the range that do not change. @kernel struct hmm_range */
@@ -79,7 +84,7 @@ export function declareRange(
   name: string,
   thread: number,
   notifier: IntervalNotifier,
-  size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory'>,
+  size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>,
 ): HmmRange {
   return layout.scope(name, (l) => {
     const range: HmmRange = {
@@ -93,11 +98,13 @@ export function declareRange(
       pfns: l.array('hmm_pfns', size.pages, (entry) => ({
         flags: entry.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR),
         frame: entry.counter('frame', lastFrame(size)),
+        ...(size.hugePages ? { order: entry.counter('order', hugeOrder(size.hugePages)) } : {}),
         asked: entry.counter('asked', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, { ghost: true }),
       })),
       result: l.oneOf('result', RangeResult),
       lifecycle: l.lifecycle('range', 'lifecycle'),
       ownerOf: (pfn) => ownerOf(size, pfn),
+      hugeOrder: hugeOrder(size.hugePages),
     }
     notifier.readers.set(thread, (w, retry) => judged(range, w, retry))
     return range
@@ -131,6 +138,7 @@ export function beginRange(range: HmmRange, request: HmmRequest, w: World): void
     const asked = request.requests?.[page - request.start] ?? 0
     entry.flags.set(w, asked)
     entry.frame.set(w, 0)
+    entry.order?.set(w, 0)
     entry.asked.set(w, asked)
   }
   range.lifecycle.signal(w, 'BEGIN')
@@ -157,6 +165,7 @@ export function resetRange(range: HmmRange, w: World): void {
   for (const entry of range.pfns) {
     entry.flags.set(w, 0)
     entry.frame.set(w, 0)
+    entry.order?.set(w, 0)
     entry.asked.set(w, 0)
   }
 }

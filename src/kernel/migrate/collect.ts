@@ -8,6 +8,7 @@
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
 import { Errno } from '../errno.js'
+import { hugePmdAt } from '../huge.js'
 import {
   type Frame,
   type MigratingPage,
@@ -28,6 +29,7 @@ import {
   lruAddDrain,
   putPage,
   setMigrationEntry,
+  splitHugePage,
   swapCacheReferences,
   tryLockPage,
 } from '../mm/index.js'
@@ -109,6 +111,8 @@ export const migrateVmaCollectPmd = procedure(
   'migrate_vma_collect_pmd',
   function* (current: Task, args: MigrateVma) {
     const { mm, start, end } = args
+    for (const pmd of mm.pmd ?? [])
+      if (start < pmd.end && pmd.start < end) yield* splitHugePage(current, mm, pmd.start)
     yield* mm.ptl.lock()
     let unmapped = 0
     for (let page = start; page < end; page++) unmapped |= yield* migrateVmaCollectPte(current, args, page)
@@ -159,6 +163,8 @@ export function collectEntry(
   const pte = mm.pte[page]
   forgetPage(entry, w)
   entry.destination.set(w, 0)
+  // One that could not be split, or has come since, stays.
+  if (hugePmdAt(w, mm, page)) return 0
   const kind = pte.kind.get(w)
   const isHole = kind === PteKind.none || (kind === PteKind.present && pte.frame.get(w) === ZERO_PAGE)
   if (isHole) {
@@ -173,6 +179,8 @@ export function collectEntry(
       ? select & SELECT_SYSTEM
       : kind === PteKind.devicePrivate && select & SELECT_DEVICE_PRIVATE
   const frame = current.machine.frames[pte.frame.get(w)]
+  // What is still part of a huge page stays too.
+  if (frame.compound?.get(w)) return 0
   if (!isWanted || (kind === PteKind.devicePrivate && frame.owner !== owner)) return 0
   if (!isLockedByFault(args, frame.pfn) && !tryLockPage(w, frame)) return 0
   // The mapping's reference becomes the migration's.

@@ -6,6 +6,7 @@
  */
 import { claim, procedure, type Running, step, type World } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
+import { hugePmdAt } from '../huge.js'
 import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import {
   addNewAnonRmap,
@@ -16,6 +17,7 @@ import {
   folioFreeSwap,
   getPage,
   mayWritePage,
+  pteAlloc,
   putPage,
   setPte,
   swapCacheReferences,
@@ -174,7 +176,13 @@ export const migrateVmaInsertPage = procedure(
       const isAnonymous = mm.vma[page].kind.get(w) === VmaKind.anonymous
       if (isAnonymous) anonVmaPrepare(w, mm, page)
       const destination = machine.frames[entry.destination.get(w) - 1]
-      if (!isFree || mm.unstable.get(w) || !isAnonymous || !chargePage(w, machine, destination)) {
+      if (
+        !isFree ||
+        hugePmdAt(w, mm, page) ||
+        mm.unstable.get(w) ||
+        !isAnonymous ||
+        !chargePage(w, machine, destination)
+      ) {
         stopMigrating(entry, w)
         return 0
       }
@@ -187,6 +195,7 @@ export const migrateVmaInsertPage = procedure(
         destination.contents.get(w) === 0,
         `frame ${destination.pfn} is mapped where nothing was, and holds somebody's data`,
       )
+      pteAlloc(w, mm, page)
       setPte(w, machine, pte, destination.pfn, mayWritePage(w, mm, page))
       addNewAnonRmap(w, machine, pte)
       getPage(w, destination)

@@ -39,6 +39,7 @@ export function putPage(w: World, frame: Frame): void {
   frame.flags?.dirty.set(w, 0)
   frame.flags?.anonExclusive.set(w, 0)
   frame.lru?.set(w, 0)
+  frame.compound?.set(w, 0)
   frame.charged?.set(w, 0)
   frame.lifecycle?.signal(w, 'FREED')
   freeZoneDeviceFolio(w, frame)
@@ -161,18 +162,21 @@ export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write:
  *
  * @kernel pte_mkdirty
  */
-export function dirtyPte(w: World, { bits }: Pte): void {
+export function dirtyPte(w: World, { bits, clean }: Pte): void {
+  clean?.set(w, 0)
   bits?.dirty.set(w, 1)
   bits?.softDirty.set(w, 1)
 }
 
 /**
- * True if the entry may be made writable without a write: nobody waits to be told of one, by soft-dirty or by userfaultfd.
+ * True if the entry may be made writable without a write: nobody waits to be told of one, by soft-dirty or by userfaultfd,
+ * and it has been written through before.
  * Part of a step, under the page-table lock.
  *
  * @kernel pte_needs_soft_dirty_wp, userfaultfd_pte_wp
  */
-export function mayWriteUntold(w: World, { bits }: Pte): boolean {
+export function mayWriteUntold(w: World, { bits, clean }: Pte): boolean {
+  if (clean?.get(w)) return false
   return bits === undefined || (bits.softDirty.get(w) === 1 && bits.uffdWp.get(w) === 0)
 }
 
@@ -242,6 +246,7 @@ export function clearEntry(w: World, pte: Pte): void {
   pte.kind.set(w, PteKind.none)
   pte.frame.set(w, 0)
   pte.write.set(w, 0)
+  pte.clean?.set(w, 0)
   if (pte.bits === undefined) return
   pte.bits.dirty.set(w, 0)
   pte.bits.softDirty.set(w, 0)

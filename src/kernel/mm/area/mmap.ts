@@ -7,6 +7,8 @@ import { procedure, type Running, step, type World } from '../../../world/index.
 import type { AddressSpace } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
+import { freePgtables } from '../huge/page.js'
+import { splitAtEnds } from '../huge/split.js'
 import { evictUnusedFiles } from './file.js'
 import { zapPageRange } from './zap.js'
 
@@ -58,7 +60,7 @@ export interface Backing {
  * Maps `pages` pages at `page`, in place of what is there. Nothing else changes the areas meanwhile: the mmap lock is held
  * for writing throughout, while the old pages are zapped too.
  *
- * @param flags - {@link VM_READ}, {@link VM_WRITE}
+ * @param flags - {@link VM_READ}, {@link VM_WRITE}; with `VM_HUGEPAGE` what MADV_HUGEPAGE makes of the area is there at once
  * @param backing - the file or shared memory to map; private anonymous memory if absent
  * @returns 0, or -EINVAL if `pages` is 0
  * @kernel mmap with MAP_FIXED
@@ -70,6 +72,7 @@ export const mmap = procedure(
     if (pages === 0) return -Errno.EINVAL
     const { mm } = current
     yield* mm.mmapLock.lockWrite()
+    yield* splitAtEnds(current, mm, page, page + pages)
     const replaced = yield* detachVmas(mm, page, page + pages)
     if (replaced) yield* unmapRegion(current, mm, page, page + pages)
     yield* step('insert the area', (w) => {
@@ -101,6 +104,7 @@ export const munmap = procedure(
     if (pages === 0) return -Errno.EINVAL
     const { mm } = current
     yield* mm.mmapLock.lockWrite()
+    yield* splitAtEnds(current, mm, page, page + pages)
     if (!(yield* detachVmas(mm, page, page + pages))) {
       yield* mm.mmapLock.unlockWrite()
       return 0
@@ -116,12 +120,13 @@ export const munmap = procedure(
  * Zaps what the areas from `start` to `end`, which are taken out already, have left, and gives up files that nobody uses any
  * more.
  *
- * @kernel unmap_region, remove_vma
+ * @kernel unmap_region, free_pgtables, remove_vma
  */
 export const unmapRegion = procedure(
   'unmap_region',
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
     yield* zapPageRange(current, mm, NotifyEvent.UNMAP, start, end)
+    yield* freePgtables(mm, start, end)
     yield* evictUnusedFiles(current.machine)
   },
 )

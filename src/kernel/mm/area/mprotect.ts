@@ -6,9 +6,12 @@
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
+import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { isExclusive } from '../fault/fault.js'
+import { isPmdNone } from '../huge/page.js'
+import { splitAtEnds } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
 import { areaEnd } from './mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
@@ -38,6 +41,7 @@ const protectAreas = procedure(
   'do_mprotect_pkey',
   function* (current: Task, mm: MmStruct, page: number, end: number, flags: number): Running<number> {
     if (page === end) return 0
+    yield* splitForFlags(current, mm, page, end, flags)
     const changed = yield* setFlags(mm, page, end, flags)
     if (changed.end === page) return -Errno.ENOMEM
     if (changed.pageTable) yield* changeProtection(current, mm, page, changed.end, flags)
@@ -59,11 +63,31 @@ const setFlags = procedure(
     const result = yield* step('change vm_flags', (w) => {
       if (mm.vma[page].kind.get(w) === VmaKind.none) return page << 1
       const end = areaEnd(w, mm, page, limit)
-      if (mm.vma[page].flags.get(w) === flags) return end << 1
-      for (let at = page; at < end; at++) mm.vma[at].flags.set(w, flags)
-      return (end << 1) | (isPopulated(w, mm) ? 1 : 0)
+      if (!changesFlags(w, mm, page, flags)) return end << 1
+      for (let at = page; at < end; at++)
+        mm.vma[at].flags.set(w, flags | (mm.vma[at].flags.get(w) & VM_HUGEPAGE))
+      return (end << 1) | (isPopulated(w, mm, page, end) ? 1 : 0)
     })
     return { end: result >> 1, pageTable: (result & 1) === 1 }
+  },
+)
+
+/** True if the area of `page` permits something else than `flags`. Under the mmap lock. */
+function changesFlags(w: World, mm: MmStruct, page: number, flags: number): boolean {
+  return (mm.vma[page].flags.get(w) & (VM_READ | VM_WRITE)) !== flags
+}
+
+/** Where the area is about to end in the middle of a huge page, that is split first. */
+const splitForFlags = procedure(
+  'mprotect_fixup (split)',
+  function* (current: Task, mm: MmStruct, page: number, limit: number, flags: number): Running<void> {
+    if (mm.pmd === undefined) return
+    const end = yield* step('find the end of the area', (w) =>
+      mm.vma[page].kind.get(w) === VmaKind.none || !changesFlags(w, mm, page, flags)
+        ? page
+        : areaEnd(w, mm, page, limit),
+    )
+    if (end > page) yield* splitAtEnds(current, mm, page, end)
   },
 )
 
@@ -71,7 +95,9 @@ const setFlags = procedure(
  * True if the address space has a page table: one that was never needed does not exist, and of changes to what does
  * not exist nobody is told. A table with a single entry makes the whole range that it covers known to watchers.
  */
-function isPopulated(w: World, mm: MmStruct): boolean {
+function isPopulated(w: World, mm: MmStruct, start: number, end: number): boolean {
+  if (mm.pmd?.length)
+    return mm.pmd.some((pmd) => start < pmd.end && pmd.start < end && !isPmdNone(w, mm, pmd))
   return mm.pte.some((pte) => pte.kind.readOnce(w) !== PteKind.none)
 }
 
@@ -98,11 +124,44 @@ const changePteRange = procedure(
   'change_pte_range',
   function* (current: Task, mm: MmStruct, start: number, end: number, flags: number) {
     let changed = 0
-    for (let page = start; page < end; page++)
+    for (let page = start; page < end; page++) {
+      const pmd = pmdAt(mm, page)
+      if (pmd !== undefined && page === pmd.start && pmd.end <= end) {
+        const done = yield* changeHugePmd(current, mm, pmd, flags)
+        if (done !== Changed.table) {
+          changed |= done
+          page = pmd.end - 1
+          continue
+        }
+      }
       changed |= yield* mm.ptl.critical('change an entry', (w) => changePte(w, current, mm, page, flags))
+    }
     return changed
   },
 )
+
+/** What came of the entry of a huge page: as it was, changed, or it is none. */
+const Changed = { no: 0, yes: 1, table: 2 } as const
+
+/**
+ * Changes the entry of a huge page, all of whose pages get the same flags. One step: there is but one entry.
+ *
+ * @kernel change_huge_pmd
+ */
+export const changeHugePmd = procedure(
+  'change_huge_pmd',
+  function* (current: Task, mm: MmStruct, pmd: Pmd, flags: number): Running<number> {
+    return yield* mm.ptl.critical('change the huge entry', (w) => changePmd(w, current, mm, pmd, flags))
+  },
+)
+
+/** Changes the entry if it is a huge page's. Part of a step, under the page-table lock. */
+export function changePmd(w: World, current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {
+  if (pmd.kind.get(w) !== PmdKind.huge) return Changed.table
+  let changed: number = Changed.no
+  for (let page = pmd.start; page < pmd.end; page++) changed |= changePte(w, current, mm, page, flags)
+  return changed
+}
 
 /**
  * What the flags make of one entry: without any permission it stays mapped and the CPU may not use it. It becomes

@@ -6,8 +6,11 @@
 import { procedure, type Running, step, type World } from '../../../world/index.js'
 import { isFileBacked } from '../../address-space.js'
 import { Errno } from '../../errno.js'
+import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
 import { flushTlb } from '../fault/cpu.js'
+import { freePgtables, isPmdNone, pteAlloc } from '../huge/page.js'
+import { splitAtEnds, splitHugePmd } from '../huge/split.js'
 import { clearEntry } from '../page.js'
 import { areaEnd, detachVmas, unmapRegion } from './mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart, zapPageRange } from './zap.js'
@@ -40,11 +43,13 @@ const mremapTo = procedure(
       return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
     })
     if (refused) return refused
+    yield* splitAtEnds(current, mm, to, to + pages)
     if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
     const fits = yield* step('check the area', (w) =>
       areaEnd(w, mm, page, page + pages) === page + pages ? 1 : 0,
     )
     if (!fits) return -Errno.EFAULT
+    yield* splitAtEnds(current, mm, page, page + pages)
     yield* moveVma(current, mm, page, pages, to)
     return 0
   },
@@ -62,6 +67,7 @@ const moveVma = procedure(
     yield* detachVmas(mm, page, page + pages)
     // There is nothing left to zap, and watchers are told again all the same.
     yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    yield* freePgtables(mm, page, page + pages)
   },
 )
 
@@ -91,13 +97,44 @@ export const movePageTables = procedure(
   'move_page_tables',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
     yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
-    for (let at = 0; at < pages; at++)
+    for (let at = 0; at < pages; at++) {
+      const moved = yield* moveHugePmd(current, mm, page + at, to + at, pages - at)
+      if (moved) {
+        at += moved - 1
+        continue
+      }
       // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
       yield* mm.ptl.critical('move an entry, and flush', (w) => {
         if (moveEntry(w, mm, page + at, to + at)) flushTlb(w, current.machine, mm, page + at, page + at + 1)
         return 0
       })
+    }
     yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
+  },
+)
+
+/**
+ * Moves a huge page with its one entry, if all of it is moved to where another would fit; otherwise it is split.
+ *
+ * @returns how many pages were moved
+ * @kernel move_huge_pmd
+ */
+const moveHugePmd = procedure(
+  'move_huge_pmd',
+  function* (current: Task, mm: MmStruct, page: number, to: number, left: number): Running<number> {
+    const [pmd, target] = [pmdAt(mm, page), pmdAt(mm, to)]
+    if (pmd === undefined || target === undefined || page !== pmd.start) return 0
+    const fits = target.isWhole && to === target.start && target.end - to <= left
+    const moved = yield* mm.ptl.critical('move the huge entry, and flush', (w) => {
+      if (pmd.kind.get(w) !== PmdKind.huge || !fits || !isPmdNone(w, mm, target)) return 0
+      for (let at = 0; at < pmd.end - pmd.start; at++) moveEntry(w, mm, page + at, to + at)
+      flushTlb(w, current.machine, mm, pmd.start, pmd.end)
+      pmd.kind.set(w, PmdKind.none)
+      target.kind.set(w, PmdKind.huge)
+      return pmd.end - pmd.start
+    })
+    if (!moved) yield* splitHugePmd(current, mm, page)
+    return moved
   },
 )
 
@@ -109,6 +146,7 @@ export const movePageTables = procedure(
  */
 export function moveEntry(w: World, mm: MmStruct, page: number, to: number): boolean {
   if (mm.pte[page].kind.get(w) === PteKind.none) return false
+  pteAlloc(w, mm, to)
   movePte(w, mm.pte[page], mm.pte[to])
   mm.expected[to].set(w, mm.expected[page].get(w))
   mm.expected[page].set(w, 0)
@@ -120,6 +158,7 @@ function movePte(w: World, from: Pte, to: Pte): void {
   to.kind.set(w, from.kind.get(w))
   to.frame.set(w, from.frame.get(w))
   to.write.set(w, from.write.get(w))
+  to.clean?.set(w, from.clean?.get(w) ?? 0)
   if (from.bits !== undefined && to.bits !== undefined) {
     to.bits.dirty.set(w, from.bits.dirty.get(w))
     // So that who looks for what has been written knows that the page is new at this address.

@@ -5,6 +5,7 @@
  * @module
  */
 import { procedure, type Running, type World } from '../../../world/index.js'
+import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, type Pte, PteKind, type Task } from '../../machine.js'
 import {
   hasNotifiers,
@@ -12,6 +13,8 @@ import {
   mmuNotifierInvalidateRangeStart,
 } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
+import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
+import { splitHugePmd } from '../huge/split.js'
 import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from '../page.js'
 import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
 
@@ -52,6 +55,15 @@ export const zapPteRange = procedure(
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<number[]> {
     const gathered: number[] = []
     for (let page = start; page < end; page++) {
+      const pmd = pmdAt(mm, page)
+      if (pmd !== undefined && (page === start || page === pmd.start)) {
+        const head = yield* zapHugePmd(current, mm, page, end)
+        if (head >= 0) gathered.push(...framesOf(current.machine, head))
+        if (head !== Zapped.table) {
+          page = Math.min(pmd.end, end) - 1
+          continue
+        }
+      }
       const pfn = yield* mm.ptl.critical('clear an entry', (w) => {
         const pte = mm.pte[page]
         if (pte.kind.get(w) === PteKind.none) return NOTHING
@@ -67,6 +79,31 @@ export const zapPteRange = procedure(
 )
 
 const NOTHING = -1
+
+/** What lies above the entries of a range that is zapped: a table to go through, or nothing any more. */
+const Zapped = { table: -1, nothing: -2 } as const
+
+/**
+ * Empties the entry above `page` if it maps a huge page that is to go as a whole; one that is to go in part is split.
+ *
+ * @returns the first frame that it mapped, or what is left to do
+ * @kernel zap_pmd_range, zap_huge_pmd
+ */
+const zapHugePmd = procedure(
+  'zap_huge_pmd',
+  function* (current: Task, mm: MmStruct, page: number, limit: number): Running<number> {
+    const pmd = pmdAt(mm, page)
+    if (pmd === undefined) return Zapped.table
+    const isWhole = page === pmd.start && pmd.end <= limit
+    if (!isWhole) yield* splitHugePmd(current, mm, page)
+    return yield* mm.ptl.critical('clear the huge entry', (w) => {
+      if (isPmdNone(w, mm, pmd)) return Zapped.nothing
+      if (!isWhole || pmd.kind.get(w) !== PmdKind.huge) return Zapped.table
+      for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].set(w, 0)
+      return clearHugePmd(w, current.machine, mm, pmd)
+    })
+  },
+)
 
 /**
  * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are

@@ -49,7 +49,7 @@ const makePageExclusive = procedure(
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
     const frame = current.machine.frames[pfn]
     const locked = yield* step('trylock the page, or put it', (w) => {
-      if (tryLockPage(w, frame)) return 1
+      if (!isTail(w, frame) && tryLockPage(w, frame)) return 1
       putPage(w, frame)
       return 0
     })
@@ -67,6 +67,11 @@ const makePageExclusive = procedure(
     return 0
   },
 )
+
+/** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
+function isTail(w: World, { compound }: Frame): boolean {
+  return (compound?.get(w) ?? 0) > 1
+}
 
 /**
  * Replaces the entry. The TLBs are flushed in the same section of the page-table lock: there is no device-exclusive

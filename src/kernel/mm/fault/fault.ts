@@ -13,9 +13,12 @@ import {
   type World,
 } from '../../../world/index.js'
 import { isFileBacked, isShared } from '../../address-space.js'
+import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/mmap.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
+import { doHugePmdAnonymousPage, doHugePmdWpPage } from '../huge/fault.js'
+import { pteAlloc, wantsHugePage } from '../huge/page.js'
 import { folioAddLru } from '../lru.js'
 import { addNewAnonRmap, allocPage, dirtyPte, releasePages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
@@ -45,6 +48,8 @@ const Found = {
   exclusive: 9,
   swap: 10,
   clean: 11,
+  hugeNothing: 12,
+  hugeWriteProtected: 13,
 } as const
 
 /** Bits of a {@link Found} code; the frame of a device-exclusive entry, or the slot of a swap entry, is above them. */
@@ -88,6 +93,10 @@ export const handleMmFault = procedure(
         return yield* become(doSharedFault, current, mm, page)
       case Found.clean:
         return yield* become(setDirtyBit, mm, page)
+      case Found.hugeNothing:
+        return yield* become(doHugePmdAnonymousPage, current, mm, page, write)
+      case Found.hugeWriteProtected:
+        return yield* become(doHugePmdWpPage, current, mm, page)
       case Found.enough:
         return 0
       default:
@@ -117,6 +126,7 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
     )
   switch (pte.kind.readOnce(w)) {
     case PteKind.none:
+      if (wantsHugePage(w, mm, page)) return Found.hugeNothing
       return isFileBacked(backing) ? fileFault(backing, write) : Found.nothing
     case PteKind.protnone:
       return Found.hint
@@ -132,7 +142,8 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
       return VM_FAULT_SIGBUS
     case PteKind.present:
       if (!write) return Found.enough
-      if (!pte.write.readOnce(w)) return Found.writeProtected
+      if (!pte.write.readOnce(w))
+        return hugePmdAt(w, mm, page) ? Found.hugeWriteProtected : Found.writeProtected
       return pte.bits?.dirty.readOnce(w) === 0 ? Found.clean : Found.enough
     default:
       throw new SpecificationError(
@@ -163,6 +174,7 @@ export const doAnonymousPage = procedure(
         if (pte.kind.get(w) !== PteKind.none) return 0
         // After the OOM reaper a page that was lost must not come back as a zeroed one.
         if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
+        pteAlloc(w, mm, page)
         setPte(w, current.machine, pte, ZERO_PAGE, false)
         return 0
       })
@@ -172,6 +184,7 @@ export const doAnonymousPage = procedure(
       anonVmaPrepare(w, mm, page)
       if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
+      pteAlloc(w, mm, page)
       setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
       addNewAnonRmap(w, current.machine, pte)
       folioAddLru(w, current, current.machine.frames[pfn])

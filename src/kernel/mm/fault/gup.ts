@@ -6,6 +6,7 @@
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
+import { splitHugePmd } from '../huge/split.js'
 import { getPage, releasePages } from '../page.js'
 import { handleMmFault, VM_FAULT_OOM } from './fault.js'
 
@@ -18,7 +19,7 @@ const Followed = { refused: -1, missing: 0 } as const
  *
  * @returns their frames, up to the first that cannot be had: one of no area, one that may not be written, one for which
  * there is no memory
- * @kernel get_user_pages_remote with FOLL_GET and FOLL_WRITE
+ * @kernel get_user_pages_remote with FOLL_GET, FOLL_WRITE and FOLL_SPLIT_PMD
  */
 export const getUserPagesRemote = procedure(
   'get_user_pages_remote',
@@ -27,6 +28,8 @@ export const getUserPagesRemote = procedure(
     for (let page = start; page < end; page++) {
       const pfn = yield* getUserPage(current, mm, page)
       if (pfn < 0) break
+      // Each is to be dealt with by itself, so there must be an entry for each.
+      yield* splitHugePmd(current, mm, page)
       pages.push(pfn)
     }
     return pages

@@ -4,6 +4,7 @@
  * @module
  */
 import { procedure, type Running } from '../../../world/index.js'
+import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { flushTlbRange } from './cpu.js'
@@ -41,12 +42,13 @@ export const changeProtNuma = procedure(
  * A fault on an entry that was only made to fault: gives the access back, to read; who wants to write faults again.
  *
  * @returns 0
- * @kernel do_numa_page
+ * @kernel do_numa_page, do_huge_pmd_numa_page
  */
 export const doNumaPage = procedure('do_numa_page', function* (_current: Task, mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('give the access back', (w) => {
-    const pte = mm.pte[page]
-    if (pte.kind.get(w) === PteKind.protnone) pte.kind.set(w, PteKind.present)
+    const { start, end } = hugePmdAt(w, mm, page) ?? { start: page, end: page + 1 }
+    for (const { kind } of mm.pte.slice(start, end))
+      if (kind.get(w) === PteKind.protnone) kind.set(w, PteKind.present)
     return 0
   })
 })

@@ -9,6 +9,7 @@ import { hasNotifiers, mmuNotifierRelease } from '../../mmu_notifier/index.js'
 import { evictUnusedFiles } from '../area/file.js'
 import { detachVmas } from '../area/mmap.js'
 import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from '../area/zap.js'
+import { freePgtables } from '../huge/page.js'
 
 /**
  * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.
@@ -52,6 +53,7 @@ export const exitMmap = procedure('exit_mmap', function* (current: Task, mm: MmS
   yield* mm.mmapLock.lockWrite()
   yield* detachVmas(mm, 0, pages)
   yield* tlbFinishMmu(current, mm, 0, pages, gathered)
+  yield* freePgtables(mm, 0, pages)
   yield* evictUnusedFiles(current.machine)
   yield* mm.mmapLock.unlockWrite()
 })

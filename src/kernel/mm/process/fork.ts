@@ -6,6 +6,7 @@
 import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
+import { PmdKind, pmdAt } from '../../huge.js'
 import {
   type Machine,
   type MmStruct,
@@ -130,7 +131,12 @@ export const copyPageRange = procedure(
     const { mm } = current
     yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
     let busy = 0
-    for (let page = start; page < end && !busy; page++)
+    for (let page = start; page < end && !busy; page++) {
+      const pmd = pmdAt(mm, page)
+      if (pmd !== undefined && page === pmd.start && (yield* copyHugePmd(current, child, page))) {
+        page = pmd.end - 1
+        continue
+      }
       // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
       busy = yield* mm.ptl.critical('write-protect and copy an entry', (w) => {
         if (!child.ptl.acquire(w)) return BLOCKED
@@ -139,8 +145,32 @@ export const copyPageRange = procedure(
         child.ptl.release(w)
         return restored ? 0 : 1
       })
+    }
     yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
     return busy ? -Errno.EBUSY : 0
+  },
+)
+
+/**
+ * A huge page is shared as a whole. Where the parent has a page table the child gets one.
+ *
+ * @returns 1 if it is a huge page
+ * @kernel copy_huge_pmd
+ */
+const copyHugePmd = procedure(
+  'copy_huge_pmd',
+  function* (current: Task, child: MmStruct, page: number): Running<number> {
+    const { mm } = current
+    const [from, to] = [pmdAt(mm, page), pmdAt(child, page)]
+    if (from === undefined || to === undefined) return 0
+    return yield* mm.ptl.critical('write-protect and copy the huge entry', (w) => {
+      if (!child.ptl.acquire(w)) return BLOCKED
+      to.kind.set(w, from.kind.get(w))
+      const isHuge = from.kind.get(w) === PmdKind.huge
+      if (isHuge) for (let at = from.start; at < from.end; at++) copyPte(w, current, child, at)
+      child.ptl.release(w)
+      return isHuge ? 1 : 0
+    })
   },
 )
 
@@ -152,6 +182,7 @@ function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number)
   pte.write.set(w, 0)
   child.pte[page].kind.set(w, pte.kind.get(w))
   child.pte[page].frame.set(w, pfn)
+  child.pte[page].clean?.set(w, pte.clean?.get(w) ?? 0)
   copyBits(w, machine, pte, child.pte[page])
   // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
   if (pfn === ZERO_PAGE || pte.kind.get(w) === PteKind.migration) return

@@ -1,0 +1,81 @@
+/**
+ * Faults where a huge page is, or would be, mapped.
+ *
+ * @module
+ */
+import { become, procedure, type Running } from '../../../world/index.js'
+import { hugePmdAt, pmdAt } from '../../huge.js'
+import { type MmStruct, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
+import { anonVmaPrepare } from '../area/mmap.js'
+import { handleMmFault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
+import { dirtyPte, releasePages } from '../page.js'
+import { allocHugePage, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
+import { splitHugePmd } from './split.js'
+
+/**
+ * First access to memory that wants huge pages: reading maps the huge zero page, writing a new huge page. If there is none
+ * a page table takes its place, and the fault is like any other. None of it is told to notifiers, since nothing was mapped.
+ *
+ * @returns 0, or an error of the fault
+ * @kernel do_huge_pmd_anonymous_page
+ */
+export const doHugePmdAnonymousPage = procedure(
+  'do_huge_pmd_anonymous_page',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    const head = write ? yield* allocHugePage(current.machine) : ZERO_PAGE
+    if (write && head === ZERO_PAGE) return yield* become(fallBack, current, mm, page, write)
+    const installed = yield* mm.ptl.critical('map a huge page', (w) => {
+      anonVmaPrepare(w, mm, page)
+      const pmd = pmdAt(mm, page)
+      if (pmd === undefined || !isPmdNone(w, mm, pmd)) return Installed.notNeeded
+      // After the OOM reaper a page that was lost must not come back as a zeroed one.
+      if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
+      setHugePmd(w, current.machine, mm, pmd, head, write && mayWritePage(w, mm, page))
+      return Installed.yes
+    })
+    if (installed === Installed.yes) return 0
+    yield* releasePages(current.machine, framesOf(current.machine, head))
+    return installed === Installed.notNeeded ? 0 : installed
+  },
+)
+
+/** Whether a new huge page was mapped; an error is negative. */
+const Installed = { yes: 0, notNeeded: 1 } as const
+
+/** There is no huge page to be had: from now on there is a page table. @kernel pte_alloc */
+const fallBack = procedure(
+  'pte_alloc',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    yield* mm.ptl.critical('allocate a page table', (w) => {
+      pteAlloc(w, mm, page)
+      return 0
+    })
+    return yield* become(handleMmFault, current, mm, page, write)
+  },
+)
+
+/**
+ * A write to a huge page that is mapped read-only. One that nobody else has is made writable as a whole; any other, the huge
+ * zero page among them, is split, and the one page is dealt with like any other.
+ *
+ * @returns 0, or an error of the fault
+ * @kernel do_huge_pmd_wp_page
+ */
+export const doHugePmdWpPage = procedure(
+  'do_huge_pmd_wp_page',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const done = yield* mm.ptl.critical('reuse the huge page', (w) => {
+      const pmd = hugePmdAt(w, mm, page)
+      if (pmd === undefined || mm.pte[page].kind.get(w) !== PteKind.present) return 1
+      for (let at = pmd.start; at < pmd.end; at++) if (!isExclusive(w, current, mm, at)) return 0
+      for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
+        pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
+        dirtyPte(w, pte)
+      }
+      return 1
+    })
+    if (done) return 0
+    yield* splitHugePmd(current, mm, page)
+    return yield* become(handleMmFault, current, mm, page, true)
+  },
+)

@@ -1,0 +1,112 @@
+/**
+ * Huge pages: their frames, and the one entry that maps all of them.
+ *
+ * @module
+ */
+import { mightSleep, procedure, step, type World } from '../../../world/index.js'
+import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
+import { type Machine, type MmStruct, PteKind, VmaKind, ZERO_PAGE } from '../../machine.js'
+import { areaEnd } from '../area/mmap.js'
+import { clearPte, setPte } from '../page.js'
+
+/**
+ * Allocates the pages of a huge page, zeroed, side by side, each with one reference. One step, like that for one page.
+ *
+ * @returns the first frame, or 0 if there are not enough side by side
+ * @kernel vma_alloc_folio
+ */
+export const allocHugePage = procedure('alloc_huge_page', function* ({ frames, layout, hugePages }: Machine) {
+  return yield* step('take free frames', (w) => {
+    mightSleep(layout.locks, w, 'an allocation')
+    let length = 0
+    for (const { pfn, owner, refcount } of frames) {
+      length = pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0 ? length + 1 : 0
+      if (length < hugePages) continue
+      const head = pfn - hugePages + 1
+      for (let part = 0; part < hugePages; part++) {
+        frames[head + part].refcount.set(w, 1)
+        frames[head + part].contents.set(w, 0)
+        frames[head + part].compound?.set(w, part + 1)
+      }
+      return head
+    }
+    return 0
+  })
+})
+
+/** The frames of the huge page that begins at `head`: of the huge zero page there is but one. */
+export function framesOf({ hugePages }: Machine, head: number): number[] {
+  return head === ZERO_PAGE ? [ZERO_PAGE] : Array.from({ length: hugePages }, (_, part) => head + part)
+}
+
+/** True if there is neither huge page nor page table. @kernel pmd_none */
+export function isPmdNone(w: World, mm: MmStruct, { kind, start, end }: Pmd): boolean {
+  return (
+    kind.readOnce(w) === PmdKind.none &&
+    mm.pte.slice(start, end).every((pte) => pte.kind.readOnce(w) === PteKind.none)
+  )
+}
+
+/**
+ * True if a huge page would be mapped by a fault on `page`: nothing is there, and all that it would cover is one area of
+ * private anonymous memory that wants huge pages. Under the mmap lock.
+ *
+ * @kernel thp_vma_allowable_order, thp_vma_suitable_order
+ */
+export function wantsHugePage(w: World, mm: MmStruct, page: number): boolean {
+  const pmd = pmdAt(mm, page)
+  if (pmd === undefined || !pmd.isWhole || !isPmdNone(w, mm, pmd)) return false
+  const { kind, flags } = mm.vma[pmd.start]
+  const isWanted = kind.get(w) === VmaKind.anonymous && (flags.get(w) & VM_HUGEPAGE) !== 0
+  return isWanted && areaEnd(w, mm, pmd.start, pmd.end) === pmd.end
+}
+
+/** Maps the huge page that begins at `head`, which takes over the caller's references. Part of a step, under the page-table lock. @kernel set_pmd_at */
+export function setHugePmd(
+  w: World,
+  machine: Machine,
+  mm: MmStruct,
+  pmd: Pmd,
+  head: number,
+  write: boolean,
+): void {
+  pmd.kind.set(w, PmdKind.huge)
+  for (let page = pmd.start; page < pmd.end; page++)
+    setPte(w, machine, mm.pte[page], head === ZERO_PAGE ? ZERO_PAGE : head + page - pmd.start, write)
+}
+
+/**
+ * Makes the entry empty; its references pass to the caller. Part of a step, under the page-table lock.
+ *
+ * @returns the first frame that it mapped
+ * @kernel pmdp_huge_get_and_clear
+ */
+export function clearHugePmd(w: World, machine: Machine, mm: MmStruct, pmd: Pmd): number {
+  const head = mm.pte[pmd.start].frame.get(w)
+  for (let page = pmd.start; page < pmd.end; page++) clearPte(w, machine, mm.pte[page])
+  pmd.kind.set(w, PmdKind.none)
+  return head
+}
+
+/** There is a page table from now on, if there was nothing. Part of a step, under the page-table lock. @kernel pte_alloc */
+export function pteAlloc(w: World, mm: MmStruct, page: number): void {
+  const kind = pmdAt(mm, page)?.kind
+  if (kind?.get(w) === PmdKind.none) kind.set(w, PmdKind.table)
+}
+
+/**
+ * Gives up the page tables of what no area reaches into any more. Under the mmap lock for writing, so that nobody faults
+ * there.
+ *
+ * @kernel free_pgtables
+ */
+export const freePgtables = procedure('free_pgtables', function* (mm: MmStruct, start: number, end: number) {
+  const above = mm.pmd?.filter((pmd) => start < pmd.end && pmd.start < end) ?? []
+  if (above.length === 0) return
+  yield* mm.ptl.critical('free the page tables', (w) => {
+    for (const pmd of above)
+      if (mm.vma.slice(pmd.start, pmd.end).every(({ kind }) => kind.readOnce(w) === VmaKind.none))
+        pmd.kind.set(w, PmdKind.none)
+    return 0
+  })
+})

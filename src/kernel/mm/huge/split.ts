@@ -1,0 +1,158 @@
+/**
+ * Splitting: a page table takes the place of the one entry that maps a huge page, and the huge page itself may become
+ * pages by themselves.
+ *
+ * @see reference B.2
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
+import { type Machine, type MmStruct, NotifyEvent, type Task, ZERO_PAGE } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { flushTlb } from '../fault/cpu.js'
+import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../page.js'
+
+/**
+ * Splits the mapping of the huge page at `page`, if there is one. Its pages stay where they are, and part of the huge page;
+ * watchers are told that all of them go, since a device may have one translation for the whole. In the middle of an
+ * invalidation this is another within it.
+ *
+ * @kernel __split_huge_pmd
+ * @see reference B.2
+ */
+export const splitHugePmd = procedure(
+  '__split_huge_pmd',
+  function* (current: Task, mm: MmStruct, page: number): Running<void> {
+    const pmd = pmdAt(mm, page)
+    if (pmd === undefined) return
+    const isHuge = yield* step('look at the entry above', (w) => (hugePmdAt(w, mm, page) ? 1 : 0))
+    if (!isHuge) return
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+    yield* splitHugePmdLocked(current, mm, pmd)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  },
+)
+
+/**
+ * Replaces the entry. One step: the page-table lock is held, and the entry is not there between the flush and the new one.
+ *
+ * @kernel __split_huge_pmd_locked
+ */
+export const splitHugePmdLocked = procedure(
+  '__split_huge_pmd_locked',
+  function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
+    yield* mm.ptl.critical('put a page table in its place', (w) => {
+      replaceByTable(w, machine, mm, pmd)
+      return 0
+    })
+  },
+)
+
+/**
+ * The pages of `pmd` have entries of their own, which say what the huge one said. Part of a step, under the page-table lock.
+ *
+ * @returns true if it was a huge page
+ */
+export function replaceByTable(w: World, machine: Machine, mm: MmStruct, { kind, start, end }: Pmd): boolean {
+  if (kind.get(w) !== PmdKind.huge) return false
+  kind.set(w, PmdKind.table)
+  flushTlb(w, machine, mm, start, end)
+  return true
+}
+
+/**
+ * Splits what lies across the first or the last page of a range whose area is to be changed: an area may end within what a
+ * page table covers, and not within what a huge page does. Under the mmap lock for writing.
+ *
+ * @kernel vma_adjust_trans_huge
+ */
+export const splitAtEnds = procedure(
+  'vma_adjust_trans_huge',
+  function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
+    for (const edge of [start, end]) {
+      const pmd = pmdAt(mm, edge)
+      if (pmd !== undefined && pmd.start !== edge) yield* splitHugePmd(current, mm, edge)
+    }
+  },
+)
+
+/**
+ * Makes pages by themselves of the huge page at `page`, so that each can be migrated. It must be held by nobody but its
+ * mappings: then they go, and come back as entries of a page table. Of pages that hold nothing but zeroes the zero page
+ * takes the place. Of the huge zero page only the mapping is split.
+ *
+ * @kernel split_folio
+ * @see reference B.5 step 1
+ */
+export const splitHugePage = procedure(
+  'split_huge_page_to_list_to_order',
+  function* (current: Task, mm: MmStruct, page: number): Running<void> {
+    const { frames, hugePages, mms } = current.machine
+    const head = yield* mm.ptl.critical('lock the huge page, unless it is held', (w) => {
+      const pmd = hugePmdAt(w, mm, page)
+      if (pmd === undefined) return NOT_HUGE
+      const first = mm.pte[pmd.start].frame.get(w)
+      if (first === ZERO_PAGE) return first
+      const parts = frames.slice(first, first + hugePages)
+      const isHeld = parts.some(({ refcount, mapcount }) => refcount.get(w) > mapcount.get(w))
+      if (isHeld || !tryLockPage(w, frames[first])) return NOT_HUGE
+      getPage(w, frames[first])
+      return first
+    })
+    if (head === NOT_HUGE) return
+    if (head === ZERO_PAGE) {
+      yield* splitHugePmd(current, mm, page)
+      return
+    }
+    for (const other of mms) yield* remapPages(current, other, head)
+    yield* step('pages by themselves', (w) => {
+      for (const frame of frames.slice(head, head + hugePages)) frame.compound?.set(w, 0)
+      unlockPage(w, frames[head])
+      putPage(w, frames[head])
+      return 0
+    })
+  },
+)
+
+const NOT_HUGE = -1
+
+/** One address space, if it maps the huge page as a whole: told, and given entries for its pages. */
+const remapPages = procedure(
+  'remap_page',
+  function* (current: Task, mm: MmStruct, head: number): Running<void> {
+    const found = yield* step('look for the huge page', (w) => {
+      const at = mm.pmd?.find(
+        ({ start }) => mm.pte[start].frame.readOnce(w) === head && hugePmdAt(w, mm, start),
+      )
+      return at === undefined ? NOT_HUGE : at.start
+    })
+    const pmd = found === NOT_HUGE ? undefined : pmdAt(mm, found)
+    if (pmd === undefined) return
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+    yield* unmapAndRemap(current, mm, pmd)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  },
+)
+
+/**
+ * The entries of the pages. One step: in between the kernel has migration entries there, which nobody can see the data
+ * through.
+ *
+ * @kernel unmap_folio, remap_page, try_to_map_unused_to_zeropage
+ */
+export const unmapAndRemap = procedure(
+  'unmap_folio, remap_page',
+  function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
+    yield* mm.ptl.critical('put a page table in its place', (w) => {
+      if (!replaceByTable(w, machine, mm, pmd)) return 0
+      for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
+        const frame = machine.frames[pte.frame.get(w)]
+        if (frame.contents.get(w) !== 0) continue
+        clearPte(w, machine, pte)
+        setPte(w, machine, pte, ZERO_PAGE, false)
+        putPage(w, frame)
+      }
+      return 0
+    })
+  },
+)
