@@ -6,6 +6,7 @@
  */
 import type { AnyStateMachine } from 'xstate'
 import { deviceMemoryStatechart } from './device-memory.js'
+import { deviceMemoryHotplugStatechart } from './device-memory-hotplug.js'
 import { devicePrivatePageStatechart } from './device-private-page.js'
 import { intervalNotifierStatechart } from './interval-notifier.js'
 import { migrationStatechart } from './migration.js'
@@ -13,6 +14,11 @@ import { mirrorStatechart } from './mirror.js'
 import { rangeStatechart } from './range.js'
 
 export { type DeviceMemoryEvent, type DeviceMemoryState, deviceMemoryStatechart } from './device-memory.js'
+export {
+  type DeviceMemoryHotplugEvent,
+  type DeviceMemoryHotplugState,
+  deviceMemoryHotplugStatechart,
+} from './device-memory-hotplug.js'
 export {
   type DevicePrivatePageEvent,
   type DevicePrivatePageState,
@@ -36,5 +42,6 @@ export const statecharts: Readonly<Record<string, AnyStateMachine>> = Object.fro
     devicePrivatePageStatechart,
     migrationStatechart,
     deviceMemoryStatechart,
+    deviceMemoryHotplugStatechart,
   ].map((machine: AnyStateMachine) => [machine.id, machine]),
 )

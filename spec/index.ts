@@ -11,6 +11,7 @@ import type { Scenario } from '../src/world/model.js'
 import type { Defect } from './defect.js'
 import * as areas from './scenarios/areas.js'
 import * as deviceMemory from './scenarios/device-memory.js'
+import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
 import * as generations from './scenarios/generations.js'
@@ -101,6 +102,9 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   deviceMemory.speculativeReference,
   deviceMemory.memoryLimit,
   deviceMemory.closeWhileInUse,
+  devmem.devmemHotplug,
+  devmem.devmemUnplug,
+  devmem.devmemHeld,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

@@ -7,6 +7,7 @@ import type { Defect } from '../defect.js'
 import { areaDefects } from './areas.js'
 import { bitDefects } from './bits.js'
 import { deviceMemoryDefects } from './device-memory.js'
+import { devmemDefects } from './devmem.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { exclusiveDefects } from './exclusive.js'
@@ -32,6 +33,7 @@ export const defects: readonly Defect[] = [
   ...areaDefects,
   ...migrationStageDefects,
   ...deviceMemoryDefects,
+  ...devmemDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

@@ -26,13 +26,15 @@ export const deviceMemory: readonly Requirement[] = [
       'it complete when the processes have let go of what was lost.',
     source: ['reference C44, B.8', 'mm/memremap.c: memunmap_pages, zone_device_page_init'],
     checks: [
-      'assert:memunmap_pages',
+      'assert:removePages',
       'assert:zoneDevicePageInit',
       'a region is referenced by its pages in use',
       'memory that is removed goes',
       'the region is evicting',
       'the region is drained',
       'the region is dying',
+      'a region of hmm_devmem is killed, and still used',
+      'assert:exitCounter',
     ],
   },
   {

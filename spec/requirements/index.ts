@@ -11,6 +11,7 @@ import type { Requirement } from '../requirement.js'
 import { coherence } from './coherence.js'
 import { collision } from './collision.js'
 import { deviceMemory } from './device-memory.js'
+import { devmem } from './devmem.js'
 import { encodings } from './encodings.js'
 import { exclusive } from './exclusive.js'
 import { locks } from './locks.js'
@@ -31,6 +32,7 @@ export const requirements: readonly Requirement[] = [
   ...migration,
   ...migrationStages,
   ...deviceMemory,
+  ...devmem,
   ...exclusive,
   ...locks,
 ].sort(

@@ -71,6 +71,7 @@ export const migration: readonly Requirement[] = [
       'nobody reaches a free page',
       'assert:migrate_vma_setup',
       'assert:pageFree',
+      'assert:hmmDevmemFree',
       'a page is held by nobody but a walker',
     ],
   },

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Mirror, pluggedIn } from '../../src/driver/index.js'
+import { hmmDevmemIsThere } from '../../src/generations/index.js'
 import {
   Lru,
   type Machine,
@@ -29,12 +30,15 @@ import type { InitialPage, MirrorScenario, MirrorWorld } from './mirror-world.js
  */
 export function initialise(
   w: World,
-  { machine, mirrors, chunks, recorded }: MirrorWorld,
+  { machine, mirrors, chunks, devmems, recorded }: MirrorWorld,
   options: MirrorScenario,
   attachMirror: (w: World, mirror: Mirror) => void,
 ): void {
   const mm = machine.mms[0]
-  if (options.hotplug?.plugged) for (const chunk of chunks) pluggedIn(w, chunk)
+  if (options.hotplug?.plugged) {
+    for (const chunk of chunks) pluggedIn(w, chunk)
+    for (const devmem of devmems) hmmDevmemIsThere(w, devmem)
+  }
   let frame = 0
   let slot = 0
   let deviceFrame = machine.frames.findIndex(({ owner }) => owner === 0) - 1

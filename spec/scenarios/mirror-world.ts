@@ -6,6 +6,7 @@
  */
 
 import {
+  deviceMemoryHotplugStatechart,
   deviceMemoryStatechart,
   devicePrivatePageStatechart,
   intervalNotifierStatechart,
@@ -26,7 +27,14 @@ import {
   referenceDriver,
 } from '../../src/driver/index.js'
 import { type Generation, type GenerationName, generationNames } from '../../src/generations/generation.js'
-import { type DmaList, declareDmaList, mappingForDma } from '../../src/generations/index.js'
+import {
+  attachHmmDevmem,
+  byWayOfHmmDevmem,
+  type DmaList,
+  declareDmaList,
+  type HmmDevmem,
+  mappingForDma,
+} from '../../src/generations/index.js'
 import {
   type ClassicNotifierOps,
   countingEnd,
@@ -57,6 +65,7 @@ import {
   deviceMemoryProgress,
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
+import { devmemAbstractions, devmemInvariants } from '../invariants/devmem.js'
 import {
   exclusiveInvariants,
   exclusiveStepClaims,
@@ -184,7 +193,12 @@ export interface MirrorScenario {
   /** Slots of swap (default none). */
   readonly swapSlots?: number
   /** Where the device memory comes and goes: whether it is there at the beginning, and what becomes of what is lost. */
-  readonly hotplug?: { readonly plugged: boolean; readonly poisons?: boolean }
+  readonly hotplug?: {
+    readonly plugged: boolean
+    readonly poisons?: boolean
+    /** True if its driver has it by way of `hmm_devmem`, as before Linux 5.3. */
+    readonly helpers?: boolean
+  }
   /** Most pages that the processes may have together (default no limit). */
   readonly memoryLimit?: number
   /** Pages of each file. */
@@ -211,6 +225,8 @@ export interface MirrorWorld {
   readonly tasks: readonly Task[]
   /** By owner: its memory, where that comes and goes. */
   readonly chunks: readonly DeviceChunk[]
+  /** By owner: what `hmm_devmem` keeps of its memory, if the driver has that by way of it. */
+  readonly devmems: readonly HmmDevmem[]
   /** A cell that a scenario may use for its own ends. */
   readonly scratch: Cell
   /** The arrays of the mirrors that map for DMA. */
@@ -243,6 +259,7 @@ const charts = {
   devicePrivatePage: compileStatechart(devicePrivatePageStatechart),
   migration: compileStatechart(migrationStatechart),
   deviceMemory: compileStatechart(deviceMemoryStatechart),
+  deviceMemoryHotplug: compileStatechart(deviceMemoryHotplugStatechart),
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -381,6 +398,7 @@ export function mirrorModel(
   const chunks = options.hotplug
     ? machine.deviceMemory.map((memory) => attachDeviceChunk(layout, memory, { poisons }))
     : []
+  const devmems = options.hotplug?.helpers ? chunks.map((chunk) => attachHmmDevmem(layout, chunk)) : []
   if (chunks.length === 0 && !recorded) machine.deviceMemory.forEach(attachDeviceMemory)
   generation?.mirrors?.declare(layout, machine, mirrors)
   const tasks = options.threads.map((thread, index) =>
@@ -400,6 +418,7 @@ export function mirrorModel(
     mirrors,
     tasks,
     chunks,
+    devmems,
     scratch,
     dma,
     ...(recorded ? { recorded } : {}),
@@ -428,6 +447,7 @@ export function mirrorModel(
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
       ...deviceMemoryInvariants(world),
+      ...devmemInvariants(world),
       ...(options.files ? fileInvariants(world) : []),
       ...(generation?.mirrors && mirrors.length > 0 ? [callbacksOfTheRegistered(world)] : []),
     ].filter(isClaimed),
@@ -441,6 +461,7 @@ export function mirrorModel(
     abstractions: [
       ...mirroringAbstractions(world),
       ...deviceMemoryAbstractions(world),
+      ...devmemAbstractions(world),
       ...(generation?.mirrors ? mirrors.map(generation.mirrors.abstraction) : []),
     ],
     normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
@@ -458,6 +479,7 @@ export function mirrorModel(
     overrides: [
       ...(generation?.overrides ?? []),
       ...dma.flatMap(mappingForDma),
+      ...devmems.flatMap(byWayOfHmmDevmem),
       ...(options.overrides ?? []),
     ],
   }

@@ -3,6 +3,8 @@
  *
  * @module generations
  */
+
+export * from './devmem/index.js'
 export * from './dma-map.js'
 export * from './encoded.js'
 export * from './encoding/index.js'

@@ -15,6 +15,7 @@ export const Errno = {
   EFAULT: 14,
   EBUSY: 16,
   EINVAL: 22,
+  ERANGE: 34,
   EOVERFLOW: 75,
 } as const
 

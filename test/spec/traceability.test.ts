@@ -141,6 +141,8 @@ describe('requirements', () => {
       'lock-discipline',
       'lock-order',
       'lru',
+      'plugging',
+      'poisoned',
       'progress',
       'refinement',
       'revoked',

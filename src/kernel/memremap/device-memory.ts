@@ -47,6 +47,13 @@ export interface DevPagemap {
   /** `pgmap->ref`: one while it is live, and one for each of its pages that is in use. */
   readonly ref: Cell
   readonly lifecycle: Lifecycle
+  /**
+   * Called in the step that gives back the last reference of a region which was killed. Set by who counts the references itself
+   * and waits for that on its own; absent where `memunmap_pages` does both.
+   *
+   * @kernel percpu_ref_func_t
+   */
+  release?: (w: World) => void
 }
 
 /** Declares the memory of `owner`, whose `frames` may still be declared. */

@@ -47,4 +47,5 @@ export function freeZoneDeviceFolio(w: World, frame: Frame): void {
   frame.pgmap?.ops.pageFree?.(w, frame)
   const left = pagemap.ref.add(w, -1)
   if (left === (pagemap.state.get(w) === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal(w, 'EMPTIED')
+  if (left === 0) pagemap.release?.(w)
 }

@@ -51,22 +51,33 @@ export function plugPages(w: World, memory: DeviceMemory): boolean {
  * @kernel memunmap_pages
  */
 export const memunmapPages = procedure('memunmap_pages', function* (memory: DeviceMemory): Running<void> {
-  const { state, ref, lifecycle } = pagemapOf(memory)
   yield* step('percpu_ref_kill', (w) => {
-    state.set(w, PagemapState.dying)
-    ref.add(w, -1)
-    lifecycle.signal(w, 'KILLED')
+    killPages(w, memory)
     return 0
   })
   yield* waitForPages(memory)
   yield* step('remove the region', (w) => {
-    const used = memory.frames.find(({ refcount }) => refcount.get(w) > 0)
-    claim('C44', used === undefined, `the region goes away, and frame ${used?.pfn} of it is in use`)
-    state.set(w, PagemapState.absent)
-    lifecycle.signal(w, 'REMOVED')
+    removePages(w, memory)
     return 0
   })
 })
+
+/** No reference of the region can be had from now on, and its own is given back. Part of a step. @kernel percpu_ref_kill */
+export function killPages(w: World, memory: DeviceMemory): void {
+  const { state, ref, lifecycle, release } = pagemapOf(memory)
+  state.set(w, PagemapState.dying)
+  lifecycle.signal(w, 'KILLED')
+  if (ref.add(w, -1) === 0) release?.(w)
+}
+
+/** There are no struct pages any more. Part of a step. */
+export function removePages(w: World, memory: DeviceMemory): void {
+  const { state, lifecycle } = pagemapOf(memory)
+  const used = memory.frames.find(({ refcount }) => refcount.get(w) > 0)
+  claim('C44', used === undefined, `the region goes away, and frame ${used?.pfn} of it is in use`)
+  state.set(w, PagemapState.absent)
+  lifecycle.signal(w, 'REMOVED')
+}
 
 /** Waits until the last page has given its reference to the region back. @kernel wait_for_completion(&pgmap->done) */
 export const waitForPages = procedure(

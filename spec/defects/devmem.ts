@@ -1,0 +1,95 @@
+/**
+ * Defects of device memory by way of `hmm_devmem`.
+ *
+ * @module
+ */
+import {
+  dropCounter,
+  hmmDevmemFree,
+  hmmDevmemRefKill,
+  waitForCompletion,
+} from '../../src/generations/index.js'
+import { poisonDevicePage } from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The cleanup does not wait. */
+const noCompletion = override(waitForCompletion, () => function* () {})
+
+/** As in the document: the error is returned, and the counter stays. */
+const counterLeft = override(dropCounter, () => function* () {})
+
+/** As before Linux 6.1: each page has a reference of the region's, which is put as the region goes. */
+const baseReferencesPut = override(
+  hmmDevmemRefKill,
+  (original) =>
+    function* (devmem) {
+      yield* original(devmem)
+      yield* step('put the first reference of each page', (w) => {
+        for (const frame of devmem.memory.frames)
+          if (frame.refcount.get(w) > 0) hmmDevmemFree(w, devmem, frame)
+        return 0
+      })
+    },
+)
+
+/** Entries are left as they are, though the driver has promised otherwise. */
+const notPoisoned = override(poisonDevicePage, () => function* () {})
+
+/** Defects of `hmm_devmem`, and of drivers that use it. */
+export const devmemDefects: readonly Defect[] = [
+  {
+    name: 'X230',
+    kind: 'mutation',
+    title: 'the counter of a region is given up before its last reference is gone',
+    text: 'cleanup of the pagemap does not wait for the completion: what gives its reference back later counts on what is no counter any more.',
+    source: ['our own', 'seed 001: hmm_devmem_ref_exit'],
+    requirement: 'C44',
+    scenario: 'devmem-held',
+    overrides: [noCompletion],
+    steps: 9,
+  },
+  {
+    name: 'X231',
+    kind: 'hazard',
+    title: 'a driver is told that a page is free while somebody has it, since its region goes',
+    text:
+      'Read off the kernel before 6.1. A free page had one reference, and a page in use one more; free() was called as the count fell to 1. ' +
+      'A region that went put the first reference of every page: the count of one in use fell to 1, and its driver was told that ' +
+      'it was free.',
+    source: [
+      'our own',
+      'seed 001: hmm_devmem_ops.free',
+      'reference C31, D51',
+      'kernel/memremap.c before Linux 6.1',
+    ],
+    requirement: 'C31',
+    scenario: 'devmem-held',
+    overrides: [baseReferencesPut],
+    steps: 9,
+  },
+  {
+    name: 'X232',
+    kind: 'history',
+    title: 'hmm_devmem_add fails, and leaves its counter',
+    text:
+      'As the document has it: where no range of addresses can be found the error is returned, and percpu_ref_exit is never called. The record goes ' +
+      'with the device, and the memory of the counter is lost.',
+    source: ['seed 001: hmm_devmem_add', 'reference A.1'],
+    requirement: 'plugging',
+    scenario: 'devmem-hotplug',
+    overrides: [counterLeft],
+    steps: 4,
+  },
+  {
+    name: 'X233',
+    kind: 'mutation',
+    title: 'a driver of hmm_devmem answers SIGBUS, and leaves the entry',
+    text: 'The page is lost, and the entry leads to it for ever: what the interface asked for, and what drivers did not do.',
+    source: ['our own', 'seed 001: struct hmm_devmem', 'reference A.1'],
+    requirement: 'poisoned',
+    scenario: 'devmem-unplug',
+    overrides: [notPoisoned],
+    steps: 9,
+  },
+]

@@ -1,0 +1,207 @@
+/**
+ * `hmm_devmem_add` and `hmm_devmem_remove`: a region of device memory is plugged in and taken away, with a counter of the driver's own.
+ *
+ * @see reference A.1, B.8
+ * @module
+ */
+import { Errno, killPages, memremapPages, memunmapPages, plugPages, removePages } from '../../kernel/index.js'
+import {
+  BLOCKED,
+  choose,
+  claim,
+  type Override,
+  override,
+  procedure,
+  type Running,
+  step,
+  type World,
+} from '../../world/index.js'
+import { CounterState, type HmmDevmem } from './devmem.js'
+
+/**
+ * Makes the record, the counter, a place among the physical addresses, and the pages. Each can fail, and then what was made before is given
+ * back: by the helper, or with the device that the driver gives up (devm). The driver's callbacks, its device and the size are those
+ * that `devmem` was declared with.
+ *
+ * @returns 0; -ENOMEM without memory for the record, the counter or the pages; -ERANGE if there is no free range of addresses
+ * @kernel hmm_devmem_add
+ */
+export const hmmDevmemAdd = procedure('hmm_devmem_add', function* (devmem: HmmDevmem): Running<number> {
+  if (!(yield* allocateDevmem(devmem))) return -Errno.ENOMEM
+  let error = yield* initialiseCounter(devmem)
+  if (!error) error = yield* reserveAndMap(devmem)
+  if (error) yield* freeDevmem(devmem)
+  return error
+})
+
+/** The record, zeroed. Nobody knows of it yet. @kernel devm_kzalloc */
+const allocateDevmem = procedure('hmm_devmem_add (struct)', function* (devmem: HmmDevmem): Running<number> {
+  const { cells, lifecycle } = devmem
+  return yield* step(
+    'devm_kzalloc',
+    (w, choice) => {
+      if (choice === NO_MEMORY) return 0
+      cells.allocated.set(w, 1)
+      lifecycle.signal(w, 'ALLOCATED')
+      return 1
+    },
+    2,
+  )
+})
+
+/** The counter, with one reference: that of the region. @returns 0 or -ENOMEM @kernel percpu_ref_init */
+const initialiseCounter = procedure(
+  'hmm_devmem_add (ref)',
+  function* ({ cells, lifecycle }: HmmDevmem): Running<number> {
+    return yield* step(
+      'percpu_ref_init',
+      (w, choice) => {
+        if (choice === NO_MEMORY) return -Errno.ENOMEM
+        cells.counter.set(w, CounterState.live)
+        lifecycle.signal(w, 'COUNTED')
+        return 0
+      },
+      2,
+    )
+  },
+)
+
+/** The addresses and the pages; without them the counter goes too. */
+const reserveAndMap = procedure('hmm_devmem_add (resource)', function* (devmem: HmmDevmem): Running<number> {
+  const { cells, lifecycle } = devmem
+  const none = yield* step(
+    'devm_request_free_mem_region',
+    (w, choice) => {
+      if (choice === NO_MEMORY) return 1
+      cells.resource.set(w, 1)
+      lifecycle.signal(w, 'RESERVED')
+      return 0
+    },
+    2,
+  )
+  if (none) {
+    yield* dropCounter(devmem)
+    return -Errno.ERANGE
+  }
+  return yield* mapOrUndo(devmem)
+})
+
+/**
+ * A counter that nobody has used: it has no reference but its own. The document's own text leaves it there (X232).
+ *
+ * @kernel percpu_ref_exit
+ */
+export const dropCounter = procedure('hmm_devmem_add (no addresses)', function* (devmem: HmmDevmem) {
+  yield* step('percpu_ref_exit', (w) => exitCounter(w, devmem))
+})
+
+/** The pages. If they cannot be had, devm_memremap_pages kills the counter and waits itself. @kernel devm_memremap_pages */
+const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevmem): Running<number> {
+  if (yield* choose('devm_memremap_pages', 2)) {
+    yield* hmmDevmemRefKill(devmem)
+    yield* hmmDevmemRefExit(devmem)
+    yield* step('devm_release_mem_region', (w) => {
+      devmem.cells.resource.set(w, 0)
+      devmem.lifecycle.signal(w, 'UNRESERVED')
+      return 0
+    })
+    return -Errno.ENOMEM
+  }
+  yield* step('make the region known', (w) => {
+    plugPages(w, devmem.memory)
+    devmem.lifecycle.signal(w, 'READY')
+    return 0
+  })
+  return 0
+})
+
+const NO_MEMORY = 1
+
+/**
+ * Takes the region away: kills the counter, waits until nobody uses a page any more, and undoes what {@link hmmDevmemAdd} did.
+ *
+ * @kernel hmm_devmem_remove
+ */
+export const hmmDevmemRemove = procedure('hmm_devmem_remove', function* (devmem: HmmDevmem): Running<void> {
+  yield* hmmDevmemRefKill(devmem)
+  yield* hmmDevmemRefExit(devmem)
+  yield* step('remove the pages and their addresses', (w) => {
+    removePages(w, devmem.memory)
+    devmem.cells.resource.set(w, 0)
+    devmem.lifecycle.signal(w, 'UNRESERVED')
+    return 0
+  })
+  yield* freeDevmem(devmem)
+})
+
+/** From now on nobody gets a reference, and the region's own is given back. @kernel hmm_devmem_ref_kill */
+export const hmmDevmemRefKill = procedure('hmm_devmem_ref_kill', function* (devmem: HmmDevmem) {
+  yield* step('percpu_ref_kill', (w) => {
+    const { cells, lifecycle, memory, pagemap } = devmem
+    cells.counter.set(w, CounterState.dying)
+    lifecycle.signal(w, 'KILLED')
+    // Where there are no pages yet the counter's own reference is the last.
+    if (pagemap.ref.get(w) > 0) killPages(w, memory)
+    else pagemap.release?.(w)
+    return 0
+  })
+})
+
+/** Waits for the last reference, and gives the counter up. @kernel hmm_devmem_ref_exit */
+export const hmmDevmemRefExit = procedure('hmm_devmem_ref_exit', function* (devmem: HmmDevmem) {
+  yield* waitForCompletion(devmem)
+  yield* step('percpu_ref_exit', (w) => exitCounter(w, devmem))
+})
+
+/** Waits until the last page has given its reference back. @kernel wait_for_completion(&devmem->completion) */
+export const waitForCompletion = procedure('hmm_devmem_ref_exit (wait)', function* ({ cells }: HmmDevmem) {
+  yield* step('wait_for_completion', (w) => (cells.completion.get(w) ? 0 : BLOCKED))
+})
+
+function exitCounter(w: World, { cells, lifecycle, pagemap }: HmmDevmem): number {
+  const left = pagemap.ref.get(w)
+  claim('C44', left === 0, `the counter of a region is given up, and there are ${left} references yet`)
+  cells.counter.set(w, CounterState.none)
+  cells.completion.set(w, 0)
+  lifecycle.signal(w, 'EXITED')
+  return 0
+}
+
+/** The record goes, with the device or when adding has failed. @kernel devm_kfree */
+const freeDevmem = procedure('hmm_devmem (free)', function* ({ cells, lifecycle }: HmmDevmem) {
+  yield* step('devm_kfree', (w) => {
+    const isBare = cells.counter.get(w) === CounterState.none && !cells.resource.get(w)
+    claim('plugging', isBare, 'the record of a region is freed, and what it leads to is not given back')
+    lifecycle.signal(w, 'FREED')
+    cells.allocated.set(w, 0)
+    return 0
+  })
+})
+
+/** The region as it is in a scenario that begins with it plugged in. Part of setting up the world, after its pages are there. */
+export function hmmDevmemIsThere(w: World, { cells, lifecycle }: HmmDevmem): void {
+  cells.allocated.set(w, 1)
+  cells.counter.set(w, CounterState.live)
+  cells.resource.set(w, 1)
+  for (const event of ['ALLOCATED', 'COUNTED', 'RESERVED', 'READY']) lifecycle.signal(w, event)
+}
+
+/** What a driver of today has to call to come by its memory is led to `hmm_devmem`: two texts. */
+export function byWayOfHmmDevmem(devmem: HmmDevmem): Override[] {
+  return [
+    override(
+      memremapPages,
+      (original) =>
+        function* (memory, request) {
+          return yield* memory === devmem.memory ? hmmDevmemAdd(devmem) : original(memory, request)
+        },
+    ),
+    override(
+      memunmapPages,
+      (original) =>
+        function* (memory) {
+          return yield* memory === devmem.memory ? hmmDevmemRemove(devmem) : original(memory)
+        },
+    ),
+  ]
+}
