@@ -32,6 +32,7 @@ recorded, \`hmm-spec check NAME\` some of them mended; a name is \`recorded/PAGE
 | [H17](H17.md) | what the device writes while its driver migrates the page is lost | \`mirrored/dev_write+migrate_to_dev\` | own migrations of system memory are heeded |
 | [H18](H18.md) | one file's migration is ignored by the device's other files, which keep mapping what is free | \`device/dev_read+migrate_to_sys2\` | own migrations are heeded |
 | [H19](H19.md) | a closed file is freed while a page still names it | \`device2/close2+cpu_write\` | closing evicts until no page is left |
+| [H26](H26.md) | what was taken for exclusive access is mapped although MADV_DONTNEED has come in between | \`system/exclusive+madv_dontneed\` | a number from before the taking, compared before mapping |
 | X1 (R3) | closing removes the notifier first and the entries last; harmless in this device, which nobody can use through a closed file | \`mirrored2/close2+munmap\` | the entries go first |
 | X32 (R4) | a page that could not be brought back for want of memory is said to be back | \`short/migrate_to_dev+cpu_read\` | VM_FAULT_OOM |
 
@@ -44,6 +45,10 @@ recorded, \`hmm-spec check NAME\` some of them mended; a name is \`recorded/PAGE
 - **mprotect against a migration**: the right to write is recorded at the collection and used at the map step, and cannot change in
   between, since mprotect, munmap and fork take the mmap lock for writing, and a migration holds it for reading throughout.
 - **A snapshot's notifier** that comes and goes: nothing that comes or goes meanwhile is missed.
+- **Exclusive access** against everything but MADV_DONTNEED: the folio lock, which the driver holds until it has mapped the page, keeps
+  faults and migrations out, and fork fails; mprotect and munmap need the mmap lock, which is held meanwhile. Since this driver names
+  nobody it hears of its own taking, so that a reader who walked before does not map after. A device that writes
+  to what it has alone gives it back ([H13](H13.md)), coherently.
 - **Exit** while another process uses the file: mmget_not_zero keeps the address space until the operation ends
   ([H2](H2.md)).
 `

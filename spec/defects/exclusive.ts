@@ -255,7 +255,7 @@ export const exclusiveDefects: readonly Defect[] = [
     title: 'an exclusive page is mapped without a look at the sequence',
     text:
       'The lock of the page keeps faults from giving it back, and nobody from throwing it away: MADV_DONTNEED is between the ' +
-      'taking and the mapping, and the device is left with a page that is free. The driver that was recorded does not look either.',
+      'taking and the mapping, and the device is left with a page that is free. The driver that was recorded does not look either (H26).',
     source: ['our own', 'reference B.10, F.1', 'lib/test_hmm.c: dmirror_atomic_map'],
     requirement: 'C43',
     scenario: 'exclusive-unmap',

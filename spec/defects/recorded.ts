@@ -10,6 +10,7 @@ import {
   dmirrorClose,
   dmirrorDevmemFault,
   dmirrorDoFault,
+  dmirrorExclusivePiece,
   dmirrorIntervalInvalidate,
   dmirrorMigrateFinalizeAndMap,
   dmirrorRangeFault,
@@ -199,5 +200,20 @@ export const recordedDefects: readonly Defect[] = [
     scenario: 'recorded/device2/close2+cpu_write',
     overrides: [asRecorded(dmirrorClose)],
     steps: 11,
+  },
+  {
+    name: 'H26',
+    kind: 'hazard',
+    title: 'what was taken is mapped without a look at the sequence, and may have been thrown away',
+    text:
+      'The lock of the page, which the driver holds until it has mapped it, keeps faults from giving it back, and nobody from ' +
+      'throwing it away: MADV_DONTNEED comes between the taking and the map step, and its callback finds nothing to take away. The ' +
+      'device is left with a page that is free once the driver has let go of it. To compare a sequence under the update lock mends ' +
+      'it; for that the driver must name somebody as it takes the page, and pass over its own doing.',
+    source: ['our own', 'reference B.10, F.1', 'lib/test_hmm.c: dmirror_exclusive, dmirror_atomic_map'],
+    requirement: 'C43',
+    scenario: 'recorded/system/exclusive+madv_dontneed',
+    overrides: [asRecorded(dmirrorExclusivePiece)],
+    steps: 19,
   },
 ]

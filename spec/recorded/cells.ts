@@ -46,6 +46,10 @@ export const beginnings = {
     page: { touched: true, onDevice: true, mirroredBy: [0] },
     hasNeighbour: true,
   },
+  alone: {
+    summary: 'in system memory, and the device has it to itself',
+    page: { touched: true, exclusive: true, mirroredBy: [0] },
+  },
   mirrored2: {
     summary: 'in system memory, and the device maps it through the second file',
     page: { touched: true, mirroredBy: [1] },
@@ -73,11 +77,12 @@ function operation(name: OperationName): Operation {
 
 const ALL = Object.keys(operations) as OperationName[]
 /** What goes through the first file, or through none. */
-const OF_THE_DEVICE = ALL.filter((name) => operation(name).file === 0 || operation(name).evicts)
-const OF_THE_SECOND_FILE = ALL.filter((name) => operation(name).file === 1)
-const OF_THE_PROCESS = ALL.filter(
-  (name) => !OF_THE_DEVICE.includes(name) && !OF_THE_SECOND_FILE.includes(name),
+const OF_THE_DEVICE = ALL.filter(
+  (name) => !operation(name).exclusive && (operation(name).file === 0 || operation(name).evicts),
 )
+const OF_THE_SECOND_FILE = ALL.filter((name) => operation(name).file === 1)
+const EXCLUSIVE = ALL.filter((name) => operation(name).exclusive)
+const OF_THE_PROCESS = ALL.filter((name) => operation(name).file === undefined && !operation(name).evicts)
 
 function product<A, B>(first: readonly A[], second: readonly B[]): [A, B][] {
   return first.flatMap((a) => second.map((b): [A, B] => [a, b]))
@@ -114,6 +119,21 @@ export const cellGroups: readonly CellGroup[] = [
     title: 'The second file against the process',
     pages: ['mirrored2', 'device2'],
     threads: product(OF_THE_SECOND_FILE, OF_THE_PROCESS),
+  },
+  {
+    title: 'Exclusive access',
+    pages: ['untouched', 'system', 'mirrored', 'alone', 'device', 'dropped'],
+    threads: product(['exclusive'], [...EXCLUSIVE, ...OF_THE_DEVICE, ...OF_THE_PROCESS]),
+  },
+  {
+    title: 'Exclusive access, and the second file',
+    pages: ['mirrored', 'alone', 'mirrored2', 'device2'],
+    threads: product(['exclusive'], OF_THE_SECOND_FILE),
+  },
+  {
+    title: 'A page that the device has to itself',
+    pages: ['alone'],
+    threads: product(OF_THE_DEVICE, OF_THE_PROCESS),
   },
   {
     title: 'No memory to bring pages back to',
@@ -155,12 +175,14 @@ export function worldOf({ page, threads }: RecordedCell): MirrorScenario {
   const beginning: PageBeginning = beginnings[page]
   const isOfSecond = (beginning.page.mirroredBy ?? []).includes(1)
   const files = isOfSecond || uses.some(({ file }) => file === 1) ? 2 : 1
+  const isExclusive = beginning.page.exclusive || uses.some(({ exclusive }) => exclusive)
   const own = beginning.hasNeighbour ? 1 : 0
   return {
     pages: [...(own ? [{ touched: true, mirroredBy: [0] }] : []), beginning.page],
-    mirrors: Array.from({ length: files }, (_, i) =>
-      i === 0 ? { name: 'dmirror', memory: 2 } : { name: 'dmirror (second file)', sameDevice: true },
-    ),
+    mirrors: Array.from({ length: files }, (_, i) => ({
+      ...(i === 0 ? { name: 'dmirror', memory: 2 } : { name: 'dmirror (second file)', sameDevice: true }),
+      ...(isExclusive ? { exclusive: true } : {}),
+    })),
     processes: Math.max(...uses.map((use) => use.processes ?? 1)),
     spareFrames: beginning.short ? 0 : 3,
     values: 3,

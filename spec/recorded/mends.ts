@@ -12,17 +12,22 @@ import {
   dmirrorDevmemFault,
   dmirrorDoFault,
   dmirrorDoRead,
+  dmirrorExclusivePiece,
   dmirrorFault,
   dmirrorIntervalInvalidate,
+  dmirrorMapExclusive,
   dmirrorMapMigrated,
   dmirrorMigrateAllocAndCopy,
   dmirrorMigrateFinalizeAndMap,
   dmirrorMigratePieceToDevice,
   dmirrorMigrateToDevice,
+  letGoOfPages,
 } from '../../src/driver/recorded/index.js'
 import {
   Errno,
+  fixupUserFault,
   HMM_PFN_WRITE,
+  makeDeviceExclusiveRange,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -175,12 +180,48 @@ export const tellOfShortage: Override = override(
     },
 )
 
+/**
+ * A number is taken before the page is, and compared under the update lock before it is mapped (H26). The page is faulted in
+ * first: one that is exclusive already is given back as it is taken again, and that moves the sequence (H24).
+ */
+const checkBeforeTaking = override(
+  dmirrorExclusivePiece,
+  () =>
+    function* (current, mirror, start, end) {
+      const { mm, notifier, updateLock } = mirror
+      for (let page = start; page < end; page++)
+        if (yield* fixupUserFault(current, mm, page)) return -Errno.EBUSY
+      const seq = yield* mmuIntervalReadBegin(notifier)
+      const pages = yield* makeDeviceExclusiveRange(current, mm, start, end, mirror.exclusiveOwner)
+      yield* updateLock.lock()
+      const collided = yield* mmuIntervalReadRetry(current, notifier, seq)
+      const isWhole = !collided && pages.length === end - start
+      const mapped = isWhole ? yield* dmirrorMapExclusive(mirror, start, pages) : 0
+      yield* updateLock.unlock()
+      yield* letGoOfPages(current, pages)
+      return mapped === end - start ? 0 : -Errno.EBUSY
+    },
+)
+
+/** The file knows its own taking, and leaves it out of the count; its own migrations it heeds. */
+const heedAllButOwnTaking = override(
+  dmirrorIntervalInvalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      const isOwn = range.event === NotifyEvent.EXCLUSIVE && range.owner === mirror.exclusiveOwner
+      return isOwn ? 1 : yield* original(current, mirror, { ...range, owner: -1 }, curSeq)
+    },
+)
+
+/** What it takes to map no page that was thrown away as it was taken (H26). */
+export const compareForExclusive: readonly Override[] = [checkBeforeTaking, heedAllButOwnTaking]
+
 /** Everything that mends it. */
 export const mends: readonly Override[] = [
-  heedOwnMigrations,
   mapNothing,
   faultAfterwards,
   storeBackingPages,
   closeInOrder,
   tellOfShortage,
+  ...compareForExclusive,
 ]

@@ -3,9 +3,12 @@
  *
  * @module
  */
+import type { Mirror } from '../../src/driver/index.js'
 import {
+  dmirrorCheckAtomic,
   dmirrorClose,
   dmirrorDeviceEvict,
+  dmirrorExclusive,
   dmirrorMigrateToDevice,
   dmirrorMigrateToSystem,
   dmirrorRead,
@@ -44,6 +47,8 @@ export interface Operation {
   readonly file?: number
   /** True if the device's memory is evicted, whoever's the pages are: it goes through no file. */
   readonly evicts?: boolean
+  /** True if it takes exclusive access, or asks for it. */
+  readonly exclusive?: boolean
   /** Number of processes that there must be (default 1). */
   readonly processes?: number
 }
@@ -54,6 +59,13 @@ const DEVICE_VALUE = 3
 const exit = procedure('exit', function* (current: Task) {
   yield* mmput(current, current.mm)
 })
+
+const checkExclusive = procedure(
+  'check_exclusive',
+  function* (_current: Task, mirror: Mirror, start: number, end: number) {
+    yield* dmirrorCheckAtomic(mirror, start, end)
+  },
+)
 
 function recorded({ recorded: devices }: MirrorWorld): RecordedDevices {
   if (devices === undefined) throw new Error('the recorded driver is not in this world')
@@ -100,6 +112,16 @@ export const operations = {
       const range = recorded(world).snapshots.get(thread)
       return range ? [call(dmirrorSnapshot, world.mirrors[0], [range])] : []
     },
+  },
+  exclusive: {
+    file: 0,
+    exclusive: true,
+    calls: ({ world, page }) => [call(dmirrorExclusive, world.mirrors[0], page, page + 1)],
+  },
+  check_exclusive: {
+    file: 0,
+    exclusive: true,
+    calls: ({ world, page }) => [call(checkExclusive, world.mirrors[0], page, page + 1)],
   },
   release: { evicts: true, calls: ({ world }) => [call(dmirrorDeviceEvict, recorded(world).devices[0])] },
   dev_read2: read(1),

@@ -69,6 +69,7 @@ export function initialise(
     for (const m of page.mirroredBy ?? []) {
       mirrors[m].pageTable[index].frame.set(w, mm.pte[index].frame.get(w) + 1)
       mirrors[m].pageTable[index].write.set(w, mm.pte[index].write.get(w))
+      mirrors[m].pageTable[index].atomic?.set(w, page.exclusive ? 1 : 0)
     }
   })
   if (recorded) rememberFiles(w, recorded)

@@ -55,5 +55,6 @@ export const mendedScenarios: readonly Scenario[] = [
   mended('device2/close2+cpu_write', ['C17', 'use-after-free']),
   mended('mirrored2/close2+munmap', ['C1']),
   mended('short/migrate_to_dev+cpu_read', ['C30']),
+  mended('system/exclusive+madv_dontneed', ['C43', 'use-after-free']),
   overFaultOwnPage,
 ]

@@ -232,6 +232,7 @@ export function mapAtomic(w: World, mirror: Mirror, page: number, pfn: number): 
   mirror.pageTable[page].frame.set(w, pfn + 1)
   mirror.pageTable[page].write.set(w, 1)
   mirror.pageTable[page].atomic?.set(w, 1)
+  mirror.pageTable[page].unbacked?.set(w, 0)
 }
 
 /**

@@ -10,6 +10,7 @@ import { type CellVerdict, judgeCell } from '../../spec/recorded/matrix.js'
 import {
   checkBeforeMapping,
   closeInOrder,
+  compareForExclusive,
   heedOwnMigrations,
   mends,
   recordOwnMigrations,
@@ -98,5 +99,16 @@ describe('a mend alone mends what it is for', () => {
   it('H19: a file is closed when no page names it', async () => {
     expect(await brokenIn('device2/close2+cpu_write', [])).toEqual(['use-after-free'])
     expect(await brokenIn('device2/close2+cpu_write', [closeInOrder])).toEqual([])
+  })
+
+  it('H26: a number from before the page is taken is compared before it is mapped', async () => {
+    expect(await brokenIn('system/exclusive+madv_dontneed', [])).toEqual([
+      'C1',
+      'C4',
+      'C43',
+      'use-after-free',
+    ])
+    expect(await brokenIn('system/exclusive+madv_dontneed', compareForExclusive)).toEqual([])
+    expect(await brokenIn('alone/exclusive+madv_dontneed', compareForExclusive)).toEqual([])
   })
 })

@@ -38,7 +38,7 @@ export const dmirrorExclusive = procedure(
     yield* mm.mmapLock.lockRead()
     let error = 0
     for (let at = start; at < end && !error; at += PAGES_AT_A_TIME)
-      error = yield* exclusivePiece(current, mirror, at, Math.min(at + PAGES_AT_A_TIME, end))
+      error = yield* dmirrorExclusivePiece(current, mirror, at, Math.min(at + PAGES_AT_A_TIME, end))
     yield* mm.mmapLock.unlockRead()
     yield* mmput(current, mm)
     if (error) return failed(error)
@@ -47,19 +47,30 @@ export const dmirrorExclusive = procedure(
   },
 )
 
+/** Whom the driver names as it takes a page. */
+const NOBODY = -1
+
 /** One piece: its pages are mapped if all of them were looked up. Returns 0, or -EBUSY if one is not exclusive. */
-const exclusivePiece = procedure(
+export const dmirrorExclusivePiece = procedure(
   'dmirror_exclusive (piece)',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
-    const pages = yield* makeDeviceExclusiveRange(current, mirror.mm, start, end, mirror.exclusiveOwner)
+    const pages = yield* makeDeviceExclusiveRange(current, mirror.mm, start, end, NOBODY)
     const mapped = pages.length === end - start ? yield* dmirrorAtomicMap(mirror, start, pages) : 0
+    yield* letGoOfPages(current, pages)
+    return mapped === end - start ? 0 : -Errno.EBUSY
+  },
+)
+
+/** Unlocks and puts those that are exclusive: from here on whoever touches one gets it back. */
+export const letGoOfPages = procedure(
+  'dmirror_exclusive (let go)',
+  function* ({ machine }: Task, pages: readonly number[]): Running<void> {
     for (const pfn of pages.filter((got) => got !== 0))
       yield* step('unlock and put the page', (w) => {
-        unlockPage(w, current.machine.frames[pfn])
-        putPage(w, current.machine.frames[pfn])
+        unlockPage(w, machine.frames[pfn])
+        putPage(w, machine.frames[pfn])
         return 0
       })
-    return mapped === end - start ? 0 : -Errno.EBUSY
   },
 )
 
@@ -68,17 +79,24 @@ export const dmirrorAtomicMap = procedure(
   'dmirror_atomic_map',
   function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
     yield* mirror.updateLock.lock()
-    let mapped = 0
+    const mapped = yield* dmirrorMapExclusive(mirror, start, pages)
+    yield* mirror.updateLock.unlock()
+    return mapped
+  },
+)
+
+/** The same with the update lock held: an entry a step. */
+export const dmirrorMapExclusive = procedure(
+  'dmirror_atomic_map (locked)',
+  function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
     for (const [i, pfn] of pages.entries()) {
       if (pfn === 0) continue
       yield* step('map an exclusive page', (w) => {
         mapAtomic(w, mirror, start + i, pfn)
         return 0
       })
-      mapped++
     }
-    yield* mirror.updateLock.unlock()
-    return mapped
+    return pages.filter((pfn) => pfn !== 0).length
   },
 )
 
