@@ -6,11 +6,12 @@
  */
 import { realpathSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { defects, requirements, scenariosIn } from '../spec/index.js'
+import { defects, requirements, scenarios, scenariosIn } from '../spec/index.js'
 import { WITH_SEQUENCE } from '../spec/requirement.js'
 import { holdsIn } from '../spec/requirements/index.js'
-import { check, type Injection } from '../src/checker/index.js'
+import { check, type Injection, survey } from '../src/checker/index.js'
 import { type Generation, generations } from '../src/generations/index.js'
+import { faultWithoutReference } from '../src/generations/profiles.js'
 import type { Scenario } from '../src/world/index.js'
 
 /** The scenarios that the table is made of, and those that only one generation has. */
@@ -66,6 +67,40 @@ function documented({ name }: Generation): readonly Injection[] {
   return defects.filter((defect) => defect.name === 'D55' && defect.generation === name)
 }
 
+/** The ways by which a driver came by device memory, and the scenarios that show each. */
+const WAYS: readonly { name: string; scenarios: readonly string[]; overrides: Injection['overrides'] }[] = [
+  {
+    name: 'hmm_devmem, 4.14 to 5.2',
+    scenarios: ['devmem-hotplug', 'devmem-unplug', 'devmem-held'],
+    overrides: [faultWithoutReference],
+  },
+  {
+    name: 'hmm_devmem, if a fault held the page as today',
+    scenarios: ['devmem-hotplug', 'devmem-unplug', 'devmem-held'],
+    overrides: [],
+  },
+  {
+    name: 'callbacks of the pagemap, 7.0',
+    scenarios: ['hotplug', 'unplug', 'unplug-and-poison'],
+    overrides: [],
+  },
+]
+
+/** The clauses that device memory which comes and goes has a say in. */
+const OF_DEVICE_MEMORY = ['C30', 'C31', 'C44', 'plugging', 'poisoned', 'use-after-free']
+
+/** The verdict on `clause` of the scenarios of a way: the shortest run that breaks it, if there is one. */
+function verdictOn(clause: string, { name, scenarios: names, overrides }: (typeof WAYS)[number]): string {
+  const shown = scenarios.filter((scenario) => names.includes(scenario.name))
+  for (const scenario of shown) {
+    const { breaches } = survey(scenario, { bounds: 'smoke', defects: [{ name, overrides }] })
+    const found = breaches.find((breach) => breach.clause === clause)
+    if (found) return `**no**: ${scenario.name}, ${found.steps} steps`
+  }
+  const isAsked = clause === 'use-after-free' || shown.some(({ exercises }) => exercises.includes(clause))
+  return isAsked ? YES : ''
+}
+
 /** The page, which is `docs/generations.md`. */
 export async function generationsPage(): Promise<string> {
   const found: Verdicts[] = []
@@ -111,6 +146,19 @@ export async function generationsPage(): Promise<string> {
     ...shown.map(({ id, title }) =>
       row([`${id}: ${title}`, ...found.map((verdicts) => said(id, verdicts.get(id) ?? ''))]),
     ),
+    '',
+    '## Device memory',
+    '',
+    'The same driver comes by its memory in two ways: until Linux 5.2 by `hmm_devmem`, which led the callbacks of the pagemap to those of the driver, and had ' +
+      'a counter of its own; since 5.3 by callbacks of the pagemap. What was lost with them is nothing but a layer. What the older way could not ' +
+      'promise lay elsewhere: until 6.0 a fault held neither the page that it asked for nor, with it, the record of the region. An empty cell: the way has no ' +
+      'such promise.',
+    '',
+    row(['requirement', ...WAYS.map(({ name }) => name)]),
+    row(['---', ...WAYS.map(() => '---')]),
+    ...requirements
+      .filter(({ id }) => OF_DEVICE_MEMORY.includes(id))
+      .map(({ id, title }) => row([`${id}: ${title}`, ...WAYS.map((way) => verdictOn(id, way))])),
     '',
   ].join('\n')
 }

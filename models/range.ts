@@ -103,6 +103,11 @@ export const rangeStatechart = setup({
           description:
             'mmu_interval_read_retry was true under the update lock: an invalidation came between (C8).',
         },
+        FAILED: {
+          target: 'failed',
+          description:
+            'A page cannot be mapped for DMA as it is read (hmm_range_dma_map, 5.1 to 5.4): none is.',
+        },
       },
     },
     validated: {

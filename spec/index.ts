@@ -123,6 +123,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   generations.hmmMirror,
   generations.hmmRange,
   generations.hmmVma,
+  generations.hmmRangeForDma,
 ]
 
 /** Every scenario, in the order in which they are run. */

@@ -26,6 +26,7 @@ import {
   populateVmaOnce,
   release,
   tellMirrors,
+  undoDmaMap,
 } from '../../src/generations/index.js'
 import { areaEnd, Errno, VmaKind } from '../../src/kernel/index.js'
 import { override, type Running, step } from '../../src/world/index.js'
@@ -161,6 +162,9 @@ const unregisterUnderLocks = override(
       return valid ? 0 : -Errno.EBUSY
     },
 )
+
+/** What was mapped before the error stays mapped. */
+const mappedInPart = override(undoDmaMap, () => function* () {})
 
 const HMM_RST = 'Documentation/vm/hmm.rst, of Linux 5.4'
 
@@ -321,5 +325,19 @@ export const generationDefects: readonly Defect[] = [
     generation: '5.4',
     overrides: [unregisterWithoutWaiting],
     steps: 24,
+  },
+  {
+    name: 'X269',
+    kind: 'mutation',
+    title: 'a range is mapped for DMA in part',
+    text:
+      'A page cannot be mapped, or the range is invalidated, and the pages before it stay mapped: the driver is told of an error, and does not ' +
+      'know of any to unmap. Mended by going back over what was done.',
+    source: ['our own', 'reference A.2', 'seed 004: hmm_range_dma_map'],
+    requirement: 'dma-mapping',
+    scenario: 'hmm-range-dma',
+    generation: '5.4',
+    overrides: [mappedInPart],
+    steps: 9,
   },
 ]

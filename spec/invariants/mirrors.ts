@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { hmmMirrorOf, MirrorStanding } from '../../src/generations/mirror/index.js'
-import type { Invariant } from '../../src/world/index.js'
+import { hmmMirrorOf, hmmRangeDmaMap, MirrorStanding, trackedOf } from '../../src/generations/mirror/index.js'
+import { HMM_PFN_VALID } from '../../src/kernel/index.js'
+import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C17: a callback runs only for a mirror that is registered: who has unregistered it may free it. */
@@ -22,6 +23,33 @@ export function callbacksOfTheRegistered({ mirrors, tasks }: MirrorWorld): Invar
           return `${mirror.name} is not registered any more, and its callback runs`
       }
       return said
+    },
+  }
+}
+
+/** `dma-mapping`: when hmm_range_dma_map ends, all pages that were told are mapped for DMA, or none. */
+export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'dma-mapping',
+    name: 'a range is mapped for DMA whole, or not at all',
+    judge(_before, after, thread, from, to) {
+      if (!from.inside(thread, hmmRangeDmaMap) || to.inside(thread, hmmRangeDmaMap)) return undefined
+      for (const { name, ranges } of mirrors) {
+        const range = ranges.get(thread)
+        if (range === undefined) continue
+        const mapped = trackedOf(range).daddrs.map((daddr) => daddr.get(after) > 0)
+        if (!mapped.includes(true)) continue
+        const start = range.start.get(after)
+        const left = mapped.findIndex(
+          (isMapped, page) =>
+            page >= start &&
+            page < range.end.get(after) &&
+            !isMapped &&
+            (range.pfns[page].flags.get(after) & HMM_PFN_VALID) !== 0,
+        )
+        if (left >= 0) return `${name} has mapped some pages for DMA, and page ${left} is not among them`
+      }
+      return true
     },
   }
 }

@@ -27,12 +27,20 @@ export const encodings: readonly Requirement[] = [
     text:
       'A page is mapped for DMA once, is unmapped once, and the device is only given an address that leads to it. Whether ' +
       'an entry is mapped is said by its sticky flags, which a walk leaves as they are: an array must be zeroed before its ' +
-      'first walk, and what the callback clears must stay clear.',
+      'first walk, and what the callback clears must stay clear. Before, ranges were mapped as they were read (5.1 to 5.4): all that was ' +
+      'told, or nothing if there was an error.',
     source: [
       'reference A.4, D47',
       'include/linux/hmm.h: HMM_PFN_DMA_MAPPED',
       'mm/hmm.c: hmm_dma_map_pfn, hmm_dma_unmap_pfn',
+      'reference A.2',
+      'seed 004: hmm_range_dma_map',
     ],
-    checks: ['assert:hmm_dma_map_pfn', 'assert:iommuAt', 'a page stays mapped for DMA over a walk'],
+    checks: [
+      'assert:hmm_dma_map_pfn',
+      'assert:iommuAt',
+      'a range is mapped for DMA whole, or not at all',
+      'a page stays mapped for DMA over a walk',
+    ],
   },
 ]

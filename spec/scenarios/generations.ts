@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { deviceAccess, type Mirror } from '../../src/driver/index.js'
+import { deviceAccess, endOfRange, type Mirror, rangeOf } from '../../src/driver/index.js'
 import {
   everyPage,
   generationNamed,
@@ -12,11 +12,17 @@ import {
   HMM_FAULT_SNAPSHOT,
   hmmMirrorRegister,
   hmmMirrorUnregister,
+  hmmRangeDmaMap,
+  hmmRangeDmaUnmap,
+  hmmRangeRegister,
+  hmmRangeUnregister,
+  hmmRangeValid,
   lockNextPage,
   prefaultRegistered,
 } from '../../src/generations/index.js'
-import { hmmVmaFault, madviseDontneed, mmput, type Task } from '../../src/kernel/index.js'
+import { Errno, hmmVmaFault, madviseDontneed, mmput, type Task } from '../../src/kernel/index.js'
 import { procedure, type Running, type Witness } from '../../src/world/index.js'
+import { rangesAreMappedWhole } from '../invariants/mirrors.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 import { emptyMirror } from './notifiers.js'
@@ -132,5 +138,57 @@ export const hmmVma = mirrorScenario({
       { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
     ],
     witnesses: dropsTheLock,
+  }),
+})
+
+/** A driver maps pages for DMA as it reads them, uses them if they still are what it has read, and unmaps them. */
+const mapRangeForDma = procedure(
+  'map a range for DMA',
+  function* (current: Task, mirror: Mirror, end: number): Running<void> {
+    const range = rangeOf(mirror, current)
+    const error = (yield* hmmRangeRegister(range, 0, end)) || (yield* useRangeForDma(current, mirror, end))
+    if (!error) yield* hmmRangeDmaUnmap(current, range, 0, end, true)
+    yield* hmmRangeUnregister(current, range)
+    yield* endOfRange(current, mirror, error)
+  },
+)
+
+/** @returns 0 if all pages are mapped; -EBUSY if they may not be used; or the error of the mapping */
+const useRangeForDma = procedure(
+  'use a range for DMA',
+  function* (current: Task, mirror: Mirror, end: number): Running<number> {
+    const range = rangeOf(mirror, current)
+    yield* mirror.mm.mmapLock.lockRead()
+    const mapped = yield* hmmRangeDmaMap(current, range, everyPage(0, end, true), 0)
+    yield* mirror.mm.mmapLock.unlockRead()
+    if (mapped < 0) return mapped
+    yield* mirror.updateLock.lock()
+    const valid = yield* hmmRangeValid(current, range)
+    yield* mirror.updateLock.unlock()
+    if (valid) return 0
+    yield* hmmRangeDmaUnmap(current, range, 0, end, false)
+    return -Errno.EBUSY
+  },
+)
+
+/** A range of 5.4 that is mapped for DMA as it is read. */
+export const hmmRangeForDma = mirrorScenario({
+  name: 'hmm-range-dma',
+  summary:
+    'With the API of 5.4 a driver maps pages for DMA as it reads them, which fails for any of them or is overtaken; a CPU throws a page ' +
+    'away.',
+  exercises: ['C20', 'dma-mapping'],
+  parameters: { pages: pagesParameter(2, 2, 3) },
+  home: generationNamed('5.4'),
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'nic' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(mapRangeForDma, m.mirrors[0], pages)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+    stepClaims: (world) => [rangesAreMappedWhole(world)],
   }),
 })

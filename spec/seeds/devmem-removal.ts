@@ -1,35 +1,86 @@
 /**
  * Seed 001: the removal of `hmm_devmem`, the helpers that hot-plugged device memory until Linux 5.3.
  *
- * What is found here of the helpers themselves is what took their place: the pagemap and its operations.
- *
  * @module
  */
-import { DEVMEM, MIRRORS, migrateToRam, pageFree } from './evidence.js'
+import { migrateToRam, pageFree, rangesForDma } from './evidence.js'
 import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
+
+const TEST = 'test/generations/devmem.test.ts'
 
 /** Memory is added. */
 const plugging: Evidence = {
-  specified: ['C44', 'C46'],
-  implemented: ['kernel:memremapPages', 'driver:addDeviceMemory', 'driver:DeviceChunk'],
-  checked: ['hotplug', 'unplug'],
-  defects: ['X71', 'D51'],
+  specified: ['plugging', 'C44'],
+  implemented: ['generations:hmmDevmemAdd', 'generations:HmmDevmem', 'models:deviceMemoryHotplugStatechart'],
+  checked: ['devmem-hotplug', TEST],
+  defects: ['X232'],
 }
 
 /** Memory is taken away, when nobody uses a page of it. */
 const unplugging: Evidence = {
+  specified: ['C44', 'plugging'],
+  implemented: ['generations:hmmDevmemRemove', 'generations:byWayOfHmmDevmem'],
+  checked: ['devmem-hotplug', 'devmem-held', TEST],
+  defects: ['X230', 'X71'],
+}
+
+/** The counter of a region: who uses it, and how its end is waited for. */
+const counting: Evidence = {
   specified: ['C44', 'deadlock'],
-  implemented: ['kernel:memunmapPages', 'kernel:waitForPages', 'driver:removeDeviceMemory'],
-  checked: ['hotplug', 'remove-while-faulting', 'unplug'],
-  defects: ['X71', 'X73'],
+  implemented: [
+    'generations:CounterState',
+    'generations:hmmDevmemRefKill',
+    'generations:hmmDevmemRefRelease',
+    'generations:hmmDevmemRefExit',
+    'generations:waitForCompletion',
+  ],
+  checked: ['devmem-held', 'devmem-hotplug', TEST],
+  defects: ['X230', 'X71', 'X73'],
 }
 
 /** What the pages of a region refer to. */
 const pagemap: Evidence = {
-  specified: ['C44', 'refinement', 'use-after-free'],
-  implemented: ['kernel:DevPagemap', 'kernel:PagemapState', 'driver:DeviceChunk'],
-  checked: ['hotplug', 'remove-while-faulting'],
-  defects: ['X71', 'D16'],
+  specified: ['C31', 'C44', 'use-after-free'],
+  implemented: ['generations:hmmPagemapOps', 'kernel:DevPagemap', 'kernel:DeviceMemoryOps'],
+  checked: ['devmem-hotplug', 'devmem-held', TEST],
+  defects: ['X231', 'D16'],
+}
+
+/** The driver's callbacks, as `hmm_devmem` has them. */
+const callbacks: Evidence = {
+  specified: ['C30', 'C31', 'poisoned'],
+  implemented: ['generations:HmmDevmemOps', 'generations:attachHmmDevmem'],
+  checked: ['devmem-unplug', 'devmem-held', TEST],
+  defects: ['X231', 'X233'],
+}
+
+/** The same driver with callbacks of its own. */
+const direct: Evidence = {
+  specified: ['C44', 'C46'],
+  implemented: [
+    'kernel:memremapPages',
+    'kernel:DeviceMemoryOps',
+    'driver:addDeviceMemory',
+    'driver:attachDeviceChunk',
+  ],
+  checked: ['hotplug', 'unplug', TEST],
+  defects: ['X71', 'D51'],
+}
+
+/** A page is free. */
+const freed: Evidence = {
+  specified: pageFree.specified,
+  implemented: ['generations:hmmDevmemFree', ...pageFree.implemented],
+  checked: ['devmem-held', 'devmem-hotplug', ...pageFree.checked],
+  defects: ['X231', ...pageFree.defects],
+}
+
+/** A CPU faults on a device page. */
+const faulted: Evidence = {
+  specified: migrateToRam.specified,
+  implemented: ['generations:hmmDevmemMigrateToRam', ...migrateToRam.implemented],
+  checked: ['devmem-unplug', 'devmem-hotplug', ...migrateToRam.checked],
+  defects: migrateToRam.defects,
 }
 
 /** The helpers for device memory, and what they asked of their callbacks. */
@@ -38,7 +89,7 @@ export const devmemRemoval: Seed = {
   title: 'the removal of hmm_devmem, Linux 5.3',
   items: [
     ...rows(
-      { ...plugging, because: DEVMEM },
+      plugging,
       [
         'function',
         'hmm_devmem_add',
@@ -59,14 +110,14 @@ export const devmemRemoval: Seed = {
         'no real resource',
         'the addresses are taken from where nothing is, large enough for the memory',
       ],
-      [
-        'promise',
-        'callbacks only by way of hmm_devmem',
-        'a driver does not register page_free and page_fault itself',
-      ],
     ),
+    ...rows(pagemap, [
+      'promise',
+      'callbacks only by way of hmm_devmem',
+      'a driver does not register page_free and page_fault itself',
+    ]),
     ...rows(
-      plugging,
+      direct,
       ['promise', 'or without hmm_devmem', 'a driver may use ZONE_DEVICE memory directly, as all have since'],
       [
         'promise',
@@ -74,13 +125,13 @@ export const devmemRemoval: Seed = {
         'after adding, all that happens to it comes through the callbacks',
       ],
     ),
-    ...rows({ ...unplugging, because: DEVMEM }, [
+    ...rows(unplugging, [
       'function',
       'hmm_devmem_remove',
       'takes the memory back when nobody uses a page of it any more',
     ]),
     ...rows(
-      unplugging,
+      counting,
       ['field', 'hmm_devmem.completion', 'completed when the last reference on the chunk is gone'],
       ['field', 'hmm_devmem.ref', 'counts who uses the chunk'],
       ['function', 'hmm_devmem_ref_release', 'the last reference is gone: completes the completion'],
@@ -93,12 +144,12 @@ export const devmemRemoval: Seed = {
       ['type', 'hmm_pagemap_ops', 'how the callbacks of a pagemap are led to those of the driver'],
     ),
     ...rows(
-      { ...pagemap, implemented: ['kernel:DeviceMemoryOps', 'driver:attachDeviceChunk'] },
+      callbacks,
       ['type', 'struct hmm_devmem_ops', 'the two callbacks of a driver with device memory'],
       ['field', 'hmm_devmem.ops', 'the driver’s callbacks'],
     ),
     ...rows(
-      pageFree,
+      freed,
       ['callback', 'hmm_devmem_ops.free', 'a page is free: the driver may give it out again'],
       ['function', 'hmm_devmem_free', 'leads page_free of the pagemap to the driver'],
       ['promise', 'free owns the page', 'nobody else has a reference on it, and nobody can get one'],
@@ -108,12 +159,12 @@ export const devmemRemoval: Seed = {
         specified: ['C46'],
         implemented: ['kernel:freeZoneDeviceFolio', 'kernel:isFreePage'],
         checked: ['speculative-reference', 'hotplug'],
-        defects: ['D51'],
+        defects: ['D51', 'X231'],
       },
       ['promise', 'the count of a free page is 1', 'so that the page allocator never gets it; 0 since 6.1'],
     ),
     ...rows(
-      migrateToRam,
+      faulted,
       ['callback', 'hmm_devmem_ops.fault', 'a CPU touches a device page: the driver migrates it back'],
       ['function', 'hmm_devmem_migrate_to_ram', 'leads migrate_to_ram of the pagemap to the driver'],
       [
@@ -137,7 +188,7 @@ export const devmemRemoval: Seed = {
       {
         specified: ['C30', 'C31'],
         implemented: ['kernel:migrateVmaCollectPmd', 'kernel:devicePageAt', 'driver:bringBack'],
-        checked: ['migrate', 'device-page-faults'],
+        checked: ['migrate', 'device-page-faults', TEST],
         defects: ['D1'],
       },
       [
@@ -148,10 +199,10 @@ export const devmemRemoval: Seed = {
     ),
     ...rows(
       {
-        specified: ['C30', 'C39'],
-        implemented: ['kernel:poisonDevicePage', 'driver:unplugDevice', 'driver:bringBackFrom'],
-        checked: ['unplug', 'unplug-and-poison'],
-        defects: ['X74'],
+        specified: ['poisoned', 'C30', 'C39'],
+        implemented: ['generations:hmmDevmemMigrateToRam', 'kernel:poisonDevicePage', 'driver:bringBackFrom'],
+        checked: ['devmem-unplug', 'unplug-and-poison', TEST],
+        defects: ['X233', 'X74'],
       },
       [
         'promise',
@@ -191,7 +242,7 @@ export const devmemRemoval: Seed = {
       { ...NOTHING, because: 'a field of struct page: the driver’s free list of the model needs none' },
       ['function', 'hmm_devmem_page_set_drvdata', 'a word of the driver’s own, kept with each page'],
     ),
-    ...rows({ ...NOTHING, because: MIRRORS }, [
+    ...rows(rangesForDma, [
       'function',
       'hmm_range_dma_unmap',
       'undoes hmm_range_dma_map; here only beside what is removed',

@@ -6,7 +6,6 @@
 import {
   flagEncoding,
   helper,
-  MIRRORS,
   mirrors,
   needFault,
   shiftEncoding,
@@ -158,18 +157,14 @@ export const encodingPatch: Seed = {
       'hmm_range.pfns',
       'requests in, answers out; one for each page of the range',
     ]),
-    ...rows({ ...structHmm, because: MIRRORS }, [
-      'function',
-      'hmm_register',
-      'the struct hmm of an address space',
-    ]),
+    ...rows(structHmm, ['function', 'hmm_register', 'the struct hmm of an address space']),
     ...rows(
-      { ...mirrors, because: MIRRORS },
+      mirrors,
       ['function', 'hmm_mirror_register', 'a driver begins to mirror an address space'],
       ['function', 'hmm_mirror_unregister', 'it ends'],
     ),
     ...rows(
-      { ...trackedRanges, because: MIRRORS },
+      trackedRanges,
       [
         'type',
         'struct hmm_range',
@@ -180,13 +175,13 @@ export const encodingPatch: Seed = {
       ['field', 'hmm_range.start', 'the first address, in the range'],
       ['field', 'hmm_range.end', 'the address after the last, not in the range'],
     ),
-    ...rows({ ...validRanges, because: MIRRORS }, [
+    ...rows(validRanges, [
       'field',
       'hmm_range.valid',
       'nothing has been invalidated since the array was filled',
     ]),
     ...rows(
-      { ...walkOfAreas, because: MIRRORS },
+      walkOfAreas,
       ['function', 'hmm_vma_get_pfns', 'a snapshot: tells what there is, faults nothing'],
       ['function', 'hmm_vma_fault', 'tells what there is, and faults in what is asked for'],
       ['function', 'hmm_vma_range_done', 'the range is not watched any more; whether it was valid until now'],
@@ -215,7 +210,7 @@ export const encodingPatch: Seed = {
         'VM_FAULT_ERROR: the entry is told as an error, and the walk ends',
       ],
     ),
-    ...rows({ ...NOTHING, because: MIRRORS }, [
+    ...rows({ ...walkOfAreas, specified: ['C20', 'lock-discipline'], defects: ['X263'] }, [
       'promise',
       '-EBUSY where the lock was dropped',
       'VM_FAULT_RETRY: the walk begins again, or says -EAGAIN',

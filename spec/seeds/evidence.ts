@@ -170,10 +170,7 @@ export const migrateToRam: Evidence = {
   defects: ['X32', 'D6'],
 }
 
-/** What is built with the mirrors of 4.14 to 5.4. */
-export const MIRRORS = 'being built in src/generations, with the mirrors of 4.14 to 5.4'
-/** What is built with the helpers for device memory. */
-export const DEVMEM = 'being built in src/generations, on the hot-plugging of device memory'
+const MIRROR_TEST = 'test/generations/mirror/errors.test.ts'
 
 /** What is kept for an address space. */
 export const structHmm: Evidence = {
@@ -188,7 +185,7 @@ export const mirrors: Evidence = {
   specified: ['C17', 'use-after-free', 'refinement'],
   implemented: ['generations:HmmMirror', 'generations:hmmMirrorRegister', 'generations:hmmMirrorUnregister'],
   checked: ['hmm-mirror'],
-  defects: ['D20'],
+  defects: ['D20', 'X268'],
 }
 
 /** Every mirror is told. */
@@ -196,14 +193,14 @@ export const mirrorCallbacks: Evidence = {
   specified: ['C1', 'C3', 'C7'],
   implemented: ['generations:tellMirrors', 'generations:syncCpuDevicePagetables', 'generations:release'],
   checked: ['hmm-mirror', 'exit', 'oom-reaper'],
-  defects: ['D21a'],
+  defects: ['D21a', 'X264'],
 }
 
 /** A range is watched. */
 export const trackedRanges: Evidence = {
   specified: ['C1', 'C8', 'lock-discipline'],
   implemented: ['generations:TrackedRange', 'generations:hmmRangeRegister', 'generations:hmmRangeUnregister'],
-  checked: ['hmm-range', 'madvise'],
+  checked: ['hmm-range', 'madvise', MIRROR_TEST],
   defects: ['D55', 'D52'],
 }
 
@@ -211,7 +208,7 @@ export const trackedRanges: Evidence = {
 export const validRanges: Evidence = {
   specified: ['C1', 'C8', 'C14'],
   implemented: ['generations:hmmRangeValid', 'generations:hmmRangeWaitUntilValid'],
-  checked: ['hmm-range', 'madvise'],
+  checked: ['hmm-range', 'madvise', MIRROR_TEST],
   defects: ['D55'],
 }
 
@@ -223,7 +220,7 @@ export const walkWithFlags: Evidence = {
     'generations:HMM_FAULT_ALLOW_RETRY',
     'generations:HMM_FAULT_SNAPSHOT',
   ],
-  checked: ['hmm-range', 'hmm-mirror'],
+  checked: ['hmm-range', 'hmm-mirror', MIRROR_TEST],
   defects: ['D52'],
 }
 
@@ -235,6 +232,30 @@ export const walkOfAreas: Evidence = {
     'generations:hmmVmaFaultBlocking',
     'generations:hmmVmaRangeDone',
   ],
-  checked: ['hmm-vma-fault'],
-  defects: [],
+  checked: ['hmm-vma-fault', MIRROR_TEST],
+  defects: ['X263', 'X262'],
+}
+
+/** Ranges that are mapped for DMA as they are read. */
+export const rangesForDma: Evidence = {
+  specified: ['dma-mapping', 'C20'],
+  implemented: ['generations:hmmRangeDmaMap', 'generations:hmmRangeDmaUnmap'],
+  checked: ['hmm-range-dma', MIRROR_TEST],
+  defects: ['X269'],
+}
+
+/** The callback of a mirror, which completes before it returns. */
+export const oldCallback: Evidence = {
+  specified: callbackCompletes.specified,
+  implemented: ['generations:syncCpuDevicePagetables', 'generations:syncRange', 'generations:tellMirrors'],
+  checked: ['hmm-mirror', ...callbackCompletes.checked],
+  defects: callbackCompletes.defects,
+}
+
+/** The address space of a mirror goes away. */
+export const oldRelease: Evidence = {
+  specified: release.specified,
+  implemented: ['generations:release', 'generations:hmmRelease'],
+  checked: ['hmm-mirror', ...release.checked],
+  defects: ['X264', ...release.defects],
 }

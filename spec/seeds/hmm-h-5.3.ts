@@ -4,15 +4,15 @@
  * @module
  */
 import {
-  callbackCompletes,
   flagEncoding,
   helper,
-  MIRRORS,
   migrateToRam,
   mirrorCallbacks,
   mirrors,
   nonBlockable,
-  release,
+  oldCallback,
+  oldRelease,
+  rangesForDma,
   requests,
   shiftEncoding,
   structHmm,
@@ -24,7 +24,7 @@ import {
   waiting,
   walkWithFlags,
 } from './evidence.js'
-import { NOTHING, rows, type Seed } from './seed.js'
+import { rows, type Seed } from './seed.js'
 
 /** Mirrors, ranges, and what the header promises of them. */
 export const hmmHeader53: Seed = {
@@ -174,7 +174,7 @@ export const hmmHeader53: Seed = {
     ),
     ...rows(theArray, ['field', 'hmm_range.pfns', 'requests in, answers out']),
     ...rows(
-      callbackCompletes,
+      oldCallback,
       [
         'callback',
         'hmm_mirror_ops.sync_cpu_device_pagetables',
@@ -184,7 +184,7 @@ export const hmmHeader53: Seed = {
     ),
     ...rows(nonBlockable, ['promise', '-EAGAIN only if it may not wait', 'and 0 otherwise']),
     ...rows(
-      release,
+      oldRelease,
       ['callback', 'hmm_mirror_ops.release', 'the address space goes away'],
       [
         'promise',
@@ -195,9 +195,13 @@ export const hmmHeader53: Seed = {
     ...rows(
       {
         specified: ['C17', 'use-after-free'],
-        implemented: ['kernel:mmuIntervalNotifierRemove', 'kernel:waitUntilReleased'],
-        checked: ['insert-and-remove', 'close-at-once'],
-        defects: ['D20', 'M25'],
+        implemented: [
+          'generations:hmmMirrorUnregister',
+          'kernel:mmuIntervalNotifierRemove',
+          'kernel:waitUntilReleased',
+        ],
+        checked: ['hmm-mirror', 'insert-and-remove', 'close-at-once'],
+        defects: ['X268', 'D20', 'M25'],
       },
       [
         'promise',
@@ -211,7 +215,7 @@ export const hmmHeader53: Seed = {
       ['promise', 'some time-out is needed', 'notifiers could keep a range busy for ever'],
     ),
     ...rows(
-      { ...structHmm, because: MIRRORS },
+      structHmm,
       ['type', 'struct hmm', 'what HMM keeps for an address space'],
       ['field', 'hmm.mmu_notifier', 'how it hears of updates'],
       ['field', 'hmm.ranges_lock', 'guards the list of ranges'],
@@ -223,7 +227,7 @@ export const hmmHeader53: Seed = {
       ['field', 'hmm_range.hmm', 'the struct hmm that watches it'],
     ),
     ...rows(
-      { ...mirrors, because: MIRRORS },
+      mirrors,
       ['type', 'struct hmm_mirror', 'an address space as a device mirrors it'],
       ['field', 'hmm_mirror.hmm', 'the struct hmm of its address space'],
       ['field', 'hmm_mirror.ops', 'its callbacks'],
@@ -238,13 +242,13 @@ export const hmmHeader53: Seed = {
         'the pattern of registering and unregistering with the driver’s own',
       ],
     ),
-    ...rows({ ...mirrorCallbacks, because: MIRRORS }, [
+    ...rows(mirrorCallbacks, [
       'promise',
       'every mirror hears of every update',
       'one for each device, or one for many',
     ]),
     ...rows(
-      { ...trackedRanges, because: MIRRORS },
+      trackedRanges,
       ['type', 'struct hmm_range', 'what is asked of the walk, and whether it is still valid'],
       ['field', 'hmm_range.list', 'all ranges of an address space are on a list'],
       ['field', 'hmm_range.start', 'the first address, in the range'],
@@ -253,7 +257,7 @@ export const hmmHeader53: Seed = {
       ['function', 'hmm_range_unregister', 'ends it'],
     ),
     ...rows(
-      { ...validRanges, because: MIRRORS },
+      validRanges,
       ['field', 'hmm_range.valid', 'no invalidation of it runs'],
       [
         'function',
@@ -263,13 +267,13 @@ export const hmmHeader53: Seed = {
       ['function', 'hmm_range_valid', 'whether the array may be used; under the update lock'],
     ),
     ...rows(
-      { ...walkWithFlags, because: MIRRORS },
+      walkWithFlags,
       ['function', 'hmm_range_fault', 'fills the array; says how many pages, or an error'],
       ['constant', 'HMM_FAULT_ALLOW_RETRY', 'the walk may drop the mmap lock, and then says -EAGAIN'],
       ['constant', 'HMM_FAULT_SNAPSHOT', 'the walk only looks'],
     ),
     ...rows(
-      { ...NOTHING, because: MIRRORS },
+      rangesForDma,
       ['function', 'hmm_range_dma_map', 'walks, and maps what it finds for DMA'],
       ['function', 'hmm_range_dma_unmap', 'undoes it; the pages are dirty, if the caller says so'],
     ),

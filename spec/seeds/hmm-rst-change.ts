@@ -6,14 +6,14 @@
 import {
   callbackCompletes,
   flagEncoding,
-  MIRRORS,
   mirrorCallbacks,
   mirrors,
   nonBlockable,
+  oldCallback,
+  oldRelease,
   pinned,
   readBegin,
   readRetry,
-  release,
   shiftEncoding,
   snapshots,
   theArray,
@@ -51,15 +51,19 @@ export const hmmRstChange: Seed = {
       ['callback', 'invalidate', 'the interval is about to change: the driver updates its device'],
       ['promise', 'the callback does what is asked', 'it makes the range read-only or unmaps it'],
       ['promise', 'complete before it returns', 'the device must be done with the update'],
-      ['callback', 'sync_cpu_device_pagetables', 'removed: the same for a mirror, synchronous'],
     ),
+    ...rows(oldCallback, [
+      'callback',
+      'sync_cpu_device_pagetables',
+      'removed: the same for a mirror, synchronous',
+    ]),
     ...rows(nonBlockable, [
       'promise',
       '-EAGAIN if it may not wait',
       'removed: the callback refuses a range that is not blockable where it would have to sleep, and otherwise returns 0',
     ]),
     ...rows(
-      release,
+      oldRelease,
       ['callback', 'release', 'removed: the address space goes away'],
       [
         'promise',
@@ -123,23 +127,23 @@ export const hmmRstChange: Seed = {
       ],
     ),
     ...rows(
-      { ...mirrors, because: MIRRORS },
+      mirrors,
       ['function', 'hmm_mirror_register', 'removed: a driver begins to mirror an address space'],
       ['type', 'struct hmm_mirror_ops', 'removed: the callbacks of a mirror'],
       ['type', 'struct hmm_mirror', 'removed: an address space as a device mirrors it'],
     ),
-    ...rows({ ...mirrorCallbacks, because: MIRRORS }, [
+    ...rows(mirrorCallbacks, [
       'type',
       'struct hmm_update',
       'removed: what an update is about; mmu_notifier_range by then',
     ]),
     ...rows(
-      { ...trackedRanges, because: MIRRORS },
+      trackedRanges,
       ['function', 'hmm_range_register', 'removed: begins to watch a range'],
       ['function', 'hmm_range_unregister', 'removed: ends it'],
     ),
     ...rows(
-      { ...validRanges, because: MIRRORS },
+      validRanges,
       ['function', 'hmm_range_wait_until_valid', 'removed: waits until no invalidation runs'],
       ['function', 'hmm_range_valid', 'removed: whether the array may be used; under the update lock'],
     ),

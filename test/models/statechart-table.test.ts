@@ -137,6 +137,7 @@ describe('the statecharts', () => {
       'begin -FAULTED-> faulted',
       'begin -COLLIDED-> retried',
       'failed -RELEASED-> idle',
+      'faulted -FAILED-> failed',
       'faulted -COLLIDED-> retried',
       'faulted -VALIDATED-> validated',
       'retried -BEGIN-> begin',

@@ -30,7 +30,7 @@ export const hmmRangeDmaMap = procedure(
       const answer = yield* dmaMapPage(range, page)
       if (answer === Mapped.yes) mapped++
       if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
-      yield* unmapAll(range, pages)
+      yield* undoDmaMap(range, pages)
       return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
     }
     return mapped
@@ -60,7 +60,8 @@ const dmaMapPage = procedure(
   },
 )
 
-const unmapAll = procedure(
+/** An error came in the middle: no page stays mapped. Part of {@link hmmRangeDmaMap}. */
+export const undoDmaMap = procedure(
   'hmm_range_dma_map (undo)',
   function* (range: HmmRange, { start, end }: Pages): Running<void> {
     const { daddrs } = trackedOf(range)
