@@ -15,6 +15,7 @@ import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
 import * as generations from './scenarios/generations.js'
+import * as hugePages from './scenarios/huge-pages.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
@@ -70,6 +71,10 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.starvation,
   encodings.driverEncoding,
   encodings.dmaMapping,
+  hugePages.hugePage,
+  hugePages.hugePageFaults,
+  hugePages.hugePageAndFork,
+  hugePages.hugePageMigrates,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

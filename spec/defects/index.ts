@@ -12,6 +12,7 @@ import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { exclusiveDefects } from './exclusive.js'
 import { generationDefects } from './generations.js'
+import { hugePageDefects } from './huge-pages.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
@@ -37,4 +38,5 @@ export const defects: readonly Defect[] = [
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,
+  ...hugePageDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -24,7 +24,7 @@ export const coherence: readonly Requirement[] = [
       'An entry of the CPU that is taken away, made to point elsewhere or made read-only changes only between the return ' +
       'of mmu_notifier_invalidate_range_start and the end of that range. An entry that gains something needs no notice.',
     source: ['reference C2, B.2', 'mm/mmu_notifier.c: mmu_notifier_invalidate_range_start', 'mm/memory.c'],
-    checks: ['page table changes inside an invalidation'],
+    checks: ['page table changes inside an invalidation', 'a huge page is split inside an invalidation'],
   },
   {
     id: 'C3',

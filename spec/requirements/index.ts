@@ -1,8 +1,7 @@
 /**
  * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
  *
- * Numbers are those of the reference, section C. Left out is C26 (order bits: there are only small pages). Clauses with a
- * word for a name are our own.
+ * Numbers are those of the reference, section C. Clauses with a word for a name are our own.
  *
  * @module
  */

@@ -61,6 +61,15 @@ export const walk: readonly Requirement[] = [
     checks: ['assert:mapPage'],
   },
   {
+    id: 'C26',
+    title: 'an order is never larger than what the CPU maps',
+    text:
+      'The order of an entry says how many pages around it the CPU maps as one. It never says more than the mapping had ' +
+      'when the entry was read: a device that maps as much at once must not reach beyond it.',
+    source: ['reference C26, A.4', 'include/linux/hmm.h: hmm_pfn_to_map_order'],
+    checks: ['an order is that of the mapping that was read'],
+  },
+  {
     id: 'asked-only',
     title: 'a walk fails only for pages that were asked for (not true of the kernel)',
     text:

@@ -9,9 +9,11 @@ import {
   Lru,
   type Machine,
   type MmStruct,
+  PmdKind,
   type Pte,
   PteKind,
   slotOf,
+  VM_HUGEPAGE,
   VM_READ,
   VM_WRITE,
   VmaKind,
@@ -61,6 +63,7 @@ export function initialise(
   options.pages.forEach((page, index) => {
     if (page.touched && page.file !== undefined) mapFilePage(w, machine, mm, index)
   })
+  mapHugePages(w, machine, mm)
   if (options.forked) forkedAlready(w, machine)
   options.mirrors.forEach(({ detached }, index) => {
     if (!detached) attachMirror(w, mirrors[index])
@@ -73,6 +76,17 @@ export function initialise(
     }
   })
   if (recorded) rememberFiles(w, recorded)
+}
+
+/** Areas want huge pages, and what is touched as a whole is one, whose frames lie side by side. */
+function mapHugePages(w: World, { frames }: Machine, { vma, pte, pmd }: MmStruct): void {
+  for (const { kind, isWhole, start, end } of pmd ?? []) {
+    for (const { flags } of vma.slice(start, end)) flags.set(w, flags.get(w) | VM_HUGEPAGE)
+    const entries = pte.slice(start, end)
+    if (!isWhole || entries.some((entry) => entry.kind.get(w) !== PteKind.present)) continue
+    kind.set(w, PmdKind.huge)
+    for (const [part, { frame }] of entries.entries()) frames[frame.get(w)].compound?.set(w, part + 1)
+  }
 }
 
 function touchPage(

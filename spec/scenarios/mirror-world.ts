@@ -66,6 +66,7 @@ import {
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
 import { devmemAbstractions, devmemInvariants } from '../invariants/devmem.js'
+import { hugePageStepClaims } from '../invariants/huge-pages.js'
 import {
   exclusiveInvariants,
   exclusiveStepClaims,
@@ -207,6 +208,8 @@ export interface MirrorScenario {
   readonly emptyFiles?: boolean
   /** True if a thread moves areas (mremap). */
   readonly moves?: boolean
+  /** Pages of a huge page (default: there are none): all areas want them, and pages that lie as in one, all touched, are one. */
+  readonly hugePages?: number
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */
@@ -364,6 +367,7 @@ export function mirrorModel(
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
     ...(options.files ? { files: options.files } : {}),
     ...(options.moves ? { moves: true } : {}),
+    ...(options.hugePages ? { hugePages: options.hugePages } : {}),
   }
   const isExclusive = options.mirrors.some(({ exclusive }) => exclusive)
   const layout = new Layout({ threads: options.threads.length })
@@ -456,6 +460,7 @@ export function mirrorModel(
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
+      ...(options.hugePages ? hugePageStepClaims(world) : []),
       ...(options.stepClaims?.(world) ?? []),
     ].filter(isClaimed),
     abstractions: [

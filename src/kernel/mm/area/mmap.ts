@@ -72,7 +72,7 @@ export const mmap = procedure(
     if (pages === 0) return -Errno.EINVAL
     const { mm } = current
     yield* mm.mmapLock.lockWrite()
-    yield* splitAtEnds(current, mm, page, page + pages)
+    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     const replaced = yield* detachVmas(mm, page, page + pages)
     if (replaced) yield* unmapRegion(current, mm, page, page + pages)
     yield* step('insert the area', (w) => {
@@ -104,7 +104,7 @@ export const munmap = procedure(
     if (pages === 0) return -Errno.EINVAL
     const { mm } = current
     yield* mm.mmapLock.lockWrite()
-    yield* splitAtEnds(current, mm, page, page + pages)
+    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     if (!(yield* detachVmas(mm, page, page + pages))) {
       yield* mm.mmapLock.unlockWrite()
       return 0
@@ -126,7 +126,7 @@ export const unmapRegion = procedure(
   'unmap_region',
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
     yield* zapPageRange(current, mm, NotifyEvent.UNMAP, start, end)
-    yield* freePgtables(mm, start, end)
+    if (mm.pmd) yield* freePgtables(mm, start, end)
     yield* evictUnusedFiles(current.machine)
   },
 )

@@ -41,7 +41,7 @@ const protectAreas = procedure(
   'do_mprotect_pkey',
   function* (current: Task, mm: MmStruct, page: number, end: number, flags: number): Running<number> {
     if (page === end) return 0
-    yield* splitForFlags(current, mm, page, end, flags)
+    if (mm.pmd) yield* splitForFlags(current, mm, page, end, flags)
     const changed = yield* setFlags(mm, page, end, flags)
     if (changed.end === page) return -Errno.ENOMEM
     if (changed.pageTable) yield* changeProtection(current, mm, page, changed.end, flags)
@@ -81,7 +81,6 @@ function changesFlags(w: World, mm: MmStruct, page: number, flags: number): bool
 const splitForFlags = procedure(
   'mprotect_fixup (split)',
   function* (current: Task, mm: MmStruct, page: number, limit: number, flags: number): Running<void> {
-    if (mm.pmd === undefined) return
     const end = yield* step('find the end of the area', (w) =>
       mm.vma[page].kind.get(w) === VmaKind.none || !changesFlags(w, mm, page, flags)
         ? page

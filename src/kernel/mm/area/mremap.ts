@@ -43,13 +43,13 @@ const mremapTo = procedure(
       return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
     })
     if (refused) return refused
-    yield* splitAtEnds(current, mm, to, to + pages)
+    if (mm.pmd) yield* splitAtEnds(current, mm, to, to + pages)
     if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
     const fits = yield* step('check the area', (w) =>
       areaEnd(w, mm, page, page + pages) === page + pages ? 1 : 0,
     )
     if (!fits) return -Errno.EFAULT
-    yield* splitAtEnds(current, mm, page, page + pages)
+    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     yield* moveVma(current, mm, page, pages, to)
     return 0
   },
@@ -67,7 +67,7 @@ const moveVma = procedure(
     yield* detachVmas(mm, page, page + pages)
     // There is nothing left to zap, and watchers are told again all the same.
     yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
-    yield* freePgtables(mm, page, page + pages)
+    if (mm.pmd) yield* freePgtables(mm, page, page + pages)
   },
 )
 
@@ -98,7 +98,7 @@ export const movePageTables = procedure(
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
     yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
     for (let at = 0; at < pages; at++) {
-      const moved = yield* moveHugePmd(current, mm, page + at, to + at, pages - at)
+      const moved = mm.pmd ? yield* moveHugePmd(current, mm, page + at, to + at, pages - at) : 0
       if (moved) {
         at += moved - 1
         continue

@@ -29,7 +29,7 @@ export const getUserPagesRemote = procedure(
       const pfn = yield* getUserPage(current, mm, page)
       if (pfn < 0) break
       // Each is to be dealt with by itself, so there must be an entry for each.
-      yield* splitHugePmd(current, mm, page)
+      if (mm.pmd) yield* splitHugePmd(current, mm, page)
       pages.push(pfn)
     }
     return pages

@@ -102,7 +102,6 @@ export function pteAlloc(w: World, mm: MmStruct, page: number): void {
  */
 export const freePgtables = procedure('free_pgtables', function* (mm: MmStruct, start: number, end: number) {
   const above = mm.pmd?.filter((pmd) => start < pmd.end && pmd.start < end) ?? []
-  if (above.length === 0) return
   yield* mm.ptl.critical('free the page tables', (w) => {
     for (const pmd of above)
       if (mm.vma.slice(pmd.start, pmd.end).every(({ kind }) => kind.readOnce(w) === VmaKind.none))

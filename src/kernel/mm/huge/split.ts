@@ -7,7 +7,7 @@
  */
 import { procedure, type Running, step, type World } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
-import { type Machine, type MmStruct, NotifyEvent, type Task, ZERO_PAGE } from '../../machine.js'
+import { type Machine, type MmStruct, NotifyEvent, type Pte, type Task, ZERO_PAGE } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { flushTlb } from '../fault/cpu.js'
 import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../page.js'
@@ -138,21 +138,29 @@ const remapPages = procedure(
  * The entries of the pages. One step: in between the kernel has migration entries there, which nobody can see the data
  * through.
  *
- * @kernel unmap_folio, remap_page, try_to_map_unused_to_zeropage
+ * @kernel unmap_folio, remap_page
  */
 export const unmapAndRemap = procedure(
   'unmap_folio, remap_page',
   function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
     yield* mm.ptl.critical('put a page table in its place', (w) => {
       if (!replaceByTable(w, machine, mm, pmd)) return 0
-      for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
-        const frame = machine.frames[pte.frame.get(w)]
-        if (frame.contents.get(w) !== 0) continue
-        clearPte(w, machine, pte)
-        setPte(w, machine, pte, ZERO_PAGE, false)
-        putPage(w, frame)
-      }
+      for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(w, machine, pte)
       return 0
     })
   },
 )
+
+/**
+ * The zero page in place of a page that holds nothing but zeroes, which is given back. Part of a step, under the page-table
+ * lock, while nobody can write to the page.
+ *
+ * @kernel try_to_map_unused_to_zeropage
+ */
+export function mapUnusedToZeropage(w: World, machine: Machine, pte: Pte): void {
+  const frame = machine.frames[pte.frame.get(w)]
+  if (frame.contents.get(w) !== 0) return
+  clearPte(w, machine, pte)
+  setPte(w, machine, pte, ZERO_PAGE, false)
+  putPage(w, frame)
+}

@@ -53,7 +53,7 @@ export const exitMmap = procedure('exit_mmap', function* (current: Task, mm: MmS
   yield* mm.mmapLock.lockWrite()
   yield* detachVmas(mm, 0, pages)
   yield* tlbFinishMmu(current, mm, 0, pages, gathered)
-  yield* freePgtables(mm, 0, pages)
+  if (mm.pmd) yield* freePgtables(mm, 0, pages)
   yield* evictUnusedFiles(current.machine)
   yield* mm.mmapLock.unlockWrite()
 })

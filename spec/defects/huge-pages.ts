@@ -1,0 +1,104 @@
+/**
+ * Defects of huge pages.
+ *
+ * @module
+ */
+import {
+  hugePmdAt,
+  mapUnusedToZeropage,
+  needFault,
+  PmdKind,
+  readEntry,
+  splitHugePmd,
+  splitHugePmdLocked,
+  unmapAndRemap,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** Whether it is a huge page is looked at first, and what it maps afterwards. */
+const orderReadApart = override(
+  walkEntry,
+  () =>
+    function* (range, request, page) {
+      const { mm } = range.notifier
+      const isHuge = yield* step('look at the entry above', (w) => (hugePmdAt(w, mm, page) ? 1 : 0))
+      return yield* step('read an entry', (w) => {
+        const next = readEntry(range, request, page, w, needFault)
+        if (isHuge && (next & ((1 << WALK_BITS) - 1)) === Walk.goOn)
+          range.pfns[page].order?.set(w, range.hugeOrder)
+        return next
+      })
+    },
+)
+
+/** The mapping is split as if it were no change for anybody, as the pages stay where they are. */
+const splitUntold = override(
+  splitHugePmd,
+  () =>
+    function* (current, mm, page) {
+      const pmd = mm.pmd?.find(({ start, end }) => start <= page && page < end)
+      if (pmd !== undefined) yield* splitHugePmdLocked(current, mm, pmd)
+    },
+)
+
+/** The pages get entries of their own, and CPUs keep the translations that they had. */
+const remapUnflushed = override(
+  unmapAndRemap,
+  () =>
+    function* ({ machine }, mm, pmd) {
+      yield* mm.ptl.critical('put a page table in its place', (w) => {
+        if (pmd.kind.get(w) !== PmdKind.huge) return 0
+        pmd.kind.set(w, PmdKind.table)
+        for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(w, machine, pte)
+        return 0
+      })
+    },
+)
+
+/** Defects of splitting, and of what the walk says of huge pages. */
+export const hugePageDefects: readonly Defect[] = [
+  {
+    name: 'X280',
+    kind: 'mutation',
+    title: 'the order is read apart from the entry',
+    text:
+      'The walk looks whether the page is part of a huge one, and reads what is mapped in another step. In between the mapping ' +
+      'is split, and the order says more than the CPU maps: what lies beside the page may be another by the time the device ' +
+      'maps all of it. One read of the entry above says both.',
+    source: ['reference C26, B.3.1'],
+    requirement: 'C26',
+    scenario: 'huge-page',
+    overrides: [orderReadApart],
+    steps: 22,
+  },
+  {
+    name: 'X281',
+    kind: 'mutation',
+    title: 'nobody is told that a huge page is split',
+    text:
+      'The pages stay where they are, so there seems to be nothing to tell. But a device may have one translation for all of ' +
+      'them, and what is changed of one page afterwards is told of that page alone.',
+    source: ['reference B.2'],
+    requirement: 'C2',
+    scenario: 'huge-page',
+    overrides: [splitUntold],
+    steps: 8,
+  },
+  {
+    name: 'X282',
+    kind: 'mutation',
+    title: 'TLBs are not flushed where a huge page becomes pages by themselves',
+    text:
+      'A page of zeroes is given back, and the zero page mapped in its place; a CPU that has the translation of the huge page ' +
+      'goes on writing to what is free.',
+    source: ['reference B.2, C47'],
+    requirement: 'C47',
+    scenario: 'huge-page-migrates',
+    overrides: [remapUnflushed],
+    steps: 16,
+  },
+]

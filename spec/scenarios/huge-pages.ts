@@ -1,0 +1,122 @@
+/**
+ * One entry maps many pages, until somebody wants to deal with one of them. A huge page has two pages here.
+ *
+ * @module
+ */
+import { deviceAccess, migrateToDevice } from '../../src/driver/index.js'
+import {
+  cpuRead,
+  cpuWrite,
+  fork,
+  madviseDontneed,
+  mprotect,
+  munmap,
+  VM_READ,
+  VM_WRITE,
+} from '../../src/kernel/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+import { repeat } from './mirroring.js'
+
+const HUGE = 2
+const RW = VM_READ | VM_WRITE
+
+/** A device uses a huge page whose mapping is split. */
+export const hugePage = mirrorScenario({
+  name: 'huge-page',
+  summary:
+    'A device writes to a huge page while a thread makes it read-only as a whole, one page of it writable again, and then ' +
+    'unmaps both, and another throws the other page away: whoever comes first splits the mapping.',
+  exercises: ['C1', 'C2', 'C8', 'C21', 'C26', 'C47'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 6,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, HUGE, 2)] },
+      {
+        name: 'cpu',
+        calls: () => [
+          call(mprotect, 0, HUGE, VM_READ),
+          call(mprotect, 1, 1, RW),
+          call(cpuWrite, 1, 1),
+          call(munmap, 0, HUGE),
+        ],
+      },
+      { name: 'discarder', calls: () => [call(madviseDontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** Huge pages come by faults, and go as a whole or in part. */
+export const hugePageFaults = mirrorScenario({
+  name: 'huge-page-faults',
+  summary:
+    'A device reads what nobody has touched, the huge zero page, while CPUs write to it and throw it away; there is not ' +
+    'always room for a huge page.',
+  exercises: ['C1', 'C2', 'C4', 'C26', 'C47', 'data', 'use-after-free'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, {}),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 3,
+    invalidations: 8,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 1), call(madviseDontneed, 0, HUGE)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 1, 2)] },
+    ],
+  }),
+})
+
+/** A huge page is shared with a child, until either writes. */
+export const hugePageAndFork = mirrorScenario({
+  name: 'huge-page-and-fork',
+  summary:
+    'A process with a huge page forks while a device writes to it; then parent and child write to a page each.',
+  exercises: ['C2', 'C4', 'C26', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    processes: 2,
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 2,
+    values: 3,
+    invalidations: 6,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 1, 1)] },
+      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 1)] },
+    ],
+  }),
+})
+
+/** One page of a huge page goes to a device. */
+export const hugePageMigrates = mirrorScenario({
+  name: 'huge-page-migrates',
+  summary:
+    'One page of a huge page is migrated to a device, for which the huge page is split into pages by themselves, while CPUs ' +
+    'use both; a page of zeroes becomes the zero page.',
+  exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 1, 0), call(cpuWrite, 1, 2)] },
+      { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
+    ],
+  }),
+})
