@@ -5,8 +5,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Answer, type Operation, Oracle, parseOperation } from '../../src/conformance/index.js'
-import type { Translation } from '../../src/driver/index.js'
-import { PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
+import { ZERO_PAGE } from '../../src/kernel/index.js'
+import { countsAreExact, mirrorsAgree, nothingIsOpen } from './exactness.js'
 
 const PAGES = 6
 
@@ -110,52 +110,6 @@ describe('when all is unmapped', () => {
     )
   })
 })
-
-/** A mirror may have less than the page table, and nothing else; and so may a TLB. */
-function mirrorsAgree({ machine, mirrors, world: w }: Oracle): void {
-  const [mm] = machine.mms
-  for (const translations of [
-    ...mirrors.map(({ pageTable }) => pageTable),
-    ...machine.cpus.map(({ tlb }) => tlb),
-  ])
-    translations.forEach((translation: Translation, page) => {
-      const { frame, write } = translation
-      if (frame.readOnce(w) === 0) return
-      const pte = mm.pte[page]
-      const kinds = translation.atomic?.readOnce(w)
-        ? [PteKind.deviceExclusive]
-        : [PteKind.present, PteKind.devicePrivate]
-      expect(kinds).toContain(pte.kind.readOnce(w))
-      expect(pte.frame.readOnce(w)).toBe(frame.readOnce(w) - 1)
-      expect(write.readOnce(w)).toBeLessThanOrEqual(pte.write.readOnce(w))
-    })
-}
-
-/**
- * A frame has a reference for each entry that names it, and a mapping too unless a device has it to itself, and one of the
- * file that it is a page of; it holds nothing if there is none.
- */
-function countsAreExact({ machine, world: w }: Oracle): void {
-  const cached = new Set(machine.files.flatMap(({ pages }) => pages.map((frame) => frame.get(w))))
-  const named = machine.mms.flatMap(({ pte }) => pte).filter(({ kind }) => kind.readOnce(w) !== PteKind.none)
-  for (const { pfn, refcount, mapcount, contents } of machine.frames.slice(1)) {
-    const entries = named.filter(({ frame }) => frame.readOnce(w) === pfn)
-    const mappings = entries.filter(({ kind }) => kind.readOnce(w) !== PteKind.deviceExclusive)
-    expect(refcount.get(w)).toBe(entries.length + (cached.has(pfn) ? 1 : 0))
-    expect(mapcount.get(w)).toBe(mappings.length)
-    if (refcount.get(w) === 0) expect(contents.get(w)).toBe(0)
-  }
-  expect(machine.frames[ZERO_PAGE].contents.get(w)).toBe(0)
-}
-
-function nothingIsOpen({ machine, mirrors, world: w }: Oracle): void {
-  const [{ subscriptions, users }] = machine.mms
-  for (const lock of machine.layout.locks) expect(lock.heldBy(w, 0)).toBe(false)
-  expect(users.get(w)).toBe(1)
-  expect(subscriptions.active.readOnce(w)).toBe(0)
-  expect(subscriptions.seq.readOnce(w) % 2).toBe(0)
-  for (const { notifier } of mirrors) expect(notifier.seq.readOnce(w) % 2).toBe(1)
-}
 
 /** What the model knows of an area, page by page. */
 interface Area {

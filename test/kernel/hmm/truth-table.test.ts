@@ -16,7 +16,9 @@ import {
   HMM_PFN_WRITE,
   hmmRangeFault,
   needFault,
+  PmdKind,
   PteKind,
+  pmdAt,
   SAMPLED_SEQ,
   type Task,
   VM_READ,
@@ -41,7 +43,8 @@ interface Bench {
   readonly range: ReturnType<typeof declareRange>
 }
 
-function bench(): Bench {
+/** A machine of one process. Where there are huge pages they have two pages: {@link PAGE} is the second of the first. */
+function bench(isHuge = false): Bench {
   const layout = new Layout({ threads: 1 })
   const size = {
     pages: 3,
@@ -50,7 +53,7 @@ function bench(): Bench {
     cpus: [0],
     values: 1,
     invalidations: 4,
-    swapSlots: 1,
+    ...(isHuge ? { hugePages: 2 } : { swapSlots: 1 }),
     intervals: [{ name: 'sub', mm: 0, start: 0, last: 2 }],
   }
   const machine = declareMachine(layout, size)
@@ -81,6 +84,13 @@ type Entry =
   | 'exclusive'
   | 'exclusive, read-only'
   | 'poisoned'
+  | HugeEntry
+
+type HugeEntry = 'huge, read-only' | 'huge, writable' | 'huge, hint' | 'huge zero page'
+
+function isHuge(entry: Entry): entry is HugeEntry {
+  return entry.startsWith('huge')
+}
 
 const KINDS: Partial<Record<Entry, number>> = {
   hint: PteKind.protnone,
@@ -88,10 +98,37 @@ const KINDS: Partial<Record<Entry, number>> = {
   'exclusive, read-only': PteKind.deviceExclusive,
 }
 
+/** A huge page at the pages 0 and 1. */
+function putHuge(
+  { w, task }: Pick<Bench, 'w' | 'task'>,
+  entry: HugeEntry,
+  kind: number,
+  flags: number,
+): void {
+  const { mm, machine } = task
+  for (const page of [0, PAGE]) {
+    mm.vma[page].kind.set(w, kind)
+    mm.vma[page].flags.set(w, flags)
+    mm.pte[page].kind.set(w, entry === 'huge, hint' ? PteKind.protnone : PteKind.present)
+    mm.pte[page].write.set(w, entry === 'huge, writable' ? 1 : 0)
+    if (entry === 'huge zero page') continue
+    const frame = machine.frames[FRAME + page]
+    mm.pte[page].frame.set(w, frame.pfn)
+    frame.refcount.set(w, 1)
+    frame.mapcount.set(w, 1)
+    frame.compound?.set(w, page + 1)
+  }
+  pmdAt(mm, PAGE)?.kind.set(w, PmdKind.huge)
+}
+
 function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): void {
   const { mm, machine } = task
   mm.vma[PAGE].kind.set(w, kind)
   mm.vma[PAGE].flags.set(w, flags)
+  if (isHuge(entry)) {
+    putHuge({ w, task }, entry, kind, flags)
+    return
+  }
   if (entry === 'none') return
   const pte = mm.pte[PAGE]
   if (entry === 'poisoned') {
@@ -143,6 +180,8 @@ interface Outcome {
   readonly error: number
   /** What the array holds. */
   readonly flags: number
+  /** Its order. */
+  readonly order: number
   /** How often a page was faulted in. */
   readonly faults: number
 }
@@ -155,14 +194,15 @@ function ask(b: Bench, defaultFlags: number, mask: number, request: number): Out
     },
   })
   const error = runner.run(b.w, 0, walkOnce, b.task, b.range, defaultFlags, mask, [request])
-  return { error, flags: b.range.pfns[PAGE].flags.get(b.w), faults }
+  const { flags, order } = b.range.pfns[PAGE]
+  return { error, flags: flags.get(b.w), order: order?.get(b.w) ?? 0, faults }
 }
 
 const RO_AREA = VM_READ
 const RW_AREA = VM_READ | VM_WRITE
 const ANON = VmaKind.anonymous
 
-/** Area, entry, and what comes back for no request, for a read, for a write: flags, or the error. `+` marks a fault. */
+/** Area, entry, and what comes back for no request, for a read, for a write: flags, or the error. `h` marks the order of a huge page, `+` a fault. */
 const TABLE: readonly [string, number, number, Entry, string, string, string][] = [
   ['no area', VmaKind.none, 0, 'none', 'E', 'EFAULT', 'EFAULT'],
   ['an area of raw frames', VmaKind.pfnmap, RW_AREA, 'none', 'E', 'EFAULT', 'EFAULT'],
@@ -191,16 +231,31 @@ const TABLE: readonly [string, number, number, Entry, string, string, string][] 
     'V+',
     'VW+',
   ],
+  ['a huge page that may be read, in a writable area', ANON, RW_AREA, 'huge, read-only', 'Vh', 'Vh', 'VWh+'],
+  [
+    'a huge page that may be read, in a read-only area',
+    ANON,
+    RO_AREA,
+    'huge, read-only',
+    'Vh',
+    'Vh',
+    'EPERM',
+  ],
+  ['a huge page that may be written', ANON, RW_AREA, 'huge, writable', 'VWh', 'VWh', 'VWh'],
+  ['a huge hint, in a writable area', ANON, RW_AREA, 'huge, hint', '0', 'Vh+', 'VWh+'],
+  ['a huge hint, in a read-only area', ANON, RO_AREA, 'huge, hint', '0', 'Vh+', 'EPERM'],
+  ['the huge zero page, in a writable area', ANON, RW_AREA, 'huge zero page', 'Vh', 'Vh', 'VW+'],
+  ['the huge zero page, in a read-only area', ANON, RO_AREA, 'huge zero page', 'Vh', 'Vh', 'EPERM'],
   ['an exclusive page, in a read-only area', ANON, RO_AREA, 'exclusive, read-only', '0', 'V+', 'EPERM'],
   ['a poisoned entry', ANON, RW_AREA, 'poisoned', '0', 'EFAULT', 'EFAULT'],
 ]
 
 const FLAGS: Record<string, number> = { E, V, VW, '0': 0 }
 
-function show({ error, flags, faults }: Outcome): string {
+function show({ error, flags, order, faults }: Outcome): string {
   if (error) return errnoName(error)
   const name = Object.keys(FLAGS).find((key) => FLAGS[key] === flags)
-  return `${name}${faults > 0 ? '+' : ''}`
+  return `${name}${order > 0 ? 'h' : ''}${faults > 0 ? '+' : ''}`
 }
 
 describe.each(TABLE)('%s', (_name, kind, flags, entry, none, read, write) => {
@@ -209,10 +264,10 @@ describe.each(TABLE)('%s', (_name, kind, flags, entry, none, read, write) => {
     ['read', RF, read],
     ['write', RW, write],
   ])('asked for %s', (_what, request, expected) => {
-    const byDefault = bench()
+    const byDefault = bench(isHuge(entry))
     put(byDefault, entry, kind, flags)
     expect(show(ask(byDefault, request, 0, 0))).toBe(expected)
-    const byPage = bench()
+    const byPage = bench(isHuge(entry))
     put(byPage, entry, kind, flags)
     expect(show(ask(byPage, 0, RW, request))).toBe(expected)
   })
@@ -273,7 +328,7 @@ describe('errors', () => {
     const b = bench()
     put(b, 'writable', ANON, RW_AREA)
     b.range.notifier.seq.set(b.w, 3)
-    expect(ask(b, RF, 0, 0)).toEqual({ error: -Errno.EBUSY, flags: 0, faults: 0 })
+    expect(ask(b, RF, 0, 0)).toEqual({ error: -Errno.EBUSY, flags: 0, order: 0, faults: 0 })
   })
 
   it('memory that has run out is -EFAULT', () => {

@@ -12,6 +12,7 @@ import {
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
 } from '../../mmu_notifier/index.js'
+import { areaEnd } from '../area/mmap.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { getUserPagesRemote } from '../fault/gup.js'
@@ -48,15 +49,18 @@ const makePageExclusive = procedure(
   'make_device_exclusive_range (page)',
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
     const frame = current.machine.frames[pfn]
-    const locked = yield* step('trylock the page, or put it', (w) => {
-      if (!isTail(w, frame) && tryLockPage(w, frame)) return 1
+    const parts = yield* step('trylock the page, or put it', (w) => {
+      if (!isTail(w, frame) && tryLockPage(w, frame)) return partsAt(w, current, mm, page, frame)
       putPage(w, frame)
       return 0
     })
-    if (!locked) return 0
-    const range = { start: page, end: page + 1, event: NotifyEvent.EXCLUSIVE, blockable: true, owner }
+    if (!parts) return 0
+    const range = { start: page, end: page + parts, event: NotifyEvent.EXCLUSIVE, blockable: true, owner }
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
     const isExclusive = yield* replaceByExclusive(current, mm, page, frame)
+    // The walk is over all that the folio maps in the area, though only the first page of it was asked for.
+    for (let part = 1; part < parts; part++)
+      yield* replaceByExclusive(current, mm, page + part, current.machine.frames[pfn + part])
     if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
     if (isExclusive) return pfn
     yield* step('unlock and put the page', (w) => {
@@ -67,6 +71,12 @@ const makePageExclusive = procedure(
     return 0
   },
 )
+
+/** How many pages of the area lie in what begins with `frame`: 1, or those of a huge page. Under the mmap lock. */
+function partsAt(w: World, { machine }: Task, mm: MmStruct, page: number, { compound }: Frame): number {
+  const parts = compound?.get(w) ? machine.hugePages : 1
+  return areaEnd(w, mm, page, Math.min(page + parts, machine.pages)) - page
+}
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
 function isTail(w: World, { compound }: Frame): boolean {
