@@ -22,6 +22,7 @@ import {
   hmmRangeFault,
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
+  VM_FAULT_SIGBUS,
 } from '../../src/kernel/index.js'
 import { type Override, override, type Procedure, type Running } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -61,7 +62,17 @@ const lockHeldOverWalk = override(
     },
 )
 
-/** Faults of the recorded driver, and two that others had. */
+/** The driver looks for the pages of a fault with the process that faults; it knows those of the process that filled them. */
+const findsByProcess = override(
+  dmirrorDevmemFault,
+  (original) =>
+    function* (current, device, mm, page, fault) {
+      if (!device.mirrors.some((mirror) => mirror.mm === mm)) return VM_FAULT_SIGBUS
+      return yield* original(current, device, mm, page, fault)
+    },
+)
+
+/** Faults of the recorded driver, and three that others had. */
 export const recordedDefects: readonly Defect[] = [
   {
     name: 'D29',
@@ -89,6 +100,20 @@ export const recordedDefects: readonly Defect[] = [
     scenario: 'over-fault-own-page',
     overrides: [lockHeldOverWalk],
     steps: 19,
+  },
+  {
+    name: 'D43',
+    kind: 'history',
+    title: "a child touches a page of its parent's that is on the device, and gets SIGBUS",
+    text:
+      'fork shares device pages like any others. The driver keeps its records by process, and looks the page up with the process that ' +
+      'faults: the child has never used the device, so that nothing is found, and the fault is refused. Fixed in amdkfd in 6.1: ' +
+      'the page itself says who has filled it.',
+    source: ['reference D43', 'drivers/gpu/drm/amd/amdkfd/kfd_svm.c, commit e1f84eef313f'],
+    requirement: 'C30',
+    scenario: 'recorded/shared/dev_read+child_write',
+    overrides: [findsByProcess],
+    steps: 7,
   },
   {
     name: 'R1',

@@ -152,6 +152,8 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
       let said: true | undefined
       for (const mirror of mirrors) {
         if (mirror.owner < 0 || range.owner.get(after) !== mirror.owner + 1) continue
+        // The device of the mirrors of another process is told when that process's entries are looked at.
+        if (range.mm.get(after) !== mirror.mm.index + 1) continue
         said = true
         for (let page = range.start.get(after); page < range.end.get(after); page++) {
           const frames = [mirror.pageTable[page], mirror.tlb[page]].map(

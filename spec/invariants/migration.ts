@@ -216,8 +216,10 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
             pte.kind.readOnce(before) === PteKind.devicePrivate
           )
             continue
-          said = true
           const kind = mm.vma[page].kind.readOnce(after)
+          // The area has been taken out, and its entries go next: another process, which shares the page, has migrated it.
+          if (kind === VmaKind.none) continue
+          said = true
           const isPrivate = kind === VmaKind.anonymous || kind === VmaKind.privateFile
           // What the entry named before is where the data was.
           const isFile = isPageCache(before, machine.frames[pte.frame.readOnce(before)])

@@ -18,6 +18,8 @@ interface PageBeginning {
   readonly filledBy?: number
   /** True if a page comes before it that the device maps: the process's operations are on that one. */
   readonly hasNeighbour?: boolean
+  /** True if the process has forked, and the child shares the page. */
+  readonly forked?: boolean
   /** True if no page of system memory is free. */
   readonly short?: boolean
 }
@@ -59,6 +61,21 @@ export const beginnings = {
     page: { touched: true, onDevice: true, mirroredBy: [1] },
     filledBy: 1,
   },
+  shared: {
+    summary: 'in device memory, and shared with a child: fork made the device drop its entry',
+    page: { touched: true, onDevice: true },
+    forked: true,
+  },
+  sharedSystem: {
+    summary: 'in system memory, and shared with a child: fork made the device drop its entry',
+    page: { touched: true },
+    forked: true,
+  },
+  sharedMapped: {
+    summary: "in device memory, and shared with a child: the device maps it through either's file, to read",
+    page: { touched: true, onDevice: true, mirroredBy: [0, 1] },
+    forked: true,
+  },
 } satisfies Readonly<Record<string, PageBeginning>>
 
 /** Name of a beginning. */
@@ -80,9 +97,13 @@ const ALL = Object.keys(operations) as OperationName[]
 const OF_THE_DEVICE = ALL.filter(
   (name) => !operation(name).exclusive && (operation(name).file === 0 || operation(name).evicts),
 )
-const OF_THE_SECOND_FILE = ALL.filter((name) => operation(name).file === 1)
+const OF_THE_SECOND_FILE = ALL.filter((name) => operation(name).file === 1 && !operation(name).child)
+const OF_THE_CHILD = ALL.filter((name) => operation(name).child)
+const OF_THE_CHILDS_FILE = OF_THE_CHILD.filter((name) => operation(name).file === 1)
 const EXCLUSIVE = ALL.filter((name) => operation(name).exclusive)
-const OF_THE_PROCESS = ALL.filter((name) => operation(name).file === undefined && !operation(name).evicts)
+const OF_THE_PROCESS = ALL.filter(
+  (name) => operation(name).file === undefined && !operation(name).evicts && !operation(name).child,
+)
 
 function product<A, B>(first: readonly A[], second: readonly B[]): [A, B][] {
   return first.flatMap((a) => second.map((b): [A, B] => [a, b]))
@@ -136,6 +157,27 @@ export const cellGroups: readonly CellGroup[] = [
     threads: product(OF_THE_DEVICE, OF_THE_PROCESS),
   },
   {
+    title: 'A child that shares the page',
+    pages: ['shared', 'sharedSystem', 'sharedMapped'],
+    threads: product(OF_THE_DEVICE, OF_THE_CHILD),
+  },
+  {
+    title: "A child's file against its parent",
+    pages: ['shared', 'sharedSystem', 'sharedMapped'],
+    threads: product(
+      OF_THE_CHILDS_FILE,
+      OF_THE_PROCESS.filter((name) => name !== 'fork'),
+    ),
+  },
+  {
+    title: 'A child that is just being forked',
+    pages: ['mirrored', 'device'],
+    threads: product(
+      ['dev_read', 'dev_write', 'migrate_to_dev', 'migrate_to_sys'] as const,
+      OF_THE_CHILD.filter((name) => !OF_THE_CHILDS_FILE.includes(name)),
+    ).map(([device, child]) => [device, 'fork', child]),
+  },
+  {
     title: 'No memory to bring pages back to',
     pages: ['short'],
     threads: product(OF_THE_DEVICE, ['cpu_read', 'cpu_write', 'madv_dontneed']),
@@ -169,6 +211,11 @@ export function nameOf({ page, threads }: RecordedCell): string {
   return `recorded/${page}/${threads.join('+')}`
 }
 
+const SECOND_FILE = {
+  own: { name: 'dmirror (second file)', sameDevice: true },
+  child: { name: "dmirror (child's file)", sameDevice: true, process: 1 },
+} as const
+
 /** The world of `cell`. */
 export function worldOf({ page, threads }: RecordedCell): MirrorScenario {
   const uses = threads.map(operation)
@@ -176,18 +223,21 @@ export function worldOf({ page, threads }: RecordedCell): MirrorScenario {
   const isOfSecond = (beginning.page.mirroredBy ?? []).includes(1)
   const files = isOfSecond || uses.some(({ file }) => file === 1) ? 2 : 1
   const isExclusive = beginning.page.exclusive || uses.some(({ exclusive }) => exclusive)
+  const isShared = beginning.forked || uses.some(({ child }) => child)
   const own = beginning.hasNeighbour ? 1 : 0
   return {
     pages: [...(own ? [{ touched: true, mirroredBy: [0] }] : []), beginning.page],
     mirrors: Array.from({ length: files }, (_, i) => ({
-      ...(i === 0 ? { name: 'dmirror', memory: 2 } : { name: 'dmirror (second file)', sameDevice: true }),
+      ...(i === 0 ? { name: 'dmirror', memory: 2 } : SECOND_FILE[isShared ? 'child' : 'own']),
       ...(isExclusive ? { exclusive: true } : {}),
     })),
-    processes: Math.max(...uses.map((use) => use.processes ?? 1)),
+    processes: Math.max(isShared ? 2 : 1, ...uses.map((use) => use.processes ?? 1)),
+    ...(beginning.forked ? { forked: true } : {}),
     spareFrames: beginning.short ? 0 : 3,
     values: 3,
     invalidations: 16,
-    threads: uses.map(({ calls, file }, thread) => ({
+    threads: uses.map(({ calls, file, child }, thread) => ({
+      ...(child ? { process: 1 } : {}),
       name: threads.indexOf(threads[thread]) === thread ? threads[thread] : `${threads[thread]} (again)`,
       devices: file === undefined ? [] : [file],
       calls: (world) => calls({ world, thread, page: file === undefined ? 0 : own }),

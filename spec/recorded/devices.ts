@@ -43,13 +43,13 @@ export function attachRecordedDevices(
   options: RecordedOptions,
 ): RecordedDevices {
   const { snapshots = [] } = options
-  const { intervals } = machine.mms[0].subscriptions
+  const intervals = machine.mms[0].subscriptions.intervals.slice(-snapshots.length)
   return {
     options,
     devices: machine.deviceMemory.map((memory) => attachDmirrorDevice(layout, memory, mirrors)),
     snapshots: new Map(
       snapshots.map((thread, i) => {
-        const notifier = intervals[mirrors.length + i]
+        const notifier = intervals[i]
         attachSnapshot(mirrors[0], notifier)
         return [thread, declareRange(layout, `snapshot_range[${thread}]`, thread, notifier, size)]
       }),

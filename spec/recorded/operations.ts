@@ -49,6 +49,8 @@ export interface Operation {
   readonly evicts?: boolean
   /** True if it takes exclusive access, or asks for it. */
   readonly exclusive?: boolean
+  /** True if a child performs it, which shares the page with its parent; a file is its own then. */
+  readonly child?: boolean
   /** Number of processes that there must be (default 1). */
   readonly processes?: number
 }
@@ -100,6 +102,10 @@ function migrateToSystem(file: number): Operation {
   }
 }
 
+function ofTheChild(operation: Operation): Operation {
+  return { ...operation, child: true, processes: 2 }
+}
+
 /** The operations, by the names that recordings have for them; those of a second file of the device have `2` added. */
 export const operations = {
   dev_read: read(0),
@@ -139,6 +145,14 @@ export const operations = {
   munmap: { calls: ({ page }) => [call(munmap, page, 1)] },
   madv_dontneed: { calls: ({ page }) => [call(madviseDontneed, page, 1)] },
   fork: { processes: 2, calls: ({ world }) => [call(fork, world.machine.mms[1])] },
+  child_dev_read: ofTheChild(read(1)),
+  child_dev_write: ofTheChild(write(1)),
+  child_migrate_to_dev: ofTheChild(migrateToDevice(1)),
+  child_migrate_to_sys: ofTheChild(migrateToSystem(1)),
+  child_read: ofTheChild({ calls: ({ page }) => [call(cpuRead, page)] }),
+  child_write: ofTheChild({ calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] }),
+  child_dontneed: ofTheChild({ calls: ({ page }) => [call(madviseDontneed, page, 1)] }),
+  child_exit: ofTheChild({ calls: () => [call(exit)] }),
   /** The process ends; another has inherited its files, and goes on using them. */
   exit: { calls: () => [call(exit)] },
 } satisfies Readonly<Record<string, Operation>>

@@ -51,6 +51,7 @@ export const migration: readonly Requirement[] = [
     checks: [
       'assert:do_swap_page',
       'assert:mustKeepOut',
+      'assert:mustHaveFailed',
       'a fault finds the device gone',
       'an entry is poisoned',
     ],

@@ -253,6 +253,7 @@ export const copyFails = mirrorScenario({
     spareFrames: 2,
     values: 3,
     invalidations: 8,
+    copiesFail: true,
     overrides: [override(bringBack, () => bringBackUnlessFailed.body)],
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },

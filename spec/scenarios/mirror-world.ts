@@ -18,6 +18,7 @@ import { compileStatechart } from '../../src/checker/statechart.js'
 import {
   attachDeviceChunk,
   attachDeviceMemory,
+  attachFailingMemory,
   type DeviceChunk,
   type Driver,
   declareMirror,
@@ -189,6 +190,8 @@ export interface MirrorScenario {
   readonly invalidations: number
   /** Set if the recorded driver looks after the mirrors and their memory: what it needs of the world. */
   readonly recorded?: RecordedOptions
+  /** True if copies from device memory may fail. */
+  readonly copiesFail?: boolean
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
   /** Slots of swap (default none). */
@@ -403,7 +406,8 @@ export function mirrorModel(
     ? machine.deviceMemory.map((memory) => attachDeviceChunk(layout, memory, { poisons }))
     : []
   const devmems = options.hotplug?.helpers ? chunks.map((chunk) => attachHmmDevmem(layout, chunk)) : []
-  if (chunks.length === 0 && !recorded) machine.deviceMemory.forEach(attachDeviceMemory)
+  if (chunks.length === 0 && !recorded)
+    machine.deviceMemory.forEach(options.copiesFail ? attachFailingMemory : attachDeviceMemory)
   generation?.mirrors?.declare(layout, machine, mirrors)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({

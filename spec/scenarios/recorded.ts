@@ -56,5 +56,7 @@ export const mendedScenarios: readonly Scenario[] = [
   mended('mirrored2/close2+munmap', ['C1']),
   mended('short/migrate_to_dev+cpu_read', ['C30']),
   mended('system/exclusive+madv_dontneed', ['C43', 'use-after-free']),
+  mended('shared/dev_read+child_write', ['C30', 'C42']),
+  mended('sharedMapped/migrate_to_sys+child_write', ['C1', 'C31']),
   overFaultOwnPage,
 ]

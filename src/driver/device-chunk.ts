@@ -82,6 +82,7 @@ export function attachDeviceChunk(
       },
     ),
     pageFree: (w, frame) => pageFree(w, chunk, frame),
+    failed: (w) => chunk.lost.get(w) === 1,
   }
   return chunk
 }

@@ -105,6 +105,11 @@ export function attachDeviceMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack }
 }
 
+/** The same for a device whose copies may fail at any time. */
+export function attachFailingMemory(memory: DeviceMemory): void {
+  memory.ops = { migrateToRam: bringBack, failed: () => true }
+}
+
 /** Every frame that the CPU can map, the zero page left out. */
 export function systemFrames({ machine }: Task): Frame[] {
   return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)

@@ -94,6 +94,9 @@ describe('a mend alone mends what it is for', () => {
     expect(await brokenIn('mirrored/dev_write+migrate_to_dev', heeding)).toEqual([])
     expect(await brokenIn('device/dev_read+migrate_to_sys2', heeding)).toEqual([])
     expect(await brokenIn('mirrored/dev_write+migrate_to_dev2', heeding)).toEqual([])
+    // The other file may be that of a child.
+    expect(await brokenIn('sharedMapped/snapshot+child_read', [])).toEqual(['C1', 'C31', 'C41'])
+    expect(await brokenIn('sharedMapped/snapshot+child_read', heeding)).toEqual([])
   })
 
   it('H19: a file is closed when no page names it', async () => {

@@ -120,7 +120,7 @@ export function attachHmmDevmem(layout: Layout, { memory, poisons }: DeviceChunk
     const lifecycle = l.lifecycle('deviceMemoryHotplug', 'lifecycle')
     return new HmmDevmem(memory, ops, cells, lifecycle, poisons)
   })
-  memory.ops = hmmPagemapOps(devmem)
+  memory.ops = { ...memory.ops, ...hmmPagemapOps(devmem) }
   devmem.pagemap.release = (w) => hmmDevmemRefRelease(w, devmem)
   return devmem
 }

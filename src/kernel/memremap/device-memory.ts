@@ -25,6 +25,11 @@ export interface DeviceMemoryOps {
    * @kernel dev_pagemap_ops.page_free
    */
   readonly pageFree?: (w: World, frame: Frame) => void
+  /**
+   * True if the device has failed, or may have: then a fault may be answered with SIGBUS. It is the device's own state, and the
+   * kernel has no name for it; the claim of C30 asks. Absent: the device works.
+   */
+  readonly failed?: (w: World) => boolean
 }
 
 /** Memory of a device that the CPU cannot map. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE */

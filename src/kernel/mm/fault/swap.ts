@@ -5,10 +5,11 @@
  * @module
  */
 import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
-import { type MmStruct, PteKind, type Task } from '../../machine.js'
+import { type Frame, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { type DeviceFault, FaultHolds } from '../../migrate/request.js'
 import { letGoOfCpu } from '../lru.js'
 import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { VM_FAULT_SIGBUS } from './fault.js'
 
 /** The entry is not what it was: the access is tried again. */
 const CHANGED = -1
@@ -47,6 +48,7 @@ export const doSwapPage = procedure(
         error !== 0 || !isStill,
         `the owner of frame ${frame.pfn} says that it has brought it back, and page ${page} is still there`,
       )
+      if (error === VM_FAULT_SIGBUS) mustHaveFailed(w, machine, mm, page, frame)
       unlockPage(w, frame)
       putPage(w, frame)
       return 0
@@ -54,6 +56,15 @@ export const doSwapPage = procedure(
     return error
   },
 )
+
+/** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */
+function mustHaveFailed(w: World, machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
+  claim(
+    'C30',
+    machine.deviceMemory[owner].ops.failed?.(w) ?? false,
+    `the owner of frame ${pfn} refuses a fault on page ${page} of ${mm.name} with SIGBUS, and its device works`,
+  )
+}
 
 /** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
 export function devicePageAt(w: World, mm: MmStruct, page: number): number {
