@@ -10,6 +10,7 @@ import { generationNamed } from '../src/generations/generations.js'
 import type { Scenario } from '../src/world/model.js'
 import type { Defect } from './defect.js'
 import * as areas from './scenarios/areas.js'
+import * as coherent from './scenarios/coherent.js'
 import * as deviceMemory from './scenarios/device-memory.js'
 import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
@@ -110,6 +111,11 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   devmem.devmemHotplug,
   devmem.devmemUnplug,
   devmem.devmemHeld,
+  coherent.coherentMemory,
+  coherent.coherentShared,
+  coherent.coherentHeld,
+  coherent.getUserPages,
+  coherent.migrateHinted,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

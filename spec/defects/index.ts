@@ -6,6 +6,7 @@
 import type { Defect } from '../defect.js'
 import { areaDefects } from './areas.js'
 import { bitDefects } from './bits.js'
+import { coherentDefects } from './coherent.js'
 import { deviceMemoryDefects } from './device-memory.js'
 import { devmemDefects } from './devmem.js'
 import { driverDefects } from './drivers.js'
@@ -35,6 +36,7 @@ export const defects: readonly Defect[] = [
   ...migrationStageDefects,
   ...deviceMemoryDefects,
   ...devmemDefects,
+  ...coherentDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

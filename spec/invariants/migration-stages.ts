@@ -6,11 +6,13 @@
 import {
   innermostRange,
   isMigrating,
+  MIGRATE_PFN_HELD,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_MOVED,
   MIGRATE_PFN_UNMAPPED,
   MIGRATE_PFN_VALID,
   type MigratingPage,
+  migrateDeviceCoherentFolio,
   migrateDeviceRange,
   migrateVmaFinalize,
   migrateVmaPages,
@@ -23,12 +25,12 @@ import {
 import type { Abstraction, StepClaim, Witness, World } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-const COLLECTING = [migrateVmaSetup, migrateDeviceRange]
+const COLLECTING = [migrateVmaSetup, migrateDeviceRange, migrateDeviceCoherentFolio]
 const FINISHING = [migrateVmaPages, migrateVmaFinalize]
 
 /** What the migration of a page has come to, as its arrays say. */
 function stageOf({ flags, destination }: MigratingPage, w: World): string {
-  const bits = flags.get(w)
+  const bits = flags.get(w) & ~MIGRATE_PFN_HELD
   if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && destination.get(w) === 0 ? 'idle' : 'aborted'
   if (bits & MIGRATE_PFN_MOVED) return 'installed'
   if (destination.get(w)) return 'copied'
@@ -53,8 +55,8 @@ export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
         for (const [page, entry] of pages.entries()) {
           const { flags, source, destination } = entry
           const named = destination.get(before) !== destination.get(after)
-          if (!named && flags.get(before) === flags.get(after) && source.get(before) === source.get(after))
-            continue
+          const same = (flags.get(before) & ~MIGRATE_PFN_HELD) === (flags.get(after) & ~MIGRATE_PFN_HELD)
+          if (!named && same && source.get(before) === source.get(after)) continue
           said = true
           if (owner === thread && [...COLLECTING, ...FINISHING].some((target) => from.inside(thread, target)))
             continue

@@ -8,6 +8,8 @@ import {
   cpuWrite,
   expectedAt,
   HMM_PFN_VALID,
+  isDeviceCoherent,
+  isDevicePrivate,
   isPageCache,
   lruAddDrainAll,
   type Machine,
@@ -34,17 +36,18 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
         for (const [page, pte] of mm.pte.entries()) {
           const kind = pte.kind.readOnce(w)
           if (kind !== PteKind.present && kind !== PteKind.devicePrivate) continue
-          const { owner, pfn } = machine.frames[pte.frame.readOnce(w)]
-          if (owner >= 0) said = true
-          if (kind === PteKind.present && owner >= 0)
+          const frame = machine.frames[pte.frame.readOnce(w)]
+          const { pfn } = frame
+          if (isDevicePrivate(frame)) said = true
+          if (kind === PteKind.present && isDevicePrivate(frame))
             return `${mm.name} maps page ${page} to frame ${pfn}, which is device memory`
-          if (kind === PteKind.devicePrivate && owner < 0)
+          if (kind === PteKind.devicePrivate && !isDevicePrivate(frame))
             return `${mm.name} has a device-private entry at page ${page} for frame ${pfn}, which is system memory`
         }
       for (const cpu of machine.cpus)
         for (const [page, entry] of cpu.tlb.entries()) {
           const frame = entry.frame.get(w) - 1
-          if (frame >= 0 && machine.frames[frame].owner >= 0)
+          if (frame >= 0 && isDevicePrivate(machine.frames[frame]))
             return `a CPU's TLB maps page ${page} to device memory`
         }
       return said
@@ -191,7 +194,7 @@ export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
         for (const mm of machine.mms)
           for (const [page, pte] of mm.pte.entries())
             if (
-              pte.kind.readOnce(w) === PteKind.devicePrivate &&
+              (pte.kind.readOnce(w) === PteKind.devicePrivate || pte.kind.readOnce(w) === PteKind.present) &&
               pte.frame.readOnce(w) === frame.pfn &&
               pte.write.readOnce(w)
             )
@@ -200,6 +203,15 @@ export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
       return said
     },
   }
+}
+
+/** True if the entry names a page of device memory, where the data is. */
+function isOnDevice(w: World, { frames }: Machine, { kind, frame }: Pte): boolean {
+  const holds = kind.readOnce(w)
+  return (
+    holds === PteKind.devicePrivate ||
+    (holds === PteKind.present && isDeviceCoherent(frames[frame.readOnce(w)]))
+  )
 }
 
 /** C40: only private anonymous memory goes to a device. */
@@ -211,11 +223,7 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
-          if (
-            pte.kind.readOnce(after) !== PteKind.devicePrivate ||
-            pte.kind.readOnce(before) === PteKind.devicePrivate
-          )
-            continue
+          if (!isOnDevice(after, machine, pte) || isOnDevice(before, machine, pte)) continue
           const kind = mm.vma[page].kind.readOnce(after)
           // The area has been taken out, and its entries go next: another process, which shares the page, has migrated it.
           if (kind === VmaKind.none) continue
@@ -244,8 +252,8 @@ export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepC
         if (owner !== thread) continue
         for (const [page, { flags, frame }] of range.pfns.entries()) {
           if (!(flags.get(after) & HMM_PFN_VALID) || flags.get(after) === flags.get(before)) continue
+          if (!isDevicePrivate(machine.frames[frame.get(after)])) continue
           const memory = machine.frames[frame.get(after)].owner
-          if (memory < 0) continue
           said = true
           if (memory !== mirror.owner)
             return `${mirror.name} is told that page ${page} is in the memory of owner ${memory}`

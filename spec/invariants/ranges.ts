@@ -10,6 +10,7 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
+  isDevicePrivate,
   PteKind,
   RangeResult,
   VmaKind,
@@ -123,7 +124,7 @@ export function requestsAreMet(world: MirrorWorld): StepClaim {
           const got = range.pfns[page].flags.get(after)
           if (!(got & HMM_PFN_VALID)) return `page ${page} was asked for, and the walk ends without it`
           // One's own device page is told as it is: the caller must look (reference B.3.1 note b).
-          if (world.machine.frames[range.pfns[page].frame.get(after)].owner >= 0) continue
+          if (isDevicePrivate(world.machine.frames[range.pfns[page].frame.get(after)])) continue
           if (want & HMM_PFN_REQ_WRITE && !(got & HMM_PFN_WRITE))
             return `page ${page} was asked for to be written, and the walk ends with it read-only`
         }

@@ -8,6 +8,7 @@
 import type { GenerationName } from '../../src/generations/generation.js'
 import type { Requirement } from '../requirement.js'
 import { coherence } from './coherence.js'
+import { coherent } from './coherent.js'
 import { collision } from './collision.js'
 import { deviceMemory } from './device-memory.js'
 import { devmem } from './devmem.js'
@@ -32,6 +33,7 @@ export const requirements: readonly Requirement[] = [
   ...migrationStages,
   ...deviceMemory,
   ...devmem,
+  ...coherent,
   ...exclusive,
   ...locks,
 ].sort(

@@ -20,8 +20,8 @@ export const migration: readonly Requirement[] = [
     id: 'C28',
     title: 'no CPU maps device memory',
     text:
-      'The page table of a process has a present entry only for system memory, and a device-private entry only for ' +
-      "device memory. No CPU's TLB leads into device memory.",
+      'The page table of a process has a present entry only for system memory and coherent device memory, and a device-private ' +
+      "entry only for device-private memory. No CPU's TLB leads into that.",
     source: ['reference C28, B.6', 'include/linux/memremap.h: MEMORY_DEVICE_PRIVATE'],
     checks: ['no CPU maps device memory'],
   },
@@ -33,13 +33,17 @@ export const migration: readonly Requirement[] = [
       'for what its area forbids, never for where the page is. A walk also fails where memory has run out: then ' +
       'it is the fault that says so, and not the walk over the entry.',
     source: ['reference C29, B.3.1, D3', 'mm/hmm.c: hmm_vma_handle_pte', 'Documentation/mm/hmm.rst'],
-    checks: ['the walk refuses only what the area forbids'],
+    checks: [
+      'the walk refuses only what the area forbids',
+      'a page of a device is brought back for somebody who holds it',
+    ],
   },
   {
     id: 'C30',
     title: 'migrate_to_ram brings the page back, or says why not',
     text:
-      'When the owner of a device page answers a fault with 0, the page is no longer in its memory at that address. ' +
+      'When the owner of a device page answers a fault with 0, the page is no longer in its memory at that address, or somebody else ' +
+      'held it when it was to leave, and the access is tried again. ' +
       'Otherwise it answers that there is no memory, or, with SIGBUS, that its device has failed. It may bring back others with ' +
       'it, and none before it: that page is not without memory for the want of what they got. What is lost with a device stays ' +
       'refused: its entry is left as it is and every touch gets SIGBUS again, or it is poisoned, and no walk maps it.',
@@ -52,6 +56,7 @@ export const migration: readonly Requirement[] = [
       'assert:do_swap_page',
       'assert:mustKeepOut',
       'assert:mustHaveFailed',
+      'a fault leaves a page that somebody holds',
       'a fault finds the device gone',
       'an entry is poisoned',
     ],
@@ -102,6 +107,7 @@ export const migration: readonly Requirement[] = [
       'a page is held by somebody else, and stays',
       'somebody gets hold of a page when it has been copied, and it stays',
       'a migration keeps what the entry says',
+      'a page that only faults for its place is migrated like any other',
       'a page that differs from its copy in swap is dirty',
       'a swap entry names the slot that holds the data',
       'a slot has its entries and one page',

@@ -17,6 +17,7 @@ import {
   cpuWrite,
   fork,
   lookAtPage,
+  MIGRATE_PFN_HELD,
   madviseDontneed,
   mmput,
   munmap,
@@ -199,7 +200,8 @@ export const unplugAndPoison = mirrorScenario({
 export const speculativeReference = mirrorScenario({
   name: 'speculative-reference',
   summary:
-    'A walker of page frames takes a page of a region by its number, while a page is migrated there, thrown away, and the region removed.',
+    'A walker of page frames takes a page of a region by its number, while a page is migrated there, read by a CPU, thrown away, and ' +
+    'the region removed.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
   referenceOnly: true,
   parameters: {},
@@ -216,10 +218,15 @@ export const speculativeReference = mirrorScenario({
         name: 'walker',
         calls: (m) => [call(lookAtPage, m.machine.deviceMemory[0].frames[0].pfn)],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1)] },
       { name: 'remover', calls: (m) => [call(removeDeviceMemory, m.chunks[0])] },
     ],
-    witnesses: ({ chunks }) => [
+    witnesses: ({ machine, chunks }) => [
+      {
+        name: 'a fault leaves a page that somebody holds',
+        clause: 'C30',
+        holds: (w) => (machine.migrations[2][0].flags.get(w) & MIGRATE_PFN_HELD) !== 0,
+      },
       {
         name: 'a page is held by nobody but a walker',
         clause: 'C31',

@@ -6,6 +6,7 @@
 import { type Mirror, pluggedIn } from '../../src/driver/index.js'
 import { hmmDevmemIsThere } from '../../src/generations/index.js'
 import {
+  isDevicePrivate,
   Lru,
   type Machine,
   type MmStruct,
@@ -105,7 +106,7 @@ function touchPage(
   frame.contents.set(w, 1)
   mm.expected[page].set(w, 1)
   if (mm.vma[page].pgoff !== undefined) mm.vma[page].anonymous?.set(w, 1)
-  mm.pte[page].kind.set(w, frame.owner < 0 ? PteKind.present : PteKind.devicePrivate)
+  mm.pte[page].kind.set(w, isDevicePrivate(frame) ? PteKind.devicePrivate : PteKind.present)
   mm.pte[page].frame.set(w, pfn)
   mm.pte[page].write.set(w, write ? 1 : 0)
   frame.lifecycle?.signal(w, 'MAPPED')

@@ -161,6 +161,8 @@ export interface MirrorDeclaration {
   readonly closable?: boolean
   /** Pages of memory of its own (default none). */
   readonly memory?: number
+  /** True if CPUs can map that memory. */
+  readonly coherent?: boolean
   /** True if its driver takes exclusive access. */
   readonly exclusive?: boolean
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
@@ -365,6 +367,13 @@ export function mirrorModel(
     ],
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
+    ...(options.mirrors.some(({ coherent }) => coherent)
+      ? {
+          coherentMemory: options.mirrors.flatMap(({ coherent }, index) =>
+            coherent ? ownerOf(options.mirrors, index) : [],
+          ),
+        }
+      : {}),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),

@@ -23,6 +23,7 @@ import {
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
+  selectMemory,
   setDestination,
   type Task,
   tryLockPage,
@@ -59,7 +60,14 @@ export const migrateToMemory = procedure(
 export const migrateToSystem = procedure(
   'migrate to system',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
-    const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_DEVICE_PRIVATE }
+    const { mm, owner } = mirror
+    const args = {
+      mm,
+      start,
+      end,
+      owner,
+      select: selectMemory(current.machine.deviceMemory[owner].frames[0]),
+    }
     return yield* migrateTo(current, args, systemFrames(current))
   },
 )

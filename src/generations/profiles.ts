@@ -15,6 +15,7 @@ import {
   putPage,
   tryLockPage,
   unlockPage,
+  wasHeld,
 } from '../kernel/index.js'
 import { type Override, override, type Running, type Scenario, step } from '../world/index.js'
 
@@ -79,6 +80,8 @@ export const faultWithoutWaiting = override(
       if (pfn === 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
       yield* step('unlock and put the page', (w) => {
+        // Nobody asks here whether the page has come back, or why not.
+        wasHeld(current, page, w)
         unlockPage(w, current.machine.frames[pfn])
         putPage(w, current.machine.frames[pfn])
         return 0

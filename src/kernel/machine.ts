@@ -69,6 +69,10 @@ export const VmaKind = {
   file: 3,
   pfnmap: 4,
   privateFile: 5,
+  /** `VM_MIXEDMAP`: pages that a driver has put there, one by one. */
+  mixedmap: 6,
+  /** Huge pages of their own file system. */
+  hugetlb: 7,
 } as const
 
 /** `VM_READ`. */
@@ -103,11 +107,11 @@ export interface Frame {
   readonly contents: Cell
   /** The folio lock: 0, or the holder's thread plus 1. Only ever tried, or waited for, never spun on. */
   readonly locked: Cell
-  /** Whose device memory it is part of: the index of the owner; -1 for system memory, which the CPU can map. */
+  /** Whose device memory it is part of: the index of the owner; -1 for system memory. */
   readonly owner: number
   /** `mapping`: 0, or the {@link AddressSpace} that it caches a page of plus 1. Absent on a machine without files. */
   readonly mapping?: Cell
-  /** The life of a device-private page; absent for system memory. */
+  /** The life of a device-private page; absent for any other. */
   readonly lifecycle?: Lifecycle
   /** What else is known of it. Absent on a machine without swap. */
   readonly flags?: FrameFlags
@@ -124,6 +128,16 @@ export interface Frame {
   readonly onFreeList?: Cell
   /** Whether it is charged to the memory cgroup; absent on a machine without a limit. @kernel folio_memcg */
   readonly charged?: Cell
+}
+
+/** True for a page of device memory that no CPU can map. @kernel is_device_private_page */
+export function isDevicePrivate({ owner, pgmap }: Frame): boolean {
+  return owner >= 0 && !pgmap?.coherent
+}
+
+/** True for a page of device memory that the CPU maps like its own. @kernel is_device_coherent_page */
+export function isDeviceCoherent({ pgmap }: Frame): boolean {
+  return pgmap?.coherent === true
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
@@ -364,8 +378,10 @@ export interface MachineSize {
     readonly last: number
   }[]
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
-  /** Pages of device-private memory, by owner. */
+  /** Pages of device memory, by owner. */
   readonly deviceMemory?: readonly number[]
+  /** The owners whose memory is coherent (default none): the others' no CPU can map. */
+  readonly coherentMemory?: readonly number[]
   /** True if pages are on LRU lists, and CPUs gather new ones in batches of their own. */
   readonly lru?: boolean
   /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
@@ -411,7 +427,11 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       l,
       owner,
       memoryFrames[owner],
-      { pages: size.deviceMemory?.[owner] ?? 0, hotplug },
+      {
+        pages: size.deviceMemory?.[owner] ?? 0,
+        hotplug,
+        coherent: size.coherentMemory?.includes(owner) ?? false,
+      },
       unattached as unknown as DeviceMemoryOps,
     ),
   )
@@ -439,7 +459,12 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
       ...(owner < 0
         ? {}
-        : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle'), pgmap: deviceMemory[owner] }),
+        : {
+            pgmap: deviceMemory[owner],
+            ...(deviceMemory[owner].coherent
+              ? {}
+              : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
+          }),
       ...(owner >= 0 && hotplug ? { onFreeList: l.flag('on_free_list') } : {}),
       ...(size.memoryLimit === undefined ? {} : { charged: l.flag('charged') }),
     }
@@ -479,7 +504,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ? []
       : layout.array('migration', layout.threads, (l) =>
           l.array('page', size.pages, (page) => ({
-            flags: page.counter('flags', 31),
+            flags: page.counter('flags', 63),
             source: page.counter('source', last),
             destination: page.counter('destination', last + 1),
             lifecycle: page.lifecycle('migration', 'lifecycle'),

@@ -132,6 +132,7 @@ describe('requirements', () => {
       'asked-only',
       'atomic-sleep',
       'backed-access',
+      'coherent',
       'data',
       'deadlock',
       'dma-mapping',

@@ -1,5 +1,6 @@
 /**
- * Memory of a device that the CPU cannot map, and what the kernel keeps of a region of it that comes and goes.
+ * Memory of a device, which the CPU cannot map or, where it is coherent, can; and what the kernel keeps of a region of it that
+ * comes and goes.
  *
  * @see reference B.7, B.8
  * @module
@@ -32,9 +33,11 @@ export interface DeviceMemoryOps {
   readonly failed?: (w: World) => boolean
 }
 
-/** Memory of a device that the CPU cannot map. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE */
+/** Memory of a device. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE, or of MEMORY_DEVICE_COHERENT */
 export interface DeviceMemory {
   readonly owner: number
+  /** True if the CPU maps it like its own; its owner is then never asked to bring a page back. */
+  readonly coherent: boolean
   readonly frames: readonly Frame[]
   /** The owner's callbacks. Set when its driver is attached. */
   ops: DeviceMemoryOps
@@ -66,12 +69,14 @@ export function declareDeviceMemory(
   layout: Layout,
   owner: number,
   frames: readonly Frame[],
-  size: { readonly pages: number; readonly hotplug: boolean },
+  size: { readonly pages: number; readonly hotplug: boolean; readonly coherent: boolean },
   ops: DeviceMemoryOps,
 ): DeviceMemory {
-  if (!size.hotplug) return { owner, frames, ops }
+  const { coherent } = size
+  if (!size.hotplug) return { owner, coherent, frames, ops }
   return {
     owner,
+    coherent,
     frames,
     ops,
     pagemap: {

@@ -11,6 +11,8 @@ import { Errno } from '../errno.js'
 import { hugePmdAt } from '../huge.js'
 import {
   type Frame,
+  isDevicePrivate,
+  type Machine,
   type MigratingPage,
   type MmStruct,
   NotifyEvent,
@@ -25,7 +27,6 @@ import {
   entryState,
   flushTlb,
   folioAddLru,
-  getPage,
   lruAddDrain,
   putPage,
   setMigrationEntry,
@@ -40,6 +41,7 @@ import {
 } from '../mmu_notifier/index.js'
 import { isolateLru } from './lru.js'
 import {
+  FaultHolds,
   forgetPage,
   hasSource,
   isLockedByFault,
@@ -51,9 +53,9 @@ import {
   markUnmapped,
   ownReferences,
   pagesOf,
-  SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
-  stopMigrating,
+  selectMemory,
+  stopForOthers,
 } from './request.js'
 import { letGo, removeMigrationPtes } from './restore.js'
 
@@ -61,7 +63,9 @@ import { letGo, removeMigrationPtes } from './restore.js'
  * Collects the pages that can be migrated. Each is locked and held by a reference when it returns, and no page table
  * maps it any more.
  *
- * @returns 0, also if there is nothing to migrate; -EINVAL for an empty range, or one that is not in one area
+ * @returns 0, also if there is nothing to migrate; -EINVAL for an empty range, or one that is not in one area; for an area of
+ * huge pages, or of what a driver has mapped; and for a page of the fault that is not a device-private one, or of which the
+ * caller says that he has locked it, and it is not
  * @kernel migrate_vma_setup
  */
 export const migrateVmaSetup = procedure(
@@ -74,7 +78,7 @@ export const migrateVmaSetup = procedure(
         args.fault === undefined || frames[args.fault.pfn].refcount.get(w) > 0,
         `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
       )
-      return isOneArea(args, w) ? 0 : -Errno.EINVAL
+      return isOneArea(args, w) && isFaultPage(current.machine, args, w) ? 0 : -Errno.EINVAL
     })
     if (error) return error
     yield* migrateVmaCollect(current, args)
@@ -85,8 +89,27 @@ export const migrateVmaSetup = procedure(
 
 function isOneArea({ mm, start, end }: MigrateVma, w: World): boolean {
   if (start >= end || end > mm.vma.length) return false
-  const kind = mm.vma[start].kind.get(w)
-  return kind !== VmaKind.none && kind !== VmaKind.pfnmap && areaEnd(w, mm, start, end) === end
+  return isMigratable(mm.vma[start].kind.get(w)) && areaEnd(w, mm, start, end) === end
+}
+
+/** False for what has no pages that could be had one by one: a hole, what a driver has mapped, huge pages. @kernel VM_SPECIAL, is_vm_hugetlb_page */
+function isMigratable(kind: number): boolean {
+  switch (kind) {
+    case VmaKind.none:
+    case VmaKind.pfnmap:
+    case VmaKind.mixedmap:
+    case VmaKind.hugetlb:
+      return false
+    default:
+      return true
+  }
+}
+
+/** True if the migration serves no fault, or one on a device-private page, which is locked if the fault says so. */
+function isFaultPage({ frames }: Machine, { fault }: MigrateVma, w: World): boolean {
+  if (fault === undefined) return true
+  if (!isDevicePrivate(frames[fault.pfn])) return false
+  return fault.holds !== FaultHolds.lock || frames[fault.pfn].locked.get(w) !== 0
 }
 
 /**
@@ -158,15 +181,19 @@ export function collectEntry(
   page: number,
   read = entryState,
 ): number {
-  const { mm, select, owner } = args
+  const { mm, select } = args
   const entry = pagesOf(current)[page]
   const pte = mm.pte[page]
   forgetPage(entry, w)
+  // What an earlier try came to counts no more.
+  entry.flags.set(w, 0)
   entry.destination.set(w, 0)
   // One that could not be split, or has come since, stays.
   if (hugePmdAt(w, mm, page)) return 0
   const kind = pte.kind.get(w)
-  const isHole = kind === PteKind.none || (kind === PteKind.present && pte.frame.get(w) === ZERO_PAGE)
+  // What a CPU may not use for now, or at all, is mapped all the same.
+  const isPresent = kind === PteKind.present || kind === PteKind.protnone
+  const isHole = kind === PteKind.none || (isPresent && pte.frame.get(w) === ZERO_PAGE)
   if (isHole) {
     const wanted = kind === PteKind.none || select & SELECT_SYSTEM
     if (!wanted || mm.vma[page].kind.get(w) !== VmaKind.anonymous) return 0
@@ -174,14 +201,10 @@ export function collectEntry(
     entry.lifecycle.signal(w, 'COLLECTED')
     return 0
   }
-  const isWanted =
-    kind === PteKind.present
-      ? select & SELECT_SYSTEM
-      : kind === PteKind.devicePrivate && select & SELECT_DEVICE_PRIVATE
+  if (!isPresent && kind !== PteKind.devicePrivate) return 0
   const frame = current.machine.frames[pte.frame.get(w)]
   // What is still part of a huge page stays too.
-  if (frame.compound?.get(w)) return 0
-  if (!isWanted || (kind === PteKind.devicePrivate && frame.owner !== owner)) return 0
+  if (frame.compound?.get(w) || !isSelected(frame, args)) return 0
   if (!isLockedByFault(args, frame.pfn) && !tryLockPage(w, frame)) return 0
   // The mapping's reference becomes the migration's.
   const state = read(w, pte)
@@ -191,7 +214,13 @@ export function collectEntry(
   setMigrationEntry(w, current.machine, pte, state)
   entry.lifecycle.signal(w, 'COLLECTED')
   frame.lifecycle?.signal(w, 'COLLECTED')
-  return kind === PteKind.present ? 1 : 0
+  return isPresent ? 1 : 0
+}
+
+/** True if the caller wants what is where the page is. Of device memory there is only his own to be had. */
+function isSelected(frame: Frame, { select, owner }: MigrateVma): boolean {
+  if (frame.owner < 0) return (select & SELECT_SYSTEM) !== 0
+  return frame.owner === owner && (select & selectMemory(frame)) !== 0
 }
 
 /**
@@ -227,7 +256,7 @@ const unmapPage = procedure(
       for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
       const stays = yield* step('migrate_vma_check_page', (w) => {
         if (isHeldByOthers(frame, args, w)) {
-          stopMigrating(entry, w)
+          stopForOthers(entry, args, w)
           return 1
         }
         markUnmapped(entry, w)
@@ -259,7 +288,7 @@ function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
  *
  * @kernel try_to_migrate
  */
-const tryToMigrate = procedure(
+export const tryToMigrate = procedure(
   'try_to_migrate',
   function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
     const found = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)) + 1)
@@ -310,54 +339,17 @@ export function migrateEntry(
 /** What came of a mapping that was found: it was not there any more, or was replaced, and may be the last. */
 const Replaced = { none: 0, one: 1, last: 2 } as const
 
-function maps(w: World, pte: Pte, frame: Frame): boolean {
-  const kind = pte.kind.readOnce(w)
-  return (kind === PteKind.present || kind === PteKind.devicePrivate) && pte.frame.readOnce(w) === frame.pfn
+/** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */
+export function maps(w: World, pte: Pte, frame: Frame): boolean {
+  switch (pte.kind.readOnce(w)) {
+    case PteKind.present:
+    case PteKind.protnone:
+    case PteKind.devicePrivate:
+      return pte.frame.readOnce(w) === frame.pfn
+    default:
+      return false
+  }
 }
-
-/**
- * Collects one page of device memory, wherever it is mapped: for an owner who wants it empty. A page that is free, or
- * locked by somebody else, is left alone.
- *
- * @returns what is to be finished like any other migration; nothing if there is nothing to do
- * @kernel migrate_device_range
- * @see reference B.8
- */
-export const migrateDeviceRange = procedure(
-  'migrate_device_range',
-  function* (current: Task, frame: Frame): Running<MigrateVma | undefined> {
-    const { machine } = current
-    const page = yield* step('lock the page, and hold it', (w) => {
-      const at = machine.mms
-        .map((mm) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
-        .find((found) => found >= 0)
-      if (at === undefined || !tryLockPage(w, frame)) return NOWHERE
-      getPage(w, frame)
-      const entry = pagesOf(current)[at]
-      entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
-      entry.source.set(w, frame.pfn)
-      entry.destination.set(w, 0)
-      entry.lifecycle.signal(w, 'COLLECTED')
-      frame.lifecycle?.signal(w, 'COLLECTED')
-      return at
-    })
-    if (page === NOWHERE) return undefined
-    // No address space is the one that migrates; all that map the page lose it alike.
-    const args = {
-      mm: machine.mms[0],
-      start: page,
-      end: page + 1,
-      owner: frame.owner,
-      select: SELECT_DEVICE_PRIVATE,
-      fromDevice: true as const,
-    }
-    yield* tryToMigrate(current, args.mm, frame)
-    yield* migrateDeviceUnmap(current, args)
-    return args
-  },
-)
-
-const NOWHERE = -1
 
 /** True if any page is still to be migrated. */
 export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma, w: World): boolean {

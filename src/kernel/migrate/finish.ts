@@ -33,11 +33,13 @@ import {
   forgetPage,
   hasSource,
   isMigrating,
+  MIGRATE_PFN_HELD,
   MIGRATE_PFN_MOVED,
   type MigrateVma,
   markMoved,
   ownReferences,
   pagesOf,
+  stopForOthers,
   stopMigrating,
 } from './request.js'
 import { letGo, removeMigrationPtes } from './restore.js'
@@ -99,7 +101,7 @@ export const migratePage = procedure(
       const source = frames[entry.source.get(w)]
       // A device cannot write back what it holds of a file: that stays.
       const isFree = !isPageCache(w, source) && leavesSwapCache(w, current.machine, source)
-      if (!isFree || source.refcount.get(w) !== ownReferences(args, source, w)) stopMigrating(entry, w)
+      if (!isFree || source.refcount.get(w) !== ownReferences(args, source, w)) stopForOthers(entry, args, w)
       else {
         markMoved(entry, w)
         if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
@@ -241,7 +243,7 @@ const finalizePage = procedure(
       const destination = entry.destination.get(w) - 1
       if (source) letGo(w, frames[source], args, moved === 0)
       if (destination >= 0) release(w, frames[destination])
-      if (entry.flags.get(w))
+      if (entry.flags.get(w) & ~MIGRATE_PFN_HELD)
         entry.lifecycle.signal(w, isMigrating(entry, w) && moved ? 'FINALIZED' : 'RESTORED')
       forgetPage(entry, w)
       entry.destination.set(w, 0)

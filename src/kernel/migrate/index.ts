@@ -4,7 +4,9 @@
  * @see reference B.5
  * @module
  */
+export * from './coherent.js'
 export * from './collect.js'
+export * from './device-range.js'
 export * from './finish.js'
 export * from './lru.js'
 export * from './request.js'

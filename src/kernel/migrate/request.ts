@@ -6,7 +6,7 @@
  */
 import type { World } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
-import type { Frame, MigratingPage, MmStruct, Task } from '../machine.js'
+import { type Frame, isDevicePrivate, type MigratingPage, type MmStruct, type Task } from '../machine.js'
 
 /** The entry of the array says something. */
 export const MIGRATE_PFN_VALID = 1
@@ -19,6 +19,13 @@ export const MIGRATE_PFN_WRITE = 4
 export const SELECT_SYSTEM = 1
 /** `MIGRATE_VMA_SELECT_DEVICE_PRIVATE`: the owner's own device pages. */
 export const SELECT_DEVICE_PRIVATE = 2
+/** `MIGRATE_VMA_SELECT_DEVICE_COHERENT`: the owner's own pages of memory that the CPU can map. */
+export const SELECT_DEVICE_COHERENT = 4
+
+/** How pages of the same device memory as `frame` are selected. */
+export function selectMemory(frame: Frame): number {
+  return isDevicePrivate(frame) ? SELECT_DEVICE_PRIVATE : SELECT_DEVICE_COHERENT
+}
 
 /** A migration. The mmap lock is held, for reading at least, from setup to finalize. @kernel struct migrate_vma */
 export interface MigrateVma {
@@ -63,6 +70,18 @@ export function isLockedByFault({ fault }: MigrateVma, pfn: number): boolean {
 export const MIGRATE_PFN_MOVED = 8
 /** Ghost: nobody else held the page, or there was none (migrate_device_unmap). */
 export const MIGRATE_PFN_UNMAPPED = 16
+/** Ghost: the page of the fault that is served was held by somebody else, and stays. Until the fault ends. */
+export const MIGRATE_PFN_HELD = 32
+
+/**
+ * Whether the page of the fault stayed because somebody else held it; the fault ends, and that is forgotten. Part of a step.
+ */
+export function wasHeld(current: Task, page: number, w: World): boolean {
+  const { flags } = pagesOf(current)[page]
+  const held = (flags.get(w) & MIGRATE_PFN_HELD) !== 0
+  flags.set(w, flags.get(w) & ~MIGRATE_PFN_HELD)
+  return held
+}
 
 /** The arrays of the migration that `current` makes. */
 export function pagesOf(current: Task): readonly MigratingPage[] {
@@ -81,7 +100,7 @@ export function hasSource(entry: MigratingPage, w: World): boolean {
 
 /** Nothing is known of the page, and nothing will be done with it. */
 export function forgetPage(entry: MigratingPage, w: World): void {
-  entry.flags.set(w, 0)
+  entry.flags.set(w, entry.flags.get(w) & MIGRATE_PFN_HELD)
   entry.source.set(w, 0)
 }
 
@@ -90,6 +109,16 @@ export function stopMigrating(entry: MigratingPage, w: World): void {
   if (!isMigrating(entry, w)) return
   entry.flags.set(w, entry.flags.get(w) & ~MIGRATE_PFN_MIGRATE)
   entry.lifecycle.signal(w, 'GIVEN_UP')
+}
+
+/**
+ * Somebody else holds the page, and it stays where it is. That it was so is remembered for a fault, whose owner may answer that
+ * it has done what it could.
+ */
+export function stopForOthers(entry: MigratingPage, args: MigrateVma, w: World): void {
+  stopMigrating(entry, w)
+  if (args.fault?.pfn === entry.source.get(w) && args.fault.holds === FaultHolds.lock)
+    entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_HELD)
 }
 
 /** Nobody else holds the page: it can be copied. */

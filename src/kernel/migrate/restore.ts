@@ -6,7 +6,15 @@
  */
 import { procedure, type World } from '../../world/index.js'
 import { isShared } from '../address-space.js'
-import { type Frame, type MmStruct, PteKind, type Task, VM_WRITE } from '../machine.js'
+import {
+  type Frame,
+  isDevicePrivate,
+  type MmStruct,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+} from '../machine.js'
 import {
   clearMigrationEntry,
   entryState,
@@ -45,10 +53,13 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
   const isExclusive = write || pte.bits?.exclusive.get(w) === 1
   clearMigrationEntry(w, pte)
   setPte(w, machine, pte, to.pfn, write)
+  // What an area forbids altogether its entries do too.
+  if (pte.kind.get(w) === PteKind.present && !(flags.readOnce(w) & (VM_READ | VM_WRITE)))
+    pte.kind.set(w, PteKind.protnone)
   handOnMarks(w, pte, state)
   if (to.flags !== undefined) {
     // Nothing is dirty of a page that has been written out meanwhile; a page of a device keeps it to itself.
-    if (to.owner < 0) pte.bits?.dirty.set(w, state.dirty & to.flags.dirty.get(w))
+    if (!isDevicePrivate(to)) pte.bits?.dirty.set(w, state.dirty & to.flags.dirty.get(w))
     if (isExclusive) to.flags.anonExclusive.set(w, 1)
   }
   getPage(w, to)

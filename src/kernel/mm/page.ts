@@ -14,7 +14,7 @@ import {
   type World,
 } from '../../world/index.js'
 import type { FrameFlags } from '../bits.js'
-import { type Frame, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
+import { type Frame, isDevicePrivate, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
 import { freeZoneDeviceFolio } from '../memremap/device-page.js'
 import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
@@ -127,7 +127,7 @@ export const releasePages = procedure('release_pages', function* (machine: Machi
   })
 })
 
-/** True if the entry maps a page of system memory, whether or not the CPU may use it. Under the page-table lock. */
+/** True if the entry maps a page that CPUs can use, whether or not the CPU may use it. Under the page-table lock. */
 export function mapsPage(w: World, pte: Pte): boolean {
   switch (pte.kind.get(w)) {
     case PteKind.none:
@@ -151,7 +151,7 @@ export function mapsPage(w: World, pte: Pte): boolean {
 
 /** Maps `pfn`: the entry takes over the caller's reference. Part of a step, under the page-table lock. @kernel set_pte_at */
 export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write: boolean): void {
-  pte.kind.set(w, machine.frames[pfn].owner < 0 ? PteKind.present : PteKind.devicePrivate)
+  pte.kind.set(w, isDevicePrivate(machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present)
   pte.frame.set(w, pfn)
   pte.write.set(w, write ? 1 : 0)
   if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, 1)

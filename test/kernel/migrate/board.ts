@@ -8,6 +8,7 @@ import {
   declareMachine,
   Errno,
   hmmRangeFault,
+  isDevicePrivate,
   type Machine,
   mmap,
   mmuIntervalNotifierInsert,
@@ -58,7 +59,11 @@ export class Board {
   readonly npu: Mirror
   private readonly runner = new SequentialRunner()
 
-  constructor({ frames = 8, memory = PAGES }: { frames?: number; memory?: number } = {}) {
+  constructor({
+    frames = 8,
+    memory = PAGES,
+    coherent = [],
+  }: { frames?: number; memory?: number; coherent?: readonly number[] } = {}) {
     const layout = new Layout({ threads: 2 })
     const size = {
       pages: PAGES,
@@ -74,6 +79,7 @@ export class Board {
         last: PAGES - 1,
       })),
       deviceMemory: [memory, memory],
+      coherentMemory: coherent,
     }
     this.machine = declareMachine(layout, size)
     const { mms, cpus, deviceMemory } = this.machine
@@ -125,7 +131,7 @@ export class Board {
       const pfn = pte.frame.readOnce(this.world)
       if (pfn === ZERO_PAGE) return 'zero'
       const where = ['system', 'gpu', 'npu'][this.machine.frames[pfn].owner + 1]
-      const expected = where === 'system' ? PteKind.present : PteKind.devicePrivate
+      const expected = isDevicePrivate(this.machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present
       const what = kind === expected ? where : `${where} (${pte.kind.show(this.world)})`
       return `${what} ${pte.write.readOnce(this.world) ? 'rw' : 'ro'}`
     })

@@ -119,7 +119,7 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
   const pte = mm.pte[page]
   const backing = area.kind.get(w)
   if (backing === VmaKind.none) return VM_FAULT_SIGSEGV
-  if (backing === VmaKind.pfnmap)
+  if (backing === VmaKind.pfnmap || backing === VmaKind.mixedmap || backing === VmaKind.hugetlb)
     throw new SpecificationError(
       'scenario',
       `faults in an area of kind ${area.kind.show(w)} have no procedure yet`,

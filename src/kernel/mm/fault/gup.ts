@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
-import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
+import { isDeviceCoherent, type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
+import { migrateDeviceCoherentFolio } from '../../migrate/coherent.js'
 import { splitHugePmd } from '../huge/split.js'
 import { getPage, releasePages } from '../page.js'
 import { handleMmFault, VM_FAULT_OOM } from './fault.js'
@@ -50,6 +51,62 @@ export const holdUserPage = procedure(
     const pfn = yield* getUserPage(current, mm, page)
     yield* mm.mmapLock.unlockRead()
     if (pfn > 0) yield* releasePages(machine, [pfn])
+  },
+)
+
+/**
+ * Somebody gets hold of a page for as long as he likes: a device that is told where it is, and not when it moves. Such a page
+ * must not keep the memory of another device from its owner.
+ *
+ * @returns 0; -EFAULT if there is no page to be had; -EBUSY for one that is in device memory and cannot leave it now
+ * @kernel pin_user_pages with FOLL_LONGTERM and FOLL_WRITE, unpin_user_pages
+ */
+export const pinUserPageLongterm = procedure(
+  'pin_user_pages (longterm)',
+  function* (current: Task, page: number): Running<number> {
+    const { mm, machine } = current
+    yield* mm.mmapLock.lockRead()
+    const pfn = yield* gupLongterm(current, mm, page)
+    yield* mm.mmapLock.unlockRead()
+    if (pfn < 0) return pfn === Followed.refused ? -Errno.EFAULT : -Errno.EBUSY
+    yield* step('use the page', () => {
+      claim(
+        'coherent',
+        machine.frames[pfn].owner < 0,
+        `frame ${pfn} is held for long, and is memory of owner ${machine.frames[pfn].owner}`,
+      )
+      return 0
+    })
+    yield* releasePages(machine, [pfn])
+    return 0
+  },
+)
+
+/** One page that may be held for long: one that may not is moved, and got again. @kernel __gup_longterm_locked */
+const gupLongterm = procedure(
+  '__gup_longterm_locked',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    const pfn = yield* getUserPage(current, mm, page)
+    if (pfn < 0) return pfn
+    const moved = yield* migrateLongtermUnpinnable(current, pfn)
+    return moved === Unpinnable.moved ? yield* become(gupLongterm, current, mm, page) : moved || pfn
+  },
+)
+
+/** What comes of a page that may not be held for long where it is. */
+const Unpinnable = { none: 0, moved: 1, busy: -2 } as const
+
+/**
+ * Moves the page out of coherent device memory, if it is there; the reference on it is given up.
+ *
+ * @kernel migrate_longterm_unpinnable_folios
+ */
+export const migrateLongtermUnpinnable = procedure(
+  'migrate_longterm_unpinnable_folios',
+  function* (current: Task, pfn: number): Running<number> {
+    const frame = current.machine.frames[pfn]
+    if (!isDeviceCoherent(frame)) return Unpinnable.none
+    return (yield* migrateDeviceCoherentFolio(current, frame)) ? Unpinnable.busy : Unpinnable.moved
   },
 )
 

@@ -6,7 +6,7 @@
  */
 import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
 import { type Frame, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
-import { type DeviceFault, FaultHolds } from '../../migrate/request.js'
+import { type DeviceFault, FaultHolds, wasHeld } from '../../migrate/request.js'
 import { letGoOfCpu } from '../lru.js'
 import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
 import { VM_FAULT_SIGBUS } from './fault.js'
@@ -45,7 +45,7 @@ export const doSwapPage = procedure(
       const isStill = pte.kind.readOnce(w) === PteKind.devicePrivate && pte.frame.readOnce(w) === frame.pfn
       claim(
         'C30',
-        error !== 0 || !isStill,
+        wasHeld(current, page, w) || error !== 0 || !isStill,
         `the owner of frame ${frame.pfn} says that it has brought it back, and page ${page} is still there`,
       )
       if (error === VM_FAULT_SIGBUS) mustHaveFailed(w, machine, mm, page, frame)

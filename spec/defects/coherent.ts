@@ -1,0 +1,127 @@
+/**
+ * Defects of coherent device memory, and of what is migrated although the CPU may not use it.
+ *
+ * @module
+ */
+import {
+  getPage,
+  handleMmFault,
+  isDeviceCoherent,
+  migrateDeviceCoherentFolio,
+  migrateLongtermUnpinnable,
+  migrateVmaCollectPte,
+  PteKind,
+  SELECT_DEVICE_COHERENT,
+} from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** A page may be held for long wherever it is. */
+const pinAnywhere = override(
+  migrateLongtermUnpinnable,
+  () =>
+    function* () {
+      return 0
+    },
+)
+
+/** A fault brings every page of a device back, whether or not the CPU could use it there. */
+const bringCoherentBack = override(
+  handleMmFault,
+  (original) =>
+    function* (current, mm, page, write) {
+      const { frames } = current.machine
+      const pfn = yield* mm.ptl.critical('hold what is on the device', (w) => {
+        const frame = frames[mm.pte[page].frame.get(w)]
+        if (mm.pte[page].kind.get(w) !== PteKind.present || !isDeviceCoherent(frame)) return 0
+        getPage(w, frame)
+        return frame.pfn
+      })
+      if (pfn === 0) return yield* original(current, mm, page, write)
+      yield* migrateDeviceCoherentFolio(current, frames[pfn])
+      return 0
+    },
+)
+
+/** Whose coherent memory it is, is not asked. */
+const anybodysMemory = override(
+  migrateVmaCollectPte,
+  (original) =>
+    function* (current, args, page) {
+      const owner = yield* step('look whose page it is', (w) => {
+        const frame = current.machine.frames[args.mm.pte[page].frame.get(w)]
+        return isDeviceCoherent(frame) ? frame.owner + 1 : 0
+      })
+      if (owner === 0) return yield* original(current, args, page)
+      return yield* original(current, { ...args, owner: owner - 1, select: SELECT_DEVICE_COHERENT }, page)
+    },
+)
+
+/** What is mapped, and not for use, counts as not there. */
+const passOverHints = override(
+  migrateVmaCollectPte,
+  (original) =>
+    function* (current, args, page) {
+      const isHint = yield* step('look at the entry', (w) =>
+        args.mm.pte[page].kind.get(w) === PteKind.protnone ? 1 : 0,
+      )
+      return isHint ? 0 : yield* original(current, args, page)
+    },
+)
+
+/** Defects of coherent device memory and of the collection. */
+export const coherentDefects: readonly Defect[] = [
+  {
+    name: 'X220',
+    kind: 'mutation',
+    title: 'a page of device memory is lent for long',
+    text:
+      'Who wants to hold a page for as long as he likes gets it where it is. It is coherent memory of a device: its driver cannot have ' +
+      'the page back, nor remove the region, until he lets go. The page must be moved to system memory first, and looked up again.',
+    source: ['reference E.2 (hmm.hmm_gup_test), A.4 (6.0)', 'mm/gup.c: check_and_migrate_movable_pages'],
+    requirement: 'coherent',
+    scenario: 'coherent-held',
+    overrides: [pinAnywhere],
+    steps: 4,
+  },
+  {
+    name: 'X221',
+    kind: 'mutation',
+    title: 'a fault brings coherent memory back',
+    text:
+      'A fault treats coherent memory like device-private memory, and moves the page to system memory: the device loses what it ' +
+      'was given to have near, though the CPU could use it there. A fault may change what the entry permits, and not where the page is.',
+    source: ['reference A.4 (6.0)', 'mm/memory.c: handle_pte_fault'],
+    requirement: 'coherent',
+    scenario: 'coherent-memory',
+    overrides: [bringCoherentBack],
+    steps: 33,
+  },
+  {
+    name: 'X222',
+    aliases: ['M19'],
+    kind: 'mutation',
+    title: "one driver collects another's coherent memory",
+    text:
+      'An entry of coherent memory is present like any other, so that the owner has to be looked up in the page. Not looked up, a ' +
+      'driver takes to its own device what another has near.',
+    source: ['reference B.5 step 2, G.3 M19', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
+    requirement: 'coherent',
+    scenario: 'coherent-shared',
+    overrides: [anybodysMemory],
+    steps: 30,
+  },
+  {
+    name: 'X223',
+    kind: 'mutation',
+    title: 'a page that faults only for its place is not migrated',
+    text:
+      'To see where a page is used, or because its area permits nothing, its entry keeps the page and the CPU may not use it. Such an ' +
+      'entry is present for the collection. Taken for none it leaves the page behind.',
+    source: ['reference B.5 step 2, B.2', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
+    requirement: 'C39',
+    scenario: 'migrate-hinted',
+    overrides: [passOverHints],
+    steps: 16,
+  },
+]

@@ -1,0 +1,193 @@
+/**
+ * Device memory that CPUs can map, and pages that somebody outside wants to hold.
+ *
+ * @module
+ */
+import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
+import {
+  changeProtNuma,
+  cpuRead,
+  cpuWrite,
+  holdUserPage,
+  migrateVmaCollectPte,
+  PteKind,
+  pinUserPageLongterm,
+} from '../../src/kernel/index.js'
+import {
+  busyWhileHeld,
+  cpuWritesToDevice,
+  faultsLeaveCoherentPages,
+  mappedByAnother,
+  movedToBeHeld,
+  ownersCollectTheirOwn,
+} from '../invariants/coherent.js'
+import { call, mirrorScenario } from './mirror-world.js'
+
+/** A page of coherent memory, and a CPU that goes on using it. */
+export const coherentMemory = mirrorScenario({
+  name: 'coherent-memory',
+  summary:
+    'A driver migrates a page to coherent memory of its device, which uses it, and back. A CPU writes to it all the while, and ' +
+    'somebody wants to hold it for long.',
+  exercises: ['C1', 'C39', 'C40', 'C51', 'coherent'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1, coherent: true }],
+    spareFrames: 1,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateToDevice, m.mirrors[0], 0, 1),
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+          call(migrateToSystem, m.mirrors[0], 0, 1),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 0)] },
+      { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
+    ],
+    witnesses: (m) => [cpuWritesToDevice(m), movedToBeHeld(m, 2)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+  }),
+})
+
+/** A page of coherent memory that two processes share. */
+export const coherentShared = mirrorScenario({
+  name: 'coherent-shared',
+  summary:
+    'A page in the coherent memory of one device is shared by a process and its child. Another device accesses it and wants it, the child ' +
+    'copies it, and somebody wants to hold it for long.',
+  exercises: ['C27', 'C28', 'C42', 'coherent'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, onDevice: true }],
+    mirrors: [
+      { name: 'gpu', memory: 1, coherent: true },
+      { name: 'npu', memory: 1 },
+    ],
+    processes: 2,
+    forked: true,
+    spareFrames: 2,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'npu',
+        devices: [1],
+        calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1), call(migrateToDevice, m.mirrors[1], 0, 1)],
+      },
+      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3)] },
+      { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
+    ],
+    witnesses: (m) => [mappedByAnother(m)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+  }),
+})
+
+/** A page of coherent memory that somebody holds already. */
+export const coherentHeld = mirrorScenario({
+  name: 'coherent-held',
+  summary:
+    'Two hold a page of coherent memory, one for a while and one for long, while its owner evicts it and a CPU writes to it: it is moved, ' +
+    'or is busy.',
+  exercises: ['C39', 'C51', 'coherent'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, onDevice: true }],
+    mirrors: [{ name: 'gpu', memory: 1, coherent: true }],
+    spareFrames: 1,
+    values: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'hold', calls: () => [call(holdUserPage, 0)] },
+      { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
+      { name: 'driver', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
+    ],
+    witnesses: (m) => [busyWhileHeld(m, 1)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+  }),
+})
+
+/** Somebody outside gets at a page in device memory. */
+export const getUserPages = mirrorScenario({
+  name: 'get-user-pages',
+  summary:
+    'Two who look at the memory of a process from outside, for a while or for long, get hold of a page that is in device memory, while a ' +
+    'CPU writes to it and its driver migrates it again: it is brought back first.',
+  exercises: ['C29', 'C30', 'C31', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, onDevice: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    values: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'hold', calls: () => [call(holdUserPage, 0)] },
+      { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
+      { name: 'driver', calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        clause: 'C29',
+        name: 'a page of a device is brought back for somebody who holds it',
+        holds: (w, view) =>
+          view.inside(0, holdUserPage) &&
+          machine.frames.some(
+            ({ owner, refcount, mapcount }) => owner < 0 && refcount.get(w) > mapcount.get(w),
+          ) &&
+          machine.mms[0].pte[0].kind.readOnce(w) === PteKind.present,
+      },
+    ],
+  }),
+})
+
+/** A page goes to the device whose next use was to tell where it is used. */
+export const migrateHinted = mirrorScenario({
+  name: 'migrate-hinted',
+  summary:
+    'The kernel makes a page fault at its next use, to see where that is; a driver migrates it meanwhile, and a CPU writes to it.',
+  exercises: ['C31', 'C39', 'C51'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    values: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'driver', calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'scheduler', calls: () => [call(changeProtNuma, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
+    ],
+    stepClaims: ({ machine }) => [
+      {
+        clause: 'C39',
+        name: 'a page that only faults for its place is migrated like any other',
+        judge(before, after, thread, from) {
+          const { kind } = machine.mms[0].pte[0]
+          if (
+            thread !== 0 ||
+            !from.inside(0, migrateVmaCollectPte) ||
+            kind.readOnce(before) !== PteKind.protnone
+          )
+            return undefined
+          if (machine.frames[machine.mms[0].pte[0].frame.readOnce(before)].locked.get(before))
+            return undefined
+          return kind.readOnce(after) === PteKind.migration || 'a page is passed over because of its hint'
+        },
+      },
+    ],
+  }),
+})

@@ -1,0 +1,73 @@
+/**
+ * Collecting a page of device memory by itself, wherever it is mapped.
+ *
+ * @see reference B.5, B.8
+ * @module
+ */
+import { procedure, type Running, step, type World } from '../../world/index.js'
+import type { Frame, Machine, Task } from '../machine.js'
+import { getPage, tryLockPage } from '../mm/page.js'
+import { maps, migrateDeviceUnmap, tryToMigrate } from './collect.js'
+import { MIGRATE_PFN_MIGRATE, MIGRATE_PFN_VALID, type MigrateVma, pagesOf, selectMemory } from './request.js'
+
+/** No page table maps the frame. */
+const NOWHERE = -1
+
+/**
+ * Collects one page of device memory, wherever it is mapped: for an owner who wants it empty. A page that is free, or
+ * locked by somebody else, is left alone.
+ *
+ * @returns what is to be finished like any other migration; nothing if there is nothing to do
+ * @kernel migrate_device_range
+ * @see reference B.8
+ */
+export const migrateDeviceRange = procedure(
+  'migrate_device_range',
+  function* (current: Task, frame: Frame): Running<MigrateVma | undefined> {
+    const { machine } = current
+    const page = yield* step('lock the page, and hold it', (w) => {
+      const at = pageOf(w, machine, frame)
+      if (at === NOWHERE || !tryLockPage(w, frame)) return NOWHERE
+      getPage(w, frame)
+      collectFrame(w, current, frame, at)
+      return at
+    })
+    return page === NOWHERE ? undefined : yield* unmapFrame(current, frame, page)
+  },
+)
+
+/** The page of any address space that maps the frame, or {@link NOWHERE}. Part of a step. */
+export function pageOf(w: World, machine: Machine, frame: Frame): number {
+  const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
+  return pages.find((found) => found >= 0) ?? NOWHERE
+}
+
+/** Notes the frame, which is locked and held, as the source of what is migrated at `page`. Part of a step. */
+export function collectFrame(w: World, current: Task, frame: Frame, page: number): void {
+  const entry = pagesOf(current)[page]
+  entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
+  entry.source.set(w, frame.pfn)
+  entry.destination.set(w, 0)
+  entry.lifecycle.signal(w, 'COLLECTED')
+  frame.lifecycle?.signal(w, 'COLLECTED')
+}
+
+/**
+ * Takes a frame that was collected by itself out of every page table. No address space is the one that migrates; all that map
+ * the page lose it alike. Part of its caller's text.
+ *
+ * @returns what is to be finished like any other migration
+ */
+export function* unmapFrame(current: Task, frame: Frame, page: number): Running<MigrateVma> {
+  const args = {
+    mm: current.machine.mms[0],
+    start: page,
+    end: page + 1,
+    owner: frame.owner,
+    select: selectMemory(frame),
+    fromDevice: true as const,
+  }
+  yield* tryToMigrate(current, args.mm, frame)
+  yield* migrateDeviceUnmap(current, args)
+  return args
+}
