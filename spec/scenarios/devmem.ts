@@ -16,6 +16,7 @@ export const devmemHotplug = mirrorScenario({
     'moment of that, and a CPU touches the page.',
   exercises: ['C31', 'C39', 'C44', 'plugging', 'use-after-free'],
   referenceOnly: true,
+  generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -46,6 +47,7 @@ export const devmemUnplug = mirrorScenario({
     'SIGBUS.',
   exercises: ['C30', 'C31', 'C44', 'poisoned'],
   referenceOnly: true,
+  generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -80,6 +82,7 @@ export const devmemHeld = mirrorScenario({
     'before its counter is given up.',
   exercises: ['C31', 'C44'],
   referenceOnly: true,
+  generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],

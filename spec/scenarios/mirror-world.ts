@@ -276,7 +276,7 @@ export interface MirrorScenarioDefinition<P extends string = string> extends Omi
   readonly world: (parameters: Parameters<P>) => MirrorScenario
   /** True if it uses what only the reference driver has. */
   readonly referenceOnly?: boolean
-  /** The generations of the API that have what it uses (default all). */
+  /** The generations of the API that have what it uses (default all; none, if it uses what only the reference driver has). */
   readonly generations?: readonly GenerationName[]
   /** The generation that it is about, and the only one that it is run in (default none). */
   readonly home?: Generation
@@ -303,13 +303,10 @@ export interface MirroringScenario<P extends string = string> extends Scenario<P
 export function mirrorScenario<P extends string>(
   definition: MirrorScenarioDefinition<P>,
 ): MirroringScenario<P> {
-  const {
-    world,
-    referenceOnly,
-    home,
-    generations = home ? [home.name] : generationNames,
-    ...rest
-  } = definition
+  const { world, referenceOnly, home, generations: named, ...rest } = definition
+  // What only the reference driver has is in the generations that are named, and in no other.
+  const everywhere = referenceOnly ? [] : generationNames
+  const generations = named ?? (home ? [home.name] : everywhere)
   const withDriver = (driver: Driver): Scenario<P> => ({
     ...rest,
     name: `${rest.name} (${driver.name})`,
@@ -328,7 +325,7 @@ export function mirrorScenario<P extends string>(
     ...rest,
     build: (parameters) => mirrorModel(world(parameters), home?.driver ?? referenceDriver, home),
     ...(referenceOnly || home ? {} : { withDriver }),
-    ...(referenceOnly ? {} : { inGeneration }),
+    ...(generations.length > 0 ? { inGeneration } : {}),
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { migrateToRam, pageFree, rangesForDma } from './evidence.js'
-import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
+import { type Evidence, rows, type Seed } from './seed.js'
 
 const TEST = 'test/generations/devmem.test.ts'
 
@@ -239,8 +239,17 @@ export const devmemRemoval: Seed = {
       ['promise', 'no CPU maps a device page', 'all else about such pages is like any page'],
     ),
     ...rows(
-      { ...NOTHING, because: 'a field of struct page: the driver’s free list of the model needs none' },
-      ['function', 'hmm_devmem_page_set_drvdata', 'a word of the driver’s own, kept with each page'],
+      {
+        specified: ['C46', 'C31'],
+        implemented: ['kernel:isFreePage', 'driver:DeviceChunk', 'kernel:zoneDevicePageInit'],
+        checked: ['hotplug', 'speculative-reference', 'test/kernel/memremap.test.ts'],
+        defects: ['D51'],
+      },
+      [
+        'function',
+        'hmm_devmem_page_set_drvdata',
+        'a word of the driver’s own, kept with each page: the free list goes through it, here a bit of each page',
+      ],
     ),
     ...rows(rangesForDma, [
       'function',

@@ -44,3 +44,12 @@ test('a trace of a generation is replayed in it', async () => {
   expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))
   expect((await run('explain D55', project)).out).toContain('D55.json --generation 5.4')
 })
+
+test.each(generationNames)('%s has one of the two ways to device memory', async (generation) => {
+  const isOld = generation === '4.17' || generation === '5.0'
+  const [way, other] = isOld ? ['devmem-unplug', 'unplug'] : ['unplug', 'devmem-unplug']
+  const { out } = await run(`check ${way} --generation ${generation}`, project)
+  expect(out).toMatch(new RegExp(`${way} in ${generation} +holds`))
+  const { code, err } = await run(`check ${other} --generation ${generation}`, project)
+  expect([code, err]).toEqual([2, expect.stringContaining(`no scenario "${other}"`)])
+})
