@@ -59,10 +59,11 @@ class Numbers {
     ])
   }
 
-  /** Every cell that holds one of them. */
+  /** Every cell that holds one of them, or says whether it is still worth anything. */
   get cells(): Cell[] {
     const { subs, samples } = this
-    return [subs.seq, ...subs.intervals.map(({ seq }) => seq), ...samples.map(({ cell }) => cell)]
+    const own = subs.intervals.flatMap(({ allocated, seq }) => [allocated, seq])
+    return [subs.seq, ...own, ...samples.map(({ cell }) => cell)]
   }
 
   renumber(w: World): void {
@@ -81,7 +82,8 @@ class Numbers {
       const lasts = seq === last || (of.allocated.get(w) === 1 && seq === of.seq.get(w))
       cell.set(w, lasts ? this.rank(seq) : STALE)
     }
-    for (const sub of subs.intervals) if (sub.allocated.get(w)) sub.seq.set(w, this.rank(sub.seq.get(w)))
+    // What is freed has none.
+    for (const { allocated, seq } of subs.intervals) seq.set(w, allocated.get(w) ? this.rank(seq.get(w)) : 0)
     // An even number is one more than the invalidation that ended last, which an interval may still have or not.
     if (current & 1) subs.seq.set(w, this.rank(current))
     else if (used.includes(current - 1)) subs.seq.set(w, this.rank(current - 1) + 1)

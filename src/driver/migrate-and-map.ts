@@ -22,6 +22,7 @@ import {
   NotifyEvent,
   pagesOf,
   SELECT_SYSTEM,
+  sequenceOf,
   type Task,
 } from '../kernel/index.js'
 import { type Cell, procedure, type Running, SpecificationError, step, type World } from '../world/index.js'
@@ -41,7 +42,10 @@ export const migrateAndMap = procedure(
     const args = { mm, start, end, owner, select: SELECT_SYSTEM }
     const seq = yield* mmuIntervalReadBegin(mirror.notifier)
     yield* mirror.updateLock.critical('note that nothing has happened', (w) => {
-      undisturbedOf(mirror, current).set(w, mirror.notifier.seq.get(w) === seq ? 1 : 0)
+      undisturbedOf(mirror, current).set(
+        w,
+        mirror.notifier.seq.get(w) === sequenceOf(w, mirror.notifier, seq) ? 1 : 0,
+      )
       return 0
     })
     yield* mm.mmapLock.lockRead()

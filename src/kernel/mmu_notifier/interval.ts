@@ -22,11 +22,12 @@ import {
 
 /**
  * What {@link mmuIntervalReadBegin} returns. It stands for the number that the thread has sampled last, which the interval
- * keeps for it: numbers matter only relative to each other, and in the world a checker can tell which are the same.
+ * keeps for it: numbers matter only relative to each other, and in the world it can be told which are the same. It is equal to
+ * none of them: whoever wants the number asks {@link sequenceOf}.
  */
-export const SAMPLED_SEQ = 1
+export const SAMPLED_SEQ = -1
 /** What a callback gets as `cur_seq`. It stands for the number of the invalidations that are under way. */
-export const CURRENT_SEQ = 2
+export const CURRENT_SEQ = -2
 
 /** True while an interval of the address space is being invalidated. Under the subscriptions' lock. */
 function isInvalidating(subs: Subscriptions, w: World): boolean {
