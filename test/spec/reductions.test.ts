@@ -1,11 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { type Defect, defects, scenarios } from '../../spec/index.js'
+import { type Defect, defects, scenarioOf, scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
+import { SpecificationError } from '../../src/world/index.js'
+
+/** What has more states than this without reductions is not compared: one scenario has 16 million, and 175,125 with them. */
+const MOST_STATES = 60_000
+let compared = 0
 
 describe('a reduction changes no verdict', () => {
   it.each(scenarios.map((scenario) => [scenario.name, scenario] as const))('%s', async (_, scenario) => {
+    const whole = await check(scenario, {
+      bounds: 'smoke',
+      reductions: 'none',
+      limits: { states: MOST_STATES },
+    })
+    if (whole.verdict === 'limit') return
+    compared++
     const reduced = await check(scenario, { bounds: 'smoke' })
-    const whole = await check(scenario, { bounds: 'smoke', reductions: 'none' })
     expect(reduced).toMatchObject({ verdict: whole.verdict, exhaustive: whole.exhaustive })
     expect(reduced.states).toBeLessThanOrEqual(whole.states)
     expect(new Set(reduced.coverage.steps)).toEqual(new Set(whole.coverage.steps))
@@ -16,6 +27,10 @@ describe('a reduction changes no verdict', () => {
       coverage.claims.map(({ name, exercised }) => [name, exercised > 0])
     expect(said(reduced)).toEqual(said(whole))
     expect(reduced.witnesses).toEqual(whole.witnesses)
+  })
+
+  it('in most of the scenarios', () => {
+    expect(compared).toBeGreaterThan(scenarios.length * 0.7)
   })
 
   it('and there is one, which makes a difference', async () => {
@@ -30,15 +45,23 @@ describe('a reduction changes no verdict', () => {
 
   // With reductions each is pinned elsewhere to the same clause and the same number of steps.
   it.each(defects.map((defect) => [defect.name, defect] as const))('defect %s', async (_, defect: Defect) => {
-    const scenario = scenarios.find(({ name }) => name === defect.scenario)
+    const scenario = scenarioOf(defect)
     if (scenario === undefined) throw new Error(`no scenario ${defect.scenario}`)
-    const { violation } = await check(scenario, {
-      bounds: 'smoke',
-      set: defect.set ?? {},
-      defects: [defect],
-      reductions: 'none',
-    })
-    expect(violation).toMatchObject({ clause: defect.requirement })
-    if (violation?.trace.shortest) expect(violation.trace.steps).toHaveLength(defect.steps)
+    const options = { bounds: 'smoke', set: defect.set ?? {}, defects: [defect] } as const
+    const { kind } = (await check(scenario, options)).violation ?? {}
+    try {
+      const { verdict, violation } = await check(scenario, {
+        ...options,
+        reductions: 'none',
+        limits: { states: MOST_STATES },
+      })
+      if (verdict === 'limit') return
+      expect(violation).toMatchObject({ clause: defect.requirement, kind })
+      if (violation?.trace.shortest) expect(violation.trace.steps).toHaveLength(defect.steps)
+    } catch (error) {
+      // A loop that raises the number at every turn closes only where numbers are used again (H24, H25).
+      if (!(error instanceof SpecificationError) || error.code !== 'bound-overflow') throw error
+      expect(kind).toBe('progress')
+    }
   })
 })
