@@ -3,13 +3,45 @@
  *
  * @module
  */
-import { hugePmdAt, innermostRange } from '../../src/kernel/index.js'
-import type { StepClaim } from '../../src/world/index.js'
+import { hugePmdAt, innermostRange, ZERO_PAGE } from '../../src/kernel/index.js'
+import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+/** The claims about every state of a world with huge pages. */
+export function hugePageInvariants(world: MirrorWorld): Invariant[] {
+  return [mappedAsAWhole(world)]
+}
 
 /** The claims about every step of a world with huge pages. */
 export function hugePageStepClaims(world: MirrorWorld): StepClaim[] {
   return [ordersAreTheMappings, splitInsideInvalidation].map((make) => make(world))
+}
+
+/** C26: behind one entry lie pages side by side, with the same rights; the huge zero page stands for all of them. */
+export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C26',
+    name: 'a huge page is mapped as a whole',
+    judge(w) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const { start, end } of mm.pmd ?? []) {
+          if (!hugePmdAt(w, mm, start)) continue
+          said = true
+          const first = mm.pte[start]
+          const head = first.frame.readOnce(w)
+          for (let page = start; page < end; page++) {
+            const { kind, frame, write } = mm.pte[page]
+            const isPart =
+              kind.readOnce(w) === first.kind.readOnce(w) &&
+              write.readOnce(w) === first.write.readOnce(w) &&
+              frame.readOnce(w) === (head === ZERO_PAGE ? head : head + page - start)
+            if (!isPart) return `page ${page} is mapped with others as one, and differs from them`
+          }
+        }
+      return said
+    },
+  }
 }
 
 /** C26: what the walk says of how much is mapped as one is so when it says it. */

@@ -67,7 +67,7 @@ export const walk: readonly Requirement[] = [
       'The order of an entry says how many pages around it the CPU maps as one. It never says more than the mapping had ' +
       'when the entry was read: a device that maps as much at once must not reach beyond it.',
     source: ['reference C26, A.4', 'include/linux/hmm.h: hmm_pfn_to_map_order'],
-    checks: ['an order is that of the mapping that was read'],
+    checks: ['an order is that of the mapping that was read', 'a huge page is mapped as a whole'],
   },
   {
     id: 'asked-only',

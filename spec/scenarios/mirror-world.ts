@@ -67,7 +67,7 @@ import {
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
 import { devmemAbstractions, devmemInvariants } from '../invariants/devmem.js'
-import { hugePageStepClaims } from '../invariants/huge-pages.js'
+import { hugePageInvariants, hugePageStepClaims } from '../invariants/huge-pages.js'
 import {
   exclusiveInvariants,
   exclusiveStepClaims,
@@ -460,6 +460,7 @@ export function mirrorModel(
       ...mirroringInvariants(world),
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
+      ...(options.hugePages ? hugePageInvariants(world) : []),
       ...deviceMemoryInvariants(world),
       ...devmemInvariants(world),
       ...(options.files ? fileInvariants(world) : []),

@@ -16,7 +16,7 @@ import {
   valueEncoding,
   walkOfAreas,
 } from './evidence.js'
-import { type Evidence, NOTHING, rows, type Seed } from './seed.js'
+import { type Evidence, rows, type Seed } from './seed.js'
 
 const TESTS = 'test/generations/encoding/driver.test.ts'
 
@@ -127,7 +127,12 @@ export const encodingPatch: Seed = {
       ['function', 'hmm_vma_walk_pmd', 'the walk of one table of entries'],
     ),
     ...rows(
-      { ...NOTHING, because: 'there are only small pages here' },
+      {
+        specified: ['C26'],
+        implemented: ['kernel:readEntry'],
+        checked: ['huge-page', 'test/kernel/hmm/truth-table.test.ts'],
+        defects: ['X280'],
+      },
       ['function', 'hmm_vma_handle_pmd', 'what a huge page is told as'],
       ['function', 'pmd_to_hmm_pfn_flags', 'the flags that a huge page grants'],
     ),

@@ -74,8 +74,8 @@ const makePageExclusive = procedure(
 
 /** How many pages of the area lie in what begins with `frame`: 1, or those of a huge page. Under the mmap lock. */
 function partsAt(w: World, { machine }: Task, mm: MmStruct, page: number, { compound }: Frame): number {
-  const parts = compound?.get(w) ? machine.hugePages : 1
-  return areaEnd(w, mm, page, Math.min(page + parts, machine.pages)) - page
+  if (!compound?.get(w)) return 1
+  return areaEnd(w, mm, page, Math.min(page + machine.hugePages, machine.pages)) - page
 }
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
