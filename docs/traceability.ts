@@ -39,10 +39,9 @@ function sectionOf({ number, title, items }: Seed): string[] {
   ]
 }
 
-function rowOf({ kind, name, meaning, specified, implemented, checked, defects, because }: SeedItem): string {
+function rowOf({ kind, name, meaning, specified, implemented, checked, defects }: SeedItem): string {
   const code = (names: readonly string[]) => names.map((of) => `\`${of}\``).join(', ')
   const shown = kind === 'promise' ? name : `\`${name}\``
-  const told = because ? `${meaning} (*${because}*)` : meaning
   const found = [specified, implemented, checked, defects].map(code)
-  return `| ${[kind, shown, told, ...found].join(' | ')} |`
+  return `| ${[kind, shown, meaning, ...found].join(' | ')} |`
 }

@@ -129,8 +129,8 @@ export const encodingPatch: Seed = {
     ...rows(
       {
         specified: ['C26'],
-        implemented: ['kernel:readEntry'],
-        checked: ['huge-page', 'test/kernel/hmm/truth-table.test.ts'],
+        implemented: ['kernel:readEntry', 'kernel:hugePmdAt', 'kernel:Pmd'],
+        checked: ['huge-page', 'huge-page-faults', 'test/kernel/hmm/truth-table.test.ts'],
         defects: ['X280'],
       },
       ['function', 'hmm_vma_handle_pmd', 'what a huge page is told as'],

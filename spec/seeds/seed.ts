@@ -8,7 +8,7 @@
 /** What a row is about. A promise is what a document says will hold, or must be done. */
 export type SeedKind = 'type' | 'field' | 'function' | 'constant' | 'callback' | 'promise'
 
-/** Where something is found here. A column is empty only where {@link SeedItem.because} says why. */
+/** Where something is found here. No column is empty. */
 export interface Evidence {
   /** Requirements, by identifier. */
   readonly specified: readonly string[]
@@ -27,8 +27,6 @@ export interface SeedItem extends Evidence {
   readonly name: string
   /** What it means, in our own words. */
   readonly meaning: string
-  /** Why columns are empty. */
-  readonly because?: string
 }
 
 /** A document. */
@@ -40,12 +38,9 @@ export interface Seed {
   readonly items: readonly SeedItem[]
 }
 
-/** Nothing is here yet. */
-export const NOTHING: Evidence = { specified: [], implemented: [], checked: [], defects: [] }
-
 /** Makes rows that are found in the same places: kind, name, meaning of each. */
 export function rows(
-  evidence: Evidence & { readonly because?: string },
+  evidence: Evidence,
   ...items: readonly (readonly [kind: SeedKind, name: string, meaning: string])[]
 ): SeedItem[] {
   return items.map(([kind, name, meaning]) => ({ kind, name, meaning, ...evidence }))
