@@ -51,7 +51,7 @@ recorded, \`hmm-spec check NAME\` some of them mended; a name is \`recorded/PAGE
   to what it has alone gives it back ([H13](H13.md)), coherently.
 - **fork, and a child** that reads, writes, throws away or ends what it shares: a device page that is shared comes back by way of the file
   through which it was filled, whichever process touches it, and to all its mappings at once (a driver that asked the process
-  is D43). What breaks is H16 for reading, and H18 where both have files of their own. To write to a device page that is shared the device
+  is D43). What breaks is H16 for reading, and where both have files of their own H18, and H19 when the child's is closed. To write to a device page that is shared the device
   is refused with -EFAULT, coherently ([H4](H4.md)).
 - **Exit** while another process uses the file: mmget_not_zero keeps the address space until the operation ends
   ([H2](H2.md)).

@@ -76,6 +76,13 @@ export const beginnings = {
     page: { touched: true, onDevice: true, mirroredBy: [0, 1] },
     forked: true,
   },
+  sharedChild: {
+    summary:
+      "in device memory, brought there through a child's file, which alone maps it, and shared with the parent",
+    page: { touched: true, onDevice: true, mirroredBy: [1] },
+    forked: true,
+    filledBy: 1,
+  },
 } satisfies Readonly<Record<string, PageBeginning>>
 
 /** Name of a beginning. */
@@ -159,11 +166,11 @@ export const cellGroups: readonly CellGroup[] = [
   {
     title: 'A child that shares the page',
     pages: ['shared', 'sharedSystem', 'sharedMapped'],
-    threads: product(OF_THE_DEVICE, OF_THE_CHILD),
+    threads: product([...OF_THE_DEVICE, 'exclusive'], OF_THE_CHILD),
   },
   {
     title: "A child's file against its parent",
-    pages: ['shared', 'sharedSystem', 'sharedMapped'],
+    pages: ['shared', 'sharedSystem', 'sharedMapped', 'sharedChild'],
     threads: product(
       OF_THE_CHILDS_FILE,
       OF_THE_PROCESS.filter((name) => name !== 'fork'),
@@ -176,6 +183,15 @@ export const cellGroups: readonly CellGroup[] = [
       ['dev_read', 'dev_write', 'migrate_to_dev', 'migrate_to_sys'] as const,
       OF_THE_CHILD.filter((name) => !OF_THE_CHILDS_FILE.includes(name)),
     ).map(([device, child]) => [device, 'fork', child]),
+  },
+  {
+    title: 'A child that is just being forked, and exclusive access',
+    pages: ['mirrored', 'alone'],
+    threads: OF_THE_CHILD.filter((name) => !OF_THE_CHILDS_FILE.includes(name)).map((child) => [
+      'exclusive',
+      'fork',
+      child,
+    ]),
   },
   {
     title: 'No memory to bring pages back to',

@@ -95,6 +95,14 @@ function migrateToDevice(file: number): Operation {
   }
 }
 
+/** The last user of `file` lets go of it. */
+function close(file: number): Operation {
+  return {
+    file,
+    calls: ({ world }) => [call(dmirrorClose, world.mirrors[file], recorded(world).devices[0])],
+  }
+}
+
 function migrateToSystem(file: number): Operation {
   return {
     file,
@@ -135,10 +143,7 @@ export const operations = {
   migrate_to_dev2: migrateToDevice(1),
   migrate_to_sys2: migrateToSystem(1),
   /** Nobody can be using the file that is closed: it is the second that is. */
-  close2: {
-    file: 1,
-    calls: ({ world }) => [call(dmirrorClose, world.mirrors[1], recorded(world).devices[0])],
-  },
+  close2: close(1),
   cpu_read: { calls: ({ page }) => [call(cpuRead, page)] },
   cpu_write: { calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] },
   mprotect: { calls: ({ page }) => [call(mprotect, page, 1, VM_READ)] },
@@ -149,6 +154,7 @@ export const operations = {
   child_dev_write: ofTheChild(write(1)),
   child_migrate_to_dev: ofTheChild(migrateToDevice(1)),
   child_migrate_to_sys: ofTheChild(migrateToSystem(1)),
+  child_close: ofTheChild(close(1)),
   child_read: ofTheChild({ calls: ({ page }) => [call(cpuRead, page)] }),
   child_write: ofTheChild({ calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] }),
   child_dontneed: ofTheChild({ calls: ({ page }) => [call(madviseDontneed, page, 1)] }),

@@ -102,6 +102,9 @@ describe('a mend alone mends what it is for', () => {
   it('H19: a file is closed when no page names it', async () => {
     expect(await brokenIn('device2/close2+cpu_write', [])).toEqual(['use-after-free'])
     expect(await brokenIn('device2/close2+cpu_write', [closeInOrder])).toEqual([])
+    // The file may be that of a child, and who touches the page its parent.
+    expect(await brokenIn('sharedChild/child_close+cpu_read', [])).toEqual(['use-after-free'])
+    expect(await brokenIn('sharedChild/child_close+cpu_read', [closeInOrder])).toEqual([])
   })
 
   it('H26: a number from before the page is taken is compared before it is mapped', async () => {
