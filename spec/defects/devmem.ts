@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bringBackFrom } from '../../src/driver/index.js'
 import {
   dropCounter,
   hmmDevmemFree,
@@ -35,6 +36,21 @@ const baseReferencesPut = override(
 
 /** Entries are left as they are, though the driver has promised otherwise. */
 const notPoisoned = override(poisonDevicePage, () => function* () {})
+
+/** The page that the fault was told of goes on the free list as soon as the fault is served. */
+const hintIsFree = override(
+  bringBackFrom,
+  (original) =>
+    function* (current, chunk, mm, page, fault) {
+      const error = yield* original(current, chunk, mm, page, fault)
+      if (!error)
+        yield* step('put the page on the free list', (w) => {
+          current.machine.frames[fault.pfn].onFreeList?.set(w, 1)
+          return 0
+        })
+      return error
+    },
+)
 
 /** Defects of `hmm_devmem`, and of drivers that use it. */
 export const devmemDefects: readonly Defect[] = [
@@ -91,5 +107,18 @@ export const devmemDefects: readonly Defect[] = [
     scenario: 'devmem-unplug',
     overrides: [notPoisoned],
     steps: 9,
+  },
+  {
+    name: 'X234',
+    kind: 'mutation',
+    title: 'a fault callback takes the page that it was told of for its own',
+    text:
+      'The page is a hint: to look things up by, and not to be changed. A driver that has brought it back puts it on its free list there and then, and does not ' +
+      'wait to be told that it is free: the fault has a reference to it yet, and others may have taken it meanwhile.',
+    source: ['our own', 'seed 001: hmm_devmem_ops.fault', 'reference C31, C46'],
+    requirement: 'C46',
+    scenario: 'devmem-unplug',
+    overrides: [hintIsFree],
+    steps: 21,
   },
 ]

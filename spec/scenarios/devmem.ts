@@ -45,7 +45,7 @@ export const devmemUnplug = mirrorScenario({
   summary:
     'With hmm_devmem a device goes away with what is in its memory: its driver poisons the entry that leads there, and answers the faults of CPUs with ' +
     'SIGBUS.',
-  exercises: ['C30', 'C31', 'C44', 'poisoned'],
+  exercises: ['C30', 'C31', 'C44', 'C46', 'poisoned'],
   referenceOnly: true,
   generations: ['4.17', '5.0'],
   parameters: {},

@@ -186,10 +186,10 @@ export const devmemRemoval: Seed = {
     ),
     ...rows(
       {
-        specified: ['C30', 'C31'],
+        specified: ['C30', 'C31', 'C46'],
         implemented: ['kernel:migrateVmaCollectPmd', 'kernel:devicePageAt', 'driver:bringBack'],
-        checked: ['migrate', 'device-page-faults', TEST],
-        defects: ['D1'],
+        checked: ['devmem-unplug', 'migrate', 'device-page-faults', TEST],
+        defects: ['D1', 'X234'],
       },
       [
         'promise',
