@@ -30,7 +30,14 @@ import {
   pagesOf,
   VM_READ,
 } from '../../src/kernel/index.js'
-import { type AnyProcedure, override, step, type Witness } from '../../src/world/index.js'
+import {
+  type AnyProcedure,
+  type Override,
+  override,
+  type Procedure,
+  step,
+  type Witness,
+} from '../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
 
@@ -158,6 +165,17 @@ export const migratePartly = mirrorScenario({
   }),
 })
 
+/** Has `other` called wherever `target` is. */
+function insteadOf<A extends unknown[], R>(target: Procedure<A, R>, other: Procedure<A, R>): Override {
+  return override(
+    target,
+    () =>
+      function* (...args: A) {
+        return yield* other(...args)
+      },
+  )
+}
+
 /** A fault brings back more than the page it is about. */
 export const bringBackMore = mirrorScenario({
   name: 'bring-back-more',
@@ -173,7 +191,7 @@ export const bringBackMore = mirrorScenario({
     spareFrames: 1,
     values: 3,
     invalidations: 6,
-    overrides: [override(bringBack, () => bringBackAround.body)],
+    overrides: [insteadOf(bringBack, bringBackAround)],
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 1, 2), call(madviseDontneed, 1, 1)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
@@ -254,7 +272,7 @@ export const copyFails = mirrorScenario({
     values: 3,
     invalidations: 8,
     copiesFail: true,
-    overrides: [override(bringBack, () => bringBackUnlessFailed.body)],
+    overrides: [insteadOf(bringBack, bringBackUnlessFailed)],
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1)] },
