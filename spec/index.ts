@@ -17,6 +17,7 @@ import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
 import * as generations from './scenarios/generations.js'
 import * as hugePages from './scenarios/huge-pages.js'
+import * as lockOut from './scenarios/lock-out.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
@@ -116,6 +117,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   coherent.coherentHeld,
   coherent.getUserPages,
   coherent.migrateHinted,
+  lockOut.lockOutReaders,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

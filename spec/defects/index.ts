@@ -14,6 +14,7 @@ import { encodingDefects } from './encodings.js'
 import { exclusiveDefects } from './exclusive.js'
 import { generationDefects } from './generations.js'
 import { hugePageDefects } from './huge-pages.js'
+import { lockOutDefects } from './lock-out.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
@@ -37,6 +38,7 @@ export const defects: readonly Defect[] = [
   ...deviceMemoryDefects,
   ...devmemDefects,
   ...coherentDefects,
+  ...lockOutDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

@@ -76,6 +76,7 @@ const findsByProcess = override(
 export const recordedDefects: readonly Defect[] = [
   {
     name: 'D29',
+    aliases: ['M19'],
     kind: 'history',
     title: 'a driver does not say which owner it is, and its own pages are foreign to it',
     text:
@@ -89,6 +90,7 @@ export const recordedDefects: readonly Defect[] = [
   },
   {
     name: 'D42',
+    aliases: ['M29'],
     kind: 'history',
     title: 'a driver waits for its own lock, since its walk brings back its own page',
     text:

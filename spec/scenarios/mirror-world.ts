@@ -21,6 +21,7 @@ import {
   attachFailingMemory,
   type DeviceChunk,
   type Driver,
+  declareMigrationLock,
   declareMirror,
   deviceAccess,
   deviceAtomic,
@@ -167,6 +168,8 @@ export interface MirrorDeclaration {
   readonly exclusive?: boolean
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
   readonly dma?: boolean
+  /** True if its driver keeps out who faults while it migrates. */
+  readonly locksOut?: boolean
   /** True if its driver maps what it migrates at once. */
   readonly mapsAtOnce?: boolean
   /** True if it is one more mirror of the device of the mirror before it, and uses the memory of that. */
@@ -406,6 +409,9 @@ export function mirrorModel(
       driver,
     ),
   )
+  options.mirrors.forEach(({ locksOut }, index) => {
+    if (locksOut) declareMigrationLock(layout, machine.deviceMemory[ownerOf(options.mirrors, index)])
+  })
   const recorded = options.recorded && attachRecordedDevices(layout, machine, mirrors, size, options.recorded)
   const { poisons = false } = options.hotplug ?? {}
   const chunks = options.hotplug

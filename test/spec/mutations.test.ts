@@ -1,0 +1,36 @@
+/**
+ * The mutations that the reference asks for: each is a defect here, and is found by its number.
+ *
+ * @see reference G.3
+ */
+import { describe, expect, it } from 'vitest'
+import { defects } from '../../spec/index.js'
+
+/** Those of section G.3. Its numbering has gaps: there is no M14, M16, M17, M27 or M30. */
+const numbers = [
+  ...Array.from({ length: 13 }, (_, i) => i + 1),
+  ...[15, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 31, 32],
+]
+
+function namedOrAlso(name: string): string[] {
+  return defects.filter((defect) => defect.name === name || defect.aliases?.includes(name)).map((d) => d.name)
+}
+
+describe('mutations', () => {
+  it.each(numbers.map((number) => `M${number}`))('%s is a defect', (name) => {
+    expect(namedOrAlso(name)).not.toEqual([])
+  })
+
+  it('that are also found under another name say so in their sources, or are that defect themselves', () => {
+    const silent = defects.filter(
+      ({ aliases = [], source }) => !aliases.every((alias) => source.some((text) => text.includes(alias))),
+    )
+    expect(silent.map(({ name }) => name)).toEqual([])
+  })
+
+  it('are no others: an alias is a mutation of the reference', () => {
+    const known = numbers.map((number) => `M${number}`)
+    const others = defects.flatMap(({ aliases = [] }) => aliases).filter((alias) => !known.includes(alias))
+    expect(others.filter((alias) => !/^M3[345]$/.test(alias))).toEqual([])
+  })
+})
