@@ -75,6 +75,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   encodings.dmaMapping,
   hugePages.hugePage,
   hugePages.hugePageFaults,
+  hugePages.hugePageMappedWhole,
   hugePages.hugePageAndFork,
   hugePages.hugePageMigrates,
   migration.migrateVersusCpu,

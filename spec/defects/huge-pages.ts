@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { mapAsOne, program, rangeOf } from '../../src/driver/index.js'
 import {
   hugePmdAt,
+  isMappable,
   mapUnusedToZeropage,
   needFault,
   PmdKind,
@@ -59,6 +61,21 @@ const remapUnflushed = override(
     },
 )
 
+/** Where huge pages are wanted, all is mapped as if it were one. */
+const anyOrder = override(
+  program,
+  () =>
+    function* (current, mirror, start, end) {
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++)
+        yield* step('program what may be mapped as one', (w) => {
+          if (isMappable(range, page, w)) mapAsOne(w, mirror, range, page, range.hugeOrder)
+          return 0
+        })
+      return 0
+    },
+)
+
 /** Defects of splitting, and of what the walk says of huge pages. */
 export const hugePageDefects: readonly Defect[] = [
   {
@@ -100,5 +117,18 @@ export const hugePageDefects: readonly Defect[] = [
     scenario: 'huge-page-migrates',
     overrides: [remapUnflushed],
     steps: 16,
+  },
+  {
+    name: 'X283',
+    kind: 'mutation',
+    title: 'a driver maps a huge page without a look at the order',
+    text:
+      'The area wants huge pages, and the driver takes it that the CPU maps one: where the mapping has been split, what lies beside ' +
+      'the page in memory is another page, or free, and the device reaches it. The order of the entry says how far it may go.',
+    source: ['reference C26, A.4'],
+    requirement: 'C1',
+    scenario: 'huge-page-mapped-whole',
+    overrides: [anyOrder],
+    steps: 29,
   },
 ]

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceAccess, migrateToDevice } from '../../src/driver/index.js'
+import { deviceAccess, mapByOrder, migrateToDevice } from '../../src/driver/index.js'
 import {
   cpuRead,
   cpuWrite,
@@ -70,6 +70,36 @@ export const hugePageFaults = mirrorScenario({
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 1), call(madviseDontneed, 0, HUGE)] },
       { name: 'cpu 2', calls: () => [call(cpuWrite, 1, 2)] },
+    ],
+  }),
+})
+
+/** A device has one translation for a huge page, and one page of it goes. */
+export const hugePageMappedWhole = mirrorScenario({
+  name: 'huge-page-mapped-whole',
+  summary:
+    'A driver maps all of a huge page for a device that asks for one page of it; a thread throws the other page away, which ' +
+    'splits the mapping, and writes it anew.',
+  exercises: ['C1', 'C2', 'C3', 'C8', 'C26', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 6,
+    overrides: [mapByOrder],
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+          call(deviceAccess, m.mirrors[0], 1, HUGE, 2),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1), call(cpuWrite, 1, 1)] },
     ],
   }),
 })
