@@ -30,11 +30,13 @@ import * as swap from './scenarios/swap.js'
 
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
+export type { RecordedDevices, RecordedOptions } from './recorded/devices.js'
 export type { Requirement } from './requirement.js'
 export { requirements } from './requirements/index.js'
 export {
   type Call,
   call,
+  type InGeneration,
   type InitialPage,
   type MirrorDeclaration,
   type MirroringScenario,

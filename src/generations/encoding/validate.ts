@@ -45,7 +45,7 @@ const MAY_BE_EMPTY: readonly number[] = [HmmPfnFlag.HMM_PFN_DEVICE_PRIVATE]
 /**
  * Checks an encoding that a driver declares.
  *
- * @param flagCount - {@link HMM_PFN_FLAG_MAX} of the kernel: 3 from 4.17 to 5.6, 2 in 5.7
+ * @param flagCount - `HMM_PFN_FLAG_MAX` of the kernel: 3 from 4.17 to 5.6, 2 in 5.7
  * @returns the encoding itself
  * @throws EncodingError that names the rule that is broken, and what to do
  */

@@ -36,7 +36,7 @@ export const migrateDeviceRange = procedure(
   },
 )
 
-/** The page of any address space that maps the frame, or {@link NOWHERE}. Part of a step. */
+/** The page of any address space that maps the frame, or -1. Part of a step. */
 export function pageOf(w: World, machine: Machine, frame: Frame): number {
   const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
   return pages.find((found) => found >= 0) ?? NOWHERE
