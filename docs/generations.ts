@@ -15,7 +15,7 @@ import { faultWithoutReference } from '../src/generations/profiles.js'
 import type { Scenario } from '../src/world/index.js'
 
 /** The scenarios that the table is made of, and those that only one generation has. */
-const SCENARIOS = ['munmap', 'madvise', 'mprotect', 'zero-page', 'oom-reaper', 'exit', 'hmm-']
+const SCENARIOS = ['munmap', 'madvise', 'mprotect', 'zero-page', 'oom-reaper', 'exit', 'snapshot', 'hmm-']
 
 const YES = 'yes'
 /** The clause holds, and no claim about states or steps says so: it may be claimed inside steps. */

@@ -15,6 +15,7 @@ import * as deviceMemory from './scenarios/device-memory.js'
 import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
+import { hmmVmaRequests } from './scenarios/generation-requests.js'
 import * as generations from './scenarios/generations.js'
 import * as hugePages from './scenarios/huge-pages.js'
 import * as lockOut from './scenarios/lock-out.js'
@@ -139,6 +140,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   generations.hmmMirror,
   generations.hmmRange,
   generations.hmmVma,
+  hmmVmaRequests,
   generations.hmmRangeForDma,
 ]
 

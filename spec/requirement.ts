@@ -33,3 +33,6 @@ export const WITH_SEQUENCE: readonly GenerationName[] = ['5.6', '6.1', '6.16']
 
 /** The generations that know, when a range is read, whether something is being invalidated. */
 export const COUNTED: readonly GenerationName[] = ['5.4', ...WITH_SEQUENCE]
+
+/** The generations whose walk fails only for what was asked for: who asked for nothing is told of what cannot be used (D27). */
+export const SINCE_5_8: readonly GenerationName[] = ['6.1', '6.16']

@@ -281,8 +281,9 @@ export const bitDefects: readonly Defect[] = [
     source: ['reference D23, G.3 M23', 'mm/migrate.c, commit 07707125aec6'],
     requirement: 'C39',
     scenario: 'keep-the-entry',
+    generation: '4.17',
     overrides: [collectReading(writeOfPresent)],
-    steps: 9,
+    steps: 5,
   },
   {
     name: 'D44',

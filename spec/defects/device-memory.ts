@@ -249,6 +249,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
     source: ['reference D51, G.3 M18', 'mm/memremap.c, commit ef233450898f'],
     requirement: 'C46',
     scenario: 'speculative-reference',
+    generation: '5.4',
     overrides: [countedFromOne],
     steps: 1,
   },

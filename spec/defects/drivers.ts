@@ -429,6 +429,7 @@ export const driverDefects: readonly Defect[] = [
     source: ['reference A.2, D55, G.3 M26'],
     requirement: 'C8',
     scenario: 'madvise',
+    generation: '5.6',
     overrides: [validFlag],
     steps: 20,
   },

@@ -94,6 +94,7 @@ export const encodingDefects: readonly Defect[] = [
     source: ['reference D47, G.3 M24', 'drivers/gpu/drm/drm_gpusvm.c, commit 67b8bfd4ec7d'],
     requirement: 'dma-mapping',
     scenario: 'dma-mapping',
+    generation: '6.16',
     overrides: [notZeroed],
     steps: 9,
   },

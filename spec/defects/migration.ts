@@ -352,6 +352,7 @@ export const migrationDefects: readonly Defect[] = [
     source: ['reference D28, G.3 M19', 'mm/hmm.c, commit 08ddddda667b'],
     requirement: 'C27',
     scenario: 'two-owners',
+    generation: '5.6',
     overrides: [anyOwner],
     steps: 53,
   },

@@ -84,9 +84,10 @@ export const recordedDefects: readonly Defect[] = [
       'the page for a foreign one; and a foreign page was an error then. Fixed in nouveau in 5.8.',
     source: ['reference D29, G.3 M19', 'drivers/gpu/drm/nouveau/nouveau_svm.c, commit ed710a6ed797'],
     requirement: 'C29',
-    scenario: 'recorded/device/dev_read+mprotect',
+    scenario: 'two-owners',
+    generation: '5.6',
     overrides: [namesNoOwner, foreignIsError],
-    steps: 19,
+    steps: 33,
   },
   {
     name: 'D42',

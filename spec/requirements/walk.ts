@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Requirement } from '../requirement.js'
+import { type Requirement, SINCE_5_8 } from '../requirement.js'
 
 /** The contract of hmm_range_fault. */
 export const walk: readonly Requirement[] = [
@@ -41,6 +41,7 @@ export const walk: readonly Requirement[] = [
       'that devices cannot use are told as errors of their entries.',
     source: ['reference C23, B.3.1, D27', 'mm/hmm.c', 'Documentation/mm/hmm.rst'],
     checks: ['a snapshot leaves the page table alone'],
+    generations: SINCE_5_8,
   },
   {
     id: 'C24',

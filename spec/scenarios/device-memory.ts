@@ -209,6 +209,7 @@ export const speculativeReference = mirrorScenario({
     'the region removed.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
   referenceOnly: true,
+  generations: SINCE_5_3,
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],

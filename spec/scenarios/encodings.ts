@@ -35,6 +35,7 @@ export const dmaMapping = mirrorScenario({
     'away and faults it in again: what is mapped stays mapped over the second walk, unless the callback has unmapped it.',
   exercises: ['C1', 'C3', 'C8', 'dma-mapping'],
   referenceOnly: true,
+  generations: ['6.16'],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, readOnly: true }],

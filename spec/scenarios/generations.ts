@@ -87,7 +87,7 @@ export const hmmRange = mirrorScenario({
   summary:
     'With the API of 5.4 one driver thread populates pages with HMM_FAULT_ALLOW_RETRY and meets a locked page, another ' +
     'takes a snapshot, and a CPU throws a page away.',
-  exercises: ['C1', 'C8', 'C20', 'C23', 'lock-discipline'],
+  exercises: ['C1', 'C8', 'C20', 'lock-discipline'],
   parameters: { pages: pagesParameter(1, 2, 2) },
   home: generationNamed('5.4'),
   world: ({ pages }) => ({

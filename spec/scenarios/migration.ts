@@ -15,6 +15,7 @@ import {
   VmaKind,
 } from '../../src/kernel/index.js'
 import { zappedBetween } from '../invariants/migration-stages.js'
+import { WITH_SEQUENCE } from '../requirement.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
@@ -136,6 +137,7 @@ export const twoOwners = mirrorScenario({
     "Two devices with memory of their own migrate the same page and access it: each finds the other's page foreign.",
   exercises: ['C27', 'C28', 'C31', 'C39'],
   referenceOnly: true,
+  generations: WITH_SEQUENCE,
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],

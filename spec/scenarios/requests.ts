@@ -19,6 +19,7 @@ import {
 } from '../../src/kernel/index.js'
 import { choose, override } from '../../src/world/index.js'
 import { onlyWhatWasAskedFor } from '../invariants/ranges.js'
+import { WITH_SEQUENCE } from '../requirement.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
 const FAULT = HMM_PFN_REQ_FAULT
@@ -32,6 +33,7 @@ export const snapshotVersusFault = mirrorScenario({
     'faults pages in; a CPU throws one away.',
   exercises: ['C8', 'C22', 'C23', 'C25'],
   referenceOnly: true,
+  generations: WITH_SEQUENCE,
   parameters: {},
   world: () => ({
     pages: [{ touched: true }, {}, { kind: VmaKind.none, flags: 0 }],
@@ -65,6 +67,7 @@ export const requestsByPage = mirrorScenario({
     'written, by defaults and mask; a CPU changes what there is meanwhile.',
   exercises: ['C21', 'C24'],
   referenceOnly: true,
+  generations: WITH_SEQUENCE,
   parameters: {},
   world: () => ({
     pages: [{ touched: true, readOnly: true }, {}, {}],
@@ -134,6 +137,7 @@ export const overFault = mirrorScenario({
     'for a page that nobody asked for (H5). With `strict` that is a claim.',
   exercises: ['C24', 'C49'],
   referenceOnly: true,
+  generations: WITH_SEQUENCE,
   parameters: {
     strict: {
       summary: '1 to claim that a walk fails only for pages that were asked for',

@@ -5,6 +5,7 @@
  * @module
  */
 import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
+import { generationNames } from '../../src/generations/index.js'
 import { cachedPage, cpuRead, cpuWrite, fork, munmap, PteKind, shrinkFolio } from '../../src/kernel/index.js'
 import type { Witness } from '../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
@@ -220,6 +221,7 @@ export const keepTheEntry = mirrorScenario({
     'the other userfaultfd wants to hear. Each entry says afterwards what it said before.',
   exercises: ['C28', 'C39'],
   referenceOnly: true,
+  generations: generationNames,
   parameters: {},
   world: () => ({
     pages: [
