@@ -28,6 +28,7 @@ import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
+import * as twoPass from './scenarios/two-pass.js'
 
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
@@ -122,6 +123,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   coherent.getUserPages,
   coherent.migrateHinted,
   lockOut.lockOutReaders,
+  twoPass.twoPass,
+  twoPass.twoPassRefused,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

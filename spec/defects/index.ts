@@ -21,6 +21,7 @@ import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
 import { recordedDefects } from './recorded.js'
 import { seedDefects } from './seeds.js'
+import { twoPassDefects } from './two-pass.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
@@ -39,6 +40,7 @@ export const defects: readonly Defect[] = [
   ...devmemDefects,
   ...coherentDefects,
   ...lockOutDefects,
+  ...twoPassDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

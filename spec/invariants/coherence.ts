@@ -186,7 +186,8 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
     judge(before, after, thread, from, to) {
       let said: true | undefined
       for (const mirror of mirrors) {
-        const callback = mirror.notifier.ops.invalidate
+        const { invalidate, finish } = mirror.notifier.ops
+        const callback = finish ?? invalidate
         if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
         const open = innermostRange(machine, thread, after)
         if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue

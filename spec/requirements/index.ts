@@ -19,6 +19,7 @@ import { memory } from './memory.js'
 import { migration } from './migration.js'
 import { migrationStages } from './migration-stages.js'
 import { notifiers } from './notifiers.js'
+import { twoPass } from './two-pass.js'
 import { walk } from './walk.js'
 
 /** Every requirement: the numbered ones first, then our own by name. */
@@ -36,6 +37,7 @@ export const requirements: readonly Requirement[] = [
   ...coherent,
   ...exclusive,
   ...locks,
+  ...twoPass,
 ].sort(
   (a, b) =>
     Number(isNumbered(b)) - Number(isNumbered(a)) || a.id.localeCompare(b.id, 'en', { numeric: true }),

@@ -23,6 +23,7 @@ import {
   type Driver,
   declareMigrationLock,
   declareMirror,
+  declareTwoPass,
   deviceAccess,
   deviceAtomic,
   type Mirror,
@@ -168,6 +169,8 @@ export interface MirrorDeclaration {
   readonly exclusive?: boolean
   /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
   readonly dma?: boolean
+  /** True if its callback has two passes. */
+  readonly twoPass?: boolean
   /** True if its driver keeps out who faults while it migrates. */
   readonly locksOut?: boolean
   /** True if its driver maps what it migrates at once. */
@@ -409,7 +412,8 @@ export function mirrorModel(
       driver,
     ),
   )
-  options.mirrors.forEach(({ locksOut }, index) => {
+  options.mirrors.forEach(({ locksOut, twoPass }, index) => {
+    if (twoPass) declareTwoPass(layout, mirrors[index], pages)
     if (locksOut) declareMigrationLock(layout, machine.deviceMemory[ownerOf(options.mirrors, index)])
   })
   const recorded = options.recorded && attachRecordedDevices(layout, machine, mirrors, size, options.recorded)

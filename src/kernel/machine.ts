@@ -238,7 +238,13 @@ export interface NotifierRange {
   readonly owner: number
 }
 
-/** `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. */
+/** What the first pass of a callback in two passes returns when the second is to come. @kernel struct mmu_interval_notifier_finish */
+export const TOKEN = 2
+
+/**
+ * `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. In the place of
+ * `invalidate_start`, {@link TOKEN} if the device has been told and `finish` is to wait for it.
+ */
 export type Invalidate = Procedure<
   [current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number],
   number
@@ -264,8 +270,14 @@ export interface IntervalNotifier {
   readonly lifecycle: Lifecycle
   /** By thread: who is told what comparing the sequence said. */
   readonly readers: Map<number, (w: World, retry: number) => void>
-  /** The driver's callback. Set when the driver is attached. */
-  ops: { invalidate: Invalidate }
+  /**
+   * The driver's callback, set when the driver is attached. Where there is `finish` there are two passes, and `invalidate` is the
+   * first (`invalidate_start`, `invalidate_finish`).
+   */
+  ops: {
+    invalidate: Invalidate
+    finish?: Procedure<[current: Task, sub: IntervalNotifier], void>
+  }
 }
 
 /** Callbacks of a classic notifier. @kernel struct mmu_notifier_ops */

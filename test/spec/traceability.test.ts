@@ -146,6 +146,7 @@ describe('requirements', () => {
       'progress',
       'refinement',
       'revoked',
+      'two-pass',
       'use-after-free',
     ])
   })

@@ -18,6 +18,7 @@ import {
   openRange,
   type Subscriptions,
   type Task,
+  TOKEN,
 } from '../machine.js'
 
 /**
@@ -49,16 +50,43 @@ export const mnItreeInvalidate = procedure(
   'mn_itree_invalidate',
   function* (current: Task, mm: MmStruct, range: NotifierRange) {
     const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+    let pending = 0
     for (let i = 0; i < mm.subscriptions.intervals.length; i++) {
       // The tree is frozen while the sequence is odd, so that it can be walked without a lock.
       if (((touched >> i) & 1) === 0) continue
       const done = yield* invalidateInterval(current, mm.subscriptions.intervals[i], range, curSeq)
+      if (done === TOKEN) pending |= 1 << i
       if (!done && !range.blockable) {
+        if (pending) yield* finishRefused(current, mm, pending)
         yield* mnItreeInvEnd(current, mm)
         return -Errno.EAGAIN
       }
     }
+    if (pending) yield* finishIntervals(current, mm, pending)
     return 0
+  },
+)
+
+/**
+ * The second pass, for those who asked for it in the first, in the same order.
+ *
+ * @param pending - a bit for each interval of the address space
+ * @kernel mmu_interval_notifier_ops.invalidate_finish
+ * @see reference B.1.1
+ */
+export const finishIntervals = procedure(
+  'mmu_interval_notifier_ops.invalidate_finish',
+  function* (current: Task, mm: MmStruct, pending: number) {
+    for (const [i, sub] of mm.subscriptions.intervals.entries())
+      if ((pending >> i) & 1 && sub.ops.finish) yield* sub.ops.finish(current, sub)
+  },
+)
+
+/** Somebody cannot wait: what was started before is finished all the same. */
+export const finishRefused = procedure(
+  'mn_itree_invalidate (refused)',
+  function* (current: Task, mm: MmStruct, pending: number) {
+    yield* finishIntervals(current, mm, pending)
   },
 )
 
@@ -87,7 +115,7 @@ export const mnItreeInvStartRange = procedure(
 )
 
 /**
- * Runs one driver callback: 1 when it is done, 0 if it gave up.
+ * Runs one driver callback: 1 when it is done, {@link TOKEN} when the rest is for a second pass, 0 if it gave up.
  *
  * @kernel mmu_interval_notifier_ops.invalidate
  */
@@ -97,7 +125,7 @@ export const invalidateInterval = procedure(
     const done = yield* sub.ops.invalidate(current, sub, range, curSeq)
     claim(
       'C11',
-      done === 1 || !range.blockable,
+      done !== 0 || !range.blockable,
       `${sub.name}: the callback gave up though the range is blockable`,
     )
     return done

@@ -13,10 +13,10 @@ import {
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   type Task,
-} from '../kernel/index.js'
-import { procedure, type Running, step } from '../world/index.js'
-import type { Mirror } from './device.js'
-import { allocateAndCopy } from './device-memory.js'
+} from '../../kernel/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
+import type { Mirror } from '../device.js'
+import { allocateAndCopy } from '../device-memory.js'
 
 /**
  * Moves the pages from `start` to `end` that are in system memory into the device's. Those that are there are collected with

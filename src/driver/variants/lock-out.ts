@@ -11,11 +11,11 @@ import {
   type NotifierRange,
   NotifyEvent,
   type Task,
-} from '../kernel/index.js'
-import { type Layout, Mutex, procedure, type Running, step } from '../world/index.js'
-import { dirtyPages, type Mirror, unmapPages } from './device.js'
-import { migrateToDevice } from './device-memory.js'
-import { populatePinned, type Wanted } from './reference.js'
+} from '../../kernel/index.js'
+import { type Layout, Mutex, procedure, type Running, step } from '../../world/index.js'
+import { dirtyPages, type Mirror, unmapPages } from '../device.js'
+import { migrateToDevice } from '../device-memory.js'
+import { populatePinned, type Wanted } from '../reference.js'
 
 const locks = new WeakMap<DeviceMemory, Mutex>()
 

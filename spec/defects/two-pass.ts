@@ -1,0 +1,93 @@
+/**
+ * Defects of callbacks in two passes.
+ *
+ * @module
+ */
+import { fill, finishForgetting, lendToken, recordInFirstPass, unmapPages } from '../../src/driver/index.js'
+import { CURRENT_SEQ, finishRefused, mmuIntervalSetSeq } from '../../src/kernel/index.js'
+import { override, step } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** What was started before somebody gave up is forgotten. */
+const neverFinished = override(finishRefused, () => function* () {})
+
+/** The token is taken, whether or not it is in use. */
+const sharedToken = override(
+  lendToken,
+  () =>
+    function* (_mirror, token, range) {
+      return yield* step('take the token', (w) => {
+        token.inUse.set(w, 1)
+        fill(w, token, range)
+        return 1
+      })
+    },
+)
+
+/** The first pass takes the pages away, and the second records the sequence. */
+const recordedLate = [
+  override(
+    recordInFirstPass,
+    () =>
+      function* (_current, mirror, range) {
+        yield* step('unmap', (w) => {
+          unmapPages(w, mirror, range)
+          return 0
+        })
+      },
+  ),
+  override(
+    finishForgetting,
+    (original) =>
+      function* (mirror, token) {
+        yield* mirror.updateLock.critical('set_seq', (w) => {
+          mmuIntervalSetSeq(w, mirror.notifier, CURRENT_SEQ)
+          return 0
+        })
+        yield* original(mirror, token)
+      },
+  ),
+]
+
+/** Defects of two passes. */
+export const twoPassDefects: readonly Defect[] = [
+  {
+    name: 'M33',
+    kind: 'mutation',
+    title: 'the second pass is left out when somebody gives up',
+    text:
+      'A watcher that is told later cannot wait, and the invalidation is given up. The second pass of those that had begun is ' +
+      'left out: their token is never given back, and nobody waits for what their device was told.',
+    source: ['reference B.1.1, G.3 M33'],
+    requirement: 'two-pass',
+    scenario: 'two-pass-refused',
+    overrides: [neverFinished],
+    steps: 20,
+  },
+  {
+    name: 'M34',
+    kind: 'mutation',
+    title: 'two invalidations share one token',
+    text:
+      'The token is part of the mirror. A second invalidation overwrites what the first has noted there: nobody waits for the ' +
+      "device to forget the first one's pages.",
+    source: ['reference B.1.1, G.3 M34'],
+    requirement: 'C3',
+    scenario: 'two-pass',
+    overrides: [sharedToken],
+    steps: 19,
+  },
+  {
+    name: 'M35',
+    kind: 'mutation',
+    title: 'the sequence is recorded in the second pass only',
+    text:
+      'Between the passes the update lock is free. A reader that has walked before finds the sequence as it was, and maps what the first ' +
+      'pass has just taken away.',
+    source: ['reference B.1.1, G.3 M35'],
+    requirement: 'C10',
+    scenario: 'two-pass',
+    overrides: recordedLate,
+    steps: 7,
+  },
+]

@@ -1,0 +1,113 @@
+/**
+ * A driver whose callback has two passes: it takes the pages away and has its device begin to forget them, and waits for that
+ * when every other watcher has been told too. Several devices then forget at the same time.
+ *
+ * @see reference B.1.1
+ * @module
+ */
+import {
+  type IntervalNotifier,
+  type Invalidate,
+  type NotifierRange,
+  type Task,
+  TOKEN,
+} from '../../kernel/index.js'
+import { type Cell, type Layout, procedure, step, type World } from '../../world/index.js'
+import { flushDevice, type Mirror } from '../device.js'
+import { lockForInvalidation, recordAndUnmap } from '../reference.js'
+
+/** What is still to be waited for: it is part of the mirror, so that there is one. @kernel struct mmu_interval_notifier_finish */
+export interface FinishToken {
+  readonly inUse: Cell
+  /** First page. */
+  readonly start: Cell
+  /** Page after the last. */
+  readonly end: Cell
+}
+
+const tokens = new WeakMap<Mirror, FinishToken>()
+
+/** The token of a mirror whose driver has two passes; undefined for any other. */
+export function finishTokenOf(mirror: Mirror): FinishToken | undefined {
+  return tokens.get(mirror)
+}
+
+/** Declares the token of `mirror`, and puts the two passes in the place of its callback. */
+export function declareTwoPass(layout: Layout, mirror: Mirror, pages: number): void {
+  const token = layout.scope(`${mirror.name}.finish`, (l) => ({
+    inUse: l.flag('in_use', { guardedBy: mirror.updateLock }),
+    start: l.counter('start', pages),
+    end: l.counter('end', pages),
+  }))
+  tokens.set(mirror, token)
+  mirror.notifier.ops = {
+    invalidate: invalidateStartOf(mirror, token),
+    finish: procedure(
+      `${mirror.name}: invalidate_finish`,
+      function* (_current: Task, _sub: IntervalNotifier) {
+        yield* finishForgetting(mirror, token)
+      },
+    ),
+  }
+}
+
+function invalidateStartOf(mirror: Mirror, token: FinishToken): Invalidate {
+  return procedure(
+    `${mirror.name}: invalidate_start`,
+    function* (current: Task, _sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
+      if (!(yield* lockForInvalidation(mirror, range))) return 0
+      yield* recordInFirstPass(current, mirror, range, curSeq)
+      const isLent = yield* lendToken(mirror, token, range)
+      // There is one token: who finds it in use does all of it at once.
+      if (!isLent) yield* flushDevice(mirror, range)
+      yield* mirror.updateLock.unlock()
+      return isLent ? TOKEN : 1
+    },
+  )
+}
+
+/** Records the sequence and removes the entries: in the first pass, since readers come in between. */
+export const recordInFirstPass = procedure(
+  'invalidate_start (unmap)',
+  function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
+    yield* recordAndUnmap(current, mirror, range, curSeq)
+  },
+)
+
+/** Notes in the token what is to be waited for. Returns 0 if it is in use. Under the update lock. */
+export const lendToken = procedure(
+  'invalidate_start (token)',
+  function* (_mirror: Mirror, token: FinishToken, range: NotifierRange) {
+    return yield* step('take the token', (w) => {
+      if (token.inUse.get(w)) return 0
+      token.inUse.set(w, 1)
+      fill(w, token, range)
+      return 1
+    })
+  },
+)
+
+/** Writes the range into the token. Part of a step, under the update lock. */
+export function fill(w: World, token: FinishToken, range: Pick<NotifierRange, 'start' | 'end'>): void {
+  token.start.set(w, range.start)
+  token.end.set(w, range.end)
+}
+
+/** Waits until the device has forgotten what the token names, and gives the token back. */
+export const finishForgetting = procedure(
+  'invalidate_finish',
+  function* (mirror: Mirror, token: FinishToken) {
+    const [start, end] = [yield* readToken(token.start), yield* readToken(token.end)]
+    yield* flushDevice(mirror, { start, end })
+    yield* mirror.updateLock.critical('give the token back', (w) => {
+      token.inUse.set(w, 0)
+      fill(w, token, { start: 0, end: 0 })
+      return 0
+    })
+  },
+)
+
+/** What the token says. It is this invalidation's alone. */
+const readToken = procedure('invalidate_finish (token)', function* (cell: Cell) {
+  return yield* step('look into the token', (w) => cell.get(w))
+})
