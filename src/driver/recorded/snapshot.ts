@@ -7,12 +7,15 @@
 
 import {
   Errno,
+  type Frame,
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
   type HmmRange,
   hmmRangeFault,
   type IntervalNotifier,
+  isDeviceCoherent,
+  type Machine,
   mmgetNotZero,
   mmput,
   mmuIntervalNotifierInsert,
@@ -37,6 +40,8 @@ export const Prot = {
   hugePage: 0x04,
   zeroPage: 0x10,
   ownMemory: 0x20,
+  ownCoherent: 0x40,
+  otherCoherent: 0x50,
   error: 0xff,
 } as const
 
@@ -114,7 +119,7 @@ const look = procedure(
     }
     const prot: number[] = []
     for (let page = notifier.start; page <= notifier.last; page++)
-      prot.push(yield* step('dmirror_mkentry', (w) => protOf(w, range, page)))
+      prot.push(yield* step('dmirror_mkentry', (w) => protOf(w, current.machine, mirror, range, page)))
     yield* updateLock.unlock()
     yield* step('free the range', (w) => {
       range.lifecycle.signal(w, 'COMMITTED')
@@ -141,19 +146,25 @@ const lookAgain = procedure(
   },
 )
 
-function protOf(w: World, range: HmmRange, page: number): number {
+/**
+ * The byte for a page of a walk. Part of a step of the driver.
+ *
+ * @kernel dmirror_mkentry
+ */
+export function protOf(w: World, machine: Machine, mirror: Mirror, range: HmmRange, page: number): number {
   const flags = range.pfns[page].flags.get(w)
   if (flags & HMM_PFN_ERROR) return Prot.error
   if (!(flags & HMM_PFN_VALID)) return Prot.none
   const isHuge = (range.pfns[page].order?.get(w) ?? 0) > 0
-  const kind = kindOf(range, range.pfns[page].frame.get(w), isHuge)
+  const kind = kindOf(machine.frames[range.pfns[page].frame.get(w)], mirror, isHuge)
   return kind | (isHuge ? Prot.hugePage : 0) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
 }
 
-/** What sort of page it is; the huge zero page is not known for what it is. Another device's is never told: the walk takes it for none. */
-function kindOf(range: HmmRange, pfn: number, isHuge: boolean): number {
-  if (pfn === ZERO_PAGE) return isHuge ? 0 : Prot.zeroPage
-  return range.ownerOf(pfn) < 0 ? 0 : Prot.ownMemory
+/** What sort of page it is; the huge zero page is not known for what it is. Another device's private page is never told: the walk takes it for none. */
+function kindOf(frame: Frame, { owner }: Mirror, isHuge: boolean): number {
+  if (frame.pfn === ZERO_PAGE) return isHuge ? 0 : Prot.zeroPage
+  if (isDeviceCoherent(frame)) return frame.owner === owner ? Prot.ownCoherent : Prot.otherCoherent
+  return frame.owner < 0 ? 0 : Prot.ownMemory
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { evict, migrateToDevice, migrateToSystem } from '../../../src/driver/index.js'
+import { protOf } from '../../../src/driver/recorded/index.js'
 import {
   changeProtNuma,
   cpuRead,
@@ -209,6 +210,20 @@ describe('coherent memory', () => {
     for (const request of [0, HMM_PFN_REQ_FAULT, HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE])
       expect(board.walk(board[name], 0, request)).toEqual({ error: 0, flags })
     expect(board.entries()[0]).toBe('gpu rw')
+  })
+
+  it.each([
+    ['gpu', 'on the coherent gpu', 0x42],
+    ['npu', 'on the coherent gpu', 0x52],
+    ['gpu', 'on the gpu', 0x22],
+    ['npu', 'on the gpu', 0x00],
+    ['gpu', 'system', 0x02],
+  ] as const)('is told apart in a snapshot: the %s sees a page that is %s as %i', (name, what, byte) => {
+    const board = boards[what]()
+    const mirror = board[name]
+    board.walk(mirror, 0, 0)
+    const range = mirror.ranges.get(0)
+    expect(range && protOf(board.world, board.machine, mirror, range, 0)).toBe(byte)
   })
 
   it('may be held for a while where it is, and for long in system memory only', () => {
