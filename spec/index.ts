@@ -141,6 +141,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   exclusive.exclusiveAndMigrate,
   exclusive.exclusiveWrite,
   generations.hmmMirror,
+  generations.hmmLifetime,
   generations.hmmRange,
   generations.hmmVma,
   hmmVmaRequests,

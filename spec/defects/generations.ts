@@ -8,6 +8,7 @@ import { program, rangeOf } from '../../src/driver/index.js'
 import {
   everyPage,
   findArea,
+  hmmFree,
   hmmInvalidateRangeStart,
   hmmMirrorOf,
   hmmMirrorUnregister,
@@ -19,6 +20,7 @@ import {
   hmmRangeWaitUntilValid,
   hmmVmaFaultBlocking,
   hmmVmaRangeDone,
+  lifetimeOf,
   MirrorStanding,
   mayBeMapped,
   overlaps,
@@ -163,6 +165,20 @@ const unregisterUnderLocks = override(
     },
 )
 
+/** The record is freed while callbacks may have found it. */
+const freeUnderReaders = override(
+  hmmFree,
+  () =>
+    function* (owner): Running<void> {
+      const { allocated, linked } = lifetimeOf(owner)
+      yield* step('take off the list, and kfree', (w) => {
+        linked.set(w, 0)
+        allocated.set(w, 0)
+        return 0
+      })
+    },
+)
+
 /** What was mapped before the error stays mapped. */
 const mappedInPart = override(undoDmaMap, () => function* () {})
 
@@ -170,6 +186,21 @@ const HMM_RST = 'Documentation/vm/hmm.rst, of Linux 5.4'
 
 /** Defects that only an earlier generation of the API can have. */
 export const generationDefects: readonly Defect[] = [
+  {
+    name: 'D20',
+    kind: 'history',
+    title: 'struct hmm is freed while a callback that has found it begins',
+    text:
+      'The last mirror is unregistered, and struct hmm is taken off the list of notifiers and freed at once. A callback that was called ' +
+      'under SRCU a moment ago touches it. Mended by a reference that each callback takes, unless there is none left, and by freeing when ' +
+      'SRCU says that nobody is left. The reference alone does not mend it: its count is in what was freed.',
+    source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1 (Linux 5.3)'],
+    requirement: 'use-after-free',
+    scenario: 'hmm-lifetime',
+    generation: '5.4',
+    overrides: [freeUnderReaders],
+    steps: 38,
+  },
   {
     name: 'D21a',
     kind: 'history',

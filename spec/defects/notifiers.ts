@@ -439,15 +439,13 @@ export const notifierDefects: readonly Defect[] = [
     steps: 10,
   },
   {
-    name: 'D20',
-    kind: 'history',
+    name: 'X278',
+    kind: 'mutation',
     title: 'the mirror is freed while callbacks may still come',
     text:
-      'The last user of a mirror took it off the list of notifiers without waiting for callbacks that ran, and freed it ' +
-      'under them. Fixed in 5.3 for struct hmm, by counting and by freeing late. Here the driver of today does as much ' +
-      'wrong: it frees first and removes after. The trace ends with the freed notifier still in the tree, where the next ' +
+      'What D20 was for struct hmm, done by a driver of today: it frees first and removes after. The trace ends with the freed notifier still in the tree, where the next ' +
       'invalidation would call it.',
-    source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1'],
+    source: ['our own', 'the same class as D20'],
     requirement: 'C17',
     scenario: 'close-at-once',
     overrides: [freeBeforeRemoval],

@@ -19,6 +19,7 @@ import {
   hmmRangeValid,
   lockNextPage,
   prefaultRegistered,
+  withHmmLifetime,
 } from '../../src/generations/index.js'
 import { Errno, hmmVmaFault, madviseDontneed, mmput, type Task } from '../../src/kernel/index.js'
 import { procedure, type Running, type Witness } from '../../src/world/index.js'
@@ -63,6 +64,27 @@ export const hmmMirror = mirrorScenario({
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, pages, 2)] },
       { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(exit)] },
+    ],
+  }),
+})
+
+/** A mirror is opened and closed while a process throws a page away: its callbacks may find what is about to be freed. */
+export const hmmLifetime = mirrorScenario({
+  name: 'hmm-lifetime',
+  summary:
+    'With the API of 5.4 the only mirror is registered, used and unregistered while the process throws a page away: struct hmm is made ' +
+    'for it, and freed after it while callbacks may run.',
+  exercises: ['C1', 'C17', 'C32', 'lock-discipline'],
+  parameters: {},
+  home: withHmmLifetime(generationNamed('5.4')),
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', detached: true }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
     ],
   }),
 })

@@ -324,7 +324,8 @@ export function mirrorScenario<P extends string>(
     return {
       ...rest,
       name: `${rest.name}${suffix} in ${generation.name}`,
-      build: (parameters: Parameters<P>) => mirrorModel(world(parameters), driver, generation, clause),
+      build: (parameters: Parameters<P>) =>
+        mirrorModel(world(parameters), driver, home ?? generation, clause),
     }
   }
   return {
