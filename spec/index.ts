@@ -30,6 +30,7 @@ import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
 import * as twoPass from './scenarios/two-pass.js'
 
+export type { DmirrorDevice } from '../src/driver/recorded/index.js'
 export type { Defect, DefectKind } from './defect.js'
 export { defects } from './defects/index.js'
 export type { RecordedDevices, RecordedOptions } from './recorded/devices.js'
