@@ -62,7 +62,7 @@ export const coherentShared = mirrorScenario({
   summary:
     'A page in the coherent memory of one device is shared by a process and its child. Another device accesses it and wants it, the child ' +
     'copies it, and somebody wants to hold it for long.',
-  exercises: ['C27', 'C28', 'C42', 'coherent'],
+  exercises: ['C28', 'C42', 'coherent'],
   referenceOnly: true,
   parameters: {},
   world: () => ({

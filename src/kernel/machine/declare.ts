@@ -1,0 +1,240 @@
+/**
+ * Declares a machine: once for a scenario.
+ *
+ * @module
+ */
+import {
+  type Layout,
+  Mutex,
+  RwSemaphore,
+  SpecificationError,
+  Spinlock,
+  WaitQueue,
+} from '../../world/index.js'
+import { declareAddressSpace } from '../address-space.js'
+import { declareFrameFlags, declarePteBits, declareSwap } from '../bits.js'
+import { declarePmds, VM_HUGEPAGE } from '../huge.js'
+import { type DeviceMemoryOps, declareDeviceMemory } from '../memremap/device-memory.js'
+import { LockRank, NotifyEvent, PteKind, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
+import type {
+  ClassicNotifierOps,
+  Frame,
+  IntervalNotifier,
+  Invalidate,
+  Machine,
+  MmStruct,
+  Subscriptions,
+} from './records.js'
+import { lastFrame, type MachineSize, ownerOf } from './size.js'
+
+/** Declares a machine in `layout`. */
+export function declareMachine(layout: Layout, size: MachineSize): Machine {
+  if (size.hugePages && size.swapSlots)
+    throw new SpecificationError('scenario', 'a machine has huge pages or swap, not both')
+  const last = lastFrame(size)
+  const hotplug = size.hotplug ?? false
+  const memoryFrames: Frame[][] = (size.deviceMemory ?? []).map(() => [])
+  const deviceMemory = layout.array('memory', memoryFrames.length, (l, owner) =>
+    declareDeviceMemory(
+      l,
+      owner,
+      memoryFrames[owner],
+      {
+        pages: size.deviceMemory?.[owner] ?? 0,
+        hotplug,
+        coherent: size.coherentMemory?.includes(owner) ?? false,
+      },
+      unattached as unknown as DeviceMemoryOps,
+    ),
+  )
+  const frames = layout.array('frame', last + 1, (l, pfn): Frame => {
+    const owner = ownerOf(size, pfn)
+    return {
+      pfn,
+      // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
+      // number of mappings, and by its file.
+      refcount: l.counter(
+        'refcount',
+        pfn === ZERO_PAGE
+          ? 1
+          : (size.files ? size.mms * size.pages + 1 : size.mms) +
+              2 * layout.threads +
+              (size.swapSlots ? 1 : 0),
+      ),
+      mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
+      contents: l.counter('contents', size.values),
+      locked: l.counter('locked', layout.threads),
+      owner,
+      ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
+      ...(size.hugePages && owner < 0 ? { compound: l.counter('compound', size.hugePages) } : {}),
+      ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
+      ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
+      ...(owner < 0
+        ? {}
+        : {
+            pgmap: deviceMemory[owner],
+            ...(deviceMemory[owner].coherent
+              ? {}
+              : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
+          }),
+      ...(owner >= 0 && hotplug ? { onFreeList: l.flag('on_free_list') } : {}),
+      ...(size.memoryLimit === undefined ? {} : { charged: l.flag('charged') }),
+    }
+  })
+  for (const frame of frames) if (frame.owner >= 0) memoryFrames[frame.owner].push(frame)
+  const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
+  for (const { name, mm, start, last } of size.intervals)
+    mms[mm].subscriptions.intervals.push(declareInterval(layout, name, mms[mm], start, last, size))
+  for (const { name, mm } of size.classics ?? [])
+    mms[mm].subscriptions.classics.push(
+      layout.scope(name, (l) => ({
+        name,
+        mm: mms[mm],
+        open: l.counter('open', windowsOf(layout, size)),
+        ops: unattached,
+      })),
+    )
+  const cpus = layout.array('cpu', size.cpus.length, (l, index) => ({
+    mm: mms[size.cpus[index]],
+    tlb: l.array('tlb', size.pages, (entry) => ({
+      frame: entry.counter('frame', last + 1),
+      write: entry.flag('write'),
+      ...(size.swapSlots ? { dirty: entry.flag('dirty') } : {}),
+    })),
+    ...(size.lru ? { busy: l.flag('busy') } : {}),
+  }))
+  const openRanges = layout.array('range', windowsOf(layout, size), (l) => ({
+    mm: l.counter('mm', size.mms),
+    start: l.counter('start', size.pages),
+    end: l.counter('end', size.pages),
+    event: l.oneOf('event', NotifyEvent),
+    blockable: l.flag('blockable'),
+    owner: l.counter('owner', Math.max(1, (size.deviceMemory?.length ?? 0) + (size.exclusiveOwners ?? 0))),
+  }))
+  const migrations =
+    last === size.frames
+      ? []
+      : layout.array('migration', layout.threads, (l) =>
+          l.array('page', size.pages, (page) => ({
+            flags: page.counter('flags', 63),
+            source: page.counter('source', last),
+            destination: page.counter('destination', last + 1),
+            lifecycle: page.lifecycle('migration', 'lifecycle'),
+          })),
+        )
+  const swap = declareSwap(layout, size.swapSlots ?? 0, size.mms * size.pages, size.values)
+  const files = layout.array('file', size.files?.length ?? 0, (l, index) =>
+    declareAddressSpace(l, index, size.files?.[index] ?? 0, { frames: last, values: size.values }),
+  )
+  return layout.scope('machine', () => ({
+    layout,
+    pages: size.pages,
+    frames,
+    mms,
+    cpus,
+    openRanges,
+    migrations,
+    files,
+    hugePages: size.hugePages ?? 0,
+    deviceMemory,
+    swap,
+    ...(size.memoryLimit === undefined ? {} : { memoryLimit: size.memoryLimit }),
+  }))
+}
+
+function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
+  // fork holds both of parent and child, the parent's first: address spaces are in order.
+  const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap + index })
+  const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable + index })
+  const lock = new Spinlock(l, 'subscriptions.lock', { rank: LockRank.subscriptions })
+  const subscriptions: Subscriptions = l.scope('subscriptions', (s) => ({
+    lock,
+    seq: s.counter('invalidate_seq', sequenceBound(size), { initial: 2, guardedBy: lock }),
+    active: s.counter('active_invalidate_ranges', windowsOf(l, size), { guardedBy: lock }),
+    wq: new WaitQueue(s, 'wq'),
+    intervals: [],
+    classics: [],
+  }))
+  return {
+    index,
+    name: l.qualify('').replace(/\.$/, ''),
+    users: l.counter('mm_users', l.threads + 1, { initial: index === 0 ? 1 : 0 }),
+    mmapLock,
+    ptl,
+    pte: l.array('pte', size.pages, (entry) => ({
+      kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
+      frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
+      write: entry.flag('write', { guardedBy: ptl }),
+      ...(size.swapSlots ? { bits: declarePteBits(entry, size.swapSlots, ptl) } : {}),
+      ...(size.hugePages ? { clean: entry.flag('clean') } : {}),
+    })),
+    ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),
+    vma: l.array('vma', size.pages, (area) => ({
+      kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
+      flags: area.counter('flags', VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0), {
+        guardedBy: mmapLock,
+      }),
+      ...(size.mms > 1 || size.moves ? { anonymous: area.flag('anonymous') } : {}),
+      ...(size.files ? { file: area.counter('file', size.files.length, { guardedBy: mmapLock }) } : {}),
+      ...(size.files || size.moves
+        ? {
+            pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {
+              guardedBy: mmapLock,
+            }),
+          }
+        : {}),
+    })),
+    unstable: l.flag('unstable'),
+    subscriptions,
+    expected: l.array('expected', size.pages, (page) => page.counter('value', size.values, { ghost: true })),
+  }
+}
+
+function declareInterval(
+  layout: Layout,
+  name: string,
+  mm: MmStruct,
+  start: number,
+  last: number,
+  size: MachineSize,
+): IntervalNotifier {
+  return layout.scope(name, (l) => {
+    const allocated = l.flag('allocated')
+    return {
+      name,
+      mm,
+      start,
+      last,
+      allocated,
+      seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
+      sampled: l.array('sampled', l.threads, (reader) => reader.counter('seq', sequenceBound(size))),
+      inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+      deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+      lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
+      readers: new Map(),
+      ops: unattached,
+    }
+  })
+}
+
+/** How many invalidations may be under way: one a thread, and where huge pages are split another within it. */
+function windowsOf({ threads }: Layout, { hugePages }: MachineSize): number {
+  return hugePages ? 2 * threads : threads
+}
+
+/** Each invalidation raises the sequence by at most 2, and so does each insertion while one runs. */
+function sequenceBound(size: MachineSize): number {
+  return 3 + 2 * (size.invalidations + size.intervals.length)
+}
+
+// A notifier without a driver is a mistake of the scenario: the first call says so.
+const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotifierOps['start'] }, {
+  get(_target, property) {
+    throw new Error(`a notifier was declared and no driver attached to it (${String(property)})`)
+  },
+})
+
+/** An update lock of a driver. */
+export function declareUpdateLock(layout: Layout, name: string): Mutex {
+  return new Mutex(layout, name, { rank: LockRank.update })
+}

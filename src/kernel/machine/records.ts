@@ -1,0 +1,291 @@
+/**
+ * The records of the machine: page frames, address spaces, page tables, TLBs, and the notifier state of each address
+ * space.
+ *
+ * @module
+ */
+import type {
+  Cell,
+  Layout,
+  Lifecycle,
+  Procedure,
+  RwSemaphore,
+  Spinlock,
+  WaitQueue,
+  World,
+} from '../../world/index.js'
+import type { AddressSpace } from '../address-space.js'
+import type { FrameFlags, PteBits, SwapSlot } from '../bits.js'
+import type { Pmd } from '../huge.js'
+import type { DeviceMemory } from '../memremap/device-memory.js'
+import type { NotifyEvent, TOKEN, VM_READ, VM_WRITE, VmaKind } from './kinds.js'
+
+/** A page frame. @kernel struct page */
+export interface Frame {
+  /** Its number, as page-table entries hold it. */
+  readonly pfn: number
+  /** References; 0 is free. The zero page's is not counted. */
+  readonly refcount: Cell
+  /** Page-table entries that map it. */
+  readonly mapcount: Cell
+  /** What is in it: one word, 0 when zeroed. */
+  readonly contents: Cell
+  /** The folio lock: 0, or the holder's thread plus 1. Only ever tried, or waited for, never spun on. */
+  readonly locked: Cell
+  /** Whose device memory it is part of: the index of the owner; -1 for system memory. */
+  readonly owner: number
+  /** `mapping`: 0, or the {@link AddressSpace} that it caches a page of plus 1. Absent on a machine without files. */
+  readonly mapping?: Cell
+  /** The life of a device-private page; absent for any other. */
+  readonly lifecycle?: Lifecycle
+  /** What else is known of it. Absent on a machine without swap. */
+  readonly flags?: FrameFlags
+  /**
+   * Which part of a huge page it is, plus 1; 0 for a page by itself. Absent for device memory, and on a machine without
+   * huge pages.
+   */
+  readonly compound?: Cell
+  /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
+  readonly lru?: Cell
+  /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
+  readonly pgmap?: DeviceMemory
+  /** Whether it is on the free list that its driver keeps, where it keeps one: through the page itself, as drivers do. */
+  readonly onFreeList?: Cell
+  /** Whether it is charged to the memory cgroup; absent on a machine without a limit. @kernel folio_memcg */
+  readonly charged?: Cell
+}
+
+/** True for a page of device memory that no CPU can map. @kernel is_device_private_page */
+export function isDevicePrivate({ owner, pgmap }: Frame): boolean {
+  return owner >= 0 && !pgmap?.coherent
+}
+
+/** True for a page of device memory that the CPU maps like its own. @kernel is_device_coherent_page */
+export function isDeviceCoherent({ pgmap }: Frame): boolean {
+  return pgmap?.coherent === true
+}
+
+/** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
+export interface Pte {
+  readonly kind: Cell
+  /** Frame of a present entry, or of one that stands for a page; 0 in a swap entry. */
+  readonly frame: Cell
+  readonly write: Cell
+  /** What else it carries. Absent on a machine without swap. */
+  readonly bits?: PteBits
+  /**
+   * 1 if nobody has written through the entry, as far as it says: it lost its dirty bit when a huge page was split (Linux
+   * 6.1). Absent on a machine without huge pages.
+   */
+  readonly clean?: Cell
+}
+
+/** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
+export interface Vma {
+  /** {@link VmaKind}. */
+  readonly kind: Cell
+  /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages. */
+  readonly flags: Cell
+  /**
+   * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by, and mremap. Absent on a machine
+   * with one address space on which nothing moves.
+   */
+  readonly anonymous?: Cell
+  /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */
+  readonly file?: Cell
+  /**
+   * `vm_pgoff`, as it is at this page: the page of the file; in anonymous memory where the page was when the area got its
+   * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
+   */
+  readonly pgoff?: Cell
+}
+
+/** A translation held by a CPU. */
+export interface TlbEntry {
+  /** 0, or the frame plus 1. */
+  readonly frame: Cell
+  readonly write: Cell
+  /** Whether the CPU has set the entry's dirty bit, and need not again. Absent on a machine without swap. */
+  readonly dirty?: Cell
+}
+
+/** A CPU, which runs threads of one address space. */
+export interface Cpu {
+  readonly mm: MmStruct
+  /** Its TLB, by page. */
+  readonly tlb: readonly TlbEntry[]
+  /**
+   * 1 while its thread is in the kernel and does not let go of it, so that nothing else runs there. Absent on a machine
+   * without LRU lists, where nobody waits for that.
+   */
+  readonly busy?: Cell
+}
+
+/** The range that a thread invalidates: on its stack in the kernel, here so that claims can see it. @kernel struct mmu_notifier_range */
+export interface OpenRange {
+  /** 0, or the index of the address space plus 1. */
+  readonly mm: Cell
+  /** First page. */
+  readonly start: Cell
+  /** Page after the last. */
+  readonly end: Cell
+  /** {@link NotifyEvent}. */
+  readonly event: Cell
+  /** 1 if those who are told may sleep. */
+  readonly blockable: Cell
+  /** 0, or the owner who migrates plus 1. */
+  readonly owner: Cell
+}
+
+/** One page of a migration. @kernel src and dst of struct migrate_vma */
+export interface MigratingPage {
+  /** `MIGRATE_PFN_` bits of the source. */
+  readonly flags: Cell
+  /** Frame of the source, where there is one. */
+  readonly source: Cell
+  /** 0, or the frame that the driver has allocated plus 1. */
+  readonly destination: Cell
+  /** Where the migration of the page stands. */
+  readonly lifecycle: Lifecycle
+}
+
+/** What a notifier callback is told. @kernel struct mmu_notifier_range */
+export interface NotifierRange {
+  /** First page. */
+  readonly start: number
+  /** Page after the last. */
+  readonly end: number
+  /** {@link NotifyEvent}. */
+  readonly event: number
+  /** False if nobody on the way may sleep (the OOM reaper). */
+  readonly blockable: boolean
+  /** Who migrates or takes exclusive access; -1 for nobody. */
+  readonly owner: number
+}
+
+/**
+ * `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. In the place of
+ * `invalidate_start`, {@link TOKEN} if the device has been told and `finish` is to wait for it.
+ */
+export type Invalidate = Procedure<
+  [current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number],
+  number
+>
+
+/** A watched range of an address space. @kernel struct mmu_interval_notifier */
+export interface IntervalNotifier {
+  readonly name: string
+  readonly mm: MmStruct
+  /** First page. */
+  readonly start: number
+  /** Last page. */
+  readonly last: number
+  /** Whether the driver's object that holds it is allocated. */
+  readonly allocated: Cell
+  /** `invalidate_seq`: always odd. Written under the driver's update lock. */
+  readonly seq: Cell
+  /** By thread: the number that it sampled last, to compare with or to wait for the end of; 0 if none. */
+  readonly sampled: readonly Cell[]
+  readonly inTree: Cell
+  /** On the deferred list, to be inserted or removed when the running invalidations end. */
+  readonly deferred: Cell
+  readonly lifecycle: Lifecycle
+  /** By thread: who is told what comparing the sequence said. */
+  readonly readers: Map<number, (w: World, retry: number) => void>
+  /**
+   * The driver's callback, set when the driver is attached. Where there is `finish` there are two passes, and `invalidate` is the
+   * first (`invalidate_start`, `invalidate_finish`).
+   */
+  ops: {
+    invalidate: Invalidate
+    finish?: Procedure<[current: Task, sub: IntervalNotifier], void>
+  }
+}
+
+/** Callbacks of a classic notifier. @kernel struct mmu_notifier_ops */
+export interface ClassicNotifierOps {
+  /** `invalidate_range_start`: 0, or -EAGAIN for a range that is not blockable. */
+  readonly start: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
+  /** `invalidate_range_end`; one whose start may fail must have none. */
+  readonly end?: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
+  /** `release`. */
+  readonly release?: Procedure<[current: Task, notifier: ClassicNotifier], number>
+}
+
+/** A notifier of the older kind, told of every range. @kernel struct mmu_notifier */
+export interface ClassicNotifier {
+  readonly name: string
+  readonly mm: MmStruct
+  /** Starts that it accepted and has not seen the end of. */
+  readonly open: Cell
+  ops: ClassicNotifierOps
+}
+
+/** The notifier state of an address space. @kernel struct mmu_notifier_subscriptions */
+export interface Subscriptions {
+  readonly lock: Spinlock
+  /** `invalidate_seq`: odd while an interval is being invalidated. */
+  readonly seq: Cell
+  /** `active_invalidate_ranges`. */
+  readonly active: Cell
+  readonly wq: WaitQueue
+  /** Every interval notifier that is ever inserted. */
+  readonly intervals: IntervalNotifier[]
+  readonly classics: ClassicNotifier[]
+}
+
+/** An address space. @kernel struct mm_struct */
+export interface MmStruct {
+  readonly index: number
+  readonly name: string
+  /** `mm_users`: 0 when it is gone, or has not been forked yet. */
+  readonly users: Cell
+  readonly mmapLock: RwSemaphore
+  /** The split page-table lock; one page table, so one lock. */
+  readonly ptl: Spinlock
+  readonly pte: readonly Pte[]
+  /** What lies above the page table. Absent on a machine without huge pages. */
+  readonly pmd?: readonly Pmd[]
+  readonly vma: readonly Vma[]
+  /** `MMF_UNSTABLE`: the OOM reaper has taken pages from it. */
+  readonly unstable: Cell
+  readonly subscriptions: Subscriptions
+  /** Ghost: what a read of each page must give: the last value written, or 0. */
+  readonly expected: readonly Cell[]
+}
+
+/** The machine of a scenario. */
+export interface Machine {
+  readonly layout: Layout
+  /** Pages of each address space. */
+  readonly pages: number
+  readonly frames: readonly Frame[]
+  readonly mms: readonly MmStruct[]
+  readonly cpus: readonly Cpu[]
+  /**
+   * By thread: the range it invalidates. On a machine with huge pages then, by thread again, the one that it invalidates
+   * within that: see {@link innermostRange}.
+   */
+  readonly openRanges: readonly OpenRange[]
+  /** By thread, then by page: what it migrates. Empty on a machine without device memory. */
+  readonly migrations: readonly (readonly MigratingPage[])[]
+  /** By owner: its device memory. */
+  readonly deviceMemory: readonly DeviceMemory[]
+  /** Slots of swap. Empty on a machine without. */
+  readonly swap: readonly SwapSlot[]
+  /** Files and shared memory. */
+  readonly files: readonly AddressSpace[]
+  /** Pages of a huge page; 0 on a machine without. */
+  readonly hugePages: number
+  /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
+  readonly memoryLimit?: number
+}
+
+/** A thread of a process: who runs a procedure. @kernel current */
+export interface Task {
+  /** Index of the thread in the scenario. */
+  readonly thread: number
+  readonly machine: Machine
+  readonly mm: MmStruct
+  readonly cpu: Cpu
+}

@@ -1,0 +1,64 @@
+/**
+ * How large a machine is, and what there is in it.
+ *
+ * @module
+ */
+
+/** How large a machine is. */
+export interface MachineSize {
+  /** Pages of each address space. */
+  readonly pages: number
+  /** Frames, the zero page not counted. */
+  readonly frames: number
+  /** Address spaces: 1, or 2 where there is a fork. */
+  readonly mms: number
+  /** By CPU: index of the address space whose threads it runs. */
+  readonly cpus: readonly number[]
+  /** Largest value of a page's contents. */
+  readonly values: number
+  /** Invalidations that a run can see: bounds the sequence number. */
+  readonly invalidations: number
+  /** Interval notifiers by address space. Pages are inclusive. */
+  readonly intervals: readonly {
+    readonly name: string
+    readonly mm: number
+    readonly start: number
+    readonly last: number
+  }[]
+  readonly classics?: readonly { readonly name: string; readonly mm: number }[]
+  /** Pages of device memory, by owner. */
+  readonly deviceMemory?: readonly number[]
+  /** The owners whose memory is coherent (default none): the others' no CPU can map. */
+  readonly coherentMemory?: readonly number[]
+  /** True if pages are on LRU lists, and CPUs gather new ones in batches of their own. */
+  readonly lru?: boolean
+  /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
+  readonly exclusiveOwners?: number
+  /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
+  readonly swapSlots?: number
+  /** Pages of each file, or piece of shared memory, that is ever mapped. */
+  readonly files?: readonly number[]
+  /** True if areas are moved (mremap). */
+  readonly moves?: boolean
+  /** Pages of a huge page, a power of two (default: there are none). Not together with swap. */
+  readonly hugePages?: number
+  /** True if the device memory comes and goes, and its drivers keep free lists. */
+  readonly hotplug?: boolean
+  /** The limit of the one memory cgroup, in pages (default none). */
+  readonly memoryLimit?: number
+}
+
+/** The largest frame number: system memory first, then each owner's device memory. */
+export function lastFrame(size: Pick<MachineSize, 'frames' | 'deviceMemory'>): number {
+  return (size.deviceMemory ?? []).reduce((sum, pages) => sum + pages, size.frames)
+}
+
+/** Whose memory the frame is: -1 for the system's. */
+export function ownerOf(size: Pick<MachineSize, 'frames' | 'deviceMemory'>, pfn: number): number {
+  let last = size.frames
+  if (pfn <= last) return -1
+  return (size.deviceMemory ?? []).findIndex((pages) => {
+    last += pages
+    return pfn <= last
+  })
+}
