@@ -29,6 +29,7 @@ import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
 import * as twoPass from './scenarios/two-pass.js'
+import { unlockedWalk } from './scenarios/unlocked.js'
 
 export type { DmirrorDevice } from '../src/driver/recorded/index.js'
 export type { Defect, DefectKind } from './defect.js'
@@ -146,6 +147,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   generations.hmmRange,
   generations.hmmVma,
   hmmVmaRequests,
+  unlockedWalk,
   generations.hmmRangeForDma,
 ]
 

@@ -22,6 +22,7 @@ import { protocolDefects } from './protocol.js'
 import { recordedDefects } from './recorded.js'
 import { seedDefects } from './seeds.js'
 import { twoPassDefects } from './two-pass.js'
+import { unlockedDefects } from './unlocked.js'
 import { walkDefects } from './walk.js'
 
 /** Every defect, by name. */
@@ -44,5 +45,6 @@ export const defects: readonly Defect[] = [
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,
+  ...unlockedDefects,
   ...hugePageDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

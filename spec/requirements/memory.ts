@@ -18,7 +18,12 @@ export const memory: readonly Requirement[] = [
       'include/linux/sched/mm.h: mmget_not_zero',
       'mm/mmu_notifier.c: __mmu_interval_notifier_insert',
     ],
-    checks: ['assert:hmm_range_fault', 'assert:hmm_vma_fault (begin)', 'the device finds the process gone'],
+    checks: [
+      'assert:hmm_range_fault',
+      'assert:hmm_vma_fault (begin)',
+      'assert:hmm_range_fault_unlocked_timeout (begin)',
+      'the device finds the process gone',
+    ],
   },
   {
     id: 'C47',

@@ -12,7 +12,12 @@ export const walk: readonly Requirement[] = [
     title: 'the mmap lock is held during the walk',
     text: 'Whoever calls hmm_range_fault holds the mmap lock, at least for reading, from before the call until it returns. Before Linux 5.5 the walk itself may drop it, and then says so.',
     source: ['reference C20', 'mm/hmm.c: hmm_range_fault (mmap_assert_locked)'],
-    checks: ['assert:hmm_range_fault', 'assert:hmm_vma_fault (begin)', 'a walk drops the mmap lock'],
+    checks: [
+      'assert:hmm_range_fault',
+      'assert:hmm_vma_fault (begin)',
+      'assert:hmm_range_fault_unlocked_timeout (begin)',
+      'a walk drops the mmap lock',
+    ],
   },
   {
     id: 'C21',

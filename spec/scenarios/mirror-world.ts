@@ -144,14 +144,15 @@ export function mirrorScenario<P extends string>(
     name: `${rest.name} (${driver.name})`,
     build: (parameters) => mirrorModel(world(parameters), driver),
   })
-  const inGeneration = ({ generation, driver = generation.driver, clause }: InGeneration) => {
-    if (!generations.includes(generation.name)) return undefined
-    const suffix = driver === generation.driver ? '' : ` (${driver.name})`
+  const inGeneration = ({ generation: asked, driver, clause }: InGeneration) => {
+    if (!generations.includes(asked.name)) return undefined
+    const generation = home ?? asked
+    const suffix = driver === undefined || driver === asked.driver ? '' : ` (${driver.name})`
     return {
       ...rest,
       name: `${rest.name}${suffix} in ${generation.name}`,
       build: (parameters: Parameters<P>) =>
-        mirrorModel(world(parameters), driver, home ?? generation, clause),
+        mirrorModel(world(parameters), driver ?? generation.driver, generation, clause),
     }
   }
   return {

@@ -1,0 +1,37 @@
+/**
+ * Defects of the walk that locks for itself.
+ *
+ * @module
+ */
+import { hmmRangeFaultUnlockedTimeout } from '../../src/generations/index.js'
+import { mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import { override, type Running } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** The number is taken when all is read. */
+const numberOfTheEnd = override(
+  hmmRangeFaultUnlockedTimeout,
+  (original) =>
+    function* (current, range, request): Running<number> {
+      const error = yield* original(current, range, request)
+      if (!error) yield* mmuIntervalReadBegin(range.notifier)
+      return error
+    },
+)
+
+/** Defects of the walk that locks for itself. */
+export const unlockedDefects: readonly Defect[] = [
+  {
+    name: 'X277',
+    kind: 'mutation',
+    title: 'a walk takes its number when it has ended',
+    text:
+      'hmm_range_fault_unlocked_timeout gives its caller the number of the end. An invalidation between the reading of an entry and that ' +
+      'number is not seen, and the driver maps a page that was thrown away.',
+    source: ['our own', 'reference A.5, C8'],
+    requirement: 'C8',
+    scenario: 'unlocked-walk',
+    overrides: [numberOfTheEnd],
+    steps: 27,
+  },
+]

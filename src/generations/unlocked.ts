@@ -1,0 +1,245 @@
+/**
+ * A profile of the newest kernels: a walk that never faults. It notes what is to be faulted and ends; the fault is made with nothing
+ * of the page table held, and may drop the mmap lock. Whoever calls it holds no lock and brings no number.
+ *
+ * @see reference A.5
+ * @module
+ */
+import { type Driver, type Mirror, program, rangeOf, referenceDriver } from '../driver/index.js'
+import {
+  beginRange,
+  checkRetry,
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  type HmmRange,
+  type HmmRequest,
+  handleMmFault,
+  type IntervalNotifier,
+  keepCpu,
+  letGoOfCpu,
+  migrationEntryWait,
+  mmgetNotZero,
+  mmput,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  RangeResult,
+  SAMPLED_SEQ,
+  type Task,
+  VM_FAULT_OOM,
+  VM_WRITE,
+  VmaKind,
+  WALK_BITS,
+  Walk,
+  walkEntry,
+} from '../kernel/index.js'
+import { become, choose, claim, procedure, type Running, step } from '../world/index.js'
+
+/** The fault has dropped the mmap lock: `-ENOLCK`, which nobody outside sees. @kernel HMM_FAULT_UNLOCKED */
+const HMM_FAULT_UNLOCKED = -37
+
+/** Where a page stands in what {@link walkPending} returns, above the code of its entry. */
+const PAGE_BITS = 10
+
+/** How often a fault finds its page locked and drops the mmap lock: a bound, as invalidations are. */
+const LOCKED_PAGES = 1
+
+/** What is asked of a walk that takes its number itself. */
+export type UnlockedRequest = Omit<HmmRequest, 'seq'>
+
+/**
+ * Fills the array for the pages of the request, however often that has to begin anew. Afterwards `notifier_seq` of the range is what
+ * mmu_interval_read_retry must be asked with. The caller holds no lock, and has pinned the address space.
+ *
+ * @returns 0; -EBUSY when the time is over, which here may be after any collision; -EFAULT for what cannot be reached, or of which
+ * nothing is to be read any more; -EPERM for a write that the area forbids; -ENOMEM. That the caller is killed meanwhile (-EINTR)
+ * is not modelled.
+ * @kernel hmm_range_fault_unlocked_timeout
+ */
+export const hmmRangeFaultUnlockedTimeout = procedure(
+  'hmm_range_fault_unlocked_timeout',
+  function* (current: Task, range: HmmRange, request: UnlockedRequest): Running<number> {
+    if (request.start >= request.end) return -Errno.EINVAL
+    yield* mmuIntervalReadBegin(range.notifier)
+    return yield* become(fillUnlocked, current, range, request, LOCKED_PAGES)
+  },
+)
+
+/** One try, with a number that was taken before. */
+const fillUnlocked = procedure(
+  'hmm_range_fault_unlocked_timeout (try)',
+  function* (current: Task, range: HmmRange, request: UnlockedRequest, lockedPages: number): Running<number> {
+    const { mmapLock } = range.notifier.mm
+    yield* mmapLock.lockRead()
+    const error = yield* beginUnlocked(current, range, request)
+    const filled = error ? error : yield* fill(current, range, request, request.start, lockedPages)
+    if (filled !== HMM_FAULT_UNLOCKED) yield* mmapLock.unlockRead()
+    if (filled === -Errno.EBUSY) {
+      if (yield* timeIsOver()) return filled
+    } else if (filled !== HMM_FAULT_UNLOCKED) return filled
+    yield* refreshSequence(range.notifier)
+    const left = filled === HMM_FAULT_UNLOCKED ? lockedPages - 1 : lockedPages
+    return yield* become(fillUnlocked, current, range, request, left)
+  },
+)
+
+/** True (1) if the time of the caller is over: a choice. A time of 0 never is. */
+export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', function* (): Running<number> {
+  return yield* choose('the time is over', 2)
+})
+
+/** Takes the number anew: what is read from here on is as new as that. */
+export const refreshSequence = procedure(
+  'hmm_range_fault_unlocked_timeout (notifier_seq)',
+  function* (notifier: IntervalNotifier): Running<void> {
+    yield* mmuIntervalReadBegin(notifier)
+  },
+)
+
+/** Sets the array up. @returns 0, or -EFAULT if the OOM reaper has been there: what is missing then was lost. */
+const beginUnlocked = procedure(
+  'hmm_range_fault_unlocked_timeout (begin)',
+  function* (current: Task, range: HmmRange, request: UnlockedRequest): Running<number> {
+    const { mm } = range.notifier
+    return yield* step('begin', (w) => {
+      claim('C20', mm.mmapLock.heldBy(w, current.thread), 'hmm_range_fault without the mmap lock')
+      claim('C19', mm.users.get(w) > 0, 'hmm_range_fault on an address space that nobody has pinned')
+      beginRange(range, { ...request, seq: SAMPLED_SEQ }, w)
+      if (!mm.unstable.get(w)) return 0
+      range.result.set(w, RangeResult.failed)
+      range.lifecycle.signal(w, 'FAILED')
+      return -Errno.EFAULT
+    })
+  },
+)
+
+/** Walks and faults in turn, until the walk has nothing left to fault. */
+const fill = procedure(
+  'hmm_range_fault (unlocked)',
+  function* (
+    current: Task,
+    range: HmmRange,
+    request: UnlockedRequest,
+    from: number,
+    lockedPages: number,
+  ): Running<number> {
+    yield* keepCpu(current)
+    const pending = yield* walkPending(range, { ...request, seq: SAMPLED_SEQ }, from)
+    yield* letGoOfCpu(current)
+    if (pending <= 0) return pending
+    const page = pending >> PAGE_BITS
+    const next = pending & ((1 << PAGE_BITS) - 1)
+    if ((next & 7) === Walk.wait) yield* migrationEntryWait(current, range.notifier.mm, page)
+    else {
+      const error = yield* hmmDoFault(current, range, page, next, lockedPages)
+      if (error) return error
+    }
+    return yield* become(fill, current, range, request, page, lockedPages)
+  },
+)
+
+/** @returns 0 at the end, a negative error number, or a page and the code of its entry: HMM_FAULT_PENDING */
+const walkPending = procedure(
+  'hmm_range_fault (walk, pending)',
+  function* (range: HmmRange, request: HmmRequest, from: number): Running<number> {
+    if (yield* checkRetry(range, from)) return -Errno.EBUSY
+    for (let page = from; page < request.end; ) {
+      const next = yield* walkEntry(range, request, page)
+      if ((next & 7) === Walk.error) return -(next >> WALK_BITS)
+      if ((next & 7) !== Walk.goOn) return (page << PAGE_BITS) | next
+      page = next >> WALK_BITS
+    }
+    return 0
+  },
+)
+
+/**
+ * Faults in what the walk has noted, up to the end of the chunk. The area is looked up once more, since nothing of the walk is held.
+ *
+ * @param noted - how the page is to be faulted, and up to where
+ * @returns 0 when all is done: the walk goes on; {@link HMM_FAULT_UNLOCKED} without the mmap lock; or the error
+ * @kernel hmm_do_fault
+ */
+export const hmmDoFault = procedure(
+  'hmm_do_fault',
+  function* (
+    current: Task,
+    range: HmmRange,
+    page: number,
+    noted: number,
+    lockedPages: number,
+  ): Running<number> {
+    const { mm } = range.notifier
+    const write = (noted & 7) === Walk.writeFault
+    const refused = yield* step('look up the area', (w) => {
+      const { kind, flags } = mm.vma[page]
+      if (kind.get(w) === VmaKind.none) return Errno.EFAULT
+      return write && !(flags.get(w) & VM_WRITE) ? Errno.EPERM : 0
+    })
+    if (refused) return yield* become(giveUp, range, refused)
+    if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', 2))) {
+      yield* step('drop what was read', (w) => {
+        range.result.set(w, RangeResult.collided)
+        range.lifecycle.signal(w, 'COLLIDED')
+        return 0
+      })
+      yield* mm.mmapLock.unlockRead()
+      return HMM_FAULT_UNLOCKED
+    }
+    for (let at = page; at < noted >> WALK_BITS; at++) {
+      const error = yield* handleMmFault(current, mm, at, write)
+      if (error) return yield* become(giveUp, range, error === VM_FAULT_OOM ? Errno.ENOMEM : Errno.EFAULT)
+    }
+    return 0
+  },
+)
+
+const giveUp = procedure('hmm_do_fault (error)', function* (range: HmmRange, error: number): Running<number> {
+  return yield* step('give up', (w) => {
+    range.result.set(w, RangeResult.failed)
+    range.lifecycle.signal(w, 'FAILED')
+    return -error
+  })
+})
+
+/** A fault of the device: what was read is mapped unless it was overtaken; then all begins anew, unless the time is over. */
+const populateUnlocked = procedure(
+  'populate (unlocked)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    const error = yield* populateUnlockedOnce(current, mirror, start, end, write)
+    yield* mmput(current, mirror.mm)
+    return error
+  },
+)
+
+/** One try. */
+const populateUnlockedOnce = procedure(
+  'populate (try, unlocked)',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
+    const { notifier, owner, updateLock } = mirror
+    const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
+    const error = yield* hmmRangeFaultUnlockedTimeout(current, rangeOf(mirror, current), {
+      start,
+      end,
+      owner,
+      defaultFlags,
+      pfnFlagsMask: 0,
+    })
+    if (error) return error
+    yield* updateLock.lock()
+    const overtaken = yield* mmuIntervalReadRetry(current, notifier, SAMPLED_SEQ)
+    if (!overtaken) yield* program(current, mirror, start, end)
+    yield* updateLock.unlock()
+    if (!overtaken) return 0
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    return expired ? -Errno.EBUSY : yield* become(populateUnlockedOnce, current, mirror, start, end, write)
+  },
+)
+
+/** A driver whose walks lock for themselves. */
+export const unlockedDriver: Driver = {
+  ...referenceDriver,
+  name: 'reference, unlocked',
+  fault: populateUnlocked,
+}
