@@ -2,6 +2,7 @@
  * How fast the checker is: against SPIN on the protocol that there is a model of for both, and on the real scenarios.
  */
 import { parseArgs } from 'node:util'
+import { writeBounds } from './bounds.js'
 import { timeScenarios } from './scenarios.js'
 import { compareWithSpin, LARGE, SMALL } from './spin.js'
 
@@ -9,12 +10,14 @@ const USAGE = `npm run bench -- [options]
   --pairs N         runs of each checker, in turns (default 5; with --quick 1)
   --quick           a small protocol, and smoke bounds only
   --scenario NAME   only this scenario (may be given several times), and not SPIN
+  --write-bounds    write docs/bounds.md, which takes some minutes, and nothing else
   --time-limit S    most seconds for each scenario (default 60)
 Ends with 1 if a count of states is wrong or a scenario cannot be checked.`
 
 const { values } = parseArgs({
   options: {
     pairs: { type: 'string' },
+    'write-bounds': { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     scenario: { type: 'string', multiple: true, default: [] },
     'time-limit': { type: 'string', default: '60' },
@@ -23,6 +26,7 @@ const { values } = parseArgs({
 })
 
 if (values.help) console.log(USAGE)
+else if (values['write-bounds']) await writeBounds()
 else {
   const right: boolean[] = []
   if (values.scenario.length === 0) {

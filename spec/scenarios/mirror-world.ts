@@ -125,6 +125,10 @@ export interface InGeneration {
 
 /** A scenario of mirroring. */
 export interface MirroringScenario<P extends string = string> extends Scenario<P> {
+  /** The world at given parameters. */
+  readonly world: (parameters: Parameters<P>) => MirrorScenario
+  /** The model of a world like it. */
+  readonly modelOf: (world: MirrorScenario) => Model
   /** The same scenario with another driver; absent where it uses what only the reference driver has. */
   readonly withDriver?: (driver: Driver) => Scenario<P>
   /** The same scenario in a generation of the API; absent where it uses what that does not have. */
@@ -155,9 +159,12 @@ export function mirrorScenario<P extends string>(
         mirrorModel(world(parameters), driver ?? generation.driver, generation, clause),
     }
   }
+  const modelOf = (options: MirrorScenario) => mirrorModel(options, home?.driver ?? referenceDriver, home)
   return {
     ...rest,
-    build: (parameters) => mirrorModel(world(parameters), home?.driver ?? referenceDriver, home),
+    world,
+    modelOf,
+    build: (parameters) => modelOf(world(parameters)),
     ...(referenceOnly || home ? {} : { withDriver }),
     ...(generations.length > 0 ? { inGeneration } : {}),
   }
