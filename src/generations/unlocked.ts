@@ -157,7 +157,7 @@ const walkPending = procedure(
  * Faults in what the walk has noted, up to the end of the chunk. The area is looked up once more, since nothing of the walk is held.
  *
  * @param noted - how the page is to be faulted, and up to where
- * @returns 0 when all is done: the walk goes on; {@link HMM_FAULT_UNLOCKED} without the mmap lock; or the error
+ * @returns 0 when all is done: the walk goes on; `HMM_FAULT_UNLOCKED` without the mmap lock; or the error
  * @kernel hmm_do_fault
  */
 export const hmmDoFault = procedure(
