@@ -6,7 +6,8 @@
  */
 import { become, procedure, type Running, step, type World } from '../../world/index.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../machine.js'
-import { clearPte, invalidateRangeEnd, invalidateRangeStart, putPage } from '../mm/index.js'
+import { clearPte, putPage } from '../mm/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 
 /**
  * Replaces every entry that names a device page by a poisoned one: whoever touches the page gets SIGBUS, for good, and

@@ -34,11 +34,7 @@ import {
   swapCacheReferences,
   tryLockPage,
 } from '../mm/index.js'
-import {
-  hasNotifiers,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
-} from '../mmu_notifier/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import { isolateLru } from './lru.js'
 import {
   FaultHolds,
@@ -122,10 +118,9 @@ export const migrateVmaCollect = procedure(
   'migrate_vma_collect',
   function* (current: Task, args: MigrateVma) {
     const { mm, start, end, owner } = args
-    const range = { start, end, event: NotifyEvent.MIGRATE, blockable: true, owner }
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, start, end, owner)
     yield* migrateVmaCollectPmd(current, args)
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, start, end, owner)
   },
 )
 
@@ -294,10 +289,9 @@ export const tryToMigrate = procedure(
     const found = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)) + 1)
     if (found === 0) return
     const page = found - 1
-    const range = { start: page, end: page + 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
     const replaced = yield* tryToMigrateOne(current, mm, page, frame)
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
     if (replaced !== Replaced.last) yield* become(tryToMigrate, current, mm, frame)
   },
 )

@@ -23,11 +23,7 @@ import {
   swapCacheReferences,
   unlockPage,
 } from '../mm/index.js'
-import {
-  hasNotifiers,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
-} from '../mmu_notifier/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import { returnToLru } from './lru.js'
 import {
   forgetPage,
@@ -58,25 +54,11 @@ export const migrateVmaPages = procedure('migrate_vma_pages', function* (current
     if (!isHole) continue
     if (opened < 0) {
       opened = page
-      if (hasNotifiers(mm))
-        yield* mmuNotifierInvalidateRangeStart(current, mm, {
-          start: page,
-          end,
-          event: NotifyEvent.MIGRATE,
-          blockable: true,
-          owner,
-        })
+      yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, page, end, owner)
     }
     yield* migrateVmaInsertPage(current, args, page)
   }
-  if (opened >= 0 && hasNotifiers(mm))
-    yield* mmuNotifierInvalidateRangeEnd(current, mm, {
-      start: opened,
-      end,
-      event: NotifyEvent.MIGRATE,
-      blockable: true,
-      owner,
-    })
+  if (opened >= 0) yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, opened, end, owner)
 })
 
 /**

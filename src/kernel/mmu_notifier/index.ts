@@ -4,7 +4,7 @@
  * @see reference B.1
  * @module
  */
-import { procedure, step } from '../../world/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
 import {
   type ClassicNotifier,
   closeRange,
@@ -109,3 +109,34 @@ const releaseClassic = procedure(
     if (classic.ops.release) yield* classic.ops.release(current, classic)
   },
 )
+
+/**
+ * Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. Part of its
+ * caller's text.
+ *
+ * @param owner - who migrates or takes exclusive access (default nobody)
+ */
+export function* invalidateRangeStart(
+  current: Task,
+  mm: MmStruct,
+  event: number,
+  start: number,
+  end: number,
+  owner = -1,
+): Running<void> {
+  if (!hasNotifiers(mm)) return
+  yield* mmuNotifierInvalidateRangeStart(current, mm, { start, end, event, blockable: true, owner })
+}
+
+/** Closes the window that {@link invalidateRangeStart} has opened. Part of its caller's text. */
+export function* invalidateRangeEnd(
+  current: Task,
+  mm: MmStruct,
+  event: number,
+  start: number,
+  end: number,
+  owner = -1,
+): Running<void> {
+  if (!hasNotifiers(mm)) return
+  yield* mmuNotifierInvalidateRangeEnd(current, mm, { start, end, event, blockable: true, owner })
+}

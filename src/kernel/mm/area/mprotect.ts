@@ -8,13 +8,13 @@ import { isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { isExclusive } from '../fault/fault.js'
 import { isPmdNone } from '../huge/page.js'
 import { splitAtEnds } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
 import { areaEnd } from './mmap.js'
-import { invalidateRangeEnd, invalidateRangeStart } from './zap.js'
 
 /**
  * Changes the permissions of `pages` pages from `page` on, area by area, under the mmap lock for writing.

@@ -8,12 +8,13 @@ import { isFileBacked } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlb } from '../fault/cpu.js'
 import { freePgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { splitAtEnds, splitHugePmd } from '../huge/split.js'
 import { clearEntry } from '../page.js'
 import { areaEnd, detachVmas, unmapRegion } from './mmap.js'
-import { invalidateRangeEnd, invalidateRangeStart, zapPageRange } from './zap.js'
+import { zapPageRange } from './zap.js'
 
 /**
  * Moves `pages` pages at `page` to `to`, in place of what is there. The mmap lock is held for writing throughout.

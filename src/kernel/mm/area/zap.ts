@@ -7,40 +7,12 @@
 import { procedure, type Running, type World } from '../../../world/index.js'
 import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, type Pte, PteKind, type Task } from '../../machine.js'
-import {
-  hasNotifiers,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
-} from '../../mmu_notifier/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
 import { splitHugePmd } from '../huge/split.js'
 import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from '../page.js'
 import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
-
-/** Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. */
-export function* invalidateRangeStart(
-  current: Task,
-  mm: MmStruct,
-  event: number,
-  start: number,
-  end: number,
-): Running<void> {
-  if (!hasNotifiers(mm)) return
-  yield* mmuNotifierInvalidateRangeStart(current, mm, { start, end, event, blockable: true, owner: -1 })
-}
-
-/** Closes the window that {@link invalidateRangeStart} has opened. */
-export function* invalidateRangeEnd(
-  current: Task,
-  mm: MmStruct,
-  event: number,
-  start: number,
-  end: number,
-): Running<void> {
-  if (!hasNotifiers(mm)) return
-  yield* mmuNotifierInvalidateRangeEnd(current, mm, { start, end, event, blockable: true, owner: -1 })
-}
 
 /**
  * Empties the entries from `start` to `end`, and gathers what they mapped. A page-table lock section an entry: that

@@ -7,11 +7,7 @@
 import { procedure, type Running, step, type World } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
-import {
-  hasNotifiers,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
-} from '../../mmu_notifier/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { areaEnd } from '../area/mmap.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
@@ -55,13 +51,12 @@ const makePageExclusive = procedure(
       return 0
     })
     if (!parts) return 0
-    const range = { start: page, end: page + parts, event: NotifyEvent.EXCLUSIVE, blockable: true, owner }
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeStart(current, mm, range)
+    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + parts, owner)
     const isExclusive = yield* replaceByExclusive(current, mm, page, frame)
     // The walk is over all that the folio maps in the area, though only the first page of it was asked for.
     for (let part = 1; part < parts; part++)
       yield* replaceByExclusive(current, mm, page + part, current.machine.frames[pfn + part])
-    if (hasNotifiers(mm)) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + parts, owner)
     if (isExclusive) return pfn
     yield* step('unlock and put the page', (w) => {
       unlockPage(w, frame)

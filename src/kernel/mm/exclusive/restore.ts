@@ -15,7 +15,7 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../machine.js'
-import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { mayWritePage } from '../fault/fault.js'
 import { dirtyPte, getPage, lockPage, putPage, setPte, unlockPage } from '../page.js'
 

@@ -6,7 +6,7 @@
 import { procedure, type Running } from '../../../world/index.js'
 import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task } from '../../machine.js'
-import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from './cpu.js'
 
 /**

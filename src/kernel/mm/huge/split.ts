@@ -8,7 +8,7 @@
 import { procedure, type Running, step, type World } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
 import { type Machine, type MmStruct, NotifyEvent, type Pte, type Task, ZERO_PAGE } from '../../machine.js'
-import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlb } from '../fault/cpu.js'
 import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../page.js'
 

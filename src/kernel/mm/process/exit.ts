@@ -5,10 +5,15 @@
  */
 import { procedure, type Running, step } from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
-import { hasNotifiers, mmuNotifierRelease } from '../../mmu_notifier/index.js'
+import {
+  hasNotifiers,
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  mmuNotifierRelease,
+} from '../../mmu_notifier/index.js'
 import { evictUnusedFiles } from '../area/file.js'
 import { detachVmas } from '../area/mmap.js'
-import { invalidateRangeEnd, invalidateRangeStart, tlbFinishMmu, zapPteRange } from '../area/zap.js'
+import { tlbFinishMmu, zapPteRange } from '../area/zap.js'
 import { freePgtables } from '../huge/page.js'
 
 /**

@@ -16,8 +16,8 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { nextArea } from '../area/madvise.js'
-import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { getPage } from '../page.js'

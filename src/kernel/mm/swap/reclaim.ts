@@ -7,7 +7,7 @@
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { isPageCache } from '../../address-space.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
-import { invalidateRangeEnd, invalidateRangeStart } from '../area/zap.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
