@@ -11,6 +11,7 @@ import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import { BLOCKED, type Override } from '../world/procedure.js'
 import { type Broken, Judge } from './judge.js'
+import type { Reductions } from './options.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, type State, type TakenTransitions, TransitionSystem } from './system.js'
 
@@ -59,7 +60,7 @@ export class Exploration {
   constructor(
     readonly model: Model,
     overrides: readonly Override[] = [],
-    reductions: 'all' | 'none' = 'all',
+    reductions: Reductions = 'all',
   ) {
     const system = new TransitionSystem(model, overrides, reductions)
     this.system = system

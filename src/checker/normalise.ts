@@ -6,6 +6,7 @@
  */
 import type { Cell, Layout, World } from '../world/layout.js'
 import type { Model, Normalisation } from '../world/model.js'
+import type { Reductions } from './options.js'
 import type { State } from './system.js'
 
 /** A normalisation, and which bits of which words of a state its cells are. */
@@ -39,7 +40,7 @@ export class Normaliser {
    * @param model - whose states they are
    * @param use - `none` to leave every state as it is
    */
-  constructor({ layout, normalisations = [] }: Model, use: 'all' | 'none' = 'all') {
+  constructor({ layout, normalisations = [] }: Model, use: Reductions = 'all') {
     if (use === 'none') normalisations = []
     this.names = normalisations.map(({ name }) => name)
     this.watched = normalisations.map((normalisation) => {

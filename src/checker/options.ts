@@ -23,6 +23,9 @@ export interface Limits {
   readonly timeMs?: number
 }
 
+/** Whether one state stands for all that differ only in names. */
+export type Reductions = 'all' | 'none'
+
 /** Options of {@link check}. */
 export interface CheckOptions {
   /** At which size of bounds (default `default`). */
@@ -33,7 +36,7 @@ export interface CheckOptions {
   /** Defects to put in. */
   readonly defects?: readonly Injection[]
   /** `none` explores every state as it is (default `all`: one state stands for all that differ only in names). */
-  readonly reductions?: 'all' | 'none'
+  readonly reductions?: Reductions
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

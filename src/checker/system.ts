@@ -12,6 +12,7 @@ import type { Model, View } from '../world/model.js'
 import type { AnyProcedure, Override } from '../world/procedure.js'
 import type { Broken } from './judge.js'
 import { Normaliser } from './normalise.js'
+import type { Reductions } from './options.js'
 
 /** A state: the words of the world, then the location of each thread. */
 export type State = Uint32Array
@@ -37,7 +38,7 @@ export class TransitionSystem {
   constructor(
     readonly model: Model,
     overrides: readonly Override[] = [],
-    reductions: 'all' | 'none' = 'none',
+    reductions: Reductions = 'none',
   ) {
     if (model.threads.length > model.layout.threads)
       throw new SpecificationError(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Limits } from '../../checker/options.js'
+import type { Limits, Reductions } from '../../checker/options.js'
 import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
 import { type CheckReport, checkExitCode } from '../../report/report.js'
@@ -23,7 +23,7 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly bounds: Bounds
   readonly limits: Limits
   /** Whether to make use of what need not be told apart. */
-  readonly reductions: 'all' | 'none'
+  readonly reductions: Reductions
   readonly traceDir?: string
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Defect } from '../../../spec/defect.js'
-import type { Limits } from '../../checker/options.js'
+import type { Limits, Reductions } from '../../checker/options.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
 import { type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
@@ -20,7 +20,7 @@ import { defectKind, scenarioOf } from './kinds.js'
 export interface DefectsCommandOptions extends OutputOptions {
   readonly limits: Limits
   /** Whether to make use of what need not be told apart. */
-  readonly reductions: 'all' | 'none'
+  readonly reductions: Reductions
   readonly traceDir?: string
 }
 
