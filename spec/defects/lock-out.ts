@@ -5,13 +5,14 @@
  */
 import {
   bringBack,
+  isOwnMigration,
   migrateLockedOut,
   migrateToDevice,
   migrationLock,
   recordUnlessLocked,
   unmapPages,
 } from '../../src/driver/index.js'
-import { mmuIntervalSetSeq, NotifyEvent } from '../../src/kernel/index.js'
+import { mmuIntervalSetSeq } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
@@ -29,7 +30,7 @@ const keepNobodyOut = [
     () =>
       function* (_current, mirror, range, curSeq) {
         yield* step('set_seq for others, and unmap', (w) => {
-          const isOwn = range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner
+          const isOwn = isOwnMigration(mirror, range)
           if (!isOwn) mmuIntervalSetSeq(w, mirror.notifier, curSeq)
           unmapPages(w, mirror, range)
           return 0

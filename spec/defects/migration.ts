@@ -8,8 +8,8 @@ import {
   bringBack,
   flushDevice,
   invalidate,
+  isOwnMigration,
   lacksWrite,
-  type Mirror,
   migrateToDevice,
   recordAndUnmap,
   unmapPages,
@@ -27,8 +27,6 @@ import {
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
-  type NotifierRange,
-  NotifyEvent,
   PteKind,
   pagesOf,
   RangeResult,
@@ -47,11 +45,6 @@ import type { Defect } from '../defect.js'
 
 /** The TLBs are not flushed before the page-table lock is dropped; nor after. */
 const noFlush = override(flushBeforeUnlock, () => function* () {})
-
-/** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
-function isOwnMigration(mirror: Mirror, { event, owner }: NotifierRange): boolean {
-  return event === NotifyEvent.MIGRATE && owner === mirror.owner
-}
 
 /** The driver takes no notice of the invalidations that it causes itself. */
 export const ignoreOwnMigrations = override(

@@ -14,8 +14,10 @@ import {
   hasSource,
   isFreePage,
   isMigrating,
+  MIGRATE_PFN_WRITE,
   type MigrateVma,
   type MmStruct,
+  mayWritePage,
   migrateDeviceRange,
   migrateVmaFinalize,
   migrateVmaPages,
@@ -124,17 +126,43 @@ export function systemFrames({ machine }: Task): Frame[] {
 }
 
 /** A migration on the driver's own account, in either direction, to a page of `frames` each. Part of its caller's text. */
-function* migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): Running<number> {
+function migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): Running<number> {
+  return migrateUnderMmapLock(current, args, () => allocateAndCopy(current, args, frames))
+}
+
+/**
+ * A migration on the driver's own account, from setup to finalize under the mmap lock. Part of its caller's text.
+ *
+ * @param allocate - finds destinations, and copies
+ * @param map - what the driver does with its device once the pages have migrated (default nothing)
+ * @returns 0, or what migrate_vma_setup refuses
+ */
+export function* migrateUnderMmapLock(
+  current: Task,
+  args: MigrateVma,
+  allocate: () => Running<unknown>,
+  map?: () => Running<void>,
+): Running<number> {
   const { mmapLock } = args.mm
   yield* mmapLock.lockRead()
   const error = yield* migrateVmaSetup(current, args)
   if (!error) {
-    yield* allocateAndCopy(current, args, frames)
+    yield* allocate()
     yield* migrateVmaPages(current, args)
+    if (map) yield* map()
     yield* migrateVmaFinalize(current, args)
   }
   yield* mmapLock.unlockRead()
   return error
+}
+
+/**
+ * True if the device may write to `page` once it has migrated: if the page could be written, or if there was none and its
+ * area may be. Part of a step.
+ */
+export function mayWriteMigrated(w: World, current: Task, { mm }: MigrateVma, page: number): boolean {
+  const entry = pagesOf(current)[page]
+  return hasSource(entry, w) ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0 : mayWritePage(w, mm, page)
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   type MachineSize,
   type MmStruct,
   type NotifierRange,
+  NotifyEvent,
   RangeResult,
   resetRange,
   type Task,
@@ -197,6 +198,14 @@ function invalidationOf(mirror: Mirror) {
       return done
     },
   )
+}
+
+/** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
+export function isOwnMigration(
+  { owner }: Pick<Mirror, 'owner'>,
+  range: Pick<NotifierRange, 'event' | 'owner'>,
+): boolean {
+  return range.event === NotifyEvent.MIGRATE && range.owner === owner
 }
 
 /** The first and the page after the last that both `mirror` and `range` cover. */

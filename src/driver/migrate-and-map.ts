@@ -9,25 +9,18 @@
  * @module
  */
 import {
-  hasSource,
   isMigrating,
-  MIGRATE_PFN_WRITE,
   type MigrateVma,
-  mayWritePage,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
   mmuIntervalReadBegin,
   type NotifierRange,
-  NotifyEvent,
   pagesOf,
   SELECT_SYSTEM,
   sequenceOf,
   type Task,
 } from '../kernel/index.js'
 import { type Cell, procedure, type Running, SpecificationError, step, type World } from '../world/index.js'
-import type { Mirror } from './device.js'
-import { allocateAndCopy } from './device-memory.js'
+import { isOwnMigration, type Mirror } from './device.js'
+import { allocateAndCopy, mayWriteMigrated, migrateUnderMmapLock } from './device-memory.js'
 
 /**
  * Moves what can be moved of the pages from `start` to `end` into the device's memory, and maps it, unless somebody has
@@ -48,16 +41,12 @@ export const migrateAndMap = procedure(
       )
       return 0
     })
-    yield* mm.mmapLock.lockRead()
-    const error = yield* migrateVmaSetup(current, args)
-    if (!error) {
-      yield* allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames)
-      yield* migrateVmaPages(current, args)
-      yield* mapMigrated(current, mirror, args)
-      yield* migrateVmaFinalize(current, args)
-    }
-    yield* mm.mmapLock.unlockRead()
-    return error
+    return yield* migrateUnderMmapLock(
+      current,
+      args,
+      () => allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames),
+      () => mapMigrated(current, mirror, args),
+    )
   },
 )
 
@@ -70,11 +59,8 @@ export const mapMigrated = procedure(
       yield* step('map a page', (w) => {
         const entry = pagesOf(current)[page]
         if (!undisturbedOf(mirror, current).get(w) || !isMigrating(entry, w)) return 0
-        const write = hasSource(entry, w)
-          ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0
-          : mayWritePage(w, args.mm, page)
         mirror.pageTable[page].frame.set(w, entry.destination.get(w))
-        mirror.pageTable[page].write.set(w, write ? 1 : 0)
+        mirror.pageTable[page].write.set(w, mayWriteMigrated(w, current, args, page) ? 1 : 0)
         return 0
       })
     yield* mirror.updateLock.unlock()
@@ -87,7 +73,7 @@ export const mapMigrated = procedure(
  */
 export function disturb(w: World, current: Task, mirror: Mirror, range: NotifierRange): void {
   if (mirror.undisturbed === undefined) return
-  const own = range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner
+  const own = isOwnMigration(mirror, range)
   for (const [thread, flag] of mirror.undisturbed) if (!own || thread !== current.thread) flag.set(w, 0)
 }
 

@@ -18,11 +18,10 @@ import {
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
   type NotifierRange,
-  NotifyEvent,
   type Task,
 } from '../../kernel/index.js'
 import { become, choose, procedure, type Running, step, type World } from '../../world/index.js'
-import { type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
+import { isOwnMigration, type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
 import type { Driver } from '../driver.js'
 import { lockForInvalidation } from '../reference.js'
 
@@ -135,7 +134,7 @@ function isOwnMemory(range: HmmRange, w: World, page: number): boolean {
 export const dmirrorIntervalInvalidate = procedure(
   'dmirror_interval_invalidate',
   function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
-    if (range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner) return 1
+    if (isOwnMigration(mirror, range)) return 1
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
     yield* step('set_seq and drop the entries', (w) => {

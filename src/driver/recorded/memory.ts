@@ -12,10 +12,8 @@ import {
   Errno,
   hasSource,
   isMigrating,
-  MIGRATE_PFN_WRITE,
   type MigrateVma,
   type MmStruct,
-  mayWritePage,
   migrateVmaFinalize,
   migrateVmaPages,
   migrateVmaSetup,
@@ -31,7 +29,7 @@ import {
 } from '../../kernel/index.js'
 import { become, type Cell, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
-import { allocateAndCopy, evict, systemFrames } from '../device-memory.js'
+import { allocateAndCopy, evict, mayWriteMigrated, systemFrames } from '../device-memory.js'
 import { dmirrorDoRead } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 
@@ -225,11 +223,8 @@ export const dmirrorMapMigrated = procedure(
         const entry = pagesOf(current)[page]
         const destination = entry.destination.get(w)
         if (!isMigrating(entry, w) || destination === 0) return 0
-        const write = hasSource(entry, w)
-          ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0
-          : mayWritePage(w, args.mm, page)
         mirror.pageTable[page].frame.set(w, destination)
-        mirror.pageTable[page].write.set(w, write ? 1 : 0)
+        mirror.pageTable[page].write.set(w, mayWriteMigrated(w, current, args, page) ? 1 : 0)
         mirror.pageTable[page].atomic?.set(w, 0)
         // Here the driver knows what is behind the page: it has just copied to it.
         mirror.pageTable[page].unbacked?.set(w, 0)

@@ -5,15 +5,9 @@
  * @see reference B.11 H1
  * @module
  */
-import {
-  type DeviceMemory,
-  mmuIntervalSetSeq,
-  type NotifierRange,
-  NotifyEvent,
-  type Task,
-} from '../../kernel/index.js'
+import { type DeviceMemory, mmuIntervalSetSeq, type NotifierRange, type Task } from '../../kernel/index.js'
 import { type Layout, Mutex, procedure, type Running, step } from '../../world/index.js'
-import { dirtyPages, type Mirror, unmapPages } from '../device.js'
+import { dirtyPages, isOwnMigration, type Mirror, unmapPages } from '../device.js'
 import { migrateToDevice } from '../device-memory.js'
 import { populatePinned, type Wanted } from '../reference.js'
 
@@ -68,8 +62,8 @@ export const recordUnlessLocked = procedure(
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     const lock = migrationLock(current, mirror.owner)
     yield* step('set_seq for others, and unmap', (w) => {
-      const isOwn = range.event === NotifyEvent.MIGRATE && range.owner === mirror.owner
-      if (!isOwn || !lock.heldBy(w, current.thread)) mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      if (!isOwnMigration(mirror, range) || !lock.heldBy(w, current.thread))
+        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
       dirtyPages(w, current.machine, mirror, range)
       unmapPages(w, mirror, range)
       return 0

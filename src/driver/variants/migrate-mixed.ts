@@ -6,9 +6,6 @@
 import {
   hasSource,
   type MigrateVma,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
@@ -16,7 +13,7 @@ import {
 } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../device.js'
-import { allocateAndCopy } from '../device-memory.js'
+import { allocateAndCopy, migrateUnderMmapLock } from '../device-memory.js'
 
 /**
  * Moves the pages from `start` to `end` that are in system memory into the device's. Those that are there are collected with
@@ -29,15 +26,9 @@ export const migrateMixed = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const { mm, owner } = mirror
     const args = { mm, start, end, owner, select: SELECT_SYSTEM | SELECT_DEVICE_PRIVATE }
-    yield* mm.mmapLock.lockRead()
-    const error = yield* migrateVmaSetup(current, args)
-    if (!error) {
+    return yield* migrateUnderMmapLock(current, args, function* () {
       for (let page = start; page < end; page++) yield* moveUnlessThere(current, args, page)
-      yield* migrateVmaPages(current, args)
-      yield* migrateVmaFinalize(current, args)
-    }
-    yield* mm.mmapLock.unlockRead()
-    return error
+    })
   },
 )
 
