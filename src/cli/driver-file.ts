@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Driver } from '../driver/index.js'
+import { controlCharacterIn } from '../report/printable.js'
 import { withGeneration } from './in-generation.js'
 import { codeOf } from './output.js'
 import type { Project } from './project.js'
@@ -23,7 +24,8 @@ export async function withDriver(
   generation: string | undefined,
 ): Promise<Project> {
   if (file === undefined) return withGeneration(project, generation)
-  const own = project.drivers?.[file]
+  const own =
+    project.drivers !== undefined && Object.hasOwn(project.drivers, file) ? project.drivers[file] : undefined
   if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
   const driver = await loadDriver(file)
   const scenarios = project.scenariosFor(driver)
@@ -36,6 +38,7 @@ export async function withDriver(
  * @throws UsageError if there is none
  */
 export async function loadDriver(file: string): Promise<Driver> {
+  if (file.trim() === '') throw new UsageError('--driver names no file; write --driver my-driver.js')
   const path = resolve(file)
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) throw new UsageError(`--driver ${file}: there is no such file`)
@@ -101,11 +104,14 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   }
   if (typeof candidate !== 'object' || candidate === null)
     return refuse(`the default export is ${kindOf(candidate)}, not a Driver: { name, invalidate, fault }`)
-  const members = candidate as Readonly<Record<string, unknown>>
+  const members = membersOf(candidate, refuse)
   const missing = ['name', ...PROCEDURES].filter((member) => members[member] === undefined)
   if (missing.length > 0) refuse(`the default export is not a Driver: ${missing.join(' and ')} missing`)
   if (typeof members.name !== 'string' || members.name.trim() === '')
     refuse('name of the driver is not a text')
+  const control = controlCharacterIn(members.name as string)
+  if (control !== undefined)
+    refuse(`name of the driver has the control character ${control} in it; it names files and reports`)
   for (const member of PROCEDURES)
     if (!isProcedure(members[member]))
       refuse(
@@ -113,6 +119,18 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
           `make one with procedure('${member}', function* (…) { … })`,
       )
   return candidate as Driver
+}
+
+/** The members of a driver, each read once; one that cannot be read is refused. */
+function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
+  const members: Record<string, unknown> = {}
+  for (const member of ['name', ...PROCEDURES])
+    try {
+      members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
+    } catch (error) {
+      refuse(`${member} of the default export cannot be read: it threw ${whyNotLoaded(error)}`)
+    }
+  return members
 }
 
 function isProcedure(value: unknown): boolean {

@@ -18,26 +18,79 @@ export interface Io {
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   /**
-   * Calls `handler` at each Ctrl-C until the function that it returns is called.
+   * Calls `handler` at each Ctrl-C, and at each other wish that the run should end, until the function that it returns
+   * is called.
    */
   onInterrupt(handler: () => void): () => void
   /** Ends the process at once. */
   quit(code: number): void
+  /** Waits until the standard output has taken what was written to it; answers why it did not take all. */
+  flushed?(): Promise<Error | undefined>
 }
+
+/** What ends a run in good order: Ctrl-C, a job that is cancelled, a terminal that is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** The surroundings of a process. */
 export function processIo(): Io {
+  const stdout = new ProcessSink(process.stdout)
+  const stderr = new ProcessSink(process.stderr)
   return {
-    stdout: process.stdout,
-    stderr: process.stderr,
+    stdout,
+    stderr,
     env: process.env,
     onInterrupt(handler) {
-      process.on('SIGINT', handler)
+      for (const signal of SIGNALS) process.on(signal, handler)
       return () => {
-        process.off('SIGINT', handler)
+        for (const signal of SIGNALS) process.off(signal, handler)
       }
     },
     quit: (code) => process.exit(code),
+    flushed: () => stdout.flushed(),
+  }
+}
+
+/** One of the standard streams: an error of it is kept until somebody asks, and ends nothing. */
+class ProcessSink implements Sink {
+  private error: Error | undefined
+
+  constructor(private readonly stream: NodeJS.WriteStream) {
+    stream.on('error', (error) => this.keep(error))
+  }
+
+  get isTTY(): boolean | undefined {
+    return this.stream.isTTY
+  }
+
+  get columns(): number | undefined {
+    return this.stream.columns
+  }
+
+  get rows(): number | undefined {
+    return this.stream.rows
+  }
+
+  write(text: string): boolean {
+    if (this.error !== undefined) return false
+    try {
+      return this.stream.write(text)
+    } catch (error) {
+      this.keep(error as Error)
+      return false
+    }
+  }
+
+  async flushed(): Promise<Error | undefined> {
+    if (this.error === undefined)
+      await new Promise<void>((resolve) => {
+        this.stream.write('', () => resolve())
+      })
+    return this.error
+  }
+
+  private keep(error: Error): void {
+    // A reader that has seen enough (`hmm-spec list scenarios | head`) loses nothing.
+    this.error ??= error
   }
 }
 

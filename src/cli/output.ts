@@ -3,13 +3,26 @@
  *
  * @module
  */
-import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Trace } from '../checker/result.js'
 import type { Layout } from '../report/colours.js'
 import { plain } from '../report/colours.js'
 import { traceJson } from '../report/json.js'
-import { type Io, layoutFor } from './io.js'
+import { printable } from '../report/printable.js'
+import { ExitCode, type RunFacts, type TraceFiles, type Unsaved } from '../report/report.js'
+import { coloursFor, type Io, layoutFor } from './io.js'
 import { UsageError } from './usage.js'
 
 /** How a report is written. */
@@ -39,14 +52,16 @@ export interface Writers {
  */
 export function assertWritable(file: string | undefined): void {
   if (file === undefined) return
+  if (file.trim() === '') throw new UsageError('--output names no file; write --output report.json')
   const folder = dirname(resolve(file))
+  let found: Stats | undefined
   try {
-    accessSync(folder, constants.W_OK)
+    found = statSync(file, { throwIfNoEntry: false })
+    accessSync(found === undefined ? folder : file, constants.W_OK)
   } catch (error) {
     throw new UsageError(`--output ${file}: cannot write to ${folder} (${codeOf(error)})`)
   }
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
-    throw new UsageError(`--output ${file} is a directory`)
+  if (found?.isDirectory()) throw new UsageError(`--output ${file} is a directory`)
 }
 
 /**
@@ -56,6 +71,8 @@ export function assertWritable(file: string | undefined): void {
  */
 export function makeTraceDirectory(directory: string | undefined): void {
   if (directory === undefined) return
+  if (directory.trim() === '')
+    throw new UsageError('--trace-dir names no directory; write --trace-dir traces')
   try {
     mkdirSync(directory, { recursive: true })
     accessSync(directory, constants.W_OK)
@@ -64,40 +81,104 @@ export function makeTraceDirectory(directory: string | undefined): void {
   }
 }
 
-/** Writes a report. With a file, the text goes to the standard output as well: a run that took long should be seen. */
-export function writeReport(io: Io, options: OutputOptions, writers: Writers): void {
+/**
+ * Writes a report. With a file, the text goes to the standard output as well: a run that took long should be seen.
+ *
+ * @returns the exit code: `exitCode`, or that of a report that could not be written
+ */
+export function writeReport(io: Io, options: OutputOptions, writers: Writers, exitCode: number): number {
   const layout = layoutFor(io.stdout, io.env)
   const render = (layout: Layout) =>
     options.format === 'json'
       ? writers.json()
       : options.format === 'junit'
         ? writers.junit()
-        : writers.text(layout)
+        : printable(writers.text(layout))
   if (options.output === undefined) {
     io.stdout.write(withNewline(render(layout)))
-    return
+    return exitCode
   }
+  let lost: unknown
   try {
-    writeFileSync(options.output, withNewline(render({ colours: plain, width: 110 })))
+    writeWhole(options.output, withNewline(render({ colours: plain, width: 110 })))
   } catch (error) {
-    io.stdout.write(writers.text(layout))
-    throw new UsageError(
-      `--output ${options.output}: the report could not be written (${codeOf(error)}); it is printed instead`,
-    )
+    lost = error
   }
-  io.stdout.write(writers.text(layout))
-  io.stderr.write(`${options.format} report written to ${options.output}\n`)
+  io.stdout.write(printable(writers.text(layout)))
+  if (lost === undefined) {
+    io.stderr.write(`${options.format} report written to ${options.output}\n`)
+    return exitCode
+  }
+  io.stderr.write(
+    `${coloursFor(io.stderr, io.env).red('error:')} --output ${options.output}: the report could not be written ` +
+      `(${codeOf(lost)}); its text is printed instead. Without that the exit code were ${exitCode}\n`,
+  )
+  return ExitCode.unwritten
 }
 
-/** Saves a trace under `name` in `directory`, and returns the file's path. */
-export function saveTrace(directory: string, name: string, trace: Trace): string {
-  const file = join(directory, `${name.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')}.json`)
-  try {
-    writeFileSync(file, traceJson(trace))
-  } catch (error) {
-    throw new UsageError(`--trace-dir ${directory}: ${file} could not be written (${codeOf(error)})`)
+/** Longest name of a file that every file system takes. */
+const LONGEST_NAME = 200
+
+/** Saves the counterexamples of one run, each as it is found: what cannot be saved loses nothing else. */
+export class TraceDirectory implements TraceFiles {
+  readonly traces: Record<string, string> = {}
+  readonly unsaved: Unsaved[] = []
+  private readonly files = new Map<string, string>()
+
+  /**
+   * @param directory - none to save nothing
+   * @param names - everything that may turn out to have a counterexample: no two share a file
+   * @param run - what made them
+   */
+  constructor(
+    private readonly directory: string | undefined,
+    names: readonly string[],
+    private readonly run: RunFacts,
+  ) {
+    const taken = new Set<string>()
+    for (const name of names) {
+      const plain = name.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')
+      const isOwn = plain !== '' && plain.length <= LONGEST_NAME && !taken.has(plain.toLowerCase())
+      const file = isOwn ? plain : `${plain.slice(0, LONGEST_NAME)}-${digest(name)}`
+      taken.add(file.toLowerCase())
+      this.files.set(name, `${file}.json`)
+    }
   }
-  return file
+
+  /** Saves `trace`, the counterexample of `name`. */
+  save(name: string, trace: Trace): void {
+    if (this.directory === undefined) return
+    const file = join(this.directory, this.files.get(name) ?? `${digest(name)}.json`)
+    try {
+      writeWhole(file, traceJson(this.run, trace))
+      this.traces[name] = file
+    } catch (error) {
+      this.unsaved.push({ name, file, message: `${file} could not be written (${codeOf(error)})` })
+    }
+  }
+}
+
+function digest(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 8)
+}
+
+/** Writes a file whole or not at all: whoever reads it meanwhile sees what was there before. */
+function writeWhole(file: string, text: string): void {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile()) {
+    // A pipe or a device is no file that another can take the place of.
+    writeFileSync(file, text)
+    return
+  }
+  const target = found === undefined ? resolve(file) : realpathSync(file)
+  const beside = join(dirname(target), `.${digest(target)}-${process.pid}.tmp`)
+  try {
+    writeFileSync(beside, text, { flush: true })
+    renameSync(beside, target)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  }
 }
 
 function withNewline(text: string): string {

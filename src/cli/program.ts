@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { KernelVersion } from '../conformance/result.js'
+import { printable } from '../report/printable.js'
 import { ExitCode } from '../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
 import type { Bounds, Parameters } from '../world/model.js'
@@ -18,7 +19,7 @@ import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './comm
 import { withDriver } from './driver-file.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { withKernel } from './on-kernel.js'
-import { FORMATS, type Format } from './output.js'
+import { codeOf, FORMATS, type Format } from './output.js'
 import type { Project } from './project.js'
 import { referenceProject } from './reference.js'
 import { didYouMean, UsageError } from './usage.js'
@@ -39,7 +40,8 @@ Exit codes:
   1  something does not hold
   2  wrong usage or input
   3  a limit or an interrupt came before the end
-When several apply: 2 before 1 before 3.`
+  4  a report or a trace could not be written
+When several apply: 2 before 1 before 4 before 3; a report that is lost is always 4.`
 
 /**
  * Runs the command line.
@@ -60,13 +62,20 @@ export async function main(
   })
   try {
     await program.parseAsync([...argv], { from: 'user' })
-    return exitCode
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.holds : ExitCode.usage
-    const said = error instanceof UsageError ? error.message : `internal error: ${stackOf(error)}`
-    io.stderr.write(`${coloursFor(io.stderr, io.env).red('error:')} ${said}\n`)
-    return ExitCode.usage
+    if (!(error instanceof CommanderError)) {
+      const said = error instanceof UsageError ? error.message : `internal error: ${stackOf(error)}`
+      io.stderr.write(`${coloursFor(io.stderr, io.env).red('error:')} ${printable(said)}\n`)
+      exitCode = ExitCode.usage
+    } else if (error.exitCode !== 0) exitCode = ExitCode.usage
   }
+  const lost = await io.flushed?.()
+  if (lost === undefined || codeOf(lost) === 'EPIPE') return exitCode
+  io.stderr.write(
+    `${coloursFor(io.stderr, io.env).red('error:')} the standard output did not take all (${codeOf(lost)}); ` +
+      `without that the exit code were ${exitCode}\n`,
+  )
+  return ExitCode.unwritten
 }
 
 function stackOf(error: unknown): string {

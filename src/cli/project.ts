@@ -28,6 +28,8 @@ export interface StatechartEntry {
 /** A specification with the tools that check it. */
 export interface Project extends Specification {
   readonly version: string
+  /** The commit that the product was built from, if that is known. */
+  readonly commit?: string | undefined
   readonly statecharts: readonly StatechartEntry[]
   /** Generations of the mirroring API that the scenarios can be run in, oldest first. */
   readonly generations: readonly Generation[]
@@ -50,6 +52,8 @@ export interface Project extends Specification {
   readonly kernel?: string
   /** What a complete run must exercise. */
   universe(): Universe
+  /** How many checks may run at a time (default 1). */
+  readonly workers?: number
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
   /** Runs a trace again. @throws SpecificationError or Violation if it does not replay */
   replay(scenario: Scenario, trace: Trace, defects: readonly Injection[]): readonly TraceStep[]

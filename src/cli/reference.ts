@@ -4,7 +4,7 @@
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
@@ -38,12 +38,23 @@ function entryOf(machine: AnyStateMachine): StatechartEntry {
   }
 }
 
-function versionOf(start: string): string {
-  for (let at = start; ; at = dirname(at)) {
+/** Version and commit of the product whose module is in the folder `start`. */
+function releaseOf(start: string): Pick<Project, 'version' | 'commit'> {
+  for (let at = start, below = start; ; below = at, at = dirname(at)) {
     const file = join(at, 'package.json')
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+    if (existsSync(file)) {
+      const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
+      return { version, commit: commitOf(below) }
+    }
     if (dirname(at) === at) throw new Error(`no package.json above ${start}`)
   }
+}
+
+/** The commit that was built into `folder`; sources that run as they are have none. */
+function commitOf(folder: string): string | undefined {
+  const file = join(folder, 'build.json')
+  if (basename(folder) !== 'dist' || !existsSync(file)) return undefined
+  return (JSON.parse(readFileSync(file, 'utf8')) as { commit: string | null }).commit ?? undefined
 }
 
 /** Every procedure that the modules export, each once. */
@@ -58,7 +69,7 @@ function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(entryOf)
   return {
-    version: versionOf(dirname(fileURLToPath(import.meta.url))),
+    ...releaseOf(dirname(fileURLToPath(import.meta.url))),
     scenarios,
     scenariosFor,
     drivers: { recorded: recordedCells.map((cell) => recordedScenario(cell)) },

@@ -29,54 +29,72 @@ export interface JobResults {
   readonly notRun: readonly string[]
 }
 
-/** Runs `jobs` in their order, and shows how they get on. */
+/**
+ * Runs `jobs`, as many at a time as the project has workers for, and shows how they get on. What is answered is in the
+ * order of the jobs, whoever was first.
+ *
+ * @param onResult - called with each result as it comes
+ */
 export async function runChecks(
   project: Project,
   io: Io,
   jobs: readonly Job[],
   limits: Limits,
+  onResult: (job: Job, result: CheckResult) => void,
 ): Promise<JobResults> {
-  const results = new Map<Job, CheckResult>()
-  const failures: Failure[] = []
-  const notRun: string[] = []
+  const outcomes: (CheckResult | Failure | undefined)[] = jobs.map(() => undefined)
   const display = progressDisplay(io, jobs.length)
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {
     if (interrupt.signal.aborted) io.quit(ExitCode.limit)
     else {
       display.say(
-        `interrupted: ending the check that is running, of ${counted(jobs.length, 'check')}; once more quits at once`,
+        `interrupted: ending what is running, of ${counted(jobs.length, 'check')}; once more quits at once`,
       )
       interrupt.abort()
     }
   })
-  try {
-    for (const job of jobs) {
-      if (interrupt.signal.aborted) {
-        notRun.push(job.name)
-        continue
-      }
-      try {
-        const result = await project.check(job.scenario, {
-          ...job.options,
-          limits,
-          signal: interrupt.signal,
-          onProgress: (progress) => display.update({ ...progress, scenario: job.name }),
-        })
-        results.set(job, result)
-        display.finished(job.name, result)
-      } catch (error) {
-        const failure = failureOf(job.name, error)
-        failures.push(failure)
-        display.failed(job.name, failure.message)
-      }
+  const run = async (job: Job, index: number): Promise<void> => {
+    try {
+      const result = await project.check(job.scenario, {
+        ...job.options,
+        limits,
+        signal: interrupt.signal,
+        onProgress: (progress) => display.update({ ...progress, scenario: job.name }),
+      })
+      outcomes[index] = result
+      onResult(job, result)
+      display.finished(job.name, result)
+    } catch (error) {
+      const failure = failureOf(job.name, error)
+      outcomes[index] = failure
+      display.failed(job.name, failure.message)
+    }
+  }
+  const queue = jobs.entries()
+  const take = async (): Promise<void> => {
+    for (const [index, job] of queue) {
+      if (interrupt.signal.aborted) return
+      await run(job, index)
       // An interrupt that came while a short check ran is heard between two of them.
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+  try {
+    await Promise.all(Array.from({ length: project.workers ?? 1 }, take))
   } finally {
     display.close()
     forget()
   }
+  const results = new Map<Job, CheckResult>()
+  const failures: Failure[] = []
+  const notRun: string[] = []
+  jobs.forEach((job, index) => {
+    const outcome = outcomes[index]
+    if (outcome === undefined) notRun.push(job.name)
+    else if ('verdict' in outcome) results.set(job, outcome)
+    else failures.push(outcome)
+  })
   return { results, failures, notRun }
 }
 

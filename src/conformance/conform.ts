@@ -36,7 +36,7 @@ export interface SequenceResult {
 }
 
 /**
- * Compares a file of recordings, plain or compressed by gzip (`.gz`), with the oracle.
+ * Compares a file of recordings, plain or compressed by gzip, with the oracle.
  *
  * @param path - the file
  * @param options - which kernel it was recorded on
@@ -47,13 +47,18 @@ export async function conformFile(path: string, options: ConformanceOptions): Pr
   return conformText((await decompressed(path, bytes)).toString('utf8'), options, path)
 }
 
+/** What gzip's files begin with, whatever they are called. */
+const GZIP = Buffer.from([0x1f, 0x8b])
+
 async function decompressed(path: string, bytes: Buffer): Promise<Buffer> {
-  if (!path.endsWith('.gz')) return bytes
+  if (!path.endsWith('.gz') && !bytes.subarray(0, GZIP.length).equals(GZIP)) return bytes
   try {
     return await promisify(gunzip)(bytes)
   } catch (error) {
     throw new RecordingError(
-      `${path}: ends in .gz and is not compressed by gzip (${(error as Error).message})`,
+      path.endsWith('.gz')
+        ? `${path}: ends in .gz and is not compressed by gzip (${(error as Error).message})`
+        : `${path}: begins as gzip does, and cannot be decompressed (${(error as Error).message})`,
     )
   }
 }
@@ -78,15 +83,19 @@ export function conformText(
     )
   const compared: SequenceResult[] = []
   const problems: string[] = []
-  text.split('\n').forEach((content, index) => {
-    if (content.trim() === '') return
-    try {
-      compared.push(conformSequence(parseLine(file, index + 1, content), { kernel: options.kernel }))
-    } catch (error) {
-      if (!(error instanceof RecordingError)) throw error
-      problems.push(error.message)
-    }
-  })
+  // Editors put a byte order mark before what they save.
+  text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .forEach((content, index) => {
+      if (content.trim() === '') return
+      try {
+        compared.push(conformSequence(parseLine(file, index + 1, content), { kernel: options.kernel }))
+      } catch (error) {
+        if (!(error instanceof RecordingError)) throw error
+        problems.push(error.message)
+      }
+    })
   const result = summarise(compared)
   if (problems.length > 0) throw new RecordingError(describe(problems, result), result)
   return result

@@ -12,23 +12,27 @@ import {
   conformExitCode,
   type DefectReport,
   defectsExitCode,
+  type RunFacts,
+  wasStopped,
 } from './report.js'
 import type { StateReport } from './state.js'
 
-/** A document, as the commands write it. */
-export function document(format: string, content: object): string {
-  return `${JSON.stringify({ format: `hmm-spec-${format}`, version: 1, ...content }, null, 2)}\n`
+/** A document, as the commands write it: what it is, which run made it, and its content. */
+export function document(format: string, run: RunFacts, content: object): string {
+  return `${JSON.stringify({ format: `hmm-spec-${format}`, version: 1, run, ...content }, null, 2)}\n`
 }
 
 /** What `check` found, as JSON: `docs/schema/check.schema.json`. */
 export function checkJson(report: CheckReport): string {
-  return document('check', {
+  return document('check', report.run, {
     exitCode: checkExitCode(report),
+    complete: report.notRun.length === 0 && !report.results.some(wasStopped),
     bounds: report.bounds,
     set: report.set,
     scenarios: report.results.map(({ scenario, ...result }) => ({ name: scenario, ...result })),
     errors: report.failures,
     notRun: report.notRun,
+    unsaved: report.unsaved,
     coverage:
       'unknown' in report.coverage
         ? { judged: false, reason: report.coverage.unknown }
@@ -38,8 +42,9 @@ export function checkJson(report: CheckReport): string {
 
 /** What `defects` found, as JSON: `docs/schema/defects.schema.json`. */
 export function defectsJson(report: DefectReport): string {
-  return document('defects', {
+  return document('defects', report.run, {
     exitCode: defectsExitCode(report),
+    complete: report.notRun.length === 0 && !report.outcomes.some(({ result }) => wasStopped(result)),
     defects: report.outcomes.map(({ defect, result, caught, steps, asPinned }) => ({
       name: defect.name,
       kind: defect.kind,
@@ -52,6 +57,7 @@ export function defectsJson(report: DefectReport): string {
       pinnedSteps: defect.steps,
       asPinned,
       verdict: result.verdict,
+      ...(result.limit === undefined ? {} : { limit: result.limit }),
       clause: result.violation?.clause ?? null,
       states: result.states,
       elapsedMs: result.elapsedMs,
@@ -59,12 +65,13 @@ export function defectsJson(report: DefectReport): string {
     })),
     errors: report.failures,
     notRun: report.notRun,
+    unsaved: report.unsaved,
   })
 }
 
 /** What `conform` found, as JSON: `docs/schema/conform.schema.json`. */
 export function conformJson(report: ConformReport): string {
-  return document('conform', {
+  return document('conform', report.run, {
     exitCode: conformExitCode(report),
     file: report.file,
     kernel: report.kernel,
@@ -74,11 +81,12 @@ export function conformJson(report: ConformReport): string {
 }
 
 /** A replayed trace up to a step, and the state there, as JSON: `docs/schema/replay.schema.json`. */
-export function replayJson(trace: Trace, state: StateReport): string {
-  return document('replay', { trace, state })
+export function replayJson(run: RunFacts, trace: Trace, state: StateReport): string {
+  return document('replay', run, { trace, state })
 }
 
 /** A trace as it is saved: `docs/schema/trace.schema.json`. */
-export function traceJson(trace: Trace): string {
-  return `${JSON.stringify(trace, null, 2)}\n`
+export function traceJson(run: RunFacts, trace: Trace): string {
+  const { format, version, ...rest } = trace
+  return `${JSON.stringify({ format, version, run, ...rest }, null, 2)}\n`
 }

@@ -14,10 +14,11 @@ import {
   type ConformReport,
   type DefectReport,
   type Failure,
+  type Unsaved,
   wasStopped,
 } from './report.js'
 import { claimLabel, sequenceText } from './sequence.js'
-import { whatIsWrong } from './text.js'
+import { stopReason, whatIsWrong } from './text.js'
 import { isVacuous } from './vacuity.js'
 
 // The package's types describe its other build: the module that Node imports is the builder itself.
@@ -30,7 +31,7 @@ export function checkJUnit(report: CheckReport): string {
   const builder = junit.newBuilder().name('hmm-spec check')
   const suite = builder.testSuite().name('scenarios')
   for (const result of report.results) {
-    const test = suite.testCase().name(result.scenario).className('scenarios').time(seconds(result))
+    const test = suite.testCase().name(xml(result.scenario)).className('scenarios').time(seconds(result))
     test.standardOutput(
       `${settings(result.parameters)}: ${counted(result.states, 'state')}, ${counted(result.transitions, 'transition')}, depth ${figure(result.depth)}`,
     )
@@ -38,10 +39,14 @@ export function checkJUnit(report: CheckReport): string {
       test.failure(xml(claimLabel(result.violation.trace)), result.violation.kind)
       test.stacktrace(xml(sequenceText(result.violation.trace, LAYOUT)))
     } else if (wasStopped(result))
-      test.error(`${result.verdict} after ${counted(result.states, 'state')}`, result.verdict)
+      test.error(
+        `${stopReason(result)} ${counted(result.states, 'state')} visited; what was not is not known to hold`,
+        result.verdict,
+      )
   }
   failed(suite, 'scenarios', report.failures)
-  for (const name of report.notRun) suite.testCase().name(name).className('scenarios').skipped()
+  unsaved(suite, 'scenarios', report.unsaved)
+  for (const name of report.notRun) suite.testCase().name(xml(name)).className('scenarios').skipped()
   if (!('unknown' in report.coverage)) {
     const test = suite.testCase().name('coverage').className('scenarios')
     if (isVacuous(report.coverage)) {
@@ -68,14 +73,19 @@ export function defectsJUnit(report: DefectReport): string {
   const builder = junit.newBuilder().name('hmm-spec defects')
   const suite = builder.testSuite().name('defects')
   for (const outcome of report.outcomes) {
-    const test = suite.testCase().name(outcome.defect.name).className('defects').time(seconds(outcome.result))
+    const test = suite
+      .testCase()
+      .name(xml(outcome.defect.name))
+      .className('defects')
+      .time(seconds(outcome.result))
     const wrong = whatIsWrong(outcome)
     if (wrong === undefined) continue
     if (wasStopped(outcome.result)) test.error(xml(wrong), outcome.result.verdict)
     else test.failure(xml(wrong), outcome.caught ? 'steps' : 'not caught')
   }
   failed(suite, 'defects', report.failures)
-  for (const name of report.notRun) suite.testCase().name(name).className('defects').skipped()
+  unsaved(suite, 'defects', report.unsaved)
+  for (const name of report.notRun) suite.testCase().name(xml(name)).className('defects').skipped()
   return builder.build()
 }
 
@@ -123,6 +133,15 @@ type Suite = ReturnType<ReturnType<typeof junit.newBuilder>['testSuite']>
 function failed(suite: Suite, className: string, failures: readonly Failure[]): void {
   for (const { name, code, message } of failures)
     suite.testCase().name(xml(name)).className(className).error(xml(message), code)
+}
+
+function unsaved(suite: Suite, className: string, traces: readonly Unsaved[]): void {
+  for (const { name, message } of traces)
+    suite
+      .testCase()
+      .name(xml(`trace of ${name}`))
+      .className(className)
+      .error(xml(message), 'unsaved')
 }
 
 function seconds({ elapsedMs }: CheckResult): number {

@@ -20,6 +20,8 @@ export const ExitCode = {
   usage: 2,
   /** A limit or an interrupt came first. */
   limit: 3,
+  /** A report or a trace that was asked for could not be written. */
+  unwritten: 4,
 } as const
 
 /** A scenario or a defect that could not be checked: it has a mistake of its own. */
@@ -31,8 +33,45 @@ export interface Failure {
   readonly message: string
 }
 
+/** What every report says of the run that made it. */
+export interface RunFacts {
+  /** Version of the product. */
+  readonly product: string
+  /** The commit that the product was built from, with `-dirty` after it where that was not all; null if unknown. */
+  readonly commit: string | null
+  /** When the report was made, in ISO 8601. */
+  readonly date: string
+  /** Version of Node.js. */
+  readonly node: string
+  /** Null where no scenario was run. */
+  readonly bounds: Bounds | null
+  /** The release whose mirroring API the scenarios were in; null for the newest. */
+  readonly release: string | null
+  /** The kernel that answered faults on device pages; null for the newest. */
+  readonly profile: string | null
+  /** The driver that the scenarios were run with; null for the reference driver. */
+  readonly driver: { readonly name: string; readonly file: string } | null
+}
+
+/** A counterexample that could not be saved. */
+export interface Unsaved {
+  /** Name of the scenario or the defect. */
+  readonly name: string
+  readonly file: string
+  /** Why not. */
+  readonly message: string
+}
+
+/** Where counterexamples were saved, and which could not be. */
+export interface TraceFiles {
+  /** Files, by name of the scenario or the defect. */
+  readonly traces: Readonly<Record<string, string>>
+  readonly unsaved: readonly Unsaved[]
+}
+
 /** What `check` found. */
-export interface CheckReport {
+export interface CheckReport extends TraceFiles {
+  readonly run: RunFacts
   readonly bounds: Bounds
   /** Parameters that were set by name. */
   readonly set: Parameters
@@ -40,8 +79,6 @@ export interface CheckReport {
   readonly failures: readonly Failure[]
   /** Names of scenarios that were to be checked, and were not because of an interrupt. */
   readonly notRun: readonly string[]
-  /** Files in which counterexamples were saved, by scenario. */
-  readonly traces: Readonly<Record<string, string>>
   /** The file of the driver that was checked, if it was not the reference driver. */
   readonly driverFile?: string
   /** The generation of the API that was asked for. */
@@ -67,15 +104,16 @@ export interface DefectOutcome {
 }
 
 /** What `defects` found. */
-export interface DefectReport {
+export interface DefectReport extends TraceFiles {
+  readonly run: RunFacts
   readonly outcomes: readonly DefectOutcome[]
   readonly failures: readonly Failure[]
   readonly notRun: readonly string[]
-  readonly traces: Readonly<Record<string, string>>
 }
 
 /** What `conform` found. */
 export interface ConformReport {
+  readonly run: RunFacts
   readonly file: string
   readonly kernel: KernelVersion
   readonly result: ConformanceResult
@@ -102,10 +140,11 @@ export function wasStopped({ verdict }: CheckResult): boolean {
   return verdict === 'limit' || verdict === 'interrupted'
 }
 
-/** A mistake in the input weighs most, then what does not hold, then what was not finished. */
-function worst(found: { failed: boolean; violated: boolean; stopped: boolean }): number {
+/** A mistake in the input weighs most, then what does not hold, what is lost, and what was not finished. */
+function worst(found: { failed: boolean; violated: boolean; unsaved: boolean; stopped: boolean }): number {
   if (found.failed) return ExitCode.usage
   if (found.violated) return ExitCode.violated
+  if (found.unsaved) return ExitCode.unwritten
   return found.stopped ? ExitCode.limit : ExitCode.holds
 }
 
@@ -116,6 +155,7 @@ export function checkExitCode(report: CheckReport): number {
     violated:
       report.results.some((result) => result.verdict === 'violated') ||
       (!('unknown' in report.coverage) && isVacuous(report.coverage)),
+    unsaved: report.unsaved.length > 0,
     stopped: report.notRun.length > 0 || report.results.some(wasStopped),
   })
 }
@@ -128,6 +168,7 @@ export function defectsExitCode(report: DefectReport): number {
     violated: report.outcomes.some(
       (outcome) => !stopped.includes(outcome) && !(outcome.caught && outcome.asPinned),
     ),
+    unsaved: report.unsaved.length > 0,
     stopped: report.notRun.length > 0 || stopped.length > 0,
   })
 }
@@ -137,6 +178,7 @@ export function conformExitCode({ result, failures }: ConformReport): number {
   return worst({
     failed: failures.length > 0,
     violated: result.mismatched > 0 || result.matched === 0,
+    unsaved: false,
     stopped: false,
   })
 }

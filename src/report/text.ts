@@ -12,6 +12,7 @@ import {
   type DefectOutcome,
   type DefectReport,
   type Failure,
+  type Unsaved,
   wasStopped,
 } from './report.js'
 import { sequenceText } from './sequence.js'
@@ -55,7 +56,11 @@ export function checkText(report: CheckReport, layout: Layout): string {
     if (result.violation !== undefined) sections.push(violationText(result, report, layout))
     else if (wasStopped(result)) sections.push(stoppedText(result, layout))
   }
-  sections.push(...failuresText(report.failures, layout), ...notRunText(report.notRun, layout))
+  sections.push(
+    ...failuresText(report.failures, layout),
+    ...unsavedText(report.unsaved, layout),
+    ...notRunText(report.notRun, layout),
+  )
   if (!('unknown' in report.coverage)) sections.push(vacuityText(report.coverage, layout))
   else if (report.results.length > 0)
     sections.push(wrap(`Coverage not judged: ${report.coverage.unknown}.`, layout.width))
@@ -119,7 +124,8 @@ function stoppedText(result: CheckResult, layout: Layout): string {
   )
 }
 
-function stopReason({ limit, verdict }: CheckResult): string {
+/** What ended a check early, as a sentence. */
+export function stopReason({ limit, verdict }: CheckResult): string {
   if (verdict === 'interrupted' || limit === undefined) return 'interrupted.'
   if (limit.kind === 'states') return `stopped at the limit of ${counted(limit.value, 'state')}.`
   if (limit.kind === 'memory') return `stopped at the memory limit of ${size(limit.value)}.`
@@ -130,6 +136,13 @@ function failuresText(failures: readonly Failure[], layout: Layout): string[] {
   return failures.map(
     ({ name, code, message }) =>
       `${layout.colours.red(layout.colours.bold(`${name}: ${code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`}`))}\n${wrap(message, layout.width, '  ')}`,
+  )
+}
+
+function unsavedText(unsaved: readonly Unsaved[], layout: Layout): string[] {
+  return unsaved.map(
+    ({ name, message }) =>
+      `${layout.colours.red(layout.colours.bold(`${name}: its trace could not be saved`))}\n${wrap(message, layout.width, '  ')}`,
   )
 }
 
@@ -233,7 +246,11 @@ export function defectsText(report: DefectReport, layout: Layout): string {
     const wrong = report.outcomes.map(whatIsWrong).filter((text) => text !== undefined)
     if (wrong.length > 0) sections.push(bullets(wrong, '', layout.width))
   }
-  sections.push(...failuresText(report.failures, layout), ...notRunText(report.notRun, layout))
+  sections.push(
+    ...failuresText(report.failures, layout),
+    ...unsavedText(report.unsaved, layout),
+    ...notRunText(report.notRun, layout),
+  )
   const caught = report.outcomes.filter((outcome) => outcome.caught).length
   const asPinned = report.outcomes.filter((outcome) => outcome.caught && outcome.asPinned).length
   const all = report.outcomes.length + report.failures.length + report.notRun.length

@@ -31,7 +31,8 @@ const KINDS: readonly ViolationKind[] = [
 export function parseTrace(text: string, file: string): Trace {
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    // Editors put a byte order mark before what they save.
+    parsed = JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
     throw new TraceFileError(`${file} is not JSON: ${(error as Error).message}`)
   }

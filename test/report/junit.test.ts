@@ -2,7 +2,19 @@ import { expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { check } from '../../src/checker/index.js'
 import { conformJUnit } from '../../src/report/junit.js'
+import type { RunFacts } from '../../src/report/report.js'
 import { charted, mistaken, noRetry, run, stuck, testProject } from '../cli/project.js'
+
+const FACTS: RunFacts = {
+  product: '1.2.3',
+  commit: null,
+  date: '2026-01-01T00:00:00.000Z',
+  node: 'v20.19.0',
+  bounds: null,
+  release: null,
+  profile: '6.1',
+  driver: null,
+}
 
 test('check: what does not hold is a failure, what was stopped or cannot be checked is an error', async () => {
   const project = testProject({
@@ -21,7 +33,9 @@ test('check: what does not hold is a failure, what was stopped or cannot be chec
   expect(out).toContain('type="bound-overflow"')
   const limited = await run('check --format junit --state-limit 10')
   expect(limited.out).toContain('errors="1"')
-  expect(limited.out).toMatch(/<error message="limit after \d+ states" type="limit"\/>/)
+  expect(limited.out).toMatch(
+    /<error message="stopped at the limit of 10 states\. \d+ states visited; what was not .*" type="limit"\/>/,
+  )
 })
 
 test('check: coverage is a case of its own', async () => {
@@ -52,6 +66,7 @@ test('conform: a case for each sequence that does not match, whatever characters
     expected: 0,
   }
   const xml = conformJUnit({
+    run: FACTS,
     file: 'a&b.jsonl',
     kernel: '6.1',
     failures: [{ name: 'a&b.jsonl', code: 'recording', message: 'line 2 is not JSON' }],

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Limits, Reductions } from '../../checker/options.js'
+import type { Layout } from '../../report/colours.js'
 import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
 import { type CheckReport, checkExitCode } from '../../report/report.js'
@@ -11,9 +12,16 @@ import { checkText } from '../../report/text.js'
 import { vacuityOf } from '../../report/vacuity.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Io } from '../io.js'
-import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
+import {
+  assertWritable,
+  makeTraceDirectory,
+  type OutputOptions,
+  TraceDirectory,
+  writeReport,
+} from '../output.js'
 import type { Project } from '../project.js'
 import { type Job, type JobResults, runChecks } from '../run-checks.js'
+import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { scenarioNamed } from './kinds.js'
 
@@ -51,32 +59,36 @@ export async function checkCommand(
       options: { bounds: options.bounds, set: settings.get(scenario) ?? {}, reductions: options.reductions },
     }),
   )
-  const run = await runChecks(project, io, jobs, options.limits)
+  const saved = new TraceDirectory(
+    options.traceDir,
+    jobs.map(({ name }) => name),
+    runFacts(project, options.bounds),
+  )
+  const run = await runChecks(project, io, jobs, options.limits, ({ name }, { violation }) => {
+    if (violation !== undefined) saved.save(name, violation.trace)
+  })
   const results = [...run.results.values()]
-  const traces: Record<string, string> = {}
-  const { traceDir } = options
-  if (traceDir !== undefined)
-    for (const { scenario, violation } of results)
-      if (violation !== undefined) traces[scenario] = saveTrace(traceDir, scenario, violation.trace)
   const report: CheckReport = {
+    run: runFacts(project, options.bounds),
     bounds: options.bounds,
     set: options.set,
     results,
     failures: run.failures,
     notRun: run.notRun,
-    traces,
+    traces: saved.traces,
+    unsaved: saved.unsaved,
     ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
     ...(project.kernel === undefined ? {} : { kernel: project.kernel }),
     ...(project.generation === undefined ? {} : { generation: project.generation }),
     coverage: coverageOf(project, scenarios, run, options),
     requirements: project.requirements,
   }
-  writeReport(io, options, {
-    text: (layout) => checkText(report, layout),
+  const writers = {
+    text: (layout: Layout) => checkText(report, layout),
     json: () => checkJson(report),
     junit: () => checkJUnit(report),
-  })
-  return checkExitCode(report)
+  }
+  return writeReport(io, options, writers, checkExitCode(report))
 }
 
 /** Coverage is only judged where nothing was left out: a smaller run proves no absence. */

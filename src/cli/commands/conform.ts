@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { type KernelVersion, RecordingError } from '../../conformance/result.js'
+import type { Layout } from '../../report/colours.js'
 import { conformJson } from '../../report/json.js'
 import { conformJUnit } from '../../report/junit.js'
 import { type ConformReport, conformExitCode } from '../../report/report.js'
@@ -13,6 +14,7 @@ import { SpecificationError } from '../../world/errors.js'
 import type { Io } from '../io.js'
 import { assertWritable, codeOf, type OutputOptions, writeReport } from '../output.js'
 import type { Project } from '../project.js'
+import { runFacts } from '../run-facts.js'
 import { UsageError } from '../usage.js'
 
 /** The kernels that can be named. */
@@ -42,14 +44,19 @@ export async function conformCommand(
     throw new UsageError(`${file} cannot be read (${codeOf(error)})`)
   }
   if (statSync(file).isDirectory()) throw new UsageError(`${file} is a directory; name a file of recordings`)
-  const report = { file, kernel: options.kernel, ...(await compared(project, file, options.kernel)) }
+  const report: ConformReport = {
+    run: { ...runFacts(project, null), profile: options.kernel },
+    file,
+    kernel: options.kernel,
+    ...(await compared(project, file, options.kernel)),
+  }
   if (report.result.sequences === 0) throw new UsageError(`${file} holds no sequence`)
-  writeReport(io, options, {
-    text: (layout) => conformText(report, layout),
+  const writers = {
+    text: (layout: Layout) => conformText(report, layout),
     json: () => conformJson(report),
     junit: () => conformJUnit(report),
-  })
-  return conformExitCode(report)
+  }
+  return writeReport(io, options, writers, conformExitCode(report))
 }
 
 /** What was compared, and what could not be read: lines that are none do not take away the others. */

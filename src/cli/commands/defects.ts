@@ -5,14 +5,22 @@
  */
 import type { Defect } from '../../../spec/defect.js'
 import type { Limits, Reductions } from '../../checker/options.js'
+import type { Layout } from '../../report/colours.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
 import { type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
 import { defectsText } from '../../report/text.js'
 import type { Io } from '../io.js'
-import { assertWritable, makeTraceDirectory, type OutputOptions, saveTrace, writeReport } from '../output.js'
+import {
+  assertWritable,
+  makeTraceDirectory,
+  type OutputOptions,
+  TraceDirectory,
+  writeReport,
+} from '../output.js'
 import type { Project } from '../project.js'
 import { type Job, runChecks } from '../run-checks.js'
+import { runFacts } from '../run-facts.js'
 import { findAllNamed } from '../usage.js'
 import { defectKind, scenarioOf } from './kinds.js'
 
@@ -56,19 +64,28 @@ export async function defectsCommand(
       defect,
     ]),
   )
-  const run = await runChecks(project, io, [...defectOf.keys()], options.limits)
+  const jobs = [...defectOf.keys()]
+  const saved = new TraceDirectory(
+    options.traceDir,
+    jobs.map(({ name }) => name),
+    runFacts(project, 'smoke'),
+  )
+  const run = await runChecks(project, io, jobs, options.limits, ({ name }, { violation }) => {
+    if (violation !== undefined) saved.save(name, violation.trace)
+  })
   const outcomes = [...run.results].map(([job, result]) => outcomeOf(defectOf.get(job) as Defect, result))
-  const traces: Record<string, string> = {}
-  const { traceDir } = options
-  if (traceDir !== undefined)
-    for (const { defect, result } of outcomes)
-      if (result.violation !== undefined)
-        traces[defect.name] = saveTrace(traceDir, defect.name, result.violation.trace)
-  const report: DefectReport = { outcomes, failures: run.failures, notRun: run.notRun, traces }
-  writeReport(io, options, {
-    text: (layout) => defectsText(report, layout),
+  const report: DefectReport = {
+    run: runFacts(project, 'smoke'),
+    outcomes,
+    failures: run.failures,
+    notRun: run.notRun,
+    traces: saved.traces,
+    unsaved: saved.unsaved,
+  }
+  const writers = {
+    text: (layout: Layout) => defectsText(report, layout),
     json: () => defectsJson(report),
     junit: () => defectsJUnit(report),
-  })
-  return defectsExitCode(report)
+  }
+  return writeReport(io, options, writers, defectsExitCode(report))
 }

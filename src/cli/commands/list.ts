@@ -10,6 +10,7 @@ import { ExitCode } from '../../report/report.js'
 import { type Column, table } from '../../report/table.js'
 import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
+import { runFacts } from '../run-facts.js'
 
 /** What can be listed. */
 export const LISTS = [
@@ -28,7 +29,7 @@ export type List = (typeof LISTS)[number]
 export function listCommand(project: Project, io: Io, what: List, format: 'text' | 'json'): number {
   const { head, rows, items } = listing(project, what)
   const layout = layoutFor(io.stdout, io.env)
-  if (format === 'json') io.stdout.write(document('list', { [what]: items }))
+  if (format === 'json') io.stdout.write(document('list', runFacts(project, null), { [what]: items }))
   else if (rows.length === 0) io.stdout.write(`there are no ${what} yet\n`)
   else io.stdout.write(`${table(head, rows, layout.colours, layout.width)}\n`)
   return ExitCode.holds

@@ -18,6 +18,7 @@ import type { Scenario } from '../../world/model.js'
 import { type Io, layoutFor } from '../io.js'
 import { codeOf } from '../output.js'
 import type { Project } from '../project.js'
+import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { findNamed, UsageError } from '../usage.js'
 import { defectKind, scenarioNamed } from './kinds.js'
@@ -48,7 +49,7 @@ export function replayCommand(project: Project, io: Io, file: string, options: R
     )
   const trace = { ...recorded, steps: replayed(project, file, scenario, recorded, defects) }
   const state = stateAfter(scenario.build(trace.parameters), trace, steps)
-  if (options.format === 'json') io.stdout.write(replayJson(trace, state))
+  if (options.format === 'json') io.stdout.write(replayJson(runFacts(project, null), trace, state))
   else if (options.format === 'mermaid') io.stdout.write(sequenceMermaid(trace, { steps }))
   else io.stdout.write(replayText(trace, state, layoutFor(io.stdout, io.env)))
   return ExitCode.holds

@@ -1,0 +1,29 @@
+/**
+ * What every report says of the run that made it.
+ *
+ * @module
+ */
+import type { RunFacts } from '../report/report.js'
+import type { Bounds } from '../world/model.js'
+import type { Project } from './project.js'
+
+/**
+ * The facts of a run that ends now.
+ *
+ * @param bounds - null where no scenario was run
+ */
+export function runFacts(
+  { version, commit, generation, kernel, driver }: Project,
+  bounds: Bounds | null,
+): RunFacts {
+  return {
+    product: version,
+    commit: commit ?? null,
+    date: new Date().toISOString(),
+    node: process.version,
+    bounds,
+    release: generation ?? null,
+    profile: kernel ?? null,
+    driver: driver ?? null,
+  }
+}

@@ -1,0 +1,18 @@
+// What a build needs beside what the compiler writes: an executable command, and the commit it was built from.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = new URL('../dist/', import.meta.url)
+
+chmodSync(new URL('src/cli/main.js', dist), 0o755)
+
+// A tree with changes that are not committed is told apart: reports name what they were made with.
+const { status, stdout } = spawnSync(
+  'git',
+  ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'],
+  { cwd: root, encoding: 'utf8' },
+)
+const commit = status === 0 ? stdout.trim() : null
+writeFileSync(new URL('build.json', dist), `${JSON.stringify({ commit })}\n`)
