@@ -123,7 +123,7 @@ export const migration: readonly Requirement[] = [
       'anonymous area, or for the copy that a write to a private mapping of a file has made. The pages of files, and those of ' +
       'shared memory, stay where all who share them find them; a migration that has collected one puts it back.',
     source: [
-      'reference C40, E.3 (hmm.migrate_file_private, hmm.migrate_shared)',
+      'reference C40, E.2 (hmm.migrate_file_private, hmm.migrate_shared)',
       'mm/migrate_device.c: migrate_vma_pages, migrate_vma_insert_page, migrate_vma_setup',
     ],
     checks: ['only anonymous memory goes to a device'],
