@@ -153,8 +153,9 @@ export class Exploration {
       this.settle()
     } catch (error) {
       acting.thread = NOBODY
-      if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
-      this.breakAt(brokenBy(error), this.head - 1, thread, choice)
+      if (error instanceof Violation) this.breakAt(brokenBy(error), this.head - 1, thread, choice)
+      // A claim that a state found before breaks comes first.
+      else if (this.settle()) throw this.system.explain(error, current, thread)
     }
   }
 

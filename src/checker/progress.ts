@@ -11,7 +11,7 @@ import { BLOCKED } from '../world/procedure.js'
 import type { Exploration } from './explore.js'
 import type { TraceStep } from './result.js'
 import { type Move, Stepper } from './stepper.js'
-import { movesAlong, movesTo, retell } from './trace.js'
+import { movesTo, retell } from './trace.js'
 
 /** A run that never gets on. */
 export interface Lasso {
@@ -220,45 +220,75 @@ function isFair(exploration: Exploration, graph: Graph, component: readonly numb
   return (served & everybody) === everybody
 }
 
+/** A step within a component: whose, from which state, to which. */
+interface Hop {
+  readonly from: number
+  readonly to: number
+  readonly thread: number
+}
+
 /**
  * A closed walk from `first` that shows the component to be fair: it takes a step of each thread that moves in it, and
  * visits a state in which each other thread cannot.
  */
 function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): Move[] {
-  const walk: number[] = [first]
-  for (let thread = 0; thread < exploration.model.threads.length; thread++)
-    for (const index of showing(graph, inside, thread)) {
-      const last = walk[walk.length - 1]
-      if (index === last && !hasLoop(graph, last)) continue
-      walk.push(...(index === last ? [index] : shortestWalk(graph, inside, last, index)))
-    }
-  walk.push(...shortestWalk(graph, inside, walk[walk.length - 1], first))
-  return movesAlong(exploration, walk)
+  const walk: Hop[] = []
+  let at = first
+  const go = (hops: readonly Hop[]): void => {
+    walk.push(...hops)
+    at = hops.at(-1)?.to ?? at
+  }
+  for (let thread = 0; thread < exploration.model.threads.length; thread++) {
+    const own = hopOf(graph, inside, thread)
+    go(shortestWalk(graph, inside, at, own?.from ?? whereDisabled(graph, inside, thread)))
+    if (own !== undefined) go([own])
+  }
+  go(shortestWalk(graph, inside, at, first))
+  return movesOf(exploration, walk)
 }
 
-/** The states to visit, one after the other, to show that `thread` is served: an edge of its own, or a state where it cannot move. */
-function showing(graph: Graph, inside: ReadonlySet<number>, thread: number): number[] {
+/** The steps themselves. Two threads may step from one state to the same next one: whose step it is matters. */
+function movesOf({ store, system }: Exploration, walk: readonly Hop[]): Move[] {
+  const stepper = new Stepper(system)
+  const from = new Uint32Array(store.words)
+  const to = new Uint32Array(store.words)
+  return walk.map((hop) => {
+    store.load(hop.from, from)
+    store.load(hop.to, to)
+    return stepper.between(from, to, hop.thread)
+  })
+}
+
+/** A step of `thread` that stays inside, if there is one. */
+function hopOf(graph: Graph, inside: ReadonlySet<number>, thread: number): Hop | undefined {
   for (const from of inside)
-    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++)
-      if (graph.threads[e] === thread && inside.has(graph.targets[e])) return [from, graph.targets[e]]
-  for (const from of inside) if ((graph.disabled[from] >> thread) & 1) return [from]
-  return []
+    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++) {
+      const to = graph.targets[e]
+      if (graph.threads[e] === thread && inside.has(to)) return { from, to, thread }
+    }
+  return undefined
 }
 
-/** States after `from` on a shortest walk to `to` within `inside`; empty if they are the same. */
-function shortestWalk(graph: Graph, inside: ReadonlySet<number>, from: number, to: number): number[] {
+/** A state inside in which `thread` cannot move. */
+function whereDisabled(graph: Graph, inside: ReadonlySet<number>, thread: number): number {
+  for (const index of inside) if ((graph.disabled[index] >> thread) & 1) return index
+  throw new Error('a component that is not fair was taken for one')
+}
+
+/** The steps of a shortest walk from `from` to `to` inside; none if they are the same. */
+function shortestWalk(graph: Graph, inside: ReadonlySet<number>, from: number, to: number): Hop[] {
   if (from === to) return []
-  const parents = new Map<number, number>([[from, from]])
+  const reachedBy = new Map<number, Hop>()
   const queue = [from]
   for (let head = 0; head < queue.length; head++) {
     const at = queue[head]
     for (let e = graph.offsets[at]; e < graph.offsets[at + 1]; e++) {
       const next = graph.targets[e]
-      if (!inside.has(next) || parents.has(next)) continue
-      parents.set(next, at)
+      if (next === from || !inside.has(next) || reachedBy.has(next)) continue
+      reachedBy.set(next, { from: at, to: next, thread: graph.threads[e] })
       if (next === to) {
-        const walk: number[] = []
-        for (let back = to; back !== from; back = parents.get(back) as number) walk.push(back)
+        const walk: Hop[] = []
+        for (let hop = reachedBy.get(to); hop !== undefined; hop = reachedBy.get(hop.from)) walk.push(hop)
         return walk.reverse()
       }
       queue.push(next)

@@ -98,10 +98,14 @@ export class Stepper {
     this.system.begin(state, this.how)
   }
 
-  /** The step that leads from `state` to exactly `target`. */
-  between(state: State, target: State): Move {
+  /**
+   * The step that leads from `state` to exactly `target`.
+   *
+   * @param of - whose step it must be; anybody's if left out
+   */
+  between(state: State, target: State, of?: number): Move {
     const next = new Uint32Array(state.length)
-    for (let thread = 0; thread < this.threads.length; thread++) {
+    for (let thread = of ?? 0; thread <= (of ?? this.threads.length - 1); thread++) {
       for (let choice = 0; choice < this.outcomes(state, thread); choice++) {
         const result = this.take(state, thread, choice, next)
         if (result !== BLOCKED && next.every((word, i) => word === target[i])) return { thread, choice }

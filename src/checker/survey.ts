@@ -87,7 +87,8 @@ class Survey {
     store.insert(next, 0)
     if (early !== undefined) this.note(early, 0)
     else this.judgeState(0)
-    let head = 0
+    // A thread that breaks a claim before its first step stands nowhere: there is nothing to go on from.
+    let head = early === undefined ? 0 : store.count
     for (let levelEnd = 1; head < store.count && store.count < limit; head++) {
       if (head === levelEnd) {
         this.depth++

@@ -238,6 +238,26 @@ describe('a claim that does not hold', () => {
     ])
   })
 
+  it('comes before a mistake in a step that is explored later', async () => {
+    const result = await checkThreads(
+      2,
+      (l) => l.flag('cell'),
+      (cell) => [
+        thread('breaks the claim', function* () {
+          yield* step('set', set(cell, 1))
+        }),
+        thread('goes beyond the bound', function* () {
+          yield* step('overflow', set(cell, 2))
+        }),
+      ],
+      (cell) => ({
+        invariants: [{ clause: 'C7', name: 'none', judge: (w) => cell.get(w) === 0 || 'one' }],
+      }),
+    )
+    expect(result.violation).toMatchObject({ clause: 'C7', detail: 'one' })
+    expect(result.violation?.trace.steps).toHaveLength(1)
+  })
+
   it('is the first in the order of exploring, whichever kind it is', async () => {
     const first = (order: 'state' | 'step') =>
       checkThreads(

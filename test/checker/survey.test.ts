@@ -62,3 +62,26 @@ it('finds nothing where everything holds', () => {
   }
   expect(survey(harmless)).toMatchObject({ exhaustive: true, states: 2, breaches: [] })
 })
+
+it('does not go on from a thread that breaks a claim before its first step', () => {
+  const early: Scenario = {
+    ...counting(),
+    build: () => {
+      const layout = new Layout({ threads: 2 })
+      const breaks = procedure('breaks', function* () {
+        claim('at once', false, 'it begins')
+        yield* step('never', () => 0)
+      })
+      const rests = procedure('rests', function* () {
+        yield* step('rest', () => 0)
+      })
+      return {
+        layout,
+        threads: [rests, breaks].map((program) => ({ name: program.procedureName, program, args: [] })),
+      }
+    },
+  }
+  const { breaches, states } = survey(early)
+  expect(breaches).toMatchObject([{ clause: 'at once', steps: 0 }])
+  expect(states).toBe(1)
+})
