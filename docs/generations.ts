@@ -1,6 +1,6 @@
 /**
- * Writes `docs/generations.md`: what each generation of the mirroring API promises and what it cannot, every cell the
- * verdict of checks. Run by `npm run docs`, compiled.
+ * Writes `docs/generations.md`: the promises that each generation of the mirroring API keeps and breaks. Every cell is
+ * the verdict of a check. Run by `npm run docs`, compiled.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import { type Generation, generations } from '../src/generations/index.js'
 import { faultWithoutReference } from '../src/generations/profiles.js'
 import type { Scenario } from '../src/world/index.js'
 
-/** The scenarios that the table is made of, and those that only one generation has. */
+/** The scenarios behind the table, by the start of their names; `hmm-` are those of one generation only. */
 const SCENARIOS = ['munmap', 'madvise', 'mprotect', 'zero-page', 'oom-reaper', 'exit', 'snapshot', 'hmm-']
 
 const YES = 'yes'
-/** The clause holds, and no claim about states or steps says so: it may be claimed inside steps. */
+/** The clause holds, but no claim about states or steps exercised it: steps may assert it. */
 const SILENT = '(yes)'
 
-/** What was found in one generation, by requirement. */
+/** The verdicts of one generation, by requirement. */
 type Verdicts = ReadonlyMap<string, string>
 
 function scenariosOf(generation: Generation, clause?: string): Scenario[] {
@@ -29,7 +29,7 @@ function scenariosOf(generation: Generation, clause?: string): Scenario[] {
   return all.filter(({ name }) => SCENARIOS.some((start) => name.startsWith(start)))
 }
 
-/** How the first scenario that breaks `clause` breaks it; undefined if none does. */
+/** The first scenario that breaks `clause`, with the length of its trace; undefined if none does. */
 async function broken(
   generation: Generation,
   clause: string,
@@ -44,7 +44,7 @@ async function broken(
   return undefined
 }
 
-/** What holds in `generation`, by running every scenario once, and what does not, each claimed for itself. */
+/** The verdicts of `generation`: every scenario is checked once; each clause that does not hold is claimed alone. */
 async function verdictsOf(generation: Generation): Promise<Verdicts> {
   const exercised = new Set<string>()
   for (const scenario of scenariosOf(generation)) {
@@ -55,19 +55,19 @@ async function verdictsOf(generation: Generation): Promise<Verdicts> {
   const verdicts = new Map<string, string>()
   for (const { id, generations: holding } of requirements) {
     if (holdsIn(generation.name, id)) verdicts.set(id, exercised.has(id) ? YES : SILENT)
-    // Without a sequence number there is nothing that a clause about it could be broken by.
+    // Without a sequence number a clause about it cannot be broken.
     else if (holding === WITH_SEQUENCE) verdicts.set(id, '')
     else verdicts.set(id, (await broken(generation, id)) ?? '')
   }
   return verdicts
 }
 
-/** The patterns of the documentation, where they leave out what the generation's own driver has. */
+/** The pattern of the kernel's documentation, where it omits what the generation's driver does. */
 function documented({ name }: Generation): readonly Injection[] {
   return defects.filter((defect) => defect.name === 'D55' && defect.generation === name)
 }
 
-/** The ways by which a driver came by device memory, and the scenarios that show each. */
+/** The interfaces by which a driver obtained device memory, and the scenarios of each. */
 const WAYS: readonly { name: string; scenarios: readonly string[]; overrides: Injection['overrides'] }[] = [
   {
     name: 'hmm_devmem, 4.14 to 5.2',
@@ -86,10 +86,10 @@ const WAYS: readonly { name: string; scenarios: readonly string[]; overrides: In
   },
 ]
 
-/** The clauses that device memory which comes and goes has a say in. */
+/** The clauses that concern device memory which is added and removed. */
 const OF_DEVICE_MEMORY = ['C30', 'C31', 'C44', 'plugging', 'poisoned', 'use-after-free']
 
-/** The verdict on `clause` of the scenarios of a way: the shortest run that breaks it, if there is one. */
+/** The verdict on `clause` for an interface: the shortest run of its scenarios that breaks it, if there is one. */
 function verdictOn(clause: string, { name, scenarios: names, overrides }: (typeof WAYS)[number]): string {
   const shown = scenarios.filter((scenario) => names.includes(scenario.name))
   for (const scenario of shown) {
@@ -112,7 +112,7 @@ export async function generationsPage(): Promise<string> {
   const shown = requirements.filter(({ id }) =>
     found.some((verdicts) => ![SILENT, ''].includes(verdicts.get(id) ?? '')),
   )
-  // Where these scenarios break it in one generation they have something to say of it in every other.
+  // If these scenarios break the clause in one generation, they exercise it in every other.
   const said = (id: string, verdict: string) => {
     if (verdict !== SILENT) return verdict
     return found.some((verdicts) => verdicts.get(id)?.startsWith('**no**')) ? YES : ''
@@ -123,22 +123,22 @@ export async function generationsPage(): Promise<string> {
     'title: Generations of the API',
     '---',
     '',
-    '# What a generation promises, and what it cannot',
+    '# Promises by generation',
     '',
     '<!-- Written by docs/generations.ts from checks: change what is checked, then `npm run docs`. -->',
     '',
-    row(['generation', 'kernels', 'what it is known by']),
+    row(['generation', 'kernels', 'characteristics']),
     row(['---', '---', '---']),
     ...generations.map(({ name, kernels, summary }) => row([name, kernels, summary])),
     '',
-    'Each column below is what `hmm-spec check --generation NAME --bounds smoke` finds in the scenarios ' +
-      `${SCENARIOS.slice(0, -1).join(', ')} and those of the generation alone, with the driver that was written for it. ` +
-      '*no* names the first of them that breaks the clause when it is claimed, and the steps of its shortest trace. An empty ' +
-      'cell is a clause of what the generation does not have, or that none of these scenarios says anything about.',
+    'Each column holds the verdicts of `hmm-spec check --generation NAME --bounds smoke` on the scenarios ' +
+      `${SCENARIOS.slice(0, -1).join(', ')} and on those of the generation alone, with the driver that was written for it. ` +
+      '*no* names the first scenario that breaks the clause, and the number of steps of its shortest trace. An empty ' +
+      'cell is a clause about something that the generation does not have, or that none of these scenarios exercises.',
     '',
-    'C1 is claimed as it holds today: the device maps nothing where the CPU maps nothing. The text of before 5.5 lets the device keep the ' +
-      'old page for that long. Of 4.17 not even that is true: in zero-page device and CPU map two pages, which is the defect X260. ' +
-      'X261 (5.0) and D55 (5.4) are the other two; `hmm-spec explain` tells what mends each.',
+    'C1 is claimed as it holds today: the device maps nothing where the CPU maps nothing. The documentation before 5.5 lets the ' +
+      'device keep the old page while the CPU maps nothing. Linux 4.17 breaks even that: in zero-page device and CPU map ' +
+      'different pages (the defect X260). X261 (5.0) and D55 (5.4) are the other two; `hmm-spec explain` says what fixes each.',
     '',
     row(['requirement', ...generations.map(({ name }) => name)]),
     row(['---', ...generations.map(() => '---')]),
@@ -149,10 +149,11 @@ export async function generationsPage(): Promise<string> {
     '',
     '## Device memory',
     '',
-    'The same driver comes by its memory in two ways: until Linux 5.2 by `hmm_devmem`, which led the callbacks of the pagemap to those of the driver, and had ' +
-      'a counter of its own; since 5.3 by callbacks of the pagemap. What was lost with them is nothing but a layer. What the older way could not ' +
-      'promise lay elsewhere: until 6.0 a fault held neither the page that it asked for nor, with it, the record of the region. An empty cell: the way has no ' +
-      'such promise.',
+    'A driver obtains its device memory in one of two ways: until Linux 5.2 through `hmm_devmem`, which forwarded the callbacks of ' +
+      'the pagemap to those of the driver and had a reference counter of its own; since 5.3 through the callbacks of the pagemap. ' +
+      'Removing `hmm_devmem` removed a layer and no promise. The promises that the older interface broke were broken elsewhere: ' +
+      'until 6.0 a CPU fault held no reference to the page that it asked for, and so none to the record of the region. An ' +
+      'empty cell: the interface makes no such promise.',
     '',
     row(['requirement', ...WAYS.map(({ name }) => name)]),
     row(['---', ...WAYS.map(() => '---')]),

@@ -6,7 +6,7 @@
 
 import type { GenerationName } from '../src/generations/generation.js'
 
-/** A numbered clause: what must hold, where that is said, and what checks it. */
+/** A requirement, with its sources and the checks that hold it. */
 export interface Requirement {
   /** Identifier: `C1` … from the reference, or a word of our own (`lock-order`). */
   readonly id: string
@@ -34,5 +34,5 @@ export const WITH_SEQUENCE: readonly GenerationName[] = ['5.6', '6.1', '6.16']
 /** The generations that know, when a range is read, whether something is being invalidated. */
 export const COUNTED: readonly GenerationName[] = ['5.4', ...WITH_SEQUENCE]
 
-/** The generations whose walk fails only for what was asked for: who asked for nothing is told of what cannot be used (D27). */
+/** The generations whose walk fails only for requested pages: a snapshot reports unusable pages as errors (D27). */
 export const SINCE_5_8: readonly GenerationName[] = ['6.1', '6.16']

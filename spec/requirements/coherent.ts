@@ -1,19 +1,20 @@
 /**
- * Device memory that CPUs can map.
+ * Coherent device memory: memory of a device that CPUs can map.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold of coherent device memory, beside what holds of all memory. */
+/** The requirements of coherent device memory, in addition to those of all memory. */
 export const coherent: readonly Requirement[] = [
   {
     id: 'coherent',
-    title: 'coherent device memory is used where it is, and lent to nobody for long',
+    title: 'coherent device memory is used in place, and never pinned for long',
     text:
-      'A CPU maps a page of coherent device memory like one of its own. A fault on it is never answered by bringing the page ' +
-      'back: it leaves when its owner migrates it, or when somebody wants to hold it for long. Who does that gets a page of system ' +
-      'memory, or -EBUSY. Any device is told of the page as of one in system memory, the owner of the memory and others alike.',
+      'A CPU maps a page of coherent device memory like one of system memory. A fault on it never ' +
+      'migrates it back: it leaves when its owner migrates it, or when a caller wants a long-term ' +
+      'pin, who gets a page of system memory or -EBUSY. A walk reports the page to any device like ' +
+      'one in system memory, whether or not the device owns the memory.',
     source: [
       'reference A.4 (6.0), B.5, E.2 (hmm.hmm_gup_test)',
       'include/linux/memremap.h: MEMORY_DEVICE_COHERENT',

@@ -1,29 +1,30 @@
 /**
- * Device memory itself: what a region owes its pages, what a page is while it is free, and what a mirror owes its end.
+ * Device memory: charging, removing a region, free pages, and revoking a device page table.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold of device memory that comes and goes, and of what is charged for it. */
+/** The requirements of device memory that is added and removed, and of its charges. */
 export const deviceMemory: readonly Requirement[] = [
   {
     id: 'C33',
-    title: 'the charge goes with the data',
+    title: 'the charge moves with the data',
     text:
-      'A page that holds data of a process is charged to its memory cgroup, in system memory or in device memory alike, and once. ' +
-      'Migration moves the charge and asks for none: so a page can always be brought back, whatever the limit is, as ' +
-      'long as there is memory.',
+      'A page that holds data of a process is charged to its memory cgroup once, whether it is in ' +
+      'system memory or in device memory. Migration moves the charge and makes no new one, so a page ' +
+      'can always be brought back while there is memory, whatever the limit.',
     source: ['reference C33, A.1', 'mm/memcontrol.c: mem_cgroup_migrate', 'Documentation/mm/hmm.rst'],
     checks: ['the charge is where the data is', 'no limit keeps a page from coming back'],
   },
   {
     id: 'C44',
-    title: 'a region of device memory goes when its pages are free',
+    title: 'device memory is removed when its pages are free',
     text:
-      'memunmap_pages completes when every page of the region is free, and not before. From the kill on no page of it is taken ' +
-      'into use. A driver that has stopped allocating and brings back what is in use sees it complete; one whose device is lost sees ' +
-      'it complete when the processes have let go of what was lost.',
+      'memunmap_pages completes when every page of the region is free, and not before. After the kill ' +
+      'no page of the region is allocated. If the driver has stopped allocating and migrates back ' +
+      'what is in use, it completes; if the device is lost, it completes when the processes have ' +
+      'unmapped the lost pages.',
     source: ['reference C44, B.8', 'mm/memremap.c: memunmap_pages, zone_device_page_init'],
     checks: [
       'assert:removePages',
@@ -39,10 +40,11 @@ export const deviceMemory: readonly Requirement[] = [
   },
   {
     id: 'C45',
-    title: 'a process that ends gives its device memory back',
+    title: 'a process that exits frees its device memory',
     text:
-      'The end of an address space zaps device-private entries like any others: each gives its reference back, and the page is ' +
-      'free when the last process that shared it has ended. Nothing is left in use that nobody can reach.',
+      'The exit of an address space zaps device-private entries like any others: each drops its ' +
+      'reference, and the page is free when the last process that shared it has exited. No page stays ' +
+      'in use that nothing can reach.',
     source: ['reference C45, B.7', 'mm/memory.c: zap_nonpresent_ptes', 'Documentation/mm/hmm.rst'],
     checks: ['a process that has ended holds no device memory'],
   },
@@ -50,17 +52,19 @@ export const deviceMemory: readonly Requirement[] = [
     id: 'C46',
     title: 'a free device page has no reference',
     text:
-      'A device page on the free list of its driver has a count of zero, so that nobody who knows it by its number alone can get ' +
-      'hold of it. Before Linux 6.1 it had a count of one, and anybody could (D51).',
+      'A device page on the free list of its driver has a reference count of 0, so that a speculative ' +
+      'reference by page number fails. Before Linux 6.1 the count was 1, and the attempt succeeded ' +
+      '(D51).',
     source: ['reference C46, B.7, D51', 'mm/memremap.c: free_zone_device_folio'],
     checks: ['a page on the free list has no reference'],
   },
   {
     id: 'revoked',
-    title: 'a page table that is revoked is left alone',
+    title: 'a revoked device page table is not changed',
     text:
-      "When a driver has given the device's page table back to the hardware it changes no entry of it any more: neither a fault that " +
-      'is still being handled, nor an invalidation, which finds nothing to do.',
+      'After a driver has returned the device page table to the hardware it changes no entry of it: ' +
+      'neither a fault that is still being handled does, nor an invalidation, which finds nothing to ' +
+      'do.',
     source: ['reference D35, G.3 M28', 'drivers/infiniband/hw/mlx5/odp.c'],
     checks: ['assert:mustNotBeRevoked', 'an invalidation finds the page table revoked'],
   },

@@ -1,27 +1,29 @@
 /**
- * What `hmm_devmem` promised its drivers, and asked of them, beyond what device memory owes anyway.
+ * The contract of `hmm_devmem` with its drivers, beyond that of all device memory.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold of device memory by way of `hmm_devmem`, Linux 4.14 to 5.2. */
+/** The requirements of device memory managed by `hmm_devmem`, Linux 4.14 to 5.2. */
 export const devmem: readonly Requirement[] = [
   {
     id: 'plugging',
-    title: 'an addition that fails leaves nothing',
+    title: 'a failed addition leaves nothing behind',
     text:
-      'When hmm_devmem_add says that it has failed, for want of memory or of addresses, there is no record, no counter, no range of addresses ' +
-      'and no page: all that it had made is given back. When it says that it has not, all of it is there; and after hmm_devmem_remove nothing.',
+      'When hmm_devmem_add fails, for want of memory or of addresses, no record, no counter, no range ' +
+      'of addresses and no page remains: everything is undone. When it succeeds all of them exist; ' +
+      'and after hmm_devmem_remove none does.',
     source: ['reference A.1', 'seed 001: hmm_devmem_add', 'mm/hmm.c before Linux 5.3: hmm_devmem_add'],
     checks: ['assert:freeDevmem', 'all of the region is there, or nothing'],
   },
   {
     id: 'poisoned',
-    title: 'what is answered with SIGBUS is poisoned',
+    title: 'an access that gets SIGBUS leaves a poisoned entry',
     text:
-      'Where a driver of hmm_devmem can not bring a page back it answers VM_FAULT_SIGBUS, and the entry at the faulting address no longer leads ' +
-      'to the device: it is poisoned, so that nobody asks the driver again. No kernel sees to that: it is for the driver to do.',
+      'When a driver of hmm_devmem cannot bring a page back it returns VM_FAULT_SIGBUS, and the entry ' +
+      'at the faulting address no longer refers to the device: it is poisoned, so that the driver is ' +
+      'not called again. No kernel does this: it is up to the driver.',
     source: ['reference A.1', 'seed 001: struct hmm_devmem'],
     checks: ['assert:hmmDevmemMigrateToRam', 'an entry is poisoned before its driver has answered'],
   },

@@ -1,19 +1,21 @@
 /**
- * What entries must hold, and keep from one walk to the next.
+ * The encoding of entries, and the flags that a walk preserves.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** What entries must hold. */
+/** The requirements of entries. */
 export const encodings: readonly Requirement[] = [
   {
     id: 'encoding',
-    title: 'an entry gives back what was put in',
+    title: 'an entry decodes to what was encoded',
     text:
-      'What a driver reads off an entry is what the walk has stored: the same frame, the same right to write, and nothing ' +
-      'there, an error and a page told apart. Errors and special entries may look the same. A driver that chooses the ' +
-      'bits itself (4.17 to 5.7) must choose them so: every flag below the shift, no special value that a page could be.',
+      'What a driver decodes from an entry is what the walk stored: the same frame and the same ' +
+      'permission to write, and a page, an error and nothing are distinguishable. Errors and special ' +
+      'entries may have the same encoding. A driver that chooses the bits itself (4.17 to 5.7) must ' +
+      'meet two conditions: every flag lies below the shift, and no special value can be mistaken for ' +
+      'a page.',
     source: ['reference A.1, A.4, C25', 'include/linux/hmm.h: enum hmm_pfn_flag_e, enum hmm_pfn_value_e'],
     checks: [
       'assert:throughTheWord',
@@ -23,12 +25,13 @@ export const encodings: readonly Requirement[] = [
   },
   {
     id: 'dma-mapping',
-    title: 'sticky flags say what is mapped for DMA',
+    title: 'sticky flags record what is mapped for DMA',
     text:
-      'A page is mapped for DMA once, is unmapped once, and the device is only given an address that leads to it. Whether ' +
-      'an entry is mapped is said by its sticky flags, which a walk leaves as they are: an array must be zeroed before its ' +
-      'first walk, and what the callback clears must stay clear. Before, ranges were mapped as they were read (5.1 to 5.4): all that was ' +
-      'told, or nothing if there was an error.',
+      'A page is mapped for DMA once and unmapped once, and the device is given only addresses that ' +
+      'are mapped to it. The sticky flags of an entry record whether it is mapped, and a walk ' +
+      'preserves them: an array must be zeroed before its first walk, and flags that the callback ' +
+      'clears must stay clear. In 5.1 to 5.4 a whole range was mapped after the walk: every page that ' +
+      'the walk reported, or none on an error.',
     source: [
       'reference A.4, D47',
       'include/linux/hmm.h: HMM_PFN_DMA_MAPPED',

@@ -5,16 +5,17 @@
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold while a device has a page to itself. */
+/** The requirements while a device has exclusive access to a page. */
 export const exclusive: readonly Requirement[] = [
   {
     id: 'C43',
-    title: 'a page that a device has alone is out of the reach of CPUs',
+    title: 'no CPU accesses a page to which a device has exclusive access',
     text:
-      'As long as a page has a device-exclusive entry no CPU reaches it, nor a second device. CPUs get it back only under its ' +
-      'folio lock, after devices were told: by an EXCLUSIVE event for a fault, by the PROTECTION_PAGE event of fork. So a ' +
-      'driver that has taken a page keeps it at least until it drops that lock. What lets a device use the page atomically ' +
-      'is gone before the entry is. A page that is thrown away meanwhile is nobody’s.',
+      'While a page has a device-exclusive entry no CPU accesses it, nor does a second device. CPUs ' +
+      'regain access only under the folio lock, after devices were notified: by an EXCLUSIVE event ' +
+      'for a fault, by the PROTECTION_PAGE event of fork. So a driver keeps exclusive access at least ' +
+      "until it drops that lock. The device's atomic mapping is removed before the entry is. A page " +
+      'that is zapped meanwhile belongs to no process.',
     source: [
       'reference C43, B.10, B.9',
       'mm/rmap.c: make_device_exclusive_range',
@@ -32,10 +33,11 @@ export const exclusive: readonly Requirement[] = [
   },
   {
     id: 'exclusive-kept',
-    title: 'a device keeps an exclusive page through its own accesses',
+    title: 'a device keeps exclusive access through its own accesses',
     text:
-      'What a device has alone it may also read and write as any other page. If its own access has to fault for that, it is the ' +
-      'device itself that gives the page back to the CPUs. No kernel promises this: it is for the driver to see to (H13).',
+      'A device may read and write a page to which it has exclusive access like any other page. If ' +
+      'its own access has to fault for that, the device itself returns the page to the CPUs. No ' +
+      'kernel promises this: it is up to the driver (H13).',
     source: ['reference B.11 H13', 'our own'],
     checks: ['a device keeps an exclusive page through its own accesses'],
   },

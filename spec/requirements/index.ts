@@ -1,7 +1,7 @@
 /**
- * Numbered clauses: what must hold of mirroring and migration, where that is said, and what checks it.
+ * The requirements of mirroring and migration, each with its sources and its checks.
  *
- * Numbers are those of the reference, section C. Clauses with a word for a name are our own.
+ * Numbers are those of docs/reference/promises.md. Requirements named by a word are our own.
  *
  * @module
  */

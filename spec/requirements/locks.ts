@@ -1,5 +1,5 @@
 /**
- * Locks, and what every protocol owes: that it gets on, and keeps to its statecharts.
+ * Locks, deadlock, progress, and agreement with the statecharts.
  *
  * @module
  */
@@ -11,17 +11,19 @@ export const locks: readonly Requirement[] = [
     id: 'C18',
     title: 'nothing is allocated under an update lock',
     text:
-      'An allocation may wait for reclaim, reclaim for a callback, and the callback for the update lock. So who holds the ' +
-      'update lock allocates nothing that may wait, and takes no lock that comes before it.',
+      'An allocation may wait for reclaim, reclaim for a callback, and the callback for the update ' +
+      'lock. So the holder of the update lock makes no allocation that may wait, and takes no lock ' +
+      'that comes earlier in the order.',
     source: ['reference C18, B.0, D32'],
     checks: ['nothing is allocated under an update lock'],
   },
   {
     id: 'lock-discipline',
-    title: 'who touches a field holds the lock that guards it',
+    title: 'a field is accessed only under the lock that protects it',
     text:
-      'A field that is declared with a lock is read and written only by its holder, except by readers that are marked as ' +
-      'lockless. A lock is released by who holds it, in the mode in which it is held.',
+      'A field that is declared with a lock is read and written only by the holder of that lock, ' +
+      'except by readers that are marked as lockless. A lock is released by its holder, in the mode ' +
+      'in which it is held.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
     checks: [
       'assert:GuardedCell',
@@ -35,49 +37,55 @@ export const locks: readonly Requirement[] = [
     id: 'lock-order',
     title: 'locks are taken in their order',
     text:
-      'mmap lock, update lock, folio lock, reverse-map lock, page-table lock, lock of the subscriptions: a lock is taken ' +
-      'only while none is held that comes after it, or stands at the same place.',
+      'The order is: mmap lock, update lock, folio lock, reverse-map lock, page-table lock, lock of ' +
+      'the subscriptions. A lock is taken only while no lock is held that comes after it, or that ' +
+      'stands at the same place.',
     source: ['our own', 'reference B.0'],
     checks: ['assert:mayAcquire'],
   },
   {
     id: 'atomic-sleep',
-    title: 'nobody sleeps under a spinlock',
-    text: 'What may sleep (a mutex, a semaphore, a wait, an allocation, hence a fault) is not done while a spinlock is held.',
+    title: 'no sleeping under a spinlock',
+    text:
+      'Nothing that may sleep (a mutex, a semaphore, a wait, an allocation, hence a fault) is done ' +
+      'while a spinlock is held.',
     source: ['our own', 'reference B.0, D26'],
     checks: ['assert:mightSleep'],
   },
   {
     id: 'deadlock',
-    title: 'as long as a thread has something left to do, something can go on',
+    title: 'no deadlock',
     text:
-      'There is no state in which a thread has not ended and nobody can take a step, other than threads that may wait ' +
-      'for ever. No lock is taken again by its holder.',
+      'There is no state in which a thread has not ended and no thread can take a step, except for ' +
+      'threads that are allowed to wait for ever. No lock is taken again by its holder.',
     source: ['our own', 'reference B.0, G.4'],
     checks: ['checker:deadlock', 'assert:mayAcquire'],
   },
   {
     id: 'refinement',
-    title: 'ranges, interval notifiers and device pages keep to their statecharts',
+    title: 'ranges, interval notifiers and device pages follow their statecharts',
     text:
-      'Every event that a step signals is one that the statechart allows where it stands, and in every state the world ' +
-      'is in the state that its statechart says.',
+      'Every event that a step signals is allowed by the statechart in its current state, and in ' +
+      'every explored state the world matches the state of the statechart.',
     source: ['our own: models/range.ts, models/interval-notifier.ts, models/device-private-page.ts'],
     checks: ['assert:Lifecycle', 'checker:abstraction'],
   },
   {
     id: 'C49',
-    title: 'reading ends when invalidations do',
+    title: 'reading ends when invalidations end',
     text:
-      'read_begin returns, and a device access or a prefault is served or fails, if invalidations come to an end and every ' +
-      'thread that can go on does. A stream of invalidations that never stops may keep a reader waiting for ever (H7).',
+      'If invalidations come to an end and every thread that can go on does, mmu_interval_read_begin ' +
+      'returns, and a device access or a prefault is served or fails. A stream of invalidations that ' +
+      'never stops may starve a reader (H7).',
     source: ['reference C49, G.4, B.11 H7', 'mm/hmm.c, mm/mmu_notifier.c: mmu_interval_read_begin'],
     checks: ['read_begin returns', 'a device access ends'],
   },
   {
     id: 'progress',
     title: 'every thread ends',
-    text: 'Every thread that is not meant to go on for ever does all that it was to do, if whoever can go on does.',
+    text:
+      'Every thread that is not meant to run for ever completes its calls, if every thread that can ' +
+      'go on does.',
     source: ['our own', 'reference G.4'],
     checks: ['every thread ends'],
   },

@@ -1,18 +1,19 @@
 /**
- * Memory: address spaces that are held, pages that are freed in time, data that is not lost.
+ * Memory: pinned address spaces, the lifetime of pages, and the data in them.
  *
  * @module
  */
 import { COUNTED, type Requirement } from '../requirement.js'
 
-/** What must hold of address spaces, frames and their contents. */
+/** The requirements of address spaces, frames and their contents. */
 export const memory: readonly Requirement[] = [
   {
     id: 'C19',
-    title: 'the address space is pinned during a populate',
+    title: 'the address space is pinned while a fault is served',
     text:
-      'A driver becomes a user of the address space before it walks, and stays one until its device page table is ' +
-      'written. If the address space has no user left it gives up; nothing is inserted into one either.',
+      'A driver becomes a user of the address space before it walks, and remains one until its device ' +
+      'page table is written. If the address space has no users left, the driver gives up. A notifier ' +
+      'cannot be inserted into such an address space either.',
     source: [
       'reference C19, B.1 N1, B.4 D0 and D8',
       'include/linux/sched/mm.h: mmget_not_zero',
@@ -29,9 +30,9 @@ export const memory: readonly Requirement[] = [
     id: 'C47',
     title: 'no CPU reaches a page that is free',
     text:
-      "A CPU's TLB holds no translation to a frame that has been freed: the flush comes before the last reference is " +
-      'given back. A migration flushes before it drops the page-table lock under which it replaced the entries, and so does ' +
-      'mremap for what it moves.',
+      "A CPU's TLB has no translation to a frame that has been freed: it is flushed before the last " +
+      'reference is dropped. A migration flushes before it drops the page-table lock under which it ' +
+      'replaced the entries, and so does mremap for the entries that it moves.',
     source: [
       'reference C47, B.2, B.5',
       'mm/mmu_gather.c: tlb_finish_mmu',
@@ -41,12 +42,12 @@ export const memory: readonly Requirement[] = [
   },
   {
     id: 'data',
-    title: 'a read gives what was written last',
+    title: 'a read returns what was written last',
     text:
-      'Whoever reads a page, a CPU of either process or a device, reads the value that was written last, by whichever of ' +
-      'them, or 0 in a page that is new. Nobody writes to the zero page, and what is written to a private mapping of a file ' +
-      'is not written to the file. Only between the change of an entry and the ' +
-      'flush may a CPU still use what the entry held before.',
+      'A read of a page, by a CPU of either process or by a device, returns the value written last by ' +
+      'any of them, or 0 if the page is new. Nothing writes to the zero page, and a write to a ' +
+      'private mapping of a file does not reach the file. Only between the change of an entry and the ' +
+      'flush may a CPU still use the old translation.',
     source: ['our own: what C1 to C4 are for', 'reference B.2 (copy-on-write, fork)'],
     checks: [
       'assert:touch',
@@ -60,11 +61,11 @@ export const memory: readonly Requirement[] = [
   },
   {
     id: 'use-after-free',
-    title: 'what is free is not touched',
+    title: 'no use after free',
     text:
-      'No CPU accesses a frame that is free, no reference is given back that nobody holds, no frame is freed while a ' +
-      'page table maps it, and no field of an object is touched that is not allocated (the interval notifier in its ' +
-      "driver's object).",
+      'No CPU accesses a free frame, no reference is dropped that is not held, no frame is freed ' +
+      'while a page table maps it, and no field is accessed of an object that is not allocated (such ' +
+      "as the interval notifier embedded in a driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
@@ -79,8 +80,9 @@ export const memory: readonly Requirement[] = [
     id: 'backed-access',
     title: 'a device page is accessed through the memory behind it',
     text:
-      'The struct page of device-private memory has nothing behind it that a CPU could read. Whoever is to reach the data, the ' +
-      "owner's own program included, goes by what the owner knows of the page.",
+      'The struct page of device-private memory has no memory behind it that a CPU could read. Any ' +
+      "access to the data, by the owner's own program too, must go through what the owner knows about " +
+      'the page.',
     source: ['our own', 'reference B.11 H16, E.1', 'lib/test_hmm.c: BACKING_PAGE'],
     checks: ['assert:mustBeMemory'],
   },

@@ -1,37 +1,39 @@
 /**
- * Device-private memory and migration: where the data is, who may reach it, and that it comes back.
+ * Device-private memory and migration: where the data is, which entries may refer to it, and bringing it back.
  *
  * @module
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold of pages that move into memory which no CPU can map. */
+/** The requirements of pages that migrate to memory that no CPU can map. */
 export const migration: readonly Requirement[] = [
   {
     id: 'C27',
-    title: 'a foreign device page is never valid',
+    title: 'a device page of another owner is never valid',
     text:
-      'A walk tells its caller of a device page only if the page is in memory of the owner that the caller names. Any ' +
-      'other is brought back if it is asked for, and otherwise nothing is said of it.',
+      'A walk reports a device-private page only if the page belongs to the owner that the caller ' +
+      'names. A page of another owner is faulted back if it is requested, and otherwise reported as ' +
+      'absent.',
     source: ['reference C27, B.3.1, D28', 'mm/hmm.c: hmm_vma_handle_pte', 'Documentation/mm/hmm.rst'],
     checks: ['a foreign device page is never valid'],
   },
   {
     id: 'C28',
-    title: 'no CPU maps device memory',
+    title: 'no CPU maps device-private memory',
     text:
-      'The page table of a process has a present entry only for system memory and coherent device memory, and a device-private ' +
-      "entry only for device-private memory. No CPU's TLB leads into that.",
+      'A present entry of a page table maps only system memory or coherent device memory, and a ' +
+      'device-private entry refers only to device-private memory. No CPU TLB translates to ' +
+      'device-private memory.',
     source: ['reference C28, B.6', 'include/linux/memremap.h: MEMORY_DEVICE_PRIVATE'],
     checks: ['no CPU maps device memory'],
   },
   {
     id: 'C29',
-    title: 'what a fault can bring back is not refused',
+    title: 'a walk does not refuse a page that a fault can bring back',
     text:
-      'A page in device memory can always be brought back by a fault, of a CPU or of another device. So a walk fails only ' +
-      'for what its area forbids, never for where the page is. A walk also fails where memory has run out: then ' +
-      'it is the fault that says so, and not the walk over the entry.',
+      'A fault, of a CPU or of another device, can always bring a page back from device memory. So a ' +
+      'walk fails only for what the VMA forbids, never because of where the page is. It also fails ' +
+      'when memory has run out; then the fault reports the error, and not the walk of the entry.',
     source: ['reference C29, B.3.1, D3', 'mm/hmm.c: hmm_vma_handle_pte', 'Documentation/mm/hmm.rst'],
     checks: [
       'the walk refuses only what the area forbids',
@@ -40,13 +42,15 @@ export const migration: readonly Requirement[] = [
   },
   {
     id: 'C30',
-    title: 'migrate_to_ram brings the page back, or says why not',
+    title: 'migrate_to_ram brings the page back, or reports why not',
     text:
-      'When the owner of a device page answers a fault with 0, the page is no longer in its memory at that address, or somebody else ' +
-      'held it when it was to leave, and the access is tried again. ' +
-      'Otherwise it answers that there is no memory, or, with SIGBUS, that its device has failed. It may bring back others with ' +
-      'it, and none before it: that page is not without memory for the want of what they got. What is lost with a device stays ' +
-      'refused: its entry is left as it is and every touch gets SIGBUS again, or it is poisoned, and no walk maps it.',
+      'When the owner of a device page answers a fault with 0, the page at that address is no longer ' +
+      'in its memory, or another reference prevented the migration, and the access is retried. ' +
+      'Otherwise the owner returns VM_FAULT_OOM, or VM_FAULT_SIGBUS if its device has failed. It may ' +
+      'bring back other pages as well, but the faulting page comes first: it is not left without ' +
+      'memory because of what they were given. A page that was lost with its device stays refused: ' +
+      'its entry is left as it is, and every access gets SIGBUS, or the entry is poisoned. No walk ' +
+      'maps it.',
     source: [
       'reference C30, B.6',
       'include/linux/memremap.h: struct dev_pagemap_ops',
@@ -63,11 +67,12 @@ export const migration: readonly Requirement[] = [
   },
   {
     id: 'C31',
-    title: 'a device page is freed once, and then nobody reaches it',
+    title: 'a device page is freed once, and is then unreachable',
     text:
-      'When the last reference to a device page is gone, no page table has an entry for it, a migration entry included; no ' +
-      'migration has it, and nobody its lock; no device maps it, has a translation of it in its TLB, or an access to it under way; ' +
-      'and no fault is about to bring it back. Its driver alone has it from then on, and is told so once (page_free).',
+      'When the last reference to a device page is dropped, no page table has an entry for it, ' +
+      'migration entries included; no migration uses it, and its lock is not held; no device maps it, ' +
+      'has it in its TLB or has an access to it outstanding; and no fault is about to bring it back. ' +
+      'From then on it belongs to its driver, whose page_free is called once.',
     source: [
       'reference C31, B.6, B.7, D1',
       'include/linux/memremap.h: struct dev_pagemap_ops',
@@ -83,15 +88,16 @@ export const migration: readonly Requirement[] = [
   },
   {
     id: 'C39',
-    title: 'at every instant the data is in one place, and what is known of it is kept',
+    title: 'at every instant the data is in one place, and its state is kept',
     text:
-      'Whatever entry a page has, present, device-private or that of a migration, the frame that it names holds what was ' +
-      'written last: the source until its entry is replaced, the destination from then on. A page that could not be ' +
-      'migrated stays at its source. When everybody has ended there is no migration entry, and no page is locked. Whether it ' +
-      'succeeds or not, a migration keeps what the entry says: the right to write as far as the area grants it, dirty, ' +
-      'soft-dirty and uffd-wp. And nothing stale comes back from swap: a page in the swap cache that has been written to ' +
-      'since its slot was, by a CPU or by a device, is known to be dirty; the slot of a swap entry, or the one page that stands for it in ' +
-      'the swap cache, holds what was written last.',
+      'Whatever entry a page has, present, device-private or a migration entry, the frame that the ' +
+      'entry names holds what was written last: the source until the entry is replaced, the ' +
+      'destination from then on. A page that could not be migrated stays at its source. When all ' +
+      'threads have ended there is no migration entry, and no page is locked. Whether it succeeds or ' +
+      'fails, a migration preserves the state of the entry: writable as far as the VMA permits, ' +
+      'dirty, soft-dirty and uffd-wp. Nothing stale comes back from swap: a page in the swap cache ' +
+      'that was written after its slot, by a CPU or a device, is dirty; the slot of a swap entry, or ' +
+      'the one page in the swap cache that stands for it, holds what was written last.',
     source: [
       'reference C39, B.5, B.4 X4, D5, D11, D12, D44',
       'mm/migrate_device.c',
@@ -117,11 +123,12 @@ export const migration: readonly Requirement[] = [
   },
   {
     id: 'C40',
-    title: 'only anonymous memory goes to a device',
+    title: 'only anonymous memory migrates to device-private memory',
     text:
-      "An entry becomes device-private only in private memory, and only for data that is the address space's own: in an " +
-      'anonymous area, or for the copy that a write to a private mapping of a file has made. The pages of files, and those of ' +
-      'shared memory, stay where all who share them find them; a migration that has collected one puts it back.',
+      'An entry becomes device-private only in private memory, and only for data of this address ' +
+      'space: in an anonymous VMA, or for the copy that a write to a private file mapping has made. ' +
+      'Pages of files and of shared memory stay where everyone who shares them finds them; a ' +
+      'migration that has collected one restores it.',
     source: [
       'reference C40, E.2 (hmm.migrate_file_private, hmm.migrate_shared)',
       'mm/migrate_device.c: migrate_vma_pages, migrate_vma_insert_page, migrate_vma_setup',
@@ -132,18 +139,19 @@ export const migration: readonly Requirement[] = [
     id: 'C42',
     title: 'processes share a device page read-only',
     text:
-      'fork copies a device-private entry, and counts a reference and a mapping for it. Neither process may write through ' +
-      'its entry from then on; a write brings the page back and is answered with a copy.',
+      'fork copies a device-private entry, with a reference and a mapping for the copy. From then on ' +
+      'neither process may write through its entry: a write migrates the page back and copies it.',
     source: ['reference C42, B.2', 'mm/memory.c: copy_nonpresent_pte'],
     checks: ['shared device pages are read-only'],
   },
   {
     id: 'C48',
-    title: 'a fault on a device page gets on',
+    title: 'a fault on a device page completes',
     text:
-      'A CPU that faults on a device page gets its access done, or a signal, after finitely many faults, if the device works ' +
-      'and every thread that can go on does. Faults of several CPUs on one page must not keep each other from it, nor a fault ' +
-      'the migration whose end it waits for.',
+      'If the device works and every thread that can go on does, a CPU that faults on a device page ' +
+      'completes its access, or gets a signal, after finitely many faults. Faults of several CPUs on ' +
+      'one page must not block each other for ever, nor may a fault block the migration that it waits ' +
+      'for.',
     source: ['reference C48, B.6, D6, D7', 'mm/memory.c: do_swap_page', 'mm/migrate_device.c'],
     checks: ['an access of a CPU ends', 'a migration that waits for every CPU gets on'],
   },
@@ -151,8 +159,9 @@ export const migration: readonly Requirement[] = [
     id: 'C51',
     title: 'a page behind a migration entry is locked',
     text:
-      'As long as a migration entry for a page is in any page table, whoever migrates the page holds its folio lock, and a ' +
-      'reference to it. Others wait for the lock. A page is not freed while it is locked.',
+      'While any page table has a migration entry for a page, the migrating thread holds the folio ' +
+      'lock of the page and a reference to it. Other threads wait for the lock. A page is not freed ' +
+      'while it is locked.',
     source: ['reference C51, B.5', 'include/linux/swapops.h', 'mm/migrate_device.c'],
     checks: ['a page behind a migration entry is locked', 'assert:putPage'],
   },

@@ -1,5 +1,5 @@
 /**
- * Notifiers: who may refuse, who is told of the end, how intervals come and go.
+ * Notifiers: refusing a range, pairing start and end, inserting and removing intervals.
  *
  * @module
  */
@@ -11,17 +11,17 @@ export const notifiers: readonly Requirement[] = [
     id: 'C11',
     title: 'only a range that is not blockable may be refused',
     text:
-      'A callback may say that it could not do its work only for a range that may not block. For any other range its ' +
-      'caller goes on as if the work were done.',
+      'A callback may refuse a range only if the range is not blockable. For any other range its ' +
+      'caller continues as if the invalidation had been done.',
     source: ['reference C11, B.1 S5, O2', 'mm/mmu_notifier.c: mn_itree_invalidate'],
     checks: ['assert:mmu_interval_notifier_ops.invalidate', 'assert:mmu_notifier_ops.invalidate_range_start'],
   },
   {
     id: 'C12',
-    title: 'the end of a start that failed is not said',
+    title: 'a start that failed has no end',
     text:
-      'A start that fails leaves nothing open. Its caller must not say the end: that would uncount an invalidation of ' +
-      'somebody else.',
+      'A start that fails leaves nothing open. Its caller must not call ' +
+      'mmu_notifier_invalidate_range_end: that would uncount the invalidation of another thread.',
     source: [
       'reference C12',
       'mm/mmu_notifier.c: __mmu_notifier_invalidate_range_start',
@@ -33,9 +33,10 @@ export const notifiers: readonly Requirement[] = [
     id: 'C15',
     title: 'parity of the sequence numbers',
     text:
-      'The number of an interval is odd as long as it exists, and never ahead of the number of its address space. That ' +
-      'one is odd only while an invalidation runs, and it is odd while an interval in the tree is invalidated. The ' +
-      'deferred list is empty while nothing runs.',
+      'The sequence of an interval is odd for as long as the interval exists, and never ahead of the ' +
+      'sequence of its address space. The latter is odd only while an invalidation runs, and always ' +
+      'while an interval in the tree is being invalidated. The deferred list is empty while no ' +
+      'invalidation runs.',
     source: ['reference C15, B.1 I1, I2, I4 to I6', 'mm/mmu_notifier.c'],
     checks: ['parity of the sequence numbers'],
     generations: WITH_SEQUENCE,
@@ -44,9 +45,10 @@ export const notifiers: readonly Requirement[] = [
     id: 'C16',
     title: 'the tree changes only while the sequence is even',
     text:
-      'While the number is odd the tree of intervals is walked without a lock. Who comes or goes then is put on the ' +
-      'deferred list, and is let in or out when the number has become even. An insertion may return before its interval ' +
-      'is in the tree: read_begin keeps readers waiting until it is.',
+      'While the sequence is odd the interval tree is read without a lock. Insertions and removals ' +
+      'are then put on the deferred list, and take effect when the sequence has become even. An ' +
+      'insertion may return before its interval is in the tree: mmu_interval_read_begin makes readers ' +
+      'wait until it is.',
     source: ['reference C16, B.1 I3, N2, M1, E4', 'mm/mmu_notifier.c: __mmu_interval_notifier_insert'],
     checks: [
       'the tree is frozen while the sequence is odd',
@@ -57,11 +59,11 @@ export const notifiers: readonly Requirement[] = [
   },
   {
     id: 'C17',
-    title: 'what is removed is never called again',
+    title: 'a removed notifier is never called again',
     text:
-      'When mmu_interval_notifier_remove returns, no callback of the interval runs or will run, no list holds it, and its ' +
-      "memory is the driver's. It returns once the invalidations that it waits for have ended. " +
-      'The same is true of hmm_mirror_unregister, before Linux 5.5.',
+      'When mmu_interval_notifier_remove returns, no callback of the interval runs or will run, no ' +
+      'list refers to it, and the driver may free it. It returns once the invalidations that it waits ' +
+      'for have ended. The same holds for hmm_mirror_unregister before Linux 5.5.',
     source: ['reference C17, B.1 M1 to M3, D2', 'mm/mmu_notifier.c: mmu_interval_notifier_remove'],
     checks: [
       'nothing refers to a freed interval notifier',
@@ -74,11 +76,12 @@ export const notifiers: readonly Requirement[] = [
   },
   {
     id: 'C32',
-    title: 'every start has its end, once, for all who saw it',
+    title: 'every start is paired with one end, for each notifier that saw it',
     text:
-      'Invalidations are counted exactly: as many as there are threads that have begun one and not ended it. A start that ' +
-      'fails part of the way closes what it has opened, on the interval side and with every classic notifier that ' +
-      'accepted. A classic notifier that may fail has no end callback. No invalidation stays open.',
+      'Invalidations are counted exactly: the count is the number of threads that have started one ' +
+      'and not ended it. A start that fails part of the way closes what it has opened, on the ' +
+      'interval side and for every classic notifier that accepted. A classic notifier whose start may ' +
+      'fail has no end callback. No invalidation stays open.',
     source: [
       'reference C32, B.1 E1, O3, D8, D21, B.11 H3',
       'mm/mmu_notifier.c: mn_itree_inv_end, mn_hlist_invalidate_range_start',

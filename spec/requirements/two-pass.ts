@@ -5,15 +5,17 @@
  */
 import type { Requirement } from '../requirement.js'
 
-/** What must hold of notifiers that tell first, and wait afterwards. */
+/** The requirements of notifiers that start the device in a first pass and wait for it in a second. */
 export const twoPass: readonly Requirement[] = [
   {
     id: 'two-pass',
-    title: 'what is started is finished',
+    title: 'what the first pass starts, the second finishes',
     text:
-      'A callback in two passes takes the pages away, and records the sequence, in the first; what it then has to wait for it waits for in ' +
-      'the second, which comes when everybody has been told. It comes in any case, also if somebody told later could not wait and the ' +
-      'invalidation is given up. A token stands for one invalidation: who finds it in use does everything in the first pass.',
+      'In the first pass a callback removes the mappings and sets the sequence; in the second it ' +
+      'waits for its device. The second pass comes when every notifier has been through the first. It ' +
+      'comes in any case, also if a later notifier refused the range and the invalidation is ' +
+      'abandoned. A token stands for one invalidation: a callback that finds it in use does ' +
+      'everything in the first pass.',
     source: ['reference B.1.1', 'include/linux/mmu_notifier.h: struct mmu_interval_notifier_finish'],
     checks: [
       'what is started is finished before the change, or before it is given up',
