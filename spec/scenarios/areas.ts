@@ -27,8 +27,8 @@ const HOLE = { kind: VmaKind.none, flags: 0 }
 export const mremapVersusDevice = mirrorScenario({
   name: 'mremap',
   summary:
-    'An area moves to other addresses while a device and a CPU write to it where it was: the device loses it there, and finds ' +
-    'it where it is.',
+    'mremap moves a VMA while a device and a CPU write to the old range: the device loses access ' +
+    'there, and finds the page at the new address.',
   exercises: ['C1', 'C2', 'C3', 'C47', 'data'],
   parameters: {},
   world: () => ({
@@ -54,8 +54,8 @@ export const mremapVersusDevice = mirrorScenario({
 export const mremapVersusMigration = mirrorScenario({
   name: 'mremap-and-migrate',
   summary:
-    'A child moves an area while the page in it, which it shares with its parent, goes to a device: it finds the page where it ' +
-    'has put it, whatever the entry was when it was moved.',
+    'A child moves a VMA with mremap while the page in it, shared with its parent, migrates to a ' +
+    'device: the child finds the page at the new address, whatever entry was moved.',
   exercises: ['C28', 'C39', 'C42', 'C51'],
   referenceOnly: true,
   parameters: {},
@@ -79,13 +79,13 @@ export const mremapVersusMigration = mirrorScenario({
 export const sharedFile = mirrorScenario({
   name: 'shared-file',
   summary:
-    'A device and a CPU write to one page of a file, each at an address of its own, while the one mapping is thrown away or made ' +
-    'read-only and the other is unmapped: nothing is lost as long as the file is mapped. Behind the end of the file there is ' +
-    'nothing for either.',
+    'A device and a CPU write to one page of a file through different mappings, while one mapping ' +
+    'is zapped or made read-only and the other is unmapped: no data is lost while the file is ' +
+    'mapped. Beyond the end of the file neither may access anything.',
   exercises: ['C1', 'C4', 'C6', 'data'],
   parameters: {
     protect: {
-      summary: '1 if the mapping that the device uses is made read-only, 0 if its entries are thrown away',
+      summary: '1 if the mapping that the device uses is made read-only, 0 if its entries are zapped',
       min: 0,
       max: 1,
       smoke: 0,
@@ -127,7 +127,8 @@ export const sharedFile = mirrorScenario({
 export const sharedMemory = mirrorScenario({
   name: 'shared-memory',
   summary:
-    'Parent and child touch a page of shared memory for the first time, and so does a device: they get the same page.',
+    'Parent and child touch a page of shared memory for the first time, and so does a device: all ' +
+    'get the same page.',
   exercises: ['C1', 'C6', 'data'],
   parameters: {},
   world: () => ({
@@ -151,8 +152,9 @@ export const sharedMemory = mirrorScenario({
 export const filesAndMigration = mirrorScenario({
   name: 'files-and-migration',
   summary:
-    'A driver migrates a page of a file that is mapped privately while a CPU writes to it: the page stays, the copy that the ' +
-    'write makes may go to the device. The file is mapped a second time, and shared.',
+    "A driver migrates a page of a private file mapping while a CPU writes to it: the file's page " +
+    'stays, and the copy made by the write may migrate to the device. The file is also mapped ' +
+    'shared.',
   exercises: ['C28', 'C39', 'C40', 'C51', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -182,8 +184,8 @@ export const filesAndMigration = mirrorScenario({
 export const memoryFile = mirrorScenario({
   name: 'memory-file',
   summary:
-    'A process makes a file in memory, maps it privately, closes it and writes to the mapping, while a device reads there: the ' +
-    'write gets a copy, and when the mapping goes the file does.',
+    'A process creates a memory file, maps it privately, closes it and writes to the mapping while ' +
+    'a device reads there: the write makes a copy, and the file is freed with its mapping.',
   exercises: ['C1', 'C6', 'data'],
   parameters: {},
   world: () => ({

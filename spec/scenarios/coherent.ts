@@ -27,8 +27,8 @@ import { call, mirrorScenario } from './mirror-world.js'
 export const coherentMemory = mirrorScenario({
   name: 'coherent-memory',
   summary:
-    'A driver migrates a page to coherent memory of its device, which uses it, and back. A CPU writes to it all the while, and ' +
-    'somebody wants to hold it for long.',
+    'A driver migrates a page to coherent memory of its device, which uses it, and back, while a ' +
+    'CPU writes to it and another thread wants a long-term pin.',
   exercises: ['C1', 'C39', 'C40', 'C51', 'coherent'],
   referenceOnly: true,
   parameters: {},
@@ -60,8 +60,9 @@ export const coherentMemory = mirrorScenario({
 export const coherentShared = mirrorScenario({
   name: 'coherent-shared',
   summary:
-    'A page in the coherent memory of one device is shared by a process and its child. Another device accesses it and wants it, the child ' +
-    'copies it, and somebody wants to hold it for long.',
+    'A page in the coherent memory of one device is shared by a process and its child. Another ' +
+    'device accesses it and migrates it, the child copies it on write, and another thread wants a ' +
+    'long-term pin.',
   exercises: ['C28', 'C42', 'coherent'],
   referenceOnly: true,
   parameters: {},
@@ -94,8 +95,8 @@ export const coherentShared = mirrorScenario({
 export const coherentHeld = mirrorScenario({
   name: 'coherent-held',
   summary:
-    'Two hold a page of coherent memory, one for a while and one for long, while its owner evicts it and a CPU writes to it: it is moved, ' +
-    'or is busy.',
+    'Two threads pin a page of coherent memory, one short-term and one long-term, while its owner ' +
+    'evicts it and a CPU writes to it: it is migrated, or the call returns -EBUSY.',
   exercises: ['C39', 'C51', 'coherent'],
   referenceOnly: true,
   parameters: {},
@@ -120,8 +121,8 @@ export const coherentHeld = mirrorScenario({
 export const getUserPages = mirrorScenario({
   name: 'get-user-pages',
   summary:
-    'Two who look at the memory of a process from outside, for a while or for long, get hold of a page that is in device memory, while a ' +
-    'CPU writes to it and its driver migrates it again: it is brought back first.',
+    'Two threads pin a page in device memory with get_user_pages_remote, short-term and long-term, ' +
+    'while a CPU writes to it and its driver migrates it again: it is brought back first.',
   exercises: ['C29', 'C30', 'C31', 'C39'],
   referenceOnly: true,
   parameters: {},
@@ -156,7 +157,8 @@ export const getUserPages = mirrorScenario({
 export const migrateHinted = mirrorScenario({
   name: 'migrate-hinted',
   summary:
-    'The kernel makes a page fault at its next use, to see where that is; a driver migrates it meanwhile, and a CPU writes to it.',
+    'The kernel makes an entry PROT_NONE for NUMA hinting; a driver migrates the page meanwhile, ' +
+    'and a CPU writes to it.',
   exercises: ['C31', 'C39', 'C51'],
   referenceOnly: true,
   parameters: {},

@@ -50,8 +50,8 @@ function regionIs(state: string): (world: MirrorWorld) => Witness[] {
 export const hotplug = mirrorScenario({
   name: 'hotplug',
   summary:
-    'A driver plugs its memory in and migrates a page to it; another thread removes the memory, at any moment of that, and ' +
-    'a CPU touches the page.',
+    'A driver adds device memory and migrates a page to it; another thread removes the memory at ' +
+    'any moment, and a CPU touches the page.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
   referenceOnly: true,
   generations: SINCE_5_3,
@@ -82,7 +82,8 @@ export const hotplug = mirrorScenario({
 export const removeWhileFaulting = mirrorScenario({
   name: 'remove-while-faulting',
   summary:
-    'A page is in device memory, which its driver removes, while the device writes to the page and a CPU touches it.',
+    'A driver removes its device memory with a page in it, while the device writes to the page and ' +
+    'a CPU touches it.',
   exercises: ['C1', 'C31', 'C39', 'C44', 'C48'],
   referenceOnly: true,
   parameters: {},
@@ -106,7 +107,8 @@ export const removeWhileFaulting = mirrorScenario({
 export const deviceMemoryExit = mirrorScenario({
   name: 'device-memory-exit',
   summary:
-    'A process with a page in device memory forks and ends, and so does its child; another thread removes the memory meanwhile.',
+    'A process with a page in device memory forks and exits, and so does its child; another thread ' +
+    'removes the memory meanwhile.',
   exercises: ['C31', 'C42', 'C44', 'C45'],
   referenceOnly: true,
   parameters: {
@@ -141,8 +143,8 @@ export const deviceMemoryExit = mirrorScenario({
 export const unplug = mirrorScenario({
   name: 'unplug',
   summary:
-    'A device goes away with what is in its memory while CPUs touch it: they get SIGBUS, and the memory goes when the process ' +
-    'has thrown the page away.',
+    'A device is lost with the data in its memory while CPUs touch it: they get SIGBUS, and the ' +
+    'memory is removed once the process has zapped the page.',
   exercises: ['C30', 'C31', 'C39', 'C44'],
   referenceOnly: true,
   generations: SINCE_5_3,
@@ -174,8 +176,8 @@ export const unplug = mirrorScenario({
 export const unplugAndPoison = mirrorScenario({
   name: 'unplug-and-poison',
   summary:
-    'A device goes away with what is in its memory, and its driver poisons the entries that lead there: the memory goes at ' +
-    'once, and whoever touches the page, CPU or device, is refused for good.',
+    'A device is lost with the data in its memory, and its driver poisons the entries that refer to ' +
+    'it: the memory is removed at once, and every later access, by CPU or device, is refused.',
   exercises: ['C29', 'C30', 'C31', 'C44'],
   referenceOnly: true,
   parameters: {},
@@ -205,8 +207,8 @@ export const unplugAndPoison = mirrorScenario({
 export const speculativeReference = mirrorScenario({
   name: 'speculative-reference',
   summary:
-    'A walker of page frames takes a page of a region by its number, while a page is migrated there, read by a CPU, thrown away, and ' +
-    'the region removed.',
+    'A page-frame walker takes a speculative reference on a page of device memory, while the page ' +
+    'is migrated to, read by a CPU and zapped, and the memory removed.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
   referenceOnly: true,
   generations: SINCE_5_3,
@@ -246,8 +248,8 @@ export const speculativeReference = mirrorScenario({
 export const memoryLimit = mirrorScenario({
   name: 'memory-limit',
   summary:
-    'A process that may have one page has it in device memory, and faults on it: it comes back. Another thread migrates it, throws ' +
-    'it away, and wants a second page.',
+    'A process limited to one page has it in device memory and faults on it: it comes back. Another ' +
+    'thread migrates it, zaps it, and allocates a second page.',
   exercises: ['C33', 'C39'],
   referenceOnly: true,
   parameters: {},
@@ -270,8 +272,9 @@ export const memoryLimit = mirrorScenario({
 export const closeWhileInUse = mirrorScenario({
   name: 'close-while-faulting',
   summary:
-    'A mirror is closed while its device faults and a CPU unmaps the page: who handles the fault has found the mirror before, and ' +
-    'an invalidation may come when the page table is revoked already.',
+    'A mirror is closed while its device faults and a CPU unmaps the page: the fault handler may ' +
+    'have found the mirror before, and an invalidation may run when the device page table is ' +
+    'already revoked.',
   exercises: ['C1', 'C17', 'revoked', 'use-after-free'],
   referenceOnly: true,
   parameters: {},

@@ -12,8 +12,8 @@ import { call, mirrorScenario } from './mirror-world.js'
 export const devmemHotplug = mirrorScenario({
   name: 'devmem-hotplug',
   summary:
-    'With hmm_devmem a driver plugs its memory in, which may fail, and migrates a page to it; another thread removes the memory, at any ' +
-    'moment of that, and a CPU touches the page.',
+    'With hmm_devmem a driver adds device memory, which may fail, and migrates a page to it; ' +
+    'another thread removes the memory at any moment, and a CPU touches the page.',
   exercises: ['C31', 'C39', 'C44', 'plugging', 'use-after-free'],
   referenceOnly: true,
   generations: ['4.17', '5.0'],
@@ -43,8 +43,8 @@ export const devmemHotplug = mirrorScenario({
 export const devmemUnplug = mirrorScenario({
   name: 'devmem-unplug',
   summary:
-    'With hmm_devmem a device goes away with what is in its memory: its driver poisons the entry that leads there, and answers the faults of CPUs with ' +
-    'SIGBUS.',
+    'With hmm_devmem a device is lost with the data in its memory: its driver poisons the entry ' +
+    'that refers to it, and answers CPU faults with SIGBUS.',
   exercises: ['C30', 'C31', 'C44', 'C46', 'poisoned'],
   referenceOnly: true,
   generations: ['4.17', '5.0'],
@@ -78,8 +78,9 @@ export const devmemUnplug = mirrorScenario({
 export const devmemHeld = mirrorScenario({
   name: 'devmem-held',
   summary:
-    'With hmm_devmem a device goes away with what is in its memory. A walker of page frames holds a page of it meanwhile, and the region waits for the walker ' +
-    'before its counter is given up.',
+    'With hmm_devmem a device is lost with the data in its memory. A page-frame walker holds a ' +
+    'reference to one of its pages meanwhile, and the region waits for the walker before it exits ' +
+    'its reference counter.',
   exercises: ['C31', 'C44'],
   referenceOnly: true,
   generations: ['4.17', '5.0'],

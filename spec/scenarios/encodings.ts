@@ -31,8 +31,9 @@ const open = procedure('open a mirror that maps for DMA', function* (_current: T
 export const dmaMapping = mirrorScenario({
   name: 'dma-mapping',
   summary:
-    'A driver opens a mirror that maps for DMA. Its device reads a read-only page and then writes it, while a CPU throws the page ' +
-    'away and faults it in again: what is mapped stays mapped over the second walk, unless the callback has unmapped it.',
+    'A driver opens a mirror that maps for DMA. Its device reads a read-only page and then writes ' +
+    'it, while a CPU zaps the page and faults it in again: what is mapped stays mapped over the ' +
+    'second walk, unless the callback has unmapped it.',
   exercises: ['C1', 'C3', 'C8', 'dma-mapping'],
   referenceOnly: true,
   generations: ['6.16'],
@@ -70,8 +71,8 @@ export const dmaMapping = mirrorScenario({
 export const driverEncoding = mirrorScenario({
   name: 'driver-encoding',
   summary:
-    'A driver with an encoding of its own takes a snapshot of a page that is there, one that is not, and a hole, and its device ' +
-    'writes the first two, while a CPU throws one away.',
+    'A driver with its own encoding takes a snapshot of a present page, an untouched one and a ' +
+    'hole, and its device writes the first two, while a CPU zaps one of them.',
   exercises: ['C25', 'encoding'],
   referenceOnly: true,
   parameters: {},

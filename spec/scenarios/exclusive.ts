@@ -36,7 +36,7 @@ const isAlone = ({ machine, mirrors }: MirrorWorld): Witness => ({
 /** A device adds to a word that CPUs write. */
 export const exclusiveAccess = mirrorScenario({
   name: 'exclusive',
-  summary: 'A device adds to a word, atomically, while CPUs read and write it: no sum is lost.',
+  summary: 'A device adds to a word, atomically, while CPUs read and write it: no update is lost.',
   exercises: ['C43', 'C1', 'C3', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -58,7 +58,7 @@ export const exclusiveAccess = mirrorScenario({
 /** Several CPUs fault on a page that a device has had. */
 export const exclusiveFault = mirrorScenario({
   name: 'exclusive-fault',
-  summary: 'Two CPUs fault on a page that a device has taken, and a third throws it away.',
+  summary: 'Two CPUs fault on a page to which a device has exclusive access, and a third zaps it.',
   exercises: ['C43', 'C51', 'use-after-free'],
   referenceOnly: true,
   parameters: {},
@@ -79,7 +79,9 @@ export const exclusiveFault = mirrorScenario({
 /** A device takes a page that is exclusive already. */
 export const exclusiveAgain = mirrorScenario({
   name: 'exclusive-again',
-  summary: 'A device adds to a word in a page that was taken before and that no CPU has touched since.',
+  summary:
+    'A device adds to a word in a page that it has made exclusive before and that no CPU has ' +
+    'touched since.',
   exercises: ['C43', 'C49'],
   referenceOnly: true,
   parameters: {},
@@ -98,7 +100,8 @@ export const exclusiveAgain = mirrorScenario({
 export const exclusiveUnmap = mirrorScenario({
   name: 'exclusive-unmap',
   summary:
-    'A device takes an untouched page to itself while a thread throws it away and touches it again, and another unmaps it.',
+    'A device makes an untouched page exclusive while a thread zaps it and touches it again, and ' +
+    'another unmaps it.',
   exercises: ['C43', 'C1', 'C6'],
   referenceOnly: true,
   parameters: {},
@@ -121,7 +124,7 @@ export const exclusiveUnmap = mirrorScenario({
 export const exclusiveMprotect = mirrorScenario({
   name: 'exclusive-mprotect',
   summary:
-    'A device takes a page to itself while a thread makes it read-only, and writable again, and writes.',
+    'A device makes a page exclusive while a thread makes it read-only, and writable again, and ' + 'writes.',
   exercises: ['C43', 'C4'],
   referenceOnly: true,
   parameters: {},
@@ -155,8 +158,8 @@ export const exclusiveMprotect = mirrorScenario({
 export const exclusiveFork = mirrorScenario({
   name: 'exclusive-fork',
   summary:
-    'A process forks while a device takes one of its pages, which the fork gives back, or fails for; then the parent ' +
-    'writes and the child reads.',
+    'A process forks while a device makes one of its pages exclusive; fork restores the page, or ' +
+    'fails; then the parent writes and the child reads.',
   exercises: ['C43', 'C4', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -180,7 +183,7 @@ export const exclusiveFork = mirrorScenario({
 /** Two devices want the same page. */
 export const exclusiveTwoDevices = mirrorScenario({
   name: 'exclusive-two-devices',
-  summary: 'Two devices add to the same word, atomically: no sum is lost.',
+  summary: 'Two devices add to the same word, atomically: no update is lost.',
   exercises: ['C43', 'C1'],
   referenceOnly: true,
   parameters: {},
@@ -209,8 +212,8 @@ export const exclusiveTwoDevices = mirrorScenario({
 export const exclusiveAndMigrate = mirrorScenario({
   name: 'exclusive-and-migrate',
   summary:
-    'A device takes a page to itself while its driver migrates it to its memory: a page that is there comes back, and one ' +
-    'that is taken stays.',
+    'A device makes a page exclusive while its driver migrates it to device memory: a page in ' +
+    'device memory comes back, and an exclusive page is not collected.',
   exercises: ['C43', 'C28', 'C39'],
   referenceOnly: true,
   parameters: {},

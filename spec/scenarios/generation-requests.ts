@@ -61,8 +61,8 @@ const prefaultAreaOnce = procedure(
 export const hmmVmaRequests = mirrorScenario({
   name: 'hmm-vma-requests',
   summary:
-    'With the API of 4.17 a driver asks by page: the first to be written, the second to be read, nothing of the third; a CPU throws ' +
-    'a page away.',
+    'With the API of 4.17 a driver requests page by page: write for the first, read for the second, ' +
+    'nothing for the third; a CPU zaps a page.',
   exercises: ['C19', 'C20', 'C21'],
   parameters: {},
   home: generationNamed('4.17'),

@@ -51,8 +51,8 @@ const exit = procedure('exit', function* (current: Task) {
 export const hmmMirror = mirrorScenario({
   name: 'hmm-mirror',
   summary:
-    'With the API of 5.4 a mirror is registered, used and unregistered while the process throws a page away and exits: ' +
-    'it may be released before it is unregistered.',
+    'With the API of 5.4 a mirror is registered, used and unregistered while the process zaps a ' +
+    'page and exits: release may be called before the mirror is unregistered.',
   exercises: ['C1', 'C7', 'C17', 'C32', 'lock-discipline', 'refinement'],
   parameters: { pages: pagesParameter(1, 1, 2) },
   home: generationNamed('5.4'),
@@ -72,8 +72,9 @@ export const hmmMirror = mirrorScenario({
 export const hmmLifetime = mirrorScenario({
   name: 'hmm-lifetime',
   summary:
-    'With the API of 5.4 the only mirror is registered, used and unregistered while the process throws a page away: struct hmm is made ' +
-    'for it, and freed after it while callbacks may run.',
+    'With the API of 5.4 the only mirror is registered, used and unregistered while the process ' +
+    'zaps a page: struct hmm is allocated for the mirror, and freed after it while callbacks may ' +
+    'run.',
   exercises: ['C1', 'C17', 'C32', 'lock-discipline'],
   parameters: {},
   home: withHmmLifetime(generationNamed('5.4')),
@@ -107,8 +108,8 @@ function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
 export const hmmRange = mirrorScenario({
   name: 'hmm-range',
   summary:
-    'With the API of 5.4 one driver thread populates pages with HMM_FAULT_ALLOW_RETRY and meets a locked page, another ' +
-    'takes a snapshot, and a CPU throws a page away.',
+    'With the API of 5.4 one driver thread populates pages with HMM_FAULT_ALLOW_RETRY and meets a ' +
+    'locked page, another takes a snapshot, and a CPU zaps a page.',
   exercises: ['C1', 'C8', 'C20', 'lock-discipline'],
   parameters: { pages: pagesParameter(1, 2, 2) },
   home: generationNamed('5.4'),
@@ -141,8 +142,8 @@ export const hmmRange = mirrorScenario({
 export const hmmVma = mirrorScenario({
   name: 'hmm-vma-fault',
   summary:
-    'With the API of 4.17 a device accesses pages one of which is locked, so that the walk drops the mmap lock; a CPU ' +
-    'throws a page away.',
+    'With the API of 4.17 a device accesses pages one of which is locked, so that the walk drops ' +
+    'the mmap lock; a CPU zaps a page.',
   exercises: ['C5', 'C19', 'C20', 'lock-discipline'],
   parameters: { pages: pagesParameter(1, 2, 2) },
   home: generationNamed('4.17'),
@@ -197,8 +198,8 @@ const useRangeForDma = procedure(
 export const hmmRangeForDma = mirrorScenario({
   name: 'hmm-range-dma',
   summary:
-    'With the API of 5.4 a driver maps pages for DMA as it reads them, which fails for any of them or is overtaken; a CPU throws a page ' +
-    'away.',
+    'With the API of 5.4 a driver maps pages for DMA as it reads them; any mapping may fail, or the ' +
+    'range be invalidated midway; a CPU zaps a page.',
   exercises: ['C20', 'dma-mapping'],
   parameters: { pages: pagesParameter(2, 2, 3) },
   home: generationNamed('5.4'),

@@ -24,8 +24,9 @@ const RW = VM_READ | VM_WRITE
 export const hugePage = mirrorScenario({
   name: 'huge-page',
   summary:
-    'A device writes to a huge page while a thread makes it read-only as a whole, one page of it writable again, and then ' +
-    'unmaps both, and another throws the other page away: whoever comes first splits the mapping.',
+    'A device writes to a huge page while a thread makes it read-only as a whole, makes one of its ' +
+    'pages writable again, and unmaps both; another zaps the other page. The first to change a part ' +
+    'splits the mapping.',
   exercises: ['C1', 'C2', 'C8', 'C21', 'C26', 'C47'],
   referenceOnly: true,
   parameters: {},
@@ -55,8 +56,8 @@ export const hugePage = mirrorScenario({
 export const hugePageFaults = mirrorScenario({
   name: 'huge-page-faults',
   summary:
-    'A device reads what nobody has touched, the huge zero page, while CPUs write to it and throw it away; there is not ' +
-    'always room for a huge page.',
+    'A device reads the huge zero page while CPUs write to it and zap it; memory for a huge page is ' +
+    'not always available.',
   exercises: ['C1', 'C2', 'C4', 'C26', 'C47', 'data', 'use-after-free'],
   referenceOnly: true,
   parameters: {},
@@ -78,8 +79,8 @@ export const hugePageFaults = mirrorScenario({
 export const hugePageMappedWhole = mirrorScenario({
   name: 'huge-page-mapped-whole',
   summary:
-    'A driver maps all of a huge page for a device that asks for one page of it; a thread throws the other page away, which ' +
-    'splits the mapping, and writes it anew.',
+    'A driver maps a whole huge page for a device that faulted on one page of it; a thread zaps the ' +
+    'other page, which splits the mapping, and writes it again.',
   exercises: ['C1', 'C2', 'C3', 'C8', 'C26', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -108,7 +109,8 @@ export const hugePageMappedWhole = mirrorScenario({
 export const hugePageAndFork = mirrorScenario({
   name: 'huge-page-and-fork',
   summary:
-    'A process with a huge page forks while a device writes to it; then parent and child write to a page each.',
+    'A process with a huge page forks while a device writes to it; then parent and child write to a ' +
+    'page each.',
   exercises: ['C2', 'C4', 'C26', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -132,8 +134,8 @@ export const hugePageAndFork = mirrorScenario({
 export const hugePageMigrates = mirrorScenario({
   name: 'huge-page-migrates',
   summary:
-    'One page of a huge page is migrated to a device, for which the huge page is split into pages by themselves, while CPUs ' +
-    'use both; a page of zeroes becomes the zero page.',
+    'One page of a huge page migrates to a device, which splits the huge page, while CPUs use both; ' +
+    'a page of zeroes becomes the zero page.',
   exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
   referenceOnly: true,
   parameters: {},

@@ -38,8 +38,9 @@ const recordOthers = override(
 export const lockOutReaders = mirrorScenario({
   name: 'lock-out-readers',
   summary:
-    'A driver passes over what its own migrations tell it, and lets nobody fault while it migrates. The device writes to a page that is ' +
-    'read-only for now, and to one that is in its own memory, which the fault for the former brings back; the driver migrates both, and a CPU writes.',
+    'A driver filters the events of its own migrations, and locks out its fault handler while it ' +
+    'migrates. The device writes to a page that is read-only and to one in its own memory, which ' +
+    'the fault for the first brings back; the driver migrates both, and a CPU writes.',
   exercises: ['C1', 'C30', 'C39'],
   referenceOnly: true,
   parameters: {},

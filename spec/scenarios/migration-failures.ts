@@ -45,8 +45,8 @@ import { repeat } from './mirroring.js'
 export const migrateHeld = mirrorScenario({
   name: 'migrate-held',
   summary:
-    'A driver migrates a page that others hold, take off its list, or lock, each for a while: it is migrated, or stays ' +
-    'what it was.',
+    'A driver migrates a page that other threads reference, isolate or lock, each for a while: it ' +
+    'migrates, or its entry is restored.',
   exercises: ['C37', 'C39', 'C52', 'lru'],
   referenceOnly: true,
   parameters: {},
@@ -106,8 +106,9 @@ export const migrateHeld = mirrorScenario({
 export const migrateAndDrain = mirrorScenario({
   name: 'migrate-and-drain',
   summary:
-    'A driver migrates a page of its own memory, which a child shares, together with a new page that is in the batch of another ' +
-    'CPU, and waits for that; the driver of another device, on that CPU, faults on the former for the child.',
+    'A driver migrates a page of its own memory, shared with a child, together with a new page that ' +
+    'is in the LRU batch of another CPU, and drains it; on that CPU the driver of another device ' +
+    'faults on the first page for the child.',
   exercises: ['C37', 'C39', 'C42', 'C48', 'C49', 'lru'],
   referenceOnly: true,
   parameters: {},
@@ -142,8 +143,8 @@ export const migrateAndDrain = mirrorScenario({
 export const migratePartly = mirrorScenario({
   name: 'migrate-partly',
   summary:
-    'A driver migrates two pages, which its device maps already, to memory that has room for one, and then what it has ' +
-    'brought there back. A CPU writes meanwhile, and makes the area read-only.',
+    'A driver migrates two pages, which its device maps, to memory with room for one, and then ' +
+    'back. A CPU writes meanwhile, and makes the VMA read-only.',
   exercises: ['C34', 'C35', 'C37', 'C38', 'C39', 'C41', 'C52'],
   referenceOnly: true,
   parameters: {},
@@ -180,8 +181,8 @@ function insteadOf<A extends unknown[], R>(target: Procedure<A, R>, other: Proce
 export const bringBackMore = mirrorScenario({
   name: 'bring-back-more',
   summary:
-    'A fault on a device page makes the driver bring back what lies around it too, with memory for one page only: it is ' +
-    'the page of the fault that gets it.',
+    'A fault on a device page makes the driver bring back the surrounding pages too, with memory ' +
+    'for one page only: the faulting page gets it.',
   exercises: ['C30', 'C39'],
   referenceOnly: true,
   parameters: {},
@@ -203,7 +204,8 @@ export const bringBackMore = mirrorScenario({
 export const bringBackMirrored = mirrorScenario({
   name: 'bring-back-mirrored',
   summary:
-    'A driver brings back a page of its own memory which its device maps and uses, while a CPU faults on it.',
+    'A driver brings back a page of its own memory that its device maps and uses, while a CPU ' +
+    'faults on it.',
   exercises: ['C1', 'C39', 'C41'],
   referenceOnly: true,
   parameters: {},
@@ -225,8 +227,8 @@ export const bringBackMirrored = mirrorScenario({
 export const mapAtOnce = mirrorScenario({
   name: 'migrate-and-map',
   summary:
-    'A driver maps for its device what it migrates, unless it was told of another invalidation meanwhile: its device and CPUs ' +
-    'use the page, or the hole, at once, and another thread throws it away.',
+    'A driver maps the pages that it migrates for its device, unless another invalidation came in ' +
+    'between: its device and CPUs use the page, or the hole, at once, and another thread zaps it.',
   exercises: ['C1', 'C35', 'C36', 'C37', 'C39'],
   referenceOnly: true,
   parameters: {
@@ -260,8 +262,8 @@ export const mapAtOnce = mirrorScenario({
 export const copyFails = mirrorScenario({
   name: 'copy-fails',
   summary:
-    'A CPU faults on a device page, and the copy to system memory may fail. The driver is told: the page stays, and the CPU ' +
-    'gets a signal.',
+    'A CPU faults on a device page, and the copy to system memory may fail. The failure is reported ' +
+    'to the driver: the page stays, and the CPU gets a signal.',
   exercises: ['C30', 'C31', 'C38', 'C39', 'C52'],
   referenceOnly: true,
   parameters: {},
@@ -284,8 +286,8 @@ export const copyFails = mirrorScenario({
 export const copyLosesData = mirrorScenario({
   name: 'copy-loses-data',
   summary:
-    'A CPU faults on a device page whose data is lost on the way, and nobody tells the driver: the page that the process ' +
-    "gets holds zeroes, as allocated, and nobody else's data.",
+    'A CPU faults on a device page whose data is lost in the copy, which reports no failure: the ' +
+    'page that the process gets holds the zeroes it was allocated with, and no stale data.',
   exercises: ['C50', 'C38'],
   referenceOnly: true,
   parameters: {},

@@ -23,8 +23,8 @@ import { pagesParameter, repeat } from './mirroring.js'
 export const migrateVersusCpu = mirrorScenario({
   name: 'migrate',
   summary:
-    'A driver migrates pages to the memory of its device while CPUs read and write them: whatever comes first, nothing ' +
-    'is lost, and every touch of a CPU brings its page back.',
+    'A driver migrates pages to the memory of its device while CPUs read and write them: in every ' +
+    'order no data is lost, and every CPU access brings its page back.',
   exercises: ['C28', 'C30', 'C31', 'C39', 'C51', 'data'],
   referenceOnly: true,
   parameters: { pages: pagesParameter(1, 1, 2) },
@@ -52,7 +52,7 @@ export const migrateVersusCpu = mirrorScenario({
 /** A page goes there and back while the process changes its mind about it. */
 export const migrateVersusDontneed = mirrorScenario({
   name: 'migrate-and-dontneed',
-  summary: 'A page goes to the device and back while another thread throws it away and touches it again.',
+  summary: 'A page migrates to the device and back while another thread zaps it and touches it again.',
   exercises: ['C28', 'C31', 'C37', 'C39', 'C51'],
   referenceOnly: true,
   parameters: { pages: pagesParameter(1, 1, 2) },
@@ -81,7 +81,7 @@ export const migrateVersusDontneed = mirrorScenario({
 /** Untouched pages go to the device. */
 export const migrateHoles = mirrorScenario({
   name: 'migrate-holes',
-  summary: 'Pages that nobody has touched, and the zero page, go to the device while CPUs touch them.',
+  summary: 'Untouched pages, and the zero page, migrate to the device while CPUs touch them.',
   exercises: ['C28', 'C39', 'C40'],
   referenceOnly: true,
   parameters: {},
@@ -107,7 +107,8 @@ export const migrateHoles = mirrorScenario({
 export const migrateAndFork = mirrorScenario({
   name: 'migrate-and-fork',
   summary:
-    'A process whose page is in device memory forks: both read and write it, and either may end first.',
+    'A process whose page is in device memory forks: both processes read and write it, and either ' +
+    'may exit first.',
   exercises: ['C28', 'C31', 'C39', 'C42'],
   referenceOnly: true,
   parameters: {},
@@ -134,7 +135,8 @@ export const migrateAndFork = mirrorScenario({
 export const twoOwners = mirrorScenario({
   name: 'two-owners',
   summary:
-    "Two devices with memory of their own migrate the same page and access it: each finds the other's page foreign.",
+    "Two devices with memory of their own migrate the same page and access it: for each the other's " +
+    'page belongs to another owner.',
   exercises: ['C27', 'C28', 'C31', 'C39'],
   referenceOnly: true,
   generations: WITH_SEQUENCE,
@@ -188,13 +190,13 @@ export const migrateWhileFaulting = mirrorScenario({
 export const devicePageFaults = mirrorScenario({
   name: 'device-page-faults',
   summary:
-    'Two CPUs fault on a page that is in the memory of a device which mirrors nothing, and a third throws it away: ' +
-    'somebody brings it back, and everybody goes on.',
+    'Two CPUs fault on a page in the memory of a device that mirrors nothing, and a third zaps it: ' +
+    'one of them brings it back, and all continue.',
   exercises: ['C30', 'C31', 'C48', 'progress'],
   referenceOnly: true,
   parameters: {
     unmap: {
-      summary: '1 if a third thread throws the page away',
+      summary: '1 if a third thread zaps the page',
       min: 0,
       max: 1,
       smoke: 1,
@@ -221,8 +223,9 @@ export const devicePageFaults = mirrorScenario({
 export const shortOfMemory = mirrorScenario({
   name: 'short-of-memory',
   summary:
-    'A CPU faults on a device page while no system memory is left: the page stays where it is, and comes back when another ' +
-    'thread has freed some. The device meanwhile asks for what is not there.',
+    'A CPU faults on a device page while no system memory is left: the page stays where it is, and ' +
+    'comes back when another thread has freed memory. Meanwhile the device faults on an untouched ' +
+    'page.',
   exercises: ['C29', 'C30', 'C39'],
   referenceOnly: true,
   parameters: {},
@@ -247,8 +250,7 @@ export const shortOfMemory = mirrorScenario({
 /** The driver wants its memory back. */
 export const evictDevice = mirrorScenario({
   name: 'evict',
-  summary:
-    'A driver evicts its memory while a CPU writes to a page in it and another thread throws the page away.',
+  summary: 'A driver evicts its memory while a CPU writes to a page in it and another thread zaps the page.',
   exercises: ['C28', 'C31', 'C39', 'C51'],
   referenceOnly: true,
   parameters: {},

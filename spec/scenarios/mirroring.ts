@@ -34,7 +34,8 @@ export function repeat<T>(count: number, item: T): T[] {
 export const munmapVersusDevice = mirrorScenario({
   name: 'munmap',
   summary:
-    'A device writes to all pages while a thread unmaps them, and another reads and writes them through its TLB.',
+    'A device writes to all pages while a thread unmaps them, and another reads and writes them ' +
+    'through its TLB.',
   exercises: [
     'C1',
     'C2',
@@ -70,8 +71,8 @@ export const munmapVersusDevice = mirrorScenario({
 export const dontneedVersusDevice = mirrorScenario({
   name: 'madvise',
   summary:
-    'A device writes and then reads, while a thread throws the pages away (MADV_DONTNEED) and two write again: ' +
-    'faults under the same lock that the zap holds.',
+    'A device writes and then reads, while a thread zaps the pages (MADV_DONTNEED) and two write ' +
+    'again: faults run under the same lock that the zap holds.',
   exercises: ['C1', 'C2', 'C3', 'C4', 'C8', 'C10', 'C18', 'C49', 'data', 'use-after-free'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -114,8 +115,8 @@ export const mprotectVersusDevice = mirrorScenario({
 export const zeroPage = mirrorScenario({
   name: 'zero-page',
   summary:
-    'A device reads pages that nobody has touched, and gets the zero page; a CPU writes to them, and another device ' +
-    'access must see what it wrote.',
+    'A device reads untouched pages and gets the zero page; a CPU writes to them, and the next ' +
+    'device access must read the new data.',
   exercises: ['C1', 'C4', 'C18', 'C21', 'C49', 'data'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -139,7 +140,8 @@ export const zeroPage = mirrorScenario({
 export const forkVersusDevice = mirrorScenario({
   name: 'fork',
   summary:
-    'A process whose pages a device writes forks; parent, child and device then write to the shared page.',
+    'A process whose pages a device writes forks; parent, child and device then write to the shared ' +
+    'page.',
   exercises: ['C1', 'C2', 'C4', 'C47', 'data', 'use-after-free'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -163,7 +165,7 @@ export const forkVersusDevice = mirrorScenario({
 /** Two devices mirror the same pages. */
 export const twoDevices = mirrorScenario({
   name: 'two-devices',
-  summary: 'Two devices access the same page, one writing, one reading, while a thread throws it away.',
+  summary: 'Two devices access the same page, one writing, one reading, while a thread zaps it.',
   exercises: ['C1', 'C3', 'C8', 'C10', 'deadlock', 'data'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -182,7 +184,7 @@ export const twoDevices = mirrorScenario({
 /** Two faults of one device at once, and a change of the page table. */
 export const twoFaults = mirrorScenario({
   name: 'two-faults',
-  summary: 'Two threads of one device fault on the same pages at once while a CPU throws one away.',
+  summary: 'Two fault threads of one device fault on the same pages at once while a CPU zaps one of them.',
   exercises: ['C1', 'C5', 'C8', 'C9', 'C13', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -201,7 +203,7 @@ export const twoFaults = mirrorScenario({
 /** Invalidations that overlap in time and space. */
 export const overlappingInvalidations = mirrorScenario({
   name: 'overlapping-invalidations',
-  summary: 'Two threads throw away overlapping pages at once while a device accesses them.',
+  summary: 'Two threads zap overlapping ranges at once while a device accesses them.',
   exercises: ['C1', 'C14', 'C15', 'C32', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 2) },
   world: ({ pages }) => ({
@@ -220,7 +222,9 @@ export const overlappingInvalidations = mirrorScenario({
 /** A new mapping in place of the old one. */
 export const mmapOver = mirrorScenario({
   name: 'mmap-over',
-  summary: 'A thread maps fresh memory over what a device writes, read-only on the last page.',
+  summary:
+    'A thread maps new memory with MAP_FIXED over pages that a device writes, read-only on the last ' +
+    'page.',
   exercises: ['C1', 'C2', 'C21', 'C47', 'C49'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
@@ -240,8 +244,8 @@ export const mmapOver = mirrorScenario({
 export const fourThreads = mirrorScenario({
   name: 'four-threads',
   summary:
-    'Two devices, one of which writes while the other reads, and two CPUs, one of which throws the page away while the ' +
-    'other writes: the largest mixture that is explored by default.',
+    'Two devices, one writing and one reading, and two CPUs, one zapping the page and one writing: ' +
+    'the largest mixture that is explored by default.',
   exercises: ['C1', 'C3', 'C8', 'C9', 'C49', 'data'],
   generations: [],
   parameters: {

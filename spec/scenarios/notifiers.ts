@@ -80,8 +80,8 @@ export const freeMirror = procedure('free a mirror', function* (mirror: Mirror) 
 export const insertAndRemove = mirrorScenario({
   name: 'insert-and-remove',
   summary:
-    'A mirror is opened, used and closed while two threads throw pages away: its notifier is inserted and removed at ' +
-    'every moment of an invalidation, directly and by way of the deferred list.',
+    'A mirror is opened, used and closed while two threads zap pages: its notifier is inserted and ' +
+    'removed at every moment of an invalidation, directly and through the deferred list.',
   exercises: ['C16', 'C17', 'C32', 'C49', 'use-after-free'],
   generations: WITH_INTERVALS,
   parameters: { pages: pagesParameter(1, 2, 3) },
@@ -119,8 +119,7 @@ const openAndClose = procedure('open and close a mirror', function* (current: Ta
 /** A mirror is closed before it was ever let into the tree. */
 export const closeAtOnce = mirrorScenario({
   name: 'close-at-once',
-  summary:
-    'A mirror is opened and closed again and again without being used, while two threads throw pages away.',
+  summary: 'A mirror is opened and closed again and again without being used, while two threads zap pages.',
   exercises: ['C16', 'C17', 'use-after-free', 'deadlock'],
   generations: WITH_INTERVALS,
   parameters: { pages: pagesParameter(1, 2, 3) },
@@ -141,8 +140,8 @@ export const closeAtOnce = mirrorScenario({
 export const partialMirror = mirrorScenario({
   name: 'partial-mirror',
   summary:
-    'A device mirrors only the first page. Invalidations of the second do not concern it, but one that runs while its ' +
-    'notifier is inserted makes it wait.',
+    'A device mirrors only the first page. Invalidations of the second do not concern it, but one ' +
+    'that runs while its notifier is inserted makes it wait.',
   exercises: ['C13', 'C14', 'C15', 'C16', 'C49'],
   generations: WITH_INTERVALS,
   parameters: {
@@ -181,8 +180,8 @@ const impatientStart = procedure(
 export const oomReaper = mirrorScenario({
   name: 'oom-reaper',
   summary:
-    'The OOM reaper takes the pages of a process whose device is faulting: it finds the update lock held, and goes ' +
-    'without; faults find the memory gone.',
+    'The OOM reaper zaps the pages of a process whose device is faulting: it finds the update lock ' +
+    'held, and skips the range; later faults fail.',
   exercises: ['C1', 'C11', 'C12', 'C32', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -206,8 +205,8 @@ const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
 export const classicNotifiers = mirrorScenario({
   name: 'classic-notifiers',
   summary:
-    'An address space has an interval notifier, a classic notifier that counts, and one that fails where it may not ' +
-    'wait; the OOM reaper and another thread invalidate.',
+    'An address space has an interval notifier, a classic notifier that counts, and one that ' +
+    'refuses ranges that are not blockable; the OOM reaper and another thread invalidate.',
   exercises: ['C11', 'C12', 'C32', 'C49'],
   generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 2, 3) },
@@ -229,7 +228,8 @@ export const classicNotifiers = mirrorScenario({
 export const classicOnly = mirrorScenario({
   name: 'classic-only',
   summary:
-    'An address space with classic notifiers only: the OOM reaper fails at one of them, another thread does not.',
+    'An address space with classic notifiers only: one of them refuses the OOM reaper, but not ' +
+    'another thread.',
   exercises: ['C11', 'C12', 'C32', 'progress'],
   generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 1, 3) },
@@ -255,8 +255,8 @@ const exit = procedure('exit', function* (current: Task) {
 export const exitVersusDevice = mirrorScenario({
   name: 'exit',
   summary:
-    'The process exits while a device writes its pages: whoever gives up the address space last takes it down, and the ' +
-    'device can reach nothing afterwards.',
+    'The process exits while a device writes its pages: the last user of the address space tears it ' +
+    'down, and the device can access nothing afterwards.',
   exercises: ['C6', 'C7', 'C19', 'C32'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
@@ -325,8 +325,8 @@ const begin = procedure('begin', function* (_current: Task, mirror: Mirror) {
 export const starvation = mirrorScenario({
   name: 'starvation',
   summary:
-    'A reader begins while two threads invalidate, each beginning anew before the other has ended. Endless or not is a ' +
-    'parameter: endless, the reader may wait for ever (H7).',
+    'A reader begins while two threads invalidate, each starting again before the other has ended. ' +
+    'A parameter makes the stream endless; then the reader may wait for ever (H7).',
   exercises: ['C14', 'C49'],
   generations: WITH_INTERVALS,
   parameters: {

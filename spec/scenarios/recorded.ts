@@ -19,8 +19,9 @@ function mended(cell: string, exercises: readonly string[]): Scenario {
 const overFaultOwnPage: Scenario = {
   name: 'over-fault-own-page',
   summary:
-    'A device writes to a page that is read-only in the page table, and the page after it is in its own memory: the fault for the ' +
-    'first brings back the second as well, by the way of the driver whose fault it is.',
+    'A device writes to a page that is read-only in the page table; the next page is in the ' +
+    "device's own memory. The fault for the first also brings back the second, through the driver " +
+    'that is faulting.',
   parameters: {},
   exercises: ['C39', 'deadlock'],
   build: () =>

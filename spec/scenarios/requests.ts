@@ -29,8 +29,8 @@ const WRITE = HMM_PFN_REQ_WRITE
 export const snapshotVersusFault = mirrorScenario({
   name: 'snapshot',
   summary:
-    'One driver thread takes a snapshot of three pages (touched, untouched, a hole) and maps what there is; another ' +
-    'faults pages in; a CPU throws one away.',
+    'One driver thread takes a snapshot of three pages (touched, untouched, a hole) and maps the ' +
+    'valid ones; another faults pages in; a CPU zaps one.',
   exercises: ['C8', 'C22', 'C23', 'C25'],
   referenceOnly: true,
   generations: WITH_SEQUENCE,
@@ -63,8 +63,8 @@ export const snapshotVersusFault = mirrorScenario({
 export const requestsByPage = mirrorScenario({
   name: 'requests-by-page',
   summary:
-    'A driver prefaults a range with one page to be written, by requests in the array; then all to be read and one ' +
-    'written, by defaults and mask; a CPU changes what there is meanwhile.',
+    'A driver prefaults a range: first with a write request for one page, in the array; then with ' +
+    'read for all and write for one, by defaults and mask; a CPU changes the page table meanwhile.',
   exercises: ['C21', 'C24'],
   referenceOnly: true,
   generations: WITH_SEQUENCE,
@@ -100,8 +100,8 @@ export const requestsByPage = mirrorScenario({
 export const refusedRequests = mirrorScenario({
   name: 'refused-requests',
   summary:
-    'A device reads and writes where it may not: a hole, an area without access, one that is read-only, one that the ' +
-    'walk cannot use; a CPU opens the read-only one meanwhile.',
+    'A device reads and writes where it may not: a hole, a VMA without access, a read-only VMA, and ' +
+    'one that cannot be mirrored; a CPU makes the read-only VMA writable meanwhile.',
   exercises: ['C22', 'C23', 'C25', 'C49'],
   referenceOnly: true,
   parameters: {},
@@ -133,14 +133,15 @@ export const refusedRequests = mirrorScenario({
 export const overFault = mirrorScenario({
   name: 'over-fault',
   summary:
-    'A driver asks for the first of two pages while memory is short. The walk faults to the end of the area, and fails ' +
-    'for a page that nobody asked for (H5). With `strict` that is a claim.',
+    'A driver requests the first of two pages while memory is short. The walk faults to the end of ' +
+    'the VMA, and fails for the page that was not requested (H5). With `strict` the requirement ' +
+    'asked-only is claimed.',
   exercises: ['C24', 'C49'],
   referenceOnly: true,
   generations: WITH_SEQUENCE,
   parameters: {
     strict: {
-      summary: '1 to claim that a walk fails only for pages that were asked for',
+      summary: '1 to claim that a walk fails only for requested pages',
       min: 0,
       max: 1,
       smoke: 0,
@@ -185,7 +186,8 @@ const programWithoutMemory = override(
 export const deviceOutOfMemory = mirrorScenario({
   name: 'device-out-of-memory',
   summary:
-    'The driver may fail to extend its page table after the walk was validated: it must leave nothing behind.',
+    'The driver may fail to extend its device page table after the walk was validated: it must ' +
+    'leave nothing behind.',
   exercises: ['C6', 'C8', 'C49', 'refinement'],
   referenceOnly: true,
   parameters: {},
@@ -210,8 +212,8 @@ export const deviceOutOfMemory = mirrorScenario({
 export const numaHinting = mirrorScenario({
   name: 'numa-hinting',
   summary:
-    "The kernel takes the CPU's access away to see who faults (NUMA hinting): the page stays, nobody may use it until " +
-    'a fault gives it back; a snapshot finds nothing that it may map.',
+    'The kernel makes an entry PROT_NONE to learn which CPU faults (NUMA hinting): the page stays, ' +
+    'and is inaccessible until a fault restores the entry; a snapshot finds nothing valid.',
   exercises: ['C1', 'C21', 'C23', 'C49'],
   referenceOnly: true,
   parameters: {},

@@ -105,8 +105,8 @@ const invalidator = procedure('invalidate', function* (p: Protocol, left: number
 export const retryProtocol = scenario({
   name: 'retry-protocol',
   summary:
-    'The collision-retry protocol on its own: two fault threads of some commits each and one invalidator. ' +
-    'Equal, state for state, to an independent model for SPIN and TLC.',
+    'The collision-retry protocol on its own: two fault threads of some commits each, and one ' +
+    'invalidator. Equal, state for state, to an independent model for SPIN and TLC.',
   exercises: ['C1'],
   parameters: {
     pages: { summary: 'pages of the range', min: 1, max: 3, smoke: 2, default: 2, deep: 2 },

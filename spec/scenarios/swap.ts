@@ -42,8 +42,8 @@ function reachesTheDevice({ machine }: MirrorWorld): Witness {
 export const swapVersusDevice = mirrorScenario({
   name: 'swap',
   summary:
-    'Memory is short: reclaim takes the page that a device and a CPU write to, and writes it out. Where the page is clean ' +
-    'in the swap cache it need not be written out, unless somebody has written to it meanwhile.',
+    'Reclaim takes the page that a device and a CPU write to, and writes it out. A page that is ' +
+    'clean in the swap cache is not written out again, unless it has been written to meanwhile.',
   exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
   referenceOnly: true,
   parameters: {
@@ -76,8 +76,9 @@ export const swapVersusDevice = mirrorScenario({
 export const swapVersusClose = mirrorScenario({
   name: 'swap-and-close',
   summary:
-    'A device writes to a page that is clean in the swap cache, and its driver closes the mirror, while reclaim wants the page ' +
-    'and a CPU reads it: nobody asks the driver any more, so what its device could write must be dirty by then.',
+    'A device writes to a page that is clean in the swap cache, and its driver closes the mirror, ' +
+    'while reclaim takes the page and a CPU reads it: after the mirror is closed no callback ' +
+    'transfers dirty bits, so they must be transferred before.',
   exercises: ['C12', 'C39', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -105,7 +106,8 @@ export const swapVersusClose = mirrorScenario({
 export const swapVersusUnmap = mirrorScenario({
   name: 'swap-and-unmap',
   summary:
-    'Reclaim writes a page out while one thread faults it in again and another unmaps it: its slot is free in the end.',
+    'Reclaim writes a page out while one thread faults it in again and another unmaps it: its swap ' +
+    'slot is free in the end.',
   exercises: ['C6', 'C39', 'use-after-free'],
   referenceOnly: true,
   parameters: {},
@@ -132,8 +134,8 @@ export const swapVersusUnmap = mirrorScenario({
 export const swapVersusMigration = mirrorScenario({
   name: 'swap-and-migrate',
   summary:
-    'A driver migrates a page that is in the swap cache while a CPU writes to it and reclaim wants it: the page leaves the ' +
-    'swap cache, or it stays where it is.',
+    'A driver migrates a page that is in the swap cache while a CPU writes to it and reclaim takes ' +
+    'it: the page leaves the swap cache, or it stays where it is.',
   exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
   referenceOnly: true,
   parameters: {
@@ -166,8 +168,9 @@ export const swapVersusMigration = mirrorScenario({
 export const migrateFromSwap = mirrorScenario({
   name: 'migrate-from-swap',
   summary:
-    'Two CPUs fault on a page that is in swap, and a driver migrates it as soon as one of them has brought it back: the other ' +
-    'may have found it in the swap cache by then, and waits for its lock.',
+    'Two CPUs fault on a page that is in swap, and a driver migrates it as soon as one of them has ' +
+    'brought it back: the other may have found it in the swap cache by then, and waits for its ' +
+    'lock.',
   exercises: ['C28', 'C39', 'C51', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -191,8 +194,8 @@ export const migrateFromSwap = mirrorScenario({
 export const swapAndFork = mirrorScenario({
   name: 'swap-and-fork',
   summary:
-    'A process whose page is in the swap cache forks while reclaim takes the page: both read and write it, and each finds ' +
-    'what it should, in memory or in swap.',
+    'A process whose page is in the swap cache forks while reclaim takes the page: both read and ' +
+    'write it, and each finds its own data, in memory or in swap.',
   exercises: ['C4', 'C39', 'data', 'use-after-free'],
   referenceOnly: true,
   parameters: {},
@@ -217,8 +220,8 @@ export const swapAndFork = mirrorScenario({
 export const keepTheEntry = mirrorScenario({
   name: 'keep-the-entry',
   summary:
-    'Two pages come back from device memory, brought by their driver, by an eviction or by a fault: one may be written, of ' +
-    'the other userfaultfd wants to hear. Each entry says afterwards what it said before.',
+    'Two pages come back from device memory, by their driver, an eviction or a fault: one is ' +
+    'writable, the other is write-protected by userfaultfd. Each entry keeps its state.',
   exercises: ['C28', 'C39'],
   referenceOnly: true,
   generations: generationNames,

@@ -17,8 +17,8 @@ const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
 export const twoPass = mirrorScenario({
   name: 'two-pass',
   summary:
-    'Two threads throw a page away each, while a device that maps both uses them: its driver takes them away in a first pass, and waits ' +
-    'for the device in a second.',
+    'Two threads zap a page each while a device that maps both uses them: its driver removes the ' +
+    'mappings in a first pass, and waits for the device in a second.',
   exercises: ['C1', 'C3', 'C10', 'two-pass'],
   referenceOnly: true,
   parameters: {},
@@ -45,8 +45,8 @@ export const twoPass = mirrorScenario({
 export const twoPassRefused = mirrorScenario({
   name: 'two-pass-refused',
   summary:
-    'The OOM reaper tells two drivers, and may not wait: the first has begun to take its page away when the second, whose device faults, ' +
-    'gives up.',
+    'The OOM reaper invalidates two drivers with a range that is not blockable: the first has ' +
+    'started when the second, whose device faults, refuses.',
   exercises: ['C3', 'C11', 'two-pass'],
   referenceOnly: true,
   parameters: {},

@@ -17,8 +17,8 @@ const reap = procedure('reap once', function* (current: Task) {
 export const unlockedWalk = mirrorScenario({
   name: 'unlocked-walk',
   summary:
-    'With hmm_range_fault_unlocked_timeout a device accesses a page that is not there; the fault may drop the mmap lock, a CPU throws ' +
-    'the page away, and the OOM reaper takes it.',
+    'With hmm_range_fault_unlocked_timeout a device accesses a page that is absent; the fault may ' +
+    'drop the mmap lock, a CPU zaps the page, and the OOM reaper takes it.',
   exercises: ['C1', 'C8', 'C19', 'C20', 'C49'],
   parameters: {},
   home: { ...generationNamed('6.16'), driver: unlockedDriver },
