@@ -470,7 +470,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'madvise',
     overrides: [retryWithOldSequence],
-    steps: 31,
+    steps: 29,
   },
   {
     name: 'X10',
@@ -613,7 +613,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'zero-page',
     overrides: [alwaysFaultForReading],
-    steps: 63,
+    steps: 49,
   },
   {
     name: 'X37',

@@ -325,7 +325,7 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'exclusive-two-devices',
     overrides: [faultForEver],
-    steps: 282,
+    steps: 159,
   },
   {
     name: 'H13',

@@ -300,7 +300,7 @@ export const generationDefects: readonly Defect[] = [
     scenario: 'mprotect',
     generation: '4.17',
     overrides: [neverLookAtWrite],
-    steps: 34,
+    steps: 28,
   },
   {
     name: 'X263',

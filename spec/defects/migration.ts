@@ -300,7 +300,7 @@ export const migrationDefects: readonly Defect[] = [
     scenario: 'device-page-faults',
     set: { unmap: 0 },
     overrides: [faultWithoutLock],
-    steps: 70,
+    steps: 35,
   },
   {
     name: 'H10',
@@ -460,6 +460,6 @@ export const migrationDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'migrate-holes',
     overrides: [trustTheWalk],
-    steps: 81,
+    steps: 67,
   },
 ]

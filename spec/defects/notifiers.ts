@@ -425,7 +425,7 @@ export const notifierDefects: readonly Defect[] = [
     scenario: 'starvation',
     set: { endless: 1 },
     overrides: [],
-    steps: 44,
+    steps: 28,
   },
   {
     name: 'M25',

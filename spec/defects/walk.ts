@@ -251,7 +251,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'refused-requests',
     overrides: [anyAreaMayBeWritten],
-    steps: 21,
+    steps: 17,
   },
   {
     name: 'M22',
@@ -263,7 +263,7 @@ export const walkDefects: readonly Defect[] = [
     scenario: 'mprotect',
     generation: '5.4',
     overrides: [anyAreaMayBeWritten],
-    steps: 35,
+    steps: 30,
   },
   {
     name: 'D26',
@@ -332,7 +332,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'numa-hinting',
     overrides: [hintForEver],
-    steps: 41,
+    steps: 36,
   },
   {
     name: 'X29',

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { totalmem } from 'node:os'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
 import { Exploration } from './explore.js'
+import { type Host, portableHost } from './host.js'
 import type { Broken } from './judge.js'
 import type { CheckOptions, Limits } from './options.js'
 import { bytesOfGraph, findLasso, type Lasso } from './progress.js'
@@ -180,11 +180,17 @@ function batchWithin(limit: number | undefined, count: number): number {
   return Math.max(1, Math.min(BATCH, Math.floor((limit - count) / MOST_NEW)))
 }
 
+/** Most bytes that a check takes on `host` unless it is told another limit. */
+export function memoryFor({ memoryBytes }: Host): number {
+  return Math.min(4 * 2 ** 30, Math.floor((memoryBytes ?? Number.POSITIVE_INFINITY) * 0.75))
+}
+
 /** Watches time, memory and the wish to stop. */
 class Clock {
-  private readonly began = performance.now()
-  private lastTurn = this.began
-  private lastReport = this.began
+  private readonly host: Host
+  private readonly began: number
+  private lastTurn: number
+  private lastReport: number
   private readonly memoryBytes: number
   private readonly limits: Limits
   /** What ended the check early. */
@@ -195,12 +201,16 @@ class Clock {
     private readonly exploration: Exploration,
     private readonly options: CheckOptions,
   ) {
+    this.host = options.host ?? portableHost
+    this.began = this.host.now()
+    this.lastTurn = this.began
+    this.lastReport = this.began
     this.limits = options.limits ?? {}
-    this.memoryBytes = this.limits.memoryBytes ?? Math.min(4 * 2 ** 30, Math.floor(totalmem() * 0.75))
+    this.memoryBytes = this.limits.memoryBytes ?? memoryFor(this.host)
   }
 
   get elapsedMs(): number {
-    return performance.now() - this.began
+    return this.host.now() - this.began
   }
 
   /** Explores to the end, or until something stops it. */
@@ -222,7 +232,7 @@ class Clock {
       this.stop('interrupted')
       return false
     }
-    const now = performance.now()
+    const now = this.host.now()
     if (this.limits.timeMs !== undefined && now - this.began > this.limits.timeMs) {
       this.stop({ kind: 'time', value: this.limits.timeMs })
       return false
@@ -241,7 +251,7 @@ class Clock {
         elapsedMs: now - this.began,
       })
     }
-    await new Promise((resolve) => setImmediate(resolve))
+    await this.host.pause()
     if (!this.options.signal?.aborted) return true
     this.stop('interrupted')
     return false

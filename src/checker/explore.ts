@@ -10,10 +10,11 @@ import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import { BLOCKED, type Override } from '../world/procedure.js'
+import { running } from '../world/running.js'
 import { type Broken, Judge } from './judge.js'
 import type { Reductions } from './options.js'
 import { FETCH, StateStore } from './store.js'
-import { brokenBy, type State, type TakenTransitions, TransitionSystem } from './system.js'
+import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
 
 /** A claim that was broken, and by which step. */
 export interface Breach extends Broken {
@@ -103,6 +104,7 @@ export class Exploration {
     const threads = this.model.threads.length
     let thread = 0
     let choice = 0
+    running.locations = control
     try {
       for (let left = states; left > 0; left--) {
         if ((this.head === this.levelEnd || this.head === store.count) && !this.settle()) return
@@ -121,6 +123,8 @@ export class Exploration {
           const outcomes = choices[location]
           for (choice = 0; choice < outcomes; choice++) {
             for (let i = 0; i < words; i++) next[i] = current[i]
+            running.location = location
+            running.started++
             act(thread, unclaimed)
             const result = run(nextWorld, choice)
             if (result === BLOCKED) {
@@ -212,6 +216,44 @@ export class Exploration {
   private breakAt(broken: Broken, from: number, thread?: number, choice = 0): void {
     if (!this.settle()) return
     this.breach = { ...broken, state: from, ...(thread === undefined ? {} : { step: { thread, choice } }) }
+    // A step breaks a clause one step after a state of the same level that is stuck: that run is the shorter one.
+    if (thread !== undefined && broken.clause === DEADLOCK) this.findStuck()
+  }
+
+  /** Looks for a state that is stuck in what is left of the level, and no longer for anything else. */
+  private findStuck(): void {
+    const { store, current } = this
+    for (; this.head < this.levelEnd; this.head++) {
+      store.load(this.head, current)
+      const broken = this.canGoOn() ? undefined : this.system.stuck(current)
+      if (broken === undefined) continue
+      this.breach = { ...broken, state: this.head }
+      return
+    }
+  }
+
+  /** True if some thread can take a step from the current state, whatever that breaks. */
+  private canGoOn(): boolean {
+    const { current, next, nextWorld, model } = this
+    const { worldWords, unclaimed } = this.system
+    const { runs, choices } = this.control
+    for (let thread = 0; thread < model.threads.length; thread++) {
+      const location = current[worldWords + thread]
+      if (location === FINISHED) continue
+      for (let choice = 0; choice < choices[location]; choice++) {
+        next.set(current)
+        act(thread, unclaimed)
+        try {
+          if (runs[location](nextWorld, choice) !== BLOCKED) return true
+        } catch (error) {
+          if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
+          return true
+        } finally {
+          acting.thread = NOBODY
+        }
+      }
+    }
+    return false
   }
 
   /** Words of the state's bytes; the locations of the threads follow. */

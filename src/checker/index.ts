@@ -6,6 +6,7 @@
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
 export { type Breach, Exploration } from './explore.js'
+export { type Host, portableHost } from './host.js'
 export type { Broken } from './judge.js'
 export { Normaliser } from './normalise.js'
 export type { CheckOptions, Injection, Limits, Reductions } from './options.js'

@@ -5,6 +5,7 @@
  */
 import type { Bounds, Parameters } from '../world/model.js'
 import type { Override } from '../world/procedure.js'
+import type { Host } from './host.js'
 import type { Progress } from './result.js'
 
 /** Something put into a scenario on purpose: a name, and the texts it replaces. */
@@ -17,7 +18,10 @@ export interface Injection {
 export interface Limits {
   /** Most distinct states (default none). */
   readonly states?: number
-  /** Most bytes for stored states, index and links (default 4 GiB, or 3/4 of the machine's memory if that is less). */
+  /**
+   * Most bytes for stored states, index and links (default 4 GiB, or 3/4 of the machine's memory if the host knows that
+   * and it is less).
+   */
   readonly memoryBytes?: number
   /** Most milliseconds (default none). */
   readonly timeMs?: number
@@ -37,6 +41,8 @@ export interface CheckOptions {
   readonly defects?: readonly Injection[]
   /** `none` explores every state as it is (default `all`: one state stands for all that differ only in names). */
   readonly reductions?: Reductions
+  /** Clock, memory and turns of the machine (default: what browsers and Node.js have in common). */
+  readonly host?: Host
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

@@ -6,11 +6,14 @@
  *
  * @module
  */
+
+import { SpecificationError } from '../world/errors.js'
 import type { ProgressClaim } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { Exploration } from './explore.js'
 import type { TraceStep } from './result.js'
 import { type Move, Stepper } from './stepper.js'
+import type { State } from './system.js'
 import { movesTo, retell } from './trace.js'
 
 /** A run that never gets on. */
@@ -27,7 +30,7 @@ export interface Lasso {
  *
  * @param exploration - one that has run to its end
  * @param claims - the claims to check, all of them over one pass
- * @param tick - called now and then; throws to stop
+ * @param tick - called now and then; answers false to stop
  */
 export async function findLasso(
   exploration: Exploration,
@@ -36,7 +39,9 @@ export async function findLasso(
 ): Promise<Lasso | 'stopped' | undefined> {
   const graph = await edgesOf(exploration, claims, tick)
   if (graph === undefined) return 'stopped'
-  const cyclic = components(graph, () => true)
+  const search = new Search(graph, exploration.model.threads.length, tick)
+  const cyclic = await search.components(() => true)
+  if (cyclic === undefined) return 'stopped'
   const state = new Uint32Array(exploration.store.words)
   const stepper = new Stepper(exploration.system)
   const world = stepper.world(state)
@@ -53,23 +58,25 @@ export async function findLasso(
     if (cyclic.length === 0) continue
     const pending = new Uint8Array(graph.size)
     for (const component of cyclic)
-      for (const index of component) if (isPending(claim, index)) pending[index] = 1
+      for (const index of component) {
+        if (search.isTurn() && !(await search.turn())) return 'stopped'
+        if (isPending(claim, index)) pending[index] = 1
+      }
+    const lasting = await search.components((index) => pending[index] === 1)
+    if (lasting === undefined) return 'stopped'
     // States are numbered breadth first: the component that begins with the lowest has the shortest way to it.
     let first = graph.size
     let nearest: readonly number[] = []
-    for (const component of components(graph, (index) => pending[index] === 1)) {
+    for (const component of lasting) {
       const least = component.reduce((lowest, index) => Math.min(lowest, index))
-      if (least >= first || !isFair(exploration, graph, component)) continue
+      if (least >= first || !search.isFair(component)) continue
       first = least
       nearest = component
     }
-    if (nearest.length > 0)
-      return lassoOf(
-        exploration,
-        claim,
-        movesTo(exploration, first),
-        goRound(exploration, graph, new Set(nearest), first),
-      )
+    if (nearest.length > 0) {
+      const loop = search.goRound(new Set(nearest), first)
+      return lassoOf(exploration, claim, movesTo(exploration, first), movesRound(exploration, first, loop))
+    }
   }
   return undefined
 }
@@ -139,7 +146,9 @@ async function edgesOf(
       for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {
         if (stepper.take(state, thread, choice, next) === BLOCKED) continue
         moved = true
-        targets[edges] = store.find(next)
+        const found = store.find(next)
+        if (found < 0) throw unknownState(exploration, state, thread)
+        targets[edges] = found
         movers[edges++] = thread
       }
       if (!moved) disabled[index] |= 1 << thread
@@ -149,150 +158,220 @@ async function edgesOf(
   return new Graph(offsets, targets, movers, disabled)
 }
 
-/** Tarjan's strongly connected components of the states that `within` admits, without recursion. */
-function components(graph: Graph, within: (index: number) => boolean): number[][] {
-  const found: number[][] = []
-  const count = graph.size
-  const order = new Uint32Array(count)
-  const low = new Uint32Array(count)
-  const onStack = new Uint8Array(count)
-  const next = new Uint32Array(count)
-  const stack: number[] = []
-  const path: number[] = []
-  let counter = 0
-  for (let root = 0; root < count; root++) {
-    if (order[root] !== 0 || !within(root)) continue
-    path.push(root)
-    while (path.length > 0) {
-      const at = path[path.length - 1]
-      if (order[at] === 0) {
-        order[at] = low[at] = ++counter
-        next[at] = graph.offsets[at]
-        stack.push(at)
-        onStack[at] = 1
-      }
-      let descended = false
-      while (next[at] < graph.offsets[at + 1]) {
-        const to = graph.targets[next[at]++]
-        if (order[to] === 0) {
-          if (!within(to)) continue
-          path.push(to)
-          descended = true
-          break
-        }
-        if (onStack[to]) low[at] = Math.min(low[at], order[to])
-      }
-      if (descended) continue
-      path.pop()
-      const caller = path[path.length - 1]
-      if (caller !== undefined) low[caller] = Math.min(low[caller], low[at])
-      if (low[at] === order[at]) {
-        const component: number[] = []
-        let member: number
-        do {
-          member = stack.pop() as number
-          onStack[member] = 0
-          component.push(member)
-        } while (member !== at)
-        if (component.length > 1 || hasLoop(graph, at)) found.push(component)
-      }
-    }
-  }
-  return found
+/** A step that led to a stored state the first time it was taken, and now does not, looks at more than the world. */
+function unknownState({ system }: Exploration, state: State, thread: number): SpecificationError {
+  const location = state[system.worldWords + thread]
+  return new SpecificationError(
+    'non-deterministic',
+    `step "${system.control.stepAt(location)?.name}" of ${system.control.procedureAt(location)} (thread ` +
+      `${system.model.threads[thread].name}), taken again from the same state, led to a state that was never reached; ` +
+      'a step may look only at the world, its choice and its arguments',
+  )
 }
 
-function hasLoop(graph: Graph, index: number): boolean {
-  for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++)
-    if (graph.targets[e] === index) return true
-  return false
-}
-
-/** Every thread takes a step within the component, or is somewhere in it unable to. */
-function isFair(exploration: Exploration, graph: Graph, component: readonly number[]): boolean {
-  const inside = new Set(component)
-  let served = 0
-  for (const index of component) {
-    served |= graph.disabled[index]
-    for (let e = graph.offsets[index]; e < graph.offsets[index + 1]; e++)
-      if (inside.has(graph.targets[e])) served |= 1 << graph.threads[e]
-  }
-  const everybody = 2 ** exploration.model.threads.length - 1
-  return (served & everybody) === everybody
-}
-
-/** A step within a component: whose, from which state, to which. */
-interface Hop {
-  readonly from: number
+/** A step of a walk over the graph: to which state, and whose it is. */
+interface Edge {
   readonly to: number
   readonly thread: number
 }
 
-/**
- * A closed walk from `first` that shows the component to be fair: it takes a step of each thread that moves in it, and
- * visits a state in which each other thread cannot.
- */
-function goRound(exploration: Exploration, graph: Graph, inside: ReadonlySet<number>, first: number): Move[] {
-  const walk: Hop[] = []
-  let at = first
-  const go = (hops: readonly Hop[]): void => {
-    walk.push(...hops)
-    at = hops.at(-1)?.to ?? at
+/** Work done between two looks at the clock. */
+const TURN = 0x4000
+
+/** Looks for loops in the graph, and lets others run now and then. */
+class Search {
+  private work = 0
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly threads: number,
+    private readonly tick: (explored: number) => Promise<boolean>,
+  ) {}
+
+  /** Counts a piece of work; true if others should have their turn. */
+  isTurn(): boolean {
+    return (++this.work & (TURN - 1)) === 0
   }
-  for (let thread = 0; thread < exploration.model.threads.length; thread++) {
-    const own = hopOf(graph, inside, thread)
-    go(shortestWalk(graph, inside, at, own?.from ?? whereDisabled(graph, inside, thread)))
-    if (own !== undefined) go([own])
+
+  /** Lets others run; false if the search should stop. */
+  turn(): Promise<boolean> {
+    return this.tick(this.graph.size)
   }
-  go(shortestWalk(graph, inside, at, first))
-  return movesOf(exploration, walk)
-}
 
-/** The steps themselves. Two threads may step from one state to the same next one: whose step it is matters. */
-function movesOf({ store, system }: Exploration, walk: readonly Hop[]): Move[] {
-  const stepper = new Stepper(system)
-  const from = new Uint32Array(store.words)
-  const to = new Uint32Array(store.words)
-  return walk.map((hop) => {
-    store.load(hop.from, from)
-    store.load(hop.to, to)
-    return stepper.between(from, to, hop.thread)
-  })
-}
-
-/** A step of `thread` that stays inside, if there is one. */
-function hopOf(graph: Graph, inside: ReadonlySet<number>, thread: number): Hop | undefined {
-  for (const from of inside)
-    for (let e = graph.offsets[from]; e < graph.offsets[from + 1]; e++) {
-      const to = graph.targets[e]
-      if (graph.threads[e] === thread && inside.has(to)) return { from, to, thread }
-    }
-  return undefined
-}
-
-/** A state inside in which `thread` cannot move. */
-function whereDisabled(graph: Graph, inside: ReadonlySet<number>, thread: number): number {
-  for (const index of inside) if ((graph.disabled[index] >> thread) & 1) return index
-  throw new Error('a component that is not fair was taken for one')
-}
-
-/** The steps of a shortest walk from `from` to `to` inside; none if they are the same. */
-function shortestWalk(graph: Graph, inside: ReadonlySet<number>, from: number, to: number): Hop[] {
-  if (from === to) return []
-  const reachedBy = new Map<number, Hop>()
-  const queue = [from]
-  for (let head = 0; head < queue.length; head++) {
-    const at = queue[head]
-    for (let e = graph.offsets[at]; e < graph.offsets[at + 1]; e++) {
-      const next = graph.targets[e]
-      if (next === from || !inside.has(next) || reachedBy.has(next)) continue
-      reachedBy.set(next, { from: at, to: next, thread: graph.threads[e] })
-      if (next === to) {
-        const walk: Hop[] = []
-        for (let hop = reachedBy.get(to); hop !== undefined; hop = reachedBy.get(hop.from)) walk.push(hop)
-        return walk.reverse()
+  /**
+   * Tarjan's strongly connected components of the states that `within` admits, without recursion.
+   *
+   * @returns `undefined` if it was stopped
+   */
+  async components(within: (index: number) => boolean): Promise<number[][] | undefined> {
+    const { graph } = this
+    const found: number[][] = []
+    const count = graph.size
+    const order = new Uint32Array(count)
+    const low = new Uint32Array(count)
+    const onStack = new Uint8Array(count)
+    const next = new Uint32Array(count)
+    const stack: number[] = []
+    const path: number[] = []
+    let counter = 0
+    for (let root = 0; root < count; root++) {
+      if (order[root] !== 0 || !within(root)) continue
+      path.push(root)
+      while (path.length > 0) {
+        if (this.isTurn() && !(await this.turn())) return undefined
+        const at = path[path.length - 1]
+        if (order[at] === 0) {
+          order[at] = low[at] = ++counter
+          next[at] = graph.offsets[at]
+          stack.push(at)
+          onStack[at] = 1
+        }
+        let descended = false
+        while (next[at] < graph.offsets[at + 1]) {
+          const to = graph.targets[next[at]++]
+          if (order[to] === 0) {
+            if (!within(to)) continue
+            path.push(to)
+            descended = true
+            break
+          }
+          if (onStack[to]) low[at] = Math.min(low[at], order[to])
+        }
+        if (descended) continue
+        path.pop()
+        const caller = path[path.length - 1]
+        if (caller !== undefined) low[caller] = Math.min(low[caller], low[at])
+        if (low[at] === order[at]) {
+          const component: number[] = []
+          let member: number
+          do {
+            member = stack.pop() as number
+            onStack[member] = 0
+            component.push(member)
+          } while (member !== at)
+          if (component.length > 1 || this.hasLoop(at)) found.push(component)
+        }
       }
-      queue.push(next)
     }
+    return found
   }
-  throw new Error('a strongly connected component is not connected')
+
+  private hasLoop(index: number): boolean {
+    const { offsets, targets } = this.graph
+    for (let e = offsets[index]; e < offsets[index + 1]; e++) if (targets[e] === index) return true
+    return false
+  }
+
+  /** Every thread takes a step within the component, or is somewhere in it unable to. */
+  isFair(component: readonly number[]): boolean {
+    const { disabled, offsets, targets, threads } = this.graph
+    const inside = new Set(component)
+    let served = 0
+    for (const index of component) {
+      served |= disabled[index]
+      for (let e = offsets[index]; e < offsets[index + 1]; e++)
+        if (inside.has(targets[e])) served |= 1 << threads[e]
+    }
+    const everybody = 2 ** this.threads - 1
+    return (served & everybody) === everybody
+  }
+
+  /**
+   * A closed walk from `first` within a fair component that is fair itself: each thread takes a step in it, or it visits
+   * a state in which the thread cannot.
+   */
+  goRound(inside: ReadonlySet<number>, first: number): Edge[] {
+    const { disabled } = this.graph
+    const walk: Edge[] = []
+    let at = first
+    let served = disabled[first]
+    const go = (edges: readonly Edge[]) => {
+      for (const edge of edges) {
+        walk.push(edge)
+        at = edge.to
+        served |= (1 << edge.thread) | disabled[at]
+      }
+    }
+    for (let thread = 0; thread < this.threads; thread++) {
+      if ((served >> thread) & 1) continue
+      const own = this.ownEdge(inside, thread)
+      if (own !== undefined) {
+        go(this.shortestWalk(inside, at, own.from))
+        if (((served >> thread) & 1) === 0) go([own])
+        continue
+      }
+      const blocked = [...inside].find((index) => (disabled[index] >> thread) & 1)
+      if (blocked === undefined) throw new Error('a loop of an unfair component was asked for')
+      go(this.shortestWalk(inside, at, blocked))
+    }
+    go(this.shortestWalk(inside, at, first))
+    // A single state whose threads are all served without a step of theirs has a loop by one of them all the same.
+    if (walk.length === 0) go(this.loopAt(inside, first))
+    return walk
+  }
+
+  /** A step of `thread` that stays within. */
+  private ownEdge(
+    inside: ReadonlySet<number>,
+    thread: number,
+  ): (Edge & { readonly from: number }) | undefined {
+    const { offsets, targets, threads } = this.graph
+    for (const from of inside)
+      for (let e = offsets[from]; e < offsets[from + 1]; e++)
+        if (threads[e] === thread && inside.has(targets[e])) return { from, to: targets[e], thread }
+    return undefined
+  }
+
+  /** A shortest closed walk of at least one step. */
+  private loopAt(inside: ReadonlySet<number>, first: number): Edge[] {
+    const { offsets, targets, threads } = this.graph
+    for (let e = offsets[first]; e < offsets[first + 1]; e++)
+      if (inside.has(targets[e]))
+        return [{ to: targets[e], thread: threads[e] }, ...this.shortestWalk(inside, targets[e], first)]
+    throw new Error('a strongly connected component is not connected')
+  }
+
+  /** The steps of a shortest walk from `from` to `to` within `inside`; none if they are the same. */
+  private shortestWalk(inside: ReadonlySet<number>, from: number, to: number): Edge[] {
+    if (from === to) return []
+    const { offsets, targets, threads } = this.graph
+    const parents = new Map<number, Edge>([[from, { to: from, thread: 0 }]])
+    const queue = [from]
+    for (let head = 0; head < queue.length; head++) {
+      const at = queue[head]
+      for (let e = offsets[at]; e < offsets[at + 1]; e++) {
+        const next = targets[e]
+        if (!inside.has(next) || parents.has(next)) continue
+        // What leads to `next`: from where, and whose step.
+        parents.set(next, { to: at, thread: threads[e] })
+        if (next === to) {
+          const walk: Edge[] = []
+          for (let back = to; back !== from; ) {
+            const { to: before, thread } = parents.get(back) as Edge
+            walk.push({ to: back, thread })
+            back = before
+          }
+          return walk.reverse()
+        }
+        queue.push(next)
+      }
+    }
+    throw new Error('a strongly connected component is not connected')
+  }
+}
+
+/** The steps of a closed walk from `first`, each by the thread whose it is. */
+function movesRound({ system, store }: Exploration, first: number, walk: readonly Edge[]): Move[] {
+  const stepper = new Stepper(system)
+  const load = (index: number): State => {
+    const state = new Uint32Array(store.words)
+    store.load(index, state)
+    return state
+  }
+  let from = first
+  return walk.map(({ to, thread }) => {
+    const move = stepper.between(load(from), load(to), thread)
+    from = to
+    return move
+  })
 }

@@ -11,8 +11,10 @@ import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Parameters, Scenario, View } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
+import { running } from '../world/running.js'
 import { parametersOf } from './check.js'
 import { coverageOf } from './coverage.js'
+import { type Host, portableHost } from './host.js'
 import { type Broken, Judge } from './judge.js'
 import type { CheckOptions, Injection } from './options.js'
 import type { Coverage, TraceStep, ViolationReport } from './result.js'
@@ -21,7 +23,7 @@ import { brokenBy, type State, TransitionSystem } from './system.js'
 import { reportOf } from './trace.js'
 
 /** Options of {@link checkAtRandom}. */
-export interface RandomOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'defects' | 'signal'> {
+export interface RandomOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'defects' | 'signal' | 'host'> {
   /** How many runs (default 1000). */
   readonly runs?: number
   /** Most steps of a run (default 500). */
@@ -210,23 +212,28 @@ function parametersUpTo(scenario: Scenario, asked: Parameters, set: Parameters):
 
 /** Sees to it that runs end in time. */
 class Watch {
-  private readonly began = performance.now()
-  private lastTurn = this.began
+  private readonly host: Host
+  private readonly began: number
+  private lastTurn: number
   stopped: 'limit' | 'interrupted' | undefined
 
-  constructor(private readonly options: RandomOptions) {}
+  constructor(private readonly options: RandomOptions) {
+    this.host = options.host ?? portableHost
+    this.began = this.host.now()
+    this.lastTurn = this.began
+  }
 
   get elapsedMs(): number {
-    return performance.now() - this.began
+    return this.host.now() - this.began
   }
 
   /** False once there should be no more runs. */
   async goOn(): Promise<boolean> {
     if (this.stopped !== undefined) return false
-    const now = performance.now()
+    const now = this.host.now()
     if (now - this.lastTurn >= TURN_MS) {
       this.lastTurn = now
-      await new Promise((resolve) => setImmediate(resolve))
+      await this.host.pause()
     }
     if (this.options.signal?.aborted) this.stopped = 'interrupted'
     else if (this.options.timeMs !== undefined && now - this.began > this.options.timeMs)
@@ -344,6 +351,9 @@ class Walker {
       for (let j = 0; j < outcomes; j++) {
         this.choice = (Math.floor(decision / WAYS) + j) % outcomes
         next.set(current)
+        running.locations = control
+        running.location = location
+        running.started++
         act(this.thread, system.unclaimed)
         const result = control.runs[location](nextWorld, this.choice)
         if (result !== BLOCKED) {

@@ -8,6 +8,7 @@ import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Layout, World } from '../world/layout.js'
 import { BLOCKED } from '../world/procedure.js'
+import { running } from '../world/running.js'
 import type { Change, TraceStep } from './result.js'
 import type { State, Telling, TransitionSystem } from './system.js'
 
@@ -65,6 +66,9 @@ export class Stepper {
       this.lastWorld = this.world(next)
     }
     next.set(state)
+    running.locations = this.control
+    running.location = location
+    running.started++
     act(thread, this.system.unclaimed)
     try {
       const result = this.control.runs[location](this.lastWorld, choice)

@@ -14,6 +14,9 @@ import type { Broken } from './judge.js'
 import { Normaliser } from './normalise.js'
 import type { Reductions } from './options.js'
 
+/** The clause that a state breaks in which nothing can go on. */
+export const DEADLOCK = 'deadlock'
+
 /** A state: the words of the world, then the location of each thread. */
 export type State = Uint32Array
 
@@ -100,8 +103,8 @@ export class TransitionSystem {
     if (waits.length === 0) return undefined
     return {
       kind: 'deadlock',
-      clause: 'deadlock',
-      claim: 'deadlock',
+      clause: DEADLOCK,
+      claim: DEADLOCK,
       detail: `nothing can go on: ${waits.join(', ')}`,
     }
   }

@@ -17,6 +17,7 @@
  * @module vitest
  */
 import { expect } from 'vitest'
+import { nodeHost } from '../host/node.js'
 import type { Scenario } from '../world/model.js'
 import { check } from './check.js'
 import type { CheckOptions } from './options.js'
@@ -51,7 +52,7 @@ interface Answer {
 expect.extend({ toHold, toViolate })
 
 async function toHold(received: unknown, options?: CheckOptions): Promise<Answer> {
-  const result = await check(scenarioOf(received, 'toHold'), options)
+  const result = await check(scenarioOf(received, 'toHold'), { host: nodeHost, ...options })
   return {
     pass: result.verdict === 'holds',
     message: () => `${describe(result)}\nexpected it ${result.verdict === 'holds' ? 'not ' : ''}to hold`,
@@ -59,7 +60,7 @@ async function toHold(received: unknown, options?: CheckOptions): Promise<Answer
 }
 
 async function toViolate(received: unknown, clause: string, options?: CheckOptions): Promise<Answer> {
-  const result = await check(scenarioOf(received, 'toViolate'), options)
+  const result = await check(scenarioOf(received, 'toViolate'), { host: nodeHost, ...options })
   const pass = result.violation?.clause === clause
   return {
     pass,

@@ -16,6 +16,7 @@ import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
+import { nodeHost } from '../host/node.js'
 import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
 import type { AnyProcedure } from '../world/index.js'
@@ -84,7 +85,7 @@ export function referenceProject(): Project {
       steps: declaredSteps(proceduresIn(kernel, driver)),
       requirements,
     }),
-    check,
+    check: (scenario, options) => check(scenario, { host: nodeHost, ...options }),
     replay: (scenario, trace, injected) => replay(scenario, trace, injected).map(({ step }) => step),
     conformFile,
   }

@@ -19,6 +19,7 @@ import {
   type Run,
   type Step,
 } from './procedure.js'
+import { running } from './running.js'
 
 /** A location of a thread that has ended. */
 export const FINISHED = 0
@@ -70,6 +71,8 @@ export interface Location {
   readonly id: number
   readonly below: Location | undefined
   readonly node: Node
+  /** How many calls it is within. */
+  readonly nesting: number
 }
 
 /** A frame of a thread, for people. */
@@ -204,7 +207,9 @@ export class ControlGraph {
     let location = node.locations.get(below)
     if (location === undefined) {
       const operation = node.operation
-      location = { id: this.locations.length, below, node }
+      const nesting = below === undefined ? 0 : below.nesting + 1
+      if (nesting > this.limits.calls) this.tooDeep(node, below)
+      location = { id: this.locations.length, below, node, nesting }
       node.locations.set(below, location)
       this.locations.push(location)
       this.runs.push(operation.kind === 'step' ? operation.run : never)
@@ -263,6 +268,8 @@ export class ControlGraph {
 
   private advance(frame: Frame, resume: () => IteratorResult<Operation, unknown>): Node['operation'] {
     let result: IteratorResult<Operation, unknown>
+    const outer = running.between
+    running.between = frame.procedure.procedureName
     try {
       result = resume()
     } catch (error) {
@@ -273,6 +280,8 @@ export class ControlGraph {
         `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,
         { cause: error },
       )
+    } finally {
+      running.between = outer
     }
     if (result.done) {
       freezeValue(result.value)
@@ -305,6 +314,18 @@ export class ControlGraph {
       'invalid-result',
       `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${String(result)}; ` +
         'a step returns an integer of at most 20 bits, or BLOCKED',
+    )
+  }
+
+  private tooDeep(node: Node, below: Location | undefined): never {
+    const callers = new Set<string>()
+    for (let at = below; at !== undefined && callers.size < 8; at = at.below)
+      callers.add(at.node.frame.procedure.procedureName)
+    throw new SpecificationError(
+      'runaway',
+      `${node.frame.procedure.procedureName} is called ${this.limits.calls} calls deep, by way of ${[...callers].join(', ')}; ` +
+        'a procedure that calls itself again and again has control states without end: end it with ' +
+        '`return yield* become(...)`, or bound its depth by an argument',
     )
   }
 
