@@ -105,7 +105,7 @@ const invalidator = procedure('invalidate', function* (p: Protocol, left: number
 export const retryProtocol = scenario({
   name: 'retry-protocol',
   summary:
-    'The collision-retry protocol on its own: two fault threads of some commits each, and one ' +
+    'The collision-retry protocol on its own: two fault threads of some commits each and one ' +
     'invalidator. Equal, state for state, to an independent model for SPIN and TLC.',
   exercises: ['C1'],
   parameters: {
