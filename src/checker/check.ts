@@ -7,6 +7,7 @@ import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
 import { Exploration } from './explore.js'
+import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
 import type { Broken } from './judge.js'
 import type { CheckOptions, Limits } from './options.js'
@@ -70,6 +71,7 @@ export function parametersOf(
  * ```
  */
 export async function check(scenario: Scenario, options: CheckOptions = {}): Promise<CheckResult> {
+  installGuards()
   const parameters = parametersOf(scenario, options)
   const model = scenario.build(parameters)
   const defects = options.defects ?? []
@@ -80,6 +82,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   )
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
+  model.layout.mustBeAsSealed()
   const explored = coverageOf(exploration)
   let lasso: Lasso | undefined
   let progressChecked = false

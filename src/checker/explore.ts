@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { act, acting, NOBODY } from '../world/acting.js'
+import { act, acting, inside, NOBODY } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
-import { Violation } from '../world/errors.js'
+import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import { BLOCKED, type Override } from '../world/procedure.js'
@@ -82,8 +82,21 @@ export class Exploration {
 
     const early = system.begin(this.next)
     this.store.insert(this.next, 0)
-    const broken = early ?? this.judge.state(this.nextWorld, this.nextView)
+    const broken = early ?? this.judgeInitial()
     if (broken !== undefined) this.breach = { ...broken, state: 0 }
+  }
+
+  private judgeInitial(): Broken | undefined {
+    try {
+      return inside(() => this.judge.state(this.nextWorld, this.nextView))
+    } catch (error) {
+      if (error instanceof Violation) return brokenBy(error)
+      if (error instanceof SpecificationError) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      throw new SpecificationError('procedure-threw', `a claim about the initial state threw: ${why}`, {
+        cause: error,
+      })
+    }
   }
 
   /** True when there is nothing left to explore, or a claim is broken. */
@@ -98,6 +111,10 @@ export class Exploration {
 
   /** Explores up to `states` more states. */
   advance(states: number): void {
+    inside(() => this.explore(states))
+  }
+
+  private explore(states: number): void {
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
     const { words, worldWords, normaliser, unclaimed } = this.system
     const { runs, choices } = control
@@ -127,6 +144,7 @@ export class Exploration {
             running.started++
             act(thread, unclaimed)
             const result = run(nextWorld, choice)
+            if (acting.raised !== undefined) throw acting.raised
             if (result === BLOCKED) {
               this.system.mustBeUnchanged(current, next, location)
               continue

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SpecificationError } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Abstraction, Invariant, Model, StepClaim, View, Witness } from '../world/model.js'
 import type { ViolationKind } from './result.js'
@@ -46,7 +47,12 @@ export class Judge {
       if (judgement === undefined) continue
       this.exercised[i]++
       if (judgement !== true)
-        return { kind: 'invariant', clause: invariant.clause, claim: invariant.name, detail: judgement }
+        return {
+          kind: 'invariant',
+          clause: invariant.clause,
+          claim: invariant.name,
+          detail: detailOf(judgement, invariant),
+        }
     }
     for (let i = 0; i < this.abstractions.length; i++) {
       const { lifecycle, state } = this.abstractions[i]
@@ -73,8 +79,23 @@ export class Judge {
       if (judgement === undefined) continue
       this.exercised[this.invariants.length + i]++
       if (judgement !== true)
-        return { kind: 'step', clause: claim.clause, claim: claim.name, detail: judgement }
+        return {
+          kind: 'step',
+          clause: claim.clause,
+          claim: claim.name,
+          detail: detailOf(judgement, claim),
+        }
     }
     return undefined
   }
+}
+
+/** What a claim has seen that does not hold. @throws SpecificationError if that is no text: it has not been judged */
+function detailOf(judgement: unknown, { name, clause }: Invariant | StepClaim): string {
+  if (typeof judgement === 'string' && judgement !== '') return judgement
+  throw new SpecificationError(
+    'scenario',
+    `the claim "${name}" of ${clause} answered ${judgement === '' ? 'an empty text' : String(judgement)}; a claim ` +
+      'answers with a text if it does not hold, with true if it does, and with undefined if it has nothing to say',
+  )
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-
+import { inside } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { ProgressClaim } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
@@ -48,7 +48,7 @@ export async function findLasso(
   const view = exploration.viewOf(state)
   const isPending = (claim: ProgressClaim, index: number): boolean => {
     exploration.store.load(index, state)
-    return claim.pending(world, view)
+    return inside(() => claim.pending(world, view))
   }
   const ends = endsOf(graph)
   for (const claim of claims) {
@@ -135,12 +135,15 @@ async function edgesOf(
   const next = new Uint32Array(store.words)
   const world = stepper.world(state)
   const view = exploration.viewOf(state)
+  const countPending = () => {
+    for (let i = 0; i < claims.length; i++) if (claims[i].pending(world, view)) exploration.lasting[i]++
+  }
   let edges = 0
   for (let index = 0; index < count; index++) {
     if ((index & 0x3fff) === 0 && !(await tick(index))) return undefined
     offsets[index] = edges
     store.load(index, state)
-    for (let i = 0; i < claims.length; i++) if (claims[i].pending(world, view)) exploration.lasting[i]++
+    inside(countPending)
     for (let thread = 0; thread < model.threads.length; thread++) {
       let moved = false
       for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {
@@ -160,11 +163,9 @@ async function edgesOf(
 
 /** A step that led to a stored state the first time it was taken, and now does not, looks at more than the world. */
 function unknownState({ system }: Exploration, state: State, thread: number): SpecificationError {
-  const location = state[system.worldWords + thread]
   return new SpecificationError(
     'non-deterministic',
-    `step "${system.control.stepAt(location)?.name}" of ${system.control.procedureAt(location)} (thread ` +
-      `${system.model.threads[thread].name}), taken again from the same state, led to a state that was never reached; ` +
+    `${system.place(state, thread)}, taken again from the same state, led to a state that was never reached; ` +
       'a step may look only at the world, its choice and its arguments',
   )
 }

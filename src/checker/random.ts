@@ -5,7 +5,7 @@
  * @module
  */
 import fc from 'fast-check'
-import { act, acting, NOBODY } from '../world/acting.js'
+import { act, acting, inside, NOBODY } from '../world/acting.js'
 import { FINISHED } from '../world/control.js'
 import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -14,6 +14,7 @@ import { BLOCKED } from '../world/procedure.js'
 import { running } from '../world/running.js'
 import { parametersOf } from './check.js'
 import { coverageOf } from './coverage.js'
+import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
 import { type Broken, Judge } from './judge.js'
 import type { CheckOptions, Injection } from './options.js'
@@ -87,6 +88,7 @@ const TURN_MS = 50
  * ```
  */
 export async function checkAtRandom(scenario: Scenario, options: RandomOptions = {}): Promise<RandomResult> {
+  installGuards()
   const parameters = parametersOf(scenario, options)
   const defects = options.defects ?? []
   const maxSteps = options.maxSteps ?? 500
@@ -307,6 +309,10 @@ class Walker {
 
   /** Runs `schedule` from the initial state until it ends, nothing can go on, or a claim is broken, which is returned. */
   walk(schedule: readonly number[], onStep?: OnStep): Broken | undefined {
+    return inside(() => this.run(schedule, onStep))
+  }
+
+  private run(schedule: readonly number[], onStep?: OnStep): Broken | undefined {
     const { system, judge, current, next } = this
     const early = system.begin(current) ?? judge.state(this.currentWorld, this.currentView)
     if (early !== undefined) return early
@@ -356,6 +362,7 @@ class Walker {
         running.started++
         act(this.thread, system.unclaimed)
         const result = control.runs[location](nextWorld, this.choice)
+        if (acting.raised !== undefined) throw acting.raised
         if (result !== BLOCKED) {
           next[worldWords + this.thread] = control.successor(location, result)
           return result

@@ -70,8 +70,11 @@ export class Stepper {
     running.location = location
     running.started++
     act(thread, this.system.unclaimed)
+    const { inside } = acting
+    acting.inside = true
     try {
       const result = this.control.runs[location](this.lastWorld, choice)
+      if (acting.raised !== undefined) throw acting.raised
       if (result === BLOCKED) return result
       next[this.worldWords + thread] = this.control.successor(location, result)
       acting.thread = NOBODY
@@ -79,6 +82,7 @@ export class Stepper {
       return result
     } finally {
       acting.thread = NOBODY
+      acting.inside = inside
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { act, NOBODY } from '../world/acting.js'
+import { act, inside, NOBODY } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -43,6 +43,8 @@ export class TransitionSystem {
     overrides: readonly Override[] = [],
     reductions: Reductions = 'none',
   ) {
+    if (model.threads.length === 0)
+      throw new SpecificationError('scenario', 'the model has no threads: there is nothing to explore')
     if (model.threads.length > model.layout.threads)
       throw new SpecificationError(
         'scenario',
@@ -52,6 +54,7 @@ export class TransitionSystem {
     this.worldWords = Math.ceil(Math.max(1, model.layout.bytes) / 4)
     this.words = this.worldWords + model.threads.length
     this.taken = bindCharts(model)
+    model.layout.seal()
     this.normaliser = new Normaliser(model, reductions)
     this.unclaimed = new Set(model.unclaimed)
   }
@@ -71,8 +74,10 @@ export class TransitionSystem {
     model.initialise?.(w)
     if (how === 'normalised') this.normaliser.apply(w)
     try {
-      model.threads.forEach((thread, i) => {
-        state[worldWords + i] = control.start(thread.program, thread.args)
+      inside(() => {
+        model.threads.forEach((thread, i) => {
+          state[worldWords + i] = control.start(thread.program, thread.args)
+        })
       })
     } catch (error) {
       if (error instanceof Violation) return brokenBy(error)
@@ -120,12 +125,17 @@ export class TransitionSystem {
         )
   }
 
+  /** The step that `thread` takes next in `state`, for people. */
+  place(state: State, thread: number): string {
+    const location = state[this.worldWords + thread]
+    return `step "${this.control.stepAt(location)?.name}" of ${this.control.procedureAt(location)} (thread ${this.model.threads[thread]?.name})`
+  }
+
   /** An error that the step of `thread` from `state` threw, with the place where. */
   explain(error: unknown, state: State, thread: number): unknown {
-    const location = state[this.worldWords + thread]
-    const where = `step "${this.control.stepAt(location)?.name}" of ${this.control.procedureAt(location)} (thread ${this.model.threads[thread]?.name})`
+    const where = this.place(state, thread)
     if (error instanceof SpecificationError)
-      return error.code === 'bound-overflow'
+      return PLACELESS.has(error.code)
         ? new SpecificationError(error.code, `${where}: ${error.message}`, { cause: error })
         : error
     return new SpecificationError(
@@ -135,6 +145,9 @@ export class TransitionSystem {
     )
   }
 }
+
+/** Mistakes that are raised where nobody knows which step it is. */
+const PLACELESS: ReadonlySet<string> = new Set(['bound-overflow', 'impure', 'layout'])
 
 /** The claim that a step broke by throwing `violation`. */
 export function brokenBy(violation: Violation): Broken {

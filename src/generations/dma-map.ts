@@ -68,14 +68,14 @@ export class DmaList {
 
 /** Declares the array of `mirror`. It holds what was in memory before: nobody has zeroed it yet. */
 export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): DmaList {
-  const entries = layout.scope(`${mirror.name}.dma`, (l) =>
-    l.array('pfn_list', mirror.pageTable.length, (entry) => ({
+  return layout.scope(`${mirror.name}.dma`, (l) => {
+    const entries = l.array('pfn_list', mirror.pageTable.length, (entry) => ({
       valid: entry.flag('valid', { initial: 1 }),
       mapped: entry.flag('dma_mapped', { initial: 1 }),
       iommu: entry.counter('iommu', frames + 1, { ghost: true }),
-    })),
-  )
-  return new DmaList(mirror, entries)
+    }))
+    return new DmaList(mirror, entries)
+  })
 }
 
 /** Zeroes the array: no page of it is mapped. One step: nobody else knows of it yet. @kernel hmm_dma_map_alloc */

@@ -12,12 +12,28 @@ export const acting = {
   thread: -1,
   /** Clauses that are not claimed of what runs. */
   unclaimed: new Set<string>() as ReadonlySet<string>,
+  /** What a claim or a guard raised since the acting thread began: text that catches it does not undo it. */
+  raised: undefined as Error | undefined,
+  /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */
+  inside: false,
 }
 
 /** `thread` takes a step of a model of which `unclaimed` is not claimed. */
 export function act(thread: number, unclaimed: ReadonlySet<string>): void {
   acting.thread = thread
   acting.unclaimed = unclaimed
+  acting.raised = undefined
+}
+
+/** Runs procedures or claims: see {@link acting.inside}. */
+export function inside<T>(run: () => T): T {
+  const before = acting.inside
+  acting.inside = true
+  try {
+    return run()
+  } finally {
+    acting.inside = before
+  }
 }
 
 /** For what claims everything. */

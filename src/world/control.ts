@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { acting, NOBODY } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
 import { isHandle } from './layout.js'
 import {
@@ -14,10 +15,13 @@ import {
   type Body,
   type Call,
   keyOf,
+  neverRun,
   type Operation,
   type Override,
   type Run,
+  type Running,
   type Step,
+  withoutSign,
 } from './procedure.js'
 import { running } from './running.js'
 
@@ -53,6 +57,8 @@ interface Node {
   readonly input: unknown
   readonly depth: number
   readonly operation: Operation | Return | Failed
+  /** Where a procedure has become another and did not return what that returns: it must return nothing. */
+  readonly discards: boolean
   readonly children: Map<unknown, Node>
   /** Locations at this node, by the location of the caller. */
   readonly locations: Map<Location | undefined, Location>
@@ -62,6 +68,8 @@ interface Frame {
   readonly procedure: AnyProcedure
   readonly body: Body<unknown[], unknown>
   readonly args: readonly unknown[]
+  /** Name of the procedure that has become this one and does not return what it returns, if one has. */
+  discardedBy: string | undefined
   root: Node | undefined
 }
 
@@ -168,7 +176,12 @@ export class ControlGraph {
   private discover(location: number, slot: number, result: number): number {
     const at = this.locations[location] as Location
     if (Math.abs(result) > 0xfffff) this.refuse(at, result)
-    const reached = this.settle(at.below, this.child(at.node, result))
+    this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
+    // Nobody acts between two steps: threads that stand at the same place share it.
+    const { thread } = acting
+    acting.thread = NOBODY
+    const reached = this.settle(at.below, this.child(at.node, result | 0))
+    acting.thread = thread
     this.next[location][slot] = reached
     return reached
   }
@@ -184,11 +197,20 @@ export class ControlGraph {
           below = this.intern(below, node)
           node = this.enter(operation.procedure, operation.args)
           break
-        case 'become':
-          node = this.enter(operation.procedure, operation.args)
+        case 'become': {
+          const { frame } = node
+          const discardedBy = node.discards ? frame.procedure.procedureName : frame.discardedBy
+          node = this.enter(operation.procedure, operation.args, discardedBy)
           break
+        }
         case 'return':
           if (below === undefined) return FINISHED
+          if (node.frame.discardedBy !== undefined && operation.value !== undefined)
+            throw new SpecificationError(
+              'code-after-become',
+              `${node.frame.discardedBy} has become ${node.frame.procedure.procedureName} and does not return the ` +
+                `${showArgument(operation.value)} that it returns; write \`return yield* become(…)\``,
+            )
           node = this.child(below.node, operation.value)
           below = below.below
           break
@@ -220,15 +242,16 @@ export class ControlGraph {
     return location
   }
 
-  private enter(procedure: AnyProcedure, args: readonly unknown[]): Node {
-    const key = `${keyOf(procedure)}${keyOf(args)}`
+  private enter(procedure: AnyProcedure, args: readonly unknown[], discardedBy?: string): Node {
+    const key = `${keyOf(procedure)}${keyOfArguments(procedure, args)}`
     let frame = this.frames.get(key)
     if (frame === undefined) {
       const body = this.bodies.get(procedure) ?? (procedure.body as Body<unknown[], unknown>)
       freezeValue(args)
-      frame = { procedure, body, args, root: undefined }
+      frame = { procedure, body, args, discardedBy: undefined, root: undefined }
       this.frames.set(key, frame)
     }
+    frame.discardedBy ??= discardedBy
     frame.root ??= this.make(frame, undefined, undefined)
     return frame.root
   }
@@ -263,18 +286,59 @@ export class ControlGraph {
       const received = i === 0 ? input : path[i - 1].input
       operation = this.advance(frame, () => instance.next(received))
     }
-    return { frame, parent, input, depth, operation, children: new Map(), locations: new Map() }
+    const discards = operation.kind === 'become' && this.discards(frame, instance, operation)
+    return { frame, parent, input, depth, operation, discards, children: new Map(), locations: new Map() }
+  }
+
+  /**
+   * Whether a procedure that has become another returns nothing, where it should return what that returns. Its generator
+   * is not run any more, so nothing may follow in it: it is resumed once to see that nothing does.
+   */
+  private discards(frame: Frame, instance: Running<unknown>, { procedure }: Become): boolean {
+    const { procedureName: name } = frame.procedure
+    const refuse = (what: string): never => {
+      throw new SpecificationError(
+        'code-after-become',
+        `${name} has become ${procedure.procedureName} and ${what}, which is never run; write ` +
+          '`return yield* become(…)`, outside of try, in the text of the procedure itself; or call it: `yield* …(…)`',
+      )
+    }
+    const dropped = {}
+    let result: IteratorResult<Operation, unknown>
+    try {
+      result = instance.next(dropped)
+    } catch (error) {
+      return refuse(`then throws (${messageOf(error)})`)
+    }
+    if (!result.done) return refuse(`goes on to "${describe(result.value)}"`)
+    this.mustHaveRun(name)
+    if (result.value !== undefined && result.value !== dropped) return refuse('returns something else')
+    return result.value === undefined
+  }
+
+  /** A call or step that was made and never begun stands where its `yield*` was forgotten. */
+  private mustHaveRun(where: string): void {
+    const forgotten = neverRun()
+    if (forgotten !== undefined)
+      throw new SpecificationError(
+        'never-run',
+        `${where} calls ${forgotten} and does not run it; write \`yield*\` before the call`,
+      )
   }
 
   private advance(frame: Frame, resume: () => IteratorResult<Operation, unknown>): Node['operation'] {
     let result: IteratorResult<Operation, unknown>
     const outer = running.between
     running.between = frame.procedure.procedureName
+    acting.raised = undefined
+    neverRun()
     try {
       result = resume()
+      // What was raised and caught by the text has happened all the same.
+      if (acting.raised !== undefined) throw acting.raised
     } catch (error) {
       if (error instanceof Violation) return { kind: 'failed', violation: error }
-      if (error instanceof SpecificationError) throw error
+      if (error instanceof SpecificationError) throw betweenSteps(frame, error)
       throw new SpecificationError(
         'procedure-threw',
         `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,
@@ -283,9 +347,11 @@ export class ControlGraph {
     } finally {
       running.between = outer
     }
+    this.mustHaveRun(frame.procedure.procedureName)
     if (result.done) {
+      keyOfResult(frame.procedure, result.value)
       freezeValue(result.value)
-      return { kind: 'return', value: result.value }
+      return { kind: 'return', value: withoutSign(result.value) }
     }
     const operation: unknown = result.value
     if (typeof operation !== 'object' || operation === null || !('kind' in operation))
@@ -338,6 +404,33 @@ export class ControlGraph {
   }
 }
 
+/** The key of what is passed to `procedure`. @throws SpecificationError that names the argument */
+function keyOfArguments(procedure: AnyProcedure, args: readonly unknown[]): string {
+  return args.map((arg, i) => keyAt(arg, `argument ${i + 1} of ${procedure.procedureName}`)).join(',')
+}
+
+function keyOfResult(procedure: AnyProcedure, value: unknown): string {
+  return keyAt(value, `what ${procedure.procedureName} returns`)
+}
+
+function keyAt(value: unknown, what: string): string {
+  try {
+    return keyOf(value)
+  } catch (error) {
+    if (!(error instanceof SpecificationError)) throw error
+    throw new SpecificationError(error.code, `${what} is ${error.message}`, { cause: error })
+  }
+}
+
+function betweenSteps({ procedure }: Frame, error: SpecificationError): SpecificationError {
+  if (error.code !== 'impure' && error.code !== 'layout') return error
+  return new SpecificationError(
+    error.code,
+    `${procedure.procedureName}, between two steps: ${error.message}`,
+    { cause: error },
+  )
+}
+
 function signature(operation: Node['operation']): string {
   switch (operation.kind) {
     case 'step':
@@ -379,8 +472,7 @@ function showArgument(value: unknown): string {
  * either side changed afterwards would be something else the next time, so that is refused where it is tried.
  */
 function freezeValue(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || isHandle(value)) return
-  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return
+  if (typeof value !== 'object' || value === null || isHandle(value)) return
   Object.freeze(value)
   for (const inner of Object.values(value)) freezeValue(inner)
 }

@@ -19,6 +19,7 @@ export class Violation extends Error {
     readonly detail: string,
   ) {
     super(`${clause}: ${detail}`)
+    if (acting.inside) acting.raised ??= this
   }
 }
 
@@ -26,8 +27,12 @@ export class Violation extends Error {
 export type SpecificationErrorCode =
   | 'bound-overflow'
   | 'blocked-step-changed-world'
+  | 'impure'
   | 'invalid-result'
+  | 'invalid-value'
   | 'invalid-operation'
+  | 'never-run'
+  | 'code-after-become'
   | 'non-deterministic'
   | 'procedure-threw'
   | 'runaway'
@@ -49,6 +54,7 @@ export class SpecificationError extends Error {
     options?: { cause?: unknown },
   ) {
     super(message, options)
+    if (acting.inside) acting.raised ??= this
   }
 }
 

@@ -174,9 +174,26 @@ class GuardedCell extends Cell {
 
 const handles = new WeakSet<object>()
 
-/** True for the records and arrays of handles that a {@link Layout} made: they are compared by identity. */
+/** True for what a {@link Layout} hands out, and for locks and wait queues: it is compared by identity. */
 export function isHandle(value: object): boolean {
   return handles.has(value)
+}
+
+/** Refuses to declare anything once the model is being run: states that were stored have no room for it. */
+function mustDeclareBefore(what: string): void {
+  if (acting.inside)
+    throw new SpecificationError(
+      'layout',
+      `${what} is made while procedures run; declare it with the layout of the scenario, before they do`,
+    )
+}
+
+/** An array of handles, by the first cell in it. */
+function describeArray(held: readonly unknown[]): string {
+  const first = held[0]
+  if (typeof first !== 'object' || first === null) return `of ${held.length}`
+  const cell = first instanceof Cell ? first : Object.values(first).find((value) => value instanceof Cell)
+  return cell instanceof Cell ? `with ${cell.name} in it` : `of ${held.length}`
 }
 
 interface Allocation {
@@ -188,6 +205,10 @@ interface Allocation {
   readonly cells: Cell[]
   readonly locks: Lock[]
   readonly lifecycles: Lifecycle[]
+  /** What was handed out: it is frozen when the model is run. */
+  readonly handedOut: object[]
+  /** The arrays that were handed out, and what they held when the model began to run. */
+  readonly arrays: { readonly array: readonly unknown[]; readonly held: readonly unknown[] }[]
 }
 
 /** How a {@link Layout} is made. */
@@ -222,6 +243,7 @@ export class Layout {
   ) {
     if (!Number.isInteger(options.threads) || options.threads < 1 || options.threads > 8)
       throw new SpecificationError('layout', `a layout is for 1 to 8 threads, not ${options.threads}`)
+    if (parent === undefined) mustDeclareBefore('a layout')
     this.threads = options.threads
     this.allocation = parent?.allocation ?? {
       free: [],
@@ -230,6 +252,8 @@ export class Layout {
       cells: [],
       locks: [],
       lifecycles: [],
+      handedOut: [],
+      arrays: [],
     }
   }
 
@@ -237,8 +261,9 @@ export class Layout {
   counter(name: string, max: number, options: CellOptions = {}): Cell {
     if (!Number.isInteger(max) || max < 1 || max > 0xffffffff)
       throw new SpecificationError('layout', `${this.qualify(name)}: a bound is 1 to 4294967295, not ${max}`)
+    mustDeclareBefore(this.qualify(name))
     const bare = this.allocate(this.qualify(name), max, options)
-    const cell = options.guardedBy || options.partOf ? new GuardedCell(bare) : bare
+    const cell = this.handOut(options.guardedBy || options.partOf ? new GuardedCell(bare) : bare)
     this.allocation.cells.push(cell)
     return cell
   }
@@ -260,21 +285,17 @@ export class Layout {
 
   /** A group of handles whose names start with `name`. */
   scope<T extends object>(name: string, declare: (layout: Layout) => T): T {
-    const record = declare(new Layout({ threads: this.threads }, this.qualify(name), this))
-    handles.add(record)
-    return record
+    return this.handOut(declare(new Layout({ threads: this.threads }, this.qualify(name), this)))
   }
 
   /** `length` groups of handles, named `name[0]`, `name[1]`, … */
   array<T>(name: string, length: number, declare: (layout: Layout, index: number) => T): T[] {
     const records: T[] = []
     for (let i = 0; i < length; i++) {
-      const record = declare(new Layout({ threads: this.threads }, this.qualify(`${name}[${i}]`), this), i)
-      if (typeof record === 'object' && record !== null) handles.add(record)
-      records.push(record)
+      const layout = new Layout({ threads: this.threads }, this.qualify(`${name}[${i}]`), this)
+      records.push(this.handOut(declare(layout, i)))
     }
-    handles.add(records)
-    return records
+    return this.handOut(records)
   }
 
   /**
@@ -286,13 +307,47 @@ export class Layout {
   lifecycle(kind: string, name: string): Lifecycle {
     const cell = this.counter(name, 15, { ghost: true })
     const lifecycle = new Lifecycle(kind, cell)
+    handles.add(lifecycle)
     this.allocation.lifecycles.push(lifecycle)
     return lifecycle
   }
 
   /** @internal called by the locks themselves */
   addLock(lock: Lock): void {
+    this.handOut(lock)
     this.allocation.locks.push(lock)
+  }
+
+  /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
+  handOut<T>(value: T): T {
+    if (typeof value === 'object' && value !== null) {
+      handles.add(value)
+      this.allocation.handedOut.push(value)
+    }
+    return value
+  }
+
+  /**
+   * Freezes what was handed out. All threads share it, in all states, so that nobody may keep on it what is not in the
+   * world. Arrays are compared afterwards instead ({@link mustBeAsSealed}): to read a frozen one takes half as long again.
+   */
+  seal(): void {
+    const { handedOut, arrays } = this.allocation
+    for (const handle of handedOut)
+      if (Array.isArray(handle)) arrays.push({ array: handle, held: [...handle] })
+      else Object.freeze(handle)
+    handedOut.length = 0
+  }
+
+  /** @throws SpecificationError if an array of handles is not what it was when it was sealed */
+  mustBeAsSealed(): void {
+    for (const { array, held } of this.allocation.arrays)
+      if (Reflect.ownKeys(array).length !== held.length + 1 || held.some((value, i) => array[i] !== value))
+        throw new SpecificationError(
+          'impure',
+          `an array that the layout handed out (${describeArray(held)}) was changed while the model ran; keep what ` +
+            'changes in fields of the world',
+        )
   }
 
   /** Every cell, in the order of declaration. */

@@ -7,7 +7,7 @@
 import { acting } from './acting.js'
 import { claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
-import { BLOCKED, become, procedure, type Run, type Running, step } from './procedure.js'
+import { BLOCKED, become, helper, procedure, type Run, type Running, step } from './procedure.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -109,21 +109,21 @@ abstract class OwnedLock implements Lock {
   }
 
   /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
-  *lock(): Running<number> {
-    return yield* step(`lock ${this.name}`, (w) => {
+  lock(): Running<number> {
+    return step(`lock ${this.name}`, (w) => {
       if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
       return this.acquire(w) ? 0 : BLOCKED
     })
   }
 
   /** Takes the lock if it is free: 1 if taken, 0 if not. */
-  *trylock(): Running<number> {
-    return yield* step(`trylock ${this.name}`, (w) => (this.tryAcquire(w) ? 1 : 0))
+  trylock(): Running<number> {
+    return step(`trylock ${this.name}`, (w) => (this.tryAcquire(w) ? 1 : 0))
   }
 
   /** Releases the lock. */
-  *unlock(): Running<number> {
-    return yield* step(`unlock ${this.name}`, (w) => {
+  unlock(): Running<number> {
+    return step(`unlock ${this.name}`, (w) => {
       this.release(w)
       return 0
     })
@@ -135,8 +135,8 @@ abstract class OwnedLock implements Lock {
    *
    * @param name - a literal that says what is done under the lock
    */
-  *critical(name: string, run: Run, choices = 1): Running<number> {
-    return yield* step(
+  critical(name: string, run: Run, choices = 1): Running<number> {
+    return step(
       name,
       (w, choice) => {
         if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
@@ -214,8 +214,8 @@ export class RwSemaphore implements Lock {
   }
 
   /** Takes it for reading, waiting for the writer and for those who wait to write. */
-  *lockRead(): Running<number> {
-    return yield* step(`down_read ${this.name}`, (w) => {
+  lockRead(): Running<number> {
+    return step(`down_read ${this.name}`, (w) => {
       mightSleep(this.locks, w, `down_read ${this.name}`)
       mayAcquire(this.locks, this, w)
       return this.acquireRead(w) ? 0 : BLOCKED
@@ -223,13 +223,13 @@ export class RwSemaphore implements Lock {
   }
 
   /** Takes it for reading if that is possible at once: 1 if taken, 0 if not. */
-  *trylockRead(): Running<number> {
-    return yield* step(`down_read_trylock ${this.name}`, (w) => (this.acquireRead(w) ? 1 : 0))
+  trylockRead(): Running<number> {
+    return step(`down_read_trylock ${this.name}`, (w) => (this.acquireRead(w) ? 1 : 0))
   }
 
   /** Releases it after reading. */
-  *unlockRead(): Running<number> {
-    return yield* step(`up_read ${this.name}`, (w) => {
+  unlockRead(): Running<number> {
+    return step(`up_read ${this.name}`, (w) => {
       const bit = 1 << acting.thread
       claim(
         'lock-discipline',
@@ -245,7 +245,11 @@ export class RwSemaphore implements Lock {
    * Takes it for writing. One step where it is free; otherwise the writer first queues, which keeps new readers
    * out, and waits.
    */
-  *lockWrite(): Running<number> {
+  lockWrite(): Running<number> {
+    return helper(`${this.name}.lockWrite()`, () => this.takeForWriting())
+  }
+
+  private *takeForWriting(): Running<number> {
     const taken = yield* step(`down_write ${this.name}`, (w) => {
       mightSleep(this.locks, w, `down_write ${this.name}`)
       mayAcquire(this.locks, this, w)
@@ -262,8 +266,8 @@ export class RwSemaphore implements Lock {
   }
 
   /** Releases it after writing. */
-  *unlockWrite(): Running<number> {
-    return yield* step(`up_write ${this.name}`, (w) => {
+  unlockWrite(): Running<number> {
+    return step(`up_write ${this.name}`, (w) => {
       this.mustWrite(w)
       this.writer.set(w, 0)
       return 0
@@ -271,8 +275,8 @@ export class RwSemaphore implements Lock {
   }
 
   /** Goes on as a reader, with no instant at which another writer could come between. */
-  *downgrade(): Running<number> {
-    return yield* step(`downgrade_write ${this.name}`, (w) => {
+  downgrade(): Running<number> {
+    return step(`downgrade_write ${this.name}`, (w) => {
       this.mustWrite(w)
       this.writer.set(w, 0)
       this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
@@ -306,6 +310,7 @@ export class WaitQueue {
     this.name = layout.qualify(name)
     this.sleepers = layout.counter(name, 2 ** layout.threads - 1)
     this.locks = layout.locks
+    layout.handOut(this)
   }
 
   /** Wakes everybody, within a step. */
@@ -320,8 +325,8 @@ export class WaitQueue {
    *
    * @param condition - a stable function of the world and `args`
    */
-  *wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return yield* waitEvent(this, condition as Condition<unknown[]>, args, this.locks)
+  wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
+    return waitEvent(this, condition as Condition<unknown[]>, args, this.locks)
   }
 
   /**
@@ -329,8 +334,8 @@ export class WaitQueue {
    *
    * @returns 1 if the condition holds, 0 if it does not and the time is over
    */
-  *waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return yield* waitEventTimeout(this, condition as Condition<unknown[]>, args, this.locks)
+  waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
+    return waitEventTimeout(this, condition as Condition<unknown[]>, args, this.locks)
   }
 }
 

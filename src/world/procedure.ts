@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { SpecificationError } from './errors.js'
 import { isHandle, type World } from './layout.js'
-import { Lifecycle } from './lifecycle.js'
 
 /**
  * What a step returns when it cannot be taken now. A blocked step changes nothing and is tried again in every
@@ -79,14 +79,71 @@ export type AnyProcedure = Procedure<any[], any>
  * ```
  */
 export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
-  const self = Object.assign(
-    function* (...args: A): Running<R> {
-      return (yield { kind: 'call', procedure: self as unknown as AnyProcedure, args }) as R
-    },
+  const self: Procedure<A, R> = Object.assign(
+    (...args: A) =>
+      awaiting<R>({ kind: 'call', procedure: self as unknown as AnyProcedure, args: args.map(withoutSign) }),
     { procedureName: name, body },
   )
   return self
 }
+
+/** Calls and steps that were made and have not begun, in the order in which they were made. */
+const awaited: object[] = []
+
+/** An operation that `yield*` publishes; until then it is awaited. */
+function awaiting<R>(operation: Operation): Running<R> {
+  awaited.push(operation)
+  return publish(operation)
+}
+
+function* publish<R>(operation: Operation): Running<R> {
+  begin(operation)
+  return (yield operation) as R
+}
+
+function begin(made: object): void {
+  const at = awaited.lastIndexOf(made)
+  if (at >= 0) awaited.splice(at, 1)
+}
+
+/**
+ * A helper of several steps, as the methods of a lock are: it is awaited as a call of a procedure is.
+ *
+ * @param name - what to call it where its `yield*` was forgotten
+ * @param running - its text
+ */
+export function helper<R>(name: string, running: () => Running<R>): Running<R> {
+  const made = { name }
+  awaited.push(made)
+  return (function* () {
+    begin(made)
+    return yield* running()
+  })()
+}
+
+/**
+ * What was called and never run since the last time that this was asked: `yield*` was forgotten before it.
+ *
+ * @returns its name, or `undefined` if all has run
+ */
+export function neverRun(): string | undefined {
+  if (awaited.length === 0) return undefined
+  const made = awaited[awaited.length - 1] as Operation | { kind?: undefined; name: string }
+  awaited.length = 0
+  switch (made.kind) {
+    case 'call':
+      return `${made.procedure.procedureName}(…)`
+    case 'become':
+      return `become(${made.procedure.procedureName}, …)`
+    case 'step':
+      return `step '${made.name}'`
+    default:
+      return made.name
+  }
+}
+
+/** Most ways in which a step may go. */
+export const MOST_CHOICES = 8192
 
 /**
  * Takes one atomic step.
@@ -96,18 +153,38 @@ export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>
  * @param choices - in how many ways it may go (default 1)
  * @returns what `run` returned
  */
-export function* step(name: string, run: Run, choices = 1): Running<number> {
-  return (yield { kind: 'step', name, run, choices }) as number
+export function step(name: string, run: Run, choices = 1): Running<number> {
+  return stepOf(name, run, choices)
+}
+
+function stepOf(name: string, run: Run, choices: number): Running<number> {
+  if (!(Number.isInteger(choices) && choices >= 1 && choices <= MOST_CHOICES))
+    throw new SpecificationError(
+      'invalid-operation',
+      `step "${name}" is to go ${String(choices)} ways; a step goes 1 to ${MOST_CHOICES} ways`,
+    )
+  return awaiting({ kind: 'step', name, run, choices })
 }
 
 /** A step that changes nothing and may go `outcomes` ways: a time-out that expires or not. Returns 0 … outcomes-1. */
-export function* choose(name: string, outcomes: number): Running<number> {
-  return (yield { kind: 'step', name, run: (_w, choice) => choice, choices: outcomes }) as number
+export function choose(name: string, outcomes: number): Running<number> {
+  return stepOf(name, takeChoice, outcomes)
 }
 
+const takeChoice: Run = (_w, choice) => choice
+
 /** Goes on as another procedure: `return yield* become(p, args)`. Retry loops fold back on themselves. */
-export function* become<A extends unknown[], R>(target: Procedure<A, R>, ...args: A): Running<R> {
-  return (yield { kind: 'become', procedure: target as unknown as AnyProcedure, args }) as R
+export function become<A extends unknown[], R>(target: Procedure<A, R>, ...args: A): Running<R> {
+  return awaiting({
+    kind: 'become',
+    procedure: target as unknown as AnyProcedure,
+    args: args.map(withoutSign),
+  })
+}
+
+/** 0 for -0, which `-error` makes of no error: nobody means them to differ. */
+export function withoutSign<T>(value: T): T {
+  return value === 0 ? (0 as T) : value
 }
 
 /** Another text for one procedure. */
@@ -146,28 +223,77 @@ function identity(value: object): string {
   return `#${id}`
 }
 
+/** Deepest nesting of an argument or a result. */
+const DEEPEST = 32
+
 /**
- * A string that is equal for equal values: numbers, strings, flags, arrays and plain objects by what they hold;
- * handles, functions and instances of classes by identity. Frames and histories are keyed by it.
+ * A string that is equal for equal values, and for no others: numbers, strings, flags, arrays and plain objects by what
+ * they hold; handles and functions by identity. Frames and histories are keyed by it.
+ *
+ * @throws SpecificationError `invalid-value` for a value that may hold what a key cannot tell: a symbol, an instance of a
+ * class, a Map, an object with getters or hidden properties
  */
 export function keyOf(value: unknown): string {
+  return keyWithin(value, 0)
+}
+
+function keyWithin(value: unknown, depth: number): string {
   switch (typeof value) {
     case 'number':
-      return String(value)
+      return Object.is(value, -0) ? '-0' : String(value)
+    case 'bigint':
+      return `${value}n`
     case 'string':
       return JSON.stringify(value)
     case 'function':
       return identity(value)
+    case 'symbol':
+      return refuse('a symbol')
     case 'object': {
       if (value === null) return 'null'
-      if (isHandle(value) || value instanceof Lifecycle) return identity(value)
-      if (Array.isArray(value)) return `[${value.map(keyOf).join(',')}]`
-      if (Object.getPrototypeOf(value) !== Object.prototype) return identity(value)
-      return `{${Object.entries(value)
-        .map(([key, inner]) => `${JSON.stringify(key)}:${keyOf(inner)}`)
-        .join(',')}}`
+      if (isHandle(value)) return identity(value)
+      if (depth >= DEEPEST) return refuse('an object that holds itself, or nests too deeply')
+      return Array.isArray(value) ? keyOfArray(value, depth) : keyOfObject(value, depth)
     }
     default:
       return String(value)
   }
+}
+
+function keyOfArray(array: readonly unknown[], depth: number): string {
+  if (Object.getPrototypeOf(array) !== Array.prototype) refuse('an instance of a class')
+  if (Reflect.ownKeys(array).length !== array.length + 1)
+    refuse('an array with holes, or with properties of its own')
+  const keys: string[] = []
+  for (let i = 0; i < array.length; i++) keys.push(keyWithin(dataOf(array, String(i)), depth + 1))
+  return `[${keys.join(',')}]`
+}
+
+function keyOfObject(object: object, depth: number): string {
+  const prototype = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype) {
+    const { name } = prototype?.constructor ?? {}
+    refuse(typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype')
+  }
+  const keys: string[] = []
+  for (const key of Reflect.ownKeys(object)) {
+    if (typeof key === 'symbol') return refuse('an object with a symbol for a key')
+    keys.push(`${JSON.stringify(key)}:${keyWithin(dataOf(object, key), depth + 1)}`)
+  }
+  return `{${keys.join(',')}}`
+}
+
+/** A property that is data, and that everybody sees. */
+function dataOf(object: object, key: string): unknown {
+  const property = Object.getOwnPropertyDescriptor(object, key)
+  if (property === undefined || !('value' in property)) return refuse(`an object with a getter (${key})`)
+  if (!property.enumerable) return refuse(`an object with a hidden property (${key})`)
+  return property.value
+}
+
+function refuse(what: string): never {
+  throw new SpecificationError(
+    'invalid-value',
+    `${what}; pass numbers, strings, flags, arrays and plain objects of them, and what the layout hands out`,
+  )
 }

@@ -1,0 +1,97 @@
+/**
+ * Guards what no procedure may look at: the clock, chance, the process. While procedures and claims run, a use of it is
+ * an error, also where the text catches it; at all other times everything works as it does without the guards.
+ *
+ * @module
+ */
+import { acting } from '../world/acting.js'
+import { SpecificationError } from '../world/errors.js'
+
+const INSTEAD =
+  'a step looks only at the world, its choice and its arguments; let it go several ways with ' +
+  '`choose(name, n)`, or keep a field in the world'
+
+function refuse(what: string): never {
+  throw new SpecificationError('impure', `${what} is used; ${INSTEAD}`)
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: members of built-in objects, by name
+type Members = Record<string, any>
+
+/** The guarded functions, by the global object that has them. */
+const FUNCTIONS: readonly (readonly [name: string, members: readonly string[]])[] = [
+  ['Math', ['random']],
+  ['Date', ['now']],
+  ['performance', ['now']],
+  ['crypto', ['getRandomValues', 'randomUUID']],
+  ['Atomics', ['wait', 'waitAsync']],
+  [
+    'process',
+    ['abort', 'cpuUsage', 'exit', 'hrtime', 'kill', 'memoryUsage', 'nextTick', 'reallyExit', 'uptime'],
+  ],
+  ['', ['fetch', 'queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout']],
+]
+
+let installed = false
+
+/**
+ * Puts the guards in place, once for all; call it before a driver is loaded, so that the names which it gives to the
+ * clock are guarded too.
+ */
+export function installGuards(): void {
+  if (installed) return
+  installed = true
+  const global = globalThis as Members
+  for (const [name, members] of FUNCTIONS) {
+    const owner: Members | undefined = name === '' ? global : global[name]
+    if (owner === undefined) continue
+    for (const member of members) guardMember(owner, member, name === '' ? member : `${name}.${member}`)
+  }
+  guardDate(global)
+}
+
+/** Replaces a function where it is found, on the object or on its prototype. */
+function guardMember(object: Members, member: string, name: string): void {
+  let owner: Members | null = object
+  while (owner !== null && !Object.hasOwn(owner, member)) owner = Object.getPrototypeOf(owner)
+  const property = owner === null ? undefined : Object.getOwnPropertyDescriptor(owner, member)
+  if (owner === null || property?.configurable !== true) return
+  const value = property.value ?? object[member]
+  if (typeof value !== 'function') return
+  const guarded = new Proxy(value, {
+    apply(target, self, args) {
+      if (acting.inside) refuse(name)
+      return Reflect.apply(target, self, args)
+    },
+    get(target, key, receiver) {
+      const inner = Reflect.get(target, key, receiver)
+      // process.hrtime.bigint, performance.now and the like hang functions of their own on a function.
+      if (acting.inside && key !== 'prototype' && Object.hasOwn(target, key) && typeof inner === 'function')
+        refuse(`${name}.${String(key)}`)
+      return inner
+    },
+  })
+  Object.defineProperty(owner, member, {
+    value: guarded,
+    configurable: true,
+    enumerable: property.enumerable ?? false,
+    writable: true,
+  })
+}
+
+/** A date that says what time it is; one that is made of numbers is a value like others. */
+function guardDate(global: Members): void {
+  const { Date: original } = globalThis
+  const guarded = new Proxy(original, {
+    apply(target, self, args) {
+      if (acting.inside) refuse('Date()')
+      return Reflect.apply(target, self, args)
+    },
+    construct(target, args, newTarget) {
+      if (acting.inside && args.length === 0) refuse('new Date()')
+      return Reflect.construct(target, args, newTarget)
+    },
+  })
+  Object.defineProperty(original.prototype, 'constructor', { value: guarded })
+  Object.defineProperty(global, 'Date', { value: guarded, configurable: true, writable: true })
+}
