@@ -145,7 +145,7 @@ export const areaDefects: readonly Defect[] = [
     requirement: 'C39',
     scenario: 'mremap-and-migrate',
     overrides: [restoreByPageNumber],
-    steps: 48,
+    steps: 58,
   },
   {
     name: 'X93',

@@ -267,7 +267,7 @@ export const bitDefects: readonly Defect[] = [
     requirement: 'C39',
     scenario: 'keep-the-entry',
     overrides: [pageOfPresent],
-    steps: 8,
+    steps: 9,
   },
   {
     name: 'D23',
@@ -297,7 +297,7 @@ export const bitDefects: readonly Defect[] = [
     requirement: 'C39',
     scenario: 'keep-the-entry',
     overrides: [migrateReading(marksOfPresent)],
-    steps: 8,
+    steps: 9,
   },
   {
     name: 'H23',

@@ -95,7 +95,7 @@ export const coherentDefects: readonly Defect[] = [
     requirement: 'coherent',
     scenario: 'coherent-memory',
     overrides: [bringCoherentBack],
-    steps: 33,
+    steps: 34,
   },
   {
     name: 'X222',

@@ -321,7 +321,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
     scenario: 'device-memory-exit',
     set: { remove: 0 },
     overrides: [zapPresentOnly],
-    steps: 62,
+    steps: 63,
   },
   {
     name: 'X76',

@@ -435,7 +435,7 @@ export const migrationDefects: readonly Defect[] = [
     requirement: 'C42',
     scenario: 'migrate-and-fork',
     overrides: [forkKeepsWrite],
-    steps: 37,
+    steps: 36,
   },
   {
     name: 'X35',

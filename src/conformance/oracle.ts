@@ -5,10 +5,9 @@
  * @module
  */
 
-import { declareMirror, type Mirror } from '../driver/index.js'
+import type { Mirror } from '../driver/index.js'
 import {
   attachDmirrorDevice,
-  attachSnapshot,
   type DmirrorAnswer,
   type DmirrorDevice,
   dmirrorCheckAtomic,
@@ -22,27 +21,26 @@ import {
   dmirrorSnapshot,
   dmirrorWrite,
   PAGES_AT_A_TIME,
-  recordedDriver,
 } from '../driver/recorded/index.js'
-import { hugePagesOf61 } from '../generations/huge-pages.js'
+import { CountsMappings, releases } from '../generations/releases.js'
 import {
+  type AddressSpace,
   BUS_ADRERR,
-  closeFile,
   cpuRead,
   cpuWrite,
   declareMachine,
-  declareRange,
   Errno,
   errnoName,
+  type Frame,
   fork,
-  type HmmRange,
+  handleMmFault,
   hugePmdAt,
   type IntervalNotifier,
   isPageCache,
   type Machine,
-  type MachineSize,
   type MmStruct,
   madviseDontneed,
+  maps,
   memfdCreate,
   mmap,
   mmput,
@@ -50,6 +48,7 @@ import {
   mremap,
   munmap,
   PteKind,
+  partsOf,
   SEGV_ACCERR,
   SEGV_MAPERR,
   type Task,
@@ -64,9 +63,10 @@ import {
   SpecificationError,
   type World,
 } from '../world/index.js'
+import { type DeviceFile, declareFiles, OpenFiles, unusedFile } from './files.js'
 import type { Operation } from './operations.js'
 import type { KernelVersion } from './result.js'
-import { DEVICES, FILE_CONTENTS, type FileMapping, sizeOf } from './size.js'
+import { DEVICES, FILE_CONTENTS, type FileMapping, hasMemoryFile, sizeOf } from './size.js'
 import { type Value, Values, valuesWritten } from './values.js'
 
 /** The answer to an operation, as recordings have it. */
@@ -91,27 +91,21 @@ export interface Answer {
   readonly prot?: readonly number[]
   /** What the CPU page table holds, by page. */
   readonly ptes?: readonly string[]
+  /** Minor faults that an access of the CPU took. */
+  readonly minflt?: number
 }
 
 const THREAD = 0
-/** The recorded driver names nobody when it takes exclusive access. */
-const NOBODY = -1
-/** In a child, what is added to a device's number to name its parent's file of the device. */
-const INHERITED = 10
-
-/** What has been set up for one device file. */
-interface DeviceFile {
-  readonly mirror: Mirror
-  /** Index, among the notifiers of the address space, of the one that snapshots use while they run. */
-  readonly slot: number
-  readonly snapshotRange: HmmRange
-}
-
-/** A process, and what it can open. */
+/** A process, and what it has open. */
 interface Process {
   readonly task: Task
-  readonly files: readonly DeviceFile[]
+  /** What is declared for each device; a file that is open uses one. */
+  readonly files: readonly (readonly DeviceFile[])[]
+  readonly open: OpenFiles
 }
+
+/** The step that every fault begins with: counted, it is the number of minor faults. */
+const FAULT_STEP = 'look at the entry'
 
 /** Runs procedures, each to its end. */
 export type Runner = Pick<SequentialRunner, 'run'>
@@ -137,8 +131,12 @@ export class Oracle {
   private readonly devices: readonly DmirrorDevice[]
   private readonly values: Values
   private readonly kernel: KernelVersion
+  /** Index of the first file that is shared memory. */
+  private readonly sharedFrom: number
   private forks = 0
+  private childIsAlive = false
   private filesMapped = 0
+  private faults = 0
 
   /**
    * @param operations - the whole sequence: it says how large the world must be, and which values there are
@@ -146,33 +144,44 @@ export class Oracle {
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
     this.kernel = options.kernel ?? '6.1'
-    const overrides = [...(this.kernel === '6.1' ? hugePagesOf61 : []), ...(options.overrides ?? [])]
-    this.runner = options.runner ?? new SequentialRunner({ ...options, overrides })
+    const { overrides, rules } = releases[this.kernel]
+    this.runner =
+      options.runner ??
+      new SequentialRunner({
+        ...options,
+        overrides: [...overrides, ...(options.overrides ?? [])],
+        onStep: (procedure, step, result) => {
+          if (procedure === handleMmFault && step.name === FAULT_STEP) this.faults++
+          options.onStep?.(procedure, step, result)
+        },
+      })
+    this.sharedFrom = hasMemoryFile(operations) ? 1 : 0
     this.values = new Values(operations)
     const layout = new Layout({ threads: 1 })
-    const size = sizeOf(operations, this.values)
+    const size = sizeOf(operations, this.values, rules)
     const isExclusive = operations.some(({ name }) => name === 'exclusive')
     this.machine = declareMachine(layout, size)
     this.processes = this.machine.mms.map((mm) => ({
       task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
-      files: DEVICES.map((device) => declareFile(layout, mm, device, size, isExclusive)),
+      files: declareFiles(layout, mm, DEVICES, size, isExclusive),
+      open: new OpenFiles(),
     }))
     this.devices = this.machine.deviceMemory.map((memory, device) =>
       attachDmirrorDevice(
         layout,
         memory,
-        this.processes.map(({ files }) => files[device].mirror),
+        this.processes.flatMap(({ files }) => files[device].map(({ mirror }) => mirror)),
       ),
     )
-    this.mirrors = this.processes[0].files.map(({ mirror }) => mirror)
+    this.mirrors = this.processes[0].files.map(([{ mirror }]) => mirror)
     this.world = layout.initial()
-    for (const mirror of this.mirrors) this.run(dmirrorOpen, mirror)
+    for (const device of DEVICES) this.open(this.processes[0], device)
   }
 
   /** Performs one operation and answers it. */
   perform(operation: Operation): Answer {
     const { task } = this.processOf(operation)
-    if ('device' in operation && !isOpen(this.world)(this.fileOf(operation))) return status(-Errno.EBADF)
+    if ('device' in operation && this.openFile(operation) === undefined) return status(-Errno.EBADF)
     switch (operation.name) {
       case 'mmap':
       case 'mmap_huge':
@@ -189,12 +198,15 @@ export class Oracle {
       case 'madv_dontneed':
         return status(this.run(madviseDontneed, task, operation.start, length(operation)))
       case 'cpu_read': {
+        const before = this.faults
         const seen = this.run(cpuRead, task, operation.page)
-        return seen < 0 ? signal(seen) : { rc: 0, val: this.values.valueOf(seen) }
+        const minflt = this.faults - before
+        return seen < 0 ? signal(seen) : { rc: 0, val: this.values.valueOf(seen), minflt }
       }
       case 'cpu_write': {
+        const before = this.faults
         const done = this.run(cpuWrite, task, operation.page, this.values.idOf(operation.value))
-        return done < 0 ? signal(done) : { rc: 0 }
+        return done < 0 ? signal(done) : { rc: 0, minflt: this.faults - before }
       }
       case 'dev_read': {
         const { mirror } = this.fileOf(operation)
@@ -234,59 +246,86 @@ export class Oracle {
       }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
-      case 'close': {
-        const { mirror } = this.fileOf(operation)
-        return status(this.run(dmirrorClose, task, mirror, this.devices[mirror.owner]))
-      }
+      case 'close':
+        return status(this.close(this.processOf(operation), operation.device))
       case 'release': {
         const device = this.devices[operation.device]
         if (device) this.run(dmirrorDeviceEvict, task, device)
         return { rc: 0 }
       }
-      case 'fork':
+      case 'fork': {
+        if (this.childIsAlive) return status(-Errno.EBUSY)
         this.forks++
-        return status(this.run(fork, task, this.latest.task.mm))
+        const error = this.run(fork, task, this.latest.task.mm)
+        if (error) return status(error)
+        this.childIsAlive = true
+        this.processes[0].open.inheritedBy(this.latest.open)
+        return status(error)
+      }
       case 'open': {
-        for (const { mirror } of this.processOf(operation).files.filter(
-          (file) => !isOpen(this.world)(file),
-        )) {
-          const error = this.run(dmirrorOpen, mirror)
+        const process = this.processOf(operation)
+        for (const device of DEVICES) this.close(process, device)
+        for (const device of DEVICES) {
+          const error = this.open(process, device)
           if (error) return status(error)
         }
         return { rc: 0 }
       }
-      case 'exit':
+      case 'exit': {
+        const { open } = this.latest
         this.run(mmput, task, task.mm)
-        for (const { mirror } of this.latest.files.filter(isOpen(this.world)))
-          this.run(dmirrorClose, task, mirror, this.devices[mirror.owner])
+        for (const number of open.numbers) this.close(this.latest, number)
+        this.childIsAlive = false
         return { rc: 0 }
+      }
     }
+  }
+
+  /** The process opens the device. */
+  private open(process: Process, device: number): number {
+    const file = unusedFile(process.files[device], this.world)
+    if (file === undefined)
+      throw new SpecificationError('scenario', 'there are more files open than the oracle was made for')
+    const error = this.run(dmirrorOpen, file.mirror)
+    if (error === 0) process.open.add(device, file)
+    return error
+  }
+
+  /** The process closes a file, which is released if nobody else has it open. */
+  private close({ task, open }: Process, number: number): number {
+    const file = open.remove(number)
+    return file === undefined ? 0 : this.run(dmirrorClose, task, file.mirror, this.devices[file.mirror.owner])
   }
 
   private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
     return this.runner.run(this.world, THREAD, procedure, ...args)
   }
 
-  /** Each file is one of its own: what was written to an earlier one is not in it. Once it is mapped it is closed. */
+  /** The program has one memory file, which it keeps open: what is written to it outlives every mapping. */
   private mapFile(task: Task, operation: Operation & FileMapping): number {
-    const file = this.machine.files[this.filesMapped++]
-    if (file === undefined)
-      throw new SpecificationError('scenario', 'there is no such file: give the oracle the whole sequence')
     const { start, flags } = operation
     if (operation.name === 'mmap_shared') {
-      const backing = { kind: VmaKind.sharedAnonymous, file, pgoff: 0 }
+      const backing = { kind: VmaKind.sharedAnonymous, file: this.nextFile(), pgoff: 0 }
       return this.run(mmap, task, start, length(operation), flags, backing)
     }
+    const [file] = this.machine.files
+    if (!file.open.get(this.world)) this.makeFile(task, file)
     const kind = operation.shared ? VmaKind.file : VmaKind.privateFile
-    this.run(
-      memfdCreate,
-      task,
-      file,
-      file.pages.map((_, page) => this.values.idOf(FILE_CONTENTS + BigInt(page))),
-    )
-    const error = this.run(mmap, task, start, length(operation), flags, { kind, file, pgoff: start })
-    this.run(closeFile, task, file)
-    return error
+    return this.run(mmap, task, start, length(operation), flags, { kind, file, pgoff: start })
+  }
+
+  private makeFile(task: Task, file: AddressSpace): void {
+    const ids = file.pages.map((_, page) => this.values.idOf(FILE_CONTENTS + BigInt(page)))
+    this.run(memfdCreate, task, file, ids)
+  }
+
+  /** Each piece of shared memory is one of its own. The memory file, if there is one, comes before them. */
+  private nextFile(): AddressSpace {
+    const { files } = this.machine
+    const file = files[this.sharedFrom + this.filesMapped++]
+    if (file === undefined)
+      throw new SpecificationError('scenario', 'there is no such file: give the oracle the whole sequence')
+    return file
   }
 
   private processOf({ inChild }: Operation): Process {
@@ -301,12 +340,15 @@ export class Oracle {
     return child
   }
 
-  /** The file through which an operation uses its device: the process's own, or its parent's. */
+  /** The file through which an operation uses its device, the process's own or its parent's; undefined if it is closed. */
+  private openFile(operation: Operation & { readonly device: number }): DeviceFile | undefined {
+    return this.processOf(operation).open.get(operation.device)
+  }
+
   private fileOf(operation: Operation & { readonly device: number }): DeviceFile {
-    const { device } = operation
-    return device < INHERITED
-      ? this.processOf(operation).files[device]
-      : this.processes[0].files[device - INHERITED]
+    const file = this.openFile(operation)
+    if (file === undefined) throw new SpecificationError('scenario', `device ${operation.device} is closed`)
+    return file
   }
 
   /** A snapshot's notifier is made for the call and covers just the piece; only its cells were declared before. */
@@ -335,7 +377,7 @@ export class Oracle {
       const pfn = pte.frame.readOnce(this.world)
       // The huge zero page is a page like others, which is not anonymous.
       if (pfn === ZERO_PAGE) return isHuge ? 'present+zero+file+thp' : 'present+zero'
-      const mappedOnce = this.machine.frames[pfn].mapcount.get(this.world) === 1
+      const mappedOnce = this.isMappedOnce(pfn, mm, start + index)
       switch (kind) {
         // Mapped without permission is present all the same.
         case PteKind.present:
@@ -346,7 +388,7 @@ export class Oracle {
         }
         case PteKind.devicePrivate: {
           const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'
-          return mappedOnce && this.kernel === '6.1' ? `${name}+excl` : name
+          return mappedOnce && releases[this.kernel].marksDevicePages ? `${name}+excl` : name
         }
         case PteKind.deviceExclusive:
           return pte.write.readOnce(this.world) ? 'dexcl_w' : 'dexcl_r'
@@ -358,42 +400,26 @@ export class Oracle {
       }
     })
   }
-}
 
-/** True of files that are open. */
-function isOpen(w: World) {
-  return ({ mirror }: DeviceFile) => mirror.notifier.allocated.get(w) === 1
-}
-
-/** What a process needs to open one device: nothing of it is in use until it does. */
-function declareFile(
-  layout: Layout,
-  mm: MmStruct,
-  device: (typeof DEVICES)[number],
-  size: MachineSize,
-  isExclusive: boolean,
-): DeviceFile {
-  const { intervals } = mm.subscriptions
-  const slot = device + DEVICES.length
-  const [watching, snapshot] = [intervals[device], intervals[slot]]
-  const name = `dmirror${device}${mm.index > 0 ? ` of ${mm.name}` : ''}`
-  const mirror = declareMirror(
-    layout,
-    {
-      name,
-      owner: device,
-      ...(isExclusive ? { exclusiveOwner: NOBODY } : {}),
-      notifier: watching,
-      threads: [THREAD],
-      size,
-    },
-    recordedDriver,
-  )
-  attachSnapshot(mirror, snapshot)
-  return {
-    mirror,
-    slot,
-    snapshotRange: declareRange(layout, `${name}: snapshot_range`, THREAD, snapshot, size),
+  /** Whether the page is shown as mapped once, which releases count differently for parts of a huge page. */
+  private isMappedOnce(pfn: number, mm: MmStruct, page: number): boolean {
+    const frame = this.machine.frames[pfn]
+    const pmd = hugePmdAt(this.world, mm, page)
+    const count = (of: Frame) => of.mapcount.get(this.world)
+    switch (releases[this.kernel].countsMappings) {
+      case CountsMappings.ofHead:
+        return count(pmd === undefined ? frame : this.machine.frames[pfn - (page - pmd.start)]) === 1
+      case CountsMappings.ofPage:
+        return count(frame) === 1
+      case CountsMappings.ofProcesses: {
+        const parts = partsOf(this.world, this.machine, frame)
+        if (parts.length === 1) return count(frame) === 1
+        const mappers = this.machine.mms.filter(({ pte }) =>
+          pte.some((entry) => parts.some((part) => maps(this.world, entry, part))),
+        )
+        return mappers.length === 1
+      }
+    }
   }
 }
 

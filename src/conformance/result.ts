@@ -5,7 +5,7 @@
  */
 
 /** The kernels that recordings come from. */
-export type KernelVersion = '6.1' | '6.12'
+export type KernelVersion = '6.1' | '6.12' | '7.3'
 
 /** How a file of recordings is compared. */
 export interface ConformanceOptions {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MachineSize } from '../kernel/index.js'
+import type { MachineSize, Rules } from '../kernel/index.js'
 import { HUGE_PAGES, type Operation, type Work } from './operations.js'
 
 /** The devices of the recordings. */
@@ -18,9 +18,23 @@ const FILE_PAGES = 64
 /** What maps a file, or memory that is shared like one. */
 export type FileMapping = Extract<Work, { readonly name: 'mmap_file' | 'mmap_shared' }>
 
-/** True for what maps a file, or memory that is shared like one. */
-function isFileMapping(operation: Operation): operation is Operation & FileMapping {
-  return operation.name === 'mmap_file' || operation.name === 'mmap_shared'
+function isSharedMapping(
+  operation: Operation,
+): operation is Operation & { readonly name: 'mmap_shared' } & FileMapping {
+  return operation.name === 'mmap_shared'
+}
+
+/** True if the sequence maps the memory file: it is the first of the machine's then. */
+export function hasMemoryFile(operations: readonly Operation[]): boolean {
+  return operations.some(({ name }) => name === 'mmap_file')
+}
+
+/**
+ * Files of one device that a process may have open at once: where there is a child, also one that it was forked with and that
+ * its parent has closed since.
+ */
+export function filesAtOnce(mms: number, mm: number): number {
+  return mm === 0 && mms > 1 ? 2 : 1
 }
 
 /** How many pages of a file matter: none if there is none, and none that lies behind the window. */
@@ -42,16 +56,17 @@ function windowOf(operations: readonly Operation[]): number {
  * one of each device if anything migrates, and some to copy to; a file for each mapping of one, with a frame for each of its
  * pages; invalidations for all.
  */
-export function sizeOf(operations: readonly Operation[], values: { readonly largest: number }): MachineSize {
+export function sizeOf(
+  operations: readonly Operation[],
+  values: { readonly largest: number },
+  rules: Partial<Rules>,
+): MachineSize {
   const pages = windowOf(operations)
-  const files = operations
-    .filter(isFileMapping)
-    .map((operation) =>
-      operation.name === 'mmap_file' ? Math.min(FILE_PAGES, pages) : operation.end - operation.start,
-    )
+  const shared = operations.filter(isSharedMapping).map(({ start, end }) => end - start)
+  const files = hasMemoryFile(operations) ? [Math.min(FILE_PAGES, pages), ...shared] : shared
   const mms = 1 + operations.filter(({ name }) => name === 'fork').length
   const indices = Array.from({ length: mms }, (_, mm) => mm)
-  const isHuge = operations.some(({ name }) => name === 'mmap_huge')
+  const isHuge = pages >= HUGE_PAGES
   const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
   return {
     pages,
@@ -61,12 +76,23 @@ export function sizeOf(operations: readonly Operation[], values: { readonly larg
     cpus: indices,
     values: values.largest,
     // No operation invalidates more often than a few times for each of its pages, and each area that they lie in.
-    invalidations: 1 + operations.length * (4 * pages + 2),
+    invalidations: 1 + operations.length * (4 * pages + 2) * mms,
     intervals: indices.flatMap((mm) =>
-      ['sub', 'snapshot'].flatMap((use) =>
-        DEVICES.map((device) => ({ name: `${use}${device}`, mm, start: 0, last: pages - 1 })),
-      ),
+      Array.from({ length: filesAtOnce(mms, mm) }, (_, copy) =>
+        DEVICES.flatMap((device) =>
+          ['sub', 'snapshot'].map((use) => ({
+            name: `${use}${device}${copy > 0 ? `.${copy}` : ''}`,
+            mm,
+            start: 0,
+            last: pages - 1,
+          })),
+        ),
+      ).flat(),
     ),
+    bits: true,
+    // An area has at most one, and what it was copied from may outlive it.
+    anonVmas: 2 * pages * mms,
+    rules: { tracksSoftDirty: false, ...rules },
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),

@@ -7,12 +7,10 @@
 import {
   changeHugePmd,
   changePmd,
-  PmdKind,
   replaceByTable,
   splitHugePmdLocked,
   unmapAndRemap,
   VM_WRITE,
-  ZERO_PAGE,
 } from '../kernel/index.js'
 import { type Override, override } from '../world/index.js'
 
@@ -23,8 +21,7 @@ const splitLosesDirty = override(
     function* ({ machine }, mm, pmd) {
       yield* mm.ptl.critical('put a page table in its place', (w) => {
         if (replaceByTable(w, machine, mm, pmd))
-          for (const { clean, frame } of mm.pte.slice(pmd.start, pmd.end))
-            clean?.set(w, frame.get(w) === ZERO_PAGE ? 0 : 1)
+          for (const { bits } of mm.pte.slice(pmd.start, pmd.end)) bits?.dirty.set(w, 0)
         return 0
       })
     },
@@ -48,8 +45,7 @@ const writableByWriteOnly = override(
   () =>
     function* (current, mm, pmd, flags) {
       return yield* mm.ptl.critical('change the huge entry', (w) => {
-        const mayWrite = pmd.kind.get(w) === PmdKind.huge && mm.pte[pmd.start].write.get(w) === 1
-        return changePmd(w, current, mm, pmd, mayWrite ? flags : flags & ~VM_WRITE)
+        return changePmd(w, current, mm, pmd, flags & ~VM_WRITE)
       })
     },
 )

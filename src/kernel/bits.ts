@@ -50,7 +50,7 @@ export function declarePteBits(entry: Layout, slots: number, ptl: Lock): PteBits
     softDirty: entry.flag('soft_dirty', { guardedBy: ptl }),
     uffdWp: entry.flag('uffd_wp', { guardedBy: ptl }),
     exclusive: entry.flag('exclusive', { guardedBy: ptl }),
-    slot: entry.counter('slot', slots, { guardedBy: ptl }),
+    slot: entry.counter('slot', Math.max(1, slots), { guardedBy: ptl }),
   }
 }
 
@@ -58,7 +58,7 @@ export function declarePteBits(entry: Layout, slots: number, ptl: Lock): PteBits
 export function declareFrameFlags(frame: Layout, slots: number): FrameFlags {
   return {
     dirty: frame.flag('dirty'),
-    swapCache: frame.counter('swap_cache', slots),
+    swapCache: frame.counter('swap_cache', Math.max(1, slots)),
     anonExclusive: frame.flag('anon_exclusive'),
   }
 }

@@ -4,7 +4,12 @@
 import { describe, expect, it } from 'vitest'
 import { type Answer, type Operation, Oracle, parseOperation } from '../../src/conformance/index.js'
 
+/** Without the minor faults, which have tests of their own. */
 function answersTo(...texts: string[]): Answer[] {
+  return answersAndFaults(...texts).map(({ minflt: _, ...answer }) => answer)
+}
+
+function answersAndFaults(...texts: string[]): Answer[] {
   const operations = texts.map((text) => parseOperation(text) as Operation)
   const oracle = new Oracle(operations)
   return operations.map((operation) => oracle.perform(operation))
@@ -293,5 +298,21 @@ describe('values', () => {
         'cpu_read 1',
       ),
     ).toMatchObject([{}, {}, { vals: ['18446744073709551615', 0] }, {}, { val: '9007199254740993' }])
+  })
+})
+
+describe('minor faults', () => {
+  const faults = (...texts: string[]) => answersAndFaults(...texts).map(({ minflt }) => minflt)
+
+  it('are one for the zero page, one more for the copy, and none for what is mapped', () => {
+    expect(faults('mmap 0 1 rw', 'cpu_read 0', 'cpu_write 0 5', 'cpu_read 0').slice(1)).toEqual([1, 1, 0])
+  })
+
+  it('are two for a write to a page that its device has: it comes back read-only after a fork', () => {
+    expect(faults('mmap 0 1 rw', 'migrate_to_dev 0 0 1', 'fork', 'cpu_write 0 5').at(-1)).toBe(2)
+  })
+
+  it('are one for a write to the huge zero page, whose mapping is split on the way', () => {
+    expect(faults('mmap_huge 0', 'cpu_read 0', 'cpu_write 1 5').slice(1)).toEqual([1, 1])
   })
 })

@@ -20,6 +20,8 @@ interface File {
 const FILES: readonly File[] = [
   { name: 'linux-6.1-sequences', kernel: '6.1', sequences: 263, operations: 4635 },
   { name: 'linux-6.1-random', kernel: '6.1', sequences: 800, operations: 15596 },
+  { name: 'linux-6.1-new', kernel: '6.1', sequences: 503, operations: 19567 },
+  { name: 'linux-6.1-minimal', kernel: '6.1', sequences: 60, operations: 340 },
   { name: 'linux-6.12-sequences', kernel: '6.12', sequences: 263, operations: 4635 },
 ]
 

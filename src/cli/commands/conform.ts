@@ -18,7 +18,7 @@ import { runFacts } from '../run-facts.js'
 import { UsageError } from '../usage.js'
 
 /** The kernels that can be named. */
-export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12']
+export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
 
 /** Options of `conform`. */
 export interface ConformCommandOptions extends OutputOptions {

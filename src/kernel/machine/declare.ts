@@ -15,7 +15,7 @@ import { declareAddressSpace } from '../address-space.js'
 import { declareFrameFlags, declarePteBits, declareSwap } from '../bits.js'
 import { declarePmds, VM_HUGEPAGE } from '../huge.js'
 import { type DeviceMemoryOps, declareDeviceMemory } from '../memremap/device-memory.js'
-import { LockRank, NotifyEvent, PteKind, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
+import { LockRank, NotifyEvent, PteKind, VM_ACCOUNT, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
 import type {
   ClassicNotifierOps,
   Frame,
@@ -25,12 +25,13 @@ import type {
   MmStruct,
   Subscriptions,
 } from './records.js'
+import { latestRules } from './rules.js'
 import { lastFrame, type MachineSize, ownerOf } from './size.js'
 
 /** Declares a machine in `layout`. */
 export function declareMachine(layout: Layout, size: MachineSize): Machine {
-  if (size.hugePages && size.swapSlots)
-    throw new SpecificationError('scenario', 'a machine has huge pages or swap, not both')
+  if (size.hugePages && size.swapSlots && !size.bits)
+    throw new SpecificationError('scenario', 'a machine without bits has huge pages or swap, not both')
   const last = lastFrame(size)
   const hotplug = size.hotplug ?? false
   const memoryFrames: Frame[][] = (size.deviceMemory ?? []).map(() => [])
@@ -68,7 +69,10 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
       ...(size.hugePages && owner < 0 ? { compound: l.counter('compound', size.hugePages) } : {}),
       ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
-      ...(size.swapSlots ? { flags: declareFrameFlags(l, size.swapSlots) } : {}),
+      ...(hasBits(size) ? { flags: declareFrameFlags(l, size.swapSlots ?? 0) } : {}),
+      ...(size.anonVmas
+        ? { anonVma: l.counter('anon_vma', size.anonVmas), index: l.counter('index', size.pages) }
+        : {}),
       ...(owner < 0
         ? {}
         : {
@@ -99,7 +103,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     tlb: l.array('tlb', size.pages, (entry) => ({
       frame: entry.counter('frame', last + 1),
       write: entry.flag('write'),
-      ...(size.swapSlots ? { dirty: entry.flag('dirty') } : {}),
+      ...(hasBits(size) ? { dirty: entry.flag('dirty') } : {}),
     })),
     ...(size.lru ? { busy: l.flag('busy') } : {}),
   }))
@@ -136,10 +140,24 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     migrations,
     files,
     hugePages: size.hugePages ?? 0,
+    anonVmas: layout.array('anon_vma', size.anonVmas ?? 0, (l) => ({
+      parent: l.counter('parent', size.anonVmas ?? 0),
+    })),
+    rules: { ...latestRules, ...size.rules },
     deviceMemory,
     swap,
     ...(size.memoryLimit === undefined ? {} : { memoryLimit: size.memoryLimit }),
   }))
+}
+
+/** True if entries and pages say more than where a page is and whether it may be written. */
+function hasBits(size: MachineSize): boolean {
+  return size.bits === true || (size.swapSlots ?? 0) > 0
+}
+
+/** Every flag that an area may have. */
+function flagsOf(size: MachineSize): number {
+  return VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0) | (size.anonVmas ? VM_ACCOUNT : 0)
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
@@ -165,18 +183,18 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
       kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
       frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
       write: entry.flag('write', { guardedBy: ptl }),
-      ...(size.swapSlots ? { bits: declarePteBits(entry, size.swapSlots, ptl) } : {}),
-      ...(size.hugePages ? { clean: entry.flag('clean') } : {}),
+      ...(hasBits(size) ? { bits: declarePteBits(entry, size.swapSlots ?? 0, ptl) } : {}),
     })),
     ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
-      flags: area.counter('flags', VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0), {
-        guardedBy: mmapLock,
-      }),
-      ...(size.mms > 1 || size.moves ? { anonymous: area.flag('anonymous') } : {}),
+      flags: area.counter('flags', flagsOf(size), { guardedBy: mmapLock }),
+      ...(size.mms > 1 || size.moves || size.anonVmas
+        ? { anonymous: area.counter('anonymous', size.anonVmas ?? 1) }
+        : {}),
+      ...(size.anonVmas ? { starts: area.flag('starts', { guardedBy: mmapLock }) } : {}),
       ...(size.files ? { file: area.counter('file', size.files.length, { guardedBy: mmapLock }) } : {}),
-      ...(size.files || size.moves
+      ...(size.files || size.moves || size.anonVmas
         ? {
             pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {
               guardedBy: mmapLock,

@@ -54,6 +54,9 @@ export const VM_READ = 1
 /** `VM_WRITE`. */
 export const VM_WRITE = 2
 
+/** `VM_ACCOUNT`: the memory of the area was charged when it became private and writable. Areas with and without are never merged. */
+export const VM_ACCOUNT = 8
+
 /** Why a range is invalidated. @kernel enum mmu_notifier_event */
 export const NotifyEvent = {
   UNMAP: 0,

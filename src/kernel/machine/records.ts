@@ -19,6 +19,7 @@ import type { FrameFlags, PteBits, SwapSlot } from '../bits.js'
 import type { Pmd } from '../huge.js'
 import type { DeviceMemory } from '../memremap/device-memory.js'
 import type { NotifyEvent, TOKEN, VM_READ, VM_WRITE, VmaKind } from './kinds.js'
+import type { Rules } from './rules.js'
 
 /** A page frame. @kernel struct page */
 export interface Frame {
@@ -47,6 +48,10 @@ export interface Frame {
   readonly compound?: Cell
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
   readonly lru?: Cell
+  /** `mapping` of an anonymous page: 0, or the {@link AnonVma} by which its mappings are found. Absent without `anonVmas`. */
+  readonly anonVma?: Cell
+  /** `index` of an anonymous page: the `pgoff` at which areas map it. Absent without `anonVmas`. */
+  readonly index?: Cell
   /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
   readonly pgmap?: DeviceMemory
   /** Whether it is on the free list that its driver keeps, where it keeps one: through the page itself, as drivers do. */
@@ -73,11 +78,6 @@ export interface Pte {
   readonly write: Cell
   /** What else it carries. Absent on a machine without swap. */
   readonly bits?: PteBits
-  /**
-   * 1 if nobody has written through the entry, as far as it says: it lost its dirty bit when a huge page was split (Linux
-   * 6.1). Absent on a machine without huge pages.
-   */
-  readonly clean?: Cell
 }
 
 /** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
@@ -87,10 +87,12 @@ export interface Vma {
   /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages. */
   readonly flags: Cell
   /**
-   * `anon_vma`: whether the area has ever got a page of its own, which is what fork goes by, and mremap. Absent on a machine
-   * with one address space on which nothing moves.
+   * `anon_vma`: 0, or that of the area, from 1 on: it has one once it gets a page of its own, which is what fork goes by, and
+   * mremap. Absent on a machine with one address space on which nothing moves.
    */
   readonly anonymous?: Cell
+  /** 1 if a `vm_area_struct` begins at this page. Absent where all pages with equal attributes are one area. */
+  readonly starts?: Cell
   /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */
   readonly file?: Cell
   /**
@@ -98,6 +100,12 @@ export interface Vma {
    * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
    */
   readonly pgoff?: Cell
+}
+
+/** What links the areas that may map a page. Those of a child are linked to its parent's too. @kernel struct anon_vma */
+export interface AnonVma {
+  /** 0, or the one that the area had from which fork has copied it. */
+  readonly parent: Cell
 }
 
 /** A translation held by a CPU. */
@@ -277,6 +285,10 @@ export interface Machine {
   readonly files: readonly AddressSpace[]
   /** Pages of a huge page; 0 on a machine without. */
   readonly hugePages: number
+  /** By number, from 1 on at index 0. Empty where areas know only that they have one. */
+  readonly anonVmas: readonly AnonVma[]
+  /** What the kernel does where releases differ. */
+  readonly rules: Rules
   /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
   readonly memoryLimit?: number
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Rules } from './rules.js'
+
 /** How large a machine is. */
 export interface MachineSize {
   /** Pages of each address space. */
@@ -36,14 +38,26 @@ export interface MachineSize {
   readonly exclusiveOwners?: number
   /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
   readonly swapSlots?: number
+  /**
+   * True if entries and pages carry those bits without swap as well: then PageAnonExclusive decides where otherwise
+   * references do, and a machine with huge pages has them too.
+   */
+  readonly bits?: boolean
+  /**
+   * How many `anon_vma`s there may be (default: areas only know that they have one). With any, areas are split and merged as
+   * the kernel does it, and not wherever their attributes are equal; the rmap walks the areas that an `anon_vma` links.
+   */
+  readonly anonVmas?: number
   /** Pages of each file, or piece of shared memory, that is ever mapped. */
   readonly files?: readonly number[]
   /** True if areas are moved (mremap). */
   readonly moves?: boolean
-  /** Pages of a huge page, a power of two (default: there are none). Not together with swap. */
+  /** Pages of a huge page, a power of two (default: there are none). Together with swap only where there are `bits`. */
   readonly hugePages?: number
   /** True if the device memory comes and goes, and its drivers keep free lists. */
   readonly hotplug?: boolean
+  /** What the kernel does otherwise than the latest. */
+  readonly rules?: Partial<Rules>
   /** The limit of the one memory cgroup, in pages (default none). */
   readonly memoryLimit?: number
 }

@@ -6,7 +6,6 @@
  * @module
  */
 import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
-import { isPageCache } from '../address-space.js'
 import { Errno } from '../errno.js'
 import { hugePmdAt } from '../huge.js'
 import {
@@ -16,7 +15,6 @@ import {
   type MigratingPage,
   type MmStruct,
   NotifyEvent,
-  type Pte,
   PteKind,
   type Task,
   VmaKind,
@@ -28,7 +26,9 @@ import {
   flushTlb,
   folioAddLru,
   lruAddDrain,
+  maps,
   putPage,
+  rmapOf,
   setMigrationEntry,
   splitHugePage,
   swapCacheReferences,
@@ -235,20 +235,28 @@ export const migrateDeviceUnmap = procedure(
   },
 )
 
+/** What is found of a page that was collected; its frame is above. */
+const Look = { isolated: 1, mapped: 2 } as const
+const LOOK_BITS = 2
+
 const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
+    const { frames } = current.machine
     const entry = pagesOf(current)[page]
     const found = yield* step('look at the page', (w) => {
-      if (hasSource(entry, w)) return (entry.source.get(w) << 1) | (isMigrating(entry, w) ? 1 : 0)
+      if (hasSource(entry, w)) {
+        const isMapped = frames[entry.source.get(w)].mapcount.get(w) > 0 ? Look.mapped : 0
+        return (entry.source.get(w) << LOOK_BITS) | (isMigrating(entry, w) ? Look.isolated : 0) | isMapped
+      }
       if (isMigrating(entry, w)) markUnmapped(entry, w)
       return 0
     })
     if (found === 0) return
-    const frame = current.machine.frames[found >> 1]
-    const isIsolated = (found & 1) === 1
+    const frame = frames[found >> LOOK_BITS]
+    const isIsolated = (found & Look.isolated) !== 0
     if (isIsolated) {
-      for (const mm of current.machine.mms) if (mm !== args.mm) yield* tryToMigrate(current, mm, frame)
+      if (found & Look.mapped) yield* tryToMigrate(current, frame, 0)
       const stays = yield* step('migrate_vma_check_page', (w) => {
         if (isHeldByOthers(frame, args, w)) {
           stopForOthers(entry, args, w)
@@ -277,29 +285,44 @@ function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
 }
 
 /**
- * Replaces the entry of another address space by a migration entry too, wherever it is: after mremap a page lies at
- * different numbers in a parent and its child. An address space maps an anonymous page once, and the page of a file any number
- * of times. If the entry has gone from where it was found it may have moved, and is looked for again.
+ * Replaces the entries of a page by migration entries, wherever they are: after mremap a page lies at different numbers in a
+ * parent and its child, and the page of a file is mapped any number of times. The areas that may map it are visited one
+ * after another, until none does any more. Watchers of each are told that it goes, before anybody has looked whether the
+ * area maps it at all; and nobody is named as the one who migrates. So who migrates a page that fork has shared is told as well,
+ * as of anybody's doing, though its own entry has been replaced long since.
  *
+ * If an entry has gone from where it was found it may have moved, and the walk begins again.
+ *
+ * @param from - which area to go on with, in the order of the walk
  * @kernel try_to_migrate
  */
 export const tryToMigrate = procedure(
   'try_to_migrate',
-  function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
-    const found = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)) + 1)
+  function* (current: Task, frame: Frame, from: number): Running<void> {
+    const { machine } = current
+    const found = yield* step('walk the areas', (w) => {
+      if (frame.mapcount.get(w) === 0) return 0
+      const places = rmapOf(w, machine, frame)
+      if (from >= places.length) return 0
+      const { mm, page } = places[from]
+      return ((mm.index * machine.pages + page) << 1) + (maps(w, mm.pte[page], frame) ? 1 : 0) + 1
+    })
     if (found === 0) return
-    const page = found - 1
+    const place = (found - 1) >> 1
+    const mm = machine.mms[Math.floor(place / machine.pages)]
+    const page = place % machine.pages
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
     const replaced = yield* tryToMigrateOne(current, mm, page, frame)
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    if (replaced !== Replaced.last) yield* become(tryToMigrate, current, mm, frame)
+    const hasMoved = ((found - 1) & 1) === 1 && !replaced
+    yield* become(tryToMigrate, current, frame, hasMoved ? 0 : from + 1)
   },
 )
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
  *
- * @returns 0 if the page is not there; 1, or 2 if there is no other mapping of it in this address space
+ * @returns 1, or 0 if the page is not there
  * @kernel try_to_migrate_one
  */
 export const tryToMigrateOne = procedure(
@@ -323,26 +346,11 @@ export function migrateEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(w, pte, frame)) return Replaced.none
+  if (!maps(w, pte, frame)) return 0
   setMigrationEntry(w, machine, pte, read(w, pte))
   flushTlb(w, machine, mm, page, page + 1)
   putPage(w, frame)
-  return isPageCache(w, frame) ? Replaced.one : Replaced.last
-}
-
-/** What came of a mapping that was found: it was not there any more, or was replaced, and may be the last. */
-const Replaced = { none: 0, one: 1, last: 2 } as const
-
-/** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */
-export function maps(w: World, pte: Pte, frame: Frame): boolean {
-  switch (pte.kind.readOnce(w)) {
-    case PteKind.present:
-    case PteKind.protnone:
-    case PteKind.devicePrivate:
-      return pte.frame.readOnce(w) === frame.pfn
-    default:
-      return false
-  }
+  return 1
 }
 
 /** True if any page is still to be migrated. */

@@ -7,7 +7,8 @@
 import { procedure, type Running, step, type World } from '../../world/index.js'
 import type { Frame, Machine, Task } from '../machine.js'
 import { getPage, tryLockPage } from '../mm/page.js'
-import { maps, migrateDeviceUnmap, tryToMigrate } from './collect.js'
+import { maps } from '../mm/rmap.js'
+import { migrateDeviceUnmap } from './collect.js'
 import { MIGRATE_PFN_MIGRATE, MIGRATE_PFN_VALID, type MigrateVma, pagesOf, selectMemory } from './request.js'
 
 /** No page table maps the frame. */
@@ -67,7 +68,6 @@ export function* unmapFrame(current: Task, frame: Frame, page: number): Running<
     select: selectMemory(frame),
     fromDevice: true as const,
   }
-  yield* tryToMigrate(current, args.mm, frame)
   yield* migrateDeviceUnmap(current, args)
   return args
 }

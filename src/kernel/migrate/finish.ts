@@ -88,6 +88,7 @@ export const migratePage = procedure(
         markMoved(entry, w)
         if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
         moveCharge(w, source, frames[entry.destination.get(w) - 1])
+        moveIdentity(w, source, frames[entry.destination.get(w) - 1])
       }
       return 0
     })
@@ -126,6 +127,12 @@ function mustKeepOut(w: World, current: Task, args: MigrateVma, page: number): v
   )
 }
 
+/** Who looks for the mappings of the new page finds those of the old one. @kernel folio_migrate_mapping */
+function moveIdentity(w: World, from: Frame, to: Frame): void {
+  to.anonVma?.set(w, from.anonVma?.get(w) ?? 0)
+  to.index?.set(w, from.index?.get(w) ?? 0)
+}
+
 /** The charge goes with the data, whatever the limit is: there is not a page more than before. @kernel mem_cgroup_migrate */
 function moveCharge(w: World, from: Frame, to: Frame): void {
   to.charged?.set(w, from.charged?.get(w) ?? 0)
@@ -158,7 +165,7 @@ export const migrateVmaInsertPage = procedure(
       const isZero = pte.kind.get(w) === PteKind.present && pte.frame.get(w) === ZERO_PAGE
       const isFree = pte.kind.get(w) === PteKind.none || isZero
       const isAnonymous = mm.vma[page].kind.get(w) === VmaKind.anonymous
-      if (isAnonymous) anonVmaPrepare(w, mm, page)
+      if (isAnonymous) anonVmaPrepare(w, machine, mm, page)
       const destination = machine.frames[entry.destination.get(w) - 1]
       if (
         !isFree ||
@@ -181,7 +188,7 @@ export const migrateVmaInsertPage = procedure(
       )
       pteAlloc(w, mm, page)
       setPte(w, machine, pte, destination.pfn, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, machine, pte)
+      addNewAnonRmap(w, machine, mm, page)
       getPage(w, destination)
       markMoved(entry, w)
       return 0

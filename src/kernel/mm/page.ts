@@ -14,8 +14,17 @@ import {
   type World,
 } from '../../world/index.js'
 import type { FrameFlags } from '../bits.js'
-import { type Frame, isDevicePrivate, type Machine, type Pte, PteKind, ZERO_PAGE } from '../machine.js'
+import {
+  type Frame,
+  isDevicePrivate,
+  type Machine,
+  type MmStruct,
+  type Pte,
+  PteKind,
+  ZERO_PAGE,
+} from '../machine.js'
 import { freeZoneDeviceFolio } from '../memremap/device-page.js'
+import { setAnonRmap } from './area/vma.js'
 import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
 
@@ -40,6 +49,8 @@ export function putPage(w: World, frame: Frame): void {
   frame.flags?.anonExclusive.set(w, 0)
   frame.lru?.set(w, 0)
   frame.compound?.set(w, 0)
+  frame.anonVma?.set(w, 0)
+  frame.index?.set(w, 0)
   frame.charged?.set(w, 0)
   frame.lifecycle?.signal(w, 'FREED')
   freeZoneDeviceFolio(w, frame)
@@ -162,22 +173,20 @@ export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write:
  *
  * @kernel pte_mkdirty
  */
-export function dirtyPte(w: World, { bits, clean }: Pte): void {
-  clean?.set(w, 0)
+export function dirtyPte(w: World, { bits }: Pte): void {
   bits?.dirty.set(w, 1)
   bits?.softDirty.set(w, 1)
 }
 
 /**
- * True if the entry may be made writable without a write: nobody waits to be told of one, by soft-dirty or by userfaultfd,
- * and it has been written through before.
- * Part of a step, under the page-table lock.
+ * True if nobody waits to be told of a write through the entry, by soft-dirty or by userfaultfd. Part of a step, under the
+ * page-table lock.
  *
  * @kernel pte_needs_soft_dirty_wp, userfaultfd_pte_wp
  */
-export function mayWriteUntold(w: World, { bits, clean }: Pte): boolean {
-  if (clean?.get(w)) return false
-  return bits === undefined || (bits.softDirty.get(w) === 1 && bits.uffdWp.get(w) === 0)
+export function mayWriteUntold(w: World, { rules }: Machine, { bits }: Pte): boolean {
+  if (bits === undefined) return true
+  return (!rules.tracksSoftDirty || bits.softDirty.get(w) === 1) && bits.uffdWp.get(w) === 0
 }
 
 /**
@@ -186,8 +195,11 @@ export function mayWriteUntold(w: World, { bits, clean }: Pte): boolean {
  *
  * @kernel folio_add_new_anon_rmap
  */
-export function addNewAnonRmap(w: World, machine: Machine, pte: Pte): void {
-  machine.frames[pte.frame.get(w)].flags?.anonExclusive.set(w, 1)
+export function addNewAnonRmap(w: World, machine: Machine, mm: MmStruct, page: number): void {
+  const pte = mm.pte[page]
+  const frame = machine.frames[pte.frame.get(w)]
+  frame.flags?.anonExclusive.set(w, 1)
+  setAnonRmap(w, frame, mm, page)
   if (pte.kind.get(w) === PteKind.present && pte.write.get(w)) dirtyPte(w, pte)
 }
 
@@ -246,7 +258,6 @@ export function clearEntry(w: World, pte: Pte): void {
   pte.kind.set(w, PteKind.none)
   pte.frame.set(w, 0)
   pte.write.set(w, 0)
-  pte.clean?.set(w, 0)
   if (pte.bits === undefined) return
   pte.bits.dirty.set(w, 0)
   pte.bits.softDirty.set(w, 0)

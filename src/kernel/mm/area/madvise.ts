@@ -6,7 +6,8 @@
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
-import { areaEnd, findVma } from './mmap.js'
+import { findVma } from './mmap.js'
+import { areaEnd } from './vma.js'
 import { zapPageRange } from './zap.js'
 
 /**

@@ -4,41 +4,22 @@
  * @module
  */
 import { procedure, type Running, step, type World } from '../../../world/index.js'
-import type { AddressSpace } from '../../address-space.js'
+import { type AddressSpace, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
-import { type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
+import {
+  type MmStruct,
+  NotifyEvent,
+  type Task,
+  VM_ACCOUNT,
+  VM_WRITE,
+  type Vma,
+  VmaKind,
+} from '../../machine.js'
 import { freePgtables } from '../huge/page.js'
 import { splitAtEnds } from '../huge/split.js'
 import { evictUnusedFiles } from './file.js'
+import { Merge, mergeVma, splitVma } from './vma.js'
 import { zapPageRange } from './zap.js'
-
-/** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
-export function areaEnd(w: World, mm: MmStruct, page: number, limit: number): number {
-  let end = page + 1
-  while (end < limit && isSameArea(w, mm, end)) end++
-  return end
-}
-
-/** True if `page` continues the area of the page before it. @kernel is_mergeable_vma */
-function isSameArea(w: World, mm: MmStruct, page: number): boolean {
-  const [before, area] = [mm.vma[page - 1], mm.vma[page]]
-  if (area.kind.get(w) !== before.kind.get(w) || area.flags.get(w) !== before.flags.get(w)) return false
-  if (area.pgoff === undefined || before.pgoff === undefined || area.kind.get(w) === VmaKind.none) return true
-  return area.file?.get(w) === before.file?.get(w) && area.pgoff.get(w) === before.pgoff.get(w) + 1
-}
-
-/**
- * The area that `page` lies in gets a page of its own. Part of a step, under the mmap lock.
- *
- * @kernel anon_vma_prepare
- */
-export function anonVmaPrepare(w: World, mm: MmStruct, page: number): void {
-  if (mm.vma[page].anonymous?.get(w) !== 0) return
-  let start = page
-  while (start > 0 && areaEnd(w, mm, start - 1, page + 1) > page) start--
-  const end = areaEnd(w, mm, page, mm.vma.length)
-  for (let at = start; at < end; at++) mm.vma[at].anonymous?.set(w, 1)
-}
 
 /** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
 export function findVma(w: World, mm: MmStruct, page: number, limit: number): number {
@@ -79,16 +60,25 @@ export const mmap = procedure(
       for (let at = 0; at < pages; at++) {
         const area = mm.vma[page + at]
         area.kind.set(w, backing?.kind ?? VmaKind.anonymous)
-        area.flags.set(w, flags)
+        area.flags.set(w, flags | accountableMapping(area, backing, flags))
         area.file?.set(w, backing ? backing.file.index + 1 : 0)
         area.pgoff?.set(w, (backing?.pgoff ?? page) + at)
       }
+      splitVma(w, mm, page)
+      const { extendsNext } = current.machine.rules
+      mergeVma(w, current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
       return 0
     })
     yield* mm.mmapLock.unlockWrite()
     return 0
   },
 )
+
+/** What is private and may be written is charged for. @kernel accountable_mapping */
+function accountableMapping({ starts }: Vma, backing: Backing | undefined, flags: number): number {
+  if (starts === undefined || isShared(backing?.kind ?? VmaKind.anonymous)) return 0
+  return flags & VM_WRITE ? VM_ACCOUNT : 0
+}
 
 /**
  * Unmaps what there is in `pages` pages from `page` on. The areas go first, under the mmap lock for writing, so that
@@ -147,7 +137,9 @@ export const detachVmas = procedure('detach areas', function* (mm: MmStruct, sta
       mm.vma[page].anonymous?.set(w, 0)
       mm.vma[page].file?.set(w, 0)
       mm.vma[page].pgoff?.set(w, 0)
+      mm.vma[page].starts?.set(w, 0)
     }
+    splitVma(w, mm, end)
     return 1
   })
 })

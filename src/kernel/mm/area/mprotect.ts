@@ -6,15 +6,25 @@
 import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
-import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
+import { type Pmd, PmdKind, pmdAt } from '../../huge.js'
+import {
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  PteKind,
+  type Task,
+  VM_ACCOUNT,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+} from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { isExclusive } from '../fault/fault.js'
 import { isPmdNone } from '../huge/page.js'
 import { splitAtEnds } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
-import { areaEnd } from './mmap.js'
+import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 
 /**
  * Changes the permissions of `pages` pages from `page` on, area by area, under the mmap lock for writing.
@@ -42,7 +52,7 @@ const protectAreas = procedure(
   function* (current: Task, mm: MmStruct, page: number, end: number, flags: number): Running<number> {
     if (page === end) return 0
     if (mm.pmd) yield* splitForFlags(current, mm, page, end, flags)
-    const changed = yield* setFlags(mm, page, end, flags)
+    const changed = yield* setFlags(current, mm, page, end, flags)
     if (changed.end === page) return -Errno.ENOMEM
     if (changed.pageTable) yield* changeProtection(current, mm, page, changed.end, flags)
     return yield* become(protectAreas, current, mm, changed.end, end, flags)
@@ -59,18 +69,34 @@ const protectAreas = procedure(
  */
 const setFlags = procedure(
   'mprotect_fixup',
-  function* (mm: MmStruct, page: number, limit: number, flags: number) {
+  function* ({ machine }: Task, mm: MmStruct, page: number, limit: number, flags: number) {
     const result = yield* step('change vm_flags', (w) => {
       if (mm.vma[page].kind.get(w) === VmaKind.none) return page << 1
       const end = areaEnd(w, mm, page, limit)
       if (!changesFlags(w, mm, page, flags)) return end << 1
-      for (let at = page; at < end; at++)
-        mm.vma[at].flags.set(w, flags | (mm.vma[at].flags.get(w) & VM_HUGEPAGE))
+      const newFlags = accountedFlags(w, machine, mm, page, flags)
+      splitVma(w, mm, page)
+      splitVma(w, mm, end)
+      for (let at = page; at < end; at++) mm.vma[at].flags.set(w, newFlags)
+      mergeVma(w, machine, mm, page, end, Merge.either)
       return (end << 1) | (isPopulated(w, mm, page, end) ? 1 : 0)
     })
     return { end: result >> 1, pageTable: (result & 1) === 1 }
   },
 )
+
+/**
+ * The flags of the area of `page` once it permits `flags`. What becomes writable is charged for from then on; the charge is
+ * kept when it is not writable any more, but by an area that has no page to lose.
+ */
+function accountedFlags(w: World, { rules }: Machine, mm: MmStruct, page: number, flags: number): number {
+  const { kind, flags: old, anonymous, starts } = mm.vma[page]
+  const kept = old.get(w) & ~(VM_READ | VM_WRITE)
+  if (starts === undefined || isShared(kind.get(w))) return flags | kept
+  if (flags & VM_WRITE) return flags | kept | VM_ACCOUNT
+  const isUnfaulted = kind.get(w) === VmaKind.anonymous && anonymous?.get(w) === 0
+  return flags | (rules.unaccountsUnfaulted && isUnfaulted ? kept & ~VM_ACCOUNT : kept)
+}
 
 /** True if the area of `page` permits something else than `flags`. Under the mmap lock. */
 function changesFlags(w: World, mm: MmStruct, page: number, flags: number): boolean {
@@ -174,10 +200,24 @@ function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: n
     return 0
   }
   const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
-  const alone = isShared(mm.vma[page].kind.get(w)) || isExclusive(w, current, mm, page)
-  const write = flags & VM_WRITE && alone && mayWriteUntold(w, pte) ? 1 : 0
+  const write = flags & VM_WRITE && canChangePteWritable(w, current, mm, page) ? 1 : 0
   if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0
   pte.kind.set(w, kind)
   pte.write.set(w, write)
   return 1
+}
+
+/**
+ * True if a write would make the entry writable without a look at anything else: nobody waits to be told of one, and the
+ * page is shared memory's, or this mapping's alone. Up to Linux 6.2 it must be dirty too, as what is written through it
+ * would not be known of otherwise.
+ *
+ * @kernel can_change_pte_writable
+ */
+function canChangePteWritable(w: World, current: Task, mm: MmStruct, page: number): boolean {
+  const pte = mm.pte[page]
+  if (!mayWriteUntold(w, current.machine, pte)) return false
+  if (isShared(mm.vma[page].kind.get(w))) return true
+  if (current.machine.rules.upgradesDirtyOnly && pte.bits?.dirty.get(w) === 0) return false
+  return isExclusive(w, current, mm, page)
 }

@@ -13,7 +13,8 @@ import { flushTlb } from '../fault/cpu.js'
 import { freePgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { splitAtEnds, splitHugePmd } from '../huge/split.js'
 import { clearEntry } from '../page.js'
-import { areaEnd, detachVmas, unmapRegion } from './mmap.js'
+import { detachVmas, unmapRegion } from './mmap.js'
+import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zapPageRange } from './zap.js'
 
 /**
@@ -50,7 +51,6 @@ const mremapTo = procedure(
       areaEnd(w, mm, page, page + pages) === page + pages ? 1 : 0,
     )
     if (!fits) return -Errno.EFAULT
-    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     yield* moveVma(current, mm, page, pages, to)
     return 0
   },
@@ -62,9 +62,12 @@ const moveVma = procedure(
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
     yield* step('copy the area', (w) => {
       for (let at = 0; at < pages; at++) copyVma(w, mm, page + at, to + at)
+      splitVma(w, mm, to)
+      mergeVma(w, current.machine, mm, to, to + pages, Merge.either)
       return 0
     })
     yield* movePageTables(current, mm, page, pages, to)
+    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     yield* detachVmas(mm, page, page + pages)
     // There is nothing left to zap, and watchers are told again all the same.
     yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
@@ -80,7 +83,7 @@ const moveVma = procedure(
  */
 function copyVma(w: World, mm: MmStruct, page: number, to: number): void {
   const [area, copy] = [mm.vma[page], mm.vma[to]]
-  const keepsOffset = isFileBacked(area.kind.get(w)) || area.anonymous?.get(w) === 1
+  const keepsOffset = isFileBacked(area.kind.get(w)) || area.anonymous?.get(w) !== 0
   copy.kind.set(w, area.kind.get(w))
   copy.flags.set(w, area.flags.get(w))
   copy.anonymous?.set(w, area.anonymous?.get(w) ?? 0)
@@ -159,7 +162,6 @@ function movePte(w: World, from: Pte, to: Pte): void {
   to.kind.set(w, from.kind.get(w))
   to.frame.set(w, from.frame.get(w))
   to.write.set(w, from.write.get(w))
-  to.clean?.set(w, from.clean?.get(w) ?? 0)
   if (from.bits !== undefined && to.bits !== undefined) {
     to.bits.dirty.set(w, from.bits.dirty.get(w))
     // So that who looks for what has been written knows that the page is new at this address.

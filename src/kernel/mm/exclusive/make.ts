@@ -4,15 +4,23 @@
  * @see reference B.10
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
-import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
+import {
+  type Frame,
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+} from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { areaEnd } from '../area/mmap.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { getUserPagesRemote } from '../fault/gup.js'
 import { clearPte, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { areasOf, partsOf } from '../rmap.js'
 
 /**
  * Takes the pages from `start` to `end` away from the CPUs, for a device that must have them to itself: each gets a
@@ -35,28 +43,31 @@ export const makeDeviceExclusiveRange = procedure(
   },
 )
 
+/** What becomes of a page before the walk over its mappings; above are the mappings to begin with. */
+const Begin = { refused: 0, notAnonymous: 1 } as const
+
 /**
- * One page, which the caller holds by a reference. What has changed since it was looked up is found by the walk over
- * its mappings: there is but one, as it was faulted in to be written, and the mmap lock keeps fork out.
+ * One page, which the caller holds by a reference. All its mappings are replaced, in every area, and of a huge page, of which
+ * the first part stands for all, those of all its parts: only if none is left it is exclusive.
  *
  * @returns the frame, locked; or 0, and the reference is given back
+ * @kernel folio_make_device_exclusive
  */
 const makePageExclusive = procedure(
   'make_device_exclusive_range (page)',
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
-    const frame = current.machine.frames[pfn]
-    const parts = yield* step('trylock the page, or put it', (w) => {
-      if (!isTail(w, frame) && tryLockPage(w, frame)) return partsAt(w, current, mm, page, frame)
-      putPage(w, frame)
-      return 0
+    const { machine } = current
+    const frame = machine.frames[pfn]
+    const begin = yield* step('trylock the page, or put it', (w) => {
+      if (isTail(w, frame) || !tryLockPage(w, frame)) {
+        putPage(w, frame)
+        return Begin.refused
+      }
+      return isAnonymous(w, mm, page, frame) ? areaCode(w, machine, frame, 0) : Begin.notAnonymous
     })
-    if (!parts) return 0
-    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + parts, owner)
-    const isExclusive = yield* replaceByExclusive(current, mm, page, frame)
-    // The walk is over all that the folio maps in the area, though only the first page of it was asked for.
-    for (let part = 1; part < parts; part++)
-      yield* replaceByExclusive(current, mm, page + part, current.machine.frames[pfn + part])
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + parts, owner)
+    if (begin === Begin.refused) return 0
+    const isExclusive =
+      begin === Begin.notAnonymous ? 0 : yield* replaceAll(current, { mm, page, frame, owner }, begin, 0, 0)
     if (isExclusive) return pfn
     yield* step('unlock and put the page', (w) => {
       unlockPage(w, frame)
@@ -67,22 +78,74 @@ const makePageExclusive = procedure(
   },
 )
 
-/** How many pages of the area lie in what begins with `frame`: 1, or those of a huge page. Under the mmap lock. */
-function partsAt(w: World, { machine }: Task, mm: MmStruct, page: number, { compound }: Frame): number {
-  if (!compound?.get(w)) return 1
-  return areaEnd(w, mm, page, Math.min(page + machine.hugePages, machine.pages)) - page
+/** Whose page is to be exclusive, and where it was looked up. */
+interface Target {
+  readonly mm: MmStruct
+  readonly page: number
+  readonly frame: Frame
+  readonly owner: number
 }
+
+/** The area with number `index` of those that may map the page, as a code of at least 2; 1 if there is none. */
+function areaCode(w: World, machine: Machine, frame: Frame, index: number): number {
+  const area = areasOf(w, machine, frame)[index]
+  const size = machine.pages + 1
+  return area === undefined ? 1 : ((area.mm.index * size + area.start) * size + area.end) * 2 + 2
+}
+
+/**
+ * Goes on with one area: its watchers are told, then the entries are replaced one after another. One that a device has to itself
+ * already ends the walk: so does the last mapping.
+ *
+ * @param code - the area
+ * @param index - its number in the order of the walk
+ * @param isValid - 1 if the entry that was asked for has been replaced and could be written
+ * @returns 1 if the page is exclusive
+ * @kernel rmap_walk, page_make_device_exclusive_one
+ */
+const replaceAll = procedure(
+  'folio_make_device_exclusive',
+  function* (current: Task, target: Target, code: number, index: number, isValid: number): Running<number> {
+    const { machine } = current
+    const { frame, owner } = target
+    if (code === 1) return 0
+    const size = machine.pages + 1
+    const packed = (code - 2) / 2
+    const [end, start] = [packed % size, Math.floor(packed / size) % size]
+    const mm = machine.mms[Math.floor(packed / size / size)]
+    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
+    let valid = isValid
+    let stopped = false
+    for (let page = start; page < end && !stopped; page++) {
+      const replaced = yield* replaceByExclusive(current, mm, page, frame)
+      if (mm === target.mm && page === target.page && replaced === Replaced.writable) valid = 1
+      stopped = replaced === Replaced.already
+    }
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
+    // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
+    if (machine.anonVmas.length === 0) return valid
+    const next = yield* step('go on with the next area', (w) => {
+      if (partsOf(w, machine, frame).every(({ mapcount }) => mapcount.get(w) === 0)) return 0
+      return stopped ? 1 : areaCode(w, machine, frame, index + 1)
+    })
+    if (next === 0) return valid
+    return yield* become(replaceAll, current, target, next, index + 1, valid)
+  },
+)
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
 function isTail(w: World, { compound }: Frame): boolean {
   return (compound?.get(w) ?? 0) > 1
 }
 
+/** What came of an entry: it maps another page or none, was replaced, or was a device-exclusive one of the page before. */
+export const Replaced = { not: 0, writable: 1, readOnly: 2, already: 3 } as const
+
 /**
- * Replaces the entry. The TLBs are flushed in the same section of the page-table lock: there is no device-exclusive
- * entry while a CPU can still reach the page.
+ * Replaces the entry, if it maps the page or another part of the same huge page. The TLBs are flushed in the same section of the
+ * page-table lock: there is no device-exclusive entry while a CPU can still reach the page.
  *
- * @returns 1 if the page was there and could be written, 0 if it is not exclusive
+ * @returns {@link Replaced}
  * @kernel page_make_device_exclusive_one
  */
 export const replaceByExclusive = procedure(
@@ -90,14 +153,17 @@ export const replaceByExclusive = procedure(
   function* ({ machine }: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
     return yield* mm.ptl.critical('clear, flush and make exclusive', (w) => {
       const pte = mm.pte[page]
-      if (!isAnonymous(w, mm, page, frame) || !mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
+      const mapped = machine.frames[pte.frame.get(w)]
+      if (!partsOf(w, machine, frame).includes(mapped)) return Replaced.not
+      if (pte.kind.get(w) === PteKind.deviceExclusive) return Replaced.already
+      if (!mapsPage(w, pte)) return Replaced.not
       const state = entryState(w, pte)
       clearPte(w, machine, pte)
       flushTlb(w, machine, mm, page, page + 1)
-      setExclusiveEntry(w, pte, frame.pfn, state.write)
+      setExclusiveEntry(w, pte, mapped.pfn, state.write)
       handOnMarks(w, pte, state)
-      if (state.dirty) frame.flags?.dirty.set(w, 1)
-      return state.write
+      if (state.dirty) mapped.flags?.dirty.set(w, 1)
+      return state.write ? Replaced.writable : Replaced.readOnly
     })
   },
 )

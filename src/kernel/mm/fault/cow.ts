@@ -12,11 +12,20 @@ import {
   type World,
 } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
+import {
+  type Frame,
+  type MmStruct,
+  NotifyEvent,
+  PartReuse,
+  PteKind,
+  type Task,
+  ZERO_PAGE,
+} from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { anonVmaPrepare } from '../area/mmap.js'
+import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { folioAddLru } from '../lru.js'
 import { addNewAnonRmap, allocPage, clearPte, dirtyPte, getPage, releasePages, setPte } from '../page.js'
+import { maps, partsOf } from '../rmap.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from './cpu.js'
 import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
@@ -67,11 +76,39 @@ function canReuse(w: World, current: Task, mm: MmStruct, page: number): boolean 
   if (isExclusive(w, current, mm, page)) return true
   const frame = current.machine.frames[mm.pte[page].frame.get(w)]
   if (frame.flags === undefined || frame.pfn === ZERO_PAGE || frame.locked.get(w)) return false
-  if (frame.refcount.get(w) > 1 + swapCacheReferences(w, frame)) return false
-  folioFreeSwap(w, current.machine, frame)
-  if (frame.refcount.get(w) > 1) return false
+  // The file's own page is copied, however few have it.
+  if (isPageCache(w, frame)) return false
+  const isFree = frame.compound?.get(w)
+    ? mayReusePart(w, current, mm, frame)
+    : isLastReference(w, current, frame)
+  if (!isFree) return false
   frame.flags.anonExclusive.set(w, 1)
+  setAnonRmap(w, frame, mm, page)
   return true
+}
+
+function isLastReference(w: World, { machine }: Task, frame: Frame): boolean {
+  if (frame.refcount.get(w) > 1 + swapCacheReferences(w, frame)) return false
+  folioFreeSwap(w, machine, frame)
+  return frame.refcount.get(w) === 1
+}
+
+/** A part of a huge page: its references are those of all parts. @kernel __wp_can_reuse_large_anon_folio */
+function mayReusePart(w: World, { machine }: Task, mm: MmStruct, frame: Frame): boolean {
+  const parts = partsOf(w, machine, frame)
+  const references = parts.reduce((sum, { refcount }) => sum + refcount.get(w), 0)
+  switch (machine.rules.partReuse) {
+    case PartReuse.lastReference:
+      return references === 1
+    case PartReuse.never:
+      return false
+    case PartReuse.oneProcess: {
+      const mappings = parts.reduce((sum, { mapcount }) => sum + mapcount.get(w), 0)
+      const own = mm.pte.filter((pte) => parts.some((part) => maps(w, pte, part))).length
+      // The last part of a huge page is copied, so that all of it is free.
+      return mappings > 1 && own === mappings && references === mappings
+    }
+  }
 }
 
 /**
@@ -99,13 +136,13 @@ export const wpPageCopy = procedure(
       })
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
     const replaced = yield* mm.ptl.critical('clear, flush and replace', (w) => {
-      anonVmaPrepare(w, mm, page)
+      anonVmaPrepare(w, machine, mm, page)
       if (!stillMaps(w, mm, page, old)) return 0
       clearPte(w, machine, mm.pte[page])
       // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
       flushTlb(w, machine, mm, page, page + 1)
       setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, machine, mm.pte[page])
+      addNewAnonRmap(w, machine, mm, page)
       folioAddLru(w, current, machine.frames[copy])
       // What was the file's is this address space's own from here on, as it was when it was copied.
       if (isPageCache(w, machine.frames[old])) mm.expected[page].set(w, machine.frames[copy].contents.get(w))

@@ -79,13 +79,8 @@ function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): n
   const pte = mm.pte[page]
   const permitted = pte.kind.readOnce(w) === PteKind.present && (!write || pte.write.readOnce(w) === 1)
   cached.frame.set(w, permitted ? pte.frame.readOnce(w) + 1 : 0)
-  // What is clean must be looked at again before the first write, as the bit is set then.
-  const isClean = !write && pte.clean?.get(w) === 1
-  cached.write.set(w, permitted && !isClean ? pte.write.readOnce(w) : 0)
-  if (permitted && write) {
-    pte.bits?.dirty.set(w, 1)
-    pte.clean?.set(w, 0)
-  }
+  cached.write.set(w, permitted ? pte.write.readOnce(w) : 0)
+  if (permitted && write) pte.bits?.dirty.set(w, 1)
   cached.dirty?.set(w, permitted ? (pte.bits?.dirty.readOnce(w) ?? 0) : 0)
   return permitted ? pte.frame.readOnce(w) : -1
 }

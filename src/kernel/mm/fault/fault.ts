@@ -15,7 +15,7 @@ import {
 import { isFileBacked, isShared } from '../../address-space.js'
 import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
-import { anonVmaPrepare } from '../area/mmap.js'
+import { anonVmaPrepare } from '../area/vma.js'
 import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
 import { doHugePmdAnonymousPage, doHugePmdWpPage } from '../huge/fault.js'
 import { pteAlloc, wantsHugePage } from '../huge/page.js'
@@ -68,6 +68,27 @@ export const handleMmFault = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     // One step: the mmap lock holds the area still, and the entry is read once.
     const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    return yield* become(dealWith, current, mm, page, write, found)
+  },
+)
+
+/**
+ * The same once more in the middle of a fault: what was to be a huge page's has a page table now.
+ *
+ * @kernel handle_pte_fault
+ */
+export const handlePteFault = procedure(
+  'handle_pte_fault',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    return yield* become(dealWith, current, mm, page, write, found)
+  },
+)
+
+/** What was found is dealt with by who knows how. */
+const dealWith = procedure(
+  'handle_pte_fault (found)',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean, found: number): Running<number> {
     // What is done about these depends on what the entry named when it was looked at.
     const named = found >> FOUND_BITS
     if (named > 0)
@@ -181,12 +202,12 @@ export const doAnonymousPage = procedure(
     const pfn = yield* allocPage(current.machine)
     if (pfn === 0) return VM_FAULT_OOM
     const installed = yield* mm.ptl.critical('map a new page', (w) => {
-      anonVmaPrepare(w, mm, page)
+      anonVmaPrepare(w, current.machine, mm, page)
       if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
       pteAlloc(w, mm, page)
       setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, current.machine, pte)
+      addNewAnonRmap(w, current.machine, mm, page)
       folioAddLru(w, current, current.machine.frames[pfn])
       return Installed.yes
     })

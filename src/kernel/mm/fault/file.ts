@@ -15,7 +15,7 @@ import {
 import { type AddressSpace, isPageCache, isShared } from '../../address-space.js'
 import { type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { addToPageCache } from '../area/file.js'
-import { anonVmaPrepare, areaEnd } from '../area/mmap.js'
+import { anonVmaPrepare, areaEnd, areaStart } from '../area/vma.js'
 import {
   addNewAnonRmap,
   allocPage,
@@ -56,8 +56,7 @@ export const doReadFault = procedure(
 /** First page and page after the last that a fault at `page` maps, if they are cached. Under the mmap lock. @kernel do_fault_around */
 function around(w: World, mm: MmStruct, page: number): [start: number, end: number] {
   const aligned = page - (page % FAULT_AROUND)
-  let start = page
-  while (start > aligned && areaEnd(w, mm, start - 1, page + 1) > page) start--
+  const start = Math.max(aligned, areaStart(w, mm, page))
   return [start, areaEnd(w, mm, page, Math.min(start + FAULT_AROUND, mm.vma.length))]
 }
 
@@ -124,11 +123,11 @@ export const doCowFault = procedure(
       return 0
     })
     const installed = yield* mm.ptl.critical('map the copy', (w) => {
-      anonVmaPrepare(w, mm, page)
+      anonVmaPrepare(w, machine, mm, page)
       const isFree = mm.pte[page].kind.get(w) === PteKind.none
       if (isFree) {
         setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
-        addNewAnonRmap(w, machine, mm.pte[page])
+        addNewAnonRmap(w, machine, mm, page)
         mm.expected[page].set(w, machine.frames[copy].contents.get(w))
       }
       unlockPage(w, machine.frames[pfn])

@@ -27,10 +27,8 @@ export const getUserPagesRemote = procedure(
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<number[]> {
     const pages: number[] = []
     for (let page = start; page < end; page++) {
-      const pfn = yield* getUserPage(current, mm, page)
+      const pfn = yield* getUserPageSplit(current, mm, page)
       if (pfn < 0) break
-      // Each is to be dealt with by itself, so there must be an entry for each.
-      if (mm.pmd) yield* splitHugePmd(current, mm, page)
       pages.push(pfn)
     }
     return pages
@@ -118,6 +116,22 @@ const getUserPage = procedure(
     if (pfn !== Followed.missing) return pfn
     const error = yield* handleMmFault(current, mm, page, true)
     return error ? Followed.refused : yield* become(getUserPage, current, mm, page)
+  },
+)
+
+/**
+ * The same with FOLL_SPLIT_PMD: each page is to be dealt with by itself, so there must be an entry for each before anybody looks
+ * whether it may be written. What is the last part of a huge page that may not is then copied, and not the huge page reused.
+ */
+const getUserPageSplit = procedure(
+  'get_user_pages_remote (page, split)',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    if (mm.pmd && (yield* step('check the area', (w) => (mayBeWritten(w, mm, page) ? 1 : 0))))
+      yield* splitHugePmd(current, mm, page)
+    const pfn = yield* mm.ptl.critical('hold the page', (w) => followPage(w, current, mm, page))
+    if (pfn !== Followed.missing) return pfn
+    const error = yield* handleMmFault(current, mm, page, true)
+    return error ? Followed.refused : yield* become(getUserPageSplit, current, mm, page)
   },
 )
 

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { become, procedure, type Running } from '../../../world/index.js'
-import { hugePmdAt, pmdAt } from '../../huge.js'
+import { become, procedure, type Running, type World } from '../../../world/index.js'
+import { hugePmdAt, type Pmd, pmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
-import { anonVmaPrepare } from '../area/mmap.js'
-import { handleMmFault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
-import { dirtyPte, releasePages } from '../page.js'
+import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
+import { handlePteFault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
+import { addNewAnonRmap, dirtyPte, releasePages } from '../page.js'
 import { allocHugePage, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
 import { splitHugePmd } from './split.js'
 
@@ -25,12 +25,13 @@ export const doHugePmdAnonymousPage = procedure(
     const head = write ? yield* allocHugePage(current.machine) : ZERO_PAGE
     if (write && head === ZERO_PAGE) return yield* become(fallBack, current, mm, page, write)
     const installed = yield* mm.ptl.critical('map a huge page', (w) => {
-      anonVmaPrepare(w, mm, page)
+      anonVmaPrepare(w, current.machine, mm, page)
       const pmd = pmdAt(mm, page)
       if (pmd === undefined || !isPmdNone(w, mm, pmd)) return Installed.notNeeded
       // After the OOM reaper a page that was lost must not come back as a zeroed one.
       if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
       setHugePmd(w, current.machine, mm, pmd, head, write && mayWritePage(w, mm, page))
+      for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(w, current.machine, mm, at)
       return Installed.yes
     })
     if (installed === Installed.yes) return 0
@@ -50,7 +51,7 @@ const fallBack = procedure(
       pteAlloc(w, mm, page)
       return 0
     })
-    return yield* become(handleMmFault, current, mm, page, write)
+    return yield* become(handlePteFault, current, mm, page, write)
   },
 )
 
@@ -67,7 +68,7 @@ export const doHugePmdWpPage = procedure(
     const done = yield* mm.ptl.critical('reuse the huge page', (w) => {
       const pmd = hugePmdAt(w, mm, page)
       if (pmd === undefined || mm.pte[page].kind.get(w) !== PteKind.present) return 1
-      for (let at = pmd.start; at < pmd.end; at++) if (!isExclusive(w, current, mm, at)) return 0
+      if (!canReuseHuge(w, current, mm, pmd)) return 0
       for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
         pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
         dirtyPte(w, pte)
@@ -76,6 +77,23 @@ export const doHugePmdWpPage = procedure(
     })
     if (done) return 0
     yield* splitHugePmd(current, mm, page)
-    return yield* become(handleMmFault, current, mm, page, true)
+    return yield* become(handlePteFault, current, mm, page, true)
   },
 )
+
+/** True if the huge page is this mapping's alone, or nobody else has it any more: then it is from now on. Under the page-table lock. */
+function canReuseHuge(w: World, current: Task, mm: MmStruct, pmd: Pmd): boolean {
+  const { frames } = current.machine
+  const first = frames[mm.pte[pmd.start].frame.get(w)]
+  const isZero = first.pfn === ZERO_PAGE
+  for (let at = pmd.start; at < pmd.end; at++) {
+    if (isExclusive(w, current, mm, at)) continue
+    if (isZero || frames[mm.pte[at].frame.get(w)].refcount.get(w) !== 1 || first.locked.get(w)) return false
+  }
+  for (let at = pmd.start; at < pmd.end; at++) {
+    const frame = frames[mm.pte[at].frame.get(w)]
+    frame.flags?.anonExclusive.set(w, 1)
+    setAnonRmap(w, frame, mm, at)
+  }
+  return true
+}

@@ -6,7 +6,7 @@
 import { mightSleep, procedure, step, type World } from '../../../world/index.js'
 import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
 import { type Machine, type MmStruct, PteKind, VmaKind, ZERO_PAGE } from '../../machine.js'
-import { areaEnd } from '../area/mmap.js'
+import { areaEnd } from '../area/vma.js'
 import { clearPte, setPte } from '../page.js'
 
 /**

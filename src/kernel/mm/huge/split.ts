@@ -5,10 +5,19 @@
  * @see reference B.2
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, type Running, step, type World } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
-import { type Machine, type MmStruct, NotifyEvent, type Pte, type Task, ZERO_PAGE } from '../../machine.js'
+import {
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  type Task,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
+import { areaEnd } from '../area/vma.js'
 import { flushTlb } from '../fault/cpu.js'
 import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../page.js'
 
@@ -27,9 +36,7 @@ export const splitHugePmd = procedure(
     if (pmd === undefined) return
     const isHuge = yield* step('look at the entry above', (w) => (hugePmdAt(w, mm, page) ? 1 : 0))
     if (!isHuge) return
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-    yield* splitHugePmdLocked(current, mm, pmd)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+    yield* become(splitHugePmdAddress, current, mm, pmd)
   },
 )
 
@@ -62,17 +69,45 @@ export function replaceByTable(w: World, machine: Machine, mm: MmStruct, { kind,
 
 /**
  * Splits what lies across the first or the last page of a range whose area is to be changed: an area may end within what a
- * page table covers, and not within what a huge page does. Under the mmap lock for writing.
+ * page table covers, and not within what a huge page does. Whether there is a huge page at all is looked at only when watchers
+ * have been told: the whole block that its entry would cover goes, also where it has a page table. Under the mmap lock for
+ * writing.
  *
  * @kernel vma_adjust_trans_huge
  */
 export const splitAtEnds = procedure(
   'vma_adjust_trans_huge',
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
-    for (const edge of [start, end]) {
+    const across = yield* step('look where the areas end', (w) => {
+      const first = splitsBlock(w, mm, start, 0) ? 1 : 0
+      // What is split off at the start does not count at the end.
+      return first | (splitsBlock(w, mm, end, start) ? 2 : 0)
+    })
+    for (const [edge, bit] of [
+      [start, 1],
+      [end, 2],
+    ]) {
       const pmd = pmdAt(mm, edge)
-      if (pmd !== undefined && pmd.start !== edge) yield* splitHugePmd(current, mm, edge)
+      if (pmd !== undefined && across & bit) yield* splitHugePmdAddress(current, mm, pmd)
     }
+  },
+)
+
+/** True if an area that reaches over all that one entry would cover is to end there, at `edge`. @kernel split_huge_pmd_if_needed */
+function splitsBlock(w: World, mm: MmStruct, edge: number, from: number): boolean {
+  const pmd = pmdAt(mm, edge)
+  if (pmd === undefined || pmd.start === edge || !pmd.isWhole || pmd.start < from) return false
+  if (mm.vma[pmd.start].kind.get(w) === VmaKind.none) return false
+  return areaEnd(w, mm, pmd.start, pmd.end) === pmd.end
+}
+
+/** Watchers are told of the whole block, and then it is split if it is a huge page. @kernel split_huge_pmd_address */
+const splitHugePmdAddress = procedure(
+  'split_huge_pmd_address',
+  function* (current: Task, mm: MmStruct, pmd: Pmd): Running<void> {
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+    yield* splitHugePmdLocked(current, mm, pmd)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
   },
 )
 

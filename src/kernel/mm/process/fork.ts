@@ -18,6 +18,7 @@ import {
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { nextArea } from '../area/madvise.js'
+import { anonVmaFork } from '../area/vma.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { getPage } from '../page.js'
@@ -83,28 +84,36 @@ const copyAreas = procedure(
 /**
  * Gives the child the same area. One step: both mmap locks are held for writing.
  *
- * @returns 1 if it is private memory that has ever got pages of its own: its entries must be copied. Anything else, the
+ * @returns 1 if it is private memory that has ever got a page of its own: its entries must be copied. Anything else, the
  * zero page and shared memory among it, the child can fault in by itself
- * @kernel vm_area_dup, vma_needs_copy
+ * @kernel vm_area_dup, anon_vma_fork, vma_needs_copy
  */
 const copyArea = procedure(
   'vm_area_dup',
   function* ({ machine, mm }: Task, child: MmStruct, start: number, end: number) {
     return yield* step('copy the area', (w) => {
-      let isCow = 0
       for (let page = start; page < end; page++) {
-        const { kind, flags, file, pgoff } = mm.vma[page]
+        const { kind, flags, file, pgoff, starts } = mm.vma[page]
         child.vma[page].kind.set(w, kind.get(w))
         child.vma[page].flags.set(w, flags.get(w))
         child.vma[page].file?.set(w, file?.get(w) ?? 0)
         child.vma[page].pgoff?.set(w, pgoff?.get(w) ?? 0)
-        if (!isShared(kind.get(w)) && hasHadPages(w, machine, mm, page)) isCow = 1
+        child.vma[page].starts?.set(w, starts?.get(w) ?? 0)
       }
-      for (let page = start; page < end; page++) child.vma[page].anonymous?.set(w, isCow)
-      return isCow
+      const anonVma = anonVmaOfArea(w, machine, mm, start, end)
+      anonVmaFork(w, machine, child, start, end, anonVma)
+      return anonVma > 0 ? 1 : 0
     })
   },
 )
+
+/** That of the area; where areas know only that they have one, 1 if any page of it has more behind it than nothing. */
+function anonVmaOfArea(w: World, machine: Machine, mm: MmStruct, start: number, end: number): number {
+  if (machine.anonVmas.length > 0) return mm.vma[start].anonymous?.get(w) ?? 0
+  for (let page = start; page < end; page++)
+    if (!isShared(mm.vma[page].kind.get(w)) && hasHadPages(w, machine, mm, page)) return 1
+  return 0
+}
 
 /** True if there is more behind the entry than nothing, the zero page or a file's, or once was behind one of its area. */
 function hasHadPages(w: World, { frames }: Machine, mm: MmStruct, page: number): boolean {
@@ -182,7 +191,6 @@ function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number)
   pte.write.set(w, 0)
   child.pte[page].kind.set(w, pte.kind.get(w))
   child.pte[page].frame.set(w, pfn)
-  child.pte[page].clean?.set(w, pte.clean?.get(w) ?? 0)
   copyBits(w, machine, pte, child.pte[page])
   // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
   if (pfn === ZERO_PAGE || pte.kind.get(w) === PteKind.migration) return

@@ -122,7 +122,7 @@ function mapSwappedPage(
   setPte(w, machine, pte, frame.pfn, false)
   getPage(w, frame)
   handOnMarks(w, pte, state)
-  const isWritable = isExclusive && mayWritePage(w, mm, page) && mayWriteUntold(w, pte)
+  const isWritable = isExclusive && mayWritePage(w, mm, page) && mayWriteUntold(w, machine, pte)
   if (isWritable) pte.write.set(w, 1)
   if (isExclusive) flags.anonExclusive.set(w, 1)
   if (write && isWritable) dirtyPte(w, pte)

@@ -1,0 +1,130 @@
+/**
+ * Device files: which a process has open, and how long each lives. A file that fork hands on belongs to both processes,
+ * mirrors the address space of the one that opened it, and is closed when both have closed it.
+ *
+ * @module
+ */
+import { declareMirror, type Mirror } from '../driver/index.js'
+import { attachSnapshot, recordedDriver } from '../driver/recorded/index.js'
+import {
+  declareRange,
+  type HmmRange,
+  type IntervalNotifier,
+  type MachineSize,
+  type MmStruct,
+} from '../kernel/index.js'
+import type { Layout, World } from '../world/index.js'
+import { filesAtOnce } from './size.js'
+
+/** In a child, what is added to a device's number to name its parent's file of the device. */
+export const INHERITED = 10
+/** The recorded driver names nobody when it takes exclusive access. */
+const NOBODY = -1
+
+/** What has been set up for one device file; it is in use while the file is open. */
+export interface DeviceFile {
+  readonly mirror: Mirror
+  /** Index, among the notifiers of the address space, of the one that snapshots use while they run. */
+  readonly slot: number
+  readonly snapshotRange: HmmRange
+  /** How many processes have it open. */
+  holders: number
+}
+
+/** Declares the files that an address space may have open at once, by device. */
+export function declareFiles(
+  layout: Layout,
+  mm: MmStruct,
+  devices: readonly number[],
+  size: MachineSize,
+  isExclusive: boolean,
+): DeviceFile[][] {
+  const { intervals } = mm.subscriptions
+  const atOnce = filesAtOnce(size.mms, mm.index)
+  return devices.map((device, place) =>
+    Array.from({ length: atOnce }, (_, copy) => {
+      const watching = (copy * devices.length + place) * 2
+      const slot = watching + 1
+      return declareFile(layout, mm, { device, copy, watching: intervals[watching], slot }, size, isExclusive)
+    }),
+  )
+}
+
+function declareFile(
+  layout: Layout,
+  mm: MmStruct,
+  at: {
+    readonly device: number
+    readonly copy: number
+    readonly watching: IntervalNotifier
+    readonly slot: number
+  },
+  size: MachineSize,
+  isExclusive: boolean,
+): DeviceFile {
+  const snapshot = mm.subscriptions.intervals[at.slot]
+  const name = `dmirror${at.device}${at.copy > 0 ? ` (${at.copy})` : ''}${mm.index > 0 ? ` of ${mm.name}` : ''}`
+  const mirror = declareMirror(
+    layout,
+    {
+      name,
+      owner: at.device,
+      ...(isExclusive ? { exclusiveOwner: NOBODY } : {}),
+      notifier: at.watching,
+      threads: [0],
+      size,
+    },
+    recordedDriver,
+  )
+  attachSnapshot(mirror, snapshot)
+  return {
+    mirror,
+    slot: at.slot,
+    snapshotRange: declareRange(layout, `${name}: snapshot_range`, 0, snapshot, size),
+    holders: 0,
+  }
+}
+
+/** The files that a process has open, by the number that operations name them with. */
+export class OpenFiles {
+  private readonly files = new Map<number, DeviceFile>()
+
+  /** The file, or undefined if it is closed. */
+  get(number: number): DeviceFile | undefined {
+    return this.files.get(number)
+  }
+
+  /** The numbers of all that are open. */
+  get numbers(): number[] {
+    return [...this.files.keys()]
+  }
+
+  /** The process has `file` open, as `number`. */
+  add(number: number, file: DeviceFile): void {
+    file.holders++
+    this.files.set(number, file)
+  }
+
+  /**
+   * The process has it open no longer.
+   *
+   * @returns the file, if nobody has it open any more
+   */
+  remove(number: number): DeviceFile | undefined {
+    const file = this.files.get(number)
+    this.files.delete(number)
+    if (file === undefined) return undefined
+    file.holders--
+    return file.holders === 0 ? file : undefined
+  }
+
+  /** A child has open what its parent has, and names it otherwise. */
+  inheritedBy(child: OpenFiles): void {
+    for (const [number, file] of this.files) if (number < INHERITED) child.add(number + INHERITED, file)
+  }
+}
+
+/** A file of the device that is not in use. */
+export function unusedFile(files: readonly DeviceFile[], w: World): DeviceFile | undefined {
+  return files.find(({ mirror }) => mirror.notifier.allocated.get(w) === 0)
+}

@@ -1,0 +1,56 @@
+/**
+ * The releases of Linux that recordings come from: what each does otherwise than the reference.
+ *
+ * @see docs/reference/kernel-behaviour.md
+ * @module
+ */
+import { PartReuse, type Rules } from '../kernel/index.js'
+import type { Override } from '../world/index.js'
+import { hugePagesOf61 } from './huge-pages.js'
+
+/** A release: other texts of procedures, and other decisions within the same text. */
+export interface Release {
+  readonly overrides: readonly Override[]
+  readonly rules: Partial<Rules>
+  /** Whether a page that its device holds is shown as mapped once: `PM_MMAP_EXCLUSIVE` is for what is present only, from 6.11 on. */
+  readonly marksDevicePages: boolean
+  /** What is counted to tell whether a page is mapped once: {@link CountsMappings}. */
+  readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
+}
+
+/**
+ * Whose mappings `pagemap` counts: for what one entry maps whole those of its first page (to 6.10), those of each page, or how many
+ * processes map any part of the huge page (without CONFIG_PAGE_MAPCOUNT, from 6.15).
+ */
+export const CountsMappings = { ofHead: 0, ofPage: 1, ofProcesses: 2 } as const
+
+/** Those up to 6.15, which merge areas alike. */
+const before616: Partial<Rules> = {
+  mergesIntoUnfaulted: false,
+  partReuse: PartReuse.never,
+  hugeZeroWriteIsHuge: false,
+}
+
+/** By version. */
+export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
+  '6.1': {
+    overrides: hugePagesOf61,
+    marksDevicePages: true,
+    countsMappings: CountsMappings.ofHead,
+    rules: {
+      ...before616,
+      upgradesDirtyOnly: true,
+      unaccountsUnfaulted: false,
+      extendsNext: true,
+      partReuse: PartReuse.lastReference,
+      hugeZeroWriteIsHuge: false,
+    },
+  },
+  '6.12': { overrides: [], rules: before616, marksDevicePages: false, countsMappings: CountsMappings.ofPage },
+  '7.3': {
+    overrides: [],
+    rules: {},
+    marksDevicePages: false,
+    countsMappings: CountsMappings.ofProcesses,
+  },
+}

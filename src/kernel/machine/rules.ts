@@ -1,0 +1,41 @@
+/**
+ * Where releases of Linux decide differently, though the procedure is the same: a machine says which it follows.
+ *
+ * @see docs/reference/kernel-behaviour.md
+ * @module
+ */
+
+/**
+ * When a part of a huge page is reused though it is not known to be exclusive: while it is the last reference to all of it (to Linux
+ * 6.3), never (to 6.14), or while one process has all its mappings, and nobody else a reference.
+ */
+export const PartReuse = { lastReference: 0, never: 1, oneProcess: 2 } as const
+
+/** What one release does that another does not. */
+export interface Rules {
+  /** `mprotect` makes an entry writable only if it is dirty (`can_change_pte_writable`, to Linux 6.2). */
+  readonly upgradesDirtyOnly: boolean
+  /** An area without an `anon_vma` takes over that of the area which is merged into it (from Linux 6.16). */
+  readonly mergesIntoUnfaulted: boolean
+  /** `mmap` between two areas that cannot be one with each other extends the next (to Linux 6.11), not the previous. */
+  readonly extendsNext: boolean
+  /** When a write may go to a part of a huge page that has entries of its own, without a copy: see {@link PartReuse}. */
+  readonly partReuse: (typeof PartReuse)[keyof typeof PartReuse]
+  /** A write to the huge zero page gets a huge page (from Linux 6.13), and not the one page that is written. */
+  readonly hugeZeroWriteIsHuge: boolean
+  /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
+  readonly tracksSoftDirty: boolean
+  /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
+  readonly unaccountsUnfaulted: boolean
+}
+
+/** What the latest release does. */
+export const latestRules: Rules = {
+  upgradesDirtyOnly: false,
+  mergesIntoUnfaulted: true,
+  extendsNext: false,
+  partReuse: PartReuse.oneProcess,
+  hugeZeroWriteIsHuge: true,
+  tracksSoftDirty: true,
+  unaccountsUnfaulted: true,
+}
