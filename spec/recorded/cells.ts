@@ -26,7 +26,7 @@ interface PageBeginning {
 
 /** The beginnings, by name. */
 export const beginnings = {
-  untouched: { summary: 'nobody has touched it', page: {} },
+  untouched: { summary: 'untouched', page: {} },
   system: { summary: 'in system memory, and the device maps nothing', page: { touched: true } },
   mirrored: { summary: 'in system memory, and the device maps it', page: { touched: true, mirroredBy: [0] } },
   device: {
@@ -34,22 +34,21 @@ export const beginnings = {
     page: { touched: true, onDevice: true, mirroredBy: [0] },
   },
   dropped: {
-    summary: 'in device memory, and the device has dropped its entry',
+    summary: 'in device memory, and the device has no entry for it',
     page: { touched: true, onDevice: true },
   },
   short: {
-    summary: 'in device memory, the device maps it, and there is no system memory to bring it back to',
+    summary: 'in device memory, the device maps it, and no system memory is left to bring it back to',
     page: { touched: true, onDevice: true, mirroredBy: [0] },
     short: true,
   },
   neighbour: {
-    summary:
-      'in device memory, the device maps it, and the operations of the process are on the page before it',
+    summary: 'in device memory, the device maps it, and the process operates on the page before it',
     page: { touched: true, onDevice: true, mirroredBy: [0] },
     hasNeighbour: true,
   },
   alone: {
-    summary: 'in system memory, and the device has it to itself',
+    summary: 'in system memory, and the device has exclusive access',
     page: { touched: true, exclusive: true, mirroredBy: [0] },
   },
   mirrored2: {
@@ -57,28 +56,28 @@ export const beginnings = {
     page: { touched: true, mirroredBy: [1] },
   },
   device2: {
-    summary: 'in device memory, brought there through the second file, which alone maps it',
+    summary: 'in device memory, migrated through the second file, which alone maps it',
     page: { touched: true, onDevice: true, mirroredBy: [1] },
     filledBy: 1,
   },
   shared: {
-    summary: 'in device memory, and shared with a child: fork made the device drop its entry',
+    summary: "in device memory, and shared with a child: fork removed the device's entry",
     page: { touched: true, onDevice: true },
     forked: true,
   },
   sharedSystem: {
-    summary: 'in system memory, and shared with a child: fork made the device drop its entry',
+    summary: "in system memory, and shared with a child: fork removed the device's entry",
     page: { touched: true },
     forked: true,
   },
   sharedMapped: {
-    summary: "in device memory, and shared with a child: the device maps it through either's file, to read",
+    summary: 'in device memory, and shared with a child: the device maps it read-only through both files',
     page: { touched: true, onDevice: true, mirroredBy: [0, 1] },
     forked: true,
   },
   sharedChild: {
     summary:
-      "in device memory, brought there through a child's file, which alone maps it, and shared with the parent",
+      "in device memory, migrated through a child's file, which alone maps it, and shared with the parent",
     page: { touched: true, onDevice: true, mirroredBy: [1] },
     forked: true,
     filledBy: 1,
@@ -134,12 +133,12 @@ export interface CellGroup {
 /** The matrix. */
 export const cellGroups: readonly CellGroup[] = [
   {
-    title: 'One file: the device against everything',
+    title: 'One file: the device against every operation',
     pages: ['untouched', 'system', 'mirrored', 'device', 'dropped'],
     threads: [...twoOf(OF_THE_DEVICE), ...product(OF_THE_DEVICE, OF_THE_PROCESS)],
   },
   {
-    title: 'Two files of one device, against each other',
+    title: 'Two files of one device against each other',
     pages: ['mirrored', 'device', 'mirrored2', 'device2'],
     threads: product(OF_THE_DEVICE, OF_THE_SECOND_FILE),
   },
@@ -159,7 +158,7 @@ export const cellGroups: readonly CellGroup[] = [
     threads: product(['exclusive'], OF_THE_SECOND_FILE),
   },
   {
-    title: 'A page that the device has to itself',
+    title: 'A page to which the device has exclusive access',
     pages: ['alone'],
     threads: product(OF_THE_DEVICE, OF_THE_PROCESS),
   },
@@ -177,7 +176,7 @@ export const cellGroups: readonly CellGroup[] = [
     ),
   },
   {
-    title: 'A child that is just being forked',
+    title: 'fork in progress',
     pages: ['mirrored', 'device'],
     threads: product(
       ['dev_read', 'dev_write', 'migrate_to_dev', 'migrate_to_sys'] as const,
@@ -185,7 +184,7 @@ export const cellGroups: readonly CellGroup[] = [
     ).map(([device, child]) => [device, 'fork', child]),
   },
   {
-    title: 'A child that is just being forked, and exclusive access',
+    title: 'fork in progress, and exclusive access',
     pages: ['mirrored', 'alone'],
     threads: OF_THE_CHILD.filter((name) => !OF_THE_CHILDS_FILE.includes(name)).map((child) => [
       'exclusive',
@@ -194,7 +193,7 @@ export const cellGroups: readonly CellGroup[] = [
     ]),
   },
   {
-    title: 'No memory to bring pages back to',
+    title: 'No system memory left',
     pages: ['short'],
     threads: product(OF_THE_DEVICE, ['cpu_read', 'cpu_write', 'madv_dontneed']),
   },
@@ -204,7 +203,7 @@ export const cellGroups: readonly CellGroup[] = [
     threads: product(OF_THE_DEVICE, ['mprotect', 'munmap', 'madv_dontneed']),
   },
   {
-    title: 'Three at a time',
+    title: 'Three threads',
     pages: ['mirrored'],
     threads: product(
       [
