@@ -63,9 +63,9 @@ export const walkPage = procedure(
 /** Writes one entry of the device's page table. Under the umem mutex, after the sequence was found unchanged. */
 export const updateEntry = procedure('odp_update_xlt', function* (current: Task, umem: Mirror, page: number) {
   const range = rangeOf(umem, current)
-  return yield* step('write the entry', (w) => {
-    if (!isMappable(range, page, w)) return -Errno.EFAULT
-    mapPage(w, umem, range, page)
+  return yield* step('write the entry', () => {
+    if (!isMappable(range, page)) return -Errno.EFAULT
+    mapPage(umem, range, page)
     return 0
   })
 })
@@ -136,13 +136,13 @@ export const invalidateRange: Driver['invalidate'] = procedure(
   function* (_current: Task, umem: Mirror, range: NotifierRange, curSeq: number) {
     if (!range.blockable) return 0
     yield* umem.updateLock.lock()
-    yield* step('set_seq', (w) => {
-      mmuIntervalSetSeq(w, umem.notifier, curSeq)
+    yield* step('set_seq', () => {
+      mmuIntervalSetSeq(umem.notifier, curSeq)
       return 0
     })
     for (let page = range.start; page < range.end; page++)
-      yield* step('clear an entry', (w) => {
-        unmapPages(w, umem, { start: page, end: page + 1 })
+      yield* step('clear an entry', () => {
+        unmapPages(umem, { start: page, end: page + 1 })
         return 0
       })
     yield* flushDevice(umem, range)

@@ -18,10 +18,10 @@ export const noWait: Defect = {
       flushDevice,
       () =>
         function* (mirror, range) {
-          yield* step('flush the device TLB', (w) => {
+          yield* step('flush the device TLB', () => {
             for (let page = range.start; page < range.end; page++) {
-              mirror.tlb[page].frame.set(w, 0)
-              mirror.tlb[page].write.set(w, 0)
+              mirror.tlb[page].frame = 0
+              mirror.tlb[page].write = false
             }
             return 0
           })

@@ -2,11 +2,11 @@
 import {
   BLOCKED,
   become,
-  type Cell,
   choose,
   Layout,
   Mutex,
   procedure,
+  READ_ONCE,
   type Running,
   scenario,
   step,
@@ -16,22 +16,27 @@ import {
 export interface Queue {
   readonly lock: Mutex
   /** Requests that wait. Under the lock. */
-  readonly posted: Cell
-  readonly served: Cell
-  readonly failed: Cell
+  posted: number
+  served: number
+  failed: number
 }
+
+/** How many requests the queue has room for. */
+const ROOM = 1
 
 /** Posts one request under the lock. */
 export const post = procedure('post', function* (queue: Queue) {
   yield* queue.lock.lock()
-  yield* step('post a request', (w) => queue.posted.add(w, 1))
+  yield* step('post a request', () => {
+    queue.posted += 1
+  })
   yield* queue.lock.unlock()
 })
 
 /** Posts `count` requests, each when there is room for it. */
 export const postAll = procedure('post all', function* (queue: Queue, count: number): Running<void> {
   if (count === 0) return
-  yield* step('wait for room', (w) => (queue.posted.readOnce(w) < queue.posted.max ? 0 : BLOCKED))
+  yield* step('wait for room', () => (READ_ONCE(queue).posted < ROOM ? 0 : BLOCKED))
   yield* post(queue)
   yield* become(postAll, queue, count - 1)
 })
@@ -39,11 +44,12 @@ export const postAll = procedure('post all', function* (queue: Queue, count: num
 /** The device: takes one request after another, and may fail at each. */
 export const serve = procedure('serve', function* (queue: Queue, count: number): Running<void> {
   if (count === 0) return
-  yield* step('wait for a request', (w) => (queue.posted.readOnce(w) > 0 ? 0 : BLOCKED))
+  yield* step('wait for a request', () => (READ_ONCE(queue).posted > 0 ? 0 : BLOCKED))
   const failed = yield* choose('does the device fail?', 2)
-  yield* queue.lock.critical('take the request', (w) => {
-    queue.posted.add(w, -1)
-    return (failed ? queue.failed : queue.served).add(w, 1)
+  yield* queue.lock.critical('take the request', () => {
+    queue.posted -= 1
+    if (failed) queue.failed += 1
+    else queue.served += 1
   })
   yield* become(serve, queue, count - 1)
 })
@@ -58,11 +64,11 @@ export const doorbell = scenario({
   },
   build({ requests }) {
     const layout = new Layout({ threads: 2 })
-    const queue = layout.scope('queue', (l): Queue => {
+    const queue: Queue = layout.scope('queue', (l) => {
       const lock = new Mutex(l, 'lock')
       return {
         lock,
-        posted: l.counter('posted', 1, { guardedBy: lock }),
+        posted: l.counter('posted', ROOM, { guardedBy: lock }),
         served: l.counter('served', requests),
         failed: l.counter('failed', requests),
       }
@@ -77,18 +83,18 @@ export const doorbell = scenario({
         {
           clause: 'queue',
           name: 'nothing is answered twice',
-          judge(w) {
-            const answered = queue.served.get(w) + queue.failed.get(w)
+          judge() {
+            const answered = queue.served + queue.failed
             return answered <= requests ? true : `${answered} answers to ${requests} requests`
           },
         },
       ],
-      witnesses: [{ name: 'every request fails', holds: (w) => queue.failed.get(w) === requests }],
+      witnesses: [{ name: 'every request fails', holds: () => queue.failed === requests }],
       progress: [
         {
           clause: 'queue',
           name: 'the device ends',
-          pending: (_w, view) => !view.finished(1),
+          pending: (view) => !view.finished(1),
         },
       ],
     }

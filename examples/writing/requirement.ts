@@ -3,6 +3,7 @@ import { deviceAccess } from 'hmm-spec/driver'
 import { oomReap } from 'hmm-spec/kernel'
 import { call, type MirrorWorld, mirrorScenario, type Requirement } from 'hmm-spec/spec'
 import type { StepClaim } from 'hmm-spec/world'
+import { old } from 'hmm-spec/world'
 
 export const neverForTheReaper: Requirement = {
   id: 'ODP1',
@@ -16,11 +17,11 @@ export function noLockForTheReaper({ machine, mirrors }: MirrorWorld): StepClaim
   return {
     clause: 'ODP1',
     name: 'no update lock for a range that is not blockable',
-    judge(before, after, thread) {
+    judge(thread) {
       const range = machine.openRanges[thread]
-      if (range.mm.get(before) === 0 || range.blockable.get(before)) return undefined
+      if (old(range).mm === 0 || old(range).blockable) return undefined
       for (const { name, updateLock } of mirrors)
-        if (updateLock.heldBy(after, thread) && !updateLock.heldBy(before, thread))
+        if (updateLock.heldBy(thread) && !old(() => updateLock.heldBy(thread)))
           return `${name} takes its update lock for a range that is not blockable`
       return true
     },

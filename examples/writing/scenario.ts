@@ -2,6 +2,7 @@
 import { deviceAccess } from 'hmm-spec/driver'
 import { cpuWrite, mprotect, munmap, VM_READ } from 'hmm-spec/kernel'
 import { call, mirrorScenario } from 'hmm-spec/spec'
+import { READ_ONCE } from '../../src/world/index.js'
 
 export const protectThenUnmap = mirrorScenario({
   name: 'protect-then-unmap',
@@ -30,7 +31,7 @@ export const protectThenUnmap = mirrorScenario({
     witnesses: ({ mirrors: [gpu] }) => [
       {
         name: 'the device may read page 0 and not write it',
-        holds: (w) => gpu.pageTable[0].frame.readOnce(w) !== 0 && gpu.pageTable[0].write.readOnce(w) === 0,
+        holds: () => READ_ONCE(gpu.pageTable[0]).frame !== 0 && !READ_ONCE(gpu.pageTable[0]).write,
       },
     ],
   }),

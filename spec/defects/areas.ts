@@ -33,9 +33,9 @@ const moveUntold = override(
   () =>
     function* ({ machine }, mm, page, pages, to) {
       for (let at = 0; at < pages; at++)
-        yield* mm.ptl.critical('move an entry, and flush', (w) => {
-          moveEntry(w, mm, page + at, to + at)
-          flushTlb(w, machine, mm, page + at, page + at + 1)
+        yield* mm.ptl.critical('move an entry, and flush', () => {
+          moveEntry(mm, page + at, to + at)
+          flushTlb(machine, mm, page + at, page + at + 1)
           return 0
         })
     },
@@ -48,8 +48,8 @@ const moveWithoutFlush = override(
     function* (current, mm, page, pages, to) {
       yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
       for (let at = 0; at < pages; at++)
-        yield* mm.ptl.critical('move an entry', (w) => {
-          moveEntry(w, mm, page + at, to + at)
+        yield* mm.ptl.critical('move an entry', () => {
+          moveEntry(mm, page + at, to + at)
           return 0
         })
       yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
@@ -63,14 +63,14 @@ const restoreByPageNumber = override(
     function* (current, from, to) {
       const { machine } = current
       for (const mm of machine.mms)
-        yield* mm.ptl.critical('replace a migration entry', (w) => {
-          const page = pagesOf(current).findIndex((entry) => entry.source.get(w) === from.pfn)
+        yield* mm.ptl.critical('replace a migration entry', () => {
+          const page = pagesOf(current).findIndex((entry) => entry.source === from.pfn)
           const pte = mm.pte[page]
-          if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return 0
-          const write = pte.write.get(w) === 1
-          clearMigrationEntry(w, pte)
-          setPte(w, machine, pte, to.pfn, write)
-          getPage(w, to)
+          if (pte.kind !== PteKind.migration || pte.frame !== from.pfn) return 0
+          const write = pte.write
+          clearMigrationEntry(pte)
+          setPte(machine, pte, to.pfn, write)
+          getPage(to)
           return 0
         })
     },
@@ -82,10 +82,10 @@ const migrateFiles = override(
   (original) =>
     function* (current, args, page) {
       const entry = pagesOf(current)[page]
-      const done = yield* step('move what is known of the page of a file', (w) => {
-        if (entry.destination.get(w) === 0 || !isMigrating(entry, w) || !hasSource(entry, w)) return 0
-        if (!isPageCache(w, current.machine.frames[entry.source.get(w)])) return 0
-        markMoved(entry, w)
+      const done = yield* step('move what is known of the page of a file', () => {
+        if (entry.destination === 0 || !isMigrating(entry) || !hasSource(entry)) return 0
+        if (!isPageCache(current.machine.frames[entry.source])) return 0
+        markMoved(entry)
         return 1
       })
       return done ? 0 : yield* original(current, args, page)
@@ -97,8 +97,8 @@ const writeInPlace = override(
   doWpPage,
   () =>
     function* (_current, mm, page) {
-      yield* mm.ptl.critical('reuse the page', (w) => {
-        if (mm.pte[page].kind.get(w) === PteKind.present) mm.pte[page].write.set(w, 1)
+      yield* mm.ptl.critical('reuse the page', () => {
+        if (mm.pte[page].kind === PteKind.present) mm.pte[page].write = true
         return 0
       })
       return 0

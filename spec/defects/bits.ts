@@ -45,11 +45,11 @@ import {
   unlockPage,
   unmapEntry,
 } from '../../src/kernel/index.js'
-import { override, step, type World } from '../../src/world/index.js'
+import { override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 import { emptyMirror } from '../scenarios/notifiers.js'
 
-type Read = (w: World, pte: Pte) => EntryState
+type Read = (pte: Pte) => EntryState
 
 /** Collecting reads the entry in another way. */
 function collectReading(read: Read) {
@@ -57,7 +57,7 @@ function collectReading(read: Read) {
     migrateVmaCollectPte,
     () =>
       function* (current, args, page) {
-        return yield* step('collect an entry', (w) => collectEntry(w, current, args, page, read))
+        return yield* step('collect an entry', () => collectEntry(current, args, page, read))
       },
   )
 }
@@ -68,26 +68,24 @@ function migrateReading(read: Read) {
     tryToMigrateOne,
     () =>
       function* (current, mm, page, frame) {
-        return yield* mm.ptl.critical('replace the entry', (w) =>
-          migrateEntry(w, current, mm, page, frame, read),
-        )
+        return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame, read))
       },
   )
 }
 
 /** That the page was written to is not read. */
-const withoutDirty: Read = (w, pte) => ({ ...entryState(w, pte), dirty: 0 })
+const withoutDirty: Read = (pte) => ({ ...entryState(pte), dirty: false })
 
 /** The dirty bit is where it would be if the page were present. */
-const dirtyOfPresent: Read = (w, pte) => ({ ...entryState(w, pte), dirty: pteDirty(encodeEntry(w, pte)) })
+const dirtyOfPresent: Read = (pte) => ({ ...entryState(pte), dirty: pteDirty(encodeEntry(pte)) })
 
 /** The right to write is where it would be if the page were present. */
-const writeOfPresent: Read = (w, pte) => ({ ...entryState(w, pte), write: pteWrite(encodeEntry(w, pte)) })
+const writeOfPresent: Read = (pte) => ({ ...entryState(pte), write: pteWrite(encodeEntry(pte)) })
 
 /** The marks are where they would be if the page were present. */
-const marksOfPresent: Read = (w, pte) => {
-  const entry = encodeEntry(w, pte)
-  return { ...entryState(w, pte), softDirty: pteSoftDirty(entry), uffdWp: pteUffdWp(entry) }
+const marksOfPresent: Read = (pte) => {
+  const entry = encodeEntry(pte)
+  return { ...entryState(pte), softDirty: pteSoftDirty(entry), uffdWp: pteUffdWp(entry) }
 }
 
 /** The page is computed from the entry's frame number, where it would be if the page were present. */
@@ -95,10 +93,10 @@ const pageOfPresent = override(
   tryToMigrateOne,
   () =>
     function* (current, mm, page, frame) {
-      return yield* mm.ptl.critical('replace the entry', (w) => {
-        const pfn = ptePfn(encodeEntry(w, mm.pte[page]))
-        const replaced = migrateEntry(w, current, mm, page, frame)
-        if (replaced) mm.pte[page].frame.set(w, pfn)
+      return yield* mm.ptl.critical('replace the entry', () => {
+        const pfn = ptePfn(encodeEntry(mm.pte[page]))
+        const replaced = migrateEntry(current, mm, page, frame)
+        if (replaced) mm.pte[page].frame = pfn
         return replaced
       })
     },
@@ -110,23 +108,20 @@ const staleMapping = override(
   (original) =>
     function* (current, args, page) {
       const entry = pagesOf(current)[page]
-      const done = yield* step('move what is known, with the mapping of before', (w) => {
+      const done = yield* step('move what is known, with the mapping of before', () => {
         const { frames } = current.machine
-        if (entry.destination.get(w) === 0 || !isMigrating(entry, w) || !hasSource(entry, w)) return 0
-        const source = frames[entry.source.get(w)]
-        const destination = frames[entry.destination.get(w) - 1]
-        if (swapCacheReferences(w, source) === 0) return 0
-        const slot = source.flags?.swapCache.get(w) ?? 0
-        if (
-          !folioFreeSwap(w, current.machine, source) ||
-          source.refcount.get(w) !== ownReferences(args, source, w) + 1
-        ) {
-          stopMigrating(entry, w)
+        if (entry.destination === 0 || !isMigrating(entry) || !hasSource(entry)) return 0
+        const source = frames[entry.source]
+        const destination = frames[entry.destination - 1]
+        if (swapCacheReferences(source) === 0) return 0
+        const slot = source.swapCache ?? 0
+        if (!folioFreeSwap(current.machine, source) || source.refcount !== ownReferences(args, source) + 1) {
+          stopMigrating(entry)
           return 1
         }
-        source.refcount.add(w, -1)
-        addToSwapCache(w, destination, slot)
-        entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
+        source.refcount -= 1
+        addToSwapCache(destination, slot)
+        entry.flags = entry.flags | MIGRATE_PFN_MOVED
         return 1
       })
       return done ? 0 : yield* original(current, args, page)
@@ -138,9 +133,9 @@ export const writesUntold = override(
   recordAndUnmap,
   () =>
     function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', (w) => {
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-        unmapPages(w, mirror, range)
+      yield* step('set_seq and unmap', () => {
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        unmapPages(mirror, range)
         return 0
       })
     },
@@ -153,8 +148,8 @@ const closeUntold = override(
     function* (_current, mirror) {
       const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
       yield* mirror.updateLock.lock()
-      yield* step('unmap everything', (w) => {
-        unmapPages(w, mirror, everything)
+      yield* step('unmap everything', () => {
+        unmapPages(mirror, everything)
         return 0
       })
       yield* flushDevice(mirror, everything)
@@ -170,14 +165,14 @@ const dirtyWithFolioLock = override(
       const { frames } = current.machine
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++) {
-        const pfn = yield* step('look at the struct page', (w) =>
-          range.pfns[page].flags.get(w) & HMM_PFN_WRITE ? pageAddress(w, mirror, range, page) : 0,
+        const pfn = yield* step('look at the struct page', () =>
+          range.pfns[page].flags & HMM_PFN_WRITE ? pageAddress(mirror, range, page) : 0,
         )
         if (pfn === 0) continue
         yield* lockPage(frames[pfn])
-        yield* step('mark and unlock the page', (w) => {
-          frames[pfn].flags?.dirty.set(w, 1)
-          unlockPage(w, frames[pfn])
+        yield* step('mark and unlock the page', () => {
+          frames[pfn].dirty = true
+          unlockPage(frames[pfn])
           return 0
         })
       }
@@ -190,8 +185,8 @@ const unmapWithoutDirty = override(
   tryToUnmapOne,
   () =>
     function* (current, mm, page, frame) {
-      return yield* mm.ptl.critical('replace the entry', (w) =>
-        unmapEntry(w, current, mm, page, frame, withoutDirty),
+      return yield* mm.ptl.critical('replace the entry', () =>
+        unmapEntry(current, mm, page, frame, withoutDirty),
       )
     },
 )
@@ -201,9 +196,9 @@ const unmapUntold = override(
   tryToUnmap,
   () =>
     function* (current, mm, frame) {
-      const page = yield* step('walk the mappings', (w) =>
+      const page = yield* step('walk the mappings', () =>
         mm.pte.findIndex(
-          ({ kind, frame: at }) => kind.readOnce(w) === PteKind.present && at.readOnce(w) === frame.pfn,
+          (pte) => READ_ONCE(pte).kind === PteKind.present && READ_ONCE(pte).frame === frame.pfn,
         ),
       )
       if (page >= 0) yield* tryToUnmapOne(current, mm, page, frame)

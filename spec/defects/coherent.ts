@@ -31,10 +31,10 @@ const bringCoherentBack = override(
   (original) =>
     function* (current, mm, page, write) {
       const { frames } = current.machine
-      const pfn = yield* mm.ptl.critical('hold what is on the device', (w) => {
-        const frame = frames[mm.pte[page].frame.get(w)]
-        if (mm.pte[page].kind.get(w) !== PteKind.present || !isDeviceCoherent(frame)) return 0
-        getPage(w, frame)
+      const pfn = yield* mm.ptl.critical('hold what is on the device', () => {
+        const frame = frames[mm.pte[page].frame]
+        if (mm.pte[page].kind !== PteKind.present || !isDeviceCoherent(frame)) return 0
+        getPage(frame)
         return frame.pfn
       })
       if (pfn === 0) return yield* original(current, mm, page, write)
@@ -48,8 +48,8 @@ const anybodysMemory = override(
   migrateVmaCollectPte,
   (original) =>
     function* (current, args, page) {
-      const owner = yield* step('look whose page it is', (w) => {
-        const frame = current.machine.frames[args.mm.pte[page].frame.get(w)]
+      const owner = yield* step('look whose page it is', () => {
+        const frame = current.machine.frames[args.mm.pte[page].frame]
         return isDeviceCoherent(frame) ? frame.owner + 1 : 0
       })
       if (owner === 0) return yield* original(current, args, page)
@@ -62,8 +62,8 @@ const passOverHints = override(
   migrateVmaCollectPte,
   (original) =>
     function* (current, args, page) {
-      const isHint = yield* step('look at the entry', (w) =>
-        args.mm.pte[page].kind.get(w) === PteKind.protnone ? 1 : 0,
+      const isHint = yield* step('look at the entry', () =>
+        args.mm.pte[page].kind === PteKind.protnone ? 1 : 0,
       )
       return isHint ? 0 : yield* original(current, args, page)
     },

@@ -55,9 +55,9 @@ const unmapRegardless = override(
   recordAndUnmap,
   () =>
     function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', (w) => {
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-        unmapPages(w, mirror, range)
+      yield* step('set_seq and unmap', () => {
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        unmapPages(mirror, range)
         return 0
       })
     },
@@ -72,9 +72,9 @@ const revokeBeforeDrain = override(
       yield* revokePageTable(mirror)
       yield* drainHandlers(mirror)
       yield* mmuIntervalNotifierRemove(mirror.notifier)
-      yield* step('free the mirror', (w) => {
-        mirror.notifier.seq.set(w, 0)
-        mirror.notifier.allocated.set(w, 0)
+      yield* step('free the mirror', () => {
+        mirror.notifier.seq = 0
+        mirror.notifier.allocated = false
         return 0
       })
     },
@@ -85,9 +85,9 @@ const countedFromOne = override(
   folioTryGet,
   () =>
     function* (frame) {
-      return yield* step('raise the count, unless it is zero', (w) => {
-        if (frame.owner < 0 && frame.refcount.get(w) === 0) return 0
-        frame.refcount.add(w, 1)
+      return yield* step('raise the count, unless it is zero', () => {
+        if (frame.owner < 0 && frame.refcount === 0) return 0
+        frame.refcount += 1
         return 1
       })
     },
@@ -102,23 +102,23 @@ const initialiseUnlocked = override(
   (original) =>
     function* (current, args, from) {
       const entry = pagesOf(current)[args.start]
-      const taken = yield* step('take a page off the free list', (w) => {
-        const frame = isMigrating(entry, w) && from.find((free) => free.owner >= 0 && isFreePage(w, free))
+      const taken = yield* step('take a page off the free list', () => {
+        const frame = isMigrating(entry) && from.find((free) => free.owner >= 0 && isFreePage(free))
         if (!frame) return 0
-        frame.onFreeList?.set(w, 0)
+        frame.onFreeList = false
         return frame.pfn
       })
       if (taken === 0) return yield* original(current, args, from)
-      yield* step('zone_device_page_init', (w) => {
+      yield* step('zone_device_page_init', () => {
         const frame = current.machine.frames[taken]
-        zoneDevicePageInit(w, frame)
-        tryLockPage(w, frame)
-        setDestination(entry, frame, w)
+        zoneDevicePageInit(frame)
+        tryLockPage(frame)
+        setDestination(entry, frame)
         return 0
       })
-      yield* step('copy the page', (w) => {
+      yield* step('copy the page', () => {
         const { frames } = current.machine
-        if (hasSource(entry, w)) frames[taken].contents.set(w, frames[entry.source.get(w)].contents.get(w))
+        if (hasSource(entry)) frames[taken].contents = frames[entry.source].contents
         return 0
       })
       return 0
@@ -148,8 +148,8 @@ const zapPresentOnly = override(
   zapPteRange,
   (original) =>
     function* (current, mm, start, end) {
-      const device = yield* mm.ptl.critical('look at the entry', (w) =>
-        mm.pte[start].kind.get(w) === PteKind.devicePrivate ? 1 : 0,
+      const device = yield* mm.ptl.critical('look at the entry', () =>
+        mm.pte[start].kind === PteKind.devicePrivate ? 1 : 0,
       )
       return device ? [] : yield* original(current, mm, start, end)
     },
@@ -161,8 +161,8 @@ const chargeAgain = override(
   (original) =>
     function* (current, args, from) {
       const isBringingBack = from.length === systemFrames(current).length
-      const refused = yield* step('allocate a destination', (w) => {
-        const charged = current.machine.frames.filter((frame) => frame.charged?.get(w)).length
+      const refused = yield* step('allocate a destination', () => {
+        const charged = current.machine.frames.filter((frame) => frame.charged).length
         return isBringingBack && charged >= (current.machine.memoryLimit ?? charged + 1) ? 1 : 0
       })
       return refused ? 1 : yield* original(current, args, from)
@@ -175,9 +175,9 @@ const chargeLeftBehind = override(
   (original) =>
     function* (current, args, page) {
       const isHole = yield* original(current, args, page)
-      yield* step('take the charge away', (w) => {
-        const destination = pagesOf(current)[page].destination.get(w)
-        if (destination > 0) current.machine.frames[destination - 1].charged?.set(w, 0)
+      yield* step('take the charge away', () => {
+        const destination = pagesOf(current)[page].destination
+        if (destination > 0) current.machine.frames[destination - 1].charged = false
         return 0
       })
       return isHole

@@ -26,9 +26,8 @@ const baseReferencesPut = override(
   (original) =>
     function* (devmem) {
       yield* original(devmem)
-      yield* step('put the first reference of each page', (w) => {
-        for (const frame of devmem.memory.frames)
-          if (frame.refcount.get(w) > 0) hmmDevmemFree(w, devmem, frame)
+      yield* step('put the first reference of each page', () => {
+        for (const frame of devmem.memory.frames) if (frame.refcount > 0) hmmDevmemFree(devmem, frame)
         return 0
       })
     },
@@ -44,8 +43,8 @@ const hintIsFree = override(
     function* (current, chunk, mm, page, fault) {
       const error = yield* original(current, chunk, mm, page, fault)
       if (!error)
-        yield* step('put the page on the free list', (w) => {
-          current.machine.frames[fault.pfn].onFreeList?.set(w, 1)
+        yield* step('put the page on the free list', () => {
+          current.machine.frames[fault.pfn].onFreeList = true
           return 0
         })
       return error

@@ -33,7 +33,7 @@ import {
   mmuIntervalSetSeq,
   type Task,
 } from '../../src/kernel/index.js'
-import { BLOCKED, become, override, type Running, step, type World } from '../../src/world/index.js'
+import { BLOCKED, become, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 function requestOf(start: number, end: number, seq: number, wanted: Wanted): HmmRequest {
@@ -71,10 +71,10 @@ const skipWhereNothingIsMapped = override(
   recordAndUnmap,
   () =>
     function* (_current, mirror, range, curSeq) {
-      yield* step('set_seq and unmap', (w) => {
-        if (mirror.pageTable.every(({ frame }) => frame.get(w) === 0)) return 0
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-        unmapPages(w, mirror, range)
+      yield* step('set_seq and unmap', () => {
+        if (mirror.pageTable.every((entry) => entry.frame === 0)) return 0
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        unmapPages(mirror, range)
         return 0
       })
     },
@@ -85,8 +85,8 @@ const flushWithoutWaiting = override(
   flushDevice,
   () =>
     function* (mirror, range) {
-      yield* step('flush the device TLB', (w) => {
-        forget(mirror, range.start, range.end, w)
+      yield* step('flush the device TLB', () => {
+        forget(mirror, range.start, range.end)
         return 0
       })
     },
@@ -97,18 +97,18 @@ const waitWithoutFlushing = override(
   flushDevice,
   () =>
     function* (mirror, range) {
-      yield* step('wait for its accesses', (w) => {
-        for (const { page } of mirror.accesses.values())
-          if (page.get(w) - 1 >= range.start && page.get(w) - 1 < range.end) return BLOCKED
+      yield* step('wait for its accesses', () => {
+        for (const access of mirror.accesses.values())
+          if (access.page - 1 >= range.start && access.page - 1 < range.end) return BLOCKED
         return 0
       })
     },
 )
 
-function forget(mirror: Mirror, start: number, end: number, w: World): void {
+function forget(mirror: Mirror, start: number, end: number): void {
   for (let page = start; page < end; page++) {
-    mirror.tlb[page].frame.set(w, 0)
-    mirror.tlb[page].write.set(w, 0)
+    mirror.tlb[page].frame = 0
+    mirror.tlb[page].write = false
   }
 }
 
@@ -117,8 +117,8 @@ const recordWithoutUnmapping = override(
   recordAndUnmap,
   () =>
     function* (_current, mirror, _range, curSeq) {
-      yield* step('set_seq', (w) => {
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      yield* step('set_seq', () => {
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
         return 0
       })
     },
@@ -131,9 +131,9 @@ const mapEverythingWritable = override(
     function* (current, mirror, start, end) {
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++)
-        yield* step('program an entry', (w) => {
-          mapPage(w, mirror, range, page)
-          mirror.pageTable[page].write.set(w, 1)
+        yield* step('program an entry', () => {
+          mapPage(mirror, range, page)
+          mirror.pageTable[page].write = true
           return 0
         })
       return 0
@@ -147,8 +147,8 @@ const mapWithoutLooking = override(
     function* (current, mirror, start, end) {
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++)
-        yield* step('program an entry', (w) => {
-          mapPage(w, mirror, range, page)
+        yield* step('program an entry', () => {
+          mapPage(mirror, range, page)
           return 0
         })
       return 0
@@ -161,10 +161,10 @@ const pinPages = override(
   (original) =>
     function* (current, mirror, start, end) {
       const failed = yield* original(current, mirror, start, end)
-      yield* step('get_page', (w) => {
+      yield* step('get_page', () => {
         for (let page = start; page < end; page++) {
-          const frame = mirror.pageTable[page].frame.get(w) - 1
-          if (frame > 0) current.machine.frames[frame].refcount.add(w, 1)
+          const frame = mirror.pageTable[page].frame - 1
+          if (frame > 0) current.machine.frames[frame].refcount += 1
         }
         return 0
       })
@@ -177,9 +177,9 @@ const validFlag = override(
   mmuIntervalReadRetry,
   () =>
     function* (current, sub, _seq) {
-      return yield* step('look at the valid flag', (w) => {
-        const retry = sub.mm.subscriptions.active.readOnce(w) > 0 ? 1 : 0
-        sub.readers.get(current.thread)?.(w, retry)
+      return yield* step('look at the valid flag', () => {
+        const retry = READ_ONCE(sub.mm.subscriptions).active > 0 ? 1 : 0
+        sub.readers.get(current.thread)?.(retry)
         return retry
       })
     },
@@ -207,9 +207,9 @@ const buildListOutsideLock = override(
     function* (current, range, request) {
       const error = yield* original(current, range, request)
       if (error) return error
-      yield* step('build the scatter list', (w) => {
+      yield* step('build the scatter list', () => {
         const fake = { name: range.notifier.name } as Mirror
-        for (let page = request.start; page < request.end; page++) pageAddress(w, fake, range, page)
+        for (let page = request.start; page < request.end; page++) pageAddress(fake, range, page)
         return 0
       })
       return 0
@@ -231,8 +231,8 @@ const recordBeforeLock = override(
   invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
-      yield* step('set_seq', (w) => {
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      yield* step('set_seq', () => {
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
         return 0
       })
       return yield* original(current, mirror, range, curSeq)
@@ -256,8 +256,8 @@ const allocateUnderLock = override(
       const pfn = yield* allocPage(current.machine)
       const failed = yield* original(current, mirror, start, end)
       if (pfn)
-        yield* step('free it again', (w) => {
-          current.machine.frames[pfn].refcount.set(w, 0)
+        yield* step('free it again', () => {
+          current.machine.frames[pfn].refcount = 0
           return 0
         })
       return failed

@@ -30,9 +30,9 @@ const loadThenStore = override(
   storeEntry,
   () =>
     function* (list, range, request, page) {
-      const mapped = yield* step('load the sticky flags', (w) => list.entries[page].mapped.get(w))
-      return yield* step('store them with the entry', (w) =>
-        storeBeside(w, list, range, request, page, () => (mapped ? HMM_PFN_DMA_MAPPED : 0n)),
+      const mapped = yield* step('load the sticky flags', () => list.entries[page].mapped)
+      return yield* step('store them with the entry', () =>
+        storeBeside(list, range, request, page, () => (mapped ? HMM_PFN_DMA_MAPPED : 0n)),
       )
     },
 )
@@ -43,7 +43,7 @@ function unchecked(encoding: DriverEncoding) {
     encodeEntry,
     () =>
       function* (range, request, page) {
-        return yield* step('read an entry', (w) => readAndEncode(w, range, request, page, encoding))
+        return yield* step('read an entry', () => readAndEncode(range, request, page, encoding))
       },
   )
 }

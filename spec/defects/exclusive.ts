@@ -39,15 +39,14 @@ import {
   Walk,
   walkEntry,
 } from '../../src/kernel/index.js'
-import { become, choose, override, type Running, step } from '../../src/world/index.js'
+import { become, choose, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The entry is restored, if it still is the one that was seen. */
 function* restore(current: Task, mm: MmStruct, page: number, pfn: number): Running<void> {
-  yield* mm.ptl.critical('restore the entry', (w) => {
-    const { kind, frame } = mm.pte[page]
-    if (kind.get(w) === PteKind.deviceExclusive && frame.get(w) === pfn)
-      restoreExclusivePte(w, current.machine, mm, page)
+  yield* mm.ptl.critical('restore the entry', () => {
+    if (mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn)
+      restoreExclusivePte(current.machine, mm, page)
     return 0
   })
 }
@@ -61,8 +60,8 @@ const lockWithoutReference = override(
       yield* lockPage(frame)
       yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
       yield* restore(current, mm, page, pfn)
-      yield* step('unlock the page', (w) => {
-        unlockPage(w, frame)
+      yield* step('unlock the page', () => {
+        unlockPage(frame)
         return 0
       })
       yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
@@ -79,9 +78,9 @@ const restoreUnannounced = override(
       if (!(yield* tryGetPage(frame))) return 0
       yield* lockPage(frame)
       yield* restore(current, mm, page, pfn)
-      yield* step('unlock and put the page', (w) => {
-        unlockPage(w, frame)
-        putPage(w, frame)
+      yield* step('unlock and put the page', () => {
+        unlockPage(frame)
+        putPage(frame)
         return 0
       })
       return 0
@@ -97,8 +96,8 @@ const restoreUnlocked = override(
       if (!(yield* tryGetPage(frame))) return 0
       yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
       yield* restore(current, mm, page, pfn)
-      yield* step('put the page', (w) => {
-        putPage(w, frame)
+      yield* step('put the page', () => {
+        putPage(frame)
         return 0
       })
       yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
@@ -111,13 +110,13 @@ const takeWithoutFlush = override(
   replaceByExclusive,
   () =>
     function* ({ machine }, mm, page, frame) {
-      return yield* mm.ptl.critical('make exclusive', (w) => {
+      return yield* mm.ptl.critical('make exclusive', () => {
         const pte = mm.pte[page]
-        if (!mapsPage(w, pte) || pte.frame.get(w) !== frame.pfn) return 0
-        const write = pte.write.get(w)
-        clearPte(w, machine, pte)
-        setExclusiveEntry(w, pte, frame.pfn, write)
-        return write
+        if (!mapsPage(pte) || pte.frame !== frame.pfn) return 0
+        const write = pte.write
+        clearPte(machine, pte)
+        setExclusiveEntry(pte, frame.pfn, write)
+        return write ? 1 : 0
       })
     },
 )
@@ -136,13 +135,14 @@ const exclusiveIsPresent = override(
   walkEntry,
   (original) =>
     function* (range, request, page) {
-      const told = yield* step('decode the entry', (w) => {
-        const { kind, frame, write } = range.notifier.mm.pte[page]
-        if (kind.readOnce(w) !== PteKind.deviceExclusive || page + 1 < request.end) return 0
-        range.pfns[page].flags.set(w, HMM_PFN_VALID | (write.readOnce(w) ? HMM_PFN_WRITE : 0))
-        range.pfns[page].frame.set(w, frame.readOnce(w))
-        range.result.set(w, RangeResult.filled)
-        range.lifecycle.signal(w, 'FAULTED')
+      const told = yield* step('decode the entry', () => {
+        if (READ_ONCE(range.notifier.mm.pte[page]).kind !== PteKind.deviceExclusive || page + 1 < request.end)
+          return 0
+        range.pfns[page].flags =
+          HMM_PFN_VALID | (READ_ONCE(range.notifier.mm.pte[page]).write ? HMM_PFN_WRITE : 0)
+        range.pfns[page].frame = READ_ONCE(range.notifier.mm.pte[page]).frame
+        range.result = RangeResult.filled
+        range.lifecycle.signal('FAULTED')
         return 1
       })
       return told ? ((page + 1) << WALK_BITS) | Walk.goOn : yield* original(range, request, page)
@@ -156,8 +156,8 @@ const takeTheReference = override(
     function* (current, mm, page, frame) {
       const taken = yield* original(current, mm, page, frame)
       if (taken)
-        yield* step('put the page', (w) => {
-          putPage(w, frame)
+        yield* step('put the page', () => {
+          putPage(frame)
           return 0
         })
       return taken
@@ -201,7 +201,7 @@ const writeNeedsItsOwnEntry = override(
       const isAtomic =
         value === undefined || page === end
           ? 0
-          : yield* step('look at the tag', (w) => mirror.pageTable[page].atomic?.readOnce(w) ?? 0)
+          : yield* step('look at the tag', () => READ_ONCE(mirror.pageTable[page]).atomic)
       const error = isAtomic ? yield* serveFault(current, mirror, page, end, true) : 0
       return error ? error : yield* original(current, mirror, page, end, value)
     },

@@ -59,10 +59,10 @@ const failAndStayCounted = override(
   () =>
     function* (current, classic, range): Running<number> {
       const hmm = hmmOf(classic)
-      yield* hmm.rangesLock.critical('count, and mark the ranges', (w) => {
-        hmm.notifiers.add(w, 1)
+      yield* hmm.rangesLock.critical('count, and mark the ranges', () => {
+        hmm.notifiers += 1
         for (const tracked of hmm.ranges)
-          if (tracked.listed.get(w) && overlaps(tracked, range, w)) tracked.valid.set(w, 0)
+          if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
         return 0
       })
       return yield* tellMirrors(current, hmm, range)
@@ -85,8 +85,8 @@ const neverLookAtWrite = override(
   () =>
     function* (mirror, start, end): Running<number> {
       const { mm } = mirror
-      return yield* step('look up the area', (w) =>
-        mm.vma[start].kind.get(w) === VmaKind.none ? -Errno.EFAULT : areaEnd(w, mm, start, end),
+      return yield* step('look up the area', () =>
+        mm.vma[start].kind === VmaKind.none ? -Errno.EFAULT : areaEnd(mm, start, end),
       )
     },
 )
@@ -129,10 +129,10 @@ const unregisterWithoutWaiting = override(
   hmmMirrorUnregister,
   () =>
     function* (mirror): Running<void> {
-      const { standing, lifecycle } = hmmMirrorOf(mirror)
-      yield* step('take off the list', (w) => {
-        standing.set(w, MirrorStanding.unregistered)
-        lifecycle.signal(w, 'UNREGISTERED')
+      const hmmMirror = hmmMirrorOf(mirror)
+      yield* step('take off the list', () => {
+        hmmMirror.standing = MirrorStanding.unregistered
+        hmmMirror.lifecycle.signal('UNREGISTERED')
         return 0
       })
     },
@@ -170,10 +170,10 @@ const freeUnderReaders = override(
   hmmFree,
   () =>
     function* (owner): Running<void> {
-      const { allocated, linked } = lifetimeOf(owner)
-      yield* step('take off the list, and kfree', (w) => {
-        linked.set(w, 0)
-        allocated.set(w, 0)
+      const hmmLifetime = lifetimeOf(owner)
+      yield* step('take off the list, and kfree', () => {
+        hmmLifetime.linked = false
+        hmmLifetime.allocated = false
         return 0
       })
     },

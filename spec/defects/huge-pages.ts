@@ -27,11 +27,10 @@ const orderReadApart = override(
   () =>
     function* (range, request, page) {
       const { mm } = range.notifier
-      const isHuge = yield* step('look at the entry above', (w) => (hugePmdAt(w, mm, page) ? 1 : 0))
-      return yield* step('read an entry', (w) => {
-        const next = readEntry(range, request, page, w, needFault)
-        if (isHuge && (next & ((1 << WALK_BITS) - 1)) === Walk.goOn)
-          range.pfns[page].order?.set(w, range.hugeOrder)
+      const isHuge = yield* step('look at the entry above', () => (hugePmdAt(mm, page) ? 1 : 0))
+      return yield* step('read an entry', () => {
+        const next = readEntry(range, request, page, needFault)
+        if (isHuge && (next & ((1 << WALK_BITS) - 1)) === Walk.goOn) range.pfns[page].order = range.hugeOrder
         return next
       })
     },
@@ -52,10 +51,10 @@ const remapUnflushed = override(
   unmapAndRemap,
   () =>
     function* ({ machine }, mm, pmd) {
-      yield* mm.ptl.critical('put a page table in its place', (w) => {
-        if (pmd.kind.get(w) !== PmdKind.huge) return 0
-        pmd.kind.set(w, PmdKind.table)
-        for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(w, machine, pte)
+      yield* mm.ptl.critical('put a page table in its place', () => {
+        if (pmd.kind !== PmdKind.huge) return 0
+        pmd.kind = PmdKind.table
+        for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(machine, pte)
         return 0
       })
     },
@@ -68,8 +67,8 @@ const anyOrder = override(
     function* (current, mirror, start, end) {
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++)
-        yield* step('program what may be mapped as one', (w) => {
-          if (isMappable(range, page, w)) mapAsOne(w, mirror, range, page, range.hugeOrder)
+        yield* step('program what may be mapped as one', () => {
+          if (isMappable(range, page)) mapAsOne(mirror, range, page, range.hugeOrder)
           return 0
         })
       return 0

@@ -29,10 +29,10 @@ const keepNobodyOut = [
     recordUnlessLocked,
     () =>
       function* (_current, mirror, range, curSeq) {
-        yield* step('set_seq for others, and unmap', (w) => {
+        yield* step('set_seq for others, and unmap', () => {
           const isOwn = isOwnMigration(mirror, range)
-          if (!isOwn) mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-          unmapPages(w, mirror, range)
+          if (!isOwn) mmuIntervalSetSeq(mirror.notifier, curSeq)
+          unmapPages(mirror, range)
           return 0
         })
       },

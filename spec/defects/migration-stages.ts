@@ -49,9 +49,9 @@ const strikeOffSrc = override(
   (original) =>
     function* (current, args, from) {
       const short = yield* original(current, args, from)
-      yield* step('strike off what has no place', (w) => {
+      yield* step('strike off what has no place', () => {
         for (const entry of pagesOf(current).slice(args.start, args.end))
-          if (isMigrating(entry, w) && entry.destination.get(w) === 0) stopMigrating(entry, w)
+          if (isMigrating(entry) && entry.destination === 0) stopMigrating(entry)
         return 0
       })
       return short
@@ -64,9 +64,9 @@ const unlockedDestinations = override(
   (original) =>
     function* (current, args, from) {
       const short = yield* original(current, args, from)
-      yield* step('unlock the destinations', (w) => {
-        for (const { destination } of pagesOf(current).slice(args.start, args.end))
-          if (destination.get(w)) unlockPage(w, current.machine.frames[destination.get(w) - 1])
+      yield* step('unlock the destinations', () => {
+        for (const entry of pagesOf(current).slice(args.start, args.end))
+          if (entry.destination) unlockPage(current.machine.frames[entry.destination - 1])
         return 0
       })
       return short
@@ -97,13 +97,13 @@ function migrateAndThen(
 
 /** What did not migrate is taken out of dst, and freed. */
 const tidyDst = migrateAndThen(function* (current, _mirror, args) {
-  yield* step('free what was not needed', (w) => {
+  yield* step('free what was not needed', () => {
     for (const entry of pagesOf(current).slice(args.start, args.end)) {
-      const pfn = entry.destination.get(w) - 1
-      if (isMigrating(entry, w) || pfn < 0) continue
-      entry.destination.set(w, 0)
-      unlockPage(w, current.machine.frames[pfn])
-      putPage(w, current.machine.frames[pfn])
+      const pfn = entry.destination - 1
+      if (isMigrating(entry) || pfn < 0) continue
+      entry.destination = 0
+      unlockPage(current.machine.frames[pfn])
+      putPage(current.machine.frames[pfn])
     }
     return 0
   })
@@ -112,12 +112,12 @@ const tidyDst = migrateAndThen(function* (current, _mirror, args) {
 /** Whatever there is a destination for is mapped, whether it has migrated or not. */
 const mapWhatWasWanted = migrateAndThen(function* (current, mirror, args) {
   yield* mirror.updateLock.lock()
-  yield* step('map every destination', (w) => {
+  yield* step('map every destination', () => {
     for (let page = args.start; page < args.end; page++) {
-      const { destination } = pagesOf(current)[page]
-      if (destination.get(w) === 0) continue
-      mirror.pageTable[page].frame.set(w, destination.get(w))
-      mirror.pageTable[page].write.set(w, 0)
+      const entry = pagesOf(current)[page]
+      if (entry.destination === 0) continue
+      mirror.pageTable[page].frame = entry.destination
+      mirror.pageTable[page].write = false
     }
     return 0
   })
@@ -151,12 +151,12 @@ const putBackReadOnly = override(
     function* (current, from, to) {
       if (from !== to) return yield* original(current, from, to)
       for (const { ptl, pte: entries } of current.machine.mms)
-        yield* ptl.critical('put the page back', (w) => {
+        yield* ptl.critical('put the page back', () => {
           for (const pte of entries) {
-            if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) continue
-            clearMigrationEntry(w, pte)
-            setPte(w, current.machine, pte, from.pfn, false)
-            getPage(w, from)
+            if (pte.kind !== PteKind.migration || pte.frame !== from.pfn) continue
+            clearMigrationEntry(pte)
+            setPte(current.machine, pte, from.pfn, false)
+            getPage(from)
           }
           return 0
         })
@@ -169,9 +169,9 @@ const holesNotCleared = override(
   (original) =>
     function* (current, args, page) {
       yield* original(current, args, page)
-      yield* step('leave what is there', (w) => {
+      yield* step('leave what is there', () => {
         const entry = pagesOf(current)[page]
-        if (!hasSource(entry, w)) current.machine.frames[entry.destination.get(w) - 1].contents.set(w, 3)
+        if (!hasSource(entry)) current.machine.frames[entry.destination - 1].contents = 3
         return 0
       })
     },
@@ -182,15 +182,15 @@ const faultWithoutRegard = override(
   doSwapPage,
   () =>
     function* (current, mm, page): Running<number> {
-      const pfn = yield* mm.ptl.critical('hold the page', (w) => {
-        const found = devicePageAt(w, mm, page)
-        if (found > 0) getPage(w, current.machine.frames[found])
+      const pfn = yield* mm.ptl.critical('hold the page', () => {
+        const found = devicePageAt(mm, page)
+        if (found > 0) getPage(current.machine.frames[found])
         return found
       })
       if (pfn <= 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
-      yield* step('put the page', (w) => {
-        putPage(w, current.machine.frames[pfn])
+      yield* step('put the page', () => {
+        putPage(current.machine.frames[pfn])
         return 0
       })
       return error
@@ -202,8 +202,9 @@ const mapWithoutLooking = override(
   mapMigrated,
   (original) =>
     function* (current, mirror, args) {
-      yield* mirror.updateLock.critical('forget who was there', (w) => {
-        mirror.undisturbed?.get(current.thread)?.set(w, 1)
+      yield* mirror.updateLock.critical('forget who was there', () => {
+        const undisturbed = mirror.undisturbed?.get(current.thread)
+        if (undisturbed) undisturbed.value = true
         return 0
       })
       yield* original(current, mirror, args)
@@ -216,7 +217,7 @@ const bothToLru = override(
   (original) =>
     function* (current, page, pfn) {
       yield* original(current, page, pfn)
-      const source = yield* step('take the other page', (w) => pagesOf(current)[page].source.get(w))
+      const source = yield* step('take the other page', () => pagesOf(current)[page].source)
       if (source !== pfn) yield* folioToLru(current, page, source)
     },
 )

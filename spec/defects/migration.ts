@@ -40,7 +40,7 @@ import {
   Walk,
   walkEntry,
 } from '../../src/kernel/index.js'
-import { override, step } from '../../src/world/index.js'
+import { override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The TLBs are not flushed before the page-table lock is dropped; nor after. */
@@ -61,8 +61,8 @@ const unmapOwnMigrations = override(
   (original) =>
     function* (current, mirror, range, curSeq) {
       if (!isOwnMigration(mirror, range)) return yield* original(current, mirror, range, curSeq)
-      yield* step('unmap', (w) => {
-        unmapPages(w, mirror, range)
+      yield* step('unmap', () => {
+        unmapPages(mirror, range)
         return 0
       })
     },
@@ -78,8 +78,8 @@ const unmapAsItMigrates = override(
       yield* mm.mmapLock.lockRead()
       yield* migrateVmaSetup(current, args)
       yield* mirror.updateLock.lock()
-      yield* step('unmap', (w) => {
-        unmapPages(w, mirror, args)
+      yield* step('unmap', () => {
+        unmapPages(mirror, args)
         return 0
       })
       yield* flushDevice(mirror, args)
@@ -104,12 +104,12 @@ const mapAsItMigrates = override(
       yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
       yield* migrateVmaPages(current, args)
       yield* mirror.updateLock.lock()
-      yield* step('map what was migrated', (w) => {
+      yield* step('map what was migrated', () => {
         for (let page = start; page < end; page++) {
           const entry = pagesOf(current)[page]
-          if (!isMigrating(entry, w)) continue
-          mirror.pageTable[page].frame.set(w, entry.destination.get(w))
-          mirror.pageTable[page].write.set(w, 0)
+          if (!isMigrating(entry)) continue
+          mirror.pageTable[page].frame = entry.destination
+          mirror.pageTable[page].write = false
         }
         return 0
       })
@@ -141,15 +141,13 @@ const mapDeviceMemory = override(
   (original) =>
     function* (current, from, to) {
       const { mm, machine } = current
-      yield* mm.ptl.critical('make the entry present', (w) => {
-        const pte = mm.pte.find(
-          ({ kind, frame }) => kind.get(w) === PteKind.migration && frame.get(w) === from.pfn,
-        )
+      yield* mm.ptl.critical('make the entry present', () => {
+        const pte = mm.pte.find((pte) => pte.kind === PteKind.migration && pte.frame === from.pfn)
         if (pte === undefined) return 0
-        clearMigrationEntry(w, pte)
-        setPte(w, machine, pte, to.pfn, true)
-        pte.kind.set(w, PteKind.present)
-        getPage(w, to)
+        clearMigrationEntry(pte)
+        setPte(machine, pte, to.pfn, true)
+        pte.kind = PteKind.present
+        getPage(to)
         return 0
       })
       yield* original(current, from, to)
@@ -172,10 +170,10 @@ const copyNotAwaited = override(
   (original) =>
     function* (current, args, from) {
       const short = yield* original(current, args, from)
-      yield* step('nothing has arrived yet', (w) => {
+      yield* step('nothing has arrived yet', () => {
         const { frames } = current.machine
-        for (const { destination } of pagesOf(current).slice(args.start, args.end))
-          if (destination.get(w) > 0) frames[destination.get(w) - 1].contents.set(w, 0)
+        for (const entry of pagesOf(current).slice(args.start, args.end))
+          if (entry.destination > 0) frames[entry.destination - 1].contents = 0
         return 0
       })
       return short
@@ -190,8 +188,8 @@ const forkKeepsWrite = override(
       const { mm } = current
       const error = yield* original(current, child, start, end)
       for (let page = start; page < end; page++)
-        yield* mm.ptl.critical('leave the entry writable', (w) => {
-          if (mm.pte[page].kind.get(w) === PteKind.devicePrivate) mm.pte[page].write.set(w, 1)
+        yield* mm.ptl.critical('leave the entry writable', () => {
+          if (mm.pte[page].kind === PteKind.devicePrivate) mm.pte[page].write = true
           return 0
         })
       return error
@@ -204,10 +202,9 @@ const unlockBeforeCopy = override(
   (original) =>
     function* (current, args) {
       yield* original(current, args)
-      yield* step('unlock the pages', (w) => {
+      yield* step('unlock the pages', () => {
         for (const entry of pagesOf(current).slice(args.start, args.end))
-          if (isMigrating(entry, w) && hasSource(entry, w))
-            unlockPage(w, current.machine.frames[entry.source.get(w)])
+          if (isMigrating(entry) && hasSource(entry)) unlockPage(current.machine.frames[entry.source])
         return 0
       })
     },
@@ -218,10 +215,10 @@ const anyOwner = override(
   walkEntry,
   (original) =>
     function* (range, request, page) {
-      const owner = yield* step('decode the entry', (w) => {
+      const owner = yield* step('decode the entry', () => {
         const pte = range.notifier.mm.pte[page]
-        return pte.kind.readOnce(w) === PteKind.devicePrivate
-          ? range.ownerOf(pte.frame.readOnce(w))
+        return READ_ONCE(pte).kind === PteKind.devicePrivate
+          ? range.ownerOf(READ_ONCE(pte).frame)
           : request.owner
       })
       return yield* original(range, { ...request, owner }, page)
@@ -233,12 +230,12 @@ export const foreignIsError = override(
   walkEntry,
   (original) =>
     function* (range, request, page) {
-      const foreign = yield* step('decode the entry', (w) => {
+      const foreign = yield* step('decode the entry', () => {
         const pte = range.notifier.mm.pte[page]
-        if (pte.kind.readOnce(w) !== PteKind.devicePrivate) return 0
-        if (range.ownerOf(pte.frame.readOnce(w)) === request.owner) return 0
-        range.result.set(w, RangeResult.failed)
-        range.lifecycle.signal(w, 'FAILED')
+        if (READ_ONCE(pte).kind !== PteKind.devicePrivate) return 0
+        if (range.ownerOf(READ_ONCE(pte).frame) === request.owner) return 0
+        range.result = RangeResult.failed
+        range.lifecycle.signal('FAILED')
         return 1
       })
       return foreign ? (Errno.EFAULT << WALK_BITS) | Walk.error : yield* original(range, request, page)

@@ -43,7 +43,7 @@ const readBeginWithoutWait = override(
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
-      yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))
+      yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
       return SAMPLED_SEQ
     },
 )
@@ -54,14 +54,14 @@ const firstEndWakes = override(
   () =>
     function* (current, mm) {
       const subs = mm.subscriptions
-      yield* subs.lock.critical('uncount the invalidation', (w) => {
-        closeRange(current, w)
-        subs.active.add(w, -1)
-        if (subs.seq.get(w) & 1) makeEven(subs, w)
+      yield* subs.lock.critical('uncount the invalidation', () => {
+        closeRange(current)
+        subs.active -= 1
+        if (subs.seq & 1) makeEven(subs)
         return 0
       })
-      yield* step('wake', (w) => {
-        subs.wq.wakeAll(w)
+      yield* step('wake', () => {
+        subs.wq.wakeAll()
         return 0
       })
     },
@@ -82,11 +82,11 @@ const insertAtOnce = override(
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
-      return yield* subs.lock.critical('insert', (w) => {
-        sub.allocated.set(w, 1)
-        sub.seq.set(w, subs.seq.get(w) & 1 ? subs.seq.get(w) : subs.seq.get(w) - 1)
-        sub.inTree.set(w, 1)
-        sub.lifecycle.signal(w, 'INSERTED')
+      return yield* subs.lock.critical('insert', () => {
+        sub.allocated = true
+        sub.seq = subs.seq & 1 ? subs.seq : subs.seq - 1
+        sub.inTree = true
+        sub.lifecycle.signal('INSERTED')
         return 0
       })
     },
@@ -118,9 +118,9 @@ const failWithoutWaking = override(
         if (((touched >> i) & 1) === 0) continue
         const done = yield* invalidateInterval(current, sub, range, curSeq)
         if (done || range.blockable) continue
-        yield* subs.lock.critical('undo the count', (w) => {
-          closeRange(current, w)
-          if (subs.active.add(w, -1) === 0 && subs.seq.get(w) & 1) makeEven(subs, w)
+        yield* subs.lock.critical('undo the count', () => {
+          closeRange(current)
+          if (--subs.active === 0 && subs.seq & 1) makeEven(subs)
           return 0
         })
         return -EAGAIN
@@ -152,8 +152,8 @@ const intervalSideStaysOpen = override(
   () =>
     function* (current, mm, range) {
       if (mm.subscriptions.intervals.length === 0)
-        yield* step('enter the range', (w) => {
-          openRange(current, mm, range, w)
+        yield* step('enter the range', () => {
+          openRange(current, mm, range)
           return 0
         })
       return yield* notifyClassics(current, mm, range)
@@ -165,8 +165,8 @@ const alwaysOdd = override(
   mnItreeInvStartRange,
   (original) =>
     function* (current, mm, range) {
-      yield* mm.subscriptions.lock.critical('make it odd', (w) => {
-        mm.subscriptions.seq.set(w, mm.subscriptions.seq.get(w) | 1)
+      yield* mm.subscriptions.lock.critical('make it odd', () => {
+        mm.subscriptions.seq = mm.subscriptions.seq | 1
         return 0
       })
       return yield* original(current, mm, range)
@@ -179,11 +179,11 @@ const insertEven = override(
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
-      return yield* subs.lock.critical('insert', (w) => {
-        sub.allocated.set(w, 1)
-        sub.seq.set(w, subs.seq.get(w))
-        sub.inTree.set(w, 1)
-        sub.lifecycle.signal(w, 'INSERTED')
+      return yield* subs.lock.critical('insert', () => {
+        sub.allocated = true
+        sub.seq = subs.seq
+        sub.inTree = true
+        sub.lifecycle.signal('INSERTED')
         return 0
       })
     },

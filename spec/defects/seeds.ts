@@ -16,7 +16,7 @@ import {
   readEntry,
   walkEntry,
 } from '../../src/kernel/index.js'
-import { become, override, step } from '../../src/world/index.js'
+import { become, override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The address space is pinned and never let go. */
@@ -50,10 +50,10 @@ const hintIsValid = override(
   walkEntry,
   () =>
     function* (range, request, page) {
-      return yield* step('read an entry', (w) => {
-        const hinted = range.notifier.mm.pte[page].kind.readOnce(w) === PteKind.protnone
-        const code = readEntry(range, request, page, w, needFault)
-        if (hinted && range.pfns[page].frame.get(w) !== 0) range.pfns[page].flags.set(w, HMM_PFN_VALID)
+      return yield* step('read an entry', () => {
+        const hinted = READ_ONCE(range.notifier.mm.pte[page]).kind === PteKind.protnone
+        const code = readEntry(range, request, page, needFault)
+        if (hinted && range.pfns[page].frame !== 0) range.pfns[page].flags = HMM_PFN_VALID
         return code
       })
     },

@@ -16,9 +16,9 @@ const sharedToken = override(
   lendToken,
   () =>
     function* (_mirror, token, range) {
-      return yield* step('take the token', (w) => {
-        token.inUse.set(w, 1)
-        fill(w, token, range)
+      return yield* step('take the token', () => {
+        token.inUse = true
+        fill(token, range)
         return 1
       })
     },
@@ -30,8 +30,8 @@ const recordedLate = [
     recordInFirstPass,
     () =>
       function* (_current, mirror, range) {
-        yield* step('unmap', (w) => {
-          unmapPages(w, mirror, range)
+        yield* step('unmap', () => {
+          unmapPages(mirror, range)
           return 0
         })
       },
@@ -40,8 +40,8 @@ const recordedLate = [
     finishForgetting,
     (original) =>
       function* (mirror, token) {
-        yield* mirror.updateLock.critical('set_seq', (w) => {
-          mmuIntervalSetSeq(w, mirror.notifier, CURRENT_SEQ)
+        yield* mirror.updateLock.critical('set_seq', () => {
+          mmuIntervalSetSeq(mirror.notifier, CURRENT_SEQ)
           return 0
         })
         yield* original(mirror, token)

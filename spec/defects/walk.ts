@@ -24,7 +24,7 @@ import {
   walkEntry,
   wpPageCopy,
 } from '../../src/kernel/index.js'
-import { override, step } from '../../src/world/index.js'
+import { override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** Faults what is valid, and leaves alone what is not. */
@@ -39,7 +39,7 @@ const inverted = override(
   walkEntry,
   () =>
     function* (range, request, page) {
-      return yield* step('read an entry', (w) => readEntry(range, request, page, w, invertedNeedFault))
+      return yield* step('read an entry', () => readEntry(range, request, page, invertedNeedFault))
     },
 )
 
@@ -48,9 +48,9 @@ const overwriteFirst = override(
   walkEntry,
   () =>
     function* (range, request, page) {
-      return yield* step('read an entry', (w) => {
-        range.pfns[page].flags.set(w, 0)
-        return readEntry(range, request, page, w, needFault)
+      return yield* step('read an entry', () => {
+        range.pfns[page].flags = 0
+        return readEntry(range, request, page, needFault)
       })
     },
 )
@@ -61,8 +61,8 @@ const overwriteRest = override(
   (original) =>
     function* (current, range, page, end, write) {
       const error = yield* original(current, range, page, end, write)
-      yield* step('overwrite the rest', (w) => {
-        for (let at = page; at < range.end.get(w); at++) range.pfns[at].flags.set(w, 0)
+      yield* step('overwrite the rest', () => {
+        for (let at = page; at < range.end; at++) range.pfns[at].flags = 0
         return 0
       })
       return error
@@ -96,10 +96,10 @@ const collideWithAnything = override(
   checkRetry,
   (original) =>
     function* (range, last) {
-      const busy = yield* step('look for invalidations', (w) => {
-        if (range.notifier.mm.subscriptions.active.readOnce(w) === 0) return 0
-        range.result.set(w, RangeResult.collided)
-        range.lifecycle.signal(w, 'COLLIDED')
+      const busy = yield* step('look for invalidations', () => {
+        if (READ_ONCE(range.notifier.mm.subscriptions).active === 0) return 0
+        range.result = RangeResult.collided
+        range.lifecycle.signal('COLLIDED')
         return 1
       })
       return busy ? 1 : yield* original(range, last)
@@ -133,10 +133,10 @@ const copyNothing = override(
   (original) =>
     function* (current, mm, page, old) {
       const error = yield* original(current, mm, page, old)
-      yield* step('lose the copy', (w) => {
+      yield* step('lose the copy', () => {
         const pte = mm.pte[page]
-        const frame = current.machine.frames[pte.frame.readOnce(w)]
-        if (pte.write.readOnce(w) && frame.pfn !== old) frame.contents.set(w, 0)
+        const frame = current.machine.frames[READ_ONCE(pte).frame]
+        if (READ_ONCE(pte).write && frame.pfn !== old) frame.contents = 0
         return 0
       })
       return error

@@ -13,7 +13,8 @@ import {
   type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim, World } from '../../src/world/index.js'
+import type { Invariant, StepClaim } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Named {
@@ -32,18 +33,16 @@ function translations({ mirrors }: MirrorWorld): Named[] {
 }
 
 /** True for an entry that says where the data is: in a page that the CPU can use, in a device's, or in one that a device has alone. */
-function holdsData(kind: number): boolean {
+function holdsData(kind: PteKind): boolean {
   return kind === PteKind.present || kind === PteKind.devicePrivate || kind === PteKind.deviceExclusive
 }
 
 /** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
-function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number, w: World): boolean {
+function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number): boolean {
   return machine.migrations.some((pages) => {
-    const { flags, source, destination } = pages[page]
-    if (!(flags.get(w) & MIGRATE_PFN_MIGRATE) || destination.get(w) !== mapped) return false
+    if (!(pages[page].flags & MIGRATE_PFN_MIGRATE) || pages[page].destination !== mapped) return false
     return machine.mms.some(
-      ({ pte }) =>
-        pte[page].kind.readOnce(w) === PteKind.migration && pte[page].frame.readOnce(w) === source.get(w),
+      ({ pte }) => pte[page].kind === PteKind.migration && pte[page].frame === pages[page].source,
     )
   })
 }
@@ -52,17 +51,10 @@ function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number, w: W
  * True if the CPU has a migration entry for what the device maps, in memory of the driver's own: such a page it may go on
  * using until the driver copies it (C41), since no CPU can write to it.
  */
-function isOwnAndLeaving(
-  { machine }: MirrorWorld,
-  mirror: Mirror,
-  page: number,
-  mapped: number,
-  w: World,
-): boolean {
-  const { kind, frame } = mirror.mm.pte[page]
+function isOwnAndLeaving({ machine }: MirrorWorld, mirror: Mirror, page: number, mapped: number): boolean {
   return (
-    kind.readOnce(w) === PteKind.migration &&
-    frame.readOnce(w) === mapped - 1 &&
+    mirror.mm.pte[page].kind === PteKind.migration &&
+    mirror.mm.pte[page].frame === mapped - 1 &&
     mirror.owner >= 0 &&
     machine.frames[mapped - 1].owner === mirror.owner
   )
@@ -74,18 +66,18 @@ export function samePage(world: MirrorWorld): Invariant {
   return {
     clause: 'C1',
     name: 'same page on both sides',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { what, page, mirror, translation } of all) {
-        const frame = translation.frame.readOnce(w)
+        const frame = translation.frame
         if (frame === 0) continue
         said = true
         const pte = mirror.mm.pte[page]
-        if (isOnItsWay(world, page, frame, w) || isOwnAndLeaving(world, mirror, page, frame, w)) continue
-        if (!holdsData(pte.kind.readOnce(w)))
-          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table ${pte.kind.show(w)}`
-        if (pte.frame.readOnce(w) !== frame - 1)
-          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table to frame ${pte.frame.readOnce(w)}`
+        if (isOnItsWay(world, page, frame) || isOwnAndLeaving(world, mirror, page, frame)) continue
+        if (!holdsData(pte.kind))
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table ${pte.kind}`
+        if (pte.frame !== frame - 1)
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table to frame ${pte.frame}`
       }
       return said
     },
@@ -99,19 +91,18 @@ export function accessesEnded(world: MirrorWorld): Invariant {
   return {
     clause: 'C3',
     name: 'accesses under way use current translations',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { mirror, access } of all) {
-        const page = access.page.get(w) - 1
+        const page = access.page - 1
         if (page < 0) continue
         said = true
         const pte = mirror.mm.pte[page]
-        const frame = access.frame.get(w) - 1
-        if (isOwnAndLeaving(world, mirror, page, frame + 1, w) || isOnItsWay(world, page, frame + 1, w))
-          continue
-        if (!holdsData(pte.kind.readOnce(w)) || pte.frame.readOnce(w) !== frame)
+        const frame = access.frame - 1
+        if (isOwnAndLeaving(world, mirror, page, frame + 1) || isOnItsWay(world, page, frame + 1)) continue
+        if (!holdsData(pte.kind) || pte.frame !== frame)
           return `${mirror.name} still accesses page ${page} through frame ${frame}, which the CPU's page table no longer maps`
-        if (access.write.get(w) && !pte.write.readOnce(w))
+        if (access.write && !pte.write)
           return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
       }
       return said
@@ -125,12 +116,12 @@ export function writeOnlyIfCpuMay(world: MirrorWorld): Invariant {
   return {
     clause: 'C4',
     name: 'device writes only where the CPU may',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { what, page, mirror, translation } of all) {
-        if (!translation.write.readOnce(w)) continue
+        if (!translation.write) continue
         said = true
-        if (!mirror.mm.pte[page].write.readOnce(w))
+        if (!mirror.mm.pte[page].write)
           return `${mirror.name}'s ${what} lets it write page ${page}, which the CPU's page table maps read-only`
       }
       return said
@@ -143,25 +134,25 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C2',
     name: 'page table changes inside an invalidation',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const mm of machine.mms) {
         if (!hasNotifiers(mm)) continue
         for (let page = 0; page < machine.pages; page++) {
           const pte = mm.pte[page]
-          if (!holdsData(pte.kind.readOnce(before))) continue
+          if (!holdsData(old(pte).kind)) continue
           const lost =
-            (pte.kind.readOnce(after) !== pte.kind.readOnce(before) && !isGivenBack(pte, before, after)) ||
-            pte.frame.readOnce(after) !== pte.frame.readOnce(before) ||
-            pte.write.readOnce(after) < pte.write.readOnce(before)
+            (pte.kind !== old(pte).kind && !isGivenBack(pte)) ||
+            pte.frame !== old(pte).frame ||
+            pte.write < old(pte).write
           if (!lost) continue
           said = true
           const inside = machine.openRanges.some(
             (open, index) =>
               index % machine.layout.threads === thread &&
-              open.mm.get(before) === mm.index + 1 &&
-              open.start.get(before) <= page &&
-              page < open.end.get(before),
+              old(open).mm === mm.index + 1 &&
+              old(open).start <= page &&
+              page < old(open).end,
           )
           if (!inside || from.inside(thread, mmuNotifierInvalidateRangeStart))
             return `the entry of page ${page} is changed outside an invalidation of it`
@@ -173,8 +164,8 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
 }
 
 /** True if CPUs get a page back that a device has had alone: what that must wait for is C43. */
-function isGivenBack({ kind }: Pte, before: World, after: World): boolean {
-  return kind.readOnce(before) === PteKind.deviceExclusive && kind.readOnce(after) === PteKind.present
+function isGivenBack(pte: Pte): boolean {
+  return old(pte).kind === PteKind.deviceExclusive && pte.kind === PteKind.present
 }
 
 /** C3: when the notifiers have answered, no device can reach the range any more. */
@@ -183,16 +174,16 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
   return {
     clause: 'C3',
     name: 'nothing left in the device when its callback returns',
-    judge(before, after, thread, from, to) {
+    judge(thread, from, to) {
       let said: true | undefined
       for (const mirror of mirrors) {
         const { invalidate, finish } = mirror.notifier.ops
         const callback = finish ?? invalidate
         if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
-        const open = innermostRange(machine, thread, after)
-        if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue
+        const open = innermostRange(machine, thread)
+        if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
         said = true
-        const left = reachable(mirror, open.start.get(after), open.end.get(after), after)
+        const left = reachable(mirror, open.start, open.end)
         if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
       }
       return said
@@ -204,19 +195,16 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
  * True if the callback that `thread` leaves with this step has given up: it may not wait, and does not hold the lock
  * under which it would have done its work.
  */
-export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
-  return (
-    !innermostRange(machine, thread, before).blockable.get(before) &&
-    !mirror.updateLock.heldBy(before, thread)
-  )
+export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
+  return !innermostRange(machine, thread).blockable && !mirror.updateLock.heldBy(thread)
 }
 
 /**
  * True if `thread` tells `mirror` of a migration that its own driver makes, or of a page that its driver takes for it. The
  * driver may ignore that (C41), and must then see to its device itself: the other claims hold it to that.
  */
-export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number, before: World): boolean {
-  const owner = innermostRange(machine, thread, before).owner.get(before) - 1
+export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
+  const owner = innermostRange(machine, thread).owner - 1
   return owner >= 0 && (owner === mirror.owner || owner === mirror.exclusiveOwner)
 }
 
@@ -225,13 +213,13 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C7',
     name: 'no device access after release',
-    judge(w, view) {
+    judge(view) {
       if (tasks.some(({ thread }) => view.inside(thread, mmuNotifierRelease))) return undefined
       let said: true | undefined
       for (const mirror of mirrors) {
-        if (mirror.mm.users.get(w) !== 0) continue
+        if (mirror.mm.users !== 0) continue
         said = true
-        const left = reachable(mirror, 0, mirror.pageTable.length, w)
+        const left = reachable(mirror, 0, mirror.pageTable.length)
         if (left !== undefined) return `the address space is released, and ${left}`
       }
       return said
@@ -240,18 +228,13 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
 }
 
 /** In words, a way by which `mirror` can still reach a page from `start` to `end`; undefined if there is none. */
-function reachable(
-  mirror: MirrorWorld['mirrors'][number],
-  start: number,
-  end: number,
-  w: World,
-): string | undefined {
+function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: number): string | undefined {
   for (let page = start; page < end; page++) {
-    if (mirror.pageTable[page].frame.readOnce(w)) return `its page table still maps page ${page}`
-    if (mirror.tlb[page].frame.readOnce(w)) return `its TLB still maps page ${page}`
+    if (mirror.pageTable[page].frame) return `its page table still maps page ${page}`
+    if (mirror.tlb[page].frame) return `its TLB still maps page ${page}`
   }
   for (const access of mirror.accesses.values()) {
-    const page = access.page.get(w) - 1
+    const page = access.page - 1
     if (page >= start && page < end) return `an access to page ${page} is still under way`
   }
   return undefined

@@ -12,7 +12,8 @@ import {
   PteKind,
   wpPageCopy,
 } from '../../src/kernel/index.js'
-import type { Cell, StepClaim, Witness, World } from '../../src/world/index.js'
+import type { StepClaim, Witness } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** A fault changes what the entry of a coherent page permits, and not where the page is; but for a copy on a write. */
@@ -20,18 +21,18 @@ export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
     name: 'a fault leaves coherent memory where it is',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       if (!from.inside(thread, handleMmFault) || from.inside(thread, wpPageCopy)) return undefined
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, { kind, frame }] of mm.pte.entries()) {
+        for (const [page, pteRecord] of mm.pte.entries()) {
           if (
-            kind.readOnce(before) !== PteKind.present ||
-            !isDeviceCoherent(machine.frames[frame.readOnce(before)])
+            old(pteRecord).kind !== PteKind.present ||
+            !isDeviceCoherent(machine.frames[old(pteRecord).frame])
           )
             continue
           said = true
-          if (kind.readOnce(after) !== PteKind.present || frame.readOnce(after) !== frame.readOnce(before))
+          if (pteRecord.kind !== PteKind.present || pteRecord.frame !== old(pteRecord).frame)
             return `a fault takes page ${page} out of coherent device memory`
         }
       return said
@@ -44,11 +45,10 @@ export function cpuWritesToDevice({ machine }: MirrorWorld): Witness {
   return {
     clause: 'coherent',
     name: 'a CPU writes to coherent memory',
-    holds: (w) =>
+    holds: () =>
       machine.cpus.some(({ tlb }) =>
         tlb.some(
-          ({ frame, write }) =>
-            frame.get(w) > 0 && write.get(w) === 1 && isDeviceCoherent(machine.frames[frame.get(w) - 1]),
+          (cached) => cached.frame > 0 && cached.write && isDeviceCoherent(machine.frames[cached.frame - 1]),
         ),
       ),
   }
@@ -59,10 +59,10 @@ export function mappedByAnother({ machine, mirrors }: MirrorWorld): Witness {
   return {
     clause: 'coherent',
     name: "a device maps another's coherent memory",
-    holds: (w) =>
+    holds: () =>
       mirrors.some(({ owner, pageTable }) =>
-        pageTable.some(({ frame }) => {
-          const mapped = machine.frames[frame.readOnce(w) - 1]
+        pageTable.some((entry) => {
+          const mapped = machine.frames[entry.frame - 1]
           return mapped !== undefined && isDeviceCoherent(mapped) && mapped.owner !== owner
         }),
       ),
@@ -74,10 +74,10 @@ export function movedToBeHeld({ machine }: MirrorWorld, thread: number): Witness
   return {
     clause: 'coherent',
     name: 'somebody who holds a page for long has moved it first',
-    holds: (w, view) =>
+    holds: (view) =>
       view.inside(thread, migrateDeviceCoherentFolio) &&
-      machine.frames.some((frame) => isDeviceCoherent(frame) && frame.mapcount.get(w) === 0) &&
-      machine.migrations[thread].some(({ destination }) => destination.get(w) > 0),
+      machine.frames.some((frame) => isDeviceCoherent(frame) && frame.mapcount === 0) &&
+      machine.migrations[thread].some((entry) => entry.destination > 0),
   }
 }
 
@@ -86,10 +86,10 @@ export function busyWhileHeld({ machine }: MirrorWorld, thread: number): Witness
   return {
     clause: 'coherent',
     name: 'a page that others hold cannot leave coherent memory',
-    holds: (w, view) =>
+    holds: (view) =>
       view.inside(thread, migrateDeviceCoherentFolio) &&
       view.step(thread) === 'copy the page' &&
-      machine.migrations[thread].every(({ flags }) => flags.get(w) === 0),
+      machine.migrations[thread].every((entry) => entry.flags === 0),
   }
 }
 
@@ -98,17 +98,16 @@ export function ownersCollectTheirOwn({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
     name: 'only its owner collects coherent memory',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       if (!from.inside(thread, migrateVmaSetup)) return undefined
       let said: true | undefined
-      for (const [page, { source, flags }] of machine.migrations[thread].entries()) {
-        const frame = machine.frames[source.get(after)]
-        if (flags.get(before) === flags.get(after) || !hasFrame(after, flags) || !isDeviceCoherent(frame))
-          continue
+      for (const [page, entry] of machine.migrations[thread].entries()) {
+        const frame = machine.frames[entry.source]
+        if (old(entry).flags === entry.flags || !hasFrame(entry.flags) || !isDeviceCoherent(frame)) continue
         said = true
         if (
-          machine.openRanges[thread].owner.get(before) > 0 &&
-          machine.openRanges[thread].owner.get(before) !== frame.owner + 1
+          old(machine.openRanges[thread]).owner > 0 &&
+          old(machine.openRanges[thread]).owner !== frame.owner + 1
         )
           return `page ${page} is collected, and is in the coherent memory of owner ${frame.owner}, who does not ask for it`
       }
@@ -117,6 +116,6 @@ export function ownersCollectTheirOwn({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-function hasFrame(w: World, flags: Cell): boolean {
-  return (flags.get(w) & MIGRATE_PFN_VALID) !== 0
+function hasFrame(flags: number): boolean {
+  return (flags & MIGRATE_PFN_VALID) !== 0
 }

@@ -13,7 +13,8 @@ import {
   PteKind,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, ProgressClaim, StepClaim, World } from '../../src/world/index.js'
+import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world in which device memory comes and goes, or memory is charged for. */
@@ -40,7 +41,7 @@ export function deviceMemoryProgress({ chunks, tasks }: MirrorWorld): ProgressCl
     {
       clause: 'C44',
       name: 'memory that is removed goes',
-      pending: (_w, view) =>
+      pending: (view) =>
         tasks.some(
           ({ thread }) => view.inside(thread, removeDeviceMemory) || view.inside(thread, unplugDevice),
         ),
@@ -53,15 +54,15 @@ export function regionsAreCounted({ chunks }: MirrorWorld): Invariant {
   return {
     clause: 'C44',
     name: 'a region is referenced by its pages in use',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { memory } of chunks) {
-        const { state, ref } = memory.pagemap ?? {}
-        if (!state || !ref) continue
-        const used = memory.frames.filter(({ refcount }) => refcount.get(w) > 0).length
+        const record = memory.pagemap
+        if (record === undefined) continue
+        const used = memory.frames.filter((frame) => frame.refcount > 0).length
         if (used > 0) said = true
-        if (ref.get(w) !== used + (state.get(w) === PagemapState.live ? 1 : 0))
-          return `the region of owner ${memory.owner} is ${state.show(w)}, ${used} of its pages are in use, and it has ${ref.get(w)} references`
+        if (record.ref !== used + (record.state === PagemapState.live ? 1 : 0))
+          return `the region of owner ${memory.owner} is ${record.state}, ${used} of its pages are in use, and it has ${record.ref} references`
       }
       return said
     },
@@ -73,20 +74,20 @@ export function endedProcessesHoldNothing({ machine, chunks, tasks }: MirrorWorl
   return {
     clause: 'C45',
     name: 'a process that has ended holds no device memory',
-    judge(w, view) {
+    judge(view) {
       if (!tasks.every(({ thread }) => view.finished(thread))) return undefined
       let said: true | undefined
       for (const mm of machine.mms) {
-        if (mm.users.get(w) > 0) continue
+        if (mm.users > 0) continue
         said = true
         for (const [page, pte] of mm.pte.entries())
-          if (pte.kind.readOnce(w) !== PteKind.none)
-            return `${mm.name} has ended, and page ${page} of it still has an entry (${pte.kind.show(w)})`
+          if (pte.kind !== PteKind.none)
+            return `${mm.name} has ended, and page ${page} of it still has an entry (${pte.kind})`
       }
-      if (machine.mms.some((mm) => mm.users.get(w) > 0)) return said
+      if (machine.mms.some((mm) => mm.users > 0)) return said
       for (const { memory } of chunks)
-        for (const { pfn, refcount } of memory.frames)
-          if (refcount.get(w) > 0) return `every process has ended, and frame ${pfn} is in use: a leak`
+        for (const frame of memory.frames)
+          if (frame.refcount > 0) return `every process has ended, and frame ${frame.pfn} is in use: a leak`
       return said
     },
   }
@@ -97,14 +98,14 @@ export function freePagesHaveNoReference({ chunks }: MirrorWorld): Invariant {
   return {
     clause: 'C46',
     name: 'a page on the free list has no reference',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { memory } of chunks)
-        for (const { pfn, onFreeList, refcount } of memory.frames) {
-          if (!onFreeList?.get(w)) continue
+        for (const frame of memory.frames) {
+          if (!frame.onFreeList) continue
           said = true
-          if (refcount.get(w) > 0)
-            return `frame ${pfn} is on the free list, and somebody has got a reference to it`
+          if (frame.refcount > 0)
+            return `frame ${frame.pfn} is on the free list, and somebody has got a reference to it`
         }
       return said
     },
@@ -116,15 +117,15 @@ export function dataIsCharged({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C33',
     name: 'the charge is where the data is',
-    judge(w) {
+    judge() {
       let said: true | undefined
       let charged = 0
       for (const frame of machine.frames) {
         if (frame.pfn === ZERO_PAGE) continue
-        charged += frame.charged?.get(w) ?? 0
-        if (frame.mapcount.get(w) === 0) continue
+        if (frame.charged) charged++
+        if (frame.mapcount === 0) continue
         said = true
-        if (!frame.charged?.get(w)) return `frame ${frame.pfn} is mapped, and nobody is charged for it`
+        if (!frame.charged) return `frame ${frame.pfn} is mapped, and nobody is charged for it`
       }
       const limit = machine.memoryLimit ?? 0
       return charged > limit ? `${charged} pages are charged, and ${limit} may be` : said
@@ -137,46 +138,46 @@ export function limitsKeepNothingAway({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C33',
     name: 'no limit keeps a page from coming back',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       if (from.step(thread) !== 'allocate a destination') return undefined
-      const wanted = machine.migrations[thread].filter((entry) => comesBack(machine, entry, before))
+      const wanted = machine.migrations[thread].filter((entry) => old(() => comesBack(machine, entry)))
       // Of several it is not known here whose turn it was.
       if (wanted.length !== 1) return undefined
-      if (wanted[0].destination.get(after) > 0) return true
-      return machine.frames.some((frame) => isFreeSystemPage(frame, before))
+      if (wanted[0].destination > 0) return true
+      return machine.frames.some((frame) => old(() => isFreeSystemPage(frame)))
         ? 'a page is not brought back, and there is memory that nobody has'
         : undefined
     },
   }
 }
 
-function comesBack(machine: Machine, entry: Machine['migrations'][number][number], w: World): boolean {
+function comesBack(machine: Machine, entry: Machine['migrations'][number][number]): boolean {
   const wanted = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE
-  return (entry.flags.get(w) & wanted) === wanted && machine.frames[entry.source.get(w)].owner >= 0
+  return (entry.flags & wanted) === wanted && machine.frames[entry.source].owner >= 0
 }
 
-function isFreeSystemPage({ pfn, owner, refcount }: Frame, w: World): boolean {
-  return pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0
+function isFreeSystemPage(frame: Frame): boolean {
+  return frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0
 }
 
 /** Every region that comes and goes, with its statechart. */
 export function deviceMemoryAbstractions({ chunks }: MirrorWorld): Abstraction[] {
-  return chunks.flatMap(({ memory, allocated, removing }): Abstraction[] => {
-    const { pagemap } = memory
+  return chunks.flatMap((deviceChunk): Abstraction[] => {
+    const { pagemap } = deviceChunk.memory
     if (pagemap === undefined) return []
-    const { lifecycle, state, ref } = pagemap
+    const { lifecycle } = pagemap
     return [
       {
         lifecycle,
-        state(w) {
-          const references = ref.get(w)
-          switch (state.get(w)) {
+        state() {
+          const references = pagemap.ref
+          switch (pagemap.state) {
             case PagemapState.absent:
               return 'absent'
             case PagemapState.dying:
               return references > 0 ? 'dying' : 'dead'
             default: {
-              const isRemoved = allocated.get(w) && removing.get(w)
+              const isRemoved = deviceChunk.allocated && deviceChunk.removing
               if (isRemoved) return references > 1 ? 'evicting' : 'drained'
               return references > 1 ? 'inUse' : 'plugged'
             }

@@ -5,7 +5,7 @@
  */
 import { CounterState, type HmmDevmem, hmmDevmemAdd, hmmDevmemRemove } from '../../src/generations/index.js'
 import { PagemapState } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, World } from '../../src/world/index.js'
+import type { Abstraction, Invariant } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world with `hmm_devmem`. */
@@ -18,13 +18,13 @@ export function allOrNothing({ devmems, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'plugging',
     name: 'all of the region is there, or nothing',
-    judge(w, view) {
+    judge(view) {
       const isUnderWay = tasks.some(
         ({ thread }) => view.inside(thread, hmmDevmemAdd) || view.inside(thread, hmmDevmemRemove),
       )
       if (isUnderWay) return undefined
       for (const devmem of devmems) {
-        const there = partsOf(w, devmem)
+        const there = partsOf(devmem)
         const has = (part: string) => there.includes(part)
         if (there.length > 0 && !['record', 'counter', 'addresses', 'pages'].every(has))
           return `of the memory of owner ${devmem.memory.owner} there only is: ${there.join(', ')}`
@@ -34,12 +34,12 @@ export function allOrNothing({ devmems, tasks }: MirrorWorld): Invariant {
   }
 }
 
-function partsOf(w: World, { cells, pagemap }: HmmDevmem): string[] {
+function partsOf({ cells, pagemap }: HmmDevmem): string[] {
   return [
-    ...(cells.allocated.get(w) ? ['record'] : []),
-    ...(cells.counter.get(w) === CounterState.none ? [] : ['counter']),
-    ...(cells.resource.get(w) ? ['addresses'] : []),
-    ...(pagemap.state.get(w) === PagemapState.absent ? [] : ['pages']),
+    ...(cells.allocated ? ['record'] : []),
+    ...(cells.counter === CounterState.none ? [] : ['counter']),
+    ...(cells.resource ? ['addresses'] : []),
+    ...(pagemap.state === PagemapState.absent ? [] : ['pages']),
   ]
 }
 
@@ -49,16 +49,16 @@ export function devmemAbstractions({ devmems }: MirrorWorld): Abstraction[] {
     const { cells, lifecycle, pagemap } = devmem
     return {
       lifecycle,
-      state(w) {
-        if (!cells.allocated.get(w)) return 'none'
-        const hasAddresses = cells.resource.get(w) === 1
-        switch (cells.counter.get(w)) {
+      state() {
+        if (!cells.allocated) return 'none'
+        const hasAddresses = cells.resource
+        switch (cells.counter) {
           case CounterState.none:
             return hasAddresses ? 'exited' : 'allocated'
           case CounterState.dying:
-            return cells.completion.get(w) ? 'drained' : 'killed'
+            return cells.completion ? 'drained' : 'killed'
           default:
-            if (pagemap.state.get(w) === PagemapState.live) return 'ready'
+            if (pagemap.state === PagemapState.live) return 'ready'
             return hasAddresses ? 'reserved' : 'counted'
         }
       },

@@ -6,6 +6,7 @@
 import { deviceAccess } from '../../src/driver/index.js'
 import { copyPageRange, mmuNotifierInvalidateRangeStart, PteKind } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C43: no CPU can reach a page as long as its entry is device-exclusive. */
@@ -13,17 +14,17 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C43',
     name: 'no CPU reaches a page that a device has alone',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, { kind, frame }] of mm.pte.entries()) {
-          if (kind.readOnce(w) !== PteKind.deviceExclusive) continue
+        for (const [page, pteRecord] of mm.pte.entries()) {
+          if (pteRecord.kind !== PteKind.deviceExclusive) continue
           said = true
           for (const cpu of machine.cpus)
-            if (cpu.mm === mm && cpu.tlb[page].frame.get(w) !== 0)
+            if (cpu.mm === mm && cpu.tlb[page].frame !== 0)
               return `page ${page} of ${mm.name} is exclusive, and a CPU's TLB maps it`
-          if (machine.frames[frame.readOnce(w)].mapcount.get(w) > 0)
-            return `page ${page} of ${mm.name} is exclusive, and frame ${frame.readOnce(w)} is mapped`
+          if (machine.frames[pteRecord.frame].mapcount > 0)
+            return `page ${page} of ${mm.name} is exclusive, and frame ${pteRecord.frame} is mapped`
         }
       return said
     },
@@ -40,17 +41,16 @@ export function aloneBehindExclusiveEntry({ mirrors }: MirrorWorld): Invariant {
   return {
     clause: 'C43',
     name: 'a device has a page alone only behind an exclusive entry',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const { mirror, page, translation } of all) {
-        if (!translation.atomic?.readOnce(w)) continue
+        if (!translation.atomic) continue
         said = true
-        const { kind, frame } = mirror.mm.pte[page]
         if (
-          kind.readOnce(w) !== PteKind.deviceExclusive ||
-          frame.readOnce(w) !== translation.frame.readOnce(w) - 1
+          mirror.mm.pte[page].kind !== PteKind.deviceExclusive ||
+          mirror.mm.pte[page].frame !== translation.frame - 1
         )
-          return `${mirror.name} may access page ${page} atomically, and the CPU's entry is ${kind.show(w)}`
+          return `${mirror.name} may access page ${page} atomically, and the CPU's entry is ${mirror.mm.pte[page].kind}`
       }
       return said
     },
@@ -62,14 +62,12 @@ export function oneDeviceAlone({ machine, mirrors }: MirrorWorld): Invariant {
   return {
     clause: 'C43',
     name: 'one device at a time has an exclusive page',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, { kind }] of mm.pte.entries()) {
-          if (kind.readOnce(w) !== PteKind.deviceExclusive) continue
-          const having = mirrors.filter(
-            (mirror) => mirror.mm === mm && mirror.pageTable[page].frame.readOnce(w) !== 0,
-          )
+        for (const [page, pteRecord] of mm.pte.entries()) {
+          if (pteRecord.kind !== PteKind.deviceExclusive) continue
+          const having = mirrors.filter((mirror) => mirror.mm === mm && mirror.pageTable[page].frame !== 0)
           if (having.length > 0) said = true
           if (having.length > 1)
             return `page ${page} is exclusive, and ${having.map(({ name }) => name).join(' and ')} map it`
@@ -87,25 +85,24 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C43',
     name: 'exclusive access ends under the folio lock, and devices were told',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, { kind, frame }] of mm.pte.entries()) {
-          if (kind.readOnce(before) !== PteKind.deviceExclusive) continue
-          if (kind.readOnce(after) === PteKind.deviceExclusive || kind.readOnce(after) === PteKind.none)
-            continue
+        for (const [page, pteRecord] of mm.pte.entries()) {
+          if (old(pteRecord).kind !== PteKind.deviceExclusive) continue
+          if (pteRecord.kind === PteKind.deviceExclusive || pteRecord.kind === PteKind.none) continue
           said = true
-          const pfn = frame.readOnce(before)
-          const holder = machine.frames[pfn].locked.get(before) - 1
+          const pfn = old(pteRecord).frame
+          const holder = old(machine.frames[pfn]).locked - 1
           // fork takes the lock, restores and drops the lock in one go, under the page-table lock.
           const isHeld = holder === thread || (holder < 0 && from.inside(thread, copyPageRange))
           if (!isHeld) return `CPUs get page ${page} back, and frame ${pfn} is not locked by who gives it`
           if (mm.subscriptions.intervals.length === 0) continue
           const open = machine.openRanges[thread]
           const isTold =
-            open.mm.get(before) === mm.index + 1 &&
-            open.start.get(before) <= page &&
-            page < open.end.get(before) &&
+            old(open).mm === mm.index + 1 &&
+            old(open).start <= page &&
+            page < old(open).end &&
             !from.inside(thread, mmuNotifierInvalidateRangeStart)
           if (!isTold) return `CPUs get page ${page} back, and devices were not told`
         }
@@ -119,13 +116,13 @@ export function keptByOwnAccess({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'exclusive-kept',
     name: 'a device keeps an exclusive page through its own accesses',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const mirror of mirrors)
-        for (const [page, { atomic }] of mirror.pageTable.entries()) {
-          if (!atomic?.readOnce(before) || !from.inside(thread, deviceAccess)) continue
+        for (const [page, entry] of mirror.pageTable.entries()) {
+          if (!old(entry).atomic || !from.inside(thread, deviceAccess)) continue
           said = true
-          if (!atomic.readOnce(after))
+          if (!entry.atomic)
             return `${mirror.name} has page ${page} alone, and loses it by an access of its own`
         }
       return said

@@ -12,15 +12,15 @@ export function privateMappingsWriteToNoFile({ machine }: MirrorWorld): Invarian
   return {
     clause: 'data',
     name: 'a private mapping writes to no page of a file',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
-          if (mm.vma[page].kind.readOnce(w) !== VmaKind.privateFile) continue
-          const frame = machine.frames[pte.frame.readOnce(w)]
-          if (!isPageCache(w, frame)) continue
+          if (mm.vma[page].kind !== VmaKind.privateFile) continue
+          const frame = machine.frames[pte.frame]
+          if (!isPageCache(frame)) continue
           said = true
-          if (pte.write.readOnce(w))
+          if (pte.write)
             return `${mm.name} maps page ${page} privately and writable, to frame ${frame.pfn} of a file`
         }
       return said
@@ -33,16 +33,16 @@ export function filesHoldTheirPages({ machine, tasks }: MirrorWorld): Invariant 
   return {
     clause: 'C6',
     name: 'a file holds its pages as long as it is mapped',
-    judge(w, view) {
+    judge(view) {
       const ended = tasks.every(({ thread }) => view.finished(thread))
       let said: true | undefined
       for (const { index, pages } of machine.files) {
-        const mapped = machine.mms.some(({ vma }) => vma.some(({ file }) => file?.readOnce(w) === index + 1))
+        const mapped = machine.mms.some(({ vma }) => vma.some((vma) => vma.file === index + 1))
         for (const [page, cached] of pages.entries()) {
-          const frame = machine.frames[cached.get(w)]
+          const frame = machine.frames[cached.frame]
           if (frame.pfn === 0) continue
           said = true
-          if (frame.mapping?.get(w) !== index + 1 || frame.refcount.get(w) <= frame.mapcount.get(w))
+          if (frame.mapping !== index + 1 || frame.refcount <= frame.mapcount)
             return `page ${page} of file ${index} is in frame ${frame.pfn}, which is not held for it`
           if (ended && !mapped)
             return `at the end nobody maps file ${index}, and page ${page} of it is in memory`

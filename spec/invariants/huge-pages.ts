@@ -5,6 +5,7 @@
  */
 import { hugePmdAt, innermostRange, ZERO_PAGE } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world with huge pages. */
@@ -22,20 +23,19 @@ export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C26',
     name: 'a huge page is mapped as a whole',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const { start, end } of mm.pmd ?? []) {
-          if (!hugePmdAt(w, mm, start)) continue
+          if (!hugePmdAt(mm, start)) continue
           said = true
           const first = mm.pte[start]
-          const head = first.frame.readOnce(w)
+          const head = first.frame
           for (let page = start; page < end; page++) {
-            const { kind, frame, write } = mm.pte[page]
             const isPart =
-              kind.readOnce(w) === first.kind.readOnce(w) &&
-              write.readOnce(w) === first.write.readOnce(w) &&
-              frame.readOnce(w) === (head === ZERO_PAGE ? head : head + page - start)
+              mm.pte[page].kind === first.kind &&
+              mm.pte[page].write === first.write &&
+              mm.pte[page].frame === (head === ZERO_PAGE ? head : head + page - start)
             if (!isPart) return `page ${page} is mapped with others as one, and differs from them`
           }
         }
@@ -50,14 +50,14 @@ export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepCla
   return {
     clause: 'C26',
     name: 'an order is that of the mapping that was read',
-    judge(before, after) {
+    judge() {
       let said: true | undefined
       for (const { pfns, notifier, hugeOrder } of ranges)
-        for (const [page, { order }] of pfns.entries()) {
-          const is = order?.get(after) ?? 0
-          if (is === 0 || is === order?.get(before)) continue
+        for (const [page, entry] of pfns.entries()) {
+          const is = entry.order
+          if (is === 0 || is === old(entry).order) continue
           said = true
-          if (is > hugeOrder || hugePmdAt(after, notifier.mm, page) === undefined)
+          if (is > hugeOrder || hugePmdAt(notifier.mm, page) === undefined)
             return `page ${page} is told as one of ${2 ** is} that are mapped as one, and ${hugeOrder > 0 && is > hugeOrder ? `a huge page has ${machine.hugePages}` : 'it has an entry of its own'}`
         }
       return said
@@ -70,18 +70,15 @@ export function splitInsideInvalidation({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C2',
     name: 'a huge page is split inside an invalidation',
-    judge(before, after, thread) {
+    judge(thread) {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const { start, end } of mm.pmd ?? []) {
-          if (!hugePmdAt(before, mm, start) || hugePmdAt(after, mm, start)) continue
+          if (!old(() => hugePmdAt(mm, start)) || hugePmdAt(mm, start)) continue
           if (mm.subscriptions.intervals.length === 0) continue
           said = true
-          const open = innermostRange(machine, thread, before)
-          const isTold =
-            open.mm.get(before) === mm.index + 1 &&
-            open.start.get(before) <= start &&
-            end <= open.end.get(before)
+          const open = old(() => innermostRange(machine, thread))
+          const isTold = old(open).mm === mm.index + 1 && old(open).start <= start && end <= old(open).end
           if (!isTold) return `the huge page at ${start} is split, and devices were not told of all of it`
         }
       return said

@@ -17,9 +17,9 @@ export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
     [...mirror.ranges].map(
       ([, range]): Abstraction => ({
         lifecycle: range.lifecycle,
-        state(w) {
-          if (range.seq.get(w) === 0) return 'idle'
-          switch (range.result.get(w)) {
+        state() {
+          if (range.seq === 0) return 'idle'
+          switch (range.result) {
             case RangeResult.collided:
               return 'retried'
             case RangeResult.failed:
@@ -39,14 +39,14 @@ export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
 }
 
 function notifierAbstraction(notifier: IntervalNotifier): Abstraction {
-  const { lifecycle, allocated, inTree, deferred, seq, mm } = notifier
+  const { lifecycle, mm } = notifier
   return {
     lifecycle,
-    state(w) {
-      if (!allocated.get(w)) return 'absent'
-      if (deferred.get(w)) return inTree.get(w) ? 'deferredRemove' : 'deferredInsert'
-      if (!inTree.get(w)) return 'absent'
-      return seq.get(w) === mm.subscriptions.seq.get(w) ? 'invalidating' : 'idle'
+    state() {
+      if (!notifier.allocated) return 'absent'
+      if (notifier.deferred) return notifier.inTree ? 'deferredRemove' : 'deferredInsert'
+      if (!notifier.inTree) return 'absent'
+      return notifier.seq === mm.subscriptions.seq ? 'invalidating' : 'idle'
     },
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+
 import {
   innermostRange,
   isMigrating,
@@ -22,25 +23,26 @@ import {
   type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
-import type { Abstraction, StepClaim, Witness, World } from '../../src/world/index.js'
+import type { Abstraction, StepClaim, Witness } from '../../src/world/index.js'
+import { fieldOf, old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 const COLLECTING = [migrateVmaSetup, migrateDeviceRange, migrateDeviceCoherentFolio]
 const FINISHING = [migrateVmaPages, migrateVmaFinalize]
 
 /** What the migration of a page has come to, as its arrays say. */
-function stageOf({ flags, destination }: MigratingPage, w: World): string {
-  const bits = flags.get(w) & ~MIGRATE_PFN_HELD
-  if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && destination.get(w) === 0 ? 'idle' : 'aborted'
+function stageOf(entry: MigratingPage): string {
+  const bits = entry.flags & ~MIGRATE_PFN_HELD
+  if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && entry.destination === 0 ? 'idle' : 'aborted'
   if (bits & MIGRATE_PFN_MOVED) return 'installed'
-  if (destination.get(w)) return 'copied'
+  if (entry.destination) return 'copied'
   return bits & MIGRATE_PFN_UNMAPPED ? 'unmapped' : 'collected'
 }
 
 /** Every page of every migration, with its statechart. */
 export function migrationStageAbstractions({ machine }: MirrorWorld): Abstraction[] {
   return machine.migrations.flatMap((pages) =>
-    pages.map((entry): Abstraction => ({ lifecycle: entry.lifecycle, state: (w) => stageOf(entry, w) })),
+    pages.map((entry): Abstraction => ({ lifecycle: entry.lifecycle, state: () => stageOf(entry) })),
   )
 }
 
@@ -49,19 +51,18 @@ export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C34',
     name: 'the driver changes of the arrays only dst, and only before pages',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const [owner, pages] of machine.migrations.entries())
         for (const [page, entry] of pages.entries()) {
-          const { flags, source, destination } = entry
-          const named = destination.get(before) !== destination.get(after)
-          const same = (flags.get(before) & ~MIGRATE_PFN_HELD) === (flags.get(after) & ~MIGRATE_PFN_HELD)
-          if (!named && same && source.get(before) === source.get(after)) continue
+          const named = old(entry).destination !== entry.destination
+          const same = (old(entry).flags & ~MIGRATE_PFN_HELD) === (entry.flags & ~MIGRATE_PFN_HELD)
+          if (!named && same && old(entry).source === entry.source) continue
           said = true
           if (owner === thread && [...COLLECTING, ...FINISHING].some((target) => from.inside(thread, target)))
             continue
           if (!named) return `src of page ${page} is changed, and not by the kernel`
-          const stage = stageOf(entry, before)
+          const stage = old(() => stageOf(entry))
           if (stage !== 'unmapped' && stage !== 'copied')
             return `dst of page ${page} is changed while its migration is ${stage}`
         }
@@ -75,17 +76,17 @@ export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): S
   return {
     clause: 'C36',
     name: 'what is mapped at the end of a migration has migrated',
-    judge(before, after, thread) {
+    judge(thread) {
       const pages = machine.migrations[thread]
       let said: true | undefined
       for (const mirror of mirrors)
-        for (const [page, { frame }] of mirror.pageTable.entries()) {
-          const now = frame.readOnce(after)
-          if (now === 0 || now === frame.readOnce(before)) continue
+        for (const [page, entryRecord] of mirror.pageTable.entries()) {
+          const now = entryRecord.frame
+          if (now === 0 || now === old(entryRecord).frame) continue
           const entry = pages[page]
-          if (entry.destination.get(before) !== now) continue
+          if (old(entry).destination !== now) continue
           said = true
-          if (stageOf(entry, before) !== 'installed')
+          if (old(() => stageOf(entry)) !== 'installed')
             return `${mirror.name} maps page ${page} to frame ${now - 1}, where it has not migrated`
         }
       return said
@@ -93,13 +94,13 @@ export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): S
   }
 }
 
-function names({ kind, frame }: Pte, pfn: number, w: World): boolean {
-  return frame.readOnce(w) === pfn && kind.readOnce(w) !== PteKind.none
+function names(pte: Pte, pfn: number): boolean {
+  return pte.frame === pfn && pte.kind !== PteKind.none
 }
 
 /** An eviction holds no mmap lock: fork may copy an entry of its pages, which the walk over all mappings finds as well. */
-function mayBeCopied({ mms }: MirrorWorld['machine'], owner: number, w: World): boolean {
-  return !mms.some(({ mmapLock }) => mmapLock.heldBy(w, owner))
+function mayBeCopied({ mms }: MirrorWorld['machine'], owner: number): boolean {
+  return !mms.some(({ mmapLock }) => mmapLock.heldBy(owner))
 }
 
 /** C37: what holds between pages and finalize. Entries may go meanwhile, or move; none comes to name either page. */
@@ -107,31 +108,30 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C37',
     name: 'between pages and finalize nobody else gets at either page',
-    judge(before, after, thread) {
+    judge(thread) {
       let said: true | undefined
       for (const [owner, pages] of machine.migrations.entries()) {
         if (owner === thread) continue
         for (const [page, entry] of pages.entries()) {
-          if (stageOf(entry, before) !== 'installed') continue
+          if (old(() => stageOf(entry)) !== 'installed') continue
           said = true
-          const held = [entry.destination.get(before) - 1]
-          if (entry.flags.get(before) & MIGRATE_PFN_VALID) held.push(entry.source.get(before))
+          const held = [old(entry).destination - 1]
+          if (old(entry).flags & MIGRATE_PFN_VALID) held.push(old(entry).source)
           for (const pfn of held) {
-            if (machine.frames[pfn].locked.get(after) !== owner + 1)
+            if (machine.frames[pfn].locked !== owner + 1)
               return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
             for (const mm of machine.mms) {
-              const come = mm.pte.find((pte) => names(pte, pfn, after) && !names(pte, pfn, before))
-              const gone = mm.pte.some((pte) => names(pte, pfn, before) && !names(pte, pfn, after))
+              const come = mm.pte.find((pte) => names(pte, pfn) && !old(() => names(pte, pfn)))
+              const gone = mm.pte.some((pte) => old(() => names(pte, pfn)) && !names(pte, pfn))
               // Another address space may move its entry (mremap), and whoever migrates finds it again.
-              if (come !== undefined && !gone && !mayBeCopied(machine, owner, after))
-                return `${come.frame.name} comes to name frame ${pfn}, which is between pages and finalize`
+              if (come !== undefined && !gone && !mayBeCopied(machine, owner))
+                return `${fieldOf(come, 'frame').name} comes to name frame ${pfn}, which is between pages and finalize`
             }
           }
           for (const mm of machine.mms)
             if (
-              mm.mmapLock.heldBy(before, owner) &&
-              (mm.vma[page].kind.readOnce(before) !== mm.vma[page].kind.readOnce(after) ||
-                mm.vma[page].flags.readOnce(before) !== mm.vma[page].flags.readOnce(after))
+              old(() => mm.mmapLock.heldBy(owner)) &&
+              (old(mm.vma[page]).kind !== mm.vma[page].kind || old(mm.vma[page]).flags !== mm.vma[page].flags)
             )
               return `the area of page ${page} changes while the page is between pages and finalize`
         }
@@ -146,21 +146,19 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
   return {
     clause: 'C41',
     name: 'a driver ignores its own migrations only for its own memory',
-    judge(_before, after, thread, from, to) {
+    judge(thread, from, to) {
       if (!from.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
       if (to.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
-      const range = innermostRange(machine, thread, after)
-      if (range.event.get(after) !== NotifyEvent.MIGRATE) return undefined
+      const range = innermostRange(machine, thread)
+      if (range.event !== NotifyEvent.MIGRATE) return undefined
       let said: true | undefined
       for (const mirror of mirrors) {
-        if (mirror.owner < 0 || range.owner.get(after) !== mirror.owner + 1) continue
+        if (mirror.owner < 0 || range.owner !== mirror.owner + 1) continue
         // The device of the mirrors of another process is told when that process's entries are looked at.
-        if (range.mm.get(after) !== mirror.mm.index + 1) continue
+        if (range.mm !== mirror.mm.index + 1) continue
         said = true
-        for (let page = range.start.get(after); page < range.end.get(after); page++) {
-          const frames = [mirror.pageTable[page], mirror.tlb[page]].map(
-            ({ frame }) => frame.readOnce(after) - 1,
-          )
+        for (let page = range.start; page < range.end; page++) {
+          const frames = [mirror.pageTable[page], mirror.tlb[page]].map((entry) => entry.frame - 1)
           const foreign = frames.find((pfn) => pfn >= 0 && machine.frames[pfn].owner !== mirror.owner)
           if (foreign !== undefined)
             return `${mirror.name}'s callback passes over a migration of its own, and its device still maps page ${page} to frame ${foreign}`
@@ -176,17 +174,17 @@ export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim
   return {
     clause: 'C41',
     name: 'what a driver copies its device no longer maps',
-    judge(before, after, thread) {
+    judge(thread) {
       let said: true | undefined
       for (const [page, entry] of machine.migrations[thread].entries()) {
-        if (entry.destination.get(before) !== 0 || entry.destination.get(after) === 0) continue
-        if (!(entry.flags.get(after) & MIGRATE_PFN_VALID) || !isMigrating(entry, after)) continue
-        const source = entry.source.get(after)
+        if (old(entry).destination !== 0 || entry.destination === 0) continue
+        if (!(entry.flags & MIGRATE_PFN_VALID) || !isMigrating(entry)) continue
+        const source = entry.source
         for (const mirror of mirrors) {
           if (mirror.owner < 0) continue
           said = true
           const ways = [mirror.pageTable[page], mirror.tlb[page], ...mirror.accesses.values()]
-          if (ways.some(({ frame }) => frame.readOnce(after) === source + 1))
+          if (ways.some((entry) => entry.frame === source + 1))
             return `page ${page} is copied, and ${mirror.name} can still reach frame ${source}, where it is`
         }
       }
@@ -200,14 +198,13 @@ export function zappedBetween({ machine, tasks }: MirrorWorld): Witness {
   return {
     clause: 'C37',
     name: 'an entry is zapped between pages and finalize',
-    holds: (w, view) =>
+    holds: (view) =>
       tasks.some(
         ({ thread, mm }) =>
           view.step(thread) === 'look at the page' &&
           view.inside(thread, migrateVmaFinalize) &&
           machine.migrations[thread].some(
-            (entry, page) =>
-              stageOf(entry, w) === 'installed' && mm.pte[page].kind.readOnce(w) === PteKind.none,
+            (entry, page) => stageOf(entry) === 'installed' && mm.pte[page].kind === PteKind.none,
           ),
       ),
   }

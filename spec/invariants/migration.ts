@@ -22,7 +22,8 @@ import {
   VmaKind,
   walkEntry,
 } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, ProgressClaim, StepClaim, World } from '../../src/world/index.js'
+import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C28: no CPU maps device memory. */
@@ -30,13 +31,13 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C28',
     name: 'no CPU maps device memory',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
-          const kind = pte.kind.readOnce(w)
+          const kind = pte.kind
           if (kind !== PteKind.present && kind !== PteKind.devicePrivate) continue
-          const frame = machine.frames[pte.frame.readOnce(w)]
+          const frame = machine.frames[pte.frame]
           const { pfn } = frame
           if (isDevicePrivate(frame)) said = true
           if (kind === PteKind.present && isDevicePrivate(frame))
@@ -46,7 +47,7 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
         }
       for (const cpu of machine.cpus)
         for (const [page, entry] of cpu.tlb.entries()) {
-          const frame = entry.frame.get(w) - 1
+          const frame = entry.frame - 1
           if (frame >= 0 && isDevicePrivate(machine.frames[frame]))
             return `a CPU's TLB maps page ${page} to device memory`
         }
@@ -60,25 +61,21 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
   return {
     clause: 'C31',
     name: 'nobody reaches a free page',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const frame of machine.frames) {
-        if (frame.owner < 0 || frame.refcount.get(w) !== 0) continue
+        if (frame.owner < 0 || frame.refcount !== 0) continue
         said = true
         for (const mm of machine.mms)
           for (const [page, pte] of mm.pte.entries())
-            if (
-              pte.kind.readOnce(w) !== PteKind.none &&
-              pte.kind.readOnce(w) !== PteKind.present &&
-              pte.frame.readOnce(w) === frame.pfn
-            )
-              return `frame ${frame.pfn} is free, and ${mm.name} has a ${pte.kind.show(w)} entry for it at page ${page}`
-        if (frame.locked.get(w)) return `frame ${frame.pfn} is free, and its folio lock is held`
+            if (pte.kind !== PteKind.none && pte.kind !== PteKind.present && pte.frame === frame.pfn)
+              return `frame ${frame.pfn} is free, and ${mm.name} has a ${pte.kind} entry for it at page ${page}`
+        if (frame.locked) return `frame ${frame.pfn} is free, and its folio lock is held`
         for (const pages of machine.migrations)
-          for (const { flags, source, destination } of pages)
+          for (const entryRecord of pages)
             if (
-              destination.get(w) === frame.pfn + 1 ||
-              (flags.get(w) & MIGRATE_PFN_VALID && source.get(w) === frame.pfn)
+              entryRecord.destination === frame.pfn + 1 ||
+              (entryRecord.flags & MIGRATE_PFN_VALID && entryRecord.source === frame.pfn)
             )
               return `frame ${frame.pfn} is free, and a migration still has it`
         for (const { name, pageTable, tlb, accesses } of mirrors) {
@@ -87,10 +84,10 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
             ['TLB', tlb],
           ] as const)
             for (const [page, entry] of entries.entries())
-              if (entry.frame.readOnce(w) === frame.pfn + 1)
+              if (entry.frame === frame.pfn + 1)
                 return `frame ${frame.pfn} is free, and ${name}'s ${what} maps page ${page} to it`
           for (const access of accesses.values())
-            if (access.frame.get(w) === frame.pfn + 1)
+            if (access.frame === frame.pfn + 1)
               return `frame ${frame.pfn} is free, and an access of ${name} to it is under way`
         }
       }
@@ -104,16 +101,16 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C51',
     name: 'a page behind a migration entry is locked',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
-          if (pte.kind.readOnce(w) !== PteKind.migration) continue
+          if (pte.kind !== PteKind.migration) continue
           said = true
-          const frame = machine.frames[pte.frame.readOnce(w)]
-          if (frame.locked.get(w) === 0)
+          const frame = machine.frames[pte.frame]
+          if (frame.locked === 0)
             return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is not locked`
-          if (frame.refcount.get(w) === 0)
+          if (frame.refcount === 0)
             return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is free`
         }
       return said
@@ -124,29 +121,31 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
 /** C39: where a page of data is, it is in one place, and its contents are what was last written. */
 export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
   // What was in the memory of a device that is gone is nowhere.
-  const isLost = (w: World, owner: number) =>
-    chunks.some(({ memory, allocated, lost }) => memory.owner === owner && allocated.get(w) && lost.get(w))
+  const isLost = (owner: number) =>
+    chunks.some(
+      (deviceChunk) => deviceChunk.memory.owner === owner && deviceChunk.allocated && deviceChunk.lost,
+    )
   return {
     clause: 'C39',
     name: 'the entry names the page that holds the data',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms) {
-        if (mm.users.get(w) === 0) continue
+        if (mm.users === 0) continue
         for (const [page, pte] of mm.pte.entries()) {
-          const kind = pte.kind.readOnce(w)
+          const kind = pte.kind
           // What is in swap is looked at beside the other claims about swap.
           if (kind === PteKind.none || kind === PteKind.swap || kind === PteKind.poison) continue
-          const frame = machine.frames[pte.frame.readOnce(w)]
-          if (isLost(w, frame.owner)) continue
+          const frame = machine.frames[pte.frame]
+          if (isLost(frame.owner)) continue
           said = true
-          const holds = frame.contents.get(w)
-          const expected = expectedAt(w, machine, mm, page).get(w)
+          const holds = frame.contents
+          const expected = expectedAt(machine, mm, page).value
           if (holds === expected) continue
           // Once its destination is the page a device may use that already, and write to it.
-          const moved = movedTo(machine, pte, w)
-          if (moved === undefined || machine.frames[moved].contents.get(w) !== expected)
-            return `page ${page} of ${mm.name} is in frame ${pte.frame.readOnce(w)}, which holds ${holds}; last written was ${expected}`
+          const moved = movedTo(machine, pte)
+          if (moved === undefined || machine.frames[moved].contents !== expected)
+            return `page ${page} of ${mm.name} is in frame ${pte.frame}, which holds ${holds}; last written was ${expected}`
         }
       }
       return said
@@ -155,12 +154,12 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
 }
 
 /** The frame to which what the migration entry names has moved, before finalize. */
-function movedTo({ migrations }: Machine, { kind, frame }: Pte, w: World): number | undefined {
-  if (kind.readOnce(w) !== PteKind.migration) return undefined
+function movedTo({ migrations }: Machine, pte: Pte): number | undefined {
+  if (pte.kind !== PteKind.migration) return undefined
   const entry = migrations
     .flat()
-    .find(({ flags, source }) => flags.get(w) & MIGRATE_PFN_MOVED && source.get(w) === frame.readOnce(w))
-  return entry === undefined ? undefined : entry.destination.get(w) - 1
+    .find((entry) => entry.flags & MIGRATE_PFN_MOVED && entry.source === pte.frame)
+  return entry === undefined ? undefined : entry.destination - 1
 }
 
 /** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */
@@ -168,14 +167,14 @@ export function nothingLeftBehind({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C39',
     name: 'no migration entry is left behind',
-    judge(w, view) {
+    judge(view) {
       if (!tasks.every(({ thread }) => view.finished(thread))) return undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries())
-          if (pte.kind.readOnce(w) === PteKind.migration)
+          if (pte.kind === PteKind.migration)
             return `at the end ${mm.name} has a migration entry at page ${page}`
       for (const frame of machine.frames)
-        if (frame.locked.get(w)) return `at the end frame ${frame.pfn} is still locked`
+        if (frame.locked) return `at the end frame ${frame.pfn} is still locked`
       return true
     },
   }
@@ -186,17 +185,17 @@ export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C42',
     name: 'shared device pages are read-only',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const frame of machine.frames) {
-        if (frame.owner < 0 || frame.mapcount.get(w) < 2) continue
+        if (frame.owner < 0 || frame.mapcount < 2) continue
         said = true
         for (const mm of machine.mms)
           for (const [page, pte] of mm.pte.entries())
             if (
-              (pte.kind.readOnce(w) === PteKind.devicePrivate || pte.kind.readOnce(w) === PteKind.present) &&
-              pte.frame.readOnce(w) === frame.pfn &&
-              pte.write.readOnce(w)
+              (pte.kind === PteKind.devicePrivate || pte.kind === PteKind.present) &&
+              pte.frame === frame.pfn &&
+              pte.write
             )
               return `frame ${frame.pfn} is shared, and ${mm.name} has a writable entry for it at page ${page}`
       }
@@ -206,12 +205,9 @@ export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
 }
 
 /** True if the entry names a page of device memory, where the data is. */
-function isOnDevice(w: World, { frames }: Machine, { kind, frame }: Pte): boolean {
-  const holds = kind.readOnce(w)
-  return (
-    holds === PteKind.devicePrivate ||
-    (holds === PteKind.present && isDeviceCoherent(frames[frame.readOnce(w)]))
-  )
+function isOnDevice({ frames }: Machine, pte: Pte): boolean {
+  const holds = pte.kind
+  return holds === PteKind.devicePrivate || (holds === PteKind.present && isDeviceCoherent(frames[pte.frame]))
 }
 
 /** C40: only private anonymous memory goes to a device. */
@@ -219,18 +215,18 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C40',
     name: 'only anonymous memory goes to a device',
-    judge(before, after) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
-          if (!isOnDevice(after, machine, pte) || isOnDevice(before, machine, pte)) continue
-          const kind = mm.vma[page].kind.readOnce(after)
+          if (!isOnDevice(machine, pte) || old(() => isOnDevice(machine, pte))) continue
+          const kind = mm.vma[page].kind
           // The area has been taken out, and its entries go next: another process, which shares the page, has migrated it.
           if (kind === VmaKind.none) continue
           said = true
           const isPrivate = kind === VmaKind.anonymous || kind === VmaKind.privateFile
           // What the entry named before is where the data was.
-          const isFile = isPageCache(before, machine.frames[pte.frame.readOnce(before)])
+          const isFile = old(() => isPageCache(machine.frames[old(pte).frame]))
           if (!isPrivate || isFile) return `page ${page} goes to a device, and is not anonymous memory`
         }
       return said
@@ -246,14 +242,14 @@ export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepC
   return {
     clause: 'C27',
     name: 'a foreign device page is never valid',
-    judge(before, after, thread) {
+    judge(thread) {
       let said: true | undefined
       for (const { mirror, range, thread: owner } of ranges) {
         if (owner !== thread) continue
-        for (const [page, { flags, frame }] of range.pfns.entries()) {
-          if (!(flags.get(after) & HMM_PFN_VALID) || flags.get(after) === flags.get(before)) continue
-          if (!isDevicePrivate(machine.frames[frame.get(after)])) continue
-          const memory = machine.frames[frame.get(after)].owner
+        for (const [page, entry] of range.pfns.entries()) {
+          if (!(entry.flags & HMM_PFN_VALID) || entry.flags === old(entry).flags) continue
+          if (!isDevicePrivate(machine.frames[entry.frame])) continue
+          const memory = machine.frames[entry.frame].owner
           said = true
           if (memory !== mirror.owner)
             return `${mirror.name} is told that page ${page} is in the memory of owner ${memory}`
@@ -270,20 +266,20 @@ export function reachableIsNotRefused({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'C29',
     name: 'the walk refuses only what the area forbids',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       if (!from.inside(thread, walkEntry)) return undefined
       let said: true | undefined
       for (const [owner, range] of ranges) {
-        if (owner !== thread || range.result.get(after) !== RangeResult.failed) continue
+        if (owner !== thread || range.result !== RangeResult.failed) continue
         said = true
         const forbidden = range.notifier.mm.vma.some(
-          ({ kind, flags }, page) =>
-            page >= range.start.get(before) &&
-            page < range.end.get(before) &&
-            (range.notifier.mm.pte[page].kind.readOnce(before) === PteKind.poison ||
-              kind.readOnce(before) === VmaKind.none ||
-              kind.readOnce(before) === VmaKind.pfnmap ||
-              !(flags.readOnce(before) & VM_READ)),
+          (vma, page) =>
+            page >= old(range).start &&
+            page < old(range).end &&
+            (old(range.notifier.mm.pte[page]).kind === PteKind.poison ||
+              old(vma).kind === VmaKind.none ||
+              old(vma).kind === VmaKind.pfnmap ||
+              !(old(vma).flags & VM_READ)),
         )
         if (!forbidden) return 'a walk fails, and every page that it was to read lies where it may be read'
       }
@@ -298,7 +294,7 @@ export function drainProgress({ tasks }: MirrorWorld): ProgressClaim[] {
     {
       clause: 'C48',
       name: 'a migration that waits for every CPU gets on',
-      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, lruAddDrainAll)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, lruAddDrainAll)),
     },
   ]
 }
@@ -309,7 +305,7 @@ export function migrationProgress({ tasks }: MirrorWorld): ProgressClaim[] {
     {
       clause: 'C48',
       name: 'an access of a CPU ends',
-      pending: (_w, view) =>
+      pending: (view) =>
         tasks.some(({ thread }) => view.inside(thread, cpuRead) || view.inside(thread, cpuWrite)),
     },
   ]
@@ -323,14 +319,14 @@ export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
     return [
       {
         lifecycle,
-        state(w) {
-          if (frame.refcount.get(w) === 0) return 'free'
+        state() {
+          if (frame.refcount === 0) return 'free'
           for (const pages of machine.migrations)
-            for (const { flags, source, destination } of pages) {
-              if (destination.get(w) === frame.pfn + 1) return 'allocated'
-              if (flags.get(w) & MIGRATE_PFN_VALID && source.get(w) === frame.pfn) return 'migratingToRam'
+            for (const entry of pages) {
+              if (entry.destination === frame.pfn + 1) return 'allocated'
+              if (entry.flags & MIGRATE_PFN_VALID && entry.source === frame.pfn) return 'migratingToRam'
             }
-          return frame.mapcount.get(w) > 0 ? 'mapped' : 'migratingToRam'
+          return frame.mapcount > 0 ? 'mapped' : 'migratingToRam'
         },
       },
     ]

@@ -14,13 +14,13 @@ export function callbacksOfTheRegistered({ mirrors, tasks }: MirrorWorld): Invar
   return {
     clause: 'C17',
     name: 'no callback runs for a mirror that is not registered',
-    judge(w, view) {
+    judge(view) {
       let said: true | undefined
-      for (const { mirror, standing } of entries) {
-        if (standing.get(w) !== MirrorStanding.unregistered) continue
+      for (const hmmMirror of entries) {
+        if (hmmMirror.standing !== MirrorStanding.unregistered) continue
         said = true
-        if (tasks.some(({ thread }) => view.inside(thread, mirror.notifier.ops.invalidate)))
-          return `${mirror.name} is not registered any more, and its callback runs`
+        if (tasks.some(({ thread }) => view.inside(thread, hmmMirror.mirror.notifier.ops.invalidate)))
+          return `${hmmMirror.mirror.name} is not registered any more, and its callback runs`
       }
       return said
     },
@@ -32,20 +32,17 @@ export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'dma-mapping',
     name: 'a range is mapped for DMA whole, or not at all',
-    judge(_before, after, thread, from, to) {
+    judge(thread, from, to) {
       if (!from.inside(thread, hmmRangeDmaMap) || to.inside(thread, hmmRangeDmaMap)) return undefined
       for (const { name, ranges } of mirrors) {
         const range = ranges.get(thread)
         if (range === undefined) continue
-        const mapped = trackedOf(range).daddrs.map((daddr) => daddr.get(after) > 0)
+        const mapped = trackedOf(range).daddrs.map((daddr) => daddr.frame > 0)
         if (!mapped.includes(true)) continue
-        const start = range.start.get(after)
+        const start = range.start
         const left = mapped.findIndex(
           (isMapped, page) =>
-            page >= start &&
-            page < range.end.get(after) &&
-            !isMapped &&
-            (range.pfns[page].flags.get(after) & HMM_PFN_VALID) !== 0,
+            page >= start && page < range.end && !isMapped && (range.pfns[page].flags & HMM_PFN_VALID) !== 0,
         )
         if (left >= 0) return `${name} has mapped some pages for DMA, and page ${left} is not among them`
       }

@@ -21,25 +21,24 @@ export function mirroringProgress(
     {
       clause: 'C49',
       name: 'read_begin returns',
-      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalReadBegin)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalReadBegin)),
     },
     {
       clause: 'C49',
       name: 'a device access ends',
-      pending: (_w, view) =>
-        busy.some(({ thread }) => ACCESSES.some((access) => view.inside(thread, access))),
+      pending: (view) => busy.some(({ thread }) => ACCESSES.some((access) => view.inside(thread, access))),
     },
     {
       clause: 'C17',
       name: 'remove returns',
-      pending: (_w, view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalNotifierRemove)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalNotifierRemove)),
     },
     {
       clause: 'C32',
       name: 'no invalidation stays open',
-      pending: (w) =>
-        machine.mms.some((mm) => mm.subscriptions.active.get(w) > 0) &&
-        machine.openRanges.some((range, i) => range.mm.get(w) > 0 && !threads[i % threads.length].daemon),
+      pending: () =>
+        machine.mms.some((mm) => mm.subscriptions.active > 0) &&
+        machine.openRanges.some((range, i) => range.mm > 0 && !threads[i % threads.length].daemon),
     },
   ]
 }
@@ -50,6 +49,6 @@ export function everyThreadEnds({ tasks }: MirrorWorld, threads: readonly Mirror
   return {
     clause: 'progress',
     name: 'every thread ends',
-    pending: (_w, view) => busy.some(({ thread }) => !view.finished(thread)),
+    pending: (view) => busy.some(({ thread }) => !view.finished(thread)),
   }
 }

@@ -12,15 +12,16 @@ import {
   mnItreeInvEnd,
   mnItreeInvStartRange,
 } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim, View, World } from '../../src/world/index.js'
+import type { Invariant, StepClaim, View } from '../../src/world/index.js'
+import { old } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 import { gaveUp, isOwn } from './coherence.js'
 
 type Mm = MirrorWorld['machine']['mms'][number]
 
 /** True if a thread is in the middle of a critical section of the subscriptions: nobody else can see it. */
-function locked(mm: Mm, w: World): boolean {
-  return mm.subscriptions.lock.owner.get(w) !== 0
+function locked(mm: Mm): boolean {
+  return mm.subscriptions.lock.isHeld()
 }
 
 /** C15: an interval's number is always odd and never ahead; the address space's is even where nothing is under way. */
@@ -28,25 +29,25 @@ export function parity({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C15',
     name: 'parity of the sequence numbers',
-    judge(w) {
+    judge() {
       let said: true | undefined
       for (const mm of machine.mms) {
         const subs = mm.subscriptions
-        if (subs.intervals.length === 0 || locked(mm, w)) continue
+        if (subs.intervals.length === 0 || locked(mm)) continue
         said = true
-        const seq = subs.seq.get(w)
-        const active = subs.active.get(w)
+        const seq = subs.seq
+        const active = subs.active
         if (!(seq & 1)) {
-          const frozen = subs.intervals.find((sub) => isBeingInvalidated(machine, mm, sub, w))
+          const frozen = subs.intervals.find((sub) => isBeingInvalidated(machine, mm, sub))
           if (frozen) return `${frozen.name} is being invalidated, and the sequence is even (${seq})`
         }
         if (seq & 1 && active === 0) return `the sequence is odd (${seq}) and no invalidation is under way`
         for (const sub of subs.intervals) {
-          if (!sub.allocated.get(w)) continue
-          const own = sub.seq.get(w)
+          if (!sub.allocated) continue
+          const own = sub.seq
           if (!(own & 1)) return `${sub.name} has the even number ${own}`
           if (own > seq) return `${sub.name} has number ${own}, ahead of the address space's ${seq}`
-          if (active === 0 && sub.deferred.get(w))
+          if (active === 0 && sub.deferred)
             return `${sub.name} is on the deferred list and no invalidation is under way`
         }
       }
@@ -56,11 +57,10 @@ export function parity({ machine }: MirrorWorld): Invariant {
 }
 
 /** True if an invalidation is under way of pages that `sub`, which is in the tree, watches. */
-function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier, w: World): boolean {
-  if (!sub.inTree.get(w)) return false
+function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier): boolean {
+  if (!sub.inTree) return false
   return machine.openRanges.some(
-    (range) =>
-      range.mm.get(w) === mm.index + 1 && sub.start < range.end.get(w) && range.start.get(w) <= sub.last,
+    (range) => range.mm === mm.index + 1 && sub.start < range.end && range.start <= sub.last,
   )
 }
 
@@ -69,15 +69,15 @@ export function treeIsFrozen({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C16',
     name: 'the tree is frozen while the sequence is odd',
-    judge(before, after) {
+    judge() {
       let said: true | undefined
       for (const { subscriptions } of machine.mms)
         for (const sub of subscriptions.intervals) {
-          if (sub.inTree.get(before) === sub.inTree.get(after)) continue
+          if (old(sub).inTree === sub.inTree) continue
           said = true
-          const seq = subscriptions.seq.get(before)
+          const seq = old(subscriptions).seq
           if (seq & 1)
-            return `${sub.name} goes ${sub.inTree.get(after) ? 'into' : 'out of'} the tree while the sequence is ${seq}`
+            return `${sub.name} goes ${sub.inTree ? 'into' : 'out of'} the tree while the sequence is ${seq}`
         }
       return said
     },
@@ -89,14 +89,14 @@ export function removedForGood({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C17',
     name: 'nothing refers to a freed interval notifier',
-    judge(w, view) {
+    judge(view) {
       let said: true | undefined
       for (const { subscriptions } of machine.mms)
         for (const sub of subscriptions.intervals) {
-          if (sub.allocated.get(w)) continue
+          if (sub.allocated) continue
           said = true
-          if (sub.inTree.get(w)) return `${sub.name} is freed and still in the tree`
-          if (sub.deferred.get(w)) return `${sub.name} is freed and still on the deferred list`
+          if (sub.inTree) return `${sub.name} is freed and still in the tree`
+          if (sub.deferred) return `${sub.name} is freed and still on the deferred list`
           if (tasks.some(({ thread }) => view.inside(thread, sub.ops.invalidate)))
             return `${sub.name} is freed and its callback runs`
         }
@@ -110,16 +110,15 @@ export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C32',
     name: 'every start has its end',
-    judge(w, view) {
+    judge(view) {
       let said: true | undefined
       for (const mm of machine.mms) {
         const subs = mm.subscriptions
         if (subs.intervals.length === 0) continue
         said = true
-        const open = machine.openRanges.filter((range) => range.mm.get(w) === mm.index + 1).length
-        if (subs.active.get(w) !== open)
-          return `${subs.active.get(w)} invalidations are counted, ${open} are under way`
-        if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm.get(w) > 0))
+        const open = machine.openRanges.filter((range) => range.mm === mm.index + 1).length
+        if (subs.active !== open) return `${subs.active} invalidations are counted, ${open} are under way`
+        if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm > 0))
           return 'a thread has ended, and its invalidation is still open'
       }
       return said
@@ -132,15 +131,15 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C32',
     name: 'every classic notifier sees the end of each start',
-    judge(w, view) {
+    judge(view) {
       if (tasks.some(({ thread }) => isNotifying(view, thread))) return undefined
       let said: true | undefined
       for (const mm of machine.mms)
         for (const classic of mm.subscriptions.classics) {
-          const open = classic.open.get(w)
+          const open = classic.open
           if (open === 0) continue
           said = true
-          if (machine.openRanges.every((range) => range.mm.get(w) !== mm.index + 1))
+          if (machine.openRanges.every((range) => range.mm !== mm.index + 1))
             return `${classic.name} waits for the end of ${open} invalidations, and none is under way`
         }
       return said
@@ -160,14 +159,14 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'C9',
     name: 'the sequence is set under the update lock',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const mirror of mirrors) {
-        const { seq, allocated, ops } = mirror.notifier
-        if (!allocated.get(before) || seq.get(before) === seq.get(after)) continue
+        const { ops } = mirror.notifier
+        if (!old(mirror.notifier).allocated || old(mirror.notifier).seq === mirror.notifier.seq) continue
         if (!from.inside(thread, ops.invalidate)) continue
         said = true
-        if (!mirror.updateLock.heldBy(before, thread))
+        if (!old(() => mirror.updateLock.heldBy(thread)))
           return `${mirror.name}'s callback sets the sequence without the update lock`
       }
       return said
@@ -180,17 +179,17 @@ export function sequenceIsSet(world: MirrorWorld): StepClaim {
   return {
     clause: 'C10',
     name: 'every callback sets the sequence',
-    judge(before, after, thread, from, to) {
+    judge(thread, from, to) {
       let said: true | undefined
       for (const mirror of world.mirrors) {
         const { notifier } = mirror
         if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate))
           continue
-        if (gaveUp(world, mirror, thread, before) || isOwn(world, mirror, thread, before)) continue
+        if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
         said = true
-        const current = notifier.mm.subscriptions.seq.get(after)
-        if (notifier.seq.get(after) !== current)
-          return `${mirror.name}'s callback returned and left number ${notifier.seq.get(after)}; the invalidation has ${current}`
+        const current = notifier.mm.subscriptions.seq
+        if (notifier.seq !== current)
+          return `${mirror.name}'s callback returned and left number ${notifier.seq}; the invalidation has ${current}`
       }
       return said
     },
@@ -202,19 +201,18 @@ export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C14',
     name: 'the sequence turns odd only for an interval that is touched',
-    judge(before, after, thread, from) {
+    judge(thread, from) {
       let said: true | undefined
       for (const { subscriptions } of machine.mms) {
-        const was = subscriptions.seq.get(before)
-        const is = subscriptions.seq.get(after)
+        const was = old(subscriptions).seq
+        const is = subscriptions.seq
         if (was & 1 || !(is & 1)) continue
         said = true
         if (from.inside(thread, mnItreeInvEnd)) return 'the end of an invalidation makes the sequence odd'
         if (!from.inside(thread, mnItreeInvStartRange)) continue
-        const range = innermostRange(machine, thread, after)
+        const range = innermostRange(machine, thread)
         const touched = subscriptions.intervals.some(
-          (sub) =>
-            sub.inTree.get(after) && sub.start < range.end.get(after) && range.start.get(after) <= sub.last,
+          (sub) => sub.inTree && sub.start < range.end && range.start <= sub.last,
         )
         if (!touched) return `the sequence became ${is} for an invalidation that touches no interval`
       }

@@ -13,7 +13,7 @@ export function startsAreFinished({ mirrors, tasks }: MirrorWorld): StepClaim {
   return {
     clause: 'two-pass',
     name: 'what is started is finished before the change, or before it is given up',
-    judge(_before, after, thread, from, to) {
+    judge(thread, from, to) {
       if (!from.inside(thread, mnItreeInvalidate) || to.inside(thread, mnItreeInvalidate)) return undefined
       if (tasks.some((task) => to.inside(task.thread, mnItreeInvalidate))) return undefined
       let said: true | undefined
@@ -21,7 +21,7 @@ export function startsAreFinished({ mirrors, tasks }: MirrorWorld): StepClaim {
         const token = finishTokenOf(mirror)
         if (token === undefined) continue
         said = true
-        if (token.inUse.readOnce(after)) return `everybody has been told, and ${mirror.name} is not done`
+        if (token.inUse) return `everybody has been told, and ${mirror.name} is not done`
       }
       return said
     },
@@ -33,8 +33,8 @@ export function tokenIsLent({ mirrors, tasks }: MirrorWorld): Witness {
   return {
     clause: 'two-pass',
     name: 'two start while there is one token',
-    holds: (w, view) =>
-      mirrors.some((mirror) => finishTokenOf(mirror)?.inUse.readOnce(w)) &&
+    holds: (view) =>
+      mirrors.some((mirror) => finishTokenOf(mirror)?.inUse) &&
       tasks.filter(({ thread }) => view.inside(thread, mirrors[0].notifier.ops.invalidate)).length > 0 &&
       tasks.filter(({ thread }) => view.inside(thread, mnItreeInvalidate)).length > 1,
   }

@@ -7,7 +7,7 @@
 import type { Mirror } from '../../src/driver/index.js'
 import { attachDmirrorDevice, attachSnapshot, type DmirrorDevice } from '../../src/driver/recorded/index.js'
 import { declareRange, type HmmRange, type Machine, type MachineSize } from '../../src/kernel/index.js'
-import type { Layout, World } from '../../src/world/index.js'
+import type { Layout } from '../../src/world/index.js'
 
 /** What a scenario asks for beside the mirrors, if the recorded driver is to look after them. */
 export interface RecordedOptions {
@@ -58,9 +58,9 @@ export function attachRecordedDevices(
 }
 
 /** Notes of the pages that are on a device at the beginning through which file they were filled. */
-export function rememberFiles(w: World, { devices, options }: RecordedDevices): void {
+export function rememberFiles({ devices, options }: RecordedDevices): void {
   for (const { memory, filledBy } of devices)
-    memory.frames.forEach(({ refcount }, i) => {
-      if (refcount.get(w) > 0) filledBy[i].set(w, (options.filledBy ?? 0) + 1)
+    memory.frames.forEach((frame, i) => {
+      if (frame.refcount > 0) filledBy[i].file = (options.filledBy ?? 0) + 1
     })
 }

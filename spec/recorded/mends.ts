@@ -45,6 +45,7 @@ import {
   type Override,
   override,
   procedure,
+  READ_ONCE,
   type Running,
   step,
 } from '../../src/world/index.js'
@@ -57,8 +58,8 @@ export const recordOwnMigrations: Override = override(
       if (range.event !== NotifyEvent.MIGRATE || range.owner !== mirror.owner)
         return yield* original(current, mirror, range, curSeq)
       yield* mirror.updateLock.lock()
-      yield* step('set_seq', (w) => {
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+      yield* step('set_seq', () => {
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
         return 0
       })
       yield* mirror.updateLock.unlock()
@@ -119,10 +120,10 @@ export const storeBackingPages: Override = override(
     function* (current, mirror, start, end, write) {
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++) {
-        const refused = yield* step('store an entry', (w) => {
-          if (write && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) return 1
-          mapPage(w, mirror, range, page)
-          mirror.pageTable[page].unbacked?.set(w, 0)
+        const refused = yield* step('store an entry', () => {
+          if (write && !(range.pfns[page].flags & HMM_PFN_WRITE)) return 1
+          mapPage(mirror, range, page)
+          mirror.pageTable[page].unbacked = false
           return 0
         })
         if (refused) return -Errno.EFAULT
@@ -139,8 +140,8 @@ export const closeInOrder: Override = override(
   dmirrorClose,
   (original) =>
     function* (current, mirror, device) {
-      yield* mirror.updateLock.critical('drop every entry first', (w) => {
-        unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+      yield* mirror.updateLock.critical('drop every entry first', () => {
+        unmapPages(mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
         return 0
       })
       if (device) yield* evictAll(current, mirror, device)
@@ -153,12 +154,12 @@ const evictAll = procedure(
   function* (current: Task, mirror: Mirror, device: DmirrorDevice): Running<void> {
     yield* dmirrorDeviceEvict(current, device)
     const file = device.mirrors.indexOf(mirror) + 1
-    const left = yield* step('look for pages that are left', (w) => {
+    const left = yield* step('look for pages that are left', () => {
       const own = device.memory.frames.filter(
-        ({ refcount }, i) => refcount.get(w) > 0 && device.filledBy[i].get(w) === file,
+        (frame, i) => frame.refcount > 0 && device.filledBy[i].file === file,
       )
       // Whoever holds one lets go of it, or puts it back.
-      if (own.some(({ locked }) => locked.get(w))) return BLOCKED
+      if (own.some((frame) => frame.locked)) return BLOCKED
       return own.length > 0 ? 1 : 0
     })
     if (left) yield* become(evictAll, current, mirror, device)
@@ -172,9 +173,10 @@ export const tellOfShortage: Override = override(
     function* (current, device, mm, page, fault) {
       const error = yield* original(current, device, mm, page, fault)
       if (error) return error
-      return yield* step('look whether it is back', (w) => {
-        const { kind, frame } = mm.pte[page]
-        const isStill = kind.readOnce(w) === PteKind.devicePrivate && frame.readOnce(w) === fault.pfn
+      return yield* step('look whether it is back', () => {
+        const isStill =
+          READ_ONCE(mm.pte[page]).kind === PteKind.devicePrivate &&
+          READ_ONCE(mm.pte[page]).frame === fault.pfn
         return isStill ? VM_FAULT_OOM : 0
       })
     },

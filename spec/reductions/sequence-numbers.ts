@@ -3,9 +3,11 @@
  *
  * @module
  */
+
 import type { Mirror } from '../../src/driver/index.js'
 import type { HmmRange, IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
-import type { Cell, Normalisation, World } from '../../src/world/index.js'
+import type { Cell, Normalisation } from '../../src/world/index.js'
+import { fieldOf } from '../../src/world/index.js'
 
 /** The number that stands for every one which no interval has any more: whoever compares with it must retry. */
 const STALE = 1
@@ -32,8 +34,8 @@ export function renumberSequences(
   return {
     name: 'sequence numbers by their order',
     cells: spaces.flatMap(({ cells }) => cells),
-    apply(w) {
-      for (const space of spaces) space.renumber(w)
+    apply() {
+      for (const space of spaces) space.renumber()
     },
   }
 }
@@ -54,40 +56,42 @@ class Numbers {
     ranges: readonly HmmRange[],
   ) {
     this.samples = subs.intervals.flatMap((of) => [
-      ...of.sampled.map((cell) => ({ of, cell })),
-      ...ranges.filter(({ notifier }) => notifier === of).map(({ seq }) => ({ of, cell: seq })),
+      ...of.sampled.map((sample) => ({ of, cell: fieldOf(sample, 'seq') })),
+      ...ranges
+        .filter(({ notifier }) => notifier === of)
+        .map((range) => ({ of, cell: fieldOf(range, 'seq') })),
     ])
   }
 
   /** Every cell that holds one of them, or says whether it is still worth anything. */
-  get cells(): Cell[] {
+  get cells(): Cell<unknown>[] {
     const { subs, samples } = this
-    const own = subs.intervals.flatMap(({ allocated, seq }) => [allocated, seq])
-    return [subs.seq, ...own, ...samples.map(({ cell }) => cell)]
+    const own = subs.intervals.flatMap((sub) => [fieldOf(sub, 'allocated'), fieldOf(sub, 'seq')])
+    return [fieldOf(subs, 'seq'), ...own, ...samples.map((sample) => sample.cell)]
   }
 
-  renumber(w: World): void {
+  renumber(): void {
     const { subs, samples, used } = this
-    const current = subs.seq.get(w)
+    const current = subs.seq
     used.length = 0
     // The last odd one: an interval that is inserted while the number is even gets it again.
     const last = current & 1 ? current : current - 1
     if (current & 1) used.push(current)
-    for (const sub of subs.intervals) if (sub.allocated.get(w)) this.use(sub.seq.get(w))
-    for (const { cell } of samples) if (cell.get(w) === last) this.use(last)
+    for (const sub of subs.intervals) if (sub.allocated) this.use(sub.seq)
+    for (const sample of samples) if (sample.cell.value === last) this.use(last)
     used.sort((a, b) => a - b)
-    for (const { of, cell } of samples) {
-      const seq = cell.get(w)
+    for (const sample of samples) {
+      const seq = sample.cell.value
       if (seq === 0) continue
-      const lasts = seq === last || (of.allocated.get(w) === 1 && seq === of.seq.get(w))
-      cell.set(w, lasts ? this.rank(seq) : STALE)
+      const lasts = seq === last || (sample.of.allocated && seq === sample.of.seq)
+      sample.cell.value = lasts ? this.rank(seq) : STALE
     }
     // What is freed has none.
-    for (const { allocated, seq } of subs.intervals) seq.set(w, allocated.get(w) ? this.rank(seq.get(w)) : 0)
+    for (const subRecord of subs.intervals) subRecord.seq = subRecord.allocated ? this.rank(subRecord.seq) : 0
     // An even number is one more than the invalidation that ended last, which an interval may still have or not.
-    if (current & 1) subs.seq.set(w, this.rank(current))
-    else if (used.includes(current - 1)) subs.seq.set(w, this.rank(current - 1) + 1)
-    else subs.seq.set(w, FIRST + 2 * used.length + 1)
+    if (current & 1) subs.seq = this.rank(current)
+    else if (used.includes(current - 1)) subs.seq = this.rank(current - 1) + 1
+    else subs.seq = FIRST + 2 * used.length + 1
   }
 
   private use(seq: number): void {

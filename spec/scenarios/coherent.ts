@@ -13,6 +13,7 @@ import {
   PteKind,
   pinUserPageLongterm,
 } from '../../src/kernel/index.js'
+import { old } from '../../src/world/index.js'
 import {
   busyWhileHeld,
   cpuWritesToDevice,
@@ -142,12 +143,10 @@ export const getUserPages = mirrorScenario({
       {
         clause: 'C29',
         name: 'a page of a device is brought back for somebody who holds it',
-        holds: (w, view) =>
+        holds: (view) =>
           view.inside(0, holdUserPage) &&
-          machine.frames.some(
-            ({ owner, refcount, mapcount }) => owner < 0 && refcount.get(w) > mapcount.get(w),
-          ) &&
-          machine.mms[0].pte[0].kind.readOnce(w) === PteKind.present,
+          machine.frames.some((frame) => frame.owner < 0 && frame.refcount > frame.mapcount) &&
+          machine.mms[0].pte[0].kind === PteKind.present,
       },
     ],
   }),
@@ -177,17 +176,17 @@ export const migrateHinted = mirrorScenario({
       {
         clause: 'C39',
         name: 'a page that only faults for its place is migrated like any other',
-        judge(before, after, thread, from) {
-          const { kind } = machine.mms[0].pte[0]
+        judge(thread, from) {
           if (
             thread !== 0 ||
             !from.inside(0, migrateVmaCollectPte) ||
-            kind.readOnce(before) !== PteKind.protnone
+            old(machine.mms[0].pte[0]).kind !== PteKind.protnone
           )
             return undefined
-          if (machine.frames[machine.mms[0].pte[0].frame.readOnce(before)].locked.get(before))
-            return undefined
-          return kind.readOnce(after) === PteKind.migration || 'a page is passed over because of its hint'
+          if (old(machine.frames[old(machine.mms[0].pte[0]).frame]).locked) return undefined
+          return (
+            machine.mms[0].pte[0].kind === PteKind.migration || 'a page is passed over because of its hint'
+          )
         },
       },
     ],

@@ -41,7 +41,7 @@ function regionIs(state: string): (world: MirrorWorld) => Witness[] {
     {
       name: `the region is ${state}`,
       clause: 'C44',
-      holds: (w) => chunks[0].memory.pagemap?.lifecycle.state(w) === state,
+      holds: () => chunks[0].memory.pagemap?.lifecycle.state() === state,
     },
   ]
 }
@@ -166,7 +166,7 @@ export const unplug = mirrorScenario({
       {
         name: 'a fault finds the device gone',
         clause: 'C30',
-        holds: (w, view) => view.step(1) === 'ask how the copy went' && world.chunks[0].lost.get(w) === 1,
+        holds: (view) => view.step(1) === 'ask how the copy went' && world.chunks[0].lost,
       },
     ],
   }),
@@ -197,7 +197,7 @@ export const unplugAndPoison = mirrorScenario({
       {
         name: 'an entry is poisoned',
         clause: 'C30',
-        holds: (w) => machine.mms[0].pte[0].kind.readOnce(w) === PteKind.poison,
+        holds: () => machine.mms[0].pte[0].kind === PteKind.poison,
       },
     ],
   }),
@@ -233,12 +233,12 @@ export const speculativeReference = mirrorScenario({
       {
         name: 'a fault leaves a page that somebody holds',
         clause: 'C30',
-        holds: (w) => (machine.migrations[2][0].flags.get(w) & MIGRATE_PFN_HELD) !== 0,
+        holds: () => (machine.migrations[2][0].flags & MIGRATE_PFN_HELD) !== 0,
       },
       {
         name: 'a page is held by nobody but a walker',
         clause: 'C31',
-        holds: (w) => chunks[0].memory.frames[0].lifecycle?.state(w) === 'migratingToRam',
+        holds: () => chunks[0].memory.frames[0].lifecycle?.state() === 'migratingToRam',
       },
     ],
   }),
@@ -292,12 +292,12 @@ export const closeWhileInUse = mirrorScenario({
       {
         name: 'an invalidation finds the page table revoked',
         clause: 'revoked',
-        holds: (w, view) => gpu.ending?.revoked.get(w) === 1 && view.step(2) === 'set_seq and unmap',
+        holds: (view) => gpu.ending?.revoked === true && view.step(2) === 'set_seq and unmap',
       },
       {
         name: 'the driver waits for who handles a fault',
         clause: 'C17',
-        holds: (w, view) => view.step(1) === 'wait for the handlers' && gpu.ending?.handlers.get(w) === 1,
+        holds: (view) => view.step(1) === 'wait for the handlers' && gpu.ending?.handlers === 1,
       },
     ],
   }),

@@ -65,8 +65,8 @@ export const devmemUnplug = mirrorScenario({
       {
         name: 'an entry is poisoned before its driver has answered',
         clause: 'poisoned',
-        holds: (w, view) =>
-          machine.mms[0].pte[0].kind.readOnce(w) === PteKind.poison &&
+        holds: (view) =>
+          machine.mms[0].pte[0].kind === PteKind.poison &&
           view.inside(1, hmmDevmemMigrateToRam) &&
           view.step(1) === 'SIGBUS',
       },
@@ -100,7 +100,7 @@ export const devmemHeld = mirrorScenario({
       {
         name: 'a region of hmm_devmem is killed, and still used',
         clause: 'C44',
-        holds: (w) => devmems[0].lifecycle.state(w) === 'killed',
+        holds: () => devmems[0].lifecycle.state() === 'killed',
       },
     ],
   }),

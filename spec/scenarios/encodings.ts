@@ -59,9 +59,9 @@ export const dmaMapping = mirrorScenario({
       {
         clause: 'dma-mapping',
         name: 'a page stays mapped for DMA over a walk',
-        holds: (w) =>
-          list.entries[0].iommu.get(w) !== 0 &&
-          [...nic.ranges.values()].some(({ result }) => result.get(w) === RangeResult.filled),
+        holds: () =>
+          list.entries[0].iommu !== 0 &&
+          [...nic.ranges.values()].some((hmmRange) => hmmRange.result === RangeResult.filled),
       },
     ],
   }),

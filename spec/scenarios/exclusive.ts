@@ -23,12 +23,10 @@ import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
 const isAlone = ({ machine, mirrors }: MirrorWorld): Witness => ({
   clause: 'C43',
   name: 'a device is in the middle of an atomic access',
-  holds: (w) =>
+  holds: () =>
     mirrors.some((mirror) =>
       [...mirror.accesses.values()].some(
-        ({ page, atomic }) =>
-          atomic?.get(w) === 1 &&
-          machine.mms[0].pte[page.get(w) - 1].kind.readOnce(w) === PteKind.deviceExclusive,
+        (access) => access.atomic && machine.mms[0].pte[access.page - 1].kind === PteKind.deviceExclusive,
       ),
     ),
 })

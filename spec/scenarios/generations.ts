@@ -97,7 +97,7 @@ function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
     {
       name: 'a walk drops the mmap lock',
       clause: 'C20',
-      holds: (_w, view) =>
+      holds: (view) =>
         view.inside(tasks[0].thread, hmmVmaFault) &&
         view.step(tasks[0].thread) === `up_read ${mmapLock.name}`,
     },

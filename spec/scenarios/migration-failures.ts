@@ -69,20 +69,20 @@ export const migrateHeld = mirrorScenario({
       const [[entry]] = m.machine.migrations
       const stops =
         (stage: number, where: AnyProcedure): Witness['holds'] =>
-        (w, view) =>
-          (entry.flags.get(w) & (MIGRATE_PFN_MIGRATE | MIGRATE_PFN_UNMAPPED)) === stage &&
-          hasSource(entry, w) &&
+        (view) =>
+          (entry.flags & (MIGRATE_PFN_MIGRATE | MIGRATE_PFN_UNMAPPED)) === stage &&
+          hasSource(entry) &&
           view.inside(0, where)
       return [
         {
           clause: 'C39',
           name: 'a page cannot be taken off its list, and stays',
-          holds: (w, view) => stops(0, migrateDeviceUnmap)(w, view) && view.step(0) === 'look at the page',
+          holds: (view) => stops(0, migrateDeviceUnmap)(view) && view.step(0) === 'look at the page',
         },
         {
           clause: 'C39',
           name: 'a page is held by somebody else, and stays',
-          holds: (w, view) => stops(0, migrateDeviceUnmap)(w, view) && view.step(0) !== 'look at the page',
+          holds: (view) => stops(0, migrateDeviceUnmap)(view) && view.step(0) !== 'look at the page',
         },
         {
           clause: 'C39',
@@ -92,10 +92,8 @@ export const migrateHeld = mirrorScenario({
         {
           clause: 'C39',
           name: 'a page is locked by somebody else, and is not collected',
-          holds: (w, view) =>
-            view.step(0) === 'empty the batch' &&
-            entry.flags.get(w) === 0 &&
-            m.machine.frames[1].locked.get(w) > 0,
+          holds: (view) =>
+            view.step(0) === 'empty the batch' && entry.flags === 0 && m.machine.frames[1].locked > 0,
         },
       ]
     },
@@ -249,10 +247,10 @@ export const mapAtOnce = mirrorScenario({
       {
         clause: 'C36',
         name: 'the device writes to a page before its migration is over',
-        holds: (w, view) =>
+        holds: (view) =>
           view.inside(0, migrateAndMap) &&
-          m.mirrors[0].tlb[0].write.get(w) === 1 &&
-          m.machine.migrations[0][0].destination.get(w) === m.mirrors[0].tlb[0].frame.get(w),
+          m.mirrors[0].tlb[0].write &&
+          m.machine.migrations[0][0].destination === m.mirrors[0].tlb[0].frame,
       },
     ],
   }),
@@ -317,15 +315,15 @@ export function losing(leftover: number) {
         const entry = pagesOf(current)[page]
         yield* step(
           'copy the page, or lose it',
-          (w, lost) => {
-            if (!hasSource(entry, w)) return 0
+          (lost) => {
+            if (!hasSource(entry)) return 0
             const { frames } = current.machine
-            const source = frames[entry.source.get(w)]
+            const source = frames[entry.source]
             if (lost) {
-              source.contents.set(w, 0)
-              mm.expected[page].set(w, 0)
+              source.contents = 0
+              mm.expected[page].value = 0
             }
-            frames[entry.destination.get(w) - 1].contents.set(w, lost ? leftover : source.contents.get(w))
+            frames[entry.destination - 1].contents = lost ? leftover : source.contents
             return 0
           },
           2,

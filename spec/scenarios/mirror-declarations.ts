@@ -3,10 +3,11 @@
  *
  * @module
  */
+
 import type { DeviceChunk, Mirror } from '../../src/driver/index.js'
 import type { DmaList, HmmDevmem } from '../../src/generations/index.js'
-import type { ClassicNotifierOps, Machine, Task } from '../../src/kernel/index.js'
-import type { Cell, Override, Procedure, ProgressClaim, StepClaim, Witness } from '../../src/world/index.js'
+import type { ClassicNotifierOps, Machine, Task, VmaKind } from '../../src/kernel/index.js'
+import type { Override, Procedure, ProgressClaim, StepClaim, Witness } from '../../src/world/index.js'
 import type { RecordedDevices, RecordedOptions } from '../recorded/devices.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -37,7 +38,7 @@ export interface MirrorThread {
 /** What a page is at the beginning. */
 export interface InitialPage {
   /** The area: default private anonymous, readable and writable. */
-  readonly kind?: number
+  readonly kind?: VmaKind
   readonly flags?: number
   /** True if a frame is there already, with 1 in it. */
   readonly touched?: boolean
@@ -147,6 +148,11 @@ export interface MirrorScenario {
   readonly overrides?: readonly Override[]
 }
 
+/** Ghost: the thread whose turn it is. */
+export interface Turn {
+  thread: number
+}
+
 /** The records of a mirroring scenario. */
 export interface MirrorWorld {
   readonly machine: Machine
@@ -156,8 +162,8 @@ export interface MirrorWorld {
   readonly chunks: readonly DeviceChunk[]
   /** By owner: what `hmm_devmem` keeps of its memory, if the driver has that by way of it. */
   readonly devmems: readonly HmmDevmem[]
-  /** A cell that a scenario may use for its own ends. */
-  readonly scratch: Cell
+  /** Whose turn it is, where a scenario has its threads take turns. */
+  readonly turn: Turn
   /** The arrays of the mirrors that map for DMA. */
   readonly dma: readonly DmaList[]
   /** The recorded driver's devices, if it is in charge. */

@@ -88,7 +88,7 @@ const ignoring = procedure(
 )
 
 const childProgram = procedure('thread of a child', function* (current: Task, calls: readonly Call[]) {
-  yield* step('wait to be forked', (w) => (current.mm.users.get(w) > 0 ? 0 : BLOCKED))
+  yield* step('wait to be forked', () => (current.mm.users > 0 ? 0 : BLOCKED))
   yield* program(current, calls)
 })
 
@@ -268,7 +268,9 @@ export function mirrorModel(
       cpu: machine.cpus[index],
     })),
   )
-  const scratch = layout.counter('scratch', options.threads.length, { initial: 1, ghost: true })
+  const turn = layout.scope('turn', (l) => ({
+    thread: l.counter('thread', options.threads.length, { initial: 1, ghost: true }),
+  }))
   const dma = mirrors
     .filter((_, index) => options.mirrors[index].dma)
     .map((mirror) => declareDmaList(layout, mirror, lastFrame(size)))
@@ -278,7 +280,7 @@ export function mirrorModel(
     tasks,
     chunks,
     devmems,
-    scratch,
+    turn,
     dma,
     ...(recorded ? { recorded } : {}),
   }
@@ -291,7 +293,7 @@ export function mirrorModel(
     holdsIn(generation.name, claim.clause)
   return {
     layout,
-    initialise: (w) => initialise(w, world, options, generation?.mirrors?.attach ?? attach),
+    initialise: () => initialise(world, options, generation?.mirrors?.attach ?? attach),
     threads: options.threads.map((thread, index) => ({
       name: thread.name,
       program: (thread.process ?? 0) === 0 ? program : childProgram,
@@ -355,7 +357,7 @@ function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call
     {
       clause: 'C5',
       name: 'a device that asks for pages gets one',
-      holds: (w) => accesses.some(({ page }) => page.get(w) !== 0),
+      holds: () => accesses.some((access) => access.page !== 0),
     },
   ]
 }

@@ -25,7 +25,8 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../src/kernel/index.js'
-import { BLOCKED, become, type Cell, procedure, type Running, step } from '../../src/world/index.js'
+import { BLOCKED, become, procedure, type Running, step } from '../../src/world/index.js'
+import type { Turn } from './mirror-declarations.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
@@ -58,9 +59,9 @@ export const closeMirror = procedure('close a mirror', function* (current: Task,
 export const emptyMirror = procedure('empty a mirror', function* (current: Task, mirror: Mirror) {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
   yield* mirror.updateLock.lock()
-  yield* step('unmap everything', (w) => {
-    dirtyPages(w, current.machine, mirror, everything)
-    unmapPages(w, mirror, everything)
+  yield* step('unmap everything', () => {
+    dirtyPages(current.machine, mirror, everything)
+    unmapPages(mirror, everything)
     return 0
   })
   yield* flushDevice(mirror, everything)
@@ -69,9 +70,9 @@ export const emptyMirror = procedure('empty a mirror', function* (current: Task,
 
 /** The driver's object is freed, and with it the notifier. */
 export const freeMirror = procedure('free a mirror', function* (mirror: Mirror) {
-  yield* step('free the notifier', (w) => {
-    mirror.notifier.seq.set(w, 0)
-    mirror.notifier.allocated.set(w, 0)
+  yield* step('free the notifier', () => {
+    mirror.notifier.seq = 0
+    mirror.notifier.allocated = false
     return 0
   })
 })
@@ -99,12 +100,12 @@ export const insertAndRemove = mirrorScenario({
       {
         name: 'an insertion is deferred',
         clause: 'C16',
-        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredInsert',
+        holds: () => mirrors[0].notifier.lifecycle.state() === 'deferredInsert',
       },
       {
         name: 'a removal is deferred',
         clause: 'C17',
-        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'deferredRemove',
+        holds: () => mirrors[0].notifier.lifecycle.state() === 'deferredRemove',
       },
     ],
   }),
@@ -161,7 +162,7 @@ export const partialMirror = mirrorScenario({
       {
         name: 'a notifier is inserted while an invalidation runs that touches none',
         clause: 'C16',
-        holds: (w) => mirrors[0].notifier.lifecycle.state(w) === 'invalidating',
+        holds: () => mirrors[0].notifier.lifecycle.state() === 'invalidating',
       },
     ],
   }),
@@ -277,8 +278,7 @@ export const exitVersusDevice = mirrorScenario({
       {
         name: 'the device finds the process gone',
         clause: 'C19',
-        holds: (w, view) =>
-          machine.mms[0].users.get(w) === 0 && view.step(0) === 'count a user' && mirrors.length > 0,
+        holds: (view) => machine.mms[0].users === 0 && view.step(0) === 'count a user' && mirrors.length > 0,
       },
     ],
   }),
@@ -286,14 +286,14 @@ export const exitVersusDevice = mirrorScenario({
 
 /** The driver is told of the end of the process, and closes the mirror then. */
 const closeAfterExit = procedure('close after exit', function* (current: Task, mirror: Mirror) {
-  yield* step('wait for the end of the process', (w) => (mirror.mm.users.get(w) === 0 ? 0 : BLOCKED))
+  yield* step('wait for the end of the process', () => (mirror.mm.users === 0 ? 0 : BLOCKED))
   yield* closeMirror(current, mirror)
 })
 
 /** Invalidates for ever, in turns with another thread: each begins anew before the other ends. */
 const endless = procedure(
   'invalidate for ever',
-  function* (current: Task, other: number, turn: Cell): Running<void> {
+  function* (current: Task, other: number, turn: Turn): Running<void> {
     yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
     yield* endlessTurns(current, other, turn)
   },
@@ -301,14 +301,14 @@ const endless = procedure(
 
 const endlessTurns = procedure(
   'invalidate for ever (turn)',
-  function* (current: Task, other: number, turn: Cell): Running<void> {
-    yield* step('wait for the turn', (w) =>
-      turn.get(w) === current.thread && current.machine.openRanges[other].mm.get(w) ? 0 : BLOCKED,
+  function* (current: Task, other: number, turn: Turn): Running<void> {
+    yield* step('wait for the turn', () =>
+      turn.thread === current.thread && current.machine.openRanges[other].mm ? 0 : BLOCKED,
     )
     yield* mmuNotifierInvalidateRangeEnd(current, current.mm, FIRST_PAGE)
     yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
-    yield* step('pass the turn', (w) => {
-      turn.set(w, other)
+    yield* step('pass the turn', () => {
+      turn.thread = other
       return 0
     })
     yield* become(endlessTurns, current, other, turn)
@@ -342,12 +342,12 @@ export const starvation = mirrorScenario({
       {
         name: 'cpu 1',
         daemon: forEver === 1,
-        calls: (m) => [forEver ? call(endless, 2, m.scratch) : call(madviseDontneed, 0, 1)],
+        calls: (m) => [forEver ? call(endless, 2, m.turn) : call(madviseDontneed, 0, 1)],
       },
       {
         name: 'cpu 2',
         daemon: forEver === 1,
-        calls: (m) => [forEver ? call(endless, 1, m.scratch) : call(madviseDontneed, 0, 1)],
+        calls: (m) => [forEver ? call(endless, 1, m.turn) : call(madviseDontneed, 0, 1)],
       },
     ],
   }),

@@ -4,60 +4,56 @@
  *
  * @module
  */
-import {
-  BLOCKED,
-  become,
-  type Cell,
-  Layout,
-  procedure,
-  type Running,
-  scenario,
-  step,
-} from '../../src/world/index.js'
+import { BLOCKED, become, Layout, procedure, type Running, scenario, step } from '../../src/world/index.js'
 
 interface Protocol {
   readonly pages: number
   readonly invalidations: number
   /** `mmu_notifier_subscriptions.invalidate_seq`. */
-  readonly sequence: Cell
+  sequence: number
   /** `mmu_interval_notifier.invalidate_seq`. */
-  readonly notifierSequence: Cell
+  notifierSequence: number
   /** The driver's update lock: 0, or the holder plus 1. */
-  readonly lock: Cell
+  lock: number
   /** Generation of each page's CPU entry. */
-  readonly pte: readonly Cell[]
+  readonly pte: readonly Entry[]
   /** Generation that the device maps: 0 for none, else plus 1. */
-  readonly device: readonly Cell[]
+  readonly device: readonly Entry[]
+}
+
+/** An entry, as the generation that it maps. */
+export interface Entry {
+  generation: number
 }
 
 /** read_retry, as its own procedure so that the defect can leave it out: 1 if the walk must be done again. */
 export const readRetry = procedure('mmu_interval_read_retry', function* (p: Protocol, seq: number) {
-  return yield* step('compare', (w) => (p.notifierSequence.get(w) === seq ? 0 : 1))
+  return yield* step('compare', () => (p.notifierSequence === seq ? 0 : 1))
 })
 
 const faultThread = procedure('fault', function* (p: Protocol, id: number, commits: number): Running<void> {
   if (commits === 0) return
-  const seq = yield* step('read_begin', (w) => {
-    const seq = p.notifierSequence.get(w)
-    return seq === p.sequence.get(w) ? BLOCKED : seq
+  const seq = yield* step('read_begin', () => {
+    const seq = p.notifierSequence
+    return seq === p.sequence ? BLOCKED : seq
   })
   const pfns: number[] = []
-  for (const pte of p.pte) pfns.push(yield* step('range_fault', (w) => pte.get(w)))
-  yield* step('lock', (w) => {
-    if (p.lock.get(w) !== 0) return BLOCKED
-    p.lock.set(w, id)
+  for (const pte of p.pte) pfns.push(yield* step('range_fault', () => pte.generation))
+  yield* step('lock', () => {
+    if (p.lock !== 0) return BLOCKED
+    p.lock = id
     return 0
   })
   const retry = yield* readRetry(p, seq)
   if (!retry) {
     for (let page = 0; page < p.pages; page++)
-      yield* step('program', (w) => {
-        p.device[page].set(w, pfns[page] + 1)
+      yield* step('program', () => {
+        p.device[page].generation = pfns[page] + 1
         return 0
       })
   }
-  yield* step('unlock', (w) => {
-    p.lock.set(w, 0)
+  yield* step('unlock', () => {
+    p.lock = 0
     return 0
   })
   return yield* become(faultThread, p, id, retry ? commits : commits - 1)
@@ -67,35 +63,35 @@ const invalidator = procedure('invalidate', function* (p: Protocol, left: number
   if (left === 0) return
   const page = yield* step(
     'start',
-    (w, choice) => {
-      p.sequence.add(w, 1)
+    (choice) => {
+      p.sequence += 1
       return choice
     },
     p.pages,
   )
-  yield* step('lock', (w) => {
-    if (p.lock.get(w) !== 0) return BLOCKED
-    p.lock.set(w, 3)
+  yield* step('lock', () => {
+    if (p.lock !== 0) return BLOCKED
+    p.lock = 3
     return 0
   })
-  yield* step('set_seq', (w) => {
-    p.notifierSequence.set(w, p.sequence.get(w))
+  yield* step('set_seq', () => {
+    p.notifierSequence = p.sequence
     return 0
   })
-  yield* step('zap', (w) => {
-    p.device[page].set(w, 0)
+  yield* step('zap', () => {
+    p.device[page].generation = 0
     return 0
   })
-  yield* step('unlock', (w) => {
-    p.lock.set(w, 0)
+  yield* step('unlock', () => {
+    p.lock = 0
     return 0
   })
-  yield* step('change pte', (w) => {
-    p.pte[page].add(w, 1)
+  yield* step('change pte', () => {
+    p.pte[page].generation += 1
     return 0
   })
-  yield* step('end', (w) => {
-    p.sequence.add(w, 1)
+  yield* step('end', () => {
+    p.sequence += 1
     return 0
   })
   return yield* become(invalidator, p, left - 1)
@@ -121,8 +117,10 @@ export const retryProtocol = scenario({
       sequence: l.counter('sequence', 2 + 2 * invalidations, { initial: 2 }),
       notifierSequence: l.counter('notifierSequence', 2 + 2 * invalidations, { initial: 1 }),
       lock: l.counter('lock', 3),
-      pte: l.array('pte', pages, (e) => e.counter('generation', Math.max(1, invalidations))),
-      device: l.array('device', pages, (e) => e.counter('generation', invalidations + 1)),
+      pte: l.array('pte', pages, (e) => ({
+        generation: e.counter('generation', Math.max(1, invalidations)),
+      })),
+      device: l.array('device', pages, (e) => ({ generation: e.counter('generation', invalidations + 1) })),
     }))
     return {
       layout,
@@ -135,14 +133,14 @@ export const retryProtocol = scenario({
         {
           clause: 'C1',
           name: 'mirror is not stale',
-          judge(w) {
+          judge() {
             let said: true | undefined
             for (let page = 0; page < pages; page++) {
-              const mapped = p.device[page].get(w)
+              const mapped = p.device[page].generation
               if (mapped === 0) continue
               said = true
-              if (mapped !== p.pte[page].get(w) + 1)
-                return `the device maps generation ${mapped - 1} of page ${page}, the CPU generation ${p.pte[page].get(w)}`
+              if (mapped !== p.pte[page].generation + 1)
+                return `the device maps generation ${mapped - 1} of page ${page}, the CPU generation ${p.pte[page].generation}`
             }
             return said
           },

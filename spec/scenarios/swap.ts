@@ -16,13 +16,9 @@ function goesToSwap({ machine }: MirrorWorld): Witness {
   return {
     clause: 'C39',
     name: 'a page goes to swap',
-    holds: (w) =>
+    holds: () =>
       machine.mms.some(({ pte }) =>
-        pte.some(
-          ({ kind, bits }) =>
-            kind.readOnce(w) === PteKind.swap &&
-            cachedPage(w, machine, bits?.slot.readOnce(w) ?? 0) === undefined,
-        ),
+        pte.some((pte) => pte.kind === PteKind.swap && cachedPage(machine, pte.slot ?? 0) === undefined),
       ),
   }
 }
@@ -32,9 +28,9 @@ function reachesTheDevice({ machine }: MirrorWorld): Witness {
   return {
     clause: 'C39',
     name: 'a page that was in the swap cache gets to the device',
-    holds: (w) =>
-      machine.mms[0].pte[0].kind.readOnce(w) === PteKind.devicePrivate &&
-      machine.swap.every(({ contents }) => contents.get(w) === 0),
+    holds: () =>
+      machine.mms[0].pte[0].kind === PteKind.devicePrivate &&
+      machine.swap.every((swapSlot) => swapSlot.contents === 0),
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { act, acting, inside, NOBODY } from '../world/acting.js'
+import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -143,7 +143,8 @@ export class Exploration {
             running.location = location
             running.started++
             act(thread, unclaimed)
-            const result = run(nextWorld, choice)
+            use(nextWorld)
+            const result = run(choice)
             if (acting.raised !== undefined) throw acting.raised
             if (result === BLOCKED) {
               this.system.mustBeUnchanged(current, next, location)
@@ -262,7 +263,8 @@ export class Exploration {
         next.set(current)
         act(thread, unclaimed)
         try {
-          if (runs[location](nextWorld, choice) !== BLOCKED) return true
+          use(nextWorld)
+          if (runs[location](choice) !== BLOCKED) return true
         } catch (error) {
           if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
           return true

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { acting, use } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Abstraction, Invariant, Model, StepClaim, View, Witness } from '../world/model.js'
@@ -41,9 +42,10 @@ export class Judge {
 
   /** The first claim that does not hold in the world `w`, if there is one. */
   state(w: World, view: View): Broken | undefined {
+    use(w)
     for (let i = 0; i < this.invariants.length; i++) {
       const invariant = this.invariants[i]
-      const judgement = invariant.judge(w, view)
+      const judgement = invariant.judge(view)
       if (judgement === undefined) continue
       this.exercised[i]++
       if (judgement !== true)
@@ -56,8 +58,8 @@ export class Judge {
     }
     for (let i = 0; i < this.abstractions.length; i++) {
       const { lifecycle, state } = this.abstractions[i]
-      const expected = state(w, view)
-      const charted = lifecycle.state(w)
+      const expected = state(view)
+      const charted = lifecycle.state()
       if (charted !== undefined && expected !== charted)
         return {
           kind: 'abstraction',
@@ -67,15 +69,17 @@ export class Judge {
         }
     }
     for (let i = 0; i < this.witnesses.length; i++)
-      if (!this.reached[i] && this.witnesses[i].holds(w, view)) this.reached[i] = true
+      if (!this.reached[i] && this.witnesses[i].holds(view)) this.reached[i] = true
     return undefined
   }
 
   /** The first claim that does not hold of the step of `thread` from `before` to `after`, if there is one. */
   step(before: World, after: World, thread: number, from: View, to: View): Broken | undefined {
+    acting.before = before
+    use(after)
     for (let i = 0; i < this.stepClaims.length; i++) {
       const claim = this.stepClaims[i]
-      const judgement = claim.judge(before, after, thread, from, to)
+      const judgement = claim.judge(thread, from, to)
       if (judgement === undefined) continue
       this.exercised[this.invariants.length + i]++
       if (judgement !== true)

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { use } from '../world/acting.js'
 import type { Cell, Layout, World } from '../world/layout.js'
 import type { Model, Normalisation } from '../world/model.js'
 import type { Reductions } from './options.js'
@@ -17,7 +18,7 @@ interface Watched {
 }
 
 /** The bits of a world's words that the cells use. */
-function bitsOf(cells: readonly Cell[], layout: Layout): Uint32Array {
+function bitsOf(cells: readonly Cell<unknown>[], layout: Layout): Uint32Array {
   const masks = new Uint32Array(Math.ceil(Math.max(1, layout.bytes) / 4))
   const words = new Uint32Array(masks.length)
   const world = new Uint8Array(words.buffer)
@@ -54,13 +55,15 @@ export class Normaliser {
     for (const { words, masks, normalisation } of this.watched)
       for (const i of words)
         if (((before[i] ^ after[i]) & masks[i]) !== 0) {
-          normalisation.apply(world)
+          use(world)
+          normalisation.apply()
           break
         }
   }
 
   /** Normalises a world, whatever led to it. */
   apply(world: World): void {
-    for (const { normalisation } of this.watched) normalisation.apply(world)
+    use(world)
+    for (const { normalisation } of this.watched) normalisation.apply()
   }
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { inside } from '../world/acting.js'
+import { inside, use } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { ProgressClaim } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
@@ -48,7 +48,8 @@ export async function findLasso(
   const view = exploration.viewOf(state)
   const isPending = (claim: ProgressClaim, index: number): boolean => {
     exploration.store.load(index, state)
-    return inside(() => claim.pending(world, view))
+    use(world)
+    return inside(() => claim.pending(view))
   }
   const ends = endsOf(graph)
   for (const claim of claims) {
@@ -136,13 +137,14 @@ async function edgesOf(
   const world = stepper.world(state)
   const view = exploration.viewOf(state)
   const countPending = () => {
-    for (let i = 0; i < claims.length; i++) if (claims[i].pending(world, view)) exploration.lasting[i]++
+    for (let i = 0; i < claims.length; i++) if (claims[i].pending(view)) exploration.lasting[i]++
   }
   let edges = 0
   for (let index = 0; index < count; index++) {
     if ((index & 0x3fff) === 0 && !(await tick(index))) return undefined
     offsets[index] = edges
     store.load(index, state)
+    use(world)
     inside(countPending)
     for (let thread = 0; thread < model.threads.length; thread++) {
       let moved = false

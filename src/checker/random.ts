@@ -5,7 +5,7 @@
  * @module
  */
 import fc from 'fast-check'
-import { act, acting, inside, NOBODY } from '../world/acting.js'
+import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { FINISHED } from '../world/control.js'
 import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -272,7 +272,7 @@ class Walkers {
 }
 
 /** Sees each step of a walk; the last one may have broken a claim in the middle of its work. */
-type OnStep = (before: State, after: State, thread: number, choice: number, result: number) => void
+type OnStep = (before: State, after: State, thread: number, choice: number, result: unknown) => void
 
 /** Walks through one model, a schedule at a time. */
 class Walker {
@@ -317,7 +317,7 @@ class Walker {
     const early = system.begin(current) ?? judge.state(this.currentWorld, this.currentView)
     if (early !== undefined) return early
     for (const decision of schedule) {
-      let result: number
+      let result: unknown
       try {
         result = this.move(decision)
       } catch (error) {
@@ -345,7 +345,7 @@ class Walker {
    *
    * @returns what the step returned, or {@link BLOCKED} if no thread can go on
    */
-  private move(decision: number): number {
+  private move(decision: number): unknown {
     const { current, next, system, nextWorld } = this
     const { control, worldWords } = system
     const threads = system.model.threads.length
@@ -361,7 +361,8 @@ class Walker {
         running.location = location
         running.started++
         act(this.thread, system.unclaimed)
-        const result = control.runs[location](nextWorld, this.choice)
+        use(nextWorld)
+        const result = control.runs[location](this.choice)
         if (acting.raised !== undefined) throw acting.raised
         if (result !== BLOCKED) {
           next[worldWords + this.thread] = control.successor(location, result)

@@ -43,7 +43,7 @@ export interface TraceStep {
   /** In how many ways the step may go. */
   readonly choices: number
   /** What the step returned. */
-  readonly result: number
+  readonly result: number | string
   readonly changes: readonly Change[]
 }
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { act, acting, NOBODY } from '../world/acting.js'
+import { act, acting, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
-import type { Layout, World } from '../world/layout.js'
+import { isHandle, type Layout, nameOf, type World } from '../world/layout.js'
 import { BLOCKED } from '../world/procedure.js'
 import { running } from '../world/running.js'
 import type { Change, TraceStep } from './result.js'
@@ -59,7 +59,7 @@ export class Stepper {
    * @returns what it returned, or {@link BLOCKED}
    * @throws Violation if the step breaks a claim
    */
-  take(state: State, thread: number, choice: number, next: State): number {
+  take(state: State, thread: number, choice: number, next: State): unknown {
     const location = state[this.worldWords + thread]
     if (next !== this.last) {
       this.last = next
@@ -72,8 +72,9 @@ export class Stepper {
     act(thread, this.system.unclaimed)
     const { inside } = acting
     acting.inside = true
+    use(this.lastWorld)
     try {
-      const result = this.control.runs[location](this.lastWorld, choice)
+      const result = this.control.runs[location](choice)
       if (acting.raised !== undefined) throw acting.raised
       if (result === BLOCKED) return result
       next[this.worldWords + thread] = this.control.successor(location, result)
@@ -87,7 +88,7 @@ export class Stepper {
   }
 
   /** Describes the step of `thread` from `state`, which led to `next` and returned `result`. */
-  describe(state: State, next: State, thread: number, choice: number, result: number): TraceStep {
+  describe(state: State, next: State, thread: number, choice: number, result: unknown): TraceStep {
     const location = state[this.worldWords + thread]
     return {
       thread,
@@ -96,7 +97,7 @@ export class Stepper {
       step: this.control.stepAt(location)?.name ?? 'finished',
       choice,
       choices: this.control.choices[location],
-      result,
+      result: answerIn(result),
       changes: this.changes(this.world(state), this.world(next)),
     }
   }
@@ -138,4 +139,18 @@ export class Stepper {
         })
     return changes
   }
+}
+
+/** What a step answered, as traces keep it: a number as it is, anything else in words. */
+export function answerIn(result: unknown): number | string {
+  return typeof result === 'number' ? result : showAnswer(result)
+}
+
+function showAnswer(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(showAnswer).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return value === undefined ? 'none' : String(value)
+  if (isHandle(value)) return nameOf(value)
+  return `{ ${Object.entries(value)
+    .map(([key, inner]) => `${key}: ${showAnswer(inner)}`)
+    .join(', ')} }`
 }

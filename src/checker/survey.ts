@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { acting, use } from '../world/acting.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Model, Scenario, View } from '../world/model.js'
@@ -129,10 +130,10 @@ class Survey {
   }
 
   private judgeStep(from: number, thread: number, choice: number): void {
-    const before = this.stepper.world(this.current)
-    const after = this.nextWorld
+    acting.before = this.stepper.world(this.current)
+    use(this.nextWorld)
     for (const claim of this.model.stepClaims ?? []) {
-      const judgement = claim.judge(before, after, thread, this.currentView, this.nextView)
+      const judgement = claim.judge(thread, this.currentView, this.nextView)
       if (typeof judgement === 'string')
         this.note({ kind: 'step', clause: claim.clause, claim: claim.name, detail: judgement }, from, {
           thread,
@@ -142,9 +143,9 @@ class Survey {
   }
 
   private judgeState(from: number, step?: Move): void {
-    const w = this.nextWorld
+    use(this.nextWorld)
     for (const { clause, name, judge } of this.model.invariants ?? []) {
-      const judgement = judge(w, this.nextView)
+      const judgement = judge(this.nextView)
       if (typeof judgement === 'string')
         this.note({ kind: 'invariant', clause, claim: name, detail: judgement }, from, step)
     }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { act, inside, NOBODY } from '../world/acting.js'
+import { act, inside, NOBODY, use } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -71,7 +71,8 @@ export class TransitionSystem {
     state.fill(0)
     w.set(model.layout.initial())
     act(NOBODY, this.unclaimed)
-    model.initialise?.(w)
+    use(w)
+    model.initialise?.()
     if (how === 'normalised') this.normaliser.apply(w)
     try {
       inside(() => {

@@ -96,7 +96,7 @@ function tell(system: TransitionSystem, moves: readonly Move[], how: Telling): T
   let broken: Broken | undefined
   for (const [i, { thread, choice }] of moves.entries()) {
     const next: State = new Uint32Array(system.words)
-    let result = 0
+    let result: unknown = 0
     broken = undefined
     try {
       result = stepper.take(state, thread, choice, next)
@@ -183,7 +183,7 @@ function replayed(system: TransitionSystem, trace: Trace, how: Telling): Replaye
     if (!(recorded.thread in model.threads)) refuse(`there is no thread ${recorded.thread}`)
     if (recorded.choice >= stepper.outcomes(state, recorded.thread))
       refuse('the thread has no such outcome here')
-    let result = 0
+    let result: unknown = 0
     try {
       result = stepper.take(state, recorded.thread, recorded.choice, next)
     } catch (error) {

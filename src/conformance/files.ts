@@ -13,7 +13,7 @@ import {
   type MachineSize,
   type MmStruct,
 } from '../kernel/index.js'
-import type { Layout, World } from '../world/index.js'
+import type { Layout } from '../world/index.js'
 import { filesAtOnce } from './size.js'
 
 /** In a child, what is added to a device's number to name its parent's file of the device. */
@@ -125,6 +125,6 @@ export class OpenFiles {
 }
 
 /** A file of the device that is not in use. */
-export function unusedFile(files: readonly DeviceFile[], w: World): DeviceFile | undefined {
-  return files.find(({ mirror }) => mirror.notifier.allocated.get(w) === 0)
+export function unusedFile(files: readonly DeviceFile[]): DeviceFile | undefined {
+  return files.find(({ mirror }) => !mirror.notifier.allocated)
 }

@@ -1,3 +1,4 @@
+import { READ_ONCE } from '../world/index.js'
 /**
  * The oracle: answers recorded operations by running the same procedures that the checker explores, each to its end
  * and one after another, with the recorded driver on two devices.
@@ -25,6 +26,7 @@ import {
 import { CountsMappings, releases } from '../generations/releases.js'
 import {
   type AddressSpace,
+  type Backing,
   BUS_ADRERR,
   cpuRead,
   cpuWrite,
@@ -61,7 +63,9 @@ import {
   type SequentialOptions,
   SequentialRunner,
   SpecificationError,
+  use,
   type World,
+  withConstants,
 } from '../world/index.js'
 import { type DeviceFile, declareFiles, OpenFiles, unusedFile } from './files.js'
 import type { Operation } from './operations.js'
@@ -283,7 +287,7 @@ export class Oracle {
 
   /** The process opens the device. */
   private open(process: Process, device: number): number {
-    const file = unusedFile(process.files[device], this.world)
+    const file = unusedFile(process.files[device])
     if (file === undefined)
       throw new SpecificationError('scenario', 'there are more files open than the oracle was made for')
     const error = this.run(dmirrorOpen, file.mirror)
@@ -298,18 +302,19 @@ export class Oracle {
   }
 
   private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
-    return this.runner.run(this.world, THREAD, procedure, ...args)
+    use(this.world)
+    return this.runner.run(THREAD, procedure, ...args)
   }
 
   /** The program has one memory file, which it keeps open: what is written to it outlives every mapping. */
   private mapFile(task: Task, operation: Operation & FileMapping): number {
     const { start, flags } = operation
     if (operation.name === 'mmap_shared') {
-      const backing = { kind: VmaKind.sharedAnonymous, file: this.nextFile(), pgoff: 0 }
+      const backing: Backing = { kind: VmaKind.sharedAnonymous, file: this.nextFile(), pgoff: 0 }
       return this.run(mmap, task, start, length(operation), flags, backing)
     }
     const [file] = this.machine.files
-    if (!file.open.get(this.world)) this.makeFile(task, file)
+    if (!file.open) this.makeFile(task, file)
     const kind = operation.shared ? VmaKind.file : VmaKind.privateFile
     return this.run(mmap, task, start, length(operation), flags, { kind, file, pgoff: start })
   }
@@ -358,9 +363,9 @@ export class Oracle {
     const prot: number[] = []
     for (let at = start; at < end || at === start; at += PAGES_AT_A_TIME) {
       const last = Math.min(at + PAGES_AT_A_TIME, end) - 1
-      const notifier: IntervalNotifier = { ...intervals[slot], start: at, last }
+      const notifier: IntervalNotifier = withConstants(intervals[slot], { start: at, last })
       intervals[slot] = notifier
-      const ranges = last < at ? [] : [{ ...snapshotRange, notifier }]
+      const ranges = last < at ? [] : [withConstants(snapshotRange, { notifier })]
       const answer = this.run(dmirrorSnapshot, task, mirror, ranges)
       if (answer.error) return status(answer.error)
       prot.push(...answer.prot)
@@ -371,10 +376,10 @@ export class Oracle {
   /** What the page table holds, looked at as `/proc/pid/pagemap` shows it: from outside, without any lock. */
   private ptes({ mm }: Task, start: number, end: number): string[] {
     return mm.pte.slice(start, end).map((pte, index) => {
-      const isHuge = hugePmdAt(this.world, mm, start + index) !== undefined
-      const kind = pte.kind.readOnce(this.world)
+      const isHuge = hugePmdAt(mm, start + index) !== undefined
+      const kind = READ_ONCE(pte).kind
       if (kind === PteKind.none) return 'none'
-      const pfn = pte.frame.readOnce(this.world)
+      const pfn = READ_ONCE(pte).frame
       // The huge zero page is a page like others, which is not anonymous.
       if (pfn === ZERO_PAGE) return isHuge ? 'present+zero+file+thp' : 'present+zero'
       const mappedOnce = this.isMappedOnce(pfn, mm, start + index)
@@ -382,20 +387,20 @@ export class Oracle {
         // Mapped without permission is present all the same.
         case PteKind.present:
         case PteKind.protnone: {
-          const file = isPageCache(this.world, this.machine.frames[pfn]) ? '+file' : ''
-          const part = this.machine.frames[pfn].compound?.get(this.world) ? '+thp' : ''
+          const file = isPageCache(this.machine.frames[pfn]) ? '+file' : ''
+          const part = this.machine.frames[pfn].compound ? '+thp' : ''
           return `present${mappedOnce ? '+excl' : ''}${file}${part}`
         }
         case PteKind.devicePrivate: {
-          const name = pte.write.readOnce(this.world) ? 'dpriv_w' : 'dpriv_r'
+          const name = READ_ONCE(pte).write ? 'dpriv_w' : 'dpriv_r'
           return mappedOnce && releases[this.kernel].marksDevicePages ? `${name}+excl` : name
         }
         case PteKind.deviceExclusive:
-          return pte.write.readOnce(this.world) ? 'dexcl_w' : 'dexcl_r'
+          return READ_ONCE(pte).write ? 'dexcl_w' : 'dexcl_r'
         default:
           throw new SpecificationError(
             'scenario',
-            `${pte.kind.name} is ${pte.kind.show(this.world)}, which has no name here`,
+            `an entry is ${String(READ_ONCE(pte).kind)}, which has no name here`,
           )
       }
     })
@@ -404,18 +409,18 @@ export class Oracle {
   /** Whether the page is shown as mapped once, which releases count differently for parts of a huge page. */
   private isMappedOnce(pfn: number, mm: MmStruct, page: number): boolean {
     const frame = this.machine.frames[pfn]
-    const pmd = hugePmdAt(this.world, mm, page)
-    const count = (of: Frame) => of.mapcount.get(this.world)
+    const pmd = hugePmdAt(mm, page)
+    const count = (of: Frame) => of.mapcount
     switch (releases[this.kernel].countsMappings) {
       case CountsMappings.ofHead:
         return count(pmd === undefined ? frame : this.machine.frames[pfn - (page - pmd.start)]) === 1
       case CountsMappings.ofPage:
         return count(frame) === 1
       case CountsMappings.ofProcesses: {
-        const parts = partsOf(this.world, this.machine, frame)
+        const parts = partsOf(this.machine, frame)
         if (parts.length === 1) return count(frame) === 1
         const mappers = this.machine.mms.filter(({ pte }) =>
-          pte.some((entry) => parts.some((part) => maps(this.world, entry, part))),
+          pte.some((entry) => parts.some((part) => maps(entry, part))),
         )
         return mappers.length === 1
       }

@@ -18,13 +18,13 @@ import {
   type Task,
   unlockPage,
 } from '../kernel/index.js'
-import { become, claim, procedure, type Running, step, type World } from '../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step } from '../world/index.js'
 import { type Access, accessOf, endAccess, type Grants, type Mirror, mapAtomic, translate } from './device.js'
 
 /** How often a device faults for one atomic access, and its driver tries to serve it, before they give up. */
 export const MOST_ATOMIC_TRIES = 2
 
-const mayBeAtomic: Grants = (entry, w) => entry.atomic?.readOnce(w) === 1
+const mayBeAtomic: Grants = (entry) => READ_ONCE(entry).atomic
 
 /** The device page table does not grant the access. */
 const FAULT = -1
@@ -50,10 +50,10 @@ export const deviceAtomicTry = procedure(
   'device atomic access (try)',
   function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
     const access = accessOf(mirror, current)
-    const loaded = yield* step('load', (w) => load(w, current, mirror, access, page))
+    const loaded = yield* step('load', () => load(current, mirror, access, page))
     if (loaded === FAULT) return yield* become(serveAtomicFault, current, mirror, page, faults)
-    yield* step('store', (w) => {
-      store(w, current, mirror, access, loaded)
+    yield* step('store', () => {
+      store(current, mirror, access, loaded)
       return 0
     })
     return 0
@@ -70,10 +70,10 @@ export const serveAtomicFault = procedure(
   },
 )
 
-function load(w: World, { machine }: Task, mirror: Mirror, access: Access, page: number): number {
-  if (!translate(w, mirror, access, page, mayBeAtomic)) return FAULT
-  const seen = machine.frames[access.frame.get(w) - 1].contents.get(w)
-  const expected = mirror.mm.expected[page].get(w)
+function load({ machine }: Task, mirror: Mirror, access: Access, page: number): number {
+  if (!translate(mirror, access, page, mayBeAtomic)) return FAULT
+  const seen = machine.frames[access.frame - 1].contents
+  const expected = mirror.mm.expected[page].value
   claim(
     'data',
     seen === expected,
@@ -82,17 +82,17 @@ function load(w: World, { machine }: Task, mirror: Mirror, access: Access, page:
   return seen
 }
 
-function store(w: World, { machine }: Task, mirror: Mirror, access: Access, loaded: number): void {
-  const page = access.page.get(w) - 1
-  const { contents } = machine.frames[access.frame.get(w) - 1]
+function store({ machine }: Task, mirror: Mirror, access: Access, loaded: number): void {
+  const page = access.page - 1
+  const frameRecord = machine.frames[access.frame - 1]
   claim(
     'C43',
-    contents.get(w) === loaded,
-    `${mirror.name} has loaded ${loaded} from page ${page} and finds ${contents.get(w)} there as it stores`,
+    frameRecord.contents === loaded,
+    `${mirror.name} has loaded ${loaded} from page ${page} and finds ${frameRecord.contents} there as it stores`,
   )
-  contents.set(w, loaded + 1)
-  mirror.mm.expected[page].set(w, loaded + 1)
-  endAccess(w, access)
+  frameRecord.contents = loaded + 1
+  mirror.mm.expected[page].value = loaded + 1
+  endAccess(access)
 }
 
 /**
@@ -134,8 +134,8 @@ export const atomicFaultTry = procedure(
     yield* updateLock.lock()
     const collided = yield* mmuIntervalReadRetry(current, notifier, seq)
     if (!collided)
-      yield* step('program an exclusive entry', (w) => {
-        mapAtomic(w, mirror, page, frame.pfn)
+      yield* step('program an exclusive entry', () => {
+        mapAtomic(mirror, page, frame.pfn)
         return 0
       })
     yield* updateLock.unlock()
@@ -166,9 +166,9 @@ export const atomicFaultAgain = procedure(
 
 /** Exclusive access lasts at least until here: who wants the page back waits for its lock. */
 const letGoOfPage = procedure('unlock and put', function* (frame: Frame): Running<void> {
-  yield* step('unlock and put the page', (w) => {
-    unlockPage(w, frame)
-    putPage(w, frame)
+  yield* step('unlock and put the page', () => {
+    unlockPage(frame)
+    putPage(frame)
     return 0
   })
 })

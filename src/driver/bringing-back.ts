@@ -21,7 +21,7 @@ import {
   VM_FAULT_SIGBUS,
   withdrawDestination,
 } from '../kernel/index.js'
-import { choose, procedure, type Running, step, type World } from '../world/index.js'
+import { choose, procedure, type Running, step } from '../world/index.js'
 import { allocateAndCopy, systemFrames } from './device-memory.js'
 
 /**
@@ -34,7 +34,7 @@ export const bringBackAround = procedure(
   'migrate_to_ram (around)',
   function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
     const { owner } = current.machine.frames[fault.pfn]
-    const area = yield* step('find the area', (w) => areaAround(w, mm, page))
+    const area = yield* step('find the area', () => areaAround(mm, page))
     const [start, end] = [area >> PAGE_BITS, area & ((1 << PAGE_BITS) - 1)]
     const args = { mm, start, end, owner, select: SELECT_DEVICE_PRIVATE, fault }
     yield* migrateVmaSetup(current, args)
@@ -48,9 +48,8 @@ export const bringBackAround = procedure(
 const PAGE_BITS = 8
 
 /** First page and page after the last of the area of `page`, packed. */
-function areaAround(w: World, { vma }: MmStruct, page: number): number {
-  const alike = (at: number) =>
-    vma[at]?.kind.get(w) === vma[page].kind.get(w) && vma[at].flags.get(w) === vma[page].flags.get(w)
+function areaAround({ vma }: MmStruct, page: number): number {
+  const alike = (at: number) => vma[at]?.kind === vma[page].kind && vma[at].flags === vma[page].flags
   let start = page
   let end = page + 1
   while (alike(start - 1)) start--
@@ -100,12 +99,12 @@ export const bringBackUnlessFailed = procedure(
 
 /** The destination of `page` is free again, if it had one. */
 export const withdraw = procedure('free the destination', function* (current: Task, page: number) {
-  yield* step('take it out of dst, and put it', (w) => {
+  yield* step('take it out of dst, and put it', () => {
     const entry = pagesOf(current)[page]
-    if (entry.destination.get(w) === 0) return 0
-    const frame = current.machine.frames[withdrawDestination(entry, w)]
-    unlockPage(w, frame)
-    putPage(w, frame)
+    if (entry.destination === 0) return 0
+    const frame = current.machine.frames[withdrawDestination(entry)]
+    unlockPage(frame)
+    putPage(frame)
     return 0
   })
 })

@@ -32,28 +32,18 @@ import {
   VM_FAULT_SIGBUS,
   withdrawDestination,
 } from '../kernel/index.js'
-import {
-  BLOCKED,
-  become,
-  type Cell,
-  claim,
-  type Layout,
-  procedure,
-  type Running,
-  step,
-  type World,
-} from '../world/index.js'
+import { BLOCKED, become, claim, type Layout, procedure, type Running, step } from '../world/index.js'
 import { allocateAndCopy, evict, systemFrames } from './device-memory.js'
 
 /** What the driver keeps of its memory, for as long as that is there. */
 export interface DeviceChunk {
   readonly memory: DeviceMemory
   /** Whether this record is allocated. Its pages lead to it, so that it must outlive them. */
-  readonly allocated: Cell
+  allocated: boolean
   /** True from the moment on that nothing is allocated from it any more; what becomes free then stays off the list. */
-  readonly removing: Cell
+  removing: boolean
   /** Whether the device is gone, and what was in its memory. */
-  readonly lost: Cell
+  lost: boolean
   /** True if the driver poisons the entries of what is lost; false if it leaves them, as today's do. */
   readonly poisons: boolean
 }
@@ -64,7 +54,7 @@ export function attachDeviceChunk(
   memory: DeviceMemory,
   options: { readonly poisons: boolean },
 ): DeviceChunk {
-  const chunk = layout.scope(`chunk[${memory.owner}]`, (l): DeviceChunk => {
+  const chunk: DeviceChunk = layout.scope(`chunk[${memory.owner}]`, (l) => {
     const allocated = l.flag('allocated')
     return {
       memory,
@@ -81,16 +71,16 @@ export function attachDeviceChunk(
         return yield* bringBackFrom(current, chunk, mm, page, fault)
       },
     ),
-    pageFree: (w, frame) => pageFree(w, chunk, frame),
-    failed: (w) => chunk.lost.get(w) === 1,
+    pageFree: (frame) => pageFree(chunk, frame),
+    failed: () => chunk.lost,
   }
   return chunk
 }
 
 /** The page is the driver's again. Part of the step that puts its last reference. @kernel dev_pagemap_ops.page_free */
-function pageFree(w: World, { removing }: DeviceChunk, frame: Frame): void {
-  claim('C31', frame.onFreeList?.get(w) === 0, `frame ${frame.pfn} is freed, and is on the free list already`)
-  if (!removing.get(w)) frame.onFreeList?.set(w, 1)
+function pageFree(deviceChunk: DeviceChunk, frame: Frame): void {
+  claim('C31', !frame.onFreeList, `frame ${frame.pfn} is freed, and is on the free list already`)
+  if (!deviceChunk.removing) frame.onFreeList = true
 }
 
 /**
@@ -104,8 +94,8 @@ export const addDeviceMemory = procedure(
     const { memory } = chunk
     const error = yield* memremapPages(memory, { owner: memory.owner, ops: memory.ops })
     if (error) return error
-    yield* step('fill the free list', (w) => {
-      fillFreeList(w, chunk)
+    yield* step('fill the free list', () => {
+      fillFreeList(chunk)
       return 0
     })
     return 0
@@ -113,14 +103,14 @@ export const addDeviceMemory = procedure(
 )
 
 /** The chunk as it is in a scenario that begins with it plugged in. Part of setting up the world. */
-export function pluggedIn(w: World, chunk: DeviceChunk): void {
-  plugPages(w, chunk.memory)
-  fillFreeList(w, chunk)
+export function pluggedIn(chunk: DeviceChunk): void {
+  plugPages(chunk.memory)
+  fillFreeList(chunk)
 }
 
-function fillFreeList(w: World, { memory, allocated }: DeviceChunk): void {
-  allocated.set(w, 1)
-  for (const { onFreeList } of memory.frames) onFreeList?.set(w, 1)
+function fillFreeList(deviceChunk: DeviceChunk): void {
+  deviceChunk.allocated = true
+  for (const frame of deviceChunk.memory.frames) frame.onFreeList = true
 }
 
 /**
@@ -142,15 +132,15 @@ export const removeDeviceMemory = procedure(
 
 /** Takes the free pages off the list, for good: 1; or 0 if there is nothing to stop. One step: the list's lock is held. */
 export const stopAllocating = procedure('stop allocating', function* (chunk: DeviceChunk): Running<number> {
-  return yield* step('empty the free list', (w) => (emptyFreeList(w, chunk, 'STOPPED') ? 1 : 0))
+  return yield* step('empty the free list', () => (emptyFreeList(chunk, 'STOPPED') ? 1 : 0))
 })
 
-function emptyFreeList(w: World, chunk: DeviceChunk, why: 'STOPPED' | 'LOST'): boolean {
-  const { memory, allocated, removing } = chunk
-  if (!allocated.get(w) || removing.get(w)) return false
-  removing.set(w, 1)
-  for (const { onFreeList } of memory.frames) onFreeList?.set(w, 0)
-  memory.pagemap?.lifecycle.signal(w, why)
+function emptyFreeList(chunk: DeviceChunk, why: 'STOPPED' | 'LOST'): boolean {
+  const { memory } = chunk
+  if (!chunk.allocated || chunk.removing) return false
+  chunk.removing = true
+  for (const frame of memory.frames) frame.onFreeList = false
+  memory.pagemap?.lifecycle.signal(why)
   return true
 }
 
@@ -161,10 +151,10 @@ function emptyFreeList(w: World, chunk: DeviceChunk, why: 'STOPPED' | 'LOST'): b
 export const evictUntilGone = procedure(
   'evict until gone',
   function* (current: Task, chunk: DeviceChunk): Running<void> {
-    const left = yield* step('look for pages in use', (w) => {
-      const used = chunk.memory.frames.filter(({ refcount }) => refcount.get(w) > 0)
+    const left = yield* step('look for pages in use', () => {
+      const used = chunk.memory.frames.filter((frame) => frame.refcount > 0)
       if (used.length === 0) return 0
-      return used.every(({ locked }) => locked.get(w)) ? BLOCKED : 1
+      return used.every((frame) => frame.locked) ? BLOCKED : 1
     })
     if (!left) return
     yield* evict(current, chunk.memory)
@@ -174,10 +164,10 @@ export const evictUntilGone = procedure(
 
 /** The driver forgets the memory. No page leads to its record any more. */
 export const freeChunk = procedure('free the chunk', function* (chunk: DeviceChunk): Running<void> {
-  yield* step('free the record', (w) => {
-    chunk.removing.set(w, 0)
-    chunk.lost.set(w, 0)
-    chunk.allocated.set(w, 0)
+  yield* step('free the record', () => {
+    chunk.removing = false
+    chunk.lost = false
+    chunk.allocated = false
     return 0
   })
 })
@@ -191,10 +181,10 @@ export const freeChunk = procedure('free the chunk', function* (chunk: DeviceChu
 export const unplugDevice = procedure(
   'unplug the device',
   function* (current: Task, chunk: DeviceChunk): Running<number> {
-    const had = yield* step('the device is gone', (w) => {
-      if (!emptyFreeList(w, chunk, 'LOST')) return 0
-      chunk.lost.set(w, 1)
-      for (const { contents } of chunk.memory.frames) contents.set(w, 0)
+    const had = yield* step('the device is gone', () => {
+      if (!emptyFreeList(chunk, 'LOST')) return 0
+      chunk.lost = true
+      for (const frame of chunk.memory.frames) frame.contents = 0
       return 1
     })
     if (!had) return -Errno.EINVAL
@@ -213,17 +203,17 @@ const poisonAll = procedure('poison all that is lost', function* (current: Task,
 const lockAndPoison = procedure(
   'poison what is lost',
   function* (current: Task, frame: Frame): Running<void> {
-    const used = yield* step('lock the page, and hold it', (w) => {
-      if (frame.refcount.get(w) === 0) return 0
-      if (!tryLockPage(w, frame)) return BLOCKED
-      frame.refcount.add(w, 1)
+    const used = yield* step('lock the page, and hold it', () => {
+      if (frame.refcount === 0) return 0
+      if (!tryLockPage(frame)) return BLOCKED
+      frame.refcount += 1
       return 1
     })
     if (!used) return
     yield* poisonDevicePage(current, frame)
-    yield* step('unlock and put the page', (w) => {
-      unlockPage(w, frame)
-      putPage(w, frame)
+    yield* step('unlock and put the page', () => {
+      unlockPage(frame)
+      putPage(frame)
       return 0
     })
   },
@@ -260,7 +250,7 @@ export const bringBackFrom = procedure(
 
 /** True (1) if the device does not answer. */
 export const isLost = procedure('ask the device', function* (chunk: DeviceChunk): Running<number> {
-  return yield* step('ask the device', (w) => chunk.lost.get(w))
+  return yield* step('ask the device', () => (chunk.lost ? 1 : 0))
 })
 
 /**
@@ -272,14 +262,14 @@ export const isLost = procedure('ask the device', function* (chunk: DeviceChunk)
 export const dropFailedCopies = procedure(
   'drop failed copies',
   function* (current: Task, chunk: DeviceChunk, args: MigrateVma): Running<number> {
-    return yield* step('ask how the copy went', (w) => {
-      if (!chunk.lost.get(w)) return 0
+    return yield* step('ask how the copy went', () => {
+      if (!chunk.lost) return 0
       let dropped = 0
       for (const entry of pagesOf(current).slice(args.start, args.end)) {
-        if (entry.destination.get(w) === 0) continue
-        const frame = current.machine.frames[withdrawDestination(entry, w)]
-        unlockPage(w, frame)
-        putPage(w, frame)
+        if (entry.destination === 0) continue
+        const frame = current.machine.frames[withdrawDestination(entry)]
+        unlockPage(frame)
+        putPage(frame)
         dropped = 1
       }
       return dropped

@@ -33,7 +33,7 @@ import {
   ZERO_PAGE,
   zoneDevicePageInit,
 } from '../kernel/index.js'
-import { procedure, type Running, step, type World } from '../world/index.js'
+import { procedure, type Running, step } from '../world/index.js'
 import type { Mirror } from './device.js'
 
 /**
@@ -160,9 +160,9 @@ export function* migrateUnderMmapLock(
  * True if the device may write to `page` once it has migrated: if the page could be written, or if there was none and its
  * area may be. Part of a step.
  */
-export function mayWriteMigrated(w: World, current: Task, { mm }: MigrateVma, page: number): boolean {
+export function mayWriteMigrated(current: Task, { mm }: MigrateVma, page: number): boolean {
   const entry = pagesOf(current)[page]
-  return hasSource(entry, w) ? (entry.flags.get(w) & MIGRATE_PFN_WRITE) !== 0 : mayWritePage(w, mm, page)
+  return hasSource(entry) ? (entry.flags & MIGRATE_PFN_WRITE) !== 0 : mayWritePage(mm, page)
 }
 
 /**
@@ -184,14 +184,14 @@ const allocateAndCopyPage = procedure(
   'alloc_and_copy (page)',
   function* (current: Task, args: MigrateVma, page: number, from: readonly Frame[]): Running<number> {
     const entry = pagesOf(current)[page]
-    const got = yield* step('allocate a destination', (w) => {
-      if (!isMigrating(entry, w)) return Allocated.notNeeded
+    const got = yield* step('allocate a destination', () => {
+      if (!isMigrating(entry)) return Allocated.notNeeded
       // A hole is collected whatever was selected. Where pages are brought back it stays one.
-      if (!hasSource(entry, w) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
-      const frame = from.find((free) => isFreePage(w, free))
+      if (!hasSource(entry) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
+      const frame = from.find((free) => isFreePage(free))
       if (frame === undefined) return Allocated.none
-      allocate(w, frame)
-      setDestination(entry, frame, w)
+      allocate(frame)
+      setDestination(entry, frame)
       return Allocated.yes
     })
     if (got !== Allocated.yes) return got === Allocated.none ? 1 : 0
@@ -205,10 +205,10 @@ export const copyPage = procedure(
   'alloc_and_copy (copy)',
   function* (current: Task, _args: MigrateVma, page: number) {
     const entry = pagesOf(current)[page]
-    yield* step('copy the page', (w) => {
-      if (!hasSource(entry, w)) return 0
+    yield* step('copy the page', () => {
+      if (!hasSource(entry)) return 0
       const { frames } = current.machine
-      frames[entry.destination.get(w) - 1].contents.set(w, frames[entry.source.get(w)].contents.get(w))
+      frames[entry.destination - 1].contents = frames[entry.source].contents
       return 0
     })
   },
@@ -217,8 +217,8 @@ export const copyPage = procedure(
 const Allocated = { notNeeded: 0, none: 1, yes: 2 } as const
 
 /** Takes a free page, with one reference and locked: nobody else can hold its lock. Part of a step. */
-function allocate(w: World, frame: Frame): void {
-  if (frame.owner >= 0) zoneDevicePageInit(w, frame)
-  else frame.refcount.set(w, 1)
-  tryLockPage(w, frame)
+function allocate(frame: Frame): void {
+  if (frame.owner >= 0) zoneDevicePageInit(frame)
+  else frame.refcount = 1
+  tryLockPage(frame)
 }

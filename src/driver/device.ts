@@ -1,3 +1,4 @@
+import { READ_ONCE } from '../world/index.js'
 /**
  * The device: a page table and a TLB of its own, and accesses that take time. An access first translates, then
  * touches memory; between the two the page table may change, which is what invalidation must wait for.
@@ -30,7 +31,6 @@ import {
 import {
   BLOCKED,
   become,
-  type Cell,
   claim,
   type Layout,
   type Mutex,
@@ -38,38 +38,37 @@ import {
   type Running,
   SpecificationError,
   step,
-  type World,
 } from '../world/index.js'
 import type { Driver } from './driver.js'
 
 /** A translation of the device: of its page table, its TLB, or an access that is under way. */
 export interface Translation {
   /** 0, or the frame plus 1. */
-  readonly frame: Cell
-  readonly write: Cell
+  frame: number
+  write: boolean
   /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
-  readonly atomic?: Cell
+  atomic: boolean
   /**
    * 1 if the entry leads to the struct page of device memory, behind which there is nothing that a program could read. Absent
    * where entries always lead to memory.
    */
-  readonly unbacked?: Cell
+  unbacked: boolean
 }
 
 /** An access that has translated and not yet touched memory. */
 export interface Access extends Translation {
   /** 0, or the page plus 1. */
-  readonly page: Cell
+  page: number
 }
 
 /** What a mirror keeps that may be closed while its device faults. */
 export interface MirrorEnd {
   /** Whether who handles a fault finds the mirror. */
-  readonly linked: Cell
+  linked: boolean
   /** Those who have found it and are not done. */
-  readonly handlers: Cell
+  handlers: number
   /** Whether its page table has been given back to the hardware. */
-  readonly revoked: Cell
+  revoked: boolean
 }
 
 /** A device that mirrors one address space, and what its driver keeps for it. */
@@ -95,9 +94,9 @@ export interface Mirror {
    * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
    * whose driver maps nothing while it migrates.
    */
-  readonly undisturbed?: ReadonlyMap<number, Cell>
+  readonly undisturbed?: ReadonlyMap<number, { value: boolean }> | undefined
   /** What its end takes; absent for a mirror that is not closed while its device faults. */
-  readonly ending?: MirrorEnd
+  readonly ending?: MirrorEnd | undefined
   /** Who looks after it. */
   driver: Driver
 }
@@ -125,17 +124,19 @@ export interface MirrorSize {
 export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
   const { pages } = options.size
   const frames = lastFrame(options.size)
-  const mirror = layout.scope(options.name, (l) => {
+  const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
-    const translation = (entry: Layout, guarded: boolean): Translation => ({
+    const translation = (entry: Layout, guarded: boolean) => ({
       frame: entry.counter('frame', frames + 1, guarded ? { guardedBy: updateLock } : {}),
       write: entry.flag('write', guarded ? { guardedBy: updateLock } : {}),
-      ...(options.exclusiveOwner === undefined
-        ? {}
-        : { atomic: entry.flag('atomic', guarded ? { guardedBy: updateLock } : {}) }),
-      ...(options.storesStructPages && guarded
-        ? { unbacked: entry.flag('unbacked', { guardedBy: updateLock }) }
-        : {}),
+      atomic: entry.flag('atomic', {
+        ...(guarded ? { guardedBy: updateLock } : {}),
+        when: options.exclusiveOwner !== undefined,
+      }),
+      unbacked: entry.flag('unbacked', {
+        ...(guarded ? { guardedBy: updateLock } : {}),
+        when: options.storesStructPages === true && guarded,
+      }),
     })
     return {
       name: options.name,
@@ -163,18 +164,20 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
             undisturbed: new Map(
               options.threads.map((thread) => [
                 thread,
-                l.flag(`undisturbed[${thread}]`, { guardedBy: updateLock }),
+                l.scope(`undisturbed[${thread}]`, (u) => ({
+                  value: u.flag('value', { guardedBy: updateLock }),
+                })),
               ]),
             ),
           }
         : {}),
       ...(options.closable
         ? {
-            ending: {
+            ending: l.record({
               linked: l.flag('linked', { initial: 1 }),
               handlers: l.counter('handlers', l.threads),
               revoked: l.flag('revoked'),
-            },
+            }),
           }
         : {}),
       driver,
@@ -223,25 +226,25 @@ function covered(
  * Programs the device page table's entry of `page` with what the walk has stored for it, which must be valid. Part of
  * a step of the driver, under its update lock, after mmu_interval_read_retry has said no.
  */
-export function mapPage(w: World, mirror: Mirror, range: HmmRange, page: number): void {
-  const granted = range.pfns[page].flags.get(w)
+export function mapPage(mirror: Mirror, range: HmmRange, page: number): void {
+  const granted = range.pfns[page].flags
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
-  mustNotBeRevoked(w, mirror)
-  mirror.pageTable[page].frame.set(w, pageAddress(w, mirror, range, page) + 1)
-  mirror.pageTable[page].write.set(w, granted & HMM_PFN_WRITE ? 1 : 0)
-  mirror.pageTable[page].atomic?.set(w, 0)
+  mustNotBeRevoked(mirror)
+  mirror.pageTable[page].frame = pageAddress(mirror, range, page) + 1
+  mirror.pageTable[page].write = (granted & HMM_PFN_WRITE) !== 0
+  mirror.pageTable[page].atomic = false
 }
 
 /**
  * Programs the device page table's entry of `page` with a frame that the device has to itself. Part of a step of the
  * driver, under its update lock and the folio lock.
  */
-export function mapAtomic(w: World, mirror: Mirror, page: number, pfn: number): void {
-  mirror.pageTable[page].frame.set(w, pfn + 1)
-  mirror.pageTable[page].write.set(w, 1)
-  mirror.pageTable[page].atomic?.set(w, 1)
-  mirror.pageTable[page].unbacked?.set(w, 0)
+export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
+  mirror.pageTable[page].frame = pfn + 1
+  mirror.pageTable[page].write = true
+  mirror.pageTable[page].atomic = true
+  mirror.pageTable[page].unbacked = false
 }
 
 /**
@@ -250,14 +253,14 @@ export function mapAtomic(w: World, mirror: Mirror, page: number, pfn: number): 
  *
  * @kernel hmm_pfn_to_page
  */
-export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: number): number {
-  const validated = range.result.get(w) === RangeResult.validated
+export function pageAddress(mirror: Mirror, range: HmmRange, page: number): number {
+  const validated = range.result === RangeResult.validated
   claim(
     'C8',
     validated,
     `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
   )
-  return range.pfns[page].frame.get(w)
+  return range.pfns[page].frame
 }
 
 /**
@@ -269,35 +272,34 @@ export function pageAddress(w: World, mirror: Mirror, range: HmmRange, page: num
  * @see reference B.4 X4
  */
 export function dirtyPages(
-  w: World,
   { frames }: Machine,
   mirror: Mirror,
   range: Pick<NotifierRange, 'start' | 'end'>,
 ): void {
   const { start, end } = covered(mirror, range)
   for (let page = start; page < end; page++) {
-    const { frame, write } = mirror.pageTable[page]
-    if (frame.get(w) > 0 && write.get(w)) frames[frame.get(w) - 1].flags?.dirty.set(w, 1)
+    if (mirror.pageTable[page].frame > 0 && mirror.pageTable[page].write)
+      frames[mirror.pageTable[page].frame - 1].dirty = true
   }
 }
 
 /** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
-export function unmapPages(w: World, mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
-  mustNotBeRevoked(w, mirror)
+export function unmapPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
+  mustNotBeRevoked(mirror)
   const { start, end } = covered(mirror, range)
-  for (let page = start; page < end; page++) forget(w, mirror.pageTable[page])
+  for (let page = start; page < end; page++) forget(mirror.pageTable[page])
 }
 
-function forget(w: World, translation: Translation): void {
-  translation.frame.set(w, 0)
-  translation.write.set(w, 0)
-  translation.atomic?.set(w, 0)
-  translation.unbacked?.set(w, 0)
+function forget(translation: Translation): void {
+  translation.frame = 0
+  translation.write = false
+  translation.atomic = false
+  translation.unbacked = false
 }
 
 /** The hardware's object is there no more: an update of it fails, and takes with it the queue that it was posted to. */
-function mustNotBeRevoked(w: World, { name, ending }: Mirror): void {
-  claim('revoked', !ending?.revoked.get(w), `the page table of ${name} is changed, and has been revoked`)
+function mustNotBeRevoked({ name, ending }: Mirror): void {
+  claim('revoked', !ending?.revoked, `the page table of ${name} is changed, and has been revoked`)
 }
 
 /**
@@ -308,70 +310,70 @@ export const flushDevice = procedure(
   'flush device',
   function* (mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>) {
     const { start, end } = covered(mirror, range)
-    yield* step('flush the device TLB and wait for its accesses', (w) => {
+    yield* step('flush the device TLB and wait for its accesses', () => {
       for (const access of mirror.accesses.values()) {
-        const page = access.page.get(w) - 1
+        const page = access.page - 1
         if (page >= start && page < end) return BLOCKED
       }
-      for (let page = start; page < end; page++) forget(w, mirror.tlb[page])
+      for (let page = start; page < end; page++) forget(mirror.tlb[page])
       return 0
     })
   },
 )
 
 /** What an access needs of a translation. */
-export type Grants = (entry: Translation, w: World) => boolean
+export type Grants = (entry: Translation) => boolean
 
-const mayRead: Grants = (entry, w) => entry.frame.readOnce(w) !== 0
-const mayWrite: Grants = (entry, w) => entry.write.readOnce(w) === 1
+const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== 0
+const mayWrite: Grants = (entry) => READ_ONCE(entry).write
 
 /**
  * The access translates: through the TLB, or the page table, which fills the TLB. Part of a step.
  *
  * @returns false if neither grants it: a fault
  */
-export function translate(w: World, mirror: Mirror, access: Access, page: number, grants: Grants): boolean {
+export function translate(mirror: Mirror, access: Access, page: number, grants: Grants): boolean {
   const cached = mirror.tlb[page]
-  if (!grants(cached, w)) {
+  if (!grants(cached)) {
     const entry = mirror.pageTable[page]
-    if (!grants(entry, w)) return false
-    copy(w, entry, cached)
+    if (!grants(entry)) return false
+    copy(entry, cached)
   }
-  access.page.set(w, page + 1)
-  copy(w, cached, access)
+  access.page = page + 1
+  copy(cached, access)
   return true
 }
 
-function copy(w: World, from: Translation, to: Translation): void {
-  to.frame.set(w, from.frame.readOnce(w))
-  to.write.set(w, from.write.readOnce(w))
-  to.atomic?.set(w, from.atomic?.readOnce(w) ?? 0)
+function copy(from: Translation, to: Translation): void {
+  to.frame = READ_ONCE(from).frame
+  to.write = READ_ONCE(from).write
+  to.atomic = READ_ONCE(from).atomic
 }
 
 /** The access is over. Part of a step. */
-export function endAccess(w: World, access: Access): void {
-  access.page.set(w, 0)
-  forget(w, access)
+export function endAccess(access: Access): void {
+  access.page = 0
+  forget(access)
 }
 
 /** Memory is touched through what was translated, whatever has happened meanwhile; the access is over. */
-function touch(w: World, current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
-  const page = access.page.get(w) - 1
-  const frame = current.machine.frames[access.frame.get(w) - 1]
-  const expected = expectedAt(w, current.machine, mirror.mm, page)
+function touch(current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
+  const page = access.page - 1
+  const frame = current.machine.frames[access.frame - 1]
+  const expected = expectedAt(current.machine, mirror.mm, page)
   if (value === undefined) {
-    const seen = frame.contents.get(w)
+    const seen = frame.contents
     claim(
       'data',
-      seen === expected.get(w),
-      `${mirror.name} reads ${seen} from page ${page}, last written was ${expected.get(w)}`,
+      seen === expected.value,
+      `${mirror.name} reads ${seen} from page ${page}, last written was ${expected.value}`,
     )
   } else {
     claim('C4', frame.pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
-    frame.contents.set(w, value)
-    expected.set(w, value)
+    frame.contents = value
+    expected.value = value
   }
-  endAccess(w, access)
+  endAccess(access)
 }
 
 /**
@@ -387,15 +389,15 @@ export const deviceAccess = procedure(
     if (page === end) return 0
     const write = value !== undefined
     const access = accessOf(mirror, current)
-    const fault = yield* step('translate', (w) =>
-      translate(w, mirror, access, page, write ? mayWrite : mayRead) ? 0 : 1,
+    const fault = yield* step('translate', () =>
+      translate(mirror, access, page, write ? mayWrite : mayRead) ? 0 : 1,
     )
     if (fault) {
       const error = yield* serveFault(current, mirror, page, end, write)
       return error ? error : yield* become(deviceAccess, current, mirror, page, end, value)
     }
-    yield* step('access', (w) => {
-      touch(w, current, mirror, access, value)
+    yield* step('access', () => {
+      touch(current, mirror, access, value)
       return 0
     })
     return yield* become(deviceAccess, current, mirror, page + 1, end, value)
@@ -451,17 +453,17 @@ export const endOfRange = procedure(
   'end of the range',
   function* (current: Task, mirror: Mirror, error: number) {
     const range = rangeOf(mirror, current)
-    yield* step('free the range', (w) => {
-      signalEnd(w, range, error)
-      resetRange(range, w)
+    yield* step('free the range', () => {
+      signalEnd(range, error)
+      resetRange(range)
       return 0
     })
   },
 )
 
-function signalEnd(w: World, range: HmmRange, error: number): void {
-  if (error === 0) range.lifecycle.signal(w, 'COMMITTED')
-  else if (range.result.get(w) === RangeResult.collided) range.lifecycle.signal(w, 'TIMED_OUT')
-  else if (range.result.get(w) !== RangeResult.failed) range.lifecycle.signal(w, 'FAILED')
-  range.lifecycle.signal(w, 'RELEASED')
+function signalEnd(range: HmmRange, error: number): void {
+  if (error === 0) range.lifecycle.signal('COMMITTED')
+  else if (range.result === RangeResult.collided) range.lifecycle.signal('TIMED_OUT')
+  else if (range.result !== RangeResult.failed) range.lifecycle.signal('FAILED')
+  range.lifecycle.signal('RELEASED')
 }

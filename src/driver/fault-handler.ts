@@ -19,15 +19,15 @@ export const handleFaults = procedure(
   'handle faults',
   function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
     const ending = endOf(mirror)
-    const found = yield* step('look the mirror up', (w) => {
-      if (!ending.linked.get(w)) return 0
-      ending.handlers.add(w, 1)
+    const found = yield* step('look the mirror up', () => {
+      if (!ending.linked) return 0
+      ending.handlers += 1
       return 1
     })
     if (!found) return 0
     yield* deviceAccess(current, mirror, page, end, value)
-    yield* step('let the mirror go', (w) => {
-      ending.handlers.add(w, -1)
+    yield* step('let the mirror go', () => {
+      ending.handlers -= 1
       return 0
     })
     return 0
@@ -45,9 +45,9 @@ export const closeWhileFaulting = procedure(
     yield* drainHandlers(mirror)
     yield* revokePageTable(mirror)
     yield* mmuIntervalNotifierRemove(mirror.notifier)
-    yield* step('free the mirror', (w) => {
-      mirror.notifier.seq.set(w, 0)
-      mirror.notifier.allocated.set(w, 0)
+    yield* step('free the mirror', () => {
+      mirror.notifier.seq = 0
+      mirror.notifier.allocated = false
       return 0
     })
   },
@@ -55,15 +55,15 @@ export const closeWhileFaulting = procedure(
 
 /** Nobody finds the mirror from now on. */
 export const unlink = procedure('unlink the mirror', function* (mirror: Mirror): Running<void> {
-  yield* step('unlink', (w) => {
-    endOf(mirror).linked.set(w, 0)
+  yield* step('unlink', () => {
+    endOf(mirror).linked = false
     return 0
   })
 })
 
 /** Waits for those who have found it before. */
 export const drainHandlers = procedure('drain the handlers', function* (mirror: Mirror): Running<void> {
-  yield* step('wait for the handlers', (w) => (endOf(mirror).handlers.get(w) > 0 ? BLOCKED : 0))
+  yield* step('wait for the handlers', () => (endOf(mirror).handlers > 0 ? BLOCKED : 0))
 })
 
 /**
@@ -73,13 +73,13 @@ export const drainHandlers = procedure('drain the handlers', function* (mirror: 
 export const revokePageTable = procedure('revoke the page table', function* (mirror: Mirror): Running<void> {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
   yield* mirror.updateLock.lock()
-  yield* step('unmap everything', (w) => {
-    unmapPages(w, mirror, everything)
+  yield* step('unmap everything', () => {
+    unmapPages(mirror, everything)
     return 0
   })
   yield* flushDevice(mirror, everything)
-  yield* step('revoke', (w) => {
-    endOf(mirror).revoked.set(w, 1)
+  yield* step('revoke', () => {
+    endOf(mirror).revoked = true
     return 0
   })
   yield* mirror.updateLock.unlock()

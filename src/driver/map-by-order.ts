@@ -5,7 +5,7 @@
  * @module
  */
 import { type HmmRange, isMappable, ZERO_PAGE } from '../kernel/index.js'
-import { override, step, type World } from '../world/index.js'
+import { override, step } from '../world/index.js'
 import { type Mirror, mapPage, rangeOf } from './device.js'
 import { program } from './reference.js'
 
@@ -21,9 +21,8 @@ export const mapByOrder = override(
     function* (current, mirror, start, end) {
       const range = rangeOf(mirror, current)
       for (let page = start; page < end; page++)
-        yield* step('program what is mapped as one', (w) => {
-          if (isMappable(range, page, w))
-            mapAsOne(w, mirror, range, page, range.pfns[page].order?.get(w) ?? 0)
+        yield* step('program what is mapped as one', () => {
+          if (isMappable(range, page)) mapAsOne(mirror, range, page, range.pfns[page].order)
           return 0
         })
       return 0
@@ -36,13 +35,13 @@ export const mapByOrder = override(
  *
  * @param order - of the mapping, whose first page is a multiple of its size
  */
-export function mapAsOne(w: World, mirror: Mirror, range: HmmRange, page: number, order: number): void {
-  mapPage(w, mirror, range, page)
-  const pfn = range.pfns[page].frame.get(w)
+export function mapAsOne(mirror: Mirror, range: HmmRange, page: number, order: number): void {
+  mapPage(mirror, range, page)
+  const pfn = range.pfns[page].frame
   const size = 2 ** order
   const first = page - (page % size)
   for (let other = first; other < first + size; other++) {
-    mirror.pageTable[other].frame.set(w, (pfn === ZERO_PAGE ? pfn : pfn + other - page) + 1)
-    mirror.pageTable[other].write.set(w, mirror.pageTable[page].write.get(w))
+    mirror.pageTable[other].frame = (pfn === ZERO_PAGE ? pfn : pfn + other - page) + 1
+    mirror.pageTable[other].write = mirror.pageTable[page].write
   }
 }

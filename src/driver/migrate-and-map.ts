@@ -18,7 +18,7 @@ import {
   sequenceOf,
   type Task,
 } from '../kernel/index.js'
-import { type Cell, procedure, type Running, SpecificationError, step, type World } from '../world/index.js'
+import { procedure, type Running, SpecificationError, step } from '../world/index.js'
 import { isOwnMigration, type Mirror } from './device.js'
 import { allocateAndCopy, mayWriteMigrated, migrateUnderMmapLock } from './device-memory.js'
 
@@ -34,11 +34,8 @@ export const migrateAndMap = procedure(
     const { mm, owner } = mirror
     const args = { mm, start, end, owner, select: SELECT_SYSTEM }
     const seq = yield* mmuIntervalReadBegin(mirror.notifier)
-    yield* mirror.updateLock.critical('note that nothing has happened', (w) => {
-      undisturbedOf(mirror, current).set(
-        w,
-        mirror.notifier.seq.get(w) === sequenceOf(w, mirror.notifier, seq) ? 1 : 0,
-      )
+    yield* mirror.updateLock.critical('note that nothing has happened', () => {
+      undisturbedOf(mirror, current).value = mirror.notifier.seq === sequenceOf(mirror.notifier, seq)
       return 0
     })
     return yield* migrateUnderMmapLock(
@@ -56,11 +53,11 @@ export const mapMigrated = procedure(
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
     yield* mirror.updateLock.lock()
     for (let page = args.start; page < args.end; page++)
-      yield* step('map a page', (w) => {
+      yield* step('map a page', () => {
         const entry = pagesOf(current)[page]
-        if (!undisturbedOf(mirror, current).get(w) || !isMigrating(entry, w)) return 0
-        mirror.pageTable[page].frame.set(w, entry.destination.get(w))
-        mirror.pageTable[page].write.set(w, mayWriteMigrated(w, current, args, page) ? 1 : 0)
+        if (!undisturbedOf(mirror, current).value || !isMigrating(entry)) return 0
+        mirror.pageTable[page].frame = entry.destination
+        mirror.pageTable[page].write = mayWriteMigrated(current, args, page)
         return 0
       })
     yield* mirror.updateLock.unlock()
@@ -71,13 +68,13 @@ export const mapMigrated = procedure(
  * The driver is told of an invalidation: every thread that migrates must know, but for one that causes it by its own
  * migration. Part of the step that records the sequence, under the update lock.
  */
-export function disturb(w: World, current: Task, mirror: Mirror, range: NotifierRange): void {
+export function disturb(current: Task, mirror: Mirror, range: NotifierRange): void {
   if (mirror.undisturbed === undefined) return
   const own = isOwnMigration(mirror, range)
-  for (const [thread, flag] of mirror.undisturbed) if (!own || thread !== current.thread) flag.set(w, 0)
+  for (const [thread, flag] of mirror.undisturbed) if (!own || thread !== current.thread) flag.value = false
 }
 
-function undisturbedOf({ name, undisturbed }: Mirror, { thread }: Task): Cell {
+function undisturbedOf({ name, undisturbed }: Mirror, { thread }: Task): { value: boolean } {
   const flag = undisturbed?.get(thread)
   if (flag === undefined)
     throw new SpecificationError(

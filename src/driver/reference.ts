@@ -120,11 +120,11 @@ export const lacksWrite = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     if (!(wanted.defaultFlags & HMM_PFN_REQ_WRITE)) return 0
     const range = rangeOf(mirror, current)
-    return yield* step('look for WRITE', (w) => {
+    return yield* step('look for WRITE', () => {
       for (let page = start; page < end; page++)
-        if (isMappable(range, page, w) && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) {
-          range.result.set(w, RangeResult.collided)
-          range.lifecycle.signal(w, 'COLLIDED')
+        if (isMappable(range, page) && !(range.pfns[page].flags & HMM_PFN_WRITE)) {
+          range.result = RangeResult.collided
+          range.lifecycle.signal('COLLIDED')
           return 1
         }
       return 0
@@ -166,8 +166,8 @@ export const program = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const range = rangeOf(mirror, current)
     for (let page = start; page < end; page++)
-      yield* step('program an entry', (w) => {
-        if (isMappable(range, page, w)) mapPage(w, mirror, range, page)
+      yield* step('program an entry', () => {
+        if (isMappable(range, page)) mapPage(mirror, range, page)
         return 0
       })
     return 0
@@ -212,12 +212,12 @@ export const lockForInvalidation = procedure(
 export const recordAndUnmap = procedure(
   'invalidate (unmap)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
-    yield* step('set_seq and unmap', (w) => {
-      mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-      dirtyPages(w, current.machine, mirror, range)
+    yield* step('set_seq and unmap', () => {
+      mmuIntervalSetSeq(mirror.notifier, curSeq)
+      dirtyPages(current.machine, mirror, range)
       // A page table that is revoked maps nothing, and is not the driver's to change.
-      if (!mirror.ending?.revoked.get(w)) unmapPages(w, mirror, range)
-      disturb(w, current, mirror, range)
+      if (!mirror.ending?.revoked) unmapPages(mirror, range)
+      disturb(current, mirror, range)
       return 0
     })
   },

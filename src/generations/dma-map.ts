@@ -21,27 +21,18 @@ import {
   Walk,
   walkEntry,
 } from '../kernel/index.js'
-import {
-  type Cell,
-  claim,
-  type Layout,
-  type Override,
-  override,
-  procedure,
-  step,
-  type World,
-} from '../world/index.js'
+import { claim, type Layout, type Override, override, procedure, step } from '../world/index.js'
 import { type DmaDevice, hmmDmaMapPfn, hmmDmaUnmapPfn } from './encoding/dma.js'
 import { HMM_PFN_DMA_MAPPED, HMM_PFN_VALID, storeOutput, TOP_6_16 } from './encoding/top.js'
 
 /** An entry of the array, and what the IOMMU holds for it. */
 export interface DmaEntry {
   /** `HMM_PFN_VALID`. */
-  readonly valid: Cell
+  valid: boolean
   /** `HMM_PFN_DMA_MAPPED`. */
-  readonly mapped: Cell
+  mapped: boolean
   /** Ghost: the frame plus 1 that the IOMMU leads to at the entry's address; 0 for none. */
-  readonly iommu: Cell
+  iommu: number
 }
 
 /** The array of a mirror. @kernel struct hmm_dma_map */
@@ -54,15 +45,16 @@ export class DmaList {
   ) {}
 
   /** The flags of an entry as the word that the kernel has. */
-  word(w: World, page: number): bigint {
-    const { valid, mapped } = this.entries[page]
-    return (valid.get(w) ? HMM_PFN_VALID : 0n) | (mapped.get(w) ? HMM_PFN_DMA_MAPPED : 0n)
+  word(page: number): bigint {
+    return (
+      (this.entries[page].valid ? HMM_PFN_VALID : 0n) | (this.entries[page].mapped ? HMM_PFN_DMA_MAPPED : 0n)
+    )
   }
 
   /** Stores a word's flags. */
-  store(w: World, page: number, word: bigint): void {
-    this.entries[page].valid.set(w, word & HMM_PFN_VALID ? 1 : 0)
-    this.entries[page].mapped.set(w, word & HMM_PFN_DMA_MAPPED ? 1 : 0)
+  store(page: number, word: bigint): void {
+    this.entries[page].valid = (word & HMM_PFN_VALID) !== 0n
+    this.entries[page].mapped = (word & HMM_PFN_DMA_MAPPED) !== 0n
   }
 }
 
@@ -80,8 +72,8 @@ export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): 
 
 /** Zeroes the array: no page of it is mapped. One step: nobody else knows of it yet. @kernel hmm_dma_map_alloc */
 export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: DmaList) {
-  yield* step('zero the array', (w) => {
-    for (const page of list.entries.keys()) list.store(w, page, 0n)
+  yield* step('zero the array', () => {
+    for (const page of list.entries.keys()) list.store(page, 0n)
     return 0
   })
 })
@@ -95,51 +87,47 @@ export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: Dm
 export const storeEntry = procedure(
   'hmm_vma_handle_pte (sticky flags)',
   function* (list: DmaList, range: HmmRange, request: HmmRequest, page: number) {
-    return yield* step('read an entry', (w) =>
-      storeBeside(w, list, range, request, page, (at) => list.word(w, at)),
-    )
+    return yield* step('read an entry', () => storeBeside(list, range, request, page, (at) => list.word(at)))
   },
 )
 
 /** Reads and stores an entry, or those of an area that cannot be used. Part of a step. @param before - what an entry held */
 export function storeBeside(
-  w: World,
   list: DmaList,
   range: HmmRange,
   request: HmmRequest,
   page: number,
   before: (page: number) => bigint,
 ): number {
-  const code = readEntry(range, request, page, w, needFault)
+  const code = readEntry(range, request, page, needFault)
   const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
   for (let at = page; at < end; at++) {
-    const valid = (range.pfns[at].flags.get(w) & MODEL_VALID) !== 0
-    list.store(w, at, storeOutput(TOP_6_16, before(at), { valid }))
+    const valid = (range.pfns[at].flags & MODEL_VALID) !== 0
+    list.store(at, storeOutput(TOP_6_16, before(at), { valid }))
   }
   return code
 }
 
 /** The IOMMU, at the address of one page. */
-function iommuAt(w: World, list: DmaList, page: number): DmaDevice {
-  const { iommu } = list.entries[page]
+function iommuAt(list: DmaList, page: number): DmaDevice {
   const address = BigInt(page + 1) << 12n
   return {
     map: (phys) => {
       claim(
         'dma-mapping',
-        iommu.get(w) === 0,
+        list.entries[page].iommu === 0,
         `${list.mirror.name} maps page ${page} for DMA, which is mapped already`,
       )
-      iommu.set(w, Number(phys >> 12n) + 1)
+      list.entries[page].iommu = Number(phys >> 12n) + 1
       return address
     },
     unmap: () => {
       claim(
         'dma-mapping',
-        iommu.get(w) !== 0,
+        list.entries[page].iommu !== 0,
         `${list.mirror.name} unmaps page ${page} for DMA, which was not mapped`,
       )
-      iommu.set(w, 0)
+      list.entries[page].iommu = 0
     },
     busAddress: () => address,
   }
@@ -147,15 +135,14 @@ function iommuAt(w: World, list: DmaList, page: number): DmaDevice {
 
 /** Runs one of the functions of {@link DmaDevice} on an entry of the array, and stores what it made of it. */
 function onEntry<T>(
-  w: World,
   list: DmaList,
   page: number,
   frame: number,
   run: (device: DmaDevice, map: { pfnList: bigint[]; dmaList: bigint[] }) => T,
 ): T {
-  const map = { pfnList: [list.word(w, page) | BigInt(frame)], dmaList: [BigInt(page + 1) << 12n] }
-  const result = run(iommuAt(w, list, page), map)
-  list.store(w, page, map.pfnList[0])
+  const map = { pfnList: [list.word(page) | BigInt(frame)], dmaList: [BigInt(page + 1) << 12n] }
+  const result = run(iommuAt(list, page), map)
+  list.store(page, map.pfnList[0])
   return result
 }
 
@@ -163,13 +150,13 @@ function onEntry<T>(
 export const mapForDma = procedure(
   'hmm_dma_map_pfn',
   function* (list: DmaList, range: HmmRange, page: number) {
-    yield* step('map for DMA', (w) => {
-      if (!isMappable(range, page, w)) return 0
-      const frame = range.pfns[page].frame.get(w)
-      onEntry(w, list, page, frame, (device, map) => hmmDmaMapPfn(device, map, 0, 'none'))
+    yield* step('map for DMA', () => {
+      if (!isMappable(range, page)) return 0
+      const frame = range.pfns[page].frame
+      onEntry(list, page, frame, (device, map) => hmmDmaMapPfn(device, map, 0, 'none'))
       claim(
         'dma-mapping',
-        list.entries[page].iommu.get(w) === frame + 1,
+        list.entries[page].iommu === frame + 1,
         `${list.mirror.name} is given an address for page ${page} that does not lead to it`,
       )
       return 0
@@ -185,9 +172,9 @@ export const mapForDma = procedure(
 export const unmapForDma = procedure(
   'hmm_dma_unmap_pfn',
   function* (list: DmaList, start: number, end: number) {
-    yield* step('unmap for DMA', (w) => {
+    yield* step('unmap for DMA', () => {
       for (let page = start; page < end; page++)
-        onEntry(w, list, page, 0, (device, map) => hmmDmaUnmapPfn(device, map, 0))
+        onEntry(list, page, 0, (device, map) => hmmDmaUnmapPfn(device, map, 0))
       return 0
     })
   },

@@ -17,19 +17,18 @@ import {
   Walk,
   walkEntry,
 } from '../kernel/index.js'
-import { claim, type Override, override, procedure, step, type World } from '../world/index.js'
+import { claim, type Override, override, procedure, step } from '../world/index.js'
 import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
 
 /** What a walk of the model tells of a page. */
-function told(range: HmmRange, page: number, w: World): Exclude<Told, { kind: 'unknown' }> {
-  const { flags, frame } = range.pfns[page]
-  if (flags.get(w) & HMM_PFN_ERROR) return { kind: 'error' }
-  if (!(flags.get(w) & HMM_PFN_VALID)) return { kind: 'none' }
+function told(range: HmmRange, page: number): Exclude<Told, { kind: 'unknown' }> {
+  if (range.pfns[page].flags & HMM_PFN_ERROR) return { kind: 'error' }
+  if (!(range.pfns[page].flags & HMM_PFN_VALID)) return { kind: 'none' }
   return {
     kind: 'valid',
-    pfn: BigInt(frame.get(w)),
-    write: (flags.get(w) & HMM_PFN_WRITE) !== 0,
-    devicePrivate: range.ownerOf(frame.get(w)) >= 0,
+    pfn: BigInt(range.pfns[page].frame),
+    write: (range.pfns[page].flags & HMM_PFN_WRITE) !== 0,
+    devicePrivate: range.ownerOf(range.pfns[page].frame) >= 0,
   }
 }
 
@@ -38,8 +37,8 @@ function inWords(of: Told): string {
 }
 
 /** Stores what has been told of a page as the driver's word, and reads it back. Part of a step. */
-function throughTheWord(w: World, range: HmmRange, page: number, encoding: DriverEncoding): void {
-  const stored = told(range, page, w)
+function throughTheWord(range: HmmRange, page: number, encoding: DriverEncoding): void {
+  const stored = told(range, page)
   const read = decode(encoding, encode(encoding, stored))
   const same =
     read.kind === stored.kind &&
@@ -50,15 +49,14 @@ function throughTheWord(w: World, range: HmmRange, page: number, encoding: Drive
 
 /** Reads one entry of the page table, stores the driver's word for it, and reads that back. Part of a step. */
 export function readAndEncode(
-  w: World,
   range: HmmRange,
   request: HmmRequest,
   page: number,
   encoding: DriverEncoding,
 ): number {
-  const code = readEntry(range, request, page, w, needFault)
+  const code = readEntry(range, request, page, needFault)
   const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
-  for (let at = page; at < end; at++) throughTheWord(w, range, at, encoding)
+  for (let at = page; at < end; at++) throughTheWord(range, at, encoding)
   return code
 }
 
@@ -66,7 +64,7 @@ export function readAndEncode(
 export const encodeEntry = procedure(
   'hmm_vma_handle_pte (encoding)',
   function* (range: HmmRange, request: HmmRequest, page: number, encoding: DriverEncoding) {
-    return yield* step('read an entry', (w) => readAndEncode(w, range, request, page, encoding))
+    return yield* step('read an entry', () => readAndEncode(range, request, page, encoding))
   },
 )
 

@@ -6,7 +6,7 @@
  */
 import type { Driver, Mirror } from '../driver/index.js'
 import type { Machine } from '../kernel/index.js'
-import type { Abstraction, Layout, Override, World } from '../world/index.js'
+import type { Abstraction, Layout, Override } from '../world/index.js'
 
 /** Names of the generations, oldest first: each the release that one can think of it by. */
 export const generationNames = ['4.17', '5.0', '5.4', '5.6', '6.1', '6.16'] as const
@@ -19,7 +19,7 @@ export interface MirrorList {
   /** Declares what an address space has for it, once the machine and its devices are declared. */
   declare(layout: Layout, machine: Machine, mirrors: readonly Mirror[]): void
   /** Registers `mirror` in the initial world. */
-  attach(w: World, mirror: Mirror): void
+  attach(mirror: Mirror): void
   /** How the world says where `mirror` stands in its statechart. */
   abstraction(mirror: Mirror): Abstraction
 }

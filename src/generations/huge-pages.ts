@@ -19,9 +19,9 @@ const splitLosesDirty = override(
   splitHugePmdLocked,
   () =>
     function* ({ machine }, mm, pmd) {
-      yield* mm.ptl.critical('put a page table in its place', (w) => {
-        if (replaceByTable(w, machine, mm, pmd))
-          for (const { bits } of mm.pte.slice(pmd.start, pmd.end)) bits?.dirty.set(w, 0)
+      yield* mm.ptl.critical('put a page table in its place', () => {
+        if (replaceByTable(machine, mm, pmd))
+          for (const pte of mm.pte.slice(pmd.start, pmd.end)) pte.dirty = false
         return 0
       })
     },
@@ -32,8 +32,8 @@ const zeroPagesStay = override(
   unmapAndRemap,
   () =>
     function* ({ machine }, mm, pmd) {
-      yield* mm.ptl.critical('put a page table in its place', (w) => {
-        replaceByTable(w, machine, mm, pmd)
+      yield* mm.ptl.critical('put a page table in its place', () => {
+        replaceByTable(machine, mm, pmd)
         return 0
       })
     },
@@ -44,8 +44,8 @@ const writableByWriteOnly = override(
   changeHugePmd,
   () =>
     function* (current, mm, pmd, flags) {
-      return yield* mm.ptl.critical('change the huge entry', (w) => {
-        return changePmd(w, current, mm, pmd, flags & ~VM_WRITE)
+      return yield* mm.ptl.critical('change the huge entry', () => {
+        return changePmd(current, mm, pmd, flags & ~VM_WRITE)
       })
     },
 )

@@ -17,7 +17,7 @@ import {
   unlockPage,
   wasHeld,
 } from '../kernel/index.js'
-import { type Override, override, type Running, type Scenario, step } from '../world/index.js'
+import { type Override, override, READ_ONCE, type Running, type Scenario, step } from '../world/index.js'
 
 /** A kernel, as far as it differs from the reference. */
 export interface KernelProfile {
@@ -34,9 +34,9 @@ export const faultWithoutReference = override(
   doSwapPage,
   () =>
     function* (current, mm, page): Running<number> {
-      const pfn = yield* step('decode the entry', (w) => {
+      const pfn = yield* step('decode the entry', () => {
         const pte = mm.pte[page]
-        return pte.kind.readOnce(w) === PteKind.devicePrivate ? pte.frame.readOnce(w) : 0
+        return READ_ONCE(pte).kind === PteKind.devicePrivate ? READ_ONCE(pte).frame : 0
       })
       return pfn === 0 ? 0 : yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.nothing })
     },
@@ -47,17 +47,17 @@ export const faultWithoutLock = override(
   doSwapPage,
   () =>
     function* (current, mm, page): Running<number> {
-      const pfn = yield* mm.ptl.critical('look again, and hold the page', (w) => {
-        const found = devicePageAt(w, mm, page)
+      const pfn = yield* mm.ptl.critical('look again, and hold the page', () => {
+        const found = devicePageAt(mm, page)
         if (found <= 0) return found
-        getPage(w, current.machine.frames[found])
-        current.cpu.busy?.set(w, 0)
+        getPage(current.machine.frames[found])
+        current.cpu.busy = false
         return found
       })
       if (pfn <= 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.reference })
-      yield* step('put the page', (w) => {
-        putPage(w, current.machine.frames[pfn])
+      yield* step('put the page', () => {
+        putPage(current.machine.frames[pfn])
         return 0
       })
       return error
@@ -69,21 +69,21 @@ export const faultWithoutWaiting = override(
   doSwapPage,
   () =>
     function* (current, mm, page): Running<number> {
-      const pfn = yield* mm.ptl.critical('look again, and try the lock', (w) => {
-        const found = devicePageAt(w, mm, page)
-        if (found <= 0 || !tryLockPage(w, current.machine.frames[found])) return 0
-        getPage(w, current.machine.frames[found])
+      const pfn = yield* mm.ptl.critical('look again, and try the lock', () => {
+        const found = devicePageAt(mm, page)
+        if (found <= 0 || !tryLockPage(current.machine.frames[found])) return 0
+        getPage(current.machine.frames[found])
         // What follows may sleep.
-        current.cpu.busy?.set(w, 0)
+        current.cpu.busy = false
         return found
       })
       if (pfn === 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
-      yield* step('unlock and put the page', (w) => {
+      yield* step('unlock and put the page', () => {
         // Nobody asks here whether the page has come back, or why not.
-        wasHeld(current, page, w)
-        unlockPage(w, current.machine.frames[pfn])
-        putPage(w, current.machine.frames[pfn])
+        wasHeld(current, page)
+        unlockPage(current.machine.frames[pfn])
+        putPage(current.machine.frames[pfn])
         return 0
       })
       return error

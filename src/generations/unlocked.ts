@@ -101,13 +101,13 @@ const beginUnlocked = procedure(
   'hmm_range_fault_unlocked_timeout (begin)',
   function* (current: Task, range: HmmRange, request: UnlockedRequest): Running<number> {
     const { mm } = range.notifier
-    return yield* step('begin', (w) => {
-      claim('C20', mm.mmapLock.heldBy(w, current.thread), 'hmm_range_fault without the mmap lock')
-      claim('C19', mm.users.get(w) > 0, 'hmm_range_fault on an address space that nobody has pinned')
-      beginRange(range, { ...request, seq: SAMPLED_SEQ }, w)
-      if (!mm.unstable.get(w)) return 0
-      range.result.set(w, RangeResult.failed)
-      range.lifecycle.signal(w, 'FAILED')
+    return yield* step('begin', () => {
+      claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_range_fault without the mmap lock')
+      claim('C19', mm.users > 0, 'hmm_range_fault on an address space that nobody has pinned')
+      beginRange(range, { ...request, seq: SAMPLED_SEQ })
+      if (!mm.unstable) return 0
+      range.result = RangeResult.failed
+      range.lifecycle.signal('FAILED')
       return -Errno.EFAULT
     })
   },
@@ -171,16 +171,15 @@ export const hmmDoFault = procedure(
   ): Running<number> {
     const { mm } = range.notifier
     const write = (noted & 7) === Walk.writeFault
-    const refused = yield* step('look up the area', (w) => {
-      const { kind, flags } = mm.vma[page]
-      if (kind.get(w) === VmaKind.none) return Errno.EFAULT
-      return write && !(flags.get(w) & VM_WRITE) ? Errno.EPERM : 0
+    const refused = yield* step('look up the area', () => {
+      if (mm.vma[page].kind === VmaKind.none) return Errno.EFAULT
+      return write && !(mm.vma[page].flags & VM_WRITE) ? Errno.EPERM : 0
     })
     if (refused) return yield* become(giveUp, range, refused)
     if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', 2))) {
-      yield* step('drop what was read', (w) => {
-        range.result.set(w, RangeResult.collided)
-        range.lifecycle.signal(w, 'COLLIDED')
+      yield* step('drop what was read', () => {
+        range.result = RangeResult.collided
+        range.lifecycle.signal('COLLIDED')
         return 0
       })
       yield* mm.mmapLock.unlockRead()
@@ -195,9 +194,9 @@ export const hmmDoFault = procedure(
 )
 
 const giveUp = procedure('hmm_do_fault (error)', function* (range: HmmRange, error: number): Running<number> {
-  return yield* step('give up', (w) => {
-    range.result.set(w, RangeResult.failed)
-    range.lifecycle.signal(w, 'FAILED')
+  return yield* step('give up', () => {
+    range.result = RangeResult.failed
+    range.lifecycle.signal('FAILED')
     return -error
   })
 })

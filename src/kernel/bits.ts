@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Cell, Layout, Lock } from '../world/index.js'
+import type { Layout, Lock } from '../world/index.js'
 
 /**
  * The bits of a page-table entry beside the right to write. Where they lie depends on what the entry is: see
@@ -12,25 +12,29 @@ import type { Cell, Layout, Lock } from '../world/index.js'
  */
 export interface PteBits {
   /** Of a present entry: it was written through since this was cleared. The CPU sets it without a lock. Of a migration entry: the entry that it stands for had it. */
-  readonly dirty: Cell
+  dirty: boolean
   /** The page was written to since a reader of `pagemap` last cleared the bit. */
-  readonly softDirty: Cell
+  softDirty: boolean
   /** userfaultfd wants to hear of the next write. */
-  readonly uffdWp: Cell
+  uffdWp: boolean
   /** Of an entry that is not present: the page was this mapping's alone ({@link FrameFlags.anonExclusive}). */
-  readonly exclusive: Cell
+  exclusive: boolean
   /** Slot of a swap entry; 0 in any other. */
-  readonly slot: Cell
+  slot: number
+  /** False on a machine without swap, which has none of these. */
+  readonly tracksBits: boolean
 }
 
 /** What is known of a page beside its counts. @kernel PG_dirty, PG_swapcache, PageAnonExclusive */
 export interface FrameFlags {
   /** It holds what its slot does not. */
-  readonly dirty: Cell
+  dirty: boolean
   /** 0, or the slot for which it is in the swap cache, which has a reference to it. */
-  readonly swapCache: Cell
+  swapCache: number
   /** It is the one mapping's alone, which may write to it without a copy. Entries that are not present keep this themselves. */
-  readonly anonExclusive: Cell
+  anonExclusive: boolean
+  /** False on a machine without swap, which has none of these. */
+  readonly tracksFlags: boolean
 }
 
 /** A page's place in swap. @kernel swap_map */
@@ -38,28 +42,30 @@ export interface SwapSlot {
   /** Its number, from 1 on. */
   readonly slot: number
   /** Page-table entries that name it. */
-  readonly count: Cell
+  count: number
   /** What was written out last; 0 in one that is free. */
-  readonly contents: Cell
+  contents: number
 }
 
-/** Declares the bits of an entry under the page-table lock `ptl`. */
-export function declarePteBits(entry: Layout, slots: number, ptl: Lock): PteBits {
+/** Declares the bits of an entry under the page-table lock `ptl`. Without swap nothing is ever clean. */
+export function declarePteBits(entry: Layout, slots: number, when: boolean, ptl: Lock) {
   return {
-    dirty: entry.flag('dirty'),
-    softDirty: entry.flag('soft_dirty', { guardedBy: ptl }),
-    uffdWp: entry.flag('uffd_wp', { guardedBy: ptl }),
-    exclusive: entry.flag('exclusive', { guardedBy: ptl }),
-    slot: entry.counter('slot', Math.max(1, slots), { guardedBy: ptl }),
+    dirty: entry.flag('dirty', { when, otherwise: 1 }),
+    softDirty: entry.flag('soft_dirty', { guardedBy: ptl, when, otherwise: 1 }),
+    uffdWp: entry.flag('uffd_wp', { guardedBy: ptl, when }),
+    exclusive: entry.flag('exclusive', { guardedBy: ptl, when }),
+    slot: entry.counter('slot', Math.max(1, slots), { guardedBy: ptl, when }),
+    tracksBits: when,
   }
 }
 
 /** Declares the flags of a frame. */
-export function declareFrameFlags(frame: Layout, slots: number): FrameFlags {
+export function declareFrameFlags(frame: Layout, slots: number, when: boolean) {
   return {
-    dirty: frame.flag('dirty'),
-    swapCache: frame.counter('swap_cache', Math.max(1, slots)),
-    anonExclusive: frame.flag('anon_exclusive'),
+    dirty: frame.flag('dirty', { when }),
+    swapCache: frame.counter('swap_cache', Math.max(1, slots), { when }),
+    anonExclusive: frame.flag('anon_exclusive', { when }),
+    tracksFlags: when,
   }
 }
 

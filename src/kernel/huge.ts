@@ -5,14 +5,18 @@
  * @see docs/decisions/0020-huge-pages.md
  * @module
  */
-import type { Cell, Layout, Lock, World } from '../world/index.js'
+import type { Layout, Lock } from '../world/index.js'
+import { READ_ONCE } from '../world/index.js'
 import type { MmStruct } from './machine.js'
 
 /** `VM_HUGEPAGE`: what MADV_HUGEPAGE asks for. */
 export const VM_HUGEPAGE = 4
 
 /** What the entry above the page table holds: nothing, a page table, or a huge page. */
-export const PmdKind = { none: 0, table: 1, huge: 2 } as const
+export const PmdKind = { none: 'none', table: 'table', huge: 'huge' } as const
+
+/** One of {@link PmdKind}. */
+export type PmdKind = (typeof PmdKind)[keyof typeof PmdKind]
 
 /**
  * One entry above the page table, and the pages that it covers. Of a huge page the entries of the table say what its
@@ -28,7 +32,7 @@ export interface Pmd {
   /** False for a last one that the address space ends within: no huge page fits there. */
   readonly isWhole: boolean
   /** {@link PmdKind}. */
-  readonly kind: Cell
+  kind: PmdKind
 }
 
 /** Declares what lies above `pages` pages, `hugePages` pages each, under the page-table lock `ptl`. */
@@ -47,9 +51,9 @@ export function pmdAt({ pmd }: MmStruct, page: number): Pmd | undefined {
 }
 
 /** The entry above `page` if it maps a huge page, as a lockless look finds it. @kernel pmd_trans_huge */
-export function hugePmdAt(w: World, mm: MmStruct, page: number): Pmd | undefined {
+export function hugePmdAt(mm: MmStruct, page: number): Pmd | undefined {
   const pmd = pmdAt(mm, page)
-  return pmd?.kind.readOnce(w) === PmdKind.huge ? pmd : undefined
+  return pmd !== undefined && READ_ONCE(pmd).kind === PmdKind.huge ? pmd : undefined
 }
 
 /** How many pages a huge page has, as the order of two; 0 without huge pages. */

@@ -44,7 +44,6 @@ export function stateAfter(model: Model, trace: Trace, steps: number): StateRepo
   for (const step of trace.steps.slice(0, steps))
     for (const change of step.changes) values.set(change.cell, change.after)
   const changed = new Set(steps === 0 ? [] : trace.steps[steps - 1].changes.map((change) => change.cell))
-  const shown = shownByCharts(model)
   // Where the end of the trace repeats for ever, what comes after the last step is its beginning.
   const ahead = [...trace.steps.slice(steps), ...trace.steps.slice(trace.loopFrom ?? trace.steps.length)]
   return {
@@ -54,10 +53,9 @@ export function stateAfter(model: Model, trace: Trace, steps: number): StateRepo
       return next === undefined ? { thread } : { thread, next: `${next.procedure}: ${next.step}` }
     }),
     cells: model.layout.cells.map((cell) => {
-      const value = values.get(cell.name) as string
       return {
         cell: cell.name,
-        value: shown.get(cell.name)?.[Number(value)] ?? value,
+        value: values.get(cell.name) as string,
         ghost: cell.options.ghost ?? false,
         changed: changed.has(cell.name),
       }
@@ -73,16 +71,6 @@ function initialWorld(model: Model): World {
   }
   const world = model.layout.initial()
   acting.thread = NOBODY
-  model.initialise?.(world)
+  model.initialise?.()
   return world
-}
-
-/** Names of the values of the cells that hold where a statechart stands. */
-function shownByCharts(model: Model): Map<string, readonly string[]> {
-  const shown = new Map<string, readonly string[]>()
-  for (const lifecycle of model.layout.lifecycles) {
-    const chart = model.charts?.[lifecycle.kind]
-    if (chart !== undefined) shown.set(lifecycle.cell.name, chart.states)
-  }
-  return shown
 }

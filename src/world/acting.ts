@@ -1,10 +1,13 @@
 /**
- * Which thread takes the step that is being run. Steps are closures over the world alone, so that threads that
- * run the same procedure with the same arguments share its control nodes; what a lock needs to know about its
- * taker it finds here.
+ * Which thread takes the step that is being run, and in which world. Steps are closures over records alone, so that threads
+ * that run the same procedure with the same arguments share its control nodes; what a lock needs to know about its taker, and
+ * a record about its world, they find here.
  *
  * @module
  */
+
+/** The packed bytes of one state. Only records made by a layout read and write them. */
+export type World = Uint8Array
 
 /** The thread that acts, or {@link NOBODY}. Whoever runs a step sets it first. */
 export const acting = {
@@ -16,6 +19,10 @@ export const acting = {
   raised: undefined as Error | undefined,
   /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */
   inside: false,
+  /** The world in use: what properties of records read and write. */
+  world: new Uint8Array(0) as World,
+  /** The world before the step that is judged: what {@link old} reads. */
+  before: new Uint8Array(0) as World,
 }
 
 /** `thread` takes a step of a model of which `unclaimed` is not claimed. */
@@ -33,6 +40,22 @@ export function inside<T>(run: () => T): T {
     return run()
   } finally {
     acting.inside = before
+  }
+}
+
+/** Makes `w` the world in use. */
+export function use(w: World): void {
+  acting.world = w
+}
+
+/** Runs `look` with `w` as the world in use. */
+export function within<T>(w: World, look: () => T): T {
+  const { world } = acting
+  acting.world = w
+  try {
+    return look()
+  } finally {
+    acting.world = world
   }
 }
 

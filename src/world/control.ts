@@ -9,6 +9,7 @@
 import { acting, NOBODY } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
 import { isHandle } from './layout.js'
+import { Lifecycle } from './lifecycle.js'
 import {
   type AnyProcedure,
   type Become,
@@ -91,6 +92,67 @@ export interface FrameDescription {
   readonly at: string
 }
 
+/** One step of the way to an answer, and where the thread goes on that has received it. */
+interface Entry {
+  readonly next: Map<unknown, Entry>
+  reached: number
+}
+
+/**
+ * The answers of one location that are no numbers, as a tree over what they hold: telling an answer from others costs a few
+ * look-ups and no text.
+ */
+class Answers {
+  private readonly root: Entry = { next: new Map(), reached: -1 }
+  /** True if the step has answered nothing: then it always does. */
+  hasNothing = false
+
+  /** The entry of `answer`; `refuse` is called for what two answers could not be told apart by. */
+  entryOf(answer: unknown, refuse: () => never): Entry {
+    return this.follow(this.root, answer, refuse)
+  }
+
+  private follow(entry: Entry, value: unknown, refuse: () => never): Entry {
+    switch (typeof value) {
+      case 'number':
+        if (!Number.isFinite(value)) refuse()
+        return step(entry, value)
+      case 'string':
+      case 'boolean':
+      case 'undefined':
+        return step(entry, value)
+      case 'object': {
+        if (value === null || isHandle(value) || value instanceof Lifecycle) return step(entry, value)
+        if (Array.isArray(value)) {
+          let at = step(step(entry, ARRAY), value.length)
+          for (let i = 0; i < value.length; i++) at = this.follow(at, value[i], refuse)
+          return at
+        }
+        if (Object.getPrototypeOf(value) !== Object.prototype) return refuse()
+        let at = step(entry, OBJECT)
+        for (const key in value)
+          at = this.follow(step(at, key), (value as Record<string, unknown>)[key], refuse)
+        return step(at, END)
+      }
+      default:
+        return refuse()
+    }
+  }
+}
+
+const ARRAY = Symbol('array')
+const OBJECT = Symbol('object')
+const END = Symbol('end')
+
+function step(entry: Entry, token: unknown): Entry {
+  let next = entry.next.get(token)
+  if (next === undefined) {
+    next = { next: new Map(), reached: -1 }
+    entry.next.set(token, next)
+  }
+  return next
+}
+
 /** Every control state that the threads of a scenario have reached. */
 export class ControlGraph {
   /** `runs[location]`: what the thread does next. Parallel arrays, as the checker's inner loop reads them. */
@@ -98,6 +160,10 @@ export class ControlGraph {
   /** `choices[location]`: in how many ways it may go. */
   readonly choices: number[] = [0]
   private readonly next: number[][] = [[]]
+  /** By location: what follows answers that are no numbers. */
+  private readonly answers: (Answers | undefined)[] = []
+  /** By location: whether its step was taken. */
+  private readonly taken: boolean[] = []
   private readonly locations: (Location | undefined)[] = [undefined]
   private readonly frames = new Map<string, Frame>()
   private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
@@ -122,13 +188,36 @@ export class ControlGraph {
     return this.settle(undefined, this.enter(program, args))
   }
 
-  /** The location reached from `location` when its step returned `result`. */
-  successor(location: number, result: number): number {
+  /** The location reached from `location` when its step answered `result`. */
+  successor(location: number, result: unknown): number {
+    if (typeof result !== 'number') return this.answered(location, result)
     // Anything but a 32-bit integer would be taken for one by the shifts.
     if ((result | 0) !== result) this.refuse(this.locations[location] as Location, result)
     const slot = (result << 1) ^ (result >> 31)
     const known = this.next[location][slot]
     return known !== undefined ? known : this.discover(location, slot, result)
+  }
+
+  /** The same for an answer that is no number: equal answers of one location are one. */
+  private answered(location: number, result: unknown): number {
+    let answers = this.answers[location]
+    if (answers === undefined) {
+      answers = new Answers()
+      this.answers[location] = answers
+    }
+    if (result === undefined) {
+      if (!answers.hasNothing && this.taken[location])
+        this.refuse(this.locations[location] as Location, result)
+      answers.hasNothing = true
+    } else if (answers.hasNothing) this.refuse(this.locations[location] as Location, undefined)
+    const entry = answers.entryOf(result, () => this.refuse(this.locations[location] as Location, result))
+    if (entry.reached < 0) {
+      freezeValue(result)
+      const at = this.locations[location] as Location
+      entry.reached = this.settle(at.below, this.child(at.node, result))
+      this.taken[location] = true
+    }
+    return entry.reached
   }
 
   /** The step that a thread at `location` takes next. */
@@ -168,13 +257,15 @@ export class ControlGraph {
   forEachTaken(visit: (procedure: AnyProcedure, step: Step) => void): void {
     for (let id = 1; id < this.locations.length; id++) {
       const location = this.locations[id]
-      if (location?.node.operation.kind === 'step' && this.next[id].length > 0)
+      if (location?.node.operation.kind === 'step' && this.taken[id])
         visit(location.node.frame.procedure, location.node.operation)
     }
   }
 
   private discover(location: number, slot: number, result: number): number {
     const at = this.locations[location] as Location
+    // A step that sometimes forgets its answer is a mistake, and not one that answers nothing.
+    if (this.answers[location]?.hasNothing) this.refuse(at, undefined)
     if (Math.abs(result) > 0xfffff) this.refuse(at, result)
     this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
     // Nobody acts between two steps: threads that stand at the same place share it.
@@ -183,6 +274,7 @@ export class ControlGraph {
     const reached = this.settle(at.below, this.child(at.node, result | 0))
     acting.thread = thread
     this.next[location][slot] = reached
+    this.taken[location] = true
     return reached
   }
 
@@ -375,11 +467,11 @@ export class ControlGraph {
       )
   }
 
-  private refuse(at: Location, result: number): never {
+  private refuse(at: Location, result: unknown): never {
     throw new SpecificationError(
       'invalid-result',
       `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${String(result)}; ` +
-        'a step returns an integer of at most 20 bits, or BLOCKED',
+        'a step answers with an integer of at most 20 bits, a flag, a name, a record, a small object or array of these, or BLOCKED',
     )
   }
 

@@ -5,7 +5,7 @@
  * @module world
  */
 
-export { acting, NOBODY } from './acting.js'
+export { acting, NOBODY, use, within } from './acting.js'
 export {
   ControlGraph,
   type ControlLimits,
@@ -46,4 +46,5 @@ export {
   type Step,
   step,
 } from './procedure.js'
+export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
 export { type SequentialOptions, SequentialRunner } from './sequential.js'

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { acting, NOBODY } from './acting.js'
+import { acting, NOBODY, type World } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
+import { isRecord, makeRecord, type RecordOf } from './record.js'
 
-/** The packed bytes of one state. Only handles made by a {@link Layout} read and write them. */
-export type World = Uint8Array
+export type { World } from './acting.js'
 
 /** How a cell is declared. */
 export interface CellOptions {
@@ -20,17 +20,34 @@ export interface CellOptions {
   readonly ghost?: boolean
   /** The lock that must be held for every access but {@link Cell.readOnce}. */
   readonly guardedBy?: Lock
-  /** The cell that is not 0 while the object is allocated that this cell is part of: access outside is reported. */
-  readonly partOf?: Cell
-  /** Names of the values, for traces: `names[value]`. */
-  readonly names?: readonly string[]
+  /** The flag of the object that this field is part of: access while it is not allocated is reported. */
+  readonly partOf?: Cell<boolean>
+  /**
+   * False where nothing in the scenario looks at the field (default true). It then takes no bits, reads as
+   * {@link CellOptions.otherwise}, and what is written to it is dropped.
+   */
+  readonly when?: boolean
+  /** What a field reads as that takes no bits (default 0). */
+  readonly otherwise?: number
 }
 
+/** What a field holds, beside plain numbers: how its number is read and written. */
+export type Codec = 'number' | 'flag' | 'enumeration' | 'reference'
+
 /**
- * A counter, flag or enumeration in the world, from 0 to {@link Cell.max}.
- * Setting it beyond its bound is an error, never a wrap.
+ * Where a field of a record is kept: a number from 0 to {@link Cell.max}. Procedures read and write the record's property;
+ * what is here is for the records themselves, for locks and for tools. Setting it beyond its bound is an error, never a wrap.
+ *
+ * @typeParam V - what the property reads as
  */
-export abstract class Cell {
+export abstract class Cell<V = number> {
+  /** What the property reads as: there for its type only. */
+  declare readonly reads: V
+  /** How the number is read. */
+  codec: Codec = 'number'
+  /** Of an enumeration: the names of its values. Of a reference: `undefined`, and then what it may refer to. */
+  values: readonly unknown[] = []
+
   constructor(
     /** Full name, as in traces: `mm0.pte[1].frame`. */
     readonly name: string,
@@ -51,17 +68,31 @@ export abstract class Cell {
     return this.get(w)
   }
 
-  /** Adds `by` (may be negative) and returns the new value. */
-  add(w: World, by: number): number {
-    const value = this.get(w) + by
-    this.set(w, value)
-    return value
+  /** The number in the world in use. */
+  get value(): number {
+    return this.get(acting.world)
+  }
+
+  set value(value: number) {
+    this.set(acting.world, value)
+  }
+
+  /** The same, read as {@link Cell.readOnce} does, by the records that READ_ONCE gives. */
+  get once(): number {
+    return this.readOnce(acting.world)
   }
 
   /** The value in words, for traces. */
   show(w: World): string {
     const value = this.readOnce(w)
-    return this.options.names?.[value] ?? String(value)
+    switch (this.codec) {
+      case 'enumeration':
+        return String(this.values[value])
+      case 'reference':
+        return value === 0 ? 'none' : nameOf(this.values[value])
+      default:
+        return String(value)
+    }
   }
 
   /** @internal */
@@ -73,6 +104,13 @@ export abstract class Cell {
     )
   }
 }
+
+/** What a trace calls a record: its name where it has one of its own, otherwise where it was declared. */
+export function nameOf(record: unknown): string {
+  return names.get(record as object) ?? String(record)
+}
+
+const names = new WeakMap<object, string>()
 
 /** A cell of at most eight bits, which shares its byte with others. */
 class PackedCell extends Cell {
@@ -98,6 +136,15 @@ class PackedCell extends Cell {
     if (value >>> 0 !== value || value > this.max) this.overflow(value)
     w[this.offset] = (w[this.offset] & this.keep) | (value << this.shift)
   }
+}
+
+/** A field that nothing in the scenario looks at. */
+class UntrackedCell extends Cell {
+  get(): number {
+    return this.options.otherwise ?? 0
+  }
+
+  set(): void {}
 }
 
 /** A cell of nine to thirty-two bits, on bytes of its own. */
@@ -128,10 +175,12 @@ class WideCell extends Cell {
 /** A cell that reports every access without the lock that guards it, or after its object was freed. */
 class GuardedCell extends Cell {
   private readonly lock: Lock | undefined
-  private readonly object: Cell | undefined
+  private readonly object: Cell<boolean> | undefined
 
-  constructor(private readonly inner: Cell) {
+  constructor(private readonly inner: Cell<unknown>) {
     super(inner.name, inner.max, inner.options)
+    this.codec = inner.codec
+    this.values = inner.values
     this.lock = inner.options.guardedBy
     this.object = inner.options.partOf
   }
@@ -142,9 +191,9 @@ class GuardedCell extends Cell {
     this.mustLive(w, how)
     const { lock } = this
     if (lock === undefined) return
-    if (!lock.heldBy(w, thread))
+    if (!lock.heldBy(thread, w))
       throw new Violation('lock-discipline', `${this.name} is ${how} without ${lock.name}, which guards it`)
-    if (how === 'written' && !lock.heldForWritingBy(w, thread))
+    if (how === 'written' && !lock.heldForWritingBy(thread, w))
       throw new Violation(
         'lock-discipline',
         `${this.name} is written while ${lock.name} is held for reading only`,
@@ -176,7 +225,7 @@ const handles = new WeakSet<object>()
 
 /** True for what a {@link Layout} hands out, and for locks and wait queues: it is compared by identity. */
 export function isHandle(value: object): boolean {
-  return handles.has(value)
+  return handles.has(value) || isRecord(value)
 }
 
 /** Refuses to declare anything once the model is being run: states that were stored have no room for it. */
@@ -188,12 +237,11 @@ function mustDeclareBefore(what: string): void {
     )
 }
 
-/** An array of handles, by the first cell in it. */
+/** A list of records, by the first one in it. */
 function describeArray(held: readonly unknown[]): string {
   const first = held[0]
-  if (typeof first !== 'object' || first === null) return `of ${held.length}`
-  const cell = first instanceof Cell ? first : Object.values(first).find((value) => value instanceof Cell)
-  return cell instanceof Cell ? `with ${cell.name} in it` : `of ${held.length}`
+  const name = typeof first === 'object' && first !== null ? names.get(first) : undefined
+  return name === undefined ? `of ${held.length}` : `with ${name} in it`
 }
 
 interface Allocation {
@@ -209,6 +257,8 @@ interface Allocation {
   readonly handedOut: object[]
   /** The arrays that were handed out, and what they held when the model began to run. */
   readonly arrays: { readonly array: readonly unknown[]; readonly held: readonly unknown[] }[]
+  /** What each reference may refer to, which may be declared after it. */
+  readonly references: { readonly targets: readonly unknown[]; readonly values: unknown[] }[]
 }
 
 /** How a {@link Layout} is made. */
@@ -218,7 +268,7 @@ export interface LayoutOptions {
 }
 
 /**
- * Declares the cells of a world. Cells are packed into bits, first fit.
+ * Declares the records of a world. Their fields are packed into bits, first fit.
  *
  * @example
  * ```ts
@@ -227,8 +277,8 @@ export interface LayoutOptions {
  *   lock: new Mutex(l, 'lock'),
  *   pte: l.array('pte', 2, (entry) => ({ frame: entry.counter('frame', 3), write: entry.flag('write') })),
  * }))
- * const w = layout.initial()
- * device.pte[1].frame.set(w, 2)
+ * layout.initial()
+ * device.pte[1].frame = 2
  * ```
  */
 export class Layout {
@@ -254,6 +304,7 @@ export class Layout {
       lifecycles: [],
       handedOut: [],
       arrays: [],
+      references: [],
     }
   }
 
@@ -261,39 +312,83 @@ export class Layout {
   counter(name: string, max: number, options: CellOptions = {}): Cell {
     if (!Number.isInteger(max) || max < 1 || max > 0xffffffff)
       throw new SpecificationError('layout', `${this.qualify(name)}: a bound is 1 to 4294967295, not ${max}`)
-    mustDeclareBefore(this.qualify(name))
-    const bare = this.allocate(this.qualify(name), max, options)
-    const cell = this.handOut(options.guardedBy || options.partOf ? new GuardedCell(bare) : bare)
-    this.allocation.cells.push(cell)
-    return cell
+    return this.declare(name, max, options, 'number', [])
   }
 
-  /** A flag: 0 or 1. */
-  flag(name: string, options: CellOptions = {}): Cell {
-    return this.counter(name, 1, options)
+  /** A flag: false or true. */
+  flag(name: string, options: CellOptions = {}): Cell<boolean> {
+    return this.declare(name, 1, options, 'flag', [])
+  }
+
+  /** One of the values of an enumeration, the first of which it is initially: `{ none: 'none', present: 'present' } as const`. */
+  oneOf<V extends string>(
+    name: string,
+    values: Readonly<Record<string, V>>,
+    options: CellOptions = {},
+  ): Cell<V> {
+    const names = Object.values(values)
+    return this.declare(name, Math.max(1, names.length - 1), options, 'enumeration', names)
   }
 
   /**
-   * One of the values of an enumeration, given as an object of consecutive numbers from 0:
-   * `{ none: 0, present: 1 } as const`.
+   * A reference to one of `targets`, or to nothing (`undefined`), which it is initially. Records that are still to be declared
+   * may be added to the array until the first world is made.
    */
-  oneOf(name: string, values: Readonly<Record<string, number>>, options: CellOptions = {}): Cell {
-    const names: string[] = []
-    for (const [key, value] of Object.entries(values)) names[value] = key
-    return this.counter(name, Math.max(1, names.length - 1), { ...options, names })
+  ref<T extends object>(
+    name: string,
+    targets: readonly T[],
+    options: CellOptions = {},
+    count: number = targets.length,
+  ): Cell<T | undefined> {
+    const values: (T | undefined)[] = [undefined, ...targets]
+    this.allocation.references.push({ targets, values })
+    return this.declare(name, Math.max(1, count), options, 'reference', values)
   }
 
-  /** A group of handles whose names start with `name`. */
-  scope<T extends object>(name: string, declare: (layout: Layout) => T): T {
-    return this.handOut(declare(new Layout({ threads: this.threads }, this.qualify(name), this)))
+  private declare<V>(
+    name: string,
+    max: number,
+    options: CellOptions,
+    codec: Codec,
+    values: readonly unknown[],
+  ): Cell<V> {
+    const full = this.qualify(name)
+    mustDeclareBefore(full)
+    if (options.when === false) {
+      const untracked = new UntrackedCell(full, max, options)
+      untracked.codec = codec
+      untracked.values = values
+      return untracked as Cell<unknown> as Cell<V>
+    }
+    const bare = this.allocate(full, max, options)
+    bare.codec = codec
+    bare.values = values
+    const cell = this.handOut(options.guardedBy || options.partOf ? new GuardedCell(bare) : bare)
+    this.allocation.cells.push(cell)
+    return cell as Cell<unknown> as Cell<V>
   }
 
-  /** `length` groups of handles, named `name[0]`, `name[1]`, … */
-  array<T>(name: string, length: number, declare: (layout: Layout, index: number) => T): T[] {
-    const records: T[] = []
+  /** A record of `fields`, under the names that they were declared with. */
+  record<D extends object>(fields: D): RecordOf<D> {
+    return this.handOut(makeRecord(fields))
+  }
+
+  /** A record whose fields have names that start with `name`. */
+  scope<D extends object>(name: string, declare: (layout: Layout) => D): RecordOf<D> {
+    const full = this.qualify(name)
+    return this.named(declare(new Layout({ threads: this.threads }, full, this)), full)
+  }
+
+  /** `length` records, named `name[0]`, `name[1]`, … */
+  array<D extends object>(
+    name: string,
+    length: number,
+    declare: (layout: Layout, index: number) => D,
+  ): RecordOf<D>[] {
+    const records: RecordOf<D>[] = []
     for (let i = 0; i < length; i++) {
-      const layout = new Layout({ threads: this.threads }, this.qualify(`${name}[${i}]`), this)
-      records.push(this.handOut(declare(layout, i)))
+      const full = this.qualify(`${name}[${i}]`)
+      records.push(this.named(declare(new Layout({ threads: this.threads }, full, this), i), full))
     }
     return this.handOut(records)
   }
@@ -316,6 +411,14 @@ export class Layout {
   addLock(lock: Lock): void {
     this.handOut(lock)
     this.allocation.locks.push(lock)
+  }
+
+  /** The record of what was declared, by that name; a list of records, or an instance of a class, is what it is. */
+  private named<D extends object>(declared: D, name: string): RecordOf<D> {
+    const isPlain = Object.getPrototypeOf(declared) === Object.prototype
+    const record = isPlain ? makeRecord(declared) : (declared as RecordOf<D>)
+    names.set(record, name)
+    return this.handOut(record)
   }
 
   /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
@@ -370,13 +473,16 @@ export class Layout {
     return this.allocation.bytes
   }
 
-  /** A new world in its initial state. */
+  /** A new world in its initial state. It is the world in use from then on. */
   initial(): World {
     const w = new Uint8Array(Math.max(1, this.bytes))
     const before = acting.thread
     acting.thread = NOBODY
+    for (const { targets, values } of this.allocation.references)
+      for (let i = values.length - 1; i < targets.length; i++) values.push(targets[i])
     for (const cell of this.cells) if (cell.options.initial) cell.set(w, cell.options.initial)
     acting.thread = before
+    acting.world = w
     return w
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { SpecificationError, Violation } from './errors.js'
-import type { Cell, World } from './layout.js'
+import type { Cell } from './layout.js'
 
 /** A statechart as a table: states and events are numbers, 0 is the initial state. */
 export interface TransitionTable {
@@ -48,6 +48,11 @@ export class Lifecycle {
         `statechart ${table.name} has ${table.states.length} states; an instance holds ${this.cell.max + 1}`,
       )
     this.table = table
+    // Traces show the names of the states.
+    if (this.cell.values !== table.states) {
+      this.cell.codec = 'enumeration'
+      this.cell.values = table.states
+    }
     this.taken = taken
     this.events = new Map(table.events.map((event, index) => [event, index]))
   }
@@ -57,7 +62,7 @@ export class Lifecycle {
    *
    * @throws Violation `refinement` if the statechart has no transition for it in its present state
    */
-  signal(w: World, event: string): void {
+  signal(event: string): void {
     const table = this.table
     if (table === undefined) return
     const index = this.events.get(event)
@@ -66,19 +71,19 @@ export class Lifecycle {
         'scenario',
         `statechart ${table.name} knows no event ${event} (${this.cell.name})`,
       )
-    const at = this.cell.get(w) * table.events.length + index
+    const at = this.cell.value * table.events.length + index
     const target = table.targets[at]
     if (target < 0)
       throw new Violation(
         'refinement',
-        `${this.cell.name}: statechart ${table.name} allows no ${event} in state ${this.state(w)}`,
+        `${this.cell.name}: statechart ${table.name} allows no ${event} in state ${this.state()}`,
       )
     this.taken[at]++
-    this.cell.set(w, target)
+    this.cell.value = target
   }
 
   /** Name of the present state, or `undefined` while no statechart is bound. */
-  state(w: World): string | undefined {
-    return this.table?.states[this.cell.get(w)]
+  state(): string | undefined {
+    return this.table?.states[this.cell.value]
   }
 }

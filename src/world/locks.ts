@@ -24,9 +24,9 @@ export interface Lock {
   readonly rank: number
   readonly spinning: boolean
   /** True if `thread` holds it (a read-write semaphore: in either mode). */
-  heldBy(w: World, thread: number): boolean
+  heldBy(thread: number, w?: World): boolean
   /** True if `thread` may change what it guards (a read-write semaphore: only who holds it for writing). */
-  heldForWritingBy(w: World, thread: number): boolean
+  heldForWritingBy(thread: number, w?: World): boolean
 }
 
 function lockOf(layout: Layout, name: string, options: LockOptions) {
@@ -34,13 +34,12 @@ function lockOf(layout: Layout, name: string, options: LockOptions) {
 }
 
 /** Claims that the acting thread may take `lock` now: lock order, and no second acquisition by its holder. */
-function mayAcquire(locks: readonly Lock[], lock: Lock, w: World): void {
+function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   const thread = acting.thread
   for (let i = 0; i < locks.length; i++) {
     const other = locks[i]
-    if (other === lock)
-      claim('deadlock', !lock.heldBy(w, thread), `${lock.name} is taken again by its holder`)
-    else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(w, thread))
+    if (other === lock) claim('deadlock', !lock.heldBy(thread), `${lock.name} is taken again by its holder`)
+    else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(thread))
       claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
   }
 }
@@ -50,10 +49,10 @@ function mayAcquire(locks: readonly Lock[], lock: Lock, w: World): void {
  *
  * @throws Violation `atomic-sleep`
  */
-export function mightSleep(locks: readonly Lock[], w: World, what: string): void {
+export function mightSleep(locks: readonly Lock[], what: string): void {
   for (let i = 0; i < locks.length; i++) {
     const lock = locks[i]
-    if (lock.spinning && lock.heldBy(w, acting.thread))
+    if (lock.spinning && lock.heldBy(acting.thread))
       claim('atomic-sleep', false, `${what} may sleep, and ${lock.name} is held, under which nobody may`)
   }
 }
@@ -77,54 +76,59 @@ abstract class OwnedLock implements Lock {
     layout.addLock(this)
   }
 
-  heldBy(w: World, thread: number): boolean {
+  heldBy(thread: number, w: World = acting.world): boolean {
     return this.owner.get(w) === thread + 1
   }
 
-  heldForWritingBy(w: World, thread: number): boolean {
-    return this.heldBy(w, thread)
+  heldForWritingBy(thread: number, w: World = acting.world): boolean {
+    return this.heldBy(thread, w)
+  }
+
+  /** True if any thread holds it. */
+  isHeld(): boolean {
+    return this.owner.value !== 0
   }
 
   /** Takes the lock within a step: false if another thread holds it, and then nothing has changed. */
-  acquire(w: World): boolean {
-    mayAcquire(this.locks, this, w)
-    return this.tryAcquire(w)
+  acquire(): boolean {
+    mayAcquire(this.locks, this)
+    return this.tryAcquire()
   }
 
   /** The same for one who does not wait if it is held: the order of locks does not concern it. */
-  tryAcquire(w: World): boolean {
-    if (this.owner.get(w) !== 0) return false
-    this.owner.set(w, acting.thread + 1)
+  tryAcquire(): boolean {
+    if (this.owner.value !== 0) return false
+    this.owner.value = acting.thread + 1
     return true
   }
 
   /** Releases the lock within a step. */
-  release(w: World): void {
+  release(): void {
     claim(
       'lock-discipline',
-      this.heldBy(w, acting.thread),
+      this.heldBy(acting.thread),
       `${this.name} is released by a thread that does not hold it`,
     )
-    this.owner.set(w, 0)
+    this.owner.value = 0
   }
 
   /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
   lock(): Running<number> {
-    return step(`lock ${this.name}`, (w) => {
-      if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
-      return this.acquire(w) ? 0 : BLOCKED
+    return step(`lock ${this.name}`, () => {
+      if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
+      return this.acquire() ? 0 : BLOCKED
     })
   }
 
   /** Takes the lock if it is free: 1 if taken, 0 if not. */
   trylock(): Running<number> {
-    return step(`trylock ${this.name}`, (w) => (this.tryAcquire(w) ? 1 : 0))
+    return step(`trylock ${this.name}`, () => (this.tryAcquire() ? 1 : 0))
   }
 
   /** Releases the lock. */
   unlock(): Running<number> {
-    return step(`unlock ${this.name}`, (w) => {
-      this.release(w)
+    return step(`unlock ${this.name}`, () => {
+      this.release()
       return 0
     })
   }
@@ -135,14 +139,14 @@ abstract class OwnedLock implements Lock {
    *
    * @param name - a literal that says what is done under the lock
    */
-  critical(name: string, run: Run, choices = 1): Running<number> {
+  critical<R>(name: string, run: Run<R>, choices = 1): Running<Exclude<R, typeof BLOCKED>> {
     return step(
       name,
-      (w, choice) => {
-        if (!this.spinning) mightSleep(this.locks, w, `lock ${this.name}`)
-        if (!this.acquire(w)) return BLOCKED
-        const result = run(w, choice)
-        this.release(w)
+      (choice) => {
+        if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
+        if (!this.acquire()) return BLOCKED
+        const result = run(choice)
+        this.release()
         return result
       },
       choices,
@@ -192,51 +196,51 @@ export class RwSemaphore implements Lock {
     layout.addLock(this)
   }
 
-  heldBy(w: World, thread: number): boolean {
-    return this.heldForWritingBy(w, thread) || ((this.readers.get(w) >> thread) & 1) === 1
+  heldBy(thread: number, w: World = acting.world): boolean {
+    return this.heldForWritingBy(thread, w) || ((this.readers.get(w) >> thread) & 1) === 1
   }
 
   /** True if `thread` holds it for writing. */
-  heldForWritingBy(w: World, thread: number): boolean {
+  heldForWritingBy(thread: number, w: World = acting.world): boolean {
     return this.writer.get(w) === thread + 1
   }
 
-  private acquireRead(w: World): boolean {
-    if (this.writer.get(w) !== 0 || this.waiting.get(w) !== 0) return false
-    this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
+  private acquireRead(): boolean {
+    if (this.writer.value !== 0 || this.waiting.value !== 0) return false
+    this.readers.value = this.readers.value | (1 << acting.thread)
     return true
   }
 
-  private acquireWrite(w: World): boolean {
-    if (this.writer.get(w) !== 0 || this.readers.get(w) !== 0) return false
-    this.writer.set(w, acting.thread + 1)
+  private acquireWrite(): boolean {
+    if (this.writer.value !== 0 || this.readers.value !== 0) return false
+    this.writer.value = acting.thread + 1
     return true
   }
 
   /** Takes it for reading, waiting for the writer and for those who wait to write. */
   lockRead(): Running<number> {
-    return step(`down_read ${this.name}`, (w) => {
-      mightSleep(this.locks, w, `down_read ${this.name}`)
-      mayAcquire(this.locks, this, w)
-      return this.acquireRead(w) ? 0 : BLOCKED
+    return step(`down_read ${this.name}`, () => {
+      mightSleep(this.locks, `down_read ${this.name}`)
+      mayAcquire(this.locks, this)
+      return this.acquireRead() ? 0 : BLOCKED
     })
   }
 
   /** Takes it for reading if that is possible at once: 1 if taken, 0 if not. */
   trylockRead(): Running<number> {
-    return step(`down_read_trylock ${this.name}`, (w) => (this.acquireRead(w) ? 1 : 0))
+    return step(`down_read_trylock ${this.name}`, () => (this.acquireRead() ? 1 : 0))
   }
 
   /** Releases it after reading. */
   unlockRead(): Running<number> {
-    return step(`up_read ${this.name}`, (w) => {
+    return step(`up_read ${this.name}`, () => {
       const bit = 1 << acting.thread
       claim(
         'lock-discipline',
-        (this.readers.get(w) & bit) !== 0,
+        (this.readers.value & bit) !== 0,
         `${this.name} is released by a thread that does not read`,
       )
-      this.readers.set(w, this.readers.get(w) & ~bit)
+      this.readers.value = this.readers.value & ~bit
       return 0
     })
   }
@@ -250,44 +254,44 @@ export class RwSemaphore implements Lock {
   }
 
   private *takeForWriting(): Running<number> {
-    const taken = yield* step(`down_write ${this.name}`, (w) => {
-      mightSleep(this.locks, w, `down_write ${this.name}`)
-      mayAcquire(this.locks, this, w)
-      if (this.waiting.get(w) === 0 && this.acquireWrite(w)) return 1
-      this.waiting.set(w, this.waiting.get(w) | (1 << acting.thread))
+    const taken = yield* step(`down_write ${this.name}`, () => {
+      mightSleep(this.locks, `down_write ${this.name}`)
+      mayAcquire(this.locks, this)
+      if (this.waiting.value === 0 && this.acquireWrite()) return 1
+      this.waiting.value = this.waiting.value | (1 << acting.thread)
       return 0
     })
     if (taken) return 0
-    return yield* step(`down_write ${this.name} (queued)`, (w) => {
-      if (!this.acquireWrite(w)) return BLOCKED
-      this.waiting.set(w, this.waiting.get(w) & ~(1 << acting.thread))
+    return yield* step(`down_write ${this.name} (queued)`, () => {
+      if (!this.acquireWrite()) return BLOCKED
+      this.waiting.value = this.waiting.value & ~(1 << acting.thread)
       return 0
     })
   }
 
   /** Releases it after writing. */
   unlockWrite(): Running<number> {
-    return step(`up_write ${this.name}`, (w) => {
-      this.mustWrite(w)
-      this.writer.set(w, 0)
+    return step(`up_write ${this.name}`, () => {
+      this.mustWrite()
+      this.writer.value = 0
       return 0
     })
   }
 
   /** Goes on as a reader, with no instant at which another writer could come between. */
   downgrade(): Running<number> {
-    return step(`downgrade_write ${this.name}`, (w) => {
-      this.mustWrite(w)
-      this.writer.set(w, 0)
-      this.readers.set(w, this.readers.get(w) | (1 << acting.thread))
+    return step(`downgrade_write ${this.name}`, () => {
+      this.mustWrite()
+      this.writer.value = 0
+      this.readers.value = this.readers.value | (1 << acting.thread)
       return 0
     })
   }
 
-  private mustWrite(w: World): void {
+  private mustWrite(): void {
     claim(
       'lock-discipline',
-      this.heldForWritingBy(w, acting.thread),
+      this.heldForWritingBy(acting.thread),
       `${this.name} is released by a thread that does not write`,
     )
   }
@@ -297,7 +301,7 @@ export class RwSemaphore implements Lock {
  * A condition that a thread waits for. It must be a stable function: histories are keyed by its identity. It answers
  * BLOCKED where it cannot be looked at yet, because another thread holds the lock that it is read under.
  */
-export type Condition<A extends unknown[]> = (w: World, ...args: A) => boolean | typeof BLOCKED
+export type Condition<A extends unknown[]> = (...args: A) => boolean | typeof BLOCKED
 
 /** A wait queue: threads sleep on it until they are woken, and then look at their condition again. */
 export class WaitQueue {
@@ -314,8 +318,8 @@ export class WaitQueue {
   }
 
   /** Wakes everybody, within a step. */
-  wakeAll(w: World): void {
-    this.sleepers.set(w, 0)
+  wakeAll(): void {
+    this.sleepers.value = 0
   }
 
   /**
@@ -347,26 +351,25 @@ const waitEvent = procedure(
     args: unknown[],
     locks: readonly Lock[],
   ): Running<number> {
-    const holds = yield* step('look at the condition', (w) => lookOrQueue(w, queue, condition, args, locks))
+    const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
     if (holds) return 0
-    yield* step('sleep', (w) => ((queue.sleepers.get(w) >> acting.thread) & 1 ? BLOCKED : 0))
+    yield* step('sleep', () => ((queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : 0))
     return yield* become(waitEvent, queue, condition, args, locks)
   },
 )
 
 /** Looks at the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
 function lookOrQueue(
-  w: World,
   queue: WaitQueue,
   condition: Condition<unknown[]>,
   args: unknown[],
   locks: readonly Lock[],
 ): number {
-  mightSleep(locks, w, `wait_event on ${queue.name}`)
-  const answer = condition(w, ...args)
+  mightSleep(locks, `wait_event on ${queue.name}`)
+  const answer = condition(...args)
   if (answer === BLOCKED) return BLOCKED
   if (answer) return 1
-  queue.sleepers.set(w, queue.sleepers.get(w) | (1 << acting.thread))
+  queue.sleepers.value = queue.sleepers.value | (1 << acting.thread)
   return 0
 }
 
@@ -378,15 +381,15 @@ const waitEventTimeout = procedure(
     args: unknown[],
     locks: readonly Lock[],
   ): Running<number> {
-    const holds = yield* step('look at the condition', (w) => lookOrQueue(w, queue, condition, args, locks))
+    const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
     if (holds) return 1
     const woken = yield* step(
       'sleep',
-      (w, expired) => {
-        if (!expired) return (queue.sleepers.get(w) >> acting.thread) & 1 ? BLOCKED : Woken.called
-        queue.sleepers.set(w, queue.sleepers.get(w) & ~(1 << acting.thread))
+      (expired) => {
+        if (!expired) return (queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : Woken.called
+        queue.sleepers.value = queue.sleepers.value & ~(1 << acting.thread)
         // As the kernel's, it answers by the condition even when the time is over.
-        return condition(w, ...args) === true ? Woken.inTime : Woken.late
+        return condition(...args) === true ? Woken.inTime : Woken.late
       },
       2,
     )

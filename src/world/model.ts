@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Cell, Layout, World } from './layout.js'
+import type { Cell, Layout } from './layout.js'
 import type { Lifecycle, TransitionTable } from './lifecycle.js'
 import type { AnyProcedure, Override } from './procedure.js'
 
@@ -41,15 +41,18 @@ export interface Invariant {
   /** Unique name. */
   readonly name: string
   /** What it says of one state. */
-  judge(w: World, view: View): Judgement
+  judge(view: View): Judgement
 }
 
-/** A claim about every step: the world before it and after it, who took it, and where the threads stood and stand. */
+/**
+ * A claim about every step: who took it, and where the threads stood and stand. Records are as they are after it;
+ * {@link old} gives them as they were before.
+ */
 export interface StepClaim {
   readonly clause: string
   readonly name: string
   /** What it says of one step. */
-  judge(before: World, after: World, thread: number, from: View, to: View): Judgement
+  judge(thread: number, from: View, to: View): Judgement
 }
 
 /** A claim that something can happen: it fails if no reachable state shows it. */
@@ -57,7 +60,7 @@ export interface Witness {
   readonly clause?: string
   readonly name: string
   /** True in a state that shows it. */
-  holds(w: World, view: View): boolean
+  holds(view: View): boolean
 }
 
 /**
@@ -68,14 +71,14 @@ export interface ProgressClaim {
   readonly clause: string
   readonly name: string
   /** True in a state of what must not last. */
-  pending(w: World, view: View): boolean
+  pending(view: View): boolean
 }
 
 /** How the concrete world is read as a state of a statechart: the refinement mapping. */
 export interface Abstraction {
   readonly lifecycle: Lifecycle
   /** Name of the statechart's state that the concrete world is in. */
-  state(w: World, view: View): string
+  state(view: View): string
 }
 
 /**
@@ -86,9 +89,9 @@ export interface Normalisation {
   /** What it makes the same, as verdicts name it. */
   readonly name: string
   /** The cells that it looks at and changes. What threads have in their locals must not depend on them. */
-  readonly cells: readonly Cell[]
+  readonly cells: readonly Cell<unknown>[]
   /** Replaces the world by the one that stands for it; nobody acts. */
-  apply(w: World): void
+  apply(): void
 }
 
 /** A bounded world, its threads, and what is claimed of it. */
@@ -96,7 +99,7 @@ export interface Model {
   readonly layout: Layout
   readonly threads: readonly Thread[]
   /** Sets the world up beyond the initial values of its cells. */
-  initialise?(w: World): void
+  initialise?(): void
   readonly invariants?: readonly Invariant[]
   readonly stepClaims?: readonly StepClaim[]
   readonly witnesses?: readonly Witness[]

@@ -5,7 +5,7 @@
  * @module
  */
 import { SpecificationError } from './errors.js'
-import { isHandle, type World } from './layout.js'
+import { isHandle } from './layout.js'
 
 /**
  * What a step returns when it cannot be taken now. A blocked step changes nothing and is tried again in every
@@ -13,8 +13,11 @@ import { isHandle, type World } from './layout.js'
  */
 export const BLOCKED = -0x40000000
 
-/** A step's effect: changes the world, returns a small integer (or {@link BLOCKED}). `choice` is 0 … n-1. */
-export type Run = (w: World, choice: number) => number
+/**
+ * A step's effect: changes records, and answers (or returns {@link BLOCKED}). An answer is a number, a flag, a name, a record of
+ * the world, or a small object or array of such. `choice` is 0 … n-1.
+ */
+export type Run<R = unknown> = (choice: number) => R
 
 /** An atomic step. */
 export interface Step {
@@ -74,7 +77,7 @@ export type AnyProcedure = Procedure<any[], any>
  * @example
  * ```ts
  * const readRetry = procedure('mmu_interval_read_retry', function* (sub: Sub, seq: number) {
- *   return yield* step('compare', (w) => (sub.seq.get(w) === seq ? 0 : 1))
+ *   return yield* step('compare', () => (sub.seq === seq ? 0 : 1))
  * })
  * ```
  */
@@ -153,11 +156,11 @@ export const MOST_CHOICES = 8192
  * @param choices - in how many ways it may go (default 1)
  * @returns what `run` returned
  */
-export function step(name: string, run: Run, choices = 1): Running<number> {
+export function step<R>(name: string, run: Run<R>, choices = 1): Running<Exclude<R, typeof BLOCKED>> {
   return stepOf(name, run, choices)
 }
 
-function stepOf(name: string, run: Run, choices: number): Running<number> {
+function stepOf<R>(name: string, run: Run, choices: number): Running<R> {
   if (!(Number.isInteger(choices) && choices >= 1 && choices <= MOST_CHOICES))
     throw new SpecificationError(
       'invalid-operation',
@@ -171,7 +174,7 @@ export function choose(name: string, outcomes: number): Running<number> {
   return stepOf(name, takeChoice, outcomes)
 }
 
-const takeChoice: Run = (_w, choice) => choice
+const takeChoice: Run = (choice) => choice
 
 /** Goes on as another procedure: `return yield* become(p, args)`. Retry loops fold back on themselves. */
 export function become<A extends unknown[], R>(target: Procedure<A, R>, ...args: A): Running<R> {

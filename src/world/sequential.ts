@@ -5,7 +5,6 @@
  */
 import { ALL_CLAIMED, act, acting, NOBODY } from './acting.js'
 import { SpecificationError } from './errors.js'
-import type { World } from './layout.js'
 import {
   type AnyProcedure,
   BLOCKED,
@@ -24,7 +23,7 @@ export interface SequentialOptions {
   /** Most steps of one run (default 10000000). */
   readonly maxSteps?: number
   /** Sees each step as it is taken. */
-  readonly onStep?: (procedure: AnyProcedure, step: Step, result: number) => void
+  readonly onStep?: (procedure: AnyProcedure, step: Step, result: unknown) => void
 }
 
 /** Runs procedures one after another, each to its end, with nobody else acting. */
@@ -36,13 +35,13 @@ export class SequentialRunner {
   }
 
   /**
-   * Runs `program(...args)` on `w` to its end.
+   * Runs `program(...args)` to its end, on the world in use.
    *
    * @param thread - which thread it acts as
    * @returns what the procedure returns
    * @throws SpecificationError if a step is blocked: nobody else would ever wake it
    */
-  run<A extends unknown[], R>(w: World, thread: number, program: Procedure<A, R>, ...args: A): R {
+  run<A extends unknown[], R>(thread: number, program: Procedure<A, R>, ...args: A): R {
     const maxSteps = this.options.maxSteps ?? 10_000_000
     const stack: { procedure: AnyProcedure; running: Running<unknown> }[] = []
     const enter = (target: AnyProcedure, given: readonly unknown[]) => {
@@ -67,13 +66,13 @@ export class SequentialRunner {
               'runaway',
               `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
             )
-          input = take(thread, value, w, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
+          input = take(thread, value, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
           if (input === BLOCKED)
             throw new SpecificationError(
               'scenario',
               `step "${value.name}" of ${top.procedure.procedureName} is blocked, and nobody else runs who could unblock it`,
             )
-          this.options.onStep?.(top.procedure, value, input as number)
+          this.options.onStep?.(top.procedure, value, input)
           break
         case 'call':
           enter(value.procedure, value.args)
@@ -90,10 +89,10 @@ export class SequentialRunner {
 }
 
 /** Takes one step as `thread`; afterwards nobody acts. */
-function take(thread: number, step: Step, w: World, choice: number): number {
+function take(thread: number, step: Step, choice: number): unknown {
   act(thread, ALL_CLAIMED)
   try {
-    return step.run(w, choice)
+    return step.run(choice)
   } finally {
     acting.thread = NOBODY
   }

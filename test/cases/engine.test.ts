@@ -67,7 +67,7 @@ test('of one clause the shortest run is shown, be it a deadlock or an assertion'
     const layout = new Layout({ threads: 1 })
     const lock = new Mutex(layout, 'lock')
     const either = procedure('either', function* () {
-      const way = yield* step('choose', (_w, choice) => choice, 2)
+      const way = yield* step('choose', (choice) => choice, 2)
       if (way === 0) {
         // Taking it a second time breaks the clause `deadlock` with the third step.
         yield* lock.lock()
@@ -109,8 +109,8 @@ test('a step that goes elsewhere when it is taken again is an error', async () =
     const layout = new Layout({ threads: 1 })
     const cell = layout.counter('cell', 200)
     const count: Procedure<[], void> = procedure('count', function* (): Running<void> {
-      yield* step('count', (w) => {
-        cell.set(w, cell.get(w) === 3 ? Math.min(200, ++calls + 3) : Math.min(3, cell.get(w) + 1))
+      yield* step('count', () => {
+        cell.value = cell.value === 3 ? Math.min(200, ++calls + 3) : Math.min(3, cell.value + 1)
         return 0
       })
       return yield* become(count)

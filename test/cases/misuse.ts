@@ -6,7 +6,6 @@ import { check } from '../../src/checker/index.js'
 import {
   type AnyProcedure,
   become,
-  type Cell,
   choose,
   claim,
   Layout,
@@ -32,7 +31,7 @@ export async function answerTo(build: () => Model): Promise<string> {
 
 interface Cells {
   readonly layout: Layout
-  readonly x: Cell
+  x: number
 }
 
 type Program = Procedure<[], unknown>
@@ -41,7 +40,7 @@ type Program = Procedure<[], unknown>
 function two(make: (cells: Cells) => readonly Program[], rest: Partial<Model> = {}): () => Model {
   return () => {
     const layout = new Layout({ threads: 2 })
-    const [a, b = a] = make({ layout, x: layout.counter('x', 7) }) as unknown as AnyProcedure[]
+    const [a, b = a] = make(layout.record({ layout, x: layout.counter('x', 7) })) as unknown as AnyProcedure[]
     const threads = [
       { name: 'a', program: a, args: [] },
       { name: 'b', program: b, args: [] },
@@ -68,10 +67,10 @@ const becomesFive = procedure('other', function* (): Running<number> {
 })
 
 /** What is checked beside a step that writes 1. */
-const writes = ({ x }: Cells) =>
+const writes = (cells: Cells) =>
   procedure('p', function* () {
-    yield* step('s', (w) => {
-      x.set(w, 1)
+    yield* step('s', () => {
+      cells.x = 1
       return 0
     })
   })
@@ -106,11 +105,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   ],
   [
     'Math.random in a step, even odds',
-    two(({ x }) => [
+    two((cells) => [
       procedure('p', function* () {
         for (let i = 0; i < 4; i++)
-          yield* step('dice', (w) => {
-            x.set(w, Math.random() < 0.5 ? 1 : 0)
+          yield* step('dice', () => {
+            cells.x = Math.random() < 0.5 ? 1 : 0
             return 0
           })
       }),
@@ -184,16 +183,16 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   ],
   [
     'Math.random between steps, seen only by a closure',
-    two(({ x }) => [
+    two((cells) => [
       procedure('p', function* () {
         const v = Math.random() < 0.5 ? 1 : 0
         yield* nothing('first')
-        yield* step('write', (w) => {
-          x.set(w, v)
+        yield* step('write', () => {
+          cells.x = v
           return 0
         })
-        yield* step('second', (w) => {
-          claim('K', x.get(w) === v, 'its own write differs')
+        yield* step('second', () => {
+          claim('K', cells.x === v, 'its own write differs')
           return 0
         })
       }),
@@ -430,10 +429,10 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   ],
   [
     'yield of a step in place of yield*',
-    two(({ x }) => [
+    two((cells) => [
       procedure('p', function* () {
-        yield step('s', (w) => {
-          x.set(w, 1)
+        yield step('s', () => {
+          cells.x = 1
           return 0
         }) as never
       }),
@@ -484,18 +483,18 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   ],
   [
     'lock() without yield*',
-    two(({ layout, x }) => {
-      const lock = new Mutex(layout, 'l')
+    two((cells) => {
+      const lock = new Mutex(cells.layout, 'l')
       return [
         procedure('p', function* () {
           lock.lock()
-          yield* step('enter', (w) => {
-            claim('K', x.get(w) === 0, 'two inside')
-            x.set(w, 1)
+          yield* step('enter', () => {
+            claim('K', cells.x === 0, 'two inside')
+            cells.x = 1
             return 0
           })
-          yield* step('leave', (w) => {
-            x.set(w, 0)
+          yield* step('leave', () => {
+            cells.x = 0
             return 0
           })
         }),
@@ -522,19 +521,19 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'progress of a model that is not deterministic',
     two(
-      ({ x }) => {
+      (cells) => {
         let n = 0
         return [
           procedure('p', function* () {
-            yield* step('s', (w) => {
-              x.set(w, n++ % 8)
+            yield* step('s', () => {
+              cells.x = n++ % 8
               return 0
             })
             yield* nothing('t')
           }),
         ]
       },
-      { progress: [{ clause: 'P', name: 'p', pending: (_w, view) => !view.finished(0) }] },
+      { progress: [{ clause: 'P', name: 'p', pending: (view) => !view.finished(0) }] },
     ),
     'non-deterministic',
   ],

@@ -11,27 +11,27 @@ import {
   type Lifecycle,
   type Model,
   Mutex,
+  old,
   type Procedure,
   procedure,
   type Running,
   step,
   type Thread,
-  type World,
 } from '../../src/world/index.js'
 import { checkThreads, scenarioOf, thread } from '../world/by-hand.js'
 
-const set = (cell: Cell, value: number) => (w: World) => {
-  cell.set(w, value)
+const set = (cell: Cell<unknown>, value: number) => () => {
+  cell.value = value
   return 0
 }
 
-const until = (cell: Cell, value: number) => (w: World) => (cell.get(w) === value ? 0 : BLOCKED)
+const until = (cell: Cell<unknown>, value: number) => () => (cell.value === value ? 0 : BLOCKED)
 
 describe('exploring', () => {
   it('visits every interleaving once: two threads of n steps have (n+1)² states', async () => {
     const steps = (cell: Cell) =>
       function* (): Running<void> {
-        for (let i = 0; i < 5; i++) yield* step('count', (w) => cell.add(w, 1))
+        for (let i = 0; i < 5; i++) yield* step('count', () => ++cell.value)
       }
     const result = await checkThreads(
       2,
@@ -61,7 +61,7 @@ describe('exploring', () => {
       (cell) => ({
         witnesses: [0, 1, 2, 3, 4, 5].map((n) => ({
           name: `${n}`,
-          holds: (w, v) => v.finished(0) && cell.get(w) === n,
+          holds: (v) => v.finished(0) && cell.value === n,
         })),
       }),
     )
@@ -75,8 +75,10 @@ describe('exploring', () => {
       (l) => l.counter('cell', 5),
       () => [thread('t', function* () {})],
       (cell) => ({
-        initialise: (w) => cell.set(w, 4),
-        witnesses: [{ name: 'four', holds: (w) => cell.get(w) === 4 }],
+        initialise: () => {
+          cell.value = 4
+        },
+        witnesses: [{ name: 'four', holds: () => cell.value === 4 }],
       }),
     )
     expect(result).toMatchObject({ verdict: 'holds', states: 1 })
@@ -89,17 +91,17 @@ describe('exploring', () => {
         const lock = new Mutex(l, 'lock')
         return { lock, cell: l.counter('cell', 3, { guardedBy: lock }) }
       },
-      ({ lock, cell }) =>
+      (record) =>
         ['a', 'b'].map((name) =>
           thread(name, function* () {
-            yield* lock.lock()
-            yield* step('add', (w) => cell.add(w, 1))
-            yield* lock.unlock()
+            yield* record.lock.lock()
+            yield* step('add', () => ++record.cell)
+            yield* record.lock.unlock()
           }),
         ),
-      ({ cell }) => ({
-        invariants: [{ clause: 'C', name: 'small', judge: (w) => (cell.get(w) < 3 ? true : 'large') }],
-        progress: [{ clause: 'L', name: 'ends', pending: (w) => cell.get(w) < 2 }],
+      (record) => ({
+        invariants: [{ clause: 'C', name: 'small', judge: () => (record.cell < 3 ? true : 'large') }],
+        progress: [{ clause: 'L', name: 'ends', pending: () => record.cell < 2 }],
       }),
     )
     expect(result.verdict).toBe('holds')
@@ -116,7 +118,7 @@ describe('exploring', () => {
       ],
       (cell) => ({
         invariants: [
-          { clause: 'S', name: 'says something', judge: (w) => (cell.get(w) === 1 ? true : undefined) },
+          { clause: 'S', name: 'says something', judge: () => (cell.value === 1 ? true : undefined) },
           { clause: 'N', name: 'has nothing to say', judge: () => undefined },
         ],
       }),
@@ -142,7 +144,7 @@ describe('a claim that does not hold', () => {
           'counter',
           body?.(cell) ??
             function* () {
-              for (let i = 0; i < 5; i++) yield* step('count', (w) => cell.add(w, 1))
+              for (let i = 0; i < 5; i++) yield* step('count', () => ++cell.value)
             },
         ),
       ],
@@ -155,7 +157,7 @@ describe('a claim that does not hold', () => {
         {
           clause: 'C7',
           name: 'below three',
-          judge: (w) => (cell.get(w) < 3 ? true : `it is ${cell.get(w)}`),
+          judge: () => (cell.value < 3 ? true : `it is ${cell.value}`),
         },
       ],
     }))
@@ -187,7 +189,7 @@ describe('a claim that does not hold', () => {
           {
             clause: 'C8',
             name: 'never falls',
-            judge: (before, after) => (cell.get(after) >= cell.get(before) ? true : 'it fell'),
+            judge: () => (cell.value >= old(() => cell.value) ? true : 'it fell'),
           },
         ],
       }),
@@ -206,8 +208,8 @@ describe('a claim that does not hold', () => {
       () => ({}),
       (cell) =>
         function* () {
-          yield* step('change and complain', (w) => {
-            cell.set(w, 2)
+          yield* step('change and complain', () => {
+            cell.value = 2
             claim('C9', false, 'wrong')
             return 0
           })
@@ -225,8 +227,8 @@ describe('a claim that does not hold', () => {
         {
           clause: 'C7',
           name: 'claims',
-          judge: (w) => {
-            claim('C10', cell.get(w) < 2, 'two')
+          judge: () => {
+            claim('C10', cell.value < 2, 'two')
             return true
           },
         },
@@ -251,7 +253,7 @@ describe('a claim that does not hold', () => {
         }),
       ],
       (cell) => ({
-        invariants: [{ clause: 'C7', name: 'none', judge: (w) => cell.get(w) === 0 || 'one' }],
+        invariants: [{ clause: 'C7', name: 'none', judge: () => cell.value === 0 || 'one' }],
       }),
     )
     expect(result.violation).toMatchObject({ clause: 'C7', detail: 'one' })
@@ -276,7 +278,7 @@ describe('a claim that does not hold', () => {
           return order === 'state' ? [bad, wrong] : [wrong, bad]
         },
         (cell) => ({
-          invariants: [{ clause: 'C7', name: 'clear', judge: (w) => (cell.get(w) ? 'it is set' : true) }],
+          invariants: [{ clause: 'C7', name: 'clear', judge: () => (cell.value ? 'it is set' : true) }],
         }),
       )
     expect((await first('state')).violation).toMatchObject({ kind: 'invariant', clause: 'C7' })
@@ -286,7 +288,7 @@ describe('a claim that does not hold', () => {
   it('that something can happen fails where no state shows it', async () => {
     const result = await counting((cell) => ({
       witnesses: [
-        { name: 'five', holds: (w) => cell.get(w) === 5 },
+        { name: 'five', holds: () => cell.value === 5 },
         { clause: 'W1', name: 'impossible', holds: () => false },
       ],
     }))
@@ -343,7 +345,7 @@ describe('a deadlock', () => {
 
 describe('progress under weak fairness', () => {
   const poll: Procedure<[Cell], void> = procedure('poll', function* (flag: Cell): Running<void> {
-    const seen = yield* step('poll', (w) => flag.get(w))
+    const seen = yield* step('poll', () => flag.value)
     if (seen) return
     return yield* become(poll, flag)
   })
@@ -353,7 +355,7 @@ describe('progress under weak fairness', () => {
     return yield* become(toggle, flag)
   })
 
-  const polling = (other: (flag: Cell) => Thread) =>
+  const polling = (other: (flag: Cell<boolean>) => Thread) =>
     checkThreads(
       2,
       (l) => l.flag('flag'),
@@ -362,7 +364,7 @@ describe('progress under weak fairness', () => {
         other(flag),
       ],
       () => ({
-        progress: [{ clause: 'L1', name: 'polling ends', pending: (_w, view) => !view.finished(0) }],
+        progress: [{ clause: 'L1', name: 'polling ends', pending: (view) => !view.finished(0) }],
       }),
     )
 
@@ -401,7 +403,7 @@ describe('progress under weak fairness', () => {
         { name: 'toggler', program: toggle as unknown as Thread['program'], args: [flag] },
       ],
       () => ({
-        progress: [{ clause: 'L1', name: 'waiting ends', pending: (_w, view) => !view.finished(0) }],
+        progress: [{ clause: 'L1', name: 'waiting ends', pending: (view) => !view.finished(0) }],
       }),
     )
     expect(result.violation?.kind).toBe('progress')
@@ -418,7 +420,7 @@ describe('progress under weak fairness', () => {
           if (closes) yield* step('close', set(open, 0))
         }),
       ],
-      (open) => ({ progress: [{ clause: 'L2', name: 'is closed', pending: (w) => open.get(w) === 1 }] }),
+      (open) => ({ progress: [{ clause: 'L2', name: 'is closed', pending: () => open.value === 1 }] }),
     )
     expect(result.violation).toMatchObject({
       kind: 'progress',
@@ -439,7 +441,7 @@ describe('progress under weak fairness', () => {
           yield* step('close', set(open, 0))
         }),
       ],
-      (open) => ({ progress: [{ clause: 'L2', name: 'is closed', pending: (w) => open.get(w) === 1 }] }),
+      (open) => ({ progress: [{ clause: 'L2', name: 'is closed', pending: () => open.value === 1 }] }),
     )
     expect(result).toMatchObject({ verdict: 'holds', fairness: 'weak fairness of each thread' })
   })
@@ -453,7 +455,7 @@ describe('progress under weak fairness', () => {
         { name: 'poller', program: poll as unknown as Thread['program'], args: [flag] },
         { name: 'toggler', program: toggle as unknown as Thread['program'], args: [flag] },
       ],
-      progress: [{ clause: 'L1', name: 'polling ends', pending: (_w, view) => !view.finished(0) }],
+      progress: [{ clause: 'L1', name: 'polling ends', pending: (view) => !view.finished(0) }],
     }))
     const { violation } = await check(scenario)
     const trace = violation?.trace
@@ -483,8 +485,8 @@ describe('statechart transitions', () => {
       (lamp) => [
         thread('t', function* () {
           for (const event of events)
-            yield* step(event, (w) => {
-              lamp.signal(w, event)
+            yield* step(event, () => {
+              lamp.signal(event)
               return 0
             })
         }),
@@ -494,7 +496,7 @@ describe('statechart transitions', () => {
 
   it('are counted once for each step, though progress is looked for', async () => {
     const result = await lamp(['switch on', 'switch off'], () => ({
-      progress: [{ clause: 'L', name: 'ends', pending: (_w, view) => !view.finished(0) }],
+      progress: [{ clause: 'L', name: 'ends', pending: (view) => !view.finished(0) }],
     }))
     expect(result.verdict).toBe('holds')
     expect(result.coverage.transitions.map(({ event, taken }) => [event, taken])).toEqual([
@@ -573,10 +575,10 @@ describe('a limit is a verdict', () => {
       (l) => l.counter('cell', 9),
       (cell) => [
         thread('t', function* () {
-          for (let i = 0; i < 9; i++) yield* step('count', (w) => cell.add(w, 1))
+          for (let i = 0; i < 9; i++) yield* step('count', () => ++cell.value)
         }),
       ],
-      (cell) => ({ witnesses: [{ name: 'nine', holds: (w) => cell.get(w) === 9 }] }),
+      (cell) => ({ witnesses: [{ name: 'nine', holds: () => cell.value === 9 }] }),
       { limits: { states: 4 } },
     )
     expect(result).toMatchObject({ verdict: 'limit', witnesses: [{ name: 'nine', reached: false }] })

@@ -17,9 +17,9 @@ const TURNS = 5
 
 /** Takes a number for ever, each one more than the last, as long as the other has not the same. */
 const tickets = procedure('take a ticket', function* (own: Cell, other: Cell): Running<void> {
-  yield* step('one more', (w) => {
-    if (own.get(w) > other.get(w)) return BLOCKED
-    own.set(w, own.get(w) + 1)
+  yield* step('one more', () => {
+    if (own.value > other.value) return BLOCKED
+    own.value = own.value + 1
     return 0
   })
   yield* become(tickets, own, other)
@@ -46,10 +46,10 @@ function race(claims: (a: Cell, b: Cell) => Partial<Model> = () => ({})): Scenar
           {
             name: 'counters by their distance',
             cells: [a, b],
-            apply(w) {
-              const least = Math.min(a.get(w), b.get(w))
-              a.add(w, -least)
-              b.add(w, -least)
+            apply() {
+              const least = Math.min(a.value, b.value)
+              a.value -= least
+              b.value -= least
             },
           },
         ],
@@ -80,11 +80,13 @@ describe('a normalisation', () => {
         {
           clause: 'C1',
           name: 'the second is never ahead',
-          judge: (_, after) => b.get(after) <= a.get(after) || `${b.get(after)} is more than ${a.get(after)}`,
+          judge: () => b.value <= a.value || `${b.value} is more than ${a.value}`,
         },
       ],
       // Not until each has taken a number, when the counters have been set back once.
-      initialise: (w) => a.set(w, 1),
+      initialise: () => {
+        a.value = 1
+      },
     }))
     const { violation } = await check(ahead)
     expect(violation?.detail).toBe('2 is more than 1')
@@ -99,7 +101,7 @@ describe('a normalisation', () => {
 
   it('of a loop is told once round, and replays', async () => {
     const forEver = race((a, b) => ({
-      progress: [{ clause: 'C49', name: 'it ends', pending: (w) => a.get(w) + b.get(w) < 9 }],
+      progress: [{ clause: 'C49', name: 'it ends', pending: () => a.value + b.value < 9 }],
     }))
     const { violation } = await check(forEver)
     expect(violation).toMatchObject({ clause: 'C49', kind: 'progress' })

@@ -3,9 +3,9 @@ import { BLOCKED, become, type Cell, procedure, type Running, step } from '../..
 import { checkThreads } from '../world/by-hand.js'
 
 const forEver = procedure('toggle', function* (cell: Cell, from: number): Running<void> {
-  yield* step('toggle', (w) => {
-    if (cell.get(w) !== from) return BLOCKED
-    cell.set(w, 1 - from)
+  yield* step('toggle', () => {
+    if (cell.value !== from) return BLOCKED
+    cell.value = 1 - from
     return 0
   })
   yield* become(forEver, cell, from)
@@ -14,8 +14,8 @@ const forEver = procedure('toggle', function* (cell: Cell, from: number): Runnin
 it('a loop that is shown takes a step of each thread that moves in it, though others lead to the same states', async () => {
   // Both threads step from either state to the other: which of them does cannot be told from the states.
   const flip = procedure('flip', function* (cell: Cell): Running<void> {
-    yield* step('flip', (w) => {
-      cell.set(w, 1 - cell.get(w))
+    yield* step('flip', () => {
+      cell.value = 1 - cell.value
       return 0
     })
     yield* become(flip, cell)
@@ -44,12 +44,12 @@ it('a loop visits a state in which a thread that does not move in it cannot', as
       {
         name: 'waits',
         program: procedure('waits', function* () {
-          yield* step('wait for one', (w) => (cell.get(w) === 1 ? 0 : BLOCKED))
+          yield* step('wait for one', () => (cell.value === 1 ? 0 : BLOCKED))
         }),
         args: [],
       },
     ],
-    () => ({ progress: [{ clause: 'L', name: 'it waits', pending: (_, view) => !view.finished(2) }] }),
+    () => ({ progress: [{ clause: 'L', name: 'it waits', pending: (view) => !view.finished(2) }] }),
   )
   const trace = result.violation?.trace
   expect(result.violation?.kind).toBe('progress')

@@ -4,7 +4,6 @@ import { checkAtRandom, replay } from '../../src/checker/index.js'
 import {
   type AnyProcedure,
   become,
-  type Cell,
   Layout,
   Mutex,
   type Procedure,
@@ -42,7 +41,7 @@ const huge = scenario({
   },
   build({ wrong, threads }) {
     const layout = new Layout({ threads })
-    const cells = layout.array('count', threads, (l) => l.counter('n', 1000))
+    const cells = layout.array('count', threads, (l) => ({ n: l.counter('n', 1000) }))
     return {
       layout,
       threads: cells.map((cell, i) => ({
@@ -54,20 +53,22 @@ const huge = scenario({
         {
           clause: 'C1',
           name: 'small',
-          judge: (w) => (cells[1].get(w) < wrong ? true : `it is ${cells[1].get(w)}`),
+          judge: () => (cells[1].n < wrong ? true : `it is ${cells[1].n}`),
         },
       ],
     }
   },
 })
 
-const count: Procedure<[Cell], void> = procedure('count', function* (cell: Cell): Running<void> {
-  yield* step('count', (w) => {
-    cell.add(w, 1)
-    return 0
-  })
-  return yield* become(count, cell)
-})
+const count: Procedure<[{ n: number }], void> = procedure(
+  'count',
+  function* (of: { n: number }): Running<void> {
+    yield* step('count', () => {
+      of.n += 1
+    })
+    return yield* become(count, of)
+  },
+)
 
 describe('random runs', () => {
   it('find that read_retry was left out, and shrink the run and the world', async () => {
@@ -135,15 +136,15 @@ describe('random runs', () => {
     const counting = (limit: number) =>
       scenarioOf(() => {
         const layout = new Layout({ threads: 1 })
-        const cell = layout.counter('n', 3)
+        const counted = layout.record({ n: layout.counter('n', 3) })
         return {
           layout,
-          threads: [{ name: 't', program: count as unknown as AnyProcedure, args: [cell] }],
+          threads: [{ name: 't', program: count as unknown as AnyProcedure, args: [counted] }],
           stepClaims: [
             {
               clause: 'C2',
               name: 'stays low',
-              judge: (_before, after) => (cell.get(after) < limit ? true : 'too high'),
+              judge: () => (counted.n < limit ? true : 'too high'),
             },
           ],
         }
@@ -159,7 +160,11 @@ describe('random runs', () => {
       return {
         layout,
         threads: [
-          { name: 't', program: count as unknown as AnyProcedure, args: [layout.counter('small', 3)] },
+          {
+            name: 't',
+            program: count as unknown as AnyProcedure,
+            args: [layout.record({ n: layout.counter('small', 3) })],
+          },
         ],
       }
     })

@@ -8,9 +8,9 @@ function counting(): Scenario {
     const layout = new Layout({ threads: 2 })
     const count = layout.counter('count', 2)
     const program = procedure('count', function* () {
-      yield* step('add', (w) => {
-        claim('never two', count.get(w) < 1, 'the second is refused')
-        return count.add(w, 1)
+      yield* step('add', () => {
+        claim('never two', count.value < 1, 'the second is refused')
+        return ++count.value
       })
       yield* step('rest', () => 0)
     })
@@ -18,13 +18,13 @@ function counting(): Scenario {
       layout,
       threads: ['a', 'b'].map((name) => ({ name, program, args: [] })),
       invariants: [
-        { clause: 'never one', name: 'none', judge: (w) => (count.get(w) === 1 ? 'there is one' : true) },
+        { clause: 'never one', name: 'none', judge: () => (count.value === 1 ? 'there is one' : true) },
       ],
       stepClaims: [
         {
           clause: 'no rest',
           name: 'restless',
-          judge: (_before, _after, thread, from) => (from.step(thread) === 'rest' ? 'it rests' : undefined),
+          judge: (thread, from) => (from.step(thread) === 'rest' ? 'it rests' : undefined),
         },
       ],
     }

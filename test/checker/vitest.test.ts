@@ -54,8 +54,8 @@ describe('toHold', () => {
 
   it('shows where a run begins to go round', async () => {
     const spin: Procedure<[Cell], void> = procedure('spin', function* (cell: Cell) {
-      yield* step('turn', (w) => {
-        cell.set(w, 1 - cell.get(w))
+      yield* step('turn', () => {
+        cell.value = 1 - cell.value
         return 0
       })
       return yield* become(spin, cell)

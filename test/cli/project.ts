@@ -23,8 +23,8 @@ import {
   step,
 } from '../../src/world/index.js'
 
-const wait = procedure('wait', function* (cell: { get(w: Uint8Array): number }) {
-  return yield* step('for ever', (w) => (cell.get(w) === 1 ? 0 : BLOCKED))
+const wait = procedure('wait', function* (cell: { get(): number }) {
+  return yield* step('for ever', () => (cell.get() === 1 ? 0 : BLOCKED))
 })
 
 /** Two threads that wait for what nobody does. */
@@ -46,11 +46,11 @@ export const stuck = scenario({
   },
 })
 
-const blink: ReturnType<typeof procedure<[{ add(w: Uint8Array, by: number): number }], void>> = procedure(
+const blink: ReturnType<typeof procedure<[{ add(by: number): number }], void>> = procedure(
   'blink',
-  function* (cell: { add(w: Uint8Array, by: number): number }) {
-    yield* step('on', (w) => cell.add(w, 1))
-    yield* step('off', (w) => cell.add(w, -1))
+  function* (cell: { add(by: number): number }) {
+    yield* step('on', () => cell.add(1))
+    yield* step('off', () => cell.add(-1))
     return yield* become(blink, cell)
   },
 )
@@ -67,13 +67,13 @@ export const blinking = scenario({
     return {
       layout,
       threads: [{ name: 'clock', program: blink, args: [lamp] }],
-      progress: [{ clause: 'progress', name: 'the clock ends', pending: (_, view) => !view.finished(0) }],
+      progress: [{ clause: 'progress', name: 'the clock ends', pending: (view) => !view.finished(0) }],
     }
   },
 })
 
-const overflowing = procedure('overflow', function* (cell: { add(w: Uint8Array, by: number): number }) {
-  for (let i = 0; i < 3; i++) yield* step('count', (w) => cell.add(w, 1))
+const overflowing = procedure('overflow', function* (cell: { add(by: number): number }) {
+  for (let i = 0; i < 3; i++) yield* step('count', () => cell.add(1))
 })
 
 /** A scenario with a mistake of its own. */
@@ -88,12 +88,12 @@ export const mistaken = scenario({
   },
 })
 
-const turn = procedure('turn', function* (cell: { set(w: Uint8Array, value: number): void }) {
+const turn = procedure('turn', function* (cell: { set(value: number): void }) {
   for (const value of [1, 0])
     yield* step(
       value === 1 ? 'on' : 'off',
-      (w, choice) => {
-        cell.set(w, value)
+      (choice) => {
+        cell.set(value)
         return choice
       },
       2,
@@ -111,9 +111,9 @@ export const charted = scenario({
     const on = layout.flag('on')
     const lamp = layout.lifecycle('lamp', 'lamp')
     const cell = {
-      set(w: Uint8Array, value: number) {
-        on.set(w, value)
-        lamp.signal(w, value === 1 ? 'ON' : 'OFF')
+      set(value: number) {
+        on.value = value
+        lamp.signal(value === 1 ? 'ON' : 'OFF')
       },
     }
     return {

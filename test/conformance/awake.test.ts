@@ -33,9 +33,9 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
       dmirrorIntervalInvalidate,
       () =>
         function* (_current, mirror, range, curSeq) {
-          yield* mirror.updateLock.critical('drop just the range', (w) => {
-            mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-            unmapPages(w, mirror, range)
+          yield* mirror.updateLock.critical('drop just the range', () => {
+            mmuIntervalSetSeq(mirror.notifier, curSeq)
+            unmapPages(mirror, range)
             return 0
           })
           return 1
@@ -49,8 +49,8 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
       dmirrorIntervalInvalidate,
       () =>
         function* (_current, mirror, _range, curSeq) {
-          yield* mirror.updateLock.critical('set the sequence', (w) => {
-            mmuIntervalSetSeq(w, mirror.notifier, curSeq)
+          yield* mirror.updateLock.critical('set the sequence', () => {
+            mmuIntervalSetSeq(mirror.notifier, curSeq)
             return 0
           })
           return 1

@@ -8,6 +8,7 @@ import { Exploration } from '../../src/checker/index.js'
 import { type Operation, Oracle, parseOperation, type Runner } from '../../src/conformance/index.js'
 import { madviseDontneed } from '../../src/kernel/index.js'
 import {
+  acting,
   choose,
   type Layout,
   type Override,
@@ -16,6 +17,7 @@ import {
   procedure,
   SequentialRunner,
   step,
+  use,
   type World,
 } from '../../src/world/index.js'
 
@@ -36,10 +38,10 @@ const answering = procedure('answering', function* (program: Any, args: readonly
 })
 
 /** Every outcome that the checker finds of `program(...args)` on `w`. */
-function outcomesOf(layout: Layout, w: World, program: Any, args: readonly unknown[]): Outcome[] {
+function outcomesOf(layout: Layout, initial: World, program: Any, args: readonly unknown[]): Outcome[] {
   const exploration = new Exploration({
     layout,
-    initialise: (initial) => initial.set(w),
+    initialise: () => acting.world.set(initial),
     threads: [{ name: 'alone', program: answering, args: [program, args] }],
   })
   while (!exploration.done) exploration.advance(1024)
@@ -53,7 +55,7 @@ function outcomesOf(layout: Layout, w: World, program: Any, args: readonly unkno
     if (name?.startsWith(ANSWERS))
       outcomes.push({
         answer: name.slice(ANSWERS.length),
-        world: bytes(new Uint8Array(state.buffer, 0, w.length)),
+        world: bytes(new Uint8Array(state.buffer, 0, initial.length)),
       })
   }
   return outcomes
@@ -74,13 +76,15 @@ class ComparedRunner implements Runner {
     this.sequential = new SequentialRunner({ overrides })
   }
 
-  run<A extends unknown[], R>(w: World, thread: number, program: Procedure<A, R>, ...args: A): R {
-    const before = w.slice()
-    const answer = this.sequential.run(w, thread, program, ...args)
+  run<A extends unknown[], R>(thread: number, program: Procedure<A, R>, ...args: A): R {
+    const before = acting.world.slice()
+    const answer = this.sequential.run(thread, program, ...args)
     if (this.layout === undefined) return answer
+    const after = acting.world
     const outcomes = outcomesOf(this.layout, before, program as unknown as Any, args)
-    expect(outcomes).toContainEqual({ answer: JSON.stringify(answer ?? null), world: bytes(w) })
+    expect(outcomes).toContainEqual({ answer: JSON.stringify(answer ?? null), world: bytes(after) })
     this.compared++
+    use(after)
     return answer
   }
 }

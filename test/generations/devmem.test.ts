@@ -60,30 +60,30 @@ function bench({ helpers, failing }: { helpers: boolean; failing?: string }) {
     choose: ({ name }) => (name === failing ? 1 : 0),
     onStep: (_, { name }) => steps.push(name),
   })
-  runner.run(w, 0, mmap, task, 0, 1, VM_READ | VM_WRITE)
-  const add = () => runner.run(w, 0, addDeviceMemory, task, chunk)
-  const remove = () => runner.run(w, 0, removeDeviceMemory, task, chunk)
+  runner.run(0, mmap, task, 0, 1, VM_READ | VM_WRITE)
+  const add = () => runner.run(0, addDeviceMemory, task, chunk)
+  const remove = () => runner.run(0, removeDeviceMemory, task, chunk)
   return { w, runner, task, memory, mm, chunk, devmem, steps, add, remove }
 }
 
 function withHelpers(failing?: string) {
   const made = bench({ helpers: true, ...(failing ? { failing } : {}) })
-  const { devmem, w } = made
+  const { devmem } = made
   if (devmem === undefined) throw new Error('there is no hmm_devmem')
   const state = () => ({
-    allocated: devmem.cells.allocated.get(w),
-    counter: devmem.cells.allocated.get(w) ? devmem.cells.counter.get(w) : CounterState.none,
-    pages: devmem.pagemap.state.get(w),
-    references: devmem.pagemap.ref.get(w),
+    allocated: devmem.cells.allocated,
+    counter: devmem.cells.allocated ? devmem.cells.counter : CounterState.none,
+    pages: devmem.pagemap.state,
+    references: devmem.pagemap.ref,
   })
   return { ...made, devmem, state }
 }
 
-const NOTHING = { allocated: 0, counter: CounterState.none, pages: PagemapState.absent, references: 0 }
+const NOTHING = { allocated: false, counter: CounterState.none, pages: PagemapState.absent, references: 0 }
 
 describe('hmm_devmem_add', () => {
   it('makes the record, the counter, the addresses and the pages, in this order', () => {
-    const { w, devmem, memory, steps, add, state } = withHelpers()
+    const { devmem, memory, steps, add, state } = withHelpers()
     const [first] = memory.frames
     steps.length = 0
     expect(add()).toBe(0)
@@ -96,12 +96,12 @@ describe('hmm_devmem_add', () => {
       'fill the free list',
     ])
     expect(state()).toEqual({
-      allocated: 1,
+      allocated: true,
       counter: CounterState.live,
       pages: PagemapState.live,
       references: 1,
     })
-    expect([devmem.pfnFirst(w), devmem.pfnLast(w)]).toEqual([first.pfn, first.pfn + 2])
+    expect([devmem.pfnFirst(), devmem.pfnLast()]).toEqual([first.pfn, first.pfn + 2])
   })
 
   it.each([
@@ -110,11 +110,11 @@ describe('hmm_devmem_add', () => {
     ['devm_request_free_mem_region', Errno.ERANGE],
     ['devm_memremap_pages', Errno.ENOMEM],
   ])('leaves nothing where %s fails', (failing, error) => {
-    const { w, devmem, chunk, add, remove, state } = withHelpers(failing)
+    const { devmem, chunk, add, remove, state } = withHelpers(failing)
     expect(add()).toBe(-error)
     expect(state()).toEqual(NOTHING)
-    expect([devmem.pfnFirst(w), devmem.pfnLast(w)]).toEqual([-1, -1])
-    expect(chunk.allocated.get(w)).toBe(0)
+    expect([devmem.pfnFirst(), devmem.pfnLast()]).toEqual([-1, -1])
+    expect(chunk.allocated).toBe(false)
     expect(remove()).toBe(-Errno.EINVAL)
   })
 
@@ -134,53 +134,53 @@ describe('hmm_devmem_add', () => {
 
 describe('hmm_devmem_remove', () => {
   it('leaves nothing, and the memory can be added again', () => {
-    const { runner, w, task, memory, add, remove, state } = withHelpers()
+    const { runner, task, memory, add, remove, state } = withHelpers()
     add()
-    runner.run(w, 0, cpuWrite, task, 0, 7)
-    runner.run(w, 0, migrateToMemory, task, memory, 0, 1)
+    runner.run(0, cpuWrite, task, 0, 7)
+    runner.run(0, migrateToMemory, task, memory, 0, 1)
     expect(state().references).toBe(2)
     expect(remove()).toBe(0)
     expect(state()).toEqual(NOTHING)
-    expect(runner.run(w, 0, cpuRead, task, 0)).toBe(7)
+    expect(runner.run(0, cpuRead, task, 0)).toBe(7)
     expect(add()).toBe(0)
   })
 })
 
 describe('the callbacks', () => {
   it('free: has the page to itself', () => {
-    const { runner, w, task, memory, devmem, add } = withHelpers()
+    const { runner, task, memory, devmem, add } = withHelpers()
     add()
-    runner.run(w, 0, cpuWrite, task, 0, 7)
-    runner.run(w, 0, migrateToMemory, task, memory, 0, 1)
+    runner.run(0, cpuWrite, task, 0, 7)
+    runner.run(0, migrateToMemory, task, memory, 0, 1)
     const [frame] = memory.frames
-    expect(() => hmmDevmemFree(w, devmem, frame)).toThrow('and somebody has a reference to it')
-    runner.run(w, 0, cpuRead, task, 0)
-    expect([frame.refcount.get(w), frame.onFreeList?.get(w)]).toEqual([0, 1])
+    expect(() => hmmDevmemFree(devmem, frame)).toThrow('and somebody has a reference to it')
+    runner.run(0, cpuRead, task, 0)
+    expect([frame.refcount, frame.onFreeList]).toEqual([0, true])
   })
 
   it('fault: what is lost is answered with SIGBUS, and poisoned', () => {
-    const { runner, w, task, mm, memory, chunk, add } = withHelpers()
+    const { runner, task, mm, memory, chunk, add } = withHelpers()
     add()
-    runner.run(w, 0, cpuWrite, task, 0, 7)
-    runner.run(w, 0, migrateToMemory, task, memory, 0, 1)
-    chunk.lost.set(w, 1)
-    expect(runner.run(w, 0, cpuRead, task, 0)).toBe(BUS_ADRERR)
-    expect(mm.pte[0].kind.readOnce(w)).toBe(PteKind.poison)
+    runner.run(0, cpuWrite, task, 0, 7)
+    runner.run(0, migrateToMemory, task, memory, 0, 1)
+    chunk.lost = true
+    expect(runner.run(0, cpuRead, task, 0)).toBe(BUS_ADRERR)
+    expect(mm.pte[0].kind).toBe(PteKind.poison)
   })
 })
 
 describe('the same driver', () => {
   it.each([removeDeviceMemory, unplugDevice])('is told the same by hmm_devmem and by its pagemap', (end) => {
     const [older, newer] = [true, false].map((helpers) => {
-      const { w, runner, task, mm, memory, chunk, add } = bench({ helpers })
+      const { runner, task, mm, memory, chunk, add } = bench({ helpers })
       const answers = [
         add(),
-        runner.run(w, 0, cpuWrite, task, 0, 7),
-        runner.run(w, 0, migrateToMemory, task, memory, 0, 1),
-        runner.run(w, 0, end, task, chunk),
-        runner.run(w, 0, cpuRead, task, 0),
+        runner.run(0, cpuWrite, task, 0, 7),
+        runner.run(0, migrateToMemory, task, memory, 0, 1),
+        runner.run(0, end, task, chunk),
+        runner.run(0, cpuRead, task, 0),
       ]
-      return { answers, entry: mm.pte[0].kind.show(w), region: memory.pagemap?.state.show(w) }
+      return { answers, entry: mm.pte[0].kind, region: memory.pagemap?.state }
     })
     expect(older).toEqual(newer)
   })

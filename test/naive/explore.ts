@@ -12,7 +12,7 @@ export type Operation =
       readonly name: string
       readonly choices: number
       // biome-ignore lint/suspicious/noExplicitAny: each subject has worlds of its own
-      readonly run: (w: any, choice: number) => number
+      readonly run: (...given: any[]) => unknown
     }
   | { readonly kind: 'call' | 'become'; readonly procedure: Program; readonly args: readonly unknown[] }
 
@@ -60,6 +60,8 @@ export interface Subject<W> {
   /** The claim that a thrown error breaks; undefined if it is an error and nothing else. */
   brokenBy(error: unknown): { readonly kind: string; readonly clause: string } | undefined
   readonly blocked: number
+  /** Takes a step on `w`. */
+  run(run: (...given: unknown[]) => unknown, w: W, choice: number): unknown
   readonly invariants: readonly {
     readonly clause: string
     readonly name: string
@@ -213,7 +215,8 @@ export function begin<W>(subject: Subject<W>, thread: number, trail?: Trail): Pl
 
 /** The place after the step at `place` returned `result`. */
 export function advance<W>(subject: Subject<W>, place: Place, result: number, trail?: Trail): Place {
-  if (!Number.isInteger(result) || Math.abs(result) >= 2 ** 20) throw new Mistake('invalid-result')
+  if (typeof result === 'number' && (!Number.isInteger(result) || Math.abs(result) >= 2 ** 20))
+    throw new Mistake('invalid-result')
   const frames = place.frames.slice(0, -1)
   const top = place.frames[place.frames.length - 1]
   return settle(subject, [...frames, receive(subject, top, result)], trail)
@@ -322,7 +325,7 @@ export function exploreNaively<W>(subject: Subject<W>, most: number): Explored<W
         let places: Place[]
         let result: number
         try {
-          result = operation.run(next, choice)
+          result = subject.run(operation.run, next, choice) as number
           if (result === subject.blocked) {
             if (subject.text(next) !== subject.text(node.world))
               throw new Mistake('blocked-step-changed-world')

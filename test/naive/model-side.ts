@@ -2,7 +2,7 @@
  * A model of the specification for the naive explorer: the world's own cells, locks and steps, but none of its memo
  * and nothing of the checker.
  */
-import { act, NOBODY } from '../../src/world/acting.js'
+import { act, acting, NOBODY, use } from '../../src/world/acting.js'
 import {
   BLOCKED,
   Lifecycle,
@@ -47,7 +47,7 @@ export function modelSide(model: Model, overrides: readonly Override[] = []): Su
     initial() {
       const w = model.layout.initial()
       act(NOBODY, unclaimed)
-      model.initialise?.(w)
+      model.initialise?.()
       return w
     },
     copy: (w) => w.slice(),
@@ -59,19 +59,50 @@ export function modelSide(model: Model, overrides: readonly Override[] = []): Su
         ? { kind: error.clause === 'refinement' ? 'refinement' : 'assertion', clause: error.clause }
         : undefined,
     blocked: BLOCKED,
-    invariants: (model.invariants ?? []) as unknown as Subject<World>['invariants'],
-    stepClaims: (model.stepClaims ?? []) as unknown as Subject<World>['stepClaims'],
-    witnesses: (model.witnesses ?? []) as unknown as Subject<World>['witnesses'],
-    progress: (model.progress ?? []) as unknown as Subject<World>['progress'],
+    run(run, w, choice) {
+      use(w)
+      return run(choice)
+    },
+    invariants: (model.invariants ?? []).map((claim) => ({
+      ...claim,
+      judge(w, view) {
+        use(w)
+        return claim.judge(view as never)
+      },
+    })),
+    stepClaims: (model.stepClaims ?? []).map((claim) => ({
+      ...claim,
+      judge(before, after, thread, from, to) {
+        acting.before = before
+        use(after)
+        return claim.judge(thread, from as never, to as never)
+      },
+    })),
+    witnesses: (model.witnesses ?? []).map((claim) => ({
+      ...claim,
+      holds(w, view) {
+        use(w)
+        return claim.holds(view as never)
+      },
+    })),
+    progress: (model.progress ?? []).map((claim) => ({
+      ...claim,
+      pending(w, view) {
+        use(w)
+        return claim.pending(view as never)
+      },
+    })),
     abstractions: (model.abstractions ?? []).map(({ lifecycle, state }) => ({
       name: `abstraction of ${lifecycle.kind}`,
       disagrees: (w, view) => {
-        const charted = lifecycle.state(w)
-        return charted !== undefined && charted !== state(w, view as never)
+        use(w)
+        const charted = lifecycle.state()
+        return charted !== undefined && charted !== state(view as never)
       },
     })),
     normalise(w) {
-      for (const { apply } of model.normalisations ?? []) apply(w)
+      use(w)
+      for (const { apply } of model.normalisations ?? []) apply()
     },
   }
 }

@@ -38,7 +38,7 @@ test('the state is the initial one with every change since, statecharts by the n
 test('what setting up signals at a statechart is part of the initial state', () => {
   const model = charted.build({})
   const [lifecycle] = model.layout.lifecycles
-  const lit = { ...model, initialise: (w: Uint8Array) => lifecycle.signal(w, 'ON') }
+  const lit = { ...model, initialise: () => lifecycle.signal('ON') }
   expect(stateAfter(lit, { ...looping, threads: ['hand'], steps: [] }, 0).cells[1]).toMatchObject({
     value: 'lit',
   })

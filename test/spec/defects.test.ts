@@ -148,11 +148,11 @@ describe('a hazard goes away with what would mend it', () => {
       () =>
         function* (sub) {
           const subs = sub.mm.subscriptions
-          if (!(yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))))
+          if (!(yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))))
             return SAMPLED_SEQ
           const late = yield* step(
             'wait with a time-out',
-            (w, expired) => (expired ? 1 : sequenceHasMoved(w, sub) ? 0 : BLOCKED),
+            (expired) => (expired ? 1 : sequenceHasMoved(sub) ? 0 : BLOCKED),
             2,
           )
           return late ? 0 : SAMPLED_SEQ

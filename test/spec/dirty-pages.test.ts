@@ -21,15 +21,14 @@ const onlyDirtyIsWritable = override(
   walkEntry,
   () =>
     function* (range, request, page) {
-      return yield* step('read an entry', (w) => {
-        const { kind, bits } = range.notifier.mm.pte[page]
-        const isClean = kind.readOnce(w) === PteKind.present && bits?.dirty.readOnce(w) === 0
+      return yield* step('read an entry', () => {
+        const isClean =
+          range.notifier.mm.pte[page].kind === PteKind.present && !range.notifier.mm.pte[page].dirty
         const granted = (flags: number) => (isClean ? flags & ~HMM_PFN_WRITE : flags)
-        const next = readEntry(range, request, page, w, (asked, wanted, present) =>
+        const next = readEntry(range, request, page, (asked, wanted, present) =>
           needFault(asked, wanted, granted(present)),
         )
-        const { flags } = range.pfns[page]
-        flags.set(w, granted(flags.get(w)))
+        range.pfns[page].flags = granted(range.pfns[page].flags)
         return next
       })
     },

@@ -14,8 +14,8 @@ describe('H2: the end of the address space is not recorded in the sequence', () 
     (original) =>
       function* (current, mirror, range, curSeq) {
         if (range.event !== NotifyEvent.RELEASE) return yield* original(current, mirror, range, curSeq)
-        yield* step('unmap', (w) => {
-          unmapPages(w, mirror, range)
+        yield* step('unmap', () => {
+          unmapPages(mirror, range)
           return 0
         })
       },

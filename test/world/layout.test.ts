@@ -3,9 +3,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import {
   acting,
   type Cell,
+  fieldOf,
   Layout,
   Mutex,
   NOBODY,
+  READ_ONCE,
   SpecificationError,
   Violation,
 } from '../../src/world/index.js'
@@ -48,13 +50,13 @@ describe('packing', () => {
     const layout = new Layout({ threads: 1 })
     const small = layout.flag('small')
     const wide = layout.counter('wide', 0xffffffff)
-    const w = layout.initial()
-    wide.set(w, 0xfedcba98)
-    small.set(w, 1)
+    layout.initial()
+    wide.value = 0xfedcba98
+    small.value = 1
     expect(layout.bytes).toBe(5)
-    expect(wide.get(w)).toBe(0xfedcba98)
-    wide.set(w, 0xffffffff)
-    expect(small.get(w)).toBe(1)
+    expect(wide.value).toBe(0xfedcba98)
+    wide.value = 0xffffffff
+    expect(small.value).toBe(1)
   })
 
   it('keeps every cell apart from every other, whatever their sizes and the order of writes', () => {
@@ -68,14 +70,14 @@ describe('packing', () => {
         (declarations, writes) => {
           const layout = new Layout({ threads: 1 })
           const cells = declarations.map(({ max }, i) => layout.counter(`cell${i}`, max))
-          const w = layout.initial()
+          layout.initial()
           const expected = cells.map(() => 0)
           for (const [which, value] of writes) {
             const i = which % cells.length
             expected[i] = value % (cells[i].max + 1)
-            cells[i].set(w, expected[i])
+            cells[i].value = expected[i]
           }
-          expect(cells.map((cell) => cell.get(w))).toEqual(expected)
+          expect(cells.map((cell) => cell.value)).toEqual(expected)
         },
       ),
     )
@@ -93,16 +95,20 @@ describe('packing', () => {
     const layout = new Layout({ threads: 1 })
     const a = layout.counter('a', 9, { initial: 7 })
     const b = layout.counter('b', 1000, { initial: 999 })
-    const w = layout.initial()
-    expect([a.get(w), b.get(w)]).toEqual([7, 999])
+    layout.initial()
+    expect([a.value, b.value]).toEqual([7, 999])
   })
 
   it('shows values of an enumeration by name', () => {
     const layout = new Layout({ threads: 1 })
-    const kind = layout.oneOf('kind', { none: 0, present: 1, zero: 2 })
+    const entry = layout.record({
+      kind: layout.oneOf('kind', { none: 'none', present: 'present', zero: 'zero' } as const),
+    })
     const w = layout.initial()
-    kind.set(w, 2)
-    expect(kind.show(w)).toBe('zero')
+    expect(entry.kind).toBe('none')
+    entry.kind = 'zero'
+    expect(entry.kind).toBe('zero')
+    expect(fieldOf(entry, 'kind').show(w)).toBe('zero')
   })
 })
 
@@ -119,19 +125,23 @@ describe('bounds', () => {
     ['a fraction', narrow, 1.5],
     ['a fraction of a wide cell', wide, 1.5],
   ])('a value %s is an error that names the cell', (_, cell, value) => {
-    const w = layout.initial()
-    const { code, message } = mistake(() => cell.set(w, value))
+    layout.initial()
+    const { code, message } = mistake(() => {
+      cell.value = value
+    })
     expect(code).toBe('bound-overflow')
     expect(message).toContain(`${cell.name} was set to ${value}`)
-    expect(cell.get(w)).toBe(0)
+    expect(cell.value).toBe(0)
   })
 
   it('adding beyond the bound is an error, not a wrap', () => {
-    const w = layout.initial()
-    expect(narrow.add(w, 5)).toBe(5)
-    expect(mistake(() => narrow.add(w, 1)).code).toBe('bound-overflow')
-    expect(narrow.add(w, -5)).toBe(0)
-    expect(mistake(() => narrow.add(w, -1)).code).toBe('bound-overflow')
+    layout.initial()
+    narrow.value += 5
+    expect(narrow.value).toBe(5)
+    expect(mistake(() => ++narrow.value).code).toBe('bound-overflow')
+    narrow.value -= 5
+    expect(narrow.value).toBe(0)
+    expect(mistake(() => --narrow.value).code).toBe('bound-overflow')
   })
 
   it('a bound that is no bound is refused where the cell is declared', () => {
@@ -150,53 +160,55 @@ describe('guarded cells', () => {
   function world() {
     const layout = new Layout({ threads: 2 })
     const lock = new Mutex(layout, 'lock')
-    const cell = layout.counter('cell', 3, { guardedBy: lock })
-    const w = layout.initial()
-    return { lock, cell, w }
+    const record = layout.record({ lock, cell: layout.counter('cell', 3, { guardedBy: lock }) })
+    layout.initial()
+    return record
   }
 
   it('are read and written freely while the world is set up or looked at', () => {
-    const { cell, w } = world()
-    cell.set(w, 2)
-    expect(cell.get(w)).toBe(2)
+    const record = world()
+    record.cell = 2
+    expect(record.cell).toBe(2)
   })
 
   it('report a read or a write without the lock, by cell and lock', () => {
-    const { cell, w } = world()
+    const record = world()
     acting.thread = 0
-    expect(() => cell.get(w)).toThrow(
+    expect(() => record.cell).toThrow(
       new Violation('lock-discipline', 'cell is read without lock, which guards it'),
     )
-    expect(() => cell.set(w, 1)).toThrow(/cell is written without lock/)
+    expect(() => {
+      record.cell = 1
+    }).toThrow(/cell is written without lock/)
   })
 
   it('report access by a thread while another holds the lock', () => {
-    const { lock, cell, w } = world()
+    const record = world()
     acting.thread = 0
-    expect(lock.acquire(w)).toBe(true)
-    cell.set(w, 3)
+    expect(record.lock.acquire()).toBe(true)
+    record.cell = 3
     acting.thread = 1
-    expect(() => cell.get(w)).toThrow(Violation)
+    expect(() => record.cell).toThrow(Violation)
     acting.thread = 0
-    expect(cell.get(w)).toBe(3)
+    expect(record.cell).toBe(3)
   })
 
   it('can be read once without the lock, as READ_ONCE does', () => {
-    const { cell, w } = world()
+    const record = world()
     acting.thread = 1
-    expect(cell.readOnce(w)).toBe(0)
+    expect(READ_ONCE(record).cell).toBe(0)
   })
 
   it('report access to a part of an object that is not allocated', () => {
     const layout = new Layout({ threads: 1 })
     const allocated = layout.flag('allocated')
     const part = layout.counter('part', 3, { partOf: allocated })
-    const w = layout.initial()
+    layout.initial()
     acting.thread = 0
-    expect(() => part.get(w)).toThrow(/use-after-free: part is read/)
-    expect(() => part.readOnce(w)).toThrow(/use-after-free/)
-    allocated.set(w, 1)
-    part.set(w, 2)
-    expect(part.get(w)).toBe(2)
+    expect(() => part.value).toThrow(/use-after-free: part is read/)
+    expect(() => part.value).toThrow(/use-after-free/)
+    allocated.value = 1
+    part.value = 2
+    expect(part.value).toBe(2)
   })
 })

@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest'
 import {
   BLOCKED,
   type Cell,
+  fieldOf,
   type Layout,
   Mutex,
+  old,
   type Running,
   RwSemaphore,
   Spinlock,
   step,
   WaitQueue,
-  type World,
 } from '../../src/world/index.js'
 import { checkThreads, thread } from './by-hand.js'
 
@@ -23,18 +24,18 @@ describe('a mutex', () => {
     const result = await checkThreads(
       2,
       (l) => ({ lock: new Mutex(l, 'lock'), inside: l.counter('inside', 2) }),
-      ({ lock, inside }) =>
+      (record) =>
         ['a', 'b'].map((name) =>
           thread(name, function* () {
-            yield* lock.lock()
-            yield* step('enter', (w) => inside.add(w, 1))
-            yield* step('leave', (w) => inside.add(w, -1))
-            yield* lock.unlock()
+            yield* record.lock.lock()
+            yield* step('enter', () => ++record.inside)
+            yield* step('leave', () => --record.inside)
+            yield* record.lock.unlock()
           }),
         ),
-      ({ inside }) => ({
-        invariants: [{ clause: 'one', name: 'one inside', judge: (w) => (inside.get(w) < 2 ? true : 'two') }],
-        witnesses: [{ name: 'somebody is inside', holds: (w) => inside.get(w) === 1 }],
+      (record) => ({
+        invariants: [{ clause: 'one', name: 'one inside', judge: () => (record.inside < 2 ? true : 'two') }],
+        witnesses: [{ name: 'somebody is inside', holds: () => record.inside === 1 }],
       }),
     )
     expect(result.verdict).toBe('holds')
@@ -99,20 +100,20 @@ describe('a mutex', () => {
     const result = await checkThreads(
       2,
       (l) => ({ lock: new Mutex(l, 'lock'), failed: l.flag('failed') }),
-      ({ lock, failed }) => [
+      (record) => [
         thread('holder', function* () {
-          yield* lock.lock()
+          yield* record.lock.lock()
         }),
         thread('trier', function* () {
-          const taken = yield* lock.trylock()
-          yield* step('note', (w) => {
-            failed.set(w, taken ? 0 : 1)
+          const taken = yield* record.lock.trylock()
+          yield* step('note', () => {
+            record.failed = taken === 0
             return 0
           })
-          if (taken) yield* lock.unlock()
+          if (taken) yield* record.lock.unlock()
         }),
       ],
-      ({ failed }) => ({ witnesses: [{ name: 'it can fail', holds: (w) => failed.get(w) === 1 }] }),
+      (record) => ({ witnesses: [{ name: 'it can fail', holds: () => record.failed }] }),
     )
     expect(result.verdict).toBe('holds')
   })
@@ -124,15 +125,15 @@ describe('a mutex', () => {
         const lock = new Mutex(l, 'lock')
         return { lock, cell: l.counter('cell', 3, { guardedBy: lock }) }
       },
-      ({ lock, cell }) => [
+      (record) => [
         thread('slow', function* () {
-          yield* lock.lock()
-          yield* step('first', (w) => cell.add(w, 1))
-          yield* step('second', (w) => cell.add(w, 1))
-          yield* lock.unlock()
+          yield* record.lock.lock()
+          yield* step('first', () => ++record.cell)
+          yield* step('second', () => ++record.cell)
+          yield* record.lock.unlock()
         }),
         thread('quick', function* () {
-          const seen = yield* lock.critical('look', (w) => cell.get(w))
+          const seen = yield* record.lock.critical('look', () => record.cell)
           yield* step('the middle is not seen', () => {
             if (seen === 1) throw new Error('seen')
             return 0
@@ -262,8 +263,8 @@ describe('a read-write semaphore', () => {
     const count = (name: string, cell: Cell, take: () => Running<number>, give: () => Running<number>) =>
       thread(name, function* () {
         yield* take()
-        yield* step('in', (w) => cell.add(w, 1))
-        yield* step('out', (w) => cell.add(w, -1))
+        yield* step('in', () => ++cell.value)
+        yield* step('out', () => --cell.value)
         yield* give()
       })
     const result = await checkThreads(
@@ -273,37 +274,37 @@ describe('a read-write semaphore', () => {
         readers: l.counter('readers', 2),
         writers: l.counter('writers', 2),
       }),
-      ({ sem, readers, writers }) => [
+      (record) => [
         count(
           'r1',
-          readers,
-          () => sem.lockRead(),
-          () => sem.unlockRead(),
+          fieldOf(record, 'readers'),
+          () => record.sem.lockRead(),
+          () => record.sem.unlockRead(),
         ),
         count(
           'r2',
-          readers,
-          () => sem.lockRead(),
-          () => sem.unlockRead(),
+          fieldOf(record, 'readers'),
+          () => record.sem.lockRead(),
+          () => record.sem.unlockRead(),
         ),
         count(
           'w',
-          writers,
-          () => sem.lockWrite(),
-          () => sem.unlockWrite(),
+          fieldOf(record, 'writers'),
+          () => record.sem.lockWrite(),
+          () => record.sem.unlockWrite(),
         ),
       ],
-      ({ readers, writers }) => ({
+      (record) => ({
         invariants: [
           {
             clause: 'exclusion',
             name: 'writers alone',
-            judge: (w) => (writers.get(w) > 0 && readers.get(w) + writers.get(w) > 1 ? 'not alone' : true),
+            judge: () => (record.writers > 0 && record.readers + record.writers > 1 ? 'not alone' : true),
           },
         ],
         witnesses: [
-          { name: 'two readers', holds: (w) => readers.get(w) === 2 },
-          { name: 'a writer', holds: (w) => writers.get(w) === 1 },
+          { name: 'two readers', holds: () => record.readers === 2 },
+          { name: 'a writer', holds: () => record.writers === 1 },
         ],
       }),
     )
@@ -314,38 +315,39 @@ describe('a read-write semaphore', () => {
     const result = await checkThreads(
       3,
       (l) => ({ sem: new RwSemaphore(l, 'sem'), late: l.flag('late') }),
-      ({ sem, late }) => [
+      (record) => [
         thread('reader', function* () {
-          yield* sem.lockRead()
-          yield* sem.unlockRead()
+          yield* record.sem.lockRead()
+          yield* record.sem.unlockRead()
         }),
         thread('writer', function* () {
-          yield* sem.lockWrite()
-          yield* sem.unlockWrite()
+          yield* record.sem.lockWrite()
+          yield* record.sem.unlockWrite()
         }),
         thread('late', function* () {
-          const taken = yield* sem.trylockRead()
-          yield* step('note', (w) => {
-            late.set(w, taken)
+          const taken = yield* record.sem.trylockRead()
+          yield* step('note', () => {
+            record.late = taken === 1
             return 0
           })
-          if (taken) yield* sem.unlockRead()
+          if (taken) yield* record.sem.unlockRead()
         }),
       ],
-      ({ sem, late }) => ({
+      (record) => ({
         stepClaims: [
           {
             clause: 'priority',
             name: 'no reader passes a writer that waits',
-            judge: (before, after) =>
-              sem.waiting.get(before) === 0
+            judge: () =>
+              old(() => record.sem.waiting.value) === 0
                 ? undefined
-                : (sem.readers.get(after) & ~sem.readers.get(before)) === 0 || 'a reader got in',
+                : (record.sem.readers.value & ~old(() => record.sem.readers.value)) === 0 ||
+                  'a reader got in',
           },
         ],
         witnesses: [
-          { name: 'the writer waits', holds: (w) => sem.waiting.get(w) !== 0 },
-          { name: 'the late reader gets in', holds: (w) => late.get(w) === 1 },
+          { name: 'the writer waits', holds: () => record.sem.waiting.value !== 0 },
+          { name: 'the late reader gets in', holds: () => record.late },
         ],
       }),
     )
@@ -371,27 +373,27 @@ describe('a read-write semaphore', () => {
     const result = await checkThreads(
       2,
       (l) => ({ sem: new RwSemaphore(l, 'sem'), value: l.counter('value', 2) }),
-      ({ sem, value }) => [
+      (record) => [
         thread('down', function* () {
-          yield* sem.lockWrite()
-          yield* step('set', (w) => {
-            value.set(w, 1)
+          yield* record.sem.lockWrite()
+          yield* step('set', () => {
+            record.value = 1
             return 0
           })
-          yield* sem.downgrade()
-          yield* step('still mine', (w) => {
-            if (value.get(w) !== 1) throw new Error('a writer came between')
+          yield* record.sem.downgrade()
+          yield* step('still mine', () => {
+            if (record.value !== 1) throw new Error('a writer came between')
             return 0
           })
-          yield* sem.unlockRead()
+          yield* record.sem.unlockRead()
         }),
         thread('writer', function* () {
-          yield* sem.lockWrite()
-          yield* step('overwrite', (w) => {
-            value.set(w, 2)
+          yield* record.sem.lockWrite()
+          yield* step('overwrite', () => {
+            record.value = 2
             return 0
           })
-          yield* sem.unlockWrite()
+          yield* record.sem.unlockWrite()
         }),
       ],
     )
@@ -416,45 +418,47 @@ describe('a read-write semaphore', () => {
 })
 
 const always = () => true
-const isSet = (w: World, flag: Cell) => flag.get(w) === 1
+const isSet = (flag: Cell<unknown>) => flag.value === 1
 
 describe('a wait queue', () => {
-  const waiting = (wake: (w: World, flag: Cell, queue: WaitQueue) => void) =>
+  const waiting = (wake: (flag: Cell<unknown>, queue: WaitQueue) => void) =>
     checkThreads(
       2,
       (l) => ({ queue: new WaitQueue(l, 'queue'), flag: l.flag('flag') }),
-      ({ queue, flag }) => [
+      (record) => [
         thread('sleeper', function* () {
-          yield* queue.wait(isSet, flag)
+          yield* record.queue.wait(isSet, fieldOf(record, 'flag'))
         }),
         thread('waker', function* () {
-          yield* step('wake', (w) => {
-            wake(w, flag, queue)
+          yield* step('wake', () => {
+            wake(fieldOf(record, 'flag'), record.queue)
             return 0
           })
         }),
       ],
       ({ queue }) => ({
-        witnesses: [{ name: 'somebody sleeps', holds: (w) => queue.sleepers.get(w) !== 0 }],
+        witnesses: [{ name: 'somebody sleeps', holds: () => queue.sleepers.value !== 0 }],
       }),
     )
 
   it('loses no wake-up', async () => {
-    const result = await waiting((w, flag, queue) => {
-      flag.set(w, 1)
-      queue.wakeAll(w)
+    const result = await waiting((flag, queue) => {
+      flag.value = 1
+      queue.wakeAll()
     })
     expect(result.verdict).toBe('holds')
   })
 
   it('shows a wake-up that never comes as a deadlock', async () => {
-    const result = await waiting((w, flag) => flag.set(w, 1))
+    const result = await waiting((flag) => {
+      flag.value = 1
+    })
     expect(result.violation?.kind).toBe('deadlock')
     expect(told(result)).toEqual(['sleeper: look at the condition', 'waker: wake'])
   })
 
   it('looks again after a wake-up that came too early', async () => {
-    const result = await waiting((w, _, queue) => queue.wakeAll(w))
+    const result = await waiting((_, queue) => queue.wakeAll())
     expect(result.violation?.kind).toBe('deadlock')
     expect(result.violation?.detail).toMatch(/sleeper waits at "sleep"/)
   })
@@ -464,9 +468,9 @@ describe('a wait queue', () => {
       2,
       (l) => ({ queue: new WaitQueue(l, 'queue'), lock: new Mutex(l, 'lock') }),
       ({ queue, lock }) => {
-        const condition = (w: World): boolean | typeof BLOCKED => {
-          if (!lock.acquire(w)) return BLOCKED
-          lock.release(w)
+        const condition = (): boolean | typeof BLOCKED => {
+          if (!lock.acquire()) return BLOCKED
+          lock.release()
           return true
         }
         return [

@@ -7,7 +7,7 @@
  */
 
 import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
-import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, claim, procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../device.js'
 import { dmirrorFault } from './fault.js'
 
@@ -66,7 +66,7 @@ export const dmirrorDoRead = procedure(
     const values: number[] = []
     yield* mirror.updateLock.lock()
     for (let page = start; page < end; page++) {
-      const seen = yield* step('copy a page out', (w) => copyOut(w, current, mirror, page))
+      const seen = yield* step('copy a page out', () => copyOut(current, mirror, page))
       if (seen === MISSING) break
       values.push(seen)
     }
@@ -77,12 +77,12 @@ export const dmirrorDoRead = procedure(
 
 const MISSING = -1
 
-function copyOut(w: World, current: Task, mirror: Mirror, page: number): number {
-  const pfn = mirror.pageTable[page].frame.get(w) - 1
+function copyOut(current: Task, mirror: Mirror, page: number): number {
+  const pfn = mirror.pageTable[page].frame - 1
   if (pfn < 0) return MISSING
-  mustBeMemory(w, current, mirror, page, pfn)
-  const seen = current.machine.frames[pfn].contents.get(w)
-  const expected = expectedAt(w, current.machine, mirror.mm, page).get(w)
+  mustBeMemory(current, mirror, page, pfn)
+  const seen = current.machine.frames[pfn].contents
+  const expected = expectedAt(current.machine, mirror.mm, page).value
   claim(
     'data',
     seen === expected,
@@ -91,15 +91,15 @@ function copyOut(w: World, current: Task, mirror: Mirror, page: number): number 
   return seen
 }
 
-function mustBeMemory(w: World, { machine }: Task, mirror: Mirror, page: number, pfn: number): void {
+function mustBeMemory({ machine }: Task, mirror: Mirror, page: number, pfn: number): void {
   claim(
     'backed-access',
-    !mirror.pageTable[page].unbacked?.get(w),
+    !mirror.pageTable[page].unbacked,
     `${mirror.name} accesses page ${page} through the struct page of frame ${pfn}, behind which there is no memory`,
   )
   claim(
     'use-after-free',
-    pfn === ZERO_PAGE || machine.frames[pfn].refcount.get(w) > 0,
+    pfn === ZERO_PAGE || machine.frames[pfn].refcount > 0,
     `${mirror.name} accesses frame ${pfn} through page ${page}, and the frame is free`,
   )
 }
@@ -150,7 +150,7 @@ export const dmirrorDoWrite = procedure(
     yield* mirror.updateLock.lock()
     for (const value of values) {
       const page = start + written
-      const missing = yield* step('copy a page in', (w) => copyIn(w, current, mirror, page, value))
+      const missing = yield* step('copy a page in', () => copyIn(current, mirror, page, value))
       if (missing) break
       written++
     }
@@ -159,14 +159,14 @@ export const dmirrorDoWrite = procedure(
   },
 )
 
-function copyIn(w: World, current: Task, mirror: Mirror, page: number, value: number): number {
+function copyIn(current: Task, mirror: Mirror, page: number, value: number): number {
   const entry = mirror.pageTable[page]
-  const pfn = entry.frame.get(w) - 1
+  const pfn = entry.frame - 1
   // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
-  if (pfn < 0 || !entry.write.get(w) || entry.atomic?.get(w)) return 1
-  mustBeMemory(w, current, mirror, page, pfn)
+  if (pfn < 0 || !entry.write || entry.atomic) return 1
+  mustBeMemory(current, mirror, page, pfn)
   claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
-  current.machine.frames[pfn].contents.set(w, value)
-  expectedAt(w, current.machine, mirror.mm, page).set(w, value)
+  current.machine.frames[pfn].contents = value
+  expectedAt(current.machine, mirror.mm, page).value = value
   return 0
 }

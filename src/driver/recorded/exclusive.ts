@@ -14,7 +14,7 @@ import {
   type Task,
   unlockPage,
 } from '../../kernel/index.js'
-import { procedure, type Running, step } from '../../world/index.js'
+import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { type Mirror, mapAtomic } from '../device.js'
 import { dmirrorDoRead } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
@@ -66,9 +66,9 @@ export const letGoOfPages = procedure(
   'dmirror_exclusive (let go)',
   function* ({ machine }: Task, pages: readonly number[]): Running<void> {
     for (const pfn of pages.filter((got) => got !== 0))
-      yield* step('unlock and put the page', (w) => {
-        unlockPage(w, machine.frames[pfn])
-        putPage(w, machine.frames[pfn])
+      yield* step('unlock and put the page', () => {
+        unlockPage(machine.frames[pfn])
+        putPage(machine.frames[pfn])
         return 0
       })
   },
@@ -91,8 +91,8 @@ export const dmirrorMapExclusive = procedure(
   function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
     for (const [i, pfn] of pages.entries()) {
       if (pfn === 0) continue
-      yield* step('map an exclusive page', (w) => {
-        mapAtomic(w, mirror, start + i, pfn)
+      yield* step('map an exclusive page', () => {
+        mapAtomic(mirror, start + i, pfn)
         return 0
       })
     }
@@ -110,7 +110,7 @@ export const dmirrorCheckAtomic = procedure(
   function* (mirror: Mirror, start: number, end: number): Running<number> {
     if (start >= end) return -Errno.EINVAL
     for (let page = start; page < end; page++) {
-      const atomic = yield* step('look at an entry', (w) => mirror.pageTable[page].atomic?.readOnce(w) ?? 0)
+      const atomic = yield* step('look at an entry', () => READ_ONCE(mirror.pageTable[page]).atomic)
       if (atomic) return -Errno.EPERM
     }
     return 0

@@ -20,7 +20,7 @@ import {
   type NotifierRange,
   type Task,
 } from '../../kernel/index.js'
-import { become, choose, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, choose, procedure, type Running, step } from '../../world/index.js'
 import { isOwnMigration, type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
 import type { Driver } from '../driver.js'
 import { lockForInvalidation } from '../reference.js'
@@ -107,10 +107,10 @@ export const dmirrorDoFault = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
     const range = rangeOf(mirror, current)
     for (let page = start; page < end; page++) {
-      const refused = yield* step('store an entry', (w) => {
-        if (write && !(range.pfns[page].flags.get(w) & HMM_PFN_WRITE)) return 1
-        mapPage(w, mirror, range, page)
-        mirror.pageTable[page].unbacked?.set(w, isOwnMemory(range, w, page) ? 1 : 0)
+      const refused = yield* step('store an entry', () => {
+        if (write && !(range.pfns[page].flags & HMM_PFN_WRITE)) return 1
+        mapPage(mirror, range, page)
+        mirror.pageTable[page].unbacked = isOwnMemory(range, page)
         return 0
       })
       if (refused) return -Errno.EFAULT
@@ -120,8 +120,8 @@ export const dmirrorDoFault = procedure(
 )
 
 /** True if what the walk has stored of `page` is in the device's own memory. */
-function isOwnMemory(range: HmmRange, w: World, page: number): boolean {
-  return range.ownerOf(range.pfns[page].frame.get(w)) >= 0
+function isOwnMemory(range: HmmRange, page: number): boolean {
+  return range.ownerOf(range.pfns[page].frame) >= 0
 }
 
 /**
@@ -137,9 +137,9 @@ export const dmirrorIntervalInvalidate = procedure(
     if (isOwnMigration(mirror, range)) return 1
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
-    yield* step('set_seq and drop the entries', (w) => {
-      mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-      unmapPages(w, mirror, { start: range.start, end: range.end + 1 })
+    yield* step('set_seq and drop the entries', () => {
+      mmuIntervalSetSeq(mirror.notifier, curSeq)
+      unmapPages(mirror, { start: range.start, end: range.end + 1 })
       return 0
     })
     yield* mirror.updateLock.unlock()

@@ -29,13 +29,13 @@ export const dmirrorClose = procedure(
   function* (current: Task, mirror: Mirror, device?: DmirrorDevice): Running<number> {
     yield* mmuIntervalNotifierRemove(mirror.notifier)
     // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
-    yield* mirror.updateLock.critical('drop every entry', (w) => {
-      unmapPages(w, mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
+    yield* mirror.updateLock.critical('drop every entry', () => {
+      unmapPages(mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
       return 0
     })
     if (device) yield* dmirrorDeviceEvict(current, device)
-    yield* step('free the mirror', (w) => {
-      mirror.notifier.allocated.set(w, 0)
+    yield* step('free the mirror', () => {
+      mirror.notifier.allocated = false
       return 0
     })
     return 0

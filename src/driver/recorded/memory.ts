@@ -27,7 +27,7 @@ import {
   VM_FAULT_SIGBUS,
   VM_READ,
 } from '../../kernel/index.js'
-import { become, type Cell, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
+import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
 import { allocateAndCopy, evict, mayWriteMigrated, systemFrames } from '../device-memory.js'
 import { dmirrorDoRead } from './access.js'
@@ -38,7 +38,7 @@ export interface DmirrorDevice {
   readonly memory: DeviceMemory
   readonly mirrors: readonly Mirror[]
   /** By page of the memory: 0, or the index of the file through which it was last filled plus 1. */
-  readonly filledBy: readonly Cell[]
+  readonly filledBy: readonly { file: number }[]
 }
 
 /** Gives `memory` to the recorded driver. */
@@ -47,9 +47,9 @@ export function attachDmirrorDevice(
   memory: DeviceMemory,
   mirrors: readonly Mirror[],
 ): DmirrorDevice {
-  const filledBy = layout.array(`dmirror_device${memory.owner}`, memory.frames.length, (l) =>
-    l.counter('filled_by', mirrors.length),
-  )
+  const filledBy = layout.array(`dmirror_device${memory.owner}`, memory.frames.length, (l) => ({
+    file: l.counter('filled_by', mirrors.length),
+  }))
   const device: DmirrorDevice = { memory, mirrors, filledBy }
   memory.ops = {
     migrateToRam: procedure(
@@ -147,8 +147,8 @@ const pieceEnd = procedure(
   'vma_lookup',
   function* (mm: MmStruct, page: number, limit: number): Running<number> {
     const area = yield* nextArea(mm, page, limit)
-    const isReadable = yield* step('check VM_READ', (w) =>
-      area.start === page && mm.vma[page].flags.get(w) & VM_READ ? 1 : 0,
+    const isReadable = yield* step('check VM_READ', () =>
+      area.start === page && mm.vma[page].flags & VM_READ ? 1 : 0,
     )
     return isReadable ? area.end : -Errno.EINVAL
   },
@@ -175,9 +175,9 @@ const migratePieceToSystem = procedure(
     if (error) return error
     yield* dmirrorDevmemFaultAllocAndCopy(current, mirror, args)
     yield* migrateVmaPages(current, args)
-    const moved = yield* step('count what was migrated', (w) => {
+    const moved = yield* step('count what was migrated', () => {
       const entries = pagesOf(current).slice(args.start, args.end)
-      return entries.filter((entry) => hasSource(entry, w) && isMigrating(entry, w)).length
+      return entries.filter((entry) => hasSource(entry) && isMigrating(entry)).length
     })
     yield* migrateVmaFinalize(current, args)
     return moved
@@ -191,10 +191,10 @@ export const dmirrorMigrateAllocAndCopy = procedure(
     const { frames } = device.memory
     yield* allocateAndCopy(current, args, frames)
     const file = device.mirrors.indexOf(mirror) + 1
-    yield* step('note the file', (w) => {
+    yield* step('note the file', () => {
       for (const entry of pagesOf(current).slice(args.start, args.end)) {
-        const pfn = entry.destination.get(w) - 1
-        if (pfn >= 0) device.filledBy[pfn - frames[0].pfn].set(w, file)
+        const pfn = entry.destination - 1
+        if (pfn >= 0) device.filledBy[pfn - frames[0].pfn].file = file
       }
       return 0
     })
@@ -219,15 +219,15 @@ export const dmirrorMapMigrated = procedure(
   'dmirror_migrate_finalize_and_map (locked)',
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
     for (let page = args.start; page < args.end; page++)
-      yield* step('map a migrated page', (w) => {
+      yield* step('map a migrated page', () => {
         const entry = pagesOf(current)[page]
-        const destination = entry.destination.get(w)
-        if (!isMigrating(entry, w) || destination === 0) return 0
-        mirror.pageTable[page].frame.set(w, destination)
-        mirror.pageTable[page].write.set(w, mayWriteMigrated(w, current, args, page) ? 1 : 0)
-        mirror.pageTable[page].atomic?.set(w, 0)
+        const destination = entry.destination
+        if (!isMigrating(entry) || destination === 0) return 0
+        mirror.pageTable[page].frame = destination
+        mirror.pageTable[page].write = mayWriteMigrated(current, args, page)
+        mirror.pageTable[page].atomic = false
         // Here the driver knows what is behind the page: it has just copied to it.
-        mirror.pageTable[page].unbacked?.set(w, 0)
+        mirror.pageTable[page].unbacked = false
         return 0
       })
   },
@@ -238,11 +238,10 @@ export const dmirrorDevmemFaultAllocAndCopy = procedure(
   'dmirror_devmem_fault_alloc_and_copy',
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
     // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
-    yield* mirror.updateLock.critical('drop the entries', (w) => {
+    yield* mirror.updateLock.critical('drop the entries', () => {
       for (let page = args.start; page < args.end; page++) {
         const entry = pagesOf(current)[page]
-        if (hasSource(entry, w) && isMigrating(entry, w))
-          unmapPages(w, mirror, { start: page, end: page + 1 })
+        if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + 1 })
       }
       return 0
     })
@@ -267,12 +266,12 @@ export const dmirrorDevmemFault = procedure(
   ): Running<number> {
     const { frames, owner } = device.memory
     const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    const file = yield* step('look up the file', (w) => {
-      const found = device.filledBy[fault.pfn - frames[0].pfn].get(w)
+    const file = yield* step('look up the file', () => {
+      const found = device.filledBy[fault.pfn - frames[0].pfn].file
       const { name, notifier } = device.mirrors[found - 1]
       claim(
         'use-after-free',
-        notifier.allocated.get(w) === 1,
+        notifier.allocated,
         `frame ${fault.pfn} was filled through the file of ${name}, which is closed and freed`,
       )
       return found

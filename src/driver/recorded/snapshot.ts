@@ -28,7 +28,7 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../kernel/index.js'
-import { become, choose, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, choose, procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../device.js'
 import { lockForInvalidation } from '../reference.js'
 
@@ -85,8 +85,8 @@ export const dmirrorRangeSnapshot = procedure(
     if (refused) return { error: refused, prot: [] }
     const answer = yield* look(current, mirror, range)
     yield* mmuIntervalNotifierRemove(range.notifier)
-    yield* step('free the notifier', (w) => {
-      range.notifier.allocated.set(w, 0)
+    yield* step('free the notifier', () => {
+      range.notifier.allocated = false
       return 0
     })
     return answer
@@ -119,12 +119,12 @@ const look = procedure(
     }
     const prot: number[] = []
     for (let page = notifier.start; page <= notifier.last; page++)
-      prot.push(yield* step('dmirror_mkentry', (w) => protOf(w, current.machine, mirror, range, page)))
+      prot.push(yield* step('dmirror_mkentry', () => protOf(current.machine, mirror, range, page)))
     yield* updateLock.unlock()
-    yield* step('free the range', (w) => {
-      range.lifecycle.signal(w, 'COMMITTED')
-      range.lifecycle.signal(w, 'RELEASED')
-      resetRange(range, w)
+    yield* step('free the range', () => {
+      range.lifecycle.signal('COMMITTED')
+      range.lifecycle.signal('RELEASED')
+      resetRange(range)
       return 0
     })
     return { error: 0, prot }
@@ -136,10 +136,10 @@ const lookAgain = procedure(
   function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
     const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
     if (!expired) return yield* become(look, current, mirror, range)
-    yield* step('free the range', (w) => {
-      range.lifecycle.signal(w, 'TIMED_OUT')
-      range.lifecycle.signal(w, 'RELEASED')
-      resetRange(range, w)
+    yield* step('free the range', () => {
+      range.lifecycle.signal('TIMED_OUT')
+      range.lifecycle.signal('RELEASED')
+      resetRange(range)
       return 0
     })
     return { error: -Errno.EBUSY, prot: [] }
@@ -151,12 +151,12 @@ const lookAgain = procedure(
  *
  * @kernel dmirror_mkentry
  */
-export function protOf(w: World, machine: Machine, mirror: Mirror, range: HmmRange, page: number): number {
-  const flags = range.pfns[page].flags.get(w)
+export function protOf(machine: Machine, mirror: Mirror, range: HmmRange, page: number): number {
+  const flags = range.pfns[page].flags
   if (flags & HMM_PFN_ERROR) return Prot.error
   if (!(flags & HMM_PFN_VALID)) return Prot.none
-  const isHuge = (range.pfns[page].order?.get(w) ?? 0) > 0
-  const kind = kindOf(machine.frames[range.pfns[page].frame.get(w)], mirror, isHuge)
+  const isHuge = range.pfns[page].order > 0
+  const kind = kindOf(machine.frames[range.pfns[page].frame], mirror, isHuge)
   return kind | (isHuge ? Prot.hugePage : 0) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
 }
 
@@ -181,8 +181,8 @@ const dmirrorSnapshotInvalidate = procedure(
     curSeq: number,
   ) {
     if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* step('set_seq', (w) => {
-      mmuIntervalSetSeq(w, notifier, curSeq)
+    yield* step('set_seq', () => {
+      mmuIntervalSetSeq(notifier, curSeq)
       return 0
     })
     yield* mirror.updateLock.unlock()

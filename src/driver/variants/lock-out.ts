@@ -61,11 +61,11 @@ export const recordUnlessLocked = procedure(
   'invalidate (unmap, readers locked out)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     const lock = migrationLock(current, mirror.owner)
-    yield* step('set_seq for others, and unmap', (w) => {
-      if (!isOwnMigration(mirror, range) || !lock.heldBy(w, current.thread))
-        mmuIntervalSetSeq(w, mirror.notifier, curSeq)
-      dirtyPages(w, current.machine, mirror, range)
-      unmapPages(w, mirror, range)
+    yield* step('set_seq for others, and unmap', () => {
+      if (!isOwnMigration(mirror, range) || !lock.heldBy(current.thread))
+        mmuIntervalSetSeq(mirror.notifier, curSeq)
+      dirtyPages(current.machine, mirror, range)
+      unmapPages(mirror, range)
       return 0
     })
   },

@@ -38,8 +38,8 @@ export const moveUnlessThere = procedure(
   function* (current: Task, args: MigrateVma, page: number): Running<void> {
     const { frames, deviceMemory } = current.machine
     const entry = pagesOf(current)[page]
-    const isThere = yield* step('look where the page is', (w) =>
-      hasSource(entry, w) && frames[entry.source.get(w)].owner === args.owner ? 1 : 0,
+    const isThere = yield* step('look where the page is', () =>
+      hasSource(entry) && frames[entry.source].owner === args.owner ? 1 : 0,
     )
     if (isThere) return
     yield* allocateAndCopy(current, { ...args, start: page, end: page + 1 }, deviceMemory[args.owner].frames)

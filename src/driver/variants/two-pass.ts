@@ -12,17 +12,17 @@ import {
   type Task,
   TOKEN,
 } from '../../kernel/index.js'
-import { type Cell, type Layout, procedure, step, type World } from '../../world/index.js'
+import { type Layout, procedure, step } from '../../world/index.js'
 import { flushDevice, type Mirror } from '../device.js'
 import { lockForInvalidation, recordAndUnmap } from '../reference.js'
 
 /** What is still to be waited for: it is part of the mirror, so that there is one. @kernel struct mmu_interval_notifier_finish */
 export interface FinishToken {
-  readonly inUse: Cell
+  inUse: boolean
   /** First page. */
-  readonly start: Cell
+  start: number
   /** Page after the last. */
-  readonly end: Cell
+  end: number
 }
 
 const tokens = new WeakMap<Mirror, FinishToken>()
@@ -78,36 +78,39 @@ export const recordInFirstPass = procedure(
 export const lendToken = procedure(
   'invalidate_start (token)',
   function* (_mirror: Mirror, token: FinishToken, range: NotifierRange) {
-    return yield* step('take the token', (w) => {
-      if (token.inUse.get(w)) return 0
-      token.inUse.set(w, 1)
-      fill(w, token, range)
+    return yield* step('take the token', () => {
+      if (token.inUse) return 0
+      token.inUse = true
+      fill(token, range)
       return 1
     })
   },
 )
 
 /** Writes the range into the token. Part of a step, under the update lock. */
-export function fill(w: World, token: FinishToken, range: Pick<NotifierRange, 'start' | 'end'>): void {
-  token.start.set(w, range.start)
-  token.end.set(w, range.end)
+export function fill(token: FinishToken, range: Pick<NotifierRange, 'start' | 'end'>): void {
+  token.start = range.start
+  token.end = range.end
 }
 
 /** Waits until the device has forgotten what the token names, and gives the token back. */
 export const finishForgetting = procedure(
   'invalidate_finish',
   function* (mirror: Mirror, token: FinishToken) {
-    const [start, end] = [yield* readToken(token.start), yield* readToken(token.end)]
+    const [start, end] = [yield* readToken(token, 'start'), yield* readToken(token, 'end')]
     yield* flushDevice(mirror, { start, end })
-    yield* mirror.updateLock.critical('give the token back', (w) => {
-      token.inUse.set(w, 0)
-      fill(w, token, { start: 0, end: 0 })
+    yield* mirror.updateLock.critical('give the token back', () => {
+      token.inUse = false
+      fill(token, { start: 0, end: 0 })
       return 0
     })
   },
 )
 
 /** What the token says. It is this invalidation's alone. */
-const readToken = procedure('invalidate_finish (token)', function* (cell: Cell) {
-  return yield* step('look into the token', (w) => cell.get(w))
-})
+const readToken = procedure(
+  'invalidate_finish (token)',
+  function* (token: FinishToken, what: 'start' | 'end') {
+    return yield* step('look into the token', () => token[what])
+  },
+)

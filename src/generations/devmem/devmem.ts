@@ -18,15 +18,14 @@ import {
   VM_FAULT_SIGBUS,
 } from '../../kernel/index.js'
 import {
-  type Cell,
   claim,
   type Layout,
   type Lifecycle,
   type Procedure,
   procedure,
+  READ_ONCE,
   type Running,
   step,
-  type World,
 } from '../../world/index.js'
 
 /** What the driver is asked to do. @kernel struct hmm_devmem_ops */
@@ -37,7 +36,7 @@ export interface HmmDevmemOps {
    *
    * @kernel hmm_devmem_ops.free
    */
-  readonly free: (w: World, devmem: HmmDevmem, frame: Frame) => void
+  readonly free: (devmem: HmmDevmem, frame: Frame) => void
   /**
    * A CPU, or get_user_pages, has touched `page`, which was in device memory: the driver migrates it back, and may bring others after it.
    * The mmap lock is held for reading.
@@ -54,7 +53,22 @@ export interface HmmDevmemOps {
 }
 
 /** Whether references can be had: from percpu_ref_init to the kill. @kernel struct percpu_ref */
-export const CounterState = { none: 0, live: 1, dying: 2 } as const
+export const CounterState = { none: 'none', live: 'live', dying: 'dying' } as const
+
+/** One of {@link CounterState}. */
+export type CounterState = (typeof CounterState)[keyof typeof CounterState]
+
+/** The fields of {@link HmmDevmem}. */
+export interface DevmemCells {
+  /** Whether the record is there. */
+  allocated: boolean
+  /** `ref`, as far as it is not the count: {@link CounterState}. */
+  counter: CounterState
+  /** Whether `completion` is complete: the last reference is gone. */
+  completion: boolean
+  /** Whether `resource` is there: physical addresses where nothing else is. */
+  resource: boolean
+}
 
 /** What is kept of a region for its driver. All but `allocated` is part of what devm_kzalloc has given. @kernel struct hmm_devmem */
 export class HmmDevmem {
@@ -63,29 +77,20 @@ export class HmmDevmem {
     readonly memory: DeviceMemory,
     /** `ops`. */
     readonly ops: HmmDevmemOps,
-    readonly cells: {
-      /** Whether the record is there. */
-      readonly allocated: Cell
-      /** `ref`, as far as it is not the count: {@link CounterState}. */
-      readonly counter: Cell
-      /** Whether `completion` is complete: the last reference is gone. */
-      readonly completion: Cell
-      /** Whether `resource` is there: physical addresses where nothing else is. */
-      readonly resource: Cell
-    },
+    readonly cells: DevmemCells,
     readonly lifecycle: Lifecycle,
     /** True if its driver keeps the promise that what is lost is poisoned. */
     readonly poisons: boolean,
   ) {}
 
   /** `pfn_first`: the number of the first page; -1 as long as there are no addresses for it. */
-  pfnFirst(w: World): number {
-    return this.cells.resource.get(w) ? this.memory.frames[0].pfn : -1
+  pfnFirst(): number {
+    return this.cells.resource ? this.memory.frames[0].pfn : -1
   }
 
   /** `pfn_last`: the number of the page after the last; -1 as long as there are no addresses. */
-  pfnLast(w: World): number {
-    return this.cells.resource.get(w) ? this.memory.frames[0].pfn + this.memory.frames.length : -1
+  pfnLast(): number {
+    return this.cells.resource ? this.memory.frames[0].pfn + this.memory.frames.length : -1
   }
 
   /** `pagemap`. @throws Error if the memory does not come and go on this machine */
@@ -107,21 +112,21 @@ export function attachHmmDevmem(layout: Layout, { memory, poisons }: DeviceChunk
     fault: procedure('hmm_devmem_ops.fault', function* (current, _devmem, mm, page, hint) {
       return yield* migrateToRam(current, mm, page, hint)
     }),
-    free: (w, _devmem, frame) => pageFree?.(w, frame),
+    free: (_devmem, frame) => pageFree?.(frame),
   }
   const devmem = layout.scope(`devmem[${memory.owner}]`, (l) => {
     const allocated = l.flag('allocated')
-    const cells = {
+    const cells = l.record({
       allocated,
       counter: l.oneOf('ref', CounterState, { partOf: allocated }),
       completion: l.flag('completion', { partOf: allocated }),
       resource: l.flag('resource', { partOf: allocated }),
-    }
+    })
     const lifecycle = l.lifecycle('deviceMemoryHotplug', 'lifecycle')
     return new HmmDevmem(memory, ops, cells, lifecycle, poisons)
   })
   memory.ops = { ...memory.ops, ...hmmPagemapOps(devmem) }
-  devmem.pagemap.release = (w) => hmmDevmemRefRelease(w, devmem)
+  devmem.pagemap.release = () => hmmDevmemRefRelease(devmem)
   return devmem
 }
 
@@ -134,19 +139,19 @@ export function hmmPagemapOps(devmem: HmmDevmem): DeviceMemoryOps {
         return yield* hmmDevmemMigrateToRam(current, devmem, mm, page, fault)
       },
     ),
-    pageFree: (w, frame) => hmmDevmemFree(w, devmem, frame),
+    pageFree: (frame) => hmmDevmemFree(devmem, frame),
   }
 }
 
 /** A page is free: leads to `free`. Part of the step that puts the last reference. @kernel hmm_devmem_free */
-export function hmmDevmemFree(w: World, devmem: HmmDevmem, frame: Frame): void {
-  const isReached = frame.refcount.get(w) > 0 || frame.mapcount.get(w) > 0
+export function hmmDevmemFree(devmem: HmmDevmem, frame: Frame): void {
+  const isReached = frame.refcount > 0 || frame.mapcount > 0
   claim(
     'C31',
     !isReached,
     `the driver is told that frame ${frame.pfn} is free, and somebody has a reference to it`,
   )
-  devmem.ops.free(w, devmem, frame)
+  devmem.ops.free(devmem, frame)
 }
 
 /**
@@ -165,13 +170,12 @@ export const hmmDevmemMigrateToRam = procedure(
     page: number,
     fault: DeviceFault,
   ): Running<number> {
-    yield* step('container_of(page->pgmap)', (w) => devmem.cells.resource.get(w))
+    yield* step('container_of(page->pgmap)', () => devmem.cells.resource)
     const error = yield* devmem.ops.fault(current, devmem, mm, page, fault)
     if (error === VM_FAULT_SIGBUS && devmem.poisons)
-      yield* step('SIGBUS', (w) => {
+      yield* step('SIGBUS', () => {
         const pte = mm.pte[page]
-        const isLeft =
-          pte.kind.readOnce(w) === PteKind.devicePrivate && devmem.memory.frames.some(isAt(w, pte))
+        const isLeft = READ_ONCE(pte).kind === PteKind.devicePrivate && devmem.memory.frames.some(isAt(pte))
         claim('poisoned', !isLeft, `page ${page} is lost, and its entry still leads to the device`)
         return 0
       })
@@ -179,12 +183,12 @@ export const hmmDevmemMigrateToRam = procedure(
   },
 )
 
-function isAt(w: World, { frame }: MmStruct['pte'][number]) {
-  return ({ pfn }: Frame) => pfn === frame.readOnce(w)
+function isAt(pte: MmStruct['pte'][number]) {
+  return ({ pfn }: Frame) => pfn === READ_ONCE(pte).frame
 }
 
 /** The last reference is gone: says so. Part of the step that gives it back. @kernel hmm_devmem_ref_release */
-export function hmmDevmemRefRelease(w: World, { cells, lifecycle }: HmmDevmem): void {
-  cells.completion.set(w, 1)
-  lifecycle.signal(w, 'DRAINED')
+export function hmmDevmemRefRelease({ cells, lifecycle }: HmmDevmem): void {
+  cells.completion = true
+  lifecycle.signal('DRAINED')
 }

@@ -14,7 +14,6 @@ import {
   procedure,
   type Running,
   step,
-  type World,
 } from '../../world/index.js'
 import { CounterState, type HmmDevmem } from './devmem.js'
 
@@ -39,10 +38,10 @@ const allocateDevmem = procedure('hmm_devmem_add (struct)', function* (devmem: H
   const { cells, lifecycle } = devmem
   return yield* step(
     'devm_kzalloc',
-    (w, choice) => {
+    (choice) => {
       if (choice === NO_MEMORY) return 0
-      cells.allocated.set(w, 1)
-      lifecycle.signal(w, 'ALLOCATED')
+      cells.allocated = true
+      lifecycle.signal('ALLOCATED')
       return 1
     },
     2,
@@ -55,10 +54,10 @@ const initialiseCounter = procedure(
   function* ({ cells, lifecycle }: HmmDevmem): Running<number> {
     return yield* step(
       'percpu_ref_init',
-      (w, choice) => {
+      (choice) => {
         if (choice === NO_MEMORY) return -Errno.ENOMEM
-        cells.counter.set(w, CounterState.live)
-        lifecycle.signal(w, 'COUNTED')
+        cells.counter = CounterState.live
+        lifecycle.signal('COUNTED')
         return 0
       },
       2,
@@ -71,10 +70,10 @@ const reserveAndMap = procedure('hmm_devmem_add (resource)', function* (devmem: 
   const { cells, lifecycle } = devmem
   const none = yield* step(
     'devm_request_free_mem_region',
-    (w, choice) => {
+    (choice) => {
       if (choice === NO_MEMORY) return 1
-      cells.resource.set(w, 1)
-      lifecycle.signal(w, 'RESERVED')
+      cells.resource = true
+      lifecycle.signal('RESERVED')
       return 0
     },
     2,
@@ -92,7 +91,7 @@ const reserveAndMap = procedure('hmm_devmem_add (resource)', function* (devmem: 
  * @kernel percpu_ref_exit
  */
 export const dropCounter = procedure('hmm_devmem_add (no addresses)', function* (devmem: HmmDevmem) {
-  yield* step('percpu_ref_exit', (w) => exitCounter(w, devmem))
+  yield* step('percpu_ref_exit', () => exitCounter(devmem))
 })
 
 /** The pages. If they cannot be had, devm_memremap_pages kills the counter and waits itself. @kernel devm_memremap_pages */
@@ -100,16 +99,16 @@ const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevm
   if (yield* choose('devm_memremap_pages', 2)) {
     yield* hmmDevmemRefKill(devmem)
     yield* hmmDevmemRefExit(devmem)
-    yield* step('devm_release_mem_region', (w) => {
-      devmem.cells.resource.set(w, 0)
-      devmem.lifecycle.signal(w, 'UNRESERVED')
+    yield* step('devm_release_mem_region', () => {
+      devmem.cells.resource = false
+      devmem.lifecycle.signal('UNRESERVED')
       return 0
     })
     return -Errno.ENOMEM
   }
-  yield* step('make the region known', (w) => {
-    plugPages(w, devmem.memory)
-    devmem.lifecycle.signal(w, 'READY')
+  yield* step('make the region known', () => {
+    plugPages(devmem.memory)
+    devmem.lifecycle.signal('READY')
     return 0
   })
   return 0
@@ -125,10 +124,10 @@ const NO_MEMORY = 1
 export const hmmDevmemRemove = procedure('hmm_devmem_remove', function* (devmem: HmmDevmem): Running<void> {
   yield* hmmDevmemRefKill(devmem)
   yield* hmmDevmemRefExit(devmem)
-  yield* step('remove the pages and their addresses', (w) => {
-    removePages(w, devmem.memory)
-    devmem.cells.resource.set(w, 0)
-    devmem.lifecycle.signal(w, 'UNRESERVED')
+  yield* step('remove the pages and their addresses', () => {
+    removePages(devmem.memory)
+    devmem.cells.resource = false
+    devmem.lifecycle.signal('UNRESERVED')
     return 0
   })
   yield* freeDevmem(devmem)
@@ -136,13 +135,13 @@ export const hmmDevmemRemove = procedure('hmm_devmem_remove', function* (devmem:
 
 /** From now on nobody gets a reference, and the region's own is given back. @kernel hmm_devmem_ref_kill */
 export const hmmDevmemRefKill = procedure('hmm_devmem_ref_kill', function* (devmem: HmmDevmem) {
-  yield* step('percpu_ref_kill', (w) => {
+  yield* step('percpu_ref_kill', () => {
     const { cells, lifecycle, memory, pagemap } = devmem
-    cells.counter.set(w, CounterState.dying)
-    lifecycle.signal(w, 'KILLED')
+    cells.counter = CounterState.dying
+    lifecycle.signal('KILLED')
     // Where there are no pages yet the counter's own reference is the last.
-    if (pagemap.ref.get(w) > 0) killPages(w, memory)
-    else pagemap.release?.(w)
+    if (pagemap.ref > 0) killPages(memory)
+    else pagemap.release?.()
     return 0
   })
 })
@@ -150,40 +149,40 @@ export const hmmDevmemRefKill = procedure('hmm_devmem_ref_kill', function* (devm
 /** Waits for the last reference, and gives the counter up. @kernel hmm_devmem_ref_exit */
 export const hmmDevmemRefExit = procedure('hmm_devmem_ref_exit', function* (devmem: HmmDevmem) {
   yield* waitForCompletion(devmem)
-  yield* step('percpu_ref_exit', (w) => exitCounter(w, devmem))
+  yield* step('percpu_ref_exit', () => exitCounter(devmem))
 })
 
 /** Waits until the last page has given its reference back. @kernel wait_for_completion(&devmem->completion) */
 export const waitForCompletion = procedure('hmm_devmem_ref_exit (wait)', function* ({ cells }: HmmDevmem) {
-  yield* step('wait_for_completion', (w) => (cells.completion.get(w) ? 0 : BLOCKED))
+  yield* step('wait_for_completion', () => (cells.completion ? 0 : BLOCKED))
 })
 
-function exitCounter(w: World, { cells, lifecycle, pagemap }: HmmDevmem): number {
-  const left = pagemap.ref.get(w)
+function exitCounter({ cells, lifecycle, pagemap }: HmmDevmem): number {
+  const left = pagemap.ref
   claim('C44', left === 0, `the counter of a region is given up, and there are ${left} references yet`)
-  cells.counter.set(w, CounterState.none)
-  cells.completion.set(w, 0)
-  lifecycle.signal(w, 'EXITED')
+  cells.counter = CounterState.none
+  cells.completion = false
+  lifecycle.signal('EXITED')
   return 0
 }
 
 /** The record goes, with the device or when adding has failed. @kernel devm_kfree */
 const freeDevmem = procedure('hmm_devmem (free)', function* ({ cells, lifecycle }: HmmDevmem) {
-  yield* step('devm_kfree', (w) => {
-    const isBare = cells.counter.get(w) === CounterState.none && !cells.resource.get(w)
+  yield* step('devm_kfree', () => {
+    const isBare = cells.counter === CounterState.none && !cells.resource
     claim('plugging', isBare, 'the record of a region is freed, and what it leads to is not given back')
-    lifecycle.signal(w, 'FREED')
-    cells.allocated.set(w, 0)
+    lifecycle.signal('FREED')
+    cells.allocated = false
     return 0
   })
 })
 
 /** The region as it is in a scenario that begins with it plugged in. Part of setting up the world, after its pages are there. */
-export function hmmDevmemIsThere(w: World, { cells, lifecycle }: HmmDevmem): void {
-  cells.allocated.set(w, 1)
-  cells.counter.set(w, CounterState.live)
-  cells.resource.set(w, 1)
-  for (const event of ['ALLOCATED', 'COUNTED', 'RESERVED', 'READY']) lifecycle.signal(w, event)
+export function hmmDevmemIsThere({ cells, lifecycle }: HmmDevmem): void {
+  cells.allocated = true
+  cells.counter = CounterState.live
+  cells.resource = true
+  for (const event of ['ALLOCATED', 'COUNTED', 'RESERVED', 'READY']) lifecycle.signal(event)
 }
 
 /** What a driver of today has to call to come by its memory is led to `hmm_devmem`: two texts. */

@@ -13,9 +13,8 @@ import { hmmRelease, tellMirrors } from './notifier.js'
 export const markRanges = procedure(
   'hmm_invalidate_range',
   function* (hmm: Hmm, range: NotifierRange): Running<void> {
-    yield* hmm.rangesLock.critical('mark the ranges', (w) => {
-      for (const tracked of hmm.ranges)
-        if (tracked.listed.get(w) && overlaps(tracked, range, w)) tracked.valid.set(w, 0)
+    yield* hmm.rangesLock.critical('mark the ranges', () => {
+      for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
       return 0
     })
   },

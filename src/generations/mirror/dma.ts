@@ -5,7 +5,7 @@
  * @module
  */
 import { Errno, HMM_PFN_VALID, HMM_PFN_WRITE, type HmmRange, type Task } from '../../kernel/index.js'
-import { procedure, type Running, step } from '../../world/index.js'
+import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { trackedOf } from './hmm.js'
 import { collide, hmmRangeFaultWithFlags, type Pages } from './range.js'
 
@@ -41,18 +41,17 @@ export const hmmRangeDmaMap = procedure(
 const dmaMapPage = procedure(
   'hmm_range_dma_map (page)',
   function* (range: HmmRange, page: number): Running<number> {
-    const { valid, daddrs } = trackedOf(range)
+    const trackedRange = trackedOf(range)
     return yield* step(
       'map a page',
-      (w, fails) => {
-        const { flags, frame } = range.pfns[page]
-        if (!(flags.get(w) & HMM_PFN_VALID)) return Mapped.nothing
-        if (!valid.readOnce(w)) {
-          collide(range, w)
+      (fails) => {
+        if (!(range.pfns[page].flags & HMM_PFN_VALID)) return Mapped.nothing
+        if (!READ_ONCE(trackedRange).valid) {
+          collide(range)
           return Mapped.invalid
         }
         if (fails) return Mapped.failed
-        daddrs[page].set(w, frame.get(w) + 1)
+        trackedRange.daddrs[page].frame = range.pfns[page].frame + 1
         return Mapped.yes
       },
       2,
@@ -65,8 +64,8 @@ export const undoDmaMap = procedure(
   'hmm_range_dma_map (undo)',
   function* (range: HmmRange, { start, end }: Pages): Running<void> {
     const { daddrs } = trackedOf(range)
-    yield* step('unmap what was mapped', (w) => {
-      for (let page = start; page < end; page++) daddrs[page].set(w, 0)
+    yield* step('unmap what was mapped', () => {
+      for (let page = start; page < end; page++) daddrs[page].frame = 0
       return 0
     })
   },
@@ -84,16 +83,15 @@ export const hmmRangeDmaUnmap = procedure(
   function* (current: Task, range: HmmRange, start: number, end: number, dirty: boolean): Running<number> {
     if (start >= end) return -Errno.EINVAL
     const { daddrs } = trackedOf(range)
-    return yield* step('unmap the pages', (w) => {
+    return yield* step('unmap the pages', () => {
       let unmapped = 0
       for (let page = start; page < end; page++) {
-        const mapped = daddrs[page].get(w)
+        const mapped = daddrs[page].frame
         if (mapped === 0) continue
-        const { flags, frame } = range.pfns[page]
-        if (dirty && flags.get(w) & HMM_PFN_WRITE) current.machine.frames[mapped - 1].flags?.dirty.set(w, 1)
-        daddrs[page].set(w, 0)
-        flags.set(w, 0)
-        frame.set(w, 0)
+        if (dirty && range.pfns[page].flags & HMM_PFN_WRITE) current.machine.frames[mapped - 1].dirty = true
+        daddrs[page].frame = 0
+        range.pfns[page].flags = 0
+        range.pfns[page].frame = 0
         unmapped++
       }
       return unmapped

@@ -77,11 +77,10 @@ export const findArea = procedure(
   'populate (find_vma)',
   function* (mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
     const { mm } = mirror
-    return yield* step('look up the area', (w) => {
-      const { kind, flags } = mm.vma[start]
-      if (kind.get(w) === VmaKind.none) return -Errno.EFAULT
-      if (write && !(flags.get(w) & VM_WRITE)) return -Errno.EPERM
-      return areaEnd(w, mm, start, end)
+    return yield* step('look up the area', () => {
+      if (mm.vma[start].kind === VmaKind.none) return -Errno.EFAULT
+      if (write && !(mm.vma[start].flags & VM_WRITE)) return -Errno.EPERM
+      return areaEnd(mm, start, end)
     })
   },
 )
@@ -91,9 +90,9 @@ export const syncRange = procedure(
   'sync_cpu_device_pagetables (range)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
     if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* step('unmap', (w) => {
-      dirtyPages(w, current.machine, mirror, range)
-      unmapPages(w, mirror, range)
+    yield* step('unmap', () => {
+      dirtyPages(current.machine, mirror, range)
+      unmapPages(mirror, range)
       return 0
     })
     yield* flushDevice(mirror, range)

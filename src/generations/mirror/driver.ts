@@ -94,9 +94,9 @@ export const populateValid = procedure(
 export const beginNote = procedure(
   'populate (begin to take note)',
   function* (current: Task, mirror: Mirror) {
-    const { touched } = trackedOf(rangeOf(mirror, current))
-    yield* step('begin to take note', (w) => {
-      touched.set(w, 0)
+    const trackedRange = trackedOf(rangeOf(mirror, current))
+    yield* step('begin to take note', () => {
+      trackedRange.touched = false
       return 0
     })
   },
@@ -105,9 +105,9 @@ export const beginNote = procedure(
 /** True (1) if what was read may be mapped: the range is valid, and the callback was not called for it. */
 export const mayBeMapped = procedure('populate (check)', function* (current: Task, mirror: Mirror) {
   const range = rangeOf(mirror, current)
-  const noted = yield* step('was the callback called', (w) => {
-    if (!trackedOf(range).touched.get(w)) return 0
-    collide(range, w)
+  const noted = yield* step('was the callback called', () => {
+    if (!trackedOf(range).touched) return 0
+    collide(range)
     return 1
   })
   return noted ? 0 : yield* hmmRangeValid(current, range)
@@ -118,13 +118,13 @@ export const syncCpuDevicePagetables = procedure(
   'sync_cpu_device_pagetables',
   function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
     if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* step('take note and unmap', (w) => {
+    yield* step('take note and unmap', () => {
       for (const own of mirror.ranges.values()) {
         const tracked = trackedOf(own)
-        if (overlaps(tracked, range, w)) tracked.touched.set(w, 1)
+        if (overlaps(tracked, range)) tracked.touched = true
       }
-      dirtyPages(w, current.machine, mirror, range)
-      unmapPages(w, mirror, range)
+      dirtyPages(current.machine, mirror, range)
+      unmapPages(mirror, range)
       return 0
     })
     yield* flushDevice(mirror, range)
@@ -137,9 +137,9 @@ export const syncCpuDevicePagetables = procedure(
 export const release = procedure('release', function* (current: Task, mirror: Mirror): Running<void> {
   const everything = { start: 0, end: current.machine.pages }
   yield* mirror.updateLock.lock()
-  yield* step('unmap everything', (w) => {
-    dirtyPages(w, current.machine, mirror, everything)
-    unmapPages(w, mirror, everything)
+  yield* step('unmap everything', () => {
+    dirtyPages(current.machine, mirror, everything)
+    unmapPages(mirror, everything)
     return 0
   })
   yield* flushDevice(mirror, everything)

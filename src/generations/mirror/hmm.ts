@@ -22,24 +22,30 @@ import {
 import {
   type Abstraction,
   acting,
-  type Cell,
+  fieldOf,
   type Layout,
   type Lifecycle,
   RwSemaphore,
   SpecificationError,
   Spinlock,
   WaitQueue,
-  type World,
 } from '../../world/index.js'
 
 /** Where a mirror stands. `released`: the address space is gone, and it is still on the list. */
-export const MirrorStanding = { unregistered: 0, registered: 1, released: 2 } as const
+export const MirrorStanding = {
+  unregistered: 'unregistered',
+  registered: 'registered',
+  released: 'released',
+} as const
+
+/** One of {@link MirrorStanding}. */
+export type MirrorStanding = (typeof MirrorStanding)[keyof typeof MirrorStanding]
 
 /** A mirror, as its `struct hmm` knows it. @kernel struct hmm_mirror */
 export interface HmmMirror {
   readonly mirror: Mirror
   /** {@link MirrorStanding}. Changed under `mirrors_sem`. */
-  readonly standing: Cell
+  standing: MirrorStanding
   readonly lifecycle: Lifecycle
 }
 
@@ -47,17 +53,17 @@ export interface HmmMirror {
 export interface TrackedRange {
   readonly range: HmmRange
   /** Whether it is on `hmm->ranges`. */
-  readonly listed: Cell
+  listed: boolean
   /** `valid`: written under the lock of the ranges, read without. */
-  readonly valid: Cell
+  valid: boolean
   /** Whether a fault may drop the mmap lock to wait for a page: `HMM_FAULT_ALLOW_RETRY`. */
-  readonly mayDrop: Cell
-  /** How many faults will still find their page locked, and have to wait for it: a bound of the scenario. */
-  readonly lockedPages: Cell
+  mayDrop: boolean
+  /** Whether a fault will still find its page locked, and have to wait for it: a bound of the scenario. */
+  lockedPages: boolean
   /** By page: 0, or the frame that is mapped for DMA plus 1. */
-  readonly daddrs: readonly Cell[]
+  readonly daddrs: readonly { frame: number }[]
   /** The driver's own note, under its update lock: its callback was called for the range. */
-  readonly touched: Cell
+  touched: boolean
 }
 
 /** What an address space has that is mirrored. @kernel struct hmm */
@@ -72,7 +78,7 @@ export interface Hmm {
   /** Where those wait who want their range to be valid. */
   readonly wq: WaitQueue
   /** `notifiers`: starts that were counted and not uncounted. Also what {@link ClassicNotifier.open} counts. */
-  readonly notifiers: Cell
+  notifiers: number
 }
 
 const hmms = new WeakMap<MmStruct | ClassicNotifier, Hmm>()
@@ -102,8 +108,8 @@ export function trackedOf(range: HmmRange): TrackedRange {
 }
 
 /** True if the range has pages of what `told` is about. */
-export function overlaps({ range }: TrackedRange, told: NotifierRange, w: World): boolean {
-  return range.start.get(w) < told.end && told.start < range.end.get(w)
+export function overlaps({ range }: TrackedRange, told: NotifierRange): boolean {
+  return range.start < told.end && told.start < range.end
 }
 
 /**
@@ -121,7 +127,7 @@ export function declareHmm(
   if (mirrors.length === 0) return
   const [mm] = machine.mms
   mm.subscriptions.intervals.length = 0
-  const hmm = layout.scope('hmm', (l): Hmm => {
+  const hmm: Hmm = layout.scope('hmm', (l) => {
     const rangesLock = new Spinlock(l, 'ranges_lock', { rank: LockRank.subscriptions })
     const mirrorsSem = new RwSemaphore(l, 'mirrors_sem', { rank: MIRRORS_RANK })
     return {
@@ -142,13 +148,20 @@ export function declareHmm(
         mayDrop: entry.flag('may_drop'),
         lockedPages: entry.flag('locked_pages'),
         touched: entry.flag('touched'),
-        daddrs: mirrors
-          .flatMap(rangesOf)
-          [index].pfns.map(({ frame }, page) => entry.counter(`daddr[${page}]`, frame.max + 1)),
+        daddrs: mirrors.flatMap(rangesOf)[index].pfns.map((entryRecord, page) =>
+          entry.scope(`daddr[${page}]`, (d) => ({
+            frame: d.counter('frame', fieldOf(entryRecord, 'frame').max + 1),
+          })),
+        ),
       })),
     }
   })
-  const classic: ClassicNotifier = layout.scope('hmm', () => ({ name: 'hmm', mm, open: hmm.notifiers, ops }))
+  const classic: ClassicNotifier = layout.scope('hmm', () => ({
+    name: 'hmm',
+    mm,
+    open: fieldOf(hmm, 'notifiers'),
+    ops,
+  }))
   mm.subscriptions.classics.unshift(classic)
   hmms.set(mm, hmm)
   hmms.set(classic, hmm)
@@ -170,23 +183,21 @@ function rangesOf({ ranges }: Mirror): HmmRange[] {
 export const NO_SEQUENCE = 1
 
 /** The range is in use by the acting thread, which has sampled no number. Part of a step. */
-export function useRange(w: World, { notifier }: HmmRange): void {
-  notifier.sampled[acting.thread].set(w, NO_SEQUENCE)
+export function useRange({ notifier }: HmmRange): void {
+  notifier.sampled[acting.thread].seq = NO_SEQUENCE
 }
 
 /** As hmm_mirror_register leaves it. */
-export function attachHmmMirror(w: World, mirror: Mirror): void {
-  const { standing, lifecycle } = hmmMirrorOf(mirror)
-  mirror.notifier.allocated.set(w, 1)
-  mirror.notifier.seq.set(w, NO_SEQUENCE)
-  standing.set(w, MirrorStanding.registered)
-  lifecycle.signal(w, 'REGISTERED')
+export function attachHmmMirror(mirror: Mirror): void {
+  const hmmMirror = hmmMirrorOf(mirror)
+  mirror.notifier.allocated = true
+  mirror.notifier.seq = NO_SEQUENCE
+  hmmMirror.standing = MirrorStanding.registered
+  hmmMirror.lifecycle.signal('REGISTERED')
 }
 
 /** Where a mirror stands is what its entry says. */
 export function mirrorAbstraction(mirror: Mirror): Abstraction {
-  const { standing, lifecycle } = hmmMirrorOf(mirror)
-  return { lifecycle, state: (w) => STANDINGS[standing.get(w)] }
+  const hmmMirror = hmmMirrorOf(mirror)
+  return { lifecycle: hmmMirror.lifecycle, state: () => hmmMirror.standing }
 }
-
-const STANDINGS = Object.keys(MirrorStanding)

@@ -8,15 +8,7 @@
  * @module
  */
 import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../../kernel/index.js'
-import {
-  type Cell,
-  type Layout,
-  type Override,
-  override,
-  procedure,
-  type Running,
-  step,
-} from '../../world/index.js'
+import { type Layout, type Override, override, procedure, type Running, step } from '../../world/index.js'
 import type { Generation } from '../generation.js'
 import { type Hmm, hmmOf } from './hmm.js'
 import { hmmInvalidateRangeEnd, hmmInvalidateRangeStart, hmmRelease } from './notifier.js'
@@ -24,15 +16,15 @@ import { hmmMirrorRegister, hmmMirrorUnregister } from './register.js'
 
 /** What tells how long the record lives. */
 export interface HmmLifetime {
-  readonly allocated: Cell
+  allocated: boolean
   /** `kref`: a mirror each, and a callback each that runs. */
-  readonly kref: Cell
+  kref: number
   /** Whether the notifier is on the list of the address space. */
-  readonly linked: Cell
+  linked: boolean
   /** Whether it is freed when the last reader has left: call_srcu. */
-  readonly deferred: Cell
+  deferred: boolean
   /** Readers under SRCU. */
-  readonly readers: Cell
+  readers: number
 }
 
 const lifetimes = new WeakMap<Hmm, HmmLifetime>()
@@ -44,7 +36,7 @@ export function lifetimeOf(owner: MmStruct | ClassicNotifier): HmmLifetime {
 
 /** Declares the lifetime of the `struct hmm` of `mm`. There is none at first. */
 function declareLifetime(layout: Layout, mm: MmStruct): void {
-  const lifetime = layout.scope('hmm', (l): HmmLifetime => {
+  const lifetime = layout.scope('hmm', (l) => {
     const allocated = l.flag('allocated')
     return {
       allocated,
@@ -59,22 +51,22 @@ function declareLifetime(layout: Layout, mm: MmStruct): void {
 
 /** Finds the `struct hmm`, or makes it: one step, under the mmap lock for writing. @kernel hmm_get_or_create */
 export const hmmGetOrCreate = procedure('hmm_get_or_create', function* (mm: MmStruct): Running<void> {
-  const { allocated, kref, linked } = lifetimeOf(mm)
-  yield* step('find or make it', (w) => {
-    if (!allocated.get(w)) {
-      allocated.set(w, 1)
-      kref.set(w, 0)
-      linked.set(w, 1)
+  const hmmLifetime = lifetimeOf(mm)
+  yield* step('find or make it', () => {
+    if (!hmmLifetime.allocated) {
+      hmmLifetime.allocated = true
+      hmmLifetime.kref = 0
+      hmmLifetime.linked = true
     }
-    kref.add(w, 1)
+    hmmLifetime.kref += 1
     return 0
   })
 })
 
 /** Gives a reference up. The last one ends it. @kernel hmm_put */
 export const hmmPut = procedure('hmm_put', function* (owner: MmStruct | ClassicNotifier): Running<void> {
-  const { kref } = lifetimeOf(owner)
-  const isLast = yield* step('kref_put', (w) => (kref.add(w, -1) === 0 ? 1 : 0))
+  const hmmLifetime = lifetimeOf(owner)
+  const isLast = yield* step('kref_put', () => (--hmmLifetime.kref === 0 ? 1 : 0))
   if (isLast) yield* hmmFree(owner)
 })
 
@@ -85,11 +77,11 @@ export const hmmPut = procedure('hmm_put', function* (owner: MmStruct | ClassicN
  * @kernel hmm_free, mmu_notifier_call_srcu
  */
 export const hmmFree = procedure('hmm_free', function* (owner: MmStruct | ClassicNotifier): Running<void> {
-  const { allocated, linked, deferred, readers } = lifetimeOf(owner)
-  yield* step('take off the list, and call_srcu', (w) => {
-    linked.set(w, 0)
-    if (readers.get(w) > 0) deferred.set(w, 1)
-    else allocated.set(w, 0)
+  const hmmLifetime = lifetimeOf(owner)
+  yield* step('take off the list, and call_srcu', () => {
+    hmmLifetime.linked = false
+    if (hmmLifetime.readers > 0) hmmLifetime.deferred = true
+    else hmmLifetime.allocated = false
     return 0
   })
 })
@@ -98,10 +90,10 @@ export const hmmFree = procedure('hmm_free', function* (owner: MmStruct | Classi
 export const srcuReadLock = procedure(
   'srcu_read_lock',
   function* (classic: ClassicNotifier): Running<number> {
-    const { linked, readers } = lifetimeOf(classic)
-    return yield* step('look at the list', (w) => {
-      if (!linked.get(w)) return 0
-      readers.add(w, 1)
+    const hmmLifetime = lifetimeOf(classic)
+    return yield* step('look at the list', () => {
+      if (!hmmLifetime.linked) return 0
+      hmmLifetime.readers += 1
       return 1
     })
   },
@@ -111,11 +103,11 @@ export const srcuReadLock = procedure(
 export const srcuReadUnlock = procedure(
   'srcu_read_unlock',
   function* (classic: ClassicNotifier): Running<void> {
-    const { allocated, deferred, readers } = lifetimeOf(classic)
-    yield* step('leave', (w) => {
-      if (readers.add(w, -1) > 0 || !deferred.get(w)) return 0
-      deferred.set(w, 0)
-      allocated.set(w, 0)
+    const hmmLifetime = lifetimeOf(classic)
+    yield* step('leave', () => {
+      if (--hmmLifetime.readers > 0 || !hmmLifetime.deferred) return 0
+      hmmLifetime.deferred = false
+      hmmLifetime.allocated = false
       return 0
     })
   },
@@ -125,10 +117,10 @@ export const srcuReadUnlock = procedure(
 export const krefGetUnlessZero = procedure(
   'kref_get_unless_zero',
   function* (classic: ClassicNotifier): Running<number> {
-    const { kref } = lifetimeOf(classic)
-    return yield* step('take a reference', (w) => {
-      if (kref.get(w) === 0) return 0
-      kref.add(w, 1)
+    const hmmLifetime = lifetimeOf(classic)
+    return yield* step('take a reference', () => {
+      if (hmmLifetime.kref === 0) return 0
+      hmmLifetime.kref += 1
       return 1
     })
   },
@@ -138,9 +130,9 @@ export const krefGetUnlessZero = procedure(
 const forgetCount = procedure(
   'hmm_invalidate_range_end (too late)',
   function* (classic: ClassicNotifier): Running<void> {
-    const { rangesLock, notifiers } = hmmOf(classic)
-    yield* rangesLock.critical('nobody hears of the end', (w) => {
-      if (notifiers.get(w) > 0) notifiers.add(w, -1)
+    const hmm = hmmOf(classic)
+    yield* hmm.rangesLock.critical('nobody hears of the end', () => {
+      if (hmm.notifiers > 0) hmm.notifiers -= 1
       return 0
     })
   },

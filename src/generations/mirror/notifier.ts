@@ -25,10 +25,9 @@ export const hmmInvalidateRangeStart = procedure(
   'hmm_invalidate_range_start',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
     const hmm = hmmOf(classic)
-    yield* hmm.rangesLock.critical('count, and mark the ranges', (w) => {
-      hmm.notifiers.add(w, 1)
-      for (const tracked of hmm.ranges)
-        if (tracked.listed.get(w) && overlaps(tracked, range, w)) tracked.valid.set(w, 0)
+    yield* hmm.rangesLock.critical('count, and mark the ranges', () => {
+      hmm.notifiers += 1
+      for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
       return 0
     })
     const error = yield* tellMirrors(current, hmm, range)
@@ -48,11 +47,11 @@ export const tellMirrors = procedure(
     const { mirrorsSem } = hmm
     if (range.blockable) yield* mirrorsSem.lockRead()
     else if (!(yield* mirrorsSem.trylockRead())) return -Errno.EAGAIN
-    const listed = yield* step('look at the list of mirrors', (w) => {
+    const listed = yield* step('look at the list of mirrors', () => {
       let bits = 0
-      for (const [i, { standing, lifecycle }] of hmm.mirrors.entries()) {
-        if (standing.get(w) === MirrorStanding.unregistered) continue
-        lifecycle.signal(w, 'TOLD')
+      for (const [i, hmmMirror] of hmm.mirrors.entries()) {
+        if (hmmMirror.standing === MirrorStanding.unregistered) continue
+        hmmMirror.lifecycle.signal('TOLD')
         bits |= 1 << i
       }
       return bits
@@ -75,10 +74,10 @@ export const tellMirrors = procedure(
  * @kernel notifiers_decrement
  */
 export const notifiersDecrement = procedure('notifiers_decrement', function* (hmm: Hmm) {
-  yield* hmm.rangesLock.critical('uncount, and make ranges valid', (w) => {
-    if (hmm.notifiers.add(w, -1) > 0) return 0
-    for (const { listed, valid } of hmm.ranges) if (listed.get(w)) valid.set(w, 1)
-    hmm.wq.wakeAll(w)
+  yield* hmm.rangesLock.critical('uncount, and make ranges valid', () => {
+    if (--hmm.notifiers > 0) return 0
+    for (const trackedRange of hmm.ranges) if (trackedRange.listed) trackedRange.valid = true
+    hmm.wq.wakeAll()
     return 0
   })
 })
@@ -103,14 +102,15 @@ export const hmmRelease = procedure(
   function* (current: Task, classic: ClassicNotifier): Running<number> {
     const hmm = hmmOf(classic)
     yield* hmm.mirrorsSem.lockRead()
-    for (const { mirror, standing, lifecycle } of hmm.mirrors) {
-      const listed = yield* step('release a mirror', (w) => {
-        if (standing.get(w) !== MirrorStanding.registered) return 0
-        standing.set(w, MirrorStanding.released)
-        lifecycle.signal(w, 'RELEASED')
+    for (const hmmMirror of hmm.mirrors) {
+      const listed = yield* step('release a mirror', () => {
+        if (hmmMirror.standing !== MirrorStanding.registered) return 0
+        hmmMirror.standing = MirrorStanding.released
+        hmmMirror.lifecycle.signal('RELEASED')
         return 1
       })
-      if (listed && mirror.driver.release) yield* mirror.driver.release(current, mirror)
+      if (listed && hmmMirror.mirror.driver.release)
+        yield* hmmMirror.mirror.driver.release(current, hmmMirror.mirror)
     }
     yield* hmm.mirrorsSem.unlockRead()
     return 0

@@ -26,7 +26,7 @@ import {
   Walk,
   walkEntry,
 } from '../../kernel/index.js'
-import { type Override, override, procedure, type Running, step, type World } from '../../world/index.js'
+import { type Override, override, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
 
 /** The fault may drop the mmap lock: then -EAGAIN is returned, and it is not held any more. */
@@ -66,14 +66,14 @@ export const hmmRangeRegister = procedure(
     if (start >= end) return -Errno.EINVAL
     const { mm } = range.notifier
     if (!(yield* mmgetNotZero(mm))) return -Errno.EFAULT
-    const { rangesLock, notifiers } = hmmOf(mm)
-    const { listed, valid } = trackedOf(range)
-    yield* rangesLock.critical('put on the list', (w) => {
-      range.start.set(w, start)
-      range.end.set(w, end)
-      listed.set(w, 1)
-      useRange(w, range)
-      valid.set(w, notifiers.get(w) === 0 ? 1 : 0)
+    const hmm = hmmOf(mm)
+    const trackedRange = trackedOf(range)
+    yield* hmm.rangesLock.critical('put on the list', () => {
+      range.start = start
+      range.end = end
+      trackedRange.listed = true
+      useRange(range)
+      trackedRange.valid = hmm.notifiers === 0
       return 0
     })
     return 0
@@ -90,10 +90,10 @@ export const hmmRangeUnregister = procedure(
   'hmm_range_unregister',
   function* (current: Task, range: HmmRange): Running<void> {
     const { mm } = range.notifier
-    const { listed, valid } = trackedOf(range)
-    yield* hmmOf(mm).rangesLock.critical('take off the list', (w) => {
-      listed.set(w, 0)
-      valid.set(w, 0)
+    const trackedRange = trackedOf(range)
+    yield* hmmOf(mm).rangesLock.critical('take off the list', () => {
+      trackedRange.listed = false
+      trackedRange.valid = false
       return 0
     })
     yield* mmput(current, mm)
@@ -113,8 +113,8 @@ export const hmmRangeWaitUntilValid = procedure(
   },
 )
 
-function isValid(w: World, { valid }: TrackedRange): boolean {
-  return valid.readOnce(w) === 1
+function isValid(trackedRange: TrackedRange): boolean {
+  return READ_ONCE(trackedRange).valid
 }
 
 /**
@@ -126,19 +126,19 @@ function isValid(w: World, { valid }: TrackedRange): boolean {
 export const hmmRangeValid = procedure(
   'hmm_range_valid',
   function* (current: Task, range: HmmRange): Running<number> {
-    return yield* step('look at valid', (w) => {
-      const valid = trackedOf(range).valid.readOnce(w)
-      if (!valid) collide(range, w)
-      else range.notifier.readers.get(current.thread)?.(w, 0)
-      return valid
+    return yield* step('look at valid', () => {
+      const valid = READ_ONCE(trackedOf(range)).valid
+      if (!valid) collide(range)
+      else range.notifier.readers.get(current.thread)?.(0)
+      return valid ? 1 : 0
     })
   },
 )
 
 /** What was read may not be used. Part of a step. */
-export function collide(range: HmmRange, w: World): void {
-  range.result.set(w, RangeResult.collided)
-  range.lifecycle.signal(w, 'COLLIDED')
+export function collide(range: HmmRange): void {
+  range.result = RangeResult.collided
+  range.lifecycle.signal('COLLIDED')
 }
 
 /**
@@ -155,8 +155,8 @@ export const hmmRangeFaultWithFlags = procedure(
   function* (current: Task, range: HmmRange, pages: Pages, flags: number): Running<number> {
     const asked = flags & HMM_FAULT_SNAPSHOT ? { ...pages, defaultFlags: 0, pfnFlagsMask: 0 } : pages
     if (flags & HMM_FAULT_ALLOW_RETRY)
-      yield* step('allow the mmap lock to be dropped', (w) => {
-        trackedOf(range).mayDrop.set(w, 1)
+      yield* step('allow the mmap lock to be dropped', () => {
+        trackedOf(range).mayDrop = true
         return 0
       })
     const error = yield* hmmRangeFault(current, range, { ...asked, seq: SAMPLED_SEQ, owner: -1 })
@@ -169,10 +169,10 @@ const checkValid = override(
   checkRetry,
   () =>
     function* (range, last) {
-      return yield* step('look at valid', (w) => {
-        range.last.set(w, last)
-        if (trackedOf(range).valid.readOnce(w)) return 0
-        collide(range, w)
+      return yield* step('look at valid', () => {
+        range.last = last
+        if (READ_ONCE(trackedOf(range)).valid) return 0
+        collide(range)
         return 1
       })
     },
@@ -187,18 +187,17 @@ export const strictAreas = override(
   walkEntry,
   () =>
     function* (range, request, page) {
-      return yield* step('read an entry', (w) => {
-        const { kind, flags } = range.notifier.mm.vma[page]
-        const backing = kind.get(w)
+      return yield* step('read an entry', () => {
+        const backing = range.notifier.mm.vma[page].kind
         const error =
           backing === VmaKind.none || backing === VmaKind.pfnmap
             ? Errno.EFAULT
-            : flags.get(w) & VM_READ
+            : range.notifier.mm.vma[page].flags & VM_READ
               ? 0
               : Errno.EPERM
-        if (error === 0) return readEntry(range, request, page, w, needFault)
-        range.result.set(w, RangeResult.failed)
-        range.lifecycle.signal(w, 'FAILED')
+        if (error === 0) return readEntry(range, request, page, needFault)
+        range.result = RangeResult.failed
+        range.lifecycle.signal('FAILED')
         return (error << WALK_BITS) | Walk.error
       })
     },
@@ -209,11 +208,11 @@ export const dropLock = override(
   hmmVmaFault,
   (original) =>
     function* (current, range, page, end, write): Running<number> {
-      const { mayDrop, lockedPages } = trackedOf(range)
-      const dropped = yield* step('VM_FAULT_RETRY', (w) => {
-        if (!mayDrop.get(w) || lockedPages.get(w) === 0) return 0
-        lockedPages.add(w, -1)
-        collide(range, w)
+      const trackedRange = trackedOf(range)
+      const dropped = yield* step('VM_FAULT_RETRY', () => {
+        if (!trackedRange.mayDrop || !trackedRange.lockedPages) return 0
+        trackedRange.lockedPages = false
+        collide(range)
         return 1
       })
       if (!dropped) return yield* original(current, range, page, end, write)
@@ -226,8 +225,8 @@ export const dropLock = override(
 export const lockNextPage = procedure(
   'the next page is locked',
   function* (current: Task, mirror: Mirror): Running<void> {
-    yield* step('lock it', (w) => {
-      trackedOf(rangeOf(mirror, current)).lockedPages.set(w, 1)
+    yield* step('lock it', () => {
+      trackedOf(rangeOf(mirror, current)).lockedPages = true
       return 0
     })
   },

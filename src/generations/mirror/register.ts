@@ -22,11 +22,11 @@ export const hmmMirrorRegister = procedure(
     const { mm } = mirror
     const { mirrorsSem } = hmmOf(mm)
     yield* mirrorsSem.lockWrite()
-    const error = yield* step('put on the list', (w) => {
-      const held = mm.mmapLock.heldForWritingBy(w, current.thread)
+    const error = yield* step('put on the list', () => {
+      const held = mm.mmapLock.heldForWritingBy(current.thread)
       claim('lock-discipline', held, `${mirror.name} is registered without the mmap lock for writing`)
-      if (mm.users.get(w) === 0) return -Errno.EINVAL
-      attachHmmMirror(w, mirror)
+      if (mm.users === 0) return -Errno.EINVAL
+      attachHmmMirror(mirror)
       return 0
     })
     yield* mirrorsSem.unlockWrite()
@@ -44,11 +44,11 @@ export const hmmMirrorUnregister = procedure(
   'hmm_mirror_unregister',
   function* (mirror: Mirror): Running<void> {
     const { mirrorsSem } = hmmOf(mirror.mm)
-    const { standing, lifecycle } = hmmMirrorOf(mirror)
+    const hmmMirror = hmmMirrorOf(mirror)
     yield* mirrorsSem.lockWrite()
-    yield* step('take off the list', (w) => {
-      standing.set(w, MirrorStanding.unregistered)
-      lifecycle.signal(w, 'UNREGISTERED')
+    yield* step('take off the list', () => {
+      hmmMirror.standing = MirrorStanding.unregistered
+      hmmMirror.lifecycle.signal('UNREGISTERED')
       return 0
     })
     yield* mirrorsSem.unlockWrite()

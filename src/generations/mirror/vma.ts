@@ -19,15 +19,7 @@ import {
   VmaKind,
   walk,
 } from '../../kernel/index.js'
-import {
-  claim,
-  type Override,
-  override,
-  procedure,
-  type Running,
-  step,
-  type World,
-} from '../../world/index.js'
+import { claim, type Override, override, procedure, type Running, step } from '../../world/index.js'
 import { hmmMirrorOf, hmmOf, MirrorStanding, trackedOf, useRange } from './hmm.js'
 import { collide, dropLock, type Pages } from './range.js'
 
@@ -71,26 +63,26 @@ export const beginVma = procedure(
   function* (current: Task, range: HmmRange, pages: Pages): Running<number> {
     const { mm } = range.notifier
     const { rangesLock } = hmmOf(mm)
-    const { listed, valid, mayDrop } = trackedOf(range)
+    const trackedRange = trackedOf(range)
     const request: HmmRequest = { ...pages, seq: SAMPLED_SEQ, owner: -1 }
     return yield* rangesLock.critical(
       'look at the area, and follow the range',
-      (w, noMemory) => {
-        claim('C20', mm.mmapLock.heldBy(w, current.thread), 'hmm_vma_fault without the mmap lock')
-        claim('C19', mm.users.get(w) > 0, 'hmm_vma_fault on an address space that nobody has pinned')
-        useRange(w, range)
-        beginRange(range, request, w)
-        const unmirrored = hmmMirrorOf(range.notifier).standing.get(w) === MirrorStanding.unregistered
-        const error = unmirrored && noMemory ? Errno.ENOMEM : refusal(range, pages, w)
+      (noMemory) => {
+        claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_vma_fault without the mmap lock')
+        claim('C19', mm.users > 0, 'hmm_vma_fault on an address space that nobody has pinned')
+        useRange(range)
+        beginRange(range, request)
+        const unmirrored = hmmMirrorOf(range.notifier).standing === MirrorStanding.unregistered
+        const error = unmirrored && noMemory ? Errno.ENOMEM : refusal(range, pages)
         if (error) {
-          clearPfns(range, pages.start, pages.end, w)
-          range.lifecycle.signal(w, 'FAILED')
+          clearPfns(range, pages.start, pages.end)
+          range.lifecycle.signal('FAILED')
           return -error
         }
-        listed.set(w, 1)
-        valid.set(w, 1)
+        trackedRange.listed = true
+        trackedRange.valid = true
         // Whatever `block` says: the flag that lets a fault drop the lock is always given.
-        mayDrop.set(w, 1)
+        trackedRange.mayDrop = true
         return 0
       },
       2,
@@ -99,19 +91,18 @@ export const beginVma = procedure(
 )
 
 /** Why the area does not do: an error number, or 0. */
-function refusal(range: HmmRange, { start, end }: Pages, w: World): number {
+function refusal(range: HmmRange, { start, end }: Pages): number {
   const { mm } = range.notifier
-  const { kind, flags } = mm.vma[start]
-  if (kind.get(w) === VmaKind.none || kind.get(w) === VmaKind.pfnmap) return Errno.EINVAL
-  if (areaEnd(w, mm, start, end) < end) return Errno.EINVAL
-  return flags.get(w) & VM_READ ? 0 : Errno.EPERM
+  if (mm.vma[start].kind === VmaKind.none || mm.vma[start].kind === VmaKind.pfnmap) return Errno.EINVAL
+  if (areaEnd(mm, start, end) < end) return Errno.EINVAL
+  return mm.vma[start].flags & VM_READ ? 0 : Errno.EPERM
 }
 
 /** NONE for every page from `start` to `end`. @kernel hmm_pfns_clear */
-function clearPfns(range: HmmRange, start: number, end: number, w: World): void {
+function clearPfns(range: HmmRange, start: number, end: number): void {
   for (let page = start; page < end; page++) {
-    range.pfns[page].flags.set(w, 0)
-    range.pfns[page].frame.set(w, 0)
+    range.pfns[page].flags = 0
+    range.pfns[page].frame = 0
   }
 }
 
@@ -119,11 +110,11 @@ function clearPfns(range: HmmRange, start: number, end: number, w: World): void 
 const abandon = procedure(
   'hmm_vma_fault (error)',
   function* (range: HmmRange, { end }: HmmRequest): Running<void> {
-    const { listed, valid } = trackedOf(range)
-    yield* hmmOf(range.notifier.mm).rangesLock.critical('clear, and follow it no more', (w) => {
-      clearPfns(range, range.last.get(w), end, w)
-      listed.set(w, 0)
-      valid.set(w, 0)
+    const trackedRange = trackedOf(range)
+    yield* hmmOf(range.notifier.mm).rangesLock.critical('clear, and follow it no more', () => {
+      clearPfns(range, range.last, end)
+      trackedRange.listed = false
+      trackedRange.valid = false
       return 0
     })
   },
@@ -138,14 +129,14 @@ const abandon = procedure(
 export const hmmVmaRangeDone = procedure(
   'hmm_vma_range_done',
   function* (current: Task, range: HmmRange): Running<number> {
-    const { listed, valid } = trackedOf(range)
-    return yield* hmmOf(range.notifier.mm).rangesLock.critical('follow it no more', (w) => {
-      const wasValid = valid.get(w)
-      listed.set(w, 0)
-      valid.set(w, 0)
-      if (!wasValid) collide(range, w)
-      else range.notifier.readers.get(current.thread)?.(w, 0)
-      return wasValid
+    const trackedRange = trackedOf(range)
+    return yield* hmmOf(range.notifier.mm).rangesLock.critical('follow it no more', () => {
+      const wasValid = trackedRange.valid
+      trackedRange.listed = false
+      trackedRange.valid = false
+      if (!wasValid) collide(range)
+      else range.notifier.readers.get(current.thread)?.(0)
+      return wasValid ? 1 : 0
     })
   },
 )
@@ -155,8 +146,8 @@ const neverCollides = override(
   checkRetry,
   () =>
     function* (range, last) {
-      return yield* step('start', (w) => {
-        range.last.set(w, last)
+      return yield* step('start', () => {
+        range.last = last
         return 0
       })
     },

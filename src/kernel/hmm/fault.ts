@@ -8,10 +8,10 @@ import {
   become,
   claim,
   procedure,
+  READ_ONCE,
   type Running,
   SpecificationError,
   step,
-  type World,
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { hugePmdAt, pmdAt } from '../huge.js'
@@ -65,11 +65,11 @@ export const hmmRangeFault = procedure(
   'hmm_range_fault',
   function* (current: Task, range: HmmRange, request: HmmRequest) {
     if (request.start >= request.end) return -Errno.EINVAL
-    yield* step('begin', (w) => {
+    yield* step('begin', () => {
       const mm = range.notifier.mm
-      claim('C20', mm.mmapLock.heldBy(w, current.thread), 'hmm_range_fault without the mmap lock')
-      claim('C19', mm.users.get(w) > 0, 'hmm_range_fault on an address space that nobody has pinned')
-      beginRange(range, request, w)
+      claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_range_fault without the mmap lock')
+      claim('C19', mm.users > 0, 'hmm_range_fault on an address space that nobody has pinned')
+      beginRange(range, request)
       return 0
     })
     const error = yield* walk(current, range, request, request.start)
@@ -116,7 +116,7 @@ export const walk = procedure(
 export const walkEntry = procedure(
   'hmm_vma_walk_pmd',
   function* (range: HmmRange, request: HmmRequest, page: number) {
-    return yield* step('read an entry', (w) => readEntry(range, request, page, w, needFault))
+    return yield* step('read an entry', () => readEntry(range, request, page, needFault))
   },
 )
 
@@ -127,17 +127,17 @@ export const walkEntry = procedure(
  * @kernel mmu_interval_check_retry
  */
 export const checkRetry = procedure('mmu_interval_check_retry', function* (range: HmmRange, last: number) {
-  return yield* step('look at the sequence', (w) => {
-    range.last.set(w, last)
-    if (range.notifier.seq.readOnce(w) === range.seq.get(w)) return 0
-    fail(range, w, RangeResult.collided)
+  return yield* step('look at the sequence', () => {
+    range.last = last
+    if (READ_ONCE(range.notifier).seq === range.seq) return 0
+    fail(range, RangeResult.collided)
     return 1
   })
 })
 
-function fail(range: HmmRange, w: World, result: number): void {
-  range.result.set(w, result)
-  range.lifecycle.signal(w, result === RangeResult.collided ? 'COLLIDED' : 'FAILED')
+function fail(range: HmmRange, result: RangeResult): void {
+  range.result = result
+  range.lifecycle.signal(result === RangeResult.collided ? 'COLLIDED' : 'FAILED')
 }
 
 /**
@@ -155,8 +155,8 @@ export const hmmVmaFault = procedure(
     for (let at = page; at < end; at++) {
       const error = yield* handleMmFault(current, mm, at, write)
       if (error) {
-        yield* step('give up', (w) => {
-          fail(range, w, RangeResult.failed)
+        yield* step('give up', () => {
+          fail(range, RangeResult.failed)
           return 0
         })
         return -Errno.EFAULT
@@ -168,9 +168,9 @@ export const hmmVmaFault = procedure(
 
 /** True if the area of `page` can be written at all: without this the walk would fault for ever (D19). */
 export const mayWrite = procedure('hmm_vma_fault (VM_WRITE)', function* (range: HmmRange, page: number) {
-  return yield* step('check VM_WRITE', (w) => {
-    if (range.notifier.mm.vma[page].flags.get(w) & VM_WRITE) return 1
-    fail(range, w, RangeResult.failed)
+  return yield* step('check VM_WRITE', () => {
+    if (range.notifier.mm.vma[page].flags & VM_WRITE) return 1
+    fail(range, RangeResult.failed)
     return 0
   })
 })
@@ -189,29 +189,28 @@ export function readEntry(
   range: HmmRange,
   request: HmmRequest,
   page: number,
-  w: World,
   need: typeof needFault,
 ): number {
   const mm = range.notifier.mm
-  const end = areaEnd(w, mm, page, request.end)
-  if (!canBeRead(mm, page, w)) return skipArea(range, request, page, end, w, need)
-  const pmd = hugePmdAt(w, mm, page)
-  if (pmd !== undefined) return readHugePmd(range, request, page, Math.min(end, pmd.end), w, need)
+  const end = areaEnd(mm, page, request.end)
+  if (!canBeRead(mm, page)) return skipArea(range, request, page, end, need)
+  const pmd = hugePmdAt(mm, page)
+  if (pmd !== undefined) return readHugePmd(range, request, page, Math.min(end, pmd.end), need)
   const entry = range.pfns[page]
-  const { frame, present, settled } = cpuEntry(range, request, page, w)
-  const needed = settled ? Need.nothing : need(request, entry.flags.get(w), present)
-  if (needed !== Need.nothing && mm.pte[page].kind.readOnce(w) === PteKind.migration)
+  const { frame, present, settled } = cpuEntry(range, request, page)
+  const needed = settled ? Need.nothing : need(request, entry.flags, present)
+  if (needed !== Need.nothing && READ_ONCE(mm.pte[page]).kind === PteKind.migration)
     return (page << WALK_BITS) | Walk.wait
   // What is lost no fault can bring.
-  if (needed !== Need.nothing && mm.pte[page].kind.readOnce(w) === PteKind.poison) {
-    fail(range, w, RangeResult.failed)
+  if (needed !== Need.nothing && READ_ONCE(mm.pte[page]).kind === PteKind.poison) {
+    fail(range, RangeResult.failed)
     return (Errno.EFAULT << WALK_BITS) | Walk.error
   }
   if (needed !== Need.nothing) return (Math.min(end, pmdAt(mm, page)?.end ?? end) << WALK_BITS) | needed
-  entry.flags.set(w, present)
-  entry.frame.set(w, frame)
-  entry.order?.set(w, 0)
-  return goOn(range, request, page + 1, w)
+  entry.flags = present
+  entry.frame = frame
+  entry.order = 0
+  return goOn(range, request, page + 1)
 }
 
 /**
@@ -225,20 +224,18 @@ function readHugePmd(
   request: HmmRequest,
   page: number,
   end: number,
-  w: World,
   need: typeof needFault,
 ): number {
-  const { present } = cpuEntry(range, request, page, w)
+  const { present } = cpuEntry(range, request, page)
   let needed: number = Need.nothing
-  for (let at = page; at < end; at++)
-    needed = Math.max(needed, need(request, range.pfns[at].flags.get(w), present))
+  for (let at = page; at < end; at++) needed = Math.max(needed, need(request, range.pfns[at].flags, present))
   if (needed !== Need.nothing) return (end << WALK_BITS) | needed
   for (let at = page; at < end; at++) {
-    range.pfns[at].flags.set(w, present)
-    range.pfns[at].frame.set(w, range.notifier.mm.pte[at].frame.readOnce(w))
-    range.pfns[at].order?.set(w, present ? range.hugeOrder : 0)
+    range.pfns[at].flags = present
+    range.pfns[at].frame = READ_ONCE(range.notifier.mm.pte[at]).frame
+    range.pfns[at].order = present ? range.hugeOrder : 0
   }
-  return goOn(range, request, end, w)
+  return goOn(range, request, end)
 }
 
 /** An area that devices cannot use: an error for whoever asks for any page of it, ERROR entries for who does not. */
@@ -247,34 +244,32 @@ function skipArea(
   request: HmmRequest,
   page: number,
   end: number,
-  w: World,
   need: typeof needFault,
 ): number {
   for (let at = page; at < end; at++) {
-    if (need(request, range.pfns[at].flags.get(w), 0) === Need.nothing) continue
-    fail(range, w, RangeResult.failed)
+    if (need(request, range.pfns[at].flags, 0) === Need.nothing) continue
+    fail(range, RangeResult.failed)
     return (Errno.EFAULT << WALK_BITS) | Walk.error
   }
   for (let at = page; at < end; at++) {
-    range.pfns[at].flags.set(w, HMM_PFN_ERROR)
-    range.pfns[at].frame.set(w, 0)
-    range.pfns[at].order?.set(w, 0)
+    range.pfns[at].flags = HMM_PFN_ERROR
+    range.pfns[at].frame = 0
+    range.pfns[at].order = 0
   }
-  return goOn(range, request, end, w)
+  return goOn(range, request, end)
 }
 
-function goOn(range: HmmRange, request: HmmRequest, page: number, w: World): number {
+function goOn(range: HmmRange, request: HmmRequest, page: number): number {
   if (page === request.end) {
-    range.result.set(w, RangeResult.filled)
-    range.lifecycle.signal(w, 'FAULTED')
+    range.result = RangeResult.filled
+    range.lifecycle.signal('FAULTED')
   }
   return (page << WALK_BITS) | Walk.goOn
 }
 
-function canBeRead(mm: MmStruct, page: number, w: World): boolean {
-  const { kind, flags } = mm.vma[page]
-  const backing = kind.get(w)
-  return backing !== VmaKind.none && backing !== VmaKind.pfnmap && (flags.get(w) & VM_READ) !== 0
+function canBeRead(mm: MmStruct, page: number): boolean {
+  const backing = mm.vma[page].kind
+  return backing !== VmaKind.none && backing !== VmaKind.pfnmap && (mm.vma[page].flags & VM_READ) !== 0
 }
 
 /** What an entry is worth to a device. */
@@ -287,11 +282,11 @@ interface CpuEntry {
 }
 
 /** What the CPU's entry holds, and what it grants. */
-function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World): CpuEntry {
+function cpuEntry(range: HmmRange, request: HmmRequest, page: number): CpuEntry {
   const pte = range.notifier.mm.pte[page]
-  const writable = pte.write.readOnce(w) ? HMM_PFN_WRITE : 0
-  const frame = pte.frame.readOnce(w)
-  switch (pte.kind.readOnce(w)) {
+  const writable = READ_ONCE(pte).write ? HMM_PFN_WRITE : 0
+  const frame = READ_ONCE(pte).frame
+  switch (READ_ONCE(pte).kind) {
     case PteKind.none:
     case PteKind.swap:
     case PteKind.migration:
@@ -312,7 +307,7 @@ function cpuEntry(range: HmmRange, request: HmmRequest, page: number, w: World):
     default:
       throw new SpecificationError(
         'scenario',
-        `${pte.kind.name} is ${pte.kind.show(w)}, which the walk does not know yet`,
+        `an entry is ${String(READ_ONCE(pte).kind)}, which the walk does not know yet`,
       )
   }
 }

@@ -48,7 +48,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       unattached as unknown as DeviceMemoryOps,
     ),
   )
-  const frames = layout.array('frame', last + 1, (l, pfn): Frame => {
+  const frames = layout.array('frame', last + 1, (l, pfn) => {
     const owner = ownerOf(size, pfn)
     return {
       pfn,
@@ -66,13 +66,12 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       contents: l.counter('contents', size.values),
       locked: l.counter('locked', layout.threads),
       owner,
-      ...(size.files && owner < 0 ? { mapping: l.counter('mapping', size.files.length) } : {}),
-      ...(size.hugePages && owner < 0 ? { compound: l.counter('compound', size.hugePages) } : {}),
-      ...(size.lru && owner < 0 ? { lru: l.counter('lru', 1 + size.cpus.length) } : {}),
-      ...(hasBits(size) ? { flags: declareFrameFlags(l, size.swapSlots ?? 0) } : {}),
-      ...(size.anonVmas
-        ? { anonVma: l.counter('anon_vma', size.anonVmas), index: l.counter('index', size.pages) }
-        : {}),
+      mapping: l.counter('mapping', size.files?.length ?? 1, { when: !!size.files && owner < 0 }),
+      compound: l.counter('compound', size.hugePages ?? 1, { when: !!size.hugePages && owner < 0 }),
+      lru: l.counter('lru', 1 + size.cpus.length, { when: !!size.lru && owner < 0 }),
+      ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size)),
+      anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { when: !!size.anonVmas }),
+      index: l.counter('index', size.pages, { when: !!size.anonVmas }),
       ...(owner < 0
         ? {}
         : {
@@ -81,8 +80,8 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
               ? {}
               : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
           }),
-      ...(owner >= 0 && hotplug ? { onFreeList: l.flag('on_free_list') } : {}),
-      ...(size.memoryLimit === undefined ? {} : { charged: l.flag('charged') }),
+      onFreeList: l.flag('on_free_list', { when: owner >= 0 && hotplug }),
+      charged: l.flag('charged', { when: size.memoryLimit !== undefined }),
     }
   })
   for (const frame of frames) if (frame.owner >= 0) memoryFrames[frame.owner].push(frame)
@@ -103,9 +102,9 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     tlb: l.array('tlb', size.pages, (entry) => ({
       frame: entry.counter('frame', last + 1),
       write: entry.flag('write'),
-      ...(hasBits(size) ? { dirty: entry.flag('dirty') } : {}),
+      dirty: entry.flag('dirty', { when: hasBits(size), otherwise: 1 }),
     })),
-    ...(size.lru ? { busy: l.flag('busy') } : {}),
+    busy: l.flag('busy', { when: !!size.lru }),
   }))
   const openRanges = layout.array('range', windowsOf(layout, size), (l) => ({
     mm: l.counter('mm', size.mms),
@@ -139,6 +138,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     openRanges,
     migrations,
     files,
+    hasLru: size.lru ?? false,
     hugePages: size.hugePages ?? 0,
     anonVmas: layout.array('anon_vma', size.anonVmas ?? 0, (l) => ({
       parent: l.counter('parent', size.anonVmas ?? 0),
@@ -160,7 +160,8 @@ function flagsOf(size: MachineSize): number {
   return VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0) | (size.anonVmas ? VM_ACCOUNT : 0)
 }
 
-function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
+function declareMm(l: Layout, index: number, size: MachineSize) {
+  const tracksOffsets = !!size.files || !!size.moves || !!size.anonVmas
   // fork holds both of parent and child, the parent's first: address spaces are in order.
   const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap + index })
   const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable + index })
@@ -183,28 +184,30 @@ function declareMm(l: Layout, index: number, size: MachineSize): MmStruct {
       kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
       frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
       write: entry.flag('write', { guardedBy: ptl }),
-      ...(hasBits(size) ? { bits: declarePteBits(entry, size.swapSlots ?? 0, ptl) } : {}),
+      ...declarePteBits(entry, size.swapSlots ?? 0, hasBits(size), ptl),
     })),
     ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),
     vma: l.array('vma', size.pages, (area) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
       flags: area.counter('flags', flagsOf(size), { guardedBy: mmapLock }),
-      ...(size.mms > 1 || size.moves || size.anonVmas
-        ? { anonymous: area.counter('anonymous', size.anonVmas ?? 1) }
-        : {}),
-      ...(size.anonVmas ? { starts: area.flag('starts', { guardedBy: mmapLock }) } : {}),
-      ...(size.files ? { file: area.counter('file', size.files.length, { guardedBy: mmapLock }) } : {}),
-      ...(size.files || size.moves || size.anonVmas
-        ? {
-            pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {
-              guardedBy: mmapLock,
-            }),
-          }
-        : {}),
+      anonymous: area.counter('anonymous', size.anonVmas ?? 1, {
+        when: size.mms > 1 || !!size.moves || !!size.anonVmas,
+        otherwise: 1,
+      }),
+      starts: area.flag('starts', { guardedBy: mmapLock, when: !!size.anonVmas }),
+      file: area.counter('file', size.files?.length ?? 1, { guardedBy: mmapLock, when: !!size.files }),
+      pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {
+        guardedBy: mmapLock,
+        when: tracksOffsets,
+      }),
     })),
+    tracksOffsets,
+    tracksAreas: !!size.anonVmas,
     unstable: l.flag('unstable'),
     subscriptions,
-    expected: l.array('expected', size.pages, (page) => page.counter('value', size.values, { ghost: true })),
+    expected: l.array('expected', size.pages, (page) => ({
+      value: page.counter('value', size.values, { ghost: true }),
+    })),
   }
 }
 
@@ -225,7 +228,9 @@ function declareInterval(
       last,
       allocated,
       seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
-      sampled: l.array('sampled', l.threads, (reader) => reader.counter('seq', sequenceBound(size))),
+      sampled: l.array('sampled', l.threads, (reader) => ({
+        seq: reader.counter('seq', sequenceBound(size)),
+      })),
       inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),

@@ -21,33 +21,39 @@ export const LockRank = {
 
 /** What a page-table entry holds. The kinds from `swap` to `poison` are where swapping and migration put their entries. */
 export const PteKind = {
-  none: 0,
-  present: 1,
-  swap: 2,
-  migration: 3,
-  devicePrivate: 4,
-  deviceExclusive: 5,
-  poison: 6,
+  none: 'none',
+  present: 'present',
+  swap: 'swap',
+  migration: 'migration',
+  devicePrivate: 'devicePrivate',
+  deviceExclusive: 'deviceExclusive',
+  poison: 'poison',
   /** Mapped, and the CPU may not use it: `PROT_NONE`. */
-  protnone: 7,
+  protnone: 'protnone',
 } as const
+
+/** One of {@link PteKind}. */
+export type PteKind = (typeof PteKind)[keyof typeof PteKind]
 
 /**
  * What backs a virtual memory area; `none` is a hole. `file` is a file that is mapped shared; of one that is mapped privately
  * a page is the file's until it is written, and anonymous from then on.
  */
 export const VmaKind = {
-  none: 0,
-  anonymous: 1,
-  sharedAnonymous: 2,
-  file: 3,
-  pfnmap: 4,
-  privateFile: 5,
+  none: 'none',
+  anonymous: 'anonymous',
+  sharedAnonymous: 'sharedAnonymous',
+  file: 'file',
+  pfnmap: 'pfnmap',
+  privateFile: 'privateFile',
   /** `VM_MIXEDMAP`: pages that a driver has put there, one by one. */
-  mixedmap: 6,
+  mixedmap: 'mixedmap',
   /** Huge pages of their own file system. */
-  hugetlb: 7,
+  hugetlb: 'hugetlb',
 } as const
+
+/** One of {@link VmaKind}. */
+export type VmaKind = (typeof VmaKind)[keyof typeof VmaKind]
 
 /** `VM_READ`. */
 export const VM_READ = 1
@@ -59,15 +65,18 @@ export const VM_ACCOUNT = 8
 
 /** Why a range is invalidated. @kernel enum mmu_notifier_event */
 export const NotifyEvent = {
-  UNMAP: 0,
-  CLEAR: 1,
-  PROTECTION_VMA: 2,
-  PROTECTION_PAGE: 3,
-  SOFT_DIRTY: 4,
-  RELEASE: 5,
-  MIGRATE: 6,
-  EXCLUSIVE: 7,
+  UNMAP: 'UNMAP',
+  CLEAR: 'CLEAR',
+  PROTECTION_VMA: 'PROTECTION_VMA',
+  PROTECTION_PAGE: 'PROTECTION_PAGE',
+  SOFT_DIRTY: 'SOFT_DIRTY',
+  RELEASE: 'RELEASE',
+  MIGRATE: 'MIGRATE',
+  EXCLUSIVE: 'EXCLUSIVE',
 } as const
+
+/** One of {@link NotifyEvent}. */
+export type NotifyEvent = (typeof NotifyEvent)[keyof typeof NotifyEvent]
 
 /** The frame that is the zero page: never counted, never freed, never written. */
 export const ZERO_PAGE = 0

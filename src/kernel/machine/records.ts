@@ -4,60 +4,49 @@
  *
  * @module
  */
-import type {
-  Cell,
-  Layout,
-  Lifecycle,
-  Procedure,
-  RwSemaphore,
-  Spinlock,
-  WaitQueue,
-  World,
-} from '../../world/index.js'
+import type { Layout, Lifecycle, Procedure, RwSemaphore, Spinlock, WaitQueue } from '../../world/index.js'
 import type { AddressSpace } from '../address-space.js'
 import type { FrameFlags, PteBits, SwapSlot } from '../bits.js'
 import type { Pmd } from '../huge.js'
 import type { DeviceMemory } from '../memremap/device-memory.js'
-import type { NotifyEvent, TOKEN, VM_READ, VM_WRITE, VmaKind } from './kinds.js'
+import type { NotifyEvent, PteKind, TOKEN, VM_READ, VM_WRITE, VmaKind } from './kinds.js'
 import type { Rules } from './rules.js'
 
 /** A page frame. @kernel struct page */
-export interface Frame {
+export interface Frame extends FrameFlags {
   /** Its number, as page-table entries hold it. */
   readonly pfn: number
   /** References; 0 is free. The zero page's is not counted. */
-  readonly refcount: Cell
+  refcount: number
   /** Page-table entries that map it. */
-  readonly mapcount: Cell
+  mapcount: number
   /** What is in it: one word, 0 when zeroed. */
-  readonly contents: Cell
+  contents: number
   /** The folio lock: 0, or the holder's thread plus 1. Only ever tried, or waited for, never spun on. */
-  readonly locked: Cell
+  locked: number
   /** Whose device memory it is part of: the index of the owner; -1 for system memory. */
   readonly owner: number
   /** `mapping`: 0, or the {@link AddressSpace} that it caches a page of plus 1. Absent on a machine without files. */
-  readonly mapping?: Cell
+  mapping: number
   /** The life of a device-private page; absent for any other. */
-  readonly lifecycle?: Lifecycle
-  /** What else is known of it. Absent on a machine without swap. */
-  readonly flags?: FrameFlags
+  readonly lifecycle?: Lifecycle | undefined
   /**
    * Which part of a huge page it is, plus 1; 0 for a page by itself. Absent for device memory, and on a machine without
    * huge pages.
    */
-  readonly compound?: Cell
+  compound: number
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
-  readonly lru?: Cell
+  lru: number
   /** `mapping` of an anonymous page: 0, or the {@link AnonVma} by which its mappings are found. Absent without `anonVmas`. */
-  readonly anonVma?: Cell
+  anonVma: number
   /** `index` of an anonymous page: the `pgoff` at which areas map it. Absent without `anonVmas`. */
-  readonly index?: Cell
+  index: number
   /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
-  readonly pgmap?: DeviceMemory
+  readonly pgmap?: DeviceMemory | undefined
   /** Whether it is on the free list that its driver keeps, where it keeps one: through the page itself, as drivers do. */
-  readonly onFreeList?: Cell
+  onFreeList: boolean
   /** Whether it is charged to the memory cgroup; absent on a machine without a limit. @kernel folio_memcg */
-  readonly charged?: Cell
+  charged: boolean
 }
 
 /** True for a page of device memory that no CPU can map. @kernel is_device_private_page */
@@ -71,50 +60,48 @@ export function isDeviceCoherent({ pgmap }: Frame): boolean {
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
-export interface Pte {
-  readonly kind: Cell
+export interface Pte extends PteBits {
+  kind: PteKind
   /** Frame of a present entry, or of one that stands for a page; 0 in a swap entry. */
-  readonly frame: Cell
-  readonly write: Cell
-  /** What else it carries. Absent on a machine without swap. */
-  readonly bits?: PteBits
+  frame: number
+  write: boolean
 }
 
 /** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
 export interface Vma {
   /** {@link VmaKind}. */
-  readonly kind: Cell
+  kind: VmaKind
   /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages. */
-  readonly flags: Cell
+  flags: number
   /**
    * `anon_vma`: 0, or that of the area, from 1 on: it has one once it gets a page of its own, which is what fork goes by, and
    * mremap. Absent on a machine with one address space on which nothing moves.
    */
-  readonly anonymous?: Cell
-  /** 1 if a `vm_area_struct` begins at this page. Absent where all pages with equal attributes are one area. */
-  readonly starts?: Cell
+  anonymous: number
+  /** True if a `vm_area_struct` begins at this page. Absent where all pages with equal attributes are one area. */
+  starts: boolean
   /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */
-  readonly file?: Cell
+  file: number
   /**
    * `vm_pgoff`, as it is at this page: the page of the file; in anonymous memory where the page was when the area got its
    * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
    */
-  readonly pgoff?: Cell
+  pgoff: number
 }
 
 /** What links the areas that may map a page. Those of a child are linked to its parent's too. @kernel struct anon_vma */
 export interface AnonVma {
   /** 0, or the one that the area had from which fork has copied it. */
-  readonly parent: Cell
+  parent: number
 }
 
 /** A translation held by a CPU. */
 export interface TlbEntry {
   /** 0, or the frame plus 1. */
-  readonly frame: Cell
-  readonly write: Cell
+  frame: number
+  write: boolean
   /** Whether the CPU has set the entry's dirty bit, and need not again. Absent on a machine without swap. */
-  readonly dirty?: Cell
+  dirty: boolean
 }
 
 /** A CPU, which runs threads of one address space. */
@@ -126,33 +113,33 @@ export interface Cpu {
    * 1 while its thread is in the kernel and does not let go of it, so that nothing else runs there. Absent on a machine
    * without LRU lists, where nobody waits for that.
    */
-  readonly busy?: Cell
+  busy: boolean
 }
 
 /** The range that a thread invalidates: on its stack in the kernel, here so that claims can see it. @kernel struct mmu_notifier_range */
 export interface OpenRange {
   /** 0, or the index of the address space plus 1. */
-  readonly mm: Cell
+  mm: number
   /** First page. */
-  readonly start: Cell
+  start: number
   /** Page after the last. */
-  readonly end: Cell
+  end: number
   /** {@link NotifyEvent}. */
-  readonly event: Cell
+  event: NotifyEvent
   /** 1 if those who are told may sleep. */
-  readonly blockable: Cell
+  blockable: boolean
   /** 0, or the owner who migrates plus 1. */
-  readonly owner: Cell
+  owner: number
 }
 
 /** One page of a migration. @kernel src and dst of struct migrate_vma */
 export interface MigratingPage {
   /** `MIGRATE_PFN_` bits of the source. */
-  readonly flags: Cell
+  flags: number
   /** Frame of the source, where there is one. */
-  readonly source: Cell
+  source: number
   /** 0, or the frame that the driver has allocated plus 1. */
-  readonly destination: Cell
+  destination: number
   /** Where the migration of the page stands. */
   readonly lifecycle: Lifecycle
 }
@@ -164,7 +151,7 @@ export interface NotifierRange {
   /** Page after the last. */
   readonly end: number
   /** {@link NotifyEvent}. */
-  readonly event: number
+  readonly event: NotifyEvent
   /** False if nobody on the way may sleep (the OOM reaper). */
   readonly blockable: boolean
   /** Who migrates or takes exclusive access; -1 for nobody. */
@@ -180,6 +167,16 @@ export type Invalidate = Procedure<
   number
 >
 
+/** A sequence number that a thread has sampled. */
+export interface Sample {
+  seq: number
+}
+
+/** Ghost: what a read must give. */
+export interface Expected {
+  value: number
+}
+
 /** A watched range of an address space. @kernel struct mmu_interval_notifier */
 export interface IntervalNotifier {
   readonly name: string
@@ -189,17 +186,17 @@ export interface IntervalNotifier {
   /** Last page. */
   readonly last: number
   /** Whether the driver's object that holds it is allocated. */
-  readonly allocated: Cell
+  allocated: boolean
   /** `invalidate_seq`: always odd. Written under the driver's update lock. */
-  readonly seq: Cell
+  seq: number
   /** By thread: the number that it sampled last, to compare with or to wait for the end of; 0 if none. */
-  readonly sampled: readonly Cell[]
-  readonly inTree: Cell
+  readonly sampled: readonly Sample[]
+  inTree: boolean
   /** On the deferred list, to be inserted or removed when the running invalidations end. */
-  readonly deferred: Cell
+  deferred: boolean
   readonly lifecycle: Lifecycle
   /** By thread: who is told what comparing the sequence said. */
-  readonly readers: Map<number, (w: World, retry: number) => void>
+  readonly readers: Map<number, (retry: number) => void>
   /**
    * The driver's callback, set when the driver is attached. Where there is `finish` there are two passes, and `invalidate` is the
    * first (`invalidate_start`, `invalidate_finish`).
@@ -225,7 +222,7 @@ export interface ClassicNotifier {
   readonly name: string
   readonly mm: MmStruct
   /** Starts that it accepted and has not seen the end of. */
-  readonly open: Cell
+  open: number
   ops: ClassicNotifierOps
 }
 
@@ -233,9 +230,9 @@ export interface ClassicNotifier {
 export interface Subscriptions {
   readonly lock: Spinlock
   /** `invalidate_seq`: odd while an interval is being invalidated. */
-  readonly seq: Cell
+  seq: number
   /** `active_invalidate_ranges`. */
-  readonly active: Cell
+  active: number
   readonly wq: WaitQueue
   /** Every interval notifier that is ever inserted. */
   readonly intervals: IntervalNotifier[]
@@ -247,19 +244,23 @@ export interface MmStruct {
   readonly index: number
   readonly name: string
   /** `mm_users`: 0 when it is gone, or has not been forked yet. */
-  readonly users: Cell
+  users: number
   readonly mmapLock: RwSemaphore
   /** The split page-table lock; one page table, so one lock. */
   readonly ptl: Spinlock
   readonly pte: readonly Pte[]
   /** What lies above the page table. Absent on a machine without huge pages. */
-  readonly pmd?: readonly Pmd[]
+  readonly pmd?: readonly Pmd[] | undefined
   readonly vma: readonly Vma[]
   /** `MMF_UNSTABLE`: the OOM reaper has taken pages from it. */
-  readonly unstable: Cell
+  unstable: boolean
   readonly subscriptions: Subscriptions
+  /** True if areas keep where their pages lie ({@link Vma.pgoff}). */
+  readonly tracksOffsets: boolean
+  /** True if areas begin where they were split ({@link Vma.starts}), and not wherever attributes differ. */
+  readonly tracksAreas: boolean
   /** Ghost: what a read of each page must give: the last value written, or 0. */
-  readonly expected: readonly Cell[]
+  readonly expected: readonly Expected[]
 }
 
 /** The machine of a scenario. */
@@ -283,6 +284,8 @@ export interface Machine {
   readonly swap: readonly SwapSlot[]
   /** Files and shared memory. */
   readonly files: readonly AddressSpace[]
+  /** True if pages are on LRU lists. */
+  readonly hasLru: boolean
   /** Pages of a huge page; 0 on a machine without. */
   readonly hugePages: number
   /** By number, from 1 on at index 0. Empty where areas know only that they have one. */
@@ -290,7 +293,7 @@ export interface Machine {
   /** What the kernel does where releases differ. */
   readonly rules: Rules
   /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
-  readonly memoryLimit?: number
+  readonly memoryLimit?: number | undefined
 }
 
 /** A thread of a process: who runs a procedure. @kernel current */

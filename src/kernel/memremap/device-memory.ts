@@ -5,7 +5,7 @@
  * @see reference B.7, B.8
  * @module
  */
-import type { Cell, Layout, Lifecycle, Procedure, World } from '../../world/index.js'
+import type { Layout, Lifecycle, Procedure } from '../../world/index.js'
 import type { Frame, MmStruct, Task } from '../machine.js'
 import type { DeviceFault } from '../migrate/request.js'
 
@@ -25,12 +25,12 @@ export interface DeviceMemoryOps {
    *
    * @kernel dev_pagemap_ops.page_free
    */
-  readonly pageFree?: (w: World, frame: Frame) => void
+  readonly pageFree?: (frame: Frame) => void
   /**
    * True if the device has failed, or may have: then a fault may be answered with SIGBUS. It is the device's own state, and the
    * kernel has no name for it; the claim of C30 asks. Absent: the device works.
    */
-  readonly failed?: (w: World) => boolean
+  readonly failed?: () => boolean
 }
 
 /** Memory of a device. @kernel struct dev_pagemap of MEMORY_DEVICE_PRIVATE, or of MEMORY_DEVICE_COHERENT */
@@ -46,14 +46,17 @@ export interface DeviceMemory {
 }
 
 /** Whether a region is there: from `memremap_pages` to the kill its references can be had, and then only be given back. */
-export const PagemapState = { absent: 0, live: 1, dying: 2 } as const
+export const PagemapState = { absent: 'absent', live: 'live', dying: 'dying' } as const
+
+/** One of {@link PagemapState}. */
+export type PagemapState = (typeof PagemapState)[keyof typeof PagemapState]
 
 /** What the kernel keeps of a region that comes and goes. @kernel struct dev_pagemap */
 export interface DevPagemap {
   /** {@link PagemapState}. */
-  readonly state: Cell
+  state: PagemapState
   /** `pgmap->ref`: one while it is live, and one for each of its pages that is in use. */
-  readonly ref: Cell
+  ref: number
   readonly lifecycle: Lifecycle
   /**
    * Called in the step that gives back the last reference of a region which was killed. Set by who counts the references itself
@@ -61,7 +64,7 @@ export interface DevPagemap {
    *
    * @kernel percpu_ref_func_t
    */
-  release?: (w: World) => void
+  release?: () => void
 }
 
 /** Declares the memory of `owner`, whose `frames` may still be declared. */
@@ -79,10 +82,10 @@ export function declareDeviceMemory(
     coherent,
     frames,
     ops,
-    pagemap: {
+    pagemap: layout.record({
       state: layout.oneOf('state', PagemapState),
       ref: layout.counter('ref', size.pages + 1),
       lifecycle: layout.lifecycle('deviceMemory', 'lifecycle'),
-    },
+    }),
   }
 }

@@ -4,7 +4,7 @@
  * @see reference B.7
  * @module
  */
-import { claim, type World } from '../../world/index.js'
+import { claim } from '../../world/index.js'
 import type { Frame } from '../machine.js'
 import { PagemapState } from './device-memory.js'
 
@@ -14,25 +14,25 @@ import { PagemapState } from './device-memory.js'
  *
  * @kernel zone_device_page_init
  */
-export function zoneDevicePageInit(w: World, frame: Frame): void {
-  frame.onFreeList?.set(w, 0)
+export function zoneDevicePageInit(frame: Frame): void {
+  frame.onFreeList = false
   const pagemap = frame.pgmap?.pagemap
   if (pagemap) {
     claim(
       'C44',
-      pagemap.state.get(w) === PagemapState.live,
-      `frame ${frame.pfn} is allocated, and its region is ${pagemap.state.show(w)}`,
+      pagemap.state === PagemapState.live,
+      `frame ${frame.pfn} is allocated, and its region is ${pagemap.state}`,
     )
-    if (pagemap.ref.add(w, 1) === 2) pagemap.lifecycle.signal(w, 'FILLED')
+    if (++pagemap.ref === 2) pagemap.lifecycle.signal('FILLED')
   }
-  frame.refcount.set(w, 1)
-  frame.contents.set(w, 0)
-  frame.lifecycle?.signal(w, 'ALLOCATED')
+  frame.refcount = 1
+  frame.contents = 0
+  frame.lifecycle?.signal('ALLOCATED')
 }
 
 /** True if nobody has the page: its driver may take it. */
-export function isFreePage(w: World, frame: Frame): boolean {
-  return frame.onFreeList === undefined ? frame.refcount.get(w) === 0 : frame.onFreeList.get(w) === 1
+export function isFreePage(frame: Frame): boolean {
+  return frame.pgmap?.pagemap === undefined ? frame.refcount === 0 : frame.onFreeList
 }
 
 /**
@@ -41,11 +41,11 @@ export function isFreePage(w: World, frame: Frame): boolean {
  *
  * @kernel free_zone_device_folio
  */
-export function freeZoneDeviceFolio(w: World, frame: Frame): void {
+export function freeZoneDeviceFolio(frame: Frame): void {
   const pagemap = frame.pgmap?.pagemap
   if (!pagemap) return
-  frame.pgmap?.ops.pageFree?.(w, frame)
-  const left = pagemap.ref.add(w, -1)
-  if (left === (pagemap.state.get(w) === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal(w, 'EMPTIED')
-  if (left === 0) pagemap.release?.(w)
+  frame.pgmap?.ops.pageFree?.(frame)
+  const left = --pagemap.ref
+  if (left === (pagemap.state === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal('EMPTIED')
+  if (left === 0) pagemap.release?.()
 }

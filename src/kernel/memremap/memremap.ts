@@ -4,7 +4,7 @@
  * @see reference B.8
  * @module
  */
-import { BLOCKED, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { BLOCKED, claim, procedure, type Running, step } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from './device-memory.js'
 import { PagemapState } from './device-memory.js'
@@ -30,17 +30,17 @@ export const memremapPages = procedure(
   function* (memory: DeviceMemory, request: PagemapRequest): Running<number> {
     const { owner, ops } = request
     if (owner < 0 || !ops.migrateToRam || !ops.pageFree) return -Errno.EINVAL
-    return yield* step('make the region known', (w) => (plugPages(w, memory) ? 0 : -Errno.ENOMEM))
+    return yield* step('make the region known', () => (plugPages(memory) ? 0 : -Errno.ENOMEM))
   },
 )
 
 /** The region is there, if it was not. Part of a step. */
-export function plugPages(w: World, memory: DeviceMemory): boolean {
-  const { state, ref, lifecycle } = pagemapOf(memory)
-  if (state.get(w) !== PagemapState.absent) return false
-  state.set(w, PagemapState.live)
-  ref.set(w, 1)
-  lifecycle.signal(w, 'PLUGGED')
+export function plugPages(memory: DeviceMemory): boolean {
+  const devPagemap = pagemapOf(memory)
+  if (devPagemap.state !== PagemapState.absent) return false
+  devPagemap.state = PagemapState.live
+  devPagemap.ref = 1
+  devPagemap.lifecycle.signal('PLUGGED')
   return true
 }
 
@@ -51,40 +51,40 @@ export function plugPages(w: World, memory: DeviceMemory): boolean {
  * @kernel memunmap_pages
  */
 export const memunmapPages = procedure('memunmap_pages', function* (memory: DeviceMemory): Running<void> {
-  yield* step('percpu_ref_kill', (w) => {
-    killPages(w, memory)
+  yield* step('percpu_ref_kill', () => {
+    killPages(memory)
     return 0
   })
   yield* waitForPages(memory)
-  yield* step('remove the region', (w) => {
-    removePages(w, memory)
+  yield* step('remove the region', () => {
+    removePages(memory)
     return 0
   })
 })
 
 /** No reference of the region can be had from now on, and its own is given back. Part of a step. @kernel percpu_ref_kill */
-export function killPages(w: World, memory: DeviceMemory): void {
-  const { state, ref, lifecycle, release } = pagemapOf(memory)
-  state.set(w, PagemapState.dying)
-  lifecycle.signal(w, 'KILLED')
-  if (ref.add(w, -1) === 0) release?.(w)
+export function killPages(memory: DeviceMemory): void {
+  const devPagemap = pagemapOf(memory)
+  devPagemap.state = PagemapState.dying
+  devPagemap.lifecycle.signal('KILLED')
+  if (--devPagemap.ref === 0) devPagemap.release?.()
 }
 
 /** There are no struct pages any more. Part of a step. */
-export function removePages(w: World, memory: DeviceMemory): void {
-  const { state, lifecycle } = pagemapOf(memory)
-  const used = memory.frames.find(({ refcount }) => refcount.get(w) > 0)
+export function removePages(memory: DeviceMemory): void {
+  const devPagemap = pagemapOf(memory)
+  const used = memory.frames.find((frame) => frame.refcount > 0)
   claim('C44', used === undefined, `the region goes away, and frame ${used?.pfn} of it is in use`)
-  state.set(w, PagemapState.absent)
-  lifecycle.signal(w, 'REMOVED')
+  devPagemap.state = PagemapState.absent
+  devPagemap.lifecycle.signal('REMOVED')
 }
 
 /** Waits until the last page has given its reference to the region back. @kernel wait_for_completion(&pgmap->done) */
 export const waitForPages = procedure(
   'memunmap_pages (wait)',
   function* (memory: DeviceMemory): Running<void> {
-    const { ref } = pagemapOf(memory)
-    yield* step('wait for pgmap->done', (w) => (ref.get(w) > 0 ? BLOCKED : 0))
+    const devPagemap = pagemapOf(memory)
+    yield* step('wait for pgmap->done', () => (devPagemap.ref > 0 ? BLOCKED : 0))
   },
 )
 

@@ -4,7 +4,7 @@
  * @see reference A.1, B.6
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../machine.js'
 import { clearPte, putPage } from '../mm/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
@@ -24,17 +24,17 @@ export const poisonDevicePage = procedure(
 const poisonMappings = procedure(
   'poison a device page (mappings)',
   function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
-    const found = yield* step('look for an entry', (w) => mm.pte.findIndex((pte) => names(w, pte, frame)) + 1)
+    const found = yield* step('look for an entry', () => mm.pte.findIndex((pte) => names(pte, frame)) + 1)
     if (found === 0) return
     const page = found - 1
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, found)
-    yield* mm.ptl.critical('poison the entry', (w) => {
+    yield* mm.ptl.critical('poison the entry', () => {
       const pte = mm.pte[page]
-      if (!names(w, pte, frame)) return 0
-      clearPte(w, current.machine, pte)
-      pte.kind.set(w, PteKind.poison)
-      if (frame.mapcount.get(w) === 0 && frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'UNMAPPED')
-      putPage(w, frame)
+      if (!names(pte, frame)) return 0
+      clearPte(current.machine, pte)
+      pte.kind = PteKind.poison
+      if (frame.mapcount === 0 && frame.refcount > 1) frame.lifecycle?.signal('UNMAPPED')
+      putPage(frame)
       return 0
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, found)
@@ -42,6 +42,6 @@ const poisonMappings = procedure(
   },
 )
 
-function names(w: World, pte: Pte, frame: Frame): boolean {
-  return pte.kind.readOnce(w) === PteKind.devicePrivate && pte.frame.readOnce(w) === frame.pfn
+function names(pte: Pte, frame: Frame): boolean {
+  return READ_ONCE(pte).kind === PteKind.devicePrivate && READ_ONCE(pte).frame === frame.pfn
 }

@@ -23,10 +23,10 @@ export const migrateDeviceCoherentFolio = procedure(
   'migrate_device_coherent_folio',
   function* (current: Task, frame: Frame): Running<number> {
     yield* lockPage(frame)
-    const page = yield* step('collect the page', (w) => {
+    const page = yield* step('collect the page', () => {
       // It may be mapped nowhere by now, and is migrated all the same.
-      const at = Math.max(pageOf(w, current.machine, frame), 0)
-      collectFrame(w, current, frame, at)
+      const at = Math.max(pageOf(current.machine, frame), 0)
+      collectFrame(current, frame, at)
       return at
     })
     const args = yield* unmapFrame(current, frame, page)
@@ -43,15 +43,15 @@ const allocateSystemPage = procedure(
   'migrate_device_coherent_folio (alloc)',
   function* (current: Task, page: number) {
     const entry = pagesOf(current)[page]
-    yield* step('allocate a destination', (w) => {
-      if (!isMigrating(entry, w)) return 0
+    yield* step('allocate a destination', () => {
+      if (!isMigrating(entry)) return 0
       const free = current.machine.frames.find(
-        ({ pfn, owner, refcount }) => pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0,
+        (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
       )
       if (free === undefined) return 0
-      free.refcount.set(w, 1)
-      tryLockPage(w, free)
-      setDestination(entry, free, w)
+      free.refcount = 1
+      tryLockPage(free)
+      setDestination(entry, free)
       return 0
     })
   },
@@ -63,9 +63,9 @@ const copyCoherentPage = procedure(
   function* (current: Task, page: number) {
     const { frames } = current.machine
     const entry = pagesOf(current)[page]
-    return yield* step('copy the page', (w) => {
-      if (!isMigrating(entry, w)) return 0
-      frames[entry.destination.get(w) - 1].contents.set(w, frames[entry.source.get(w)].contents.get(w))
+    return yield* step('copy the page', () => {
+      if (!isMigrating(entry)) return 0
+      frames[entry.destination - 1].contents = frames[entry.source].contents
       return 1
     })
   },

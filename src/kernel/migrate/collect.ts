@@ -5,7 +5,7 @@
  * @see reference B.5 steps 1 to 3
  * @module
  */
-import { become, claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { become, claim, procedure, type Running, step } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { hugePmdAt } from '../huge.js'
 import {
@@ -67,14 +67,14 @@ import { letGo, removeMigrationPtes } from './restore.js'
 export const migrateVmaSetup = procedure(
   'migrate_vma_setup',
   function* (current: Task, args: MigrateVma): Running<number> {
-    const error = yield* step('check the range', (w) => {
+    const error = yield* step('check the range', () => {
       const { frames } = current.machine
       claim(
         'C31',
-        args.fault === undefined || frames[args.fault.pfn].refcount.get(w) > 0,
+        args.fault === undefined || frames[args.fault.pfn].refcount > 0,
         `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
       )
-      return isOneArea(args, w) && isFaultPage(current.machine, args, w) ? 0 : -Errno.EINVAL
+      return isOneArea(args) && isFaultPage(current.machine, args) ? 0 : -Errno.EINVAL
     })
     if (error) return error
     yield* migrateVmaCollect(current, args)
@@ -83,13 +83,13 @@ export const migrateVmaSetup = procedure(
   },
 )
 
-function isOneArea({ mm, start, end }: MigrateVma, w: World): boolean {
+function isOneArea({ mm, start, end }: MigrateVma): boolean {
   if (start >= end || end > mm.vma.length) return false
-  return isMigratable(mm.vma[start].kind.get(w)) && areaEnd(w, mm, start, end) === end
+  return isMigratable(mm.vma[start].kind) && areaEnd(mm, start, end) === end
 }
 
 /** False for what has no pages that could be had one by one: a hole, what a driver has mapped, huge pages. @kernel VM_SPECIAL, is_vm_hugetlb_page */
-function isMigratable(kind: number): boolean {
+function isMigratable(kind: VmaKind): boolean {
   switch (kind) {
     case VmaKind.none:
     case VmaKind.pfnmap:
@@ -102,10 +102,10 @@ function isMigratable(kind: number): boolean {
 }
 
 /** True if the migration serves no fault, or one on a device-private page, which is locked if the fault says so. */
-function isFaultPage({ frames }: Machine, { fault }: MigrateVma, w: World): boolean {
+function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
   if (fault === undefined) return true
   if (!isDevicePrivate(frames[fault.pfn])) return false
-  return fault.holds !== FaultHolds.lock || frames[fault.pfn].locked.get(w) !== 0
+  return fault.holds !== FaultHolds.lock || frames[fault.pfn].locked !== 0
 }
 
 /**
@@ -148,7 +148,7 @@ export const migrateVmaCollectPmd = procedure(
 export const migrateVmaCollectPte = procedure(
   'migrate_vma_collect_pmd (entry)',
   function* (current: Task, args: MigrateVma, page: number): Running<number> {
-    return yield* step('collect an entry', (w) => collectEntry(w, current, args, page))
+    return yield* step('collect an entry', () => collectEntry(current, args, page))
   },
 )
 
@@ -156,8 +156,8 @@ export const migrateVmaCollectPte = procedure(
 export const flushBeforeUnlock = procedure(
   'migrate_vma_collect_pmd (flush)',
   function* ({ machine }: Task, { mm, start, end }: MigrateVma) {
-    yield* step('flush every CPU', (w) => {
-      flushTlb(w, machine, mm, start, end)
+    yield* step('flush every CPU', () => {
+      flushTlb(machine, mm, start, end)
       return 0
     })
   },
@@ -169,46 +169,40 @@ export const flushBeforeUnlock = procedure(
  * @param read - reads what the entry says
  * @returns 1 if a CPU may have a translation of the page
  */
-export function collectEntry(
-  w: World,
-  current: Task,
-  args: MigrateVma,
-  page: number,
-  read = entryState,
-): number {
+export function collectEntry(current: Task, args: MigrateVma, page: number, read = entryState): number {
   const { mm, select } = args
   const entry = pagesOf(current)[page]
   const pte = mm.pte[page]
-  forgetPage(entry, w)
+  forgetPage(entry)
   // What an earlier try came to counts no more.
-  entry.flags.set(w, 0)
-  entry.destination.set(w, 0)
+  entry.flags = 0
+  entry.destination = 0
   // One that could not be split, or has come since, stays.
-  if (hugePmdAt(w, mm, page)) return 0
-  const kind = pte.kind.get(w)
+  if (hugePmdAt(mm, page)) return 0
+  const kind = pte.kind
   // What a CPU may not use for now, or at all, is mapped all the same.
   const isPresent = kind === PteKind.present || kind === PteKind.protnone
-  const isHole = kind === PteKind.none || (isPresent && pte.frame.get(w) === ZERO_PAGE)
+  const isHole = kind === PteKind.none || (isPresent && pte.frame === ZERO_PAGE)
   if (isHole) {
     const wanted = kind === PteKind.none || select & SELECT_SYSTEM
-    if (!wanted || mm.vma[page].kind.get(w) !== VmaKind.anonymous) return 0
-    entry.flags.set(w, MIGRATE_PFN_MIGRATE)
-    entry.lifecycle.signal(w, 'COLLECTED')
+    if (!wanted || mm.vma[page].kind !== VmaKind.anonymous) return 0
+    entry.flags = MIGRATE_PFN_MIGRATE
+    entry.lifecycle.signal('COLLECTED')
     return 0
   }
   if (!isPresent && kind !== PteKind.devicePrivate) return 0
-  const frame = current.machine.frames[pte.frame.get(w)]
+  const frame = current.machine.frames[pte.frame]
   // What is still part of a huge page stays too.
-  if (frame.compound?.get(w) || !isSelected(frame, args)) return 0
-  if (!isLockedByFault(args, frame.pfn) && !tryLockPage(w, frame)) return 0
+  if (frame.compound || !isSelected(frame, args)) return 0
+  if (!isLockedByFault(args, frame.pfn) && !tryLockPage(frame)) return 0
   // The mapping's reference becomes the migration's.
-  const state = read(w, pte)
+  const state = read(pte)
   const write = state.write ? MIGRATE_PFN_WRITE : 0
-  entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write)
-  entry.source.set(w, frame.pfn)
-  setMigrationEntry(w, current.machine, pte, state)
-  entry.lifecycle.signal(w, 'COLLECTED')
-  frame.lifecycle?.signal(w, 'COLLECTED')
+  entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write
+  entry.source = frame.pfn
+  setMigrationEntry(current.machine, pte, state)
+  entry.lifecycle.signal('COLLECTED')
+  frame.lifecycle?.signal('COLLECTED')
   return isPresent ? 1 : 0
 }
 
@@ -244,12 +238,12 @@ const unmapPage = procedure(
   function* (current: Task, args: MigrateVma, page: number) {
     const { frames } = current.machine
     const entry = pagesOf(current)[page]
-    const found = yield* step('look at the page', (w) => {
-      if (hasSource(entry, w)) {
-        const isMapped = frames[entry.source.get(w)].mapcount.get(w) > 0 ? Look.mapped : 0
-        return (entry.source.get(w) << LOOK_BITS) | (isMigrating(entry, w) ? Look.isolated : 0) | isMapped
+    const found = yield* step('look at the page', () => {
+      if (hasSource(entry)) {
+        const isMapped = frames[entry.source].mapcount > 0 ? Look.mapped : 0
+        return (entry.source << LOOK_BITS) | (isMigrating(entry) ? Look.isolated : 0) | isMapped
       }
-      if (isMigrating(entry, w)) markUnmapped(entry, w)
+      if (isMigrating(entry)) markUnmapped(entry)
       return 0
     })
     if (found === 0) return
@@ -257,31 +251,31 @@ const unmapPage = procedure(
     const isIsolated = (found & Look.isolated) !== 0
     if (isIsolated) {
       if (found & Look.mapped) yield* tryToMigrate(current, frame, 0)
-      const stays = yield* step('migrate_vma_check_page', (w) => {
-        if (isHeldByOthers(frame, args, w)) {
-          stopForOthers(entry, args, w)
+      const stays = yield* step('migrate_vma_check_page', () => {
+        if (isHeldByOthers(frame, args)) {
+          stopForOthers(entry, args)
           return 1
         }
-        markUnmapped(entry, w)
+        markUnmapped(entry)
         return 0
       })
       if (!stays) return
     }
     yield* removeMigrationPtes(current, frame, frame)
-    yield* step('let the page be', (w) => {
-      forgetPage(entry, w)
-      entry.lifecycle.signal(w, 'RESTORED')
-      if (isIsolated) folioAddLru(w, current, frame)
-      letGo(w, frame, args, true)
+    yield* step('let the page be', () => {
+      forgetPage(entry)
+      entry.lifecycle.signal('RESTORED')
+      if (isIsolated) folioAddLru(current, frame)
+      letGo(frame, args, true)
       return 0
     })
   },
 )
 
 /** True if there are mappings, or references beyond those that are accounted for. */
-function isHeldByOthers(frame: Frame, args: MigrateVma, w: World): boolean {
-  const known = ownReferences(args, frame, w) + swapCacheReferences(w, frame)
-  return frame.mapcount.get(w) > 0 || frame.refcount.get(w) > known
+function isHeldByOthers(frame: Frame, args: MigrateVma): boolean {
+  const known = ownReferences(args, frame) + swapCacheReferences(frame)
+  return frame.mapcount > 0 || frame.refcount > known
 }
 
 /**
@@ -300,12 +294,12 @@ export const tryToMigrate = procedure(
   'try_to_migrate',
   function* (current: Task, frame: Frame, from: number): Running<void> {
     const { machine } = current
-    const found = yield* step('walk the areas', (w) => {
-      if (frame.mapcount.get(w) === 0) return 0
-      const places = rmapOf(w, machine, frame)
+    const found = yield* step('walk the areas', () => {
+      if (frame.mapcount === 0) return 0
+      const places = rmapOf(machine, frame)
       if (from >= places.length) return 0
       const { mm, page } = places[from]
-      return ((mm.index * machine.pages + page) << 1) + (maps(w, mm.pte[page], frame) ? 1 : 0) + 1
+      return ((mm.index * machine.pages + page) << 1) + (maps(mm.pte[page], frame) ? 1 : 0) + 1
     })
     if (found === 0) return
     const place = (found - 1) >> 1
@@ -328,7 +322,7 @@ export const tryToMigrate = procedure(
 export const tryToMigrateOne = procedure(
   'try_to_migrate_one',
   function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('replace the entry', (w) => migrateEntry(w, current, mm, page, frame))
+    return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame))
   },
 )
 
@@ -338,7 +332,6 @@ export const tryToMigrateOne = procedure(
  * @param read - reads what the entry says
  */
 export function migrateEntry(
-  w: World,
   { machine }: Task,
   mm: MmStruct,
   page: number,
@@ -346,14 +339,14 @@ export function migrateEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(w, pte, frame)) return 0
-  setMigrationEntry(w, machine, pte, read(w, pte))
-  flushTlb(w, machine, mm, page, page + 1)
-  putPage(w, frame)
+  if (!maps(pte, frame)) return 0
+  setMigrationEntry(machine, pte, read(pte))
+  flushTlb(machine, mm, page, page + 1)
+  putPage(frame)
   return 1
 }
 
 /** True if any page is still to be migrated. */
-export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma, w: World): boolean {
-  return entries.slice(args.start, args.end).some((entry) => isMigrating(entry, w))
+export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma): boolean {
+  return entries.slice(args.start, args.end).some((entry) => isMigrating(entry))
 }

@@ -4,7 +4,7 @@
  * @see reference B.5, B.8
  * @module
  */
-import { procedure, type Running, step, type World } from '../../world/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
 import type { Frame, Machine, Task } from '../machine.js'
 import { getPage, tryLockPage } from '../mm/page.js'
 import { maps } from '../mm/rmap.js'
@@ -26,11 +26,11 @@ export const migrateDeviceRange = procedure(
   'migrate_device_range',
   function* (current: Task, frame: Frame): Running<MigrateVma | undefined> {
     const { machine } = current
-    const page = yield* step('lock the page, and hold it', (w) => {
-      const at = pageOf(w, machine, frame)
-      if (at === NOWHERE || !tryLockPage(w, frame)) return NOWHERE
-      getPage(w, frame)
-      collectFrame(w, current, frame, at)
+    const page = yield* step('lock the page, and hold it', () => {
+      const at = pageOf(machine, frame)
+      if (at === NOWHERE || !tryLockPage(frame)) return NOWHERE
+      getPage(frame)
+      collectFrame(current, frame, at)
       return at
     })
     return page === NOWHERE ? undefined : yield* unmapFrame(current, frame, page)
@@ -38,19 +38,19 @@ export const migrateDeviceRange = procedure(
 )
 
 /** The page of any address space that maps the frame, or -1. Part of a step. */
-export function pageOf(w: World, machine: Machine, frame: Frame): number {
-  const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
+export function pageOf(machine: Machine, frame: Frame): number {
+  const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(pte, frame)))
   return pages.find((found) => found >= 0) ?? NOWHERE
 }
 
 /** Notes the frame, which is locked and held, as the source of what is migrated at `page`. Part of a step. */
-export function collectFrame(w: World, current: Task, frame: Frame, page: number): void {
+export function collectFrame(current: Task, frame: Frame, page: number): void {
   const entry = pagesOf(current)[page]
-  entry.flags.set(w, MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE)
-  entry.source.set(w, frame.pfn)
-  entry.destination.set(w, 0)
-  entry.lifecycle.signal(w, 'COLLECTED')
-  frame.lifecycle?.signal(w, 'COLLECTED')
+  entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE
+  entry.source = frame.pfn
+  entry.destination = 0
+  entry.lifecycle.signal('COLLECTED')
+  frame.lifecycle?.signal('COLLECTED')
 }
 
 /**

@@ -4,7 +4,7 @@
  * @see reference B.5 steps 5 and 7
  * @module
  */
-import { claim, procedure, type Running, step, type World } from '../../world/index.js'
+import { claim, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
 import { hugePmdAt } from '../huge.js'
 import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
@@ -71,24 +71,24 @@ export const migratePage = procedure(
   'folio_migrate_mapping',
   function* (current: Task, args: MigrateVma, page: number): Running<number> {
     const entry = pagesOf(current)[page]
-    return yield* step('move what is known of the page', (w) => {
-      mustKeepOut(w, current, args, page)
-      if (entry.destination.get(w) === 0) {
-        stopMigrating(entry, w)
+    return yield* step('move what is known of the page', () => {
+      mustKeepOut(current, args, page)
+      if (entry.destination === 0) {
+        stopMigrating(entry)
         return 0
       }
-      if (!isMigrating(entry, w)) return 0
-      if (!hasSource(entry, w)) return 1
+      if (!isMigrating(entry)) return 0
+      if (!hasSource(entry)) return 1
       const { frames } = current.machine
-      const source = frames[entry.source.get(w)]
+      const source = frames[entry.source]
       // A device cannot write back what it holds of a file: that stays.
-      const isFree = !isPageCache(w, source) && leavesSwapCache(w, current.machine, source)
-      if (!isFree || source.refcount.get(w) !== ownReferences(args, source, w)) stopForOthers(entry, args, w)
+      const isFree = !isPageCache(source) && leavesSwapCache(current.machine, source)
+      if (!isFree || source.refcount !== ownReferences(args, source)) stopForOthers(entry, args)
       else {
-        markMoved(entry, w)
-        if (source.flags?.dirty.get(w)) frames[entry.destination.get(w) - 1].flags?.dirty.set(w, 1)
-        moveCharge(w, source, frames[entry.destination.get(w) - 1])
-        moveIdentity(w, source, frames[entry.destination.get(w) - 1])
+        markMoved(entry)
+        if (source.dirty) frames[entry.destination - 1].dirty = true
+        moveCharge(source, frames[entry.destination - 1])
+        moveIdentity(source, frames[entry.destination - 1])
       }
       return 0
     })
@@ -96,29 +96,26 @@ export const migratePage = procedure(
 )
 
 /** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
-function mustKeepOut(w: World, current: Task, args: MigrateVma, page: number): void {
+function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
   const { frames } = current.machine
   const entries = pagesOf(current)
-  const destination = entries[page].destination.get(w) - 1
+  const destination = entries[page].destination - 1
   claim(
     'C37',
-    args.fromDevice === true || args.mm.mmapLock.heldBy(w, current.thread),
+    args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),
     'a migration goes on, and the mmap lock is not held: areas may change',
   )
   if (destination < 0) return
   claim(
     'C35',
-    frames[destination].locked.get(w) === current.thread + 1,
+    frames[destination].locked === current.thread + 1,
     `frame ${destination} is to be the destination of page ${page}, and is not locked by who migrates`,
   )
   const { fault } = args
   if (fault === undefined) return
   const waiting = entries.some(
     (entry) =>
-      hasSource(entry, w) &&
-      entry.source.get(w) === fault.pfn &&
-      isMigrating(entry, w) &&
-      entry.destination.get(w) === 0,
+      hasSource(entry) && entry.source === fault.pfn && isMigrating(entry) && entry.destination === 0,
   )
   claim(
     'C30',
@@ -128,15 +125,15 @@ function mustKeepOut(w: World, current: Task, args: MigrateVma, page: number): v
 }
 
 /** Who looks for the mappings of the new page finds those of the old one. @kernel folio_migrate_mapping */
-function moveIdentity(w: World, from: Frame, to: Frame): void {
-  to.anonVma?.set(w, from.anonVma?.get(w) ?? 0)
-  to.index?.set(w, from.index?.get(w) ?? 0)
+function moveIdentity(from: Frame, to: Frame): void {
+  to.anonVma = from.anonVma
+  to.index = from.index
 }
 
 /** The charge goes with the data, whatever the limit is: there is not a page more than before. @kernel mem_cgroup_migrate */
-function moveCharge(w: World, from: Frame, to: Frame): void {
-  to.charged?.set(w, from.charged?.get(w) ?? 0)
-  from.charged?.set(w, 0)
+function moveCharge(from: Frame, to: Frame): void {
+  to.charged = from.charged
+  from.charged = false
 }
 
 /**
@@ -145,8 +142,8 @@ function moveCharge(w: World, from: Frame, to: Frame): void {
  *
  * @returns false if its slot is wanted by somebody else: then the page stays
  */
-function leavesSwapCache(w: World, machine: Machine, frame: Frame): boolean {
-  return swapCacheReferences(w, frame) === 0 || folioFreeSwap(w, machine, frame)
+function leavesSwapCache(machine: Machine, frame: Frame): boolean {
+  return swapCacheReferences(frame) === 0 || folioFreeSwap(machine, frame)
 }
 
 /**
@@ -160,37 +157,37 @@ export const migrateVmaInsertPage = procedure(
     const { mm } = args
     const { machine } = current
     const entry = pagesOf(current)[page]
-    yield* mm.ptl.critical('map the destination', (w) => {
+    yield* mm.ptl.critical('map the destination', () => {
       const pte = mm.pte[page]
-      const isZero = pte.kind.get(w) === PteKind.present && pte.frame.get(w) === ZERO_PAGE
-      const isFree = pte.kind.get(w) === PteKind.none || isZero
-      const isAnonymous = mm.vma[page].kind.get(w) === VmaKind.anonymous
-      if (isAnonymous) anonVmaPrepare(w, machine, mm, page)
-      const destination = machine.frames[entry.destination.get(w) - 1]
+      const isZero = pte.kind === PteKind.present && pte.frame === ZERO_PAGE
+      const isFree = pte.kind === PteKind.none || isZero
+      const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
+      if (isAnonymous) anonVmaPrepare(machine, mm, page)
+      const destination = machine.frames[entry.destination - 1]
       if (
         !isFree ||
-        hugePmdAt(w, mm, page) ||
-        mm.unstable.get(w) ||
+        hugePmdAt(mm, page) ||
+        mm.unstable ||
         !isAnonymous ||
-        !chargePage(w, machine, destination)
+        !chargePage(machine, destination)
       ) {
-        stopMigrating(entry, w)
+        stopMigrating(entry)
         return 0
       }
       if (isZero) {
-        clearPte(w, machine, pte)
-        flushTlb(w, machine, mm, page, page + 1)
+        clearPte(machine, pte)
+        flushTlb(machine, mm, page, page + 1)
       }
       claim(
         'C50',
-        destination.contents.get(w) === 0,
+        destination.contents === 0,
         `frame ${destination.pfn} is mapped where nothing was, and holds somebody's data`,
       )
-      pteAlloc(w, mm, page)
-      setPte(w, machine, pte, destination.pfn, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, machine, mm, page)
-      getPage(w, destination)
-      markMoved(entry, w)
+      pteAlloc(mm, page)
+      setPte(machine, pte, destination.pfn, mayWritePage(mm, page))
+      addNewAnonRmap(machine, mm, page)
+      getPage(destination)
+      markMoved(entry)
       return 0
     })
   },
@@ -215,12 +212,12 @@ const finalizePage = procedure(
     const { frames } = current.machine
     const destinations = frames.length + 1
     const entry = pagesOf(current)[page]
-    const found = yield* step('look at the page', (w) => {
-      mustBeComplete(w, current, args, page)
-      const source = hasSource(entry, w) ? entry.source.get(w) : 0
-      const moved = isMigrating(entry, w) ? entry.destination.get(w) : 0
+    const found = yield* step('look at the page', () => {
+      mustBeComplete(current, args, page)
+      const source = hasSource(entry) ? entry.source : 0
+      const moved = isMigrating(entry) ? entry.destination : 0
       // The walk over the mappings starts from the page that takes over: one that was never told finds none (H15).
-      const known = moved === 0 || entry.flags.get(w) & MIGRATE_PFN_MOVED ? 1 : 0
+      const known = moved === 0 || entry.flags & MIGRATE_PFN_MOVED ? 1 : 0
       return (source * destinations + moved) * 2 + known
     })
     const source = Math.floor(found / 2 / destinations)
@@ -228,43 +225,42 @@ const finalizePage = procedure(
     if (source) yield* returnToLru(current, page, moved ? moved - 1 : source)
     if (source && found & 1)
       yield* removeMigrationPtes(current, frames[source], frames[moved ? moved - 1 : source])
-    yield* step('let go of the pages', (w) => {
-      const destination = entry.destination.get(w) - 1
-      if (source) letGo(w, frames[source], args, moved === 0)
-      if (destination >= 0) release(w, frames[destination])
-      if (entry.flags.get(w) & ~MIGRATE_PFN_HELD)
-        entry.lifecycle.signal(w, isMigrating(entry, w) && moved ? 'FINALIZED' : 'RESTORED')
-      forgetPage(entry, w)
-      entry.destination.set(w, 0)
+    yield* step('let go of the pages', () => {
+      const destination = entry.destination - 1
+      if (source) letGo(frames[source], args, moved === 0)
+      if (destination >= 0) release(frames[destination])
+      if (entry.flags & ~MIGRATE_PFN_HELD)
+        entry.lifecycle.signal(isMigrating(entry) && moved ? 'FINALIZED' : 'RESTORED')
+      forgetPage(entry)
+      entry.destination = 0
       return 0
     })
   },
 )
 
 /** What must be true of a page whose migration is to end. */
-function mustBeComplete(w: World, current: Task, args: MigrateVma, page: number): void {
+function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
   const { frames } = current.machine
   const entry = pagesOf(current)[page]
-  const to = frames[entry.destination.get(w) - 1]
+  const to = frames[entry.destination - 1]
   claim(
     'C37',
-    args.fromDevice === true || args.mm.mmapLock.heldBy(w, current.thread),
+    args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),
     'a migration ends, and the mmap lock was let go before: areas may have changed',
   )
   if (to === undefined) return
-  claim('C35', to.locked.get(w) === current.thread + 1, `frame ${to.pfn} is let go, and was not locked`)
-  if (!isMigrating(entry, w)) return
+  claim('C35', to.locked === current.thread + 1, `frame ${to.pfn} is let go, and was not locked`)
+  if (!isMigrating(entry)) return
   claim(
     'C52',
-    (entry.flags.get(w) & MIGRATE_PFN_MOVED) !== 0,
+    (entry.flags & MIGRATE_PFN_MOVED) !== 0,
     `page ${page} is finalized as migrated, and has not been through migrate_vma_pages`,
   )
   // Without a migration entry nobody is given the page.
-  if (!hasSource(entry, w) || !isAwaited(w, current, entry.source.get(w))) return
-  const arrived = to.contents.get(w)
+  if (!hasSource(entry) || !isAwaited(current, entry.source)) return
+  const arrived = to.contents
   // A device that uses the page already may have written to it since.
-  const copied =
-    arrived === frames[entry.source.get(w)].contents.get(w) || arrived === args.mm.expected[page].get(w)
+  const copied = arrived === frames[entry.source].contents || arrived === args.mm.expected[page].value
   claim(
     'C50',
     copied || arrived === 0,
@@ -274,16 +270,16 @@ function mustBeComplete(w: World, current: Task, args: MigrateVma, page: number)
 }
 
 /** True if a migration entry for the frame is in any page table. */
-function isAwaited(w: World, { machine }: Task, pfn: number): boolean {
+function isAwaited({ machine }: Task, pfn: number): boolean {
   return machine.mms.some(({ pte }) =>
-    pte.some(({ kind, frame }) => kind.readOnce(w) === PteKind.migration && frame.readOnce(w) === pfn),
+    pte.some((pte) => READ_ONCE(pte).kind === PteKind.migration && READ_ONCE(pte).frame === pfn),
   )
 }
 
 /** The destination is the migration's no longer: it belongs to those who map it, or is free. */
-function release(w: World, frame: Frame): void {
-  if (frame.mapcount.get(w) > 0) frame.lifecycle?.signal(w, 'MAPPED')
-  else if (frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'ABANDONED')
-  unlockPage(w, frame)
-  putPage(w, frame)
+function release(frame: Frame): void {
+  if (frame.mapcount > 0) frame.lifecycle?.signal('MAPPED')
+  else if (frame.refcount > 1) frame.lifecycle?.signal('ABANDONED')
+  unlockPage(frame)
+  putPage(frame)
 }

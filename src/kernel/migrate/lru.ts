@@ -21,7 +21,7 @@ const Isolated = { not: 0, yes: 1, givenUp: 2 } as const
 export const isolateLru = procedure(
   'migrate_device_unmap (isolate)',
   function* (current: Task, page: number, mayDrain: boolean): Running<boolean> {
-    if (current.cpu.busy === undefined) return false
+    if (!current.machine.hasLru) return false
     if ((yield* takeOffList(current, page, mayDrain)) !== Isolated.not) return false
     yield* lruAddDrainAll(current)
     yield* takeOffList(current, page, false)
@@ -34,12 +34,12 @@ const takeOffList = procedure(
   'folio_isolate_lru',
   function* (current: Task, page: number, willTryAgain: boolean): Running<number> {
     const entry = pagesOf(current)[page]
-    return yield* step('take the page off its list', (w) => {
-      if (!hasSource(entry, w)) return Isolated.yes
-      const frame = current.machine.frames[entry.source.get(w)]
-      if (frame.lru === undefined || folioIsolateLru(w, frame)) return Isolated.yes
+    return yield* step('take the page off its list', () => {
+      if (!hasSource(entry)) return Isolated.yes
+      const frame = current.machine.frames[entry.source]
+      if (frame.owner >= 0 || folioIsolateLru(frame)) return Isolated.yes
       if (willTryAgain) return Isolated.not
-      stopMigrating(entry, w)
+      stopMigrating(entry)
       return Isolated.givenUp
     })
   },
@@ -55,7 +55,7 @@ export const returnToLru = procedure(
   'migrate_vma_finalize (lru)',
   function* (current: Task, page: number, pfn: number) {
     const frame = current.machine.frames[pfn]
-    if (frame.lru === undefined) return
+    if (!current.machine.hasLru || frame.owner >= 0) return
     yield* folioToLru(current, page, pfn)
   },
 )
@@ -65,14 +65,14 @@ export const folioToLru = procedure(
   'folio_add_lru',
   function* (current: Task, page: number, pfn: number): Running<void> {
     const entry = pagesOf(current)[page]
-    yield* step('into the batch', (w) => {
-      const hasMoved = isMigrating(entry, w) && entry.destination.get(w) !== 0
+    yield* step('into the batch', () => {
+      const hasMoved = isMigrating(entry) && entry.destination !== 0
       claim(
         'lru',
-        hasMoved === (entry.destination.get(w) === pfn + 1),
+        hasMoved === (entry.destination === pfn + 1),
         `frame ${pfn} goes to the LRU lists, and is about to be freed`,
       )
-      folioAddLru(w, current, current.machine.frames[pfn])
+      folioAddLru(current, current.machine.frames[pfn])
       return 0
     })
   },

@@ -1,10 +1,3 @@
-/**
- * What a driver asks of a migration, and the arrays in which it is told.
- *
- * @see reference A.4, B.5
- * @module
- */
-import type { World } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
 import { type Frame, isDevicePrivate, type MigratingPage, type MmStruct, type Task } from '../machine.js'
 
@@ -56,9 +49,9 @@ export interface DeviceFault {
 export const FaultHolds = { nothing: 0, reference: 1, lock: 2 } as const
 
 /** References on the page that are accounted for: of the migration, of the fault that it serves, and of the page cache. */
-export function ownReferences({ fault }: MigrateVma, frame: Frame, w: World): number {
+export function ownReferences({ fault }: MigrateVma, frame: Frame): number {
   const faults = fault?.pfn === frame.pfn && fault.holds !== FaultHolds.nothing ? 1 : 0
-  return 1 + faults + (isPageCache(w, frame) ? 1 : 0)
+  return 1 + faults + (isPageCache(frame) ? 1 : 0)
 }
 
 /** True if the folio lock of the page `pfn` is that of the fault: not to be taken, nor to be released. */
@@ -76,10 +69,10 @@ export const MIGRATE_PFN_HELD = 32
 /**
  * Whether the page of the fault stayed because somebody else held it; the fault ends, and that is forgotten. Part of a step.
  */
-export function wasHeld(current: Task, page: number, w: World): boolean {
-  const { flags } = pagesOf(current)[page]
-  const held = (flags.get(w) & MIGRATE_PFN_HELD) !== 0
-  flags.set(w, flags.get(w) & ~MIGRATE_PFN_HELD)
+export function wasHeld(current: Task, page: number): boolean {
+  const entry = pagesOf(current)[page]
+  const held = (entry.flags & MIGRATE_PFN_HELD) !== 0
+  entry.flags = entry.flags & ~MIGRATE_PFN_HELD
   return held
 }
 
@@ -89,54 +82,54 @@ export function pagesOf(current: Task): readonly MigratingPage[] {
 }
 
 /** True if the page is still to be migrated. */
-export function isMigrating(entry: MigratingPage, w: World): boolean {
-  return (entry.flags.get(w) & MIGRATE_PFN_MIGRATE) !== 0
+export function isMigrating(entry: MigratingPage): boolean {
+  return (entry.flags & MIGRATE_PFN_MIGRATE) !== 0
 }
 
 /** True if there is a page behind the entry, and not a hole or the zero page. */
-export function hasSource(entry: MigratingPage, w: World): boolean {
-  return (entry.flags.get(w) & MIGRATE_PFN_VALID) !== 0
+export function hasSource(entry: MigratingPage): boolean {
+  return (entry.flags & MIGRATE_PFN_VALID) !== 0
 }
 
 /** Nothing is known of the page, and nothing will be done with it. */
-export function forgetPage(entry: MigratingPage, w: World): void {
-  entry.flags.set(w, entry.flags.get(w) & MIGRATE_PFN_HELD)
-  entry.source.set(w, 0)
+export function forgetPage(entry: MigratingPage): void {
+  entry.flags = entry.flags & MIGRATE_PFN_HELD
+  entry.source = 0
 }
 
 /** The page stays where it is. */
-export function stopMigrating(entry: MigratingPage, w: World): void {
-  if (!isMigrating(entry, w)) return
-  entry.flags.set(w, entry.flags.get(w) & ~MIGRATE_PFN_MIGRATE)
-  entry.lifecycle.signal(w, 'GIVEN_UP')
+export function stopMigrating(entry: MigratingPage): void {
+  if (!isMigrating(entry)) return
+  entry.flags = entry.flags & ~MIGRATE_PFN_MIGRATE
+  entry.lifecycle.signal('GIVEN_UP')
 }
 
 /**
  * Somebody else holds the page, and it stays where it is. That it was so is remembered for a fault, whose owner may answer that
  * it has done what it could.
  */
-export function stopForOthers(entry: MigratingPage, args: MigrateVma, w: World): void {
-  stopMigrating(entry, w)
-  if (args.fault?.pfn === entry.source.get(w) && args.fault.holds === FaultHolds.lock)
-    entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_HELD)
+export function stopForOthers(entry: MigratingPage, args: MigrateVma): void {
+  stopMigrating(entry)
+  if (args.fault?.pfn === entry.source && args.fault.holds === FaultHolds.lock)
+    entry.flags = entry.flags | MIGRATE_PFN_HELD
 }
 
 /** Nobody else holds the page: it can be copied. */
-export function markUnmapped(entry: MigratingPage, w: World): void {
-  entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_UNMAPPED)
-  entry.lifecycle.signal(w, 'UNMAPPED')
+export function markUnmapped(entry: MigratingPage): void {
+  entry.flags = entry.flags | MIGRATE_PFN_UNMAPPED
+  entry.lifecycle.signal('UNMAPPED')
 }
 
 /** What is known of the page has moved to its destination, or that is mapped where nothing was. */
-export function markMoved(entry: MigratingPage, w: World): void {
-  entry.flags.set(w, entry.flags.get(w) | MIGRATE_PFN_MOVED)
-  entry.lifecycle.signal(w, 'INSTALLED')
+export function markMoved(entry: MigratingPage): void {
+  entry.flags = entry.flags | MIGRATE_PFN_MOVED
+  entry.lifecycle.signal('INSTALLED')
 }
 
 /** The driver notes where the page is to go. Part of a step of the driver. @kernel migrate_pfn */
-export function setDestination(entry: MigratingPage, destination: Frame, w: World): void {
-  entry.destination.set(w, destination.pfn + 1)
-  entry.lifecycle.signal(w, 'COPIED')
+export function setDestination(entry: MigratingPage, destination: Frame): void {
+  entry.destination = destination.pfn + 1
+  entry.lifecycle.signal('COPIED')
 }
 
 /**
@@ -145,9 +138,9 @@ export function setDestination(entry: MigratingPage, destination: Frame, w: Worl
  *
  * @returns the number of the frame
  */
-export function withdrawDestination(entry: MigratingPage, w: World): number {
-  const pfn = entry.destination.get(w) - 1
-  entry.destination.set(w, 0)
-  entry.lifecycle.signal(w, 'WITHDRAWN')
+export function withdrawDestination(entry: MigratingPage): number {
+  const pfn = entry.destination - 1
+  entry.destination = 0
+  entry.lifecycle.signal('WITHDRAWN')
   return pfn
 }

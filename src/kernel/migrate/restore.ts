@@ -4,7 +4,7 @@
  * @see reference B.5 step 7
  * @module
  */
-import { procedure, type World } from '../../world/index.js'
+import { procedure, READ_ONCE } from '../../world/index.js'
 import { isShared } from '../address-space.js'
 import {
   type Frame,
@@ -20,6 +20,7 @@ import {
   entryState,
   getPage,
   handOnMarks,
+  mapsPage,
   putPage,
   setPte,
   unlockPage,
@@ -36,33 +37,31 @@ export const removeMigrationPtes = procedure(
   'remove_migration_ptes',
   function* (current: Task, from: Frame, to: Frame) {
     for (const mm of current.machine.mms)
-      yield* mm.ptl.critical('replace a migration entry', (w) => {
-        for (const page of mm.pte.keys()) replace(w, current, mm, page, from, to)
+      yield* mm.ptl.critical('replace a migration entry', () => {
+        for (const page of mm.pte.keys()) replace(current, mm, page, from, to)
         return 0
       })
   },
 )
 
-function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: Frame, to: Frame): void {
+function replace({ machine }: Task, mm: MmStruct, page: number, from: Frame, to: Frame): void {
   const pte = mm.pte[page]
-  if (pte.kind.get(w) !== PteKind.migration || pte.frame.get(w) !== from.pfn) return
+  if (pte.kind !== PteKind.migration || pte.frame !== from.pfn) return
   // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
-  const state = entryState(w, pte)
-  const { kind, flags } = mm.vma[page]
-  const write = (state.write === 1 || isShared(kind.readOnce(w))) && (flags.readOnce(w) & VM_WRITE) !== 0
-  const isExclusive = write || pte.bits?.exclusive.get(w) === 1
-  clearMigrationEntry(w, pte)
-  setPte(w, machine, pte, to.pfn, write)
+  const state = entryState(pte)
+  const write =
+    (state.write || isShared(READ_ONCE(mm.vma[page]).kind)) &&
+    (READ_ONCE(mm.vma[page]).flags & VM_WRITE) !== 0
+  const isExclusive = write || pte.exclusive
+  clearMigrationEntry(pte)
+  setPte(machine, pte, to.pfn, write)
   // What an area forbids altogether its entries do too.
-  if (pte.kind.get(w) === PteKind.present && !(flags.readOnce(w) & (VM_READ | VM_WRITE)))
-    pte.kind.set(w, PteKind.protnone)
-  handOnMarks(w, pte, state)
-  if (to.flags !== undefined) {
-    // Nothing is dirty of a page that has been written out meanwhile; a page of a device keeps it to itself.
-    if (!isDevicePrivate(to)) pte.bits?.dirty.set(w, state.dirty & to.flags.dirty.get(w))
-    if (isExclusive) to.flags.anonExclusive.set(w, 1)
-  }
-  getPage(w, to)
+  if (mapsPage(pte) && !(READ_ONCE(mm.vma[page]).flags & (VM_READ | VM_WRITE))) pte.kind = PteKind.protnone
+  handOnMarks(pte, state)
+  // Nothing is dirty of a page that has been written out meanwhile; a page of a device keeps it to itself.
+  if (!isDevicePrivate(to)) pte.dirty = state.dirty && to.dirty
+  if (isExclusive) to.anonExclusive = true
+  getPage(to)
 }
 
 /**
@@ -70,9 +69,9 @@ function replace(w: World, { machine }: Task, mm: MmStruct, page: number, from: 
  *
  * @param stays - true if the page still holds the data
  */
-export function letGo(w: World, frame: Frame, args: MigrateVma, stays: boolean): void {
-  if (stays && frame.mapcount.get(w) > 0) frame.lifecycle?.signal(w, 'RESTORED')
+export function letGo(frame: Frame, args: MigrateVma, stays: boolean): void {
+  if (stays && frame.mapcount > 0) frame.lifecycle?.signal('RESTORED')
   // A page that a fault has locked is unlocked by that fault.
-  if (!isLockedByFault(args, frame.pfn)) unlockPage(w, frame)
-  putPage(w, frame)
+  if (!isLockedByFault(args, frame.pfn)) unlockPage(frame)
+  putPage(frame)
 }

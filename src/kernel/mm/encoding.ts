@@ -1,11 +1,3 @@
-/**
- * Page-table entries as they lie in memory, and the accessors that read them. The same bit means one thing in an entry
- * that is present and another in one that is not: whoever reads it with the other's accessor gets something, and
- * nothing says that it is wrong (D11, D18, D23, D44). The layout is that of x86-64.
- *
- * @module
- */
-import type { World } from '../../world/index.js'
 import { type Pte, PteKind } from '../machine.js'
 
 /** A page-table entry as 64 bits. @kernel pte_t */
@@ -45,50 +37,48 @@ const SwapType = {
   migrationWrite: 31,
 }
 
-function bit(set: number, position: number): bigint {
-  return BigInt(set) << BigInt(position)
+function bit(set: boolean, position: number): bigint {
+  return BigInt(set ? 1 : 0) << BigInt(position)
 }
 
-function isSet(entry: Entry, position: number): number {
-  return Number((entry >> BigInt(position)) & 1n)
+function isSet(entry: Entry, position: number): boolean {
+  return ((entry >> BigInt(position)) & 1n) === 1n
 }
 
 /** The entry as it lies in memory. Under the page-table lock. Only on a machine with swap. */
-export function encodeEntry(w: World, { kind, frame, write, bits }: Pte): Entry {
-  if (bits === undefined || kind.get(w) === PteKind.none) return 0n
-  const pfn = frame.get(w)
-  const softDirty = bits.softDirty.get(w)
-  const uffdWp = bits.uffdWp.get(w)
-  switch (kind.get(w)) {
+export function encodeEntry(pte: Pte): Entry {
+  if (!pte.tracksBits || pte.kind === PteKind.none) return 0n
+  const pfn = pte.frame
+  const softDirty = pte.softDirty
+  const uffdWp = pte.uffdWp
+  switch (pte.kind) {
     case PteKind.present:
     case PteKind.protnone:
       return (
-        bit(1, kind.get(w) === PteKind.present ? Present.present : Present.protnone) |
-        bit(write.get(w), Present.write) |
-        bit(bits.dirty.get(w), Present.dirty) |
+        bit(true, pte.kind === PteKind.present ? Present.present : Present.protnone) |
+        bit(pte.write, Present.write) |
+        bit(pte.dirty, Present.dirty) |
         bit(uffdWp, Present.uffdWp) |
         bit(softDirty, Present.softDirty) |
         // A processor must not follow what is not present: so it is stored inverted.
-        (BigInt.asUintN(PFN_BITS, kind.get(w) === PteKind.present ? BigInt(pfn) : ~BigInt(pfn)) <<
+        (BigInt.asUintN(PFN_BITS, pte.kind === PteKind.present ? BigInt(pfn) : ~BigInt(pfn)) <<
           BigInt(Present.pfn))
       )
     default: {
       const offset =
-        kind.get(w) === PteKind.swap
-          ? BigInt(bits.slot.get(w))
-          : BigInt(pfn) | bit(bits.dirty.get(w), MIGRATION_DIRTY)
+        pte.kind === PteKind.swap ? BigInt(pte.slot) : BigInt(pfn) | bit(pte.dirty, MIGRATION_DIRTY)
       return (
         bit(softDirty, Swap.softDirty) |
         bit(uffdWp, Swap.uffdWp) |
-        bit(bits.exclusive.get(w), Swap.exclusive) |
+        bit(pte.exclusive, Swap.exclusive) |
         (BigInt.asUintN(OFFSET_BITS, ~offset) << BigInt(Swap.offset)) |
-        bit(typeOf(kind.get(w), write.get(w), bits.exclusive.get(w)), Swap.type)
+        (BigInt(typeOf(pte.kind, pte.write, pte.exclusive)) << BigInt(Swap.type))
       )
     }
   }
 }
 
-function typeOf(kind: number, write: number, exclusive: number): number {
+function typeOf(kind: PteKind, write: boolean, exclusive: boolean): number {
   switch (kind) {
     case PteKind.devicePrivate:
       return write ? SwapType.deviceWrite : SwapType.deviceRead
@@ -104,11 +94,11 @@ function typeOf(kind: number, write: number, exclusive: number): number {
 
 /** True if the accessors of present entries are the right ones. @kernel pte_present */
 export function ptePresent(entry: Entry): boolean {
-  return isSet(entry, Present.present) === 1 || isSet(entry, Present.protnone) === 1
+  return isSet(entry, Present.present) || isSet(entry, Present.protnone)
 }
 
 /** @kernel pte_write */
-export function pteWrite(entry: Entry): number {
+export function pteWrite(entry: Entry): boolean {
   return isSet(entry, Present.write)
 }
 
@@ -118,17 +108,17 @@ export function pteWrite(entry: Entry): number {
  *
  * @kernel pte_dirty
  */
-export function pteDirty(entry: Entry): number {
-  return isSet(entry, Present.dirty) | isSet(entry, Present.savedDirty)
+export function pteDirty(entry: Entry): boolean {
+  return isSet(entry, Present.dirty) || isSet(entry, Present.savedDirty)
 }
 
 /** @kernel pte_soft_dirty */
-export function pteSoftDirty(entry: Entry): number {
+export function pteSoftDirty(entry: Entry): boolean {
   return isSet(entry, Present.softDirty)
 }
 
 /** @kernel pte_uffd_wp */
-export function pteUffdWp(entry: Entry): number {
+export function pteUffdWp(entry: Entry): boolean {
   return isSet(entry, Present.uffdWp)
 }
 
@@ -139,47 +129,47 @@ export function ptePfn(entry: Entry): number {
 }
 
 /** @kernel pte_swp_soft_dirty */
-export function swpSoftDirty(entry: Entry): number {
+export function swpSoftDirty(entry: Entry): boolean {
   return isSet(entry, Swap.softDirty)
 }
 
 /** @kernel pte_swp_uffd_wp */
-export function swpUffdWp(entry: Entry): number {
+export function swpUffdWp(entry: Entry): boolean {
   return isSet(entry, Swap.uffdWp)
 }
 
 /** @kernel pte_swp_exclusive */
-export function swpExclusive(entry: Entry): number {
+export function swpExclusive(entry: Entry): boolean {
   return isSet(entry, Swap.exclusive)
 }
 
 const WRITABLE: readonly number[] = [SwapType.exclusiveWrite, SwapType.deviceWrite, SwapType.migrationWrite]
 
 /** True if what the entry stands for may be written. @kernel is_writable_device_private_entry, is_writable_migration_entry */
-export function swpWrite(entry: Entry): number {
+export function swpWrite(entry: Entry): boolean {
   const type = Number(entry >> BigInt(Swap.type))
-  return WRITABLE.includes(type) ? 1 : 0
+  return WRITABLE.includes(type)
 }
 
 /** True if the entry that a migration entry stands for was dirty. @kernel is_migration_entry_dirty */
-export function migrationDirty(entry: Entry): number {
+export function migrationDirty(entry: Entry): boolean {
   const type = Number(entry >> BigInt(Swap.type))
   // Stored inverted.
-  return type >= SwapType.migrationRead ? 1 - isSet(entry, Swap.offset + MIGRATION_DIRTY) : 0
+  return type >= SwapType.migrationRead && !isSet(entry, Swap.offset + MIGRATION_DIRTY)
 }
 
 /** What an entry says beside where the page is: whoever replaces the entry hands it on. */
 export interface EntryState {
-  readonly write: number
-  readonly dirty: number
-  readonly softDirty: number
-  readonly uffdWp: number
+  readonly write: boolean
+  readonly dirty: boolean
+  readonly softDirty: boolean
+  readonly uffdWp: boolean
 }
 
 /** What the entry says, read with the accessors that are right for it. Under the page-table lock. */
-export function entryState(w: World, pte: Pte): EntryState {
-  if (pte.bits === undefined) return { write: pte.write.get(w), dirty: 0, softDirty: 0, uffdWp: 0 }
-  const entry = encodeEntry(w, pte)
+export function entryState(pte: Pte): EntryState {
+  if (!pte.tracksBits) return { write: pte.write, dirty: false, softDirty: false, uffdWp: false }
+  const entry = encodeEntry(pte)
   return ptePresent(entry)
     ? {
         write: pteWrite(entry),

@@ -5,7 +5,7 @@
  * @see reference B.5 step 3, D7, D13
  * @module
  */
-import { BLOCKED, procedure, type Running, step, type World } from '../../world/index.js'
+import { BLOCKED, procedure, type Running, step } from '../../world/index.js'
 import type { Cpu, Frame, Machine, Task } from '../machine.js'
 import { getPage, putPage, tryLockPage, unlockPage } from './page.js'
 
@@ -18,22 +18,22 @@ export const Lru = { off: 0, listed: 1 } as const
  *
  * @kernel folio_add_lru
  */
-export function folioAddLru(w: World, { machine, cpu }: Task, frame: Frame): void {
-  frame.lru?.set(w, Lru.listed + 1 + machine.cpus.indexOf(cpu))
+export function folioAddLru({ machine, cpu }: Task, frame: Frame): void {
+  frame.lru = Lru.listed + 1 + machine.cpus.indexOf(cpu)
 }
 
 /** Takes the page off its list: false if it is on none. Part of a step, atomic by the page's flag. @kernel folio_isolate_lru */
-export function folioIsolateLru(w: World, frame: Frame): boolean {
-  if (frame.lru?.get(w) !== Lru.listed) return false
-  frame.lru.set(w, Lru.off)
+export function folioIsolateLru(frame: Frame): boolean {
+  if (frame.lru !== Lru.listed) return false
+  frame.lru = Lru.off
   return true
 }
 
 /** The CPU's own batch goes to the lists. Does nothing on a machine without. @kernel lru_add_drain */
 export const lruAddDrain = procedure('lru_add_drain', function* ({ machine, cpu }: Task) {
-  if (cpu.busy === undefined) return
-  yield* step('empty the batch', (w) => {
-    drain(w, machine, cpu)
+  if (!machine.hasLru) return
+  yield* step('empty the batch', () => {
+    drain(machine, cpu)
     return 0
   })
 })
@@ -46,34 +46,32 @@ export const lruAddDrain = procedure('lru_add_drain', function* ({ machine, cpu 
  */
 export const lruAddDrainAll = procedure('lru_add_drain_all', function* ({ machine, cpu }: Task) {
   for (const other of machine.cpus)
-    yield* step('wait for the work of a CPU', (w) => {
-      if (other !== cpu && other.busy?.get(w)) return BLOCKED
-      drain(w, machine, other)
+    yield* step('wait for the work of a CPU', () => {
+      if (other !== cpu && other.busy) return BLOCKED
+      drain(machine, other)
       return 0
     })
 })
 
-function drain(w: World, { frames, cpus }: Machine, cpu: Cpu): void {
+function drain({ frames, cpus }: Machine, cpu: Cpu): void {
   const batch = Lru.listed + 1 + cpus.indexOf(cpu)
-  for (const { lru } of frames) if (lru?.get(w) === batch) lru.set(w, Lru.listed)
+  for (const frame of frames) if (frame.lru === batch) frame.lru = Lru.listed
 }
 
 /** The thread is in the kernel, and does not let go of its CPU. Does nothing on a machine where nobody waits for that. */
-export const keepCpu = procedure('no cond_resched', function* ({ cpu }: Task) {
-  const { busy } = cpu
-  if (busy === undefined) return
-  yield* step('keep the CPU', (w) => {
-    busy.set(w, 1)
+export const keepCpu = procedure('no cond_resched', function* ({ machine, cpu }: Task) {
+  if (!machine.hasLru) return
+  yield* step('keep the CPU', () => {
+    cpu.busy = true
     return 0
   })
 })
 
 /** The thread sleeps, or is back in user space. @kernel schedule */
-export const letGoOfCpu = procedure('schedule', function* ({ cpu }: Task) {
-  const { busy } = cpu
-  if (busy === undefined) return
-  yield* step('let go of the CPU', (w) => {
-    busy.set(w, 0)
+export const letGoOfCpu = procedure('schedule', function* ({ machine, cpu }: Task) {
+  if (!machine.hasLru) return
+  yield* step('let go of the CPU', () => {
+    cpu.busy = false
     return 0
   })
 })
@@ -87,14 +85,14 @@ export const letGoOfCpu = procedure('schedule', function* ({ cpu }: Task) {
 export const holdInPassing = procedure(
   'folio_try_get',
   function* (_current: Task, frame: Frame): Running<void> {
-    const held = yield* step('hold the page, if it is not free', (w) => {
-      if (frame.refcount.get(w) === 0) return 0
-      getPage(w, frame)
+    const held = yield* step('hold the page, if it is not free', () => {
+      if (frame.refcount === 0) return 0
+      getPage(frame)
       return 1
     })
     if (!held) return
-    yield* step('put the page', (w) => {
-      putPage(w, frame)
+    yield* step('put the page', () => {
+      putPage(frame)
       return 0
     })
   },
@@ -108,17 +106,17 @@ export const holdInPassing = procedure(
 export const lookAtInactive = procedure(
   'shrink_folio_list (keep)',
   function* (current: Task, frame: Frame): Running<void> {
-    const isolated = yield* step('take the page off its list', (w) => {
-      if (frame.refcount.get(w) === 0 || !folioIsolateLru(w, frame)) return 0
-      getPage(w, frame)
+    const isolated = yield* step('take the page off its list', () => {
+      if (frame.refcount === 0 || !folioIsolateLru(frame)) return 0
+      getPage(frame)
       return 1
     })
     if (!isolated) return
-    const locked = yield* step('try the folio lock', (w) => (tryLockPage(w, frame) ? 1 : 0))
-    yield* step('put it back', (w) => {
-      if (locked) unlockPage(w, frame)
-      if (frame.refcount.get(w) > 1) folioAddLru(w, current, frame)
-      putPage(w, frame)
+    const locked = yield* step('try the folio lock', () => (tryLockPage(frame) ? 1 : 0))
+    yield* step('put it back', () => {
+      if (locked) unlockPage(frame)
+      if (frame.refcount > 1) folioAddLru(current, frame)
+      putPage(frame)
       return 0
     })
   },

@@ -3,17 +3,7 @@
  *
  * @module
  */
-import {
-  acting,
-  BLOCKED,
-  claim,
-  mightSleep,
-  procedure,
-  SpecificationError,
-  step,
-  type World,
-} from '../../world/index.js'
-import type { FrameFlags } from '../bits.js'
+import { acting, BLOCKED, claim, mightSleep, procedure, SpecificationError, step } from '../../world/index.js'
 import {
   type Frame,
   isDevicePrivate,
@@ -29,31 +19,27 @@ import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
 
 /** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
-export function getPage(w: World, frame: Frame): void {
-  if (frame.pfn !== ZERO_PAGE) frame.refcount.add(w, 1)
+export function getPage(frame: Frame): void {
+  if (frame.pfn !== ZERO_PAGE) frame.refcount += 1
 }
 
 /** Gives one reference back; with the last one the frame is free, and holds nothing. Part of a step. @kernel put_page */
-export function putPage(w: World, frame: Frame): void {
+export function putPage(frame: Frame): void {
   if (frame.pfn === ZERO_PAGE) return
-  claim('use-after-free', frame.refcount.get(w) > 0, `frame ${frame.pfn} is given back and is free already`)
-  if (frame.refcount.add(w, -1) > 0) return
-  claim(
-    'use-after-free',
-    frame.mapcount.get(w) === 0,
-    `frame ${frame.pfn} is freed and a page table still maps it`,
-  )
-  claim('C51', frame.locked.get(w) === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
-  frame.contents.set(w, 0)
-  frame.flags?.dirty.set(w, 0)
-  frame.flags?.anonExclusive.set(w, 0)
-  frame.lru?.set(w, 0)
-  frame.compound?.set(w, 0)
-  frame.anonVma?.set(w, 0)
-  frame.index?.set(w, 0)
-  frame.charged?.set(w, 0)
-  frame.lifecycle?.signal(w, 'FREED')
-  freeZoneDeviceFolio(w, frame)
+  claim('use-after-free', frame.refcount > 0, `frame ${frame.pfn} is given back and is free already`)
+  if (--frame.refcount > 0) return
+  claim('use-after-free', frame.mapcount === 0, `frame ${frame.pfn} is freed and a page table still maps it`)
+  claim('C51', frame.locked === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
+  frame.contents = 0
+  frame.dirty = false
+  frame.anonExclusive = false
+  frame.lru = 0
+  frame.compound = 0
+  frame.anonVma = 0
+  frame.index = 0
+  frame.charged = false
+  frame.lifecycle?.signal('FREED')
+  freeZoneDeviceFolio(frame)
 }
 
 /**
@@ -61,18 +47,18 @@ export function putPage(w: World, frame: Frame): void {
  *
  * @kernel mem_cgroup_charge
  */
-export function chargePage(w: World, machine: Machine, frame: Frame): boolean {
+export function chargePage(machine: Machine, frame: Frame): boolean {
   if (machine.memoryLimit === undefined) return true
-  const charged = machine.frames.filter((other) => other.charged?.get(w) === 1).length
+  const charged = machine.frames.filter((other) => other.charged).length
   if (charged >= machine.memoryLimit) return false
-  frame.charged?.set(w, 1)
+  frame.charged = true
   return true
 }
 
 /** Takes the folio lock if nobody holds it. Part of a step. @kernel folio_trylock */
-export function tryLockPage(w: World, frame: Frame): boolean {
-  if (frame.locked.get(w) !== 0) return false
-  frame.locked.set(w, acting.thread + 1)
+export function tryLockPage(frame: Frame): boolean {
+  if (frame.locked !== 0) return false
+  frame.locked = acting.thread + 1
   return true
 }
 
@@ -82,21 +68,21 @@ export function tryLockPage(w: World, frame: Frame): boolean {
  * @kernel folio_lock
  */
 export const lockPage = procedure('folio_lock', function* (frame: Frame) {
-  yield* step('lock the page', (w) => {
-    if (!tryLockPage(w, frame)) return BLOCKED
-    claim('use-after-free', frame.refcount.get(w) > 0, `frame ${frame.pfn} is locked, and is free`)
+  yield* step('lock the page', () => {
+    if (!tryLockPage(frame)) return BLOCKED
+    claim('use-after-free', frame.refcount > 0, `frame ${frame.pfn} is locked, and is free`)
     return 0
   })
 })
 
 /** Releases the folio lock. Part of a step. @kernel folio_unlock */
-export function unlockPage(w: World, frame: Frame): void {
+export function unlockPage(frame: Frame): void {
   claim(
     'lock-discipline',
-    frame.locked.get(w) === acting.thread + 1,
+    frame.locked === acting.thread + 1,
     `the folio lock of frame ${frame.pfn} is released by a thread that does not hold it`,
   )
-  frame.locked.set(w, 0)
+  frame.locked = 0
 }
 
 /**
@@ -107,14 +93,14 @@ export function unlockPage(w: World, frame: Frame): void {
  * @kernel alloc_zeroed_user_highpage_movable
  */
 export const allocPage = procedure('alloc_page', function* (machine: Machine) {
-  return yield* step('take a free frame', (w) => {
-    mightSleep(machine.layout.locks, w, 'an allocation')
+  return yield* step('take a free frame', () => {
+    mightSleep(machine.layout.locks, 'an allocation')
     const frame = machine.frames.find(
-      ({ pfn, owner, refcount }) => pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0,
+      (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
     )
-    if (frame === undefined || !chargePage(w, machine, frame)) return 0
-    frame.refcount.set(w, 1)
-    frame.contents.set(w, 0)
+    if (frame === undefined || !chargePage(machine, frame)) return 0
+    frame.refcount = 1
+    frame.contents = 0
     return frame.pfn
   })
 })
@@ -129,18 +115,18 @@ export const allocPage = procedure('alloc_page', function* (machine: Machine) {
  */
 export const releasePages = procedure('release_pages', function* (machine: Machine, pfns: readonly number[]) {
   if (!pfns.some((pfn) => pfn !== ZERO_PAGE)) return
-  yield* step('put the pages', (w) => {
+  yield* step('put the pages', () => {
     for (const pfn of pfns) {
-      freeSwapCache(w, machine, machine.frames[pfn])
-      putPage(w, machine.frames[pfn])
+      freeSwapCache(machine, machine.frames[pfn])
+      putPage(machine.frames[pfn])
     }
     return 0
   })
 })
 
 /** True if the entry maps a page that CPUs can use, whether or not the CPU may use it. Under the page-table lock. */
-export function mapsPage(w: World, pte: Pte): boolean {
-  switch (pte.kind.get(w)) {
+export function mapsPage(pte: Pte): boolean {
+  switch (pte.kind) {
     case PteKind.none:
       return false
     case PteKind.present:
@@ -153,19 +139,16 @@ export function mapsPage(w: World, pte: Pte): boolean {
     case PteKind.poison:
       return false
     default:
-      throw new SpecificationError(
-        'scenario',
-        `${pte.kind.name} is ${pte.kind.show(w)}, which has no procedure yet`,
-      )
+      throw new SpecificationError('scenario', `an entry is ${String(pte.kind)}, which has no procedure yet`)
   }
 }
 
 /** Maps `pfn`: the entry takes over the caller's reference. Part of a step, under the page-table lock. @kernel set_pte_at */
-export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write: boolean): void {
-  pte.kind.set(w, isDevicePrivate(machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present)
-  pte.frame.set(w, pfn)
-  pte.write.set(w, write ? 1 : 0)
-  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, 1)
+export function setPte(machine: Machine, pte: Pte, pfn: number, write: boolean): void {
+  pte.kind = isDevicePrivate(machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present
+  pte.frame = pfn
+  pte.write = write
+  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount += 1
 }
 
 /**
@@ -173,9 +156,9 @@ export function setPte(w: World, machine: Machine, pte: Pte, pfn: number, write:
  *
  * @kernel pte_mkdirty
  */
-export function dirtyPte(w: World, { bits }: Pte): void {
-  bits?.dirty.set(w, 1)
-  bits?.softDirty.set(w, 1)
+export function dirtyPte(pte: Pte): void {
+  pte.dirty = true
+  pte.softDirty = true
 }
 
 /**
@@ -184,9 +167,8 @@ export function dirtyPte(w: World, { bits }: Pte): void {
  *
  * @kernel pte_needs_soft_dirty_wp, userfaultfd_pte_wp
  */
-export function mayWriteUntold(w: World, { rules }: Machine, { bits }: Pte): boolean {
-  if (bits === undefined) return true
-  return (!rules.tracksSoftDirty || bits.softDirty.get(w) === 1) && bits.uffdWp.get(w) === 0
+export function mayWriteUntold({ rules }: Machine, pte: Pte): boolean {
+  return (!rules.tracksSoftDirty || pte.softDirty) && !pte.uffdWp
 }
 
 /**
@@ -195,12 +177,12 @@ export function mayWriteUntold(w: World, { rules }: Machine, { bits }: Pte): boo
  *
  * @kernel folio_add_new_anon_rmap
  */
-export function addNewAnonRmap(w: World, machine: Machine, mm: MmStruct, page: number): void {
+export function addNewAnonRmap(machine: Machine, mm: MmStruct, page: number): void {
   const pte = mm.pte[page]
-  const frame = machine.frames[pte.frame.get(w)]
-  frame.flags?.anonExclusive.set(w, 1)
-  setAnonRmap(w, frame, mm, page)
-  if (pte.kind.get(w) === PteKind.present && pte.write.get(w)) dirtyPte(w, pte)
+  const frame = machine.frames[pte.frame]
+  frame.anonExclusive = true
+  setAnonRmap(frame, mm, page)
+  if (pte.kind === PteKind.present && pte.write) dirtyPte(pte)
 }
 
 /**
@@ -209,10 +191,10 @@ export function addNewAnonRmap(w: World, machine: Machine, mm: MmStruct, page: n
  * @returns the frame that it mapped
  * @kernel ptep_get_and_clear, page_remove_rmap
  */
-export function clearPte(w: World, machine: Machine, pte: Pte): number {
-  const pfn = pte.frame.get(w)
-  clearEntry(w, pte)
-  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount.add(w, -1)
+export function clearPte(machine: Machine, pte: Pte): number {
+  const pfn = pte.frame
+  clearEntry(pte)
+  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount -= 1
   return pfn
 }
 
@@ -223,50 +205,43 @@ export function clearPte(w: World, machine: Machine, pte: Pte): number {
  *
  * @param state - what the entry says
  */
-export function setMigrationEntry(
-  w: World,
-  machine: Machine,
-  pte: Pte,
-  state: EntryState = entryState(w, pte),
-): void {
-  const pfn = clearPte(w, machine, pte)
-  const { flags } = machine.frames[pfn]
-  pte.kind.set(w, PteKind.migration)
-  pte.frame.set(w, pfn)
-  pte.write.set(w, state.write)
-  if (pte.bits === undefined || flags === undefined) return
-  if (state.dirty) flags.dirty.set(w, 1)
-  pte.bits.dirty.set(w, state.dirty)
-  handOnMarks(w, pte, state)
-  takeExclusive(w, pte, flags)
+export function setMigrationEntry(machine: Machine, pte: Pte, state: EntryState = entryState(pte)): void {
+  const pfn = clearPte(machine, pte)
+  const frame = machine.frames[pfn]
+  pte.kind = PteKind.migration
+  pte.frame = pfn
+  pte.write = state.write
+  if (state.dirty) frame.dirty = true
+  pte.dirty = state.dirty
+  handOnMarks(pte, state)
+  takeExclusive(pte, frame)
 }
 
 /** Marks of an entry outlive what it says about the page. Part of a step, under the page-table lock. */
-export function handOnMarks(w: World, { bits }: Pte, state: Pick<EntryState, 'softDirty' | 'uffdWp'>): void {
-  bits?.softDirty.set(w, state.softDirty)
-  bits?.uffdWp.set(w, state.uffdWp)
+export function handOnMarks(pte: Pte, state: Pick<EntryState, 'softDirty' | 'uffdWp'>): void {
+  pte.softDirty = state.softDirty
+  pte.uffdWp = state.uffdWp
 }
 
 /** The entry, which is not present any more, keeps what the page knew: that it was this mapping's alone. @kernel folio_try_share_anon_rmap_pte */
-export function takeExclusive(w: World, { bits }: Pte, { anonExclusive }: FrameFlags): void {
-  bits?.exclusive.set(w, anonExclusive.get(w))
-  anonExclusive.set(w, 0)
+export function takeExclusive(pte: Pte, frame: Frame): void {
+  pte.exclusive = frame.anonExclusive
+  frame.anonExclusive = false
 }
 
 /** Makes an entry empty that holds neither a reference nor a mapping. Part of a step, under the page-table lock. @kernel pte_clear */
-export function clearEntry(w: World, pte: Pte): void {
-  pte.kind.set(w, PteKind.none)
-  pte.frame.set(w, 0)
-  pte.write.set(w, 0)
-  if (pte.bits === undefined) return
-  pte.bits.dirty.set(w, 0)
-  pte.bits.softDirty.set(w, 0)
-  pte.bits.uffdWp.set(w, 0)
-  pte.bits.exclusive.set(w, 0)
-  pte.bits.slot.set(w, 0)
+export function clearEntry(pte: Pte): void {
+  pte.kind = PteKind.none
+  pte.frame = 0
+  pte.write = false
+  pte.dirty = false
+  pte.softDirty = false
+  pte.uffdWp = false
+  pte.exclusive = false
+  pte.slot = 0
 }
 
 /** Makes an entry empty that is a migration's or poisoned: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
-export function clearMigrationEntry(w: World, pte: Pte): void {
-  clearEntry(w, pte)
+export function clearMigrationEntry(pte: Pte): void {
+  clearEntry(pte)
 }

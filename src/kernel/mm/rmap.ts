@@ -1,20 +1,14 @@
-/**
- * The reverse mapping: from a page to the areas that may map it.
- *
- * @see docs/reference/kernel-behaviour.md
- * @module
- */
-import type { World } from '../../world/index.js'
+import { READ_ONCE } from '../../world/index.js'
 import { type Frame, type Machine, type MmStruct, type Pte, PteKind } from '../machine.js'
 import { areaStart, linksOf } from './area/vma.js'
 
 /** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */
-export function maps(w: World, pte: Pte, frame: Frame): boolean {
-  switch (pte.kind.readOnce(w)) {
+export function maps(pte: Pte, frame: Frame): boolean {
+  switch (READ_ONCE(pte).kind) {
     case PteKind.present:
     case PteKind.protnone:
     case PteKind.devicePrivate:
-      return pte.frame.readOnce(w) === frame.pfn
+      return READ_ONCE(pte).frame === frame.pfn
     default:
       return false
   }
@@ -33,12 +27,12 @@ export interface Place {
  *
  * @kernel rmap_walk
  */
-export function rmapOf(w: World, machine: Machine, frame: Frame): Place[] {
+export function rmapOf(machine: Machine, frame: Frame): Place[] {
   const places: (Place & { readonly order: number })[] = []
-  const isLinked = areaTest(w, machine, frame)
+  const isLinked = areaTest(machine, frame)
   for (const mm of machine.mms)
     for (let page = 0; page < mm.pte.length; page++)
-      if (isLinked(mm, page)) places.push({ mm, page, order: orderOf(w, mm, page) })
+      if (isLinked(mm, page)) places.push({ mm, page, order: orderOf(mm, page) })
   return places.sort((a, b) => a.order - b.order)
 }
 
@@ -55,17 +49,17 @@ export interface MappedArea {
  * The areas that may map the huge page that `frame` is the first part of, in the order of {@link rmapOf}; for a page by
  * itself, those that may map that.
  */
-export function areasOf(w: World, machine: Machine, frame: Frame): MappedArea[] {
-  const parts = partsOf(w, machine, frame)
+export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
+  const parts = partsOf(machine, frame)
   const areas: (MappedArea & { readonly order: number })[] = []
-  const tests = parts.map((part) => areaTest(w, machine, part))
+  const tests = parts.map((part) => areaTest(machine, part))
   for (const mm of machine.mms)
     for (let page = 0; page < mm.pte.length; page++) {
       if (!tests.some((isLinked) => isLinked(mm, page))) continue
       const last = areas.at(-1)
-      const continues = last?.mm === mm && last.end === page && areaStart(w, mm, page) <= last.start
+      const continues = last?.mm === mm && last.end === page && areaStart(mm, page) <= last.start
       if (continues) areas[areas.length - 1] = { ...last, end: page + 1 }
-      else areas.push({ mm, start: page, end: page + 1, order: orderOf(w, mm, page) })
+      else areas.push({ mm, start: page, end: page + 1, order: orderOf(mm, page) })
     }
   return areas.sort((a, b) => a.order - b.order)
 }
@@ -75,34 +69,32 @@ export function areasOf(w: World, machine: Machine, frame: Frame): MappedArea[] 
  *
  * @kernel page_folio
  */
-export function partsOf(w: World, { frames, hugePages }: Machine, frame: Frame): Frame[] {
-  const part = frame.compound?.get(w) ?? 0
+export function partsOf({ frames, hugePages }: Machine, frame: Frame): Frame[] {
+  const part = frame.compound
   const head = frame.pfn - part + 1
   if (part === 0) return [frame]
-  return frames.slice(head, head + hugePages).filter(({ compound }, index) => compound?.get(w) === index + 1)
+  return frames.slice(head, head + hugePages).filter((frame, index) => frame.compound === index + 1)
 }
 
 /** Where areas do not know what links them, those with an entry for the page are the ones. */
-function areaTest(w: World, machine: Machine, frame: Frame): (mm: MmStruct, page: number) => boolean {
-  const file = frame.mapping?.get(w) ?? 0
+function areaTest(machine: Machine, frame: Frame): (mm: MmStruct, page: number) => boolean {
+  const file = frame.mapping
   if (machine.anonVmas.length === 0)
     return ({ pte }, page) => {
-      const isAwaited = pte[page].kind.readOnce(w) === PteKind.migration
-      return maps(w, pte[page], frame) || (isAwaited && pte[page].frame.readOnce(w) === frame.pfn)
+      const isAwaited = READ_ONCE(pte[page]).kind === PteKind.migration
+      return maps(pte[page], frame) || (isAwaited && READ_ONCE(pte[page]).frame === frame.pfn)
     }
   if (file > 0) {
-    const offset = machine.files[file - 1].pages.findIndex((cached) => cached.get(w) === frame.pfn)
-    return ({ vma }, page) => vma[page].file?.readOnce(w) === file && vma[page].pgoff?.readOnce(w) === offset
+    const offset = machine.files[file - 1].pages.findIndex((cached) => cached.frame === frame.pfn)
+    return ({ vma }, page) => READ_ONCE(vma[page]).file === file && READ_ONCE(vma[page]).pgoff === offset
   }
-  const [anonVma, index] = [frame.anonVma?.get(w) ?? 0, frame.index?.get(w) ?? 0]
+  const [anonVma, index] = [frame.anonVma, frame.index]
   return ({ vma }, page) =>
-    vma[page].pgoff?.readOnce(w) === index &&
-    linksOf(w, machine, vma[page].anonymous?.readOnce(w) ?? 0).includes(anonVma)
+    READ_ONCE(vma[page]).pgoff === index && linksOf(machine, READ_ONCE(vma[page]).anonymous).includes(anonVma)
 }
 
 /** `vm_pgoff` of the area: the key of the tree that is walked. */
-function orderOf(w: World, mm: MmStruct, page: number): number {
-  const { pgoff, starts } = mm.vma[page]
-  if (pgoff === undefined || starts === undefined) return 0
-  return pgoff.readOnce(w) - (page - areaStart(w, mm, page))
+function orderOf(mm: MmStruct, page: number): number {
+  if (!mm.tracksAreas) return 0
+  return READ_ONCE(mm.vma[page]).pgoff - (page - areaStart(mm, page))
 }

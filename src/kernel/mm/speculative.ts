@@ -15,9 +15,9 @@ import { getPage, releasePages } from './page.js'
  * @kernel folio_try_get, get_page_unless_zero
  */
 export const folioTryGet = procedure('folio_try_get', function* (frame: Frame): Running<number> {
-  return yield* step('raise the count, unless it is zero', (w) => {
-    if (frame.refcount.get(w) === 0) return 0
-    getPage(w, frame)
+  return yield* step('raise the count, unless it is zero', () => {
+    if (frame.refcount === 0) return 0
+    getPage(frame)
     return 1
   })
 })

@@ -69,8 +69,8 @@ export const notifyClassicsOfEnd = procedure(
 export const countingStart = procedure(
   'counting notifier: start',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {
-    return yield* step('count a start', (w) => {
-      classic.open.add(w, 1)
+    return yield* step('count a start', () => {
+      classic.open += 1
       return 0
     })
   },
@@ -80,8 +80,8 @@ export const countingStart = procedure(
 export const countingEnd = procedure(
   'counting notifier: end',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {
-    return yield* step('count an end', (w) => {
-      classic.open.add(w, -1)
+    return yield* step('count an end', () => {
+      classic.open -= 1
       return 0
     })
   },

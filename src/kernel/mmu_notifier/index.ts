@@ -50,8 +50,8 @@ export const startClassics = procedure(
   function* (current: Task, mm: MmStruct, range: NotifierRange) {
     const alone = mm.subscriptions.intervals.length === 0
     if (alone)
-      yield* step('enter the range', (w) => {
-        openRange(current, mm, range, w)
+      yield* step('enter the range', () => {
+        openRange(current, mm, range)
         return 0
       })
     const error = yield* notifyClassics(current, mm, range)
@@ -77,8 +77,8 @@ export const mmuNotifierInvalidateRangeEnd = procedure(
 
 /** Without interval notifiers no other step says that the range is left. */
 export const leaveRange = procedure('mmu_notifier_range (leave)', function* (current: Task) {
-  yield* step('leave the range', (w) => {
-    closeRange(current, w)
+  yield* step('leave the range', () => {
+    closeRange(current)
     return 0
   })
 })
@@ -119,7 +119,7 @@ const releaseClassic = procedure(
 export function* invalidateRangeStart(
   current: Task,
   mm: MmStruct,
-  event: number,
+  event: NotifyEvent,
   start: number,
   end: number,
   owner = -1,
@@ -132,7 +132,7 @@ export function* invalidateRangeStart(
 export function* invalidateRangeEnd(
   current: Task,
   mm: MmStruct,
-  event: number,
+  event: NotifyEvent,
   start: number,
   end: number,
   owner = -1,

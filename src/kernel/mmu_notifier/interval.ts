@@ -8,7 +8,7 @@
  * @see reference B.1
  * @module
  */
-import { acting, BLOCKED, claim, procedure, SpecificationError, step, type World } from '../../world/index.js'
+import { acting, BLOCKED, claim, procedure, READ_ONCE, SpecificationError, step } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import {
   closeRange,
@@ -31,8 +31,8 @@ export const SAMPLED_SEQ = -1
 export const CURRENT_SEQ = -2
 
 /** True while an interval of the address space is being invalidated. Under the subscriptions' lock. */
-function isInvalidating(subs: Subscriptions, w: World): boolean {
-  return (subs.seq.get(w) & 1) === 1
+function isInvalidating(subs: Subscriptions): boolean {
+  return (subs.seq & 1) === 1
 }
 
 function overlaps(sub: IntervalNotifier, range: NotifierRange): boolean {
@@ -101,13 +101,13 @@ export const mnItreeInvStartRange = procedure(
   'mn_itree_inv_start_range',
   function* (current: Task, mm: MmStruct, range: NotifierRange) {
     const subs = mm.subscriptions
-    const touched = yield* subs.lock.critical('count the invalidation', (w) => {
-      openRange(current, mm, range, w)
-      subs.active.add(w, 1)
+    const touched = yield* subs.lock.critical('count the invalidation', () => {
+      openRange(current, mm, range)
+      subs.active += 1
       let touched = 0
       for (const [i, sub] of subs.intervals.entries())
-        if (sub.allocated.get(w) && sub.inTree.get(w) && overlaps(sub, range)) touched |= 1 << i
-      if (touched !== 0) subs.seq.set(w, subs.seq.get(w) | 1)
+        if (sub.allocated && sub.inTree && overlaps(sub, range)) touched |= 1 << i
+      if (touched !== 0) subs.seq = subs.seq | 1
       return touched
     })
     return { curSeq: CURRENT_SEQ, touched }
@@ -144,60 +144,55 @@ export const invalidateInterval = procedure(
  */
 export const mnItreeInvEnd = procedure('mn_itree_inv_end', function* (current: Task, mm: MmStruct) {
   const subs = mm.subscriptions
-  const ended = yield* step('uncount the invalidation', (w) => {
-    if (!subs.lock.acquire(w)) return BLOCKED
-    closeRange(current, w)
-    const last = subs.active.add(w, -1) === 0
-    if (!last || !isInvalidating(subs, w)) {
-      subs.lock.release(w)
+  const ended = yield* step('uncount the invalidation', () => {
+    if (!subs.lock.acquire()) return BLOCKED
+    closeRange(current)
+    const last = --subs.active === 0
+    if (!last || !isInvalidating(subs)) {
+      subs.lock.release()
       return Ended.no
     }
-    makeEven(subs, w)
-    if (subs.intervals.some((sub) => isDeferred(sub, w))) return Ended.withDeferred
-    subs.lock.release(w)
+    makeEven(subs)
+    if (subs.intervals.some((sub) => isDeferred(sub))) return Ended.withDeferred
+    subs.lock.release()
     return Ended.yes
   })
   if (ended === Ended.no) return
   if (ended === Ended.withDeferred) yield* releaseDeferred(subs)
-  yield* step('wake', (w) => {
-    subs.wq.wakeAll(w)
+  yield* step('wake', () => {
+    subs.wq.wakeAll()
     return 0
   })
 })
 
 const Ended = { no: 0, yes: 1, withDeferred: 2 } as const
 
-function isDeferred(sub: IntervalNotifier, w: World): boolean {
-  return sub.allocated.get(w) === 1 && sub.deferred.get(w) === 1
+function isDeferred(sub: IntervalNotifier): boolean {
+  return sub.allocated && sub.deferred
 }
 
 /** The sequence goes from odd to even: nothing is being invalidated any more. Under the subscriptions' lock. */
-export function makeEven(subs: Subscriptions, w: World): void {
+export function makeEven(subs: Subscriptions): void {
   for (const sub of subs.intervals)
-    if (
-      sub.allocated.get(w) &&
-      sub.inTree.get(w) &&
-      !sub.deferred.get(w) &&
-      sub.seq.get(w) === subs.seq.get(w)
-    )
-      sub.lifecycle.signal(w, 'INVALIDATION_ENDED')
-  subs.seq.add(w, 1)
+    if (sub.allocated && sub.inTree && !sub.deferred && sub.seq === subs.seq)
+      sub.lifecycle.signal('INVALIDATION_ENDED')
+  subs.seq += 1
 }
 
 /** Lets the deferred intervals in and out of the tree, one a step, and drops the lock that the caller holds. */
 export const releaseDeferred = procedure('mn_itree_inv_end (deferred)', function* (subs: Subscriptions) {
   for (const sub of subs.intervals)
-    yield* step('let a deferred interval in or out', (w) => {
-      if (isDeferred(sub, w)) letThrough(sub, w)
+    yield* step('let a deferred interval in or out', () => {
+      if (isDeferred(sub)) letThrough(sub)
       return 0
     })
   yield* subs.lock.unlock()
 })
 
-function letThrough(sub: IntervalNotifier, w: World): void {
-  sub.inTree.set(w, sub.inTree.get(w) ? 0 : 1)
-  sub.deferred.set(w, 0)
-  sub.lifecycle.signal(w, 'INVALIDATION_ENDED')
+function letThrough(sub: IntervalNotifier): void {
+  sub.inTree = !sub.inTree
+  sub.deferred = false
+  sub.lifecycle.signal('INVALIDATION_ENDED')
 }
 
 /**
@@ -210,7 +205,7 @@ function letThrough(sub: IntervalNotifier, w: World): void {
  */
 export const mmuIntervalReadBegin = procedure('mmu_interval_read_begin', function* (sub: IntervalNotifier) {
   const subs = sub.mm.subscriptions
-  const isInvalidated = yield* subs.lock.critical('sample the sequence', (w) => sampleSequence(w, sub))
+  const isInvalidated = yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
   if (isInvalidated) yield* subs.wq.wait(sequenceHasMoved, sub)
   return SAMPLED_SEQ
 })
@@ -220,15 +215,15 @@ export const mmuIntervalReadBegin = procedure('mmu_interval_read_begin', functio
  *
  * @returns 1 if the interval is being invalidated
  */
-export function sampleSequence(w: World, sub: IntervalNotifier): number {
-  const seq = sub.seq.get(w)
-  sub.sampled[acting.thread].set(w, seq)
-  return seq === sub.mm.subscriptions.seq.get(w) ? 1 : 0
+export function sampleSequence(sub: IntervalNotifier): number {
+  const seq = sub.seq
+  sub.sampled[acting.thread].seq = seq
+  return seq === sub.mm.subscriptions.seq ? 1 : 0
 }
 
 /** True if the address space's number is no longer that which the acting thread has sampled. Read without a lock. */
-export function sequenceHasMoved(w: World, sub: IntervalNotifier): boolean {
-  return sub.mm.subscriptions.seq.readOnce(w) !== sub.sampled[acting.thread].get(w)
+export function sequenceHasMoved(sub: IntervalNotifier): boolean {
+  return READ_ONCE(sub.mm.subscriptions).seq !== sub.sampled[acting.thread].seq
 }
 
 /**
@@ -236,13 +231,13 @@ export function sequenceHasMoved(w: World, sub: IntervalNotifier): boolean {
  *
  * @throws SpecificationError if it stands for none: it is neither from mmu_interval_read_begin nor a callback's cur_seq
  */
-export function sequenceOf(w: World, sub: IntervalNotifier, seq: number): number {
+export function sequenceOf(sub: IntervalNotifier, seq: number): number {
   switch (seq) {
     case SAMPLED_SEQ:
-      return sub.sampled[acting.thread].get(w)
+      return sub.sampled[acting.thread].seq
     case CURRENT_SEQ:
       // Nobody moves it while an invalidation is under way that touches the interval.
-      return sub.mm.subscriptions.seq.readOnce(w)
+      return READ_ONCE(sub.mm.subscriptions).seq
     default:
       throw new SpecificationError(
         'scenario',
@@ -260,9 +255,9 @@ export function sequenceOf(w: World, sub: IntervalNotifier, seq: number): number
 export const mmuIntervalReadRetry = procedure(
   'mmu_interval_read_retry',
   function* (current: Task, sub: IntervalNotifier, seq: number) {
-    return yield* step('compare the sequence', (w) => {
-      const retry = sub.seq.get(w) === sequenceOf(w, sub, seq) ? 0 : 1
-      sub.readers.get(current.thread)?.(w, retry)
+    return yield* step('compare the sequence', () => {
+      const retry = sub.seq === sequenceOf(sub, seq) ? 0 : 1
+      sub.readers.get(current.thread)?.(retry)
       return retry
     })
   },
@@ -274,9 +269,9 @@ export const mmuIntervalReadRetry = procedure(
  *
  * @kernel mmu_interval_set_seq
  */
-export function mmuIntervalSetSeq(w: World, sub: IntervalNotifier, curSeq: number): void {
-  sub.seq.set(w, sequenceOf(w, sub, curSeq))
-  sub.lifecycle.signal(w, 'SEQUENCE_SET')
+export function mmuIntervalSetSeq(sub: IntervalNotifier, curSeq: number): void {
+  sub.seq = sequenceOf(sub, curSeq)
+  sub.lifecycle.signal('SEQUENCE_SET')
 }
 
 /**
@@ -289,25 +284,25 @@ export function mmuIntervalSetSeq(w: World, sub: IntervalNotifier, curSeq: numbe
 export const mmuIntervalNotifierInsert = procedure(
   'mmu_interval_notifier_insert',
   function* (sub: IntervalNotifier) {
-    const { subscriptions: subs, users } = sub.mm
-    return yield* subs.lock.critical('insert', (w) => {
-      if (users.get(w) === 0) return -Errno.EINVAL
-      sub.allocated.set(w, 1)
-      if (subs.active.get(w) === 0) {
+    const { subscriptions: subs } = sub.mm
+    return yield* subs.lock.critical('insert', () => {
+      if (sub.mm.users === 0) return -Errno.EINVAL
+      sub.allocated = true
+      if (subs.active === 0) {
         // As if its last invalidation had just ended.
-        sub.seq.set(w, subs.seq.get(w) - 1)
-        sub.inTree.set(w, 1)
-        sub.lifecycle.signal(w, 'INSERTED')
-      } else if (isInvalidating(subs, w)) {
-        sub.seq.set(w, subs.seq.get(w))
-        sub.deferred.set(w, 1)
-        sub.lifecycle.signal(w, 'INSERT_DEFERRED')
+        sub.seq = subs.seq - 1
+        sub.inTree = true
+        sub.lifecycle.signal('INSERTED')
+      } else if (isInvalidating(subs)) {
+        sub.seq = subs.seq
+        sub.deferred = true
+        sub.lifecycle.signal('INSERT_DEFERRED')
       } else {
         // The invalidation that runs may cover it: nobody looked for it in the tree.
-        subs.seq.set(w, subs.seq.get(w) | 1)
-        sub.seq.set(w, subs.seq.get(w))
-        sub.inTree.set(w, 1)
-        sub.lifecycle.signal(w, 'INSERTED_DURING_INVALIDATION')
+        subs.seq = subs.seq | 1
+        sub.seq = subs.seq
+        sub.inTree = true
+        sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
       }
       return 0
     })
@@ -324,21 +319,21 @@ export const mmuIntervalNotifierRemove = procedure(
   'mmu_interval_notifier_remove',
   function* (sub: IntervalNotifier) {
     const subs = sub.mm.subscriptions
-    const mustWait = yield* subs.lock.critical('remove', (w) => {
-      if (!isInvalidating(subs, w)) {
-        claim('C17', sub.inTree.get(w) === 1, `${sub.name} is removed and was not in the tree`)
-        sub.inTree.set(w, 0)
-        sub.lifecycle.signal(w, 'REMOVED')
+    const mustWait = yield* subs.lock.critical('remove', () => {
+      if (!isInvalidating(subs)) {
+        claim('C17', sub.inTree, `${sub.name} is removed and was not in the tree`)
+        sub.inTree = false
+        sub.lifecycle.signal('REMOVED')
         return 0
       }
-      if (!sub.inTree.get(w)) {
-        sub.deferred.set(w, 0)
-        sub.lifecycle.signal(w, 'REMOVED')
+      if (!sub.inTree) {
+        sub.deferred = false
+        sub.lifecycle.signal('REMOVED')
         return 0
       }
-      sub.deferred.set(w, 1)
-      sub.lifecycle.signal(w, 'REMOVE_DEFERRED')
-      sub.sampled[acting.thread].set(w, subs.seq.get(w))
+      sub.deferred = true
+      sub.lifecycle.signal('REMOVE_DEFERRED')
+      sub.sampled[acting.thread].seq = subs.seq
       return 1
     })
     if (mustWait) yield* waitUntilReleased(sub)
@@ -355,11 +350,11 @@ export const waitUntilReleased = procedure('mmu_interval_seq_released', function
   yield* sub.mm.subscriptions.wq.wait(sequenceIsReleased, sub)
 })
 
-function sequenceIsReleased(w: World, sub: IntervalNotifier): boolean | typeof BLOCKED {
+function sequenceIsReleased(sub: IntervalNotifier): boolean | typeof BLOCKED {
   const { lock } = sub.mm.subscriptions
-  if (!lock.acquire(w)) return BLOCKED
-  const released = sequenceHasMoved(w, sub)
-  lock.release(w)
+  if (!lock.acquire()) return BLOCKED
+  const released = sequenceHasMoved(sub)
+  lock.release()
   return released
 }
 

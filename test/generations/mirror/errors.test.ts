@@ -69,20 +69,22 @@ function alone(
   })
   const model = scenario.build({})
   const w = model.layout.initial()
-  model.initialise?.(w)
+  model.initialise?.()
   const runner = new SequentialRunner({ overrides: model.overrides ?? [], choose: () => choice })
   const m = world as unknown as MirrorWorld
   const { mmapLock } = m.machine.mms[0]
   const range = [...m.mirrors[0].ranges.values()][0]
-  const run: Alone['run'] = (target, ...args) => runner.run(w, 0, target, ...args)
+  const run: Alone['run'] = (target, ...args) => runner.run(0, target, ...args)
   return {
     m,
     w,
     range,
     run,
-    lock: () => mmapLock.readers.set(w, 1),
-    locked: () => mmapLock.heldBy(w, 0),
-    told: () => range.pfns.map(({ flags }) => flags.get(w)),
+    lock: () => {
+      mmapLock.readers.value = 1
+    },
+    locked: () => mmapLock.heldBy(0),
+    told: () => range.pfns.map((entry) => entry.flags),
   }
 }
 
@@ -95,9 +97,9 @@ describe('hmm_vma_fault of 4.17', () => {
     const a = alone('4.17', [TOUCHED, {}])
     a.lock()
     expect(a.run(hmmVmaFaultBlocking, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(0)
-    expect([a.locked(), a.told(), trackedOf(a.range).listed.get(a.w)]).toEqual([true, [3, 3], 1])
+    expect([a.locked(), a.told(), trackedOf(a.range).listed]).toEqual([true, [3, 3], true])
     expect(a.run(hmmVmaRangeDone, a.m.tasks[0], a.range)).toBe(1)
-    expect(trackedOf(a.range).listed.get(a.w)).toBe(0)
+    expect(trackedOf(a.range).listed).toBe(false)
   })
 
   it.each([
@@ -117,7 +119,7 @@ describe('hmm_vma_fault of 4.17', () => {
       a.lock()
       expect(a.run(hmmVmaFaultBlocking, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(-error)
       expect(a.told()[1]).toBe(0)
-      expect([a.locked(), trackedOf(a.range).listed.get(a.w)]).toEqual([true, 0])
+      expect([a.locked(), trackedOf(a.range).listed]).toEqual([true, false])
     },
   )
 
@@ -126,7 +128,7 @@ describe('hmm_vma_fault of 4.17', () => {
     a.run(lockNextPage, a.m.tasks[0], a.m.mirrors[0])
     a.lock()
     expect(a.run(hmmVmaFaultBlocking, a.m.tasks[0], a.range, everyPage(0, 1, true))).toBe(-Errno.EBUSY)
-    expect([a.locked(), a.told(), trackedOf(a.range).listed.get(a.w)]).toEqual([false, [0], 0])
+    expect([a.locked(), a.told(), trackedOf(a.range).listed]).toEqual([false, [0], false])
   })
 
   it('hmm_vma_get_pfns faults nothing in', () => {
@@ -167,7 +169,7 @@ describe('hmm_range_fault of 5.4', () => {
 
   it('-EBUSY for a range that is not valid: the lock is held', () => {
     const a = registered([TOUCHED])
-    trackedOf(a.range).valid.set(a.w, 0)
+    trackedOf(a.range).valid = false
     expect([fault(a, 0), a.locked()]).toEqual([-Errno.EBUSY, true])
   })
 
@@ -189,7 +191,7 @@ describe('hmm_range_dma_map of 5.4', () => {
     a.lock()
     return a.run(hmmRangeDmaMap, a.m.tasks[0], a.range, everyPage(0, 2, true), HMM_FAULT_SNAPSHOT)
   }
-  const mapped = (a: Alone) => trackedOf(a.range).daddrs.map((daddr) => daddr.get(a.w))
+  const mapped = (a: Alone) => trackedOf(a.range).daddrs.map((daddr) => daddr.frame)
 
   it('maps what the walk tells, and hmm_range_dma_unmap undoes it', () => {
     const a = alone('5.4', [TOUCHED, {}])
@@ -211,24 +213,23 @@ describe('a range of 5.4', () => {
   it('is refused without pages, and of an address space that is gone', () => {
     const a = alone('5.4', [TOUCHED])
     expect(a.run(hmmRangeRegister, a.range, 1, 1)).toBe(-Errno.EINVAL)
-    a.m.machine.mms[0].users.set(a.w, 0)
+    a.m.machine.mms[0].users = 0
     expect(a.run(hmmRangeRegister, a.range, 0, 1)).toBe(-Errno.EFAULT)
   })
 
   it('pins the address space for as long as it is registered', () => {
     const a = alone('5.4', [TOUCHED])
-    const { users } = a.m.machine.mms[0]
     a.run(hmmRangeRegister, a.range, 0, 1)
-    expect(users.get(a.w)).toBe(2)
+    expect(a.m.machine.mms[0].users).toBe(2)
     a.run(hmmRangeUnregister, a.m.tasks[0], a.range)
-    expect(users.get(a.w)).toBe(1)
+    expect(a.m.machine.mms[0].users).toBe(1)
   })
 
   it('that is not valid is waited for until the time is over', () => {
     const a = alone('5.4', [TOUCHED], { choice: 1 })
     a.run(hmmRangeRegister, a.range, 0, 1)
     expect(a.run(hmmRangeWaitUntilValid, a.range)).toBe(1)
-    trackedOf(a.range).valid.set(a.w, 0)
+    trackedOf(a.range).valid = false
     expect(a.run(hmmRangeWaitUntilValid, a.range)).toBe(0)
   })
 })

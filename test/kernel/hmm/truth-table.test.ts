@@ -67,10 +67,10 @@ function bench(isHuge = false): Bench {
   }
   const range = declareRange(layout, 'range', 0, sub, size)
   const w = layout.initial()
-  sub.allocated.set(w, 1)
-  sub.seq.set(w, 1)
-  sub.sampled[0].set(w, 1)
-  sub.inTree.set(w, 1)
+  sub.allocated = true
+  sub.seq = 1
+  sub.sampled[0].seq = 1
+  sub.inTree = true
   return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
 }
 
@@ -92,39 +92,35 @@ function isHuge(entry: Entry): entry is HugeEntry {
   return entry.startsWith('huge')
 }
 
-const KINDS: Partial<Record<Entry, number>> = {
+const KINDS: Partial<Record<Entry, PteKind>> = {
   hint: PteKind.protnone,
   exclusive: PteKind.deviceExclusive,
   'exclusive, read-only': PteKind.deviceExclusive,
 }
 
 /** A huge page at the pages 0 and 1. */
-function putHuge(
-  { w, task }: Pick<Bench, 'w' | 'task'>,
-  entry: HugeEntry,
-  kind: number,
-  flags: number,
-): void {
+function putHuge({ task }: Pick<Bench, 'w' | 'task'>, entry: HugeEntry, kind: VmaKind, flags: number): void {
   const { mm, machine } = task
   for (const page of [0, PAGE]) {
-    mm.vma[page].kind.set(w, kind)
-    mm.vma[page].flags.set(w, flags)
-    mm.pte[page].kind.set(w, entry === 'huge, hint' ? PteKind.protnone : PteKind.present)
-    mm.pte[page].write.set(w, entry === 'huge, writable' ? 1 : 0)
+    mm.vma[page].kind = kind
+    mm.vma[page].flags = flags
+    mm.pte[page].kind = entry === 'huge, hint' ? PteKind.protnone : PteKind.present
+    mm.pte[page].write = entry === 'huge, writable'
     if (entry === 'huge zero page') continue
     const frame = machine.frames[FRAME + page]
-    mm.pte[page].frame.set(w, frame.pfn)
-    frame.refcount.set(w, 1)
-    frame.mapcount.set(w, 1)
-    frame.compound?.set(w, page + 1)
+    mm.pte[page].frame = frame.pfn
+    frame.refcount = 1
+    frame.mapcount = 1
+    frame.compound = page + 1
   }
-  pmdAt(mm, PAGE)?.kind.set(w, PmdKind.huge)
+  const pmd = pmdAt(mm, PAGE)
+  if (pmd) pmd.kind = PmdKind.huge
 }
 
-function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): void {
+function put({ w, task }: Bench, entry: Entry, kind: VmaKind, flags: number): void {
   const { mm, machine } = task
-  mm.vma[PAGE].kind.set(w, kind)
-  mm.vma[PAGE].flags.set(w, flags)
+  mm.vma[PAGE].kind = kind
+  mm.vma[PAGE].flags = flags
   if (isHuge(entry)) {
     putHuge({ w, task }, entry, kind, flags)
     return
@@ -132,24 +128,24 @@ function put({ w, task }: Bench, entry: Entry, kind: number, flags: number): voi
   if (entry === 'none') return
   const pte = mm.pte[PAGE]
   if (entry === 'poisoned') {
-    pte.kind.set(w, PteKind.poison)
+    pte.kind = PteKind.poison
     return
   }
   if (entry === 'swap') {
-    pte.kind.set(w, PteKind.swap)
-    pte.bits?.slot.set(w, 1)
-    pte.bits?.exclusive.set(w, 1)
-    pte.bits?.softDirty.set(w, 1)
-    machine.swap[0].count.set(w, 1)
+    pte.kind = PteKind.swap
+    pte.slot = 1
+    pte.exclusive = true
+    pte.softDirty = true
+    machine.swap[0].count = 1
     return
   }
-  pte.kind.set(w, KINDS[entry] ?? PteKind.present)
-  pte.write.set(w, entry === 'writable' || entry === 'exclusive' ? 1 : 0)
-  pte.frame.set(w, entry === 'zero page' ? ZERO_PAGE : FRAME)
+  pte.kind = KINDS[entry] ?? PteKind.present
+  pte.write = entry === 'writable' || entry === 'exclusive'
+  pte.frame = entry === 'zero page' ? ZERO_PAGE : FRAME
   if (entry === 'zero page') return
-  machine.frames[FRAME].refcount.set(w, 1)
-  machine.frames[FRAME].flags?.anonExclusive.set(w, 1)
-  if (!entry.startsWith('exclusive')) machine.frames[FRAME].mapcount.set(w, 1)
+  machine.frames[FRAME].refcount = 1
+  machine.frames[FRAME].anonExclusive = true
+  if (!entry.startsWith('exclusive')) machine.frames[FRAME].mapcount = 1
 }
 
 const walkOnce = procedure(
@@ -193,9 +189,8 @@ function ask(b: Bench, defaultFlags: number, mask: number, request: number): Out
       if (from.procedureName === 'handle_mm_fault' && step.name === 'look at the entry') faults++
     },
   })
-  const error = runner.run(b.w, 0, walkOnce, b.task, b.range, defaultFlags, mask, [request])
-  const { flags, order } = b.range.pfns[PAGE]
-  return { error, flags: flags.get(b.w), order: order?.get(b.w) ?? 0, faults }
+  const error = runner.run(0, walkOnce, b.task, b.range, defaultFlags, mask, [request])
+  return { error, flags: b.range.pfns[PAGE].flags, order: b.range.pfns[PAGE].order, faults }
 }
 
 const RO_AREA = VM_READ
@@ -203,7 +198,7 @@ const RW_AREA = VM_READ | VM_WRITE
 const ANON = VmaKind.anonymous
 
 /** Area, entry, and what comes back for no request, for a read, for a write: flags, or the error. `h` marks the order of a huge page, `+` a fault. */
-const TABLE: readonly [string, number, number, Entry, string, string, string][] = [
+const TABLE: readonly [string, VmaKind, number, Entry, string, string, string][] = [
   ['no area', VmaKind.none, 0, 'none', 'E', 'EFAULT', 'EFAULT'],
   ['an area of raw frames', VmaKind.pfnmap, RW_AREA, 'none', 'E', 'EFAULT', 'EFAULT'],
   ['an area without access', ANON, 0, 'none', 'E', 'EFAULT', 'EFAULT'],
@@ -321,27 +316,27 @@ describe('errors', () => {
         owner: -1,
       })
     })
-    expect(new SequentialRunner().run(b.w, 0, empty)).toBe(-Errno.EINVAL)
+    expect(new SequentialRunner().run(0, empty)).toBe(-Errno.EINVAL)
   })
 
   it('a sequence that has moved is -EBUSY, and nothing is read', () => {
     const b = bench()
     put(b, 'writable', ANON, RW_AREA)
-    b.range.notifier.seq.set(b.w, 3)
+    b.range.notifier.seq = 3
     expect(ask(b, RF, 0, 0)).toEqual({ error: -Errno.EBUSY, flags: 0, order: 0, faults: 0 })
   })
 
   it('memory that has run out is -EFAULT', () => {
     const b = bench()
     put(b, 'none', ANON, RW_AREA)
-    for (const frame of b.task.machine.frames.slice(1)) frame.refcount.set(b.w, 1)
+    for (const frame of b.task.machine.frames.slice(1)) frame.refcount = 1
     expect(ask(b, RW, 0, 0)).toMatchObject({ error: -Errno.EFAULT, faults: 1 })
   })
 
   it('a page that the OOM reaper has taken is -EFAULT', () => {
     const b = bench()
     put(b, 'none', ANON, RW_AREA)
-    b.task.mm.unstable.set(b.w, 1)
+    b.task.mm.unstable = true
     expect(ask(b, RF, 0, 0)).toMatchObject({ error: -Errno.EFAULT, faults: 1 })
   })
 })

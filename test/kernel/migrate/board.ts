@@ -99,18 +99,18 @@ export class Board {
     for (const { lifecycle } of this.machine.frames)
       lifecycle?.bind(chart, new Uint32Array(chart.targets.length))
     this.world = layout.initial()
-    for (const notifier of intervals) this.runner.run(this.world, 0, mmuIntervalNotifierInsert, notifier)
+    for (const notifier of intervals) this.runner.run(0, mmuIntervalNotifierInsert, notifier)
     this.call(mmap, 0, PAGES, RW)
   }
 
   /** Runs a call of the parent. */
   call<A extends unknown[], R>(target: Procedure<[Task, ...A], R>, ...args: A): R {
-    return this.runner.run(this.world, 0, target, this.parent, ...args)
+    return this.runner.run(0, target, this.parent, ...args)
   }
 
   /** Runs a call of the child. */
   callInChild<A extends unknown[], R>(target: Procedure<[Task, ...A], R>, ...args: A): R {
-    return this.runner.run(this.world, 1, target, this.child, ...args)
+    return this.runner.run(1, target, this.child, ...args)
   }
 
   /** Walks `page` for a device of the parent. */
@@ -119,32 +119,32 @@ export class Board {
     // What the walk faults in may be brought from another device, of which this one is told: then it is done again.
     for (let tries = 0; error === -Errno.EBUSY && tries < 3; tries++)
       error = this.call(walkOne, mirror, page, request)
-    const flags = mirror.ranges.get(0)?.pfns[page].flags.get(this.world) ?? 0
+    const flags = mirror.ranges.get(0)?.pfns[page].flags ?? 0
     return { error, flags }
   }
 
   /** What the page table holds: `none`, `zero`, or where the page is and whether it may be written: `gpu rw`. */
   entries({ mm } = this.parent): string[] {
     return mm.pte.map((pte) => {
-      const kind = pte.kind.readOnce(this.world)
+      const kind = pte.kind
       if (kind === PteKind.none) return 'none'
-      const pfn = pte.frame.readOnce(this.world)
+      const pfn = pte.frame
       if (pfn === ZERO_PAGE) return 'zero'
       const where = ['system', 'gpu', 'npu'][this.machine.frames[pfn].owner + 1]
       const expected = isDevicePrivate(this.machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present
-      const what = kind === expected ? where : `${where} (${pte.kind.show(this.world)})`
-      return `${what} ${pte.write.readOnce(this.world) ? 'rw' : 'ro'}`
+      const what = kind === expected ? where : `${where} (${pte.kind})`
+      return `${what} ${pte.write ? 'rw' : 'ro'}`
     })
   }
 
   /** Frames in use, by where they are. Each must have the references of its mappings, and no more. */
   inUse(): { system: number; gpu: number; npu: number } {
     const count = { system: 0, gpu: 0, npu: 0 }
-    for (const { pfn, owner, refcount, mapcount, locked } of this.machine.frames) {
-      if (pfn === ZERO_PAGE || refcount.get(this.world) === 0) continue
-      if (refcount.get(this.world) !== mapcount.get(this.world)) throw new Error(`frame ${pfn} is still held`)
-      if (locked.get(this.world)) throw new Error(`frame ${pfn} is still locked`)
-      count[(['system', 'gpu', 'npu'] as const)[owner + 1]]++
+    for (const frame of this.machine.frames) {
+      if (frame.pfn === ZERO_PAGE || frame.refcount === 0) continue
+      if (frame.refcount !== frame.mapcount) throw new Error(`frame ${frame.pfn} is still held`)
+      if (frame.locked) throw new Error(`frame ${frame.pfn} is still locked`)
+      count[(['system', 'gpu', 'npu'] as const)[frame.owner + 1]]++
     }
     return count
   }

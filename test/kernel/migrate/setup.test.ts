@@ -50,7 +50,7 @@ const collectFirst = procedure('collect', function* (current: Task, args: Migrat
   const entry = pagesOf(current)[args.start]
   const found = error
     ? error
-    : yield* step('look', (w) => (isMigrating(entry, w) ? (hasSource(entry, w) ? 3 : 2) : 1))
+    : yield* step('look', () => (isMigrating(entry) ? (hasSource(entry) ? 3 : 2) : 1))
   if (!error) {
     yield* migrateVmaPages(current, args)
     yield* migrateVmaFinalize(current, args)
@@ -77,7 +77,7 @@ const boards = {
   hinted: () =>
     having(boards.system(), (board) => {
       board.call(changeProtNuma, 0, 1)
-      expect(board.parent.mm.pte[0].kind.get(board.world)).toBe(PteKind.protnone)
+      expect(board.parent.mm.pte[0].kind).toBe(PteKind.protnone)
     }),
   'hinted zero': () => having(boards.zero(), (board) => board.call(changeProtNuma, 0, 1)),
   'without access': () => having(boards.system(), (board) => board.call(mprotect, 0, 3, 0)),
@@ -135,7 +135,7 @@ describe('what is collected', () => {
 describe('what is refused', () => {
   it.each(Object.entries(VmaKind))('an area of kind %s', (name, kind) => {
     const board = boards.untouched()
-    for (const { kind: cell } of board.parent.mm.vma) cell.set(board.world, kind)
+    for (const vmaRecord of board.parent.mm.vma) vmaRecord.kind = kind
     const refused = ['none', 'pfnmap', 'mixedmap', 'hugetlb'].includes(name)
     expect(collects(board, SELECT_SYSTEM) === `error ${Errno.EINVAL}`).toBe(refused)
   })
@@ -157,16 +157,16 @@ describe('what is refused', () => {
     ['that the fault has locked', 'on the gpu', true, FaultHolds.lock, true],
   ] as const)('a page of the fault %s', (_, what, isLocked, holds, isTaken) => {
     const board = boards[what]()
-    const pfn = board.parent.mm.pte[0].frame.get(board.world)
+    const pfn = board.parent.mm.pte[0].frame
     const frame = board.machine.frames[pfn]
-    if (isLocked) frame.locked.set(board.world, board.parent.thread + 1)
-    if (holds !== FaultHolds.nothing) frame.refcount.add(board.world, 1)
+    if (isLocked) frame.locked = board.parent.thread + 1
+    if (holds !== FaultHolds.nothing) frame.refcount += 1
     const found = collects(board, SELECT_DEVICE_PRIVATE | SELECT_DEVICE_COHERENT | SELECT_SYSTEM, {
       fault: { pfn, holds },
     })
     expect(found).toBe(isTaken ? 'page' : `error ${Errno.EINVAL}`)
     // What the fault has locked stays locked.
-    expect(frame.locked.get(board.world)).toBe(isLocked ? 1 : 0)
+    expect(frame.locked).toBe(isLocked ? 1 : 0)
   })
 })
 
@@ -183,7 +183,7 @@ describe('an entry that the CPU may not use', () => {
     const board = boards['on the gpu']()
     board.call(mprotect, 0, 3, 0)
     board.call(evict, board.machine.deviceMemory[GPU])
-    expect(board.parent.mm.pte[0].kind.get(board.world)).toBe(PteKind.protnone)
+    expect(board.parent.mm.pte[0].kind).toBe(PteKind.protnone)
     board.call(mprotect, 0, 3, VM_READ)
     expect(board.call(cpuRead, 0)).toBe(1)
   })
@@ -223,7 +223,7 @@ describe('coherent memory', () => {
     const mirror = board[name]
     board.walk(mirror, 0, 0)
     const range = mirror.ranges.get(0)
-    expect(range && protOf(board.world, board.machine, mirror, range, 0)).toBe(byte)
+    expect(range && protOf(board.machine, mirror, range, 0)).toBe(byte)
   })
 
   it('may be held for a while where it is, and for long in system memory only', () => {

@@ -73,7 +73,7 @@ describe("another's device page", () => {
 describe('a page that is being migrated', () => {
   function migrating(): Board {
     const board = onGpu()
-    board.parent.mm.pte[0].kind.set(board.world, PteKind.migration)
+    board.parent.mm.pte[0].kind = PteKind.migration
     return board
   }
 

@@ -26,14 +26,14 @@ import { Layout, type World } from '../../../src/world/index.js'
 interface Says {
   readonly frame?: number
   readonly slot?: number
-  readonly write?: number
-  readonly dirty?: number
-  readonly softDirty?: number
-  readonly uffdWp?: number
-  readonly exclusive?: number
+  readonly write?: boolean
+  readonly dirty?: boolean
+  readonly softDirty?: boolean
+  readonly uffdWp?: boolean
+  readonly exclusive?: boolean
 }
 
-function entry(kind: number, says: Says): { w: World; pte: Pte } {
+function entry(kind: PteKind, says: Says): { w: World; pte: Pte } {
   const layout = new Layout({ threads: 1 })
   const machine = declareMachine(layout, {
     pages: 1,
@@ -47,18 +47,18 @@ function entry(kind: number, says: Says): { w: World; pte: Pte } {
   })
   const w = layout.initial()
   const pte = machine.mms[0].pte[0]
-  pte.kind.set(w, kind)
-  pte.frame.set(w, says.frame ?? 0)
-  pte.write.set(w, says.write ?? 0)
-  pte.bits?.slot.set(w, says.slot ?? 0)
-  pte.bits?.dirty.set(w, says.dirty ?? 0)
-  pte.bits?.softDirty.set(w, says.softDirty ?? 0)
-  pte.bits?.uffdWp.set(w, says.uffdWp ?? 0)
-  pte.bits?.exclusive.set(w, says.exclusive ?? 0)
+  pte.kind = kind
+  pte.frame = says.frame ?? 0
+  pte.write = says.write ?? false
+  pte.slot = says.slot ?? 0
+  pte.dirty = says.dirty ?? false
+  pte.softDirty = says.softDirty ?? false
+  pte.uffdWp = says.uffdWp ?? false
+  pte.exclusive = says.exclusive ?? false
   return { w, pte }
 }
 
-const BITS = [0, 1]
+const BITS = [false, true]
 const EVERY = BITS.flatMap((write) =>
   BITS.flatMap((dirty) =>
     BITS.flatMap((softDirty) => BITS.map((uffdWp) => ({ write, dirty, softDirty, uffdWp }))),
@@ -68,22 +68,22 @@ const EVERY = BITS.flatMap((write) =>
 describe('the right accessors', () => {
   it.each(['present', 'protnone'] as const)('find everything in a %s entry', (kind) => {
     for (const says of EVERY) {
-      const { w, pte } = entry(PteKind[kind], { ...says, frame: 9 })
-      const word = encodeEntry(w, pte)
+      const { pte } = entry(PteKind[kind], { ...says, frame: 9 })
+      const word = encodeEntry(pte)
       expect(ptePresent(word)).toBe(true)
       expect(ptePfn(word)).toBe(9)
-      expect(entryState(w, pte)).toEqual(says)
+      expect(entryState(pte)).toEqual(says)
     }
   })
 
   it('find everything in a migration entry', () => {
     for (const says of EVERY) {
-      const { w, pte } = entry(PteKind.migration, { ...says, frame: 9, exclusive: 1 })
-      const word = encodeEntry(w, pte)
+      const { pte } = entry(PteKind.migration, { ...says, frame: 9, exclusive: true })
+      const word = encodeEntry(pte)
       expect(ptePresent(word)).toBe(false)
-      expect(swpExclusive(word)).toBe(1)
+      expect(swpExclusive(word)).toBe(true)
       expect(migrationDirty(word)).toBe(says.dirty)
-      expect(entryState(w, pte)).toEqual(says)
+      expect(entryState(pte)).toEqual(says)
     }
   })
 
@@ -91,25 +91,25 @@ describe('the right accessors', () => {
     'find everything but dirty, which there is none of, in a %s entry',
     (kind) => {
       for (const says of EVERY) {
-        const { w, pte } = entry(PteKind[kind], { ...says, dirty: 0, frame: 9 })
-        expect(swpWrite(encodeEntry(w, pte))).toBe(says.write)
-        expect(entryState(w, pte)).toEqual({ ...says, dirty: 0 })
+        const { pte } = entry(PteKind[kind], { ...says, dirty: false, frame: 9 })
+        expect(swpWrite(encodeEntry(pte))).toBe(says.write)
+        expect(entryState(pte)).toEqual({ ...says, dirty: false })
       }
     },
   )
 
   it('find marks and exclusive in a swap entry, which nobody can write through', () => {
     for (const { softDirty, uffdWp } of EVERY) {
-      const { w, pte } = entry(PteKind.swap, { softDirty, uffdWp, slot: 5, exclusive: 1 })
-      const word = encodeEntry(w, pte)
-      expect([swpSoftDirty(word), swpUffdWp(word), swpExclusive(word)]).toEqual([softDirty, uffdWp, 1])
-      expect(entryState(w, pte)).toEqual({ write: 0, dirty: 0, softDirty, uffdWp })
+      const { pte } = entry(PteKind.swap, { softDirty, uffdWp, slot: 5, exclusive: true })
+      const word = encodeEntry(pte)
+      expect([swpSoftDirty(word), swpUffdWp(word), swpExclusive(word)]).toEqual([softDirty, uffdWp, true])
+      expect(entryState(pte)).toEqual({ write: false, dirty: false, softDirty, uffdWp })
     }
   })
 
   it('find nothing in an entry that is none', () => {
-    const { w, pte } = entry(PteKind.none, {})
-    expect(encodeEntry(w, pte)).toBe(0n)
+    const { pte } = entry(PteKind.none, {})
+    expect(encodeEntry(pte)).toBe(0n)
     expect(ptePresent(0n)).toBe(false)
   })
 })
@@ -117,31 +117,31 @@ describe('the right accessors', () => {
 describe('those of a present entry, on one that is not', () => {
   it('take soft-dirty for the right to write (D23)', () => {
     for (const softDirty of BITS) {
-      const { w, pte } = entry(PteKind.devicePrivate, { frame: 3, write: 1 - softDirty, softDirty })
-      expect(pteWrite(encodeEntry(w, pte))).toBe(softDirty)
+      const { pte } = entry(PteKind.devicePrivate, { frame: 3, write: !softDirty, softDirty })
+      expect(pteWrite(encodeEntry(pte))).toBe(softDirty)
     }
   })
 
   it('find every page dirty (D11)', () => {
     for (const frame of [1, 2, 15]) {
-      const { w, pte } = entry(PteKind.devicePrivate, { frame })
-      expect(pteDirty(encodeEntry(w, pte))).toBe(1)
+      const { pte } = entry(PteKind.devicePrivate, { frame })
+      expect(pteDirty(encodeEntry(pte))).toBe(true)
     }
   })
 
   it('take bits of the inverted frame number for marks (D44)', () => {
     for (const frame of Array.from({ length: 15 }, (_, i) => i + 1)) {
-      const { w, pte } = entry(PteKind.devicePrivate, { frame, softDirty: 1, uffdWp: 1 })
-      const word = encodeEntry(w, pte)
-      expect(pteSoftDirty(word)).toBe(((frame >> 2) & 1) ^ 1)
-      expect(pteUffdWp(word)).toBe(((frame >> 1) & 1) ^ 1)
+      const { pte } = entry(PteKind.devicePrivate, { frame, softDirty: true, uffdWp: true })
+      const word = encodeEntry(pte)
+      expect(pteSoftDirty(word)).toBe(((frame >> 2) & 1) === 0)
+      expect(pteUffdWp(word)).toBe(((frame >> 1) & 1) === 0)
     }
   })
 
   it('find the frame number three bits further down (D18)', () => {
     for (const frame of [1, 7, 8, 15]) {
-      const { w, pte } = entry(PteKind.devicePrivate, { frame })
-      expect(ptePfn(encodeEntry(w, pte))).toBe(frame >> 3)
+      const { pte } = entry(PteKind.devicePrivate, { frame })
+      expect(ptePfn(encodeEntry(pte))).toBe(frame >> 3)
     }
   })
 })

@@ -31,16 +31,16 @@ const takeExclusive = procedure('take exclusive', function* (task: Task, start: 
   yield* mm.mmapLock.unlockRead()
   for (const pfn of pages)
     if (pfn > 0)
-      yield* step('let go', (w) => {
-        unlockPage(w, machine.frames[pfn])
-        return machine.frames[pfn].refcount.add(w, -1)
+      yield* step('let go', () => {
+        unlockPage(machine.frames[pfn])
+        return --machine.frames[pfn].refcount
       })
   return pages
 })
 
 /** Holds the folio lock of the page behind `page`, and of all that come to be there: as a driver that is busy. */
 function lockPageOf(process: Process, page: number): void {
-  process.machine.frames[process.mm.pte[page].frame.readOnce(process.world)].locked.set(process.world, 2)
+  process.machine.frames[process.mm.pte[page].frame].locked = 2
 }
 
 function exclusive(): Process {
@@ -56,13 +56,11 @@ describe('taking', () => {
   it('leaves pages where they are, out of the reach of CPUs, held by their entries and mapped by none', () => {
     const process = exclusive()
     expect(process.entries()).toEqual(['rw*', 'rw*', 'none'])
-    const frames = [0, 1].map(
-      (page) => process.machine.frames[process.mm.pte[page].frame.readOnce(process.world)],
-    )
-    expect(frames.map(({ contents }) => contents.get(process.world))).toEqual([1, 2])
-    expect(frames.map(({ refcount }) => refcount.get(process.world))).toEqual([1, 1])
-    expect(frames.map(({ mapcount }) => mapcount.get(process.world))).toEqual([0, 0])
-    expect(process.task.cpu.tlb.map(({ frame }) => frame.get(process.world))).toEqual([0, 0, 0])
+    const frames = [0, 1].map((page) => process.machine.frames[process.mm.pte[page].frame])
+    expect(frames.map((frame) => frame.contents)).toEqual([1, 2])
+    expect(frames.map((frame) => frame.refcount)).toEqual([1, 1])
+    expect(frames.map((frame) => frame.mapcount)).toEqual([0, 0])
+    expect(process.task.cpu.tlb.map((cached) => cached.frame)).toEqual([0, 0, 0])
   })
 
   it('tells of each page by itself, before its entry changes', () => {
@@ -193,7 +191,7 @@ describe('fork', () => {
     const process = exclusive()
     lockPageOf(process, 1)
     expect(process.call(fork, process.child.mm)).toBe(-Errno.ENOMEM)
-    expect(process.child.mm.users.get(process.world)).toBe(0)
+    expect(process.child.mm.users).toBe(0)
     expect(process.entries(process.child.mm)).toEqual(['none', 'none', 'none'])
     expect(process.entries()).toEqual(['ro', 'rw*', 'none'])
     expect([process.references(0), process.references(1), process.inUse]).toEqual([1, 1, 2])

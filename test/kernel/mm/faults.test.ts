@@ -119,7 +119,7 @@ describe('areas that cannot be served', () => {
   ] as const)('%s: say so', (kind, message) => {
     const process = new Process()
     acting.thread = NOBODY
-    process.mm.vma[0].kind.set(process.world, VmaKind[kind])
+    process.mm.vma[0].kind = VmaKind[kind]
     expect(() => process.call(cpuRead, 0)).toThrow(message)
   })
 })

@@ -39,8 +39,6 @@ export interface ProcessOptions {
   readonly answer?: 0 | 1
 }
 
-const EVENTS = Object.keys(NotifyEvent)
-
 /** A process of its own and one that it can fork, each with a CPU. */
 export class Process {
   readonly machine: Machine
@@ -97,8 +95,8 @@ export class Process {
     return procedure(
       'watcher',
       function* (_current: Task, sub: IntervalNotifier, range: NotifierRange, seq: number) {
-        yield* step(`${EVENTS[range.event]} ${range.start}..${range.end}`, (w) => {
-          mmuIntervalSetSeq(w, sub, seq)
+        yield* step(`${range.event} ${range.start}..${range.end}`, () => {
+          mmuIntervalSetSeq(sub, seq)
           return 0
         })
         return range.blockable ? 1 : answer
@@ -113,21 +111,20 @@ export class Process {
 
   /** Runs a call of the child. */
   callInChild<A extends unknown[], R>(target: Procedure<[Task, ...A], R>, ...args: A): R {
-    return this.runner.run(this.world, this.child.thread, target, this.child, ...args)
+    return this.runner.run(this.child.thread, target, this.child, ...args)
   }
 
   private run<A extends unknown[], R>(target: Procedure<A, R>, ...args: A): R {
-    return this.runner.run(this.world, this.task.thread, target, ...args)
+    return this.runner.run(this.task.thread, target, ...args)
   }
 
   /** What the page table holds: `none`, `zero`, `ro`, `rw`, with `!` where the CPU may not use it and `*` where a device has it alone. */
   entries(mm = this.mm): string[] {
     return mm.pte.map((pte) => {
-      const kind = pte.kind.readOnce(this.world)
+      const kind = pte.kind
       if (kind === PteKind.none) return 'none'
       if (kind === PteKind.swap) return 'swap'
-      const page =
-        pte.frame.readOnce(this.world) === ZERO_PAGE ? 'zero' : pte.write.readOnce(this.world) ? 'rw' : 'ro'
+      const page = pte.frame === ZERO_PAGE ? 'zero' : pte.write ? 'rw' : 'ro'
       if (kind === PteKind.deviceExclusive) return `${page}*`
       return kind === PteKind.protnone ? `${page}!` : page
     })
@@ -135,14 +132,12 @@ export class Process {
 
   /** References to the frame behind `page`. */
   references(page: number): number {
-    return this.machine.frames[this.mm.pte[page].frame.readOnce(this.world)].refcount.get(this.world)
+    return this.machine.frames[this.mm.pte[page].frame].refcount
   }
 
   /** Frames in use. */
   get inUse(): number {
-    return this.machine.frames.filter(
-      ({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(this.world) > 0,
-    ).length
+    return this.machine.frames.filter((frame) => frame.pfn !== ZERO_PAGE && frame.refcount > 0).length
   }
 
   /** What has happened since the last look. */
@@ -167,7 +162,7 @@ const NOTED = new Set([
   'flush every CPU',
   'put the pages',
   'take the areas out',
-  ...EVENTS.flatMap((event) =>
+  ...Object.keys(NotifyEvent).flatMap((event) =>
     [0, 1, 2].flatMap((start) => [1, 2, 3].map((end) => `${event} ${start}..${end}`)),
   ),
 ])

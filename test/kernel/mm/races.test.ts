@@ -35,7 +35,6 @@ import {
   procedure,
   scenario,
   step,
-  type World,
 } from '../../../src/world/index.js'
 
 const RW = VM_READ | VM_WRITE
@@ -53,7 +52,7 @@ const one = procedure('one call', function* (task: Task, target: Calls[0][0], ar
 })
 
 const childProgram = procedure('program of a child', function* (task: Task, calls: Calls) {
-  yield* step('wait to be forked', (w) => (task.mm.users.get(w) > 0 ? 0 : BLOCKED))
+  yield* step('wait to be forked', () => (task.mm.users > 0 ? 0 : BLOCKED))
   yield* program(task, calls)
 })
 
@@ -87,7 +86,7 @@ function model(parents: readonly Calls[], child: Calls | undefined): Model {
   )
   return {
     layout,
-    initialise: (w) => initialise(w, machine),
+    initialise: () => initialise(machine),
     threads: threads.map((calls, i) => ({
       name: `thread ${i}`,
       program: calls === child ? childProgram : program,
@@ -97,51 +96,48 @@ function model(parents: readonly Calls[], child: Calls | undefined): Model {
       {
         clause: 'references',
         name: 'every mapping has a reference',
-        judge: (w) => missingReference(w, machine) ?? true,
+        judge: () => missingReference(machine) ?? true,
       },
       {
         clause: 'references',
         name: 'nothing leaks',
-        judge: (w, view) =>
-          threads.every((_, i) => view.finished(i)) ? (leak(w, machine) ?? true) : undefined,
+        judge: (view) => (threads.every((_, i) => view.finished(i)) ? (leak(machine) ?? true) : undefined),
       },
     ],
   }
 }
 
-function initialise(w: World, { mms: [mm], frames }: Machine): void {
-  mm.vma[0].kind.set(w, VmaKind.anonymous)
-  mm.vma[0].flags.set(w, RW)
-  mm.pte[0].kind.set(w, PteKind.present)
-  mm.pte[0].frame.set(w, 1)
-  mm.pte[0].write.set(w, 1)
-  frames[1].refcount.set(w, 1)
-  frames[1].mapcount.set(w, 1)
-  frames[1].contents.set(w, 1)
-  mm.expected[0].set(w, 1)
+function initialise({ mms: [mm], frames }: Machine): void {
+  mm.vma[0].kind = VmaKind.anonymous
+  mm.vma[0].flags = RW
+  mm.pte[0].kind = PteKind.present
+  mm.pte[0].frame = 1
+  mm.pte[0].write = true
+  frames[1].refcount = 1
+  frames[1].mapcount = 1
+  frames[1].contents = 1
+  mm.expected[0].value = 1
 }
 
-function mappings(w: World, { mms }: Machine, pfn: number): number {
-  return mms.filter(
-    ({ pte: [pte] }) => pte.kind.readOnce(w) !== PteKind.none && pte.frame.readOnce(w) === pfn,
-  ).length
+function mappings({ mms }: Machine, pfn: number): number {
+  return mms.filter(({ pte: [pte] }) => pte.kind !== PteKind.none && pte.frame === pfn).length
 }
 
-function missingReference(w: World, machine: Machine): string | undefined {
-  for (const { pfn, refcount, mapcount } of machine.frames) {
-    if (pfn === ZERO_PAGE) continue
-    const mapped = mappings(w, machine, pfn)
-    if (mapcount.get(w) !== mapped || refcount.get(w) < mapped)
-      return `frame ${pfn} is mapped ${mapped} times, and counts ${mapcount.get(w)} mappings, ${refcount.get(w)} references`
+function missingReference(machine: Machine): string | undefined {
+  for (const frame of machine.frames) {
+    if (frame.pfn === ZERO_PAGE) continue
+    const mapped = mappings(machine, frame.pfn)
+    if (frame.mapcount !== mapped || frame.refcount < mapped)
+      return `frame ${frame.pfn} is mapped ${mapped} times, and counts ${frame.mapcount} mappings, ${frame.refcount} references`
   }
   return undefined
 }
 
-function leak(w: World, machine: Machine): string | undefined {
+function leak(machine: Machine): string | undefined {
   const leaked = machine.frames.find(
-    ({ pfn, refcount }) => pfn !== ZERO_PAGE && refcount.get(w) !== mappings(w, machine, pfn),
+    (frame) => frame.pfn !== ZERO_PAGE && frame.refcount !== mappings(machine, frame.pfn),
   )
-  return leaked && `frame ${leaked.pfn} has ${leaked.refcount.get(w)} references when all is done`
+  return leaked && `frame ${leaked.pfn} has ${leaked.refcount} references when all is done`
 }
 
 async function explore(
@@ -250,7 +246,7 @@ describe('copy-on-write', () => {
             const operation = result.value
             const received: unknown = yield operation.kind === 'step' &&
             operation.name === 'clear, flush and replace'
-              ? { ...operation, run: (w: World, choice: number) => operation.run(w, choice) || 1 }
+              ? { ...operation, run: (choice: number) => operation.run(choice) || 1 }
               : operation
             result = running.next(received)
           }

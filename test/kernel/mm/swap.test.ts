@@ -37,7 +37,7 @@ function written(options: ConstructorParameters<typeof Process>[0] = {}): Proces
 
 /** The page behind the entry of `page`. */
 function frameOf(process: Process, page: number, mm = process.mm): Frame {
-  return process.machine.frames[mm.pte[page].frame.readOnce(process.world)]
+  return process.machine.frames[mm.pte[page].frame]
 }
 
 /** Takes the page behind `page` away. Returns 1 if it is freed. */
@@ -46,9 +46,9 @@ function reclaim(process: Process, page: number): number {
 }
 
 function slots(process: Process): { count: number; contents: number }[] {
-  return process.machine.swap.map(({ count, contents }) => ({
-    count: count.get(process.world),
-    contents: contents.get(process.world),
+  return process.machine.swap.map((swapSlot) => ({
+    count: swapSlot.count,
+    contents: swapSlot.contents,
   }))
 }
 
@@ -69,11 +69,11 @@ describe('a page that goes to swap', () => {
     const process = written()
     reclaim(process, 0)
     process.call(cpuRead, 0)
-    const { flags } = frameOf(process, 0)
-    expect([flags?.swapCache.get(process.world), flags?.dirty.get(process.world)]).toEqual([1, 0])
+    const frame = frameOf(process, 0)
+    expect([frame.swapCache, frame.dirty]).toEqual([1, false])
     expect(slots(process)).toEqual([{ count: 0, contents: 7 }, FREE])
     // What would be written out would be this: nothing is.
-    process.machine.swap[0].contents.set(process.world, 8)
+    process.machine.swap[0].contents = 8
     expect(reclaim(process, 0)).toBe(1)
     expect(slots(process)[0]).toEqual({ count: 1, contents: 8 })
   })
@@ -93,21 +93,21 @@ describe('a page that goes to swap', () => {
     reclaim(process, 0)
     process.call(cpuWrite, 0, 9)
     expect(slots(process)).toEqual([FREE, FREE])
-    expect(frameOf(process, 0).flags?.dirty.get(process.world)).toBe(1)
+    expect(frameOf(process, 0).dirty).toBe(true)
     expect(process.references(0)).toBe(1)
   })
 
   it('keeps what its entry says, and may not be written in an area that forbids it', () => {
     const process = written()
-    process.mm.pte[0].bits?.softDirty.set(process.world, 0)
+    process.mm.pte[0].softDirty = false
     process.call(mprotect, 0, 1, VM_READ)
     reclaim(process, 0)
     expect(process.call(cpuRead, 0)).toBe(7)
     expect(process.entries()[0]).toBe('ro')
-    expect(process.mm.pte[0].bits?.softDirty.readOnce(process.world)).toBe(0)
+    expect(process.mm.pte[0].softDirty).toBe(false)
     process.call(mprotect, 0, 1, RW)
     expect(process.call(cpuWrite, 0, 1)).toBe(0)
-    expect(process.mm.pte[0].bits?.softDirty.readOnce(process.world)).toBe(1)
+    expect(process.mm.pte[0].softDirty).toBe(true)
   })
 
   it('is refused where there is no slot, and stays', () => {
@@ -121,10 +121,10 @@ describe('a page that goes to swap', () => {
   it('stays if somebody holds it, in the swap cache and mapped by nobody, until it is wanted', () => {
     const process = written()
     const frame = frameOf(process, 0)
-    frame.refcount.add(process.world, 1)
+    frame.refcount += 1
     expect(reclaim(process, 0)).toBe(0)
     expect(process.entries()[0]).toBe('swap')
-    frame.refcount.add(process.world, -1)
+    frame.refcount -= 1
     expect(process.call(cpuRead, 0)).toBe(7)
     expect(frameOf(process, 0)).toBe(frame)
   })
@@ -132,7 +132,7 @@ describe('a page that goes to swap', () => {
   it('cannot come back where there is no memory', () => {
     const process = written({ frames: 2 })
     reclaim(process, 0)
-    for (const frame of process.machine.frames.slice(1)) frame.refcount.set(process.world, 1)
+    for (const frame of process.machine.frames.slice(1)) frame.refcount = 1
     expect(process.call(cpuRead, 0)).toBe(OUT_OF_MEMORY)
     expect(process.entries()[0]).toBe('swap')
   })
@@ -212,9 +212,9 @@ describe('a fault to write on an entry that may be written', () => {
     const process = written()
     reclaim(process, 0)
     process.call(cpuRead, 0)
-    const { bits, kind } = process.mm.pte[0]
-    expect([kind.readOnce(process.world), bits?.dirty.get(process.world)]).toEqual([PteKind.present, 0])
+    const pte = process.mm.pte[0]
+    expect([pte.kind, pte.dirty]).toEqual([PteKind.present, false])
     process.call(faultToWrite, 0)
-    expect(bits?.dirty.get(process.world)).toBe(1)
+    expect(pte.dirty).toBe(true)
   })
 })

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import type { AddressSpace } from '../../address-space.js'
 import { type Frame, type Machine, type Task, ZERO_PAGE } from '../../machine.js'
 import { putPage } from '../page.js'
@@ -17,17 +17,17 @@ import { putPage } from '../page.js'
 export const memfdCreate = procedure(
   'memfd_create',
   function* ({ machine }: Task, file: AddressSpace, values: readonly number[]): Running<number> {
-    return yield* step('write the file', (w) => {
+    return yield* step('write the file', () => {
       const free = machine.frames.filter(
-        ({ pfn, owner, refcount }) => pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0,
+        (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
       )
       if (free.length < file.pages.length) return -1
-      file.open.set(w, 1)
+      file.open = true
       file.pages.forEach((_, page) => {
-        free[page].refcount.set(w, 1)
-        free[page].contents.set(w, values[page])
-        file.expected[page].set(w, values[page])
-        addToPageCache(w, file, page, free[page])
+        free[page].refcount = 1
+        free[page].contents = values[page]
+        file.expected[page].value = values[page]
+        addToPageCache(file, page, free[page])
       })
       return 0
     })
@@ -35,15 +35,15 @@ export const memfdCreate = procedure(
 )
 
 /** The page is the file's from now on, and the caller's reference the page cache's. Part of a step. @kernel filemap_add_folio */
-export function addToPageCache(w: World, file: AddressSpace, page: number, frame: Frame): void {
-  file.pages[page].set(w, frame.pfn)
-  frame.mapping?.set(w, file.index + 1)
+export function addToPageCache(file: AddressSpace, page: number, frame: Frame): void {
+  file.pages[page].frame = frame.pfn
+  frame.mapping = file.index + 1
 }
 
 /** The file is closed: it lives on while it is mapped. @kernel close */
 export const closeFile = procedure('close', function* ({ machine }: Task, file: AddressSpace): Running<void> {
-  yield* step('close the file', (w) => {
-    file.open.set(w, 0)
+  yield* step('close the file', () => {
+    file.open = false
     return 0
   })
   yield* evictUnusedFiles(machine)
@@ -57,24 +57,24 @@ export const closeFile = procedure('close', function* ({ machine }: Task, file: 
  */
 export const evictUnusedFiles = procedure('fput', function* (machine: Machine): Running<void> {
   if (machine.files.length === 0) return
-  yield* step('evict files that nobody uses', (w) => {
-    for (const file of machine.files) if (!isUsed(w, machine, file)) evictFile(w, machine, file)
+  yield* step('evict files that nobody uses', () => {
+    for (const file of machine.files) if (!isUsed(machine, file)) evictFile(machine, file)
     return 0
   })
 })
 
-function isUsed(w: World, { mms }: Machine, { index, open }: AddressSpace): boolean {
-  const mapped = mms.some(({ vma }) => vma.some(({ file }) => file?.readOnce(w) === index + 1))
-  return mapped || open.get(w) === 1
+function isUsed({ mms }: Machine, addressSpace: AddressSpace): boolean {
+  const mapped = mms.some(({ vma }) => vma.some((vma) => READ_ONCE(vma).file === addressSpace.index + 1))
+  return mapped || addressSpace.open
 }
 
-function evictFile(w: World, { frames }: Machine, file: AddressSpace): void {
+function evictFile({ frames }: Machine, file: AddressSpace): void {
   file.pages.forEach((cached, page) => {
-    const frame = frames[cached.get(w)]
-    file.expected[page].set(w, 0)
+    const frame = frames[cached.frame]
+    file.expected[page].value = 0
     if (frame.pfn === ZERO_PAGE) return
-    cached.set(w, 0)
-    frame.mapping?.set(w, 0)
-    putPage(w, frame)
+    cached.frame = 0
+    frame.mapping = 0
+    putPage(frame)
   })
 }

@@ -50,9 +50,9 @@ const zapAreas = procedure(
  * @kernel find_vma
  */
 export const nextArea = procedure('find_vma', function* (mm: MmStruct, page: number, limit: number) {
-  const found = yield* step('find an area', (w) => {
-    const start = findVma(w, mm, page, limit)
-    const end = start === limit ? limit : areaEnd(w, mm, start, limit)
+  const found = yield* step('find an area', () => {
+    const start = findVma(mm, page, limit)
+    const end = start === limit ? limit : areaEnd(mm, start, limit)
     return (start << 12) | end
   })
   return { start: found >> 12, end: found & 0xfff }

@@ -3,18 +3,10 @@
  *
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
 import { type AddressSpace, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
-import {
-  type MmStruct,
-  NotifyEvent,
-  type Task,
-  VM_ACCOUNT,
-  VM_WRITE,
-  type Vma,
-  VmaKind,
-} from '../../machine.js'
+import { type MmStruct, NotifyEvent, type Task, VM_ACCOUNT, VM_WRITE, VmaKind } from '../../machine.js'
 import { freePgtables } from '../huge/page.js'
 import { splitAtEnds } from '../huge/split.js'
 import { evictUnusedFiles } from './file.js'
@@ -22,16 +14,15 @@ import { Merge, mergeVma, splitVma } from './vma.js'
 import { zapPageRange } from './zap.js'
 
 /** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
-export function findVma(w: World, mm: MmStruct, page: number, limit: number): number {
+export function findVma(mm: MmStruct, page: number, limit: number): number {
   let at = page
-  while (at < limit && mm.vma[at].kind.get(w) === VmaKind.none) at++
+  while (at < limit && mm.vma[at].kind === VmaKind.none) at++
   return at
 }
 
 /** What an area is to map. */
 export interface Backing {
-  /** {@link VmaKind} */
-  readonly kind: number
+  readonly kind: VmaKind
   readonly file: AddressSpace
   /** The page of the file that the first page of the area is. */
   readonly pgoff: number
@@ -56,17 +47,17 @@ export const mmap = procedure(
     if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
     const replaced = yield* detachVmas(mm, page, page + pages)
     if (replaced) yield* unmapRegion(current, mm, page, page + pages)
-    yield* step('insert the area', (w) => {
+    yield* step('insert the area', () => {
       for (let at = 0; at < pages; at++) {
         const area = mm.vma[page + at]
-        area.kind.set(w, backing?.kind ?? VmaKind.anonymous)
-        area.flags.set(w, flags | accountableMapping(area, backing, flags))
-        area.file?.set(w, backing ? backing.file.index + 1 : 0)
-        area.pgoff?.set(w, (backing?.pgoff ?? page) + at)
+        area.kind = backing?.kind ?? VmaKind.anonymous
+        area.flags = flags | accountableMapping(mm, backing, flags)
+        area.file = backing ? backing.file.index + 1 : 0
+        area.pgoff = (backing?.pgoff ?? page) + at
       }
-      splitVma(w, mm, page)
+      splitVma(mm, page)
       const { extendsNext } = current.machine.rules
-      mergeVma(w, current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
+      mergeVma(current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
       return 0
     })
     yield* mm.mmapLock.unlockWrite()
@@ -75,8 +66,8 @@ export const mmap = procedure(
 )
 
 /** What is private and may be written is charged for. @kernel accountable_mapping */
-function accountableMapping({ starts }: Vma, backing: Backing | undefined, flags: number): number {
-  if (starts === undefined || isShared(backing?.kind ?? VmaKind.anonymous)) return 0
+function accountableMapping(mm: MmStruct, backing: Backing | undefined, flags: number): number {
+  if (!mm.tracksAreas || isShared(backing?.kind ?? VmaKind.anonymous)) return 0
   return flags & VM_WRITE ? VM_ACCOUNT : 0
 }
 
@@ -129,17 +120,17 @@ export const unmapRegion = procedure(
  * @kernel vms_gather_munmap_vmas
  */
 export const detachVmas = procedure('detach areas', function* (mm: MmStruct, start: number, end: number) {
-  return yield* step('take the areas out', (w) => {
-    if (findVma(w, mm, start, end) === end) return 0
+  return yield* step('take the areas out', () => {
+    if (findVma(mm, start, end) === end) return 0
     for (let page = start; page < end; page++) {
-      mm.vma[page].kind.set(w, VmaKind.none)
-      mm.vma[page].flags.set(w, 0)
-      mm.vma[page].anonymous?.set(w, 0)
-      mm.vma[page].file?.set(w, 0)
-      mm.vma[page].pgoff?.set(w, 0)
-      mm.vma[page].starts?.set(w, 0)
+      mm.vma[page].kind = VmaKind.none
+      mm.vma[page].flags = 0
+      mm.vma[page].anonymous = 0
+      mm.vma[page].file = 0
+      mm.vma[page].pgoff = 0
+      mm.vma[page].starts = false
     }
-    splitVma(w, mm, end)
+    splitVma(mm, end)
     return 1
   })
 })

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type Pmd, PmdKind, pmdAt } from '../../huge.js'
@@ -70,16 +70,16 @@ const protectAreas = procedure(
 const setFlags = procedure(
   'mprotect_fixup',
   function* ({ machine }: Task, mm: MmStruct, page: number, limit: number, flags: number) {
-    const result = yield* step('change vm_flags', (w) => {
-      if (mm.vma[page].kind.get(w) === VmaKind.none) return page << 1
-      const end = areaEnd(w, mm, page, limit)
-      if (!changesFlags(w, mm, page, flags)) return end << 1
-      const newFlags = accountedFlags(w, machine, mm, page, flags)
-      splitVma(w, mm, page)
-      splitVma(w, mm, end)
-      for (let at = page; at < end; at++) mm.vma[at].flags.set(w, newFlags)
-      mergeVma(w, machine, mm, page, end, Merge.either)
-      return (end << 1) | (isPopulated(w, mm, page, end) ? 1 : 0)
+    const result = yield* step('change vm_flags', () => {
+      if (mm.vma[page].kind === VmaKind.none) return page << 1
+      const end = areaEnd(mm, page, limit)
+      if (!changesFlags(mm, page, flags)) return end << 1
+      const newFlags = accountedFlags(machine, mm, page, flags)
+      splitVma(mm, page)
+      splitVma(mm, end)
+      for (let at = page; at < end; at++) mm.vma[at].flags = newFlags
+      mergeVma(machine, mm, page, end, Merge.either)
+      return (end << 1) | (isPopulated(mm, page, end) ? 1 : 0)
     })
     return { end: result >> 1, pageTable: (result & 1) === 1 }
   },
@@ -89,28 +89,25 @@ const setFlags = procedure(
  * The flags of the area of `page` once it permits `flags`. What becomes writable is charged for from then on; the charge is
  * kept when it is not writable any more, but by an area that has no page to lose.
  */
-function accountedFlags(w: World, { rules }: Machine, mm: MmStruct, page: number, flags: number): number {
-  const { kind, flags: old, anonymous, starts } = mm.vma[page]
-  const kept = old.get(w) & ~(VM_READ | VM_WRITE)
-  if (starts === undefined || isShared(kind.get(w))) return flags | kept
+function accountedFlags({ rules }: Machine, mm: MmStruct, page: number, flags: number): number {
+  const kept = mm.vma[page].flags & ~(VM_READ | VM_WRITE)
+  if (!mm.tracksAreas || isShared(mm.vma[page].kind)) return flags | kept
   if (flags & VM_WRITE) return flags | kept | VM_ACCOUNT
-  const isUnfaulted = kind.get(w) === VmaKind.anonymous && anonymous?.get(w) === 0
+  const isUnfaulted = mm.vma[page].kind === VmaKind.anonymous && mm.vma[page].anonymous === 0
   return flags | (rules.unaccountsUnfaulted && isUnfaulted ? kept & ~VM_ACCOUNT : kept)
 }
 
 /** True if the area of `page` permits something else than `flags`. Under the mmap lock. */
-function changesFlags(w: World, mm: MmStruct, page: number, flags: number): boolean {
-  return (mm.vma[page].flags.get(w) & (VM_READ | VM_WRITE)) !== flags
+function changesFlags(mm: MmStruct, page: number, flags: number): boolean {
+  return (mm.vma[page].flags & (VM_READ | VM_WRITE)) !== flags
 }
 
 /** Where the area is about to end in the middle of a huge page, that is split first. */
 const splitForFlags = procedure(
   'mprotect_fixup (split)',
   function* (current: Task, mm: MmStruct, page: number, limit: number, flags: number): Running<void> {
-    const end = yield* step('find the end of the area', (w) =>
-      mm.vma[page].kind.get(w) === VmaKind.none || !changesFlags(w, mm, page, flags)
-        ? page
-        : areaEnd(w, mm, page, limit),
+    const end = yield* step('find the end of the area', () =>
+      mm.vma[page].kind === VmaKind.none || !changesFlags(mm, page, flags) ? page : areaEnd(mm, page, limit),
     )
     if (end > page) yield* splitAtEnds(current, mm, page, end)
   },
@@ -120,10 +117,9 @@ const splitForFlags = procedure(
  * True if the address space has a page table: one that was never needed does not exist, and of changes to what does
  * not exist nobody is told. A table with a single entry makes the whole range that it covers known to watchers.
  */
-function isPopulated(w: World, mm: MmStruct, start: number, end: number): boolean {
-  if (mm.pmd?.length)
-    return mm.pmd.some((pmd) => start < pmd.end && pmd.start < end && !isPmdNone(w, mm, pmd))
-  return mm.pte.some((pte) => pte.kind.readOnce(w) !== PteKind.none)
+function isPopulated(mm: MmStruct, start: number, end: number): boolean {
+  if (mm.pmd?.length) return mm.pmd.some((pmd) => start < pmd.end && pmd.start < end && !isPmdNone(mm, pmd))
+  return mm.pte.some((pte) => READ_ONCE(pte).kind !== PteKind.none)
 }
 
 /**
@@ -159,7 +155,7 @@ const changePteRange = procedure(
           continue
         }
       }
-      changed |= yield* mm.ptl.critical('change an entry', (w) => changePte(w, current, mm, page, flags))
+      changed |= yield* mm.ptl.critical('change an entry', () => changePte(current, mm, page, flags))
     }
     return changed
   },
@@ -176,15 +172,15 @@ const Changed = { no: 0, yes: 1, table: 2 } as const
 export const changeHugePmd = procedure(
   'change_huge_pmd',
   function* (current: Task, mm: MmStruct, pmd: Pmd, flags: number): Running<number> {
-    return yield* mm.ptl.critical('change the huge entry', (w) => changePmd(w, current, mm, pmd, flags))
+    return yield* mm.ptl.critical('change the huge entry', () => changePmd(current, mm, pmd, flags))
   },
 )
 
 /** Changes the entry if it is a huge page's. Part of a step, under the page-table lock. */
-export function changePmd(w: World, current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {
-  if (pmd.kind.get(w) !== PmdKind.huge) return Changed.table
+export function changePmd(current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {
+  if (pmd.kind !== PmdKind.huge) return Changed.table
   let changed: number = Changed.no
-  for (let page = pmd.start; page < pmd.end; page++) changed |= changePte(w, current, mm, page, flags)
+  for (let page = pmd.start; page < pmd.end; page++) changed |= changePte(current, mm, page, flags)
   return changed
 }
 
@@ -192,18 +188,18 @@ export function changePmd(w: World, current: Task, mm: MmStruct, pmd: Pmd, flags
  * What the flags make of one entry: without any permission it stays mapped and the CPU may not use it. It becomes
  * writable again only where a write fault would make it so without asking anybody; shared memory at once.
  */
-function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: number): number {
+function changePte(current: Task, mm: MmStruct, page: number, flags: number): number {
   const pte = mm.pte[page]
-  if (!mapsPage(w, pte)) {
+  if (!mapsPage(pte)) {
     // These lose the right to write, also where the new flags give it: they get it back by a fault.
-    pte.write.set(w, 0)
+    pte.write = false
     return 0
   }
   const kind = flags & (VM_READ | VM_WRITE) ? PteKind.present : PteKind.protnone
-  const write = flags & VM_WRITE && canChangePteWritable(w, current, mm, page) ? 1 : 0
-  if (pte.kind.get(w) === kind && pte.write.get(w) === write) return 0
-  pte.kind.set(w, kind)
-  pte.write.set(w, write)
+  const write = (flags & VM_WRITE) !== 0 && canChangePteWritable(current, mm, page)
+  if (pte.kind === kind && pte.write === write) return 0
+  pte.kind = kind
+  pte.write = write
   return 1
 }
 
@@ -214,10 +210,10 @@ function changePte(w: World, current: Task, mm: MmStruct, page: number, flags: n
  *
  * @kernel can_change_pte_writable
  */
-function canChangePteWritable(w: World, current: Task, mm: MmStruct, page: number): boolean {
+function canChangePteWritable(current: Task, mm: MmStruct, page: number): boolean {
   const pte = mm.pte[page]
-  if (!mayWriteUntold(w, current.machine, pte)) return false
-  if (isShared(mm.vma[page].kind.get(w))) return true
-  if (current.machine.rules.upgradesDirtyOnly && pte.bits?.dirty.get(w) === 0) return false
-  return isExclusive(w, current, mm, page)
+  if (!mayWriteUntold(current.machine, pte)) return false
+  if (isShared(mm.vma[page].kind)) return true
+  if (current.machine.rules.upgradesDirtyOnly && !pte.dirty) return false
+  return isExclusive(current, mm, page)
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
 import { isFileBacked } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { PmdKind, pmdAt } from '../../huge.js'
@@ -40,15 +40,15 @@ export const mremap = procedure(
 const mremapTo = procedure(
   'mremap_to',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<number> {
-    const refused = yield* step('check the ranges', (w) => {
-      if (mm.vma[page].kind.get(w) === VmaKind.none) return -Errno.EFAULT
+    const refused = yield* step('check the ranges', () => {
+      if (mm.vma[page].kind === VmaKind.none) return -Errno.EFAULT
       return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
     })
     if (refused) return refused
     if (mm.pmd) yield* splitAtEnds(current, mm, to, to + pages)
     if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
-    const fits = yield* step('check the area', (w) =>
-      areaEnd(w, mm, page, page + pages) === page + pages ? 1 : 0,
+    const fits = yield* step('check the area', () =>
+      areaEnd(mm, page, page + pages) === page + pages ? 1 : 0,
     )
     if (!fits) return -Errno.EFAULT
     yield* moveVma(current, mm, page, pages, to)
@@ -60,10 +60,10 @@ const mremapTo = procedure(
 const moveVma = procedure(
   'move_vma',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
-    yield* step('copy the area', (w) => {
-      for (let at = 0; at < pages; at++) copyVma(w, mm, page + at, to + at)
-      splitVma(w, mm, to)
-      mergeVma(w, current.machine, mm, to, to + pages, Merge.either)
+    yield* step('copy the area', () => {
+      for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
+      splitVma(mm, to)
+      mergeVma(current.machine, mm, to, to + pages, Merge.either)
       return 0
     })
     yield* movePageTables(current, mm, page, pages, to)
@@ -81,14 +81,14 @@ const moveVma = procedure(
  *
  * @kernel copy_vma
  */
-function copyVma(w: World, mm: MmStruct, page: number, to: number): void {
+function copyVma(mm: MmStruct, page: number, to: number): void {
   const [area, copy] = [mm.vma[page], mm.vma[to]]
-  const keepsOffset = isFileBacked(area.kind.get(w)) || area.anonymous?.get(w) !== 0
-  copy.kind.set(w, area.kind.get(w))
-  copy.flags.set(w, area.flags.get(w))
-  copy.anonymous?.set(w, area.anonymous?.get(w) ?? 0)
-  copy.file?.set(w, area.file?.get(w) ?? 0)
-  copy.pgoff?.set(w, keepsOffset ? (area.pgoff?.get(w) ?? 0) : to)
+  const keepsOffset = isFileBacked(area.kind) || area.anonymous !== 0
+  copy.kind = area.kind
+  copy.flags = area.flags
+  copy.anonymous = area.anonymous
+  copy.file = area.file
+  copy.pgoff = keepsOffset ? area.pgoff : to
 }
 
 /**
@@ -108,8 +108,8 @@ export const movePageTables = procedure(
         continue
       }
       // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
-      yield* mm.ptl.critical('move an entry, and flush', (w) => {
-        if (moveEntry(w, mm, page + at, to + at)) flushTlb(w, current.machine, mm, page + at, page + at + 1)
+      yield* mm.ptl.critical('move an entry, and flush', () => {
+        if (moveEntry(mm, page + at, to + at)) flushTlb(current.machine, mm, page + at, page + at + 1)
         return 0
       })
     }
@@ -129,12 +129,12 @@ const moveHugePmd = procedure(
     const [pmd, target] = [pmdAt(mm, page), pmdAt(mm, to)]
     if (pmd === undefined || target === undefined || page !== pmd.start) return 0
     const fits = target.isWhole && to === target.start && target.end - to <= left
-    const moved = yield* mm.ptl.critical('move the huge entry, and flush', (w) => {
-      if (pmd.kind.get(w) !== PmdKind.huge || !fits || !isPmdNone(w, mm, target)) return 0
-      for (let at = 0; at < pmd.end - pmd.start; at++) moveEntry(w, mm, page + at, to + at)
-      flushTlb(w, current.machine, mm, pmd.start, pmd.end)
-      pmd.kind.set(w, PmdKind.none)
-      target.kind.set(w, PmdKind.huge)
+    const moved = yield* mm.ptl.critical('move the huge entry, and flush', () => {
+      if (pmd.kind !== PmdKind.huge || !fits || !isPmdNone(mm, target)) return 0
+      for (let at = 0; at < pmd.end - pmd.start; at++) moveEntry(mm, page + at, to + at)
+      flushTlb(current.machine, mm, pmd.start, pmd.end)
+      pmd.kind = PmdKind.none
+      target.kind = PmdKind.huge
       return pmd.end - pmd.start
     })
     if (!moved) yield* splitHugePmd(current, mm, page)
@@ -148,27 +148,25 @@ const moveHugePmd = procedure(
  * @returns false if there was none
  * @kernel move_ptes
  */
-export function moveEntry(w: World, mm: MmStruct, page: number, to: number): boolean {
-  if (mm.pte[page].kind.get(w) === PteKind.none) return false
-  pteAlloc(w, mm, to)
-  movePte(w, mm.pte[page], mm.pte[to])
-  mm.expected[to].set(w, mm.expected[page].get(w))
-  mm.expected[page].set(w, 0)
+export function moveEntry(mm: MmStruct, page: number, to: number): boolean {
+  if (mm.pte[page].kind === PteKind.none) return false
+  pteAlloc(mm, to)
+  movePte(mm.pte[page], mm.pte[to])
+  mm.expected[to].value = mm.expected[page].value
+  mm.expected[page].value = 0
   return true
 }
 
 /** All that the entry says, its reference and its mapping. */
-function movePte(w: World, from: Pte, to: Pte): void {
-  to.kind.set(w, from.kind.get(w))
-  to.frame.set(w, from.frame.get(w))
-  to.write.set(w, from.write.get(w))
-  if (from.bits !== undefined && to.bits !== undefined) {
-    to.bits.dirty.set(w, from.bits.dirty.get(w))
-    // So that who looks for what has been written knows that the page is new at this address.
-    to.bits.softDirty.set(w, 1)
-    to.bits.uffdWp.set(w, from.bits.uffdWp.get(w))
-    to.bits.exclusive.set(w, from.bits.exclusive.get(w))
-    to.bits.slot.set(w, from.bits.slot.get(w))
-  }
-  clearEntry(w, from)
+function movePte(from: Pte, to: Pte): void {
+  to.kind = from.kind
+  to.frame = from.frame
+  to.write = from.write
+  to.dirty = from.dirty
+  // So that who looks for what has been written knows that the page is new at this address.
+  to.softDirty = true
+  to.uffdWp = from.uffdWp
+  to.exclusive = from.exclusive
+  to.slot = from.slot
+  clearEntry(from)
 }

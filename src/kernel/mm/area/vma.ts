@@ -4,49 +4,48 @@
  * @see docs/reference/kernel-behaviour.md
  * @module
  */
-import { SpecificationError, type World } from '../../../world/index.js'
+import { READ_ONCE, SpecificationError } from '../../../world/index.js'
 import { type Frame, type Machine, type MmStruct, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
 
 /** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
-export function areaEnd(w: World, mm: MmStruct, page: number, limit: number): number {
+export function areaEnd(mm: MmStruct, page: number, limit: number): number {
   let end = page + 1
-  while (end < limit && isSameArea(w, mm, end)) end++
+  while (end < limit && isSameArea(mm, end)) end++
   return end
 }
 
 /** The first page of the area that `page` lies in. Under the mmap lock. */
-export function areaStart(w: World, mm: MmStruct, page: number): number {
+export function areaStart(mm: MmStruct, page: number): number {
   let start = page
-  while (start > 0 && isSameArea(w, mm, start)) start--
+  while (start > 0 && isSameArea(mm, start)) start--
   return start
 }
 
 /** True if `page` continues the area of the page before it. */
-function isSameArea(w: World, mm: MmStruct, page: number): boolean {
-  const { starts } = mm.vma[page]
-  if (starts === undefined) return hasEqualAttributes(w, mm, page)
+function isSameArea(mm: MmStruct, page: number): boolean {
+  if (!mm.tracksAreas) return hasEqualAttributes(mm, page)
   // Also from the walk over a page's mappings, which has the lock of what links the areas.
-  const isHole = mm.vma[page - 1].kind.readOnce(w) === VmaKind.none
-  return starts.readOnce(w) === 0 && isHole === (mm.vma[page].kind.readOnce(w) === VmaKind.none)
+  const isHole = READ_ONCE(mm.vma[page - 1]).kind === VmaKind.none
+  return !READ_ONCE(mm.vma[page]).starts && isHole === (READ_ONCE(mm.vma[page]).kind === VmaKind.none)
 }
 
 /** True if nothing but their `anon_vma`s may keep the pages on both sides of the beginning of `page` apart. @kernel is_mergeable_vma */
-function hasEqualAttributes(w: World, mm: MmStruct, page: number): boolean {
+function hasEqualAttributes(mm: MmStruct, page: number): boolean {
   const [before, area] = [mm.vma[page - 1], mm.vma[page]]
-  if (area.kind.get(w) !== before.kind.get(w) || area.flags.get(w) !== before.flags.get(w)) return false
-  return area.kind.get(w) === VmaKind.none || isContinued(w, mm, page)
+  if (area.kind !== before.kind || area.flags !== before.flags) return false
+  return area.kind === VmaKind.none || isContinued(mm, page)
 }
 
 /** True if what is behind `page` is what follows the page before it. */
-function isContinued(w: World, mm: MmStruct, page: number): boolean {
+function isContinued(mm: MmStruct, page: number): boolean {
   const [before, area] = [mm.vma[page - 1], mm.vma[page]]
-  if (area.pgoff === undefined || before.pgoff === undefined) return true
-  return area.file?.get(w) === before.file?.get(w) && area.pgoff.get(w) === before.pgoff.get(w) + 1
+  if (!mm.tracksOffsets) return true
+  return area.file === before.file && area.pgoff === before.pgoff + 1
 }
 
 /** From here on an area begins at `page`, if there is one. Part of a step, under the mmap lock for writing. @kernel __split_vma */
-export function splitVma(w: World, mm: MmStruct, page: number): void {
-  if (page < mm.vma.length && mm.vma[page].kind.get(w) !== VmaKind.none) mm.vma[page].starts?.set(w, 1)
+export function splitVma(mm: MmStruct, page: number): void {
+  if (page < mm.vma.length && mm.vma[page].kind !== VmaKind.none) mm.vma[page].starts = true
 }
 
 /** How areas beside a new one are chosen. */
@@ -61,52 +60,44 @@ export const Merge = { either: 0, preferNext: 1 } as const
  *
  * @kernel vma_merge
  */
-export function mergeVma(
-  w: World,
-  machine: Machine,
-  mm: MmStruct,
-  start: number,
-  end: number,
-  how: number,
-): void {
-  if (mm.vma[start].starts === undefined) return
-  const area = mm.vma[start].anonymous?.get(w) ?? 0
+export function mergeVma(machine: Machine, mm: MmStruct, start: number, end: number, how: number): void {
+  if (!mm.tracksAreas) return
+  const area = mm.vma[start].anonymous
   const [before, after] = [start > 0 && mm.vma[start - 1], end < mm.vma.length && mm.vma[end]]
-  const [previous, next] = [anonVmaOf(w, before), anonVmaOf(w, after)]
-  const fitsPrevious =
-    before !== false && hasEqualAttributes(w, mm, start) && canMerge(w, machine, area, previous)
-  const fitsNext = after !== false && hasEqualAttributes(w, mm, end) && canMerge(w, machine, area, next)
+  const [previous, next] = [anonVmaOf(before), anonVmaOf(after)]
+  const fitsPrevious = before !== false && hasEqualAttributes(mm, start) && canMerge(machine, area, previous)
+  const fitsNext = after !== false && hasEqualAttributes(mm, end) && canMerge(machine, area, next)
   const fitEachOther =
-    how === Merge.preferNext ? canMerge(w, machine, next, previous) : !previous || !next || previous === next
+    how === Merge.preferNext ? canMerge(machine, next, previous) : !previous || !next || previous === next
   const isConflict = fitsPrevious && fitsNext && !fitEachOther
   const toPrevious = fitsPrevious && !(isConflict && how === Merge.preferNext)
   const toNext = fitsNext && !(isConflict && how !== Merge.preferNext)
   const anonVma = area || (toPrevious ? previous : 0) || (toNext ? next : 0)
-  if (toPrevious) mm.vma[start].starts?.set(w, 0)
-  if (toNext && end < mm.vma.length) mm.vma[end].starts?.set(w, 0)
-  if (anonVma > 0) linkAnonVma(w, mm, start, anonVma)
+  if (toPrevious) mm.vma[start].starts = false
+  if (toNext && end < mm.vma.length) mm.vma[end].starts = false
+  if (anonVma > 0) linkAnonVma(mm, start, anonVma)
 }
 
-function anonVmaOf(w: World, area: MmStruct['vma'][number] | false): number {
-  return area === false ? 0 : (area.anonymous?.get(w) ?? 0)
+function anonVmaOf(area: MmStruct['vma'][number] | false): number {
+  return area === false ? 0 : area.anonymous
 }
 
 /** True if an area with `anonVma` may become part of one with `target`; 0 is none. @kernel is_mergeable_anon_vma */
-function canMerge(w: World, machine: Machine, anonVma: number, target: number): boolean {
+function canMerge(machine: Machine, anonVma: number, target: number): boolean {
   if (anonVma === target) return true
-  if (target === 0) return machine.rules.mergesIntoUnfaulted && !isFromFork(w, machine, anonVma)
-  return anonVma === 0 && !isFromFork(w, machine, target)
+  if (target === 0) return machine.rules.mergesIntoUnfaulted && !isFromFork(machine, anonVma)
+  return anonVma === 0 && !isFromFork(machine, target)
 }
 
 /** True if fork has made it: the areas that have it are linked to another as well. @kernel list_is_singular */
-function isFromFork(w: World, { anonVmas }: Machine, anonVma: number): boolean {
-  return anonVmas[anonVma - 1].parent.get(w) !== 0
+function isFromFork({ anonVmas }: Machine, anonVma: number): boolean {
+  return anonVmas[anonVma - 1].parent !== 0
 }
 
 /** The whole area that `page` lies in gets the `anon_vma`. */
-function linkAnonVma(w: World, mm: MmStruct, page: number, anonVma: number): void {
-  const end = areaEnd(w, mm, page, mm.vma.length)
-  for (let at = areaStart(w, mm, page); at < end; at++) mm.vma[at].anonymous?.set(w, anonVma)
+function linkAnonVma(mm: MmStruct, page: number, anonVma: number): void {
+  const end = areaEnd(mm, page, mm.vma.length)
+  for (let at = areaStart(mm, page); at < end; at++) mm.vma[at].anonymous = anonVma
 }
 
 /**
@@ -114,49 +105,49 @@ function linkAnonVma(w: World, mm: MmStruct, page: number, anonVma: number): voi
  *
  * @kernel anon_vma_prepare
  */
-export function anonVmaPrepare(w: World, machine: Machine, mm: MmStruct, page: number): void {
-  if (mm.vma[page].anonymous?.get(w) !== 0) return
-  linkAnonVma(w, mm, page, machine.anonVmas.length > 0 ? findOrAllocate(w, machine, mm, page) : 1)
+export function anonVmaPrepare(machine: Machine, mm: MmStruct, page: number): void {
+  if (mm.vma[page].anonymous !== 0) return
+  linkAnonVma(mm, page, machine.anonVmas.length > 0 ? findOrAllocate(machine, mm, page) : 1)
 }
 
 /** That of the next area or the previous, if they could be one but for what they permit; otherwise a new one. @kernel find_mergeable_anon_vma */
-function findOrAllocate(w: World, machine: Machine, mm: MmStruct, page: number): number {
-  const [start, end] = [areaStart(w, mm, page), areaEnd(w, mm, page, mm.vma.length)]
+function findOrAllocate(machine: Machine, mm: MmStruct, page: number): number {
+  const [start, end] = [areaStart(mm, page), areaEnd(mm, page, mm.vma.length)]
   for (const [beside, edge] of [
     [end, end],
     [start - 1, start],
   ]) {
-    const anonVma = mm.vma[beside]?.anonymous?.get(w) ?? 0
-    if (anonVma > 0 && isCompatible(w, mm, edge) && !isFromFork(w, machine, anonVma)) return anonVma
+    const anonVma = mm.vma[beside]?.anonymous ?? 0
+    if (anonVma > 0 && isCompatible(mm, edge) && !isFromFork(machine, anonVma)) return anonVma
   }
-  return allocAnonVma(w, machine, 0)
+  return allocAnonVma(machine, 0)
 }
 
 /** @kernel anon_vma_compatible */
-function isCompatible(w: World, mm: MmStruct, page: number): boolean {
+function isCompatible(mm: MmStruct, page: number): boolean {
   const [before, area] = [mm.vma[page - 1], mm.vma[page]]
-  const isSimilar = ((before.flags.get(w) ^ area.flags.get(w)) & ~(VM_READ | VM_WRITE)) === 0
-  return isSimilar && before.kind.get(w) === area.kind.get(w) && isContinued(w, mm, page)
+  const isSimilar = ((before.flags ^ area.flags) & ~(VM_READ | VM_WRITE)) === 0
+  return isSimilar && before.kind === area.kind && isContinued(mm, page)
 }
 
 /** One that no area, no page and no other refers to. @kernel anon_vma_alloc */
-function allocAnonVma(w: World, machine: Machine, parent: number): number {
+function allocAnonVma(machine: Machine, parent: number): number {
   const { anonVmas, mms, frames } = machine
   const used = new Set<number>([parent])
-  for (const { vma } of mms) for (const { anonymous } of vma) used.add(anonymous?.readOnce(w) ?? 0)
-  for (const { anonVma } of frames) used.add(anonVma?.get(w) ?? 0)
-  for (const of of [...used]) for (const linked of linksOf(w, machine, of)) used.add(linked)
+  for (const { vma } of mms) for (const vmaRecord of vma) used.add(READ_ONCE(vmaRecord).anonymous)
+  for (const frame of frames) used.add(frame.anonVma)
+  for (const of of [...used]) for (const linked of linksOf(machine, of)) used.add(linked)
   const free = anonVmas.findIndex((_, index) => !used.has(index + 1))
   if (free < 0)
     throw new SpecificationError('scenario', 'there are more anon_vmas than the machine was declared with')
-  anonVmas[free].parent.set(w, parent)
+  anonVmas[free].parent = parent
   return free + 1
 }
 
 /** All that an area with `anonVma` is linked to: it, and those from which fork has copied it. @kernel anon_vma_chain */
-export function linksOf(w: World, { anonVmas }: Machine, anonVma: number): number[] {
+export function linksOf({ anonVmas }: Machine, anonVma: number): number[] {
   const links: number[] = []
-  for (let at = anonVma; at > 0; at = anonVmas[at - 1]?.parent.get(w) ?? 0) links.push(at)
+  for (let at = anonVma; at > 0; at = anonVmas[at - 1]?.parent ?? 0) links.push(at)
   return links
 }
 
@@ -166,15 +157,14 @@ export function linksOf(w: World, { anonVmas }: Machine, anonVma: number): numbe
  * @kernel anon_vma_fork
  */
 export function anonVmaFork(
-  w: World,
   machine: Machine,
   child: MmStruct,
   start: number,
   end: number,
   from: number,
 ): void {
-  const anonVma = from > 0 && machine.anonVmas.length > 0 ? allocAnonVma(w, machine, from) : from
-  for (let page = start; page < end; page++) child.vma[page].anonymous?.set(w, anonVma)
+  const anonVma = from > 0 && machine.anonVmas.length > 0 ? allocAnonVma(machine, from) : from
+  for (let page = start; page < end; page++) child.vma[page].anonymous = anonVma
 }
 
 /**
@@ -183,7 +173,7 @@ export function anonVmaFork(
  *
  * @kernel __page_set_anon_rmap, folio_move_anon_rmap
  */
-export function setAnonRmap(w: World, frame: Frame, mm: MmStruct, page: number): void {
-  frame.anonVma?.set(w, mm.vma[page].anonymous?.readOnce(w) ?? 0)
-  frame.index?.set(w, mm.vma[page].pgoff?.readOnce(w) ?? 0)
+export function setAnonRmap(frame: Frame, mm: MmStruct, page: number): void {
+  frame.anonVma = READ_ONCE(mm.vma[page]).anonymous
+  frame.index = READ_ONCE(mm.vma[page]).pgoff
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { procedure, type Running, type World } from '../../../world/index.js'
+import { procedure, type Running } from '../../../world/index.js'
 import { PmdKind, pmdAt } from '../../huge.js'
-import { type MmStruct, type Pte, PteKind, type Task } from '../../machine.js'
+import { type MmStruct, type NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlbRange } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
@@ -36,12 +36,12 @@ export const zapPteRange = procedure(
           continue
         }
       }
-      const pfn = yield* mm.ptl.critical('clear an entry', (w) => {
+      const pfn = yield* mm.ptl.critical('clear an entry', () => {
         const pte = mm.pte[page]
-        if (pte.kind.get(w) === PteKind.none) return NOTHING
-        mm.expected[page].set(w, 0)
-        if (mapsPage(w, pte)) return clearPte(w, current.machine, pte)
-        zapEntry(w, current, pte)
+        if (pte.kind === PteKind.none) return NOTHING
+        mm.expected[page].value = 0
+        if (mapsPage(pte)) return clearPte(current.machine, pte)
+        zapEntry(current, pte)
         return NOTHING
       })
       if (pfn !== NOTHING) gathered.push(pfn)
@@ -68,11 +68,11 @@ const zapHugePmd = procedure(
     if (pmd === undefined) return Zapped.table
     const isWhole = page === pmd.start && pmd.end <= limit
     if (!isWhole) yield* splitHugePmd(current, mm, page)
-    return yield* mm.ptl.critical('clear the huge entry', (w) => {
-      if (isPmdNone(w, mm, pmd)) return Zapped.nothing
-      if (!isWhole || pmd.kind.get(w) !== PmdKind.huge) return Zapped.table
-      for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].set(w, 0)
-      return clearHugePmd(w, current.machine, mm, pmd)
+    return yield* mm.ptl.critical('clear the huge entry', () => {
+      if (isPmdNone(mm, pmd)) return Zapped.nothing
+      if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
+      for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].value = 0
+      return clearHugePmd(current.machine, mm, pmd)
     })
   },
 )
@@ -81,23 +81,23 @@ const zapHugePmd = procedure(
  * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are
  * given back, a migration loses its place.
  */
-function zapEntry(w: World, { machine }: Task, pte: Pte): void {
-  if (pte.kind.get(w) === PteKind.swap) {
-    freeSwapAndCache(w, machine, clearSwapEntry(w, machine, pte))
+function zapEntry({ machine }: Task, pte: Pte): void {
+  if (pte.kind === PteKind.swap) {
+    freeSwapAndCache(machine, clearSwapEntry(machine, pte))
     return
   }
-  if (pte.kind.get(w) !== PteKind.devicePrivate) {
-    const frame = machine.frames[pte.frame.get(w)]
-    const isExclusive = pte.kind.get(w) === PteKind.deviceExclusive
-    clearMigrationEntry(w, pte)
+  if (pte.kind !== PteKind.devicePrivate) {
+    const frame = machine.frames[pte.frame]
+    const isExclusive = pte.kind === PteKind.deviceExclusive
+    clearMigrationEntry(pte)
     // It held a reference, and was no mapping.
-    if (isExclusive) putPage(w, frame)
+    if (isExclusive) putPage(frame)
     return
   }
-  const frame = machine.frames[clearPte(w, machine, pte)]
+  const frame = machine.frames[clearPte(machine, pte)]
   // Somebody is about to bring it back, or has just put it there, and finds it unwanted.
-  if (frame.mapcount.get(w) === 0 && frame.refcount.get(w) > 1) frame.lifecycle?.signal(w, 'UNMAPPED')
-  putPage(w, frame)
+  if (frame.mapcount === 0 && frame.refcount > 1) frame.lifecycle?.signal('UNMAPPED')
+  putPage(frame)
 }
 
 /**
@@ -125,7 +125,7 @@ export const tlbFinishMmu = procedure(
  */
 export const zapPageRange = procedure(
   'zap_page_range',
-  function* (current: Task, mm: MmStruct, event: number, start: number, end: number): Running<void> {
+  function* (current: Task, mm: MmStruct, event: NotifyEvent, start: number, end: number): Running<void> {
     yield* invalidateRangeStart(current, mm, event, start, end)
     const gathered = yield* zapPteRange(current, mm, start, end)
     yield* invalidateRangeEnd(current, mm, event, start, end)

@@ -4,7 +4,7 @@
  * @see reference B.10
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import {
   type Frame,
@@ -58,20 +58,20 @@ const makePageExclusive = procedure(
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
     const { machine } = current
     const frame = machine.frames[pfn]
-    const begin = yield* step('trylock the page, or put it', (w) => {
-      if (isTail(w, frame) || !tryLockPage(w, frame)) {
-        putPage(w, frame)
+    const begin = yield* step('trylock the page, or put it', () => {
+      if (isTail(frame) || !tryLockPage(frame)) {
+        putPage(frame)
         return Begin.refused
       }
-      return isAnonymous(w, mm, page, frame) ? areaCode(w, machine, frame, 0) : Begin.notAnonymous
+      return isAnonymous(mm, page, frame) ? areaCode(machine, frame, 0) : Begin.notAnonymous
     })
     if (begin === Begin.refused) return 0
     const isExclusive =
       begin === Begin.notAnonymous ? 0 : yield* replaceAll(current, { mm, page, frame, owner }, begin, 0, 0)
     if (isExclusive) return pfn
-    yield* step('unlock and put the page', (w) => {
-      unlockPage(w, frame)
-      putPage(w, frame)
+    yield* step('unlock and put the page', () => {
+      unlockPage(frame)
+      putPage(frame)
       return 0
     })
     return 0
@@ -87,8 +87,8 @@ interface Target {
 }
 
 /** The area with number `index` of those that may map the page, as a code of at least 2; 1 if there is none. */
-function areaCode(w: World, machine: Machine, frame: Frame, index: number): number {
-  const area = areasOf(w, machine, frame)[index]
+function areaCode(machine: Machine, frame: Frame, index: number): number {
+  const area = areasOf(machine, frame)[index]
   const size = machine.pages + 1
   return area === undefined ? 1 : ((area.mm.index * size + area.start) * size + area.end) * 2 + 2
 }
@@ -124,9 +124,9 @@ const replaceAll = procedure(
     yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
     // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
     if (machine.anonVmas.length === 0) return valid
-    const next = yield* step('go on with the next area', (w) => {
-      if (partsOf(w, machine, frame).every(({ mapcount }) => mapcount.get(w) === 0)) return 0
-      return stopped ? 1 : areaCode(w, machine, frame, index + 1)
+    const next = yield* step('go on with the next area', () => {
+      if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return 0
+      return stopped ? 1 : areaCode(machine, frame, index + 1)
     })
     if (next === 0) return valid
     return yield* become(replaceAll, current, target, next, index + 1, valid)
@@ -134,8 +134,8 @@ const replaceAll = procedure(
 )
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
-function isTail(w: World, { compound }: Frame): boolean {
-  return (compound?.get(w) ?? 0) > 1
+function isTail(frame: Frame): boolean {
+  return frame.compound > 1
 }
 
 /** What came of an entry: it maps another page or none, was replaced, or was a device-exclusive one of the page before. */
@@ -151,31 +151,31 @@ export const Replaced = { not: 0, writable: 1, readOnly: 2, already: 3 } as cons
 export const replaceByExclusive = procedure(
   'page_make_device_exclusive_one',
   function* ({ machine }: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('clear, flush and make exclusive', (w) => {
+    return yield* mm.ptl.critical('clear, flush and make exclusive', () => {
       const pte = mm.pte[page]
-      const mapped = machine.frames[pte.frame.get(w)]
-      if (!partsOf(w, machine, frame).includes(mapped)) return Replaced.not
-      if (pte.kind.get(w) === PteKind.deviceExclusive) return Replaced.already
-      if (!mapsPage(w, pte)) return Replaced.not
-      const state = entryState(w, pte)
-      clearPte(w, machine, pte)
-      flushTlb(w, machine, mm, page, page + 1)
-      setExclusiveEntry(w, pte, mapped.pfn, state.write)
-      handOnMarks(w, pte, state)
-      if (state.dirty) mapped.flags?.dirty.set(w, 1)
+      const mapped = machine.frames[pte.frame]
+      if (!partsOf(machine, frame).includes(mapped)) return Replaced.not
+      if (pte.kind === PteKind.deviceExclusive) return Replaced.already
+      if (!mapsPage(pte)) return Replaced.not
+      const state = entryState(pte)
+      clearPte(machine, pte)
+      flushTlb(machine, mm, page, page + 1)
+      setExclusiveEntry(pte, mapped.pfn, state.write)
+      handOnMarks(pte, state)
+      if (state.dirty) mapped.dirty = true
       return state.write ? Replaced.writable : Replaced.readOnly
     })
   },
 )
 
 /** Of file and shared memory other mappings could write the page back: it is never exclusive. @kernel folio_test_anon */
-function isAnonymous(w: World, mm: MmStruct, page: number, frame: Frame): boolean {
-  return !isShared(mm.vma[page].kind.get(w)) && !isPageCache(w, frame)
+function isAnonymous(mm: MmStruct, page: number, frame: Frame): boolean {
+  return !isShared(mm.vma[page].kind) && !isPageCache(frame)
 }
 
 /** The entry keeps the reference of the mapping that it replaces. Part of a step, under the page-table lock. */
-export function setExclusiveEntry(w: World, pte: Pte, pfn: number, write: number): void {
-  pte.kind.set(w, PteKind.deviceExclusive)
-  pte.frame.set(w, pfn)
-  pte.write.set(w, write)
+export function setExclusiveEntry(pte: Pte, pfn: number, write: boolean): void {
+  pte.kind = PteKind.deviceExclusive
+  pte.frame = pfn
+  pte.write = write
 }

@@ -4,7 +4,7 @@
  * @see reference B.10
  * @module
  */
-import { procedure, type Running, step, type World } from '../../../world/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
 import {
   type Frame,
   type Machine,
@@ -36,13 +36,13 @@ export const removeDeviceExclusiveEntry = procedure(
     if (!(yield* tryGetPage(frame))) return 0
     yield* lockPage(frame)
     yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
-    yield* mm.ptl.critical('restore the entry', (w) => {
-      if (isExclusiveEntry(w, mm, page, pfn)) restoreExclusivePte(w, current.machine, mm, page)
+    yield* mm.ptl.critical('restore the entry', () => {
+      if (isExclusiveEntry(mm, page, pfn)) restoreExclusivePte(current.machine, mm, page)
       return 0
     })
-    yield* step('unlock and put the page', (w) => {
-      unlockPage(w, frame)
-      putPage(w, frame)
+    yield* step('unlock and put the page', () => {
+      unlockPage(frame)
+      putPage(frame)
       return 0
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
@@ -52,17 +52,16 @@ export const removeDeviceExclusiveEntry = procedure(
 
 /** Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically. @kernel folio_try_get */
 export const tryGetPage = procedure('folio_try_get', function* (frame: Frame): Running<number> {
-  return yield* step('take a reference, unless there is none', (w) => {
-    if (frame.refcount.get(w) === 0) return 0
-    getPage(w, frame)
+  return yield* step('take a reference, unless there is none', () => {
+    if (frame.refcount === 0) return 0
+    getPage(frame)
     return 1
   })
 })
 
 /** True if the entry still is the device-exclusive one of `pfn`. Under the page-table lock. @kernel pte_same */
-function isExclusiveEntry(w: World, mm: MmStruct, page: number, pfn: number): boolean {
-  const { kind, frame } = mm.pte[page]
-  return kind.get(w) === PteKind.deviceExclusive && frame.get(w) === pfn
+function isExclusiveEntry(mm: MmStruct, page: number, pfn: number): boolean {
+  return mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn
 }
 
 /**
@@ -71,13 +70,13 @@ function isExclusiveEntry(w: World, mm: MmStruct, page: number, pfn: number): bo
  *
  * @kernel restore_exclusive_pte
  */
-export function restoreExclusivePte(w: World, machine: Machine, mm: MmStruct, page: number): void {
+export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number): void {
   const pte = mm.pte[page]
-  const write = pte.write.get(w) === 1 && mayWritePage(w, mm, page)
-  setPte(w, machine, pte, pte.frame.get(w), write)
+  const write = pte.write && mayWritePage(mm, page)
+  setPte(machine, pte, pte.frame, write)
   // The device could write, and may have.
-  if (write) dirtyPte(w, pte)
-  if (!(mm.vma[page].flags.get(w) & (VM_READ | VM_WRITE))) pte.kind.set(w, PteKind.protnone)
+  if (write) dirtyPte(pte)
+  if (!(mm.vma[page].flags & (VM_READ | VM_WRITE))) pte.kind = PteKind.protnone
 }
 
 /**
@@ -87,11 +86,10 @@ export function restoreExclusivePte(w: World, machine: Machine, mm: MmStruct, pa
  * @returns false if the page is locked
  * @kernel try_restore_exclusive_pte
  */
-export function tryRestoreExclusivePte(w: World, machine: Machine, mm: MmStruct, page: number): boolean {
-  const { kind, frame } = mm.pte[page]
-  if (kind.get(w) !== PteKind.deviceExclusive) return true
+export function tryRestoreExclusivePte(machine: Machine, mm: MmStruct, page: number): boolean {
+  if (mm.pte[page].kind !== PteKind.deviceExclusive) return true
   // Who holds the page-table lock is the only one to see the folio lock taken and released in between.
-  if (machine.frames[frame.get(w)].locked.get(w) !== 0) return false
-  restoreExclusivePte(w, machine, mm, page)
+  if (machine.frames[mm.pte[page].frame].locked !== 0) return false
+  restoreExclusivePte(machine, mm, page)
   return true
 }

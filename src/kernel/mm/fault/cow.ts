@@ -3,14 +3,7 @@
  *
  * @module
  */
-import {
-  become,
-  procedure,
-  type Running,
-  SpecificationError,
-  step,
-  type World,
-} from '../../../world/index.js'
+import { become, procedure, type Running, SpecificationError, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import {
   type Frame,
@@ -44,22 +37,22 @@ const Decided = { done: -1 } as const
 export const doWpPage = procedure(
   'do_wp_page',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const old = yield* mm.ptl.critical('reuse the page, or hold it', (w) => {
+    const old = yield* mm.ptl.critical('reuse the page, or hold it', () => {
       const pte = mm.pte[page]
-      if (pte.kind.get(w) !== PteKind.present || pte.write.get(w)) return Decided.done
-      if (pte.bits?.uffdWp.get(w))
+      if (pte.kind !== PteKind.present || pte.write) return Decided.done
+      if (pte.uffdWp)
         throw new SpecificationError(
           'scenario',
           'a page is written to whose writes userfaultfd wants to hear of',
         )
       // What is shared on purpose is not copied, however many map it.
-      if (isShared(mm.vma[page].kind.get(w)) || canReuse(w, current, mm, page)) {
-        pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
-        dirtyPte(w, pte)
+      if (isShared(mm.vma[page].kind) || canReuse(current, mm, page)) {
+        pte.write = mayWritePage(mm, page)
+        dirtyPte(pte)
         return Decided.done
       }
-      const pfn = pte.frame.get(w)
-      getPage(w, current.machine.frames[pfn])
+      const pfn = pte.frame
+      getPage(current.machine.frames[pfn])
       return pfn
     })
     return old === Decided.done ? 0 : yield* become(wpPageCopy, current, mm, page, old)
@@ -72,39 +65,37 @@ export const doWpPage = procedure(
  *
  * @kernel wp_can_reuse_anon_folio
  */
-function canReuse(w: World, current: Task, mm: MmStruct, page: number): boolean {
-  if (isExclusive(w, current, mm, page)) return true
-  const frame = current.machine.frames[mm.pte[page].frame.get(w)]
-  if (frame.flags === undefined || frame.pfn === ZERO_PAGE || frame.locked.get(w)) return false
+function canReuse(current: Task, mm: MmStruct, page: number): boolean {
+  if (isExclusive(current, mm, page)) return true
+  const frame = current.machine.frames[mm.pte[page].frame]
+  if (!frame.tracksFlags || frame.pfn === ZERO_PAGE || frame.locked) return false
   // The file's own page is copied, however few have it.
-  if (isPageCache(w, frame)) return false
-  const isFree = frame.compound?.get(w)
-    ? mayReusePart(w, current, mm, frame)
-    : isLastReference(w, current, frame)
+  if (isPageCache(frame)) return false
+  const isFree = frame.compound ? mayReusePart(current, mm, frame) : isLastReference(current, frame)
   if (!isFree) return false
-  frame.flags.anonExclusive.set(w, 1)
-  setAnonRmap(w, frame, mm, page)
+  frame.anonExclusive = true
+  setAnonRmap(frame, mm, page)
   return true
 }
 
-function isLastReference(w: World, { machine }: Task, frame: Frame): boolean {
-  if (frame.refcount.get(w) > 1 + swapCacheReferences(w, frame)) return false
-  folioFreeSwap(w, machine, frame)
-  return frame.refcount.get(w) === 1
+function isLastReference({ machine }: Task, frame: Frame): boolean {
+  if (frame.refcount > 1 + swapCacheReferences(frame)) return false
+  folioFreeSwap(machine, frame)
+  return frame.refcount === 1
 }
 
 /** A part of a huge page: its references are those of all parts. @kernel __wp_can_reuse_large_anon_folio */
-function mayReusePart(w: World, { machine }: Task, mm: MmStruct, frame: Frame): boolean {
-  const parts = partsOf(w, machine, frame)
-  const references = parts.reduce((sum, { refcount }) => sum + refcount.get(w), 0)
+function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
+  const parts = partsOf(machine, frame)
+  const references = parts.reduce((sum, frame) => sum + frame.refcount, 0)
   switch (machine.rules.partReuse) {
     case PartReuse.lastReference:
       return references === 1
     case PartReuse.never:
       return false
     case PartReuse.oneProcess: {
-      const mappings = parts.reduce((sum, { mapcount }) => sum + mapcount.get(w), 0)
-      const own = mm.pte.filter((pte) => parts.some((part) => maps(w, pte, part))).length
+      const mappings = parts.reduce((sum, frame) => sum + frame.mapcount, 0)
+      const own = mm.pte.filter((pte) => parts.some((part) => maps(pte, part))).length
       // The last part of a huge page is copied, so that all of it is free.
       return mappings > 1 && own === mappings && references === mappings
     }
@@ -130,22 +121,22 @@ export const wpPageCopy = procedure(
       return VM_FAULT_OOM
     }
     if (old !== ZERO_PAGE)
-      yield* step('copy the page', (w) => {
-        machine.frames[copy].contents.set(w, machine.frames[old].contents.get(w))
+      yield* step('copy the page', () => {
+        machine.frames[copy].contents = machine.frames[old].contents
         return 0
       })
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    const replaced = yield* mm.ptl.critical('clear, flush and replace', (w) => {
-      anonVmaPrepare(w, machine, mm, page)
-      if (!stillMaps(w, mm, page, old)) return 0
-      clearPte(w, machine, mm.pte[page])
+    const replaced = yield* mm.ptl.critical('clear, flush and replace', () => {
+      anonVmaPrepare(machine, mm, page)
+      if (!stillMaps(mm, page, old)) return 0
+      clearPte(machine, mm.pte[page])
       // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
-      flushTlb(w, machine, mm, page, page + 1)
-      setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, machine, mm, page)
-      folioAddLru(w, current, machine.frames[copy])
+      flushTlb(machine, mm, page, page + 1)
+      setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
+      addNewAnonRmap(machine, mm, page)
+      folioAddLru(current, machine.frames[copy])
       // What was the file's is this address space's own from here on, as it was when it was copied.
-      if (isPageCache(w, machine.frames[old])) mm.expected[page].set(w, machine.frames[copy].contents.get(w))
+      if (isPageCache(machine.frames[old])) mm.expected[page].value = machine.frames[copy].contents
       return 1
     })
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
@@ -156,7 +147,7 @@ export const wpPageCopy = procedure(
 )
 
 /** @kernel pte_same */
-function stillMaps(w: World, mm: MmStruct, page: number, pfn: number): boolean {
+function stillMaps(mm: MmStruct, page: number, pfn: number): boolean {
   const pte = mm.pte[page]
-  return pte.kind.get(w) === PteKind.present && pte.frame.get(w) === pfn && pte.write.get(w) === 0
+  return pte.kind === PteKind.present && pte.frame === pfn && !pte.write
 }

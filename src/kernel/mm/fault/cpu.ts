@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { expectedAt } from '../../address-space.js'
 import {
   type Machine,
@@ -36,9 +36,9 @@ const FAULT = -5
  * {@link OUT_OF_MEMORY}
  */
 export const cpuRead = procedure('cpu_read', function* (current: Task, page: number): Running<number> {
-  const seen = yield* step('read', (w) => {
-    const pfn = translate(w, current, page, false)
-    return pfn < 0 ? FAULT : readThrough(w, current, page, pfn)
+  const seen = yield* step('read', () => {
+    const pfn = translate(current, page, false)
+    return pfn < 0 ? FAULT : readThrough(current, page, pfn)
   })
   if (seen !== FAULT) return seen
   const signal = yield* doUserAddrFault(current, page, false)
@@ -53,9 +53,9 @@ export const cpuRead = procedure('cpu_read', function* (current: Task, page: num
 export const cpuWrite = procedure(
   'cpu_write',
   function* (current: Task, page: number, value: number): Running<number> {
-    const done = yield* step('write', (w) => {
-      const pfn = translate(w, current, page, true)
-      return pfn < 0 ? FAULT : writeThrough(w, current, page, pfn, value)
+    const done = yield* step('write', () => {
+      const pfn = translate(current, page, true)
+      return pfn < 0 ? FAULT : writeThrough(current, page, pfn, value)
     })
     if (done !== FAULT) return done
     const signal = yield* doUserAddrFault(current, page, true)
@@ -72,37 +72,37 @@ export const cpuWrite = procedure(
  *
  * @returns the frame, or -1 for a fault
  */
-function translate(w: World, { cpu, mm }: Task, page: number, write: boolean): number {
+function translate({ cpu, mm }: Task, page: number, write: boolean): number {
   const cached = cpu.tlb[page]
-  const isEnough = !write || (cached.write.get(w) === 1 && cached.dirty?.get(w) !== 0)
-  if (cached.frame.get(w) !== 0 && isEnough) return cached.frame.get(w) - 1
+  const isEnough = !write || (cached.write && cached.dirty)
+  if (cached.frame !== 0 && isEnough) return cached.frame - 1
   const pte = mm.pte[page]
-  const permitted = pte.kind.readOnce(w) === PteKind.present && (!write || pte.write.readOnce(w) === 1)
-  cached.frame.set(w, permitted ? pte.frame.readOnce(w) + 1 : 0)
-  cached.write.set(w, permitted ? pte.write.readOnce(w) : 0)
-  if (permitted && write) pte.bits?.dirty.set(w, 1)
-  cached.dirty?.set(w, permitted ? (pte.bits?.dirty.readOnce(w) ?? 0) : 0)
-  return permitted ? pte.frame.readOnce(w) : -1
+  const permitted = READ_ONCE(pte).kind === PteKind.present && (!write || READ_ONCE(pte).write)
+  cached.frame = permitted ? READ_ONCE(pte).frame + 1 : 0
+  cached.write = permitted ? READ_ONCE(pte).write : false
+  if (permitted && write) pte.dirty = true
+  cached.dirty = permitted ? READ_ONCE(pte).dirty : false
+  return permitted ? READ_ONCE(pte).frame : -1
 }
 
 /**
  * True if the page table maps `pfn` at `page` now, with whatever permission: what is written there is not lost. Between
  * a change and the flush a TLB may say otherwise.
  */
-function isCurrent(w: World, mm: MmStruct, page: number, pfn: number): boolean {
+function isCurrent(mm: MmStruct, page: number, pfn: number): boolean {
   const pte = mm.pte[page]
-  const kind = pte.kind.readOnce(w)
+  const kind = READ_ONCE(pte).kind
   // A page that is about to be migrated holds the data until it is copied.
   const here = kind === PteKind.present || kind === PteKind.protnone || kind === PteKind.migration
-  return here && pte.frame.readOnce(w) === pfn
+  return here && READ_ONCE(pte).frame === pfn
 }
 
-function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: number): number {
-  mustBeAllocated(w, machine, mm, page, pfn)
-  const seen = machine.frames[pfn].contents.get(w)
-  const expected = expectedAt(w, machine, mm, page).get(w)
+function readThrough({ machine, cpu, mm }: Task, page: number, pfn: number): number {
+  mustBeAllocated(machine, mm, page, pfn)
+  const seen = machine.frames[pfn].contents
+  const expected = expectedAt(machine, mm, page).value
   // Before the flush old data may be seen: whoever changed the entry has not said yet that it is done.
-  if (isCurrent(w, mm, page, pfn))
+  if (isCurrent(mm, page, pfn))
     claim(
       'data',
       seen === expected,
@@ -111,20 +111,20 @@ function readThrough(w: World, { machine, cpu, mm }: Task, page: number, pfn: nu
   return seen
 }
 
-function writeThrough(w: World, { machine, mm }: Task, page: number, pfn: number, value: number): number {
-  mustBeAllocated(w, machine, mm, page, pfn)
+function writeThrough({ machine, mm }: Task, page: number, pfn: number, value: number): number {
+  mustBeAllocated(machine, mm, page, pfn)
   claim('data', pfn !== ZERO_PAGE, `${mm.name}: a CPU writes to the zero page through page ${page}`)
-  machine.frames[pfn].contents.set(w, value)
+  machine.frames[pfn].contents = value
   // What goes to a page that the address space does not map any more is lost, as it should be.
-  if (isCurrent(w, mm, page, pfn)) expectedAt(w, machine, mm, page).set(w, value)
+  if (isCurrent(mm, page, pfn)) expectedAt(machine, mm, page).value = value
   return 0
 }
 
-function mustBeAllocated(w: World, machine: Machine, mm: MmStruct, page: number, pfn: number): void {
+function mustBeAllocated(machine: Machine, mm: MmStruct, page: number, pfn: number): void {
   if (pfn !== ZERO_PAGE)
     claim(
       'use-after-free',
-      machine.frames[pfn].refcount.get(w) > 0,
+      machine.frames[pfn].refcount > 0,
       `${mm.name}: a CPU accesses frame ${pfn} through page ${page}, and the frame is free`,
     )
 }
@@ -141,7 +141,7 @@ export const doUserAddrFault = procedure(
   function* (current: Task, page: number, write: boolean): Running<number> {
     const { mm } = current
     yield* mm.mmapLock.lockRead()
-    const bad = yield* step('check the area', (w) => accessError(w, mm, page, write))
+    const bad = yield* step('check the area', () => accessError(mm, page, write))
     const fault = bad ? 0 : yield* handleMmFault(current, mm, page, write)
     yield* mm.mmapLock.unlockRead()
     return bad ? bad : signalOf(fault)
@@ -149,10 +149,9 @@ export const doUserAddrFault = procedure(
 )
 
 /** Whether the area forbids the access. What may be written may be read too: the page table knows no other way. */
-function accessError(w: World, mm: MmStruct, page: number, write: boolean): number {
-  const { kind, flags } = mm.vma[page]
-  if (kind.get(w) === VmaKind.none) return SEGV_MAPERR
-  return flags.get(w) & (write ? VM_WRITE : VM_READ | VM_WRITE) ? 0 : SEGV_ACCERR
+function accessError(mm: MmStruct, page: number, write: boolean): number {
+  if (mm.vma[page].kind === VmaKind.none) return SEGV_MAPERR
+  return mm.vma[page].flags & (write ? VM_WRITE : VM_READ | VM_WRITE) ? 0 : SEGV_ACCERR
 }
 
 function signalOf(fault: number): number {
@@ -169,13 +168,13 @@ function signalOf(fault: number): number {
 }
 
 /** Makes every CPU that runs the address space forget the pages from `start` to `end`. Part of a step. */
-export function flushTlb(w: World, machine: Machine, mm: MmStruct, start: number, end: number): void {
+export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: number): void {
   for (const cpu of machine.cpus) {
     if (cpu.mm !== mm) continue
     for (let page = start; page < end; page++) {
-      cpu.tlb[page].frame.set(w, 0)
-      cpu.tlb[page].write.set(w, 0)
-      cpu.tlb[page].dirty?.set(w, 0)
+      cpu.tlb[page].frame = 0
+      cpu.tlb[page].write = false
+      cpu.tlb[page].dirty = false
     }
   }
 }
@@ -189,8 +188,8 @@ export const flushTlbRange = procedure(
   'flush_tlb_range',
   function* (machine: Machine, mm: MmStruct, start: number, end: number) {
     if (!machine.cpus.some((cpu) => cpu.mm === mm)) return
-    yield* step('flush every CPU', (w) => {
-      flushTlb(w, machine, mm, start, end)
+    yield* step('flush every CPU', () => {
+      flushTlb(machine, mm, start, end)
       return 0
     })
   },

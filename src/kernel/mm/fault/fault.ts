@@ -4,14 +4,7 @@
  *
  * @module
  */
-import {
-  become,
-  procedure,
-  type Running,
-  SpecificationError,
-  step,
-  type World,
-} from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
 import { isFileBacked, isShared } from '../../address-space.js'
 import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
@@ -67,7 +60,7 @@ export const handleMmFault = procedure(
   'handle_mm_fault',
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     // One step: the mmap lock holds the area still, and the entry is read once.
-    const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    const found = yield* step('look at the entry', () => look(mm, page, write))
     return yield* become(dealWith, current, mm, page, write, found)
   },
 )
@@ -80,7 +73,7 @@ export const handleMmFault = procedure(
 export const handlePteFault = procedure(
   'handle_pte_fault',
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    const found = yield* step('look at the entry', (w) => look(w, mm, page, write))
+    const found = yield* step('look at the entry', () => look(mm, page, write))
     return yield* become(dealWith, current, mm, page, write, found)
   },
 )
@@ -128,26 +121,23 @@ const dealWith = procedure(
 
 /** A fault to write on an entry that may be written already: what remains is to say so. @kernel ptep_set_access_flags */
 const setDirtyBit = procedure('ptep_set_access_flags', function* (mm: MmStruct, page: number) {
-  return yield* mm.ptl.critical('set the dirty bit', (w) => {
+  return yield* mm.ptl.critical('set the dirty bit', () => {
     const pte = mm.pte[page]
-    if (pte.kind.get(w) === PteKind.present && pte.write.get(w)) dirtyPte(w, pte)
+    if (pte.kind === PteKind.present && pte.write) dirtyPte(pte)
     return 0
   })
 })
 
-function look(w: World, mm: MmStruct, page: number, write: boolean): number {
+function look(mm: MmStruct, page: number, write: boolean): number {
   const area = mm.vma[page]
   const pte = mm.pte[page]
-  const backing = area.kind.get(w)
+  const backing = area.kind
   if (backing === VmaKind.none) return VM_FAULT_SIGSEGV
   if (backing === VmaKind.pfnmap || backing === VmaKind.mixedmap || backing === VmaKind.hugetlb)
-    throw new SpecificationError(
-      'scenario',
-      `faults in an area of kind ${area.kind.show(w)} have no procedure yet`,
-    )
-  switch (pte.kind.readOnce(w)) {
+    throw new SpecificationError('scenario', `faults in an area of kind ${area.kind} have no procedure yet`)
+  switch (READ_ONCE(pte).kind) {
     case PteKind.none:
-      if (wantsHugePage(w, mm, page)) return Found.hugeNothing
+      if (wantsHugePage(mm, page)) return Found.hugeNothing
       return isFileBacked(backing) ? fileFault(backing, write) : Found.nothing
     case PteKind.protnone:
       return Found.hint
@@ -156,26 +146,25 @@ function look(w: World, mm: MmStruct, page: number, write: boolean): number {
     case PteKind.migration:
       return Found.migrating
     case PteKind.deviceExclusive:
-      return (pte.frame.readOnce(w) << FOUND_BITS) | Found.exclusive
+      return (READ_ONCE(pte).frame << FOUND_BITS) | Found.exclusive
     case PteKind.swap:
-      return ((pte.bits?.slot.readOnce(w) ?? 0) << FOUND_BITS) | Found.swap
+      return (READ_ONCE(pte).slot << FOUND_BITS) | Found.swap
     case PteKind.poison:
       return VM_FAULT_SIGBUS
     case PteKind.present:
       if (!write) return Found.enough
-      if (!pte.write.readOnce(w))
-        return hugePmdAt(w, mm, page) ? Found.hugeWriteProtected : Found.writeProtected
-      return pte.bits?.dirty.readOnce(w) === 0 ? Found.clean : Found.enough
+      if (!READ_ONCE(pte).write) return hugePmdAt(mm, page) ? Found.hugeWriteProtected : Found.writeProtected
+      return !READ_ONCE(pte).dirty ? Found.clean : Found.enough
     default:
       throw new SpecificationError(
         'scenario',
-        `${pte.kind.name} is ${pte.kind.show(w)}, and faults on it have no procedure yet`,
+        `an entry is ${String(READ_ONCE(pte).kind)}, and faults on it have no procedure yet`,
       )
   }
 }
 
 /** @kernel do_fault */
-function fileFault(backing: number, write: boolean): number {
+function fileFault(backing: VmaKind, write: boolean): number {
   if (!write) return Found.fileRead
   return isShared(backing) ? Found.fileShared : Found.fileCopied
 }
@@ -191,24 +180,24 @@ export const doAnonymousPage = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     const pte = mm.pte[page]
     if (!write)
-      return yield* mm.ptl.critical('map the zero page', (w) => {
-        if (pte.kind.get(w) !== PteKind.none) return 0
+      return yield* mm.ptl.critical('map the zero page', () => {
+        if (pte.kind !== PteKind.none) return 0
         // After the OOM reaper a page that was lost must not come back as a zeroed one.
-        if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
-        pteAlloc(w, mm, page)
-        setPte(w, current.machine, pte, ZERO_PAGE, false)
+        if (mm.unstable) return VM_FAULT_SIGBUS
+        pteAlloc(mm, page)
+        setPte(current.machine, pte, ZERO_PAGE, false)
         return 0
       })
     const pfn = yield* allocPage(current.machine)
     if (pfn === 0) return VM_FAULT_OOM
-    const installed = yield* mm.ptl.critical('map a new page', (w) => {
-      anonVmaPrepare(w, current.machine, mm, page)
-      if (pte.kind.get(w) !== PteKind.none) return Installed.notNeeded
-      if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
-      pteAlloc(w, mm, page)
-      setPte(w, current.machine, pte, pfn, mayWritePage(w, mm, page))
-      addNewAnonRmap(w, current.machine, mm, page)
-      folioAddLru(w, current, current.machine.frames[pfn])
+    const installed = yield* mm.ptl.critical('map a new page', () => {
+      anonVmaPrepare(current.machine, mm, page)
+      if (pte.kind !== PteKind.none) return Installed.notNeeded
+      if (mm.unstable) return VM_FAULT_SIGBUS
+      pteAlloc(mm, page)
+      setPte(current.machine, pte, pfn, mayWritePage(mm, page))
+      addNewAnonRmap(current.machine, mm, page)
+      folioAddLru(current, current.machine.frames[pfn])
       return Installed.yes
     })
     if (installed === Installed.yes) return 0
@@ -221,8 +210,8 @@ export const doAnonymousPage = procedure(
 const Installed = { yes: 0, notNeeded: 1 } as const
 
 /** True if the area lets the page be written. Under the mmap lock. @kernel maybe_mkwrite */
-export function mayWritePage(w: World, mm: MmStruct, page: number): boolean {
-  return (mm.vma[page].flags.get(w) & VM_WRITE) !== 0
+export function mayWritePage(mm: MmStruct, page: number): boolean {
+  return (mm.vma[page].flags & VM_WRITE) !== 0
 }
 
 /**
@@ -231,10 +220,10 @@ export function mayWritePage(w: World, mm: MmStruct, page: number): boolean {
  *
  * @kernel PageAnonExclusive
  */
-export function isExclusive(w: World, current: Task, mm: MmStruct, page: number): boolean {
-  const pfn = mm.pte[page].frame.get(w)
+export function isExclusive(current: Task, mm: MmStruct, page: number): boolean {
+  const pfn = mm.pte[page].frame
   if (pfn === ZERO_PAGE) return false
-  const { flags, refcount } = current.machine.frames[pfn]
+  const frame = current.machine.frames[pfn]
   // Where the page does not say, references tell: nobody but the mapping may have one.
-  return flags === undefined ? refcount.get(w) === 1 : flags.anonExclusive.get(w) === 1
+  return frame.tracksFlags ? frame.anonExclusive : frame.refcount === 1
 }

@@ -3,15 +3,7 @@
  *
  * @module
  */
-import {
-  BLOCKED,
-  become,
-  procedure,
-  type Running,
-  SpecificationError,
-  step,
-  type World,
-} from '../../../world/index.js'
+import { BLOCKED, become, procedure, type Running, SpecificationError, step } from '../../../world/index.js'
 import { type AddressSpace, isPageCache, isShared } from '../../address-space.js'
 import { type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { addToPageCache } from '../area/file.js'
@@ -44,30 +36,30 @@ export const doReadFault = procedure(
   'do_read_fault',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     // One step: the page-table lock is held for all of them. Access only gets wider, and nobody is told.
-    const mapped = yield* mm.ptl.critical('map what is cached around', (w) => {
-      const [start, end] = around(w, mm, page)
-      for (let at = start; at < end; at++) mapCached(w, current.machine, mm, at)
-      return mm.pte[page].kind.get(w) === PteKind.none ? 0 : 1
+    const mapped = yield* mm.ptl.critical('map what is cached around', () => {
+      const [start, end] = around(mm, page)
+      for (let at = start; at < end; at++) mapCached(current.machine, mm, at)
+      return mm.pte[page].kind === PteKind.none ? 0 : 1
     })
     return mapped ? 0 : yield* become(mapFilePage, current, mm, page)
   },
 )
 
 /** First page and page after the last that a fault at `page` maps, if they are cached. Under the mmap lock. @kernel do_fault_around */
-function around(w: World, mm: MmStruct, page: number): [start: number, end: number] {
+function around(mm: MmStruct, page: number): [start: number, end: number] {
   const aligned = page - (page % FAULT_AROUND)
-  const start = Math.max(aligned, areaStart(w, mm, page))
-  return [start, areaEnd(w, mm, page, Math.min(start + FAULT_AROUND, mm.vma.length))]
+  const start = Math.max(aligned, areaStart(mm, page))
+  return [start, areaEnd(mm, page, Math.min(start + FAULT_AROUND, mm.vma.length))]
 }
 
 /** Maps the page of the file if it is cached and nobody has it locked. @kernel filemap_map_pages */
-function mapCached(w: World, machine: Machine, mm: MmStruct, page: number): void {
-  const { file, pgoff } = fileAt(w, machine, mm, page)
-  if (pgoff >= file.pages.length || mm.pte[page].kind.get(w) !== PteKind.none) return
-  const frame = machine.frames[file.pages[pgoff].get(w)]
-  if (!isPageCache(w, frame) || frame.locked.get(w)) return
-  getPage(w, frame)
-  setPte(w, machine, mm.pte[page], frame.pfn, mayWriteFile(w, mm, page))
+function mapCached(machine: Machine, mm: MmStruct, page: number): void {
+  const { file, pgoff } = fileAt(machine, mm, page)
+  if (pgoff >= file.pages.length || mm.pte[page].kind !== PteKind.none) return
+  const frame = machine.frames[file.pages[pgoff].frame]
+  if (!isPageCache(frame) || frame.locked) return
+  getPage(frame)
+  setPte(machine, mm.pte[page], frame.pfn, mayWriteFile(mm, page))
 }
 
 /**
@@ -90,12 +82,12 @@ const mapFilePage = procedure(
     const { machine } = current
     const pfn = yield* filePage(current, mm, page)
     if (pfn < 0) return pfn
-    return yield* mm.ptl.critical('map the page of the file', (w) => {
+    return yield* mm.ptl.critical('map the page of the file', () => {
       const frame = machine.frames[pfn]
-      const isFree = mm.pte[page].kind.get(w) === PteKind.none
-      if (isFree) setPte(w, machine, mm.pte[page], pfn, mayWriteFile(w, mm, page))
-      unlockPage(w, frame)
-      if (!isFree) putPage(w, frame)
+      const isFree = mm.pte[page].kind === PteKind.none
+      if (isFree) setPte(machine, mm.pte[page], pfn, mayWriteFile(mm, page))
+      unlockPage(frame)
+      if (!isFree) putPage(frame)
       return 0
     })
   },
@@ -118,20 +110,20 @@ export const doCowFault = procedure(
       yield* releasePages(machine, [copy])
       return pfn
     }
-    yield* step('copy the page of the file', (w) => {
-      machine.frames[copy].contents.set(w, machine.frames[pfn].contents.get(w))
+    yield* step('copy the page of the file', () => {
+      machine.frames[copy].contents = machine.frames[pfn].contents
       return 0
     })
-    const installed = yield* mm.ptl.critical('map the copy', (w) => {
-      anonVmaPrepare(w, machine, mm, page)
-      const isFree = mm.pte[page].kind.get(w) === PteKind.none
+    const installed = yield* mm.ptl.critical('map the copy', () => {
+      anonVmaPrepare(machine, mm, page)
+      const isFree = mm.pte[page].kind === PteKind.none
       if (isFree) {
-        setPte(w, machine, mm.pte[page], copy, mayWritePage(w, mm, page))
-        addNewAnonRmap(w, machine, mm, page)
-        mm.expected[page].set(w, machine.frames[copy].contents.get(w))
+        setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
+        addNewAnonRmap(machine, mm, page)
+        mm.expected[page].value = machine.frames[copy].contents
       }
-      unlockPage(w, machine.frames[pfn])
-      putPage(w, machine.frames[pfn])
+      unlockPage(machine.frames[pfn])
+      putPage(machine.frames[pfn])
       return isFree ? 1 : 0
     })
     if (!installed) yield* releasePages(machine, [copy])
@@ -150,13 +142,13 @@ const filePage = procedure(
   '__do_fault',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     const { machine } = current
-    const found = yield* step('find the page in the cache, and lock it', (w) => {
-      const { file, pgoff } = fileAt(w, machine, mm, page)
+    const found = yield* step('find the page in the cache, and lock it', () => {
+      const { file, pgoff } = fileAt(machine, mm, page)
       if (pgoff >= file.pages.length) return VM_FAULT_SIGBUS
-      const frame = machine.frames[file.pages[pgoff].get(w)]
-      if (!isPageCache(w, frame)) return NOT_CACHED
-      if (!tryLockPage(w, frame)) return BLOCKED
-      getPage(w, frame)
+      const frame = machine.frames[file.pages[pgoff].frame]
+      if (!isPageCache(frame)) return NOT_CACHED
+      if (!tryLockPage(frame)) return BLOCKED
+      getPage(frame)
       return frame.pfn
     })
     return found === NOT_CACHED ? yield* become(newFilePage, current, mm, page) : found
@@ -169,13 +161,13 @@ const newFilePage = procedure(
     const { machine } = current
     const pfn = yield* allocPage(machine)
     if (pfn === 0) return VM_FAULT_OOM
-    const added = yield* step('add the page to the cache', (w) => {
-      const { file, pgoff } = fileAt(w, machine, mm, page)
-      if (file.pages[pgoff].get(w) !== 0) return 0
+    const added = yield* step('add the page to the cache', () => {
+      const { file, pgoff } = fileAt(machine, mm, page)
+      if (file.pages[pgoff].frame !== 0) return 0
       const frame = machine.frames[pfn]
-      addToPageCache(w, file, pgoff, frame)
-      tryLockPage(w, frame)
-      getPage(w, frame)
+      addToPageCache(file, pgoff, frame)
+      tryLockPage(frame)
+      getPage(frame)
       return 1
     })
     if (added) return pfn
@@ -186,18 +178,19 @@ const newFilePage = procedure(
 
 /** What is behind `page`, which has a file. Under the mmap lock. */
 function fileAt(
-  w: World,
   { files }: Machine,
   mm: MmStruct,
   page: number,
 ): { readonly file: AddressSpace; readonly pgoff: number } {
-  const { kind, file, pgoff } = mm.vma[page]
-  if (!file?.get(w) || pgoff === undefined)
-    throw new SpecificationError('scenario', `page ${page} of ${mm.name} is ${kind.show(w)}, and has no file`)
-  return { file: files[file.get(w) - 1], pgoff: pgoff.get(w) }
+  if (!mm.vma[page].file)
+    throw new SpecificationError(
+      'scenario',
+      `page ${page} of ${mm.name} is ${mm.vma[page].kind}, and has no file`,
+    )
+  return { file: files[mm.vma[page].file - 1], pgoff: mm.vma[page].pgoff }
 }
 
 /** True if the file's own page may be written through the area, which is then so from the start. @kernel vm_get_page_prot */
-function mayWriteFile(w: World, mm: MmStruct, page: number): boolean {
-  return isShared(mm.vma[page].kind.get(w)) && mayWritePage(w, mm, page)
+function mayWriteFile(mm: MmStruct, page: number): boolean {
+  return isShared(mm.vma[page].kind) && mayWritePage(mm, page)
 }

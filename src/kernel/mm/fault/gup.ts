@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, claim, procedure, type Running, step } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
 import { isDeviceCoherent, type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
 import { migrateDeviceCoherentFolio } from '../../migrate/coherent.js'
@@ -112,7 +112,7 @@ export const migrateLongtermUnpinnable = procedure(
 const getUserPage = procedure(
   'get_user_pages_remote (page)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const pfn = yield* mm.ptl.critical('hold the page', (w) => followPage(w, current, mm, page))
+    const pfn = yield* mm.ptl.critical('hold the page', () => followPage(current, mm, page))
     if (pfn !== Followed.missing) return pfn
     const error = yield* handleMmFault(current, mm, page, true)
     return error ? Followed.refused : yield* become(getUserPage, current, mm, page)
@@ -126,9 +126,9 @@ const getUserPage = procedure(
 const getUserPageSplit = procedure(
   'get_user_pages_remote (page, split)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    if (mm.pmd && (yield* step('check the area', (w) => (mayBeWritten(w, mm, page) ? 1 : 0))))
+    if (mm.pmd && (yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))))
       yield* splitHugePmd(current, mm, page)
-    const pfn = yield* mm.ptl.critical('hold the page', (w) => followPage(w, current, mm, page))
+    const pfn = yield* mm.ptl.critical('hold the page', () => followPage(current, mm, page))
     if (pfn !== Followed.missing) return pfn
     const error = yield* handleMmFault(current, mm, page, true)
     return error ? Followed.refused : yield* become(getUserPageSplit, current, mm, page)
@@ -136,12 +136,12 @@ const getUserPageSplit = procedure(
 )
 
 /** Holds the page if the entry lets it be written. Under the page-table lock and the mmap lock. @kernel follow_page_pte */
-function followPage(w: World, { machine }: Task, mm: MmStruct, page: number): number {
-  if (!mayBeWritten(w, mm, page)) return Followed.refused
+function followPage({ machine }: Task, mm: MmStruct, page: number): number {
+  if (!mayBeWritten(mm, page)) return Followed.refused
   const pte = mm.pte[page]
-  if (pte.kind.get(w) !== PteKind.present || !pte.write.get(w)) return Followed.missing
-  const pfn = pte.frame.get(w)
-  getPage(w, machine.frames[pfn])
+  if (pte.kind !== PteKind.present || !pte.write) return Followed.missing
+  const pfn = pte.frame
+  getPage(machine.frames[pfn])
   return pfn
 }
 
@@ -154,7 +154,7 @@ function followPage(w: World, { machine }: Task, mm: MmStruct, page: number): nu
 export const fixupUserFault = procedure(
   'fixup_user_fault',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const allowed = yield* step('check the area', (w) => (mayBeWritten(w, mm, page) ? 1 : 0))
+    const allowed = yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))
     if (!allowed) return -Errno.EFAULT
     const fault = yield* handleMmFault(current, mm, page, true)
     if (fault === 0) return 0
@@ -163,7 +163,6 @@ export const fixupUserFault = procedure(
 )
 
 /** True if there is an area that may be written. Under the mmap lock. */
-function mayBeWritten(w: World, mm: MmStruct, page: number): boolean {
-  const { kind, flags } = mm.vma[page]
-  return kind.get(w) !== VmaKind.none && (flags.get(w) & VM_WRITE) !== 0
+function mayBeWritten(mm: MmStruct, page: number): boolean {
+  return mm.vma[page].kind !== VmaKind.none && (mm.vma[page].flags & VM_WRITE) !== 0
 }

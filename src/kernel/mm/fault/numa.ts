@@ -24,11 +24,11 @@ export const changeProtNuma = procedure(
     yield* mm.mmapLock.lockRead()
     yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
     for (let at = page; at < end; at++)
-      yield* mm.ptl.critical('forbid an entry', (w) => {
+      yield* mm.ptl.critical('forbid an entry', () => {
         const pte = mm.pte[at]
-        if (pte.kind.get(w) === PteKind.present) {
-          pte.kind.set(w, PteKind.protnone)
-          pte.write.set(w, 0)
+        if (pte.kind === PteKind.present) {
+          pte.kind = PteKind.protnone
+          pte.write = false
         }
         return 0
       })
@@ -45,10 +45,10 @@ export const changeProtNuma = procedure(
  * @kernel do_numa_page, do_huge_pmd_numa_page
  */
 export const doNumaPage = procedure('do_numa_page', function* (_current: Task, mm: MmStruct, page: number) {
-  return yield* mm.ptl.critical('give the access back', (w) => {
-    const { start, end } = hugePmdAt(w, mm, page) ?? { start: page, end: page + 1 }
-    for (const { kind } of mm.pte.slice(start, end))
-      if (kind.get(w) === PteKind.protnone) kind.set(w, PteKind.present)
+  return yield* mm.ptl.critical('give the access back', () => {
+    const { start, end } = hugePmdAt(mm, page) ?? { start: page, end: page + 1 }
+    for (const pteRecord of mm.pte.slice(start, end))
+      if (pteRecord.kind === PteKind.protnone) pteRecord.kind = PteKind.present
     return 0
   })
 })

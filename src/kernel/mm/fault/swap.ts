@@ -4,7 +4,7 @@
  * @see reference B.6
  * @module
  */
-import { BLOCKED, become, claim, procedure, type Running, step, type World } from '../../../world/index.js'
+import { BLOCKED, become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { type Frame, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { type DeviceFault, FaultHolds, wasHeld } from '../../migrate/request.js'
 import { letGoOfCpu } from '../lru.js'
@@ -27,30 +27,30 @@ export const doSwapPage = procedure(
   'do_swap_page',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     const { machine } = current
-    const found = yield* mm.ptl.critical('look again, and lock the page', (w) => {
-      const pfn = devicePageAt(w, mm, page)
+    const found = yield* mm.ptl.critical('look again, and lock the page', () => {
+      const pfn = devicePageAt(mm, page)
       if (pfn === CHANGED) return CHANGED
-      if (!tryLockPage(w, machine.frames[pfn])) return pfn << 1
-      getPage(w, machine.frames[pfn])
+      if (!tryLockPage(machine.frames[pfn])) return pfn << 1
+      getPage(machine.frames[pfn])
       // What follows may sleep.
-      current.cpu.busy?.set(w, 0)
+      current.cpu.busy = false
       return (pfn << 1) | 1
     })
     if (found === CHANGED) return 0
     const frame = machine.frames[found >> 1]
     if (!(found & 1)) return yield* become(waitOnPageLock, mm, page, frame.pfn, current)
     const error = yield* migrateToRam(current, mm, page, { pfn: frame.pfn, holds: FaultHolds.lock })
-    yield* step('unlock and put the page', (w) => {
+    yield* step('unlock and put the page', () => {
       const pte = mm.pte[page]
-      const isStill = pte.kind.readOnce(w) === PteKind.devicePrivate && pte.frame.readOnce(w) === frame.pfn
+      const isStill = READ_ONCE(pte).kind === PteKind.devicePrivate && READ_ONCE(pte).frame === frame.pfn
       claim(
         'C30',
-        wasHeld(current, page, w) || error !== 0 || !isStill,
+        wasHeld(current, page) || error !== 0 || !isStill,
         `the owner of frame ${frame.pfn} says that it has brought it back, and page ${page} is still there`,
       )
-      if (error === VM_FAULT_SIGBUS) mustHaveFailed(w, machine, mm, page, frame)
-      unlockPage(w, frame)
-      putPage(w, frame)
+      if (error === VM_FAULT_SIGBUS) mustHaveFailed(machine, mm, page, frame)
+      unlockPage(frame)
+      putPage(frame)
       return 0
     })
     return error
@@ -58,18 +58,18 @@ export const doSwapPage = procedure(
 )
 
 /** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */
-function mustHaveFailed(w: World, machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
+function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
   claim(
     'C30',
-    machine.deviceMemory[owner].ops.failed?.(w) ?? false,
+    machine.deviceMemory[owner].ops.failed?.() ?? false,
     `the owner of frame ${pfn} refuses a fault on page ${page} of ${mm.name} with SIGBUS, and its device works`,
   )
 }
 
 /** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
-export function devicePageAt(w: World, mm: MmStruct, page: number): number {
+export function devicePageAt(mm: MmStruct, page: number): number {
   const pte = mm.pte[page]
-  return pte.kind.get(w) === PteKind.devicePrivate ? pte.frame.get(w) : CHANGED
+  return pte.kind === PteKind.devicePrivate ? pte.frame : CHANGED
 }
 
 /** Asks the owner of the page to bring it back. @kernel dev_pagemap_ops.migrate_to_ram */
@@ -86,10 +86,10 @@ const waitOnPageLock = procedure(
   'softleaf_entry_wait_on_locked',
   function* (mm: MmStruct, page: number, pfn: number, current: Task): Running<number> {
     yield* letGoOfCpu(current)
-    yield* step('wait for the folio lock', (w) => {
-      const { kind, frame } = mm.pte[page]
-      const same = kind.readOnce(w) === PteKind.devicePrivate && frame.readOnce(w) === pfn
-      return same && current.machine.frames[pfn].locked.get(w) ? BLOCKED : 0
+    yield* step('wait for the folio lock', () => {
+      const same =
+        READ_ONCE(mm.pte[page]).kind === PteKind.devicePrivate && READ_ONCE(mm.pte[page]).frame === pfn
+      return same && current.machine.frames[pfn].locked ? BLOCKED : 0
     })
     return 0
   },
@@ -106,8 +106,8 @@ export const migrationEntryWait = procedure(
   'migration_entry_wait',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     yield* letGoOfCpu(current)
-    yield* step('wait for the end of the migration', (w) =>
-      mm.pte[page].kind.readOnce(w) === PteKind.migration ? BLOCKED : 0,
+    yield* step('wait for the end of the migration', () =>
+      READ_ONCE(mm.pte[page]).kind === PteKind.migration ? BLOCKED : 0,
     )
     return 0
   },

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, procedure, type Running, type World } from '../../../world/index.js'
+import { become, procedure, type Running } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, pmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
@@ -24,14 +24,14 @@ export const doHugePmdAnonymousPage = procedure(
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
     const head = write ? yield* allocHugePage(current.machine) : ZERO_PAGE
     if (write && head === ZERO_PAGE) return yield* become(fallBack, current, mm, page, write)
-    const installed = yield* mm.ptl.critical('map a huge page', (w) => {
-      anonVmaPrepare(w, current.machine, mm, page)
+    const installed = yield* mm.ptl.critical('map a huge page', () => {
+      anonVmaPrepare(current.machine, mm, page)
       const pmd = pmdAt(mm, page)
-      if (pmd === undefined || !isPmdNone(w, mm, pmd)) return Installed.notNeeded
+      if (pmd === undefined || !isPmdNone(mm, pmd)) return Installed.notNeeded
       // After the OOM reaper a page that was lost must not come back as a zeroed one.
-      if (mm.unstable.get(w)) return VM_FAULT_SIGBUS
-      setHugePmd(w, current.machine, mm, pmd, head, write && mayWritePage(w, mm, page))
-      for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(w, current.machine, mm, at)
+      if (mm.unstable) return VM_FAULT_SIGBUS
+      setHugePmd(current.machine, mm, pmd, head, write && mayWritePage(mm, page))
+      for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(current.machine, mm, at)
       return Installed.yes
     })
     if (installed === Installed.yes) return 0
@@ -47,8 +47,8 @@ const Installed = { yes: 0, notNeeded: 1 } as const
 const fallBack = procedure(
   'pte_alloc',
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    yield* mm.ptl.critical('allocate a page table', (w) => {
-      pteAlloc(w, mm, page)
+    yield* mm.ptl.critical('allocate a page table', () => {
+      pteAlloc(mm, page)
       return 0
     })
     return yield* become(handlePteFault, current, mm, page, write)
@@ -65,13 +65,13 @@ const fallBack = procedure(
 export const doHugePmdWpPage = procedure(
   'do_huge_pmd_wp_page',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const done = yield* mm.ptl.critical('reuse the huge page', (w) => {
-      const pmd = hugePmdAt(w, mm, page)
-      if (pmd === undefined || mm.pte[page].kind.get(w) !== PteKind.present) return 1
-      if (!canReuseHuge(w, current, mm, pmd)) return 0
+    const done = yield* mm.ptl.critical('reuse the huge page', () => {
+      const pmd = hugePmdAt(mm, page)
+      if (pmd === undefined || mm.pte[page].kind !== PteKind.present) return 1
+      if (!canReuseHuge(current, mm, pmd)) return 0
       for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
-        pte.write.set(w, mayWritePage(w, mm, page) ? 1 : 0)
-        dirtyPte(w, pte)
+        pte.write = mayWritePage(mm, page)
+        dirtyPte(pte)
       }
       return 1
     })
@@ -82,18 +82,18 @@ export const doHugePmdWpPage = procedure(
 )
 
 /** True if the huge page is this mapping's alone, or nobody else has it any more: then it is from now on. Under the page-table lock. */
-function canReuseHuge(w: World, current: Task, mm: MmStruct, pmd: Pmd): boolean {
+function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {
   const { frames } = current.machine
-  const first = frames[mm.pte[pmd.start].frame.get(w)]
+  const first = frames[mm.pte[pmd.start].frame]
   const isZero = first.pfn === ZERO_PAGE
   for (let at = pmd.start; at < pmd.end; at++) {
-    if (isExclusive(w, current, mm, at)) continue
-    if (isZero || frames[mm.pte[at].frame.get(w)].refcount.get(w) !== 1 || first.locked.get(w)) return false
+    if (isExclusive(current, mm, at)) continue
+    if (isZero || frames[mm.pte[at].frame].refcount !== 1 || first.locked) return false
   }
   for (let at = pmd.start; at < pmd.end; at++) {
-    const frame = frames[mm.pte[at].frame.get(w)]
-    frame.flags?.anonExclusive.set(w, 1)
-    setAnonRmap(w, frame, mm, at)
+    const frame = frames[mm.pte[at].frame]
+    frame.anonExclusive = true
+    setAnonRmap(frame, mm, at)
   }
   return true
 }

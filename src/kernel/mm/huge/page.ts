@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mightSleep, procedure, step, type World } from '../../../world/index.js'
+import { mightSleep, procedure, READ_ONCE, step } from '../../../world/index.js'
 import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
 import { type Machine, type MmStruct, PteKind, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { areaEnd } from '../area/vma.js'
@@ -16,17 +16,17 @@ import { clearPte, setPte } from '../page.js'
  * @kernel vma_alloc_folio
  */
 export const allocHugePage = procedure('alloc_huge_page', function* ({ frames, layout, hugePages }: Machine) {
-  return yield* step('take free frames', (w) => {
-    mightSleep(layout.locks, w, 'an allocation')
+  return yield* step('take free frames', () => {
+    mightSleep(layout.locks, 'an allocation')
     let length = 0
-    for (const { pfn, owner, refcount } of frames) {
-      length = pfn !== ZERO_PAGE && owner < 0 && refcount.get(w) === 0 ? length + 1 : 0
+    for (const frame of frames) {
+      length = frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0 ? length + 1 : 0
       if (length < hugePages) continue
-      const head = pfn - hugePages + 1
+      const head = frame.pfn - hugePages + 1
       for (let part = 0; part < hugePages; part++) {
-        frames[head + part].refcount.set(w, 1)
-        frames[head + part].contents.set(w, 0)
-        frames[head + part].compound?.set(w, part + 1)
+        frames[head + part].refcount = 1
+        frames[head + part].contents = 0
+        frames[head + part].compound = part + 1
       }
       return head
     }
@@ -40,10 +40,10 @@ export function framesOf({ hugePages }: Machine, head: number): number[] {
 }
 
 /** True if there is neither huge page nor page table. @kernel pmd_none */
-export function isPmdNone(w: World, mm: MmStruct, { kind, start, end }: Pmd): boolean {
+export function isPmdNone(mm: MmStruct, pmd: Pmd): boolean {
   return (
-    kind.readOnce(w) === PmdKind.none &&
-    mm.pte.slice(start, end).every((pte) => pte.kind.readOnce(w) === PteKind.none)
+    READ_ONCE(pmd).kind === PmdKind.none &&
+    mm.pte.slice(pmd.start, pmd.end).every((pte) => READ_ONCE(pte).kind === PteKind.none)
   )
 }
 
@@ -53,26 +53,19 @@ export function isPmdNone(w: World, mm: MmStruct, { kind, start, end }: Pmd): bo
  *
  * @kernel thp_vma_allowable_order, thp_vma_suitable_order
  */
-export function wantsHugePage(w: World, mm: MmStruct, page: number): boolean {
+export function wantsHugePage(mm: MmStruct, page: number): boolean {
   const pmd = pmdAt(mm, page)
-  if (pmd === undefined || !pmd.isWhole || !isPmdNone(w, mm, pmd)) return false
-  const { kind, flags } = mm.vma[pmd.start]
-  const isWanted = kind.get(w) === VmaKind.anonymous && (flags.get(w) & VM_HUGEPAGE) !== 0
-  return isWanted && areaEnd(w, mm, pmd.start, pmd.end) === pmd.end
+  if (pmd === undefined || !pmd.isWhole || !isPmdNone(mm, pmd)) return false
+  const isWanted =
+    mm.vma[pmd.start].kind === VmaKind.anonymous && (mm.vma[pmd.start].flags & VM_HUGEPAGE) !== 0
+  return isWanted && areaEnd(mm, pmd.start, pmd.end) === pmd.end
 }
 
 /** Maps the huge page that begins at `head`, which takes over the caller's references. Part of a step, under the page-table lock. @kernel set_pmd_at */
-export function setHugePmd(
-  w: World,
-  machine: Machine,
-  mm: MmStruct,
-  pmd: Pmd,
-  head: number,
-  write: boolean,
-): void {
-  pmd.kind.set(w, PmdKind.huge)
+export function setHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd, head: number, write: boolean): void {
+  pmd.kind = PmdKind.huge
   for (let page = pmd.start; page < pmd.end; page++)
-    setPte(w, machine, mm.pte[page], head === ZERO_PAGE ? ZERO_PAGE : head + page - pmd.start, write)
+    setPte(machine, mm.pte[page], head === ZERO_PAGE ? ZERO_PAGE : head + page - pmd.start, write)
 }
 
 /**
@@ -81,17 +74,17 @@ export function setHugePmd(
  * @returns the first frame that it mapped
  * @kernel pmdp_huge_get_and_clear
  */
-export function clearHugePmd(w: World, machine: Machine, mm: MmStruct, pmd: Pmd): number {
-  const head = mm.pte[pmd.start].frame.get(w)
-  for (let page = pmd.start; page < pmd.end; page++) clearPte(w, machine, mm.pte[page])
-  pmd.kind.set(w, PmdKind.none)
+export function clearHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd): number {
+  const head = mm.pte[pmd.start].frame
+  for (let page = pmd.start; page < pmd.end; page++) clearPte(machine, mm.pte[page])
+  pmd.kind = PmdKind.none
   return head
 }
 
 /** There is a page table from now on, if there was nothing. Part of a step, under the page-table lock. @kernel pte_alloc */
-export function pteAlloc(w: World, mm: MmStruct, page: number): void {
-  const kind = pmdAt(mm, page)?.kind
-  if (kind?.get(w) === PmdKind.none) kind.set(w, PmdKind.table)
+export function pteAlloc(mm: MmStruct, page: number): void {
+  const pmd = pmdAt(mm, page)
+  if (pmd?.kind === PmdKind.none) pmd.kind = PmdKind.table
 }
 
 /**
@@ -102,10 +95,10 @@ export function pteAlloc(w: World, mm: MmStruct, page: number): void {
  */
 export const freePgtables = procedure('free_pgtables', function* (mm: MmStruct, start: number, end: number) {
   const above = mm.pmd?.filter((pmd) => start < pmd.end && pmd.start < end) ?? []
-  yield* mm.ptl.critical('free the page tables', (w) => {
+  yield* mm.ptl.critical('free the page tables', () => {
     for (const pmd of above)
-      if (mm.vma.slice(pmd.start, pmd.end).every(({ kind }) => kind.readOnce(w) === VmaKind.none))
-        pmd.kind.set(w, PmdKind.none)
+      if (mm.vma.slice(pmd.start, pmd.end).every((vma) => READ_ONCE(vma).kind === VmaKind.none))
+        pmd.kind = PmdKind.none
     return 0
   })
 })

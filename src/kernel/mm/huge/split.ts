@@ -5,7 +5,7 @@
  * @see reference B.2
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
 import {
   type Machine,
@@ -34,7 +34,7 @@ export const splitHugePmd = procedure(
   function* (current: Task, mm: MmStruct, page: number): Running<void> {
     const pmd = pmdAt(mm, page)
     if (pmd === undefined) return
-    const isHuge = yield* step('look at the entry above', (w) => (hugePmdAt(w, mm, page) ? 1 : 0))
+    const isHuge = yield* step('look at the entry above', () => (hugePmdAt(mm, page) ? 1 : 0))
     if (!isHuge) return
     yield* become(splitHugePmdAddress, current, mm, pmd)
   },
@@ -48,8 +48,8 @@ export const splitHugePmd = procedure(
 export const splitHugePmdLocked = procedure(
   '__split_huge_pmd_locked',
   function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
-    yield* mm.ptl.critical('put a page table in its place', (w) => {
-      replaceByTable(w, machine, mm, pmd)
+    yield* mm.ptl.critical('put a page table in its place', () => {
+      replaceByTable(machine, mm, pmd)
       return 0
     })
   },
@@ -60,10 +60,10 @@ export const splitHugePmdLocked = procedure(
  *
  * @returns true if it was a huge page
  */
-export function replaceByTable(w: World, machine: Machine, mm: MmStruct, { kind, start, end }: Pmd): boolean {
-  if (kind.get(w) !== PmdKind.huge) return false
-  kind.set(w, PmdKind.table)
-  flushTlb(w, machine, mm, start, end)
+export function replaceByTable(machine: Machine, mm: MmStruct, pmd: Pmd): boolean {
+  if (pmd.kind !== PmdKind.huge) return false
+  pmd.kind = PmdKind.table
+  flushTlb(machine, mm, pmd.start, pmd.end)
   return true
 }
 
@@ -78,10 +78,10 @@ export function replaceByTable(w: World, machine: Machine, mm: MmStruct, { kind,
 export const splitAtEnds = procedure(
   'vma_adjust_trans_huge',
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
-    const across = yield* step('look where the areas end', (w) => {
-      const first = splitsBlock(w, mm, start, 0) ? 1 : 0
+    const across = yield* step('look where the areas end', () => {
+      const first = splitsBlock(mm, start, 0) ? 1 : 0
       // What is split off at the start does not count at the end.
-      return first | (splitsBlock(w, mm, end, start) ? 2 : 0)
+      return first | (splitsBlock(mm, end, start) ? 2 : 0)
     })
     for (const [edge, bit] of [
       [start, 1],
@@ -94,11 +94,11 @@ export const splitAtEnds = procedure(
 )
 
 /** True if an area that reaches over all that one entry would cover is to end there, at `edge`. @kernel split_huge_pmd_if_needed */
-function splitsBlock(w: World, mm: MmStruct, edge: number, from: number): boolean {
+function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
   const pmd = pmdAt(mm, edge)
   if (pmd === undefined || pmd.start === edge || !pmd.isWhole || pmd.start < from) return false
-  if (mm.vma[pmd.start].kind.get(w) === VmaKind.none) return false
-  return areaEnd(w, mm, pmd.start, pmd.end) === pmd.end
+  if (mm.vma[pmd.start].kind === VmaKind.none) return false
+  return areaEnd(mm, pmd.start, pmd.end) === pmd.end
 }
 
 /** Watchers are told of the whole block, and then it is split if it is a huge page. @kernel split_huge_pmd_address */
@@ -123,15 +123,15 @@ export const splitHugePage = procedure(
   'split_huge_page_to_list_to_order',
   function* (current: Task, mm: MmStruct, page: number): Running<void> {
     const { frames, hugePages, mms } = current.machine
-    const head = yield* mm.ptl.critical('lock the huge page, unless it is held', (w) => {
-      const pmd = hugePmdAt(w, mm, page)
+    const head = yield* mm.ptl.critical('lock the huge page, unless it is held', () => {
+      const pmd = hugePmdAt(mm, page)
       if (pmd === undefined) return NOT_HUGE
-      const first = mm.pte[pmd.start].frame.get(w)
+      const first = mm.pte[pmd.start].frame
       if (first === ZERO_PAGE) return first
       const parts = frames.slice(first, first + hugePages)
-      const isHeld = parts.some(({ refcount, mapcount }) => refcount.get(w) > mapcount.get(w))
-      if (isHeld || !tryLockPage(w, frames[first])) return NOT_HUGE
-      getPage(w, frames[first])
+      const isHeld = parts.some((frame) => frame.refcount > frame.mapcount)
+      if (isHeld || !tryLockPage(frames[first])) return NOT_HUGE
+      getPage(frames[first])
       return first
     })
     if (head === NOT_HUGE) return
@@ -140,10 +140,10 @@ export const splitHugePage = procedure(
       return
     }
     for (const other of mms) yield* remapPages(current, other, head)
-    yield* step('pages by themselves', (w) => {
-      for (const frame of frames.slice(head, head + hugePages)) frame.compound?.set(w, 0)
-      unlockPage(w, frames[head])
-      putPage(w, frames[head])
+    yield* step('pages by themselves', () => {
+      for (const frame of frames.slice(head, head + hugePages)) frame.compound = 0
+      unlockPage(frames[head])
+      putPage(frames[head])
       return 0
     })
   },
@@ -155,10 +155,8 @@ const NOT_HUGE = -1
 const remapPages = procedure(
   'remap_page',
   function* (current: Task, mm: MmStruct, head: number): Running<void> {
-    const found = yield* step('look for the huge page', (w) => {
-      const at = mm.pmd?.find(
-        ({ start }) => mm.pte[start].frame.readOnce(w) === head && hugePmdAt(w, mm, start),
-      )
+    const found = yield* step('look for the huge page', () => {
+      const at = mm.pmd?.find(({ start }) => READ_ONCE(mm.pte[start]).frame === head && hugePmdAt(mm, start))
       return at === undefined ? NOT_HUGE : at.start
     })
     const pmd = found === NOT_HUGE ? undefined : pmdAt(mm, found)
@@ -178,9 +176,9 @@ const remapPages = procedure(
 export const unmapAndRemap = procedure(
   'unmap_folio, remap_page',
   function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
-    yield* mm.ptl.critical('put a page table in its place', (w) => {
-      if (!replaceByTable(w, machine, mm, pmd)) return 0
-      for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(w, machine, pte)
+    yield* mm.ptl.critical('put a page table in its place', () => {
+      if (!replaceByTable(machine, mm, pmd)) return 0
+      for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(machine, pte)
       return 0
     })
   },
@@ -192,10 +190,10 @@ export const unmapAndRemap = procedure(
  *
  * @kernel try_to_map_unused_to_zeropage
  */
-export function mapUnusedToZeropage(w: World, machine: Machine, pte: Pte): void {
-  const frame = machine.frames[pte.frame.get(w)]
-  if (frame.contents.get(w) !== 0) return
-  clearPte(w, machine, pte)
-  setPte(w, machine, pte, ZERO_PAGE, false)
-  putPage(w, frame)
+export function mapUnusedToZeropage(machine: Machine, pte: Pte): void {
+  const frame = machine.frames[pte.frame]
+  if (frame.contents !== 0) return
+  clearPte(machine, pte)
+  setPte(machine, pte, ZERO_PAGE, false)
+  putPage(frame)
 }

@@ -23,9 +23,9 @@ import { freePgtables } from '../huge/page.js'
  * @kernel mmget_not_zero
  */
 export const mmgetNotZero = procedure('mmget_not_zero', function* (mm: MmStruct) {
-  return yield* step('count a user', (w) => {
-    if (mm.users.get(w) === 0) return 0
-    mm.users.add(w, 1)
+  return yield* step('count a user', () => {
+    if (mm.users === 0) return 0
+    mm.users += 1
     return 1
   })
 })
@@ -36,7 +36,7 @@ export const mmgetNotZero = procedure('mmget_not_zero', function* (mm: MmStruct)
  * @kernel mmput
  */
 export const mmput = procedure('mmput', function* (current: Task, mm: MmStruct): Running<void> {
-  const left = yield* step('uncount a user', (w) => mm.users.add(w, -1))
+  const left = yield* step('uncount a user', () => --mm.users)
   if (left === 0) yield* exitMmap(current, mm)
 })
 

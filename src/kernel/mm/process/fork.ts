@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { BLOCKED, become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { PmdKind, pmdAt } from '../../huge.js'
@@ -42,9 +42,9 @@ export const fork = procedure('fork', function* (current: Task, child: MmStruct)
   const error = yield* copyAreas(current, child, 0)
   yield* flushTlbRange(machine, mm, 0, machine.pages)
   if (error) return yield* become(giveUp, current, child)
-  yield* step('the child is ready', (w) => {
-    child.users.set(w, 1)
-    rememberContents(w, current, child)
+  yield* step('the child is ready', () => {
+    child.users = 1
+    rememberContents(current, child)
     return 0
   })
   yield* child.mmapLock.unlockWrite()
@@ -61,9 +61,9 @@ const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: Mm
 })
 
 /** What the child must read from now on: what is in its pages, which nobody can write any more. */
-function rememberContents(w: World, { machine }: Task, child: MmStruct): void {
+function rememberContents({ machine }: Task, child: MmStruct): void {
   child.pte.forEach((pte, page) => {
-    child.expected[page].set(w, entryContents(w, machine, pte))
+    child.expected[page].value = entryContents(machine, pte)
   })
 }
 
@@ -91,38 +91,36 @@ const copyAreas = procedure(
 const copyArea = procedure(
   'vm_area_dup',
   function* ({ machine, mm }: Task, child: MmStruct, start: number, end: number) {
-    return yield* step('copy the area', (w) => {
+    return yield* step('copy the area', () => {
       for (let page = start; page < end; page++) {
-        const { kind, flags, file, pgoff, starts } = mm.vma[page]
-        child.vma[page].kind.set(w, kind.get(w))
-        child.vma[page].flags.set(w, flags.get(w))
-        child.vma[page].file?.set(w, file?.get(w) ?? 0)
-        child.vma[page].pgoff?.set(w, pgoff?.get(w) ?? 0)
-        child.vma[page].starts?.set(w, starts?.get(w) ?? 0)
+        child.vma[page].kind = mm.vma[page].kind
+        child.vma[page].flags = mm.vma[page].flags
+        child.vma[page].file = mm.vma[page].file
+        child.vma[page].pgoff = mm.vma[page].pgoff
+        child.vma[page].starts = mm.vma[page].starts
       }
-      const anonVma = anonVmaOfArea(w, machine, mm, start, end)
-      anonVmaFork(w, machine, child, start, end, anonVma)
+      const anonVma = anonVmaOfArea(machine, mm, start, end)
+      anonVmaFork(machine, child, start, end, anonVma)
       return anonVma > 0 ? 1 : 0
     })
   },
 )
 
 /** That of the area; where areas know only that they have one, 1 if any page of it has more behind it than nothing. */
-function anonVmaOfArea(w: World, machine: Machine, mm: MmStruct, start: number, end: number): number {
-  if (machine.anonVmas.length > 0) return mm.vma[start].anonymous?.get(w) ?? 0
+function anonVmaOfArea(machine: Machine, mm: MmStruct, start: number, end: number): number {
+  if (machine.anonVmas.length > 0) return mm.vma[start].anonymous
   for (let page = start; page < end; page++)
-    if (!isShared(mm.vma[page].kind.get(w)) && hasHadPages(w, machine, mm, page)) return 1
+    if (!isShared(mm.vma[page].kind) && hasHadPages(machine, mm, page)) return 1
   return 0
 }
 
 /** True if there is more behind the entry than nothing, the zero page or a file's, or once was behind one of its area. */
-function hasHadPages(w: World, { frames }: Machine, mm: MmStruct, page: number): boolean {
-  const { kind, frame } = mm.pte[page]
-  const holds = kind.readOnce(w)
-  const pfn = frame.readOnce(w)
-  const isMapped = holds !== PteKind.none && pfn !== ZERO_PAGE && !isPageCache(w, frames[pfn])
+function hasHadPages({ frames }: Machine, mm: MmStruct, page: number): boolean {
+  const holds = READ_ONCE(mm.pte[page]).kind
+  const pfn = READ_ONCE(mm.pte[page]).frame
+  const isMapped = holds !== PteKind.none && pfn !== ZERO_PAGE && !isPageCache(frames[pfn])
   const hasOne = holds === PteKind.swap || isMapped
-  return hasOne || mm.vma[page].anonymous?.get(w) === 1
+  return hasOne || mm.vma[page].anonymous === 1
 }
 
 /**
@@ -147,11 +145,11 @@ export const copyPageRange = procedure(
         continue
       }
       // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
-      busy = yield* mm.ptl.critical('write-protect and copy an entry', (w) => {
-        if (!child.ptl.acquire(w)) return BLOCKED
-        const restored = tryRestoreExclusivePte(w, current.machine, mm, page)
-        if (restored) copyPte(w, current, child, page)
-        child.ptl.release(w)
+      busy = yield* mm.ptl.critical('write-protect and copy an entry', () => {
+        if (!child.ptl.acquire()) return BLOCKED
+        const restored = tryRestoreExclusivePte(current.machine, mm, page)
+        if (restored) copyPte(current, child, page)
+        child.ptl.release()
         return restored ? 0 : 1
       })
     }
@@ -172,42 +170,41 @@ const copyHugePmd = procedure(
     const { mm } = current
     const [from, to] = [pmdAt(mm, page), pmdAt(child, page)]
     if (from === undefined || to === undefined) return 0
-    return yield* mm.ptl.critical('write-protect and copy the huge entry', (w) => {
-      if (!child.ptl.acquire(w)) return BLOCKED
-      to.kind.set(w, from.kind.get(w))
-      const isHuge = from.kind.get(w) === PmdKind.huge
-      if (isHuge) for (let at = from.start; at < from.end; at++) copyPte(w, current, child, at)
-      child.ptl.release(w)
+    return yield* mm.ptl.critical('write-protect and copy the huge entry', () => {
+      if (!child.ptl.acquire()) return BLOCKED
+      to.kind = from.kind
+      const isHuge = from.kind === PmdKind.huge
+      if (isHuge) for (let at = from.start; at < from.end; at++) copyPte(current, child, at)
+      child.ptl.release()
       return isHuge ? 1 : 0
     })
   },
 )
 
 /** @kernel copy_present_pte, copy_nonpresent_pte */
-function copyPte(w: World, { machine, mm }: Task, child: MmStruct, page: number): void {
+function copyPte({ machine, mm }: Task, child: MmStruct, page: number): void {
   const pte = mm.pte[page]
-  if (pte.kind.get(w) === PteKind.none) return
-  const pfn = pte.frame.get(w)
-  pte.write.set(w, 0)
-  child.pte[page].kind.set(w, pte.kind.get(w))
-  child.pte[page].frame.set(w, pfn)
-  copyBits(w, machine, pte, child.pte[page])
+  if (pte.kind === PteKind.none) return
+  const pfn = pte.frame
+  pte.write = false
+  child.pte[page].kind = pte.kind
+  child.pte[page].frame = pfn
+  copyBits(machine, pte, child.pte[page])
   // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
-  if (pfn === ZERO_PAGE || pte.kind.get(w) === PteKind.migration) return
-  getPage(w, machine.frames[pfn])
-  machine.frames[pfn].mapcount.add(w, 1)
+  if (pfn === ZERO_PAGE || pte.kind === PteKind.migration) return
+  getPage(machine.frames[pfn])
+  machine.frames[pfn].mapcount += 1
 }
 
 /**
  * What the entries carry: the page is no longer one mapping's alone, a slot has one more entry, and the child is nothing
  * to the parent's userfaultfd.
  */
-function copyBits(w: World, machine: Machine, { kind, frame, bits }: Pte, to: Pte): void {
-  if (bits === undefined || to.bits === undefined) return
-  machine.frames[frame.get(w)].flags?.anonExclusive.set(w, 0)
-  bits.exclusive.set(w, 0)
-  to.bits.dirty.set(w, bits.dirty.get(w))
-  to.bits.softDirty.set(w, bits.softDirty.get(w))
-  to.bits.slot.set(w, bits.slot.get(w))
-  if (kind.get(w) === PteKind.swap) slotOf(machine, bits.slot.get(w)).count.add(w, 1)
+function copyBits(machine: Machine, pte: Pte, to: Pte): void {
+  machine.frames[pte.frame].anonExclusive = false
+  pte.exclusive = false
+  to.dirty = pte.dirty
+  to.softDirty = pte.softDirty
+  to.slot = pte.slot
+  if (pte.kind === PteKind.swap) slotOf(machine, pte.slot).count += 1
 }

@@ -25,9 +25,9 @@ export const oomReap = procedure(
   'oom_reap_task_mm',
   function* (current: Task, mm: MmStruct): Running<number> {
     if (!(yield* mm.mmapLock.trylockRead())) return -Errno.EAGAIN
-    yield* step('set MMF_UNSTABLE', (w) => {
+    yield* step('set MMF_UNSTABLE', () => {
       // From here on a fault must not give a zeroed page for one whose data was taken.
-      mm.unstable.set(w, 1)
+      mm.unstable = true
       return 0
     })
     const error = yield* reapAreas(current, mm, 0, 0)

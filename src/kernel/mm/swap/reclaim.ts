@@ -4,7 +4,7 @@
  * @see reference B.2
  * @module
  */
-import { become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { isPageCache } from '../../address-space.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
@@ -33,9 +33,9 @@ export const shrinkFolio = procedure(
   'shrink_folio_list',
   function* (current: Task, frame: Frame): Running<number> {
     const { machine } = current
-    const isLocked = yield* step('lock the page, and hold it', (w) => {
-      if (!isReclaimable(w, frame) || !tryLockPage(w, frame)) return 0
-      getPage(w, frame)
+    const isLocked = yield* step('lock the page, and hold it', () => {
+      if (!isReclaimable(frame) || !tryLockPage(frame)) return 0
+      getPage(frame)
       return 1
     })
     if (!isLocked) return 0
@@ -48,12 +48,8 @@ export const shrinkFolio = procedure(
 )
 
 /** True if the page is on a list of those that may go to swap: never one that nobody has, or of a device, or of a file. */
-function isReclaimable(w: World, frame: Frame): boolean {
-  return (
-    !isPageCache(w, frame) &&
-    frame.owner < 0 &&
-    (frame.mapcount.get(w) > 0 || swapCacheReferences(w, frame) > 0)
-  )
+function isReclaimable(frame: Frame): boolean {
+  return !isPageCache(frame) && frame.owner < 0 && (frame.mapcount > 0 || swapCacheReferences(frame) > 0)
 }
 
 /**
@@ -66,12 +62,12 @@ function isReclaimable(w: World, frame: Frame): boolean {
 export const addToSwap = procedure(
   'add_to_swap',
   function* ({ machine }: Task, frame: Frame): Running<number> {
-    return yield* step('give it a slot', (w) => {
-      if (swapCacheReferences(w, frame) > 0) return 1
-      const slot = freeSlot(w, machine)
+    return yield* step('give it a slot', () => {
+      if (swapCacheReferences(frame) > 0) return 1
+      const slot = freeSlot(machine)
       if (slot === 0) return 0
-      addToSwapCache(w, frame, slot)
-      frame.flags?.dirty.set(w, 1)
+      addToSwapCache(frame, slot)
+      frame.dirty = true
       return 1
     })
   },
@@ -87,7 +83,7 @@ export const addToSwap = procedure(
 export const tryToUnmap = procedure(
   'try_to_unmap',
   function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
-    const page = yield* step('walk the mappings', (w) => mm.pte.findIndex((pte) => maps(w, pte, frame)))
+    const page = yield* step('walk the mappings', () => mm.pte.findIndex((pte) => maps(pte, frame)))
     if (page < 0) return
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
     const replaced = yield* tryToUnmapOne(current, mm, page, frame)
@@ -106,7 +102,7 @@ export const tryToUnmap = procedure(
 export const tryToUnmapOne = procedure(
   'try_to_unmap_one',
   function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('replace the entry', (w) => unmapEntry(w, current, mm, page, frame))
+    return yield* mm.ptl.critical('replace the entry', () => unmapEntry(current, mm, page, frame))
   },
 )
 
@@ -116,7 +112,6 @@ export const tryToUnmapOne = procedure(
  * @param read - reads what the entry says
  */
 export function unmapEntry(
-  w: World,
   { machine }: Task,
   mm: MmStruct,
   page: number,
@@ -124,18 +119,18 @@ export function unmapEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(w, pte, frame)) return 0
-  const state = read(w, pte)
-  setSwapEntry(w, machine, pte, frame, state)
-  flushTlb(w, machine, mm, page, page + 1)
-  if (state.dirty) frame.flags?.dirty.set(w, 1)
-  putPage(w, frame)
+  if (!maps(pte, frame)) return 0
+  const state = read(pte)
+  setSwapEntry(machine, pte, frame, state)
+  flushTlb(machine, mm, page, page + 1)
+  if (state.dirty) frame.dirty = true
+  putPage(frame)
   return 1
 }
 
-function maps(w: World, pte: Pte, frame: Frame): boolean {
-  const kind = pte.kind.readOnce(w)
-  return (kind === PteKind.present || kind === PteKind.protnone) && pte.frame.readOnce(w) === frame.pfn
+function maps(pte: Pte, frame: Frame): boolean {
+  const kind = READ_ONCE(pte).kind
+  return (kind === PteKind.present || kind === PteKind.protnone) && READ_ONCE(pte).frame === frame.pfn
 }
 
 /**
@@ -145,12 +140,11 @@ function maps(w: World, pte: Pte, frame: Frame): boolean {
  * @kernel pageout, swap_writepage
  */
 export const pageout = procedure('pageout', function* ({ machine }: Task, frame: Frame): Running<void> {
-  yield* step('write the page to its slot', (w) => {
-    const { flags } = frame
-    if (flags === undefined || frame.mapcount.get(w) > 0 || !flags.dirty.get(w)) return 0
-    if (folioFreeSwap(w, machine, frame)) return 0
-    slotOf(machine, flags.swapCache.get(w)).contents.set(w, frame.contents.get(w))
-    flags.dirty.set(w, 0)
+  yield* step('write the page to its slot', () => {
+    if (frame.mapcount > 0 || !frame.dirty) return 0
+    if (folioFreeSwap(machine, frame)) return 0
+    slotOf(machine, frame.swapCache).contents = frame.contents
+    frame.dirty = false
     return 0
   })
 })
@@ -165,13 +159,13 @@ export const pageout = procedure('pageout', function* ({ machine }: Task, frame:
 const removeMapping = procedure(
   '__remove_mapping',
   function* ({ machine }: Task, frame: Frame): Running<number> {
-    return yield* step('let go of the page', (w) => {
-      const cached = swapCacheReferences(w, frame)
-      const isOurs = frame.mapcount.get(w) === 0 && frame.refcount.get(w) === 1 + cached
-      if (cached && isOurs && !frame.flags?.dirty.get(w)) deleteFromSwapCache(w, machine, frame)
-      unlockPage(w, frame)
-      putPage(w, frame)
-      return frame.refcount.get(w) === 0 ? 1 : 0
+    return yield* step('let go of the page', () => {
+      const cached = swapCacheReferences(frame)
+      const isOurs = frame.mapcount === 0 && frame.refcount === 1 + cached
+      if (cached && isOurs && !frame.dirty) deleteFromSwapCache(machine, frame)
+      unlockPage(frame)
+      putPage(frame)
+      return frame.refcount === 0 ? 1 : 0
     })
   },
 )

@@ -1,13 +1,4 @@
-/**
- * Slots of swap, and the swap cache: which page of memory stands for a slot.
- *
- * A slot is in use as long as an entry names it or a page is in the swap cache for it. A page that is in the swap cache
- * has one more reference, and its slot holds what was in it when it was last written out or read: the page says by its
- * dirty flag, or an entry that maps it says by its dirty bit, that this is not so any more.
- *
- * @module
- */
-import type { World } from '../../../world/index.js'
+import { READ_ONCE } from '../../../world/index.js'
 import type { SwapSlot } from '../../bits.js'
 import { type Frame, type Machine, type Pte, PteKind } from '../../machine.js'
 import type { EntryState } from '../encoding.js'
@@ -19,41 +10,41 @@ export function slotOf(machine: Machine, slot: number): SwapSlot {
 }
 
 /** The page that stands for `slot` in the swap cache. @kernel swap_cache_get_folio */
-export function cachedPage(w: World, machine: Machine, slot: number): Frame | undefined {
-  return machine.frames.find(({ flags }) => flags?.swapCache.get(w) === slot)
+export function cachedPage(machine: Machine, slot: number): Frame | undefined {
+  return machine.frames.find((frame) => frame.swapCache === slot)
 }
 
 /** References that the swap cache has on the page: 1 if it is in it. */
-export function swapCacheReferences(w: World, { flags }: Frame): number {
-  return flags !== undefined && flags.swapCache.get(w) > 0 ? 1 : 0
+export function swapCacheReferences(frame: Frame): number {
+  return frame.swapCache > 0 ? 1 : 0
 }
 
 /** A slot that is not in use, or 0. Part of a step. @kernel folio_alloc_swap */
-export function freeSlot(w: World, machine: Machine): number {
+export function freeSlot(machine: Machine): number {
   const free = machine.swap.find(
-    ({ slot, count }) => count.get(w) === 0 && cachedPage(w, machine, slot) === undefined,
+    (swapSlot) => swapSlot.count === 0 && cachedPage(machine, swapSlot.slot) === undefined,
   )
   return free?.slot ?? 0
 }
 
 /** Nothing refers to the slot any more: what is in it is nobody's. Part of a step. */
-function forgetIfUnused(w: World, machine: Machine, slot: number): void {
-  const { count, contents } = slotOf(machine, slot)
-  if (count.get(w) === 0 && cachedPage(w, machine, slot) === undefined) contents.set(w, 0)
+function forgetIfUnused(machine: Machine, slot: number): void {
+  const swapSlot = slotOf(machine, slot)
+  if (swapSlot.count === 0 && cachedPage(machine, slot) === undefined) swapSlot.contents = 0
 }
 
 /** Puts the page into the swap cache, which takes a reference. Part of a step. @kernel add_to_swap_cache */
-export function addToSwapCache(w: World, frame: Frame, slot: number): void {
-  frame.flags?.swapCache.set(w, slot)
-  frame.refcount.add(w, 1)
+export function addToSwapCache(frame: Frame, slot: number): void {
+  frame.swapCache = slot
+  frame.refcount += 1
 }
 
 /** Takes the page out of the swap cache, which gives its reference back. Part of a step. @kernel delete_from_swap_cache */
-export function deleteFromSwapCache(w: World, machine: Machine, frame: Frame): void {
-  const slot = frame.flags?.swapCache.get(w) ?? 0
-  frame.flags?.swapCache.set(w, 0)
-  forgetIfUnused(w, machine, slot)
-  putPage(w, frame)
+export function deleteFromSwapCache(machine: Machine, frame: Frame): void {
+  const slot = frame.swapCache
+  frame.swapCache = 0
+  forgetIfUnused(machine, slot)
+  putPage(frame)
 }
 
 /**
@@ -63,58 +54,54 @@ export function deleteFromSwapCache(w: World, machine: Machine, frame: Frame): v
  * @returns true if it was taken out
  * @kernel folio_free_swap
  */
-export function folioFreeSwap(w: World, machine: Machine, frame: Frame): boolean {
-  const slot = frame.flags?.swapCache.get(w) ?? 0
-  if (slot === 0 || slotOf(machine, slot).count.get(w) > 0) return false
-  frame.flags?.dirty.set(w, 1)
-  deleteFromSwapCache(w, machine, frame)
+export function folioFreeSwap(machine: Machine, frame: Frame): boolean {
+  const slot = frame.swapCache
+  if (slot === 0 || slotOf(machine, slot).count > 0) return false
+  frame.dirty = true
+  deleteFromSwapCache(machine, frame)
   return true
 }
 
 /** The same for a page that nobody maps, and only if nobody has locked it. Part of a step. @kernel free_swap_cache */
-export function freeSwapCache(w: World, machine: Machine, frame: Frame): void {
-  if (frame.mapcount.get(w) === 0 && frame.locked.get(w) === 0) folioFreeSwap(w, machine, frame)
+export function freeSwapCache(machine: Machine, frame: Frame): void {
+  if (frame.mapcount === 0 && frame.locked === 0) folioFreeSwap(machine, frame)
 }
 
 /** Replaces the entry, which maps the page, by one that names its slot; its reference passes to the caller. Part of a step, under the page-table lock. @kernel swap_duplicate */
 export function setSwapEntry(
-  w: World,
   machine: Machine,
   pte: Pte,
   frame: Frame,
   state: Pick<EntryState, 'softDirty' | 'uffdWp'>,
 ): void {
-  const { bits } = pte
-  const { flags } = frame
-  if (bits === undefined || flags === undefined) return
-  const slot = flags.swapCache.get(w)
-  clearPte(w, machine, pte)
-  pte.kind.set(w, PteKind.swap)
-  bits.slot.set(w, slot)
-  handOnMarks(w, pte, state)
-  takeExclusive(w, pte, flags)
-  slotOf(machine, slot).count.add(w, 1)
+  const slot = frame.swapCache
+  clearPte(machine, pte)
+  pte.kind = PteKind.swap
+  pte.slot = slot
+  handOnMarks(pte, state)
+  takeExclusive(pte, frame)
+  slotOf(machine, slot).count += 1
 }
 
 /** Makes a swap entry empty. Part of a step, under the page-table lock. Returns its slot. @kernel swap_free */
-export function clearSwapEntry(w: World, machine: Machine, pte: Pte): number {
-  const slot = pte.bits?.slot.get(w) ?? 0
-  clearEntry(w, pte)
-  slotOf(machine, slot).count.add(w, -1)
+export function clearSwapEntry(machine: Machine, pte: Pte): number {
+  const slot = pte.slot
+  clearEntry(pte)
+  slotOf(machine, slot).count -= 1
   return slot
 }
 
 /** An entry that named the slot is gone for good: the page that stands for it goes too, if nobody else wants either. Part of a step. @kernel free_swap_and_cache */
-export function freeSwapAndCache(w: World, machine: Machine, slot: number): void {
-  const frame = cachedPage(w, machine, slot)
-  if (frame === undefined) forgetIfUnused(w, machine, slot)
-  else freeSwapCache(w, machine, frame)
+export function freeSwapAndCache(machine: Machine, slot: number): void {
+  const frame = cachedPage(machine, slot)
+  if (frame === undefined) forgetIfUnused(machine, slot)
+  else freeSwapCache(machine, frame)
 }
 
 /** What is in the page that the entry names, wherever it is: in memory, or in swap; 0 where it names none. */
-export function entryContents(w: World, machine: Machine, { frame, bits }: Pte): number {
-  const slot = bits?.slot.readOnce(w) ?? 0
+export function entryContents(machine: Machine, pte: Pte): number {
+  const slot = READ_ONCE(pte).slot
   const holder =
-    slot > 0 ? (cachedPage(w, machine, slot) ?? slotOf(machine, slot)) : machine.frames[frame.readOnce(w)]
-  return holder.contents.get(w)
+    slot > 0 ? (cachedPage(machine, slot) ?? slotOf(machine, slot)) : machine.frames[READ_ONCE(pte).frame]
+  return holder.contents
 }

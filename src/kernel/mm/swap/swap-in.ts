@@ -4,7 +4,7 @@
  * @see reference B.2
  * @module
  */
-import { BLOCKED, become, procedure, type Running, step, type World } from '../../../world/index.js'
+import { BLOCKED, become, procedure, type Running, step } from '../../../world/index.js'
 import { type Frame, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { doWpPage } from '../fault/cow.js'
 import { mayWritePage, VM_FAULT_OOM } from '../fault/fault.js'
@@ -42,12 +42,12 @@ export const doSwapSlot = procedure(
     const pfn = yield* swapinFolio(current, slot)
     if (pfn <= 0) return pfn
     const frame = current.machine.frames[pfn]
-    const isShared = yield* mm.ptl.critical('map the page', (w) =>
-      mapSwappedPage(w, current, mm, page, slot, frame, write) ? 1 : 0,
+    const isShared = yield* mm.ptl.critical('map the page', () =>
+      mapSwappedPage(current, mm, page, slot, frame, write) ? 1 : 0,
     )
-    yield* step('unlock and put the page', (w) => {
-      unlockPage(w, frame)
-      putPage(w, frame)
+    yield* step('unlock and put the page', () => {
+      unlockPage(frame)
+      putPage(frame)
       return 0
     })
     return isShared ? yield* become(doWpPage, current, mm, page) : 0
@@ -63,31 +63,31 @@ export const doSwapSlot = procedure(
  */
 const swapinFolio = procedure('swapin_folio', function* (current: Task, slot: number): Running<number> {
   const { machine } = current
-  const cached = yield* step('look in the swap cache', (w) => {
-    const frame = cachedPage(w, machine, slot)
+  const cached = yield* step('look in the swap cache', () => {
+    const frame = cachedPage(machine, slot)
     if (frame === undefined) return 0
-    getPage(w, frame)
+    getPage(frame)
     return frame.pfn
   })
   if (cached > 0) {
-    yield* step('lock the page', (w) => (tryLockPage(w, machine.frames[cached]) ? 0 : BLOCKED))
+    yield* step('lock the page', () => (tryLockPage(machine.frames[cached]) ? 0 : BLOCKED))
     return cached
   }
   const pfn = yield* allocPage(machine)
   if (pfn === 0) return VM_FAULT_OOM
   const frame = machine.frames[pfn]
-  const added = yield* step('add it to the swap cache', (w) => {
-    if (slotOf(machine, slot).count.get(w) === 0 || cachedPage(w, machine, slot) !== undefined) {
-      putPage(w, frame)
+  const added = yield* step('add it to the swap cache', () => {
+    if (slotOf(machine, slot).count === 0 || cachedPage(machine, slot) !== undefined) {
+      putPage(frame)
       return 0
     }
-    tryLockPage(w, frame)
-    addToSwapCache(w, frame, slot)
+    tryLockPage(frame)
+    addToSwapCache(frame, slot)
     return 1
   })
   if (!added) return 0
-  yield* step('read the slot', (w) => {
-    frame.contents.set(w, slotOf(machine, slot).contents.get(w))
+  yield* step('read the slot', () => {
+    frame.contents = slotOf(machine, slot).contents
     return 0
   })
   return pfn
@@ -101,7 +101,6 @@ const swapinFolio = procedure('swapin_folio', function* (current: Task, slot: nu
  * @returns true if it is to be written and may not be yet
  */
 function mapSwappedPage(
-  w: World,
   { machine }: Task,
   mm: MmStruct,
   page: number,
@@ -110,21 +109,19 @@ function mapSwappedPage(
   write: boolean,
 ): boolean {
   const pte = mm.pte[page]
-  const { bits } = pte
-  const { flags } = frame
-  if (bits === undefined || flags === undefined || flags.swapCache.get(w) !== slot) return false
-  if (pte.kind.get(w) !== PteKind.swap || bits.slot.get(w) !== slot) return false
-  const state = { softDirty: bits.softDirty.get(w), uffdWp: bits.uffdWp.get(w) }
-  const wasExclusive = bits.exclusive.get(w) === 1
-  clearSwapEntry(w, machine, pte)
-  if (write && frame.refcount.get(w) === 1 + swapCacheReferences(w, frame)) folioFreeSwap(w, machine, frame)
-  const isExclusive = wasExclusive || frame.refcount.get(w) === 1
-  setPte(w, machine, pte, frame.pfn, false)
-  getPage(w, frame)
-  handOnMarks(w, pte, state)
-  const isWritable = isExclusive && mayWritePage(w, mm, page) && mayWriteUntold(w, machine, pte)
-  if (isWritable) pte.write.set(w, 1)
-  if (isExclusive) flags.anonExclusive.set(w, 1)
-  if (write && isWritable) dirtyPte(w, pte)
+  if (frame.swapCache !== slot) return false
+  if (pte.kind !== PteKind.swap || pte.slot !== slot) return false
+  const state = { softDirty: pte.softDirty, uffdWp: pte.uffdWp }
+  const wasExclusive = pte.exclusive
+  clearSwapEntry(machine, pte)
+  if (write && frame.refcount === 1 + swapCacheReferences(frame)) folioFreeSwap(machine, frame)
+  const isExclusive = wasExclusive || frame.refcount === 1
+  setPte(machine, pte, frame.pfn, false)
+  getPage(frame)
+  handOnMarks(pte, state)
+  const isWritable = isExclusive && mayWritePage(mm, page) && mayWriteUntold(machine, pte)
+  if (isWritable) pte.write = true
+  if (isExclusive) frame.anonExclusive = true
+  if (write && isWritable) dirtyPte(pte)
   return write && !isWritable
 }
