@@ -1,5 +1,6 @@
 /**
- * Draws every statechart, and writes the page that shows them and the table of the seeds, before typedoc builds the site. Run by
+ * Draws every statechart, and writes the page that shows them, the table of the seeds and the page of the operation
+ * language, before typedoc builds the site. Run by
  * `npm run docs`, compiled.
  *
  * @module
@@ -10,6 +11,7 @@ import { instance } from '@viz-js/viz'
 import { statecharts } from '../models/index.js'
 import { compileStatechart } from '../src/checker/statechart.js'
 import { statechartToDot, statechartToMarkdown } from '../src/report/statechart.js'
+import { operationsPage } from './operations.js'
 import { traceabilityPage } from './traceability.js'
 
 /** The page of all statecharts, which is `docs/statecharts.md`. */
@@ -41,7 +43,7 @@ export function statechartsPage(): string {
   ].join('\n')
 }
 
-/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, and `docs/traceability.md`. */
+/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, `docs/traceability.md` and `docs/operations.md`. */
 async function main(): Promise<void> {
   const docs = new URL('../../docs/', import.meta.url)
   const drawings = new URL('statecharts/', docs)
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
   }
   writeFileSync(new URL('statecharts.md', docs), statechartsPage())
   writeFileSync(new URL('traceability.md', docs), traceabilityPage())
+  writeFileSync(new URL('operations.md', docs), operationsPage())
 }
 
 if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await main()

@@ -78,82 +78,384 @@ export class OperationError extends Error {
   override readonly name = 'OperationError'
 }
 
+/** Who performs an operation: the process that a sequence begins with, or its child. */
+export type Who = 'parent' | 'child'
+
 /** What an operation's arguments may be. */
-type Argument = 'page' | 'pages' | 'device' | 'value' | 'protection' | 'sharing'
+export type ArgumentKind = 'page' | 'pages' | 'device' | 'value' | 'protection' | 'sharing'
 
-const RANGE = ['page', 'pages'] as const
-const DEVICE_RANGE = ['device', 'page', 'pages'] as const
-
-/** Every operation of the language and its arguments. */
-const LANGUAGE: Readonly<Record<string, readonly Argument[]>> = {
-  mmap: [...RANGE, 'protection'],
-  mmap_shared: [...RANGE, 'protection'],
-  mmap_file: [...RANGE, 'protection', 'sharing'],
-  mmap_huge: ['page'],
-  munmap: RANGE,
-  mprotect: [...RANGE, 'protection'],
-  madv_dontneed: RANGE,
-  mremap: [...RANGE, 'page'],
-  cpu_read: ['page'],
-  cpu_write: ['page', 'value'],
-  dev_read: DEVICE_RANGE,
-  dev_write: [...DEVICE_RANGE, 'value'],
-  snapshot: DEVICE_RANGE,
-  migrate_to_dev: DEVICE_RANGE,
-  migrate_to_sys: DEVICE_RANGE,
-  exclusive: DEVICE_RANGE,
-  check_exclusive: DEVICE_RANGE,
-  release: ['device'],
-  close: ['device'],
-  open: [],
-  ptes: RANGE,
-  fork: [],
-  exit: [],
-}
-
-const PLACEHOLDER: Readonly<Record<Argument, string>> = {
-  page: 'PAGE',
-  pages: 'PAGES',
-  device: 'DEVICE',
-  value: 'VALUE',
-  protection: 'rw|ro|wo|none',
-  sharing: 'shared|priv',
+/** One kind of argument, as the documentation has it. */
+export interface ArgumentDefinition {
+  /** How usage names it. */
+  readonly placeholder: string
+  /** What it counts or names, with its unit. */
+  readonly meaning: string
+  /** Which values it may have. */
+  readonly range: string
 }
 
 const PROTECTION: Readonly<Record<string, number>> = {
-  none: 0,
+  rw: VM_READ | VM_WRITE,
   ro: VM_READ,
   wo: VM_WRITE,
-  rw: VM_READ | VM_WRITE,
+  none: 0,
 }
 
-const SHARING: Readonly<Record<string, number>> = { priv: 0, shared: 1 }
+const SHARING: Readonly<Record<string, number>> = { shared: 1, priv: 0 }
 
-const IN_BOTH: readonly Work['name'][] = [
-  'mmap',
-  'mmap_shared',
-  'mmap_file',
-  'mmap_huge',
-  'mprotect',
-  'munmap',
-  'mremap',
-  'madv_dontneed',
-  'ptes',
-  'cpu_read',
-  'cpu_write',
-  'dev_read',
-  'snapshot',
-  'dev_write',
-  'migrate_to_dev',
-  'migrate_to_sys',
-  'exclusive',
-  'check_exclusive',
-]
+/** Every kind of argument. */
+export const ARGUMENTS: Readonly<Record<ArgumentKind, ArgumentDefinition>> = {
+  page: {
+    placeholder: 'PAGE',
+    meaning: 'a page of the window, counted from its first',
+    range: `0 to ${MOST_PAGES - 1}`,
+  },
+  pages: {
+    placeholder: 'PAGES',
+    meaning: 'a number of pages',
+    range: `0 to ${MOST_PAGES - 1}; the range ends inside the window of ${MOST_PAGES} pages`,
+  },
+  device: {
+    placeholder: 'DEVICE',
+    meaning: 'a device; in a child 10 and 11 are the files of devices 0 and 1 that its parent opened',
+    range: '0 or 1; in a child also 10 or 11',
+  },
+  value: {
+    placeholder: 'VALUE',
+    meaning: 'the first 64-bit word of a page, in decimal digits',
+    range: `0 to ${LARGEST_VALUE}`,
+  },
+  protection: {
+    placeholder: Object.keys(PROTECTION).join('|'),
+    meaning: 'the permissions of the mapping',
+    range: Object.keys(PROTECTION).join(', '),
+  },
+  sharing: {
+    placeholder: Object.keys(SHARING).join('|'),
+    meaning: 'whether the file is mapped shared or private',
+    range: Object.keys(SHARING).join(', '),
+  },
+}
 
-/** What the oracle answers, by who asks. A child opens devices of its own and ends; it has no children. */
-const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
-  parent: new Set<Work['name']>([...IN_BOTH, 'close', 'open', 'release', 'fork']),
-  child: new Set<Work['name']>([...IN_BOTH, 'open', 'exit']),
+/** A field of an answer, besides `rc`. */
+export type AnswerField = 'sig' | 'code' | 'val' | 'vals' | 'cpages' | 'faults' | 'prot' | 'ptes'
+
+/** What each field of an answer means. `rc` is in every answer, `err` in each whose `rc` is an error number. */
+export const ANSWER_FIELDS: Readonly<Record<'rc' | 'err' | AnswerField, string>> = {
+  rc: '0, or a negative error number; -1 for an access of the CPU that got a signal',
+  err: 'the name of the error: `EFAULT`',
+  sig: 'the signal that an access of the CPU got: `SIGSEGV` or `SIGBUS`',
+  code: 'its code: `MAPERR`, `ACCERR`, `BUS`',
+  val: 'the value that the CPU read',
+  vals: 'the values that the device read, one for each page of the range',
+  cpages: 'pages that the driver processed',
+  faults: 'how often the driver called its fault procedure to serve the operation',
+  prot: 'one byte for each page of the range: see Snapshot bytes',
+  ptes: 'one text for each page of the range: see Page table entries',
+}
+
+/** The arguments of one operation that was read. */
+export interface ReadArguments {
+  /** Argument `index` as a number. */
+  number(index: number): number
+  /** Argument `index` as a value of 64 bits. */
+  value(index: number): bigint
+  /** The pages from argument `start` on; their number is argument `pages`. */
+  range(start: number, pages: number): PageRange
+  /** So many pages from `page` on. */
+  pages(page: number, count: number): PageRange
+}
+
+/** Pages of the window; `end` is the page after the last. */
+export interface PageRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** One operation of the language. */
+export interface OperationDefinition {
+  /** What it does. */
+  readonly summary: string
+  readonly arguments: readonly ArgumentKind[]
+  /** Who may perform it. */
+  readonly by: readonly Who[]
+  /** For whom the oracle answers it; for others it is counted as unsupported. */
+  readonly answeredFor: readonly Who[]
+  /** What the answer has besides `rc`, unless there is an error. */
+  readonly answers: readonly AnswerField[]
+  /** Which errors it may answer, and when. */
+  readonly errors: Readonly<Record<string, string>>
+  /** Puts what was read into the shape of the operation. */
+  readonly shape: (read: ReadArguments) => Work
+}
+
+const BOTH: readonly Who[] = ['parent', 'child']
+const BY_BOTH = { by: BOTH, answeredFor: BOTH } as const
+const DEVICE_RANGE = ['device', 'page', 'pages'] as const
+
+/** Errors that every operation on an open device file may answer. */
+const ON_A_FILE = { EBADF: 'the device file is closed' } as const
+
+const SIGNALS = {
+  'SIGSEGV MAPERR': 'nothing is mapped there',
+  'SIGSEGV ACCERR': 'the mapping does not permit the access',
+  'SIGBUS BUS': 'the page lies behind the end of the file',
+} as const
+
+/**
+ * Every operation of the language. The parser, its messages, the generator of the suite and `docs/operations.md` are
+ * made from this table.
+ */
+export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
+  mmap: {
+    summary:
+      'Maps private anonymous memory at a fixed place. What was mapped in the range is unmapped first.',
+    arguments: ['page', 'pages', 'protection'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { EINVAL: 'the range is empty' },
+    shape: (read) => ({ name: 'mmap', ...read.range(0, 1), flags: read.number(2) }),
+  },
+  mmap_shared: {
+    summary: 'Maps shared anonymous memory at a fixed place. A fork shares it instead of copying it.',
+    arguments: ['page', 'pages', 'protection'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { EINVAL: 'the range is empty' },
+    shape: (read) => ({ name: 'mmap_shared', ...read.range(0, 1), flags: read.number(2) }),
+  },
+  mmap_file: {
+    summary:
+      'Maps a memory file of 64 pages at a fixed place: page N of the window is page N of the file, and page N ' +
+      'of the file holds 61440 + N.',
+    arguments: ['page', 'pages', 'protection', 'sharing'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { EINVAL: 'the range is empty' },
+    shape: (read) => ({
+      name: 'mmap_file',
+      ...read.range(0, 1),
+      flags: read.number(2),
+      shared: read.number(3) === 1,
+    }),
+  },
+  mmap_huge: {
+    summary: `Maps ${HUGE_PAGES} pages (2 MiB) of private anonymous memory, \`rw\`, advised MADV_HUGEPAGE.`,
+    arguments: ['page'],
+    ...BY_BOTH,
+    answers: [],
+    errors: {},
+    shape: (read) => ({
+      name: 'mmap_huge',
+      ...read.pages(read.number(0), HUGE_PAGES),
+      flags: VM_READ | VM_WRITE | VM_HUGEPAGE,
+    }),
+  },
+  munmap: {
+    summary: 'Unmaps the range. Holes in it do not matter.',
+    arguments: ['page', 'pages'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { EINVAL: 'the range is empty' },
+    shape: (read) => ({ name: 'munmap', ...read.range(0, 1) }),
+  },
+  mprotect: {
+    summary: 'Changes the permissions of the range. What lies before a hole is changed all the same.',
+    arguments: ['page', 'pages', 'protection'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { ENOMEM: 'the range has a hole' },
+    shape: (read) => ({ name: 'mprotect', ...read.range(0, 1), flags: read.number(2) }),
+  },
+  madv_dontneed: {
+    summary:
+      'Throws the page table entries of the range away. Private memory reads as zero afterwards, or as the ' +
+      'file has it; shared memory keeps its contents. Holes are passed over and reported at the end.',
+    arguments: ['page', 'pages'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { ENOMEM: 'the range has a hole' },
+    shape: (read) => ({ name: 'madv_dontneed', ...read.range(0, 1) }),
+  },
+  mremap: {
+    summary:
+      'Moves the range so that it begins at the last argument. What was mapped there is unmapped first, also ' +
+      'if the move then fails.',
+    arguments: ['page', 'pages', 'page'],
+    ...BY_BOTH,
+    answers: [],
+    errors: {
+      EFAULT: 'the range does not begin in a mapping, or is not all in one mapping',
+      EINVAL: 'the range is empty, or overlaps with where it is moved to',
+    },
+    shape: (read) => ({
+      name: 'mremap',
+      ...read.range(0, 1),
+      to: read.pages(read.number(2), read.number(1)),
+    }),
+  },
+  cpu_read: {
+    summary: 'The CPU reads the first 64-bit word of the page.',
+    arguments: ['page'],
+    ...BY_BOTH,
+    answers: ['val'],
+    errors: SIGNALS,
+    shape: (read) => ({ name: 'cpu_read', page: read.number(0) }),
+  },
+  cpu_write: {
+    summary: 'The CPU writes the first 64-bit word of the page.',
+    arguments: ['page', 'value'],
+    ...BY_BOTH,
+    answers: [],
+    errors: SIGNALS,
+    shape: (read) => ({ name: 'cpu_write', page: read.number(0), value: read.value(1) }),
+  },
+  dev_read: {
+    summary: 'The device reads every page of the range through its mirror, and faults in what it lacks.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages', 'faults', 'vals'],
+    errors: {
+      ...ON_A_FILE,
+      EFAULT: 'a page has no mapping, none that permits reading, or lies behind the end of its file',
+      EINVAL: 'the range is empty',
+    },
+    shape: (read) => ({ name: 'dev_read', device: read.number(0), ...read.range(1, 2) }),
+  },
+  dev_write: {
+    summary:
+      'The device writes VALUE to the first page of the range, VALUE + 1 to the next and so on, modulo 2^64, ' +
+      'and faults in what it lacks. Pages before one that cannot be mapped are written if the mirror had them.',
+    arguments: [...DEVICE_RANGE, 'value'],
+    ...BY_BOTH,
+    answers: ['cpages', 'faults'],
+    errors: {
+      ...ON_A_FILE,
+      EFAULT:
+        'a page has no mapping, none that permits reading, or lies behind the end of its file; or the walk ' +
+        "reports the device's own page as read-only",
+      EINVAL: 'the range is empty',
+      EPERM: 'a page has a mapping that does not permit writing',
+    },
+    shape: (read) => ({
+      name: 'dev_write',
+      device: read.number(0),
+      ...read.range(1, 2),
+      value: read.value(3),
+    }),
+  },
+  snapshot: {
+    summary: 'The driver walks the page table with hmm_range_fault and requests nothing.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages', 'prot'],
+    errors: { ...ON_A_FILE, EINVAL: 'the range is empty' },
+    shape: (read) => ({ name: 'snapshot', device: read.number(0), ...read.range(1, 2) }),
+  },
+  migrate_to_dev: {
+    summary:
+      "Migrates what can be migrated of the range to the device's private memory, and then reads the range " +
+      'through the mirror without a fault. Untouched pages migrate too.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages', 'vals'],
+    errors: {
+      ...ON_A_FILE,
+      EINVAL:
+        'the range is empty, or has a page without a mapping that permits reading; mappings before it have ' +
+        'migrated',
+      ENOENT: 'the mirror lacks a page of the range after the migration',
+    },
+    shape: (read) => ({ name: 'migrate_to_dev', device: read.number(0), ...read.range(1, 2) }),
+  },
+  migrate_to_sys: {
+    summary: "Migrates the device's own pages of the range back to system memory.",
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages'],
+    errors: {
+      ...ON_A_FILE,
+      EINVAL: 'the range is empty, or has a page without a mapping that permits reading',
+    },
+    shape: (read) => ({ name: 'migrate_to_sys', device: read.number(0), ...read.range(1, 2) }),
+  },
+  exclusive: {
+    summary: 'The device takes exclusive access to every page of the range, and reads the range back.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages', 'vals'],
+    errors: {
+      ...ON_A_FILE,
+      EBUSY: 'a page has no writable private mapping; pages before it may have become exclusive',
+      EINVAL: 'the range is empty',
+      ENOENT: 'the mirror lacks a page of the range afterwards',
+    },
+    shape: (read) => ({ name: 'exclusive', device: read.number(0), ...read.range(1, 2) }),
+  },
+  check_exclusive: {
+    summary: 'Asks whether the device has exclusive access to a page of the range.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: [],
+    errors: { ...ON_A_FILE, EINVAL: 'the range is empty', EPERM: 'it has, to one page at least' },
+    shape: (read) => ({ name: 'check_exclusive', device: read.number(0), ...read.range(1, 2) }),
+  },
+  release: {
+    summary: "Migrates every page in the device's private memory back to system memory, whosever it is.",
+    arguments: ['device'],
+    by: BOTH,
+    answeredFor: ['parent'],
+    answers: [],
+    errors: ON_A_FILE,
+    shape: (read) => ({ name: 'release', device: read.number(0) }),
+  },
+  close: {
+    summary: 'Closes the device file: the mirror ends, and pages in the device memory are evicted.',
+    arguments: ['device'],
+    by: BOTH,
+    answeredFor: ['parent'],
+    answers: [],
+    errors: ON_A_FILE,
+    shape: (read) => ({ name: 'close', device: read.number(0) }),
+  },
+  open: {
+    summary: 'Opens the device files. A child begins with none of its own.',
+    arguments: [],
+    ...BY_BOTH,
+    answers: [],
+    errors: {},
+    shape: () => ({ name: 'open' }),
+  },
+  ptes: {
+    summary: 'What the page table of the process holds, without touching a page.',
+    arguments: ['page', 'pages'],
+    ...BY_BOTH,
+    answers: ['ptes'],
+    errors: {},
+    shape: (read) => ({ name: 'ptes', ...read.range(0, 1) }),
+  },
+  fork: {
+    summary: 'Forks. Operations with `c:` before them are then performed by the child.',
+    arguments: [],
+    by: BOTH,
+    answeredFor: ['parent'],
+    answers: [],
+    errors: {},
+    shape: () => ({ name: 'fork' }),
+  },
+  exit: {
+    summary: 'The child ends: its memory is released, and its device files are closed.',
+    arguments: [],
+    by: ['child'],
+    answeredFor: ['child'],
+    answers: [],
+    errors: {},
+    shape: () => ({ name: 'exit' }),
+  },
+}
+
+function definitionOf(name: string): OperationDefinition | undefined {
+  return Object.hasOwn(LANGUAGE, name) ? LANGUAGE[name as Work['name']] : undefined
 }
 
 /**
@@ -163,63 +465,39 @@ const SUPPORTED: Readonly<Record<'parent' | 'child', ReadonlySet<string>>> = {
  */
 export function parseOperation(text: string): Operation | Unsupported {
   const inChild = text.startsWith('c:')
+  const who: Who = inChild ? 'child' : 'parent'
   const [name, ...words] = text.slice(inChild ? 2 : 0).split(' ')
-  const wanted = Object.hasOwn(LANGUAGE, name) ? LANGUAGE[name] : undefined
-  if (wanted === undefined || (name === 'exit' && !inChild))
+  const definition = definitionOf(name)
+  if (definition === undefined || !definition.by.includes(who))
     throw new OperationError(`there is no operation ${JSON.stringify(name)}; there are ${knownOperations()}`)
+  const wanted = definition.arguments
   if (words.length !== wanted.length)
     throw new OperationError(
       `${name} takes ${wanted.length} argument${wanted.length === 1 ? '' : 's'}, not ${words.length}: ${usage(name, wanted)}`,
     )
   const read = words.map((word, index) => readArgument(word, wanted[index], name, wanted, inChild))
-  if (!SUPPORTED[inChild ? 'child' : 'parent'].has(name))
+  if (!definition.answeredFor.includes(who))
     return { name: 'unsupported', operation: inChild ? `c:${name}` : name }
-  return { ...assemble(name as Work['name'], read), inChild }
+  return { ...definition.shape(readOf(name, read)), inChild }
 }
 
-/** Reads several operations' arguments into the shape of the operation. */
-function assemble(name: Work['name'], read: readonly (number | bigint)[]): Work {
-  const at = (index: number) => Number(read[index])
-  switch (name) {
-    case 'mmap':
-    case 'mprotect':
-      return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
-    case 'mmap_huge':
-      return { name, ...rangeOf(name, at(0), HUGE_PAGES), flags: VM_READ | VM_WRITE | VM_HUGEPAGE }
-    case 'mmap_shared':
-      return { name, ...rangeOf(name, at(0), at(1)), flags: at(2) }
-    case 'mmap_file':
-      return { name, ...rangeOf(name, at(0), at(1)), flags: at(2), shared: at(3) === 1 }
-    case 'mremap':
-      return { name, ...rangeOf(name, at(0), at(1)), to: rangeOf(name, at(2), at(1)) }
-    case 'munmap':
-    case 'madv_dontneed':
-    case 'ptes':
-      return { name, ...rangeOf(name, at(0), at(1)) }
-    case 'cpu_read':
-      return { name, page: at(0) }
-    case 'cpu_write':
-      return { name, page: at(0), value: read[1] as bigint }
-    case 'dev_read':
-    case 'snapshot':
-    case 'migrate_to_dev':
-    case 'migrate_to_sys':
-    case 'exclusive':
-    case 'check_exclusive':
-      return { name, device: at(0), ...rangeOf(name, at(1), at(2)) }
-    case 'dev_write':
-      return { name, device: at(0), ...rangeOf(name, at(1), at(2)), value: read[3] as bigint }
-    case 'close':
-    case 'release':
-      return { name, device: at(0) }
-    case 'fork':
-    case 'open':
-    case 'exit':
-      return { name }
+/** How an operation is written: `dev_read DEVICE PAGE PAGES`. */
+export function usageOf(name: Work['name']): string {
+  return usage(name, LANGUAGE[name].arguments)
+}
+
+function readOf(name: string, read: readonly (number | bigint)[]): ReadArguments {
+  const number = (index: number) => Number(read[index])
+  const pages = (page: number, count: number) => rangeOf(name, page, count)
+  return {
+    number,
+    value: (index) => BigInt(read[index]),
+    range: (start, count) => pages(number(start), number(count)),
+    pages,
   }
 }
 
-function rangeOf(name: string, start: number, pages: number): { start: number; end: number } {
+function rangeOf(name: string, start: number, pages: number): PageRange {
   if (start + pages > MOST_PAGES)
     throw new OperationError(
       `${name} reaches to page ${start + pages}; a window has at most ${MOST_PAGES} pages`,
@@ -229,9 +507,9 @@ function rangeOf(name: string, start: number, pages: number): { start: number; e
 
 function readArgument(
   word: string,
-  kind: Argument,
+  kind: ArgumentKind,
   name: string,
-  wanted: readonly Argument[],
+  wanted: readonly ArgumentKind[],
   inChild: boolean,
 ): number | bigint {
   const expect = (what: string): never => {
@@ -263,8 +541,8 @@ function readArgument(
   }
 }
 
-function usage(name: string, wanted: readonly Argument[]): string {
-  return [name, ...wanted.map((argument) => PLACEHOLDER[argument])].join(' ')
+function usage(name: string, wanted: readonly ArgumentKind[]): string {
+  return [name, ...wanted.map((argument) => ARGUMENTS[argument].placeholder)].join(' ')
 }
 
 function knownOperations(): string {
