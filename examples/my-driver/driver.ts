@@ -1,6 +1,6 @@
 /**
- * A driver as its author would write it: an RDMA device that faults on demand. It maps one page at a time, asks only
- * for what its device has faulted on, gives up after a number of collisions, and never waits for the OOM reaper.
+ * A driver as its author would write it: an RDMA device with on-demand paging. It maps one page at a time, requests only
+ * the pages that its device faults on, gives up after a number of collisions, and refuses the OOM reaper's ranges.
  */
 import {
   type Driver,
@@ -30,16 +30,16 @@ import { become, type Procedure, procedure, type Running, step } from 'hmm-spec/
 /** How often a page is tried again after a collision before the work request fails. */
 export const RETRIES = 1
 
-/** What the device has faulted on: one page, and what for. A plain object, compared by what it holds. */
+/** A device fault: one page, and whether it is a write. A plain object, compared by its contents. */
 export interface PageFault {
   readonly page: number
   readonly write: boolean
 }
 
-/** Finds a page and maps it: 0, or a negative error number. Holds no lock before and after. */
+/** Faults in a page and maps it: 0, or a negative error number. Called and returns without locks. */
 export type MapPage = Procedure<[current: Task, umem: Mirror, fault: PageFault, retries: number], number>
 
-/** Reads the page table's entry of one page, faulting it in. The sequence number is the caller's. */
+/** Reads the page table's entry of one page, faulting it in. The caller has sampled the sequence. */
 export const walkPage = procedure(
   'odp_walk_page',
   function* (current: Task, umem: Mirror, { page, write }: PageFault, seq: number) {
@@ -50,7 +50,7 @@ export const walkPage = procedure(
       end: page + 1,
       seq,
       defaultFlags: 0,
-      // The request is in the array, so the mask lets it through.
+      // The request is in the array, so the mask selects it.
       pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
       requests: [HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)],
       owner: -1,
@@ -60,7 +60,7 @@ export const walkPage = procedure(
   },
 )
 
-/** Writes one entry of the device's page table. Under the umem mutex, after the sequence was found unchanged. */
+/** Writes one entry of the device page table. Called under the umem mutex, after the sequence was compared. */
 export const updateEntry = procedure('odp_update_xlt', function* (current: Task, umem: Mirror, page: number) {
   const range = rangeOf(umem, current)
   return yield* step('write the entry', () => {
@@ -89,7 +89,7 @@ export const mapOnePage: MapPage = procedure(
   },
 )
 
-/** After a collision: once more, if there are retries left. */
+/** Retries after a collision, if retries are left. */
 export const tryAgain = procedure(
   'odp_try_again',
   function* (map: MapPage, current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
@@ -98,7 +98,7 @@ export const tryAgain = procedure(
   },
 )
 
-/** One page after another. The mutex is dropped between two, so that an invalidation need not wait for all of them. */
+/** Maps page by page. The mutex is dropped in between, so that an invalidation need not wait for all of them. */
 const mapEach = procedure(
   'odp_map_pages',
   function* (
@@ -111,13 +111,13 @@ const mapEach = procedure(
   ): Running<number> {
     const error = yield* map(current, umem, { page, write }, RETRIES)
     if (error || page + 1 === end) return error
-    // The array is used again for the next page; for the last one the device does this when the fault is answered.
+    // The array is used again for the next page; after the last one the device does this.
     yield* endOfRange(current, umem, 0)
     return yield* become(mapEach, map, current, umem, page + 1, end, write)
   },
 )
 
-/** The device asks for pages: the address space is pinned while they are looked for. */
+/** Serves a device fault. The address space is pinned throughout. */
 function pageFaultHandler(map: MapPage): Driver['fault'] {
   return procedure(
     'odp_page_fault',
@@ -130,7 +130,7 @@ function pageFaultHandler(map: MapPage): Driver['fault'] {
   )
 }
 
-/** The callback: gives up at once where nobody may sleep; else records the sequence, then removes page by page. */
+/** The callback: refuses a range that is not blockable; otherwise sets the sequence, then removes page by page. */
 export const invalidateRange: Driver['invalidate'] = procedure(
   'odp_invalidate_range',
   function* (_current: Task, umem: Mirror, range: NotifierRange, curSeq: number) {
@@ -151,7 +151,7 @@ export const invalidateRange: Driver['invalidate'] = procedure(
   },
 )
 
-/** The driver, with one way or another to map a page. */
+/** The driver, with a procedure that maps a page. */
 export function odpDriver(name: string, map: MapPage): Driver {
   return { name, invalidate: invalidateRange, fault: pageFaultHandler(map) }
 }

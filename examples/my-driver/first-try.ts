@@ -1,6 +1,6 @@
 /**
- * The first try of the same driver. It compares the sequence before it takes the umem mutex, so as not to take it in
- * vain. An invalidation that comes between the two goes unnoticed: `check` finds it.
+ * A first version of the same driver. It compares the sequence before it takes the umem mutex, to save taking it after a
+ * collision. It misses an invalidation that comes between the two: `check` finds it.
  */
 import type { Mirror } from 'hmm-spec/driver'
 import { Errno, mmuIntervalReadBegin, mmuIntervalReadRetry, type Task } from 'hmm-spec/kernel'

@@ -8,8 +8,8 @@ export const noWait: Defect = {
   kind: 'mutation',
   title: 'the flush does not wait for accesses',
   text:
-    'The device forgets its translations, and the callback returns while an access that used one is still under way: ' +
-    'it reaches a page that is no longer there. The device must be asked to finish first.',
+    'The device TLB is flushed, and the callback returns while an access that used it is still outstanding: ' +
+    'it reaches a page that has been freed. The callback must wait for the device.',
   source: ['reference, section B.4, X4'],
   requirement: 'C3',
   scenario: 'munmap',

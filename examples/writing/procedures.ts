@@ -12,10 +12,10 @@ import {
   step,
 } from 'hmm-spec/world'
 
-/** What the two share. */
+/** The state that both threads share. */
 export interface Queue {
   readonly lock: Mutex
-  /** Requests that wait. Under the lock. */
+  /** Requests that wait. Protected by the lock. */
   posted: number
   served: number
   failed: number
@@ -33,7 +33,7 @@ export const post = procedure('post', function* (queue: Queue) {
   yield* queue.lock.unlock()
 })
 
-/** Posts `count` requests, each when there is room for it. */
+/** Posts `count` requests, waiting for room for each. */
 export const postAll = procedure('post all', function* (queue: Queue, count: number): Running<void> {
   if (count === 0) return
   yield* step('wait for room', () => (READ_ONCE(queue).posted < ROOM ? 0 : BLOCKED))
@@ -41,7 +41,7 @@ export const postAll = procedure('post all', function* (queue: Queue, count: num
   yield* become(postAll, queue, count - 1)
 })
 
-/** The device: takes one request after another, and may fail at each. */
+/** The device: serves one request after another, and may fail each. */
 export const serve = procedure('serve', function* (queue: Queue, count: number): Running<void> {
   if (count === 0) return
   yield* step('wait for a request', () => (READ_ONCE(queue).posted > 0 ? 0 : BLOCKED))
@@ -54,7 +54,7 @@ export const serve = procedure('serve', function* (queue: Queue, count: number):
   yield* become(serve, queue, count - 1)
 })
 
-/** The two threads, and what is claimed of them. */
+/** The two threads, and the claims about them. */
 export const doorbell = scenario({
   name: 'doorbell',
   summary: 'A thread posts requests to a queue, and a device serves them or fails.',

@@ -7,8 +7,8 @@ import { old } from 'hmm-spec/world'
 
 export const neverForTheReaper: Requirement = {
   id: 'ODP1',
-  title: 'the callback takes no lock for who may not sleep',
-  text: 'A range that is not blockable is refused at once: the update lock is not even tried.',
+  title: 'the callback takes no lock for a range that is not blockable',
+  text: 'A range that is not blockable is refused at once, without trying the update lock.',
   source: ['drivers/infiniband/hw/mlx5/odp.c, mlx5_ib_invalidate_range'],
   checks: ['no update lock for a range that is not blockable'],
 }
@@ -30,7 +30,7 @@ export function noLockForTheReaper({ machine, mirrors }: MirrorWorld): StepClaim
 
 export const reaper = mirrorScenario({
   name: 'reaper',
-  summary: 'The OOM reaper takes the page of a device that is at work.',
+  summary: 'The OOM reaper zaps a page while a device accesses it.',
   exercises: ['ODP1'],
   parameters: {},
   world: () => ({

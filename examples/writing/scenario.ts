@@ -13,10 +13,10 @@ export const protectThenUnmap = mirrorScenario({
     pages: { summary: 'pages of the address space', min: 1, max: 3, smoke: 1, default: 2, deep: 3 },
   },
   world: ({ pages }) => ({
-    // All of them are touched: a frame each, with 1 in it.
+    // All pages are touched: each has a frame that contains 1.
     pages: Array.from({ length: pages }, () => ({ touched: true })),
     mirrors: [{ name: 'gpu' }],
-    // Frames for what is faulted in later, and invalidations that a run can see.
+    // Frames for pages that are faulted in later, and the number of invalidations in a run.
     spareFrames: 1,
     invalidations: 2,
     threads: [
