@@ -1,11 +1,11 @@
 /**
- * How `hmm_devmem` plugs device memory in, and takes it away.
+ * The lifecycle of a region of `hmm_devmem`, from adding device memory to removing it.
  *
  * @module
  */
 import { setup } from 'xstate'
 
-/** Where a region of `hmm_devmem` stands: the states of {@link deviceMemoryHotplugStatechart}. */
+/** The states of {@link deviceMemoryHotplugStatechart}. */
 export type DeviceMemoryHotplugState =
   | 'none'
   | 'allocated'
@@ -16,7 +16,7 @@ export type DeviceMemoryHotplugState =
   | 'drained'
   | 'exited'
 
-/** What can happen to it: the events of {@link deviceMemoryHotplugStatechart}. */
+/** The events of {@link deviceMemoryHotplugStatechart}. */
 export type DeviceMemoryHotplugEvent =
   | 'ALLOCATED'
   | 'COUNTED'
@@ -29,11 +29,11 @@ export type DeviceMemoryHotplugEvent =
   | 'FREED'
 
 /**
- * The record of a region of device memory, with its counter and its addresses, from `hmm_devmem_add` to `hmm_devmem_remove` (Linux 4.14 to
- * 5.2): made in this order, given back in the other, wherever adding fails.
+ * The record of a region of device memory, with its reference counter and its addresses, from `hmm_devmem_add` to
+ * `hmm_devmem_remove` (Linux 4.14 to 5.2): allocated in this order, and freed in reverse, wherever adding fails.
  *
- * @requirement C44 the counter is given up when nobody has a reference
- * @requirement plugging in `none` nothing of it is there
+ * @requirement C44 the counter is exited when no reference is left
+ * @requirement plugging in `none` nothing is allocated
  * @kernel hmm_devmem_add, hmm_devmem_ref_kill, hmm_devmem_ref_release, hmm_devmem_ref_exit
  * @see reference, section A.1
  */
@@ -42,83 +42,82 @@ export const deviceMemoryHotplugStatechart = setup({
 }).createMachine({
   id: 'deviceMemoryHotplug',
   description:
-    'What hmm_devmem keeps of a region of device memory, before Linux 5.3: a record, a counter, addresses, pages; and how it waits for who uses them.',
+    'What hmm_devmem allocates for a region of device memory, before Linux 5.3: a record, a reference counter, addresses, ' +
+    'pages; and how it waits for the references.',
   initial: 'none',
   states: {
     none: {
-      description: 'Nothing of it is there: not yet, not any more, or adding has failed.',
+      description: 'Nothing is allocated: not yet, not any more, or adding has failed.',
       on: {
-        ALLOCATED: { target: 'allocated', description: 'There is memory for the record (devm_kzalloc).' },
+        ALLOCATED: { target: 'allocated', description: 'The record is allocated (devm_kzalloc).' },
       },
     },
     allocated: {
-      description: 'There is a record, and no counter: not yet, or not any more.',
+      description: 'The record exists without a counter: not yet, or not any more.',
       on: {
         COUNTED: {
           target: 'counted',
-          description: 'The counter is there, with one reference (percpu_ref_init).',
+          description: 'The counter exists, with one reference (percpu_ref_init).',
         },
         FREED: {
           target: 'none',
-          description: 'The counter could not be had, or all else is given back: the record is freed.',
+          description: 'The counter could not be allocated, or all else is freed: the record is freed.',
         },
       },
     },
     counted: {
-      description: 'References can be had, and there is nothing yet to have one of.',
+      description: 'References can be taken, but there are no pages yet.',
       on: {
         RESERVED: {
           target: 'reserved',
-          description:
-            'There is a range of physical addresses where nothing is (devm_request_free_mem_region).',
+          description: 'A free range of physical addresses is reserved (devm_request_free_mem_region).',
         },
         EXITED: {
           target: 'allocated',
-          description: 'There is no such range: the counter is given up, unused (percpu_ref_exit).',
+          description: 'There is no free range: the unused counter is exited (percpu_ref_exit).',
         },
       },
     },
     reserved: {
-      description: 'There are addresses, and no pages yet.',
+      description: 'Addresses are reserved, and there are no pages yet.',
       on: {
-        READY: { target: 'ready', description: 'The pages are there (devm_memremap_pages).' },
+        READY: { target: 'ready', description: 'The pages exist (devm_memremap_pages).' },
         KILLED: {
           target: 'killed',
-          description: 'They cannot be had: devm_memremap_pages kills the counter itself.',
+          description: 'devm_memremap_pages fails, and kills the counter itself.',
         },
       },
     },
     ready: {
-      description: 'The pages are there, and their driver manages them.',
+      description: 'The pages exist, and their driver manages them.',
       on: {
         KILLED: {
           target: 'killed',
-          description: 'Nobody gets a new reference from now on (hmm_devmem_ref_kill).',
+          description: 'No new reference can be taken from now on (hmm_devmem_ref_kill).',
         },
       },
     },
     killed: {
-      description:
-        'It waits for the references that are left: one of the region, and one of each page in use.',
+      description: 'It waits for the remaining references: one of the region, and one of each page in use.',
       on: {
         DRAINED: {
           target: 'drained',
-          description: 'The last is given back: complete (hmm_devmem_ref_release).',
+          description: 'The last reference is dropped: complete (hmm_devmem_ref_release).',
         },
       },
     },
     drained: {
-      description: 'Nobody uses a page, and nobody can.',
+      description: 'No page is in use, and none can be allocated.',
       on: {
         EXITED: {
           target: 'exited',
-          description: 'The wait is over, and the counter is given up (hmm_devmem_ref_exit).',
+          description: 'The wait has ended, and the counter is exited (hmm_devmem_ref_exit).',
         },
       },
     },
     exited: {
-      description: 'Without a counter; the pages, if there were any, and their addresses are still there.',
-      on: { UNRESERVED: { target: 'allocated', description: 'Pages and addresses are given back.' } },
+      description: 'Without a counter; the pages, if there were any, and their addresses still exist.',
+      on: { UNRESERVED: { target: 'allocated', description: 'Pages and addresses are freed.' } },
     },
   },
 })

@@ -1,5 +1,5 @@
 /**
- * The life of a region of device memory.
+ * The lifecycle of a region of device memory.
  *
  * @module
  */
@@ -15,11 +15,11 @@ export type DeviceMemoryEvent =
   | { type: 'KILLED' }
   | { type: 'REMOVED' }
 
-/** Where a region of device memory stands. */
+/** The states of {@link deviceMemoryStatechart}. */
 export type DeviceMemoryState = 'absent' | 'plugged' | 'inUse' | 'evicting' | 'drained' | 'dying' | 'dead'
 
 /**
- * A region of device memory: plugged in, used, emptied and removed; and plugged in again.
+ * A region of device memory: added, used, drained and removed; and added again.
  *
  * @see reference B.7, B.8
  * @requirement C44
@@ -29,16 +29,16 @@ export const deviceMemoryStatechart = setup({
 }).createMachine({
   id: 'deviceMemory',
   description:
-    'A region of memory that the CPU cannot map. Its pages must all be free before it goes away, and none may be taken into use from the kill on.',
+    'A region of memory that the CPU cannot map. All of its pages must be free before it is removed, and none may be allocated after the kill.',
   initial: 'absent',
   states: {
     absent: {
       description:
-        'There is no such region: not yet, not any more, or memremap_pages has refused it (-EINVAL).',
+        'The region does not exist: not yet, not any more, or memremap_pages has refused it (-EINVAL).',
       on: {
         PLUGGED: {
           target: 'plugged',
-          description: 'Its pages are known, and free (memremap_pages). The region has one reference.',
+          description: 'Its pages exist, and are free (memremap_pages). The region has one reference.',
         },
       },
     },
@@ -47,11 +47,10 @@ export const deviceMemoryStatechart = setup({
       on: {
         FILLED: {
           target: 'inUse',
-          description:
-            'The first page is taken into use, with a reference of the region (zone_device_page_init).',
+          description: 'The first page is allocated, with a reference to the region (zone_device_page_init).',
         },
-        STOPPED: { target: 'drained', description: 'Its driver removes it, and there is nothing to evict.' },
-        LOST: { target: 'drained', description: 'The device is unplugged, and nothing was in its memory.' },
+        STOPPED: { target: 'drained', description: 'Its driver removes it, and no page has to be evicted.' },
+        LOST: { target: 'drained', description: 'The device is lost, and no page was in use.' },
       },
     },
     inUse: {
@@ -63,48 +62,47 @@ export const deviceMemoryStatechart = setup({
         },
         STOPPED: {
           target: 'evicting',
-          description: 'Its driver removes it: the free list is emptied, and what is in use is brought back.',
+          description: 'Its driver removes it: the free list is emptied, and pages in use are migrated back.',
         },
         LOST: {
           target: 'evicting',
           description:
-            'The device is unplugged. What is in its memory is lost: faults on it get SIGBUS, and whoever maps it must let go.',
+            'The device is lost with the data in its memory: faults on it get SIGBUS, and processes that map it must unmap it.',
         },
       },
     },
     evicting: {
-      description: 'Nothing is allocated from it any more, and there still are pages in use.',
+      description: 'Allocation has stopped, and there still are pages in use.',
       on: {
         EMPTIED: {
           target: 'drained',
-          description: 'The last page is free: it was brought back, zapped, or poisoned.',
+          description: 'The last page is free: it was migrated back, zapped, or poisoned.',
         },
         KILLED: {
           target: 'dying',
-          description:
-            'The driver can do no more for the pages in use, since the device is lost (percpu_ref_kill).',
+          description: 'The device is lost, so the driver cannot evict the pages in use (percpu_ref_kill).',
         },
       },
     },
     drained: {
-      description: 'Nothing is allocated from it any more, and every page is free.',
+      description: 'Allocation has stopped, and every page is free.',
       on: {
-        KILLED: { target: 'dead', description: 'No reference of it can be had any more (percpu_ref_kill).' },
+        KILLED: { target: 'dead', description: 'No new reference to it can be taken (percpu_ref_kill).' },
       },
     },
     dying: {
       description:
-        'memunmap_pages waits for the pages in use, until the processes that map them unmap them or end; for ever, if none does.',
+        'memunmap_pages waits until the processes that map the pages in use unmap them or exit; for ever, if they do not.',
       on: {
-        EMPTIED: { target: 'dead', description: 'The last page has given its reference of the region back.' },
+        EMPTIED: { target: 'dead', description: 'The last page has dropped its reference to the region.' },
       },
     },
     dead: {
-      description: 'Killed, and without a reference: it can go.',
+      description: 'Killed, and without references: it can be removed.',
       on: {
         REMOVED: {
           target: 'absent',
-          description: 'memunmap_pages is done: there are no struct pages any more.',
+          description: 'memunmap_pages returns: the struct pages no longer exist.',
         },
       },
     },

@@ -1,5 +1,5 @@
 /**
- * The life of a page of device-private memory.
+ * The lifecycle of a page of device-private memory.
  *
  * @module
  */
@@ -15,11 +15,11 @@ export type DevicePrivatePageEvent =
   | { type: 'ABANDONED' }
   | { type: 'FREED' }
 
-/** Where a page of device-private memory stands. */
+/** The states of {@link devicePrivatePageStatechart}. */
 export type DevicePrivatePageState = 'free' | 'allocated' | 'mapped' | 'migratingToRam'
 
 /**
- * A page of device-private memory: free, allocated by its driver, mapped by device-private entries, on its way back to
+ * A page of device-private memory: free, allocated by its driver, mapped by device-private entries, migrating back to
  * system memory, and free again.
  *
  * @see reference B.7
@@ -30,16 +30,16 @@ export const devicePrivatePageStatechart = setup({
 }).createMachine({
   id: 'devicePrivatePage',
   description:
-    'A page of memory that the CPU cannot map. What it holds must come back on any fault of the CPU, and it is freed exactly once.',
+    'A page of memory that the CPU cannot map. Any CPU fault must bring its data back, and it is freed exactly once.',
   initial: 'free',
   states: {
     free: {
-      description: "On its driver's free list, without a reference (C46). Nobody can reach it.",
+      description: "On its driver's free list, without a reference (C46). It is unreachable.",
       on: {
         ALLOCATED: {
           target: 'allocated',
           description:
-            'The driver has taken it as the destination of a migration: one reference, locked (zone_device_page_init).',
+            'The driver has allocated it as the destination of a migration: one reference, locked (zone_device_page_init).',
         },
       },
     },
@@ -49,51 +49,51 @@ export const devicePrivatePageStatechart = setup({
         MAPPED: {
           target: 'mapped',
           description:
-            'Entries of page tables name it (migrate_vma_finalize, or migrate_vma_insert_page where nothing was).',
+            'Page-table entries refer to it (migrate_vma_finalize, or migrate_vma_insert_page for a hole).',
         },
         UNMAPPED: {
           target: 'allocated',
-          description: 'What was mapped where nothing had been is zapped before the migration is over.',
+          description: 'The entry that was inserted into a hole is zapped before the migration has ended.',
         },
         FREED: {
           target: 'free',
           description:
-            'The migration was given up, or what was to be mapped is gone: nobody has ever mapped it.',
+            'The migration was abandoned, or the migration entry is gone: the page was never mapped.',
         },
         ABANDONED: {
           target: 'migratingToRam',
           description:
-            'The same, and a walker of page frames still holds it (folio_try_get): it is free when that lets go.',
+            'The same, and a page-frame walker still holds a reference (folio_try_get): it is free when that is dropped.',
         },
       },
     },
     mapped: {
-      description: 'It holds the data of the pages that name it. A CPU that touches one of them faults.',
+      description: 'It holds the data of the entries that refer to it. A CPU access to one of them faults.',
       on: {
         COLLECTED: {
           target: 'migratingToRam',
-          description:
-            'It is locked, and a migration entry has taken the place of its own (migrate_vma_collect).',
+          description: 'It is locked, and a migration entry has replaced its entry (migrate_vma_collect).',
         },
         UNMAPPED: {
           target: 'migratingToRam',
-          description: 'The last entry was zapped while a fault that would bring the page back holds it.',
+          description:
+            'The last entry was zapped while a fault that would bring the page back holds a reference.',
         },
         FREED: {
           target: 'free',
-          description: 'The last entry was zapped: the process has unmapped it, or ended (C45).',
+          description: 'The last entry was zapped: the process has unmapped it, or exited (C45).',
         },
       },
     },
     migratingToRam: {
       description:
-        'Its data is being copied, was copied, is lost, or is not wanted any more: only who brings it back, or a walker of ' +
-        'page frames, still holds it.',
+        'Its data is being copied, was copied, is lost, or has been zapped: only the migrating thread, or a page-frame ' +
+        'walker, still holds a reference.',
       on: {
         UNMAPPED: {
           target: 'migratingToRam',
           description:
-            'Another process that shared it has zapped its entry before that became a migration entry.',
+            'Another process that shared it has zapped its entry before it became a migration entry.',
         },
         RESTORED: {
           target: 'mapped',
@@ -102,7 +102,7 @@ export const devicePrivatePageStatechart = setup({
         FREED: {
           target: 'free',
           description:
-            'Its data is in system memory, or nobody wanted it any more, and the last reference is gone (C31).',
+            'Its data is in system memory, or was zapped, and the last reference is dropped (C31).',
         },
       },
     },

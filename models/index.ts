@@ -1,6 +1,6 @@
 /**
- * The lifecycles, as statecharts: plain XState machines that XState's own tools open. The checker compiles them to
- * tables and holds every step's signals against them.
+ * The lifecycles as statecharts: plain XState machines that XState's own tools can open. The checker compiles them to
+ * tables and checks the signals of every step against them.
  *
  * @module models
  */

@@ -1,15 +1,15 @@
 /**
- * The life of an interval notifier: how a driver's interest in a range of addresses comes into the interval tree
- * and out of it, and when it counts as being invalidated.
+ * The lifecycle of an interval notifier: its insertion into the interval tree, its removal, and when it counts as being
+ * invalidated.
  *
  * @module
  */
 import { setup } from 'xstate'
 
-/** Where an interval notifier stands: the states of {@link intervalNotifierStatechart}. */
+/** The states of {@link intervalNotifierStatechart}. */
 export type IntervalNotifierState = 'absent' | 'deferredInsert' | 'idle' | 'invalidating' | 'deferredRemove'
 
-/** What can happen to an interval notifier: the events of {@link intervalNotifierStatechart}. */
+/** The events of {@link intervalNotifierStatechart}. */
 export type IntervalNotifierEvent =
   | 'INSERTED'
   | 'INSERTED_DURING_INVALIDATION'
@@ -22,15 +22,15 @@ export type IntervalNotifierEvent =
 const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under its update lock (C10)"
 
 /**
- * The lifecycle of an interval notifier (`struct mmu_interval_notifier`), in the words of the mm's own sequence
- * number: odd while a subscribed interval is being invalidated, and the tree is frozen that long.
+ * The lifecycle of an interval notifier (`struct mmu_interval_notifier`), in terms of the mm's own sequence number: it is
+ * odd while a subscribed interval is being invalidated, and the tree is frozen meanwhile.
  *
  * @remarks
- * "Being invalidated" means that the notifier's sequence number equals the mm's, which is then odd: that is what
- * `mmu_interval_read_begin` waits on. Between `mmu_notifier_invalidate_range_start` making the number odd and the
- * driver's `mmu_interval_set_seq`, the notifier is still `idle`. An invalidation that does not touch this interval
- * sends it no event. `INVALIDATION_ENDED` is sent when the *last* running invalidation of the mm ends: the number
- * becomes even in the same step that works off the deferred list.
+ * "Being invalidated" means that the notifier's sequence number equals the mm's, which is then odd:
+ * `mmu_interval_read_begin` waits for that to change. Between `mmu_notifier_invalidate_range_start`, which makes the
+ * number odd, and the driver's `mmu_interval_set_seq` the notifier is still `idle`. An invalidation that does not overlap
+ * this interval sends it no event. `INVALIDATION_ENDED` is sent when the *last* running invalidation of the mm ends: the
+ * number becomes even in the critical section that processes the deferred list.
  *
  * ![The states and transitions of an interval notifier](../docs/statecharts/intervalNotifier.svg)
  *
@@ -46,8 +46,8 @@ export const intervalNotifierStatechart = setup({
 }).createMachine({
   id: 'intervalNotifier',
   description:
-    "An interval notifier against its mm's sequence number: inserted, invalidated, removed, with insertion and " +
-    'removal put off while the number is odd.',
+    "An interval notifier and its mm's sequence number: inserted, invalidated, removed; insertion and removal are " +
+    'deferred while the number is odd.',
   initial: 'absent',
   states: {
     absent: {
@@ -56,35 +56,35 @@ export const intervalNotifierStatechart = setup({
         INSERTED: {
           target: 'idle',
           description:
-            'mmu_interval_notifier_insert, nothing being invalidated: straight into the tree, with the odd number ' +
-            'before the present one.',
+            'mmu_interval_notifier_insert while no invalidation runs: directly into the tree, with the odd number ' +
+            'before the current one.',
         },
         INSERTED_DURING_INVALIDATION: {
           target: 'invalidating',
           description:
-            'mmu_interval_notifier_insert while an invalidation runs that touched no interval: the sequence is made ' +
-            'odd for it, as if the running one covered it.',
+            'mmu_interval_notifier_insert while an invalidation runs that overlaps no interval: the sequence is made ' +
+            'odd, as if the running invalidation covered this one.',
         },
         INSERT_DEFERRED: {
           target: 'deferredInsert',
           description:
-            'mmu_interval_notifier_insert while the sequence is odd: the tree is frozen, so onto the deferred list.',
+            'mmu_interval_notifier_insert while the sequence is odd: the tree is frozen, so it is put on the deferred list.',
         },
       },
     },
     deferredInsert: {
       description:
-        'On the deferred list and not in the tree: it gets no callback, and mmu_interval_read_begin waits, so ' +
-        'nothing it would guard is used (C16).',
+        'On the deferred list and not in the tree: it gets no callback, and mmu_interval_read_begin waits, so no walk ' +
+        'of its range is used (C16).',
       on: {
         INVALIDATION_ENDED: {
           target: 'idle',
           description:
-            'The last invalidation ended (mn_itree_inv_end): taken from the deferred list into the tree.',
+            'The last invalidation ended (mn_itree_inv_end): moved from the deferred list into the tree.',
         },
         REMOVED: {
           target: 'absent',
-          description: 'mmu_interval_notifier_remove: taken off the deferred list; nothing to wait for.',
+          description: 'mmu_interval_notifier_remove: removed from the deferred list, without waiting.',
         },
       },
     },
@@ -99,7 +99,8 @@ export const intervalNotifierStatechart = setup({
         },
         REMOVED: {
           target: 'absent',
-          description: 'mmu_interval_notifier_remove while the sequence is even: straight out of the tree.',
+          description:
+            'mmu_interval_notifier_remove while the sequence is even: removed from the tree at once.',
         },
         REMOVE_DEFERRED: {
           target: 'deferredRemove',
@@ -119,7 +120,7 @@ export const intervalNotifierStatechart = setup({
         },
         INVALIDATION_ENDED: {
           target: 'idle',
-          description: 'The last invalidation ended: the sequence is even, and those who wait are woken.',
+          description: 'The last invalidation ended: the sequence is even, and waiters are woken.',
         },
         REMOVE_DEFERRED: {
           target: 'deferredRemove',
@@ -131,15 +132,15 @@ export const intervalNotifierStatechart = setup({
     deferredRemove: {
       description:
         'In the tree and on the deferred list: callbacks still come, and mmu_interval_notifier_remove waits until ' +
-        'the sequence moves on.',
+        'the sequence changes.',
       on: {
         SEQUENCE_SET: {
           target: 'deferredRemove',
-          description: `${sequenceSet}: it is still in the tree, and must still obey.`,
+          description: `${sequenceSet}: it is still in the tree, and is still called.`,
         },
         INVALIDATION_ENDED: {
           target: 'absent',
-          description: 'The last invalidation ended: taken out of the tree, and remove may return (C17).',
+          description: 'The last invalidation ended: removed from the tree, and remove may return (C17).',
         },
       },
     },

@@ -16,12 +16,12 @@ export type MigrationEvent =
   | { type: 'GIVEN_UP' }
   | { type: 'RESTORED' }
 
-/** Where the migration of a page stands. */
+/** The states of {@link migrationStatechart}. */
 export type MigrationState = 'idle' | 'collected' | 'unmapped' | 'copied' | 'installed' | 'aborted'
 
 /**
- * One page of a migration, of one thread: collected, out of every page table, copied, made known, and in the page table
- * again; or given up at any of these stages, and put back.
+ * One page of a migration, of one thread: collected, unmapped, copied, installed, and mapped again; or abandoned at any of
+ * these stages, and restored.
  *
  * @see reference B.5
  * @requirement C35, C36, C37, C38, C39, C52
@@ -31,30 +31,29 @@ export const migrationStatechart = setup({
 }).createMachine({
   id: 'migration',
   description:
-    'A page that a driver moves to other memory, or a place where there is none yet. At the end it is at one of two places, whole.',
+    'A page that a driver migrates to other memory, or a hole. At the end all of it is in exactly one of two places.',
   initial: 'idle',
   states: {
     idle: {
-      description: 'The thread does not migrate this page, or could not have it.',
+      description: 'The thread does not migrate this page, or could not collect it.',
       on: {
         COLLECTED: {
           target: 'collected',
           description:
-            'The page is locked and held, and a migration entry has taken the place of its own; or there was nothing, or the zero page, and nothing is changed yet (migrate_vma_collect).',
+            'The page is locked and referenced, and a migration entry has replaced its entry; or it is a hole or the zero page, and nothing has changed yet (migrate_vma_collect).',
         },
       },
     },
     collected: {
-      description:
-        'One page table has let go of it. Others, or who holds it without mapping it, may be left.',
+      description: 'It is unmapped from one page table. Other mappings, or other references, may be left.',
       on: {
         UNMAPPED: {
           target: 'unmapped',
-          description: 'No page table maps it, and nobody else holds it (migrate_device_unmap).',
+          description: 'No page table maps it, and it has no other references (migrate_device_unmap).',
         },
         GIVEN_UP: {
           target: 'aborted',
-          description: 'It cannot be taken off its list, or somebody else holds it.',
+          description: 'It cannot be isolated, or it has other references.',
         },
       },
     },
@@ -64,44 +63,44 @@ export const migrationStatechart = setup({
         COPIED: {
           target: 'copied',
           description:
-            'The driver has a page for it, locked, and names it in dst; the copy is made into that.',
+            'The driver has allocated and locked a destination and stored it in dst; the data is copied there.',
         },
         GIVEN_UP: {
           target: 'aborted',
-          description: 'The driver has named no page for it (migrate_vma_pages).',
+          description: 'The driver has stored no destination (migrate_vma_pages).',
         },
         RESTORED: {
           target: 'idle',
-          description: 'The driver has named no page for it and goes straight to migrate_vma_finalize.',
+          description: 'The driver has stored no destination and calls migrate_vma_finalize directly.',
         },
       },
     },
     copied: {
-      description: 'There is a page that is to hold its data.',
+      description: 'It has a destination for its data.',
       on: {
         WITHDRAWN: {
           target: 'unmapped',
-          description: 'The copy has failed: the driver takes the page out of dst, and frees it.',
+          description: 'The copy has failed: the driver clears dst, and frees the destination.',
         },
         INSTALLED: {
           target: 'installed',
           description:
-            'What is known of the page has moved to the other; or that is mapped where there was nothing (migrate_vma_pages).',
+            'The metadata has moved to the destination; or the destination is mapped into the hole (migrate_vma_pages).',
         },
         GIVEN_UP: {
           target: 'aborted',
-          description: 'Somebody has got hold of the page since, or has put one where there was none.',
+          description: 'Another thread has taken a reference since, or has mapped a page into the hole.',
         },
       },
     },
     installed: {
       description:
-        'The destination is the page from now on. Both are locked; entries may be taken out, and none comes to name either.',
+        'The destination is the page from now on. Both are locked; entries may be zapped, and no new one refers to either.',
       on: {
         FINALIZED: {
           target: 'idle',
           description:
-            'The entries that are still there name the destination, and both pages are let go (migrate_vma_finalize).',
+            'The remaining entries refer to the destination, and both pages are unlocked and put (migrate_vma_finalize).',
         },
       },
     },
@@ -111,7 +110,7 @@ export const migrationStatechart = setup({
         RESTORED: {
           target: 'idle',
           description:
-            'Its entries are what they were, and it is let go, as is the destination if it had one.',
+            'Its entries are restored, and it is unlocked and put, as is the destination if there is one.',
         },
       },
     },

@@ -1,13 +1,13 @@
 /**
- * The life of a range: one attempt of a driver to mirror some addresses, from `mmu_interval_read_begin` to the
- * device's page table. Nothing that `hmm_range_fault` answered may be used before the collision check under the
- * update lock, and this chart is where that order is written down.
+ * The lifecycle of a range: one attempt of a driver to mirror some addresses, from `mmu_interval_read_begin` to the
+ * device page table. No result of `hmm_range_fault` may be used before the collision check under the update lock; this
+ * statechart specifies that order.
  *
  * @module
  */
 import { setup } from 'xstate'
 
-/** Where a range stands: the states of {@link rangeStatechart}. */
+/** The states of {@link rangeStatechart}. */
 export type RangeState =
   | 'idle'
   | 'begin'
@@ -18,7 +18,7 @@ export type RangeState =
   | 'failed'
   | 'timedOut'
 
-/** What can happen to a range: the events of {@link rangeStatechart}. */
+/** The events of {@link rangeStatechart}. */
 export type RangeEvent =
   | 'BEGIN'
   | 'FAULTED'
@@ -31,15 +31,15 @@ export type RangeEvent =
 
 const begun =
   'mmu_interval_read_begin returned a sequence number, after waiting for a running invalidation (C14).'
-const released = 'The fault is answered: mmput, and the range may be used for another one.'
+const released = 'The fault is complete: mmput, and the range may be used for another one.'
 
 /**
  * The lifecycle of a range (`struct hmm_range` with the fault that fills it).
  *
  * @remarks
- * One instance is one populate: it leaves `idle` when the driver takes its first sequence number and comes back
- * when the fault has been answered, whichever way. Every way round a collision goes through `retried`, the only
- * state in which the time limit is looked at. Documented per state and event in the machine itself.
+ * One instance is one populate: it leaves `idle` when the driver samples its first sequence number and returns when the
+ * fault is complete, whatever its result. Every retry goes through `retried`, the only state in which the timeout is
+ * tested. Each state and event is documented in the machine itself.
  *
  * ![The states and transitions of a range](../docs/statecharts/range.svg)
  *
@@ -54,12 +54,12 @@ export const rangeStatechart = setup({
 }).createMachine({
   id: 'range',
   description:
-    'One populate of a range: take a sequence number, let hmm_range_fault fill the array, check for a collision ' +
+    'One populate of a range: sample the sequence, let hmm_range_fault fill the array, check for a collision ' +
     "under the driver's update lock, program the device page table.",
   initial: 'idle',
   states: {
     idle: {
-      description: 'No populate is under way: the range holds no sequence number and no usable entry.',
+      description: 'No populate is in progress: the range holds no sequence number and no usable entry.',
       on: {
         BEGIN: { target: 'begin', description: begun },
         FAILED: {
@@ -80,7 +80,7 @@ export const rangeStatechart = setup({
         COLLIDED: {
           target: 'retried',
           description:
-            'hmm_range_fault returned -EBUSY: its own check saw that the sequence has moved (C13).',
+            'hmm_range_fault returned -EBUSY: its own check found that the sequence has changed (C13).',
         },
         FAILED: {
           target: 'failed',
@@ -90,40 +90,39 @@ export const rangeStatechart = setup({
     },
     faulted: {
       description:
-        'The array is filled, and may be out of date: the mmap lock is gone and the update lock not yet taken, ' +
+        'The array is filled, and may be stale: the mmap lock is dropped and the update lock not yet taken, ' +
         'so no entry may be used.',
       on: {
         VALIDATED: {
           target: 'validated',
           description:
-            'mmu_interval_read_retry was false under the update lock: no invalidation came between (C8).',
+            'mmu_interval_read_retry was false under the update lock: no invalidation came in between (C8).',
         },
         COLLIDED: {
           target: 'retried',
           description:
-            'mmu_interval_read_retry was true under the update lock: an invalidation came between (C8).',
+            'mmu_interval_read_retry was true under the update lock: an invalidation came in between (C8).',
         },
         FAILED: {
           target: 'failed',
-          description:
-            'A page cannot be mapped for DMA as it is read (hmm_range_dma_map, 5.1 to 5.4): none is.',
+          description: 'A page cannot be mapped for DMA (hmm_range_dma_map, 5.1 to 5.4): none is.',
         },
       },
     },
     validated: {
       description:
-        'The update lock is held and the entries are those of the CPU: any invalidation now waits for the lock. ' +
+        'The update lock is held and the entries match the CPU page table: any invalidation now waits for the lock. ' +
         'The only state in which the device page table may be programmed.',
       on: {
         COMMITTED: {
           target: 'committed',
           description:
-            'The device page table holds the valid entries, with no more permission than they have (C4).',
+            'The device page table holds the valid entries, with no more permissions than they have (C4).',
         },
         COLLIDED: {
           target: 'retried',
           description:
-            'The driver cannot use an entry as it is, has done something about it (brought its own read-only page back), and tries again.',
+            'The driver cannot use an entry, has changed that (migrated its own read-only page back), and retries.',
         },
         FAILED: {
           target: 'failed',
@@ -134,19 +133,19 @@ export const rangeStatechart = setup({
     },
     retried: {
       description:
-        'There was a collision, or the driver had to change something first: what the array holds is void, and so is the sequence number.',
+        'There was a collision, or the driver had to change something first: the array and the sequence number are invalid.',
       on: {
         BEGIN: { target: 'begin', description: begun },
         TIMED_OUT: {
           target: 'timedOut',
           description:
-            'HMM_RANGE_DEFAULT_TIMEOUT is over: the driver gives up instead of trying again (C14).',
+            'HMM_RANGE_DEFAULT_TIMEOUT has expired: the driver gives up instead of retrying (C14).',
         },
       },
     },
     committed: {
       description:
-        'The device maps the range. From here on invalidations keep the mapping right, not the range.',
+        'The device maps the range. From here on invalidations keep the mapping correct, not the range.',
       on: { RELEASED: { target: 'idle', description: released } },
     },
     failed: {
