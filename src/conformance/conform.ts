@@ -28,12 +28,12 @@ export const COMPARED_FIELDS = [
   'minflt',
 ] as const satisfies readonly (keyof Answer)[]
 
-/** What became of one sequence. */
+/** The result of one sequence. */
 export interface SequenceResult {
   /** Operations that were compared. */
   readonly operations: number
   readonly mismatches: readonly Mismatch[]
-  /** The operations that are not supported, each once. Without any, all operations were compared. */
+  /** The operations that are not supported, each once. If there is none, all operations were compared. */
   readonly unsupported: readonly string[]
 }
 
@@ -41,15 +41,15 @@ export interface SequenceResult {
  * Compares a file of recordings, plain or compressed by gzip, with the oracle.
  *
  * @param path - the file
- * @param options - which kernel it was recorded on
- * @throws RecordingError if lines cannot be read: it names each, and holds the result of all others
+ * @param options - the kernel on which it was recorded
+ * @throws RecordingError if lines cannot be read: it names each, and contains the result of all others
  */
 export async function conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult> {
   const bytes = await readFile(path)
   return conformText((await decompressed(path, bytes)).toString('utf8'), options, path)
 }
 
-/** What gzip's files begin with, whatever they are called. */
+/** The first bytes of a gzip file, whatever its name. */
 const GZIP = Buffer.from([0x1f, 0x8b])
 
 async function decompressed(path: string, bytes: Buffer): Promise<Buffer> {
@@ -66,12 +66,12 @@ async function decompressed(path: string, bytes: Buffer): Promise<Buffer> {
 }
 
 /**
- * Compares recordings that are given as text, a sequence a line. Empty lines are passed over.
+ * Compares recordings given as text, one sequence in each line. Empty lines are skipped.
  *
  * @param text - the lines
- * @param options - which kernel they were recorded on
- * @param file - what to call them in messages
- * @throws RecordingError if lines cannot be read: it names each, and holds the result of all others
+ * @param options - the kernel on which they were recorded
+ * @param file - their name in messages
+ * @throws RecordingError if lines cannot be read: it names each, and contains the result of all others
  */
 export function conformText(
   text: string,
@@ -85,7 +85,7 @@ export function conformText(
     )
   const compared: SequenceResult[] = []
   const problems: string[] = []
-  // Editors put a byte order mark before what they save.
+  // Some editors write a byte order mark.
   text
     .replace(/^\ufeff/, '')
     .split('\n')
@@ -107,7 +107,7 @@ export function conformText(
  * Compares one sequence. One with an operation that is not supported is not run at all.
  *
  * @param recording - the sequence
- * @param options - what the oracle is told, such as which kernel the sequence was recorded on
+ * @param options - options of the oracle, such as the kernel on which the sequence was recorded
  */
 export function conformSequence(recording: Recording, options: OracleOptions = {}): SequenceResult {
   const unsupported = new Set(
@@ -123,7 +123,7 @@ export function conformSequence(recording: Recording, options: OracleOptions = {
  * Compares the operations of a sequence before the first that is not supported.
  *
  * @param recording - the sequence
- * @param options - what the oracle is told, such as other texts for procedures that are to be compared
+ * @param options - options of the oracle, such as overrides to compare
  */
 export function comparePrefix(recording: Recording, options: OracleOptions = {}): SequenceResult {
   const first = recording.operations.findIndex(({ name }) => name === 'unsupported')
@@ -146,7 +146,7 @@ export function comparePrefix(recording: Recording, options: OracleOptions = {})
       )
     } catch (error) {
       if (!(error instanceof Violation)) throw error
-      // The oracle has caught itself breaking a claim: nothing after this is worth comparing.
+      // The oracle has broken one of its own claims: later results are meaningless.
       mismatches.push({ ...where, field: 'claim', actual: error.message })
       break
     }
@@ -158,7 +158,7 @@ function differences(
   expected: RecordedResult,
   actual: Answer,
 ): Pick<Mismatch, 'field' | 'expected' | 'actual'>[] {
-  // Faults are measured beside the answer: a recording may leave them out.
+  // Faults are measured separately: a recording may omit them.
   return COMPARED_FIELDS.filter(
     (field) =>
       (field !== 'minflt' || 'minflt' in expected) &&

@@ -1,6 +1,6 @@
 /**
- * Device files: which a process has open, and how long each lives. A file that fork hands on belongs to both processes,
- * mirrors the address space of the one that opened it, and is closed when both have closed it.
+ * Device files: the open files of each process, and their lifetime. A file that a child inherits belongs to both processes,
+ * mirrors the address space of the one that opened it, and is released when both have closed it.
  *
  * @module
  */
@@ -16,18 +16,18 @@ import {
 import type { Layout } from '../world/index.js'
 import { filesAtOnce } from './size.js'
 
-/** In a child, what is added to a device's number to name its parent's file of the device. */
+/** In a child, the offset from a device's number to the number of the parent's file of the device. */
 export const INHERITED = 10
-/** The recorded driver names nobody when it takes exclusive access. */
+/** The recorded driver passes no owner when it makes pages exclusive. */
 const NOBODY = -1
 
-/** What has been set up for one device file; it is in use while the file is open. */
+/** The records of one device file, in use while the file is open. */
 export interface DeviceFile {
   readonly mirror: Mirror
   /** Index, among the notifiers of the address space, of the one that snapshots use while they run. */
   readonly slot: number
   readonly snapshotRange: HmmRange
-  /** How many processes have it open. */
+  /** Number of processes that have it open. */
   holders: number
 }
 
@@ -85,7 +85,7 @@ function declareFile(
   }
 }
 
-/** The files that a process has open, by the number that operations name them with. */
+/** The open files of a process, by the number that operations use. */
 export class OpenFiles {
   private readonly files = new Map<number, DeviceFile>()
 
@@ -94,21 +94,21 @@ export class OpenFiles {
     return this.files.get(number)
   }
 
-  /** The numbers of all that are open. */
+  /** The numbers of all open files. */
   get numbers(): number[] {
     return [...this.files.keys()]
   }
 
-  /** The process has `file` open, as `number`. */
+  /** Opens `file` as `number`. */
   add(number: number, file: DeviceFile): void {
     file.holders++
     this.files.set(number, file)
   }
 
   /**
-   * The process has it open no longer.
+   * Closes it in this process.
    *
-   * @returns the file, if nobody has it open any more
+   * @returns the file, if no process has it open any more
    */
   remove(number: number): DeviceFile | undefined {
     const file = this.files.get(number)
@@ -118,7 +118,7 @@ export class OpenFiles {
     return file.holders === 0 ? file : undefined
   }
 
-  /** A child has open what its parent has, and names it otherwise. */
+  /** A child inherits the open files of its parent, under other numbers. */
   inheritedBy(child: OpenFiles): void {
     for (const [number, file] of this.files) if (number < INHERITED) child.add(number + INHERITED, file)
   }

@@ -1,5 +1,5 @@
 /**
- * Comparison with a real kernel: the same procedures, run to completion one operation after another, answer the
+ * Comparison with a real kernel: the same procedures, run to completion one operation after another, perform the
  * operations of recorded sequences.
  *
  * @module conformance

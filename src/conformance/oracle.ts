@@ -83,52 +83,52 @@ export interface Answer {
   readonly sig?: string
   /** Its code: `MAPERR`, `ACCERR`. */
   readonly code?: string
-  /** What a CPU read. */
+  /** The value that a CPU read. */
   readonly val?: Value
-  /** What a device read, by page. */
+  /** The values that a device read, by page. */
   readonly vals?: readonly Value[]
   /** Pages that the driver processed. */
   readonly cpages?: number
   /** Faults that the driver took. */
   readonly faults?: number
-  /** A byte a page of a snapshot. */
+  /** One byte for each page of a snapshot. */
   readonly prot?: readonly number[]
-  /** What the CPU page table holds, by page. */
+  /** The CPU page table, by page. */
   readonly ptes?: readonly string[]
   /** Minor faults that an access of the CPU took. */
   readonly minflt?: number
 }
 
 const THREAD = 0
-/** A process, and what it has open. */
+/** A process, and its open files. */
 interface Process {
   readonly task: Task
-  /** What is declared for each device; a file that is open uses one. */
+  /** The records declared for each device; an open file uses one. */
   readonly files: readonly (readonly DeviceFile[])[]
   readonly open: OpenFiles
 }
 
-/** The step that every fault begins with: counted, it is the number of minor faults. */
+/** The first step of every fault: its count is the number of minor faults. */
 const FAULT_STEP = 'look at the entry'
 
-/** Runs procedures, each to its end. */
+/** Runs procedures to completion. */
 export type Runner = Pick<SequentialRunner, 'run'>
 
-/** How an oracle may differ from the reference: what an implementation under test overrides, and who looks on. */
+/** Options of an oracle: the kernel, the overrides of an implementation under test, and observers. */
 export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overrides'> {
-  /** Which kernel it answers like, where recorded kernels differ (default 6.1). */
+  /** The kernel that it follows, where recorded kernels differ (default 6.1). */
   readonly kernel?: KernelVersion
-  /** Who runs its procedures (default one after another, with the first outcome of each step). */
+  /** How its procedures are run (default one after another, with the first outcome of each step). */
   readonly runner?: Runner
 }
 
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
 export class Oracle {
-  /** The machine, to look at. */
+  /** The machine, for inspection. */
   readonly machine: Machine
-  /** The mirrors of the first process's devices, to look at. */
+  /** The mirrors of the first process's devices, for inspection. */
   readonly mirrors: readonly Mirror[]
-  /** The world as it is after the operations so far. */
+  /** The world after the operations so far. */
   readonly world: World
   private readonly runner: Runner
   private readonly processes: readonly Process[]
@@ -143,8 +143,8 @@ export class Oracle {
   private faults = 0
 
   /**
-   * @param operations - the whole sequence: it says how large the world must be, and which values there are
-   * @param options - which kernel; who sees the steps as they are taken; other texts for procedures
+   * @param operations - the whole sequence, which determines the size of the world and its values
+   * @param options - the kernel, observers of steps, overrides
    */
   constructor(operations: readonly Operation[], options: OracleOptions = {}) {
     this.kernel = options.kernel ?? '6.1'
@@ -182,7 +182,7 @@ export class Oracle {
     for (const device of DEVICES) this.open(this.processes[0], device)
   }
 
-  /** Performs one operation and answers it. */
+  /** Performs one operation and returns its result. */
   perform(operation: Operation): Answer {
     const { task } = this.processOf(operation)
     if ('device' in operation && this.openFile(operation) === undefined) return status(-Errno.EBADF)
@@ -295,7 +295,7 @@ export class Oracle {
     return error
   }
 
-  /** The process closes a file, which is released if nobody else has it open. */
+  /** The process closes a file, which is released if no other process has it open. */
   private close({ task, open }: Process, number: number): number {
     const file = open.remove(number)
     return file === undefined ? 0 : this.run(dmirrorClose, task, file.mirror, this.devices[file.mirror.owner])
@@ -306,7 +306,7 @@ export class Oracle {
     return this.runner.run(THREAD, procedure, ...args)
   }
 
-  /** The program has one memory file, which it keeps open: what is written to it outlives every mapping. */
+  /** The program has one memory file, which it keeps open: its contents outlive every mapping. */
   private mapFile(task: Task, operation: Operation & FileMapping): number {
     const { start, flags } = operation
     if (operation.name === 'mmap_shared') {
@@ -324,7 +324,7 @@ export class Oracle {
     this.run(memfdCreate, task, file, ids)
   }
 
-  /** Each piece of shared memory is one of its own. The memory file, if there is one, comes before them. */
+  /** Each shared mapping has a file of its own. The memory file, if there is one, comes before them. */
   private nextFile(): AddressSpace {
     const { files } = this.machine
     const file = files[this.sharedFrom + this.filesMapped++]
@@ -373,18 +373,18 @@ export class Oracle {
     return { rc: 0, cpages: prot.length, prot }
   }
 
-  /** What the page table holds, looked at as `/proc/pid/pagemap` shows it: from outside, without any lock. */
+  /** The page table as `/proc/pid/pagemap` shows it: from outside, without any lock. */
   private ptes({ mm }: Task, start: number, end: number): string[] {
     return mm.pte.slice(start, end).map((pte, index) => {
       const isHuge = hugePmdAt(mm, start + index) !== undefined
       const kind = READ_ONCE(pte).kind
       if (kind === PteKind.none) return 'none'
       const pfn = READ_ONCE(pte).frame
-      // The huge zero page is a page like others, which is not anonymous.
+      // The huge zero page is shown like a page that is not anonymous.
       if (pfn === ZERO_PAGE) return isHuge ? 'present+zero+file+thp' : 'present+zero'
       const mappedOnce = this.isMappedOnce(pfn, mm, start + index)
       switch (kind) {
-        // Mapped without permission is present all the same.
+        // A PROT_NONE entry is present all the same.
         case PteKind.present:
         case PteKind.protnone: {
           const file = isPageCache(this.machine.frames[pfn]) ? '+file' : ''

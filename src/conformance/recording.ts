@@ -1,12 +1,12 @@
 /**
- * Files of recordings: a sequence a line, as JSON.
+ * Files of recordings: one sequence in each line, as JSON.
  *
  * @module
  */
 import { type Operation, OperationError, parseOperation, type Unsupported } from './operations.js'
 import { RecordingError } from './result.js'
 
-/** A recorded result: what the kernel answered, by field. */
+/** A recorded result of the kernel, by field. */
 export type RecordedResult = Readonly<Record<string, unknown>> & { readonly rc: number }
 
 /** A sequence as recorded: `results[i]` belongs to `operations[i]`. */
@@ -15,13 +15,13 @@ export interface Recording {
   readonly name: string
   /** Its line in the file, from 1. */
   readonly line: number
-  /** The operations as they stand in the file. */
+  /** The operations as in the file. */
   readonly texts: readonly string[]
   readonly operations: readonly (Operation | Unsupported)[]
   readonly results: readonly RecordedResult[]
 }
 
-/** Where a line stands, for messages: `file:line`. */
+/** The position of a line, for messages: `file:line`. */
 function at(file: string, line: number): string {
   return `${file}:${line}`
 }
@@ -66,7 +66,7 @@ export function parseLine(file: string, line: number, text: string): Recording {
   }
 }
 
-/** Numbers that JSON would round are kept as texts of their digits, which is how the oracle answers them. */
+/** Numbers that JSON would round are kept as strings of digits, as the oracle returns them. */
 function parseJson(file: string, line: number, text: string): unknown {
   try {
     return JSON.parse(
@@ -81,7 +81,7 @@ function parseJson(file: string, line: number, text: string): unknown {
   }
 }
 
-/** A child is there from a fork to its exit, and only then does anything. */
+/** A child exists from a fork to its exit, and only then performs operations. */
 function mustHaveChild(where: string, ops: readonly string[]): void {
   let alive = false
   for (const [index, op] of ops.entries()) {

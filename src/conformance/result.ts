@@ -1,5 +1,5 @@
 /**
- * What a comparison with recordings answers. Plain data: it is printed, stored as JSON and compared as it is.
+ * The result of a comparison with recordings. Plain data: it is printed, stored as JSON and compared.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface ConformanceOptions {
   readonly kernel: KernelVersion
 }
 
-/** One answer of the oracle that is not the recorded one. */
+/** One result of the oracle that differs from the recorded one. */
 export interface Mismatch {
   /** Name of the sequence. */
   readonly sequence: string
@@ -23,28 +23,28 @@ export interface Mismatch {
   readonly operation: number
   /** The operation as recorded: `dev_read 0 0 4`. */
   readonly op: string
-  /** Which field of the result differs: `rc`, `prot`, … */
+  /** The field that differs: `rc`, `prot`, … */
   readonly field: string
-  /** What the kernel answered: any JSON value; absent if the kernel's result has no such field. */
+  /** The kernel's value: any JSON value; absent if its result has no such field. */
   readonly expected?: unknown
-  /** What the oracle answers; absent if its result has no such field. */
+  /** The oracle's value; absent if its result has no such field. */
   readonly actual?: unknown
 }
 
-/** The answer of `conformFile`. A sequence is matched, mismatched or unsupported, and counted once. */
+/** The result of `conformFile`. A sequence is matched, mismatched or unsupported, and counted once. */
 export interface ConformanceResult {
   /** Sequences in the file. */
   readonly sequences: number
   /** Operations whose results were compared. */
   readonly operations: number
-  /** Sequences in which every result is the recorded one. */
+  /** Sequences in which every result equals the recorded one. */
   readonly matched: number
-  /** Sequences in which at least one result is not. */
+  /** Sequences in which at least one result differs. */
   readonly mismatched: number
   /** Sequences with an operation that is not supported. */
   readonly unsupported: number
   readonly mismatches: readonly Mismatch[]
-  /** For each operation that is not supported, in how many sequences it stands. */
+  /** For each unsupported operation, the number of sequences that contain it. */
   readonly unsupportedOperations: Readonly<Record<string, number>>
 }
 

@@ -1,5 +1,5 @@
 /**
- * How large the world of a sequence must be.
+ * The size of the world of a sequence.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { HUGE_PAGES, type Operation, type Work } from './operations.js'
 /** The devices of the recordings. */
 export const DEVICES = [0, 1] as const
 
-/** What a file holds: this in its first page, one more in each that follows. */
+/** The contents of a file: this in its first page, one more in each following page. */
 export const FILE_CONTENTS = 61440n
 
-/** Pages of a file. What is mapped of it behind them cannot be accessed. */
+/** Pages of a file. Pages mapped beyond them cannot be accessed. */
 const FILE_PAGES = 64
 
-/** What maps a file, or memory that is shared like one. */
+/** Operations that map a file, or shared memory. */
 export type FileMapping = Extract<Work, { readonly name: 'mmap_file' | 'mmap_shared' }>
 
 function isSharedMapping(
@@ -30,19 +30,19 @@ export function hasMemoryFile(operations: readonly Operation[]): boolean {
 }
 
 /**
- * Files of one device that a process may have open at once: where there is a child, also one that it was forked with and that
- * its parent has closed since.
+ * Files of one device that a process may have open at once: with a child, also one that it has inherited and that its
+ * parent has closed since.
  */
 export function filesAtOnce(mms: number, mm: number): number {
   return mm === 0 && mms > 1 ? 2 : 1
 }
 
-/** How many pages of a file matter: none if there is none, and none that lies behind the window. */
+/** The number of pages of a file that matter: none without a file, and none beyond the window. */
 export function filePages(operations: readonly Operation[]): number {
   return operations.some(({ name }) => name === 'mmap_file') ? Math.min(FILE_PAGES, windowOf(operations)) : 0
 }
 
-/** Pages up to the last that any operation names. */
+/** Pages up to the last one that an operation names. */
 function windowOf(operations: readonly Operation[]): number {
   return operations.reduce((most, operation) => {
     if ('page' in operation) return Math.max(most, operation.page + 1)
@@ -70,12 +70,12 @@ export function sizeOf(
   const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
   return {
     pages,
-    // A huge page needs frames side by side: there are some more, so that what is between others does not matter.
+    // A huge page needs adjacent frames: there are some more, in case of fragmentation.
     frames: files.reduce((sum, length) => sum + length, (isHuge ? 2 : 1) * pages * mms + 2),
     mms,
     cpus: indices,
     values: values.largest,
-    // No operation invalidates more often than a few times for each of its pages, and each area that they lie in.
+    // No operation invalidates more than a few times for each of its pages, and for each VMA.
     invalidations: 1 + operations.length * (4 * pages + 2) * mms,
     intervals: indices.flatMap((mm) =>
       Array.from({ length: filesAtOnce(mms, mm) }, (_, copy) =>
@@ -90,7 +90,7 @@ export function sizeOf(
       ).flat(),
     ),
     bits: true,
-    // An area has at most one, and what it was copied from may outlive it.
+    // A VMA has at most one, and the one it was copied from may outlive it.
     anonVmas: 2 * pages * mms,
     rules: { tracksSoftDirty: false, ...rules },
     ...(files.length > 0 ? { files } : {}),

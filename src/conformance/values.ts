@@ -1,5 +1,5 @@
 /**
- * What pages hold, in the language and in the world.
+ * The contents of pages, in the language and in the world.
  *
  * @module
  */

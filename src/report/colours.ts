@@ -1,16 +1,16 @@
 /**
- * Colour, where it is wanted.
+ * Colours of text reports.
  *
  * @module
  */
 import picocolors from 'picocolors'
 
-/** The colours of a report: functions that paint a text, or leave it as it is. */
+/** The colours of a report: functions that colour a text, or return it unchanged. */
 export type Colours = ReturnType<typeof picocolors.createColors>
 
-/** Colours that paint, or do not. */
+/** Colours, enabled or disabled. */
 export const colourful: Colours = picocolors.createColors(true)
-/** Colours that leave every text as it is. */
+/** Colours that return every text unchanged. */
 export const plain: Colours = picocolors.createColors(false)
 
 /** How a text report is laid out. */

@@ -1,5 +1,5 @@
 /**
- * What the specification says of one requirement, defect or scenario, and what it is tied to.
+ * Explains one requirement, defect or scenario, with its relations to the others.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Layout } from './colours.js'
 import { bullets, indented, settings, wrap } from './figures.js'
 import { table } from './table.js'
 
-/** All that can be explained, and what ties it together. */
+/** Everything that can be explained. */
 export interface Specification {
   readonly scenarios: readonly Scenario[]
   readonly requirements: readonly Requirement[]
@@ -32,7 +32,7 @@ export function explainRequirement(requirement: Requirement, spec: Specification
   ])
 }
 
-/** A defect: what is wrong, the clause it breaks, and how to see it. */
+/** A defect: the bug, the requirement it breaks, and how to reproduce it. */
 export function explainDefect(defect: Defect, spec: Specification, layout: Layout): string {
   const requirement = spec.requirements.find(({ id }) => id === defect.requirement)
   const set = settings(defect.set ?? {})
@@ -55,7 +55,7 @@ export function explainDefect(defect: Defect, spec: Specification, layout: Layou
   ])
 }
 
-/** A scenario: what happens in it, what it can be set to, which requirements it exercises, and its defects. */
+/** A scenario: its summary, its parameters, the requirements that it exercises, and its defects. */
 export function explainScenario(scenario: Scenario, spec: Specification, layout: Layout): string {
   const parameters = Object.entries(scenario.parameters)
   const exercised = scenario.exercises.map((id) => {

@@ -1,6 +1,6 @@
 /**
- * Reports as JSON. Each document names its format and version; `docs/schema` describes them, `docs/json.md` tells
- * what a change of the version means.
+ * Reports as JSON. Each document names its format and version; `docs/schema` describes them, `docs/json.md`
+ * explains what a change of the version means.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import {
 } from './report.js'
 import type { StateReport } from './state.js'
 
-/** A document, as the commands write it: what it is, which run made it, and its content. */
+/** A document as the commands write it: its format, the run that made it, and its content. */
 export function document(format: string, run: RunFacts, content: object): string {
   return `${JSON.stringify({ format: `hmm-spec-${format}`, version: 1, run, ...content }, null, 2)}\n`
 }
 
-/** What `check` found, as JSON: `docs/schema/check.schema.json`. */
+/** The results of `check` as JSON: `docs/schema/check.schema.json`. */
 export function checkJson(report: CheckReport): string {
   return document('check', report.run, {
     exitCode: checkExitCode(report),
@@ -40,7 +40,7 @@ export function checkJson(report: CheckReport): string {
   })
 }
 
-/** What `defects` found, as JSON: `docs/schema/defects.schema.json`. */
+/** The results of `defects` as JSON: `docs/schema/defects.schema.json`. */
 export function defectsJson(report: DefectReport): string {
   return document('defects', report.run, {
     exitCode: defectsExitCode(report),
@@ -69,7 +69,7 @@ export function defectsJson(report: DefectReport): string {
   })
 }
 
-/** What `conform` found, as JSON: `docs/schema/conform.schema.json`. */
+/** The results of `conform` as JSON: `docs/schema/conform.schema.json`. */
 export function conformJson(report: ConformReport): string {
   return document('conform', report.run, {
     exitCode: conformExitCode(report),

@@ -1,6 +1,6 @@
 /**
- * Reports as JUnit XML, which continuous integration shows case by case. What a limit ended is an error and not a
- * pass: it was not found to hold.
+ * Reports as JUnit XML, for continuous integration. A check that a limit ended is an error and not a pass: it was not
+ * found to hold.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const junit = junitModule as unknown as Builder
 
 const LAYOUT = { colours: plain, width: 110 }
 
-/** What `check` found: a case for each scenario, and one for the coverage if it was judged. */
+/** The results of `check`: a case for each scenario, and one for the coverage if it was judged. */
 export function checkJUnit(report: CheckReport): string {
   const builder = junit.newBuilder().name('hmm-spec check')
   const suite = builder.testSuite().name('scenarios')
@@ -68,7 +68,7 @@ export function checkJUnit(report: CheckReport): string {
   return builder.build()
 }
 
-/** What `defects` found: a case for each defect. */
+/** The results of `defects`: a case for each defect. */
 export function defectsJUnit(report: DefectReport): string {
   const builder = junit.newBuilder().name('hmm-spec defects')
   const suite = builder.testSuite().name('defects')
@@ -89,7 +89,7 @@ export function defectsJUnit(report: DefectReport): string {
   return builder.build()
 }
 
-/** What `conform` found: a case for the sequences that match, one for each that does not, one for the rest. */
+/** The results of `conform`: a case for the sequences that match, one for each that does not, one for the rest. */
 export function conformJUnit({ file, kernel, result, failures }: ConformReport): string {
   const builder = junit.newBuilder().name('hmm-spec conform')
   const suite = builder.testSuite().name(`${xml(file)} (Linux ${kernel})`)
@@ -148,7 +148,7 @@ function seconds({ elapsedMs }: CheckResult): number {
   return Math.round(elapsedMs) / 1000
 }
 
-/** Without the characters that XML cannot hold, and without the end of a CDATA section. */
+/** Removes characters that XML cannot contain, and the end of a CDATA section. */
 function xml(text: string): string {
   return [...text]
     .map((character) => (/[^\P{Cc}\t\n\r]|[\ufffe\uffff]/u.test(character) ? '\ufffd' : character))

@@ -1,6 +1,6 @@
 /**
- * What a name or a message may do to a terminal: nothing. Texts come from drivers and files, and a control character
- * in one could hide a line of the report or rewrite it.
+ * Escapes control characters. Names and messages come from drivers and files, and a control character in one could hide
+ * or rewrite a line of the report on a terminal.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the commands found, before it is written as text, JSON or JUnit, and the exit code that says it in a number.
+ * The results of the commands, before they are written as text, JSON or JUnit, and their exit codes.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import type { ConformanceResult, KernelVersion } from '../conformance/result.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { isVacuous, type Vacuity } from './vacuity.js'
 
-/** What the exit codes of every command mean. */
+/** The exit codes of every command. */
 export const ExitCode = {
-  /** Everything that was asked holds. */
+  /** Everything that was checked holds. */
   holds: 0,
   /** Something does not hold. */
   violated: 1,
-  /** Wrong usage or wrong input: something was not checked because it could not be. */
+  /** Wrong usage or wrong input: something could not be checked. */
   usage: 2,
   /** A limit or an interrupt came first. */
   limit: 3,
-  /** A report or a trace that was asked for could not be written. */
+  /** A requested report or trace could not be written. */
   unwritten: 4,
 } as const
 
-/** A scenario or a defect that could not be checked: it has a mistake of its own. */
+/** A scenario or a defect that could not be checked because of a mistake of its own. */
 export interface Failure {
   /** Name of the scenario or the defect. */
   readonly name: string
@@ -33,11 +33,11 @@ export interface Failure {
   readonly message: string
 }
 
-/** What every report says of the run that made it. */
+/** The run that made a report. */
 export interface RunFacts {
   /** Version of the product. */
   readonly product: string
-  /** The commit that the product was built from, with `-dirty` after it where that was not all; null if unknown. */
+  /** The commit that the product was built from, with `-dirty` if there were other changes; null if unknown. */
   readonly commit: string | null
   /** When the report was made, in ISO 8601. */
   readonly date: string
@@ -47,7 +47,7 @@ export interface RunFacts {
   readonly bounds: Bounds | null
   /** The release whose mirroring API the scenarios were in; null for the newest. */
   readonly release: string | null
-  /** The kernel that answered faults on device pages; null for the newest. */
+  /** The kernel whose fault on device pages was used; null for the newest. */
   readonly profile: string | null
   /** The driver that the scenarios were run with; null for the reference driver. */
   readonly driver: { readonly name: string; readonly file: string } | null
@@ -62,14 +62,14 @@ export interface Unsaved {
   readonly message: string
 }
 
-/** Where counterexamples were saved, and which could not be. */
+/** Counterexamples that were saved, and those that could not be. */
 export interface TraceFiles {
   /** Files, by name of the scenario or the defect. */
   readonly traces: Readonly<Record<string, string>>
   readonly unsaved: readonly Unsaved[]
 }
 
-/** What `check` found. */
+/** The results of `check`. */
 export interface CheckReport extends TraceFiles {
   readonly run: RunFacts
   readonly bounds: Bounds
@@ -77,25 +77,25 @@ export interface CheckReport extends TraceFiles {
   readonly set: Parameters
   readonly results: readonly CheckResult[]
   readonly failures: readonly Failure[]
-  /** Names of scenarios that were to be checked, and were not because of an interrupt. */
+  /** Names of scenarios that were not checked because of an interrupt. */
   readonly notRun: readonly string[]
   /** The file of the driver that was checked, if it was not the reference driver. */
   readonly driverFile?: string
-  /** The generation of the API that was asked for. */
+  /** The requested generation of the API. */
   readonly generation?: string
   /** The kernel that was checked, if it was not the reference. */
   readonly kernel?: string
-  /** What a complete run exercised, or why that cannot be said of this run. */
+  /** What a complete run exercised, or why the coverage of this run is not judged. */
   readonly coverage: Vacuity | { readonly unknown: string }
-  /** The requirements, to be quoted where they are broken. */
+  /** The requirements, quoted where they are broken. */
   readonly requirements: readonly Requirement[]
 }
 
-/** What became of one defect. */
+/** The result of one defect. */
 export interface DefectOutcome {
   readonly defect: Defect
   readonly result: CheckResult
-  /** True if the claim that was broken is the one that the defect names. */
+  /** True if the broken claim is the one that the defect names. */
   readonly caught: boolean
   /** Steps of the trace; absent if there is none. */
   readonly steps?: number
@@ -103,7 +103,7 @@ export interface DefectOutcome {
   readonly asPinned: boolean
 }
 
-/** What `defects` found. */
+/** The results of `defects`. */
 export interface DefectReport extends TraceFiles {
   readonly run: RunFacts
   readonly outcomes: readonly DefectOutcome[]
@@ -111,17 +111,17 @@ export interface DefectReport extends TraceFiles {
   readonly notRun: readonly string[]
 }
 
-/** What `conform` found. */
+/** The results of `conform`. */
 export interface ConformReport {
   readonly run: RunFacts
   readonly file: string
   readonly kernel: KernelVersion
   readonly result: ConformanceResult
-  /** What of the file could not be read. */
+  /** Lines of the file that could not be read. */
   readonly failures: readonly Failure[]
 }
 
-/** What was found of a defect put into its scenario. */
+/** The result of a defect injected into its scenario. */
 export function outcomeOf(defect: Defect, result: CheckResult): DefectOutcome {
   const { violation } = result
   const caught = result.verdict === 'violated' && violation?.clause === defect.requirement
@@ -140,7 +140,7 @@ export function wasStopped({ verdict }: CheckResult): boolean {
   return verdict === 'limit' || verdict === 'interrupted'
 }
 
-/** A mistake in the input weighs most, then what does not hold, what is lost, and what was not finished. */
+/** In order of precedence: a mistake in the input, a violation, a lost report, an incomplete check. */
 function worst(found: { failed: boolean; violated: boolean; unsaved: boolean; stopped: boolean }): number {
   if (found.failed) return ExitCode.usage
   if (found.violated) return ExitCode.violated
@@ -160,7 +160,7 @@ export function checkExitCode(report: CheckReport): number {
   })
 }
 
-/** The exit code of `defects`: a defect that goes free, or is caught after another number of steps, fails. */
+/** The exit code of `defects`: a defect that is not caught, or not after the pinned number of steps, fails. */
 export function defectsExitCode(report: DefectReport): number {
   const stopped = report.outcomes.filter(({ result }) => wasStopped(result))
   return worst({
@@ -173,7 +173,7 @@ export function defectsExitCode(report: DefectReport): number {
   })
 }
 
-/** The exit code of `conform`: a mismatch fails, and so does a file of which nothing could be compared. */
+/** The exit code of `conform`: a mismatch fails, and so does a file without any comparable sequence. */
 export function conformExitCode({ result, failures }: ConformReport): number {
   return worst({
     failed: failures.length > 0,

@@ -7,7 +7,7 @@ import type { Change, Trace, TraceStep } from '../checker/result.js'
 import type { Layout } from './colours.js'
 import { counted } from './figures.js'
 
-/** Which part of a trace is drawn. */
+/** The part of a trace to draw. */
 export interface Excerpt {
   /** Steps to draw, from the first (default all). */
   readonly steps?: number
@@ -15,12 +15,12 @@ export interface Excerpt {
 
 /** Width of the step's number and the space after it. */
 const GUTTER = 6
-/** Room that the last column should have for its text. */
+/** Preferred width of the last column. */
 const LAST_COLUMN = 44
 /** Least width of a column. */
 const NARROWEST = 14
 
-/** What a step did, without who did it: `mmu_interval_read_retry: compare -> 0`. */
+/** A step and its result, without the thread: `mmu_interval_read_retry: compare -> 0`. */
 export function stepLabel(step: TraceStep): string {
   const way = step.choices > 1 ? ` [choice ${step.choice} of 0..${step.choices - 1}]` : ''
   return `${step.procedure}: ${step.step}${way} -> ${step.result}`
@@ -31,15 +31,15 @@ export function changeLabel(change: Change): string {
   return `${change.ghost ? '~' : ''}${change.cell} ${change.before} → ${change.after}`
 }
 
-/** What the broken claim says at the end of a trace. */
+/** The message of the broken claim at the end of a trace. */
 export function claimLabel(trace: Trace): string {
   const claim = trace.claim === trace.clause ? '' : ` (${trace.claim})`
   return `${trace.clause}${claim}: ${trace.detail}`
 }
 
 /**
- * Draws a trace as text. Only one thread acts in a row, so what it did may run on over the columns to its right:
- * nothing is folded, and lines are as long as they need to be.
+ * Draws a trace as text. Only one thread acts in a row, so its text may extend over the columns to its right: nothing is
+ * wrapped, and lines are as long as necessary.
  */
 export function sequenceText(trace: Trace, layout: Layout, excerpt: Excerpt = {}): string {
   const { colours } = layout
@@ -76,7 +76,7 @@ interface Columns {
   at(i: number): number
 }
 
-/** Each column as wide as its texts; where the page is too narrow for that, the widest give way. */
+/** Makes each column as wide as its texts; if the page is too narrow, the widest columns shrink. */
 function columnsOf(trace: Trace, width: number): Columns {
   const needs = trace.threads.map((name) => Math.max(NARROWEST, name.length + 2))
   const least = [...needs]
@@ -103,11 +103,11 @@ function lifelines(columns: Columns, from: number, to: number, position: number)
     if (gap < (from === 0 ? 0 : 1)) continue
     line += `${' '.repeat(gap)}│`
   }
-  // What stands before a thread's text reaches up to its column.
+  // The text before a thread's column extends up to that column.
   return from === 0 ? line.padEnd(columns.at(to)) : line
 }
 
-/** A trace as a Mermaid `sequenceDiagram`, to be pasted where Mermaid is drawn. */
+/** A trace as a Mermaid `sequenceDiagram`. */
 export function sequenceMermaid(trace: Trace, excerpt: Excerpt = {}): string {
   const drawn = Math.min(excerpt.steps ?? trace.steps.length, trace.steps.length)
   const lines = ['sequenceDiagram', '  autonumber']

@@ -1,5 +1,5 @@
 /**
- * The whole world after a step of a trace, in words: the initial state, and every change since.
+ * The whole world after a step of a trace: the initial state, and every change since.
  *
  * @module
  */
@@ -13,18 +13,18 @@ export interface CellState {
   readonly cell: string
   readonly value: string
   readonly ghost: boolean
-  /** True if the step that was last taken changed it. */
+  /** True if the last step changed it. */
   readonly changed: boolean
 }
 
-/** What a thread does next, as far as the trace tells. */
+/** The next step of a thread in the trace. */
 export interface ThreadState {
   readonly thread: string
-  /** `procedure: step` of its next step in the trace; absent if it takes none any more. */
+  /** `procedure: step` of its next step in the trace; absent if there is none. */
   readonly next?: string
 }
 
-/** Where everything stands after some steps. */
+/** The state after some steps. */
 export interface StateReport {
   /** Steps taken. */
   readonly step: number
@@ -44,7 +44,7 @@ export function stateAfter(model: Model, trace: Trace, steps: number): StateRepo
   for (const step of trace.steps.slice(0, steps))
     for (const change of step.changes) values.set(change.cell, change.after)
   const changed = new Set(steps === 0 ? [] : trace.steps[steps - 1].changes.map((change) => change.cell))
-  // Where the end of the trace repeats for ever, what comes after the last step is its beginning.
+  // If the end of the trace is a loop, the last step is followed by the first of the loop.
   const ahead = [...trace.steps.slice(steps), ...trace.steps.slice(trace.loopFrom ?? trace.steps.length)]
   return {
     step: steps,
@@ -63,7 +63,7 @@ export function stateAfter(model: Model, trace: Trace, steps: number): StateRepo
   }
 }
 
-/** The world as a check begins with it: charts are bound first, since setting up may signal events at them. */
+/** The initial world of a check: charts are bound first, since the setup may signal events at them. */
 function initialWorld(model: Model): World {
   for (const lifecycle of model.layout.lifecycles) {
     const chart = model.charts?.[lifecycle.kind]

@@ -14,10 +14,10 @@ export const statechartFormats = ['mermaid', 'dot', 'json'] as const
 /** One of {@link statechartFormats}. */
 export type StatechartFormat = (typeof statechartFormats)[number]
 
-/** What an export can be told. */
+/** Options of an export. */
 export interface StatechartExportOptions {
   /**
-   * What checks exercised, of this chart and of others: how often each transition was taken is added up and
+   * Coverage of checks, of this chart and of others: the number of times that each transition was taken is summed and
    * written to it.
    */
   readonly coverage?: readonly TransitionCoverage[]
@@ -41,7 +41,7 @@ function label(chart: CompiledStatechart, transition: CompiledTransition, taken:
   return taken === undefined ? event : `${event} (${taken})`
 }
 
-/** Words of Mermaid's own, in any case, which cannot be the identifier of a state. */
+/** Keywords of Mermaid, in any case, which cannot identify a state. */
 const mermaidWords = new Set(
   'as class classdef click default direction end fork hide join note scale state style'.split(' '),
 )
@@ -62,7 +62,7 @@ function mermaidIdentifiers(states: readonly string[]): string[] {
  * The chart as a Mermaid state diagram, as GitHub shows it in Markdown. The descriptions of the states are comments.
  *
  * @param chart - the compiled statechart
- * @param options - coverage, if each transition is to say how often it was taken
+ * @param options - coverage, to show how often each transition was taken
  */
 export function statechartToMermaid(
   chart: CompiledStatechart,
@@ -90,11 +90,11 @@ function quote(text: string): string {
 }
 
 /**
- * The chart as a directed graph for Graphviz, with the descriptions as tooltips. With coverage, what was never taken
- * is red and dashed.
+ * The chart as a directed graph for Graphviz, with the descriptions as tooltips. With coverage, transitions that
+ * were never taken are red and dashed.
  *
  * @param chart - the compiled statechart
- * @param options - coverage, if each transition is to say how often it was taken
+ * @param options - coverage, to show how often each transition was taken
  */
 export function statechartToDot(chart: CompiledStatechart, options: StatechartExportOptions = {}): string {
   const lines = [
@@ -123,7 +123,7 @@ export function statechartToDot(chart: CompiledStatechart, options: StatechartEx
  * under `meta.coverage`, which they ignore.
  *
  * @param machine - the machine itself: its table does not say how states are nested
- * @param options - coverage, if it is to be added
+ * @param options - coverage to add
  */
 export function statechartToJson(machine: AnyStateMachine, options: StatechartExportOptions = {}): string {
   const { schemas: _, ...config } = machine.config
@@ -142,8 +142,8 @@ export function statechartToJson(machine: AnyStateMachine, options: StatechartEx
  * Writes a statechart in one of the formats: what `hmm-spec export` prints.
  *
  * @param machine - the statechart
- * @param format - for which tool
- * @param options - coverage, if it is to be added
+ * @param format - the format
+ * @param options - coverage to add
  *
  * @example
  * ```ts
@@ -170,7 +170,7 @@ function cell(text: string): string {
 }
 
 /**
- * The chart as two Markdown tables: what each state means, and what each event does in it.
+ * The chart as two Markdown tables: the meaning of each state, and the effect of each event.
  *
  * @param chart - the compiled statechart
  */

@@ -25,7 +25,7 @@ const NO_BORDERS = {
   middle: '  ',
 }
 
-/** Least room for the last column. */
+/** Least width of the last column. */
 const NARROWEST = 24
 
 /** One column of a table. */
@@ -39,7 +39,7 @@ export interface Column {
  *
  * @param columns - heads and alignment
  * @param rows - one text for each column
- * @param width - if given, the last column is broken between words so that lines keep to it
+ * @param width - if given, the last column is wrapped to fit
  */
 export function table(
   columns: readonly Column[],
@@ -67,7 +67,7 @@ export function table(
   return [lines[0], colours.dim('─'.repeat(widest)), ...lines.slice(1)].join('\n')
 }
 
-/** How much the columns before column `last` take, with what stands between. */
+/** The width of the columns before column `last`, with separators. */
 function widthBefore(last: number, columns: readonly Column[], rows: readonly (readonly string[])[]): number {
   return columns.slice(0, last).reduce((sum, { head }, i) => {
     const lines = [head, ...rows.flatMap((row) => row[i].split('\n'))]

@@ -1,5 +1,5 @@
 /**
- * Reports as text: a table, then what does not hold, then what the verdict covers and what it does not.
+ * Reports as text: a table, then violations, then what the verdict covers and what it does not.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { isVacuous, type Unexercised, type Vacuity } from './vacuity.js'
 /** Most mismatches that a text report lists. */
 const LISTED_MISMATCHES = 20
 
-/** What `check` found, as text. */
+/** The results of `check` as text. */
 export function checkText(report: CheckReport, layout: Layout): string {
   const { colours } = layout
   const sections: string[] = []
@@ -124,7 +124,7 @@ function stoppedText(result: CheckResult, layout: Layout): string {
   )
 }
 
-/** What ended a check early, as a sentence. */
+/** The reason why a check ended early, as a sentence. */
 export function stopReason({ limit, verdict }: CheckResult): string {
   if (verdict === 'interrupted' || limit === undefined) return 'interrupted.'
   if (limit.kind === 'states') return `stopped at the limit of ${counted(limit.value, 'state')}.`
@@ -172,7 +172,7 @@ function vacuityText(vacuity: Vacuity, layout: Layout): string {
   ].join('\n')
 }
 
-/** What the verdicts cover: without it "holds" says more than it means. */
+/** The scope of the verdicts: without it "holds" would be misleading. */
 function footerText(report: CheckReport, layout: Layout): string {
   const set = settings(report.set)
   const each = (of: (result: CheckResult) => string) => [...new Set(report.results.map(of))].join('; ')
@@ -207,7 +207,7 @@ function fairnessText(results: readonly CheckResult[]): string {
   return `checked under ${fairness.join('; ')}${without.length === 0 ? '' : `, but not in ${without.join(', ')}`}`
 }
 
-/** What `defects` found, as text. */
+/** The results of `defects` as text. */
 export function defectsText(report: DefectReport, layout: Layout): string {
   const { colours } = layout
   const sections: string[] = []
@@ -262,7 +262,7 @@ export function defectsText(report: DefectReport, layout: Layout): string {
   return `${sections.join('\n\n')}\n`
 }
 
-/** Why a defect fails, or `undefined` where it was caught as pinned. */
+/** The reason why a defect fails, or `undefined` if it was caught as pinned. */
 export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectOutcome): string | undefined {
   if (caught && asPinned) return undefined
   if (caught)
@@ -276,7 +276,7 @@ export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectO
   )
 }
 
-/** What `conform` found, as text. */
+/** The results of `conform` as text. */
 export function conformText({ file, kernel, result, failures }: ConformReport, layout: Layout): string {
   const { colours } = layout
   const good = (count: number) => figure(count)

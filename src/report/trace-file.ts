@@ -1,5 +1,5 @@
 /**
- * Reads a saved trace, and says of one that is none which field is wrong.
+ * Reads a saved trace; of an invalid one it reports the field that is wrong.
  *
  * @module
  */
@@ -24,14 +24,14 @@ const KINDS: readonly ViolationKind[] = [
 /**
  * Parses `text` as a trace.
  *
- * @param text - what the file holds
+ * @param text - the contents of the file
  * @param file - its name, for messages
  * @throws TraceFileError if it is not one
  */
 export function parseTrace(text: string, file: string): Trace {
   let parsed: unknown
   try {
-    // Editors put a byte order mark before what they save.
+    // Some editors write a byte order mark.
     parsed = JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
     throw new TraceFileError(`${file} is not JSON: ${(error as Error).message}`)

@@ -1,6 +1,5 @@
 /**
- * What no scenario exercised. A claim that never had anything to say, a transition that was never taken and a step
- * that was never reached prove nothing, so they fail a complete run.
+ * Claims, transitions and steps that no scenario exercised. They prove nothing, so they fail a complete run.
  *
  * @module
  */
@@ -17,20 +16,20 @@ export interface DeclaredTransition {
   readonly target: string
 }
 
-/** All that there is to exercise. */
+/** Everything that can be exercised. */
 export interface Universe {
   readonly transitions: readonly DeclaredTransition[]
   readonly steps: readonly DeclaredStep[]
   readonly requirements: readonly Requirement[]
 }
 
-/** How much of one kind there is, and what of it was never exercised. */
+/** The number of items of one kind, and those that were never exercised. */
 export interface Unexercised<T> {
   readonly total: number
   readonly never: readonly T[]
 }
 
-/** What a complete run exercised, and what not. */
+/** What a complete run exercised, and what it did not. */
 export interface Vacuity {
   readonly transitions: Unexercised<DeclaredTransition>
   /** As `procedure: step`. */
@@ -45,12 +44,12 @@ export function isVacuous(vacuity: Vacuity): boolean {
 }
 
 /**
- * Sums up what `results` exercised of the `universe`.
+ * Computes what `results` exercised of the `universe`.
  *
- * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, had something to say
- * at least once, or a witness that they name was reached. Of checks that are no claims, `type:` and `test:` are held elsewhere (by the compiler and the tests),
- * `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step was taken, and
- * `checker:` and `assert:` are held in every state, and count if a scenario that was run exercises the requirement.
+ * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, applied at least once, or a
+ * witness that they name was reached. Checks that are no claims: `type:` and `test:` are held by the compiler and the tests;
+ * `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step was taken; `checker:` and
+ * `assert:` are held in every state, and count if a scenario that was run exercises the requirement.
  */
 export function vacuityOf(
   results: readonly CheckResult[],
