@@ -1,6 +1,6 @@
 /**
- * Writes the table of the seeds: for each type, function, constant, callback and promise, where it is specified, implemented and
- * checked, and which defect shows that the check is awake.
+ * Writes the table of the seeds: for each type, function, constant, callback and promise, where it is specified, implemented
+ * and checked, and the defects that show that the check is effective.
  *
  * @module
  */
@@ -19,10 +19,10 @@ export function traceabilityPage(): string {
     '',
     '<!-- Written by docs/build.ts from spec/seeds/: change the rows, then `npm run docs`. -->',
     '',
-    'Five documents are where this specification starts: two versions of a header, the removal of an interface, a patch, and a',
-    'change to the documentation. Below is every type, field, function, constant, callback and promise in them, and where it',
-    'is found here. A row is *specified* by requirements, *implemented* by what the named module exports, *checked* by scenarios',
-    'and tests, and the *defects* show that the checks are awake. A test fails if a name in a row does not exist.',
+    'This specification starts from five documents: two versions of a header, the removal of an interface, a patch, and a',
+    'change to the documentation. The tables list every type, field, function, constant, callback and promise in them, with',
+    'its place here. A row is *specified* by requirements, *implemented* by the exports of a module, and *checked* by scenarios',
+    'and tests; the *defects* show that the checks are effective. A test fails if a name in a row does not exist.',
     '',
     ...seeds.flatMap(sectionOf),
   ].join('\n')

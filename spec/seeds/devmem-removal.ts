@@ -93,27 +93,23 @@ export const devmemRemoval: Seed = {
       [
         'function',
         'hmm_devmem_add',
-        'finds a range of physical addresses, makes pages for it, and hands them to the driver',
+        'finds a range of physical addresses, creates pages for it, and passes them to the driver',
       ],
-      ['type', 'struct hmm_devmem', 'a chunk of device memory'],
+      ['type', 'struct hmm_devmem', 'one region of device memory'],
       ['field', 'hmm_devmem.pfn_first', 'the first frame; -1UL until there is one'],
       ['field', 'hmm_devmem.pfn_last', 'the frame after the last; -1UL until there is one'],
       ['field', 'hmm_devmem.resource', 'the physical addresses that are reserved'],
-      ['field', 'hmm_devmem.device', 'the device whose life the chunk shares'],
+      ['field', 'hmm_devmem.device', 'the device whose lifetime the region shares'],
       [
         'promise',
         'errors of adding',
         'an error is returned as a pointer: no memory, no counter, no free range, no pages',
       ],
-      [
-        'promise',
-        'no real resource',
-        'the addresses are taken from where nothing is, large enough for the memory',
-      ],
+      ['promise', 'no real resource', 'the addresses are a free range, large enough for the memory'],
     ),
     ...rows(pagemap, [
       'promise',
-      'callbacks only by way of hmm_devmem',
+      'callbacks only through hmm_devmem',
       'a driver does not register page_free and page_fault itself',
     ]),
     ...rows(
@@ -122,26 +118,26 @@ export const devmemRemoval: Seed = {
       [
         'promise',
         'memory is the driver’s to manage',
-        'after adding, all that happens to it comes through the callbacks',
+        'after adding, every event concerning it comes through the callbacks',
       ],
     ),
     ...rows(unplugging, [
       'function',
       'hmm_devmem_remove',
-      'takes the memory back when nobody uses a page of it any more',
+      'removes the memory when none of its pages is in use any more',
     ]),
     ...rows(
       counting,
-      ['field', 'hmm_devmem.completion', 'completed when the last reference on the chunk is gone'],
-      ['field', 'hmm_devmem.ref', 'counts who uses the chunk'],
-      ['function', 'hmm_devmem_ref_release', 'the last reference is gone: completes the completion'],
-      ['function', 'hmm_devmem_ref_exit', 'waits for the completion and gives the counter up'],
-      ['function', 'hmm_devmem_ref_kill', 'from now on nobody gets a new reference'],
+      ['field', 'hmm_devmem.completion', 'completed when the last reference to the region is dropped'],
+      ['field', 'hmm_devmem.ref', 'counts the references to the region'],
+      ['function', 'hmm_devmem_ref_release', 'the last reference is dropped: completes the completion'],
+      ['function', 'hmm_devmem_ref_exit', 'waits for the completion and exits the counter'],
+      ['function', 'hmm_devmem_ref_kill', 'no new reference can be taken from now on'],
     ),
     ...rows(
       pagemap,
-      ['field', 'hmm_devmem.pagemap', 'what the pages of the chunk refer to'],
-      ['type', 'hmm_pagemap_ops', 'how the callbacks of a pagemap are led to those of the driver'],
+      ['field', 'hmm_devmem.pagemap', 'the record that the pages of the region refer to'],
+      ['type', 'hmm_pagemap_ops', 'forwards the callbacks of a pagemap to those of the driver'],
     ),
     ...rows(
       callbacks,
@@ -150,9 +146,9 @@ export const devmemRemoval: Seed = {
     ),
     ...rows(
       freed,
-      ['callback', 'hmm_devmem_ops.free', 'a page is free: the driver may give it out again'],
-      ['function', 'hmm_devmem_free', 'leads page_free of the pagemap to the driver'],
-      ['promise', 'free owns the page', 'nobody else has a reference on it, and nobody can get one'],
+      ['callback', 'hmm_devmem_ops.free', 'a page is free: the driver may allocate it again'],
+      ['function', 'hmm_devmem_free', 'forwards page_free of the pagemap to the driver'],
+      ['promise', 'free owns the page', 'no other reference to it exists, and none can be taken'],
     ),
     ...rows(
       {
@@ -166,23 +162,23 @@ export const devmemRemoval: Seed = {
     ...rows(
       faulted,
       ['callback', 'hmm_devmem_ops.fault', 'a CPU touches a device page: the driver migrates it back'],
-      ['function', 'hmm_devmem_migrate_to_ram', 'leads migrate_to_ram of the pagemap to the driver'],
+      ['function', 'hmm_devmem_migrate_to_ram', 'forwards migrate_to_ram of the pagemap to the driver'],
       [
         'promise',
         'the page comes back',
-        'the callback must migrate the page to memory that the CPU can reach',
+        'the callback must migrate the page to memory that the CPU can access',
       ],
       [
         'promise',
-        'the faulting address first',
-        'more may be brought back, but never in place of the one that faulted',
+        'the faulting address has priority',
+        'more may be migrated back, but never in place of the faulting page',
       ],
       [
         'promise',
         'minor, major or error',
-        'the callback says that the fault is served, or answers VM_FAULT_ERROR',
+        'the callback reports that the fault is served, or returns VM_FAULT_ERROR',
       ],
-      ['promise', 'VM_FAULT_OOM', 'no page can be had to migrate to: the callback says so'],
+      ['promise', 'VM_FAULT_OOM', 'no page is available to migrate to'],
     ),
     ...rows(
       {
@@ -194,7 +190,7 @@ export const devmemRemoval: Seed = {
       [
         'promise',
         'the page is only a hint',
-        'it may have been freed meanwhile: what is collected under locks decides',
+        'it may have been freed meanwhile: decisions are made on what is collected under locks',
       ],
     ),
     ...rows(
@@ -207,7 +203,7 @@ export const devmemRemoval: Seed = {
       [
         'promise',
         'VM_FAULT_SIGBUS and poison',
-        'the page cannot be brought back: the entry is poisoned, the process told',
+        'the page cannot be brought back: the entry is poisoned, the process gets a signal',
       ],
     ),
     ...rows(
@@ -217,7 +213,7 @@ export const devmemRemoval: Seed = {
         checked: ['migrate', 'device-page-faults'],
         defects: ['X30'],
       },
-      ['promise', 'the mmap lock is held in the callback', 'so the area stays as it is'],
+      ['promise', 'the mmap lock is held in the callback', 'so the VMA does not change'],
     ),
     ...rows(
       {
@@ -226,7 +222,11 @@ export const devmemRemoval: Seed = {
         checked: ['memory-limit'],
         defects: ['X76', 'X77'],
       },
-      ['promise', 'the charge travels with the page', 'a migration back never fails for a limit of a cgroup'],
+      [
+        'promise',
+        'the charge travels with the page',
+        'a migration back never fails because of the limit of a cgroup',
+      ],
     ),
     ...rows(
       {
@@ -235,8 +235,8 @@ export const devmemRemoval: Seed = {
         checked: ['migrate', 'evict'],
         defects: ['X31'],
       },
-      ['constant', 'MEMORY_DEVICE_PRIVATE', 'memory with pages of its own that CPUs cannot address'],
-      ['promise', 'no CPU maps a device page', 'all else about such pages is like any page'],
+      ['constant', 'MEMORY_DEVICE_PRIVATE', 'device memory with struct pages that CPUs cannot access'],
+      ['promise', 'no CPU maps a device page', 'otherwise such pages are like any other'],
     ),
     ...rows(
       {
@@ -248,7 +248,7 @@ export const devmemRemoval: Seed = {
       [
         'function',
         'hmm_devmem_page_set_drvdata',
-        'a word of the driver’s own, kept with each page: the free list goes through it, here a bit of each page',
+        'a word for the driver in each page: it links the free list, here a bit of each page',
       ],
     ),
     ...rows(rangesForDma, [

@@ -1,5 +1,5 @@
 /**
- * Where things are found that more than one document speaks of.
+ * Evidence for subjects that more than one document has.
  *
  * @module
  */

@@ -1,18 +1,18 @@
 /**
- * What a row of the table of the seeds is: a type, function, constant, callback or promise of one of the five documents that this
- * specification starts from, and where it is found here.
+ * A row of the table of the seeds: a type, function, constant, callback or promise of one of the five documents that this
+ * specification starts from, and its place here.
  *
  * @module
  */
 
-/** What a row is about. A promise is what a document says will hold, or must be done. */
+/** The subject of a row. A promise is a guarantee or an obligation that a document states. */
 export type SeedKind = 'type' | 'field' | 'function' | 'constant' | 'callback' | 'promise'
 
-/** Where something is found here. No column is empty. */
+/** The place of a subject here. No column is empty. */
 export interface Evidence {
   /** Requirements, by identifier. */
   readonly specified: readonly string[]
-  /** What is exported, as `MODULE:NAME`: `kernel:hmmRangeFault`, `generations:driver.encode`. */
+  /** Exports, as `MODULE:NAME`: `kernel:hmmRangeFault`, `generations:driver.encode`. */
   readonly implemented: readonly string[]
   /** Scenarios by name, and tests by path. */
   readonly checked: readonly string[]
@@ -23,9 +23,9 @@ export interface Evidence {
 /** A row. */
 export interface SeedItem extends Evidence {
   readonly kind: SeedKind
-  /** As the document has it; of a promise, a short name of our own. */
+  /** Its name in the document; for a promise, a short name of our own. */
   readonly name: string
-  /** What it means, in our own words. */
+  /** Its meaning, in our own words. */
   readonly meaning: string
 }
 
@@ -33,12 +33,12 @@ export interface SeedItem extends Evidence {
 export interface Seed {
   /** Its number: `002`. */
   readonly number: string
-  /** What it is. */
+  /** Its title. */
   readonly title: string
   readonly items: readonly SeedItem[]
 }
 
-/** Makes rows that are found in the same places: kind, name, meaning of each. */
+/** Makes rows with the same evidence, from the kind, name and meaning of each. */
 export function rows(
   evidence: Evidence,
   ...items: readonly (readonly [kind: SeedKind, name: string, meaning: string])[]
