@@ -113,7 +113,7 @@ export const areaDefects: readonly Defect[] = [
   {
     name: 'X90',
     kind: 'mutation',
-    title: 'an area moves, and nobody is told',
+    title: 'mremap sends no notification',
     text: 'mremap takes the entries from the old addresses outside any invalidation: a device goes on using the page there.',
     source: ['our own', 'reference C2, B.2 (mremap)'],
     requirement: 'C2',
@@ -124,7 +124,7 @@ export const areaDefects: readonly Defect[] = [
   {
     name: 'X91',
     kind: 'mutation',
-    title: 'an area moves, and the TLBs are not flushed',
+    title: 'mremap does not flush the TLBs',
     text:
       'A CPU still reaches the page by its old address. When the page is thrown away by its new one, only that is flushed, ' +
       'and the page is freed under the CPU.',
@@ -137,7 +137,7 @@ export const areaDefects: readonly Defect[] = [
   {
     name: 'X92',
     kind: 'mutation',
-    title: 'a migration is ended where the page was, not where it is',
+    title: 'a migration entry is restored at the old address of the page',
     text:
       'Migration entries are replaced at the page number at which the page was collected. A child has moved it: its entry ' +
       'is left behind, and names a page that is free.',
@@ -150,7 +150,7 @@ export const areaDefects: readonly Defect[] = [
   {
     name: 'X93',
     kind: 'mutation',
-    title: 'a page of a file goes to a device',
+    title: 'a page of a file migrates to a device',
     text: 'The mapping of the source is not looked at: what others map, or read from the file, is a page that has become stale.',
     source: ['our own', 'reference C40, B.5 step 5'],
     requirement: 'C40',
@@ -172,7 +172,7 @@ export const areaDefects: readonly Defect[] = [
   {
     name: 'X95',
     kind: 'mutation',
-    title: 'the pages of a file that nobody uses stay in memory',
+    title: 'the pages of an unused file stay in memory',
     text: 'The last mapping goes, the file is closed, and its pages are never given back.',
     source: ['our own', 'reference C6'],
     requirement: 'C6',

@@ -238,7 +238,7 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'D12',
     kind: 'history',
-    title: 'a page has left the swap cache, and is migrated as if it were there',
+    title: 'a page that has left the swap cache is migrated as if it were there',
     text:
       'migrate_vma_pages looks up where the page is cached, frees its place in swap, and goes on with what it had looked up. It ' +
       'expects one reference too many. If nobody else has one the page does not migrate. If somebody has, such as a CPU that found the ' +
@@ -253,7 +253,7 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'D18',
     kind: 'history',
-    title: 'the page of a device-private entry is computed from a frame number that is not there',
+    title: 'the page of a device-private entry is computed from an invalid frame number',
     text:
       'The walk over all mappings of a page takes the frame number of the entry to tell which part of a large page it maps. Of an entry that ' +
       'is not present that number is something else, and the migration entry names a page that nobody has locked. Fixed in 5.3: ' +
@@ -268,7 +268,7 @@ export const bitDefects: readonly Defect[] = [
     name: 'D23',
     aliases: ['M23'],
     kind: 'history',
-    title: 'the right to write of a device-private entry is read as if the page were present',
+    title: 'the write bit of a device-private entry is read as if the page were present',
     text:
       'The bit that lets a present page be written is the soft-dirty bit of an entry that is not present. A writable page comes back ' +
       'read-only, and costs a fault that nobody needed; a read-only one that is soft-dirty would come back writable. ' +
@@ -297,7 +297,7 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'H23',
     kind: 'hazard',
-    title: 'a walk that asks to write is content with a page that is clean',
+    title: 'a walk with a write request accepts a clean page',
     text:
       'A page that came back from swap by a read may be written, and is clean. A walk that asks to write finds it writable and ' +
       'faults nothing, so no dirty bit is set, and the device writes past all of them. A driver that relies on the walk for ' +
@@ -323,7 +323,7 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'X52',
     kind: 'mutation',
-    title: 'reclaim tells no watcher',
+    title: 'reclaim sends no notification',
     text: 'The entry of a page is replaced by one that names its slot, and a device still maps the page.',
     source: ['our own', 'reference B.2', 'mm/rmap.c: try_to_unmap_one'],
     requirement: 'C2',
@@ -349,7 +349,7 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'X54',
     kind: 'mutation',
-    title: 'a driver that closes its mirror does not say what its device has written to',
+    title: 'a driver that closes its mirror does not mark the pages dirty that its device has written',
     text:
       'No callback comes after the removal, so the emptying of the device is the last time that the driver can say it. The page ' +
       'counts as clean from then on, reclaim drops it, and the old copy comes back.',

@@ -74,7 +74,7 @@ export const coherentDefects: readonly Defect[] = [
   {
     name: 'X220',
     kind: 'mutation',
-    title: 'a page of device memory is lent for long',
+    title: 'a page of device memory is pinned long-term',
     text:
       'Who wants to hold a page for as long as he likes gets it where it is. It is coherent memory of a device: its driver cannot have ' +
       'the page back, nor remove the region, until he lets go. The page must be moved to system memory first, and looked up again.',
@@ -87,7 +87,7 @@ export const coherentDefects: readonly Defect[] = [
   {
     name: 'X221',
     kind: 'mutation',
-    title: 'a fault brings coherent memory back',
+    title: 'a fault migrates coherent memory back',
     text:
       'A fault treats coherent memory like device-private memory, and moves the page to system memory: the device loses what it ' +
       'was given to have near, though the CPU could use it there. A fault may change what the entry permits, and not where the page is.',
@@ -114,7 +114,7 @@ export const coherentDefects: readonly Defect[] = [
   {
     name: 'X223',
     kind: 'mutation',
-    title: 'a page that faults only for its place is not migrated',
+    title: 'a PROT_NONE page is not migrated',
     text:
       'To see where a page is used, or because its area permits nothing, its entry keeps the page and the CPU may not use it. Such an ' +
       'entry is present for the collection. Taken for none it leaves the page behind.',

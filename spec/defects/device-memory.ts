@@ -189,7 +189,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'D16',
     kind: 'history',
-    title: 'a file is closed, and its pages are still in use',
+    title: 'a file is freed while its pages are in use',
     text:
       'The pages of a device lead to what the driver keeps of the file through which they were filled. The file is closed and that is freed; ' +
       'the pages stay, since a process still has them. A CPU faults, and migrate_to_ram looks at what is free. Fixed in 7.1 by evicting at ' +
@@ -203,7 +203,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'D17',
     kind: 'history',
-    title: 'a mirror is freed while a fault of its device is handled',
+    title: 'a mirror is freed while a fault of its device is being handled',
     text:
       'The handler has found the mirror and dropped the lock under which it looks it up. The client closes, and the mirror is freed. The ' +
       'handler goes on with what is free. Fixed by waiting for the handlers after nobody can find the mirror any more.',
@@ -216,7 +216,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'D35',
     kind: 'history',
-    title: 'an invalidation changes a page table that is revoked',
+    title: 'an invalidation changes a revoked page table',
     text:
       'The memory region is revoked, and with it the key of its page table is free. munmap tells the driver of a change, since its notifier is ' +
       'still there, and the driver posts an update of what is there no more: the hardware answers with an error, and the queue stops for ' +
@@ -230,7 +230,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'M28',
     kind: 'mutation',
-    title: 'a fault maps what is revoked',
+    title: 'a fault changes a revoked page table',
     text: 'The page table is revoked before those who handle faults are waited for: one of them maps a page in it.',
     source: ['reference G.3 M28', 'the same class as D35'],
     requirement: 'revoked',
@@ -269,7 +269,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X70',
     kind: 'hazard',
-    title: 'a page is taken off the free list, and initialised when its region is on the way out',
+    title: 'a page is taken off the free list, and initialised while its region is being removed',
     text:
       "Read off the kernel's test driver, and nouveau. The lock of the free list is dropped before zone_device_page_init: in between the page is on no " +
       'list and has no reference. Who removes the region empties the list, and finds nothing in use. Then the page is initialised: ' +
@@ -288,7 +288,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X73',
     kind: 'mutation',
-    title: 'eviction does not come back for what it could not have',
+    title: 'eviction does not retry the pages that it could not migrate',
     text:
       'A page is locked by the migration that fills it as eviction comes by, and left alone. Nobody evicts it later: memunmap_pages waits ' +
       'for it, and nobody else wants to.',
@@ -301,7 +301,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X74',
     kind: 'mutation',
-    title: 'a copy from a device that has gone is taken for good',
+    title: 'a copy from a device that is gone counts as complete',
     text:
       'The device was there when the fault began, and is not when it has copied. What has arrived is mapped all the same, and is not what was ' +
       'written.',
@@ -314,7 +314,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X75',
     kind: 'mutation',
-    title: 'the end of a process passes over what is in device memory',
+    title: 'exit does not zap entries of device memory',
     text: 'Only present entries are zapped: a page in device memory keeps its reference, and nobody can ever give it back.',
     source: ['our own', 'reference C45'],
     requirement: 'C45',
@@ -326,7 +326,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X76',
     kind: 'mutation',
-    title: 'a page that comes back is charged for a second time',
+    title: 'a page that migrates back is charged a second time',
     text:
       'The page of system memory that it is copied to is charged like a new one, while the device page still is. A process at its limit ' +
       'can never touch the page again.',
@@ -339,7 +339,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X77',
     kind: 'mutation',
-    title: 'the charge does not go with the data',
+    title: 'the charge does not move with the data',
     text: 'A page is migrated, and nobody is charged for its destination: a process gets around its limit by way of a device.',
     source: ['our own', 'reference C33'],
     requirement: 'C33',

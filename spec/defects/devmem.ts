@@ -56,7 +56,7 @@ export const devmemDefects: readonly Defect[] = [
   {
     name: 'X230',
     kind: 'mutation',
-    title: 'the counter of a region is given up before its last reference is gone',
+    title: 'the counter of a region is exited before its last reference is dropped',
     text: 'cleanup of the pagemap does not wait for the completion: what gives its reference back later counts on what is no counter any more.',
     source: ['our own', 'seed 001: hmm_devmem_ref_exit'],
     requirement: 'C44',
@@ -67,7 +67,7 @@ export const devmemDefects: readonly Defect[] = [
   {
     name: 'X231',
     kind: 'hazard',
-    title: 'a driver is told that a page is free while somebody has it, since its region goes',
+    title: 'removing a region calls free for pages that are in use',
     text:
       'Read off the kernel before 6.1. A free page had one reference, and a page in use one more; free() was called as the count fell to 1. ' +
       'A region that went put the first reference of every page: the count of one in use fell to 1, and its driver was told that ' +
@@ -86,7 +86,7 @@ export const devmemDefects: readonly Defect[] = [
   {
     name: 'X232',
     kind: 'history',
-    title: 'hmm_devmem_add fails, and leaves its counter',
+    title: 'hmm_devmem_add fails, and leaks its counter',
     text:
       'As the document has it: where no range of addresses can be found the error is returned, and percpu_ref_exit is never called. The record goes ' +
       'with the device, and the memory of the counter is lost.',
@@ -99,7 +99,7 @@ export const devmemDefects: readonly Defect[] = [
   {
     name: 'X233',
     kind: 'mutation',
-    title: 'a driver of hmm_devmem answers SIGBUS, and leaves the entry',
+    title: 'a driver of hmm_devmem returns SIGBUS, and leaves the entry',
     text: 'The page is lost, and the entry leads to it for ever: what the interface asked for, and what drivers did not do.',
     source: ['our own', 'seed 001: struct hmm_devmem', 'reference A.1'],
     requirement: 'poisoned',
@@ -110,7 +110,7 @@ export const devmemDefects: readonly Defect[] = [
   {
     name: 'X234',
     kind: 'mutation',
-    title: 'a fault callback takes the page that it was told of for its own',
+    title: 'a fault callback treats the page argument as its own',
     text:
       'The page is a hint: to look things up by, and not to be changed. A driver that has brought it back puts it on its free list there and then, and does not ' +
       'wait to be told that it is free: the fault has a reference to it yet, and others may have taken it meanwhile.',

@@ -363,7 +363,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'M2',
     kind: 'mutation',
-    title: 'read_retry is asked before the update lock is taken',
+    title: 'the sequence is compared before the update lock is taken',
     text: 'The answer holds only as long as the lock is held that the callback takes. Between answer and lock an invalidation comes and goes.',
     source: ['reference C8, G.3 M2'],
     requirement: 'C8',
@@ -374,7 +374,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'M3',
     kind: 'mutation',
-    title: 'the callback does not set the sequence where nothing is mapped',
+    title: 'the callback does not set the sequence if nothing is mapped',
     text: 'What is not mapped yet may be about to be: a reader that has walked already must be told. The trace ends where the callback returns without having said so.',
     source: ['reference C10, G.3 M3'],
     requirement: 'C10',
@@ -385,7 +385,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'M4',
     kind: 'mutation',
-    title: 'the callback returns before the device has answered',
+    title: 'the callback returns before the device has finished',
     text: 'An access that has translated already still goes to the page that is about to be freed.',
     source: ['reference C3, G.3 M4'],
     requirement: 'C3',
@@ -396,7 +396,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'D39',
     kind: 'history',
-    title: 'the callback waits for the device, and leaves its page table as it is',
+    title: 'the callback waits for the device, and leaves its page table unchanged',
     text:
       'amdgpu waited for the fences of work that was under way, and did not unmap: the next submission used the old entry. ' +
       'Fixed in 7.1.',
@@ -422,7 +422,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'M26',
     kind: 'mutation',
-    title: 'a valid flag in place of the sequence',
+    title: 'a valid flag instead of the sequence',
     text:
       'The flag says whether an invalidation is under way now. One that came and went since the walk leaves no mark on it ' +
       '(D55): the driver maps what was read before.',
@@ -436,7 +436,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'D31',
     kind: 'history',
-    title: 'pfn_flags_mask is not set up',
+    title: 'pfn_flags_mask is not set',
     text:
       'xe asked by default flags and left the mask as it was: garbage in the array counted as requests, to write among ' +
       'them, and a read of a read-only area was refused. Fixed in 6.14.',
@@ -449,7 +449,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'D32',
     kind: 'history',
-    title: 'struct pages are looked at without the notifier lock',
+    title: 'struct pages are accessed without the notifier lock',
     text:
       'xe built its scatter list from the pages of the walk before it took the lock and compared the sequence: the pages ' +
       'may be gone by then. Fixed in 6.14.',
@@ -462,7 +462,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'D38',
     kind: 'history',
-    title: '-EBUSY is tried again without a new sequence number',
+    title: '-EBUSY is retried without a new sequence number',
     text:
       'amdgpu called hmm_range_fault again and again with the number that had made it busy, which can never succeed, and ' +
       'held the mmap lock meanwhile. The loop was dropped in 7.x.',
@@ -508,7 +508,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X13',
     kind: 'mutation',
-    title: 'the callback gives up though it may wait',
+    title: 'the callback refuses a range that is blockable',
     text: 'Only a range that is not blockable may be refused; the caller goes on otherwise.',
     source: ['reference C11'],
     requirement: 'C11',
@@ -552,7 +552,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X17',
     kind: 'mutation',
-    title: 'what the walk could not tell is mapped',
+    title: 'error and invalid entries are mapped',
     text: 'The driver maps entries without looking at VALID and ERROR.',
     source: ['reference C25'],
     requirement: 'C25',
@@ -596,7 +596,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X21',
     kind: 'mutation',
-    title: 'a fault is said to be served, and nothing is mapped',
+    title: 'a fault is reported as served, and nothing is mapped',
     text: 'The statechart of a range knows no way from a walk to its end but through validation.',
     source: ['models/range.ts'],
     requirement: 'refinement',
@@ -607,7 +607,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X22',
     kind: 'mutation',
-    title: 'a write fault is served for reading',
+    title: 'a write fault is served read-only',
     text: 'The device faults again at once, for ever: nothing that it was given lets it write.',
     source: ['reference C49, the class of H4'],
     requirement: 'C49',
@@ -618,7 +618,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X37',
     kind: 'mutation',
-    title: 'every fault of the device is refused',
+    title: 'every device fault is refused',
     text: 'Nothing wrong can happen to a device that never gets a page: such a driver must not be said to hold.',
     source: ['reference C5'],
     requirement: 'C5',

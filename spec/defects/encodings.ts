@@ -53,7 +53,7 @@ export const encodingDefects: readonly Defect[] = [
   {
     name: 'X210',
     kind: 'mutation',
-    title: 'a flag lies where the pfn is',
+    title: 'a flag overlaps the pfn',
     text: 'The helpers shift and mask nothing: what is writable comes back as another frame. validateEncoding refuses it.',
     source: ['reference A.1'],
     requirement: 'encoding',
@@ -64,7 +64,7 @@ export const encodingDefects: readonly Defect[] = [
   {
     name: 'X211',
     kind: 'mutation',
-    title: 'the word for nothing looks like a page',
+    title: 'the word for NONE looks like a page',
     text: 'A page is taken for nothing, and is never mapped: the device faults for it for ever. validateEncoding refuses it.',
     source: ['reference A.1, C25'],
     requirement: 'encoding',
@@ -75,7 +75,7 @@ export const encodingDefects: readonly Defect[] = [
   {
     name: 'X212',
     kind: 'mutation',
-    title: 'nothing there and an error are the same word',
+    title: 'NONE and ERROR are the same word',
     text: 'What a fault could bring is given up like what can never be mapped, or the other way round. validateEncoding refuses it.',
     source: ['reference A.1, C25', 'include/linux/hmm.h: enum hmm_pfn_value_e'],
     requirement: 'encoding',

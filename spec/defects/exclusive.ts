@@ -212,7 +212,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'D9',
     kind: 'history',
-    title: 'a fault on an exclusive page locks the page without holding it',
+    title: 'a fault on an exclusive page locks the page without a reference',
     text:
       'A CPU finds the entry and takes the lock of the page behind it. Another thread throws the page away meanwhile, and with ' +
       'it goes the only reference: what is locked is free, or somebody else has it by now. Fixed in 6.3: a reference is ' +
@@ -226,7 +226,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'X80',
     kind: 'mutation',
-    title: 'devices are not told that CPUs get an exclusive page back',
+    title: 'devices are not notified when an exclusive page is restored',
     text:
       'The entry is restored and no EXCLUSIVE event says so. The device goes on with its atomic access, and a CPU writes in the ' +
       'middle of it.',
@@ -239,7 +239,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'X81',
     kind: 'mutation',
-    title: 'CPUs get an exclusive page back without waiting for its lock',
+    title: 'an exclusive page is restored without waiting for its lock',
     text:
       'Who takes a page for a device keeps it locked until the device is programmed. A fault that does not wait for the lock gives the ' +
       'page back before the device has had it.',
@@ -252,7 +252,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'X82',
     kind: 'mutation',
-    title: 'an exclusive page is mapped without a look at the sequence',
+    title: 'an exclusive page is mapped without comparing the sequence',
     text:
       'The lock of the page keeps faults from giving it back, and nobody from throwing it away: MADV_DONTNEED is between the ' +
       'taking and the mapping, and the device is left with a page that is free. The driver that was recorded does not look either (H26).',
@@ -276,7 +276,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'X84',
     kind: 'mutation',
-    title: 'the walk tells of an exclusive page as of one that may be used',
+    title: 'the walk reports an exclusive page as valid',
     text: 'One device has the page alone, and the driver of another walks past it and maps it too.',
     source: ['our own', 'reference C43, B.3.1'],
     requirement: 'C43',
@@ -287,7 +287,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'X85',
     kind: 'mutation',
-    title: 'an exclusive entry does not hold its page',
+    title: 'an exclusive entry holds no reference',
     text: 'The reference of the mapping goes with it: the page is free as soon as the driver lets go of it, and still in use.',
     source: ['our own', 'reference B.10'],
     requirement: 'C6',
@@ -298,7 +298,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'H24',
     kind: 'hazard',
-    title: 'a driver that takes a page again gives it back as it does, and collides with itself',
+    title: 'a driver that makes an exclusive page exclusive again collides with itself',
     text:
       'Read off nouveau and mm/gup.c. The page is exclusive already: a try before has taken it and collided, or the device has ' +
       'dropped it. To be taken it is faulted in, which gives it back, which moves the sequence that the driver has just ' +
@@ -317,7 +317,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'H25',
     kind: 'hazard',
-    title: 'two devices take a page from each other for ever',
+    title: 'two devices take exclusive access from each other for ever',
     text:
       'Each is served, and before it has had its access the other has the page. Nothing in the kernel decides between them. ' +
       'A device that gives up after some faults, or backs off, ends it.',
@@ -330,7 +330,7 @@ export const exclusiveDefects: readonly Defect[] = [
   {
     name: 'H13',
     kind: 'hazard',
-    title: 'a device that writes to what it has alone gives it back',
+    title: 'a device that writes to a page that it has made exclusive loses exclusive access',
     text:
       'Recorded on Linux 6.1.192 and 6.12.95. The driver lets its device write only through an entry that is for writing, ' +
       'and one for atomic access is not. So the write faults, the walk finds an exclusive entry, and gives the page back to the CPUs. ' +

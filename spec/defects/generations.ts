@@ -204,7 +204,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'D21a',
     kind: 'history',
-    title: 'the answer of a mirror is lost',
+    title: 'the error of a mirror is lost',
     text:
       'A mirror that may not wait answers -EAGAIN, and hmm_invalidate_range_start returns 0 for it: its caller takes the pages ' +
       'away, and the device goes on using them. Mended by returning what the mirror answered.',
@@ -232,7 +232,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'D52',
     kind: 'history',
-    title: 'one error for a range that is not valid and for a lock that was dropped',
+    title: 'one error code for a range that is not valid and for a lock that was dropped',
     text:
       'hmm_range_fault answers -EAGAIN also where the range is not valid, with the mmap lock still held. The caller takes it ' +
       'for dropped, and takes it a second time. Mended by -EBUSY, always, for a range that is not valid.',
@@ -261,7 +261,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'X260',
     kind: 'hazard',
-    title: 'mirrors are told when the page table has changed already',
+    title: 'mirrors are called after the page table has changed',
     text:
       'Until Linux 4.19 hmm_invalidate_range_start tells nobody, and mirrors are told at the end. A CPU that writes to the zero ' +
       'page gets a page of its own while the device still maps the other. Nothing that a driver can do mends it; from 4.20 on mirrors ' +
@@ -291,7 +291,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'X262',
     kind: 'mutation',
-    title: 'the driver does not look whether the area may be written',
+    title: 'the driver does not check whether the VMA is writable',
     text:
       'hmm_vma_fault asks for a fault for writing, which succeeds and leaves the entry read-only, and walks again, for ever: ' +
       'until Linux 5.3 the walk did not look itself (D19).',
@@ -305,7 +305,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'X263',
     kind: 'mutation',
-    title: 'the driver gives back a lock that hmm_vma_fault has dropped',
+    title: 'the driver releases a lock that hmm_vma_fault has dropped',
     text:
       'The text above hmm_vma_fault says that -EAGAIN means that the mmap lock was dropped. The function answers -EBUSY then, also if ' +
       'it was told to block. A driver that goes by the text gives back a lock that it does not hold.',
@@ -319,7 +319,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'X264',
     kind: 'mutation',
-    title: 'release() does not halt the device',
+    title: 'release() does not stop the device',
     text: 'The address space is gone, and the device still reaches its pages.',
     source: ['reference C7, A.2', 'seed 004: struct hmm_mirror_ops'],
     requirement: 'C7',
@@ -360,7 +360,7 @@ export const generationDefects: readonly Defect[] = [
   {
     name: 'X269',
     kind: 'mutation',
-    title: 'a range is mapped for DMA in part',
+    title: 'a range is partly mapped for DMA',
     text:
       'A page cannot be mapped, or the range is invalidated, and the pages before it stay mapped: the driver is told of an error, and does not ' +
       'know of any to unmap. Mended by going back over what was done.',

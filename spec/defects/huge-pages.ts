@@ -80,7 +80,7 @@ export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X280',
     kind: 'mutation',
-    title: 'the order is read apart from the entry',
+    title: 'the order is read separately from the entry',
     text:
       'The walk looks whether the page is part of a huge one, and reads what is mapped in another step. In between the mapping ' +
       'is split, and the order says more than the CPU maps: what lies beside the page may be another by the time the device ' +
@@ -94,7 +94,7 @@ export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X281',
     kind: 'mutation',
-    title: 'nobody is told that a huge page is split',
+    title: 'splitting a huge page sends no notification',
     text:
       'The pages stay where they are, so there seems to be nothing to tell. But a device may have one translation for all of ' +
       'them, and what is changed of one page afterwards is told of that page alone.',
@@ -107,7 +107,7 @@ export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X282',
     kind: 'mutation',
-    title: 'TLBs are not flushed where a huge page becomes pages by themselves',
+    title: 'splitting a huge page does not flush the TLBs',
     text:
       'A page of zeroes is given back, and the zero page mapped in its place; a CPU that has the translation of the huge page ' +
       'goes on writing to what is free.',
@@ -120,7 +120,7 @@ export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X283',
     kind: 'mutation',
-    title: 'a driver maps a huge page without a look at the order',
+    title: 'a driver maps a huge page without checking the order',
     text:
       'The area wants huge pages, and the driver takes it that the CPU maps one: where the mapping has been split, what lies beside ' +
       'the page in memory is another page, or free, and the device reaches it. The order of the entry says how far it may go.',

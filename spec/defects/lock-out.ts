@@ -57,7 +57,7 @@ export const lockOutDefects: readonly Defect[] = [
   {
     name: 'X224',
     kind: 'mutation',
-    title: 'own migrations are passed over, and nobody is kept out',
+    title: 'own migrations are ignored without excluding readers',
     text:
       'The driver relies on its lock to keep out who has walked and not yet mapped, and does not take it where it migrates. The ' +
       'walk maps what has gone elsewhere, as in H1.',
@@ -71,7 +71,7 @@ export const lockOutDefects: readonly Defect[] = [
     name: 'X225',
     aliases: ['M29'],
     kind: 'mutation',
-    title: 'a driver that locks readers out takes the lock to bring a page back, too',
+    title: 'a driver that locks readers out also takes that lock to migrate a page back',
     text:
       'The driver holds its lock while it walks. One page needs a write fault, and the walk faults all that follow it too: among them ' +
       'a page of its own memory, for which the driver is asked to bring it back, by the same thread, and takes the lock again. ' +

@@ -228,7 +228,7 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'D7',
     aliases: ['M11'],
     kind: 'history',
-    title: 'a fault that does not get the folio lock tries again at once, and keeps its CPU',
+    title: 'a fault that does not get the folio lock retries at once, and keeps its CPU',
     text:
       'A migration has locked a device page, and waits until every CPU has emptied its batch of new pages. On one of them the driver of ' +
       'another device walks the page table and faults on the device page: the lock is taken, the fault returns 0, the walk looks again, ' +
@@ -243,7 +243,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'D13',
     kind: 'history',
-    title: 'a page that is about to be freed goes to the LRU lists',
+    title: 'a page that is about to be freed goes to the LRU list',
     text:
       'At the end of a migration both pages are given back in the same way, by way of the LRU lists: also the one that nobody ' +
       'has any more. Fixed in 6.14: that one is only put.',
@@ -256,7 +256,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'D15',
     kind: 'history',
-    title: 'a page that was not zeroed stands in for a copy that failed unseen',
+    title: 'a page that was not zeroed replaces a copy that failed unreported',
     text:
       'A CPU faults on a device page. The copy is handed to the device, which fails without a word; the migration ends as if ' +
       "it had succeeded, and the process reads what the page held before, which is somebody else's. To allocate the " +
@@ -270,7 +270,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X60',
     kind: 'mutation',
-    title: 'a driver strikes off src what it has no place for',
+    title: 'a driver clears src for pages without a destination',
     text: 'src says what the kernel has collected. A driver that takes MIGRATE away there makes the decision of migrate_vma_pages its own.',
     source: ['our own', 'reference C34'],
     requirement: 'C34',
@@ -281,7 +281,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X61',
     kind: 'mutation',
-    title: 'a driver takes out of dst what was refused',
+    title: 'a driver clears dst after migrate_vma_pages',
     text:
       'After migrate_vma_pages dst is for migrate_vma_finalize, which unlocks and frees what did not migrate. A driver that ' +
       'clears its entries leaves pages locked for ever, and frees twice if it does so itself.',
@@ -305,7 +305,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X63',
     kind: 'mutation',
-    title: 'what was wanted is mapped, and not what has migrated',
+    title: 'pages are mapped that were requested but did not migrate',
     text:
       'A driver maps for its device whatever it has found a place for. Another thread has touched the page before migrate_vma_pages ' +
       'could map it: the process has a page of its own there, and the device one that is going to be freed.',
@@ -318,7 +318,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X64',
     kind: 'mutation',
-    title: 'the mmap lock is let go before finalize',
+    title: 'the mmap lock is dropped before finalize',
     text: 'The pages have migrated, and nothing is missing but their entries. But areas may change now, under a walk that goes by them.',
     source: ['our own', 'reference C37'],
     requirement: 'C37',
@@ -329,7 +329,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X65',
     kind: 'mutation',
-    title: 'a driver ignores its own migration of its own memory, and leaves its device as it is',
+    title: 'a driver ignores its own migration of its own memory, and does not empty its device',
     text:
       "To pass over the callback is allowed where the device maps the driver's own pages; but then the driver must empty it itself. It " +
       'copies the page instead, while the device may be writing to it.',
@@ -342,7 +342,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X66',
     kind: 'mutation',
-    title: 'pages are brought back in the order of their addresses',
+    title: 'pages are migrated back in the order of their addresses',
     text:
       'A fault brings back more than its page. There is memory for one, and the first of them gets it; the fault is answered with ' +
       'VM_FAULT_OOM, for the want of what it did not ask for.',
@@ -355,7 +355,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X67',
     kind: 'mutation',
-    title: 'a page that is put back can only be read',
+    title: 'a restored page is read-only',
     text: 'The device has no place for it, and its entry comes back without the right to write that it had.',
     source: ['our own', 'reference C39, B.5 step 7'],
     requirement: 'C39',
@@ -377,7 +377,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'H8',
     kind: 'hazard',
-    title: 'a fault takes away what is mapped where nothing was, before its migration is over',
+    title: 'a fault migrates an inserted page away before its migration has ended',
     text:
       'Refuted. A destination that is mapped in the place of a hole is there for every CPU before the driver maps it for its device and ' +
       'before the migration ends. A fault on it must wait: the folio lock, which the migration holds, is what it waits for. Here ' +
@@ -396,7 +396,7 @@ export const migrationStageDefects: readonly Defect[] = [
   {
     name: 'X89',
     kind: 'mutation',
-    title: 'a driver that maps as it migrates does not look who else was there',
+    title: 'a driver that maps during the migration does not test for other events',
     text:
       'The callback has noted that somebody else invalidated the range since the migration began, and the driver maps all the ' +
       'same: H10, of a driver that does all the rest right.',

@@ -272,7 +272,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'D1',
     aliases: ['M9'],
     kind: 'history',
-    title: 'a fault on a device page holds neither the page nor its lock',
+    title: 'a fault on a device page holds neither a reference nor the lock',
     text:
       'Two CPUs fault on the same device page, and both take it from the entry as they first saw it. One brings it back, ' +
       'and the page is free. The other then asks its owner to bring back a page that is free, or somebody ' +
@@ -287,7 +287,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'D6',
     aliases: ['M10'],
     kind: 'history',
-    title: 'faults that hold the page keep each other from bringing it back',
+    title: 'faults that hold references keep each other from migrating the page',
     text:
       "Each fault takes a reference, and the migration of each sees the other's as a pin: it puts the page back, and faults " +
       'again. As long as there always is one more fault under way nobody migrates, and nobody gets on. Fixed in 6.15 by trying ' +
@@ -303,7 +303,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'H10',
     aliases: ['M15'],
     kind: 'hazard',
-    title: 'what was migrated is mapped without a look at the sequence',
+    title: 'a migrated page is mapped without comparing the sequence',
     text:
       'Confirmed on Linux 6.1.192 and 6.12.95. A driver maps the device pages as it migrates, trusting that the mmap lock ' +
       'keeps everybody out. MADV_DONTNEED needs it for reading only: it tells the driver, whose device maps nothing yet, ' +
@@ -335,7 +335,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'D28',
     aliases: ['M19'],
     kind: 'history',
-    title: 'whose a device page is, is not asked',
+    title: 'the owner of a device page is not compared',
     text:
       "One device has migrated a page into its memory. The walk of the other's driver finds the entry, and tells it of the page " +
       'as one that it may use. Fixed in 5.7.',
@@ -350,7 +350,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'D3',
     aliases: ['M19'],
     kind: 'history',
-    title: "a page in another device's memory cannot be faulted in",
+    title: "a page in another device's memory is not faulted in",
     text:
       'The walk answered -EFAULT for a page that its owner would have brought back on any fault: memory that the process ' +
       'may use, and the device could not. Fixed in 5.19.',
@@ -363,7 +363,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'H1',
     kind: 'hazard',
-    title: 'a driver that ignores its own migrations leaves readers with what was before',
+    title: 'a driver that ignores its own migrations leaves readers with stale pages',
     text:
       'Confirmed on Linux 6.1.192 and 6.12.95. The driver does not record the invalidations that it causes itself. A device ' +
       'fault has walked before its driver migrates the page, and maps it afterwards: nothing has moved the sequence, and the ' +
@@ -378,7 +378,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'X36',
     kind: 'mutation',
-    title: 'a driver that takes no notice of its own migrations leaves the device what it maps',
+    title: 'a driver that ignores its own migrations leaves its device mappings in place',
     text:
       'The callback passes over what the driver causes itself, and the driver empties its device after migrate_vma_setup. ' +
       'In between the page is collected, and the device writes to it as before.',
@@ -391,7 +391,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'X31',
     kind: 'mutation',
-    title: 'a device page is mapped like any other',
+    title: 'a device page is mapped by a present entry',
     text: 'When a page has been migrated to a device its entry is made present: CPUs would access what they cannot reach.',
     source: ['our own', 'reference C28, B.5 step 7'],
     requirement: 'C28',
@@ -402,7 +402,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'X32',
     kind: 'mutation',
-    title: 'a page that could not be brought back is said to be back',
+    title: 'migrate_to_ram reports success for a page that it could not migrate',
     text:
       'There is no memory for it, and the callback answers 0. The CPU touches the page again, faults again, and would do so ' +
       'until memory turns up.',
@@ -415,7 +415,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'X33',
     kind: 'mutation',
-    title: 'the migration ends before the copy does',
+    title: 'the migration ends before the copy is complete',
     text: 'The copy is started and not waited for: the entry already names a page that holds nothing yet.',
     source: ['our own', 'reference C38, C39'],
     requirement: 'C38',
@@ -437,7 +437,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'X35',
     kind: 'mutation',
-    title: 'pages are unlocked while they are migrated',
+    title: 'pages are unlocked during their migration',
     text: 'The folio lock is dropped once the entries are replaced: whoever waits for the end of the migration is let go too early.',
     source: ['our own', 'reference C51, B.5'],
     requirement: 'C51',
@@ -448,7 +448,7 @@ export const migrationDefects: readonly Defect[] = [
   {
     name: 'H4',
     kind: 'hazard',
-    title: "a read-only page of the driver's own memory satisfies a walk that asks to write",
+    title: "a read-only page of the driver's own memory satisfies a write request",
     text:
       'The walk tells a driver of its own page as it is: VALID, and without WRITE although that was asked for. A driver that ' +
       'does not look maps it, the device faults again at once, and so on for ever: the trace ends in that loop. To look, and to ' +

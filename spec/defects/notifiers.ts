@@ -303,7 +303,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'M5',
     kind: 'mutation',
-    title: 'the first end lets readers go on, though other invalidations run',
+    title: 'the first end wakes readers, though other invalidations run',
     text: 'Readers wait for the sequence to become even. If the first of two ends does that, a reader walks a table that the other still changes.',
     source: ['reference B.1 E2, G.3 M5'],
     requirement: 'C15',
@@ -314,7 +314,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'D2',
     kind: 'history',
-    title: 'mmu_interval_notifier_remove looks at the sequence without the lock',
+    title: 'mmu_interval_notifier_remove reads the sequence without the lock',
     text:
       'The end of an invalidation moves the sequence before it has dealt with the deferred list. Who looks without the ' +
       'lock is content too early, frees the notifier, and the list is walked over freed memory. Fixed in 5.18.',
@@ -360,7 +360,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X267',
     kind: 'mutation',
-    title: 'an invalidation is undone and nobody is woken',
+    title: 'an invalidation is undone without waking waiters',
     text:
       'When a callback could not do its work in time the count of invalidations is lowered again, and the reader that waits ' +
       'for the end sleeps on. D21b is what came of it for the mirrors of before Linux 5.5; the other half is M8.',
@@ -386,7 +386,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'D8',
     kind: 'history',
-    title: 'notifiers that accepted a start never hear its end',
+    title: 'notifiers that accepted a start never get its end',
     text:
       'The OOM reaper tells all; one accepts and counts, another fails; the reaper must not say the end, and nobody else ' +
       'does. Fixed in 5.12 by telling those that can hear it.',
@@ -430,7 +430,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'M25',
     kind: 'mutation',
-    title: 'the notifier is freed without waiting for the invalidation that runs',
+    title: 'the notifier is freed without waiting for the running invalidation',
     text: 'The removal is deferred; the driver does not wait for it, and frees what the invalidation still uses.',
     source: ['reference G.3 M25', 'the same class as D16 and D17'],
     requirement: 'C17',
@@ -441,7 +441,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X278',
     kind: 'mutation',
-    title: 'the mirror is freed while callbacks may still come',
+    title: 'the mirror is freed while callbacks may still run',
     text:
       'What D20 was for struct hmm, done by a driver of today: it frees first and removes after. The trace ends with the freed notifier still in the tree, where the next ' +
       'invalidation would call it.',
@@ -465,7 +465,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X2',
     kind: 'mutation',
-    title: 'entries are zapped before anybody is told',
+    title: 'entries are zapped before the notification',
     text: 'The invalidation comes after the change: the device uses a page that the CPU no longer maps.',
     source: ['reference C2'],
     requirement: 'C2',
@@ -476,7 +476,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X3',
     kind: 'mutation',
-    title: 'mprotect tells nobody',
+    title: 'mprotect sends no notification',
     text: 'The CPU loses the right to write, the device keeps it.',
     source: ['reference C4, B.2'],
     requirement: 'C2',
@@ -487,7 +487,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X4',
     kind: 'mutation',
-    title: 'the end of the process is not announced',
+    title: 'exit sends no release',
     text: 'Nobody tells the device that the address space goes away.',
     source: ['reference C7'],
     requirement: 'C7',
@@ -498,7 +498,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X5',
     kind: 'mutation',
-    title: 'the end of an invalidation that failed is said',
+    title: 'end is called for a start that failed',
     text: 'A start that failed has closed what it opened. Who says the end all the same uncounts an invalidation of somebody else.',
     source: ['reference C12'],
     requirement: 'C12',
@@ -509,7 +509,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X6',
     kind: 'mutation',
-    title: 'the sequence turns odd for every invalidation',
+    title: 'the sequence becomes odd for every invalidation',
     text: 'Readers wait for invalidations that do not concern them.',
     source: ['reference B.1 S3'],
     requirement: 'C14',
@@ -520,7 +520,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X7',
     kind: 'mutation',
-    title: 'a new interval has an even number',
+    title: 'a new interval has an even sequence',
     text: "The numbers of intervals are odd so that they can equal the address space's only while it is odd.",
     source: ['reference C15, B.1 N2'],
     requirement: 'C15',
@@ -553,7 +553,7 @@ export const notifierDefects: readonly Defect[] = [
   {
     name: 'X30',
     kind: 'mutation',
-    title: 'areas are taken out with the mmap lock held for reading',
+    title: 'VMAs are removed with the mmap lock held for reading',
     text: 'Others read the areas at the same time: the lock must be held for writing.',
     source: ['reference B.0, B.2'],
     requirement: 'lock-discipline',

@@ -78,7 +78,7 @@ export const recordedDefects: readonly Defect[] = [
     name: 'D29',
     aliases: ['M19'],
     kind: 'history',
-    title: 'a driver does not say which owner it is, and its own pages are foreign to it',
+    title: "a driver does not set its owner, and its own pages count as another's",
     text:
       'The page is in the memory of the very device that faults. Its driver has not set dev_private_owner, so that the walk takes ' +
       'the page for a foreign one; and a foreign page was an error then. Fixed in nouveau in 5.8.',
@@ -93,7 +93,7 @@ export const recordedDefects: readonly Defect[] = [
     name: 'D42',
     aliases: ['M29'],
     kind: 'history',
-    title: 'a driver waits for its own lock, since its walk brings back its own page',
+    title: 'a driver deadlocks on its own lock, since its walk migrates its own page back',
     text:
       'The page that the device writes to must be faulted, and the walk faults all that follow in the area too. One of them is in the ' +
       'memory of that device: the fault asks the driver to bring it back, and the driver wants the lock that it holds over the ' +
@@ -107,7 +107,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'D43',
     kind: 'history',
-    title: "a child touches a page of its parent's that is on the device, and gets SIGBUS",
+    title: 'a child accesses a page of its parent in device memory, and gets SIGBUS',
     text:
       'fork shares device pages like any others. The driver keeps its records by process, and looks the page up with the process that ' +
       'faults: the child has never used the device, so that nothing is found, and the fault is refused. Fixed in amdkfd in 6.1: ' +
@@ -121,7 +121,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'R1',
     kind: 'hazard',
-    title: 'the recorded driver has H1: a reader maps what has been migrated meanwhile',
+    title: 'the recorded driver has H1: a reader maps a page that was migrated meanwhile',
     text:
       'The device reads a page, and another thread migrates it. The reader has walked before the collection and maps after it: ' +
       'the callback has passed over its own migration, so nothing moved the sequence. The device is left with a page ' +
@@ -135,7 +135,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'R2',
     kind: 'hazard',
-    title: 'the recorded driver has H10: what was migrated is mapped without a look at the sequence',
+    title: 'the recorded driver has H10: a migrated page is mapped without comparing the sequence',
     text:
       'MADV_DONTNEED comes between the collection and the map step: its callback finds nothing to take away, and then the ' +
       'driver maps the device page, which nobody will tell it of again. To take a number before the migration and to compare it ' +
@@ -163,7 +163,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'R4',
     kind: 'hazard',
-    title: 'the recorded driver has X32: a page that could not be brought back is said to be back',
+    title: 'the recorded driver has X32: a page that could not be migrated is reported as migrated',
     text:
       'There is no page to copy to, so that nothing migrates, and the callback answers 0 all the same: the CPU faults again, as long ' +
       'as there is no memory. To answer VM_FAULT_OOM mends it.',
@@ -176,7 +176,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'H16',
     kind: 'hazard',
-    title: 'the struct page of device memory is stored, and not the memory behind it',
+    title: 'the struct page of device memory is stored, instead of the memory behind it',
     text:
       'Confirmed on Linux 6.1.192 and 6.12.95: a crash every time. The page is on the device; mprotect makes the device drop its ' +
       "entry; the device reads again, and its walk finds the driver's own page. The driver stores what the walk gave it, a struct page " +
@@ -191,7 +191,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'H17',
     kind: 'hazard',
-    title: 'what the device writes while its driver migrates the page is lost',
+    title: "device writes during a migration by the device's own driver are lost",
     text:
       'The callback passes over its own migrations also where the page comes from system memory. The device maps the source ' +
       'until the map step, and may write to it after it was copied. To take the entry away like for any other invalidation mends it.',
@@ -204,7 +204,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'H18',
     kind: 'hazard',
-    title: 'own migrations are told by the device, and there is more than one file of it',
+    title: 'own migrations are recognised by the device, which has more than one file',
     text:
       'A process has opened the device twice (or a child has opened it too). A page comes back to the system by way of one file, which ' +
       'drops its own entry. The callback of the other passes over the migration, since it is that of its device, and ' +
@@ -218,7 +218,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'H19',
     kind: 'hazard',
-    title: 'closing evicts once, and a page that is held just then stays without its file',
+    title: 'closing evicts once, and a page that is in use then outlives its file',
     text:
       'Closing evicts every page of the device because each names the file through which it was filled. A CPU that faults ' +
       'on one holds it, so that the eviction passes it over. The file is freed, and the fault goes on to look into ' +
@@ -232,7 +232,7 @@ export const recordedDefects: readonly Defect[] = [
   {
     name: 'H26',
     kind: 'hazard',
-    title: 'what was taken is mapped without a look at the sequence, and may have been thrown away',
+    title: 'an exclusive page is mapped without comparing the sequence, although it may have been zapped',
     text:
       'The lock of the page, which the driver holds until it has mapped it, keeps faults from giving it back, and nobody from ' +
       'throwing it away: MADV_DONTNEED comes between the taking and the map step, and its callback finds nothing to take away. The ' +

@@ -64,7 +64,7 @@ export const seedDefects: readonly Defect[] = [
   {
     name: 'X213',
     kind: 'mutation',
-    title: 'the address space is pinned and never let go',
+    title: 'the address space is pinned and never unpinned',
     text: 'The pattern of 5.5 begins with mmget_not_zero and has no mmput on any way out: the process ends, and its address space stays.',
     source: ['seed 003', 'Documentation/vm/hmm.rst, Linux 5.5'],
     requirement: 'deadlock',
@@ -75,7 +75,7 @@ export const seedDefects: readonly Defect[] = [
   {
     name: 'X214',
     kind: 'mutation',
-    title: 'the number of pages is taken for an error',
+    title: 'the number of pages is mistaken for an error',
     text:
       'The pattern of 5.5 gives up if hmm_range_fault returns anything but 0, and until 5.7 that returns how many pages it has told. ' +
       'Every walk that succeeds is thrown away, and the caller is told a number that is no error.',
@@ -88,7 +88,7 @@ export const seedDefects: readonly Defect[] = [
   {
     name: 'X215',
     kind: 'mutation',
-    title: 'a page that the CPU may not use now is told as valid',
+    title: 'a PROT_NONE page is reported as valid',
     text:
       'In the patch of 4.17 the helper that makes an entry sets VALID itself, so that flags of 0 for a hint (NUMA balancing) are told as ' +
       'valid all the same, and the device uses a page that the CPU may not use. Linux 5.8 tells the frame and no flag.',

@@ -54,7 +54,7 @@ export const twoPassDefects: readonly Defect[] = [
   {
     name: 'M33',
     kind: 'mutation',
-    title: 'the second pass is left out when somebody gives up',
+    title: 'the second pass is left out when a notifier refuses',
     text:
       'A watcher that is told later cannot wait, and the invalidation is given up. The second pass of those that had begun is ' +
       'left out: their token is never given back, and nobody waits for what their device was told.',
@@ -80,7 +80,7 @@ export const twoPassDefects: readonly Defect[] = [
   {
     name: 'M35',
     kind: 'mutation',
-    title: 'the sequence is recorded in the second pass only',
+    title: 'the sequence is set in the second pass only',
     text:
       'Between the passes the update lock is free. A reader that has walked before finds the sequence as it was, and maps what the first ' +
       'pass has just taken away.',

@@ -24,7 +24,7 @@ export const unlockedDefects: readonly Defect[] = [
   {
     name: 'X277',
     kind: 'mutation',
-    title: 'a walk takes its number when it has ended',
+    title: 'the sequence is sampled after the walk',
     text:
       'hmm_range_fault_unlocked_timeout gives its caller the number of the end. An invalidation between the reading of an entry and that ' +
       'number is not seen, and the driver maps a page that was thrown away.',

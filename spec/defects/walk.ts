@@ -178,7 +178,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'D22b',
     kind: 'history',
-    title: 'need_fault faults what is valid',
+    title: 'need_fault faults valid entries',
     text:
       'A patch that was to clarify the logic computed the need from VALID the wrong way round, and for a write that was ' +
       'needed it said that none was. Found here by the first page that is asked for and missing. 4.17.',
@@ -192,7 +192,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'M21',
     kind: 'mutation',
-    title: 'the request is overwritten before it is looked at',
+    title: 'the request is overwritten before it is read',
     text: 'The entry is the question and the answer; who writes the answer first has lost the question.',
     source: ['reference C24, G.3 M21'],
     requirement: 'C21',
@@ -204,7 +204,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'D22a',
     kind: 'history',
-    title: 'hmm_vma_fault ignores what was asked page by page',
+    title: 'hmm_vma_fault ignores requests page by page',
     text:
       'Entries were set to NONE before need_fault looked at them: a walk with requests of its own returned success with ' +
       'nothing faulted in. Found here with the first of two pages asked for in the array. 4.17.',
@@ -229,7 +229,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'D27',
     kind: 'history',
-    title: 'a snapshot of what cannot be used fails',
+    title: 'a snapshot of an unusable VMA fails',
     text:
       'Holes and areas that devices cannot use returned -EFAULT although nothing had been asked of them. Nothing need be put in: that ' +
       'is the text of 5.6. Fixed in 5.7.',
@@ -243,7 +243,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'D19',
     kind: 'history',
-    title: 'a write to a read-only area is faulted for ever',
+    title: 'a write to a read-only VMA is faulted for ever',
     text:
       'The walk did not ask whether the area can be written. The fault succeeded, the entry stayed read-only, and the walk ' +
       'began again. Fixed in 5.4 by -EPERM.',
@@ -256,7 +256,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'M22',
     kind: 'mutation',
-    title: 'the check of VM_WRITE is missing, where an area turns read-only',
+    title: 'the check of VM_WRITE is missing, and a VMA becomes read-only',
     text: 'The same defect as D19, met where mprotect has taken the right to write away between the fault of the device and the walk.',
     source: ['reference G.3 M22'],
     requirement: 'C49',
@@ -282,7 +282,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'X24',
     kind: 'mutation',
-    title: 'a collision is reported where there was none',
+    title: 'a collision is reported although there was none',
     text: 'Any invalidation of the address space counts, also one that does not touch the range.',
     source: ['reference C13'],
     requirement: 'C13',
@@ -326,7 +326,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'X28',
     kind: 'mutation',
-    title: 'a hint is never cleared',
+    title: 'a NUMA hint is never cleared',
     text: 'Whoever faults on the entry faults for ever: the walk for the device, and the CPU beside it.',
     source: ['reference B.3.1'],
     requirement: 'C49',
@@ -337,7 +337,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'X29',
     kind: 'mutation',
-    title: 'a fault of the CPU is not handled',
+    title: 'a CPU fault is not handled',
     text: 'The instruction is tried again and faults again, for ever.',
     source: ['reference B.2'],
     requirement: 'progress',
@@ -348,7 +348,7 @@ export const walkDefects: readonly Defect[] = [
   {
     name: 'H5',
     kind: 'hazard',
-    title: 'a walk fails for a page that nobody asked for',
+    title: 'a walk fails because of a page that was not requested',
     text:
       'hmm_vma_fault goes on to the end of the area from the first page in need. An error of a page that the caller did not ' +
       'ask for (here: no memory is left for it) makes the whole walk -EFAULT, although every page that was asked for is there. The ' +
