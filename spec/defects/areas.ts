@@ -114,7 +114,9 @@ export const areaDefects: readonly Defect[] = [
     name: 'X90',
     kind: 'mutation',
     title: 'mremap sends no notification',
-    text: 'mremap takes the entries from the old addresses outside any invalidation: a device goes on using the page there.',
+    text:
+      'mremap moves the entries from the old addresses outside of any notifier range: a device continues to ' +
+      'use the page there.',
     source: ['our own', 'reference C2, B.2 (mremap)'],
     requirement: 'C2',
     scenario: 'mremap',
@@ -126,8 +128,8 @@ export const areaDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'mremap does not flush the TLBs',
     text:
-      'A CPU still reaches the page by its old address. When the page is thrown away by its new one, only that is flushed, ' +
-      'and the page is freed under the CPU.',
+      'A CPU still reaches the page through its old address. When the page is zapped at its new address, ' +
+      'only that is flushed, and the page is freed while the CPU uses it.',
     source: ['our own', 'reference C47, B.2 (mremap)'],
     requirement: 'C47',
     scenario: 'mremap',
@@ -139,8 +141,8 @@ export const areaDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a migration entry is restored at the old address of the page',
     text:
-      'Migration entries are replaced at the page number at which the page was collected. A child has moved it: its entry ' +
-      'is left behind, and names a page that is free.',
+      'Migration entries are replaced at the address at which the page was collected. A child has moved it: ' +
+      'its entry is left behind, and refers to a free page.',
     source: ['our own', 'reference C39, C51, B.5 step 7 (rmap walk)'],
     requirement: 'C39',
     scenario: 'mremap-and-migrate',
@@ -151,7 +153,7 @@ export const areaDefects: readonly Defect[] = [
     name: 'X93',
     kind: 'mutation',
     title: 'a page of a file migrates to a device',
-    text: 'The mapping of the source is not looked at: what others map, or read from the file, is a page that has become stale.',
+    text: 'The mapping of the source is not checked: other mappings, and reads of the file, use a stale page.',
     source: ['our own', 'reference C40, B.5 step 5'],
     requirement: 'C40',
     scenario: 'files-and-migration',
@@ -162,7 +164,7 @@ export const areaDefects: readonly Defect[] = [
     name: 'X94',
     kind: 'mutation',
     title: 'a write to a private mapping reaches the file',
-    text: "The page is made writable where it is, instead of copied, although it is the file's.",
+    text: 'The page is made writable in place instead of copied, although it belongs to the file.',
     source: ['our own', 'reference B.2 (copy-on-write)'],
     requirement: 'data',
     scenario: 'files-and-migration',
@@ -173,7 +175,7 @@ export const areaDefects: readonly Defect[] = [
     name: 'X95',
     kind: 'mutation',
     title: 'the pages of an unused file stay in memory',
-    text: 'The last mapping goes, the file is closed, and its pages are never given back.',
+    text: 'The last mapping is removed, the file is closed, and its pages are never freed.',
     source: ['our own', 'reference C6'],
     requirement: 'C6',
     scenario: 'shared-file',

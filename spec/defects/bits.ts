@@ -213,9 +213,10 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'collecting a page drops the dirty bit of its entry',
     text:
-      'A page has come back from swap by a read: its slot holds the same, and the page is clean. A CPU writes to it, of which only ' +
-      'the dirty bit of the entry tells. The migration replaces the entry and forgets the bit. If the page then stays, for ' +
-      'whatever reason, reclaim drops it as clean, and what comes back is the old copy. Fixed in 6.0: the bit is handed to the page.',
+      'A page has come back from swap by a read: its slot has the same contents, and the page is clean. A ' +
+      'CPU writes to it, which only the dirty bit of the entry records. The migration replaces the entry ' +
+      'and drops the bit. If the page then stays, for whatever reason, reclaim drops it as clean, and the ' +
+      'old copy comes back. Fixed in 6.0: the bit is transferred to the page.',
     source: ['reference D5, G.3 M13', 'mm/migrate_device.c, commit fd35ca3d12cc'],
     requirement: 'C39',
     scenario: 'swap-and-migrate',
@@ -227,8 +228,9 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the dirty bit of a device-private entry is read as if the page were present',
     text:
-      'In an entry that is not present one of the two bits that mean dirty is part of the offset, which is stored inverted: it ' +
-      'is always set. Every page that comes from a device is taken for written to. Mended by asking whether the entry is present.',
+      'In an entry that is not present one of the two dirty bits is part of the offset, which is stored ' +
+      'inverted: it is always set. Every page that comes from a device counts as dirty. Fixed by testing ' +
+      'whether the entry is present.',
     source: ['reference D11', 'mm/migrate_device.c, commit 63867c82d0c0'],
     requirement: 'C39',
     scenario: 'keep-the-entry',
@@ -240,10 +242,11 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a page that has left the swap cache is migrated as if it were there',
     text:
-      'migrate_vma_pages looks up where the page is cached, frees its place in swap, and goes on with what it had looked up. It ' +
-      'expects one reference too many. If nobody else has one the page does not migrate. If somebody has, such as a CPU that found the ' +
-      'page in the swap cache and waits for its lock, the page migrates under him, and the slot, which may be somebody ' +
-      "else's by now, leads to device memory. Mended by looking again after the page has left.",
+      'migrate_vma_pages reads the mapping of the page, removes the page from the swap cache, and continues ' +
+      'with the stale mapping. It expects one reference too many. Without another reference the page does ' +
+      'not migrate. With one, such as that of a CPU that found the page in the swap cache and waits for its ' +
+      'lock, the page migrates although it is referenced, and the slot, which may have been reused by now, ' +
+      'refers to device memory. Fixed by reading the mapping again.',
     source: ['reference D12', 'mm/migrate_device.c: __migrate_device_pages'],
     requirement: 'C39',
     scenario: 'migrate-from-swap',
@@ -255,9 +258,9 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the page of a device-private entry is computed from an invalid frame number',
     text:
-      'The walk over all mappings of a page takes the frame number of the entry to tell which part of a large page it maps. Of an entry that ' +
-      'is not present that number is something else, and the migration entry names a page that nobody has locked. Fixed in 5.3: ' +
-      'a device page is one page.',
+      'The rmap walk computes from the frame number of the entry which part of a large page it maps. In an ' +
+      'entry that is not present that number is something else, and the migration entry refers to a page ' +
+      'that is not locked. Fixed in 5.3: a device page is used as it is.',
     source: ['reference D18', 'mm/rmap.c, commit 1de13ee59225'],
     requirement: 'C39',
     scenario: 'keep-the-entry',
@@ -270,9 +273,9 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the write bit of a device-private entry is read as if the page were present',
     text:
-      'The bit that lets a present page be written is the soft-dirty bit of an entry that is not present. A writable page comes back ' +
-      'read-only, and costs a fault that nobody needed; a read-only one that is soft-dirty would come back writable. ' +
-      'Fixed in 4.17: the migration entry follows what was collected.',
+      'The write bit of a present entry is the soft-dirty bit of an entry that is not present. A writable ' +
+      'page comes back read-only, and costs a needless fault; a read-only one that is soft-dirty would come ' +
+      'back writable. Fixed in 4.17: the migration entry follows what was collected.',
     source: ['reference D23, G.3 M23', 'mm/migrate.c, commit 07707125aec6'],
     requirement: 'C39',
     scenario: 'keep-the-entry',
@@ -285,9 +288,9 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'soft-dirty and uffd-wp of a device-private entry are read as if the page were present',
     text:
-      'The bits that mean soft-dirty and uffd-wp in a present entry are bits of the offset in one that is not: whether a page ' +
-      'counts as written to, or is write-protected for userfaultfd, depends on where in the device it lies. ' +
-      'Fixed in 5.9: the accessor is chosen by whether the entry is present.',
+      'The soft-dirty and uffd-wp bits of a present entry are bits of the offset in an entry that is not ' +
+      'present: whether a page is soft-dirty, or write-protected by userfaultfd, depends on its position in ' +
+      'the device. Fixed in 5.9: the accessor is chosen by presence.',
     source: ['reference D44', 'mm/rmap.c, commit ad7df764b7e1'],
     requirement: 'C39',
     scenario: 'keep-the-entry',
@@ -299,10 +302,11 @@ export const bitDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a walk with a write request accepts a clean page',
     text:
-      'A page that came back from swap by a read may be written, and is clean. A walk that asks to write finds it writable and ' +
-      'faults nothing, so no dirty bit is set, and the device writes past all of them. A driver that relies on the walk for ' +
-      'this unmaps the page for reclaim without a word; reclaim takes it for clean and drops it, and the old copy comes back. ' +
-      'Mended by set_page_dirty for all that the device could write, before the callback returns: the reference does, and holds.',
+      'A page that came back from swap by a read is writable and clean. A walk with a write request finds ' +
+      'it writable and takes no fault, so no dirty bit is set, and the device writes past all of them. A ' +
+      'driver that relies on the walk unmaps the page for reclaim without marking it dirty; reclaim drops ' +
+      'it as clean, and the old copy comes back. Fixed by set_page_dirty for every page that the device ' +
+      'could write, before the callback returns: the reference does, and holds.',
     source: ['our own', 'reference B.4 X4', 'mm/hmm.c: hmm_pte_need_fault', 'mm/memory.c: do_swap_page'],
     requirement: 'C39',
     scenario: 'swap',
@@ -313,7 +317,9 @@ export const bitDefects: readonly Defect[] = [
     name: 'X51',
     kind: 'mutation',
     title: 'reclaim drops the dirty bit of the entry that it replaces',
-    text: 'The page is in the swap cache, and a CPU has written to it since. Reclaim takes it for clean, and the old copy comes back.',
+    text:
+      'The page is in the swap cache, and a CPU has written to it since. Reclaim takes it for clean, and ' +
+      'the old copy comes back.',
     source: ['our own', 'reference B.2', 'mm/rmap.c: try_to_unmap_one'],
     requirement: 'C39',
     scenario: 'swap',
@@ -324,7 +330,7 @@ export const bitDefects: readonly Defect[] = [
     name: 'X52',
     kind: 'mutation',
     title: 'reclaim sends no notification',
-    text: 'The entry of a page is replaced by one that names its slot, and a device still maps the page.',
+    text: 'The entry of a page is replaced by a swap entry, and a device still maps the page.',
     source: ['our own', 'reference B.2', 'mm/rmap.c: try_to_unmap_one'],
     requirement: 'C2',
     scenario: 'swap',
@@ -336,10 +342,11 @@ export const bitDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a driver waits for the folio lock under its update lock, to mark a page dirty',
     text:
-      'The driver has validated its walk and marks the pages that it maps with set_page_dirty_lock, while it holds the lock that its ' +
-      'callback takes. Reclaim has locked the page and waits in that callback. Neither gets on. Mended by not taking the folio lock: ' +
-      'the page cannot go away there, and set_page_dirty needs nothing else; or by marking it before the update lock is taken. ' +
-      'What was done instead was to mark nothing (H23).',
+      'The driver has validated its walk and marks the pages that it maps with set_page_dirty_lock, while ' +
+      'it holds the lock that its callback takes. Reclaim has locked the page and waits in that callback: a ' +
+      'deadlock. Fixed by not taking the folio lock: the page cannot be freed there, and set_page_dirty ' +
+      'needs nothing else; or by marking the page before the update lock is taken. The actual fix was to ' +
+      'mark nothing (H23).',
     source: ['reference B.0', 'drivers/gpu/drm/xe/xe_hmm.c, drm/xe/userptr: fix notifier vs folio deadlock'],
     requirement: 'deadlock',
     scenario: 'swap',
@@ -351,8 +358,8 @@ export const bitDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver that closes its mirror does not mark the pages dirty that its device has written',
     text:
-      'No callback comes after the removal, so the emptying of the device is the last time that the driver can say it. The page ' +
-      'counts as clean from then on, reclaim drops it, and the old copy comes back.',
+      'No callback comes after the removal, so the driver must mark the pages dirty when it empties the ' +
+      'device. Without that the page counts as clean, reclaim drops it, and the old copy comes back.',
     source: ['our own', 'reference B.4 X4'],
     requirement: 'C39',
     scenario: 'swap-and-close',

@@ -76,8 +76,9 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a page of device memory is pinned long-term',
     text:
-      'Who wants to hold a page for as long as he likes gets it where it is. It is coherent memory of a device: its driver cannot have ' +
-      'the page back, nor remove the region, until he lets go. The page must be moved to system memory first, and looked up again.',
+      'A long-term pin is taken on a page of coherent device memory: its driver can neither migrate the ' +
+      'page nor remove the region until it is unpinned. The page must be migrated to system memory first, ' +
+      'and looked up again.',
     source: ['reference E.2 (hmm.hmm_gup_test), A.4 (6.0)', 'mm/gup.c: check_and_migrate_movable_pages'],
     requirement: 'coherent',
     scenario: 'coherent-held',
@@ -89,8 +90,9 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a fault migrates coherent memory back',
     text:
-      'A fault treats coherent memory like device-private memory, and moves the page to system memory: the device loses what it ' +
-      'was given to have near, though the CPU could use it there. A fault may change what the entry permits, and not where the page is.',
+      'A fault treats coherent memory like device-private memory, and migrates the page to system memory: ' +
+      'the device loses its local page, though the CPU could use it in place. A fault may change the ' +
+      'permissions of an entry, but not where the page is.',
     source: ['reference A.4 (6.0)', 'mm/memory.c: handle_pte_fault'],
     requirement: 'coherent',
     scenario: 'coherent-memory',
@@ -103,8 +105,8 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: "one driver collects another's coherent memory",
     text:
-      'An entry of coherent memory is present like any other, so that the owner has to be looked up in the page. Not looked up, a ' +
-      'driver takes to its own device what another has near.',
+      'An entry of coherent memory is present like any other, so the owner must be looked up in the page. ' +
+      'Without that a driver migrates to its own device a page that belongs to another.',
     source: ['reference B.5 step 2, G.3 M19', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
     requirement: 'coherent',
     scenario: 'coherent-shared',
@@ -116,8 +118,8 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a PROT_NONE page is not migrated',
     text:
-      'To see where a page is used, or because its area permits nothing, its entry keeps the page and the CPU may not use it. Such an ' +
-      'entry is present for the collection. Taken for none it leaves the page behind.',
+      'For NUMA hinting, or because its VMA permits nothing, an entry keeps its page but is PROT_NONE. Such ' +
+      'an entry is present for the collection. Treated as none it leaves the page behind.',
     source: ['reference B.5 step 2, B.2', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
     requirement: 'C39',
     scenario: 'migrate-hinted',

@@ -191,9 +191,9 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a file is freed while its pages are in use',
     text:
-      'The pages of a device lead to what the driver keeps of the file through which they were filled. The file is closed and that is freed; ' +
-      'the pages stay, since a process still has them. A CPU faults, and migrate_to_ram looks at what is free. Fixed in 7.1 by evicting at ' +
-      'the release.',
+      "The pages of a device refer to the driver's record of the file through which they were migrated. The " +
+      'file is closed and the record freed; the pages stay, since a process still maps them. A CPU faults, ' +
+      'and migrate_to_ram accesses freed memory. Fixed in 7.1 by evicting at release.',
     source: ['reference D16, G.3 M25', 'lib/test_hmm.c, commit 744dd97752ef'],
     requirement: 'use-after-free',
     scenario: 'remove-while-faulting',
@@ -205,8 +205,9 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a mirror is freed while a fault of its device is being handled',
     text:
-      'The handler has found the mirror and dropped the lock under which it looks it up. The client closes, and the mirror is freed. The ' +
-      'handler goes on with what is free. Fixed by waiting for the handlers after nobody can find the mirror any more.',
+      'The handler has found the mirror and dropped the lock under which it was looked up. The client ' +
+      'closes, and the mirror is freed. The handler continues with freed memory. Fixed by waiting for the ' +
+      'handlers after the mirror has been unlinked.',
     source: ['reference D17, G.3 M25', 'drivers/gpu/drm/nouveau/nouveau_svm.c, commit b46ddaf08234'],
     requirement: 'use-after-free',
     scenario: 'close-while-faulting',
@@ -218,9 +219,10 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'history',
     title: 'an invalidation changes a revoked page table',
     text:
-      'The memory region is revoked, and with it the key of its page table is free. munmap tells the driver of a change, since its notifier is ' +
-      'still there, and the driver posts an update of what is there no more: the hardware answers with an error, and the queue stops for ' +
-      'everybody. Fixed in 6.14: revoked under the update lock, and noted where the callback looks.',
+      'The memory region is revoked, which frees the key of its page table. munmap notifies the driver, ' +
+      'since its notifier is still inserted, and the driver posts an update with the freed key: the ' +
+      'hardware reports an error, and the shared queue stops. Fixed in 6.14: revoked under the update lock, ' +
+      'and recorded for the callback.',
     source: ['reference D35', 'drivers/infiniband/hw/mlx5/odp.c, commit abb604a1a9c8'],
     requirement: 'revoked',
     scenario: 'close-while-faulting',
@@ -231,7 +233,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
     name: 'M28',
     kind: 'mutation',
     title: 'a fault changes a revoked page table',
-    text: 'The page table is revoked before those who handle faults are waited for: one of them maps a page in it.',
+    text: 'The page table is revoked before the fault handlers are waited for: one of them maps a page in it.',
     source: ['reference G.3 M28', 'the same class as D35'],
     requirement: 'revoked',
     scenario: 'close-while-faulting',
@@ -244,8 +246,9 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a free device page has a count of one',
     text:
-      'A walker of page frames takes a page by its number, if its count is not zero: and that of a free device page was one. It holds a page ' +
-      'that nobody has, and when it lets go the page is freed a second time, or under whoever got it meanwhile. Fixed in 6.1.',
+      'A page-frame walker takes a page by its number if its count is not zero, and that of a free device ' +
+      'page was one. It references a free page, and when it drops the reference the page is freed a second ' +
+      'time, or while its new user has it. Fixed in 6.1.',
     source: ['reference D51, G.3 M18', 'mm/memremap.c, commit ef233450898f'],
     requirement: 'C46',
     scenario: 'speculative-reference',
@@ -258,8 +261,8 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a region does not wait for its pages',
     text:
-      'A page in use had no reference to its region: memunmap_pages completes, and the struct page of what a process still has is ' +
-      'gone. Fixed in 6.1, where a page takes one as it is allocated.',
+      'A page in use had no reference to its region: memunmap_pages completes, and the struct page of a ' +
+      'page that a process still maps is gone. Fixed in 6.1, where a page takes one when it is allocated.',
     source: ['reference D51, C44', 'mm/memremap.c, commit 0dc45ca1ce18'],
     requirement: 'C44',
     scenario: 'unplug',
@@ -271,10 +274,12 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a page is taken off the free list, and initialised while its region is being removed',
     text:
-      "Read off the kernel's test driver, and nouveau. The lock of the free list is dropped before zone_device_page_init: in between the page is on no " +
-      'list and has no reference. Who removes the region empties the list, and finds nothing in use. Then the page is initialised: ' +
-      'memunmap_pages waits for a page that nobody evicts any more, or has completed, and the page is one of a region that is gone (C44). To take ' +
-      'the reference before the lock is dropped mends it: the reference does, and holds.',
+      "Read off the kernel's test driver, and nouveau. The lock of the free list is dropped before " +
+      'zone_device_page_init: in between the page is on no list and has no reference. A thread that removes ' +
+      'the region empties the list, and finds no page in use. Then the page is initialised: memunmap_pages ' +
+      'waits for a page that is not evicted any more, or has completed, and the page belongs to a removed ' +
+      'region (C44). Fixed by taking the reference before the lock is dropped: the reference does, and ' +
+      'holds.',
     source: [
       'our own',
       'reference C44, B.8',
@@ -290,8 +295,8 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'eviction does not retry the pages that it could not migrate',
     text:
-      'A page is locked by the migration that fills it as eviction comes by, and left alone. Nobody evicts it later: memunmap_pages waits ' +
-      'for it, and nobody else wants to.',
+      'A page is locked by the migration that fills it when eviction passes, and is skipped. It is never ' +
+      'evicted later: memunmap_pages waits for it for ever.',
     source: ['our own', 'reference B.8, C44', 'lib/test_hmm.c: dmirror_device_evict_chunk'],
     requirement: 'deadlock',
     scenario: 'hotplug',
@@ -303,8 +308,8 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a copy from a device that is gone counts as complete',
     text:
-      'The device was there when the fault began, and is not when it has copied. What has arrived is mapped all the same, and is not what was ' +
-      'written.',
+      'The device was present when the fault began, and is gone when it has copied. The incomplete copy is ' +
+      'mapped all the same, and is not the data that was written.',
     source: ['our own', 'reference C30, C38, B.11 H15'],
     requirement: 'C39',
     scenario: 'unplug',
@@ -315,7 +320,9 @@ export const deviceMemoryDefects: readonly Defect[] = [
     name: 'X75',
     kind: 'mutation',
     title: 'exit does not zap entries of device memory',
-    text: 'Only present entries are zapped: a page in device memory keeps its reference, and nobody can ever give it back.',
+    text:
+      'Only present entries are zapped: a page in device memory keeps its reference, which is never ' +
+      'dropped.',
     source: ['our own', 'reference C45'],
     requirement: 'C45',
     scenario: 'device-memory-exit',
@@ -328,8 +335,8 @@ export const deviceMemoryDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a page that migrates back is charged a second time',
     text:
-      'The page of system memory that it is copied to is charged like a new one, while the device page still is. A process at its limit ' +
-      'can never touch the page again.',
+      'The system page that it is copied to is charged like a new one, while the device page still is ' +
+      'charged. A process at its limit can never access the page again.',
     source: ['our own', 'reference C33'],
     requirement: 'C33',
     scenario: 'memory-limit',
@@ -340,7 +347,9 @@ export const deviceMemoryDefects: readonly Defect[] = [
     name: 'X77',
     kind: 'mutation',
     title: 'the charge does not move with the data',
-    text: 'A page is migrated, and nobody is charged for its destination: a process gets around its limit by way of a device.',
+    text:
+      'A page is migrated, and its destination is not charged: a process exceeds its limit by way of a ' +
+      'device.',
     source: ['our own', 'reference C33'],
     requirement: 'C33',
     scenario: 'memory-limit',

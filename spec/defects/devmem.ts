@@ -57,7 +57,9 @@ export const devmemDefects: readonly Defect[] = [
     name: 'X230',
     kind: 'mutation',
     title: 'the counter of a region is exited before its last reference is dropped',
-    text: 'cleanup of the pagemap does not wait for the completion: what gives its reference back later counts on what is no counter any more.',
+    text:
+      'The cleanup callback of the pagemap does not wait for the completion: a reference that is dropped ' +
+      'later uses a counter that has been exited.',
     source: ['our own', 'seed 001: hmm_devmem_ref_exit'],
     requirement: 'C44',
     scenario: 'devmem-held',
@@ -69,9 +71,9 @@ export const devmemDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'removing a region calls free for pages that are in use',
     text:
-      'Read off the kernel before 6.1. A free page had one reference, and a page in use one more; free() was called as the count fell to 1. ' +
-      'A region that went put the first reference of every page: the count of one in use fell to 1, and its driver was told that ' +
-      'it was free.',
+      'Read off the kernel before 6.1. A free page had one reference, and a page in use one more; free() ' +
+      'was called when the count fell to 1. Removing a region dropped the first reference of every page: ' +
+      'the count of one in use fell to 1, and free() was called for it.',
     source: [
       'our own',
       'seed 001: hmm_devmem_ops.free',
@@ -88,8 +90,9 @@ export const devmemDefects: readonly Defect[] = [
     kind: 'history',
     title: 'hmm_devmem_add fails, and leaks its counter',
     text:
-      'As the document has it: where no range of addresses can be found the error is returned, and percpu_ref_exit is never called. The record goes ' +
-      'with the device, and the memory of the counter is lost.',
+      'As in the document: where no range of addresses can be found the error is returned, and ' +
+      'percpu_ref_exit is never called. The record is freed with the device, and the memory of the counter ' +
+      'is leaked.',
     source: ['seed 001: hmm_devmem_add', 'reference A.1'],
     requirement: 'plugging',
     scenario: 'devmem-hotplug',
@@ -100,7 +103,9 @@ export const devmemDefects: readonly Defect[] = [
     name: 'X233',
     kind: 'mutation',
     title: 'a driver of hmm_devmem returns SIGBUS, and leaves the entry',
-    text: 'The page is lost, and the entry leads to it for ever: what the interface asked for, and what drivers did not do.',
+    text:
+      'The page is lost, and the entry refers to it for ever: the interface required the entry to be ' +
+      'poisoned, and drivers did not do it.',
     source: ['our own', 'seed 001: struct hmm_devmem', 'reference A.1'],
     requirement: 'poisoned',
     scenario: 'devmem-unplug',
@@ -112,8 +117,9 @@ export const devmemDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a fault callback treats the page argument as its own',
     text:
-      'The page is a hint: to look things up by, and not to be changed. A driver that has brought it back puts it on its free list there and then, and does not ' +
-      'wait to be told that it is free: the fault has a reference to it yet, and others may have taken it meanwhile.',
+      'The page is a hint: for looking things up, and not to be changed. A driver that has migrated it back ' +
+      'puts it on its free list at once, and does not wait for page_free: the fault still has a reference ' +
+      'to it, and others may have taken one meanwhile.',
     source: ['our own', 'seed 001: hmm_devmem_ops.fault', 'reference C31, C46'],
     requirement: 'C46',
     scenario: 'devmem-unplug',

@@ -364,7 +364,9 @@ export const driverDefects: readonly Defect[] = [
     name: 'M2',
     kind: 'mutation',
     title: 'the sequence is compared before the update lock is taken',
-    text: 'The answer holds only as long as the lock is held that the callback takes. Between answer and lock an invalidation comes and goes.',
+    text:
+      'The result is valid only while the lock is held that the callback takes. Between the comparison and ' +
+      'the lock a whole invalidation runs.',
     source: ['reference C8, G.3 M2'],
     requirement: 'C8',
     scenario: 'munmap',
@@ -375,7 +377,9 @@ export const driverDefects: readonly Defect[] = [
     name: 'M3',
     kind: 'mutation',
     title: 'the callback does not set the sequence if nothing is mapped',
-    text: 'What is not mapped yet may be about to be: a reader that has walked already must be told. The trace ends where the callback returns without having said so.',
+    text:
+      'A page that is not mapped yet may be about to be: a reader that has walked already must see the ' +
+      'collision. The trace ends where the callback returns without setting the sequence.',
     source: ['reference C10, G.3 M3'],
     requirement: 'C10',
     scenario: 'munmap',
@@ -386,7 +390,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'M4',
     kind: 'mutation',
     title: 'the callback returns before the device has finished',
-    text: 'An access that has translated already still goes to the page that is about to be freed.',
+    text: 'An access that has been translated already still goes to the page that is about to be freed.',
     source: ['reference C3, G.3 M4'],
     requirement: 'C3',
     scenario: 'munmap',
@@ -398,8 +402,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the callback waits for the device, and leaves its page table unchanged',
     text:
-      'amdgpu waited for the fences of work that was under way, and did not unmap: the next submission used the old entry. ' +
-      'Fixed in 7.1.',
+      'amdgpu waited for the fences of running work, and did not unmap: the next submission used the old ' +
+      'entry. Fixed in 7.1.',
     source: ['reference D39', 'drivers/gpu/drm/amd/amdgpu, commit 1c824497d8ac'],
     requirement: 'C3',
     scenario: 'munmap',
@@ -411,8 +415,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the callback stops the device, and leaves its DMA mapping',
     text:
-      'xe stopped the GPU in the callback and undid the IOMMU mapping later: until then the device could reach the page. ' +
-      'Here the translation that stays is the one in the device TLB. Fixed in 6.14.',
+      'xe stopped the GPU in the callback and removed the IOMMU mapping later: until then the device could ' +
+      'access the page. Here the translation that stays is the one in the device TLB. Fixed in 6.14.',
     source: ['reference D33', 'drivers/gpu/drm/xe, commit 333b89063361'],
     requirement: 'C3',
     scenario: 'munmap',
@@ -424,8 +428,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a valid flag instead of the sequence',
     text:
-      'The flag says whether an invalidation is under way now. One that came and went since the walk leaves no mark on it ' +
-      '(D55): the driver maps what was read before.',
+      'The flag says whether an invalidation is running now. One that started and ended since the walk ' +
+      'leaves no trace (D55): the driver maps a stale page.',
     source: ['reference A.2, D55, G.3 M26'],
     requirement: 'C8',
     scenario: 'madvise',
@@ -438,8 +442,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'history',
     title: 'pfn_flags_mask is not set',
     text:
-      'xe asked by default flags and left the mask as it was: garbage in the array counted as requests, to write among ' +
-      'them, and a read of a read-only area was refused. Fixed in 6.14.',
+      'xe made its request by default flags and left the mask uninitialised: garbage in the array counted ' +
+      'as requests, for writing among others, and a read of a read-only VMA was refused. Fixed in 6.14.',
     source: ['reference D31', 'drivers/gpu/drm/xe, commit 475d06e00b74'],
     requirement: 'C22',
     scenario: 'refused-requests',
@@ -451,8 +455,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'history',
     title: 'struct pages are accessed without the notifier lock',
     text:
-      'xe built its scatter list from the pages of the walk before it took the lock and compared the sequence: the pages ' +
-      'may be gone by then. Fixed in 6.14.',
+      'xe built its scatter list from the pages of the walk before it took the lock and compared the ' +
+      'sequence: the pages may have been freed by then. Fixed in 6.14.',
     source: ['reference D32', 'drivers/gpu/drm/xe, commit 0a98219bcc96', 'CVE-2025-21939'],
     requirement: 'C8',
     scenario: 'munmap',
@@ -464,8 +468,8 @@ export const driverDefects: readonly Defect[] = [
     kind: 'history',
     title: '-EBUSY is retried without a new sequence number',
     text:
-      'amdgpu called hmm_range_fault again and again with the number that had made it busy, which can never succeed, and ' +
-      'held the mmap lock meanwhile. The loop was dropped in 7.x.',
+      'amdgpu called hmm_range_fault repeatedly with the sequence that had collided, which can never ' +
+      'succeed, and held the mmap lock meanwhile. The loop was removed in 7.x.',
     source: ['reference D38', 'drivers/gpu/drm/amd/amdgpu, commit 342981fff328'],
     requirement: 'C49',
     scenario: 'madvise',
@@ -476,7 +480,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X10',
     kind: 'mutation',
     title: 'the device may write wherever it may read',
-    text: 'The driver ignores the WRITE bit of what it was told.',
+    text: 'The driver ignores the WRITE bit of the entry.',
     source: ['reference C4'],
     requirement: 'C4',
     scenario: 'zero-page',
@@ -487,7 +491,9 @@ export const driverDefects: readonly Defect[] = [
     name: 'X11',
     kind: 'mutation',
     title: 'mirrored pages are pinned',
-    text: 'A mirror lives by its notifier alone; who takes references as well keeps pages from being freed.',
+    text:
+      'A mirror needs its notifier only; a driver that takes references as well keeps pages from being ' +
+      'freed.',
     source: ['reference C6'],
     requirement: 'C6',
     scenario: 'mprotect',
@@ -498,7 +504,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X12',
     kind: 'mutation',
     title: 'the sequence is set before the update lock is taken',
-    text: 'A reader that holds the lock would see the number change after it has compared.',
+    text: 'A reader that holds the lock would see the sequence change after it has compared it.',
     source: ['reference C9'],
     requirement: 'C9',
     scenario: 'munmap',
@@ -509,7 +515,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X13',
     kind: 'mutation',
     title: 'the callback refuses a range that is blockable',
-    text: 'Only a range that is not blockable may be refused; the caller goes on otherwise.',
+    text: 'Only a range that is not blockable may be refused; for another the caller continues.',
     source: ['reference C11'],
     requirement: 'C11',
     scenario: 'munmap',
@@ -531,7 +537,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X15',
     kind: 'mutation',
     title: 'the address space is not pinned',
-    text: 'The process exits, and the driver walks a page table that is being taken down.',
+    text: 'The process exits, and the driver walks a page table that is being torn down.',
     source: ['reference C19'],
     requirement: 'C19',
     scenario: 'exit',
@@ -542,7 +548,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X16',
     kind: 'mutation',
     title: 'the walk is made without the mmap lock',
-    text: 'Areas may come and go under the walk.',
+    text: 'VMAs may be added and removed during the walk.',
     source: ['reference C20'],
     requirement: 'C20',
     scenario: 'munmap',
@@ -553,7 +559,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X17',
     kind: 'mutation',
     title: 'error and invalid entries are mapped',
-    text: 'The driver maps entries without looking at VALID and ERROR.',
+    text: 'The driver maps entries without testing VALID and ERROR.',
     source: ['reference C25'],
     requirement: 'C25',
     scenario: 'snapshot',
@@ -564,7 +570,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X18',
     kind: 'mutation',
     title: 'the device is programmed without the update lock',
-    text: 'The device page table is guarded by the lock that the callback takes.',
+    text: 'The device page table is protected by the lock that the callback takes.',
     source: ['reference C8'],
     requirement: 'lock-discipline',
     scenario: 'munmap',
@@ -575,7 +581,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X19',
     kind: 'mutation',
     title: 'the update lock is held while the mmap lock is taken',
-    text: 'Who invalidates holds the mmap lock and wants the update lock.',
+    text: 'An invalidating thread holds the mmap lock and wants the update lock.',
     source: ['reference B.0'],
     requirement: 'lock-order',
     scenario: 'munmap',
@@ -597,7 +603,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X21',
     kind: 'mutation',
     title: 'a fault is reported as served, and nothing is mapped',
-    text: 'The statechart of a range knows no way from a walk to its end but through validation.',
+    text: 'The statechart of a range permits no way from a walk to its end without validation.',
     source: ['models/range.ts'],
     requirement: 'refinement',
     scenario: 'munmap',
@@ -608,7 +614,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X22',
     kind: 'mutation',
     title: 'a write fault is served read-only',
-    text: 'The device faults again at once, for ever: nothing that it was given lets it write.',
+    text: 'The device faults again at once, for ever: its entry never becomes writable.',
     source: ['reference C49, the class of H4'],
     requirement: 'C49',
     scenario: 'zero-page',
@@ -619,7 +625,7 @@ export const driverDefects: readonly Defect[] = [
     name: 'X37',
     kind: 'mutation',
     title: 'every device fault is refused',
-    text: 'Nothing wrong can happen to a device that never gets a page: such a driver must not be said to hold.',
+    text: 'A device that never gets a page cannot do anything wrong: such a driver must not be found to hold.',
     source: ['reference C5'],
     requirement: 'C5',
     scenario: 'munmap',

@@ -54,7 +54,9 @@ export const encodingDefects: readonly Defect[] = [
     name: 'X210',
     kind: 'mutation',
     title: 'a flag overlaps the pfn',
-    text: 'The helpers shift and mask nothing: what is writable comes back as another frame. validateEncoding refuses it.',
+    text:
+      'The helpers shift and mask nothing: a writable entry decodes to another frame. validateEncoding ' +
+      'refuses it.',
     source: ['reference A.1'],
     requirement: 'encoding',
     scenario: 'driver-encoding',
@@ -65,7 +67,9 @@ export const encodingDefects: readonly Defect[] = [
     name: 'X211',
     kind: 'mutation',
     title: 'the word for NONE looks like a page',
-    text: 'A page is taken for nothing, and is never mapped: the device faults for it for ever. validateEncoding refuses it.',
+    text:
+      'A page is taken for none, and is never mapped: the device faults on it for ever. validateEncoding ' +
+      'refuses it.',
     source: ['reference A.1, C25'],
     requirement: 'encoding',
     scenario: 'driver-encoding',
@@ -76,7 +80,9 @@ export const encodingDefects: readonly Defect[] = [
     name: 'X212',
     kind: 'mutation',
     title: 'NONE and ERROR are the same word',
-    text: 'What a fault could bring is given up like what can never be mapped, or the other way round. validateEncoding refuses it.',
+    text:
+      'A page that a fault could bring back is treated as unmappable, or the other way round. ' +
+      'validateEncoding refuses it.',
     source: ['reference A.1, C25', 'include/linux/hmm.h: enum hmm_pfn_value_e'],
     requirement: 'encoding',
     scenario: 'driver-encoding',
@@ -89,8 +95,9 @@ export const encodingDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the array of entries is not zeroed',
     text:
-      'A walk leaves the sticky flags as it finds them. Garbage says that a page is mapped for DMA that never was: it is not ' +
-      'mapped, or an address is unmapped that nobody has mapped. Since 6.16; drm_gpusvm zeroes its array since 7.x.',
+      'A walk preserves the sticky flags. Garbage marks a page as mapped for DMA that never was: it is not ' +
+      'mapped, or an address is unmapped that was never mapped. Since 6.16; drm_gpusvm zeroes its array ' +
+      'since 7.x.',
     source: ['reference D47, G.3 M24', 'drivers/gpu/drm/drm_gpusvm.c, commit 67b8bfd4ec7d'],
     requirement: 'dma-mapping',
     scenario: 'dma-mapping',
@@ -103,10 +110,11 @@ export const encodingDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a walk stores a sticky flag that the callback has just cleared',
     text:
-      'The walk stores an entry by loading it, keeping the sticky flags and storing it: three instructions without a lock. The ' +
-      'callback may unmap the page and clear the flags in between, and the store brings them back. The walk collides, and the ' +
-      'next one keeps the flag: the device is given an address that is mapped no more. One atomic operation on the entry would mend ' +
-      'it, and then the claim holds.',
+      'The walk stores an entry by loading it, preserving the sticky flags and storing it: three ' +
+      'instructions without a lock. The callback may unmap the page and clear the flags in between, and the ' +
+      'store restores them. The walk collides, and the next one preserves the flag: the device is given an ' +
+      'address that is no longer mapped. One atomic operation on the entry would fix it, and then the claim ' +
+      'holds.',
     source: ['mm/hmm.c: hmm_vma_handle_pte, hmm_dma_unmap_pfn', 'reference A.4'],
     requirement: 'dma-mapping',
     scenario: 'dma-mapping',

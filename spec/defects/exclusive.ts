@@ -214,9 +214,9 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a fault on an exclusive page locks the page without a reference',
     text:
-      'A CPU finds the entry and takes the lock of the page behind it. Another thread throws the page away meanwhile, and with ' +
-      'it goes the only reference: what is locked is free, or somebody else has it by now. Fixed in 6.3: a reference is ' +
-      'taken first, and if there is none to take the entry has gone.',
+      'A CPU finds the entry and takes the lock of its page. Another thread zaps the page meanwhile, and ' +
+      'drops the only reference: the locked page is free, or has a new user. Fixed in 6.3: a reference is ' +
+      'taken first, and if there is none the entry is gone.',
     source: ['reference D9', 'mm/memory.c, commit 7c7b962938dd'],
     requirement: 'C51',
     scenario: 'exclusive-fault',
@@ -228,8 +228,8 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'devices are not notified when an exclusive page is restored',
     text:
-      'The entry is restored and no EXCLUSIVE event says so. The device goes on with its atomic access, and a CPU writes in the ' +
-      'middle of it.',
+      'The entry is restored without an EXCLUSIVE event. The device continues its atomic access, and a CPU ' +
+      'writes in the middle of it.',
     source: ['our own', 'reference C43, B.10'],
     requirement: 'C43',
     scenario: 'exclusive',
@@ -241,8 +241,8 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'an exclusive page is restored without waiting for its lock',
     text:
-      'Who takes a page for a device keeps it locked until the device is programmed. A fault that does not wait for the lock gives the ' +
-      'page back before the device has had it.',
+      'A page that is made exclusive stays locked until the device is programmed. A fault that does not ' +
+      'wait for the lock restores the entry before the device has used it.',
     source: ['our own', 'reference C43, B.10'],
     requirement: 'C43',
     scenario: 'exclusive',
@@ -254,8 +254,9 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'an exclusive page is mapped without comparing the sequence',
     text:
-      'The lock of the page keeps faults from giving it back, and nobody from throwing it away: MADV_DONTNEED is between the ' +
-      'taking and the mapping, and the device is left with a page that is free. The driver that was recorded does not look either (H26).',
+      'The folio lock keeps faults from restoring the page, but does not keep it from being zapped: ' +
+      'MADV_DONTNEED comes between making it exclusive and mapping it, and the device is left with a page ' +
+      'that is free. The recorded driver does not compare either (H26).',
     source: ['our own', 'reference B.10, F.1', 'lib/test_hmm.c: dmirror_atomic_map'],
     requirement: 'C43',
     scenario: 'exclusive-unmap',
@@ -266,7 +267,7 @@ export const exclusiveDefects: readonly Defect[] = [
     name: 'X83',
     kind: 'mutation',
     title: 'a page becomes exclusive and the TLBs are not flushed',
-    text: 'The entry says that no CPU can reach the page, and a CPU that has used it before still does.',
+    text: 'The entry excludes CPUs, but a CPU that has accessed the page before still does, through its TLB.',
     source: ['our own', 'reference C43, B.2'],
     requirement: 'C43',
     scenario: 'exclusive',
@@ -277,7 +278,9 @@ export const exclusiveDefects: readonly Defect[] = [
     name: 'X84',
     kind: 'mutation',
     title: 'the walk reports an exclusive page as valid',
-    text: 'One device has the page alone, and the driver of another walks past it and maps it too.',
+    text:
+      'One device has exclusive access, and the driver of another walks past the entry and maps the page ' +
+      'too.',
     source: ['our own', 'reference C43, B.3.1'],
     requirement: 'C43',
     scenario: 'exclusive-two-devices',
@@ -288,7 +291,9 @@ export const exclusiveDefects: readonly Defect[] = [
     name: 'X85',
     kind: 'mutation',
     title: 'an exclusive entry holds no reference',
-    text: 'The reference of the mapping goes with it: the page is free as soon as the driver lets go of it, and still in use.',
+    text:
+      'The reference of the mapping is dropped with it: the page is freed as soon as the driver puts it, ' +
+      'and is still in use.',
     source: ['our own', 'reference B.10'],
     requirement: 'C6',
     scenario: 'exclusive',
@@ -300,10 +305,11 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a driver that makes an exclusive page exclusive again collides with itself',
     text:
-      'Read off nouveau and mm/gup.c. The page is exclusive already: a try before has taken it and collided, or the device has ' +
-      'dropped it. To be taken it is faulted in, which gives it back, which moves the sequence that the driver has just ' +
-      'sampled. So it tries again, and again the page is exclusive: until the time is over, and as long as no CPU touches it. To ' +
-      'have the page faulted in before the sequence is sampled mends it: the reference does, and holds.',
+      'Read off nouveau and mm/gup.c. The page is exclusive already: an earlier attempt made it exclusive ' +
+      'and collided, or the device has dropped its mapping. Making it exclusive faults it in, which ' +
+      'restores it, which changes the sequence that the driver has just sampled. So it retries, and again ' +
+      'the page is exclusive: until the timeout, and as long as no CPU touches it. Fixed by faulting the ' +
+      'page in before the sequence is sampled: the reference does, and holds.',
     source: [
       'our own',
       'reference B.10, F.1',
@@ -319,8 +325,8 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'two devices take exclusive access from each other for ever',
     text:
-      'Each is served, and before it has had its access the other has the page. Nothing in the kernel decides between them. ' +
-      'A device that gives up after some faults, or backs off, ends it.',
+      'Each device is served, and before it has made its access the other gets the page. Nothing in the ' +
+      'kernel decides between them. A device that gives up after some faults, or backs off, ends it.',
     source: ['our own', 'reference B.10'],
     requirement: 'C49',
     scenario: 'exclusive-two-devices',
@@ -332,10 +338,11 @@ export const exclusiveDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a device that writes to a page that it has made exclusive loses exclusive access',
     text:
-      'Recorded on Linux 6.1.192 and 6.12.95. The driver lets its device write only through an entry that is for writing, ' +
-      'and one for atomic access is not. So the write faults, the walk finds an exclusive entry, and gives the page back to the CPUs. ' +
-      'Nothing is incoherent: devices are told, and the page is locked. But what the device had alone it has no more. To let ' +
-      'the device write through the entry mends it: the reference does, and holds.',
+      'Recorded on Linux 6.1.192 and 6.12.95. The driver lets its device write only through an entry for ' +
+      'writing, and one for atomic access is not. So the write faults, the walk finds an exclusive entry, ' +
+      'and the fault restores it for the CPUs. Nothing is incoherent: devices are notified, and the page is ' +
+      'locked. But exclusive access is lost. Fixed by letting the device write through the entry: the ' +
+      'reference does, and holds.',
     source: ['reference B.11 H13', 'lib/test_hmm.c: dmirror_do_write'],
     requirement: 'exclusive-kept',
     scenario: 'exclusive-write',

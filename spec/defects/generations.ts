@@ -191,9 +191,10 @@ export const generationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'struct hmm is freed while a callback that has found it begins',
     text:
-      'The last mirror is unregistered, and struct hmm is taken off the list of notifiers and freed at once. A callback that was called ' +
-      'under SRCU a moment ago touches it. Mended by a reference that each callback takes, unless there is none left, and by freeing when ' +
-      'SRCU says that nobody is left. The reference alone does not mend it: its count is in what was freed.',
+      'The last mirror is unregistered, and struct hmm is removed from the list of notifiers and freed at ' +
+      'once. A callback that was called under SRCU just before accesses it. Fixed by a reference that each ' +
+      'callback takes, unless the count is 0, and by freeing after an SRCU grace period. The reference ' +
+      'alone is not enough: its count is in the freed memory.',
     source: ['reference D20', 'mm/hmm.c, commit 6d7c3cde93c1 (Linux 5.3)'],
     requirement: 'use-after-free',
     scenario: 'hmm-lifetime',
@@ -206,8 +207,8 @@ export const generationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the error of a mirror is lost',
     text:
-      'A mirror that may not wait answers -EAGAIN, and hmm_invalidate_range_start returns 0 for it: its caller takes the pages ' +
-      'away, and the device goes on using them. Mended by returning what the mirror answered.',
+      'A mirror that may not block returns -EAGAIN, and hmm_invalidate_range_start returns 0: its caller ' +
+      'frees the pages, and the device continues to use them. Fixed by returning the result of the mirror.',
     source: ['reference D21', 'commit 5a136b4ae327 (Linux 5.3)'],
     requirement: 'C1',
     scenario: 'oom-reaper',
@@ -220,8 +221,9 @@ export const generationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'an invalidation that failed stays counted',
     text:
-      'hmm_invalidate_range_start answers -EAGAIN after it has counted; nobody says the end of what did not begin. From then ' +
-      'on no range is ever valid. Mended by uncounting, and waking who waits, before it returns.',
+      'hmm_invalidate_range_start returns -EAGAIN after it has incremented the count; no end follows a ' +
+      'start that failed. From then on no range is ever valid. Fixed by decrementing the count, and waking ' +
+      'waiters, before it returns.',
     source: ['reference D21', 'commit 5a136b4ae327 (Linux 5.3)'],
     requirement: 'C32',
     scenario: 'oom-reaper',
@@ -234,8 +236,9 @@ export const generationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'one error code for a range that is not valid and for a lock that was dropped',
     text:
-      'hmm_range_fault answers -EAGAIN also where the range is not valid, with the mmap lock still held. The caller takes it ' +
-      'for dropped, and takes it a second time. Mended by -EBUSY, always, for a range that is not valid.',
+      'hmm_range_fault returns -EAGAIN also if the range is not valid, with the mmap lock still held. The ' +
+      'caller assumes that it was dropped, and takes it a second time. Fixed by returning -EBUSY, always, ' +
+      'for a range that is not valid.',
     source: ['reference D52', 'mm/hmm.c, until Linux 5.2'],
     requirement: 'deadlock',
     scenario: 'madvise',
@@ -248,9 +251,11 @@ export const generationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a range is valid again after a whole invalidation',
     text:
-      'A driver does as the documentation says: it reads the range, takes its lock, and asks hmm_range_valid. An invalidation ' +
-      'that began and ended in between has made the range invalid and valid again, and what was read before it is mapped. A flag does not ' +
-      'remember; the sequence number of Linux 5.5 does, and so does a note that the driver keeps. M26 is the same mistake with the notifiers of today.',
+      'A driver does as the documentation says: it reads the range, takes its lock, and calls ' +
+      'hmm_range_valid. An invalidation that began and ended in between has made the range invalid and ' +
+      'valid again, and the stale page is mapped. A flag does not record this; the sequence number of Linux ' +
+      "5.5 does, and so does a record that the driver keeps. M26 is the same mistake with today's " +
+      'notifiers.',
     source: ['reference D55, H6, G.3 M26', HMM_RST, 'commit 99cb252f5e68 (Linux 5.5)'],
     requirement: 'C1',
     scenario: 'madvise',
@@ -263,9 +268,9 @@ export const generationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'mirrors are called after the page table has changed',
     text:
-      'Until Linux 4.19 hmm_invalidate_range_start tells nobody, and mirrors are told at the end. A CPU that writes to the zero ' +
-      'page gets a page of its own while the device still maps the other. Nothing that a driver can do mends it; from 4.20 on mirrors ' +
-      'are told at the start.',
+      'Until Linux 4.19 hmm_invalidate_range_start calls no mirror, and mirrors are called at the end. A ' +
+      'CPU that writes to the zero page gets a page of its own while the device still maps the other. No ' +
+      'driver can fix it; since 4.20 mirrors are called at the start.',
     source: ['reference A.1, C1', 'mm/hmm.c, of Linux 4.17'],
     requirement: 'C1',
     scenario: 'zero-page',
@@ -278,9 +283,10 @@ export const generationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a range that is read during an invalidation is valid',
     text:
-      'In Linux 4.20 and 5.0 hmm_vma_fault makes every range valid that it begins to follow. One that begins after mirrors were ' +
-      'told and before the page table changes is mapped, and nobody is told again. Nothing that a driver can do mends it; from ' +
-      '5.1 on the invalidations under way are counted, and such a range is not valid.',
+      'In Linux 4.20 and 5.0 hmm_vma_fault makes every range valid that it begins to track. One that begins ' +
+      'after the mirrors were called and before the page table changes is mapped, and no mirror is called ' +
+      'again. No driver can fix it; since 5.1 running invalidations are counted, and such a range is not ' +
+      'valid.',
     source: ['reference A.1, C1', 'mm/hmm.c, of Linux 5.0'],
     requirement: 'C1',
     scenario: 'madvise',
@@ -293,8 +299,8 @@ export const generationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the driver does not check whether the VMA is writable',
     text:
-      'hmm_vma_fault asks for a fault for writing, which succeeds and leaves the entry read-only, and walks again, for ever: ' +
-      'until Linux 5.3 the walk did not look itself (D19).',
+      'hmm_vma_fault calls for a write fault, which succeeds and leaves the entry read-only, and walks ' +
+      'again, for ever: until Linux 5.3 the walk itself did not check (D19).',
     source: ['reference A.1, D19', 'commit c18ce674d548 (Linux 5.4)'],
     requirement: 'C49',
     scenario: 'mprotect',
@@ -307,8 +313,9 @@ export const generationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the driver releases a lock that hmm_vma_fault has dropped',
     text:
-      'The text above hmm_vma_fault says that -EAGAIN means that the mmap lock was dropped. The function answers -EBUSY then, also if ' +
-      'it was told to block. A driver that goes by the text gives back a lock that it does not hold.',
+      'The comment above hmm_vma_fault says that -EAGAIN means that the mmap lock was dropped. The function ' +
+      'then returns -EBUSY, even if it was told to block. A driver that trusts the comment releases a lock ' +
+      'that it does not hold.',
     source: ['reference A.1', 'seed 002: hmm_vma_do_fault', 'mm/hmm.c, of Linux 4.17'],
     requirement: 'lock-discipline',
     scenario: 'hmm-vma-fault',
@@ -320,7 +327,7 @@ export const generationDefects: readonly Defect[] = [
     name: 'X264',
     kind: 'mutation',
     title: 'release() does not stop the device',
-    text: 'The address space is gone, and the device still reaches its pages.',
+    text: 'The address space is torn down, and the device still accesses its pages.',
     source: ['reference C7, A.2', 'seed 004: struct hmm_mirror_ops'],
     requirement: 'C7',
     scenario: 'exit',
@@ -333,9 +340,9 @@ export const generationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a range is unregistered under the locks',
     text:
-      'The documentation calls hmm_range_unregister before it drops its own lock and the mmap lock. That gives up the address ' +
-      'space; the last user takes it down there and then, which needs both locks. A driver that holds another reference is spared it. Mended by ' +
-      'dropping the locks first.',
+      'The documentation calls hmm_range_unregister before it drops its own lock and the mmap lock. That ' +
+      'drops a user of the address space; the last user tears it down right there, which needs both locks. ' +
+      'A driver with another reference is not affected. Fixed by dropping the locks first.',
     source: ['reference A.2, B.0', `seed 003: ${HMM_RST}`],
     requirement: 'lock-order',
     scenario: 'exit',
@@ -348,8 +355,8 @@ export const generationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a mirror is unregistered without the lock of the list',
     text:
-      'hmm_mirror_unregister does not wait for the callbacks that run, and the driver frees the mirror under them. The lock of ' +
-      'the list, held for reading while they run, is what makes it wait.',
+      'hmm_mirror_unregister does not wait for running callbacks, and the driver frees the mirror while ' +
+      'they use it. The lock of the list, held for reading during callbacks, makes it wait.',
     source: ['reference A.2, C17', 'seed 004: struct hmm, mirrors_sem'],
     requirement: 'C17',
     scenario: 'hmm-mirror',
@@ -362,8 +369,8 @@ export const generationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a range is partly mapped for DMA',
     text:
-      'A page cannot be mapped, or the range is invalidated, and the pages before it stay mapped: the driver is told of an error, and does not ' +
-      'know of any to unmap. Mended by going back over what was done.',
+      'A page cannot be mapped, or the range is invalidated, and the pages before it stay mapped: the ' +
+      'driver gets an error, and does not know what to unmap. Fixed by undoing the mappings.',
     source: ['our own', 'reference A.2', 'seed 004: hmm_range_dma_map'],
     requirement: 'dma-mapping',
     scenario: 'hmm-range-dma',

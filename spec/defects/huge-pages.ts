@@ -82,9 +82,9 @@ export const hugePageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the order is read separately from the entry',
     text:
-      'The walk looks whether the page is part of a huge one, and reads what is mapped in another step. In between the mapping ' +
-      'is split, and the order says more than the CPU maps: what lies beside the page may be another by the time the device ' +
-      'maps all of it. One read of the entry above says both.',
+      'The walk tests whether the page is part of a huge one, and reads the entry in another step. In ' +
+      'between the mapping is split, and the order exceeds the CPU mapping: the pages beside the page may ' +
+      'have been replaced by the time the device maps all of it. One read of the entry above gives both.',
     source: ['reference C26, B.3.1'],
     requirement: 'C26',
     scenario: 'huge-page',
@@ -96,8 +96,8 @@ export const hugePageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'splitting a huge page sends no notification',
     text:
-      'The pages stay where they are, so there seems to be nothing to tell. But a device may have one translation for all of ' +
-      'them, and what is changed of one page afterwards is told of that page alone.',
+      'The pages stay where they are, so a notification seems unnecessary. But a device may have one ' +
+      'translation for all of them, and a later change of one page is notified for that page alone.',
     source: ['reference B.2'],
     requirement: 'C2',
     scenario: 'huge-page',
@@ -109,8 +109,8 @@ export const hugePageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'splitting a huge page does not flush the TLBs',
     text:
-      'A page of zeroes is given back, and the zero page mapped in its place; a CPU that has the translation of the huge page ' +
-      'goes on writing to what is free.',
+      'A page of zeroes is freed, and the zero page mapped in its place; a CPU with the translation of the ' +
+      'huge page continues to write to the freed page.',
     source: ['reference B.2, C47'],
     requirement: 'C47',
     scenario: 'huge-page-migrates',
@@ -122,8 +122,9 @@ export const hugePageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver maps a huge page without checking the order',
     text:
-      'The area wants huge pages, and the driver takes it that the CPU maps one: where the mapping has been split, what lies beside ' +
-      'the page in memory is another page, or free, and the device reaches it. The order of the entry says how far it may go.',
+      'The VMA requests huge pages, and the driver assumes that the CPU maps one: if the mapping has been ' +
+      'split, the adjacent memory belongs to another page, or is free, and the device accesses it. The ' +
+      'order of the entry is the limit.',
     source: ['reference C26, A.4'],
     requirement: 'C1',
     scenario: 'huge-page-mapped-whole',

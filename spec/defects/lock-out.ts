@@ -59,8 +59,8 @@ export const lockOutDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'own migrations are ignored without excluding readers',
     text:
-      'The driver relies on its lock to keep out who has walked and not yet mapped, and does not take it where it migrates. The ' +
-      'walk maps what has gone elsewhere, as in H1.',
+      'The driver relies on its lock to exclude readers that have walked and not yet mapped, and does not ' +
+      'take it where it migrates. The reader maps a stale page, as in H1.',
     source: ['reference B.11 H1'],
     requirement: 'C1',
     scenario: 'lock-out-readers',
@@ -73,9 +73,10 @@ export const lockOutDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver that locks readers out also takes that lock to migrate a page back',
     text:
-      'The driver holds its lock while it walks. One page needs a write fault, and the walk faults all that follow it too: among them ' +
-      'a page of its own memory, for which the driver is asked to bring it back, by the same thread, and takes the lock again. ' +
-      'As D42, in a driver that would mend H1 by a lock. Migrations back can do without it if they are recorded.',
+      'The driver holds its lock while it walks. One page needs a write fault, and the walk faults all that ' +
+      'follow it too: among them a page of its own memory, which the driver is asked to migrate back, in ' +
+      'the same thread, and it takes the lock again. As D42, in a driver that would fix H1 by a lock. ' +
+      'Migrations back need not take the lock if they set the sequence.',
     source: ['reference B.11 H1, D42, H5, G.3 M29'],
     requirement: 'deadlock',
     scenario: 'lock-out-readers',

@@ -230,10 +230,11 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a fault that does not get the folio lock retries at once, and keeps its CPU',
     text:
-      'A migration has locked a device page, and waits until every CPU has emptied its batch of new pages. On one of them the driver of ' +
-      'another device walks the page table and faults on the device page: the lock is taken, the fault returns 0, the walk looks again, ' +
-      'and so on, without ever letting go of the CPU. Its batch is never emptied, and the lock never released. As Linux 6.15 to 6.19 ' +
-      'had it; fixed in 7.0 by waiting for the lock.',
+      'A migration has locked a device page, and waits until every CPU has drained its LRU batch. On one of ' +
+      'them the driver of another device walks the page table and faults on the device page: the trylock ' +
+      'fails, the fault returns 0, the walk restarts, and so on, without ever scheduling. Its batch is ' +
+      'never drained, and the lock never released. As in Linux 6.15 to 6.19; fixed in 7.0 by waiting for ' +
+      'the lock.',
     source: ['reference D7, G.3 M11', 'mm/memory.c, commit b570f37a2ce4'],
     requirement: 'C48',
     scenario: 'migrate-and-drain',
@@ -245,8 +246,8 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a page that is about to be freed goes to the LRU list',
     text:
-      'At the end of a migration both pages are given back in the same way, by way of the LRU lists: also the one that nobody ' +
-      'has any more. Fixed in 6.14: that one is only put.',
+      'At the end of a migration both pages are put back through the LRU lists: even the one that is about ' +
+      'to be freed. Fixed in 6.14: that one is only put.',
     source: ['reference D13', 'mm/migrate_device.c, commit 41cddf83d8b0'],
     requirement: 'lru',
     scenario: 'migrate-held',
@@ -258,9 +259,10 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a page that was not zeroed replaces a copy that failed unreported',
     text:
-      'A CPU faults on a device page. The copy is handed to the device, which fails without a word; the migration ends as if ' +
-      "it had succeeded, and the process reads what the page held before, which is somebody else's. To allocate the " +
-      'page zeroed mends it: the data is lost all the same, and nothing is given away. Fixed in 6.12.',
+      'A CPU faults on a device page. The device copies it, and fails without reporting that; the migration ' +
+      'ends as if it had succeeded, and the process reads the previous contents of the page, which belong ' +
+      'to another. Fixed by allocating the page zeroed: the data is lost all the same, but none is leaked. ' +
+      'Fixed in 6.12.',
     source: ['reference D15', 'drivers/gpu/drm/nouveau/nouveau_dmem.c, commit 835745a377a4'],
     requirement: 'C50',
     scenario: 'copy-loses-data',
@@ -271,7 +273,9 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'X60',
     kind: 'mutation',
     title: 'a driver clears src for pages without a destination',
-    text: 'src says what the kernel has collected. A driver that takes MIGRATE away there makes the decision of migrate_vma_pages its own.',
+    text:
+      'src records what the kernel has collected. A driver that clears MIGRATE there takes over a decision ' +
+      'of migrate_vma_pages.',
     source: ['our own', 'reference C34'],
     requirement: 'C34',
     scenario: 'migrate-partly',
@@ -283,8 +287,9 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver clears dst after migrate_vma_pages',
     text:
-      'After migrate_vma_pages dst is for migrate_vma_finalize, which unlocks and frees what did not migrate. A driver that ' +
-      'clears its entries leaves pages locked for ever, and frees twice if it does so itself.',
+      'After migrate_vma_pages dst belongs to migrate_vma_finalize, which unlocks and frees the pages that ' +
+      'did not migrate. A driver that clears its entries leaves pages locked for ever, and frees twice if ' +
+      'it frees them itself.',
     source: ['our own', 'reference C34, D48, D53'],
     requirement: 'C34',
     scenario: 'migrate-holes',
@@ -295,7 +300,9 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'X62',
     kind: 'mutation',
     title: 'destinations are not locked',
-    text: 'Where nothing was the destination is mapped before the migration is over: a fault on it must wait, and finds no lock to wait for.',
+    text:
+      'In a hole the destination is mapped before the migration has ended: a fault on it must wait, and ' +
+      'finds no lock to wait for.',
     source: ['our own', 'reference C35, H8'],
     requirement: 'C35',
     scenario: 'migrate',
@@ -307,8 +314,9 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'pages are mapped that were requested but did not migrate',
     text:
-      'A driver maps for its device whatever it has found a place for. Another thread has touched the page before migrate_vma_pages ' +
-      'could map it: the process has a page of its own there, and the device one that is going to be freed.',
+      'A driver maps for its device every page that has a destination. Another thread has touched the page ' +
+      'before migrate_vma_pages could map it: the process has another page there, and the device one that ' +
+      'is going to be freed.',
     source: ['our own', 'reference C36, D53'],
     requirement: 'C36',
     scenario: 'migrate-holes',
@@ -319,7 +327,9 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'X64',
     kind: 'mutation',
     title: 'the mmap lock is dropped before finalize',
-    text: 'The pages have migrated, and nothing is missing but their entries. But areas may change now, under a walk that goes by them.',
+    text:
+      'The pages have migrated, and only their entries are missing. But VMAs may change now, during a walk ' +
+      'that depends on them.',
     source: ['our own', 'reference C37'],
     requirement: 'C37',
     scenario: 'migrate',
@@ -331,8 +341,8 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver ignores its own migration of its own memory, and does not empty its device',
     text:
-      "To pass over the callback is allowed where the device maps the driver's own pages; but then the driver must empty it itself. It " +
-      'copies the page instead, while the device may be writing to it.',
+      "Ignoring the event is permitted where the device maps the driver's own pages; but then the driver " +
+      'must empty the device itself. Instead it copies the page, while the device may be writing to it.',
     source: ['our own', 'reference C41', 'Documentation/mm/hmm.rst'],
     requirement: 'C41',
     scenario: 'bring-back-mirrored',
@@ -344,8 +354,8 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'pages are migrated back in the order of their addresses',
     text:
-      'A fault brings back more than its page. There is memory for one, and the first of them gets it; the fault is answered with ' +
-      'VM_FAULT_OOM, for the want of what it did not ask for.',
+      'A fault brings back more than its page. There is memory for one, and the first of them gets it; the ' +
+      'fault returns VM_FAULT_OOM, because of pages that it did not ask for.',
     source: ['our own', 'reference C30', 'include/linux/memremap.h: struct dev_pagemap_ops'],
     requirement: 'C30',
     scenario: 'bring-back-more',
@@ -356,7 +366,7 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'X67',
     kind: 'mutation',
     title: 'a restored page is read-only',
-    text: 'The device has no place for it, and its entry comes back without the right to write that it had.',
+    text: 'The device has no room for it, and its entry is restored without its write permission.',
     source: ['our own', 'reference C39, B.5 step 7'],
     requirement: 'C39',
     scenario: 'migrate-partly',
@@ -367,7 +377,7 @@ export const migrationStageDefects: readonly Defect[] = [
     name: 'X68',
     kind: 'mutation',
     title: 'the page for a hole is not cleared',
-    text: 'There is nothing to copy, and the driver leaves in the page what was in it.',
+    text: 'There is nothing to copy, and the driver leaves the previous contents in the page.',
     source: ['our own', 'reference C50'],
     requirement: 'C50',
     scenario: 'migrate-holes',
@@ -379,9 +389,10 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a fault migrates an inserted page away before its migration has ended',
     text:
-      'Refuted. A destination that is mapped in the place of a hole is there for every CPU before the driver maps it for its device and ' +
-      'before the migration ends. A fault on it must wait: the folio lock, which the migration holds, is what it waits for. Here ' +
-      'it does not look at the lock, and begins to migrate a page that is being migrated. With the lock every state holds.',
+      'Refuted. A destination that is inserted into a hole is visible to every CPU before the driver maps ' +
+      'it for its device and before the migration ends. A fault on it must wait for the folio lock, which ' +
+      'the migration holds. Here it ignores the lock, and begins to migrate a page that is being migrated. ' +
+      'With the lock every state holds.',
     source: [
       'reference B.11 H8',
       'mm/migrate_device.c: migrate_vma_insert_page',
@@ -398,8 +409,8 @@ export const migrationStageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver that maps during the migration does not test for other events',
     text:
-      'The callback has noted that somebody else invalidated the range since the migration began, and the driver maps all the ' +
-      'same: H10, of a driver that does all the rest right.',
+      'The callback has recorded that another thread invalidated the range since the migration began, and ' +
+      'the driver maps all the same: H10, in a driver that is otherwise correct.',
     source: ['our own', 'reference B.11 H10'],
     requirement: 'C1',
     scenario: 'migrate-and-map',

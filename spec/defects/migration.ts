@@ -259,9 +259,9 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'entries are replaced, and the TLBs are not flushed before the lock is dropped',
     text:
-      'A CPU writes, and has its translation, just before the entry is replaced under the page-table lock. The lock is ' +
-      'dropped, the page is copied and let go, and the CPU still has the old translation: what it writes goes to the old page ' +
-      'and is lost, or to whomever the page belongs to by then. Fixed in 6.0.',
+      'A CPU writes, and has its translation, just before the entry is replaced under the page-table lock. ' +
+      'The lock is dropped, the page is copied and freed, and the CPU still has the old translation: its ' +
+      "write goes to the old page and is lost, or reaches the page's next user. Fixed in 6.0.",
     source: ['reference D4, G.3 M12', 'mm/migrate_device.c, commit 60bae7370896'],
     requirement: 'C47',
     scenario: 'migrate',
@@ -274,9 +274,9 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a fault on a device page holds neither a reference nor the lock',
     text:
-      'Two CPUs fault on the same device page, and both take it from the entry as they first saw it. One brings it back, ' +
-      'and the page is free. The other then asks its owner to bring back a page that is free, or somebody ' +
-      "else's. Fixed in 6.1.",
+      'Two CPUs fault on the same device page, and both take it from the entry as they first read it. One ' +
+      'migrates it back, and the page is free. The other then asks its owner to migrate a page that is ' +
+      'free, or has a new user. Fixed in 6.1.',
     source: ['reference D1, G.3 M9', 'mm/memory.c, commit 16ce101db85d'],
     requirement: 'C31',
     scenario: 'migrate',
@@ -289,9 +289,10 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'faults that hold references keep each other from migrating the page',
     text:
-      "Each fault takes a reference, and the migration of each sees the other's as a pin: it puts the page back, and faults " +
-      'again. As long as there always is one more fault under way nobody migrates, and nobody gets on. Fixed in 6.15 by trying ' +
-      'the folio lock first. The run is one of an address space without notifiers.',
+      "Each fault takes a reference, and the migration of each sees the other's as a pin: it restores the " +
+      'page, and faults again. While there always is another fault in progress no migration succeeds: a ' +
+      'livelock. Fixed in 6.15 by trying the folio lock first. The run is one of an address space without ' +
+      'notifiers.',
     source: ['reference D6, G.3 M10', 'mm/memory.c, commit 1afaeb8293c9'],
     requirement: 'C48',
     scenario: 'device-page-faults',
@@ -305,10 +306,11 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a migrated page is mapped without comparing the sequence',
     text:
-      'Confirmed on Linux 6.1.192 and 6.12.95. A driver maps the device pages as it migrates, trusting that the mmap lock ' +
-      'keeps everybody out. MADV_DONTNEED needs it for reading only: it tells the driver, whose device maps nothing yet, ' +
-      'then the driver maps, then the migration entry is removed without a wait. The device is left with a page that the ' +
-      'end of the migration frees. Not to map there, and to fault afterwards, mends it: the reference does, and holds.',
+      'Confirmed on Linux 6.1.192 and 6.12.95. A driver maps the device pages during the migration, relying ' +
+      'on the mmap lock to exclude other threads. MADV_DONTNEED needs it for reading only: it calls the ' +
+      'driver, whose device maps nothing yet, then the driver maps, then the migration entry is removed ' +
+      'without waiting. The device is left with a page that the end of the migration frees. Fixed by not ' +
+      'mapping there, and faulting afterwards: the reference does, and holds.',
     source: ['reference B.11 H10, G.3 M15', 'lib/test_hmm.c, drivers/gpu/drm/nouveau'],
     requirement: 'C1',
     scenario: 'migrate-and-dontneed',
@@ -321,10 +323,10 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a migration whose copy failed is finalized as if it had succeeded',
     text:
-      'Read off nouveau in Linux 6.12.117. The copy has failed, and the driver goes to finalize with the destination in its ' +
-      'array, without having been through migrate_vma_pages. The page is taken for migrated: the walk over the mappings ' +
-      'begins at the destination, which nobody was ever told of, and replaces nothing; source and destination are let go. ' +
-      'The migration entry stays, for a page that is free.',
+      'Read off nouveau in Linux 6.12.117. The copy has failed, and the driver calls finalize with the ' +
+      'destination in its array, without migrate_vma_pages. The page counts as migrated: the rmap walk ' +
+      'starts from the destination, which has no mapping, and replaces no entry; source and destination are ' +
+      'released. The migration entry stays, and refers to a free page.',
     source: ['reference B.11 H15, G.3 M31', 'drivers/gpu/drm/nouveau/nouveau_dmem.c'],
     requirement: 'C52',
     scenario: 'migrate',
@@ -337,8 +339,8 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the owner of a device page is not compared',
     text:
-      "One device has migrated a page into its memory. The walk of the other's driver finds the entry, and tells it of the page " +
-      'as one that it may use. Fixed in 5.7.',
+      "One device has migrated a page into its memory. The walk of the other's driver finds the entry, and " +
+      'reports the page as valid. Fixed in 5.7.',
     source: ['reference D28, G.3 M19', 'mm/hmm.c, commit 08ddddda667b'],
     requirement: 'C27',
     scenario: 'two-owners',
@@ -352,8 +354,8 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'history',
     title: "a page in another device's memory is not faulted in",
     text:
-      'The walk answered -EFAULT for a page that its owner would have brought back on any fault: memory that the process ' +
-      'may use, and the device could not. Fixed in 5.19.',
+      'The walk returned -EFAULT for a page that its owner would have migrated back on any fault: memory ' +
+      'that the process could access, and the device could not. Fixed in 5.19.',
     source: ['reference D3, G.3 M19', 'mm/hmm.c, commit 8a295dbbaf72'],
     requirement: 'C29',
     scenario: 'two-owners',
@@ -365,10 +367,10 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a driver that ignores its own migrations leaves readers with stale pages',
     text:
-      'Confirmed on Linux 6.1.192 and 6.12.95. The driver does not record the invalidations that it causes itself. A device ' +
-      'fault has walked before its driver migrates the page, and maps it afterwards: nothing has moved the sequence, and the ' +
-      'device maps a page whose data has gone elsewhere. To set the sequence on its own events too mends it: the ' +
-      'reference does, and holds.',
+      'Confirmed on Linux 6.1.192 and 6.12.95. The driver does not set the sequence for the invalidations ' +
+      'that it causes itself. A device fault has walked before its driver migrates the page, and maps it ' +
+      'afterwards: the sequence is unchanged, and the device maps a page whose data has moved. Fixed by ' +
+      'setting the sequence on its own events too: the reference does, and holds.',
     source: ['reference B.11 H1, C41', 'lib/test_hmm.c'],
     requirement: 'C1',
     scenario: 'migrate-while-faulting',
@@ -380,8 +382,8 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver that ignores its own migrations leaves its device mappings in place',
     text:
-      'The callback passes over what the driver causes itself, and the driver empties its device after migrate_vma_setup. ' +
-      'In between the page is collected, and the device writes to it as before.',
+      "The callback ignores the driver's own events, and the driver empties its device after " +
+      'migrate_vma_setup. In between the page is collected, and the device still writes to it.',
     source: ['our own', 'reference C41, B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'migrate-while-faulting',
@@ -392,7 +394,9 @@ export const migrationDefects: readonly Defect[] = [
     name: 'X31',
     kind: 'mutation',
     title: 'a device page is mapped by a present entry',
-    text: 'When a page has been migrated to a device its entry is made present: CPUs would access what they cannot reach.',
+    text:
+      'When a page has migrated to a device its entry is made present: CPUs would access memory that they ' +
+      'cannot reach.',
     source: ['our own', 'reference C28, B.5 step 7'],
     requirement: 'C28',
     scenario: 'migrate',
@@ -404,8 +408,8 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'migrate_to_ram reports success for a page that it could not migrate',
     text:
-      'There is no memory for it, and the callback answers 0. The CPU touches the page again, faults again, and would do so ' +
-      'until memory turns up.',
+      'There is no memory for it, and the callback returns 0. The CPU touches the page again, faults again, ' +
+      'and so on until memory is available.',
     source: ['our own', 'reference C30, B.6'],
     requirement: 'C30',
     scenario: 'short-of-memory',
@@ -416,7 +420,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'X33',
     kind: 'mutation',
     title: 'the migration ends before the copy is complete',
-    text: 'The copy is started and not waited for: the entry already names a page that holds nothing yet.',
+    text: 'The copy is started and not waited for: the entry already refers to a page without data.',
     source: ['our own', 'reference C38, C39'],
     requirement: 'C38',
     scenario: 'migrate',
@@ -427,7 +431,9 @@ export const migrationDefects: readonly Defect[] = [
     name: 'X34',
     kind: 'mutation',
     title: 'fork leaves a device page writable',
-    text: 'The entry of the parent is copied and keeps the right to write: its device would write to what the child shares.',
+    text:
+      'The entry of the parent is copied and stays writable: its device would write to a page shared with ' +
+      'the child.',
     source: ['our own', 'reference C42'],
     requirement: 'C42',
     scenario: 'migrate-and-fork',
@@ -438,7 +444,9 @@ export const migrationDefects: readonly Defect[] = [
     name: 'X35',
     kind: 'mutation',
     title: 'pages are unlocked during their migration',
-    text: 'The folio lock is dropped once the entries are replaced: whoever waits for the end of the migration is let go too early.',
+    text:
+      'The folio lock is dropped once the entries are replaced: threads that wait for the end of the ' +
+      'migration are released too early.',
     source: ['our own', 'reference C51, B.5'],
     requirement: 'C51',
     scenario: 'migrate',
@@ -450,9 +458,10 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: "a read-only page of the driver's own memory satisfies a write request",
     text:
-      'The walk tells a driver of its own page as it is: VALID, and without WRITE although that was asked for. A driver that ' +
-      'does not look maps it, the device faults again at once, and so on for ever: the trace ends in that loop. To look, and to ' +
-      'bring the page back so that a write fault can be taken, mends it: the reference does, and holds.',
+      "The walk reports a driver's own page as it is: VALID, without WRITE although that was requested. A " +
+      'driver that does not check maps it, the device faults again at once, and so on for ever: the trace ' +
+      'ends in that loop. Fixed by checking, and migrating the page back so that a write fault can be ' +
+      'taken: the reference does, and holds.',
     source: ['reference B.11 H4, B.3.1 note (b)', 'mm/hmm.c'],
     requirement: 'C49',
     scenario: 'migrate-holes',

@@ -292,8 +292,9 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'read_begin does not wait',
     text:
-      'A reader that begins between the callback and the change of the page table reads the old entry, and nothing ' +
-      'moves the sequence any more: its retry check passes. Waiting in read_begin is not only economy.',
+      'A reader that begins between the callback and the change of the page table reads the old entry, and ' +
+      'the sequence does not change any more: its retry check passes. The wait in read_begin is not only an ' +
+      'optimisation.',
     source: ['reference B.1 R2, G.3 M1'],
     requirement: 'C1',
     scenario: 'madvise',
@@ -304,7 +305,9 @@ export const notifierDefects: readonly Defect[] = [
     name: 'M5',
     kind: 'mutation',
     title: 'the first end wakes readers, though other invalidations run',
-    text: 'Readers wait for the sequence to become even. If the first of two ends does that, a reader walks a table that the other still changes.',
+    text:
+      'Readers wait for the sequence to become even. If the first of two ends makes it even, a reader walks ' +
+      'a table that the other still changes.',
     source: ['reference B.1 E2, G.3 M5'],
     requirement: 'C15',
     scenario: 'overlapping-invalidations',
@@ -316,8 +319,9 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'history',
     title: 'mmu_interval_notifier_remove reads the sequence without the lock',
     text:
-      'The end of an invalidation moves the sequence before it has dealt with the deferred list. Who looks without the ' +
-      'lock is content too early, frees the notifier, and the list is walked over freed memory. Fixed in 5.18.',
+      'The end of an invalidation changes the sequence before it has processed the deferred list. A waiter ' +
+      'that reads it without the lock returns too early, frees the notifier, and the list is walked over ' +
+      'freed memory. Fixed in 5.18.',
     source: ['reference D2', 'mm/mmu_notifier.c, commit 319561669a59'],
     requirement: 'C17',
     scenario: 'insert-and-remove',
@@ -328,7 +332,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'M6',
     kind: 'mutation',
     title: 'the condition of remove is read without the lock, in a mirror that is never used',
-    text: 'The same defect as D2, found where nothing but insertion and removal happens.',
+    text: 'The same defect as D2, found where only insertion and removal happen.',
     source: ['reference G.3 M6'],
     requirement: 'C17',
     scenario: 'close-at-once',
@@ -339,7 +343,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'M7',
     kind: 'mutation',
     title: 'an interval is inserted into the frozen tree',
-    text: 'While the sequence is odd the tree is walked without a lock. Who inserts then changes it under the walker.',
+    text: 'While the sequence is odd the tree is read without a lock. An insertion then changes it during that.',
     source: ['reference B.1 I3, G.3 M7'],
     requirement: 'C16',
     scenario: 'insert-and-remove',
@@ -350,7 +354,9 @@ export const notifierDefects: readonly Defect[] = [
     name: 'M8',
     kind: 'mutation',
     title: 'an invalidation that failed stays open',
-    text: 'The caller of a failed start must not say the end, so the start must. Otherwise every reader waits for ever.',
+    text:
+      'The caller of a failed start must not call end, so the start must undo itself. Otherwise every ' +
+      'reader waits for ever.',
     source: ['reference B.1 S5, G.3 M8'],
     requirement: 'C32',
     scenario: 'oom-reaper',
@@ -362,8 +368,9 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'an invalidation is undone without waking waiters',
     text:
-      'When a callback could not do its work in time the count of invalidations is lowered again, and the reader that waits ' +
-      'for the end sleeps on. D21b is what came of it for the mirrors of before Linux 5.5; the other half is M8.',
+      'When a callback refuses the range the count of invalidations is decremented again, and the reader ' +
+      'that waits for the end is not woken. D21b is the same for the mirrors before Linux 5.5; the other ' +
+      'half is M8.',
     source: ['reference D21(b)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'deadlock',
     scenario: 'oom-reaper',
@@ -375,8 +382,8 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the error of a callback is lost',
     text:
-      'A callback could not wait and said so, an inner variable of the same name took the error, and the caller went on ' +
-      'to change a page table that the device still used. D21a is the same for the mirrors of before Linux 5.5.',
+      'A callback refused the range, an inner variable of the same name took the error, and the caller ' +
+      'changed a page table that the device still used. D21a is the same for the mirrors before Linux 5.5.',
     source: ['reference D21(a)', 'mm/hmm.c, commit 5a136b4ae327'],
     requirement: 'C1',
     scenario: 'oom-reaper',
@@ -388,8 +395,8 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'history',
     title: 'notifiers that accepted a start never get its end',
     text:
-      'The OOM reaper tells all; one accepts and counts, another fails; the reaper must not say the end, and nobody else ' +
-      'does. Fixed in 5.12 by telling those that can hear it.',
+      'The OOM reaper calls all notifiers; one accepts and counts, another refuses; the reaper must not ' +
+      'call end, and nothing else does. Fixed in 5.12 by calling end of those that have it.',
     source: ['reference D8', 'mm/mmu_notifier.c, commit c2655835fd8c'],
     requirement: 'C32',
     scenario: 'classic-only',
@@ -402,10 +409,11 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the interval side stays open when a classic notifier fails',
     text:
-      'Present in Linux 6.12.117. An address space has an interval notifier and a classic one that fails ranges which may ' +
-      'not block (nouveau registers such a pair). The OOM reaper opens the interval side, the classic notifier fails, and ' +
-      'nobody closes what was opened: the count stays raised, and read_begin and remove may wait for ever. The reference ' +
-      'closes it where the failure is seen, and then holds.',
+      'Present in Linux 6.12.117. An address space has an interval notifier and a classic one that refuses ' +
+      'ranges that are not blockable (nouveau registers such a pair). The OOM reaper opens the interval ' +
+      'side, the classic notifier refuses, and the interval side is never closed: the count stays raised, ' +
+      'and read_begin and remove may wait for ever. The reference closes it where the failure occurs, and ' +
+      'then holds.',
     source: ['reference B.11 H3, G.3 M32', 'mm/mmu_notifier.c'],
     requirement: 'C32',
     scenario: 'classic-notifiers',
@@ -417,9 +425,9 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'overlapping invalidations starve a reader',
     text:
-      'read_begin waits for the sequence to move, which it does only when no invalidation is under way. A stream of ' +
-      'invalidations, each begun before the last has ended, keeps it where it is; the wait has no time-out, so the ' +
-      "caller's own is not honoured. The trace ends in a loop.",
+      'read_begin waits for the sequence to change, which happens only when no invalidation is running. A ' +
+      'stream of invalidations, each started before the last has ended, keeps it unchanged; the wait has no ' +
+      "timeout, so the caller's own is not honoured. The trace ends in a loop.",
     source: ['reference B.11 H7', 'mm/mmu_notifier.c'],
     requirement: 'C49',
     scenario: 'starvation',
@@ -431,7 +439,9 @@ export const notifierDefects: readonly Defect[] = [
     name: 'M25',
     kind: 'mutation',
     title: 'the notifier is freed without waiting for the running invalidation',
-    text: 'The removal is deferred; the driver does not wait for it, and frees what the invalidation still uses.',
+    text:
+      'The removal is deferred; the driver does not wait for it, and frees what the invalidation still ' +
+      'uses.',
     source: ['reference G.3 M25', 'the same class as D16 and D17'],
     requirement: 'C17',
     scenario: 'close-at-once',
@@ -443,8 +453,8 @@ export const notifierDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the mirror is freed while callbacks may still run',
     text:
-      'What D20 was for struct hmm, done by a driver of today: it frees first and removes after. The trace ends with the freed notifier still in the tree, where the next ' +
-      'invalidation would call it.',
+      'The same as D20 for struct hmm, in a driver of today: it frees first and removes afterwards. The ' +
+      'trace ends with the freed notifier still in the tree, where the next invalidation would call it.',
     source: ['our own', 'the same class as D20'],
     requirement: 'C17',
     scenario: 'close-at-once',
@@ -455,7 +465,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X1',
     kind: 'mutation',
     title: 'the notifier is removed before the device is emptied',
-    text: 'After the removal nobody tells the driver of changes. What the device still maps goes stale.',
+    text: 'After the removal the driver is not notified any more. Its device mappings become stale.',
     source: ['reference C17'],
     requirement: 'C1',
     scenario: 'insert-and-remove',
@@ -466,7 +476,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X2',
     kind: 'mutation',
     title: 'entries are zapped before the notification',
-    text: 'The invalidation comes after the change: the device uses a page that the CPU no longer maps.',
+    text: 'The notification comes after the change: the device uses a page that the CPU no longer maps.',
     source: ['reference C2'],
     requirement: 'C2',
     scenario: 'munmap',
@@ -477,7 +487,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X3',
     kind: 'mutation',
     title: 'mprotect sends no notification',
-    text: 'The CPU loses the right to write, the device keeps it.',
+    text: 'The CPU loses write permission, the device keeps it.',
     source: ['reference C4, B.2'],
     requirement: 'C2',
     scenario: 'mprotect',
@@ -488,7 +498,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X4',
     kind: 'mutation',
     title: 'exit sends no release',
-    text: 'Nobody tells the device that the address space goes away.',
+    text: 'The device is not notified that the address space is torn down.',
     source: ['reference C7'],
     requirement: 'C7',
     scenario: 'exit',
@@ -499,7 +509,9 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X5',
     kind: 'mutation',
     title: 'end is called for a start that failed',
-    text: 'A start that failed has closed what it opened. Who says the end all the same uncounts an invalidation of somebody else.',
+    text:
+      'A start that failed has closed what it opened. Calling end all the same uncounts the invalidation of ' +
+      'another thread.',
     source: ['reference C12'],
     requirement: 'C12',
     scenario: 'oom-reaper',
@@ -521,7 +533,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X7',
     kind: 'mutation',
     title: 'a new interval has an even sequence',
-    text: "The numbers of intervals are odd so that they can equal the address space's only while it is odd.",
+    text: "The sequences of intervals are odd so that they can equal the address space's only while it is odd.",
     source: ['reference C15, B.1 N2'],
     requirement: 'C15',
     scenario: 'partial-mirror',
@@ -543,7 +555,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X9',
     kind: 'mutation',
     title: 'a classic notifier that can fail has an end callback',
-    text: 'It would be told of an end that it never saw begin; the kernel forbids the pair.',
+    text: 'It would get an end without a start; the kernel forbids the pair.',
     source: ['reference B.1 O3'],
     requirement: 'C32',
     scenario: 'classic-only',
@@ -554,7 +566,7 @@ export const notifierDefects: readonly Defect[] = [
     name: 'X30',
     kind: 'mutation',
     title: 'VMAs are removed with the mmap lock held for reading',
-    text: 'Others read the areas at the same time: the lock must be held for writing.',
+    text: 'Other threads read the VMAs at the same time: the lock must be held for writing.',
     source: ['reference B.0, B.2'],
     requirement: 'lock-discipline',
     scenario: 'munmap',

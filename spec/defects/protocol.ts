@@ -23,8 +23,8 @@ export const protocolDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the retry check is left out of the protocol',
     text:
-      'What was read before an invalidation is installed after it. The independent model for SPIN and TLC has the same ' +
-      'defect, and finds it after as many steps.',
+      'A page that was read before an invalidation is installed after it. The independent model for SPIN ' +
+      'and TLC has the same defect, and finds it after as many steps.',
     source: ['the independent model of the protocol, bench/peers'],
     requirement: 'C1',
     scenario: 'retry-protocol',

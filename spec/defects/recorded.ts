@@ -80,8 +80,8 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'history',
     title: "a driver does not set its owner, and its own pages count as another's",
     text:
-      'The page is in the memory of the very device that faults. Its driver has not set dev_private_owner, so that the walk takes ' +
-      'the page for a foreign one; and a foreign page was an error then. Fixed in nouveau in 5.8.',
+      'The page is in the memory of the very device that faults. Its driver has not set dev_private_owner, ' +
+      "so the walk takes the page for another owner's, which was an error then. Fixed in nouveau in 5.8.",
     source: ['reference D29, G.3 M19', 'drivers/gpu/drm/nouveau/nouveau_svm.c, commit ed710a6ed797'],
     requirement: 'C29',
     scenario: 'two-owners',
@@ -95,9 +95,10 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a driver deadlocks on its own lock, since its walk migrates its own page back',
     text:
-      'The page that the device writes to must be faulted, and the walk faults all that follow in the area too. One of them is in the ' +
-      'memory of that device: the fault asks the driver to bring it back, and the driver wants the lock that it holds over the ' +
-      'walk. Fixed in amdkfd in 5.16, whose callback leaves the page where it is then; to hold no such lock mends it, too.',
+      'The page that the device writes to must be faulted, and the walk also faults all that follow in the ' +
+      'VMA. One of them is in the memory of that device: the fault asks the driver to migrate it back, and ' +
+      'the driver wants the lock that it holds during the walk. Fixed in amdkfd in 5.16, whose callback ' +
+      'then leaves the page where it is; holding no such lock fixes it, too.',
     source: ['reference D42, B.11 H5, G.3 M29', 'drivers/gpu/drm/amd/amdkfd/kfd_svm.c, commit a6283010e290'],
     requirement: 'deadlock',
     scenario: 'over-fault-own-page',
@@ -109,9 +110,9 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a child accesses a page of its parent in device memory, and gets SIGBUS',
     text:
-      'fork shares device pages like any others. The driver keeps its records by process, and looks the page up with the process that ' +
-      'faults: the child has never used the device, so that nothing is found, and the fault is refused. Fixed in amdkfd in 6.1: ' +
-      'the page itself says who has filled it.',
+      'fork shares device pages like any others. The driver keeps its records by process, and looks the ' +
+      'page up in the faulting process: the child has never used the device, so nothing is found, and the ' +
+      'fault is refused. Fixed in amdkfd in 6.1: the page itself names its owner.',
     source: ['reference D43', 'drivers/gpu/drm/amd/amdkfd/kfd_svm.c, commit e1f84eef313f'],
     requirement: 'C30',
     scenario: 'recorded/shared/dev_read+child_write',
@@ -123,9 +124,10 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the recorded driver has H1: a reader maps a page that was migrated meanwhile',
     text:
-      'The device reads a page, and another thread migrates it. The reader has walked before the collection and maps after it: ' +
-      'the callback has passed over its own migration, so nothing moved the sequence. The device is left with a page ' +
-      'of the system that is free once the migration ends. To record the sequence there mends it.',
+      'The device reads a page, and another thread migrates it. The reader has walked before the collection ' +
+      'and maps after it: the callback has ignored its own migration, so the sequence is unchanged. The ' +
+      'device is left with a system page that is free once the migration ends. Fixed by setting the ' +
+      'sequence there.',
     source: ['reference B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/system/dev_read+migrate_to_dev',
@@ -137,9 +139,10 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the recorded driver has H10: a migrated page is mapped without comparing the sequence',
     text:
-      'MADV_DONTNEED comes between the collection and the map step: its callback finds nothing to take away, and then the ' +
-      'driver maps the device page, which nobody will tell it of again. To take a number before the migration and to compare it ' +
-      'before mapping mends it, or to map nothing and to fault afterwards.',
+      'MADV_DONTNEED comes between the collection and the map step: its callback finds nothing to remove, ' +
+      'and then the driver maps the device page, for which no further event comes. Fixed by sampling the ' +
+      'sequence before the migration and comparing it before mapping, or by mapping nothing and faulting ' +
+      'afterwards.',
     source: ['reference B.11 H10, G.3 M15', 'lib/test_hmm.c: dmirror_migrate_finalize_and_map'],
     requirement: 'C1',
     scenario: 'recorded/mirrored/migrate_to_dev+madv_dontneed',
@@ -151,9 +154,9 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the recorded driver has X1: closing removes the notifier first, and the entries last',
     text:
-      'Between the two nobody tells the driver of changes, and its page table goes stale. This device is a program that ' +
-      'reaches memory only through the file that is being closed, so nothing comes of it here; a device that runs on its ' +
-      'own would use what is left. To drop the entries first mends it.',
+      'Between the two the driver is not notified, and its page table becomes stale. This device is a ' +
+      'program that accesses memory only through the file that is being closed, so it has no effect here; a ' +
+      'device that runs on its own would use the remaining entries. Fixed by removing the entries first.',
     source: ['our own', 'lib/test_hmm.c: dmirror_fops_release'],
     requirement: 'C1',
     scenario: 'recorded/mirrored2/close2+munmap',
@@ -165,8 +168,8 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the recorded driver has X32: a page that could not be migrated is reported as migrated',
     text:
-      'There is no page to copy to, so that nothing migrates, and the callback answers 0 all the same: the CPU faults again, as long ' +
-      'as there is no memory. To answer VM_FAULT_OOM mends it.',
+      'There is no page to copy to, so nothing migrates, and the callback returns 0 all the same: the CPU ' +
+      'faults again, as long as there is no memory. Fixed by returning VM_FAULT_OOM.',
     source: ['our own', 'reference E.1', 'lib/test_hmm.c: dmirror_devmem_fault'],
     requirement: 'C30',
     scenario: 'recorded/short/migrate_to_dev+cpu_read',
@@ -178,10 +181,11 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the struct page of device memory is stored, instead of the memory behind it',
     text:
-      'Confirmed on Linux 6.1.192 and 6.12.95: a crash every time. The page is on the device; mprotect makes the device drop its ' +
-      "entry; the device reads again, and its walk finds the driver's own page. The driver stores what the walk gave it, a struct page " +
-      'without memory, and copies from there. Only the map step of a migration stores what is behind. To look that up in the ' +
-      'fault mends it: the recordings were made with that repair.',
+      'Confirmed on Linux 6.1.192 and 6.12.95: a crash every time. The page is on the device; mprotect ' +
+      "makes the device drop its entry; the device reads again, and its walk finds the driver's own page. " +
+      'The driver stores what the walk reported, a struct page without memory, and copies from there. Only ' +
+      'the map step of a migration stores the page behind it. Fixed by looking that up in the fault: the ' +
+      'recordings were made with that fix.',
     source: ['reference B.11 H16', 'lib/test_hmm.c: dmirror_do_fault'],
     requirement: 'backed-access',
     scenario: 'recorded/device/dev_read+mprotect',
@@ -193,8 +197,9 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: "device writes during a migration by the device's own driver are lost",
     text:
-      'The callback passes over its own migrations also where the page comes from system memory. The device maps the source ' +
-      'until the map step, and may write to it after it was copied. To take the entry away like for any other invalidation mends it.',
+      'The callback ignores its own migrations even where the page comes from system memory. The device ' +
+      'maps the source until the map step, and may write to it after it was copied. Fixed by removing the ' +
+      'entry as for any other invalidation.',
     source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/mirrored/dev_write+migrate_to_dev',
@@ -206,9 +211,10 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'own migrations are recognised by the device, which has more than one file',
     text:
-      'A process has opened the device twice (or a child has opened it too). A page comes back to the system by way of one file, which ' +
-      'drops its own entry. The callback of the other passes over the migration, since it is that of its device, and ' +
-      'goes on mapping the device page, which is free. No two threads are needed. To heed every invalidation mends it.',
+      'A process has opened the device twice (or a child has opened it too). A page migrates back through ' +
+      'one file, which removes its own entry. The callback of the other ignores the migration, since it is ' +
+      'that of its device, and keeps mapping the device page, which is free. No race is needed. Fixed by ' +
+      'handling every event.',
     source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/device/dev_read+migrate_to_sys2',
@@ -220,9 +226,9 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'closing evicts once, and a page that is in use then outlives its file',
     text:
-      'Closing evicts every page of the device because each names the file through which it was filled. A CPU that faults ' +
-      'on one holds it, so that the eviction passes it over. The file is freed, and the fault goes on to look into ' +
-      'it. To evict until nothing is left mends it.',
+      'Closing evicts every page of the device because each refers to the file through which it was ' +
+      'migrated. A CPU that faults on one holds it, so the eviction skips it. The file is freed, and the ' +
+      'fault then accesses it. Fixed by evicting until nothing is left.',
     source: ['our own', 'lib/test_hmm.c: dmirror_fops_release, dmirror_devmem_fault'],
     requirement: 'use-after-free',
     scenario: 'recorded/device2/close2+cpu_write',
@@ -234,10 +240,11 @@ export const recordedDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'an exclusive page is mapped without comparing the sequence, although it may have been zapped',
     text:
-      'The lock of the page, which the driver holds until it has mapped it, keeps faults from giving it back, and nobody from ' +
-      'throwing it away: MADV_DONTNEED comes between the taking and the map step, and its callback finds nothing to take away. The ' +
-      'device is left with a page that is free once the driver has let go of it. To compare a sequence under the update lock mends ' +
-      'it; for that the driver must name somebody as it takes the page, and pass over its own doing.',
+      'The folio lock, which the driver holds until it has mapped the page, keeps faults from restoring it, ' +
+      'but does not keep it from being zapped: MADV_DONTNEED comes between making it exclusive and the map ' +
+      'step, and its callback finds nothing to remove. The device is left with a page that is free once the ' +
+      'driver has put it. Fixed by comparing a sequence under the update lock; for that the driver must ' +
+      'pass an owner, and ignore its own events.',
     source: ['our own', 'reference B.10, F.1', 'lib/test_hmm.c: dmirror_exclusive, dmirror_atomic_map'],
     requirement: 'C43',
     scenario: 'recorded/system/exclusive+madv_dontneed',

@@ -65,7 +65,9 @@ export const seedDefects: readonly Defect[] = [
     name: 'X213',
     kind: 'mutation',
     title: 'the address space is pinned and never unpinned',
-    text: 'The pattern of 5.5 begins with mmget_not_zero and has no mmput on any way out: the process ends, and its address space stays.',
+    text:
+      'The pattern of 5.5 begins with mmget_not_zero and has no mmput on any return path: the process ' +
+      'exits, and its address space stays.',
     source: ['seed 003', 'Documentation/vm/hmm.rst, Linux 5.5'],
     requirement: 'deadlock',
     scenario: 'exit',
@@ -77,8 +79,9 @@ export const seedDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the number of pages is mistaken for an error',
     text:
-      'The pattern of 5.5 gives up if hmm_range_fault returns anything but 0, and until 5.7 that returns how many pages it has told. ' +
-      'Every walk that succeeds is thrown away, and the caller is told a number that is no error.',
+      'The pattern of 5.5 gives up if hmm_range_fault returns anything but 0, and until 5.7 that returns a ' +
+      'number of pages. Every walk that succeeds is discarded, and the caller gets a number that is no ' +
+      'error.',
     source: ['seed 003', 'reference A.0, A.3'],
     requirement: 'refinement',
     scenario: 'munmap',
@@ -90,8 +93,9 @@ export const seedDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a PROT_NONE page is reported as valid',
     text:
-      'In the patch of 4.17 the helper that makes an entry sets VALID itself, so that flags of 0 for a hint (NUMA balancing) are told as ' +
-      'valid all the same, and the device uses a page that the CPU may not use. Linux 5.8 tells the frame and no flag.',
+      'In the patch of 4.17 the helper that makes an entry sets VALID itself, so that a PROT_NONE entry ' +
+      'with flags 0 (a hint for NUMA balancing) is reported as valid all the same, and the device uses a ' +
+      'page that the CPU may not use. Linux 5.8 reports the frame without flags.',
     source: ['seed 002', 'mm/hmm.c: hmm_vma_handle_pmd'],
     requirement: 'C1',
     scenario: 'numa-hinting',

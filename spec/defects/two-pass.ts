@@ -56,8 +56,8 @@ export const twoPassDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the second pass is left out when a notifier refuses',
     text:
-      'A watcher that is told later cannot wait, and the invalidation is given up. The second pass of those that had begun is ' +
-      'left out: their token is never given back, and nobody waits for what their device was told.',
+      'A later notifier refuses the range, and the invalidation is abandoned. The second pass of those that ' +
+      'had started is left out: their token is never returned, and nothing waits for their device.',
     source: ['reference B.1.1, G.3 M33'],
     requirement: 'two-pass',
     scenario: 'two-pass-refused',
@@ -69,8 +69,8 @@ export const twoPassDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'two invalidations share one token',
     text:
-      'The token is part of the mirror. A second invalidation overwrites what the first has noted there: nobody waits for the ' +
-      "device to forget the first one's pages.",
+      'The token is part of the mirror. A second invalidation overwrites what the first has recorded there: ' +
+      "nothing waits for the device to flush the first one's pages.",
     source: ['reference B.1.1, G.3 M34'],
     requirement: 'C3',
     scenario: 'two-pass',
@@ -82,8 +82,8 @@ export const twoPassDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the sequence is set in the second pass only',
     text:
-      'Between the passes the update lock is free. A reader that has walked before finds the sequence as it was, and maps what the first ' +
-      'pass has just taken away.',
+      'Between the passes the update lock is free. A reader that has walked before finds the sequence ' +
+      'unchanged, and maps what the first pass has just removed.',
     source: ['reference B.1.1, G.3 M35'],
     requirement: 'C10',
     scenario: 'two-pass',

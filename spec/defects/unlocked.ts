@@ -26,8 +26,8 @@ export const unlockedDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the sequence is sampled after the walk',
     text:
-      'hmm_range_fault_unlocked_timeout gives its caller the number of the end. An invalidation between the reading of an entry and that ' +
-      'number is not seen, and the driver maps a page that was thrown away.',
+      'hmm_range_fault_unlocked_timeout returns the sequence at its end. An invalidation between the read ' +
+      'of an entry and that sample is missed, and the driver maps a page that was zapped.',
     source: ['our own', 'reference A.5, C8'],
     requirement: 'C8',
     scenario: 'unlocked-walk',

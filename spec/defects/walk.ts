@@ -167,7 +167,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'M20',
     kind: 'mutation',
     title: 'the need for a fault is inverted',
-    text: 'What is valid is faulted and what is missing is not.',
+    text: 'Valid entries are faulted and missing ones are not.',
     source: ['reference G.3 M20'],
     requirement: 'C21',
     scenario: 'zero-page',
@@ -180,8 +180,9 @@ export const walkDefects: readonly Defect[] = [
     kind: 'history',
     title: 'need_fault faults valid entries',
     text:
-      'A patch that was to clarify the logic computed the need from VALID the wrong way round, and for a write that was ' +
-      'needed it said that none was. Found here by the first page that is asked for and missing. 4.17.',
+      'A patch that was to clarify the logic computed the need from VALID the wrong way round, and if a ' +
+      'write fault was needed it reported none. Found here by the first page that is requested and missing. ' +
+      '4.17.',
     source: ['reference D22b', 'seed 002'],
     requirement: 'C21',
     scenario: 'hmm-vma-requests',
@@ -193,7 +194,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'M21',
     kind: 'mutation',
     title: 'the request is overwritten before it is read',
-    text: 'The entry is the question and the answer; who writes the answer first has lost the question.',
+    text: 'The entry is input and output; storing the output first loses the request.',
     source: ['reference C24, G.3 M21'],
     requirement: 'C21',
     scenario: 'hmm-vma-requests',
@@ -206,8 +207,9 @@ export const walkDefects: readonly Defect[] = [
     kind: 'history',
     title: 'hmm_vma_fault ignores requests page by page',
     text:
-      'Entries were set to NONE before need_fault looked at them: a walk with requests of its own returned success with ' +
-      'nothing faulted in. Found here with the first of two pages asked for in the array. 4.17.',
+      'Entries were set to NONE before need_fault read them: a walk with requests page by page returned ' +
+      'success with nothing faulted in. Found here with the first of two pages requested in the array. ' +
+      '4.17.',
     source: ['reference D22a', 'seed 002'],
     requirement: 'C21',
     scenario: 'hmm-vma-requests',
@@ -219,7 +221,9 @@ export const walkDefects: readonly Defect[] = [
     name: 'X23',
     kind: 'mutation',
     title: 'requests after the faulted page are lost',
-    text: 'The walk starts again after a fault, and finds answers where it left requests. One of several bugs mended in 5.7.',
+    text:
+      'The walk restarts after a fault, and finds outputs where it left requests. One of several bugs fixed ' +
+      'in 5.7.',
     source: ['reference C24, D27'],
     requirement: 'C24',
     scenario: 'requests-by-page',
@@ -231,8 +235,8 @@ export const walkDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a snapshot of an unusable VMA fails',
     text:
-      'Holes and areas that devices cannot use returned -EFAULT although nothing had been asked of them. Nothing need be put in: that ' +
-      'is the text of 5.6. Fixed in 5.7.',
+      'Holes and VMAs that cannot be mirrored returned -EFAULT although nothing was requested. Nothing need ' +
+      'be injected: that is the text of 5.6. Fixed in 5.7.',
     source: ['reference D27', 'mm/hmm.c, commit 2288a9a68175'],
     requirement: 'C23',
     scenario: 'snapshot',
@@ -245,8 +249,8 @@ export const walkDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a write to a read-only VMA is faulted for ever',
     text:
-      'The walk did not ask whether the area can be written. The fault succeeded, the entry stayed read-only, and the walk ' +
-      'began again. Fixed in 5.4 by -EPERM.',
+      'The walk did not check whether the VMA is writable. The fault succeeded, the entry stayed read-only, ' +
+      'and the walk restarted. Fixed in 5.4 by -EPERM.',
     source: ['reference D19', 'mm/hmm.c, commit c18ce674d548'],
     requirement: 'C49',
     scenario: 'refused-requests',
@@ -257,7 +261,9 @@ export const walkDefects: readonly Defect[] = [
     name: 'M22',
     kind: 'mutation',
     title: 'the check of VM_WRITE is missing, and a VMA becomes read-only',
-    text: 'The same defect as D19, met where mprotect has taken the right to write away between the fault of the device and the walk.',
+    text:
+      'The same defect as D19, where mprotect has made the VMA read-only between the device fault and the ' +
+      'walk.',
     source: ['reference G.3 M22'],
     requirement: 'C49',
     scenario: 'mprotect',
@@ -270,8 +276,8 @@ export const walkDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the walk faults while it holds a page-table lock',
     text:
-      'One path of the walk held a page-table lock and called the handler of holes, which faults: that sleeps, and wants the ' +
-      'same lock. Fixed in 5.7.',
+      'One path of the walk held a page-table lock and called the handler of holes, which faults: that ' +
+      'sleeps, and wants the same lock. Fixed in 5.7.',
     source: ['reference D26', 'mm/hmm.c, commit 05fc1df95e1d'],
     requirement: 'deadlock',
     scenario: 'zero-page',
@@ -283,7 +289,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X24',
     kind: 'mutation',
     title: 'a collision is reported although there was none',
-    text: 'Any invalidation of the address space counts, also one that does not touch the range.',
+    text: 'Any invalidation of the address space counts, even one that does not overlap the range.',
     source: ['reference C13'],
     requirement: 'C13',
     scenario: 'partial-mirror',
@@ -294,7 +300,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X25',
     kind: 'mutation',
     title: 'pages are freed before the TLBs are flushed',
-    text: 'A CPU still reaches a page that may belong to somebody else by now.',
+    text: 'A CPU still reaches a page that may have a new user by now.',
     source: ['reference C47, B.2'],
     requirement: 'C47',
     scenario: 'munmap',
@@ -305,7 +311,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X26',
     kind: 'mutation',
     title: 'pages are freed twice',
-    text: "The second time they may be somebody else's.",
+    text: 'The second time they may belong to a new user.',
     source: ['reference C31'],
     requirement: 'use-after-free',
     scenario: 'munmap',
@@ -316,7 +322,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X27',
     kind: 'mutation',
     title: 'copy-on-write does not copy',
-    text: 'The new page is mapped empty, and what was in the old one is lost to this process.',
+    text: 'The new page is mapped empty, and the data of the old one is lost to this process.',
     source: ['reference B.2'],
     requirement: 'data',
     scenario: 'fork',
@@ -327,7 +333,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X28',
     kind: 'mutation',
     title: 'a NUMA hint is never cleared',
-    text: 'Whoever faults on the entry faults for ever: the walk for the device, and the CPU beside it.',
+    text: 'An access to the entry faults for ever: that of the device through the walk, and that of the CPU.',
     source: ['reference B.3.1'],
     requirement: 'C49',
     scenario: 'numa-hinting',
@@ -338,7 +344,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X29',
     kind: 'mutation',
     title: 'a CPU fault is not handled',
-    text: 'The instruction is tried again and faults again, for ever.',
+    text: 'The instruction is retried and faults again, for ever.',
     source: ['reference B.2'],
     requirement: 'progress',
     scenario: 'classic-only',
@@ -350,9 +356,10 @@ export const walkDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a walk fails because of a page that was not requested',
     text:
-      'hmm_vma_fault goes on to the end of the area from the first page in need. An error of a page that the caller did not ' +
-      'ask for (here: no memory is left for it) makes the whole walk -EFAULT, although every page that was asked for is there. The ' +
-      'recordings show the over-fault itself. Faulting only what was asked for would mend it, and then the claim holds.',
+      'hmm_vma_fault faults to the end of the VMA from the first page that needs a fault. An error of a ' +
+      'page that was not requested (here: no memory is left for it) makes the whole walk -EFAULT, although ' +
+      'every requested page is there. The recordings show the over-fault itself. Faulting only requested ' +
+      'pages would fix it, and then the claim holds.',
     source: ['reference B.11 H5, B.3'],
     requirement: 'asked-only',
     scenario: 'over-fault',
