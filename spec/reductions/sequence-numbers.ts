@@ -95,12 +95,14 @@ class Numbers {
   }
 
   private use(seq: number): void {
-    if (seq & 1 && !this.used.includes(seq)) this.used.push(seq)
+    const odd = seq & 1 ? seq : seq - 1
+    if (odd > 0 && !this.used.includes(odd)) this.used.push(odd)
   }
 
-  /** What the number becomes; an even one, which only a defect gives to an interval, stays as it is. */
+  /** What the number becomes; an even one, which only a defect gives to an interval, stays one more than the odd one before. */
   private rank(seq: number): number {
-    const place = this.used.indexOf(seq)
-    return place < 0 ? seq : FIRST + 2 * place
+    const place = this.used.indexOf(seq & 1 ? seq : seq - 1)
+    if (place < 0) return seq
+    return FIRST + 2 * place + (seq & 1 ? 0 : 1)
   }
 }
