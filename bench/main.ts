@@ -3,6 +3,7 @@
  */
 import { parseArgs } from 'node:util'
 import { writeBounds } from './bounds.js'
+import { writeDigests } from './digests.js'
 import { timeScenarios } from './scenarios.js'
 import { compareWithSpin, LARGE, SMALL } from './spin.js'
 
@@ -11,6 +12,7 @@ const USAGE = `npm run bench -- [options]
   --quick           a small protocol, and smoke bounds only
   --scenario NAME   only this scenario (may be given several times), and not SPIN
   --write-bounds    write docs/bounds.md, which takes some minutes, and nothing else
+  --write-digests   write test/fixtures/digests.json, which takes two minutes, and nothing else
   --time-limit S    most seconds for each scenario (default 60)
 Ends with 1 if a count of states is wrong or a scenario cannot be checked.`
 
@@ -18,6 +20,7 @@ const { values } = parseArgs({
   options: {
     pairs: { type: 'string' },
     'write-bounds': { type: 'boolean', default: false },
+    'write-digests': { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     scenario: { type: 'string', multiple: true, default: [] },
     'time-limit': { type: 'string', default: '60' },
@@ -27,6 +30,7 @@ const { values } = parseArgs({
 
 if (values.help) console.log(USAGE)
 else if (values['write-bounds']) await writeBounds()
+else if (values['write-digests']) await writeDigests()
 else {
   const right: boolean[] = []
   if (values.scenario.length === 0) {

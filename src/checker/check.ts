@@ -6,6 +6,7 @@
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
+import { Digest } from './digest.js'
 import { Exploration } from './explore.js'
 import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
@@ -80,6 +81,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     defects.flatMap((defect) => defect.overrides),
     options.reductions,
   )
+  if (options.digest) exploration.digest = new Digest(exploration.system)
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
   model.layout.mustBeAsSealed()
@@ -139,6 +141,9 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
       reached: exploration.reached[i],
     })),
     coverage,
+    ...(exploration.digest !== undefined && exploration.breach === undefined && stopped === undefined
+      ? { digest: exploration.digest.result }
+      : {}),
     control: { locations: exploration.control.size, replays: exploration.control.replays },
   }
 }

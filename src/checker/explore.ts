@@ -11,6 +11,7 @@ import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
 import { BLOCKED, type Override } from '../world/procedure.js'
 import { running } from '../world/running.js'
+import type { Digest } from './digest.js'
 import { type Broken, Judge } from './judge.js'
 import type { Reductions } from './options.js'
 import { FETCH, StateStore } from './store.js'
@@ -41,6 +42,8 @@ export class Exploration {
   /** For each progress claim, in how many states it was pending: counted when progress is checked. */
   readonly lasting: Float64Array
   readonly taken: TakenTransitions
+  /** Adds up a digest of what is explored, if there is one. */
+  digest: Digest | undefined
   private head = 0
   private levelEnd = 1
   private readonly judge: Judge
@@ -118,6 +121,7 @@ export class Exploration {
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
     const { words, worldWords, normaliser, unclaimed } = this.system
     const { runs, choices } = control
+    const { digest } = this
     const threads = this.model.threads.length
     let thread = 0
     let choice = 0
@@ -132,6 +136,7 @@ export class Exploration {
           this.levelEnd = store.count
         }
         store.load(from, current)
+        digest?.enter(current)
         let enabled = 0
         for (thread = 0; thread < threads; thread++) {
           const location = current[worldWords + thread]
@@ -162,6 +167,7 @@ export class Exploration {
               }
             }
             normaliser.settle(current, next, nextWorld)
+            digest?.step(thread, choice, result, next)
             if (!this.push(from, thread, choice)) return
           }
         }

@@ -43,6 +43,8 @@ export interface CheckOptions {
   readonly reductions?: Reductions
   /** Clock, memory and turns of the machine (default: what browsers and Node.js have in common). */
   readonly host?: Host
+  /** True to have a digest of states and steps in the result (default false: it takes time). */
+  readonly digest?: boolean
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

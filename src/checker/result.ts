@@ -100,6 +100,12 @@ export interface Coverage {
   readonly claims: readonly { readonly name: string; readonly clause: string; readonly exercised: number }[]
 }
 
+/** A digest of the explored graph, each 32 hexadecimal digits: see `digest.ts` for what changes it. */
+export interface GraphDigest {
+  readonly states: string
+  readonly steps: string
+}
+
 /** Which limit ended a check. */
 export interface LimitReached {
   readonly kind: 'states' | 'memory' | 'time'
@@ -139,6 +145,8 @@ export interface CheckResult {
   readonly violation?: ViolationReport
   readonly witnesses: readonly { readonly name: string; readonly reached: boolean }[]
   readonly coverage: Coverage
+  /** Of the graph, where it was asked for and every state was visited. */
+  readonly digest?: GraphDigest
   /** Control states, and generator prefixes that were replayed to make them. */
   readonly control: { readonly locations: number; readonly replays: number }
 }

@@ -102,6 +102,7 @@ interface ProjectOptions {
 interface CheckRunOptions extends RunOptions, ProjectOptions {
   readonly set: Parameters
   readonly bounds: Bounds
+  readonly digest?: boolean
 }
 
 async function projectFor(
@@ -154,6 +155,7 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
         .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
         .default('default'),
     )
+    .addOption(new Option('--digest', 'add a digest of states and steps to a JSON report'))
     .addOption(driverOption())
     .addOption(kernelOption())
     .addOption(generationOption())
@@ -176,6 +178,7 @@ Examples:
           ...runOptions(options),
           set: options.set,
           bounds: options.bounds,
+          digest: options.digest ?? false,
         }),
       )
     })

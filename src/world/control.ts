@@ -153,6 +153,14 @@ function step(entry: Entry, token: unknown): Entry {
   return next
 }
 
+/** A frame of a thread by what made it what it is. */
+export interface FrameHistory {
+  readonly procedure: Pick<AnyProcedure, 'procedureName'>
+  readonly args: readonly unknown[]
+  /** The results that it has received, in their order. */
+  readonly inputs: readonly unknown[]
+}
+
 /** Every control state that the threads of a scenario have reached. */
 export class ControlGraph {
   /** `runs[location]`: what the thread does next. Parallel arrays, as the checker's inner loop reads them. */
@@ -239,6 +247,17 @@ export class ControlGraph {
       frames.push({ procedure: procedure.procedureName, args, at: describe(at.node.operation) })
     }
     return frames
+  }
+
+  /** The frames of a thread at `location`, outermost first, each with all that it is a function of. */
+  history(location: number): FrameHistory[] {
+    const frames: FrameHistory[] = []
+    for (let at = this.locations[location]; at !== undefined; at = at.below) {
+      const inputs: unknown[] = []
+      for (let node = at.node; node.parent !== undefined; node = node.parent) inputs.push(node.input)
+      frames.push({ procedure: at.node.frame.procedure, args: at.node.frame.args, inputs: inputs.reverse() })
+    }
+    return frames.reverse()
   }
 
   /** True if a thread at `location` is inside `procedure`, at any depth of calls. */

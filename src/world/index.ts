@@ -11,6 +11,7 @@ export {
   type ControlLimits,
   FINISHED,
   type FrameDescription,
+  type FrameHistory,
   type Location,
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'

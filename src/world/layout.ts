@@ -110,6 +110,11 @@ export function nameOf(record: unknown): string {
   return names.get(record as object) ?? String(record)
 }
 
+/** Where a record was declared, if it was under a name of its own. */
+export function declaredName(record: object): string | undefined {
+  return names.get(record)
+}
+
 const names = new WeakMap<object, string>()
 
 /** A cell of at most eight bits, which shares its byte with others. */

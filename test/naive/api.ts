@@ -11,7 +11,7 @@ export type AnyWorld = any
 // biome-ignore lint/suspicious/noExplicitAny: what is sent in depends on what was yielded
 export type Text<R> = Generator<Operation, R, any>
 
-export type Effect = (w: AnyWorld, choice: number) => number
+export type Effect<R = number> = (w: AnyWorld, choice: number) => R
 
 export interface ApiCell {
   get(w: AnyWorld): number
@@ -73,7 +73,7 @@ export interface Api {
   procedure(name: string, body: Program['body']): Program
   call(target: Program, args: readonly unknown[]): Text<unknown>
   become(target: Program, args: readonly unknown[]): Text<unknown>
-  step(name: string, run: Effect, choices?: number): Text<number>
+  step<R>(name: string, run: Effect<R>, choices?: number): Text<R>
   choose(name: string, outcomes: number): Text<number>
   claim(clause: string, holds: boolean): void
   mightSleep(w: AnyWorld): void

@@ -3,7 +3,7 @@
  */
 import { type CheckResult, check, survey } from '../../src/checker/index.js'
 import { type Scenario, SpecificationError } from '../../src/world/index.js'
-import { type Explored, exploreNaively, Mistake } from './explore.js'
+import { type Explored, exploreNaively, type Found, Mistake } from './explore.js'
 import type { Plain, PlainWorld } from './plain.js'
 import { checkedSide, naiveSide } from './sides.js'
 import type { Sketch } from './sketch.js'
@@ -102,7 +102,8 @@ class Differences {
 
 /** What both say of the first claim that breaks, and how far they had come. */
 function compareVerdicts(differ: Differences, explored: Explored<PlainWorld>, checked: CheckResult): void {
-  const { first, lasting, seen, reached } = explored
+  const { lasting, seen, reached } = explored
+  const first = shorter(explored)
   const { violation } = checked
   const missing = reached.indexOf(false)
   const broken =
@@ -121,6 +122,13 @@ function compareVerdicts(differ: Differences, explored: Explored<PlainWorld>, ch
   const steps = explored.shortest.get(`${first.kind} ${first.clause}`)
   differ.of('length', steps, violation?.trace.steps.length)
   differ.of('shortest', true, violation?.trace.shortest)
+}
+
+/** The first claim that breaks; where that is a deadlock by a step, a state of the same level that is stuck comes before. */
+function shorter({ first, shortest }: Explored<PlainWorld>): Found | undefined {
+  if (first?.kind !== 'assertion' || first.clause !== 'deadlock') return first
+  const steps = first.steps - 1
+  return shortest.get('deadlock deadlock') === steps ? { ...first, kind: 'deadlock', steps } : first
 }
 
 /** What both say of a graph that was explored to its end. */

@@ -152,7 +152,7 @@ export interface Node<W> {
 export interface Edge {
   readonly thread: number
   readonly choice: number
-  readonly result: number
+  readonly result: unknown
   readonly to: number
 }
 
@@ -214,7 +214,7 @@ export function begin<W>(subject: Subject<W>, thread: number, trail?: Trail): Pl
 }
 
 /** The place after the step at `place` returned `result`. */
-export function advance<W>(subject: Subject<W>, place: Place, result: number, trail?: Trail): Place {
+export function advance<W>(subject: Subject<W>, place: Place, result: unknown, trail?: Trail): Place {
   if (typeof result === 'number' && (!Number.isInteger(result) || Math.abs(result) >= 2 ** 20))
     throw new Mistake('invalid-result')
   const frames = place.frames.slice(0, -1)
@@ -323,7 +323,7 @@ export function exploreNaively<W>(subject: Subject<W>, most: number): Explored<W
         const next = subject.copy(node.world)
         subject.act(thread)
         let places: Place[]
-        let result: number
+        let result: unknown
         try {
           result = subject.run(operation.run, next, choice) as number
           if (result === subject.blocked) {

@@ -318,7 +318,7 @@ export class Plain implements Api {
     return yield { kind: 'become', procedure, args }
   }
 
-  *step(name: string, run: Effect, choices = 1): Text<number> {
+  *step<R>(name: string, run: Effect<R>, choices = 1): Text<R> {
     return yield { kind: 'step', name, run, choices } satisfies Operation
   }
 

@@ -165,8 +165,10 @@ export function programsOf(sketch: Sketch, api: Api, fromDefect: (add: () => voi
         })
         return
       case 'read':
-        locals[statement.local] = yield* api.step(`read c${statement.cell}`, (w) =>
-          cells[statement.cell].get(w),
+        locals[statement.local] = numberOf(
+          yield* api.step(`read c${statement.cell}`, (w) =>
+            shaped(cells[statement.cell].get(w), statement.shape),
+          ),
         )
         return
       case 'await':
@@ -462,11 +464,14 @@ function shaped(value: number, shape: Shape): unknown {
       return { inner: [{ value }], more: [] }
     case 'text':
       return `${value}`
+    case 'flag':
+      return value > 0
   }
 }
 
 function numberOf(given: unknown): number {
   if (typeof given === 'number') return given % 4
+  if (typeof given === 'boolean') return given ? 1 : 0
   if (typeof given === 'string') return Number(given) % 4
   if (Array.isArray(given)) return numberOf(given[0])
   if (typeof given === 'object' && given !== null)

@@ -19,7 +19,7 @@ export type Statement =
   | { readonly do: 'set'; readonly cell: number; readonly to: Expression }
   | { readonly do: 'setParameter'; readonly to: Expression }
   | { readonly do: 'add'; readonly cell: number; readonly by: number }
-  | { readonly do: 'read'; readonly local: number; readonly cell: number }
+  | { readonly do: 'read'; readonly local: number; readonly cell: number; readonly shape: Shape }
   | { readonly do: 'await'; readonly when: Comparison }
   | { readonly do: 'choose'; readonly local: number; readonly ways: number }
   | { readonly do: 'chooseCell'; readonly cell: number; readonly ways: number; readonly when: Comparison }
@@ -56,7 +56,7 @@ export type Statement =
 export type Block = readonly Statement[]
 
 /** In what form a number is returned or passed. */
-export type Shape = 'number' | 'array' | 'object' | 'nested' | 'text'
+export type Shape = 'number' | 'array' | 'object' | 'nested' | 'text' | 'flag'
 
 /** Arguments of a call: a number in some form, and a cell. */
 export interface Pass {
@@ -146,7 +146,7 @@ const comparing = (left: fc.Arbitrary<Expression>): fc.Arbitrary<Comparison> =>
 const inStep = comparing(value)
 const ofCells = comparing(ofCell)
 const ofLocals = comparing(ofLocal)
-const shape = fc.constantFrom<Shape>('number', 'number', 'array', 'object', 'nested', 'text')
+const shape = fc.constantFrom<Shape>('number', 'number', 'array', 'object', 'nested', 'text', 'flag')
 const pass: fc.Arbitrary<Pass> = fc.record({
   value: between,
   shape,
@@ -154,13 +154,16 @@ const pass: fc.Arbitrary<Pass> = fc.record({
 })
 const mode = fc.constantFrom('write' as const, 'read' as const)
 
-/** A statement; those below `helper` may be called from it, so that calls come to an end. */
-function statement(depth: number, helper: number): fc.Arbitrary<Statement> {
+/**
+ * A statement; those below `helper` may be called from it, so that calls come to an end. Only where nothing is left to be
+ * done may it become another.
+ */
+function statement(depth: number, helper: number, where: 'last' | 'within'): fc.Arbitrary<Statement> {
   const is = <T extends string>(name: T) => fc.constant(name)
   const simple: fc.WeightedArbitrary<Statement>[] = [
     { weight: 12, arbitrary: fc.record({ do: is('set'), cell, to: value }) },
     { weight: 1, arbitrary: fc.record({ do: is('setParameter'), to: value }) },
-    { weight: 3, arbitrary: fc.record({ do: is('read'), local, cell }) },
+    { weight: 3, arbitrary: fc.record({ do: is('read'), local, cell, shape }) },
     { weight: 3, arbitrary: fc.record({ do: is('await'), when: inStep }) },
     { weight: 2, arbitrary: fc.record({ do: is('choose'), local, ways: fc.integer({ min: 2, max: 3 }) }) },
     {
@@ -206,8 +209,12 @@ function statement(depth: number, helper: number): fc.Arbitrary<Statement> {
     },
     { weight: 1, arbitrary: fc.record({ do: is('scribble'), value: fc.nat(2) }) },
     { weight: 1, arbitrary: fc.record({ do: is('show'), shown: fc.nat(1) }) },
-    { weight: 2, arbitrary: fc.record({ do: is('become'), helper: fc.nat(HELPERS - 1), pass }) },
   ]
+  if (where === 'last')
+    simple.push({
+      weight: 2,
+      arbitrary: fc.record({ do: is('become'), helper: fc.nat(HELPERS - 1), pass }),
+    })
   if (helper < HELPERS)
     simple.push({
       weight: 6,
@@ -232,12 +239,13 @@ function statement(depth: number, helper: number): fc.Arbitrary<Statement> {
   )
   simple.push({ weight: 1, arbitrary: rare })
   if (depth === 0) return fc.oneof(...simple)
-  const inner = block(depth - 1, helper, 3)
+  const inner = block(depth - 1, helper, 3, where)
+  const locked = block(depth - 1, helper, 3, 'within')
   return fc.oneof(
     ...simple,
-    { weight: 8, arbitrary: fc.record({ do: is('with'), lock, how: mode, body: inner }) },
-    { weight: 1, arbitrary: fc.record({ do: is('downgrade'), lock, first: inner, second: inner }) },
-    { weight: 2, arbitrary: fc.record({ do: is('try'), lock, taken: inner, otherwise: inner }) },
+    { weight: 8, arbitrary: fc.record({ do: is('with'), lock, how: mode, body: locked }) },
+    { weight: 1, arbitrary: fc.record({ do: is('downgrade'), lock, first: locked, second: locked }) },
+    { weight: 2, arbitrary: fc.record({ do: is('try'), lock, taken: locked, otherwise: inner }) },
     { weight: 3, arbitrary: fc.record({ do: is('if'), when: ofLocals, holds: inner, otherwise: inner }) },
     { weight: 1, arbitrary: fc.record({ do: is('repeat'), times: fc.constant(2), body: inner }) },
   )
@@ -248,12 +256,12 @@ function oneOf(count: number): fc.Arbitrary<number> {
   return fc.nat(count - 1)
 }
 
-function block(depth: number, helper: number, most: number): fc.Arbitrary<Block> {
-  return fc.array(statement(depth, helper), { minLength: 1, maxLength: most })
+function block(depth: number, helper: number, most: number, where: 'last' | 'within'): fc.Arbitrary<Block> {
+  return fc.array(statement(depth, helper, where), { minLength: 1, maxLength: most })
 }
 
 const helpers = fc.tuple(
-  ...Array.from({ length: HELPERS }, (_, i) => fc.record({ body: block(1, i + 1, 3) })),
+  ...Array.from({ length: HELPERS }, (_, i) => fc.record({ body: block(1, i + 1, 3, 'last') })),
 )
 
 const place: fc.Arbitrary<PlaceTest> = fc.record({
@@ -325,7 +333,7 @@ export const sketches: fc.Arbitrary<Sketch> = fc.record({
     fc.record({
       daemon: fc.constantFrom(false, false, true),
       helper: fc.constantFrom(-1, -1, 0, 1),
-      body: block(2, 0, 3),
+      body: block(2, 0, 3, 'last'),
       pass,
     }),
     { minLength: 2, maxLength: 3 },
@@ -333,7 +341,7 @@ export const sketches: fc.Arbitrary<Sketch> = fc.record({
   overrides: few(
     fc.record({
       helper: fc.nat(HELPERS - 1),
-      before: block(0, HELPERS, 2),
+      before: block(0, HELPERS, 2, 'last'),
       original: fc.boolean(),
       fromDefect: fc.boolean(),
     }),

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { scenarios } from '../../spec/index.js'
 import { check, parametersOf } from '../../src/checker/index.js'
+import { digestOf } from './digest.js'
 import { exploreNaively } from './explore.js'
 import { modelSide } from './model-side.js'
 
@@ -15,11 +16,11 @@ describe('the naive explorer finds what the checker finds', () => {
   let compared = 0
 
   it.each(scenarios.map((scenario) => [scenario.name, scenario] as const))('in %s', async (_, scenario) => {
-    const checked = await check(scenario, { ...BOUNDS, limits: { states: MOST_STATES } })
+    const checked = await check(scenario, { ...BOUNDS, digest: true, limits: { states: MOST_STATES } })
     if (checked.verdict === 'limit') return
     compared++
-    const subject = modelSide(scenario.build(parametersOf(scenario, BOUNDS)))
-    const naive = exploreNaively(subject, MOST_STATES)
+    const model = scenario.build(parametersOf(scenario, BOUNDS))
+    const naive = exploreNaively(modelSide(model), MOST_STATES)
     expect(checked.verdict).toBe('holds')
     expect(naive).toMatchObject({ complete: true, first: undefined, lasting: undefined })
     expect(naive.seen).toEqual({
@@ -31,6 +32,7 @@ describe('the naive explorer finds what the checker finds', () => {
     expect(naive.reached).toEqual(checked.witnesses.map(({ reached }) => reached))
     expect(naive.exercised).toEqual(checked.coverage.claims.map(({ exercised }) => exercised))
     expect([...naive.taken].sort()).toEqual(checked.coverage.steps)
+    expect(digestOf(model, naive.graph)).toEqual(checked.digest)
   })
 
   it('of which there are enough', () => {

@@ -48,6 +48,13 @@ describe('check', () => {
     })
   })
 
+  test('a digest of the graph', async () => {
+    const { out } = await run('check retry-protocol --bounds smoke --format json --digest')
+    const [scenario] = valid('check', out).scenarios
+    const { digest } = await check(retryProtocol, { bounds: 'smoke', digest: true })
+    expect(scenario.digest).toEqual(digest)
+  })
+
   test('violations, errors, and coverage that was not judged', async () => {
     const report = valid('check', (await run('check --format json', wrong())).out)
     expect(report.scenarios.map(({ verdict }: { verdict: string }) => verdict)).toEqual([

@@ -2,6 +2,7 @@
  * That the checker is awake: every scenario holds as it is, and every defect is caught by the clause that it names,
  * after the number of steps that is written beside it.
  */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { type Defect, defects, requirements, scenarioOf, scenarios } from '../../spec/index.js'
 import { type CheckResult, check, replay } from '../../src/checker/index.js'
@@ -55,13 +56,23 @@ function wasExercised(result: CheckResult, check: string): boolean {
   }
 }
 
+/** What the graphs of the scenarios are at smoke bounds: `npm run bench -- --write-digests` writes them. */
+const digests = JSON.parse(readFileSync(new URL('../fixtures/digests.json', import.meta.url), 'utf8'))
+
+const CHANGED = 'the graph has changed; if that is meant, npm run bench -- --write-digests'
+
 describe('without defects', () => {
+  it('the graph of each scenario is pinned', () => {
+    expect(Object.keys(digests).sort()).toEqual(scenarios.map(({ name }) => name).sort())
+  })
+
   it.each(scenarios.map((scenario) => [scenario.name, scenario]))(
     '%s holds, and exercises what it says',
     async (_, scenario) => {
-      const result = await check(scenario as Scenario, { bounds: 'smoke' })
+      const result = await check(scenario as Scenario, { bounds: 'smoke', digest: true })
       expect(result.violation?.detail).toBeUndefined()
       expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+      expect(result.digest, CHANGED).toEqual(digests[result.scenario])
       const silent = (scenario as Scenario).exercises.filter((id) => {
         const checks = requirements.find((requirement) => requirement.id === id)?.checks ?? []
         return !checks.some((check) => wasExercised(result, check))

@@ -32,6 +32,8 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly limits: Limits
   /** Whether to make use of what need not be told apart. */
   readonly reductions: Reductions
+  /** Whether a JSON report has a digest of states and steps. */
+  readonly digest?: boolean
   readonly traceDir?: string
 }
 
@@ -56,7 +58,12 @@ export async function checkCommand(
     (scenario): Job => ({
       name: scenario.name,
       scenario,
-      options: { bounds: options.bounds, set: settings.get(scenario) ?? {}, reductions: options.reductions },
+      options: {
+        bounds: options.bounds,
+        set: settings.get(scenario) ?? {},
+        reductions: options.reductions,
+        digest: options.digest ?? false,
+      },
     }),
   )
   const saved = new TraceDirectory(
