@@ -106,6 +106,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   failures.bringBackMore,
   failures.bringBackMirrored,
   failures.mapAtOnce,
+  failures.mapSharedAtOnce,
   failures.copyFails,
   failures.copyLosesData,
   deviceMemory.hotplug,

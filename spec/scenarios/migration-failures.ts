@@ -256,6 +256,31 @@ export const mapAtOnce = mirrorScenario({
   }),
 })
 
+/** The driver maps what it migrates, and a child shares the page. */
+export const mapSharedAtOnce = mirrorScenario({
+  name: 'migrate-and-map-shared',
+  summary:
+    'A driver migrates a page that fork has shared, and maps it for its device unless another ' +
+    'invalidation came in between: its own unmap of all mappings is one, since it names no owner.',
+  exercises: ['C1', 'C35', 'C37', 'C39'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    processes: 2,
+    forked: true,
+    mirrors: [{ name: 'gpu', memory: 1, mapsAtOnce: true }],
+    spareFrames: 2,
+    values: 3,
+    invalidations: 12,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateAndMap, m.mirrors[0], 0, 1)] },
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 2)] },
+    ],
+  }),
+})
+
 /** A copy fails, and the driver knows. */
 export const copyFails = mirrorScenario({
   name: 'copy-fails',

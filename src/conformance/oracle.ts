@@ -33,7 +33,6 @@ import {
   declareMachine,
   Errno,
   errnoName,
-  type Frame,
   fork,
   handleMmFault,
   hugePmdAt,
@@ -42,7 +41,6 @@ import {
   type Machine,
   type MmStruct,
   madviseDontneed,
-  maps,
   memfdCreate,
   mmap,
   mmput,
@@ -50,7 +48,6 @@ import {
   mremap,
   munmap,
   PteKind,
-  partsOf,
   SEGV_ACCERR,
   SEGV_MAPERR,
   type Task,
@@ -396,6 +393,7 @@ export class Oracle {
           return mappedOnce && releases[this.kernel].marksDevicePages ? `${name}+excl` : name
         }
         case PteKind.deviceExclusive:
+          if (this.machine.rules.exclusiveByPage) return 'dexcl'
           return READ_ONCE(pte).write ? 'dexcl_w' : 'dexcl_r'
         default:
           throw new SpecificationError(
@@ -406,25 +404,12 @@ export class Oracle {
     })
   }
 
-  /** Whether the page is shown as mapped once, which releases count differently for parts of a huge page. */
+  /** Whether the page is shown as mapped once; releases count differently for what one entry maps whole. */
   private isMappedOnce(pfn: number, mm: MmStruct, page: number): boolean {
-    const frame = this.machine.frames[pfn]
     const pmd = hugePmdAt(mm, page)
-    const count = (of: Frame) => of.mapcount
-    switch (releases[this.kernel].countsMappings) {
-      case CountsMappings.ofHead:
-        return count(pmd === undefined ? frame : this.machine.frames[pfn - (page - pmd.start)]) === 1
-      case CountsMappings.ofPage:
-        return count(frame) === 1
-      case CountsMappings.ofProcesses: {
-        const parts = partsOf(this.machine, frame)
-        if (parts.length === 1) return count(frame) === 1
-        const mappers = this.machine.mms.filter(({ pte }) =>
-          pte.some((entry) => parts.some((part) => maps(entry, part))),
-        )
-        return mappers.length === 1
-      }
-    }
+    const isOfHead = pmd !== undefined && releases[this.kernel].countsMappings === CountsMappings.ofHead
+    const counted = isOfHead ? pfn - (page - pmd.start) : pfn
+    return this.machine.frames[counted].mapcount === 1
   }
 }
 

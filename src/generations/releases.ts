@@ -1,7 +1,7 @@
 /**
  * The releases of Linux that recordings come from: what each does otherwise than the reference.
  *
- * @see docs/reference/kernel-behaviour.md
+ * @see reference E.3
  * @module
  */
 import { PartReuse, type Rules } from '../kernel/index.js'
@@ -18,17 +18,15 @@ export interface Release {
   readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
 }
 
-/**
- * Whose mappings `pagemap` counts: for what one entry maps whole those of its first page (to 6.10), those of each page, or how many
- * processes map any part of the huge page (without CONFIG_PAGE_MAPCOUNT, from 6.15).
- */
-export const CountsMappings = { ofHead: 0, ofPage: 1, ofProcesses: 2 } as const
+/** Whose mappings `pagemap` counts for what one entry maps whole: those of its first page, or of each page (in 6.12). */
+export const CountsMappings = { ofHead: 0, ofPage: 1 } as const
 
 /** Those up to 6.15, which merge areas alike. */
 const before616: Partial<Rules> = {
   mergesIntoUnfaulted: false,
   partReuse: PartReuse.never,
   hugeZeroWriteIsHuge: false,
+  movesSeveral: false,
 }
 
 /** By version. */
@@ -49,8 +47,8 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
   '6.12': { overrides: [], rules: before616, marksDevicePages: false, countsMappings: CountsMappings.ofPage },
   '7.3': {
     overrides: [],
-    rules: {},
+    rules: { exclusiveByPage: true, dmirrorWritesNewPages: false },
     marksDevicePages: false,
-    countsMappings: CountsMappings.ofProcesses,
+    countsMappings: CountsMappings.ofHead,
   },
 }

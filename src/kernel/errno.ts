@@ -17,6 +17,7 @@ export const Errno = {
   EINVAL: 22,
   ERANGE: 34,
   EOVERFLOW: 75,
+  EOPNOTSUPP: 95,
 } as const
 
 /** Name of a (negated or plain) error number: `EFAULT`. */

@@ -56,9 +56,9 @@ describe('a line that cannot be read', () => {
       /:2: sequence s, operation 0 is not a text: 3/,
     ],
     [
-      'has an unknown operation',
-      sequence(['mmpa 0 1 rw'], [{ rc: 0 }]),
-      /operation 0 \(mmpa 0 1 rw\): there is no operation "mmpa"; there are mmap, /,
+      'has an operation that only a child has',
+      sequence(['exit'], [{ rc: 0 }]),
+      /operation 0 \(exit\): there is no operation "exit"; there are mmap, /,
     ],
     [
       'has an argument too few',
@@ -170,6 +170,11 @@ describe('what is not supported', () => {
       mismatches: [],
       unsupportedOperations: { 'c:close': 1, 'c:release': 1 },
     })
+  })
+
+  it('is any operation that nobody has heard of, once a sequence', () => {
+    const line = sequence(['mmpa 0 1 rw', 'mmpa 1 1 rw'], [{ rc: 0 }, { rc: 0 }])
+    expect(conformText(line, { kernel: '6.1' }).unsupportedOperations).toEqual({ mmpa: 1 })
   })
 })
 

@@ -7,6 +7,7 @@
  */
 import {
   Errno,
+  makeDeviceExclusive,
   makeDeviceExclusiveRange,
   mmgetNotZero,
   mmput,
@@ -28,7 +29,8 @@ function failed(error: number): MigrationAnswer {
  * The device takes the pages from `start` to `end` for itself, and reads all of them back.
  *
  * @returns what was read; -EINVAL for no page at all or an address space that is gone; -EBUSY if one page could not be
- * had: those of its piece are not mapped, and exclusive all the same; -ENOENT if the device page table lacks one
+ * had: those of its piece are not mapped, and exclusive all the same; where the kernel gives access page by page, its error, with
+ * the pages before mapped; -ENOENT if the device page table lacks one
  */
 export const dmirrorExclusive = procedure(
   'dmirror_exclusive',
@@ -36,9 +38,13 @@ export const dmirrorExclusive = procedure(
     const { mm } = mirror
     if (start >= end || !(yield* mmgetNotZero(mm))) return failed(-Errno.EINVAL)
     yield* mm.mmapLock.lockRead()
+    const { exclusiveByPage } = current.machine.rules
+    const step = exclusiveByPage ? 1 : PAGES_AT_A_TIME
     let error = 0
-    for (let at = start; at < end && !error; at += PAGES_AT_A_TIME)
-      error = yield* dmirrorExclusivePiece(current, mirror, at, Math.min(at + PAGES_AT_A_TIME, end))
+    for (let at = start; at < end && !error; at += step)
+      error = exclusiveByPage
+        ? yield* dmirrorExclusivePage(current, mirror, at)
+        : yield* dmirrorExclusivePiece(current, mirror, at, Math.min(at + step, end))
     yield* mm.mmapLock.unlockRead()
     yield* mmput(current, mm)
     if (error) return failed(error)
@@ -58,6 +64,18 @@ export const dmirrorExclusivePiece = procedure(
     const mapped = pages.length === end - start ? yield* dmirrorAtomicMap(mirror, start, pages) : 0
     yield* letGoOfPages(current, pages)
     return mapped === end - start ? 0 : -Errno.EBUSY
+  },
+)
+
+/** One page, mapped while it is locked. Returns 0, or the kernel's error. */
+const dmirrorExclusivePage = procedure(
+  'dmirror_exclusive (page)',
+  function* (current: Task, mirror: Mirror, page: number): Running<number> {
+    const pfn = yield* makeDeviceExclusive(current, mirror.mm, page, NOBODY)
+    if (pfn < 0) return pfn
+    yield* dmirrorAtomicMap(mirror, page, [pfn])
+    yield* letGoOfPages(current, [pfn])
+    return 0
   },
 )
 

@@ -224,7 +224,7 @@ export const dmirrorMapMigrated = procedure(
         const destination = entry.destination
         if (!isMigrating(entry) || destination === 0) return 0
         mirror.pageTable[page].frame = destination
-        mirror.pageTable[page].write = mayWriteMigrated(current, args, page)
+        mirror.pageTable[page].write = mayWrite(current, args, page)
         mirror.pageTable[page].atomic = false
         // Here the driver knows what is behind the page: it has just copied to it.
         mirror.pageTable[page].unbacked = false
@@ -232,6 +232,13 @@ export const dmirrorMapMigrated = procedure(
       })
   },
 )
+
+/** A page that was not there may be written if its area may be; newer drivers let the device fault for that. */
+function mayWrite(current: Task, args: MigrateVma, page: number): boolean {
+  const isNew = !hasSource(pagesOf(current)[page])
+  if (isNew && !current.machine.rules.dmirrorWritesNewPages) return false
+  return mayWriteMigrated(current, args, page)
+}
 
 /** The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system. */
 export const dmirrorDevmemFaultAllocAndCopy = procedure(

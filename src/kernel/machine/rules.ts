@@ -1,7 +1,7 @@
 /**
  * Where releases of Linux decide differently, though the procedure is the same: a machine says which it follows.
  *
- * @see docs/reference/kernel-behaviour.md
+ * @see reference E.3
  * @module
  */
 
@@ -23,6 +23,15 @@ export interface Rules {
   readonly partReuse: (typeof PartReuse)[keyof typeof PartReuse]
   /** A write to the huge zero page gets a huge page (from Linux 6.13), and not the one page that is written. */
   readonly hugeZeroWriteIsHuge: boolean
+  /** `mremap` moves all areas of a range, with the gaps between them (from Linux 6.17), and not one only. */
+  readonly movesSeveral: boolean
+  /**
+   * Device-exclusive access is had page by page; its entry keeps the mapping, and gives back whatever right to write the page has
+   * by then (from Linux 6.15). The reference has the older interface, of ranges.
+   */
+  readonly exclusiveByPage: boolean
+  /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */
+  readonly dmirrorWritesNewPages: boolean
   /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
   readonly tracksSoftDirty: boolean
   /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
@@ -36,6 +45,9 @@ export const latestRules: Rules = {
   extendsNext: false,
   partReuse: PartReuse.oneProcess,
   hugeZeroWriteIsHuge: true,
+  movesSeveral: true,
+  exclusiveByPage: false,
+  dmirrorWritesNewPages: true,
   tracksSoftDirty: true,
   unaccountsUnfaulted: true,
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { procedure, type Running, step } from '../../../world/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { isFileBacked } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { PmdKind, pmdAt } from '../../huge.js'
@@ -13,30 +13,64 @@ import { flushTlb } from '../fault/cpu.js'
 import { freePgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { splitAtEnds, splitHugePmd } from '../huge/split.js'
 import { clearEntry } from '../page.js'
-import { detachVmas, unmapRegion } from './mmap.js'
+import { detachVmas, findVma, unmapRegion } from './mmap.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zapPageRange } from './zap.js'
 
 /**
  * Moves `pages` pages at `page` to `to`, in place of what is there. The mmap lock is held for writing throughout.
  *
- * @returns 0; -EINVAL for an empty range, or two that overlap; -EFAULT if the pages are not in one area: what was at `to` is
- * unmapped all the same, unless there is nothing at `page` at all
+ * @returns 0; -EINVAL for an empty range, or two that overlap; -EFAULT if there is nothing at `page`, or if the pages are not in
+ * one area and the kernel moves one only: then what was at `to` is unmapped all the same
  * @kernel mremap with MREMAP_MAYMOVE, MREMAP_FIXED
  * @see reference B.2
  */
 export const mremap = procedure(
   'mremap',
   function* (current: Task, page: number, pages: number, to: number): Running<number> {
-    if (pages === 0) return -Errno.EINVAL
-    const { mm } = current
+    const { mm, machine } = current
+    const overlaps = page < to + pages && to < page + pages
+    if (pages === 0 || (machine.rules.movesSeveral && overlaps)) return -Errno.EINVAL
     yield* mm.mmapLock.lockWrite()
-    const error = yield* mremapTo(current, mm, page, pages, to)
+    const error = machine.rules.movesSeveral
+      ? yield* remapMove(current, mm, { page, end: page + pages, to }, page)
+      : yield* mremapTo(current, mm, page, pages, to)
     yield* mm.mmapLock.unlockWrite()
     return error
   },
 )
 
+/** What is to be moved: pages from `page` to `end`, and where the first of them is moved to. */
+interface Move {
+  readonly page: number
+  readonly end: number
+  readonly to: number
+}
+
+/**
+ * Moves one area after another, from `at` on. The gaps between them stay: what lies in them at the new place is not unmapped.
+ *
+ * @returns 0; -EFAULT if there is no area where the range begins
+ * @kernel remap_move
+ */
+const remapMove = procedure(
+  'remap_move',
+  function* (current: Task, mm: MmStruct, move: Move, at: number): Running<number> {
+    const found = yield* step('find the next area', () => {
+      const start = findVma(mm, at, move.end)
+      return start === move.end ? NONE : (start << 12) | areaEnd(mm, start, move.end)
+    })
+    const [start, end] = [found >> 12, found & 0xfff]
+    if (found === NONE) return at === move.page ? -Errno.EFAULT : 0
+    if (at === move.page && start !== move.page) return -Errno.EFAULT
+    yield* moveOne(current, mm, start, end - start, move.to + start - move.page)
+    return end === move.end ? 0 : yield* become(remapMove, current, mm, move, end)
+  },
+)
+
+const NONE = -1
+
+/** The one area that the range lies in. What was at the new place is gone also if the range is not in one. */
 const mremapTo = procedure(
   'mremap_to',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<number> {
@@ -45,14 +79,31 @@ const mremapTo = procedure(
       return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
     })
     if (refused) return refused
-    if (mm.pmd) yield* splitAtEnds(current, mm, to, to + pages)
-    if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
+    yield* unmapTarget(current, mm, to, pages)
     const fits = yield* step('check the area', () =>
       areaEnd(mm, page, page + pages) === page + pages ? 1 : 0,
     )
     if (!fits) return -Errno.EFAULT
     yield* moveVma(current, mm, page, pages, to)
     return 0
+  },
+)
+
+/** Moves pages that lie in one area, in place of what is at `to`. */
+const moveOne = procedure(
+  'mremap_to (one area)',
+  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
+    yield* unmapTarget(current, mm, to, pages)
+    yield* moveVma(current, mm, page, pages, to)
+  },
+)
+
+/** Unmaps what is where the pages are moved to. @kernel do_munmap */
+const unmapTarget = procedure(
+  'do_munmap',
+  function* (current: Task, mm: MmStruct, to: number, pages: number): Running<void> {
+    if (mm.pmd) yield* splitAtEnds(current, mm, to, to + pages)
+    if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
   },
 )
 

@@ -1,7 +1,7 @@
 /**
  * Where areas begin and end, how they are split and merged, and what links those that may map a page.
  *
- * @see docs/reference/kernel-behaviour.md
+ * @see reference E.3.1
  * @module
  */
 import { READ_ONCE, SpecificationError } from '../../../world/index.js'

@@ -90,7 +90,8 @@ function zapEntry({ machine }: Task, pte: Pte): void {
     const frame = machine.frames[pte.frame]
     const isExclusive = pte.kind === PteKind.deviceExclusive
     clearMigrationEntry(pte)
-    // It held a reference, and was no mapping.
+    // It held a reference, and was no mapping, but where exclusive access is had page by page.
+    if (isExclusive && machine.rules.exclusiveByPage) frame.mapcount -= 1
     if (isExclusive) putPage(frame)
     return
   }

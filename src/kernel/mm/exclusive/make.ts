@@ -6,6 +6,7 @@
  */
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
+import { Errno } from '../../errno.js'
 import {
   type Frame,
   type Machine,
@@ -19,7 +20,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { getUserPagesRemote } from '../fault/gup.js'
-import { clearPte, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { clearPte, handOnMarks, lockPage, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
 import { areasOf, partsOf } from '../rmap.js'
 
 /**
@@ -40,6 +41,50 @@ export const makeDeviceExclusiveRange = procedure(
     for (const [i, pfn] of pages.entries())
       exclusive.push(yield* makePageExclusive(current, mm, start + i, pfn, owner))
     return exclusive
+  },
+)
+
+/**
+ * Takes one page away from the CPUs, as above, but waits for its folio lock, and tries again if the entry has changed meanwhile. The
+ * entry keeps the mapping of the page: whoever looks for those that map it finds it.
+ *
+ * @returns the frame, locked and held; -EFAULT if it cannot be faulted in to be written; -EOPNOTSUPP if it is not anonymous
+ * @kernel make_device_exclusive
+ */
+export const makeDeviceExclusive = procedure(
+  'make_device_exclusive',
+  function* (current: Task, mm: MmStruct, page: number, owner: number): Running<number> {
+    const [pfn] = yield* getUserPagesRemote(current, mm, page, page + 1)
+    if (pfn === undefined) return -Errno.EFAULT
+    const frame = current.machine.frames[pfn]
+    const refused = yield* step('put the page, unless it is anonymous', () => {
+      if (isAnonymous(mm, page, frame)) return 0
+      putPage(frame)
+      return -Errno.EOPNOTSUPP
+    })
+    if (refused) return refused
+    yield* lockPage(frame)
+    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
+    const done = yield* mm.ptl.critical('clear, flush and make exclusive', () => {
+      const pte = mm.pte[page]
+      if (!mapsPage(pte) || pte.frame !== pfn || !pte.write) return 0
+      const state = entryState(pte)
+      clearPte(current.machine, pte)
+      flushTlb(current.machine, mm, page, page + 1)
+      setExclusiveEntry(pte, pfn, false)
+      frame.mapcount += 1
+      handOnMarks(pte, state)
+      if (state.dirty) frame.dirty = true
+      return 1
+    })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
+    if (done) return pfn
+    yield* step('unlock and put the page', () => {
+      unlockPage(frame)
+      putPage(frame)
+      return 0
+    })
+    return yield* become(makeDeviceExclusive, current, mm, page, owner)
   },
 )
 

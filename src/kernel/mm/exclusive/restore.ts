@@ -64,6 +64,11 @@ function isExclusiveEntry(mm: MmStruct, page: number, pfn: number): boolean {
   return mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn
 }
 
+/** True if the page is one mapping's alone. A machine that does not keep that has nobody to share it with. @kernel PageAnonExclusive */
+function isAnonExclusive({ tracksFlags, anonExclusive }: Frame): boolean {
+  return !tracksFlags || anonExclusive
+}
+
 /**
  * Makes the entry present again, with what its area permits by now. It takes the reference over. Part of a step, under
  * the page-table lock, with the folio lock held, while devices can reach nothing of the page.
@@ -72,10 +77,15 @@ function isExclusiveEntry(mm: MmStruct, page: number, pfn: number): boolean {
  */
 export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number): void {
   const pte = mm.pte[page]
-  const write = pte.write && mayWritePage(mm, page)
-  setPte(machine, pte, pte.frame, write)
+  const frame = machine.frames[pte.frame]
+  const { exclusiveByPage } = machine.rules
+  const had = exclusiveByPage ? isAnonExclusive(frame) : pte.write
+  const write = had && mayWritePage(mm, page)
+  // It is the entry's own mapping that the page gets back.
+  if (exclusiveByPage) frame.mapcount -= 1
+  setPte(machine, pte, frame.pfn, write)
   // The device could write, and may have.
-  if (write) dirtyPte(pte)
+  if (write && (!exclusiveByPage || frame.dirty)) dirtyPte(pte)
   if (!(mm.vma[page].flags & (VM_READ | VM_WRITE))) pte.kind = PteKind.protnone
 }
 

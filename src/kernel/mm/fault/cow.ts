@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { become, procedure, type Running, SpecificationError, step } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import {
   type Frame,
   type MmStruct,
   NotifyEvent,
   PartReuse,
+  type Pte,
   PteKind,
   type Task,
   ZERO_PAGE,
@@ -84,6 +85,11 @@ function isLastReference({ machine }: Task, frame: Frame): boolean {
   return frame.refcount === 1
 }
 
+/** True if a device has the page to itself, through the mapping that the entry keeps. */
+function isTaken(pte: Pte, { pfn }: Frame): boolean {
+  return READ_ONCE(pte).kind === PteKind.deviceExclusive && READ_ONCE(pte).frame === pfn
+}
+
 /** A part of a huge page: its references are those of all parts. @kernel __wp_can_reuse_large_anon_folio */
 function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
   const parts = partsOf(machine, frame)
@@ -95,7 +101,7 @@ function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
       return false
     case PartReuse.oneProcess: {
       const mappings = parts.reduce((sum, frame) => sum + frame.mapcount, 0)
-      const own = mm.pte.filter((pte) => parts.some((part) => maps(pte, part))).length
+      const own = mm.pte.filter((pte) => parts.some((part) => maps(pte, part) || isTaken(pte, part))).length
       // The last part of a huge page is copied, so that all of it is free.
       return mappings > 1 && own === mappings && references === mappings
     }
