@@ -6,6 +6,14 @@
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
 export { type Breach, Exploration } from './explore.js'
+export {
+  type ClaimFootprint,
+  type FootprintOptions,
+  type Footprints,
+  footprints,
+  type StepFootprint,
+  type Touched,
+} from './footprints.js'
 export { type Host, portableHost } from './host.js'
 export type { Broken } from './judge.js'
 export { Normaliser } from './normalise.js'

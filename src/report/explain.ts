@@ -5,6 +5,7 @@
  */
 import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
+import type { Footprints } from '../checker/footprints.js'
 import type { Scenario } from '../world/model.js'
 import type { Layout } from './colours.js'
 import { bullets, indented, settings, wrap } from './figures.js'
@@ -97,6 +98,32 @@ export function explainScenario(scenario: Scenario, spec: Specification, layout:
       ],
     ],
   ])
+}
+
+/** A procedure: its steps, in the order in which a scenario takes them, and which fields each reads and writes. */
+export function explainProcedure(name: string, seen: readonly Footprints[], layout: Layout): string {
+  const steps = new Map<string, { reads: Set<string>; writes: Set<string> }>()
+  for (const { steps: taken } of seen)
+    for (const { procedure, step, reads, writes } of taken) {
+      if (procedure !== name) continue
+      const known = steps.get(step) ?? { reads: new Set<string>(), writes: new Set<string>() }
+      for (const field of reads) known.reads.add(field)
+      for (const field of writes) known.writes.add(field)
+      steps.set(step, known)
+    }
+  const states = seen.reduce((sum, { states }) => sum + states, 0)
+  const listed = (fields: ReadonlySet<string>) =>
+    fields.size === 0 ? 'nothing' : [...fields].sort().join(', ')
+  return page(
+    layout,
+    name,
+    'procedure',
+    `What its steps touch, recorded over ${states.toLocaleString('en')} states of ${seen.map(({ scenario }) => scenario).join(', ')} at smoke bounds. A step may touch more in other scenarios.`,
+    [...steps].map(([step, { reads, writes }]) => [
+      step,
+      [`reads ${listed(reads)}`, `writes ${listed(writes)}`],
+    ]),
+  )
 }
 
 type Section = readonly [head: string, content: string | readonly string[]]

@@ -6,6 +6,7 @@
  */
 import { acting, NOBODY, type World } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
+import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
 import { isRecord, makeRecord, type RecordOf } from './record.js'
@@ -226,6 +227,30 @@ class GuardedCell extends Cell {
   }
 }
 
+/** A cell of a layout that tells who touches its fields. */
+class RecordingCell extends Cell {
+  constructor(private readonly inner: Cell<unknown>) {
+    super(inner.name, inner.max, inner.options)
+    this.codec = inner.codec
+    this.values = inner.values
+  }
+
+  get(w: World): number {
+    recording.reads?.add(this.name)
+    return this.inner.get(w)
+  }
+
+  override readOnce(w: World): number {
+    recording.reads?.add(this.name)
+    return this.inner.readOnce(w)
+  }
+
+  set(w: World, value: number): void {
+    recording.writes?.add(this.name)
+    this.inner.set(w, value)
+  }
+}
+
 const handles = new WeakSet<object>()
 
 /** True for what a {@link Layout} hands out, and for locks and wait queues: it is compared by identity. */
@@ -368,7 +393,8 @@ export class Layout {
     const bare = this.allocate(full, max, options)
     bare.codec = codec
     bare.values = values
-    const cell = this.handOut(options.guardedBy || options.partOf ? new GuardedCell(bare) : bare)
+    const guarded = options.guardedBy || options.partOf ? new GuardedCell(bare) : bare
+    const cell = this.handOut(recording.declares ? new RecordingCell(guarded) : guarded)
     this.allocation.cells.push(cell)
     return cell as Cell<unknown> as Cell<V>
   }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { type Footprints, footprints } from '../../checker/footprints.js'
 import type { Layout } from '../../report/colours.js'
-import { explainDefect, explainRequirement, explainScenario } from '../../report/explain.js'
+import { explainDefect, explainProcedure, explainRequirement, explainScenario } from '../../report/explain.js'
 import { ExitCode } from '../../report/report.js'
 import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
@@ -13,7 +14,7 @@ import { didYouMean, UsageError } from '../usage.js'
 import { defectKind, requirementKind, scenarioKind } from './kinds.js'
 
 /**
- * Explains the requirement, defect or scenario called `name`.
+ * Explains the requirement, defect, scenario or procedure called `name`.
  *
  * @throws UsageError if there is none
  */
@@ -24,15 +25,36 @@ export function explainCommand(project: Project, io: Io, name: string): number {
     pages.find((page) => page.name.toLowerCase() === name.toLowerCase())
   const found =
     page === undefined ? pages.filter(({ aliases }) => aliases.includes(name.toUpperCase())) : [page]
+  const procedures = new Set(project.universe().steps.map(({ procedure }) => procedure))
+  if (found.length === 0 && procedures.has(name)) {
+    io.stdout.write(explainProcedure(name, scenariosThatEnter(project, name), layoutFor(io.stdout, io.env)))
+    return ExitCode.holds
+  }
   if (found.length === 0)
     throw new UsageError(
-      `there is no requirement, defect or scenario "${name}"${didYouMean(
-        name,
-        pages.map((page) => page.name),
-      )}; to list them: hmm-spec list requirements|defects|scenarios`,
+      `there is no requirement, defect, scenario or procedure "${name}"${didYouMean(name, [
+        ...pages.map((page) => page.name),
+        ...procedures,
+      ])}; to list them: hmm-spec list requirements|defects|scenarios`,
     )
   io.stdout.write(found.map((page) => page.write(layoutFor(io.stdout, io.env))).join('\n'))
   return ExitCode.holds
+}
+
+/** States of a scenario that are explored to find out what steps touch. */
+const STATES = 2000
+/** Scenarios whose footprints are shown together. */
+const SCENARIOS = 5
+
+/** The footprints of the first scenarios that enter the procedure. */
+function scenariosThatEnter({ scenarios }: Project, name: string): Footprints[] {
+  const seen: Footprints[] = []
+  for (const scenario of scenarios) {
+    const found = footprints(scenario, { bounds: 'smoke', states: STATES })
+    if (found.steps.some(({ procedure }) => procedure === name)) seen.push(found)
+    if (seen.length === SCENARIOS) break
+  }
+  return seen
 }
 
 interface Page {

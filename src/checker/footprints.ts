@@ -1,0 +1,142 @@
+/**
+ * What steps and claims read and write, recorded while a scenario is explored.
+ *
+ * @module
+ */
+import { acting } from '../world/acting.js'
+import { Violation } from '../world/errors.js'
+import { type Footprint, footprintOf, recordable } from '../world/footprint.js'
+import type { World } from '../world/layout.js'
+import type { Scenario } from '../world/model.js'
+import { BLOCKED } from '../world/procedure.js'
+import { parametersOf } from './check.js'
+import type { CheckOptions } from './options.js'
+import { Stepper } from './stepper.js'
+import { StateStore } from './store.js'
+import { TransitionSystem } from './system.js'
+
+/** The fields that a step or a claim touches, as `mm[].pte[].kind`: which one of several of a kind is left out. */
+export interface Touched {
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+}
+
+/** The footprint of a step, over all of its runs. */
+export interface StepFootprint extends Touched {
+  readonly procedure: string
+  readonly step: string
+  /** How often it was run, blocked ones included. */
+  readonly runs: number
+}
+
+/** The footprint of an invariant. */
+export interface ClaimFootprint {
+  readonly clause: string
+  readonly name: string
+  readonly reads: readonly string[]
+}
+
+/** The answer of {@link footprints}. */
+export interface Footprints {
+  readonly scenario: string
+  readonly steps: readonly StepFootprint[]
+  readonly invariants: readonly ClaimFootprint[]
+  /** Distinct states explored. */
+  readonly states: number
+  /** False if the limit of states came first. */
+  readonly exhaustive: boolean
+}
+
+/** Options of {@link footprints}. */
+export interface FootprintOptions extends Pick<CheckOptions, 'bounds' | 'set'> {
+  /** Most distinct states (default none). */
+  readonly states?: number
+  /** Sees each run of a step: what it has touched, by full names, and the worlds before and after it. */
+  readonly onStep?: (touched: Footprint, before: World, after: World, name: string) => void
+}
+
+/** Gathers footprints under one name. */
+class Gathered {
+  readonly reads = new Set<string>()
+  readonly writes = new Set<string>()
+  runs = 0
+
+  add({ reads, writes }: Footprint): void {
+    for (const name of reads) this.reads.add(kindOf(name))
+    for (const name of writes) this.writes.add(kindOf(name))
+    this.runs++
+  }
+}
+
+function kindOf(name: string): string {
+  return name.replace(/\[\d+\]/g, '[]')
+}
+
+/**
+ * Explores a scenario and records which fields each step and each invariant touches. Claims that do not hold are passed.
+ *
+ * @param scenario - what to explore
+ * @param options - at which bounds, and how far
+ * @throws SpecificationError if the scenario or one of its procedures is wrong
+ */
+export function footprints(scenario: Scenario, options: FootprintOptions = {}): Footprints {
+  const model = recordable(() => scenario.build(parametersOf(scenario, options)))
+  const system = new TransitionSystem(model, [])
+  const stepper = new Stepper(system, 'asItIs')
+  const store = new StateStore(system.words)
+  const [current, next] = [new Uint32Array(system.words), new Uint32Array(system.words)]
+  const [before, after] = [system.world(current), system.world(next)]
+  const view = system.view(next)
+  const steps = new Map<string, { procedure: string; step: string; gathered: Gathered }>()
+  const claims = (model.invariants ?? []).map((claim) => ({ claim, gathered: new Gathered() }))
+  const limit = options.states ?? Number.POSITIVE_INFINITY
+  const judge = () => {
+    acting.world = after
+    for (const { claim, gathered } of claims) gathered.add(footprintOf(() => claim.judge(view)))
+  }
+  system.begin(next)
+  store.insert(next, 0)
+  judge()
+  let head = 0
+  for (; head < store.count && store.count < limit; head++) {
+    store.load(head, current)
+    for (let thread = 0; thread < model.threads.length; thread++) {
+      if (stepper.finished(current, thread)) continue
+      const location = current[system.worldWords + thread]
+      const [procedure, step] = [
+        system.control.procedureAt(location),
+        system.control.stepAt(location)?.name ?? 'finished',
+      ]
+      const name = `${procedure}: ${step}`
+      const known = steps.get(name) ?? { procedure, step, gathered: new Gathered() }
+      steps.set(name, known)
+      for (let choice = 0; choice < stepper.outcomes(current, thread); choice++) {
+        const run = footprintOf(() => stepper.take(current, thread, choice, next))
+        known.gathered.add(run)
+        if (run.error instanceof Violation) continue
+        if (run.error !== undefined) throw system.explain(run.error, current, thread)
+        if (run.result === BLOCKED) continue
+        options.onStep?.(run, before, after, name)
+        store.insert(next, head)
+        if (store.added) judge()
+      }
+    }
+  }
+  return {
+    scenario: scenario.name,
+    steps: [...steps.values()].map(({ procedure, step, gathered }) => ({
+      procedure,
+      step,
+      runs: gathered.runs,
+      reads: [...gathered.reads].sort(),
+      writes: [...gathered.writes].sort(),
+    })),
+    invariants: claims.map(({ claim, gathered }) => ({
+      clause: claim.clause,
+      name: claim.name,
+      reads: [...gathered.reads].sort(),
+    })),
+    states: store.count,
+    exhaustive: head >= store.count,
+  }
+}
