@@ -224,11 +224,15 @@ class Clock {
   /** Explores to the end, or until something stops it. */
   async explore(): Promise<LimitReached | 'interrupted' | undefined> {
     const { exploration, limits } = this
+    let batch = BATCH
     while (!exploration.done) {
       if (limits.states !== undefined && exploration.store.count >= limits.states)
         return this.stop({ kind: 'states', value: limits.states })
       if (!this.hasRoomFor(exploration.store.bytesToGrow(MOST_NEW * BATCH))) return this.stopForMemory()
-      exploration.advance(batchWithin(limits.states, exploration.store.count))
+      const began = this.host.now()
+      exploration.advance(Math.min(batch, batchWithin(limits.states, exploration.store.count)))
+      // Where steps are slow, a limit of time or an interrupt would not be heard for long.
+      batch = this.host.now() - began > TURN_MS ? Math.max(1, batch >> 2) : Math.min(BATCH, batch * 2)
       if (!(await this.turn('exploring'))) return this.stopped
     }
     return undefined

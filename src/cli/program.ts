@@ -16,14 +16,13 @@ import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './commands/replay.js'
-import { withDriver } from './driver-file.js'
 import { coloursFor, type Io, processIo } from './io.js'
-import { withKernel } from './on-kernel.js'
 import { codeOf, FORMATS, type Format } from './output.js'
-import type { Project } from './project.js'
-import { referenceProject } from './reference.js'
+import type { Project, Selection, SupervisionOptions } from './project.js'
+import { selected } from './selected.js'
+import { supervisedProject } from './supervisor/index.js'
 import { didYouMean, UsageError } from './usage.js'
-import { parseCount, parseDuration, parseSetting, parseSize, parseStep } from './values.js'
+import { parseCount, parseDuration, parseSetting, parseSize, parseStep, parseWorkers } from './values.js'
 
 const EXAMPLES = `
 Examples:
@@ -54,7 +53,7 @@ When several apply: 2 before 1 before 4 before 3; a report that is lost is alway
 export async function main(
   argv: readonly string[],
   io: Io = processIo(),
-  project: Project = referenceProject(),
+  project: Project = supervisedProject(),
 ): Promise<number> {
   let exitCode: number = ExitCode.holds
   const program = programOf(project, io, (code) => {
@@ -89,27 +88,35 @@ interface RunOptions {
   readonly memoryLimit?: number
   readonly stateLimit?: number
   readonly traceDir?: string
+  readonly workers?: number
   readonly reductions: boolean
 }
 
-/** What the scenarios are to be run with. */
-interface ProjectOptions {
-  readonly driver?: string
-  readonly kernel?: string
-  readonly generation?: string
-}
-
-interface CheckRunOptions extends RunOptions, ProjectOptions {
+interface CheckRunOptions extends RunOptions, Selection {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly digest?: boolean
 }
 
-async function projectFor(
+/** Calls `run` with the project that is asked for, whose processes end with it. */
+async function withProject(
   project: Project,
-  { driver, kernel, generation }: ProjectOptions,
-): Promise<Project> {
-  return withKernel(await withDriver(project, driver, generation), kernel)
+  io: Io,
+  { driver, kernel, generation }: Selection,
+  options: SupervisionOptions,
+  run: (project: Project) => Promise<number> | number,
+): Promise<number> {
+  const selection = {
+    ...(driver === undefined ? {} : { driver }),
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(generation === undefined ? {} : { generation }),
+  }
+  const used = await (project.supervised?.(selection, options, io) ?? selected(project, selection))
+  try {
+    return await run(used)
+  } finally {
+    used.close?.()
+  }
 }
 
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
@@ -173,26 +180,36 @@ Examples:
   hmm-spec check --format junit --output report.xml`,
     )
     .action(async (names: string[], options: CheckRunOptions) => {
+      const { set, bounds, digest = false } = options
       exit(
-        await checkCommand(await projectFor(project, options), io, names, {
-          ...runOptions(options),
-          set: options.set,
-          bounds: options.bounds,
-          digest: options.digest ?? false,
-        }),
+        await withProject(project, io, options, supervision(options), (used) =>
+          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest }),
+        ),
       )
     })
 
   command('list', 'list what there is')
     .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
-    .action((what: List, { format }: { format: 'text' | 'json' }) =>
-      exit(listCommand(project, io, what, format)),
+    .addOption(driverOption())
+    .addOption(kernelOption())
+    .addOption(generationOption())
+    .action(async (what: List, options: { format: 'text' | 'json' } & Selection) =>
+      exit(
+        await withProject(project, io, options, { limits: {} }, (used) =>
+          listCommand(used, io, what, options.format),
+        ),
+      ),
     )
 
   command('explain', 'explain a requirement, a defect or a scenario')
     .argument('<name>', 'requirement, defect or scenario')
-    .action((name: string) => exit(explainCommand(project, io, name)))
+    .addOption(driverOption())
+    .addOption(kernelOption())
+    .addOption(generationOption())
+    .action(async (name: string, options: Selection) =>
+      exit(await withProject(project, io, options, { limits: {} }, (used) => explainCommand(used, io, name))),
+    )
 
   withRunOptions(
     command('defects', 'put each known bug in, and see whether the clause that it breaks says so').argument(
@@ -200,7 +217,11 @@ Examples:
       'names of defects (default all)',
     ),
   ).action(async (names: string[], options: RunOptions) => {
-    exit(await defectsCommand(project, io, names, runOptions(options)))
+    exit(
+      await withProject(project, io, {}, supervision(options), (used) =>
+        defectsCommand(used, io, names, runOptions(options)),
+      ),
+    )
   })
 
   command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
@@ -214,8 +235,12 @@ Examples:
     .addOption(driverOption())
     .addOption(kernelOption())
     .addOption(generationOption())
-    .action(async (file: string, options: ReplayCommandOptions & ProjectOptions) =>
-      exit(replayCommand(await projectFor(project, options), io, file, options)),
+    .action(async (file: string, options: ReplayCommandOptions & Selection) =>
+      exit(
+        await withProject(project, io, options, { limits: {} }, (used) =>
+          replayCommand(used, io, file, options),
+        ),
+      ),
     )
 
   withOutput(
@@ -280,10 +305,20 @@ function withRunOptions(command: Command): Command {
     .addOption(
       new Option('--state-limit <count>', 'most states of each check: 100000, 5M').argParser(parseCount),
     )
+    .addOption(
+      new Option('--workers <count>', 'most checks at a time (default one for each core)').argParser(
+        parseWorkers,
+      ),
+    )
     .addOption(new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`'))
     .addOption(
       new Option('--no-reductions', 'explore every state as it is: more of them, and the same verdicts'),
     )
+}
+
+/** How the checks are run. */
+function supervision({ workers, ...options }: RunOptions): SupervisionOptions {
+  return { limits: runOptions(options).limits, ...(workers === undefined ? {} : { workers }) }
 }
 
 function runOptions({

@@ -4,16 +4,18 @@
  *
  * @module
  */
-import type { CheckOptions, Injection } from '../checker/options.js'
+import type { CheckOptions, Injection, Limits } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
 import type { Driver } from '../driver/index.js'
 import type { Generation } from '../generations/generation.js'
 import type { KernelProfile } from '../generations/profiles.js'
 import type { Specification } from '../report/explain.js'
+import type { StateReport } from '../report/state.js'
 import type { StatechartFormat } from '../report/statechart.js'
 import type { DeclaredTransition, Universe } from '../report/vacuity.js'
 import type { Scenario } from '../world/model.js'
+import type { Io } from './io.js'
 
 /** A statechart, as far as the command line is concerned. */
 export interface StatechartEntry {
@@ -23,6 +25,29 @@ export interface StatechartEntry {
   readonly events: readonly string[]
   readonly transitions: readonly DeclaredTransition[]
   exportTo(format: StatechartFormat): string
+}
+
+/** What the scenarios are to be run with; what is left out is the reference. */
+export interface Selection {
+  /** A file that exports a driver, or the name of a driver that comes with the specification. */
+  readonly driver?: string
+  readonly kernel?: string
+  readonly generation?: string
+}
+
+/** How checks are run. */
+export interface SupervisionOptions {
+  /** Most checks at a time (default: one for each core that there is memory for). */
+  readonly workers?: number
+  readonly limits: Limits
+}
+
+/** A trace that was run again. */
+export interface Replayed {
+  /** The trace, with its steps as they are now. */
+  readonly trace: Trace
+  /** Where everything stands after the step that was asked for. */
+  readonly state: StateReport
 }
 
 /** A specification with the tools that check it. */
@@ -54,6 +79,16 @@ export interface Project extends Specification {
   universe(): Universe
   /** How many checks may run at a time (default 1). */
   readonly workers?: number
+  /**
+   * This project with what is asked for, its checks run by other processes; without it they run in this one.
+   *
+   * @throws UsageError if what is asked for is not there
+   */
+  supervised?(selection: Selection, options: SupervisionOptions, io: Io): Promise<Project>
+  /** Runs a trace again in another process. @throws UsageError if it does not replay */
+  replayed?(file: string, trace: Trace, steps: number): Promise<Replayed>
+  /** Ends the processes that run checks. */
+  close?(): void
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
   /** Runs a trace again. @throws SpecificationError or Violation if it does not replay */
   replay(scenario: Scenario, trace: Trace, defects: readonly Injection[]): readonly TraceStep[]

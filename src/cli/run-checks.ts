@@ -13,6 +13,8 @@ import type { Scenario } from '../world/model.js'
 import type { Io } from './io.js'
 import { progressDisplay } from './progress.js'
 import type { Project } from './project.js'
+import { ProcessError } from './supervisor/process.js'
+import { UsageError } from './usage.js'
 
 /** One check to run. */
 export interface Job {
@@ -100,6 +102,8 @@ export async function runChecks(
 
 function failureOf(name: string, error: unknown): Failure {
   if (error instanceof SpecificationError) return { name, code: error.code, message: error.message }
+  if (error instanceof ProcessError) return { name, code: error.code, message: error.message }
+  if (error instanceof UsageError) return { name, code: 'usage', message: error.message }
   // Not a mistake of the scenario that we know of: where it came from matters.
   return {
     name,

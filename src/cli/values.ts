@@ -77,3 +77,9 @@ export function parseStep(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a step is a number from 0, the initial state.')
   return Number(text)
 }
+
+/** Reads a number of workers: 1 or more. */
+export function parseWorkers(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a number of workers is 1 or more.')
+  return Number(text)
+}

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -38,23 +38,4 @@ test.skipIf(!built)('a reader that stops reading is no error', () => {
   )
   expect(piped.stderr).not.toContain('EPIPE')
   expect(piped.stdout).toHaveLength(10)
-})
-
-test.skipIf(!built || process.platform === 'win32')('Ctrl-C ends a run in good order', async () => {
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'check', 'retry-protocol', '--set', 'invalidations=8', '--set', 'commits=4'],
-    {
-      env: { ...process.env, NO_COLOR: '1' },
-    },
-  )
-  let out = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  const interrupting = setTimeout(() => child.kill('SIGINT'), 1500)
-  const code = await new Promise((resolve) => child.on('close', resolve))
-  clearTimeout(interrupting)
-  expect(out).toMatch(/retry-protocol: interrupted\. [\d,]+ states visited/)
-  expect(code).toBe(3)
 })

@@ -17,7 +17,7 @@ import { SpecificationError, Violation } from '../../world/errors.js'
 import type { Scenario } from '../../world/model.js'
 import { type Io, layoutFor } from '../io.js'
 import { codeOf } from '../output.js'
-import type { Project } from '../project.js'
+import type { Project, Replayed } from '../project.js'
 import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { findNamed, UsageError } from '../usage.js'
@@ -39,20 +39,37 @@ export interface ReplayCommandOptions {
  * @returns the exit code: 0, the trace replays
  * @throws UsageError if the file is no trace, or does not replay
  */
-export function replayCommand(project: Project, io: Io, file: string, options: ReplayCommandOptions): number {
+export async function replayCommand(
+  project: Project,
+  io: Io,
+  file: string,
+  options: ReplayCommandOptions,
+): Promise<number> {
   const recorded = read(file)
-  const { scenario, defects } = resolve(project, file, recorded)
   const steps = options.step ?? recorded.steps.length
   if (steps > recorded.steps.length)
     throw new UsageError(
       `--step ${steps}: the trace has ${counted(recorded.steps.length, 'step')}; 0 is the initial state`,
     )
-  const trace = { ...recorded, steps: replayed(project, file, scenario, recorded, defects) }
-  const state = stateAfter(scenario.build(trace.parameters), trace, steps)
+  const { trace, state } = await (project.replayed?.(file, recorded, steps) ??
+    replayTrace(project, file, recorded, steps))
   if (options.format === 'json') io.stdout.write(replayJson(runFacts(project, null), trace, state))
   else if (options.format === 'mermaid') io.stdout.write(sequenceMermaid(trace, { steps }))
   else io.stdout.write(replayText(trace, state, layoutFor(io.stdout, io.env)))
   return ExitCode.holds
+}
+
+/**
+ * Runs a trace again.
+ *
+ * @param file - what to call it in messages
+ * @param steps - after how many steps the state is wanted
+ * @throws UsageError if it names what is not there, or does not replay
+ */
+export function replayTrace(project: Project, file: string, recorded: Trace, steps: number): Replayed {
+  const { scenario, defects } = resolve(project, file, recorded)
+  const trace = { ...recorded, steps: replayed(project, file, scenario, recorded, defects) }
+  return { trace, state: stateAfter(scenario.build(trace.parameters), trace, steps) }
 }
 
 function read(file: string): Trace {

@@ -1,0 +1,21 @@
+/**
+ * What the scenarios are to be run with.
+ *
+ * @module
+ */
+import { withDriver } from './driver-file.js'
+import { withKernel } from './on-kernel.js'
+import type { Project, Selection } from './project.js'
+
+/**
+ * `project` with the driver, on the kernel and in the generation that are asked for. A driver's file is imported here: see
+ * `supervisor/` for who does not want it in their own process.
+ *
+ * @throws UsageError if one of them is not there, or is none
+ */
+export async function selected(
+  project: Project,
+  { driver, kernel, generation }: Selection,
+): Promise<Project> {
+  return withKernel(await withDriver(project, driver, generation), kernel)
+}

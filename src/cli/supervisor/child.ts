@@ -1,0 +1,223 @@
+/**
+ * The process that runs checks, and with them the code of drivers. Whatever that does to the process, the command line
+ * is not in it.
+ *
+ * @module
+ */
+import { writeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { memoryFor } from '../../checker/check.js'
+import { installGuards } from '../../checker/guard.js'
+import type { CheckResult } from '../../checker/result.js'
+import { nodeHost } from '../../host/node.js'
+import { SpecificationError } from '../../world/errors.js'
+import { placeOf, running } from '../../world/running.js'
+import { scenarioOf } from '../commands/kinds.js'
+import { replayTrace } from '../commands/replay.js'
+import type { Project } from '../project.js'
+import { referenceProject } from '../reference.js'
+import { selected } from '../selected.js'
+import { UsageError } from '../usage.js'
+import { BuiltIns } from './built-ins.js'
+import {
+  type CheckOrder,
+  CONNECTION,
+  type ErrorFacts,
+  type LoadOrder,
+  type Message,
+  type Order,
+  type ProjectFacts,
+  type ReplayOrder,
+  type Reply,
+  WHEREABOUTS,
+  type Whereabouts,
+} from './protocol.js'
+import type { WatchdogData } from './watchdog.js'
+
+/** Where the product's own modules are. */
+const PRODUCT = new URL('../../', import.meta.url).href
+
+/** Bytes that a process uses beside the states that it stores: the engine, the control states, garbage. */
+const BESIDE_STATES = 1.5 * 2 ** 30
+
+const own = {
+  stringify: JSON.stringify,
+  setImmediate,
+}
+// Before a driver is loaded, and before anybody looks whether a built-in was replaced.
+installGuards()
+const limit = Number(process.argv[2])
+const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), {
+  workerData: {
+    memoryBytes: (Number.isNaN(limit) ? memoryFor(nodeHost) : limit) + BESIDE_STATES,
+  } satisfies WatchdogData,
+})
+const reference = referenceProject()
+let project: Project = reference
+let threads: readonly string[] = []
+let interrupt = new AbortController()
+/** True once nothing that this process says can be relied on. */
+let spoilt = false
+
+function say(reply: Reply): void {
+  watchdog.postMessage(own.stringify(reply))
+}
+
+function whereabouts(): Omit<Whereabouts, 'frames'> {
+  const place = placeOf()
+  const threadName = place?.thread === undefined ? undefined : threads[place.thread]
+  return {
+    started: running.started,
+    ...(place === undefined ? {} : { place }),
+    ...(threadName === undefined ? {} : { threadName }),
+  }
+}
+Object.defineProperty(globalThis, Symbol.for(WHEREABOUTS), { value: whereabouts })
+
+/** What the code that runs here did to the process: after it, another one takes its place. */
+function spoil(code: string, message: string): void {
+  if (spoilt) return
+  spoilt = true
+  say({ kind: 'failed', error: { kind: 'specification', code, message }, fatal: true })
+}
+
+process.on('unhandledRejection', (reason) => {
+  spoil('unhandled-rejection', `a promise was rejected, and nobody waits for it: ${describe(reason)}`)
+})
+process.on('uncaughtException', (error) => {
+  spoil('uncaught-exception', `an error was thrown outside of any step: ${describe(error)}`)
+})
+process.on('exit', (code) => {
+  // The other thread is stopped already: this is the last word.
+  const reply: Reply = { kind: 'exiting', code, whereabouts: { ...whereabouts(), frames: framesHere() } }
+  try {
+    writeSync(CONNECTION, `${own.stringify(reply)}\n`)
+  } catch {
+    // Somebody has closed it: the command line sees that too.
+  }
+})
+process.on('beforeExit', () => {
+  // While a module is loaded the connection does not keep this process: nothing is left that could finish it.
+  spoil('never-loaded', 'it never finishes: it waits for something that nobody will do (a top-level await)')
+  watchdog.ref()
+})
+
+/** Who has called `process.exit`. */
+function framesHere(): string[] {
+  return (new Error('here').stack ?? '')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().replace(/^at /, ''))
+    .filter((line) => !line.includes('node:') && !line.includes(PRODUCT))
+    .slice(0, 6)
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
+}
+
+function factsOf(error: unknown): ErrorFacts {
+  if (error instanceof UsageError) return { kind: 'usage', code: 'usage', message: error.message }
+  if (error instanceof SpecificationError)
+    return { kind: 'specification', code: error.code, message: error.message }
+  return { kind: 'internal', code: 'internal', message: describe(error) }
+}
+
+async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
+  watchdog.unref()
+  try {
+    project = await selected(reference, selection)
+  } finally {
+    watchdog.ref()
+  }
+  const { scenarios, driver, generation, kernel } = project
+  return {
+    scenarios: scenarios.map(({ name, summary, parameters, exercises }) => ({
+      name,
+      summary,
+      parameters,
+      exercises,
+    })),
+    ...(driver === undefined ? {} : { driver }),
+    ...(generation === undefined ? {} : { generation }),
+    ...(kernel === undefined ? {} : { kernel }),
+  }
+}
+
+function check(order: CheckOrder): Promise<CheckResult> {
+  const defects = order.defects.map((name) => {
+    const found = project.defects.find((defect) => defect.name === name)
+    if (found === undefined) throw new Error(`there is no defect ${name}`)
+    return found
+  })
+  const scenario =
+    defects.length === 0
+      ? project.scenarios.find(({ name }) => name === order.scenario)
+      : scenarioOf(project, defects[0])
+  if (scenario === undefined) throw new Error(`there is no scenario ${order.scenario}`)
+  return project.check(
+    {
+      ...scenario,
+      build: (parameters) => {
+        const model = scenario.build(parameters)
+        threads = model.threads.map(({ name }) => name)
+        return model
+      },
+    },
+    {
+      bounds: order.bounds,
+      set: order.set,
+      reductions: order.reductions,
+      limits: order.limits,
+      digest: order.digest,
+      defects,
+      signal: interrupt.signal,
+      onProgress: (progress) => say({ kind: 'progress', progress }),
+    },
+  )
+}
+
+function execute(order: Order): Promise<unknown> {
+  switch (order.kind) {
+    case 'hello':
+      return Promise.resolve()
+    case 'load':
+      return load(order)
+    case 'check':
+      return check(order)
+    case 'replay':
+      return replay(order)
+  }
+}
+
+async function replay({ file, trace, steps }: ReplayOrder): Promise<unknown> {
+  return replayTrace(project, file, trace, steps)
+}
+
+async function obey(order: Order): Promise<void> {
+  const builtIns = new BuiltIns()
+  let reply: Reply
+  try {
+    reply = { kind: 'done', result: await execute(order) }
+  } catch (error) {
+    reply = { kind: 'failed', error: factsOf(error), fatal: order.kind !== 'replay' }
+  }
+  // Promises that were rejected meanwhile are heard before anything is answered.
+  await new Promise((resolve) => own.setImmediate(resolve))
+  const replaced = builtIns.replaced()
+  if (replaced !== undefined)
+    spoil(
+      'replaced-built-in',
+      `${replaced} was replaced while this ran, so that nothing of it can be relied on; leave what the language ` +
+        'brings along as it is',
+    )
+  if (!spoilt) say(reply)
+}
+
+watchdog.on('message', (message: Message) => {
+  if (message.kind === 'stop') interrupt.abort()
+  else if (message.kind !== 'where') {
+    interrupt = new AbortController()
+    void obey(message)
+  }
+})

@@ -1,0 +1,157 @@
+/**
+ * Checks in processes of their own, one for each core: they are used again from scenario to scenario, and replaced after
+ * a failure. The command line imports no driver; what one does to its process ends one scenario.
+ *
+ * @module
+ */
+import { availableParallelism } from 'node:os'
+import { memoryFor } from '../../checker/check.js'
+import type { CheckOptions } from '../../checker/options.js'
+import type { CheckResult } from '../../checker/result.js'
+import { nodeHost } from '../../host/node.js'
+import { printable } from '../../report/printable.js'
+import type { Scenario } from '../../world/model.js'
+import type { Io } from '../io.js'
+import type { Project, Replayed, Selection, SupervisionOptions } from '../project.js'
+import { referenceProject } from '../reference.js'
+import { selected } from '../selected.js'
+import { UsageError } from '../usage.js'
+import { CheckProcess, type Watch } from './process.js'
+import type { Order, ProjectFacts } from './protocol.js'
+
+/** Milliseconds that a driver may take to be loaded, unless a limit of time says less. */
+const LOADING_MS = 30_000
+
+/** The project that `hmm-spec` runs on: the specification that comes with the tool, checked by other processes. */
+export function supervisedProject(): Project {
+  const reference = referenceProject()
+  return {
+    ...reference,
+    supervised: async (selection, options, io) => {
+      const pool = new Pool(selection, options, io)
+      try {
+        const project = await described(reference, selection, pool)
+        return {
+          ...project,
+          workers: pool.size,
+          check: (scenario, options) => pool.check(scenario, options),
+          replayed: (file, trace, steps) =>
+            pool.execute({ kind: 'replay', file, trace, steps }, {}) as Promise<Replayed>,
+          close: () => pool.close(),
+        }
+      } catch (error) {
+        pool.close()
+        throw error
+      }
+    },
+  }
+}
+
+/** The project that is asked for. One with a driver from a file is known by what a process tells of it. */
+async function described(reference: Project, selection: Selection, pool: Pool): Promise<Project> {
+  const { driver } = selection
+  const comesWithUs =
+    driver === undefined || (reference.drivers !== undefined && Object.hasOwn(reference.drivers, driver))
+  if (comesWithUs) return selected(reference, selection)
+  const { scenarios, ...facts } = await pool.describe()
+  return {
+    ...reference,
+    ...facts,
+    scenarios: scenarios.map((scenario) => ({
+      ...scenario,
+      build: () => {
+        throw new Error(`scenario ${scenario.name} is built where its driver is`)
+      },
+    })),
+  }
+}
+
+/** How many checks of at most `memoryBytes` each there are cores and memory for. */
+function workersFor(memoryBytes: number | undefined): number {
+  const each = memoryBytes ?? memoryFor(nodeHost)
+  const room = Math.floor((0.75 * (nodeHost.memoryBytes ?? each)) / each)
+  return Math.max(1, Math.min(availableParallelism(), room))
+}
+
+/** Processes that have loaded one selection. */
+class Pool {
+  readonly size: number
+  private readonly idle: CheckProcess[] = []
+  private readonly all = new Set<CheckProcess>()
+  private facts: ProjectFacts | undefined
+
+  constructor(
+    private readonly selection: Selection,
+    private readonly options: SupervisionOptions,
+    private readonly io: Io,
+  ) {
+    this.size = options.workers ?? workersFor(options.limits.memoryBytes)
+  }
+
+  /** What was loaded. */
+  async describe(): Promise<ProjectFacts> {
+    const process = await this.take({})
+    this.idle.push(process)
+    return this.facts as ProjectFacts
+  }
+
+  /** Checks a scenario, which must be one of the project's or belong to the defects that are put in. */
+  async check(scenario: Scenario, options: CheckOptions): Promise<CheckResult> {
+    const { bounds = 'default', set = {}, reductions = 'all', limits = {}, defects = [], digest = false } = options
+    return (await this.execute(
+      {
+        kind: 'check',
+        scenario: scenario.name,
+        defects: defects.map(({ name }) => name),
+        bounds,
+        set,
+        reductions,
+        limits,
+        digest,
+      },
+      { timeMs: limits.timeMs, signal: options.signal, onProgress: options.onProgress },
+    )) as CheckResult
+  }
+
+  /** Has an order carried out by a process that is free, or a new one. */
+  async execute(order: Order, watch: Watch): Promise<unknown> {
+    const process = await this.take(watch)
+    try {
+      return await process.execute(order, watch)
+    } finally {
+      if (process.usable) this.idle.push(process)
+      else this.all.delete(process)
+    }
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    for (const process of this.all) process.kill()
+  }
+
+  private async take({ signal }: Watch): Promise<CheckProcess> {
+    for (let free = this.idle.pop(); free !== undefined; free = this.idle.pop()) if (free.usable) return free
+    const { memoryBytes, timeMs = LOADING_MS } = this.options.limits
+    const process = new CheckProcess(memoryBytes, (text) => this.io.stderr.write(printable(text)))
+    this.all.add(process)
+    try {
+      // The time that the specification takes is not the driver's.
+      await process.execute({ kind: 'hello' }, { signal })
+      const facts = await process.execute({ kind: 'load', selection: this.selection }, { timeMs, signal })
+      this.facts ??= facts as ProjectFacts
+      return process
+    } catch (error) {
+      this.all.delete(process)
+      process.kill()
+      throw this.loadingError(error)
+    }
+  }
+
+  /** What went wrong while the driver was loaded is wrong of the driver. */
+  private loadingError(error: unknown): unknown {
+    const { driver } = this.selection
+    if (driver === undefined || error instanceof UsageError || !(error instanceof Error)) return error
+    const code = 'code' in error ? ` (${String(error.code)})` : ''
+    return new UsageError(`--driver ${driver} cannot be loaded${code}: ${error.message}`)
+  }
+}
