@@ -25,4 +25,13 @@ export type { Move } from './stepper.js'
 export { StateStore } from './store.js'
 export { type SurveyedBreach, type SurveyOptions, type SurveyResult, survey } from './survey.js'
 export { type State, type TakenTransitions, type Telling, TransitionSystem } from './system.js'
-export { breachingRun, movesTo, type ReplayedStep, replay, retell, type Told } from './trace.js'
+export {
+  breachingRun,
+  type Judged,
+  judgeTrace,
+  movesTo,
+  type ReplayedStep,
+  replay,
+  retell,
+  type Told,
+} from './trace.js'

@@ -8,6 +8,7 @@ import type { KernelVersion } from '../conformance/result.js'
 import { printable } from '../report/printable.js'
 import { ExitCode } from '../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
+import type { RecordedTrace } from '../report/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { checkCommand } from './commands/check.js'
 import { conformCommand, KERNELS } from './commands/conform.js'
@@ -15,7 +16,7 @@ import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
-import { REPLAY_FORMATS, type ReplayCommandOptions, replayCommand } from './commands/replay.js'
+import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { codeOf, FORMATS, type Format } from './output.js'
 import type { Project, Selection, SupervisionOptions } from './project.js'
@@ -235,13 +236,14 @@ Examples:
     .addOption(driverOption())
     .addOption(kernelOption())
     .addOption(generationOption())
-    .action(async (file: string, options: ReplayCommandOptions & Selection) =>
+    .action(async (file: string, options: ReplayCommandOptions & Selection) => {
+      const trace = readTrace(file)
       exit(
-        await withProject(project, io, options, { limits: {} }, (used) =>
-          replayCommand(used, io, file, options),
+        await withProject(project, io, recordedWith(project, trace, options), { limits: {} }, (used) =>
+          replayCommand(used, io, file, trace, options),
         ),
-      ),
-    )
+      )
+    })
 
   withOutput(
     command(
@@ -340,6 +342,21 @@ function runOptions({
       ...(memoryLimit === undefined ? {} : { memoryBytes: memoryLimit }),
       ...(stateLimit === undefined ? {} : { states: stateLimit }),
     },
+  }
+}
+
+/**
+ * What a trace is replayed with: what is asked for, or else what it was recorded with. A driver's file is never taken from
+ * a trace: to read one is to run it.
+ */
+function recordedWith(project: Project, { run, defects }: RecordedTrace, asked: Selection): Selection {
+  if (run === undefined || defects.length > 0) return asked
+  const own = run.driver !== null && Object.hasOwn(project.drivers ?? {}, run.driver.file)
+  return {
+    ...(run.release === null ? {} : { generation: run.release }),
+    ...(run.profile === null ? {} : { kernel: run.profile }),
+    ...(own ? { driver: run.driver.file } : {}),
+    ...asked,
   }
 }
 

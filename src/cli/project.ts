@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Broken } from '../checker/judge.js'
 import type { CheckOptions, Injection, Limits } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
@@ -13,6 +14,7 @@ import type { KernelProfile } from '../generations/profiles.js'
 import type { Specification } from '../report/explain.js'
 import type { StateReport } from '../report/state.js'
 import type { StatechartFormat } from '../report/statechart.js'
+import type { RecordedTrace } from '../report/trace-file.js'
 import type { DeclaredTransition, Universe } from '../report/vacuity.js'
 import type { Scenario } from '../world/model.js'
 import type { Io } from './io.js'
@@ -46,6 +48,8 @@ export interface SupervisionOptions {
 export interface Replayed {
   /** The trace, with its steps as they are now. */
   readonly trace: Trace
+  /** What it breaks, as it was recorded to. */
+  readonly broken: Broken
   /** Where everything stands after the step that was asked for. */
   readonly state: StateReport
 }
@@ -86,11 +90,15 @@ export interface Project extends Specification {
    */
   supervised?(selection: Selection, options: SupervisionOptions, io: Io): Promise<Project>
   /** Runs a trace again in another process. @throws UsageError if it does not replay */
-  replayed?(file: string, trace: Trace, steps: number): Promise<Replayed>
+  replayed?(file: string, trace: RecordedTrace, steps: number): Promise<Replayed>
   /** Ends the processes that run checks. */
   close?(): void
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
-  /** Runs a trace again. @throws SpecificationError or Violation if it does not replay */
-  replay(scenario: Scenario, trace: Trace, defects: readonly Injection[]): readonly TraceStep[]
+  /** Runs a trace again and judges it. @throws SpecificationError that says what of it is not confirmed */
+  replay(
+    scenario: Scenario,
+    trace: Trace,
+    defects: readonly Injection[],
+  ): { readonly steps: readonly TraceStep[]; readonly broken: Broken }
   conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult>
 }

@@ -10,7 +10,7 @@ import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
-import { check, declaredSteps, replay } from '../checker/index.js'
+import { check, declaredSteps, judgeTrace } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
@@ -86,7 +86,10 @@ export function referenceProject(): Project {
       requirements,
     }),
     check: (scenario, options) => check(scenario, { host: nodeHost, ...options }),
-    replay: (scenario, trace, injected) => replay(scenario, trace, injected).map(({ step }) => step),
+    replay: (scenario, trace, injected) => {
+      const { steps, broken } = judgeTrace(scenario, trace, injected)
+      return { steps: steps.map(({ step }) => step), broken }
+    },
     conformFile,
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Broken } from '../checker/judge.js'
 import type { Trace } from '../checker/result.js'
 import {
   type CheckReport,
@@ -80,9 +81,10 @@ export function conformJson(report: ConformReport): string {
   })
 }
 
-/** A replayed trace up to a step, and the state there, as JSON: `docs/schema/replay.schema.json`. */
-export function replayJson(run: RunFacts, trace: Trace, state: StateReport): string {
-  return document('replay', run, { trace, state })
+/** A trace that was confirmed, and the state after one of its steps, as JSON: `docs/schema/replay.schema.json`. */
+export function replayJson(run: RunFacts, trace: Trace, broken: Broken, state: StateReport): string {
+  const { kind, clause, claim, detail } = broken
+  return document('replay', run, { confirmed: { kind, clause, claim, detail }, trace, state })
 }
 
 /** A trace as it is saved: `docs/schema/trace.schema.json`. */

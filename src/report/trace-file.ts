@@ -4,6 +4,12 @@
  * @module
  */
 import type { Trace, ViolationKind } from '../checker/result.js'
+import type { RunFacts } from './report.js'
+
+/** A saved trace, and what it says of the run that recorded it. */
+export type RecordedTrace = Trace & {
+  readonly run?: Pick<RunFacts, 'product' | 'commit' | 'release' | 'profile' | 'driver'>
+}
 
 /** A file that is not a trace. The message names the file and the field. */
 export class TraceFileError extends Error {
@@ -28,7 +34,7 @@ const KINDS: readonly ViolationKind[] = [
  * @param file - its name, for messages
  * @throws TraceFileError if it is not one
  */
-export function parseTrace(text: string, file: string): Trace {
+export function parseTrace(text: string, file: string): RecordedTrace {
   let parsed: unknown
   try {
     // Some editors write a byte order mark.
@@ -41,6 +47,7 @@ export function parseTrace(text: string, file: string): Trace {
   if (trace.format !== 'hmm-spec-trace')
     reader.refuse('format', `is ${show(trace.format)}, not "hmm-spec-trace": this is not a saved trace`)
   if (trace.version !== 1) reader.refuse('version', `is ${show(trace.version)}; this tool reads version 1`)
+  if (trace.run !== undefined) reader.run(trace.run)
   reader.text(trace, 'scenario')
   const parameters = reader.record(trace.parameters, 'parameters')
   for (const name of Object.keys(parameters)) reader.count(parameters, name, 'parameters.')
@@ -59,7 +66,7 @@ export function parseTrace(text: string, file: string): Trace {
   })
   if (trace.loopFrom !== undefined && reader.count(trace, 'loopFrom') >= steps.length)
     reader.refuse('loopFrom', `is ${show(trace.loopFrom)}, and the trace has ${steps.length} steps`)
-  return trace as unknown as Trace
+  return trace as unknown as RecordedTrace
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -104,6 +111,16 @@ class Reader {
     const value = this.integer(record, field, at)
     if (value < 0) this.refuse(at + field, `is ${value}, not 0 or more`)
     return value
+  }
+
+  run(value: unknown): void {
+    const run = this.record(value, 'run')
+    this.text(run, 'product', 'run.')
+    for (const field of ['commit', 'release', 'profile'])
+      if (run[field] !== null) this.text(run, field, 'run.')
+    if (run.driver === null) return
+    const driver = this.record(run.driver, 'run.driver')
+    for (const field of ['name', 'file']) this.text(driver, field, 'run.driver.')
   }
 
   step(value: unknown, at: string, threads: number): void {

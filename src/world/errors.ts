@@ -38,6 +38,7 @@ export type SpecificationErrorCode =
   | 'runaway'
   | 'layout'
   | 'scenario'
+  | 'trace'
 
 /** A mistake in a scenario, a layout or a procedure. It says what to do about it. */
 export class SpecificationError extends Error {

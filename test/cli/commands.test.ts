@@ -241,14 +241,60 @@ const spoiled: readonly [what: string, spoil: (trace: any) => unknown, message: 
   [
     'a step renamed',
     (t) => ({ ...t, steps: t.steps.map((s: object, i: number) => (i === 2 ? { ...s, step: 'jump' } : s)) }),
-    /does not replay: step 3 .*jump/,
+    /does not replay: step 3, recorded as .*: jump, differs: the thread is at /,
   ],
   [
     'another result',
     (t) => ({ ...t, steps: t.steps.map((s: object, i: number) => (i === 0 ? { ...s, result: 3 } : s)) }),
-    /does not replay: step 1 was .* -> 3 and is now/,
+    /does not replay: step 1, recorded as .*, differs: it returned 3 and now returns/,
   ],
   ['without its defect', (t) => ({ ...t, defects: [] }), /does not replay: step \d+/],
+  [
+    'another clause',
+    (t) => ({ ...t, clause: 'C999', claim: 'the moon is made of cheese' }),
+    /does not replay: it breaks C1 \(invariant: mirror is not stale\), not C999 \(invariant: the moon/,
+  ],
+  [
+    'another kind',
+    (t) => ({ ...t, kind: 'deadlock' }),
+    /it breaks C1 \(invariant: mirror is not stale\), not C1 \(deadlock/,
+  ],
+  [
+    'a kind that no run shows',
+    (t) => ({ ...t, kind: 'witness', steps: [] }),
+    /that no state shows something cannot be seen in a run/,
+  ],
+  ['no steps at all', (t) => ({ ...t, steps: [] }), /the initial state breaks nothing; .* break C1/],
+  [
+    'its end cut off',
+    (t) => ({ ...t, steps: t.steps.slice(0, -1) }),
+    /after its last step, 11, nothing is broken; it was recorded to break C1/,
+  ],
+  [
+    'more steps after its end',
+    (t) => ({ ...t, steps: [...t.steps, t.steps[11]] }),
+    /step 13, .* comes after C1 \(invariant: mirror is not stale\) is broken already/,
+  ],
+  [
+    'a loop that its claim has not',
+    (t) => ({ ...t, loopFrom: 3 }),
+    /only a claim of progress is broken by one/,
+  ],
+  [
+    'a claim of progress',
+    (t) => ({ ...t, kind: 'progress', loopFrom: 3 }),
+    /its last step breaks C1 \(invariant: mirror is not stale\), not C1 \(progress/,
+  ],
+  [
+    'steps of another thread',
+    (t) => ({ ...t, steps: t.steps.map((s: { name: string }) => ({ ...s, name: 'fault 9' })) }),
+    /step 1, recorded as fault 9: .*, is of thread 0, which is called fault 1/,
+  ],
+  [
+    'a run that is none',
+    (t) => ({ ...t, run: { ...t.run, driver: 'x' } }),
+    /field run\.driver is "x", not an object/,
+  ],
   [
     'a loop beyond the end',
     (t) => ({ ...t, loopFrom: 12 }),

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Defect, Requirement } from '../../spec/index.js'
 import { readRetry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
-import { check, replay } from '../../src/checker/index.js'
+import { check, judgeTrace } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
@@ -189,7 +189,10 @@ export function testProject(changes: Partial<Project> = {}): Project {
       ...(await check(scenario, options)),
       elapsedMs: 1234.5,
     }),
-    replay: (scenario, trace, defects) => replay(scenario, trace, defects).map(({ step }) => step),
+    replay: (scenario, trace, defects) => {
+      const { steps, broken } = judgeTrace(scenario, trace, defects)
+      return { steps: steps.map(({ step }) => step), broken }
+    },
     conformFile: async () => {
       throw new Error('not faked')
     },

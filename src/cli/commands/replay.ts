@@ -4,15 +4,16 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
-import type { Trace, TraceStep } from '../../checker/result.js'
+import type { Defect } from '../../../spec/defect.js'
+import type { Trace } from '../../checker/result.js'
 import type { Layout } from '../../report/colours.js'
 import { counted, indented, settings, wrap } from '../../report/figures.js'
 import { replayJson } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
-import { sequenceMermaid, sequenceText } from '../../report/sequence.js'
+import { claimLabel, sequenceMermaid, sequenceText } from '../../report/sequence.js'
 import { type StateReport, stateAfter } from '../../report/state.js'
 import { table } from '../../report/table.js'
-import { parseTrace, TraceFileError } from '../../report/trace-file.js'
+import { parseTrace, type RecordedTrace, TraceFileError } from '../../report/trace-file.js'
 import { SpecificationError, Violation } from '../../world/errors.js'
 import type { Scenario } from '../../world/model.js'
 import { type Io, layoutFor } from '../io.js'
@@ -21,7 +22,7 @@ import type { Project, Replayed } from '../project.js'
 import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { findNamed, UsageError } from '../usage.js'
-import { defectKind, scenarioNamed } from './kinds.js'
+import { defectKind, scenarioNamed, scenarioOf as scenarioShowing } from './kinds.js'
 
 /** How a replay is printed. */
 export const REPLAY_FORMATS = ['text', 'mermaid', 'json'] as const
@@ -36,24 +37,25 @@ export interface ReplayCommandOptions {
 /**
  * Replays the trace in `file` and prints it.
  *
- * @returns the exit code: 0, the trace replays
- * @throws UsageError if the file is no trace, or does not replay
+ * @param recorded - what {@link readTrace} found in it
+ * @returns the exit code: 0, the trace breaks what it was recorded to break
+ * @throws UsageError if it does not
  */
 export async function replayCommand(
   project: Project,
   io: Io,
   file: string,
+  recorded: RecordedTrace,
   options: ReplayCommandOptions,
 ): Promise<number> {
-  const recorded = read(file)
   const steps = options.step ?? recorded.steps.length
   if (steps > recorded.steps.length)
     throw new UsageError(
       `--step ${steps}: the trace has ${counted(recorded.steps.length, 'step')}; 0 is the initial state`,
     )
-  const { trace, state } = await (project.replayed?.(file, recorded, steps) ??
+  const { trace, broken, state } = await (project.replayed?.(file, recorded, steps) ??
     replayTrace(project, file, recorded, steps))
-  if (options.format === 'json') io.stdout.write(replayJson(runFacts(project, null), trace, state))
+  if (options.format === 'json') io.stdout.write(replayJson(runFacts(project, null), trace, broken, state))
   else if (options.format === 'mermaid') io.stdout.write(sequenceMermaid(trace, { steps }))
   else io.stdout.write(replayText(trace, state, layoutFor(io.stdout, io.env)))
   return ExitCode.holds
@@ -66,13 +68,26 @@ export async function replayCommand(
  * @param steps - after how many steps the state is wanted
  * @throws UsageError if it names what is not there, or does not replay
  */
-export function replayTrace(project: Project, file: string, recorded: Trace, steps: number): Replayed {
+export function replayTrace(
+  project: Project,
+  file: string,
+  recorded: RecordedTrace,
+  steps: number,
+): Replayed {
   const { scenario, defects } = resolve(project, file, recorded)
-  const trace = { ...recorded, steps: replayed(project, file, scenario, recorded, defects) }
-  return { trace, state: stateAfter(scenario.build(trace.parameters), trace, steps) }
+  const { steps: taken, broken } = confirmed(project, file, recorded, () =>
+    project.replay(scenario, recorded, defects),
+  )
+  const trace = { ...recorded, detail: broken.detail, steps: taken }
+  return { trace, broken, state: stateAfter(scenario.build(trace.parameters), trace, steps) }
 }
 
-function read(file: string): Trace {
+/**
+ * Reads a saved trace.
+ *
+ * @throws UsageError if the file is none
+ */
+export function readTrace(file: string): RecordedTrace {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -88,7 +103,7 @@ function read(file: string): Trace {
 }
 
 /** Finds what the trace names, and sees that it fits. */
-function resolve(project: Project, file: string, trace: Trace) {
+function resolve(project: Project, file: string, trace: RecordedTrace) {
   const inFile = <T>(field: string, find: () => T): T => {
     try {
       return find()
@@ -97,13 +112,13 @@ function resolve(project: Project, file: string, trace: Trace) {
       throw error
     }
   }
-  const scenario = inFile('scenario', () => scenarioOf(project, trace))
+  const kind = defectKind(project)
+  const defects = trace.defects.map((name, i) => inFile(`defects[${i}]`, () => findNamed(kind, name)))
+  const scenario = inFile('scenario', () => scenarioOf(project, trace, defects))
   inFile('parameters', () => settingsFor([scenario], trace.parameters, 'named'))
   for (const name of Object.keys(scenario.parameters))
     if (!Object.hasOwn(trace.parameters, name))
       throw new UsageError(`${file}: field parameters.${name} is missing; scenario ${scenario.name} needs it`)
-  const kind = defectKind(project)
-  const defects = trace.defects.map((name, i) => inFile(`defects[${i}]`, () => findNamed(kind, name)))
   const threads = scenario.build(trace.parameters).threads.map(({ name }) => name)
   if (threads.join('\n') !== trace.threads.join('\n'))
     throw new UsageError(
@@ -112,7 +127,14 @@ function resolve(project: Project, file: string, trace: Trace) {
   return { scenario, defects }
 }
 
-function scenarioOf(project: Project, { scenario: name }: Trace): Scenario {
+function scenarioOf(
+  project: Project,
+  { scenario: name, run }: RecordedTrace,
+  defects: readonly Defect[],
+): Scenario {
+  // A defect knows the generation that has it, and claims there what it breaks.
+  const its = defects.map((defect) => scenarioShowing(project, defect)).find((its) => its.name === name)
+  if (its !== undefined) return its
   try {
     return scenarioNamed(project, name)
   } catch (error) {
@@ -129,41 +151,35 @@ function scenarioOf(project: Project, { scenario: name }: Trace): Scenario {
     const recordedWith = / \((.+)\)$/.exec(name)?.[1]
     if (!(error instanceof UsageError) || recordedWith === undefined) throw error
     throw new UsageError(
-      `${JSON.stringify(name)} was recorded with the driver ${recordedWith}; give the file of that driver: --driver FILE`,
+      `${JSON.stringify(name)} was recorded with the driver ${recordedWith}; give the file of that driver: --driver FILE` +
+        (run?.driver ? ` (it was ${run.driver.file})` : ''),
     )
   }
 }
 
-/** The steps as they are now, which must be those that were recorded. */
-function replayed(
+/** Judges a trace. @throws UsageError that says what of it is not confirmed */
+function confirmed(
   project: Project,
   file: string,
-  scenario: Scenario,
-  trace: Trace,
-  defects: Parameters<Project['replay']>[2],
-): readonly TraceStep[] {
-  const refuse = (why: string): never => {
-    throw new UsageError(`${file} does not replay: ${why}`)
-  }
-  let steps: readonly TraceStep[] = []
+  trace: RecordedTrace,
+  judge: () => ReturnType<Project['replay']>,
+): ReturnType<Project['replay']> {
   try {
-    steps = project.replay(scenario, trace, defects)
+    return judge()
   } catch (error) {
-    if (error instanceof SpecificationError) refuse(error.message)
-    if (error instanceof Violation) refuse(`a claim is broken before its last step: ${error.message}`)
-    throw error
+    if (!(error instanceof SpecificationError || error instanceof Violation)) throw error
+    throw new UsageError(`${file} does not replay: ${error.message}${otherProduct(project, trace)}`)
   }
-  trace.steps.forEach((recorded, i) => {
-    const now = steps[i]
-    const same =
-      now?.procedure === recorded.procedure && now.step === recorded.step && now.result === recorded.result
-    if (!same)
-      refuse(
-        `step ${i + 1} was ${recorded.procedure}: ${recorded.step} -> ${recorded.result} and is now ` +
-          (now === undefined ? 'missing' : `${now.procedure}: ${now.step} -> ${now.result}`),
-      )
-  })
-  return steps
+}
+
+/** What a trace was recorded with, where that is not this product. */
+function otherProduct({ version, commit }: Project, { run }: RecordedTrace): string {
+  if (run === undefined) return ''
+  const same = run.product === version && (run.commit ?? undefined) === commit
+  const at = (commit: string | null | undefined) => (commit ? `, commit ${commit}` : '')
+  return same
+    ? ''
+    : `; it was recorded by hmm-spec ${run.product}${at(run.commit)}, and this is ${version}${at(commit)}`
 }
 
 function replayText(trace: Trace, state: StateReport, layout: Layout): string {
@@ -172,7 +188,8 @@ function replayText(trace: Trace, state: StateReport, layout: Layout): string {
   const head = [
     colours.bold(`${trace.scenario}${set === '' ? '' : ` with ${set}`}`),
     trace.defects.length === 0 ? 'no defect was put in' : `with the defect ${trace.defects.join(', ')}`,
-    `${counted(trace.steps.length, 'step')}; ${trace.shortest ? 'no shorter run shows it' : 'a shorter run may show it'}`,
+    `${counted(trace.steps.length, 'step')}; ${trace.shortest ? 'recorded as the shortest run that shows it' : 'a shorter run may show it'}`,
+    `confirmed: run again, it breaks ${claimLabel(trace)}`,
   ].join('\n')
   const threads = table(
     [{ head: 'thread' }, { head: 'next' }],

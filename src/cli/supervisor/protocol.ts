@@ -5,7 +5,8 @@
  * @module
  */
 import type { Limits, Reductions } from '../../checker/options.js'
-import type { Progress, Trace } from '../../checker/result.js'
+import type { Progress } from '../../checker/result.js'
+import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/running.js'
 import type { Selection } from '../project.js'
@@ -30,7 +31,7 @@ export interface ReplayOrder {
   readonly kind: 'replay'
   /** What to call the trace in messages. */
   readonly file: string
-  readonly trace: Trace
+  readonly trace: RecordedTrace
   /** After which step the state is wanted. */
   readonly steps: number
 }
