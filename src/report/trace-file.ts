@@ -133,7 +133,9 @@ class Reader {
     const choices = this.count(step, 'choices', `${at}.`)
     if (choice >= choices)
       this.refuse(`${at}.choice`, `is ${choice}, and the step has ${choices} outcomes, from 0`)
-    this.integer(step, 'result', `${at}.`)
+    const result = this.present(step, 'result', `${at}.`)
+    if (typeof result !== 'string' && !Number.isInteger(result))
+      this.refuse(`${at}.result`, `is ${show(result)}, not a whole number or a text`)
     this.list(step, 'changes', `${at}.`).forEach((change, i) => {
       const where = `${at}.changes[${i}]`
       const fields = this.record(change, where)

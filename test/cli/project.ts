@@ -23,8 +23,8 @@ import {
   step,
 } from '../../src/world/index.js'
 
-const wait = procedure('wait', function* (cell: { get(): number }) {
-  return yield* step('for ever', () => (cell.get() === 1 ? 0 : BLOCKED))
+const wait = procedure('wait', function* (cell: { readonly value: number }) {
+  return yield* step('for ever', () => (cell.value === 1 ? 0 : BLOCKED))
 })
 
 /** Two threads that wait for what nobody does. */
@@ -46,11 +46,15 @@ export const stuck = scenario({
   },
 })
 
-const blink: ReturnType<typeof procedure<[{ add(by: number): number }], void>> = procedure(
+const blink: ReturnType<typeof procedure<[{ value: number }], void>> = procedure(
   'blink',
-  function* (cell: { add(by: number): number }) {
-    yield* step('on', () => cell.add(1))
-    yield* step('off', () => cell.add(-1))
+  function* (cell: { value: number }) {
+    yield* step('on', () => {
+      cell.value++
+    })
+    yield* step('off', () => {
+      cell.value--
+    })
     return yield* become(blink, cell)
   },
 )
@@ -72,8 +76,11 @@ export const blinking = scenario({
   },
 })
 
-const overflowing = procedure('overflow', function* (cell: { add(by: number): number }) {
-  for (let i = 0; i < 3; i++) yield* step('count', () => cell.add(1))
+const overflowing = procedure('overflow', function* (cell: { value: number }) {
+  for (let i = 0; i < 3; i++)
+    yield* step('count', () => {
+      cell.value++
+    })
 })
 
 /** A scenario with a mistake of its own. */
