@@ -97,7 +97,14 @@ class Pool {
 
   /** Checks a scenario, which must be one of the project's or belong to the defects that are put in. */
   async check(scenario: Scenario, options: CheckOptions): Promise<CheckResult> {
-    const { bounds = 'default', set = {}, reductions = 'all', limits = {}, defects = [], digest = false } = options
+    const {
+      bounds = 'default',
+      set = {},
+      reductions = 'all',
+      limits = {},
+      defects = [],
+      digest = false,
+    } = options
     return (await this.execute(
       {
         kind: 'check',
