@@ -6,12 +6,9 @@
 import type { Change, Trace, TraceStep } from '../checker/result.js'
 import type { Layout } from './colours.js'
 import { counted } from './figures.js'
+import { type Excerpt, heldDuring, type Sequence, sequenceOf } from './sequence-model.js'
 
-/** The part of a trace to draw. */
-export interface Excerpt {
-  /** Steps to draw, from the first (default all). */
-  readonly steps?: number
-}
+export type { Excerpt } from './sequence-model.js'
 
 /** Width of the step's number and the space after it. */
 const GUTTER = 6
@@ -39,36 +36,58 @@ export function claimLabel(trace: Trace): string {
 
 /**
  * Draws a trace as text. Only one thread acts in a row, so its text may extend over the columns to its right: nothing is
- * wrapped, and lines are as long as necessary.
+ * wrapped, and lines are as long as necessary. The line of a thread tells what it holds meanwhile.
  */
 export function sequenceText(trace: Trace, layout: Layout, excerpt: Excerpt = {}): string {
   const { colours } = layout
-  const drawn = Math.min(excerpt.steps ?? trace.steps.length, trace.steps.length)
+  const sequence = sequenceOf(trace, excerpt)
   const columns = columnsOf(trace, layout.width)
   const lines: string[] = [
     colours.bold(
       `${' '.repeat(GUTTER)}${trace.threads.map((name, i) => name.padEnd(columns.at(i + 1) - columns.at(i))).join('')}`.trimEnd(),
     ),
   ]
-  const row = (number: string, thread: number, text: string, paint: (text: string) => string) => {
-    const before = lifelines(columns, 0, thread, columns.at(0))
+  const used = new Set<string>()
+  const row = (i: number, number: string, thread: number, text: string, paint: (text: string) => string) => {
+    const bar = (other: number) => {
+      const line = barOf(sequence, other, i)
+      used.add(line)
+      return line
+    }
+    const before = lifelines(columns, 0, thread, columns.at(0), bar)
     const from = columns.at(thread)
-    const after = lifelines(columns, thread + 1, trace.threads.length, from + text.length)
+    const after = lifelines(columns, thread + 1, trace.threads.length, from + text.length, bar)
     lines.push(
       `${colours.dim(number.padStart(GUTTER - 2))}  ${colours.dim(before)}${paint(text)}${colours.dim(after)}`.trimEnd(),
     )
   }
-  trace.steps.slice(0, drawn).forEach((step, i) => {
-    if (i === trace.loopFrom)
+  sequence.rows.forEach(({ step }, i) => {
+    if (i === sequence.loopFrom)
       lines.push(colours.yellow(`${' '.repeat(GUTTER)}── from here on, again and again ──`))
-    row(String(i + 1), step.thread, stepLabel(step), (text) => text)
+    row(i, String(i + 1), step.thread, stepLabel(step), (text) => text)
     for (const change of step.changes)
-      row('', step.thread, `  ${changeLabel(change)}`, change.ghost ? colours.dim : colours.cyan)
+      row(i, '', step.thread, `  ${changeLabel(change)}`, change.ghost ? colours.dim : colours.cyan)
   })
-  if (drawn < trace.steps.length)
-    lines.push(colours.dim(`${' '.repeat(GUTTER)}… ${counted(trace.steps.length - drawn, 'step')} to go`))
+  if (sequence.left > 0)
+    lines.push(colours.dim(`${' '.repeat(GUTTER)}… ${counted(sequence.left, 'step')} to go`))
   else lines.push(`${' '.repeat(GUTTER - 2)}${colours.red('✗')} ${claimLabel(trace)}`)
+  const legend = Object.entries(BARS).filter(([bar]) => used.has(bar))
+  if (legend.length > 0)
+    lines.push(
+      colours.dim(`${' '.repeat(GUTTER)}${legend.map(([bar, meaning]) => `${bar} ${meaning}`).join('   ')}`),
+    )
   return lines.join('\n')
+}
+
+/** The lines of threads that hold something. */
+const BARS = { '┃': 'holds a lock', '║': 'invalidates', '╫': 'both' } as const
+
+/** The line of a thread in a row that another acts in. */
+function barOf(sequence: Sequence, thread: number, row: number): keyof typeof BARS | '│' {
+  const held = heldDuring(sequence, thread, row)
+  const windows = held.filter(({ kind }) => kind === 'window').length
+  if (windows === 0) return held.length === 0 ? '│' : '┃'
+  return windows === held.length ? '║' : '╫'
 }
 
 interface Columns {
@@ -96,39 +115,62 @@ function columnsOf(trace: Trace, width: number): Columns {
 }
 
 /** The lifelines of threads `from` … `to`-1, where they are not hidden by text that ends at `position`. */
-function lifelines(columns: Columns, from: number, to: number, position: number): string {
+function lifelines(
+  columns: Columns,
+  from: number,
+  to: number,
+  position: number,
+  bar: (thread: number) => string,
+): string {
   let line = ''
   for (let thread = from; thread < to; thread++) {
     const gap = columns.at(thread) - (position + line.length)
     if (gap < (from === 0 ? 0 : 1)) continue
-    line += `${' '.repeat(gap)}│`
+    line += `${' '.repeat(gap)}${bar(thread)}`
   }
   // The text before a thread's column extends up to that column.
   return from === 0 ? line.padEnd(columns.at(to)) : line
 }
 
-/** A trace as a Mermaid `sequenceDiagram`. */
+/**
+ * A trace as a Mermaid `sequenceDiagram`, to be pasted where Mermaid is drawn: an arrow leads from the thread to what
+ * its step touches, and a thread is active while it holds a lock or invalidates.
+ */
 export function sequenceMermaid(trace: Trace, excerpt: Excerpt = {}): string {
-  const drawn = Math.min(excerpt.steps ?? trace.steps.length, trace.steps.length)
+  const { threads, rows, loopFrom, left } = sequenceOf(trace, excerpt)
+  const objects = [...new Set(rows.flatMap(({ touches }) => touches))]
   const lines = ['sequenceDiagram', '  autonumber']
-  trace.threads.forEach((name, i) => {
+  threads.forEach((name, i) => {
     lines.push(`  participant T${i} as ${escapeMermaid(name)}`)
   })
-  const over = trace.threads.length > 1 ? `T0,T${trace.threads.length - 1}` : 'T0'
+  objects.forEach((name, i) => {
+    lines.push(`  participant O${i} as ${escapeMermaid(name)}`)
+  })
+  const last = objects.length > 0 ? `O${objects.length - 1}` : `T${threads.length - 1}`
   let indent = '  '
-  trace.steps.slice(0, drawn).forEach((step, i) => {
-    if (i === trace.loopFrom) {
+  rows.forEach(({ step, touches, takes, releases, changes }, i) => {
+    if (i === loopFrom) {
       lines.push('  loop again and again')
       indent = '    '
     }
-    lines.push(`${indent}T${step.thread}->>T${step.thread}: ${escapeMermaid(stepLabel(step))}`)
-    if (step.changes.length > 0) {
-      const changes = step.changes.map((change) => escapeMermaid(changeLabel(change))).join('<br/>')
-      lines.push(`${indent}Note right of T${step.thread}: ${changes}`)
+    const from = `T${step.thread}`
+    const [to = from, ...others] = touches.map((name) => `O${objects.indexOf(name)}`)
+    lines.push(`${indent}${from}->>${to}: ${escapeMermaid(stepLabel(step))}`)
+    for (const hold of releases) lines.push(`${indent}deactivate T${hold.thread}`)
+    for (const hold of takes) {
+      lines.push(`${indent}activate T${hold.thread}`)
+      if (hold.kind === 'window')
+        lines.push(`${indent}Note left of T${hold.thread}: invalidates ${escapeMermaid(hold.name)}`)
+    }
+    if (changes.length > 0) {
+      const over = [to, ...others].at(-1)
+      const text = changes.map((change) => escapeMermaid(changeLabel(change))).join('<br/>')
+      lines.push(`${indent}Note right of ${over}: ${text}`)
     }
   })
   if (indent === '    ') lines.push('  end')
-  if (drawn === trace.steps.length) lines.push(`  Note over ${over}: ${escapeMermaid(claimLabel(trace))}`)
+  if (left === 0)
+    lines.push(`  Note over ${last === 'T0' ? 'T0' : `T0,${last}`}: ${escapeMermaid(claimLabel(trace))}`)
   return `${lines.join('\n')}\n`
 }
 
