@@ -22,8 +22,8 @@ export const portableHost: Host = {
     // Unlike a timer, a message is not delayed by browsers, and unlike a promise it lets events in.
     new Promise((resolve) => {
       const { port1, port2 } = new MessageChannel()
-      // The types are those of Node.js, which leave this out, though it is there.
-      const receiver: { onmessage?: () => void } & typeof port1 = port1
+      // The types of Node.js leave this out, though it is there; those of browsers have it.
+      const receiver: { onmessage?: ((event: never) => unknown) | null } & typeof port1 = port1
       receiver.onmessage = () => {
         port1.close()
         resolve()

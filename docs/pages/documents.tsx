@@ -1,0 +1,65 @@
+/**
+ * Pages that are written by hand: findings, each with what the checker says of it, decisions, and guides.
+ *
+ * @module
+ */
+import { documentAddress } from './addresses.js'
+import type { Document } from './data.js'
+import { Html, type Page, Provenance, type Site, Title, To, TraceDrawing } from './layout.js'
+
+/** The pages of all documents. */
+export function documentPages(site: Site): Page[] {
+  return site.data.documents.map((document) => {
+    const isFinding = document.file.startsWith('findings/')
+    return {
+      url: documentAddress(document.file),
+      title: document.title,
+      kind: isFinding
+        ? 'finding'
+        : document.file.startsWith('decisions/')
+          ? 'decision'
+          : document.file.startsWith('reference/')
+            ? 'reference'
+            : 'guide',
+      text: plain(document.text),
+      body: isFinding ? (
+        <FindingBody site={site} document={document} />
+      ) : (
+        <Html class="prose" html={site.markdown.page(document.text, document.file)} />
+      ),
+    }
+  })
+}
+
+/** A document's words without its marks. */
+function plain(text: string): string {
+  return text.replace(/<!--.*?-->|<a id="[^"]*"><\/a>/gs, '').replace(/[`*_#|>[\]()-]+/g, ' ')
+}
+
+function FindingBody({ site, document }: { site: Site; document: Document }) {
+  const name = document.file.replace(/^findings\/|\.md$/g, '')
+  const [head, ...rest] = document.title.split(': ')
+  const defect = site.data.defects.find((one) => one.name === name)
+  const trace = site.data.evidence?.defects?.defects.find((one) => one.name === name)?.trace
+  const text = document.text.replace(/^# .*$/m, '')
+  return (
+    <>
+      <Title kind="Finding" name={head} {...(rest.length === 0 ? {} : { title: rest.join(': ') })} />
+      {defect === undefined ? null : (
+        <p>
+          As the checker has it: defect <To kind="defect" name={name} />, which breaks{' '}
+          <To kind="requirement" name={defect.requirement} /> in <To kind="scenario" name={defect.scenario} />{' '}
+          after {defect.steps} steps.
+        </p>
+      )}
+      <Html class="prose" html={site.markdown.page(text, document.file)} />
+      {trace ? (
+        <section id="run">
+          <h2>The shortest run, drawn</h2>
+          <Provenance site={site} />
+          <TraceDrawing site={site} trace={trace} />
+        </section>
+      ) : null}
+    </>
+  )
+}

@@ -1,0 +1,304 @@
+/**
+ * What every page has, and the small parts that pages are made of.
+ *
+ * @module
+ */
+import type { ComponentChildren } from 'preact'
+import type { Trace, TraceStep } from '../../src/checker/result.js'
+import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
+import { Addresses, address } from './addresses.js'
+import type { SiteData } from './data.js'
+import { Markdown } from './markdown.js'
+
+/** What pages are made from. */
+export interface Site {
+  readonly data: SiteData
+  readonly addresses: Addresses
+  readonly markdown: Markdown
+}
+
+/** A page of the site. */
+export interface Page {
+  /** Its address, from the root of the site. */
+  readonly url: string
+  readonly title: string
+  /** What kind of thing it is about, as people call it. */
+  readonly kind: string
+  /** Words that lead to it besides those of its title: names of the kernel. */
+  readonly names?: readonly string[]
+  /** What the search looks in besides title and names. */
+  readonly text: string
+  readonly body: ComponentChildren
+}
+
+/** Makes what pages are made from. */
+export function siteOf(data: SiteData, files: ReadonlySet<string>): Site {
+  const addresses = new Addresses(data)
+  return { data, addresses, markdown: new Markdown(addresses, files) }
+}
+
+const SECTIONS = [
+  ['/requirement/index.html', 'Requirements'],
+  ['/scenario/index.html', 'Scenarios'],
+  ['/defect/index.html', 'Defects'],
+  ['/chart/index.html', 'Statecharts'],
+  ['/procedure/index.html', 'Procedures'],
+  ['/finding/index.html', 'Findings'],
+  ['/generation/index.html', 'Generations'],
+  ['/doc/index.html', 'Guides'],
+  ['/api/index.html', 'API'],
+] as const
+
+/** Preact's types ask a combobox for a `list`, which is another way to offer options. */
+const COMBOBOX: object = { role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'found' }
+
+/** What stands above the content of every page, also of those of the API. */
+export function Header({ url: at }: { url: string }) {
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header>
+        <div class="bar">
+          <a class="brand" href="/index.html">
+            hmm-spec
+          </a>
+          <search>
+            <input
+              id="search"
+              type="search"
+              aria-label="Search"
+              autocomplete="off"
+              placeholder="mmu_interval_read_begin, C8, H10 …"
+              {...COMBOBOX}
+            />
+            <div id="found" role="listbox" aria-label="Pages found" hidden />
+          </search>
+          <button id="theme" type="button" aria-label="Change between light and dark">
+            ◐
+          </button>
+        </div>
+        <nav aria-label="Sections">
+          {SECTIONS.map(([url, name]) => (
+            <a key={url} href={url} {...(sameFolder(at, url) ? { 'aria-current': 'page' as const } : {})}>
+              {name}
+            </a>
+          ))}
+        </nav>
+      </header>
+    </>
+  )
+}
+
+/** The page around `page`. */
+export function Shell({ page }: { page: Page }) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charSet="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${page.title} · hmm-spec`}</title>
+        <link rel="stylesheet" href="/assets/site.css" />
+        <link rel="icon" href="data:," />
+        <script src="/assets/theme.js" />
+      </head>
+      <body>
+        <Header url={page.url} />
+        <main id="main">{page.body}</main>
+        <script src="/assets/search.js" defer />
+      </body>
+    </html>
+  )
+}
+
+function sameFolder(url: string, section: string): boolean {
+  return url.split('/')[1] === section.split('/')[1]
+}
+
+/** The head of a page: what kind of thing it is, its name, what it is called. */
+export function Title({ kind, name, title }: { kind: string; name: string; title?: string }) {
+  return (
+    <div class="title">
+      <p class="kind">{kind}</p>
+      <h1>
+        {name}
+        {title === undefined ? null : <span class="says">: {title}</span>}
+      </h1>
+    </div>
+  )
+}
+
+/** A text whose identifiers lead to their pages. */
+export function Linked({ site, children }: { site: Site; children: string }) {
+  return (
+    <>
+      {site.addresses
+        .pieces(children)
+        .map(({ text, url }) => (url === undefined ? text : <a href={url}>{text}</a>))}
+    </>
+  )
+}
+
+/** HTML that was made of a trusted source by code that escapes. */
+export function Html({ html, class: className }: { html: string; class?: string }) {
+  return <div class={className} dangerouslySetInnerHTML={{ __html: html }} />
+}
+
+/** A link to a thing, by its name. */
+export function To({
+  kind,
+  name,
+  children,
+}: {
+  kind: Parameters<typeof address>[0]
+  name: string
+  children?: ComponentChildren
+}) {
+  return <a href={address(kind, name)}>{children ?? name}</a>
+}
+
+/** A count with its thousands apart. */
+export function Count({ n }: { n: number }) {
+  return <>{n.toLocaleString('en-US')}</>
+}
+
+/** Of which commit the figures are, and whether that is the one that the page is of. */
+export function Provenance({ site }: { site: Site }) {
+  const { evidence, stale } = site.data
+  if (evidence === undefined)
+    return (
+      <p class="provenance missing">
+        There is no evidence yet: <code>npm run evidence</code> makes it.
+      </p>
+    )
+  const { commit, changed, date } = evidence.manifest
+  return (
+    <p class={`provenance${stale ? ' stale' : ''}`}>
+      Figures of{' '}
+      {commit === null ? (
+        'an unknown commit'
+      ) : (
+        <>
+          commit <code>{commit.slice(0, 10)}</code>
+        </>
+      )}
+      {changed ? ', with uncommitted changes' : ''}, {date.slice(0, 10)}, {evidence.check?.bounds} bounds.
+      {stale ? ' They are older than this page: npm run evidence renews them.' : ''}
+    </p>
+  )
+}
+
+/** A table that may be wider than its page. */
+export function Table({
+  head,
+  rows,
+}: {
+  head: readonly string[]
+  rows: readonly (readonly ComponentChildren[])[]
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard as well
+    <div class="wide" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((cells, i) => (
+            <tr key={String(i)}>
+              {cells.map((cell, k) => (
+                <td key={String(k)} class={typeof cell === 'number' ? 'number' : undefined}>
+                  {typeof cell === 'number' ? <Count n={cell} /> : cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** A section; nothing if it has nothing to say. */
+export function Section({
+  title,
+  id,
+  children,
+}: {
+  title: string
+  id?: string
+  children: ComponentChildren
+}) {
+  return (
+    <section id={id}>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+/** Names in a row, each leading to its page. */
+export function Names({
+  kind,
+  names,
+}: {
+  kind: Parameters<typeof address>[0]
+  names: readonly (string | { readonly id: string; readonly name: string })[]
+}) {
+  return (
+    <p class="names">
+      {names.map((one) => {
+        const { id, name } = typeof one === 'string' ? { id: one, name: one } : one
+        return (
+          <a key={id} href={address(kind, id)}>
+            {name}
+          </a>
+        )
+      })}
+    </p>
+  )
+}
+
+/** A command, to be copied. */
+export function Commands({ lines }: { lines: readonly string[] }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and must do so by keyboard as well
+    <pre class="code" tabIndex={0}>
+      <code>{lines.join('\n')}</code>
+    </pre>
+  )
+}
+
+/** A run that breaks a clause, drawn. */
+export function TraceDrawing({ site, trace }: { site: Site; trace: Trace }) {
+  return <Html class="drawing" html={scrolling(traceSvg(trace, { linkTo: linkTo(site) }))} />
+}
+
+/** A run, drawn. */
+export function RunDrawing({
+  site,
+  threads,
+  steps,
+}: {
+  site: Site
+  threads: readonly string[]
+  steps: readonly TraceStep[]
+}) {
+  return <Html class="drawing" html={scrolling(sequenceSvg({ threads, steps }, { linkTo: linkTo(site) }))} />
+}
+
+function linkTo({ addresses }: Site) {
+  return (procedure: string) => addresses.ofProcedure(procedure)
+}
+
+/** A drawing is shown as large as it is, and scrolls where there is no room: its labels can always be read. */
+export function scrolling(svg: string): string {
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Drawing">${svg}</div>`
+}

@@ -1,0 +1,175 @@
+/**
+ * A page for each requirement: what it says, where from, and all the evidence that it holds and that its check is awake.
+ *
+ * @module
+ */
+import { generationNames } from '../../src/generations/generation.js'
+import { address } from './addresses.js'
+import {
+  Linked,
+  Names,
+  type Page,
+  Provenance,
+  Section,
+  type Site,
+  Table,
+  Title,
+  To,
+  TraceDrawing,
+} from './layout.js'
+
+type Requirement = Site['data']['requirements'][number]
+
+/** Where a requirement had something to say. */
+export interface Asked {
+  readonly scenario: string
+  readonly states: number
+  readonly asked: number
+}
+
+/** In which scenarios the claims of `requirement` had something to say, and how often. */
+export function askedOf({ data }: Site, { id, checks }: Requirement): Asked[] {
+  const names = new Set(checks)
+  return (data.evidence?.check?.scenarios ?? []).flatMap(({ name, states, coverage }) => {
+    const asked = coverage.claims
+      .filter((claim) => claim.clause === id || names.has(claim.name))
+      .reduce((sum, { exercised }) => sum + exercised, 0)
+    return asked === 0 ? [] : [{ scenario: name, states, asked }]
+  })
+}
+
+/** The pages of all requirements. */
+export function requirementPages(site: Site): Page[] {
+  return site.data.requirements.map((requirement) => ({
+    url: address('requirement', requirement.id),
+    title: `${requirement.id}: ${requirement.title}`,
+    kind: 'requirement',
+    names: [requirement.id],
+    text: [requirement.text, ...requirement.source, ...requirement.checks].join(' '),
+    body: <RequirementBody site={site} requirement={requirement} />,
+  }))
+}
+
+function RequirementBody({ site, requirement }: { site: Site; requirement: Requirement }) {
+  const { id, title, text, source, checks, generations } = requirement
+  const { data } = site
+  const asked = askedOf(site, requirement)
+  const breaking = data.defects
+    .filter((defect) => defect.requirement === id)
+    .sort((a, b) => a.steps - b.steps)
+  const trace = data.evidence?.defects?.defects.find(({ name }) => name === breaking[0]?.name)?.trace
+  const claiming = data.source.procedures.filter(({ claims }) => claims.includes(id))
+  const meant = data.scenarios.filter(({ exercises }) => exercises.includes(id))
+  const rows = data.seeds.flatMap(({ number, items }) =>
+    items.filter(({ specified }) => specified.includes(id)).map((item) => ({ number, ...item })),
+  )
+  return (
+    <>
+      <Title kind="Requirement" name={id} title={title} />
+      <p class="lead">
+        <Linked site={site}>{text}</Linked>
+      </p>
+      <dl class="facts">
+        <dt>Source</dt>
+        <dd>
+          <Linked site={site}>{source.join(' · ')}</Linked>
+        </dd>
+        <dt>Checked by</dt>
+        <dd>{checks.join(' · ')}</dd>
+        <dt>Holds in</dt>
+        <dd>
+          {generationNames.map((name) => {
+            const holds = generations === undefined || generations.includes(name)
+            return (
+              <a key={name} class={`chip ${holds ? 'yes' : 'no'}`} href={address('generation', name)}>
+                {holds ? '●' : '○'} {name}
+                <span class="hidden">{holds ? ' holds' : ' does not hold'}</span>
+              </a>
+            )
+          })}
+        </dd>
+      </dl>
+      <Section title="Evidence" id="evidence">
+        <Provenance site={site} />
+        {asked.length === 0 ? (
+          <p>
+            No claim about states or steps counts for it by itself: it is held{' '}
+            {checks.map((check) => check.split(':')[0]).join(', ')} as said above.
+          </p>
+        ) : (
+          <>
+            <p>
+              Asked{' '}
+              <strong data-figure="asked">
+                {asked.reduce((sum, { asked }) => sum + asked, 0).toLocaleString('en-US')}
+              </strong>{' '}
+              times in{' '}
+              <strong data-figure="states">
+                {asked.reduce((sum, { states }) => sum + states, 0).toLocaleString('en-US')}
+              </strong>{' '}
+              states of <strong data-figure="scenarios">{asked.length}</strong> scenarios.
+            </p>
+            <details>
+              <summary>Each scenario</summary>
+              <Table
+                head={['scenario', 'states', 'asked']}
+                rows={asked.map(({ scenario, states, asked }) => [
+                  <To kind="scenario" name={scenario} />,
+                  states,
+                  asked,
+                ])}
+              />
+            </details>
+          </>
+        )}
+        {meant.length === 0 ? null : (
+          <>
+            <p>Scenarios that are there to exercise it:</p>
+            <Names kind="scenario" names={meant.map(({ name }) => name)} />
+          </>
+        )}
+      </Section>
+      <Section title="What breaks it" id="breaks">
+        {breaking.length === 0 ? (
+          <p>No defect is caught by it.</p>
+        ) : (
+          <Table
+            head={['defect', 'what is wrong', 'scenario', 'steps']}
+            rows={breaking.map(({ name, title, scenario, steps }) => [
+              <To kind="defect" name={name} />,
+              <Linked site={site}>{title}</Linked>,
+              <To kind="scenario" name={scenario} />,
+              steps,
+            ])}
+          />
+        )}
+        {trace ? (
+          <>
+            <h3>
+              The shortest run that breaks it: {breaking[0].name}, {trace.steps.length} steps
+            </h3>
+            <TraceDrawing site={site} trace={trace} />
+          </>
+        ) : null}
+      </Section>
+      {claiming.length === 0 ? null : (
+        <Section title="Procedures that claim it" id="procedures">
+          <Names kind="procedure" names={claiming} />
+        </Section>
+      )}
+      {rows.length === 0 ? null : (
+        <Section title="What it comes from" id="traceability">
+          <Table
+            head={['seed', 'what', 'name', 'meaning']}
+            rows={rows.map(({ number, kind, name, meaning }) => [
+              number,
+              kind,
+              <code>{name}</code>,
+              <Linked site={site}>{meaning}</Linked>,
+            ])}
+          />
+        </Section>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,96 @@
+/**
+ * Writes the site: every page that is made of the specification and its evidence, around the API that typedoc has written.
+ * Run by `npm run docs`, compiled. A link that leads nowhere is an error.
+ *
+ * @module
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { h } from 'preact'
+import { renderToString } from 'preact-render-to-string'
+import { chartPages } from './pages/charts.js'
+import { collect } from './pages/data.js'
+import { defectPages } from './pages/defects.js'
+import { documentPages } from './pages/documents.js'
+import { generationPages } from './pages/generations.js'
+import { type Page, Shell, type Site, siteOf } from './pages/layout.js'
+import { brokenLinks } from './pages/links.js'
+import { listPages, startPage } from './pages/lists.js'
+import { procedurePages } from './pages/procedures.js'
+import { requirementPages } from './pages/requirements.js'
+import { scenarioPages } from './pages/scenarios.js'
+import { searchScript } from './pages/search-index.js'
+
+/** All pages of the site. */
+export async function pagesOf(site: Site): Promise<Page[]> {
+  return [
+    startPage(site),
+    ...listPages(site),
+    ...requirementPages(site),
+    ...scenarioPages(site),
+    ...defectPages(site),
+    ...(await chartPages(site)),
+    ...procedurePages(site),
+    ...generationPages(site),
+    ...documentPages(site),
+  ]
+}
+
+/** The HTML of a page, its links relative to it. */
+export function htmlOf(page: Page): string {
+  const base = '../'.repeat(page.url.split('/').length - 2)
+  const html = renderToString(h(Shell, { page }))
+  return `<!doctype html>\n${html.replace(/ (href|src)="\/(?!\/)/g, ` $1="${base}`)}\n`
+}
+
+/** Files that documents may link to, from the folder of the documentation. */
+function linkable(docs: string): Set<string> {
+  const found = ['', 'findings/', 'decisions/', 'reference/', 'schema/'].flatMap((folder) =>
+    readdirSync(join(docs, folder), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => folder + name),
+  )
+  return new Set(found)
+}
+
+async function main(): Promise<void> {
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const docs = join(root, 'docs')
+  const out = join(docs, 'site')
+  const data = collect(root)
+  const site = siteOf(data, linkable(docs))
+  const pages = await pagesOf(site)
+  for (const name of existsSync(out) ? readdirSync(out) : [])
+    if (name !== 'api' && name !== 'explorer') rmSync(join(out, name), { recursive: true })
+  for (const page of pages) {
+    const file = join(out, page.url)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, htmlOf(page))
+  }
+  // Typedoc's own search and menus, which the site's stand in for.
+  for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
+    rmSync(join(out, 'api/assets', name), { force: true })
+  const assets = join(out, 'assets')
+  mkdirSync(assets, { recursive: true })
+  for (const name of ['site.css', 'theme.js', 'search.js'])
+    cpSync(join(docs, 'theme', name), join(assets, name))
+  const minisearch = createRequire(import.meta.url)
+    .resolve('minisearch')
+    .replace(/dist\/.*$/, 'dist/umd/index.js')
+  cpSync(minisearch, join(assets, 'minisearch.js'))
+  writeFileSync(join(assets, 'search-index.js'), searchScript(pages, data.api))
+  cpSync(join(docs, 'schema'), join(out, 'schema'), { recursive: true })
+  const [from, to] = [join(root, 'evidence'), join(out, 'data')]
+  mkdirSync(to, { recursive: true })
+  for (const name of data.evidence === undefined ? [] : readdirSync(from))
+    writeFileSync(join(to, `${name}.gz`), gzipSync(readFileSync(join(from, name))))
+  const broken = brokenLinks(out)
+  for (const { page, href, why } of broken) process.stderr.write(`${page}: the link to ${href} ${why}\n`)
+  if (broken.length > 0) process.exitCode = 1
+  process.stderr.write(`${pages.length} pages written to ${out}\n`)
+}
+
+await main()

@@ -1,0 +1,126 @@
+// The search: its index is loaded when the field is first used. What was found is put in as text, never as HTML.
+const field = document.getElementById('search')
+const box = document.getElementById('found')
+const root = document
+  .querySelector('link[rel="stylesheet"]')
+  .getAttribute('href')
+  .replace(/assets\/site\.css$/, '')
+const MOST = 20
+let loading
+let selected = -1
+
+function load() {
+  loading ??= ['minisearch.js', 'search-index.js']
+    .reduce(
+      (before, name) =>
+        before.then(
+          () =>
+            new Promise((resolve, reject) => {
+              const script = document.createElement('script')
+              script.src = `${root}assets/${name}`
+              script.onload = resolve
+              script.onerror = () => reject(new Error(`${name} cannot be loaded`))
+              document.head.append(script)
+            }),
+        ),
+      Promise.resolve(),
+    )
+    .then(() =>
+      MiniSearch.loadJSON(globalThis.hmmSpecIndex, {
+        fields: ['title', 'names', 'text'],
+        storeFields: ['title', 'kind', 'url'],
+      }),
+    )
+  return loading
+}
+
+function words(text) {
+  return text.match(/[\p{L}\p{N}_]+/gu) ?? []
+}
+
+async function search() {
+  const text = field.value.trim()
+  if (text === '') return close()
+  let index
+  try {
+    index = await load()
+  } catch (error) {
+    return show([], error.message)
+  }
+  if (field.value.trim() !== text) return
+  const options = { tokenize: words, prefix: true, boost: { title: 4, names: 6 } }
+  const all = index.search(text, { ...options, combineWith: 'AND' })
+  const found = all.length > 0 ? all : index.search(text, { ...options, fuzzy: 0.2 })
+  const exact = text.toLowerCase()
+  const rank = ({ title }) =>
+    title.toLowerCase() === exact || title.toLowerCase().startsWith(`${exact}:`) ? 0 : 1
+  found.sort((a, b) => rank(a) - rank(b) || b.score - a.score)
+  show(found.slice(0, MOST), `Nothing is found for “${text}”.`)
+}
+
+function show(results, otherwise) {
+  selected = -1
+  box.replaceChildren(
+    ...results.map(({ title, kind, url }, i) => {
+      const link = document.createElement('a')
+      link.href = root + url.slice(1)
+      link.id = `found-${i}`
+      link.setAttribute('role', 'option')
+      link.setAttribute('aria-selected', 'false')
+      link.textContent = title
+      const says = document.createElement('span')
+      says.className = 'kind'
+      says.textContent = kind
+      link.append(says)
+      return link
+    }),
+  )
+  if (results.length === 0) {
+    const none = document.createElement('p')
+    none.setAttribute('role', 'option')
+    none.setAttribute('aria-disabled', 'true')
+    none.textContent = otherwise
+    box.append(none)
+  }
+  box.hidden = false
+  field.setAttribute('aria-expanded', 'true')
+}
+
+function close() {
+  box.hidden = true
+  field.setAttribute('aria-expanded', 'false')
+  field.removeAttribute('aria-activedescendant')
+}
+
+function select(step) {
+  const links = [...box.querySelectorAll('a')]
+  if (links.length === 0) return
+  links[selected]?.setAttribute('aria-selected', 'false')
+  selected = (selected + step + links.length) % links.length
+  links[selected].setAttribute('aria-selected', 'true')
+  links[selected].scrollIntoView({ block: 'nearest' })
+  field.setAttribute('aria-activedescendant', links[selected].id)
+}
+
+field.addEventListener('input', search)
+field.addEventListener('focus', () => {
+  load().catch(() => {})
+  if (field.value.trim() !== '') search()
+})
+field.addEventListener('keydown', (event) => {
+  if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    event.preventDefault()
+    select(event.key === 'ArrowDown' ? 1 : selected < 0 ? 0 : -1)
+  } else if (event.key === 'Enter') (box.querySelectorAll('a')[Math.max(selected, 0)] ?? field).click()
+  else if (event.key === 'Escape') close()
+})
+addEventListener('keydown', (event) => {
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? '')
+  if (event.key === '/' && !typing) {
+    event.preventDefault()
+    field.focus()
+  }
+})
+addEventListener('click', (event) => {
+  if (!event.target.closest('search')) close()
+})
