@@ -49,6 +49,7 @@ export {
   type MirrorThread,
   type MirrorWorld,
   mirrorScenario,
+  type Turn,
 } from './scenarios/mirror-world.js'
 
 /** The scenarios of mirroring. */

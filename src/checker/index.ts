@@ -5,6 +5,7 @@
  */
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
+export { Digest } from './digest.js'
 export { type Breach, Exploration } from './explore.js'
 export {
   type ClaimFootprint,
