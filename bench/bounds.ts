@@ -1,5 +1,5 @@
 /**
- * Writes `docs/bounds.md`: for each scenario what bounds it, and what the next bound costs.
+ * Writes `docs/bounds.md`: the bounds of each scenario, and the cost of the next bound.
  */
 import { writeFileSync } from 'node:fs'
 import { boundedBy, nextBounds } from '../spec/bounds.js'
@@ -7,7 +7,7 @@ import { type MirroringScenario, mirroringScenarios } from '../spec/index.js'
 import { type CheckResult, check, parametersOf } from '../src/checker/index.js'
 import { SpecificationError } from '../src/world/index.js'
 
-/** States after which a larger scenario is left. */
+/** States after which a larger scenario is abandoned. */
 const MOST_STATES = 1_000_000
 
 /** Checks every scenario at default bounds and at the next, and writes the page. */
@@ -22,9 +22,7 @@ export async function writeBounds(): Promise<void> {
         scenario.name,
         boundedBy(scenario, parameters),
         states.toLocaleString('en'),
-        ...(next === undefined
-          ? ['none that is worth anything', '', '', '']
-          : costOf(next, states, elapsedMs)),
+        ...(next === undefined ? ['none worth exploring', '', '', ''] : costOf(next, states, elapsedMs)),
       ].join(' | ')} |`,
     )
     console.log(rows.at(-1))
@@ -37,7 +35,7 @@ interface Larger {
   readonly result: CheckResult
 }
 
-/** The first larger scenario that holds, as far as it is explored: a call that cannot be made twice makes none. */
+/** The first larger scenario that holds, as far as it is explored. A call that cannot be repeated gives none. */
 async function firstThatHolds(scenario: MirroringScenario, states: number): Promise<Larger | undefined> {
   for (const { name, scenario: larger, parameters } of nextBounds(scenario))
     try {
@@ -64,14 +62,14 @@ const HEAD = [
   'title: Bounds',
   '---',
   '',
-  '# What bounds each scenario',
+  '# The bounds of each scenario',
   '',
   '<!-- Written by `npm run bench -- --write-bounds`: do not edit. -->',
   '',
-  'The states of each scenario at its default bounds, with the reductions, and what the next bound costs: the first',
-  'parameter that can be raised, one up, or where there is none the last call of a thread once more. Ratios are of',
-  'states and of time, larger by default, one run each on the same machine. Sequence numbers bound nothing: they are',
-  `renumbered (decision 19). A larger scenario is left after ${MOST_STATES.toLocaleString('en')} states.`,
+  'The states of each scenario at its default bounds, with the reductions, and the cost of the next bound: the first',
+  'parameter that can be raised, by one, or otherwise the last call of a thread a second time. Ratios are of states and',
+  'of time, larger by default, from one run each on the same machine. Sequence numbers are no bound: they are',
+  `renumbered (decision 19). A larger scenario is abandoned after ${MOST_STATES.toLocaleString('en')} states.`,
   '',
   '| scenario | bounded by | states | next bound | states | ratio | ratio of time |',
   '| --- | --- | ---: | --- | ---: | ---: | ---: |',
