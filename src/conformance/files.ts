@@ -14,7 +14,6 @@ import {
   type MmStruct,
 } from '../kernel/index.js'
 import type { Layout } from '../world/index.js'
-import { filesAtOnce } from './size.js'
 
 /** In a child, the offset from a device's number to the number of the parent's file of the device. */
 export const INHERITED = 10
@@ -37,15 +36,20 @@ export function declareFiles(
   mm: MmStruct,
   devices: readonly number[],
   size: MachineSize,
-  isExclusive: boolean,
+  of: { readonly atOnce: number; readonly isExclusive: boolean },
 ): DeviceFile[][] {
   const { intervals } = mm.subscriptions
-  const atOnce = filesAtOnce(size.mms, mm.index)
   return devices.map((device, place) =>
-    Array.from({ length: atOnce }, (_, copy) => {
+    Array.from({ length: of.atOnce }, (_, copy) => {
       const watching = (copy * devices.length + place) * 2
       const slot = watching + 1
-      return declareFile(layout, mm, { device, copy, watching: intervals[watching], slot }, size, isExclusive)
+      return declareFile(
+        layout,
+        mm,
+        { device, copy, watching: intervals[watching], slot },
+        size,
+        of.isExclusive,
+      )
     }),
   )
 }

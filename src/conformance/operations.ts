@@ -458,6 +458,9 @@ function definitionOf(name: string): OperationDefinition | undefined {
   return Object.hasOwn(LANGUAGE, name) ? LANGUAGE[name as Work['name']] : undefined
 }
 
+/** How recordings name the second file of a device; in a child also that of its parent. */
+const SECOND_FILE = /^1?2$/
+
 /**
  * Reads one operation.
  *
@@ -477,6 +480,9 @@ export function parseOperation(text: string): Operation | Unsupported {
     throw new OperationError(
       `${name} takes ${wanted.length} argument${wanted.length === 1 ? '' : 's'}, not ${words.length}: ${usage(name, wanted)}`,
     )
+  // The second file of the first device, which is opened by an operation that is not answered either.
+  if (words.some((word, index) => wanted[index] === 'device' && SECOND_FILE.test(word)))
+    return { name: 'unsupported', operation: 'open2' }
   const read = words.map((word, index) => readArgument(word, wanted[index], name, wanted, inChild))
   if (!definition.answeredFor.includes(who))
     return { name: 'unsupported', operation: inChild ? `c:${name}` : name }

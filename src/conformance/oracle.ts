@@ -21,7 +21,6 @@ import {
   dmirrorRead,
   dmirrorSnapshot,
   dmirrorWrite,
-  PAGES_AT_A_TIME,
 } from '../driver/recorded/index.js'
 import { CountsMappings, releases } from '../generations/releases.js'
 import {
@@ -67,7 +66,7 @@ import {
 import { type DeviceFile, declareFiles, OpenFiles, unusedFile } from './files.js'
 import type { Operation } from './operations.js'
 import type { KernelVersion } from './result.js'
-import { DEVICES, FILE_CONTENTS, type FileMapping, hasMemoryFile, sizeOf } from './size.js'
+import { DEVICES, FILE_CONTENTS, type FileMapping, filesAtOnce, hasMemoryFile, sizeOf } from './size.js'
 import { type Value, Values, valuesWritten } from './values.js'
 
 /** The answer to an operation, as recordings have it. */
@@ -164,7 +163,10 @@ export class Oracle {
     this.machine = declareMachine(layout, size)
     this.processes = this.machine.mms.map((mm) => ({
       task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
-      files: declareFiles(layout, mm, DEVICES, size, isExclusive),
+      files: declareFiles(layout, mm, DEVICES, size, {
+        atOnce: filesAtOnce(operations, mm.index),
+        isExclusive,
+      }),
       open: new OpenFiles(),
     }))
     this.devices = this.machine.deviceMemory.map((memory, device) =>
@@ -358,8 +360,9 @@ export class Oracle {
     const { mirror, slot, snapshotRange } = file
     const { intervals } = mirror.mm.subscriptions
     const prot: number[] = []
-    for (let at = start; at < end || at === start; at += PAGES_AT_A_TIME) {
-      const last = Math.min(at + PAGES_AT_A_TIME, end) - 1
+    const atOnce = this.machine.rules.dmirrorPages
+    for (let at = start; at < end || at === start; at += atOnce) {
+      const last = Math.min(at + atOnce, end) - 1
       const notifier: IntervalNotifier = withConstants(intervals[slot], { start: at, last })
       intervals[slot] = notifier
       const ranges = last < at ? [] : [withConstants(snapshotRange, { notifier })]

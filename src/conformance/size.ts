@@ -30,11 +30,12 @@ export function hasMemoryFile(operations: readonly Operation[]): boolean {
 }
 
 /**
- * Files of one device that a process may have open at once: with a child, also one that it has inherited and that its
- * parent has closed since.
+ * Files of one device that the address space number `mm` may mirror at once: two for a parent that opens again what its
+ * child has inherited.
  */
-export function filesAtOnce(mms: number, mm: number): number {
-  return mm === 0 && mms > 1 ? 2 : 1
+export function filesAtOnce(operations: readonly Operation[], mm: number): number {
+  const forks = operations.some(({ name }) => name === 'fork')
+  return mm === 0 && forks && operations.some(({ name, inChild }) => name === 'open' && !inChild) ? 2 : 1
 }
 
 /** The number of pages of a file that matter: none without a file, and none beyond the window. */
@@ -78,7 +79,7 @@ export function sizeOf(
     // No operation invalidates more than a few times for each of its pages, and for each VMA.
     invalidations: 1 + operations.length * (4 * pages + 2) * mms,
     intervals: indices.flatMap((mm) =>
-      Array.from({ length: filesAtOnce(mms, mm) }, (_, copy) =>
+      Array.from({ length: filesAtOnce(operations, mm) }, (_, copy) =>
         DEVICES.flatMap((device) =>
           ['sub', 'snapshot'].map((use) => ({
             name: `${use}${device}${copy > 0 ? `.${copy}` : ''}`,
@@ -90,8 +91,8 @@ export function sizeOf(
       ).flat(),
     ),
     bits: true,
-    // A VMA has at most one, and the one it was copied from may outlive it.
-    anonVmas: 2 * pages * mms,
+    // An operation splits at most two VMAs, each has at most one, and the one it was copied from may outlive it.
+    anonVmas: 2 * mms * Math.min(pages, 2 * operations.length + 1),
     rules: { tracksSoftDirty: false, ...rules },
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),

@@ -47,7 +47,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
   '6.12': { overrides: [], rules: before616, marksDevicePages: false, countsMappings: CountsMappings.ofPage },
   '7.3': {
     overrides: [],
-    rules: { exclusiveByPage: true, dmirrorWritesNewPages: false },
+    rules: { exclusiveByPage: true, dmirrorWritesNewPages: false, dmirrorPages: 32 },
     marksDevicePages: false,
     countsMappings: CountsMappings.ofHead,
   },

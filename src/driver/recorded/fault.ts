@@ -25,7 +25,7 @@ import { isOwnMigration, type Mirror, mapPage, rangeOf, serveFault, unmapPages }
 import type { Driver } from '../driver.js'
 import { lockForInvalidation } from '../reference.js'
 
-/** The driver's array holds so many pages: longer ranges are served piece by piece. */
+/** So many pages the driver migrates, or takes for itself, at a time. */
 export const PAGES_AT_A_TIME = 64
 
 /**
@@ -46,7 +46,7 @@ export const dmirrorFault = procedure(
 const faultPieces = procedure(
   'dmirror_fault (pieces)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    const next = Math.min(start + PAGES_AT_A_TIME, end)
+    const next = Math.min(start + current.machine.rules.dmirrorPages, end)
     const error = yield* serveFault(current, mirror, start, next, write)
     if (error || next === end) return error
     return yield* become(faultPieces, current, mirror, next, end, write)

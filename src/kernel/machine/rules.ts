@@ -32,6 +32,8 @@ export interface Rules {
   readonly exclusiveByPage: boolean
   /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */
   readonly dmirrorWritesNewPages: boolean
+  /** Pages that the test driver's arrays hold as it faults and takes snapshots: 64, or 32 in later releases. */
+  readonly dmirrorPages: number
   /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
   readonly tracksSoftDirty: boolean
   /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
@@ -48,6 +50,7 @@ export const latestRules: Rules = {
   movesSeveral: true,
   exclusiveByPage: false,
   dmirrorWritesNewPages: true,
+  dmirrorPages: 64,
   tracksSoftDirty: true,
   unaccountsUnfaulted: true,
 }
