@@ -2,7 +2,7 @@
  * `reference B.3.1` in a comment, a requirement or a defect names a fact of docs/reference: every citation resolves to an
  * anchor there, every chapter is in the index, and every section names its source.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 const root = new URL('../../', import.meta.url)
@@ -89,6 +89,18 @@ describe('docs/reference', () => {
       .map(({ at, text }) => ({ at, missing: unresolved(text) }))
       .filter(({ missing }) => missing.length > 0)
     expect(broken).toEqual([])
+  })
+
+  it('and the other documents are there where a comment names one', () => {
+    const missing = citing.flatMap((path) =>
+      [...read(path).matchAll(/@see (docs\/[\w./-]+\.md)(?:#([\w.-]+))?/g)]
+        .filter(([, document, id]) => {
+          const text = existsSync(new URL(document, root)) ? read(document) : undefined
+          return text === undefined || (id !== undefined && !fragmentsOf(text).includes(id))
+        })
+        .map(([all]) => `${path}: ${all}`),
+    )
+    expect(missing).toEqual([])
   })
 
   it('is refused a number that it does not have', () => {
