@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { KernelVersion } from '../conformance/result.js'
+import { PEER_LIMITS } from '../conformance/suite/process-peer.js'
 import { printable } from '../report/printable.js'
 import { ExitCode } from '../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
@@ -17,6 +18,7 @@ import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
+import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { codeOf, FORMATS, type Format } from './output.js'
 import type { Project, Selection, SupervisionOptions } from './project.js'
@@ -258,12 +260,81 @@ Examples:
       exit(await conformCommand(project, io, file, options))
     })
 
+  suiteCommands(command, project, io, exit)
+
   command('export', 'print a statechart for other tools')
     .argument('<statechart>', 'its name')
     .addOption(new Option('--to <format>', 'for what').choices(statechartFormats).makeOptionMandatory())
     .action((name: string, { to }: { to: StatechartFormat }) => exit(exportCommand(project, io, name, to)))
 
   return program
+}
+
+function suiteCommands(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  withOutput(command('suite', 'hold another implementation against the conformance suite'))
+    .addOption(new Option('--peer <command>', 'a program that speaks the protocol of docs/suite.md'))
+    .addOption(new Option('--self', 'the specification itself is the peer'))
+    .addOption(new Option('--export <dir>', 'write the suite for use without Node, and run nothing'))
+    .addOption(
+      new Option('--profile <name>', 'what to hold the peer against (default the profile that it names)'),
+    )
+    .addOption(
+      new Option('--start-time <time>', 'most time to its hello (default 60s)').argParser(parseDuration),
+    )
+    .addOption(
+      new Option('--answer-time <time>', 'most time for an answer (default 10s)').argParser(parseDuration),
+    )
+    .addOption(
+      new Option('--answer-size <size>', 'most bytes of an answer (default 1MB)').argParser(parseSize),
+    )
+    .addOption(
+      new Option('--shrink-time <time>', 'most time to shrink a divergence (default 5s)').argParser(
+        parseDuration,
+      ),
+    )
+    .addOption(
+      new Option('--stop-after <count>', 'stop after so many divergent sequences').argParser(parseCount),
+    )
+    .addOption(
+      new Option('--time-limit <time>', 'most time for the whole run: 30s, 2m').argParser(parseDuration),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hmm-spec suite --peer './my-peer'
+  hmm-spec suite --peer 'ssh testbox ./my-peer' --answer-time 30s --format junit --output report.xml
+  hmm-spec suite --self --profile test_hmm-6.12
+  hmm-spec suite --export suite-data`,
+    )
+    .action(
+      async ({
+        startTime,
+        answerTime,
+        answerSize,
+        ...options
+      }: Omit<SuiteCommandOptions, 'limits'> & {
+        startTime?: number
+        answerTime?: number
+        answerSize?: number
+      }) => {
+        const limits = {
+          startMs: startTime ?? PEER_LIMITS.startMs,
+          answerMs: answerTime ?? PEER_LIMITS.answerMs,
+          answerBytes: answerSize ?? PEER_LIMITS.answerBytes,
+        }
+        exit(await suiteCommand(project, io, { ...options, limits }))
+      },
+    )
+
+  command('peer', 'answer the protocol of the suite on standard input and output, as the specification does')
+    .addOption(new Option('--profile <name>', 'by which profile').default('test_hmm-6.1'))
+    .action(async ({ profile }: { profile: string }) => exit(await peerCommand(io, profile)))
 }
 
 function driverOption(): Option {

@@ -410,7 +410,9 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     shape: (read) => ({ name: 'release', device: read.number(0) }),
   },
   close: {
-    summary: 'Closes the device file: the mirror ends, and pages in the device memory are evicted.',
+    summary:
+      'Closes the device file. Once parent and child have closed it, the mirror ends and every page in the device ' +
+      'memory is evicted.',
     arguments: ['device'],
     by: BOTH,
     answeredFor: ['parent'],
@@ -419,7 +421,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     shape: (read) => ({ name: 'close', device: read.number(0) }),
   },
   open: {
-    summary: 'Opens the device files. A child begins with none of its own.',
+    summary: 'Closes the device files that are open, and opens both. A child begins with none of its own.',
     arguments: [],
     ...BY_BOTH,
     answers: [],
@@ -440,7 +442,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     by: BOTH,
     answeredFor: ['parent'],
     answers: [],
-    errors: {},
+    errors: { EBUSY: 'a child lives' },
     shape: () => ({ name: 'fork' }),
   },
   exit: {

@@ -59,6 +59,7 @@ import {
   type SequentialOptions,
   SequentialRunner,
   SpecificationError,
+  type TransitionTable,
   use,
   type World,
   withConstants,
@@ -116,6 +117,25 @@ export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overr
   readonly kernel?: KernelVersion
   /** How its procedures are run (default one after another, with the first outcome of each step). */
   readonly runner?: Runner
+  /** The statecharts that its steps are held against, by name (default none). */
+  readonly charts?: Readonly<Record<string, BoundChart>>
+}
+
+/** A statechart, and where its transitions are counted. */
+export interface BoundChart {
+  readonly table: TransitionTable
+  /** How often each transition was taken, by index of the table's targets. */
+  readonly taken: Uint32Array
+}
+
+/** Where an oracle is in its sequence: what {@link Oracle.save} answers. */
+export interface OracleState {
+  readonly world: World
+  readonly forks: number
+  readonly childIsAlive: boolean
+  readonly filesMapped: number
+  /** What each process has open, by number. */
+  readonly open: readonly (readonly (readonly [number, DeviceFile | undefined])[])[]
 }
 
 /** A fresh process with both devices open and nothing mapped, sized for one sequence. */
@@ -177,6 +197,10 @@ export class Oracle {
       ),
     )
     this.mirrors = this.processes[0].files.map(([{ mirror }]) => mirror)
+    for (const lifecycle of layout.lifecycles) {
+      const chart = options.charts?.[lifecycle.kind]
+      if (chart) lifecycle.bind(chart.table, chart.taken)
+    }
     this.world = layout.initial()
     for (const device of DEVICES) this.open(this.processes[0], device)
   }
@@ -281,6 +305,32 @@ export class Oracle {
         this.childIsAlive = false
         return { rc: 0 }
       }
+    }
+  }
+
+  /** The mirror that an operation on a device uses, or undefined if its file is closed. */
+  mirrorOf(operation: Operation & { readonly device: number }): Mirror | undefined {
+    return this.openFile(operation)?.mirror
+  }
+
+  /** Where it is, to {@link restore} it later. */
+  save(): OracleState {
+    const { forks, childIsAlive, filesMapped } = this
+    const open = this.processes.map((process) =>
+      process.open.numbers.map((number) => [number, process.open.get(number)] as const),
+    )
+    return { world: this.world.slice(), forks, childIsAlive, filesMapped, open }
+  }
+
+  /** Goes back to where it was. */
+  restore(state: OracleState): void {
+    this.world.set(state.world)
+    this.forks = state.forks
+    this.childIsAlive = state.childIsAlive
+    this.filesMapped = state.filesMapped
+    for (const [index, { open }] of this.processes.entries()) {
+      for (const number of open.numbers) open.remove(number)
+      for (const [number, file] of state.open[index]) if (file) open.add(number, file)
     }
   }
 

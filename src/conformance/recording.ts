@@ -66,14 +66,9 @@ export function parseLine(file: string, line: number, text: string): Recording {
   }
 }
 
-/** Numbers that JSON would round are kept as strings of digits, as the oracle returns them. */
 function parseJson(file: string, line: number, text: string): unknown {
   try {
-    return JSON.parse(
-      text.replace(/([[:,]\s*)(\d{16,})(?=\s*[,\]}])/g, (whole, before: string, digits: string) =>
-        BigInt(digits) > BigInt(Number.MAX_SAFE_INTEGER) ? `${before}"${digits}"` : whole,
-      ),
-    )
+    return parseExactly(text)
   } catch (error) {
     throw new RecordingError(
       `${at(file, line)}: is not JSON (${(error as Error).message}); each line holds one sequence, whole`,
@@ -81,17 +76,37 @@ function parseJson(file: string, line: number, text: string): unknown {
   }
 }
 
+/**
+ * Parses JSON. Numbers that it would round are kept as strings of digits, as the oracle returns them.
+ *
+ * @throws SyntaxError if it is not JSON
+ */
+export function parseExactly(text: string): unknown {
+  return JSON.parse(
+    text.replace(/([[:,]\s*)(\d{16,})(?=\s*[,\]}])/g, (whole, before: string, digits: string) =>
+      BigInt(digits) > BigInt(Number.MAX_SAFE_INTEGER) ? `${before}"${digits}"` : whole,
+    ),
+  )
+}
+
 /** A child exists from a fork to its exit, and only then performs operations. */
 function mustHaveChild(where: string, ops: readonly string[]): void {
+  const index = orphanIn(ops)
+  if (index >= 0)
+    throw new RecordingError(
+      `${where}, operation ${index} (${ops[index]}): there is no child; a child is there from "fork" to "c:exit"`,
+    )
+}
+
+/** Index of the first operation of a child that is not there, or -1. */
+export function orphanIn(ops: readonly string[]): number {
   let alive = false
   for (const [index, op] of ops.entries()) {
-    if (op.startsWith('c:') && !alive)
-      throw new RecordingError(
-        `${where}, operation ${index} (${op}): there is no child; a child is there from "fork" to "c:exit"`,
-      )
+    if (op.startsWith('c:') && !alive) return index
     if (op === 'fork') alive = true
     if (op === 'c:exit') alive = false
   }
+  return -1
 }
 
 function readOperation(where: string, op: unknown): Operation | Unsupported {

@@ -1,0 +1,68 @@
+/**
+ * Profiles: what a peer is held against. The specification of an operation leaves some things to the driver; a profile
+ * says who decides them.
+ *
+ * @module
+ */
+import { Violation } from '../../world/index.js'
+import type { Operation } from '../operations.js'
+import { type Answer, Oracle } from '../oracle.js'
+import type { KernelVersion } from '../result.js'
+import type { AnswerSet, ComparedField } from './answers.js'
+import { cleanAnswers } from './clean.js'
+
+/** What a peer is held against. */
+export interface Profile {
+  readonly name: string
+  readonly summary: string
+  /** The fields of answers that are compared. */
+  readonly fields: readonly ComparedField[]
+  /**
+   * What is allowed to each operation of a sequence; `undefined` if the profile has nothing to say of it.
+   */
+  readonly answersTo: (operations: readonly Operation[]) => readonly AnswerSet[] | undefined
+}
+
+/** The releases that there are profiles of the kernel's test driver for. */
+export const RELEASES: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
+
+const CLEAN_FIELDS = ['rc', 'err', 'sig', 'code', 'val', 'vals', 'cpages', 'prot', 'ptes'] as const
+const ALL_FIELDS = [...CLEAN_FIELDS, 'faults'] as const
+
+function testDriverOf(kernel: KernelVersion): Profile {
+  return {
+    name: `test_hmm-${kernel}`,
+    summary: `Linux ${kernel} with its own test driver, lib/test_hmm.c, habits included`,
+    fields: ALL_FIELDS,
+    answersTo: (operations) => answersOf(operations, kernel)?.map((answer) => [answer]),
+  }
+}
+
+/** What the oracle answers, or `undefined` if it catches itself breaking a claim: then nothing is known. */
+function answersOf(operations: readonly Operation[], kernel: KernelVersion): Answer[] | undefined {
+  const oracle = new Oracle(operations, { kernel })
+  try {
+    return operations.map((operation) => oracle.perform(operation))
+  } catch (error) {
+    if (error instanceof Violation) return undefined
+    throw error
+  }
+}
+
+/** Every profile. */
+export const profiles: readonly Profile[] = [
+  {
+    name: 'clean',
+    summary:
+      'What any driver must answer, on any of these releases. It may drop entries of its mirror at any time, and ' +
+      'how often it faults is its own affair',
+    fields: CLEAN_FIELDS,
+    answersTo: (operations) => cleanAnswers(operations, RELEASES, CLEAN_FIELDS),
+  },
+  ...RELEASES.map(testDriverOf),
+]
+
+/** The release whose oracle answers by a profile. */
+export function releaseOf({ name }: Profile): KernelVersion {
+  return RELEASES.find((release) => name === `test_hmm-${release}`) ?? RELEASES[0]
+}
