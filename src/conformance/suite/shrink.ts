@@ -48,8 +48,8 @@ export async function shrink<T>(
   }
   for (let before: readonly string[] | undefined; before !== best.operations; ) {
     before = best.operations
-    await shrinkEach(before, shows)
     await leaveOutPages(() => best.operations, shows)
+    await shrinkEach(best.operations, shows)
   }
   const shortest = await triedAll(() => best.operations, shows)
   return { ...best, shortest: shortest && performance.now() <= deadline, trials }
@@ -150,13 +150,13 @@ class OperationTexts extends fc.Arbitrary<string> {
   }
 }
 
-/** The operation with one of its numbers made smaller: nought or one, half, one less. */
+/** The operation with one of its numbers made smaller: nought, one, by half, by a quarter, and so on, by one. */
 function* smaller(text: string): Generator<string> {
   const words = text.split(' ')
   for (const [index, word] of words.entries()) {
     if (!/^\d+$/.test(word)) continue
     const number = BigInt(word)
-    for (const less of new Set([0n, 1n, number / 2n, number - 1n]))
-      if (less >= 0n && less < number) yield words.with(index, String(less)).join(' ')
+    yield* [0n, 1n].filter((less) => less < number).map((less) => words.with(index, String(less)).join(' '))
+    for (let by = number / 2n; by > 0n; by /= 2n) yield words.with(index, String(number - by)).join(' ')
   }
 }
