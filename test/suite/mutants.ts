@@ -44,7 +44,7 @@ export function mutantsOf(text: string): Mutant[] {
     if (/^(static|struct|\/?\s?\*|#)/.test(before)) return []
     return CHANGES.flatMap(([pattern, replacement]) =>
       [...before.matchAll(pattern)].map((match): Mutant => {
-        const changed = match[0].replace(new RegExp(pattern.source), replacement)
+        const changed = replacement.replace('$1', match[1] ?? '')
         const after = before.slice(0, match.index) + changed + before.slice(match.index + match[0].length)
         return { line: begin + offset + 1, before, after, text: lines.with(begin + offset, after).join('\n') }
       }),
