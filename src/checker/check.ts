@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mustBePure } from '../audit/texts.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
@@ -85,6 +86,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
   model.layout.mustBeAsSealed()
+  mustBePure(exploration.control.texts)
   const explored = coverageOf(exploration)
   let lasso: Lasso | undefined
   let progressChecked = false

@@ -7,8 +7,10 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { installGuards } from '../checker/guard.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
+import { mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
 import { codeOf } from './output.js'
 import type { Project } from './project.js'
@@ -45,6 +47,8 @@ export async function loadDriver(file: string): Promise<Driver> {
   if (!found.isFile())
     throw new UsageError(`--driver ${file} is no file; name the module that exports the driver`)
   mustShareThisCopy(file, path)
+  mustBePureText(file)
+  installGuards()
   let module: { readonly default?: unknown }
   try {
     module = await import(pathToFileURL(path).href)

@@ -272,6 +272,11 @@ export class ControlGraph {
     return [...new Set([...this.frames.values()].map((frame) => frame.procedure))]
   }
 
+  /** Every procedure that a thread has entered, with the text that it ran. */
+  get texts(): ReadonlyMap<Body<unknown[], unknown>, AnyProcedure> {
+    return new Map([...this.frames.values()].map(({ body, procedure }) => [body, procedure]))
+  }
+
   /** Calls `visit` for each location whose step was taken at least once. */
   forEachTaken(visit: (procedure: AnyProcedure, step: Step) => void): void {
     for (let id = 1; id < this.locations.length; id++) {
@@ -315,13 +320,13 @@ export class ControlGraph {
           break
         }
         case 'return':
-          if (below === undefined) return FINISHED
           if (node.frame.discardedBy !== undefined && operation.value !== undefined)
             throw new SpecificationError(
               'code-after-become',
               `${node.frame.discardedBy} has become ${node.frame.procedure.procedureName} and does not return the ` +
                 `${showArgument(operation.value)} that it returns; write \`return yield* become(…)\``,
             )
+          if (below === undefined) return FINISHED
           node = this.child(below.node, operation.value)
           below = below.below
           break

@@ -5,6 +5,8 @@
 import { check } from '../../src/checker/index.js'
 import {
   type AnyProcedure,
+  acting,
+  BLOCKED,
   become,
   choose,
   claim,
@@ -503,8 +505,8 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     'never-run',
   ],
   ['a step that returns 2 ** 21', returning(2 ** 21), 'invalid-result'],
-  ['a step that returns true', returning(true), 'invalid-result'],
-  ['a step that returns "1"', returning('1'), 'invalid-result'],
+  ['a step that returns true', returning(true), 'violates K'],
+  ['a step that returns "1"', returning('1'), 'violates K'],
   ['a step that returns 1.5', returning(1.5), 'invalid-result'],
   ['an async step', returning(Promise.resolve(0)), 'invalid-result'],
   [
@@ -523,10 +525,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     two(
       (cells) => {
         let n = 0
+        const another = () => n++ % 8
         return [
           procedure('p', function* () {
             yield* step('s', () => {
-              cells.x = n++ % 8
+              cells.x = another()
               return 0
             })
             yield* nothing('t')
@@ -590,6 +593,96 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
         }),
       ]
     }),
+    'impure',
+  ],
+  [
+    'a local that a step assigns, and that decides what follows',
+    two((cells) => [
+      procedure('reader', function* () {
+        let seen = 0
+        yield* step('read', () => {
+          seen = cells.x
+          return 0
+        })
+        if (seen === 1) yield* reached()
+      }),
+      procedure('writer', function* () {
+        yield* step('write', () => {
+          cells.x = 1
+          return 0
+        })
+      }),
+    ]),
+    'impure',
+  ],
+  [
+    'a local array that a step pushes to',
+    two((cells) => [
+      procedure('reader', function* () {
+        const seen: number[] = []
+        yield* step('read', () => {
+          seen.push(cells.x)
+          return 0
+        })
+        yield* step('use', () => {
+          claim('K', !seen.includes(1), 'reached')
+          return 0
+        })
+      }),
+      procedure('writer', function* () {
+        yield* step('write', () => {
+          cells.x = 1
+          return 0
+        })
+      }),
+    ]),
+    'impure',
+  ],
+  [
+    'a flag outside of the procedure for a lock',
+    two((cells) => {
+      let busy = false
+      return [
+        procedure('p', function* () {
+          yield* step('take', () => {
+            if (busy) return BLOCKED
+            busy = true
+            return 0
+          })
+          yield* step('enter', () => {
+            claim('K', cells.x === 0, 'two inside')
+            cells.x = 1
+            return 0
+          })
+          yield* step('leave', () => {
+            cells.x = 0
+            busy = false
+            return 0
+          })
+        }),
+      ]
+    }),
+    'impure',
+  ],
+  [
+    'acting.thread looked at between steps',
+    two(() => [
+      procedure('p', function* () {
+        yield* nothing('s')
+        if (acting.thread === 1) yield* reached()
+        yield* nothing('t')
+      }),
+    ]),
+    'impure',
+  ],
+  [
+    'two steps of one name',
+    two(() => [
+      procedure('p', function* () {
+        yield* step('s', () => 0)
+        yield* step('s', () => 0)
+      }),
+    ]),
     'impure',
   ],
 ]

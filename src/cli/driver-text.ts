@@ -1,0 +1,135 @@
+/**
+ * The texts of a driver: its file, and what that imports which is its author's own.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { createRequire, SourceMap } from 'node:module'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type * as TypeScript from 'typescript'
+import { checkModule, type Finding, findingsIn, type SourceReport } from '../audit/source.js'
+import { UsageError } from './usage.js'
+
+/** Most findings that a message lists. */
+const LISTED = 8
+
+/** A module of the driver. */
+interface Text {
+  readonly file: string
+  readonly report: SourceReport
+  /** The line of the file for a line of the text that was read. */
+  lineOf(line: number): number
+}
+
+/**
+ * Sees to it that a driver's text keeps nothing outside of the world, before any of it is run.
+ *
+ * @param file - as the user names it
+ * @throws UsageError that names file, line, procedure, step and variable
+ */
+export function mustBePureText(file: string): void {
+  const texts = textsOf(resolve(file))
+  const findings = findingsIn(texts.map(({ report }) => report)).flatMap((found, i) =>
+    found.map((finding) => describe(texts[i], finding)),
+  )
+  if (findings.length === 0) return
+  const rest = findings.length - LISTED
+  throw new UsageError(
+    [
+      `--driver ${file} keeps or asks what is not in the world, so that no verdict on it would mean anything:`,
+      ...findings.slice(0, LISTED),
+      ...(rest > 0 ? [`and ${rest} more`] : []),
+    ].join('\n  '),
+  )
+}
+
+function describe({ file, lineOf }: Text, { line, procedure, step, message }: Finding): string {
+  const where = [
+    `${relative(process.cwd(), file)}:${lineOf(line)}`,
+    ...(procedure === undefined ? [] : [procedure]),
+    ...(step === undefined ? [] : [`step "${step}"`]),
+  ]
+  return `${where.join(', ')}: ${message}`
+}
+
+/** The modules that `entry` imports by a path of its own; not those of this package. */
+function textsOf(entry: string): Text[] {
+  const texts = new Map<string, Text>()
+  const queue = [entry]
+  for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+    if (texts.has(file) || (file !== entry && isOurs(file))) continue
+    const text = textOf(file)
+    if (text === undefined) continue
+    texts.set(file, text)
+    for (const specifier of text.report.imports) {
+      if (!specifier.startsWith('.')) continue
+      const found = fileOf(resolve(dirname(file), specifier))
+      if (found !== undefined) queue.push(found)
+    }
+  }
+  return [...texts.values()]
+}
+
+/** The file that an import means: a TypeScript file is imported by the name that it is compiled to. */
+function fileOf(path: string): string | undefined {
+  return [path, path.replace(/\.js$/, '.ts'), path.replace(/\.mjs$/, '.mts')].find((name) => existsSync(name))
+}
+
+/** Reads a module; one that cannot be read or parsed is left to whoever loads it. */
+function textOf(file: string): Text | undefined {
+  try {
+    const source = readFileSync(file, 'utf8')
+    if (!/\.[cm]?ts$/.test(file)) return { file, report: checkModule(source), lineOf: (line) => line }
+    const compiled = compile(source)
+    if (compiled === undefined) return undefined
+    const map = new SourceMap(JSON.parse(compiled.map))
+    return {
+      file,
+      report: checkModule(compiled.text),
+      lineOf: (line) => {
+        const entry = map.findEntry(line - 1, 0)
+        return 'originalLine' in entry ? entry.originalLine + 1 : line
+      },
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** A TypeScript text as JavaScript, where there is a compiler. */
+function compile(source: string): { readonly text: string; readonly map: string } | undefined {
+  const require = createRequire(import.meta.url)
+  let typescript: typeof TypeScript
+  try {
+    typescript = require('typescript')
+  } catch {
+    // Whoever runs TypeScript without its compiler is told by the procedures' own texts, when they have run.
+    return undefined
+  }
+  const { ModuleKind, ScriptTarget } = typescript
+  const { outputText, sourceMapText } = typescript.transpileModule(source, {
+    compilerOptions: { target: ScriptTarget.ESNext, module: ModuleKind.ESNext, sourceMap: true },
+  })
+  return sourceMapText === undefined ? undefined : { text: outputText, map: sourceMapText }
+}
+
+/** The folders of this package that hold its own text, compiled or not. */
+const OURS = ['src', 'spec', 'models', 'dist/src', 'dist/spec', 'dist/models']
+
+function isOurs(file: string): boolean {
+  const real = realpathSync(file)
+  return (
+    OURS.some((folder) => real.startsWith(join(PACKAGE, folder) + sep)) ||
+    real.includes(`${sep}node_modules${sep}`)
+  )
+}
+
+const PACKAGE = packageFolder()
+
+/** The folder of the package: this module is in `src/cli`, or in `dist/src/cli`. */
+function packageFolder(): string {
+  let folder = dirname(realpathSync(fileURLToPath(import.meta.url)))
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
+  return folder
+}
