@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ControlGraph } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
 import type { AnyProcedure, Body } from '../world/procedure.js'
 import { checkProcedure, type SourceReport } from './source.js'
@@ -34,4 +35,26 @@ export function mustBePure(procedures: ReadonlyMap<Body<unknown[], unknown>, Any
         'impure',
         `${procedureName}${step === undefined ? '' : `, step "${step}"`}, line ${line} of its text: ${message}`,
       )
+}
+
+/** How many of the steps that were taken are pure by their text, and how many nothing but the audit shows to be. */
+export function purityOf(control: ControlGraph): { byText: number; byAuditOnly: number } {
+  const shown = new Map<Body<unknown[], unknown>, Map<string, boolean>>()
+  let byText = 0
+  let byAuditOnly = 0
+  const counted = new Set<string>()
+  control.forEachTaken((procedure, { name }, body) => {
+    const key = `${procedure.procedureName}: ${name}`
+    if (counted.has(key)) return
+    counted.add(key)
+    let steps = shown.get(body)
+    if (steps === undefined) {
+      const report = reportOn(procedure.procedureName, body)
+      steps = new Map(report.steps.map((step) => [step.name, step.whole]))
+      shown.set(body, steps)
+    }
+    if (steps.get(name)) byText++
+    else byAuditOnly++
+  })
+  return { byText, byAuditOnly }
 }

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { mustBePure } from '../audit/texts.js'
+import { Auditor } from '../audit/audit.js'
+import { Samples } from '../audit/samples.js'
+import { mustBePure, purityOf } from '../audit/texts.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { coverageOf } from './coverage.js'
@@ -21,6 +23,8 @@ import { breachingRun, reportOf, type TraceSubject } from './trace.js'
 const BATCH = 1024
 /** New states found from one, on an average over a batch: more than any scenario has. */
 const MOST_NEW = 16
+/** Samples of each step of the procedures under test. */
+const SAMPLES = 4
 /** Milliseconds between two turns of the event loop, so that an interrupt is heard. */
 const TURN_MS = 50
 /** Milliseconds between two reports of progress. */
@@ -77,15 +81,17 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   const parameters = parametersOf(scenario, options)
   const model = scenario.build(parameters)
   const defects = options.defects ?? []
+  const overrides = defects.flatMap((defect) => defect.overrides)
   const exploration = new Exploration(
     model,
-    defects.flatMap((defect) => defect.overrides),
+    overrides,
     options.reductions,
+    options.audit === 'off' ? undefined : new Samples(options.audit ?? SAMPLES),
+    options.isOwn,
   )
   if (options.digest) exploration.digest = new Digest(exploration.system)
   const clock = new Clock(scenario.name, exploration, options)
   const stopped = await clock.explore()
-  model.layout.mustBeAsSealed()
   mustBePure(exploration.control.texts)
   const explored = coverageOf(exploration)
   let lasso: Lasso | undefined
@@ -111,7 +117,12 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     defects: defects.map((defect) => defect.name),
     threads: model.threads.map((thread) => thread.name),
   }
+  const auditor = options.audit === 'off' ? undefined : new Auditor(exploration, overrides)
+  if (auditor !== undefined && cutShort === undefined && exploration.breach === undefined)
+    if (!(await auditor.run(() => clock.turn('audit')))) cutShort = clock.stopped
   const violation = violationOf(exploration, model, lasso, cutShort === undefined, about)
+  if (violation !== undefined && violation.kind !== 'witness') auditor?.confirm(violation)
+  model.layout.mustBeAsSealed()
   const verdict: Verdict =
     violation !== undefined
       ? 'violated'
@@ -146,6 +157,8 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     ...(exploration.digest !== undefined && exploration.breach === undefined && stopped === undefined
       ? { digest: exploration.digest.result }
       : {}),
+    ...(auditor === undefined ? {} : { audit: auditor.audited }),
+    purity: purityOf(exploration.control),
     control: { locations: exploration.control.size, replays: exploration.control.replays },
   }
 }
@@ -241,7 +254,7 @@ class Clock {
   }
 
   /** Lets others run now and then; false if the check should stop. */
-  async turn(phase: 'exploring' | 'progress', explored?: number): Promise<boolean> {
+  async turn(phase: 'exploring' | 'progress' | 'audit', explored?: number): Promise<boolean> {
     if (this.options.signal?.aborted) {
       this.stop('interrupted')
       return false

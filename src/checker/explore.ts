@@ -4,12 +4,14 @@
  *
  * @module
  */
+
+import type { Samples } from '../audit/samples.js'
 import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Model, View } from '../world/model.js'
-import { BLOCKED, type Override } from '../world/procedure.js'
+import { type AnyProcedure, BLOCKED, type Override } from '../world/procedure.js'
 import { running } from '../world/running.js'
 import type { Digest } from './digest.js'
 import { type Broken, Judge } from './judge.js'
@@ -65,8 +67,12 @@ export class Exploration {
     readonly model: Model,
     overrides: readonly Override[] = [],
     reductions: Reductions = 'all',
+    /** What is kept for the audit; nothing if there is to be none. */
+    readonly samples?: Samples,
+    isOwn: (procedure: AnyProcedure) => boolean = () => false,
   ) {
     const system = new TransitionSystem(model, overrides, reductions)
+    system.control.isOwn = isOwn
     this.system = system
     this.control = system.control
     this.taken = system.taken
@@ -120,8 +126,9 @@ export class Exploration {
   private explore(states: number): void {
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
     const { words, worldWords, normaliser, unclaimed } = this.system
-    const { runs, choices } = control
     const { digest } = this
+    const { runs, choices, own } = control
+    const { samples } = this
     const threads = this.model.threads.length
     let thread = 0
     let choice = 0
@@ -157,8 +164,15 @@ export class Exploration {
             }
             enabled++
             this.transitions++
-            next[worldWords + thread] = control.successor(location, result)
+            const seen = control.answersSeen
+            const reached = control.successor(location, result)
+            next[worldWords + thread] = reached
             acting.thread = NOBODY
+            if (
+              samples !== undefined &&
+              (control.answersSeen !== seen || outcomes > 1 || own[location] || own[reached])
+            )
+              samples.see(location, reached, from, thread, choice)
             if (judge.judgesSteps) {
               const broken = judge.step(currentWorld, nextWorld, thread, currentView, nextView)
               if (broken !== undefined) {
@@ -172,6 +186,7 @@ export class Exploration {
           }
         }
         if (enabled === 0) {
+          samples?.seeEnd(from)
           const broken = this.system.stuck(current)
           if (broken !== undefined) {
             this.breakAt(broken, from)
@@ -204,7 +219,7 @@ export class Exploration {
 
   /** Stores the states found since the last time, in order, and judges the new ones; false if a claim is broken. */
   private settle(): boolean {
-    const { store, judge, found, hashes, origins, next, nextWorld, nextView } = this
+    const { store, judge, found, hashes, origins, movers, ways, next, nextWorld, nextView } = this
     const { words } = this.system
     const pending = this.pending
     this.pending = 0
@@ -215,7 +230,7 @@ export class Exploration {
     try {
       for (; at < pending; at++) {
         for (let i = 0; i < words; i++) next[i] = found[at * words + i]
-        store.insertHashed(next, hashes[at], origins[at])
+        store.insertHashed(next, hashes[at], origins[at], movers[at], ways[at])
         if (!store.added) continue
         const broken = judge.state(nextWorld, nextView)
         if (broken !== undefined) return this.breakFound(broken, at)

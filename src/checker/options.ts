@@ -4,7 +4,7 @@
  * @module
  */
 import type { Bounds, Parameters } from '../world/model.js'
-import type { Override } from '../world/procedure.js'
+import type { AnyProcedure, Override } from '../world/procedure.js'
 import type { Host } from './host.js'
 import type { Progress } from './result.js'
 
@@ -45,6 +45,13 @@ export interface CheckOptions {
   readonly host?: Host
   /** True to have a digest of states and steps in the result (default false: it takes time). */
   readonly digest?: boolean
+  /**
+   * How often the text under test is audited: samples of each step of its own procedures, in different worlds (default 4);
+   * `off` for no audit. What comes with the project is audited once for each step.
+   */
+  readonly audit?: number | 'off'
+  /** Which procedures are under test (default: none). */
+  readonly isOwn?: (procedure: AnyProcedure) => boolean
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

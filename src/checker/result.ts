@@ -106,6 +106,18 @@ export interface GraphDigest {
   readonly steps: string
 }
 
+/** What was run again as JavaScript runs it, and compared with what was explored. */
+export interface Audit {
+  /** Runs from the initial state. */
+  readonly runs: number
+  /** Steps taken in them. */
+  readonly steps: number
+  /** Steps whose answer, world and successor were compared. */
+  readonly edges: number
+  /** Differences; one ends the check with an error. */
+  readonly disagreements: number
+}
+
 /** Which limit ended a check. */
 export interface LimitReached {
   readonly kind: 'states' | 'memory' | 'time'
@@ -147,6 +159,10 @@ export interface CheckResult {
   readonly coverage: Coverage
   /** Of the graph, where it was asked for and every state was visited. */
   readonly digest?: GraphDigest
+  /** What was audited; absent where nothing was. */
+  readonly audit?: Audit
+  /** Steps that were taken, by what shows them to be pure: their text, or the audit alone. */
+  readonly purity: { readonly byText: number; readonly byAuditOnly: number }
   /** Control states, and generator prefixes that were replayed to make them. */
   readonly control: { readonly locations: number; readonly replays: number }
 }
@@ -154,7 +170,7 @@ export interface CheckResult {
 /** What a running check tells from time to time. */
 export interface Progress {
   readonly scenario: string
-  readonly phase: 'exploring' | 'progress'
+  readonly phase: 'exploring' | 'progress' | 'audit'
   readonly states: number
   readonly transitions: number
   readonly queue: number

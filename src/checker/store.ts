@@ -11,6 +11,8 @@
 const CHUNK_BITS = 15
 const CHUNK = 1 << CHUNK_BITS
 const CHUNK_MASK = CHUNK - 1
+/** Bits of a step's outcome: a step goes 8192 ways at most, and there are 8 threads at most. */
+const CHOICE_BITS = 13
 const EMPTY = -1
 /** States that are hashed before they are looked up: enough for their fetches to overlap. */
 export const FETCH = 64
@@ -19,6 +21,7 @@ export const FETCH = 64
 export class StateStore {
   private readonly chunks: Uint32Array[] = []
   private readonly parents: Uint32Array[] = []
+  private readonly moves: Uint16Array[] = []
   private table: Int32Array
   /** Bits of a slot that hold a state's number; the rest hold bits of its hash. */
   private numberBits: number
@@ -53,7 +56,7 @@ export class StateStore {
 
   /** Bytes held by states, links and index. */
   get bytes(): number {
-    return this.table.byteLength + this.chunks.length * CHUNK * 4 * (this.words + 1)
+    return this.table.byteLength + this.chunks.length * CHUNK * (4 * (this.words + 1) + 2)
   }
 
   /** Bytes needed on top of {@link bytes} while `more` states are added: chunks, and the old table beside the new. */
@@ -63,7 +66,7 @@ export class StateStore {
     let bits = this.numberBits
     while (StateStore.load(bits) < count) bits++
     const table = bits === this.numberBits ? 0 : 2 ** bits * 4 * 1.5 - this.table.byteLength
-    return table + chunks * CHUNK * 4 * (this.words + 1)
+    return table + chunks * CHUNK * (4 * (this.words + 1) + 2)
   }
 
   /** Copies state `index` to the start of `into`. */
@@ -77,6 +80,12 @@ export class StateStore {
   /** Number of the state that `index` was first reached from; the initial state's is its own. */
   parent(index: number): number {
     return this.parents[index >>> CHUNK_BITS][index & CHUNK_MASK]
+  }
+
+  /** The step by which state `index` was first reached. */
+  moveTo(index: number): { readonly thread: number; readonly choice: number } {
+    const move = this.moves[index >>> CHUNK_BITS][index & CHUNK_MASK]
+    return { thread: move >>> CHOICE_BITS, choice: move & ((1 << CHOICE_BITS) - 1) }
   }
 
   /** The hash of the state at the start of `state`, for {@link insertHashed}. */
@@ -101,7 +110,7 @@ export class StateStore {
   }
 
   /** {@link StateStore.insert} of a state whose {@link StateStore.hash} is known. */
-  insertHashed(state: Uint32Array, hash: number, parent: number): number {
+  insertHashed(state: Uint32Array, hash: number, parent: number, thread = 0, choice = 0): number {
     const mask = this.mask
     const table = this.table
     // The low bits of the hash choose the slot, the high ones go into it.
@@ -120,7 +129,7 @@ export class StateStore {
       slot = (slot + 1) & mask
     }
     this.added = true
-    const index = this.append(state, parent)
+    const index = this.append(state, parent, (thread << CHOICE_BITS) | choice)
     table[slot] = tag | index
     if (this.count > this.limit) this.grow()
     return index
@@ -146,18 +155,20 @@ export class StateStore {
     return true
   }
 
-  private append(state: Uint32Array, parent: number): number {
+  private append(state: Uint32Array, parent: number, move: number): number {
     const index = this.count
     const at = index & CHUNK_MASK
     if (at === 0) {
       this.chunks.push(new Uint32Array(CHUNK * this.words))
       this.parents.push(new Uint32Array(CHUNK))
+      this.moves.push(new Uint16Array(CHUNK))
     }
     const chunk = this.chunks[index >>> CHUNK_BITS]
     const words = this.words
     const offset = at * words
     for (let i = 0; i < words; i++) chunk[offset + i] = state[i]
     this.parents[index >>> CHUNK_BITS][at] = parent
+    this.moves[index >>> CHUNK_BITS][at] = move
     this.count = index + 1
     return index
   }

@@ -59,6 +59,24 @@ export function within<T>(w: World, look: () => T): T {
   }
 }
 
+/** What there is between two steps: no world. A field that is read or written there is an error. */
+export const NO_WORLD: World = new Proxy(new Uint8Array(0), {
+  get: () => betweenSteps('read'),
+  set: () => betweenSteps('written'),
+})
+
+function betweenSteps(how: string): never {
+  throw new BetweenSteps(`a field of the world is ${how} between two steps; look at it within a step`)
+}
+
+/** A field was used where there is no world. */
+export class BetweenSteps extends Error {
+  constructor(message: string) {
+    super(message)
+    acting.raised ??= this
+  }
+}
+
 /** For what claims everything. */
 export const ALL_CLAIMED: ReadonlySet<string> = new Set()
 

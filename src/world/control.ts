@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { acting, NOBODY } from './acting.js'
+import { acting, BetweenSteps, NO_WORLD, NOBODY } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
 import { isHandle } from './layout.js'
 import { Lifecycle } from './lifecycle.js'
@@ -167,6 +167,10 @@ export class ControlGraph {
   readonly runs: Run[] = [() => 0]
   /** `choices[location]`: in how many ways it may go. */
   readonly choices: number[] = [0]
+  /** `own[location]`: whether it is in a procedure that {@link isOwn} says is under test. */
+  readonly own: boolean[] = [false]
+  /** Whether a procedure is of the text under test, and is audited more closely than the rest. */
+  isOwn: (procedure: AnyProcedure) => boolean = () => false
   private readonly next: number[][] = [[]]
   /** By location: what follows answers that are no numbers. */
   private readonly answers: (Answers | undefined)[] = []
@@ -179,6 +183,8 @@ export class ControlGraph {
   private nodes = 0
   /** How many generators were started: each is a prefix of a procedure that was replayed once. */
   replays = 0
+  /** How often a step gave an answer that it had not given before at its location. */
+  answersSeen = 0
 
   constructor(overrides: readonly Override[] = [], limits: Partial<ControlLimits> = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...limits }
@@ -193,7 +199,13 @@ export class ControlGraph {
 
   /** The location at which a thread begins that runs `program(...args)`. */
   start(program: AnyProcedure, args: readonly unknown[]): number {
-    return this.settle(undefined, this.enter(program, args))
+    const { world } = acting
+    acting.world = NO_WORLD
+    try {
+      return this.settle(undefined, this.enter(program, args))
+    } finally {
+      acting.world = world
+    }
   }
 
   /** The location reached from `location` when its step answered `result`. */
@@ -221,9 +233,7 @@ export class ControlGraph {
     const entry = answers.entryOf(result, () => this.refuse(this.locations[location] as Location, result))
     if (entry.reached < 0) {
       freezeValue(result)
-      const at = this.locations[location] as Location
-      entry.reached = this.settle(at.below, this.child(at.node, result))
-      this.taken[location] = true
+      entry.reached = this.follow(this.locations[location] as Location, result)
     }
     return entry.reached
   }
@@ -278,11 +288,11 @@ export class ControlGraph {
   }
 
   /** Calls `visit` for each location whose step was taken at least once. */
-  forEachTaken(visit: (procedure: AnyProcedure, step: Step) => void): void {
+  forEachTaken(visit: (procedure: AnyProcedure, step: Step, body: Body<unknown[], unknown>) => void): void {
     for (let id = 1; id < this.locations.length; id++) {
       const location = this.locations[id]
       if (location?.node.operation.kind === 'step' && this.taken[id])
-        visit(location.node.frame.procedure, location.node.operation)
+        visit(location.node.frame.procedure, location.node.operation, location.node.frame.body)
     }
   }
 
@@ -291,15 +301,43 @@ export class ControlGraph {
     // A step that sometimes forgets its answer is a mistake, and not one that answers nothing.
     if (this.answers[location]?.hasNothing) this.refuse(at, undefined)
     if (Math.abs(result) > 0xfffff) this.refuse(at, result)
-    this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
-    // Nobody acts between two steps: threads that stand at the same place share it.
-    const { thread } = acting
-    acting.thread = NOBODY
-    const reached = this.settle(at.below, this.child(at.node, result | 0))
-    acting.thread = thread
+    const reached = this.follow(at, result | 0)
     this.next[location][slot] = reached
-    this.taken[location] = true
     return reached
+  }
+
+  /** Goes on from a location whose step has given an answer that it had not given before. */
+  private follow(at: Location, result: unknown): number {
+    this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
+    this.taken[at.id] = true
+    this.answersSeen++
+    // Nobody acts between two steps, and there is no world: threads that stand at the same place share it.
+    const { thread, world } = acting
+    acting.thread = NOBODY
+    acting.world = NO_WORLD
+    try {
+      return this.settle(at.below, this.child(at.node, result))
+    } finally {
+      acting.thread = thread
+      acting.world = world
+    }
+  }
+
+  /** The location that follows an answer which exploring has seen; -1 if it has not. */
+  known(location: number, result: unknown): number {
+    if (typeof result !== 'number') {
+      const answers = this.answers[location]
+      return (
+        answers?.entryOf(result, () => this.refuse(this.locations[location] as Location, result)).reached ??
+        -1
+      )
+    }
+    return this.next[location][(result << 1) ^ (result >> 31)] ?? -1
+  }
+
+  /** What a thread at `location` stands in; `undefined` for one that has ended. */
+  standing(location: number): Location | undefined {
+    return this.locations[location]
   }
 
   /** Follows calls and returns until the thread stands at a step, or has ended. */
@@ -351,6 +389,7 @@ export class ControlGraph {
       node.locations.set(below, location)
       this.locations.push(location)
       this.runs.push(operation.kind === 'step' ? operation.run : never)
+      this.own.push(this.isOwn(node.frame.procedure))
       this.choices.push(operation.kind === 'step' ? operation.choices : 0)
       this.next.push([])
       if (this.locations.length > this.limits.nodes) this.tooManyNodes(node)
@@ -455,6 +494,8 @@ export class ControlGraph {
     } catch (error) {
       if (error instanceof Violation) return { kind: 'failed', violation: error }
       if (error instanceof SpecificationError) throw betweenSteps(frame, error)
+      if (error instanceof BetweenSteps)
+        throw new SpecificationError('impure', `${frame.procedure.procedureName}: ${error.message}`)
       throw new SpecificationError(
         'procedure-threw',
         `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,

@@ -1,0 +1,376 @@
+/**
+ * The live audit: runs of the explored graph are run again as JavaScript runs them, and every operation published, every
+ * answer's consequence, every world and whether threads are blocked are compared. A step or a procedure that keeps something
+ * outside of the world comes out differently, since the control graph runs each of them only as often as it must.
+ *
+ * @module
+ */
+
+import type { Exploration } from '../checker/explore.js'
+import { type Broken, Judge } from '../checker/judge.js'
+import type { Audit, ViolationReport } from '../checker/result.js'
+import { type Move, Stepper } from '../checker/stepper.js'
+import { brokenBy, type State } from '../checker/system.js'
+import { acting, inside, NOBODY, use } from '../world/acting.js'
+import { FINISHED } from '../world/control.js'
+import { SpecificationError, Violation } from '../world/errors.js'
+import { isHandle } from '../world/layout.js'
+import { BLOCKED, type Override } from '../world/procedure.js'
+import { LiveRun, type LiveThread } from './live.js'
+import { classOf } from './samples.js'
+
+/** Steps that are taken at random after each sample: a path that is the shortest shows one history of each state. */
+const TAIL = 20
+
+/** What went differently. */
+class Disagreement extends Error {}
+
+/** Runs an exploration's paths live. */
+export class Auditor {
+  private readonly audit = { runs: 0, steps: 0, edges: 0, disagreements: 0 }
+  private readonly covered = new Set<number>()
+  private readonly stored: State
+  private readonly scratch: State
+  private readonly expected: State
+  private readonly stepper: Stepper
+  private live: LiveRun
+  private seed = 0x2545f491
+  private trail: string[] = []
+
+  constructor(
+    private readonly exploration: Exploration,
+    private readonly overrides: readonly Override[],
+  ) {
+    const { system } = exploration
+    this.stored = new Uint32Array(system.words)
+    this.scratch = new Uint32Array(system.words)
+    this.expected = new Uint32Array(system.words)
+    this.stepper = new Stepper(system)
+    this.live = this.begin()
+  }
+
+  /**
+   * Audits an exploration that has run to its end.
+   *
+   * @param tick - called between runs; answers false to stop
+   * @returns false if it was stopped
+   * @throws SpecificationError `impure` where a run goes otherwise than exploring had it
+   */
+  async run(tick: () => Promise<boolean>): Promise<boolean> {
+    const { samples } = this.exploration
+    if (samples === undefined) return true
+    for (const { state, thread, choice, of, alone } of samples.all()) {
+      if (alone && this.covered.has(of)) continue
+      if (!(await tick())) return false
+      this.guarded(state, () => {
+        this.follow(state)
+        this.compareBlocked(state, thread)
+        this.takeKnown(thread, choice)
+        this.wander()
+      })
+    }
+    for (const state of samples.ended) {
+      if (!(await tick())) return false
+      this.guarded(state, () => {
+        this.follow(state)
+        this.compareBlocked(state)
+      })
+    }
+    return true
+  }
+
+  /** How much was audited so far. */
+  get audited(): Audit {
+    return { ...this.audit }
+  }
+
+  /**
+   * Runs a counterexample live, and judges it again.
+   *
+   * @throws SpecificationError `non-deterministic` if it does not break the same claim
+   */
+  confirm(violation: ViolationReport): void {
+    const { steps, loopFrom } = violation.trace
+    this.guarded(undefined, () => this.retrace(steps, violation, loopFrom))
+  }
+
+  private begin(): LiveRun {
+    const { model, system } = this.exploration
+    return new LiveRun(model, this.overrides, system.worldWords * 4)
+  }
+
+  private guarded(state: number | undefined, run: () => void): void {
+    this.audit.runs++
+    try {
+      this.live = this.begin()
+      this.trail = []
+      inside(run)
+    } catch (error) {
+      // A counter of the kernel's own numbers has run out, which the numbers that stand for others never do.
+      if (error instanceof SpecificationError && error.code === 'bound-overflow') return
+      if (error instanceof SpecificationError) throw error
+      this.audit.disagreements++
+      const what = error instanceof Error ? error.message : String(error)
+      const counterexample = state === undefined
+      throw new SpecificationError(
+        counterexample ? 'non-deterministic' : 'impure',
+        `${counterexample ? 'a counterexample' : 'a run'} goes otherwise when it is run as JavaScript runs it: ${what}; ` +
+          'between steps a procedure looks only at its arguments and at what steps returned, a step touches only the ' +
+          'world, and neither keeps anything anywhere else' +
+          (this.trail.length === 0 ? '' : ` (the run: ${this.trail.slice(-12).join('; ')})`),
+        { cause: error },
+      )
+    } finally {
+      acting.thread = NOBODY
+    }
+  }
+
+  /** Takes the shortest run to a state, and compares all on the way. */
+  private follow(state: number): void {
+    const { store } = this.exploration
+    const path: number[] = []
+    for (let at = state; at !== 0; at = store.parent(at)) path.push(at)
+    store.load(0, this.stored)
+    this.compareState('at the beginning')
+    for (let i = path.length - 1; i >= 0; i--) {
+      const { thread, choice } = store.moveTo(path[i])
+      const location = this.locationOf(thread)
+      store.load(path[i], this.expected)
+      const place = this.placeOf(thread)
+      const answer = this.take(thread, choice, place)
+      if (answer === BLOCKED) throw new Disagreement(`${place} is blocked, and was not`)
+      this.stored.set(this.expected)
+      this.compareState(`after ${place}`, thread, location, answer)
+      this.covered.add(classOf(location, this.locationOf(thread), choice))
+    }
+  }
+
+  /** Takes a step from the stored state that both have, and compares where it leads. */
+  private takeKnown(thread: number, choice: number): boolean {
+    const { stored, expected } = this
+    const location = this.locationOf(thread)
+    const place = this.placeOf(thread)
+    const modelled = this.stepper.take(stored, thread, choice, expected)
+    const answer = this.take(thread, choice, place)
+    if ((answer === BLOCKED) !== (modelled === BLOCKED))
+      throw new Disagreement(
+        answer === BLOCKED ? `${place} is blocked, and was not` : `${place} is taken, and was blocked`,
+      )
+    if (answer === BLOCKED) {
+      this.compareState(`after ${place}, which was blocked,`)
+      return false
+    }
+    if (this.exploration.store.find(expected) < 0)
+      throw new Disagreement(`${place} leads to a state that exploring never reached`)
+    stored.set(expected)
+    this.compareState(`after ${place}`, thread, location, answer)
+    this.covered.add(classOf(location, this.locationOf(thread), choice))
+    return true
+  }
+
+  /** Takes steps at random from where the run has come. */
+  private wander(): void {
+    const { threads } = this.exploration.model
+    for (let i = 0; i < TAIL; i++) {
+      const first = this.random(threads.length)
+      let moved = false
+      for (let j = 0; j < threads.length && !moved; j++) {
+        const thread = (first + j) % threads.length
+        const choices = this.exploration.control.choices[this.locationOf(thread)]
+        if (this.locationOf(thread) !== FINISHED) moved = this.takeKnown(thread, this.random(choices))
+      }
+      if (!moved) return
+    }
+  }
+
+  /** What exploring found blocked must be blocked live. What it did not is not tried: that would be taking the step. */
+  private compareBlocked(state: number, except?: number): void {
+    const { control, model, store } = this.exploration
+    store.load(state, this.stored)
+    for (let thread = 0; thread < model.threads.length; thread++) {
+      if (thread === except) continue
+      const location = this.locationOf(thread)
+      if (location === FINISHED) continue
+      for (let choice = 0; choice < control.choices[location]; choice++) {
+        if (this.stepper.take(this.stored, thread, choice, this.expected) !== BLOCKED) continue
+        const place = this.placeOf(thread)
+        if (this.take(thread, choice, place) !== BLOCKED)
+          throw new Disagreement(`${place} is taken, and was blocked`)
+        this.compareState(`after ${place}, which was blocked,`)
+      }
+    }
+  }
+
+  private take(thread: number, choice: number, place: string): unknown {
+    this.audit.steps++
+    this.trail.push(place)
+    if (this.live.threads[thread].step === undefined)
+      throw new Disagreement(`${place} is not there: the thread has ended`)
+    try {
+      return this.live.take(thread, choice)
+    } catch (error) {
+      if (error instanceof SpecificationError) throw error
+      throw new Disagreement(`${place} throws ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  /** The live world, normalised, and where the live threads stand must be the stored state. */
+  private compareState(when: string, mover?: number, location?: number, answer?: unknown): void {
+    const { exploration, live, scratch, stored } = this
+    const { system, control, model } = exploration
+    const { worldWords, normaliser } = system
+    const world = system.world(scratch)
+    world.set(live.world)
+    acting.thread = NOBODY
+    normaliser.apply(world)
+    for (let i = 0; i < worldWords; i++)
+      if (scratch[i] !== stored[i]) throw new Disagreement(`${when} ${this.difference()} is another`)
+    if (mover !== undefined && location !== undefined) {
+      const next = control.known(location, answer)
+      if (next !== stored[worldWords + mover])
+        throw new Disagreement(
+          `${when} the answer was ${show(answer)}, which it was not when it was explored`,
+        )
+      this.audit.edges++
+      this.compareThread(mover, when)
+    } else for (let thread = 0; thread < model.threads.length; thread++) this.compareThread(thread, when)
+  }
+
+  /** A thread must have published what the control graph has, in the same calls with the same arguments. */
+  private compareThread(thread: number, when: string): void {
+    const { control, model } = this.exploration
+    const { frames, step } = this.live.threads[thread]
+    const { name } = model.threads[thread]
+    let at = control.standing(this.stored[this.exploration.system.worldWords + thread])
+    if (at === undefined || step === undefined) {
+      if (at === undefined && step === undefined) return
+      throw new Disagreement(
+        `${when} thread ${name} ${step === undefined ? 'has ended' : `goes to ${this.stepOf(this.live.threads[thread])}`}, and ${
+          at === undefined
+            ? 'had ended'
+            : `was at step "${at.node.operation.kind === 'step' ? at.node.operation.name : ''}" of ${at.node.frame.procedure.procedureName}`
+        }`,
+      )
+    }
+    const { operation } = at.node
+    if (operation.kind !== 'step' || operation.name !== step.name || operation.choices !== step.choices)
+      throw new Disagreement(
+        `${when} thread ${name} goes to ${this.stepOf(this.live.threads[thread])}, where it had gone to step ` +
+          `"${operation.kind === 'step' ? operation.name : ''}" of ${at.node.frame.procedure.procedureName}`,
+      )
+    for (let i = frames.length - 1; ; i--) {
+      const frame = frames[i]
+      const standing = at?.node.frame
+      if (frame === undefined && standing === undefined) return
+      if (frame?.procedure !== standing?.procedure)
+        throw new Disagreement(
+          `${when} thread ${name} is in other calls: ${this.stepOf(this.live.threads[thread])}`,
+        )
+      if (frame !== undefined && standing !== undefined && !same(frame.args, standing.args))
+        throw new Disagreement(`${when} ${frame.procedure.procedureName} has other arguments`)
+      at = at?.below
+    }
+  }
+
+  private retrace(moves: readonly Move[], broken: Broken, loopFrom: number | undefined): void {
+    const { exploration, stored, expected } = this
+    const { system } = exploration
+    const judge = new Judge(exploration.model)
+    const before = new Uint8Array(this.live.world.length)
+    system.begin(stored)
+    let loop: State | undefined
+    for (const [i, { thread, choice }] of moves.entries()) {
+      if (i === loopFrom) loop = stored.slice()
+      const place = this.placeOf(thread)
+      const last = i === moves.length - 1
+      const from = stored.slice()
+      before.set(this.live.world)
+      let modelled: unknown
+      try {
+        modelled = this.stepper.take(stored, thread, choice, expected)
+      } catch (error) {
+        if (!(error instanceof Violation) || !last) throw error
+        this.mustBreak(() => this.live.take(thread, choice), error, place)
+        return
+      }
+      const location = this.locationOf(thread)
+      const answer = this.take(thread, choice, place)
+      if (answer === BLOCKED || modelled === BLOCKED) throw new Disagreement(`${place} is blocked`)
+      stored.set(expected)
+      this.compareState(`after ${place}`, thread, location, answer)
+      if (!last || broken.kind === 'progress' || broken.kind === 'deadlock') continue
+      const [fromView, toView] = [system.view(from), system.view(stored.slice())]
+      acting.thread = NOBODY
+      const again =
+        judge.step(before, this.live.world, thread, fromView, toView) ?? judge.state(this.live.world, toView)
+      if (again?.clause !== broken.clause)
+        throw new Disagreement(`it breaks ${again?.clause ?? 'nothing'}, not ${broken.clause}`)
+    }
+    if (broken.kind === 'deadlock' && system.stuck(stored) !== undefined) this.compareAllBlocked()
+    if (loop !== undefined && loop.some((word, i) => word !== stored[i]))
+      throw new Disagreement('its loop does not come back to where it began')
+  }
+
+  private compareAllBlocked(): void {
+    for (const [thread, { step }] of this.live.threads.entries())
+      for (let choice = 0; choice < (step?.choices ?? 0); choice++)
+        if (this.take(thread, choice, this.placeOf(thread)) !== BLOCKED)
+          throw new Disagreement(`${this.placeOf(thread)} can be taken`)
+  }
+
+  private mustBreak(take: () => unknown, { clause }: Violation, place: string): void {
+    try {
+      take()
+    } catch (error) {
+      if (error instanceof Violation && brokenBy(error).clause === clause) return
+      throw new Disagreement(`${place} throws ${error instanceof Error ? error.message : String(error)}`)
+    }
+    throw new Disagreement(`${place} breaks nothing, where it had broken ${clause}`)
+  }
+
+  /** The first field that is not what it was. */
+  private difference(): string {
+    const { exploration, scratch, stored } = this
+    const { system, model } = exploration
+    const [there, here] = [system.world(stored), system.world(scratch)]
+    use(here)
+    const cell = model.layout.cells.find((field) => field.readOnce(here) !== field.readOnce(there))
+    return cell === undefined
+      ? 'the world'
+      : `${cell.name} is ${cell.show(here)}, not ${cell.show(there)}, which`
+  }
+
+  private locationOf(thread: number): number {
+    return this.stored[this.exploration.system.worldWords + thread]
+  }
+
+  private placeOf(thread: number): string {
+    return this.exploration.system.place(this.stored, thread)
+  }
+
+  private stepOf({ frames, step }: LiveThread): string {
+    return `step "${step?.name}" of ${frames[frames.length - 1]?.procedure.procedureName}`
+  }
+
+  /** The same numbers each time: what is found is found again. */
+  private random(below: number): number {
+    this.seed ^= this.seed << 13
+    this.seed ^= this.seed >>> 17
+    this.seed ^= this.seed << 5
+    return (this.seed >>> 0) % below
+  }
+}
+
+/** Equal for the control graph: what its keys tell apart, without making any. */
+function same(a: unknown, b: unknown): boolean {
+  if (a === b || Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (isHandle(a) || isHandle(b)) return false
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  return keys.every((key) => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+}
+
+function show(value: unknown): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)
+}
