@@ -33,7 +33,7 @@ export class Auditor {
   private readonly scratch: State
   private readonly expected: State
   private readonly stepper: Stepper
-  private live: LiveRun
+  private live!: LiveRun
   private seed = 0x2545f491
   private trail: string[] = []
 
@@ -46,7 +46,6 @@ export class Auditor {
     this.scratch = new Uint32Array(system.words)
     this.expected = new Uint32Array(system.words)
     this.stepper = new Stepper(system)
-    this.live = this.begin()
   }
 
   /**
@@ -91,6 +90,8 @@ export class Auditor {
    */
   confirm(violation: ViolationReport): void {
     const { steps, loopFrom } = violation.trace
+    // A thread that breaks a claim before its first step stands nowhere: it has no run that could be taken again.
+    if (steps.length === 0 && violation.kind === 'assertion') return
     this.guarded(undefined, () => this.retrace(steps, violation, loopFrom))
   }
 
@@ -301,13 +302,15 @@ export class Auditor {
       if (!last || broken.kind === 'progress' || broken.kind === 'deadlock') continue
       const [fromView, toView] = [system.view(from), system.view(stored.slice())]
       acting.thread = NOBODY
-      const again =
-        judge.step(before, this.live.world, thread, fromView, toView) ?? judge.state(this.live.world, toView)
+      const { world } = this.live
+      const again = broke(
+        () => judge.step(before, world, thread, fromView, toView) ?? judge.state(world, toView),
+      )
       if (again?.clause !== broken.clause)
         throw new Disagreement(`it breaks ${again?.clause ?? 'nothing'}, not ${broken.clause}`)
     }
     if (broken.kind === 'deadlock' && system.stuck(stored) !== undefined) this.compareAllBlocked()
-    if (loop !== undefined && loop.some((word, i) => word !== stored[i]))
+    if (loop?.some((word, i) => word !== stored[i]))
       throw new Disagreement('its loop does not come back to where it began')
   }
 
@@ -358,6 +361,16 @@ export class Auditor {
     this.seed ^= this.seed >>> 17
     this.seed ^= this.seed << 5
     return (this.seed >>> 0) % below
+  }
+}
+
+/** What a claim finds broken, or breaks by throwing. */
+function broke(judge: () => Broken | undefined): Broken | undefined {
+  try {
+    return judge()
+  } catch (error) {
+    if (error instanceof Violation) return brokenBy(error)
+    throw error
   }
 }
 

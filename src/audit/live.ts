@@ -46,14 +46,20 @@ export class LiveRun {
     act(NOBODY, this.unclaimed)
     use(this.world)
     model.initialise?.()
-    inside(() => {
-      for (const [i, { program, args }] of model.threads.entries()) {
-        const thread: LiveThread = { frames: [], step: undefined }
-        this.threads.push(thread)
-        this.enter(thread, program, args)
-        this.goOn(thread, i, undefined)
-      }
-    })
+    try {
+      inside(() => this.startAll(model))
+    } finally {
+      acting.thread = NOBODY
+    }
+  }
+
+  private startAll({ threads }: Model): void {
+    for (const [i, { program, args }] of threads.entries()) {
+      const thread: LiveThread = { frames: [], step: undefined }
+      this.threads.push(thread)
+      this.enter(thread, program, args)
+      this.goOn(thread, i, undefined)
+    }
   }
 
   /**

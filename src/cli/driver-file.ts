@@ -8,8 +8,11 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { installGuards } from '../checker/guard.js'
+import type { CheckOptions } from '../checker/options.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
+import type { Scenario } from '../world/model.js'
+import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
 import { codeOf } from './output.js'
@@ -31,8 +34,19 @@ export async function withDriver(
   if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
   const driver = await loadDriver(file)
   const scenarios = project.scenariosFor(driver)
-  return withGeneration({ ...project, scenarios, driver: { name: driver.name, file } }, generation, driver)
+  const procedures = authored.get(resolve(file)) ?? new Set()
+  const isOwn = (procedure: AnyProcedure) => procedures.has(procedure)
+  const used = {
+    ...project,
+    scenarios,
+    driver: { name: driver.name, file },
+    check: (scenario: Scenario, options: CheckOptions) => project.check(scenario, { ...options, isOwn }),
+  }
+  return withGeneration(used, generation, driver)
 }
+
+/** By path of a driver: the procedures that were made when it was loaded. It is loaded once. */
+const authored = new Map<string, ReadonlySet<AnyProcedure>>()
 
 /**
  * Loads the driver that `file` exports as its default.
@@ -51,7 +65,9 @@ export async function loadDriver(file: string): Promise<Driver> {
   installGuards()
   let module: { readonly default?: unknown }
   try {
-    module = await import(pathToFileURL(path).href)
+    const { loaded, made } = await proceduresOf(() => import(pathToFileURL(path).href))
+    module = loaded
+    if (!authored.has(path)) authored.set(path, made)
   } catch (error) {
     throw new UsageError(`--driver ${file} cannot be loaded: ${whyNotLoaded(error)}`)
   }

@@ -25,7 +25,15 @@ import type { Project, Selection, SupervisionOptions } from './project.js'
 import { selected } from './selected.js'
 import { supervisedProject } from './supervisor/index.js'
 import { didYouMean, UsageError } from './usage.js'
-import { parseCount, parseDuration, parseSetting, parseSize, parseStep, parseWorkers } from './values.js'
+import {
+  parseAudit,
+  parseCount,
+  parseDuration,
+  parseSetting,
+  parseSize,
+  parseStep,
+  parseWorkers,
+} from './values.js'
 
 const EXAMPLES = `
 Examples:
@@ -99,6 +107,7 @@ interface CheckRunOptions extends RunOptions, Selection {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly digest?: boolean
+  readonly audit?: number | 'off'
 }
 
 /** Calls `run` with the project that is asked for, whose processes end with it. */
@@ -166,6 +175,12 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
         .default('default'),
     )
     .addOption(new Option('--digest', 'add a digest of states and steps to a JSON report'))
+    .addOption(
+      new Option(
+        '--audit <samples>',
+        "runs by which each step of a driver's own is run live and compared, or `off` (default 4)",
+      ).argParser(parseAudit),
+    )
     .addOption(driverOption())
     .addOption(kernelOption())
     .addOption(generationOption())
@@ -184,9 +199,10 @@ Examples:
     )
     .action(async (names: string[], options: CheckRunOptions) => {
       const { set, bounds, digest = false } = options
+      const audit = options.audit === undefined ? {} : { audit: options.audit }
       exit(
         await withProject(project, io, options, supervision(options), (used) =>
-          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest }),
+          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest, ...audit }),
         ),
       )
     })

@@ -39,6 +39,7 @@ export function progressDisplay(io: Io, total: number): ProgressDisplay {
 function where({ states, queue, depth, elapsedMs, phase }: Progress): string {
   if (phase === 'progress')
     return `looking for runs that never get on, ${figure(states)} states, ${figure(queue)} to go, ${duration(elapsedMs)}`
+  if (phase === 'audit') return `running it live, ${figure(states)} states, ${duration(elapsedMs)}`
   const rate = elapsedMs > 0 ? Math.round((states / elapsedMs) * 1000) : 0
   return `${figure(states)} states, ${figure(rate)} states/s, queue ${figure(queue)}, depth ${figure(depth)}, ${duration(elapsedMs)}`
 }

@@ -76,7 +76,10 @@ export interface Project extends Specification {
   /** Drivers that come with the specification, by name: each with the scenarios that are there for it. */
   readonly drivers?: Readonly<Record<string, readonly Scenario[]>>
   /** The driver that {@link Specification.scenarios} are with, if it is not the reference driver; and its file. */
-  readonly driver?: { readonly name: string; readonly file: string }
+  readonly driver?: {
+    readonly name: string
+    readonly file: string
+  }
   /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */
   readonly kernel?: string
   /** What a complete run must exercise. */

@@ -83,3 +83,11 @@ export function parseWorkers(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a number of workers is 1 or more.')
   return Number(text)
 }
+
+/** Reads how closely to audit: `off`, or 1 to 64 samples of each step. */
+export function parseAudit(text: string): number | 'off' {
+  if (text === 'off') return text
+  const samples = /^\d{1,2}$/.test(text) ? Number(text) : 0
+  if (samples < 1 || samples > 64) throw new InvalidArgumentError('write `off`, or a number from 1 to 64.')
+  return samples
+}

@@ -87,7 +87,23 @@ export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>
       awaiting<R>({ kind: 'call', procedure: self as unknown as AnyProcedure, args: args.map(withoutSign) }),
     { procedureName: name, body },
   )
+  collected?.add(self as unknown as AnyProcedure)
   return self
+}
+
+let collected: Set<AnyProcedure> | undefined
+
+/** Loads a module, and tells which procedures were made meanwhile: they are its author's. */
+export async function proceduresOf<T>(
+  load: () => Promise<T>,
+): Promise<{ readonly loaded: T; readonly made: ReadonlySet<AnyProcedure> }> {
+  const made = new Set<AnyProcedure>()
+  collected = made
+  try {
+    return { loaded: await load(), made }
+  } finally {
+    collected = undefined
+  }
 }
 
 /** Calls and steps that were made and have not begun, in the order in which they were made. */

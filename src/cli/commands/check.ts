@@ -34,6 +34,8 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly reductions: Reductions
   /** Whether a JSON report has a digest of states and steps. */
   readonly digest?: boolean
+  /** How closely to audit: see {@link CheckOptions.audit}. */
+  readonly audit?: number | 'off'
   readonly traceDir?: string
 }
 
@@ -63,6 +65,7 @@ export async function checkCommand(
         set: settings.get(scenario) ?? {},
         reductions: options.reductions,
         digest: options.digest ?? false,
+        ...(options.audit === undefined ? {} : { audit: options.audit }),
       },
     }),
   )

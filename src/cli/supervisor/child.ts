@@ -170,6 +170,7 @@ function check(order: CheckOrder): Promise<CheckResult> {
       reductions: order.reductions,
       limits: order.limits,
       digest: order.digest,
+      ...(order.audit === undefined ? {} : { audit: order.audit }),
       defects,
       signal: interrupt.signal,
       onProgress: (progress) => say({ kind: 'progress', progress }),

@@ -104,6 +104,7 @@ class Pool {
       limits = {},
       defects = [],
       digest = false,
+      audit,
     } = options
     return (await this.execute(
       {
@@ -115,6 +116,7 @@ class Pool {
         reductions,
         limits,
         digest,
+        ...(audit === undefined ? {} : { audit }),
       },
       { timeMs: limits.timeMs, signal: options.signal, onProgress: options.onProgress },
     )) as CheckResult

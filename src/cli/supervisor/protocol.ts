@@ -24,6 +24,8 @@ export interface CheckOrder {
   readonly reductions: Reductions
   readonly limits: Limits
   readonly digest: boolean
+  /** See {@link CheckOptions.audit}. */
+  readonly audit?: number | 'off'
 }
 
 /** A trace to run again. */
