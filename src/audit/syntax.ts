@@ -95,13 +95,20 @@ export function isMade(init: AnyNode, scope: Scope, depth: number): boolean {
       return isMade(init.consequent, scope, depth) || isMade(init.alternate, scope, depth)
     case 'LogicalExpression':
       return isMade(init.left, scope, depth) || isMade(init.right, scope, depth)
+    case 'Literal':
+      return 'regex' in init
     case 'CallExpression': {
-      const name = nameOf(init.callee)
-      if (name === 'procedure') return true
-      const made = init.callee.type === 'MemberExpression' ? rootOf(init.callee) : undefined
-      // [1, 2].values(), Array.from(…), Object.create(…)
-      if (made?.type === 'ArrayExpression') return true
-      return made?.type === 'Identifier' && (made.name === 'Array' || made.name === 'Object')
+      const { callee } = init
+      if (nameOf(callee) === 'procedure') return true
+      // [1, 2].values(), Array.from(…).keys(), Object.create(…)
+      if (callee.type === 'MemberExpression') {
+        const { object } = callee
+        if (object.type === 'Identifier' && (object.name === 'Array' || object.name === 'Object')) return true
+        return isMade(object, scope, depth)
+      }
+      // A generator that runs.
+      const called = callee.type === 'Identifier' ? scope.find(callee.name)?.init : undefined
+      return isFunction(called) && called.generator
     }
     case 'Identifier': {
       const found = scope.find(init.name)
