@@ -9,42 +9,11 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { h } from 'preact'
-import { renderToString } from 'preact-render-to-string'
-import { chartPages } from './pages/charts.js'
 import { collect } from './pages/data.js'
-import { defectPages } from './pages/defects.js'
-import { documentPages } from './pages/documents.js'
-import { generationPages } from './pages/generations.js'
-import { type Page, Shell, type Site, siteOf } from './pages/layout.js'
+import { siteOf } from './pages/layout.js'
 import { brokenLinks } from './pages/links.js'
-import { listPages, startPage } from './pages/lists.js'
-import { procedurePages } from './pages/procedures.js'
-import { requirementPages } from './pages/requirements.js'
-import { scenarioPages } from './pages/scenarios.js'
 import { searchScript } from './pages/search-index.js'
-
-/** All pages of the site. */
-export async function pagesOf(site: Site): Promise<Page[]> {
-  return [
-    startPage(site),
-    ...listPages(site),
-    ...requirementPages(site),
-    ...scenarioPages(site),
-    ...defectPages(site),
-    ...(await chartPages(site)),
-    ...procedurePages(site),
-    ...generationPages(site),
-    ...documentPages(site),
-  ]
-}
-
-/** The HTML of a page, its links relative to it. */
-export function htmlOf(page: Page): string {
-  const base = '../'.repeat(page.url.split('/').length - 2)
-  const html = renderToString(h(Shell, { page }))
-  return `<!doctype html>\n${html.replace(/ (href|src)="\/(?!\/)/g, ` $1="${base}`)}\n`
-}
+import { htmlOf, pagesOf } from './render.js'
 
 /** Files that documents may link to, from the folder of the documentation. */
 function linkable(docs: string): Set<string> {
@@ -54,6 +23,22 @@ function linkable(docs: string): Set<string> {
       .map(({ name }) => folder + name),
   )
   return new Set(found)
+}
+
+/** A heading of the API has its identifier; the link beside it, to itself, is left out of more than 3,000 places. */
+function withoutPermalinks(html: string): string {
+  return html.replace(
+    /<a href="#[^"]*" aria-label="Permalink" class="tsd-anchor-icon"><svg[^>]*><use[^>]*><\/use><\/svg><\/a>/g,
+    '',
+  )
+}
+
+/** Every page below `folder`. */
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.html'))
+    .map((name) => join(folder, name))
 }
 
 async function main(): Promise<void> {
@@ -73,6 +58,8 @@ async function main(): Promise<void> {
   // Typedoc's own search and menus, which the site's stand in for.
   for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
     rmSync(join(out, 'api/assets', name), { force: true })
+  for (const file of filesIn(join(out, 'api')))
+    writeFileSync(file, withoutPermalinks(readFileSync(file, 'utf8')))
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
   for (const name of ['site.css', 'theme.js', 'search.js'])

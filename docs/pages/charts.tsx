@@ -81,7 +81,8 @@ function inPageColours(svg: string): string {
     .replaceAll('fill="black"', 'fill="currentColor"')
     .replace(/<text /g, '<text fill="currentColor" ')
     .replaceAll('xlink:href', 'href')
-    .replace(/ (xlink:title|id)="[^"]*"/g, '')
+    .replace(/ id="[^"]*"/g, '')
+    .replaceAll('xlink:title', 'aria-label')
     .replace('<svg ', '<svg class="statechart" role="group" ')
     .replace(/<!--[\s\S]*?-->/g, '')
 }

@@ -49,9 +49,6 @@ const SECTIONS = [
   ['/api/index.html', 'API'],
 ] as const
 
-/** Preact's types ask a combobox for a `list`, which is another way to offer options. */
-const COMBOBOX: object = { role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'found' }
-
 /** What stands above the content of every page, also of those of the API. */
 export function Header({ url: at }: { url: string }) {
   return (
@@ -64,20 +61,7 @@ export function Header({ url: at }: { url: string }) {
           <a class="brand" href="/index.html">
             hmm-spec
           </a>
-          <search>
-            <input
-              id="search"
-              type="search"
-              aria-label="Search"
-              autocomplete="off"
-              placeholder="mmu_interval_read_begin, C8, H10 …"
-              {...COMBOBOX}
-            />
-            <div id="found" role="listbox" aria-label="Pages found" hidden />
-          </search>
-          <button id="theme" type="button" aria-label="Change between light and dark">
-            ◐
-          </button>
+          <search />
         </div>
         <nav aria-label="Sections">
           {SECTIONS.map(([url, name]) => (

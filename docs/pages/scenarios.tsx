@@ -36,6 +36,7 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
   const { data } = site
   const result = data.evidence?.check?.scenarios.find((one) => one.name === name)
   const shown = data.defects.filter((defect) => defect.scenario === name)
+  const asked = (result?.coverage.claims ?? []).filter(({ exercised }) => exercised > 0)
   const entries = Object.entries(parameters)
   const entered = new Set(result?.coverage.procedures)
   const procedures = data.source.procedures.filter((procedure) => entered.has(procedure.name))
@@ -106,10 +107,10 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
       {result === undefined ? null : (
         <Section title="What was asked in it" id="claims">
           <details>
-            <summary>{result.coverage.claims.length} claims</summary>
+            <summary>{asked.length} claims that had something to say</summary>
             <Table
               head={['claim', 'requirement', 'asked']}
-              rows={result.coverage.claims.map(({ name, clause, exercised }) => [
+              rows={asked.map(({ name, clause, exercised }) => [
                 name,
                 data.requirements.some(({ id }) => id === clause) ? (
                   <To kind="requirement" name={clause} />

@@ -1,6 +1,24 @@
 // The search: its index is loaded when the field is first used. What was found is put in as text, never as HTML.
-const field = document.getElementById('search')
-const box = document.getElementById('found')
+const field = made('input', {
+  id: 'search',
+  type: 'search',
+  role: 'combobox',
+  'aria-label': 'Search',
+  'aria-expanded': 'false',
+  'aria-controls': 'found',
+  autocomplete: 'off',
+  placeholder: 'mmu_interval_read_begin, C8, H10 …',
+})
+const box = made('div', { id: 'found', role: 'listbox', 'aria-label': 'Pages found', hidden: '' })
+document.querySelector('search').append(field, box)
+
+// What needs this script to work is made by it.
+function made(name, attributes) {
+  const element = document.createElement(name)
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
+  return element
+}
+
 const root = document
   .querySelector('link[rel="stylesheet"]')
   .getAttribute('href')

@@ -2,7 +2,12 @@
 const chosen = localStorage.getItem('hmm-spec-theme')
 if (chosen === 'light' || chosen === 'dark') document.documentElement.dataset.theme = chosen
 addEventListener('DOMContentLoaded', () => {
-  document.getElementById('theme').addEventListener('click', () => {
+  const button = document.createElement('button')
+  button.id = 'theme'
+  button.type = 'button'
+  button.textContent = '◐'
+  button.setAttribute('aria-label', 'Change between light and dark')
+  button.addEventListener('click', () => {
     const root = document.documentElement
     const isDark = root.dataset.theme
       ? root.dataset.theme === 'dark'
@@ -10,4 +15,5 @@ addEventListener('DOMContentLoaded', () => {
     root.dataset.theme = isDark ? 'light' : 'dark'
     localStorage.setItem('hmm-spec-theme', root.dataset.theme)
   })
+  document.querySelector('.bar').append(button)
 })

@@ -112,7 +112,7 @@ class Drawing {
     const end = this.footer()
     const style = options.standalone ? `<style>${COLOURS}</style>` : ''
     return (
-      `<svg class="sequence" xmlns="http://www.w3.org/2000/svg" role="img" width="${this.width}" height="${end}" ` +
+      `<svg class="sequence" xmlns="http://www.w3.org/2000/svg" role="group" width="${this.width}" height="${end}" ` +
       `viewBox="0 0 ${this.width} ${end}" font-size="${LABEL_SIZE}" fill="currentColor">` +
       `<title>${escaped(this.title())}</title>${style}${parts.join('')}</svg>`
     )

@@ -1,0 +1,314 @@
+/**
+ * The site, as `npm run docs` has made it from the evidence: its figures, its links, and what a reader finds in a browser.
+ * Left out where it was not made, or where there is no browser.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { address, documentAddress } from '../../docs/pages/addresses.js'
+import { brokenLinks } from '../../docs/pages/links.js'
+import { statecharts } from '../../models/index.js'
+import { defects, requirements, scenarios } from '../../spec/index.js'
+import { generations } from '../../src/generations/index.js'
+import { type Evidence, readEvidence, Schemas } from '../../src/publish/evidence.js'
+import { type ProceduresDocument, readProcedures } from '../../src/publish/procedures.js'
+import { hasBrowser, launch, type Server, serve } from './browser.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const out = join(root, 'docs/site')
+const isMade = existsSync(join(out, 'index.html'))
+const evidence = isMade
+  ? readEvidence(join(root, 'evidence'), new Schemas(join(root, 'docs/schema')))
+  : undefined
+
+const MOST_BYTES = 15_000_000
+const SMALLEST_LABEL = 11
+
+const html = (url: string) => readFileSync(join(out, url), 'utf8')
+
+/** What a page says the figure `name` is. */
+function figure(page: string, name: string): number | undefined {
+  const found = new RegExp(`data-figure="${name}"[^>]*>([\\d,]+)<`).exec(page)
+  return found === null ? undefined : Number(found[1].replaceAll(',', ''))
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    return entry.isDirectory() ? filesIn(path) : [path]
+  })
+}
+
+describe.skipIf(!isMade)('the site (npm run docs makes it)', () => {
+  test('no link leads nowhere', () => {
+    expect(brokenLinks(out)).toEqual([])
+  })
+
+  test(`is smaller than ${MOST_BYTES} bytes`, () => {
+    const bytes = filesIn(out).reduce((sum, file) => sum + statSync(file).size, 0)
+    expect(bytes).toBeLessThan(MOST_BYTES)
+  })
+})
+
+describe.skipIf(evidence === undefined)(
+  'figures are those of the evidence (npm run evidence makes it)',
+  () => {
+    const { check, defects: caught, conform } = evidence as Evidence
+
+    test.each(requirements.map((requirement) => [requirement.id, requirement] as const))(
+      '%s',
+      (id, { checks }) => {
+        const asked = (check?.scenarios ?? []).flatMap(({ states, coverage }) => {
+          const exercised = coverage.claims
+            .filter(({ name, clause }) => clause === id || checks.includes(name))
+            .reduce((sum, claim) => sum + claim.exercised, 0)
+          return exercised > 0 ? [{ states, exercised }] : []
+        })
+        const page = html(address('requirement', id))
+        const expected = (value: number) => (asked.length === 0 ? undefined : value)
+        expect(figure(page, 'asked')).toBe(expected(asked.reduce((sum, { exercised }) => sum + exercised, 0)))
+        expect(figure(page, 'states')).toBe(expected(asked.reduce((sum, { states }) => sum + states, 0)))
+        expect(figure(page, 'scenarios')).toBe(expected(asked.length))
+      },
+    )
+
+    test('of scenarios and defects', () => {
+      for (const { name, states } of check?.scenarios ?? [])
+        expect(figure(html(address('scenario', name)), 'states'), name).toBe(states)
+      for (const { name, steps } of caught?.defects ?? [])
+        expect(figure(html(address('defect', name)), 'steps'), name).toBe(steps)
+    })
+
+    test('of the start page', () => {
+      const page = html('/index.html')
+      expect(figure(page, 'hold')).toBe(check?.scenarios.filter(({ verdict }) => verdict === 'holds').length)
+      expect(figure(page, 'caught')).toBe(caught?.defects.filter((defect) => defect.caught).length)
+      expect(figure(page, 'matched')).toBe(conform.reduce((sum, { matched }) => sum + matched, 0))
+      expect(page).toContain((evidence as Evidence).manifest.commit?.slice(0, 10))
+    })
+  },
+)
+
+/** A page of each kind, and a few that are wide or long. */
+const KINDS = [
+  '/index.html',
+  '/requirement/index.html',
+  '/scenario/index.html',
+  '/defect/index.html',
+  '/procedure/index.html',
+  '/generation/index.html',
+  '/finding/index.html',
+  '/doc/index.html',
+  address('requirement', 'C8'),
+  address('scenario', 'munmap'),
+  address('defect', 'M2'),
+  address('defect', 'H25'),
+  ...Object.values(statecharts).map(({ id }) => address('chart', id)),
+  address('procedure', 'migrate_vma_collect_pmd'),
+  address('finding', 'H10'),
+  address('finding', 'recorded-driver'),
+  address('generation', '5.4'),
+  address('generation', '5.4-to-6.1'),
+  address('kernel', '6.1'),
+  '/doc/writing-a-driver.html',
+  '/doc/traceability.html',
+  '/api/index.html',
+  '/api/modules/kernel.html',
+]
+
+describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install chromium)', () => {
+  let browser: Browser
+  let server: Server
+  let source: ProceduresDocument
+  const foreign: string[] = []
+  const errors: string[] = []
+
+  beforeAll(async () => {
+    source = readProcedures(root)
+    server = await serve(out)
+    browser = await launch()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+  })
+
+  async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<[Page, BrowserContext]> {
+    const context = await browser.newContext(options)
+    context.on('request', (request) => {
+      if (!request.url().startsWith(server.origin) && !request.url().startsWith('data:'))
+        foreign.push(request.url())
+    })
+    const page = await context.newPage()
+    page.on('pageerror', (error) => errors.push(`${page.url()}: ${error.message}`))
+    return [page, context]
+  }
+
+  /** Types into the search, and answers with the addresses that are found once `wanted` is among them. */
+  async function search(page: Page, text: string, wanted: string): Promise<void> {
+    await page.fill('#search', text)
+    await page
+      .waitForFunction(
+        (path) =>
+          [...document.querySelectorAll<HTMLAnchorElement>('#found a')].some(
+            (link) => link.pathname === path,
+          ),
+        wanted,
+        { timeout: 5000 },
+      )
+      .catch(() => {
+        throw new Error(`${text} does not find ${wanted}`)
+      })
+  }
+
+  test('every identifier is found by the search, and its page answers', async () => {
+    const [page, context] = await open()
+    await page.goto(`${server.origin}/index.html`)
+    const ids = [
+      ...requirements.map(({ id }) => [id, address('requirement', id)]),
+      ...scenarios.map(({ name }) => [name, address('scenario', name)]),
+      ...defects.map(({ name }) => [name, address('defect', name)]),
+      ...Object.values(statecharts).map(({ id }) => [id, address('chart', id)]),
+      ...generations.map(({ name }) => [name, address('generation', name)]),
+      ...source.procedures
+        .filter(({ name }) => !name.includes('${'))
+        .map(({ name, id }) => [name, address('procedure', id)]),
+    ]
+    for (const [id, url] of ids) {
+      await search(page, id, url)
+      expect(existsSync(join(out, url)), url).toBe(true)
+    }
+    await context.close()
+  })
+
+  test('the words of any text are found: of a requirement, a finding, a guide, the API', async () => {
+    const [page, context] = await open()
+    await page.goto(`${server.origin}${address('chart', 'range')}`)
+    await search(page, 'mmu_interval_read_begin', address('procedure', 'mmu_interval_read_begin'))
+    await search(page, 'hmm_range_fault', address('procedure', 'hmm_range_fault'))
+    await search(page, 'nouveau H10', address('finding', 'H10'))
+    await search(page, 'writing a driver', documentAddress('writing-a-driver.md'))
+    await search(page, 'mmuIntervalReadBegin', address('procedure', 'mmu_interval_read_begin'))
+    await page.fill('#search', 'zzzzqqqq')
+    await page.waitForFunction(() =>
+      document.querySelector('#found')?.textContent?.startsWith('Nothing is found'),
+    )
+    await context.close()
+  })
+
+  test('the search is used by keyboard alone', async () => {
+    const [page, context] = await open()
+    await page.goto(`${server.origin}/index.html`)
+    await page.keyboard.press('/')
+    await page.keyboard.type('C8')
+    await page.waitForSelector('#found a')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`**${address('requirement', 'C8')}`)
+    await context.close()
+  })
+
+  test('in at most three clicks or by one search: rule, evidence, run, text, what changed, whether it holds', async () => {
+    const [page, context] = await open()
+    const start = () => page.goto(`${server.origin}/index.html`)
+    await start()
+    await page.click('text=The rule: read_retry under the update lock')
+    expect(await page.textContent('h1')).toContain('C8')
+    expect(await page.textContent('.lead')).toContain('mmu_interval_read_retry')
+    expect(await page.isVisible('#evidence')).toBe(true)
+    expect(await page.isVisible('#breaks svg.sequence')).toBe(true)
+    await page.click('#breaks a:text-is("M2")')
+    expect(await page.isVisible('svg.sequence .breach')).toBe(true)
+
+    await start()
+    await search(page, 'migrate_vma_collect_pmd', address('procedure', 'migrate_vma_collect_pmd'))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`**${address('procedure', 'migrate_vma_collect_pmd')}`)
+    expect(await page.textContent('#text pre')).toContain('migrate_vma_collect_pmd')
+
+    await start()
+    await page.click('header >> text=Generations')
+    await page.click('text=/^Linux 5.3 to 5.4 to Linux 5.8/')
+    expect(await page.textContent('h1')).toContain('5.4 to 6.1')
+    expect(await page.locator('.diff .ins').count()).toBeGreaterThan(0)
+
+    await start()
+    expect(await page.textContent('main h2')).toMatch(/holds?/)
+    await context.close()
+  })
+
+  test('light or dark is as the system says, and as was chosen', async () => {
+    const [page, context] = await open({ colorScheme: 'dark' })
+    await page.goto(`${server.origin}/index.html`)
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+    expect(await ground()).toBe('rgb(20, 23, 27)')
+    await page.click('#theme')
+    expect(await ground()).toBe('rgb(255, 255, 255)')
+    await page.goto(`${server.origin}${address('requirement', 'C8')}`)
+    expect(await ground()).toBe('rgb(255, 255, 255)')
+    await context.close()
+  })
+
+  describe.each([
+    { name: 'desktop', width: 1280, colorScheme: 'light' },
+    { name: 'phone, at night', width: 390, colorScheme: 'dark' },
+  ] as const)('$name', ({ width, colorScheme }) => {
+    const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+    test('axe has no serious finding, no page is wider than the screen, labels can be read', async () => {
+      const [page, context] = await open({ viewport: { width, height: 800 }, colorScheme })
+      for (const url of KINDS) {
+        await page.goto(server.origin + url)
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), url).toBeLessThanOrEqual(
+          width,
+        )
+        const smallest = await page.evaluate(() =>
+          Math.min(
+            Number.POSITIVE_INFINITY,
+            ...[...document.querySelectorAll<SVGTextElement>('main svg text')].map((label) => {
+              const drawing = label.ownerSVGElement as SVGSVGElement
+              const scale = (label.getScreenCTM()?.a ?? 0) || drawing.getScreenCTM()?.a || 0
+              return Number.parseFloat(getComputedStyle(label).fontSize) * (scale === 0 ? 1 : scale)
+            }),
+          ),
+        )
+        expect(smallest, url).toBeGreaterThanOrEqual(SMALLEST_LABEL)
+        await page.addScriptTag({ path: axe })
+        const serious = await page.evaluate(async () => {
+          const { axe } = globalThis as unknown as {
+            axe: {
+              run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>
+            }
+          }
+          const { violations } = await axe.run()
+          return violations
+            .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+            .map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 200)}`)
+        })
+        expect(serious, url).toEqual([])
+      }
+      await context.close()
+    })
+  })
+
+  test('no page at all is wider than a phone', async () => {
+    const [page, context] = await open({ viewport: { width: 390, height: 800 } })
+    const pages = filesIn(out)
+      .map((file) => file.slice(out.length))
+      .filter((url) => url.endsWith('.html') && !url.startsWith('/api/'))
+    const wide: string[] = []
+    for (const url of pages) {
+      await page.goto(server.origin + url, { waitUntil: 'domcontentloaded' })
+      if ((await page.evaluate(() => document.documentElement.scrollWidth)) > 390) wide.push(url)
+    }
+    expect(wide).toEqual([])
+    await context.close()
+  })
+
+  test('no request has left the host, and no script has failed', () => {
+    expect(foreign).toEqual([])
+    expect(errors).toEqual([])
+  })
+})
