@@ -17,7 +17,7 @@ import type { KernelVersion } from '../result.js'
 import { type AnswerSet, type ComparedField, only } from './answers.js'
 
 /** Most worlds that are followed; a sequence with more is one of which this profile says nothing. */
-const MOST_WORLDS = 600
+const MOST_WORLDS = 100
 
 /** Most entries of which every subset is tried. */
 const MOST_ENTRIES = 4
