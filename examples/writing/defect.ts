@@ -20,7 +20,7 @@ export const noWait: Defect = {
         function* (mirror, range) {
           yield* step('flush the device TLB', () => {
             for (let page = range.start; page < range.end; page++) {
-              mirror.tlb[page].frame = 0
+              mirror.tlb[page].frame = undefined
               mirror.tlb[page].write = false
             }
             return 0

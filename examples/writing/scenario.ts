@@ -31,7 +31,7 @@ export const protectThenUnmap = mirrorScenario({
     witnesses: ({ mirrors: [gpu] }) => [
       {
         name: 'the device may read page 0 and not write it',
-        holds: () => READ_ONCE(gpu.pageTable[0]).frame !== 0 && !READ_ONCE(gpu.pageTable[0]).write,
+        holds: () => READ_ONCE(gpu.pageTable[0]).frame !== undefined && !READ_ONCE(gpu.pageTable[0]).write,
       },
     ],
   }),

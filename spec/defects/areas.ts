@@ -83,7 +83,7 @@ const migrateFiles = override(
     function* (current, args, page) {
       const entry = pagesOf(current)[page]
       const done = yield* step('move what is known of the page of a file', () => {
-        if (entry.destination === 0 || !isMigrating(entry) || !hasSource(entry)) return 0
+        if (entry.dst === undefined || !isMigrating(entry) || !hasSource(entry)) return 0
         if (!isPageCache(current.machine.frames[entry.source])) return 0
         markMoved(entry)
         return 1

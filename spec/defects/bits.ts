@@ -110,9 +110,9 @@ const staleMapping = override(
       const entry = pagesOf(current)[page]
       const done = yield* step('move what is known, with the mapping of before', () => {
         const { frames } = current.machine
-        if (entry.destination === 0 || !isMigrating(entry) || !hasSource(entry)) return 0
+        if (entry.dst === undefined || !isMigrating(entry) || !hasSource(entry)) return 0
         const source = frames[entry.source]
-        const destination = frames[entry.destination - 1]
+        const destination = entry.dst
         if (swapCacheReferences(source) === 0) return 0
         const slot = source.swapCache ?? 0
         if (!folioFreeSwap(current.machine, source) || source.refcount !== ownReferences(args, source) + 1) {

@@ -176,8 +176,8 @@ const chargeLeftBehind = override(
     function* (current, args, page) {
       const isHole = yield* original(current, args, page)
       yield* step('take the charge away', () => {
-        const destination = pagesOf(current)[page].destination
-        if (destination > 0) current.machine.frames[destination - 1].charged = false
+        const { dst } = pagesOf(current)[page]
+        if (dst) dst.charged = false
         return 0
       })
       return isHole

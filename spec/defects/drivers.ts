@@ -32,6 +32,7 @@ import {
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
   type Task,
+  ZERO_PAGE,
 } from '../../src/kernel/index.js'
 import { BLOCKED, become, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -72,7 +73,7 @@ const skipWhereNothingIsMapped = override(
   () =>
     function* (_current, mirror, range, curSeq) {
       yield* step('set_seq and unmap', () => {
-        if (mirror.pageTable.every((entry) => entry.frame === 0)) return 0
+        if (mirror.pageTable.every((entry) => entry.frame === undefined)) return 0
         mmuIntervalSetSeq(mirror.notifier, curSeq)
         unmapPages(mirror, range)
         return 0
@@ -107,7 +108,7 @@ const waitWithoutFlushing = override(
 
 function forget(mirror: Mirror, start: number, end: number): void {
   for (let page = start; page < end; page++) {
-    mirror.tlb[page].frame = 0
+    mirror.tlb[page].frame = undefined
     mirror.tlb[page].write = false
   }
 }
@@ -163,8 +164,8 @@ const pinPages = override(
       const failed = yield* original(current, mirror, start, end)
       yield* step('get_page', () => {
         for (let page = start; page < end; page++) {
-          const frame = mirror.pageTable[page].frame - 1
-          if (frame > 0) current.machine.frames[frame].refcount += 1
+          const { frame } = mirror.pageTable[page]
+          if (frame && frame.pfn !== ZERO_PAGE) frame.refcount += 1
         }
         return 0
       })

@@ -51,7 +51,7 @@ const strikeOffSrc = override(
       const short = yield* original(current, args, from)
       yield* step('strike off what has no place', () => {
         for (const entry of pagesOf(current).slice(args.start, args.end))
-          if (isMigrating(entry) && entry.destination === 0) stopMigrating(entry)
+          if (isMigrating(entry) && entry.dst === undefined) stopMigrating(entry)
         return 0
       })
       return short
@@ -65,8 +65,7 @@ const unlockedDestinations = override(
     function* (current, args, from) {
       const short = yield* original(current, args, from)
       yield* step('unlock the destinations', () => {
-        for (const entry of pagesOf(current).slice(args.start, args.end))
-          if (entry.destination) unlockPage(current.machine.frames[entry.destination - 1])
+        for (const entry of pagesOf(current).slice(args.start, args.end)) if (entry.dst) unlockPage(entry.dst)
         return 0
       })
       return short
@@ -99,11 +98,11 @@ function migrateAndThen(
 const tidyDst = migrateAndThen(function* (current, _mirror, args) {
   yield* step('free what was not needed', () => {
     for (const entry of pagesOf(current).slice(args.start, args.end)) {
-      const pfn = entry.destination - 1
-      if (isMigrating(entry) || pfn < 0) continue
-      entry.destination = 0
-      unlockPage(current.machine.frames[pfn])
-      putPage(current.machine.frames[pfn])
+      const { dst } = entry
+      if (isMigrating(entry) || dst === undefined) continue
+      entry.dst = undefined
+      unlockPage(dst)
+      putPage(dst)
     }
     return 0
   })
@@ -115,8 +114,8 @@ const mapWhatWasWanted = migrateAndThen(function* (current, mirror, args) {
   yield* step('map every destination', () => {
     for (let page = args.start; page < args.end; page++) {
       const entry = pagesOf(current)[page]
-      if (entry.destination === 0) continue
-      mirror.pageTable[page].frame = entry.destination
+      if (entry.dst === undefined) continue
+      mirror.pageTable[page].frame = entry.dst
       mirror.pageTable[page].write = false
     }
     return 0
@@ -171,7 +170,7 @@ const holesNotCleared = override(
       yield* original(current, args, page)
       yield* step('leave what is there', () => {
         const entry = pagesOf(current)[page]
-        if (!hasSource(entry)) current.machine.frames[entry.destination - 1].contents = 3
+        if (!hasSource(entry) && entry.dst) entry.dst.contents = 3
         return 0
       })
     },

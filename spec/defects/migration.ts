@@ -108,7 +108,7 @@ const mapAsItMigrates = override(
         for (let page = start; page < end; page++) {
           const entry = pagesOf(current)[page]
           if (!isMigrating(entry)) continue
-          mirror.pageTable[page].frame = entry.destination
+          mirror.pageTable[page].frame = entry.dst
           mirror.pageTable[page].write = false
         }
         return 0
@@ -171,9 +171,8 @@ const copyNotAwaited = override(
     function* (current, args, from) {
       const short = yield* original(current, args, from)
       yield* step('nothing has arrived yet', () => {
-        const { frames } = current.machine
         for (const entry of pagesOf(current).slice(args.start, args.end))
-          if (entry.destination > 0) frames[entry.destination - 1].contents = 0
+          if (entry.dst) entry.dst.contents = 0
         return 0
       })
       return short

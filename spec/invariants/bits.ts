@@ -53,8 +53,8 @@ export function cleanPagesAreInSwap({ machine, mirrors }: MirrorWorld): Invarian
         if (entries.some((pte) => pte.frame === frameRecord.pfn && pte.dirty)) continue
         const isDevices = mirrors.some(
           ({ pageTable, accesses }) =>
-            pageTable.some((entry) => entry.frame === frameRecord.pfn + 1 && entry.write) ||
-            [...accesses.values()].some((access) => access.frame === frameRecord.pfn + 1 && access.write),
+            pageTable.some((entry) => entry.frame === frameRecord && entry.write) ||
+            [...accesses.values()].some((access) => access.frame === frameRecord && access.write),
         )
         if (!isDevices)
           return `frame ${frameRecord.pfn} holds ${frameRecord.contents}, its slot ${slotOf(machine, slot).contents}, and nothing says that it is dirty`

@@ -5,6 +5,7 @@
  */
 import type { Mirror, Translation } from '../../src/driver/index.js'
 import {
+  type Frame,
   hasNotifiers,
   innermostRange,
   MIGRATE_PFN_MIGRATE,
@@ -38,9 +39,9 @@ function holdsData(kind: PteKind): boolean {
 }
 
 /** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
-function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number): boolean {
+function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: Frame | undefined): boolean {
   return machine.migrations.some((pages) => {
-    if (!(pages[page].flags & MIGRATE_PFN_MIGRATE) || pages[page].destination !== mapped) return false
+    if (!(pages[page].flags & MIGRATE_PFN_MIGRATE) || pages[page].dst !== mapped) return false
     return machine.mms.some(
       ({ pte }) => pte[page].kind === PteKind.migration && pte[page].frame === pages[page].source,
     )
@@ -51,12 +52,13 @@ function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: number): boo
  * True if the CPU has a migration entry for what the device maps, in memory of the driver's own: such a page it may go on
  * using until the driver copies it (C41), since no CPU can write to it.
  */
-function isOwnAndLeaving({ machine }: MirrorWorld, mirror: Mirror, page: number, mapped: number): boolean {
+function isOwnAndLeaving(mirror: Mirror, page: number, mapped: Frame | undefined): boolean {
   return (
     mirror.mm.pte[page].kind === PteKind.migration &&
-    mirror.mm.pte[page].frame === mapped - 1 &&
+    mapped !== undefined &&
+    mirror.mm.pte[page].frame === mapped.pfn &&
     mirror.owner >= 0 &&
-    machine.frames[mapped - 1].owner === mirror.owner
+    mapped.owner === mirror.owner
   )
 }
 
@@ -70,14 +72,14 @@ export function samePage(world: MirrorWorld): Invariant {
       let said: true | undefined
       for (const { what, page, mirror, translation } of all) {
         const frame = translation.frame
-        if (frame === 0) continue
+        if (frame === undefined) continue
         said = true
         const pte = mirror.mm.pte[page]
-        if (isOnItsWay(world, page, frame) || isOwnAndLeaving(world, mirror, page, frame)) continue
+        if (isOnItsWay(world, page, frame) || isOwnAndLeaving(mirror, page, frame)) continue
         if (!holdsData(pte.kind))
-          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table ${pte.kind}`
-        if (pte.frame !== frame - 1)
-          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame - 1}, the CPU's page table to frame ${pte.frame}`
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame.pfn}, the CPU's page table ${pte.kind}`
+        if (pte.frame !== frame.pfn)
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame.pfn}, the CPU's page table to frame ${pte.frame}`
       }
       return said
     },
@@ -98,10 +100,10 @@ export function accessesEnded(world: MirrorWorld): Invariant {
         if (page < 0) continue
         said = true
         const pte = mirror.mm.pte[page]
-        const frame = access.frame - 1
-        if (isOwnAndLeaving(world, mirror, page, frame + 1) || isOnItsWay(world, page, frame + 1)) continue
-        if (!holdsData(pte.kind) || pte.frame !== frame)
-          return `${mirror.name} still accesses page ${page} through frame ${frame}, which the CPU's page table no longer maps`
+        const { frame } = access
+        if (isOwnAndLeaving(mirror, page, frame) || isOnItsWay(world, page, frame)) continue
+        if (!holdsData(pte.kind) || pte.frame !== frame?.pfn)
+          return `${mirror.name} still accesses page ${page} through frame ${frame?.pfn}, which the CPU's page table no longer maps`
         if (access.write && !pte.write)
           return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
       }

@@ -47,22 +47,20 @@ export function cpuWritesToDevice({ machine }: MirrorWorld): Witness {
     name: 'a CPU writes to coherent memory',
     holds: () =>
       machine.cpus.some(({ tlb }) =>
-        tlb.some(
-          (cached) => cached.frame > 0 && cached.write && isDeviceCoherent(machine.frames[cached.frame - 1]),
-        ),
+        tlb.some((cached) => cached.frame !== undefined && cached.write && isDeviceCoherent(cached.frame)),
       ),
   }
 }
 
 /** A device has been told of a page in the memory of another. */
-export function mappedByAnother({ machine, mirrors }: MirrorWorld): Witness {
+export function mappedByAnother({ mirrors }: MirrorWorld): Witness {
   return {
     clause: 'coherent',
     name: "a device maps another's coherent memory",
     holds: () =>
       mirrors.some(({ owner, pageTable }) =>
         pageTable.some((entry) => {
-          const mapped = machine.frames[entry.frame - 1]
+          const mapped = entry.frame
           return mapped !== undefined && isDeviceCoherent(mapped) && mapped.owner !== owner
         }),
       ),
@@ -77,7 +75,7 @@ export function movedToBeHeld({ machine }: MirrorWorld, thread: number): Witness
     holds: (view) =>
       view.inside(thread, migrateDeviceCoherentFolio) &&
       machine.frames.some((frame) => isDeviceCoherent(frame) && frame.mapcount === 0) &&
-      machine.migrations[thread].some((entry) => entry.destination > 0),
+      machine.migrations[thread].some((entry) => entry.dst !== undefined),
   }
 }
 

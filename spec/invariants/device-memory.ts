@@ -143,7 +143,7 @@ export function limitsKeepNothingAway({ machine }: MirrorWorld): StepClaim {
       const wanted = machine.migrations[thread].filter((entry) => old(() => comesBack(machine, entry)))
       // Of several it is not known here whose turn it was.
       if (wanted.length !== 1) return undefined
-      if (wanted[0].destination > 0) return true
+      if (wanted[0].dst !== undefined) return true
       return machine.frames.some((frame) => old(() => isFreeSystemPage(frame)))
         ? 'a page is not brought back, and there is memory that nobody has'
         : undefined

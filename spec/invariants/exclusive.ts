@@ -21,7 +21,7 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
           if (pteRecord.kind !== PteKind.deviceExclusive) continue
           said = true
           for (const cpu of machine.cpus)
-            if (cpu.mm === mm && cpu.tlb[page].frame !== 0)
+            if (cpu.mm === mm && cpu.tlb[page].frame !== undefined)
               return `page ${page} of ${mm.name} is exclusive, and a CPU's TLB maps it`
           if (machine.frames[pteRecord.frame].mapcount > 0)
             return `page ${page} of ${mm.name} is exclusive, and frame ${pteRecord.frame} is mapped`
@@ -48,7 +48,7 @@ export function aloneBehindExclusiveEntry({ mirrors }: MirrorWorld): Invariant {
         said = true
         if (
           mirror.mm.pte[page].kind !== PteKind.deviceExclusive ||
-          mirror.mm.pte[page].frame !== translation.frame - 1
+          mirror.mm.pte[page].frame !== translation.frame?.pfn
         )
           return `${mirror.name} may access page ${page} atomically, and the CPU's entry is ${mirror.mm.pte[page].kind}`
       }
@@ -67,7 +67,9 @@ export function oneDeviceAlone({ machine, mirrors }: MirrorWorld): Invariant {
       for (const mm of machine.mms)
         for (const [page, pteRecord] of mm.pte.entries()) {
           if (pteRecord.kind !== PteKind.deviceExclusive) continue
-          const having = mirrors.filter((mirror) => mirror.mm === mm && mirror.pageTable[page].frame !== 0)
+          const having = mirrors.filter(
+            (mirror) => mirror.mm === mm && mirror.pageTable[page].frame !== undefined,
+          )
           if (having.length > 0) said = true
           if (having.length > 1)
             return `page ${page} is exclusive, and ${having.map(({ name }) => name).join(' and ')} map it`

@@ -59,11 +59,11 @@ export function cpusForget({ machine }: MirrorWorld): Invariant {
       let said: true | undefined
       for (const cpu of machine.cpus)
         for (const [page, entry] of cpu.tlb.entries()) {
-          const frame = entry.frame - 1
-          if (frame <= ZERO_PAGE) continue
+          const { frame } = entry
+          if (frame === undefined || frame.pfn === ZERO_PAGE) continue
           said = true
-          if (machine.frames[frame].refcount === 0)
-            return `a CPU's TLB maps page ${page} to frame ${frame}, which is free`
+          if (frame.refcount === 0)
+            return `a CPU's TLB maps page ${page} to frame ${frame.pfn}, which is free`
         }
       return said
     },

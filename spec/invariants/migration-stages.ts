@@ -33,9 +33,9 @@ const FINISHING = [migrateVmaPages, migrateVmaFinalize]
 /** What the migration of a page has come to, as its arrays say. */
 function stageOf(entry: MigratingPage): string {
   const bits = entry.flags & ~MIGRATE_PFN_HELD
-  if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && entry.destination === 0 ? 'idle' : 'aborted'
+  if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && entry.dst === undefined ? 'idle' : 'aborted'
   if (bits & MIGRATE_PFN_MOVED) return 'installed'
-  if (entry.destination) return 'copied'
+  if (entry.dst) return 'copied'
   return bits & MIGRATE_PFN_UNMAPPED ? 'unmapped' : 'collected'
 }
 
@@ -55,7 +55,7 @@ export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
       let said: true | undefined
       for (const [owner, pages] of machine.migrations.entries())
         for (const [page, entry] of pages.entries()) {
-          const named = old(entry).destination !== entry.destination
+          const named = old(entry).dst !== entry.dst
           const same = (old(entry).flags & ~MIGRATE_PFN_HELD) === (entry.flags & ~MIGRATE_PFN_HELD)
           if (!named && same && old(entry).source === entry.source) continue
           said = true
@@ -82,12 +82,12 @@ export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): S
       for (const mirror of mirrors)
         for (const [page, entryRecord] of mirror.pageTable.entries()) {
           const now = entryRecord.frame
-          if (now === 0 || now === old(entryRecord).frame) continue
+          if (now === undefined || now === old(entryRecord).frame) continue
           const entry = pages[page]
-          if (old(entry).destination !== now) continue
+          if (old(entry).dst !== now) continue
           said = true
           if (old(() => stageOf(entry)) !== 'installed')
-            return `${mirror.name} maps page ${page} to frame ${now - 1}, where it has not migrated`
+            return `${mirror.name} maps page ${page} to frame ${now.pfn}, where it has not migrated`
         }
       return said
     },
@@ -115,8 +115,8 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
         for (const [page, entry] of pages.entries()) {
           if (old(() => stageOf(entry)) !== 'installed') continue
           said = true
-          const held = [old(entry).destination - 1]
-          if (old(entry).flags & MIGRATE_PFN_VALID) held.push(old(entry).source)
+          const { dst, flags, source } = old(entry)
+          const held = [...(dst ? [dst.pfn] : []), ...(flags & MIGRATE_PFN_VALID ? [source] : [])]
           for (const pfn of held) {
             if (machine.frames[pfn].locked !== owner + 1)
               return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
@@ -158,10 +158,10 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
         if (range.mm !== mirror.mm.index + 1) continue
         said = true
         for (let page = range.start; page < range.end; page++) {
-          const frames = [mirror.pageTable[page], mirror.tlb[page]].map((entry) => entry.frame - 1)
-          const foreign = frames.find((pfn) => pfn >= 0 && machine.frames[pfn].owner !== mirror.owner)
+          const frames = [mirror.pageTable[page], mirror.tlb[page]].map((entry) => entry.frame)
+          const foreign = frames.find((frame) => frame !== undefined && frame.owner !== mirror.owner)
           if (foreign !== undefined)
-            return `${mirror.name}'s callback passes over a migration of its own, and its device still maps page ${page} to frame ${foreign}`
+            return `${mirror.name}'s callback passes over a migration of its own, and its device still maps page ${page} to frame ${foreign.pfn}`
         }
       }
       return said
@@ -177,14 +177,14 @@ export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim
     judge(thread) {
       let said: true | undefined
       for (const [page, entry] of machine.migrations[thread].entries()) {
-        if (old(entry).destination !== 0 || entry.destination === 0) continue
+        if (old(entry).dst !== undefined || entry.dst === undefined) continue
         if (!(entry.flags & MIGRATE_PFN_VALID) || !isMigrating(entry)) continue
         const source = entry.source
         for (const mirror of mirrors) {
           if (mirror.owner < 0) continue
           said = true
           const ways = [mirror.pageTable[page], mirror.tlb[page], ...mirror.accesses.values()]
-          if (ways.some((entry) => entry.frame === source + 1))
+          if (ways.some((entry) => entry.frame?.pfn === source))
             return `page ${page} is copied, and ${mirror.name} can still reach frame ${source}, where it is`
         }
       }

@@ -47,8 +47,7 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
         }
       for (const cpu of machine.cpus)
         for (const [page, entry] of cpu.tlb.entries()) {
-          const frame = entry.frame - 1
-          if (frame >= 0 && isDevicePrivate(machine.frames[frame]))
+          if (entry.frame && isDevicePrivate(entry.frame))
             return `a CPU's TLB maps page ${page} to device memory`
         }
       return said
@@ -74,7 +73,7 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
         for (const pages of machine.migrations)
           for (const entryRecord of pages)
             if (
-              entryRecord.destination === frame.pfn + 1 ||
+              entryRecord.dst === frame ||
               (entryRecord.flags & MIGRATE_PFN_VALID && entryRecord.source === frame.pfn)
             )
               return `frame ${frame.pfn} is free, and a migration still has it`
@@ -84,10 +83,10 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
             ['TLB', tlb],
           ] as const)
             for (const [page, entry] of entries.entries())
-              if (entry.frame === frame.pfn + 1)
+              if (entry.frame === frame)
                 return `frame ${frame.pfn} is free, and ${name}'s ${what} maps page ${page} to it`
           for (const access of accesses.values())
-            if (access.frame === frame.pfn + 1)
+            if (access.frame === frame)
               return `frame ${frame.pfn} is free, and an access of ${name} to it is under way`
         }
       }
@@ -159,7 +158,7 @@ function movedTo({ migrations }: Machine, pte: Pte): number | undefined {
   const entry = migrations
     .flat()
     .find((entry) => entry.flags & MIGRATE_PFN_MOVED && entry.source === pte.frame)
-  return entry === undefined ? undefined : entry.destination - 1
+  return entry?.dst?.pfn
 }
 
 /** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */
@@ -323,7 +322,7 @@ export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
           if (frame.refcount === 0) return 'free'
           for (const pages of machine.migrations)
             for (const entry of pages) {
-              if (entry.destination === frame.pfn + 1) return 'allocated'
+              if (entry.dst === frame) return 'allocated'
               if (entry.flags & MIGRATE_PFN_VALID && entry.source === frame.pfn) return 'migratingToRam'
             }
           return frame.mapcount > 0 ? 'mapped' : 'migratingToRam'

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type Frame,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
@@ -51,7 +52,7 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
         for (let page = 0; page < mirror.pageTable.length; page++) {
           const entry = mirror.pageTable[page]
           const is = entry.frame
-          if (is === 0 || (is === old(entry).frame && entry.write <= old(entry).write)) continue
+          if (is === undefined || (is === old(entry).frame && entry.write <= old(entry).write)) continue
           said = true
           if (old(() => isBeingMigratedBy(world, thread, page, is))) continue
           // A page that the device has alone comes from no walk: what must hold of it is C43.
@@ -70,9 +71,9 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
 }
 
 /** True if `thread` has just migrated the page to where the device is to map it, which it may do then (C36). */
-function isBeingMigratedBy({ machine }: MirrorWorld, thread: number, page: number, mapped: number): boolean {
+function isBeingMigratedBy({ machine }: MirrorWorld, thread: number, page: number, mapped: Frame): boolean {
   const entry = machine.migrations[thread]?.[page]
-  return entry !== undefined && entry.destination === mapped
+  return entry !== undefined && entry.dst === mapped
 }
 
 /** C13: the walk reports a collision only if there was one. */

@@ -250,7 +250,7 @@ export const mapAtOnce = mirrorScenario({
         holds: (view) =>
           view.inside(0, migrateAndMap) &&
           m.mirrors[0].tlb[0].write &&
-          m.machine.migrations[0][0].destination === m.mirrors[0].tlb[0].frame,
+          m.machine.migrations[0][0].dst === m.mirrors[0].tlb[0].frame,
       },
     ],
   }),
@@ -348,7 +348,7 @@ export function losing(leftover: number) {
               source.contents = 0
               mm.expected[page].value = 0
             }
-            frames[entry.destination - 1].contents = lost ? leftover : source.contents
+            if (entry.dst) entry.dst.contents = lost ? leftover : source.contents
             return 0
           },
           2,

@@ -67,7 +67,7 @@ export function initialise(
   })
   options.pages.forEach((page, index) => {
     for (const m of page.mirroredBy ?? []) {
-      mirrors[m].pageTable[index].frame = mm.pte[index].frame + 1
+      mirrors[m].pageTable[index].frame = machine.frames[mm.pte[index].frame]
       mirrors[m].pageTable[index].write = mm.pte[index].write
       mirrors[m].pageTable[index].atomic = page.exclusive !== undefined
     }

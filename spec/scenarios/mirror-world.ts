@@ -241,6 +241,7 @@ export function mirrorModel(
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
         storesStructPages: options.recorded !== undefined,
         size,
+        frames: machine.frames,
         ...(mapsAtOnce ? { mapsAtOnce } : {}),
         threads: options.threads.flatMap((thread, t) => (thread.devices?.includes(index) ? [t] : [])),
       },

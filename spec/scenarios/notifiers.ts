@@ -56,11 +56,11 @@ export const closeMirror = procedure('close a mirror', function* (current: Task,
 })
 
 /** Nobody makes the device fault any more; what it maps still is taken away, and what it could write is dirty. */
-export const emptyMirror = procedure('empty a mirror', function* (current: Task, mirror: Mirror) {
+export const emptyMirror = procedure('empty a mirror', function* (_current: Task, mirror: Mirror) {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
   yield* mirror.updateLock.lock()
   yield* step('unmap everything', () => {
-    dirtyPages(current.machine, mirror, everything)
+    dirtyPages(mirror, everything)
     unmapPages(mirror, everything)
     return 0
   })

@@ -8,6 +8,7 @@ import { declareMirror, type Mirror } from '../driver/index.js'
 import { attachSnapshot, recordedDriver } from '../driver/recorded/index.js'
 import {
   declareRange,
+  type Frame,
   type HmmRange,
   type IntervalNotifier,
   type MachineSize,
@@ -36,7 +37,11 @@ export function declareFiles(
   mm: MmStruct,
   devices: readonly number[],
   size: MachineSize,
-  of: { readonly atOnce: number; readonly isExclusive: boolean },
+  of: {
+    readonly atOnce: number
+    readonly frames: readonly Frame[]
+    readonly isExclusive: boolean
+  },
 ): DeviceFile[][] {
   const { intervals } = mm.subscriptions
   return devices.map((device, place) =>
@@ -48,6 +53,7 @@ export function declareFiles(
         mm,
         { device, copy, watching: intervals[watching], slot },
         size,
+        of.frames,
         of.isExclusive,
       )
     }),
@@ -64,6 +70,7 @@ function declareFile(
     readonly slot: number
   },
   size: MachineSize,
+  frames: readonly Frame[],
   isExclusive: boolean,
 ): DeviceFile {
   const snapshot = mm.subscriptions.intervals[at.slot]
@@ -77,6 +84,7 @@ function declareFile(
       notifier: at.watching,
       threads: [0],
       size,
+      frames,
     },
     recordedDriver,
   )

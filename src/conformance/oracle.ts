@@ -185,6 +185,7 @@ export class Oracle {
       task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
       files: declareFiles(layout, mm, DEVICES, size, {
         atOnce: filesAtOnce(operations, mm.index),
+        frames: this.machine.frames,
         isExclusive,
       }),
       open: new OpenFiles(),

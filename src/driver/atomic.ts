@@ -50,10 +50,10 @@ export const deviceAtomicTry = procedure(
   'device atomic access (try)',
   function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
     const access = accessOf(mirror, current)
-    const loaded = yield* step('load', () => load(current, mirror, access, page))
+    const loaded = yield* step('load', () => load(mirror, access, page))
     if (loaded === FAULT) return yield* become(serveAtomicFault, current, mirror, page, faults)
     yield* step('store', () => {
-      store(current, mirror, access, loaded)
+      store(mirror, access, loaded)
       return 0
     })
     return 0
@@ -70,9 +70,9 @@ export const serveAtomicFault = procedure(
   },
 )
 
-function load({ machine }: Task, mirror: Mirror, access: Access, page: number): number {
+function load(mirror: Mirror, access: Access, page: number): number {
   if (!translate(mirror, access, page, mayBeAtomic)) return FAULT
-  const seen = machine.frames[access.frame - 1].contents
+  const seen = access.frame?.contents ?? 0
   const expected = mirror.mm.expected[page].value
   claim(
     'data',
@@ -82,15 +82,15 @@ function load({ machine }: Task, mirror: Mirror, access: Access, page: number): 
   return seen
 }
 
-function store({ machine }: Task, mirror: Mirror, access: Access, loaded: number): void {
+function store(mirror: Mirror, access: Access, loaded: number): void {
   const page = access.page - 1
-  const frameRecord = machine.frames[access.frame - 1]
+  const { frame } = access
   claim(
     'C43',
-    frameRecord.contents === loaded,
-    `${mirror.name} has loaded ${loaded} from page ${page} and finds ${frameRecord.contents} there as it stores`,
+    frame?.contents === loaded,
+    `${mirror.name} has loaded ${loaded} from page ${page} and finds ${frame?.contents} there as it stores`,
   )
-  frameRecord.contents = loaded + 1
+  if (frame) frame.contents = loaded + 1
   mirror.mm.expected[page].value = loaded + 1
   endAccess(access)
 }

@@ -101,8 +101,9 @@ export const bringBackUnlessFailed = procedure(
 export const withdraw = procedure('free the destination', function* (current: Task, page: number) {
   yield* step('take it out of dst, and put it', () => {
     const entry = pagesOf(current)[page]
-    if (entry.destination === 0) return 0
-    const frame = current.machine.frames[withdrawDestination(entry)]
+    const frame = entry.dst
+    if (frame === undefined) return 0
+    withdrawDestination(entry)
     unlockPage(frame)
     putPage(frame)
     return 0

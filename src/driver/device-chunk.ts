@@ -266,8 +266,9 @@ export const dropFailedCopies = procedure(
       if (!chunk.lost) return 0
       let dropped = 0
       for (const entry of pagesOf(current).slice(args.start, args.end)) {
-        if (entry.destination === 0) continue
-        const frame = current.machine.frames[withdrawDestination(entry)]
+        if (entry.dst === undefined) continue
+        const frame = entry.dst
+        withdrawDestination(entry)
         unlockPage(frame)
         putPage(frame)
         dropped = 1

@@ -206,9 +206,8 @@ export const copyPage = procedure(
   function* (current: Task, _args: MigrateVma, page: number) {
     const entry = pagesOf(current)[page]
     yield* step('copy the page', () => {
-      if (!hasSource(entry)) return 0
-      const { frames } = current.machine
-      frames[entry.destination - 1].contents = frames[entry.source].contents
+      if (!hasSource(entry) || entry.dst === undefined) return 0
+      entry.dst.contents = current.machine.frames[entry.source].contents
       return 0
     })
   },

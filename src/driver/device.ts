@@ -12,13 +12,12 @@ import {
   declareUpdateLock,
   Errno,
   expectedAt,
+  type Frame,
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
   type HmmRange,
   type IntervalNotifier,
-  lastFrame,
-  type Machine,
   type MachineSize,
   type MmStruct,
   type NotifierRange,
@@ -43,8 +42,8 @@ import type { Driver } from './driver.js'
 
 /** A translation of the device: of its page table, its TLB, or an access that is under way. */
 export interface Translation {
-  /** 0, or the frame plus 1. */
-  frame: number
+  /** The page that it leads to, if there is a translation. */
+  frame: Frame | undefined
   write: boolean
   /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
   atomic: boolean
@@ -86,6 +85,8 @@ export interface Mirror {
   /** The device page table, by page. The device reads it at any time; the driver changes it under the update lock. */
   readonly pageTable: readonly Translation[]
   readonly tlb: readonly Translation[]
+  /** Every page frame of the machine, by number. */
+  readonly frames: readonly Frame[]
   /** By thread: the access it has under way. */
   readonly accesses: ReadonlyMap<number, Access>
   /** By thread: the range it populates from. */
@@ -118,16 +119,17 @@ export interface MirrorSize {
   /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
   readonly storesStructPages?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
+  /** Every page frame of the machine. */
+  readonly frames: readonly Frame[]
 }
 
 /** Declares a mirror in `layout`, with `driver` attached to its notifier. */
 export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
   const { pages } = options.size
-  const frames = lastFrame(options.size)
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
     const translation = (entry: Layout, guarded: boolean) => ({
-      frame: entry.counter('frame', frames + 1, guarded ? { guardedBy: updateLock } : {}),
+      frame: entry.ref('frame', options.frames, guarded ? { guardedBy: updateLock } : {}),
       write: entry.flag('write', guarded ? { guardedBy: updateLock } : {}),
       atomic: entry.flag('atomic', {
         ...(guarded ? { guardedBy: updateLock } : {}),
@@ -145,6 +147,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       exclusiveOwner: options.exclusiveOwner ?? -1,
       notifier: options.notifier,
       updateLock,
+      frames: options.frames,
       pageTable: l.array('pte', pages, (entry) => translation(entry, true)),
       tlb: l.array('tlb', pages, (entry) => translation(entry, false)),
       accesses: new Map(
@@ -231,7 +234,7 @@ export function mapPage(mirror: Mirror, range: HmmRange, page: number): void {
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
   mustNotBeRevoked(mirror)
-  mirror.pageTable[page].frame = pageAddress(mirror, range, page) + 1
+  mirror.pageTable[page].frame = mirror.frames[pageAddress(mirror, range, page)]
   mirror.pageTable[page].write = (granted & HMM_PFN_WRITE) !== 0
   mirror.pageTable[page].atomic = false
 }
@@ -241,7 +244,7 @@ export function mapPage(mirror: Mirror, range: HmmRange, page: number): void {
  * driver, under its update lock and the folio lock.
  */
 export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
-  mirror.pageTable[page].frame = pfn + 1
+  mirror.pageTable[page].frame = mirror.frames[pfn]
   mirror.pageTable[page].write = true
   mirror.pageTable[page].atomic = true
   mirror.pageTable[page].unbacked = false
@@ -271,15 +274,11 @@ export function pageAddress(mirror: Mirror, range: HmmRange, page: number): numb
  * @kernel set_page_dirty
  * @see reference B.4 X4
  */
-export function dirtyPages(
-  { frames }: Machine,
-  mirror: Mirror,
-  range: Pick<NotifierRange, 'start' | 'end'>,
-): void {
+export function dirtyPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
   const { start, end } = covered(mirror, range)
   for (let page = start; page < end; page++) {
-    if (mirror.pageTable[page].frame > 0 && mirror.pageTable[page].write)
-      frames[mirror.pageTable[page].frame - 1].dirty = true
+    const { frame, write } = mirror.pageTable[page]
+    if (frame !== undefined && write) frame.dirty = true
   }
 }
 
@@ -291,7 +290,7 @@ export function unmapPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 
 }
 
 function forget(translation: Translation): void {
-  translation.frame = 0
+  translation.frame = undefined
   translation.write = false
   translation.atomic = false
   translation.unbacked = false
@@ -324,7 +323,7 @@ export const flushDevice = procedure(
 /** What an access needs of a translation. */
 export type Grants = (entry: Translation) => boolean
 
-const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== 0
+const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== undefined
 const mayWrite: Grants = (entry) => READ_ONCE(entry).write
 
 /**
@@ -359,7 +358,8 @@ export function endAccess(access: Access): void {
 /** Memory is touched through what was translated, whatever has happened meanwhile; the access is over. */
 function touch(current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
   const page = access.page - 1
-  const frame = current.machine.frames[access.frame - 1]
+  const { frame } = access
+  if (frame === undefined) throw new SpecificationError('scenario', `${mirror.name} accesses nothing`)
   const expected = expectedAt(current.machine, mirror.mm, page)
   if (value === undefined) {
     const seen = frame.contents

@@ -41,7 +41,7 @@ export function mapAsOne(mirror: Mirror, range: HmmRange, page: number, order: n
   const size = 2 ** order
   const first = page - (page % size)
   for (let other = first; other < first + size; other++) {
-    mirror.pageTable[other].frame = (pfn === ZERO_PAGE ? pfn : pfn + other - page) + 1
+    mirror.pageTable[other].frame = mirror.frames[pfn === ZERO_PAGE ? pfn : pfn + other - page]
     mirror.pageTable[other].write = mirror.pageTable[page].write
   }
 }

@@ -56,7 +56,7 @@ export const mapMigrated = procedure(
       yield* step('map a page', () => {
         const entry = pagesOf(current)[page]
         if (!undisturbedOf(mirror, current).value || !isMigrating(entry)) return 0
-        mirror.pageTable[page].frame = entry.destination
+        mirror.pageTable[page].frame = entry.dst
         mirror.pageTable[page].write = mayWriteMigrated(current, args, page)
         return 0
       })

@@ -214,7 +214,7 @@ export const recordAndUnmap = procedure(
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     yield* step('set_seq and unmap', () => {
       mmuIntervalSetSeq(mirror.notifier, curSeq)
-      dirtyPages(current.machine, mirror, range)
+      dirtyPages(mirror, range)
       // A page table that is revoked maps nothing, and is not the driver's to change.
       if (!mirror.ending?.revoked) unmapPages(mirror, range)
       disturb(current, mirror, range)

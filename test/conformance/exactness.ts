@@ -17,13 +17,13 @@ export function mirrorsAgree({ machine, mirrors }: Oracle): void {
   ])
     translations.forEach(
       (translation: Pick<Translation, 'frame' | 'write'> & Partial<Translation>, page: number) => {
-        if (translation.frame === 0) return
+        if (translation.frame === undefined) return
         const pte = mm.pte[page]
         const kinds = translation.atomic
           ? [PteKind.deviceExclusive]
           : [PteKind.present, PteKind.devicePrivate]
         expect(kinds).toContain(pte.kind)
-        expect(pte.frame).toBe(translation.frame - 1)
+        expect(pte.frame).toBe(translation.frame.pfn)
         expect(translation.write && !pte.write).toBe(false)
       },
     )

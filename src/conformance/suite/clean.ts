@@ -112,7 +112,7 @@ function mayBeGone(oracle: Oracle, operation: Operation): number[][] | undefined
   if (mirror === undefined) return [[]]
   use(oracle.world)
   const there = mirror.pageTable.flatMap((entry, page) =>
-    page >= operation.start && page < operation.end && READ_ONCE(entry).frame > 0 ? [page] : [],
+    page >= operation.start && page < operation.end && READ_ONCE(entry).frame !== undefined ? [page] : [],
   )
   if (there.length > MOST_ENTRIES) return undefined
   return Array.from({ length: 2 ** there.length }, (_, mask) =>

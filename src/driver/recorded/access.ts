@@ -78,10 +78,10 @@ export const dmirrorDoRead = procedure(
 const MISSING = -1
 
 function copyOut(current: Task, mirror: Mirror, page: number): number {
-  const pfn = mirror.pageTable[page].frame - 1
-  if (pfn < 0) return MISSING
-  mustBeMemory(current, mirror, page, pfn)
-  const seen = current.machine.frames[pfn].contents
+  const { frame } = mirror.pageTable[page]
+  if (frame === undefined) return MISSING
+  mustBeMemory(current, mirror, page, frame.pfn)
+  const seen = frame.contents
   const expected = expectedAt(current.machine, mirror.mm, page).value
   claim(
     'data',
@@ -161,12 +161,12 @@ export const dmirrorDoWrite = procedure(
 
 function copyIn(current: Task, mirror: Mirror, page: number, value: number): number {
   const entry = mirror.pageTable[page]
-  const pfn = entry.frame - 1
+  const { frame } = entry
   // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
-  if (pfn < 0 || !entry.write || entry.atomic) return 1
-  mustBeMemory(current, mirror, page, pfn)
-  claim('C4', pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
-  current.machine.frames[pfn].contents = value
+  if (frame === undefined || !entry.write || entry.atomic) return 1
+  mustBeMemory(current, mirror, page, frame.pfn)
+  claim('C4', frame.pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)
+  frame.contents = value
   expectedAt(current.machine, mirror.mm, page).value = value
   return 0
 }

@@ -193,8 +193,7 @@ export const dmirrorMigrateAllocAndCopy = procedure(
     const file = device.mirrors.indexOf(mirror) + 1
     yield* step('note the file', () => {
       for (const entry of pagesOf(current).slice(args.start, args.end)) {
-        const pfn = entry.destination - 1
-        if (pfn >= 0) device.filledBy[pfn - frames[0].pfn].file = file
+        if (entry.dst) device.filledBy[entry.dst.pfn - frames[0].pfn].file = file
       }
       return 0
     })
@@ -221,9 +220,8 @@ export const dmirrorMapMigrated = procedure(
     for (let page = args.start; page < args.end; page++)
       yield* step('map a migrated page', () => {
         const entry = pagesOf(current)[page]
-        const destination = entry.destination
-        if (!isMigrating(entry) || destination === 0) return 0
-        mirror.pageTable[page].frame = destination
+        if (!isMigrating(entry) || entry.dst === undefined) return 0
+        mirror.pageTable[page].frame = entry.dst
         mirror.pageTable[page].write = mayWrite(current, args, page)
         mirror.pageTable[page].atomic = false
         // Here the driver knows what is behind the page: it has just copied to it.

@@ -64,7 +64,7 @@ export const recordUnlessLocked = procedure(
     yield* step('set_seq for others, and unmap', () => {
       if (!isOwnMigration(mirror, range) || !lock.heldBy(current.thread))
         mmuIntervalSetSeq(mirror.notifier, curSeq)
-      dirtyPages(current.machine, mirror, range)
+      dirtyPages(mirror, range)
       unmapPages(mirror, range)
       return 0
     })

@@ -88,10 +88,10 @@ export const findArea = procedure(
 /** The callback: removes the entries, and returns when the device is done with them. */
 export const syncRange = procedure(
   'sync_cpu_device_pagetables (range)',
-  function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
+  function* (_current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     yield* step('unmap', () => {
-      dirtyPages(current.machine, mirror, range)
+      dirtyPages(mirror, range)
       unmapPages(mirror, range)
       return 0
     })

@@ -116,14 +116,14 @@ export const mayBeMapped = procedure('populate (check)', function* (current: Tas
 /** The callback: takes note of it, removes the entries, and returns when the device is done with them. */
 export const syncCpuDevicePagetables = procedure(
   'sync_cpu_device_pagetables',
-  function* (current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
+  function* (_current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
     if (!(yield* lockForInvalidation(mirror, range))) return 0
     yield* step('take note and unmap', () => {
       for (const own of mirror.ranges.values()) {
         const tracked = trackedOf(own)
         if (overlaps(tracked, range)) tracked.touched = true
       }
-      dirtyPages(current.machine, mirror, range)
+      dirtyPages(mirror, range)
       unmapPages(mirror, range)
       return 0
     })
@@ -138,7 +138,7 @@ export const release = procedure('release', function* (current: Task, mirror: Mi
   const everything = { start: 0, end: current.machine.pages }
   yield* mirror.updateLock.lock()
   yield* step('unmap everything', () => {
-    dirtyPages(current.machine, mirror, everything)
+    dirtyPages(mirror, everything)
     unmapPages(mirror, everything)
     return 0
   })

@@ -100,7 +100,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const cpus = layout.array('cpu', size.cpus.length, (l, index) => ({
     mm: mms[size.cpus[index]],
     tlb: l.array('tlb', size.pages, (entry) => ({
-      frame: entry.counter('frame', last + 1),
+      frame: entry.ref('frame', frames),
       write: entry.flag('write'),
       dirty: entry.flag('dirty', { when: hasBits(size), otherwise: 1 }),
     })),
@@ -121,7 +121,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
           l.array('page', size.pages, (page) => ({
             flags: page.counter('flags', 63),
             source: page.counter('source', last),
-            destination: page.counter('destination', last + 1),
+            dst: page.ref('dst', frames),
             lifecycle: page.lifecycle('migration', 'lifecycle'),
           })),
         )

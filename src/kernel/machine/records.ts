@@ -97,8 +97,8 @@ export interface AnonVma {
 
 /** A translation held by a CPU. */
 export interface TlbEntry {
-  /** 0, or the frame plus 1. */
-  frame: number
+  /** The page that it leads to, if there is a translation. */
+  frame: Frame | undefined
   write: boolean
   /** Whether the CPU has set the entry's dirty bit, and need not again. Absent on a machine without swap. */
   dirty: boolean
@@ -138,8 +138,8 @@ export interface MigratingPage {
   flags: number
   /** Frame of the source, where there is one. */
   source: number
-  /** 0, or the frame that the driver has allocated plus 1. */
-  destination: number
+  /** The page that the driver has allocated, if it has. */
+  dst: Frame | undefined
   /** Where the migration of the page stands. */
   readonly lifecycle: Lifecycle
 }

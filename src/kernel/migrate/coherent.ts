@@ -64,8 +64,8 @@ const copyCoherentPage = procedure(
     const { frames } = current.machine
     const entry = pagesOf(current)[page]
     return yield* step('copy the page', () => {
-      if (!isMigrating(entry)) return 0
-      frames[entry.destination - 1].contents = frames[entry.source].contents
+      if (!isMigrating(entry) || entry.dst === undefined) return 0
+      entry.dst.contents = frames[entry.source].contents
       return 1
     })
   },

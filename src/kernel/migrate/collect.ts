@@ -176,7 +176,7 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
   forgetPage(entry)
   // What an earlier try came to counts no more.
   entry.flags = 0
-  entry.destination = 0
+  entry.dst = undefined
   // One that could not be split, or has come since, stays.
   if (hugePmdAt(mm, page)) return 0
   const kind = pte.kind

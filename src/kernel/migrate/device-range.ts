@@ -48,7 +48,7 @@ export function collectFrame(current: Task, frame: Frame, page: number): void {
   const entry = pagesOf(current)[page]
   entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE
   entry.source = frame.pfn
-  entry.destination = 0
+  entry.dst = undefined
   entry.lifecycle.signal('COLLECTED')
   frame.lifecycle?.signal('COLLECTED')
 }

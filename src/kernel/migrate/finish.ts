@@ -73,7 +73,8 @@ export const migratePage = procedure(
     const entry = pagesOf(current)[page]
     return yield* step('move what is known of the page', () => {
       mustKeepOut(current, args, page)
-      if (entry.destination === 0) {
+      const { dst } = entry
+      if (dst === undefined) {
         stopMigrating(entry)
         return 0
       }
@@ -86,9 +87,9 @@ export const migratePage = procedure(
       if (!isFree || source.refcount !== ownReferences(args, source)) stopForOthers(entry, args)
       else {
         markMoved(entry)
-        if (source.dirty) frames[entry.destination - 1].dirty = true
-        moveCharge(source, frames[entry.destination - 1])
-        moveIdentity(source, frames[entry.destination - 1])
+        if (source.dirty) dst.dirty = true
+        moveCharge(source, dst)
+        moveIdentity(source, dst)
       }
       return 0
     })
@@ -97,25 +98,24 @@ export const migratePage = procedure(
 
 /** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
 function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
-  const { frames } = current.machine
   const entries = pagesOf(current)
-  const destination = entries[page].destination - 1
+  const { dst } = entries[page]
   claim(
     'C37',
     args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),
     'a migration goes on, and the mmap lock is not held: areas may change',
   )
-  if (destination < 0) return
+  if (dst === undefined) return
   claim(
     'C35',
-    frames[destination].locked === current.thread + 1,
-    `frame ${destination} is to be the destination of page ${page}, and is not locked by who migrates`,
+    dst.locked === current.thread + 1,
+    `frame ${dst.pfn} is to be the destination of page ${page}, and is not locked by who migrates`,
   )
   const { fault } = args
   if (fault === undefined) return
   const waiting = entries.some(
     (entry) =>
-      hasSource(entry) && entry.source === fault.pfn && isMigrating(entry) && entry.destination === 0,
+      hasSource(entry) && entry.source === fault.pfn && isMigrating(entry) && entry.dst === undefined,
   )
   claim(
     'C30',
@@ -163,13 +163,14 @@ export const migrateVmaInsertPage = procedure(
       const isFree = pte.kind === PteKind.none || isZero
       const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
       if (isAnonymous) anonVmaPrepare(machine, mm, page)
-      const destination = machine.frames[entry.destination - 1]
+      const { dst } = entry
       if (
+        dst === undefined ||
         !isFree ||
         hugePmdAt(mm, page) ||
         mm.unstable ||
         !isAnonymous ||
-        !chargePage(machine, destination)
+        !chargePage(machine, dst)
       ) {
         stopMigrating(entry)
         return 0
@@ -180,13 +181,13 @@ export const migrateVmaInsertPage = procedure(
       }
       claim(
         'C50',
-        destination.contents === 0,
-        `frame ${destination.pfn} is mapped where nothing was, and holds somebody's data`,
+        dst.contents === 0,
+        `frame ${dst.pfn} is mapped where nothing was, and holds somebody's data`,
       )
       pteAlloc(mm, page)
-      setPte(machine, pte, destination.pfn, mayWritePage(mm, page))
+      setPte(machine, pte, dst.pfn, mayWritePage(mm, page))
       addNewAnonRmap(machine, mm, page)
-      getPage(destination)
+      getPage(dst)
       markMoved(entry)
       return 0
     })
@@ -210,29 +211,23 @@ const finalizePage = procedure(
   'migrate_vma_finalize (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const { frames } = current.machine
-    const destinations = frames.length + 1
     const entry = pagesOf(current)[page]
-    const found = yield* step('look at the page', () => {
+    const { src, dst, mayRemap } = yield* step('look at the page', () => {
       mustBeComplete(current, args, page)
-      const source = hasSource(entry) ? entry.source : 0
-      const moved = isMigrating(entry) ? entry.destination : 0
-      // The walk over the mappings starts from the page that takes over: one that was never told finds none (H15).
-      const known = moved === 0 || entry.flags & MIGRATE_PFN_MOVED ? 1 : 0
-      return (source * destinations + moved) * 2 + known
+      const dst = isMigrating(entry) ? entry.dst : undefined
+      // The rmap walk starts at the folio that takes over; one that migrate_vma_pages never saw has no mappings (H15).
+      const mayRemap = dst === undefined || (entry.flags & MIGRATE_PFN_MOVED) !== 0
+      return { src: hasSource(entry) ? frames[entry.source] : undefined, dst, mayRemap }
     })
-    const source = Math.floor(found / 2 / destinations)
-    const moved = (found >> 1) % destinations
-    if (source) yield* returnToLru(current, page, moved ? moved - 1 : source)
-    if (source && found & 1)
-      yield* removeMigrationPtes(current, frames[source], frames[moved ? moved - 1 : source])
+    if (src) yield* returnToLru(current, page, (dst ?? src).pfn)
+    if (src && mayRemap) yield* removeMigrationPtes(current, src, dst ?? src)
     yield* step('let go of the pages', () => {
-      const destination = entry.destination - 1
-      if (source) letGo(frames[source], args, moved === 0)
-      if (destination >= 0) release(frames[destination])
+      if (src) letGo(src, args, dst === undefined)
+      if (entry.dst) release(entry.dst)
       if (entry.flags & ~MIGRATE_PFN_HELD)
-        entry.lifecycle.signal(isMigrating(entry) && moved ? 'FINALIZED' : 'RESTORED')
+        entry.lifecycle.signal(isMigrating(entry) && dst ? 'FINALIZED' : 'RESTORED')
       forgetPage(entry)
-      entry.destination = 0
+      entry.dst = undefined
       return 0
     })
   },
@@ -242,7 +237,7 @@ const finalizePage = procedure(
 function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
   const { frames } = current.machine
   const entry = pagesOf(current)[page]
-  const to = frames[entry.destination - 1]
+  const to = entry.dst
   claim(
     'C37',
     args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),

@@ -66,10 +66,10 @@ export const folioToLru = procedure(
   function* (current: Task, page: number, pfn: number): Running<void> {
     const entry = pagesOf(current)[page]
     yield* step('into the batch', () => {
-      const hasMoved = isMigrating(entry) && entry.destination !== 0
+      const hasMoved = isMigrating(entry) && entry.dst !== undefined
       claim(
         'lru',
-        hasMoved === (entry.destination === pfn + 1),
+        hasMoved === (entry.dst === current.machine.frames[pfn]),
         `frame ${pfn} goes to the LRU lists, and is about to be freed`,
       )
       folioAddLru(current, current.machine.frames[pfn])

@@ -128,7 +128,7 @@ export function markMoved(entry: MigratingPage): void {
 
 /** The driver notes where the page is to go. Part of a step of the driver. @kernel migrate_pfn */
 export function setDestination(entry: MigratingPage, destination: Frame): void {
-  entry.destination = destination.pfn + 1
+  entry.dst = destination
   entry.lifecycle.signal('COPIED')
 }
 
@@ -136,11 +136,11 @@ export function setDestination(entry: MigratingPage, destination: Frame): void {
  * The driver takes back what it has noted: it could not copy. It unlocks and puts the page itself. Part of a step of the
  * driver, before migrate_vma_pages.
  *
- * @returns the number of the frame
+ * @returns the page, if there was one
  */
-export function withdrawDestination(entry: MigratingPage): number {
-  const pfn = entry.destination - 1
-  entry.destination = 0
+export function withdrawDestination(entry: MigratingPage): Frame | undefined {
+  const { dst } = entry
+  entry.dst = undefined
   entry.lifecycle.signal('WITHDRAWN')
-  return pfn
+  return dst
 }

@@ -87,7 +87,7 @@ export class Board {
     const mirrors = intervals.map((notifier, owner) =>
       declareMirror(
         layout,
-        { name: ['gpu', 'npu'][owner], owner, notifier, size, threads: [0] },
+        { name: ['gpu', 'npu'][owner], owner, notifier, size, frames: this.machine.frames, threads: [0] },
         referenceDriver,
       ),
     )

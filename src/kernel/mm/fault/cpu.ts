@@ -72,13 +72,13 @@ export const cpuWrite = procedure(
  *
  * @returns the frame, or -1 for a fault
  */
-function translate({ cpu, mm }: Task, page: number, write: boolean): number {
+function translate({ machine, cpu, mm }: Task, page: number, write: boolean): number {
   const cached = cpu.tlb[page]
   const isEnough = !write || (cached.write && cached.dirty)
-  if (cached.frame !== 0 && isEnough) return cached.frame - 1
+  if (cached.frame !== undefined && isEnough) return cached.frame.pfn
   const pte = mm.pte[page]
   const permitted = READ_ONCE(pte).kind === PteKind.present && (!write || READ_ONCE(pte).write)
-  cached.frame = permitted ? READ_ONCE(pte).frame + 1 : 0
+  cached.frame = permitted ? machine.frames[READ_ONCE(pte).frame] : undefined
   cached.write = permitted ? READ_ONCE(pte).write : false
   if (permitted && write) pte.dirty = true
   cached.dirty = permitted ? READ_ONCE(pte).dirty : false
@@ -172,7 +172,7 @@ export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: num
   for (const cpu of machine.cpus) {
     if (cpu.mm !== mm) continue
     for (let page = start; page < end; page++) {
-      cpu.tlb[page].frame = 0
+      cpu.tlb[page].frame = undefined
       cpu.tlb[page].write = false
       cpu.tlb[page].dirty = false
     }
