@@ -226,8 +226,8 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
   },
   mmap_file: {
     summary:
-      'Maps a memory file of 64 pages at a fixed place: page N of the window is page N of the file, and page N ' +
-      'of the file holds 61440 + N.',
+      'Maps the one memory file, of 64 pages, at a fixed place: page N of the window is page N of the file, which ' +
+      'holds 61440 + N until it is written, and what was written from then on.',
     arguments: ['page', 'pages', 'protection', 'sharing'],
     ...BY_BOTH,
     answers: [],
@@ -403,8 +403,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
   release: {
     summary: "Migrates every page in the device's private memory back to system memory, whosever it is.",
     arguments: ['device'],
-    by: BOTH,
-    answeredFor: ['parent'],
+    ...BY_BOTH,
     answers: [],
     errors: ON_A_FILE,
     shape: (read) => ({ name: 'release', device: read.number(0) }),
@@ -414,8 +413,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       'Closes the device file. Once parent and child have closed it, the mirror ends and every page in the device ' +
       'memory is evicted.',
     arguments: ['device'],
-    by: BOTH,
-    answeredFor: ['parent'],
+    ...BY_BOTH,
     answers: [],
     errors: ON_A_FILE,
     shape: (read) => ({ name: 'close', device: read.number(0) }),

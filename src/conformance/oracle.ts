@@ -277,7 +277,7 @@ export class Oracle {
       case 'close':
         return status(this.close(this.processOf(operation), operation.device))
       case 'release': {
-        const device = this.devices[operation.device]
+        const device = this.devices[this.fileOf(operation).mirror.owner]
         if (device) this.run(dmirrorDeviceEvict, task, device)
         return { rc: 0 }
       }

@@ -240,3 +240,25 @@ describe('open', () => {
     ])
   })
 })
+
+describe('a file that a child has inherited', () => {
+  const shared = ['mmap 0 1 rw', 'migrate_to_dev 0 0 1', 'fork', 'close 0']
+
+  it('lives until the child has closed it too, and its pages stay on the device until then', () => {
+    const answers = answersTo(...shared, 'ptes 0 1', 'c:close 10', 'ptes 0 1', 'c:close 10')
+    expect(answers.slice(4)).toEqual([
+      { rc: 0, ptes: ['dpriv_r'] },
+      { rc: 0 },
+      { rc: 0, ptes: ['present'] },
+      { rc: -9, err: 'EBADF' },
+    ])
+  })
+
+  it('is one through which the child evicts the device', () => {
+    expect(answersTo(...shared, 'c:release 10', 'ptes 0 1').at(-1)?.ptes).toEqual(['present'])
+  })
+
+  it('keeps a second fork waiting for the end of the child', () => {
+    expect(answersTo('fork', 'fork', 'c:exit', 'fork').map(({ rc }) => rc)).toEqual([0, -16, 0, 0])
+  })
+})

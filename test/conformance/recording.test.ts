@@ -75,7 +75,7 @@ describe('a line that cannot be read', () => {
       sequence(['mprotect 0 1 rx'], [{ rc: 0 }]),
       /"rx" is not a protection \(rw, ro, wo or none\)/,
     ],
-    ['has a bad device', sequence(['dev_read 2 0 1'], [{ rc: 0 }]), /"2" is not a device \(0 or 1\)/],
+    ['has a bad device', sequence(['dev_read 3 0 1'], [{ rc: 0 }]), /"3" is not a device \(0 or 1\)/],
     [
       'has a value of more than 64 bits',
       sequence(['cpu_write 0 18446744073709551616'], [{ rc: 0 }]),
@@ -158,7 +158,7 @@ describe('a mismatch', () => {
 describe('what is not supported', () => {
   it('is counted, and the sequence is not compared', () => {
     const line = sequence(
-      ['fork', 'c:close 0', 'c:close 1', 'c:release 0'],
+      ['fork', 'madv free 0 1', 'madv pageout 0 1', 'c:fork'],
       [{ rc: 0 }, { rc: 0 }, { rc: 0 }, { rc: 0 }],
     )
     expect(conformText(line, { kernel: '6.1' })).toEqual({
@@ -168,7 +168,7 @@ describe('what is not supported', () => {
       mismatched: 0,
       unsupported: 1,
       mismatches: [],
-      unsupportedOperations: { 'c:close': 1, 'c:release': 1 },
+      unsupportedOperations: { madv: 1, 'c:fork': 1 },
     })
   })
 
