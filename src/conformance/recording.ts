@@ -52,16 +52,16 @@ export function parseLine(file: string, line: number, text: string): Recording {
     throw new RecordingError(
       `${at(file, line)}: sequence ${seq} has ${ops.length} operations and ${results.length} results; each operation has one`,
     )
-  mustHaveChild(`${at(file, line)}: sequence ${seq}`, ops.map(String))
+  const where = `${at(file, line)}: sequence ${seq}`
+  const texts = ops.map((op, index) => readText(`${where}, operation ${index}`, op))
+  mustHaveChild(where, texts)
   return {
     name: seq,
     line,
-    texts: ops.map(String),
-    operations: ops.map((op, index) =>
-      readOperation(`${at(file, line)}: sequence ${seq}, operation ${index}`, op),
-    ),
+    texts,
+    operations: texts.map((op, index) => readOperation(`${where}, operation ${index}`, op)),
     results: results.map((result, index) =>
-      readResult(`${at(file, line)}: sequence ${seq}, result ${index} (${String(ops[index])})`, result),
+      readResult(`${where}, result ${index} (${texts[index]})`, result),
     ),
   }
 }
@@ -109,8 +109,12 @@ export function orphanIn(ops: readonly string[]): number {
   return -1
 }
 
-function readOperation(where: string, op: unknown): Operation | Unsupported {
+function readText(where: string, op: unknown): string {
   if (typeof op !== 'string') throw new RecordingError(`${where} is not a text: ${JSON.stringify(op)}`)
+  return op
+}
+
+function readOperation(where: string, op: string): Operation | Unsupported {
   try {
     return parseOperation(op)
   } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { step } from '../../src/world/index.js'
-import { faultsOfBits, faultsOfStore, secondWord } from '../naive/collisions.js'
+import { faultsOfBits, faultsOfNeighbours, faultsOfStore, secondWord } from '../naive/collisions.js'
 import { checkThreads, thread } from '../world/by-hand.js'
 
 describe('states with one hash', () => {
@@ -10,6 +10,10 @@ describe('states with one hash', () => {
 
   it.each([1, 4])('or which differ in a single bit of %i words', (words) => {
     expect(faultsOfBits(words)).toEqual([])
+  })
+
+  it('or nearly so, which differ in their last word only, and lie beside each other', () => {
+    expect(faultsOfNeighbours()).toEqual([])
   })
 
   it('are all explored', async () => {

@@ -60,3 +60,36 @@ export function faultsOfBits(words: number): string[] {
     }
   return []
 }
+
+/**
+ * Inserts two states that differ in their last word only, have the same upper bits of the hash, and lie beside each other,
+ * so that the second is compared with the first. Their hashes differ: with one hash, they would differ elsewhere too.
+ */
+export function faultsOfNeighbours(): string[] {
+  const store = new StateStore(2, 1)
+  const slots = 1024
+  const state = new Uint32Array(2)
+  const stateOf = (first: number, last: number) => {
+    state[0] = first
+    state[1] = last
+    return state
+  }
+  const tags = new Map<number, number>()
+  for (let last = 0; last < 2 ** 20; last++) {
+    const hash = store.hash(stateOf(5, last))
+    const other = tags.get(hash >>> 10)
+    tags.set(hash >>> 10, last)
+    if (other === undefined) continue
+    const [low, otherLow] = [hash & (slots - 1), store.hash(stateOf(5, other)) & (slots - 1)]
+    if (Math.abs(low - otherLow) !== 1) continue
+    // The one whose slot comes first finds it taken, and goes on to the other's.
+    const [first, second] = low < otherLow ? [last, other] : [other, last]
+    let filler = 0
+    while ((store.hash(stateOf(6, filler)) & (slots - 1)) !== Math.min(low, otherLow)) filler++
+    store.insert(stateOf(6, filler), 0)
+    store.insert(stateOf(5, second), 0)
+    if (store.insert(stateOf(5, first), 0) !== 2) return ['a state is taken for its neighbour']
+    return []
+  }
+  return ['there are no such states: the hash is another one']
+}

@@ -3,7 +3,16 @@
  */
 import { type CheckResult, check, survey } from '../../src/checker/index.js'
 import { type Scenario, SpecificationError } from '../../src/world/index.js'
-import { type Explored, exploreNaively, type Found, Mistake } from './explore.js'
+import {
+  type Edge,
+  type Explored,
+  exploreNaively,
+  type Found,
+  Mistake,
+  type Node,
+  type Subject,
+  standing,
+} from './explore.js'
 import type { Plain, PlainWorld } from './plain.js'
 import { checkedSide, naiveSide } from './sides.js'
 import type { Sketch } from './sketch.js'
@@ -49,12 +58,13 @@ export async function compareOn(sketch: Sketch, most: number): Promise<Compared>
       states: 0,
     }
   }
-  const { explored, plain } = naive
+  const { explored, plain, subject } = naive
   if (explored.first === undefined && !explored.complete)
     return { differences: [], outcome: 'too large', states: explored.graph.length }
   const differ = new Differences()
   compareVerdicts(differ, explored, checked)
   if (explored.first === undefined) compareWhole(differ, explored, plain, checked)
+  if (checked.violation?.kind === 'invariant') compareRun(differ, explored, subject, checked)
   if (checked.violation?.kind === 'progress') compareLasso(differ, explored, checked)
   if (explored.complete && !sketch.normalised) {
     const side = checkedSide(sketch)
@@ -80,10 +90,13 @@ function clauseOf(key: string): string {
   return key.slice(key.indexOf(' ') + 1)
 }
 
-function naively(sketch: Sketch, most: number): { explored: Explored<PlainWorld>; plain: Plain } | string {
+function naively(
+  sketch: Sketch,
+  most: number,
+): { explored: Explored<PlainWorld>; plain: Plain; subject: Subject<PlainWorld> } | string {
   const { subject, plain } = naiveSide(sketch)
   try {
-    return { explored: exploreNaively(subject, most), plain }
+    return { explored: exploreNaively(subject, most), plain, subject }
   } catch (error) {
     if (error instanceof Mistake) return error.code
     throw error
@@ -163,6 +176,26 @@ function compareWhole(
       .map(({ state, event, taken }) => `${state} ${event} ${taken}`)
       .sort(),
   )
+}
+
+/** The run that is shown must end where the invariant does not hold. */
+function compareRun(
+  differ: Differences,
+  { graph }: Explored<PlainWorld>,
+  subject: Subject<PlainWorld>,
+  { violation }: CheckResult,
+): void {
+  let at: Node<PlainWorld> | undefined = graph[0]
+  for (const { thread, choice } of violation?.trace.steps ?? []) {
+    const edge: Edge | undefined = at?.edges.find(
+      (taken) => taken.thread === thread && taken.choice === choice,
+    )
+    at = edge === undefined ? undefined : graph[edge.to]
+  }
+  subject.act(-1)
+  const claim = subject.invariants.find(({ name }) => name === violation?.claim)
+  const said = at === undefined ? 'no run' : typeof claim?.judge(at.world, standing(at.places))
+  differ.of('run', 'string', said)
 }
 
 /** A loop that is shown must be one of the naive graph, with the claim pending all along, and fair. */

@@ -96,6 +96,7 @@ export function programsOf(sketch: Sketch, api: Api, fromDefect: (add: () => voi
   const followed = api.cell('followed', 2, 0)
   const chart = chartOf(sketch)
   const lifecycle = api.lifecycle('chart', chart)
+  const second = api.lifecycle('second chart', chart)
   const queues = Array.from({ length: QUEUES }, (_, i) => api.queue(`q${i}`))
   const conditions = sketch.conditions.map(({ cell, how, unless }) => {
     const lock = locks[unless]
@@ -304,8 +305,9 @@ export function programsOf(sketch: Sketch, api: Api, fromDefect: (add: () => voi
         return
       case 'signal':
         yield* api.step(`signal ${statement.event}`, (w) => {
-          lifecycle.signal(w, chart.events[statement.event])
-          if (statement.follow) followed.set(w, lifecycle.number(w))
+          const signalled = statement.other ? second : lifecycle
+          signalled.signal(w, chart.events[statement.event])
+          if (statement.follow && !statement.other) followed.set(w, lifecycle.number(w))
           return 0
         })
         return

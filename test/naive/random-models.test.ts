@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareOn } from './compare.js'
-import { sketches } from './sketch.js'
+import { models } from './sketch.js'
 
 const MODELS = Number(process.env.HMM_SPEC_MODELS ?? 2000)
 const SEED = Number(process.env.HMM_SPEC_SEED ?? 7)
@@ -15,7 +15,7 @@ describe('on random models', () => {
   const outcomes = new Map<string, number>()
 
   it(`the checker says what the naive explorer says (${MODELS} models, seed ${SEED})`, async () => {
-    const agree = fc.asyncProperty(sketches, async (sketch) => {
+    const agree = fc.asyncProperty(models, async (sketch) => {
       const { differences, outcome } = await compareOn(sketch, MOST_STATES)
       expect(differences).toEqual([])
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
