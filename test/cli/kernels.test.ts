@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { referenceProject } from '../../src/cli/reference.js'
 import { run, temporaryDirectory } from './project.js'
@@ -28,6 +28,10 @@ test.each([
   expect(out).toContain(`hmm-spec replay ${file} --kernel ${kernel}`)
   const replayed = await run(`replay ${file} --kernel ${kernel} --format json`, project)
   expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))
+  // A trace names its kernel; one that does not is asked for it.
+  expect((await run(`replay ${file}`, project)).code).toBe(0)
+  const { run: _, ...unnamed } = JSON.parse(readFileSync(file, 'utf8'))
+  writeFileSync(file, JSON.stringify(unnamed))
   expect((await run(`replay ${file}`, project)).err).toContain(`name it: --kernel ${kernel}`)
 })
 

@@ -48,7 +48,7 @@ const wrong: readonly [line: string, message: RegExp][] = [
   ['list', /missing required argument 'what'/],
   ['list scenaros', /did you mean scenarios\? There are: scenarios, requirements, defects, statecharts/],
   ['explain', /missing required argument 'name'/],
-  ['explain C2', /there is no requirement, defect or scenario "C2"; did you mean C1/],
+  ['explain C2', /there is no requirement, defect, scenario or procedure "C2"; did you mean C1/],
   ['defects M2', /there is no defect "M2"; did you mean M1\?; to list them: hmm-spec list defects/],
   ['replay /nowhere/trace.json', /\/nowhere\/trace\.json cannot be read \(ENOENT\)/],
   ['conform /nowhere/file.jsonl', /\/nowhere\/file\.jsonl cannot be read \(ENOENT\)/],
