@@ -9,7 +9,7 @@ import { SpecificationError, Violation } from './errors.js'
 import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
-import { isRecord, makeRecord, type RecordOf } from './record.js'
+import { isRecord, makeRecord, type RecordOf, recordName } from './record.js'
 
 export type { World } from './acting.js'
 
@@ -108,7 +108,7 @@ export abstract class Cell<V = number> {
 
 /** What a trace calls a record: its name where it has one of its own, otherwise where it was declared. */
 export function nameOf(record: unknown): string {
-  return names.get(record as object) ?? String(record)
+  return givenName(record as object) ?? String(record)
 }
 
 /** Where a record was declared, if it was under a name of its own. */
@@ -117,6 +117,11 @@ export function declaredName(record: object): string | undefined {
 }
 
 const names = new WeakMap<object, string>()
+
+/** The name of a record, or of another object that a layout has named. */
+function givenName(value: object): string | undefined {
+  return recordName(value) ?? names.get(value)
+}
 
 /** A cell of at most eight bits, which shares its byte with others. */
 class PackedCell extends Cell {
@@ -255,7 +260,7 @@ const handles = new WeakSet<object>()
 
 /** True for what a {@link Layout} hands out, and for locks and wait queues: it is compared by identity. */
 export function isHandle(value: object): boolean {
-  return handles.has(value) || isRecord(value)
+  return value instanceof Cell || isRecord(value) || handles.has(value)
 }
 
 /** Refuses to declare anything once the model is being run: states that were stored have no room for it. */
@@ -270,7 +275,7 @@ function mustDeclareBefore(what: string): void {
 /** A list of records, by the first one in it. */
 function describeArray(held: readonly unknown[]): string {
   const first = held[0]
-  const name = typeof first === 'object' && first !== null ? names.get(first) : undefined
+  const name = typeof first === 'object' && first !== null ? givenName(first) : undefined
   return name === undefined ? `of ${held.length}` : `with ${name} in it`
 }
 
@@ -288,7 +293,7 @@ interface Allocation {
   /** The arrays that were handed out, and what they held when the model began to run. */
   readonly arrays: { readonly array: readonly unknown[]; readonly held: readonly unknown[] }[]
   /** What each reference may refer to, which may be declared after it. */
-  readonly references: { readonly targets: readonly unknown[]; readonly values: unknown[] }[]
+  readonly references: Map<readonly unknown[], unknown[]>
 }
 
 /** How a {@link Layout} is made. */
@@ -334,7 +339,7 @@ export class Layout {
       lifecycles: [],
       handedOut: [],
       arrays: [],
-      references: [],
+      references: new Map(),
     }
   }
 
@@ -370,8 +375,12 @@ export class Layout {
     options: CellOptions = {},
     count: number = targets.length,
   ): Cell<T | undefined> {
-    const values: (T | undefined)[] = [undefined, ...targets]
-    this.allocation.references.push({ targets, values })
+    let values = this.allocation.references.get(targets)
+    if (values === undefined) {
+      // All references to the same records share the list of them.
+      values = [undefined, ...targets]
+      this.allocation.references.set(targets, values)
+    }
     return this.declare(name, Math.max(1, count), options, 'reference', values)
   }
 
@@ -447,15 +456,15 @@ export class Layout {
   /** The record of what was declared, by that name; a list of records, or an instance of a class, is what it is. */
   private named<D extends object>(declared: D, name: string): RecordOf<D> {
     const isPlain = Object.getPrototypeOf(declared) === Object.prototype
-    const record = isPlain ? makeRecord(declared) : (declared as RecordOf<D>)
-    names.set(record, name)
-    return this.handOut(record)
+    if (isPlain) return this.handOut(makeRecord(declared, name))
+    names.set(declared, name)
+    return this.handOut(declared as RecordOf<D>)
   }
 
   /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
   handOut<T>(value: T): T {
     if (typeof value === 'object' && value !== null) {
-      handles.add(value)
+      if (!(value instanceof Cell) && !isRecord(value)) handles.add(value)
       this.allocation.handedOut.push(value)
     }
     return value
@@ -509,7 +518,7 @@ export class Layout {
     const w = new Uint8Array(Math.max(1, this.bytes))
     const before = acting.thread
     acting.thread = NOBODY
-    for (const { targets, values } of this.allocation.references)
+    for (const [targets, values] of this.allocation.references)
       for (let i = values.length - 1; i < targets.length; i++) values.push(targets[i])
     for (const cell of this.cells) if (cell.options.initial) cell.set(w, cell.options.initial)
     acting.thread = before

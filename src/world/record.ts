@@ -26,24 +26,43 @@ const MODES: Readonly<Record<Mode, { get: string; set: boolean }>> = {
 interface Facets {
   /** Its fields, by property. */
   readonly cells: Readonly<Record<string, Cell<unknown>>>
+  readonly name?: string | undefined
   once?: object
   old?: object
 }
 
-const facets = new WeakMap<object, Facets>()
+/** What all records are: they know their fields, and nobody else sees where. */
+class Base {
+  readonly #facets: Facets
+
+  constructor(facets: Facets) {
+    this.#facets = facets
+  }
+
+  static facetsOf(value: object): Facets | undefined {
+    return #facets in value ? value.#facets : undefined
+  }
+}
 
 /** True for a record. */
 export function isRecord(value: object): boolean {
-  return facets.has(value)
+  return Base.facetsOf(value) !== undefined
 }
 
-/** Makes the record of `fields`; a property that is no field is taken over as it is. */
-export function makeRecord<D extends object>(fields: D): RecordOf<D> {
+/** The name under which a record was declared, if it has one. */
+export function recordName(value: object): string | undefined {
+  return Base.facetsOf(value)?.name
+}
+
+/** Makes the record of `fields`, called `name`; a property that is no field is taken over as it is. */
+export function makeRecord<D extends object>(fields: D, name?: string): RecordOf<D> {
   const cells: Record<string, Cell<unknown>> = {}
-  for (const [key, value] of Object.entries(fields)) if (isCell(value)) cells[key] = value
-  const record = viewOf(fields, cells, 'plain')
-  facets.set(record, { cells })
-  return record as RecordOf<D>
+  const given = fields as Record<string, unknown>
+  for (const key in given) {
+    const value = given[key]
+    if (isCell(value)) cells[key] = value
+  }
+  return viewOf(fields, { cells, name }, 'plain') as RecordOf<D>
 }
 
 /**
@@ -54,8 +73,9 @@ export function makeRecord<D extends object>(fields: D): RecordOf<D> {
 export function READ_ONCE<T extends object>(record: T): Readonly<T> {
   const known = facetsOf(record)
   if (known.once === undefined) {
-    known.once = viewOf(record, known.cells, 'once')
-    facets.set(known.once, { cells: known.cells, once: known.once })
+    const { cells, name } = known
+    const facets: Facets = { cells, name }
+    facets.once = known.once = viewOf(record, facets, 'once')
   }
   return known.once as Readonly<T>
 }
@@ -78,8 +98,9 @@ export function old<T>(what: object | (() => T)): unknown {
   }
   const known = facetsOf(what)
   if (known.old === undefined) {
-    known.old = viewOf(what, known.cells, 'old')
-    facets.set(known.old, { cells: known.cells, old: known.old })
+    const { cells, name } = known
+    const facets: Facets = { cells, name }
+    facets.old = known.old = viewOf(what, facets, 'old')
   }
   return known.old
 }
@@ -93,14 +114,12 @@ export function fieldOf<T extends object, K extends keyof T & string>(record: T,
 
 /** A record of the same fields as `record`, with other constants: what it changes, the other shows. */
 export function withConstants<T extends object>(record: T, constants: Partial<T>): T {
-  const { cells } = facetsOf(record)
-  const other = viewOf({ ...record, ...constants }, cells, 'plain')
-  facets.set(other, { cells })
-  return other as T
+  const { cells, name } = facetsOf(record)
+  return viewOf({ ...record, ...constants }, { cells, name }, 'plain') as T
 }
 
 function facetsOf(record: object): Facets {
-  const known = facets.get(record)
+  const known = Base.facetsOf(record)
   if (known === undefined) throw new Error('not a record of a layout')
   return known
 }
@@ -109,21 +128,16 @@ function isCell(value: unknown): value is Cell<unknown> {
   return typeof value === 'object' && value !== null && 'codec' in value && 'options' in value
 }
 
-function viewOf(fields: object, cells: Readonly<Record<string, Cell<unknown>>>, mode: Mode): object {
-  const instance = new (classOf(cells, mode))(cells)
+function viewOf(fields: object, facets: Facets, mode: Mode): object {
+  const { cells } = facets
+  const instance = new (classOf(cells, mode))(facets) as Record<string, unknown>
   // What is not a field is taken over; a view of a record shares it.
   for (const key of Object.keys(fields))
-    if (!(key in cells))
-      Object.defineProperty(instance, key, {
-        value: (fields as Record<string, unknown>)[key],
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      })
+    if (!(key in cells)) instance[key] = (fields as Record<string, unknown>)[key]
   return instance
 }
 
-type RecordClass = new (cells: Readonly<Record<string, Cell<unknown>>>) => object
+type RecordClass = new (facets: Facets) => object
 
 const classes = new Map<string, RecordClass>()
 
@@ -132,11 +146,11 @@ const classes = new Map<string, RecordClass>()
  * Each accessor is compiled from a text of its own, or they would share their inline caches.
  */
 function classOf(cells: Readonly<Record<string, Cell<unknown>>>, mode: Mode): RecordClass {
-  const keys = Object.keys(cells)
-  const signature = `${mode} ${keys.map((key) => `${key}:${cells[key].codec}`).join()}`
+  let signature: string = mode
+  for (const key in cells) signature += ` ${key}:${cells[key].codec}`
   let known = classes.get(signature)
   if (known === undefined) {
-    known = compile(keys, cells, mode)
+    known = compile(Object.keys(cells), cells, mode)
     classes.set(signature, known)
   }
   return known
@@ -158,8 +172,8 @@ function compile(
   })
   const fields = keys.map((key) => `#${key}`).join('; ')
   const store = keys.map((key) => `this.#${key} = cells.${key}`).join('; ')
-  const source = `return class Record { ${fields}\nconstructor(cells) { ${store} }\n${text.join('\n')} }`
-  return new Function('acting', 'encode', source)(acting, encode) as RecordClass
+  const source = `return class Record extends Base { ${fields}\nconstructor(facets) { super(facets); const cells = facets.cells; ${store} }\n${text.join('\n')} }`
+  return new Function('acting', 'encode', 'Base', source)(acting, encode, Base) as RecordClass
 }
 
 const ACCESS = {
@@ -170,11 +184,26 @@ const ACCESS = {
 } as const
 
 function encode(cell: Cell<unknown>, value: unknown): number {
-  const at = cell.codec === 'flag' ? -1 : cell.values.indexOf(value)
+  const at = cell.codec === 'flag' ? -1 : placeOf(cell.values, value)
   if (at < 0)
     throw new TypeError(
       `${cell.name} was set to ${String(value)}, which is none of its values` +
         (cell.codec === 'flag' ? ': a flag is true or false' : ''),
     )
   return at
+}
+
+/** Lists longer than this are looked up, not searched. */
+const FEW = 16
+const places = new WeakMap<readonly unknown[], Map<unknown, number>>()
+
+/** Where `value` is among `values`, or -1. */
+function placeOf(values: readonly unknown[], value: unknown): number {
+  if (values.length <= FEW) return values.indexOf(value)
+  let known = places.get(values)
+  if (known === undefined || known.size !== values.length) {
+    known = new Map(values.map((each, place) => [each, place]))
+    places.set(values, known)
+  }
+  return known.get(value) ?? -1
 }
