@@ -121,7 +121,7 @@ export const areaDefects: readonly Defect[] = [
     requirement: 'C2',
     scenario: 'mremap',
     overrides: [moveUntold],
-    steps: 6,
+    steps: 5,
   },
   {
     name: 'X91',
@@ -134,7 +134,7 @@ export const areaDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'mremap',
     overrides: [moveWithoutFlush],
-    steps: 36,
+    steps: 35,
   },
   {
     name: 'X92',
@@ -147,7 +147,7 @@ export const areaDefects: readonly Defect[] = [
     requirement: 'C39',
     scenario: 'mremap-and-migrate',
     overrides: [restoreByPageNumber],
-    steps: 58,
+    steps: 57,
   },
   {
     name: 'X93',

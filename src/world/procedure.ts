@@ -82,13 +82,17 @@ export type AnyProcedure = Procedure<any[], any>
  * ```
  */
 export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
-  const self: Procedure<A, R> = Object.assign(
+  const called: Procedure<A, R> = Object.assign(
     (...args: A) =>
-      awaiting<R>({ kind: 'call', procedure: self as unknown as AnyProcedure, args: args.map(withoutSign) }),
+      awaiting<R>({
+        kind: 'call',
+        procedure: called as unknown as AnyProcedure,
+        args: args.map(withoutSign),
+      }),
     { procedureName: name, body },
   )
-  collected?.add(self as unknown as AnyProcedure)
-  return self
+  collected?.add(called as unknown as AnyProcedure)
+  return called
 }
 
 let collected: Set<AnyProcedure> | undefined
