@@ -113,7 +113,7 @@ export function nameOf(record: unknown): string {
 
 /** Where a record was declared, if it was under a name of its own. */
 export function declaredName(record: object): string | undefined {
-  return names.get(record)
+  return givenName(record)
 }
 
 const names = new WeakMap<object, string>()

@@ -105,7 +105,7 @@ describe('when all is unmapped', () => {
           ),
         ).toEqual([])
         expect(oracle.mirrors.flatMap(({ pageTable }) => pageTable.map((entry) => entry.frame))).toEqual(
-          Array(2 * PAGES).fill(0),
+          Array(2 * PAGES).fill(undefined),
         )
       }),
       { numRuns: 100 },

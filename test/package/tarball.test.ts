@@ -22,10 +22,12 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 const subpaths = Object.keys(manifest.exports).map((path) => path.slice(2))
 
 const SCENARIO = `
-import { type Cell, Layout, override, procedure, type Running, scenario, step } from 'hmm-spec/world'
+import { Layout, override, procedure, type Running, scenario, step } from 'hmm-spec/world'
 
-const bump = procedure('bump', function* (cell: Cell): Running<number> {
-  return yield* step('add', (w) => cell.add(w, 1))
+const bump = procedure('bump', function* (board: { cell: number }): Running<void> {
+  yield* step('add', () => {
+    board.cell += 1
+  })
 })
 
 export const mine = scenario({
@@ -35,16 +37,16 @@ export const mine = scenario({
   parameters: { most: { summary: 'bound', min: 2, max: 9, smoke: 2, default: 2, deep: 2 } },
   build({ most }) {
     const layout = new Layout({ threads: 2 })
-    const cell = layout.counter('cell', most)
+    const board = layout.record({ cell: layout.counter('cell', most) })
     return {
       layout,
-      threads: [0, 1].map((i) => ({ name: \`t\${i}\`, program: bump, args: [cell] })),
-      invariants: [{ clause: 'U1', name: 'at most one', judge: (w) => (cell.get(w) < 2 ? true : 'two') }],
+      threads: [0, 1].map((i) => ({ name: \`t\${i}\`, program: bump, args: [board] })),
+      invariants: [{ clause: 'U1', name: 'at most one', judge: () => (board.cell < 2 ? true : 'two') }],
     }
   },
 })
 
-export const idle = { name: 'idle', overrides: [override(bump, () => function* () { return yield* step('nothing', () => 0) })] }
+export const idle = { name: 'idle', overrides: [override(bump, () => function* () { yield* step('nothing', () => 0) })] }
 `
 
 const PROGRAM = `

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { defects, scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
 import { HMM_PFN_WRITE, needFault, PteKind, readEntry, walkEntry } from '../../src/kernel/index.js'
-import { override, type Scenario, step } from '../../src/world/index.js'
+import { override, READ_ONCE, type Scenario, step } from '../../src/world/index.js'
 
 function found<T extends { readonly name: string }>(all: readonly T[], name: string): T {
   const one = all.find((each) => each.name === name)
@@ -22,8 +22,8 @@ const onlyDirtyIsWritable = override(
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => {
-        const isClean =
-          range.notifier.mm.pte[page].kind === PteKind.present && !range.notifier.mm.pte[page].dirty
+        const pte = READ_ONCE(range.notifier.mm.pte[page])
+        const isClean = pte.kind === PteKind.present && !pte.dirty
         const granted = (flags: number) => (isClean ? flags & ~HMM_PFN_WRITE : flags)
         const next = readEntry(range, request, page, (asked, wanted, present) =>
           needFault(asked, wanted, granted(present)),
