@@ -12,7 +12,7 @@
  */
 import { acting, NOBODY } from '../world/acting.js'
 import type { ControlGraph, FrameHistory } from '../world/control.js'
-import { type Cell, declaredName, isHandle, type World } from '../world/layout.js'
+import { type Cell, givenName, isHandle, type World } from '../world/layout.js'
 import { Lifecycle } from '../world/lifecycle.js'
 import { fieldOf, isRecord } from '../world/record.js'
 import type { GraphDigest } from './result.js'
@@ -124,10 +124,13 @@ export function textOf(value: unknown): string {
 
 /** The name of a record, a cell, a lock, a procedure, or of whatever else has one; of other instances that of their class. */
 function nameOf(value: object): string | undefined {
-  const declared = declaredName(value)
+  const declared = givenName(value)
   if (declared !== undefined) return `<${declared}>`
   // To read a field is to read the world: of a record without a name it is the fields' names that count.
-  if (isRecord(value)) return `<${fieldsOf(value).join()}>`
+  if (isRecord(value)) {
+    const fields = fieldsOf(value)
+    return fields.length === 0 ? undefined : `<${fields.join()}>`
+  }
   if ('procedureName' in value) return String(value.procedureName)
   if ('name' in value && typeof value.name === 'string') return `<${value.name}>`
   if (value instanceof Lifecycle) return `<${value.cell.name}>`

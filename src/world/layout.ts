@@ -111,15 +111,10 @@ export function nameOf(record: unknown): string {
   return givenName(record as object) ?? String(record)
 }
 
-/** Where a record was declared, if it was under a name of its own. */
-export function declaredName(record: object): string | undefined {
-  return givenName(record)
-}
-
 const names = new WeakMap<object, string>()
 
 /** The name of a record, or of another object that a layout has named. */
-function givenName(value: object): string | undefined {
+export function givenName(value: object): string | undefined {
   return recordName(value) ?? names.get(value)
 }
 

@@ -11,7 +11,7 @@ import { compareOn } from './compare.js'
 import { models } from './sketch.js'
 
 const SEED = 7
-const MODELS = 1200
+const MODELS = 4000
 const MOST_STATES = 400
 /** The scenarios whose digests are looked at: small ones, with much in them. */
 const SCENARIOS = [

@@ -36,10 +36,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
             this.transitions += choice === 0 ? 1 : 0`,
     ],
     [
-      'next[worldWords + thread] = control.successor(location, result)',
-      'next[worldWords + thread] = control.successor(location, choice > 0 ? 0 : result)',
-    ],
-    [
       `this.system.mustBeUnchanged(current, next, location)
 `,
       '',
@@ -58,16 +54,9 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
 `,
       '',
     ],
-    ['store.insertHashed(next, hashes[at], origins[at])', 'store.insertHashed(next, hashes[at], at)'],
     ['this.hashes[at] = this.store.hash(next)', 'this.hashes[at] = this.store.hash(this.current)'],
     ['this.origins[at] = from', 'this.origins[at] = at'],
     ['this.movers[at] = thread', 'this.movers[at] = 0'],
-    [
-      `if (this.head === store.count) return
-`,
-      `if (this.head >= store.count - 1) return
-`,
-    ],
     [
       `if (!this.settle()) return
     this.breach = { ...broken, state: from`,
@@ -87,11 +76,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
             use(nextWorld)`,
       `act(0, unclaimed)
             use(nextWorld)`,
-    ],
-    [
-      `acting.thread = NOBODY
-            if (judge.judgesSteps) {`,
-      'if (judge.judgesSteps) {',
     ],
     [
       'const broken = judge.step(currentWorld, nextWorld, thread, currentView, nextView)',
@@ -170,7 +154,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
         this.load(index, stored)
         if (hashOf(stored, this.words) === hash) {`,
     ],
-    ['if (this.count > this.limit) this.grow()', 'if (this.count > this.limit * 1.4) this.grow()'],
     ['this.parents[index >>> CHUNK_BITS][at] = parent', 'this.parents[index >>> CHUNK_BITS][at] = index'],
     ['while (table[slot] !== EMPTY) slot = (slot + 1) & mask', ''],
     ['table[slot] = (hashes[i] & ~mask) | (first + i)', 'table[slot] = (hashes[i] & ~mask) | i'],
@@ -338,10 +321,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
           throw operation.violation`,
       `case 'failed':
           return FINISHED`,
-    ],
-    [
-      'const reached = this.settle(at.below, this.child(at.node, result | 0))',
-      'const reached = this.settle(undefined, this.child(at.node, result | 0))',
     ],
   ],
   'src/world/procedure.ts': [

@@ -329,6 +329,8 @@ export function programsOf(sketch: Sketch, api: Api, fromDefect: (add: () => voi
       case 'show':
         locals[1] = yield* api.step('show', (w) => {
           const seen = shown.get(w) ? scribbled.get(w) : 0
+          // What was scribbled unseen is never seen, so that it need not be told apart.
+          if (shown.get(w) === 0) scribbled.set(w, 0)
           shown.set(w, statement.shown)
           return seen
         })

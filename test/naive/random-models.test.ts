@@ -25,8 +25,8 @@ describe('on random models', () => {
 
   // Agreement is worth something only where there was something to disagree about.
   it.each([
-    ['holds', 300],
-    ['assertion', 300],
+    ['holds', 250],
+    ['assertion', 250],
     ['deadlock', 200],
     ['witness', 100],
     ['invariant', 80],
