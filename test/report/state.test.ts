@@ -9,7 +9,7 @@ test('the state is the initial one with every change since, statecharts by the n
   expect((await check(charted)).verdict).toBe('holds')
   const on = [
     { cell: 'on', before: '0', after: '1', ghost: false },
-    { cell: 'lamp', before: '0', after: '1', ghost: true },
+    { cell: 'lamp', before: 'dark', after: 'lit', ghost: true },
   ]
   const trace: Trace = {
     ...looping,
