@@ -2,8 +2,7 @@
 import { deviceAccess } from 'hmm-spec/driver'
 import { oomReap } from 'hmm-spec/kernel'
 import { call, type MirrorWorld, mirrorScenario, type Requirement } from 'hmm-spec/spec'
-import type { StepClaim } from 'hmm-spec/world'
-import { old } from 'hmm-spec/world'
+import { old, type StepClaim } from 'hmm-spec/world'
 
 export const neverForTheReaper: Requirement = {
   id: 'ODP1',

@@ -4,8 +4,7 @@
  * @module
  */
 import { entryContents, type Pte, PteKind, slotOf, VM_WRITE, ZERO_PAGE } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C39: what is in swap, or in the swap cache for it, is what was last written. */

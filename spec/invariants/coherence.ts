@@ -14,8 +14,7 @@ import {
   type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Named {

@@ -12,8 +12,7 @@ import {
   PteKind,
   wpPageCopy,
 } from '../../src/kernel/index.js'
-import type { StepClaim, Witness } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { old, type StepClaim, type Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** A fault changes what the entry of a coherent page permits, and not where the page is; but for a copy on a write. */

@@ -13,8 +13,13 @@ import {
   PteKind,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import {
+  type Abstraction,
+  type Invariant,
+  old,
+  type ProgressClaim,
+  type StepClaim,
+} from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world in which device memory comes and goes, or memory is charged for. */

@@ -5,8 +5,7 @@
  */
 import { deviceAccess } from '../../src/driver/index.js'
 import { copyPageRange, mmuNotifierInvalidateRangeStart, PteKind } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C43: no CPU can reach a page as long as its entry is device-exclusive. */

@@ -4,8 +4,7 @@
  * @module
  */
 import { hugePmdAt, innermostRange, ZERO_PAGE } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world with huge pages. */

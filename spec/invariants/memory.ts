@@ -4,8 +4,7 @@
  * @module
  */
 import { allocPage, isPageCache, PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** Entries that map the frame, and those that hold it without mapping it: a device has it alone. */

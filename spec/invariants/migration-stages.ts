@@ -23,8 +23,7 @@ import {
   type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
-import type { Abstraction, StepClaim, Witness } from '../../src/world/index.js'
-import { fieldOf, old } from '../../src/world/index.js'
+import { type Abstraction, fieldOf, old, type StepClaim, type Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 const COLLECTING = [migrateVmaSetup, migrateDeviceRange, migrateDeviceCoherentFolio]

@@ -22,8 +22,13 @@ import {
   VmaKind,
   walkEntry,
 } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, ProgressClaim, StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import {
+  type Abstraction,
+  type Invariant,
+  old,
+  type ProgressClaim,
+  type StepClaim,
+} from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C28: no CPU maps device memory. */

@@ -17,8 +17,7 @@ import {
   VmaKind,
   walk,
 } from '../../src/kernel/index.js'
-import type { StepClaim } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Owned {

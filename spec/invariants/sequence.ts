@@ -12,8 +12,7 @@ import {
   mnItreeInvEnd,
   mnItreeInvStartRange,
 } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim, View } from '../../src/world/index.js'
-import { old } from '../../src/world/index.js'
+import { type Invariant, old, type StepClaim, type View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 import { gaveUp, isOwn } from './coherence.js'
 

@@ -6,8 +6,7 @@
 
 import type { Mirror } from '../../src/driver/index.js'
 import type { HmmRange, IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
-import type { Cell, Normalisation } from '../../src/world/index.js'
-import { fieldOf } from '../../src/world/index.js'
+import { type Cell, fieldOf, type Normalisation } from '../../src/world/index.js'
 
 /** The number that stands for every one which no interval has any more: whoever compares with it must retry. */
 const STALE = 1

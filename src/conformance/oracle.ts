@@ -1,4 +1,3 @@
-import { READ_ONCE } from '../world/index.js'
 /**
  * The oracle: answers recorded operations by running the same procedures that the checker explores, each to its end
  * and one after another, with the recorded driver on two devices.
@@ -56,6 +55,7 @@ import {
 import {
   Layout,
   type Procedure,
+  READ_ONCE,
   type SequentialOptions,
   SequentialRunner,
   SpecificationError,

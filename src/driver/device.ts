@@ -1,4 +1,3 @@
-import { READ_ONCE } from '../world/index.js'
 /**
  * The device: a page table and a TLB of its own, and accesses that take time. An access first translates, then
  * touches memory; between the two the page table may change, which is what invalidation must wait for.
@@ -34,6 +33,7 @@ import {
   type Layout,
   type Mutex,
   procedure,
+  READ_ONCE,
   type Running,
   SpecificationError,
   step,

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Layout } from '../world/index.js'
-import { READ_ONCE } from '../world/index.js'
+import { type Layout, READ_ONCE } from '../world/index.js'
 import type { Expected, Frame, Machine, MmStruct } from './machine.js'
 import { PteKind, VmaKind } from './machine.js'
 

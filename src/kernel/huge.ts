@@ -5,8 +5,7 @@
  * @see docs/decisions/0020-huge-pages.md
  * @module
  */
-import type { Layout, Lock } from '../world/index.js'
-import { READ_ONCE } from '../world/index.js'
+import { type Layout, type Lock, READ_ONCE } from '../world/index.js'
 import type { MmStruct } from './machine.js'
 
 /** `VM_HUGEPAGE`: what MADV_HUGEPAGE asks for. */
