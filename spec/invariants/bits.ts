@@ -40,23 +40,23 @@ export function cleanPagesAreInSwap({ machine, mirrors }: MirrorWorld): Invarian
     name: 'a page that differs from its copy in swap is dirty',
     judge() {
       let said: true | undefined
-      for (const frameRecord of machine.frames) {
-        const slot = frameRecord.swapCache
+      for (const frame of machine.frames) {
+        const slot = frame.swapCache
         if (slot === 0) continue
         said = true
         // Nobody wants it any more: it is given back when its lock is free, or by reclaim.
-        if (frameRecord.mapcount === 0 && slotOf(machine, slot).count === 0) continue
-        if (frameRecord.contents === slotOf(machine, slot).contents || frameRecord.dirty) continue
+        if (frame.mapcount === 0 && slotOf(machine, slot).count === 0) continue
+        if (frame.contents === slotOf(machine, slot).contents || frame.dirty) continue
         // It is being read.
-        if (frameRecord.locked && frameRecord.mapcount === 0 && frameRecord.contents === 0) continue
-        if (entries.some((pte) => pte.frame === frameRecord.pfn && pte.dirty)) continue
+        if (frame.locked && frame.mapcount === 0 && frame.contents === 0) continue
+        if (entries.some((pte) => pte.frame === frame.pfn && pte.dirty)) continue
         const isDevices = mirrors.some(
           ({ pageTable, accesses }) =>
-            pageTable.some((entry) => entry.frame === frameRecord && entry.write) ||
-            [...accesses.values()].some((access) => access.frame === frameRecord && access.write),
+            pageTable.some((entry) => entry.frame === frame && entry.write) ||
+            [...accesses.values()].some((access) => access.frame === frame && access.write),
         )
         if (!isDevices)
-          return `frame ${frameRecord.pfn} holds ${frameRecord.contents}, its slot ${slotOf(machine, slot).contents}, and nothing says that it is dirty`
+          return `frame ${frame.pfn} holds ${frame.contents}, its slot ${slotOf(machine, slot).contents}, and nothing says that it is dirty`
       }
       return said
     },

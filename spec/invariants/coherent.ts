@@ -24,14 +24,10 @@ export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
       if (!from.inside(thread, handleMmFault) || from.inside(thread, wpPageCopy)) return undefined
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, pteRecord] of mm.pte.entries()) {
-          if (
-            old(pteRecord).kind !== PteKind.present ||
-            !isDeviceCoherent(machine.frames[old(pteRecord).frame])
-          )
-            continue
+        for (const [page, pte] of mm.pte.entries()) {
+          if (old(pte).kind !== PteKind.present || !isDeviceCoherent(machine.frames[old(pte).frame])) continue
           said = true
-          if (pteRecord.kind !== PteKind.present || pteRecord.frame !== old(pteRecord).frame)
+          if (pte.kind !== PteKind.present || pte.frame !== old(pte).frame)
             return `a fault takes page ${page} out of coherent device memory`
         }
       return said

@@ -16,14 +16,14 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
     judge() {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, pteRecord] of mm.pte.entries()) {
-          if (pteRecord.kind !== PteKind.deviceExclusive) continue
+        for (const [page, pte] of mm.pte.entries()) {
+          if (pte.kind !== PteKind.deviceExclusive) continue
           said = true
           for (const cpu of machine.cpus)
             if (cpu.mm === mm && cpu.tlb[page].frame !== undefined)
               return `page ${page} of ${mm.name} is exclusive, and a CPU's TLB maps it`
-          if (machine.frames[pteRecord.frame].mapcount > 0)
-            return `page ${page} of ${mm.name} is exclusive, and frame ${pteRecord.frame} is mapped`
+          if (machine.frames[pte.frame].mapcount > 0)
+            return `page ${page} of ${mm.name} is exclusive, and frame ${pte.frame} is mapped`
         }
       return said
     },
@@ -64,8 +64,8 @@ export function oneDeviceAlone({ machine, mirrors }: MirrorWorld): Invariant {
     judge() {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, pteRecord] of mm.pte.entries()) {
-          if (pteRecord.kind !== PteKind.deviceExclusive) continue
+        for (const [page, pte] of mm.pte.entries()) {
+          if (pte.kind !== PteKind.deviceExclusive) continue
           const having = mirrors.filter(
             (mirror) => mirror.mm === mm && mirror.pageTable[page].frame !== undefined,
           )
@@ -89,11 +89,11 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
     judge(thread, from) {
       let said: true | undefined
       for (const mm of machine.mms)
-        for (const [page, pteRecord] of mm.pte.entries()) {
-          if (old(pteRecord).kind !== PteKind.deviceExclusive) continue
-          if (pteRecord.kind === PteKind.deviceExclusive || pteRecord.kind === PteKind.none) continue
+        for (const [page, pte] of mm.pte.entries()) {
+          if (old(pte).kind !== PteKind.deviceExclusive) continue
+          if (pte.kind === PteKind.deviceExclusive || pte.kind === PteKind.none) continue
           said = true
-          const pfn = old(pteRecord).frame
+          const pfn = old(pte).frame
           const holder = old(machine.frames[pfn]).locked - 1
           // fork takes the lock, restores and drops the lock in one go, under the page-table lock.
           const isHeld = holder === thread || (holder < 0 && from.inside(thread, copyPageRange))

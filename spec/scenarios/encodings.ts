@@ -61,7 +61,7 @@ export const dmaMapping = mirrorScenario({
         name: 'a page stays mapped for DMA over a walk',
         holds: () =>
           list.entries[0].iommu !== 0 &&
-          [...nic.ranges.values()].some((hmmRange) => hmmRange.result === RangeResult.filled),
+          [...nic.ranges.values()].some((range) => range.result === RangeResult.filled),
       },
     ],
   }),

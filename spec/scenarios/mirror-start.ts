@@ -78,8 +78,7 @@ export function initialise(
 /** Areas want huge pages, and what is touched as a whole is one, whose frames lie side by side. */
 function mapHugePages({ frames }: Machine, { vma, pte, pmd }: MmStruct): void {
   for (const pmdRecord of pmd ?? []) {
-    for (const vmaRecord of vma.slice(pmdRecord.start, pmdRecord.end))
-      vmaRecord.flags = vmaRecord.flags | VM_HUGEPAGE
+    for (const area of vma.slice(pmdRecord.start, pmdRecord.end)) area.flags = area.flags | VM_HUGEPAGE
     const entries = pte.slice(pmdRecord.start, pmdRecord.end)
     if (!pmdRecord.isWhole || entries.some((entry) => entry.kind !== PteKind.present)) continue
     pmdRecord.kind = PmdKind.huge
@@ -119,13 +118,13 @@ function setBits(machine: Machine, pte: Pte, page: InitialPage, slot: number): v
   pte.softDirty = page.softDirty ?? true
   pte.uffdWp = page.uffdWp !== undefined
   if (page.swappedOut) return
-  const frameRecord = machine.frames[pte.frame]
-  frameRecord.anonExclusive = pte.write
+  const frame = machine.frames[pte.frame]
+  frame.anonExclusive = pte.write
   if (pte.kind === PteKind.present && !slot) pte.dirty = true
   if (!slot) return
-  frameRecord.swapCache = slot
-  frameRecord.refcount += 1
-  slotOf(machine, slot).contents = frameRecord.contents
+  frame.swapCache = slot
+  frame.refcount += 1
+  slotOf(machine, slot).contents = frame.contents
 }
 
 /** As make_device_exclusive_range leaves it. */

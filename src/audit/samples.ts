@@ -10,7 +10,7 @@ export interface Sample {
   readonly state: number
   readonly thread: number
   readonly choice: number
-  /** The class that it is of, for {@link classOf}. */
+  /** The class that it is of, for `classOf`. */
   readonly of: number
   /** True if it is all that there is of its class: another run that takes such a step will do as well. */
   readonly alone: boolean

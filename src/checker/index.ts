@@ -3,6 +3,7 @@
  *
  * @module checker
  */
+export type { Sample, Samples } from '../audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
 export { Digest } from './digest.js'

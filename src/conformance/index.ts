@@ -5,6 +5,7 @@
  * @module conformance
  */
 export * from './conform.js'
+export type { DeviceFile } from './files.js'
 export * from './operations.js'
 export * from './oracle.js'
 export * from './recording.js'

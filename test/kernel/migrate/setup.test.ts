@@ -135,7 +135,7 @@ describe('what is collected', () => {
 describe('what is refused', () => {
   it.each(Object.entries(VmaKind))('an area of kind %s', (name, kind) => {
     const board = boards.untouched()
-    for (const vmaRecord of board.parent.mm.vma) vmaRecord.kind = kind
+    for (const area of board.parent.mm.vma) area.kind = kind
     const refused = ['none', 'pfnmap', 'mixedmap', 'hugetlb'].includes(name)
     expect(collects(board, SELECT_SYSTEM) === `error ${Errno.EINVAL}`).toBe(refused)
   })

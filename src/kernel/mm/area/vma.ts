@@ -134,7 +134,7 @@ function isCompatible(mm: MmStruct, page: number): boolean {
 function allocAnonVma(machine: Machine, parent: number): number {
   const { anonVmas, mms, frames } = machine
   const used = new Set<number>([parent])
-  for (const { vma } of mms) for (const vmaRecord of vma) used.add(READ_ONCE(vmaRecord).anonymous)
+  for (const { vma } of mms) for (const area of vma) used.add(READ_ONCE(area).anonymous)
   for (const frame of frames) used.add(frame.anonVma)
   for (const of of [...used]) for (const linked of linksOf(machine, of)) used.add(linked)
   const free = anonVmas.findIndex((_, index) => !used.has(index + 1))

@@ -47,8 +47,7 @@ export const changeProtNuma = procedure(
 export const doNumaPage = procedure('do_numa_page', function* (_current: Task, mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('give the access back', () => {
     const { start, end } = hugePmdAt(mm, page) ?? { start: page, end: page + 1 }
-    for (const pteRecord of mm.pte.slice(start, end))
-      if (pteRecord.kind === PteKind.protnone) pteRecord.kind = PteKind.present
+    for (const pte of mm.pte.slice(start, end)) if (pte.kind === PteKind.protnone) pte.kind = PteKind.present
     return 0
   })
 })
