@@ -48,17 +48,6 @@ export function use(w: World): void {
   acting.world = w
 }
 
-/** Runs `look` with `w` as the world in use. */
-export function within<T>(w: World, look: () => T): T {
-  const { world } = acting
-  acting.world = w
-  try {
-    return look()
-  } finally {
-    acting.world = world
-  }
-}
-
 /** What there is between two steps: no world. A field that is read or written there is an error. */
 export const NO_WORLD: World = new Proxy(new Uint8Array(0), {
   get: () => betweenSteps('read'),

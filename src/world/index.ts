@@ -5,7 +5,7 @@
  * @module world
  */
 
-export { acting, NOBODY, use, within } from './acting.js'
+export { acting, NOBODY, use } from './acting.js'
 export {
   ControlGraph,
   type ControlLimits,

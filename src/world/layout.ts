@@ -144,7 +144,7 @@ class PackedCell extends Cell {
   }
 }
 
-/** A field that nothing in the scenario looks at. */
+/** A field that the scenario does not track: it has no bits, and writes to it are dropped. */
 class UntrackedCell extends Cell {
   get(): number {
     return this.options.otherwise ?? 0
@@ -227,7 +227,7 @@ class GuardedCell extends Cell {
   }
 }
 
-/** A cell of a layout that tells who touches its fields. */
+/** A cell that records each read and write of its field. */
 class RecordingCell extends Cell {
   constructor(private readonly inner: Cell<unknown>) {
     super(inner.name, inner.max, inner.options)
