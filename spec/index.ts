@@ -59,6 +59,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   mirroring.mprotectVersusDevice,
   mirroring.zeroPage,
   mirroring.forkVersusDevice,
+  mirroring.forkVersusCpu,
   mirroring.twoDevices,
   mirroring.twoFaults,
   mirroring.overlappingInvalidations,

@@ -20,6 +20,7 @@ import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
 import { recordedDefects } from './recorded.js'
+import { rightsDefects } from './rights.js'
 import { seedDefects } from './seeds.js'
 import { twoPassDefects } from './two-pass.js'
 import { unlockedDefects } from './unlocked.js'
@@ -36,6 +37,7 @@ export const defects: readonly Defect[] = [
   ...migrationDefects,
   ...bitDefects,
   ...areaDefects,
+  ...rightsDefects,
   ...migrationStageDefects,
   ...deviceMemoryDefects,
   ...devmemDefects,

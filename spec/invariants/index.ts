@@ -16,7 +16,13 @@ import {
 } from './coherence.js'
 import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
-import { cpusForget, framesAreCounted, noAllocationUnderUpdateLock } from './memory.js'
+import {
+  cpusForget,
+  entriesWithinAreas,
+  framesAreCounted,
+  noAllocationUnderUpdateLock,
+  tlbsWithinEntries,
+} from './memory.js'
 import {
   cpusNeverMapDeviceMemory,
   dataIsInOnePlace,
@@ -113,6 +119,8 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     classicsAreEven,
     framesAreCounted,
     cpusForget,
+    entriesWithinAreas,
+    tlbsWithinEntries,
   ].map((make) => make(world))
 }
 

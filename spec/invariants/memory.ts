@@ -3,7 +3,19 @@
  *
  * @module
  */
-import { allocPage, isPageCache, PteKind, ZERO_PAGE } from '../../src/kernel/index.js'
+import {
+  allocPage,
+  changeProtNuma,
+  exitMmap,
+  isPageCache,
+  PteKind,
+  reapArea,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+  ZERO_PAGE,
+  zapPageRange,
+} from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -44,6 +56,72 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
         if (ended && frame.refcount !== known)
           return `at the end frame ${pfn} is in ${mapped + held} entries and has ${frame.refcount} references: a leak`
       }
+      return said
+    },
+  }
+}
+
+/**
+ * `area-rights`: an entry of the CPU's page table permits nothing that its area forbids. Whoever changes an area holds the mmap
+ * lock for writing until the entries agree again.
+ */
+export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'area-rights',
+    name: 'an entry grants no more than its area',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (mm.mmapLock.writer.value !== 0) continue
+        for (let page = 0; page < machine.pages; page++) {
+          const pte = mm.pte[page]
+          const { kind, write } = pte
+          if (kind !== PteKind.present && !write) continue
+          const area = mm.vma[page]
+          // The area has been taken out, and its entries are zapped next.
+          if (area.kind === VmaKind.none) continue
+          said = true
+          if (write && !(area.flags & VM_WRITE))
+            return `${mm.name} may write page ${page} by its entry, and the area permits no writing`
+          if (kind === PteKind.present && !(area.flags & (VM_READ | VM_WRITE)))
+            return `${mm.name} maps page ${page}, and the area permits no access`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** Who has changed entries and flushes the TLBs later, with no more than the mmap lock for reading until then. */
+const FLUSH_LATER = [zapPageRange, reapArea, exitMmap, changeProtNuma] as const
+
+/**
+ * `tlb-flush`: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to
+ * come. Every other change flushes before the page-table lock is dropped, or the mmap lock that was held for writing.
+ */
+export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'tlb-flush',
+    name: 'a TLB grants no more than the page table',
+    judge(view) {
+      let said: true | undefined
+      for (const { mm, tlb } of machine.cpus)
+        for (let page = 0; page < machine.pages; page++) {
+          const { frame, write, dirty } = tlb[page]
+          if (frame === undefined) continue
+          said = true
+          const pte = mm.pte[page]
+          const isMapped = pte.kind === PteKind.present && pte.frame === frame.pfn
+          if (isMapped && (!write || (pte.write && (!dirty || pte.dirty)))) continue
+          if (mm.ptl.isHeld() || mm.mmapLock.writer.value !== 0) continue
+          if (tasks.some(({ thread }) => FLUSH_LATER.some((change) => view.inside(thread, change)))) continue
+          const wrong = !isMapped
+            ? `maps page ${page} to frame ${frame.pfn}, and the page table does not`
+            : pte.write
+              ? `writes page ${page} without a look at its entry, which is not dirty`
+              : `may write page ${page}, and the page table forbids it`
+          return `a CPU's TLB of ${mm.name} ${wrong}`
+        }
       return said
     },
   }

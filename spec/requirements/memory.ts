@@ -41,6 +41,40 @@ export const memory: readonly Requirement[] = [
     checks: ['no TLB maps a free frame'],
   },
   {
+    id: 'area-rights',
+    title: 'an entry grants no more than its area',
+    text:
+      'While no thread holds the mmap lock for writing, an entry of the page table is writable only ' +
+      'in a VMA with VM_WRITE, and present only in a VMA that permits access at all. This holds for ' +
+      'migration entries and device entries too, which become present entries later. What mprotect ' +
+      'forbids is therefore forbidden to CPUs and, by C4, to devices, when mprotect returns.',
+    source: [
+      'our own: what C4 relies on',
+      'reference B.2',
+      'mm/mprotect.c: change_pte_range',
+      'mm/mm.h: maybe_mkwrite',
+    ],
+    checks: ['an entry grants no more than its area'],
+  },
+  {
+    id: 'tlb-flush',
+    title: 'a CPU TLB grants no more than the page table',
+    text:
+      'A translation in a TLB of a CPU has a present entry behind it that maps the same frame, is ' +
+      'writable if the translation is, and dirty if the CPU writes without setting the bit. An entry ' +
+      'that changes is flushed before the page-table lock is dropped, or before the mmap lock is ' +
+      'dropped that is held for writing (mprotect, fork, mremap). A zap and NUMA hinting hold it for ' +
+      'reading: they flush before they end.',
+    source: [
+      'our own',
+      'reference B.2, B.5',
+      'Documentation/core-api/cachetlb.rst',
+      'mm/rmap.c: ptep_clear_flush',
+      'mm/mmu_gather.c: tlb_finish_mmu',
+    ],
+    checks: ['a TLB grants no more than the page table'],
+  },
+  {
     id: 'data',
     title: 'a read returns what was written last',
     text:

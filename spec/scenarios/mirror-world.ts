@@ -70,6 +70,7 @@ import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 import { holdsIn, notHeldIn } from '../requirements/index.js'
+import { mustBePossible } from './initial-worlds.js'
 import type { Call, MirrorDeclaration, MirrorScenario, MirrorWorld } from './mirror-declarations.js'
 import { attach, initialise } from './mirror-start.js'
 
@@ -139,7 +140,12 @@ export interface MirroringScenario<P extends string = string> extends Scenario<P
 export function mirrorScenario<P extends string>(
   definition: MirrorScenarioDefinition<P>,
 ): MirroringScenario<P> {
-  const { world, referenceOnly, home, generations: named, ...rest } = definition
+  const { world: declared, referenceOnly, home, generations: named, ...rest } = definition
+  const world = (parameters: Parameters<P>) => {
+    const options = declared(parameters)
+    mustBePossible(rest.name, options)
+    return options
+  }
   // What only the reference driver has is in the generations that are named, and in no other.
   const everywhere = referenceOnly ? [] : generationNames
   const generations = named ?? (home ? [home.name] : everywhere)

@@ -96,7 +96,7 @@ export const dontneedVersusDevice = mirrorScenario({
 export const mprotectVersusDevice = mirrorScenario({
   name: 'mprotect',
   summary: 'A device writes while another thread makes the pages read-only, and writable again.',
-  exercises: ['C2', 'C4', 'C6', 'C21', 'C49'],
+  exercises: ['C2', 'C4', 'C6', 'C21', 'C49', 'area-rights'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -158,6 +158,29 @@ export const forkVersusDevice = mirrorScenario({
         calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0), call(cpuWrite, 0, 1)],
       },
       { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 3), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** The parent runs on another CPU while it forks. */
+export const forkVersusCpu = mirrorScenario({
+  name: 'fork-and-write',
+  summary:
+    'A thread forks while another thread of the process writes through its TLB: the child has what ' +
+    'was written before its page was shared, whoever writes afterwards.',
+  exercises: ['C2', 'C47', 'data', 'tlb-flush'],
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    processes: 2,
+    spareFrames: 2 * pages,
+    values: 3,
+    invalidations: 3,
+    threads: [
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1])] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2), call(cpuWrite, 0, 3)] },
+      { name: 'child', process: 1, calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
     ],
   }),
 })

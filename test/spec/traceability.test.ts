@@ -129,6 +129,7 @@ describe('requirements', () => {
       'C50',
       'C51',
       'C52',
+      'area-rights',
       'asked-only',
       'atomic-sleep',
       'backed-access',
@@ -146,6 +147,7 @@ describe('requirements', () => {
       'progress',
       'refinement',
       'revoked',
+      'tlb-flush',
       'two-pass',
       'use-after-free',
     ])

@@ -1,0 +1,110 @@
+/**
+ * Defects by which entries grant more than areas, or TLBs more than entries.
+ *
+ * @module
+ */
+import {
+  changeProtection,
+  clearPte,
+  flushTlbRange,
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  migrateVmaInsertPage,
+  NotifyEvent,
+  PteKind,
+  ZERO_PAGE,
+} from '../../src/kernel/index.js'
+import { override } from '../../src/world/index.js'
+import type { Defect } from '../defect.js'
+
+/** Watchers are told, and the entries stay as they are. */
+const changeNoEntry = override(
+  changeProtection,
+  () =>
+    function* (current, mm, start, end) {
+      yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+      yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+    },
+)
+
+/** CPUs keep what they know. */
+const flushNothing = override(flushTlbRange, () => function* () {})
+
+/** The zero page gives way to the page that has migrated, and CPUs go on reading zeroes. */
+const replaceZeroPageUnflushed = override(
+  migrateVmaInsertPage,
+  (original) =>
+    function* (current, args, page) {
+      const pte = args.mm.pte[page]
+      yield* args.mm.ptl.critical('clear the entry of the zero page', () => {
+        if (pte.kind === PteKind.present && pte.frame === ZERO_PAGE) clearPte(current.machine, pte)
+        return 0
+      })
+      yield* original(current, args, page)
+    },
+)
+
+/** Defects of rights. */
+export const rightsDefects: readonly Defect[] = [
+  {
+    name: 'X300',
+    kind: 'mutation',
+    title: 'mprotect changes the VMA and not its entries',
+    text:
+      'change_protection() notifies and changes no entry: CPUs and, after the next fault, devices write to ' +
+      'pages that the VMA makes read-only.',
+    source: ['our own', 'reference B.2 (mprotect)'],
+    requirement: 'area-rights',
+    scenario: 'mprotect',
+    overrides: [changeNoEntry],
+    steps: 10,
+  },
+  {
+    name: 'X301',
+    kind: 'mutation',
+    title: 'mprotect does not flush',
+    text: 'mprotect returns, and a CPU still writes to a read-only page through its TLB.',
+    source: ['our own', 'reference B.2 (mprotect)'],
+    requirement: 'tlb-flush',
+    scenario: 'mprotect',
+    overrides: [flushNothing],
+    steps: 12,
+  },
+  {
+    name: 'X302',
+    kind: 'mutation',
+    title: 'fork does not flush',
+    text:
+      'fork write-protects the entries of the parent, and a CPU of the parent still writes through its TLB: to ' +
+      'pages that the child has as well.',
+    source: ['our own', 'reference B.2 (fork)'],
+    requirement: 'tlb-flush',
+    scenario: 'fork-and-write',
+    overrides: [flushNothing],
+    steps: 16,
+  },
+  {
+    name: 'X303',
+    kind: 'mutation',
+    title: 'NUMA hinting does not flush',
+    text: 'An entry is made PROT_NONE, and a CPU that has it in its TLB does not fault: the hint is lost.',
+    source: ['our own', 'reference B.2 (NUMA hinting)'],
+    requirement: 'tlb-flush',
+    scenario: 'numa-hinting',
+    overrides: [flushNothing],
+    steps: 11,
+  },
+  {
+    name: 'X304',
+    kind: 'mutation',
+    title: 'a migration replaces the zero page without a flush',
+    text:
+      'migrate_vma_insert_page() maps the new page in the place of the zero page and does not flush: a CPU ' +
+      'continues to read zeroes.',
+    source: ['our own', 'reference B.5 step 5', 'mm/migrate_device.c: migrate_vma_insert_page'],
+    requirement: 'tlb-flush',
+    scenario: 'migrate-holes',
+    overrides: [replaceZeroPageUnflushed],
+    steps: 29,
+  },
+]
