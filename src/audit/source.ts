@@ -128,6 +128,24 @@ function parseFunction(text: string): Program | undefined {
 
 const RETURN_IT = 'return it from the step (`const it = yield* step(…)`), or keep a field in the world'
 const KEEP_A_FIELD = 'keep a field in the world'
+const OWN_NAME =
+  'within its text a procedure’s own name is its generator, which would run as part of this call, without overrides; ' +
+  'go on as the procedure (`return yield* become(name, …)`), or name it by a text: `procedure(name, function* (…) { … })`'
+
+/** True for the name that the text of a procedure gives itself. */
+function isOwnName(node: AnyNode, scope: Scope, { text }: Place): boolean {
+  if (node.type !== 'Identifier' || text?.type !== 'FunctionExpression' || text.id?.name !== node.name)
+    return false
+  const found = scope.find(node.name)
+  return found?.owner === text && found.kind === 'function' && found.init === undefined
+}
+
+/** True if a call goes on as its first argument: by name, or by one that the text does not have, as bundlers write. */
+function mayBecome({ callee }: CallExpression, scope: Scope): boolean {
+  if (nameOf(callee) === 'become') return true
+  const found = callee.type === 'Identifier' ? scope.find(callee.name) : undefined
+  return callee.type === 'Identifier' && (found === undefined || found.kind === 'import')
+}
 
 /** Where in the text the reader is. */
 interface Place {
@@ -139,6 +157,8 @@ interface Place {
   readonly closure: FunctionNode | undefined
   readonly procedure: string | undefined
   readonly step: string | undefined
+  /** The text of the procedure. */
+  readonly text: FunctionNode | undefined
   /** The outermost plain function, by name; empty for one without. */
   readonly plain: string | undefined
 }
@@ -166,6 +186,7 @@ class Reader {
       closure: undefined,
       procedure: this.name,
       step: undefined,
+      text: undefined,
       plain: undefined,
     }
     const scope = moduleScope(this.program)
@@ -187,8 +208,11 @@ class Reader {
         this.report(node, around, 'an async function runs later; a procedure and its steps run at once')
       const generator = around.generator ?? (node.generator ? node : undefined)
       const plain = generator === undefined ? (around.plain ?? nameOfFunction(node, parent)) : undefined
-      place = { ...around, within: node, generator, plain }
-    }
+      // All of the text is the procedure's where it has none around it.
+      const text = around.text ?? (this.isModule ? undefined : node)
+      place = { ...around, within: node, generator, plain, text }
+    } else if (node !== (parent as FunctionNode | undefined)?.id && isOwnName(node, scope, place))
+      this.report(node, place, OWN_NAME)
     this.judge(node, scope, place)
     if (node.type === 'CallExpression') this.visitCall(node, scope, place)
     else
@@ -206,9 +230,11 @@ class Reader {
     const [first] = call.arguments
     const called = first === undefined ? undefined : textOf(first)
     for (const argument of call.arguments) {
+      if (argument === first && isOwnName(first, scope, place) && mayBecome(call, scope)) continue
       let within = place
       if (isFunction(argument)) {
-        if (callee === 'procedure' && called !== undefined) within = { ...place, procedure: called }
+        if (callee === 'procedure')
+          within = { ...place, procedure: called ?? nameOfFunction(argument, undefined), text: argument }
         if (STEP_MAKERS.has(callee) && argument === call.arguments[1])
           within = { ...place, closure: argument, step: called }
       }

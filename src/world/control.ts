@@ -496,6 +496,13 @@ export class ControlGraph {
       if (error instanceof SpecificationError) throw betweenSteps(frame, error)
       if (error instanceof BetweenSteps)
         throw new SpecificationError('impure', `${frame.procedure.procedureName}: ${error.message}`)
+      if (error instanceof RangeError && error.message.includes('call stack'))
+        throw new SpecificationError(
+          'runaway',
+          `${frame.procedure.procedureName} calls generators until the stack is full, without a step between; within its ` +
+            'text its own name is its generator: go on as the procedure, `return yield* become(name, …)`',
+          { cause: error },
+        )
       throw new SpecificationError(
         'procedure-threw',
         `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,

@@ -69,19 +69,49 @@ export type AnyProcedure = Procedure<any[], any>
 /**
  * Makes a procedure of a generator function. `yield* p(args)` then calls it: while it runs, its caller waits in
  * one control state, and its own history is dropped when it returns. What it returns should be small: a number, a
- * flag, a short array of numbers.
+ * flag, a small record.
  *
- * @param name - as the kernel calls it
- * @param body - the text
+ * The procedure has the name of its generator, so that stack traces, call hierarchies and profilers show it too. Inside
+ * its own text that name is the generator: `become(self, …)` goes on as the procedure; a direct call is refused.
+ *
+ * @param body - the text; its name is as the kernel calls it
+ * @throws SpecificationError `invalid-operation` if it has no name
  *
  * @example
  * ```ts
- * const readRetry = procedure('mmu_interval_read_retry', function* (sub: Sub, seq: number) {
+ * const mmu_interval_read_retry = procedure(function* mmu_interval_read_retry(sub: Sub, seq: number) {
  *   return yield* step('compare', () => (sub.seq === seq ? 0 : 1))
  * })
  * ```
  */
-export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
+export function procedure<A extends unknown[], R>(body: Body<A, R>): Procedure<A, R>
+/**
+ * The same with a name that is no identifier, or where a tool drops the names of functions.
+ *
+ * @param name - as the kernel or the driver calls it, and which part of it this is
+ * @param body - the text
+ */
+export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R>
+export function procedure<A extends unknown[], R>(
+  ...given: [Body<A, R>] | [string, Body<A, R>]
+): Procedure<A, R> {
+  const [name, body] = given.length === 1 ? [given[0].name, given[0]] : given
+  if (name === '')
+    throw new SpecificationError(
+      'invalid-operation',
+      'a procedure has no name; write `procedure(function* its_name(…) { … })`, or pass one: `procedure(name, …)`. ' +
+        'A bundler that shortens names drops those of functions: have it keep them (keepNames)',
+    )
+  const made = make(name, body)
+  const other = proceduresByText.has(body) ? undefined : (made as unknown as AnyProcedure)
+  proceduresByText.set(body, other)
+  return made
+}
+
+/** The procedure of each text; none where several procedures share a text. */
+const proceduresByText = new WeakMap<object, AnyProcedure | undefined>()
+
+function make<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
   const called: Procedure<A, R> = Object.assign(
     (...args: A) =>
       awaiting<R>({
@@ -93,6 +123,23 @@ export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>
   )
   collected?.add(called as unknown as AnyProcedure)
   return called
+}
+
+/**
+ * The procedure that `target` is, or is the text of: within its own text, a procedure's name is its generator.
+ *
+ * @throws SpecificationError `invalid-operation` if it is neither, or the text of several
+ */
+function procedureOf<A extends unknown[], R>(target: Body<A, R>, use: string): Procedure<A, R> {
+  if ('procedureName' in target) return target as Procedure<A, R>
+  const found = proceduresByText.get(target)
+  if (found !== undefined) return found as unknown as Procedure<A, R>
+  const what = proceduresByText.has(target) ? 'the text of several procedures' : 'no procedure'
+  throw new SpecificationError(
+    'invalid-operation',
+    `${use}(${target.name}, …): ${target.name || 'the function'} is ${what}; ` +
+      'pass what `procedure(…)` has returned',
+  )
 }
 
 let collected: Set<AnyProcedure> | undefined
@@ -196,11 +243,16 @@ export function choose(name: string, outcomes: number): Running<number> {
 
 const takeChoice: Run = (choice) => choice
 
-/** Goes on as another procedure: `return yield* become(p, args)`. Retry loops fold back on themselves. */
-export function become<A extends unknown[], R>(target: Procedure<A, R>, ...args: A): Running<R> {
+/**
+ * Goes on as another procedure: `return yield* become(p, args)`. Retry loops fold back on themselves.
+ *
+ * @param target - a procedure, or the text of one, as its own name is within it
+ * @throws SpecificationError `invalid-operation` if it is neither
+ */
+export function become<A extends unknown[], R>(target: Body<A, R>, ...args: A): Running<R> {
   return awaiting({
     kind: 'become',
-    procedure: target as unknown as AnyProcedure,
+    procedure: procedureOf(target, 'become') as unknown as AnyProcedure,
     args: args.map(withoutSign),
   })
 }
@@ -220,17 +272,19 @@ export interface Override {
  * Replaces the text of `target` wherever it is called: a defect, a generation of the API, a user's driver.
  *
  * @param target - the procedure to replace
- * @param make - gets the original, to be called with `yield*` in a frame of its own; returns the new text
+ * @param replace - gets the original, to be called with `yield*` in a frame of its own; returns the new text
+ * @throws SpecificationError `invalid-operation` if it is no procedure, nor the text of one
  */
 export function override<A extends unknown[], R>(
-  target: Procedure<A, R>,
-  make: (original: Body<A, R>) => Body<A, R>,
+  target: Body<A, R>,
+  replace: (original: Body<A, R>) => Body<A, R>,
 ): Override {
+  const replaced = procedureOf(target, 'override')
   // In a frame of its own, so that a tail call of the original does not take the new text with it.
-  const original = procedure(target.procedureName, target.body)
+  const original = make(replaced.procedureName, replaced.body)
   return {
-    target: target as unknown as AnyProcedure,
-    body: make(original) as unknown as Body<unknown[], unknown>,
+    target: replaced as unknown as AnyProcedure,
+    body: replace(original) as unknown as Body<unknown[], unknown>,
   }
 }
 

@@ -32,7 +32,7 @@ describe('no false alarm in what is shipped', () => {
 })
 
 const moduleOf = (body: string, before = '') =>
-  `${before}\nexport const p = procedure('p', function* (w0, mirror, page) {\n${body}\n})`
+  `${before}\nexport const p = procedure(function* p(w0, mirror, page) {\n${body}\n})`
 const saidOf = (text: string) => findingsIn([checkModule(text)])[0].map(({ message }) => message)
 
 describe('what a text shows', () => {
@@ -161,6 +161,25 @@ describe('what a text shows', () => {
   test('a line, a procedure, and a step are named', () => {
     const text = moduleOf("let n = 0\nyield* step('count', () => {\n n++\n return 0 })")
     expect(checkModule(text).findings).toMatchObject([{ line: 5, procedure: 'p', step: 'count' }])
+  })
+
+  test('a procedure’s own name, which is its generator, is only gone on as', () => {
+    const own = (body: string) => saidOf(moduleOf(body)).filter((said) => said.includes('own name'))
+    expect(own('return yield* become(p, w0, mirror)')).toEqual([])
+    expect(own('return yield* world.become(p, w0, mirror)')).toEqual([])
+    expect(own('const p = mirror; yield* p()')).toEqual([])
+    expect(own('yield* mirror.p({ p: 1 })')).toEqual([])
+    expect(own('return yield* p(w0, mirror, page)')).toHaveLength(1)
+    expect(own('return yield* become(mirror, p)')).toHaveLength(1)
+    expect(own('const other = p; return yield* become(other)')).toHaveLength(1)
+    expect(own("yield* step('s', () => ({ p }))")).toHaveLength(1)
+    // As a bundler shortens it.
+    const short = (body: string) => checkProcedure('p', `function*n(t){${body}}`).findings
+    expect(short("return yield*e('s',()=>t),yield*r(n,t)")).toEqual([])
+    expect(short("return yield*e('s',()=>t),yield*n(t)")).toMatchObject([{ line: 1, procedure: 'p' }])
+    // A helper, and a procedure that is named by a text, call what they name.
+    expect(saidOf('function* walk(n) { if (n) yield* walk(n - 1) }')).toEqual([])
+    expect(saidOf("const q = procedure('q', function* () { yield* q() })")).toEqual([])
   })
 
   test('the text of one procedure is enough', () => {

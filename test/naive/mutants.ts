@@ -330,7 +330,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'keys.push(`${JSON.stringify(key)}:${keyWithin(dataOf(object, key), depth + 1)}`)',
       'keys.push(JSON.stringify(key))',
     ],
-    ['const original = procedure(target.procedureName, target.body)', 'const original = target'],
+    ['const original = make(replaced.procedureName, replaced.body)', 'const original = replaced'],
   ],
   'src/world/locks.ts': [
     [

@@ -132,6 +132,7 @@ export const named = procedure('named (part)', function* () {
 export const unnamed = procedure(function* mmu_thing(n: number) {
   yield* both()
   yield* named(n)
+  if (n > 0) return yield* become(mmu_thing, n - 1)
 })
 
 const broken = override(unnamed, () => function* () { yield* step('nothing', () => 0) })
@@ -165,7 +166,8 @@ test('both ways to write a procedure are read: the name as a text, and as that o
       name: 'mmu_thing',
       kernel: 'mmu_thing',
       steps: [{ name: 'helper step', kind: 'step' }],
-      callees: ['named-part'],
+      callees: ['named-part', 'mmu_thing'],
+      callers: ['named-part', 'mmu_thing'],
     },
   ])
   expect(overrides).toMatchObject([{ owner: 'Z1', kind: 'defect', target: 'mmu_thing', file: 'lib/all.ts' }])

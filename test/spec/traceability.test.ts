@@ -54,11 +54,11 @@ function placesIn(file: string): Place[] {
   const starts = [...text.matchAll(declaration)]
   return starts.map((start, i) => {
     const body = text.slice(start.index, starts[i + 1]?.index ?? text.length)
-    const procedure = /^(?:export )?const \w+ = procedure\(\s*'([^']+)'/.exec(body)
+    const procedure = /^(?:export )?const \w+ = procedure\(\s*(?:'([^']+)'|function\* (\w+))/.exec(body)
     const claimed = body.matchAll(/(?:\bclaim\(|\bnew Violation\()\s*(?:'([^']+)'|([^'\s]))/g)
     return {
       file,
-      names: [start[1], ...(procedure ? [procedure[1]] : [])],
+      names: [start[1], ...(procedure ? [procedure[1] ?? procedure[2]] : [])],
       // `claim` itself passes its clause on.
       clauses: [...claimed].flatMap(([, clause]) => (clause === undefined ? [] : [clause])),
     }
@@ -208,7 +208,7 @@ describe('claims', () => {
   it('inside steps are found where they are known to be', () => {
     const found = places.flatMap(({ names, clauses }) => clauses.map((clause) => `${clause} in ${names[0]}`))
     expect(found).toEqual(
-      expect.arrayContaining(['C20 in hmmRangeFault', 'C25 in mapPage', 'lock-discipline in GuardedCell']),
+      expect.arrayContaining(['C20 in hmm_range_fault', 'C25 in mapPage', 'lock-discipline in GuardedCell']),
     )
   })
 })

@@ -56,6 +56,11 @@ export class Source {
       const value = bare(declaration.initializer)
       return value === inner ? undefined : ts.isIdentifier(value) ? this.valueOf(value) : value
     }
+    // Within its text, the name of a procedure is its generator's.
+    if (ts.isFunctionExpression(declaration)) {
+      const { parent } = declaration
+      if (ts.isCallExpression(parent) && calls(parent, 'procedure')) return parent
+    }
     return declaration
   }
 
