@@ -15,13 +15,13 @@ import {
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
-  hmmRangeFault,
+  hmm_range_fault,
   isMappable,
-  mmgetNotZero,
+  mmget_not_zero,
   mmput,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   type NotifierRange,
   type Task,
 } from 'hmm-spec/kernel'
@@ -40,28 +40,30 @@ export interface PageFault {
 export type MapPage = Procedure<[current: Task, umem: Mirror, fault: PageFault, retries: number], number>
 
 /** Reads the page table's entry of one page, faulting it in. The caller has sampled the sequence. */
-export const walkPage = procedure(
-  'odp_walk_page',
-  function* (current: Task, umem: Mirror, { page, write }: PageFault, seq: number) {
-    const { mmapLock } = umem.mm
-    yield* mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, rangeOf(umem, current), {
-      start: page,
-      end: page + 1,
-      seq,
-      defaultFlags: 0,
-      // The request is in the array, so the mask selects it.
-      pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
-      requests: [HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)],
-      owner: -1,
-    })
-    yield* mmapLock.unlockRead()
-    return error
-  },
-)
+export const walkPage = procedure(function* odp_walk_page(
+  current: Task,
+  umem: Mirror,
+  { page, write }: PageFault,
+  seq: number,
+) {
+  const { mmapLock } = umem.mm
+  yield* mmapLock.lockRead()
+  const error = yield* hmm_range_fault(current, rangeOf(umem, current), {
+    start: page,
+    end: page + 1,
+    seq,
+    defaultFlags: 0,
+    // The request is in the array, so the mask selects it.
+    pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
+    requests: [HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)],
+    owner: -1,
+  })
+  yield* mmapLock.unlockRead()
+  return error
+})
 
 /** Writes one entry of the device page table. Called under the umem mutex, after the sequence was compared. */
-export const updateEntry = procedure('odp_update_xlt', function* (current: Task, umem: Mirror, page: number) {
+export const updateEntry = procedure(function* odp_update_xlt(current: Task, umem: Mirror, page: number) {
   const range = rangeOf(umem, current)
   return yield* step('write the entry', () => {
     if (!isMappable(range, page)) return -Errno.EFAULT
@@ -71,85 +73,92 @@ export const updateEntry = procedure('odp_update_xlt', function* (current: Task,
 })
 
 /** Walks, takes the umem mutex, compares the sequence, maps. */
-export const mapOnePage: MapPage = procedure(
-  'odp_map_page',
-  function* (current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
-    const seq = yield* mmuIntervalReadBegin(umem.notifier)
-    const error = yield* walkPage(current, umem, fault, seq)
-    if (error === -Errno.EBUSY) return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
-    if (error) return error
-    yield* umem.updateLock.lock()
-    if (yield* mmuIntervalReadRetry(current, umem.notifier, seq)) {
-      yield* umem.updateLock.unlock()
-      return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
-    }
-    const failed = yield* updateEntry(current, umem, fault.page)
+export const mapOnePage: MapPage = procedure(function* odp_map_page(
+  current: Task,
+  umem: Mirror,
+  fault: PageFault,
+  retries: number,
+): Running<number> {
+  const seq = yield* mmu_interval_read_begin(umem.notifier)
+  const error = yield* walkPage(current, umem, fault, seq)
+  if (error === -Errno.EBUSY) return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+  if (error) return error
+  yield* umem.updateLock.lock()
+  if (yield* mmu_interval_read_retry(current, umem.notifier, seq)) {
     yield* umem.updateLock.unlock()
-    return failed
-  },
-)
+    return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+  }
+  const failed = yield* updateEntry(current, umem, fault.page)
+  yield* umem.updateLock.unlock()
+  return failed
+})
 
 /** Retries after a collision, if retries are left. */
-export const tryAgain = procedure(
-  'odp_try_again',
-  function* (map: MapPage, current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
-    if (retries === 0) return -Errno.EAGAIN
-    return yield* become(map, current, umem, fault, retries - 1)
-  },
-)
+export const tryAgain = procedure(function* odp_try_again(
+  map: MapPage,
+  current: Task,
+  umem: Mirror,
+  fault: PageFault,
+  retries: number,
+): Running<number> {
+  if (retries === 0) return -Errno.EAGAIN
+  return yield* become(map, current, umem, fault, retries - 1)
+})
 
 /** Maps page by page. The mutex is dropped in between, so that an invalidation need not wait for all of them. */
-const mapEach = procedure(
-  'odp_map_pages',
-  function* (
-    map: MapPage,
-    current: Task,
-    umem: Mirror,
-    page: number,
-    end: number,
-    write: boolean,
-  ): Running<number> {
-    const error = yield* map(current, umem, { page, write }, RETRIES)
-    if (error || page + 1 === end) return error
-    // The array is used again for the next page; after the last one the device does this.
-    yield* endOfRange(current, umem, 0)
-    return yield* become(mapEach, map, current, umem, page + 1, end, write)
-  },
-)
+const mapEach = procedure(function* odp_map_pages(
+  map: MapPage,
+  current: Task,
+  umem: Mirror,
+  page: number,
+  end: number,
+  write: boolean,
+): Running<number> {
+  const error = yield* map(current, umem, { page, write }, RETRIES)
+  if (error || page + 1 === end) return error
+  // The array is used again for the next page; after the last one the device does this.
+  yield* endOfRange(current, umem, 0)
+  return yield* become(mapEach, map, current, umem, page + 1, end, write)
+})
 
 /** Serves a device fault. The address space is pinned throughout. */
 function pageFaultHandler(map: MapPage): Driver['fault'] {
-  return procedure(
-    'odp_page_fault',
-    function* (current: Task, umem: Mirror, start: number, end: number, write: boolean) {
-      if (!(yield* mmgetNotZero(umem.mm))) return -Errno.EFAULT
-      const error = yield* mapEach(map, current, umem, start, end, write)
-      yield* mmput(current, umem.mm)
-      return error
-    },
-  )
+  return procedure(function* odp_page_fault(
+    current: Task,
+    umem: Mirror,
+    start: number,
+    end: number,
+    write: boolean,
+  ) {
+    if (!(yield* mmget_not_zero(umem.mm))) return -Errno.EFAULT
+    const error = yield* mapEach(map, current, umem, start, end, write)
+    yield* mmput(current, umem.mm)
+    return error
+  })
 }
 
 /** The callback: refuses a range that is not blockable; otherwise sets the sequence, then removes page by page. */
-export const invalidateRange: Driver['invalidate'] = procedure(
-  'odp_invalidate_range',
-  function* (_current: Task, umem: Mirror, range: NotifierRange, curSeq: number) {
-    if (!range.blockable) return 0
-    yield* umem.updateLock.lock()
-    yield* step('set_seq', () => {
-      mmuIntervalSetSeq(umem.notifier, curSeq)
+export const invalidateRange: Driver['invalidate'] = procedure(function* odp_invalidate_range(
+  _current: Task,
+  umem: Mirror,
+  range: NotifierRange,
+  curSeq: number,
+) {
+  if (!range.blockable) return 0
+  yield* umem.updateLock.lock()
+  yield* step('set_seq', () => {
+    mmu_interval_set_seq(umem.notifier, curSeq)
+    return 0
+  })
+  for (let page = range.start; page < range.end; page++)
+    yield* step('clear an entry', () => {
+      unmapPages(umem, { start: page, end: page + 1 })
       return 0
     })
-    for (let page = range.start; page < range.end; page++)
-      yield* step('clear an entry', () => {
-        unmapPages(umem, { start: page, end: page + 1 })
-        return 0
-      })
-    yield* flushDevice(umem, range)
-    yield* umem.updateLock.unlock()
-    return 1
-  },
-)
+  yield* flushDevice(umem, range)
+  yield* umem.updateLock.unlock()
+  return 1
+})
 
 /** The driver, with a procedure that maps a page. */
 export function odpDriver(name: string, map: MapPage): Driver {

@@ -3,23 +3,25 @@
  * collision. It misses an invalidation that comes between the two: `check` finds it.
  */
 import type { Mirror } from 'hmm-spec/driver'
-import { Errno, mmuIntervalReadBegin, mmuIntervalReadRetry, type Task } from 'hmm-spec/kernel'
+import { Errno, mmu_interval_read_begin, mmu_interval_read_retry, type Task } from 'hmm-spec/kernel'
 import { become, procedure, type Running } from 'hmm-spec/world'
 import { type MapPage, odpDriver, type PageFault, tryAgain, updateEntry, walkPage } from './driver.js'
 
-const mapOnePage: MapPage = procedure(
-  'odp_map_page',
-  function* (current: Task, umem: Mirror, fault: PageFault, retries: number): Running<number> {
-    const seq = yield* mmuIntervalReadBegin(umem.notifier)
-    const error = yield* walkPage(current, umem, fault, seq)
-    if (error && error !== -Errno.EBUSY) return error
-    if (error || (yield* mmuIntervalReadRetry(current, umem.notifier, seq)))
-      return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
-    yield* umem.updateLock.lock()
-    const failed = yield* updateEntry(current, umem, fault.page)
-    yield* umem.updateLock.unlock()
-    return failed
-  },
-)
+const mapOnePage: MapPage = procedure(function* odp_map_page(
+  current: Task,
+  umem: Mirror,
+  fault: PageFault,
+  retries: number,
+): Running<number> {
+  const seq = yield* mmu_interval_read_begin(umem.notifier)
+  const error = yield* walkPage(current, umem, fault, seq)
+  if (error && error !== -Errno.EBUSY) return error
+  if (error || (yield* mmu_interval_read_retry(current, umem.notifier, seq)))
+    return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
+  yield* umem.updateLock.lock()
+  const failed = yield* updateEntry(current, umem, fault.page)
+  yield* umem.updateLock.unlock()
+  return failed
+})
 
 export default odpDriver('odp-first-try', mapOnePage)

@@ -25,7 +25,7 @@ export interface Queue {
 const ROOM = 1
 
 /** Posts one request under the lock. */
-export const post = procedure('post', function* (queue: Queue) {
+export const post = procedure(function* post(queue: Queue) {
   yield* queue.lock.lock()
   yield* step('post a request', () => {
     queue.posted += 1
@@ -42,7 +42,7 @@ export const postAll = procedure('post all', function* (queue: Queue, count: num
 })
 
 /** The device: serves one request after another, and may fail each. */
-export const serve = procedure('serve', function* (queue: Queue, count: number): Running<void> {
+export const serve = procedure(function* serve(queue: Queue, count: number): Running<void> {
   if (count === 0) return
   yield* step('wait for a request', () => (READ_ONCE(queue).posted > 0 ? 0 : BLOCKED))
   const failed = yield* choose('does the device fail?', 2)

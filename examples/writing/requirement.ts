@@ -1,6 +1,6 @@
 /** A requirement of one driver, and the claim that checks it: the example of `docs/writing-a-requirement.md`. */
 import { deviceAccess } from 'hmm-spec/driver'
-import { oomReap } from 'hmm-spec/kernel'
+import { oom_reap_task_mm } from 'hmm-spec/kernel'
 import { call, type MirrorWorld, mirrorScenario, type Requirement } from 'hmm-spec/spec'
 import { old, type StepClaim } from 'hmm-spec/world'
 
@@ -39,7 +39,7 @@ export const reaper = mirrorScenario({
     invalidations: 1,
     threads: [
       { name: 'device', devices: [0], calls: ({ mirrors: [gpu] }) => [call(deviceAccess, gpu, 0, 1, 2)] },
-      { name: 'reaper', calls: ({ machine }) => [call(oomReap, machine.mms[0])] },
+      { name: 'reaper', calls: ({ machine }) => [call(oom_reap_task_mm, machine.mms[0])] },
     ],
     stepClaims: (world) => [noLockForTheReaper(world)],
   }),

@@ -5,9 +5,10 @@
  */
 import {
   clearMigrationEntry,
-  doWpPage,
-  evictUnusedFiles,
+  do_wp_page,
   flushTlb,
+  folio_migrate_mapping,
+  fput,
   getPage,
   hasSource,
   invalidateRangeEnd,
@@ -15,13 +16,12 @@ import {
   isMigrating,
   isPageCache,
   markMoved,
-  migratePage,
+  move_page_tables,
   moveEntry,
-  movePageTables,
   NotifyEvent,
   PteKind,
   pagesOf,
-  removeMigrationPtes,
+  remove_migration_ptes,
   setPte,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
@@ -29,7 +29,7 @@ import type { Defect } from '../defect.js'
 
 /** Entries are moved, and nobody is told. */
 const moveUntold = override(
-  movePageTables,
+  move_page_tables,
   () =>
     function* ({ machine }, mm, page, pages, to) {
       for (let at = 0; at < pages; at++)
@@ -43,7 +43,7 @@ const moveUntold = override(
 
 /** Entries are moved, and CPUs keep what they know of the old addresses. */
 const moveWithoutFlush = override(
-  movePageTables,
+  move_page_tables,
   () =>
     function* (current, mm, page, pages, to) {
       yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
@@ -58,7 +58,7 @@ const moveWithoutFlush = override(
 
 /** Migration entries are looked for only where the page was when it was collected. */
 const restoreByPageNumber = override(
-  removeMigrationPtes,
+  remove_migration_ptes,
   () =>
     function* (current, from, to) {
       const { machine } = current
@@ -78,7 +78,7 @@ const restoreByPageNumber = override(
 
 /** The page of a file goes to a device like any other. */
 const migrateFiles = override(
-  migratePage,
+  folio_migrate_mapping,
   (original) =>
     function* (current, args, page) {
       const entry = pagesOf(current)[page]
@@ -94,7 +94,7 @@ const migrateFiles = override(
 
 /** A write to a page that is mapped read-only makes it writable, whosever it is. */
 const writeInPlace = override(
-  doWpPage,
+  do_wp_page,
   () =>
     function* (_current, mm, page) {
       yield* mm.ptl.critical('reuse the page', () => {
@@ -106,7 +106,7 @@ const writeInPlace = override(
 )
 
 /** What nobody maps any more stays in memory. */
-const keepUnusedFiles = override(evictUnusedFiles, () => function* () {})
+const keepUnusedFiles = override(fput, () => function* () {})
 
 /** Defects of areas. */
 export const areaDefects: readonly Defect[] = [

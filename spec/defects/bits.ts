@@ -18,16 +18,16 @@ import {
   type EntryState,
   encodeEntry,
   entryState,
+  folio_lock,
+  folio_migrate_mapping,
   folioFreeSwap,
   HMM_PFN_WRITE,
   hasSource,
   isMigrating,
-  lockPage,
   MIGRATE_PFN_MOVED,
   migrateEntry,
-  migratePage,
   migrateVmaCollectPte,
-  mmuIntervalSetSeq,
+  mmu_interval_set_seq,
   ownReferences,
   type Pte,
   PteKind,
@@ -39,9 +39,9 @@ import {
   pteWrite,
   stopMigrating,
   swapCacheReferences,
-  tryToMigrateOne,
-  tryToUnmap,
-  tryToUnmapOne,
+  try_to_migrate_one,
+  try_to_unmap,
+  try_to_unmap_one,
   unlockPage,
   unmapEntry,
 } from '../../src/kernel/index.js'
@@ -65,7 +65,7 @@ function collectReading(read: Read) {
 /** The walk over the other mappings reads the entry in another way. */
 function migrateReading(read: Read) {
   return override(
-    tryToMigrateOne,
+    try_to_migrate_one,
     () =>
       function* (current, mm, page, frame) {
         return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame, read))
@@ -90,7 +90,7 @@ const marksOfPresent: Read = (pte) => {
 
 /** The page is computed from the entry's frame number, where it would be if the page were present. */
 const pageOfPresent = override(
-  tryToMigrateOne,
+  try_to_migrate_one,
   () =>
     function* (current, mm, page, frame) {
       return yield* mm.ptl.critical('replace the entry', () => {
@@ -104,7 +104,7 @@ const pageOfPresent = override(
 
 /** The page leaves the swap cache, and its references are counted, and its place filled, as if it were there. */
 const staleMapping = override(
-  migratePage,
+  folio_migrate_mapping,
   (original) =>
     function* (current, args, page) {
       const entry = pagesOf(current)[page]
@@ -134,7 +134,7 @@ export const writesUntold = override(
   () =>
     function* (_current, mirror, range, curSeq) {
       yield* step('set_seq and unmap', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         unmapPages(mirror, range)
         return 0
       })
@@ -169,7 +169,7 @@ const dirtyWithFolioLock = override(
           range.pfns[page].flags & HMM_PFN_WRITE ? pageAddress(mirror, range, page) : 0,
         )
         if (pfn === 0) continue
-        yield* lockPage(frames[pfn])
+        yield* folio_lock(frames[pfn])
         yield* step('mark and unlock the page', () => {
           frames[pfn].dirty = true
           unlockPage(frames[pfn])
@@ -182,7 +182,7 @@ const dirtyWithFolioLock = override(
 
 /** Reclaim does not look at the dirty bit of the entry that it replaces. */
 const unmapWithoutDirty = override(
-  tryToUnmapOne,
+  try_to_unmap_one,
   () =>
     function* (current, mm, page, frame) {
       return yield* mm.ptl.critical('replace the entry', () =>
@@ -193,7 +193,7 @@ const unmapWithoutDirty = override(
 
 /** Reclaim replaces the entry, and tells no watcher. */
 const unmapUntold = override(
-  tryToUnmap,
+  try_to_unmap,
   () =>
     function* (current, mm, frame) {
       const page = yield* step('walk the mappings', () =>
@@ -201,7 +201,7 @@ const unmapUntold = override(
           (pte) => READ_ONCE(pte).kind === PteKind.present && READ_ONCE(pte).frame === frame.pfn,
         ),
       )
-      if (page >= 0) yield* tryToUnmapOne(current, mm, page, frame)
+      if (page >= 0) yield* try_to_unmap_one(current, mm, page, frame)
     },
 )
 

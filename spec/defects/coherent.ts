@@ -5,10 +5,10 @@
  */
 import {
   getPage,
-  handleMmFault,
+  handle_mm_fault,
   isDeviceCoherent,
-  migrateDeviceCoherentFolio,
-  migrateLongtermUnpinnable,
+  migrate_device_coherent_folio,
+  migrate_longterm_unpinnable_folios,
   migrateVmaCollectPte,
   PteKind,
   SELECT_DEVICE_COHERENT,
@@ -18,7 +18,7 @@ import type { Defect } from '../defect.js'
 
 /** A page may be held for long wherever it is. */
 const pinAnywhere = override(
-  migrateLongtermUnpinnable,
+  migrate_longterm_unpinnable_folios,
   () =>
     function* () {
       return 0
@@ -27,7 +27,7 @@ const pinAnywhere = override(
 
 /** A fault brings every page of a device back, whether or not the CPU could use it there. */
 const bringCoherentBack = override(
-  handleMmFault,
+  handle_mm_fault,
   (original) =>
     function* (current, mm, page, write) {
       const { frames } = current.machine
@@ -38,7 +38,7 @@ const bringCoherentBack = override(
         return frame.pfn
       })
       if (pfn === 0) return yield* original(current, mm, page, write)
-      yield* migrateDeviceCoherentFolio(current, frames[pfn])
+      yield* migrate_device_coherent_folio(current, frames[pfn])
       return 0
     },
 )

@@ -19,19 +19,19 @@ import {
   unmapPages,
 } from '../../src/driver/index.js'
 import {
-  folioTryGet,
+  folio_migrate_mapping,
+  folio_try_get,
   hasSource,
   isFreePage,
   isMigrating,
-  migratePage,
-  mmuIntervalNotifierRemove,
-  mmuIntervalSetSeq,
+  mmu_interval_notifier_remove,
+  mmu_interval_set_seq,
   PteKind,
   pagesOf,
   setDestination,
   tryLockPage,
   waitForPages,
-  zapPteRange,
+  zap_pte_range,
   zoneDevicePageInit,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
@@ -56,7 +56,7 @@ const unmapRegardless = override(
   () =>
     function* (_current, mirror, range, curSeq) {
       yield* step('set_seq and unmap', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         unmapPages(mirror, range)
         return 0
       })
@@ -71,7 +71,7 @@ const revokeBeforeDrain = override(
       yield* unlink(mirror)
       yield* revokePageTable(mirror)
       yield* drainHandlers(mirror)
-      yield* mmuIntervalNotifierRemove(mirror.notifier)
+      yield* mmu_interval_notifier_remove(mirror.notifier)
       yield* step('free the mirror', () => {
         mirror.notifier.seq = 0
         mirror.notifier.allocated = false
@@ -82,7 +82,7 @@ const revokeBeforeDrain = override(
 
 /** As before Linux 6.1: a free device page has a count of one, and so there is one to raise. */
 const countedFromOne = override(
-  folioTryGet,
+  folio_try_get,
   () =>
     function* (frame) {
       return yield* step('raise the count, unless it is zero', () => {
@@ -145,7 +145,7 @@ const trustTheCopy = override(
 
 /** Entries that are not present are passed over. */
 const zapPresentOnly = override(
-  zapPteRange,
+  zap_pte_range,
   (original) =>
     function* (current, mm, start, end) {
       const device = yield* mm.ptl.critical('look at the entry', () =>
@@ -171,7 +171,7 @@ const chargeAgain = override(
 
 /** The charge stays with the page that the data has left. */
 const chargeLeftBehind = override(
-  migratePage,
+  folio_migrate_mapping,
   (original) =>
     function* (current, args, page) {
       const isHole = yield* original(current, args, page)

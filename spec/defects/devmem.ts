@@ -6,8 +6,8 @@
 import { bringBackFrom } from '../../src/driver/index.js'
 import {
   dropCounter,
+  hmm_devmem_ref_kill,
   hmmDevmemFree,
-  hmmDevmemRefKill,
   waitForCompletion,
 } from '../../src/generations/index.js'
 import { poisonDevicePage } from '../../src/kernel/index.js'
@@ -22,7 +22,7 @@ const counterLeft = override(dropCounter, () => function* () {})
 
 /** As before Linux 6.1: each page has a reference of the region's, which is put as the region goes. */
 const baseReferencesPut = override(
-  hmmDevmemRefKill,
+  hmm_devmem_ref_kill,
   (original) =>
     function* (devmem) {
       yield* original(devmem)

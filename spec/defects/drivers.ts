@@ -21,16 +21,16 @@ import {
   type Wanted,
 } from '../../src/driver/index.js'
 import {
-  allocPage,
+  alloc_page,
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_WRITE,
   type HmmRequest,
-  hmmRangeFault,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  hmm_range_fault,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   type Task,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
@@ -44,7 +44,7 @@ function requestOf(start: number, end: number, seq: number, wanted: Wanted): Hmm
 /** The walk as every driver makes it. Part of the caller's text: it is the other steps that are wrong. */
 function* walkUnderMmapLock(current: Task, mirror: Mirror, request: HmmRequest): Running<number> {
   yield* mirror.mm.mmapLock.lockRead()
-  const error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
+  const error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
   yield* mirror.mm.mmapLock.unlockRead()
   return error
 }
@@ -54,11 +54,11 @@ const compareOutsideLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
       const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
       if (error) return error
-      if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq))
+      if (yield* mmu_interval_read_retry(current, mirror.notifier, seq))
         return yield* become(populateAgain, current, mirror, start, end, wanted)
       yield* mirror.updateLock.lock()
       const failed = yield* program(current, mirror, start, end)
@@ -74,7 +74,7 @@ const skipWhereNothingIsMapped = override(
     function* (_current, mirror, range, curSeq) {
       yield* step('set_seq and unmap', () => {
         if (mirror.pageTable.every((entry) => entry.frame === undefined)) return 0
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         unmapPages(mirror, range)
         return 0
       })
@@ -119,7 +119,7 @@ const recordWithoutUnmapping = override(
   () =>
     function* (_current, mirror, _range, curSeq) {
       yield* step('set_seq', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         return 0
       })
     },
@@ -175,7 +175,7 @@ const pinPages = override(
 
 /** Only looks whether an invalidation is under way now, as the valid flag of 4.14 to 5.4 did. */
 const validFlag = override(
-  mmuIntervalReadRetry,
+  mmu_interval_read_retry,
   () =>
     function* (current, sub, _seq) {
       return yield* step('look at the valid flag', () => {
@@ -203,7 +203,7 @@ const maskNotSet = override(
 
 /** The scatter list is built from struct pages between the walk and the lock. */
 const buildListOutsideLock = override(
-  hmmRangeFault,
+  hmm_range_fault,
   (original) =>
     function* (current, range, request) {
       const error = yield* original(current, range, request)
@@ -219,11 +219,11 @@ const buildListOutsideLock = override(
 
 /** -EBUSY is tried again at once, with the sequence number that made it busy. */
 const retryWithOldSequence = override(
-  hmmRangeFault,
+  hmm_range_fault,
   (original) =>
     function* (current, range, request) {
       const error = yield* original(current, range, request)
-      return error === -Errno.EBUSY ? yield* become(hmmRangeFault, current, range, request) : error
+      return error === -Errno.EBUSY ? yield* become(hmm_range_fault, current, range, request) : error
     },
 )
 
@@ -233,7 +233,7 @@ const recordBeforeLock = override(
   (original) =>
     function* (current, mirror, range, curSeq) {
       yield* step('set_seq', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         return 0
       })
       return yield* original(current, mirror, range, curSeq)
@@ -254,7 +254,7 @@ const allocateUnderLock = override(
   program,
   (original) =>
     function* (current, mirror, start, end) {
-      const pfn = yield* allocPage(current.machine)
+      const pfn = yield* alloc_page(current.machine)
       const failed = yield* original(current, mirror, start, end)
       if (pfn)
         yield* step('free it again', () => {
@@ -279,8 +279,8 @@ const withoutMmapLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
-      return yield* hmmRangeFault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      return yield* hmm_range_fault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
     },
 )
 
@@ -289,10 +289,10 @@ const programWithoutLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
       const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       if (error) return error
-      if (yield* mmuIntervalReadRetry(current, mirror.notifier, seq)) return -Errno.EBUSY
+      if (yield* mmu_interval_read_retry(current, mirror.notifier, seq)) return -Errno.EBUSY
       return yield* program(current, mirror, start, end)
     },
 )
@@ -302,7 +302,7 @@ const updateLockFirst = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
       yield* mirror.updateLock.lock()
       const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
       yield* mirror.updateLock.unlock()
@@ -316,7 +316,7 @@ const readBeginUnderLock = override(
   (original) =>
     function* (current, mirror, start, end, wanted) {
       yield* mirror.updateLock.lock()
-      yield* mmuIntervalReadBegin(mirror.notifier)
+      yield* mmu_interval_read_begin(mirror.notifier)
       yield* mirror.updateLock.unlock()
       return yield* original(current, mirror, start, end, wanted)
     },
@@ -327,10 +327,10 @@ const claimWithoutMapping = override(
   populate,
   () =>
     function* (current, mirror, start, end) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
       yield* mirror.mm.mmapLock.lockRead()
       const wanted = { defaultFlags: HMM_PFN_REQ_FAULT, pfnFlagsMask: 0 }
-      const error = yield* hmmRangeFault(
+      const error = yield* hmm_range_fault(
         current,
         rangeOf(mirror, current),
         requestOf(start, end, seq, wanted),

@@ -8,7 +8,7 @@ import {
   ADDRESS_ENCODING,
   type DriverEncoding,
   encodeEntry,
-  hmmDmaMapAlloc,
+  hmm_dma_map_alloc,
   readAndEncode,
   storeBeside,
   storeEntry,
@@ -18,7 +18,7 @@ import type { Defect } from '../defect.js'
 
 /** The array keeps what was in memory before. */
 const notZeroed = override(
-  hmmDmaMapAlloc,
+  hmm_dma_map_alloc,
   () =>
     function* () {
       yield* step('take the array as it is', () => 0)

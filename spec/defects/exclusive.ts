@@ -16,20 +16,21 @@ import {
 import {
   clearPte,
   Errno,
+  folio_lock,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
+  hmm_vma_walk_pmd,
   invalidateRangeEnd,
   invalidateRangeStart,
-  lockPage,
   type MmStruct,
   mapsPage,
-  mmuIntervalReadRetry,
+  mmu_interval_read_retry,
   NotifyEvent,
   PteKind,
+  page_make_device_exclusive_one,
   putPage,
   RangeResult,
-  removeDeviceExclusiveEntry,
-  replaceByExclusive,
+  remove_device_exclusive_entry,
   restoreExclusivePte,
   setExclusiveEntry,
   type Task,
@@ -37,7 +38,6 @@ import {
   unlockPage,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../../src/kernel/index.js'
 import { become, choose, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -53,11 +53,11 @@ function* restore(current: Task, mm: MmStruct, page: number, pfn: number): Runni
 
 /** As Linux 5.14 to 6.2 had it: the page is locked, and nobody holds it. */
 const lockWithoutReference = override(
-  removeDeviceExclusiveEntry,
+  remove_device_exclusive_entry,
   () =>
     function* (current, mm, page, pfn) {
       const frame = current.machine.frames[pfn]
-      yield* lockPage(frame)
+      yield* folio_lock(frame)
       yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
       yield* restore(current, mm, page, pfn)
       yield* step('unlock the page', () => {
@@ -71,12 +71,12 @@ const lockWithoutReference = override(
 
 /** Devices are not told that CPUs get a page back. */
 const restoreUnannounced = override(
-  removeDeviceExclusiveEntry,
+  remove_device_exclusive_entry,
   () =>
     function* (current, mm, page, pfn) {
       const frame = current.machine.frames[pfn]
       if (!(yield* tryGetPage(frame))) return 0
-      yield* lockPage(frame)
+      yield* folio_lock(frame)
       yield* restore(current, mm, page, pfn)
       yield* step('unlock and put the page', () => {
         unlockPage(frame)
@@ -89,7 +89,7 @@ const restoreUnannounced = override(
 
 /** Who faults on the page does not wait for its lock. */
 const restoreUnlocked = override(
-  removeDeviceExclusiveEntry,
+  remove_device_exclusive_entry,
   () =>
     function* (current, mm, page, pfn) {
       const frame = current.machine.frames[pfn]
@@ -107,7 +107,7 @@ const restoreUnlocked = override(
 
 /** The entry is replaced, and the TLBs keep what they have. */
 const takeWithoutFlush = override(
-  replaceByExclusive,
+  page_make_device_exclusive_one,
   () =>
     function* ({ machine }, mm, page, frame) {
       return yield* mm.ptl.critical('make exclusive', () => {
@@ -123,7 +123,7 @@ const takeWithoutFlush = override(
 
 /** The sequence is not looked at. */
 const noReadRetry = override(
-  mmuIntervalReadRetry,
+  mmu_interval_read_retry,
   () =>
     function* () {
       return 0
@@ -132,7 +132,7 @@ const noReadRetry = override(
 
 /** The walk tells of an exclusive page as of one that is there. */
 const exclusiveIsPresent = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   (original) =>
     function* (range, request, page) {
       const told = yield* step('decode the entry', () => {
@@ -151,7 +151,7 @@ const exclusiveIsPresent = override(
 
 /** The reference of the entry goes with the mapping. */
 const takeTheReference = override(
-  replaceByExclusive,
+  page_make_device_exclusive_one,
   (original) =>
     function* (current, mm, page, frame) {
       const taken = yield* original(current, mm, page, frame)

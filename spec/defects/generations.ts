@@ -8,18 +8,18 @@ import { program, rangeOf } from '../../src/driver/index.js'
 import {
   everyPage,
   findArea,
-  hmmFree,
-  hmmInvalidateRangeStart,
+  hmm_free,
+  hmm_invalidate_range_start,
+  hmm_mirror_unregister,
+  hmm_range_register,
+  hmm_range_unregister,
+  hmm_range_valid,
+  hmm_range_wait_until_valid,
+  hmm_vma_range_done,
   hmmMirrorOf,
-  hmmMirrorUnregister,
   hmmOf,
   hmmRangeFaultWithFlags,
-  hmmRangeRegister,
-  hmmRangeUnregister,
-  hmmRangeValid,
-  hmmRangeWaitUntilValid,
   hmmVmaFaultBlocking,
-  hmmVmaRangeDone,
   lifetimeOf,
   MirrorStanding,
   mayBeMapped,
@@ -39,7 +39,7 @@ const validAlone = override(
   mayBeMapped,
   () =>
     function* (current, mirror): Running<number> {
-      return yield* hmmRangeValid(current, rangeOf(mirror, current))
+      return yield* hmm_range_valid(current, rangeOf(mirror, current))
     },
 )
 
@@ -55,7 +55,7 @@ const loseTheError = override(
 
 /** -EAGAIN is returned, and the invalidation stays counted. */
 const failAndStayCounted = override(
-  hmmInvalidateRangeStart,
+  hmm_invalidate_range_start,
   () =>
     function* (current, classic, range): Running<number> {
       const hmm = hmmOf(classic)
@@ -107,7 +107,7 @@ const unlockAfterAnyError = override(
         return error
       }
       yield* mirror.updateLock.lock()
-      const done = yield* hmmVmaRangeDone(current, range)
+      const done = yield* hmm_vma_range_done(current, range)
       if (done) yield* program(current, mirror, start, last)
       yield* mirror.updateLock.unlock()
       yield* mmapLock.unlockRead()
@@ -126,7 +126,7 @@ const releaseNothing = override(
 
 /** The mirror goes off the list while callbacks may run. */
 const unregisterWithoutWaiting = override(
-  hmmMirrorUnregister,
+  hmm_mirror_unregister,
   () =>
     function* (mirror): Running<void> {
       const hmmMirror = hmmMirrorOf(mirror)
@@ -145,20 +145,20 @@ const unregisterUnderLocks = override(
     function* (current, mirror, pages, flags): Running<number> {
       const range = rangeOf(mirror, current)
       const { mmapLock } = mirror.mm
-      const gone = yield* hmmRangeRegister(range, pages.start, pages.end)
+      const gone = yield* hmm_range_register(range, pages.start, pages.end)
       if (gone) return gone
-      yield* hmmRangeWaitUntilValid(range)
+      yield* hmm_range_wait_until_valid(range)
       yield* mmapLock.lockRead()
       const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
       if (told < 0) {
         yield* mmapLock.unlockRead()
-        yield* hmmRangeUnregister(current, range)
+        yield* hmm_range_unregister(current, range)
         return told
       }
       yield* mirror.updateLock.lock()
-      const valid = yield* hmmRangeValid(current, range)
+      const valid = yield* hmm_range_valid(current, range)
       if (valid) yield* program(current, mirror, pages.start, pages.end)
-      yield* hmmRangeUnregister(current, range)
+      yield* hmm_range_unregister(current, range)
       yield* mirror.updateLock.unlock()
       yield* mmapLock.unlockRead()
       return valid ? 0 : -Errno.EBUSY
@@ -167,7 +167,7 @@ const unregisterUnderLocks = override(
 
 /** The record is freed while callbacks may have found it. */
 const freeUnderReaders = override(
-  hmmFree,
+  hmm_free,
   () =>
     function* (owner): Running<void> {
       const hmmLifetime = lifetimeOf(owner)

@@ -5,25 +5,25 @@
  */
 import { mapAsOne, program, rangeOf } from '../../src/driver/index.js'
 import {
+  __split_huge_pmd,
+  __split_huge_pmd_locked,
+  hmm_vma_walk_pmd,
   hugePmdAt,
   isMappable,
   mapUnusedToZeropage,
   needFault,
   PmdKind,
   readEntry,
-  splitHugePmd,
-  splitHugePmdLocked,
   unmapAndRemap,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** Whether it is a huge page is looked at first, and what it maps afterwards. */
 const orderReadApart = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       const { mm } = range.notifier
@@ -38,11 +38,11 @@ const orderReadApart = override(
 
 /** The mapping is split as if it were no change for anybody, as the pages stay where they are. */
 const splitUntold = override(
-  splitHugePmd,
+  __split_huge_pmd,
   () =>
     function* (current, mm, page) {
       const pmd = mm.pmd?.find(({ start, end }) => start <= page && page < end)
-      if (pmd !== undefined) yield* splitHugePmdLocked(current, mm, pmd)
+      if (pmd !== undefined) yield* __split_huge_pmd_locked(current, mm, pmd)
     },
 )
 

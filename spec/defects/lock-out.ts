@@ -12,7 +12,7 @@ import {
   recordUnlessLocked,
   unmapPages,
 } from '../../src/driver/index.js'
-import { mmuIntervalSetSeq } from '../../src/kernel/index.js'
+import { mmu_interval_set_seq } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
@@ -31,7 +31,7 @@ const keepNobodyOut = [
       function* (_current, mirror, range, curSeq) {
         yield* step('set_seq for others, and unmap', () => {
           const isOwn = isOwnMigration(mirror, range)
-          if (!isOwn) mmuIntervalSetSeq(mirror.notifier, curSeq)
+          if (!isOwn) mmu_interval_set_seq(mirror.notifier, curSeq)
           unmapPages(mirror, range)
           return 0
         })

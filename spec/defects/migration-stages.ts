@@ -16,21 +16,21 @@ import { faultWithoutWaiting } from '../../src/generations/profiles.js'
 import {
   clearMigrationEntry,
   devicePageAt,
-  doSwapPage,
+  do_swap_page,
   FaultHolds,
-  folioToLru,
+  folio_add_lru,
   getPage,
   hasSource,
   isMigrating,
   type MigrateVma,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   migrateToRam,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
   PteKind,
   pagesOf,
   putPage,
-  removeMigrationPtes,
+  remove_migration_ptes,
   returnToLru,
   SELECT_SYSTEM,
   setPte,
@@ -83,11 +83,11 @@ function migrateAndThen(
         const { mm } = mirror
         const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
         yield* mm.mmapLock.lockRead()
-        yield* migrateVmaSetup(current, args)
+        yield* migrate_vma_setup(current, args)
         yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
-        yield* migrateVmaPages(current, args)
+        yield* migrate_vma_pages(current, args)
         yield* between(current, mirror, args)
-        yield* migrateVmaFinalize(current, args)
+        yield* migrate_vma_finalize(current, args)
         yield* mm.mmapLock.unlockRead()
         return 0
       },
@@ -125,7 +125,7 @@ const mapWhatWasWanted = migrateAndThen(function* (current, mirror, args) {
 
 /** The mmap lock is let go as soon as the pages have migrated. */
 const finalizeWithoutMmapLock = override(
-  migrateVmaFinalize,
+  migrate_vma_finalize,
   (original) =>
     function* (current, args) {
       yield* args.mm.mmapLock.unlockRead()
@@ -145,7 +145,7 @@ const inOrderOfAddress = override(
 
 /** A page that is put back can only be read. */
 const putBackReadOnly = override(
-  removeMigrationPtes,
+  remove_migration_ptes,
   (original) =>
     function* (current, from, to) {
       if (from !== to) return yield* original(current, from, to)
@@ -178,7 +178,7 @@ const holesNotCleared = override(
 
 /** A fault takes a device page without regard to who has it locked. */
 const faultWithoutRegard = override(
-  doSwapPage,
+  do_swap_page,
   () =>
     function* (current, mm, page): Running<number> {
       const pfn = yield* mm.ptl.critical('hold the page', () => {
@@ -217,7 +217,7 @@ const bothToLru = override(
     function* (current, page, pfn) {
       yield* original(current, page, pfn)
       const source = yield* step('take the other page', () => pagesOf(current)[page].source)
-      if (source !== pfn) yield* folioToLru(current, page, source)
+      if (source !== pfn) yield* folio_add_lru(current, page, source)
     },
 )
 

@@ -17,20 +17,21 @@ import {
 import { faultWithoutLock, faultWithoutReference } from '../../src/generations/profiles.js'
 import {
   clearMigrationEntry,
-  copyPageRange,
+  copy_page_range,
   Errno,
   flushBeforeUnlock,
   getPage,
   hasSource,
+  hmm_vma_walk_pmd,
   isMigrating,
-  migrateDeviceUnmap,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
+  migrate_device_unmap,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   PteKind,
   pagesOf,
   RangeResult,
-  removeMigrationPtes,
+  remove_migration_ptes,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   setPte,
@@ -38,7 +39,6 @@ import {
   VM_FAULT_SIGBUS,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../../src/kernel/index.js'
 import { override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -76,7 +76,7 @@ const unmapAsItMigrates = override(
       const { mm } = mirror
       const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
       yield* mm.mmapLock.lockRead()
-      yield* migrateVmaSetup(current, args)
+      yield* migrate_vma_setup(current, args)
       yield* mirror.updateLock.lock()
       yield* step('unmap', () => {
         unmapPages(mirror, args)
@@ -85,8 +85,8 @@ const unmapAsItMigrates = override(
       yield* flushDevice(mirror, args)
       yield* mirror.updateLock.unlock()
       yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
-      yield* migrateVmaPages(current, args)
-      yield* migrateVmaFinalize(current, args)
+      yield* migrate_vma_pages(current, args)
+      yield* migrate_vma_finalize(current, args)
       yield* mm.mmapLock.unlockRead()
       return 0
     },
@@ -100,9 +100,9 @@ const mapAsItMigrates = override(
       const { mm } = mirror
       const args = { mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
       yield* mm.mmapLock.lockRead()
-      yield* migrateVmaSetup(current, args)
+      yield* migrate_vma_setup(current, args)
       yield* allocateAndCopy(current, args, current.machine.deviceMemory[mirror.owner].frames)
-      yield* migrateVmaPages(current, args)
+      yield* migrate_vma_pages(current, args)
       yield* mirror.updateLock.lock()
       yield* step('map what was migrated', () => {
         for (let page = start; page < end; page++) {
@@ -114,7 +114,7 @@ const mapAsItMigrates = override(
         return 0
       })
       yield* mirror.updateLock.unlock()
-      yield* migrateVmaFinalize(current, args)
+      yield* migrate_vma_finalize(current, args)
       yield* mm.mmapLock.unlockRead()
       return 0
     },
@@ -127,17 +127,17 @@ const finalizeAfterFailedCopy = override(
     function* (current, mm, page, fault) {
       const { owner } = current.machine.frames[fault.pfn]
       const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-      yield* migrateVmaSetup(current, args)
+      yield* migrate_vma_setup(current, args)
       const system = current.machine.frames.filter((frame) => frame.owner < 0 && frame.pfn > 0)
       yield* allocateAndCopy(current, args, system)
-      yield* migrateVmaFinalize(current, args)
+      yield* migrate_vma_finalize(current, args)
       return VM_FAULT_SIGBUS
     },
 )
 
 /** What was brought to a device is mapped like any other page. */
 const mapDeviceMemory = override(
-  removeMigrationPtes,
+  remove_migration_ptes,
   (original) =>
     function* (current, from, to) {
       const { mm, machine } = current
@@ -181,7 +181,7 @@ const copyNotAwaited = override(
 
 /** A device-private entry stays writable where it is copied. */
 const forkKeepsWrite = override(
-  copyPageRange,
+  copy_page_range,
   (original) =>
     function* (current, child, start, end) {
       const { mm } = current
@@ -197,7 +197,7 @@ const forkKeepsWrite = override(
 
 /** The folio locks are dropped once the entries are replaced. */
 const unlockBeforeCopy = override(
-  migrateDeviceUnmap,
+  migrate_device_unmap,
   (original) =>
     function* (current, args) {
       yield* original(current, args)
@@ -211,7 +211,7 @@ const unlockBeforeCopy = override(
 
 /** Whose a device page is, is not asked. */
 const anyOwner = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   (original) =>
     function* (range, request, page) {
       const owner = yield* step('decode the entry', () => {
@@ -226,7 +226,7 @@ const anyOwner = override(
 
 /** A foreign device page is an error, as before Linux 5.19. */
 export const foreignIsError = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   (original) =>
     function* (range, request, page) {
       const foreign = yield* step('decode the entry', () => {

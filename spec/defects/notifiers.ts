@@ -4,34 +4,34 @@
  * @module
  */
 import {
+  __mmu_notifier_release,
   type ClassicNotifier,
-  changeProtection,
+  change_protection,
   closeRange,
   detachVmas,
   type IntervalNotifier,
   invalidateInterval,
   makeEven,
-  mmuIntervalNotifierInsert,
-  mmuIntervalNotifierRemove,
-  mmuIntervalReadBegin,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierRelease,
-  mnItreeInvalidate,
-  mnItreeInvEnd,
-  mnItreeInvStartRange,
+  mmu_interval_notifier_insert,
+  mmu_interval_notifier_remove,
+  mmu_interval_read_begin,
+  mmu_interval_seq_released,
+  mmu_notifier_invalidate_range_end,
+  mn_hlist_invalidate_range_start,
+  mn_itree_inv_end,
+  mn_itree_inv_start_range,
+  mn_itree_invalidate,
   NotifyEvent,
-  notifyClassics,
   openRange,
   reapArea,
   SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
   startClassics,
-  tlbFinishMmu,
+  tlb_finish_mmu,
   undoClassics,
-  waitUntilReleased,
-  zapPageRange,
-  zapPteRange,
+  zap_page_range,
+  zap_pte_range,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -39,7 +39,7 @@ import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 
 /** mmu_interval_read_begin returns at once, whatever is under way. */
 const readBeginWithoutWait = override(
-  mmuIntervalReadBegin,
+  mmu_interval_read_begin,
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
@@ -50,7 +50,7 @@ const readBeginWithoutWait = override(
 
 /** The first end that comes makes the sequence even, though other invalidations are still under way. */
 const firstEndWakes = override(
-  mnItreeInvEnd,
+  mn_itree_inv_end,
   () =>
     function* (current, mm) {
       const subs = mm.subscriptions
@@ -69,7 +69,7 @@ const firstEndWakes = override(
 
 /** The condition is looked at without the lock under which the deferred list is dealt with. */
 const waitWithoutLock = override(
-  waitUntilReleased,
+  mmu_interval_seq_released,
   () =>
     function* (sub) {
       yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub)
@@ -78,7 +78,7 @@ const waitWithoutLock = override(
 
 /** An interval goes into the tree although that is frozen. */
 const insertAtOnce = override(
-  mmuIntervalNotifierInsert,
+  mmu_interval_notifier_insert,
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
@@ -94,10 +94,10 @@ const insertAtOnce = override(
 
 /** -EAGAIN is returned, and the invalidation stays open. */
 const failWithoutEnd = override(
-  mnItreeInvalidate,
+  mn_itree_invalidate,
   () =>
     function* (current, mm, range) {
-      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      const { curSeq, touched } = yield* mn_itree_inv_start_range(current, mm, range)
       for (const [i, sub] of mm.subscriptions.intervals.entries()) {
         if (((touched >> i) & 1) === 0) continue
         const done = yield* invalidateInterval(current, sub, range, curSeq)
@@ -109,11 +109,11 @@ const failWithoutEnd = override(
 
 /** The count is undone, and who waits for the end is not woken. */
 const failWithoutWaking = override(
-  mnItreeInvalidate,
+  mn_itree_invalidate,
   () =>
     function* (current, mm, range) {
       const subs = mm.subscriptions
-      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      const { curSeq, touched } = yield* mn_itree_inv_start_range(current, mm, range)
       for (const [i, sub] of subs.intervals.entries()) {
         if (((touched >> i) & 1) === 0) continue
         const done = yield* invalidateInterval(current, sub, range, curSeq)
@@ -133,10 +133,10 @@ const EAGAIN = 11
 
 /** A callback that gave up is taken for one that was done. */
 const errorIsLost = override(
-  mnItreeInvalidate,
+  mn_itree_invalidate,
   () =>
     function* (current, mm, range) {
-      const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
+      const { curSeq, touched } = yield* mn_itree_inv_start_range(current, mm, range)
       for (const [i, sub] of mm.subscriptions.intervals.entries())
         if ((touched >> i) & 1) yield* invalidateInterval(current, sub, range, curSeq)
       return 0
@@ -156,13 +156,13 @@ const intervalSideStaysOpen = override(
           openRange(current, mm, range)
           return 0
         })
-      return yield* notifyClassics(current, mm, range)
+      return yield* mn_hlist_invalidate_range_start(current, mm, range)
     },
 )
 
 /** The sequence becomes odd for every invalidation, whether or not it touches an interval. */
 const alwaysOdd = override(
-  mnItreeInvStartRange,
+  mn_itree_inv_start_range,
   (original) =>
     function* (current, mm, range) {
       yield* mm.subscriptions.lock.critical('make it odd', () => {
@@ -175,7 +175,7 @@ const alwaysOdd = override(
 
 /** A new interval gets the address space's number where nothing is under way, which is even. */
 const insertEven = override(
-  mmuIntervalNotifierInsert,
+  mmu_interval_notifier_insert,
   () =>
     function* (sub) {
       const subs = sub.mm.subscriptions
@@ -190,7 +190,7 @@ const insertEven = override(
 )
 
 /** The removal is put on the deferred list, and nobody waits for it. */
-const removeWithoutWait = override(waitUntilReleased, () => function* () {})
+const removeWithoutWait = override(mmu_interval_seq_released, () => function* () {})
 
 /** The driver frees its object first. */
 const freeBeforeRemoval = override(
@@ -199,7 +199,7 @@ const freeBeforeRemoval = override(
     function* (current, mirror) {
       yield* emptyMirror(current, mirror)
       yield* freeMirror(mirror)
-      yield* mmuIntervalNotifierRemove(mirror.notifier)
+      yield* mmu_interval_notifier_remove(mirror.notifier)
     },
 )
 
@@ -208,7 +208,7 @@ const removeBeforeEmptying = override(
   closeMirror,
   () =>
     function* (current, mirror) {
-      yield* mmuIntervalNotifierRemove(mirror.notifier)
+      yield* mmu_interval_notifier_remove(mirror.notifier)
       yield* emptyMirror(current, mirror)
       yield* freeMirror(mirror)
     },
@@ -216,18 +216,18 @@ const removeBeforeEmptying = override(
 
 /** The page table is changed first, and who watches is told afterwards. */
 const zapBeforeNotifying = override(
-  zapPageRange,
+  zap_page_range,
   (original) =>
     function* (current, mm, event, start, end) {
-      const gathered = yield* zapPteRange(current, mm, start, end)
+      const gathered = yield* zap_pte_range(current, mm, start, end)
       yield* original(current, mm, event, start, end)
-      yield* tlbFinishMmu(current, mm, start, end, gathered)
+      yield* tlb_finish_mmu(current, mm, start, end, gathered)
     },
 )
 
 /** mprotect changes entries and tells nobody. */
 const protectWithoutNotifying = override(
-  changeProtection,
+  change_protection,
   (original) =>
     function* (current, mm, start, end, flags) {
       const unwatched = { ...mm, subscriptions: { ...mm.subscriptions, intervals: [], classics: [] } }
@@ -236,7 +236,7 @@ const protectWithoutNotifying = override(
 )
 
 /** The process exits, and who mirrors it is not told. */
-const exitWithoutRelease = override(mmuNotifierRelease, () => function* () {})
+const exitWithoutRelease = override(__mmu_notifier_release, () => function* () {})
 
 /** The reaper says the end of an invalidation that failed to start. */
 const endAfterFailure = override(
@@ -245,7 +245,7 @@ const endAfterFailure = override(
     function* (current, mm, start, end) {
       const error = yield* original(current, mm, start, end)
       const range = { start, end, event: NotifyEvent.UNMAP, blockable: false, owner: -1 }
-      if (error) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
+      if (error) yield* mmu_notifier_invalidate_range_end(current, mm, range)
       return error
     },
 )
@@ -274,7 +274,7 @@ const detachAsReader = override(
 
 /** A classic notifier that fails has an end callback all the same. */
 const failingWithEnd = override(
-  notifyClassics,
+  mn_hlist_invalidate_range_start,
   (original) =>
     function* (current, mm, range) {
       const end = mm.subscriptions.classics.find(({ ops }) => ops.end)?.ops.end

@@ -5,11 +5,11 @@
  */
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
-import { readRetry } from '../scenarios/retry-protocol.js'
+import { mmu_interval_read_retry } from '../scenarios/retry-protocol.js'
 
 /** The comparison is made, and its answer is always that nothing has changed. */
 const neverRetry = override(
-  readRetry,
+  mmu_interval_read_retry,
   () =>
     function* () {
       return yield* step('do not compare', () => 0)

@@ -7,21 +7,21 @@
 
 import { rangeOf } from '../../src/driver/index.js'
 import {
-  dmirrorClose,
-  dmirrorDevmemFault,
-  dmirrorDoFault,
+  dmirror_devmem_fault,
+  dmirror_do_fault,
+  dmirror_fops_release,
+  dmirror_interval_invalidate,
+  dmirror_migrate_finalize_and_map,
+  dmirror_range_fault,
   dmirrorExclusivePiece,
-  dmirrorIntervalInvalidate,
-  dmirrorMigrateFinalizeAndMap,
-  dmirrorRangeFault,
 } from '../../src/driver/recorded/index.js'
 import {
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
-  hmmRangeFault,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
+  hmm_range_fault,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
   VM_FAULT_SIGBUS,
 } from '../../src/kernel/index.js'
 import { type Override, override, type Procedure, type Running } from '../../src/world/index.js'
@@ -35,7 +35,7 @@ function asRecorded<A extends unknown[], R>(target: Procedure<A, R>): Override {
 
 /** The driver does not say whose device pages it can reach. */
 const namesNoOwner = override(
-  hmmRangeFault,
+  hmm_range_fault,
   (original) =>
     function* (current, range, request) {
       return yield* original(current, range, { ...request, owner: -1 })
@@ -44,18 +44,18 @@ const namesNoOwner = override(
 
 /** The driver keeps its lock for as long as the walk takes, which may come back to the driver. */
 const lockHeldOverWalk = override(
-  dmirrorRangeFault,
+  dmirror_range_fault,
   () =>
     function* (current, mirror, start, end, write): Running<number> {
       const { mm, notifier, updateLock, owner } = mirror
-      const seq = yield* mmuIntervalReadBegin(notifier)
+      const seq = yield* mmu_interval_read_begin(notifier)
       yield* mm.mmapLock.lockRead()
       yield* updateLock.lock()
       const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
       const request = { start, end, seq, defaultFlags, pfnFlagsMask: 0, owner }
-      let error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
-      if (!error && (yield* mmuIntervalReadRetry(current, notifier, seq))) error = -Errno.EBUSY
-      if (!error) error = yield* dmirrorDoFault(current, mirror, start, end, write)
+      let error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
+      if (!error && (yield* mmu_interval_read_retry(current, notifier, seq))) error = -Errno.EBUSY
+      if (!error) error = yield* dmirror_do_fault(current, mirror, start, end, write)
       yield* updateLock.unlock()
       yield* mm.mmapLock.unlockRead()
       return error
@@ -64,7 +64,7 @@ const lockHeldOverWalk = override(
 
 /** The driver looks for the pages of a fault with the process that faults; it knows those of the process that filled them. */
 const findsByProcess = override(
-  dmirrorDevmemFault,
+  dmirror_devmem_fault,
   (original) =>
     function* (current, device, mm, page, fault) {
       if (!device.mirrors.some((mirror) => mirror.mm === mm)) return VM_FAULT_SIGBUS
@@ -131,7 +131,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['reference B.11 H1', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/system/dev_read+migrate_to_dev',
-    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    overrides: [asRecorded(dmirror_interval_invalidate)],
     steps: 19,
   },
   {
@@ -146,7 +146,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['reference B.11 H10, G.3 M15', 'lib/test_hmm.c: dmirror_migrate_finalize_and_map'],
     requirement: 'C1',
     scenario: 'recorded/mirrored/migrate_to_dev+madv_dontneed',
-    overrides: [asRecorded(dmirrorMigrateFinalizeAndMap)],
+    overrides: [asRecorded(dmirror_migrate_finalize_and_map)],
     steps: 29,
   },
   {
@@ -160,7 +160,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['our own', 'lib/test_hmm.c: dmirror_fops_release'],
     requirement: 'C1',
     scenario: 'recorded/mirrored2/close2+munmap',
-    overrides: [asRecorded(dmirrorClose)],
+    overrides: [asRecorded(dmirror_fops_release)],
     steps: 9,
   },
   {
@@ -173,7 +173,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['our own', 'reference E.1', 'lib/test_hmm.c: dmirror_devmem_fault'],
     requirement: 'C30',
     scenario: 'recorded/short/migrate_to_dev+cpu_read',
-    overrides: [asRecorded(dmirrorDevmemFault)],
+    overrides: [asRecorded(dmirror_devmem_fault)],
     steps: 25,
   },
   {
@@ -189,7 +189,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['reference B.11 H16', 'lib/test_hmm.c: dmirror_do_fault'],
     requirement: 'backed-access',
     scenario: 'recorded/device/dev_read+mprotect',
-    overrides: [asRecorded(dmirrorDoFault)],
+    overrides: [asRecorded(dmirror_do_fault)],
     steps: 28,
   },
   {
@@ -203,7 +203,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/mirrored/dev_write+migrate_to_dev',
-    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    overrides: [asRecorded(dmirror_interval_invalidate)],
     steps: 6,
   },
   {
@@ -218,7 +218,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['our own', 'reference C41', 'lib/test_hmm.c: dmirror_interval_invalidate'],
     requirement: 'C41',
     scenario: 'recorded/device/dev_read+migrate_to_sys2',
-    overrides: [asRecorded(dmirrorIntervalInvalidate)],
+    overrides: [asRecorded(dmirror_interval_invalidate)],
     steps: 15,
   },
   {
@@ -232,7 +232,7 @@ export const recordedDefects: readonly Defect[] = [
     source: ['our own', 'lib/test_hmm.c: dmirror_fops_release, dmirror_devmem_fault'],
     requirement: 'use-after-free',
     scenario: 'recorded/device2/close2+cpu_write',
-    overrides: [asRecorded(dmirrorClose)],
+    overrides: [asRecorded(dmirror_fops_release)],
     steps: 11,
   },
   {

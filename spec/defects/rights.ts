@@ -4,12 +4,12 @@
  * @module
  */
 import {
-  changeProtection,
+  change_protection,
   clearPte,
-  flushTlbRange,
+  flush_tlb_range,
   invalidateRangeEnd,
   invalidateRangeStart,
-  migrateVmaInsertPage,
+  migrate_vma_insert_page,
   NotifyEvent,
   PteKind,
   ZERO_PAGE,
@@ -19,7 +19,7 @@ import type { Defect } from '../defect.js'
 
 /** Watchers are told, and the entries stay as they are. */
 const changeNoEntry = override(
-  changeProtection,
+  change_protection,
   () =>
     function* (current, mm, start, end) {
       yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
@@ -28,11 +28,11 @@ const changeNoEntry = override(
 )
 
 /** CPUs keep what they know. */
-const flushNothing = override(flushTlbRange, () => function* () {})
+const flushNothing = override(flush_tlb_range, () => function* () {})
 
 /** The zero page gives way to the page that has migrated, and CPUs go on reading zeroes. */
 const replaceZeroPageUnflushed = override(
-  migrateVmaInsertPage,
+  migrate_vma_insert_page,
   (original) =>
     function* (current, args, page) {
       const pte = args.mm.pte[page]

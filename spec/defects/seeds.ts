@@ -8,13 +8,13 @@ import { populateAgain, populateOnce, populatePinned, rangeOf } from '../../src/
 import {
   Errno,
   HMM_PFN_VALID,
-  hmmRangeFault,
-  mmgetNotZero,
-  mmuIntervalReadBegin,
+  hmm_range_fault,
+  hmm_vma_walk_pmd,
+  mmget_not_zero,
+  mmu_interval_read_begin,
   needFault,
   PteKind,
   readEntry,
-  walkEntry,
 } from '../../src/kernel/index.js'
 import { become, override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -24,7 +24,7 @@ const neverPut = override(
   populatePinned,
   () =>
     function* (current, mirror, start, end, wanted) {
-      if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+      if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
       return yield* populateOnce(current, mirror, start, end, wanted)
     },
 )
@@ -34,10 +34,10 @@ const countIsAnError = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
       yield* mirror.mm.mmapLock.lockRead()
       const request = { start, end, seq, owner: mirror.owner, ...wanted }
-      const error = yield* hmmRangeFault(current, rangeOf(mirror, current), request)
+      const error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
       yield* mirror.mm.mmapLock.unlockRead()
       return error === -Errno.EBUSY
         ? yield* become(populateAgain, current, mirror, start, end, wanted)
@@ -47,7 +47,7 @@ const countIsAnError = override(
 
 /** A page that is there counts as valid, also where a hint keeps the CPU from it. */
 const hintIsValid = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => {

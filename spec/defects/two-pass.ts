@@ -4,7 +4,7 @@
  * @module
  */
 import { fill, finishForgetting, lendToken, recordInFirstPass, unmapPages } from '../../src/driver/index.js'
-import { CURRENT_SEQ, finishRefused, mmuIntervalSetSeq } from '../../src/kernel/index.js'
+import { CURRENT_SEQ, finishRefused, mmu_interval_set_seq } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
@@ -41,7 +41,7 @@ const recordedLate = [
     (original) =>
       function* (mirror, token) {
         yield* mirror.updateLock.critical('set_seq', () => {
-          mmuIntervalSetSeq(mirror.notifier, CURRENT_SEQ)
+          mmu_interval_set_seq(mirror.notifier, CURRENT_SEQ)
           return 0
         })
         yield* original(mirror, token)

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { hmmRangeFaultUnlockedTimeout } from '../../src/generations/index.js'
-import { mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import { hmm_range_fault_unlocked_timeout } from '../../src/generations/index.js'
+import { mmu_interval_read_begin } from '../../src/kernel/index.js'
 import { override, type Running } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The number is taken when all is read. */
 const numberOfTheEnd = override(
-  hmmRangeFaultUnlockedTimeout,
+  hmm_range_fault_unlocked_timeout,
   (original) =>
     function* (current, range, request): Running<number> {
       const error = yield* original(current, range, request)
-      if (!error) yield* mmuIntervalReadBegin(range.notifier)
+      if (!error) yield* mmu_interval_read_begin(range.notifier)
       return error
     },
 )

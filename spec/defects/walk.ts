@@ -4,25 +4,25 @@
  * @module
  */
 import {
-  checkRetry,
-  doNumaPage,
-  flushTlbRange,
+  do_numa_page,
+  flush_tlb_range,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
   type HmmRequest,
-  handleMmFault,
-  hmmVmaFault,
+  handle_mm_fault,
+  hmm_vma_fault,
+  hmm_vma_walk_pmd,
   mayWrite,
+  mmu_interval_check_retry,
   Need,
   needFault,
   RangeResult,
   readEntry,
-  releasePages,
-  tlbFinishMmu,
-  walkEntry,
-  wpPageCopy,
+  release_pages,
+  tlb_finish_mmu,
+  wp_page_copy,
 } from '../../src/kernel/index.js'
 import { override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -36,7 +36,7 @@ function invertedNeedFault(request: HmmRequest, asked: number, present: number):
 }
 
 const inverted = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => readEntry(range, request, page, invertedNeedFault))
@@ -45,7 +45,7 @@ const inverted = override(
 
 /** The entry is set to "nothing there" before its request has been looked at. */
 const overwriteFirst = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => {
@@ -57,7 +57,7 @@ const overwriteFirst = override(
 
 /** What follows the page that is faulted is overwritten, though the walk comes back to it. */
 const overwriteRest = override(
-  hmmVmaFault,
+  hmm_vma_fault,
   (original) =>
     function* (current, range, page, end, write) {
       const error = yield* original(current, range, page, end, write)
@@ -80,7 +80,7 @@ const anyAreaMayBeWritten = override(
 
 /** The fault is handled with the page-table lock held. */
 const faultUnderLock = override(
-  hmmVmaFault,
+  hmm_vma_fault,
   (original) =>
     function* (current, range, page, end, write) {
       const { ptl } = range.notifier.mm
@@ -93,7 +93,7 @@ const faultUnderLock = override(
 
 /** A collision is reported as soon as any invalidation is under way. */
 const collideWithAnything = override(
-  checkRetry,
+  mmu_interval_check_retry,
   (original) =>
     function* (range, last) {
       const busy = yield* step('look for invalidations', () => {
@@ -108,28 +108,28 @@ const collideWithAnything = override(
 
 /** Pages are freed before the CPUs have forgotten them. */
 const freeBeforeFlush = override(
-  tlbFinishMmu,
+  tlb_finish_mmu,
   () =>
     function* (current, mm, start, end, gathered) {
       if (gathered.length === 0) return
-      yield* releasePages(current.machine, gathered)
-      yield* flushTlbRange(current.machine, mm, start, end)
+      yield* release_pages(current.machine, gathered)
+      yield* flush_tlb_range(current.machine, mm, start, end)
     },
 )
 
 /** Pages are freed twice. */
 const freeTwice = override(
-  tlbFinishMmu,
+  tlb_finish_mmu,
   (original) =>
     function* (current, mm, start, end, gathered) {
       yield* original(current, mm, start, end, gathered)
-      yield* releasePages(current.machine, gathered)
+      yield* release_pages(current.machine, gathered)
     },
 )
 
 /** The copy is not made. */
 const copyNothing = override(
-  wpPageCopy,
+  wp_page_copy,
   (original) =>
     function* (current, mm, page, old) {
       const error = yield* original(current, mm, page, old)
@@ -145,7 +145,7 @@ const copyNothing = override(
 
 /** The fault on a hint gives nothing back. */
 const hintForEver = override(
-  doNumaPage,
+  do_numa_page,
   () =>
     function* () {
       return yield* step('give nothing back', () => 0)
@@ -154,7 +154,7 @@ const hintForEver = override(
 
 /** A fault is said to be handled, and is not. */
 const handleNothing = override(
-  handleMmFault,
+  handle_mm_fault,
   () =>
     function* () {
       return yield* step('handle nothing', () => 0)

@@ -5,12 +5,12 @@
  */
 import type { Mirror, Translation } from '../../src/driver/index.js'
 import {
+  __mmu_notifier_release,
   type Frame,
   hasNotifiers,
   innermostRange,
   MIGRATE_PFN_MIGRATE,
-  mmuNotifierInvalidateRangeStart,
-  mmuNotifierRelease,
+  mmu_notifier_invalidate_range_start,
   type Pte,
   PteKind,
 } from '../../src/kernel/index.js'
@@ -155,7 +155,7 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
               old(open).start <= page &&
               page < old(open).end,
           )
-          if (!inside || from.inside(thread, mmuNotifierInvalidateRangeStart))
+          if (!inside || from.inside(thread, mmu_notifier_invalidate_range_start))
             return `the entry of page ${page} is changed outside an invalidation of it`
         }
       }
@@ -215,7 +215,7 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
     clause: 'C7',
     name: 'no device access after release',
     judge(view) {
-      if (tasks.some(({ thread }) => view.inside(thread, mmuNotifierRelease))) return undefined
+      if (tasks.some(({ thread }) => view.inside(thread, __mmu_notifier_release))) return undefined
       let said: true | undefined
       for (const mirror of mirrors) {
         if (mirror.mm.users !== 0) continue

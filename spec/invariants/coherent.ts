@@ -4,13 +4,13 @@
  * @module
  */
 import {
-  handleMmFault,
+  handle_mm_fault,
   isDeviceCoherent,
   MIGRATE_PFN_VALID,
-  migrateDeviceCoherentFolio,
-  migrateVmaSetup,
+  migrate_device_coherent_folio,
+  migrate_vma_setup,
   PteKind,
-  wpPageCopy,
+  wp_page_copy,
 } from '../../src/kernel/index.js'
 import { old, type StepClaim, type Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -21,7 +21,7 @@ export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
     clause: 'coherent',
     name: 'a fault leaves coherent memory where it is',
     judge(thread, from) {
-      if (!from.inside(thread, handleMmFault) || from.inside(thread, wpPageCopy)) return undefined
+      if (!from.inside(thread, handle_mm_fault) || from.inside(thread, wp_page_copy)) return undefined
       let said: true | undefined
       for (const mm of machine.mms)
         for (const [page, pte] of mm.pte.entries()) {
@@ -68,7 +68,7 @@ export function movedToBeHeld({ machine }: MirrorWorld, thread: number): Witness
     clause: 'coherent',
     name: 'somebody who holds a page for long has moved it first',
     holds: (view) =>
-      view.inside(thread, migrateDeviceCoherentFolio) &&
+      view.inside(thread, migrate_device_coherent_folio) &&
       machine.frames.some((frame) => isDeviceCoherent(frame) && frame.mapcount === 0) &&
       machine.migrations[thread].some((entry) => entry.dst !== undefined),
   }
@@ -80,7 +80,7 @@ export function busyWhileHeld({ machine }: MirrorWorld, thread: number): Witness
     clause: 'coherent',
     name: 'a page that others hold cannot leave coherent memory',
     holds: (view) =>
-      view.inside(thread, migrateDeviceCoherentFolio) &&
+      view.inside(thread, migrate_device_coherent_folio) &&
       view.step(thread) === 'copy the page' &&
       machine.migrations[thread].every((entry) => entry.flags === 0),
   }
@@ -92,7 +92,7 @@ export function ownersCollectTheirOwn({ machine }: MirrorWorld): StepClaim {
     clause: 'coherent',
     name: 'only its owner collects coherent memory',
     judge(thread, from) {
-      if (!from.inside(thread, migrateVmaSetup)) return undefined
+      if (!from.inside(thread, migrate_vma_setup)) return undefined
       let said: true | undefined
       for (const [page, entry] of machine.migrations[thread].entries()) {
         const frame = machine.frames[entry.source]

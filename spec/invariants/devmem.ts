@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { CounterState, type HmmDevmem, hmmDevmemAdd, hmmDevmemRemove } from '../../src/generations/index.js'
+import {
+  CounterState,
+  type HmmDevmem,
+  hmm_devmem_add,
+  hmm_devmem_remove,
+} from '../../src/generations/index.js'
 import { PagemapState } from '../../src/kernel/index.js'
 import type { Abstraction, Invariant } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -20,7 +25,7 @@ export function allOrNothing({ devmems, tasks }: MirrorWorld): Invariant {
     name: 'all of the region is there, or nothing',
     judge(view) {
       const isUnderWay = tasks.some(
-        ({ thread }) => view.inside(thread, hmmDevmemAdd) || view.inside(thread, hmmDevmemRemove),
+        ({ thread }) => view.inside(thread, hmm_devmem_add) || view.inside(thread, hmm_devmem_remove),
       )
       if (isUnderWay) return undefined
       for (const devmem of devmems) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { deviceAccess } from '../../src/driver/index.js'
-import { copyPageRange, mmuNotifierInvalidateRangeStart, PteKind } from '../../src/kernel/index.js'
+import { copy_page_range, mmu_notifier_invalidate_range_start, PteKind } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -96,7 +96,7 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
           const pfn = old(pte).frame
           const holder = old(machine.frames[pfn]).locked - 1
           // fork takes the lock, restores and drops the lock in one go, under the page-table lock.
-          const isHeld = holder === thread || (holder < 0 && from.inside(thread, copyPageRange))
+          const isHeld = holder === thread || (holder < 0 && from.inside(thread, copy_page_range))
           if (!isHeld) return `CPUs get page ${page} back, and frame ${pfn} is not locked by who gives it`
           if (mm.subscriptions.intervals.length === 0) continue
           const open = machine.openRanges[thread]
@@ -104,7 +104,7 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
             old(open).mm === mm.index + 1 &&
             old(open).start <= page &&
             page < old(open).end &&
-            !from.inside(thread, mmuNotifierInvalidateRangeStart)
+            !from.inside(thread, mmu_notifier_invalidate_range_start)
           if (!isTold) return `CPUs get page ${page} back, and devices were not told`
         }
       return said

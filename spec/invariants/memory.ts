@@ -4,9 +4,9 @@
  * @module
  */
 import {
-  allocPage,
-  changeProtNuma,
-  exitMmap,
+  alloc_page,
+  change_prot_numa,
+  exit_mmap,
   isPageCache,
   PteKind,
   reapArea,
@@ -14,7 +14,7 @@ import {
   VM_WRITE,
   VmaKind,
   ZERO_PAGE,
-  zapPageRange,
+  zap_page_range,
 } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -93,7 +93,7 @@ export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
 }
 
 /** Who has changed entries and flushes the TLBs later, with no more than the mmap lock for reading until then. */
-const FLUSH_LATER = [zapPageRange, reapArea, exitMmap, changeProtNuma] as const
+const FLUSH_LATER = [zap_page_range, reapArea, exit_mmap, change_prot_numa] as const
 
 /**
  * `tlb-flush`: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to
@@ -153,7 +153,7 @@ export function noAllocationUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim
     clause: 'C18',
     name: 'nothing is allocated under an update lock',
     judge(thread, from) {
-      if (!from.inside(thread, allocPage)) return undefined
+      if (!from.inside(thread, alloc_page)) return undefined
       for (const mirror of mirrors)
         if (old(() => mirror.updateLock.heldBy(thread)))
           return `a page is allocated while ${mirror.updateLock.name} is held`

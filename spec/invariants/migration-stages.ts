@@ -13,12 +13,12 @@ import {
   MIGRATE_PFN_UNMAPPED,
   MIGRATE_PFN_VALID,
   type MigratingPage,
-  migrateDeviceCoherentFolio,
-  migrateDeviceRange,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
-  mmuNotifierInvalidateRangeStart,
+  migrate_device_coherent_folio,
+  migrate_device_range,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  mmu_notifier_invalidate_range_start,
   NotifyEvent,
   type Pte,
   PteKind,
@@ -26,8 +26,8 @@ import {
 import { type Abstraction, fieldOf, old, type StepClaim, type Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-const COLLECTING = [migrateVmaSetup, migrateDeviceRange, migrateDeviceCoherentFolio]
-const FINISHING = [migrateVmaPages, migrateVmaFinalize]
+const COLLECTING = [migrate_vma_setup, migrate_device_range, migrate_device_coherent_folio]
+const FINISHING = [migrate_vma_pages, migrate_vma_finalize]
 
 /** What the migration of a page has come to, as its arrays say. */
 function stageOf(entry: MigratingPage): string {
@@ -146,8 +146,8 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
     clause: 'C41',
     name: 'a driver ignores its own migrations only for its own memory',
     judge(thread, from, to) {
-      if (!from.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
-      if (to.inside(thread, mmuNotifierInvalidateRangeStart)) return undefined
+      if (!from.inside(thread, mmu_notifier_invalidate_range_start)) return undefined
+      if (to.inside(thread, mmu_notifier_invalidate_range_start)) return undefined
       const range = innermostRange(machine, thread)
       if (range.event !== NotifyEvent.MIGRATE) return undefined
       let said: true | undefined
@@ -201,7 +201,7 @@ export function zappedBetween({ machine, tasks }: MirrorWorld): Witness {
       tasks.some(
         ({ thread, mm }) =>
           view.step(thread) === 'look at the page' &&
-          view.inside(thread, migrateVmaFinalize) &&
+          view.inside(thread, migrate_vma_finalize) &&
           machine.migrations[thread].some(
             (entry, page) => stageOf(entry) === 'installed' && mm.pte[page].kind === PteKind.none,
           ),

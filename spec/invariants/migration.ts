@@ -8,10 +8,11 @@ import {
   cpuWrite,
   expectedAt,
   HMM_PFN_VALID,
+  hmm_vma_walk_pmd,
   isDeviceCoherent,
   isDevicePrivate,
   isPageCache,
-  lruAddDrainAll,
+  lru_add_drain_all,
   type Machine,
   MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
@@ -20,7 +21,6 @@ import {
   RangeResult,
   VM_READ,
   VmaKind,
-  walkEntry,
 } from '../../src/kernel/index.js'
 import {
   type Abstraction,
@@ -271,7 +271,7 @@ export function reachableIsNotRefused({ mirrors }: MirrorWorld): StepClaim {
     clause: 'C29',
     name: 'the walk refuses only what the area forbids',
     judge(thread, from) {
-      if (!from.inside(thread, walkEntry)) return undefined
+      if (!from.inside(thread, hmm_vma_walk_pmd)) return undefined
       let said: true | undefined
       for (const [owner, range] of ranges) {
         if (owner !== thread || range.result !== RangeResult.failed) continue
@@ -298,7 +298,7 @@ export function drainProgress({ tasks }: MirrorWorld): ProgressClaim[] {
     {
       clause: 'C48',
       name: 'a migration that waits for every CPU gets on',
-      pending: (view) => tasks.some(({ thread }) => view.inside(thread, lruAddDrainAll)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, lru_add_drain_all)),
     },
   ]
 }

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { hmmMirrorOf, hmmRangeDmaMap, MirrorStanding, trackedOf } from '../../src/generations/mirror/index.js'
+import {
+  hmm_range_dma_map,
+  hmmMirrorOf,
+  MirrorStanding,
+  trackedOf,
+} from '../../src/generations/mirror/index.js'
 import { HMM_PFN_VALID } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -33,7 +38,7 @@ export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
     clause: 'dma-mapping',
     name: 'a range is mapped for DMA whole, or not at all',
     judge(thread, from, to) {
-      if (!from.inside(thread, hmmRangeDmaMap) || to.inside(thread, hmmRangeDmaMap)) return undefined
+      if (!from.inside(thread, hmm_range_dma_map) || to.inside(thread, hmm_range_dma_map)) return undefined
       for (const { name, ranges } of mirrors) {
         const range = ranges.get(thread)
         if (range === undefined) continue

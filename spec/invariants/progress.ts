@@ -5,7 +5,7 @@
  */
 
 import { deviceAccess, deviceAtomic, prefault } from '../../src/driver/index.js'
-import { mmuIntervalNotifierRemove, mmuIntervalReadBegin } from '../../src/kernel/index.js'
+import { mmu_interval_notifier_remove, mmu_interval_read_begin } from '../../src/kernel/index.js'
 import type { ProgressClaim } from '../../src/world/index.js'
 import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -21,7 +21,7 @@ export function mirroringProgress(
     {
       clause: 'C49',
       name: 'read_begin returns',
-      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalReadBegin)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmu_interval_read_begin)),
     },
     {
       clause: 'C49',
@@ -31,7 +31,7 @@ export function mirroringProgress(
     {
       clause: 'C17',
       name: 'remove returns',
-      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmuIntervalNotifierRemove)),
+      pending: (view) => tasks.some(({ thread }) => view.inside(thread, mmu_interval_notifier_remove)),
     },
     {
       clause: 'C32',

@@ -10,7 +10,7 @@ import {
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
   type HmmRange,
-  hmmRangeFault,
+  hmm_range_fault,
   isDevicePrivate,
   PteKind,
   RangeResult,
@@ -83,7 +83,7 @@ export function collisionsAreReal(world: MirrorWorld): StepClaim {
     name: 'a reported collision was one',
     judge(thread, from) {
       let said: true | undefined
-      if (!from.inside(thread, hmmRangeFault)) return said
+      if (!from.inside(thread, hmm_range_fault)) return said
       for (const { range, thread: owner, mirror } of owned) {
         if (owner !== thread || range.result !== RangeResult.collided) continue
         if (old(range).result === RangeResult.collided) continue
@@ -133,7 +133,7 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
     judge(thread, from) {
       let said: true | undefined
       for (const { range, thread: owner } of owned) {
-        if (owner !== thread || !from.inside(thread, hmmRangeFault) || old(range).seq === 0) continue
+        if (owner !== thread || !from.inside(thread, hmm_range_fault) || old(range).seq === 0) continue
         const mm = range.notifier.mm
         let wants = false
         for (const page of old(() => pagesOf(range)))

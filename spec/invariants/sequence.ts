@@ -7,10 +7,10 @@ import {
   type IntervalNotifier,
   innermostRange,
   type Machine,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
-  mnItreeInvEnd,
-  mnItreeInvStartRange,
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
+  mn_itree_inv_end,
+  mn_itree_inv_start_range,
 } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim, type View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -149,7 +149,8 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
 /** True while `thread` is telling notifiers of a start or an end. */
 function isNotifying(view: View, thread: number): boolean {
   return (
-    view.inside(thread, mmuNotifierInvalidateRangeStart) || view.inside(thread, mmuNotifierInvalidateRangeEnd)
+    view.inside(thread, mmu_notifier_invalidate_range_start) ||
+    view.inside(thread, mmu_notifier_invalidate_range_end)
   )
 }
 
@@ -207,8 +208,8 @@ export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
         const is = subscriptions.seq
         if (was & 1 || !(is & 1)) continue
         said = true
-        if (from.inside(thread, mnItreeInvEnd)) return 'the end of an invalidation makes the sequence odd'
-        if (!from.inside(thread, mnItreeInvStartRange)) continue
+        if (from.inside(thread, mn_itree_inv_end)) return 'the end of an invalidation makes the sequence odd'
+        if (!from.inside(thread, mn_itree_inv_start_range)) continue
         const range = innermostRange(machine, thread)
         const touched = subscriptions.intervals.some(
           (sub) => sub.inTree && sub.start < range.end && range.start <= sub.last,

@@ -4,7 +4,7 @@
  * @module
  */
 import { finishTokenOf } from '../../src/driver/index.js'
-import { mnItreeInvalidate } from '../../src/kernel/index.js'
+import { mn_itree_invalidate } from '../../src/kernel/index.js'
 import type { StepClaim, Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -14,8 +14,9 @@ export function startsAreFinished({ mirrors, tasks }: MirrorWorld): StepClaim {
     clause: 'two-pass',
     name: 'what is started is finished before the change, or before it is given up',
     judge(thread, from, to) {
-      if (!from.inside(thread, mnItreeInvalidate) || to.inside(thread, mnItreeInvalidate)) return undefined
-      if (tasks.some((task) => to.inside(task.thread, mnItreeInvalidate))) return undefined
+      if (!from.inside(thread, mn_itree_invalidate) || to.inside(thread, mn_itree_invalidate))
+        return undefined
+      if (tasks.some((task) => to.inside(task.thread, mn_itree_invalidate))) return undefined
       let said: true | undefined
       for (const mirror of mirrors) {
         const token = finishTokenOf(mirror)
@@ -36,6 +37,6 @@ export function tokenIsLent({ mirrors, tasks }: MirrorWorld): Witness {
     holds: (view) =>
       mirrors.some((mirror) => finishTokenOf(mirror)?.inUse) &&
       tasks.filter(({ thread }) => view.inside(thread, mirrors[0].notifier.ops.invalidate)).length > 0 &&
-      tasks.filter(({ thread }) => view.inside(thread, mnItreeInvalidate)).length > 1,
+      tasks.filter(({ thread }) => view.inside(thread, mn_itree_invalidate)).length > 1,
   }
 }

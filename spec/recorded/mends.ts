@@ -7,33 +7,33 @@
 import { type Mirror, mapPage, rangeOf, unmapPages } from '../../src/driver/index.js'
 import {
   type DmirrorDevice,
-  dmirrorClose,
-  dmirrorDeviceEvict,
-  dmirrorDevmemFault,
-  dmirrorDoFault,
-  dmirrorDoRead,
+  dmirror_device_evict_chunk,
+  dmirror_devmem_fault,
+  dmirror_do_fault,
+  dmirror_do_read,
+  dmirror_fault,
+  dmirror_fops_release,
+  dmirror_interval_invalidate,
+  dmirror_migrate_alloc_and_copy,
+  dmirror_migrate_finalize_and_map,
+  dmirror_migrate_to_device,
   dmirrorExclusivePiece,
-  dmirrorFault,
-  dmirrorIntervalInvalidate,
   dmirrorMapExclusive,
   dmirrorMapMigrated,
-  dmirrorMigrateAllocAndCopy,
-  dmirrorMigrateFinalizeAndMap,
   dmirrorMigratePieceToDevice,
-  dmirrorMigrateToDevice,
   letGoOfPages,
 } from '../../src/driver/recorded/index.js'
 import {
   Errno,
-  fixupUserFault,
+  fixup_user_fault,
   HMM_PFN_WRITE,
-  makeDeviceExclusiveRange,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  make_device_exclusive_range,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   NotifyEvent,
   PteKind,
   type Task,
@@ -52,14 +52,14 @@ import {
 
 /** Invalidations by the device's own migrations record the sequence, and change nothing else (H1). */
 export const recordOwnMigrations: Override = override(
-  dmirrorIntervalInvalidate,
+  dmirror_interval_invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
       if (range.event !== NotifyEvent.MIGRATE || range.owner !== mirror.owner)
         return yield* original(current, mirror, range, curSeq)
       yield* mirror.updateLock.lock()
       yield* step('set_seq', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         return 0
       })
       yield* mirror.updateLock.unlock()
@@ -69,7 +69,7 @@ export const recordOwnMigrations: Override = override(
 
 /** They are invalidations like any other: entries go, too (H1, H17, H18). */
 export const heedOwnMigrations: Override = override(
-  dmirrorIntervalInvalidate,
+  dmirror_interval_invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
       return yield* original(current, mirror, { ...range, owner: -1 }, curSeq)
@@ -81,33 +81,33 @@ export const checkBeforeMapping: Override = override(
   dmirrorMigratePieceToDevice,
   () =>
     function* (current, device, mirror, args) {
-      const seq = yield* mmuIntervalReadBegin(mirror.notifier)
-      const error = yield* migrateVmaSetup(current, args)
+      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      const error = yield* migrate_vma_setup(current, args)
       if (error) return error
-      yield* dmirrorMigrateAllocAndCopy(current, device, mirror, args)
-      yield* migrateVmaPages(current, args)
+      yield* dmirror_migrate_alloc_and_copy(current, device, mirror, args)
+      yield* migrate_vma_pages(current, args)
       yield* mirror.updateLock.lock()
-      if (!(yield* mmuIntervalReadRetry(current, mirror.notifier, seq)))
+      if (!(yield* mmu_interval_read_retry(current, mirror.notifier, seq)))
         yield* dmirrorMapMigrated(current, mirror, args)
       yield* mirror.updateLock.unlock()
-      yield* migrateVmaFinalize(current, args)
+      yield* migrate_vma_finalize(current, args)
       return 0
     },
 )
 
 /** Nothing is mapped while pages migrate (H10) … */
-const mapNothing = override(dmirrorMigrateFinalizeAndMap, () => function* () {})
+const mapNothing = override(dmirror_migrate_finalize_and_map, () => function* () {})
 
 /** … what has been migrated is faulted in afterwards, like anything else, and then read back. */
 const faultAfterwards = override(
-  dmirrorMigrateToDevice,
+  dmirror_migrate_to_device,
   (original) =>
     function* (current, device, mirror, start, end) {
       const answer = yield* original(current, device, mirror, start, end)
       if (answer.error !== -Errno.ENOENT) return answer
-      const error = yield* dmirrorFault(current, mirror, start, end, false)
+      const error = yield* dmirror_fault(current, mirror, start, end, false)
       if (error) return { error, pages: 0, values: [] }
-      const values = yield* dmirrorDoRead(current, mirror, start, end)
+      const values = yield* dmirror_do_read(current, mirror, start, end)
       const isWhole = values.length === end - start
       return { error: isWhole ? 0 : -Errno.ENOENT, pages: values.length, values: isWhole ? values : [] }
     },
@@ -115,7 +115,7 @@ const faultAfterwards = override(
 
 /** Of a page in the device's own memory the memory behind it is stored (H16): what the recordings were made with. */
 export const storeBackingPages: Override = override(
-  dmirrorDoFault,
+  dmirror_do_fault,
   () =>
     function* (current, mirror, start, end, write) {
       const range = rangeOf(mirror, current)
@@ -137,7 +137,7 @@ export const storeBackingPages: Override = override(
  * was filled through it (H19).
  */
 export const closeInOrder: Override = override(
-  dmirrorClose,
+  dmirror_fops_release,
   (original) =>
     function* (current, mirror, device) {
       yield* mirror.updateLock.critical('drop every entry first', () => {
@@ -152,7 +152,7 @@ export const closeInOrder: Override = override(
 const evictAll = procedure(
   'dmirror_device_evict_chunk (until nothing is left)',
   function* (current: Task, mirror: Mirror, device: DmirrorDevice): Running<void> {
-    yield* dmirrorDeviceEvict(current, device)
+    yield* dmirror_device_evict_chunk(current, device)
     const file = device.mirrors.indexOf(mirror) + 1
     const left = yield* step('look for pages that are left', () => {
       const own = device.memory.frames.filter(
@@ -168,7 +168,7 @@ const evictAll = procedure(
 
 /** A page that could not be brought back is not said to be back. */
 export const tellOfShortage: Override = override(
-  dmirrorDevmemFault,
+  dmirror_devmem_fault,
   (original) =>
     function* (current, device, mm, page, fault) {
       const error = yield* original(current, device, mm, page, fault)
@@ -192,11 +192,11 @@ const checkBeforeTaking = override(
     function* (current, mirror, start, end) {
       const { mm, notifier, updateLock } = mirror
       for (let page = start; page < end; page++)
-        if (yield* fixupUserFault(current, mm, page)) return -Errno.EBUSY
-      const seq = yield* mmuIntervalReadBegin(notifier)
-      const pages = yield* makeDeviceExclusiveRange(current, mm, start, end, mirror.exclusiveOwner)
+        if (yield* fixup_user_fault(current, mm, page)) return -Errno.EBUSY
+      const seq = yield* mmu_interval_read_begin(notifier)
+      const pages = yield* make_device_exclusive_range(current, mm, start, end, mirror.exclusiveOwner)
       yield* updateLock.lock()
-      const collided = yield* mmuIntervalReadRetry(current, notifier, seq)
+      const collided = yield* mmu_interval_read_retry(current, notifier, seq)
       const isWhole = !collided && pages.length === end - start
       const mapped = isWhole ? yield* dmirrorMapExclusive(mirror, start, pages) : 0
       yield* updateLock.unlock()
@@ -207,7 +207,7 @@ const checkBeforeTaking = override(
 
 /** The file knows its own taking, and leaves it out of the count; its own migrations it heeds. */
 const heedAllButOwnTaking = override(
-  dmirrorIntervalInvalidate,
+  dmirror_interval_invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
       const isOwn = range.event === NotifyEvent.EXCLUSIVE && range.owner === mirror.exclusiveOwner

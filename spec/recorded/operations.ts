@@ -5,21 +5,21 @@
  */
 import type { Mirror } from '../../src/driver/index.js'
 import {
-  dmirrorCheckAtomic,
-  dmirrorClose,
-  dmirrorDeviceEvict,
-  dmirrorExclusive,
-  dmirrorMigrateToDevice,
-  dmirrorMigrateToSystem,
-  dmirrorRead,
-  dmirrorSnapshot,
-  dmirrorWrite,
+  dmirror_check_atomic,
+  dmirror_device_evict_chunk,
+  dmirror_exclusive,
+  dmirror_fops_release,
+  dmirror_migrate_to_device,
+  dmirror_migrate_to_system,
+  dmirror_read,
+  dmirror_snapshot,
+  dmirror_write,
 } from '../../src/driver/recorded/index.js'
 import {
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mmput,
   mprotect,
   munmap,
@@ -58,16 +58,18 @@ export interface Operation {
 const CPU_VALUE = 2
 const DEVICE_VALUE = 3
 
-const exit = procedure('exit', function* (current: Task) {
+const exit = procedure(function* exit(current: Task) {
   yield* mmput(current, current.mm)
 })
 
-const checkExclusive = procedure(
-  'check_exclusive',
-  function* (_current: Task, mirror: Mirror, start: number, end: number) {
-    yield* dmirrorCheckAtomic(mirror, start, end)
-  },
-)
+const checkExclusive = procedure(function* check_exclusive(
+  _current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+) {
+  yield* dmirror_check_atomic(mirror, start, end)
+})
 
 function recorded({ recorded: devices }: MirrorWorld): RecordedDevices {
   if (devices === undefined) throw new Error('the recorded driver is not in this world')
@@ -76,13 +78,13 @@ function recorded({ recorded: devices }: MirrorWorld): RecordedDevices {
 
 /** The device reads the page through `file`. */
 function read(file: number): Operation {
-  return { file, calls: ({ world, page }) => [call(dmirrorRead, world.mirrors[file], page, page + 1)] }
+  return { file, calls: ({ world, page }) => [call(dmirror_read, world.mirrors[file], page, page + 1)] }
 }
 
 function write(file: number): Operation {
   return {
     file,
-    calls: ({ world, page }) => [call(dmirrorWrite, world.mirrors[file], page, [DEVICE_VALUE])],
+    calls: ({ world, page }) => [call(dmirror_write, world.mirrors[file], page, [DEVICE_VALUE])],
   }
 }
 
@@ -90,7 +92,7 @@ function migrateToDevice(file: number): Operation {
   return {
     file,
     calls: ({ world, page }) => [
-      call(dmirrorMigrateToDevice, recorded(world).devices[0], world.mirrors[file], page, page + 1),
+      call(dmirror_migrate_to_device, recorded(world).devices[0], world.mirrors[file], page, page + 1),
     ],
   }
 }
@@ -99,14 +101,14 @@ function migrateToDevice(file: number): Operation {
 function close(file: number): Operation {
   return {
     file,
-    calls: ({ world }) => [call(dmirrorClose, world.mirrors[file], recorded(world).devices[0])],
+    calls: ({ world }) => [call(dmirror_fops_release, world.mirrors[file], recorded(world).devices[0])],
   }
 }
 
 function migrateToSystem(file: number): Operation {
   return {
     file,
-    calls: ({ world, page }) => [call(dmirrorMigrateToSystem, world.mirrors[file], page, page + 1)],
+    calls: ({ world, page }) => [call(dmirror_migrate_to_system, world.mirrors[file], page, page + 1)],
   }
 }
 
@@ -124,20 +126,23 @@ export const operations = {
     file: 0,
     calls: ({ world, thread }) => {
       const range = recorded(world).snapshots.get(thread)
-      return range ? [call(dmirrorSnapshot, world.mirrors[0], [range])] : []
+      return range ? [call(dmirror_snapshot, world.mirrors[0], [range])] : []
     },
   },
   exclusive: {
     file: 0,
     exclusive: true,
-    calls: ({ world, page }) => [call(dmirrorExclusive, world.mirrors[0], page, page + 1)],
+    calls: ({ world, page }) => [call(dmirror_exclusive, world.mirrors[0], page, page + 1)],
   },
   check_exclusive: {
     file: 0,
     exclusive: true,
     calls: ({ world, page }) => [call(checkExclusive, world.mirrors[0], page, page + 1)],
   },
-  release: { evicts: true, calls: ({ world }) => [call(dmirrorDeviceEvict, recorded(world).devices[0])] },
+  release: {
+    evicts: true,
+    calls: ({ world }) => [call(dmirror_device_evict_chunk, recorded(world).devices[0])],
+  },
   dev_read2: read(1),
   dev_write2: write(1),
   migrate_to_dev2: migrateToDevice(1),
@@ -148,7 +153,7 @@ export const operations = {
   cpu_write: { calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] },
   mprotect: { calls: ({ page }) => [call(mprotect, page, 1, VM_READ)] },
   munmap: { calls: ({ page }) => [call(munmap, page, 1)] },
-  madv_dontneed: { calls: ({ page }) => [call(madviseDontneed, page, 1)] },
+  madv_dontneed: { calls: ({ page }) => [call(madvise_dontneed, page, 1)] },
   fork: { processes: 2, calls: ({ world }) => [call(fork, world.machine.mms[1])] },
   child_dev_read: ofTheChild(read(1)),
   child_dev_write: ofTheChild(write(1)),
@@ -157,7 +162,7 @@ export const operations = {
   child_close: ofTheChild(close(1)),
   child_read: ofTheChild({ calls: ({ page }) => [call(cpuRead, page)] }),
   child_write: ofTheChild({ calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] }),
-  child_dontneed: ofTheChild({ calls: ({ page }) => [call(madviseDontneed, page, 1)] }),
+  child_dontneed: ofTheChild({ calls: ({ page }) => [call(madvise_dontneed, page, 1)] }),
   child_exit: ofTheChild({ calls: () => [call(exit)] }),
   /** The process ends; another has inherited its files, and goes on using them. */
   exit: { calls: () => [call(exit)] },

@@ -25,6 +25,6 @@ export const devmem: readonly Requirement[] = [
       'at the faulting address no longer refers to the device: it is poisoned, so that the driver is ' +
       'not called again. No kernel does this: it is up to the driver.',
     source: ['reference A.1', 'seed 001: struct hmm_devmem'],
-    checks: ['assert:hmmDevmemMigrateToRam', 'an entry is poisoned before its driver has answered'],
+    checks: ['assert:hmm_devmem_migrate_to_ram', 'an entry is poisoned before its driver has answered'],
   },
 ]

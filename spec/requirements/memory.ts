@@ -103,7 +103,7 @@ export const memory: readonly Requirement[] = [
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
-      'assert:lockPage',
+      'assert:folio_lock',
       'assert:mustBeAllocated',
       'assert:GuardedCell',
       'assert:mustBeMemory',

@@ -5,12 +5,12 @@
  */
 import { deviceAccess, migrateToDevice } from '../../src/driver/index.js'
 import {
-  closeFile,
+  close,
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
-  memfdCreate,
+  madvise_dontneed,
+  memfd_create,
   mmap,
   mprotect,
   mremap,
@@ -44,7 +44,7 @@ export const mremapVersusDevice = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(deviceAccess, m.mirrors[0], 1, 2)],
       },
-      { name: 'mover', calls: () => [call(mremap, 0, 1, 1), call(madviseDontneed, 1, 1)] },
+      { name: 'mover', calls: () => [call(mremap, 0, 1, 1), call(madvise_dontneed, 1, 1)] },
       { name: 'cpu', calls: () => [call(cpuWrite, 0, 3)] },
     ],
   }),
@@ -114,7 +114,7 @@ export const sharedFile = mirrorScenario({
       {
         name: 'cpu 2',
         calls: () => [
-          protect ? call(mprotect, 0, 1, VM_READ) : call(madviseDontneed, 0, 1),
+          protect ? call(mprotect, 0, 1, VM_READ) : call(madvise_dontneed, 0, 1),
           call(cpuRead, 0),
           ...(protect ? [] : [call(munmap, 0, 1)]),
         ],
@@ -201,9 +201,9 @@ export const memoryFile = mirrorScenario({
       {
         name: 'cpu',
         calls: ({ machine: { files } }) => [
-          call(memfdCreate, files[0], [1]),
+          call(memfd_create, files[0], [1]),
           call(mmap, 0, 1, VM_READ | VM_WRITE, { kind: VmaKind.privateFile, file: files[0], pgoff: 0 }),
-          call(closeFile, files[0]),
+          call(close, files[0]),
           call(cpuWrite, 0, 2),
           call(munmap, 0, 1),
         ],

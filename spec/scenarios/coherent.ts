@@ -5,7 +5,7 @@
  */
 import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
 import {
-  changeProtNuma,
+  change_prot_numa,
   cpuRead,
   cpuWrite,
   holdUserPage,
@@ -169,7 +169,7 @@ export const migrateHinted = mirrorScenario({
     invalidations: 8,
     threads: [
       { name: 'driver', calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
-      { name: 'scheduler', calls: () => [call(changeProtNuma, 0, 1)] },
+      { name: 'scheduler', calls: () => [call(change_prot_numa, 0, 1)] },
       { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
     ],
     stepClaims: ({ machine }) => [

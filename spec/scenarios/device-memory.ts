@@ -16,9 +16,9 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  lookAtPage,
+  get_any_page,
   MIGRATE_PFN_HELD,
-  madviseDontneed,
+  madvise_dontneed,
   mmput,
   munmap,
   PteKind,
@@ -28,7 +28,7 @@ import { procedure, type Witness } from '../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
 
 /** The process of the current thread ends. */
-export const exit = procedure('exit', function* (current: Task) {
+export const exit = procedure(function* exit(current: Task) {
   yield* mmput(current, current.mm)
 })
 
@@ -158,7 +158,7 @@ export const unplug = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'driver', calls: (m) => [call(unplugDevice, m.chunks[0])] },
-      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
       { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2)] },
     ],
     witnesses: (world) => [
@@ -224,9 +224,9 @@ export const speculativeReference = mirrorScenario({
       { name: 'driver', calls: (m) => [call(migrateToMemory, m.machine.deviceMemory[0], 0, 1)] },
       {
         name: 'walker',
-        calls: (m) => [call(lookAtPage, m.machine.deviceMemory[0].frames[0].pfn)],
+        calls: (m) => [call(get_any_page, m.machine.deviceMemory[0].frames[0].pfn)],
       },
-      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
       { name: 'remover', calls: (m) => [call(removeDeviceMemory, m.chunks[0])] },
     ],
     witnesses: ({ machine, chunks }) => [
@@ -262,7 +262,7 @@ export const memoryLimit = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
-      { name: 'cpu 2', calls: () => [call(cpuWrite, 1, 2), call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(cpuWrite, 1, 2), call(madvise_dontneed, 0, 1)] },
       { name: 'driver', calls: (m) => [call(migrateToMemory, m.machine.deviceMemory[0], 0, 2)] },
     ],
   }),
@@ -286,7 +286,7 @@ export const closeWhileInUse = mirrorScenario({
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(handleFaults, m.mirrors[0], 0, 1, 2)] },
       { name: 'driver', calls: (m) => [call(closeWhileFaulting, m.mirrors[0])] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
     witnesses: ({ mirrors: [gpu] }) => [
       {

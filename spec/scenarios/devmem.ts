@@ -4,8 +4,8 @@
  * @module
  */
 import { addDeviceMemory, migrateToMemory, removeDeviceMemory, unplugDevice } from '../../src/driver/index.js'
-import { hmmDevmemMigrateToRam } from '../../src/generations/index.js'
-import { cpuRead, cpuWrite, lookAtPage, PteKind } from '../../src/kernel/index.js'
+import { hmm_devmem_migrate_to_ram } from '../../src/generations/index.js'
+import { cpuRead, cpuWrite, get_any_page, PteKind } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
 /** Memory is added, which may fail at each of four places, used, and removed. */
@@ -67,7 +67,7 @@ export const devmemUnplug = mirrorScenario({
         clause: 'poisoned',
         holds: (view) =>
           machine.mms[0].pte[0].kind === PteKind.poison &&
-          view.inside(1, hmmDevmemMigrateToRam) &&
+          view.inside(1, hmm_devmem_migrate_to_ram) &&
           view.step(1) === 'SIGBUS',
       },
     ],
@@ -94,7 +94,7 @@ export const devmemHeld = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'driver', calls: (m) => [call(unplugDevice, m.chunks[0])] },
-      { name: 'walker', calls: (m) => [call(lookAtPage, m.machine.deviceMemory[0].frames[0].pfn)] },
+      { name: 'walker', calls: (m) => [call(get_any_page, m.machine.deviceMemory[0].frames[0].pfn)] },
     ],
     witnesses: ({ devmems }) => [
       {

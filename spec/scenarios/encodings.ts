@@ -7,14 +7,14 @@ import { deviceAccess, prefault, SNAPSHOT } from '../../src/driver/index.js'
 import {
   ADDRESS_ENCODING,
   type DmaList,
-  hmmDmaMapAlloc,
+  hmm_dma_map_alloc,
   storingWords,
   validateEncoding,
 } from '../../src/generations/index.js'
 import {
   cpuWrite,
-  madviseDontneed,
-  mmuIntervalNotifierInsert,
+  madvise_dontneed,
+  mmu_interval_notifier_insert,
   RangeResult,
   type Task,
   VmaKind,
@@ -23,8 +23,8 @@ import { procedure } from '../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
 const open = procedure('open a mirror that maps for DMA', function* (_current: Task, list: DmaList) {
-  yield* hmmDmaMapAlloc(list)
-  yield* mmuIntervalNotifierInsert(list.mirror.notifier)
+  yield* hmm_dma_map_alloc(list)
+  yield* mmu_interval_notifier_insert(list.mirror.notifier)
 })
 
 /** Sticky flags beside invalidations. */
@@ -53,7 +53,7 @@ export const dmaMapping = mirrorScenario({
           call(deviceAccess, nic, 0, 1, 2),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 1)] },
     ],
     witnesses: ({ mirrors: [nic], dma: [list] }) => [
       {
@@ -91,7 +91,7 @@ export const driverEncoding = mirrorScenario({
           call(deviceAccess, gpu, 0, 2, 2),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })

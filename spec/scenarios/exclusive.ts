@@ -8,7 +8,7 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mprotect,
   munmap,
   PteKind,
@@ -69,7 +69,7 @@ export const exclusiveFault = mirrorScenario({
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
-      { name: 'cpu 3', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 3', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -111,7 +111,7 @@ export const exclusiveUnmap = mirrorScenario({
     invalidations: 20,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAtomic, m.mirrors[0], 0)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 3)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 3)] },
       { name: 'cpu 2', calls: () => [call(munmap, 0, 1)] },
     ],
     witnesses: (world) => [isAlone(world)],

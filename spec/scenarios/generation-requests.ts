@@ -4,13 +4,13 @@
  * @module
  */
 import { endOfRange, type Mirror, program, rangeOf } from '../../src/driver/index.js'
-import { generationNamed, hmmVmaFaultBlocking, hmmVmaRangeDone } from '../../src/generations/index.js'
+import { generationNamed, hmm_vma_range_done, hmmVmaFaultBlocking } from '../../src/generations/index.js'
 import {
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
-  madviseDontneed,
-  mmgetNotZero,
+  madvise_dontneed,
+  mmget_not_zero,
   mmput,
   type Task,
 } from '../../src/kernel/index.js'
@@ -21,7 +21,7 @@ import { call, mirrorScenario } from './mirror-world.js'
 const prefaultByPage = procedure(
   'prefault (area, by page)',
   function* (current: Task, mirror: Mirror, requests: readonly number[]): Running<void> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return
+    if (!(yield* mmget_not_zero(mirror.mm))) return
     const error = yield* prefaultAreaOnce(current, mirror, requests)
     yield* mmput(current, mirror.mm)
     yield* endOfRange(current, mirror, error)
@@ -49,7 +49,7 @@ const prefaultAreaOnce = procedure(
       return error
     }
     yield* mirror.updateLock.lock()
-    const done = yield* hmmVmaRangeDone(current, range)
+    const done = yield* hmm_vma_range_done(current, range)
     if (done) yield* program(current, mirror, 0, end)
     yield* mirror.updateLock.unlock()
     yield* mmapLock.unlockRead()
@@ -79,7 +79,7 @@ export const hmmVmaRequests = mirrorScenario({
           call(prefaultByPage, m.mirrors[0], [HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, HMM_PFN_REQ_FAULT, 0]),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 1, 1)] },
     ],
   }),
 })

@@ -10,18 +10,18 @@ import {
   generationNamed,
   HMM_FAULT_ALLOW_RETRY,
   HMM_FAULT_SNAPSHOT,
-  hmmMirrorRegister,
-  hmmMirrorUnregister,
-  hmmRangeDmaMap,
-  hmmRangeDmaUnmap,
-  hmmRangeRegister,
-  hmmRangeUnregister,
-  hmmRangeValid,
+  hmm_mirror_register,
+  hmm_mirror_unregister,
+  hmm_range_dma_map,
+  hmm_range_dma_unmap,
+  hmm_range_register,
+  hmm_range_unregister,
+  hmm_range_valid,
   lockNextPage,
   prefaultRegistered,
   withHmmLifetime,
 } from '../../src/generations/index.js'
-import { Errno, hmmVmaFault, madviseDontneed, mmput, type Task } from '../../src/kernel/index.js'
+import { Errno, hmm_vma_fault, madvise_dontneed, mmput, type Task } from '../../src/kernel/index.js'
 import { procedure, type Running, type Witness } from '../../src/world/index.js'
 import { rangesAreMappedWhole } from '../invariants/mirrors.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
@@ -34,16 +34,16 @@ const useHmmMirror = procedure(
   function* (current: Task, mirror: Mirror, page: number, end: number, value: number): Running<void> {
     const { mmapLock } = mirror.mm
     yield* mmapLock.lockWrite()
-    const error = yield* hmmMirrorRegister(current, mirror)
+    const error = yield* hmm_mirror_register(current, mirror)
     yield* mmapLock.unlockWrite()
     if (error) return
     yield* deviceAccess(current, mirror, page, end, value)
     yield* emptyMirror(current, mirror)
-    yield* hmmMirrorUnregister(mirror)
+    yield* hmm_mirror_unregister(mirror)
   },
 )
 
-const exit = procedure('exit', function* (current: Task) {
+const exit = procedure(function* exit(current: Task) {
   yield* mmput(current, current.mm)
 })
 
@@ -63,7 +63,7 @@ export const hmmMirror = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, pages, 2)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(exit)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(exit)] },
     ],
   }),
 })
@@ -85,7 +85,7 @@ export const hmmLifetime = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, 1, 2)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -98,7 +98,7 @@ function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
       name: 'a walk drops the mmap lock',
       clause: 'C20',
       holds: (view) =>
-        view.inside(tasks[0].thread, hmmVmaFault) &&
+        view.inside(tasks[0].thread, hmm_vma_fault) &&
         view.step(tasks[0].thread) === `up_read ${mmapLock.name}`,
     },
   ]
@@ -132,7 +132,7 @@ export const hmmRange = mirrorScenario({
         devices: [0],
         calls: (m) => [call(prefaultRegistered, m.mirrors[0], everyPage(0, pages, true), HMM_FAULT_SNAPSHOT)],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
     witnesses: dropsTheLock,
   }),
@@ -158,7 +158,7 @@ export const hmmVma = mirrorScenario({
         devices: [0],
         calls: (m) => [call(lockNextPage, m.mirrors[0]), call(deviceAccess, m.mirrors[0], 0, pages, 2)],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
     witnesses: dropsTheLock,
   }),
@@ -169,9 +169,9 @@ const mapRangeForDma = procedure(
   'map a range for DMA',
   function* (current: Task, mirror: Mirror, end: number): Running<void> {
     const range = rangeOf(mirror, current)
-    const error = (yield* hmmRangeRegister(range, 0, end)) || (yield* useRangeForDma(current, mirror, end))
-    if (!error) yield* hmmRangeDmaUnmap(current, range, 0, end, true)
-    yield* hmmRangeUnregister(current, range)
+    const error = (yield* hmm_range_register(range, 0, end)) || (yield* useRangeForDma(current, mirror, end))
+    if (!error) yield* hmm_range_dma_unmap(current, range, 0, end, true)
+    yield* hmm_range_unregister(current, range)
     yield* endOfRange(current, mirror, error)
   },
 )
@@ -182,14 +182,14 @@ const useRangeForDma = procedure(
   function* (current: Task, mirror: Mirror, end: number): Running<number> {
     const range = rangeOf(mirror, current)
     yield* mirror.mm.mmapLock.lockRead()
-    const mapped = yield* hmmRangeDmaMap(current, range, everyPage(0, end, true), 0)
+    const mapped = yield* hmm_range_dma_map(current, range, everyPage(0, end, true), 0)
     yield* mirror.mm.mmapLock.unlockRead()
     if (mapped < 0) return mapped
     yield* mirror.updateLock.lock()
-    const valid = yield* hmmRangeValid(current, range)
+    const valid = yield* hmm_range_valid(current, range)
     yield* mirror.updateLock.unlock()
     if (valid) return 0
-    yield* hmmRangeDmaUnmap(current, range, 0, end, false)
+    yield* hmm_range_dma_unmap(current, range, 0, end, false)
     return -Errno.EBUSY
   },
 )
@@ -210,7 +210,7 @@ export const hmmRangeForDma = mirrorScenario({
     invalidations: 1,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(mapRangeForDma, m.mirrors[0], pages)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
     stepClaims: (world) => [rangesAreMappedWhole(world)],
   }),

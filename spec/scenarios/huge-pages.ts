@@ -8,7 +8,7 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mprotect,
   munmap,
   VM_READ,
@@ -47,7 +47,7 @@ export const hugePage = mirrorScenario({
           call(munmap, 0, HUGE),
         ],
       },
-      { name: 'discarder', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -69,7 +69,7 @@ export const hugePageFaults = mirrorScenario({
     invalidations: 8,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
-      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 1), call(madviseDontneed, 0, HUGE)] },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 1), call(madvise_dontneed, 0, HUGE)] },
       { name: 'cpu 2', calls: () => [call(cpuWrite, 1, 2)] },
     ],
   }),
@@ -100,7 +100,7 @@ export const hugePageMappedWhole = mirrorScenario({
           call(deviceAccess, m.mirrors[0], 1, HUGE, 2),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1), call(cpuWrite, 1, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 1, 1), call(cpuWrite, 1, 1)] },
     ],
   }),
 })

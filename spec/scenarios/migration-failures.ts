@@ -23,9 +23,9 @@ import {
   lookAtInactive,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_UNMAPPED,
-  madviseDontneed,
-  migrateDeviceUnmap,
-  migrateVmaFinalize,
+  madvise_dontneed,
+  migrate_device_unmap,
+  migrate_vma_finalize,
   mprotect,
   pagesOf,
   VM_READ,
@@ -77,17 +77,17 @@ export const migrateHeld = mirrorScenario({
         {
           clause: 'C39',
           name: 'a page cannot be taken off its list, and stays',
-          holds: (view) => stops(0, migrateDeviceUnmap)(view) && view.step(0) === 'look at the page',
+          holds: (view) => stops(0, migrate_device_unmap)(view) && view.step(0) === 'look at the page',
         },
         {
           clause: 'C39',
           name: 'a page is held by somebody else, and stays',
-          holds: (view) => stops(0, migrateDeviceUnmap)(view) && view.step(0) !== 'look at the page',
+          holds: (view) => stops(0, migrate_device_unmap)(view) && view.step(0) !== 'look at the page',
         },
         {
           clause: 'C39',
           name: 'somebody gets hold of a page when it has been copied, and it stays',
-          holds: stops(MIGRATE_PFN_UNMAPPED, migrateVmaFinalize),
+          holds: stops(MIGRATE_PFN_UNMAPPED, migrate_vma_finalize),
         },
         {
           clause: 'C39',
@@ -192,7 +192,7 @@ export const bringBackMore = mirrorScenario({
     invalidations: 6,
     overrides: [insteadOf(bringBack, bringBackAround)],
     threads: [
-      { name: 'cpu 1', calls: () => [call(cpuWrite, 1, 2), call(madviseDontneed, 1, 1)] },
+      { name: 'cpu 1', calls: () => [call(cpuWrite, 1, 2), call(madvise_dontneed, 1, 1)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
     ],
   }),
@@ -241,7 +241,7 @@ export const mapAtOnce = mirrorScenario({
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(migrateAndMap, m.mirrors[0], 0, 1)] },
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 3)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 2)] },
     ],
     witnesses: (m) => [
       {
@@ -300,7 +300,7 @@ export const copyFails = mirrorScenario({
     overrides: [insteadOf(bringBack, bringBackUnlessFailed)],
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
-      { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })

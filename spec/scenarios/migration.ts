@@ -8,7 +8,7 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mprotect,
   munmap,
   VM_READ,
@@ -72,7 +72,10 @@ export const migrateVersusDontneed = mirrorScenario({
           call(migrateToSystem, m.mirrors[0], 0, pages),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 3), call(cpuRead, 0)] },
+      {
+        name: 'cpu',
+        calls: () => [call(madvise_dontneed, 0, pages), call(cpuWrite, 0, 3), call(cpuRead, 0)],
+      },
     ],
     witnesses: (m) => [zappedBetween(m)],
   }),
@@ -125,7 +128,7 @@ export const migrateAndFork = mirrorScenario({
       {
         name: 'child',
         process: 1,
-        calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 3), call(munmap, 0, 1)],
+        calls: () => [call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 3), call(munmap, 0, 1)],
       },
     ],
   }),
@@ -181,7 +184,7 @@ export const migrateWhileFaulting = mirrorScenario({
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuRead, 0)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(cpuRead, 0)] },
     ],
   }),
 })
@@ -214,7 +217,7 @@ export const devicePageFaults = mirrorScenario({
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
-      ...(unmap ? [{ name: 'cpu 3', calls: () => [call(madviseDontneed, 0, 1)] }] : []),
+      ...(unmap ? [{ name: 'cpu 3', calls: () => [call(madvise_dontneed, 0, 1)] }] : []),
     ],
   }),
 })
@@ -242,7 +245,7 @@ export const shortOfMemory = mirrorScenario({
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 3), call(deviceAccess, m.mirrors[0], 0, 1)],
       },
       { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 2)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 1, 1)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 1, 1)] },
     ],
   }),
 })
@@ -263,7 +266,7 @@ export const evictDevice = mirrorScenario({
     threads: [
       { name: 'driver', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })

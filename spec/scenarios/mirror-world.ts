@@ -76,17 +76,18 @@ import { attach, initialise } from './mirror-start.js'
 
 export * from './mirror-declarations.js'
 
-const program = procedure('thread', function* (current: Task, calls: readonly Call[]) {
+const program = procedure(function* thread(current: Task, calls: readonly Call[]) {
   // What a call returns is nobody's business here: histories that differ in it go on as one.
   for (const { procedure: target, args } of calls) yield* ignoring(current, target, args)
 })
 
-const ignoring = procedure(
-  'call',
-  function* (current: Task, target: Call['procedure'], args: readonly unknown[]) {
-    yield* target(current, ...args)
-  },
-)
+const ignoring = procedure(function* call(
+  current: Task,
+  target: Call['procedure'],
+  args: readonly unknown[],
+) {
+  yield* target(current, ...args)
+})
 
 const childProgram = procedure('thread of a child', function* (current: Task, calls: readonly Call[]) {
   yield* step('wait to be forked', () => (current.mm.users > 0 ? 0 : BLOCKED))

@@ -8,7 +8,7 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mmap,
   mprotect,
   munmap,
@@ -86,7 +86,7 @@ export const dontneedVersusDevice = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
       },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages), call(cpuWrite, 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, pages), call(cpuWrite, 0, 1)] },
       { name: 'cpu 2', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
     ],
   }),
@@ -199,7 +199,7 @@ export const twoDevices = mirrorScenario({
     threads: [
       { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -218,7 +218,7 @@ export const twoFaults = mirrorScenario({
     threads: [
       { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -236,8 +236,8 @@ export const overlappingInvalidations = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, pages - 1, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, pages - 1, 1)] },
     ],
   }),
 })
@@ -284,7 +284,7 @@ export const fourThreads = mirrorScenario({
     threads: [
       { name: 'gpu', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'nic', devices: [1], calls: (m) => [call(deviceAccess, m.mirrors[1], 0, 1)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, 1)] },
       ...(cpus > 1 ? [{ name: 'cpu 2', calls: () => [call(cpuWrite, 0, 3)] }] : []),
     ],
   }),

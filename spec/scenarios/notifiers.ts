@@ -10,17 +10,17 @@ import {
   cpuWrite,
   Errno,
   type MmStruct,
-  madviseDontneed,
+  madvise_dontneed,
   mmput,
-  mmuIntervalNotifierInsert,
-  mmuIntervalNotifierRemove,
-  mmuIntervalReadBegin,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
+  mmu_interval_notifier_insert,
+  mmu_interval_notifier_remove,
+  mmu_interval_read_begin,
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
   munmap,
   type NotifierRange,
   NotifyEvent,
-  oomReap,
+  oom_reap_task_mm,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -39,7 +39,7 @@ const WITH_UNDO = ['6.1', '6.16'] as const
 const useMirror = procedure(
   'use a mirror',
   function* (current: Task, mirror: Mirror, page: number, end: number, value: number) {
-    if (yield* mmuIntervalNotifierInsert(mirror.notifier)) return
+    if (yield* mmu_interval_notifier_insert(mirror.notifier)) return
     yield* deviceAccess(current, mirror, page, end, value)
     yield* closeMirror(current, mirror)
   },
@@ -51,7 +51,7 @@ const useMirror = procedure(
  */
 export const closeMirror = procedure('close a mirror', function* (current: Task, mirror: Mirror) {
   yield* emptyMirror(current, mirror)
-  yield* mmuIntervalNotifierRemove(mirror.notifier)
+  yield* mmu_interval_notifier_remove(mirror.notifier)
   yield* freeMirror(mirror)
 })
 
@@ -93,8 +93,8 @@ export const insertAndRemove = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, pages, 2)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
     witnesses: ({ mirrors }) => [
       {
@@ -113,7 +113,7 @@ export const insertAndRemove = mirrorScenario({
 
 /** A mirror that is closed as soon as it is opened. */
 const openAndClose = procedure('open and close a mirror', function* (current: Task, mirror: Mirror) {
-  if (yield* mmuIntervalNotifierInsert(mirror.notifier)) return
+  if (yield* mmu_interval_notifier_insert(mirror.notifier)) return
   yield* closeMirror(current, mirror)
 })
 
@@ -131,8 +131,8 @@ export const closeAtOnce = mirrorScenario({
     invalidations: 4,
     threads: [
       { name: 'driver', calls: (m) => [call(openAndClose, m.mirrors[0]), call(openAndClose, m.mirrors[0])] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, pages)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, pages)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -155,8 +155,8 @@ export const partialMirror = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, 1, 2)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 1, pages - 1)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 0, pages)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 1, pages - 1)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 0, pages)] },
     ],
     witnesses: ({ mirrors }) => [
       {
@@ -193,13 +193,13 @@ export const oomReaper = mirrorScenario({
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
-      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 1)] },
     ],
   }),
 })
 
-const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
-  yield* oomReap(current, mm)
+const reap = procedure(function* reap(current: Task, mm: MmStruct) {
+  yield* oom_reap_task_mm(current, mm)
 })
 
 /** Interval notifiers and classic notifiers of one address space. */
@@ -248,7 +248,7 @@ export const classicOnly = mirrorScenario({
 })
 
 /** The process exits. */
-const exit = procedure('exit', function* (current: Task) {
+const exit = procedure(function* exit(current: Task) {
   yield* mmput(current, current.mm)
 })
 
@@ -294,7 +294,7 @@ const closeAfterExit = procedure('close after exit', function* (current: Task, m
 const endless = procedure(
   'invalidate for ever',
   function* (current: Task, other: number, turn: Turn): Running<void> {
-    yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
+    yield* mmu_notifier_invalidate_range_start(current, current.mm, FIRST_PAGE)
     yield* endlessTurns(current, other, turn)
   },
 )
@@ -305,8 +305,8 @@ const endlessTurns = procedure(
     yield* step('wait for the turn', () =>
       turn.thread === current.thread && current.machine.openRanges[other].mm ? 0 : BLOCKED,
     )
-    yield* mmuNotifierInvalidateRangeEnd(current, current.mm, FIRST_PAGE)
-    yield* mmuNotifierInvalidateRangeStart(current, current.mm, FIRST_PAGE)
+    yield* mmu_notifier_invalidate_range_end(current, current.mm, FIRST_PAGE)
+    yield* mmu_notifier_invalidate_range_start(current, current.mm, FIRST_PAGE)
     yield* step('pass the turn', () => {
       turn.thread = other
       return 0
@@ -317,8 +317,8 @@ const endlessTurns = procedure(
 
 const FIRST_PAGE: NotifierRange = { start: 0, end: 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
 
-const begin = procedure('begin', function* (_current: Task, mirror: Mirror) {
-  yield* mmuIntervalReadBegin(mirror.notifier)
+const begin = procedure(function* begin(_current: Task, mirror: Mirror) {
+  yield* mmu_interval_read_begin(mirror.notifier)
 })
 
 /** A stream of invalidations that never stops. */
@@ -342,12 +342,12 @@ export const starvation = mirrorScenario({
       {
         name: 'cpu 1',
         daemon: forEver === 1,
-        calls: (m) => [forEver ? call(endless, 2, m.turn) : call(madviseDontneed, 0, 1)],
+        calls: (m) => [forEver ? call(endless, 2, m.turn) : call(madvise_dontneed, 0, 1)],
       },
       {
         name: 'cpu 2',
         daemon: forEver === 1,
-        calls: (m) => [forEver ? call(endless, 1, m.turn) : call(madviseDontneed, 0, 1)],
+        calls: (m) => [forEver ? call(endless, 1, m.turn) : call(madvise_dontneed, 0, 1)],
       },
     ],
   }),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { dmirrorWrite, recordedDriver } from '../../src/driver/recorded/index.js'
+import { dmirror_write, recordedDriver } from '../../src/driver/recorded/index.js'
 import { cpuRead } from '../../src/kernel/index.js'
 import type { Scenario } from '../../src/world/index.js'
 import { cellNamed, recordedScenario } from '../recorded/cells.js'
@@ -36,7 +36,7 @@ const overFaultOwnPage: Scenario = {
         values: 3,
         invalidations: 8,
         threads: [
-          { name: 'device', devices: [0], calls: (m) => [call(dmirrorWrite, m.mirrors[0], 0, [2, 3])] },
+          { name: 'device', devices: [0], calls: (m) => [call(dmirror_write, m.mirrors[0], 0, [2, 3])] },
           { name: 'cpu', calls: () => [call(cpuRead, 1)] },
         ],
         recorded: {},

@@ -5,13 +5,13 @@
  */
 import { deviceAccess, prefault, program, SNAPSHOT } from '../../src/driver/index.js'
 import {
-  changeProtNuma,
+  change_prot_numa,
   cpuRead,
   cpuWrite,
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
-  madviseDontneed,
+  madvise_dontneed,
   mprotect,
   VM_READ,
   VM_WRITE,
@@ -54,7 +54,7 @@ export const snapshotVersusFault = mirrorScenario({
         ],
       },
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -91,7 +91,7 @@ export const requestsByPage = mirrorScenario({
           }),
         ],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 1, 1), call(cpuRead, 1), call(cpuWrite, 0, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 1, 1), call(cpuRead, 1), call(cpuWrite, 0, 2)] },
     ],
   }),
 })
@@ -166,7 +166,7 @@ export const overFault = mirrorScenario({
           }),
         ],
       },
-      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madviseDontneed, 0, 2)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 2)] },
     ],
     ...(strict ? { stepClaims: (world) => [onlyWhatWasAskedFor(world)] } : {}),
   }),
@@ -203,7 +203,7 @@ export const deviceOutOfMemory = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
       },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(cpuWrite, 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(cpuWrite, 0, 1)] },
     ],
   }),
 })
@@ -231,7 +231,7 @@ export const numaHinting = mirrorScenario({
           call(deviceAccess, m.mirrors[0], 0, 1, 2),
         ],
       },
-      { name: 'scheduler', calls: () => [call(changeProtNuma, 0, 1)] },
+      { name: 'scheduler', calls: () => [call(change_prot_numa, 0, 1)] },
       { name: 'cpu', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, 0)] },
     ],
   }),

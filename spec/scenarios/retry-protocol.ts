@@ -27,11 +27,11 @@ export interface Entry {
 }
 
 /** read_retry, as its own procedure so that the defect can leave it out: 1 if the walk must be done again. */
-export const readRetry = procedure('mmu_interval_read_retry', function* (p: Protocol, seq: number) {
+export const mmu_interval_read_retry = procedure(function* mmu_interval_read_retry(p: Protocol, seq: number) {
   return yield* step('compare', () => (p.notifierSequence === seq ? 0 : 1))
 })
 
-const faultThread = procedure('fault', function* (p: Protocol, id: number, commits: number): Running<void> {
+const faultThread = procedure(function* fault(p: Protocol, id: number, commits: number): Running<void> {
   if (commits === 0) return
   const seq = yield* step('read_begin', () => {
     const seq = p.notifierSequence
@@ -44,7 +44,7 @@ const faultThread = procedure('fault', function* (p: Protocol, id: number, commi
     p.lock = id
     return 0
   })
-  const retry = yield* readRetry(p, seq)
+  const retry = yield* mmu_interval_read_retry(p, seq)
   if (!retry) {
     for (let page = 0; page < p.pages; page++)
       yield* step('program', () => {
@@ -59,7 +59,7 @@ const faultThread = procedure('fault', function* (p: Protocol, id: number, commi
   return yield* become(faultThread, p, id, retry ? commits : commits - 1)
 })
 
-const invalidator = procedure('invalidate', function* (p: Protocol, left: number): Running<void> {
+const invalidator = procedure(function* invalidate(p: Protocol, left: number): Running<void> {
   if (left === 0) return
   const page = yield* step(
     'start',

@@ -6,7 +6,15 @@
  */
 import { deviceAccess, evict, migrateToDevice, migrateToSystem } from '../../src/driver/index.js'
 import { generationNames } from '../../src/generations/index.js'
-import { cachedPage, cpuRead, cpuWrite, fork, munmap, PteKind, shrinkFolio } from '../../src/kernel/index.js'
+import {
+  cachedPage,
+  cpuRead,
+  cpuWrite,
+  fork,
+  munmap,
+  PteKind,
+  shrink_folio_list,
+} from '../../src/kernel/index.js'
 import type { Witness } from '../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
 import { closeMirror } from './notifiers.js'
@@ -62,7 +70,7 @@ export const swapVersusDevice = mirrorScenario({
     invalidations: 1,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
       { name: 'cpu', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
     ],
   }),
@@ -92,7 +100,7 @@ export const swapVersusClose = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
       },
-      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
       { name: 'cpu', calls: () => [call(cpuRead, 0)] },
     ],
   }),
@@ -118,7 +126,10 @@ export const swapVersusUnmap = mirrorScenario({
     threads: [
       {
         name: 'kswapd',
-        calls: (m) => [call(shrinkFolio, m.machine.frames[1]), call(shrinkFolio, m.machine.frames[1])],
+        calls: (m) => [
+          call(shrink_folio_list, m.machine.frames[1]),
+          call(shrink_folio_list, m.machine.frames[1]),
+        ],
       },
       { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 2)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(munmap, 0, 1)] },
@@ -154,7 +165,7 @@ export const swapVersusMigration = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
-      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
       { name: 'cpu', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
     ],
   }),
@@ -205,7 +216,7 @@ export const swapAndFork = mirrorScenario({
     values: 3,
     invalidations: 1,
     threads: [
-      { name: 'kswapd', calls: (m) => [call(shrinkFolio, m.machine.frames[1])] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
       { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 0, 2)] },
       { name: 'child', process: 1, calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
     ],

@@ -4,13 +4,13 @@
  * @module
  */
 import { deviceAccess } from '../../src/driver/index.js'
-import { type MmStruct, madviseDontneed, oomReap, type Task } from '../../src/kernel/index.js'
+import { type MmStruct, madvise_dontneed, oom_reap_task_mm, type Task } from '../../src/kernel/index.js'
 import { procedure } from '../../src/world/index.js'
 import { startsAreFinished, tokenIsLent } from '../invariants/two-pass.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
-const reap = procedure('reap', function* (current: Task, mm: MmStruct) {
-  yield* oomReap(current, mm)
+const reap = procedure(function* reap(current: Task, mm: MmStruct) {
+  yield* oom_reap_task_mm(current, mm)
 })
 
 /** Two invalidations of one interval at once. */
@@ -33,8 +33,8 @@ export const twoPass = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
-      { name: 'cpu 1', calls: () => [call(madviseDontneed, 0, 1)] },
-      { name: 'cpu 2', calls: () => [call(madviseDontneed, 1, 1)] },
+      { name: 'cpu 1', calls: () => [call(madvise_dontneed, 0, 1)] },
+      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 1, 1)] },
     ],
     witnesses: (m) => [tokenIsLent(m)],
     stepClaims: (m) => [startsAreFinished(m)],

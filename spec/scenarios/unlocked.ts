@@ -5,12 +5,12 @@
  */
 import { deviceAccess } from '../../src/driver/index.js'
 import { generationNamed, unlockedDriver } from '../../src/generations/index.js'
-import { madviseDontneed, oomReap, type Task } from '../../src/kernel/index.js'
+import { madvise_dontneed, oom_reap_task_mm, type Task } from '../../src/kernel/index.js'
 import { procedure } from '../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
 const reap = procedure('reap once', function* (current: Task) {
-  yield* oomReap(current, current.mm)
+  yield* oom_reap_task_mm(current, current.mm)
 })
 
 /** Faults outside the walk, beside one who throws the page away. */
@@ -29,7 +29,7 @@ export const unlockedWalk = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-      { name: 'cpu', calls: () => [call(madviseDontneed, 0, 1), call(reap)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(reap)] },
     ],
   }),
 })

@@ -11,7 +11,11 @@ const TEST = 'test/generations/devmem.test.ts'
 /** Memory is added. */
 const plugging: Evidence = {
   specified: ['plugging', 'C44'],
-  implemented: ['generations:hmmDevmemAdd', 'generations:HmmDevmem', 'models:deviceMemoryHotplugStatechart'],
+  implemented: [
+    'generations:hmm_devmem_add',
+    'generations:HmmDevmem',
+    'models:deviceMemoryHotplugStatechart',
+  ],
   checked: ['devmem-hotplug', TEST],
   defects: ['X232'],
 }
@@ -19,7 +23,7 @@ const plugging: Evidence = {
 /** Memory is taken away, when nobody uses a page of it. */
 const unplugging: Evidence = {
   specified: ['C44', 'plugging'],
-  implemented: ['generations:hmmDevmemRemove', 'generations:byWayOfHmmDevmem'],
+  implemented: ['generations:hmm_devmem_remove', 'generations:byWayOfHmmDevmem'],
   checked: ['devmem-hotplug', 'devmem-held', TEST],
   defects: ['X230', 'X71'],
 }
@@ -29,9 +33,9 @@ const counting: Evidence = {
   specified: ['C44', 'deadlock'],
   implemented: [
     'generations:CounterState',
-    'generations:hmmDevmemRefKill',
+    'generations:hmm_devmem_ref_kill',
     'generations:hmmDevmemRefRelease',
-    'generations:hmmDevmemRefExit',
+    'generations:hmm_devmem_ref_exit',
     'generations:waitForCompletion',
   ],
   checked: ['devmem-held', 'devmem-hotplug', TEST],
@@ -58,7 +62,7 @@ const callbacks: Evidence = {
 const direct: Evidence = {
   specified: ['C44', 'C46'],
   implemented: [
-    'kernel:memremapPages',
+    'kernel:memremap_pages',
     'kernel:DeviceMemoryOps',
     'driver:addDeviceMemory',
     'driver:attachDeviceChunk',
@@ -78,7 +82,7 @@ const freed: Evidence = {
 /** A CPU faults on a device page. */
 const faulted: Evidence = {
   specified: migrateToRam.specified,
-  implemented: ['generations:hmmDevmemMigrateToRam', ...migrateToRam.implemented],
+  implemented: ['generations:hmm_devmem_migrate_to_ram', ...migrateToRam.implemented],
   checked: ['devmem-unplug', 'devmem-hotplug', ...migrateToRam.checked],
   defects: migrateToRam.defects,
 }
@@ -183,7 +187,7 @@ export const devmemRemoval: Seed = {
     ...rows(
       {
         specified: ['C30', 'C31', 'C46'],
-        implemented: ['kernel:migrateVmaCollectPmd', 'kernel:devicePageAt', 'driver:bringBack'],
+        implemented: ['kernel:migrate_vma_collect_pmd', 'kernel:devicePageAt', 'driver:bringBack'],
         checked: ['devmem-unplug', 'migrate', 'device-page-faults', TEST],
         defects: ['D1', 'X234'],
       },
@@ -196,7 +200,11 @@ export const devmemRemoval: Seed = {
     ...rows(
       {
         specified: ['poisoned', 'C30', 'C39'],
-        implemented: ['generations:hmmDevmemMigrateToRam', 'kernel:poisonDevicePage', 'driver:bringBackFrom'],
+        implemented: [
+          'generations:hmm_devmem_migrate_to_ram',
+          'kernel:poisonDevicePage',
+          'driver:bringBackFrom',
+        ],
         checked: ['devmem-unplug', 'unplug-and-poison', TEST],
         defects: ['X233', 'X74'],
       },
@@ -209,7 +217,7 @@ export const devmemRemoval: Seed = {
     ...rows(
       {
         specified: ['C30', 'lock-discipline'],
-        implemented: ['kernel:doUserAddrFault', 'kernel:migrateToRam'],
+        implemented: ['kernel:do_user_addr_fault', 'kernel:migrateToRam'],
         checked: ['migrate', 'device-page-faults'],
         defects: ['X30'],
       },
@@ -218,7 +226,7 @@ export const devmemRemoval: Seed = {
     ...rows(
       {
         specified: ['C33'],
-        implemented: ['kernel:MachineSize', 'kernel:migrateVmaPages'],
+        implemented: ['kernel:MachineSize', 'kernel:migrate_vma_pages'],
         checked: ['memory-limit'],
         defects: ['X76', 'X77'],
       },

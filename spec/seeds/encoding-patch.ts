@@ -109,7 +109,7 @@ export const encodingPatch: Seed = {
     ...rows(
       {
         specified: ['C21', 'C24'],
-        implemented: ['kernel:readEntry', 'kernel:hmmVmaFault'],
+        implemented: ['kernel:readEntry', 'kernel:hmm_vma_fault'],
         checked: ['over-fault', 'requests-by-page', 'test/kernel/hmm/truth-table.test.ts'],
         defects: ['D22a', 'M21'],
       },
@@ -147,7 +147,7 @@ export const encodingPatch: Seed = {
     ...rows(
       {
         specified: ['C21', 'C49', 'deadlock'],
-        implemented: ['kernel:hmmVmaFault', 'kernel:handleMmFault'],
+        implemented: ['kernel:hmm_vma_fault', 'kernel:handle_mm_fault'],
         checked: ['zero-page', 'test/kernel/hmm/truth-table.test.ts'],
         defects: ['D26', 'X28'],
       },
@@ -197,7 +197,7 @@ export const encodingPatch: Seed = {
     ...rows(
       {
         specified: ['C49', 'asked-only'],
-        implemented: ['kernel:hmmVmaFault', 'kernel:hmmRangeFault'],
+        implemented: ['kernel:hmm_vma_fault', 'kernel:hmm_range_fault'],
         checked: ['over-fault', 'test/kernel/hmm/truth-table.test.ts'],
         defects: ['H5'],
       },

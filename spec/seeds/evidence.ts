@@ -61,7 +61,7 @@ export const needFault: Evidence = {
 /** The walk itself. */
 export const theWalk: Evidence = {
   specified: ['C20', 'C21', 'C22', 'C23', 'C24', 'C49'],
-  implemented: ['kernel:hmmRangeFault', 'kernel:walk', 'kernel:walkEntry'],
+  implemented: ['kernel:hmm_range_fault', 'kernel:walk', 'kernel:hmm_vma_walk_pmd'],
   checked: ['requests-by-page', 'refused-requests', 'over-fault', 'test/kernel/hmm/truth-table.test.ts'],
   defects: ['D19', 'D22a', 'D22b', 'X16', 'X23'],
 }
@@ -69,7 +69,7 @@ export const theWalk: Evidence = {
 /** A walk that only looks. */
 export const snapshots: Evidence = {
   specified: ['C23'],
-  implemented: ['driver:SNAPSHOT', 'kernel:hmmRangeFault'],
+  implemented: ['driver:SNAPSHOT', 'kernel:hmm_range_fault'],
   checked: ['snapshot', 'refused-requests'],
   defects: ['D27'],
 }
@@ -101,7 +101,7 @@ export const waiting: Evidence = {
 /** The reader of the sequence. */
 export const readBegin: Evidence = {
   specified: ['C1', 'C8', 'C14'],
-  implemented: ['kernel:mmuIntervalReadBegin'],
+  implemented: ['kernel:mmu_interval_read_begin'],
   checked: ['madvise', 'overlapping-invalidations', 'partial-mirror'],
   defects: ['M1', 'X6'],
 }
@@ -109,7 +109,7 @@ export const readBegin: Evidence = {
 /** The second look. */
 export const readRetry: Evidence = {
   specified: ['C8', 'C9'],
-  implemented: ['kernel:mmuIntervalReadRetry', 'driver:populateOnce'],
+  implemented: ['kernel:mmu_interval_read_retry', 'driver:populateOnce'],
   checked: ['munmap', 'two-faults', 'four-threads'],
   defects: ['M2', 'X12'],
 }
@@ -117,7 +117,7 @@ export const readRetry: Evidence = {
 /** The callback completes before it returns. */
 export const callbackCompletes: Evidence = {
   specified: ['C3'],
-  implemented: ['driver:invalidate', 'driver:flushDevice', 'kernel:mnItreeInvalidate'],
+  implemented: ['driver:invalidate', 'driver:flushDevice', 'kernel:mn_itree_invalidate'],
   checked: ['munmap', 'madvise', 'two-devices'],
   defects: ['M4', 'D39'],
 }
@@ -125,7 +125,7 @@ export const callbackCompletes: Evidence = {
 /** A callback that may not wait. */
 export const nonBlockable: Evidence = {
   specified: ['C11', 'C12'],
-  implemented: ['driver:lockForInvalidation', 'kernel:oomReap'],
+  implemented: ['driver:lockForInvalidation', 'kernel:oom_reap_task_mm'],
   checked: ['oom-reaper', 'classic-notifiers', 'classic-only'],
   defects: ['X13', 'X5'],
 }
@@ -133,7 +133,7 @@ export const nonBlockable: Evidence = {
 /** The address space goes away. */
 export const release: Evidence = {
   specified: ['C7'],
-  implemented: ['kernel:mmuNotifierRelease', 'kernel:exitMmap'],
+  implemented: ['kernel:__mmu_notifier_release', 'kernel:exit_mmap'],
   checked: ['exit'],
   defects: ['X4'],
 }
@@ -141,7 +141,7 @@ export const release: Evidence = {
 /** The address space is pinned. */
 export const pinned: Evidence = {
   specified: ['C19', 'deadlock'],
-  implemented: ['kernel:mmgetNotZero', 'kernel:mmput', 'driver:populatePinned'],
+  implemented: ['kernel:mmget_not_zero', 'kernel:mmput', 'driver:populatePinned'],
   checked: ['exit'],
   defects: ['X15', 'X213'],
 }
@@ -149,7 +149,7 @@ export const pinned: Evidence = {
 /** Whose a device page is. */
 export const owners: Evidence = {
   specified: ['C27'],
-  implemented: ['kernel:HmmRequest', 'kernel:hmmRangeFault'],
+  implemented: ['kernel:HmmRequest', 'kernel:hmm_range_fault'],
   checked: ['two-owners'],
   defects: ['D28'],
 }
@@ -165,7 +165,7 @@ export const pageFree: Evidence = {
 /** A CPU faults on a device page. */
 export const migrateToRam: Evidence = {
   specified: ['C29', 'C30', 'C48'],
-  implemented: ['kernel:migrateToRam', 'kernel:DeviceMemoryOps', 'kernel:doSwapPage'],
+  implemented: ['kernel:migrateToRam', 'kernel:DeviceMemoryOps', 'kernel:do_swap_page'],
   checked: ['migrate', 'device-page-faults', 'short-of-memory'],
   defects: ['X32', 'D6'],
 }
@@ -183,7 +183,11 @@ export const structHmm: Evidence = {
 /** A mirror begins and ends. */
 export const mirrors: Evidence = {
   specified: ['C17', 'use-after-free', 'refinement'],
-  implemented: ['generations:HmmMirror', 'generations:hmmMirrorRegister', 'generations:hmmMirrorUnregister'],
+  implemented: [
+    'generations:HmmMirror',
+    'generations:hmm_mirror_register',
+    'generations:hmm_mirror_unregister',
+  ],
   checked: ['hmm-mirror'],
   defects: ['D20', 'X268'],
 }
@@ -199,7 +203,11 @@ export const mirrorCallbacks: Evidence = {
 /** A range is watched. */
 export const trackedRanges: Evidence = {
   specified: ['C1', 'C8', 'lock-discipline'],
-  implemented: ['generations:TrackedRange', 'generations:hmmRangeRegister', 'generations:hmmRangeUnregister'],
+  implemented: [
+    'generations:TrackedRange',
+    'generations:hmm_range_register',
+    'generations:hmm_range_unregister',
+  ],
   checked: ['hmm-range', 'madvise', MIRROR_TEST],
   defects: ['D55', 'D52'],
 }
@@ -207,7 +215,7 @@ export const trackedRanges: Evidence = {
 /** A range is valid, or waited for. */
 export const validRanges: Evidence = {
   specified: ['C1', 'C8', 'C14'],
-  implemented: ['generations:hmmRangeValid', 'generations:hmmRangeWaitUntilValid'],
+  implemented: ['generations:hmm_range_valid', 'generations:hmm_range_wait_until_valid'],
   checked: ['hmm-range', 'madvise', MIRROR_TEST],
   defects: ['D55'],
 }
@@ -228,9 +236,9 @@ export const walkWithFlags: Evidence = {
 export const walkOfAreas: Evidence = {
   specified: ['C19', 'C20', 'lock-discipline'],
   implemented: [
-    'generations:hmmVmaGetPfns',
+    'generations:hmm_vma_get_pfns',
     'generations:hmmVmaFaultBlocking',
-    'generations:hmmVmaRangeDone',
+    'generations:hmm_vma_range_done',
   ],
   checked: ['hmm-vma-fault', MIRROR_TEST],
   defects: ['X263', 'X262'],
@@ -239,7 +247,7 @@ export const walkOfAreas: Evidence = {
 /** Ranges that are mapped for DMA as they are read. */
 export const rangesForDma: Evidence = {
   specified: ['dma-mapping', 'C20'],
-  implemented: ['generations:hmmRangeDmaMap', 'generations:hmmRangeDmaUnmap'],
+  implemented: ['generations:hmm_range_dma_map', 'generations:hmm_range_dma_unmap'],
   checked: ['hmm-range-dma', MIRROR_TEST],
   defects: ['X269'],
 }
@@ -255,7 +263,7 @@ export const oldCallback: Evidence = {
 /** The address space of a mirror goes away. */
 export const oldRelease: Evidence = {
   specified: release.specified,
-  implemented: ['generations:release', 'generations:hmmRelease'],
+  implemented: ['generations:release', 'generations:hmm_release'],
   checked: ['hmm-mirror', ...release.checked],
   defects: ['X264', ...release.defects],
 }

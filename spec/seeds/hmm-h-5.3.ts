@@ -34,7 +34,7 @@ export const hmmHeader53: Seed = {
     ...rows(
       {
         specified: ['C1', 'C8'],
-        implemented: ['driver:deviceAccess', 'driver:populateOnce', 'kernel:hmmRangeFault'],
+        implemented: ['driver:deviceAccess', 'driver:populateOnce', 'kernel:hmm_range_fault'],
         checked: ['munmap', 'madvise', 'four-threads'],
         defects: ['M1', 'H1', 'H10', 'M26'],
       },
@@ -47,7 +47,10 @@ export const hmmHeader53: Seed = {
     ...rows(
       {
         specified: ['C2'],
-        implemented: ['kernel:mmuNotifierInvalidateRangeStart', 'kernel:mmuNotifierInvalidateRangeEnd'],
+        implemented: [
+          'kernel:mmu_notifier_invalidate_range_start',
+          'kernel:mmu_notifier_invalidate_range_end',
+        ],
         checked: ['munmap', 'mprotect', 'fork', 'mmap-over'],
         defects: ['X2', 'X3'],
       },
@@ -99,7 +102,7 @@ export const hmmHeader53: Seed = {
     ...rows(
       {
         specified: ['C31', 'C39', 'C51'],
-        implemented: ['kernel:migrateVmaSetup', 'kernel:migrateVmaPages', 'kernel:migrateVmaFinalize'],
+        implemented: ['kernel:migrate_vma_setup', 'kernel:migrate_vma_pages', 'kernel:migrate_vma_finalize'],
         checked: ['migrate', 'migrate-holes', 'test/kernel/migrate/migrate.test.ts'],
         defects: ['X33', 'X35', 'H15'],
       },
@@ -188,9 +191,9 @@ export const hmmHeader53: Seed = {
       {
         specified: ['C17', 'use-after-free'],
         implemented: [
-          'generations:hmmMirrorUnregister',
-          'kernel:mmuIntervalNotifierRemove',
-          'kernel:waitUntilReleased',
+          'generations:hmm_mirror_unregister',
+          'kernel:mmu_interval_notifier_remove',
+          'kernel:mmu_interval_seq_released',
         ],
         checked: ['hmm-mirror', 'insert-and-remove', 'close-at-once'],
         defects: ['X268', 'D20', 'M25'],

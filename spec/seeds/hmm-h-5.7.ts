@@ -94,7 +94,7 @@ export const hmmHeader57: Seed = {
     ...rows(
       {
         specified: ['C14', 'C15', 'C16'],
-        implemented: ['kernel:IntervalNotifier', 'kernel:mmuIntervalNotifierInsert'],
+        implemented: ['kernel:IntervalNotifier', 'kernel:mmu_interval_notifier_insert'],
         checked: ['partial-mirror', 'insert-and-remove'],
         defects: ['M7', 'X7'],
       },

@@ -36,8 +36,8 @@ export const hmmRstChange: Seed = {
         specified: ['C14', 'C15', 'C16', 'C17'],
         implemented: [
           'kernel:IntervalNotifier',
-          'kernel:mmuIntervalNotifierInsert',
-          'kernel:mmuIntervalNotifierRemove',
+          'kernel:mmu_interval_notifier_insert',
+          'kernel:mmu_interval_notifier_remove',
         ],
         checked: ['insert-and-remove', 'close-at-once', 'partial-mirror'],
         defects: ['M7', 'X7', 'D2'],
@@ -128,7 +128,7 @@ export const hmmRstChange: Seed = {
     ...rows(
       {
         specified: ['C3', 'deadlock'],
-        implemented: ['kernel:mnItreeInvalidate', 'driver:flushDevice'],
+        implemented: ['kernel:mn_itree_invalidate', 'driver:flushDevice'],
         checked: ['two-devices'],
         defects: ['M4', 'X20'],
       },

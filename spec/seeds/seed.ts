@@ -12,7 +12,7 @@ export type SeedKind = 'type' | 'field' | 'function' | 'constant' | 'callback' |
 export interface Evidence {
   /** Requirements, by identifier. */
   readonly specified: readonly string[]
-  /** Exports, as `MODULE:NAME`: `kernel:hmmRangeFault`, `generations:driver.encode`. */
+  /** Exports, as `MODULE:NAME`: `kernel:hmm_range_fault`, `generations:driver.encode`. */
   readonly implemented: readonly string[]
   /** Scenarios by name, and tests by path. */
   readonly checked: readonly string[]

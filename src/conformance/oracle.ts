@@ -10,16 +10,16 @@ import {
   attachDmirrorDevice,
   type DmirrorAnswer,
   type DmirrorDevice,
-  dmirrorCheckAtomic,
-  dmirrorClose,
-  dmirrorDeviceEvict,
-  dmirrorExclusive,
-  dmirrorMigrateToDevice,
-  dmirrorMigrateToSystem,
-  dmirrorOpen,
-  dmirrorRead,
-  dmirrorSnapshot,
-  dmirrorWrite,
+  dmirror_check_atomic,
+  dmirror_device_evict_chunk,
+  dmirror_exclusive,
+  dmirror_fops_open,
+  dmirror_fops_release,
+  dmirror_migrate_to_device,
+  dmirror_migrate_to_system,
+  dmirror_read,
+  dmirror_snapshot,
+  dmirror_write,
 } from '../driver/recorded/index.js'
 import { CountsMappings, releases } from '../generations/releases.js'
 import {
@@ -32,14 +32,14 @@ import {
   Errno,
   errnoName,
   fork,
-  handleMmFault,
+  handle_mm_fault,
   hugePmdAt,
   type IntervalNotifier,
   isPageCache,
   type Machine,
   type MmStruct,
-  madviseDontneed,
-  memfdCreate,
+  madvise_dontneed,
+  memfd_create,
   mmap,
   mmput,
   mprotect,
@@ -171,7 +171,7 @@ export class Oracle {
         ...options,
         overrides: [...overrides, ...(options.overrides ?? [])],
         onStep: (procedure, step, result) => {
-          if (procedure === handleMmFault && step.name === FAULT_STEP) this.faults++
+          if (procedure === handle_mm_fault && step.name === FAULT_STEP) this.faults++
           options.onStep?.(procedure, step, result)
         },
       })
@@ -224,7 +224,7 @@ export class Oracle {
       case 'mprotect':
         return status(this.run(mprotect, task, operation.start, length(operation), operation.flags))
       case 'madv_dontneed':
-        return status(this.run(madviseDontneed, task, operation.start, length(operation)))
+        return status(this.run(madvise_dontneed, task, operation.start, length(operation)))
       case 'cpu_read': {
         const before = this.faults
         const seen = this.run(cpuRead, task, operation.page)
@@ -238,14 +238,14 @@ export class Oracle {
       }
       case 'dev_read': {
         const { mirror } = this.fileOf(operation)
-        const answer = this.run(dmirrorRead, task, mirror, operation.start, operation.end)
+        const answer = this.run(dmirror_read, task, mirror, operation.start, operation.end)
         if (answer.error) return status(answer.error)
         return { ...counts(operation, answer), vals: answer.values.map((id) => this.values.valueOf(id)) }
       }
       case 'dev_write': {
         const { mirror } = this.fileOf(operation)
         const ids = valuesWritten(operation).map((value) => this.values.idOf(value))
-        const answer = this.run(dmirrorWrite, task, mirror, operation.start, ids)
+        const answer = this.run(dmirror_write, task, mirror, operation.start, ids)
         return answer.error ? status(answer.error) : counts(operation, answer)
       }
       case 'snapshot':
@@ -253,24 +253,31 @@ export class Oracle {
       case 'migrate_to_dev': {
         const { mirror } = this.fileOf(operation)
         const device = this.devices[mirror.owner]
-        const answer = this.run(dmirrorMigrateToDevice, task, device, mirror, operation.start, operation.end)
+        const answer = this.run(
+          dmirror_migrate_to_device,
+          task,
+          device,
+          mirror,
+          operation.start,
+          operation.end,
+        )
         if (answer.error) return status(answer.error)
         return { rc: 0, cpages: answer.pages, vals: answer.values.map((id) => this.values.valueOf(id)) }
       }
       case 'migrate_to_sys': {
         const { mirror } = this.fileOf(operation)
-        const answer = this.run(dmirrorMigrateToSystem, task, mirror, operation.start, operation.end)
+        const answer = this.run(dmirror_migrate_to_system, task, mirror, operation.start, operation.end)
         return answer.error ? status(answer.error) : { rc: 0, cpages: answer.pages }
       }
       case 'exclusive': {
         const { mirror } = this.fileOf(operation)
-        const answer = this.run(dmirrorExclusive, task, mirror, operation.start, operation.end)
+        const answer = this.run(dmirror_exclusive, task, mirror, operation.start, operation.end)
         if (answer.error) return status(answer.error)
         return { rc: 0, cpages: answer.pages, vals: answer.values.map((id) => this.values.valueOf(id)) }
       }
       case 'check_exclusive': {
         const { mirror } = this.fileOf(operation)
-        return status(this.run(dmirrorCheckAtomic, mirror, operation.start, operation.end))
+        return status(this.run(dmirror_check_atomic, mirror, operation.start, operation.end))
       }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
@@ -278,7 +285,7 @@ export class Oracle {
         return status(this.close(this.processOf(operation), operation.device))
       case 'release': {
         const device = this.devices[this.fileOf(operation).mirror.owner]
-        if (device) this.run(dmirrorDeviceEvict, task, device)
+        if (device) this.run(dmirror_device_evict_chunk, task, device)
         return { rc: 0 }
       }
       case 'fork': {
@@ -340,7 +347,7 @@ export class Oracle {
     const file = unusedFile(process.files[device])
     if (file === undefined)
       throw new SpecificationError('scenario', 'there are more files open than the oracle was made for')
-    const error = this.run(dmirrorOpen, file.mirror)
+    const error = this.run(dmirror_fops_open, file.mirror)
     if (error === 0) process.open.add(device, file)
     return error
   }
@@ -348,7 +355,9 @@ export class Oracle {
   /** The process closes a file, which is released if no other process has it open. */
   private close({ task, open }: Process, number: number): number {
     const file = open.remove(number)
-    return file === undefined ? 0 : this.run(dmirrorClose, task, file.mirror, this.devices[file.mirror.owner])
+    return file === undefined
+      ? 0
+      : this.run(dmirror_fops_release, task, file.mirror, this.devices[file.mirror.owner])
   }
 
   private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
@@ -371,7 +380,7 @@ export class Oracle {
 
   private makeFile(task: Task, file: AddressSpace): void {
     const ids = file.pages.map((_, page) => this.values.idOf(FILE_CONTENTS + BigInt(page)))
-    this.run(memfdCreate, task, file, ids)
+    this.run(memfd_create, task, file, ids)
   }
 
   /** Each shared mapping has a file of its own. The memory file, if there is one, comes before them. */
@@ -417,7 +426,7 @@ export class Oracle {
       const notifier: IntervalNotifier = withConstants(intervals[slot], { start: at, last })
       intervals[slot] = notifier
       const ranges = last < at ? [] : [withConstants(snapshotRange, { notifier })]
-      const answer = this.run(dmirrorSnapshot, task, mirror, ranges)
+      const answer = this.run(dmirror_snapshot, task, mirror, ranges)
       if (answer.error) return status(answer.error)
       prot.push(...answer.prot)
     }

@@ -8,12 +8,12 @@
 import {
   Errno,
   type Frame,
-  fixupUserFault,
-  makeDeviceExclusiveRange,
-  mmgetNotZero,
+  fixup_user_fault,
+  make_device_exclusive_range,
+  mmget_not_zero,
   mmput,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
   putPage,
   type Task,
   unlockPage,
@@ -104,7 +104,7 @@ function store(mirror: Mirror, access: Access, loaded: number): void {
 export const atomicFault = procedure(
   'atomic fault',
   function* (current: Task, mirror: Mirror, page: number): Running<number> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
     const error = yield* atomicFaultTry(current, mirror, page, 0)
     yield* mmput(current, mirror.mm)
     return error
@@ -124,15 +124,15 @@ export const atomicFaultTry = procedure(
     const { mm, notifier, updateLock } = mirror
     const error = yield* faultIn(current, mirror, page)
     if (error) return error
-    const seq = yield* mmuIntervalReadBegin(notifier)
+    const seq = yield* mmu_interval_read_begin(notifier)
     yield* mm.mmapLock.lockRead()
-    const pages = yield* makeDeviceExclusiveRange(current, mm, page, page + 1, mirror.exclusiveOwner)
+    const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
     yield* mm.mmapLock.unlockRead()
     if (pages.length === 0) return -Errno.EFAULT
     if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
     const frame = current.machine.frames[pages[0]]
     yield* updateLock.lock()
-    const collided = yield* mmuIntervalReadRetry(current, notifier, seq)
+    const collided = yield* mmu_interval_read_retry(current, notifier, seq)
     if (!collided)
       yield* step('program an exclusive entry', () => {
         mapAtomic(mirror, page, frame.pfn)
@@ -149,7 +149,7 @@ export const faultIn = procedure(
   'atomic fault (fault in)',
   function* (current: Task, { mm }: Mirror, page: number): Running<number> {
     yield* mm.mmapLock.lockRead()
-    const error = yield* fixupUserFault(current, mm, page)
+    const error = yield* fixup_user_fault(current, mm, page)
     yield* mm.mmapLock.unlockRead()
     return error
   },

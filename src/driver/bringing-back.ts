@@ -9,9 +9,9 @@ import {
   type DeviceFault,
   type MigrateVma,
   type MmStruct,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   pagesOf,
   putPage,
   SELECT_DEVICE_PRIVATE,
@@ -37,10 +37,10 @@ export const bringBackAround = procedure(
     const area = yield* step('find the area', () => areaAround(mm, page))
     const [start, end] = [area >> PAGE_BITS, area & ((1 << PAGE_BITS) - 1)]
     const args = { mm, start, end, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    yield* migrateVmaSetup(current, args)
+    yield* migrate_vma_setup(current, args)
     const short = yield* allocateInTurn(current, args, page)
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
     return short ? VM_FAULT_OOM : 0
   },
 )
@@ -84,15 +84,15 @@ export const bringBackUnlessFailed = procedure(
   function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
     const { owner } = current.machine.frames[fault.pfn]
     const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    yield* migrateVmaSetup(current, args)
+    yield* migrate_vma_setup(current, args)
     const short = yield* allocateAndCopy(current, args, systemFrames(current))
     if (yield* choose('the copy has failed', 2)) {
       yield* withdraw(current, page)
-      yield* migrateVmaFinalize(current, args)
+      yield* migrate_vma_finalize(current, args)
       return VM_FAULT_SIGBUS
     }
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
     return short ? VM_FAULT_OOM : 0
   },
 )

@@ -15,11 +15,11 @@ import {
   type Frame,
   type MigrateVma,
   type MmStruct,
-  memremapPages,
-  memunmapPages,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
+  memremap_pages,
+  memunmap_pages,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   pagesOf,
   plugPages,
   poisonDevicePage,
@@ -92,7 +92,7 @@ export const addDeviceMemory = procedure(
   'add device memory',
   function* (_current: Task, chunk: DeviceChunk): Running<number> {
     const { memory } = chunk
-    const error = yield* memremapPages(memory, { owner: memory.owner, ops: memory.ops })
+    const error = yield* memremap_pages(memory, { owner: memory.owner, ops: memory.ops })
     if (error) return error
     yield* step('fill the free list', () => {
       fillFreeList(chunk)
@@ -124,7 +124,7 @@ export const removeDeviceMemory = procedure(
   function* (current: Task, chunk: DeviceChunk): Running<number> {
     if (!(yield* stopAllocating(chunk))) return -Errno.EINVAL
     yield* evictUntilGone(current, chunk)
-    yield* memunmapPages(chunk.memory)
+    yield* memunmap_pages(chunk.memory)
     yield* freeChunk(chunk)
     return 0
   },
@@ -189,7 +189,7 @@ export const unplugDevice = procedure(
     })
     if (!had) return -Errno.EINVAL
     if (chunk.poisons) yield* poisonAll(current, chunk)
-    yield* memunmapPages(chunk.memory)
+    yield* memunmap_pages(chunk.memory)
     yield* freeChunk(chunk)
     return 0
   },
@@ -238,11 +238,11 @@ export const bringBackFrom = procedure(
     const { owner } = chunk.memory
     const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
     if (yield* isLost(chunk)) return yield* become(giveUp, current, chunk, fault)
-    yield* migrateVmaSetup(current, args)
+    yield* migrate_vma_setup(current, args)
     const short = yield* allocateAndCopy(current, args, systemFrames(current))
     const failed = yield* dropFailedCopies(current, chunk, args)
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
     if (failed) return yield* become(giveUp, current, chunk, fault)
     return short ? VM_FAULT_OOM : 0
   },

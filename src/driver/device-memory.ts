@@ -18,10 +18,10 @@ import {
   type MigrateVma,
   type MmStruct,
   mayWritePage,
-  migrateDeviceRange,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
+  migrate_device_range,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
@@ -81,18 +81,20 @@ export const migrateToSystem = procedure(
  * VM_FAULT_OOM
  * @kernel dev_pagemap_ops.migrate_to_ram
  */
-export const bringBack = procedure(
-  'migrate_to_ram',
-  function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
-    const { owner } = current.machine.frames[fault.pfn]
-    const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    yield* migrateVmaSetup(current, args)
-    const short = yield* allocateAndCopy(current, args, systemFrames(current))
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
-    return short ? VM_FAULT_OOM : 0
-  },
-)
+export const bringBack = procedure(function* migrate_to_ram(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  fault: DeviceFault,
+): Running<number> {
+  const { owner } = current.machine.frames[fault.pfn]
+  const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+  yield* migrate_vma_setup(current, args)
+  const short = yield* allocateAndCopy(current, args, systemFrames(current))
+  yield* migrate_vma_pages(current, args)
+  yield* migrate_vma_finalize(current, args)
+  return short ? VM_FAULT_OOM : 0
+})
 
 /**
  * Brings back every page of device memory that somebody maps, whoever it is. One that cannot be had now stays: who must
@@ -100,13 +102,13 @@ export const bringBack = procedure(
  *
  * @see reference B.8
  */
-export const evict = procedure('evict', function* (current: Task, memory: DeviceMemory): Running<void> {
+export const evict = procedure(function* evict(current: Task, memory: DeviceMemory): Running<void> {
   for (const frame of memory.frames) {
-    const args = yield* migrateDeviceRange(current, frame)
+    const args = yield* migrate_device_range(current, frame)
     if (args === undefined) continue
     yield* allocateAndCopy(current, args, systemFrames(current))
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
   }
 })
 
@@ -145,12 +147,12 @@ export function* migrateUnderMmapLock(
 ): Running<number> {
   const { mmapLock } = args.mm
   yield* mmapLock.lockRead()
-  const error = yield* migrateVmaSetup(current, args)
+  const error = yield* migrate_vma_setup(current, args)
   if (!error) {
     yield* allocate()
-    yield* migrateVmaPages(current, args)
+    yield* migrate_vma_pages(current, args)
     if (map) yield* map()
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_finalize(current, args)
   }
   yield* mmapLock.unlockRead()
   return error
@@ -170,15 +172,16 @@ export function mayWriteMigrated(current: Task, { mm }: MigrateVma, page: number
  *
  * @returns 1 if there was none for one of them
  */
-export const allocateAndCopy = procedure(
-  'alloc_and_copy',
-  function* (current: Task, args: MigrateVma, from: readonly Frame[]): Running<number> {
-    let short = 0
-    for (let page = args.start; page < args.end; page++)
-      short |= yield* allocateAndCopyPage(current, args, page, from)
-    return short
-  },
-)
+export const allocateAndCopy = procedure(function* alloc_and_copy(
+  current: Task,
+  args: MigrateVma,
+  from: readonly Frame[],
+): Running<number> {
+  let short = 0
+  for (let page = args.start; page < args.end; page++)
+    short |= yield* allocateAndCopyPage(current, args, page, from)
+  return short
+})
 
 const allocateAndCopyPage = procedure(
   'alloc_and_copy (page)',

@@ -16,7 +16,7 @@ export interface Driver {
    * any more: entries removed, TLB flushed, accesses ended. It may return 0 only if `range.blockable` is false and it
    * would have to sleep.
    *
-   * It must call `mmuIntervalSetSeq` with `curSeq` under the update lock, also where nothing is mapped.
+   * It must call `mmu_interval_set_seq` with `curSeq` under the update lock, also where nothing is mapped.
    */
   readonly invalidate: Procedure<
     [current: Task, mirror: Mirror, range: NotifierRange, curSeq: number],

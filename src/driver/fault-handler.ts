@@ -5,7 +5,7 @@
  * @see reference D17, D35
  * @module
  */
-import { mmuIntervalNotifierRemove, type Task } from '../kernel/index.js'
+import { mmu_interval_notifier_remove, type Task } from '../kernel/index.js'
 import { BLOCKED, procedure, type Running, step } from '../world/index.js'
 import { deviceAccess, flushDevice, type Mirror, type MirrorEnd, unmapPages } from './device.js'
 
@@ -44,7 +44,7 @@ export const closeWhileFaulting = procedure(
     yield* unlink(mirror)
     yield* drainHandlers(mirror)
     yield* revokePageTable(mirror)
-    yield* mmuIntervalNotifierRemove(mirror.notifier)
+    yield* mmu_interval_notifier_remove(mirror.notifier)
     yield* step('free the mirror', () => {
       mirror.notifier.seq = 0
       mirror.notifier.allocated = false

@@ -11,7 +11,7 @@
 import {
   isMigrating,
   type MigrateVma,
-  mmuIntervalReadBegin,
+  mmu_interval_read_begin,
   type NotifierRange,
   pagesOf,
   SELECT_SYSTEM,
@@ -33,7 +33,7 @@ export const migrateAndMap = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const { mm, owner } = mirror
     const args = { mm, start, end, owner, select: SELECT_SYSTEM }
-    const seq = yield* mmuIntervalReadBegin(mirror.notifier)
+    const seq = yield* mmu_interval_read_begin(mirror.notifier)
     yield* mirror.updateLock.critical('note that nothing has happened', () => {
       undisturbedOf(mirror, current).value = mirror.notifier.seq === sequenceOf(mirror.notifier, seq)
       return 0

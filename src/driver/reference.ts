@@ -10,13 +10,13 @@ import {
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_WRITE,
-  hmmRangeFault,
+  hmm_range_fault,
   isMappable,
-  mmgetNotZero,
+  mmget_not_zero,
   mmput,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   type NotifierRange,
   NotifyEvent,
   RangeResult,
@@ -47,13 +47,16 @@ export const MOST_TRIES = 2
 export const SNAPSHOT: Wanted = { defaultFlags: 0, pfnFlagsMask: 0 }
 
 /** A fault of the device: every page is asked for. */
-export const populate = procedure(
-  'populate',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
-    return yield* become(populatePinned, current, mirror, start, end, { defaultFlags, pfnFlagsMask: 0 })
-  },
-)
+export const populate = procedure(function* populate(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  write: boolean,
+): Running<number> {
+  const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
+  return yield* become(populatePinned, current, mirror, start, end, { defaultFlags, pfnFlagsMask: 0 })
+})
 
 /**
  * Maps what there is of the pages, and what is asked for; pins the address space for as long.
@@ -63,7 +66,7 @@ export const populate = procedure(
 export const populatePinned = procedure(
   'populate (pinned)',
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
     const error = yield* populateOnce(current, mirror, start, end, wanted)
     yield* mmput(current, mirror.mm)
     return error
@@ -79,9 +82,9 @@ export const populateOnce = procedure(
   'populate (try)',
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     const { mm, notifier, updateLock } = mirror
-    const seq = yield* mmuIntervalReadBegin(notifier)
+    const seq = yield* mmu_interval_read_begin(notifier)
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
+    const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
       start,
       end,
       seq,
@@ -92,7 +95,7 @@ export const populateOnce = procedure(
     if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
     if (error) return error
     yield* updateLock.lock()
-    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
+    if (yield* mmu_interval_read_retry(current, notifier, seq)) {
       yield* updateLock.unlock()
       return yield* become(populateAgain, current, mirror, start, end, wanted)
     }
@@ -147,14 +150,17 @@ export const populateAgain = procedure(
 )
 
 /** Populates on the driver's own account, without a fault of the device: what `wanted` asks for, and what there is. */
-export const prefault = procedure(
-  'prefault',
-  function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted) {
-    const error = yield* populatePinned(current, mirror, start, end, wanted)
-    yield* endOfRange(current, mirror, error)
-    return error
-  },
-)
+export const prefault = procedure(function* prefault(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  wanted: Wanted,
+) {
+  const error = yield* populatePinned(current, mirror, start, end, wanted)
+  yield* endOfRange(current, mirror, error)
+  return error
+})
 
 /**
  * Programs the device page table, an entry a step: the device may use each at once. Under the update lock.
@@ -181,17 +187,19 @@ export const program = procedure(
  *
  * @see reference B.4 X2 to X5
  */
-export const invalidate = procedure(
-  'invalidate',
-  function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
-    if (isOwnExclusive(mirror, range)) return 1
-    if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* recordAndUnmap(current, mirror, range, curSeq)
-    yield* flushDevice(mirror, range)
-    yield* mirror.updateLock.unlock()
-    return 1
-  },
-)
+export const invalidate = procedure(function* invalidate(
+  current: Task,
+  mirror: Mirror,
+  range: NotifierRange,
+  curSeq: number,
+) {
+  if (isOwnExclusive(mirror, range)) return 1
+  if (!(yield* lockForInvalidation(mirror, range))) return 0
+  yield* recordAndUnmap(current, mirror, range, curSeq)
+  yield* flushDevice(mirror, range)
+  yield* mirror.updateLock.unlock()
+  return 1
+})
 
 /** True if the driver of `mirror` takes the pages of `range` for its device. */
 function isOwnExclusive({ exclusiveOwner }: Mirror, { event, owner }: NotifierRange): boolean {
@@ -213,7 +221,7 @@ export const recordAndUnmap = procedure(
   'invalidate (unmap)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     yield* step('set_seq and unmap', () => {
-      mmuIntervalSetSeq(mirror.notifier, curSeq)
+      mmu_interval_set_seq(mirror.notifier, curSeq)
       dirtyPages(mirror, range)
       // A page table that is revoked maps nothing, and is not the driver's to change.
       if (!mirror.ending?.revoked) unmapPages(mirror, range)

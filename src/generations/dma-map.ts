@@ -12,6 +12,7 @@ import { flushDevice, type Mirror, program, rangeOf } from '../driver/index.js'
 import {
   type HmmRange,
   type HmmRequest,
+  hmm_vma_walk_pmd,
   isMappable,
   HMM_PFN_VALID as MODEL_VALID,
   needFault,
@@ -19,7 +20,6 @@ import {
   type Task,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../kernel/index.js'
 import { claim, type Layout, type Override, override, procedure, step } from '../world/index.js'
 import { type DmaDevice, hmmDmaMapPfn, hmmDmaUnmapPfn } from './encoding/dma.js'
@@ -71,7 +71,7 @@ export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): 
 }
 
 /** Zeroes the array: no page of it is mapped. One step: nobody else knows of it yet. @kernel hmm_dma_map_alloc */
-export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: DmaList) {
+export const hmm_dma_map_alloc = procedure(function* hmm_dma_map_alloc(list: DmaList) {
   yield* step('zero the array', () => {
     for (const page of list.entries.keys()) list.store(page, 0n)
     return 0
@@ -80,7 +80,7 @@ export const hmmDmaMapAlloc = procedure('hmm_dma_map_alloc', function* (list: Dm
 
 /**
  * Reads one entry of the page table and stores it into the driver's array, where the sticky flags stay as they are. One step as
- * in {@link walkEntry}: the kernel loads the flags and stores them back in a few instructions, without a lock (H20).
+ * in {@link hmm_vma_walk_pmd}: the kernel loads the flags and stores them back in a few instructions, without a lock (H20).
  *
  * @kernel hmm_vma_handle_pte
  */
@@ -147,45 +147,47 @@ function onEntry<T>(
 }
 
 /** Maps the page of an entry that the walk has found. Under the update lock, from a validated walk. @kernel hmm_dma_map_pfn */
-export const mapForDma = procedure(
-  'hmm_dma_map_pfn',
-  function* (list: DmaList, range: HmmRange, page: number) {
-    yield* step('map for DMA', () => {
-      if (!isMappable(range, page)) return 0
-      const frame = range.pfns[page].frame
-      onEntry(list, page, frame, (device, map) => hmmDmaMapPfn(device, map, 0, 'none'))
-      claim(
-        'dma-mapping',
-        list.entries[page].iommu === frame + 1,
-        `${list.mirror.name} is given an address for page ${page} that does not lead to it`,
-      )
-      return 0
-    })
-  },
-)
+export const hmm_dma_map_pfn = procedure(function* hmm_dma_map_pfn(
+  list: DmaList,
+  range: HmmRange,
+  page: number,
+) {
+  yield* step('map for DMA', () => {
+    if (!isMappable(range, page)) return 0
+    const frame = range.pfns[page].frame
+    onEntry(list, page, frame, (device, map) => hmmDmaMapPfn(device, map, 0, 'none'))
+    claim(
+      'dma-mapping',
+      list.entries[page].iommu === frame + 1,
+      `${list.mirror.name} is given an address for page ${page} that does not lead to it`,
+    )
+    return 0
+  })
+})
 
 /**
  * Unmaps what the array says is mapped of the pages from `start` to `end`, once the device uses none of them. Under the update lock.
  *
  * @kernel hmm_dma_unmap_pfn
  */
-export const unmapForDma = procedure(
-  'hmm_dma_unmap_pfn',
-  function* (list: DmaList, start: number, end: number) {
-    yield* step('unmap for DMA', () => {
-      for (let page = start; page < end; page++)
-        onEntry(list, page, 0, (device, map) => hmmDmaUnmapPfn(device, map, 0))
-      return 0
-    })
-  },
-)
+export const hmm_dma_unmap_pfn = procedure(function* hmm_dma_unmap_pfn(
+  list: DmaList,
+  start: number,
+  end: number,
+) {
+  yield* step('unmap for DMA', () => {
+    for (let page = start; page < end; page++)
+      onEntry(list, page, 0, (device, map) => hmmDmaUnmapPfn(device, map, 0))
+    return 0
+  })
+})
 
 /** What the reference driver does otherwise where it maps for DMA: three texts. */
 export function mappingForDma(list: DmaList): Override[] {
   const { mirror } = list
   return [
     override(
-      walkEntry,
+      hmm_vma_walk_pmd,
       (original) =>
         function* (range, request, page) {
           return yield* range.notifier === mirror.notifier
@@ -198,7 +200,8 @@ export function mappingForDma(list: DmaList): Override[] {
       (original) =>
         function* (current: Task, of: Mirror, start, end) {
           if (of === mirror)
-            for (let page = start; page < end; page++) yield* mapForDma(list, rangeOf(mirror, current), page)
+            for (let page = start; page < end; page++)
+              yield* hmm_dma_map_pfn(list, rangeOf(mirror, current), page)
           return yield* original(current, of, start, end)
         },
     ),
@@ -209,7 +212,7 @@ export function mappingForDma(list: DmaList): Override[] {
           yield* original(of, range)
           if (of !== mirror) return
           const { start, last } = mirror.notifier
-          yield* unmapForDma(list, Math.max(range.start, start), Math.min(range.end, last + 1))
+          yield* hmm_dma_unmap_pfn(list, Math.max(range.start, start), Math.min(range.end, last + 1))
         },
     ),
   ]

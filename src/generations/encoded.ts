@@ -11,11 +11,11 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   type HmmRequest,
+  hmm_vma_walk_pmd,
   needFault,
   readEntry,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../kernel/index.js'
 import { claim, type Override, override, procedure, step } from '../world/index.js'
 import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
@@ -60,7 +60,7 @@ export function readAndEncode(
   return code
 }
 
-/** As {@link walkEntry}, with a driver's encoding. @kernel hmm_vma_handle_pte */
+/** As {@link hmm_vma_walk_pmd}, with a driver's encoding. @kernel hmm_vma_handle_pte */
 export const encodeEntry = procedure(
   'hmm_vma_handle_pte (encoding)',
   function* (range: HmmRange, request: HmmRequest, page: number, encoding: DriverEncoding) {
@@ -71,7 +71,7 @@ export const encodeEntry = procedure(
 /** A walk that stores words of `encoding`. */
 export function storingWords(encoding: DriverEncoding): Override {
   return override(
-    walkEntry,
+    hmm_vma_walk_pmd,
     () =>
       function* (range, request, page) {
         return yield* encodeEntry(range, request, page, encoding)

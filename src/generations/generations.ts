@@ -4,7 +4,11 @@
  * @module
  */
 import { referenceDriver } from '../driver/index.js'
-import { type ClassicNotifierOps, mmuIntervalNotifierRemove, notifyClassics } from '../kernel/index.js'
+import {
+  type ClassicNotifierOps,
+  mmu_interval_notifier_remove,
+  mn_hlist_invalidate_range_start,
+} from '../kernel/index.js'
 import { override, type Running } from '../world/index.js'
 import type { Generation, GenerationName, MirrorList } from './generation.js'
 import {
@@ -12,8 +16,8 @@ import {
   declareHmm,
   driverOf54,
   driverOfVma,
+  hmm_mirror_unregister,
   hmmMirrorOf,
-  hmmMirrorUnregister,
   hmmMmuNotifierOps,
   mirrorAbstraction,
   notifierOpsOf50,
@@ -29,7 +33,7 @@ import {
  * @kernel __mmu_notifier_invalidate_range_start
  */
 export const notifyWithoutUndo = override(
-  notifyClassics,
+  mn_hlist_invalidate_range_start,
   () =>
     function* (current, mm, range): Running<number> {
       let failed = 0
@@ -43,10 +47,10 @@ export const notifyWithoutUndo = override(
 
 /** Where a driver of today removes its notifier, one of before Linux 5.5 unregisters its mirror. */
 const unregisterForRemove = override(
-  mmuIntervalNotifierRemove,
+  mmu_interval_notifier_remove,
   () =>
     function* (sub): Running<void> {
-      yield* hmmMirrorUnregister(hmmMirrorOf(sub).mirror)
+      yield* hmm_mirror_unregister(hmmMirrorOf(sub).mirror)
     },
 )
 

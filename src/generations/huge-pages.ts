@@ -5,10 +5,10 @@
  * @module
  */
 import {
-  changeHugePmd,
+  __split_huge_pmd_locked,
+  change_huge_pmd,
   changePmd,
   replaceByTable,
-  splitHugePmdLocked,
   unmapAndRemap,
   VM_WRITE,
 } from '../kernel/index.js'
@@ -16,7 +16,7 @@ import { type Override, override } from '../world/index.js'
 
 /** The new entries are clean, whatever the old one was: what is known of writes to it goes to the pages. @kernel __split_huge_pmd_locked, to Linux 6.2 */
 const splitLosesDirty = override(
-  splitHugePmdLocked,
+  __split_huge_pmd_locked,
   () =>
     function* ({ machine }, mm, pmd) {
       yield* mm.ptl.critical('put a page table in its place', () => {
@@ -41,7 +41,7 @@ const zeroPagesStay = override(
 
 /** A huge page never becomes writable but by a write. @kernel change_huge_pmd, to Linux 6.1 */
 const writableByWriteOnly = override(
-  changeHugePmd,
+  change_huge_pmd,
   () =>
     function* (current, mm, pmd, flags) {
       return yield* mm.ptl.critical('change the huge entry', () => {

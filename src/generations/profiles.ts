@@ -7,7 +7,7 @@
  */
 import {
   devicePageAt,
-  doSwapPage,
+  do_swap_page,
   FaultHolds,
   getPage,
   migrateToRam,
@@ -31,7 +31,7 @@ export interface KernelProfile {
 
 /** The page is taken from the entry as it was, without lock, reference or second look. @kernel do_swap_page, of Linux 4.14 to 6.0 */
 export const faultWithoutReference = override(
-  doSwapPage,
+  do_swap_page,
   () =>
     function* (current, mm, page): Running<number> {
       const pfn = yield* step('decode the entry', () => {
@@ -44,7 +44,7 @@ export const faultWithoutReference = override(
 
 /** A reference is taken, and not the folio lock. @kernel do_swap_page, of Linux 6.1 to 6.14 */
 export const faultWithoutLock = override(
-  doSwapPage,
+  do_swap_page,
   () =>
     function* (current, mm, page): Running<number> {
       const pfn = yield* mm.ptl.critical('look again, and hold the page', () => {
@@ -66,7 +66,7 @@ export const faultWithoutLock = override(
 
 /** Whoever does not get the folio lock faults again at once, as often as it takes. @kernel do_swap_page, of Linux 6.15 to 6.19 */
 export const faultWithoutWaiting = override(
-  doSwapPage,
+  do_swap_page,
   () =>
     function* (current, mm, page): Running<number> {
       const pfn = yield* mm.ptl.critical('look again, and try the lock', () => {

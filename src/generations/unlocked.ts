@@ -8,30 +8,30 @@
 import { type Driver, type Mirror, program, rangeOf, referenceDriver } from '../driver/index.js'
 import {
   beginRange,
-  checkRetry,
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   type HmmRange,
   type HmmRequest,
-  handleMmFault,
+  handle_mm_fault,
+  hmm_vma_walk_pmd,
   type IntervalNotifier,
   keepCpu,
-  letGoOfCpu,
-  migrationEntryWait,
-  mmgetNotZero,
+  migration_entry_wait,
+  mmget_not_zero,
   mmput,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
+  mmu_interval_check_retry,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
   RangeResult,
   SAMPLED_SEQ,
+  schedule,
   type Task,
   VM_FAULT_OOM,
   VM_WRITE,
   VmaKind,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../kernel/index.js'
 import { become, choose, claim, procedure, type Running, step } from '../world/index.js'
 
@@ -56,14 +56,15 @@ export type UnlockedRequest = Omit<HmmRequest, 'seq'>
  * is not modelled.
  * @kernel hmm_range_fault_unlocked_timeout
  */
-export const hmmRangeFaultUnlockedTimeout = procedure(
-  'hmm_range_fault_unlocked_timeout',
-  function* (current: Task, range: HmmRange, request: UnlockedRequest): Running<number> {
-    if (request.start >= request.end) return -Errno.EINVAL
-    yield* mmuIntervalReadBegin(range.notifier)
-    return yield* become(fillUnlocked, current, range, request, LOCKED_PAGES)
-  },
-)
+export const hmm_range_fault_unlocked_timeout = procedure(function* hmm_range_fault_unlocked_timeout(
+  current: Task,
+  range: HmmRange,
+  request: UnlockedRequest,
+): Running<number> {
+  if (request.start >= request.end) return -Errno.EINVAL
+  yield* mmu_interval_read_begin(range.notifier)
+  return yield* become(fillUnlocked, current, range, request, LOCKED_PAGES)
+})
 
 /** One try, with a number that was taken before. */
 const fillUnlocked = procedure(
@@ -92,7 +93,7 @@ export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', f
 export const refreshSequence = procedure(
   'hmm_range_fault_unlocked_timeout (notifier_seq)',
   function* (notifier: IntervalNotifier): Running<void> {
-    yield* mmuIntervalReadBegin(notifier)
+    yield* mmu_interval_read_begin(notifier)
   },
 )
 
@@ -125,13 +126,13 @@ const fill = procedure(
   ): Running<number> {
     yield* keepCpu(current)
     const pending = yield* walkPending(range, { ...request, seq: SAMPLED_SEQ }, from)
-    yield* letGoOfCpu(current)
+    yield* schedule(current)
     if (pending <= 0) return pending
     const page = pending >> PAGE_BITS
     const next = pending & ((1 << PAGE_BITS) - 1)
-    if ((next & 7) === Walk.wait) yield* migrationEntryWait(current, range.notifier.mm, page)
+    if ((next & 7) === Walk.wait) yield* migration_entry_wait(current, range.notifier.mm, page)
     else {
-      const error = yield* hmmDoFault(current, range, page, next, lockedPages)
+      const error = yield* hmm_do_fault(current, range, page, next, lockedPages)
       if (error) return error
     }
     return yield* become(fill, current, range, request, page, lockedPages)
@@ -142,9 +143,9 @@ const fill = procedure(
 const walkPending = procedure(
   'hmm_range_fault (walk, pending)',
   function* (range: HmmRange, request: HmmRequest, from: number): Running<number> {
-    if (yield* checkRetry(range, from)) return -Errno.EBUSY
+    if (yield* mmu_interval_check_retry(range, from)) return -Errno.EBUSY
     for (let page = from; page < request.end; ) {
-      const next = yield* walkEntry(range, request, page)
+      const next = yield* hmm_vma_walk_pmd(range, request, page)
       if ((next & 7) === Walk.error) return -(next >> WALK_BITS)
       if ((next & 7) !== Walk.goOn) return (page << PAGE_BITS) | next
       page = next >> WALK_BITS
@@ -160,38 +161,35 @@ const walkPending = procedure(
  * @returns 0 when all is done: the walk goes on; `HMM_FAULT_UNLOCKED` without the mmap lock; or the error
  * @kernel hmm_do_fault
  */
-export const hmmDoFault = procedure(
-  'hmm_do_fault',
-  function* (
-    current: Task,
-    range: HmmRange,
-    page: number,
-    noted: number,
-    lockedPages: number,
-  ): Running<number> {
-    const { mm } = range.notifier
-    const write = (noted & 7) === Walk.writeFault
-    const refused = yield* step('look up the area', () => {
-      if (mm.vma[page].kind === VmaKind.none) return Errno.EFAULT
-      return write && !(mm.vma[page].flags & VM_WRITE) ? Errno.EPERM : 0
+export const hmm_do_fault = procedure(function* hmm_do_fault(
+  current: Task,
+  range: HmmRange,
+  page: number,
+  noted: number,
+  lockedPages: number,
+): Running<number> {
+  const { mm } = range.notifier
+  const write = (noted & 7) === Walk.writeFault
+  const refused = yield* step('look up the area', () => {
+    if (mm.vma[page].kind === VmaKind.none) return Errno.EFAULT
+    return write && !(mm.vma[page].flags & VM_WRITE) ? Errno.EPERM : 0
+  })
+  if (refused) return yield* become(giveUp, range, refused)
+  if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', 2))) {
+    yield* step('drop what was read', () => {
+      range.result = RangeResult.collided
+      range.lifecycle.signal('COLLIDED')
+      return 0
     })
-    if (refused) return yield* become(giveUp, range, refused)
-    if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', 2))) {
-      yield* step('drop what was read', () => {
-        range.result = RangeResult.collided
-        range.lifecycle.signal('COLLIDED')
-        return 0
-      })
-      yield* mm.mmapLock.unlockRead()
-      return HMM_FAULT_UNLOCKED
-    }
-    for (let at = page; at < noted >> WALK_BITS; at++) {
-      const error = yield* handleMmFault(current, mm, at, write)
-      if (error) return yield* become(giveUp, range, error === VM_FAULT_OOM ? Errno.ENOMEM : Errno.EFAULT)
-    }
-    return 0
-  },
-)
+    yield* mm.mmapLock.unlockRead()
+    return HMM_FAULT_UNLOCKED
+  }
+  for (let at = page; at < noted >> WALK_BITS; at++) {
+    const error = yield* handle_mm_fault(current, mm, at, write)
+    if (error) return yield* become(giveUp, range, error === VM_FAULT_OOM ? Errno.ENOMEM : Errno.EFAULT)
+  }
+  return 0
+})
 
 const giveUp = procedure('hmm_do_fault (error)', function* (range: HmmRange, error: number): Running<number> {
   return yield* step('give up', () => {
@@ -205,7 +203,7 @@ const giveUp = procedure('hmm_do_fault (error)', function* (range: HmmRange, err
 const populateUnlocked = procedure(
   'populate (unlocked)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
     const error = yield* populateUnlockedOnce(current, mirror, start, end, write)
     yield* mmput(current, mirror.mm)
     return error
@@ -218,7 +216,7 @@ const populateUnlockedOnce = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
     const { notifier, owner, updateLock } = mirror
     const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
-    const error = yield* hmmRangeFaultUnlockedTimeout(current, rangeOf(mirror, current), {
+    const error = yield* hmm_range_fault_unlocked_timeout(current, rangeOf(mirror, current), {
       start,
       end,
       owner,
@@ -227,7 +225,7 @@ const populateUnlockedOnce = procedure(
     })
     if (error) return error
     yield* updateLock.lock()
-    const overtaken = yield* mmuIntervalReadRetry(current, notifier, SAMPLED_SEQ)
+    const overtaken = yield* mmu_interval_read_retry(current, notifier, SAMPLED_SEQ)
     if (!overtaken) yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
     if (!overtaken) return 0

@@ -330,7 +330,7 @@ export class WaitQueue {
    * @param condition - a stable function of the world and `args`
    */
   wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return waitEvent(this, condition as Condition<unknown[]>, args, this.locks)
+    return wait_event(this, condition as Condition<unknown[]>, args, this.locks)
   }
 
   /**
@@ -339,24 +339,21 @@ export class WaitQueue {
    * @returns 1 if the condition holds, 0 if it does not and the time is over
    */
   waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return waitEventTimeout(this, condition as Condition<unknown[]>, args, this.locks)
+    return wait_event_timeout(this, condition as Condition<unknown[]>, args, this.locks)
   }
 }
 
-const waitEvent = procedure(
-  'wait_event',
-  function* (
-    queue: WaitQueue,
-    condition: Condition<unknown[]>,
-    args: unknown[],
-    locks: readonly Lock[],
-  ): Running<number> {
-    const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
-    if (holds) return 0
-    yield* step('sleep', () => ((queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : 0))
-    return yield* become(waitEvent, queue, condition, args, locks)
-  },
-)
+const wait_event = procedure(function* wait_event(
+  queue: WaitQueue,
+  condition: Condition<unknown[]>,
+  args: unknown[],
+  locks: readonly Lock[],
+): Running<number> {
+  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
+  if (holds) return 0
+  yield* step('sleep', () => ((queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : 0))
+  return yield* become(wait_event, queue, condition, args, locks)
+})
 
 /** Looks at the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
 function lookOrQueue(
@@ -373,29 +370,26 @@ function lookOrQueue(
   return 0
 }
 
-const waitEventTimeout = procedure(
-  'wait_event_timeout',
-  function* (
-    queue: WaitQueue,
-    condition: Condition<unknown[]>,
-    args: unknown[],
-    locks: readonly Lock[],
-  ): Running<number> {
-    const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
-    if (holds) return 1
-    const woken = yield* step(
-      'sleep',
-      (expired) => {
-        if (!expired) return (queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : Woken.called
-        queue.sleepers.value = queue.sleepers.value & ~(1 << acting.thread)
-        // As the kernel's, it answers by the condition even when the time is over.
-        return condition(...args) === true ? Woken.inTime : Woken.late
-      },
-      2,
-    )
-    if (woken === Woken.called) return yield* become(waitEventTimeout, queue, condition, args, locks)
-    return woken
-  },
-)
+const wait_event_timeout = procedure(function* wait_event_timeout(
+  queue: WaitQueue,
+  condition: Condition<unknown[]>,
+  args: unknown[],
+  locks: readonly Lock[],
+): Running<number> {
+  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
+  if (holds) return 1
+  const woken = yield* step(
+    'sleep',
+    (expired) => {
+      if (!expired) return (queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : Woken.called
+      queue.sleepers.value = queue.sleepers.value & ~(1 << acting.thread)
+      // As the kernel's, it answers by the condition even when the time is over.
+      return condition(...args) === true ? Woken.inTime : Woken.late
+    },
+    2,
+  )
+  if (woken === Woken.called) return yield* become(wait_event_timeout, queue, condition, args, locks)
+  return woken
+})
 
 const Woken = { late: 0, inTime: 1, called: 2 } as const

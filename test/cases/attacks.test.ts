@@ -17,14 +17,14 @@ function driverOf(name: string, declared: string, skip: string, before = ''): st
   writeFileSync(
     file,
     `import * as B from '../base.js'
-import { procedure, step, mmuIntervalSetSeq, unmapPages, flushDevice } from '../base.js'
+import { procedure, step, mmu_interval_set_seq, unmapPages, flushDevice } from '../base.js'
 ${declared}
-const invalidate = procedure('inv', function* (c, m, range, seq) {
+const invalidate = procedure(function* inv(c, m, range, seq) {
   if (!range.blockable) return 0
   ${before}
   yield* m.updateLock.lock()
   yield* step('set seq, unmap', () => {
-    mmuIntervalSetSeq(m.notifier, seq)
+    mmu_interval_set_seq(m.notifier, seq)
     if (!(${skip})) unmapPages(m, range)
     return 0
   })

@@ -12,7 +12,7 @@ const stepsOf = (...procedures: unknown[]) =>
 
 test('literals, templates and quotes within; no comment, no other text, nothing that is made up as it runs', () => {
   const NAME = 'made up'
-  const p = procedure('p', function* (other: AnyProcedure) {
+  const p = procedure(function* p(other: AnyProcedure) {
     // yield* step('in a comment', () => 0)
     const said = "yield* step('in a text', () => 0)"
     const seen = yield* step('look', () => said.length)
@@ -42,7 +42,7 @@ test('a method of an object is a procedure as well', () => {
 test('minified code declares the same steps', { timeout: 60_000 }, async () => {
   const text = `
     import { choose, procedure, step } from 'hmm-spec/world'
-    export const p = procedure('p', function* (current, range) {
+    export const p = procedure(function* p(current, range) {
       const seen = yield* step('look at the range', () => range.seen)
       if (seen) return yield* choose('go on?', 2)
       yield* step('mark it', () => { range.seen = 1 })

@@ -16,7 +16,7 @@ import {
 const checking = (build: () => Model): Promise<CheckResult> =>
   check({ name: 'case', summary: '', parameters: {}, exercises: [], build })
 
-const spin: Procedure<[], void> = procedure('spin', function* (): Running<void> {
+const spin: Procedure<[], void> = procedure(function* spin(): Running<void> {
   yield* step('spin', () => 0)
   return yield* become(spin)
 })
@@ -41,10 +41,10 @@ test('a thread that cannot move in the loop need not, and a thread that has ende
   const { violation } = await checking(() => {
     const layout = new Layout({ threads: 3 })
     layout.flag('x')
-    const wait = procedure('wait', function* () {
+    const wait = procedure(function* wait() {
       yield* step('wait', () => BLOCKED)
     })
-    const end = procedure('end', function* () {
+    const end = procedure(function* end() {
       yield* step('end', () => 0)
     })
     return {
@@ -66,7 +66,7 @@ test('of one clause the shortest run is shown, be it a deadlock or an assertion'
   const { violation } = await checking(() => {
     const layout = new Layout({ threads: 1 })
     const lock = new Mutex(layout, 'lock')
-    const either = procedure('either', function* () {
+    const either = procedure(function* either() {
       const way = yield* step('choose', (choice) => choice, 2)
       if (way === 0) {
         // Taking it a second time breaks the clause `deadlock` with the third step.
@@ -90,7 +90,7 @@ test('a procedure that calls itself for ever with steps between is a runaway, an
     yield* step('x', () => 0)
     yield* again()
   })
-  const outer = procedure('outer', function* () {
+  const outer = procedure(function* outer() {
     yield* again()
   })
   const error = await checking(() => {
@@ -110,7 +110,7 @@ test('a step that goes elsewhere when it is taken again is an error', async () =
   const error = await checking(() => {
     const layout = new Layout({ threads: 1 })
     const cell = layout.counter('cell', 200)
-    const count: Procedure<[], void> = procedure('count', function* (): Running<void> {
+    const count: Procedure<[], void> = procedure(function* count(): Running<void> {
       yield* step('count', () => {
         cell.value = cell.value === 3 ? Math.min(200, called() + 3) : Math.min(3, cell.value + 1)
         return 0

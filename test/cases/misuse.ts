@@ -60,17 +60,17 @@ const reached = () =>
 
 const nothing = (name: string) => step(name, () => 0)
 
-const becomes = procedure('other', function* (): Running<void> {
+const becomes = procedure(function* other(): Running<void> {
   yield* nothing('o')
 })
-const becomesFive = procedure('other', function* (): Running<number> {
+const becomesFive = procedure(function* other(): Running<number> {
   yield* nothing('o')
   return 5
 })
 
 /** What is checked beside a step that writes 1. */
 const writes = (cells: Cells) =>
-  procedure('p', function* () {
+  procedure(function* p() {
     yield* step('s', () => {
       cells.x = 1
       return 0
@@ -79,14 +79,14 @@ const writes = (cells: Cells) =>
 
 const choosing = (outcomes: unknown) =>
   two(() => [
-    procedure('p', function* () {
+    procedure(function* p() {
       if ((yield* choose('c', outcomes as number)) === 1) yield* reached()
     }),
   ])
 
 const returning = (result: unknown) =>
   two(() => [
-    procedure('p', function* () {
+    procedure(function* p() {
       if (yield* step('s', () => result as number)) yield* reached()
     }),
   ])
@@ -99,7 +99,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'Math.random in a step, a rare outcome',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         if (yield* step('dice', () => (Math.random() < 0.0001 ? 1 : 0))) yield* reached()
       }),
     ]),
@@ -108,7 +108,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'Math.random in a step, even odds',
     two((cells) => [
-      procedure('p', function* () {
+      procedure(function* p() {
         for (let i = 0; i < 4; i++)
           yield* step('dice', () => {
             cells.x = Math.random() < 0.5 ? 1 : 0
@@ -121,7 +121,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'Math.random in a step, and the error caught',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         const odd = yield* step('dice', () => {
           try {
             return Math.random() < 0.0001 ? 1 : 0
@@ -137,7 +137,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'Date.now in a step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         if (yield* step('late?', () => (Date.now() % 1000 === 999 ? 1 : 0))) yield* reached()
       }),
     ]),
@@ -146,7 +146,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'the time of a new Date, by way of another',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         const { constructor: Again } = new Date(0) as unknown as { constructor: DateConstructor }
         if (yield* step('late?', () => (new Again().getMilliseconds() === 999 ? 1 : 0))) yield* reached()
       }),
@@ -156,7 +156,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'process.exit in a step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* step('end', () => process.exit(0))
       }),
     ]),
@@ -165,7 +165,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'process.hrtime.bigint in a step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         if (yield* step('late?', () => (process.hrtime.bigint() % 1000n === 999n ? 1 : 0))) yield* reached()
       }),
     ]),
@@ -174,7 +174,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a timer set in a step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* step('later', () => {
           setTimeout(() => {}, 0)
           return 0
@@ -186,7 +186,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'Math.random between steps, seen only by a closure',
     two((cells) => [
-      procedure('p', function* () {
+      procedure(function* p() {
         const v = Math.random() < 0.5 ? 1 : 0
         yield* nothing('first')
         yield* step('write', () => {
@@ -204,7 +204,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'become without return: what follows is dropped',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* become(becomes)
         yield* reached()
       }),
@@ -214,7 +214,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'become inside try … finally: the finally is dropped',
     two(() => [
-      procedure('p', function* (): Running<void> {
+      procedure(function* p(): Running<void> {
         try {
           return yield* become(becomes)
         } finally {
@@ -230,11 +230,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
       function* helper(): Running<number> {
         return yield* become(becomesFive)
       }
-      const p = procedure('p', function* () {
+      const p = procedure(function* p() {
         if ((yield* helper()) === 5) yield* reached()
       })
       return [
-        procedure('caller', function* () {
+        procedure(function* caller() {
           yield* p()
         }),
       ]
@@ -244,11 +244,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'become without return where the other returns something',
     two(() => {
-      const p = procedure('p', function* () {
+      const p = procedure(function* p() {
         yield* become(becomesFive)
       })
       return [
-        procedure('caller', function* () {
+        procedure(function* caller() {
           yield* p()
         }),
       ]
@@ -261,12 +261,12 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a bigint and a number for an argument',
     two(() => {
-      const sub = procedure('sub', function* (v: unknown) {
+      const sub = procedure(function* sub(v: unknown) {
         if (typeof v === 'bigint') yield* reached()
         else yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub(1)
           yield* sub(1n)
         }),
@@ -278,12 +278,12 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     'symbols for arguments',
     two(() => {
       const symbols = [Symbol('s'), Symbol('s')]
-      const sub = procedure('sub', function* (v: symbol) {
+      const sub = procedure(function* sub(v: symbol) {
         if (v === symbols[1]) yield* reached()
         else yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub(symbols[0])
           yield* sub(symbols[1])
         }),
@@ -295,12 +295,12 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     'objects that differ in a symbol only',
     two(() => {
       const key = Symbol('s')
-      const sub = procedure('sub', function* (v: { [key]: number }) {
+      const sub = procedure(function* sub(v: { [key]: number }) {
         if (v[key] === 2) yield* reached()
         else yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub({ [key]: 1 })
           yield* sub({ [key]: 2 })
         }),
@@ -312,12 +312,12 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     'an object with a getter for an argument',
     two(() => {
       let asked = 0
-      const sub = procedure('sub', function* (v: { readonly now: number }) {
+      const sub = procedure(function* sub(v: { readonly now: number }) {
         if (v.now > 4) yield* reached()
         else yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub({
             get now() {
               return asked++
@@ -331,12 +331,12 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a result that is a Map',
     two(() => {
-      const sub = procedure('sub', function* (): Running<ReadonlyMap<string, number>> {
+      const sub = procedure(function* sub(): Running<ReadonlyMap<string, number>> {
         yield* nothing('s')
         return new Map([['seen', 1]])
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           if ((yield* sub()).has('seen')) yield* reached()
         }),
       ]
@@ -346,11 +346,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'an argument that holds itself',
     two(() => {
-      const sub = procedure('sub', function* (_v: unknown) {
+      const sub = procedure(function* sub(_v: unknown) {
         yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           const ring: { next?: unknown } = {}
           ring.next = ring
           yield* sub(ring)
@@ -362,13 +362,13 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'an array inside a frozen array, changed by the callee',
     two(() => {
-      const sub = procedure('sub', function* (a: readonly number[][]) {
+      const sub = procedure(function* sub(a: readonly number[][]) {
         a[0].push(1)
         yield* nothing('s')
         if (a[0].length > 1) yield* reached()
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub(Object.freeze([[]]))
           yield* nothing('t')
           yield* sub(Object.freeze([[]]))
@@ -384,7 +384,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
         v = 0
       }
       const box = new Box()
-      const sub = procedure('sub', function* (b: Box) {
+      const sub = procedure(function* sub(b: Box) {
         yield* step('s', () => {
           b.v++
           return 0
@@ -395,7 +395,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
         })
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* sub(box)
         }),
       ]
@@ -405,7 +405,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a violation caught inside the step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* step('s', () => {
           try {
             claim('K', false, 'k')
@@ -419,7 +419,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a violation claimed between steps, and caught by the text',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* nothing('s')
         try {
           claim('K', false, 'k')
@@ -432,7 +432,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'yield of a step in place of yield*',
     two((cells) => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield step('s', () => {
           cells.x = 1
           return 0
@@ -444,11 +444,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a call without yield*',
     two(() => {
-      const sub = procedure('sub', function* () {
+      const sub = procedure(function* sub() {
         yield* reached()
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           sub()
           yield* nothing('t')
         }),
@@ -459,11 +459,11 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a call without yield*, within a step',
     two(() => {
-      const sub = procedure('sub', function* () {
+      const sub = procedure(function* sub() {
         yield* reached()
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* step('t', () => {
             sub()
             return 0
@@ -476,7 +476,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a step without yield*',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         reached()
         yield* nothing('t')
       }),
@@ -488,7 +488,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     two((cells) => {
       const lock = new Mutex(cells.layout, 'l')
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           lock.lock()
           yield* step('enter', () => {
             claim('K', cells.x === 0, 'two inside')
@@ -527,7 +527,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
         let n = 0
         const another = () => n++ % 8
         return [
-          procedure('p', function* () {
+          procedure(function* p() {
             yield* step('s', () => {
               cells.x = another()
               return 0
@@ -543,7 +543,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a lock made inside the procedure',
     two(({ layout }) => [
-      procedure('p', function* () {
+      procedure(function* p() {
         const lock = new Mutex(layout, 'z')
         yield* lock.lock()
         yield* nothing('enter')
@@ -555,7 +555,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a layout made inside a step',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* step('s', () => {
           new Layout({ threads: 2 }).counter('mine', 1)
           return 0
@@ -569,7 +569,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     two(({ layout }) => {
       const device = layout.scope('device', (l) => ({ seen: 0, there: l.flag('there') }))
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* step('s', () => {
             device.seen++
             return 0
@@ -585,7 +585,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     two(({ layout }) => {
       const entries = layout.array('entry', 2, (l) => ({ there: l.flag('there') }))
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* step('s', () => {
             Object.assign(entries, { seen: true })
             return 0
@@ -598,7 +598,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a local that a step assigns, and that decides what follows',
     two((cells) => [
-      procedure('reader', function* () {
+      procedure(function* reader() {
         let seen = 0
         yield* step('read', () => {
           seen = cells.x
@@ -606,7 +606,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
         })
         if (seen === 1) yield* reached()
       }),
-      procedure('writer', function* () {
+      procedure(function* writer() {
         yield* step('write', () => {
           cells.x = 1
           return 0
@@ -618,7 +618,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'a local array that a step pushes to',
     two((cells) => [
-      procedure('reader', function* () {
+      procedure(function* reader() {
         const seen: number[] = []
         yield* step('read', () => {
           seen.push(cells.x)
@@ -629,7 +629,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
           return 0
         })
       }),
-      procedure('writer', function* () {
+      procedure(function* writer() {
         yield* step('write', () => {
           cells.x = 1
           return 0
@@ -643,7 +643,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
     two((cells) => {
       let busy = false
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           yield* step('take', () => {
             if (busy) return BLOCKED
             busy = true
@@ -667,7 +667,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'acting.thread looked at between steps',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* nothing('s')
         if (acting.thread === 1) yield* reached()
         yield* nothing('t')
@@ -678,7 +678,7 @@ export const misuses: readonly (readonly [name: string, build: () => Model, answ
   [
     'two steps of one name',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* step('s', () => 0)
         yield* step('s', () => 0)
       }),
@@ -692,7 +692,7 @@ export const lookalikes: readonly (readonly [name: string, build: () => Model])[
   [
     'become without return of one that returns nothing',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         yield* become(becomes)
       }),
     ]),
@@ -700,11 +700,11 @@ export const lookalikes: readonly (readonly [name: string, build: () => Model])[
   [
     'a call held in a variable before it is run',
     two(() => {
-      const sub = procedure('sub', function* (): Running<number> {
+      const sub = procedure(function* sub(): Running<number> {
         return yield* nothing('s')
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           const call = sub()
           if (yield* call) yield* reached()
         }),
@@ -714,12 +714,12 @@ export const lookalikes: readonly (readonly [name: string, build: () => Model])[
   [
     '-0 for 0, which is what `-error` makes of no error',
     two(() => {
-      const sub = procedure('sub', function* (error: number): Running<number> {
+      const sub = procedure(function* sub(error: number): Running<number> {
         yield* nothing('s')
         return -error
       })
       return [
-        procedure('p', function* () {
+        procedure(function* p() {
           const error = yield* sub(yield* step('s', () => -0))
           if (Object.is(yield* sub(-error), -0)) yield* reached()
         }),
@@ -729,7 +729,7 @@ export const lookalikes: readonly (readonly [name: string, build: () => Model])[
   [
     'a date made of numbers',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         if (new Date(2026, 0).getFullYear() !== 2026) yield* reached()
         yield* nothing('s')
       }),
@@ -738,7 +738,7 @@ export const lookalikes: readonly (readonly [name: string, build: () => Model])[
   [
     'an array of its own, filled with results between steps',
     two(() => [
-      procedure('p', function* () {
+      procedure(function* p() {
         const seen: number[] = []
         for (let i = 0; i < 3; i++) seen.push(yield* choose('which', 2))
         if (seen.length !== 3) yield* reached()

@@ -72,7 +72,7 @@ test('a trace names the release that it is replayed with', { timeout: 60_000 }, 
   expect(code).toBe(0)
 })
 
-const spin: Procedure<[string], void> = procedure('spin', function* (name: string): Running<void> {
+const spin: Procedure<[string], void> = procedure(function* spin(name: string): Running<void> {
   yield* step('spin', () => 0)
   return yield* become(spin, name)
 })

@@ -344,12 +344,12 @@ describe('a deadlock', () => {
 })
 
 describe('progress under weak fairness', () => {
-  const poll: Procedure<[Cell], void> = procedure('poll', function* (flag: Cell): Running<void> {
+  const poll: Procedure<[Cell], void> = procedure(function* poll(flag: Cell): Running<void> {
     const seen = yield* step('poll', () => flag.value)
     if (seen) return
     return yield* become(poll, flag)
   })
-  const toggle: Procedure<[Cell], void> = procedure('toggle', function* (flag: Cell): Running<void> {
+  const toggle: Procedure<[Cell], void> = procedure(function* toggle(flag: Cell): Running<void> {
     yield* step('set', set(flag, 1))
     yield* step('clear', set(flag, 0))
     return yield* become(toggle, flag)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { BLOCKED, become, type Cell, procedure, type Running, step } from '../../src/world/index.js'
 import { checkThreads } from '../world/by-hand.js'
 
-const forEver = procedure('toggle', function* (cell: Cell, from: number): Running<void> {
+const forEver = procedure(function* toggle(cell: Cell, from: number): Running<void> {
   yield* step('toggle', () => {
     if (cell.value !== from) return BLOCKED
     cell.value = 1 - from
@@ -13,7 +13,7 @@ const forEver = procedure('toggle', function* (cell: Cell, from: number): Runnin
 
 it('a loop that is shown takes a step of each thread that moves in it, though others lead to the same states', async () => {
   // Both threads step from either state to the other: which of them does cannot be told from the states.
-  const flip = procedure('flip', function* (cell: Cell): Running<void> {
+  const flip = procedure(function* flip(cell: Cell): Running<void> {
     yield* step('flip', () => {
       cell.value = 1 - cell.value
       return 0
@@ -43,7 +43,7 @@ it('a loop visits a state in which a thread that does not move in it cannot', as
       { name: 'down', program: forEver, args: [cell, 1] },
       {
         name: 'waits',
-        program: procedure('waits', function* () {
+        program: procedure(function* waits() {
           yield* step('wait for one', () => (cell.value === 1 ? 0 : BLOCKED))
         }),
         args: [],

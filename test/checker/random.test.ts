@@ -60,15 +60,12 @@ const huge = scenario({
   },
 })
 
-const count: Procedure<[{ n: number }], void> = procedure(
-  'count',
-  function* (of: { n: number }): Running<void> {
-    yield* step('count', () => {
-      of.n += 1
-    })
-    return yield* become(count, of)
-  },
-)
+const count: Procedure<[{ n: number }], void> = procedure(function* count(of: { n: number }): Running<void> {
+  yield* step('count', () => {
+    of.n += 1
+  })
+  return yield* become(count, of)
+})
 
 describe('random runs', () => {
   it('find that read_retry was left out, and shrink the run and the world', async () => {

@@ -7,7 +7,7 @@ function counting(): Scenario {
   const build = (): Model => {
     const layout = new Layout({ threads: 2 })
     const count = layout.counter('count', 2)
-    const program = procedure('count', function* () {
+    const program = procedure(function* counts() {
       yield* step('add', () => {
         claim('never two', count.value < 1, 'the second is refused')
         return ++count.value
@@ -54,7 +54,7 @@ it('finds nothing where everything holds', () => {
     ...counting(),
     build: () => {
       const layout = new Layout({ threads: 1 })
-      const program = procedure('rest', function* () {
+      const program = procedure(function* rest() {
         yield* step('rest', () => 0)
       })
       return { layout, threads: [{ name: 'a', program, args: [] }] }
@@ -68,11 +68,11 @@ it('does not go on from a thread that breaks a claim before its first step', () 
     ...counting(),
     build: () => {
       const layout = new Layout({ threads: 2 })
-      const breaks = procedure('breaks', function* () {
+      const breaks = procedure(function* breaks() {
         claim('at once', false, 'it begins')
         yield* step('never', () => 0)
       })
-      const rests = procedure('rests', function* () {
+      const rests = procedure(function* rests() {
         yield* step('rest', () => 0)
       })
       return {

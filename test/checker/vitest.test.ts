@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import '../../src/checker/vitest.js'
-import { become, type Cell, Layout, type Procedure, procedure, step } from '../../src/world/index.js'
+import {
+  become,
+  type Cell,
+  Layout,
+  type Procedure,
+  procedure,
+  type Running,
+  step,
+} from '../../src/world/index.js'
 import { scenarioOf } from '../world/by-hand.js'
 import { withoutReadRetry } from './without-read-retry.js'
 
@@ -53,7 +61,7 @@ describe('toHold', () => {
   })
 
   it('shows where a run begins to go round', async () => {
-    const spin: Procedure<[Cell], void> = procedure('spin', function* (cell: Cell) {
+    const spin: Procedure<[Cell], void> = procedure(function* spin(cell: Cell): Running<void> {
       yield* step('turn', () => {
         cell.value = 1 - cell.value
         return 0

@@ -1,4 +1,4 @@
-import { readRetry } from '../../spec/scenarios/retry-protocol.js'
+import { mmu_interval_read_retry } from '../../spec/scenarios/retry-protocol.js'
 import { override, step } from '../../src/world/index.js'
 
 /** The driver forgets to look whether an invalidation came between. */
@@ -6,7 +6,7 @@ export const withoutReadRetry = {
   name: 'without read_retry',
   overrides: [
     override(
-      readRetry,
+      mmu_interval_read_retry,
       () =>
         function* () {
           return yield* step('forget to compare', () => 0)

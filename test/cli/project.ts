@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Defect, Requirement } from '../../spec/index.js'
-import { readRetry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { mmu_interval_read_retry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { check, judgeTrace } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { generations } from '../../src/generations/generations.js'
@@ -18,12 +18,13 @@ import {
   Layout,
   override,
   procedure,
+  type Running,
   type Scenario,
   scenario,
   step,
 } from '../../src/world/index.js'
 
-const wait = procedure('wait', function* (cell: { readonly value: number }) {
+const wait = procedure(function* wait(cell: { readonly value: number }) {
   return yield* step('for ever', () => (cell.value === 1 ? 0 : BLOCKED))
 })
 
@@ -46,18 +47,17 @@ export const stuck = scenario({
   },
 })
 
-const blink: ReturnType<typeof procedure<[{ value: number }], void>> = procedure(
-  'blink',
-  function* (cell: { value: number }) {
-    yield* step('on', () => {
-      cell.value++
-    })
-    yield* step('off', () => {
-      cell.value--
-    })
-    return yield* become(blink, cell)
-  },
-)
+const blink: ReturnType<typeof procedure<[{ value: number }], void>> = procedure(function* blink(cell: {
+  value: number
+}): Running<void> {
+  yield* step('on', () => {
+    cell.value++
+  })
+  yield* step('off', () => {
+    cell.value--
+  })
+  return yield* become(blink, cell)
+})
 
 /** A thread that goes round for ever. */
 export const blinking = scenario({
@@ -76,7 +76,7 @@ export const blinking = scenario({
   },
 })
 
-const overflowing = procedure('overflow', function* (cell: { value: number }) {
+const overflowing = procedure(function* overflow(cell: { value: number }) {
   for (let i = 0; i < 3; i++)
     yield* step('count', () => {
       cell.value++
@@ -95,7 +95,7 @@ export const mistaken = scenario({
   },
 })
 
-const turn = procedure('turn', function* (cell: { set(value: number): void }) {
+const turn = procedure(function* turn(cell: { set(value: number): void }) {
   for (const value of [1, 0])
     yield* step(
       value === 1 ? 'on' : 'off',
@@ -160,7 +160,7 @@ export const noRetry: Defect = {
   scenario: 'retry-protocol',
   overrides: [
     override(
-      readRetry,
+      mmu_interval_read_retry,
       () =>
         function* () {
           return yield* step('compare', () => 0)

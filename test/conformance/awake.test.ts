@@ -5,16 +5,16 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { comparePrefix, parseLine } from '../../src/conformance/index.js'
 import { unmapPages } from '../../src/driver/index.js'
-import { dmirrorDoFault, dmirrorIntervalInvalidate } from '../../src/driver/recorded/index.js'
+import { dmirror_do_fault, dmirror_interval_invalidate } from '../../src/driver/recorded/index.js'
 import {
-  changeProtection,
+  change_protection,
   Errno,
-  madviseDontneed,
-  mmuIntervalSetSeq,
+  madvise_dontneed,
+  mmu_interval_set_seq,
   mprotect,
-  tlbFinishMmu,
-  zapPageRange,
-  zapPteRange,
+  tlb_finish_mmu,
+  zap_page_range,
+  zap_pte_range,
 } from '../../src/kernel/index.js'
 import { type Override, override, step } from '../../src/world/index.js'
 
@@ -30,11 +30,11 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
   [
     'a driver without the habit of dropping one entry too many',
     override(
-      dmirrorIntervalInvalidate,
+      dmirror_interval_invalidate,
       () =>
         function* (_current, mirror, range, curSeq) {
           yield* mirror.updateLock.critical('drop just the range', () => {
-            mmuIntervalSetSeq(mirror.notifier, curSeq)
+            mmu_interval_set_seq(mirror.notifier, curSeq)
             unmapPages(mirror, range)
             return 0
           })
@@ -46,11 +46,11 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
   [
     'a driver that keeps its entries',
     override(
-      dmirrorIntervalInvalidate,
+      dmirror_interval_invalidate,
       () =>
         function* (_current, mirror, _range, curSeq) {
           yield* mirror.updateLock.critical('set the sequence', () => {
-            mmuIntervalSetSeq(mirror.notifier, curSeq)
+            mmu_interval_set_seq(mirror.notifier, curSeq)
             return 0
           })
           return 1
@@ -62,7 +62,7 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
   [
     'a driver that maps nothing',
     override(
-      dmirrorDoFault,
+      dmirror_do_fault,
       () =>
         function* () {
           yield* step('refuse', () => 0)
@@ -83,11 +83,11 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
     ),
     ['rc', 'err'],
   ],
-  ['an mprotect that forgets the entries', override(changeProtection, () => function* () {}), ['prot']],
+  ['an mprotect that forgets the entries', override(change_protection, () => function* () {}), ['prot']],
   [
     'an madvise that does nothing',
     override(
-      madviseDontneed,
+      madvise_dontneed,
       () =>
         function* () {
           return 0
@@ -98,11 +98,11 @@ const CASES: readonly (readonly [what: string, changed: Override, fields: readon
   [
     'a kernel that zaps without telling anybody',
     override(
-      zapPageRange,
+      zap_page_range,
       () =>
         function* (current, mm, _event, start, end) {
-          const gathered = yield* zapPteRange(current, mm, start, end)
-          yield* tlbFinishMmu(current, mm, start, end, gathered)
+          const gathered = yield* zap_pte_range(current, mm, start, end)
+          yield* tlb_finish_mmu(current, mm, start, end, gathered)
         },
     ),
     ['claim', 'faults'],

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Exploration } from '../../src/checker/index.js'
 import { type Operation, Oracle, parseOperation, type Runner } from '../../src/conformance/index.js'
-import { madviseDontneed } from '../../src/kernel/index.js'
+import { madvise_dontneed } from '../../src/kernel/index.js'
 import {
   acting,
   choose,
@@ -32,7 +32,7 @@ type Any = Procedure<any[], unknown>
 
 const ANSWERS = 'answers '
 
-const answering = procedure('answering', function* (program: Any, args: readonly unknown[]) {
+const answering = procedure(function* answering(program: Any, args: readonly unknown[]) {
   const answer = yield* program(...args)
   yield* step(ANSWERS + JSON.stringify(answer ?? null), () => 0)
 })
@@ -158,7 +158,7 @@ describe('what the oracle answers', () => {
 
   it('would be seen if it were not', () => {
     const nothingIsThrownAway = override(
-      madviseDontneed,
+      madvise_dontneed,
       () =>
         function* () {
           return 0
@@ -170,7 +170,7 @@ describe('what the oracle answers', () => {
   })
 
   it('may be one of several', () => {
-    const either = procedure('either', function* () {
+    const either = procedure(function* either() {
       return yield* choose('which', 2)
     })
     const { machine, world } = new Oracle([])

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type Operation, Oracle, parseOperation } from '../../src/conformance/index.js'
-import { handleMmFault, mnItreeInvStartRange } from '../../src/kernel/index.js'
+import { handle_mm_fault, mn_itree_inv_start_range } from '../../src/kernel/index.js'
 
 interface Traced {
   readonly seq: string
@@ -32,8 +32,8 @@ function traceOf({ seq, ops }: Traced): Traced {
   let faults = 0
   const oracle: Oracle = new Oracle(operations, {
     onStep(procedure) {
-      if (procedure === handleMmFault) faults++
-      if (procedure !== mnItreeInvStartRange) return
+      if (procedure === handle_mm_fault) faults++
+      if (procedure !== mn_itree_inv_start_range) return
       const [range] = oracle.machine.openRanges
       windows.push(`${range.event} ${range.start}..${range.end}`)
     },

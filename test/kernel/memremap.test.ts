@@ -9,9 +9,9 @@ import {
   cpuWrite,
   declareMachine,
   Errno,
-  lookAtPage,
-  memremapPages,
-  memunmapPages,
+  get_any_page,
+  memremap_pages,
+  memunmap_pages,
   mmap,
   munmap,
   OUT_OF_MEMORY,
@@ -47,7 +47,7 @@ function bench({ poisons = false, memoryLimit }: { poisons?: boolean; memoryLimi
   const runner = new SequentialRunner()
   runner.run(0, mmap, task, 0, 2, VM_READ | VM_WRITE)
   const plug = () => {
-    const error = runner.run(0, memremapPages, memory, { owner: 0, ops: memory.ops })
+    const error = runner.run(0, memremap_pages, memory, { owner: 0, ops: memory.ops })
     chunk.allocated = true
     for (const frame of memory.frames) frame.onFreeList = true
     return error
@@ -59,7 +59,7 @@ describe('memremap_pages', () => {
   it('wants an owner and both callbacks', () => {
     const { runner, memory } = bench()
     const { migrateToRam, pageFree } = memory.ops
-    const call = (owner: number, ops: object) => runner.run(0, memremapPages, memory, { owner, ops })
+    const call = (owner: number, ops: object) => runner.run(0, memremap_pages, memory, { owner, ops })
     expect(call(-1, memory.ops)).toBe(-Errno.EINVAL)
     expect(call(0, { migrateToRam })).toBe(-Errno.EINVAL)
     expect(call(0, { pageFree })).toBe(-Errno.EINVAL)
@@ -69,10 +69,10 @@ describe('memremap_pages', () => {
 
   it('refuses a second region at the same place, and takes one after the first is gone', () => {
     const { runner, memory } = bench()
-    const plug = () => runner.run(0, memremapPages, memory, { owner: 0, ops: memory.ops })
+    const plug = () => runner.run(0, memremap_pages, memory, { owner: 0, ops: memory.ops })
     expect(plug()).toBe(0)
     expect(plug()).toBe(-Errno.ENOMEM)
-    runner.run(0, memunmapPages, memory)
+    runner.run(0, memunmap_pages, memory)
     expect(memory.pagemap?.ref).toBe(0)
     expect(plug()).toBe(0)
   })
@@ -100,11 +100,11 @@ describe('a page of the region', () => {
   it('cannot be had by its number while it is free', () => {
     const { runner, task, memory, plug, frame } = bench()
     plug()
-    runner.run(0, lookAtPage, task, frame.pfn)
+    runner.run(0, get_any_page, task, frame.pfn)
     expect(frame.refcount).toBe(0)
     runner.run(0, cpuWrite, task, 0, 7)
     runner.run(0, migrateToMemory, task, memory, 0, 1)
-    runner.run(0, lookAtPage, task, frame.pfn)
+    runner.run(0, get_any_page, task, frame.pfn)
     expect(frame.refcount).toBe(1)
   })
 })

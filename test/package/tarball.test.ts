@@ -24,7 +24,7 @@ const subpaths = Object.keys(manifest.exports).map((path) => path.slice(2))
 const SCENARIO = `
 import { Layout, override, procedure, type Running, scenario, step } from 'hmm-spec/world'
 
-const bump = procedure('bump', function* (board: { cell: number }): Running<void> {
+const bump = procedure(function* bump(board: { cell: number }): Running<void> {
   yield* step('add', () => {
     board.cell += 1
   })

@@ -192,7 +192,6 @@ describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install c
     await search(page, 'hmm_range_fault', address('procedure', 'hmm_range_fault'))
     await search(page, 'nouveau H10', address('finding', 'H10'))
     await search(page, 'writing a driver', documentAddress('writing-a-driver.md'))
-    await search(page, 'mmuIntervalReadBegin', address('procedure', 'mmu_interval_read_begin'))
     await page.fill('#search', 'zzzzqqqq')
     await page.waitForFunction(() =>
       document.querySelector('#found')?.textContent?.startsWith('Nothing is found'),

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { type Defect, defects, requirements, scenarioOf, scenarios } from '../../spec/index.js'
 import { type CheckResult, check, replay } from '../../src/checker/index.js'
 import {
-  hmmVmaFault,
-  mmuIntervalReadBegin,
+  hmm_vma_fault,
+  mmu_interval_read_begin,
   SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
@@ -131,7 +131,7 @@ describe('a hazard goes away with what would mend it', () => {
 
   it('H5: a walk that faults one page and looks again fails for no page that was not asked for', async () => {
     const onlyThisPage = override(
-      hmmVmaFault,
+      hmm_vma_fault,
       (original) =>
         function* (current, range, page, _end, write) {
           return yield* original(current, range, page, page + 1, write)
@@ -155,7 +155,7 @@ describe('a hazard goes away with what would mend it', () => {
 
   it('H7: a reader whose wait has a time-out gets on though they never end', async () => {
     const bounded = override(
-      mmuIntervalReadBegin,
+      mmu_interval_read_begin,
       () =>
         function* (sub) {
           const subs = sub.mm.subscriptions

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { defects, scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
-import { HMM_PFN_WRITE, needFault, PteKind, readEntry, walkEntry } from '../../src/kernel/index.js'
+import { HMM_PFN_WRITE, hmm_vma_walk_pmd, needFault, PteKind, readEntry } from '../../src/kernel/index.js'
 import { override, READ_ONCE, type Scenario, step } from '../../src/world/index.js'
 
 function found<T extends { readonly name: string }>(all: readonly T[], name: string): T {
@@ -18,7 +18,7 @@ const hazard = found(defects, 'H23')
 
 /** The walk tells a page as writable only if it is dirty: a fault to write makes it so. */
 const onlyDirtyIsWritable = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => {

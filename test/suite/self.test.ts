@@ -6,7 +6,7 @@ import type { Peer } from '../../src/conformance/suite/peer.js'
 import { profiles, RELEASES, releaseOf } from '../../src/conformance/suite/profiles.js'
 import { type PeerAnswer, UNSUPPORTED } from '../../src/conformance/suite/protocol.js'
 import { runSuite } from '../../src/conformance/suite/run.js'
-import { madviseDontneed, zapPageRange } from '../../src/kernel/index.js'
+import { madvise_dontneed, zap_page_range } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import { suiteOf } from './suites.js'
 
@@ -52,7 +52,7 @@ describe('the specification', () => {
 
 describe('a divergence', () => {
   const forgetful = override(
-    madviseDontneed,
+    madvise_dontneed,
     () =>
       function* () {
         return yield* step('nothing', () => 0)
@@ -162,7 +162,7 @@ describe('a run', () => {
 
 it('is awake to a change of the kernel that takes no more than one operation to see', async () => {
   const keepsEntries = override(
-    zapPageRange,
+    zap_page_range,
     () =>
       function* () {
         yield* step('nothing', () => 0)

@@ -36,7 +36,7 @@ const start = (graph: ControlGraph, program: unknown, ...args: unknown[]) =>
 
 describe('control states', () => {
   it('are made once for each history of results', () => {
-    const twice = procedure('twice', function* () {
+    const twice = procedure(function* twice() {
       yield* choose('first', 2)
       yield* choose('second', 2)
     })
@@ -53,12 +53,12 @@ describe('control states', () => {
   })
 
   it('of a caller depend on what a call returned, not on how', () => {
-    const callee = procedure('callee', function* (): Running<number> {
+    const callee = procedure(function* callee(): Running<number> {
       const way = yield* choose('way', 3)
       if (way === 2) yield* step('detour', () => 0)
       return way === 0 ? 7 : 8
     })
-    const caller = procedure('caller', function* () {
+    const caller = procedure(function* caller() {
       const seen = yield* callee()
       yield* step(`got ${seen}`, () => 0)
     })
@@ -73,7 +73,7 @@ describe('control states', () => {
   })
 
   it('fold when a procedure becomes itself with the same arguments', () => {
-    const loop = procedure('loop', function* (left: number): Running<void> {
+    const loop = procedure(function* loop(left: number): Running<void> {
       if (left === 0) return
       const again = yield* choose('again', 2)
       return yield* become(loop, again ? left : left - 1)
@@ -88,7 +88,7 @@ describe('control states', () => {
   })
 
   it('are shared by threads that run the same procedure with equal arguments', () => {
-    const program = procedure('program', function* (_request: { page: number; flags: number[] }) {
+    const program = procedure(function* program(_request: { page: number; flags: number[] }) {
       yield* step('only', () => 0)
     })
     const graph = new ControlGraph()
@@ -101,10 +101,10 @@ describe('control states', () => {
   })
 
   it('tell the frames of a thread, innermost first', () => {
-    const inner = procedure('inner', function* (_page: number) {
+    const inner = procedure(function* inner(_page: number) {
       yield* step('work', () => 0)
     })
-    const outer = procedure('outer', function* () {
+    const outer = procedure(function* outer() {
       yield* inner(3)
     })
     const graph = new ControlGraph()
@@ -117,11 +117,11 @@ describe('control states', () => {
   })
 
   it('run the text of an override, wherever the procedure is called from, and the original through it', () => {
-    const target = procedure('target', function* (n: number): Running<number> {
+    const target = procedure(function* target(n: number): Running<number> {
       yield* step('work', () => 0)
       return n
     })
-    const caller = procedure('caller', function* () {
+    const caller = procedure(function* caller() {
       yield* step(`got ${yield* target(1)}`, () => 0)
     })
     const graph = new ControlGraph([
@@ -137,7 +137,7 @@ describe('control states', () => {
   })
 
   it('hold results of a step that are negative', () => {
-    const program = procedure('program', function* () {
+    const program = procedure(function* program() {
       const got = yield* step('get', () => 0)
       yield* step(`got ${got}`, () => 0)
     })
@@ -150,7 +150,7 @@ describe('control states', () => {
 
 describe('what a call passes and returns', () => {
   it('is a value: a procedure that fills its caller’s array is refused, by name', async () => {
-    const fill = procedure('fill', function* (into: number[]): Running<void> {
+    const fill = procedure(function* fill(into: number[]): Running<void> {
       into.push(yield* step('look', () => 1))
     })
     const mistake = await mistakeOf(
@@ -171,7 +171,7 @@ describe('what a call passes and returns', () => {
   })
 
   it('is a value: a caller that changes what it was given is refused, by name', async () => {
-    const give = procedure('give', function* (): Running<number[]> {
+    const give = procedure(function* give(): Running<number[]> {
       yield* step('look', () => 0)
       return [1]
     })
@@ -216,7 +216,7 @@ describe('keys of arguments and results', () => {
       handles[1],
       handles,
       () => 0,
-      procedure('p', function* () {}),
+      procedure(function* p() {}),
     ]
     expect(new Set(values.map(keyOf)).size).toBe(values.length)
     expect(keyOf([{ a: [1] }])).toBe(keyOf([{ a: [1] }]))
@@ -281,7 +281,7 @@ describe('a mistake in a procedure names it', () => {
   })
 
   it('that makes control states without end', () => {
-    const grow = procedure('grow', function* (n: number): Running<void> {
+    const grow = procedure(function* grow(n: number): Running<void> {
       yield* step('more', () => 0)
       return yield* become(grow, n + 1)
     })
@@ -323,7 +323,7 @@ describe('a mistake in a procedure names it', () => {
   })
 
   it('that throws between two steps, with its arguments', async () => {
-    const thrower = procedure('thrower', function* (_n: number): Running<void> {
+    const thrower = procedure(function* thrower(_n: number): Running<void> {
       yield* step('fine', () => 0)
       throw new TypeError('no such thing')
     })
@@ -412,7 +412,7 @@ describe('a mistake in a procedure names it', () => {
 })
 
 describe('a violation thrown between two steps', () => {
-  const wrong = procedure('wrong', function* (): Running<void> {
+  const wrong = procedure(function* wrong(): Running<void> {
     yield* step('before', () => 0)
     throw new Violation('C9', 'seen between steps')
   })
@@ -444,7 +444,7 @@ describe('a violation thrown between two steps', () => {
   })
 })
 
-const spin = procedure('spin', function* (n: number): Running<void> {
+const spin = procedure(function* spin(n: number): Running<void> {
   return yield* become(spin, n)
 })
 

@@ -8,8 +8,8 @@
  */
 
 import { isOwnMigration, type Mirror, unmapPages } from '../../driver/index.js'
-import { dmirrorIntervalInvalidate } from '../../driver/recorded/index.js'
-import { mmuIntervalSetSeq } from '../../kernel/index.js'
+import { dmirror_interval_invalidate } from '../../driver/recorded/index.js'
+import { mmu_interval_set_seq } from '../../kernel/index.js'
 import { override, procedure, READ_ONCE, SequentialRunner, step, use, Violation } from '../../world/index.js'
 import type { Operation } from '../operations.js'
 import { type Answer, Oracle, type OracleState } from '../oracle.js'
@@ -29,12 +29,12 @@ const THREAD = 0
  * is chosen before each operation.
  */
 const dropJustTheRange = override(
-  dmirrorIntervalInvalidate,
+  dmirror_interval_invalidate,
   () =>
     function* (_current, mirror, range, curSeq) {
       if (isOwnMigration(mirror, range)) return 1
       yield* mirror.updateLock.critical('drop the range', () => {
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
         unmapPages(mirror, range)
         return 0
       })

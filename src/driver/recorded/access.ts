@@ -9,7 +9,7 @@
 import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
 import { become, claim, procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../device.js'
-import { dmirrorFault } from './fault.js'
+import { dmirror_fault } from './fault.js'
 
 /** What a read or a write by the device answers. */
 export interface DmirrorAnswer {
@@ -31,13 +31,15 @@ function failed(error: number): DmirrorAnswer {
  *
  * @returns what it read; -EINVAL for no page at all, otherwise the error of the fault that could not be served
  */
-export const dmirrorRead = procedure(
-  'dmirror_read',
-  function* (current: Task, mirror: Mirror, start: number, end: number): Running<DmirrorAnswer> {
-    if (start >= end) return failed(-Errno.EINVAL)
-    return yield* become(readOn, current, mirror, start, end, 0, [])
-  },
-)
+export const dmirror_read = procedure(function* dmirror_read(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<DmirrorAnswer> {
+  if (start >= end) return failed(-Errno.EINVAL)
+  return yield* become(readOn, current, mirror, start, end, 0, [])
+})
 
 /** Goes on reading at `page`, after `faults` faults, having read `seen`. */
 const readOn = procedure(
@@ -50,30 +52,32 @@ const readOn = procedure(
     faults: number,
     seen: readonly number[],
   ): Running<DmirrorAnswer> {
-    const values = [...seen, ...(yield* dmirrorDoRead(current, mirror, page, end))]
+    const values = [...seen, ...(yield* dmirror_do_read(current, mirror, page, end))]
     const missing = page + values.length - seen.length
     if (missing === end) return { error: 0, faults, values }
-    const error = yield* dmirrorFault(current, mirror, missing, end, false)
+    const error = yield* dmirror_fault(current, mirror, missing, end, false)
     if (error) return failed(error)
     return yield* become(readOn, current, mirror, missing, end, faults + 1, values)
   },
 )
 
 /** Reads until a page is missing, under the update lock. Returns what was read. */
-export const dmirrorDoRead = procedure(
-  'dmirror_do_read',
-  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number[]> {
-    const values: number[] = []
-    yield* mirror.updateLock.lock()
-    for (let page = start; page < end; page++) {
-      const seen = yield* step('copy a page out', () => copyOut(current, mirror, page))
-      if (seen === MISSING) break
-      values.push(seen)
-    }
-    yield* mirror.updateLock.unlock()
-    return values
-  },
-)
+export const dmirror_do_read = procedure(function* dmirror_do_read(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<number[]> {
+  const values: number[] = []
+  yield* mirror.updateLock.lock()
+  for (let page = start; page < end; page++) {
+    const seen = yield* step('copy a page out', () => copyOut(current, mirror, page))
+    if (seen === MISSING) break
+    values.push(seen)
+  }
+  yield* mirror.updateLock.unlock()
+  return values
+})
 
 const MISSING = -1
 
@@ -109,18 +113,15 @@ function mustBeMemory({ machine }: Task, mirror: Mirror, page: number, pfn: numb
  *
  * @returns -EINVAL for no page at all, otherwise 0 or the error of the fault that could not be served
  */
-export const dmirrorWrite = procedure(
-  'dmirror_write',
-  function* (
-    current: Task,
-    mirror: Mirror,
-    start: number,
-    values: readonly number[],
-  ): Running<DmirrorAnswer> {
-    if (values.length === 0) return failed(-Errno.EINVAL)
-    return yield* become(writeOn, current, mirror, start, values, 0)
-  },
-)
+export const dmirror_write = procedure(function* dmirror_write(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  values: readonly number[],
+): Running<DmirrorAnswer> {
+  if (values.length === 0) return failed(-Errno.EINVAL)
+  return yield* become(writeOn, current, mirror, start, values, 0)
+})
 
 /** Goes on writing at `page`, after `faults` faults. */
 const writeOn = procedure(
@@ -132,32 +133,34 @@ const writeOn = procedure(
     values: readonly number[],
     faults: number,
   ): Running<DmirrorAnswer> {
-    const written = yield* dmirrorDoWrite(current, mirror, page, values)
+    const written = yield* dmirror_do_write(current, mirror, page, values)
     if (written === values.length) return { error: 0, faults, values: [] }
     const left = values.slice(written)
     const missing = page + written
-    const error = yield* dmirrorFault(current, mirror, missing, missing + left.length, true)
+    const error = yield* dmirror_fault(current, mirror, missing, missing + left.length, true)
     if (error) return failed(error)
     return yield* become(writeOn, current, mirror, missing, left, faults + 1)
   },
 )
 
 /** Writes until a page is missing or may not be written, under the update lock. Returns how many were written. */
-export const dmirrorDoWrite = procedure(
-  'dmirror_do_write',
-  function* (current: Task, mirror: Mirror, start: number, values: readonly number[]): Running<number> {
-    let written = 0
-    yield* mirror.updateLock.lock()
-    for (const value of values) {
-      const page = start + written
-      const missing = yield* step('copy a page in', () => copyIn(current, mirror, page, value))
-      if (missing) break
-      written++
-    }
-    yield* mirror.updateLock.unlock()
-    return written
-  },
-)
+export const dmirror_do_write = procedure(function* dmirror_do_write(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  values: readonly number[],
+): Running<number> {
+  let written = 0
+  yield* mirror.updateLock.lock()
+  for (const value of values) {
+    const page = start + written
+    const missing = yield* step('copy a page in', () => copyIn(current, mirror, page, value))
+    if (missing) break
+    written++
+  }
+  yield* mirror.updateLock.unlock()
+  return written
+})
 
 function copyIn(current: Task, mirror: Mirror, page: number, value: number): number {
   const entry = mirror.pageTable[page]

@@ -7,9 +7,9 @@
  */
 import {
   Errno,
-  makeDeviceExclusive,
-  makeDeviceExclusiveRange,
-  mmgetNotZero,
+  make_device_exclusive,
+  make_device_exclusive_range,
+  mmget_not_zero,
   mmput,
   putPage,
   type Task,
@@ -17,7 +17,7 @@ import {
 } from '../../kernel/index.js'
 import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { type Mirror, mapAtomic } from '../device.js'
-import { dmirrorDoRead } from './access.js'
+import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 import type { MigrationAnswer } from './memory.js'
 
@@ -32,26 +32,28 @@ function failed(error: number): MigrationAnswer {
  * had: those of its piece are not mapped, and exclusive all the same; where the kernel gives access page by page, its error, with
  * the pages before mapped; -ENOENT if the device page table lacks one
  */
-export const dmirrorExclusive = procedure(
-  'dmirror_exclusive',
-  function* (current: Task, mirror: Mirror, start: number, end: number): Running<MigrationAnswer> {
-    const { mm } = mirror
-    if (start >= end || !(yield* mmgetNotZero(mm))) return failed(-Errno.EINVAL)
-    yield* mm.mmapLock.lockRead()
-    const { exclusiveByPage } = current.machine.rules
-    const step = exclusiveByPage ? 1 : PAGES_AT_A_TIME
-    let error = 0
-    for (let at = start; at < end && !error; at += step)
-      error = exclusiveByPage
-        ? yield* dmirrorExclusivePage(current, mirror, at)
-        : yield* dmirrorExclusivePiece(current, mirror, at, Math.min(at + step, end))
-    yield* mm.mmapLock.unlockRead()
-    yield* mmput(current, mm)
-    if (error) return failed(error)
-    const values = yield* dmirrorDoRead(current, mirror, start, end)
-    return values.length < end - start ? failed(-Errno.ENOENT) : { error: 0, pages: values.length, values }
-  },
-)
+export const dmirror_exclusive = procedure(function* dmirror_exclusive(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<MigrationAnswer> {
+  const { mm } = mirror
+  if (start >= end || !(yield* mmget_not_zero(mm))) return failed(-Errno.EINVAL)
+  yield* mm.mmapLock.lockRead()
+  const { exclusiveByPage } = current.machine.rules
+  const step = exclusiveByPage ? 1 : PAGES_AT_A_TIME
+  let error = 0
+  for (let at = start; at < end && !error; at += step)
+    error = exclusiveByPage
+      ? yield* dmirrorExclusivePage(current, mirror, at)
+      : yield* dmirrorExclusivePiece(current, mirror, at, Math.min(at + step, end))
+  yield* mm.mmapLock.unlockRead()
+  yield* mmput(current, mm)
+  if (error) return failed(error)
+  const values = yield* dmirror_do_read(current, mirror, start, end)
+  return values.length < end - start ? failed(-Errno.ENOENT) : { error: 0, pages: values.length, values }
+})
 
 /** Whom the driver names as it takes a page. */
 const NOBODY = -1
@@ -60,8 +62,8 @@ const NOBODY = -1
 export const dmirrorExclusivePiece = procedure(
   'dmirror_exclusive (piece)',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
-    const pages = yield* makeDeviceExclusiveRange(current, mirror.mm, start, end, NOBODY)
-    const mapped = pages.length === end - start ? yield* dmirrorAtomicMap(mirror, start, pages) : 0
+    const pages = yield* make_device_exclusive_range(current, mirror.mm, start, end, NOBODY)
+    const mapped = pages.length === end - start ? yield* dmirror_atomic_map(mirror, start, pages) : 0
     yield* letGoOfPages(current, pages)
     return mapped === end - start ? 0 : -Errno.EBUSY
   },
@@ -71,9 +73,9 @@ export const dmirrorExclusivePiece = procedure(
 const dmirrorExclusivePage = procedure(
   'dmirror_exclusive (page)',
   function* (current: Task, mirror: Mirror, page: number): Running<number> {
-    const pfn = yield* makeDeviceExclusive(current, mirror.mm, page, NOBODY)
+    const pfn = yield* make_device_exclusive(current, mirror.mm, page, NOBODY)
     if (pfn < 0) return pfn
-    yield* dmirrorAtomicMap(mirror, page, [pfn])
+    yield* dmirror_atomic_map(mirror, page, [pfn])
     yield* letGoOfPages(current, [pfn])
     return 0
   },
@@ -93,15 +95,16 @@ export const letGoOfPages = procedure(
 )
 
 /** Maps those that are exclusive, under the update lock, for atomic access. Returns how many. */
-export const dmirrorAtomicMap = procedure(
-  'dmirror_atomic_map',
-  function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
-    yield* mirror.updateLock.lock()
-    const mapped = yield* dmirrorMapExclusive(mirror, start, pages)
-    yield* mirror.updateLock.unlock()
-    return mapped
-  },
-)
+export const dmirror_atomic_map = procedure(function* dmirror_atomic_map(
+  mirror: Mirror,
+  start: number,
+  pages: readonly number[],
+): Running<number> {
+  yield* mirror.updateLock.lock()
+  const mapped = yield* dmirrorMapExclusive(mirror, start, pages)
+  yield* mirror.updateLock.unlock()
+  return mapped
+})
 
 /** The same with the update lock held: an entry a step. */
 export const dmirrorMapExclusive = procedure(
@@ -123,14 +126,15 @@ export const dmirrorMapExclusive = procedure(
  *
  * @returns -EPERM if it has any, 0 if none; -EINVAL for no page at all
  */
-export const dmirrorCheckAtomic = procedure(
-  'dmirror_check_atomic',
-  function* (mirror: Mirror, start: number, end: number): Running<number> {
-    if (start >= end) return -Errno.EINVAL
-    for (let page = start; page < end; page++) {
-      const atomic = yield* step('look at an entry', () => READ_ONCE(mirror.pageTable[page]).atomic)
-      if (atomic) return -Errno.EPERM
-    }
-    return 0
-  },
-)
+export const dmirror_check_atomic = procedure(function* dmirror_check_atomic(
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<number> {
+  if (start >= end) return -Errno.EINVAL
+  for (let page = start; page < end; page++) {
+    const atomic = yield* step('look at an entry', () => READ_ONCE(mirror.pageTable[page]).atomic)
+    if (atomic) return -Errno.EPERM
+  }
+  return 0
+})

@@ -11,12 +11,12 @@ import {
   HMM_PFN_REQ_WRITE,
   HMM_PFN_WRITE,
   type HmmRange,
-  hmmRangeFault,
-  mmgetNotZero,
+  hmm_range_fault,
+  mmget_not_zero,
   mmput,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   type NotifierRange,
   type Task,
 } from '../../kernel/index.js'
@@ -33,15 +33,18 @@ export const PAGES_AT_A_TIME = 64
  *
  * @returns 0; -EFAULT if the address space is gone; otherwise the error of the piece that failed
  */
-export const dmirrorFault = procedure(
-  'dmirror_fault',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
-    const error = yield* faultPieces(current, mirror, start, end, write)
-    yield* mmput(current, mirror.mm)
-    return error
-  },
-)
+export const dmirror_fault = procedure(function* dmirror_fault(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  write: boolean,
+): Running<number> {
+  if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+  const error = yield* faultPieces(current, mirror, start, end, write)
+  yield* mmput(current, mirror.mm)
+  return error
+})
 
 const faultPieces = procedure(
   'dmirror_fault (pieces)',
@@ -58,40 +61,43 @@ const faultPieces = procedure(
  *
  * @see reference B.4
  */
-export const dmirrorRangeFault = procedure(
-  'dmirror_range_fault',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    const { mm, notifier, updateLock } = mirror
-    const seq = yield* mmuIntervalReadBegin(notifier)
-    yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, rangeOf(mirror, current), {
-      start,
-      end,
-      seq,
-      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
-      pfnFlagsMask: 0,
-      owner: mirror.owner,
-    })
-    yield* mm.mmapLock.unlockRead()
-    if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
-    if (error) return error
-    yield* updateLock.lock()
-    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
-      yield* updateLock.unlock()
-      return yield* become(faultAgain, current, mirror, start, end, write)
-    }
-    const refused = yield* dmirrorDoFault(current, mirror, start, end, write)
+export const dmirror_range_fault = procedure(function* dmirror_range_fault(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  write: boolean,
+): Running<number> {
+  const { mm, notifier, updateLock } = mirror
+  const seq = yield* mmu_interval_read_begin(notifier)
+  yield* mm.mmapLock.lockRead()
+  const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
+    start,
+    end,
+    seq,
+    defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+    pfnFlagsMask: 0,
+    owner: mirror.owner,
+  })
+  yield* mm.mmapLock.unlockRead()
+  if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
+  if (error) return error
+  yield* updateLock.lock()
+  if (yield* mmu_interval_read_retry(current, notifier, seq)) {
     yield* updateLock.unlock()
-    return refused
-  },
-)
+    return yield* become(faultAgain, current, mirror, start, end, write)
+  }
+  const refused = yield* dmirror_do_fault(current, mirror, start, end, write)
+  yield* updateLock.unlock()
+  return refused
+})
 
 const faultAgain = procedure(
   'dmirror_range_fault (again)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
     const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
     if (expired) return -Errno.EBUSY
-    return yield* become(dmirrorRangeFault, current, mirror, start, end, write)
+    return yield* become(dmirror_range_fault, current, mirror, start, end, write)
   },
 )
 
@@ -102,22 +108,25 @@ const faultAgain = procedure(
  *
  * @returns 0, or -EFAULT at the first page that is not writable and should be
  */
-export const dmirrorDoFault = procedure(
-  'dmirror_do_fault',
-  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    const range = rangeOf(mirror, current)
-    for (let page = start; page < end; page++) {
-      const refused = yield* step('store an entry', () => {
-        if (write && !(range.pfns[page].flags & HMM_PFN_WRITE)) return 1
-        mapPage(mirror, range, page)
-        mirror.pageTable[page].unbacked = isOwnMemory(range, page)
-        return 0
-      })
-      if (refused) return -Errno.EFAULT
-    }
-    return 0
-  },
-)
+export const dmirror_do_fault = procedure(function* dmirror_do_fault(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+  write: boolean,
+): Running<number> {
+  const range = rangeOf(mirror, current)
+  for (let page = start; page < end; page++) {
+    const refused = yield* step('store an entry', () => {
+      if (write && !(range.pfns[page].flags & HMM_PFN_WRITE)) return 1
+      mapPage(mirror, range, page)
+      mirror.pageTable[page].unbacked = isOwnMemory(range, page)
+      return 0
+    })
+    if (refused) return -Errno.EFAULT
+  }
+  return 0
+})
 
 /** True if what the walk has stored of `page` is in the device's own memory. */
 function isOwnMemory(range: HmmRange, page: number): boolean {
@@ -131,25 +140,27 @@ function isOwnMemory(range: HmmRange, page: number): boolean {
  *
  * An invalidation by the device's own migration passes it by: neither entries nor sequence change.
  */
-export const dmirrorIntervalInvalidate = procedure(
-  'dmirror_interval_invalidate',
-  function* (_current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
-    if (isOwnMigration(mirror, range)) return 1
-    if (!(yield* lockForInvalidation(mirror, range))) return 0
-    // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
-    yield* step('set_seq and drop the entries', () => {
-      mmuIntervalSetSeq(mirror.notifier, curSeq)
-      unmapPages(mirror, { start: range.start, end: range.end + 1 })
-      return 0
-    })
-    yield* mirror.updateLock.unlock()
-    return 1
-  },
-)
+export const dmirror_interval_invalidate = procedure(function* dmirror_interval_invalidate(
+  _current: Task,
+  mirror: Mirror,
+  range: NotifierRange,
+  curSeq: number,
+) {
+  if (isOwnMigration(mirror, range)) return 1
+  if (!(yield* lockForInvalidation(mirror, range))) return 0
+  // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
+  yield* step('set_seq and drop the entries', () => {
+    mmu_interval_set_seq(mirror.notifier, curSeq)
+    unmapPages(mirror, { start: range.start, end: range.end + 1 })
+    return 0
+  })
+  yield* mirror.updateLock.unlock()
+  return 1
+})
 
 /** The driver that the recordings were made with, as it is. */
 export const recordedDriver: Driver = {
   name: 'recorded',
-  invalidate: dmirrorIntervalInvalidate,
-  fault: dmirrorRangeFault,
+  invalidate: dmirror_interval_invalidate,
+  fault: dmirror_range_fault,
 }

@@ -5,18 +5,18 @@
  * @module
  */
 
-import { mmuIntervalNotifierInsert, mmuIntervalNotifierRemove, type Task } from '../../kernel/index.js'
+import { mmu_interval_notifier_insert, mmu_interval_notifier_remove, type Task } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
-import { type DmirrorDevice, dmirrorDeviceEvict } from './memory.js'
+import { type DmirrorDevice, dmirror_device_evict_chunk } from './memory.js'
 
 /**
  * Begins to mirror the opener's address space: one notifier over all of it.
  *
  * @returns 0, or -EINVAL if the address space is gone
  */
-export const dmirrorOpen = procedure('dmirror_fops_open', function* (mirror: Mirror): Running<number> {
-  return yield* mmuIntervalNotifierInsert(mirror.notifier)
+export const dmirror_fops_open = procedure(function* dmirror_fops_open(mirror: Mirror): Running<number> {
+  return yield* mmu_interval_notifier_insert(mirror.notifier)
 })
 
 /**
@@ -24,20 +24,21 @@ export const dmirrorOpen = procedure('dmirror_fops_open', function* (mirror: Mir
  *
  * @param device - the device's own memory; absent if it has none
  */
-export const dmirrorClose = procedure(
-  'dmirror_fops_release',
-  function* (current: Task, mirror: Mirror, device?: DmirrorDevice): Running<number> {
-    yield* mmuIntervalNotifierRemove(mirror.notifier)
-    // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
-    yield* mirror.updateLock.critical('drop every entry', () => {
-      unmapPages(mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
-      return 0
-    })
-    if (device) yield* dmirrorDeviceEvict(current, device)
-    yield* step('free the mirror', () => {
-      mirror.notifier.allocated = false
-      return 0
-    })
+export const dmirror_fops_release = procedure(function* dmirror_fops_release(
+  current: Task,
+  mirror: Mirror,
+  device?: DmirrorDevice,
+): Running<number> {
+  yield* mmu_interval_notifier_remove(mirror.notifier)
+  // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
+  yield* mirror.updateLock.critical('drop every entry', () => {
+    unmapPages(mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
     return 0
-  },
-)
+  })
+  if (device) yield* dmirror_device_evict_chunk(current, device)
+  yield* step('free the mirror', () => {
+    mirror.notifier.allocated = false
+    return 0
+  })
+  return 0
+})

@@ -10,16 +10,16 @@ import {
   type DeviceFault,
   type DeviceMemory,
   Errno,
+  find_vma,
   hasSource,
   isMigrating,
   type MigrateVma,
   type MmStruct,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
-  mmgetNotZero,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  mmget_not_zero,
   mmput,
-  nextArea,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
@@ -30,7 +30,7 @@ import {
 import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
 import { allocateAndCopy, evict, mayWriteMigrated, systemFrames } from '../device-memory.js'
-import { dmirrorDoRead } from './access.js'
+import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 
 /** A device with memory of its own, and the files through which it is used. */
@@ -55,7 +55,7 @@ export function attachDmirrorDevice(
     migrateToRam: procedure(
       `dmirror${memory.owner}: migrate_to_ram`,
       function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault) {
-        return yield* dmirrorDevmemFault(current, device, mm, page, fault)
+        return yield* dmirror_devmem_fault(current, device, mm, page, fault)
       },
     ),
   }
@@ -86,37 +86,36 @@ type MigratePiece = (current: Task, args: MigrateVma) => Running<number>
  * @returns what was read; -EINVAL for no page at all or an area that cannot be read, with all before it migrated;
  * -ENOENT if the device page table lacks one of the pages
  */
-export const dmirrorMigrateToDevice = procedure(
-  'dmirror_migrate_to_device',
-  function* (
-    current: Task,
-    device: DmirrorDevice,
-    mirror: Mirror,
-    start: number,
-    end: number,
-  ): Running<MigrationAnswer> {
-    const piece: MigratePiece = (task, args) => dmirrorMigratePieceToDevice(task, device, mirror, args)
-    const moved = yield* migrateAll(current, mirror, start, end, SELECT_SYSTEM, piece)
-    if (moved < 0) return failed(moved)
-    const values = yield* dmirrorDoRead(current, mirror, start, end)
-    if (values.length < end - start) return failed(-Errno.ENOENT)
-    return { error: 0, pages: values.length, values }
-  },
-)
+export const dmirror_migrate_to_device = procedure(function* dmirror_migrate_to_device(
+  current: Task,
+  device: DmirrorDevice,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<MigrationAnswer> {
+  const piece: MigratePiece = (task, args) => dmirrorMigratePieceToDevice(task, device, mirror, args)
+  const moved = yield* migrateAll(current, mirror, start, end, SELECT_SYSTEM, piece)
+  if (moved < 0) return failed(moved)
+  const values = yield* dmirror_do_read(current, mirror, start, end)
+  if (values.length < end - start) return failed(-Errno.ENOENT)
+  return { error: 0, pages: values.length, values }
+})
 
 /**
  * Moves the device's own pages from `start` to `end` back to system memory.
  *
  * @returns how many were moved; -EINVAL for no page at all or an area that cannot be read
  */
-export const dmirrorMigrateToSystem = procedure(
-  'dmirror_migrate_to_system',
-  function* (current: Task, mirror: Mirror, start: number, end: number): Running<MigrationAnswer> {
-    const piece: MigratePiece = (task, args) => migratePieceToSystem(task, mirror, args)
-    const moved = yield* migrateAll(current, mirror, start, end, SELECT_DEVICE_PRIVATE, piece)
-    return moved < 0 ? failed(moved) : { error: 0, pages: moved, values: [] }
-  },
-)
+export const dmirror_migrate_to_system = procedure(function* dmirror_migrate_to_system(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<MigrationAnswer> {
+  const piece: MigratePiece = (task, args) => migratePieceToSystem(task, mirror, args)
+  const moved = yield* migrateAll(current, mirror, start, end, SELECT_DEVICE_PRIVATE, piece)
+  return moved < 0 ? failed(moved) : { error: 0, pages: moved, values: [] }
+})
 
 /** All pieces, with the address space pinned and its mmap lock held for reading throughout. */
 function* migrateAll(
@@ -128,11 +127,11 @@ function* migrateAll(
   piece: MigratePiece,
 ): Running<number> {
   const { mm, owner } = mirror
-  if (start >= end || !(yield* mmgetNotZero(mm))) return -Errno.EINVAL
+  if (start >= end || !(yield* mmget_not_zero(mm))) return -Errno.EINVAL
   yield* mm.mmapLock.lockRead()
   let moved = 0
   for (let at = start; at < end && moved >= 0; ) {
-    const next = yield* pieceEnd(mm, at, Math.min(at + PAGES_AT_A_TIME, end))
+    const next = yield* vma_lookup(mm, at, Math.min(at + PAGES_AT_A_TIME, end))
     const more = next < 0 ? next : yield* piece(current, { mm, start: at, end: next, owner, select })
     moved = more < 0 ? more : moved + more
     at = next
@@ -143,27 +142,28 @@ function* migrateAll(
 }
 
 /** The end of the piece that begins at `page`: `limit`, or the end of the area; -EINVAL if that cannot be read. */
-const pieceEnd = procedure(
-  'vma_lookup',
-  function* (mm: MmStruct, page: number, limit: number): Running<number> {
-    const area = yield* nextArea(mm, page, limit)
-    const isReadable = yield* step('check VM_READ', () =>
-      area.start === page && mm.vma[page].flags & VM_READ ? 1 : 0,
-    )
-    return isReadable ? area.end : -Errno.EINVAL
-  },
-)
+const vma_lookup = procedure(function* vma_lookup(
+  mm: MmStruct,
+  page: number,
+  limit: number,
+): Running<number> {
+  const area = yield* find_vma(mm, page, limit)
+  const isReadable = yield* step('check VM_READ', () =>
+    area.start === page && mm.vma[page].flags & VM_READ ? 1 : 0,
+  )
+  return isReadable ? area.end : -Errno.EINVAL
+})
 
 /** One piece, in one area: collected, copied, mapped by the device and then by the CPUs. */
 export const dmirrorMigratePieceToDevice = procedure(
   'dmirror_migrate_to_device (piece)',
   function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma): Running<number> {
-    const error = yield* migrateVmaSetup(current, args)
+    const error = yield* migrate_vma_setup(current, args)
     if (error) return error
-    yield* dmirrorMigrateAllocAndCopy(current, device, mirror, args)
-    yield* migrateVmaPages(current, args)
-    yield* dmirrorMigrateFinalizeAndMap(current, mirror, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* dmirror_migrate_alloc_and_copy(current, device, mirror, args)
+    yield* migrate_vma_pages(current, args)
+    yield* dmirror_migrate_finalize_and_map(current, mirror, args)
+    yield* migrate_vma_finalize(current, args)
     return 0
   },
 )
@@ -171,47 +171,50 @@ export const dmirrorMigratePieceToDevice = procedure(
 const migratePieceToSystem = procedure(
   'dmirror_migrate_to_system (piece)',
   function* (current: Task, mirror: Mirror, args: MigrateVma): Running<number> {
-    const error = yield* migrateVmaSetup(current, args)
+    const error = yield* migrate_vma_setup(current, args)
     if (error) return error
-    yield* dmirrorDevmemFaultAllocAndCopy(current, mirror, args)
-    yield* migrateVmaPages(current, args)
+    yield* dmirror_devmem_fault_alloc_and_copy(current, mirror, args)
+    yield* migrate_vma_pages(current, args)
     const moved = yield* step('count what was migrated', () => {
       const entries = pagesOf(current).slice(args.start, args.end)
       return entries.filter((entry) => hasSource(entry) && isMigrating(entry)).length
     })
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_finalize(current, args)
     return moved
   },
 )
 
 /** Finds a page of the device for each page that migrates, copies it, and notes through which file. */
-export const dmirrorMigrateAllocAndCopy = procedure(
-  'dmirror_migrate_alloc_and_copy',
-  function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma) {
-    const { frames } = device.memory
-    yield* allocateAndCopy(current, args, frames)
-    const file = device.mirrors.indexOf(mirror) + 1
-    yield* step('note the file', () => {
-      for (const entry of pagesOf(current).slice(args.start, args.end)) {
-        if (entry.dst) device.filledBy[entry.dst.pfn - frames[0].pfn].file = file
-      }
-      return 0
-    })
-  },
-)
+export const dmirror_migrate_alloc_and_copy = procedure(function* dmirror_migrate_alloc_and_copy(
+  current: Task,
+  device: DmirrorDevice,
+  mirror: Mirror,
+  args: MigrateVma,
+) {
+  const { frames } = device.memory
+  yield* allocateAndCopy(current, args, frames)
+  const file = device.mirrors.indexOf(mirror) + 1
+  yield* step('note the file', () => {
+    for (const entry of pagesOf(current).slice(args.start, args.end)) {
+      if (entry.dst) device.filledBy[entry.dst.pfn - frames[0].pfn].file = file
+    }
+    return 0
+  })
+})
 
 /**
  * Maps what has been migrated, under the update lock and without a look at the sequence: writable if the page was, or
  * if there was none and its area may be written.
  */
-export const dmirrorMigrateFinalizeAndMap = procedure(
-  'dmirror_migrate_finalize_and_map',
-  function* (current: Task, mirror: Mirror, args: MigrateVma) {
-    yield* mirror.updateLock.lock()
-    yield* dmirrorMapMigrated(current, mirror, args)
-    yield* mirror.updateLock.unlock()
-  },
-)
+export const dmirror_migrate_finalize_and_map = procedure(function* dmirror_migrate_finalize_and_map(
+  current: Task,
+  mirror: Mirror,
+  args: MigrateVma,
+) {
+  yield* mirror.updateLock.lock()
+  yield* dmirrorMapMigrated(current, mirror, args)
+  yield* mirror.updateLock.unlock()
+})
 
 /** The same with the update lock held: an entry a step. */
 export const dmirrorMapMigrated = procedure(
@@ -239,20 +242,21 @@ function mayWrite(current: Task, args: MigrateVma, page: number): boolean {
 }
 
 /** The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system. */
-export const dmirrorDevmemFaultAllocAndCopy = procedure(
-  'dmirror_devmem_fault_alloc_and_copy',
-  function* (current: Task, mirror: Mirror, args: MigrateVma) {
-    // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
-    yield* mirror.updateLock.critical('drop the entries', () => {
-      for (let page = args.start; page < args.end; page++) {
-        const entry = pagesOf(current)[page]
-        if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + 1 })
-      }
-      return 0
-    })
-    yield* allocateAndCopy(current, args, systemFrames(current))
-  },
-)
+export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_devmem_fault_alloc_and_copy(
+  current: Task,
+  mirror: Mirror,
+  args: MigrateVma,
+) {
+  // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
+  yield* mirror.updateLock.critical('drop the entries', () => {
+    for (let page = args.start; page < args.end; page++) {
+      const entry = pagesOf(current)[page]
+      if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + 1 })
+    }
+    return 0
+  })
+  yield* allocateAndCopy(current, args, systemFrames(current))
+})
 
 /**
  * A CPU has touched a page of the device: brings back this one page. The entry goes from the mirror of the file through
@@ -260,46 +264,43 @@ export const dmirrorDevmemFaultAllocAndCopy = procedure(
  *
  * @returns 0, also if there was no page of the system to copy to; or VM_FAULT_SIGBUS
  */
-export const dmirrorDevmemFault = procedure(
-  'dmirror_devmem_fault',
-  function* (
-    current: Task,
-    device: DmirrorDevice,
-    mm: MmStruct,
-    page: number,
-    fault: DeviceFault,
-  ): Running<number> {
-    const { frames, owner } = device.memory
-    const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
-    const file = yield* step('look up the file', () => {
-      const found = device.filledBy[fault.pfn - frames[0].pfn].file
-      const { name, notifier } = device.mirrors[found - 1]
-      claim(
-        'use-after-free',
-        notifier.allocated,
-        `frame ${fault.pfn} was filled through the file of ${name}, which is closed and freed`,
-      )
-      return found
-    })
-    return yield* become(bringBackOne, current, device.mirrors[file - 1], args)
-  },
-)
+export const dmirror_devmem_fault = procedure(function* dmirror_devmem_fault(
+  current: Task,
+  device: DmirrorDevice,
+  mm: MmStruct,
+  page: number,
+  fault: DeviceFault,
+): Running<number> {
+  const { frames, owner } = device.memory
+  const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+  const file = yield* step('look up the file', () => {
+    const found = device.filledBy[fault.pfn - frames[0].pfn].file
+    const { name, notifier } = device.mirrors[found - 1]
+    claim(
+      'use-after-free',
+      notifier.allocated,
+      `frame ${fault.pfn} was filled through the file of ${name}, which is closed and freed`,
+    )
+    return found
+  })
+  return yield* become(bringBackOne, current, device.mirrors[file - 1], args)
+})
 
 const bringBackOne = procedure(
   'dmirror_devmem_fault (migrate)',
   function* (current: Task, mirror: Mirror, args: MigrateVma): Running<number> {
-    if (yield* migrateVmaSetup(current, args)) return VM_FAULT_SIGBUS
-    yield* dmirrorDevmemFaultAllocAndCopy(current, mirror, args)
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    if (yield* migrate_vma_setup(current, args)) return VM_FAULT_SIGBUS
+    yield* dmirror_devmem_fault_alloc_and_copy(current, mirror, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
     return 0
   },
 )
 
 /** Brings back every page of the device, whoever's it is. Mirrors hear of it as of anybody's change. */
-export const dmirrorDeviceEvict = procedure(
-  'dmirror_device_evict_chunk',
-  function* (current: Task, device: DmirrorDevice): Running<void> {
-    yield* evict(current, device.memory)
-  },
-)
+export const dmirror_device_evict_chunk = procedure(function* dmirror_device_evict_chunk(
+  current: Task,
+  device: DmirrorDevice,
+): Running<void> {
+  yield* evict(current, device.memory)
+})

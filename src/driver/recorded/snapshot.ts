@@ -12,17 +12,17 @@ import {
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
   type HmmRange,
-  hmmRangeFault,
+  hmm_range_fault,
   type IntervalNotifier,
   isDeviceCoherent,
   type Machine,
-  mmgetNotZero,
+  mmget_not_zero,
   mmput,
-  mmuIntervalNotifierInsert,
-  mmuIntervalNotifierRemove,
-  mmuIntervalReadBegin,
-  mmuIntervalReadRetry,
-  mmuIntervalSetSeq,
+  mmu_interval_notifier_insert,
+  mmu_interval_notifier_remove,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
   type NotifierRange,
   resetRange,
   type Task,
@@ -59,39 +59,41 @@ export interface SnapshotAnswer {
  * @param ranges - a piece each, in order, with a notifier that covers just the piece and is not inserted
  * @returns the bytes; -EINVAL for no page at all or an address space that is gone
  */
-export const dmirrorSnapshot = procedure(
-  'dmirror_snapshot',
-  function* (current: Task, mirror: Mirror, ranges: readonly HmmRange[]): Running<SnapshotAnswer> {
-    if (ranges.length === 0) return { error: -Errno.EINVAL, prot: [] }
-    if (!(yield* mmgetNotZero(mirror.mm))) return { error: -Errno.EINVAL, prot: [] }
-    const prot: number[] = []
-    let error = 0
-    for (const range of ranges) {
-      const piece = yield* dmirrorRangeSnapshot(current, mirror, range)
-      error = piece.error
-      if (error) break
-      prot.push(...piece.prot)
-    }
-    yield* mmput(current, mirror.mm)
-    return { error, prot: error ? [] : prot }
-  },
-)
+export const dmirror_snapshot = procedure(function* dmirror_snapshot(
+  current: Task,
+  mirror: Mirror,
+  ranges: readonly HmmRange[],
+): Running<SnapshotAnswer> {
+  if (ranges.length === 0) return { error: -Errno.EINVAL, prot: [] }
+  if (!(yield* mmget_not_zero(mirror.mm))) return { error: -Errno.EINVAL, prot: [] }
+  const prot: number[] = []
+  let error = 0
+  for (const range of ranges) {
+    const piece = yield* dmirror_range_snapshot(current, mirror, range)
+    error = piece.error
+    if (error) break
+    prot.push(...piece.prot)
+  }
+  yield* mmput(current, mirror.mm)
+  return { error, prot: error ? [] : prot }
+})
 
 /** One piece, watched by a notifier that lives as long as this takes. */
-export const dmirrorRangeSnapshot = procedure(
-  'dmirror_range_snapshot',
-  function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
-    const refused = yield* mmuIntervalNotifierInsert(range.notifier)
-    if (refused) return { error: refused, prot: [] }
-    const answer = yield* look(current, mirror, range)
-    yield* mmuIntervalNotifierRemove(range.notifier)
-    yield* step('free the notifier', () => {
-      range.notifier.allocated = false
-      return 0
-    })
-    return answer
-  },
-)
+export const dmirror_range_snapshot = procedure(function* dmirror_range_snapshot(
+  current: Task,
+  mirror: Mirror,
+  range: HmmRange,
+): Running<SnapshotAnswer> {
+  const refused = yield* mmu_interval_notifier_insert(range.notifier)
+  if (refused) return { error: refused, prot: [] }
+  const answer = yield* look(current, mirror, range)
+  yield* mmu_interval_notifier_remove(range.notifier)
+  yield* step('free the notifier', () => {
+    range.notifier.allocated = false
+    return 0
+  })
+  return answer
+})
 
 /** One try: reads the entries, and tells of them unless they were invalidated in between. */
 const look = procedure(
@@ -99,9 +101,9 @@ const look = procedure(
   function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
     const { notifier } = range
     const { mm, updateLock } = mirror
-    const seq = yield* mmuIntervalReadBegin(notifier)
+    const seq = yield* mmu_interval_read_begin(notifier)
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(current, range, {
+    const error = yield* hmm_range_fault(current, range, {
       start: notifier.start,
       end: notifier.last + 1,
       seq,
@@ -113,7 +115,7 @@ const look = procedure(
     if (error === -Errno.EBUSY) return yield* become(lookAgain, current, mirror, range)
     if (error) return { error, prot: [] }
     yield* updateLock.lock()
-    if (yield* mmuIntervalReadRetry(current, notifier, seq)) {
+    if (yield* mmu_interval_read_retry(current, notifier, seq)) {
       yield* updateLock.unlock()
       return yield* become(lookAgain, current, mirror, range)
     }
@@ -171,24 +173,21 @@ function kindOf(frame: Frame, { owner }: Mirror, isHuge: boolean): number {
  * The callback of a snapshot's notifier: nothing is mapped for it, so that recording the sequence is all there is to
  * do. Under the update lock, which the snapshot holds while it relies on the sequence.
  */
-const dmirrorSnapshotInvalidate = procedure(
-  'dmirror_snapshot_invalidate',
-  function* (
-    _current: Task,
-    mirror: Mirror,
-    notifier: IntervalNotifier,
-    range: NotifierRange,
-    curSeq: number,
-  ) {
-    if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* step('set_seq', () => {
-      mmuIntervalSetSeq(notifier, curSeq)
-      return 0
-    })
-    yield* mirror.updateLock.unlock()
-    return 1
-  },
-)
+const dmirror_snapshot_invalidate = procedure(function* dmirror_snapshot_invalidate(
+  _current: Task,
+  mirror: Mirror,
+  notifier: IntervalNotifier,
+  range: NotifierRange,
+  curSeq: number,
+) {
+  if (!(yield* lockForInvalidation(mirror, range))) return 0
+  yield* step('set_seq', () => {
+    mmu_interval_set_seq(notifier, curSeq)
+    return 0
+  })
+  yield* mirror.updateLock.unlock()
+  return 1
+})
 
 /** Makes `notifier` one of snapshots of `mirror`. */
 export function attachSnapshot(mirror: Mirror, notifier: IntervalNotifier): void {
@@ -196,7 +195,7 @@ export function attachSnapshot(mirror: Mirror, notifier: IntervalNotifier): void
     invalidate: procedure(
       `${notifier.name}: invalidate`,
       function* (current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
-        return yield* dmirrorSnapshotInvalidate(current, mirror, sub, range, curSeq)
+        return yield* dmirror_snapshot_invalidate(current, mirror, sub, range, curSeq)
       },
     ),
   }

@@ -5,7 +5,7 @@
  * @see reference B.11 H1
  * @module
  */
-import { type DeviceMemory, mmuIntervalSetSeq, type NotifierRange, type Task } from '../../kernel/index.js'
+import { type DeviceMemory, mmu_interval_set_seq, type NotifierRange, type Task } from '../../kernel/index.js'
 import { type Layout, Mutex, procedure, type Running, step } from '../../world/index.js'
 import { dirtyPages, isOwnMigration, type Mirror, unmapPages } from '../device.js'
 import { migrateToDevice } from '../device-memory.js'
@@ -63,7 +63,7 @@ export const recordUnlessLocked = procedure(
     const lock = migrationLock(current, mirror.owner)
     yield* step('set_seq for others, and unmap', () => {
       if (!isOwnMigration(mirror, range) || !lock.heldBy(current.thread))
-        mmuIntervalSetSeq(mirror.notifier, curSeq)
+        mmu_interval_set_seq(mirror.notifier, curSeq)
       dirtyPages(mirror, range)
       unmapPages(mirror, range)
       return 0

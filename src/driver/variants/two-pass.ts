@@ -94,18 +94,15 @@ export function fill(token: FinishToken, range: Pick<NotifierRange, 'start' | 'e
 }
 
 /** Waits until the device has forgotten what the token names, and gives the token back. */
-export const finishForgetting = procedure(
-  'invalidate_finish',
-  function* (mirror: Mirror, token: FinishToken) {
-    const [start, end] = [yield* readToken(token, 'start'), yield* readToken(token, 'end')]
-    yield* flushDevice(mirror, { start, end })
-    yield* mirror.updateLock.critical('give the token back', () => {
-      token.inUse = false
-      fill(token, { start: 0, end: 0 })
-      return 0
-    })
-  },
-)
+export const finishForgetting = procedure(function* invalidate_finish(mirror: Mirror, token: FinishToken) {
+  const [start, end] = [yield* readToken(token, 'start'), yield* readToken(token, 'end')]
+  yield* flushDevice(mirror, { start, end })
+  yield* mirror.updateLock.critical('give the token back', () => {
+    token.inUse = false
+    fill(token, { start: 0, end: 0 })
+    return 0
+  })
+})
 
 /** What the token says. It is this invalidation's alone. */
 const readToken = procedure(

@@ -136,7 +136,7 @@ export function hmmPagemapOps(devmem: HmmDevmem): DeviceMemoryOps {
     migrateToRam: procedure(
       'hmm_pagemap_ops.migrate_to_ram',
       function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault) {
-        return yield* hmmDevmemMigrateToRam(current, devmem, mm, page, fault)
+        return yield* hmm_devmem_migrate_to_ram(current, devmem, mm, page, fault)
       },
     ),
     pageFree: (frame) => hmmDevmemFree(devmem, frame),
@@ -161,27 +161,24 @@ export function hmmDevmemFree(devmem: HmmDevmem, frame: Frame): void {
  * @returns what the driver answers
  * @kernel hmm_devmem_migrate_to_ram
  */
-export const hmmDevmemMigrateToRam = procedure(
-  'hmm_devmem_migrate_to_ram',
-  function* (
-    current: Task,
-    devmem: HmmDevmem,
-    mm: MmStruct,
-    page: number,
-    fault: DeviceFault,
-  ): Running<number> {
-    yield* step('container_of(page->pgmap)', () => devmem.cells.resource)
-    const error = yield* devmem.ops.fault(current, devmem, mm, page, fault)
-    if (error === VM_FAULT_SIGBUS && devmem.poisons)
-      yield* step('SIGBUS', () => {
-        const pte = mm.pte[page]
-        const isLeft = READ_ONCE(pte).kind === PteKind.devicePrivate && devmem.memory.frames.some(isAt(pte))
-        claim('poisoned', !isLeft, `page ${page} is lost, and its entry still leads to the device`)
-        return 0
-      })
-    return error
-  },
-)
+export const hmm_devmem_migrate_to_ram = procedure(function* hmm_devmem_migrate_to_ram(
+  current: Task,
+  devmem: HmmDevmem,
+  mm: MmStruct,
+  page: number,
+  fault: DeviceFault,
+): Running<number> {
+  yield* step('container_of(page->pgmap)', () => devmem.cells.resource)
+  const error = yield* devmem.ops.fault(current, devmem, mm, page, fault)
+  if (error === VM_FAULT_SIGBUS && devmem.poisons)
+    yield* step('SIGBUS', () => {
+      const pte = mm.pte[page]
+      const isLeft = READ_ONCE(pte).kind === PteKind.devicePrivate && devmem.memory.frames.some(isAt(pte))
+      claim('poisoned', !isLeft, `page ${page} is lost, and its entry still leads to the device`)
+      return 0
+    })
+  return error
+})
 
 function isAt(pte: MmStruct['pte'][number]) {
   return ({ pfn }: Frame) => pfn === READ_ONCE(pte).frame

@@ -4,7 +4,14 @@
  * @see reference A.1, B.8
  * @module
  */
-import { Errno, killPages, memremapPages, memunmapPages, plugPages, removePages } from '../../kernel/index.js'
+import {
+  Errno,
+  killPages,
+  memremap_pages,
+  memunmap_pages,
+  plugPages,
+  removePages,
+} from '../../kernel/index.js'
 import {
   BLOCKED,
   choose,
@@ -25,7 +32,7 @@ import { CounterState, type HmmDevmem } from './devmem.js'
  * @returns 0; -ENOMEM without memory for the record, the counter or the pages; -ERANGE if there is no free range of addresses
  * @kernel hmm_devmem_add
  */
-export const hmmDevmemAdd = procedure('hmm_devmem_add', function* (devmem: HmmDevmem): Running<number> {
+export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevmem): Running<number> {
   if (!(yield* allocateDevmem(devmem))) return -Errno.ENOMEM
   let error = yield* initialiseCounter(devmem)
   if (!error) error = yield* reserveAndMap(devmem)
@@ -97,8 +104,8 @@ export const dropCounter = procedure('hmm_devmem_add (no addresses)', function* 
 /** The pages. If they cannot be had, devm_memremap_pages kills the counter and waits itself. @kernel devm_memremap_pages */
 const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevmem): Running<number> {
   if (yield* choose('devm_memremap_pages', 2)) {
-    yield* hmmDevmemRefKill(devmem)
-    yield* hmmDevmemRefExit(devmem)
+    yield* hmm_devmem_ref_kill(devmem)
+    yield* hmm_devmem_ref_exit(devmem)
     yield* step('devm_release_mem_region', () => {
       devmem.cells.resource = false
       devmem.lifecycle.signal('UNRESERVED')
@@ -117,13 +124,13 @@ const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevm
 const NO_MEMORY = 1
 
 /**
- * Takes the region away: kills the counter, waits until nobody uses a page any more, and undoes what {@link hmmDevmemAdd} did.
+ * Takes the region away: kills the counter, waits until nobody uses a page any more, and undoes what {@link hmm_devmem_add} did.
  *
  * @kernel hmm_devmem_remove
  */
-export const hmmDevmemRemove = procedure('hmm_devmem_remove', function* (devmem: HmmDevmem): Running<void> {
-  yield* hmmDevmemRefKill(devmem)
-  yield* hmmDevmemRefExit(devmem)
+export const hmm_devmem_remove = procedure(function* hmm_devmem_remove(devmem: HmmDevmem): Running<void> {
+  yield* hmm_devmem_ref_kill(devmem)
+  yield* hmm_devmem_ref_exit(devmem)
   yield* step('remove the pages and their addresses', () => {
     removePages(devmem.memory)
     devmem.cells.resource = false
@@ -134,7 +141,7 @@ export const hmmDevmemRemove = procedure('hmm_devmem_remove', function* (devmem:
 })
 
 /** From now on nobody gets a reference, and the region's own is given back. @kernel hmm_devmem_ref_kill */
-export const hmmDevmemRefKill = procedure('hmm_devmem_ref_kill', function* (devmem: HmmDevmem) {
+export const hmm_devmem_ref_kill = procedure(function* hmm_devmem_ref_kill(devmem: HmmDevmem) {
   yield* step('percpu_ref_kill', () => {
     const { cells, lifecycle, memory, pagemap } = devmem
     cells.counter = CounterState.dying
@@ -147,7 +154,7 @@ export const hmmDevmemRefKill = procedure('hmm_devmem_ref_kill', function* (devm
 })
 
 /** Waits for the last reference, and gives the counter up. @kernel hmm_devmem_ref_exit */
-export const hmmDevmemRefExit = procedure('hmm_devmem_ref_exit', function* (devmem: HmmDevmem) {
+export const hmm_devmem_ref_exit = procedure(function* hmm_devmem_ref_exit(devmem: HmmDevmem) {
   yield* waitForCompletion(devmem)
   yield* step('percpu_ref_exit', () => exitCounter(devmem))
 })
@@ -189,17 +196,17 @@ export function hmmDevmemIsThere({ cells, lifecycle }: HmmDevmem): void {
 export function byWayOfHmmDevmem(devmem: HmmDevmem): Override[] {
   return [
     override(
-      memremapPages,
+      memremap_pages,
       (original) =>
         function* (memory, request) {
-          return yield* memory === devmem.memory ? hmmDevmemAdd(devmem) : original(memory, request)
+          return yield* memory === devmem.memory ? hmm_devmem_add(devmem) : original(memory, request)
         },
     ),
     override(
-      memunmapPages,
+      memunmap_pages,
       (original) =>
         function* (memory) {
-          return yield* memory === devmem.memory ? hmmDevmemRemove(devmem) : original(memory)
+          return yield* memory === devmem.memory ? hmm_devmem_remove(devmem) : original(memory)
         },
     ),
   ]

@@ -7,18 +7,18 @@
 import type { ClassicNotifier, ClassicNotifierOps, NotifierRange, Task } from '../../kernel/index.js'
 import { procedure, type Running } from '../../world/index.js'
 import { type Hmm, hmmOf, overlaps } from './hmm.js'
-import { hmmRelease, tellMirrors } from './notifier.js'
+import { hmm_release, tellMirrors } from './notifier.js'
 
 /** Marks every range that is touched. One that is read later is valid. @kernel hmm_invalidate_range */
-export const markRanges = procedure(
-  'hmm_invalidate_range',
-  function* (hmm: Hmm, range: NotifierRange): Running<void> {
-    yield* hmm.rangesLock.critical('mark the ranges', () => {
-      for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
-      return 0
-    })
-  },
-)
+export const hmm_invalidate_range = procedure(function* hmm_invalidate_range(
+  hmm: Hmm,
+  range: NotifierRange,
+): Running<void> {
+  yield* hmm.rangesLock.critical('mark the ranges', () => {
+    for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
+    return 0
+  })
+})
 
 /** Raises a number that nobody reads: nothing that a device would notice. @kernel hmm_invalidate_range_start, until Linux 4.19 */
 export const startWithoutTelling = procedure(
@@ -33,7 +33,7 @@ export const endWithTelling = procedure(
   'hmm_invalidate_range_end (tells)',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
     const hmm = hmmOf(classic)
-    yield* markRanges(hmm, range)
+    yield* hmm_invalidate_range(hmm, range)
     // Nobody listens to an error here, and whoever could give one may wait.
     yield* tellMirrors(current, hmm, { ...range, blockable: true })
     return 0
@@ -45,7 +45,7 @@ export const startWithTelling = procedure(
   'hmm_invalidate_range_start (tells)',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
     const hmm = hmmOf(classic)
-    yield* markRanges(hmm, range)
+    yield* hmm_invalidate_range(hmm, range)
     return yield* tellMirrors(current, hmm, range)
   },
 )
@@ -54,7 +54,7 @@ export const startWithTelling = procedure(
 export const endWithoutTelling = procedure(
   'hmm_invalidate_range_end (silent)',
   function* (_current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
-    yield* markRanges(hmmOf(classic), range)
+    yield* hmm_invalidate_range(hmmOf(classic), range)
     return 0
   },
 )
@@ -63,12 +63,12 @@ export const endWithoutTelling = procedure(
 export const notifierOpsOf417: ClassicNotifierOps = {
   start: startWithoutTelling,
   end: endWithTelling,
-  release: hmmRelease,
+  release: hmm_release,
 }
 
 /** Linux 4.20 and 5.0. */
 export const notifierOpsOf50: ClassicNotifierOps = {
   start: startWithTelling,
   end: endWithoutTelling,
-  release: hmmRelease,
+  release: hmm_release,
 }

@@ -20,22 +20,24 @@ const Mapped = { nothing: 0, yes: 1, invalid: 2, failed: 3 } as const
  * meanwhile; -EFAULT if a page could not be mapped. After an error none is mapped
  * @kernel hmm_range_dma_map
  */
-export const hmmRangeDmaMap = procedure(
-  'hmm_range_dma_map',
-  function* (current: Task, range: HmmRange, pages: Pages, flags: number): Running<number> {
-    const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
-    if (told <= 0) return told === 0 ? -Errno.EBUSY : told
-    let mapped = 0
-    for (let page = pages.start; page < pages.end; page++) {
-      const answer = yield* dmaMapPage(range, page)
-      if (answer === Mapped.yes) mapped++
-      if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
-      yield* undoDmaMap(range, pages)
-      return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
-    }
-    return mapped
-  },
-)
+export const hmm_range_dma_map = procedure(function* hmm_range_dma_map(
+  current: Task,
+  range: HmmRange,
+  pages: Pages,
+  flags: number,
+): Running<number> {
+  const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
+  if (told <= 0) return told === 0 ? -Errno.EBUSY : told
+  let mapped = 0
+  for (let page = pages.start; page < pages.end; page++) {
+    const answer = yield* dmaMapPage(range, page)
+    if (answer === Mapped.yes) mapped++
+    if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
+    yield* undoDmaMap(range, pages)
+    return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
+  }
+  return mapped
+})
 
 /** Maps one page, if the walk has told it and the range is still valid. The mapping itself may fail. @kernel dma_map_page */
 const dmaMapPage = procedure(
@@ -59,7 +61,7 @@ const dmaMapPage = procedure(
   },
 )
 
-/** An error came in the middle: no page stays mapped. Part of {@link hmmRangeDmaMap}. */
+/** An error came in the middle: no page stays mapped. Part of {@link hmm_range_dma_map}. */
 export const undoDmaMap = procedure(
   'hmm_range_dma_map (undo)',
   function* (range: HmmRange, { start, end }: Pages): Running<void> {
@@ -72,29 +74,32 @@ export const undoDmaMap = procedure(
 )
 
 /**
- * Unmaps what {@link hmmRangeDmaMap} has mapped, and forgets what the array says of it: NONE.
+ * Unmaps what {@link hmm_range_dma_map} has mapped, and forgets what the array says of it: NONE.
  *
  * @param dirty - whether the device has written: to pages that it might write, that is
  * @returns how many pages were mapped
  * @kernel hmm_range_dma_unmap
  */
-export const hmmRangeDmaUnmap = procedure(
-  'hmm_range_dma_unmap',
-  function* (current: Task, range: HmmRange, start: number, end: number, dirty: boolean): Running<number> {
-    if (start >= end) return -Errno.EINVAL
-    const { daddrs } = trackedOf(range)
-    return yield* step('unmap the pages', () => {
-      let unmapped = 0
-      for (let page = start; page < end; page++) {
-        const mapped = daddrs[page].frame
-        if (mapped === 0) continue
-        if (dirty && range.pfns[page].flags & HMM_PFN_WRITE) current.machine.frames[mapped - 1].dirty = true
-        daddrs[page].frame = 0
-        range.pfns[page].flags = 0
-        range.pfns[page].frame = 0
-        unmapped++
-      }
-      return unmapped
-    })
-  },
-)
+export const hmm_range_dma_unmap = procedure(function* hmm_range_dma_unmap(
+  current: Task,
+  range: HmmRange,
+  start: number,
+  end: number,
+  dirty: boolean,
+): Running<number> {
+  if (start >= end) return -Errno.EINVAL
+  const { daddrs } = trackedOf(range)
+  return yield* step('unmap the pages', () => {
+    let unmapped = 0
+    for (let page = start; page < end; page++) {
+      const mapped = daddrs[page].frame
+      if (mapped === 0) continue
+      if (dirty && range.pfns[page].flags & HMM_PFN_WRITE) current.machine.frames[mapped - 1].dirty = true
+      daddrs[page].frame = 0
+      range.pfns[page].flags = 0
+      range.pfns[page].frame = 0
+      unmapped++
+    }
+    return unmapped
+  })
+})

@@ -17,7 +17,7 @@ import {
 import {
   areaEnd,
   Errno,
-  mmgetNotZero,
+  mmget_not_zero,
   mmput,
   type NotifierRange,
   type Task,
@@ -27,13 +27,13 @@ import {
 import { become, procedure, type Running, step } from '../../world/index.js'
 import { release } from './driver.js'
 import { everyPage } from './range.js'
-import { hmmVmaFaultBlocking, hmmVmaRangeDone } from './vma.js'
+import { hmm_vma_range_done, hmmVmaFaultBlocking } from './vma.js'
 
 /** A fault of the device: populates as much as lies in the first area; the device faults again for the rest. */
 export const populateVma = procedure(
   'populate (area)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    if (!(yield* mmgetNotZero(mirror.mm))) return -Errno.EFAULT
+    if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
     const error = yield* populateVmaOnce(current, mirror, start, end, write)
     yield* mmput(current, mirror.mm)
     return error
@@ -59,7 +59,7 @@ export const populateVmaOnce = procedure(
       return error
     }
     yield* mirror.updateLock.lock()
-    const done = yield* hmmVmaRangeDone(current, range)
+    const done = yield* hmm_vma_range_done(current, range)
     if (done) yield* program(current, mirror, start, areaEnd)
     yield* mirror.updateLock.unlock()
     yield* mmapLock.unlockRead()

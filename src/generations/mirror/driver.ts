@@ -22,11 +22,11 @@ import { overlaps, trackedOf } from './hmm.js'
 import {
   collide,
   everyPage,
+  hmm_range_register,
+  hmm_range_unregister,
+  hmm_range_valid,
+  hmm_range_wait_until_valid,
   hmmRangeFaultWithFlags,
-  hmmRangeRegister,
-  hmmRangeUnregister,
-  hmmRangeValid,
-  hmmRangeWaitUntilValid,
   type Pages,
 } from './range.js'
 
@@ -43,11 +43,11 @@ export const populateRegistered = procedure(
   'populate (registered)',
   function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<number> {
     const range = rangeOf(mirror, current)
-    const gone = yield* hmmRangeRegister(range, pages.start, pages.end)
+    const gone = yield* hmm_range_register(range, pages.start, pages.end)
     if (gone) return gone
     const error = yield* populateValid(current, mirror, pages, flags)
     // With no lock held: this may be the last user of the address space, who takes it down.
-    yield* hmmRangeUnregister(current, range)
+    yield* hmm_range_unregister(current, range)
     return error
   },
 )
@@ -72,7 +72,7 @@ export const populateValid = procedure(
   function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<number> {
     const range = rangeOf(mirror, current)
     const { mmapLock } = mirror.mm
-    if (!(yield* hmmRangeWaitUntilValid(range))) return -Errno.EBUSY
+    if (!(yield* hmm_range_wait_until_valid(range))) return -Errno.EBUSY
     yield* beginNote(current, mirror)
     yield* mmapLock.lockRead()
     const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
@@ -110,31 +110,33 @@ export const mayBeMapped = procedure('populate (check)', function* (current: Tas
     collide(range)
     return 1
   })
-  return noted ? 0 : yield* hmmRangeValid(current, range)
+  return noted ? 0 : yield* hmm_range_valid(current, range)
 })
 
 /** The callback: takes note of it, removes the entries, and returns when the device is done with them. */
-export const syncCpuDevicePagetables = procedure(
-  'sync_cpu_device_pagetables',
-  function* (_current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
-    if (!(yield* lockForInvalidation(mirror, range))) return 0
-    yield* step('take note and unmap', () => {
-      for (const own of mirror.ranges.values()) {
-        const tracked = trackedOf(own)
-        if (overlaps(tracked, range)) tracked.touched = true
-      }
-      dirtyPages(mirror, range)
-      unmapPages(mirror, range)
-      return 0
-    })
-    yield* flushDevice(mirror, range)
-    yield* mirror.updateLock.unlock()
-    return 1
-  },
-)
+export const syncCpuDevicePagetables = procedure(function* sync_cpu_device_pagetables(
+  _current: Task,
+  mirror: Mirror,
+  range: NotifierRange,
+  _noSequence: number,
+): Running<number> {
+  if (!(yield* lockForInvalidation(mirror, range))) return 0
+  yield* step('take note and unmap', () => {
+    for (const own of mirror.ranges.values()) {
+      const tracked = trackedOf(own)
+      if (overlaps(tracked, range)) tracked.touched = true
+    }
+    dirtyPages(mirror, range)
+    unmapPages(mirror, range)
+    return 0
+  })
+  yield* flushDevice(mirror, range)
+  yield* mirror.updateLock.unlock()
+  return 1
+})
 
 /** The address space is going away: the device is halted, and every access of it faults from here on. */
-export const release = procedure('release', function* (current: Task, mirror: Mirror): Running<void> {
+export const release = procedure(function* release(current: Task, mirror: Mirror): Running<void> {
   const everything = { start: 0, end: current.machine.pages }
   yield* mirror.updateLock.lock()
   yield* step('unmap everything', () => {

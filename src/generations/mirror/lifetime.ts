@@ -11,8 +11,8 @@ import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../../kerne
 import { type Layout, type Override, override, procedure, type Running, step } from '../../world/index.js'
 import type { Generation } from '../generation.js'
 import { type Hmm, hmmOf } from './hmm.js'
-import { hmmInvalidateRangeEnd, hmmInvalidateRangeStart, hmmRelease } from './notifier.js'
-import { hmmMirrorRegister, hmmMirrorUnregister } from './register.js'
+import { hmm_invalidate_range_end, hmm_invalidate_range_start, hmm_release } from './notifier.js'
+import { hmm_mirror_register, hmm_mirror_unregister } from './register.js'
 
 /** What tells how long the record lives. */
 export interface HmmLifetime {
@@ -50,7 +50,7 @@ function declareLifetime(layout: Layout, mm: MmStruct): void {
 }
 
 /** Finds the `struct hmm`, or makes it: one step, under the mmap lock for writing. @kernel hmm_get_or_create */
-export const hmmGetOrCreate = procedure('hmm_get_or_create', function* (mm: MmStruct): Running<void> {
+export const hmm_get_or_create = procedure(function* hmm_get_or_create(mm: MmStruct): Running<void> {
   const hmmLifetime = lifetimeOf(mm)
   yield* step('find or make it', () => {
     if (!hmmLifetime.allocated) {
@@ -64,10 +64,10 @@ export const hmmGetOrCreate = procedure('hmm_get_or_create', function* (mm: MmSt
 })
 
 /** Gives a reference up. The last one ends it. @kernel hmm_put */
-export const hmmPut = procedure('hmm_put', function* (owner: MmStruct | ClassicNotifier): Running<void> {
+export const hmm_put = procedure(function* hmm_put(owner: MmStruct | ClassicNotifier): Running<void> {
   const hmmLifetime = lifetimeOf(owner)
   const isLast = yield* step('kref_put', () => (--hmmLifetime.kref === 0 ? 1 : 0))
-  if (isLast) yield* hmmFree(owner)
+  if (isLast) yield* hmm_free(owner)
 })
 
 /**
@@ -76,7 +76,7 @@ export const hmmPut = procedure('hmm_put', function* (owner: MmStruct | ClassicN
  *
  * @kernel hmm_free, mmu_notifier_call_srcu
  */
-export const hmmFree = procedure('hmm_free', function* (owner: MmStruct | ClassicNotifier): Running<void> {
+export const hmm_free = procedure(function* hmm_free(owner: MmStruct | ClassicNotifier): Running<void> {
   const hmmLifetime = lifetimeOf(owner)
   yield* step('take off the list, and call_srcu', () => {
     hmmLifetime.linked = false
@@ -86,45 +86,40 @@ export const hmmFree = procedure('hmm_free', function* (owner: MmStruct | Classi
   })
 })
 
-/** 1 if there is a notifier on the list. From then on it is not freed, until {@link srcuReadUnlock}. @kernel srcu_read_lock */
-export const srcuReadLock = procedure(
-  'srcu_read_lock',
-  function* (classic: ClassicNotifier): Running<number> {
-    const hmmLifetime = lifetimeOf(classic)
-    return yield* step('look at the list', () => {
-      if (!hmmLifetime.linked) return 0
-      hmmLifetime.readers += 1
-      return 1
-    })
-  },
-)
+/** 1 if there is a notifier on the list. From then on it is not freed, until {@link srcu_read_unlock}. @kernel srcu_read_lock */
+export const srcu_read_lock = procedure(function* srcu_read_lock(classic: ClassicNotifier): Running<number> {
+  const hmmLifetime = lifetimeOf(classic)
+  return yield* step('look at the list', () => {
+    if (!hmmLifetime.linked) return 0
+    hmmLifetime.readers += 1
+    return 1
+  })
+})
 
 /** The last reader to leave frees what was to be. @kernel srcu_read_unlock */
-export const srcuReadUnlock = procedure(
-  'srcu_read_unlock',
-  function* (classic: ClassicNotifier): Running<void> {
-    const hmmLifetime = lifetimeOf(classic)
-    yield* step('leave', () => {
-      if (--hmmLifetime.readers > 0 || !hmmLifetime.deferred) return 0
-      hmmLifetime.deferred = false
-      hmmLifetime.allocated = false
-      return 0
-    })
-  },
-)
+export const srcu_read_unlock = procedure(function* srcu_read_unlock(
+  classic: ClassicNotifier,
+): Running<void> {
+  const hmmLifetime = lifetimeOf(classic)
+  yield* step('leave', () => {
+    if (--hmmLifetime.readers > 0 || !hmmLifetime.deferred) return 0
+    hmmLifetime.deferred = false
+    hmmLifetime.allocated = false
+    return 0
+  })
+})
 
 /** Takes a reference, unless the last one is gone: 0 then. @kernel kref_get_unless_zero */
-export const krefGetUnlessZero = procedure(
-  'kref_get_unless_zero',
-  function* (classic: ClassicNotifier): Running<number> {
-    const hmmLifetime = lifetimeOf(classic)
-    return yield* step('take a reference', () => {
-      if (hmmLifetime.kref === 0) return 0
-      hmmLifetime.kref += 1
-      return 1
-    })
-  },
-)
+export const kref_get_unless_zero = procedure(function* kref_get_unless_zero(
+  classic: ClassicNotifier,
+): Running<number> {
+  const hmmLifetime = lifetimeOf(classic)
+  return yield* step('take a reference', () => {
+    if (hmmLifetime.kref === 0) return 0
+    hmmLifetime.kref += 1
+    return 1
+  })
+})
 
 /** Who began an invalidation counted it; where the record went before the end, the count went with it. */
 const forgetCount = procedure(
@@ -140,11 +135,11 @@ const forgetCount = procedure(
 
 /** Runs a callback for as long as its record is held. */
 function* held(classic: ClassicNotifier, callback: () => Running<number>): Running<number> {
-  if (!(yield* srcuReadLock(classic))) return NOT_THERE
-  const isHeld = yield* krefGetUnlessZero(classic)
+  if (!(yield* srcu_read_lock(classic))) return NOT_THERE
+  const isHeld = yield* kref_get_unless_zero(classic)
   const error = isHeld ? yield* callback() : NOT_THERE
-  if (isHeld) yield* hmmPut(classic)
-  yield* srcuReadUnlock(classic)
+  if (isHeld) yield* hmm_put(classic)
+  yield* srcu_read_unlock(classic)
   return error
 }
 
@@ -154,25 +149,25 @@ const NOT_THERE = 1
 /** What takes and gives references. */
 const counted: readonly Override[] = [
   override(
-    hmmMirrorRegister,
+    hmm_mirror_register,
     (original) =>
       function* (current, mirror): Running<number> {
-        yield* hmmGetOrCreate(mirror.mm)
+        yield* hmm_get_or_create(mirror.mm)
         const error = yield* original(current, mirror)
-        if (error) yield* hmmPut(mirror.mm)
+        if (error) yield* hmm_put(mirror.mm)
         return error
       },
   ),
   override(
-    hmmMirrorUnregister,
+    hmm_mirror_unregister,
     (original) =>
       function* (mirror): Running<void> {
         yield* original(mirror)
-        yield* hmmPut(mirror.mm)
+        yield* hmm_put(mirror.mm)
       },
   ),
   override(
-    hmmInvalidateRangeStart,
+    hmm_invalidate_range_start,
     (original) =>
       function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
         const error = yield* held(classic, () => original(current, classic, range))
@@ -180,7 +175,7 @@ const counted: readonly Override[] = [
       },
   ),
   override(
-    hmmInvalidateRangeEnd,
+    hmm_invalidate_range_end,
     (original) =>
       function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
         const error = yield* held(classic, () => original(current, classic, range))
@@ -189,7 +184,7 @@ const counted: readonly Override[] = [
       },
   ),
   override(
-    hmmRelease,
+    hmm_release,
     (original) =>
       function* (current: Task, classic: ClassicNotifier): Running<number> {
         yield* held(classic, () => original(current, classic))

@@ -21,20 +21,21 @@ import { type Hmm, hmmOf, MirrorStanding, NO_SEQUENCE, overlaps } from './hmm.js
  * @returns 0, or -EAGAIN where somebody would have to wait and may not: then it is as if nothing had begun
  * @kernel hmm_invalidate_range_start
  */
-export const hmmInvalidateRangeStart = procedure(
-  'hmm_invalidate_range_start',
-  function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
-    const hmm = hmmOf(classic)
-    yield* hmm.rangesLock.critical('count, and mark the ranges', () => {
-      hmm.notifiers += 1
-      for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
-      return 0
-    })
-    const error = yield* tellMirrors(current, hmm, range)
-    if (error) yield* notifiersDecrement(hmm)
-    return error
-  },
-)
+export const hmm_invalidate_range_start = procedure(function* hmm_invalidate_range_start(
+  current: Task,
+  classic: ClassicNotifier,
+  range: NotifierRange,
+): Running<number> {
+  const hmm = hmmOf(classic)
+  yield* hmm.rangesLock.critical('count, and mark the ranges', () => {
+    hmm.notifiers += 1
+    for (const tracked of hmm.ranges) if (tracked.listed && overlaps(tracked, range)) tracked.valid = false
+    return 0
+  })
+  const error = yield* tellMirrors(current, hmm, range)
+  if (error) yield* notifiers_decrement(hmm)
+  return error
+})
 
 /**
  * Calls every mirror's callback, the list held still.
@@ -73,7 +74,7 @@ export const tellMirrors = procedure(
  *
  * @kernel notifiers_decrement
  */
-export const notifiersDecrement = procedure('notifiers_decrement', function* (hmm: Hmm) {
+export const notifiers_decrement = procedure(function* notifiers_decrement(hmm: Hmm) {
   yield* hmm.rangesLock.critical('uncount, and make ranges valid', () => {
     if (--hmm.notifiers > 0) return 0
     for (const trackedRange of hmm.ranges) if (trackedRange.listed) trackedRange.valid = true
@@ -83,13 +84,14 @@ export const notifiersDecrement = procedure('notifiers_decrement', function* (hm
 })
 
 /** The change is made. @kernel hmm_invalidate_range_end */
-export const hmmInvalidateRangeEnd = procedure(
-  'hmm_invalidate_range_end',
-  function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange): Running<number> {
-    yield* notifiersDecrement(hmmOf(classic))
-    return 0
-  },
-)
+export const hmm_invalidate_range_end = procedure(function* hmm_invalidate_range_end(
+  _current: Task,
+  classic: ClassicNotifier,
+  _range: NotifierRange,
+): Running<number> {
+  yield* notifiers_decrement(hmmOf(classic))
+  return 0
+})
 
 /**
  * The address space goes away: every mirror's driver halts its device. No range is registered any more, since each pins
@@ -97,29 +99,29 @@ export const hmmInvalidateRangeEnd = procedure(
  *
  * @kernel hmm_release
  */
-export const hmmRelease = procedure(
-  'hmm_release',
-  function* (current: Task, classic: ClassicNotifier): Running<number> {
-    const hmm = hmmOf(classic)
-    yield* hmm.mirrorsSem.lockRead()
-    for (const hmmMirror of hmm.mirrors) {
-      const listed = yield* step('release a mirror', () => {
-        if (hmmMirror.standing !== MirrorStanding.registered) return 0
-        hmmMirror.standing = MirrorStanding.released
-        hmmMirror.lifecycle.signal('RELEASED')
-        return 1
-      })
-      if (listed && hmmMirror.mirror.driver.release)
-        yield* hmmMirror.mirror.driver.release(current, hmmMirror.mirror)
-    }
-    yield* hmm.mirrorsSem.unlockRead()
-    return 0
-  },
-)
+export const hmm_release = procedure(function* hmm_release(
+  current: Task,
+  classic: ClassicNotifier,
+): Running<number> {
+  const hmm = hmmOf(classic)
+  yield* hmm.mirrorsSem.lockRead()
+  for (const hmmMirror of hmm.mirrors) {
+    const listed = yield* step('release a mirror', () => {
+      if (hmmMirror.standing !== MirrorStanding.registered) return 0
+      hmmMirror.standing = MirrorStanding.released
+      hmmMirror.lifecycle.signal('RELEASED')
+      return 1
+    })
+    if (listed && hmmMirror.mirror.driver.release)
+      yield* hmmMirror.mirror.driver.release(current, hmmMirror.mirror)
+  }
+  yield* hmm.mirrorsSem.unlockRead()
+  return 0
+})
 
 /** The callbacks by which `struct hmm` hears of its address space. */
 export const hmmMmuNotifierOps: ClassicNotifierOps = {
-  start: hmmInvalidateRangeStart,
-  end: hmmInvalidateRangeEnd,
-  release: hmmRelease,
+  start: hmm_invalidate_range_start,
+  end: hmm_invalidate_range_end,
+  release: hmm_release,
 }

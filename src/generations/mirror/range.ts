@@ -6,15 +6,16 @@
  */
 import { type Mirror, rangeOf } from '../../driver/index.js'
 import {
-  checkRetry,
   Errno,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   type HmmRange,
-  hmmRangeFault,
-  hmmVmaFault,
-  mmgetNotZero,
+  hmm_range_fault,
+  hmm_vma_fault,
+  hmm_vma_walk_pmd,
+  mmget_not_zero,
   mmput,
+  mmu_interval_check_retry,
   needFault,
   RangeResult,
   readEntry,
@@ -24,7 +25,6 @@ import {
   VmaKind,
   WALK_BITS,
   Walk,
-  walkEntry,
 } from '../../kernel/index.js'
 import { type Override, override, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
@@ -60,25 +60,26 @@ export function everyPage(start: number, end: number, write: boolean): Pages {
  * @returns 0; -EINVAL for no pages; -EFAULT if the address space has no user left
  * @kernel hmm_range_register
  */
-export const hmmRangeRegister = procedure(
-  'hmm_range_register',
-  function* (range: HmmRange, start: number, end: number): Running<number> {
-    if (start >= end) return -Errno.EINVAL
-    const { mm } = range.notifier
-    if (!(yield* mmgetNotZero(mm))) return -Errno.EFAULT
-    const hmm = hmmOf(mm)
-    const trackedRange = trackedOf(range)
-    yield* hmm.rangesLock.critical('put on the list', () => {
-      range.start = start
-      range.end = end
-      trackedRange.listed = true
-      useRange(range)
-      trackedRange.valid = hmm.notifiers === 0
-      return 0
-    })
+export const hmm_range_register = procedure(function* hmm_range_register(
+  range: HmmRange,
+  start: number,
+  end: number,
+): Running<number> {
+  if (start >= end) return -Errno.EINVAL
+  const { mm } = range.notifier
+  if (!(yield* mmget_not_zero(mm))) return -Errno.EFAULT
+  const hmm = hmmOf(mm)
+  const trackedRange = trackedOf(range)
+  yield* hmm.rangesLock.critical('put on the list', () => {
+    range.start = start
+    range.end = end
+    trackedRange.listed = true
+    useRange(range)
+    trackedRange.valid = hmm.notifiers === 0
     return 0
-  },
-)
+  })
+  return 0
+})
 
 /**
  * Ends to follow the pages, and gives the address space up: the last user takes it down. Hence no lock may be held that
@@ -86,19 +87,19 @@ export const hmmRangeRegister = procedure(
  *
  * @kernel hmm_range_unregister
  */
-export const hmmRangeUnregister = procedure(
-  'hmm_range_unregister',
-  function* (current: Task, range: HmmRange): Running<void> {
-    const { mm } = range.notifier
-    const trackedRange = trackedOf(range)
-    yield* hmmOf(mm).rangesLock.critical('take off the list', () => {
-      trackedRange.listed = false
-      trackedRange.valid = false
-      return 0
-    })
-    yield* mmput(current, mm)
-  },
-)
+export const hmm_range_unregister = procedure(function* hmm_range_unregister(
+  current: Task,
+  range: HmmRange,
+): Running<void> {
+  const { mm } = range.notifier
+  const trackedRange = trackedOf(range)
+  yield* hmmOf(mm).rangesLock.critical('take off the list', () => {
+    trackedRange.listed = false
+    trackedRange.valid = false
+    return 0
+  })
+  yield* mmput(current, mm)
+})
 
 /**
  * Waits until nothing is being invalidated.
@@ -106,12 +107,11 @@ export const hmmRangeUnregister = procedure(
  * @returns 1 if the range is valid; 0 if the time (in the kernel some milliseconds, here any moment) is over
  * @kernel hmm_range_wait_until_valid
  */
-export const hmmRangeWaitUntilValid = procedure(
-  'hmm_range_wait_until_valid',
-  function* (range: HmmRange): Running<number> {
-    return yield* hmmOf(range.notifier.mm).wq.waitTimeout(isValid, trackedOf(range))
-  },
-)
+export const hmm_range_wait_until_valid = procedure(function* hmm_range_wait_until_valid(
+  range: HmmRange,
+): Running<number> {
+  return yield* hmmOf(range.notifier.mm).wq.waitTimeout(isValid, trackedOf(range))
+})
 
 function isValid(trackedRange: TrackedRange): boolean {
   return READ_ONCE(trackedRange).valid
@@ -123,17 +123,17 @@ function isValid(trackedRange: TrackedRange): boolean {
  *
  * @kernel hmm_range_valid
  */
-export const hmmRangeValid = procedure(
-  'hmm_range_valid',
-  function* (current: Task, range: HmmRange): Running<number> {
-    return yield* step('look at valid', () => {
-      const valid = READ_ONCE(trackedOf(range)).valid
-      if (!valid) collide(range)
-      else range.notifier.readers.get(current.thread)?.(0)
-      return valid ? 1 : 0
-    })
-  },
-)
+export const hmm_range_valid = procedure(function* hmm_range_valid(
+  current: Task,
+  range: HmmRange,
+): Running<number> {
+  return yield* step('look at valid', () => {
+    const valid = READ_ONCE(trackedOf(range)).valid
+    if (!valid) collide(range)
+    else range.notifier.readers.get(current.thread)?.(0)
+    return valid ? 1 : 0
+  })
+})
 
 /** What was read may not be used. Part of a step. */
 export function collide(range: HmmRange): void {
@@ -159,14 +159,14 @@ export const hmmRangeFaultWithFlags = procedure(
         trackedOf(range).mayDrop = true
         return 0
       })
-    const error = yield* hmmRangeFault(current, range, { ...asked, seq: SAMPLED_SEQ, owner: -1 })
+    const error = yield* hmm_range_fault(current, range, { ...asked, seq: SAMPLED_SEQ, owner: -1 })
     return error ? error : pages.end - pages.start
   },
 )
 
 /** The walk looks at `valid` where today's looks at a sequence number. */
 const checkValid = override(
-  checkRetry,
+  mmu_interval_check_retry,
   () =>
     function* (range, last) {
       return yield* step('look at valid', () => {
@@ -184,7 +184,7 @@ const checkValid = override(
  * @see reference D27
  */
 export const strictAreas = override(
-  walkEntry,
+  hmm_vma_walk_pmd,
   () =>
     function* (range, request, page) {
       return yield* step('read an entry', () => {
@@ -205,7 +205,7 @@ export const strictAreas = override(
 
 /** A fault that has to wait for a page drops the mmap lock first, if it may. The caller takes it anew, and starts again. */
 export const dropLock = override(
-  hmmVmaFault,
+  hmm_vma_fault,
   (original) =>
     function* (current, range, page, end, write): Running<number> {
       const trackedRange = trackedOf(range)

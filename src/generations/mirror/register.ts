@@ -16,23 +16,23 @@ import { attachHmmMirror, hmmMirrorOf, hmmOf, MirrorStanding } from './hmm.js'
  * @returns 0, or -EINVAL if the address space has no user left
  * @kernel hmm_mirror_register
  */
-export const hmmMirrorRegister = procedure(
-  'hmm_mirror_register',
-  function* (current: Task, mirror: Mirror): Running<number> {
-    const { mm } = mirror
-    const { mirrorsSem } = hmmOf(mm)
-    yield* mirrorsSem.lockWrite()
-    const error = yield* step('put on the list', () => {
-      const held = mm.mmapLock.heldForWritingBy(current.thread)
-      claim('lock-discipline', held, `${mirror.name} is registered without the mmap lock for writing`)
-      if (mm.users === 0) return -Errno.EINVAL
-      attachHmmMirror(mirror)
-      return 0
-    })
-    yield* mirrorsSem.unlockWrite()
-    return error
-  },
-)
+export const hmm_mirror_register = procedure(function* hmm_mirror_register(
+  current: Task,
+  mirror: Mirror,
+): Running<number> {
+  const { mm } = mirror
+  const { mirrorsSem } = hmmOf(mm)
+  yield* mirrorsSem.lockWrite()
+  const error = yield* step('put on the list', () => {
+    const held = mm.mmapLock.heldForWritingBy(current.thread)
+    claim('lock-discipline', held, `${mirror.name} is registered without the mmap lock for writing`)
+    if (mm.users === 0) return -Errno.EINVAL
+    attachHmmMirror(mirror)
+    return 0
+  })
+  yield* mirrorsSem.unlockWrite()
+  return error
+})
 
 /**
  * Ends to mirror the address space. When it returns no callback runs for the mirror, nor will: callbacks are called with
@@ -40,17 +40,16 @@ export const hmmMirrorRegister = procedure(
  *
  * @kernel hmm_mirror_unregister
  */
-export const hmmMirrorUnregister = procedure(
-  'hmm_mirror_unregister',
-  function* (mirror: Mirror): Running<void> {
-    const { mirrorsSem } = hmmOf(mirror.mm)
-    const hmmMirror = hmmMirrorOf(mirror)
-    yield* mirrorsSem.lockWrite()
-    yield* step('take off the list', () => {
-      hmmMirror.standing = MirrorStanding.unregistered
-      hmmMirror.lifecycle.signal('UNREGISTERED')
-      return 0
-    })
-    yield* mirrorsSem.unlockWrite()
-  },
-)
+export const hmm_mirror_unregister = procedure(function* hmm_mirror_unregister(
+  mirror: Mirror,
+): Running<void> {
+  const { mirrorsSem } = hmmOf(mirror.mm)
+  const hmmMirror = hmmMirrorOf(mirror)
+  yield* mirrorsSem.lockWrite()
+  yield* step('take off the list', () => {
+    hmmMirror.standing = MirrorStanding.unregistered
+    hmmMirror.lifecycle.signal('UNREGISTERED')
+    return 0
+  })
+  yield* mirrorsSem.unlockWrite()
+})

@@ -8,11 +8,11 @@
 import {
   areaEnd,
   beginRange,
-  checkRetry,
   Errno,
   type HmmRange,
   type HmmRequest,
   mayWrite,
+  mmu_interval_check_retry,
   SAMPLED_SEQ,
   type Task,
   VM_READ,
@@ -26,7 +26,7 @@ import { collide, dropLock, type Pages } from './range.js'
 /**
  * Reads the page table and faults in what is asked for. The caller holds the mmap lock for reading.
  *
- * @returns 0: the range is followed, until {@link hmmVmaRangeDone}. After an error it is not, and every page that was not
+ * @returns 0: the range is followed, until {@link hmm_vma_range_done}. After an error it is not, and every page that was not
  * told is NONE: -EINVAL for pages that are not in one area; -ENOMEM if nobody mirrors the address space and there is no
  * memory for its `struct hmm`; -EPERM if the area may not be read; -EFAULT for a fault that failed; -EBUSY if the mmap
  * lock had to be dropped, which then is not held any more
@@ -50,12 +50,13 @@ export const hmmVmaFaultBlocking = procedure(
  * @returns as {@link hmmVmaFaultBlocking}; of its errors -EINVAL, -ENOMEM and -EPERM
  * @kernel hmm_vma_get_pfns
  */
-export const hmmVmaGetPfns = procedure(
-  'hmm_vma_get_pfns',
-  function* (current: Task, range: HmmRange, pages: Pages): Running<number> {
-    return yield* hmmVmaFaultBlocking(current, range, { ...pages, defaultFlags: 0, pfnFlagsMask: 0 })
-  },
-)
+export const hmm_vma_get_pfns = procedure(function* hmm_vma_get_pfns(
+  current: Task,
+  range: HmmRange,
+  pages: Pages,
+): Running<number> {
+  return yield* hmmVmaFaultBlocking(current, range, { ...pages, defaultFlags: 0, pfnFlagsMask: 0 })
+})
 
 /** Looks at the area, and begins to follow the range. Valid from here on, whatever is being invalidated. */
 export const beginVma = procedure(
@@ -126,24 +127,24 @@ const abandon = procedure(
  * @returns 1 if no invalidation of it was marked since it was read, 0 if what was read may not be used
  * @kernel hmm_vma_range_done
  */
-export const hmmVmaRangeDone = procedure(
-  'hmm_vma_range_done',
-  function* (current: Task, range: HmmRange): Running<number> {
-    const trackedRange = trackedOf(range)
-    return yield* hmmOf(range.notifier.mm).rangesLock.critical('follow it no more', () => {
-      const wasValid = trackedRange.valid
-      trackedRange.listed = false
-      trackedRange.valid = false
-      if (!wasValid) collide(range)
-      else range.notifier.readers.get(current.thread)?.(0)
-      return wasValid ? 1 : 0
-    })
-  },
-)
+export const hmm_vma_range_done = procedure(function* hmm_vma_range_done(
+  current: Task,
+  range: HmmRange,
+): Running<number> {
+  const trackedRange = trackedOf(range)
+  return yield* hmmOf(range.notifier.mm).rangesLock.critical('follow it no more', () => {
+    const wasValid = trackedRange.valid
+    trackedRange.listed = false
+    trackedRange.valid = false
+    if (!wasValid) collide(range)
+    else range.notifier.readers.get(current.thread)?.(0)
+    return wasValid ? 1 : 0
+  })
+})
 
 /** The walk looks at no mark: only hmm_vma_range_done tells. */
 const neverCollides = override(
-  checkRetry,
+  mmu_interval_check_retry,
   () =>
     function* (range, last) {
       return yield* step('start', () => {

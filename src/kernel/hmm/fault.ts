@@ -16,7 +16,7 @@ import {
 import { Errno } from '../errno.js'
 import { hugePmdAt, pmdAt } from '../huge.js'
 import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE, VmaKind } from '../machine.js'
-import { areaEnd, handleMmFault, keepCpu, letGoOfCpu, migrationEntryWait } from '../mm/index.js'
+import { areaEnd, handle_mm_fault, keepCpu, migration_entry_wait, schedule } from '../mm/index.js'
 import {
   beginRange,
   HMM_PFN_ERROR,
@@ -61,22 +61,23 @@ export function needFault(request: HmmRequest, asked: number, present: number): 
  * forbids; -EFAULT for what cannot be reached. After an error nothing in the array may be used.
  * @kernel hmm_range_fault
  */
-export const hmmRangeFault = procedure(
-  'hmm_range_fault',
-  function* (current: Task, range: HmmRange, request: HmmRequest) {
-    if (request.start >= request.end) return -Errno.EINVAL
-    yield* step('begin', () => {
-      const mm = range.notifier.mm
-      claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_range_fault without the mmap lock')
-      claim('C19', mm.users > 0, 'hmm_range_fault on an address space that nobody has pinned')
-      beginRange(range, request)
-      return 0
-    })
-    const error = yield* walk(current, range, request, request.start)
-    yield* letGoOfCpu(current)
-    return error
-  },
-)
+export const hmm_range_fault = procedure(function* hmm_range_fault(
+  current: Task,
+  range: HmmRange,
+  request: HmmRequest,
+) {
+  if (request.start >= request.end) return -Errno.EINVAL
+  yield* step('begin', () => {
+    const mm = range.notifier.mm
+    claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_range_fault without the mmap lock')
+    claim('C19', mm.users > 0, 'hmm_range_fault on an address space that nobody has pinned')
+    beginRange(range, request)
+    return 0
+  })
+  const error = yield* walk(current, range, request, request.start)
+  yield* schedule(current)
+  return error
+})
 
 /** One pass of the walk from page `last` on; starts again there after each fault. */
 export const walk = procedure(
@@ -84,9 +85,9 @@ export const walk = procedure(
   function* (current: Task, range: HmmRange, request: HmmRequest, last: number): Running<number> {
     yield* keepCpu(current)
     // Not a promise that nothing has changed, only a way not to go on in vain.
-    if (yield* checkRetry(range, last)) return -Errno.EBUSY
+    if (yield* mmu_interval_check_retry(range, last)) return -Errno.EBUSY
     for (let page = last; page < request.end; ) {
-      const next = yield* walkEntry(range, request, page)
+      const next = yield* hmm_vma_walk_pmd(range, request, page)
       const target = next >> WALK_BITS
       switch (next & 7) {
         case Walk.error:
@@ -95,10 +96,10 @@ export const walk = procedure(
           page = target
           break
         case Walk.wait:
-          yield* migrationEntryWait(current, range.notifier.mm, page)
+          yield* migration_entry_wait(current, range.notifier.mm, page)
           return yield* become(walk, current, range, request, page)
         default: {
-          const error = yield* hmmVmaFault(current, range, page, target, (next & 7) === Walk.writeFault)
+          const error = yield* hmm_vma_fault(current, range, page, target, (next & 7) === Walk.writeFault)
           return error === -Errno.EBUSY ? yield* become(walk, current, range, request, page) : error
         }
       }
@@ -113,12 +114,13 @@ export const walk = procedure(
  * @returns a code and a page (or an error number), packed
  * @kernel hmm_vma_walk_pmd
  */
-export const walkEntry = procedure(
-  'hmm_vma_walk_pmd',
-  function* (range: HmmRange, request: HmmRequest, page: number) {
-    return yield* step('read an entry', () => readEntry(range, request, page, needFault))
-  },
-)
+export const hmm_vma_walk_pmd = procedure(function* hmm_vma_walk_pmd(
+  range: HmmRange,
+  request: HmmRequest,
+  page: number,
+) {
+  return yield* step('read an entry', () => readEntry(range, request, page, needFault))
+})
 
 /**
  * True (1) if it is certain that the walk is in vain. A false (0) promises nothing.
@@ -126,7 +128,10 @@ export const walkEntry = procedure(
  * @param last - where the walk begins (again)
  * @kernel mmu_interval_check_retry
  */
-export const checkRetry = procedure('mmu_interval_check_retry', function* (range: HmmRange, last: number) {
+export const mmu_interval_check_retry = procedure(function* mmu_interval_check_retry(
+  range: HmmRange,
+  last: number,
+) {
   return yield* step('look at the sequence', () => {
     range.last = last
     if (READ_ONCE(range.notifier).seq === range.seq) return 0
@@ -147,24 +152,27 @@ function fail(range: HmmRange, result: RangeResult): void {
  * @kernel hmm_vma_fault
  * @see reference B.3 V0 to V3
  */
-export const hmmVmaFault = procedure(
-  'hmm_vma_fault',
-  function* (current: Task, range: HmmRange, page: number, end: number, write: boolean) {
-    const mm = range.notifier.mm
-    if (write && !(yield* mayWrite(range, page))) return -Errno.EPERM
-    for (let at = page; at < end; at++) {
-      const error = yield* handleMmFault(current, mm, at, write)
-      if (error) {
-        yield* step('give up', () => {
-          fail(range, RangeResult.failed)
-          return 0
-        })
-        return -Errno.EFAULT
-      }
+export const hmm_vma_fault = procedure(function* hmm_vma_fault(
+  current: Task,
+  range: HmmRange,
+  page: number,
+  end: number,
+  write: boolean,
+) {
+  const mm = range.notifier.mm
+  if (write && !(yield* mayWrite(range, page))) return -Errno.EPERM
+  for (let at = page; at < end; at++) {
+    const error = yield* handle_mm_fault(current, mm, at, write)
+    if (error) {
+      yield* step('give up', () => {
+        fail(range, RangeResult.failed)
+        return 0
+      })
+      return -Errno.EFAULT
     }
-    return -Errno.EBUSY
-  },
-)
+  }
+  return -Errno.EBUSY
+})
 
 /** True if the area of `page` can be written at all: without this the walk would fault for ever (D19). */
 export const mayWrite = procedure('hmm_vma_fault (VM_WRITE)', function* (range: HmmRange, page: number) {

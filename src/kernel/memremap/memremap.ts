@@ -25,14 +25,14 @@ export interface PagemapRequest {
  * already is a region at this place
  * @kernel memremap_pages
  */
-export const memremapPages = procedure(
-  'memremap_pages',
-  function* (memory: DeviceMemory, request: PagemapRequest): Running<number> {
-    const { owner, ops } = request
-    if (owner < 0 || !ops.migrateToRam || !ops.pageFree) return -Errno.EINVAL
-    return yield* step('make the region known', () => (plugPages(memory) ? 0 : -Errno.ENOMEM))
-  },
-)
+export const memremap_pages = procedure(function* memremap_pages(
+  memory: DeviceMemory,
+  request: PagemapRequest,
+): Running<number> {
+  const { owner, ops } = request
+  if (owner < 0 || !ops.migrateToRam || !ops.pageFree) return -Errno.EINVAL
+  return yield* step('make the region known', () => (plugPages(memory) ? 0 : -Errno.ENOMEM))
+})
 
 /** The region is there, if it was not. Part of a step. */
 export function plugPages(memory: DeviceMemory): boolean {
@@ -50,7 +50,7 @@ export function plugPages(memory: DeviceMemory): boolean {
  *
  * @kernel memunmap_pages
  */
-export const memunmapPages = procedure('memunmap_pages', function* (memory: DeviceMemory): Running<void> {
+export const memunmap_pages = procedure(function* memunmap_pages(memory: DeviceMemory): Running<void> {
   yield* step('percpu_ref_kill', () => {
     killPages(memory)
     return 0

@@ -7,9 +7,9 @@
 import { procedure, type Running, step } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import { type Frame, type Task, ZERO_PAGE } from '../machine.js'
-import { lockPage, tryLockPage } from '../mm/page.js'
+import { folio_lock, tryLockPage } from '../mm/page.js'
 import { collectFrame, pageOf, unmapFrame } from './device-range.js'
-import { migrateVmaFinalize, migrateVmaPages } from './finish.js'
+import { migrate_vma_finalize, migrate_vma_pages } from './finish.js'
 import { isMigrating, pagesOf, setDestination } from './request.js'
 
 /**
@@ -19,24 +19,24 @@ import { isMigrating, pagesOf, setDestination } from './request.js'
  * @returns 0; -EBUSY if somebody else holds the page, or there is no memory: then it stays
  * @kernel migrate_device_coherent_folio
  */
-export const migrateDeviceCoherentFolio = procedure(
-  'migrate_device_coherent_folio',
-  function* (current: Task, frame: Frame): Running<number> {
-    yield* lockPage(frame)
-    const page = yield* step('collect the page', () => {
-      // It may be mapped nowhere by now, and is migrated all the same.
-      const at = Math.max(pageOf(current.machine, frame), 0)
-      collectFrame(current, frame, at)
-      return at
-    })
-    const args = yield* unmapFrame(current, frame, page)
-    yield* allocateSystemPage(current, page)
-    yield* migrateVmaPages(current, args)
-    const moved = yield* copyCoherentPage(current, page)
-    yield* migrateVmaFinalize(current, args)
-    return moved ? 0 : -Errno.EBUSY
-  },
-)
+export const migrate_device_coherent_folio = procedure(function* migrate_device_coherent_folio(
+  current: Task,
+  frame: Frame,
+): Running<number> {
+  yield* folio_lock(frame)
+  const page = yield* step('collect the page', () => {
+    // It may be mapped nowhere by now, and is migrated all the same.
+    const at = Math.max(pageOf(current.machine, frame), 0)
+    collectFrame(current, frame, at)
+    return at
+  })
+  const args = yield* unmapFrame(current, frame, page)
+  yield* allocateSystemPage(current, page)
+  yield* migrate_vma_pages(current, args)
+  const moved = yield* copyCoherentPage(current, page)
+  yield* migrate_vma_finalize(current, args)
+  return moved ? 0 : -Errno.EBUSY
+})
 
 /** Finds a place in system memory for the page, unless it stays. @kernel alloc_page */
 const allocateSystemPage = procedure(

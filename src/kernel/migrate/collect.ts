@@ -25,12 +25,12 @@ import {
   entryState,
   flushTlb,
   folioAddLru,
-  lruAddDrain,
+  lru_add_drain,
   maps,
   putPage,
   rmapOf,
   setMigrationEntry,
-  splitHugePage,
+  split_huge_page_to_list_to_order,
   swapCacheReferences,
   tryLockPage,
 } from '../mm/index.js'
@@ -53,7 +53,7 @@ import {
   selectMemory,
   stopForOthers,
 } from './request.js'
-import { letGo, removeMigrationPtes } from './restore.js'
+import { letGo, remove_migration_ptes } from './restore.js'
 
 /**
  * Collects the pages that can be migrated. Each is locked and held by a reference when it returns, and no page table
@@ -64,24 +64,24 @@ import { letGo, removeMigrationPtes } from './restore.js'
  * caller says that he has locked it, and it is not
  * @kernel migrate_vma_setup
  */
-export const migrateVmaSetup = procedure(
-  'migrate_vma_setup',
-  function* (current: Task, args: MigrateVma): Running<number> {
-    const error = yield* step('check the range', () => {
-      const { frames } = current.machine
-      claim(
-        'C31',
-        args.fault === undefined || frames[args.fault.pfn].refcount > 0,
-        `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
-      )
-      return isOneArea(args) && isFaultPage(current.machine, args) ? 0 : -Errno.EINVAL
-    })
-    if (error) return error
-    yield* migrateVmaCollect(current, args)
-    yield* migrateDeviceUnmap(current, args)
-    return 0
-  },
-)
+export const migrate_vma_setup = procedure(function* migrate_vma_setup(
+  current: Task,
+  args: MigrateVma,
+): Running<number> {
+  const error = yield* step('check the range', () => {
+    const { frames } = current.machine
+    claim(
+      'C31',
+      args.fault === undefined || frames[args.fault.pfn].refcount > 0,
+      `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
+    )
+    return isOneArea(args) && isFaultPage(current.machine, args) ? 0 : -Errno.EINVAL
+  })
+  if (error) return error
+  yield* migrate_vma_collect(current, args)
+  yield* migrate_device_unmap(current, args)
+  return 0
+})
 
 function isOneArea({ mm, start, end }: MigrateVma): boolean {
   if (start >= end || end > mm.vma.length) return false
@@ -114,30 +114,27 @@ function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
  *
  * @kernel migrate_vma_collect
  */
-export const migrateVmaCollect = procedure(
-  'migrate_vma_collect',
-  function* (current: Task, args: MigrateVma) {
-    const { mm, start, end, owner } = args
-    yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, start, end, owner)
-    yield* migrateVmaCollectPmd(current, args)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, start, end, owner)
-  },
-)
+export const migrate_vma_collect = procedure(function* migrate_vma_collect(current: Task, args: MigrateVma) {
+  const { mm, start, end, owner } = args
+  yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, start, end, owner)
+  yield* migrate_vma_collect_pmd(current, args)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, start, end, owner)
+})
 
 /** @kernel migrate_vma_collect_pmd */
-export const migrateVmaCollectPmd = procedure(
-  'migrate_vma_collect_pmd',
-  function* (current: Task, args: MigrateVma) {
-    const { mm, start, end } = args
-    for (const pmd of mm.pmd ?? [])
-      if (start < pmd.end && pmd.start < end) yield* splitHugePage(current, mm, pmd.start)
-    yield* mm.ptl.lock()
-    let unmapped = 0
-    for (let page = start; page < end; page++) unmapped |= yield* migrateVmaCollectPte(current, args, page)
-    if (unmapped) yield* flushBeforeUnlock(current, args)
-    yield* mm.ptl.unlock()
-  },
-)
+export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_pmd(
+  current: Task,
+  args: MigrateVma,
+) {
+  const { mm, start, end } = args
+  for (const pmd of mm.pmd ?? [])
+    if (start < pmd.end && pmd.start < end) yield* split_huge_page_to_list_to_order(current, mm, pmd.start)
+  yield* mm.ptl.lock()
+  let unmapped = 0
+  for (let page = start; page < end; page++) unmapped |= yield* migrateVmaCollectPte(current, args, page)
+  if (unmapped) yield* flushBeforeUnlock(current, args)
+  yield* mm.ptl.unlock()
+})
 
 /**
  * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out.
@@ -217,17 +214,17 @@ function isSelected(frame: Frame, { select, owner }: MigrateVma): boolean {
  *
  * @kernel migrate_device_unmap
  */
-export const migrateDeviceUnmap = procedure(
-  'migrate_device_unmap',
-  function* (current: Task, args: MigrateVma) {
-    yield* lruAddDrain(current)
-    let mayDrain = true
-    for (let page = args.start; page < args.end; page++) {
-      if (yield* isolateLru(current, page, mayDrain)) mayDrain = false
-      yield* unmapPage(current, args, page)
-    }
-  },
-)
+export const migrate_device_unmap = procedure(function* migrate_device_unmap(
+  current: Task,
+  args: MigrateVma,
+) {
+  yield* lru_add_drain(current)
+  let mayDrain = true
+  for (let page = args.start; page < args.end; page++) {
+    if (yield* isolateLru(current, page, mayDrain)) mayDrain = false
+    yield* unmapPage(current, args, page)
+  }
+})
 
 /** What is found of a page that was collected; its frame is above. */
 const Look = { isolated: 1, mapped: 2 } as const
@@ -250,7 +247,7 @@ const unmapPage = procedure(
     const frame = frames[found >> LOOK_BITS]
     const isIsolated = (found & Look.isolated) !== 0
     if (isIsolated) {
-      if (found & Look.mapped) yield* tryToMigrate(current, frame, 0)
+      if (found & Look.mapped) yield* try_to_migrate(current, frame, 0)
       const stays = yield* step('migrate_vma_check_page', () => {
         if (isHeldByOthers(frame, args)) {
           stopForOthers(entry, args)
@@ -261,7 +258,7 @@ const unmapPage = procedure(
       })
       if (!stays) return
     }
-    yield* removeMigrationPtes(current, frame, frame)
+    yield* remove_migration_ptes(current, frame, frame)
     yield* step('let the page be', () => {
       forgetPage(entry)
       entry.lifecycle.signal('RESTORED')
@@ -290,28 +287,29 @@ function isHeldByOthers(frame: Frame, args: MigrateVma): boolean {
  * @param from - which area to go on with, in the order of the walk
  * @kernel try_to_migrate
  */
-export const tryToMigrate = procedure(
-  'try_to_migrate',
-  function* (current: Task, frame: Frame, from: number): Running<void> {
-    const { machine } = current
-    const found = yield* step('walk the areas', () => {
-      if (frame.mapcount === 0) return 0
-      const places = rmapOf(machine, frame)
-      if (from >= places.length) return 0
-      const { mm, page } = places[from]
-      return ((mm.index * machine.pages + page) << 1) + (maps(mm.pte[page], frame) ? 1 : 0) + 1
-    })
-    if (found === 0) return
-    const place = (found - 1) >> 1
-    const mm = machine.mms[Math.floor(place / machine.pages)]
-    const page = place % machine.pages
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    const replaced = yield* tryToMigrateOne(current, mm, page, frame)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    const hasMoved = ((found - 1) & 1) === 1 && !replaced
-    yield* become(tryToMigrate, current, frame, hasMoved ? 0 : from + 1)
-  },
-)
+export const try_to_migrate = procedure(function* try_to_migrate(
+  current: Task,
+  frame: Frame,
+  from: number,
+): Running<void> {
+  const { machine } = current
+  const found = yield* step('walk the areas', () => {
+    if (frame.mapcount === 0) return 0
+    const places = rmapOf(machine, frame)
+    if (from >= places.length) return 0
+    const { mm, page } = places[from]
+    return ((mm.index * machine.pages + page) << 1) + (maps(mm.pte[page], frame) ? 1 : 0) + 1
+  })
+  if (found === 0) return
+  const place = (found - 1) >> 1
+  const mm = machine.mms[Math.floor(place / machine.pages)]
+  const page = place % machine.pages
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const replaced = yield* try_to_migrate_one(current, mm, page, frame)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const hasMoved = ((found - 1) & 1) === 1 && !replaced
+  yield* become(try_to_migrate, current, frame, hasMoved ? 0 : from + 1)
+})
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
@@ -319,12 +317,14 @@ export const tryToMigrate = procedure(
  * @returns 1, or 0 if the page is not there
  * @kernel try_to_migrate_one
  */
-export const tryToMigrateOne = procedure(
-  'try_to_migrate_one',
-  function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame))
-  },
-)
+export const try_to_migrate_one = procedure(function* try_to_migrate_one(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+): Running<number> {
+  return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame))
+})
 
 /**
  * Replaces the entry of `page`, if it maps the page, by a migration entry. Part of a step, under the page-table lock.

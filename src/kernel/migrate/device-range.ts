@@ -8,7 +8,7 @@ import { procedure, type Running, step } from '../../world/index.js'
 import type { Frame, Machine, Task } from '../machine.js'
 import { getPage, tryLockPage } from '../mm/page.js'
 import { maps } from '../mm/rmap.js'
-import { migrateDeviceUnmap } from './collect.js'
+import { migrate_device_unmap } from './collect.js'
 import { MIGRATE_PFN_MIGRATE, MIGRATE_PFN_VALID, type MigrateVma, pagesOf, selectMemory } from './request.js'
 
 /** No page table maps the frame. */
@@ -22,20 +22,20 @@ const NOWHERE = -1
  * @kernel migrate_device_range
  * @see reference B.8
  */
-export const migrateDeviceRange = procedure(
-  'migrate_device_range',
-  function* (current: Task, frame: Frame): Running<MigrateVma | undefined> {
-    const { machine } = current
-    const page = yield* step('lock the page, and hold it', () => {
-      const at = pageOf(machine, frame)
-      if (at === NOWHERE || !tryLockPage(frame)) return NOWHERE
-      getPage(frame)
-      collectFrame(current, frame, at)
-      return at
-    })
-    return page === NOWHERE ? undefined : yield* unmapFrame(current, frame, page)
-  },
-)
+export const migrate_device_range = procedure(function* migrate_device_range(
+  current: Task,
+  frame: Frame,
+): Running<MigrateVma | undefined> {
+  const { machine } = current
+  const page = yield* step('lock the page, and hold it', () => {
+    const at = pageOf(machine, frame)
+    if (at === NOWHERE || !tryLockPage(frame)) return NOWHERE
+    getPage(frame)
+    collectFrame(current, frame, at)
+    return at
+  })
+  return page === NOWHERE ? undefined : yield* unmapFrame(current, frame, page)
+})
 
 /** The page of any address space that maps the frame, or -1. Part of a step. */
 export function pageOf(machine: Machine, frame: Frame): number {
@@ -68,6 +68,6 @@ export function* unmapFrame(current: Task, frame: Frame, page: number): Running<
     select: selectMemory(frame),
     fromDevice: true as const,
   }
-  yield* migrateDeviceUnmap(current, args)
+  yield* migrate_device_unmap(current, args)
   return args
 }

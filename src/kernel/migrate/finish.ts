@@ -38,7 +38,7 @@ import {
   stopForOthers,
   stopMigrating,
 } from './request.js'
-import { letGo, removeMigrationPtes } from './restore.js'
+import { letGo, remove_migration_ptes } from './restore.js'
 
 /**
  * Moves what is known of each page to its destination, and maps destinations where there was nothing. A page that has
@@ -46,17 +46,17 @@ import { letGo, removeMigrationPtes } from './restore.js'
  *
  * @kernel migrate_vma_pages
  */
-export const migrateVmaPages = procedure('migrate_vma_pages', function* (current: Task, args: MigrateVma) {
+export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: Task, args: MigrateVma) {
   const { mm, start, end, owner } = args
   let opened = -1
   for (let page = start; page < end; page++) {
-    const isHole = yield* migratePage(current, args, page)
+    const isHole = yield* folio_migrate_mapping(current, args, page)
     if (!isHole) continue
     if (opened < 0) {
       opened = page
       yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, page, end, owner)
     }
-    yield* migrateVmaInsertPage(current, args, page)
+    yield* migrate_vma_insert_page(current, args, page)
   }
   if (opened >= 0) yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, opened, end, owner)
 })
@@ -67,34 +67,35 @@ export const migrateVmaPages = procedure('migrate_vma_pages', function* (current
  * @returns 1 if there was no page, and the destination is to be mapped
  * @kernel folio_migrate_mapping
  */
-export const migratePage = procedure(
-  'folio_migrate_mapping',
-  function* (current: Task, args: MigrateVma, page: number): Running<number> {
-    const entry = pagesOf(current)[page]
-    return yield* step('move what is known of the page', () => {
-      mustKeepOut(current, args, page)
-      const { dst } = entry
-      if (dst === undefined) {
-        stopMigrating(entry)
-        return 0
-      }
-      if (!isMigrating(entry)) return 0
-      if (!hasSource(entry)) return 1
-      const { frames } = current.machine
-      const source = frames[entry.source]
-      // A device cannot write back what it holds of a file: that stays.
-      const isFree = !isPageCache(source) && leavesSwapCache(current.machine, source)
-      if (!isFree || source.refcount !== ownReferences(args, source)) stopForOthers(entry, args)
-      else {
-        markMoved(entry)
-        if (source.dirty) dst.dirty = true
-        moveCharge(source, dst)
-        moveIdentity(source, dst)
-      }
+export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+): Running<number> {
+  const entry = pagesOf(current)[page]
+  return yield* step('move what is known of the page', () => {
+    mustKeepOut(current, args, page)
+    const { dst } = entry
+    if (dst === undefined) {
+      stopMigrating(entry)
       return 0
-    })
-  },
-)
+    }
+    if (!isMigrating(entry)) return 0
+    if (!hasSource(entry)) return 1
+    const { frames } = current.machine
+    const source = frames[entry.source]
+    // A device cannot write back what it holds of a file: that stays.
+    const isFree = !isPageCache(source) && leavesSwapCache(current.machine, source)
+    if (!isFree || source.refcount !== ownReferences(args, source)) stopForOthers(entry, args)
+    else {
+      markMoved(entry)
+      if (source.dirty) dst.dirty = true
+      moveCharge(source, dst)
+      moveIdentity(source, dst)
+    }
+    return 0
+  })
+})
 
 /** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
 function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
@@ -151,48 +152,49 @@ function leavesSwapCache(machine: Machine, frame: Frame): boolean {
  *
  * @kernel migrate_vma_insert_page
  */
-export const migrateVmaInsertPage = procedure(
-  'migrate_vma_insert_page',
-  function* (current: Task, args: MigrateVma, page: number) {
-    const { mm } = args
-    const { machine } = current
-    const entry = pagesOf(current)[page]
-    yield* mm.ptl.critical('map the destination', () => {
-      const pte = mm.pte[page]
-      const isZero = pte.kind === PteKind.present && pte.frame === ZERO_PAGE
-      const isFree = pte.kind === PteKind.none || isZero
-      const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
-      if (isAnonymous) anonVmaPrepare(machine, mm, page)
-      const { dst } = entry
-      if (
-        dst === undefined ||
-        !isFree ||
-        hugePmdAt(mm, page) ||
-        mm.unstable ||
-        !isAnonymous ||
-        !chargePage(machine, dst)
-      ) {
-        stopMigrating(entry)
-        return 0
-      }
-      if (isZero) {
-        clearPte(machine, pte)
-        flushTlb(machine, mm, page, page + 1)
-      }
-      claim(
-        'C50',
-        dst.contents === 0,
-        `frame ${dst.pfn} is mapped where nothing was, and holds somebody's data`,
-      )
-      pteAlloc(mm, page)
-      setPte(machine, pte, dst.pfn, mayWritePage(mm, page))
-      addNewAnonRmap(machine, mm, page)
-      getPage(dst)
-      markMoved(entry)
+export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_page(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+) {
+  const { mm } = args
+  const { machine } = current
+  const entry = pagesOf(current)[page]
+  yield* mm.ptl.critical('map the destination', () => {
+    const pte = mm.pte[page]
+    const isZero = pte.kind === PteKind.present && pte.frame === ZERO_PAGE
+    const isFree = pte.kind === PteKind.none || isZero
+    const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
+    if (isAnonymous) anonVmaPrepare(machine, mm, page)
+    const { dst } = entry
+    if (
+      dst === undefined ||
+      !isFree ||
+      hugePmdAt(mm, page) ||
+      mm.unstable ||
+      !isAnonymous ||
+      !chargePage(machine, dst)
+    ) {
+      stopMigrating(entry)
       return 0
-    })
-  },
-)
+    }
+    if (isZero) {
+      clearPte(machine, pte)
+      flushTlb(machine, mm, page, page + 1)
+    }
+    claim(
+      'C50',
+      dst.contents === 0,
+      `frame ${dst.pfn} is mapped where nothing was, and holds somebody's data`,
+    )
+    pteAlloc(mm, page)
+    setPte(machine, pte, dst.pfn, mayWritePage(mm, page))
+    addNewAnonRmap(machine, mm, page)
+    getPage(dst)
+    markMoved(entry)
+    return 0
+  })
+})
 
 /**
  * Puts the new pages, or the old ones where there are none, in the place of the migration entries, and lets go of both.
@@ -200,12 +202,12 @@ export const migrateVmaInsertPage = procedure(
  *
  * @kernel migrate_vma_finalize
  */
-export const migrateVmaFinalize = procedure(
-  'migrate_vma_finalize',
-  function* (current: Task, args: MigrateVma) {
-    for (let page = args.start; page < args.end; page++) yield* finalizePage(current, args, page)
-  },
-)
+export const migrate_vma_finalize = procedure(function* migrate_vma_finalize(
+  current: Task,
+  args: MigrateVma,
+) {
+  for (let page = args.start; page < args.end; page++) yield* finalizePage(current, args, page)
+})
 
 const finalizePage = procedure(
   'migrate_vma_finalize (page)',
@@ -220,7 +222,7 @@ const finalizePage = procedure(
       return { src: hasSource(entry) ? frames[entry.source] : undefined, dst, mayRemap }
     })
     if (src) yield* returnToLru(current, page, (dst ?? src).pfn)
-    if (src && mayRemap) yield* removeMigrationPtes(current, src, dst ?? src)
+    if (src && mayRemap) yield* remove_migration_ptes(current, src, dst ?? src)
     yield* step('let go of the pages', () => {
       if (src) letGo(src, args, dst === undefined)
       if (entry.dst) release(entry.dst)

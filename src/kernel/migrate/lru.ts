@@ -6,7 +6,7 @@
  */
 import { claim, procedure, type Running, step } from '../../world/index.js'
 import type { Task } from '../machine.js'
-import { folioAddLru, folioIsolateLru, lruAddDrainAll } from '../mm/index.js'
+import { folioAddLru, folioIsolateLru, lru_add_drain_all } from '../mm/index.js'
 import { hasSource, isMigrating, pagesOf, stopMigrating } from './request.js'
 
 const Isolated = { not: 0, yes: 1, givenUp: 2 } as const
@@ -22,28 +22,29 @@ export const isolateLru = procedure(
   'migrate_device_unmap (isolate)',
   function* (current: Task, page: number, mayDrain: boolean): Running<boolean> {
     if (!current.machine.hasLru) return false
-    if ((yield* takeOffList(current, page, mayDrain)) !== Isolated.not) return false
-    yield* lruAddDrainAll(current)
-    yield* takeOffList(current, page, false)
+    if ((yield* folio_isolate_lru(current, page, mayDrain)) !== Isolated.not) return false
+    yield* lru_add_drain_all(current)
+    yield* folio_isolate_lru(current, page, false)
     return true
   },
 )
 
 /** Takes the page off its list, or else gives it up if there will be no other try. */
-const takeOffList = procedure(
-  'folio_isolate_lru',
-  function* (current: Task, page: number, willTryAgain: boolean): Running<number> {
-    const entry = pagesOf(current)[page]
-    return yield* step('take the page off its list', () => {
-      if (!hasSource(entry)) return Isolated.yes
-      const frame = current.machine.frames[entry.source]
-      if (frame.owner >= 0 || folioIsolateLru(frame)) return Isolated.yes
-      if (willTryAgain) return Isolated.not
-      stopMigrating(entry)
-      return Isolated.givenUp
-    })
-  },
-)
+const folio_isolate_lru = procedure(function* folio_isolate_lru(
+  current: Task,
+  page: number,
+  willTryAgain: boolean,
+): Running<number> {
+  const entry = pagesOf(current)[page]
+  return yield* step('take the page off its list', () => {
+    if (!hasSource(entry)) return Isolated.yes
+    const frame = current.machine.frames[entry.source]
+    if (frame.owner >= 0 || folioIsolateLru(frame)) return Isolated.yes
+    if (willTryAgain) return Isolated.not
+    stopMigrating(entry)
+    return Isolated.givenUp
+  })
+})
 
 /**
  * The page that holds the data goes back to the LRU lists, before anybody can use it. The other one is going to be freed, and
@@ -56,24 +57,25 @@ export const returnToLru = procedure(
   function* (current: Task, page: number, pfn: number) {
     const frame = current.machine.frames[pfn]
     if (!current.machine.hasLru || frame.owner >= 0) return
-    yield* folioToLru(current, page, pfn)
+    yield* folio_add_lru(current, page, pfn)
   },
 )
 
 /** Adds one of the two pages of a migration to the batch of the CPU. */
-export const folioToLru = procedure(
-  'folio_add_lru',
-  function* (current: Task, page: number, pfn: number): Running<void> {
-    const entry = pagesOf(current)[page]
-    yield* step('into the batch', () => {
-      const hasMoved = isMigrating(entry) && entry.dst !== undefined
-      claim(
-        'lru',
-        hasMoved === (entry.dst === current.machine.frames[pfn]),
-        `frame ${pfn} goes to the LRU lists, and is about to be freed`,
-      )
-      folioAddLru(current, current.machine.frames[pfn])
-      return 0
-    })
-  },
-)
+export const folio_add_lru = procedure(function* folio_add_lru(
+  current: Task,
+  page: number,
+  pfn: number,
+): Running<void> {
+  const entry = pagesOf(current)[page]
+  yield* step('into the batch', () => {
+    const hasMoved = isMigrating(entry) && entry.dst !== undefined
+    claim(
+      'lru',
+      hasMoved === (entry.dst === current.machine.frames[pfn]),
+      `frame ${pfn} goes to the LRU lists, and is about to be freed`,
+    )
+    folioAddLru(current, current.machine.frames[pfn])
+    return 0
+  })
+})

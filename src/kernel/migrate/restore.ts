@@ -33,16 +33,17 @@ import { isLockedByFault, type MigrateVma } from './request.js'
  *
  * @kernel remove_migration_ptes
  */
-export const removeMigrationPtes = procedure(
-  'remove_migration_ptes',
-  function* (current: Task, from: Frame, to: Frame) {
-    for (const mm of current.machine.mms)
-      yield* mm.ptl.critical('replace a migration entry', () => {
-        for (const page of mm.pte.keys()) replace(current, mm, page, from, to)
-        return 0
-      })
-  },
-)
+export const remove_migration_ptes = procedure(function* remove_migration_ptes(
+  current: Task,
+  from: Frame,
+  to: Frame,
+) {
+  for (const mm of current.machine.mms)
+    yield* mm.ptl.critical('replace a migration entry', () => {
+      for (const page of mm.pte.keys()) replace(current, mm, page, from, to)
+      return 0
+    })
+})
 
 function replace({ machine }: Task, mm: MmStruct, page: number, from: Frame, to: Frame): void {
   const pte = mm.pte[page]

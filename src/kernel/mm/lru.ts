@@ -30,7 +30,7 @@ export function folioIsolateLru(frame: Frame): boolean {
 }
 
 /** The CPU's own batch goes to the lists. Does nothing on a machine without. @kernel lru_add_drain */
-export const lruAddDrain = procedure('lru_add_drain', function* ({ machine, cpu }: Task) {
+export const lru_add_drain = procedure(function* lru_add_drain({ machine, cpu }: Task) {
   if (!machine.hasLru) return
   yield* step('empty the batch', () => {
     drain(machine, cpu)
@@ -44,7 +44,7 @@ export const lruAddDrain = procedure('lru_add_drain', function* ({ machine, cpu 
  *
  * @kernel lru_add_drain_all
  */
-export const lruAddDrainAll = procedure('lru_add_drain_all', function* ({ machine, cpu }: Task) {
+export const lru_add_drain_all = procedure(function* lru_add_drain_all({ machine, cpu }: Task) {
   for (const other of machine.cpus)
     yield* step('wait for the work of a CPU', () => {
       if (other !== cpu && other.busy) return BLOCKED
@@ -68,7 +68,7 @@ export const keepCpu = procedure('no cond_resched', function* ({ machine, cpu }:
 })
 
 /** The thread sleeps, or is back in user space. @kernel schedule */
-export const letGoOfCpu = procedure('schedule', function* ({ machine, cpu }: Task) {
+export const schedule = procedure(function* schedule({ machine, cpu }: Task) {
   if (!machine.hasLru) return
   yield* step('let go of the CPU', () => {
     cpu.busy = false
@@ -82,21 +82,18 @@ export const letGoOfCpu = procedure('schedule', function* ({ machine, cpu }: Tas
  *
  * @kernel folio_try_get, folio_put
  */
-export const holdInPassing = procedure(
-  'folio_try_get',
-  function* (_current: Task, frame: Frame): Running<void> {
-    const held = yield* step('hold the page, if it is not free', () => {
-      if (frame.refcount === 0) return 0
-      getPage(frame)
-      return 1
-    })
-    if (!held) return
-    yield* step('put the page', () => {
-      putPage(frame)
-      return 0
-    })
-  },
-)
+export const holdInPassing = procedure(function* folio_try_get(_current: Task, frame: Frame): Running<void> {
+  const held = yield* step('hold the page, if it is not free', () => {
+    if (frame.refcount === 0) return 0
+    getPage(frame)
+    return 1
+  })
+  if (!held) return
+  yield* step('put the page', () => {
+    putPage(frame)
+    return 0
+  })
+})
 
 /**
  * Reclaim takes the page off its list and locks it, finds it in use, and puts it back.

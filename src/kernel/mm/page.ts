@@ -67,7 +67,7 @@ export function tryLockPage(frame: Frame): boolean {
  *
  * @kernel folio_lock
  */
-export const lockPage = procedure('folio_lock', function* (frame: Frame) {
+export const folio_lock = procedure(function* folio_lock(frame: Frame) {
   yield* step('lock the page', () => {
     if (!tryLockPage(frame)) return BLOCKED
     claim('use-after-free', frame.refcount > 0, `frame ${frame.pfn} is locked, and is free`)
@@ -92,7 +92,7 @@ export function unlockPage(frame: Frame): void {
  * @returns its frame, or 0 if there is none, or if the process may not have one more
  * @kernel alloc_zeroed_user_highpage_movable
  */
-export const allocPage = procedure('alloc_page', function* (machine: Machine) {
+export const alloc_page = procedure(function* alloc_page(machine: Machine) {
   return yield* step('take a free frame', () => {
     mightSleep(machine.layout.locks, 'an allocation')
     const frame = machine.frames.find(
@@ -113,7 +113,7 @@ export const allocPage = procedure('alloc_page', function* (machine: Machine) {
  * @kernel free_pages_and_swap_cache
  * @see reference G.2
  */
-export const releasePages = procedure('release_pages', function* (machine: Machine, pfns: readonly number[]) {
+export const release_pages = procedure(function* release_pages(machine: Machine, pfns: readonly number[]) {
   if (!pfns.some((pfn) => pfn !== ZERO_PAGE)) return
   yield* step('put the pages', () => {
     for (const pfn of pfns) {

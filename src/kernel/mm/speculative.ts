@@ -6,7 +6,7 @@
  */
 import { procedure, type Running, step } from '../../world/index.js'
 import type { Frame, Task } from '../machine.js'
-import { getPage, releasePages } from './page.js'
+import { getPage, release_pages } from './page.js'
 
 /**
  * Takes a reference to a page that has one already. One step: the count is compared and raised atomically.
@@ -14,7 +14,7 @@ import { getPage, releasePages } from './page.js'
  * @returns 1, or 0 if the page is free
  * @kernel folio_try_get, get_page_unless_zero
  */
-export const folioTryGet = procedure('folio_try_get', function* (frame: Frame): Running<number> {
+export const folio_try_get = procedure(function* folio_try_get(frame: Frame): Running<number> {
   return yield* step('raise the count, unless it is zero', () => {
     if (frame.refcount === 0) return 0
     getPage(frame)
@@ -27,7 +27,7 @@ export const folioTryGet = procedure('folio_try_get', function* (frame: Frame): 
  *
  * @kernel get_any_page
  */
-export const lookAtPage = procedure('get_any_page', function* (current: Task, pfn: number): Running<void> {
+export const get_any_page = procedure(function* get_any_page(current: Task, pfn: number): Running<void> {
   const { machine } = current
-  if (yield* folioTryGet(machine.frames[pfn])) yield* releasePages(machine, [pfn])
+  if (yield* folio_try_get(machine.frames[pfn])) yield* release_pages(machine, [pfn])
 })

@@ -15,19 +15,20 @@ import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../machine.
  * @returns 0, or the error of the last that failed
  * @kernel mn_hlist_invalidate_range_start
  */
-export const notifyClassics = procedure(
-  'mn_hlist_invalidate_range_start',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    const { classics } = mm.subscriptions
-    let failed = 0
-    for (const classic of classics) {
-      const error = yield* startClassic(current, classic, range)
-      if (error) failed = error
-    }
-    if (failed) yield* undoClassics(current, mm, range)
-    return failed
-  },
-)
+export const mn_hlist_invalidate_range_start = procedure(function* mn_hlist_invalidate_range_start(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  const { classics } = mm.subscriptions
+  let failed = 0
+  for (const classic of classics) {
+    const error = yield* startClassic(current, classic, range)
+    if (error) failed = error
+  }
+  if (failed) yield* undoClassics(current, mm, range)
+  return failed
+})
 
 const startClassic = procedure(
   'mmu_notifier_ops.invalidate_range_start',
@@ -57,13 +58,14 @@ export const undoClassics = procedure(
  *
  * @kernel mn_hlist_invalidate_end
  */
-export const notifyClassicsOfEnd = procedure(
-  'mn_hlist_invalidate_end',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    for (const classic of mm.subscriptions.classics)
-      if (classic.ops.end) yield* classic.ops.end(current, classic, range)
-  },
-)
+export const mn_hlist_invalidate_end = procedure(function* mn_hlist_invalidate_end(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  for (const classic of mm.subscriptions.classics)
+    if (classic.ops.end) yield* classic.ops.end(current, classic, range)
+})
 
 /** A classic notifier that only counts: each start that it accepted must see its end. */
 export const countingStart = procedure(

@@ -14,8 +14,8 @@ import {
   openRange,
   type Task,
 } from '../machine.js'
-import { notifyClassics, notifyClassicsOfEnd } from './classic.js'
-import { mnItreeInvalidate, mnItreeInvEnd, mnItreeRelease } from './interval.js'
+import { mn_hlist_invalidate_end, mn_hlist_invalidate_range_start } from './classic.js'
+import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from './interval.js'
 
 export * from './classic.js'
 export * from './interval.js'
@@ -27,22 +27,23 @@ export function hasNotifiers(mm: MmStruct): boolean {
 
 /**
  * Says that page-table entries of `range` are about to change. When it returns 0 no device uses them any more, and
- * none will before {@link mmuNotifierInvalidateRangeEnd}.
+ * none will before {@link mmu_notifier_invalidate_range_end}.
  *
  * @returns 0, or -EAGAIN for a range that is not blockable: then nothing is open, and the end must not be said
  * @kernel mmu_notifier_invalidate_range_start
  */
-export const mmuNotifierInvalidateRangeStart = procedure(
-  'mmu_notifier_invalidate_range_start',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    // Interval notifiers come first: drivers that use both kinds depend on it.
-    if (mm.subscriptions.intervals.length > 0) {
-      const error = yield* mnItreeInvalidate(current, mm, range)
-      if (error) return error
-    }
-    return mm.subscriptions.classics.length > 0 ? yield* startClassics(current, mm, range) : 0
-  },
-)
+export const mmu_notifier_invalidate_range_start = procedure(function* mmu_notifier_invalidate_range_start(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  // Interval notifiers come first: drivers that use both kinds depend on it.
+  if (mm.subscriptions.intervals.length > 0) {
+    const error = yield* mn_itree_invalidate(current, mm, range)
+    if (error) return error
+  }
+  return mm.subscriptions.classics.length > 0 ? yield* startClassics(current, mm, range) : 0
+})
 
 /** Tells the classic notifiers; closes the interval side again if one of them could not start (H3). */
 export const startClassics = procedure(
@@ -54,8 +55,8 @@ export const startClassics = procedure(
         openRange(current, mm, range)
         return 0
       })
-    const error = yield* notifyClassics(current, mm, range)
-    if (error && !alone) yield* mnItreeInvEnd(current, mm)
+    const error = yield* mn_hlist_invalidate_range_start(current, mm, range)
+    if (error && !alone) yield* mn_itree_inv_end(current, mm)
     if (error && alone) yield* leaveRange(current)
     return error
   },
@@ -66,14 +67,15 @@ export const startClassics = procedure(
  *
  * @kernel mmu_notifier_invalidate_range_end
  */
-export const mmuNotifierInvalidateRangeEnd = procedure(
-  'mmu_notifier_invalidate_range_end',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    if (mm.subscriptions.intervals.length > 0) yield* mnItreeInvEnd(current, mm)
-    else yield* leaveRange(current)
-    if (mm.subscriptions.classics.length > 0) yield* notifyClassicsOfEnd(current, mm, range)
-  },
-)
+export const mmu_notifier_invalidate_range_end = procedure(function* mmu_notifier_invalidate_range_end(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm)
+  else yield* leaveRange(current)
+  if (mm.subscriptions.classics.length > 0) yield* mn_hlist_invalidate_end(current, mm, range)
+})
 
 /** Without interval notifiers no other step says that the range is left. */
 export const leaveRange = procedure('mmu_notifier_range (leave)', function* (current: Task) {
@@ -88,20 +90,20 @@ export const leaveRange = procedure('mmu_notifier_range (leave)', function* (cur
  *
  * @kernel __mmu_notifier_release
  */
-export const mmuNotifierRelease = procedure(
-  '__mmu_notifier_release',
-  function* (current: Task, mm: MmStruct) {
-    const everything = {
-      start: 0,
-      end: current.machine.pages,
-      event: NotifyEvent.RELEASE,
-      blockable: true,
-      owner: -1,
-    }
-    if (mm.subscriptions.intervals.length > 0) yield* mnItreeRelease(current, mm, everything)
-    for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
-  },
-)
+export const __mmu_notifier_release = procedure(function* __mmu_notifier_release(
+  current: Task,
+  mm: MmStruct,
+) {
+  const everything = {
+    start: 0,
+    end: current.machine.pages,
+    event: NotifyEvent.RELEASE,
+    blockable: true,
+    owner: -1,
+  }
+  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_release(current, mm, everything)
+  for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
+})
 
 const releaseClassic = procedure(
   'mmu_notifier_ops.release',
@@ -125,7 +127,7 @@ export function* invalidateRangeStart(
   owner = -1,
 ): Running<void> {
   if (!hasNotifiers(mm)) return
-  yield* mmuNotifierInvalidateRangeStart(current, mm, { start, end, event, blockable: true, owner })
+  yield* mmu_notifier_invalidate_range_start(current, mm, { start, end, event, blockable: true, owner })
 }
 
 /** Closes the window that {@link invalidateRangeStart} has opened. Part of its caller's text. */
@@ -138,5 +140,5 @@ export function* invalidateRangeEnd(
   owner = -1,
 ): Running<void> {
   if (!hasNotifiers(mm)) return
-  yield* mmuNotifierInvalidateRangeEnd(current, mm, { start, end, event, blockable: true, owner })
+  yield* mmu_notifier_invalidate_range_end(current, mm, { start, end, event, blockable: true, owner })
 }

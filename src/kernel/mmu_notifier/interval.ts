@@ -22,7 +22,7 @@ import {
 } from '../machine.js'
 
 /**
- * What {@link mmuIntervalReadBegin} returns. It stands for the number that the thread has sampled last, which the interval
+ * What {@link mmu_interval_read_begin} returns. It stands for the number that the thread has sampled last, which the interval
  * keeps for it: numbers matter only relative to each other, and in the world it can be told which are the same. It is equal to
  * none of them: whoever wants the number asks {@link sequenceOf}.
  */
@@ -46,26 +46,27 @@ function overlaps(sub: IntervalNotifier, range: NotifierRange): boolean {
  * @kernel mn_itree_invalidate
  * @see reference B.1 S1 to S6
  */
-export const mnItreeInvalidate = procedure(
-  'mn_itree_invalidate',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    const { curSeq, touched } = yield* mnItreeInvStartRange(current, mm, range)
-    let pending = 0
-    for (let i = 0; i < mm.subscriptions.intervals.length; i++) {
-      // The tree is frozen while the sequence is odd, so that it can be walked without a lock.
-      if (((touched >> i) & 1) === 0) continue
-      const done = yield* invalidateInterval(current, mm.subscriptions.intervals[i], range, curSeq)
-      if (done === TOKEN) pending |= 1 << i
-      if (!done && !range.blockable) {
-        if (pending) yield* finishRefused(current, mm, pending)
-        yield* mnItreeInvEnd(current, mm)
-        return -Errno.EAGAIN
-      }
+export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  const { curSeq, touched } = yield* mn_itree_inv_start_range(current, mm, range)
+  let pending = 0
+  for (let i = 0; i < mm.subscriptions.intervals.length; i++) {
+    // The tree is frozen while the sequence is odd, so that it can be walked without a lock.
+    if (((touched >> i) & 1) === 0) continue
+    const done = yield* invalidateInterval(current, mm.subscriptions.intervals[i], range, curSeq)
+    if (done === TOKEN) pending |= 1 << i
+    if (!done && !range.blockable) {
+      if (pending) yield* finishRefused(current, mm, pending)
+      yield* mn_itree_inv_end(current, mm)
+      return -Errno.EAGAIN
     }
-    if (pending) yield* finishIntervals(current, mm, pending)
-    return 0
-  },
-)
+  }
+  if (pending) yield* finishIntervals(current, mm, pending)
+  return 0
+})
 
 /**
  * The second pass, for those who asked for it in the first, in the same order.
@@ -97,22 +98,23 @@ export const finishRefused = procedure(
  * @kernel mn_itree_inv_start_range
  * @see reference B.1 S1 to S4
  */
-export const mnItreeInvStartRange = procedure(
-  'mn_itree_inv_start_range',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    const subs = mm.subscriptions
-    const touched = yield* subs.lock.critical('count the invalidation', () => {
-      openRange(current, mm, range)
-      subs.active += 1
-      let touched = 0
-      for (const [i, sub] of subs.intervals.entries())
-        if (sub.allocated && sub.inTree && overlaps(sub, range)) touched |= 1 << i
-      if (touched !== 0) subs.seq = subs.seq | 1
-      return touched
-    })
-    return { curSeq: CURRENT_SEQ, touched }
-  },
-)
+export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_range(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  const subs = mm.subscriptions
+  const touched = yield* subs.lock.critical('count the invalidation', () => {
+    openRange(current, mm, range)
+    subs.active += 1
+    let touched = 0
+    for (const [i, sub] of subs.intervals.entries())
+      if (sub.allocated && sub.inTree && overlaps(sub, range)) touched |= 1 << i
+    if (touched !== 0) subs.seq = subs.seq | 1
+    return touched
+  })
+  return { curSeq: CURRENT_SEQ, touched }
+})
 
 /**
  * Runs one driver callback: 1 when it is done, {@link TOKEN} when the rest is for a second pass, 0 if it gave up.
@@ -142,7 +144,7 @@ export const invalidateInterval = procedure(
  * @kernel mn_itree_inv_end
  * @see reference B.1 E1 to E5
  */
-export const mnItreeInvEnd = procedure('mn_itree_inv_end', function* (current: Task, mm: MmStruct) {
+export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(current: Task, mm: MmStruct) {
   const subs = mm.subscriptions
   const ended = yield* step('uncount the invalidation', () => {
     if (!subs.lock.acquire()) return BLOCKED
@@ -199,11 +201,11 @@ function letThrough(sub: IntervalNotifier): void {
  * Takes the interval's sequence number before the page table is read, and waits while the interval is being
  * invalidated: what would be read now would be thrown away, or worse, would not.
  *
- * @returns {@link SAMPLED_SEQ}, for {@link mmuIntervalReadRetry}; the number may be stale at once
+ * @returns {@link SAMPLED_SEQ}, for {@link mmu_interval_read_retry}; the number may be stale at once
  * @kernel mmu_interval_read_begin
  * @see reference B.1 R1 to R3
  */
-export const mmuIntervalReadBegin = procedure('mmu_interval_read_begin', function* (sub: IntervalNotifier) {
+export const mmu_interval_read_begin = procedure(function* mmu_interval_read_begin(sub: IntervalNotifier) {
   const subs = sub.mm.subscriptions
   const isInvalidated = yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
   if (isInvalidated) yield* subs.wq.wait(sequenceHasMoved, sub)
@@ -247,21 +249,22 @@ export function sequenceOf(sub: IntervalNotifier, seq: number): number {
 }
 
 /**
- * True (1) if what was read of the page table since {@link mmuIntervalReadBegin} must be thrown away. Under the
+ * True (1) if what was read of the page table since {@link mmu_interval_read_begin} must be thrown away. Under the
  * driver's update lock, which the callback takes too: that makes the answer last until the lock is dropped.
  *
  * @kernel mmu_interval_read_retry
  */
-export const mmuIntervalReadRetry = procedure(
-  'mmu_interval_read_retry',
-  function* (current: Task, sub: IntervalNotifier, seq: number) {
-    return yield* step('compare the sequence', () => {
-      const retry = sub.seq === sequenceOf(sub, seq) ? 0 : 1
-      sub.readers.get(current.thread)?.(retry)
-      return retry
-    })
-  },
-)
+export const mmu_interval_read_retry = procedure(function* mmu_interval_read_retry(
+  current: Task,
+  sub: IntervalNotifier,
+  seq: number,
+) {
+  return yield* step('compare the sequence', () => {
+    const retry = sub.seq === sequenceOf(sub, seq) ? 0 : 1
+    sub.readers.get(current.thread)?.(retry)
+    return retry
+  })
+})
 
 /**
  * Records the invalidation in the interval: whoever read before must retry. In the callback, under the driver's
@@ -269,7 +272,7 @@ export const mmuIntervalReadRetry = procedure(
  *
  * @kernel mmu_interval_set_seq
  */
-export function mmuIntervalSetSeq(sub: IntervalNotifier, curSeq: number): void {
+export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): void {
   sub.seq = sequenceOf(sub, curSeq)
   sub.lifecycle.signal('SEQUENCE_SET')
 }
@@ -281,33 +284,32 @@ export function mmuIntervalSetSeq(sub: IntervalNotifier, curSeq: number): void {
  * @kernel mmu_interval_notifier_insert
  * @see reference B.1 N1, N2
  */
-export const mmuIntervalNotifierInsert = procedure(
-  'mmu_interval_notifier_insert',
-  function* (sub: IntervalNotifier) {
-    const { subscriptions: subs } = sub.mm
-    return yield* subs.lock.critical('insert', () => {
-      if (sub.mm.users === 0) return -Errno.EINVAL
-      sub.allocated = true
-      if (subs.active === 0) {
-        // As if its last invalidation had just ended.
-        sub.seq = subs.seq - 1
-        sub.inTree = true
-        sub.lifecycle.signal('INSERTED')
-      } else if (isInvalidating(subs)) {
-        sub.seq = subs.seq
-        sub.deferred = true
-        sub.lifecycle.signal('INSERT_DEFERRED')
-      } else {
-        // The invalidation that runs may cover it: nobody looked for it in the tree.
-        subs.seq = subs.seq | 1
-        sub.seq = subs.seq
-        sub.inTree = true
-        sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
-      }
-      return 0
-    })
-  },
-)
+export const mmu_interval_notifier_insert = procedure(function* mmu_interval_notifier_insert(
+  sub: IntervalNotifier,
+) {
+  const { subscriptions: subs } = sub.mm
+  return yield* subs.lock.critical('insert', () => {
+    if (sub.mm.users === 0) return -Errno.EINVAL
+    sub.allocated = true
+    if (subs.active === 0) {
+      // As if its last invalidation had just ended.
+      sub.seq = subs.seq - 1
+      sub.inTree = true
+      sub.lifecycle.signal('INSERTED')
+    } else if (isInvalidating(subs)) {
+      sub.seq = subs.seq
+      sub.deferred = true
+      sub.lifecycle.signal('INSERT_DEFERRED')
+    } else {
+      // The invalidation that runs may cover it: nobody looked for it in the tree.
+      subs.seq = subs.seq | 1
+      sub.seq = subs.seq
+      sub.inTree = true
+      sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
+    }
+    return 0
+  })
+})
 
 /**
  * Ends to watch the interval. When it returns no callback runs for it, nor will, and its memory is the driver's.
@@ -315,30 +317,29 @@ export const mmuIntervalNotifierInsert = procedure(
  * @kernel mmu_interval_notifier_remove
  * @see reference B.1 M1, M2
  */
-export const mmuIntervalNotifierRemove = procedure(
-  'mmu_interval_notifier_remove',
-  function* (sub: IntervalNotifier) {
-    const subs = sub.mm.subscriptions
-    const mustWait = yield* subs.lock.critical('remove', () => {
-      if (!isInvalidating(subs)) {
-        claim('C17', sub.inTree, `${sub.name} is removed and was not in the tree`)
-        sub.inTree = false
-        sub.lifecycle.signal('REMOVED')
-        return 0
-      }
-      if (!sub.inTree) {
-        sub.deferred = false
-        sub.lifecycle.signal('REMOVED')
-        return 0
-      }
-      sub.deferred = true
-      sub.lifecycle.signal('REMOVE_DEFERRED')
-      sub.sampled[acting.thread].seq = subs.seq
-      return 1
-    })
-    if (mustWait) yield* waitUntilReleased(sub)
-  },
-)
+export const mmu_interval_notifier_remove = procedure(function* mmu_interval_notifier_remove(
+  sub: IntervalNotifier,
+) {
+  const subs = sub.mm.subscriptions
+  const mustWait = yield* subs.lock.critical('remove', () => {
+    if (!isInvalidating(subs)) {
+      claim('C17', sub.inTree, `${sub.name} is removed and was not in the tree`)
+      sub.inTree = false
+      sub.lifecycle.signal('REMOVED')
+      return 0
+    }
+    if (!sub.inTree) {
+      sub.deferred = false
+      sub.lifecycle.signal('REMOVED')
+      return 0
+    }
+    sub.deferred = true
+    sub.lifecycle.signal('REMOVE_DEFERRED')
+    sub.sampled[acting.thread].seq = subs.seq
+    return 1
+  })
+  if (mustWait) yield* mmu_interval_seq_released(sub)
+})
 
 /**
  * Waits until the deferred list has been dealt with. The condition is read under the lock under which that is done:
@@ -346,7 +347,9 @@ export const mmuIntervalNotifierRemove = procedure(
  *
  * @kernel mmu_interval_seq_released
  */
-export const waitUntilReleased = procedure('mmu_interval_seq_released', function* (sub: IntervalNotifier) {
+export const mmu_interval_seq_released = procedure(function* mmu_interval_seq_released(
+  sub: IntervalNotifier,
+) {
   yield* sub.mm.subscriptions.wq.wait(sequenceIsReleased, sub)
 })
 
@@ -363,10 +366,11 @@ function sequenceIsReleased(sub: IntervalNotifier): boolean | typeof BLOCKED {
  *
  * @kernel mn_itree_release
  */
-export const mnItreeRelease = procedure(
-  'mn_itree_release',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    yield* mnItreeInvalidate(current, mm, range)
-    yield* mnItreeInvEnd(current, mm)
-  },
-)
+export const mn_itree_release = procedure(function* mn_itree_release(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
+  yield* mn_itree_invalidate(current, mm, range)
+  yield* mn_itree_inv_end(current, mm)
+})

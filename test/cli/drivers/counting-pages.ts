@@ -2,7 +2,7 @@
 import { type Driver, referenceDriver } from 'hmm-spec/driver'
 import { procedure } from 'hmm-spec/world'
 
-const fault: Driver['fault'] = procedure('my_page_fault', function* (current, mirror, start, end, write) {
+const fault: Driver['fault'] = procedure(function* my_page_fault(current, mirror, start, end, write) {
   const error = yield* referenceDriver.fault(current, mirror, start, end, write)
   return error ? error : end - start
 })

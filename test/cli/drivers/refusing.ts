@@ -2,7 +2,7 @@
 import { type Driver, referenceDriver } from 'hmm-spec/driver'
 import { choose, procedure } from 'hmm-spec/world'
 
-const fault: Driver['fault'] = procedure('my_page_fault', function* () {
+const fault: Driver['fault'] = procedure(function* my_page_fault() {
   yield* choose('refuse', 1)
   return -14
 })

@@ -2,12 +2,12 @@
 import { type Driver, referenceDriver } from 'hmm-spec/driver'
 import { procedure, step } from 'hmm-spec/world'
 
-const fault: Driver['fault'] = procedure('my_page_fault', function* (_current, mirror, start) {
+const fault: Driver['fault'] = procedure(function* my_page_fault(_current, mirror, start) {
   if (start === 0) throw new Error(`no table for ${mirror.name}`)
   return yield* step('never', () => 0)
 })
 
-export const withinStep: Driver['fault'] = procedure('my_page_fault', function* () {
+export const withinStep: Driver['fault'] = procedure(function* my_page_fault() {
   return yield* step('look up', () => {
     throw new Error('no table')
   })

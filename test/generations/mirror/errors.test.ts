@@ -9,15 +9,15 @@ import {
   generationNamed,
   HMM_FAULT_ALLOW_RETRY,
   HMM_FAULT_SNAPSHOT,
-  hmmRangeDmaMap,
-  hmmRangeDmaUnmap,
+  hmm_range_dma_map,
+  hmm_range_dma_unmap,
+  hmm_range_register,
+  hmm_range_unregister,
+  hmm_range_wait_until_valid,
+  hmm_vma_get_pfns,
+  hmm_vma_range_done,
   hmmRangeFaultWithFlags,
-  hmmRangeRegister,
-  hmmRangeUnregister,
-  hmmRangeWaitUntilValid,
   hmmVmaFaultBlocking,
-  hmmVmaGetPfns,
-  hmmVmaRangeDone,
   lockNextPage,
   trackedOf,
 } from '../../../src/generations/index.js'
@@ -98,7 +98,7 @@ describe('hmm_vma_fault of 4.17', () => {
     a.lock()
     expect(a.run(hmmVmaFaultBlocking, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(0)
     expect([a.locked(), a.told(), trackedOf(a.range).listed]).toEqual([true, [3, 3], true])
-    expect(a.run(hmmVmaRangeDone, a.m.tasks[0], a.range)).toBe(1)
+    expect(a.run(hmm_vma_range_done, a.m.tasks[0], a.range)).toBe(1)
     expect(trackedOf(a.range).listed).toBe(false)
   })
 
@@ -134,7 +134,7 @@ describe('hmm_vma_fault of 4.17', () => {
   it('hmm_vma_get_pfns faults nothing in', () => {
     const a = alone('4.17', [TOUCHED, {}])
     a.lock()
-    expect(a.run(hmmVmaGetPfns, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(0)
+    expect(a.run(hmm_vma_get_pfns, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(0)
     expect(a.told()).toEqual([3, 0])
   })
 })
@@ -142,7 +142,7 @@ describe('hmm_vma_fault of 4.17', () => {
 describe('hmm_range_fault of 5.4', () => {
   const registered = (pages: MirrorScenario['pages'], options = {}) => {
     const a = alone('5.4', pages, options)
-    expect(a.run(hmmRangeRegister, a.range, 0, pages.length)).toBe(0)
+    expect(a.run(hmm_range_register, a.range, 0, pages.length)).toBe(0)
     a.lock()
     return a
   }
@@ -178,7 +178,7 @@ describe('hmm_range_fault of 5.4', () => {
     ['waits for the page with the lock held if it may not drop it', 0, 1, true],
   ])('%s', (_, flags, answer, locked) => {
     const a = alone('5.4', [{}])
-    a.run(hmmRangeRegister, a.range, 0, 1)
+    a.run(hmm_range_register, a.range, 0, 1)
     a.run(lockNextPage, a.m.tasks[0], a.m.mirrors[0])
     a.lock()
     expect([fault(a, flags), a.locked()]).toEqual([answer, locked])
@@ -187,16 +187,16 @@ describe('hmm_range_fault of 5.4', () => {
 
 describe('hmm_range_dma_map of 5.4', () => {
   const map = (a: Alone) => {
-    a.run(hmmRangeRegister, a.range, 0, 2)
+    a.run(hmm_range_register, a.range, 0, 2)
     a.lock()
-    return a.run(hmmRangeDmaMap, a.m.tasks[0], a.range, everyPage(0, 2, true), HMM_FAULT_SNAPSHOT)
+    return a.run(hmm_range_dma_map, a.m.tasks[0], a.range, everyPage(0, 2, true), HMM_FAULT_SNAPSHOT)
   }
   const mapped = (a: Alone) => trackedOf(a.range).daddrs.map((daddr) => daddr.frame)
 
   it('maps what the walk tells, and hmm_range_dma_unmap undoes it', () => {
     const a = alone('5.4', [TOUCHED, {}])
     expect([map(a), mapped(a)]).toEqual([1, [2, 0]])
-    expect(a.run(hmmRangeDmaUnmap, a.m.tasks[0], a.range, 0, 2, true)).toBe(1)
+    expect(a.run(hmm_range_dma_unmap, a.m.tasks[0], a.range, 0, 2, true)).toBe(1)
     expect([mapped(a), a.told()]).toEqual([
       [0, 0],
       [0, 0],
@@ -212,24 +212,24 @@ describe('hmm_range_dma_map of 5.4', () => {
 describe('a range of 5.4', () => {
   it('is refused without pages, and of an address space that is gone', () => {
     const a = alone('5.4', [TOUCHED])
-    expect(a.run(hmmRangeRegister, a.range, 1, 1)).toBe(-Errno.EINVAL)
+    expect(a.run(hmm_range_register, a.range, 1, 1)).toBe(-Errno.EINVAL)
     a.m.machine.mms[0].users = 0
-    expect(a.run(hmmRangeRegister, a.range, 0, 1)).toBe(-Errno.EFAULT)
+    expect(a.run(hmm_range_register, a.range, 0, 1)).toBe(-Errno.EFAULT)
   })
 
   it('pins the address space for as long as it is registered', () => {
     const a = alone('5.4', [TOUCHED])
-    a.run(hmmRangeRegister, a.range, 0, 1)
+    a.run(hmm_range_register, a.range, 0, 1)
     expect(a.m.machine.mms[0].users).toBe(2)
-    a.run(hmmRangeUnregister, a.m.tasks[0], a.range)
+    a.run(hmm_range_unregister, a.m.tasks[0], a.range)
     expect(a.m.machine.mms[0].users).toBe(1)
   })
 
   it('that is not valid is waited for until the time is over', () => {
     const a = alone('5.4', [TOUCHED], { choice: 1 })
-    a.run(hmmRangeRegister, a.range, 0, 1)
-    expect(a.run(hmmRangeWaitUntilValid, a.range)).toBe(1)
+    a.run(hmm_range_register, a.range, 0, 1)
+    expect(a.run(hmm_range_wait_until_valid, a.range)).toBe(1)
     trackedOf(a.range).valid = false
-    expect(a.run(hmmRangeWaitUntilValid, a.range)).toBe(0)
+    expect(a.run(hmm_range_wait_until_valid, a.range)).toBe(0)
   })
 })

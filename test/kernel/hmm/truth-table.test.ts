@@ -14,7 +14,7 @@ import {
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
-  hmmRangeFault,
+  hmm_range_fault,
   needFault,
   PmdKind,
   PteKind,
@@ -158,7 +158,7 @@ const walkOnce = procedure(
     requests: readonly number[],
   ) {
     yield* task.mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(task, range, {
+    const error = yield* hmm_range_fault(task, range, {
       start: PAGE,
       end: PAGE + 1,
       seq: SAMPLED_SEQ,
@@ -306,8 +306,8 @@ describe('what counts as a request', () => {
 describe('errors', () => {
   it('an empty range is -EINVAL', () => {
     const b = bench()
-    const empty = procedure('empty', function* () {
-      return yield* hmmRangeFault(b.task, b.range, {
+    const empty = procedure(function* empty() {
+      return yield* hmm_range_fault(b.task, b.range, {
         start: 1,
         end: 1,
         seq: SAMPLED_SEQ,

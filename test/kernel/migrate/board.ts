@@ -7,12 +7,12 @@ import { attachDeviceMemory, declareMirror, type Mirror, referenceDriver } from 
 import {
   declareMachine,
   Errno,
-  hmmRangeFault,
+  hmm_range_fault,
   isDevicePrivate,
   type Machine,
   mmap,
-  mmuIntervalNotifierInsert,
-  mmuIntervalReadBegin,
+  mmu_interval_notifier_insert,
+  mmu_interval_read_begin,
   PteKind,
   type Task,
   VM_READ,
@@ -33,11 +33,11 @@ export interface Walked {
 const walkOne = procedure(
   'walk one page',
   function* (task: Task, { mm, notifier, owner, ranges }: Mirror, page: number, request: number) {
-    const seq = yield* mmuIntervalReadBegin(notifier)
+    const seq = yield* mmu_interval_read_begin(notifier)
     const range = ranges.get(task.thread)
     if (range === undefined) throw new Error('the thread has no range')
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmmRangeFault(task, range, {
+    const error = yield* hmm_range_fault(task, range, {
       start: page,
       end: page + 1,
       seq,
@@ -99,7 +99,7 @@ export class Board {
     for (const { lifecycle } of this.machine.frames)
       lifecycle?.bind(chart, new Uint32Array(chart.targets.length))
     this.world = layout.initial()
-    for (const notifier of intervals) this.runner.run(0, mmuIntervalNotifierInsert, notifier)
+    for (const notifier of intervals) this.runner.run(0, mmu_interval_notifier_insert, notifier)
     this.call(mmap, 0, PAGES, RW)
   }
 

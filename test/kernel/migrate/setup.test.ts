@@ -7,13 +7,13 @@ import { describe, expect, it } from 'vitest'
 import { evict, migrateToDevice, migrateToSystem } from '../../../src/driver/index.js'
 import { protOf } from '../../../src/driver/recorded/index.js'
 import {
-  changeProtNuma,
+  change_prot_numa,
   cpuRead,
   cpuWrite,
   Errno,
   FaultHolds,
   fork,
-  getUserPagesRemote,
+  get_user_pages_remote,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
@@ -21,14 +21,14 @@ import {
   hasSource,
   isMigrating,
   type MigrateVma,
-  migrateVmaFinalize,
-  migrateVmaPages,
-  migrateVmaSetup,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
   mprotect,
   PteKind,
   pagesOf,
   pinUserPageLongterm,
-  releasePages,
+  release_pages,
   SELECT_DEVICE_COHERENT,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
@@ -44,16 +44,16 @@ const GPU = 0
 const NPU = 1
 
 /** What setup makes of the first page: an error, or 1 if it is left alone, 2 for a hole, 3 for a page. Then it is put back. */
-const collectFirst = procedure('collect', function* (current: Task, args: MigrateVma): Running<number> {
+const collectFirst = procedure(function* collect(current: Task, args: MigrateVma): Running<number> {
   yield* args.mm.mmapLock.lockRead()
-  const error = yield* migrateVmaSetup(current, args)
+  const error = yield* migrate_vma_setup(current, args)
   const entry = pagesOf(current)[args.start]
   const found = error
     ? error
     : yield* step('look', () => (isMigrating(entry) ? (hasSource(entry) ? 3 : 2) : 1))
   if (!error) {
-    yield* migrateVmaPages(current, args)
-    yield* migrateVmaFinalize(current, args)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
   }
   yield* args.mm.mmapLock.unlockRead()
   return found
@@ -76,10 +76,10 @@ const boards = {
   system: () => having(new Board(), (board) => board.call(cpuWrite, 0, 1)),
   hinted: () =>
     having(boards.system(), (board) => {
-      board.call(changeProtNuma, 0, 1)
+      board.call(change_prot_numa, 0, 1)
       expect(board.parent.mm.pte[0].kind).toBe(PteKind.protnone)
     }),
-  'hinted zero': () => having(boards.zero(), (board) => board.call(changeProtNuma, 0, 1)),
+  'hinted zero': () => having(boards.zero(), (board) => board.call(change_prot_numa, 0, 1)),
   'without access': () => having(boards.system(), (board) => board.call(mprotect, 0, 3, 0)),
   'on the gpu': () => having(boards.system(), (board) => board.call(migrateToDevice, board.gpu, 0, 1)),
   'on the coherent gpu': () =>
@@ -266,14 +266,14 @@ describe('coherent memory', () => {
   })
 })
 
-const hold = procedure('hold', function* (current: Task) {
+const hold = procedure(function* hold(current: Task) {
   const { mm } = current
   yield* mm.mmapLock.lockRead()
-  const pfns = yield* getUserPagesRemote(current, mm, 0, 1)
+  const pfns = yield* get_user_pages_remote(current, mm, 0, 1)
   yield* mm.mmapLock.unlockRead()
   return pfns
 })
 
-const release = procedure('release', function* ({ machine }: Task, pfns: readonly number[]) {
-  yield* releasePages(machine, pfns)
+const release = procedure(function* release({ machine }: Task, pfns: readonly number[]) {
+  yield* release_pages(machine, pfns)
 })

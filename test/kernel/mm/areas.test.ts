@@ -4,7 +4,7 @@ import {
   cpuRead,
   cpuWrite,
   Errno,
-  madviseDontneed,
+  madvise_dontneed,
   mmap,
   mprotect,
   munmap,
@@ -86,7 +86,7 @@ describe('mprotect', () => {
 describe('MADV_DONTNEED', () => {
   it('throws data away and leaves the area', () => {
     const process = written()
-    expect(process.call(madviseDontneed, 0, 2)).toBe(0)
+    expect(process.call(madvise_dontneed, 0, 2)).toBe(0)
     expect(process.entries()).toEqual(['none', 'none', 'rw'])
     expect(read(process)).toEqual([0, 0, 3])
   })
@@ -94,12 +94,12 @@ describe('MADV_DONTNEED', () => {
   it('passes over holes, at the start, between and at the end, and tells of them', () => {
     const process = written()
     process.call(munmap, 1, 1)
-    expect(process.call(madviseDontneed, 0, 3)).toBe(-Errno.ENOMEM)
+    expect(process.call(madvise_dontneed, 0, 3)).toBe(-Errno.ENOMEM)
     expect(process.entries()).toEqual(['none', 'none', 'none'])
-    expect(process.call(madviseDontneed, 1, 2)).toBe(-Errno.ENOMEM)
-    expect(process.call(madviseDontneed, 0, 2)).toBe(-Errno.ENOMEM)
-    expect(process.call(madviseDontneed, 2, 1)).toBe(0)
-    expect(process.call(madviseDontneed, 0, 0)).toBe(0)
+    expect(process.call(madvise_dontneed, 1, 2)).toBe(-Errno.ENOMEM)
+    expect(process.call(madvise_dontneed, 0, 2)).toBe(-Errno.ENOMEM)
+    expect(process.call(madvise_dontneed, 2, 1)).toBe(0)
+    expect(process.call(madvise_dontneed, 0, 0)).toBe(0)
     expect(process.inUse).toBe(0)
   })
 })

@@ -7,8 +7,8 @@ import {
   cpuWrite,
   Errno,
   fork,
-  madviseDontneed,
-  makeDeviceExclusiveRange,
+  madvise_dontneed,
+  make_device_exclusive_range,
   mmap,
   mprotect,
   munmap,
@@ -27,7 +27,7 @@ const OWNER = 0
 const takeExclusive = procedure('take exclusive', function* (task: Task, start: number, end: number) {
   const { mm, machine } = task
   yield* mm.mmapLock.lockRead()
-  const pages = yield* makeDeviceExclusiveRange(task, mm, start, end, OWNER)
+  const pages = yield* make_device_exclusive_range(task, mm, start, end, OWNER)
   yield* mm.mmapLock.unlockRead()
   for (const pfn of pages)
     if (pfn > 0)
@@ -140,7 +140,7 @@ describe('giving back', () => {
 
   it('is not needed where the page is thrown away, or unmapped: it is freed', () => {
     const process = exclusive()
-    process.call(madviseDontneed, 0, 1)
+    process.call(madvise_dontneed, 0, 1)
     process.call(munmap, 1, 1)
     expect(process.entries()).toEqual(['none', 'none', 'none'])
     expect(process.inUse).toBe(0)

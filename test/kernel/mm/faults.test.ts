@@ -10,7 +10,7 @@ import {
   mprotect,
   munmap,
   OUT_OF_MEMORY,
-  oomReap,
+  oom_reap_task_mm,
   SEGV_ACCERR,
   SEGV_MAPERR,
   VM_READ,
@@ -94,7 +94,7 @@ describe('an access', () => {
   it('does not get a zeroed page where the OOM reaper took one', () => {
     const process = new Process()
     process.call(cpuWrite, 0, 7)
-    process.call(oomReap, process.mm)
+    process.call(oom_reap_task_mm, process.mm)
     expect(process.call(cpuRead, 0)).toBe(BUS_ADRERR)
     expect(process.call(cpuWrite, 0, 1)).toBe(BUS_ADRERR)
     expect(process.inUse).toBe(0)

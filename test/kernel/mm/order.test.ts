@@ -5,12 +5,12 @@ import {
   cpuWrite,
   Errno,
   fork,
-  madviseDontneed,
+  madvise_dontneed,
   mmap,
   mmput,
   mprotect,
   munmap,
-  oomReap,
+  oom_reap_task_mm,
   VM_READ,
 } from '../../../src/kernel/index.js'
 import { Process, RW } from './process.js'
@@ -54,7 +54,7 @@ describe('watchers hear before the first entry changes; flush and freeing come a
 
   it('MADV_DONTNEED', () => {
     const process = watched()
-    process.call(madviseDontneed, 0, 1)
+    process.call(madvise_dontneed, 0, 1)
     expect(process.takeLog()).toEqual([
       'CLEAR 0..1',
       'clear an entry',
@@ -66,7 +66,7 @@ describe('watchers hear before the first entry changes; flush and freeing come a
 
   it('the OOM reaper', () => {
     const process = watched()
-    expect(process.call(oomReap, process.mm)).toBe(0)
+    expect(process.call(oom_reap_task_mm, process.mm)).toBe(0)
     expect(process.takeLog()).toEqual([
       'UNMAP 0..2',
       'clear an entry',
@@ -180,7 +180,7 @@ describe('nobody is told', () => {
     process.call(cpuRead, 1)
     process.call(cpuWrite, 1, 1)
     process.call(mprotect, 2, 1, VM_READ)
-    process.call(madviseDontneed, 1, 1)
+    process.call(madvise_dontneed, 1, 1)
     process.takeLog()
     process.call(fork, process.child.mm)
     // Page 2 was of the same area as page 1 when that was written to.
@@ -208,7 +208,7 @@ describe('nobody is told', () => {
 describe('a watcher that cannot give up now', () => {
   it('keeps the OOM reaper out of the area, and hears no end of its own', () => {
     const process = watched({ answer: 0 })
-    expect(process.call(oomReap, process.mm)).toBe(-Errno.EAGAIN)
+    expect(process.call(oom_reap_task_mm, process.mm)).toBe(-Errno.EAGAIN)
     expect(process.takeLog()).toEqual(['UNMAP 0..2', 'end'])
     expect(process.mm.subscriptions.active).toBe(0)
     expect(process.entries()).toEqual(['rw', 'rw'])
@@ -217,7 +217,7 @@ describe('a watcher that cannot give up now', () => {
   it('does not keep it out of others', () => {
     const process = watched({ watched: [0, 0], answer: 0 })
     process.call(mprotect, 1, 1, VM_READ)
-    expect(process.call(oomReap, process.mm)).toBe(-Errno.EAGAIN)
+    expect(process.call(oom_reap_task_mm, process.mm)).toBe(-Errno.EAGAIN)
     expect(process.entries()).toEqual(['rw', 'none'])
   })
 })

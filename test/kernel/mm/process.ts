@@ -7,8 +7,8 @@ import {
   type Machine,
   type MmStruct,
   mmap,
-  mmuIntervalNotifierInsert,
-  mmuIntervalSetSeq,
+  mmu_interval_notifier_insert,
+  mmu_interval_set_seq,
   type NotifierRange,
   NotifyEvent,
   PteKind,
@@ -81,7 +81,7 @@ export class Process {
     const [sub] = this.mm.subscriptions.intervals
     if (sub) {
       sub.ops = { invalidate: this.watcher(answer) }
-      this.run(mmuIntervalNotifierInsert, sub)
+      this.run(mmu_interval_notifier_insert, sub)
     }
     this.call(mmap, 0, pages, RW)
     this.log.length = 0
@@ -92,16 +92,18 @@ export class Process {
   }
 
   private watcher(answer: 0 | 1) {
-    return procedure(
-      'watcher',
-      function* (_current: Task, sub: IntervalNotifier, range: NotifierRange, seq: number) {
-        yield* step(`${range.event} ${range.start}..${range.end}`, () => {
-          mmuIntervalSetSeq(sub, seq)
-          return 0
-        })
-        return range.blockable ? 1 : answer
-      },
-    )
+    return procedure(function* watcher(
+      _current: Task,
+      sub: IntervalNotifier,
+      range: NotifierRange,
+      seq: number,
+    ) {
+      yield* step(`${range.event} ${range.start}..${range.end}`, () => {
+        mmu_interval_set_seq(sub, seq)
+        return 0
+      })
+      return range.blockable ? 1 : answer
+    })
   }
 
   /** Runs a call of the parent. */

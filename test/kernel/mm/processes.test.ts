@@ -4,7 +4,7 @@ import {
   cpuRead,
   cpuWrite,
   fork,
-  mmgetNotZero,
+  mmget_not_zero,
   mmput,
   mprotect,
   munmap,
@@ -24,8 +24,8 @@ function forked(): Process {
   return process
 }
 
-const pin = procedure('pin', function* (process: Process['task']) {
-  return yield* mmgetNotZero(process.mm)
+const pin = procedure(function* pin(process: Process['task']) {
+  return yield* mmget_not_zero(process.mm)
 })
 
 describe('after fork', () => {

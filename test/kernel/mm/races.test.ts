@@ -8,21 +8,21 @@ import {
   cpuRead,
   cpuWrite,
   declareMachine,
-  flushTlbRange,
+  flush_tlb_range,
   fork,
   type Machine,
-  madviseDontneed,
+  madvise_dontneed,
   mmap,
   mmput,
   mprotect,
   munmap,
-  oomReap,
+  oom_reap_task_mm,
   PteKind,
   type Task,
   VM_READ,
   VM_WRITE,
   VmaKind,
-  wpPageCopy,
+  wp_page_copy,
   ZERO_PAGE,
 } from '../../../src/kernel/index.js'
 import {
@@ -43,7 +43,7 @@ const RW = VM_READ | VM_WRITE
 // biome-ignore lint/suspicious/noExplicitAny: calls of any procedures
 type Calls = readonly (readonly [target: Procedure<any[], unknown>, ...args: unknown[]])[]
 
-const program = procedure('program', function* (task: Task, calls: Calls) {
+const program = procedure(function* program(task: Task, calls: Calls) {
   for (const [target, ...args] of calls) yield* one(task, target, args)
 })
 
@@ -56,11 +56,11 @@ const childProgram = procedure('program of a child', function* (task: Task, call
   yield* program(task, calls)
 })
 
-const reap = procedure('reap', function* (task: Task) {
-  yield* oomReap(task, task.mm)
+const reap = procedure(function* reap(task: Task) {
+  yield* oom_reap_task_mm(task, task.mm)
 })
 
-const exit = procedure('exit', function* (task: Task) {
+const exit = procedure(function* exit(task: Task) {
   yield* mmput(task, task.mm)
 })
 
@@ -178,7 +178,7 @@ const OPERATIONS: Readonly<Record<string, Calls>> = {
     [mprotect, 0, 1, RW],
   ],
   MADV_DONTNEED: [
-    [madviseDontneed, 0, 1],
+    [madvise_dontneed, 0, 1],
     [cpuWrite, 0, 1],
   ],
   'the OOM reaper': [[reap]],
@@ -222,7 +222,7 @@ describe('fork while another thread writes', () => {
 })
 
 // It takes no step at all.
-const withoutFlush = override(flushTlbRange, () => function* () {})
+const withoutFlush = override(flush_tlb_range, () => function* () {})
 
 describe('without the flush', () => {
   it('a CPU would go on using a page that munmap has freed', async () => {
@@ -237,10 +237,10 @@ describe('copy-on-write', () => {
   it('that took it for granted that it replaced the entry would give back a reference too many', async () => {
     // Whatever the look under the lock finds, the answer is that the copy is in place.
     const blind = override(
-      wpPageCopy,
+      wp_page_copy,
       () =>
         function* (task, mm, page, old) {
-          const running = wpPageCopy.body(task, mm, page, old)
+          const running = wp_page_copy.body(task, mm, page, old)
           let result = running.next()
           while (!result.done) {
             const operation = result.value

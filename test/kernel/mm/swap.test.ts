@@ -8,13 +8,13 @@ import {
   cpuWrite,
   type Frame,
   fork,
-  handleMmFault,
-  madviseDontneed,
+  handle_mm_fault,
+  madvise_dontneed,
   mprotect,
   munmap,
   OUT_OF_MEMORY,
   PteKind,
-  shrinkFolio,
+  shrink_folio_list,
   type Task,
   VM_READ,
 } from '../../../src/kernel/index.js'
@@ -24,7 +24,7 @@ import { Process, RW } from './process.js'
 /** A fault as `do_user_addr_fault` has it. */
 const faultToWrite = procedure('fault to write', function* (current: Task, page: number) {
   yield* current.mm.mmapLock.lockRead()
-  yield* handleMmFault(current, current.mm, page, true)
+  yield* handle_mm_fault(current, current.mm, page, true)
   yield* current.mm.mmapLock.unlockRead()
 })
 
@@ -42,7 +42,7 @@ function frameOf(process: Process, page: number, mm = process.mm): Frame {
 
 /** Takes the page behind `page` away. Returns 1 if it is freed. */
 function reclaim(process: Process, page: number): number {
-  return process.call(shrinkFolio, frameOf(process, page))
+  return process.call(shrink_folio_list, frameOf(process, page))
 }
 
 function slots(process: Process): { count: number; contents: number }[] {
@@ -162,7 +162,7 @@ describe('watchers of a page that goes to swap', () => {
 
 describe('slots and pages are given back', () => {
   it.each([
-    ['MADV_DONTNEED', madviseDontneed],
+    ['MADV_DONTNEED', madvise_dontneed],
     ['munmap', munmap],
   ] as const)('by %s: of a page in swap, and of one in the swap cache', (_, remove) => {
     const process = written()

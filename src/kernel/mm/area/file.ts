@@ -14,25 +14,26 @@ import { putPage } from '../page.js'
  * @returns 0, or -1 if there are not enough frames: then there is nothing
  * @kernel memfd_create, shmem_file_write_iter
  */
-export const memfdCreate = procedure(
-  'memfd_create',
-  function* ({ machine }: Task, file: AddressSpace, values: readonly number[]): Running<number> {
-    return yield* step('write the file', () => {
-      const free = machine.frames.filter(
-        (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
-      )
-      if (free.length < file.pages.length) return -1
-      file.open = true
-      file.pages.forEach((_, page) => {
-        free[page].refcount = 1
-        free[page].contents = values[page]
-        file.expected[page].value = values[page]
-        addToPageCache(file, page, free[page])
-      })
-      return 0
+export const memfd_create = procedure(function* memfd_create(
+  { machine }: Task,
+  file: AddressSpace,
+  values: readonly number[],
+): Running<number> {
+  return yield* step('write the file', () => {
+    const free = machine.frames.filter(
+      (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
+    )
+    if (free.length < file.pages.length) return -1
+    file.open = true
+    file.pages.forEach((_, page) => {
+      free[page].refcount = 1
+      free[page].contents = values[page]
+      file.expected[page].value = values[page]
+      addToPageCache(file, page, free[page])
     })
-  },
-)
+    return 0
+  })
+})
 
 /** The page is the file's from now on, and the caller's reference the page cache's. Part of a step. @kernel filemap_add_folio */
 export function addToPageCache(file: AddressSpace, page: number, frame: Frame): void {
@@ -41,12 +42,12 @@ export function addToPageCache(file: AddressSpace, page: number, frame: Frame): 
 }
 
 /** The file is closed: it lives on while it is mapped. @kernel close */
-export const closeFile = procedure('close', function* ({ machine }: Task, file: AddressSpace): Running<void> {
+export const close = procedure(function* close({ machine }: Task, file: AddressSpace): Running<void> {
   yield* step('close the file', () => {
     file.open = false
     return 0
   })
-  yield* evictUnusedFiles(machine)
+  yield* fput(machine)
 })
 
 /**
@@ -55,7 +56,7 @@ export const closeFile = procedure('close', function* ({ machine }: Task, file: 
  *
  * @kernel fput, shmem_evict_inode
  */
-export const evictUnusedFiles = procedure('fput', function* (machine: Machine): Running<void> {
+export const fput = procedure(function* fput(machine: Machine): Running<void> {
   if (machine.files.length === 0) return
   yield* step('evict files that nobody uses', () => {
     for (const file of machine.files) if (!isUsed(machine, file)) evictFile(machine, file)

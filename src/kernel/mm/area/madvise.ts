@@ -8,7 +8,7 @@ import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import { findVma } from './mmap.js'
 import { areaEnd } from './vma.js'
-import { zapPageRange } from './zap.js'
+import { zap_page_range } from './zap.js'
 
 /**
  * Throws away the contents of `pages` pages from `page` on: private anonymous memory reads as zeroes afterwards. The
@@ -18,30 +18,34 @@ import { zapPageRange } from './zap.js'
  * @kernel madvise with MADV_DONTNEED
  * @see reference B.2
  */
-export const madviseDontneed = procedure(
-  'madvise_dontneed',
-  function* (current: Task, page: number, pages: number): Running<number> {
-    if (pages === 0) return 0
-    const { mm } = current
-    yield* mm.mmapLock.lockRead()
-    const error = yield* zapAreas(current, mm, page, page + pages, 0)
-    yield* mm.mmapLock.unlockRead()
-    return error
-  },
-)
+export const madvise_dontneed = procedure(function* madvise_dontneed(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  if (pages === 0) return 0
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const error = yield* madvise_walk_vmas(current, mm, page, page + pages, 0)
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
 
 /** One area after another; a hole is remembered in `error` and passed over. @kernel madvise_walk_vmas */
-const zapAreas = procedure(
-  'madvise_walk_vmas',
-  function* (current: Task, mm: MmStruct, page: number, limit: number, error: number): Running<number> {
-    if (page === limit) return error
-    const area = yield* nextArea(mm, page, limit)
-    const missed = area.start === page ? error : -Errno.ENOMEM
-    if (area.start === limit) return missed
-    yield* zapPageRange(current, mm, NotifyEvent.CLEAR, area.start, area.end)
-    return yield* become(zapAreas, current, mm, area.end, limit, missed)
-  },
-)
+const madvise_walk_vmas = procedure(function* madvise_walk_vmas(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  limit: number,
+  error: number,
+): Running<number> {
+  if (page === limit) return error
+  const area = yield* find_vma(mm, page, limit)
+  const missed = area.start === page ? error : -Errno.ENOMEM
+  if (area.start === limit) return missed
+  yield* zap_page_range(current, mm, NotifyEvent.CLEAR, area.start, area.end)
+  return yield* become(madvise_walk_vmas, current, mm, area.end, limit, missed)
+})
 
 /**
  * The first area from `page` on: where it starts and ends, as far as `limit`; both are `limit` if there is none. One
@@ -49,7 +53,7 @@ const zapAreas = procedure(
  *
  * @kernel find_vma
  */
-export const nextArea = procedure('find_vma', function* (mm: MmStruct, page: number, limit: number) {
+export const find_vma = procedure(function* find_vma(mm: MmStruct, page: number, limit: number) {
   const found = yield* step('find an area', () => {
     const start = findVma(mm, page, limit)
     const end = start === limit ? limit : areaEnd(mm, start, limit)

@@ -7,11 +7,11 @@ import { procedure, type Running, step } from '../../../world/index.js'
 import { type AddressSpace, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task, VM_ACCOUNT, VM_WRITE, VmaKind } from '../../machine.js'
-import { freePgtables } from '../huge/page.js'
-import { splitAtEnds } from '../huge/split.js'
-import { evictUnusedFiles } from './file.js'
+import { free_pgtables } from '../huge/page.js'
+import { vma_adjust_trans_huge } from '../huge/split.js'
+import { fput } from './file.js'
 import { Merge, mergeVma, splitVma } from './vma.js'
-import { zapPageRange } from './zap.js'
+import { zap_page_range } from './zap.js'
 
 /** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
 export function findVma(mm: MmStruct, page: number, limit: number): number {
@@ -38,32 +38,35 @@ export interface Backing {
  * @kernel mmap with MAP_FIXED
  * @see reference B.2
  */
-export const mmap = procedure(
-  'mmap',
-  function* (current: Task, page: number, pages: number, flags: number, backing?: Backing): Running<number> {
-    if (pages === 0) return -Errno.EINVAL
-    const { mm } = current
-    yield* mm.mmapLock.lockWrite()
-    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
-    const replaced = yield* detachVmas(mm, page, page + pages)
-    if (replaced) yield* unmapRegion(current, mm, page, page + pages)
-    yield* step('insert the area', () => {
-      for (let at = 0; at < pages; at++) {
-        const area = mm.vma[page + at]
-        area.kind = backing?.kind ?? VmaKind.anonymous
-        area.flags = flags | accountableMapping(mm, backing, flags)
-        area.file = backing ? backing.file.index + 1 : 0
-        area.pgoff = (backing?.pgoff ?? page) + at
-      }
-      splitVma(mm, page)
-      const { extendsNext } = current.machine.rules
-      mergeVma(current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
-      return 0
-    })
-    yield* mm.mmapLock.unlockWrite()
+export const mmap = procedure(function* mmap(
+  current: Task,
+  page: number,
+  pages: number,
+  flags: number,
+  backing?: Backing,
+): Running<number> {
+  if (pages === 0) return -Errno.EINVAL
+  const { mm } = current
+  yield* mm.mmapLock.lockWrite()
+  if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
+  const replaced = yield* detachVmas(mm, page, page + pages)
+  if (replaced) yield* unmap_region(current, mm, page, page + pages)
+  yield* step('insert the area', () => {
+    for (let at = 0; at < pages; at++) {
+      const area = mm.vma[page + at]
+      area.kind = backing?.kind ?? VmaKind.anonymous
+      area.flags = flags | accountableMapping(mm, backing, flags)
+      area.file = backing ? backing.file.index + 1 : 0
+      area.pgoff = (backing?.pgoff ?? page) + at
+    }
+    splitVma(mm, page)
+    const { extendsNext } = current.machine.rules
+    mergeVma(current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
     return 0
-  },
-)
+  })
+  yield* mm.mmapLock.unlockWrite()
+  return 0
+})
 
 /** What is private and may be written is charged for. @kernel accountable_mapping */
 function accountableMapping(mm: MmStruct, backing: Backing | undefined, flags: number): number {
@@ -79,23 +82,24 @@ function accountableMapping(mm: MmStruct, backing: Backing | undefined, flags: n
  * @kernel munmap
  * @see reference B.2
  */
-export const munmap = procedure(
-  'munmap',
-  function* (current: Task, page: number, pages: number): Running<number> {
-    if (pages === 0) return -Errno.EINVAL
-    const { mm } = current
-    yield* mm.mmapLock.lockWrite()
-    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
-    if (!(yield* detachVmas(mm, page, page + pages))) {
-      yield* mm.mmapLock.unlockWrite()
-      return 0
-    }
-    yield* mm.mmapLock.downgrade()
-    yield* unmapRegion(current, mm, page, page + pages)
-    yield* mm.mmapLock.unlockRead()
+export const munmap = procedure(function* munmap(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  if (pages === 0) return -Errno.EINVAL
+  const { mm } = current
+  yield* mm.mmapLock.lockWrite()
+  if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
+  if (!(yield* detachVmas(mm, page, page + pages))) {
+    yield* mm.mmapLock.unlockWrite()
     return 0
-  },
-)
+  }
+  yield* mm.mmapLock.downgrade()
+  yield* unmap_region(current, mm, page, page + pages)
+  yield* mm.mmapLock.unlockRead()
+  return 0
+})
 
 /**
  * Zaps what the areas from `start` to `end`, which are taken out already, have left, and gives up files that nobody uses any
@@ -103,14 +107,16 @@ export const munmap = procedure(
  *
  * @kernel unmap_region, free_pgtables, remove_vma
  */
-export const unmapRegion = procedure(
-  'unmap_region',
-  function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
-    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, start, end)
-    if (mm.pmd) yield* freePgtables(mm, start, end)
-    yield* evictUnusedFiles(current.machine)
-  },
-)
+export const unmap_region = procedure(function* unmap_region(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+): Running<void> {
+  yield* zap_page_range(current, mm, NotifyEvent.UNMAP, start, end)
+  if (mm.pmd) yield* free_pgtables(mm, start, end)
+  yield* fput(current.machine)
+})
 
 /**
  * Takes the areas from `start` to `end` out of the address space. One step: who looks at areas holds the mmap lock,

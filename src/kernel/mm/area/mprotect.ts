@@ -19,10 +19,10 @@ import {
   VmaKind,
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flushTlbRange } from '../fault/cpu.js'
+import { flush_tlb_range } from '../fault/cpu.js'
 import { isExclusive } from '../fault/fault.js'
 import { isPmdNone } from '../huge/page.js'
-import { splitAtEnds } from '../huge/split.js'
+import { vma_adjust_trans_huge } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 
@@ -34,30 +34,35 @@ import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
  * @kernel mprotect
  * @see reference B.2
  */
-export const mprotect = procedure(
-  'mprotect',
-  function* (current: Task, page: number, pages: number, flags: number): Running<number> {
-    if (pages === 0) return 0
-    const { mm } = current
-    yield* mm.mmapLock.lockWrite()
-    const error = yield* protectAreas(current, mm, page, page + pages, flags)
-    yield* mm.mmapLock.unlockWrite()
-    return error
-  },
-)
+export const mprotect = procedure(function* mprotect(
+  current: Task,
+  page: number,
+  pages: number,
+  flags: number,
+): Running<number> {
+  if (pages === 0) return 0
+  const { mm } = current
+  yield* mm.mmapLock.lockWrite()
+  const error = yield* do_mprotect_pkey(current, mm, page, page + pages, flags)
+  yield* mm.mmapLock.unlockWrite()
+  return error
+})
 
 /** One area after another, until the end or a hole. @kernel do_mprotect_pkey */
-const protectAreas = procedure(
-  'do_mprotect_pkey',
-  function* (current: Task, mm: MmStruct, page: number, end: number, flags: number): Running<number> {
-    if (page === end) return 0
-    if (mm.pmd) yield* splitForFlags(current, mm, page, end, flags)
-    const changed = yield* setFlags(current, mm, page, end, flags)
-    if (changed.end === page) return -Errno.ENOMEM
-    if (changed.pageTable) yield* changeProtection(current, mm, page, changed.end, flags)
-    return yield* become(protectAreas, current, mm, changed.end, end, flags)
-  },
-)
+const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  end: number,
+  flags: number,
+): Running<number> {
+  if (page === end) return 0
+  if (mm.pmd) yield* splitForFlags(current, mm, page, end, flags)
+  const changed = yield* mprotect_fixup(current, mm, page, end, flags)
+  if (changed.end === page) return -Errno.ENOMEM
+  if (changed.pageTable) yield* change_protection(current, mm, page, changed.end, flags)
+  return yield* become(do_mprotect_pkey, current, mm, changed.end, end, flags)
+})
 
 /**
  * Changes the flags of the area that starts at `page`. An area that has these flags already is left alone, and its
@@ -67,23 +72,26 @@ const protectAreas = procedure(
  * @returns the page after the area (`page` itself in a hole), and whether there are entries that may have to change
  * @kernel mprotect_fixup
  */
-const setFlags = procedure(
-  'mprotect_fixup',
-  function* ({ machine }: Task, mm: MmStruct, page: number, limit: number, flags: number) {
-    const result = yield* step('change vm_flags', () => {
-      if (mm.vma[page].kind === VmaKind.none) return page << 1
-      const end = areaEnd(mm, page, limit)
-      if (!changesFlags(mm, page, flags)) return end << 1
-      const newFlags = accountedFlags(machine, mm, page, flags)
-      splitVma(mm, page)
-      splitVma(mm, end)
-      for (let at = page; at < end; at++) mm.vma[at].flags = newFlags
-      mergeVma(machine, mm, page, end, Merge.either)
-      return (end << 1) | (isPopulated(mm, page, end) ? 1 : 0)
-    })
-    return { end: result >> 1, pageTable: (result & 1) === 1 }
-  },
-)
+const mprotect_fixup = procedure(function* mprotect_fixup(
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  limit: number,
+  flags: number,
+) {
+  const result = yield* step('change vm_flags', () => {
+    if (mm.vma[page].kind === VmaKind.none) return page << 1
+    const end = areaEnd(mm, page, limit)
+    if (!changesFlags(mm, page, flags)) return end << 1
+    const newFlags = accountedFlags(machine, mm, page, flags)
+    splitVma(mm, page)
+    splitVma(mm, end)
+    for (let at = page; at < end; at++) mm.vma[at].flags = newFlags
+    mergeVma(machine, mm, page, end, Merge.either)
+    return (end << 1) | (isPopulated(mm, page, end) ? 1 : 0)
+  })
+  return { end: result >> 1, pageTable: (result & 1) === 1 }
+})
 
 /**
  * The flags of the area of `page` once it permits `flags`. What becomes writable is charged for from then on; the charge is
@@ -109,7 +117,7 @@ const splitForFlags = procedure(
     const end = yield* step('find the end of the area', () =>
       mm.vma[page].kind === VmaKind.none || !changesFlags(mm, page, flags) ? page : areaEnd(mm, page, limit),
     )
-    if (end > page) yield* splitAtEnds(current, mm, page, end)
+    if (end > page) yield* vma_adjust_trans_huge(current, mm, page, end)
   },
 )
 
@@ -130,36 +138,42 @@ function isPopulated(mm: MmStruct, start: number, end: number): boolean {
  * @kernel change_protection
  * @see reference B.2
  */
-export const changeProtection = procedure(
-  'change_protection',
-  function* (current: Task, mm: MmStruct, start: number, end: number, flags: number) {
-    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
-    const changed = yield* changePteRange(current, mm, start, end, flags)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
-    if (changed) yield* flushTlbRange(current.machine, mm, start, end)
-  },
-)
+export const change_protection = procedure(function* change_protection(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+  flags: number,
+) {
+  yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+  const changed = yield* change_pte_range(current, mm, start, end, flags)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, start, end)
+  if (changed) yield* flush_tlb_range(current.machine, mm, start, end)
+})
 
 /** Changes the entries. Returns 1 if any changed. @kernel change_pte_range */
-const changePteRange = procedure(
-  'change_pte_range',
-  function* (current: Task, mm: MmStruct, start: number, end: number, flags: number) {
-    let changed = 0
-    for (let page = start; page < end; page++) {
-      const pmd = pmdAt(mm, page)
-      if (pmd !== undefined && page === pmd.start && pmd.end <= end) {
-        const done = yield* changeHugePmd(current, mm, pmd, flags)
-        if (done !== Changed.table) {
-          changed |= done
-          page = pmd.end - 1
-          continue
-        }
+const change_pte_range = procedure(function* change_pte_range(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+  flags: number,
+) {
+  let changed = 0
+  for (let page = start; page < end; page++) {
+    const pmd = pmdAt(mm, page)
+    if (pmd !== undefined && page === pmd.start && pmd.end <= end) {
+      const done = yield* change_huge_pmd(current, mm, pmd, flags)
+      if (done !== Changed.table) {
+        changed |= done
+        page = pmd.end - 1
+        continue
       }
-      changed |= yield* mm.ptl.critical('change an entry', () => changePte(current, mm, page, flags))
     }
-    return changed
-  },
-)
+    changed |= yield* mm.ptl.critical('change an entry', () => changePte(current, mm, page, flags))
+  }
+  return changed
+})
 
 /** What came of the entry of a huge page: as it was, changed, or it is none. */
 const Changed = { no: 0, yes: 1, table: 2 } as const
@@ -169,12 +183,14 @@ const Changed = { no: 0, yes: 1, table: 2 } as const
  *
  * @kernel change_huge_pmd
  */
-export const changeHugePmd = procedure(
-  'change_huge_pmd',
-  function* (current: Task, mm: MmStruct, pmd: Pmd, flags: number): Running<number> {
-    return yield* mm.ptl.critical('change the huge entry', () => changePmd(current, mm, pmd, flags))
-  },
-)
+export const change_huge_pmd = procedure(function* change_huge_pmd(
+  current: Task,
+  mm: MmStruct,
+  pmd: Pmd,
+  flags: number,
+): Running<number> {
+  return yield* mm.ptl.critical('change the huge entry', () => changePmd(current, mm, pmd, flags))
+})
 
 /** Changes the entry if it is a huge page's. Part of a step, under the page-table lock. */
 export function changePmd(current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {

@@ -10,12 +10,12 @@ import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flushTlb } from '../fault/cpu.js'
-import { freePgtables, isPmdNone, pteAlloc } from '../huge/page.js'
-import { splitAtEnds, splitHugePmd } from '../huge/split.js'
+import { free_pgtables, isPmdNone, pteAlloc } from '../huge/page.js'
+import { __split_huge_pmd, vma_adjust_trans_huge } from '../huge/split.js'
 import { clearEntry } from '../page.js'
-import { detachVmas, findVma, unmapRegion } from './mmap.js'
+import { detachVmas, findVma, unmap_region } from './mmap.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
-import { zapPageRange } from './zap.js'
+import { zap_page_range } from './zap.js'
 
 /**
  * Moves `pages` pages at `page` to `to`, in place of what is there. The mmap lock is held for writing throughout.
@@ -25,20 +25,22 @@ import { zapPageRange } from './zap.js'
  * @kernel mremap with MREMAP_MAYMOVE, MREMAP_FIXED
  * @see reference B.2
  */
-export const mremap = procedure(
-  'mremap',
-  function* (current: Task, page: number, pages: number, to: number): Running<number> {
-    const { mm, machine } = current
-    const overlaps = page < to + pages && to < page + pages
-    if (pages === 0 || (machine.rules.movesSeveral && overlaps)) return -Errno.EINVAL
-    yield* mm.mmapLock.lockWrite()
-    const error = machine.rules.movesSeveral
-      ? yield* remapMove(current, mm, { page, end: page + pages, to }, page)
-      : yield* mremapTo(current, mm, page, pages, to)
-    yield* mm.mmapLock.unlockWrite()
-    return error
-  },
-)
+export const mremap = procedure(function* mremap(
+  current: Task,
+  page: number,
+  pages: number,
+  to: number,
+): Running<number> {
+  const { mm, machine } = current
+  const overlaps = page < to + pages && to < page + pages
+  if (pages === 0 || (machine.rules.movesSeveral && overlaps)) return -Errno.EINVAL
+  yield* mm.mmapLock.lockWrite()
+  const error = machine.rules.movesSeveral
+    ? yield* remap_move(current, mm, { page, end: page + pages, to }, page)
+    : yield* mremap_to(current, mm, page, pages, to)
+  yield* mm.mmapLock.unlockWrite()
+  return error
+})
 
 /** What is to be moved: pages from `page` to `end`, and where the first of them is moved to. */
 interface Move {
@@ -53,78 +55,86 @@ interface Move {
  * @returns 0; -EFAULT if there is no area where the range begins
  * @kernel remap_move
  */
-const remapMove = procedure(
-  'remap_move',
-  function* (current: Task, mm: MmStruct, move: Move, at: number): Running<number> {
-    const found = yield* step('find the next area', () => {
-      const start = findVma(mm, at, move.end)
-      return start === move.end ? NONE : (start << 12) | areaEnd(mm, start, move.end)
-    })
-    const [start, end] = [found >> 12, found & 0xfff]
-    if (found === NONE) return at === move.page ? -Errno.EFAULT : 0
-    if (at === move.page && start !== move.page) return -Errno.EFAULT
-    yield* moveOne(current, mm, start, end - start, move.to + start - move.page)
-    return end === move.end ? 0 : yield* become(remapMove, current, mm, move, end)
-  },
-)
+const remap_move = procedure(function* remap_move(
+  current: Task,
+  mm: MmStruct,
+  move: Move,
+  at: number,
+): Running<number> {
+  const found = yield* step('find the next area', () => {
+    const start = findVma(mm, at, move.end)
+    return start === move.end ? NONE : (start << 12) | areaEnd(mm, start, move.end)
+  })
+  const [start, end] = [found >> 12, found & 0xfff]
+  if (found === NONE) return at === move.page ? -Errno.EFAULT : 0
+  if (at === move.page && start !== move.page) return -Errno.EFAULT
+  yield* moveOne(current, mm, start, end - start, move.to + start - move.page)
+  return end === move.end ? 0 : yield* become(remap_move, current, mm, move, end)
+})
 
 const NONE = -1
 
 /** The one area that the range lies in. What was at the new place is gone also if the range is not in one. */
-const mremapTo = procedure(
-  'mremap_to',
-  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<number> {
-    const refused = yield* step('check the ranges', () => {
-      if (mm.vma[page].kind === VmaKind.none) return -Errno.EFAULT
-      return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
-    })
-    if (refused) return refused
-    yield* unmapTarget(current, mm, to, pages)
-    const fits = yield* step('check the area', () =>
-      areaEnd(mm, page, page + pages) === page + pages ? 1 : 0,
-    )
-    if (!fits) return -Errno.EFAULT
-    yield* moveVma(current, mm, page, pages, to)
-    return 0
-  },
-)
+const mremap_to = procedure(function* mremap_to(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  pages: number,
+  to: number,
+): Running<number> {
+  const refused = yield* step('check the ranges', () => {
+    if (mm.vma[page].kind === VmaKind.none) return -Errno.EFAULT
+    return page < to + pages && to < page + pages ? -Errno.EINVAL : 0
+  })
+  if (refused) return refused
+  yield* do_munmap(current, mm, to, pages)
+  const fits = yield* step('check the area', () => (areaEnd(mm, page, page + pages) === page + pages ? 1 : 0))
+  if (!fits) return -Errno.EFAULT
+  yield* move_vma(current, mm, page, pages, to)
+  return 0
+})
 
 /** Moves pages that lie in one area, in place of what is at `to`. */
 const moveOne = procedure(
   'mremap_to (one area)',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
-    yield* unmapTarget(current, mm, to, pages)
-    yield* moveVma(current, mm, page, pages, to)
+    yield* do_munmap(current, mm, to, pages)
+    yield* move_vma(current, mm, page, pages, to)
   },
 )
 
 /** Unmaps what is where the pages are moved to. @kernel do_munmap */
-const unmapTarget = procedure(
-  'do_munmap',
-  function* (current: Task, mm: MmStruct, to: number, pages: number): Running<void> {
-    if (mm.pmd) yield* splitAtEnds(current, mm, to, to + pages)
-    if (yield* detachVmas(mm, to, to + pages)) yield* unmapRegion(current, mm, to, to + pages)
-  },
-)
+const do_munmap = procedure(function* do_munmap(
+  current: Task,
+  mm: MmStruct,
+  to: number,
+  pages: number,
+): Running<void> {
+  if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, to, to + pages)
+  if (yield* detachVmas(mm, to, to + pages)) yield* unmap_region(current, mm, to, to + pages)
+})
 
 /** The area is there twice for a while; nobody can fault, since the mmap lock is held for writing. @kernel move_vma */
-const moveVma = procedure(
-  'move_vma',
-  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
-    yield* step('copy the area', () => {
-      for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
-      splitVma(mm, to)
-      mergeVma(current.machine, mm, to, to + pages, Merge.either)
-      return 0
-    })
-    yield* movePageTables(current, mm, page, pages, to)
-    if (mm.pmd) yield* splitAtEnds(current, mm, page, page + pages)
-    yield* detachVmas(mm, page, page + pages)
-    // There is nothing left to zap, and watchers are told again all the same.
-    yield* zapPageRange(current, mm, NotifyEvent.UNMAP, page, page + pages)
-    if (mm.pmd) yield* freePgtables(mm, page, page + pages)
-  },
-)
+const move_vma = procedure(function* move_vma(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  pages: number,
+  to: number,
+): Running<void> {
+  yield* step('copy the area', () => {
+    for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
+    splitVma(mm, to)
+    mergeVma(current.machine, mm, to, to + pages, Merge.either)
+    return 0
+  })
+  yield* move_page_tables(current, mm, page, pages, to)
+  if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
+  yield* detachVmas(mm, page, page + pages)
+  // There is nothing left to zap, and watchers are told again all the same.
+  yield* zap_page_range(current, mm, NotifyEvent.UNMAP, page, page + pages)
+  if (mm.pmd) yield* free_pgtables(mm, page, page + pages)
+})
 
 /**
  * The area at another place. Anonymous memory that has never had a page of its own is like new there, and may become one area with
@@ -148,25 +158,28 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
  *
  * @kernel move_page_tables
  */
-export const movePageTables = procedure(
-  'move_page_tables',
-  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
-    yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
-    for (let at = 0; at < pages; at++) {
-      const moved = mm.pmd ? yield* moveHugePmd(current, mm, page + at, to + at, pages - at) : 0
-      if (moved) {
-        at += moved - 1
-        continue
-      }
-      // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
-      yield* mm.ptl.critical('move an entry, and flush', () => {
-        if (moveEntry(mm, page + at, to + at)) flushTlb(current.machine, mm, page + at, page + at + 1)
-        return 0
-      })
+export const move_page_tables = procedure(function* move_page_tables(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  pages: number,
+  to: number,
+): Running<void> {
+  yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, page, page + pages)
+  for (let at = 0; at < pages; at++) {
+    const moved = mm.pmd ? yield* move_huge_pmd(current, mm, page + at, to + at, pages - at) : 0
+    if (moved) {
+      at += moved - 1
+      continue
     }
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
-  },
-)
+    // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
+    yield* mm.ptl.critical('move an entry, and flush', () => {
+      if (moveEntry(mm, page + at, to + at)) flushTlb(current.machine, mm, page + at, page + at + 1)
+      return 0
+    })
+  }
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
+})
 
 /**
  * Moves a huge page with its one entry, if all of it is moved to where another would fit; otherwise it is split.
@@ -174,24 +187,27 @@ export const movePageTables = procedure(
  * @returns how many pages were moved
  * @kernel move_huge_pmd
  */
-const moveHugePmd = procedure(
-  'move_huge_pmd',
-  function* (current: Task, mm: MmStruct, page: number, to: number, left: number): Running<number> {
-    const [pmd, target] = [pmdAt(mm, page), pmdAt(mm, to)]
-    if (pmd === undefined || target === undefined || page !== pmd.start) return 0
-    const fits = target.isWhole && to === target.start && target.end - to <= left
-    const moved = yield* mm.ptl.critical('move the huge entry, and flush', () => {
-      if (pmd.kind !== PmdKind.huge || !fits || !isPmdNone(mm, target)) return 0
-      for (let at = 0; at < pmd.end - pmd.start; at++) moveEntry(mm, page + at, to + at)
-      flushTlb(current.machine, mm, pmd.start, pmd.end)
-      pmd.kind = PmdKind.none
-      target.kind = PmdKind.huge
-      return pmd.end - pmd.start
-    })
-    if (!moved) yield* splitHugePmd(current, mm, page)
-    return moved
-  },
-)
+const move_huge_pmd = procedure(function* move_huge_pmd(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  to: number,
+  left: number,
+): Running<number> {
+  const [pmd, target] = [pmdAt(mm, page), pmdAt(mm, to)]
+  if (pmd === undefined || target === undefined || page !== pmd.start) return 0
+  const fits = target.isWhole && to === target.start && target.end - to <= left
+  const moved = yield* mm.ptl.critical('move the huge entry, and flush', () => {
+    if (pmd.kind !== PmdKind.huge || !fits || !isPmdNone(mm, target)) return 0
+    for (let at = 0; at < pmd.end - pmd.start; at++) moveEntry(mm, page + at, to + at)
+    flushTlb(current.machine, mm, pmd.start, pmd.end)
+    pmd.kind = PmdKind.none
+    target.kind = PmdKind.huge
+    return pmd.end - pmd.start
+  })
+  if (!moved) yield* __split_huge_pmd(current, mm, page)
+  return moved
+})
 
 /**
  * Moves one entry, and what is known of its contents. Part of a step, under the page-table lock.

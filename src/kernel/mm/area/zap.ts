@@ -8,10 +8,10 @@ import { procedure, type Running } from '../../../world/index.js'
 import { PmdKind, pmdAt } from '../../huge.js'
 import { type MmStruct, type NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flushTlbRange } from '../fault/cpu.js'
+import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
-import { splitHugePmd } from '../huge/split.js'
-import { clearMigrationEntry, clearPte, mapsPage, putPage, releasePages } from '../page.js'
+import { __split_huge_pmd } from '../huge/split.js'
+import { clearMigrationEntry, clearPte, mapsPage, putPage, release_pages } from '../page.js'
 import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
 
 /**
@@ -22,33 +22,35 @@ import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
  * @kernel zap_pte_range
  * @see reference B.2
  */
-export const zapPteRange = procedure(
-  'zap_pte_range',
-  function* (current: Task, mm: MmStruct, start: number, end: number): Running<number[]> {
-    const gathered: number[] = []
-    for (let page = start; page < end; page++) {
-      const pmd = pmdAt(mm, page)
-      if (pmd !== undefined && (page === start || page === pmd.start)) {
-        const head = yield* zapHugePmd(current, mm, page, end)
-        if (head >= 0) gathered.push(...framesOf(current.machine, head))
-        if (head !== Zapped.table) {
-          page = Math.min(pmd.end, end) - 1
-          continue
-        }
+export const zap_pte_range = procedure(function* zap_pte_range(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+): Running<number[]> {
+  const gathered: number[] = []
+  for (let page = start; page < end; page++) {
+    const pmd = pmdAt(mm, page)
+    if (pmd !== undefined && (page === start || page === pmd.start)) {
+      const head = yield* zap_huge_pmd(current, mm, page, end)
+      if (head >= 0) gathered.push(...framesOf(current.machine, head))
+      if (head !== Zapped.table) {
+        page = Math.min(pmd.end, end) - 1
+        continue
       }
-      const pfn = yield* mm.ptl.critical('clear an entry', () => {
-        const pte = mm.pte[page]
-        if (pte.kind === PteKind.none) return NOTHING
-        mm.expected[page].value = 0
-        if (mapsPage(pte)) return clearPte(current.machine, pte)
-        zapEntry(current, pte)
-        return NOTHING
-      })
-      if (pfn !== NOTHING) gathered.push(pfn)
     }
-    return gathered
-  },
-)
+    const pfn = yield* mm.ptl.critical('clear an entry', () => {
+      const pte = mm.pte[page]
+      if (pte.kind === PteKind.none) return NOTHING
+      mm.expected[page].value = 0
+      if (mapsPage(pte)) return clearPte(current.machine, pte)
+      zapEntry(current, pte)
+      return NOTHING
+    })
+    if (pfn !== NOTHING) gathered.push(pfn)
+  }
+  return gathered
+})
 
 const NOTHING = -1
 
@@ -61,21 +63,23 @@ const Zapped = { table: -1, nothing: -2 } as const
  * @returns the first frame that it mapped, or what is left to do
  * @kernel zap_pmd_range, zap_huge_pmd
  */
-const zapHugePmd = procedure(
-  'zap_huge_pmd',
-  function* (current: Task, mm: MmStruct, page: number, limit: number): Running<number> {
-    const pmd = pmdAt(mm, page)
-    if (pmd === undefined) return Zapped.table
-    const isWhole = page === pmd.start && pmd.end <= limit
-    if (!isWhole) yield* splitHugePmd(current, mm, page)
-    return yield* mm.ptl.critical('clear the huge entry', () => {
-      if (isPmdNone(mm, pmd)) return Zapped.nothing
-      if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
-      for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].value = 0
-      return clearHugePmd(current.machine, mm, pmd)
-    })
-  },
-)
+const zap_huge_pmd = procedure(function* zap_huge_pmd(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  limit: number,
+): Running<number> {
+  const pmd = pmdAt(mm, page)
+  if (pmd === undefined) return Zapped.table
+  const isWhole = page === pmd.start && pmd.end <= limit
+  if (!isWhole) yield* __split_huge_pmd(current, mm, page)
+  return yield* mm.ptl.critical('clear the huge entry', () => {
+    if (isPmdNone(mm, pmd)) return Zapped.nothing
+    if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
+    for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].value = 0
+    return clearHugePmd(current.machine, mm, pmd)
+  })
+})
 
 /**
  * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are
@@ -105,18 +109,21 @@ function zapEntry({ machine }: Task, pte: Pte): void {
  * What follows a zap: TLBs forget the range, then the pages are freed. By then the window is closed; devices had
  * forgotten the pages before the first entry changed.
  *
- * @param gathered - what {@link zapPteRange} returned
+ * @param gathered - what {@link zap_pte_range} returned
  * @kernel tlb_finish_mmu
  * @see reference B.2
  */
-export const tlbFinishMmu = procedure(
-  'tlb_finish_mmu',
-  function* (current: Task, mm: MmStruct, start: number, end: number, gathered: readonly number[]) {
-    if (gathered.length === 0) return
-    yield* flushTlbRange(current.machine, mm, start, end)
-    yield* releasePages(current.machine, gathered)
-  },
-)
+export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+  gathered: readonly number[],
+) {
+  if (gathered.length === 0) return
+  yield* flush_tlb_range(current.machine, mm, start, end)
+  yield* release_pages(current.machine, gathered)
+})
 
 /**
  * A whole zap: the window, the entries, the end of the window, the flush, the pages. The caller holds the mmap lock.
@@ -124,12 +131,15 @@ export const tlbFinishMmu = procedure(
  * @param event - why: UNMAP, or CLEAR where the area stays
  * @kernel unmap_region, zap_page_range_single
  */
-export const zapPageRange = procedure(
-  'zap_page_range',
-  function* (current: Task, mm: MmStruct, event: NotifyEvent, start: number, end: number): Running<void> {
-    yield* invalidateRangeStart(current, mm, event, start, end)
-    const gathered = yield* zapPteRange(current, mm, start, end)
-    yield* invalidateRangeEnd(current, mm, event, start, end)
-    yield* tlbFinishMmu(current, mm, start, end, gathered)
-  },
-)
+export const zap_page_range = procedure(function* zap_page_range(
+  current: Task,
+  mm: MmStruct,
+  event: NotifyEvent,
+  start: number,
+  end: number,
+): Running<void> {
+  yield* invalidateRangeStart(current, mm, event, start, end)
+  const gathered = yield* zap_pte_range(current, mm, start, end)
+  yield* invalidateRangeEnd(current, mm, event, start, end)
+  yield* tlb_finish_mmu(current, mm, start, end, gathered)
+})

@@ -19,8 +19,8 @@ import {
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
-import { getUserPagesRemote } from '../fault/gup.js'
-import { clearPte, handOnMarks, lockPage, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { get_user_pages_remote } from '../fault/gup.js'
+import { clearPte, folio_lock, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
 import { areasOf, partsOf } from '../rmap.js'
 
 /**
@@ -33,16 +33,19 @@ import { areasOf, partsOf } from '../rmap.js'
  * not 0 are locked and referenced
  * @kernel make_device_exclusive_range
  */
-export const makeDeviceExclusiveRange = procedure(
-  'make_device_exclusive_range',
-  function* (current: Task, mm: MmStruct, start: number, end: number, owner: number): Running<number[]> {
-    const pages = yield* getUserPagesRemote(current, mm, start, end)
-    const exclusive: number[] = []
-    for (const [i, pfn] of pages.entries())
-      exclusive.push(yield* makePageExclusive(current, mm, start + i, pfn, owner))
-    return exclusive
-  },
-)
+export const make_device_exclusive_range = procedure(function* make_device_exclusive_range(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+  owner: number,
+): Running<number[]> {
+  const pages = yield* get_user_pages_remote(current, mm, start, end)
+  const exclusive: number[] = []
+  for (const [i, pfn] of pages.entries())
+    exclusive.push(yield* makePageExclusive(current, mm, start + i, pfn, owner))
+  return exclusive
+})
 
 /**
  * Takes one page away from the CPUs, as above, but waits for its folio lock, and tries again if the entry has changed meanwhile. The
@@ -51,42 +54,44 @@ export const makeDeviceExclusiveRange = procedure(
  * @returns the frame, locked and held; -EFAULT if it cannot be faulted in to be written; -EOPNOTSUPP if it is not anonymous
  * @kernel make_device_exclusive
  */
-export const makeDeviceExclusive = procedure(
-  'make_device_exclusive',
-  function* (current: Task, mm: MmStruct, page: number, owner: number): Running<number> {
-    const [pfn] = yield* getUserPagesRemote(current, mm, page, page + 1)
-    if (pfn === undefined) return -Errno.EFAULT
-    const frame = current.machine.frames[pfn]
-    const refused = yield* step('put the page, unless it is anonymous', () => {
-      if (isAnonymous(mm, page, frame)) return 0
-      putPage(frame)
-      return -Errno.EOPNOTSUPP
-    })
-    if (refused) return refused
-    yield* lockPage(frame)
-    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
-    const done = yield* mm.ptl.critical('clear, flush and make exclusive', () => {
-      const pte = mm.pte[page]
-      if (!mapsPage(pte) || pte.frame !== pfn || !pte.write) return 0
-      const state = entryState(pte)
-      clearPte(current.machine, pte)
-      flushTlb(current.machine, mm, page, page + 1)
-      setExclusiveEntry(pte, pfn, false)
-      frame.mapcount += 1
-      handOnMarks(pte, state)
-      if (state.dirty) frame.dirty = true
-      return 1
-    })
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
-    if (done) return pfn
-    yield* step('unlock and put the page', () => {
-      unlockPage(frame)
-      putPage(frame)
-      return 0
-    })
-    return yield* become(makeDeviceExclusive, current, mm, page, owner)
-  },
-)
+export const make_device_exclusive = procedure(function* make_device_exclusive(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  owner: number,
+): Running<number> {
+  const [pfn] = yield* get_user_pages_remote(current, mm, page, page + 1)
+  if (pfn === undefined) return -Errno.EFAULT
+  const frame = current.machine.frames[pfn]
+  const refused = yield* step('put the page, unless it is anonymous', () => {
+    if (isAnonymous(mm, page, frame)) return 0
+    putPage(frame)
+    return -Errno.EOPNOTSUPP
+  })
+  if (refused) return refused
+  yield* folio_lock(frame)
+  yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
+  const done = yield* mm.ptl.critical('clear, flush and make exclusive', () => {
+    const pte = mm.pte[page]
+    if (!mapsPage(pte) || pte.frame !== pfn || !pte.write) return 0
+    const state = entryState(pte)
+    clearPte(current.machine, pte)
+    flushTlb(current.machine, mm, page, page + 1)
+    setExclusiveEntry(pte, pfn, false)
+    frame.mapcount += 1
+    handOnMarks(pte, state)
+    if (state.dirty) frame.dirty = true
+    return 1
+  })
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
+  if (done) return pfn
+  yield* step('unlock and put the page', () => {
+    unlockPage(frame)
+    putPage(frame)
+    return 0
+  })
+  return yield* become(make_device_exclusive, current, mm, page, owner)
+})
 
 /** What becomes of a page before the walk over its mappings; above are the mappings to begin with. */
 const Begin = { refused: 0, notAnonymous: 1 } as const
@@ -112,7 +117,9 @@ const makePageExclusive = procedure(
     })
     if (begin === Begin.refused) return 0
     const isExclusive =
-      begin === Begin.notAnonymous ? 0 : yield* replaceAll(current, { mm, page, frame, owner }, begin, 0, 0)
+      begin === Begin.notAnonymous
+        ? 0
+        : yield* folio_make_device_exclusive(current, { mm, page, frame, owner }, begin, 0, 0)
     if (isExclusive) return pfn
     yield* step('unlock and put the page', () => {
       unlockPage(frame)
@@ -148,35 +155,38 @@ function areaCode(machine: Machine, frame: Frame, index: number): number {
  * @returns 1 if the page is exclusive
  * @kernel rmap_walk, page_make_device_exclusive_one
  */
-const replaceAll = procedure(
-  'folio_make_device_exclusive',
-  function* (current: Task, target: Target, code: number, index: number, isValid: number): Running<number> {
-    const { machine } = current
-    const { frame, owner } = target
-    if (code === 1) return 0
-    const size = machine.pages + 1
-    const packed = (code - 2) / 2
-    const [end, start] = [packed % size, Math.floor(packed / size) % size]
-    const mm = machine.mms[Math.floor(packed / size / size)]
-    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
-    let valid = isValid
-    let stopped = false
-    for (let page = start; page < end && !stopped; page++) {
-      const replaced = yield* replaceByExclusive(current, mm, page, frame)
-      if (mm === target.mm && page === target.page && replaced === Replaced.writable) valid = 1
-      stopped = replaced === Replaced.already
-    }
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
-    // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
-    if (machine.anonVmas.length === 0) return valid
-    const next = yield* step('go on with the next area', () => {
-      if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return 0
-      return stopped ? 1 : areaCode(machine, frame, index + 1)
-    })
-    if (next === 0) return valid
-    return yield* become(replaceAll, current, target, next, index + 1, valid)
-  },
-)
+const folio_make_device_exclusive = procedure(function* folio_make_device_exclusive(
+  current: Task,
+  target: Target,
+  code: number,
+  index: number,
+  isValid: number,
+): Running<number> {
+  const { machine } = current
+  const { frame, owner } = target
+  if (code === 1) return 0
+  const size = machine.pages + 1
+  const packed = (code - 2) / 2
+  const [end, start] = [packed % size, Math.floor(packed / size) % size]
+  const mm = machine.mms[Math.floor(packed / size / size)]
+  yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
+  let valid = isValid
+  let stopped = false
+  for (let page = start; page < end && !stopped; page++) {
+    const replaced = yield* page_make_device_exclusive_one(current, mm, page, frame)
+    if (mm === target.mm && page === target.page && replaced === Replaced.writable) valid = 1
+    stopped = replaced === Replaced.already
+  }
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
+  // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
+  if (machine.anonVmas.length === 0) return valid
+  const next = yield* step('go on with the next area', () => {
+    if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return 0
+    return stopped ? 1 : areaCode(machine, frame, index + 1)
+  })
+  if (next === 0) return valid
+  return yield* become(folio_make_device_exclusive, current, target, next, index + 1, valid)
+})
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
 function isTail(frame: Frame): boolean {
@@ -193,25 +203,27 @@ export const Replaced = { not: 0, writable: 1, readOnly: 2, already: 3 } as cons
  * @returns {@link Replaced}
  * @kernel page_make_device_exclusive_one
  */
-export const replaceByExclusive = procedure(
-  'page_make_device_exclusive_one',
-  function* ({ machine }: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('clear, flush and make exclusive', () => {
-      const pte = mm.pte[page]
-      const mapped = machine.frames[pte.frame]
-      if (!partsOf(machine, frame).includes(mapped)) return Replaced.not
-      if (pte.kind === PteKind.deviceExclusive) return Replaced.already
-      if (!mapsPage(pte)) return Replaced.not
-      const state = entryState(pte)
-      clearPte(machine, pte)
-      flushTlb(machine, mm, page, page + 1)
-      setExclusiveEntry(pte, mapped.pfn, state.write)
-      handOnMarks(pte, state)
-      if (state.dirty) mapped.dirty = true
-      return state.write ? Replaced.writable : Replaced.readOnly
-    })
-  },
-)
+export const page_make_device_exclusive_one = procedure(function* page_make_device_exclusive_one(
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+): Running<number> {
+  return yield* mm.ptl.critical('clear, flush and make exclusive', () => {
+    const pte = mm.pte[page]
+    const mapped = machine.frames[pte.frame]
+    if (!partsOf(machine, frame).includes(mapped)) return Replaced.not
+    if (pte.kind === PteKind.deviceExclusive) return Replaced.already
+    if (!mapsPage(pte)) return Replaced.not
+    const state = entryState(pte)
+    clearPte(machine, pte)
+    flushTlb(machine, mm, page, page + 1)
+    setExclusiveEntry(pte, mapped.pfn, state.write)
+    handOnMarks(pte, state)
+    if (state.dirty) mapped.dirty = true
+    return state.write ? Replaced.writable : Replaced.readOnly
+  })
+})
 
 /** Of file and shared memory other mappings could write the page back: it is never exclusive. @kernel folio_test_anon */
 function isAnonymous(mm: MmStruct, page: number, frame: Frame): boolean {

@@ -17,7 +17,7 @@ import {
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { mayWritePage } from '../fault/fault.js'
-import { dirtyPte, getPage, lockPage, putPage, setPte, unlockPage } from '../page.js'
+import { dirtyPte, folio_lock, getPage, putPage, setPte, unlockPage } from '../page.js'
 
 /**
  * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
@@ -29,29 +29,31 @@ import { dirtyPte, getPage, lockPage, putPage, setPte, unlockPage } from '../pag
  * @kernel remove_device_exclusive_entry
  * @see reference B.10, D9
  */
-export const removeDeviceExclusiveEntry = procedure(
-  'remove_device_exclusive_entry',
-  function* (current: Task, mm: MmStruct, page: number, pfn: number): Running<number> {
-    const frame = current.machine.frames[pfn]
-    if (!(yield* tryGetPage(frame))) return 0
-    yield* lockPage(frame)
-    yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
-    yield* mm.ptl.critical('restore the entry', () => {
-      if (isExclusiveEntry(mm, page, pfn)) restoreExclusivePte(current.machine, mm, page)
-      return 0
-    })
-    yield* step('unlock and put the page', () => {
-      unlockPage(frame)
-      putPage(frame)
-      return 0
-    })
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+export const remove_device_exclusive_entry = procedure(function* remove_device_exclusive_entry(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  pfn: number,
+): Running<number> {
+  const frame = current.machine.frames[pfn]
+  if (!(yield* tryGetPage(frame))) return 0
+  yield* folio_lock(frame)
+  yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+  yield* mm.ptl.critical('restore the entry', () => {
+    if (isExclusiveEntry(mm, page, pfn)) restoreExclusivePte(current.machine, mm, page)
     return 0
-  },
-)
+  })
+  yield* step('unlock and put the page', () => {
+    unlockPage(frame)
+    putPage(frame)
+    return 0
+  })
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+  return 0
+})
 
 /** Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically. @kernel folio_try_get */
-export const tryGetPage = procedure('folio_try_get', function* (frame: Frame): Running<number> {
+export const tryGetPage = procedure(function* folio_try_get(frame: Frame): Running<number> {
   return yield* step('take a reference, unless there is none', () => {
     if (frame.refcount === 0) return 0
     getPage(frame)

@@ -18,7 +18,7 @@ import {
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { folioAddLru } from '../lru.js'
-import { addNewAnonRmap, allocPage, clearPte, dirtyPte, getPage, releasePages, setPte } from '../page.js'
+import { addNewAnonRmap, alloc_page, clearPte, dirtyPte, getPage, release_pages, setPte } from '../page.js'
 import { maps, partsOf } from '../rmap.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from './cpu.js'
@@ -35,30 +35,31 @@ const Decided = { done: -1 } as const
  * @kernel do_wp_page, wp_page_reuse
  * @see reference B.2
  */
-export const doWpPage = procedure(
-  'do_wp_page',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const old = yield* mm.ptl.critical('reuse the page, or hold it', () => {
-      const pte = mm.pte[page]
-      if (pte.kind !== PteKind.present || pte.write) return Decided.done
-      if (pte.uffdWp)
-        throw new SpecificationError(
-          'scenario',
-          'a page is written to whose writes userfaultfd wants to hear of',
-        )
-      // What is shared on purpose is not copied, however many map it.
-      if (isShared(mm.vma[page].kind) || canReuse(current, mm, page)) {
-        pte.write = mayWritePage(mm, page)
-        dirtyPte(pte)
-        return Decided.done
-      }
-      const pfn = pte.frame
-      getPage(current.machine.frames[pfn])
-      return pfn
-    })
-    return old === Decided.done ? 0 : yield* become(wpPageCopy, current, mm, page, old)
-  },
-)
+export const do_wp_page = procedure(function* do_wp_page(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const old = yield* mm.ptl.critical('reuse the page, or hold it', () => {
+    const pte = mm.pte[page]
+    if (pte.kind !== PteKind.present || pte.write) return Decided.done
+    if (pte.uffdWp)
+      throw new SpecificationError(
+        'scenario',
+        'a page is written to whose writes userfaultfd wants to hear of',
+      )
+    // What is shared on purpose is not copied, however many map it.
+    if (isShared(mm.vma[page].kind) || canReuse(current, mm, page)) {
+      pte.write = mayWritePage(mm, page)
+      dirtyPte(pte)
+      return Decided.done
+    }
+    const pfn = pte.frame
+    getPage(current.machine.frames[pfn])
+    return pfn
+  })
+  return old === Decided.done ? 0 : yield* become(wp_page_copy, current, mm, page, old)
+})
 
 /**
  * True if the page is this mapping's alone, or can be made so: nobody else has a reference any more, but the swap cache,
@@ -117,40 +118,42 @@ function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
  * @kernel wp_page_copy
  * @see reference B.2
  */
-export const wpPageCopy = procedure(
-  'wp_page_copy',
-  function* (current: Task, mm: MmStruct, page: number, old: number): Running<number> {
-    const { machine } = current
-    const copy = yield* allocPage(machine)
-    if (copy === 0) {
-      yield* releasePages(machine, [old])
-      return VM_FAULT_OOM
-    }
-    if (old !== ZERO_PAGE)
-      yield* step('copy the page', () => {
-        machine.frames[copy].contents = machine.frames[old].contents
-        return 0
-      })
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    const replaced = yield* mm.ptl.critical('clear, flush and replace', () => {
-      anonVmaPrepare(machine, mm, page)
-      if (!stillMaps(mm, page, old)) return 0
-      clearPte(machine, mm.pte[page])
-      // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
-      flushTlb(machine, mm, page, page + 1)
-      setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
-      addNewAnonRmap(machine, mm, page)
-      folioAddLru(current, machine.frames[copy])
-      // What was the file's is this address space's own from here on, as it was when it was copied.
-      if (isPageCache(machine.frames[old])) mm.expected[page].value = machine.frames[copy].contents
-      return 1
+export const wp_page_copy = procedure(function* wp_page_copy(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  old: number,
+): Running<number> {
+  const { machine } = current
+  const copy = yield* alloc_page(machine)
+  if (copy === 0) {
+    yield* release_pages(machine, [old])
+    return VM_FAULT_OOM
+  }
+  if (old !== ZERO_PAGE)
+    yield* step('copy the page', () => {
+      machine.frames[copy].contents = machine.frames[old].contents
+      return 0
     })
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    // The reference that held the page during the copy, and the mapping's or that of the copy in vain.
-    yield* releasePages(machine, [replaced ? old : copy, old])
-    return 0
-  },
-)
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const replaced = yield* mm.ptl.critical('clear, flush and replace', () => {
+    anonVmaPrepare(machine, mm, page)
+    if (!stillMaps(mm, page, old)) return 0
+    clearPte(machine, mm.pte[page])
+    // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
+    flushTlb(machine, mm, page, page + 1)
+    setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
+    addNewAnonRmap(machine, mm, page)
+    folioAddLru(current, machine.frames[copy])
+    // What was the file's is this address space's own from here on, as it was when it was copied.
+    if (isPageCache(machine.frames[old])) mm.expected[page].value = machine.frames[copy].contents
+    return 1
+  })
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  // The reference that held the page during the copy, and the mapping's or that of the copy in vain.
+  yield* release_pages(machine, [replaced ? old : copy, old])
+  return 0
+})
 
 /** @kernel pte_same */
 function stillMaps(mm: MmStruct, page: number, pfn: number): boolean {

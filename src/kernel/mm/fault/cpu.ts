@@ -15,7 +15,7 @@ import {
   VmaKind,
   ZERO_PAGE,
 } from '../../machine.js'
-import { handleMmFault, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
+import { handle_mm_fault, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
 
 /** SIGSEGV, `SEGV_MAPERR`: there is nothing at the address. */
 export const SEGV_MAPERR = -1
@@ -35,13 +35,13 @@ const FAULT = -5
  * @returns what was read (at least 0), or {@link SEGV_MAPERR}, {@link SEGV_ACCERR}, {@link BUS_ADRERR},
  * {@link OUT_OF_MEMORY}
  */
-export const cpuRead = procedure('cpu_read', function* (current: Task, page: number): Running<number> {
+export const cpuRead = procedure(function* cpu_read(current: Task, page: number): Running<number> {
   const seen = yield* step('read', () => {
     const pfn = translate(current, page, false)
     return pfn < 0 ? FAULT : readThrough(current, page, pfn)
   })
   if (seen !== FAULT) return seen
-  const signal = yield* doUserAddrFault(current, page, false)
+  const signal = yield* do_user_addr_fault(current, page, false)
   return signal ? signal : yield* become(cpuRead, current, page)
 })
 
@@ -50,18 +50,19 @@ export const cpuRead = procedure('cpu_read', function* (current: Task, page: num
  *
  * @returns 0, or what {@link cpuRead} returns where it fails
  */
-export const cpuWrite = procedure(
-  'cpu_write',
-  function* (current: Task, page: number, value: number): Running<number> {
-    const done = yield* step('write', () => {
-      const pfn = translate(current, page, true)
-      return pfn < 0 ? FAULT : writeThrough(current, page, pfn, value)
-    })
-    if (done !== FAULT) return done
-    const signal = yield* doUserAddrFault(current, page, true)
-    return signal ? signal : yield* become(cpuWrite, current, page, value)
-  },
-)
+export const cpuWrite = procedure(function* cpu_write(
+  current: Task,
+  page: number,
+  value: number,
+): Running<number> {
+  const done = yield* step('write', () => {
+    const pfn = translate(current, page, true)
+    return pfn < 0 ? FAULT : writeThrough(current, page, pfn, value)
+  })
+  if (done !== FAULT) return done
+  const signal = yield* do_user_addr_fault(current, page, true)
+  return signal ? signal : yield* become(cpuWrite, current, page, value)
+})
 
 /**
  * What the CPU translates `page` to: by its TLB, or by the page table, which it reads without a lock and remembers.
@@ -136,17 +137,18 @@ function mustBeAllocated(machine: Machine, mm: MmStruct, page: number, pfn: numb
  * @returns 0 if the access is worth another try, or the signal
  * @kernel do_user_addr_fault
  */
-export const doUserAddrFault = procedure(
-  'do_user_addr_fault',
-  function* (current: Task, page: number, write: boolean): Running<number> {
-    const { mm } = current
-    yield* mm.mmapLock.lockRead()
-    const bad = yield* step('check the area', () => accessError(mm, page, write))
-    const fault = bad ? 0 : yield* handleMmFault(current, mm, page, write)
-    yield* mm.mmapLock.unlockRead()
-    return bad ? bad : signalOf(fault)
-  },
-)
+export const do_user_addr_fault = procedure(function* do_user_addr_fault(
+  current: Task,
+  page: number,
+  write: boolean,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const bad = yield* step('check the area', () => accessError(mm, page, write))
+  const fault = bad ? 0 : yield* handle_mm_fault(current, mm, page, write)
+  yield* mm.mmapLock.unlockRead()
+  return bad ? bad : signalOf(fault)
+})
 
 /** Whether the area forbids the access. What may be written may be read too: the page table knows no other way. */
 function accessError(mm: MmStruct, page: number, write: boolean): number {
@@ -184,13 +186,15 @@ export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: num
  *
  * @kernel flush_tlb_range
  */
-export const flushTlbRange = procedure(
-  'flush_tlb_range',
-  function* (machine: Machine, mm: MmStruct, start: number, end: number) {
-    if (!machine.cpus.some((cpu) => cpu.mm === mm)) return
-    yield* step('flush every CPU', () => {
-      flushTlb(machine, mm, start, end)
-      return 0
-    })
-  },
-)
+export const flush_tlb_range = procedure(function* flush_tlb_range(
+  machine: Machine,
+  mm: MmStruct,
+  start: number,
+  end: number,
+) {
+  if (!machine.cpus.some((cpu) => cpu.mm === mm)) return
+  yield* step('flush every CPU', () => {
+    flushTlb(machine, mm, start, end)
+    return 0
+  })
+})

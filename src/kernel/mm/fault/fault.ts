@@ -9,16 +9,16 @@ import { isFileBacked, isShared } from '../../address-space.js'
 import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/vma.js'
-import { removeDeviceExclusiveEntry } from '../exclusive/restore.js'
-import { doHugePmdAnonymousPage, doHugePmdWpPage } from '../huge/fault.js'
+import { remove_device_exclusive_entry } from '../exclusive/restore.js'
+import { do_huge_pmd_anonymous_page, do_huge_pmd_wp_page } from '../huge/fault.js'
 import { pteAlloc, wantsHugePage } from '../huge/page.js'
 import { folioAddLru } from '../lru.js'
-import { addNewAnonRmap, allocPage, dirtyPte, releasePages, setPte } from '../page.js'
+import { addNewAnonRmap, alloc_page, dirtyPte, release_pages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
-import { doWpPage } from './cow.js'
-import { doCowFault, doReadFault, doSharedFault } from './file.js'
-import { doNumaPage } from './numa.js'
-import { doSwapPage, migrationEntryWait } from './swap.js'
+import { do_wp_page } from './cow.js'
+import { do_cow_fault, do_read_fault, do_shared_fault } from './file.js'
+import { do_numa_page } from './numa.js'
+import { do_swap_page, migration_entry_wait } from './swap.js'
 
 /** `VM_FAULT_OOM`: no page could be allocated. */
 export const VM_FAULT_OOM = -1
@@ -56,27 +56,31 @@ const FOUND_BITS = 4
  * @kernel handle_mm_fault, handle_pte_fault
  * @see reference B.2
  */
-export const handleMmFault = procedure(
-  'handle_mm_fault',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    // One step: the mmap lock holds the area still, and the entry is read once.
-    const found = yield* step('look at the entry', () => look(mm, page, write))
-    return yield* become(dealWith, current, mm, page, write, found)
-  },
-)
+export const handle_mm_fault = procedure(function* handle_mm_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  write: boolean,
+): Running<number> {
+  // One step: the mmap lock holds the area still, and the entry is read once.
+  const found = yield* step('look at the entry', () => look(mm, page, write))
+  return yield* become(dealWith, current, mm, page, write, found)
+})
 
 /**
  * The same once more in the middle of a fault: what was to be a huge page's has a page table now.
  *
  * @kernel handle_pte_fault
  */
-export const handlePteFault = procedure(
-  'handle_pte_fault',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    const found = yield* step('look at the entry', () => look(mm, page, write))
-    return yield* become(dealWith, current, mm, page, write, found)
-  },
-)
+export const handle_pte_fault = procedure(function* handle_pte_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  write: boolean,
+): Running<number> {
+  const found = yield* step('look at the entry', () => look(mm, page, write))
+  return yield* become(dealWith, current, mm, page, write, found)
+})
 
 /** What was found is dealt with by who knows how. */
 const dealWith = procedure(
@@ -86,31 +90,31 @@ const dealWith = procedure(
     const named = found >> FOUND_BITS
     if (named > 0)
       return found === ((named << FOUND_BITS) | Found.exclusive)
-        ? yield* become(removeDeviceExclusiveEntry, current, mm, page, named)
+        ? yield* become(remove_device_exclusive_entry, current, mm, page, named)
         : yield* become(doSwapSlot, current, mm, page, write, named)
     switch (found) {
       case Found.nothing:
-        return yield* become(doAnonymousPage, current, mm, page, write)
+        return yield* become(do_anonymous_page, current, mm, page, write)
       case Found.writeProtected:
-        return yield* become(doWpPage, current, mm, page)
+        return yield* become(do_wp_page, current, mm, page)
       case Found.hint:
-        return yield* become(doNumaPage, current, mm, page)
+        return yield* become(do_numa_page, current, mm, page)
       case Found.devicePrivate:
-        return yield* become(doSwapPage, current, mm, page)
+        return yield* become(do_swap_page, current, mm, page)
       case Found.migrating:
-        return yield* become(migrationEntryWait, current, mm, page)
+        return yield* become(migration_entry_wait, current, mm, page)
       case Found.fileRead:
-        return yield* become(doReadFault, current, mm, page)
+        return yield* become(do_read_fault, current, mm, page)
       case Found.fileCopied:
-        return yield* become(doCowFault, current, mm, page)
+        return yield* become(do_cow_fault, current, mm, page)
       case Found.fileShared:
-        return yield* become(doSharedFault, current, mm, page)
+        return yield* become(do_shared_fault, current, mm, page)
       case Found.clean:
-        return yield* become(setDirtyBit, mm, page)
+        return yield* become(ptep_set_access_flags, mm, page)
       case Found.hugeNothing:
-        return yield* become(doHugePmdAnonymousPage, current, mm, page, write)
+        return yield* become(do_huge_pmd_anonymous_page, current, mm, page, write)
       case Found.hugeWriteProtected:
-        return yield* become(doHugePmdWpPage, current, mm, page)
+        return yield* become(do_huge_pmd_wp_page, current, mm, page)
       case Found.enough:
         return 0
       default:
@@ -120,7 +124,7 @@ const dealWith = procedure(
 )
 
 /** A fault to write on an entry that may be written already: what remains is to say so. @kernel ptep_set_access_flags */
-const setDirtyBit = procedure('ptep_set_access_flags', function* (mm: MmStruct, page: number) {
+const ptep_set_access_flags = procedure(function* ptep_set_access_flags(mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('set the dirty bit', () => {
     const pte = mm.pte[page]
     if (pte.kind === PteKind.present && pte.write) dirtyPte(pte)
@@ -175,36 +179,38 @@ function fileFault(backing: VmaKind, write: boolean): number {
  *
  * @kernel do_anonymous_page
  */
-export const doAnonymousPage = procedure(
-  'do_anonymous_page',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    const pte = mm.pte[page]
-    if (!write)
-      return yield* mm.ptl.critical('map the zero page', () => {
-        if (pte.kind !== PteKind.none) return 0
-        // After the OOM reaper a page that was lost must not come back as a zeroed one.
-        if (mm.unstable) return VM_FAULT_SIGBUS
-        pteAlloc(mm, page)
-        setPte(current.machine, pte, ZERO_PAGE, false)
-        return 0
-      })
-    const pfn = yield* allocPage(current.machine)
-    if (pfn === 0) return VM_FAULT_OOM
-    const installed = yield* mm.ptl.critical('map a new page', () => {
-      anonVmaPrepare(current.machine, mm, page)
-      if (pte.kind !== PteKind.none) return Installed.notNeeded
+export const do_anonymous_page = procedure(function* do_anonymous_page(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  write: boolean,
+): Running<number> {
+  const pte = mm.pte[page]
+  if (!write)
+    return yield* mm.ptl.critical('map the zero page', () => {
+      if (pte.kind !== PteKind.none) return 0
+      // After the OOM reaper a page that was lost must not come back as a zeroed one.
       if (mm.unstable) return VM_FAULT_SIGBUS
       pteAlloc(mm, page)
-      setPte(current.machine, pte, pfn, mayWritePage(mm, page))
-      addNewAnonRmap(current.machine, mm, page)
-      folioAddLru(current, current.machine.frames[pfn])
-      return Installed.yes
+      setPte(current.machine, pte, ZERO_PAGE, false)
+      return 0
     })
-    if (installed === Installed.yes) return 0
-    yield* releasePages(current.machine, [pfn])
-    return installed === Installed.notNeeded ? 0 : installed
-  },
-)
+  const pfn = yield* alloc_page(current.machine)
+  if (pfn === 0) return VM_FAULT_OOM
+  const installed = yield* mm.ptl.critical('map a new page', () => {
+    anonVmaPrepare(current.machine, mm, page)
+    if (pte.kind !== PteKind.none) return Installed.notNeeded
+    if (mm.unstable) return VM_FAULT_SIGBUS
+    pteAlloc(mm, page)
+    setPte(current.machine, pte, pfn, mayWritePage(mm, page))
+    addNewAnonRmap(current.machine, mm, page)
+    folioAddLru(current, current.machine.frames[pfn])
+    return Installed.yes
+  })
+  if (installed === Installed.yes) return 0
+  yield* release_pages(current.machine, [pfn])
+  return installed === Installed.notNeeded ? 0 : installed
+})
 
 /** Whether a new page went into the page table; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const

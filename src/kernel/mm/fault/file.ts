@@ -10,10 +10,10 @@ import { addToPageCache } from '../area/file.js'
 import { anonVmaPrepare, areaEnd, areaStart } from '../area/vma.js'
 import {
   addNewAnonRmap,
-  allocPage,
+  alloc_page,
   getPage,
   putPage,
-  releasePages,
+  release_pages,
   setPte,
   tryLockPage,
   unlockPage,
@@ -32,18 +32,19 @@ const NOT_CACHED = -3
  * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}
  * @kernel do_read_fault
  */
-export const doReadFault = procedure(
-  'do_read_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    // One step: the page-table lock is held for all of them. Access only gets wider, and nobody is told.
-    const mapped = yield* mm.ptl.critical('map what is cached around', () => {
-      const [start, end] = around(mm, page)
-      for (let at = start; at < end; at++) mapCached(current.machine, mm, at)
-      return mm.pte[page].kind === PteKind.none ? 0 : 1
-    })
-    return mapped ? 0 : yield* become(mapFilePage, current, mm, page)
-  },
-)
+export const do_read_fault = procedure(function* do_read_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  // One step: the page-table lock is held for all of them. Access only gets wider, and nobody is told.
+  const mapped = yield* mm.ptl.critical('map what is cached around', () => {
+    const [start, end] = around(mm, page)
+    for (let at = start; at < end; at++) mapCached(current.machine, mm, at)
+    return mm.pte[page].kind === PteKind.none ? 0 : 1
+  })
+  return mapped ? 0 : yield* become(finish_fault, current, mm, page)
+})
 
 /** First page and page after the last that a fault at `page` maps, if they are cached. Under the mmap lock. @kernel do_fault_around */
 function around(mm: MmStruct, page: number): [start: number, end: number] {
@@ -65,71 +66,74 @@ function mapCached(machine: Machine, mm: MmStruct, page: number): void {
 /**
  * A write to a page of shared memory.
  *
- * @returns as {@link doReadFault}
+ * @returns as {@link do_read_fault}
  * @kernel do_shared_fault
  */
-export const doSharedFault = procedure(
-  'do_shared_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    return yield* become(mapFilePage, current, mm, page)
-  },
-)
+export const do_shared_fault = procedure(function* do_shared_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  return yield* become(finish_fault, current, mm, page)
+})
 
 /** Maps the page of the file. What has been mapped there meanwhile stays. @kernel finish_fault */
-const mapFilePage = procedure(
-  'finish_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const { machine } = current
-    const pfn = yield* filePage(current, mm, page)
-    if (pfn < 0) return pfn
-    return yield* mm.ptl.critical('map the page of the file', () => {
-      const frame = machine.frames[pfn]
-      const isFree = mm.pte[page].kind === PteKind.none
-      if (isFree) setPte(machine, mm.pte[page], pfn, mayWriteFile(mm, page))
-      unlockPage(frame)
-      if (!isFree) putPage(frame)
-      return 0
-    })
-  },
-)
+const finish_fault = procedure(function* finish_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const pfn = yield* __do_fault(current, mm, page)
+  if (pfn < 0) return pfn
+  return yield* mm.ptl.critical('map the page of the file', () => {
+    const frame = machine.frames[pfn]
+    const isFree = mm.pte[page].kind === PteKind.none
+    if (isFree) setPte(machine, mm.pte[page], pfn, mayWriteFile(mm, page))
+    unlockPage(frame)
+    if (!isFree) putPage(frame)
+    return 0
+  })
+})
 
 /**
  * A write to a page of a file that is mapped privately, and not there yet: it gets a copy at once.
  *
- * @returns as {@link doReadFault}
+ * @returns as {@link do_read_fault}
  * @kernel do_cow_fault
  */
-export const doCowFault = procedure(
-  'do_cow_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const { machine } = current
-    const copy = yield* allocPage(machine)
-    if (copy === 0) return VM_FAULT_OOM
-    const pfn = yield* filePage(current, mm, page)
-    if (pfn < 0) {
-      yield* releasePages(machine, [copy])
-      return pfn
-    }
-    yield* step('copy the page of the file', () => {
-      machine.frames[copy].contents = machine.frames[pfn].contents
-      return 0
-    })
-    const installed = yield* mm.ptl.critical('map the copy', () => {
-      anonVmaPrepare(machine, mm, page)
-      const isFree = mm.pte[page].kind === PteKind.none
-      if (isFree) {
-        setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
-        addNewAnonRmap(machine, mm, page)
-        mm.expected[page].value = machine.frames[copy].contents
-      }
-      unlockPage(machine.frames[pfn])
-      putPage(machine.frames[pfn])
-      return isFree ? 1 : 0
-    })
-    if (!installed) yield* releasePages(machine, [copy])
+export const do_cow_fault = procedure(function* do_cow_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const copy = yield* alloc_page(machine)
+  if (copy === 0) return VM_FAULT_OOM
+  const pfn = yield* __do_fault(current, mm, page)
+  if (pfn < 0) {
+    yield* release_pages(machine, [copy])
+    return pfn
+  }
+  yield* step('copy the page of the file', () => {
+    machine.frames[copy].contents = machine.frames[pfn].contents
     return 0
-  },
-)
+  })
+  const installed = yield* mm.ptl.critical('map the copy', () => {
+    anonVmaPrepare(machine, mm, page)
+    const isFree = mm.pte[page].kind === PteKind.none
+    if (isFree) {
+      setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
+      addNewAnonRmap(machine, mm, page)
+      mm.expected[page].value = machine.frames[copy].contents
+    }
+    unlockPage(machine.frames[pfn])
+    putPage(machine.frames[pfn])
+    return isFree ? 1 : 0
+  })
+  if (!installed) yield* release_pages(machine, [copy])
+  return 0
+})
 
 /**
  * Finds the page of the file, or makes one.
@@ -138,43 +142,45 @@ export const doCowFault = procedure(
  * {@link VM_FAULT_OOM}
  * @kernel __do_fault, shmem_fault
  */
-const filePage = procedure(
-  '__do_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const { machine } = current
-    const found = yield* step('find the page in the cache, and lock it', () => {
-      const { file, pgoff } = fileAt(machine, mm, page)
-      if (pgoff >= file.pages.length) return VM_FAULT_SIGBUS
-      const frame = machine.frames[file.pages[pgoff].frame]
-      if (!isPageCache(frame)) return NOT_CACHED
-      if (!tryLockPage(frame)) return BLOCKED
-      getPage(frame)
-      return frame.pfn
-    })
-    return found === NOT_CACHED ? yield* become(newFilePage, current, mm, page) : found
-  },
-)
+const __do_fault = procedure(function* __do_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const found = yield* step('find the page in the cache, and lock it', () => {
+    const { file, pgoff } = fileAt(machine, mm, page)
+    if (pgoff >= file.pages.length) return VM_FAULT_SIGBUS
+    const frame = machine.frames[file.pages[pgoff].frame]
+    if (!isPageCache(frame)) return NOT_CACHED
+    if (!tryLockPage(frame)) return BLOCKED
+    getPage(frame)
+    return frame.pfn
+  })
+  return found === NOT_CACHED ? yield* become(shmem_get_folio, current, mm, page) : found
+})
 
-const newFilePage = procedure(
-  'shmem_get_folio',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const { machine } = current
-    const pfn = yield* allocPage(machine)
-    if (pfn === 0) return VM_FAULT_OOM
-    const added = yield* step('add the page to the cache', () => {
-      const { file, pgoff } = fileAt(machine, mm, page)
-      if (file.pages[pgoff].frame !== 0) return 0
-      const frame = machine.frames[pfn]
-      addToPageCache(file, pgoff, frame)
-      tryLockPage(frame)
-      getPage(frame)
-      return 1
-    })
-    if (added) return pfn
-    yield* releasePages(machine, [pfn])
-    return yield* become(filePage, current, mm, page)
-  },
-)
+const shmem_get_folio = procedure(function* shmem_get_folio(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const pfn = yield* alloc_page(machine)
+  if (pfn === 0) return VM_FAULT_OOM
+  const added = yield* step('add the page to the cache', () => {
+    const { file, pgoff } = fileAt(machine, mm, page)
+    if (file.pages[pgoff].frame !== 0) return 0
+    const frame = machine.frames[pfn]
+    addToPageCache(file, pgoff, frame)
+    tryLockPage(frame)
+    getPage(frame)
+    return 1
+  })
+  if (added) return pfn
+  yield* release_pages(machine, [pfn])
+  return yield* become(__do_fault, current, mm, page)
+})
 
 /** What is behind `page`, which has a file. Under the mmap lock. */
 function fileAt(

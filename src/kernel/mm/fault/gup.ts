@@ -6,10 +6,10 @@
 import { become, claim, procedure, type Running, step } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
 import { isDeviceCoherent, type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
-import { migrateDeviceCoherentFolio } from '../../migrate/coherent.js'
-import { splitHugePmd } from '../huge/split.js'
-import { getPage, releasePages } from '../page.js'
-import { handleMmFault, VM_FAULT_OOM } from './fault.js'
+import { migrate_device_coherent_folio } from '../../migrate/coherent.js'
+import { __split_huge_pmd } from '../huge/split.js'
+import { getPage, release_pages } from '../page.js'
+import { handle_mm_fault, VM_FAULT_OOM } from './fault.js'
 
 /** What a look at an entry finds, where it is not a frame to hold. */
 const Followed = { refused: -1, missing: 0 } as const
@@ -22,18 +22,20 @@ const Followed = { refused: -1, missing: 0 } as const
  * there is no memory
  * @kernel get_user_pages_remote with FOLL_GET, FOLL_WRITE and FOLL_SPLIT_PMD
  */
-export const getUserPagesRemote = procedure(
-  'get_user_pages_remote',
-  function* (current: Task, mm: MmStruct, start: number, end: number): Running<number[]> {
-    const pages: number[] = []
-    for (let page = start; page < end; page++) {
-      const pfn = yield* getUserPageSplit(current, mm, page)
-      if (pfn < 0) break
-      pages.push(pfn)
-    }
-    return pages
-  },
-)
+export const get_user_pages_remote = procedure(function* get_user_pages_remote(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+): Running<number[]> {
+  const pages: number[] = []
+  for (let page = start; page < end; page++) {
+    const pfn = yield* getUserPageSplit(current, mm, page)
+    if (pfn < 0) break
+    pages.push(pfn)
+  }
+  return pages
+})
 
 /**
  * Somebody outside gets hold of a page, does with it what he has to do, and lets go. What he holds stays where it is,
@@ -48,7 +50,7 @@ export const holdUserPage = procedure(
     yield* mm.mmapLock.lockRead()
     const pfn = yield* getUserPage(current, mm, page)
     yield* mm.mmapLock.unlockRead()
-    if (pfn > 0) yield* releasePages(machine, [pfn])
+    if (pfn > 0) yield* release_pages(machine, [pfn])
   },
 )
 
@@ -64,7 +66,7 @@ export const pinUserPageLongterm = procedure(
   function* (current: Task, page: number): Running<number> {
     const { mm, machine } = current
     yield* mm.mmapLock.lockRead()
-    const pfn = yield* gupLongterm(current, mm, page)
+    const pfn = yield* __gup_longterm_locked(current, mm, page)
     yield* mm.mmapLock.unlockRead()
     if (pfn < 0) return pfn === Followed.refused ? -Errno.EFAULT : -Errno.EBUSY
     yield* step('use the page', () => {
@@ -75,21 +77,22 @@ export const pinUserPageLongterm = procedure(
       )
       return 0
     })
-    yield* releasePages(machine, [pfn])
+    yield* release_pages(machine, [pfn])
     return 0
   },
 )
 
 /** One page that may be held for long: one that may not is moved, and got again. @kernel __gup_longterm_locked */
-const gupLongterm = procedure(
-  '__gup_longterm_locked',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const pfn = yield* getUserPage(current, mm, page)
-    if (pfn < 0) return pfn
-    const moved = yield* migrateLongtermUnpinnable(current, pfn)
-    return moved === Unpinnable.moved ? yield* become(gupLongterm, current, mm, page) : moved || pfn
-  },
-)
+const __gup_longterm_locked = procedure(function* __gup_longterm_locked(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const pfn = yield* getUserPage(current, mm, page)
+  if (pfn < 0) return pfn
+  const moved = yield* migrate_longterm_unpinnable_folios(current, pfn)
+  return moved === Unpinnable.moved ? yield* become(__gup_longterm_locked, current, mm, page) : moved || pfn
+})
 
 /** What comes of a page that may not be held for long where it is. */
 const Unpinnable = { none: 0, moved: 1, busy: -2 } as const
@@ -99,14 +102,14 @@ const Unpinnable = { none: 0, moved: 1, busy: -2 } as const
  *
  * @kernel migrate_longterm_unpinnable_folios
  */
-export const migrateLongtermUnpinnable = procedure(
-  'migrate_longterm_unpinnable_folios',
-  function* (current: Task, pfn: number): Running<number> {
-    const frame = current.machine.frames[pfn]
-    if (!isDeviceCoherent(frame)) return Unpinnable.none
-    return (yield* migrateDeviceCoherentFolio(current, frame)) ? Unpinnable.busy : Unpinnable.moved
-  },
-)
+export const migrate_longterm_unpinnable_folios = procedure(function* migrate_longterm_unpinnable_folios(
+  current: Task,
+  pfn: number,
+): Running<number> {
+  const frame = current.machine.frames[pfn]
+  if (!isDeviceCoherent(frame)) return Unpinnable.none
+  return (yield* migrate_device_coherent_folio(current, frame)) ? Unpinnable.busy : Unpinnable.moved
+})
 
 /** One page: looks, faults and looks again. Returns its frame, or -1. */
 const getUserPage = procedure(
@@ -114,7 +117,7 @@ const getUserPage = procedure(
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     const pfn = yield* mm.ptl.critical('hold the page', () => followPage(current, mm, page))
     if (pfn !== Followed.missing) return pfn
-    const error = yield* handleMmFault(current, mm, page, true)
+    const error = yield* handle_mm_fault(current, mm, page, true)
     return error ? Followed.refused : yield* become(getUserPage, current, mm, page)
   },
 )
@@ -127,10 +130,10 @@ const getUserPageSplit = procedure(
   'get_user_pages_remote (page, split)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
     if (mm.pmd && (yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))))
-      yield* splitHugePmd(current, mm, page)
+      yield* __split_huge_pmd(current, mm, page)
     const pfn = yield* mm.ptl.critical('hold the page', () => followPage(current, mm, page))
     if (pfn !== Followed.missing) return pfn
-    const error = yield* handleMmFault(current, mm, page, true)
+    const error = yield* handle_mm_fault(current, mm, page, true)
     return error ? Followed.refused : yield* become(getUserPageSplit, current, mm, page)
   },
 )
@@ -151,16 +154,17 @@ function followPage({ machine }: Task, mm: MmStruct, page: number): number {
  * @returns 0; -EFAULT if it may not be written; -ENOMEM
  * @kernel fixup_user_fault with FAULT_FLAG_WRITE
  */
-export const fixupUserFault = procedure(
-  'fixup_user_fault',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const allowed = yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))
-    if (!allowed) return -Errno.EFAULT
-    const fault = yield* handleMmFault(current, mm, page, true)
-    if (fault === 0) return 0
-    return fault === VM_FAULT_OOM ? -Errno.ENOMEM : -Errno.EFAULT
-  },
-)
+export const fixup_user_fault = procedure(function* fixup_user_fault(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const allowed = yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))
+  if (!allowed) return -Errno.EFAULT
+  const fault = yield* handle_mm_fault(current, mm, page, true)
+  if (fault === 0) return 0
+  return fault === VM_FAULT_OOM ? -Errno.ENOMEM : -Errno.EFAULT
+})
 
 /** True if there is an area that may be written. Under the mmap lock. */
 function mayBeWritten(mm: MmStruct, page: number): boolean {

@@ -7,7 +7,7 @@ import { procedure, type Running } from '../../../world/index.js'
 import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, NotifyEvent, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flushTlbRange } from './cpu.js'
+import { flush_tlb_range } from './cpu.js'
 
 /**
  * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for
@@ -16,27 +16,28 @@ import { flushTlbRange } from './cpu.js'
  * @kernel change_prot_numa
  * @see reference B.2
  */
-export const changeProtNuma = procedure(
-  'change_prot_numa',
-  function* (current: Task, page: number, pages: number): Running<void> {
-    const { mm } = current
-    const end = page + pages
-    yield* mm.mmapLock.lockRead()
-    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
-    for (let at = page; at < end; at++)
-      yield* mm.ptl.critical('forbid an entry', () => {
-        const pte = mm.pte[at]
-        if (pte.kind === PteKind.present) {
-          pte.kind = PteKind.protnone
-          pte.write = false
-        }
-        return 0
-      })
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
-    yield* flushTlbRange(current.machine, mm, page, end)
-    yield* mm.mmapLock.unlockRead()
-  },
-)
+export const change_prot_numa = procedure(function* change_prot_numa(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<void> {
+  const { mm } = current
+  const end = page + pages
+  yield* mm.mmapLock.lockRead()
+  yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+  for (let at = page; at < end; at++)
+    yield* mm.ptl.critical('forbid an entry', () => {
+      const pte = mm.pte[at]
+      if (pte.kind === PteKind.present) {
+        pte.kind = PteKind.protnone
+        pte.write = false
+      }
+      return 0
+    })
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+  yield* flush_tlb_range(current.machine, mm, page, end)
+  yield* mm.mmapLock.unlockRead()
+})
 
 /**
  * A fault on an entry that was only made to fault: gives the access back, to read; who wants to write faults again.
@@ -44,7 +45,7 @@ export const changeProtNuma = procedure(
  * @returns 0
  * @kernel do_numa_page, do_huge_pmd_numa_page
  */
-export const doNumaPage = procedure('do_numa_page', function* (_current: Task, mm: MmStruct, page: number) {
+export const do_numa_page = procedure(function* do_numa_page(_current: Task, mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('give the access back', () => {
     const { start, end } = hugePmdAt(mm, page) ?? { start: page, end: page + 1 }
     for (const pte of mm.pte.slice(start, end)) if (pte.kind === PteKind.protnone) pte.kind = PteKind.present

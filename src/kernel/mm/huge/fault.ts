@@ -7,10 +7,10 @@ import { become, procedure, type Running } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, pmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
-import { handlePteFault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
-import { addNewAnonRmap, dirtyPte, releasePages } from '../page.js'
+import { handle_pte_fault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
+import { addNewAnonRmap, dirtyPte, release_pages } from '../page.js'
 import { allocHugePage, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
-import { splitHugePmd } from './split.js'
+import { __split_huge_pmd } from './split.js'
 
 /**
  * First access to memory that wants huge pages: reading maps the huge zero page, writing a new huge page. If there is none
@@ -19,41 +19,45 @@ import { splitHugePmd } from './split.js'
  * @returns 0, or an error of the fault
  * @kernel do_huge_pmd_anonymous_page
  */
-export const doHugePmdAnonymousPage = procedure(
-  'do_huge_pmd_anonymous_page',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    const head = write ? yield* allocHugePage(current.machine) : ZERO_PAGE
-    if (write && head === ZERO_PAGE) return yield* become(fallBack, current, mm, page, write)
-    const installed = yield* mm.ptl.critical('map a huge page', () => {
-      anonVmaPrepare(current.machine, mm, page)
-      const pmd = pmdAt(mm, page)
-      if (pmd === undefined || !isPmdNone(mm, pmd)) return Installed.notNeeded
-      // After the OOM reaper a page that was lost must not come back as a zeroed one.
-      if (mm.unstable) return VM_FAULT_SIGBUS
-      setHugePmd(current.machine, mm, pmd, head, write && mayWritePage(mm, page))
-      for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(current.machine, mm, at)
-      return Installed.yes
-    })
-    if (installed === Installed.yes) return 0
-    yield* releasePages(current.machine, framesOf(current.machine, head))
-    return installed === Installed.notNeeded ? 0 : installed
-  },
-)
+export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonymous_page(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  write: boolean,
+): Running<number> {
+  const head = write ? yield* allocHugePage(current.machine) : ZERO_PAGE
+  if (write && head === ZERO_PAGE) return yield* become(pte_alloc, current, mm, page, write)
+  const installed = yield* mm.ptl.critical('map a huge page', () => {
+    anonVmaPrepare(current.machine, mm, page)
+    const pmd = pmdAt(mm, page)
+    if (pmd === undefined || !isPmdNone(mm, pmd)) return Installed.notNeeded
+    // After the OOM reaper a page that was lost must not come back as a zeroed one.
+    if (mm.unstable) return VM_FAULT_SIGBUS
+    setHugePmd(current.machine, mm, pmd, head, write && mayWritePage(mm, page))
+    for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(current.machine, mm, at)
+    return Installed.yes
+  })
+  if (installed === Installed.yes) return 0
+  yield* release_pages(current.machine, framesOf(current.machine, head))
+  return installed === Installed.notNeeded ? 0 : installed
+})
 
 /** Whether a new huge page was mapped; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
 
 /** There is no huge page to be had: from now on there is a page table. @kernel pte_alloc */
-const fallBack = procedure(
-  'pte_alloc',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
-    yield* mm.ptl.critical('allocate a page table', () => {
-      pteAlloc(mm, page)
-      return 0
-    })
-    return yield* become(handlePteFault, current, mm, page, write)
-  },
-)
+const pte_alloc = procedure(function* pte_alloc(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  write: boolean,
+): Running<number> {
+  yield* mm.ptl.critical('allocate a page table', () => {
+    pteAlloc(mm, page)
+    return 0
+  })
+  return yield* become(handle_pte_fault, current, mm, page, write)
+})
 
 /**
  * A write to a huge page that is mapped read-only. One that nobody else has is made writable as a whole; any other, the huge
@@ -62,24 +66,25 @@ const fallBack = procedure(
  * @returns 0, or an error of the fault
  * @kernel do_huge_pmd_wp_page
  */
-export const doHugePmdWpPage = procedure(
-  'do_huge_pmd_wp_page',
-  function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    const done = yield* mm.ptl.critical('reuse the huge page', () => {
-      const pmd = hugePmdAt(mm, page)
-      if (pmd === undefined || mm.pte[page].kind !== PteKind.present) return 1
-      if (!canReuseHuge(current, mm, pmd)) return 0
-      for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
-        pte.write = mayWritePage(mm, page)
-        dirtyPte(pte)
-      }
-      return 1
-    })
-    if (done) return 0
-    yield* splitHugePmd(current, mm, page)
-    return yield* become(handlePteFault, current, mm, page, true)
-  },
-)
+export const do_huge_pmd_wp_page = procedure(function* do_huge_pmd_wp_page(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const done = yield* mm.ptl.critical('reuse the huge page', () => {
+    const pmd = hugePmdAt(mm, page)
+    if (pmd === undefined || mm.pte[page].kind !== PteKind.present) return 1
+    if (!canReuseHuge(current, mm, pmd)) return 0
+    for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
+      pte.write = mayWritePage(mm, page)
+      dirtyPte(pte)
+    }
+    return 1
+  })
+  if (done) return 0
+  yield* __split_huge_pmd(current, mm, page)
+  return yield* become(handle_pte_fault, current, mm, page, true)
+})
 
 /** True if the huge page is this mapping's alone, or nobody else has it any more: then it is from now on. Under the page-table lock. */
 function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {

@@ -15,7 +15,7 @@ import { clearPte, setPte } from '../page.js'
  * @returns the first frame, or 0 if there are not enough side by side
  * @kernel vma_alloc_folio
  */
-export const allocHugePage = procedure('alloc_huge_page', function* ({ frames, layout, hugePages }: Machine) {
+export const allocHugePage = procedure(function* alloc_huge_page({ frames, layout, hugePages }: Machine) {
   return yield* step('take free frames', () => {
     mightSleep(layout.locks, 'an allocation')
     let length = 0
@@ -93,7 +93,7 @@ export function pteAlloc(mm: MmStruct, page: number): void {
  *
  * @kernel free_pgtables
  */
-export const freePgtables = procedure('free_pgtables', function* (mm: MmStruct, start: number, end: number) {
+export const free_pgtables = procedure(function* free_pgtables(mm: MmStruct, start: number, end: number) {
   const above = mm.pmd?.filter((pmd) => start < pmd.end && pmd.start < end) ?? []
   yield* mm.ptl.critical('free the page tables', () => {
     for (const pmd of above)

@@ -29,31 +29,33 @@ import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../
  * @kernel __split_huge_pmd
  * @see reference B.2
  */
-export const splitHugePmd = procedure(
-  '__split_huge_pmd',
-  function* (current: Task, mm: MmStruct, page: number): Running<void> {
-    const pmd = pmdAt(mm, page)
-    if (pmd === undefined) return
-    const isHuge = yield* step('look at the entry above', () => (hugePmdAt(mm, page) ? 1 : 0))
-    if (!isHuge) return
-    yield* become(splitHugePmdAddress, current, mm, pmd)
-  },
-)
+export const __split_huge_pmd = procedure(function* __split_huge_pmd(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<void> {
+  const pmd = pmdAt(mm, page)
+  if (pmd === undefined) return
+  const isHuge = yield* step('look at the entry above', () => (hugePmdAt(mm, page) ? 1 : 0))
+  if (!isHuge) return
+  yield* become(split_huge_pmd_address, current, mm, pmd)
+})
 
 /**
  * Replaces the entry. One step: the page-table lock is held, and the entry is not there between the flush and the new one.
  *
  * @kernel __split_huge_pmd_locked
  */
-export const splitHugePmdLocked = procedure(
-  '__split_huge_pmd_locked',
-  function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
-    yield* mm.ptl.critical('put a page table in its place', () => {
-      replaceByTable(machine, mm, pmd)
-      return 0
-    })
-  },
-)
+export const __split_huge_pmd_locked = procedure(function* __split_huge_pmd_locked(
+  { machine }: Task,
+  mm: MmStruct,
+  pmd: Pmd,
+): Running<void> {
+  yield* mm.ptl.critical('put a page table in its place', () => {
+    replaceByTable(machine, mm, pmd)
+    return 0
+  })
+})
 
 /**
  * The pages of `pmd` have entries of their own, which say what the huge one said. Part of a step, under the page-table lock.
@@ -75,23 +77,25 @@ export function replaceByTable(machine: Machine, mm: MmStruct, pmd: Pmd): boolea
  *
  * @kernel vma_adjust_trans_huge
  */
-export const splitAtEnds = procedure(
-  'vma_adjust_trans_huge',
-  function* (current: Task, mm: MmStruct, start: number, end: number): Running<void> {
-    const across = yield* step('look where the areas end', () => {
-      const first = splitsBlock(mm, start, 0) ? 1 : 0
-      // What is split off at the start does not count at the end.
-      return first | (splitsBlock(mm, end, start) ? 2 : 0)
-    })
-    for (const [edge, bit] of [
-      [start, 1],
-      [end, 2],
-    ]) {
-      const pmd = pmdAt(mm, edge)
-      if (pmd !== undefined && across & bit) yield* splitHugePmdAddress(current, mm, pmd)
-    }
-  },
-)
+export const vma_adjust_trans_huge = procedure(function* vma_adjust_trans_huge(
+  current: Task,
+  mm: MmStruct,
+  start: number,
+  end: number,
+): Running<void> {
+  const across = yield* step('look where the areas end', () => {
+    const first = splitsBlock(mm, start, 0) ? 1 : 0
+    // What is split off at the start does not count at the end.
+    return first | (splitsBlock(mm, end, start) ? 2 : 0)
+  })
+  for (const [edge, bit] of [
+    [start, 1],
+    [end, 2],
+  ]) {
+    const pmd = pmdAt(mm, edge)
+    if (pmd !== undefined && across & bit) yield* split_huge_pmd_address(current, mm, pmd)
+  }
+})
 
 /** True if an area that reaches over all that one entry would cover is to end there, at `edge`. @kernel split_huge_pmd_if_needed */
 function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
@@ -102,14 +106,15 @@ function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
 }
 
 /** Watchers are told of the whole block, and then it is split if it is a huge page. @kernel split_huge_pmd_address */
-const splitHugePmdAddress = procedure(
-  'split_huge_pmd_address',
-  function* (current: Task, mm: MmStruct, pmd: Pmd): Running<void> {
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-    yield* splitHugePmdLocked(current, mm, pmd)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-  },
-)
+const split_huge_pmd_address = procedure(function* split_huge_pmd_address(
+  current: Task,
+  mm: MmStruct,
+  pmd: Pmd,
+): Running<void> {
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  yield* __split_huge_pmd_locked(current, mm, pmd)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+})
 
 /**
  * Makes pages by themselves of the huge page at `page`, so that each can be migrated. It must be held by nobody but its
@@ -119,53 +124,51 @@ const splitHugePmdAddress = procedure(
  * @kernel split_folio
  * @see reference B.5 step 1
  */
-export const splitHugePage = procedure(
-  'split_huge_page_to_list_to_order',
-  function* (current: Task, mm: MmStruct, page: number): Running<void> {
-    const { frames, hugePages, mms } = current.machine
-    const head = yield* mm.ptl.critical('lock the huge page, unless it is held', () => {
-      const pmd = hugePmdAt(mm, page)
-      if (pmd === undefined) return NOT_HUGE
-      const first = mm.pte[pmd.start].frame
-      if (first === ZERO_PAGE) return first
-      const parts = frames.slice(first, first + hugePages)
-      const isHeld = parts.some((frame) => frame.refcount > frame.mapcount)
-      if (isHeld || !tryLockPage(frames[first])) return NOT_HUGE
-      getPage(frames[first])
-      return first
-    })
-    if (head === NOT_HUGE) return
-    if (head === ZERO_PAGE) {
-      yield* splitHugePmd(current, mm, page)
-      return
-    }
-    for (const other of mms) yield* remapPages(current, other, head)
-    yield* step('pages by themselves', () => {
-      for (const frame of frames.slice(head, head + hugePages)) frame.compound = 0
-      unlockPage(frames[head])
-      putPage(frames[head])
-      return 0
-    })
-  },
-)
+export const split_huge_page_to_list_to_order = procedure(function* split_huge_page_to_list_to_order(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<void> {
+  const { frames, hugePages, mms } = current.machine
+  const head = yield* mm.ptl.critical('lock the huge page, unless it is held', () => {
+    const pmd = hugePmdAt(mm, page)
+    if (pmd === undefined) return NOT_HUGE
+    const first = mm.pte[pmd.start].frame
+    if (first === ZERO_PAGE) return first
+    const parts = frames.slice(first, first + hugePages)
+    const isHeld = parts.some((frame) => frame.refcount > frame.mapcount)
+    if (isHeld || !tryLockPage(frames[first])) return NOT_HUGE
+    getPage(frames[first])
+    return first
+  })
+  if (head === NOT_HUGE) return
+  if (head === ZERO_PAGE) {
+    yield* __split_huge_pmd(current, mm, page)
+    return
+  }
+  for (const other of mms) yield* remap_page(current, other, head)
+  yield* step('pages by themselves', () => {
+    for (const frame of frames.slice(head, head + hugePages)) frame.compound = 0
+    unlockPage(frames[head])
+    putPage(frames[head])
+    return 0
+  })
+})
 
 const NOT_HUGE = -1
 
 /** One address space, if it maps the huge page as a whole: told, and given entries for its pages. */
-const remapPages = procedure(
-  'remap_page',
-  function* (current: Task, mm: MmStruct, head: number): Running<void> {
-    const found = yield* step('look for the huge page', () => {
-      const at = mm.pmd?.find(({ start }) => READ_ONCE(mm.pte[start]).frame === head && hugePmdAt(mm, start))
-      return at === undefined ? NOT_HUGE : at.start
-    })
-    const pmd = found === NOT_HUGE ? undefined : pmdAt(mm, found)
-    if (pmd === undefined) return
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-    yield* unmapAndRemap(current, mm, pmd)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-  },
-)
+const remap_page = procedure(function* remap_page(current: Task, mm: MmStruct, head: number): Running<void> {
+  const found = yield* step('look for the huge page', () => {
+    const at = mm.pmd?.find(({ start }) => READ_ONCE(mm.pte[start]).frame === head && hugePmdAt(mm, start))
+    return at === undefined ? NOT_HUGE : at.start
+  })
+  const pmd = found === NOT_HUGE ? undefined : pmdAt(mm, found)
+  if (pmd === undefined) return
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  yield* unmapAndRemap(current, mm, pmd)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+})
 
 /**
  * The entries of the pages. One step: in between the kernel has migration entries there, which nobody can see the data

@@ -6,15 +6,15 @@
 import { procedure, type Running, step } from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
+  __mmu_notifier_release,
   hasNotifiers,
   invalidateRangeEnd,
   invalidateRangeStart,
-  mmuNotifierRelease,
 } from '../../mmu_notifier/index.js'
-import { evictUnusedFiles } from '../area/file.js'
+import { fput } from '../area/file.js'
 import { detachVmas } from '../area/mmap.js'
-import { tlbFinishMmu, zapPteRange } from '../area/zap.js'
-import { freePgtables } from '../huge/page.js'
+import { tlb_finish_mmu, zap_pte_range } from '../area/zap.js'
+import { free_pgtables } from '../huge/page.js'
 
 /**
  * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.
@@ -22,7 +22,7 @@ import { freePgtables } from '../huge/page.js'
  * @returns 1, or 0 if the address space is gone
  * @kernel mmget_not_zero
  */
-export const mmgetNotZero = procedure('mmget_not_zero', function* (mm: MmStruct) {
+export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
   return yield* step('count a user', () => {
     if (mm.users === 0) return 0
     mm.users += 1
@@ -35,9 +35,9 @@ export const mmgetNotZero = procedure('mmget_not_zero', function* (mm: MmStruct)
  *
  * @kernel mmput
  */
-export const mmput = procedure('mmput', function* (current: Task, mm: MmStruct): Running<void> {
+export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Running<void> {
   const left = yield* step('uncount a user', () => --mm.users)
-  if (left === 0) yield* exitMmap(current, mm)
+  if (left === 0) yield* exit_mmap(current, mm)
 })
 
 /**
@@ -47,18 +47,18 @@ export const mmput = procedure('mmput', function* (current: Task, mm: MmStruct):
  * @kernel exit_mmap
  * @see reference B.1 release, B.2
  */
-export const exitMmap = procedure('exit_mmap', function* (current: Task, mm: MmStruct): Running<void> {
+export const exit_mmap = procedure(function* exit_mmap(current: Task, mm: MmStruct): Running<void> {
   const { pages } = current.machine
-  if (hasNotifiers(mm)) yield* mmuNotifierRelease(current, mm)
+  if (hasNotifiers(mm)) yield* __mmu_notifier_release(current, mm)
   yield* mm.mmapLock.lockRead()
   yield* invalidateRangeStart(current, mm, NotifyEvent.UNMAP, 0, pages)
-  const gathered = yield* zapPteRange(current, mm, 0, pages)
+  const gathered = yield* zap_pte_range(current, mm, 0, pages)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, 0, pages)
   yield* mm.mmapLock.unlockRead()
   yield* mm.mmapLock.lockWrite()
   yield* detachVmas(mm, 0, pages)
-  yield* tlbFinishMmu(current, mm, 0, pages, gathered)
-  if (mm.pmd) yield* freePgtables(mm, 0, pages)
-  yield* evictUnusedFiles(current.machine)
+  yield* tlb_finish_mmu(current, mm, 0, pages, gathered)
+  if (mm.pmd) yield* free_pgtables(mm, 0, pages)
+  yield* fput(current.machine)
   yield* mm.mmapLock.unlockWrite()
 })

@@ -17,13 +17,13 @@ import {
   ZERO_PAGE,
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { nextArea } from '../area/madvise.js'
+import { find_vma } from '../area/madvise.js'
 import { anonVmaFork } from '../area/vma.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
-import { flushTlbRange } from '../fault/cpu.js'
+import { flush_tlb_range } from '../fault/cpu.js'
 import { getPage } from '../page.js'
 import { entryContents, slotOf } from '../swap/slots.js'
-import { exitMmap } from './exit.js'
+import { exit_mmap } from './exit.js'
 
 /**
  * Makes `child` a copy of the current address space. Private pages are shared from then on, read-only on both sides,
@@ -35,12 +35,12 @@ import { exitMmap } from './exit.js'
  * @kernel dup_mmap
  * @see reference B.2
  */
-export const fork = procedure('fork', function* (current: Task, child: MmStruct): Running<number> {
+export const fork = procedure(function* fork(current: Task, child: MmStruct): Running<number> {
   const { mm, machine } = current
   yield* mm.mmapLock.lockWrite()
   yield* child.mmapLock.lockWrite()
-  const error = yield* copyAreas(current, child, 0)
-  yield* flushTlbRange(machine, mm, 0, machine.pages)
+  const error = yield* dup_mmap(current, child, 0)
+  yield* flush_tlb_range(machine, mm, 0, machine.pages)
   if (error) return yield* become(giveUp, current, child)
   yield* step('the child is ready', () => {
     child.users = 1
@@ -56,7 +56,7 @@ export const fork = procedure('fork', function* (current: Task, child: MmStruct)
 const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: MmStruct): Running<number> {
   yield* child.mmapLock.unlockWrite()
   yield* current.mm.mmapLock.unlockWrite()
-  yield* exitMmap(current, child)
+  yield* exit_mmap(current, child)
   return -Errno.ENOMEM
 })
 
@@ -68,18 +68,15 @@ function rememberContents({ machine }: Task, child: MmStruct): void {
 }
 
 /** One area after another. Returns 0, or -EBUSY from the first page that could not be copied. */
-const copyAreas = procedure(
-  'dup_mmap',
-  function* (current: Task, child: MmStruct, page: number): Running<number> {
-    const { machine, mm } = current
-    const area = yield* nextArea(mm, page, machine.pages)
-    if (area.start === machine.pages) return 0
-    const isCow = yield* copyArea(current, child, area.start, area.end)
-    const error = isCow ? yield* copyPageRange(current, child, area.start, area.end) : 0
-    if (error) return error
-    return area.end === machine.pages ? 0 : yield* become(copyAreas, current, child, area.end)
-  },
-)
+const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, page: number): Running<number> {
+  const { machine, mm } = current
+  const area = yield* find_vma(mm, page, machine.pages)
+  if (area.start === machine.pages) return 0
+  const isCow = yield* vm_area_dup(current, child, area.start, area.end)
+  const error = isCow ? yield* copy_page_range(current, child, area.start, area.end) : 0
+  if (error) return error
+  return area.end === machine.pages ? 0 : yield* become(dup_mmap, current, child, area.end)
+})
 
 /**
  * Gives the child the same area. One step: both mmap locks are held for writing.
@@ -88,23 +85,25 @@ const copyAreas = procedure(
  * zero page and shared memory among it, the child can fault in by itself
  * @kernel vm_area_dup, anon_vma_fork, vma_needs_copy
  */
-const copyArea = procedure(
-  'vm_area_dup',
-  function* ({ machine, mm }: Task, child: MmStruct, start: number, end: number) {
-    return yield* step('copy the area', () => {
-      for (let page = start; page < end; page++) {
-        child.vma[page].kind = mm.vma[page].kind
-        child.vma[page].flags = mm.vma[page].flags
-        child.vma[page].file = mm.vma[page].file
-        child.vma[page].pgoff = mm.vma[page].pgoff
-        child.vma[page].starts = mm.vma[page].starts
-      }
-      const anonVma = anonVmaOfArea(machine, mm, start, end)
-      anonVmaFork(machine, child, start, end, anonVma)
-      return anonVma > 0 ? 1 : 0
-    })
-  },
-)
+const vm_area_dup = procedure(function* vm_area_dup(
+  { machine, mm }: Task,
+  child: MmStruct,
+  start: number,
+  end: number,
+) {
+  return yield* step('copy the area', () => {
+    for (let page = start; page < end; page++) {
+      child.vma[page].kind = mm.vma[page].kind
+      child.vma[page].flags = mm.vma[page].flags
+      child.vma[page].file = mm.vma[page].file
+      child.vma[page].pgoff = mm.vma[page].pgoff
+      child.vma[page].starts = mm.vma[page].starts
+    }
+    const anonVma = anonVmaOfArea(machine, mm, start, end)
+    anonVmaFork(machine, child, start, end, anonVma)
+    return anonVma > 0 ? 1 : 0
+  })
+})
 
 /** That of the area; where areas know only that they have one, 1 if any page of it has more behind it than nothing. */
 function anonVmaOfArea(machine: Machine, mm: MmStruct, start: number, end: number): number {
@@ -132,31 +131,33 @@ function hasHadPages({ frames }: Machine, mm: MmStruct, page: number): boolean {
  * @kernel copy_page_range
  * @see reference B.2
  */
-export const copyPageRange = procedure(
-  'copy_page_range',
-  function* (current: Task, child: MmStruct, start: number, end: number) {
-    const { mm } = current
-    yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
-    let busy = 0
-    for (let page = start; page < end && !busy; page++) {
-      const pmd = pmdAt(mm, page)
-      if (pmd !== undefined && page === pmd.start && (yield* copyHugePmd(current, child, page))) {
-        page = pmd.end - 1
-        continue
-      }
-      // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
-      busy = yield* mm.ptl.critical('write-protect and copy an entry', () => {
-        if (!child.ptl.acquire()) return BLOCKED
-        const restored = tryRestoreExclusivePte(current.machine, mm, page)
-        if (restored) copyPte(current, child, page)
-        child.ptl.release()
-        return restored ? 0 : 1
-      })
+export const copy_page_range = procedure(function* copy_page_range(
+  current: Task,
+  child: MmStruct,
+  start: number,
+  end: number,
+) {
+  const { mm } = current
+  yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
+  let busy = 0
+  for (let page = start; page < end && !busy; page++) {
+    const pmd = pmdAt(mm, page)
+    if (pmd !== undefined && page === pmd.start && (yield* copy_huge_pmd(current, child, page))) {
+      page = pmd.end - 1
+      continue
     }
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
-    return busy ? -Errno.EBUSY : 0
-  },
-)
+    // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
+    busy = yield* mm.ptl.critical('write-protect and copy an entry', () => {
+      if (!child.ptl.acquire()) return BLOCKED
+      const restored = tryRestoreExclusivePte(current.machine, mm, page)
+      if (restored) copyPte(current, child, page)
+      child.ptl.release()
+      return restored ? 0 : 1
+    })
+  }
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_PAGE, start, end)
+  return busy ? -Errno.EBUSY : 0
+})
 
 /**
  * A huge page is shared as a whole. Where the parent has a page table the child gets one.
@@ -164,22 +165,23 @@ export const copyPageRange = procedure(
  * @returns 1 if it is a huge page
  * @kernel copy_huge_pmd
  */
-const copyHugePmd = procedure(
-  'copy_huge_pmd',
-  function* (current: Task, child: MmStruct, page: number): Running<number> {
-    const { mm } = current
-    const [from, to] = [pmdAt(mm, page), pmdAt(child, page)]
-    if (from === undefined || to === undefined) return 0
-    return yield* mm.ptl.critical('write-protect and copy the huge entry', () => {
-      if (!child.ptl.acquire()) return BLOCKED
-      to.kind = from.kind
-      const isHuge = from.kind === PmdKind.huge
-      if (isHuge) for (let at = from.start; at < from.end; at++) copyPte(current, child, at)
-      child.ptl.release()
-      return isHuge ? 1 : 0
-    })
-  },
-)
+const copy_huge_pmd = procedure(function* copy_huge_pmd(
+  current: Task,
+  child: MmStruct,
+  page: number,
+): Running<number> {
+  const { mm } = current
+  const [from, to] = [pmdAt(mm, page), pmdAt(child, page)]
+  if (from === undefined || to === undefined) return 0
+  return yield* mm.ptl.critical('write-protect and copy the huge entry', () => {
+    if (!child.ptl.acquire()) return BLOCKED
+    to.kind = from.kind
+    const isHuge = from.kind === PmdKind.huge
+    if (isHuge) for (let at = from.start; at < from.end; at++) copyPte(current, child, at)
+    child.ptl.release()
+    return isHuge ? 1 : 0
+  })
+})
 
 /** @kernel copy_present_pte, copy_nonpresent_pte */
 function copyPte({ machine, mm }: Task, child: MmStruct, page: number): void {

@@ -8,11 +8,11 @@ import { Errno } from '../../errno.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   hasNotifiers,
-  mmuNotifierInvalidateRangeEnd,
-  mmuNotifierInvalidateRangeStart,
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
 } from '../../mmu_notifier/index.js'
-import { nextArea } from '../area/madvise.js'
-import { tlbFinishMmu, zapPteRange } from '../area/zap.js'
+import { find_vma } from '../area/madvise.js'
+import { tlb_finish_mmu, zap_pte_range } from '../area/zap.js'
 
 /**
  * Zaps the private areas of `mm`. It may not sleep: the lock is only tried, and so are the locks of drivers.
@@ -21,33 +21,35 @@ import { tlbFinishMmu, zapPteRange } from '../area/zap.js'
  * @kernel oom_reap_task_mm
  * @see reference B.1, B.2
  */
-export const oomReap = procedure(
-  'oom_reap_task_mm',
-  function* (current: Task, mm: MmStruct): Running<number> {
-    if (!(yield* mm.mmapLock.trylockRead())) return -Errno.EAGAIN
-    yield* step('set MMF_UNSTABLE', () => {
-      // From here on a fault must not give a zeroed page for one whose data was taken.
-      mm.unstable = true
-      return 0
-    })
-    const error = yield* reapAreas(current, mm, 0, 0)
-    yield* mm.mmapLock.unlockRead()
-    return error
-  },
-)
+export const oom_reap_task_mm = procedure(function* oom_reap_task_mm(
+  current: Task,
+  mm: MmStruct,
+): Running<number> {
+  if (!(yield* mm.mmapLock.trylockRead())) return -Errno.EAGAIN
+  yield* step('set MMF_UNSTABLE', () => {
+    // From here on a fault must not give a zeroed page for one whose data was taken.
+    mm.unstable = true
+    return 0
+  })
+  const error = yield* __oom_reap_task_mm(current, mm, 0, 0)
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
 
 /** One area after another; one that a driver cannot give up now is passed over. @kernel __oom_reap_task_mm */
-const reapAreas = procedure(
-  '__oom_reap_task_mm',
-  function* (current: Task, mm: MmStruct, page: number, error: number): Running<number> {
-    const { pages } = current.machine
-    const area = yield* nextArea(mm, page, pages)
-    if (area.start === pages) return error
-    const failed = yield* reapArea(current, mm, area.start, area.end)
-    const result = failed ? failed : error
-    return area.end === pages ? result : yield* become(reapAreas, current, mm, area.end, result)
-  },
-)
+const __oom_reap_task_mm = procedure(function* __oom_reap_task_mm(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  error: number,
+): Running<number> {
+  const { pages } = current.machine
+  const area = yield* find_vma(mm, page, pages)
+  if (area.start === pages) return error
+  const failed = yield* reapArea(current, mm, area.start, area.end)
+  const result = failed ? failed : error
+  return area.end === pages ? result : yield* become(__oom_reap_task_mm, current, mm, area.end, result)
+})
 
 /**
  * Zaps one area. If a watcher would have to sleep nothing is open, and so the end is not said.
@@ -59,10 +61,10 @@ export const reapArea = procedure(
   function* (current: Task, mm: MmStruct, start: number, end: number): Running<number> {
     const range = { start, end, event: NotifyEvent.UNMAP, blockable: false, owner: -1 }
     const watched = hasNotifiers(mm)
-    if (watched && (yield* mmuNotifierInvalidateRangeStart(current, mm, range))) return -Errno.EAGAIN
-    const gathered = yield* zapPteRange(current, mm, start, end)
-    if (watched) yield* mmuNotifierInvalidateRangeEnd(current, mm, range)
-    yield* tlbFinishMmu(current, mm, start, end, gathered)
+    if (watched && (yield* mmu_notifier_invalidate_range_start(current, mm, range))) return -Errno.EAGAIN
+    const gathered = yield* zap_pte_range(current, mm, start, end)
+    if (watched) yield* mmu_notifier_invalidate_range_end(current, mm, range)
+    yield* tlb_finish_mmu(current, mm, start, end, gathered)
     return 0
   },
 )

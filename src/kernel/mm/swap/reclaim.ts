@@ -29,23 +29,23 @@ import {
  * @returns 1 if it is freed, 0 if it stays
  * @kernel shrink_folio_list
  */
-export const shrinkFolio = procedure(
-  'shrink_folio_list',
-  function* (current: Task, frame: Frame): Running<number> {
-    const { machine } = current
-    const isLocked = yield* step('lock the page, and hold it', () => {
-      if (!isReclaimable(frame) || !tryLockPage(frame)) return 0
-      getPage(frame)
-      return 1
-    })
-    if (!isLocked) return 0
-    if (yield* addToSwap(current, frame)) {
-      for (const mm of machine.mms) yield* tryToUnmap(current, mm, frame)
-      yield* pageout(current, frame)
-    }
-    return yield* removeMapping(current, frame)
-  },
-)
+export const shrink_folio_list = procedure(function* shrink_folio_list(
+  current: Task,
+  frame: Frame,
+): Running<number> {
+  const { machine } = current
+  const isLocked = yield* step('lock the page, and hold it', () => {
+    if (!isReclaimable(frame) || !tryLockPage(frame)) return 0
+    getPage(frame)
+    return 1
+  })
+  if (!isLocked) return 0
+  if (yield* add_to_swap(current, frame)) {
+    for (const mm of machine.mms) yield* try_to_unmap(current, mm, frame)
+    yield* pageout(current, frame)
+  }
+  return yield* __remove_mapping(current, frame)
+})
 
 /** True if the page is on a list of those that may go to swap: never one that nobody has, or of a device, or of a file. */
 function isReclaimable(frame: Frame): boolean {
@@ -59,19 +59,16 @@ function isReclaimable(frame: Frame): boolean {
  * @returns 0 if there is no slot left
  * @kernel add_to_swap
  */
-export const addToSwap = procedure(
-  'add_to_swap',
-  function* ({ machine }: Task, frame: Frame): Running<number> {
-    return yield* step('give it a slot', () => {
-      if (swapCacheReferences(frame) > 0) return 1
-      const slot = freeSlot(machine)
-      if (slot === 0) return 0
-      addToSwapCache(frame, slot)
-      frame.dirty = true
-      return 1
-    })
-  },
-)
+export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, frame: Frame): Running<number> {
+  return yield* step('give it a slot', () => {
+    if (swapCacheReferences(frame) > 0) return 1
+    const slot = freeSlot(machine)
+    if (slot === 0) return 0
+    addToSwapCache(frame, slot)
+    frame.dirty = true
+    return 1
+  })
+})
 
 /**
  * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
@@ -80,17 +77,18 @@ export const addToSwap = procedure(
  * @kernel try_to_unmap
  * @see reference B.2
  */
-export const tryToUnmap = procedure(
-  'try_to_unmap',
-  function* (current: Task, mm: MmStruct, frame: Frame): Running<void> {
-    const page = yield* step('walk the mappings', () => mm.pte.findIndex((pte) => maps(pte, frame)))
-    if (page < 0) return
-    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    const replaced = yield* tryToUnmapOne(current, mm, page, frame)
-    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    if (!replaced) yield* become(tryToUnmap, current, mm, frame)
-  },
-)
+export const try_to_unmap = procedure(function* try_to_unmap(
+  current: Task,
+  mm: MmStruct,
+  frame: Frame,
+): Running<void> {
+  const page = yield* step('walk the mappings', () => mm.pte.findIndex((pte) => maps(pte, frame)))
+  if (page < 0) return
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const replaced = yield* try_to_unmap_one(current, mm, page, frame)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  if (!replaced) yield* become(try_to_unmap, current, mm, frame)
+})
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it,
@@ -99,12 +97,14 @@ export const tryToUnmap = procedure(
  * @returns 1, or 0 if the page is not there
  * @kernel try_to_unmap_one
  */
-export const tryToUnmapOne = procedure(
-  'try_to_unmap_one',
-  function* (current: Task, mm: MmStruct, page: number, frame: Frame): Running<number> {
-    return yield* mm.ptl.critical('replace the entry', () => unmapEntry(current, mm, page, frame))
-  },
-)
+export const try_to_unmap_one = procedure(function* try_to_unmap_one(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+): Running<number> {
+  return yield* mm.ptl.critical('replace the entry', () => unmapEntry(current, mm, page, frame))
+})
 
 /**
  * Replaces the entry of `page`, if it maps the page, by one that names its slot. Part of a step, under the page-table lock.
@@ -139,7 +139,7 @@ function maps(pte: Pte, frame: Frame): boolean {
  *
  * @kernel pageout, swap_writepage
  */
-export const pageout = procedure('pageout', function* ({ machine }: Task, frame: Frame): Running<void> {
+export const pageout = procedure(function* pageout({ machine }: Task, frame: Frame): Running<void> {
   yield* step('write the page to its slot', () => {
     if (frame.mapcount > 0 || !frame.dirty) return 0
     if (folioFreeSwap(machine, frame)) return 0
@@ -156,16 +156,16 @@ export const pageout = procedure('pageout', function* ({ machine }: Task, frame:
  * @returns 1 if it is free, 0 if it stays
  * @kernel __remove_mapping
  */
-const removeMapping = procedure(
-  '__remove_mapping',
-  function* ({ machine }: Task, frame: Frame): Running<number> {
-    return yield* step('let go of the page', () => {
-      const cached = swapCacheReferences(frame)
-      const isOurs = frame.mapcount === 0 && frame.refcount === 1 + cached
-      if (cached && isOurs && !frame.dirty) deleteFromSwapCache(machine, frame)
-      unlockPage(frame)
-      putPage(frame)
-      return frame.refcount === 0 ? 1 : 0
-    })
-  },
-)
+const __remove_mapping = procedure(function* __remove_mapping(
+  { machine }: Task,
+  frame: Frame,
+): Running<number> {
+  return yield* step('let go of the page', () => {
+    const cached = swapCacheReferences(frame)
+    const isOurs = frame.mapcount === 0 && frame.refcount === 1 + cached
+    if (cached && isOurs && !frame.dirty) deleteFromSwapCache(machine, frame)
+    unlockPage(frame)
+    putPage(frame)
+    return frame.refcount === 0 ? 1 : 0
+  })
+})

@@ -6,10 +6,10 @@
  */
 import { BLOCKED, become, procedure, type Running, step } from '../../../world/index.js'
 import { type Frame, type MmStruct, PteKind, type Task } from '../../machine.js'
-import { doWpPage } from '../fault/cow.js'
+import { do_wp_page } from '../fault/cow.js'
 import { mayWritePage, VM_FAULT_OOM } from '../fault/fault.js'
 import {
-  allocPage,
+  alloc_page,
   dirtyPte,
   getPage,
   handOnMarks,
@@ -39,7 +39,7 @@ import {
 export const doSwapSlot = procedure(
   'do_swap_page (swap)',
   function* (current: Task, mm: MmStruct, page: number, write: boolean, slot: number): Running<number> {
-    const pfn = yield* swapinFolio(current, slot)
+    const pfn = yield* swapin_folio(current, slot)
     if (pfn <= 0) return pfn
     const frame = current.machine.frames[pfn]
     const isShared = yield* mm.ptl.critical('map the page', () =>
@@ -50,7 +50,7 @@ export const doSwapSlot = procedure(
       putPage(frame)
       return 0
     })
-    return isShared ? yield* become(doWpPage, current, mm, page) : 0
+    return isShared ? yield* become(do_wp_page, current, mm, page) : 0
   },
 )
 
@@ -61,7 +61,7 @@ export const doSwapSlot = procedure(
  * entry is looked at again; or VM_FAULT_OOM
  * @kernel swapin_readahead
  */
-const swapinFolio = procedure('swapin_folio', function* (current: Task, slot: number): Running<number> {
+const swapin_folio = procedure(function* swapin_folio(current: Task, slot: number): Running<number> {
   const { machine } = current
   const cached = yield* step('look in the swap cache', () => {
     const frame = cachedPage(machine, slot)
@@ -73,7 +73,7 @@ const swapinFolio = procedure('swapin_folio', function* (current: Task, slot: nu
     yield* step('lock the page', () => (tryLockPage(machine.frames[cached]) ? 0 : BLOCKED))
     return cached
   }
-  const pfn = yield* allocPage(machine)
+  const pfn = yield* alloc_page(machine)
   if (pfn === 0) return VM_FAULT_OOM
   const frame = machine.frames[pfn]
   const added = yield* step('add it to the swap cache', () => {
