@@ -9,9 +9,13 @@ import {
   flush_tlb_range,
   invalidateRangeEnd,
   invalidateRangeStart,
+  markMoved,
   migrate_vma_insert_page,
+  mprotect,
   NotifyEvent,
   PteKind,
+  pagesOf,
+  stopMigrating,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
 import { override } from '../../src/world/index.js'
@@ -41,6 +45,31 @@ const replaceZeroPageUnflushed = override(
         return 0
       })
       yield* original(current, args, page)
+    },
+)
+
+/** The call comes and goes. */
+const protectNothing = override(
+  mprotect,
+  () =>
+    function* ({ mm }, _page, _pages, _flags) {
+      yield* mm.mmapLock.lockWrite()
+      yield* mm.mmapLock.unlockWrite()
+      return 0
+    },
+)
+
+/** A hole counts as migrated, and nothing is mapped there. */
+const countWithoutMapping = override(
+  migrate_vma_insert_page,
+  () =>
+    function* (current, { mm }, page) {
+      const entry = pagesOf(current)[page]
+      yield* mm.ptl.critical('map nothing', () => {
+        if (entry.dst === undefined) stopMigrating(entry)
+        else markMoved(entry)
+        return 0
+      })
     },
 )
 
@@ -106,5 +135,29 @@ export const rightsDefects: readonly Defect[] = [
     scenario: 'migrate-holes',
     overrides: [replaceZeroPageUnflushed],
     steps: 29,
+  },
+  {
+    name: 'X305',
+    kind: 'mutation',
+    title: 'mprotect changes nothing',
+    text: 'mprotect takes the mmap lock, drops it, and returns 0: neither the VMA nor an entry has changed.',
+    source: ['our own', 'reference B.2 (mprotect)'],
+    requirement: 'system-calls',
+    scenario: 'mprotect',
+    overrides: [protectNothing],
+    steps: 2,
+  },
+  {
+    name: 'X306',
+    kind: 'mutation',
+    title: 'a migration counts a hole as migrated and does not map it',
+    text:
+      'migrate_vma_insert_page() leaves MIGRATE set and maps nothing: the driver believes that the page is in ' +
+      'its memory, and no page table has it.',
+    source: ['our own', 'reference B.5 step 5', 'mm/migrate_device.c: migrate_vma_insert_page'],
+    requirement: 'C52',
+    scenario: 'migrate-holes',
+    overrides: [countWithoutMapping],
+    steps: 22,
   },
 ]

@@ -28,6 +28,7 @@ import {
   dataIsInOnePlace,
   foreignPagesAreNotTold,
   freePagesAreUnreachable,
+  holesAreFilled,
   migratingPagesAreLocked,
   nothingLeftBehind,
   onlyAnonymousMemory,
@@ -83,6 +84,7 @@ export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
     ownFilterIsForOwnMemory,
     ownDeviceIsEmptied,
     migrationKeepsTheEntry,
+    holesAreFilled,
   ].map((make) => make(world))
 }
 

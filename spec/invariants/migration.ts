@@ -238,6 +238,27 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
   }
 }
 
+/** C52: where nothing was, or the zero page, the page that has migrated there is mapped, or has not migrated. */
+export function holesAreFilled({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C52',
+    name: 'what has migrated to a hole is mapped',
+    judge(thread) {
+      let said: true | undefined
+      const pages = machine.migrations[thread]
+      for (let page = 0; page < pages.length; page++) {
+        const { flags, dst } = pages[page]
+        if (!(flags & MIGRATE_PFN_MOVED) || flags & MIGRATE_PFN_VALID) continue
+        if (old(pages[page]).flags & MIGRATE_PFN_MOVED) continue
+        said = true
+        if (dst === undefined || !machine.mms.some(({ pte }) => pte[page].frame === dst.pfn))
+          return `page ${page} counts as migrated, and no entry maps it`
+      }
+      return said
+    },
+  }
+}
+
 /** C27: a walk never tells of another's device page as one that may be used. */
 export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap((mirror) =>

@@ -94,6 +94,23 @@ export const memory: readonly Requirement[] = [
     generations: COUNTED,
   },
   {
+    id: 'system-calls',
+    title: 'a system call does what it is called for',
+    text:
+      'When mprotect returns, the VMAs of its range, up to the first hole, have the protection that ' +
+      'was asked for. When mmap returns, its range is mapped with it. When munmap returns, its range ' +
+      'has neither a VMA nor an entry. All three hold the mmap lock until they return, so no other ' +
+      'thread can have changed it. What becomes of the entries is the business of area-rights, C2 ' +
+      'and data.',
+    source: [
+      'our own',
+      'reference B.2',
+      'mm/mprotect.c: do_mprotect_pkey',
+      'mm/mmap.c: do_mmap, __vm_munmap',
+    ],
+    checks: ['a system call has done what it was called for'],
+  },
+  {
     id: 'use-after-free',
     title: 'no use after free',
     text:

@@ -96,9 +96,10 @@ export const migrationStages: readonly Requirement[] = [
     title: 'finalize treats a page as migrated only after migrate_vma_pages',
     text:
       'Where migrate_vma_finalize finds MIGRATE in src and a page in dst, that page has been through ' +
-      'migrate_vma_pages and did not fail there. A driver that gives up earlier clears dst.',
-    source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize'],
-    checks: ['assert:mustBeComplete'],
+      'migrate_vma_pages and did not fail there. A driver that gives up earlier clears dst. Where there ' +
+      'was no page, or the zero page, migrate_vma_pages has mapped the new one, or clears MIGRATE.',
+    source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize, migrate_vma_insert_page'],
+    checks: ['assert:mustBeComplete', 'what has migrated to a hole is mapped'],
   },
   {
     id: 'lru',

@@ -7,7 +7,14 @@
 import type { DeviceChunk, Mirror } from '../../src/driver/index.js'
 import type { DmaList, HmmDevmem } from '../../src/generations/index.js'
 import type { ClassicNotifierOps, Machine, Task, VmaKind } from '../../src/kernel/index.js'
-import type { Override, Procedure, ProgressClaim, StepClaim, Witness } from '../../src/world/index.js'
+import {
+  type Override,
+  type Procedure,
+  type ProgressClaim,
+  procedure,
+  type StepClaim,
+  type Witness,
+} from '../../src/world/index.js'
 import type { RecordedDevices, RecordedOptions } from '../recorded/devices.js'
 
 /** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
@@ -15,11 +22,20 @@ export interface Call {
   // biome-ignore lint/suspicious/noExplicitAny: a program is a list of calls of any procedures
   readonly procedure: Procedure<any[], unknown>
   readonly args: readonly unknown[]
+  /** The call in its thread: a procedure of its own, so that a claim can tell that the thread is inside this call. */
+  readonly run: Procedure<[current: Task, target: Call['procedure'], args: readonly unknown[]], void>
 }
 
 /** A call of `target` with the task and `args`. */
 export function call<A extends unknown[]>(target: Procedure<[Task, ...A], unknown>, ...args: A): Call {
-  return { procedure: target as Call['procedure'], args }
+  return {
+    procedure: target as Call['procedure'],
+    args,
+    // What it returns is dropped: histories that differ in nothing else go on as one.
+    run: procedure(function* call(current, called, given) {
+      yield* called(current, ...given)
+    }),
+  }
 }
 
 /** A thread of a mirroring scenario. */

@@ -45,6 +45,7 @@ import {
   step,
   type Witness,
 } from '../../src/world/index.js'
+import { systemCallsDoTheirWork } from '../invariants/calls.js'
 import {
   deviceMemoryAbstractions,
   deviceMemoryInvariants,
@@ -77,16 +78,7 @@ import { attach, initialise } from './mirror-start.js'
 export * from './mirror-declarations.js'
 
 const program = procedure(function* thread(current: Task, calls: readonly Call[]) {
-  // What a call returns is nobody's business here: histories that differ in it go on as one.
-  for (const { procedure: target, args } of calls) yield* ignoring(current, target, args)
-})
-
-const ignoring = procedure(function* call(
-  current: Task,
-  target: Call['procedure'],
-  args: readonly unknown[],
-) {
-  yield* target(current, ...args)
+  for (const { procedure: target, args, run } of calls) yield* run(current, target, args)
 })
 
 const childProgram = procedure('thread of a child', function* (current: Task, calls: readonly Call[]) {
@@ -323,6 +315,7 @@ export function mirrorModel(
     ].filter(isClaimed),
     stepClaims: [
       ...mirroringStepClaims(world),
+      systemCallsDoTheirWork(tasks, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),

@@ -96,7 +96,7 @@ export const dontneedVersusDevice = mirrorScenario({
 export const mprotectVersusDevice = mirrorScenario({
   name: 'mprotect',
   summary: 'A device writes while another thread makes the pages read-only, and writable again.',
-  exercises: ['C2', 'C4', 'C6', 'C21', 'C49', 'area-rights'],
+  exercises: ['C2', 'C4', 'C6', 'C21', 'C49', 'area-rights', 'system-calls'],
   parameters: { pages: pagesParameter(1, 3, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),

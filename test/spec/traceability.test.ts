@@ -147,6 +147,7 @@ describe('requirements', () => {
       'progress',
       'refinement',
       'revoked',
+      'system-calls',
       'tlb-flush',
       'two-pass',
       'use-after-free',
