@@ -57,13 +57,17 @@ export function Replacement({ site, override }: { site: Site; override: Override
   return (
     <>
       <h3>
-        In place of{' '}
+        In place of {override.step === undefined ? null : <>step “{override.step}” of </>}
         <To kind="procedure" name={target.id}>
           {target.name}
         </To>
       </h3>
       <p class="place">{place}</p>
-      <Html html={differences(bodyOf(target), bodyOf(override))} />
+      <Html
+        html={
+          override.step === undefined ? differences(bodyOf(target), bodyOf(override)) : highlighted(override)
+        }
+      />
     </>
   )
 }

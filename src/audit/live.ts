@@ -7,11 +7,11 @@
  */
 import { act, acting, inside, NO_WORLD, NOBODY, use, type World } from '../world/acting.js'
 import type { Model } from '../world/model.js'
+import { bodiesOf, type Override } from '../world/override.js'
 import {
   type AnyProcedure,
   BLOCKED,
   type Body,
-  type Override,
   type Running,
   type Step,
   withoutSign,
@@ -34,12 +34,12 @@ export interface LiveThread {
 export class LiveRun {
   readonly threads: LiveThread[] = []
   readonly world: World
-  private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
   private readonly unclaimed: ReadonlySet<string>
 
   /** Begins a run: the world as the model sets it up, and each thread at its first step. */
   constructor(model: Model, overrides: readonly Override[], bytes: number) {
-    for (const { target, body } of [...(model.overrides ?? []), ...overrides]) this.bodies.set(target, body)
+    this.bodies = bodiesOf([...(model.overrides ?? []), ...overrides])
     this.unclaimed = new Set(model.unclaimed)
     this.world = new Uint8Array(bytes)
     this.world.set(model.layout.initial())

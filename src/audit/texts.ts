@@ -6,14 +6,32 @@
 
 import type { ControlGraph } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
+import { replacedIn } from '../world/override.js'
 import type { AnyProcedure, Body } from '../world/procedure.js'
 import { checkProcedure, type SourceReport } from './source.js'
 
 const reports = new Map<string, SourceReport>()
 
-/** What the text of a procedure shows; each text is read once. */
+/** What the text of a procedure shows, with the steps of it that are replaced. */
 export function reportOn(name: string, body: Body<unknown[], unknown>): SourceReport {
-  const text = Function.prototype.toString.call(body)
+  const replaced = replacedIn(body)
+  if (replaced === undefined) return reportOnText(name, textOf(body))
+  const base = reportOn(name, replaced.body)
+  const effect = `function* () { yield* step(${JSON.stringify(replaced.step)}, ${textOf(replaced.replace)}) }`
+  const own = reportOnText(name, effect)
+  return {
+    ...base,
+    findings: [...base.findings, ...own.findings],
+    steps: [...base.steps.filter((step) => step.name !== replaced.step), ...own.steps],
+  }
+}
+
+function textOf(body: object): string {
+  return Function.prototype.toString.call(body)
+}
+
+/** Each text is read once. */
+function reportOnText(name: string, text: string): SourceReport {
   const key = `${name} ${text}`
   let report = reports.get(key)
   if (report === undefined) {

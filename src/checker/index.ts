@@ -4,8 +4,9 @@
  * @module checker
  */
 export type { Sample, Samples } from '../audit/samples.js'
+export { type DeclaredStep, declaredSteps } from '../world/declared-steps.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
-export { coverageOf, type DeclaredStep, declaredSteps } from './coverage.js'
+export { coverageOf } from './coverage.js'
 export { Digest } from './digest.js'
 export { type Breach, Exploration } from './explore.js'
 export {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Bounds, Parameters } from '../world/model.js'
-import type { AnyProcedure, Override } from '../world/procedure.js'
+import type { Override } from '../world/override.js'
+import type { AnyProcedure } from '../world/procedure.js'
 import type { Host } from './host.js'
 import type { Progress } from './result.js'
 

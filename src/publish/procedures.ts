@@ -57,6 +57,8 @@ export interface OverrideData {
   readonly kind: 'defect' | 'generation' | 'kernel'
   /** Identifier of the procedure; absent if its target is only known as it runs. */
   readonly target?: string
+  /** The step of it that is replaced; absent if all of the text is. */
+  readonly step?: string
   readonly file: string
   readonly line: number
   readonly text: string
@@ -196,17 +198,19 @@ class Reader {
         owner,
         kind,
         ...(id === undefined ? {} : { target: id }),
+        ...(calls(call, 'onStep') ? { step: nameOfStep(call) } : {}),
         ...this.source.placeOf(declaration),
         ...this.textWithLinks(declaration),
       } as const
     })
   }
 
-  /** The calls of `override` that `expression` comes to: in itself, in what it names, in the functions that it calls. */
+  /** The calls of `override` and `onStep` that `expression` comes to: in itself, in what it names, in the functions that it calls. */
   private replacements(expression: ts.Node, seen = new Set<ts.Node>()): ts.CallExpression[] {
     if (seen.has(expression)) return []
     seen.add(expression)
-    if (ts.isCallExpression(expression) && calls(expression, 'override')) return [expression]
+    if (ts.isCallExpression(expression) && (calls(expression, 'override') || calls(expression, 'onStep')))
+      return [expression]
     if (ts.isIdentifier(expression) || ts.isPropertyAccessExpression(expression)) {
       const value = this.source.valueOf(expression)
       return value === undefined || value === expression ? [] : this.replacements(value, seen)
@@ -217,6 +221,12 @@ class Reader {
     })
     return found
   }
+}
+
+/** The step that a call of `onStep` replaces. */
+function nameOfStep(call: ts.CallExpression): string {
+  const [, name] = call.arguments
+  return ts.isStringLiteralLike(name) ? name.text : name.getText()
 }
 
 /** A name as part of an address. */

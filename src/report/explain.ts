@@ -51,7 +51,16 @@ export function explainDefect(defect: Defect, spec: Specification, layout: Layou
         `hmm-spec defects ${defect.name} --trace-dir traces, then hmm-spec replay traces/${defect.name}.json${again}`,
       ],
     ],
-    ['Replaces', [...new Set(defect.overrides.map(({ target }) => target.procedureName))]],
+    [
+      'Replaces',
+      [
+        ...new Set(
+          defect.overrides.map(({ target: { procedureName }, step }) =>
+            step === undefined ? procedureName : `step "${step}" of ${procedureName}`,
+          ),
+        ),
+      ],
+    ],
     ['Source', defect.source],
   ])
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Requirement } from '../../spec/requirement.js'
-import type { DeclaredStep } from '../checker/coverage.js'
 import type { CheckResult } from '../checker/result.js'
+import type { DeclaredStep } from '../world/declared-steps.js'
 import type { Scenario } from '../world/model.js'
 
 /** A transition that a statechart has. */

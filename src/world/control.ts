@@ -10,6 +10,7 @@ import { acting, BetweenSteps, NO_WORLD, NOBODY } from './acting.js'
 import { SpecificationError, Violation } from './errors.js'
 import { isHandle } from './layout.js'
 import { Lifecycle } from './lifecycle.js'
+import { bodiesOf, type Override } from './override.js'
 import {
   type AnyProcedure,
   type Become,
@@ -18,7 +19,6 @@ import {
   keyOf,
   neverRun,
   type Operation,
-  type Override,
   type Run,
   type Running,
   type Step,
@@ -178,7 +178,7 @@ export class ControlGraph {
   private readonly taken: boolean[] = []
   private readonly locations: (Location | undefined)[] = [undefined]
   private readonly frames = new Map<string, Frame>()
-  private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
   private readonly limits: ControlLimits
   private nodes = 0
   /** How many generators were started: each is a prefix of a procedure that was replayed once. */
@@ -188,8 +188,7 @@ export class ControlGraph {
 
   constructor(overrides: readonly Override[] = [], limits: Partial<ControlLimits> = {}) {
     this.limits = { ...DEFAULT_LIMITS, ...limits }
-    // A later override of the same procedure wraps the earlier one's text only if it was made from it; the last wins.
-    for (const { target, body } of overrides) this.bodies.set(target, body)
+    this.bodies = bodiesOf(overrides)
   }
 
   /** Number of locations, {@link FINISHED} included. */

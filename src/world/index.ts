@@ -30,6 +30,14 @@ export {
 } from './locks.js'
 export * from './model.js'
 export {
+  bodiesOf,
+  type Override,
+  onStep,
+  override,
+  type StepOverride,
+  type TextOverride,
+} from './override.js'
+export {
   type AnyProcedure,
   type Become,
   BLOCKED,
@@ -39,8 +47,6 @@ export {
   choose,
   keyOf,
   type Operation,
-  type Override,
-  override,
   type Procedure,
   procedure,
   type Run,

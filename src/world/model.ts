@@ -6,7 +6,8 @@
  */
 import type { Cell, Layout } from './layout.js'
 import type { Lifecycle, TransitionTable } from './lifecycle.js'
-import type { AnyProcedure, Override } from './procedure.js'
+import type { Override } from './override.js'
+import type { AnyProcedure } from './procedure.js'
 
 /** One thread of a model. */
 export interface Thread {

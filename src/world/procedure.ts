@@ -111,7 +111,8 @@ export function procedure<A extends unknown[], R>(
 /** The procedure of each text; none where several procedures share a text. */
 const proceduresByText = new WeakMap<object, AnyProcedure | undefined>()
 
-function make<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
+/** A procedure whose text is another's as well: its name in that text is the other's. */
+export function make<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
   const called: Procedure<A, R> = Object.assign(
     (...args: A) =>
       awaiting<R>({
@@ -130,7 +131,7 @@ function make<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure
  *
  * @throws SpecificationError `invalid-operation` if it is neither, or the text of several
  */
-function procedureOf<A extends unknown[], R>(target: Body<A, R>, use: string): Procedure<A, R> {
+export function procedureOf<A extends unknown[], R>(target: Body<A, R>, use: string): Procedure<A, R> {
   if ('procedureName' in target) return target as Procedure<A, R>
   const found = proceduresByText.get(target)
   if (found !== undefined) return found as unknown as Procedure<A, R>
@@ -260,32 +261,6 @@ export function become<A extends unknown[], R>(target: Body<A, R>, ...args: A): 
 /** 0 for -0, which `-error` makes of no error: nobody means them to differ. */
 export function withoutSign<T>(value: T): T {
   return value === 0 ? (0 as T) : value
-}
-
-/** Another text for one procedure. */
-export interface Override {
-  readonly target: AnyProcedure
-  readonly body: Body<unknown[], unknown>
-}
-
-/**
- * Replaces the text of `target` wherever it is called: a defect, a generation of the API, a user's driver.
- *
- * @param target - the procedure to replace
- * @param replace - gets the original, to be called with `yield*` in a frame of its own; returns the new text
- * @throws SpecificationError `invalid-operation` if it is no procedure, nor the text of one
- */
-export function override<A extends unknown[], R>(
-  target: Body<A, R>,
-  replace: (original: Body<A, R>) => Body<A, R>,
-): Override {
-  const replaced = procedureOf(target, 'override')
-  // In a frame of its own, so that a tail call of the original does not take the new text with it.
-  const original = make(replaced.procedureName, replaced.body)
-  return {
-    target: replaced as unknown as AnyProcedure,
-    body: replace(original) as unknown as Body<unknown[], unknown>,
-  }
 }
 
 const identities = new WeakMap<object, number>()

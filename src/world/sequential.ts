@@ -5,11 +5,11 @@
  */
 import { ALL_CLAIMED, act, acting, NOBODY } from './acting.js'
 import { SpecificationError } from './errors.js'
+import { bodiesOf, type Override } from './override.js'
 import {
   type AnyProcedure,
   BLOCKED,
   type Body,
-  type Override,
   type Procedure,
   type Running,
   type Step,
@@ -28,10 +28,10 @@ export interface SequentialOptions {
 
 /** Runs procedures one after another, each to its end, with nobody else acting. */
 export class SequentialRunner {
-  private readonly bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
 
   constructor(private readonly options: SequentialOptions = {}) {
-    for (const { target, body } of options.overrides ?? []) this.bodies.set(target, body)
+    this.bodies = bodiesOf(options.overrides ?? [])
   }
 
   /**

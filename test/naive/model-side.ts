@@ -5,6 +5,7 @@
 import { act, acting, NOBODY, use } from '../../src/world/acting.js'
 import {
   BLOCKED,
+  bodiesOf,
   Lifecycle,
   type Model,
   type Override,
@@ -12,7 +13,7 @@ import {
   type World,
 } from '../../src/world/index.js'
 import { isHandle } from '../../src/world/layout.js'
-import type { Program, Subject } from './explore.js'
+import type { Subject } from './explore.js'
 
 /** `model`, with `overrides` put in. */
 export function modelSide(model: Model, overrides: readonly Override[] = []): Subject<World> {
@@ -38,12 +39,7 @@ export function modelSide(model: Model, overrides: readonly Override[] = []): Su
   }
   return {
     threads: model.threads as unknown as Subject<World>['threads'],
-    bodies: new Map(
-      [...(model.overrides ?? []), ...overrides].map(({ target, body }) => [
-        target as unknown as Program,
-        body,
-      ]),
-    ),
+    bodies: bodiesOf([...(model.overrides ?? []), ...overrides]) as unknown as Subject<World>['bodies'],
     initial() {
       const w = model.layout.initial()
       act(NOBODY, unclaimed)

@@ -266,10 +266,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
 `,
     ],
     [
-      'for (const { target, body } of overrides) this.bodies.set(target, body)',
-      'for (const { target, body } of overrides) if (!this.bodies.has(target)) this.bodies.set(target, body)',
-    ],
-    [
       `case 'become': {
 `,
       `case 'become': {
@@ -330,7 +326,13 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'keys.push(`${JSON.stringify(key)}:${keyWithin(dataOf(object, key), depth + 1)}`)',
       'keys.push(JSON.stringify(key))',
     ],
+  ],
+  'src/world/override.ts': [
     ['const original = make(replaced.procedureName, replaced.body)', 'const original = replaced'],
+    [
+      'if (each.step === undefined) bodies.set(target, each.body)',
+      'if (each.step === undefined) bodies.set(target, bodies.get(target) ?? each.body)',
+    ],
   ],
   'src/world/locks.ts': [
     [

@@ -89,6 +89,7 @@ const PROJECT = {
   'lib/world.ts': `
 export declare function procedure(...parts: unknown[]): any
 export declare function override(target: unknown, make: unknown): any
+export declare function onStep(target: unknown, name: string, replace: unknown): any
 export declare function step(name: string, run: unknown): Generator<unknown, any, any>
 export declare function choose(name: string, outcomes: number): Generator<unknown, any, any>
 export declare function become(...parts: unknown[]): Generator<unknown, any, any>
@@ -101,7 +102,7 @@ export class Lock {
 }
 `,
   'lib/all.ts': `
-import { become, choose, claim, Lock, override, procedure, step } from './world.js'
+import { become, choose, claim, Lock, onStep, override, procedure, step } from './world.js'
 
 const gate: Lock = new Lock('gate')
 declare const callback: () => Generator<unknown, any, any>
@@ -136,7 +137,8 @@ export const unnamed = procedure(function* mmu_thing(n: number) {
 })
 
 const broken = override(unnamed, () => function* () { yield* step('nothing', () => 0) })
-export const defects = [{ name: 'Z1', requirement: 'C7', overrides: [broken] }]
+const unfreed = onStep(named, 'free it', () => () => 0)
+export const defects = [{ name: 'Z1', requirement: 'C7', overrides: [broken, unfreed] }]
 `,
 }
 
@@ -170,5 +172,9 @@ test('both ways to write a procedure are read: the name as a text, and as that o
       callers: ['named-part', 'mmu_thing'],
     },
   ])
-  expect(overrides).toMatchObject([{ owner: 'Z1', kind: 'defect', target: 'mmu_thing', file: 'lib/all.ts' }])
+  expect(overrides).toMatchObject([
+    { owner: 'Z1', kind: 'defect', target: 'mmu_thing', file: 'lib/all.ts' },
+    { owner: 'Z1', kind: 'defect', target: 'named-part', step: 'free it' },
+  ])
+  expect(overrides[0].step).toBeUndefined()
 })

@@ -93,6 +93,11 @@ describe('a defect is caught by the clause that it names, in as many steps as it
       expect(violation?.trace.shortest).toBe(violation?.kind !== 'progress' && violation?.kind !== 'witness')
       const replaced = defect.overrides.map(({ target }) => target.procedureName)
       expect(coverage.procedures).toEqual(expect.arrayContaining(replaced))
+      // A step that breaks the claim itself has not been taken.
+      const last = violation?.trace.steps.at(-1)
+      const taken = [...coverage.steps, `${last?.procedure}: ${last?.step}`]
+      for (const { target, step } of defect.overrides)
+        if (step !== undefined) expect(taken).toContain(`${target.procedureName}: ${step}`)
     },
   )
 

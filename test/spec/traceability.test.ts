@@ -242,7 +242,10 @@ describe('defects', () => {
 
   it('have the texts that they replace one by one', () => {
     for (const { name, overrides } of defects)
-      expect(new Set(overrides.map(({ target }) => target)).size, name).toBe(overrides.length)
+      expect(
+        new Set(overrides.map(({ target, step }) => `${target.procedureName}: ${step}`)).size,
+        name,
+      ).toBe(overrides.length)
   })
 
   it.each(defects.map((defect) => [defect.name, defect] as const))(

@@ -1,0 +1,139 @@
+/**
+ * Other texts for procedures, and for single steps of them: a defect, a release, a user's driver. The text itself has no
+ * `if` for any of them.
+ *
+ * @module
+ */
+import { stepsIn } from './declared-steps.js'
+import { SpecificationError } from './errors.js'
+import { type AnyProcedure, type Body, make, procedureOf, type Run } from './procedure.js'
+
+/** Another text for a procedure, made by {@link override}. */
+export interface TextOverride {
+  readonly target: AnyProcedure
+  readonly step?: undefined
+  readonly body: Body<unknown[], unknown>
+}
+
+/** Another effect for one step of a procedure, made by {@link onStep}. */
+export interface StepOverride {
+  readonly target: AnyProcedure
+  /** Name of the step. */
+  readonly step: string
+  readonly replace: Replace
+}
+
+/** What replaces a step's effect, given the original and the arguments of the call. */
+export type Replace = (original: Run, ...args: unknown[]) => Run
+
+/** What is replaced in a scenario. */
+export type Override = TextOverride | StepOverride
+
+/**
+ * Replaces the text of `target` wherever it is called.
+ *
+ * @param target - the procedure to replace
+ * @param replace - gets the original, to be called with `yield*` in a frame of its own; returns the new text
+ * @throws SpecificationError `invalid-operation` if it is no procedure, nor the text of one
+ */
+export function override<A extends unknown[], R>(
+  target: Body<A, R>,
+  replace: (original: Body<A, R>) => Body<A, R>,
+): TextOverride {
+  const replaced = procedureOf(target, 'override')
+  // In a frame of its own, so that a tail call of the original does not take the new text with it.
+  const original = make(replaced.procedureName, replaced.body)
+  return {
+    target: replaced as unknown as AnyProcedure,
+    body: replace(original) as unknown as Body<unknown[], unknown>,
+  }
+}
+
+/**
+ * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays, and the step keeps its
+ * name and the number of ways it may go. Several steps of one procedure may be replaced, and a step of a text that replaces
+ * the procedure's, if that comes before.
+ *
+ * @param target - the procedure
+ * @param name - of the step, as the text of the procedure has it
+ * @param replace - gets the original effect, and the arguments of the call; returns the new effect
+ * @throws SpecificationError `invalid-operation` if the text has no such step
+ *
+ * @example
+ * ```ts
+ * onStep(mmu_interval_read_retry, 'compare', () => () => 0)
+ * ```
+ */
+export function onStep<A extends unknown[], R, T = unknown>(
+  target: Body<A, R>,
+  name: string,
+  replace: (original: Run<T>, ...args: A) => Run<T>,
+): StepOverride {
+  const found = procedureOf(target, 'onStep') as unknown as AnyProcedure
+  mustHaveStep(found.body as Body<unknown[], unknown>, name, found.procedureName)
+  return { target: found, step: name, replace: replace as unknown as Replace }
+}
+
+function mustHaveStep(body: Body<unknown[], unknown>, name: string, procedureName: string): void {
+  const names = stepsIn(Function.prototype.toString.call(textOf(body)))
+  if (!names.has(name))
+    throw new SpecificationError(
+      'invalid-operation',
+      `onStep(${procedureName}, '${name}', …): the text of ${procedureName} has no step of that name, but ` +
+        (names.size === 0 ? 'none at all' : [...names].map((known) => `'${known}'`).join(', ')),
+    )
+}
+
+/** The text of each procedure that `overrides` change. Of two texts for one procedure the later counts. */
+export function bodiesOf(overrides: readonly Override[]): Map<AnyProcedure, Body<unknown[], unknown>> {
+  const bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  for (const each of overrides) {
+    const { target } = each
+    if (each.step === undefined) bodies.set(target, each.body)
+    else {
+      const body = bodies.get(target) ?? (target.body as Body<unknown[], unknown>)
+      mustHaveStep(body, each.step, target.procedureName)
+      bodies.set(target, replacing(body, each))
+    }
+  }
+  return bodies
+}
+
+/** A text with the effect of one step replaced. */
+export interface ReplacedStep {
+  readonly body: Body<unknown[], unknown>
+  readonly step: string
+  readonly replace: Replace
+}
+
+const replaced = new WeakMap<object, ReplacedStep>()
+
+/** What `body` is made of, if a step of it is replaced. */
+export function replacedIn(body: Body<unknown[], unknown>): ReplacedStep | undefined {
+  return replaced.get(body)
+}
+
+/** The text that `body` has, whatever steps of it are replaced. */
+function textOf(body: Body<unknown[], unknown>): Body<unknown[], unknown> {
+  let text = body
+  for (let of = replaced.get(text); of !== undefined; of = replaced.get(text)) text = of.body
+  return text
+}
+
+function replacing(
+  body: Body<unknown[], unknown>,
+  { step, replace }: StepOverride,
+): Body<unknown[], unknown> {
+  const text: Body<unknown[], unknown> = function* (...args) {
+    const running = body(...args)
+    let next = running.next()
+    while (!next.done) {
+      const { value: made } = next
+      const replaces = made.kind === 'step' && made.name === step
+      next = running.next(yield replaces ? { ...made, run: replace(made.run, ...args) } : made)
+    }
+    return next.value
+  }
+  replaced.set(text, { body, step, replace })
+  return text
+}
