@@ -5,6 +5,7 @@
  */
 import {
   clearMigrationEntry,
+  copy_page_range,
   do_wp_page,
   flushTlb,
   folio_migrate_mapping,
@@ -53,6 +54,18 @@ const moveWithoutFlush = override(
           return 0
         })
       yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, page, page + pages)
+    },
+)
+
+/** The area is at its new place, and nothing is in it. */
+const moveNothing = override(move_page_tables, () => function* () {})
+
+/** The child gets the areas of its parent, and none of the pages. */
+const copyNoEntry = override(
+  copy_page_range,
+  () =>
+    function* () {
+      return 0
     },
 )
 
@@ -111,6 +124,30 @@ const keepUnusedFiles = override(fput, () => function* () {})
 /** Defects of areas. */
 export const areaDefects: readonly Defect[] = [
   {
+    name: 'X307',
+    kind: 'mutation',
+    title: 'mremap moves the VMA and not its pages',
+    text:
+      'move_page_tables() does nothing: the pages are zapped with the old VMA, and the new one reads as zeroes. ' +
+      'All data is lost.',
+    source: ['our own', 'reference B.2 (mremap)', 'mm/mremap.c: move_page_tables'],
+    requirement: 'data',
+    scenario: 'mremap',
+    overrides: [moveNothing],
+    steps: 16,
+  },
+  {
+    name: 'X308',
+    kind: 'mutation',
+    title: 'fork copies no page',
+    text: 'copy_page_range() copies nothing: the child reads zeroes where its parent has data.',
+    source: ['our own', 'reference B.2 (fork)', 'mm/memory.c: copy_page_range'],
+    requirement: 'data',
+    scenario: 'fork',
+    overrides: [copyNoEntry],
+    steps: 7,
+  },
+  {
     name: 'X90',
     kind: 'mutation',
     title: 'mremap sends no notification',
@@ -134,7 +171,7 @@ export const areaDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'mremap',
     overrides: [moveWithoutFlush],
-    steps: 35,
+    steps: 23,
   },
   {
     name: 'X92',

@@ -265,7 +265,7 @@ export const migrationDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'migrate',
     overrides: [noFlush],
-    steps: 21,
+    steps: 11,
   },
   {
     name: 'D1',

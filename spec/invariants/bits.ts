@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { entryContents, type Pte, PteKind, slotOf, VM_WRITE, ZERO_PAGE } from '../../src/kernel/index.js'
+import {
+  entryContents,
+  ownExpected,
+  type Pte,
+  PteKind,
+  slotOf,
+  VM_WRITE,
+  ZERO_PAGE,
+} from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -20,7 +28,7 @@ export function swapHoldsTheData({ machine }: MirrorWorld): Invariant {
           if (pte.kind !== PteKind.swap) continue
           said = true
           const holds = entryContents(machine, pte)
-          const expected = mm.expected[page].value
+          const expected = ownExpected(mm, page).value
           // A page that is being read from its slot is locked, and nobody looks at it.
           const isRead = machine.frames.some((frame) => frame.swapCache === pte.slot && frame.locked > 0)
           if (holds !== expected && !isRead)

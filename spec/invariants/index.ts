@@ -22,6 +22,7 @@ import {
   framesAreCounted,
   noAllocationUnderUpdateLock,
   tlbsWithinEntries,
+  writtenPagesAreThere,
 } from './memory.js'
 import {
   cpusNeverMapDeviceMemory,
@@ -122,6 +123,7 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     framesAreCounted,
     cpusForget,
     entriesWithinAreas,
+    writtenPagesAreThere,
     tlbsWithinEntries,
   ].map((make) => make(world))
 }

@@ -7,7 +7,9 @@ import {
   alloc_page,
   change_prot_numa,
   exit_mmap,
+  isFileBacked,
   isPageCache,
+  ownExpected,
   PteKind,
   reapArea,
   VM_READ,
@@ -92,16 +94,39 @@ export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
   }
 }
 
+/** data: what was written to private memory is behind an entry, unless it has been zapped. */
+export function writtenPagesAreThere({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'data',
+    name: 'a page that was written to has an entry',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (mm.users === 0 || mm.mmapLock.writer.value !== 0) continue
+        for (let page = 0; page < machine.pages; page++) {
+          if (mm.pte[page].kind !== PteKind.none) continue
+          const { kind } = mm.vma[page]
+          if (kind === VmaKind.none || isFileBacked(kind)) continue
+          said = true
+          const { value } = ownExpected(mm, page)
+          if (value !== 0) return `page ${page} of ${mm.name} has no entry; last written was ${value}`
+        }
+      }
+      return said
+    },
+  }
+}
+
 /** Who has changed entries and flushes the TLBs later, with no more than the mmap lock for reading until then. */
 const FLUSH_LATER = [zap_page_range, reapArea, exit_mmap, change_prot_numa] as const
 
 /**
- * `tlb-flush`: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to
+ * C47: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to
  * come. Every other change flushes before the page-table lock is dropped, or the mmap lock that was held for writing.
  */
 export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
   return {
-    clause: 'tlb-flush',
+    clause: 'C47',
     name: 'a TLB grants no more than the page table',
     judge(view) {
       let said: true | undefined

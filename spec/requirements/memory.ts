@@ -28,17 +28,22 @@ export const memory: readonly Requirement[] = [
   },
   {
     id: 'C47',
-    title: 'no CPU reaches a page that is free',
+    title: 'a CPU TLB grants no more than the page table, and reaches no free page',
     text:
-      "A CPU's TLB has no translation to a frame that has been freed: it is flushed before the last " +
-      'reference is dropped. A migration flushes before it drops the page-table lock under which it ' +
-      'replaced the entries, and so does mremap for the entries that it moves.',
+      'A translation in a TLB of a CPU has a present entry behind it that maps the same frame, is ' +
+      'writable if the translation is, and dirty if the CPU writes without setting the bit. An entry ' +
+      'that changes is flushed before the page-table lock is dropped (migration, copy-on-write, ' +
+      'reclaim), or before the mmap lock is dropped that is held for writing (mprotect, fork, mremap). ' +
+      'A zap and NUMA hinting hold it for reading, and flush before they end. In every case the flush ' +
+      'comes before the last reference to the page is dropped: no translation leads to a free frame.',
     source: [
       'reference C47, B.2, B.5',
+      'Documentation/core-api/cachetlb.rst',
+      'mm/rmap.c: ptep_clear_flush',
       'mm/mmu_gather.c: tlb_finish_mmu',
       'mm/migrate_device.c: migrate_vma_collect_pmd',
     ],
-    checks: ['no TLB maps a free frame'],
+    checks: ['no TLB maps a free frame', 'a TLB grants no more than the page table'],
   },
   {
     id: 'area-rights',
@@ -57,30 +62,13 @@ export const memory: readonly Requirement[] = [
     checks: ['an entry grants no more than its area'],
   },
   {
-    id: 'tlb-flush',
-    title: 'a CPU TLB grants no more than the page table',
-    text:
-      'A translation in a TLB of a CPU has a present entry behind it that maps the same frame, is ' +
-      'writable if the translation is, and dirty if the CPU writes without setting the bit. An entry ' +
-      'that changes is flushed before the page-table lock is dropped, or before the mmap lock is ' +
-      'dropped that is held for writing (mprotect, fork, mremap). A zap and NUMA hinting hold it for ' +
-      'reading: they flush before they end.',
-    source: [
-      'our own',
-      'reference B.2, B.5',
-      'Documentation/core-api/cachetlb.rst',
-      'mm/rmap.c: ptep_clear_flush',
-      'mm/mmu_gather.c: tlb_finish_mmu',
-    ],
-    checks: ['a TLB grants no more than the page table'],
-  },
-  {
     id: 'data',
     title: 'a read returns what was written last',
     text:
       'A read of a page, by a CPU of either process or by a device, returns the value written last by ' +
       'any of them, or 0 if the page is new. Nothing writes to the zero page, and a write to a ' +
-      'private mapping of a file does not reach the file. Only between the change of an entry and the ' +
+      'private mapping of a file does not reach the file. mremap, fork and migration take the data along, ' +
+      'and only a zap loses it. Only between the change of an entry and the ' +
       'flush may a CPU still use the old translation.',
     source: ['our own: what C1 to C4 are for', 'reference B.2 (copy-on-write, fork)'],
     checks: [
@@ -90,6 +78,7 @@ export const memory: readonly Requirement[] = [
       'assert:writeThrough',
       'assert:copyOut',
       'a private mapping writes to no page of a file',
+      'a page that was written to has an entry',
     ],
     generations: COUNTED,
   },

@@ -10,6 +10,7 @@ import {
   Lru,
   type Machine,
   type MmStruct,
+  ownExpected,
   PmdKind,
   type Pte,
   PteKind,
@@ -93,7 +94,7 @@ function touchPage(machine: Machine, mm: MmStruct, page: number, pfn: number, wr
   frame.charged = true
   frame.mapcount = 1
   frame.contents = 1
-  mm.expected[page].value = 1
+  ownExpected(mm, page).value = 1
   if (mm.tracksOffsets) mm.vma[page].anonymous = 1
   mm.pte[page].kind = isDevicePrivate(frame) ? PteKind.devicePrivate : PteKind.present
   mm.pte[page].frame = pfn
@@ -106,7 +107,7 @@ function swapPageOut(machine: Machine, mm: MmStruct, page: number, slot: number)
   const pte = mm.pte[page]
   slotOf(machine, slot).count = 1
   slotOf(machine, slot).contents = 1
-  mm.expected[page].value = 1
+  ownExpected(mm, page).value = 1
   pte.kind = PteKind.swap
   pte.slot = slot
   pte.exclusive = true

@@ -168,7 +168,7 @@ export const forkVersusCpu = mirrorScenario({
   summary:
     'A thread forks while another thread of the process writes through its TLB: the child has what ' +
     'was written before its page was shared, whoever writes afterwards.',
-  exercises: ['C2', 'C47', 'data', 'tlb-flush'],
+  exercises: ['C2', 'C47', 'data'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),

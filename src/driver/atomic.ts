@@ -14,6 +14,7 @@ import {
   mmput,
   mmu_interval_read_begin,
   mmu_interval_read_retry,
+  ownExpected,
   putPage,
   type Task,
   unlockPage,
@@ -73,7 +74,7 @@ export const serveAtomicFault = procedure(
 function load(mirror: Mirror, access: Access, page: number): number {
   if (!translate(mirror, access, page, mayBeAtomic)) return FAULT
   const seen = access.frame?.contents ?? 0
-  const expected = mirror.mm.expected[page].value
+  const expected = ownExpected(mirror.mm, page).value
   claim(
     'data',
     seen === expected,
@@ -91,7 +92,7 @@ function store(mirror: Mirror, access: Access, loaded: number): void {
     `${mirror.name} has loaded ${loaded} from page ${page} and finds ${frame?.contents} there as it stores`,
   )
   if (frame) frame.contents = loaded + 1
-  mirror.mm.expected[page].value = loaded + 1
+  ownExpected(mirror.mm, page).value = loaded + 1
   endAccess(access)
 }
 

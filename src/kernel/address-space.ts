@@ -56,12 +56,17 @@ export function isPageCache(frame: Frame): boolean {
   return frame.mapping !== 0
 }
 
+/** Ghost: the cell of the address space's own data at `page`, which goes with its area. */
+export function ownExpected(mm: MmStruct, page: number): Expected {
+  return mm.expected[mm.tracksMoves ? mm.vma[page].data : page]
+}
+
 /**
  * Ghost: the cell that says what a read of `page` must give: the file's, where the page is the file's, the address space's
  * own otherwise. Part of a step of anybody: it is looked at without locks.
  */
 export function expectedAt(machine: Machine, mm: MmStruct, page: number): Expected {
-  if (machine.files.length === 0) return mm.expected[page]
+  if (machine.files.length === 0) return ownExpected(mm, page)
   const pte = mm.pte[page]
   const pfn = READ_ONCE(pte).frame
   const mapped = machine.files[machine.frames[pfn].mapping - 1]
@@ -70,6 +75,6 @@ export function expectedAt(machine: Machine, mm: MmStruct, page: number): Expect
   // What has been copied for this address space alone is not the file's any more, wherever it is now.
   const isOwn = pfn !== 0 || READ_ONCE(pte).kind === PteKind.swap
   return isOwn || !isFileBacked(READ_ONCE(mm.vma[page]).kind)
-    ? mm.expected[page]
+    ? ownExpected(mm, page)
     : machine.files[READ_ONCE(mm.vma[page]).file - 1].expected[READ_ONCE(mm.vma[page]).pgoff]
 }

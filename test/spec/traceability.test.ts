@@ -148,7 +148,6 @@ describe('requirements', () => {
       'refinement',
       'revoked',
       'system-calls',
-      'tlb-flush',
       'two-pass',
       'use-after-free',
     ])

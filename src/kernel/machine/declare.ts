@@ -161,7 +161,8 @@ function flagsOf(size: MachineSize): number {
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize) {
-  const tracksOffsets = !!size.files || !!size.moves || !!size.anonVmas
+  const tracksMoves = !!size.moves || !!size.anonVmas
+  const tracksOffsets = !!size.files || tracksMoves
   // fork holds both of parent and child, the parent's first: address spaces are in order.
   const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap + index })
   const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable + index })
@@ -187,7 +188,7 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
       ...declarePteBits(entry, size.swapSlots ?? 0, hasBits(size), ptl),
     })),
     ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),
-    vma: l.array('vma', size.pages, (area) => ({
+    vma: l.array('vma', size.pages, (area, page) => ({
       kind: area.oneOf('kind', VmaKind, { guardedBy: mmapLock }),
       flags: area.counter('flags', flagsOf(size), { guardedBy: mmapLock }),
       anonymous: area.counter('anonymous', size.anonVmas ?? 1, {
@@ -200,8 +201,14 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
         guardedBy: mmapLock,
         when: tracksOffsets,
       }),
+      data: area.counter('data', Math.max(1, size.pages - 1), {
+        initial: page,
+        ghost: true,
+        when: tracksMoves,
+      }),
     })),
     tracksOffsets,
+    tracksMoves,
     tracksAreas: !!size.anonVmas,
     unstable: l.flag('unstable'),
     subscriptions,

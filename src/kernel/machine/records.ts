@@ -87,6 +87,11 @@ export interface Vma {
    * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
    */
   pgoff: number
+  /**
+   * Ghost: which of {@link MmStruct.expected} says what is at this page. It goes with the area where that is moved, whatever becomes
+   * of the entries. Absent where nothing moves: then it is that of the page.
+   */
+  data: number
 }
 
 /** What links the areas that may map a page. Those of a child are linked to its parent's too. @kernel struct anon_vma */
@@ -257,9 +262,11 @@ export interface MmStruct {
   readonly subscriptions: Subscriptions
   /** True if areas keep where their pages lie ({@link Vma.pgoff}). */
   readonly tracksOffsets: boolean
+  /** True if areas are moved, and what is in them with them ({@link Vma.data}). */
+  readonly tracksMoves: boolean
   /** True if areas begin where they were split ({@link Vma.starts}), and not wherever attributes differ. */
   readonly tracksAreas: boolean
-  /** Ghost: what a read of each page must give: the last value written, or 0. */
+  /** Ghost: what a read must give, the last value written or 0: at which page, {@link Vma.data} says. */
   readonly expected: readonly Expected[]
 }
 

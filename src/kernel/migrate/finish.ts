@@ -5,7 +5,7 @@
  * @module
  */
 import { claim, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
-import { isPageCache } from '../address-space.js'
+import { isPageCache, ownExpected } from '../address-space.js'
 import { hugePmdAt } from '../huge.js'
 import { type Frame, type Machine, NotifyEvent, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
 import {
@@ -257,7 +257,7 @@ function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
   if (!hasSource(entry) || !isAwaited(current, entry.source)) return
   const arrived = to.contents
   // A device that uses the page already may have written to it since.
-  const copied = arrived === frames[entry.source].contents || arrived === args.mm.expected[page].value
+  const copied = arrived === frames[entry.source].contents || arrived === ownExpected(args.mm, page).value
   claim(
     'C50',
     copied || arrived === 0,

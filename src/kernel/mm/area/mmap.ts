@@ -135,8 +135,16 @@ export const detachVmas = procedure('detach areas', function* (mm: MmStruct, sta
       mm.vma[page].file = 0
       mm.vma[page].pgoff = 0
       mm.vma[page].starts = false
+      if (mm.tracksMoves) leaveData(mm, page)
     }
     splitVma(mm, end)
     return 1
   })
 })
+
+/** Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins with nothing. */
+function leaveData(mm: MmStruct, page: number): void {
+  const isElsewhere = mm.vma.some(({ data }, other) => other !== page && data === mm.vma[page].data)
+  if (isElsewhere)
+    mm.vma[page].data = mm.expected.findIndex((_, data) => mm.vma.every((vma) => vma.data !== data))
+}

@@ -150,6 +150,7 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
   copy.anonymous = area.anonymous
   copy.file = area.file
   copy.pgoff = keepsOffset ? area.pgoff : to
+  copy.data = area.data
 }
 
 /**
@@ -210,7 +211,7 @@ const move_huge_pmd = procedure(function* move_huge_pmd(
 })
 
 /**
- * Moves one entry, and what is known of its contents. Part of a step, under the page-table lock.
+ * Moves one entry. Part of a step, under the page-table lock.
  *
  * @returns false if there was none
  * @kernel move_ptes
@@ -219,8 +220,6 @@ export function moveEntry(mm: MmStruct, page: number, to: number): boolean {
   if (mm.pte[page].kind === PteKind.none) return false
   pteAlloc(mm, to)
   movePte(mm.pte[page], mm.pte[to])
-  mm.expected[to].value = mm.expected[page].value
-  mm.expected[page].value = 0
   return true
 }
 

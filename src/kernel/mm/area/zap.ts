@@ -5,8 +5,9 @@
  * @module
  */
 import { procedure, type Running } from '../../../world/index.js'
+import { ownExpected } from '../../address-space.js'
 import { PmdKind, pmdAt } from '../../huge.js'
-import { type MmStruct, type NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
+import { type MmStruct, type NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
@@ -42,7 +43,7 @@ export const zap_pte_range = procedure(function* zap_pte_range(
     const pfn = yield* mm.ptl.critical('clear an entry', () => {
       const pte = mm.pte[page]
       if (pte.kind === PteKind.none) return NOTHING
-      mm.expected[page].value = 0
+      loseData(mm, page)
       if (mapsPage(pte)) return clearPte(current.machine, pte)
       zapEntry(current, pte)
       return NOTHING
@@ -53,6 +54,16 @@ export const zap_pte_range = procedure(function* zap_pte_range(
 })
 
 const NOTHING = -1
+
+/** Ghost: what was in the page is gone, unless its area has been moved elsewhere, with all that was in it. */
+function loseData(mm: MmStruct, page: number): void {
+  const isElsewhere =
+    mm.tracksMoves &&
+    mm.vma.some(
+      ({ kind, data }, other) => other !== page && kind !== VmaKind.none && data === mm.vma[page].data,
+    )
+  if (!isElsewhere) ownExpected(mm, page).value = 0
+}
 
 /** What lies above the entries of a range that is zapped: a table to go through, or nothing any more. */
 const Zapped = { table: -1, nothing: -2 } as const
@@ -76,7 +87,7 @@ const zap_huge_pmd = procedure(function* zap_huge_pmd(
   return yield* mm.ptl.critical('clear the huge entry', () => {
     if (isPmdNone(mm, pmd)) return Zapped.nothing
     if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
-    for (let at = pmd.start; at < pmd.end; at++) mm.expected[at].value = 0
+    for (let at = pmd.start; at < pmd.end; at++) loseData(mm, at)
     return clearHugePmd(current.machine, mm, pmd)
   })
 })

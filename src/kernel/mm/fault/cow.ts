@@ -4,7 +4,7 @@
  * @module
  */
 import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
-import { isPageCache, isShared } from '../../address-space.js'
+import { isPageCache, isShared, ownExpected } from '../../address-space.js'
 import {
   type Frame,
   type MmStruct,
@@ -146,7 +146,7 @@ export const wp_page_copy = procedure(function* wp_page_copy(
     addNewAnonRmap(machine, mm, page)
     folioAddLru(current, machine.frames[copy])
     // What was the file's is this address space's own from here on, as it was when it was copied.
-    if (isPageCache(machine.frames[old])) mm.expected[page].value = machine.frames[copy].contents
+    if (isPageCache(machine.frames[old])) ownExpected(mm, page).value = machine.frames[copy].contents
     return 1
   })
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)

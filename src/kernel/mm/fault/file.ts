@@ -4,7 +4,7 @@
  * @module
  */
 import { BLOCKED, become, procedure, type Running, SpecificationError, step } from '../../../world/index.js'
-import { type AddressSpace, isPageCache, isShared } from '../../address-space.js'
+import { type AddressSpace, isPageCache, isShared, ownExpected } from '../../address-space.js'
 import { type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { addToPageCache } from '../area/file.js'
 import { anonVmaPrepare, areaEnd, areaStart } from '../area/vma.js'
@@ -125,7 +125,7 @@ export const do_cow_fault = procedure(function* do_cow_fault(
     if (isFree) {
       setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
       addNewAnonRmap(machine, mm, page)
-      mm.expected[page].value = machine.frames[copy].contents
+      ownExpected(mm, page).value = machine.frames[copy].contents
     }
     unlockPage(machine.frames[pfn])
     putPage(machine.frames[pfn])

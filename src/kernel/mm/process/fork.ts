@@ -4,7 +4,7 @@
  * @module
  */
 import { BLOCKED, become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { isPageCache, isShared } from '../../address-space.js'
+import { isPageCache, isShared, ownExpected } from '../../address-space.js'
 import { Errno } from '../../errno.js'
 import { PmdKind, pmdAt } from '../../huge.js'
 import {
@@ -22,7 +22,7 @@ import { anonVmaFork } from '../area/vma.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flush_tlb_range } from '../fault/cpu.js'
 import { getPage } from '../page.js'
-import { entryContents, slotOf } from '../swap/slots.js'
+import { slotOf } from '../swap/slots.js'
 import { exit_mmap } from './exit.js'
 
 /**
@@ -60,11 +60,10 @@ const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: Mm
   return -Errno.ENOMEM
 })
 
-/** What the child must read from now on: what is in its pages, which nobody can write any more. */
-function rememberContents({ machine }: Task, child: MmStruct): void {
-  child.pte.forEach((pte, page) => {
-    child.expected[page].value = entryContents(machine, pte)
-  })
+/** Ghost: what the child must read from now on is what its parent does: nobody can write to what they share any more. */
+function rememberContents({ mm, machine }: Task, child: MmStruct): void {
+  for (let page = 0; page < machine.pages; page++)
+    ownExpected(child, page).value = ownExpected(mm, page).value
 }
 
 /** One area after another. Returns 0, or -EBUSY from the first page that could not be copied. */
