@@ -22,11 +22,14 @@ export function nameOfFunction(node: FunctionNode, parent: AnyNode | undefined):
   }
 }
 
-/** The last name of what is called: `step` of `step(…)`, `world.step(…)` and `(0, world.step)(…)`. */
+/** What bundlers put behind a name that two modules give to different things. */
+const NUMBERED = /\$\d+$/
+
+/** The last name of what is called: `step` of `step(…)`, `step$1(…)`, `world.step(…)` and `(0, world.step)(…)`. */
 export function nameOf(callee: AnyNode): string {
   switch (callee.type) {
     case 'Identifier':
-      return callee.name
+      return callee.name.replace(NUMBERED, '')
     case 'MemberExpression':
       return propertyOf(callee) ?? ''
     case 'SequenceExpression':
