@@ -12,8 +12,8 @@ import { type Excerpt, type Hold, type Run, type Sequence, sequenceOf } from './
 export interface SvgOptions extends Excerpt {
   /** True for a file of its own: the drawing brings its colours with it. In a page they are the page's. */
   readonly standalone?: boolean
-  /** Address of the page of a procedure, for its steps to lead to; undefined for one that has none. */
-  readonly linkTo?: (procedure: string) => string | undefined
+  /** Where a step leads to: from the procedure that takes it and the index of its row; undefined for nowhere. */
+  readonly linkTo?: (procedure: string, row: number) => string | undefined
   /** What is said below the last step. */
   readonly end?: string
 }
@@ -160,7 +160,7 @@ class Drawing {
         `<text class="small ghost" x="${this.width - 8}" y="${top - 6}" text-anchor="end">from here on, again and again</text>`,
       )
     if (after !== undefined) this.handover(after, i)
-    const href = this.options.linkTo?.(step.procedure)
+    const href = this.options.linkTo?.(step.procedure, i)
     const lines = label.map(
       (text, k) => `<text x="${x + 12}" y="${top + 13 + k * LINE}">${escaped(text)}</text>`,
     )

@@ -96,19 +96,19 @@ export class BodyReader {
     const target = this.source.valueOf(callee)
     if (target !== undefined && ts.isCallExpression(target) && calls(target, 'procedure'))
       facts.calls.push({ target, tail })
-    else if (isFunction(target) && target.asteriskToken) {
-      const inner = this.read(target)
+    else if (isFunction(target) && ts.isMethodDeclaration(target) && call !== undefined) {
       // A method's steps name what it is a method of: they are the caller's.
-      if (ts.isMethodDeclaration(target) && call !== undefined) {
-        const receiver = bare(callee)
-        const of = ts.isPropertyAccessExpression(receiver) ? receiver.expression.getText() : ''
-        for (const name of methodSteps(target, of))
-          facts.steps.push({ name, kind: 'lock', ...this.source.placeOf(call), ...noEffects() })
-      } else {
-        facts.steps.push(...inner.steps)
-        facts.calls.push(...inner.calls)
-        facts.open.push(...inner.open)
-      }
+      const receiver = bare(callee)
+      const of = ts.isPropertyAccessExpression(receiver) ? receiver.expression.getText() : ''
+      const names = methodSteps(target, of)
+      for (const name of names)
+        facts.steps.push({ name, kind: 'lock', ...this.source.placeOf(call), ...noEffects() })
+      if (names.length === 0) facts.open.push(callee.getText())
+    } else if (isFunction(target) && target.asteriskToken) {
+      const inner = this.read(target)
+      facts.steps.push(...inner.steps)
+      facts.calls.push(...inner.calls)
+      facts.open.push(...inner.open)
     } else facts.open.push(callee.getText())
   }
 
