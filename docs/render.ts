@@ -8,6 +8,7 @@ import { renderToString } from 'preact-render-to-string'
 import { chartPages } from './pages/charts.js'
 import { defectPages } from './pages/defects.js'
 import { documentPages } from './pages/documents.js'
+import { explorerPage } from './pages/explorer.js'
 import { generationPages } from './pages/generations.js'
 import { type Page, Shell, type Site } from './pages/layout.js'
 import { listPages, startPage } from './pages/lists.js'
@@ -19,6 +20,7 @@ import { scenarioPages } from './pages/scenarios.js'
 export async function pagesOf(site: Site): Promise<Page[]> {
   return [
     startPage(site),
+    explorerPage(),
     ...listPages(site),
     ...requirementPages(site),
     ...scenarioPages(site),

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { writeExplorer } from './explorer.js'
 import { collect } from './pages/data.js'
 import { siteOf } from './pages/layout.js'
 import { brokenLinks } from './pages/links.js'
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
   const site = siteOf(data, linkable(docs))
   const pages = await pagesOf(site)
   for (const name of existsSync(out) ? readdirSync(out) : [])
-    if (name !== 'api' && name !== 'explorer') rmSync(join(out, name), { recursive: true })
+    if (name !== 'api') rmSync(join(out, name), { recursive: true })
   for (const page of pages) {
     const file = join(out, page.url)
     mkdirSync(dirname(file), { recursive: true })
@@ -62,13 +63,14 @@ async function main(): Promise<void> {
     writeFileSync(file, withoutPermalinks(readFileSync(file, 'utf8')))
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
-  for (const name of ['site.css', 'theme.js', 'search.js'])
+  for (const name of ['site.css', 'explorer.css', 'theme.js', 'search.js'])
     cpSync(join(docs, 'theme', name), join(assets, name))
   const minisearch = createRequire(import.meta.url)
     .resolve('minisearch')
     .replace(/dist\/.*$/, 'dist/umd/index.js')
   cpSync(minisearch, join(assets, 'minisearch.js'))
   writeFileSync(join(assets, 'search-index.js'), searchScript(pages, data.api))
+  await writeExplorer(root, data.source, assets)
   cpSync(join(docs, 'schema'), join(out, 'schema'), { recursive: true })
   const [from, to] = [join(root, 'evidence'), join(out, 'data')]
   mkdirSync(to, { recursive: true })

@@ -8,6 +8,7 @@ import type { CompiledStatechart } from '../../src/checker/statechart.js'
 import type { TransitionData } from '../../src/publish/transitions.js'
 import { address } from './addresses.js'
 import {
+  ExploreLink,
   Html,
   Linked,
   type Page,
@@ -171,6 +172,13 @@ function Taken({ site, found }: { site: Site; found: TransitionData }) {
           <p>
             Scenario <To kind="scenario" name={shortest.scenario} />, smoke bounds.
           </p>
+          <ExploreLink
+            subject={{ scenario: shortest.scenario, bounds: 'smoke', set: {} }}
+            // The step that takes it was recorded as it was refused.
+            steps={shortest.steps.slice(0, -1)}
+          >
+            Step through the run up to it in the explorer
+          </ExploreLink>
           <RunDrawing site={site} threads={shortest.threads} steps={shortest.steps} />
         </details>
       )}

@@ -55,8 +55,6 @@ export interface SiteData {
   readonly commit: string | undefined
   /** True if the evidence is of another commit, or of files that were changed. */
   readonly stale: boolean
-  /** True if the explorer was built: runs lead to it. */
-  readonly explorer: boolean
 }
 
 /** Collects everything for the project at `root`. */
@@ -84,7 +82,6 @@ export function collect(root: string): SiteData {
     stale:
       evidence !== undefined &&
       (evidence.manifest.commit !== (commit ?? null) || evidence.manifest.changed || hasChanges(root)),
-    explorer: existsSync(join(docs, 'site/explorer/index.html')),
   }
 }
 

@@ -8,12 +8,14 @@ import { address, documentAddress } from './addresses.js'
 import { bodyOf, differences, highlighted } from './code.js'
 import {
   Commands,
+  ExploreLink,
   Html,
   Linked,
   type Page,
   Provenance,
   Section,
   type Site,
+  subjectOf,
   Title,
   To,
   TraceDrawing,
@@ -142,6 +144,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
       </Section>
       <Section title="The shortest run that shows it" id="run">
         <Provenance site={site} />
+        <ExploreLink subject={subjectOf(defect)} steps={found?.trace?.steps ?? []} />
         {found?.trace ? <TraceDrawing site={site} trace={found.trace} /> : <p>No run was recorded.</p>}
         <Commands
           lines={[

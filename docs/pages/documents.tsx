@@ -5,7 +5,17 @@
  */
 import { documentAddress } from './addresses.js'
 import type { Document } from './data.js'
-import { Html, type Page, Provenance, type Site, Title, To, TraceDrawing } from './layout.js'
+import {
+  ExploreLink,
+  Html,
+  type Page,
+  Provenance,
+  type Site,
+  subjectOf,
+  Title,
+  To,
+  TraceDrawing,
+} from './layout.js'
 
 /** The pages of all documents. */
 export function documentPages(site: Site): Page[] {
@@ -52,6 +62,7 @@ function FindingBody({ site, document }: { site: Site; document: Document }) {
           after {defect.steps} steps.
         </p>
       )}
+      {defect === undefined ? null : <ExploreLink subject={subjectOf(defect)} steps={trace?.steps ?? []} />}
       <Html class="prose" html={site.markdown.page(text, document.file)} />
       {trace ? (
         <section id="run">

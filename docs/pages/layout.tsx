@@ -5,6 +5,8 @@
  */
 import type { ComponentChildren } from 'preact'
 import type { Trace, TraceStep } from '../../src/checker/result.js'
+import { addressOf } from '../../src/explorer/address.js'
+import type { Subject } from '../../src/explorer/subject.js'
 import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
 import { Addresses, address } from './addresses.js'
 import type { SiteData } from './data.js'
@@ -29,6 +31,8 @@ export interface Page {
   /** What the search looks in besides title and names. */
   readonly text: string
   readonly body: ComponentChildren
+  /** Names of assets that it needs besides those of every page: scripts and styles. */
+  readonly assets?: readonly string[]
 }
 
 /** Makes what pages are made from. */
@@ -46,6 +50,7 @@ const SECTIONS = [
   ['/finding/index.html', 'Findings'],
   ['/generation/index.html', 'Generations'],
   ['/doc/index.html', 'Guides'],
+  ['/explorer.html', 'Explorer'],
   ['/api/index.html', 'API'],
 ] as const
 
@@ -77,6 +82,7 @@ export function Header({ url: at }: { url: string }) {
 
 /** The page around `page`. */
 export function Shell({ page }: { page: Page }) {
+  const { assets = [] } = page
   return (
     <html lang="en">
       <head>
@@ -86,8 +92,18 @@ export function Shell({ page }: { page: Page }) {
         <link rel="stylesheet" href="/assets/site.css" />
         <link rel="icon" href="data:," />
         <script src="/assets/theme.js" />
+        {assets
+          .filter((name) => name.endsWith('.css'))
+          .map((name) => (
+            <link key={name} rel="stylesheet" href={`/assets/${name}`} />
+          ))}
+        {assets
+          .filter((name) => name.endsWith('.js'))
+          .map((name) => (
+            <script key={name} src={`/assets/${name}`} defer />
+          ))}
       </head>
-      <body>
+      <body class={`about-${page.kind}`}>
         <Header url={page.url} />
         <main id="main">{page.body}</main>
         <script src="/assets/search.js" defer />
@@ -263,6 +279,38 @@ export function Commands({ lines }: { lines: readonly string[] }) {
 /** A run that breaks a clause, drawn. */
 export function TraceDrawing({ site, trace }: { site: Site; trace: Trace }) {
   return <Html class="drawing" html={scrolling(traceSvg(trace, { linkTo: linkTo(site) }))} />
+}
+
+/** A link into the explorer: to a run, or to a check of what is chosen. */
+export function ExploreLink({
+  subject,
+  steps = [],
+  children,
+}: {
+  subject: Subject
+  steps?: readonly TraceStep[]
+  children?: ComponentChildren
+}) {
+  const check = steps.length === 0 ? '&check=1' : ''
+  return (
+    <p class="explore">
+      <a href={`/explorer.html#${addressOf(subject, steps)}${check}`}>
+        {children ??
+          (steps.length === 0 ? 'Check it here, in the explorer' : 'Step through this run in the explorer')}
+      </a>
+    </p>
+  )
+}
+
+/** Where a defect is seen. */
+export function subjectOf({ name, scenario, set, generation }: SiteData['defects'][number]): Subject {
+  return {
+    scenario,
+    bounds: 'smoke',
+    set: set ?? {},
+    ...(generation === undefined ? {} : { release: generation }),
+    defect: name,
+  }
 }
 
 /** A run, drawn. */

@@ -5,6 +5,8 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { AddressError, placeOf } from '../../src/explorer/address.js'
+import { resolve as resolveSubject, SubjectError } from '../../src/explorer/subject.js'
 
 /** A link that leads nowhere. */
 export interface BrokenLink {
@@ -38,11 +40,25 @@ export function brokenLinks(root: string): BrokenLink[] {
       const page = relative(root, file)
       if (!existsSync(target)) broken.push({ page, href, why: 'leads to no file' })
       else if (statSync(target).isDirectory()) broken.push({ page, href, why: 'leads to a folder' })
-      else if (fragment && target.endsWith('.html') && !anchorsOf(target).has(decodeURIComponent(fragment)))
+      else if (target === resolve(root, 'explorer.html') && fragment?.includes('=')) {
+        const why = refusalOf(fragment)
+        if (why !== undefined) broken.push({ page, href, why })
+      } else if (fragment && target.endsWith('.html') && !anchorsOf(target).has(decodeURIComponent(fragment)))
         broken.push({ page, href, why: `leads to a place that ${relative(root, target)} does not have` })
     }
   }
   return broken
+}
+
+/** Why the explorer would not open an address; undefined if it would. The run is not taken again. */
+function refusalOf(fragment: string): string | undefined {
+  try {
+    resolveSubject(placeOf(fragment).subject)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof AddressError || error instanceof SubjectError)) throw error
+    return `is refused by the explorer: ${error.message}`
+  }
 }
 
 function htmlFiles(folder: string): string[] {

@@ -194,6 +194,14 @@ interface Door {
 
 const DOORS: readonly Door[] = [
   {
+    title: 'I want to see it run',
+    links: [
+      ['/explorer.html', 'The explorer: check and step through any scenario, here'],
+      ['/explorer.html#scenario=munmap&check=1', 'Check munmap against a device, every interleaving'],
+      ['/explorer.html#scenario=munmap&defect=M2&check=1', 'Find the run that breaks a driver (M2)'],
+    ],
+  },
+  {
     title: 'I write a driver',
     links: [
       ['/doc/writing-a-driver.html', 'Writing a driver, step by step'],

@@ -6,12 +6,14 @@
 import { generationNames } from '../../src/generations/generation.js'
 import { address } from './addresses.js'
 import {
+  ExploreLink,
   Linked,
   Names,
   type Page,
   Provenance,
   Section,
   type Site,
+  subjectOf,
   Table,
   Title,
   To,
@@ -148,6 +150,7 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
             <h3>
               The shortest run that breaks it: {breaking[0].name}, {trace.steps.length} steps
             </h3>
+            <ExploreLink subject={subjectOf(breaking[0])} steps={trace.steps} />
             <TraceDrawing site={site} trace={trace} />
           </>
         ) : null}

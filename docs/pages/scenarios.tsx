@@ -6,6 +6,7 @@
 import { address } from './addresses.js'
 import {
   Commands,
+  ExploreLink,
   Linked,
   Names,
   type Page,
@@ -129,6 +130,7 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
         </Section>
       )}
       <Section title="To run it" id="run">
+        <ExploreLink subject={{ scenario: name, bounds: 'smoke', set: {} }} />
         <Commands
           lines={[
             `npx hmm-spec check ${name}`,

@@ -1,0 +1,124 @@
+/**
+ * The address of a run: what is explored, and each step as thread, choice and a check value. An address that was made of
+ * another text of the specification is refused, with the step that differs.
+ *
+ * @module
+ */
+import type { TraceStep } from '../checker/result.js'
+import type { Move } from '../checker/stepper.js'
+import type { Bounds } from '../world/model.js'
+import type { Subject } from './subject.js'
+
+/** The sizes of bounds, smallest first. */
+export const BOUNDS: readonly Bounds[] = ['smoke', 'default', 'deep']
+
+/** A step of an address. */
+export interface CodedStep extends Move {
+  /** What the step and all before it were, in three characters. */
+  readonly code: string
+}
+
+/** What an address says. */
+export interface Place {
+  readonly subject: Subject
+  readonly run: readonly CodedStep[]
+  /** After which step; the last if left out. */
+  readonly at?: number
+  /** True to check at once. */
+  readonly check?: boolean
+}
+
+/** An address that says nothing. */
+export class AddressError extends Error {
+  override readonly name = 'AddressError'
+}
+
+const CODE = 36 ** 3
+
+/** The check values of steps: each depends on all steps up to it, on what they returned and on what they changed. */
+export function codesOf(steps: readonly TraceStep[]): string[] {
+  let hash = 0x811c9dc5
+  return steps.map(({ thread, choice, procedure, step, result, changes }) => {
+    const text = [
+      thread,
+      choice,
+      procedure,
+      step,
+      result,
+      ...changes.map(({ cell, before, after }) => `${cell} ${before} ${after}`),
+    ].join('\n')
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+    hash ^= hash >>> 15
+    return ((hash >>> 0) % CODE).toString(36).padStart(3, '0')
+  })
+}
+
+/** Writes a run as an address, without the `#`. */
+export function addressOf(subject: Subject, steps: readonly TraceStep[], at = steps.length): string {
+  const { scenario, bounds, set, release, defect } = subject
+  const codes = codesOf(steps)
+  const fields: [name: string, value: string][] = [['scenario', scenario]]
+  if (bounds !== 'smoke') fields.push(['bounds', bounds])
+  if (release !== undefined) fields.push(['release', release])
+  if (defect !== undefined) fields.push(['defect', defect])
+  const settings = Object.entries(set)
+  if (settings.length > 0) fields.push(['set', settings.map(([name, value]) => `${name}:${value}`).join(',')])
+  if (steps.length > 0)
+    fields.push(['run', steps.map(({ thread, choice }, i) => stepText(thread, choice, codes[i])).join('.')])
+  if (at < steps.length) fields.push(['at', String(at)])
+  return fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
+}
+
+function stepText(thread: number, choice: number, code: string): string {
+  return `${thread}${choice === 0 ? '' : `_${choice}`}-${code}`
+}
+
+/**
+ * Reads an address.
+ *
+ * @throws AddressError if it is none; what it names is not looked at
+ */
+export function placeOf(text: string): Place {
+  const fields = new URLSearchParams(text.replace(/^#/, ''))
+  const known = ['scenario', 'bounds', 'release', 'defect', 'set', 'run', 'at', 'check']
+  for (const name of fields.keys())
+    if (!known.includes(name))
+      throw new AddressError(`the address has a field "${name}", which means nothing`)
+  const scenario = fields.get('scenario')
+  if (!scenario) throw new AddressError('the address names no scenario')
+  const run = (fields.get('run') ?? '')
+    .split('.')
+    .filter((step) => step !== '')
+    .map(readStep)
+  const [release, defect, at] = [fields.get('release'), fields.get('defect'), fields.get('at')]
+  if (at !== null && !(/^\d+$/.test(at) && Number(at) <= run.length))
+    throw new AddressError(`the address says after step "${at}" of a run of ${run.length} steps`)
+  return {
+    subject: {
+      scenario,
+      bounds: (fields.get('bounds') ?? 'smoke') as Bounds,
+      set: readSettings(fields.get('set') ?? ''),
+      ...(release ? { release } : {}),
+      ...(defect ? { defect } : {}),
+    },
+    run,
+    ...(at === null ? {} : { at: Number(at) }),
+    ...(fields.has('check') ? { check: true } : {}),
+  }
+}
+
+function readStep(text: string, i: number): CodedStep {
+  const match = /^(\d)(?:_(\d{1,4}))?-([0-9a-z]{3})$/.exec(text)
+  if (match === null) throw new AddressError(`step ${i + 1} of the address, "${text}", is no step`)
+  return { thread: Number(match[1]), choice: Number(match[2] ?? 0), code: match[3] }
+}
+
+function readSettings(text: string): Record<string, number> {
+  const settings: Record<string, number> = {}
+  for (const setting of text.split(',').filter((one) => one !== '')) {
+    const match = /^(\w+):(\d+)$/.exec(setting)
+    if (match === null) throw new AddressError(`"${setting}" sets no parameter`)
+    settings[match[1]] = Number(match[2])
+  }
+  return settings
+}
