@@ -36,8 +36,7 @@ import {
   type Task,
   tryGetPage,
   unlockPage,
-  WALK_BITS,
-  Walk,
+  type Walked,
 } from '../../src/kernel/index.js'
 import { become, choose, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -134,7 +133,7 @@ const noReadRetry = override(
 const exclusiveIsPresent = override(
   hmm_vma_walk_pmd,
   (original) =>
-    function* (range, request, page) {
+    function* (range, request, page): Running<Walked> {
       const told = yield* step('decode the entry', () => {
         if (READ_ONCE(range.notifier.mm.pte[page]).kind !== PteKind.deviceExclusive || page + 1 < request.end)
           return 0
@@ -145,7 +144,7 @@ const exclusiveIsPresent = override(
         range.lifecycle.signal('FAULTED')
         return 1
       })
-      return told ? ((page + 1) << WALK_BITS) | Walk.goOn : yield* original(range, request, page)
+      return told ? { kind: 'next', page: page + 1 } : yield* original(range, request, page)
     },
 )
 

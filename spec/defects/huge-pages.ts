@@ -11,12 +11,9 @@ import {
   hugePmdAt,
   isMappable,
   mapUnusedToZeropage,
-  needFault,
   PmdKind,
   readEntry,
   unmapAndRemap,
-  WALK_BITS,
-  Walk,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -29,9 +26,9 @@ const orderReadApart = override(
       const { mm } = range.notifier
       const isHuge = yield* step('look at the entry above', () => (hugePmdAt(mm, page) ? 1 : 0))
       return yield* step('read an entry', () => {
-        const next = readEntry(range, request, page, needFault)
-        if (isHuge && (next & ((1 << WALK_BITS) - 1)) === Walk.goOn) range.pfns[page].order = range.hugeOrder
-        return next
+        const walked = readEntry(range, request, page)
+        if (isHuge && walked.kind === 'next') range.pfns[page].order = range.hugeOrder
+        return walked
       })
     },
 )

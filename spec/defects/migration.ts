@@ -37,10 +37,9 @@ import {
   setPte,
   unlockPage,
   VM_FAULT_SIGBUS,
-  WALK_BITS,
-  Walk,
+  type Walked,
 } from '../../src/kernel/index.js'
-import { override, READ_ONCE, step } from '../../src/world/index.js'
+import { override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The TLBs are not flushed before the page-table lock is dropped; nor after. */
@@ -228,7 +227,7 @@ const anyOwner = override(
 export const foreignIsError = override(
   hmm_vma_walk_pmd,
   (original) =>
-    function* (range, request, page) {
+    function* (range, request, page): Running<Walked> {
       const foreign = yield* step('decode the entry', () => {
         const pte = range.notifier.mm.pte[page]
         if (READ_ONCE(pte).kind !== PteKind.devicePrivate) return 0
@@ -237,7 +236,7 @@ export const foreignIsError = override(
         range.lifecycle.signal('FAILED')
         return 1
       })
-      return foreign ? (Errno.EFAULT << WALK_BITS) | Walk.error : yield* original(range, request, page)
+      return foreign ? { kind: 'error', errno: Errno.EFAULT } : yield* original(range, request, page)
     },
 )
 

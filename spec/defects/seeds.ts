@@ -12,11 +12,9 @@ import {
   hmm_vma_walk_pmd,
   mmget_not_zero,
   mmu_interval_read_begin,
-  needFault,
   PteKind,
-  readEntry,
 } from '../../src/kernel/index.js'
-import { become, override, READ_ONCE, step } from '../../src/world/index.js'
+import { become, onStep, override, READ_ONCE } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The address space is pinned and never let go. */
@@ -46,17 +44,15 @@ const countIsAnError = override(
 )
 
 /** A page that is there counts as valid, also where a hint keeps the CPU from it. */
-const hintIsValid = override(
+const hintIsValid = onStep(
   hmm_vma_walk_pmd,
-  () =>
-    function* (range, request, page) {
-      return yield* step('read an entry', () => {
-        const hinted = READ_ONCE(range.notifier.mm.pte[page]).kind === PteKind.protnone
-        const code = readEntry(range, request, page, needFault)
-        if (hinted && range.pfns[page].frame !== 0) range.pfns[page].flags = HMM_PFN_VALID
-        return code
-      })
-    },
+  'read an entry',
+  (original, range, _request, page) => (choice) => {
+    const hinted = READ_ONCE(range.notifier.mm.pte[page]).kind === PteKind.protnone
+    const walked = original(choice)
+    if (hinted && range.pfns[page].frame !== 0) range.pfns[page].flags = HMM_PFN_VALID
+    return walked
+  },
 )
 
 /** Defects of the documents. */

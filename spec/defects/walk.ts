@@ -6,6 +6,7 @@
 import {
   do_numa_page,
   flush_tlb_range,
+  HMM_NEED_FAULT,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
@@ -14,53 +15,46 @@ import {
   handle_mm_fault,
   hmm_vma_fault,
   hmm_vma_walk_pmd,
-  mayWrite,
   mmu_interval_check_retry,
-  Need,
-  needFault,
   RangeResult,
   readEntry,
   release_pages,
   tlb_finish_mmu,
   wp_page_copy,
 } from '../../src/kernel/index.js'
-import { override, READ_ONCE, step } from '../../src/world/index.js'
+import { onStep, override, READ_ONCE, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** Faults what is valid, and leaves alone what is not. */
 function invertedNeedFault(request: HmmRequest, asked: number, present: number): number {
   const wanted = (asked & request.pfnFlagsMask) | request.defaultFlags
-  if (!(wanted & HMM_PFN_REQ_FAULT)) return Need.nothing
-  if (wanted & HMM_PFN_REQ_WRITE && !(present & HMM_PFN_WRITE)) return Need.nothing
-  return present & HMM_PFN_VALID ? Need.fault : Need.nothing
+  if (!(wanted & HMM_PFN_REQ_FAULT)) return 0
+  if (wanted & HMM_PFN_REQ_WRITE && !(present & HMM_PFN_WRITE)) return 0
+  return present & HMM_PFN_VALID ? HMM_NEED_FAULT : 0
 }
 
-const inverted = override(
+const inverted = onStep(
   hmm_vma_walk_pmd,
-  () =>
-    function* (range, request, page) {
-      return yield* step('read an entry', () => readEntry(range, request, page, invertedNeedFault))
-    },
+  'read an entry',
+  (_, range, request, page) => () => readEntry(range, request, page, invertedNeedFault),
 )
 
 /** The entry is set to "nothing there" before its request has been looked at. */
-const overwriteFirst = override(
+const overwriteFirst = onStep(
   hmm_vma_walk_pmd,
-  () =>
-    function* (range, request, page) {
-      return yield* step('read an entry', () => {
-        range.pfns[page].flags = 0
-        return readEntry(range, request, page, needFault)
-      })
-    },
+  'read an entry',
+  (original, range, _request, page) => (choice) => {
+    range.pfns[page].flags = 0
+    return original(choice)
+  },
 )
 
 /** What follows the page that is faulted is overwritten, though the walk comes back to it. */
 const overwriteRest = override(
   hmm_vma_fault,
   (original) =>
-    function* (current, range, page, end, write) {
-      const error = yield* original(current, range, page, end, write)
+    function* (current, range, page, end, need) {
+      const error = yield* original(current, range, page, end, need)
       yield* step('overwrite the rest', () => {
         for (let at = page; at < range.end; at++) range.pfns[at].flags = 0
         return 0
@@ -70,22 +64,16 @@ const overwriteRest = override(
 )
 
 /** Whether the area can be written is not asked. */
-const anyAreaMayBeWritten = override(
-  mayWrite,
-  () =>
-    function* () {
-      return 1
-    },
-)
+const anyAreaMayBeWritten = onStep(hmm_vma_fault, 'check VM_WRITE', () => () => true)
 
 /** The fault is handled with the page-table lock held. */
 const faultUnderLock = override(
   hmm_vma_fault,
   (original) =>
-    function* (current, range, page, end, write) {
+    function* (current, range, page, end, need) {
       const { ptl } = range.notifier.mm
       yield* ptl.lock()
-      const error = yield* original(current, range, page, end, write)
+      const error = yield* original(current, range, page, end, need)
       yield* ptl.unlock()
       return error
     },
@@ -255,7 +243,7 @@ export const walkDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'refused-requests',
     overrides: [anyAreaMayBeWritten],
-    steps: 17,
+    steps: 19,
   },
   {
     name: 'M22',
@@ -269,7 +257,7 @@ export const walkDefects: readonly Defect[] = [
     scenario: 'mprotect',
     generation: '5.4',
     overrides: [anyAreaMayBeWritten],
-    steps: 30,
+    steps: 31,
   },
   {
     name: 'D26',

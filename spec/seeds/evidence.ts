@@ -45,7 +45,12 @@ export function helper(...names: readonly string[]): Evidence {
 /** What is asked of a walk. */
 export const requests: Evidence = {
   specified: ['C21', 'C22'],
-  implemented: ['kernel:HmmRequest', 'kernel:needFault', 'generations:needFault51', 'generations:Requests'],
+  implemented: [
+    'kernel:HmmRequest',
+    'kernel:hmm_pte_need_fault',
+    'generations:needFault51',
+    'generations:Requests',
+  ],
   checked: ['requests-by-page', 'refused-requests', NEED_FAULT_TEST],
   defects: ['D31', 'M20'],
 }
@@ -53,7 +58,7 @@ export const requests: Evidence = {
 /** When a fault is needed. */
 export const needFault: Evidence = {
   specified: ['C21', 'C22'],
-  implemented: ['generations:needFault417', 'generations:needFaultAsPatched', 'kernel:needFault'],
+  implemented: ['generations:needFault417', 'generations:needFaultAsPatched', 'kernel:hmm_pte_need_fault'],
   checked: ['requests-by-page', 'zero-page', NEED_FAULT_TEST],
   defects: ['D22b', 'M20'],
 }

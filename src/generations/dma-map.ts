@@ -15,11 +15,9 @@ import {
   hmm_vma_walk_pmd,
   isMappable,
   HMM_PFN_VALID as MODEL_VALID,
-  needFault,
   readEntry,
   type Task,
-  WALK_BITS,
-  Walk,
+  type Walked,
 } from '../kernel/index.js'
 import { claim, type Layout, type Override, override, procedure, step } from '../world/index.js'
 import { type DmaDevice, hmmDmaMapPfn, hmmDmaUnmapPfn } from './encoding/dma.js'
@@ -98,14 +96,14 @@ export function storeBeside(
   request: HmmRequest,
   page: number,
   before: (page: number) => bigint,
-): number {
-  const code = readEntry(range, request, page, needFault)
-  const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
+): Walked {
+  const walked = readEntry(range, request, page)
+  const end = walked.kind === 'next' ? walked.page : page
   for (let at = page; at < end; at++) {
     const valid = (range.pfns[at].flags & MODEL_VALID) !== 0
     list.store(at, storeOutput(TOP_6_16, before(at), { valid }))
   }
-  return code
+  return walked
 }
 
 /** The IOMMU, at the address of one page. */

@@ -12,10 +12,8 @@ import {
   type HmmRange,
   type HmmRequest,
   hmm_vma_walk_pmd,
-  needFault,
   readEntry,
-  WALK_BITS,
-  Walk,
+  type Walked,
 } from '../kernel/index.js'
 import { claim, type Override, override, procedure, step } from '../world/index.js'
 import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
@@ -53,11 +51,11 @@ export function readAndEncode(
   request: HmmRequest,
   page: number,
   encoding: DriverEncoding,
-): number {
-  const code = readEntry(range, request, page, needFault)
-  const end = (code & ((1 << WALK_BITS) - 1)) === Walk.goOn ? code >> WALK_BITS : page
+): Walked {
+  const walked = readEntry(range, request, page)
+  const end = walked.kind === 'next' ? walked.page : page
   for (let at = page; at < end; at++) throughTheWord(range, at, encoding)
-  return code
+  return walked
 }
 
 /** As {@link hmm_vma_walk_pmd}, with a driver's encoding. @kernel hmm_vma_handle_pte */

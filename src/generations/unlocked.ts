@@ -9,6 +9,7 @@ import { type Driver, type Mirror, program, rangeOf, referenceDriver } from '../
 import {
   beginRange,
   Errno,
+  HMM_NEED_WRITE_FAULT,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   type HmmRange,
@@ -30,16 +31,12 @@ import {
   VM_FAULT_OOM,
   VM_WRITE,
   VmaKind,
-  WALK_BITS,
-  Walk,
+  type Walked,
 } from '../kernel/index.js'
 import { become, choose, claim, procedure, type Running, step } from '../world/index.js'
 
 /** The fault has dropped the mmap lock: `-ENOLCK`, which nobody outside sees. @kernel HMM_FAULT_UNLOCKED */
 const HMM_FAULT_UNLOCKED = -37
-
-/** Where a page stands in what {@link walkPending} returns, above the code of its entry. */
-const PAGE_BITS = 10
 
 /** How often a fault finds its page locked and drops the mmap lock: a bound, as invalidations are. */
 const LOCKED_PAGES = 1
@@ -125,39 +122,49 @@ const fill = procedure(
     lockedPages: number,
   ): Running<number> {
     yield* keepCpu(current)
-    const pending = yield* walkPending(range, { ...request, seq: SAMPLED_SEQ }, from)
+    const { page, walked } = yield* walkPending(range, { ...request, seq: SAMPLED_SEQ }, from)
     yield* schedule(current)
-    if (pending <= 0) return pending
-    const page = pending >> PAGE_BITS
-    const next = pending & ((1 << PAGE_BITS) - 1)
-    if ((next & 7) === Walk.wait) yield* migration_entry_wait(current, range.notifier.mm, page)
-    else {
-      const error = yield* hmm_do_fault(current, range, page, next, lockedPages)
-      if (error) return error
+    switch (walked.kind) {
+      case 'next':
+        return 0
+      case 'error':
+        return -walked.errno
+      case 'migration':
+        yield* migration_entry_wait(current, range.notifier.mm, page)
+        break
+      case 'fault': {
+        const error = yield* hmm_do_fault(current, range, page, walked.end, walked.need, lockedPages)
+        if (error) return error
+      }
     }
     return yield* become(fill, current, range, request, page, lockedPages)
   },
 )
 
-/** @returns 0 at the end, a negative error number, or a page and the code of its entry: HMM_FAULT_PENDING */
+/** @returns where the walk stands, and what comes next there: a fault or a wait is HMM_FAULT_PENDING */
 const walkPending = procedure(
   'hmm_range_fault (walk, pending)',
-  function* (range: HmmRange, request: HmmRequest, from: number): Running<number> {
-    if (yield* mmu_interval_check_retry(range, from)) return -Errno.EBUSY
+  function* (
+    range: HmmRange,
+    request: HmmRequest,
+    from: number,
+  ): Running<{ readonly page: number; readonly walked: Walked }> {
+    if (yield* mmu_interval_check_retry(range, from))
+      return { page: from, walked: { kind: 'error', errno: Errno.EBUSY } }
     for (let page = from; page < request.end; ) {
-      const next = yield* hmm_vma_walk_pmd(range, request, page)
-      if ((next & 7) === Walk.error) return -(next >> WALK_BITS)
-      if ((next & 7) !== Walk.goOn) return (page << PAGE_BITS) | next
-      page = next >> WALK_BITS
+      const walked = yield* hmm_vma_walk_pmd(range, request, page)
+      if (walked.kind !== 'next') return { page, walked }
+      page = walked.page
     }
-    return 0
+    return { page: request.end, walked: { kind: 'next', page: request.end } }
   },
 )
 
 /**
  * Faults in what the walk has noted, up to the end of the chunk. The area is looked up once more, since nothing of the walk is held.
  *
- * @param noted - how the page is to be faulted, and up to where
+ * @param end - up to where
+ * @param need - `HMM_NEED_` bits
  * @returns 0 when all is done: the walk goes on; `HMM_FAULT_UNLOCKED` without the mmap lock; or the error
  * @kernel hmm_do_fault
  */
@@ -165,11 +172,12 @@ export const hmm_do_fault = procedure(function* hmm_do_fault(
   current: Task,
   range: HmmRange,
   page: number,
-  noted: number,
+  end: number,
+  need: number,
   lockedPages: number,
 ): Running<number> {
   const { mm } = range.notifier
-  const write = (noted & 7) === Walk.writeFault
+  const write = (need & HMM_NEED_WRITE_FAULT) !== 0
   const refused = yield* step('look up the area', () => {
     if (mm.vma[page].kind === VmaKind.none) return Errno.EFAULT
     return write && !(mm.vma[page].flags & VM_WRITE) ? Errno.EPERM : 0
@@ -184,7 +192,7 @@ export const hmm_do_fault = procedure(function* hmm_do_fault(
     yield* mm.mmapLock.unlockRead()
     return HMM_FAULT_UNLOCKED
   }
-  for (let at = page; at < noted >> WALK_BITS; at++) {
+  for (let at = page; at < end; at++) {
     const error = yield* handle_mm_fault(current, mm, at, write)
     if (error) return yield* become(giveUp, range, error === VM_FAULT_OOM ? Errno.ENOMEM : Errno.EFAULT)
   }

@@ -13,6 +13,8 @@ export interface TextOverride {
   readonly target: AnyProcedure
   readonly step?: undefined
   readonly body: Body<unknown[], unknown>
+  /** The procedure of the original text, if the new one calls it. */
+  readonly original: AnyProcedure | undefined
 }
 
 /** Another effect for one step of a procedure, made by {@link onStep}. */
@@ -46,13 +48,14 @@ export function override<A extends unknown[], R>(
   return {
     target: replaced as unknown as AnyProcedure,
     body: replace(original) as unknown as Body<unknown[], unknown>,
+    original: replace.length > 0 ? (original as unknown as AnyProcedure) : undefined,
   }
 }
 
 /**
  * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays, and the step keeps its
- * name and the number of ways it may go. Several steps of one procedure may be replaced, and a step of a text that replaces
- * the procedure's, if that comes before.
+ * name and the number of ways it may go. Several steps of one procedure may be replaced. If another override replaces the
+ * text, the step is looked for in that, and then in the original that it calls.
  *
  * @param target - the procedure
  * @param name - of the step, as the text of the procedure has it
@@ -70,30 +73,48 @@ export function onStep<A extends unknown[], R, T = unknown>(
   replace: (original: Run<T>, ...args: A) => Run<T>,
 ): StepOverride {
   const found = procedureOf(target, 'onStep') as unknown as AnyProcedure
-  mustHaveStep(found.body as Body<unknown[], unknown>, name, found.procedureName)
+  if (!hasStep(found.body as Body<unknown[], unknown>, name)) refuse(found, name)
   return { target: found, step: name, replace: replace as unknown as Replace }
 }
 
-function mustHaveStep(body: Body<unknown[], unknown>, name: string, procedureName: string): void {
-  const names = stepsIn(Function.prototype.toString.call(textOf(body)))
-  if (!names.has(name))
-    throw new SpecificationError(
-      'invalid-operation',
-      `onStep(${procedureName}, '${name}', …): the text of ${procedureName} has no step of that name, but ` +
-        (names.size === 0 ? 'none at all' : [...names].map((known) => `'${known}'`).join(', ')),
-    )
+function stepsOf(body: Body<unknown[], unknown>): ReadonlySet<string> {
+  return stepsIn(Function.prototype.toString.call(textOf(body)))
 }
 
-/** The text of each procedure that `overrides` change. Of two texts for one procedure the later counts. */
+function hasStep(body: Body<unknown[], unknown>, name: string): boolean {
+  return stepsOf(body).has(name)
+}
+
+function refuse({ procedureName, body }: Pick<AnyProcedure, 'procedureName' | 'body'>, name: string): never {
+  const names = [...stepsOf(body as Body<unknown[], unknown>)].map((known) => `'${known}'`)
+  throw new SpecificationError(
+    'invalid-operation',
+    `onStep(${procedureName}, '${name}', …): the text of ${procedureName} has no step of that name, but ` +
+      (names.length === 0 ? 'none at all' : names.join(', ')),
+  )
+}
+
+/**
+ * The text of each procedure that `overrides` change. Of two texts for one procedure the later counts; steps are replaced in
+ * the text that counts, or in the original that it calls.
+ */
 export function bodiesOf(overrides: readonly Override[]): Map<AnyProcedure, Body<unknown[], unknown>> {
   const bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
+  const originals = new Map<AnyProcedure, AnyProcedure | undefined>()
+  const bodyOf = (of: AnyProcedure) => bodies.get(of) ?? (of.body as Body<unknown[], unknown>)
   for (const each of overrides) {
     const { target } = each
-    if (each.step === undefined) bodies.set(target, each.body)
-    else {
-      const body = bodies.get(target) ?? (target.body as Body<unknown[], unknown>)
-      mustHaveStep(body, each.step, target.procedureName)
-      bodies.set(target, replacing(body, each))
+    if (each.step === undefined) {
+      // What the original is so far: the text of the procedure, perhaps with steps replaced.
+      const before = bodyOf(originals.get(target) ?? target)
+      if (each.original !== undefined && textOf(before) === target.body) bodies.set(each.original, before)
+      originals.set(target, each.original)
+      bodies.set(target, each.body)
+    } else {
+      const original = originals.get(target) ?? target
+      const at = [target, original].find((of) => hasStep(bodyOf(of), each.step))
+      if (at === undefined) return refuse({ ...target, body: bodyOf(target) }, each.step)
+      bodies.set(at, replacing(bodyOf(at), each))
     }
   }
   return bodies

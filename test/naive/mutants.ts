@@ -329,10 +329,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
   ],
   'src/world/override.ts': [
     ['const original = make(replaced.procedureName, replaced.body)', 'const original = replaced'],
-    [
-      'if (each.step === undefined) bodies.set(target, each.body)',
-      'if (each.step === undefined) bodies.set(target, bodies.get(target) ?? each.body)',
-    ],
+    ['bodies.set(target, each.body)', 'bodies.set(target, bodies.get(target) ?? each.body)'],
   ],
   'src/world/locks.ts': [
     [

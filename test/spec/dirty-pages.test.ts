@@ -4,7 +4,13 @@
 import { describe, expect, it } from 'vitest'
 import { defects, scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
-import { HMM_PFN_WRITE, hmm_vma_walk_pmd, needFault, PteKind, readEntry } from '../../src/kernel/index.js'
+import {
+  HMM_PFN_WRITE,
+  hmm_pte_need_fault,
+  hmm_vma_walk_pmd,
+  PteKind,
+  readEntry,
+} from '../../src/kernel/index.js'
 import { override, READ_ONCE, type Scenario, step } from '../../src/world/index.js'
 
 function found<T extends { readonly name: string }>(all: readonly T[], name: string): T {
@@ -26,7 +32,7 @@ const onlyDirtyIsWritable = override(
         const isClean = pte.kind === PteKind.present && !pte.dirty
         const granted = (flags: number) => (isClean ? flags & ~HMM_PFN_WRITE : flags)
         const next = readEntry(range, request, page, (asked, wanted, present) =>
-          needFault(asked, wanted, granted(present)),
+          hmm_pte_need_fault(asked, wanted, granted(present)),
         )
         range.pfns[page].flags = granted(range.pfns[page].flags)
         return next

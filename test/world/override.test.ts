@@ -97,6 +97,14 @@ describe('onStep', () => {
     expect(run(triple)).toBe(9)
     expect(run(triple, single)).toBe(0)
     expect(run(single, triple)).toBe(9)
+    const added = override(outer, (original) => {
+      return function* (by) {
+        return (yield* original(by)) + 100
+      }
+    })
+    expect(run(added)).toBe(108)
+    expect(run(added, single)).toBe(104)
+    expect(run(single, added)).toBe(104)
     const other = override(outer, () => {
       return function* () {
         return yield* step('triple', () => 7)

@@ -5,7 +5,10 @@
  * @see reference A.1, B.3
  * @module
  */
-import { Need } from '../../kernel/index.js'
+import { HMM_NEED_FAULT, HMM_NEED_WRITE_FAULT } from '../../kernel/index.js'
+
+const NEED_WRITE = HMM_NEED_FAULT | HMM_NEED_WRITE_FAULT
+
 import { type DriverEncoding, HmmPfnFlag } from './driver.js'
 import { HMM_PFN_VALID, HMM_PFN_WRITE } from './top.js'
 
@@ -27,20 +30,20 @@ function flag({ flags }: DriverEncoding, index: number): bigint {
  * @param faulting - false in hmm_vma_get_pfns, which faults nothing
  * @param asked - the entry of the array
  * @param cpu - the flags that the CPU's entry grants, as the driver's bits
- * @returns one of {@link Need}
+ * @returns `HMM_NEED_` bits
  * @kernel hmm_pte_need_fault
  */
 export function needFault417(range: DriverEncoding, faulting: boolean, asked: bigint, cpu: bigint): number {
   const valid = flag(range, HmmPfnFlag.HMM_PFN_VALID)
   const write = flag(range, HmmPfnFlag.HMM_PFN_WRITE)
   const devicePrivate = flag(range, HmmPfnFlag.HMM_PFN_DEVICE_PRIVATE)
-  if (!faulting || !(asked & valid)) return Need.nothing
+  if (!faulting || !(asked & valid)) return 0
   if (cpu & devicePrivate) {
-    if (!(asked & devicePrivate)) return Need.nothing
-    return asked & write ? Need.writeFault : Need.fault
+    if (!(asked & devicePrivate)) return 0
+    return asked & write ? NEED_WRITE : HMM_NEED_FAULT
   }
-  if (asked & write && !(cpu & write)) return Need.writeFault
-  return cpu & valid ? Need.nothing : Need.fault
+  if (asked & write && !(cpu & write)) return NEED_WRITE
+  return cpu & valid ? 0 : HMM_NEED_FAULT
 }
 
 /**
@@ -58,10 +61,10 @@ export function needFaultAsPatched(
   const valid = flag(range, HmmPfnFlag.HMM_PFN_VALID)
   const write = flag(range, HmmPfnFlag.HMM_PFN_WRITE)
   const devicePrivate = flag(range, HmmPfnFlag.HMM_PFN_DEVICE_PRIVATE)
-  if (!faulting || !(asked & valid)) return Need.nothing
-  if (asked & write && !(cpu & write)) return Need.nothing
-  if (asked & devicePrivate && cpu & devicePrivate) return asked & write ? Need.writeFault : Need.fault
-  return cpu & valid ? Need.fault : Need.nothing
+  if (!faulting || !(asked & valid)) return 0
+  if (asked & write && !(cpu & write)) return 0
+  if (asked & devicePrivate && cpu & devicePrivate) return asked & write ? NEED_WRITE : HMM_NEED_FAULT
+  return cpu & valid ? HMM_NEED_FAULT : 0
 }
 
 /**
@@ -106,7 +109,7 @@ function wanted({ defaultFlags, pfnFlagsMask }: Requests, asked: bigint): bigint
 }
 
 function decide(want: bigint, cpu: bigint, valid: bigint, write: bigint): number {
-  if (!(want & valid)) return Need.nothing
-  if (want & write && !(cpu & write)) return Need.writeFault
-  return cpu & valid ? Need.nothing : Need.fault
+  if (!(want & valid)) return 0
+  if (want & write && !(cpu & write)) return NEED_WRITE
+  return cpu & valid ? 0 : HMM_NEED_FAULT
 }

@@ -7,6 +7,7 @@
 import { type Mirror, rangeOf } from '../../driver/index.js'
 import {
   Errno,
+  failRange,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   type HmmRange,
@@ -16,15 +17,12 @@ import {
   mmget_not_zero,
   mmput,
   mmu_interval_check_retry,
-  needFault,
   RangeResult,
   readEntry,
   SAMPLED_SEQ,
   type Task,
   VM_READ,
   VmaKind,
-  WALK_BITS,
-  Walk,
 } from '../../kernel/index.js'
 import { type Override, override, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
@@ -195,10 +193,8 @@ export const strictAreas = override(
             : range.notifier.mm.vma[page].flags & VM_READ
               ? 0
               : Errno.EPERM
-        if (error === 0) return readEntry(range, request, page, needFault)
-        range.result = RangeResult.failed
-        range.lifecycle.signal('FAILED')
-        return (error << WALK_BITS) | Walk.error
+        if (error === 0) return readEntry(range, request, page)
+        return failRange(range, error)
       })
     },
 )
@@ -207,7 +203,7 @@ export const strictAreas = override(
 export const dropLock = override(
   hmm_vma_fault,
   (original) =>
-    function* (current, range, page, end, write): Running<number> {
+    function* (current, range, page, end, need): Running<number> {
       const trackedRange = trackedOf(range)
       const dropped = yield* step('VM_FAULT_RETRY', () => {
         if (!trackedRange.mayDrop || !trackedRange.lockedPages) return 0
@@ -215,7 +211,7 @@ export const dropLock = override(
         collide(range)
         return 1
       })
-      if (!dropped) return yield* original(current, range, page, end, write)
+      if (!dropped) return yield* original(current, range, page, end, need)
       yield* range.notifier.mm.mmapLock.unlockRead()
       return -Errno.EAGAIN
     },

@@ -11,7 +11,7 @@ import {
   Errno,
   type HmmRange,
   type HmmRequest,
-  mayWrite,
+  hmm_vma_fault,
   mmu_interval_check_retry,
   SAMPLED_SEQ,
   type Task,
@@ -19,7 +19,7 @@ import {
   VmaKind,
   walk,
 } from '../../kernel/index.js'
-import { claim, type Override, override, procedure, type Running, step } from '../../world/index.js'
+import { claim, type Override, onStep, override, procedure, type Running, step } from '../../world/index.js'
 import { hmmMirrorOf, hmmOf, MirrorStanding, trackedOf, useRange } from './hmm.js'
 import { collide, dropLock, type Pages } from './range.js'
 
@@ -155,13 +155,7 @@ const neverCollides = override(
 )
 
 /** Nobody looks whether the area may be written: a fault for writing succeeds there, and changes nothing (D19). */
-const writableOrNot = override(
-  mayWrite,
-  () =>
-    function* () {
-      return yield* step('do not look', () => 1)
-    },
-)
+const writableOrNot = onStep(hmm_vma_fault, 'check VM_WRITE', () => () => true)
 
 /** What the walk of Linux 4.14 to 5.0 has in place of today's. */
 export const walkOf417: readonly Override[] = [neverCollides, writableOrNot, dropLock]

@@ -5,3 +5,4 @@
  */
 export * from './fault.js'
 export * from './range.js'
+export * from './walk.js'

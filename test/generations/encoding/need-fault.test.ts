@@ -18,9 +18,10 @@ import {
   type Requests,
   top,
 } from '../../../src/generations/index.js'
-import { needFault } from '../../../src/kernel/index.js'
+import { hmm_pte_need_fault } from '../../../src/kernel/index.js'
 
-const SHOWN = '.fw'
+/** By `HMM_NEED_` bits; a write fault is both. */
+const SHOWN = '.f?w'
 
 /** The driver's bits for letters: V, W, D(evice private). */
 function bits({ flags }: DriverEncoding, letters: string): bigint {
@@ -151,7 +152,9 @@ describe('the model of the kernel', () => {
           for (const cpu of ['', 'V', 'VW']) {
             const request = { start: 0, end: 1, seq: 1, owner: -1 }
             const range = { ...request, defaultFlags: small(defaults), pfnFlagsMask: small(mask) }
-            expect(needFault(range, small(asked), small(cpu))).toBe(needFault58Of(defaults, mask, asked, cpu))
+            expect(hmm_pte_need_fault(range, small(asked), small(cpu))).toBe(
+              needFault58Of(defaults, mask, asked, cpu),
+            )
           }
   })
 })

@@ -14,8 +14,8 @@ import {
   HMM_PFN_REQ_WRITE,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
+  hmm_pte_need_fault,
   hmm_range_fault,
-  needFault,
   PmdKind,
   PteKind,
   pmdAt,
@@ -283,22 +283,22 @@ describe('what counts as a request', () => {
   it.each([
     [0, 0, RW, 0, 0, 'snapshot: the array is ignored'],
     [RF, 0, RW, 1, 0, 'all to be read, the array is ignored'],
-    [RW, 0, 0, 2, 2, 'all to be written'],
+    [RW, 0, 0, 3, 3, 'all to be written'],
     [0, RW, RF, 1, 0, 'by page: read'],
-    [0, RW, RW, 2, 2, 'by page: write'],
+    [0, RW, RW, 3, 3, 'by page: write'],
     [0, RW, 0, 0, 0, 'by page: nothing'],
-    [RF, HMM_PFN_REQ_WRITE, HMM_PFN_REQ_WRITE, 2, 2, 'all to be read, by page to be written'],
+    [RF, HMM_PFN_REQ_WRITE, HMM_PFN_REQ_WRITE, 3, 3, 'all to be read, by page to be written'],
     [RF, HMM_PFN_REQ_WRITE, 0, 1, 0, 'all to be read, this one not written'],
     [0, RF, RW, 1, 0, 'write requests are masked away'],
     [HMM_PFN_REQ_WRITE, 0, 0, 0, 0, 'write alone is no request (C22)'],
     [HMM_PFN_REQ_WRITE, RW, HMM_PFN_REQ_WRITE, 0, 0, 'write alone, by page too, is no request (C22)'],
-    [HMM_PFN_REQ_WRITE, RF, RF, 2, 2, 'write by default counts for the pages that are asked for'],
+    [HMM_PFN_REQ_WRITE, RF, RF, 3, 3, 'write by default counts for the pages that are asked for'],
   ])(
     'default %i, mask %i, request %i: %i of nothing, %i of a read-only page (%s)',
     (defaults, mask, own, none, readOnly) => {
-      expect(needFault(request(defaults, mask), own, missing)).toBe(none)
-      expect(needFault(request(defaults, mask), own, V)).toBe(readOnly)
-      expect(needFault(request(defaults, mask), own, VW)).toBe(0)
+      expect(hmm_pte_need_fault(request(defaults, mask), own, missing)).toBe(none)
+      expect(hmm_pte_need_fault(request(defaults, mask), own, V)).toBe(readOnly)
+      expect(hmm_pte_need_fault(request(defaults, mask), own, VW)).toBe(0)
     },
   )
 })
