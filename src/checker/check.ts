@@ -286,7 +286,7 @@ class Clock {
 
   /** False if `bytes` more would be more than the check may use: it then ends with that limit. */
   hasRoomFor(bytes: number): boolean {
-    return this.exploration.store.bytes + bytes <= this.memoryBytes
+    return this.exploration.bytes + bytes <= this.memoryBytes
   }
 
   /** Ends the check for want of memory. */

@@ -10,12 +10,14 @@ import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
-import type { Model, View } from '../world/model.js'
+import type { Model } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import { type AnyProcedure, BLOCKED } from '../world/procedure.js'
 import { running } from '../world/running.js'
 import type { Digest } from './digest.js'
+import { Edges } from './edges.js'
 import { type Broken, Judge } from './judge.js'
+import type { Locations } from './memo.js'
 import type { Reductions } from './options.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
@@ -45,6 +47,8 @@ export class Exploration {
   /** For each progress claim, in how many states it was pending: counted when progress is checked. */
   readonly lasting: Float64Array
   readonly taken: TakenTransitions
+  /** The steps between the states, if something is claimed to get on. */
+  readonly edges: Edges | undefined
   /** Adds up a digest of what is explored, if there is one. */
   digest: Digest | undefined
   private head = 0
@@ -61,8 +65,8 @@ export class Exploration {
   private readonly next: State
   private readonly currentWorld: World
   private readonly nextWorld: World
-  private readonly currentView: View
-  private readonly nextView: View
+  private readonly currentView: Locations
+  private readonly nextView: Locations
 
   constructor(
     readonly model: Model,
@@ -77,10 +81,11 @@ export class Exploration {
     this.system = system
     this.control = system.control
     this.taken = system.taken
-    this.judge = new Judge(model)
+    this.judge = new Judge(model, 'remembered')
     this.reached = this.judge.reached
     this.exercised = this.judge.exercised
     this.lasting = new Float64Array(model.progress?.length ?? 0)
+    this.edges = this.lasting.length > 0 ? new Edges() : undefined
     this.found = new Uint32Array(FETCH * system.words)
     this.current = new Uint32Array(system.words)
     this.next = new Uint32Array(system.words)
@@ -220,7 +225,7 @@ export class Exploration {
 
   /** Stores the states found since the last time, in order, and judges the new ones; false if a claim is broken. */
   private settle(): boolean {
-    const { store, judge, found, hashes, origins, movers, ways, next, nextWorld, nextView } = this
+    const { store, edges, judge, found, hashes, origins, movers, ways, next, nextWorld, nextView } = this
     const { words } = this.system
     const pending = this.pending
     this.pending = 0
@@ -231,7 +236,8 @@ export class Exploration {
     try {
       for (; at < pending; at++) {
         for (let i = 0; i < words; i++) next[i] = found[at * words + i]
-        store.insertHashed(next, hashes[at], origins[at], movers[at], ways[at])
+        const to = store.insertHashed(next, hashes[at], origins[at], movers[at], ways[at])
+        edges?.add(origins[at], movers[at], to)
         if (!store.added) continue
         const broken = judge.state(nextWorld, nextView)
         if (broken !== undefined) return this.breakFound(broken, at)
@@ -298,13 +304,18 @@ export class Exploration {
     return false
   }
 
+  /** Bytes held by states and edges. */
+  get bytes(): number {
+    return this.store.bytes + (this.edges?.bytes ?? 0)
+  }
+
   /** Words of the state's bytes; the locations of the threads follow. */
   get worldSize(): number {
     return this.system.worldWords
   }
 
   /** A view of the locations in `state`. */
-  viewOf(state: State): View {
+  viewOf(state: State): Locations {
     return this.system.view(state)
   }
 }

@@ -5,7 +5,7 @@
  */
 import { acting } from '../world/acting.js'
 import { Violation } from '../world/errors.js'
-import { type Footprint, footprintOf, recordable } from '../world/footprint.js'
+import { type Footprint, footprintOf } from '../world/footprint.js'
 import type { World } from '../world/layout.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
@@ -80,7 +80,7 @@ function kindOf(name: string): string {
  * @throws SpecificationError if the scenario or one of its procedures is wrong
  */
 export function footprints(scenario: Scenario, options: FootprintOptions = {}): Footprints {
-  const model = recordable(() => scenario.build(parametersOf(scenario, options)))
+  const model = scenario.build(parametersOf(scenario, options))
   const system = new TransitionSystem(model, [])
   const stepper = new Stepper(system, 'asItIs')
   const store = new StateStore(system.words)

@@ -6,7 +6,8 @@
 import { acting, use } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { World } from '../world/layout.js'
-import type { Abstraction, Invariant, Model, StepClaim, View, Witness } from '../world/model.js'
+import type { Abstraction, Invariant, Judgement, Model, StepClaim, Witness } from '../world/model.js'
+import { type Ask, type Locations, Memo, NO_STEP } from './memo.js'
 import type { ViolationKind } from './result.js'
 
 /** A claim that does not hold, and what was seen. */
@@ -16,6 +17,9 @@ export interface Broken {
   readonly claim: string
   readonly detail: string
 }
+
+/** How claims are asked. */
+export type Asking = 'directly' | 'remembered'
 
 /** Judges states and steps by the claims of one model, and counts what the claims had something to say of. */
 export class Judge {
@@ -29,38 +33,56 @@ export class Judge {
   private readonly stepClaims: readonly StepClaim[]
   private readonly witnesses: readonly Witness[]
   private readonly abstractions: readonly Abstraction[]
+  // Claims are objects of many shapes: what is called in each state is found beside them.
+  private readonly ofStates: readonly Asked<Judgement>[]
+  private readonly ofSteps: readonly Asked<Judgement>[]
+  private readonly ofCharts: readonly Asked<string>[]
+  private readonly ofWitnesses: readonly Asked<boolean>[]
+  /** Witnesses that no state has shown yet. */
+  private missing: number
 
-  constructor(model: Model) {
+  /**
+   * @param model - whose claims they are
+   * @param how - `remembered` to ask each claim only where what it reads has values that it has not seen; `directly` to ask
+   * it each time
+   */
+  constructor(model: Model, how: Asking = 'directly') {
     this.invariants = model.invariants ?? []
     this.stepClaims = model.stepClaims ?? []
     this.witnesses = model.witnesses ?? []
     this.abstractions = model.abstractions ?? []
+    this.ofStates = this.invariants.map((claim) => asked(claim.name, (_, __, to) => claim.judge(to), how))
+    this.ofSteps = this.stepClaims.map((claim) =>
+      asked(claim.name, (thread, from, to) => claim.judge(thread, from, to), how),
+    )
+    this.ofCharts = this.abstractions.map(({ lifecycle, state }) =>
+      asked(`abstraction of ${lifecycle.cell.name}`, (_, __, to) => state(to), how),
+    )
+    this.ofWitnesses = this.witnesses.map((witness) =>
+      asked(witness.name, (_, __, to) => witness.holds(to), how),
+    )
     this.judgesSteps = this.stepClaims.length > 0
     this.reached = this.witnesses.map(() => false)
+    this.missing = this.witnesses.length
     this.exercised = new Float64Array(this.invariants.length + this.stepClaims.length)
   }
 
   /** The first claim that does not hold in the world `w`, if there is one. */
-  state(w: World, view: View): Broken | undefined {
+  state(w: World, view: Locations): Broken | undefined {
     use(w)
-    for (let i = 0; i < this.invariants.length; i++) {
-      const invariant = this.invariants[i]
-      const judgement = invariant.judge(view)
+    const { ofStates, ofCharts, exercised } = this
+    for (let i = 0; i < ofStates.length; i++) {
+      const judgement = ofStates[i].answer(NO_STEP, w, 0, view, view)
       if (judgement === undefined) continue
-      this.exercised[i]++
-      if (judgement !== true)
-        return {
-          kind: 'invariant',
-          clause: invariant.clause,
-          claim: invariant.name,
-          detail: detailOf(judgement, invariant),
-        }
+      exercised[i]++
+      if (judgement !== true) return brokenClaim('invariant', this.invariants[i], judgement)
     }
-    for (let i = 0; i < this.abstractions.length; i++) {
-      const { lifecycle, state } = this.abstractions[i]
-      const expected = state(view)
+    for (let i = 0; i < ofCharts.length; i++) {
+      const { lifecycle } = this.abstractions[i]
       const charted = lifecycle.state()
-      if (charted !== undefined && expected !== charted)
+      if (charted === undefined) continue
+      const expected = ofCharts[i].answer(NO_STEP, w, 0, view, view)
+      if (expected !== charted)
         return {
           kind: 'abstraction',
           clause: 'refinement',
@@ -68,30 +90,47 @@ export class Judge {
           detail: `${lifecycle.cell.name}: the world is in "${expected}", the statechart ${lifecycle.kind} in "${charted}"`,
         }
     }
-    for (let i = 0; i < this.witnesses.length; i++)
-      if (!this.reached[i] && this.witnesses[i].holds(view)) this.reached[i] = true
+    if (this.missing > 0) this.lookForWitnesses(w, view)
     return undefined
   }
 
+  private lookForWitnesses(w: World, view: Locations): void {
+    for (let i = 0; i < this.witnesses.length; i++)
+      if (!this.reached[i] && this.ofWitnesses[i].answer(NO_STEP, w, 0, view, view)) {
+        this.reached[i] = true
+        this.missing--
+      }
+  }
+
   /** The first claim that does not hold of the step of `thread` from `before` to `after`, if there is one. */
-  step(before: World, after: World, thread: number, from: View, to: View): Broken | undefined {
+  step(before: World, after: World, thread: number, from: Locations, to: Locations): Broken | undefined {
     acting.before = before
     use(after)
-    for (let i = 0; i < this.stepClaims.length; i++) {
-      const claim = this.stepClaims[i]
-      const judgement = claim.judge(thread, from, to)
+    const { ofSteps, exercised } = this
+    const first = this.invariants.length
+    for (let i = 0; i < ofSteps.length; i++) {
+      const judgement = ofSteps[i].answer(before, after, thread, from, to)
       if (judgement === undefined) continue
-      this.exercised[this.invariants.length + i]++
-      if (judgement !== true)
-        return {
-          kind: 'step',
-          clause: claim.clause,
-          claim: claim.name,
-          detail: detailOf(judgement, claim),
-        }
+      exercised[first + i]++
+      if (judgement !== true) return brokenClaim('step', this.stepClaims[i], judgement)
     }
     return undefined
   }
+}
+
+/** Who answers for a claim. */
+interface Asked<A> {
+  answer(before: World, after: World, thread: number, from: Locations, to: Locations): A
+}
+
+function asked<A>(name: string, ask: Ask<A>, how: Asking): Asked<A> {
+  return how === 'remembered'
+    ? new Memo(name, ask)
+    : { answer: (_, __, thread, from, to) => ask(thread, from, to) }
+}
+
+function brokenClaim(kind: 'invariant' | 'step', claim: Invariant | StepClaim, judgement: unknown): Broken {
+  return { kind, clause: claim.clause, claim: claim.name, detail: detailOf(judgement, claim) }
 }
 
 /** What a claim has seen that does not hold. @throws SpecificationError if that is no text: it has not been judged */

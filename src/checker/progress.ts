@@ -1,16 +1,15 @@
 /**
  * Progress under weak fairness. A claim that something does not last is broken by a run that goes round for ever
  * among states in which it is pending: a strongly connected component of those states in which every thread either
- * takes a step or is, somewhere, unable to. The graph of all states is stored; its edges are found again by
- * running the steps.
+ * takes a step or is, somewhere, unable to.
  *
  * @module
  */
 import { inside, use } from '../world/acting.js'
-import { SpecificationError } from '../world/errors.js'
 import type { ProgressClaim } from '../world/model.js'
-import { BLOCKED } from '../world/procedure.js'
+import type { Edges, Graph } from './edges.js'
 import type { Exploration } from './explore.js'
+import { Memo, NO_STEP } from './memo.js'
 import type { TraceStep } from './result.js'
 import { type Move, Stepper } from './stepper.js'
 import type { State } from './system.js'
@@ -37,9 +36,10 @@ export async function findLasso(
   claims: readonly ProgressClaim[],
   tick: (explored: number) => Promise<boolean>,
 ): Promise<Lasso | 'stopped' | undefined> {
-  const graph = await edgesOf(exploration, claims, tick)
-  if (graph === undefined) return 'stopped'
-  const search = new Search(graph, exploration.model.threads.length, tick)
+  if (!(await countPending(exploration, claims, tick))) return 'stopped'
+  const threads = exploration.model.threads.length
+  const graph = (exploration.edges as Edges).graph(exploration.store.count, threads)
+  const search = new Search(graph, threads, tick)
   const cyclic = await search.components(() => true)
   if (cyclic === undefined) return 'stopped'
   const state = new Uint32Array(exploration.store.words)
@@ -92,24 +92,9 @@ function lassoOf(
   return { claim, stem: steps.slice(0, stem.length), loop: steps.slice(stem.length) }
 }
 
-/** The graph of all states, edges by state of departure. */
-class Graph {
-  constructor(
-    readonly offsets: Uint32Array,
-    readonly targets: Uint32Array,
-    readonly threads: Uint8Array,
-    /** For each state, a bit for each thread that cannot move in it. */
-    readonly disabled: Uint8Array,
-  ) {}
-
-  get size(): number {
-    return this.disabled.length
-  }
-}
-
-/** Bytes that looking for progress needs on top of the stored states: edges by state, and the marks of the search. */
+/** Bytes that looking for progress needs on top of states and edges: who cannot move, and the marks of the search. */
 export function bytesOfGraph(exploration: Exploration): number {
-  return exploration.transitions * (4 + 1) + exploration.store.count * (4 + 1 + 3 * 4 + 1 + 1)
+  return exploration.store.count * (1 + 3 * 4 + 1 + 1)
 }
 
 /** The states in which a run ends: nothing can go on. */
@@ -120,56 +105,29 @@ function endsOf(graph: Graph): number[] {
   return ends
 }
 
-async function edgesOf(
+/** Counts in how many states each claim is pending; false if it was stopped. */
+async function countPending(
   exploration: Exploration,
   claims: readonly ProgressClaim[],
   tick: (explored: number) => Promise<boolean>,
-): Promise<Graph | undefined> {
-  const { store, model } = exploration
-  const stepper = new Stepper(exploration.system)
-  const count = store.count
-  const offsets = new Uint32Array(count + 1)
-  const targets = new Uint32Array(exploration.transitions)
-  const movers = new Uint8Array(exploration.transitions)
-  const disabled = new Uint8Array(count)
+): Promise<boolean> {
+  const { store, lasting } = exploration
   const state = new Uint32Array(store.words)
-  const next = new Uint32Array(store.words)
-  const world = stepper.world(state)
+  const world = exploration.system.world(state)
   const view = exploration.viewOf(state)
-  const countPending = () => {
-    for (let i = 0; i < claims.length; i++) if (claims[i].pending(view)) exploration.lasting[i]++
-  }
-  let edges = 0
-  for (let index = 0; index < count; index++) {
-    if ((index & 0x3fff) === 0 && !(await tick(index))) return undefined
-    offsets[index] = edges
-    store.load(index, state)
+  const asked = claims.map((claim) => new Memo(claim.name, (_, __, to) => claim.pending(to)))
+  for (let first = 0; first < store.count; first += TURN) {
+    if (!(await tick(first))) return false
     use(world)
-    inside(countPending)
-    for (let thread = 0; thread < model.threads.length; thread++) {
-      let moved = false
-      for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {
-        if (stepper.take(state, thread, choice, next) === BLOCKED) continue
-        moved = true
-        const found = store.find(next)
-        if (found < 0) throw unknownState(exploration, state, thread)
-        targets[edges] = found
-        movers[edges++] = thread
+    inside(() => {
+      for (let index = first; index < Math.min(store.count, first + TURN); index++) {
+        store.load(index, state)
+        for (let i = 0; i < asked.length; i++)
+          if (asked[i].answer(NO_STEP, world, 0, view, view)) lasting[i]++
       }
-      if (!moved) disabled[index] |= 1 << thread
-    }
+    })
   }
-  offsets[count] = edges
-  return new Graph(offsets, targets, movers, disabled)
-}
-
-/** A step that led to a stored state the first time it was taken, and now does not, looks at more than the world. */
-function unknownState({ system }: Exploration, state: State, thread: number): SpecificationError {
-  return new SpecificationError(
-    'non-deterministic',
-    `${system.place(state, thread)}, taken again from the same state, led to a state that was never reached; ` +
-      'a step may look only at the world, its choice and its arguments',
-  )
+  return true
 }
 
 /** A step of a walk over the graph: to which state, and whose it is. */

@@ -9,7 +9,7 @@ import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { FINISHED } from '../world/control.js'
 import { Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
-import type { Parameters, Scenario, View } from '../world/model.js'
+import type { Parameters, Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import { running } from '../world/running.js'
 import { parametersOf } from './check.js'
@@ -17,6 +17,7 @@ import { coverageOf } from './coverage.js'
 import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
 import { type Broken, Judge } from './judge.js'
+import type { Locations } from './memo.js'
 import type { CheckOptions, Injection } from './options.js'
 import type { Coverage, TraceStep, ViolationReport } from './result.js'
 import { Stepper } from './stepper.js'
@@ -283,8 +284,8 @@ class Walker {
   private readonly next: State
   private readonly currentWorld: World
   private readonly nextWorld: World
-  private readonly currentView: View
-  private readonly nextView: View
+  private readonly currentView: Locations
+  private readonly nextView: Locations
   private thread = 0
   private choice = 0
 

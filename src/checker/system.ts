@@ -8,10 +8,11 @@ import { act, inside, NOBODY, use } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
-import type { Model, View } from '../world/model.js'
+import type { Model } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import type { Broken } from './judge.js'
+import type { Locations } from './memo.js'
 import { Normaliser } from './normalise.js'
 import type { Reductions } from './options.js'
 
@@ -94,7 +95,7 @@ export class TransitionSystem {
   }
 
   /** A view of the locations in `state`, whatever it holds when it is looked at. */
-  view(state: State): View {
+  view(state: State): Locations {
     return new LocationView(this.control, state, this.worldWords)
   }
 
@@ -158,7 +159,7 @@ export function brokenBy(violation: Violation): Broken {
 }
 
 /** Where the threads stand in one state. */
-class LocationView implements View {
+class LocationView implements Locations {
   private readonly names: string[] = []
   private readonly within = new Map<AnyProcedure, Uint8Array>()
 
@@ -167,6 +168,10 @@ class LocationView implements View {
     private readonly state: State,
     private readonly worldWords: number,
   ) {}
+
+  location(thread: number): number {
+    return this.state[this.worldWords + thread]
+  }
 
   step(thread: number): string {
     const location = this.state[this.worldWords + thread]

@@ -1,9 +1,11 @@
 /**
- * Footprints: which fields a step or a claim reads and writes. Only layouts that are declared within {@link recordable} can
- * tell; in any other an access costs nothing more.
+ * Footprints: which fields a step or a claim reads and writes. Fields tell whoever records; while nobody does, an access
+ * costs one look more.
  *
  * @module
  */
+import type { World } from './acting.js'
+import type { Cell } from './layout.js'
 
 /** The fields that something has touched, by their full names. */
 export interface Footprint {
@@ -12,36 +14,38 @@ export interface Footprint {
   readonly writes: ReadonlySet<string>
 }
 
-/** What is being recorded; looked at by the cells of layouts that can tell. */
-export const recording = {
-  /** True while layouts are declared that can tell. */
-  declares: false,
-  reads: undefined as Set<string> | undefined,
-  writes: undefined as Set<string> | undefined,
+/** Who is told of each access to a field. */
+export interface Recorder {
+  /** `cell` is read in `w`. */
+  read(cell: Cell<unknown>, w: World): void
+  /** `cell` is about to be written in `w`. */
+  write(cell: Cell<unknown>, w: World): void
 }
 
-/** Builds models whose fields tell who touches them. */
-export function recordable<T>(build: () => T): T {
-  const before = recording.declares
-  recording.declares = true
+/** Who records; looked at by every field. */
+export const recording = { by: undefined as Recorder | undefined }
+
+/** Runs `run` while `recorder` is told of what it touches. */
+export function recordedBy<T>(recorder: Recorder, run: () => T): T {
+  const before = recording.by
+  recording.by = recorder
   try {
-    return build()
+    return run()
   } finally {
-    recording.declares = before
+    recording.by = before
   }
 }
 
 /** Runs `run` and tells what it has touched, also if it throws: then `result` is absent and `error` is what was thrown. */
 export function footprintOf<T>(run: () => T): Footprint & { readonly result?: T; readonly error?: unknown } {
   const [reads, writes] = [new Set<string>(), new Set<string>()]
-  recording.reads = reads
-  recording.writes = writes
+  const recorder: Recorder = {
+    read: ({ name }) => void reads.add(name),
+    write: ({ name }) => void writes.add(name),
+  }
   try {
-    return { reads, writes, result: run() }
+    return { reads, writes, result: recordedBy(recorder, run) }
   } catch (error) {
     return { reads, writes, error }
-  } finally {
-    recording.reads = undefined
-    recording.writes = undefined
   }
 }

@@ -15,7 +15,7 @@ export {
   type Location,
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
-export { type Footprint, footprintOf, recordable } from './footprint.js'
+export { type Footprint, footprintOf, type Recorder, recordedBy } from './footprint.js'
 export { Cell, type CellOptions, type Codec, Layout, type LayoutOptions, type World } from './layout.js'
 export { Lifecycle, type TransitionTable } from './lifecycle.js'
 export {

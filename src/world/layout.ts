@@ -83,6 +83,11 @@ export abstract class Cell<V = number> {
     return this.readOnce(acting.world)
   }
 
+  /** Where its bits are; `undefined` for one that has more than eight of them, or none. */
+  get bits(): Bits | undefined {
+    return undefined
+  }
+
   /** The value in words, for traces. */
   show(w: World): string {
     const value = this.readOnce(w)
@@ -118,29 +123,60 @@ export function givenName(value: object): string | undefined {
   return recordName(value) ?? names.get(value)
 }
 
+/** Which bits of a world a cell of at most eight bits is. */
+export interface Bits {
+  /** Byte of the world. */
+  readonly offset: number
+  /** Lowest bit within the byte. */
+  readonly shift: number
+  /** The bits, moved down by {@link Bits.shift}. */
+  readonly mask: number
+}
+
 /** A cell of at most eight bits, which shares its byte with others. */
-class PackedCell extends Cell {
+class PackedCell extends Cell implements Bits {
   private readonly keep: number
 
   constructor(
     name: string,
     max: number,
     options: CellOptions,
-    private readonly offset: number,
-    private readonly shift: number,
-    private readonly mask: number,
+    readonly offset: number,
+    readonly shift: number,
+    readonly mask: number,
   ) {
     super(name, max, options)
     this.keep = ~(mask << shift) & 0xff
   }
 
+  override get bits(): Bits {
+    return this
+  }
+
   get(w: World): number {
+    if (recording.by !== undefined) recording.by.read(this, w)
     return (w[this.offset] >> this.shift) & this.mask
   }
 
   set(w: World, value: number): void {
+    if (recording.by !== undefined) recording.by.write(this, w)
     if (value >>> 0 !== value || value > this.max) this.overflow(value)
     w[this.offset] = (w[this.offset] & this.keep) | (value << this.shift)
+  }
+
+  // The same once more: an accessor of its own is inlined where a record knows what kind of cell its field is.
+  override get value(): number {
+    const w = acting.world
+    if (recording.by !== undefined) recording.by.read(this, w)
+    return (w[this.offset] >> this.shift) & this.mask
+  }
+
+  override set value(value: number) {
+    this.set(acting.world, value)
+  }
+
+  override get once(): number {
+    return this.value
   }
 }
 
@@ -166,12 +202,14 @@ class WideCell extends Cell {
   }
 
   get(w: World): number {
+    if (recording.by !== undefined) recording.by.read(this, w)
     let value = 0
     for (let i = this.bytes - 1; i >= 0; i--) value = value * 256 + w[this.offset + i]
     return value
   }
 
   set(w: World, value: number): void {
+    if (recording.by !== undefined) recording.by.write(this, w)
     if (value >>> 0 !== value || value > this.max) this.overflow(value)
     for (let i = 0, rest = value; i < this.bytes; i++, rest = Math.floor(rest / 256))
       w[this.offset + i] = rest % 256
@@ -223,30 +261,6 @@ class GuardedCell extends Cell {
 
   set(w: World, value: number): void {
     this.mustHold(w, 'written')
-    this.inner.set(w, value)
-  }
-}
-
-/** A cell that records each read and write of its field. */
-class RecordingCell extends Cell {
-  constructor(private readonly inner: Cell<unknown>) {
-    super(inner.name, inner.max, inner.options)
-    this.codec = inner.codec
-    this.values = inner.values
-  }
-
-  get(w: World): number {
-    recording.reads?.add(this.name)
-    return this.inner.get(w)
-  }
-
-  override readOnce(w: World): number {
-    recording.reads?.add(this.name)
-    return this.inner.readOnce(w)
-  }
-
-  set(w: World, value: number): void {
-    recording.writes?.add(this.name)
     this.inner.set(w, value)
   }
 }
@@ -398,7 +412,7 @@ export class Layout {
     bare.codec = codec
     bare.values = values
     const guarded = options.guardedBy || options.partOf ? new GuardedCell(bare) : bare
-    const cell = this.handOut(recording.declares ? new RecordingCell(guarded) : guarded)
+    const cell = this.handOut(guarded)
     this.allocation.cells.push(cell)
     return cell as Cell<unknown> as Cell<V>
   }

@@ -31,27 +31,31 @@ interface Facets {
   old?: object
 }
 
+/** Where a record keeps its facets: a symbol, since records have many classes, and a private field is found slowly in many. */
+const FACETS = Symbol('facets')
+
 /** What all records are: they know their fields, and nobody else sees where. */
 class Base {
-  readonly #facets: Facets
+  /** Only a record has it: neither a copy of one nor what inherits from one. */
+  readonly #made = true
 
   constructor(facets: Facets) {
-    this.#facets = facets
+    Object.defineProperty(this, FACETS, { value: facets })
   }
 
-  static facetsOf(value: object): Facets | undefined {
-    return #facets in value ? value.#facets : undefined
+  static made(value: object): value is Base & { readonly [FACETS]: Facets } {
+    return #made in value
   }
 }
 
 /** True for a record. */
 export function isRecord(value: object): boolean {
-  return Base.facetsOf(value) !== undefined
+  return Base.made(value)
 }
 
 /** The name under which a record was declared, if it has one. */
 export function recordName(value: object): string | undefined {
-  return Base.facetsOf(value)?.name
+  return Base.made(value) ? value[FACETS].name : undefined
 }
 
 /** Makes the record of `fields`, called `name`; a property that is no field is taken over as it is. */
@@ -119,7 +123,7 @@ export function withConstants<T extends object>(record: T, constants: Partial<T>
 }
 
 function facetsOf(record: object): Facets {
-  const known = Base.facetsOf(record)
+  const known = (record as { readonly [FACETS]?: Facets })[FACETS]
   if (known === undefined) throw new Error('not a record of a layout')
   return known
 }
@@ -147,7 +151,7 @@ const classes = new Map<string, RecordClass>()
  */
 function classOf(cells: Readonly<Record<string, Cell<unknown>>>, mode: Mode): RecordClass {
   let signature: string = mode
-  for (const key in cells) signature += ` ${key}:${cells[key].codec}`
+  for (const key in cells) signature += ` ${key}:${cells[key].codec}:${cells[key].constructor.name}`
   let known = classes.get(signature)
   if (known === undefined) {
     known = compile(Object.keys(cells), cells, mode)

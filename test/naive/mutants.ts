@@ -90,31 +90,58 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
   'src/checker/judge.ts': [
     [
       `if (judgement === undefined) continue
-      this.exercised[i]++`,
-      `this.exercised[i]++
+      exercised[i]++`,
+      `exercised[i]++
       if (judgement === undefined) continue`,
     ],
     [
       `if (judgement === undefined) continue
-      this.exercised[this.invariants.length + i]++`,
+      exercised[first + i]++`,
       `if (judgement === undefined) continue
-      this.exercised[i]++`,
+      exercised[i]++`,
     ],
     [
-      'for (let i = 0; i < this.invariants.length; i++) {',
-      'for (let i = 0; i < Math.min(1, this.invariants.length); i++) {',
+      'for (let i = 0; i < ofStates.length; i++) {',
+      'for (let i = 0; i < Math.min(1, ofStates.length); i++) {',
     ],
-    [
-      'for (let i = 0; i < this.stepClaims.length; i++) {',
-      'for (let i = 1; i < this.stepClaims.length; i++) {',
-    ],
-    [
-      'for (let i = 0; i < this.abstractions.length; i++) {',
-      'for (let i = 1; i < this.abstractions.length; i++) {',
-    ],
-    ['charted !== undefined && expected !== charted', 'charted !== undefined && expected === charted'],
+    ['for (let i = 0; i < ofSteps.length; i++) {', 'for (let i = 1; i < ofSteps.length; i++) {'],
+    ['for (let i = 0; i < ofCharts.length; i++) {', 'for (let i = 1; i < ofCharts.length; i++) {'],
+    ['if (expected !== charted)', 'if (expected === charted)'],
     ['if (!this.reached[i] && ', 'if (i > 0 && !this.reached[i] && '],
     ['this.judgesSteps = this.stepClaims.length > 0', 'this.judgesSteps = this.stepClaims.length > 1'],
+    ['acting.before = before\n    use', 'acting.before = after\n'],
+  ],
+  'src/checker/memo.ts': [
+    ['let node = this.roots[thread]\n    while', 'let node = this.roots[0]\n    while'],
+    [
+      'node = node.branches[(after[node.offset] >> node.shift) & node.mask]',
+      'node = node.branches[(after[node.offset] >> node.shift) & 1]',
+    ],
+    [
+      'node = node.branches[(before[node.offset] >> node.shift) & node.mask]',
+      'node = node.branches[(after[node.offset] >> node.shift) & node.mask]',
+    ],
+    ["node.question?.of === 'from' ? from : to))", 'to))'],
+    ['const location = view.location(question.thread)', 'const location = view.location(0)'],
+    ['if (known.has(cell)) return', 'if (this.cells.has(cell)) return'],
+    [
+      'const look = cell.bits === undefined ? Look.wide : old ? Look.before : Look.after',
+      'const look = Look.after',
+    ],
+    [
+      'if (found !== undefined) node.branches[location] = found',
+      'if (found !== undefined) node.branches[0] = found',
+    ],
+  ],
+  'src/checker/edges.ts': [
+    ['if (from !== this.from) this.begin(from)', 'if (from > this.from + 1) this.begin(from)'],
+    ['this.targets[at] = to', 'this.targets[at] = from'],
+    ['this.movers[at] = thread', 'this.movers[at] = 0'],
+    ['disabled[state] = everybody & ~moved', 'disabled[state] = moved'],
+    [
+      'while (this.from < from) this.offsets[++this.from] = this.count',
+      'this.offsets[(this.from = from)] = this.count',
+    ],
   ],
   'src/checker/system.ts': [
     [
@@ -199,11 +226,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ['if (onStack[to]) low[at]', 'if (!onStack[to]) low[at]'],
     ['const end = ends.find((index) => isPending(claim, index))', 'const end = undefined'],
     ['if (isPending(claim, index)) pending[index] = 1', 'pending[index] = 1'],
-    [
-      'for (let choice = stepper.outcomes(state, thread) - 1; choice >= 0; choice--) {',
-      'for (let choice = stepper.outcomes(state, thread) - 1; choice > 0; choice--) {',
-    ],
-    ['exploration.lasting[i]++', 'exploration.lasting[0]++'],
+    ['view, view)) lasting[i]++', 'view, view)) lasting[0]++'],
   ],
   'src/checker/check.ts': [
     [
