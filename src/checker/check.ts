@@ -91,7 +91,15 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   )
   if (options.digest) exploration.digest = new Digest(exploration.system)
   const clock = new Clock(scenario.name, exploration, options)
-  const stopped = await clock.explore()
+  let stopped: LimitReached | 'interrupted' | undefined
+  try {
+    stopped = await clock.explore()
+  } catch (error) {
+    // Where the text shows why a step is not deterministic, that is the better message.
+    if (error instanceof SpecificationError && error.code === 'non-deterministic')
+      mustBePure(exploration.control.texts)
+    throw error
+  }
   mustBePure(exploration.control.texts)
   const explored = coverageOf(exploration)
   let lasso: Lasso | undefined

@@ -19,8 +19,14 @@ import { Edges } from './edges.js'
 import { type Broken, Judge } from './judge.js'
 import type { Locations } from './memo.js'
 import type { Reductions } from './options.js'
+import { Stepper } from './stepper.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
+
+/** So many steps are each taken twice, to see that they lead to the same state again. */
+const RETAKEN = 1 << 12
+/** Of those after them, one in so many. */
+const RETAKEN_EACH = 1 << 6
 
 /** A claim that was broken, and by which step. */
 export interface Breach extends Broken {
@@ -61,6 +67,8 @@ export class Exploration {
   private readonly origins = new Uint32Array(FETCH)
   private readonly movers = new Uint8Array(FETCH)
   private readonly ways = new Uint32Array(FETCH)
+  private readonly stepper: Stepper
+  private readonly again: State
   private readonly current: State
   private readonly next: State
   private readonly currentWorld: World
@@ -87,6 +95,8 @@ export class Exploration {
     this.lasting = new Float64Array(model.progress?.length ?? 0)
     this.edges = this.lasting.length > 0 ? new Edges() : undefined
     this.found = new Uint32Array(FETCH * system.words)
+    this.stepper = new Stepper(system)
+    this.again = new Uint32Array(system.words)
     this.current = new Uint32Array(system.words)
     this.next = new Uint32Array(system.words)
     this.currentWorld = system.world(this.current)
@@ -187,6 +197,8 @@ export class Exploration {
               }
             }
             normaliser.settle(current, next, nextWorld)
+            if (this.transitions <= RETAKEN || (this.transitions & (RETAKEN_EACH - 1)) === 0)
+              this.retake(thread, choice)
             digest?.step(thread, choice, result, next)
             if (!this.push(from, thread, choice)) return
           }
@@ -207,6 +219,32 @@ export class Exploration {
       // A claim that a state found before breaks comes first.
       else if (this.settle()) throw this.system.explain(error, current, thread)
     }
+  }
+
+  /**
+   * Takes a step a second time: one that leads elsewhere looks at more than the world. Nothing is counted twice.
+   *
+   * @throws SpecificationError `non-deterministic`
+   */
+  private retake(thread: number, choice: number): void {
+    const { system, current, next, again } = this
+    const counts = [...this.taken.values()]
+    const counted = counts.map((count) => count.slice())
+    let same = false
+    try {
+      same =
+        this.stepper.take(current, thread, choice, again) !== BLOCKED &&
+        again.every((word, i) => word === next[i])
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error
+    }
+    for (const [i, count] of counts.entries()) count.set(counted[i])
+    if (!same)
+      throw new SpecificationError(
+        'non-deterministic',
+        `${system.place(current, thread)}, taken again from the same state, led elsewhere; ` +
+          'a step may look only at the world, its choice and its arguments',
+      )
   }
 
   /** Keeps the state in `next` until a batch is full; false if a claim is broken. */

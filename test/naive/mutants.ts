@@ -109,7 +109,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ['if (expected !== charted)', 'if (expected === charted)'],
     ['if (!this.reached[i] && ', 'if (i > 0 && !this.reached[i] && '],
     ['this.judgesSteps = this.stepClaims.length > 0', 'this.judgesSteps = this.stepClaims.length > 1'],
-    ['acting.before = before\n    use', 'acting.before = after\n'],
+    ['acting.before = before\n    use', 'acting.before = after\n    use'],
   ],
   'src/checker/memo.ts': [
     ['let node = this.roots[thread]\n    while', 'let node = this.roots[0]\n    while'],
@@ -121,7 +121,6 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'node = node.branches[(before[node.offset] >> node.shift) & node.mask]',
       'node = node.branches[(after[node.offset] >> node.shift) & node.mask]',
     ],
-    ["node.question?.of === 'from' ? from : to))", 'to))'],
     ['const location = view.location(question.thread)', 'const location = view.location(0)'],
     ['if (known.has(cell)) return', 'if (this.cells.has(cell)) return'],
     [
