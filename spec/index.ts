@@ -15,6 +15,7 @@ import * as deviceMemory from './scenarios/device-memory.js'
 import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
+import * as exits from './scenarios/exits.js'
 import { hmmVmaRequests } from './scenarios/generation-requests.js'
 import * as generations from './scenarios/generations.js'
 import * as hugePages from './scenarios/huge-pages.js'
@@ -79,6 +80,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.classicOnly,
   notifiers.exitVersusDevice,
   notifiers.starvation,
+  exits.insertVersusExit,
+  exits.exitVersusReaper,
   encodings.driverEncoding,
   encodings.dmaMapping,
   hugePages.hugePage,

@@ -338,7 +338,7 @@ export const bitDefects: readonly Defect[] = [
     steps: 4,
   },
   {
-    name: 'X53',
+    name: 'D34',
     kind: 'history',
     title: 'a driver waits for the folio lock under its update lock, to mark a page dirty',
     text:
@@ -347,11 +347,14 @@ export const bitDefects: readonly Defect[] = [
       'deadlock. Fixed by not taking the folio lock: the page cannot be freed there, and set_page_dirty ' +
       'needs nothing else; or by marking the page before the update lock is taken. The actual fix was to ' +
       'mark nothing (H23).',
-    source: ['reference B.0', 'drivers/gpu/drm/xe/xe_hmm.c, drm/xe/userptr: fix notifier vs folio deadlock'],
-    requirement: 'deadlock',
+    source: [
+      'reference D34, B.0',
+      'drivers/gpu/drm/xe/xe_hmm.c, commit 2577b202458c (drm/xe/userptr: fix notifier vs folio deadlock)',
+    ],
+    requirement: 'C18',
     scenario: 'swap',
     overrides: [dirtyWithFolioLock],
-    steps: 17,
+    steps: 12,
   },
   {
     name: 'X54',

@@ -19,6 +19,7 @@ import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { protocolDefects } from './protocol.js'
+import { publicDefects } from './public-bugs.js'
 import { recordedDefects } from './recorded.js'
 import { rightsDefects } from './rights.js'
 import { seedDefects } from './seeds.js'
@@ -38,6 +39,7 @@ export const defects: readonly Defect[] = [
   ...bitDefects,
   ...areaDefects,
   ...rightsDefects,
+  ...publicDefects,
   ...migrationStageDefects,
   ...deviceMemoryDefects,
   ...devmemDefects,

@@ -309,14 +309,14 @@ export const migrationStageDefects: readonly Defect[] = [
     steps: 19,
   },
   {
-    name: 'X63',
-    kind: 'mutation',
+    name: 'H11',
+    kind: 'hazard',
     title: 'pages are mapped that were requested but did not migrate',
     text:
-      'A driver maps for its device every page that has a destination. Another thread has touched the page ' +
+      'Read off nouveau in Linux 6.12.117. A driver maps for its device every page that has a destination. Another thread has touched the page ' +
       'before migrate_vma_pages could map it: the process has another page there, and the device one that ' +
       'is going to be freed.',
-    source: ['our own', 'reference C36, D53'],
+    source: ['reference B.11 H11, C36', 'drivers/gpu/drm/nouveau: nouveau_dmem_migrate_chunk'],
     requirement: 'C36',
     scenario: 'migrate-holes',
     overrides: [mapWhatWasWanted],

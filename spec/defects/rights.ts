@@ -9,14 +9,17 @@ import {
   flush_tlb_range,
   invalidateRangeEnd,
   invalidateRangeStart,
+  mapsPage,
   markMoved,
   migrate_vma_insert_page,
   mprotect,
   NotifyEvent,
   PteKind,
   pagesOf,
+  removeRmap,
   stopMigrating,
   ZERO_PAGE,
+  zap_pte_range,
 } from '../../src/kernel/index.js'
 import { override } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -70,6 +73,23 @@ const countWithoutMapping = override(
         else markMoved(entry)
         return 0
       })
+    },
+)
+
+/** The mapping of a page is given up twice. */
+const dropMappingTwice = override(
+  zap_pte_range,
+  (original) =>
+    function* (current, mm, start, end) {
+      const pte = mm.pte[start]
+      const pfn = yield* mm.ptl.critical('clear an entry, and drop its mapping again', () => {
+        if (!mapsPage(pte)) return -1
+        const cleared = clearPte(current.machine, pte)
+        removeRmap(current.machine.frames[cleared])
+        return cleared
+      })
+      const gathered = yield* original(current, mm, start, end)
+      return pfn < 0 ? gathered : [pfn, ...gathered]
     },
 )
 
@@ -135,6 +155,19 @@ export const rightsDefects: readonly Defect[] = [
     scenario: 'migrate-holes',
     overrides: [replaceZeroPageUnflushed],
     steps: 29,
+  },
+  {
+    name: 'X309',
+    kind: 'history',
+    title: 'a mapping is dropped twice',
+    text:
+      'A zap drops the mapping of a page that has no other twice: _mapcount is below zero. (CVE-2026-99668 has ' +
+      'that in the zap of a device-private PMD.)',
+    source: ['our own', 'CVE-2026-99668', 'mm/rmap.c: folio_remove_rmap_ptes'],
+    requirement: 'use-after-free',
+    scenario: 'munmap',
+    overrides: [dropMappingTwice],
+    steps: 9,
   },
   {
     name: 'X305',

@@ -17,10 +17,13 @@ import {
 import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
 import {
+  callbacksKeepTheUsers,
   cpusForget,
   entriesWithinAreas,
   framesAreCounted,
+  insertedIntoUsedOnly,
   noAllocationUnderUpdateLock,
+  noEarlierLockUnderUpdateLock,
   tlbsWithinEntries,
   writtenPagesAreThere,
 } from './memory.js'
@@ -143,5 +146,8 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     sequenceIsSet,
     oddOnlyForOverlap,
     noAllocationUnderUpdateLock,
+    noEarlierLockUnderUpdateLock,
+    insertedIntoUsedOnly,
+    callbacksKeepTheUsers,
   ].map((make) => make(world))
 }

@@ -7,6 +7,7 @@ import {
   alloc_page,
   change_prot_numa,
   exit_mmap,
+  folio_lock,
   isFileBacked,
   isPageCache,
   ownExpected,
@@ -168,6 +169,66 @@ export function cpusForget({ machine }: MirrorWorld): Invariant {
             return `a CPU's TLB maps page ${page} to frame ${frame.pfn}, which is free`
         }
       return said
+    },
+  }
+}
+
+/**
+ * C18: whoever holds an update lock waits neither for a folio lock nor for an mmap lock. That it is taken says that it might have
+ * been waited for; a trylock waits for nothing.
+ */
+export function noEarlierLockUnderUpdateLock({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C18',
+    name: 'no lock that comes before the update lock is taken under it',
+    judge(thread, from) {
+      const isFolio = from.inside(thread, folio_lock)
+      const taken = isFolio
+        ? 'a folio lock'
+        : machine.mms.find(({ mmapLock }) => mmapLock.heldBy(thread) && !old(() => mmapLock.heldBy(thread)))
+            ?.mmapLock.name
+      if (taken === undefined) return undefined
+      for (const { updateLock } of mirrors)
+        if (old(() => updateLock.heldBy(thread))) return `${taken} is taken while ${updateLock.name} is held`
+      return true
+    },
+  }
+}
+
+/** C19: no notifier is inserted into an address space that has no users left: nobody would tell it of the end. */
+export function insertedIntoUsedOnly({ machine }: MirrorWorld): StepClaim {
+  const intervals = machine.mms.flatMap(({ subscriptions }) => subscriptions.intervals)
+  return {
+    clause: 'C19',
+    name: 'a notifier is inserted only into an address space with users',
+    judge() {
+      let said: true | undefined
+      for (const interval of intervals) {
+        if (!interval.allocated || old(interval).allocated) continue
+        said = true
+        if (old(interval.mm).users === 0)
+          return `${interval.name} is inserted into ${interval.mm.name}, which has no users left`
+      }
+      return said
+    },
+  }
+}
+
+/** `callback-users`: the last user of an address space is not dropped from within a callback. */
+export function callbacksKeepTheUsers({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'callback-users',
+    name: 'a callback does not drop the last user of the address space',
+    judge(thread, from) {
+      const within = mirrors.find(
+        ({ notifier: { ops } }) =>
+          from.inside(thread, ops.invalidate) || (ops.finish && from.inside(thread, ops.finish)),
+      )
+      if (within === undefined) return undefined
+      const ended = machine.mms.find((mm) => mm.users === 0 && old(mm).users !== 0)
+      return ended === undefined
+        ? true
+        : `the callback of ${within.name} drops the last user of ${ended.name}, which is taken down within it`
     },
   }
 }

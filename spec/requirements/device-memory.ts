@@ -28,6 +28,8 @@ export const deviceMemory: readonly Requirement[] = [
     source: ['reference C44, B.8', 'mm/memremap.c: memunmap_pages, zone_device_page_init'],
     checks: [
       'assert:removePages',
+      'assert:killPages',
+      'assert:freeZoneDeviceFolio',
       'assert:zoneDevicePageInit',
       'a region is referenced by its pages in use',
       'memory that is removed goes',

@@ -9,13 +9,17 @@ import type { Requirement } from '../requirement.js'
 export const locks: readonly Requirement[] = [
   {
     id: 'C18',
-    title: 'nothing is allocated under an update lock',
+    title: 'nothing is allocated, and no earlier lock is taken, under an update lock',
     text:
       'An allocation may wait for reclaim, reclaim for a callback, and the callback for the update ' +
-      'lock. So the holder of the update lock makes no allocation that may wait, and takes no lock ' +
-      'that comes earlier in the order.',
-    source: ['reference C18, B.0, D32'],
-    checks: ['nothing is allocated under an update lock'],
+      'lock. So the holder of the update lock makes no allocation that may wait, and waits for no lock ' +
+      'that comes earlier in the order: not for the mmap lock, and not for a folio lock, under which ' +
+      'reclaim, migration and make_device_exclusive call the callback. This holds for every driver.',
+    source: ['reference C18, B.0, D32, D34'],
+    checks: [
+      'nothing is allocated under an update lock',
+      'no lock that comes before the update lock is taken under it',
+    ],
   },
   {
     id: 'lock-discipline',
@@ -37,7 +41,7 @@ export const locks: readonly Requirement[] = [
     id: 'lock-order',
     title: 'locks are taken in their order',
     text:
-      'The order is: mmap lock, update lock, folio lock, reverse-map lock, page-table lock, lock of ' +
+      'The order is: mmap lock, folio lock, update lock, reverse-map lock, page-table lock, lock of ' +
       'the subscriptions. A lock is taken only while no lock is held that comes after it, or that ' +
       'stands at the same place.',
     source: ['our own', 'reference B.0'],

@@ -13,7 +13,7 @@ export const memory: readonly Requirement[] = [
     text:
       'A driver becomes a user of the address space before it walks, and remains one until its device ' +
       'page table is written. If the address space has no users left, the driver gives up. A notifier ' +
-      'cannot be inserted into such an address space either.',
+      'cannot be inserted into such an address space either: nothing would tell it of the end.',
     source: [
       'reference C19, B.1 N1, B.4 D0 and D8',
       'include/linux/sched/mm.h: mmget_not_zero',
@@ -24,6 +24,8 @@ export const memory: readonly Requirement[] = [
       'assert:hmm_vma_fault (begin)',
       'assert:hmm_range_fault_unlocked_timeout (begin)',
       'the device finds the process gone',
+      'a notifier is inserted only into an address space with users',
+      'a mirror is opened when the process has gone',
     ],
   },
   {
@@ -103,12 +105,14 @@ export const memory: readonly Requirement[] = [
     id: 'use-after-free',
     title: 'no use after free',
     text:
-      'No CPU accesses a free frame, no reference is dropped that is not held, no frame is freed ' +
-      'while a page table maps it, and no field is accessed of an object that is not allocated (such ' +
+      'No CPU accesses a free frame; no reference, no mapping (_mapcount) and no user of an address ' +
+      'space (mm_users) is dropped that is not held; no frame is freed while a page table maps it, and no field is accessed of an object that is not allocated (such ' +
       "as the interval notifier embedded in a driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
+      'assert:removeRmap',
+      'assert:mmput',
       'assert:folio_lock',
       'assert:mustBeAllocated',
       'assert:GuardedCell',

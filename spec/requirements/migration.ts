@@ -117,6 +117,7 @@ export const migration: readonly Requirement[] = [
       'a page that differs from its copy in swap is dirty',
       'a swap entry names the slot that holds the data',
       'a slot has its entries and one page',
+      'assert:clearSwapEntry',
       'a page goes to swap',
       'a page that was in the swap cache gets to the device',
     ],

@@ -75,6 +75,22 @@ export const notifiers: readonly Requirement[] = [
     ],
   },
   {
+    id: 'callback-users',
+    title: 'a callback does not drop the last user of the address space',
+    text:
+      'A driver that holds a user of the address space (mmget) does not give it up (mmput) from its own ' +
+      'callback: if it is the last, exit_mmap runs there. That calls every notifier, this one among them, ' +
+      'from within a callback, and takes the mmap lock, which the caller of the callback may hold. It is ' +
+      'given up by a worker (mmput_async), or before.',
+    source: [
+      'our own',
+      'commit a29e067bd389 (drm/amdkfd)',
+      'include/linux/sched/mm.h: mmput_async',
+      'mm/mmap.c: exit_mmap',
+    ],
+    checks: ['a callback does not drop the last user of the address space'],
+  },
+  {
     id: 'C32',
     title: 'every start is paired with one end, for each notifier that saw it',
     text:

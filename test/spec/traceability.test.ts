@@ -133,6 +133,7 @@ describe('requirements', () => {
       'asked-only',
       'atomic-sleep',
       'backed-access',
+      'callback-users',
       'coherent',
       'data',
       'deadlock',

@@ -6,14 +6,14 @@
 
 /**
  * The order of locks, outer first. The driver's update lock may not be held while taking the mmap lock or a folio
- * lock; the subscriptions' lock is a leaf.
+ * lock, which callbacks are called under (exclusive access, reclaim); the subscriptions' lock is a leaf.
  *
  * @see reference B.0
  */
 export const LockRank = {
   mmap: 10,
+  folio: 15,
   update: 20,
-  folio: 30,
   rmap: 40,
   pageTable: 50,
   subscriptions: 60,

@@ -45,6 +45,11 @@ export function freeZoneDeviceFolio(frame: Frame): void {
   const pagemap = frame.pgmap?.pagemap
   if (!pagemap) return
   frame.pgmap?.ops.pageFree?.(frame)
+  claim(
+    'C44',
+    pagemap.ref > 0,
+    `frame ${frame.pfn} is free, and its region has no reference left to give back`,
+  )
   const left = --pagemap.ref
   if (left === (pagemap.state === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal('EMPTIED')
   if (left === 0) pagemap.release?.()

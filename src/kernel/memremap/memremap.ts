@@ -67,6 +67,7 @@ export function killPages(memory: DeviceMemory): void {
   const devPagemap = pagemapOf(memory)
   devPagemap.state = PagemapState.dying
   devPagemap.lifecycle.signal('KILLED')
+  claim('C44', devPagemap.ref > 0, 'a region is killed, and its own reference is gone already')
   if (--devPagemap.ref === 0) devPagemap.release?.()
 }
 

@@ -186,6 +186,21 @@ export function addNewAnonRmap(machine: Machine, mm: MmStruct, page: number): vo
 }
 
 /**
+ * Gives up one mapping of the page. The zero page's are not counted. Part of a step, under the page-table lock.
+ *
+ * @kernel folio_remove_rmap_pte
+ */
+export function removeRmap(frame: Frame): void {
+  if (frame.pfn === ZERO_PAGE) return
+  claim(
+    'use-after-free',
+    frame.mapcount > 0,
+    `a mapping of frame ${frame.pfn} is given up, and no page table maps it`,
+  )
+  frame.mapcount -= 1
+}
+
+/**
  * Makes the entry empty. Its reference passes to the caller. Part of a step, under the page-table lock.
  *
  * @returns the frame that it mapped
@@ -194,7 +209,7 @@ export function addNewAnonRmap(machine: Machine, mm: MmStruct, page: number): vo
 export function clearPte(machine: Machine, pte: Pte): number {
   const pfn = pte.frame
   clearEntry(pte)
-  if (pfn !== ZERO_PAGE) machine.frames[pfn].mapcount -= 1
+  removeRmap(machine.frames[pfn])
   return pfn
 }
 

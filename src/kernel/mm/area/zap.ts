@@ -12,7 +12,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
 import { __split_huge_pmd } from '../huge/split.js'
-import { clearMigrationEntry, clearPte, mapsPage, putPage, release_pages } from '../page.js'
+import { clearMigrationEntry, clearPte, mapsPage, putPage, release_pages, removeRmap } from '../page.js'
 import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
 
 /**
@@ -106,7 +106,7 @@ function zapEntry({ machine }: Task, pte: Pte): void {
     const isExclusive = pte.kind === PteKind.deviceExclusive
     clearMigrationEntry(pte)
     // It held a reference, and was no mapping, but where exclusive access is had page by page.
-    if (isExclusive && machine.rules.exclusiveByPage) frame.mapcount -= 1
+    if (isExclusive && machine.rules.exclusiveByPage) removeRmap(frame)
     if (isExclusive) putPage(frame)
     return
   }

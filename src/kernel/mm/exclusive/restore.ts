@@ -17,7 +17,7 @@ import {
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { mayWritePage } from '../fault/fault.js'
-import { dirtyPte, folio_lock, getPage, putPage, setPte, unlockPage } from '../page.js'
+import { dirtyPte, folio_lock, getPage, putPage, removeRmap, setPte, unlockPage } from '../page.js'
 
 /**
  * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
@@ -84,7 +84,7 @@ export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number
   const had = exclusiveByPage ? isAnonExclusive(frame) : pte.write
   const write = had && mayWritePage(mm, page)
   // It is the entry's own mapping that the page gets back.
-  if (exclusiveByPage) frame.mapcount -= 1
+  if (exclusiveByPage) removeRmap(frame)
   setPte(machine, pte, frame.pfn, write)
   // The device could write, and may have.
   if (write && (!exclusiveByPage || frame.dirty)) dirtyPte(pte)

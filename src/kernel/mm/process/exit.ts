@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { procedure, type Running, step } from '../../../world/index.js'
+import { claim, procedure, type Running, step } from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   __mmu_notifier_release,
@@ -36,7 +36,10 @@ export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
  * @kernel mmput
  */
 export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Running<void> {
-  const left = yield* step('uncount a user', () => --mm.users)
+  const left = yield* step('uncount a user', () => {
+    claim('use-after-free', mm.users > 0, `${mm.name} is given up by a user, and has none`)
+    return --mm.users
+  })
   if (left === 0) yield* exit_mmap(current, mm)
 })
 

@@ -1,4 +1,4 @@
-import { READ_ONCE } from '../../../world/index.js'
+import { claim, READ_ONCE } from '../../../world/index.js'
 import type { SwapSlot } from '../../bits.js'
 import { type Frame, type Machine, type Pte, PteKind } from '../../machine.js'
 import type { EntryState } from '../encoding.js'
@@ -87,7 +87,9 @@ export function setSwapEntry(
 export function clearSwapEntry(machine: Machine, pte: Pte): number {
   const slot = pte.slot
   clearEntry(pte)
-  slotOf(machine, slot).count -= 1
+  const swapSlot = slotOf(machine, slot)
+  claim('C39', swapSlot.count > 0, `slot ${slot} is given back, and no entry names it`)
+  swapSlot.count -= 1
   return slot
 }
 
