@@ -24,17 +24,17 @@ import {
   hasSource,
   isFreePage,
   isMigrating,
+  memunmap_pages,
   mmu_interval_notifier_remove,
   mmu_interval_set_seq,
   PteKind,
   pagesOf,
   setDestination,
   tryLockPage,
-  waitForPages,
   zap_pte_range,
   zoneDevicePageInit,
 } from '../../src/kernel/index.js'
-import { override, step } from '../../src/world/index.js'
+import { onStep, override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The file is closed, and what belongs to it is freed; its pages stay where they are. */
@@ -94,7 +94,7 @@ const countedFromOne = override(
 )
 
 /** As before Linux 6.1: pages in use have no reference to their region, which does not wait for them. */
-const noWaitForPages = override(waitForPages, () => function* () {})
+const noWaitForPages = onStep(memunmap_pages, 'wait for pgmap->done', () => () => 0)
 
 /** The free page is taken off the list, whose lock is dropped, and then initialised. */
 const initialiseUnlocked = override(
@@ -267,7 +267,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
     requirement: 'C44',
     scenario: 'unplug',
     overrides: [noWaitForPages],
-    steps: 3,
+    steps: 4,
   },
   {
     name: 'X70',

@@ -7,7 +7,7 @@
 import { acting } from './acting.js'
 import { claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
-import { BLOCKED, become, helper, procedure, type Run, type Running, step } from './procedure.js'
+import { BLOCKED, become, helper, procedure, type Run, type Running, sectionStep, step } from './procedure.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -140,17 +140,14 @@ abstract class OwnedLock implements Lock {
    * @param name - a literal that says what is done under the lock
    */
   critical<R>(name: string, run: Run<R>, choices = 1): Running<Exclude<R, typeof BLOCKED>> {
-    return step(
-      name,
-      (choice) => {
-        if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
-        if (!this.acquire()) return BLOCKED
-        const result = run(choice)
-        this.release()
-        return result
-      },
-      choices,
-    )
+    const around = (effect: Run) => (choice: number) => {
+      if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
+      if (!this.acquire()) return BLOCKED
+      const result = effect(choice)
+      this.release()
+      return result
+    }
+    return sectionStep<R>(name, { effect: run, around }, choices)
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { stepsIn } from './declared-steps.js'
 import { SpecificationError } from './errors.js'
-import { type AnyProcedure, type Body, make, procedureOf, type Run } from './procedure.js'
+import { type AnyProcedure, type Body, make, procedureOf, type Run, type Step } from './procedure.js'
 
 /** Another text for a procedure, made by {@link override}. */
 export interface TextOverride {
@@ -54,7 +54,7 @@ export function override<A extends unknown[], R>(
 
 /**
  * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays, and the step keeps its
- * name and the number of ways it may go. Several steps of one procedure may be replaced. If another override replaces the
+ * name, the number of ways it may go and, of a critical section, its lock. Several steps of one procedure may be replaced. If another override replaces the
  * text, the step is looked for in that, and then in the original that it calls.
  *
  * @param target - the procedure
@@ -141,6 +141,14 @@ function textOf(body: Body<unknown[], unknown>): Body<unknown[], unknown> {
   return text
 }
 
+/** A step with another effect; a critical section keeps its lock. */
+function withEffect(made: Step, replace: (original: Run) => Run): Step {
+  const { section } = made
+  if (section === undefined) return { ...made, run: replace(made.run) }
+  const effect = replace(section.effect)
+  return { ...made, run: section.around(effect), section: { ...section, effect } }
+}
+
 function replacing(
   body: Body<unknown[], unknown>,
   { step, replace }: StepOverride,
@@ -151,7 +159,7 @@ function replacing(
     while (!next.done) {
       const { value: made } = next
       const replaces = made.kind === 'step' && made.name === step
-      next = running.next(yield replaces ? { ...made, run: replace(made.run, ...args) } : made)
+      next = running.next(yield replaces ? withEffect(made, (original) => replace(original, ...args)) : made)
     }
     return next.value
   }

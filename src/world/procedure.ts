@@ -27,6 +27,14 @@ export interface Step {
   readonly run: Run
   /** In how many ways it may go; each is explored. */
   readonly choices: number
+  /** Of a critical section: what is done under the lock, and the lock around it. */
+  readonly section?: Section
+}
+
+/** A critical section that is one step. */
+export interface Section {
+  readonly effect: Run
+  readonly around: (effect: Run) => Run
 }
 
 /** A call of a procedure; the caller goes on with what it returns. */
@@ -228,13 +236,22 @@ export function step<R>(name: string, run: Run<R>, choices = 1): Running<Exclude
   return stepOf(name, run, choices)
 }
 
-function stepOf<R>(name: string, run: Run, choices: number): Running<R> {
+/** A step whose effect runs within a critical section. */
+export function sectionStep<R>(
+  name: string,
+  section: Section,
+  choices: number,
+): Running<Exclude<R, typeof BLOCKED>> {
+  return stepOf(name, section.around(section.effect), choices, section)
+}
+
+function stepOf<R>(name: string, run: Run, choices: number, section?: Section): Running<R> {
   if (!(Number.isInteger(choices) && choices >= 1 && choices <= MOST_CHOICES))
     throw new SpecificationError(
       'invalid-operation',
       `step "${name}" is to go ${String(choices)} ways; a step goes 1 to ${MOST_CHOICES} ways`,
     )
-  return awaiting({ kind: 'step', name, run, choices })
+  return awaiting({ kind: 'step', name, run, choices, ...(section ? { section } : {}) })
 }
 
 /** A step that changes nothing and may go `outcomes` ways: a time-out that expires or not. Returns 0 … outcomes-1. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { check, survey } from '../../src/checker/index.js'
 import {
+  acting,
   BLOCKED,
   bodiesOf,
   Layout,
@@ -12,6 +13,7 @@ import {
   type Running,
   SequentialRunner,
   SpecificationError,
+  Spinlock,
   step,
   use,
 } from '../../src/world/index.js'
@@ -113,6 +115,30 @@ describe('onStep', () => {
     expect(mistakeOf(() => bodiesOf([other, single])).message).toMatch(
       /onStep\(outer, 'double', …\): the text of outer has no step of that name, but 'triple'/,
     )
+  })
+
+  it('of a critical section replaces what is done under the lock', async () => {
+    const layout = new Layout({ threads: 2 })
+    const lock = new Spinlock(layout, 'lock')
+    const sum = layout.counter('sum', 9, { guardedBy: lock })
+    const add = procedure(function* add() {
+      yield* lock.critical('add', () => {
+        sum.value += 1
+      })
+    })
+    const twice = onStep(add, 'add', (original) => (choice) => {
+      original(choice)
+      sum.value += 1
+    })
+    const judge = () => sum.readOnce(acting.world) < 4 || 'four'
+    const scenario = scenarioOf(() => ({
+      layout,
+      threads: ['a', 'b'].map((name) => ({ name, program: add, args: [] })),
+      invariants: [{ clause: 'SUM', name: 'sum', judge }],
+    }))
+    expect((await check(scenario)).verdict).toBe('holds')
+    const { violation } = await check(scenario, { defects: [{ name: 'twice', overrides: [twice] }] })
+    expect(violation).toMatchObject({ clause: 'SUM' })
   })
 
   it('of a step that the text does not have is refused at once, with those that it has', () => {

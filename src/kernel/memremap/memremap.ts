@@ -45,17 +45,19 @@ export function plugPages(memory: DeviceMemory): boolean {
 }
 
 /**
- * Removes the region. From the kill on none of its pages can be taken into use; it waits until those that are in use
- * are free, for ever if nobody sees to that.
+ * Removes the region. From the kill on no page of it can be taken into use; it waits for the last reference that a page in
+ * use holds, for ever if the driver does not free them.
  *
- * @kernel memunmap_pages
+ * @kernel memunmap_pages mm/memremap.c
+ * @see reference B.8
  */
 export const memunmap_pages = procedure(function* memunmap_pages(memory: DeviceMemory): Running<void> {
   yield* step('percpu_ref_kill', () => {
     killPages(memory)
     return 0
   })
-  yield* waitForPages(memory)
+  const devPagemap = pagemapOf(memory)
+  yield* step('wait for pgmap->done', () => (devPagemap.ref > 0 ? BLOCKED : 0))
   yield* step('remove the region', () => {
     removePages(memory)
     return 0
@@ -79,15 +81,6 @@ export function removePages(memory: DeviceMemory): void {
   devPagemap.state = PagemapState.absent
   devPagemap.lifecycle.signal('REMOVED')
 }
-
-/** Waits until the last page has given its reference to the region back. @kernel wait_for_completion(&pgmap->done) */
-export const waitForPages = procedure(
-  'memunmap_pages (wait)',
-  function* (memory: DeviceMemory): Running<void> {
-    const devPagemap = pagemapOf(memory)
-    yield* step('wait for pgmap->done', () => (devPagemap.ref > 0 ? BLOCKED : 0))
-  },
-)
 
 function pagemapOf({ owner, pagemap }: DeviceMemory): DevPagemap {
   if (pagemap === undefined)

@@ -57,40 +57,48 @@ const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
   flags: number,
 ): Running<number> {
   if (page === end) return 0
-  if (mm.pmd) yield* splitForFlags(current, mm, page, end, flags)
   const changed = yield* mprotect_fixup(current, mm, page, end, flags)
   if (changed.end === page) return -Errno.ENOMEM
-  if (changed.pageTable) yield* change_protection(current, mm, page, changed.end, flags)
+  if (changed.populated) yield* change_protection(current, mm, page, changed.end, flags)
   return yield* become(do_mprotect_pkey, current, mm, changed.end, end, flags)
 })
 
 /**
- * Changes the flags of the area that starts at `page`. An area that has these flags already is left alone, and its
- * entries too. One step: everybody who looks at an area holds the mmap lock, and the caller has it for writing; so
- * nobody faults, and whether there is a page table at all cannot change before the caller goes through it.
+ * Changes the flags of the VMA that starts at `page`; a VMA that has these flags already is left alone, and its entries too.
+ * A huge page that the VMA will begin or end within is split first.
  *
- * @returns the page after the area (`page` itself in a hole), and whether there are entries that may have to change
- * @kernel mprotect_fixup
+ * The change is one step: all who look at a VMA hold the mmap lock, and the caller holds it for writing. So there are no
+ * faults, and whether there is a page table cannot change before the caller walks it.
+ *
+ * @returns the page after the VMA (`page` itself in a hole), and whether there are entries that may have to change
+ * @kernel mprotect_fixup mm/mprotect.c
+ * @see reference B.2
  */
 const mprotect_fixup = procedure(function* mprotect_fixup(
-  { machine }: Task,
+  current: Task,
   mm: MmStruct,
   page: number,
   limit: number,
   flags: number,
 ) {
-  const result = yield* step('change vm_flags', () => {
-    if (mm.vma[page].kind === VmaKind.none) return page << 1
+  const { machine } = current
+  if (mm.pmd) {
+    const end = yield* step('find the end of the area', () =>
+      mm.vma[page].kind === VmaKind.none || !changesFlags(mm, page, flags) ? page : areaEnd(mm, page, limit),
+    )
+    if (end > page) yield* vma_adjust_trans_huge(current, mm, page, end)
+  }
+  return yield* step('change vm_flags', () => {
+    if (mm.vma[page].kind === VmaKind.none) return { end: page, populated: false }
     const end = areaEnd(mm, page, limit)
-    if (!changesFlags(mm, page, flags)) return end << 1
+    if (!changesFlags(mm, page, flags)) return { end, populated: false }
     const newFlags = accountedFlags(machine, mm, page, flags)
     splitVma(mm, page)
     splitVma(mm, end)
     for (let at = page; at < end; at++) mm.vma[at].flags = newFlags
     mergeVma(machine, mm, page, end, Merge.either)
-    return (end << 1) | (isPopulated(mm, page, end) ? 1 : 0)
+    return { end, populated: isPopulated(mm, page, end) }
   })
-  return { end: result >> 1, pageTable: (result & 1) === 1 }
 })
 
 /**
@@ -109,17 +117,6 @@ function accountedFlags({ rules }: Machine, mm: MmStruct, page: number, flags: n
 function changesFlags(mm: MmStruct, page: number, flags: number): boolean {
   return (mm.vma[page].flags & (VM_READ | VM_WRITE)) !== flags
 }
-
-/** Where the area is about to end in the middle of a huge page, that is split first. */
-const splitForFlags = procedure(
-  'mprotect_fixup (split)',
-  function* (current: Task, mm: MmStruct, page: number, limit: number, flags: number): Running<void> {
-    const end = yield* step('find the end of the area', () =>
-      mm.vma[page].kind === VmaKind.none || !changesFlags(mm, page, flags) ? page : areaEnd(mm, page, limit),
-    )
-    if (end > page) yield* vma_adjust_trans_huge(current, mm, page, end)
-  },
-)
 
 /**
  * True if the address space has a page table: one that was never needed does not exist, and of changes to what does

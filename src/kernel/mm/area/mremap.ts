@@ -61,18 +61,17 @@ const remap_move = procedure(function* remap_move(
   move: Move,
   at: number,
 ): Running<number> {
-  const found = yield* step('find the next area', () => {
+  const { start, end } = yield* step('find the next area', () => {
     const start = findVma(mm, at, move.end)
-    return start === move.end ? NONE : (start << 12) | areaEnd(mm, start, move.end)
+    return { start, end: start === move.end ? start : areaEnd(mm, start, move.end) }
   })
-  const [start, end] = [found >> 12, found & 0xfff]
-  if (found === NONE) return at === move.page ? -Errno.EFAULT : 0
   if (at === move.page && start !== move.page) return -Errno.EFAULT
-  yield* moveOne(current, mm, start, end - start, move.to + start - move.page)
+  if (start === move.end) return 0
+  const to = move.to + start - move.page
+  yield* do_munmap(current, mm, to, end - start)
+  yield* move_vma(current, mm, start, end - start, to)
   return end === move.end ? 0 : yield* become(remap_move, current, mm, move, end)
 })
-
-const NONE = -1
 
 /** The one area that the range lies in. What was at the new place is gone also if the range is not in one. */
 const mremap_to = procedure(function* mremap_to(
@@ -93,15 +92,6 @@ const mremap_to = procedure(function* mremap_to(
   yield* move_vma(current, mm, page, pages, to)
   return 0
 })
-
-/** Moves pages that lie in one area, in place of what is at `to`. */
-const moveOne = procedure(
-  'mremap_to (one area)',
-  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
-    yield* do_munmap(current, mm, to, pages)
-    yield* move_vma(current, mm, page, pages, to)
-  },
-)
 
 /** Unmaps what is where the pages are moved to. @kernel do_munmap */
 const do_munmap = procedure(function* do_munmap(

@@ -21,17 +21,18 @@ import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { get_user_pages_remote } from '../fault/gup.js'
 import { clearPte, folio_lock, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
-import { areasOf, partsOf } from '../rmap.js'
+import { areasOf, type MappedArea, partsOf } from '../rmap.js'
 
 /**
- * Takes the pages from `start` to `end` away from the CPUs, for a device that must have them to itself: each gets a
- * device-exclusive entry. Whoever touches one afterwards gets it back, but not before the caller has unlocked it.
- * The caller holds the mmap lock; it unlocks and puts each page when its device has been programmed.
+ * Gives the pages from `start` to `end` to a device exclusively: each gets a device-exclusive entry. A CPU access restores
+ * the mapping, but not before the caller has unlocked the page. The caller holds the mmap lock; it unlocks and puts each
+ * page when its device is programmed.
  *
- * @param owner - whom the notifiers are told of, so that its driver knows its own doing; -1 for nobody
- * @returns the frames, 0 for one that is not exclusive; as many as could be faulted in, which may be none. Those that are
- * not 0 are locked and referenced
- * @kernel make_device_exclusive_range
+ * @param owner - passed to the notifiers, so that a driver can skip its own invalidations; -1 for none
+ * @returns the frames, 0 for a page that is not exclusive; as many as could be faulted in, which may be none. Pages that
+ * are not 0 are locked and referenced
+ * @kernel make_device_exclusive_range mm/rmap.c
+ * @see reference B.10
  */
 export const make_device_exclusive_range = procedure(function* make_device_exclusive_range(
   current: Task,
@@ -48,11 +49,13 @@ export const make_device_exclusive_range = procedure(function* make_device_exclu
 })
 
 /**
- * Takes one page away from the CPUs, as above, but waits for its folio lock, and tries again if the entry has changed meanwhile. The
- * entry keeps the mapping of the page: whoever looks for those that map it finds it.
+ * The same for one page (Linux 6.15 on). It waits for the folio lock, and retries if the entry has changed meanwhile. The
+ * entry keeps the mapping of the page: a reverse map walk finds it.
  *
- * @returns the frame, locked and held; -EFAULT if it cannot be faulted in to be written; -EOPNOTSUPP if it is not anonymous
- * @kernel make_device_exclusive
+ * @returns the frame, locked and referenced; -EFAULT if it cannot be faulted in for writing; -EOPNOTSUPP if it is not
+ * anonymous
+ * @kernel make_device_exclusive mm/rmap.c
+ * @see reference B.10
  */
 export const make_device_exclusive = procedure(function* make_device_exclusive(
   current: Task,
@@ -93,34 +96,40 @@ export const make_device_exclusive = procedure(function* make_device_exclusive(
   return yield* become(make_device_exclusive, current, mm, page, owner)
 })
 
-/** What becomes of a page before the walk over its mappings; above are the mappings to begin with. */
-const Begin = { refused: 0, notAnonymous: 1 } as const
+/** What the reverse map walk does next. */
+type Next =
+  /** Replaces the entries of one VMA. */
+  | { readonly kind: 'area'; readonly area: MappedArea }
+  /** Ends: there is no further VMA, and mappings are left. */
+  | { readonly kind: 'end' }
+  /** Ends: no mapping is left. */
+  | { readonly kind: 'unmapped' }
 
 /**
- * One page, which the caller holds by a reference. All its mappings are replaced, in every area, and of a huge page, of which
- * the first part stands for all, those of all its parts: only if none is left it is exclusive.
+ * One page, to which the caller has a reference: the body of the loop in make_device_exclusive_range. A procedure of its own,
+ * so that what has become of a page is all that is known of it afterwards.
  *
- * @returns the frame, locked; or 0, and the reference is given back
- * @kernel folio_make_device_exclusive
+ * @returns the frame, locked; or 0, and the reference is dropped
+ * @kernel make_device_exclusive_range mm/rmap.c
+ * @see reference B.10
  */
 const makePageExclusive = procedure(
   'make_device_exclusive_range (page)',
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
     const { machine } = current
     const frame = machine.frames[pfn]
-    const begin = yield* step('trylock the page, or put it', () => {
+    const begin = yield* step('trylock the page, or put it', (): Next | { readonly kind: 'refused' } => {
       if (isTail(frame) || !tryLockPage(frame)) {
         putPage(frame)
-        return Begin.refused
+        return { kind: 'refused' }
       }
-      return isAnonymous(mm, page, frame) ? areaCode(machine, frame, 0) : Begin.notAnonymous
+      return isAnonymous(mm, page, frame) ? nextArea(machine, frame, 0) : { kind: 'end' }
     })
-    if (begin === Begin.refused) return 0
-    const isExclusive =
-      begin === Begin.notAnonymous
-        ? 0
-        : yield* folio_make_device_exclusive(current, { mm, page, frame, owner }, begin, 0, 0)
-    if (isExclusive) return pfn
+    if (begin.kind === 'refused') return 0
+    if (begin.kind === 'area') {
+      const target = { mm, page, frame, owner }
+      if (yield* folio_make_device_exclusive(current, target, begin.area, 0, 0)) return pfn
+    }
     yield* step('unlock and put the page', () => {
       unlockPage(frame)
       putPage(frame)
@@ -138,37 +147,35 @@ interface Target {
   readonly owner: number
 }
 
-/** The area with number `index` of those that may map the page, as a code of at least 2; 1 if there is none. */
-function areaCode(machine: Machine, frame: Frame, index: number): number {
-  const area = areasOf(machine, frame)[index]
-  const size = machine.pages + 1
-  return area === undefined ? 1 : ((area.mm.index * size + area.start) * size + area.end) * 2 + 2
+/** The VMA with number `index` of those that may map the page. */
+function nextArea(machine: Machine, frame: Frame, index: number): Next {
+  const found = areasOf(machine, frame)[index]
+  if (found === undefined) return { kind: 'end' }
+  const { mm, start, end } = found
+  return { kind: 'area', area: { mm, start, end } }
 }
 
 /**
- * Goes on with one area: its watchers are told, then the entries are replaced one after another. One that a device has to itself
- * already ends the walk: so does the last mapping.
+ * Replaces all mappings of an anonymous page, of a huge page those of all its parts, VMA by VMA: notifiers first, then the
+ * entries one after another. A device-exclusive entry ends the walk, and so does the last mapping.
  *
- * @param code - the area
+ * @param area - the VMA to go on with
  * @param index - its number in the order of the walk
- * @param isValid - 1 if the entry that was asked for has been replaced and could be written
+ * @param isValid - 1 if the entry that was asked for has been replaced and was writable
  * @returns 1 if the page is exclusive
- * @kernel rmap_walk, page_make_device_exclusive_one
+ * @kernel folio_make_device_exclusive mm/rmap.c
+ * @see reference B.10
  */
 const folio_make_device_exclusive = procedure(function* folio_make_device_exclusive(
   current: Task,
   target: Target,
-  code: number,
+  area: MappedArea,
   index: number,
   isValid: number,
 ): Running<number> {
   const { machine } = current
   const { frame, owner } = target
-  if (code === 1) return 0
-  const size = machine.pages + 1
-  const packed = (code - 2) / 2
-  const [end, start] = [packed % size, Math.floor(packed / size) % size]
-  const mm = machine.mms[Math.floor(packed / size / size)]
+  const { mm, start, end } = area
   yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
   let valid = isValid
   let stopped = false
@@ -180,12 +187,18 @@ const folio_make_device_exclusive = procedure(function* folio_make_device_exclus
   yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
   // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
   if (machine.anonVmas.length === 0) return valid
-  const next = yield* step('go on with the next area', () => {
-    if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return 0
-    return stopped ? 1 : areaCode(machine, frame, index + 1)
+  const next = yield* step('go on with the next area', (): Next => {
+    if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return { kind: 'unmapped' }
+    return stopped ? { kind: 'end' } : nextArea(machine, frame, index + 1)
   })
-  if (next === 0) return valid
-  return yield* become(folio_make_device_exclusive, current, target, next, index + 1, valid)
+  switch (next.kind) {
+    case 'unmapped':
+      return valid
+    case 'end':
+      return 0
+    case 'area':
+      return yield* become(folio_make_device_exclusive, current, target, next.area, index + 1, valid)
+  }
 })
 
 /** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
@@ -193,15 +206,16 @@ function isTail(frame: Frame): boolean {
   return frame.compound > 1
 }
 
-/** What came of an entry: it maps another page or none, was replaced, or was a device-exclusive one of the page before. */
+/** The entry maps another page or none; was replaced; or was a device-exclusive entry of the page already. */
 export const Replaced = { not: 0, writable: 1, readOnly: 2, already: 3 } as const
 
 /**
- * Replaces the entry, if it maps the page or another part of the same huge page. The TLBs are flushed in the same section of the
- * page-table lock: there is no device-exclusive entry while a CPU can still reach the page.
+ * Replaces the entry, if it maps the page or another part of the same huge page. The TLBs are flushed before the page-table
+ * lock is dropped: there is no device-exclusive entry while a CPU can still reach the page.
  *
- * @returns {@link Replaced}
- * @kernel page_make_device_exclusive_one
+ * @returns one of {@link Replaced}
+ * @kernel page_make_device_exclusive_one mm/rmap.c
+ * @see reference B.10
  */
 export const page_make_device_exclusive_one = procedure(function* page_make_device_exclusive_one(
   { machine }: Task,
