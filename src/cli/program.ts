@@ -17,6 +17,7 @@ import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
+import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import { coloursFor, type Io, processIo } from './io.js'
@@ -277,6 +278,7 @@ Examples:
     })
 
   suiteCommands(command, project, io, exit)
+  mutateSubcommand(command, project, io, exit)
 
   command('export', 'print a statechart for other tools')
     .argument('<statechart>', 'its name')
@@ -351,6 +353,46 @@ Examples:
   command('peer', 'answer the protocol of the suite on standard input and output, as the specification does')
     .addOption(new Option('--profile <name>', 'by which profile').default('test_hmm-6.1'))
     .action(async ({ profile }: { profile: string }) => exit(await peerCommand(io, profile)))
+}
+
+function mutateSubcommand(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  command('mutate', "change the specification's text one place at a time, and see what notices")
+    .addOption(new Option('--target <path>', 'only this file or folder: src/kernel/hmm'))
+    .addOption(new Option('--since <ref>', 'only functions that have changed since a commit'))
+    .addOption(new Option('--sample <count>', 'only so many, at random').argParser(parseCount))
+    .addOption(new Option('--seed <number>', 'another sample (default 1)').argParser(parseStep))
+    .addOption(
+      new Option('--bounds <size>', 'size of the scenarios')
+        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
+        .default('smoke'),
+    )
+    .addOption(
+      new Option('--time-limit <time>', 'begin no other after that: 30s, 2m').argParser(parseDuration),
+    )
+    .addOption(
+      new Option('--workers <count>', 'most mutants at a time (default one for each core)').argParser(
+        parseWorkers,
+      ),
+    )
+    .addOption(new Option('--format <format>', 'how to report').choices(MUTATE_FORMATS).default('text'))
+    .addOption(new Option('--output <file>', 'write the report to a file; its text is printed as well'))
+    .addHelpText(
+      'after',
+      `
+It runs in a clone, after npm run build. What was found is kept: a run that was ended goes on where it was.
+
+Examples:
+  hmm-spec mutate
+  hmm-spec mutate --target src/kernel/mmu_notifier --format json --output mutants.json
+  hmm-spec mutate --since main --time-limit 10m
+  hmm-spec mutate --sample 50 --seed 7 --format stryker --output report.json`,
+    )
+    .action(async (options: MutateCommandOptions) => exit(await mutateCommand(project, io, options)))
 }
 
 function driverOption(): Option {

@@ -1,0 +1,139 @@
+/**
+ * `hmm-spec mutate`: changes the specification's text, one place at a time, and sees whether anything notices.
+ *
+ * @module
+ */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { duration, figure } from '../../report/figures.js'
+import { ExitCode } from '../../report/report.js'
+import type { Bounds } from '../../world/model.js'
+import type { Io } from '../io.js'
+import { assertWritable, writeReport } from '../output.js'
+import type { Project } from '../project.js'
+import { runFacts } from '../run-facts.js'
+import { UsageError } from '../usage.js'
+
+/** How `mutate` reports. */
+export const MUTATE_FORMATS = ['text', 'json', 'stryker'] as const
+
+/** Milliseconds between two lines about how it gets on. */
+const INTERVAL_MS = 5000
+
+/** Options of `mutate`. */
+export interface MutateCommandOptions {
+  readonly format: (typeof MUTATE_FORMATS)[number]
+  readonly output?: string
+  readonly bounds: Bounds
+  readonly target?: string
+  readonly since?: string
+  readonly sample?: number
+  readonly seed?: number
+  readonly workers?: number
+  /** Milliseconds after which no mutant is begun. */
+  readonly timeLimit?: number
+}
+
+/**
+ * Mutates what is asked for.
+ *
+ * @returns the exit code
+ * @throws UsageError if there is no such text, or it is not built
+ */
+export async function mutateCommand(
+  project: Project,
+  io: Io,
+  options: MutateCommandOptions,
+): Promise<number> {
+  assertWritable(options.output)
+  const mutate = await loaded()
+  const interrupt = new AbortController()
+  const forget = io.onInterrupt(() => {
+    if (interrupt.signal.aborted) io.quit(ExitCode.limit)
+    interrupt.abort()
+  })
+  try {
+    const subject = new mutate.Subject(mutate.projectFolder())
+    const mutants = mutate.select(subject.root, subject.mutants, options)
+    const began = performance.now()
+    const result = await mutate.runMutants(subject, mutants, {
+      bounds: options.bounds,
+      workers: options.workers ?? availableParallelism(),
+      signal: interrupt.signal,
+      timeMs: options.timeLimit,
+      cache: join(subject.root, 'node_modules/.cache/hmm-spec/mutate'),
+      equivalents: mutate.equivalents,
+      ...progressOn(io, mutants.length),
+    })
+    const report = {
+      run: runFacts(project, options.bounds),
+      ...result,
+      stale: mutate.staleRows(subject, result.judged, mutate.equivalents),
+      sourceOf: (file: string) => subject.sourceOf(file),
+      elapsedMs: performance.now() - began,
+    }
+    const { format, output } = options
+    return writeReport(
+      io,
+      { format: format === 'text' ? 'text' : 'json', ...(output === undefined ? {} : { output }) },
+      {
+        text: (layout) => mutate.mutateText(report, layout),
+        json: () => (format === 'stryker' ? mutate.mutateStryker(report) : mutate.mutateJson(report)),
+        junit: () => '',
+      },
+      mutate.mutateExitCode(report),
+    )
+  } catch (error) {
+    if (error instanceof mutate.SubjectError) throw new UsageError(error.message)
+    throw error
+  } finally {
+    forget()
+  }
+}
+
+/** The mutator, which reads sources with the compiler: a clone has it, an installed package need not. */
+async function loaded() {
+  try {
+    return await import('../../mutate/index.js')
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new UsageError('mutate needs the sources and their compiler: run it in a clone, after npm ci')
+  }
+}
+
+/** Tells on the standard error how it gets on, and when it will be done. */
+function progressOn(io: Io, total: number) {
+  let last = performance.now()
+  let measured = 0
+  let done = 0
+  let run = 0
+  let began: number | undefined
+  const counts: Record<string, number> = {}
+  const isTime = () => performance.now() - last >= INTERVAL_MS
+  const say = (text: string) => {
+    last = performance.now()
+    io.stderr.write(`${text}\n`)
+  }
+  return {
+    onMeasured: (name: string) => {
+      measured++
+      if (isTime()) say(`measuring what reaches what: ${figure(measured)} run, last ${name}`)
+    },
+    onJudged: (
+      { finding: { verdict } }: { readonly finding: { readonly verdict: string } },
+      from: 'run' | 'kept',
+    ) => {
+      began ??= performance.now()
+      done++
+      counts[verdict] = (counts[verdict] ?? 0) + 1
+      if (from === 'kept') return
+      run++
+      if (!isTime() && done < total) return
+      const left = ((performance.now() - began) / Math.max(1, run)) * (total - done)
+      const found = Object.entries(counts).map(([verdict, count]) => `${figure(count)} ${verdict}`)
+      say(
+        `[${figure(done)}/${figure(total)}] ${found.join(', ')}; ${duration(Math.round(left / 1000) * 1000)} to go`,
+      )
+    },
+  }
+}
