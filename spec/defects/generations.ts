@@ -11,6 +11,7 @@ import {
   hmm_free,
   hmm_invalidate_range_start,
   hmm_mirror_unregister,
+  hmm_range_dma_map,
   hmm_range_register,
   hmm_range_unregister,
   hmm_range_valid,
@@ -28,10 +29,9 @@ import {
   populateVmaOnce,
   release,
   tellMirrors,
-  undoDmaMap,
 } from '../../src/generations/index.js'
 import { areaEnd, Errno, VmaKind } from '../../src/kernel/index.js'
-import { override, type Running, step } from '../../src/world/index.js'
+import { onStep, override, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The driver keeps no note of its own. */
@@ -180,7 +180,7 @@ const freeUnderReaders = override(
 )
 
 /** What was mapped before the error stays mapped. */
-const mappedInPart = override(undoDmaMap, () => function* () {})
+const mappedInPart = onStep(hmm_range_dma_map, 'unmap what was mapped', () => () => undefined)
 
 const HMM_RST = 'Documentation/vm/hmm.rst, of Linux 5.4'
 
@@ -376,6 +376,6 @@ export const generationDefects: readonly Defect[] = [
     scenario: 'hmm-range-dma',
     generation: '5.4',
     overrides: [mappedInPart],
-    steps: 9,
+    steps: 10,
   },
 ]

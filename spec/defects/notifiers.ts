@@ -17,6 +17,7 @@ import {
   mmu_interval_read_begin,
   mmu_interval_seq_released,
   mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
   mn_hlist_invalidate_range_start,
   mn_itree_inv_end,
   mn_itree_inv_start_range,
@@ -27,9 +28,8 @@ import {
   SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
-  startClassics,
+  startClassic,
   tlb_finish_mmu,
-  undoClassics,
   zap_page_range,
   zap_pte_range,
 } from '../../src/kernel/index.js'
@@ -144,18 +144,31 @@ const errorIsLost = override(
 )
 
 /** Those that accepted are not told that it came to nothing. */
-const classicsNotUndone = override(undoClassics, () => function* () {})
+const classicsNotUndone = override(
+  mn_hlist_invalidate_range_start,
+  () =>
+    function* (current, mm, range) {
+      let failed = 0
+      for (const classic of mm.subscriptions.classics) {
+        const error = yield* startClassic(current, classic, range)
+        if (error) failed = error
+      }
+      return failed
+    },
+)
 
 /** As kernels up to today have it: the interval side is not closed when a classic notifier fails. */
 const intervalSideStaysOpen = override(
-  startClassics,
+  mmu_notifier_invalidate_range_start,
   () =>
     function* (current, mm, range) {
-      if (mm.subscriptions.intervals.length === 0)
-        yield* step('enter the range', () => {
-          openRange(current, mm, range)
-          return 0
-        })
+      const { classics, intervals } = mm.subscriptions
+      if (intervals.length > 0) {
+        const refused = yield* mn_itree_invalidate(current, mm, range)
+        if (refused) return refused
+      }
+      if (classics.length === 0) return 0
+      if (intervals.length === 0) yield* step('enter the range', () => openRange(current, mm, range))
       return yield* mn_hlist_invalidate_range_start(current, mm, range)
     },
 )
