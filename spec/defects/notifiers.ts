@@ -157,6 +157,16 @@ const classicsNotUndone = override(
     },
 )
 
+/** The classic notifiers' error is lost on its way to the caller. */
+const refusalIsLost = override(
+  mn_hlist_invalidate_range_start,
+  (original) =>
+    function* (current, mm, range) {
+      yield* original(current, mm, range)
+      return 0
+    },
+)
+
 /** As kernels up to today have it: the interval side is not closed when a classic notifier fails. */
 const intervalSideStaysOpen = override(
   mmu_notifier_invalidate_range_start,
@@ -414,6 +424,19 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'classic-only',
     overrides: [classicsNotUndone],
+    steps: 7,
+  },
+  {
+    name: 'X313',
+    kind: 'mutation',
+    title: 'the refusal of a classic notifier is lost',
+    text:
+      'A classic notifier cannot wait and refuses the range of the OOM reaper, which zaps it all the same. X266 is the ' +
+      'same for interval notifiers.',
+    source: ['reference B.1 S5, O2'],
+    requirement: 'C11',
+    scenario: 'classic-only',
+    overrides: [refusalIsLost],
     steps: 7,
   },
   {

@@ -11,6 +11,7 @@ import {
   mmu_notifier_invalidate_range_start,
   mn_itree_inv_end,
   mn_itree_inv_start_range,
+  zap_pte_range,
 } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim, type View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -113,10 +114,12 @@ export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
       let said: true | undefined
       for (const mm of machine.mms) {
         const subs = mm.subscriptions
-        if (subs.intervals.length === 0) continue
+        const hasIntervals = subs.intervals.length > 0
+        if (!hasIntervals && subs.classics.length === 0) continue
         said = true
         const open = machine.openRanges.filter((range) => range.mm === mm.index + 1).length
-        if (subs.active !== open) return `${subs.active} invalidations are counted, ${open} are under way`
+        if (hasIntervals && subs.active !== open)
+          return `${subs.active} invalidations are counted, ${open} are under way`
         if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm > 0))
           return 'a thread has ended, and its invalidation is still open'
       }
@@ -141,6 +144,24 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
           if (machine.openRanges.every((range) => range.mm !== mm.index + 1))
             return `${classic.name} waits for the end of ${open} invalidations, and none is under way`
         }
+      return said
+    },
+  }
+}
+
+/** C11: whoever is refused by a classic notifier gives its range up. */
+export function refusalsAreHonoured({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C11',
+    name: 'a range that was refused is given up',
+    judge(view) {
+      let said: true | undefined
+      for (const { thread } of tasks) {
+        if (!innermostRange(machine, thread).refused) continue
+        said = true
+        if (view.inside(thread, zap_pte_range))
+          return 'a classic notifier has refused a range, and its entries are zapped all the same'
+      }
       return said
     },
   }

@@ -21,6 +21,7 @@ import {
   type NotifierRange,
   NotifyEvent,
   oom_reap_task_mm,
+  refuseRange,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -171,9 +172,12 @@ export const partialMirror = mirrorScenario({
 /** A callback that must not wait: fails for ranges that are not blockable, and so has no end callback. */
 const impatientStart = procedure(
   'impatient notifier: start',
-  function* (_current: Task, _notifier: ClassicNotifier, range: NotifierRange) {
+  function* (current: Task, _notifier: ClassicNotifier, range: NotifierRange) {
     if (range.blockable) return 0
-    return yield* step('fail at once', () => -Errno.EAGAIN)
+    return yield* step('fail at once', () => {
+      refuseRange(current)
+      return -Errno.EAGAIN
+    })
   },
 )
 

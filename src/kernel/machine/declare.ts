@@ -113,6 +113,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     event: l.oneOf('event', NotifyEvent),
     blockable: l.flag('blockable'),
     owner: l.counter('owner', Math.max(1, (size.deviceMemory?.length ?? 0) + (size.exclusiveOwners ?? 0))),
+    refused: l.flag('refused', { ghost: true, when: !!size.classics?.length }),
   }))
   const migrations =
     last === size.frames

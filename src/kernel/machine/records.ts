@@ -135,6 +135,8 @@ export interface OpenRange {
   blockable: boolean
   /** 0, or the owner who migrates plus 1. */
   owner: number
+  /** Ghost: a classic notifier has refused it, so that its thread must give it up. Absent without classic notifiers. */
+  refused: boolean
 }
 
 /** One page of a migration. @kernel src and dst of struct migrate_vma */

@@ -78,6 +78,7 @@ export const countingEnd = procedure(
   'counting notifier: end',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {
     return yield* step('count an end', () => {
+      claim('C32', classic.open > 0, `${classic.name} is told of an end whose start it has not seen`)
       classic.open -= 1
       return 0
     })

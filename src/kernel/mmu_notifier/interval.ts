@@ -149,6 +149,7 @@ export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(current: Ta
   const ended = yield* step('uncount the invalidation', () => {
     if (!subs.lock.acquire()) return BLOCKED
     closeRange(current)
+    claim('C32', subs.active > 0, 'an invalidation is ended that was not counted')
     const last = --subs.active === 0
     if (!last || !isInvalidating(subs)) {
       subs.lock.release()
