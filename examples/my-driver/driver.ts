@@ -4,6 +4,7 @@
  */
 import {
   type Driver,
+  dirtyPages,
   endOfRange,
   flushDevice,
   type Mirror,
@@ -152,6 +153,8 @@ export const invalidateRange: Driver['invalidate'] = procedure(function* odp_inv
   })
   for (let page = range.start; page < range.end; page++)
     yield* step('clear an entry', () => {
+      // The device's writes are seen by nobody else: once the entry is gone, they would be lost in swap.
+      dirtyPages(umem, { start: page, end: page + 1 })
       unmapPages(umem, { start: page, end: page + 1 })
       return 0
     })

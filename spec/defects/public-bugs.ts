@@ -222,6 +222,16 @@ const dropUserInCallback = override(
     },
 )
 
+/** Only a fault that begins at the first page is served. */
+const refuseOtherPages = override(
+  populate,
+  (original) =>
+    function* (current, mirror, start, _end, write): Running<number> {
+      if (start > 0) return -Errno.EFAULT
+      return yield* original(current, mirror, start, start + 1, write)
+    },
+)
+
 /** Public bugs. */
 export const publicDefects: readonly Defect[] = [
   {
@@ -316,6 +326,20 @@ export const publicDefects: readonly Defect[] = [
     scenario: 'exit-and-reap',
     overrides: [keepUser, dropUserInCallback],
     steps: 25,
+  },
+  {
+    name: 'X313',
+    kind: 'mutation',
+    title: 'a driver refuses every page but the first',
+    text:
+      'The fault handler answers -EFAULT for every page but the first, in an area that permits the access. No ' +
+      'entry is wrong, and the device never gets the page.',
+    source: ['our own', 'reference C5'],
+    requirement: 'C5',
+    scenario: 'munmap',
+    set: { pages: 2 },
+    overrides: [refuseOtherPages],
+    steps: 0,
   },
   {
     name: 'H12',

@@ -103,7 +103,7 @@ test('a driver whose device never accesses memory is not said to hold', async ()
   const line = `check munmap exit --driver ${fileOf('drivers/refusing.ts')} --bounds smoke`
   const { code, out } = await run(line, project)
   expect(out).toMatch(/munmap \(refusing\)[^\n]*violated/)
-  expect(out).toContain('a device that asks for pages gets one')
+  expect(out).toContain('a device gets each page that it asks for')
   expect(code).toBe(1)
   expect((await run(line.replace('munmap exit', 'classic-only'), project)).code).toBe(0)
 })
