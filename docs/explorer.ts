@@ -6,30 +6,34 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { build, type Rolldown } from 'vite'
 import type { PublishedOverride, PublishedProcedure, PublishedTexts } from '../src/explorer/texts.js'
 import type { ProceduresDocument } from '../src/publish/procedures.js'
 
-/** What is bundled, by the name of the file that it becomes. */
-const BUNDLES = [
-  { file: 'explorer.js', entry: 'src/explorer/page/index.tsx', names: 'shortened' },
-  // The checker reads the texts of procedures: names of theirs stay as they are.
-  { file: 'explorer-worker.js', entry: 'src/explorer/worker.ts', names: 'kept' },
-] as const
-
 /**
- * Writes the bundles and the texts.
+ * Writes the bundles and the texts. What only the page's script loads is packed: no server is to have an opinion on it, so
+ * its name does not say how.
  *
  * @param root - folder of the project
  * @param assets - where to write
  */
 export async function writeExplorer(root: string, source: ProceduresDocument, assets: string): Promise<void> {
-  for (const { file, entry, names } of BUNDLES)
-    writeFileSync(join(assets, file), await bundled(root, entry, names))
-  writeFileSync(join(assets, 'explorer-texts.json'), JSON.stringify(textsOf(source)))
+  const write = (name: string, content: string | Uint8Array) => writeFileSync(join(assets, name), content)
+  const packed = (content: string) => gzipSync(content, { level: 9 })
+  write('explorer.js', await bundled(root, 'src/explorer/page/index.tsx', 'shortened'))
+  // The checker reads the texts of procedures: names of theirs stay as they are.
+  write('explorer-worker.bin', packed(await bundled(root, 'src/explorer/worker.ts', 'kept')))
+  write('explorer-texts.bin', packed(JSON.stringify(textsOf(source))))
 }
 
-async function bundled(root: string, entry: string, names: 'kept' | 'shortened'): Promise<string> {
+/** One script for a browser, with everything that `entry` imports in it. */
+export async function bundled(
+  root: string,
+  entry: string,
+  names: 'kept' | 'shortened',
+  global = 'hmmSpecExplorer',
+): Promise<string> {
   const built = (await build({
     root,
     configFile: false,
@@ -38,7 +42,7 @@ async function bundled(root: string, entry: string, names: 'kept' | 'shortened')
       write: false,
       minify: false,
       target: 'es2022',
-      lib: { entry: join(root, entry), formats: ['iife'], name: 'hmmSpecExplorer' },
+      lib: { entry: join(root, entry), formats: ['iife'], name: global },
       rolldownOptions: {
         output: { minify: names === 'kept' ? { compress: false, mangle: false, codegen: true } : true },
       },

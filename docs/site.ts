@@ -5,11 +5,11 @@
  * @module
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { writeExplorer } from './explorer.js'
+import { bundled, writeExplorer } from './explorer.js'
+import { address } from './pages/addresses.js'
 import { collect } from './pages/data.js'
 import { siteOf } from './pages/layout.js'
 import { brokenLinks } from './pages/links.js'
@@ -32,6 +32,15 @@ function withoutPermalinks(html: string): string {
     /<a href="#[^"]*" aria-label="Permalink" class="tsd-anchor-icon"><svg[^>]*><use[^>]*><\/use><\/svg><\/a>/g,
     '',
   )
+}
+
+/** Links to a procedure lead to its own page, and not to typedoc's. */
+function toProcedures(html: string, file: string, api: string, ids: ReadonlyMap<string, string>): string {
+  return html.replace(/ href="([^"#:]+\.html)(?:#[^"]*)?"/g, (link, path: string) => {
+    const id = ids.get(relative(api, join(dirname(file), path)))
+    if (id === undefined) return link
+    return ` href="${relative(dirname(file), join(api, '..', address('procedure', id)))}"`
+  })
 }
 
 /** Every page below `folder`. */
@@ -59,16 +68,19 @@ async function main(): Promise<void> {
   // Typedoc's own search and menus, which the site's stand in for.
   for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
     rmSync(join(out, 'api/assets', name), { force: true })
-  for (const file of filesIn(join(out, 'api')))
-    writeFileSync(file, withoutPermalinks(readFileSync(file, 'utf8')))
+  const api = join(out, 'api')
+  const ids = new Map(data.api.flatMap(({ url, procedure }) => (procedure ? [[url, procedure]] : [])))
+  for (const url of ids.keys()) rmSync(join(api, url), { force: true })
+  for (const file of filesIn(api))
+    writeFileSync(file, toProcedures(withoutPermalinks(readFileSync(file, 'utf8')), file, api, ids))
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
   for (const name of ['site.css', 'explorer.css', 'theme.js', 'search.js'])
     cpSync(join(docs, 'theme', name), join(assets, name))
-  const minisearch = createRequire(import.meta.url)
-    .resolve('minisearch')
-    .replace(/dist\/.*$/, 'dist/umd/index.js')
-  cpSync(minisearch, join(assets, 'minisearch.js'))
+  writeFileSync(
+    join(assets, 'minisearch.js'),
+    await bundled(root, 'node_modules/minisearch/dist/es/index.js', 'shortened', 'MiniSearch'),
+  )
   writeFileSync(join(assets, 'search-index.js'), searchScript(pages, data.api))
   await writeExplorer(root, data.source, assets)
   cpSync(join(docs, 'schema'), join(out, 'schema'), { recursive: true })

@@ -1,11 +1,10 @@
 /**
- * Teaches typedoc what a procedure is: it is shown as one, with its text and its steps, and not as a variable; and tells the
- * rest of the site what is found where.
+ * Teaches typedoc what a procedure is: it is listed as one and not as a variable, and its page is the site's own; and tells
+ * the rest of the site what is found where.
  *
  * @module
  */
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { h } from 'preact'
 import { renderToString } from 'preact-render-to-string'
 import {
@@ -13,7 +12,6 @@ import {
   Comment,
   CommentTag,
   Converter,
-  type DeclarationReflection,
   DefaultTheme,
   DefaultThemeRenderContext,
   JSX,
@@ -24,9 +22,7 @@ import {
   type RendererEvent,
 } from 'typedoc'
 import { type ProcedureData, readProcedures } from '../src/publish/procedures.js'
-import { address } from './pages/addresses.js'
-import { highlighted } from './pages/code.js'
-import type { ApiEntry } from './pages/data.js'
+import { API_INDEX, type ApiEntry } from './pages/data.js'
 import { Header } from './pages/layout.js'
 
 const procedures = new Map<string, ProcedureData>()
@@ -75,61 +71,7 @@ class Context extends DefaultThemeRenderContext {
       ),
     )
   }
-
-  override header = (props: PageEvent<Reflection>): JSX.Element => {
-    const procedure = procedureOf(props.model)
-    if (procedure === undefined) return titled(this, props)
-    return JSX.createElement(
-      'div',
-      { class: 'tsd-page-title' },
-      JSX.createElement(
-        'ul',
-        { class: 'tsd-breadcrumb', 'aria-label': 'Breadcrumb' },
-        this.breadcrumbs(props.model),
-      ),
-      JSX.createElement('h1', null, `Procedure ${props.model.name}`),
-    )
-  }
-
-  override memberDeclaration = (props: DeclarationReflection): JSX.Element => {
-    const procedure = procedureOf(props)
-    if (procedure === undefined) return declared(this, props)
-    const out = outOf(this.page.url)
-    const rooted = (html: string) => html.replaceAll(' href="/', ` href="${out}`)
-    return JSX.createElement(
-      'div',
-      { class: 'hmm-procedure' },
-      this.commentSummary(props),
-      this.commentTags(props),
-      JSX.createElement(
-        'p',
-        null,
-        'Its page has its steps, callers, statecharts and evidence: ',
-        JSX.createElement('a', { href: out + address('procedure', procedure.id).slice(1) }, procedure.name),
-      ),
-      JSX.createElement(
-        'ol',
-        null,
-        ...procedure.steps.map(({ name, line }) => JSX.createElement('li', null, `${name} (line ${line})`)),
-      ),
-      JSX.createElement(JSX.Raw, { html: rooted(highlighted(procedure)) }),
-    )
-  }
 }
-
-const plainContext = new WeakMap<object, DefaultThemeRenderContext>()
-
-/** What the theme that this one is made from would show. */
-function plain(context: Context): DefaultThemeRenderContext {
-  const known = plainContext.get(context)
-  if (known !== undefined) return known
-  const made = new DefaultThemeRenderContext(context.router, context.theme, context.page, context.options)
-  plainContext.set(context, made)
-  return made
-}
-
-const titled = (context: Context, props: PageEvent<Reflection>) => plain(context).header(props)
-const declared = (context: Context, props: DeclarationReflection) => plain(context).memberDeclaration(props)
 
 class Theme extends DefaultTheme {
   override getRenderContext(page: PageEvent<Reflection>): Context {
@@ -149,22 +91,24 @@ export function load(app: Application): void {
       reflection.comment.blockTags.push(new CommentTag('@group', [{ kind: 'text', text: 'Procedures' }]))
     }
   })
-  app.renderer.on(Renderer.EVENT_END, ({ outputDirectory, project }: RendererEvent) => {
+  app.renderer.on(Renderer.EVENT_END, ({ project }: RendererEvent) => {
     const { router } = app.renderer
     const entries = project
       .getReflectionsByKind(ReflectionKind.SomeExport)
       .flatMap((reflection): ApiEntry[] => {
         if (router === undefined || !router.hasUrl(reflection)) return []
+        const procedure = procedureOf(reflection)
         return [
           {
             name: reflection.name,
-            kind: procedureOf(reflection) ? 'Procedure' : ReflectionKind.singularString(reflection.kind),
+            kind: procedure ? 'Procedure' : ReflectionKind.singularString(reflection.kind),
             module: reflection.parent?.name ?? '',
             url: router.getFullUrl(reflection),
+            ...(procedure === undefined ? {} : { procedure: procedure.id }),
             summary: Comment.combineDisplayParts(reflection.comment?.getShortSummary(true)),
           },
         ]
       })
-    writeFileSync(join(outputDirectory, 'procedures-and-more.json'), JSON.stringify(entries))
+    writeFileSync(API_INDEX, JSON.stringify(entries))
   })
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { slug } from '../../src/publish/procedures.js'
-import type { SiteData } from './data.js'
+import type { ApiEntry, SiteData } from './data.js'
 
 /** Kinds of pages, each of which is a folder. */
 export type PageKind =
@@ -34,6 +34,11 @@ export function documentAddress(file: string): string {
     : address('doc', name.replace('decisions/', 'decision-').replace('/', '-'))
 }
 
+/** The page of something that the package exports: a procedure has one of its own. */
+export function apiAddress({ url, procedure }: ApiEntry): string {
+  return procedure === undefined ? `/api/${url}` : address('procedure', procedure)
+}
+
 /** Where words of texts lead. */
 export class Addresses {
   /** By any word, also one that is a word of the language: only where it is set as code. */
@@ -43,7 +48,7 @@ export class Addresses {
   private readonly procedureByName = new Map<string, string>()
 
   constructor(data: SiteData) {
-    for (const { name, url } of data.api) this.inCode.set(name, `/api/${url}`)
+    for (const entry of data.api) this.inCode.set(entry.name, apiAddress(entry))
     for (const { id, name, symbol, kernel } of data.source.procedures) {
       const url = address('procedure', id)
       if (!this.procedureByName.has(name)) this.procedureByName.set(name, url)

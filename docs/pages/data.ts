@@ -33,8 +33,13 @@ export interface ApiEntry {
   readonly module: string
   /** Its address below the folder of the API. */
   readonly url: string
+  /** The procedure that it is, which has a page of its own instead. */
+  readonly procedure?: string
   readonly summary: string
 }
+
+/** Where typedoc's plugin says what the API exports, from the root of the project: it is no part of the site. */
+export const API_INDEX = 'dist/docs/api-index.json'
 
 /** All that the site is made of. */
 export interface SiteData {
@@ -63,7 +68,7 @@ export function collect(root: string): SiteData {
   const source = readProcedures(root)
   const evidence = readEvidence(join(root, 'evidence'), new Schemas(join(docs, 'schema')))
   const commit = git(root, 'rev-parse', 'HEAD')
-  const apiIndex = join(docs, 'site/api/procedures-and-more.json')
+  const apiIndex = join(root, API_INDEX)
   return {
     requirements,
     scenarios,

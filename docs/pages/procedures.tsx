@@ -87,7 +87,8 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
           </code>
           {api === undefined ? null : (
             <>
-              , as <a href={`/api/${api.url}`}>{procedure.symbol}</a>
+              , exported as <code>{procedure.symbol}</code> of{' '}
+              <a href={`/api/modules/${api.module}.html`}>{api.module}</a>
             </>
           )}
         </dd>

@@ -14,17 +14,20 @@ export function words(text: string): string[] {
   )
 }
 
+function escapeSequence(character: string): string {
+  return character < '\u0080' ? `\\${character}` : `\\u${character.charCodeAt(0).toString(16)}`
+}
+
 /** The index as a script that puts it where the page's own script looks for it. */
 export function searchScript(pages: readonly Page[], api: readonly ApiEntry[]): string {
   const index = new MiniSearch({
     fields: ['title', 'names', 'text'],
-    storeFields: ['title', 'kind', 'url'],
+    storeFields: ['title', 'kind'],
     tokenize: words,
   })
   index.addAll([
     ...pages.map(({ url, title, kind, names, text }) => ({
       id: url,
-      url,
       title,
       kind,
       names: names?.join(' ') ?? '',
@@ -34,12 +37,12 @@ export function searchScript(pages: readonly Page[], api: readonly ApiEntry[]): 
       .filter(({ kind }) => kind !== 'Procedure')
       .map(({ name, kind, url, summary, module }) => ({
         id: `/api/${url}`,
-        url: `/api/${url}`,
         title: name,
         kind: `${kind} of ${module}`,
         names: name,
         text: summary,
       })),
   ])
-  return `globalThis.hmmSpecIndex = ${JSON.stringify(JSON.stringify(index))}\n`
+  // In single quotes, since JSON is full of double ones.
+  return `globalThis.hmmSpecIndex = '${JSON.stringify(index).replace(/['\\\u2028\u2029]/g, escapeSequence)}'\n`
 }

@@ -46,7 +46,7 @@ function load() {
     .then(() =>
       MiniSearch.loadJSON(globalThis.hmmSpecIndex, {
         fields: ['title', 'names', 'text'],
-        storeFields: ['title', 'kind', 'url'],
+        storeFields: ['title', 'kind'],
       }),
     )
   return loading
@@ -79,9 +79,9 @@ async function search() {
 function show(results, otherwise) {
   selected = -1
   box.replaceChildren(
-    ...results.map(({ title, kind, url }, i) => {
+    ...results.map(({ title, kind, id }, i) => {
       const link = document.createElement('a')
-      link.href = root + url.slice(1)
+      link.href = root + id.slice(1)
       link.id = `found-${i}`
       link.setAttribute('role', 'option')
       link.setAttribute('aria-selected', 'false')

@@ -18,9 +18,11 @@ export class Engine {
   private readonly waiting = new Map<number, Waiting>()
   private last = 0
 
-  /** @param url - where the worker's script is */
-  constructor(url: string) {
+  /** @param script - the worker's program */
+  constructor(script: Blob) {
+    const url = URL.createObjectURL(script)
     this.worker = new Worker(url)
+    URL.revokeObjectURL(url)
     this.worker.onmessage = ({ data }: MessageEvent<Message>) => {
       const waits = this.waiting.get(data.id)
       if ('progress' in data) {
