@@ -144,7 +144,11 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
       </Section>
       <Section title="The shortest run that shows it" id="run">
         <Provenance site={site} />
-        <ExploreLink subject={subjectOf(defect)} steps={found?.trace?.steps ?? []} />
+        <ExploreLink
+          subject={subjectOf(defect)}
+          steps={found?.trace?.steps ?? []}
+          kind={found?.trace?.kind}
+        />
         {found?.trace ? <TraceDrawing site={site} trace={found.trace} /> : <p>No run was recorded.</p>}
         <Commands
           lines={[

@@ -62,7 +62,9 @@ function FindingBody({ site, document }: { site: Site; document: Document }) {
           after {defect.steps} steps.
         </p>
       )}
-      {defect === undefined ? null : <ExploreLink subject={subjectOf(defect)} steps={trace?.steps ?? []} />}
+      {defect === undefined ? null : (
+        <ExploreLink subject={subjectOf(defect)} steps={trace?.steps ?? []} kind={trace?.kind} />
+      )}
       <Html class="prose" html={site.markdown.page(text, document.file)} />
       {trace ? (
         <section id="run">

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ComponentChildren } from 'preact'
-import type { Trace, TraceStep } from '../../src/checker/result.js'
+import type { Trace, TraceStep, ViolationKind } from '../../src/checker/result.js'
 import { addressOf } from '../../src/explorer/address.js'
 import type { Subject } from '../../src/explorer/subject.js'
 import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
@@ -285,13 +285,17 @@ export function TraceDrawing({ site, trace }: { site: Site; trace: Trace }) {
 export function ExploreLink({
   subject,
   steps = [],
+  kind,
   children,
 }: {
   subject: Subject
   steps?: readonly TraceStep[]
+  /** What kind of claim the run breaks. */
+  kind?: ViolationKind | undefined
   children?: ComponentChildren
 }) {
-  const check = steps.length === 0 ? '&check=1' : ''
+  // That a run never gets on is not seen in its last state: a check says so.
+  const check = steps.length === 0 || kind === 'progress' ? '&check=1' : ''
   return (
     <p class="explore">
       <a href={`/explorer.html#${addressOf(subject, steps)}${check}`}>

@@ -185,6 +185,25 @@ describe.skipIf(!hasBrowser)('in a browser (Debian: apt-get install chromium)', 
     expect(await figure('length')).toBe('19')
   })
 
+  test('keys that are pressed faster than they are answered are taken in order', async () => {
+    await explore('scenario=munmap')
+    await page.evaluate(() => {
+      for (let i = 0; i < 12; i++) dispatchEvent(new KeyboardEvent('keydown', { key: '1' }))
+      for (let i = 0; i < 3; i++) dispatchEvent(new KeyboardEvent('keydown', { key: 'p' }))
+    })
+    await until('at', 9)
+    expect(await figure('length')).toBe('12')
+    expect(await page.textContent('.message')).toBe('')
+  })
+
+  test('a run that never gets on is drawn with its loop', async () => {
+    const loops = defects.find(({ requirement }) => requirement === 'progress')
+    await explore(`scenario=${loops?.scenario}&defect=${loops?.name}`)
+    await checked()
+    expect(await figure('clause')).toBe('progress')
+    expect(await page.textContent('.run')).toContain('from here on, again and again')
+  })
+
   test('a value leads to the step that wrote it, and the line of the text is marked', async () => {
     await explore('scenario=munmap&defect=M2')
     await checked()

@@ -118,6 +118,7 @@ const KINDS = [
   '/doc/traceability.html',
   '/api/index.html',
   '/api/modules/kernel.html',
+  '/explorer.html',
 ]
 
 describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install chromium)', () => {
@@ -140,7 +141,7 @@ describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install c
   async function open(options: Parameters<Browser['newContext']>[0] = {}): Promise<[Page, BrowserContext]> {
     const context = await browser.newContext(options)
     context.on('request', (request) => {
-      if (!request.url().startsWith(server.origin) && !request.url().startsWith('data:'))
+      if (!request.url().startsWith(server.origin) && !/^(data|blob):/.test(request.url()))
         foreign.push(request.url())
     })
     const page = await context.newPage()
@@ -293,7 +294,8 @@ describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install c
     })
   })
 
-  test('no page at all is wider than a phone', async () => {
+  // There are many.
+  test('no page at all is wider than a phone', { timeout: 600_000 }, async () => {
     const [page, context] = await open({ viewport: { width: 390, height: 800 } })
     const pages = filesIn(out)
       .map((file) => file.slice(out.length))

@@ -10,7 +10,7 @@ import type { Snapshot } from '../messages.js'
 import { Choose } from './choose.js'
 import type { Explorer, Shown } from './explorer.js'
 import { Goals } from './goals.js'
-import { actionOf } from './keys.js'
+import { actionOf, type StepKey } from './keys.js'
 import { endOf, saveSvg, saveTrace } from './save.js'
 import { State } from './state.js'
 import { Text } from './text.js'
@@ -20,35 +20,57 @@ import { keyed, Ways } from './ways.js'
 /** Does what a key asks for. */
 function useKeys(explorer: Explorer): void {
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const action = actionOf(event)
+    const act = (action: StepKey): Promise<void> | undefined => {
       const { snapshot } = explorer.shown
-      if (action === undefined || snapshot === undefined) return
-      event.preventDefault()
+      if (snapshot === undefined) return undefined
       if (action.kind === 'take') {
         const way = keyed(snapshot.now)[action.index]
-        if (way !== undefined) void explorer.take(way.thread, way.choice)
-      } else if (action.kind === 'check') void explorer.check()
-      else if (action.kind === 'stop') void explorer.stop()
-      else {
-        const { at, steps } = snapshot
-        const to = { back: at - 1, forward: at + 1, start: 0, end: steps.length }[action.kind]
-        void explorer.go(to)
+        return way === undefined ? undefined : explorer.take(way.thread, way.choice)
       }
+      const { at, steps } = snapshot
+      return explorer.go({ back: at - 1, forward: at + 1, start: 0, end: steps.length }[action.kind])
+    }
+    const onKey = (event: KeyboardEvent) => {
+      const action = actionOf(event)
+      if (action === undefined) return
+      event.preventDefault()
+      if (action.kind === 'check') void explorer.check()
+      else if (action.kind === 'stop') void explorer.stop()
+      else explorer.inOrder(() => act(action))
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   }, [explorer])
 }
 
+/** Pixels that a thread's steps take to the right of its line, and those to the left of it that are shown. */
+const COLUMN = 280
+const MARGIN = 80
+
+/** Where the run that a check has found repeats, if it is the one that is shown. */
+function loopOf({ checked, snapshot }: Shown): { readonly loopFrom?: number; readonly end?: string } {
+  const trace = checked?.result.violation?.trace
+  if (trace?.kind !== 'progress' || snapshot === undefined) return {}
+  const { steps } = snapshot
+  const isIt =
+    steps.length === trace.steps.length &&
+    steps.every(
+      ({ thread, choice }, i) => thread === trace.steps[i].thread && choice === trace.steps[i].choice,
+    )
+  if (!isIt) return {}
+  const end = endOf({ end: trace }) as string
+  return trace.loopFrom === undefined ? { end } : { end, loopFrom: trace.loopFrom }
+}
+
 /** The run as a drawing, each step leading to the state after it. */
-function Drawing({ snapshot }: { snapshot: Snapshot }) {
+function Drawing({ shown, snapshot }: { shown: Shown; snapshot: Snapshot }) {
   const { subject, threads, steps, at } = snapshot
   const box = useRef<HTMLElement>(null)
   const address = addressOf(subject, steps)
-  const said = at === steps.length ? endOf(snapshot) : undefined
+  const { loopFrom, end } = loopOf(shown)
+  const said = at === steps.length ? (endOf(snapshot) ?? end) : undefined
   const svg = sequenceSvg(
-    { threads, steps },
+    { threads, steps, ...(loopFrom === undefined ? {} : { loopFrom }) },
     {
       steps: at,
       linkTo: (_, row) => `#${address}${row + 1 < steps.length ? `&at=${row + 1}` : ''}`,
@@ -60,7 +82,8 @@ function Drawing({ snapshot }: { snapshot: Snapshot }) {
     // To the last step: at the end of the drawing, in the column of its thread.
     box.current.scrollTop = box.current.scrollHeight
     const step = [...box.current.querySelectorAll('circle')].at(-1)
-    box.current.scrollLeft = Math.max(0, Number(step?.getAttribute('cx') ?? 0) - 80)
+    const x = Number(step?.getAttribute('cx') ?? 0)
+    box.current.scrollLeft = x + COLUMN < box.current.clientWidth ? 0 : x - MARGIN
   }, [svg])
   return (
     <section
@@ -145,8 +168,7 @@ export function App({ explorer, shown }: { explorer: Explorer; shown: Shown }) {
   const [all, showAll] = useState(false)
   // The text is of the thread that moved last, unless another was chosen there.
   const [chosen, choose] = useState<{ readonly at: Snapshot; readonly thread: number }>()
-  if (catalogue === undefined || snapshot === undefined)
-    return <p role="status">{message?.text ?? 'Loading the specification and its checker.'}</p>
+  if (catalogue === undefined || snapshot === undefined) return <p role="status">{message?.text}</p>
   const { subject, steps, at, now, broken, threads } = snapshot
   const last = at > 0 ? steps[at - 1].thread : 0
   const thread = chosen?.at === snapshot ? chosen.thread : last
@@ -215,7 +237,7 @@ export function App({ explorer, shown }: { explorer: Explorer; shown: Shown }) {
         </section>
         <section class="pane run" aria-labelledby="the-run">
           <h2 id="the-run">Run</h2>
-          <Drawing snapshot={snapshot} />
+          <Drawing shown={shown} snapshot={snapshot} />
         </section>
         <section class="pane state" aria-labelledby="the-state">
           <h2 id="the-state">State</h2>

@@ -46,6 +46,8 @@ export class Explorer {
   shown: Shown = { texts: { procedures: {}, overrides: [] }, forks: [] }
   private written = ''
   private jobs = 0
+  /** What was asked for last: who asks faster than the worker answers is served in order. */
+  private last: Promise<unknown> = Promise.resolve()
 
   constructor(
     private readonly engine: Engine,
@@ -59,11 +61,9 @@ export class Explorer {
     this.show(this.shown)
   }
 
-  /** Loads what there is to choose from and the texts, and opens the address. */
-  async start(texts: string): Promise<void> {
-    const [catalogue, response] = await Promise.all([this.engine.ask('catalogue', {}), fetch(texts)])
-    if (!response.ok) throw new Error(`${texts} cannot be loaded (${response.status})`)
-    this.set({ catalogue, texts: (await response.json()) as PublishedTexts })
+  /** Asks what there is to choose from, and opens the address. */
+  async start(texts: PublishedTexts): Promise<void> {
+    this.set({ catalogue: await this.engine.ask('catalogue', {}), texts })
     addEventListener('hashchange', () => {
       if (location.hash.slice(1) !== this.written) void this.openAddress()
     })
@@ -96,6 +96,11 @@ export class Explorer {
   /** Begins anew with another subject. */
   async choose(subject: Subject): Promise<void> {
     await this.shows(this.engine.ask('open', { subject, run: [] }), { checked: undefined, forks: [] })
+  }
+
+  /** Does `run` once everything that was asked for in this way before is done and shown. */
+  inOrder(run: () => Promise<void> | undefined): void {
+    this.last = this.last.then(run)
   }
 
   /** Takes a step; a run that went on in another way is kept. */

@@ -4,10 +4,13 @@
  * @module
  */
 
-/** What a key can ask for. */
-export type KeyAction =
-  | { readonly kind: 'back' | 'forward' | 'start' | 'end' | 'check' | 'stop' }
+/** What a key can ask of the run. */
+export type StepKey =
+  | { readonly kind: 'back' | 'forward' | 'start' | 'end' }
   | { readonly kind: 'take'; readonly index: number }
+
+/** What a key can ask for. */
+export type KeyAction = StepKey | { readonly kind: 'check' } | { readonly kind: 'stop' }
 
 /** Where keys mean what they always mean: fields, and what scrolls. */
 const FIELDS = 'input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]'

@@ -3,12 +3,17 @@
  *
  * @module
  */
+import type { Broken } from '../../checker/judge.js'
 import { sequenceSvg } from '../../report/sequence-svg.js'
 import { chromeTrace } from '../chrome-trace.js'
 import type { Snapshot } from '../messages.js'
 
 /** What a run breaks, in a line. */
-export function endOf({ end }: Pick<Snapshot, 'end'>): string | undefined {
+export function endOf({
+  end,
+}: {
+  readonly end?: Pick<Broken, 'clause' | 'claim' | 'detail'>
+}): string | undefined {
   if (end === undefined) return undefined
   return `${end.clause}${end.claim === end.clause ? '' : ` (${end.claim})`}: ${end.detail}`
 }
