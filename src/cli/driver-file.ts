@@ -13,7 +13,8 @@ import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
 import type { Scenario } from '../world/model.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
-import { mustBePureText } from './driver-text.js'
+import { type Captured, capturedBy, mustBeAsLoaded } from './captured.js'
+import { isOurs, mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
 import { codeOf } from './output.js'
 import type { Project } from './project.js'
@@ -34,19 +35,33 @@ export async function withDriver(
   if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
   const driver = await loadDriver(file)
   const scenarios = project.scenariosFor(driver)
-  const procedures = authored.get(resolve(file)) ?? new Set()
+  const { procedures, captured } = authored.get(resolve(file)) as Authored
   const isOwn = (procedure: AnyProcedure) => procedures.has(procedure)
   const used = {
     ...project,
     scenarios,
     driver: { name: driver.name, file },
-    check: (scenario: Scenario, options: CheckOptions) => project.check(scenario, { ...options, isOwn }),
+    check: async (scenario: Scenario, options: CheckOptions) => {
+      const result = await project.check(scenario, { ...options, isOwn })
+      mustBeAsLoaded(captured, capturedBy(procedures, isOfTheDriver), scenario.name)
+      return result
+    },
   }
   return withGeneration(used, generation, driver)
 }
 
-/** By path of a driver: the procedures that were made when it was loaded. It is loaded once. */
-const authored = new Map<string, ReadonlySet<AnyProcedure>>()
+/** The procedures that were made when a driver was loaded, and what they could reach then. */
+interface Authored {
+  readonly procedures: ReadonlySet<AnyProcedure>
+  readonly captured: Captured
+}
+
+/** By path of a driver, which is loaded once. */
+const authored = new Map<string, Authored>()
+
+function isOfTheDriver(url: string): boolean {
+  return url.startsWith('file:') && !isOurs(fileURLToPath(url))
+}
 
 /**
  * Loads the driver that `file` exports as its default.
@@ -67,7 +82,8 @@ export async function loadDriver(file: string): Promise<Driver> {
   try {
     const { loaded, made } = await proceduresOf(() => import(pathToFileURL(path).href))
     module = loaded
-    if (!authored.has(path)) authored.set(path, made)
+    if (!authored.has(path))
+      authored.set(path, { procedures: made, captured: capturedBy(made, isOfTheDriver) })
   } catch (error) {
     throw new UsageError(`--driver ${file} cannot be loaded: ${whyNotLoaded(error)}`)
   }
@@ -118,7 +134,7 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   if (candidate === undefined) {
     const others = Object.keys(module)
     refuse(
-      `there is no default export${others.length === 0 ? '' : `, only ${others.join(', ')}`}; ` +
+      `there is no default export${others.length === 0 ? '' : `, only ${few(others)}`}; ` +
         'write `export default` before the driver',
     )
   }
@@ -139,6 +155,11 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
           `make one with procedure('${member}', function* (…) { … })`,
       )
   return candidate as Driver
+}
+
+function few(names: readonly string[]): string {
+  const rest = names.length - 5
+  return rest > 1 ? `${names.slice(0, 5).join(', ')} and ${rest} more` : names.join(', ')
 }
 
 /** The members of a driver, each read once; one that cannot be read is refused. */

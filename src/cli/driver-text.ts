@@ -117,7 +117,8 @@ function compile(source: string): { readonly text: string; readonly map: string 
 /** The folders of this package that hold its own text, compiled or not. */
 const OURS = ['src', 'spec', 'models', 'dist/src', 'dist/spec', 'dist/models']
 
-function isOurs(file: string): boolean {
+/** True for a file of this package's own text, or of a package that is installed: no part of a driver. */
+export function isOurs(file: string): boolean {
   const real = realpathSync(file)
   return (
     OURS.some((folder) => real.startsWith(join(PACKAGE, folder) + sep)) ||
