@@ -48,8 +48,10 @@ import {
 } from './migration-stages.js'
 import {
   collisionsAreReal,
+  removedUnderItsLock,
   requestsAreIntact,
   requestsAreMet,
+  rulesAreSound,
   snapshotsChangeNothing,
   validatedBeforeUse,
 } from './ranges.js'
@@ -57,7 +59,6 @@ import {
   classicsAreEven,
   oddOnlyForOverlap,
   parity,
-  refusalsAreHonoured,
   removedForGood,
   sequenceIsSet,
   setUnderUpdateLock,
@@ -124,7 +125,6 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     removedForGood,
     startsAreEnded,
     classicsAreEven,
-    refusalsAreHonoured,
     framesAreCounted,
     cpusForget,
     entriesWithinAreas,
@@ -139,6 +139,8 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     changeInsideInvalidation,
     quietAfterStart,
     validatedBeforeUse,
+    rulesAreSound,
+    removedUnderItsLock,
     collisionsAreReal,
     requestsAreMet,
     requestsAreIntact,
