@@ -4,6 +4,7 @@
  * @module spec
  */
 
+import { parametersOf } from '../src/checker/check.js'
 import type { Driver } from '../src/driver/index.js'
 import type { Generation } from '../src/generations/generation.js'
 import { generationNamed } from '../src/generations/generations.js'
@@ -25,7 +26,6 @@ import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
-import { pagesValid } from './scenarios/pages-valid.js'
 import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
@@ -134,7 +134,6 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   lockOut.lockOutReaders,
   twoPass.twoPass,
   twoPass.twoPassRefused,
-  pagesValid,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,
@@ -180,7 +179,11 @@ export function scenarioOf({ scenario, generation: name, requirement }: Defect):
   return all.find((candidate) => candidate.name === `${scenario} in ${name}`)
 }
 
-/** Every scenario of mirroring that does not depend on the reference driver, with `driver` in its place. */
+/** Every scenario of mirroring with a mirror, that does not depend on the reference driver, with `driver` in its place. */
 export function scenariosFor(driver: Driver): Scenario[] {
-  return mirroringScenarios.flatMap(({ withDriver }) => (withDriver ? [withDriver(driver)] : []))
+  return mirroringScenarios.flatMap((scenario) =>
+    scenario.withDriver && scenario.world(parametersOf(scenario)).mirrors.length > 0
+      ? [scenario.withDriver(driver)]
+      : [],
+  )
 }

@@ -4,6 +4,7 @@
  */
 import {
   type Driver,
+  dirtyPages,
   endOfRange,
   flushDevice,
   type Mirror,
@@ -39,17 +40,19 @@ export interface PageFault {
 /** Faults in a page and maps it: 0, or a negative error number. Called and returns without locks. */
 export type MapPage = Procedure<[current: Task, umem: Mirror, fault: PageFault, retries: number], number>
 
-/** Reads the page table's entry of one page, faulting it in. The caller has taken the range's number. */
+/** Reads the page table's entry of one page, faulting it in. The caller has sampled the sequence. */
 export const walkPage = procedure(function* odp_walk_page(
   current: Task,
   umem: Mirror,
   { page, write }: PageFault,
+  seq: number,
 ) {
   const { mmapLock } = umem.mm
   yield* mmapLock.lockRead()
   const error = yield* hmm_range_fault(current, rangeOf(umem, current), {
     start: page,
     end: page + 1,
+    seq,
     defaultFlags: 0,
     // The request is in the array, so the mask selects it.
     pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
@@ -77,13 +80,12 @@ export const mapOnePage: MapPage = procedure(function* odp_map_page(
   fault: PageFault,
   retries: number,
 ): Running<number> {
-  const { notifierSeq } = rangeOf(umem, current)
-  yield* mmu_interval_read_begin(umem.notifier, notifierSeq)
-  const error = yield* walkPage(current, umem, fault)
+  const seq = yield* mmu_interval_read_begin(umem.notifier)
+  const error = yield* walkPage(current, umem, fault, seq)
   if (error === -Errno.EBUSY) return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
   if (error) return error
   yield* umem.updateLock.lock()
-  if (yield* mmu_interval_read_retry(umem.notifier, notifierSeq)) {
+  if (yield* mmu_interval_read_retry(current, umem.notifier, seq)) {
     yield* umem.updateLock.unlock()
     return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
   }
@@ -151,6 +153,8 @@ export const invalidateRange: Driver['invalidate'] = procedure(function* odp_inv
   })
   for (let page = range.start; page < range.end; page++)
     yield* step('clear an entry', () => {
+      // The device's writes are seen by nobody else: once the entry is gone, they would be lost in swap.
+      dirtyPages(umem, { start: page, end: page + 1 })
       unmapPages(umem, { start: page, end: page + 1 })
       return 0
     })

@@ -5,20 +5,20 @@
  */
 import { bringBackFrom } from '../../src/driver/index.js'
 import {
-  dropCounter,
+  hmm_devmem_add,
+  hmm_devmem_ref_exit,
   hmm_devmem_ref_kill,
   hmmDevmemFree,
-  waitForCompletion,
 } from '../../src/generations/index.js'
 import { poisonDevicePage } from '../../src/kernel/index.js'
-import { override, step } from '../../src/world/index.js'
+import { onStep, override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The cleanup does not wait. */
-const noCompletion = override(waitForCompletion, () => function* () {})
+const noCompletion = onStep(hmm_devmem_ref_exit, 'wait_for_completion', () => () => 0)
 
 /** As in the document: the error is returned, and the counter stays. */
-const counterLeft = override(dropCounter, () => function* () {})
+const counterLeft = onStep(hmm_devmem_add, 'percpu_ref_exit', () => () => 0)
 
 /** As before Linux 6.1: each page has a reference of the region's, which is put as the region goes. */
 const baseReferencesPut = override(
@@ -64,7 +64,7 @@ export const devmemDefects: readonly Defect[] = [
     requirement: 'C44',
     scenario: 'devmem-held',
     overrides: [noCompletion],
-    steps: 9,
+    steps: 10,
   },
   {
     name: 'X231',
@@ -97,7 +97,7 @@ export const devmemDefects: readonly Defect[] = [
     requirement: 'plugging',
     scenario: 'devmem-hotplug',
     overrides: [counterLeft],
-    steps: 4,
+    steps: 5,
   },
   {
     name: 'X233',

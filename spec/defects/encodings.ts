@@ -7,13 +7,13 @@ import { HMM_PFN_DMA_MAPPED } from '../../src/generations/encoding/top.js'
 import {
   ADDRESS_ENCODING,
   type DriverEncoding,
-  encodeEntry,
   hmm_dma_map_alloc,
   readAndEncode,
   storeBeside,
   storeEntry,
 } from '../../src/generations/index.js'
-import { override, step } from '../../src/world/index.js'
+import { hmm_vma_walk_pmd } from '../../src/kernel/index.js'
+import { onStep, override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The array keeps what was in memory before. */
@@ -39,12 +39,10 @@ const loadThenStore = override(
 
 /** The driver has declared `encoding`, and nobody has looked at it. */
 function unchecked(encoding: DriverEncoding) {
-  return override(
-    encodeEntry,
-    () =>
-      function* (range, request, page) {
-        return yield* step('read an entry', () => readAndEncode(range, request, page, encoding))
-      },
+  return onStep(
+    hmm_vma_walk_pmd,
+    'read an entry',
+    (_, range, request, page) => () => readAndEncode(range, request, page, encoding),
   )
 }
 

@@ -11,6 +11,7 @@ import {
   hmm_free,
   hmm_invalidate_range_start,
   hmm_mirror_unregister,
+  hmm_range_dma_map,
   hmm_range_register,
   hmm_range_unregister,
   hmm_range_valid,
@@ -28,10 +29,9 @@ import {
   populateVmaOnce,
   release,
   tellMirrors,
-  undoDmaMap,
 } from '../../src/generations/index.js'
 import { areaEnd, Errno, VmaKind } from '../../src/kernel/index.js'
-import { override, type Running, step } from '../../src/world/index.js'
+import { onStep, override, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
 /** The driver keeps no note of its own. */
@@ -39,7 +39,7 @@ const validAlone = override(
   mayBeMapped,
   () =>
     function* (current, mirror): Running<number> {
-      return yield* hmm_range_valid(rangeOf(mirror, current))
+      return yield* hmm_range_valid(current, rangeOf(mirror, current))
     },
 )
 
@@ -107,7 +107,7 @@ const unlockAfterAnyError = override(
         return error
       }
       yield* mirror.updateLock.lock()
-      const done = yield* hmm_vma_range_done(range)
+      const done = yield* hmm_vma_range_done(current, range)
       if (done) yield* program(current, mirror, start, last)
       yield* mirror.updateLock.unlock()
       yield* mmapLock.unlockRead()
@@ -156,7 +156,7 @@ const unregisterUnderLocks = override(
         return told
       }
       yield* mirror.updateLock.lock()
-      const valid = yield* hmm_range_valid(range)
+      const valid = yield* hmm_range_valid(current, range)
       if (valid) yield* program(current, mirror, pages.start, pages.end)
       yield* hmm_range_unregister(current, range)
       yield* mirror.updateLock.unlock()
@@ -180,7 +180,7 @@ const freeUnderReaders = override(
 )
 
 /** What was mapped before the error stays mapped. */
-const mappedInPart = override(undoDmaMap, () => function* () {})
+const mappedInPart = onStep(hmm_range_dma_map, 'unmap what was mapped', () => () => undefined)
 
 const HMM_RST = 'Documentation/vm/hmm.rst, of Linux 5.4'
 
@@ -376,6 +376,6 @@ export const generationDefects: readonly Defect[] = [
     scenario: 'hmm-range-dma',
     generation: '5.4',
     overrides: [mappedInPart],
-    steps: 9,
+    steps: 10,
   },
 ]

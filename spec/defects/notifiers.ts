@@ -17,6 +17,7 @@ import {
   mmu_interval_read_begin,
   mmu_interval_seq_released,
   mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
   mn_hlist_invalidate_range_start,
   mn_itree_inv_end,
   mn_itree_inv_start_range,
@@ -24,11 +25,11 @@ import {
   NotifyEvent,
   openRange,
   reapArea,
+  SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
-  startClassics,
+  startClassic,
   tlb_finish_mmu,
-  undoClassics,
   zap_page_range,
   zap_pte_range,
 } from '../../src/kernel/index.js'
@@ -40,9 +41,10 @@ import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 const readBeginWithoutWait = override(
   mmu_interval_read_begin,
   () =>
-    function* (sub, place) {
+    function* (sub) {
       const subs = sub.mm.subscriptions
-      yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub, place))
+      yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
+      return SAMPLED_SEQ
     },
 )
 
@@ -70,7 +72,7 @@ const waitWithoutLock = override(
   mmu_interval_seq_released,
   () =>
     function* (sub) {
-      yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub, sub.removalSeq)
+      yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub)
     },
 )
 
@@ -142,18 +144,41 @@ const errorIsLost = override(
 )
 
 /** Those that accepted are not told that it came to nothing. */
-const classicsNotUndone = override(undoClassics, () => function* () {})
+const classicsNotUndone = override(
+  mn_hlist_invalidate_range_start,
+  () =>
+    function* (current, mm, range) {
+      let failed = 0
+      for (const classic of mm.subscriptions.classics) {
+        const error = yield* startClassic(current, classic, range)
+        if (error) failed = error
+      }
+      return failed
+    },
+)
+
+/** The classic notifiers' error is lost on its way to the caller. */
+const refusalIsLost = override(
+  mn_hlist_invalidate_range_start,
+  (original) =>
+    function* (current, mm, range) {
+      yield* original(current, mm, range)
+      return 0
+    },
+)
 
 /** As kernels up to today have it: the interval side is not closed when a classic notifier fails. */
 const intervalSideStaysOpen = override(
-  startClassics,
+  mmu_notifier_invalidate_range_start,
   () =>
     function* (current, mm, range) {
-      if (mm.subscriptions.intervals.length === 0)
-        yield* step('enter the range', () => {
-          openRange(current, mm, range)
-          return 0
-        })
+      const { classics, intervals } = mm.subscriptions
+      if (intervals.length > 0) {
+        const refused = yield* mn_itree_invalidate(current, mm, range)
+        if (refused) return refused
+      }
+      if (classics.length === 0) return 0
+      if (intervals.length === 0) yield* step('enter the range', () => openRange(current, mm, range))
       return yield* mn_hlist_invalidate_range_start(current, mm, range)
     },
 )
@@ -399,6 +424,19 @@ export const notifierDefects: readonly Defect[] = [
     requirement: 'C32',
     scenario: 'classic-only',
     overrides: [classicsNotUndone],
+    steps: 7,
+  },
+  {
+    name: 'X313',
+    kind: 'mutation',
+    title: 'the refusal of a classic notifier is lost',
+    text:
+      'A classic notifier cannot wait and refuses the range of the OOM reaper, which zaps it all the same. X266 is the ' +
+      'same for interval notifiers.',
+    source: ['reference B.1 S5, O2'],
+    requirement: 'C11',
+    scenario: 'classic-only',
+    overrides: [refusalIsLost],
     steps: 7,
   },
   {

@@ -13,7 +13,6 @@ import {
   mapAtomic,
   populate,
   populatePinned,
-  rangeOf,
   recordAndUnmap,
   systemFrames,
 } from '../../src/driver/index.js'
@@ -58,15 +57,14 @@ const retryWithoutUnlock = override(
       const { mm, notifier, updateLock } = mirror
       const error = yield* faultIn(current, mirror, page)
       if (error) return error
-      const { notifierSeq } = rangeOf(mirror, current)
-      yield* mmu_interval_read_begin(notifier, notifierSeq)
+      const seq = yield* mmu_interval_read_begin(notifier)
       yield* mm.mmapLock.lockRead()
       const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
       yield* mm.mmapLock.unlockRead()
       if (pages.length === 0) return -Errno.EFAULT
       if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
       yield* updateLock.lock()
-      if (yield* mmu_interval_read_retry(notifier, notifierSeq)) {
+      if (yield* mmu_interval_read_retry(current, notifier, seq)) {
         yield* updateLock.unlock()
         return yield* become(atomicFaultAgain, current, mirror, page, tries)
       }
@@ -224,6 +222,16 @@ const dropUserInCallback = override(
     },
 )
 
+/** Only a fault that begins at the first page is served. */
+const refuseOtherPages = override(
+  populate,
+  (original) =>
+    function* (current, mirror, start, _end, write): Running<number> {
+      if (start > 0) return -Errno.EFAULT
+      return yield* original(current, mirror, start, start + 1, write)
+    },
+)
+
 /** Public bugs. */
 export const publicDefects: readonly Defect[] = [
   {
@@ -318,6 +326,20 @@ export const publicDefects: readonly Defect[] = [
     scenario: 'exit-and-reap',
     overrides: [keepUser, dropUserInCallback],
     steps: 25,
+  },
+  {
+    name: 'X313',
+    kind: 'mutation',
+    title: 'a driver refuses every page but the first',
+    text:
+      'The fault handler answers -EFAULT for every page but the first, in an area that permits the access. No ' +
+      'entry is wrong, and the device never gets the page.',
+    source: ['our own', 'reference C5'],
+    requirement: 'C5',
+    scenario: 'munmap',
+    set: { pages: 2 },
+    overrides: [refuseOtherPages],
+    steps: 0,
   },
   {
     name: 'H12',

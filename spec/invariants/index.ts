@@ -48,10 +48,8 @@ import {
 } from './migration-stages.js'
 import {
   collisionsAreReal,
-  removedUnderItsLock,
   requestsAreIntact,
   requestsAreMet,
-  rulesAreSound,
   snapshotsChangeNothing,
   validatedBeforeUse,
 } from './ranges.js'
@@ -59,6 +57,7 @@ import {
   classicsAreEven,
   oddOnlyForOverlap,
   parity,
+  refusalsAreHonoured,
   removedForGood,
   sequenceIsSet,
   setUnderUpdateLock,
@@ -125,6 +124,7 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     removedForGood,
     startsAreEnded,
     classicsAreEven,
+    refusalsAreHonoured,
     framesAreCounted,
     cpusForget,
     entriesWithinAreas,
@@ -139,8 +139,6 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     changeInsideInvalidation,
     quietAfterStart,
     validatedBeforeUse,
-    rulesAreSound,
-    removedUnderItsLock,
     collisionsAreReal,
     requestsAreMet,
     requestsAreIntact,

@@ -11,6 +11,7 @@ import {
   mmu_notifier_invalidate_range_start,
   mn_itree_inv_end,
   mn_itree_inv_start_range,
+  zap_pte_range,
 } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim, type View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -113,10 +114,12 @@ export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
       let said: true | undefined
       for (const mm of machine.mms) {
         const subs = mm.subscriptions
-        if (subs.intervals.length === 0) continue
+        const hasIntervals = subs.intervals.length > 0
+        if (!hasIntervals && subs.classics.length === 0) continue
         said = true
         const open = machine.openRanges.filter((range) => range.mm === mm.index + 1).length
-        if (subs.active !== open) return `${subs.active} invalidations are counted, ${open} are under way`
+        if (hasIntervals && subs.active !== open)
+          return `${subs.active} invalidations are counted, ${open} are under way`
         if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm > 0))
           return 'a thread has ended, and its invalidation is still open'
       }
@@ -146,6 +149,24 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
   }
 }
 
+/** C11: whoever is refused by a classic notifier gives its range up. */
+export function refusalsAreHonoured({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C11',
+    name: 'a range that was refused is given up',
+    judge(view) {
+      let said: true | undefined
+      for (const { thread } of tasks) {
+        if (!innermostRange(machine, thread).refused) continue
+        said = true
+        if (view.inside(thread, zap_pte_range))
+          return 'a classic notifier has refused a range, and its entries are zapped all the same'
+      }
+      return said
+    },
+  }
+}
+
 /** True while `thread` is telling notifiers of a start or an end. */
 function isNotifying(view: View, thread: number): boolean {
   return (
@@ -166,8 +187,8 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
         if (!old(mirror.notifier).allocated || old(mirror.notifier).seq === mirror.notifier.seq) continue
         if (!from.inside(thread, ops.invalidate)) continue
         said = true
-        if (!old(() => mirror.protection.remove.heldForWritingBy(thread)))
-          return `${mirror.name}'s callback sets the sequence without ${mirror.protection.remove.name}`
+        if (!old(() => mirror.updateLock.heldBy(thread)))
+          return `${mirror.name}'s callback sets the sequence without the update lock`
       }
       return said
     },

@@ -60,11 +60,12 @@ export const coherence: readonly Requirement[] = [
     text:
       'An access that the device cannot translate stalls, is reported to the driver, and is replayed ' +
       'after the driver has answered. This is required of the hardware: otherwise an invalidation ' +
-      'would have to wait until the device no longer needs the page. The driver is required to be ' +
-      'able to serve a fault at all.',
+      'would have to wait until the device no longer needs the page. The driver must be able to serve ' +
+      'every page: a device that asks for a page that the CPU may access in that way gets it, unless ' +
+      'something else happens first. A driver that refuses one page for ever is broken.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
     checks: [
-      'a device that asks for pages gets one',
+      'a device gets each page that it asks for',
       'a device access ends',
       'step:device access: translate',
     ],

@@ -15,7 +15,7 @@ export const devmem: readonly Requirement[] = [
       'of addresses and no page remains: everything is undone. When it succeeds all of them exist; ' +
       'and after hmm_devmem_remove none does.',
     source: ['reference A.1', 'seed 001: hmm_devmem_add', 'mm/hmm.c before Linux 5.3: hmm_devmem_add'],
-    checks: ['assert:freeDevmem', 'all of the region is there, or nothing'],
+    checks: ['assert:devm_kfree', 'all of the region is there, or nothing'],
   },
   {
     id: 'poisoned',

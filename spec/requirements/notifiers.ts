@@ -12,9 +12,14 @@ export const notifiers: readonly Requirement[] = [
     title: 'only a range that is not blockable may be refused',
     text:
       'A callback may refuse a range only if the range is not blockable. For any other range its ' +
-      'caller continues as if the invalidation had been done.',
+      'caller continues as if the invalidation had been done. A caller whose range was refused gives it ' +
+      'up: it ends what it has opened, and changes no entry of it.',
     source: ['reference C11, B.1 S5, O2', 'mm/mmu_notifier.c: mn_itree_invalidate'],
-    checks: ['assert:mmu_interval_notifier_ops.invalidate', 'assert:mmu_notifier_ops.invalidate_range_start'],
+    checks: [
+      'a range that was refused is given up',
+      'assert:mmu_interval_notifier_ops.invalidate',
+      'assert:mmu_notifier_ops.invalidate_range_start',
+    ],
   },
   {
     id: 'C12',
@@ -108,6 +113,8 @@ export const notifiers: readonly Requirement[] = [
       'no invalidation stays open',
       'assert:openRange',
       'assert:mmu_notifier_ops.invalidate_range_start',
+      'assert:mn_itree_inv_end',
+      'assert:counting notifier: end',
     ],
   },
 ]

@@ -31,7 +31,7 @@ export const coherentMemory = mirrorScenario({
     'A driver migrates a page to coherent memory of its device, which uses it, and back, while a ' +
     'CPU writes to it and another thread wants a long-term pin.',
   exercises: ['C1', 'C39', 'C40', 'C51', 'coherent'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -65,7 +65,7 @@ export const coherentShared = mirrorScenario({
     'device accesses it and migrates it, the child copies it on write, and another thread wants a ' +
     'long-term pin.',
   exercises: ['C28', 'C42', 'coherent'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -99,7 +99,7 @@ export const coherentHeld = mirrorScenario({
     'Two threads pin a page of coherent memory, one short-term and one long-term, while its owner ' +
     'evicts it and a CPU writes to it: it is migrated, or the call returns -EBUSY.',
   exercises: ['C39', 'C51', 'coherent'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -125,7 +125,7 @@ export const getUserPages = mirrorScenario({
     'Two threads pin a page in device memory with get_user_pages_remote, short-term and long-term, ' +
     'while a CPU writes to it and its driver migrates it again: it is brought back first.',
   exercises: ['C29', 'C30', 'C31', 'C39'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -159,7 +159,7 @@ export const migrateHinted = mirrorScenario({
     'The kernel makes an entry PROT_NONE for NUMA hinting; a driver migrates the page meanwhile, ' +
     'and a CPU writes to it.',
   exercises: ['C31', 'C39', 'C51'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],

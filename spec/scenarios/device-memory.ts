@@ -53,7 +53,6 @@ export const hotplug = mirrorScenario({
     'A driver adds device memory and migrates a page to it; another thread removes the memory at ' +
     'any moment, and a CPU touches the page.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
-  referenceOnly: true,
   generations: SINCE_5_3,
   parameters: {},
   world: () => ({
@@ -85,7 +84,7 @@ export const removeWhileFaulting = mirrorScenario({
     'A driver removes its device memory with a page in it, while the device writes to the page and ' +
     'a CPU touches it.',
   exercises: ['C1', 'C31', 'C39', 'C44', 'C48'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true, mirroredBy: [0] }],
@@ -110,7 +109,7 @@ export const deviceMemoryExit = mirrorScenario({
     'A process with a page in device memory forks and exits, and so does its child; another thread ' +
     'removes the memory meanwhile.',
   exercises: ['C31', 'C42', 'C44', 'C45'],
-  referenceOnly: true,
+  generations: [],
   parameters: {
     remove: {
       summary: '1 if a third thread removes the memory',
@@ -146,7 +145,6 @@ export const unplug = mirrorScenario({
     'A device is lost with the data in its memory while CPUs touch it: they get SIGBUS, and the ' +
     'memory is removed once the process has zapped the page.',
   exercises: ['C30', 'C31', 'C39', 'C44'],
-  referenceOnly: true,
   generations: SINCE_5_3,
   parameters: {},
   world: () => ({
@@ -179,7 +177,7 @@ export const unplugAndPoison = mirrorScenario({
     'A device is lost with the data in its memory, and its driver poisons the entries that refer to ' +
     'it: the memory is removed at once, and every later access, by CPU or device, is refused.',
   exercises: ['C29', 'C30', 'C31', 'C44'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -210,7 +208,6 @@ export const speculativeReference = mirrorScenario({
     'A page-frame walker takes a speculative reference on a page of device memory, while the page ' +
     'is migrated to, read by a CPU and zapped, and the memory removed.',
   exercises: ['C31', 'C39', 'C44', 'C46'],
-  referenceOnly: true,
   generations: SINCE_5_3,
   parameters: {},
   world: () => ({
@@ -251,7 +248,7 @@ export const memoryLimit = mirrorScenario({
     'A process limited to one page has it in device memory and faults on it: it comes back. Another ' +
     'thread migrates it, zaps it, and allocates a second page.',
   exercises: ['C33', 'C39'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }, {}],

@@ -15,7 +15,6 @@ export const devmemHotplug = mirrorScenario({
     'With hmm_devmem a driver adds device memory, which may fail, and migrates a page to it; ' +
     'another thread removes the memory at any moment, and a CPU touches the page.',
   exercises: ['C31', 'C39', 'C44', 'plugging', 'use-after-free'],
-  referenceOnly: true,
   generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({
@@ -46,7 +45,6 @@ export const devmemUnplug = mirrorScenario({
     'With hmm_devmem a device is lost with the data in its memory: its driver poisons the entry ' +
     'that refers to it, and answers CPU faults with SIGBUS.',
   exercises: ['C30', 'C31', 'C44', 'C46', 'poisoned'],
-  referenceOnly: true,
   generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({
@@ -82,7 +80,6 @@ export const devmemHeld = mirrorScenario({
     'reference to one of its pages meanwhile, and the region waits for the walker before it exits ' +
     'its reference counter.',
   exercises: ['C31', 'C44'],
-  referenceOnly: true,
   generations: ['4.17', '5.0'],
   parameters: {},
   world: () => ({

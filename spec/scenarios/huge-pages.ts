@@ -28,7 +28,7 @@ export const hugePage = mirrorScenario({
     'pages writable again, and unmaps both; another zaps the other page. The first to change a part ' +
     'splits the mapping.',
   exercises: ['C1', 'C2', 'C8', 'C21', 'C26', 'C47'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(HUGE, { touched: true }),
@@ -59,7 +59,7 @@ export const hugePageFaults = mirrorScenario({
     'A device reads the huge zero page while CPUs write to it and zap it; memory for a huge page is ' +
     'not always available.',
   exercises: ['C1', 'C2', 'C4', 'C26', 'C47', 'data', 'use-after-free'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(HUGE, {}),
@@ -82,7 +82,7 @@ export const hugePageMappedWhole = mirrorScenario({
     'A driver maps a whole huge page for a device that faulted on one page of it; a thread zaps the ' +
     'other page, which splits the mapping, and writes it again.',
   exercises: ['C1', 'C2', 'C3', 'C8', 'C26', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(HUGE, { touched: true }),
@@ -112,7 +112,7 @@ export const hugePageAndFork = mirrorScenario({
     'A process with a huge page forks while a device writes to it; then parent and child write to a ' +
     'page each.',
   exercises: ['C2', 'C4', 'C26', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(HUGE, { touched: true }),
@@ -137,7 +137,7 @@ export const hugePageMigrates = mirrorScenario({
     'One page of a huge page migrates to a device, which splits the huge page, while CPUs use both; ' +
     'a page of zeroes becomes the zero page.',
   exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(HUGE, { touched: true }),

@@ -48,7 +48,7 @@ export const migrateHeld = mirrorScenario({
     'A driver migrates a page that other threads reference, isolate or lock, each for a while: it ' +
     'migrates, or its entry is restored.',
   exercises: ['C37', 'C39', 'C52', 'lru'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -108,7 +108,7 @@ export const migrateAndDrain = mirrorScenario({
     'is in the LRU batch of another CPU, and drains it; on that CPU the driver of another device ' +
     'faults on the first page for the child.',
   exercises: ['C37', 'C39', 'C42', 'C48', 'C49', 'lru'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [
@@ -144,7 +144,7 @@ export const migratePartly = mirrorScenario({
     'A driver migrates two pages, which its device maps, to memory with room for one, and then ' +
     'back. A CPU writes meanwhile, and makes the VMA read-only.',
   exercises: ['C34', 'C35', 'C37', 'C38', 'C39', 'C41', 'C52'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(2, { touched: true, mirroredBy: [0] }),
@@ -182,7 +182,7 @@ export const bringBackMore = mirrorScenario({
     'A fault on a device page makes the driver bring back the surrounding pages too, with memory ' +
     'for one page only: the faulting page gets it.',
   exercises: ['C30', 'C39'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: repeat(2, { touched: true, onDevice: true }),
@@ -205,7 +205,7 @@ export const bringBackMirrored = mirrorScenario({
     'A driver brings back a page of its own memory that its device maps and uses, while a CPU ' +
     'faults on it.',
   exercises: ['C1', 'C39', 'C41'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true, mirroredBy: [0] }],
@@ -288,7 +288,7 @@ export const copyFails = mirrorScenario({
     'A CPU faults on a device page, and the copy to system memory may fail. The failure is reported ' +
     'to the driver: the page stays, and the CPU gets a signal.',
   exercises: ['C30', 'C31', 'C38', 'C39', 'C52'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],
@@ -312,7 +312,7 @@ export const copyLosesData = mirrorScenario({
     'A CPU faults on a device page whose data is lost in the copy, which reports no failure: the ' +
     'page that the process gets holds the zeroes it was allocated with, and no stale data.',
   exercises: ['C50', 'C38'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],

@@ -26,7 +26,7 @@ export const migrateVersusCpu = mirrorScenario({
     'A driver migrates pages to the memory of its device while CPUs read and write them: in every ' +
     'order no data is lost, and every CPU access brings its page back.',
   exercises: ['C28', 'C30', 'C31', 'C39', 'C51', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: { pages: pagesParameter(1, 1, 2) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -54,7 +54,7 @@ export const migrateVersusDontneed = mirrorScenario({
   name: 'migrate-and-dontneed',
   summary: 'A page migrates to the device and back while another thread zaps it and touches it again.',
   exercises: ['C28', 'C31', 'C37', 'C39', 'C51'],
-  referenceOnly: true,
+  generations: [],
   parameters: { pages: pagesParameter(1, 1, 2) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -86,7 +86,7 @@ export const migrateHoles = mirrorScenario({
   name: 'migrate-holes',
   summary: 'Untouched pages, and the zero page, migrate to the device while CPUs touch them.',
   exercises: ['C28', 'C39', 'C40'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{}],
@@ -113,7 +113,7 @@ export const migrateAndFork = mirrorScenario({
     'A process whose page is in device memory forks: both processes read and write it, and either ' +
     'may exit first.',
   exercises: ['C28', 'C31', 'C39', 'C42'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -141,7 +141,6 @@ export const twoOwners = mirrorScenario({
     "Two devices with memory of their own migrate the same page and access it: for each the other's " +
     'page belongs to another owner.',
   exercises: ['C27', 'C28', 'C31', 'C39'],
-  referenceOnly: true,
   generations: WITH_SEQUENCE,
   parameters: {},
   world: () => ({
@@ -173,7 +172,7 @@ export const migrateWhileFaulting = mirrorScenario({
   name: 'migrate-while-faulting',
   summary: 'A device faults on a page, and accesses it, while its driver migrates the page to the device.',
   exercises: ['C1', 'C8', 'C39'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -196,7 +195,7 @@ export const devicePageFaults = mirrorScenario({
     'Two CPUs fault on a page in the memory of a device that mirrors nothing, and a third zaps it: ' +
     'one of them brings it back, and all continue.',
   exercises: ['C30', 'C31', 'C48', 'progress'],
-  referenceOnly: true,
+  generations: [],
   parameters: {
     unmap: {
       summary: '1 if a third thread zaps the page',
@@ -230,7 +229,7 @@ export const shortOfMemory = mirrorScenario({
     'comes back when another thread has freed memory. Meanwhile the device faults on an untouched ' +
     'page.',
   exercises: ['C29', 'C30', 'C39'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }, { touched: true }, { kind: VmaKind.none, flags: 0 }],
@@ -255,7 +254,7 @@ export const evictDevice = mirrorScenario({
   name: 'evict',
   summary: 'A driver evicts its memory while a CPU writes to a page in it and another thread zaps the page.',
   exercises: ['C28', 'C31', 'C39', 'C51'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, onDevice: true }],

@@ -23,8 +23,6 @@ import {
   declareMigrationLock,
   declareMirror,
   declareTwoPass,
-  deviceAccess,
-  deviceAtomic,
   referenceDriver,
 } from '../../src/driver/index.js'
 import { type Generation, type GenerationName, generationNames } from '../../src/generations/generation.js'
@@ -43,7 +41,6 @@ import {
   procedure,
   type Scenario,
   step,
-  type Witness,
 } from '../../src/world/index.js'
 import { systemCallsDoTheirWork } from '../invariants/calls.js'
 import {
@@ -68,6 +65,7 @@ import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { callbacksOfTheRegistered } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
+import { devicesAreServed } from '../invariants/served.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 import { holdsIn, notHeldIn } from '../requirements/index.js'
@@ -102,9 +100,10 @@ export interface MirrorScenarioDefinition<P extends string = string> extends Omi
   readonly world: (parameters: Parameters<P>) => MirrorScenario
   /** True if it uses what only the reference driver has. */
   readonly referenceOnly?: boolean
-  /** The driver that it is about: no other can be put in its place (default the reference driver, or any). */
-  readonly driver?: Driver
-  /** The generations of the API that have what it uses (default all; none, if it uses what only the reference driver has). */
+  /**
+   * The generations of the API that have what it uses (default all; none, if it uses what only the reference driver has, or
+   * what only today's kernel text has).
+   */
   readonly generations?: readonly GenerationName[]
   /** The generation that it is about, and the only one that it is run in (default none). */
   readonly home?: Generation
@@ -135,15 +134,14 @@ export interface MirroringScenario<P extends string = string> extends Scenario<P
 export function mirrorScenario<P extends string>(
   definition: MirrorScenarioDefinition<P>,
 ): MirroringScenario<P> {
-  const { world: declared, referenceOnly, driver: own, home, generations: named, ...rest } = definition
+  const { world: declared, referenceOnly, home, generations: named, ...rest } = definition
   const world = (parameters: Parameters<P>) => {
     const options = declared(parameters)
     mustBePossible(rest.name, options)
     return options
   }
   // What only the reference driver has is in the generations that are named, and in no other.
-  const isClosed = referenceOnly === true || own !== undefined
-  const everywhere = isClosed ? [] : generationNames
+  const everywhere = referenceOnly ? [] : generationNames
   const generations = named ?? (home ? [home.name] : everywhere)
   const withDriver = (driver: Driver): Scenario<P> => ({
     ...rest,
@@ -161,14 +159,13 @@ export function mirrorScenario<P extends string>(
         mirrorModel(world(parameters), driver ?? generation.driver, generation, clause),
     }
   }
-  const modelOf = (options: MirrorScenario) =>
-    mirrorModel(options, own ?? home?.driver ?? referenceDriver, home)
+  const modelOf = (options: MirrorScenario) => mirrorModel(options, home?.driver ?? referenceDriver, home)
   return {
     ...rest,
     world,
     modelOf,
     build: (parameters) => modelOf(world(parameters)),
-    ...(isClosed || home ? {} : { withDriver }),
+    ...(referenceOnly || home ? {} : { withDriver }),
     ...(generations.length > 0 ? { inGeneration } : {}),
   }
 }
@@ -332,8 +329,10 @@ export function mirrorModel(
       ...devmemAbstractions(world),
       ...(generation?.mirrors ? mirrors.map(generation.mirrors.abstraction) : []),
     ],
-    normalisations: [renumberSequences(machine)],
-    witnesses: [...deviceIsServed(world, calls), ...(options.witnesses?.(world) ?? [])].filter(isClaimed),
+    normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
+    witnesses: [...devicesAreServed(world, options, calls), ...(options.witnesses?.(world) ?? [])].filter(
+      isClaimed,
+    ),
     progress: [
       // The most particular first: who waits in vain for a CPU keeps others waiting for a page.
       ...(options.lru ? drainProgress(world) : []),
@@ -351,20 +350,6 @@ export function mirrorModel(
       ...(options.overrides ?? []),
     ],
   }
-}
-
-/** C5: where a device asks for pages, some run gives it one; a driver that never does proves nothing. */
-function deviceIsServed({ mirrors }: MirrorWorld, calls: readonly (readonly Call[])[]): Witness[] {
-  const accessing = [deviceAccess, deviceAtomic] as unknown as Call['procedure'][]
-  if (!calls.flat().some(({ procedure: target }) => accessing.includes(target))) return []
-  const accesses = mirrors.flatMap((mirror) => [...mirror.accesses.values()])
-  return [
-    {
-      clause: 'C5',
-      name: 'a device that asks for pages gets one',
-      holds: () => accesses.some((access) => access.page !== 0),
-    },
-  ]
 }
 
 /** Owners are counted among those that have memory of their own. */

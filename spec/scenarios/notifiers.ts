@@ -3,14 +3,7 @@
  *
  * @module
  */
-import {
-  deviceAccess,
-  dirtyPages,
-  flushDevice,
-  type Mirror,
-  rangeOf,
-  unmapPages,
-} from '../../src/driver/index.js'
+import { deviceAccess, dirtyPages, flushDevice, type Mirror, unmapPages } from '../../src/driver/index.js'
 import {
   type ClassicNotifier,
   cpuRead,
@@ -28,6 +21,7 @@ import {
   type NotifierRange,
   NotifyEvent,
   oom_reap_task_mm,
+  refuseRange,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -53,16 +47,12 @@ const useMirror = procedure(
 )
 
 /**
- * Closes the mirror, as its driver does if it has a close of its own. After the removal nothing invalidates the device any more,
- * so it must be empty before; and the notifier's memory is the driver's again only after.
+ * Closes the mirror. After the removal nothing invalidates the device any more, so it must be empty before; and the
+ * notifier's memory is the driver's again only after.
  */
 export const closeMirror = procedure('close a mirror', function* (current: Task, mirror: Mirror) {
-  const { close } = mirror.driver
-  if (close) yield* close(current, mirror)
-  else {
-    yield* emptyMirror(current, mirror)
-    yield* mmu_interval_notifier_remove(mirror.notifier)
-  }
+  yield* emptyMirror(current, mirror)
+  yield* mmu_interval_notifier_remove(mirror.notifier)
   yield* freeMirror(mirror)
 })
 
@@ -182,9 +172,12 @@ export const partialMirror = mirrorScenario({
 /** A callback that must not wait: fails for ranges that are not blockable, and so has no end callback. */
 const impatientStart = procedure(
   'impatient notifier: start',
-  function* (_current: Task, _notifier: ClassicNotifier, range: NotifierRange) {
+  function* (current: Task, _notifier: ClassicNotifier, range: NotifierRange) {
     if (range.blockable) return 0
-    return yield* step('fail at once', () => -Errno.EAGAIN)
+    return yield* step('fail at once', () => {
+      refuseRange(current)
+      return -Errno.EAGAIN
+    })
   },
 )
 
@@ -328,8 +321,8 @@ const endlessTurns = procedure(
 
 const FIRST_PAGE: NotifierRange = { start: 0, end: 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
 
-const begin = procedure(function* begin(current: Task, mirror: Mirror) {
-  yield* mmu_interval_read_begin(mirror.notifier, rangeOf(mirror, current).notifierSeq)
+const begin = procedure(function* begin(_current: Task, mirror: Mirror) {
+  yield* mmu_interval_read_begin(mirror.notifier)
 })
 
 /** A stream of invalidations that never stops. */
@@ -349,7 +342,7 @@ export const starvation = mirrorScenario({
     spareFrames: 1,
     invalidations: 2,
     threads: [
-      { name: 'reader', devices: [0], calls: (m) => [call(begin, m.mirrors[0])] },
+      { name: 'reader', calls: (m) => [call(begin, m.mirrors[0])] },
       {
         name: 'cpu 1',
         daemon: forEver === 1,

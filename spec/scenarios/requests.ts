@@ -103,7 +103,7 @@ export const refusedRequests = mirrorScenario({
     'A device reads and writes where it may not: a hole, a VMA without access, a read-only VMA, and ' +
     'one that cannot be mirrored; a CPU makes the read-only VMA writable meanwhile.',
   exercises: ['C22', 'C23', 'C25', 'C49'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }, { flags: VM_READ }, { kind: VmaKind.pfnmap, flags: VM_READ | VM_WRITE }],
@@ -215,7 +215,7 @@ export const numaHinting = mirrorScenario({
     'The kernel makes an entry PROT_NONE to learn which CPU faults (NUMA hinting): the page stays, ' +
     'and is inaccessible until a fault restores the entry; a snapshot finds nothing valid.',
   exercises: ['C1', 'C21', 'C23', 'C49'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],

@@ -49,7 +49,7 @@ export const swapVersusDevice = mirrorScenario({
     'Reclaim takes the page that a device and a CPU write to, and writes it out. A page that is ' +
     'clean in the swap cache is not written out again, unless it has been written to meanwhile.',
   exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
-  referenceOnly: true,
+  generations: [],
   parameters: {
     clean: {
       summary: '1 if the page is in the swap cache at the beginning, clean and writable',
@@ -84,7 +84,7 @@ export const swapVersusClose = mirrorScenario({
     'while reclaim takes the page and a CPU reads it: after the mirror is closed no callback ' +
     'transfers dirty bits, so they must be transferred before.',
   exercises: ['C12', 'C39', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, swapCached: true }],
@@ -113,7 +113,7 @@ export const swapVersusUnmap = mirrorScenario({
     'Reclaim writes a page out while one thread faults it in again and another unmaps it: its swap ' +
     'slot is free in the end.',
   exercises: ['C6', 'C39', 'use-after-free'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],
@@ -144,7 +144,7 @@ export const swapVersusMigration = mirrorScenario({
     'A driver migrates a page that is in the swap cache while a CPU writes to it and reclaim takes ' +
     'it: the page leaves the swap cache, or it stays where it is.',
   exercises: ['C28', 'C31', 'C39', 'C51', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {
     full: {
       summary: "1 if the device's memory is full",
@@ -179,7 +179,7 @@ export const migrateFromSwap = mirrorScenario({
     'brought it back: the other may have found it in the swap cache by then, and waits for its ' +
     'lock.',
   exercises: ['C28', 'C39', 'C51', 'data'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, swappedOut: true }],
@@ -204,7 +204,7 @@ export const swapAndFork = mirrorScenario({
     'A process whose page is in the swap cache forks while reclaim takes the page: both read and ' +
     'write it, and each finds its own data, in memory or in swap.',
   exercises: ['C4', 'C39', 'data', 'use-after-free'],
-  referenceOnly: true,
+  generations: [],
   parameters: {},
   world: () => ({
     pages: [{ touched: true, swapCached: true }],
@@ -230,7 +230,6 @@ export const keepTheEntry = mirrorScenario({
     'Two pages come back from device memory, by their driver, an eviction or a fault: one is ' +
     'writable, the other is write-protected by userfaultfd. Each entry keeps its state.',
   exercises: ['C28', 'C39'],
-  referenceOnly: true,
   generations: generationNames,
   parameters: {},
   world: () => ({

@@ -36,7 +36,6 @@ const counting: Evidence = {
     'generations:hmm_devmem_ref_kill',
     'generations:hmmDevmemRefRelease',
     'generations:hmm_devmem_ref_exit',
-    'generations:waitForCompletion',
   ],
   checked: ['devmem-held', 'devmem-hotplug', TEST],
   defects: ['X230', 'X71', 'X73'],

@@ -200,7 +200,7 @@ function violationOf(
     kind: 'witness',
     clause: missing.clause ?? 'witness',
     claim: missing.name,
-    detail: `no reachable state shows it: ${missing.name}`,
+    detail: `no reachable state shows it: ${missing.name}${missing.about === undefined ? '' : ` (${missing.about})`}`,
   }
   return reportOf(about, broken, [], { shortest: false })
 }

@@ -12,7 +12,7 @@ import { type StatechartFormat, statechartFormats } from '../report/statechart.j
 import type { RecordedTrace } from '../report/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { checkCommand } from './commands/check.js'
-import { conformCommand, KERNELS } from './commands/conform.js'
+import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
@@ -21,8 +21,9 @@ import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './comm
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import { coloursFor, type Io, processIo } from './io.js'
-import { codeOf, FORMATS, type Format } from './output.js'
-import type { Project, Selection, SupervisionOptions } from './project.js'
+import { selectionOf } from './linux.js'
+import { codeOf, FORMATS, type Format, type OutputOptions } from './output.js'
+import type { Choice, Project, SupervisionOptions } from './project.js'
 import { selected } from './selected.js'
 import { supervisedProject } from './supervisor/index.js'
 import { didYouMean, UsageError } from './usage.js'
@@ -104,7 +105,7 @@ interface RunOptions {
   readonly reductions: boolean
 }
 
-interface CheckRunOptions extends RunOptions, Selection {
+interface CheckRunOptions extends RunOptions, Choice {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly digest?: boolean
@@ -115,16 +116,13 @@ interface CheckRunOptions extends RunOptions, Selection {
 async function withProject(
   project: Project,
   io: Io,
-  { driver, kernel, generation }: Selection,
+  choice: Choice,
   options: SupervisionOptions,
   run: (project: Project) => Promise<number> | number,
 ): Promise<number> {
-  const selection = {
-    ...(driver === undefined ? {} : { driver }),
-    ...(kernel === undefined ? {} : { kernel }),
-    ...(generation === undefined ? {} : { generation }),
-  }
-  const used = await (project.supervised?.(selection, options, io) ?? selected(project, selection))
+  const selection = selectionOf(choice)
+  const chosen = await (project.supervised?.(selection, options, io) ?? selected(project, selection))
+  const used = choice.linux === undefined ? chosen : { ...chosen, linux: choice.linux }
   try {
     return await run(used)
   } finally {
@@ -183,6 +181,7 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
       ).argParser(parseAudit),
     )
     .addOption(driverOption())
+    .addOption(linuxOption())
     .addOption(kernelOption())
     .addOption(generationOption())
     .addHelpText(
@@ -193,8 +192,8 @@ Examples:
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
   hmm-spec check recorded/device/dev_read+mprotect --driver recorded
-  hmm-spec check device-page-faults --kernel 6.1
-  hmm-spec check --generation 5.4 --bounds smoke
+  hmm-spec check device-page-faults --linux 6.8
+  hmm-spec check --linux 5.4 --bounds smoke
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
@@ -212,9 +211,10 @@ Examples:
     .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
     .addOption(driverOption())
+    .addOption(linuxOption())
     .addOption(kernelOption())
     .addOption(generationOption())
-    .action(async (what: List, options: { format: 'text' | 'json' } & Selection) =>
+    .action(async (what: List, options: { format: 'text' | 'json' } & Choice) =>
       exit(
         await withProject(project, io, options, { limits: {} }, (used) =>
           listCommand(used, io, what, options.format),
@@ -225,9 +225,10 @@ Examples:
   command('explain', 'explain a requirement, a defect or a scenario')
     .argument('<name>', 'requirement, defect or scenario')
     .addOption(driverOption())
+    .addOption(linuxOption())
     .addOption(kernelOption())
     .addOption(generationOption())
-    .action(async (name: string, options: Selection) =>
+    .action(async (name: string, options: Choice) =>
       exit(await withProject(project, io, options, { limits: {} }, (used) => explainCommand(used, io, name))),
     )
 
@@ -253,9 +254,10 @@ Examples:
     )
     .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
     .addOption(driverOption())
+    .addOption(linuxOption())
     .addOption(kernelOption())
     .addOption(generationOption())
-    .action(async (file: string, options: ReplayCommandOptions & Selection) => {
+    .action(async (file: string, options: ReplayCommandOptions & Choice) => {
       const trace = readTrace(file)
       exit(
         await withProject(project, io, recordedWith(project, trace, options), { limits: {} }, (used) =>
@@ -271,11 +273,20 @@ Examples:
     ).argument('<file.jsonl>', 'recorded sequences, one a line'),
   )
     .addOption(
-      new Option('--kernel <version>', 'the kernel that was recorded').choices(KERNELS).default('6.1'),
+      new Option(
+        '--linux <version>',
+        'the release that was recorded, or one after it: one of hmm-spec list releases (default 6.1)',
+      ),
     )
-    .action(async (file: string, options: { kernel: KernelVersion; format: Format; output?: string }) => {
-      exit(await conformCommand(project, io, file, options))
-    })
+    .addOption(new Option('--kernel <version>', 'the same as --linux').choices(KERNELS))
+    .action(
+      async (
+        file: string,
+        { linux, kernel, ...options }: { linux?: string; kernel?: KernelVersion } & OutputOptions,
+      ) => {
+        exit(await conformCommand(project, io, file, { ...options, kernel: recordedKernel(linux, kernel) }))
+      },
+    )
 
   suiteCommands(command, project, io, exit)
   mutateSubcommand(command, project, io, exit)
@@ -403,17 +414,25 @@ function driverOption(): Option {
   )
 }
 
+function linuxOption(): Option {
+  return new Option(
+    '--linux <version>',
+    'the mirroring API, and the CPU fault on a device page, of a release: one of hmm-spec list releases, or one between ' +
+      'two of them, which is as the older (default the latest)',
+  )
+}
+
 function generationOption(): Option {
   return new Option(
     '--generation <version>',
-    "the mirroring API of a release, with a driver written for it: one of hmm-spec list generations (default today's)",
+    'the mirroring API alone, with a driver written for it: one of hmm-spec list generations',
   )
 }
 
 function kernelOption(): Option {
   return new Option(
     '--kernel <version>',
-    'the kernel that answers faults on device pages: one of hmm-spec list kernels (default the newest)',
+    'the CPU fault on a device page alone: one of hmm-spec list kernels',
   )
 }
 
@@ -478,8 +497,8 @@ function runOptions({
  * What a trace is replayed with: what is asked for, or else what it was recorded with. A driver's file is never taken from
  * a trace: to read one is to run it.
  */
-function recordedWith(project: Project, { run, defects }: RecordedTrace, asked: Selection): Selection {
-  if (run === undefined || defects.length > 0) return asked
+function recordedWith(project: Project, { run, defects }: RecordedTrace, asked: Choice): Choice {
+  if (run === undefined || defects.length > 0 || asked.linux !== undefined) return asked
   const own = run.driver !== null && Object.hasOwn(project.drivers ?? {}, run.driver.file)
   return {
     ...(run.release === null ? {} : { generation: run.release }),

@@ -37,6 +37,11 @@ export interface Selection {
   readonly generation?: string
 }
 
+/** What is asked for on the command line: a release of Linux stands for a kernel and a generation. */
+export interface Choice extends Selection {
+  readonly linux?: string
+}
+
 /** How checks are run. */
 export interface SupervisionOptions {
   /** Most checks at a time (default: one for each core that there is memory for). */
@@ -80,6 +85,8 @@ export interface Project extends Specification {
     readonly name: string
     readonly file: string
   }
+  /** The release of Linux that was asked for. */
+  readonly linux?: string
   /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */
   readonly kernel?: string
   /** What a complete run must exercise. */

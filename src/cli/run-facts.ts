@@ -13,7 +13,7 @@ import type { Project } from './project.js'
  * @param bounds - null where no scenario was run
  */
 export function runFacts(
-  { version, commit, generation, kernel, driver }: Project,
+  { version, commit, linux, generation, kernel, driver }: Project,
   bounds: Bounds | null,
 ): RunFacts {
   return {
@@ -22,6 +22,7 @@ export function runFacts(
     date: new Date().toISOString(),
     node: process.version,
     bounds,
+    ...(linux === undefined ? {} : { linux }),
     release: generation ?? null,
     profile: kernel ?? null,
     driver: driver ?? null,

@@ -34,8 +34,7 @@ export const bringBackAround = procedure(
   'migrate_to_ram (around)',
   function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
     const { owner } = current.machine.frames[fault.pfn]
-    const area = yield* step('find the area', () => areaAround(mm, page))
-    const [start, end] = [area >> PAGE_BITS, area & ((1 << PAGE_BITS) - 1)]
+    const { start, end } = yield* step('find the area', () => areaAround(mm, page))
     const args = { mm, start, end, owner, select: SELECT_DEVICE_PRIVATE, fault }
     yield* migrate_vma_setup(current, args)
     const short = yield* allocateInTurn(current, args, page)
@@ -45,16 +44,14 @@ export const bringBackAround = procedure(
   },
 )
 
-const PAGE_BITS = 8
-
-/** First page and page after the last of the area of `page`, packed. */
-function areaAround({ vma }: MmStruct, page: number): number {
+/** The area of `page`. */
+function areaAround({ vma }: MmStruct, page: number): { readonly start: number; readonly end: number } {
   const alike = (at: number) => vma[at]?.kind === vma[page].kind && vma[at].flags === vma[page].flags
   let start = page
   let end = page + 1
   while (alike(start - 1)) start--
   while (alike(end)) end++
-  return (start << PAGE_BITS) | end
+  return { start, end }
 }
 
 /**

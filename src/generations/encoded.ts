@@ -15,7 +15,7 @@ import {
   readEntry,
   type Walked,
 } from '../kernel/index.js'
-import { claim, type Override, override, procedure, step } from '../world/index.js'
+import { claim, type Override, onStep } from '../world/index.js'
 import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
 
 /** What a walk of the model tells of a page. */
@@ -58,21 +58,11 @@ export function readAndEncode(
   return walked
 }
 
-/** As {@link hmm_vma_walk_pmd}, with a driver's encoding. @kernel hmm_vma_handle_pte */
-export const encodeEntry = procedure(
-  'hmm_vma_handle_pte (encoding)',
-  function* (range: HmmRange, request: HmmRequest, page: number, encoding: DriverEncoding) {
-    return yield* step('read an entry', () => readAndEncode(range, request, page, encoding))
-  },
-)
-
 /** A walk that stores words of `encoding`. */
 export function storingWords(encoding: DriverEncoding): Override {
-  return override(
+  return onStep(
     hmm_vma_walk_pmd,
-    () =>
-      function* (range, request, page) {
-        return yield* encodeEntry(range, request, page, encoding)
-      },
+    'read an entry',
+    (_, range, request, page) => () => readAndEncode(range, request, page, encoding),
   )
 }

@@ -40,8 +40,18 @@ async function project() {
       import('../conformance/index.js'),
       import('../world/errors.js'),
     ])
-  const all: Scenario[] = [...scenarios, ...recordedCells.map((cell) => recordedScenario(cell))]
-  return { scenarios: new Map(all.map((scenario) => [scenario.name, scenario])), check, conformance, errors }
+  const byName = (all: readonly Scenario[], suffix: string) =>
+    new Map(all.map((scenario) => [`${scenario.name}${suffix}`, scenario]))
+  return {
+    scenarios: byName(scenarios, ''),
+    cells: byName(
+      recordedCells.map((cell) => recordedScenario(cell)),
+      ' (recorded)',
+    ),
+    check,
+    conformance,
+    errors,
+  }
 }
 
 type Loaded = Awaited<ReturnType<typeof project>>
@@ -74,21 +84,21 @@ function compare(
   return conformance.conformSequence(recording, { kernel })
 }
 
-async function measure({ bounds, only, share, anchors, recordings }: MeasureOrder): Promise<void> {
+async function measure({ part, bounds, only, share, anchors, recordings }: MeasureOrder): Promise<void> {
   const loaded = await project()
   takeHits(anchors)
   let next = 0
   const isOurs = () => next++ % share.of === share.from
-  for (const scenario of loaded.scenarios.values()) {
+  for (const [name, scenario] of loaded[part]) {
     if (!isOurs()) continue
-    if (only !== undefined && !only.includes(scenario.name)) continue
+    if (only !== undefined && !only.includes(name)) continue
     const began = performance.now()
     const result = await loaded.check(scenario, { bounds, audit: 'off', digest: true })
     const ms = performance.now() - began
     const reached = takeHits(anchors)
     if (result.verdict !== 'holds') continue
     const measured = { states: result.states, print: printOf(result), digest: digestOf(result) }
-    say({ kind: 'measured', measured: { kind: 'scenario', name: scenario.name, ms, ...measured, reached } })
+    say({ kind: 'measured', measured: { kind: 'scenario', name, ms, ...measured, reached } })
   }
   for (const file of recordings)
     for (const [index, text] of linesOf(file).entries()) {
@@ -131,8 +141,8 @@ function limitsOf({ states }: ScenarioOrder) {
   return { states: Math.max(LEAST_STATES, GROWTH * states) }
 }
 
-function scenarioOf({ scenarios }: Loaded, name: string): Scenario {
-  const scenario = scenarios.get(name)
+function scenarioOf({ scenarios, cells }: Loaded, name: string): Scenario {
+  const scenario = scenarios.get(name) ?? cells.get(name)
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   return scenario
 }

@@ -13,9 +13,13 @@ export interface RecordingFile {
   readonly kernel: KernelVersion
 }
 
+/** What there is to run: the scenarios and the recordings, or the cells of the recorded driver. */
+export type Part = 'scenarios' | 'cells'
+
 /** Runs everything as it is, instrumented, and answers a {@link Measured} for each. */
 export interface MeasureOrder {
   readonly kind: 'measure'
+  readonly part: Part
   readonly bounds: Bounds
   /** Names of the scenarios to run; all where it is absent. */
   readonly only?: readonly string[]

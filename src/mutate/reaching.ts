@@ -15,6 +15,7 @@ import type {
   MeasuredRecording,
   MeasuredScenario,
   MeasureOrder,
+  Part,
   RecordingFile,
   RecordingOrder,
   ScenarioOrder,
@@ -96,40 +97,64 @@ export interface MeasureOptions {
   readonly onMeasured: (name: string) => void
 }
 
-/** Measures what reaches what, unless that was done and kept in the folder `cache`. */
+/**
+ * Measures what reaches what, unless that was done and kept in the folder `cache`. The cells of the recorded driver are run
+ * only where it is mutated: there are many, and what they do to the kernel the scenarios do as well.
+ */
 export async function reachOf(
   subject: Subject,
+  mutants: readonly Mutant[],
+  cache: string,
+  options: MeasureOptions,
+): Promise<ReachMap | undefined> {
+  const instrumented = subject.instrumented()
+  const recordings = options.only === undefined ? subject.recordings : []
+  const scenarios = await measured(subject, instrumented, 'scenarios', recordings, cache, options)
+  const cells = mutants.some(({ file }) => file.startsWith(RECORDED))
+    ? await measured(subject, instrumented, 'cells', [], cache, options)
+    : []
+  if (scenarios === undefined || cells === undefined) return undefined
+  return new ReachMap(recordings, instrumented.anchorOf, [...scenarios, ...cells])
+}
+
+/** Where the recorded driver is. */
+const RECORDED = 'src/driver/recorded/'
+
+async function measured(
+  subject: Subject,
+  { modules, anchors }: ReturnType<Subject['instrumented']>,
+  part: Part,
+  recordings: readonly RecordingFile[],
   cache: string,
   { bounds, only, workers, signal, onMeasured }: MeasureOptions,
-): Promise<ReachMap | undefined> {
-  const file = join(cache, 'reach.json')
-  const { modules, anchors, anchorOf } = subject.instrumented()
-  const recordings = only === undefined ? subject.recordings : []
-  if (existsSync(file))
-    return new ReachMap(recordings, anchorOf, JSON.parse(readFileSync(file, 'utf8')) as Measured[])
+): Promise<Measured[] | undefined> {
+  const file = join(cache, `reach-${part}.json`)
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Measured[]
   const copy = new BuildCopy(subject.root, modules)
-  const measured: Measured[] = []
-  try {
-    const measure = async (from: number): Promise<Lost | undefined> => {
-      const order: MeasureOrder = {
-        kind: 'measure',
-        bounds,
-        anchors,
-        recordings,
-        share: { of: workers, from },
-        ...(only && { only }),
-      }
-      return execute(copy, order, {
-        patience: () => PATIENCE_MS,
-        signal,
-        onReply: (reply) => {
-          if (reply.kind !== 'measured') return
-          const { measured: one } = reply
-          measured.push(one)
-          onMeasured(one.kind === 'scenario' ? one.name : `${one.file}:${one.line}`)
-        },
-      })
+  const found: Measured[] = []
+  const measure = async (from: number): Promise<Lost | undefined> => {
+    const share = { of: workers, from }
+    const order: MeasureOrder = {
+      kind: 'measure',
+      part,
+      bounds,
+      anchors,
+      recordings,
+      share,
+      ...(only && { only }),
     }
+    return execute(copy, order, {
+      patience: () => PATIENCE_MS,
+      signal,
+      onReply: (reply) => {
+        if (reply.kind !== 'measured') return
+        const { measured: one } = reply
+        found.push(one)
+        onMeasured(one.kind === 'scenario' ? one.name : `${one.file}:${one.line}`)
+      },
+    })
+  }
+  try {
     const all = await Promise.all(Array.from({ length: workers }, (_, from) => measure(from)))
     const lost = all.find((one) => one !== undefined)
     if (lost?.code === 'interrupted') return undefined
@@ -139,7 +164,7 @@ export async function reachOf(
     copy.remove()
   }
   mkdirSync(cache, { recursive: true })
-  writeFileSync(`${file}.tmp`, JSON.stringify(measured))
+  writeFileSync(`${file}.tmp`, JSON.stringify(found))
   renameSync(`${file}.tmp`, file)
-  return new ReachMap(recordings, anchorOf, measured)
+  return found
 }

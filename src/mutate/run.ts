@@ -40,7 +40,7 @@ export async function runMutants(
 ): Promise<RunResult> {
   const began = performance.now()
   const folder = join(options.cache, [subject.identity, options.bounds, ...(options.only ?? [])].join('-'))
-  const reach = await reachOf(subject, folder, options)
+  const reach = await reachOf(subject, mutants, folder, options)
   if (reach === undefined) return { judged: [], left: mutants.length, stopped: 'interrupted' }
   const kept = new Kept(folder)
   const findings = new Map<Mutant, Finding>()

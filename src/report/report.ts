@@ -45,6 +45,8 @@ export interface RunFacts {
   readonly node: string
   /** Null where no scenario was run. */
   readonly bounds: Bounds | null
+  /** The release of Linux that was asked for; absent for the latest. */
+  readonly linux?: string
   /** The release whose mirroring API the scenarios were in; null for the newest. */
   readonly release: string | null
   /** The kernel whose fault on device pages was used; null for the newest. */

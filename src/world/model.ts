@@ -60,6 +60,8 @@ export interface StepClaim {
 export interface Witness {
   readonly clause?: string
   readonly name: string
+  /** Of what in particular, where several witnesses have one name. */
+  readonly about?: string
   /** True in a state that shows it. */
   holds(view: View): boolean
 }

@@ -87,7 +87,7 @@ test('a scenario may be named with the driver or without', async () => {
 
 test.each([
   ['throwing.ts', 'my_page_fault(…, …, 0, 1, true) threw between two steps: no table for gpu'],
-  ['counting-pages.ts', 'fault of driver counting returned 1; it returns 0 or'],
+  ['counting-pages.ts', 'fault of driver counting returned 1; it returns 0, or a negative error number'],
   ['throwing-within-step.ts', 'step "look up" of my_page_fault (thread device) threw: no table'],
 ])('%s: the message names the procedure', async (name, message) => {
   const { code, out } = await run(
@@ -103,7 +103,7 @@ test('a driver whose device never accesses memory is not said to hold', async ()
   const line = `check munmap exit --driver ${fileOf('drivers/refusing.ts')} --bounds smoke`
   const { code, out } = await run(line, project)
   expect(out).toMatch(/munmap \(refusing\)[^\n]*violated/)
-  expect(out).toContain('a device that asks for pages gets one')
+  expect(out).toContain('a device gets each page that it asks for')
   expect(code).toBe(1)
   expect((await run(line.replace('munmap exit', 'classic-only'), project)).code).toBe(0)
 })

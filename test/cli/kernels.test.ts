@@ -55,3 +55,29 @@ test('a mutation is found by its name, also where several defects are it', async
   expect(JSON.parse(out).defects.map(({ name }: { name: string }) => name)).toEqual(['D1', 'D4'])
   expect(code).toBe(0)
 })
+
+test('a release stands for an API and a fault', async () => {
+  const { out, code } = await run(
+    'check device-page-faults --linux 6.17 --bounds smoke --format json',
+    project,
+  )
+  expect(code).toBe(0)
+  const { run: facts, scenarios } = JSON.parse(out)
+  expect(facts).toMatchObject({ linux: '6.17', profile: '6.15', release: null })
+  expect(scenarios[0].name).toBe('device-page-faults on Linux 6.15')
+  expect((await run('check munmap --linux 5.4 --bounds smoke', project)).out).toContain('munmap in 5.4')
+  const listed = JSON.parse((await run('list releases --format json', project)).out).releases
+  expect(listed.map(({ version }: { version: string }) => version)).toContain('6.8')
+})
+
+test.each([
+  ['check --linux 9.1', /--linux: Linux 9\.1 is later than what is known here; known are 4\.14/],
+  ['check --linux 6.8 --kernel 6.1', /--linux 6\.8 and --kernel say the same/],
+  ['check --linux 6.8 --generation 5.4', /--linux 6\.8 and --generation say the same/],
+  ['conform x --linux 5.4', /no kernel before Linux 6\.1 was recorded/],
+  ['conform x --linux 6.1 --kernel 6.1', /say the same/],
+])('%s is an error', async (line, message) => {
+  const { code, err } = await run(line, project)
+  expect(code).toBe(2)
+  expect(err).toMatch(message)
+})

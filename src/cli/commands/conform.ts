@@ -12,6 +12,7 @@ import { type ConformReport, conformExitCode } from '../../report/report.js'
 import { conformText } from '../../report/text.js'
 import { SpecificationError } from '../../world/errors.js'
 import type { Io } from '../io.js'
+import { releaseNamed } from '../linux.js'
 import { assertWritable, codeOf, type OutputOptions, writeReport } from '../output.js'
 import type { Project } from '../project.js'
 import { runFacts } from '../run-facts.js'
@@ -19,6 +20,21 @@ import { UsageError } from '../usage.js'
 
 /** The kernels that can be named. */
 export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
+
+/**
+ * The recorded kernel that `--linux` or `--kernel` asks for.
+ *
+ * @throws UsageError if there is none for the release
+ */
+export function recordedKernel(linux: string | undefined, kernel: KernelVersion | undefined): KernelVersion {
+  if (linux === undefined) return kernel ?? KERNELS[0]
+  if (kernel !== undefined)
+    throw new UsageError(`--linux ${linux} and --kernel say the same; give one of them`)
+  const { recorded } = releaseNamed(linux)
+  if (recorded === undefined)
+    throw new UsageError(`--linux ${linux}: no kernel before Linux ${KERNELS[0]} was recorded`)
+  return recorded
+}
 
 /** Options of `conform`. */
 export interface ConformCommandOptions extends OutputOptions {

@@ -4,6 +4,7 @@
  * @module
  */
 import { generationNames } from '../../generations/generation.js'
+import { linuxReleases } from '../../linux/table.js'
 import { settings, wrap } from '../../report/figures.js'
 import { document } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
@@ -18,6 +19,7 @@ export const LISTS = [
   'requirements',
   'defects',
   'statecharts',
+  'releases',
   'generations',
   'kernels',
 ] as const
@@ -137,6 +139,30 @@ function listing(project: Project, what: List): Listing {
           states,
           events,
           transitions,
+        })),
+      }
+    case 'releases':
+      return {
+        head: [
+          { head: 'Linux' },
+          { head: 'API' },
+          { head: 'fault' },
+          { head: 'recorded' },
+          { head: 'what came' },
+        ],
+        rows: linuxReleases.map(({ version, generation, faults, recorded, summary }) => [
+          version,
+          generation ?? 'latest',
+          faults,
+          recorded ?? '',
+          wrap(summary, 60),
+        ]),
+        items: linuxReleases.map(({ version, generation, faults, recorded, summary }) => ({
+          version,
+          generation: generation ?? null,
+          faults,
+          recorded: recorded ?? null,
+          summary,
         })),
       }
     case 'generations':

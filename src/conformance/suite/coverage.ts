@@ -97,14 +97,15 @@ class Recorder {
 }
 
 /**
- * Which way a step went. Told apart are errors and names, each by itself, nothing and something; of an object, what it
- * has something in.
+ * Which way a step went. Told apart are errors and names, each by itself, nothing and something; of a tagged union its
+ * kinds, of another object what it has something in.
  */
 function wayOf(result: unknown): string {
   if (typeof result === 'number' && result < 0) return errnoName(result) ?? String(result)
   if (typeof result === 'string') return result
   if (typeof result !== 'object' || result === null || Array.isArray(result))
     return result ? 'something' : 'nothing'
+  if ('kind' in result) return String(result.kind)
   const present = Object.entries(result).filter(([, value]) => value)
   return `{${present.map(([key]) => key).join(', ')}}`
 }

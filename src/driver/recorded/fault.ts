@@ -69,12 +69,12 @@ export const dmirror_range_fault = procedure(function* dmirror_range_fault(
   write: boolean,
 ): Running<number> {
   const { mm, notifier, updateLock } = mirror
-  const range = rangeOf(mirror, current)
-  yield* mmu_interval_read_begin(notifier, range.notifierSeq)
+  const seq = yield* mmu_interval_read_begin(notifier)
   yield* mm.mmapLock.lockRead()
-  const error = yield* hmm_range_fault(current, range, {
+  const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
     start,
     end,
+    seq,
     defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
     pfnFlagsMask: 0,
     owner: mirror.owner,
@@ -83,7 +83,7 @@ export const dmirror_range_fault = procedure(function* dmirror_range_fault(
   if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
   if (error) return error
   yield* updateLock.lock()
-  if (yield* mmu_interval_read_retry(notifier, range.notifierSeq)) {
+  if (yield* mmu_interval_read_retry(current, notifier, seq)) {
     yield* updateLock.unlock()
     return yield* become(faultAgain, current, mirror, start, end, write)
   }

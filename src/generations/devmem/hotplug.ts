@@ -25,98 +25,73 @@ import {
 import { CounterState, type HmmDevmem } from './devmem.js'
 
 /**
- * Makes the record, the counter, a place among the physical addresses, and the pages. Each can fail, and then what was made before is given
- * back: by the helper, or with the device that the driver gives up (devm). The driver's callbacks, its device and the size are those
- * that `devmem` was declared with.
+ * Allocates the struct, initialises the reference counter, finds a range of physical addresses, and creates the pages. Each
+ * can fail; then the others are given back. The driver's callbacks, its device and the size are those that `devmem` was
+ * declared with.
  *
- * @returns 0; -ENOMEM without memory for the record, the counter or the pages; -ERANGE if there is no free range of addresses
- * @kernel hmm_devmem_add
+ * @returns 0; -ENOMEM without memory for the struct, the counter or the pages; -ERANGE without a free range of addresses
+ * @kernel hmm_devmem_add mm/hmm.c
  */
 export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevmem): Running<number> {
-  if (!(yield* allocateDevmem(devmem))) return -Errno.ENOMEM
-  let error = yield* initialiseCounter(devmem)
-  if (!error) error = yield* reserveAndMap(devmem)
-  if (error) yield* freeDevmem(devmem)
-  return error
-})
-
-/** The record, zeroed. Nobody knows of it yet. @kernel devm_kzalloc */
-const allocateDevmem = procedure('hmm_devmem_add (struct)', function* (devmem: HmmDevmem): Running<number> {
   const { cells, lifecycle } = devmem
-  return yield* step(
+  const allocated = yield* step(
     'devm_kzalloc',
     (choice) => {
-      if (choice === NO_MEMORY) return 0
+      if (choice === NO_MEMORY) return false
       cells.allocated = true
       lifecycle.signal('ALLOCATED')
-      return 1
+      return true
     },
     2,
   )
-})
+  if (!allocated) return -Errno.ENOMEM
 
-/** The counter, with one reference: that of the region. @returns 0 or -ENOMEM @kernel percpu_ref_init */
-const initialiseCounter = procedure(
-  'hmm_devmem_add (ref)',
-  function* ({ cells, lifecycle }: HmmDevmem): Running<number> {
-    return yield* step(
-      'percpu_ref_init',
-      (choice) => {
-        if (choice === NO_MEMORY) return -Errno.ENOMEM
-        cells.counter = CounterState.live
-        lifecycle.signal('COUNTED')
-        return 0
-      },
-      2,
-    )
-  },
-)
+  const counted = yield* step(
+    'percpu_ref_init',
+    (choice) => {
+      if (choice === NO_MEMORY) return false
+      cells.counter = CounterState.live
+      lifecycle.signal('COUNTED')
+      return true
+    },
+    2,
+  )
+  if (!counted) {
+    yield* devm_kfree(devmem)
+    return -Errno.ENOMEM
+  }
 
-/** The addresses and the pages; without them the counter goes too. */
-const reserveAndMap = procedure('hmm_devmem_add (resource)', function* (devmem: HmmDevmem): Running<number> {
-  const { cells, lifecycle } = devmem
-  const none = yield* step(
+  const reserved = yield* step(
     'devm_request_free_mem_region',
     (choice) => {
-      if (choice === NO_MEMORY) return 1
+      if (choice === NO_MEMORY) return false
       cells.resource = true
       lifecycle.signal('RESERVED')
-      return 0
+      return true
     },
     2,
   )
-  if (none) {
-    yield* dropCounter(devmem)
+  if (!reserved) {
+    // A counter that was never used has no reference but its own. The document's own text leaves it there (X232).
+    yield* step('percpu_ref_exit', () => exitCounter(devmem))
+    yield* devm_kfree(devmem)
     return -Errno.ERANGE
   }
-  return yield* mapOrUndo(devmem)
-})
 
-/**
- * A counter that nobody has used: it has no reference but its own. The document's own text leaves it there (X232).
- *
- * @kernel percpu_ref_exit
- */
-export const dropCounter = procedure('hmm_devmem_add (no addresses)', function* (devmem: HmmDevmem) {
-  yield* step('percpu_ref_exit', () => exitCounter(devmem))
-})
-
-/** The pages. If they cannot be had, devm_memremap_pages kills the counter and waits itself. @kernel devm_memremap_pages */
-const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevmem): Running<number> {
   if (yield* choose('devm_memremap_pages', 2)) {
+    // devm_memremap_pages kills the counter and waits for it.
     yield* hmm_devmem_ref_kill(devmem)
     yield* hmm_devmem_ref_exit(devmem)
     yield* step('devm_release_mem_region', () => {
-      devmem.cells.resource = false
-      devmem.lifecycle.signal('UNRESERVED')
-      return 0
+      cells.resource = false
+      lifecycle.signal('UNRESERVED')
     })
+    yield* devm_kfree(devmem)
     return -Errno.ENOMEM
   }
   yield* step('make the region known', () => {
     plugPages(devmem.memory)
-    devmem.lifecycle.signal('READY')
-    return 0
+    lifecycle.signal('READY')
   })
   return 0
 })
@@ -124,9 +99,9 @@ const mapOrUndo = procedure('hmm_devmem_add (pages)', function* (devmem: HmmDevm
 const NO_MEMORY = 1
 
 /**
- * Takes the region away: kills the counter, waits until nobody uses a page any more, and undoes what {@link hmm_devmem_add} did.
+ * Removes the region: kills the counter, waits until no page is in use, and undoes {@link hmm_devmem_add}.
  *
- * @kernel hmm_devmem_remove
+ * @kernel hmm_devmem_remove mm/hmm.c
  */
 export const hmm_devmem_remove = procedure(function* hmm_devmem_remove(devmem: HmmDevmem): Running<void> {
   yield* hmm_devmem_ref_kill(devmem)
@@ -137,10 +112,10 @@ export const hmm_devmem_remove = procedure(function* hmm_devmem_remove(devmem: H
     devmem.lifecycle.signal('UNRESERVED')
     return 0
   })
-  yield* freeDevmem(devmem)
+  yield* devm_kfree(devmem)
 })
 
-/** From now on nobody gets a reference, and the region's own is given back. @kernel hmm_devmem_ref_kill */
+/** No reference can be taken from now on, and the region's own is dropped. @kernel hmm_devmem_ref_kill mm/hmm.c */
 export const hmm_devmem_ref_kill = procedure(function* hmm_devmem_ref_kill(devmem: HmmDevmem) {
   yield* step('percpu_ref_kill', () => {
     const { cells, lifecycle, memory, pagemap } = devmem
@@ -153,15 +128,10 @@ export const hmm_devmem_ref_kill = procedure(function* hmm_devmem_ref_kill(devme
   })
 })
 
-/** Waits for the last reference, and gives the counter up. @kernel hmm_devmem_ref_exit */
+/** Waits for the last reference that a page holds, and exits the counter. @kernel hmm_devmem_ref_exit mm/hmm.c */
 export const hmm_devmem_ref_exit = procedure(function* hmm_devmem_ref_exit(devmem: HmmDevmem) {
-  yield* waitForCompletion(devmem)
+  yield* step('wait_for_completion', () => (devmem.cells.completion ? 0 : BLOCKED))
   yield* step('percpu_ref_exit', () => exitCounter(devmem))
-})
-
-/** Waits until the last page has given its reference back. @kernel wait_for_completion(&devmem->completion) */
-export const waitForCompletion = procedure('hmm_devmem_ref_exit (wait)', function* ({ cells }: HmmDevmem) {
-  yield* step('wait_for_completion', () => (cells.completion ? 0 : BLOCKED))
 })
 
 function exitCounter({ cells, lifecycle, pagemap }: HmmDevmem): number {
@@ -173,8 +143,8 @@ function exitCounter({ cells, lifecycle, pagemap }: HmmDevmem): number {
   return 0
 }
 
-/** The record goes, with the device or when adding has failed. @kernel devm_kfree */
-const freeDevmem = procedure('hmm_devmem (free)', function* ({ cells, lifecycle }: HmmDevmem) {
+/** Frees the struct, with the device or when adding has failed. @kernel devm_kfree drivers/base/devres.c */
+export const devm_kfree = procedure(function* devm_kfree({ cells, lifecycle }: HmmDevmem) {
   yield* step('devm_kfree', () => {
     const isBare = cells.counter === CounterState.none && !cells.resource
     claim('plugging', isBare, 'the record of a region is freed, and what it leads to is not given back')

@@ -28,23 +28,11 @@ export const hmm_range_dma_map = procedure(function* hmm_range_dma_map(
 ): Running<number> {
   const told = yield* hmmRangeFaultWithFlags(current, range, pages, flags)
   if (told <= 0) return told === 0 ? -Errno.EBUSY : told
+  const trackedRange = trackedOf(range)
   let mapped = 0
   for (let page = pages.start; page < pages.end; page++) {
-    const answer = yield* dmaMapPage(range, page)
-    if (answer === Mapped.yes) mapped++
-    if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
-    yield* undoDmaMap(range, pages)
-    return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
-  }
-  return mapped
-})
-
-/** Maps one page, if the walk has told it and the range is still valid. The mapping itself may fail. @kernel dma_map_page */
-const dmaMapPage = procedure(
-  'hmm_range_dma_map (page)',
-  function* (range: HmmRange, page: number): Running<number> {
-    const trackedRange = trackedOf(range)
-    return yield* step(
+    // The page may have been left out by the walk, the range may be invalid by now, and the mapping may fail.
+    const answer = yield* step(
       'map a page',
       (fails) => {
         if (!(range.pfns[page].flags & HMM_PFN_VALID)) return Mapped.nothing
@@ -58,20 +46,15 @@ const dmaMapPage = procedure(
       },
       2,
     )
-  },
-)
-
-/** An error came in the middle: no page stays mapped. Part of {@link hmm_range_dma_map}. */
-export const undoDmaMap = procedure(
-  'hmm_range_dma_map (undo)',
-  function* (range: HmmRange, { start, end }: Pages): Running<void> {
-    const { daddrs } = trackedOf(range)
+    if (answer === Mapped.yes) mapped++
+    if (answer !== Mapped.invalid && answer !== Mapped.failed) continue
     yield* step('unmap what was mapped', () => {
-      for (let page = start; page < end; page++) daddrs[page].frame = 0
-      return 0
+      for (let at = pages.start; at < pages.end; at++) trackedRange.daddrs[at].frame = 0
     })
-  },
-)
+    return answer === Mapped.invalid ? -Errno.EBUSY : -Errno.EFAULT
+  }
+  return mapped
+})
 
 /**
  * Unmaps what {@link hmm_range_dma_map} has mapped, and forgets what the array says of it: NONE.

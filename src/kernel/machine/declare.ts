@@ -113,6 +113,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     event: l.oneOf('event', NotifyEvent),
     blockable: l.flag('blockable'),
     owner: l.counter('owner', Math.max(1, (size.deviceMemory?.length ?? 0) + (size.exclusiveOwners ?? 0))),
+    refused: l.flag('refused', { ghost: true, when: !!size.classics?.length }),
   }))
   const migrations =
     last === size.frames
@@ -228,15 +229,16 @@ function declareInterval(
 ): IntervalNotifier {
   return layout.scope(name, (l) => {
     const allocated = l.flag('allocated')
-    const seq = l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated })
     return {
       name,
       mm,
       start,
       last,
       allocated,
-      seq,
-      removalSeq: l.sequence('removal_seq', seq),
+      seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
+      sampled: l.array('sampled', l.threads, (reader) => ({
+        seq: reader.counter('seq', sequenceBound(size)),
+      })),
       inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),

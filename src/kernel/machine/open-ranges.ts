@@ -31,6 +31,12 @@ export function closeRange(current: Task): void {
   open.event = NotifyEvent.UNMAP
   open.blockable = false
   open.owner = 0
+  open.refused = false
+}
+
+/** A classic notifier refuses the range that the thread has opened: its caller must give it up. Part of its step. */
+export function refuseRange(current: Task): void {
+  innermostRange(current.machine, current.thread).refused = true
 }
 
 /**

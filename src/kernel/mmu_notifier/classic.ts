@@ -8,12 +8,13 @@ import { claim, procedure, step } from '../../world/index.js'
 import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../machine.js'
 
 /**
- * Tells every classic notifier that the range is about to change, also after one of them could not.
+ * Calls invalidate_range_start of every classic notifier, also after one has failed.
  *
- * If one could not, those that accepted and wait for an end are told of it here, since the caller must not (D8).
+ * If one has failed, invalidate_range_end is called here for those that have it, since the caller must not (D8).
  *
  * @returns 0, or the error of the last that failed
- * @kernel mn_hlist_invalidate_range_start
+ * @kernel mn_hlist_invalidate_range_start mm/mmu_notifier.c
+ * @see reference B.1 O2, O3
  */
 export const mn_hlist_invalidate_range_start = procedure(function* mn_hlist_invalidate_range_start(
   current: Task,
@@ -26,11 +27,13 @@ export const mn_hlist_invalidate_range_start = procedure(function* mn_hlist_inva
     const error = yield* startClassic(current, classic, range)
     if (error) failed = error
   }
-  if (failed) yield* undoClassics(current, mm, range)
+  if (failed)
+    for (const classic of classics) if (classic.ops.end) yield* classic.ops.end(current, classic, range)
   return failed
 })
 
-const startClassic = procedure(
+/** Calls one notifier. @kernel mmu_notifier_ops.invalidate_range_start include/linux/mmu_notifier.h */
+export const startClassic = procedure(
   'mmu_notifier_ops.invalidate_range_start',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange) {
     const error = yield* classic.ops.start(current, classic, range)
@@ -44,19 +47,11 @@ const startClassic = procedure(
   },
 )
 
-/** Says the end to those that can hear it, after another could not start. */
-export const undoClassics = procedure(
-  'mn_hlist_invalidate_range_start (undo)',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    for (const classic of mm.subscriptions.classics)
-      if (classic.ops.end) yield* classic.ops.end(current, classic, range)
-  },
-)
-
 /**
- * Tells every classic notifier that the change is made.
+ * Calls invalidate_range_end of every classic notifier.
  *
- * @kernel mn_hlist_invalidate_end
+ * @kernel mn_hlist_invalidate_end mm/mmu_notifier.c
+ * @see reference B.1 O2, O3
  */
 export const mn_hlist_invalidate_end = procedure(function* mn_hlist_invalidate_end(
   current: Task,
@@ -83,6 +78,7 @@ export const countingEnd = procedure(
   'counting notifier: end',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {
     return yield* step('count an end', () => {
+      claim('C32', classic.open > 0, `${classic.name} is told of an end whose start it has not seen`)
       classic.open -= 1
       return 0
     })

@@ -6,7 +6,6 @@
  */
 import { procedure, type Running, step } from '../../world/index.js'
 import {
-  type ClassicNotifier,
   closeRange,
   type MmStruct,
   type NotifierRange,
@@ -26,11 +25,12 @@ export function hasNotifiers(mm: MmStruct): boolean {
 }
 
 /**
- * Says that page-table entries of `range` are about to change. When it returns 0 no device uses them any more, and
- * none will before {@link mmu_notifier_invalidate_range_end}.
+ * Called before page-table entries of `range` change. When it returns 0 no device uses them any more, and none will before
+ * {@link mmu_notifier_invalidate_range_end}.
  *
- * @returns 0, or -EAGAIN for a range that is not blockable: then nothing is open, and the end must not be said
- * @kernel mmu_notifier_invalidate_range_start
+ * @returns 0, or -EAGAIN for a range that is not blockable: then no invalidation is open, and the end must not be called
+ * @kernel __mmu_notifier_invalidate_range_start mm/mmu_notifier.c
+ * @see reference B.1
  */
 export const mmu_notifier_invalidate_range_start = procedure(function* mmu_notifier_invalidate_range_start(
   current: Task,
@@ -39,33 +39,26 @@ export const mmu_notifier_invalidate_range_start = procedure(function* mmu_notif
 ) {
   // Interval notifiers come first: drivers that use both kinds depend on it.
   if (mm.subscriptions.intervals.length > 0) {
-    const error = yield* mn_itree_invalidate(current, mm, range)
-    if (error) return error
+    const refused = yield* mn_itree_invalidate(current, mm, range)
+    if (refused) return refused
   }
-  return mm.subscriptions.classics.length > 0 ? yield* startClassics(current, mm, range) : 0
+  if (mm.subscriptions.classics.length === 0) return 0
+  // With interval notifiers mn_itree_inv_start_range has done this.
+  if (mm.subscriptions.intervals.length === 0)
+    yield* step('enter the range', () => openRange(current, mm, range))
+  const error = yield* mn_hlist_invalidate_range_start(current, mm, range)
+  if (!error) return 0
+  // Not in the kernel: it leaves the interval side open (H3).
+  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm)
+  else yield* step('leave the range', () => closeRange(current))
+  return error
 })
 
-/** Tells the classic notifiers; closes the interval side again if one of them could not start (H3). */
-export const startClassics = procedure(
-  'mmu_notifier_invalidate_range_start (classic)',
-  function* (current: Task, mm: MmStruct, range: NotifierRange) {
-    const alone = mm.subscriptions.intervals.length === 0
-    if (alone)
-      yield* step('enter the range', () => {
-        openRange(current, mm, range)
-        return 0
-      })
-    const error = yield* mn_hlist_invalidate_range_start(current, mm, range)
-    if (error && !alone) yield* mn_itree_inv_end(current, mm)
-    if (error && alone) yield* leaveRange(current)
-    return error
-  },
-)
-
 /**
- * Says that the change is made.
+ * Called after the change.
  *
- * @kernel mmu_notifier_invalidate_range_end
+ * @kernel __mmu_notifier_invalidate_range_end mm/mmu_notifier.c
+ * @see reference B.1
  */
 export const mmu_notifier_invalidate_range_end = procedure(function* mmu_notifier_invalidate_range_end(
   current: Task,
@@ -73,22 +66,15 @@ export const mmu_notifier_invalidate_range_end = procedure(function* mmu_notifie
   range: NotifierRange,
 ) {
   if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm)
-  else yield* leaveRange(current)
+  else yield* step('leave the range', () => closeRange(current))
   if (mm.subscriptions.classics.length > 0) yield* mn_hlist_invalidate_end(current, mm, range)
 })
 
-/** Without interval notifiers no other step says that the range is left. */
-export const leaveRange = procedure('mmu_notifier_range (leave)', function* (current: Task) {
-  yield* step('leave the range', () => {
-    closeRange(current)
-    return 0
-  })
-})
-
 /**
- * The address space is going away: every watcher drops all it has.
+ * The address space goes away: every driver removes all of its mappings.
  *
- * @kernel __mmu_notifier_release
+ * @kernel __mmu_notifier_release mm/mmu_notifier.c
+ * @see reference B.1
  */
 export const __mmu_notifier_release = procedure(function* __mmu_notifier_release(
   current: Task,
@@ -102,15 +88,9 @@ export const __mmu_notifier_release = procedure(function* __mmu_notifier_release
     owner: -1,
   }
   if (mm.subscriptions.intervals.length > 0) yield* mn_itree_release(current, mm, everything)
-  for (const classic of mm.subscriptions.classics) yield* releaseClassic(current, classic)
-})
-
-const releaseClassic = procedure(
-  'mmu_notifier_ops.release',
-  function* (current: Task, classic: ClassicNotifier) {
+  for (const classic of mm.subscriptions.classics)
     if (classic.ops.release) yield* classic.ops.release(current, classic)
-  },
-)
+})
 
 /**
  * Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. Part of its

@@ -4,21 +4,21 @@
  * @module
  */
 import ts from 'typescript'
-import { isClaim, type Operator, replace } from './operator.js'
+import { isClaim, type Operator, replace, type Types } from './operator.js'
 
 /** Inverts the condition of a branch. */
-export const invertCondition: Operator = function* (node) {
+export const invertCondition: Operator = function* (node, types) {
   const condition = ts.isIfStatement(node)
     ? node.expression
     : ts.isConditionalExpression(node)
       ? node.condition
       : undefined
-  if (condition === undefined || isClaim(node)) return
+  if (condition === undefined || isClaim(node) || narrows(condition, types)) return
   yield { kind: 'invert', node: condition, edits: [replace(condition, `!(${condition.getText()})`)] }
 }
 
 /** Leaves out one operand of `&&` or `||`. */
-export const dropOperand: Operator = function* (node) {
+export const dropOperand: Operator = function* (node, types) {
   if (!ts.isBinaryExpression(node) || !isLogical(node.operatorToken.kind)) return
   const { left, right } = node
   yield {
@@ -27,12 +27,22 @@ export const dropOperand: Operator = function* (node) {
     edits: [replace(node, `(${left.getText()})`)],
     replacement: left.getText(),
   }
+  // What is right of it may be there only if the left says so.
+  if (narrows(left, types)) return
   yield {
     kind: 'condition',
     node,
     edits: [replace(node, `(${right.getText()})`)],
     replacement: right.getText(),
   }
+}
+
+/** True for a look whether something is there at all: what follows could not be run, or would not compile, without it. */
+function narrows(condition: ts.Expression, types: Types): boolean {
+  if (/\bundefined\b/.test(condition.getText())) return true
+  if (ts.isBinaryExpression(condition) && isLogical(condition.operatorToken.kind))
+    return narrows(condition.left, types) || narrows(condition.right, types)
+  return !types.isPlain(condition)
 }
 
 function isLogical(kind: ts.SyntaxKind): boolean {

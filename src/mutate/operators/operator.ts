@@ -36,9 +36,15 @@ export class Types {
     return all(type, ts.TypeFlags.VoidLike) ? '' : undefined
   }
 
+  /** True for a number or a flag. */
+  isPlain(expression: ts.Expression): boolean {
+    const type = this.checker.getTypeAtLocation(expression)
+    return all(type, ts.TypeFlags.NumberLike | ts.TypeFlags.BooleanLike)
+  }
+
   /** True for a number. */
   isNumber(expression: ts.Expression): boolean {
-    return this.nothingLike(expression) === '0'
+    return all(this.checker.getTypeAtLocation(expression), ts.TypeFlags.NumberLike)
   }
 }
 

@@ -6,13 +6,16 @@
 import ts from 'typescript'
 import { calledName, delegated, type Operator, replace } from './operator.js'
 
+/** What answers a number that stands for another: there is no 0 of it. */
+const TOKENS: ReadonlySet<string> = new Set(['mmu_interval_read_begin'])
+
 /** Uses 0 or false in place of what a step or a call answers, which is taken or made, or is not. */
 export const zeroAnswer: Operator = function* (node, types) {
   if (!ts.isExpression(node) || ts.isParenthesizedExpression(node)) return
   const operand = delegated(node)
   if (operand === undefined || ts.isExpressionStatement(node.parent)) return
   const nothing = types.nothingLike(node)
-  if (nothing === undefined) return
+  if (nothing === undefined || TOKENS.has(calledName(operand) ?? '')) return
   const value = nothing === '' ? 'undefined' : nothing
   yield { kind: 'delete', node, edits: [replace(node, value)], replacement: value }
   // What a tail call answers is its caller's: it cannot be called and not used.

@@ -48,16 +48,15 @@ const madvise_walk_vmas = procedure(function* madvise_walk_vmas(
 })
 
 /**
- * The first area from `page` on: where it starts and ends, as far as `limit`; both are `limit` if there is none. One
- * step: the caller holds the mmap lock.
+ * The first VMA from `page` on: where it starts and ends, up to `limit`; both are `limit` if there is none. One step: the
+ * caller holds the mmap lock.
  *
- * @kernel find_vma
+ * @kernel find_vma mm/mmap.c
+ * @see reference B.2
  */
 export const find_vma = procedure(function* find_vma(mm: MmStruct, page: number, limit: number) {
-  const found = yield* step('find an area', () => {
+  return yield* step('find an area', () => {
     const start = findVma(mm, page, limit)
-    const end = start === limit ? limit : areaEnd(mm, start, limit)
-    return (start << 12) | end
+    return { start, end: start === limit ? limit : areaEnd(mm, start, limit) }
   })
-  return { start: found >> 12, end: found & 0xfff }
 })

@@ -27,33 +27,33 @@ export const VM_FAULT_SIGBUS = -2
 /** `VM_FAULT_SIGSEGV`: there is no area at the address. */
 export const VM_FAULT_SIGSEGV = -3
 
-/** What the first look finds; an error of its own is negative. */
-const Found = {
-  nothing: 0,
-  writeProtected: 1,
-  enough: 2,
-  hint: 3,
-  devicePrivate: 4,
-  migrating: 5,
-  fileRead: 6,
-  fileCopied: 7,
-  fileShared: 8,
-  exclusive: 9,
-  swap: 10,
-  clean: 11,
-  hugeNothing: 12,
-  hugeWriteProtected: 13,
-} as const
-
-/** Bits of a {@link Found} code; the frame of a device-exclusive entry, or the slot of a swap entry, is above them. */
-const FOUND_BITS = 4
+/** What the entry of the page says to do. Of these two the rest depends on what the entry named when it was read. */
+type Found =
+  | { readonly kind: 'deviceExclusive'; readonly pfn: number }
+  | { readonly kind: 'swap'; readonly slot: number }
+  | { readonly kind: 'error'; readonly error: number }
+  | {
+      readonly kind:
+        | 'none'
+        | 'hugeNone'
+        | 'fileRead'
+        | 'fileCopied'
+        | 'fileShared'
+        | 'protnone'
+        | 'devicePrivate'
+        | 'migration'
+        | 'writeProtected'
+        | 'hugeWriteProtected'
+        | 'clean'
+        | 'spurious'
+    }
 
 /**
- * Makes `page` accessible, writable if `write`, as far as the area allows. The caller holds the mmap lock for reading
- * and has checked that the area permits the access; what it sees in the page table afterwards may be different again.
+ * Makes `page` accessible, writable if `write`, as far as the VMA allows. The caller holds the mmap lock for reading and has
+ * checked that the VMA permits the access; the entry may have changed again when it returns.
  *
  * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}, {@link VM_FAULT_SIGSEGV}
- * @kernel handle_mm_fault, handle_pte_fault
+ * @kernel handle_mm_fault mm/memory.c
  * @see reference B.2
  */
 export const handle_mm_fault = procedure(function* handle_mm_fault(
@@ -62,15 +62,16 @@ export const handle_mm_fault = procedure(function* handle_mm_fault(
   page: number,
   write: boolean,
 ): Running<number> {
-  // One step: the mmap lock holds the area still, and the entry is read once.
-  const found = yield* step('look at the entry', () => look(mm, page, write))
+  // One step: the VMA cannot change under the mmap lock, and the entry is read once.
+  const found = yield* step('look at the entry', () => readEntry(mm, page, write))
   return yield* become(dealWith, current, mm, page, write, found)
 })
 
 /**
- * The same once more in the middle of a fault: what was to be a huge page's has a page table now.
+ * The same again within a fault that was to map a huge page: there is a page table now.
  *
- * @kernel handle_pte_fault
+ * @kernel handle_pte_fault mm/memory.c
+ * @see reference B.2
  */
 export const handle_pte_fault = procedure(function* handle_pte_fault(
   current: Task,
@@ -78,47 +79,45 @@ export const handle_pte_fault = procedure(function* handle_pte_fault(
   page: number,
   write: boolean,
 ): Running<number> {
-  const found = yield* step('look at the entry', () => look(mm, page, write))
+  const found = yield* step('look at the entry', () => readEntry(mm, page, write))
   return yield* become(dealWith, current, mm, page, write, found)
 })
 
-/** What was found is dealt with by who knows how. */
+/** The rest of a fault, by what the entry says. */
 const dealWith = procedure(
   'handle_pte_fault (found)',
-  function* (current: Task, mm: MmStruct, page: number, write: boolean, found: number): Running<number> {
-    // What is done about these depends on what the entry named when it was looked at.
-    const named = found >> FOUND_BITS
-    if (named > 0)
-      return found === ((named << FOUND_BITS) | Found.exclusive)
-        ? yield* become(remove_device_exclusive_entry, current, mm, page, named)
-        : yield* become(doSwapSlot, current, mm, page, write, named)
-    switch (found) {
-      case Found.nothing:
+  function* (current: Task, mm: MmStruct, page: number, write: boolean, found: Found): Running<number> {
+    switch (found.kind) {
+      case 'none':
         return yield* become(do_anonymous_page, current, mm, page, write)
-      case Found.writeProtected:
-        return yield* become(do_wp_page, current, mm, page)
-      case Found.hint:
-        return yield* become(do_numa_page, current, mm, page)
-      case Found.devicePrivate:
-        return yield* become(do_swap_page, current, mm, page)
-      case Found.migrating:
-        return yield* become(migration_entry_wait, current, mm, page)
-      case Found.fileRead:
-        return yield* become(do_read_fault, current, mm, page)
-      case Found.fileCopied:
-        return yield* become(do_cow_fault, current, mm, page)
-      case Found.fileShared:
-        return yield* become(do_shared_fault, current, mm, page)
-      case Found.clean:
-        return yield* become(ptep_set_access_flags, mm, page)
-      case Found.hugeNothing:
+      case 'hugeNone':
         return yield* become(do_huge_pmd_anonymous_page, current, mm, page, write)
-      case Found.hugeWriteProtected:
+      case 'fileRead':
+        return yield* become(do_read_fault, current, mm, page)
+      case 'fileCopied':
+        return yield* become(do_cow_fault, current, mm, page)
+      case 'fileShared':
+        return yield* become(do_shared_fault, current, mm, page)
+      case 'swap':
+        return yield* become(doSwapSlot, current, mm, page, write, found.slot)
+      case 'migration':
+        return yield* become(migration_entry_wait, current, mm, page)
+      case 'deviceExclusive':
+        return yield* become(remove_device_exclusive_entry, current, mm, page, found.pfn)
+      case 'devicePrivate':
+        return yield* become(do_swap_page, current, mm, page)
+      case 'protnone':
+        return yield* become(do_numa_page, current, mm, page)
+      case 'hugeWriteProtected':
         return yield* become(do_huge_pmd_wp_page, current, mm, page)
-      case Found.enough:
+      case 'writeProtected':
+        return yield* become(do_wp_page, current, mm, page)
+      case 'clean':
+        return yield* become(ptep_set_access_flags, mm, page)
+      case 'spurious':
         return 0
-      default:
-        return found
+      case 'error':
+        return found.error
     }
   },
 )
@@ -132,45 +131,38 @@ const ptep_set_access_flags = procedure(function* ptep_set_access_flags(mm: MmSt
   })
 })
 
-function look(mm: MmStruct, page: number, write: boolean): number {
-  const area = mm.vma[page]
-  const pte = mm.pte[page]
-  const backing = area.kind
-  if (backing === VmaKind.none) return VM_FAULT_SIGSEGV
+/** Reads the entry. Part of a step. */
+function readEntry(mm: MmStruct, page: number, write: boolean): Found {
+  const { kind: backing } = mm.vma[page]
+  if (backing === VmaKind.none) return { kind: 'error', error: VM_FAULT_SIGSEGV }
   if (backing === VmaKind.pfnmap || backing === VmaKind.mixedmap || backing === VmaKind.hugetlb)
-    throw new SpecificationError('scenario', `faults in an area of kind ${area.kind} have no procedure yet`)
-  switch (READ_ONCE(pte).kind) {
+    throw new SpecificationError('scenario', `faults in an area of kind ${backing} have no procedure yet`)
+  const pte = READ_ONCE(mm.pte[page])
+  switch (pte.kind) {
     case PteKind.none:
-      if (wantsHugePage(mm, page)) return Found.hugeNothing
-      return isFileBacked(backing) ? fileFault(backing, write) : Found.nothing
-    case PteKind.protnone:
-      return Found.hint
-    case PteKind.devicePrivate:
-      return Found.devicePrivate
-    case PteKind.migration:
-      return Found.migrating
-    case PteKind.deviceExclusive:
-      return (READ_ONCE(pte).frame << FOUND_BITS) | Found.exclusive
+      if (wantsHugePage(mm, page)) return { kind: 'hugeNone' }
+      return { kind: isFileBacked(backing) ? do_fault(backing, write) : 'none' }
     case PteKind.swap:
-      return (READ_ONCE(pte).slot << FOUND_BITS) | Found.swap
+      return { kind: 'swap', slot: pte.slot }
+    case PteKind.deviceExclusive:
+      return { kind: 'deviceExclusive', pfn: pte.frame }
     case PteKind.poison:
-      return VM_FAULT_SIGBUS
+      return { kind: 'error', error: VM_FAULT_SIGBUS }
+    case PteKind.migration:
+    case PteKind.devicePrivate:
+    case PteKind.protnone:
+      return { kind: pte.kind }
     case PteKind.present:
-      if (!write) return Found.enough
-      if (!READ_ONCE(pte).write) return hugePmdAt(mm, page) ? Found.hugeWriteProtected : Found.writeProtected
-      return !READ_ONCE(pte).dirty ? Found.clean : Found.enough
-    default:
-      throw new SpecificationError(
-        'scenario',
-        `an entry is ${String(READ_ONCE(pte).kind)}, and faults on it have no procedure yet`,
-      )
+      if (!write) return { kind: 'spurious' }
+      if (!pte.write) return { kind: hugePmdAt(mm, page) ? 'hugeWriteProtected' : 'writeProtected' }
+      return { kind: pte.dirty ? 'spurious' : 'clean' }
   }
 }
 
-/** @kernel do_fault */
-function fileFault(backing: VmaKind, write: boolean): number {
-  if (!write) return Found.fileRead
-  return isShared(backing) ? Found.fileShared : Found.fileCopied
+/** @kernel do_fault mm/memory.c */
+function do_fault(backing: VmaKind, write: boolean): 'fileRead' | 'fileCopied' | 'fileShared' {
+  if (!write) return 'fileRead'
+  return isShared(backing) ? 'fileShared' : 'fileCopied'
 }
 
 /**

@@ -11,16 +11,13 @@ import { schedule } from '../lru.js'
 import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
 import { VM_FAULT_SIGBUS } from './fault.js'
 
-/** The entry is not what it was: the access is tried again. */
-const CHANGED = -1
-
 /**
- * A fault on a device-private page: its owner brings it back. Looks again under the page-table lock, and takes the
- * folio lock and a reference there: whoever gets the lock is the only one to hold a reference for a fault, so that
- * several who fault at once do not look like pins to each other (D6); the others wait until it is released (D7).
+ * A CPU fault on a device-private page: its owner migrates it back. Checks the entry again under the page-table lock, and
+ * takes the folio lock and a reference there. Only the thread that gets the lock holds a reference for the fault, so that
+ * concurrent faults do not look like pins to each other (D6); the others wait until the lock is released (D7).
  *
- * @returns 0: try the access again; or what the owner answered
- * @kernel do_swap_page, of Linux 7.0
+ * @returns 0: retry the access; or what migrate_to_ram returned
+ * @kernel do_swap_page mm/memory.c, Linux 7.0
  * @see reference B.6
  */
 export const do_swap_page = procedure(function* do_swap_page(
@@ -31,16 +28,18 @@ export const do_swap_page = procedure(function* do_swap_page(
   const { machine } = current
   const found = yield* mm.ptl.critical('look again, and lock the page', () => {
     const pfn = devicePageAt(mm, page)
-    if (pfn === CHANGED) return CHANGED
-    if (!tryLockPage(machine.frames[pfn])) return pfn << 1
-    getPage(machine.frames[pfn])
+    if (pfn < 0) return CHANGED
+    const frame = machine.frames[pfn]
+    if (!tryLockPage(frame)) return { kind: 'contended', frame } as const
+    getPage(frame)
     // What follows may sleep.
     current.cpu.busy = false
-    return (pfn << 1) | 1
+    return { kind: 'locked', frame } as const
   })
-  if (found === CHANGED) return 0
-  const frame = machine.frames[found >> 1]
-  if (!(found & 1)) return yield* become(softleaf_entry_wait_on_locked, mm, page, frame.pfn, current)
+  if (found.kind === 'changed') return 0
+  const { frame } = found
+  if (found.kind === 'contended')
+    return yield* become(softleaf_entry_wait_on_locked, mm, page, frame.pfn, current)
   const error = yield* migrateToRam(current, mm, page, { pfn: frame.pfn, holds: FaultHolds.lock })
   yield* step('unlock and put the page', () => {
     const pte = mm.pte[page]
@@ -58,6 +57,9 @@ export const do_swap_page = procedure(function* do_swap_page(
   return error
 })
 
+/** The entry is not what it was: the access is retried. */
+const CHANGED = { kind: 'changed' } as const
+
 /** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */
 function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
   claim(
@@ -70,7 +72,7 @@ function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, own
 /** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
 export function devicePageAt(mm: MmStruct, page: number): number {
   const pte = mm.pte[page]
-  return pte.kind === PteKind.devicePrivate ? pte.frame : CHANGED
+  return pte.kind === PteKind.devicePrivate ? pte.frame : -1
 }
 
 /** Asks the owner of the page to bring it back. @kernel dev_pagemap_ops.migrate_to_ram */
