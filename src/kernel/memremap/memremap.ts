@@ -23,7 +23,8 @@ export interface PagemapRequest {
  *
  * @returns 0; -EINVAL without an owner, or without one of the callbacks that private memory needs; -ENOMEM if there
  * already is a region at this place
- * @kernel memremap_pages
+ * @kernel memremap_pages mm/memremap.c
+ * @see reference B.8
  */
 export const memremap_pages = procedure(function* memremap_pages(
   memory: DeviceMemory,

@@ -29,7 +29,12 @@ export function folioIsolateLru(frame: Frame): boolean {
   return true
 }
 
-/** The CPU's own batch goes to the lists. Does nothing on a machine without. @kernel lru_add_drain */
+/**
+ * The CPU's own batch goes to the lists. Does nothing on a machine without.
+ *
+ * @kernel lru_add_drain mm/swap.c
+ * @see reference B.5 step 3, D7, D13
+ */
 export const lru_add_drain = procedure(function* lru_add_drain({ machine, cpu }: Task) {
   if (!machine.hasLru) return
   yield* step('empty the batch', () => {
@@ -42,7 +47,8 @@ export const lru_add_drain = procedure(function* lru_add_drain({ machine, cpu }:
  * Has every CPU empty its batch, and waits until all have. One step a CPU: its work runs there as soon as the thread that is on
  * it lets go of it, and the batch is its own.
  *
- * @kernel lru_add_drain_all
+ * @kernel lru_add_drain_all mm/swap.c
+ * @see reference B.5 step 3, D7, D13
  */
 export const lru_add_drain_all = procedure(function* lru_add_drain_all({ machine, cpu }: Task) {
   for (const other of machine.cpus)
@@ -67,7 +73,12 @@ export const keepCpu = procedure('no cond_resched', function* ({ machine, cpu }:
   })
 })
 
-/** The thread sleeps, or is back in user space. @kernel schedule */
+/**
+ * The thread sleeps, or is back in user space.
+ *
+ * @kernel schedule kernel/sched/core.c
+ * @see reference B.5 step 3, D7, D13
+ */
 export const schedule = procedure(function* schedule({ machine, cpu }: Task) {
   if (!machine.hasLru) return
   yield* step('let go of the CPU', () => {

@@ -65,7 +65,7 @@ export function tryLockPage(frame: Frame): boolean {
 /**
  * Waits for the folio lock and takes it. The caller holds the page by a reference: of a free page there is nothing to lock.
  *
- * @kernel folio_lock
+ * @kernel folio_lock include/linux/pagemap.h
  */
 export const folio_lock = procedure(function* folio_lock(frame: Frame) {
   yield* step('lock the page', () => {

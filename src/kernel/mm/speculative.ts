@@ -12,7 +12,8 @@ import { getPage, release_pages } from './page.js'
  * Takes a reference to a page that has one already. One step: the count is compared and raised atomically.
  *
  * @returns 1, or 0 if the page is free
- * @kernel folio_try_get, get_page_unless_zero
+ * @kernel folio_try_get include/linux/page_ref.h, get_page_unless_zero
+ * @see reference B.7, D51
  */
 export const folio_try_get = procedure(function* folio_try_get(frame: Frame): Running<number> {
   return yield* step('raise the count, unless it is zero', () => {
@@ -25,7 +26,8 @@ export const folio_try_get = procedure(function* folio_try_get(frame: Frame): Ru
 /**
  * Looks at the page with the number `pfn`, whatever it is, and lets it be: as memory_failure and compaction do.
  *
- * @kernel get_any_page
+ * @kernel get_any_page mm/memory-failure.c
+ * @see reference B.7, D51
  */
 export const get_any_page = procedure(function* get_any_page(current: Task, pfn: number): Running<void> {
   const { machine } = current

@@ -12,7 +12,8 @@ import { putPage } from '../page.js'
  * Makes a file in memory that holds `values`, a page each, and opens it. One step: nobody else knows of it yet.
  *
  * @returns 0, or -1 if there are not enough frames: then there is nothing
- * @kernel memfd_create, shmem_file_write_iter
+ * @kernel memfd_create mm/memfd.c, shmem_file_write_iter
+ * @see reference B.2
  */
 export const memfd_create = procedure(function* memfd_create(
   { machine }: Task,
@@ -41,7 +42,12 @@ export function addToPageCache(file: AddressSpace, page: number, frame: Frame): 
   frame.mapping = file.index + 1
 }
 
-/** The file is closed: it lives on while it is mapped. @kernel close */
+/**
+ * The file is closed: it lives on while it is mapped.
+ *
+ * @kernel close fs/open.c
+ * @see reference B.2
+ */
 export const close = procedure(function* close({ machine }: Task, file: AddressSpace): Running<void> {
   yield* step('close the file', () => {
     file.open = false
@@ -54,7 +60,8 @@ export const close = procedure(function* close({ machine }: Task, file: AddressS
  * Files that nobody has open, and no area of any address space maps, give up their pages. One step: nobody can find the
  * file any more.
  *
- * @kernel fput, shmem_evict_inode
+ * @kernel fput fs/file_table.c, shmem_evict_inode
+ * @see reference B.2
  */
 export const fput = procedure(function* fput(machine: Machine): Running<void> {
   if (machine.files.length === 0) return

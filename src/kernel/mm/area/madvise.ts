@@ -31,7 +31,12 @@ export const madvise_dontneed = procedure(function* madvise_dontneed(
   return error
 })
 
-/** One area after another; a hole is remembered in `error` and passed over. @kernel madvise_walk_vmas */
+/**
+ * One area after another; a hole is remembered in `error` and passed over.
+ *
+ * @kernel madvise_walk_vmas mm/madvise.c
+ * @see reference B.2
+ */
 const madvise_walk_vmas = procedure(function* madvise_walk_vmas(
   current: Task,
   mm: MmStruct,

@@ -35,7 +35,7 @@ export interface Backing {
  * @param flags - {@link VM_READ}, {@link VM_WRITE}; with `VM_HUGEPAGE` what MADV_HUGEPAGE makes of the area is there at once
  * @param backing - the file or shared memory to map; private anonymous memory if absent
  * @returns 0, or -EINVAL if `pages` is 0
- * @kernel mmap with MAP_FIXED
+ * @kernel mmap mm/mmap.c with MAP_FIXED
  * @see reference B.2
  */
 export const mmap = procedure(function* mmap(
@@ -79,7 +79,7 @@ function accountableMapping(mm: MmStruct, backing: Backing | undefined, flags: n
  * nobody can fault the pages in again; then a reader's lock is enough.
  *
  * @returns 0, also where there was nothing; or -EINVAL if `pages` is 0
- * @kernel munmap
+ * @kernel munmap mm/mmap.c
  * @see reference B.2
  */
 export const munmap = procedure(function* munmap(
@@ -105,7 +105,8 @@ export const munmap = procedure(function* munmap(
  * Zaps what the areas from `start` to `end`, which are taken out already, have left, and gives up files that nobody uses any
  * more.
  *
- * @kernel unmap_region, free_pgtables, remove_vma
+ * @kernel unmap_region mm/vma.c, free_pgtables, remove_vma
+ * @see reference B.2
  */
 export const unmap_region = procedure(function* unmap_region(
   current: Task,

@@ -31,7 +31,7 @@ import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
  *
  * @param flags - {@link VM_READ}, {@link VM_WRITE}, or 0 for no access
  * @returns 0; -ENOMEM where it meets a hole: what comes before that is changed by then
- * @kernel mprotect
+ * @kernel mprotect mm/mprotect.c
  * @see reference B.2
  */
 export const mprotect = procedure(function* mprotect(
@@ -48,7 +48,12 @@ export const mprotect = procedure(function* mprotect(
   return error
 })
 
-/** One area after another, until the end or a hole. @kernel do_mprotect_pkey */
+/**
+ * One area after another, until the end or a hole.
+ *
+ * @kernel do_mprotect_pkey mm/mprotect.c
+ * @see reference B.2
+ */
 const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
   current: Task,
   mm: MmStruct,
@@ -132,7 +137,7 @@ function isPopulated(mm: MmStruct, start: number, end: number): boolean {
  * the table's lock may be dropped between any two. TLBs are flushed after the end of the window, and before the mmap
  * lock is released, so that nothing that relies on the new permissions can come before.
  *
- * @kernel change_protection
+ * @kernel change_protection mm/mprotect.c
  * @see reference B.2
  */
 export const change_protection = procedure(function* change_protection(
@@ -148,7 +153,12 @@ export const change_protection = procedure(function* change_protection(
   if (changed) yield* flush_tlb_range(current.machine, mm, start, end)
 })
 
-/** Changes the entries. Returns 1 if any changed. @kernel change_pte_range */
+/**
+ * Changes the entries. Returns 1 if any changed.
+ *
+ * @kernel change_pte_range mm/mprotect.c
+ * @see reference B.2
+ */
 const change_pte_range = procedure(function* change_pte_range(
   current: Task,
   mm: MmStruct,
@@ -178,7 +188,8 @@ const Changed = { no: 0, yes: 1, table: 2 } as const
 /**
  * Changes the entry of a huge page, all of whose pages get the same flags. One step: there is but one entry.
  *
- * @kernel change_huge_pmd
+ * @kernel change_huge_pmd mm/huge_memory.c
+ * @see reference B.2
  */
 export const change_huge_pmd = procedure(function* change_huge_pmd(
   current: Task,

@@ -22,7 +22,7 @@ import { zap_page_range } from './zap.js'
  *
  * @returns 0; -EINVAL for an empty range, or two that overlap; -EFAULT if there is nothing at `page`, or if the pages are not in
  * one area and the kernel moves one only: then what was at `to` is unmapped all the same
- * @kernel mremap with MREMAP_MAYMOVE, MREMAP_FIXED
+ * @kernel mremap mm/mremap.c with MREMAP_MAYMOVE, MREMAP_FIXED
  * @see reference B.2
  */
 export const mremap = procedure(function* mremap(
@@ -53,7 +53,8 @@ interface Move {
  * Moves one area after another, from `at` on. The gaps between them stay: what lies in them at the new place is not unmapped.
  *
  * @returns 0; -EFAULT if there is no area where the range begins
- * @kernel remap_move
+ * @kernel remap_move mm/mremap.c
+ * @see reference B.2
  */
 const remap_move = procedure(function* remap_move(
   current: Task,
@@ -73,7 +74,12 @@ const remap_move = procedure(function* remap_move(
   return end === move.end ? 0 : yield* become(remap_move, current, mm, move, end)
 })
 
-/** The one area that the range lies in. What was at the new place is gone also if the range is not in one. */
+/**
+ * The one area that the range lies in. What was at the new place is gone also if the range is not in one.
+ *
+ * @kernel mremap_to mm/mremap.c
+ * @see reference B.2
+ */
 const mremap_to = procedure(function* mremap_to(
   current: Task,
   mm: MmStruct,
@@ -93,7 +99,12 @@ const mremap_to = procedure(function* mremap_to(
   return 0
 })
 
-/** Unmaps what is where the pages are moved to. @kernel do_munmap */
+/**
+ * Unmaps what is where the pages are moved to.
+ *
+ * @kernel do_munmap mm/mmap.c
+ * @see reference B.2
+ */
 const do_munmap = procedure(function* do_munmap(
   current: Task,
   mm: MmStruct,
@@ -104,7 +115,12 @@ const do_munmap = procedure(function* do_munmap(
   if (yield* detachVmas(mm, to, to + pages)) yield* unmap_region(current, mm, to, to + pages)
 })
 
-/** The area is there twice for a while; nobody can fault, since the mmap lock is held for writing. @kernel move_vma */
+/**
+ * The area is there twice for a while; nobody can fault, since the mmap lock is held for writing.
+ *
+ * @kernel move_vma mm/mremap.c
+ * @see reference B.2
+ */
 const move_vma = procedure(function* move_vma(
   current: Task,
   mm: MmStruct,
@@ -147,7 +163,8 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
  * Moves the entries as they are, those of device pages and of migrations too: who migrates finds them where they are then.
  * Watchers are told of the old addresses only; of the new ones they have heard when what was there was unmapped.
  *
- * @kernel move_page_tables
+ * @kernel move_page_tables mm/mremap.c
+ * @see reference B.2
  */
 export const move_page_tables = procedure(function* move_page_tables(
   current: Task,
@@ -176,7 +193,8 @@ export const move_page_tables = procedure(function* move_page_tables(
  * Moves a huge page with its one entry, if all of it is moved to where another would fit; otherwise it is split.
  *
  * @returns how many pages were moved
- * @kernel move_huge_pmd
+ * @kernel move_huge_pmd mm/huge_memory.c
+ * @see reference B.2
  */
 const move_huge_pmd = procedure(function* move_huge_pmd(
   current: Task,

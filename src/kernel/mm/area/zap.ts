@@ -20,7 +20,7 @@ import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
  * is the finest at which others can see the range go. The data of a private page is lost here.
  *
  * @returns the frames that are to be freed once the TLBs have forgotten them; the zero page is among them
- * @kernel zap_pte_range
+ * @kernel zap_pte_range mm/memory.c
  * @see reference B.2
  */
 export const zap_pte_range = procedure(function* zap_pte_range(
@@ -73,6 +73,7 @@ const Zapped = { table: -1, nothing: -2 } as const
  *
  * @returns the first frame that it mapped, or what is left to do
  * @kernel zap_pmd_range, zap_huge_pmd
+ * @see reference B.2
  */
 const zap_huge_pmd = procedure(function* zap_huge_pmd(
   current: Task,
@@ -121,7 +122,7 @@ function zapEntry({ machine }: Task, pte: Pte): void {
  * forgotten the pages before the first entry changed.
  *
  * @param gathered - what {@link zap_pte_range} returned
- * @kernel tlb_finish_mmu
+ * @kernel tlb_finish_mmu mm/mmu_gather.c
  * @see reference B.2
  */
 export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
@@ -141,6 +142,7 @@ export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
  *
  * @param event - why: UNMAP, or CLEAR where the area stays
  * @kernel unmap_region, zap_page_range_single
+ * @see reference B.2
  */
 export const zap_page_range = procedure(function* zap_page_range(
   current: Task,

@@ -26,7 +26,7 @@ import { dirtyPte, folio_lock, getPage, putPage, removeRmap, setPte, unlockPage 
  *
  * @param pfn - the frame that the entry named when it was looked at
  * @returns 0: try the access again
- * @kernel remove_device_exclusive_entry
+ * @kernel remove_device_exclusive_entry mm/memory.c
  * @see reference B.10, D9
  */
 export const remove_device_exclusive_entry = procedure(function* remove_device_exclusive_entry(

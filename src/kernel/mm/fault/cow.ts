@@ -32,7 +32,7 @@ const Decided = { done: -1 } as const
  * notifier is told, since access only gets wider; any other is copied, and kept by a reference until that is done.
  *
  * @returns 0, or VM_FAULT_OOM
- * @kernel do_wp_page, wp_page_reuse
+ * @kernel do_wp_page mm/memory.c, wp_page_reuse
  * @see reference B.2
  */
 export const do_wp_page = procedure(function* do_wp_page(
@@ -115,7 +115,7 @@ function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
  *
  * @param old - the frame to copy, on which the caller holds a reference (the zero page needs none)
  * @returns 0, also if the entry has changed meanwhile and the copy was not needed; or VM_FAULT_OOM
- * @kernel wp_page_copy
+ * @kernel wp_page_copy mm/memory.c
  * @see reference B.2
  */
 export const wp_page_copy = procedure(function* wp_page_copy(

@@ -135,7 +135,8 @@ function mustBeAllocated(machine: Machine, mm: MmStruct, page: number, pfn: numb
  * handled, under the mmap lock for reading.
  *
  * @returns 0 if the access is worth another try, or the signal
- * @kernel do_user_addr_fault
+ * @kernel do_user_addr_fault arch/x86/mm/fault.c
+ * @see reference B.2
  */
 export const do_user_addr_fault = procedure(function* do_user_addr_fault(
   current: Task,
@@ -184,7 +185,8 @@ export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: num
 /**
  * The same as a step of its own. One step: the interrupted CPUs answer one after another, and each only ever forgets.
  *
- * @kernel flush_tlb_range
+ * @kernel flush_tlb_range arch/x86/mm/tlb.c
+ * @see reference B.2
  */
 export const flush_tlb_range = procedure(function* flush_tlb_range(
   machine: Machine,

@@ -122,7 +122,12 @@ const dealWith = procedure(
   },
 )
 
-/** A fault to write on an entry that may be written already: what remains is to say so. @kernel ptep_set_access_flags */
+/**
+ * A fault to write on an entry that may be written already: what remains is to say so.
+ *
+ * @kernel ptep_set_access_flags mm/pgtable-generic.c
+ * @see reference B.2
+ */
 const ptep_set_access_flags = procedure(function* ptep_set_access_flags(mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('set the dirty bit', () => {
     const pte = mm.pte[page]
@@ -169,7 +174,8 @@ function do_fault(backing: VmaKind, write: boolean): 'fileRead' | 'fileCopied' |
  * First access to a page of anonymous memory: reading maps the zero page, writing a new page. None of it is told to
  * notifiers, since access only gets wider.
  *
- * @kernel do_anonymous_page
+ * @kernel do_anonymous_page mm/memory.c
+ * @see reference B.2
  */
 export const do_anonymous_page = procedure(function* do_anonymous_page(
   current: Task,

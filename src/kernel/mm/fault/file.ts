@@ -30,7 +30,8 @@ const NOT_CACHED = -3
  * A read of a page that has a file behind it. What is cached around it is mapped too.
  *
  * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}
- * @kernel do_read_fault
+ * @kernel do_read_fault mm/memory.c
+ * @see reference B.2
  */
 export const do_read_fault = procedure(function* do_read_fault(
   current: Task,
@@ -67,7 +68,8 @@ function mapCached(machine: Machine, mm: MmStruct, page: number): void {
  * A write to a page of shared memory.
  *
  * @returns as {@link do_read_fault}
- * @kernel do_shared_fault
+ * @kernel do_shared_fault mm/memory.c
+ * @see reference B.2
  */
 export const do_shared_fault = procedure(function* do_shared_fault(
   current: Task,
@@ -77,7 +79,12 @@ export const do_shared_fault = procedure(function* do_shared_fault(
   return yield* become(finish_fault, current, mm, page)
 })
 
-/** Maps the page of the file. What has been mapped there meanwhile stays. @kernel finish_fault */
+/**
+ * Maps the page of the file. What has been mapped there meanwhile stays.
+ *
+ * @kernel finish_fault mm/memory.c
+ * @see reference B.2
+ */
 const finish_fault = procedure(function* finish_fault(
   current: Task,
   mm: MmStruct,
@@ -100,7 +107,8 @@ const finish_fault = procedure(function* finish_fault(
  * A write to a page of a file that is mapped privately, and not there yet: it gets a copy at once.
  *
  * @returns as {@link do_read_fault}
- * @kernel do_cow_fault
+ * @kernel do_cow_fault mm/memory.c
+ * @see reference B.2
  */
 export const do_cow_fault = procedure(function* do_cow_fault(
   current: Task,
@@ -140,7 +148,8 @@ export const do_cow_fault = procedure(function* do_cow_fault(
  *
  * @returns its frame, locked and held by a reference; or {@link VM_FAULT_SIGBUS} past the end of the file,
  * {@link VM_FAULT_OOM}
- * @kernel __do_fault, shmem_fault
+ * @kernel __do_fault mm/memory.c, shmem_fault
+ * @see reference B.2
  */
 const __do_fault = procedure(function* __do_fault(
   current: Task,

@@ -20,7 +20,8 @@ const Followed = { refused: -1, missing: 0 } as const
  *
  * @returns their frames, up to the first that cannot be had: one of no area, one that may not be written, one for which
  * there is no memory
- * @kernel get_user_pages_remote with FOLL_GET, FOLL_WRITE and FOLL_SPLIT_PMD
+ * @kernel get_user_pages_remote mm/gup.c with FOLL_GET, FOLL_WRITE and FOLL_SPLIT_PMD
+ * @see reference B.2
  */
 export const get_user_pages_remote = procedure(function* get_user_pages_remote(
   current: Task,
@@ -82,7 +83,12 @@ export const pinUserPageLongterm = procedure(
   },
 )
 
-/** One page that may be held for long: one that may not is moved, and got again. @kernel __gup_longterm_locked */
+/**
+ * One page that may be held for long: one that may not is moved, and got again.
+ *
+ * @kernel __gup_longterm_locked mm/gup.c
+ * @see reference B.2
+ */
 const __gup_longterm_locked = procedure(function* __gup_longterm_locked(
   current: Task,
   mm: MmStruct,
@@ -100,7 +106,8 @@ const Unpinnable = { none: 0, moved: 1, busy: -2 } as const
 /**
  * Moves the page out of coherent device memory, if it is there; the reference on it is given up.
  *
- * @kernel migrate_longterm_unpinnable_folios
+ * @kernel migrate_longterm_unpinnable_folios mm/gup.c
+ * @see reference B.2
  */
 export const migrate_longterm_unpinnable_folios = procedure(function* migrate_longterm_unpinnable_folios(
   current: Task,
@@ -152,7 +159,8 @@ function followPage({ machine }: Task, mm: MmStruct, page: number): number {
  * Faults one page in to be written, and holds nothing: it may be gone again at once. The caller holds the mmap lock.
  *
  * @returns 0; -EFAULT if it may not be written; -ENOMEM
- * @kernel fixup_user_fault with FAULT_FLAG_WRITE
+ * @kernel fixup_user_fault mm/gup.c with FAULT_FLAG_WRITE
+ * @see reference B.2
  */
 export const fixup_user_fault = procedure(function* fixup_user_fault(
   current: Task,

@@ -13,7 +13,7 @@ import { flush_tlb_range } from './cpu.js'
  * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for
  * reading: areas do not change, faults may come at any moment.
  *
- * @kernel change_prot_numa
+ * @kernel change_prot_numa mm/mempolicy.c
  * @see reference B.2
  */
 export const change_prot_numa = procedure(function* change_prot_numa(
@@ -43,7 +43,8 @@ export const change_prot_numa = procedure(function* change_prot_numa(
  * A fault on an entry that was only made to fault: gives the access back, to read; who wants to write faults again.
  *
  * @returns 0
- * @kernel do_numa_page, do_huge_pmd_numa_page
+ * @kernel do_numa_page mm/memory.c, do_huge_pmd_numa_page
+ * @see reference B.2
  */
 export const do_numa_page = procedure(function* do_numa_page(_current: Task, mm: MmStruct, page: number) {
   return yield* mm.ptl.critical('give the access back', () => {

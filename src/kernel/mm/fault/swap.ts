@@ -84,7 +84,12 @@ export const migrateToRam = procedure(
   },
 )
 
-/** Waits until the folio lock is released, or the entry is another. @kernel softleaf_entry_wait_on_locked */
+/**
+ * Waits until the folio lock is released, or the entry is another.
+ *
+ * @kernel softleaf_entry_wait_on_locked mm/filemap.c
+ * @see reference B.6
+ */
 const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_wait_on_locked(
   mm: MmStruct,
   page: number,
@@ -105,7 +110,8 @@ const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_wait_on
  * long as there is a migration entry.
  *
  * @returns 0: try again
- * @kernel migration_entry_wait
+ * @kernel migration_entry_wait mm/migrate.c
+ * @see reference B.6
  */
 export const migration_entry_wait = procedure(function* migration_entry_wait(
   current: Task,

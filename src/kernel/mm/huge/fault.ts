@@ -17,7 +17,8 @@ import { __split_huge_pmd } from './split.js'
  * a page table takes its place, and the fault is like any other. None of it is told to notifiers, since nothing was mapped.
  *
  * @returns 0, or an error of the fault
- * @kernel do_huge_pmd_anonymous_page
+ * @kernel do_huge_pmd_anonymous_page mm/huge_memory.c
+ * @see reference B.2
  */
 export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonymous_page(
   current: Task,
@@ -45,7 +46,12 @@ export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonym
 /** Whether a new huge page was mapped; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
 
-/** There is no huge page to be had: from now on there is a page table. @kernel pte_alloc */
+/**
+ * There is no huge page to be had: from now on there is a page table.
+ *
+ * @kernel pte_alloc include/linux/mm.h
+ * @see reference B.2
+ */
 const pte_alloc = procedure(function* pte_alloc(
   current: Task,
   mm: MmStruct,
@@ -64,7 +70,8 @@ const pte_alloc = procedure(function* pte_alloc(
  * zero page among them, is split, and the one page is dealt with like any other.
  *
  * @returns 0, or an error of the fault
- * @kernel do_huge_pmd_wp_page
+ * @kernel do_huge_pmd_wp_page mm/huge_memory.c
+ * @see reference B.2
  */
 export const do_huge_pmd_wp_page = procedure(function* do_huge_pmd_wp_page(
   current: Task,

@@ -91,7 +91,8 @@ export function pteAlloc(mm: MmStruct, page: number): void {
  * Gives up the page tables of what no area reaches into any more. Under the mmap lock for writing, so that nobody faults
  * there.
  *
- * @kernel free_pgtables
+ * @kernel free_pgtables mm/memory.c
+ * @see reference B.2
  */
 export const free_pgtables = procedure(function* free_pgtables(mm: MmStruct, start: number, end: number) {
   const above = mm.pmd?.filter((pmd) => start < pmd.end && pmd.start < end) ?? []

@@ -26,7 +26,7 @@ import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../
  * watchers are told that all of them go, since a device may have one translation for the whole. In the middle of an
  * invalidation this is another within it.
  *
- * @kernel __split_huge_pmd
+ * @kernel __split_huge_pmd mm/huge_memory.c
  * @see reference B.2
  */
 export const __split_huge_pmd = procedure(function* __split_huge_pmd(
@@ -44,7 +44,8 @@ export const __split_huge_pmd = procedure(function* __split_huge_pmd(
 /**
  * Replaces the entry. One step: the page-table lock is held, and the entry is not there between the flush and the new one.
  *
- * @kernel __split_huge_pmd_locked
+ * @kernel __split_huge_pmd_locked mm/huge_memory.c
+ * @see reference B.2
  */
 export const __split_huge_pmd_locked = procedure(function* __split_huge_pmd_locked(
   { machine }: Task,
@@ -75,7 +76,8 @@ export function replaceByTable(machine: Machine, mm: MmStruct, pmd: Pmd): boolea
  * have been told: the whole block that its entry would cover goes, also where it has a page table. Under the mmap lock for
  * writing.
  *
- * @kernel vma_adjust_trans_huge
+ * @kernel vma_adjust_trans_huge mm/huge_memory.c
+ * @see reference B.2
  */
 export const vma_adjust_trans_huge = procedure(function* vma_adjust_trans_huge(
   current: Task,
@@ -105,7 +107,12 @@ function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
   return areaEnd(mm, pmd.start, pmd.end) === pmd.end
 }
 
-/** Watchers are told of the whole block, and then it is split if it is a huge page. @kernel split_huge_pmd_address */
+/**
+ * Watchers are told of the whole block, and then it is split if it is a huge page.
+ *
+ * @kernel split_huge_pmd_address mm/huge_memory.c
+ * @see reference B.2
+ */
 const split_huge_pmd_address = procedure(function* split_huge_pmd_address(
   current: Task,
   mm: MmStruct,
@@ -157,7 +164,12 @@ export const split_huge_page_to_list_to_order = procedure(function* split_huge_p
 
 const NOT_HUGE = -1
 
-/** One address space, if it maps the huge page as a whole: told, and given entries for its pages. */
+/**
+ * One address space, if it maps the huge page as a whole: told, and given entries for its pages.
+ *
+ * @kernel remap_page mm/huge_memory.c
+ * @see reference B.2
+ */
 const remap_page = procedure(function* remap_page(current: Task, mm: MmStruct, head: number): Running<void> {
   const found = yield* step('look for the huge page', () => {
     const at = mm.pmd?.find(({ start }) => READ_ONCE(mm.pte[start]).frame === head && hugePmdAt(mm, start))

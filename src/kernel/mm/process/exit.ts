@@ -20,7 +20,8 @@ import { free_pgtables } from '../huge/page.js'
  * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.
  *
  * @returns 1, or 0 if the address space is gone
- * @kernel mmget_not_zero
+ * @kernel mmget_not_zero include/linux/sched/mm.h
+ * @see reference B.4
  */
 export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
   return yield* step('count a user', () => {
@@ -33,7 +34,8 @@ export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
 /**
  * Gives up being a user of `mm`. The last one takes it down.
  *
- * @kernel mmput
+ * @kernel mmput kernel/fork.c
+ * @see reference B.4
  */
 export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Running<void> {
   const left = yield* step('uncount a user', () => {
@@ -47,7 +49,7 @@ export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Run
  * Takes the address space down: first every watcher drops all that it has, then the pages go, then the areas. Nobody
  * uses it any more, but the OOM reaper may still come by: hence the locks.
  *
- * @kernel exit_mmap
+ * @kernel exit_mmap mm/mmap.c
  * @see reference B.1 release, B.2
  */
 export const exit_mmap = procedure(function* exit_mmap(current: Task, mm: MmStruct): Running<void> {

@@ -41,7 +41,12 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
   yield* child.mmapLock.lockWrite()
   const error = yield* dup_mmap(current, child, 0)
   yield* flush_tlb_range(machine, mm, 0, machine.pages)
-  if (error) return yield* become(giveUp, current, child)
+  if (error) {
+    yield* child.mmapLock.unlockWrite()
+    yield* mm.mmapLock.unlockWrite()
+    yield* exit_mmap(current, child)
+    return -Errno.ENOMEM
+  }
   yield* step('the child is ready', () => {
     child.users = 1
     rememberContents(current, child)
@@ -52,21 +57,18 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
   return 0
 })
 
-/** The child is taken down again: what has been copied of it goes. @kernel dup_mm */
-const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: MmStruct): Running<number> {
-  yield* child.mmapLock.unlockWrite()
-  yield* current.mm.mmapLock.unlockWrite()
-  yield* exit_mmap(current, child)
-  return -Errno.ENOMEM
-})
-
 /** Ghost: what the child must read from now on is what its parent does: nobody can write to what they share any more. */
 function rememberContents({ mm, machine }: Task, child: MmStruct): void {
   for (let page = 0; page < machine.pages; page++)
     ownExpected(child, page).value = ownExpected(mm, page).value
 }
 
-/** One area after another. Returns 0, or -EBUSY from the first page that could not be copied. */
+/**
+ * One area after another. Returns 0, or -EBUSY from the first page that could not be copied.
+ *
+ * @kernel dup_mmap mm/mmap.c
+ * @see reference B.2
+ */
 const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, page: number): Running<number> {
   const { machine, mm } = current
   const area = yield* find_vma(mm, page, machine.pages)
@@ -82,7 +84,8 @@ const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, pa
  *
  * @returns 1 if it is private memory that has ever got a page of its own: its entries must be copied. Anything else, the
  * zero page and shared memory among it, the child can fault in by itself
- * @kernel vm_area_dup, anon_vma_fork, vma_needs_copy
+ * @kernel vm_area_dup kernel/fork.c, anon_vma_fork, vma_needs_copy
+ * @see reference B.2
  */
 const vm_area_dup = procedure(function* vm_area_dup(
   { machine, mm }: Task,
@@ -127,7 +130,7 @@ function hasHadPages({ frames }: Machine, mm: MmStruct, page: number): boolean {
  * has locked, makes it fail.
  *
  * @returns 0, or -EBUSY
- * @kernel copy_page_range
+ * @kernel copy_page_range mm/memory.c
  * @see reference B.2
  */
 export const copy_page_range = procedure(function* copy_page_range(
@@ -162,7 +165,8 @@ export const copy_page_range = procedure(function* copy_page_range(
  * A huge page is shared as a whole. Where the parent has a page table the child gets one.
  *
  * @returns 1 if it is a huge page
- * @kernel copy_huge_pmd
+ * @kernel copy_huge_pmd mm/huge_memory.c
+ * @see reference B.2
  */
 const copy_huge_pmd = procedure(function* copy_huge_pmd(
   current: Task,

@@ -18,7 +18,7 @@ import { tlb_finish_mmu, zap_pte_range } from '../area/zap.js'
  * Zaps the private areas of `mm`. It may not sleep: the lock is only tried, and so are the locks of drivers.
  *
  * @returns 0 if everything is reaped, -EAGAIN if not, which is tried again later
- * @kernel oom_reap_task_mm
+ * @kernel oom_reap_task_mm mm/oom_kill.c
  * @see reference B.1, B.2
  */
 export const oom_reap_task_mm = procedure(function* oom_reap_task_mm(
@@ -36,7 +36,12 @@ export const oom_reap_task_mm = procedure(function* oom_reap_task_mm(
   return error
 })
 
-/** One area after another; one that a driver cannot give up now is passed over. @kernel __oom_reap_task_mm */
+/**
+ * One area after another; one that a driver cannot give up now is passed over.
+ *
+ * @kernel __oom_reap_task_mm mm/oom_kill.c
+ * @see reference B.2
+ */
 const __oom_reap_task_mm = procedure(function* __oom_reap_task_mm(
   current: Task,
   mm: MmStruct,

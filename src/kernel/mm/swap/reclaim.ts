@@ -27,7 +27,8 @@ import {
  * whoever faults on its slot waits for that.
  *
  * @returns 1 if it is freed, 0 if it stays
- * @kernel shrink_folio_list
+ * @kernel shrink_folio_list mm/vmscan.c
+ * @see reference B.2
  */
 export const shrink_folio_list = procedure(function* shrink_folio_list(
   current: Task,
@@ -57,7 +58,8 @@ function isReclaimable(frame: Frame): boolean {
  * nothing is in the slot yet.
  *
  * @returns 0 if there is no slot left
- * @kernel add_to_swap
+ * @kernel add_to_swap mm/swap_state.c
+ * @see reference B.2
  */
 export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, frame: Frame): Running<number> {
   return yield* step('give it a slot', () => {
@@ -74,7 +76,7 @@ export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, fr
  * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
  * has gone from where it was found it may have moved, and is looked for again.
  *
- * @kernel try_to_unmap
+ * @kernel try_to_unmap mm/rmap.c
  * @see reference B.2
  */
 export const try_to_unmap = procedure(function* try_to_unmap(
@@ -95,7 +97,8 @@ export const try_to_unmap = procedure(function* try_to_unmap(
  * since a CPU that could still write would do so unseen. That the page was written to passes from the entry to the page.
  *
  * @returns 1, or 0 if the page is not there
- * @kernel try_to_unmap_one
+ * @kernel try_to_unmap_one mm/rmap.c
+ * @see reference B.2
  */
 export const try_to_unmap_one = procedure(function* try_to_unmap_one(
   current: Task,
@@ -137,7 +140,8 @@ function maps(pte: Pte, frame: Frame): boolean {
  * Writes the page to its slot, if it holds something else. One step: nobody maps it, who wants to waits for its lock,
  * and who reads its slot is given the page.
  *
- * @kernel pageout, swap_writepage
+ * @kernel pageout mm/vmscan.c, swap_writepage
+ * @see reference B.2
  */
 export const pageout = procedure(function* pageout({ machine }: Task, frame: Frame): Running<void> {
   yield* step('write the page to its slot', () => {
@@ -154,7 +158,8 @@ export const pageout = procedure(function* pageout({ machine }: Task, frame: Fra
  * lets go of it. One step: the count is compared and frozen atomically.
  *
  * @returns 1 if it is free, 0 if it stays
- * @kernel __remove_mapping
+ * @kernel __remove_mapping mm/vmscan.c
+ * @see reference B.2
  */
 const __remove_mapping = procedure(function* __remove_mapping(
   { machine }: Task,

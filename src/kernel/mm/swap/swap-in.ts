@@ -60,6 +60,7 @@ export const doSwapSlot = procedure(
  * @returns its frame, locked and held; 0 if the slot is not in use any more, or the page was put there just now: the
  * entry is looked at again; or VM_FAULT_OOM
  * @kernel swapin_readahead
+ * @see reference B.2
  */
 const swapin_folio = procedure(function* swapin_folio(current: Task, slot: number): Running<number> {
   const { machine } = current
