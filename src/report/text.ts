@@ -191,6 +191,7 @@ function footerText(report: CheckReport, layout: Layout): string {
     `storage       ${storage}`,
     `reductions    ${reductions}`,
     `progress      ${fairnessText(report.results)}`,
+    `audit         ${auditText(report.results)}`,
     `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
   ]
     .map((line) =>
@@ -199,6 +200,28 @@ function footerText(report: CheckReport, layout: Layout): string {
       ),
     )
     .join('\n')
+}
+
+/** How much of what was explored was run live, and what shows the steps to be pure. */
+function auditText(results: readonly CheckResult[]): string {
+  const audited = results.flatMap(({ audit }) => audit ?? [])
+  const sum = (of: (audit: (typeof audited)[number]) => number) =>
+    audited.reduce((total, audit) => total + of(audit), 0)
+  const byText = Math.max(0, ...results.map(({ purity }) => purity.byText))
+  const byAudit = Math.max(0, ...results.map(({ purity }) => purity.byAuditOnly))
+  const live =
+    audited.length === 0
+      ? 'none: nothing was run live'
+      : `${counted(
+          sum(({ steps }) => steps),
+          'step',
+        )} of ${counted(
+          sum(({ runs }) => runs),
+          'run',
+        )} were taken live, ${figure(sum(({ disagreements }) => disagreements))} of them otherwise than explored`
+  return byText + byAudit === 0
+    ? live
+    : `${live}; of ${figure(byText + byAudit)} steps (in the largest scenario) ${figure(byText)} are pure by their text, ${figure(byAudit)} by the audit alone`
 }
 
 function fairnessText(results: readonly CheckResult[]): string {
