@@ -378,6 +378,12 @@ function mutateSubcommand(
     .addOption(new Option('--sample <count>', 'only so many, at random').argParser(parseCount))
     .addOption(new Option('--seed <number>', 'another sample (default 1)').argParser(parseStep))
     .addOption(
+      new Option(
+        '--states <count>',
+        'change so many states of each scenario in place of the text, one field at a time',
+      ).argParser(parseCount),
+    )
+    .addOption(
       new Option('--bounds <size>', 'size of the scenarios')
         .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
         .default('smoke'),

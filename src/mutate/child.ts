@@ -13,6 +13,7 @@ import type { KernelVersion } from '../conformance/result.js'
 import type { Scenario } from '../world/model.js'
 import { takeHits } from './hits.js'
 import type {
+  CorruptOrder,
   Heard,
   JudgeOrder,
   MeasureOrder,
@@ -205,9 +206,30 @@ async function haveSameGraphs(
   return true
 }
 
+async function corrupt({ only, ...options }: CorruptOrder): Promise<void> {
+  const { scenarios } = await project()
+  const { corruptStates } = await import('./states/corrupt.js')
+  for (const [name, scenario] of scenarios) {
+    if (only !== undefined && !only.includes(name)) continue
+    say({ kind: 'begun', name })
+    say({ kind: 'corrupted', findings: corruptStates(scenario, options) })
+  }
+  say({ kind: 'end' })
+}
+
+function obey(order: Order): Promise<void> {
+  switch (order.kind) {
+    case 'measure':
+      return measure(order)
+    case 'judge':
+      return judge(order)
+    case 'corrupt':
+      return corrupt(order)
+  }
+}
+
 process.once('message', (order: Order) => {
-  const done = order.kind === 'measure' ? measure(order) : judge(order)
-  done
+  obey(order)
     .catch((error: unknown) => {
       const { code } = error as { code?: unknown }
       const message = error instanceof Error ? (error.stack ?? error.message) : String(error)

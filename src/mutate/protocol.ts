@@ -5,6 +5,7 @@
  */
 import type { KernelVersion } from '../conformance/result.js'
 import type { Bounds } from '../world/model.js'
+import type { CorruptFindings, CorruptOptions } from './states/corrupt.js'
 
 /** One file of recordings. */
 export interface RecordingFile {
@@ -51,8 +52,15 @@ export interface RecordingOrder extends RecordingFile {
   readonly lines: readonly number[]
 }
 
+/** Changes states of scenarios, and answers {@link CorruptFindings} for each. */
+export interface CorruptOrder extends CorruptOptions {
+  readonly kind: 'corrupt'
+  /** Names of the scenarios; all where it is absent. */
+  readonly only?: readonly string[]
+}
+
 /** An order. */
-export type Order = MeasureOrder | JudgeOrder
+export type Order = MeasureOrder | JudgeOrder | CorruptOrder
 
 /** A scenario or a recorded sequence as it is without a mutant. */
 export type Measured = MeasuredScenario | MeasuredRecording
@@ -96,6 +104,7 @@ export type Reply =
   | { readonly kind: 'begun'; readonly name: string }
   | { readonly kind: 'measured'; readonly measured: Measured }
   | { readonly kind: 'heard'; readonly heard: Heard }
+  | { readonly kind: 'corrupted'; readonly findings: CorruptFindings }
   /** All is run; `sameGraphs` if the digests of all scenarios are what they were, where that was worth a look. */
   | { readonly kind: 'end'; readonly sameGraphs?: boolean }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BuildCopy } from './build-copy.js'
@@ -39,7 +40,7 @@ export async function runMutants(
   options: RunOptions,
 ): Promise<RunResult> {
   const began = performance.now()
-  const folder = join(options.cache, [subject.identity, options.bounds, ...(options.only ?? [])].join('-'))
+  const folder = join(options.cache, folderOf(subject, options))
   const reach = await reachOf(subject, mutants, folder, options)
   if (reach === undefined) return { judged: [], left: mutants.length, stopped: 'interrupted' }
   const kept = new Kept(folder)
@@ -79,6 +80,13 @@ export async function runMutants(
     return finding === undefined ? [] : [{ mutant, finding }]
   })
   return { judged, left: mutants.length - judged.length, ...(stopped === undefined ? {} : { stopped }) }
+}
+
+/** A name for what was measured and found: the same for the same build, bounds and scenarios. */
+function folderOf({ identity }: Subject, { bounds, only }: MeasureOptions): string {
+  const name = `${identity}-${bounds}`
+  if (only === undefined) return name
+  return `${name}-${createHash('sha256').update(only.join('\n')).digest('hex').slice(0, 8)}`
 }
 
 function explain(finding: Finding, equivalents: Readonly<Record<string, string>>): Finding {

@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import type { Mutant } from './mutant.js'
+import { shuffled } from './shuffled.js'
 import { SubjectError } from './subject.js'
 
 /** What is asked for; what is left out leaves nothing out. */
@@ -67,18 +68,4 @@ function changedLines(root: string, ref: string): Map<string, { first: number; l
     lines.push({ first, last: first + Math.max(1, Number(hunk[2] ?? 1)) - 1 })
   }
   return changed
-}
-
-/** `items` in an order that `seed` decides. */
-function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const result = [...items]
-  let state = (seed ^ 0x9e3779b9) >>> 0
-  for (let i = result.length - 1; i > 0; i--) {
-    state = (state + 0x6d2b79f5) >>> 0
-    let word = Math.imul(state ^ (state >>> 15), state | 1)
-    word ^= word + Math.imul(word ^ (word >>> 7), word | 61)
-    const at = ((word ^ (word >>> 14)) >>> 0) % (i + 1)
-    ;[result[i], result[at]] = [result[at], result[i]]
-  }
-  return result
 }

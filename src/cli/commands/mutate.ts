@@ -32,7 +32,12 @@ export interface MutateCommandOptions {
   readonly workers?: number
   /** Milliseconds after which no mutant is begun. */
   readonly timeLimit?: number
+  /** How many states of each scenario to change, in place of the text. */
+  readonly states?: number
 }
+
+/** Steps within which a claim must object to a changed state. */
+const STEPS = 4
 
 /**
  * Mutates what is asked for.
@@ -46,6 +51,10 @@ export async function mutateCommand(
   options: MutateCommandOptions,
 ): Promise<number> {
   assertWritable(options.output)
+  if (options.states !== undefined && options.format === 'stryker')
+    throw new UsageError(
+      '--states reports as text or as JSON: a change of a state has no place in the source',
+    )
   const mutate = await loaded()
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {
@@ -53,6 +62,29 @@ export async function mutateCommand(
     interrupt.abort()
   })
   try {
+    if (options.states !== undefined) {
+      const seed = options.seed ?? 1
+      const asked = { bounds: options.bounds, states: options.states, seed, steps: STEPS }
+      const result = await mutate.corrupt(mutate.projectFolder(), {
+        ...asked,
+        signal: interrupt.signal,
+        onFindings: ({ scenario }) => io.stderr.write(`${scenario}\n`),
+      })
+      const report = { run: runFacts(project, options.bounds), ...asked, ...result }
+      return writeReport(
+        io,
+        {
+          format: options.format === 'json' ? 'json' : 'text',
+          ...(options.output && { output: options.output }),
+        },
+        {
+          text: (layout) => mutate.statesText(report, layout),
+          json: () => mutate.statesJson(report),
+          junit: () => '',
+        },
+        mutate.statesExitCode(result),
+      )
+    }
     const subject = new mutate.Subject(mutate.projectFolder())
     const mutants = mutate.select(subject.root, subject.mutants, options)
     const began = performance.now()

@@ -38,7 +38,7 @@ export const dropOperand: Operator = function* (node, types) {
 }
 
 /** True for a look whether something is there at all: what follows could not be run, or would not compile, without it. */
-function narrows(condition: ts.Expression, types: Types): boolean {
+export function narrows(condition: ts.Expression, types: Types): boolean {
   if (/\bundefined\b/.test(condition.getText())) return true
   if (ts.isBinaryExpression(condition) && isLogical(condition.operatorToken.kind))
     return narrows(condition.left, types) || narrows(condition.right, types)

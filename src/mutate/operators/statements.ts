@@ -5,6 +5,7 @@
  */
 import ts from 'typescript'
 import type { Mutation } from '../mutant.js'
+import { narrows } from './conditions.js'
 import {
   bare,
   brief,
@@ -18,9 +19,10 @@ import {
 } from './operator.js'
 
 /** Leaves out one statement: a call, an assignment, a branch, a loop. */
-export const deleteStatement: Operator = function* (node) {
+export const deleteStatement: Operator = function* (node, types) {
   if (!isStatementOfBody(node) || isClaim(node) || isWhole(node)) return
   if (ts.isIfStatement(node)) {
+    if (leaves(node) && narrows(node.expression, types)) return
     if (node.elseStatement === undefined) {
       yield {
         kind: isRecheck(node) ? 'recheck' : kindOf(node),
