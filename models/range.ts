@@ -37,8 +37,8 @@ const released = 'The fault is complete: mmput, and the range may be used for an
  * The lifecycle of a range (`struct hmm_range` with the fault that fills it).
  *
  * @remarks
- * One instance is one populate: it leaves `idle` when the driver samples its first sequence number and returns when the
- * fault is complete, whatever its result. Every retry goes through `retried`, the only state in which the timeout is
+ * One instance is one walk with its retries: it leaves `idle` when hmm_range_fault begins and returns when the fault is
+ * complete, whatever its result, or another walk begins. A page that is mapped already needs none. Every retry goes through `retried`, the only state in which the timeout is
  * tested. Each state and event is documented in the machine itself.
  *
  * ![The states and transitions of a range](../docs/statecharts/range.svg)
@@ -59,7 +59,8 @@ export const rangeStatechart = setup({
   initial: 'idle',
   states: {
     idle: {
-      description: 'No populate is in progress: the range holds no sequence number and no usable entry.',
+      description:
+        'No walk is in progress, and none has left an entry that may be used. The range may have a number already.',
       on: {
         BEGIN: { target: 'begin', description: begun },
         FAILED: {
@@ -107,6 +108,11 @@ export const rangeStatechart = setup({
           target: 'failed',
           description: 'A page cannot be mapped for DMA (hmm_range_dma_map, 5.1 to 5.4): none is.',
         },
+        RELEASED: {
+          target: 'idle',
+          description:
+            'Another walk begins under the same number, or the fault ends and the driver keeps what was found, with its number.',
+        },
       },
     },
     validated: {
@@ -129,6 +135,11 @@ export const rangeStatechart = setup({
           description:
             'The driver found an entry that it cannot map: an error entry, or mixed kinds of pages (C25).',
         },
+        RELEASED: {
+          target: 'idle',
+          description:
+            'Another walk begins, or the fault ends, and the driver keeps by a rule of its own what was found.',
+        },
       },
     },
     retried: {
@@ -140,6 +151,11 @@ export const rangeStatechart = setup({
           target: 'timedOut',
           description:
             'HMM_RANGE_DEFAULT_TIMEOUT has expired: the driver gives up instead of retrying (C14).',
+        },
+        RELEASED: {
+          target: 'idle',
+          description:
+            'The fault ends: another one has mapped the pages meanwhile, or the device is to fault again.',
         },
       },
     },

@@ -26,6 +26,7 @@ import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
+import { pagesValid } from './scenarios/pages-valid.js'
 import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
@@ -134,6 +135,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   lockOut.lockOutReaders,
   twoPass.twoPass,
   twoPass.twoPassRefused,
+  pagesValid,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

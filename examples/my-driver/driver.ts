@@ -40,19 +40,17 @@ export interface PageFault {
 /** Faults in a page and maps it: 0, or a negative error number. Called and returns without locks. */
 export type MapPage = Procedure<[current: Task, umem: Mirror, fault: PageFault, retries: number], number>
 
-/** Reads the page table's entry of one page, faulting it in. The caller has sampled the sequence. */
+/** Reads the page table's entry of one page, faulting it in. The caller has taken the range's number. */
 export const walkPage = procedure(function* odp_walk_page(
   current: Task,
   umem: Mirror,
   { page, write }: PageFault,
-  seq: number,
 ) {
   const { mmapLock } = umem.mm
   yield* mmapLock.lockRead()
   const error = yield* hmm_range_fault(current, rangeOf(umem, current), {
     start: page,
     end: page + 1,
-    seq,
     defaultFlags: 0,
     // The request is in the array, so the mask selects it.
     pfnFlagsMask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
@@ -80,12 +78,13 @@ export const mapOnePage: MapPage = procedure(function* odp_map_page(
   fault: PageFault,
   retries: number,
 ): Running<number> {
-  const seq = yield* mmu_interval_read_begin(umem.notifier)
-  const error = yield* walkPage(current, umem, fault, seq)
+  const { notifierSeq } = rangeOf(umem, current)
+  yield* mmu_interval_read_begin(umem.notifier, notifierSeq)
+  const error = yield* walkPage(current, umem, fault)
   if (error === -Errno.EBUSY) return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
   if (error) return error
   yield* umem.updateLock.lock()
-  if (yield* mmu_interval_read_retry(current, umem.notifier, seq)) {
+  if (yield* mmu_interval_read_retry(umem.notifier, notifierSeq)) {
     yield* umem.updateLock.unlock()
     return yield* become(tryAgain, mapOnePage, current, umem, fault, retries)
   }

@@ -34,11 +34,11 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
-import { BLOCKED, become, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
+import { acting, BLOCKED, become, override, READ_ONCE, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
-function requestOf(start: number, end: number, seq: number, wanted: Wanted): HmmRequest {
-  return { start, end, seq, owner: -1, ...wanted }
+function requestOf(start: number, end: number, wanted: Wanted): HmmRequest {
+  return { start, end, owner: -1, ...wanted }
 }
 
 /** The walk as every driver makes it. Part of the caller's text: it is the other steps that are wrong. */
@@ -54,11 +54,12 @@ const compareOutsideLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
-      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, notifierSeq)
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, wanted))
       if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
       if (error) return error
-      if (yield* mmu_interval_read_retry(current, mirror.notifier, seq))
+      if (yield* mmu_interval_read_retry(mirror.notifier, notifierSeq))
         return yield* become(populateAgain, current, mirror, start, end, wanted)
       yield* mirror.updateLock.lock()
       const failed = yield* program(current, mirror, start, end)
@@ -177,10 +178,10 @@ const pinPages = override(
 const validFlag = override(
   mmu_interval_read_retry,
   () =>
-    function* (current, sub, _seq) {
+    function* (sub) {
       return yield* step('look at the valid flag', () => {
         const retry = READ_ONCE(sub.mm.subscriptions).active > 0 ? 1 : 0
-        sub.readers.get(current.thread)?.(retry)
+        sub.readers.get(acting.thread)?.compared(retry)
         return retry
       })
     },
@@ -279,8 +280,9 @@ const withoutMmapLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
-      return yield* hmm_range_fault(current, rangeOf(mirror, current), requestOf(start, end, seq, wanted))
+      const range = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, range.notifierSeq)
+      return yield* hmm_range_fault(current, range, requestOf(start, end, wanted))
     },
 )
 
@@ -289,10 +291,11 @@ const programWithoutLock = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
-      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, notifierSeq)
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, wanted))
       if (error) return error
-      if (yield* mmu_interval_read_retry(current, mirror.notifier, seq)) return -Errno.EBUSY
+      if (yield* mmu_interval_read_retry(mirror.notifier, notifierSeq)) return -Errno.EBUSY
       return yield* program(current, mirror, start, end)
     },
 )
@@ -302,9 +305,9 @@ const updateLockFirst = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      yield* mmu_interval_read_begin(mirror.notifier, rangeOf(mirror, current).notifierSeq)
       yield* mirror.updateLock.lock()
-      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, seq, wanted))
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, wanted))
       yield* mirror.updateLock.unlock()
       return error
     },
@@ -316,7 +319,7 @@ const readBeginUnderLock = override(
   (original) =>
     function* (current, mirror, start, end, wanted) {
       yield* mirror.updateLock.lock()
-      yield* mmu_interval_read_begin(mirror.notifier)
+      yield* mmu_interval_read_begin(mirror.notifier, rangeOf(mirror, current).notifierSeq)
       yield* mirror.updateLock.unlock()
       return yield* original(current, mirror, start, end, wanted)
     },
@@ -327,14 +330,11 @@ const claimWithoutMapping = override(
   populate,
   () =>
     function* (current, mirror, start, end) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      const range = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, range.notifierSeq)
       yield* mirror.mm.mmapLock.lockRead()
       const wanted = { defaultFlags: HMM_PFN_REQ_FAULT, pfnFlagsMask: 0 }
-      const error = yield* hmm_range_fault(
-        current,
-        rangeOf(mirror, current),
-        requestOf(start, end, seq, wanted),
-      )
+      const error = yield* hmm_range_fault(current, range, requestOf(start, end, wanted))
       yield* mirror.mm.mmapLock.unlockRead()
       return error
     },

@@ -39,7 +39,7 @@ const validAlone = override(
   mayBeMapped,
   () =>
     function* (current, mirror): Running<number> {
-      return yield* hmm_range_valid(current, rangeOf(mirror, current))
+      return yield* hmm_range_valid(rangeOf(mirror, current))
     },
 )
 
@@ -107,7 +107,7 @@ const unlockAfterAnyError = override(
         return error
       }
       yield* mirror.updateLock.lock()
-      const done = yield* hmm_vma_range_done(current, range)
+      const done = yield* hmm_vma_range_done(range)
       if (done) yield* program(current, mirror, start, last)
       yield* mirror.updateLock.unlock()
       yield* mmapLock.unlockRead()
@@ -156,7 +156,7 @@ const unregisterUnderLocks = override(
         return told
       }
       yield* mirror.updateLock.lock()
-      const valid = yield* hmm_range_valid(current, range)
+      const valid = yield* hmm_range_valid(range)
       if (valid) yield* program(current, mirror, pages.start, pages.end)
       yield* hmm_range_unregister(current, range)
       yield* mirror.updateLock.unlock()

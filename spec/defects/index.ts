@@ -18,6 +18,7 @@ import { lockOutDefects } from './lock-out.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
+import { pagesValidDefects } from './pages-valid.js'
 import { protocolDefects } from './protocol.js'
 import { publicDefects } from './public-bugs.js'
 import { recordedDefects } from './recorded.js'
@@ -46,6 +47,7 @@ export const defects: readonly Defect[] = [
   ...coherentDefects,
   ...lockOutDefects,
   ...twoPassDefects,
+  ...pagesValidDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

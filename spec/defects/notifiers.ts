@@ -25,7 +25,6 @@ import {
   NotifyEvent,
   openRange,
   reapArea,
-  SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
   startClassic,
@@ -41,10 +40,9 @@ import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 const readBeginWithoutWait = override(
   mmu_interval_read_begin,
   () =>
-    function* (sub) {
+    function* (sub, place) {
       const subs = sub.mm.subscriptions
-      yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
-      return SAMPLED_SEQ
+      yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub, place))
     },
 )
 
@@ -72,7 +70,7 @@ const waitWithoutLock = override(
   mmu_interval_seq_released,
   () =>
     function* (sub) {
-      yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub)
+      yield* sub.mm.subscriptions.wq.wait(sequenceHasMoved, sub, sub.removalSeq)
     },
 )
 

@@ -13,6 +13,7 @@ import {
   mapAtomic,
   populate,
   populatePinned,
+  rangeOf,
   recordAndUnmap,
   systemFrames,
 } from '../../src/driver/index.js'
@@ -57,14 +58,15 @@ const retryWithoutUnlock = override(
       const { mm, notifier, updateLock } = mirror
       const error = yield* faultIn(current, mirror, page)
       if (error) return error
-      const seq = yield* mmu_interval_read_begin(notifier)
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(notifier, notifierSeq)
       yield* mm.mmapLock.lockRead()
       const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
       yield* mm.mmapLock.unlockRead()
       if (pages.length === 0) return -Errno.EFAULT
       if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
       yield* updateLock.lock()
-      if (yield* mmu_interval_read_retry(current, notifier, seq)) {
+      if (yield* mmu_interval_read_retry(notifier, notifierSeq)) {
         yield* updateLock.unlock()
         return yield* become(atomicFaultAgain, current, mirror, page, tries)
       }

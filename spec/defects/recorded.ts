@@ -48,13 +48,14 @@ const lockHeldOverWalk = override(
   () =>
     function* (current, mirror, start, end, write): Running<number> {
       const { mm, notifier, updateLock, owner } = mirror
-      const seq = yield* mmu_interval_read_begin(notifier)
+      const range = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(notifier, range.notifierSeq)
       yield* mm.mmapLock.lockRead()
       yield* updateLock.lock()
       const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
-      const request = { start, end, seq, defaultFlags, pfnFlagsMask: 0, owner }
-      let error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
-      if (!error && (yield* mmu_interval_read_retry(current, notifier, seq))) error = -Errno.EBUSY
+      const request = { start, end, defaultFlags, pfnFlagsMask: 0, owner }
+      let error = yield* hmm_range_fault(current, range, request)
+      if (!error && (yield* mmu_interval_read_retry(notifier, range.notifierSeq))) error = -Errno.EBUSY
       if (!error) error = yield* dmirror_do_fault(current, mirror, start, end, write)
       yield* updateLock.unlock()
       yield* mm.mmapLock.unlockRead()

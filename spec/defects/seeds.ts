@@ -32,10 +32,11 @@ const countIsAnError = override(
   populateOnce,
   () =>
     function* (current, mirror, start, end, wanted) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      const range = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, range.notifierSeq)
       yield* mirror.mm.mmapLock.lockRead()
-      const request = { start, end, seq, owner: mirror.owner, ...wanted }
-      const error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
+      const request = { start, end, owner: mirror.owner, ...wanted }
+      const error = yield* hmm_range_fault(current, range, request)
       yield* mirror.mm.mmapLock.unlockRead()
       return error === -Errno.EBUSY
         ? yield* become(populateAgain, current, mirror, start, end, wanted)

@@ -14,7 +14,7 @@ const numberOfTheEnd = override(
   (original) =>
     function* (current, range, request): Running<number> {
       const error = yield* original(current, range, request)
-      if (!error) yield* mmu_interval_read_begin(range.notifier)
+      if (!error) yield* mmu_interval_read_begin(range.notifier, range.notifierSeq)
       return error
     },
 )

@@ -197,7 +197,7 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
  * under which it would have done its work.
  */
 export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
-  return !innermostRange(machine, thread).blockable && !mirror.updateLock.heldBy(thread)
+  return !innermostRange(machine, thread).blockable && !mirror.protection.remove.heldBy(thread)
 }
 
 /**

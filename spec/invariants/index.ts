@@ -48,8 +48,10 @@ import {
 } from './migration-stages.js'
 import {
   collisionsAreReal,
+  removedUnderItsLock,
   requestsAreIntact,
   requestsAreMet,
+  rulesAreSound,
   snapshotsChangeNothing,
   validatedBeforeUse,
 } from './ranges.js'
@@ -139,6 +141,8 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     changeInsideInvalidation,
     quietAfterStart,
     validatedBeforeUse,
+    rulesAreSound,
+    removedUnderItsLock,
     collisionsAreReal,
     requestsAreMet,
     requestsAreIntact,

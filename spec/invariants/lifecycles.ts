@@ -18,8 +18,9 @@ export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
       ([, range]): Abstraction => ({
         lifecycle: range.lifecycle,
         state() {
-          if (range.seq === 0) return 'idle'
           switch (range.result) {
+            case RangeResult.none:
+              return 'idle'
             case RangeResult.collided:
               return 'retried'
             case RangeResult.failed:

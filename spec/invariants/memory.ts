@@ -241,8 +241,8 @@ export function noAllocationUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim
     judge(thread, from) {
       if (!from.inside(thread, alloc_page)) return undefined
       for (const mirror of mirrors)
-        if (old(() => mirror.updateLock.heldBy(thread)))
-          return `a page is allocated while ${mirror.updateLock.name} is held`
+        for (const lock of [mirror.protection.program, mirror.protection.remove])
+          if (old(() => lock.heldBy(thread))) return `a page is allocated while ${lock.name} is held`
       return true
     },
   }

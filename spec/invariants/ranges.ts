@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Mirror } from '../../src/driver/index.js'
 import {
   type Frame,
   HMM_PFN_REQ_FAULT,
@@ -11,13 +12,15 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmm_range_fault,
+  innermostRange,
   isDevicePrivate,
+  mmu_notifier_invalidate_range_start,
   PteKind,
   RangeResult,
   VmaKind,
   walk,
 } from '../../src/kernel/index.js'
-import { old, type StepClaim } from '../../src/world/index.js'
+import { old, type StepClaim, type View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 interface Owned {
@@ -39,7 +42,7 @@ function asked(range: HmmRange, page: number): number {
   return (range.pfns[page].asked & range.pfnFlagsMask) | range.defaultFlags
 }
 
-/** C8: the device is programmed only under the update lock, from a walk that has not been overtaken. */
+/** C8: the device is programmed only under the update lock, from a walk that has not been overtaken: by the driver's own rule. */
 export function validatedBeforeUse(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -49,21 +52,105 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
       let said: true | undefined
       for (const mirror of world.mirrors)
         for (let page = 0; page < mirror.pageTable.length; page++) {
-          const entry = mirror.pageTable[page]
-          const is = entry.frame
-          if (is === undefined || (is === old(entry).frame && entry.write <= old(entry).write)) continue
+          if (!isProgrammed(mirror, page)) continue
           said = true
-          if (old(() => isBeingMigratedBy(world, thread, page, is))) continue
-          // A page that the device has alone comes from no walk: what must hold of it is C43.
-          if (entry.atomic) continue
-          if (!old(() => mirror.updateLock.heldBy(thread)))
-            return `${mirror.name} programs page ${page} without the update lock`
+          if (comesFromNoWalk(world, mirror, thread, page)) continue
+          const { program } = mirror.protection
+          if (!old(() => program.heldForWritingBy(thread)))
+            return `${mirror.name} programs page ${page} without ${program.name}`
+          const { mayBind } = mirror.driver
+          if (mayBind !== undefined) {
+            if (!old(() => mayBind(mirror, page, thread)))
+              return `${mirror.name} programs page ${page}, which the driver's own rule does not allow`
+            continue
+          }
           const own = owned.find((o) => o.mirror === mirror && o.thread === thread)
           if (own === undefined || old(own.range).result !== RangeResult.validated)
             return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not cleared`
-          if (old(own.range).seq !== old(mirror.notifier).seq)
-            return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).seq}; the sequence is ${old(mirror.notifier).seq}`
+          if (old(own.range.pfns[page]).stale)
+            return `${mirror.name} programs page ${page} from a walk that was made under another number than was compared`
+          if (old(own.range).notifierSeq.number !== old(mirror.notifier).seq)
+            return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).notifierSeq.number}; the sequence is ${old(mirror.notifier).seq}`
         }
+      return said
+    },
+  }
+}
+
+/** True if the step gives the device a page, or leave to write to one. */
+function isProgrammed({ pageTable }: Mirror, page: number): boolean {
+  const entry = pageTable[page]
+  const { frame } = entry
+  return frame !== undefined && (frame !== old(entry).frame || entry.write > old(entry).write)
+}
+
+/** True for a page that the driver has migrated (C36), or that the device has alone (C43): what must hold of it is said there. */
+function comesFromNoWalk(world: MirrorWorld, { pageTable }: Mirror, thread: number, page: number): boolean {
+  const { atomic, frame } = pageTable[page]
+  return atomic || (frame !== undefined && old(() => isBeingMigratedBy(world, thread, page, frame)))
+}
+
+/**
+ * C8: a driver's rule is sound: what it lets the device use is what the CPU's page table says, and no invalidation of it is under
+ * way that the driver has answered. So none came since the walk that the rule rests on.
+ */
+export function rulesAreSound(world: MirrorWorld): StepClaim {
+  const { machine, tasks } = world
+  return {
+    clause: 'C8',
+    name: 'the rule by which a driver programs its device is sound',
+    judge(thread, from) {
+      let said: true | undefined
+      for (const mirror of world.mirrors) {
+        if (mirror.driver.mayBind === undefined) continue
+        for (let page = 0; page < mirror.pageTable.length; page++) {
+          if (!isProgrammed(mirror, page) || comesFromNoWalk(world, mirror, thread, page)) continue
+          said = true
+          const { frame, write } = mirror.pageTable[page]
+          const pte = old(mirror.mm.pte[page])
+          const isPresent = pte.kind === PteKind.present || pte.kind === PteKind.devicePrivate
+          if (!isPresent || pte.frame !== frame?.pfn || write > pte.write)
+            return `${mirror.name} programs page ${page} as its rule allows, and it was invalidated since the walk that found it`
+          for (const task of tasks)
+            if (isAnswered(machine, mirror, page, task.thread, from))
+              return `${mirror.name} programs page ${page} as its rule allows, and has answered an invalidation of it that has not ended`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** True if `thread` invalidates `page`, and all who are told of it have answered. */
+function isAnswered(
+  machine: MirrorWorld['machine'],
+  { mm }: Mirror,
+  page: number,
+  thread: number,
+  view: View,
+): boolean {
+  const open = old(innermostRange(machine, thread))
+  if (open.mm !== mm.index + 1 || page < open.start || page >= open.end) return false
+  return !view.inside(thread, mmu_notifier_invalidate_range_start)
+}
+
+/** `lock-discipline`: a driver that programs under one lock and removes under another holds the right one. */
+export function removedUnderItsLock({ mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'lock-discipline',
+    name: 'the device loses pages only under the lock that the driver has declared for it',
+    judge(thread) {
+      let said: true | undefined
+      for (const { driver, name, pageTable, protection } of mirrors) {
+        if (driver.pageTable === undefined) continue
+        for (const [page, entry] of pageTable.entries()) {
+          const was = old(entry)
+          if (was.frame === undefined || (entry.frame === was.frame && entry.write >= was.write)) continue
+          said = true
+          if (!old(() => protection.remove.heldForWritingBy(thread)))
+            return `${name} removes page ${page} without ${protection.remove.name}`
+        }
+      }
       return said
     },
   }
@@ -88,8 +175,8 @@ export function collisionsAreReal(world: MirrorWorld): StepClaim {
         if (owner !== thread || range.result !== RangeResult.collided) continue
         if (old(range).result === RangeResult.collided) continue
         said = true
-        if (old(range).seq === old(mirror.notifier).seq)
-          return `${mirror.name}: a collision is reported, and the sequence still is ${old(range).seq}`
+        if (old(range).notifierSeq.number === old(mirror.notifier).seq)
+          return `${mirror.name}: a collision is reported, and the sequence still is ${old(range).notifierSeq.number}`
       }
       return said
     },
@@ -133,7 +220,12 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
     judge(thread, from) {
       let said: true | undefined
       for (const { range, thread: owner } of owned) {
-        if (owner !== thread || !from.inside(thread, hmm_range_fault) || old(range).seq === 0) continue
+        if (
+          owner !== thread ||
+          !from.inside(thread, hmm_range_fault) ||
+          old(range).result === RangeResult.none
+        )
+          continue
         const mm = range.notifier.mm
         let wants = false
         for (const page of old(() => pagesOf(range)))
@@ -160,7 +252,7 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
       let said: true | undefined
       if (!from.inside(thread, walk) || from.step(thread) !== 'look at the sequence') return said
       for (const { range, thread: owner } of owned) {
-        if (owner !== thread || range.seq === 0) continue
+        if (owner !== thread || range.result === RangeResult.none) continue
         for (let page = range.last; page < range.end; page++) {
           said = true
           if (range.pfns[page].flags !== range.pfns[page].asked)

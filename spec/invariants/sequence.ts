@@ -187,8 +187,8 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
         if (!old(mirror.notifier).allocated || old(mirror.notifier).seq === mirror.notifier.seq) continue
         if (!from.inside(thread, ops.invalidate)) continue
         said = true
-        if (!old(() => mirror.updateLock.heldBy(thread)))
-          return `${mirror.name}'s callback sets the sequence without the update lock`
+        if (!old(() => mirror.protection.remove.heldForWritingBy(thread)))
+          return `${mirror.name}'s callback sets the sequence without ${mirror.protection.remove.name}`
       }
       return said
     },

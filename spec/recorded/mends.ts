@@ -81,13 +81,14 @@ export const checkBeforeMapping: Override = override(
   dmirrorMigratePieceToDevice,
   () =>
     function* (current, device, mirror, args) {
-      const seq = yield* mmu_interval_read_begin(mirror.notifier)
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, notifierSeq)
       const error = yield* migrate_vma_setup(current, args)
       if (error) return error
       yield* dmirror_migrate_alloc_and_copy(current, device, mirror, args)
       yield* migrate_vma_pages(current, args)
       yield* mirror.updateLock.lock()
-      if (!(yield* mmu_interval_read_retry(current, mirror.notifier, seq)))
+      if (!(yield* mmu_interval_read_retry(mirror.notifier, notifierSeq)))
         yield* dmirrorMapMigrated(current, mirror, args)
       yield* mirror.updateLock.unlock()
       yield* migrate_vma_finalize(current, args)
@@ -193,10 +194,11 @@ const checkBeforeTaking = override(
       const { mm, notifier, updateLock } = mirror
       for (let page = start; page < end; page++)
         if (yield* fixup_user_fault(current, mm, page)) return -Errno.EBUSY
-      const seq = yield* mmu_interval_read_begin(notifier)
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(notifier, notifierSeq)
       const pages = yield* make_device_exclusive_range(current, mm, start, end, mirror.exclusiveOwner)
       yield* updateLock.lock()
-      const collided = yield* mmu_interval_read_retry(current, notifier, seq)
+      const collided = yield* mmu_interval_read_retry(notifier, notifierSeq)
       const isWhole = !collided && pages.length === end - start
       const mapped = isWhole ? yield* dmirrorMapExclusive(mirror, start, pages) : 0
       yield* updateLock.unlock()

@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { Mirror } from '../../src/driver/index.js'
-import type { HmmRange, IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
-import { type Cell, fieldOf, type Normalisation } from '../../src/world/index.js'
+import type { IntervalNotifier, Machine, Subscriptions } from '../../src/kernel/index.js'
+import { type Cell, fieldOf, type Layout, type Normalisation } from '../../src/world/index.js'
 
 /** The number that stands for every one which no interval has any more: whoever compares with it must retry. */
 const STALE = 1
@@ -18,18 +17,13 @@ const FIRST = 3
  * their order, and a number that somebody has sampled and that is over becomes {@link STALE}.
  *
  * Sound since nothing else is done with a number than to compare it: with the interval's, with the address space's, and
- * for being odd; and since a number which was left behind never comes back. Threads have none in their locals
- * (`SAMPLED_SEQ`).
+ * for being odd; and since a number which was left behind never comes back. Every number is in a field of the layout
+ * (`Layout.sequences`), those of drivers too; threads have none in their locals.
  */
-export function renumberSequences(
-  machine: Machine,
-  mirrors: readonly Mirror[],
-  more: readonly HmmRange[] = [],
-): Normalisation {
-  const ranges = [...mirrors.flatMap((mirror) => [...mirror.ranges.values()]), ...more]
-  const spaces = machine.mms
+export function renumberSequences({ layout, mms }: Machine): Normalisation {
+  const spaces = mms
     .filter(({ subscriptions }) => subscriptions.intervals.length > 0)
-    .map(({ subscriptions }) => new Numbers(subscriptions, ranges))
+    .map(({ subscriptions }) => new Numbers(subscriptions, layout))
   return {
     name: 'sequence numbers by their order',
     cells: spaces.flatMap(({ cells }) => cells),
@@ -42,7 +36,7 @@ export function renumberSequences(
 /** A number that somebody has taken of an interval. */
 interface Sample {
   readonly of: IntervalNotifier
-  readonly cell: Cell
+  readonly cell: Cell<unknown>
 }
 
 /** The numbers of one address space. */
@@ -52,14 +46,12 @@ class Numbers {
 
   constructor(
     private readonly subs: Subscriptions,
-    ranges: readonly HmmRange[],
+    { sequences }: Layout,
   ) {
-    this.samples = subs.intervals.flatMap((of) => [
-      ...of.sampled.map((sample) => ({ of, cell: fieldOf(sample, 'seq') })),
-      ...ranges
-        .filter(({ notifier }) => notifier === of)
-        .map((range) => ({ of, cell: fieldOf(range, 'seq') })),
-    ])
+    this.samples = subs.intervals.flatMap((of) => {
+      const counter = fieldOf(of, 'seq')
+      return sequences.filter((sequence) => sequence.of === counter).map(({ cell }) => ({ of, cell }))
+    })
   }
 
   /** Every cell that holds one of them, or says whether it is still worth anything. */

@@ -27,9 +27,11 @@ export const locks: readonly Requirement[] = [
     text:
       'A field that is declared with a lock is read and written only by the holder of that lock, ' +
       'except by readers that are marked as lockless. A lock is released by its holder, in the mode ' +
-      'in which it is held.',
+      'in which it is held. A driver says what protects its device page table, to add entries and to ' +
+      'remove them.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
     checks: [
+      'the device loses pages only under the lock that the driver has declared for it',
       'assert:GuardedCell',
       'assert:OwnedLock',
       'assert:RwSemaphore',

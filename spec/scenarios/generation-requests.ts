@@ -49,7 +49,7 @@ const prefaultAreaOnce = procedure(
       return error
     }
     yield* mirror.updateLock.lock()
-    const done = yield* hmm_vma_range_done(current, range)
+    const done = yield* hmm_vma_range_done(range)
     if (done) yield* program(current, mirror, 0, end)
     yield* mirror.updateLock.unlock()
     yield* mmapLock.unlockRead()

@@ -186,7 +186,7 @@ const useRangeForDma = procedure(
     yield* mirror.mm.mmapLock.unlockRead()
     if (mapped < 0) return mapped
     yield* mirror.updateLock.lock()
-    const valid = yield* hmm_range_valid(current, range)
+    const valid = yield* hmm_range_valid(range)
     yield* mirror.updateLock.unlock()
     if (valid) return 0
     yield* hmm_range_dma_unmap(current, range, 0, end, false)

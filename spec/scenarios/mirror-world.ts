@@ -100,6 +100,8 @@ export interface MirrorScenarioDefinition<P extends string = string> extends Omi
   readonly world: (parameters: Parameters<P>) => MirrorScenario
   /** True if it uses what only the reference driver has. */
   readonly referenceOnly?: boolean
+  /** The driver that it is about: no other can be put in its place (default the reference driver, or any). */
+  readonly driver?: Driver
   /**
    * The generations of the API that have what it uses (default all; none, if it uses what only the reference driver has, or
    * what only today's kernel text has).
@@ -134,14 +136,15 @@ export interface MirroringScenario<P extends string = string> extends Scenario<P
 export function mirrorScenario<P extends string>(
   definition: MirrorScenarioDefinition<P>,
 ): MirroringScenario<P> {
-  const { world: declared, referenceOnly, home, generations: named, ...rest } = definition
+  const { world: declared, referenceOnly, driver: own, home, generations: named, ...rest } = definition
   const world = (parameters: Parameters<P>) => {
     const options = declared(parameters)
     mustBePossible(rest.name, options)
     return options
   }
   // What only the reference driver has is in the generations that are named, and in no other.
-  const everywhere = referenceOnly ? [] : generationNames
+  const isClosed = referenceOnly === true || own !== undefined
+  const everywhere = isClosed ? [] : generationNames
   const generations = named ?? (home ? [home.name] : everywhere)
   const withDriver = (driver: Driver): Scenario<P> => ({
     ...rest,
@@ -159,13 +162,14 @@ export function mirrorScenario<P extends string>(
         mirrorModel(world(parameters), driver ?? generation.driver, generation, clause),
     }
   }
-  const modelOf = (options: MirrorScenario) => mirrorModel(options, home?.driver ?? referenceDriver, home)
+  const modelOf = (options: MirrorScenario) =>
+    mirrorModel(options, own ?? home?.driver ?? referenceDriver, home)
   return {
     ...rest,
     world,
     modelOf,
     build: (parameters) => modelOf(world(parameters)),
-    ...(referenceOnly || home ? {} : { withDriver }),
+    ...(isClosed || home ? {} : { withDriver }),
     ...(generations.length > 0 ? { inGeneration } : {}),
   }
 }
@@ -329,7 +333,7 @@ export function mirrorModel(
       ...devmemAbstractions(world),
       ...(generation?.mirrors ? mirrors.map(generation.mirrors.abstraction) : []),
     ],
-    normalisations: [renumberSequences(machine, mirrors, [...(recorded?.snapshots.values() ?? [])])],
+    normalisations: [renumberSequences(machine)],
     witnesses: [...devicesAreServed(world, options, calls), ...(options.witnesses?.(world) ?? [])].filter(
       isClaimed,
     ),

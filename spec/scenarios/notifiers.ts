@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { deviceAccess, dirtyPages, flushDevice, type Mirror, unmapPages } from '../../src/driver/index.js'
+import {
+  deviceAccess,
+  dirtyPages,
+  flushDevice,
+  type Mirror,
+  rangeOf,
+  unmapPages,
+} from '../../src/driver/index.js'
 import {
   type ClassicNotifier,
   cpuRead,
@@ -47,12 +54,16 @@ const useMirror = procedure(
 )
 
 /**
- * Closes the mirror. After the removal nothing invalidates the device any more, so it must be empty before; and the
- * notifier's memory is the driver's again only after.
+ * Closes the mirror, as its driver does if it has a close of its own. After the removal nothing invalidates the device any more,
+ * so it must be empty before; and the notifier's memory is the driver's again only after.
  */
 export const closeMirror = procedure('close a mirror', function* (current: Task, mirror: Mirror) {
-  yield* emptyMirror(current, mirror)
-  yield* mmu_interval_notifier_remove(mirror.notifier)
+  const { close } = mirror.driver
+  if (close) yield* close(current, mirror)
+  else {
+    yield* emptyMirror(current, mirror)
+    yield* mmu_interval_notifier_remove(mirror.notifier)
+  }
   yield* freeMirror(mirror)
 })
 
@@ -321,8 +332,8 @@ const endlessTurns = procedure(
 
 const FIRST_PAGE: NotifierRange = { start: 0, end: 1, event: NotifyEvent.CLEAR, blockable: true, owner: -1 }
 
-const begin = procedure(function* begin(_current: Task, mirror: Mirror) {
-  yield* mmu_interval_read_begin(mirror.notifier)
+const begin = procedure(function* begin(current: Task, mirror: Mirror) {
+  yield* mmu_interval_read_begin(mirror.notifier, rangeOf(mirror, current).notifierSeq)
 })
 
 /** A stream of invalidations that never stops. */
@@ -342,7 +353,7 @@ export const starvation = mirrorScenario({
     spareFrames: 1,
     invalidations: 2,
     threads: [
-      { name: 'reader', calls: (m) => [call(begin, m.mirrors[0])] },
+      { name: 'reader', devices: [0], calls: (m) => [call(begin, m.mirrors[0])] },
       {
         name: 'cpu 1',
         daemon: forEver === 1,

@@ -125,6 +125,8 @@ function packageOf(file: string): string {
 }
 
 const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]
+const OPTIONAL_PROCEDURES = ['close', 'release'] as const satisfies readonly (keyof Driver)[]
+const FUNCTIONS = ['state', 'pageTable', 'mayBind'] as const satisfies readonly (keyof Driver)[]
 
 function driverOf(file: string, module: { readonly default?: unknown }): Driver {
   const refuse = (why: string): never => {
@@ -148,12 +150,16 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   const control = controlCharacterIn(members.name as string)
   if (control !== undefined)
     refuse(`name of the driver has the control character ${control} in it; it names files and reports`)
-  for (const member of PROCEDURES)
+  const optional = OPTIONAL_PROCEDURES.filter((member) => members[member] !== undefined)
+  for (const member of [...PROCEDURES, ...optional])
     if (!isProcedure(members[member]))
       refuse(
         `${member} of the driver is ${kindOf(members[member])}, not a procedure; ` +
           `make one with procedure('${member}', function* (…) { … })`,
       )
+  for (const member of FUNCTIONS)
+    if (members[member] !== undefined && typeof members[member] !== 'function')
+      refuse(`${member} of the driver is ${kindOf(members[member])}, not a function`)
   return candidate as Driver
 }
 
@@ -165,7 +171,7 @@ function few(names: readonly string[]): string {
 /** The members of a driver, each read once; one that cannot be read is refused. */
 function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
   const members: Record<string, unknown> = {}
-  for (const member of ['name', ...PROCEDURES])
+  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS])
     try {
       members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
     } catch (error) {

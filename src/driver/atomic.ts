@@ -20,7 +20,16 @@ import {
   unlockPage,
 } from '../kernel/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../world/index.js'
-import { type Access, accessOf, endAccess, type Grants, type Mirror, mapAtomic, translate } from './device.js'
+import {
+  type Access,
+  accessOf,
+  endAccess,
+  type Grants,
+  type Mirror,
+  mapAtomic,
+  rangeOf,
+  translate,
+} from './device.js'
 
 /** How often a device faults for one atomic access, and its driver tries to serve it, before they give up. */
 export const MOST_ATOMIC_TRIES = 2
@@ -125,7 +134,8 @@ export const atomicFaultTry = procedure(
     const { mm, notifier, updateLock } = mirror
     const error = yield* faultIn(current, mirror, page)
     if (error) return error
-    const seq = yield* mmu_interval_read_begin(notifier)
+    const { notifierSeq } = rangeOf(mirror, current)
+    yield* mmu_interval_read_begin(notifier, notifierSeq)
     yield* mm.mmapLock.lockRead()
     const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
     yield* mm.mmapLock.unlockRead()
@@ -133,7 +143,7 @@ export const atomicFaultTry = procedure(
     if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
     const frame = current.machine.frames[pages[0]]
     yield* updateLock.lock()
-    const collided = yield* mmu_interval_read_retry(current, notifier, seq)
+    const collided = yield* mmu_interval_read_retry(notifier, notifierSeq)
     if (!collided)
       yield* step('program an exclusive entry', () => {
         mapAtomic(mirror, page, frame.pfn)

@@ -15,6 +15,7 @@ import {
   HMM_PFN_ERROR,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
+  type HmmPfn,
   type HmmRange,
   type IntervalNotifier,
   type MachineSize,
@@ -27,6 +28,8 @@ import {
   ZERO_PAGE,
 } from '../kernel/index.js'
 import {
+  acting,
+  any,
   BLOCKED,
   become,
   claim,
@@ -35,10 +38,11 @@ import {
   procedure,
   READ_ONCE,
   type Running,
+  type Sequence,
   SpecificationError,
   step,
 } from '../world/index.js'
-import type { Driver } from './driver.js'
+import type { Driver, FaultAnswer, PageTableProtection } from './driver.js'
 
 /** A translation of the device: of its page table, its TLB, or an access that is under way. */
 export interface Translation {
@@ -52,6 +56,14 @@ export interface Translation {
    * where entries always lead to memory.
    */
   unbacked: boolean
+}
+
+/** Pages that a walk has found: a range, or what a driver keeps of one. */
+export interface WalkedPages {
+  /** By page of the address space. */
+  readonly pfns: readonly Pick<HmmPfn, 'flags' | 'frame'>[]
+  /** Where the range stands; absent for what a driver keeps by a rule of its own. */
+  readonly result?: RangeResult
 }
 
 /** An access that has translated and not yet touched memory. */
@@ -70,8 +82,16 @@ export interface MirrorEnd {
   revoked: boolean
 }
 
+/** What a thread keeps while it migrates. */
+export interface Undisturbed {
+  /** The number under which it began. */
+  seq: Sequence
+  /** True while nothing but its own migration has been told to the driver since. */
+  value: boolean
+}
+
 /** A device that mirrors one address space, and what its driver keeps for it. */
-export interface Mirror {
+export interface Mirror<S = unknown> {
   readonly name: string
   readonly mm: MmStruct
   /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
@@ -95,9 +115,13 @@ export interface Mirror {
    * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
    * whose driver maps nothing while it migrates.
    */
-  readonly undisturbed?: ReadonlyMap<number, { value: boolean }> | undefined
+  readonly undisturbed?: ReadonlyMap<number, Undisturbed> | undefined
   /** What its end takes; absent for a mirror that is not closed while its device faults. */
   readonly ending?: MirrorEnd | undefined
+  /** What its driver keeps for it. */
+  readonly state: S
+  /** What protects the device page table. */
+  readonly protection: PageTableProtection
   /** Who looks after it. */
   driver: Driver
 }
@@ -128,15 +152,19 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   const { pages } = options.size
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
+    const setting = { ...options, mm: options.notifier.mm }
+    const state = driver.state?.(l, setting)
+    const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
+    const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
     const translation = (entry: Layout, guarded: boolean) => ({
-      frame: entry.ref('frame', options.frames, guarded ? { guardedBy: updateLock } : {}),
-      write: entry.flag('write', guarded ? { guardedBy: updateLock } : {}),
+      frame: entry.ref('frame', options.frames, guarded ? { guardedBy } : {}),
+      write: entry.flag('write', guarded ? { guardedBy } : {}),
       atomic: entry.flag('atomic', {
-        ...(guarded ? { guardedBy: updateLock } : {}),
+        ...(guarded ? { guardedBy } : {}),
         when: options.exclusiveOwner !== undefined,
       }),
       unbacked: entry.flag('unbacked', {
-        ...(guarded ? { guardedBy: updateLock } : {}),
+        ...(guarded ? { guardedBy } : {}),
         when: options.storesStructPages === true && guarded,
       }),
     })
@@ -168,6 +196,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
               options.threads.map((thread) => [
                 thread,
                 l.scope(`undisturbed[${thread}]`, (u) => ({
+                  seq: u.sequence('seq', options.notifier),
                   value: u.flag('value', { guardedBy: updateLock }),
                 })),
               ]),
@@ -183,6 +212,8 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
             }),
           }
         : {}),
+      state,
+      protection,
       driver,
     }
   })
@@ -227,9 +258,11 @@ function covered(
 
 /**
  * Programs the device page table's entry of `page` with what the walk has stored for it, which must be valid. Part of
- * a step of the driver, under its update lock, after mmu_interval_read_retry has said no.
+ * a step of the driver, under its update lock, after mmu_interval_read_retry has said no, or where its own rule allows it.
+ *
+ * @param range - the thread's range, or pages that the driver has kept of one
  */
-export function mapPage(mirror: Mirror, range: HmmRange, page: number): void {
+export function mapPage(mirror: Mirror, range: WalkedPages, page: number): void {
   const granted = range.pfns[page].flags
   claim('C25', (granted & HMM_PFN_ERROR) === 0, `${mirror.name} maps page ${page}, which can never be mapped`)
   claim('C25', (granted & HMM_PFN_VALID) !== 0, `${mirror.name} maps page ${page}, of which nothing is known`)
@@ -256,13 +289,20 @@ export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
  *
  * @kernel hmm_pfn_to_page
  */
-export function pageAddress(mirror: Mirror, range: HmmRange, page: number): number {
-  const validated = range.result === RangeResult.validated
-  claim(
-    'C8',
-    validated,
-    `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
-  )
+export function pageAddress(mirror: Mirror, range: WalkedPages, page: number): number {
+  const { mayBind } = mirror.driver
+  if (mayBind === undefined)
+    claim(
+      'C8',
+      range.result === RangeResult.validated,
+      `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
+    )
+  else
+    claim(
+      'C8',
+      mayBind(mirror, page, acting.thread),
+      `${mirror.name} looks at the struct page of page ${page}, which the driver's own rule does not allow`,
+    )
   return range.pfns[page].frame
 }
 
@@ -428,17 +468,21 @@ export function rangeOf(mirror: Mirror, current: Task): HmmRange {
 
 /**
  * A device fault: the driver maps the pages from `start` to `end`, or says why not. Afterwards its range is free.
+ *
+ * @returns 0 if the device may try again, or a negative error number
  */
 export const serveFault = procedure(
   'device fault',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
-    const error = yield* mirror.driver.fault(current, mirror, start, end, write)
-    if (!Number.isInteger(error) || error > 0)
+    const answer = yield* mirror.driver.fault(current, mirror, start, end, write)
+    if (!isAnswer(answer))
       throw new SpecificationError(
         'invalid-result',
-        `fault of driver ${mirror.driver.name} returned ${String(error)}; it returns 0, or a negative error number`,
+        `fault of driver ${mirror.driver.name} returned ${String(answer)}; it returns 0 or 'mapped', 'again', or a ` +
+          'negative error number',
       )
-    yield* endOfRange(current, mirror, error)
+    yield* endOfRange(current, mirror, answer)
+    const error = typeof answer === 'number' ? answer : 0
     claim(
       'C22',
       write || error !== -Errno.EPERM,
@@ -448,22 +492,34 @@ export const serveFault = procedure(
   },
 )
 
+function isAnswer(answer: unknown): answer is FaultAnswer {
+  return answer === 'mapped' || answer === 'again' || (Number.isInteger(answer) && (answer as number) <= 0)
+}
+
 /** The driver is done with the range, for better or worse: the array is freed. */
 export const endOfRange = procedure(
   'end of the range',
-  function* (current: Task, mirror: Mirror, error: number) {
+  function* (current: Task, mirror: Mirror, answer: FaultAnswer) {
     const range = rangeOf(mirror, current)
     yield* step('free the range', () => {
-      signalEnd(range, error)
+      signalEnd(range, answer)
       resetRange(range)
       return 0
     })
   },
 )
 
-function signalEnd(range: HmmRange, error: number): void {
-  if (error === 0) range.lifecycle.signal('COMMITTED')
-  else if (range.result === RangeResult.collided) range.lifecycle.signal('TIMED_OUT')
-  else if (range.result !== RangeResult.failed) range.lifecycle.signal('FAILED')
-  range.lifecycle.signal('RELEASED')
+function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
+  const failed = typeof answer === 'number' && answer < 0
+  if (failed) {
+    if (result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
+    else if (result !== RangeResult.failed) lifecycle.signal('FAILED')
+  } else {
+    // No walk was made: the pages were mapped already.
+    if (result === RangeResult.none) return
+    // A walk that was not cleared maps nothing, so what is said to be mapped is mapped by another fault.
+    if (answer !== 'again' && (result === RangeResult.filled || result === RangeResult.validated))
+      lifecycle.signal('COMMITTED')
+  }
+  lifecycle.signal('RELEASED')
 }

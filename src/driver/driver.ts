@@ -3,38 +3,125 @@
  *
  * @module
  */
-import type { NotifierRange, Task } from '../kernel/index.js'
-import type { Procedure } from '../world/index.js'
+import type { Frame, IntervalNotifier, MachineSize, MmStruct, NotifierRange, Task } from '../kernel/index.js'
+import {
+  type Layout,
+  type Procedure,
+  type Protection,
+  type RecordOf,
+  SpecificationError,
+} from '../world/index.js'
 import type { Mirror } from './device.js'
 
+/** What a driver may build its own state on: the mirror, before that state is declared. */
+export interface MirrorSetting {
+  readonly name: string
+  readonly mm: MmStruct
+  readonly notifier: IntervalNotifier
+  /** Every page frame of the machine, by number. */
+  readonly frames: readonly Frame[]
+  readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
+  /** Threads that make the device fault. */
+  readonly threads: readonly number[]
+}
+
+/** What must be held to change the device page table: see `exclusive`, `shared`, `any` and `both`. */
+export interface PageTableProtection {
+  /** To add an entry, or rights to one. */
+  readonly program: Protection
+  /** To remove an entry, or rights. The callback holds it as it sets the sequence. */
+  readonly remove: Protection
+}
+
+/**
+ * What a driver answers to a fault: 0 or `mapped` when the pages are mapped, by this fault or by another one meanwhile;
+ * `again` if the device is to fault again; a negative error number if it is to give up.
+ */
+export type FaultAnswer = number | 'mapped' | 'again'
+
 /** A driver that mirrors address spaces into its device's page table. */
-export interface Driver {
+export interface Driver<S = unknown> {
   /** Name, as in traces. */
   readonly name: string
+  /**
+   * Declares what the driver keeps for one mirror, in the world of the scenario: records, sequence numbers, locks. Procedures find
+   * it as `mirror.state`. Without it a driver has the mirror's `updateLock` and no state.
+   */
+  readonly state?: (layout: Layout, mirror: MirrorSetting) => S
+  /** What protects the device page table. Absent: the mirror's `updateLock`. */
+  readonly pageTable?: (state: S) => PageTableProtection
+  /**
+   * The driver's own rule: whether `thread` may program the device with `page` now, under the locks that it holds. It must hold in
+   * each step that programs the page, and imply that the page was not invalidated since the walk that found it (C8).
+   * Absent: mmu_interval_read_retry has cleared the thread's own range, and its number is still the notifier's.
+   */
+  readonly mayBind?: (mirror: Mirror<S>, page: number, thread: number) => boolean
   /**
    * The notifier's callback: pages of `range` are about to change. When it returns 1 the device uses none of them
    * any more: entries removed, TLB flushed, accesses ended. It may return 0 only if `range.blockable` is false and it
    * would have to sleep.
    *
-   * It must call `mmu_interval_set_seq` with `curSeq` under the update lock, also where nothing is mapped.
+   * It must call `mmu_interval_set_seq` with `curSeq` under the lock that removal takes, also where nothing is mapped.
    */
   readonly invalidate: Procedure<
-    [current: Task, mirror: Mirror, range: NotifierRange, curSeq: number],
+    [current: Task, mirror: Mirror<S>, range: NotifierRange, curSeq: number],
     number
   >
   /**
    * A fault of the device: maps the pages from `start` to `end` (the page after the last) as the CPU has them, for
-   * writing if `write`.
-   *
-   * @returns 0 when they are mapped, or a negative error number
+   * writing if `write`. A page that is mapped already needs no walk.
    */
   readonly fault: Procedure<
-    [current: Task, mirror: Mirror, start: number, end: number, write: boolean],
-    number
+    [current: Task, mirror: Mirror<S>, start: number, end: number, write: boolean],
+    FaultAnswer
   >
+  /**
+   * The mirror is closed, while its device may still fault: when it returns the device maps nothing, the notifier is removed, and
+   * no fault looks at it any more: its memory is freed then. Absent: the device no longer faults, the page table is emptied under
+   * the update lock, and the notifier removed.
+   */
+  readonly close?: Procedure<[current: Task, mirror: Mirror<S>], void>
   /**
    * The address space is going away: halts the device, and returns when it makes no access any more. Only before Linux
    * 5.5: an interval notifier is told of it as of any other invalidation.
    */
-  readonly release?: Procedure<[current: Task, mirror: Mirror], void>
+  readonly release?: Procedure<[current: Task, mirror: Mirror<S>], void>
+}
+
+/** A driver whose state is declared as `D`; its procedures see it as records. */
+export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state'> & {
+  readonly state: (layout: Layout, mirror: MirrorSetting) => D
+}
+
+/**
+ * A driver with state of its own.
+ *
+ * @example
+ * ```ts
+ * const declareState = (l: Layout, { notifier }: MirrorSetting) => ({
+ *   lock: new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update }),
+ *   pagesSeq: l.sequence('pages_seq', notifier),
+ * })
+ * type Svm = Mirror<RecordOf<ReturnType<typeof declareState>>>
+ *
+ * export default defineDriver({
+ *   name: 'svm',
+ *   state: declareState,
+ *   pageTable: ({ lock }) => ({ program: shared(lock), remove: exclusive(lock) }),
+ *   mayBind: ({ state, notifier }: Svm) => isCurrent(state.pagesSeq, notifier),
+ *   invalidate, fault, close,
+ * })
+ * ```
+ */
+export function defineDriver<D extends object>(definition: DriverDefinition<D>): Driver {
+  const { state, pageTable, close, name } = definition
+  if (pageTable && !close)
+    throw new SpecificationError(
+      'scenario',
+      `driver ${name} protects its page table by locks of its own (pageTable) and has no close; ` +
+        'write one that empties the page table under them and removes the notifier',
+    )
+  const declared = (layout: Layout, mirror: MirrorSetting) => layout.scope('driver', (l) => state(l, mirror))
+  // A mirror has the state that its own driver has declared: nobody else calls these procedures with it.
+  return { ...definition, state: declared } as unknown as Driver
 }

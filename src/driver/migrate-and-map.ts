@@ -9,17 +9,17 @@
  * @module
  */
 import {
+  isCurrent,
   isMigrating,
   type MigrateVma,
   mmu_interval_read_begin,
   type NotifierRange,
   pagesOf,
   SELECT_SYSTEM,
-  sequenceOf,
   type Task,
 } from '../kernel/index.js'
 import { procedure, type Running, SpecificationError, step } from '../world/index.js'
-import { isOwnMigration, type Mirror } from './device.js'
+import { isOwnMigration, type Mirror, type Undisturbed } from './device.js'
 import { allocateAndCopy, mayWriteMigrated, migrateUnderMmapLock } from './device-memory.js'
 
 /**
@@ -33,9 +33,10 @@ export const migrateAndMap = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const { mm, owner } = mirror
     const args = { mm, start, end, owner, select: SELECT_SYSTEM }
-    const seq = yield* mmu_interval_read_begin(mirror.notifier)
+    const undisturbed = undisturbedOf(mirror, current)
+    yield* mmu_interval_read_begin(mirror.notifier, undisturbed.seq)
     yield* mirror.updateLock.critical('note that nothing has happened', () => {
-      undisturbedOf(mirror, current).value = mirror.notifier.seq === sequenceOf(mirror.notifier, seq)
+      undisturbed.value = isCurrent(undisturbed.seq, mirror.notifier)
       return 0
     })
     return yield* migrateUnderMmapLock(
@@ -74,7 +75,7 @@ export function disturb(current: Task, mirror: Mirror, range: NotifierRange): vo
   for (const [thread, flag] of mirror.undisturbed) if (!own || thread !== current.thread) flag.value = false
 }
 
-function undisturbedOf({ name, undisturbed }: Mirror, { thread }: Task): { value: boolean } {
+function undisturbedOf({ name, undisturbed }: Mirror, { thread }: Task): Undisturbed {
   const flag = undisturbed?.get(thread)
   if (flag === undefined)
     throw new SpecificationError(

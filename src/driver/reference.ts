@@ -82,12 +82,12 @@ export const populateOnce = procedure(
   'populate (try)',
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
     const { mm, notifier, updateLock } = mirror
-    const seq = yield* mmu_interval_read_begin(notifier)
+    const range = rangeOf(mirror, current)
+    yield* mmu_interval_read_begin(notifier, range.notifierSeq)
     yield* mm.mmapLock.lockRead()
-    const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
+    const error = yield* hmm_range_fault(current, range, {
       start,
       end,
-      seq,
       owner: mirror.owner,
       ...wanted,
     })
@@ -95,7 +95,7 @@ export const populateOnce = procedure(
     if (error === -Errno.EBUSY) return yield* become(populateAgain, current, mirror, start, end, wanted)
     if (error) return error
     yield* updateLock.lock()
-    if (yield* mmu_interval_read_retry(current, notifier, seq)) {
+    if (yield* mmu_interval_read_retry(notifier, range.notifierSeq)) {
       yield* updateLock.unlock()
       return yield* become(populateAgain, current, mirror, start, end, wanted)
     }

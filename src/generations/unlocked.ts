@@ -16,7 +16,6 @@ import {
   type HmmRequest,
   handle_mm_fault,
   hmm_vma_walk_pmd,
-  type IntervalNotifier,
   keepCpu,
   migration_entry_wait,
   mmget_not_zero,
@@ -25,7 +24,6 @@ import {
   mmu_interval_read_begin,
   mmu_interval_read_retry,
   RangeResult,
-  SAMPLED_SEQ,
   schedule,
   type Task,
   VM_FAULT_OOM,
@@ -41,9 +39,6 @@ const HMM_FAULT_UNLOCKED = -37
 /** How often a fault finds its page locked and drops the mmap lock: a bound, as invalidations are. */
 const LOCKED_PAGES = 1
 
-/** What is asked of a walk that takes its number itself. */
-export type UnlockedRequest = Omit<HmmRequest, 'seq'>
-
 /**
  * Fills the array for the pages of the request, however often that has to begin anew. Afterwards `notifier_seq` of the range is what
  * mmu_interval_read_retry must be asked with. The caller holds no lock, and has pinned the address space.
@@ -56,17 +51,17 @@ export type UnlockedRequest = Omit<HmmRequest, 'seq'>
 export const hmm_range_fault_unlocked_timeout = procedure(function* hmm_range_fault_unlocked_timeout(
   current: Task,
   range: HmmRange,
-  request: UnlockedRequest,
+  request: HmmRequest,
 ): Running<number> {
   if (request.start >= request.end) return -Errno.EINVAL
-  yield* mmu_interval_read_begin(range.notifier)
+  yield* mmu_interval_read_begin(range.notifier, range.notifierSeq)
   return yield* become(fillUnlocked, current, range, request, LOCKED_PAGES)
 })
 
 /** One try, with a number that was taken before. */
 const fillUnlocked = procedure(
   'hmm_range_fault_unlocked_timeout (try)',
-  function* (current: Task, range: HmmRange, request: UnlockedRequest, lockedPages: number): Running<number> {
+  function* (current: Task, range: HmmRange, request: HmmRequest, lockedPages: number): Running<number> {
     const { mmapLock } = range.notifier.mm
     yield* mmapLock.lockRead()
     const error = yield* beginUnlocked(current, range, request)
@@ -75,7 +70,7 @@ const fillUnlocked = procedure(
     if (filled === -Errno.EBUSY) {
       if (yield* timeIsOver()) return filled
     } else if (filled !== HMM_FAULT_UNLOCKED) return filled
-    yield* refreshSequence(range.notifier)
+    yield* refreshSequence(range)
     const left = filled === HMM_FAULT_UNLOCKED ? lockedPages - 1 : lockedPages
     return yield* become(fillUnlocked, current, range, request, left)
   },
@@ -89,20 +84,20 @@ export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', f
 /** Takes the number anew: what is read from here on is as new as that. */
 export const refreshSequence = procedure(
   'hmm_range_fault_unlocked_timeout (notifier_seq)',
-  function* (notifier: IntervalNotifier): Running<void> {
-    yield* mmu_interval_read_begin(notifier)
+  function* (range: HmmRange): Running<void> {
+    yield* mmu_interval_read_begin(range.notifier, range.notifierSeq)
   },
 )
 
 /** Sets the array up. @returns 0, or -EFAULT if the OOM reaper has been there: what is missing then was lost. */
 const beginUnlocked = procedure(
   'hmm_range_fault_unlocked_timeout (begin)',
-  function* (current: Task, range: HmmRange, request: UnlockedRequest): Running<number> {
+  function* (current: Task, range: HmmRange, request: HmmRequest): Running<number> {
     const { mm } = range.notifier
     return yield* step('begin', () => {
       claim('C20', mm.mmapLock.heldBy(current.thread), 'hmm_range_fault without the mmap lock')
       claim('C19', mm.users > 0, 'hmm_range_fault on an address space that nobody has pinned')
-      beginRange(range, { ...request, seq: SAMPLED_SEQ })
+      beginRange(range, request)
       if (!mm.unstable) return 0
       range.result = RangeResult.failed
       range.lifecycle.signal('FAILED')
@@ -117,12 +112,12 @@ const fill = procedure(
   function* (
     current: Task,
     range: HmmRange,
-    request: UnlockedRequest,
+    request: HmmRequest,
     from: number,
     lockedPages: number,
   ): Running<number> {
     yield* keepCpu(current)
-    const { page, walked } = yield* walkPending(range, { ...request, seq: SAMPLED_SEQ }, from)
+    const { page, walked } = yield* walkPending(range, request, from)
     yield* schedule(current)
     switch (walked.kind) {
       case 'next':
@@ -224,7 +219,8 @@ const populateUnlockedOnce = procedure(
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
     const { notifier, owner, updateLock } = mirror
     const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
-    const error = yield* hmm_range_fault_unlocked_timeout(current, rangeOf(mirror, current), {
+    const range = rangeOf(mirror, current)
+    const error = yield* hmm_range_fault_unlocked_timeout(current, range, {
       start,
       end,
       owner,
@@ -233,7 +229,7 @@ const populateUnlockedOnce = procedure(
     })
     if (error) return error
     yield* updateLock.lock()
-    const overtaken = yield* mmu_interval_read_retry(current, notifier, SAMPLED_SEQ)
+    const overtaken = yield* mmu_interval_read_retry(notifier, range.notifierSeq)
     if (!overtaken) yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
     if (!overtaken) return 0

@@ -54,5 +54,7 @@ export {
   type Step,
   step,
 } from './procedure.js'
+export { any, both, exclusive, type Protection, shared } from './protection.js'
 export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
+export { Sequence, type SequenceView } from './sequence.js'
 export { type SequentialOptions, SequentialRunner } from './sequential.js'

@@ -9,7 +9,9 @@ import { SpecificationError, Violation } from './errors.js'
 import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
-import { isRecord, makeRecord, type RecordOf, recordName } from './record.js'
+import type { Protection } from './protection.js'
+import { fieldOf, isRecord, makeRecord, type RecordOf, recordName } from './record.js'
+import { SEQUENCE_VIEWS, Sequence } from './sequence.js'
 
 export type { World } from './acting.js'
 
@@ -19,8 +21,8 @@ export interface CellOptions {
   readonly initial?: number
   /** True for bookkeeping that no kernel has, kept so that claims can speak about the past. */
   readonly ghost?: boolean
-  /** The lock that must be held for every access but {@link Cell.readOnce}. */
-  readonly guardedBy?: Lock
+  /** What must be held for every access but {@link Cell.readOnce}: a lock, or locks in certain modes. */
+  readonly guardedBy?: Protection
   /** The flag of the object that this field is part of: access while it is not allocated is reported. */
   readonly partOf?: Cell<boolean>
   /**
@@ -33,7 +35,7 @@ export interface CellOptions {
 }
 
 /** What a field holds, beside plain numbers: how its number is read and written. */
-export type Codec = 'number' | 'flag' | 'enumeration' | 'reference'
+export type Codec = 'number' | 'flag' | 'enumeration' | 'reference' | 'sequence'
 
 /**
  * Where a field of a record is kept: a number from 0 to {@link Cell.max}. Procedures read and write the record's property;
@@ -46,7 +48,10 @@ export abstract class Cell<V = number> {
   declare readonly reads: V
   /** How the number is read. */
   codec: Codec = 'number'
-  /** Of an enumeration: the names of its values. Of a reference: `undefined`, and then what it may refer to. */
+  /**
+   * Of an enumeration: the names of its values. Of a reference: `undefined`, and then what it may refer to. Of a sequence: its
+   * handles, by {@link SEQUENCE_VIEWS}.
+   */
   values: readonly unknown[] = []
 
   constructor(
@@ -218,7 +223,7 @@ class WideCell extends Cell {
 
 /** A cell that reports every access without the lock that guards it, or after its object was freed. */
 class GuardedCell extends Cell {
-  private readonly lock: Lock | undefined
+  private readonly lock: Protection | undefined
   private readonly object: Cell<boolean> | undefined
 
   constructor(private readonly inner: Cell<unknown>) {
@@ -297,6 +302,7 @@ interface Allocation {
   readonly cells: Cell[]
   readonly locks: Lock[]
   readonly lifecycles: Lifecycle[]
+  readonly sequences: Sequence[]
   /** What was handed out: it is frozen when the model is run. */
   readonly handedOut: object[]
   /** The arrays that were handed out, and what they held when the model began to run. */
@@ -346,6 +352,7 @@ export class Layout {
       cells: [],
       locks: [],
       lifecycles: [],
+      sequences: [],
       handedOut: [],
       arrays: [],
       references: new Map(),
@@ -391,6 +398,25 @@ export class Layout {
       this.allocation.references.set(targets, values)
     }
     return this.declare(name, Math.max(1, count), options, 'reference', values)
+  }
+
+  /**
+   * A number taken of a counter: none, initially. The property reads as the {@link Sequence}; assigning another one copies the
+   * number.
+   *
+   * @param of - what counts: a record by its field `seq`, or that field itself
+   */
+  sequence(name: string, of: { seq: number } | Cell, options: CellOptions = {}): Cell<Sequence> {
+    const counter = of instanceof Cell ? of : fieldOf(of, 'seq')
+    const handles: unknown[] = []
+    const cell = this.declare<Sequence>(name, counter.max, options, 'sequence', handles)
+    for (const view of SEQUENCE_VIEWS) {
+      const handle = this.handOut(new Sequence(cell, counter, view))
+      names.set(handle, cell.name)
+      handles.push(handle)
+      if (view === 'plain') this.allocation.sequences.push(handle)
+    }
+    return cell
   }
 
   private declare<V>(
@@ -515,6 +541,11 @@ export class Layout {
   /** Every statechart instance, in the order of declaration. */
   get lifecycles(): readonly Lifecycle[] {
     return this.allocation.lifecycles
+  }
+
+  /** Every sequence number, in the order of declaration: what must be renumbered together. */
+  get sequences(): readonly Sequence[] {
+    return this.allocation.sequences
   }
 
   /** Size of a world, in bytes. */

@@ -8,6 +8,7 @@ import { acting } from './acting.js'
 import { claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
 import { BLOCKED, become, helper, procedure, type Run, type Running, sectionStep, step } from './procedure.js'
+import type { Protection } from './protection.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -17,16 +18,10 @@ export interface LockOptions {
   readonly spinning?: boolean
 }
 
-/** Anything that can guard a cell. */
-export interface Lock {
-  /** Full name, as in traces. */
-  readonly name: string
+/** A lock of the world: see {@link Protection} for what it protects. */
+export interface Lock extends Protection {
   readonly rank: number
   readonly spinning: boolean
-  /** True if `thread` holds it (a read-write semaphore: in either mode). */
-  heldBy(thread: number, w?: World): boolean
-  /** True if `thread` may change what it guards (a read-write semaphore: only who holds it for writing). */
-  heldForWritingBy(thread: number, w?: World): boolean
 }
 
 function lockOf(layout: Layout, name: string, options: LockOptions) {
@@ -264,6 +259,11 @@ export class RwSemaphore implements Lock {
       this.waiting.value = this.waiting.value & ~(1 << acting.thread)
       return 0
     })
+  }
+
+  /** Takes it for writing if that is possible at once: 1 if taken, 0 if not. */
+  trylockWrite(): Running<number> {
+    return step(`down_write_trylock ${this.name}`, () => (this.acquireWrite() ? 1 : 0))
   }
 
   /** Releases it after writing. */

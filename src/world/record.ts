@@ -6,6 +6,7 @@
  */
 import { acting } from './acting.js'
 import type { Cell } from './layout.js'
+import { numberFrom, SEQUENCE_VIEWS } from './sequence.js'
 
 /** What a field reads as; anything else of a record is what it is. */
 export type Reads<T> = T extends Cell<infer V> ? V : T
@@ -168,7 +169,7 @@ function compile(
   const how = MODES[mode]
   const text = keys.map((key) => {
     const { read, write } = ACCESS[cells[key].codec]
-    const get = `get ${key}() { const c = this.#${key}; return ${read(how.get)} }`
+    const get = `get ${key}() { const c = this.#${key}; return ${read(how.get, mode)} }`
     const set = how.set
       ? `set ${key}(v) { const c = this.#${key}; c.value = ${write} }`
       : `set ${key}(v) { throw new TypeError('${key} is only read here') }`
@@ -177,7 +178,8 @@ function compile(
   const fields = keys.map((key) => `#${key}`).join('; ')
   const store = keys.map((key) => `this.#${key} = cells.${key}`).join('; ')
   const source = `return class Record extends Base { ${fields}\nconstructor(facets) { super(facets); const cells = facets.cells; ${store} }\n${text.join('\n')} }`
-  return new Function('acting', 'encode', 'Base', source)(acting, encode, Base) as RecordClass
+  const made = new Function('acting', 'encode', 'numberFrom', 'Base', source)
+  return made(acting, encode, numberFrom, Base) as RecordClass
 }
 
 const ACCESS = {
@@ -185,6 +187,10 @@ const ACCESS = {
   flag: { read: (raw: string) => `${raw} !== 0`, write: 'v === true ? 1 : v === false ? 0 : encode(c, v)' },
   enumeration: { read: (raw: string) => `c.values[${raw}]`, write: 'encode(c, v)' },
   reference: { read: (raw: string) => `c.values[${raw}]`, write: 'encode(c, v)' },
+  sequence: {
+    read: (_: string, mode: Mode) => `c.values[${SEQUENCE_VIEWS.indexOf(mode)}]`,
+    write: 'numberFrom(c, v)',
+  },
 } as const
 
 function encode(cell: Cell<unknown>, value: unknown): number {

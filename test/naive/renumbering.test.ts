@@ -176,7 +176,7 @@ describe('the renumbering of sequence numbers is a bisimulation', () => {
       build(parameters) {
         const model = scenario.build(parameters)
         const [renumbering] = model.normalisations ?? []
-        const sampled = renumbering.cells.filter(({ name }) => /sampled/.test(name))
+        const sampled = renumbering.cells.filter(({ name }) => /notifier_seq/.test(name))
         expect(sampled).not.toEqual([])
         const forget = {
           ...renumbering,

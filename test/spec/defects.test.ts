@@ -9,7 +9,6 @@ import { type CheckResult, check, replay } from '../../src/checker/index.js'
 import {
   hmm_vma_fault,
   mmu_interval_read_begin,
-  SAMPLED_SEQ,
   sampleSequence,
   sequenceHasMoved,
 } from '../../src/kernel/index.js'
@@ -162,16 +161,14 @@ describe('a hazard goes away with what would mend it', () => {
     const bounded = override(
       mmu_interval_read_begin,
       () =>
-        function* (sub) {
+        function* (sub, place) {
           const subs = sub.mm.subscriptions
-          if (!(yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))))
-            return SAMPLED_SEQ
-          const late = yield* step(
+          if (!(yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub, place)))) return
+          yield* step(
             'wait with a time-out',
-            (expired) => (expired ? 1 : sequenceHasMoved(sub) ? 0 : BLOCKED),
+            (expired) => (expired ? 1 : sequenceHasMoved(sub, place) ? 0 : BLOCKED),
             2,
           )
-          return late ? 0 : SAMPLED_SEQ
         },
     )
     const result = await check(scenarioNamed('starvation'), {

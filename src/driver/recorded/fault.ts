@@ -69,12 +69,12 @@ export const dmirror_range_fault = procedure(function* dmirror_range_fault(
   write: boolean,
 ): Running<number> {
   const { mm, notifier, updateLock } = mirror
-  const seq = yield* mmu_interval_read_begin(notifier)
+  const range = rangeOf(mirror, current)
+  yield* mmu_interval_read_begin(notifier, range.notifierSeq)
   yield* mm.mmapLock.lockRead()
-  const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
+  const error = yield* hmm_range_fault(current, range, {
     start,
     end,
-    seq,
     defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
     pfnFlagsMask: 0,
     owner: mirror.owner,
@@ -83,7 +83,7 @@ export const dmirror_range_fault = procedure(function* dmirror_range_fault(
   if (error === -Errno.EBUSY) return yield* become(faultAgain, current, mirror, start, end, write)
   if (error) return error
   yield* updateLock.lock()
-  if (yield* mmu_interval_read_retry(current, notifier, seq)) {
+  if (yield* mmu_interval_read_retry(notifier, range.notifierSeq)) {
     yield* updateLock.unlock()
     return yield* become(faultAgain, current, mirror, start, end, write)
   }

@@ -101,12 +101,11 @@ const look = procedure(
   function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
     const { notifier } = range
     const { mm, updateLock } = mirror
-    const seq = yield* mmu_interval_read_begin(notifier)
+    yield* mmu_interval_read_begin(notifier, range.notifierSeq)
     yield* mm.mmapLock.lockRead()
     const error = yield* hmm_range_fault(current, range, {
       start: notifier.start,
       end: notifier.last + 1,
-      seq,
       defaultFlags: 0,
       pfnFlagsMask: 0,
       owner: mirror.owner,
@@ -115,7 +114,7 @@ const look = procedure(
     if (error === -Errno.EBUSY) return yield* become(lookAgain, current, mirror, range)
     if (error) return { error, prot: [] }
     yield* updateLock.lock()
-    if (yield* mmu_interval_read_retry(current, notifier, seq)) {
+    if (yield* mmu_interval_read_retry(notifier, range.notifierSeq)) {
       yield* updateLock.unlock()
       return yield* become(lookAgain, current, mirror, range)
     }

@@ -59,7 +59,7 @@ export const populateVmaOnce = procedure(
       return error
     }
     yield* mirror.updateLock.lock()
-    const done = yield* hmm_vma_range_done(current, range)
+    const done = yield* hmm_vma_range_done(range)
     if (done) yield* program(current, mirror, start, areaEnd)
     yield* mirror.updateLock.unlock()
     yield* mmapLock.unlockRead()

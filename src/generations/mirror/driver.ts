@@ -110,7 +110,7 @@ export const mayBeMapped = procedure('populate (check)', function* (current: Tas
     collide(range)
     return 1
   })
-  return noted ? 0 : yield* hmm_range_valid(current, range)
+  return noted ? 0 : yield* hmm_range_valid(range)
 })
 
 /** The callback: takes note of it, removes the entries, and returns when the device is done with them. */

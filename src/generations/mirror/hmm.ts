@@ -21,7 +21,6 @@ import {
 } from '../../kernel/index.js'
 import {
   type Abstraction,
-  acting,
   fieldOf,
   type Layout,
   type Lifecycle,
@@ -183,8 +182,8 @@ function rangesOf({ ranges }: Mirror): HmmRange[] {
 export const NO_SEQUENCE = 1
 
 /** The range is in use by the acting thread, which has sampled no number. Part of a step. */
-export function useRange({ notifier }: HmmRange): void {
-  notifier.sampled[acting.thread].seq = NO_SEQUENCE
+export function useRange({ notifierSeq }: HmmRange): void {
+  notifierSeq.number = NO_SEQUENCE
 }
 
 /** As hmm_mirror_register leaves it. */

@@ -19,12 +19,19 @@ import {
   mmu_interval_check_retry,
   RangeResult,
   readEntry,
-  SAMPLED_SEQ,
   type Task,
   VM_READ,
   VmaKind,
 } from '../../kernel/index.js'
-import { type Override, override, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
+import {
+  acting,
+  type Override,
+  override,
+  procedure,
+  READ_ONCE,
+  type Running,
+  step,
+} from '../../world/index.js'
 import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
 
 /** The fault may drop the mmap lock: then -EAGAIN is returned, and it is not held any more. */
@@ -121,14 +128,11 @@ function isValid(trackedRange: TrackedRange): boolean {
  *
  * @kernel hmm_range_valid
  */
-export const hmm_range_valid = procedure(function* hmm_range_valid(
-  current: Task,
-  range: HmmRange,
-): Running<number> {
+export const hmm_range_valid = procedure(function* hmm_range_valid(range: HmmRange): Running<number> {
   return yield* step('look at valid', () => {
     const valid = READ_ONCE(trackedOf(range)).valid
     if (!valid) collide(range)
-    else range.notifier.readers.get(current.thread)?.(0)
+    else range.notifier.readers.get(acting.thread)?.compared(0)
     return valid ? 1 : 0
   })
 })
@@ -157,7 +161,7 @@ export const hmmRangeFaultWithFlags = procedure(
         trackedOf(range).mayDrop = true
         return 0
       })
-    const error = yield* hmm_range_fault(current, range, { ...asked, seq: SAMPLED_SEQ, owner: -1 })
+    const error = yield* hmm_range_fault(current, range, { ...asked, owner: -1 })
     return error ? error : pages.end - pages.start
   },
 )

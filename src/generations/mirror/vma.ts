@@ -13,13 +13,21 @@ import {
   type HmmRequest,
   hmm_vma_fault,
   mmu_interval_check_retry,
-  SAMPLED_SEQ,
   type Task,
   VM_READ,
   VmaKind,
   walk,
 } from '../../kernel/index.js'
-import { claim, type Override, onStep, override, procedure, type Running, step } from '../../world/index.js'
+import {
+  acting,
+  claim,
+  type Override,
+  onStep,
+  override,
+  procedure,
+  type Running,
+  step,
+} from '../../world/index.js'
 import { hmmMirrorOf, hmmOf, MirrorStanding, trackedOf, useRange } from './hmm.js'
 import { collide, dropLock, type Pages } from './range.js'
 
@@ -37,7 +45,7 @@ export const hmmVmaFaultBlocking = procedure(
   function* (current: Task, range: HmmRange, pages: Pages): Running<number> {
     const refused = yield* beginVma(current, range, pages)
     if (refused) return refused
-    const request = { ...pages, seq: SAMPLED_SEQ, owner: -1 }
+    const request = { ...pages, owner: -1 }
     const error = yield* walk(current, range, request, pages.start)
     if (error) yield* abandon(range, request)
     return error === -Errno.EAGAIN ? -Errno.EBUSY : error
@@ -65,7 +73,7 @@ export const beginVma = procedure(
     const { mm } = range.notifier
     const { rangesLock } = hmmOf(mm)
     const trackedRange = trackedOf(range)
-    const request: HmmRequest = { ...pages, seq: SAMPLED_SEQ, owner: -1 }
+    const request: HmmRequest = { ...pages, owner: -1 }
     return yield* rangesLock.critical(
       'look at the area, and follow the range',
       (noMemory) => {
@@ -127,17 +135,14 @@ const abandon = procedure(
  * @returns 1 if no invalidation of it was marked since it was read, 0 if what was read may not be used
  * @kernel hmm_vma_range_done
  */
-export const hmm_vma_range_done = procedure(function* hmm_vma_range_done(
-  current: Task,
-  range: HmmRange,
-): Running<number> {
+export const hmm_vma_range_done = procedure(function* hmm_vma_range_done(range: HmmRange): Running<number> {
   const trackedRange = trackedOf(range)
   return yield* hmmOf(range.notifier.mm).rangesLock.critical('follow it no more', () => {
     const wasValid = trackedRange.valid
     trackedRange.listed = false
     trackedRange.valid = false
     if (!wasValid) collide(range)
-    else range.notifier.readers.get(current.thread)?.(0)
+    else range.notifier.readers.get(acting.thread)?.compared(0)
     return wasValid ? 1 : 0
   })
 })

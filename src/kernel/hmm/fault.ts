@@ -100,7 +100,7 @@ export const mmu_interval_check_retry = procedure(function* mmu_interval_check_r
 ) {
   return yield* step('look at the sequence', () => {
     range.last = last
-    if (READ_ONCE(range.notifier).seq === range.seq) return 0
+    if (READ_ONCE(range.notifier).seq === range.notifierSeq.number) return 0
     range.result = RangeResult.collided
     range.lifecycle.signal('COLLIDED')
     return 1

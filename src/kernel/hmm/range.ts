@@ -4,10 +4,9 @@
  * @see reference A.4
  * @module
  */
-import { acting, fieldOf, type Layout, type Lifecycle } from '../../world/index.js'
+import type { Layout, Lifecycle, Sequence } from '../../world/index.js'
 import { hugeOrder } from '../huge.js'
 import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
-import { sequenceOf } from '../mmu_notifier/index.js'
 
 /** The entry's page is there. As a request ({@link HMM_PFN_REQ_FAULT}): it must be. */
 export const HMM_PFN_VALID = 1
@@ -20,9 +19,10 @@ export const HMM_PFN_REQ_FAULT = HMM_PFN_VALID
 /** Together with {@link HMM_PFN_REQ_FAULT}: asks for it to be writable. */
 export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
 
-/** What the last call on a range said: nothing yet, filled, collided, failed, or mmu_interval_read_retry's no. */
+/** Where a range stands: not in use, being filled, filled, collided, failed, or cleared by mmu_interval_read_retry. */
 export const RangeResult = {
   none: 'none',
+  walking: 'walking',
   filled: 'filled',
   collided: 'collided',
   failed: 'failed',
@@ -41,13 +41,15 @@ export interface HmmPfn {
   order: number
   /** Ghost: what was asked when the walk began. */
   asked: number
+  /** Ghost: it was filled under a number that the range no longer has. */
+  stale: boolean
 }
 
 /** The world's part of a range: its array, and where it stands. @kernel struct hmm_range */
 export interface HmmRange {
   readonly notifier: IntervalNotifier
-  /** `notifier_seq` of the walk, 0 while the range is not in use. */
-  seq: number
+  /** `notifier_seq`: where mmu_interval_read_begin puts the number under which the walk is made. */
+  notifierSeq: Sequence
   /** First page of the walk. */
   start: number
   /** Page after the last. */
@@ -75,8 +77,6 @@ export interface HmmRequest {
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** `notifier_seq`, from mmu_interval_read_begin. */
-  readonly seq: number
   /** `HMM_PFN_REQ_` bits asked of every page. */
   readonly defaultFlags: number
   /** Which bits of the array's entries count as requests. */
@@ -97,7 +97,7 @@ export function declareRange(
 ): HmmRange {
   const range: HmmRange = layout.scope(name, (l) => ({
     notifier,
-    seq: l.counter('notifier_seq', fieldOf(notifier, 'seq').max),
+    notifierSeq: l.sequence('notifier_seq', notifier),
     start: l.counter('start', size.pages),
     end: l.counter('end', size.pages),
     defaultFlags: l.counter('default_flags', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE),
@@ -108,23 +108,34 @@ export function declareRange(
       frame: entry.counter('frame', lastFrame(size)),
       order: entry.counter('order', hugeOrder(size.hugePages ?? 2), { when: !!size.hugePages }),
       asked: entry.counter('asked', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, { ghost: true }),
+      stale: entry.flag('stale', { ghost: true }),
     })),
     result: l.oneOf('result', RangeResult),
     lifecycle: l.lifecycle('range', 'lifecycle'),
     ownerOf: (pfn: number) => ownerOf(size, pfn),
     hugeOrder: hugeOrder(size.hugePages),
   }))
-  notifier.readers.set(thread, (retry) => judged(range, retry))
+  notifier.readers.set(thread, {
+    place: range.notifierSeq,
+    moved: () => outdate(range),
+    compared: (retry) => judged(range, retry),
+  })
   return range
 }
 
-/** mmu_interval_read_retry was asked about the range. */
+/** The range has another number: what was filled under the one before is no part of what the next comparison is about. */
+function outdate({ pfns }: HmmRange): void {
+  for (const entry of pfns) if (entry.flags !== 0) entry.stale = true
+}
+
+/** mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled. */
 function judged(range: HmmRange, retry: number): void {
-  if (range.seq === 0) return
+  const { result } = range
+  if (result === RangeResult.none || result === RangeResult.collided) return
   if (retry) {
     range.result = RangeResult.collided
     range.lifecycle.signal('COLLIDED')
-  } else {
+  } else if (result === RangeResult.filled || result === RangeResult.failed) {
     range.result = RangeResult.validated
     range.lifecycle.signal('VALIDATED')
   }
@@ -132,13 +143,15 @@ function judged(range: HmmRange, retry: number): void {
 
 /** The driver has put its requests into the range and calls hmm_range_fault. Part of its first step. */
 export function beginRange(range: HmmRange, request: HmmRequest): void {
-  range.seq = sequenceOf(range.notifier, request.seq)
+  // Another walk under the same number: the driver has what it wants of the one before.
+  const { result } = range
+  if (result === RangeResult.filled || result === RangeResult.validated) range.lifecycle.signal('RELEASED')
   range.start = request.start
   range.end = request.end
   range.defaultFlags = request.defaultFlags
   range.pfnFlagsMask = request.pfnFlagsMask
   range.last = request.start
-  range.result = RangeResult.none
+  range.result = RangeResult.walking
   for (let page = request.start; page < request.end; page++) {
     const entry = range.pfns[page]
     // Answers of an earlier try are no requests: the driver sets the array up anew.
@@ -147,6 +160,7 @@ export function beginRange(range: HmmRange, request: HmmRequest): void {
     entry.frame = 0
     entry.order = 0
     entry.asked = asked
+    entry.stale = false
   }
   range.lifecycle.signal('BEGIN')
 }
@@ -158,8 +172,7 @@ export function isMappable(range: HmmRange, page: number): boolean {
 
 /** Clears the array and forgets the sequence: the range is not in use. Part of a step of the thread whose range it is. */
 export function resetRange(range: HmmRange): void {
-  range.notifier.sampled[acting.thread].seq = 0
-  range.seq = 0
+  range.notifierSeq.clear()
   range.start = 0
   range.end = 0
   range.defaultFlags = 0
@@ -171,6 +184,7 @@ export function resetRange(range: HmmRange): void {
     entry.frame = 0
     entry.order = 0
     entry.asked = 0
+    entry.stale = false
   }
 }
 

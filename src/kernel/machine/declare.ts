@@ -229,16 +229,15 @@ function declareInterval(
 ): IntervalNotifier {
   return layout.scope(name, (l) => {
     const allocated = l.flag('allocated')
+    const seq = l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated })
     return {
       name,
       mm,
       start,
       last,
       allocated,
-      seq: l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated }),
-      sampled: l.array('sampled', l.threads, (reader) => ({
-        seq: reader.counter('seq', sequenceBound(size)),
-      })),
+      seq,
+      removalSeq: l.sequence('removal_seq', seq),
       inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
       lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),

@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { Layout, Lifecycle, Procedure, RwSemaphore, Spinlock, WaitQueue } from '../../world/index.js'
+import type {
+  Layout,
+  Lifecycle,
+  Procedure,
+  RwSemaphore,
+  Sequence,
+  Spinlock,
+  WaitQueue,
+} from '../../world/index.js'
 import type { AddressSpace } from '../address-space.js'
 import type { FrameFlags, PteBits, SwapSlot } from '../bits.js'
 import type { Pmd } from '../huge.js'
@@ -174,9 +182,14 @@ export type Invalidate = Procedure<
   number
 >
 
-/** A sequence number that a thread has sampled. */
-export interface Sample {
-  seq: number
+/** Ghost: the range of a thread, which must know what becomes of its number. */
+export interface SequenceReader {
+  /** Where that number is. */
+  readonly place: Sequence
+  /** mmu_interval_read_begin has put another number there than it had. */
+  moved(): void
+  /** mmu_interval_read_retry was asked about it, or about a copy. */
+  compared(retry: number): void
 }
 
 /** Ghost: what a read must give. */
@@ -196,14 +209,14 @@ export interface IntervalNotifier {
   allocated: boolean
   /** `invalidate_seq`: always odd. Written under the driver's update lock. */
   seq: number
-  /** By thread: the number that it sampled last, to compare with or to wait for the end of; 0 if none. */
-  readonly sampled: readonly Sample[]
+  /** The number of the invalidation whose end its removal waits for. */
+  removalSeq: Sequence
   inTree: boolean
   /** On the deferred list, to be inserted or removed when the running invalidations end. */
   deferred: boolean
   readonly lifecycle: Lifecycle
-  /** By thread: who is told what comparing the sequence said. */
-  readonly readers: Map<number, (retry: number) => void>
+  /** By thread: who is told what becomes of its number. */
+  readonly readers: Map<number, SequenceReader>
   /**
    * The driver's callback, set when the driver is attached. Where there is `finish` there are two passes, and `invalidate` is the
    * first (`invalidate_start`, `invalidate_finish`).

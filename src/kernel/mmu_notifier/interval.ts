@@ -8,7 +8,17 @@
  * @see reference B.1
  * @module
  */
-import { acting, BLOCKED, claim, procedure, READ_ONCE, SpecificationError, step } from '../../world/index.js'
+import {
+  acting,
+  BLOCKED,
+  claim,
+  fieldOf,
+  procedure,
+  READ_ONCE,
+  type Sequence,
+  SpecificationError,
+  step,
+} from '../../world/index.js'
 import { Errno } from '../errno.js'
 import {
   closeRange,
@@ -21,12 +31,6 @@ import {
   TOKEN,
 } from '../machine.js'
 
-/**
- * What {@link mmu_interval_read_begin} returns. It stands for the number that the thread has sampled last, which the interval
- * keeps for it: numbers matter only relative to each other, and in the world it can be told which are the same. It is equal to
- * none of them: whoever wants the number asks {@link sequenceOf}.
- */
-export const SAMPLED_SEQ = -1
 /** What a callback gets as `cur_seq`. It stands for the number of the invalidations that are under way. */
 export const CURRENT_SEQ = -2
 
@@ -202,70 +206,79 @@ function letThrough(sub: IntervalNotifier): void {
  * Takes the interval's sequence number before the page table is read, and waits while the interval is being
  * invalidated: what would be read now would be thrown away, or worse, would not.
  *
- * @returns {@link SAMPLED_SEQ}, for {@link mmu_interval_read_retry}; the number may be stale at once
+ * @param place - where the number is kept, for {@link mmu_interval_read_retry}: a field of the hmm_range, or of an object of the
+ * driver's own, for as long as it likes. The number may be stale at once
  * @kernel mmu_interval_read_begin
  * @see reference B.1 R1 to R3
  */
-export const mmu_interval_read_begin = procedure(function* mmu_interval_read_begin(sub: IntervalNotifier) {
+export const mmu_interval_read_begin = procedure(function* mmu_interval_read_begin(
+  sub: IntervalNotifier,
+  place: Sequence,
+) {
   const subs = sub.mm.subscriptions
-  const isInvalidated = yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub))
-  if (isInvalidated) yield* subs.wq.wait(sequenceHasMoved, sub)
-  return SAMPLED_SEQ
+  const isInvalidated = yield* subs.lock.critical('sample the sequence', () => sampleSequence(sub, place))
+  if (isInvalidated) yield* subs.wq.wait(sequenceHasMoved, sub, place)
 })
 
 /**
- * The acting thread takes the interval's number. Part of a step, under the subscriptions' lock.
+ * Takes the interval's number. Part of a step, under the subscriptions' lock.
  *
  * @returns 1 if the interval is being invalidated
+ * @throws SpecificationError if the place was declared for numbers of another interval
  */
-export function sampleSequence(sub: IntervalNotifier): number {
+export function sampleSequence(sub: IntervalNotifier, place: Sequence): number {
+  if (place.of !== fieldOf(sub, 'seq'))
+    throw new SpecificationError(
+      'scenario',
+      `mmu_interval_read_begin on ${sub.name} puts its number into ${place.cell.name}, which was declared for numbers of ` +
+        'another notifier; declare it with `l.sequence(name, notifier)`, of the notifier that is read',
+    )
   const seq = sub.seq
-  sub.sampled[acting.thread].seq = seq
+  if (place.number !== seq) {
+    place.number = seq
+    const reader = sub.readers.get(acting.thread)
+    if (reader?.place === place) reader.moved()
+  }
   return seq === sub.mm.subscriptions.seq ? 1 : 0
 }
 
-/** True if the address space's number is no longer that which the acting thread has sampled. Read without a lock. */
-export function sequenceHasMoved(sub: IntervalNotifier): boolean {
-  return READ_ONCE(sub.mm.subscriptions).seq !== sub.sampled[acting.thread].seq
-}
-
-/**
- * The number that `seq` stands for, to the acting thread. Part of a step.
- *
- * @throws SpecificationError if it stands for none: it is neither from mmu_interval_read_begin nor a callback's cur_seq
- */
-export function sequenceOf(sub: IntervalNotifier, seq: number): number {
-  switch (seq) {
-    case SAMPLED_SEQ:
-      return sub.sampled[acting.thread].seq
-    case CURRENT_SEQ:
-      // Nobody moves it while an invalidation is under way that touches the interval.
-      return READ_ONCE(sub.mm.subscriptions).seq
-    default:
-      throw new SpecificationError(
-        'scenario',
-        `${seq} is no sequence number of ${sub.name}: pass on what mmu_interval_read_begin returned, or the callback's cur_seq`,
-      )
-  }
+/** True if the address space's number is no longer the one in `place`. Read without a lock. */
+export function sequenceHasMoved(sub: IntervalNotifier, place: Sequence): boolean {
+  return READ_ONCE(sub.mm.subscriptions).seq !== place.number
 }
 
 /**
  * True (1) if what was read of the page table since {@link mmu_interval_read_begin} must be thrown away. Under the
  * driver's update lock, which the callback takes too: that makes the answer last until the lock is dropped.
  *
+ * @param place - where mmu_interval_read_begin has put the number
  * @kernel mmu_interval_read_retry
  */
 export const mmu_interval_read_retry = procedure(function* mmu_interval_read_retry(
-  current: Task,
   sub: IntervalNotifier,
-  seq: number,
+  place: Sequence,
 ) {
   return yield* step('compare the sequence', () => {
-    const retry = sub.seq === sequenceOf(sub, seq) ? 0 : 1
-    sub.readers.get(current.thread)?.(retry)
+    claim(
+      'C8',
+      place.of === fieldOf(sub, 'seq'),
+      `mmu_interval_read_retry on ${sub.name} compares ${place.cell.name}, a number of another notifier`,
+    )
+    const retry = isCurrent(place, sub) ? 0 : 1
+    // The range has this number too, or one that is as good as it.
+    const reader = sub.readers.get(acting.thread)
+    if (reader && isCurrent(reader.place, sub) === isCurrent(place, sub)) reader.compared(retry)
     return retry
   })
 })
+
+/**
+ * True if no invalidation of the interval has been recorded since the number in `place` was taken. Part of a step, under the
+ * driver's update lock.
+ */
+export function isCurrent(place: Sequence, sub: IntervalNotifier): boolean {
+  return place.number === sub.seq
+}
 
 /**
  * Records the invalidation in the interval: whoever read before must retry. In the callback, under the driver's
@@ -274,7 +287,13 @@ export const mmu_interval_read_retry = procedure(function* mmu_interval_read_ret
  * @kernel mmu_interval_set_seq
  */
 export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): void {
-  sub.seq = sequenceOf(sub, curSeq)
+  if (curSeq !== CURRENT_SEQ)
+    throw new SpecificationError(
+      'scenario',
+      `${curSeq} is no sequence number of ${sub.name}: pass on the callback's cur_seq`,
+    )
+  // Nobody moves it while an invalidation is under way that touches the interval.
+  sub.seq = READ_ONCE(sub.mm.subscriptions).seq
   sub.lifecycle.signal('SEQUENCE_SET')
 }
 
@@ -336,7 +355,7 @@ export const mmu_interval_notifier_remove = procedure(function* mmu_interval_not
     }
     sub.deferred = true
     sub.lifecycle.signal('REMOVE_DEFERRED')
-    sub.sampled[acting.thread].seq = subs.seq
+    sub.removalSeq.number = subs.seq
     return 1
   })
   if (mustWait) yield* mmu_interval_seq_released(sub)
@@ -357,7 +376,7 @@ export const mmu_interval_seq_released = procedure(function* mmu_interval_seq_re
 function sequenceIsReleased(sub: IntervalNotifier): boolean | typeof BLOCKED {
   const { lock } = sub.mm.subscriptions
   if (!lock.acquire()) return BLOCKED
-  const released = sequenceHasMoved(sub)
+  const released = sequenceHasMoved(sub, sub.removalSeq)
   lock.release()
   return released
 }

@@ -98,7 +98,7 @@ describe('hmm_vma_fault of 4.17', () => {
     a.lock()
     expect(a.run(hmmVmaFaultBlocking, a.m.tasks[0], a.range, everyPage(0, 2, true))).toBe(0)
     expect([a.locked(), a.told(), trackedOf(a.range).listed]).toEqual([true, [3, 3], true])
-    expect(a.run(hmm_vma_range_done, a.m.tasks[0], a.range)).toBe(1)
+    expect(a.run(hmm_vma_range_done, a.range)).toBe(1)
     expect(trackedOf(a.range).listed).toBe(false)
   })
 

@@ -19,7 +19,6 @@ import {
   PmdKind,
   PteKind,
   pmdAt,
-  SAMPLED_SEQ,
   type Task,
   VM_READ,
   VM_WRITE,
@@ -69,7 +68,7 @@ function bench(isHuge = false): Bench {
   const w = layout.initial()
   sub.allocated = true
   sub.seq = 1
-  sub.sampled[0].seq = 1
+  range.notifierSeq.number = 1
   sub.inTree = true
   return { w, task: { thread: 0, machine, mm, cpu: machine.cpus[0] }, range }
 }
@@ -161,7 +160,6 @@ const walkOnce = procedure(
     const error = yield* hmm_range_fault(task, range, {
       start: PAGE,
       end: PAGE + 1,
-      seq: SAMPLED_SEQ,
       defaultFlags,
       pfnFlagsMask: mask,
       requests,
@@ -273,7 +271,6 @@ describe('what counts as a request', () => {
   const request = (defaultFlags: number, pfnFlagsMask: number) => ({
     start: 0,
     end: 1,
-    seq: SAMPLED_SEQ,
     defaultFlags,
     pfnFlagsMask,
     owner: -1,
@@ -310,7 +307,6 @@ describe('errors', () => {
       return yield* hmm_range_fault(b.task, b.range, {
         start: 1,
         end: 1,
-        seq: SAMPLED_SEQ,
         defaultFlags: RF,
         pfnFlagsMask: 0,
         owner: -1,

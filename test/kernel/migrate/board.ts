@@ -33,14 +33,13 @@ export interface Walked {
 const walkOne = procedure(
   'walk one page',
   function* (task: Task, { mm, notifier, owner, ranges }: Mirror, page: number, request: number) {
-    const seq = yield* mmu_interval_read_begin(notifier)
     const range = ranges.get(task.thread)
     if (range === undefined) throw new Error('the thread has no range')
+    yield* mmu_interval_read_begin(notifier, range.notifierSeq)
     yield* mm.mmapLock.lockRead()
     const error = yield* hmm_range_fault(task, range, {
       start: page,
       end: page + 1,
-      seq,
       defaultFlags: request,
       pfnFlagsMask: 0,
       owner,

@@ -1,0 +1,33 @@
+/**
+ * A driver with state and locks of its own.
+ *
+ * @module
+ */
+import { deviceAccess, pagesValidDriver } from '../../src/driver/index.js'
+import { madvise_dontneed } from '../../src/kernel/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+import { repeat } from './mirroring.js'
+
+/** Pages that are known stay valid while others are invalidated. */
+export const pagesValid = mirrorScenario({
+  name: 'pages-valid',
+  summary:
+    'A driver keeps the pages that it has found, with a flag for each that its callback clears, and binds them later: ' +
+    'two threads of its device fault while a CPU zaps one page.',
+  exercises: ['C1', 'C8', 'C9', 'C49', 'lock-discipline'],
+  driver: pagesValidDriver,
+  parameters: {
+    pages: { summary: 'pages of the address space', min: 1, max: 3, smoke: 2, default: 2, deep: 3 },
+  },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 1,
+    threads: [
+      { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
