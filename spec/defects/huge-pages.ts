@@ -47,11 +47,12 @@ const splitUntold = override(
 const remapUnflushed = override(
   unmapAndRemap,
   () =>
-    function* ({ machine }, mm, pmd) {
+    function* ({ machine }, { mm, start, end }, frame) {
       yield* mm.ptl.critical('put a page table in its place', () => {
-        if (pmd.kind !== PmdKind.huge) return 0
+        const pmd = hugePmdAt(mm, start)
+        if (pmd === undefined || mm.pte[pmd.start].frame !== frame.pfn) return 0
         pmd.kind = PmdKind.table
-        for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(machine, pte)
+        for (const pte of mm.pte.slice(start, end)) mapUnusedToZeropage(machine, pte)
         return 0
       })
     },
@@ -112,7 +113,7 @@ export const hugePageDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'huge-page-migrates',
     overrides: [remapUnflushed],
-    steps: 16,
+    steps: 17,
   },
   {
     name: 'X283',
@@ -126,6 +127,6 @@ export const hugePageDefects: readonly Defect[] = [
     requirement: 'C1',
     scenario: 'huge-page-mapped-whole',
     overrides: [anyOrder],
-    steps: 29,
+    steps: 30,
   },
 ]

@@ -66,7 +66,7 @@ export const migrationStages: readonly Requirement[] = [
       'When migrate_vma_finalize begins, the destination of each migrating page holds the data of the ' +
       'source, visible to every CPU. A driver whose device copies waits for the device first.',
     source: ['reference C38, B.5 step 7', 'mm/migrate_device.c: migrate_vma_finalize'],
-    checks: ['assert:mustBeComplete'],
+    checks: ['assert:mustBeCopied'],
   },
   {
     id: 'C41',
@@ -89,7 +89,7 @@ export const migrationStages: readonly Requirement[] = [
       'failed without being reported, and where nothing was mapped before. It never holds stale data ' +
       'of another process.',
     source: ['reference C50, D15', 'drivers/gpu/drm/nouveau/nouveau_dmem.c'],
-    checks: ['assert:mustBeComplete', 'assert:migrate_vma_insert_page'],
+    checks: ['assert:mustBeCopied', 'assert:mustBeEmpty'],
   },
   {
     id: 'C52',

@@ -58,6 +58,7 @@ export const migration: readonly Requirement[] = [
     ],
     checks: [
       'assert:do_swap_page',
+      'assert:do_huge_pmd_device_private',
       'assert:mustKeepOut',
       'assert:mustHaveFailed',
       'a fault leaves a page that somebody holds',

@@ -440,8 +440,8 @@ export class Oracle {
       const kind = READ_ONCE(pte).kind
       if (kind === PteKind.none) return 'none'
       const pfn = READ_ONCE(pte).frame
-      // The huge zero page is shown like a page that is not anonymous.
-      if (pfn === ZERO_PAGE) return isHuge ? 'present+zero+file+thp' : 'present+zero'
+      const file = releases[this.kernel].showsHugeZeroAsFile ? '+file' : ''
+      if (pfn === ZERO_PAGE) return isHuge ? `present+zero${file}+thp` : 'present+zero'
       const mappedOnce = this.isMappedOnce(pfn, mm, start + index)
       switch (kind) {
         // A PROT_NONE entry is present all the same.

@@ -97,6 +97,6 @@ export function sizeOf(
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
-    ...(migrates ? { deviceMemory: DEVICES.map(() => pages * mms) } : {}),
+    ...(migrates ? { deviceMemory: DEVICES.map(() => (isHuge ? 2 : 1) * pages * mms) } : {}),
   }
 }

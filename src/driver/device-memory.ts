@@ -10,8 +10,10 @@
 import {
   type DeviceFault,
   type DeviceMemory,
+  destinationOf,
   type Frame,
   hasSource,
+  isCompound,
   isFreePage,
   isMigrating,
   MIGRATE_PFN_WRITE,
@@ -23,14 +25,18 @@ import {
   migrate_vma_pages,
   migrate_vma_setup,
   pagesOf,
+  pmdAt,
+  SELECT_COMPOUND,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   selectMemory,
   setDestination,
+  sourcesOf,
   type Task,
   tryLockPage,
   VM_FAULT_OOM,
   ZERO_PAGE,
+  zoneDeviceFolioInit,
   zoneDevicePageInit,
 } from '../kernel/index.js'
 import { procedure, type Running, step } from '../world/index.js'
@@ -45,6 +51,20 @@ export const migrateToDevice = procedure(
   'migrate to device',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
     const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
+    return yield* migrateTo(current, args, current.machine.deviceMemory[mirror.owner].frames)
+  },
+)
+
+/**
+ * The same, with huge pages as they are: one that the range covers becomes a huge page of the device's memory.
+ *
+ * @returns 0, or -EINVAL if they are not in one area
+ */
+export const migrateLargeToDevice = procedure(
+  'migrate to device (large folios)',
+  function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const select = SELECT_SYSTEM | SELECT_COMPOUND
+    const args = { mm: mirror.mm, start, end, owner: mirror.owner, select }
     return yield* migrateTo(current, args, current.machine.deviceMemory[mirror.owner].frames)
   },
 )
@@ -87,14 +107,22 @@ export const bringBack = procedure(function* migrate_to_ram(
   page: number,
   fault: DeviceFault,
 ): Running<number> {
-  const { owner } = current.machine.frames[fault.pfn]
-  const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+  const args = faultArgs(current, mm, page, fault)
   yield* migrate_vma_setup(current, args)
   const short = yield* allocateAndCopy(current, args, systemFrames(current))
   yield* migrate_vma_pages(current, args)
   yield* migrate_vma_finalize(current, args)
   return short ? VM_FAULT_OOM : 0
 })
+
+/** What is to come back for a fault: the one page, or the huge page that one entry maps. @kernel vm_fault.pte */
+export function faultArgs({ machine }: Task, mm: MmStruct, page: number, fault: DeviceFault): MigrateVma {
+  const { owner } = machine.frames[fault.pfn]
+  const pmd = fault.isHuge ? pmdAt(mm, page) : undefined
+  if (pmd === undefined)
+    return { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+  return { mm, start: pmd.start, end: pmd.end, owner, select: SELECT_DEVICE_PRIVATE | SELECT_COMPOUND, fault }
+}
 
 /**
  * Brings back every page of device memory that somebody maps, whoever it is. One that cannot be had now stays: who must
@@ -191,6 +219,7 @@ const allocateAndCopyPage = procedure(
       if (!isMigrating(entry)) return Allocated.notNeeded
       // A hole is collected whatever was selected. Where pages are brought back it stays one.
       if (!hasSource(entry) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
+      if (isCompound(entry)) return allocateHuge(current, args, page, from)
       const frame = from.find((free) => isFreePage(free))
       if (frame === undefined) return Allocated.none
       allocate(frame)
@@ -203,14 +232,66 @@ const allocateAndCopyPage = procedure(
   },
 )
 
+/**
+ * A huge page for one that migrates as a whole, or, where there is none, as many pages one by one. Part of a step.
+ *
+ * @returns one of {@link Allocated}
+ */
+function allocateHuge(current: Task, args: MigrateVma, page: number, from: readonly Frame[]): number {
+  const { hugePages } = current.machine
+  const entries = pagesOf(current)
+  const folio = adjacentFree(from, hugePages)
+  if (folio.length > 0) {
+    allocateFolio(folio)
+    setDestination(entries[page], folio[0])
+    return Allocated.yes
+  }
+  const pages = from.filter((free) => isFreePage(free)).slice(0, hugePages)
+  // Only who migrates on behalf of an address space can have it split.
+  if (pages.length < hugePages || args.fromDevice) return Allocated.none
+  for (const [index, frame] of pages.entries()) {
+    allocate(frame)
+    if (index === 0) setDestination(entries[page], frame)
+    else entries[page + index].dst = frame
+  }
+  return Allocated.yes
+}
+
+/** The first `count` frames side by side that are free, or none. */
+function adjacentFree(from: readonly Frame[], count: number): readonly Frame[] {
+  let first = 0
+  for (const [index, frame] of from.entries()) {
+    if (!isFreePage(frame) || (index > first && frame.pfn !== from[index - 1].pfn + 1))
+      first = isFreePage(frame) ? index : index + 1
+    if (index - first + 1 === count) return from.slice(first, index + 1)
+  }
+  return []
+}
+
+/** Takes free frames side by side as one large folio, locked, with one reference each. Part of a step. */
+function allocateFolio(frames: readonly Frame[]): void {
+  if (frames[0].owner >= 0) zoneDeviceFolioInit(frames)
+  else
+    for (const [index, frame] of frames.entries()) {
+      frame.refcount = 1
+      frame.compound = index + 1
+    }
+  tryLockPage(frames[0])
+}
+
 /** Copies the page to its destination; where there is none, that stays zeroed. */
 export const copyPage = procedure(
   'alloc_and_copy (copy)',
   function* (current: Task, _args: MigrateVma, page: number) {
-    const entry = pagesOf(current)[page]
+    const entries = pagesOf(current)
+    const entry = entries[page]
     yield* step('copy the page', () => {
-      if (!hasSource(entry) || entry.dst === undefined) return 0
-      entry.dst.contents = current.machine.frames[entry.source].contents
+      const sources = sourcesOf(current.machine, entry)
+      for (const [index, source] of sources.entries()) {
+        // A huge page goes to a huge page, or to pages one by one.
+        const dst = index > 0 && entry.dst?.compound === 0 ? entries[page + index].dst : entry.dst
+        if (dst !== undefined) destinationOf(source, dst).contents = source.contents
+      }
       return 0
     })
   },

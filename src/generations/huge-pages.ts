@@ -1,18 +1,28 @@
 /**
- * Huge pages as Linux 6.1 has them, where that is not what later kernels do.
+ * Huge pages as Linux 6.1 and 6.12 have them, where that is not what later kernels do.
  *
  * @see docs/decisions/0020-huge-pages.md
  * @module
  */
 import {
+  __split_huge_pmd,
   __split_huge_pmd_locked,
   change_huge_pmd,
   changePmd,
+  entriesOf,
+  getPage,
+  migrate_vma_collect_huge_pmd,
+  PmdKind,
+  putPage,
   replaceByTable,
+  split_folio,
+  tryLockPage,
+  unlockPage,
   unmapAndRemap,
   VM_WRITE,
+  ZERO_PAGE,
 } from '../kernel/index.js'
-import { type Override, override } from '../world/index.js'
+import { type Override, override, step } from '../world/index.js'
 
 /** The new entries are clean, whatever the old one was: what is known of writes to it goes to the pages. @kernel __split_huge_pmd_locked, to Linux 6.2 */
 const splitLosesDirty = override(
@@ -31,13 +41,45 @@ const splitLosesDirty = override(
 const zeroPagesStay = override(
   unmapAndRemap,
   () =>
-    function* ({ machine }, mm, pmd) {
-      yield* mm.ptl.critical('put a page table in its place', () => {
-        replaceByTable(machine, mm, pmd)
+    function* ({ machine }, area, frame) {
+      yield* area.mm.ptl.critical('put a page table in its place', () => {
+        entriesOf(machine, area, frame)
         return 0
       })
     },
 )
+
+/**
+ * Whatever is to migrate, a huge page is split first, and the mapping of the huge zero page. One that cannot be stays, and so do its
+ * parts. @kernel migrate_vma_collect_pmd, to Linux 6.18
+ */
+const splitBeforeCollecting = override(
+  migrate_vma_collect_huge_pmd,
+  () =>
+    function* (current, { mm }, pmd) {
+      const { frames } = current.machine
+      const found = yield* mm.ptl.critical('lock and hold the huge page', () => {
+        if (pmd.kind !== PmdKind.huge) return NONE
+        const head = frames[mm.pte[pmd.start].frame]
+        if (head.pfn === ZERO_PAGE) return head.pfn
+        if (!tryLockPage(head)) return NONE
+        getPage(head)
+        return head.pfn
+      })
+      if (found === ZERO_PAGE) yield* __split_huge_pmd(current, mm, pmd.start)
+      if (found <= ZERO_PAGE) return false
+      const head = frames[found]
+      yield* split_folio(current, head, [head.pfn])
+      yield* step('unlock and put the huge page', () => {
+        unlockPage(head)
+        putPage(head)
+        return 0
+      })
+      return false
+    },
+)
+
+const NONE = -1
 
 /** A huge page never becomes writable but by a write. @kernel change_huge_pmd, to Linux 6.1 */
 const writableByWriteOnly = override(
@@ -50,5 +92,13 @@ const writableByWriteOnly = override(
     },
 )
 
-/** What Linux 6.1 does with huge pages and the reference does not. */
-export const hugePagesOf61: readonly Override[] = [splitLosesDirty, zeroPagesStay, writableByWriteOnly]
+/** What Linux 6.12 does with huge pages and the reference does not. */
+export const hugePagesOf612: readonly Override[] = [splitBeforeCollecting]
+
+/** The same of Linux 6.1. */
+export const hugePagesOf61: readonly Override[] = [
+  ...hugePagesOf612,
+  splitLosesDirty,
+  zeroPagesStay,
+  writableByWriteOnly,
+]

@@ -6,7 +6,7 @@
  */
 import { PartReuse, type Rules } from '../kernel/index.js'
 import type { Override } from '../world/index.js'
-import { hugePagesOf61 } from './huge-pages.js'
+import { hugePagesOf61, hugePagesOf612 } from './huge-pages.js'
 
 /** A release: other texts of procedures, and other decisions within the same text. */
 export interface Release {
@@ -14,6 +14,8 @@ export interface Release {
   readonly rules: Partial<Rules>
   /** Whether a page that its device holds is shown as mapped once: `PM_MMAP_EXCLUSIVE` is for what is present only, from 6.11 on. */
   readonly marksDevicePages: boolean
+  /** Whether the huge zero page is shown as a file's, not being anonymous: to 6.17, as its entry is special from then on. */
+  readonly showsHugeZeroAsFile: boolean
   /** What is counted to tell whether a page is mapped once: {@link CountsMappings}. */
   readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
 }
@@ -26,6 +28,8 @@ const before616: Partial<Rules> = {
   mergesIntoUnfaulted: false,
   partReuse: PartReuse.never,
   hugeZeroWriteIsHuge: false,
+  splitsMappedParts: false,
+  reclaimsPageTables: false,
   movesSeveral: false,
 }
 
@@ -34,6 +38,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
   '6.1': {
     overrides: hugePagesOf61,
     marksDevicePages: true,
+    showsHugeZeroAsFile: true,
     countsMappings: CountsMappings.ofHead,
     rules: {
       ...before616,
@@ -41,14 +46,25 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
       unaccountsUnfaulted: false,
       extendsNext: true,
       partReuse: PartReuse.lastReference,
-      hugeZeroWriteIsHuge: false,
     },
   },
-  '6.12': { overrides: [], rules: before616, marksDevicePages: false, countsMappings: CountsMappings.ofPage },
+  '6.12': {
+    overrides: hugePagesOf612,
+    rules: before616,
+    marksDevicePages: false,
+    showsHugeZeroAsFile: true,
+    countsMappings: CountsMappings.ofPage,
+  },
   '7.3': {
     overrides: [],
-    rules: { exclusiveByPage: true, dmirrorWritesNewPages: false, dmirrorPages: 32 },
+    rules: {
+      exclusiveByPage: true,
+      dmirrorWritesNewPages: false,
+      dmirrorLargeFolios: true,
+      dmirrorPages: 32,
+    },
     marksDevicePages: false,
+    showsHugeZeroAsFile: false,
     countsMappings: CountsMappings.ofHead,
   },
 }

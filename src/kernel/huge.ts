@@ -11,7 +11,10 @@ import type { MmStruct } from './machine.js'
 /** `VM_HUGEPAGE`: what MADV_HUGEPAGE asks for. */
 export const VM_HUGEPAGE = 4
 
-/** What the entry above the page table holds: nothing, a page table, or a huge page. */
+/**
+ * What the entry above the page table holds: nothing, a page table, or a huge page. Of a huge page in device memory, or one that
+ * is being migrated, the entry is not present, as its parts tell.
+ */
 export const PmdKind = { none: 'none', table: 'table', huge: 'huge' } as const
 
 /** One of {@link PmdKind}. */

@@ -12,6 +12,7 @@ import {
   Errno,
   find_vma,
   hasSource,
+  isCompound,
   isMigrating,
   type MigrateVma,
   type MmStruct,
@@ -21,6 +22,8 @@ import {
   mmget_not_zero,
   mmput,
   pagesOf,
+  partsOf,
+  SELECT_COMPOUND,
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   type Task,
@@ -29,7 +32,7 @@ import {
 } from '../../kernel/index.js'
 import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { type Mirror, unmapPages } from '../device.js'
-import { allocateAndCopy, evict, mayWriteMigrated, systemFrames } from '../device-memory.js'
+import { allocateAndCopy, evict, faultArgs, mayWriteMigrated, systemFrames } from '../device-memory.js'
 import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 
@@ -129,10 +132,14 @@ function* migrateAll(
   const { mm, owner } = mirror
   if (start >= end || !(yield* mmget_not_zero(mm))) return -Errno.EINVAL
   yield* mm.mmapLock.lockRead()
+  const { rules, hugePages } = current.machine
+  const most = rules.dmirrorLargeFolios ? Math.max(hugePages, PAGES_AT_A_TIME) : PAGES_AT_A_TIME
+  const selected = rules.dmirrorLargeFolios ? select | SELECT_COMPOUND : select
   let moved = 0
   for (let at = start; at < end && moved >= 0; ) {
-    const next = yield* vma_lookup(mm, at, Math.min(at + PAGES_AT_A_TIME, end))
-    const more = next < 0 ? next : yield* piece(current, { mm, start: at, end: next, owner, select })
+    const next = yield* vma_lookup(mm, at, Math.min(at + most, end))
+    const more =
+      next < 0 ? next : yield* piece(current, { mm, start: at, end: next, owner, select: selected })
     moved = more < 0 ? more : moved + more
     at = next
   }
@@ -196,7 +203,8 @@ export const dmirror_migrate_alloc_and_copy = procedure(function* dmirror_migrat
   const file = device.mirrors.indexOf(mirror) + 1
   yield* step('note the file', () => {
     for (const entry of pagesOf(current).slice(args.start, args.end)) {
-      if (entry.dst) device.filledBy[entry.dst.pfn - frames[0].pfn].file = file
+      for (const { pfn } of entry.dst ? partsOf(current.machine, entry.dst) : [])
+        device.filledBy[pfn - frames[0].pfn].file = file
     }
     return 0
   })
@@ -224,11 +232,14 @@ export const dmirrorMapMigrated = procedure(
       yield* step('map a migrated page', () => {
         const entry = pagesOf(current)[page]
         if (!isMigrating(entry) || entry.dst === undefined) return 0
-        mirror.pageTable[page].frame = entry.dst
-        mirror.pageTable[page].write = mayWrite(current, args, page)
-        mirror.pageTable[page].atomic = false
-        // Here the driver knows what is behind the page: it has just copied to it.
-        mirror.pageTable[page].unbacked = false
+        for (const [index, part] of partsOf(current.machine, entry.dst).entries()) {
+          const translation = mirror.pageTable[page + index]
+          translation.frame = part
+          translation.write = mayWrite(current, args, page)
+          translation.atomic = false
+          // Here the driver knows what is behind the page: it has just copied to it.
+          translation.unbacked = false
+        }
         return 0
       })
   },
@@ -251,7 +262,8 @@ export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_d
   yield* mirror.updateLock.critical('drop the entries', () => {
     for (let page = args.start; page < args.end; page++) {
       const entry = pagesOf(current)[page]
-      if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + 1 })
+      const pages = isCompound(entry) ? current.machine.hugePages : 1
+      if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + pages })
     }
     return 0
   })
@@ -271,8 +283,8 @@ export const dmirror_devmem_fault = procedure(function* dmirror_devmem_fault(
   page: number,
   fault: DeviceFault,
 ): Running<number> {
-  const { frames, owner } = device.memory
-  const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+  const { frames } = device.memory
+  const args = faultArgs(current, mm, page, fault)
   const file = yield* step('look up the file', () => {
     const found = device.filledBy[fault.pfn - frames[0].pfn].file
     const { name, notifier } = device.mirrors[found - 1]

@@ -175,11 +175,46 @@ function hmm_vma_handle_pmd(
   needFault: NeedFault,
 ): Walked {
   const { mm } = range.notifier
-  const cpuFlags = pte_to_hmm_pfn_flags(READ_ONCE(mm.pte[start]))
+  const first = READ_ONCE(mm.pte[start])
+  if (first.kind === PteKind.migration) {
+    if (hmm_range_need_fault(range, request, start, end, 0, needFault)) return { kind: 'migration' }
+    hmm_pfns_fill(range, start, end, 0)
+    return next(range, request, end)
+  }
+  if (first.kind === PteKind.devicePrivate)
+    return hmm_vma_handle_absent_pmd(range, request, start, end, needFault)
+  const cpuFlags = pte_to_hmm_pfn_flags(first)
   const need = hmm_range_need_fault(range, request, start, end, cpuFlags, needFault)
   if (need) return { kind: 'fault', end, need }
   for (let page = start; page < end; page++)
     setPfn(range, page, READ_ONCE(mm.pte[page]).frame, cpuFlags, cpuFlags ? range.hugeOrder : 0)
+  return next(range, request, end)
+}
+
+/**
+ * A huge page in device memory. That of the caller is reported as it is, with its order; another owner's is faulted in if any of
+ * its pages is requested, else HMM_PFN_ERROR, though a fault would migrate it back.
+ *
+ * @kernel hmm_vma_handle_absent_pmd mm/hmm.c
+ */
+function hmm_vma_handle_absent_pmd(
+  range: HmmRange,
+  request: HmmRequest,
+  start: number,
+  end: number,
+  needFault: NeedFault,
+): Walked {
+  const { mm } = range.notifier
+  const { frame, write } = READ_ONCE(mm.pte[start])
+  if (range.ownerOf(frame) === request.owner) {
+    const cpuFlags = write ? HMM_PFN_VALID | HMM_PFN_WRITE : HMM_PFN_VALID
+    for (let page = start; page < end; page++)
+      setPfn(range, page, READ_ONCE(mm.pte[page]).frame, cpuFlags, range.hugeOrder)
+    return next(range, request, end)
+  }
+  const need = hmm_range_need_fault(range, request, start, end, 0, needFault)
+  if (need) return { kind: 'fault', end, need }
+  hmm_pfns_fill(range, start, end, HMM_PFN_ERROR)
   return next(range, request, end)
 }
 

@@ -48,10 +48,12 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       unattached as unknown as DeviceMemoryOps,
     ),
   )
+  const memmap: Frame[] = []
   const frames = layout.array('frame', last + 1, (l, pfn) => {
     const owner = ownerOf(size, pfn)
     return {
       pfn,
+      memmap,
       // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
       // number of mappings, and by its file.
       refcount: l.counter(
@@ -67,7 +69,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       locked: l.counter('locked', layout.threads),
       owner,
       mapping: l.counter('mapping', size.files?.length ?? 1, { when: !!size.files && owner < 0 }),
-      compound: l.counter('compound', size.hugePages ?? 1, { when: !!size.hugePages && owner < 0 }),
+      compound: l.counter('compound', size.hugePages ?? 1, { when: !!size.hugePages }),
       lru: l.counter('lru', 1 + size.cpus.length, { when: !!size.lru && owner < 0 }),
       ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size)),
       anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { when: !!size.anonVmas }),
@@ -84,6 +86,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       charged: l.flag('charged', { when: size.memoryLimit !== undefined }),
     }
   })
+  memmap.push(...frames)
   for (const frame of frames) if (frame.owner >= 0) memoryFrames[frame.owner].push(frame)
   const mms = layout.array('mm', size.mms, (l, index) => declareMm(l, index, size))
   for (const { name, mm, start, last } of size.intervals)
@@ -120,7 +123,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       ? []
       : layout.array('migration', layout.threads, (l) =>
           l.array('page', size.pages, (page) => ({
-            flags: page.counter('flags', 63),
+            flags: page.counter('flags', size.hugePages ? 127 : 63),
             source: page.counter('source', last),
             dst: page.ref('dst', frames),
             lifecycle: page.lifecycle('migration', 'lifecycle'),

@@ -24,6 +24,8 @@ import type { Rules } from './rules.js'
 export interface Frame extends FrameFlags {
   /** Its number, as page-table entries hold it. */
   readonly pfn: number
+  /** All frames, by number: those beside it are the other parts of its folio. @kernel vmemmap */
+  readonly memmap: readonly Frame[]
   /** References; 0 is free. The zero page's is not counted. */
   refcount: number
   /** Page-table entries that map it. */
@@ -39,8 +41,8 @@ export interface Frame extends FrameFlags {
   /** The life of a device-private page; absent for any other. */
   readonly lifecycle?: Lifecycle | undefined
   /**
-   * Which part of a huge page it is, plus 1; 0 for a page by itself. Absent for device memory, and on a machine without
-   * huge pages.
+   * Which part of a huge page it is, plus 1; 0 for a page by itself. The memory of a device has huge pages too. Absent on a
+   * machine without.
    */
   compound: number
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
@@ -65,6 +67,20 @@ export function isDevicePrivate({ owner, pgmap }: Frame): boolean {
 /** True for a page of device memory that the CPU maps like its own. @kernel is_device_coherent_page */
 export function isDeviceCoherent({ pgmap }: Frame): boolean {
   return pgmap?.coherent === true
+}
+
+/**
+ * The first part of the folio that the frame is part of, which stands for all of it: the folio lock is its. A frame that is a page
+ * by itself is its own. Part of a step.
+ *
+ * @kernel page_folio
+ */
+export function folioOf(frame: Frame): Frame {
+  const { memmap, pfn, compound } = frame
+  if (compound === 0) return frame
+  // Parts that are free already are none any more.
+  const head = pfn - compound + 1
+  return memmap.slice(head, pfn).find((part, index) => part.compound === index + 1) ?? frame
 }
 
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */

@@ -23,6 +23,13 @@ export interface Rules {
   readonly partReuse: (typeof PartReuse)[keyof typeof PartReuse]
   /** A write to the huge zero page gets a huge page (from Linux 6.13), and not the one page that is written. */
   readonly hugeZeroWriteIsHuge: boolean
+  /**
+   * A part of a huge page that has an entry of its own migrates once the huge page has been split for it (from Linux 6.19), and
+   * does not stay where it is.
+   */
+  readonly splitsMappedParts: boolean
+  /** Throwing away all that a page table maps frees the page table (from Linux 6.14). */
+  readonly reclaimsPageTables: boolean
   /** `mremap` moves all areas of a range, with the gaps between them (from Linux 6.17), and not one only. */
   readonly movesSeveral: boolean
   /**
@@ -32,6 +39,8 @@ export interface Rules {
   readonly exclusiveByPage: boolean
   /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */
   readonly dmirrorWritesNewPages: boolean
+  /** The test driver migrates huge pages whole, and as many pages at a time (from Linux 6.19). */
+  readonly dmirrorLargeFolios: boolean
   /** Pages that the test driver's arrays hold as it faults and takes snapshots: 64, or 32 in later releases. */
   readonly dmirrorPages: number
   /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
@@ -47,9 +56,12 @@ export const latestRules: Rules = {
   extendsNext: false,
   partReuse: PartReuse.oneProcess,
   hugeZeroWriteIsHuge: true,
+  splitsMappedParts: true,
+  reclaimsPageTables: true,
   movesSeveral: true,
   exclusiveByPage: false,
   dmirrorWritesNewPages: true,
+  dmirrorLargeFolios: false,
   dmirrorPages: 64,
   tracksSoftDirty: true,
   unaccountsUnfaulted: true,

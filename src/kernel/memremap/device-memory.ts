@@ -27,6 +27,13 @@ export interface DeviceMemoryOps {
    */
   readonly pageFree?: (frame: Frame) => void
   /**
+   * A page that was part of a large folio is one by itself from now on: its owner parts what it keeps of the folio. Part of the
+   * step that splits it.
+   *
+   * @kernel dev_pagemap_ops.folio_split
+   */
+  readonly folioSplit?: (frame: Frame) => void
+  /**
    * True if the device has failed, or may have: then a fault may be answered with SIGBUS. It is the device's own state, and the
    * kernel has no name for it; the claim of C30 asks. Absent: the device works.
    */

@@ -27,7 +27,21 @@ export function zoneDevicePageInit(frame: Frame): void {
   }
   frame.refcount = 1
   frame.contents = 0
+  frame.compound = 0
   frame.lifecycle?.signal('ALLOCATED')
+}
+
+/**
+ * The same for frames side by side, which are one large folio: each is a part of it, and the first has the lock of all. Part of a step
+ * of the driver.
+ *
+ * @kernel zone_device_page_init with an order
+ */
+export function zoneDeviceFolioInit(frames: readonly Frame[]): void {
+  for (const [index, frame] of frames.entries()) {
+    zoneDevicePageInit(frame)
+    frame.compound = index + 1
+  }
 }
 
 /** True if nobody has the page: its driver may take it. */

@@ -9,7 +9,8 @@ import { Errno } from '../errno.js'
 import { type Frame, type Task, ZERO_PAGE } from '../machine.js'
 import { folio_lock, tryLockPage } from '../mm/page.js'
 import { collectFrame, pageOf, unmapFrame } from './device-range.js'
-import { migrate_vma_finalize, migrate_vma_pages } from './finish.js'
+import { migrate_vma_finalize } from './finish.js'
+import { migrate_vma_pages } from './pages.js'
 import { isMigrating, pagesOf, setDestination } from './request.js'
 
 /**

@@ -7,9 +7,16 @@
 import { procedure, type Running, step } from '../../world/index.js'
 import type { Frame, Machine, Task } from '../machine.js'
 import { getPage, tryLockPage } from '../mm/page.js'
-import { maps } from '../mm/rmap.js'
-import { migrate_device_unmap } from './collect.js'
-import { MIGRATE_PFN_MIGRATE, MIGRATE_PFN_VALID, type MigrateVma, pagesOf, selectMemory } from './request.js'
+import { maps, partsOf } from '../mm/rmap.js'
+import {
+  MIGRATE_PFN_COMPOUND,
+  MIGRATE_PFN_MIGRATE,
+  MIGRATE_PFN_VALID,
+  type MigrateVma,
+  pagesOf,
+  selectMemory,
+} from './request.js'
+import { migrate_device_unmap } from './unmap.js'
 
 /** No page table maps the frame. */
 const NOWHERE = -1
@@ -28,9 +35,12 @@ export const migrate_device_range = procedure(function* migrate_device_range(
 ): Running<MigrateVma | undefined> {
   const { machine } = current
   const page = yield* step('lock the page, and hold it', () => {
-    const at = pageOf(machine, frame)
+    const parts = partsOf(machine, frame)
+    // A large folio is dealt with once, when its first part is.
+    if (parts[0] !== frame) return NOWHERE
+    const at = parts.map((part) => pageOf(machine, part)).find((found) => found !== NOWHERE) ?? NOWHERE
     if (at === NOWHERE || !tryLockPage(frame)) return NOWHERE
-    getPage(frame)
+    for (const part of parts) getPage(part)
     collectFrame(current, frame, at)
     return at
   })
@@ -46,11 +56,11 @@ export function pageOf(machine: Machine, frame: Frame): number {
 /** Notes the frame, which is locked and held, as the source of what is migrated at `page`. Part of a step. */
 export function collectFrame(current: Task, frame: Frame, page: number): void {
   const entry = pagesOf(current)[page]
-  entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE
+  entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | (frame.compound ? MIGRATE_PFN_COMPOUND : 0)
   entry.source = frame.pfn
   entry.dst = undefined
   entry.lifecycle.signal('COLLECTED')
-  frame.lifecycle?.signal('COLLECTED')
+  for (const part of partsOf(current.machine, frame)) part.lifecycle?.signal('COLLECTED')
 }
 
 /**

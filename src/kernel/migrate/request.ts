@@ -1,5 +1,14 @@
 import { isPageCache } from '../address-space.js'
-import { type Frame, isDevicePrivate, type MigratingPage, type MmStruct, type Task } from '../machine.js'
+import {
+  type Frame,
+  folioOf,
+  isDevicePrivate,
+  type Machine,
+  type MigratingPage,
+  type MmStruct,
+  type Task,
+} from '../machine.js'
+import { partsOf } from '../mm/rmap.js'
 
 /** The entry of the array says something. */
 export const MIGRATE_PFN_VALID = 1
@@ -8,12 +17,18 @@ export const MIGRATE_PFN_MIGRATE = 2
 /** The page could be written. */
 export const MIGRATE_PFN_WRITE = 4
 
+/** A huge page, or the place of one, that migrates as a whole: the entries after it say nothing of its other parts. */
+export const MIGRATE_PFN_COMPOUND = 64
+
 /** `MIGRATE_VMA_SELECT_SYSTEM`: pages of system memory, and holes. */
 export const SELECT_SYSTEM = 1
 /** `MIGRATE_VMA_SELECT_DEVICE_PRIVATE`: the owner's own device pages. */
 export const SELECT_DEVICE_PRIVATE = 2
 /** `MIGRATE_VMA_SELECT_DEVICE_COHERENT`: the owner's own pages of memory that the CPU can map. */
 export const SELECT_DEVICE_COHERENT = 4
+
+/** `MIGRATE_VMA_SELECT_COMPOUND`: huge pages that the range covers migrate as they are, and are not split. */
+export const SELECT_COMPOUND = 8
 
 /** How pages of the same device memory as `frame` are selected. */
 export function selectMemory(frame: Frame): number {
@@ -43,6 +58,8 @@ export interface DeviceFault {
   readonly pfn: number
   /** What the caller of the callback holds of it: nothing (before Linux 6.1), a reference (before 6.15), the folio lock too. */
   readonly holds: (typeof FaultHolds)[keyof typeof FaultHolds]
+  /** True if it is the first part of a huge page that one entry maps (`vmf->pte` is NULL): all of it is to come back. */
+  readonly isHuge?: true
 }
 
 /** See {@link DeviceFault}. */
@@ -54,9 +71,10 @@ export function ownReferences({ fault }: MigrateVma, frame: Frame): number {
   return 1 + faults + (isPageCache(frame) ? 1 : 0)
 }
 
-/** True if the folio lock of the page `pfn` is that of the fault: not to be taken, nor to be released. */
-export function isLockedByFault({ fault }: MigrateVma, pfn: number): boolean {
-  return fault?.pfn === pfn && fault.holds === FaultHolds.lock
+/** True if the folio lock of the frame is that of the fault: not to be taken, nor to be released. Part of a step. */
+export function isLockedByFault({ fault }: MigrateVma, frame: Frame): boolean {
+  if (fault === undefined || fault.holds !== FaultHolds.lock) return false
+  return fault.pfn === frame.pfn || folioOf(frame.memmap[fault.pfn]) === folioOf(frame)
 }
 
 /** Ghost: what is known of the page has moved to its destination, or that is mapped (migrate_vma_pages). */
@@ -89,6 +107,23 @@ export function isMigrating(entry: MigratingPage): boolean {
 /** True if there is a page behind the entry, and not a hole or the zero page. */
 export function hasSource(entry: MigratingPage): boolean {
   return (entry.flags & MIGRATE_PFN_VALID) !== 0
+}
+
+/** True if a huge page migrates as a whole, or goes where nothing is. */
+export function isCompound(entry: MigratingPage): boolean {
+  return (entry.flags & MIGRATE_PFN_COMPOUND) !== 0
+}
+
+/** The frames that migrate, each with its data: that of the entry, or all parts of a huge page that are in use. Part of a step. */
+export function sourcesOf(machine: Machine, entry: MigratingPage): readonly Frame[] {
+  if (!hasSource(entry)) return []
+  const source = machine.frames[entry.source]
+  return isCompound(entry) ? partsOf(machine, source) : [source]
+}
+
+/** Where `source` goes if it migrates as a part of `first` to what `dst` is the first part of. Part of a step. */
+export function destinationOf(source: Frame, dst: Frame): Frame {
+  return dst.compound > 0 && source.compound > 0 ? dst.memmap[dst.pfn + source.compound - 1] : dst
 }
 
 /** Nothing is known of the page, and nothing will be done with it. */

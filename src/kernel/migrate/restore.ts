@@ -21,11 +21,12 @@ import {
   getPage,
   handOnMarks,
   mapsPage,
+  partsOf,
   putPage,
   setPte,
   unlockPage,
 } from '../mm/index.js'
-import { isLockedByFault, type MigrateVma } from './request.js'
+import { destinationOf, isLockedByFault, type MigrateVma } from './request.js'
 
 /**
  * Replaces every migration entry of `from` by an entry of `to`, wherever it is by now. Access only gets wider: nobody is
@@ -40,14 +41,25 @@ export const remove_migration_ptes = procedure(function* remove_migration_ptes(
 ) {
   for (const mm of current.machine.mms)
     yield* mm.ptl.critical('replace a migration entry', () => {
-      for (const page of mm.pte.keys()) replace(current, mm, page, from, to)
+      const moved = movedParts(current, from, to)
+      for (const page of mm.pte.keys()) replace(current, mm, page, moved)
       return 0
     })
 })
 
-function replace({ machine }: Task, mm: MmStruct, page: number, from: Frame, to: Frame): void {
+/** By frame: where it has gone. All parts of a large folio have, each to the same part of the other. */
+function movedParts({ machine }: Task, from: Frame, to: Frame): ReadonlyMap<number, Frame> {
+  if (from.compound === 0) return new Map([[from.pfn, to]])
+  return new Map(
+    partsOf(machine, from).map((part) => [part.pfn, from === to ? part : destinationOf(part, to)]),
+  )
+}
+
+function replace({ machine }: Task, mm: MmStruct, page: number, moved: ReadonlyMap<number, Frame>): void {
   const pte = mm.pte[page]
-  if (pte.kind !== PteKind.migration || pte.frame !== from.pfn) return
+  if (pte.kind !== PteKind.migration) return
+  const to = moved.get(pte.frame)
+  if (to === undefined) return
   // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
   const state = entryState(pte)
   const write =
@@ -66,13 +78,14 @@ function replace({ machine }: Task, mm: MmStruct, page: number, from: Frame, to:
 }
 
 /**
- * The source is the migration's no longer: it is unlocked and its reference given back. Part of a step.
+ * The source is the migration's no longer: it is unlocked and its references given back. Part of a step.
  *
+ * @param sources - the page, or all parts of the huge page, that has migrated or was to
  * @param stays - true if the page still holds the data
  */
-export function letGo(frame: Frame, args: MigrateVma, stays: boolean): void {
-  if (stays && frame.mapcount > 0) frame.lifecycle?.signal('RESTORED')
+export function letGo(sources: readonly Frame[], args: MigrateVma, stays: boolean): void {
+  for (const frame of sources) if (stays && frame.mapcount > 0) frame.lifecycle?.signal('RESTORED')
   // A page that a fault has locked is unlocked by that fault.
-  if (!isLockedByFault(args, frame.pfn)) unlockPage(frame)
-  putPage(frame)
+  if (!isLockedByFault(args, sources[0])) unlockPage(sources[0])
+  for (const frame of sources) putPage(frame)
 }

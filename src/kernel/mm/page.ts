@@ -6,6 +6,7 @@
 import { acting, BLOCKED, claim, mightSleep, procedure, SpecificationError, step } from '../../world/index.js'
 import {
   type Frame,
+  folioOf,
   isDevicePrivate,
   type Machine,
   type MmStruct,
@@ -55,11 +56,17 @@ export function chargePage(machine: Machine, frame: Frame): boolean {
   return true
 }
 
-/** Takes the folio lock if nobody holds it. Part of a step. @kernel folio_trylock */
+/** Takes the lock of the frame's folio if nobody holds it. Part of a step. @kernel folio_trylock */
 export function tryLockPage(frame: Frame): boolean {
-  if (frame.locked !== 0) return false
-  frame.locked = acting.thread + 1
+  const folio = folioOf(frame)
+  if (folio.locked !== 0) return false
+  folio.locked = acting.thread + 1
   return true
+}
+
+/** True if somebody holds the lock of the frame's folio. Part of a step. @kernel folio_test_locked */
+export function isPageLocked(frame: Frame): boolean {
+  return folioOf(frame).locked !== 0
 }
 
 /**
@@ -77,12 +84,13 @@ export const folio_lock = procedure(function* folio_lock(frame: Frame) {
 
 /** Releases the folio lock. Part of a step. @kernel folio_unlock */
 export function unlockPage(frame: Frame): void {
+  const folio = folioOf(frame)
   claim(
     'lock-discipline',
-    frame.locked === acting.thread + 1,
+    folio.locked === acting.thread + 1,
     `the folio lock of frame ${frame.pfn} is released by a thread that does not hold it`,
   )
-  frame.locked = 0
+  folio.locked = 0
 }
 
 /**

@@ -4,14 +4,24 @@ import { areaStart, linksOf } from './area/vma.js'
 
 /** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */
 export function maps(pte: Pte, frame: Frame): boolean {
+  return isMapping(pte) && READ_ONCE(pte).frame === frame.pfn
+}
+
+/** True if the entry maps a page at all. */
+function isMapping(pte: Pte): boolean {
   switch (READ_ONCE(pte).kind) {
     case PteKind.present:
     case PteKind.protnone:
     case PteKind.devicePrivate:
-      return READ_ONCE(pte).frame === frame.pfn
+      return true
     default:
       return false
   }
+}
+
+/** True if the entry maps a page, or keeps the mapping of one that a device has to itself. Part of a step. */
+export function isMappedBy(pte: Pte): boolean {
+  return isMapping(pte) || READ_ONCE(pte).kind === PteKind.deviceExclusive
 }
 
 /** A page of an address space at which a page may be mapped. */
@@ -50,18 +60,23 @@ export interface MappedArea {
  * itself, those that may map that.
  */
 export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
-  const parts = partsOf(machine, frame)
   const areas: (MappedArea & { readonly order: number })[] = []
-  const tests = parts.map((part) => areaTest(machine, part))
+  const isLinked = folioTest(machine, partsOf(machine, frame))
   for (const mm of machine.mms)
     for (let page = 0; page < mm.pte.length; page++) {
-      if (!tests.some((isLinked) => isLinked(mm, page))) continue
+      if (!isLinked(mm, page)) continue
       const last = areas.at(-1)
       const continues = last?.mm === mm && last.end === page && areaStart(mm, page) <= last.start
       if (continues) areas[areas.length - 1] = { ...last, end: page + 1 }
       else areas.push({ mm, start: page, end: page + 1, order: orderOf(mm, page) })
     }
   return areas.sort((a, b) => a.order - b.order)
+}
+
+/** The area with number `index` among {@link areasOf}, if there is one. Part of a step. */
+export function areaAt(machine: Machine, frame: Frame, index: number): MappedArea | undefined {
+  const found = areasOf(machine, frame)[index]
+  return found && { mm: found.mm, start: found.start, end: found.end }
 }
 
 /**
@@ -91,6 +106,27 @@ function areaTest(machine: Machine, frame: Frame): (mm: MmStruct, page: number) 
   const [anonVma, index] = [frame.anonVma, frame.index]
   return ({ vma }, page) =>
     READ_ONCE(vma[page]).pgoff === index && linksOf(machine, READ_ONCE(vma[page]).anonymous).includes(anonVma)
+}
+
+/** Whether any of the parts of one folio may be mapped at a page. */
+function folioTest(machine: Machine, parts: readonly Frame[]): (mm: MmStruct, page: number) => boolean {
+  const [first] = parts
+  if (parts.length === 1) return areaTest(machine, first)
+  const pfns = new Set(parts.map(({ pfn }) => pfn))
+  if (machine.anonVmas.length === 0)
+    return ({ pte }, page) => {
+      const isAwaited = READ_ONCE(pte[page]).kind === PteKind.migration
+      return (isAwaited || isMapping(pte[page])) && pfns.has(READ_ONCE(pte[page]).frame)
+    }
+  // An area may map all that the folio covers, whether or not a part of it is still in use.
+  const start = first.index - first.compound + 1
+  const end = start + machine.hugePages
+  const anonVmas = new Set(parts.map(({ anonVma }) => anonVma))
+  return ({ vma }, page) => {
+    const offset = READ_ONCE(vma[page]).pgoff
+    if (offset < start || offset >= end) return false
+    return linksOf(machine, READ_ONCE(vma[page]).anonymous).some((anonVma) => anonVmas.has(anonVma))
+  }
 }
 
 /** `vm_pgoff` of the area: the key of the tree that is walked. */

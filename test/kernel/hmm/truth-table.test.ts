@@ -237,7 +237,7 @@ const TABLE: readonly [string, VmaKind, number, Entry, string, string, string][]
   ['a huge page that may be written', ANON, RW_AREA, 'huge, writable', 'VWh', 'VWh', 'VWh'],
   ['a huge hint, in a writable area', ANON, RW_AREA, 'huge, hint', '0', 'Vh+', 'VWh+'],
   ['a huge hint, in a read-only area', ANON, RO_AREA, 'huge, hint', '0', 'Vh+', 'EPERM'],
-  ['the huge zero page, in a writable area', ANON, RW_AREA, 'huge zero page', 'Vh', 'Vh', 'VW+'],
+  ['the huge zero page, in a writable area', ANON, RW_AREA, 'huge zero page', 'Vh', 'Vh', 'VWh+'],
   ['the huge zero page, in a read-only area', ANON, RO_AREA, 'huge zero page', 'Vh', 'Vh', 'EPERM'],
   ['an exclusive page, in a read-only area', ANON, RO_AREA, 'exclusive, read-only', '0', 'V+', 'EPERM'],
   ['a poisoned entry', ANON, RW_AREA, 'poisoned', '0', 'EFAULT', 'EFAULT'],

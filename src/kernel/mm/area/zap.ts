@@ -7,7 +7,7 @@
 import { procedure, type Running } from '../../../world/index.js'
 import { ownExpected } from '../../address-space.js'
 import { PmdKind, pmdAt } from '../../huge.js'
-import { type MmStruct, type NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
+import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
@@ -89,7 +89,11 @@ const zap_huge_pmd = procedure(function* zap_huge_pmd(
     if (isPmdNone(mm, pmd)) return Zapped.nothing
     if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
     for (let at = pmd.start; at < pmd.end; at++) loseData(mm, at)
-    return clearHugePmd(current.machine, mm, pmd)
+    if (mapsPage(mm.pte[page])) return clearHugePmd(current.machine, mm, pmd)
+    // In device memory, or on its way.
+    for (let at = pmd.start; at < pmd.end; at++) zapEntry(current, mm.pte[at])
+    pmd.kind = PmdKind.none
+    return Zapped.nothing
   })
 })
 
@@ -137,6 +141,18 @@ export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
   yield* release_pages(current.machine, gathered)
 })
 
+/** Page tables all of which was thrown away are given back, so that a huge page can come in their place. @kernel try_to_free_pte */
+const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct, start: number, end: number) {
+  yield* mm.ptl.critical('free the empty page tables', () => {
+    for (const pmd of mm.pmd ?? []) {
+      const isCovered = pmd.isWhole && start <= pmd.start && pmd.end <= end
+      if (isCovered && mm.pte.slice(pmd.start, pmd.end).every(({ kind }) => kind === PteKind.none))
+        pmd.kind = PmdKind.none
+    }
+    return 0
+  })
+})
+
 /**
  * A whole zap: the window, the entries, the end of the window, the flush, the pages. The caller holds the mmap lock.
  *
@@ -153,6 +169,8 @@ export const zap_page_range = procedure(function* zap_page_range(
 ): Running<void> {
   yield* invalidateRangeStart(current, mm, event, start, end)
   const gathered = yield* zap_pte_range(current, mm, start, end)
+  if (mm.pmd && event === NotifyEvent.CLEAR && current.machine.rules.reclaimsPageTables)
+    yield* try_to_free_pte(mm, start, end)
   yield* invalidateRangeEnd(current, mm, event, start, end)
   yield* tlb_finish_mmu(current, mm, start, end, gathered)
 })

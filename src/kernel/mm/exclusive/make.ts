@@ -7,6 +7,7 @@
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { isPageCache, isShared } from '../../address-space.js'
 import { Errno } from '../../errno.js'
+import { hugePmdAt } from '../../huge.js'
 import {
   type Frame,
   type Machine,
@@ -21,7 +22,7 @@ import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { get_user_pages_remote } from '../fault/gup.js'
 import { clearPte, folio_lock, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
-import { areasOf, type MappedArea, partsOf } from '../rmap.js'
+import { areaAt, type MappedArea, partsOf } from '../rmap.js'
 
 /**
  * Gives the pages from `start` to `end` to a device exclusively: each gets a device-exclusive entry. A CPU access restores
@@ -76,7 +77,7 @@ export const make_device_exclusive = procedure(function* make_device_exclusive(
   yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
   const done = yield* mm.ptl.critical('clear, flush and make exclusive', () => {
     const pte = mm.pte[page]
-    if (!mapsPage(pte) || pte.frame !== pfn || !pte.write) return 0
+    if (!mapsPage(pte) || pte.frame !== pfn || !pte.write || hugePmdAt(mm, page)) return 0
     const state = entryState(pte)
     clearPte(current.machine, pte)
     flushTlb(current.machine, mm, page, page + 1)
@@ -149,10 +150,8 @@ interface Target {
 
 /** The VMA with number `index` of those that may map the page. */
 function nextArea(machine: Machine, frame: Frame, index: number): Next {
-  const found = areasOf(machine, frame)[index]
-  if (found === undefined) return { kind: 'end' }
-  const { mm, start, end } = found
-  return { kind: 'area', area: { mm, start, end } }
+  const area = areaAt(machine, frame, index)
+  return area === undefined ? { kind: 'end' } : { kind: 'area', area }
 }
 
 /**

@@ -17,7 +17,16 @@ import {
 } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { mayWritePage } from '../fault/fault.js'
-import { dirtyPte, folio_lock, getPage, putPage, removeRmap, setPte, unlockPage } from '../page.js'
+import {
+  dirtyPte,
+  folio_lock,
+  getPage,
+  isPageLocked,
+  putPage,
+  removeRmap,
+  setPte,
+  unlockPage,
+} from '../page.js'
 
 /**
  * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
@@ -101,7 +110,7 @@ export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number
 export function tryRestoreExclusivePte(machine: Machine, mm: MmStruct, page: number): boolean {
   if (mm.pte[page].kind !== PteKind.deviceExclusive) return true
   // Who holds the page-table lock is the only one to see the folio lock taken and released in between.
-  if (machine.frames[mm.pte[page].frame].locked !== 0) return false
+  if (isPageLocked(machine.frames[mm.pte[page].frame])) return false
   restoreExclusivePte(machine, mm, page)
   return true
 }

@@ -5,6 +5,7 @@
  */
 import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
 import { isPageCache, isShared, ownExpected } from '../../address-space.js'
+import { hugePmdAt } from '../../huge.js'
 import {
   type Frame,
   type MmStruct,
@@ -18,7 +19,16 @@ import {
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { folioAddLru } from '../lru.js'
-import { addNewAnonRmap, alloc_page, clearPte, dirtyPte, getPage, release_pages, setPte } from '../page.js'
+import {
+  addNewAnonRmap,
+  alloc_page,
+  clearPte,
+  dirtyPte,
+  getPage,
+  isPageLocked,
+  release_pages,
+  setPte,
+} from '../page.js'
 import { maps, partsOf } from '../rmap.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from './cpu.js'
@@ -42,7 +52,7 @@ export const do_wp_page = procedure(function* do_wp_page(
 ): Running<number> {
   const old = yield* mm.ptl.critical('reuse the page, or hold it', () => {
     const pte = mm.pte[page]
-    if (pte.kind !== PteKind.present || pte.write) return Decided.done
+    if (pte.kind !== PteKind.present || pte.write || hugePmdAt(mm, page)) return Decided.done
     if (pte.uffdWp)
       throw new SpecificationError(
         'scenario',
@@ -70,7 +80,7 @@ export const do_wp_page = procedure(function* do_wp_page(
 function canReuse(current: Task, mm: MmStruct, page: number): boolean {
   if (isExclusive(current, mm, page)) return true
   const frame = current.machine.frames[mm.pte[page].frame]
-  if (!frame.tracksFlags || frame.pfn === ZERO_PAGE || frame.locked) return false
+  if (!frame.tracksFlags || frame.pfn === ZERO_PAGE || isPageLocked(frame)) return false
   // The file's own page is copied, however few have it.
   if (isPageCache(frame)) return false
   const isFree = frame.compound ? mayReusePart(current, mm, frame) : isLastReference(current, frame)
@@ -155,8 +165,9 @@ export const wp_page_copy = procedure(function* wp_page_copy(
   return 0
 })
 
-/** @kernel pte_same */
+/** A huge page may have come in the place of the page table. @kernel pte_offset_map_lock, pte_same */
 function stillMaps(mm: MmStruct, page: number, pfn: number): boolean {
+  if (hugePmdAt(mm, page)) return false
   const pte = mm.pte[page]
   return pte.kind === PteKind.present && pte.frame === pfn && !pte.write
 }

@@ -10,6 +10,7 @@ import { hugePmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/vma.js'
 import { remove_device_exclusive_entry } from '../exclusive/restore.js'
+import { do_huge_pmd_device_private } from '../huge/device-private.js'
 import { do_huge_pmd_anonymous_page, do_huge_pmd_wp_page } from '../huge/fault.js'
 import { pteAlloc, wantsHugePage } from '../huge/page.js'
 import { folioAddLru } from '../lru.js'
@@ -41,6 +42,7 @@ type Found =
         | 'fileShared'
         | 'protnone'
         | 'devicePrivate'
+        | 'hugeDevicePrivate'
         | 'migration'
         | 'writeProtected'
         | 'hugeWriteProtected'
@@ -108,6 +110,8 @@ const dealWith = procedure(
         return yield* become(do_swap_page, current, mm, page)
       case 'protnone':
         return yield* become(do_numa_page, current, mm, page)
+      case 'hugeDevicePrivate':
+        return yield* become(do_huge_pmd_device_private, current, mm, page)
       case 'hugeWriteProtected':
         return yield* become(do_huge_pmd_wp_page, current, mm, page)
       case 'writeProtected':
@@ -153,8 +157,9 @@ function readEntry(mm: MmStruct, page: number, write: boolean): Found {
       return { kind: 'deviceExclusive', pfn: pte.frame }
     case PteKind.poison:
       return { kind: 'error', error: VM_FAULT_SIGBUS }
-    case PteKind.migration:
     case PteKind.devicePrivate:
+      return { kind: hugePmdAt(mm, page) ? 'hugeDevicePrivate' : 'devicePrivate' }
+    case PteKind.migration:
     case PteKind.protnone:
       return { kind: pte.kind }
     case PteKind.present:

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, claim, procedure, type Running, step } from '../../../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { Errno } from '../../errno.js'
 import { isDeviceCoherent, type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
 import { migrate_device_coherent_folio } from '../../migrate/coherent.js'
@@ -136,7 +136,10 @@ const getUserPage = procedure(
 const getUserPageSplit = procedure(
   'get_user_pages_remote (page, split)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
-    if (mm.pmd && (yield* step('check the area', () => (mayBeWritten(mm, page) ? 1 : 0))))
+    if (
+      mm.pmd &&
+      (yield* step('check the area', () => (mayBeWritten(mm, page) && isPresent(mm, page) ? 1 : 0)))
+    )
       yield* __split_huge_pmd(current, mm, page)
     const pfn = yield* mm.ptl.critical('hold the page', () => followPage(current, mm, page))
     if (pfn !== Followed.missing) return pfn
@@ -144,6 +147,12 @@ const getUserPageSplit = procedure(
     return error ? Followed.refused : yield* become(getUserPageSplit, current, mm, page)
   },
 )
+
+/** True if there is a page that CPUs can use: what is not present is faulted in as a whole. A look without a lock. */
+function isPresent(mm: MmStruct, page: number): boolean {
+  const { kind } = READ_ONCE(mm.pte[page])
+  return kind === PteKind.present || kind === PteKind.protnone
+}
 
 /** Holds the page if the entry lets it be written. Under the page-table lock and the mmap lock. @kernel follow_page_pte */
 function followPage({ machine }: Task, mm: MmStruct, page: number): number {

@@ -5,10 +5,11 @@
  * @module
  */
 import { BLOCKED, become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { type Frame, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
+import { hugePmdAt } from '../../huge.js'
+import { type Frame, folioOf, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { type DeviceFault, FaultHolds, wasHeld } from '../../migrate/request.js'
 import { schedule } from '../lru.js'
-import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { getPage, isPageLocked, putPage, tryLockPage, unlockPage } from '../page.js'
 import { VM_FAULT_SIGBUS } from './fault.js'
 
 /**
@@ -31,7 +32,7 @@ export const do_swap_page = procedure(function* do_swap_page(
     if (pfn < 0) return CHANGED
     const frame = machine.frames[pfn]
     if (!tryLockPage(frame)) return { kind: 'contended', frame } as const
-    getPage(frame)
+    holdForFault(frame)
     // What follows may sleep.
     current.cpu.busy = false
     return { kind: 'locked', frame } as const
@@ -51,7 +52,7 @@ export const do_swap_page = procedure(function* do_swap_page(
     )
     if (error === VM_FAULT_SIGBUS) mustHaveFailed(machine, mm, page, frame)
     unlockPage(frame)
-    putPage(frame)
+    putAfterFault(frame)
     return 0
   })
   return error
@@ -59,6 +60,20 @@ export const do_swap_page = procedure(function* do_swap_page(
 
 /** The entry is not what it was: the access is retried. */
 const CHANGED = { kind: 'changed' } as const
+
+/** A reference for the fault, on the page and on the part that stands for its folio. Part of a step. */
+function holdForFault(frame: Frame): void {
+  getPage(frame)
+  const folio = folioOf(frame)
+  if (folio !== frame) getPage(folio)
+}
+
+/** Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone is left. Part of a step. */
+function putAfterFault(frame: Frame): void {
+  const folio = folioOf(frame)
+  if (folio !== frame) putPage(folio)
+  putPage(frame)
+}
 
 /** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */
 function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
@@ -72,7 +87,7 @@ function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, own
 /** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
 export function devicePageAt(mm: MmStruct, page: number): number {
   const pte = mm.pte[page]
-  return pte.kind === PteKind.devicePrivate ? pte.frame : -1
+  return pte.kind === PteKind.devicePrivate && !hugePmdAt(mm, page) ? pte.frame : -1
 }
 
 /** Asks the owner of the page to bring it back. @kernel dev_pagemap_ops.migrate_to_ram */
@@ -100,7 +115,7 @@ const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_wait_on
   yield* step('wait for the folio lock', () => {
     const same =
       READ_ONCE(mm.pte[page]).kind === PteKind.devicePrivate && READ_ONCE(mm.pte[page]).frame === pfn
-    return same && current.machine.frames[pfn].locked ? BLOCKED : 0
+    return same && isPageLocked(current.machine.frames[pfn]) ? BLOCKED : 0
   })
   return 0
 })

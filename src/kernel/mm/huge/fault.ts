@@ -3,13 +3,15 @@
  *
  * @module
  */
-import { become, procedure, type Running } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, pmdAt } from '../../huge.js'
-import { type MmStruct, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
+import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
+import { flushTlb } from '../fault/cpu.js'
 import { handle_pte_fault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
-import { addNewAnonRmap, dirtyPte, release_pages } from '../page.js'
-import { allocHugePage, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
+import { addNewAnonRmap, dirtyPte, isPageLocked, release_pages } from '../page.js'
+import { allocHugePage, clearHugePmd, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
 import { __split_huge_pmd } from './split.js'
 
 /**
@@ -66,8 +68,60 @@ const pte_alloc = procedure(function* pte_alloc(
 })
 
 /**
- * A write to a huge page that is mapped read-only. One that nobody else has is made writable as a whole; any other, the huge
- * zero page among them, is split, and the one page is dealt with like any other.
+ * A write to the huge zero page: a new huge page takes its place. Where there is none its mapping is split, and the one page is
+ * dealt with like any other.
+ *
+ * @returns 0, or an error of the fault
+ * @kernel do_huge_zero_wp_pmd
+ */
+const do_huge_zero_wp_pmd = procedure(function* do_huge_zero_wp_pmd(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const pmd = pmdAt(mm, page)
+  const head = yield* allocHugePage(machine)
+  if (pmd === undefined || head === ZERO_PAGE) return yield* become(splitAndWrite, current, mm, page)
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  const installed = yield* mm.ptl.critical('clear, flush and map a huge page', () => {
+    anonVmaPrepare(machine, mm, page)
+    if (!mapsHugeZeroPage(mm, page)) return Installed.notNeeded
+    if (mm.unstable) return VM_FAULT_SIGBUS
+    clearHugePmd(machine, mm, pmd)
+    flushTlb(machine, mm, pmd.start, pmd.end)
+    setHugePmd(machine, mm, pmd, head, mayWritePage(mm, page))
+    for (let at = pmd.start; at < pmd.end; at++) addNewAnonRmap(machine, mm, at)
+    return Installed.yes
+  })
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
+  if (installed === Installed.yes) return 0
+  yield* release_pages(machine, framesOf(machine, head))
+  return installed === Installed.notNeeded ? 0 : installed
+})
+
+/** True if the entry above `page` maps the huge zero page. Part of a step. @kernel is_huge_zero_pmd */
+export function mapsHugeZeroPage(mm: MmStruct, page: number): boolean {
+  const pte = mm.pte[page]
+  return (
+    hugePmdAt(mm, page) !== undefined &&
+    READ_ONCE(pte).kind === PteKind.present &&
+    READ_ONCE(pte).frame === ZERO_PAGE
+  )
+}
+
+/** Splits the mapping, and goes on as with any other page. */
+const splitAndWrite = procedure(
+  'do_huge_pmd_wp_page (fall back)',
+  function* (current: Task, mm: MmStruct, page: number): Running<number> {
+    yield* __split_huge_pmd(current, mm, page)
+    return yield* become(handle_pte_fault, current, mm, page, true)
+  },
+)
+
+/**
+ * A write to a huge page that is mapped read-only. One that nobody else has is made writable as a whole; any other is split, and
+ * the one page is dealt with like any other. So is the huge zero page, unless a new huge page is to take its place.
  *
  * @returns 0, or an error of the fault
  * @kernel do_huge_pmd_wp_page mm/huge_memory.c
@@ -78,20 +132,26 @@ export const do_huge_pmd_wp_page = procedure(function* do_huge_pmd_wp_page(
   mm: MmStruct,
   page: number,
 ): Running<number> {
-  const done = yield* mm.ptl.critical('reuse the huge page', () => {
+  const found = yield* mm.ptl.critical('reuse the huge page', () => {
     const pmd = hugePmdAt(mm, page)
-    if (pmd === undefined || mm.pte[page].kind !== PteKind.present) return 1
-    if (!canReuseHuge(current, mm, pmd)) return 0
+    if (pmd === undefined || mm.pte[page].kind !== PteKind.present) return WriteProtected.done
+    if (mm.pte[page].frame === ZERO_PAGE && current.machine.rules.hugeZeroWriteIsHuge)
+      return WriteProtected.isZero
+    if (!canReuseHuge(current, mm, pmd)) return WriteProtected.isShared
     for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
       pte.write = mayWritePage(mm, page)
       dirtyPte(pte)
     }
-    return 1
+    return WriteProtected.done
   })
-  if (done) return 0
-  yield* __split_huge_pmd(current, mm, page)
-  return yield* become(handle_pte_fault, current, mm, page, true)
+  if (found === WriteProtected.done) return 0
+  return found === WriteProtected.isZero
+    ? yield* become(do_huge_zero_wp_pmd, current, mm, page)
+    : yield* become(splitAndWrite, current, mm, page)
 })
+
+/** What is done about a write: the entry may be written, or has changed; its page is to be replaced, or its mapping to be split. */
+const WriteProtected = { done: 0, isZero: 1, isShared: 2 } as const
 
 /** True if the huge page is this mapping's alone, or nobody else has it any more: then it is from now on. Under the page-table lock. */
 function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {
@@ -100,7 +160,7 @@ function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {
   const isZero = first.pfn === ZERO_PAGE
   for (let at = pmd.start; at < pmd.end; at++) {
     if (isExclusive(current, mm, at)) continue
-    if (isZero || frames[mm.pte[at].frame].refcount !== 1 || first.locked) return false
+    if (isZero || frames[mm.pte[at].frame].refcount !== 1 || isPageLocked(first)) return false
   }
   for (let at = pmd.start; at < pmd.end; at++) {
     const frame = frames[mm.pte[at].frame]

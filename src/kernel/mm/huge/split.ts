@@ -1,25 +1,15 @@
 /**
- * Splitting: a page table takes the place of the one entry that maps a huge page, and the huge page itself may become
- * pages by themselves.
+ * Splitting a mapping: a page table takes the place of the one entry that maps a huge page, whose parts they remain.
  *
  * @see reference B.2
  * @module
  */
-import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
-import {
-  type Machine,
-  type MmStruct,
-  NotifyEvent,
-  type Pte,
-  type Task,
-  VmaKind,
-  ZERO_PAGE,
-} from '../../machine.js'
+import { type Machine, type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { areaEnd } from '../area/vma.js'
 import { flushTlb } from '../fault/cpu.js'
-import { clearPte, getPage, putPage, setPte, tryLockPage, unlockPage } from '../page.js'
 
 /**
  * Splits the mapping of the huge page at `page`, if there is one. Its pages stay where they are, and part of the huge page;
@@ -122,93 +112,3 @@ const split_huge_pmd_address = procedure(function* split_huge_pmd_address(
   yield* __split_huge_pmd_locked(current, mm, pmd)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
 })
-
-/**
- * Makes pages by themselves of the huge page at `page`, so that each can be migrated. It must be held by nobody but its
- * mappings: then they go, and come back as entries of a page table. Of pages that hold nothing but zeroes the zero page
- * takes the place. Of the huge zero page only the mapping is split.
- *
- * @kernel split_folio
- * @see reference B.5 step 1
- */
-export const split_huge_page_to_list_to_order = procedure(function* split_huge_page_to_list_to_order(
-  current: Task,
-  mm: MmStruct,
-  page: number,
-): Running<void> {
-  const { frames, hugePages, mms } = current.machine
-  const head = yield* mm.ptl.critical('lock the huge page, unless it is held', () => {
-    const pmd = hugePmdAt(mm, page)
-    if (pmd === undefined) return NOT_HUGE
-    const first = mm.pte[pmd.start].frame
-    if (first === ZERO_PAGE) return first
-    const parts = frames.slice(first, first + hugePages)
-    const isHeld = parts.some((frame) => frame.refcount > frame.mapcount)
-    if (isHeld || !tryLockPage(frames[first])) return NOT_HUGE
-    getPage(frames[first])
-    return first
-  })
-  if (head === NOT_HUGE) return
-  if (head === ZERO_PAGE) {
-    yield* __split_huge_pmd(current, mm, page)
-    return
-  }
-  for (const other of mms) yield* remap_page(current, other, head)
-  yield* step('pages by themselves', () => {
-    for (const frame of frames.slice(head, head + hugePages)) frame.compound = 0
-    unlockPage(frames[head])
-    putPage(frames[head])
-    return 0
-  })
-})
-
-const NOT_HUGE = -1
-
-/**
- * One address space, if it maps the huge page as a whole: told, and given entries for its pages.
- *
- * @kernel remap_page mm/huge_memory.c
- * @see reference B.2
- */
-const remap_page = procedure(function* remap_page(current: Task, mm: MmStruct, head: number): Running<void> {
-  const found = yield* step('look for the huge page', () => {
-    const at = mm.pmd?.find(({ start }) => READ_ONCE(mm.pte[start]).frame === head && hugePmdAt(mm, start))
-    return at === undefined ? NOT_HUGE : at.start
-  })
-  const pmd = found === NOT_HUGE ? undefined : pmdAt(mm, found)
-  if (pmd === undefined) return
-  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-  yield* unmapAndRemap(current, mm, pmd)
-  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, pmd.start, pmd.end)
-})
-
-/**
- * The entries of the pages. One step: in between the kernel has migration entries there, which nobody can see the data
- * through.
- *
- * @kernel unmap_folio, remap_page
- */
-export const unmapAndRemap = procedure(
-  'unmap_folio, remap_page',
-  function* ({ machine }: Task, mm: MmStruct, pmd: Pmd): Running<void> {
-    yield* mm.ptl.critical('put a page table in its place', () => {
-      if (!replaceByTable(machine, mm, pmd)) return 0
-      for (const pte of mm.pte.slice(pmd.start, pmd.end)) mapUnusedToZeropage(machine, pte)
-      return 0
-    })
-  },
-)
-
-/**
- * The zero page in place of a page that holds nothing but zeroes, which is given back. Part of a step, under the page-table
- * lock, while nobody can write to the page.
- *
- * @kernel try_to_map_unused_to_zeropage
- */
-export function mapUnusedToZeropage(machine: Machine, pte: Pte): void {
-  const frame = machine.frames[pte.frame]
-  if (frame.contents !== 0) return
-  clearPte(machine, pte)
-  setPte(machine, pte, ZERO_PAGE, false)
-  putPage(frame)
-}

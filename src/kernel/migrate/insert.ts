@@ -1,0 +1,145 @@
+/**
+ * Mapping a destination where nothing was, or zeroes.
+ *
+ * @see reference B.5 step 5
+ * @module
+ */
+import { claim, procedure, type Running, step } from '../../world/index.js'
+import { hugePmdAt, pmdAt } from '../huge.js'
+import { type Frame, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+import {
+  __split_huge_pmd,
+  addNewAnonRmap,
+  anonVmaPrepare,
+  areaEnd,
+  chargePage,
+  clearHugePmd,
+  clearPte,
+  flushTlb,
+  getPage,
+  isPmdNone,
+  mapsHugeZeroPage,
+  mayWritePage,
+  partsOf,
+  pteAlloc,
+  setHugePmd,
+  setPte,
+} from '../mm/index.js'
+import { isCompound, type MigrateVma, markMoved, pagesOf, stopMigrating } from './request.js'
+
+/** What is above the place of a page, as far as it decides how the destination is mapped there. */
+const Above = { table: 0, hugeZeroPage: 1, compound: 2 } as const
+
+/** Looks, on a machine with huge pages, whether the destination is one, and whether the huge zero page is in its place. */
+const lookAbove = procedure(
+  'migrate_vma_insert_page (look)',
+  function* (current: Task, { mm }: MigrateVma, page: number): Running<number> {
+    if (mm.pmd === undefined) return Above.table
+    return yield* step('look at the entry above', () => {
+      if (isCompound(pagesOf(current)[page])) return Above.compound
+      return mapsHugeZeroPage(mm, page) ? Above.hugeZeroPage : Above.table
+    })
+  },
+)
+
+/**
+ * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays.
+ *
+ * @kernel migrate_vma_insert_page
+ */
+export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_page(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+) {
+  const { mm } = args
+  const { machine } = current
+  const entry = pagesOf(current)[page]
+  const above = yield* lookAbove(current, args, page)
+  if (above === Above.compound) {
+    yield* migrate_vma_insert_huge_pmd_page(current, args, page)
+    return
+  }
+  if (above === Above.hugeZeroPage) yield* __split_huge_pmd(current, mm, page)
+  yield* mm.ptl.critical('map the destination', () => {
+    const pte = mm.pte[page]
+    const isZero = pte.kind === PteKind.present && pte.frame === ZERO_PAGE
+    const isFree = pte.kind === PteKind.none || isZero
+    const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
+    if (isAnonymous) anonVmaPrepare(machine, mm, page)
+    const { dst } = entry
+    if (
+      dst === undefined ||
+      !isFree ||
+      hugePmdAt(mm, page) ||
+      mm.unstable ||
+      !isAnonymous ||
+      !chargePage(machine, dst)
+    ) {
+      stopMigrating(entry)
+      return 0
+    }
+    if (isZero) {
+      clearPte(machine, pte)
+      flushTlb(machine, mm, page, page + 1)
+    }
+    mustBeEmpty(dst)
+    pteAlloc(mm, page)
+    setPte(machine, pte, dst.pfn, mayWritePage(mm, page))
+    addNewAnonRmap(machine, mm, page)
+    getPage(dst)
+    markMoved(entry)
+    return 0
+  })
+})
+
+/**
+ * The same for a huge page. It is mapped whole or not at all: what has come there meanwhile stays, and so does a page table.
+ *
+ * @kernel migrate_vma_insert_huge_pmd_page
+ */
+export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_insert_huge_pmd_page(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+) {
+  const { mm } = args
+  const { machine } = current
+  const pmd = pmdAt(mm, page)
+  const entry = pagesOf(current)[page]
+  yield* mm.ptl.critical('map the huge destination', () => {
+    const { dst } = entry
+    const isZero = mapsHugeZeroPage(mm, page)
+    const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
+    if (isAnonymous) anonVmaPrepare(machine, mm, page)
+    const isSuitable = pmd?.isWhole === true && areaEnd(mm, pmd.start, pmd.end) === pmd.end
+    if (
+      dst === undefined ||
+      !isSuitable ||
+      !(isZero || isPmdNone(mm, pmd)) ||
+      mm.unstable ||
+      !isAnonymous ||
+      !partsOf(machine, dst).every((part) => chargePage(machine, part))
+    ) {
+      stopMigrating(entry)
+      return 0
+    }
+    if (isZero) {
+      clearHugePmd(machine, mm, pmd)
+      flushTlb(machine, mm, pmd.start, pmd.end)
+    }
+    setHugePmd(machine, mm, pmd, dst.pfn, mayWritePage(mm, page))
+    for (const [index, part] of partsOf(machine, dst).entries()) {
+      mustBeEmpty(part)
+      addNewAnonRmap(machine, mm, pmd.start + index)
+      getPage(part)
+    }
+    markMoved(entry)
+    return 0
+  })
+})
+
+/** Where nothing was zeroes are read. */
+function mustBeEmpty(dst: Frame): void {
+  claim('C50', dst.contents === 0, `frame ${dst.pfn} is mapped where nothing was, and holds somebody's data`)
+}

@@ -1,0 +1,210 @@
+/**
+ * The second half of a migration: what is known of each page goes with its data.
+ *
+ * @see reference B.5 step 5
+ * @module
+ */
+import { claim, procedure, type Running, step } from '../../world/index.js'
+import { isPageCache } from '../address-space.js'
+import { type Frame, type Machine, type MigratingPage, NotifyEvent, type Task } from '../machine.js'
+import { __split_huge_pmd, folioFreeSwap, swapCacheReferences, tryLockPage } from '../mm/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
+import { migrate_vma_insert_page } from './insert.js'
+import {
+  destinationOf,
+  hasSource,
+  isCompound,
+  isMigrating,
+  MIGRATE_PFN_COMPOUND,
+  MIGRATE_PFN_MIGRATE,
+  type MigrateVma,
+  markMoved,
+  ownReferences,
+  pagesOf,
+  sourcesOf,
+  stopForOthers,
+  stopMigrating,
+} from './request.js'
+
+/**
+ * Moves what is known of each page to its destination, and maps destinations where there was nothing. A page that has
+ * none, or that somebody has got hold of meanwhile, is not migrated.
+ *
+ * @kernel migrate_vma_pages
+ */
+export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: Task, args: MigrateVma) {
+  const { mm, start, end, owner } = args
+  let opened = -1
+  for (let page = start; page < end; page++) {
+    let found = yield* folio_migrate_mapping(current, args, page)
+    if (found === Mapping.split) {
+      yield* migrate_vma_split_unmapped_folio(current, args, page)
+      found = yield* folio_migrate_mapping(current, args, page)
+    }
+    if (found !== Mapping.hole) continue
+    if (opened < 0) {
+      opened = page
+      yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, page, end, owner)
+    }
+    yield* migrate_vma_insert_page(current, args, page)
+  }
+  if (opened >= 0) yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, opened, end, owner)
+})
+
+/**
+ * One page, or a huge page as a whole. One step: the page is locked and no page table maps it, and its count is compared and frozen
+ * atomically.
+ *
+ * @returns one of {@link Mapping}
+ * @kernel folio_migrate_mapping
+ */
+export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+): Running<number> {
+  const entry = pagesOf(current)[page]
+  return yield* step('move what is known of the page', () => {
+    mustKeepOut(current, args, page)
+    const { dst } = entry
+    if (dst === undefined) {
+      stopMigrating(entry)
+      return Mapping.done
+    }
+    if (!isMigrating(entry)) return Mapping.done
+    if (isCompound(entry) && dst.compound === 0) {
+      if (hasSource(entry)) return args.fromDevice ? stopWhole(entry, args) : Mapping.split
+      beginEach(current, args, page)
+    }
+    if (!hasSource(entry)) return Mapping.hole
+    const sources = sourcesOf(current.machine, entry)
+    if (sources.every((source) => isFree(current.machine, source, args))) {
+      markMoved(entry)
+      for (const source of sources) moveTo(source, destinationOf(source, dst))
+    } else stopForOthers(entry, args)
+    return Mapping.done
+  })
+})
+
+/** What came of a page: its data may move or stays, there was none, or it is a huge page that goes to pages one by one. */
+const Mapping = { done: 0, hole: 1, split: 2 } as const
+
+/** True if nobody else holds the page, and it can leave where it is. A device cannot write back what it holds of a file: that stays. */
+function isFree(machine: Machine, source: Frame, args: MigrateVma): boolean {
+  if (isPageCache(source) || !leavesSwapCache(machine, source)) return false
+  return source.refcount === ownReferences(args, source)
+}
+
+/** What is known of the page goes with its data. */
+function moveTo(source: Frame, dst: Frame): void {
+  if (source.dirty) dst.dirty = true
+  moveCharge(source, dst)
+  moveIdentity(source, dst)
+}
+
+/** Where pages are brought back for their owner nobody splits them: the huge page stays. */
+function stopWhole(entry: MigratingPage, args: MigrateVma): number {
+  stopForOthers(entry, args)
+  return Mapping.done
+}
+
+/** There was nothing where a huge page could have gone, and there are pages for it one by one: from now on each migrates by itself. */
+function beginEach(current: Task, args: MigrateVma, page: number): void {
+  for (const entry of eachPart(current, args, page)) {
+    entry.flags = MIGRATE_PFN_MIGRATE
+    entry.lifecycle.signal('COLLECTED')
+    entry.lifecycle.signal('UNMAPPED')
+    if (entry.dst) entry.lifecycle.signal('COPIED')
+  }
+  const entry = pagesOf(current)[page]
+  entry.flags = entry.flags & ~MIGRATE_PFN_COMPOUND
+}
+
+/** The entries after the first of a huge page. */
+function eachPart(current: Task, { end }: MigrateVma, page: number): readonly MigratingPage[] {
+  return pagesOf(current).slice(page + 1, Math.min(page + current.machine.hugePages, end))
+}
+
+/**
+ * A huge page that no page table maps, and that goes to pages one by one: it is split, and so is what is in its place in the address
+ * space that migrates.
+ *
+ * @kernel migrate_vma_split_unmapped_folio
+ */
+const migrate_vma_split_unmapped_folio = procedure(function* migrate_vma_split_unmapped_folio(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+): Running<void> {
+  const { machine } = current
+  yield* __split_huge_pmd(current, args.mm, page)
+  yield* step('split the huge page', () => {
+    const entry = pagesOf(current)[page]
+    const sources = sourcesOf(machine, entry)
+    const flags = entry.flags & ~MIGRATE_PFN_COMPOUND
+    entry.flags = flags
+    const others = eachPart(current, args, page)
+    for (const [index, source] of sources.entries()) {
+      source.compound = 0
+      source.pgmap?.ops.folioSplit?.(source)
+      if (index === 0) continue
+      tryLockPage(source)
+      others[index - 1].flags = flags
+      others[index - 1].source = source.pfn
+      others[index - 1].lifecycle.signal('COLLECTED')
+      others[index - 1].lifecycle.signal('UNMAPPED')
+      if (others[index - 1].dst) others[index - 1].lifecycle.signal('COPIED')
+    }
+    return 0
+  })
+})
+
+/** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
+function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
+  const entries = pagesOf(current)
+  const { dst } = entries[page]
+  claim(
+    'C37',
+    args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),
+    'a migration goes on, and the mmap lock is not held: areas may change',
+  )
+  if (dst === undefined) return
+  claim(
+    'C35',
+    dst.locked === current.thread + 1,
+    `frame ${dst.pfn} is to be the destination of page ${page}, and is not locked by who migrates`,
+  )
+  const { fault } = args
+  if (fault === undefined) return
+  const waiting = entries.some(
+    (entry) =>
+      hasSource(entry) && entry.source === fault.pfn && isMigrating(entry) && entry.dst === undefined,
+  )
+  claim(
+    'C30',
+    !waiting,
+    `page ${page} is brought back, and frame ${fault.pfn}, which the fault is about, is not`,
+  )
+}
+
+/** Who looks for the mappings of the new page finds those of the old one. @kernel folio_migrate_mapping */
+function moveIdentity(from: Frame, to: Frame): void {
+  to.anonVma = from.anonVma
+  to.index = from.index
+}
+
+/** The charge goes with the data, whatever the limit is: there is not a page more than before. @kernel mem_cgroup_migrate */
+function moveCharge(from: Frame, to: Frame): void {
+  to.charged = from.charged
+  from.charged = false
+}
+
+/**
+ * A device page is never in the swap cache: a page that goes there leaves it. Its references are counted afterwards, when
+ * the swap cache has none (D12). Part of a step.
+ *
+ * @returns false if its slot is wanted by somebody else: then the page stays
+ */
+function leavesSwapCache(machine: Machine, frame: Frame): boolean {
+  return swapCacheReferences(frame) === 0 || folioFreeSwap(machine, frame)
+}

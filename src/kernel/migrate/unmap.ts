@@ -1,0 +1,212 @@
+/**
+ * Between collecting and copying: pages leave the other page tables that map them, and those that somebody else holds are put back.
+ *
+ * @see reference B.5 step 3
+ * @module
+ */
+import { become, procedure, type Running, step } from '../../world/index.js'
+import { type Frame, type MigratingPage, type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import {
+  areaAt,
+  entryState,
+  flushTlb,
+  folioAddLru,
+  lru_add_drain,
+  maps,
+  partsOf,
+  putPage,
+  rmapOf,
+  setMigrationEntry,
+  swapCacheReferences,
+} from '../mm/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
+import { isolateLru } from './lru.js'
+import {
+  forgetPage,
+  hasSource,
+  isCompound,
+  isMigrating,
+  type MigrateVma,
+  markUnmapped,
+  ownReferences,
+  pagesOf,
+  sourcesOf,
+  stopForOthers,
+} from './request.js'
+import { letGo, remove_migration_ptes } from './restore.js'
+
+/**
+ * Takes the pages out of the other page tables that map them, and puts back those that somebody else still holds.
+ *
+ * @kernel migrate_device_unmap
+ */
+export const migrate_device_unmap = procedure(function* migrate_device_unmap(
+  current: Task,
+  args: MigrateVma,
+) {
+  yield* lru_add_drain(current)
+  let mayDrain = true
+  for (let page = args.start; page < args.end; page++) {
+    if (yield* isolateLru(current, page, mayDrain)) mayDrain = false
+    yield* unmapPage(current, args, page)
+  }
+})
+
+/** What is found of a page that was collected; its frame is above. */
+const Look = { isolated: 1, mapped: 2, compound: 4 } as const
+const LOOK_BITS = 3
+
+const unmapPage = procedure(
+  'migrate_device_unmap (page)',
+  function* (current: Task, args: MigrateVma, page: number) {
+    const { machine } = current
+    const entry = pagesOf(current)[page]
+    const found = yield* step('look at the page', () => {
+      if (hasSource(entry)) {
+        const isMapped = sourcesOf(machine, entry).some(({ mapcount }) => mapcount > 0) ? Look.mapped : 0
+        const isWhole = isCompound(entry) ? Look.compound : 0
+        return (entry.source << LOOK_BITS) | (isMigrating(entry) ? Look.isolated : 0) | isMapped | isWhole
+      }
+      if (isMigrating(entry)) markUnmapped(entry)
+      return 0
+    })
+    if (found === 0) return
+    const frame = machine.frames[found >> LOOK_BITS]
+    const isIsolated = (found & Look.isolated) !== 0
+    if (isIsolated) {
+      if (found & Look.mapped) {
+        if (found & Look.compound) yield* tryToMigrateLarge(current, frame, 0)
+        else yield* try_to_migrate(current, frame, 0)
+      }
+      const stays = yield* step('migrate_vma_check_page', () => {
+        if (sourcesOf(machine, entry).some((source) => isHeldByOthers(source, args))) {
+          stopForOthers(entry, args)
+          return 1
+        }
+        markUnmapped(entry)
+        return 0
+      })
+      if (!stays) return
+    }
+    yield* remove_migration_ptes(current, frame, frame)
+    yield* step('let the page be', () => {
+      const sources = sourcesOf(machine, entry)
+      forgetPage(entry)
+      entry.lifecycle.signal('RESTORED')
+      if (isIsolated) folioAddLru(current, frame)
+      letGo(sources, args, true)
+      return 0
+    })
+  },
+)
+
+/** True if there are mappings, or references beyond those that are accounted for. */
+function isHeldByOthers(frame: Frame, args: MigrateVma): boolean {
+  const known = ownReferences(args, frame) + swapCacheReferences(frame)
+  return frame.mapcount > 0 || frame.refcount > known
+}
+
+/**
+ * Replaces the entries of a page by migration entries, wherever they are: after mremap a page lies at different numbers in a
+ * parent and its child, and the page of a file is mapped any number of times. The areas that may map it are visited one
+ * after another, until none does any more. Watchers of each are told that it goes, before anybody has looked whether the
+ * area maps it at all; and nobody is named as the one who migrates. So who migrates a page that fork has shared is told as well,
+ * as of anybody's doing, though its own entry has been replaced long since.
+ *
+ * If an entry has gone from where it was found it may have moved, and the walk begins again.
+ *
+ * @param from - which area to go on with, in the order of the walk
+ * @kernel try_to_migrate
+ */
+export const try_to_migrate = procedure(function* try_to_migrate(
+  current: Task,
+  frame: Frame,
+  from: number,
+): Running<void> {
+  const { machine } = current
+  const found = yield* step('walk the areas', () => {
+    if (frame.mapcount === 0) return 0
+    const places = rmapOf(machine, frame)
+    if (from >= places.length) return 0
+    const { mm, page } = places[from]
+    return ((mm.index * machine.pages + page) << 1) + (maps(mm.pte[page], frame) ? 1 : 0) + 1
+  })
+  if (found === 0) return
+  const place = (found - 1) >> 1
+  const mm = machine.mms[Math.floor(place / machine.pages)]
+  const page = place % machine.pages
+  yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const replaced = yield* try_to_migrate_one(current, mm, page, frame)
+  yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  const hasMoved = ((found - 1) & 1) === 1 && !replaced
+  yield* become(try_to_migrate, current, frame, hasMoved ? 0 : from + 1)
+})
+
+/**
+ * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
+ *
+ * @returns 1, or 0 if the page is not there
+ * @kernel try_to_migrate_one
+ */
+export const try_to_migrate_one = procedure(function* try_to_migrate_one(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+): Running<number> {
+  return yield* mm.ptl.critical('replace the entry', () => migrateEntry(current, mm, page, frame))
+})
+
+/**
+ * Replaces the entry of `page`, if it maps the page, by a migration entry. Part of a step, under the page-table lock.
+ *
+ * @param read - reads what the entry says
+ */
+export function migrateEntry(
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+  frame: Frame,
+  read = entryState,
+): number {
+  const pte = mm.pte[page]
+  if (!maps(pte, frame)) return 0
+  setMigrationEntry(machine, pte, read(pte))
+  flushTlb(machine, mm, page, page + 1)
+  putPage(frame)
+  return 1
+}
+
+/**
+ * The same for a large folio. The range that watchers of an area are told of is all that the folio covers there, and what maps it is
+ * replaced at once: the one entry above the page table, which is a migration entry then, or those of its parts.
+ *
+ * @param from - which area to go on with, in the order of the walk
+ */
+const tryToMigrateLarge = procedure(
+  'try_to_migrate (large folio)',
+  function* (current: Task, frame: Frame, from: number): Running<void> {
+    const { machine } = current
+    const area = yield* step('walk the areas', () =>
+      partsOf(machine, frame).some(({ mapcount }) => mapcount > 0) ? areaAt(machine, frame, from) : undefined,
+    )
+    if (area === undefined) return
+    const { mm, start, end } = area
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, start, end)
+    yield* mm.ptl.critical('replace the entries', () => {
+      const parts = new Map(partsOf(machine, frame).map((part) => [part.pfn, part]))
+      for (let page = start; page < end; page++) {
+        const part = parts.get(mm.pte[page].frame)
+        if (part) migrateEntry(current, mm, page, part)
+      }
+      return 0
+    })
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, start, end)
+    yield* become(tryToMigrateLarge, current, frame, from + 1)
+  },
+)
+
+/** True if any page is still to be migrated. */
+export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma): boolean {
+  return entries.slice(args.start, args.end).some((entry) => isMigrating(entry))
+}

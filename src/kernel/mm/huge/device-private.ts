@@ -1,0 +1,57 @@
+/**
+ * A fault on a huge page in device memory that one entry maps.
+ *
+ * @see reference B.6
+ * @module
+ */
+import { claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import { hugePmdAt, pmdAt } from '../../huge.js'
+import { type MmStruct, PteKind, type Task } from '../../machine.js'
+import { FaultHolds, wasHeld } from '../../migrate/request.js'
+import { migrateToRam } from '../fault/swap.js'
+import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+
+/** The entry is not what it was, or somebody else has the folio lock: the access is tried again. */
+const AGAIN = -1
+
+/**
+ * Its owner brings all of it back. Looks again under the page-table lock, where it takes the folio lock and a reference; who does
+ * not get the lock does not wait for it, but faults again.
+ *
+ * @returns 0: try the access again; or what the owner answered
+ * @kernel do_huge_pmd_device_private
+ */
+export const do_huge_pmd_device_private = procedure(function* do_huge_pmd_device_private(
+  current: Task,
+  mm: MmStruct,
+  page: number,
+): Running<number> {
+  const { machine } = current
+  const start = pmdAt(mm, page)?.start ?? page
+  const isThere = () =>
+    hugePmdAt(mm, page) !== undefined && READ_ONCE(mm.pte[start]).kind === PteKind.devicePrivate
+  const pfn = yield* mm.ptl.critical('look again, and lock the huge page', () => {
+    if (!isThere()) return AGAIN
+    const head = machine.frames[mm.pte[start].frame]
+    if (!tryLockPage(head)) return AGAIN
+    getPage(head)
+    // What follows may sleep.
+    current.cpu.busy = false
+    return head.pfn
+  })
+  if (pfn === AGAIN) return 0
+  const head = machine.frames[pfn]
+  const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock, isHuge: true })
+  yield* step('unlock and put the huge page', () => {
+    const isStill = isThere() && READ_ONCE(mm.pte[start]).frame === pfn
+    claim(
+      'C30',
+      wasHeld(current, start) || error !== 0 || !isStill,
+      `the owner of frame ${pfn} says that it has brought the huge page back, and page ${page} is still there`,
+    )
+    unlockPage(head)
+    putPage(head)
+    return 0
+  })
+  return error
+})

@@ -1,0 +1,122 @@
+/**
+ * Splitting a folio: a huge page becomes pages by themselves, wherever and however it is mapped.
+ *
+ * @see docs/decisions/0020-huge-pages.md
+ * @module
+ */
+import { become, procedure, type Running, step } from '../../../world/index.js'
+import { pmdAt } from '../../huge.js'
+import {
+  type Frame,
+  isDevicePrivate,
+  type Machine,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+  ZERO_PAGE,
+} from '../../machine.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
+import { clearPte, putPage, setPte } from '../page.js'
+import { areaAt, isMappedBy, type MappedArea, partsOf } from '../rmap.js'
+import { replaceByTable } from './split.js'
+
+/**
+ * Makes pages by themselves of the folio that `frame` is part of, if nobody holds it but its mappings and the caller. They keep
+ * their entries; of those that hold nothing but zeroes the zero page takes the place. The caller holds the folio lock.
+ *
+ * @param pins - the frames that the caller has a reference on, one each
+ * @returns 1, or 0 if somebody else holds a part of it
+ * @kernel split_folio
+ * @see reference B.5 step 1
+ */
+export const split_folio = procedure(function* split_folio(
+  current: Task,
+  frame: Frame,
+  pins: readonly number[],
+): Running<number> {
+  const { machine } = current
+  const isFree = yield* step('compare the references with the mappings', () => {
+    const isHeld = ({ pfn, refcount, mapcount }: Frame) =>
+      refcount > mapcount + pins.filter((pin) => pin === pfn).length
+    return partsOf(machine, frame).some(isHeld) ? 0 : 1
+  })
+  if (!isFree) return 0
+  yield* remapFolio(current, frame, 0)
+  yield* step('pages by themselves', () => {
+    for (const part of partsOf(machine, frame)) {
+      part.compound = 0
+      part.pgmap?.ops.folioSplit?.(part)
+    }
+    return 0
+  })
+  return 1
+})
+
+/** One area after another that may map the folio: its watchers are told, whether it does or not. @kernel unmap_folio, remap_page */
+const remapFolio = procedure(
+  'unmap_folio, remap_page',
+  function* (current: Task, frame: Frame, index: number): Running<void> {
+    const area = yield* step('walk the areas', () => areaAt(current.machine, frame, index))
+    if (area === undefined) return
+    yield* invalidateRangeStart(current, area.mm, NotifyEvent.CLEAR, area.start, area.end)
+    yield* unmapAndRemap(current, area, frame)
+    yield* invalidateRangeEnd(current, area.mm, NotifyEvent.CLEAR, area.start, area.end)
+    yield* become(remapFolio, current, frame, index + 1)
+  },
+)
+
+/**
+ * The entries of the parts, in one area. One step: in between the kernel has migration entries there, which nobody can see the
+ * data through.
+ *
+ * @kernel try_to_migrate_one, remove_migration_pte
+ */
+export const unmapAndRemap = procedure(
+  'unmap_folio, remap_page (area)',
+  function* ({ machine }: Task, area: MappedArea, frame: Frame): Running<void> {
+    yield* area.mm.ptl.critical('put a page table in its place', () => {
+      for (const pte of entriesOf(machine, area, frame)) {
+        endExclusiveAccess(machine, pte)
+        mapUnusedToZeropage(machine, pte)
+      }
+      return 0
+    })
+  },
+)
+
+/**
+ * The entries of `area` that map parts of the folio, in a page table of their own from now on. Part of a step, under the page-table
+ * lock, with every CPU flushed.
+ */
+export function entriesOf(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): Pte[] {
+  const parts = new Set(partsOf(machine, frame).map(({ pfn }) => pfn))
+  const entries = mm.pte.slice(start, end).filter((pte) => isMappedBy(pte) && parts.has(pte.frame))
+  const pmd = pmdAt(mm, start)
+  if (entries.length > 0 && pmd !== undefined) replaceByTable(machine, mm, pmd)
+  return entries
+}
+
+/** The device loses the page that it has to itself: the entry maps it to be read, as it was the mapping's alone. Part of a step. */
+function endExclusiveAccess(machine: Machine, pte: Pte): void {
+  if (pte.kind !== PteKind.deviceExclusive) return
+  const { frame } = pte
+  clearPte(machine, pte)
+  setPte(machine, pte, frame, false)
+}
+
+/**
+ * The zero page in place of a page that holds nothing but zeroes, which is given back. Part of a step, under the page-table
+ * lock, while nobody can write to the page.
+ *
+ * @kernel try_to_map_unused_to_zeropage
+ */
+export function mapUnusedToZeropage(machine: Machine, pte: Pte): void {
+  const frame = machine.frames[pte.frame]
+  if (frame.contents !== 0 || isDevicePrivate(frame)) return
+  const { kind } = pte
+  clearPte(machine, pte)
+  setPte(machine, pte, ZERO_PAGE, false)
+  pte.kind = kind
+  putPage(frame)
+}
