@@ -41,12 +41,7 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
   yield* child.mmapLock.lockWrite()
   const error = yield* dup_mmap(current, child, 0)
   yield* flush_tlb_range(machine, mm, 0, machine.pages)
-  if (error) {
-    yield* child.mmapLock.unlockWrite()
-    yield* mm.mmapLock.unlockWrite()
-    yield* exit_mmap(current, child)
-    return -Errno.ENOMEM
-  }
+  if (error) return yield* become(giveUp, current, child)
   yield* step('the child is ready', () => {
     child.users = 1
     rememberContents(current, child)
@@ -55,6 +50,14 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
   yield* child.mmapLock.unlockWrite()
   yield* mm.mmapLock.unlockWrite()
   return 0
+})
+
+/** The child is taken down again, with what has been copied of it. @kernel dup_mm kernel/fork.c */
+const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: MmStruct): Running<number> {
+  yield* child.mmapLock.unlockWrite()
+  yield* current.mm.mmapLock.unlockWrite()
+  yield* exit_mmap(current, child)
+  return -Errno.ENOMEM
 })
 
 /** Ghost: what the child must read from now on is what its parent does: nobody can write to what they share any more. */
