@@ -76,7 +76,7 @@ describe('any driver', () => {
         'migrate',
         'migrate-and-fork',
         'exit',
-        'unplug',
+        'unplug-and-poison',
         'evict',
       ]),
     )
