@@ -203,7 +203,7 @@ export const swapAndFork = mirrorScenario({
   summary:
     'A process whose page is in the swap cache forks while reclaim takes the page: both read and ' +
     'write it, and each finds its own data, in memory or in swap.',
-  exercises: ['C4', 'C39', 'data', 'use-after-free'],
+  exercises: ['C39', 'data', 'use-after-free'],
   generations: [],
   parameters: {},
   world: () => ({

@@ -6,11 +6,12 @@
 import { declaredSteps } from '../world/declared-steps.js'
 import type { Exploration } from './explore.js'
 import type { Coverage, TransitionCoverage } from './result.js'
+import { DEADLOCK } from './system.js'
 
 /** What `exploration` has exercised so far. */
 export function coverageOf(
   exploration: Pick<Exploration, 'model' | 'control' | 'taken' | 'exercised'> &
-    Partial<Pick<Exploration, 'lasting'>>,
+    Partial<Pick<Exploration, 'lasting' | 'asserted' | 'transitions'>>,
 ): Coverage {
   const steps = new Set<string>()
   exploration.control.forEachTaken((procedure, step) => steps.add(`${procedure.procedureName}: ${step.name}`))
@@ -49,5 +50,25 @@ export function coverageOf(
     procedures,
     transitions,
     claims,
+    asserted: assertedIn(exploration, transitions),
   }
+}
+
+/** By clause, how often a step had to keep it, or a state: the checker's own clauses are among them. */
+function assertedIn(
+  { asserted, transitions = 0 }: Partial<Pick<Exploration, 'asserted' | 'transitions'>>,
+  signalled: readonly TransitionCoverage[],
+): Record<string, number> {
+  const counts = new Map(asserted?.byClause)
+  const add = (clause: string, times: number): void => {
+    if (times > 0) counts.set(clause, (counts.get(clause) ?? 0) + times)
+  }
+  add('lock-discipline', asserted?.guarded ?? 0)
+  add(
+    'refinement',
+    signalled.reduce((sum, { taken }) => sum + taken, 0),
+  )
+  // A step that can be taken is a state that is no deadlock.
+  add(DEADLOCK, transitions)
+  return Object.fromEntries([...counts].sort(([a], [b]) => a.localeCompare(b, 'en')))
 }

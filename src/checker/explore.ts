@@ -6,7 +6,7 @@
  */
 
 import type { Samples } from '../audit/samples.js'
-import { act, acting, inside, NOBODY, use } from '../world/acting.js'
+import { type Asserted, act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
@@ -57,6 +57,8 @@ export class Exploration {
   readonly edges: Edges | undefined
   /** Adds up a digest of what is explored, if there is one. */
   digest: Digest | undefined
+  /** What its steps were held to. */
+  readonly asserted: Asserted = { guarded: 0, byClause: new Map() }
   private head = 0
   private levelEnd = 1
   private readonly judge: Judge
@@ -140,6 +142,7 @@ export class Exploration {
   }
 
   private explore(states: number): void {
+    acting.asserted = this.asserted
     const { store, control, judge, current, next, currentWorld, nextWorld, currentView, nextView } = this
     const { words, worldWords, normaliser, unclaimed } = this.system
     const { digest } = this

@@ -98,6 +98,11 @@ export interface Coverage {
   readonly transitions: readonly TransitionCoverage[]
   /** For each claim, in how many states or steps it had something to say. */
   readonly claims: readonly { readonly name: string; readonly clause: string; readonly exercised: number }[]
+  /**
+   * By clause, how often it was asked of a step as it ran: assertions of procedures, of locks and guarded fields, transitions of
+   * statecharts, and states in which somebody could go on. Where a step is remembered and not run again, it is not counted again.
+   */
+  readonly asserted: Readonly<Record<string, number>>
 }
 
 /** A digest of the explored graph, each 32 hexadecimal digits: see `digest.ts` for what changes it. */

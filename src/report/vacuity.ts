@@ -6,7 +6,6 @@
 import type { Requirement } from '../../spec/requirement.js'
 import type { CheckResult } from '../checker/result.js'
 import type { DeclaredStep } from '../world/declared-steps.js'
-import type { Scenario } from '../world/model.js'
 
 /** A transition that a statechart has. */
 export interface DeclaredTransition {
@@ -50,16 +49,13 @@ export function isVacuous(vacuity: Vacuity): boolean {
 /**
  * Computes what `results` exercised of the `universe`.
  *
- * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, applied at least once, or a
- * witness that they name was reached. Checks that are no claims: `type:` and `test:` are held by the compiler and the tests;
- * `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step was taken; `checker:` and
- * `assert:` are held in every state, and count if a scenario that was run exercises the requirement.
+ * A requirement counts as exercised if a claim of its clause, or one that its `checks` name, applied at least once, if a
+ * witness that they name was reached, or if a step that ran was held to its clause: assertions (`assert:`) and what the
+ * checker holds itself (`checker:`) are counted as they are made. Checks that are no claims: `type:` and `test:` are held by
+ * the compiler and the tests; `step:` is an assertion in the step it names (`step:procedure: step`) and counts if that step
+ * was taken. What a scenario says that it is there for counts for nothing.
  */
-export function vacuityOf(
-  results: readonly CheckResult[],
-  scenarios: readonly Scenario[],
-  universe: Universe,
-): Vacuity {
+export function vacuityOf(results: readonly CheckResult[], universe: Universe): Vacuity {
   const taken = new Set<string>()
   const steps = new Set<string>()
   const named = new Set(universe.steps.map(({ procedure, step }) => `${procedure}: ${step}`))
@@ -75,21 +71,18 @@ export function vacuityOf(
       declared.set(keyOf(transition), transition)
       if (times > 0) taken.add(keyOf(transition))
     }
+    for (const [clause, times] of Object.entries(coverage.asserted)) if (times > 0) clauses.add(clause)
     for (const claim of coverage.claims)
       if (claim.exercised > 0) {
         claims.add(claim.name)
         clauses.add(claim.clause)
       }
   }
-  const ran = new Set(results.map((result) => result.scenario))
-  const meant = new Set(
-    scenarios.filter((scenario) => ran.has(scenario.name)).flatMap((scenario) => scenario.exercises),
-  )
   const isExercised = ({ id, checks }: Requirement): boolean =>
     clauses.has(id) ||
     checks.some((check) => {
       if (/^(type|test):/.test(check)) return true
-      if (/^(checker|assert):/.test(check)) return meant.has(id)
+      if (/^(checker|assert):/.test(check)) return false
       if (check.startsWith('step:')) return steps.has(check.slice('step:'.length).trim())
       return claims.has(check)
     })

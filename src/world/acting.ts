@@ -9,12 +9,22 @@
 /** The packed bytes of one state. Only records made by a layout read and write them. */
 export type World = Uint8Array
 
+/** How often steps had to keep a clause, whether they did or not. */
+export interface Asserted {
+  /** Fields with a guard that were accessed, and their guard looked at. */
+  guarded: number
+  /** Claims that were made within steps, and by locks. */
+  readonly byClause: Map<string, number>
+}
+
 /** The thread that acts, or {@link NOBODY}. Whoever runs a step sets it first. */
 export const acting = {
   /** Index of the thread (0 …), or {@link NOBODY} while a state is only looked at. */
   thread: -1,
   /** Clauses that are not claimed of what runs. */
   unclaimed: new Set<string>() as ReadonlySet<string>,
+  /** What steps were held to: whoever explores sets its own. */
+  asserted: { guarded: 0, byClause: new Map() } as Asserted,
   /** What a claim or a guard raised since the acting thread began: text that catches it does not undo it. */
   raised: undefined as Error | undefined,
   /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */

@@ -67,5 +67,13 @@ export class SpecificationError extends Error {
  * @param detail - what was seen when it is not, in words
  */
 export function claim(clause: string, holds: boolean, detail: string): void {
-  if (!holds && !acting.unclaimed.has(clause)) throw new Violation(clause, detail)
+  if (acting.unclaimed.has(clause)) return
+  asserted(clause)
+  if (!holds) throw new Violation(clause, detail)
+}
+
+/** Counts that a step had to keep `clause`. */
+export function asserted(clause: string): void {
+  const { byClause } = acting.asserted
+  byClause.set(clause, (byClause.get(clause) ?? 0) + 1)
 }

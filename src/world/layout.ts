@@ -5,7 +5,7 @@
  * @module
  */
 import { acting, NOBODY, type World } from './acting.js'
-import { SpecificationError, Violation } from './errors.js'
+import { claim, SpecificationError } from './errors.js'
 import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
@@ -240,18 +240,16 @@ class GuardedCell extends Cell {
     this.mustLive(w, how)
     const { lock } = this
     if (lock === undefined) return
+    acting.asserted.guarded++
     if (!lock.heldBy(thread, w))
-      throw new Violation('lock-discipline', `${this.name} is ${how} without ${lock.name}, which guards it`)
+      claim('lock-discipline', false, `${this.name} is ${how} without ${lock.name}, which guards it`)
     if (how === 'written' && !lock.heldForWritingBy(thread, w))
-      throw new Violation(
-        'lock-discipline',
-        `${this.name} is written while ${lock.name} is held for reading only`,
-      )
+      claim('lock-discipline', false, `${this.name} is written while ${lock.name} is held for reading only`)
   }
 
   private mustLive(w: World, how: string): void {
     if (this.object !== undefined && this.object.get(w) === 0)
-      throw new Violation('use-after-free', `${this.name} is ${how}, and what it is part of is not allocated`)
+      claim('use-after-free', false, `${this.name} is ${how}, and what it is part of is not allocated`)
   }
 
   get(w: World): number {

@@ -5,7 +5,7 @@
  * @module
  */
 import { acting } from './acting.js'
-import { claim } from './errors.js'
+import { asserted, claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
 import { BLOCKED, become, helper, procedure, type Run, type Running, sectionStep, step } from './procedure.js'
 import type { Protection } from './protection.js'
@@ -34,8 +34,11 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   for (let i = 0; i < locks.length; i++) {
     const other = locks[i]
     if (other === lock) claim('deadlock', !lock.heldBy(thread), `${lock.name} is taken again by its holder`)
-    else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(thread))
-      claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
+    else if (lock.rank !== 0 && other.rank !== 0 && other.heldBy(thread)) {
+      if (other.rank < lock.rank) asserted('lock-order')
+      else
+        claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
+    }
   }
 }
 
@@ -47,8 +50,9 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
 export function mightSleep(locks: readonly Lock[], what: string): void {
   for (let i = 0; i < locks.length; i++) {
     const lock = locks[i]
-    if (lock.spinning && lock.heldBy(acting.thread))
-      claim('atomic-sleep', false, `${what} may sleep, and ${lock.name} is held, under which nobody may`)
+    if (!lock.spinning) continue
+    if (!lock.heldBy(acting.thread)) asserted('atomic-sleep')
+    else claim('atomic-sleep', false, `${what} may sleep, and ${lock.name} is held, under which nobody may`)
   }
 }
 

@@ -121,5 +121,5 @@ function coverageOf(
     return unknown('not every scenario was explored to its end')
   if (all.some(({ verdict }) => verdict === 'violated'))
     return unknown('a scenario ends where its claim is broken')
-  return vacuityOf(all, scenarios, project.universe())
+  return vacuityOf(all, project.universe())
 }
