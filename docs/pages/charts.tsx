@@ -173,6 +173,7 @@ function Taken({ site, found }: { site: Site; found: TransitionData }) {
             Scenario <To kind="scenario" name={shortest.scenario} />, smoke bounds.
           </p>
           <ExploreLink
+            site={site}
             subject={{ scenario: shortest.scenario, bounds: 'smoke', set: {} }}
             // The step that takes it was recorded as it was refused.
             steps={shortest.steps.slice(0, -1)}

@@ -145,6 +145,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
       <Section title="The shortest run that shows it" id="run">
         <Provenance site={site} />
         <ExploreLink
+          site={site}
           subject={subjectOf(defect)}
           steps={found?.trace?.steps ?? []}
           kind={found?.trace?.kind}

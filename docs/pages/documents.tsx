@@ -63,7 +63,7 @@ function FindingBody({ site, document }: { site: Site; document: Document }) {
         </p>
       )}
       {defect === undefined ? null : (
-        <ExploreLink subject={subjectOf(defect)} steps={trace?.steps ?? []} kind={trace?.kind} />
+        <ExploreLink site={site} subject={subjectOf(defect)} steps={trace?.steps ?? []} kind={trace?.kind} />
       )}
       <Html class="prose" html={site.markdown.page(text, document.file)} />
       {trace ? (

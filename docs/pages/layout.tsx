@@ -283,25 +283,30 @@ export function TraceDrawing({ site, trace }: { site: Site; trace: Trace }) {
 
 /** A link into the explorer: to a run, or to a check of what is chosen. */
 export function ExploreLink({
+  site,
   subject,
-  steps = [],
+  steps: recorded = [],
   kind,
   children,
 }: {
+  site: Site
   subject: Subject
   steps?: readonly TraceStep[]
   /** What kind of claim the run breaks. */
   kind?: ViolationKind | undefined
   children?: ComponentChildren
 }) {
+  // A run of another version would be refused: the explorer looks for today's.
+  const steps = site.data.stale ? [] : recorded
   // That a run never gets on is not seen in its last state: a check says so.
   const check = steps.length === 0 || kind === 'progress' ? '&check=1' : ''
+  const says =
+    steps.length === 0
+      ? 'Check it here, in the explorer'
+      : (children ?? 'Step through this run in the explorer')
   return (
     <p class="explore">
-      <a href={`/explorer.html#${addressOf(subject, steps)}${check}`}>
-        {children ??
-          (steps.length === 0 ? 'Check it here, in the explorer' : 'Step through this run in the explorer')}
-      </a>
+      <a href={`/explorer.html#${addressOf(subject, steps)}${check}`}>{says}</a>
     </p>
   )
 }

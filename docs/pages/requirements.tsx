@@ -150,7 +150,7 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
             <h3>
               The shortest run that breaks it: {breaking[0].name}, {trace.steps.length} steps
             </h3>
-            <ExploreLink subject={subjectOf(breaking[0])} steps={trace.steps} kind={trace.kind} />
+            <ExploreLink site={site} subject={subjectOf(breaking[0])} steps={trace.steps} kind={trace.kind} />
             <TraceDrawing site={site} trace={trace} />
           </>
         ) : null}

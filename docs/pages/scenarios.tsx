@@ -130,7 +130,7 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
         </Section>
       )}
       <Section title="To run it" id="run">
-        <ExploreLink subject={{ scenario: name, bounds: 'smoke', set: {} }} />
+        <ExploreLink site={site} subject={{ scenario: name, bounds: 'smoke', set: {} }} />
         <Commands
           lines={[
             `npx hmm-spec check ${name}`,

@@ -208,7 +208,8 @@ describe('a check', () => {
   })
 
   test('is stopped', async () => {
-    await session.answer('open', { subject: { ...M2, scenario: 'four-threads', bounds: 'default' }, run: [] })
+    const subject: Subject = { scenario: 'four-threads', bounds: 'deep', set: {} }
+    await session.answer('open', { subject, run: [] })
     const checked = session.answer('check', {}, () => void session.answer('stop', {}))
     expect((await checked).result.verdict).toBe('interrupted')
   })
