@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { Auditor } from '../audit/audit.js'
-import { Samples } from '../audit/samples.js'
-import { mustBePure, purityOf } from '../audit/texts.js'
+
+import { mustBePure, purityOf } from '../purity/texts.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
+import { Auditor } from './audit/audit.js'
+import { Samples } from './audit/samples.js'
 import { coverageOf } from './coverage.js'
 import { Digest } from './digest.js'
 import { Exploration } from './explore.js'

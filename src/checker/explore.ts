@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Samples } from '../audit/samples.js'
 import { type Asserted, act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { type ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
@@ -14,6 +13,7 @@ import type { Model } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import { type AnyProcedure, BLOCKED } from '../world/procedure.js'
 import { running } from '../world/running.js'
+import type { Samples } from './audit/samples.js'
 import type { Digest } from './digest.js'
 import { Edges } from './edges.js'
 import { type Broken, Judge } from './judge.js'

@@ -3,8 +3,9 @@
  *
  * @module checker
  */
-export type { Sample, Samples } from '../audit/samples.js'
+
 export { type DeclaredStep, declaredSteps } from '../world/declared-steps.js'
+export type { Sample, Samples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './coverage.js'
 export { Digest } from './digest.js'

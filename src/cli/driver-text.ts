@@ -8,7 +8,7 @@ import { createRequire, SourceMap } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as TypeScript from 'typescript'
-import { checkModule, type Finding, findingsIn, type SourceReport } from '../audit/source.js'
+import { checkModule, type Finding, findingsIn, type SourceReport } from '../purity/source.js'
 import { UsageError } from './usage.js'
 
 /** Most findings that a message lists. */

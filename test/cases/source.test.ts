@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
-import { checkModule, checkProcedure, findingsIn } from '../../src/audit/source.js'
+import { checkModule, checkProcedure, findingsIn } from '../../src/purity/source.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

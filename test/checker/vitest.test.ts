@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
-import '../../src/checker/vitest.js'
+import '../../src/vitest/index.js'
 import {
   become,
   type Cell,

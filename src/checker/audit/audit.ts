@@ -6,17 +6,17 @@
  * @module
  */
 
-import type { Exploration } from '../checker/explore.js'
-import { type Broken, Judge } from '../checker/judge.js'
-import type { Audit, ViolationReport } from '../checker/result.js'
-import { type Move, Stepper } from '../checker/stepper.js'
-import { brokenBy, type State } from '../checker/system.js'
-import { acting, inside, NOBODY, use } from '../world/acting.js'
-import { FINISHED } from '../world/control.js'
-import { SpecificationError, Violation } from '../world/errors.js'
-import { isHandle } from '../world/layout.js'
-import type { Override } from '../world/override.js'
-import { BLOCKED } from '../world/procedure.js'
+import { acting, inside, NOBODY, use } from '../../world/acting.js'
+import { FINISHED } from '../../world/control.js'
+import { SpecificationError, Violation } from '../../world/errors.js'
+import { isHandle } from '../../world/layout.js'
+import type { Override } from '../../world/override.js'
+import { BLOCKED } from '../../world/procedure.js'
+import type { Exploration } from '../explore.js'
+import { type Broken, Judge } from '../judge.js'
+import type { Audit, ViolationReport } from '../result.js'
+import { type Move, Stepper } from '../stepper.js'
+import { brokenBy, type State } from '../system.js'
 import { LiveRun, type LiveThread } from './live.js'
 import { classOf } from './samples.js'
 

@@ -17,11 +17,11 @@
  * @module vitest
  */
 import { expect } from 'vitest'
+import { check } from '../checker/check.js'
+import type { CheckOptions } from '../checker/options.js'
+import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import { nodeHost } from '../host/node.js'
 import type { Scenario } from '../world/model.js'
-import { check } from './check.js'
-import type { CheckOptions } from './options.js'
-import type { CheckResult, Trace, TraceStep } from './result.js'
 
 /** What `expect(scenario)` can do once this module is imported. */
 export interface ScenarioMatchers {
