@@ -32,7 +32,7 @@ const subject = built()
 
 const KILLED =
   'driver/reference | populate (try) | zero | yield* mmu_interval_read_retry(current, notifier, seq) → 0'
-const BLAMED = 'driver/reference | populate (try) | zero | yield* mmu_interval_read_begin(notifier) → 0'
+const BLAMED = 'kernel/mmu_notifier/interval | mmu_interval_read_begin | zero | SAMPLED_SEQ → 0'
 const SAME = 'driver/reference | populate (try) | zero | failed → 0'
 const NOT_REACHED =
   'driver/reference | prefault | delete | yield* endOfRange(current, mirror, error) → nothing'
@@ -140,9 +140,8 @@ describe.skipIf(subject === undefined)('mutants of the reference driver', () => 
 
   test('are selected by folder, and sampled by seed', () => {
     const chosen = select(ROOT, of.mutants, { target: './src/kernel/hmm/' })
-    expect(new Set(chosen.map(({ file }) => file))).toEqual(
-      new Set(['src/kernel/hmm/fault.ts', 'src/kernel/hmm/range.ts']),
-    )
+    expect(chosen.length).toBeGreaterThan(100)
+    expect(chosen.filter(({ file }) => !file.startsWith('src/kernel/hmm/'))).toEqual([])
     const ids = (seed: number) => select(ROOT, of.mutants, { sample: 5, seed }).map(({ id }) => id)
     expect(ids(1)).toEqual(ids(1))
     expect(ids(1)).not.toEqual(ids(2))
