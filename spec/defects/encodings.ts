@@ -8,6 +8,7 @@ import {
   ADDRESS_ENCODING,
   type DriverEncoding,
   hmm_dma_map_alloc,
+  hmm_dma_unmap_pfn,
   readAndEncode,
   storeBeside,
   storeEntry,
@@ -24,6 +25,9 @@ const notZeroed = override(
       yield* step('take the array as it is', () => 0)
     },
 )
+
+/** What the callback takes from the device stays mapped for DMA. */
+const leaveMapped = override(hmm_dma_unmap_pfn, () => function* () {})
 
 /** The flags are loaded, and a moment later stored back. */
 const loadThenStore = override(
@@ -102,6 +106,20 @@ export const encodingDefects: readonly Defect[] = [
     generation: '6.16',
     overrides: [notZeroed],
     steps: 9,
+  },
+  {
+    name: 'X314',
+    kind: 'history',
+    title: 'the callback leaves pages mapped for DMA',
+    text:
+      'The callback takes the entries out of the device page table and does not unmap the pages for DMA: the ' +
+      'IOMMU leads to pages that the process has lost, for as long as the device does not fault on them again ' +
+      '(as in CVE-2026-68240).',
+    source: ['our own', 'CVE-2026-68240', 'mm/hmm.c: hmm_dma_unmap_pfn'],
+    requirement: 'dma-mapping',
+    scenario: 'dma-mapping',
+    overrides: [leaveMapped],
+    steps: 23,
   },
   {
     name: 'H20',

@@ -1,5 +1,5 @@
 /**
- * Mirrors of before Linux 5.5.
+ * Mirrors of before Linux 5.5, and those that map for DMA.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import {
   MirrorStanding,
   trackedOf,
 } from '../../src/generations/mirror/index.js'
-import { HMM_PFN_VALID } from '../../src/kernel/index.js'
+import { HMM_PFN_VALID, PteKind } from '../../src/kernel/index.js'
 import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -52,6 +52,26 @@ export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
         if (left >= 0) return `${name} has mapped some pages for DMA, and page ${left} is not among them`
       }
       return true
+    },
+  }
+}
+
+/** `dma-mapping`: the IOMMU leads to no page that the process has not got: the callback unmaps it before the entry changes. */
+export function nothingLeftMappedForDma({ dma }: MirrorWorld): Invariant {
+  return {
+    clause: 'dma-mapping',
+    name: 'no page stays mapped for DMA that the process has lost',
+    judge() {
+      let said: true | undefined
+      for (const { mirror, entries } of dma)
+        for (const [page, { iommu }] of entries.entries()) {
+          if (iommu === 0) continue
+          said = true
+          const pte = mirror.mm.pte[page]
+          if (pte.kind === PteKind.none || pte.frame !== iommu - 1)
+            return `page ${page} of ${mirror.name} is mapped for DMA to frame ${iommu - 1}, which is not its page any more`
+        }
+      return said
     },
   }
 }

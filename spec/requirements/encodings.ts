@@ -30,7 +30,8 @@ export const encodings: readonly Requirement[] = [
       'A page is mapped for DMA once and unmapped once, and the device is given only addresses that ' +
       'are mapped to it. The sticky flags of an entry record whether it is mapped, and a walk ' +
       'preserves them: an array must be zeroed before its first walk, and flags that the callback ' +
-      'clears must stay clear. In 5.1 to 5.4 a whole range was mapped after the walk: every page that ' +
+      'clears must stay clear. The callback unmaps what the process loses, whether the device faults ' +
+      'on it again or not. In 5.1 to 5.4 a whole range was mapped after the walk: every page that ' +
       'the walk reported, or none on an error.',
     source: [
       'reference A.4, D47',
@@ -44,6 +45,7 @@ export const encodings: readonly Requirement[] = [
       'assert:iommuAt',
       'a range is mapped for DMA whole, or not at all',
       'a page stays mapped for DMA over a walk',
+      'no page stays mapped for DMA that the process has lost',
     ],
   },
 ]

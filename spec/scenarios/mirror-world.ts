@@ -63,7 +63,7 @@ import {
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
-import { callbacksOfTheRegistered } from '../invariants/mirrors.js'
+import { callbacksOfTheRegistered, nothingLeftMappedForDma } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
 import { devicesAreServed } from '../invariants/served.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
@@ -315,6 +315,7 @@ export function mirrorModel(
       ...(options.hugePages ? hugePageInvariants(world) : []),
       ...deviceMemoryInvariants(world),
       ...devmemInvariants(world),
+      ...(dma.length > 0 ? [nothingLeftMappedForDma(world)] : []),
       ...(options.files ? fileInvariants(world) : []),
       ...(generation?.mirrors && mirrors.length > 0 ? [callbacksOfTheRegistered(world)] : []),
     ].filter(isClaimed),
