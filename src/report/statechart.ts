@@ -1,6 +1,6 @@
 /**
- * Statecharts for other tools: Mermaid for Markdown, DOT for Graphviz, JSON for XState and the Stately editor, and
- * tables for a page.
+ * Statecharts for other tools: Mermaid for Markdown, DOT for Graphviz and in the form that the kernel's rvgen reads, JSON
+ * for XState and the Stately editor, and tables for a page.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { TransitionCoverage } from '../checker/result.js'
 import { type CompiledStatechart, type CompiledTransition, compileStatechart } from '../checker/statechart.js'
 
 /** The formats that {@link exportStatechart} writes. */
-export const statechartFormats = ['mermaid', 'dot', 'json'] as const
+export const statechartFormats = ['mermaid', 'dot', 'rv', 'json'] as const
 
 /** One of {@link statechartFormats}. */
 export type StatechartFormat = (typeof statechartFormats)[number]
@@ -119,6 +119,57 @@ export function statechartToDot(chart: CompiledStatechart, options: StatechartEx
 }
 
 /**
+ * The chart as the kernel's `rvgen` reads an automaton, to make a monitor of it (`rvgen monitor -c da -s chart.dot -t per_task`).
+ * Names are what C takes for identifiers. What each event means, and so where the monitor has to be told of it, is said
+ * below the graph, where `rvgen` does not read.
+ *
+ * @param chart - the compiled statechart
+ */
+export function statechartToRv(chart: CompiledStatechart): string {
+  const states = identifiers(chart.states)
+  const events = identifiers(chart.events)
+  const [initial] = states
+  const lines = [
+    'digraph state_automaton {',
+    '\tcenter = true;',
+    '\tsize = "7,11";',
+    ...states.slice(1).map((state) => `\t{node [shape = circle] "${state}"};`),
+    `\t{node [shape = plaintext, style=invis, label=""] "__init_${initial}"};`,
+    `\t{node [shape = doublecircle] "${initial}"};`,
+    `\t{node [shape = circle] "${initial}"};`,
+    `\t"__init_${initial}" -> "${initial}";`,
+  ]
+  for (const [state, name] of states.entries()) {
+    lines.push(`\t"${name}" [label = "${name}"];`)
+    const edges = chart.transitions.filter((transition) => transition.state === state)
+    for (const { event, target } of edges)
+      lines.push(`\t"${name}" -> "${states[target]}" [ label = "${events[event]}" ];`)
+  }
+  lines.push('\t{ rank = min ;', `\t\t"__init_${initial}";`, `\t\t"${initial}";`, '\t}', '}')
+  for (const [event, name] of events.entries()) {
+    const meanings = chart.transitions.filter((transition) => transition.event === event)
+    for (const meaning of new Set(meanings.map(({ description }) => description.replace(/\s+/g, ' '))))
+      lines.push(`// ${name}: ${meaning}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** Names as identifiers of C, told apart, in the kernel's lower case. */
+function identifiers(names: readonly string[]): string[] {
+  const used = new Set<string>()
+  return names.map((name) => {
+    let identifier = name
+      .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+      .replace(/\W+/g, '_')
+      .toLowerCase()
+    if (/^\d/.test(identifier)) identifier = `s_${identifier}`
+    while (used.has(identifier)) identifier += '_'
+    used.add(identifier)
+    return identifier
+  })
+}
+
+/**
  * The machine's own configuration as JSON: what `createMachine` takes, and what Stately's tools open. Coverage is put
  * under `meta.coverage`, which they ignore.
  *
@@ -160,6 +211,8 @@ export function exportStatechart(
       return statechartToMermaid(compileStatechart(machine), options)
     case 'dot':
       return statechartToDot(compileStatechart(machine), options)
+    case 'rv':
+      return statechartToRv(compileStatechart(machine))
     case 'json':
       return statechartToJson(machine, options)
   }

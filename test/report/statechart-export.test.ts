@@ -11,6 +11,7 @@ import {
   statechartToJson,
   statechartToMarkdown,
   statechartToMermaid,
+  statechartToRv,
 } from '../../src/report/statechart.js'
 
 const lamp = createMachine({
@@ -151,7 +152,59 @@ describe('an export', () => {
     expect(statechartFormats.map((format) => exportStatechart(lamp, format, { coverage }))).toEqual([
       statechartToMermaid(chart, { coverage }),
       statechartToDot(chart, { coverage }),
+      statechartToRv(chart),
       statechartToJson(lamp, { coverage }),
     ])
+  })
+})
+
+/** What rvgen takes from a file: the first line, the nodes, the initial state, and the edges up to the first line that is none. */
+function readAsRvgen(text: string) {
+  const lines = text.split('\n')
+  expect(lines[0].split(' ').slice(0, 2)).toEqual(['digraph', 'state_automaton'])
+  let at = lines.findIndex((line) => line.trim().startsWith('{node'))
+  const states: string[] = []
+  let initial = ''
+  for (; lines[at].trim().startsWith('{node'); at++) {
+    const name = / "(\w+)"\};$/.exec(lines[at])?.[1] as string
+    if (name.startsWith('__init_')) initial = name.slice('__init_'.length)
+    else if (!states.includes(name)) states.push(name)
+  }
+  const edges: string[][] = []
+  for (; lines[at].trim().startsWith('"'); at++) {
+    const [, from, to, label] = /^\t"(\w+)" -> "(\w+)" \[ label = "(\w+)" \];$/.exec(lines[at]) ?? []
+    if (from !== undefined) edges.push([from, label, to])
+  }
+  return { states, initial, edges }
+}
+
+describe('a statechart for rvgen', () => {
+  it.each(Object.entries(statecharts))(
+    '%s is an automaton with its states and transitions',
+    async (_, machine) => {
+      const chart = compileStatechart(machine)
+      const text = exportStatechart(machine, 'rv')
+      const { states, initial, edges } = readAsRvgen(text)
+      expect(states).toHaveLength(chart.states.length)
+      expect(edges).toHaveLength(chart.transitions.length)
+      expect(states).toContain(initial)
+      expect(new Set(edges.map(([from, label]) => `${from} ${label}`)).size).toBe(edges.length)
+      expect(text).not.toMatch(/[A-Z]\w*" ->/)
+      expect((await instance()).renderString(text, { format: 'svg' })).toContain('<svg')
+    },
+  )
+
+  it('names are identifiers of C, and what events mean stands below the graph', () => {
+    const text = statechartToRv(compileStatechart(lamp))
+    expect(readAsRvgen(text)).toEqual({
+      states: ['on_end', 'off'],
+      initial: 'off',
+      edges: [
+        ['off', 'press', 'on_end'],
+        ['on_end', 'press', 'off'],
+        ['on_end', 'dim', 'on_end'],
+      ],
+    })
+    expect(text).toContain('// press: Pressed.')
   })
 })
