@@ -425,7 +425,7 @@ export const notifierDefects: readonly Defect[] = [
     steps: 7,
   },
   {
-    name: 'X313',
+    name: 'X315',
     kind: 'mutation',
     title: 'the refusal of a classic notifier is lost',
     text:
