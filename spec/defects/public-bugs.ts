@@ -330,7 +330,7 @@ export const publicDefects: readonly Defect[] = [
     steps: 25,
   },
   {
-    name: 'X313',
+    name: 'X315',
     kind: 'mutation',
     title: 'a driver refuses every page but the first',
     text:

@@ -237,13 +237,16 @@ Examples:
       '[name...]',
       'names of defects (default all)',
     ),
-  ).action(async (names: string[], options: RunOptions) => {
-    exit(
-      await withProject(project, io, {}, supervision(options), (used) =>
-        defectsCommand(used, io, names, runOptions(options)),
-      ),
-    )
-  })
+  )
+    .option('--everywhere', 'put each into every scenario, and report those that reach it')
+    .action(async (names: string[], options: RunOptions & { everywhere?: boolean }) => {
+      const everywhere = options.everywhere ?? false
+      exit(
+        await withProject(project, io, {}, supervision(options), (used) =>
+          defectsCommand(used, io, names, { ...runOptions(options), everywhere }),
+        ),
+      )
+    })
 
   command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
     .argument('<trace.json>', 'as --trace-dir saved it')

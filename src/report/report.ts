@@ -109,6 +109,8 @@ export interface DefectOutcome {
 export interface DefectReport extends TraceFiles {
   readonly run: RunFacts
   readonly outcomes: readonly DefectOutcome[]
+  /** True if each defect was put into every scenario: the outcomes are those that reached it. */
+  readonly everywhere?: boolean
   readonly failures: readonly Failure[]
   readonly notRun: readonly string[]
 }
@@ -135,6 +137,13 @@ export function outcomeOf(defect: Defect, result: CheckResult): DefectOutcome {
     ...(steps === undefined ? {} : { steps }),
     asPinned: steps === defect.steps,
   }
+}
+
+/** Names of the defects that no scenario catches by the clause that they name. */
+export function uncaughtAnywhere({ outcomes }: DefectReport): string[] {
+  const names = new Set(outcomes.map(({ defect }) => defect.name))
+  for (const { defect, caught } of outcomes) if (caught) names.delete(defect.name)
+  return [...names]
 }
 
 /** True if a limit or an interrupt ended a check. */
@@ -167,9 +176,11 @@ export function defectsExitCode(report: DefectReport): number {
   const stopped = report.outcomes.filter(({ result }) => wasStopped(result))
   return worst({
     failed: report.failures.length > 0,
-    violated: report.outcomes.some(
-      (outcome) => !stopped.includes(outcome) && !(outcome.caught && outcome.asPinned),
-    ),
+    violated: report.everywhere
+      ? uncaughtAnywhere(report).length > 0
+      : report.outcomes.some(
+          (outcome) => !stopped.includes(outcome) && !(outcome.caught && outcome.asPinned),
+        ),
     unsaved: report.unsaved.length > 0,
     stopped: report.notRun.length > 0 || stopped.length > 0,
   })

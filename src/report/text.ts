@@ -271,7 +271,9 @@ export function defectsText(report: DefectReport, layout: Layout): string {
         colours,
       ),
     )
-    const wrong = report.outcomes.map(whatIsWrong).filter((text) => text !== undefined)
+    const wrong = (report.everywhere ? [] : report.outcomes)
+      .map(whatIsWrong)
+      .filter((text) => text !== undefined)
     if (wrong.length > 0) sections.push(bullets(wrong, '', layout.width))
   }
   sections.push(
@@ -282,12 +284,29 @@ export function defectsText(report: DefectReport, layout: Layout): string {
   const caught = report.outcomes.filter((outcome) => outcome.caught).length
   const asPinned = report.outcomes.filter((outcome) => outcome.caught && outcome.asPinned).length
   const all = report.outcomes.length + report.failures.length + report.notRun.length
-  sections.push(
-    `${caught} of ${counted(all, 'defect')} caught by the clause it names, ${asPinned} of them after the pinned number of steps.`,
-  )
+  if (report.everywhere) sections.push(everywhereText(report))
+  else
+    sections.push(
+      `${caught} of ${counted(all, 'defect')} caught by the clause it names, ${asPinned} of them after the pinned number of steps.`,
+    )
   const saved = Object.values(report.traces)
   if (saved.length > 0) sections.push(`Traces saved; see one again with: hmm-spec replay ${saved[0]}`)
   return `${sections.join('\n\n')}\n`
+}
+
+/** Of each defect: in how many of the scenarios that reach it the clause that it names says so. */
+function everywhereText({ outcomes }: DefectReport): string {
+  const names = [...new Set(outcomes.map(({ defect }) => defect.name))]
+  return names
+    .map((name) => {
+      const reached = outcomes.filter(({ defect }) => defect.name === name)
+      const caught = reached.filter((outcome) => outcome.caught)
+      const clause = reached[0].defect.requirement
+      return caught.length === 0
+        ? `${name} is caught by ${clause} in none of ${counted(reached.length, 'scenario')} where it is reached.`
+        : `${name} is caught by ${clause} in ${caught.length} of ${counted(reached.length, 'scenario')} where it is reached.`
+    })
+    .join('\n')
 }
 
 /** The reason why a defect fails, or `undefined` if it was caught as pinned. */

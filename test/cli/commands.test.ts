@@ -3,7 +3,16 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
 import { type ConformanceResult, RecordingError } from '../../src/conformance/result.js'
-import { blinking, mistaken, noRetry, run, temporaryDirectory, testProject, transcript } from './project.js'
+import {
+  blinking,
+  mistaken,
+  noRetry,
+  requirements,
+  run,
+  temporaryDirectory,
+  testProject,
+  transcript,
+} from './project.js'
 
 const MATCHING: ConformanceResult = {
   sequences: 3,
@@ -68,6 +77,7 @@ test('defects that are caught', async () => {
 test('defects that go free, are caught by another clause or after other steps', async () => {
   const project = testProject({
     scenarios: [retryProtocol, mistaken],
+    requirements: [...requirements, { ...requirements[0], id: 'C2' }],
     defects: [
       { ...noRetry, name: 'longer', steps: 13 },
       { ...noRetry, name: 'other', requirement: 'C2' },
@@ -81,6 +91,21 @@ test('defects that go free, are caught by another clause or after other steps', 
   expect((await run('defects other', project)).code).toBe(1)
   expect((await run('defects free', project)).code).toBe(1)
   expect((await run('defects M1 --state-limit 100', project)).code).toBe(3)
+})
+
+test('a defect of a clause that nobody knows is refused', async () => {
+  const project = testProject({ defects: [{ ...noRetry, requirement: 'C99' }] })
+  const { code, err } = await run('defects', project)
+  expect(code).toBe(2)
+  expect(err).toContain('C99')
+})
+
+test('a defect is put into every scenario, and those that reach it are reported', async () => {
+  const project = testProject({ scenarios: [retryProtocol, blinking] })
+  const { code, out } = await run('defects --everywhere', project)
+  expect(code).toBe(0)
+  expect(out).toContain('M1 is caught by C1 in 1 of 1 scenario where it is reached.')
+  expect(out).not.toContain('blinking')
 })
 
 test('a defect is run at smoke bounds with its own settings', async () => {

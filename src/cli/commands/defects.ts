@@ -8,8 +8,9 @@ import type { Limits, Reductions } from '../../checker/options.js'
 import type { Layout } from '../../report/colours.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
-import { type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
+import { type DefectOutcome, type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
 import { defectsText } from '../../report/text.js'
+import type { Parameters, Scenario } from '../../world/model.js'
 import type { Io } from '../io.js'
 import {
   assertWritable,
@@ -21,8 +22,8 @@ import {
 import type { Project } from '../project.js'
 import { type Job, runChecks } from '../run-checks.js'
 import { runFacts } from '../run-facts.js'
-import { findAllNamed } from '../usage.js'
-import { defectKind, scenarioOf } from './kinds.js'
+import { findAllNamed, findNamed } from '../usage.js'
+import { defectKind, requirementKind, scenarioOf } from './kinds.js'
 
 /** Options of `defects`. */
 export interface DefectsCommandOptions extends OutputOptions {
@@ -30,6 +31,8 @@ export interface DefectsCommandOptions extends OutputOptions {
   /** Whether to make use of what need not be told apart. */
   readonly reductions: Reductions
   readonly traceDir?: string
+  /** True to put each defect into every scenario, and to report those that reach it. */
+  readonly everywhere?: boolean
 }
 
 /**
@@ -49,20 +52,19 @@ export async function defectsCommand(
     names.length === 0 ? project.defects : [...new Set(names.flatMap((name) => findAllNamed(kind, name)))]
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
+  // A clause that nobody knows is a slip of the pen: the defect would never count as caught.
+  for (const { requirement } of defects) findNamed(requirementKind(project), requirement)
   const defectOf = new Map(
-    defects.map((defect): [Job, Defect] => [
-      {
-        name: defect.name,
-        scenario: scenarioOf(project, defect),
-        options: {
-          bounds: 'smoke',
-          set: defect.set ?? {},
-          defects: [defect],
-          reductions: options.reductions,
+    defects.flatMap((defect): [Job, Defect][] =>
+      placesOf(project, defect, options.everywhere ?? false).map(({ name, scenario, set, shown }) => [
+        {
+          name,
+          scenario,
+          options: { bounds: 'smoke', set, defects: [defect], reductions: options.reductions },
         },
-      },
-      defect,
-    ]),
+        shown,
+      ]),
+    ),
   )
   const jobs = [...defectOf.keys()]
   const saved = new TraceDirectory(
@@ -73,10 +75,12 @@ export async function defectsCommand(
   const run = await runChecks(project, io, jobs, options.limits, ({ name }, { violation }) => {
     if (violation !== undefined) saved.save(name, violation.trace)
   })
-  const outcomes = [...run.results].map(([job, result]) => outcomeOf(defectOf.get(job) as Defect, result))
+  const all = [...run.results].map(([job, result]) => outcomeOf(defectOf.get(job) as Defect, result))
+  const outcomes = options.everywhere ? all.filter(isReached) : all
   const report: DefectReport = {
     run: runFacts(project, 'smoke'),
     outcomes,
+    ...(options.everywhere ? { everywhere: true } : {}),
     failures: run.failures,
     notRun: run.notRun,
     traces: saved.traces,
@@ -88,4 +92,36 @@ export async function defectsCommand(
     junit: () => defectsJUnit(report),
   }
   return writeReport(io, options, writers, defectsExitCode(report))
+}
+
+/** A scenario that a defect is put into, and the defect as it is reported there. */
+interface Place {
+  readonly name: string
+  readonly scenario: Scenario
+  readonly set: Parameters
+  readonly shown: Defect
+}
+
+/** Its own scenario, and all others after that if it is to go everywhere. */
+function placesOf(project: Project, defect: Defect, everywhere: boolean): Place[] {
+  const own = scenarioOf(project, defect)
+  const first = { name: defect.name, scenario: own, set: defect.set ?? {}, shown: defect }
+  if (!everywhere) return [first]
+  const others = project.scenarios.filter(({ name }) => name !== own.name)
+  return [
+    first,
+    ...others.map((scenario) => ({
+      name: `${defect.name} in ${scenario.name}`,
+      scenario,
+      set: {},
+      shown: { ...defect, scenario: scenario.name },
+    })),
+  ]
+}
+
+/** True if the scenario ran a text that the defect replaces; a defect without one is there wherever it is looked for. */
+function isReached({ defect, result }: DefectOutcome): boolean {
+  const { procedures } = result.coverage
+  const { overrides } = defect
+  return overrides.length === 0 || overrides.some(({ target }) => procedures.includes(target.procedureName))
 }

@@ -150,10 +150,10 @@ function check(order: CheckOrder): Promise<CheckResult> {
     if (found === undefined) throw new Error(`there is no defect ${name}`)
     return found
   })
+  // That of a defect may be one of a generation, where a clause is claimed that does not hold there.
+  const own = defects.length === 0 ? undefined : scenarioOf(project, defects[0])
   const scenario =
-    defects.length === 0
-      ? project.scenarios.find(({ name }) => name === order.scenario)
-      : scenarioOf(project, defects[0])
+    own?.name === order.scenario ? own : project.scenarios.find(({ name }) => name === order.scenario)
   if (scenario === undefined) throw new Error(`there is no scenario ${order.scenario}`)
   return project.check(
     {
