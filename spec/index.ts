@@ -20,6 +20,7 @@ import * as exits from './scenarios/exits.js'
 import { hmmVmaRequests } from './scenarios/generation-requests.js'
 import * as generations from './scenarios/generations.js'
 import * as hugePages from './scenarios/huge-pages.js'
+import * as largeFolios from './scenarios/large-folios.js'
 import * as lockOut from './scenarios/lock-out.js'
 import * as migration from './scenarios/migration.js'
 import * as failures from './scenarios/migration-failures.js'
@@ -91,6 +92,9 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   hugePages.hugePageMappedWhole,
   hugePages.hugePageAndFork,
   hugePages.hugePageMigrates,
+  largeFolios.largeFolio,
+  largeFolios.largeFolioAndFork,
+  largeFolios.largeFolioSplit,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

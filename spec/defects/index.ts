@@ -14,6 +14,7 @@ import { encodingDefects } from './encodings.js'
 import { exclusiveDefects } from './exclusive.js'
 import { generationDefects } from './generations.js'
 import { hugePageDefects } from './huge-pages.js'
+import { largeFolioDefects } from './large-folios.js'
 import { lockOutDefects } from './lock-out.js'
 import { migrationDefects } from './migration.js'
 import { migrationStageDefects } from './migration-stages.js'
@@ -53,4 +54,5 @@ export const defects: readonly Defect[] = [
   ...generationDefects,
   ...unlockedDefects,
   ...hugePageDefects,
+  ...largeFolioDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

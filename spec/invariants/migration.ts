@@ -6,7 +6,10 @@
 import {
   cpuRead,
   cpuWrite,
+  destinationOf,
   expectedAt,
+  type Frame,
+  folioOf,
   HMM_PFN_VALID,
   hmm_vma_walk_pmd,
   isDeviceCoherent,
@@ -16,6 +19,7 @@ import {
   type Machine,
   MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
+  type MigratingPage,
   type Pte,
   PteKind,
   RangeResult,
@@ -112,7 +116,7 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
           if (pte.kind !== PteKind.migration) continue
           said = true
           const frame = machine.frames[pte.frame]
-          if (frame.locked === 0)
+          if (folioOf(frame).locked === 0)
             return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is not locked`
           if (frame.refcount === 0)
             return `${mm.name} has a migration entry at page ${page}, and frame ${frame.pfn} is free`
@@ -158,12 +162,18 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
 }
 
 /** The frame to which what the migration entry names has moved, before finalize. */
-function movedTo({ migrations }: Machine, pte: Pte): number | undefined {
+function movedTo({ frames, migrations }: Machine, pte: Pte): number | undefined {
   if (pte.kind !== PteKind.migration) return undefined
+  const source = frames[pte.frame]
   const entry = migrations
     .flat()
-    .find((entry) => entry.flags & MIGRATE_PFN_MOVED && entry.source === pte.frame)
-  return entry?.dst?.pfn
+    .find((entry) => entry.flags & MIGRATE_PFN_MOVED && isMigratedBy(entry, source))
+  return entry?.dst && destinationOf(source, entry.dst).pfn
+}
+
+/** True if the frame is what the entry migrates, or a part of it. */
+function isMigratedBy({ flags, source }: MigratingPage, frame: Frame): boolean {
+  return (flags & MIGRATE_PFN_VALID) !== 0 && (source === frame.pfn || source === folioOf(frame).pfn)
 }
 
 /** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */
@@ -348,8 +358,8 @@ export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
           if (frame.refcount === 0) return 'free'
           for (const pages of machine.migrations)
             for (const entry of pages) {
-              if (entry.dst === frame) return 'allocated'
-              if (entry.flags & MIGRATE_PFN_VALID && entry.source === frame.pfn) return 'migratingToRam'
+              if (entry.dst === frame || entry.dst === folioOf(frame)) return 'allocated'
+              if (isMigratedBy(entry, frame)) return 'migratingToRam'
             }
           return frame.mapcount > 0 ? 'mapped' : 'migratingToRam'
         },

@@ -21,8 +21,10 @@ import {
 } from '../mm/index.js'
 import { beginEntry, isSelected } from './collect.js'
 import {
+  type DeviceFault,
   isLockedByFault,
   MIGRATE_PFN_COMPOUND,
+  MIGRATE_PFN_HELD,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_VALID,
   MIGRATE_PFN_WRITE,
@@ -67,14 +69,21 @@ export const migrate_vma_collect_huge_pmd = procedure(function* migrate_vma_coll
   return !isSplit
 })
 
-/** The pages from `start` to `end` stay where they are. @kernel migrate_vma_collect_skip */
+/**
+ * The pages from `start` to `end` stay where they are. If there is a fault it is about one that somebody else holds.
+ *
+ * @kernel migrate_vma_collect_skip mm/migrate_device.c
+ * @see reference B.5
+ */
 export const migrate_vma_collect_skip = procedure(function* migrate_vma_collect_skip(
   current: Task,
   start: number,
   end: number,
+  fault?: DeviceFault,
 ) {
   yield* step('pass over the pages', () => {
     skip(current, start, end)
+    if (fault) pagesOf(current)[start].flags = MIGRATE_PFN_HELD
     return 0
   })
 })

@@ -161,7 +161,7 @@ export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_p
   yield* mm.ptl.unlock()
   if (part === 0) return
   const split = yield* migrate_vma_split_folio(current, args, current.machine.frames[part])
-  if (split === FolioSplit.not) yield* migrate_vma_collect_skip(current, at, end)
+  if (split === FolioSplit.not) yield* migrate_vma_collect_skip(current, at, end, args.fault)
   else
     yield* become(
       migrate_vma_collect_pmd,

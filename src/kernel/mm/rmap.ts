@@ -66,7 +66,8 @@ export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
     for (let page = 0; page < mm.pte.length; page++) {
       if (!isLinked(mm, page)) continue
       const last = areas.at(-1)
-      const continues = last?.mm === mm && last.end === page && areaStart(mm, page) <= last.start
+      const isSameArea = () => !mm.tracksAreas || areaStart(mm, page) <= (last?.start ?? page)
+      const continues = last?.mm === mm && last.end === page && isSameArea()
       if (continues) areas[areas.length - 1] = { ...last, end: page + 1 }
       else areas.push({ mm, start: page, end: page + 1, order: orderOf(mm, page) })
     }
