@@ -330,7 +330,7 @@ export const publicDefects: readonly Defect[] = [
     steps: 25,
   },
   {
-    name: 'X315',
+    name: 'X319',
     kind: 'mutation',
     title: 'a driver refuses every page but the first',
     text:
