@@ -15,6 +15,7 @@ import {
   innermostRange,
   isDevicePrivate,
   mmu_notifier_invalidate_range_start,
+  mn_itree_invalidate,
   PteKind,
   RangeResult,
   VmaKind,
@@ -131,7 +132,10 @@ function isAnswered(
 ): boolean {
   const open = old(innermostRange(machine, thread))
   if (open.mm !== mm.index + 1 || page < open.start || page >= open.end) return false
-  return !view.inside(thread, mmu_notifier_invalidate_range_start)
+  // The end of an address space tells the intervals without a start.
+  return (
+    !view.inside(thread, mmu_notifier_invalidate_range_start) && !view.inside(thread, mn_itree_invalidate)
+  )
 }
 
 /** `lock-discipline`: a driver that programs under one lock and removes under another holds the right one. */

@@ -23,7 +23,16 @@ import {
   type Task,
 } from '../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../world/index.js'
-import { dirtyPages, endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from './device.js'
+import {
+  dirtyPages,
+  endOfRange,
+  flushDevice,
+  type Mirror,
+  mapPage,
+  rangeOf,
+  serveFault,
+  unmapPages,
+} from './device.js'
 import { migrateToSystem } from './device-memory.js'
 import type { Driver } from './driver.js'
 import { disturb } from './migrate-and-map.js'
@@ -149,7 +158,10 @@ export const populateAgain = procedure(
   },
 )
 
-/** Populates on the driver's own account, without a fault of the device: what `wanted` asks for, and what there is. */
+/**
+ * Populates on the driver's own account, without a fault of the device: what `wanted` asks for, and what there is. A driver with
+ * state of its own does it as it serves a fault, under its own locks.
+ */
 export const prefault = procedure(function* prefault(
   current: Task,
   mirror: Mirror,
@@ -157,6 +169,8 @@ export const prefault = procedure(function* prefault(
   end: number,
   wanted: Wanted,
 ) {
+  if (mirror.driver.state)
+    return yield* serveFault(current, mirror, start, end, (wanted.defaultFlags & HMM_PFN_REQ_WRITE) !== 0)
   const error = yield* populatePinned(current, mirror, start, end, wanted)
   yield* endOfRange(current, mirror, error)
   return error

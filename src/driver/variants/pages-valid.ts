@@ -146,7 +146,7 @@ const walkPage = procedure(
       end: page + 1,
       defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
       pfnFlagsMask: 0,
-      owner: mirror.owner,
+      owner: -1,
     })
     yield* mmapLock.unlockRead()
     return error

@@ -1,0 +1,36 @@
+/** Drivers of shapes that are found in the kernel tree hold, each in every scenario, and a wrong twin of each is caught. */
+import { describe, expect, test } from 'vitest'
+import type { Driver } from '../../src/driver/index.js'
+import { pagesValidDriver } from '../../src/driver/index.js'
+import { checkIn, holdsEverywhere } from './parts.js'
+import { againDriver, alreadyDriver, closingDriver, storedNumberDriver } from './shapes.js'
+
+describe('mapped already, without a walk', () => holdsEverywhere(alreadyDriver('already')))
+describe('the device is to fault again', () => holdsEverywhere(againDriver('again')))
+describe('a number that is stored, and compared by another thread', () =>
+  holdsEverywhere(storedNumberDriver('stored number')))
+describe('a close of its own', () => holdsEverywhere(closingDriver('closing')))
+describe('a flag for each page, under a read-write lock', () => holdsEverywhere(pagesValidDriver))
+
+test.each<[string, Driver, string, string]>([
+  [
+    'says mapped for a write to what is mapped to be read',
+    alreadyDriver('a', 'ignores write'),
+    'zero-page',
+    'C49',
+  ],
+  ['looks at the page table without the lock', alreadyDriver('b', 'no lock'), 'munmap', 'lock-discipline'],
+  ['lets the device fault again after any error', againDriver('c', 'after any error'), 'munmap', 'C49'],
+  [
+    'binds stored pages without comparing',
+    storedNumberDriver('d', 'compares when it stores'),
+    'two-faults',
+    'C8',
+  ],
+  ['does not wait for faults as it closes', closingDriver('e', 'no wait'), 'exit', 'use-after-free'],
+  ['has no close of its own', closingDriver('f', 'no close'), 'exit', 'use-after-free'],
+  ['leaves entries as it closes', closingDriver('g', 'leaves entries'), 'insert-and-remove', 'C1'],
+])('%s', { timeout: 120_000 }, async (_, driver, scenario, clause) => {
+  const { violation } = await checkIn(driver, scenario)
+  expect(violation?.clause).toBe(clause)
+})
