@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { installGuards } from '../checker/guard.js'
 import type { CheckOptions } from '../checker/options.js'
@@ -16,8 +16,8 @@ import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { type Captured, capturedBy, mustBeAsLoaded } from './captured.js'
 import { isOurs, mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
-import { codeOf } from './output.js'
 import type { Project } from './project.js'
+import { isTypeScript, loadTypeScript, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /**
@@ -75,8 +75,15 @@ export async function loadDriver(file: string): Promise<Driver> {
   if (found === undefined) throw new UsageError(`--driver ${file}: there is no such file`)
   if (!found.isFile())
     throw new UsageError(`--driver ${file} is no file; name the module that exports the driver`)
+  const newer = isTypeScript(path) ? undefined : newerSourceOf(path)
+  if (newer !== undefined)
+    throw new UsageError(
+      `--driver ${file} is older than ${relative(process.cwd(), newer)}, of which it was compiled; compile it again, or ` +
+        'name the TypeScript file',
+    )
   mustShareThisCopy(file, path)
   mustBePureText(file)
+  if (isTypeScript(path)) loadTypeScript()
   installGuards()
   let module: { readonly default?: unknown }
   try {
@@ -91,8 +98,6 @@ export async function loadDriver(file: string): Promise<Driver> {
 }
 
 function whyNotLoaded(error: unknown): string {
-  if (codeOf(error) === 'ERR_UNKNOWN_FILE_EXTENSION')
-    return 'this Node.js does not run TypeScript; compile it, and name the .js file'
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
 

@@ -4,11 +4,10 @@
  * @module
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { createRequire, SourceMap } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type * as TypeScript from 'typescript'
 import { checkModule, type Finding, findingsIn, type SourceReport } from '../purity/source.js'
+import { isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /** Most findings that a message lists. */
@@ -18,8 +17,6 @@ const LISTED = 8
 interface Text {
   readonly file: string
   readonly report: SourceReport
-  /** The line of the file for a line of the text that was read. */
-  lineOf(line: number): number
 }
 
 /**
@@ -44,9 +41,9 @@ export function mustBePureText(file: string): void {
   )
 }
 
-function describe({ file, lineOf }: Text, { line, procedure, step, message }: Finding): string {
+function describe({ file }: Text, { line, procedure, step, message }: Finding): string {
   const where = [
-    `${relative(process.cwd(), file)}:${lineOf(line)}`,
+    `${relative(process.cwd(), file)}:${line}`,
     ...(procedure === undefined ? [] : [procedure]),
     ...(step === undefined ? [] : [`step "${step}"`]),
   ]
@@ -80,38 +77,10 @@ function fileOf(path: string): string | undefined {
 function textOf(file: string): Text | undefined {
   try {
     const source = readFileSync(file, 'utf8')
-    if (!/\.[cm]?ts$/.test(file)) return { file, report: checkModule(source), lineOf: (line) => line }
-    const compiled = compile(source)
-    if (compiled === undefined) return undefined
-    const map = new SourceMap(JSON.parse(compiled.map))
-    return {
-      file,
-      report: checkModule(compiled.text),
-      lineOf: (line) => {
-        const entry = map.findEntry(line - 1, 0)
-        return 'originalLine' in entry ? entry.originalLine + 1 : line
-      },
-    }
+    return { file, report: checkModule(isTypeScript(file) ? withoutTypes(source, file) : source) }
   } catch {
     return undefined
   }
-}
-
-/** A TypeScript text as JavaScript, where there is a compiler. */
-function compile(source: string): { readonly text: string; readonly map: string } | undefined {
-  const require = createRequire(import.meta.url)
-  let typescript: typeof TypeScript
-  try {
-    typescript = require('typescript')
-  } catch {
-    // Whoever runs TypeScript without its compiler is told by the procedures' own texts, when they have run.
-    return undefined
-  }
-  const { ModuleKind, ScriptTarget } = typescript
-  const { outputText, sourceMapText } = typescript.transpileModule(source, {
-    compilerOptions: { target: ScriptTarget.ESNext, module: ModuleKind.ESNext, sourceMap: true },
-  })
-  return sourceMapText === undefined ? undefined : { text: outputText, map: sourceMapText }
 }
 
 /** The folders of this package that hold its own text, compiled or not. */

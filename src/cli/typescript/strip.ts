@@ -1,0 +1,27 @@
+/**
+ * TypeScript as JavaScript, line by line: what is removed leaves its place empty, so that a line of the one is the same
+ * line of the other.
+ *
+ * @module
+ */
+import { transform } from 'sucrase'
+
+/** True for the name of a TypeScript module. */
+export function isTypeScript(name: string): boolean {
+  return /\.m?ts$/.test(name)
+}
+
+/**
+ * The text of a module without its types.
+ *
+ * @param file - what to call it in messages
+ * @throws SyntaxError that names file and line, for a text that is no TypeScript
+ */
+export function withoutTypes(source: string, file: string): string {
+  return transform(source, {
+    transforms: ['typescript'],
+    filePath: file,
+    disableESTransforms: true,
+    preserveDynamicImport: true,
+  }).code
+}
