@@ -95,6 +95,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   largeFolios.largeFolio,
   largeFolios.largeFolioAndFork,
   largeFolios.largeFolioSplit,
+  largeFolios.largeFolioHole,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

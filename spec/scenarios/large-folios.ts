@@ -98,3 +98,26 @@ export const largeFolioSplit = mirrorScenario({
     ],
   }),
 })
+
+/** A huge page of a device takes the place of nothing, or of the huge zero page. */
+export const largeFolioHole = mirrorScenario({
+  name: 'large-folio-hole',
+  summary:
+    'Memory that nobody has touched migrates to a device as a huge page, while a CPU reads it, which maps the huge zero page, and ' +
+    'another throws it away.',
+  exercises: ['C30', 'C50', 'C52', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, {}),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 8,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, 0, HUGE)] },
+    ],
+  }),
+})
