@@ -17,6 +17,7 @@ import {
   program,
   rangeOf,
   recordAndUnmap,
+  referenceDriver,
   unmapPages,
   type Wanted,
 } from '../../src/driver/index.js'
@@ -210,7 +211,7 @@ const buildListOutsideLock = override(
       const error = yield* original(current, range, request)
       if (error) return error
       yield* step('build the scatter list', () => {
-        const fake = { name: range.notifier.name } as Mirror
+        const fake = { name: range.notifier.name, driver: referenceDriver } as Mirror
         for (let page = request.start; page < request.end; page++) pageAddress(fake, range, page)
         return 0
       })
