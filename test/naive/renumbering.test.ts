@@ -18,6 +18,8 @@ import {
   SpecificationError,
   Violation,
 } from '../../src/world/index.js'
+import { numberedDriver } from '../drivers/numbers.js'
+import { storedNumberDriver } from '../drivers/shapes.js'
 
 const SEED = 9
 /** Most steps of a walk. */
@@ -153,7 +155,9 @@ describe('the renumbering of sequence numbers is a bisimulation', () => {
   it.each([
     ['odp', odp],
     ['odp-first-try', firstTry],
-  ])("of the example's driver %s", (_, driver) => {
+    ['with numbers of its own', numberedDriver('numbers', { sampleAfter: true, compares: 'own' })],
+    ['with a stored number', storedNumberDriver('stored')],
+  ])('of the driver %s', (_, driver) => {
     const moved = scenariosFor(driver).map((scenario) => walkRandomly(scenario, {}) ?? 0)
     expect(moved.reduce((sum, states) => sum + states, 0)).toBeGreaterThan(100)
   })
