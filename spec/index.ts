@@ -99,6 +99,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,
+  migration.migrateAcrossAreas,
   migration.migrateAndFork,
   migration.twoOwners,
   migration.migrateWhileFaulting,

@@ -237,10 +237,10 @@ export const generationDefects: readonly Defect[] = [
     title: 'one error code for a range that is not valid and for a lock that was dropped',
     text:
       'hmm_range_fault returns -EAGAIN also if the range is not valid, with the mmap lock still held. The ' +
-      'caller assumes that it was dropped, and takes it a second time. Fixed by returning -EBUSY, always, ' +
-      'for a range that is not valid.',
+      'caller assumes that it was dropped: it takes it a second time, or returns with it held. Fixed by ' +
+      'returning -EBUSY, always, for a range that is not valid.',
     source: ['reference D52', 'mm/hmm.c, until Linux 5.2'],
-    requirement: 'deadlock',
+    requirement: 'lock-discipline',
     scenario: 'madvise',
     generation: '5.4',
     overrides: [oneCodeForBoth],

@@ -11,12 +11,14 @@ import { deviceMemoryDefects } from './device-memory.js'
 import { devmemDefects } from './devmem.js'
 import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
+import { endingDefects } from './endings.js'
 import { exclusiveDefects } from './exclusive.js'
 import { generationDefects } from './generations.js'
 import { hugePageDefects } from './huge-pages.js'
 import { largeFolioDefects } from './large-folios.js'
 import { lockOutDefects } from './lock-out.js'
 import { migrationDefects } from './migration.js'
+import { migrationExtentDefects } from './migration-extent.js'
 import { migrationStageDefects } from './migration-stages.js'
 import { notifierDefects } from './notifiers.js'
 import { pagesValidDefects } from './pages-valid.js'
@@ -40,9 +42,11 @@ export const defects: readonly Defect[] = [
   ...migrationDefects,
   ...bitDefects,
   ...areaDefects,
+  ...endingDefects,
   ...rightsDefects,
   ...publicDefects,
   ...migrationStageDefects,
+  ...migrationExtentDefects,
   ...deviceMemoryDefects,
   ...devmemDefects,
   ...coherentDefects,

@@ -50,10 +50,10 @@ const readBeginWithoutWait = override(
 const firstEndWakes = override(
   mn_itree_inv_end,
   () =>
-    function* (current, mm) {
+    function* (current, mm, range) {
       const subs = mm.subscriptions
       yield* subs.lock.critical('uncount the invalidation', () => {
-        closeRange(current)
+        closeRange(current, mm, range)
         subs.active -= 1
         if (subs.seq & 1) makeEven(subs)
         return 0
@@ -117,7 +117,7 @@ const failWithoutWaking = override(
         const done = yield* invalidateInterval(current, sub, range, curSeq)
         if (done || range.blockable) continue
         yield* subs.lock.critical('undo the count', () => {
-          closeRange(current)
+          closeRange(current, mm, range)
           if (--subs.active === 0 && subs.seq & 1) makeEven(subs)
           return 0
         })

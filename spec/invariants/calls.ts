@@ -4,7 +4,9 @@
  * @module
  */
 import {
+  type AddressSpace,
   type MmStruct,
+  memfd_create,
   mmap,
   mprotect,
   munmap,
@@ -45,11 +47,20 @@ function maps(page: number, pages: number, flags: number): Undone {
 function unmaps(page: number, pages: number): Undone {
   return ({ vma, pte }) => {
     for (let at = page; at < page + pages; at++) {
-      if (vma[at].kind !== VmaKind.none) return `page ${at} is still in an area`
+      const { kind, flags, file } = vma[at]
+      if (kind !== VmaKind.none) return `page ${at} is still in an area`
+      if (flags !== 0 || file !== 0)
+        return `page ${at} is in no area, and still has the flags or the file of one`
       if (pte[at].kind !== PteKind.none) return `page ${at} still has an entry`
     }
     return undefined
   }
+}
+
+/** The file is open, unless there was no memory for it, and so no page of it. */
+function opens(file: AddressSpace): Undone {
+  return () =>
+    file.open || file.pages.every(({ frame }) => frame === 0) ? undefined : 'the file is not open'
 }
 
 /** What `call` owes, if it is one of those that nobody else can undo before they return: they hold the mmap lock until then. */
@@ -62,12 +73,14 @@ function owedBy({ procedure, args }: Call): { name: string; undone: Undone } | u
       return { name: 'mmap', undone: maps(page, pages, flags) }
     case munmap:
       return { name: 'munmap', undone: unmaps(page, pages) }
+    case memfd_create:
+      return { name: 'memfd_create', undone: opens(args[0] as AddressSpace) }
     default:
       return undefined
   }
 }
 
-/** `system-calls`: mprotect, mmap and munmap have done what they were called for when they return. */
+/** `system-calls`: mprotect, mmap, munmap and memfd_create have done what they were called for when they return. */
 export function systemCallsDoTheirWork(
   tasks: readonly Task[],
   calls: readonly (readonly Call[])[],

@@ -6,10 +6,12 @@
 import {
   handle_mm_fault,
   isDeviceCoherent,
+  MIGRATE_PFN_MOVED,
   MIGRATE_PFN_VALID,
   migrate_device_coherent_folio,
   migrate_vma_setup,
   PteKind,
+  pinUserPageLongterm,
   wp_page_copy,
 } from '../../src/kernel/index.js'
 import { old, type StepClaim, type Witness } from '../../src/world/index.js'
@@ -83,6 +85,28 @@ export function busyWhileHeld({ machine }: MirrorWorld, thread: number): Witness
       view.inside(thread, migrate_device_coherent_folio) &&
       view.step(thread) === 'copy the page' &&
       machine.migrations[thread].every((entry) => entry.flags === 0),
+  }
+}
+
+/** Who wants to hold a page for long gets it again if it has moved, and -EBUSY only if it has not. */
+export function longtermPinsFollowThePage({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'coherent',
+    name: 'a long-term pin is refused only where the page cannot move',
+    judge(thread, from, to) {
+      const ends =
+        from.inside(thread, migrate_device_coherent_folio) &&
+        !to.inside(thread, migrate_device_coherent_folio)
+      if (!ends || !to.inside(thread, pinUserPageLongterm)) return undefined
+      const moved = machine.migrations[thread].some(
+        (entry) => (old(entry).flags & MIGRATE_PFN_MOVED) !== 0 && old(entry).dst !== undefined,
+      )
+      const goesOn = to.step(thread) === 'hold the page'
+      if (moved === goesOn) return true
+      return moved
+        ? 'a page has left coherent memory, and the long-term pin is refused'
+        : 'a page could not leave coherent memory, and the long-term pin goes on'
+    },
   }
 }
 

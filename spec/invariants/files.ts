@@ -36,6 +36,10 @@ export function filesHoldTheirPages({ machine, tasks }: MirrorWorld): Invariant 
     judge(view) {
       const ended = tasks.every(({ thread }) => view.finished(thread))
       let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, { kind, file }] of mm.vma.entries())
+          if (kind === VmaKind.none && file !== 0)
+            return `page ${page} of ${mm.name} is not in an area, and still refers to file ${file - 1}`
       for (const { index, pages } of machine.files) {
         const mapped = machine.mms.some(({ vma }) => vma.some((vma) => vma.file === index + 1))
         for (const [page, cached] of pages.entries()) {

@@ -14,6 +14,7 @@ import {
   samePage,
   writeOnlyIfCpuMay,
 } from './coherence.js'
+import { finishedHoldNothing, idleRangesAreEmpty, walksAreConcluded } from './endings.js'
 import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
 import {
@@ -39,6 +40,7 @@ import {
   reachableIsNotRefused,
   sharedPagesAreReadOnly,
 } from './migration.js'
+import { holesGoToDevices, migratedPagesAreMapped, oneAreaIsCollected } from './migration-extent.js'
 import {
   arraysAreTheKernels,
   bothPagesAreKept,
@@ -92,6 +94,9 @@ export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
     ownDeviceIsEmptied,
     migrationKeepsTheEntry,
     holesAreFilled,
+    oneAreaIsCollected,
+    holesGoToDevices,
+    migratedPagesAreMapped,
   ].map((make) => make(world))
 }
 
@@ -132,6 +137,7 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     entriesWithinAreas,
     writtenPagesAreThere,
     tlbsWithinEntries,
+    finishedHoldNothing,
   ].map((make) => make(world))
 }
 
@@ -155,5 +161,7 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     noEarlierLockUnderUpdateLock,
     insertedIntoUsedOnly,
     callbacksKeepTheUsers,
+    walksAreConcluded,
+    idleRangesAreEmpty,
   ].map((make) => make(world))
 }

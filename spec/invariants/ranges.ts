@@ -259,8 +259,11 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
         if (owner !== thread || range.result === RangeResult.none) continue
         for (let page = range.last; page < range.end; page++) {
           said = true
-          if (range.pfns[page].flags !== range.pfns[page].asked)
+          const { flags, asked: request, frame, order } = range.pfns[page]
+          if (flags !== request)
             return `the walk starts again at page ${range.last}, and the request of page ${page} is gone`
+          if (frame !== 0 || order !== 0)
+            return `the walk starts at page ${range.last}, and the entry of page ${page} has an answer of an earlier one`
         }
       }
       return said

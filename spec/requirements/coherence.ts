@@ -76,7 +76,8 @@ export const coherence: readonly Requirement[] = [
     text:
       'A mirrored page has the references of its mappings and, for a while, those of whoever copies ' +
       'it, but none for the device: device entries are valid because the notifier reports changes. A ' +
-      'file holds its pages as long as it is mapped. At the end no reference is leaked.',
+      'file holds its pages as long as it is mapped, and is mapped only by VMAs: a hole refers to no file. ' +
+      'At the end no reference is leaked.',
     source: ['reference C6', 'Documentation/mm/hmm.rst'],
     checks: ['references are those of the mappings', 'a file holds its pages as long as it is mapped'],
   },

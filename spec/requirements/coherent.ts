@@ -13,7 +13,7 @@ export const coherent: readonly Requirement[] = [
     text:
       'A CPU maps a page of coherent device memory like one of system memory. A fault on it never ' +
       'migrates it back: it leaves when its owner migrates it, or when a caller wants a long-term ' +
-      'pin, who gets a page of system memory or -EBUSY. A walk reports the page to any device like ' +
+      'pin, who gets a page of system memory, or -EBUSY if the page could not move. A walk reports the page to any device like ' +
       'one in system memory, whether or not the device owns the memory.',
     source: [
       'reference A.4 (6.0), B.5, E.2 (hmm.hmm_gup_test)',
@@ -24,6 +24,7 @@ export const coherent: readonly Requirement[] = [
     checks: [
       'a fault leaves coherent memory where it is',
       'only its owner collects coherent memory',
+      'a long-term pin is refused only where the page cannot move',
       'assert:pin_user_pages (longterm)',
       'a CPU writes to coherent memory',
       "a device maps another's coherent memory",

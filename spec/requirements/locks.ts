@@ -27,11 +27,13 @@ export const locks: readonly Requirement[] = [
     text:
       'A field that is declared with a lock is read and written only by the holder of that lock, ' +
       'except by readers that are marked as lockless. A lock is released by its holder, in the mode ' +
-      'in which it is held. A driver says what protects its device page table, to add entries and to ' +
+      'in which it is held, and before that thread ends: then it holds no lock, no folio lock, and has no ' +
+      'invalidation open. A driver says what protects its device page table, to add entries and to ' +
       'remove them.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
     checks: [
       'the device loses pages only under the lock that the driver has declared for it',
+      'a thread that has ended holds no lock',
       'assert:GuardedCell',
       'assert:OwnedLock',
       'assert:RwSemaphore',
@@ -72,9 +74,15 @@ export const locks: readonly Requirement[] = [
     title: 'ranges, interval notifiers and device pages follow their statecharts',
     text:
       'Every event that a step signals is allowed by the statechart in its current state, and in ' +
-      'every explored state the world matches the state of the statechart.',
+      'every explored state the world matches the state of the statechart. When hmm_range_fault ' +
+      'returns, the range is not in `begin` any more. A range that becomes idle is empty.',
     source: ['our own: models/range.ts, models/interval-notifier.ts, models/device-private-page.ts'],
-    checks: ['assert:Lifecycle', 'checker:abstraction'],
+    checks: [
+      'assert:Lifecycle',
+      'checker:abstraction',
+      'a range says how its walk has ended',
+      'a range that is idle is empty',
+    ],
   },
   {
     id: 'C49',

@@ -90,8 +90,8 @@ export const memory: readonly Requirement[] = [
     text:
       'When mprotect returns, the VMAs of its range, up to the first hole, have the protection that ' +
       'was asked for. When mmap returns, its range is mapped with it. When munmap returns, its range ' +
-      'has neither a VMA nor an entry. All three hold the mmap lock until they return, so no other ' +
-      'thread can have changed it. What becomes of the entries is the business of area-rights, C2 ' +
+      'has neither a VMA nor an entry, nor the flags or the file of one. All three hold the mmap lock until they ' +
+      'return, so no other thread can have changed it. When memfd_create returns, its file is open. What becomes of the entries is the business of area-rights, C2 ' +
       'and data.',
     source: [
       'our own',

@@ -33,10 +33,12 @@ export const migrationStages: readonly Requirement[] = [
     text:
       'A driver that maps pages for its device during a migration maps only those whose src entry ' +
       'still has MIGRATE set after migrate_vma_pages: any other destination is going to be freed. ' +
-      'That test is not sufficient (C1, and docs/findings/H10.md).',
+      'That test is not sufficient (C1, and docs/findings/H10.md). Unless it was told of an ' +
+      'invalidation by others meanwhile, the reference driver maps all of them.',
     source: ['reference C36, B.5 step 6', 'mm/migrate_device.c: migrate_vma_pages'],
     checks: [
       'what is mapped at the end of a migration has migrated',
+      'what has migrated is mapped at the end of the migration',
       'the device writes to a page before its migration is over',
     ],
   },
@@ -100,6 +102,20 @@ export const migrationStages: readonly Requirement[] = [
       'was no page, or the zero page, migrate_vma_pages has mapped the new one, or clears MIGRATE.',
     source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize, migrate_vma_insert_page'],
     checks: ['assert:mustBeComplete', 'what has migrated to a hole is mapped'],
+  },
+  {
+    id: 'migrate-range',
+    title: 'a migration takes pages of one VMA, and fills holes only in device memory',
+    text:
+      'migrate_vma_setup refuses a range that does not lie in one VMA, with -EINVAL, and collects nothing ' +
+      'of it. A hole is collected whatever memory is selected; a driver fills it only as it migrates to ' +
+      'its device. Where it brings pages back, a hole stays one.',
+    source: ['our own', 'reference B.5 steps 1, 2 and 4', 'mm/migrate_device.c: migrate_vma_setup'],
+    checks: [
+      'pages are collected from one area',
+      'a range of two areas is refused',
+      'a hole migrates only to a device',
+    ],
   },
   {
     id: 'lru',

@@ -18,6 +18,7 @@ import {
   busyWhileHeld,
   cpuWritesToDevice,
   faultsLeaveCoherentPages,
+  longtermPinsFollowThePage,
   mappedByAnother,
   movedToBeHeld,
   ownersCollectTheirOwn,
@@ -53,7 +54,7 @@ export const coherentMemory = mirrorScenario({
       { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
     ],
     witnesses: (m) => [cpuWritesToDevice(m), movedToBeHeld(m, 2)],
-    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m), longtermPinsFollowThePage(m)],
   }),
 })
 
@@ -88,7 +89,7 @@ export const coherentShared = mirrorScenario({
       { name: 'pin', calls: () => [call(pinUserPageLongterm, 0)] },
     ],
     witnesses: (m) => [mappedByAnother(m)],
-    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m), longtermPinsFollowThePage(m)],
   }),
 })
 
@@ -114,7 +115,7 @@ export const coherentHeld = mirrorScenario({
       { name: 'driver', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
     ],
     witnesses: (m) => [busyWhileHeld(m, 1)],
-    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m)],
+    stepClaims: (m) => [faultsLeaveCoherentPages(m), ownersCollectTheirOwn(m), longtermPinsFollowThePage(m)],
   }),
 })
 

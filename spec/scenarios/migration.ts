@@ -12,8 +12,10 @@ import {
   mprotect,
   munmap,
   VM_READ,
+  VM_WRITE,
   VmaKind,
 } from '../../src/kernel/index.js'
+import { refusedAcrossAreas } from '../invariants/migration-extent.js'
 import { zappedBetween } from '../invariants/migration-stages.js'
 import { WITH_SEQUENCE } from '../requirement.js'
 import { call, mirrorScenario } from './mirror-world.js'
@@ -103,6 +105,29 @@ export const migrateHoles = mirrorScenario({
       { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 1)] },
       { name: 'cpu 2', calls: () => [call(mprotect, 0, 1, VM_READ), call(cpuRead, 0)] },
     ],
+  }),
+})
+
+/** A range that is to migrate may be two areas. */
+export const migrateAcrossAreas = mirrorScenario({
+  name: 'migrate-across-areas',
+  summary:
+    'A driver migrates two pages that are in two VMAs, until mprotect makes them one: ' +
+    'migrate_vma_setup refuses them first, and takes them then, while a CPU writes to one.',
+  exercises: ['C28', 'C39', 'C51', 'migrate-range'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }, { flags: VM_READ }],
+    mirrors: [{ name: 'gpu', memory: 2 }],
+    spareFrames: 2,
+    values: 2,
+    invalidations: 6,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 2)] },
+      { name: 'cpu', calls: () => [call(mprotect, 1, 1, VM_READ | VM_WRITE), call(cpuWrite, 0, 2)] },
+    ],
+    witnesses: (m) => [refusedAcrossAreas(m, 0)],
   }),
 })
 

@@ -227,7 +227,7 @@ export const validRanges: Evidence = {
 
 /** The walk of 5.1 to 5.4. */
 export const walkWithFlags: Evidence = {
-  specified: ['C1', 'C20', 'C23', 'deadlock'],
+  specified: ['C1', 'C20', 'C23', 'lock-discipline'],
   implemented: [
     'generations:hmmRangeFaultWithFlags',
     'generations:HMM_FAULT_ALLOW_RETRY',

@@ -143,6 +143,7 @@ describe('requirements', () => {
       'lock-discipline',
       'lock-order',
       'lru',
+      'migrate-range',
       'plugging',
       'poisoned',
       'progress',

@@ -21,10 +21,19 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange): vo
   open.owner = range.owner + 1
 }
 
-/** The thread has ended its invalidation: part of the step that uncounts it. */
-export function closeRange(current: Task): void {
+/** The thread has ended its invalidation of `range`, which is the one that it opened: part of the step that uncounts it. */
+export function closeRange(current: Task, mm: MmStruct, range: NotifierRange): void {
   const open = innermostRange(current.machine, current.thread)
   claim('C12', open.mm !== 0, 'the end of an invalidation is said that is not open')
+  claim(
+    'C32',
+    open.mm === mm.index + 1 &&
+      open.start === range.start &&
+      open.end === range.end &&
+      open.event === range.event &&
+      open.owner === range.owner + 1,
+    `the end of an invalidation names ${pagesOf(range)}, and its start ${pagesOf(open)}`,
+  )
   open.mm = 0
   open.start = 0
   open.end = 0
@@ -32,6 +41,10 @@ export function closeRange(current: Task): void {
   open.blockable = false
   open.owner = 0
   open.refused = false
+}
+
+function pagesOf({ event, start, end }: Pick<NotifierRange, 'event' | 'start' | 'end'>): string {
+  return `${event} of pages ${start} to ${end}`
 }
 
 /** A classic notifier refuses the range that the thread has opened: its caller must give it up. Part of its step. */

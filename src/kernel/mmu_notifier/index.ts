@@ -49,8 +49,8 @@ export const mmu_notifier_invalidate_range_start = procedure(function* mmu_notif
   const error = yield* mn_hlist_invalidate_range_start(current, mm, range)
   if (!error) return 0
   // Not in the kernel: it leaves the interval side open (H3).
-  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm)
-  else yield* step('leave the range', () => closeRange(current))
+  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm, range)
+  else yield* step('leave the range', () => closeRange(current, mm, range))
   return error
 })
 
@@ -65,8 +65,8 @@ export const mmu_notifier_invalidate_range_end = procedure(function* mmu_notifie
   mm: MmStruct,
   range: NotifierRange,
 ) {
-  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm)
-  else yield* step('leave the range', () => closeRange(current))
+  if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm, range)
+  else yield* step('leave the range', () => closeRange(current, mm, range))
   if (mm.subscriptions.classics.length > 0) yield* mn_hlist_invalidate_end(current, mm, range)
 })
 

@@ -64,7 +64,7 @@ export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
     if (done === TOKEN) pending |= 1 << i
     if (!done && !range.blockable) {
       if (pending) yield* finishRefused(current, mm, pending)
-      yield* mn_itree_inv_end(current, mm)
+      yield* mn_itree_inv_end(current, mm, range)
       return -Errno.EAGAIN
     }
   }
@@ -148,11 +148,15 @@ export const invalidateInterval = procedure(
  * @kernel mn_itree_inv_end
  * @see reference B.1 E1 to E5
  */
-export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(current: Task, mm: MmStruct) {
+export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(
+  current: Task,
+  mm: MmStruct,
+  range: NotifierRange,
+) {
   const subs = mm.subscriptions
   const ended = yield* step('uncount the invalidation', () => {
     if (!subs.lock.acquire()) return BLOCKED
-    closeRange(current)
+    closeRange(current, mm, range)
     claim('C32', subs.active > 0, 'an invalidation is ended that was not counted')
     const last = --subs.active === 0
     if (!last || !isInvalidating(subs)) {
@@ -392,5 +396,5 @@ export const mn_itree_release = procedure(function* mn_itree_release(
   range: NotifierRange,
 ) {
   yield* mn_itree_invalidate(current, mm, range)
-  yield* mn_itree_inv_end(current, mm)
+  yield* mn_itree_inv_end(current, mm, range)
 })

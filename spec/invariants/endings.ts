@@ -1,0 +1,71 @@
+/**
+ * What is left when a thread, a walk or a use of a range has ended.
+ *
+ * @module
+ */
+import { hmm_range_fault, innermostRange, RangeResult } from '../../src/kernel/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+/** `lock-discipline`: a thread releases what it holds before it ends: locks, folio locks, and the range that it invalidates. */
+export function finishedHoldNothing({ machine, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'lock-discipline',
+    name: 'a thread that has ended holds no lock',
+    judge(view) {
+      let said: true | undefined
+      for (const { thread } of tasks) {
+        if (!view.finished(thread)) continue
+        said = true
+        const held = machine.layout.locks.find((lock) => lock.heldBy(thread))
+        if (held !== undefined) return `thread ${thread} has ended, and holds ${held.name}`
+        const folio = machine.frames.find(({ locked }) => locked === thread + 1)
+        if (folio !== undefined)
+          return `thread ${thread} has ended, and holds the folio lock of frame ${folio.pfn}`
+        if (innermostRange(machine, thread).mm !== 0)
+          return `thread ${thread} has ended, and has not ended its invalidation`
+      }
+      return said
+    },
+  }
+}
+
+/** `refinement`: a walk that has returned is faulted, retried or failed. */
+export function walksAreConcluded({ mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'refinement',
+    name: 'a range says how its walk has ended',
+    judge(thread, from, to) {
+      if (!from.inside(thread, hmm_range_fault) || to.inside(thread, hmm_range_fault)) return undefined
+      for (const { name, ranges } of mirrors)
+        if (ranges.get(thread)?.result === RangeResult.walking)
+          return `hmm_range_fault returns, and the range of ${name} is still in begin`
+      return true
+    },
+  }
+}
+
+/** `refinement`: a range that is idle is empty: its entries say nothing of what was read before. */
+export function idleRangesAreEmpty({ mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'refinement',
+    name: 'a range that is idle is empty',
+    judge(thread) {
+      let said: true | undefined
+      for (const { name, ranges } of mirrors) {
+        const range = ranges.get(thread)
+        if (range === undefined || range.result !== RangeResult.none) continue
+        if (old(range).result === RangeResult.none) continue
+        said = true
+        const left = range.pfns.findIndex(
+          ({ flags, frame, order, asked, stale }) =>
+            flags !== 0 || frame !== 0 || order !== 0 || asked !== 0 || stale,
+        )
+        if (left >= 0) return `the range of ${name} is idle, and its entry of page ${left} is not empty`
+        if (range.start + range.end + range.last + range.defaultFlags + range.pfnFlagsMask !== 0)
+          return `the range of ${name} is idle, and still has a request`
+      }
+      return said
+    },
+  }
+}
