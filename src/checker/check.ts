@@ -89,6 +89,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     options.reductions,
     options.audit === 'off' ? undefined : new Samples(options.audit ?? SAMPLES),
     options.isOwn,
+    options.claims,
   )
   if (options.digest) exploration.digest = new Digest(exploration.system)
   const clock = new Clock(scenario.name, exploration, options)

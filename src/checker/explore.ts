@@ -18,7 +18,7 @@ import type { Digest } from './digest.js'
 import { Edges } from './edges.js'
 import { type Broken, Judge } from './judge.js'
 import type { Locations } from './memo.js'
-import type { Reductions } from './options.js'
+import type { Asking, Reductions } from './options.js'
 import { Stepper } from './stepper.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
@@ -85,13 +85,15 @@ export class Exploration {
     /** What is kept for the audit; nothing if there is to be none. */
     readonly samples?: Samples,
     isOwn: (procedure: AnyProcedure) => boolean = () => false,
+    /** How claims are asked. */
+    readonly asking: Asking = 'remembered',
   ) {
     const system = new TransitionSystem(model, overrides, reductions)
     system.control.isOwn = isOwn
     this.system = system
     this.control = system.control
     this.taken = system.taken
-    this.judge = new Judge(model, 'remembered')
+    this.judge = new Judge(model, asking)
     this.reached = this.judge.reached
     this.exercised = this.judge.exercised
     this.lasting = new Float64Array(model.progress?.length ?? 0)

@@ -8,6 +8,7 @@ import { SpecificationError } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Abstraction, Invariant, Judgement, Model, StepClaim, Witness } from '../world/model.js'
 import { type Ask, type Locations, Memo, NO_STEP } from './memo.js'
+import type { Asking } from './options.js'
 import type { ViolationKind } from './result.js'
 
 /** A claim that does not hold, and what was seen. */
@@ -17,9 +18,6 @@ export interface Broken {
   readonly claim: string
   readonly detail: string
 }
-
-/** How claims are asked. */
-export type Asking = 'directly' | 'remembered'
 
 /** Judges states and steps by the claims of one model, and counts what the claims had something to say of. */
 export class Judge {
@@ -119,11 +117,12 @@ export class Judge {
 }
 
 /** Who answers for a claim. */
-interface Asked<A> {
+export interface Asked<A> {
   answer(before: World, after: World, thread: number, from: Locations, to: Locations): A
 }
 
-function asked<A>(name: string, ask: Ask<A>, how: Asking): Asked<A> {
+/** Who answers for the claim `ask`. */
+export function asked<A>(name: string, ask: Ask<A>, how: Asking): Asked<A> {
   return how === 'remembered'
     ? new Memo(name, ask)
     : { answer: (_, __, thread, from, to) => ask(thread, from, to) }

@@ -28,6 +28,9 @@ export interface Limits {
   readonly timeMs?: number
 }
 
+/** How claims are asked. */
+export type Asking = 'directly' | 'remembered'
+
 /** Whether one state stands for all that differ only in names. */
 export type Reductions = 'all' | 'none'
 
@@ -42,6 +45,11 @@ export interface CheckOptions {
   readonly defects?: readonly Injection[]
   /** `none` explores every state as it is (default `all`: one state stands for all that differ only in names). */
   readonly reductions?: Reductions
+  /**
+   * `directly` asks each claim in each state (default `remembered`: only where what it reads has values that were not seen
+   * before). Verdicts, counts and traces are the same.
+   */
+  readonly claims?: Asking
   /** Clock, memory and turns of the machine (default: what browsers and Node.js have in common). */
   readonly host?: Host
   /** True to have a digest of states and steps in the result (default false: it takes time). */

@@ -9,7 +9,8 @@ import { inside, use } from '../world/acting.js'
 import type { ProgressClaim } from '../world/model.js'
 import type { Edges, Graph } from './edges.js'
 import type { Exploration } from './explore.js'
-import { Memo, NO_STEP } from './memo.js'
+import { asked } from './judge.js'
+import { NO_STEP } from './memo.js'
 import type { TraceStep } from './result.js'
 import { type Move, Stepper } from './stepper.js'
 import type { State } from './system.js'
@@ -115,15 +116,16 @@ async function countPending(
   const state = new Uint32Array(store.words)
   const world = exploration.system.world(state)
   const view = exploration.viewOf(state)
-  const asked = claims.map((claim) => new Memo(claim.name, (_, __, to) => claim.pending(to)))
+  const { asking } = exploration
+  const askedOf = claims.map((claim) => asked(claim.name, (_, __, to) => claim.pending(to), asking))
   for (let first = 0; first < store.count; first += TURN) {
     if (!(await tick(first))) return false
     use(world)
     inside(() => {
       for (let index = first; index < Math.min(store.count, first + TURN); index++) {
         store.load(index, state)
-        for (let i = 0; i < asked.length; i++)
-          if (asked[i].answer(NO_STEP, world, 0, view, view)) lasting[i]++
+        for (let i = 0; i < askedOf.length; i++)
+          if (askedOf[i].answer(NO_STEP, world, 0, view, view)) lasting[i]++
       }
     })
   }

@@ -103,6 +103,7 @@ interface RunOptions {
   readonly traceDir?: string
   readonly workers?: number
   readonly reductions: boolean
+  readonly memo: boolean
 }
 
 interface CheckRunOptions extends RunOptions, Choice {
@@ -473,6 +474,9 @@ function withRunOptions(command: Command): Command {
     .addOption(
       new Option('--no-reductions', 'explore every state as it is: more of them, and the same verdicts'),
     )
+    .addOption(
+      new Option('--no-memo', 'ask each claim in each state, in place of remembering what it has answered'),
+    )
 }
 
 /** How the checks are run. */
@@ -488,10 +492,12 @@ function runOptions({
   memoryLimit,
   stateLimit,
   reductions,
+  memo,
 }: RunOptions) {
   return {
     format,
     reductions: reductions ? ('all' as const) : ('none' as const),
+    claims: memo ? ('remembered' as const) : ('directly' as const),
     ...(output === undefined ? {} : { output }),
     ...(traceDir === undefined ? {} : { traceDir }),
     limits: {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Limits, Reductions } from '../../checker/options.js'
+import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { Layout } from '../../report/colours.js'
 import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
@@ -32,6 +32,8 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly limits: Limits
   /** Whether to make use of what need not be told apart. */
   readonly reductions: Reductions
+  /** How claims are asked: see {@link CheckOptions.claims}. */
+  readonly claims: Asking
   /** Whether a JSON report has a digest of states and steps. */
   readonly digest?: boolean
   /** How closely to audit: see {@link CheckOptions.audit}. */
@@ -64,6 +66,7 @@ export async function checkCommand(
         bounds: options.bounds,
         set: settings.get(scenario) ?? {},
         reductions: options.reductions,
+        claims: options.claims,
         digest: options.digest ?? false,
         ...(options.audit === undefined ? {} : { audit: options.audit }),
       },

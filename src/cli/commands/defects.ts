@@ -4,7 +4,7 @@
  * @module
  */
 import type { Defect } from '../../../spec/defect.js'
-import type { Limits, Reductions } from '../../checker/options.js'
+import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { Layout } from '../../report/colours.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
@@ -30,6 +30,8 @@ export interface DefectsCommandOptions extends OutputOptions {
   readonly limits: Limits
   /** Whether to make use of what need not be told apart. */
   readonly reductions: Reductions
+  /** How claims are asked: see {@link CheckOptions.claims}. */
+  readonly claims: Asking
   readonly traceDir?: string
   /** True to put each defect into every scenario, and to report those that reach it. */
   readonly everywhere?: boolean
@@ -60,7 +62,13 @@ export async function defectsCommand(
         {
           name,
           scenario,
-          options: { bounds: 'smoke', set, defects: [defect], reductions: options.reductions },
+          options: {
+            bounds: 'smoke',
+            set,
+            defects: [defect],
+            reductions: options.reductions,
+            claims: options.claims,
+          },
         },
         shown,
       ]),

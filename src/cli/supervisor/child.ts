@@ -168,6 +168,7 @@ function check(order: CheckOrder): Promise<CheckResult> {
       bounds: order.bounds,
       set: order.set,
       reductions: order.reductions,
+      ...(order.claims === undefined ? {} : { claims: order.claims }),
       limits: order.limits,
       digest: order.digest,
       ...(order.audit === undefined ? {} : { audit: order.audit }),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Limits, Reductions } from '../../checker/options.js'
+import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { Progress } from '../../checker/result.js'
 import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
@@ -22,6 +22,8 @@ export interface CheckOrder {
   readonly bounds: Bounds
   readonly set: Parameters
   readonly reductions: Reductions
+  /** See {@link CheckOptions.claims}. */
+  readonly claims?: Asking
   readonly limits: Limits
   readonly digest: boolean
   /** See {@link CheckOptions.audit}. */
