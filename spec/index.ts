@@ -113,6 +113,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   swap.migrateFromSwap,
   swap.swapAndFork,
   swap.keepTheEntry,
+  swap.mprotectTracked,
   failures.migrateHeld,
   failures.migrateAndDrain,
   failures.migratePartly,

@@ -25,6 +25,7 @@ import { pagesValidDefects } from './pages-valid.js'
 import { protocolDefects } from './protocol.js'
 import { publicDefects } from './public-bugs.js'
 import { recordedDefects } from './recorded.js'
+import { requestDefects } from './requests.js'
 import { rightsDefects } from './rights.js'
 import { seedDefects } from './seeds.js'
 import { twoPassDefects } from './two-pass.js'
@@ -44,6 +45,7 @@ export const defects: readonly Defect[] = [
   ...areaDefects,
   ...endingDefects,
   ...rightsDefects,
+  ...requestDefects,
   ...publicDefects,
   ...migrationStageDefects,
   ...migrationExtentDefects,

@@ -9,6 +9,7 @@ import {
   flush_tlb_range,
   invalidateRangeEnd,
   invalidateRangeStart,
+  isExclusive,
   mapsPage,
   markMoved,
   migrate_vma_insert_page,
@@ -18,6 +19,7 @@ import {
   pagesOf,
   removeRmap,
   stopMigrating,
+  VM_WRITE,
   ZERO_PAGE,
   zap_pte_range,
 } from '../../src/kernel/index.js'
@@ -48,6 +50,21 @@ const replaceZeroPageUnflushed = override(
         return 0
       })
       yield* original(current, args, page)
+    },
+)
+
+/** What may be written again is made writable, whoever waits to be told of a write. */
+const writableWithoutFault = override(
+  change_protection,
+  (original) =>
+    function* (current, mm, start, end, flags) {
+      yield* original(current, mm, start, end, flags)
+      if (!(flags & VM_WRITE)) return
+      for (let page = start; page < end; page++)
+        yield* mm.ptl.critical('make the entry writable', () => {
+          if (isExclusive(current, mm, page)) mm.pte[page].write = true
+          return 0
+        })
     },
 )
 
@@ -179,6 +196,19 @@ export const rightsDefects: readonly Defect[] = [
     scenario: 'mprotect',
     overrides: [protectNothing],
     steps: 2,
+  },
+  {
+    name: 'X379',
+    kind: 'mutation',
+    title: 'mprotect does not look whether writes are tracked',
+    text:
+      'mprotect makes an entry writable again although it is not soft-dirty, or userfaultfd has write-protected ' +
+      'it: the next write does not fault, and nobody learns of it.',
+    source: ['our own', 'reference B.2 (mprotect)', 'mm/mprotect.c: can_change_pte_writable'],
+    requirement: 'write-tracking',
+    scenario: 'mprotect-tracked',
+    overrides: [writableWithoutFault],
+    steps: 28,
   },
   {
     name: 'X306',

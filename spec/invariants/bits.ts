@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  change_protection,
   entryContents,
   ownExpected,
   type Pte,
@@ -127,6 +128,46 @@ export function migrationKeepsTheEntry({ machine }: MirrorWorld): StepClaim {
           if (old(pte).uffdWp !== pte.uffdWp) return `${where}, and uffd-wp is ${pte.uffdWp ? 1 : 0}`
           if (old(() => isDirty(pte)) !== isDirty(pte))
             return `${where}, and the page is ${isDirty(pte) ? 'dirty' : 'clean'} now`
+        }
+      return said
+    },
+  }
+}
+
+/** `write-tracking`: an entry that userfaultfd has write-protected is not writable. */
+export function protectedIsNotWritable({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'write-tracking',
+    name: 'an entry with uffd-wp is not writable',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (!pte.uffdWp) continue
+          said = true
+          if (pte.write)
+            return `page ${page} of ${mm.name} is write-protected by userfaultfd, and its entry is writable`
+        }
+      return said
+    },
+  }
+}
+
+/** `write-tracking`: mprotect makes no entry writable whose next write must fault to be known of. */
+export function trackedWritesFault({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'write-tracking',
+    name: 'mprotect makes no entry writable whose writes are tracked',
+    judge(thread, from) {
+      if (!from.inside(thread, change_protection)) return undefined
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (!pte.write || old(pte).write) continue
+          said = true
+          if (pte.uffdWp) return `mprotect makes page ${page} writable, which userfaultfd has write-protected`
+          if (machine.rules.tracksSoftDirty && !pte.softDirty)
+            return `mprotect makes page ${page} writable, which is not soft-dirty`
         }
       return said
     },

@@ -5,7 +5,14 @@
  */
 import type { Invariant, StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
-import { cleanPagesAreInSwap, migrationKeepsTheEntry, swapHoldsTheData, swapIsCounted } from './bits.js'
+import {
+  cleanPagesAreInSwap,
+  migrationKeepsTheEntry,
+  protectedIsNotWritable,
+  swapHoldsTheData,
+  swapIsCounted,
+  trackedWritesFault,
+} from './bits.js'
 import {
   accessesEnded,
   changeInsideInvalidation,
@@ -102,7 +109,14 @@ export function migrationStepClaims(world: MirrorWorld): StepClaim[] {
 
 /** The claims about every state of a world with swap. */
 export function swapInvariants(world: MirrorWorld): Invariant[] {
-  return [cleanPagesAreInSwap, swapHoldsTheData, swapIsCounted].map((make) => make(world))
+  return [cleanPagesAreInSwap, swapHoldsTheData, swapIsCounted, protectedIsNotWritable].map((make) =>
+    make(world),
+  )
+}
+
+/** The claims about every step of a world with swap. */
+export function swapStepClaims(world: MirrorWorld): StepClaim[] {
+  return [trackedWritesFault(world)]
 }
 
 /** The claims about every state of a world with files. */

@@ -3,9 +3,16 @@
  *
  * @module
  */
-import { deviceAccess, deviceAtomic, type Mirror } from '../../src/driver/index.js'
-import { VM_READ, VM_WRITE, VmaKind } from '../../src/kernel/index.js'
-import type { Witness } from '../../src/world/index.js'
+import {
+  deviceAccess,
+  deviceAtomic,
+  handleFaults,
+  type Mirror,
+  populatePinned,
+  prefault,
+} from '../../src/driver/index.js'
+import { RangeResult, type Task, VM_READ, VM_WRITE, VmaKind } from '../../src/kernel/index.js'
+import type { StepClaim, Witness } from '../../src/world/index.js'
 import type { Call, InitialPage, MirrorScenario, MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** A page that a device asks for, to read or to write. */
@@ -71,4 +78,30 @@ export function devicesAreServed(
       ]
     }),
   )
+}
+
+/** Calls that have the driver populate, up to the same last page each time: (mirror, page, end, …). */
+const POPULATING: readonly unknown[] = [deviceAccess, handleFaults, prefault]
+
+/** C5: the reference driver validates a walk of all that it is asked for, also where it has tried before. */
+export function faultsAreServedWhole(tasks: readonly Task[], calls: readonly (readonly Call[])[]): StepClaim {
+  const asked = tasks.map(({ thread }) =>
+    calls[thread].flatMap(({ procedure, args, run }) => {
+      if (!POPULATING.includes(procedure)) return []
+      const [mirror, , end] = args as [Mirror, number, number]
+      return [{ run, end, name: mirror.name, range: mirror.ranges.get(thread) }]
+    }),
+  )
+  return {
+    clause: 'C5',
+    name: 'a fault is served whole',
+    judge(thread, from, to) {
+      if (!from.inside(thread, populatePinned) || to.inside(thread, populatePinned)) return undefined
+      const call = asked[thread].find(({ run }) => from.inside(thread, run))
+      if (call?.range?.result !== RangeResult.validated) return undefined
+      return call.range.end === call.end
+        ? true
+        : `${call.name} asks for the pages up to ${call.end}, and its driver maps those up to ${call.range.end}`
+    },
+  }
 }

@@ -62,11 +62,15 @@ export const coherence: readonly Requirement[] = [
       'after the driver has answered. This is required of the hardware: otherwise an invalidation ' +
       'would have to wait until the device no longer needs the page. The driver must be able to serve ' +
       'every page: a device that asks for a page that the CPU may access in that way gets it, unless ' +
-      'something else happens first. A driver that refuses one page for ever is broken.',
+      'something else happens first. A driver that refuses one page for ever is broken. The reference ' +
+      'driver serves a fault whole, up to its last page, and answers an atomic fault with 0 only after ' +
+      'it has programmed the entry.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
     checks: [
       'a device gets each page that it asks for',
       'a device access ends',
+      'a fault is served whole',
+      'assert:load',
       'step:device access: translate',
     ],
   },

@@ -90,9 +90,10 @@ export const locks: readonly Requirement[] = [
     text:
       'If invalidations come to an end and every thread that can go on does, mmu_interval_read_begin ' +
       'returns, and a device access or a prefault is served or fails. A stream of invalidations that ' +
-      'never stops may starve a reader (H7).',
+      'never stops may starve a reader (H7). A driver that brings its own pages back for a write that ' +
+      'they do not permit gives up after some tries.',
     source: ['reference C49, G.4, B.11 H7', 'mm/hmm.c, mm/mmu_notifier.c: mmu_interval_read_begin'],
-    checks: ['read_begin returns', 'a device access ends'],
+    checks: ['read_begin returns', 'a device access ends', 'assert:populate (look for WRITE)'],
   },
   {
     id: 'progress',

@@ -64,6 +64,19 @@ export const memory: readonly Requirement[] = [
     checks: ['an entry grants no more than its area'],
   },
   {
+    id: 'write-tracking',
+    title: 'a write that is tracked faults',
+    text:
+      'userfaultfd and soft-dirty learn of a write by its fault. So an entry with uffd-wp is not writable, ' +
+      'and mprotect makes an entry writable again only if it is soft-dirty and userfaultfd has not ' +
+      'write-protected it.',
+    source: ['our own', 'reference B.2', 'mm/mprotect.c: can_change_pte_writable'],
+    checks: [
+      'an entry with uffd-wp is not writable',
+      'mprotect makes no entry writable whose writes are tracked',
+    ],
+  },
+  {
     id: 'data',
     title: 'a read returns what was written last',
     text:

@@ -102,7 +102,7 @@ export const notifiers: readonly Requirement[] = [
       'Invalidations are counted exactly: the count is the number of threads that have started one ' +
       'and not ended it. A start that fails part of the way closes what it has opened, on the ' +
       'interval side and for every classic notifier that accepted. An end names the range, the event ' +
-      'and the owner of its start. A classic notifier whose start may ' +
+      'and the owner of its start. Only an address space with interval notifiers counts at all. A classic notifier whose start may ' +
       'fail has no end callback. No invalidation stays open.',
     source: [
       'reference C32, B.1 E1, O3, D8, D21, B.11 H3',
@@ -116,6 +116,7 @@ export const notifiers: readonly Requirement[] = [
       'assert:closeRange',
       'assert:mmu_notifier_ops.invalidate_range_start',
       'assert:mn_itree_inv_end',
+      'assert:mn_itree_inv_start_range',
       'assert:counting notifier: end',
     ],
   },

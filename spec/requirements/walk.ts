@@ -58,9 +58,10 @@ export const walk: readonly Requirement[] = [
     text:
       'An entry of the array is an input until the walk has passed it, and an output afterwards. When ' +
       "the walk restarts after a fault, all entries from there on still hold the caller's requests, and " +
-      'nothing else: neither a page nor an order of an earlier walk.',
+      'nothing else: neither a page nor an order of an earlier walk. The walk accesses no entry outside of ' +
+      'its range.',
     source: ['reference C24, D22a, D27', 'mm/hmm.c: hmm_vma_walk_pmd'],
-    checks: ['requests are intact where the walk starts again'],
+    checks: ['requests are intact where the walk starts again', 'assert:entryAt'],
   },
   {
     id: 'C25',

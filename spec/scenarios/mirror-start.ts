@@ -120,7 +120,8 @@ function setBits(machine: Machine, pte: Pte, page: InitialPage, slot: number): v
   pte.uffdWp = page.uffdWp !== undefined
   if (page.swappedOut) return
   const frame = machine.frames[pte.frame]
-  frame.anonExclusive = pte.write
+  // An entry is write-protected to track writes, too, and then nobody shares the page.
+  frame.anonExclusive = pte.write || page.softDirty === false || page.uffdWp === true
   if (pte.kind === PteKind.present && !slot) pte.dirty = true
   if (!slot) return
   frame.swapCache = slot

@@ -60,12 +60,13 @@ import {
   mirroringInvariants,
   mirroringStepClaims,
   swapInvariants,
+  swapStepClaims,
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { callbacksOfTheRegistered, nothingLeftMappedForDma } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
-import { devicesAreServed } from '../invariants/served.js'
+import { devicesAreServed, faultsAreServedWhole } from '../invariants/served.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 import { holdsIn, notHeldIn } from '../requirements/index.js'
@@ -322,7 +323,9 @@ export function mirrorModel(
     stepClaims: [
       ...mirroringStepClaims(world),
       systemCallsDoTheirWork(tasks, calls),
+      faultsAreServedWhole(tasks, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
+      ...(options.swapSlots ? swapStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.hugePages ? hugePageStepClaims(world) : []),

@@ -11,9 +11,12 @@ import {
   cpuRead,
   cpuWrite,
   fork,
+  mprotect,
   munmap,
   PteKind,
   shrink_folio_list,
+  VM_READ,
+  VM_WRITE,
 } from '../../src/kernel/index.js'
 import type { Witness } from '../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
@@ -219,6 +222,39 @@ export const swapAndFork = mirrorScenario({
       { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
       { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 0, 2)] },
       { name: 'child', process: 1, calls: () => [call(cpuRead, 0), call(cpuWrite, 0, 3)] },
+    ],
+  }),
+})
+
+/** What entries say is kept when an area becomes writable again. */
+export const mprotectTracked = mirrorScenario({
+  name: 'mprotect-tracked',
+  summary:
+    'mprotect makes three pages read-only and writable again while a device reads them: one is not ' +
+    'soft-dirty, one is write-protected by userfaultfd, and the third becomes writable at once.',
+  exercises: ['C2', 'C4', 'area-rights', 'write-tracking'],
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, readOnly: true, softDirty: false },
+      { touched: true, readOnly: true, uffdWp: true },
+      { touched: true },
+    ],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    values: 2,
+    invalidations: 4,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2)] },
+      {
+        name: 'cpu',
+        calls: () => [
+          call(mprotect, 0, 3, VM_READ),
+          call(mprotect, 0, 3, VM_READ | VM_WRITE),
+          call(cpuWrite, 0, 2),
+        ],
+      },
     ],
   }),
 })

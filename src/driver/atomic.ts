@@ -60,7 +60,7 @@ export const deviceAtomicTry = procedure(
   'device atomic access (try)',
   function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
     const access = accessOf(mirror, current)
-    const loaded = yield* step('load', () => load(mirror, access, page))
+    const loaded = yield* step('load', () => load(mirror, access, page, faults))
     if (loaded === FAULT) return yield* become(serveAtomicFault, current, mirror, page, faults)
     yield* step('store', () => {
       store(mirror, access, loaded)
@@ -80,7 +80,13 @@ export const serveAtomicFault = procedure(
   },
 )
 
-function load(mirror: Mirror, access: Access, page: number): number {
+function load(mirror: Mirror, access: Access, page: number, faults: number): number {
+  claim(
+    'C5',
+    faults === 0 || access.granted,
+    `an atomic fault of ${mirror.name} on page ${page} is answered with 0, and no entry was programmed for it`,
+  )
+  access.granted = false
   if (!translate(mirror, access, page, mayBeAtomic)) return FAULT
   const seen = access.frame?.contents ?? 0
   const expected = ownExpected(mirror.mm, page).value

@@ -70,6 +70,8 @@ export interface WalkedPages {
 export interface Access extends Translation {
   /** 0, or the page plus 1. */
   page: number
+  /** Ghost: since the access has faulted its driver has programmed the entry for it. Absent on a device without atomic accesses. */
+  granted: boolean
 }
 
 /** What a mirror keeps that may be closed while its device faults. */
@@ -181,7 +183,11 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       accesses: new Map(
         options.threads.map((thread) => [
           thread,
-          l.scope(`access[${thread}]`, (a) => ({ page: a.counter('page', pages), ...translation(a, false) })),
+          l.scope(`access[${thread}]`, (a) => ({
+            page: a.counter('page', pages),
+            granted: a.flag('granted', { ghost: true, when: options.exclusiveOwner !== undefined }),
+            ...translation(a, false),
+          })),
         ]),
       ),
       ranges: new Map(
@@ -281,6 +287,8 @@ export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
   mirror.pageTable[page].write = true
   mirror.pageTable[page].atomic = true
   mirror.pageTable[page].unbacked = false
+  const access = mirror.accesses.get(acting.thread)
+  if (access !== undefined && mirror.exclusiveOwner >= 0) access.granted = true
 }
 
 /**

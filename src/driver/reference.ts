@@ -22,7 +22,7 @@ import {
   RangeResult,
   type Task,
 } from '../kernel/index.js'
-import { become, choose, procedure, type Running, step } from '../world/index.js'
+import { become, choose, claim, procedure, type Running, step } from '../world/index.js'
 import {
   dirtyPages,
   endOfRange,
@@ -133,6 +133,11 @@ export const lacksWrite = procedure(
     if (!(wanted.defaultFlags & HMM_PFN_REQ_WRITE)) return 0
     const range = rangeOf(mirror, current)
     return yield* step('look for WRITE', () => {
+      claim(
+        'C49',
+        (wanted.tries ?? 0) <= MOST_TRIES,
+        `${mirror.name} has brought its own pages back ${wanted.tries} times for one write, and does not give up`,
+      )
       for (let page = start; page < end; page++)
         if (isMappable(range, page) && !(range.pfns[page].flags & HMM_PFN_WRITE)) {
           range.result = RangeResult.collided

@@ -152,6 +152,7 @@ describe('requirements', () => {
       'system-calls',
       'two-pass',
       'use-after-free',
+      'write-tracking',
     ])
   })
 

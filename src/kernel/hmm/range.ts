@@ -4,7 +4,7 @@
  * @see reference A.4
  * @module
  */
-import type { Layout, Lifecycle, Sequence } from '../../world/index.js'
+import { claim, type Layout, type Lifecycle, type Sequence } from '../../world/index.js'
 import { hugeOrder } from '../huge.js'
 import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
 
@@ -153,16 +153,31 @@ export function beginRange(range: HmmRange, request: HmmRequest): void {
   range.last = request.start
   range.result = RangeResult.walking
   for (let page = request.start; page < request.end; page++) {
-    const entry = range.pfns[page]
     // Answers of an earlier try are no requests: the driver sets the array up anew.
     const asked = request.requests?.[page - request.start] ?? 0
-    entry.flags = asked
-    entry.frame = 0
-    entry.order = 0
-    entry.asked = asked
-    entry.stale = false
+    setRequest(range, page, asked)
   }
   range.lifecycle.signal('BEGIN')
+}
+
+/** The entry of `page` holds what is asked of it, and nothing else. Part of a step. */
+export function setRequest(range: HmmRange, page: number, asked: number): void {
+  const entry = entryAt(range, page)
+  entry.flags = asked
+  entry.frame = 0
+  entry.order = 0
+  entry.asked = asked
+  entry.stale = false
+}
+
+/** The entry of `page`, which must be in the range: the array ends there. Part of a step. */
+export function entryAt(range: HmmRange, page: number): HmmPfn {
+  claim(
+    'C24',
+    range.start <= page && page < range.end,
+    `a walk of pages ${range.start} to ${range.end} accesses the entry of page ${page}`,
+  )
+  return range.pfns[page]
 }
 
 /** True if the walk has found a page there that the device may use. */

@@ -11,6 +11,7 @@ import { hugePmdAt, pmdAt } from '../huge.js'
 import { type Pte, PteKind, VM_READ, VmaKind } from '../machine.js'
 import { areaEnd } from '../mm/index.js'
 import {
+  entryAt,
   HMM_PFN_ERROR,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
@@ -76,7 +77,7 @@ function hmm_pfns_fill(range: HmmRange, start: number, end: number, flags: numbe
 }
 
 function setPfn(range: HmmRange, page: number, frame: number, flags: number, order: number): void {
-  const pfn = range.pfns[page]
+  const pfn = entryAt(range, page)
   pfn.flags = flags
   pfn.frame = frame
   pfn.order = order

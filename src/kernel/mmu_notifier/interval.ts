@@ -109,6 +109,11 @@ export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_r
 ) {
   const subs = mm.subscriptions
   const touched = yield* subs.lock.critical('count the invalidation', () => {
+    claim(
+      'C32',
+      subs.intervals.length > 0,
+      `an invalidation is counted in ${mm.name}, which has no interval notifier`,
+    )
     openRange(current, mm, range)
     subs.active += 1
     let touched = 0
