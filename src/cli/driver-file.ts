@@ -14,7 +14,7 @@ import { controlCharacterIn } from '../report/printable.js'
 import type { Scenario } from '../world/model.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { type Captured, capturedBy, mustBeAsLoaded } from './captured.js'
-import { isOurs, mustBePureText } from './driver-text.js'
+import { type FileOption, isOurs, mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
 import type { Project } from './project.js'
 import { isTypeScript, loadTypeScript, newerSourceOf } from './typescript/index.js'
@@ -41,6 +41,10 @@ export async function withDriver(
     ...project,
     scenarios,
     driver: { name: driver.name, file },
+    texts: [...procedures].map(({ procedureName, body }) => ({
+      procedure: procedureName,
+      text: Function.prototype.toString.call(body),
+    })),
     check: async (scenario: Scenario, options: CheckOptions) => {
       const result = await project.check(scenario, { ...options, isOwn })
       mustBeAsLoaded(captured, capturedBy(procedures, isOfTheDriver), scenario.name)
@@ -69,32 +73,47 @@ function isOfTheDriver(url: string): boolean {
  * @throws UsageError if there is none
  */
 export async function loadDriver(file: string): Promise<Driver> {
-  if (file.trim() === '') throw new UsageError('--driver names no file; write --driver my-driver.js')
+  const { module, made } = await loadModule('--driver', file)
+  const path = resolve(file)
+  if (!authored.has(path)) authored.set(path, { procedures: made, captured: capturedBy(made, isOfTheDriver) })
+  return driverOf(file, module)
+}
+
+/** What a module exports as its default, and the procedures that were made as it was loaded. */
+export interface LoadedModule {
+  readonly module: { readonly default?: unknown }
+  readonly made: ReadonlySet<AnyProcedure>
+}
+
+/**
+ * Loads a module of somebody else's, if its text keeps nothing outside of the world.
+ *
+ * @param option - the option that names `file`
+ * @throws UsageError if that cannot be done
+ */
+export async function loadModule(option: FileOption, file: string): Promise<LoadedModule> {
+  if (file.trim() === '') throw new UsageError(`${option} names no file; write ${option} my-module.js`)
   const path = resolve(file)
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new UsageError(`--driver ${file}: there is no such file`)
+  if (found === undefined) throw new UsageError(`${option} ${file}: there is no such file`)
   if (!found.isFile())
-    throw new UsageError(`--driver ${file} is no file; name the module that exports the driver`)
+    throw new UsageError(`${option} ${file} is no file; name the module that has the default export`)
   const newer = isTypeScript(path) ? undefined : newerSourceOf(path)
   if (newer !== undefined)
     throw new UsageError(
-      `--driver ${file} is older than ${relative(process.cwd(), newer)}, of which it was compiled; compile it again, or ` +
+      `${option} ${file} is older than ${relative(process.cwd(), newer)}, of which it was compiled; compile it again, or ` +
         'name the TypeScript file',
     )
-  mustShareThisCopy(file, path)
-  mustBePureText(file)
+  mustShareThisCopy(option, file, path)
+  mustBePureText(file, option)
   if (isTypeScript(path)) loadTypeScript()
   installGuards()
-  let module: { readonly default?: unknown }
   try {
     const { loaded, made } = await proceduresOf(() => import(pathToFileURL(path).href))
-    module = loaded
-    if (!authored.has(path))
-      authored.set(path, { procedures: made, captured: capturedBy(made, isOfTheDriver) })
+    return { module: loaded, made }
   } catch (error) {
-    throw new UsageError(`--driver ${file} cannot be loaded: ${whyNotLoaded(error)}`)
+    throw new UsageError(`${option} ${file} cannot be loaded: ${whyNotLoaded(error)}`)
   }
-  return driverOf(file, module)
 }
 
 function whyNotLoaded(error: unknown): string {
@@ -105,7 +124,7 @@ function whyNotLoaded(error: unknown): string {
  * Claims tell procedures apart by identity: a driver that calls those of another copy of the package would be checked
  * against claims that never hear of it.
  */
-function mustShareThisCopy(file: string, path: string): void {
+function mustShareThisCopy(option: FileOption, file: string, path: string): void {
   let theirs: string
   try {
     theirs = packageOf(createRequire(path).resolve('hmm-spec/kernel'))
@@ -116,7 +135,7 @@ function mustShareThisCopy(file: string, path: string): void {
   const ours = packageOf(fileURLToPath(import.meta.url))
   if (theirs !== ours)
     throw new UsageError(
-      `--driver ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
+      `${option} ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
     )
 }
 

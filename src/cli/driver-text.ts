@@ -10,6 +10,9 @@ import { checkModule, type Finding, findingsIn, type SourceReport } from '../pur
 import { isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
+/** An option that names a module to be run with the specification. */
+export type FileOption = '--driver' | '--override'
+
 /** Most findings that a message lists. */
 const LISTED = 8
 
@@ -20,12 +23,13 @@ interface Text {
 }
 
 /**
- * Sees to it that a driver's text keeps nothing outside of the world, before any of it is run.
+ * Sees to it that a file's text keeps nothing outside of the world, before any of it is run.
  *
  * @param file - as the user names it
+ * @param option - by which option
  * @throws UsageError that names file, line, procedure, step and variable
  */
-export function mustBePureText(file: string): void {
+export function mustBePureText(file: string, option: FileOption): void {
   const texts = textsOf(resolve(file))
   const findings = findingsIn(texts.map(({ report }) => report)).flatMap((found, i) =>
     found.map((finding) => describe(texts[i], finding)),
@@ -34,7 +38,7 @@ export function mustBePureText(file: string): void {
   const rest = findings.length - LISTED
   throw new UsageError(
     [
-      `--driver ${file} keeps or asks what is not in the world, so that no verdict on it would mean anything:`,
+      `${option} ${file} keeps or asks what is not in the world, so that no verdict on it would mean anything:`,
       ...findings.slice(0, LISTED),
       ...(rest > 0 ? [`and ${rest} more`] : []),
     ].join('\n  '),

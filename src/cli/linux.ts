@@ -27,8 +27,11 @@ export function releaseNamed(version: string): LinuxRelease {
  *
  * @throws UsageError if the release is not known, or one of the options says it too
  */
-export function selectionOf({ linux, driver, kernel, generation }: Choice): Selection {
-  const given = driver === undefined ? {} : { driver }
+export function selectionOf({ linux, driver, override, kernel, generation }: Choice): Selection {
+  const given = {
+    ...(driver === undefined ? {} : { driver }),
+    ...(override === undefined ? {} : { override }),
+  }
   if (linux === undefined)
     return {
       ...given,

@@ -70,14 +70,23 @@ export function assertWritable(file: string | undefined): void {
  * @throws UsageError if that cannot be done
  */
 export function makeTraceDirectory(directory: string | undefined): void {
-  if (directory === undefined) return
+  if (directory !== undefined) makeDirectory('--trace-dir', directory, 'traces')
+}
+
+/**
+ * Makes the directory that `option` names.
+ *
+ * @param example - what could have been named
+ * @throws UsageError if that cannot be done
+ */
+export function makeDirectory(option: string, directory: string, example: string): void {
   if (directory.trim() === '')
-    throw new UsageError('--trace-dir names no directory; write --trace-dir traces')
+    throw new UsageError(`${option} names no directory; write ${option} ${example}`)
   try {
     mkdirSync(directory, { recursive: true })
     accessSync(directory, constants.W_OK)
   } catch (error) {
-    throw new UsageError(`--trace-dir ${directory}: cannot write there (${codeOf(error)})`)
+    throw new UsageError(`${option} ${directory}: cannot write there (${codeOf(error)})`)
   }
 }
 

@@ -19,6 +19,7 @@ import { exportCommand } from './commands/export.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
+import { REVIEW_FORMATS, type ReviewCommandOptions, reviewCommand } from './commands/review.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { selectionOf } from './linux.js'
@@ -114,13 +115,13 @@ interface CheckRunOptions extends RunOptions, Choice {
 }
 
 /** Calls `run` with the project that is asked for, whose processes end with it. */
-async function withProject(
+async function withProject<T>(
   project: Project,
   io: Io,
   choice: Choice,
   options: SupervisionOptions,
-  run: (project: Project) => Promise<number> | number,
-): Promise<number> {
+  run: (project: Project) => Promise<T> | T,
+): Promise<T> {
   const selection = selectionOf(choice)
   const chosen = await (project.supervised?.(selection, options, io) ?? selected(project, selection))
   const used = choice.linux === undefined ? chosen : { ...chosen, linux: choice.linux }
@@ -294,6 +295,7 @@ Examples:
 
   suiteCommands(command, project, io, exit)
   mutateSubcommand(command, project, io, exit)
+  reviewSubcommand(command, project, io, exit)
 
   command('export', 'print a statechart for other tools')
     .argument('<statechart>', 'its name')
@@ -414,6 +416,78 @@ Examples:
   hmm-spec mutate --sample 50 --seed 7 --format stryker --output report.json`,
     )
     .action(async (options: MutateCommandOptions) => exit(await mutateCommand(project, io, options)))
+}
+
+function reviewSubcommand(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  command('review', 'say what a change breaks and what still holds, in a document to send with it')
+    .argument('[range]', 'two commits: main..HEAD')
+    .addOption(
+      new Option(
+        '--override <file>',
+        'an ES module whose default export is an Override, a list of them, or an object that has such a list',
+      ),
+    )
+    .addOption(new Option('--driver <file>', 'an ES module whose default export is a Driver'))
+    .addOption(new Option('--base <file>', 'the driver that it is compared with'))
+    .addOption(linuxOption())
+    .addOption(new Option('--only <scenario...>', 'look at these scenarios only'))
+    .addOption(
+      new Option('--bounds <size>', 'size of the scenarios')
+        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
+        .default('smoke'),
+    )
+    .addOption(
+      new Option('--time-limit <time>', 'most time for each check: 30s, 2m, 500ms').argParser(parseDuration),
+    )
+    .addOption(
+      new Option('--workers <count>', 'most checks at a time (default one for each core)').argParser(
+        parseWorkers,
+      ),
+    )
+    .addOption(
+      new Option('--format <format>', 'which document to write').choices(REVIEW_FORMATS).default('all'),
+    )
+    .addOption(new Option('--output <dir>', 'where to write review.md and the others').default('review'))
+    .addHelpText(
+      'after',
+      `
+It runs in a clone, after npm run build. The commits of a range are built in folders of their own.
+
+Examples:
+  hmm-spec review main..HEAD
+  hmm-spec review --override my-patch.js --bounds default
+  hmm-spec review --driver my-driver.js --base old-driver.js --output driver-review`,
+    )
+    .action(
+      async (
+        range: string | undefined,
+        {
+          only = [],
+          timeLimit,
+          workers,
+          ...options
+        }: Omit<ReviewCommandOptions, 'only' | 'limits'> & {
+          only?: readonly string[]
+          timeLimit?: number
+        },
+      ) => {
+        const limits = timeLimit === undefined ? {} : { timeMs: timeLimit }
+        exit(
+          await reviewCommand(
+            project,
+            io,
+            range,
+            { ...options, only, limits, ...(workers === undefined ? {} : { workers }) },
+            (choice, supervision, run) => withProject(project, io, choice, supervision, run),
+          ),
+        )
+      },
+    )
 }
 
 function driverOption(): Option {

@@ -33,6 +33,8 @@ export interface StatechartEntry {
 export interface Selection {
   /** A file that exports a driver, or the name of a driver that comes with the specification. */
   readonly driver?: string
+  /** A file that exports other texts of procedures. */
+  readonly override?: string
   readonly kernel?: string
   readonly generation?: string
 }
@@ -40,6 +42,17 @@ export interface Selection {
 /** What is asked for on the command line: a release of Linux stands for a kernel and a generation. */
 export interface Choice extends Selection {
   readonly linux?: string
+}
+
+/** The text of a procedure that comes from a file, as JavaScript has it. */
+export interface ProcedureText {
+  /** Name of the procedure, as traces have it. */
+  readonly procedure: string
+  readonly text: string
+  /** The text that it takes the place of; absent for a procedure of its own. */
+  readonly original?: string
+  /** The step whose effect it is; absent where it is the text of the whole procedure. */
+  readonly step?: string
 }
 
 /** How checks are run. */
@@ -85,6 +98,8 @@ export interface Project extends Specification {
     readonly name: string
     readonly file: string
   }
+  /** The texts that come from a file: those of its driver, or those that it puts in place of the reference's. */
+  readonly texts?: readonly ProcedureText[]
   /** The release of Linux that was asked for. */
   readonly linux?: string
   /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */

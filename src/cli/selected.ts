@@ -5,6 +5,7 @@
  */
 import { withDriver } from './driver-file.js'
 import { withKernel } from './on-kernel.js'
+import { withOverride } from './override-file.js'
 import type { Project, Selection } from './project.js'
 
 /**
@@ -15,7 +16,8 @@ import type { Project, Selection } from './project.js'
  */
 export async function selected(
   project: Project,
-  { driver, kernel, generation }: Selection,
+  { driver, override, kernel, generation }: Selection,
 ): Promise<Project> {
-  return withKernel(await withDriver(project, driver, generation), kernel)
+  const driven = await withDriver(project, driver, generation)
+  return withKernel(override === undefined ? driven : await withOverride(driven, override), kernel)
 }

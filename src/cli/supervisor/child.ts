@@ -130,7 +130,7 @@ async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
   } finally {
     watchdog.ref()
   }
-  const { scenarios, driver, generation, kernel } = project
+  const { scenarios, driver, generation, kernel, texts } = project
   return {
     scenarios: scenarios.map(({ name, summary, parameters, exercises }) => ({
       name,
@@ -141,6 +141,7 @@ async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
     ...(driver === undefined ? {} : { driver }),
     ...(generation === undefined ? {} : { generation }),
     ...(kernel === undefined ? {} : { kernel }),
+    ...(texts === undefined ? {} : { texts }),
   }
 }
 

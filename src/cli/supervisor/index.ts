@@ -47,11 +47,12 @@ export function supervisedProject(): Project {
   }
 }
 
-/** The project that is asked for. One with a driver from a file is known by what a process tells of it. */
+/** The project that is asked for. One with a file's driver or texts is known by what a process tells of it. */
 async function described(reference: Project, selection: Selection, pool: Pool): Promise<Project> {
-  const { driver } = selection
+  const { driver, override } = selection
   const comesWithUs =
-    driver === undefined || (reference.drivers !== undefined && Object.hasOwn(reference.drivers, driver))
+    override === undefined &&
+    (driver === undefined || (reference.drivers !== undefined && Object.hasOwn(reference.drivers, driver)))
   if (comesWithUs) return selected(reference, selection)
   const { scenarios, ...facts } = await pool.describe()
   return {
@@ -60,7 +61,7 @@ async function described(reference: Project, selection: Selection, pool: Pool): 
     scenarios: scenarios.map((scenario) => ({
       ...scenario,
       build: () => {
-        throw new Error(`scenario ${scenario.name} is built where its driver is`)
+        throw new Error(`scenario ${scenario.name} is built where its file is loaded`)
       },
     })),
   }
@@ -158,11 +159,12 @@ class Pool {
     }
   }
 
-  /** What went wrong while the driver was loaded is wrong of the driver. */
+  /** What went wrong while a file was loaded is wrong of the file. */
   private loadingError(error: unknown): unknown {
-    const { driver } = this.selection
-    if (driver === undefined || error instanceof UsageError || !(error instanceof Error)) return error
+    const { driver, override } = this.selection
+    const named = override === undefined ? driver && `--driver ${driver}` : `--override ${override}`
+    if (named === undefined || error instanceof UsageError || !(error instanceof Error)) return error
     const code = 'code' in error ? ` (${String(error.code)})` : ''
-    return new UsageError(`--driver ${driver} cannot be loaded${code}: ${error.message}`)
+    return new UsageError(`${named} cannot be loaded${code}: ${error.message}`)
   }
 }

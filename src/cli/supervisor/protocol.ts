@@ -9,7 +9,7 @@ import type { Progress } from '../../checker/result.js'
 import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/running.js'
-import type { Selection } from '../project.js'
+import type { ProcedureText, Selection } from '../project.js'
 
 /** The file descriptor of the connection, in the process that runs checks. */
 export const CONNECTION = 3
@@ -61,6 +61,7 @@ export interface ProjectFacts {
   readonly driver?: { readonly name: string; readonly file: string }
   readonly generation?: string
   readonly kernel?: string
+  readonly texts?: readonly ProcedureText[]
 }
 
 /** An error, so that it can be thrown again. */

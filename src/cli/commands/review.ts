@@ -1,0 +1,203 @@
+/**
+ * `hmm-spec review`: what a change breaks and what still holds, as documents for a mail, a merge request and tools.
+ *
+ * @module
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Requirement } from '../../../spec/requirement.js'
+import { ExitCode } from '../../report/report.js'
+import type { Review } from '../../review/index.js'
+import type { Io } from '../io.js'
+import { coloursFor } from '../io.js'
+import { codeOf, makeDirectory } from '../output.js'
+import type { Project } from '../project.js'
+import type { Compared, ComparisonOptions, Open } from '../review/compared.js'
+import { runFacts } from '../run-facts.js'
+import { findNamed, UsageError } from '../usage.js'
+
+/** What `review` writes: all documents, or one of them. */
+export const REVIEW_FORMATS = ['all', 'markdown', 'html', 'sarif', 'json'] as const
+
+/** Options of `review`. */
+export interface ReviewCommandOptions extends ComparisonOptions {
+  readonly format: (typeof REVIEW_FORMATS)[number]
+  /** The folder that the documents are written to. */
+  readonly output: string
+  readonly override?: string
+  readonly driver?: string
+  readonly base?: string
+  readonly linux?: string
+}
+
+/**
+ * Reviews a range of commits, a file of overrides, or a driver.
+ *
+ * @returns the exit code
+ * @throws UsageError for what cannot be reviewed
+ */
+export async function reviewCommand(
+  project: Project,
+  io: Io,
+  range: string | undefined,
+  options: ReviewCommandOptions,
+  open: Open,
+): Promise<number> {
+  mustBeOne(range, options)
+  const only = options.only.map((name) =>
+    findNamed(
+      {
+        noun: 'scenario',
+        all: project.scenarios,
+        nameOf: ({ name }) => name,
+        list: 'hmm-spec list scenarios',
+      },
+      name,
+    ),
+  )
+  makeDirectory('--output', options.output, 'review')
+  const review = await loaded()
+  const asked = { ...options, only: only.map(({ name }) => name) }
+  const compared = await comparedBy(open, io, range, asked)
+  const found = reviewOf(review, project, compared, asked, commandOf(range, options))
+  return write(review, io, found, options)
+}
+
+function mustBeOne(range: string | undefined, { override, driver, base }: ReviewCommandOptions): void {
+  const asked = [range, override, driver].filter((one) => one !== undefined)
+  if (asked.length !== 1)
+    throw new UsageError(
+      'name what to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE; hmm-spec help review',
+    )
+  if ((driver === undefined) !== (base === undefined))
+    throw new UsageError('--driver FILE is compared with --base FILE: give both')
+}
+
+/** The review, which reads sources with the compiler: a clone has it, an installed package need not. */
+async function loaded() {
+  try {
+    return await import('../../review/index.js')
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new UsageError('review needs the sources and their compiler: run it in a clone, after npm ci')
+  }
+}
+
+async function comparedBy(
+  open: Open,
+  io: Io,
+  range: string | undefined,
+  options: ReviewCommandOptions,
+): Promise<Compared> {
+  if (range !== undefined) {
+    const { fromCommits } = await import('../review/from-commits.js')
+    return fromCommits(io, range, options)
+  }
+  const choice = options.linux === undefined ? {} : { linux: options.linux }
+  const { fromOverride, fromDriver } = await import('../review/from-file.js')
+  if (options.override !== undefined) return fromOverride(open, io, options.override, choice, options)
+  const { driver: file = '', base = '' } = options
+  return fromDriver(open, io, { file, base }, choice, options)
+}
+
+function reviewOf(
+  review: Awaited<ReturnType<typeof loaded>>,
+  project: Project,
+  { subject, change, base, after, selected, document }: Compared,
+  { bounds, linux }: ReviewCommandOptions,
+  command: string,
+): Review {
+  const requirements: readonly Requirement[] = project.requirements
+  const found = {
+    broken: review.brokenClauses(base, after, change, requirements, project.defects),
+    failures: after.failures,
+    stopped: review.stoppedOf(after),
+    notRun: after.notRun,
+  }
+  return {
+    run: runFacts(linux === undefined ? project : { ...project, linux }, bounds),
+    subject,
+    bounds,
+    change,
+    selected,
+    ...found,
+    verdict: review.verdictOf(found),
+    held: review.heldOf(base, after),
+    coverage: review.coverageChange(base, after),
+    releases: review.releasesOf(change.procedures, document),
+    relatedDefects: review
+      .relatedDefects(change.procedures, project.defects)
+      .map(({ name, title, requirement }) => ({ name, title, requirement })),
+    notModelled: [...after.results, ...base.results][0]?.notModelled ?? [],
+    command,
+    places: new Map(
+      document.procedures.flatMap(({ name, steps }) =>
+        steps.map(({ name: step, file, line }) => [`${name}: ${step}`, { file, line }] as const),
+      ),
+    ),
+  }
+}
+
+/** The command that repeats a review. */
+function commandOf(range: string | undefined, options: ReviewCommandOptions): string {
+  const { override, driver, base, linux, bounds, only, limits } = options
+  const given: readonly (readonly [name: string, value: string | undefined])[] = [
+    ['override', override],
+    ['driver', driver],
+    ['base', base],
+    ['linux', linux],
+    ['bounds', bounds],
+    ['time-limit', limits.timeMs === undefined ? undefined : `${limits.timeMs}ms`],
+  ]
+  return [
+    'hmm-spec review',
+    ...(range === undefined ? [] : [quoted(range)]),
+    ...given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${quoted(value)}`])),
+    ...(only.length === 0 ? [] : [`--only ${only.map(quoted).join(' ')}`]),
+  ].join(' ')
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w./:=@^~+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+function write(
+  review: Awaited<ReturnType<typeof loaded>>,
+  io: Io,
+  found: Review,
+  { output, format }: ReviewCommandOptions,
+): number {
+  const exitCode = review.reviewExitCode(found)
+  const documents = [
+    ['markdown', 'review.md', review.reviewMarkdown],
+    ['html', 'review.html', review.reviewHtml],
+    ['sarif', 'review.sarif', review.reviewSarif],
+    ['json', 'review.json', review.reviewJson],
+  ] as const
+  io.stdout.write(
+    `${review.VERDICTS[found.verdict]} ${review.titleOf(found)}: ${review.verdictOfReview(found)}\n`,
+  )
+  for (const { clause, scenarios, trace } of found.broken)
+    io.stdout.write(
+      `  ${clause}: ${trace.steps.length} steps in ${scenarios[0].scenario}, ${scenarios.length} in all\n`,
+    )
+  for (const { name, message } of found.failures) io.stderr.write(`${name}: ${message}\n`)
+  let code = exitCode
+  for (const [name, file, render] of documents) {
+    if (format !== 'all' && format !== name) continue
+    const path = join(output, file)
+    try {
+      mkdirSync(output, { recursive: true })
+      writeFileSync(path, render(found))
+      io.stdout.write(`${path}\n`)
+    } catch (error) {
+      code = ExitCode.unwritten
+      io.stderr.write(
+        `${coloursFor(io.stderr, io.env).red('error:')} ${path} could not be written (${codeOf(error)}); ` +
+          `without that the exit code were ${exitCode}\n`,
+      )
+    }
+  }
+  return code
+}

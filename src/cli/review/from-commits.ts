@@ -1,0 +1,229 @@
+/**
+ * A change that is a range of commits: each side is built and checked by its own tool, in a folder of its own.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CheckResult } from '../../checker/result.js'
+import { projectFolder } from '../../mutate/project-folder.js'
+import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
+import type { Failure } from '../../report/report.js'
+import {
+  type ChangedFile,
+  CommitError,
+  changeOfTrees,
+  commitOf,
+  execute,
+  git,
+  Saved,
+  type Side,
+  selectedBy,
+  Worktree,
+} from '../../review/index.js'
+import type { Io } from '../io.js'
+import { UsageError } from '../usage.js'
+import { type Compared, type ComparisonOptions, isWhole, NOTHING } from './compared.js'
+
+/** What `check --format json` of either side writes. */
+interface CheckDocument {
+  readonly format: string
+  readonly version: number
+  readonly scenarios: readonly (Omit<CheckResult, 'scenario'> & { readonly name: string })[]
+  readonly errors: readonly Failure[]
+  readonly notRun: readonly string[]
+}
+
+/**
+ * Compares the commits of `range`, `BASE..HEAD`; `BASE...HEAD` is compared with what both have in common.
+ *
+ * @param root - folder of the repository
+ * @throws UsageError if there are no such commits, or they do not build
+ */
+export async function fromCommits(
+  io: Io,
+  range: string,
+  options: ComparisonOptions & { readonly linux?: string },
+  root: string = projectFolder(),
+): Promise<Compared> {
+  const interrupt = new AbortController()
+  const forget = io.onInterrupt(() => {
+    if (interrupt.signal.aborted) io.quit(3)
+    else {
+      io.stderr.write(
+        'interrupted: ending what is running, and removing the commits; once more quits at once\n',
+      )
+      interrupt.abort()
+    }
+  })
+  const trees: Worktree[] = []
+  try {
+    const { base, head } = commitsOf(root, range)
+    const sideOf = (commit: string) => new CommitSide(root, commit, io, options, interrupt.signal, trees)
+    return await compared(root, range, sideOf(base), sideOf(head), options)
+  } catch (error) {
+    if (error instanceof CommitError) throw new UsageError(`review ${range}: ${error.message}`)
+    throw error
+  } finally {
+    forget()
+    for (const tree of trees) tree.remove()
+  }
+}
+
+function commitsOf(root: string, range: string): { readonly base: string; readonly head: string } {
+  const [, from, dots, to] = /^(.+?)(\.{2,3})(.*)$/.exec(range) ?? []
+  if (from === undefined)
+    throw new UsageError(`${range} is no range of commits; write BASE..HEAD, such as main..HEAD`)
+  const [base, head] = [commitOf(root, from), commitOf(root, to || 'HEAD')]
+  return { base: dots === '...' ? git(root, 'merge-base', base, head).trim() : base, head }
+}
+
+async function compared(
+  root: string,
+  range: string,
+  base: CommitSide,
+  head: CommitSide,
+  options: ComparisonOptions,
+): Promise<Compared> {
+  const files = changedFiles(root, base.commit, head.commit)
+  const [before, after] = [base.procedures(), head.procedures()]
+  const change = changeOfTrees(before, after, files)
+  const names = await head.scenarios()
+  const baseSide = await base.checked(options.only.length === 0 ? undefined : options.only)
+  const wanted = options.only.length === 0 ? names : names.filter((name) => options.only.includes(name))
+  const selected = selectedBy(change, baseSide, wanted)
+  const isCut = baseSide.notRun.length > 0 || head.isInterrupted
+  return {
+    subject: {
+      kind: 'range',
+      base: base.commit.slice(0, 12),
+      head: `${head.commit.slice(0, 12)} (${range})`,
+    },
+    change,
+    base: baseSide,
+    selected,
+    after: isCut ? { ...NOTHING, notRun: selected.scenarios } : await head.run(selected.scenarios),
+    document: after,
+  }
+}
+
+/** The files that differ, with what both sides have. */
+function changedFiles(root: string, base: string, head: string): ChangedFile[] {
+  const listed = git(root, 'diff', '--name-only', '--no-renames', '-z', base, head)
+    .split('\0')
+    .filter(Boolean)
+  const textOf = (commit: string, file: string) => {
+    try {
+      return git(root, 'show', `${commit}:${file}`)
+    } catch {
+      return undefined
+    }
+  }
+  return listed.map((file) => ({ file, before: textOf(base, file), after: textOf(head, file) }))
+}
+
+/** One side: checked out and built when that is needed. */
+class CommitSide {
+  private readonly saved: Saved
+  private tree: Worktree | undefined
+  private built: Promise<void> | undefined
+
+  constructor(
+    private readonly root: string,
+    readonly commit: string,
+    private readonly io: Io,
+    private readonly options: ComparisonOptions & { readonly linux?: string },
+    private readonly signal: AbortSignal,
+    private readonly trees: Worktree[],
+  ) {
+    this.saved = new Saved(join(root, 'node_modules/.cache/hmm-spec/review'))
+  }
+
+  get isInterrupted(): boolean {
+    return this.signal.aborted
+  }
+
+  /** What its sources hold. */
+  procedures(): ProceduresDocument {
+    const key = `procedures-${this.commit}`
+    const known = this.saved.get<ProceduresDocument>(key) ?? readProcedures(this.checkedOut().folder)
+    this.saved.set(key, known)
+    return known
+  }
+
+  /** Names of its scenarios. */
+  async scenarios(): Promise<string[]> {
+    const { out } = await this.tool(['list', 'scenarios', '--format', 'json', ...this.release()])
+    if (this.isInterrupted) return []
+    const { scenarios } = JSON.parse(out) as { scenarios: readonly { readonly name: string }[] }
+    return scenarios.map(({ name }) => name)
+  }
+
+  /** The checks of `names`, or of all its scenarios; those that were kept are not run again. */
+  async checked(names: readonly string[] | undefined): Promise<Side> {
+    const { bounds, linux = '' } = this.options
+    const key = `checks-${this.commit}-${process.version}-${bounds}${linux}${names === undefined ? '' : `-${names.join(',')}`}`
+    const known = this.saved.get<Side>(key)
+    if (known !== undefined) return known
+    const there = new Set(await this.scenarios())
+    const found = await this.run(names?.filter((name) => there.has(name)) ?? [...there])
+    if (isWhole(found) && !this.isInterrupted) this.saved.set(key, found)
+    return found
+  }
+
+  /** Checks `names`. */
+  async run(names: readonly string[]): Promise<Side> {
+    if (names.length === 0) return NOTHING
+    const { bounds, workers, limits } = this.options
+    const file = join(this.checkedOut().folder, '..', 'check.json')
+    const { code } = await this.tool([
+      'check',
+      ...names,
+      ...['--bounds', bounds, '--format', 'json', '--output', file],
+      ...(workers === undefined ? [] : ['--workers', String(workers)]),
+      ...(limits.timeMs === undefined ? [] : ['--time-limit', `${limits.timeMs}ms`]),
+      ...this.release(),
+    ])
+    if (!existsSync(file)) {
+      if (this.isInterrupted) return { ...NOTHING, notRun: names }
+      throw new CommitError(`the checks of commit ${this.commit.slice(0, 12)} ended with exit code ${code}`)
+    }
+    const found = JSON.parse(readFileSync(file, 'utf8')) as CheckDocument
+    rmSync(file)
+    if (found.format !== 'hmm-spec-check' || found.version !== 1)
+      throw new CommitError(`commit ${this.commit.slice(0, 12)} writes reports of another version`)
+    return {
+      results: found.scenarios.map(({ name, ...result }) => ({ ...result, scenario: name })),
+      failures: found.errors,
+      notRun: found.notRun,
+    }
+  }
+
+  private release(): string[] {
+    return this.options.linux === undefined ? [] : ['--linux', this.options.linux]
+  }
+
+  /** Runs the command of this commit. */
+  private async tool(args: readonly string[]) {
+    const { folder } = this.checkedOut()
+    this.built ??= this.checkedOut().build(this.signal)
+    await this.built
+    if (this.isInterrupted) return { code: null, out: '' }
+    let said = ''
+    const ended = await execute(folder, ['dist/src/cli/main.js', ...args], this.signal, (text) => {
+      said += text
+      this.io.stderr.write(text)
+    })
+    if (ended.code === 2 && args[0] === 'list') throw new CommitError(said.trim())
+    return ended
+  }
+
+  private checkedOut(): Worktree {
+    if (this.tree === undefined) {
+      this.io.stderr.write(`checking out and building ${this.commit.slice(0, 12)}\n`)
+      this.tree = new Worktree(this.root, this.commit)
+      this.trees.push(this.tree)
+    }
+    return this.tree
+  }
+}

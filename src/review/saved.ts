@@ -1,0 +1,57 @@
+/**
+ * What was found before a change is kept: the next review of the same text begins where this one did.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Folders whose modules a check depends on. */
+const RUN = [
+  'models',
+  'spec',
+  ...['checker', 'driver', 'generations', 'host', 'kernel', 'purity', 'world'].map(
+    (folder) => `src/${folder}`,
+  ),
+]
+
+/** Identifies the build in the folder `dist`: the same for the same modules and the same interpreter. */
+export function identityOf(dist: string): string {
+  const hash = createHash('sha256').update(process.version)
+  for (const folder of RUN)
+    for (const name of readdirSync(join(dist, folder), { recursive: true, encoding: 'utf8' }).sort())
+      if (name.endsWith('.js'))
+        hash.update(`${folder}/${name}\n`).update(readFileSync(join(dist, folder, name)))
+  return hash.digest('hex').slice(0, 20)
+}
+
+/** A folder of what was found, by what it was found of. */
+export class Saved {
+  /** @param folder - where; none to keep nothing */
+  constructor(private readonly folder: string | undefined) {}
+
+  /** What was kept under `key`. */
+  get<T>(key: string): T | undefined {
+    const file = this.fileOf(key)
+    if (file === undefined || !existsSync(file)) return undefined
+    return JSON.parse(readFileSync(file, 'utf8')) as T
+  }
+
+  /** Keeps `value` under `key`; where nothing can be written, nothing is kept. */
+  set(key: string, value: unknown): void {
+    const file = this.fileOf(key)
+    if (this.folder === undefined || file === undefined) return
+    try {
+      mkdirSync(this.folder, { recursive: true })
+      writeFileSync(`${file}.${process.pid}.tmp`, JSON.stringify(value))
+      renameSync(`${file}.${process.pid}.tmp`, file)
+    } catch {
+      // It only takes longer the next time.
+    }
+  }
+
+  private fileOf(key: string): string | undefined {
+    return this.folder === undefined ? undefined : join(this.folder, `${key.replace(/[^\w.-]+/g, '-')}.json`)
+  }
+}
