@@ -16,6 +16,7 @@ import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { exportCommand } from './commands/export.js'
+import { initCommand } from './commands/init.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
@@ -292,6 +293,13 @@ Examples:
         exit(await conformCommand(project, io, file, { ...options, kernel: recordedKernel(linux, kernel) }))
       },
     )
+
+  command(
+    'init',
+    'write a project for a driver of your own: a driver that holds, its test, and what they need',
+  )
+    .argument('<folder>', 'where')
+    .action((folder: string) => exit(initCommand(io, folder)))
 
   suiteCommands(command, project, io, exit)
   mutateSubcommand(command, project, io, exit)

@@ -132,6 +132,27 @@ describe('the package, installed from its tarball into another project', () => {
       expect(Number(stdout)).toBeGreaterThan(0)
     })
 
+  it('init writes a project whose driver holds', ({ skip }) => {
+    skip(missing !== '', missing)
+    const command = join(project, 'node_modules/hmm-spec/dist/src/cli/main.js')
+    const { status, stdout } = run(command, 'init', 'my-device')
+    expect({ status, stdout }).toMatchObject({ status: 0, stdout: expect.stringContaining('npm run check') })
+    const made = JSON.parse(readFileSync(join(project, 'my-device/package.json'), 'utf8'))
+    expect(made).toMatchObject({
+      name: 'my-device',
+      dependencies: { 'hmm-spec': expect.stringMatching(/^\^/) },
+    })
+    expect(run(tsc, '-p', 'my-device', '--noEmit')).toMatchObject({ status: 0, stdout: '' })
+    const checked = run(command, 'check', 'munmap', '--driver', 'my-device/driver.ts', '--bounds', 'smoke')
+    expect(checked.stdout).toMatch(/munmap \(odp\) .*holds/)
+    expect(checked.status).toBe(0)
+    const again = run(command, 'init', 'my-device')
+    expect(again.stderr).toContain(
+      'my-device has package.json, tsconfig.json, driver.ts, driver.test.ts already',
+    )
+    expect(again.status).toBe(2)
+  })
+
   it('every part has types, which a strict project accepts', ({ skip }) => {
     skip(missing !== '', missing)
     const imports = subpaths.map((path, i) => `import * as part${i} from 'hmm-spec/${path}'\nvoid part${i}\n`)

@@ -1,0 +1,103 @@
+/**
+ * `hmm-spec init`: a project for a driver, which holds as it is, to be changed into one's own.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ExitCode } from '../../report/report.js'
+import type { Io } from '../io.js'
+import { codeOf } from '../output.js'
+import { UsageError } from '../usage.js'
+
+/** The folder of this package: this module is in `src/cli/commands`, or in `dist/src/cli/commands`. */
+function packageFolder(): string {
+  let folder = dirname(realpathSync(fileURLToPath(import.meta.url)))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+interface Manifest {
+  readonly version: string
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+
+const TEST = `import 'hmm-spec/vitest'
+import { scenariosFor } from 'hmm-spec/spec'
+import { expect, test } from 'vitest'
+import driver from './driver.js'
+
+// Every interleaving of every scenario that takes any driver, at the smallest bounds.
+test.each(scenariosFor(driver))('$name holds', { timeout: 120_000 }, async (scenario) => {
+  await expect(scenario).toHold({ bounds: 'smoke' })
+})
+`
+
+/**
+ * Writes a project into `folder`: a driver, its test, and what they need.
+ *
+ * @returns the exit code
+ * @throws UsageError if one of the files is there already, or cannot be written
+ */
+export function initCommand(io: Io, folder: string): number {
+  const from = packageFolder()
+  const { version, peerDependencies, devDependencies } = JSON.parse(
+    readFileSync(join(from, 'package.json'), 'utf8'),
+  ) as Manifest
+  const into = resolve(folder)
+  // A package that is not installed is found by its path.
+  const installed = from.split(sep).includes('node_modules')
+  const manifest = {
+    name:
+      basename(into)
+        .toLowerCase()
+        .replace(/[^a-z0-9._-]+/g, '-') || 'my-driver',
+    private: true,
+    type: 'module',
+    scripts: {
+      check: 'hmm-spec check --driver driver.ts --bounds smoke',
+      test: 'vitest run',
+      types: 'tsc --noEmit',
+    },
+    dependencies: { 'hmm-spec': installed ? `^${version}` : `file:${relative(into, from)}` },
+    devDependencies: {
+      '@types/node': devDependencies['@types/node'],
+      typescript: devDependencies.typescript,
+      vitest: peerDependencies.vitest,
+    },
+  }
+  const options = {
+    compilerOptions: {
+      target: 'ES2023',
+      module: 'NodeNext',
+      strict: true,
+      skipLibCheck: true,
+      types: ['node'],
+    },
+    include: ['*.ts'],
+  }
+  const files: readonly (readonly [name: string, text: string])[] = [
+    ['package.json', `${JSON.stringify(manifest, null, 2)}\n`],
+    ['tsconfig.json', `${JSON.stringify(options, null, 2)}\n`],
+    ['driver.ts', readFileSync(join(from, 'examples/my-driver/driver.ts'), 'utf8')],
+    ['driver.test.ts', TEST],
+  ]
+  const there = files.map(([name]) => name).filter((name) => existsSync(join(into, name)))
+  if (there.length > 0)
+    throw new UsageError(
+      `${folder} has ${there.join(', ')} already; name a folder without, and nothing is overwritten`,
+    )
+  try {
+    mkdirSync(into, { recursive: true })
+    for (const [name, text] of files) writeFileSync(join(into, name), text, { flag: 'wx' })
+  } catch (error) {
+    throw new UsageError(`the project cannot be written to ${folder} (${codeOf(error)})`)
+  }
+  io.stdout.write(
+    `${files.map(([name]) => join(folder, name)).join('\n')}\n\nTo see that its driver holds, and then make it yours:\n\n` +
+      `  cd ${folder}\n  npm install\n  npm run check\n  npm test\n`,
+  )
+  return ExitCode.holds
+}
