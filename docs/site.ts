@@ -18,7 +18,7 @@ import { htmlOf, pagesOf } from './render.js'
 
 /** Files that documents may link to, from the folder of the documentation. */
 function linkable(docs: string): Set<string> {
-  const found = ['', 'findings/', 'decisions/', 'reference/', 'schema/'].flatMap((folder) =>
+  const found = ['', 'drivers/', 'findings/', 'decisions/', 'reference/', 'schema/'].flatMap((folder) =>
     readdirSync(join(docs, folder), { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => folder + name),

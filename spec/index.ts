@@ -32,6 +32,7 @@ import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
+import { treeScenarios } from './scenarios/tree.js'
 import * as twoPass from './scenarios/two-pass.js'
 import { unlockedWalk } from './scenarios/unlocked.js'
 
@@ -168,7 +169,12 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
 ]
 
 /** Every scenario, in the order in which they are run. */
-export const scenarios: readonly Scenario[] = [retryProtocol, ...mirroringScenarios, ...mendedScenarios]
+export const scenarios: readonly Scenario[] = [
+  retryProtocol,
+  ...mirroringScenarios,
+  ...mendedScenarios,
+  ...treeScenarios,
+]
 
 /** The scenarios that a generation of the API has what it takes for. */
 export function scenariosIn(

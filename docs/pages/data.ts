@@ -107,7 +107,7 @@ function hasChanges(root: string): boolean {
 }
 
 function readDocuments(docs: string): Document[] {
-  return ['.', 'findings', 'decisions', 'reference'].flatMap((folder) =>
+  return ['.', 'drivers', 'findings', 'decisions', 'reference'].flatMap((folder) =>
     readdirSync(join(docs, folder))
       .filter((name) => name.endsWith('.md'))
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))

@@ -28,6 +28,7 @@ import { recordedDefects } from './recorded.js'
 import { requestDefects } from './requests.js'
 import { rightsDefects } from './rights.js'
 import { seedDefects } from './seeds.js'
+import { treeDefects } from './tree.js'
 import { twoPassDefects } from './two-pass.js'
 import { unlockedDefects } from './unlocked.js'
 import { walkDefects } from './walk.js'
@@ -55,6 +56,7 @@ export const defects: readonly Defect[] = [
   ...lockOutDefects,
   ...twoPassDefects,
   ...pagesValidDefects,
+  ...treeDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...generationDefects,

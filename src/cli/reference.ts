@@ -14,6 +14,7 @@ import { check, declaredSteps, judgeTrace } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
+import { rxeDriver } from '../driver/tree/index.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
@@ -85,7 +86,10 @@ export function referenceProject(): Project {
     ...releaseOf(dirname(fileURLToPath(import.meta.url))),
     scenarios,
     scenariosFor,
-    drivers: { recorded: recordedCells.map((cell) => recordedScenario(cell)) },
+    drivers: {
+      recorded: recordedCells.map((cell) => recordedScenario(cell)),
+      rxe: scenariosFor(rxeDriver),
+    },
     requirements,
     defects,
     statecharts: charts,

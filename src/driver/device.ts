@@ -397,14 +397,25 @@ function copy(from: Translation, to: Translation): void {
   to.atomic = READ_ONCE(from).atomic
 }
 
+/** The access uses `entry`, which the driver has looked up itself, past the TLB. Part of a step. */
+export function accessThrough(access: Access, page: number, entry: Translation): void {
+  access.page = page + 1
+  access.frame = entry.frame
+  access.write = entry.write
+}
+
 /** The access is over. Part of a step. */
 export function endAccess(access: Access): void {
   access.page = 0
   forget(access)
 }
 
-/** Memory is touched through what was translated, whatever has happened meanwhile; the access is over. */
-function touch(current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
+/**
+ * Memory is touched through what was translated, whatever has happened meanwhile; the access is over. Part of a step.
+ *
+ * @param value - what to write; undefined for reading
+ */
+export function touch(current: Task, mirror: Mirror, access: Access, value: number | undefined): void {
   const page = access.page - 1
   const { frame } = access
   if (frame === undefined) throw new SpecificationError('scenario', `${mirror.name} accesses nothing`)
@@ -426,7 +437,7 @@ function touch(current: Task, mirror: Mirror, access: Access, value: number | un
 
 /**
  * The device accesses the pages from `page` to `end`, one after another, and faults for those that it cannot
- * translate: the driver is asked to map all that are left.
+ * translate: the driver is asked to map all that are left. A driver may make the accesses itself (`Driver.access`).
  *
  * @param value - what to write; absent for reading
  * @returns 0, or what the driver answered to a fault that it could not serve
@@ -435,6 +446,8 @@ export const deviceAccess = procedure(
   'device access',
   function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
     if (page === end) return 0
+    const byDriver = mirror.driver.access
+    if (byDriver) return yield* become(byDriver, current, mirror, page, end, value)
     const write = value !== undefined
     const access = accessOf(mirror, current)
     const fault = yield* step('translate', () =>

@@ -76,6 +76,15 @@ export interface Driver<S = unknown> {
     FaultAnswer
   >
   /**
+   * An access to the pages from `start` to `end`, for a device in software, which has neither page table nor TLB: its driver
+   * looks the pages up in what it keeps of them, faults what is missing, and copies by CPU. Writes `value`, or reads if there
+   * is none; answers 0 or a negative error number. Absent: the device makes its accesses by itself, and faults.
+   */
+  readonly access?: Procedure<
+    [current: Task, mirror: Mirror<S>, start: number, end: number, value: number | undefined],
+    number
+  >
+  /**
    * The mirror is closed, while its device may still fault: when it returns the device maps nothing, the notifier is removed, and
    * no fault looks at it any more: its memory is freed then. Absent: the device no longer faults, the page table is emptied under
    * the update lock, and the notifier removed.

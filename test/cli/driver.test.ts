@@ -116,6 +116,12 @@ test('a driver that comes with the tool has scenarios of its own, and is named w
   expect((await run('check munmap --driver recorded', project)).err).toContain('no scenario')
 })
 
+test('a driver of the tree comes with every scenario that takes any driver', async () => {
+  const { code, out } = await run('check munmap --driver rxe --bounds smoke', project)
+  expect(out).toMatch(/munmap \(rxe\)[^\n]*holds/)
+  expect(code).toBe(0)
+})
+
 const wrong: readonly [text: string, message: RegExp][] = [
   ['export const driver = {}', /there is no default export, only driver; write `export default` before/],
   ['', /there is no default export; write `export default`/],

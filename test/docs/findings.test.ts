@@ -1,5 +1,5 @@
 /**
- * The interleavings that pages of findings show are those that the checker finds. `vitest -u` corrects them.
+ * The interleavings that pages of findings and of drivers show are those that the checker finds. `vitest -u` corrects them.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -7,11 +7,12 @@ import { type Defect, defects, scenarios } from '../../spec/index.js'
 import { survey, type TraceStep } from '../../src/checker/index.js'
 import type { Scenario } from '../../src/world/index.js'
 
-const findings = new URL('../../docs/findings/', import.meta.url)
+const docs = new URL('../../docs/', import.meta.url)
 const BLOCK = /(<!-- The shortest run of (\S+) to (\S+), written by [^>]*-->\n\n```text\n)(.*?)(```)/gs
 
-const pages = readdirSync(findings)
-  .map((name) => ({ name, text: readFileSync(new URL(name, findings), 'utf8') }))
+const pages = ['findings', 'drivers']
+  .flatMap((folder) => readdirSync(new URL(folder, docs)).map((name) => `${folder}/${name}`))
+  .map((name) => ({ name, text: readFileSync(new URL(name, docs), 'utf8') }))
   .filter(({ text }) => text.match(BLOCK))
 
 function named<T extends { readonly name: string }>(all: readonly T[], name: string): T {
@@ -50,12 +51,18 @@ describe.each(pages)('$name', ({ name, text }) => {
       (_all, before: string, defect: string, clause: string, _shown, after: string) =>
         before + written(defect, clause) + after,
     )
-    await expect(corrected).toMatchFileSnapshot(`../../docs/findings/${name}`)
+    await expect(corrected).toMatchFileSnapshot(`../../docs/${name}`)
   })
 })
 
 it('there are such pages', () => {
   expect(pages.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['H16.md', 'H17.md', 'H18.md', 'H19.md']),
+    expect.arrayContaining([
+      'findings/H16.md',
+      'findings/H17.md',
+      'findings/H18.md',
+      'findings/H19.md',
+      'drivers/rxe.md',
+    ]),
   )
 })

@@ -1,0 +1,7 @@
+/**
+ * Drivers of the kernel tree, each as its documentation page says.
+ *
+ * @module
+ */
+export * from './rxe.js'
+export * from './umem-odp.js'

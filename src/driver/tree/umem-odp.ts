@@ -1,0 +1,146 @@
+/**
+ * On-demand paging of memory regions, as the RDMA core has it for its drivers: `struct ib_umem_odp`, one notifier for each
+ * region, and one mutex for the list of its pages.
+ *
+ * @see drivers/infiniband/core/umem_odp.c
+ * @module
+ */
+import {
+  Errno,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  hmm_range_fault,
+  LockRank,
+  mmget_not_zero,
+  mmput,
+  mmu_interval_notifier_remove,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  type NotifierRange,
+  type Task,
+} from '../../kernel/index.js'
+import {
+  become,
+  choose,
+  type Layout,
+  Mutex,
+  procedure,
+  type RecordOf,
+  type Running,
+  step,
+} from '../../world/index.js'
+import { dirtyPages, type Mirror, mapPage, rangeOf, unmapPages } from '../device.js'
+
+/** What the core keeps of a region. The list of its pages, `map.pfn_list`, is the mirror's page table. */
+export const declareUmemOdp = (l: Layout) => ({
+  umemMutex: new Mutex(l, 'umem_mutex', { rank: LockRank.update }),
+})
+
+/** A region of memory that is paged on demand. @kernel struct ib_umem_odp */
+export type UmemOdp = Mirror<RecordOf<ReturnType<typeof declareUmemOdp>>>
+
+/** Pages that are to be mapped. */
+export interface OdpRequest {
+  /** First page. */
+  readonly start: number
+  /** Page after the last. */
+  readonly end: number
+  /** Whether `access_mask` has `HMM_PFN_WRITE`. */
+  readonly write: boolean
+}
+
+/**
+ * Maps the pages, and returns with `umem_mutex` held and the address space pinned: the caller unlocks, and calls
+ * {@link mmput_async}. After an error neither is held.
+ *
+ * @kernel ib_umem_odp_map_dma_and_lock
+ */
+export const ib_umem_odp_map_dma_and_lock = procedure(function* ib_umem_odp_map_dma_and_lock(
+  current: Task,
+  umem: UmemOdp,
+  request: OdpRequest,
+): Running<number> {
+  if (!(yield* mmget_not_zero(umem.mm))) return -Errno.EINVAL
+  const error = yield* mapDmaTry(current, umem, request)
+  if (error) yield* mmput_async(current, umem)
+  return error
+})
+
+/** One try: the walk, then under the mutex the comparison, and the list. A collision is not counted against the time. */
+export const mapDmaTry = procedure(
+  'ib_umem_odp_map_dma_and_lock (retry)',
+  function* (current: Task, umem: UmemOdp, request: OdpRequest): Running<number> {
+    const { notifier, state } = umem
+    const { notifierSeq } = rangeOf(umem, current)
+    yield* mmu_interval_read_begin(notifier, notifierSeq)
+    const error = yield* ib_umem_odp_walk(current, umem, request)
+    if (error === -Errno.EBUSY) {
+      const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+      return isTimeOver ? error : yield* become(mapDmaTry, current, umem, request)
+    }
+    if (error) return error
+    yield* state.umemMutex.lock()
+    if (yield* mmu_interval_read_retry(notifier, notifierSeq)) {
+      yield* state.umemMutex.unlock()
+      return yield* become(mapDmaTry, current, umem, request)
+    }
+    for (let page = request.start; page < request.end; page++)
+      yield* step('store the page in pfn_list', () => {
+        mapPage(umem, rangeOf(umem, current), page)
+        return 0
+      })
+    return 0
+  },
+)
+
+/** The walk, under the mmap lock. */
+export const ib_umem_odp_walk = procedure(
+  'ib_umem_odp_map_dma_and_lock (walk)',
+  function* (current: Task, umem: UmemOdp, { start, end, write }: OdpRequest): Running<number> {
+    const { mmapLock } = umem.mm
+    yield* mmapLock.lockRead()
+    const error = yield* hmm_range_fault(current, rangeOf(umem, current), {
+      start,
+      end,
+      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mmapLock.unlockRead()
+    return error
+  },
+)
+
+/**
+ * Gives the address space back, from a work item: the last one to do so invalidates all of it, and the callback takes
+ * `umem_mutex`. Here the thread does it itself, when it has unlocked.
+ *
+ * @kernel mmput_async
+ */
+export const mmput_async = procedure(function* mmput_async(current: Task, umem: UmemOdp): Running<void> {
+  yield* mmput(current, umem.mm)
+})
+
+/** Empties entries of the list, and marks dirty what could be written through them. Under `umem_mutex`. */
+export const ib_umem_odp_unmap_dma_pages = procedure(function* ib_umem_odp_unmap_dma_pages(
+  umem: UmemOdp,
+  range: Pick<NotifierRange, 'start' | 'end'>,
+): Running<void> {
+  yield* step('set_page_dirty and clear pfn_list', () => {
+    dirtyPages(umem, range)
+    unmapPages(umem, range)
+    return 0
+  })
+})
+
+/** The region goes away. @kernel ib_umem_odp_free */
+export const ib_umem_odp_free = procedure(function* ib_umem_odp_free(
+  _current: Task,
+  umem: UmemOdp,
+): Running<void> {
+  const { umemMutex } = umem.state
+  yield* umemMutex.lock()
+  yield* ib_umem_odp_unmap_dma_pages(umem, { start: umem.notifier.start, end: umem.notifier.last + 1 })
+  yield* umemMutex.unlock()
+  yield* mmu_interval_notifier_remove(umem.notifier)
+})
