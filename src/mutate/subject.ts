@@ -135,7 +135,7 @@ export class Subject {
 const RUN = [
   'models',
   'spec',
-  ...['audit', 'checker', 'conformance', 'driver', 'generations', 'host', 'kernel', 'world'].map(
+  ...['checker', 'conformance', 'driver', 'generations', 'host', 'kernel', 'world'].map(
     (folder) => `src/${folder}`,
   ),
   ...['operators', 'text', 'child.js', 'find.js', 'hits.js', 'judge.js'].map((part) => `src/mutate/${part}`),
