@@ -26,6 +26,10 @@ const TAIL = 20
 /** What went differently. */
 class Disagreement extends Error {}
 
+/** The usual reason for a number that is another one when it is run live. */
+const IN_A_FIELD =
+  ' (a sequence number is kept in a field that the layout declares with `sequence`, not in what a step answers)'
+
 /** Runs an exploration's paths live. */
 export class Auditor {
   private readonly audit = { runs: 0, steps: 0, edges: 0, disagreements: 0 }
@@ -231,7 +235,8 @@ export class Auditor {
       const next = control.known(location, answer)
       if (next !== stored[worldWords + mover])
         throw new Disagreement(
-          `${when} the answer was ${show(answer)}, which it was not when it was explored`,
+          `${when} the answer was ${show(answer)}, which it was not when it was explored` +
+            (typeof answer === 'number' ? IN_A_FIELD : ''),
         )
       this.audit.edges++
       this.compareThread(mover, when)
