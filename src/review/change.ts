@@ -125,7 +125,7 @@ export interface ChangedFile {
 
 /** Files that bear on no verdict: what they hold is no text of the specification. */
 const BESIDE =
-  /^(?:(?:docs|test|bench|examples|tools|suite|\.\w+)\/|src\/(?:cli|explorer|mutate|publish|report|review|vitest)\/)|\.md$/
+  /^(?:(?:docs|test|bench|evidence|examples|tools|suite|\.\w+)\/|src\/(?:cli|explorer|mutate|publish|report|review|vitest)\/|(?:biome|typedoc)\.json$|vitest\.config\.ts$)/
 
 /**
  * The change from one tree to another.
@@ -207,7 +207,7 @@ function paired<T extends Text>(
   ]
 }
 
-/** A file's text without that of procedures, and without comments and blank lines. */
+/** A file's text without that of procedures, and without imports, comments and blank lines. */
 function restOf(
   text: string | undefined,
   { procedures, overrides }: ProceduresDocument,
@@ -217,6 +217,7 @@ function restOf(
   const texts = [...procedures, ...overrides.filter(({ kind }) => kind !== 'defect')]
   for (const each of texts) if (each.file === file) rest = rest.replace(each.text, () => '')
   return rest
+    .replace(/^import [^;'"]*['"][^'"]*['"];?$/gm, '')
     .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
     .replace(/\s*\n\s*/g, '\n')
     .trim()

@@ -167,7 +167,7 @@ ${removed.length === 0 ? '' : `<p>Scenarios that are gone: ${removed.map(code).j
 ${lines
   .map(
     ({ what, names }) =>
-      `<details${names.length <= MOST_NAMES ? ' open' : ''}><summary>${counted(names.length, what).replace(/s$/, '')}</summary>\n${list(names.map(code))}</details>`,
+      `<details${names.length <= MOST_NAMES ? ' open' : ''}><summary>${text(what)}: ${figure(names.length)}</summary>\n${list(names.map(code))}</details>`,
   )
   .join('\n')}`
 }

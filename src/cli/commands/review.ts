@@ -59,6 +59,10 @@ export async function reviewCommand(
   const review = await loaded()
   const asked = { ...options, only: only.map(({ name }) => name) }
   const compared = await comparedBy(open, io, range, asked)
+  if (compared === 'interrupted') {
+    io.stderr.write('interrupted before anything was checked; nothing is written\n')
+    return ExitCode.limit
+  }
   const found = reviewOf(review, project, compared, asked, commandOf(range, options))
   return write(review, io, found, options)
 }
@@ -88,7 +92,7 @@ async function comparedBy(
   io: Io,
   range: string | undefined,
   options: ReviewCommandOptions,
-): Promise<Compared> {
+): Promise<Compared | 'interrupted'> {
   if (range !== undefined) {
     const { fromCommits } = await import('../review/from-commits.js')
     return fromCommits(io, range, options)

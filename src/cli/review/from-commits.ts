@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { CheckResult } from '../../checker/result.js'
 import { projectFolder } from '../../mutate/project-folder.js'
 import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
-import type { Failure } from '../../report/report.js'
+import { ExitCode, type Failure } from '../../report/report.js'
 import {
   type ChangedFile,
   CommitError,
@@ -38,6 +38,7 @@ interface CheckDocument {
  * Compares the commits of `range`, `BASE..HEAD`; `BASE...HEAD` is compared with what both have in common.
  *
  * @param root - folder of the repository
+ * @returns `interrupted` if that came before it was known what there is to check
  * @throws UsageError if there are no such commits, or they do not build
  */
 export async function fromCommits(
@@ -45,10 +46,10 @@ export async function fromCommits(
   range: string,
   options: ComparisonOptions & { readonly linux?: string },
   root: string = projectFolder(),
-): Promise<Compared> {
+): Promise<Compared | 'interrupted'> {
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {
-    if (interrupt.signal.aborted) io.quit(3)
+    if (interrupt.signal.aborted) io.quit(ExitCode.limit)
     else {
       io.stderr.write(
         'interrupted: ending what is running, and removing the commits; once more quits at once\n',
@@ -84,11 +85,12 @@ async function compared(
   base: CommitSide,
   head: CommitSide,
   options: ComparisonOptions,
-): Promise<Compared> {
+): Promise<Compared | 'interrupted'> {
   const files = changedFiles(root, base.commit, head.commit)
   const [before, after] = [base.procedures(), head.procedures()]
   const change = changeOfTrees(before, after, files)
   const names = await head.scenarios()
+  if (head.isInterrupted) return 'interrupted'
   const baseSide = await base.checked(options.only.length === 0 ? undefined : options.only)
   const wanted = options.only.length === 0 ? names : names.filter((name) => options.only.includes(name))
   const selected = selectedBy(change, baseSide, wanted)
@@ -146,9 +148,16 @@ class CommitSide {
   /** What its sources hold. */
   procedures(): ProceduresDocument {
     const key = `procedures-${this.commit}`
-    const known = this.saved.get<ProceduresDocument>(key) ?? readProcedures(this.checkedOut().folder)
+    const known = this.saved.get<ProceduresDocument>(key) ?? this.read()
     this.saved.set(key, known)
     return known
+  }
+
+  private read(): ProceduresDocument {
+    const { folder } = this.checkedOut()
+    if (!existsSync(join(folder, 'package.json')) || !existsSync(join(folder, 'tsconfig.json')))
+      throw new CommitError(`commit ${this.commit.slice(0, 12)} holds no sources of hmm-spec`)
+    return readProcedures(folder)
   }
 
   /** Names of its scenarios. */

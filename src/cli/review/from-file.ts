@@ -41,9 +41,9 @@ export async function fromOverride(
   choice: Choice,
   options: ComparisonOptions,
 ): Promise<Compared> {
-  const [document, saved] = sources()
   // What is wrong with the file is said before anything takes long.
   const texts = await open({ ...choice, override: file }, options, async ({ texts = [] }) => texts)
+  const [document, saved] = sources()
   const change = changeOfTexts(
     texts.map(({ procedure, step, text, original = '' }) => ({
       procedure,
@@ -72,10 +72,10 @@ export async function fromDriver(
   choice: Choice,
   options: ComparisonOptions,
 ): Promise<Compared> {
-  const [document] = sources()
   const textsOf = (driver: string) => open({ ...choice, driver }, options, async ({ texts = [] }) => texts)
   const after = await textsOf(files.file)
   const before = await textsOf(files.base)
+  const [document] = sources()
   const change = changeOfDrivers(files, before, after, document)
   const base = await open({ ...choice, driver: files.base }, options, (project) =>
     sideOf(project, io, namesOf(project, options.only), options),
