@@ -101,6 +101,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.migrateVersusDontneed,
   migration.migrateHoles,
   migration.migrateAcrossAreas,
+  migration.writeToOwnMemory,
   migration.migrateAndFork,
   migration.twoOwners,
   migration.migrateWhileFaulting,

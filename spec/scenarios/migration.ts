@@ -131,6 +131,31 @@ export const migrateAcrossAreas = mirrorScenario({
   }),
 })
 
+/** A device writes to its own memory, part of which is read-only. */
+export const writeToOwnMemory = mirrorScenario({
+  name: 'write-to-own-memory',
+  summary:
+    'A device writes to two pages of its own memory, one of which is read-only in the page table, ' +
+    'while a CPU reads it: the driver brings both back, and then serves the whole fault.',
+  exercises: ['C5', 'C28', 'C39'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, onDevice: true, readOnly: true },
+      { touched: true, onDevice: true },
+    ],
+    mirrors: [{ name: 'gpu', memory: 2 }],
+    spareFrames: 2,
+    values: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0)] },
+    ],
+  }),
+})
+
 /** A device page is shared by two processes. */
 export const migrateAndFork = mirrorScenario({
   name: 'migrate-and-fork',
