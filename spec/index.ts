@@ -16,6 +16,7 @@ import * as deviceMemory from './scenarios/device-memory.js'
 import * as devmem from './scenarios/devmem.js'
 import * as encodings from './scenarios/encodings.js'
 import * as exclusive from './scenarios/exclusive.js'
+import * as byPage from './scenarios/exclusive-by-page.js'
 import * as exits from './scenarios/exits.js'
 import { hmmVmaRequests } from './scenarios/generation-requests.js'
 import * as generations from './scenarios/generations.js'
@@ -160,6 +161,13 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   exclusive.exclusiveTwoDevices,
   exclusive.exclusiveAndMigrate,
   exclusive.exclusiveWrite,
+  byPage.exclusiveByPage,
+  byPage.exclusiveByPageTwoDevices,
+  byPage.exclusiveByPageReclaim,
+  byPage.exclusiveByPageFork,
+  byPage.exclusiveByPageShared,
+  byPage.exclusiveByPageHuge,
+  byPage.exclusiveAcrossAreas,
   generations.hmmMirror,
   generations.hmmLifetime,
   generations.hmmRange,

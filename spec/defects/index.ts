@@ -13,6 +13,7 @@ import { driverDefects } from './drivers.js'
 import { encodingDefects } from './encodings.js'
 import { endingDefects } from './endings.js'
 import { exclusiveDefects } from './exclusive.js'
+import { exclusiveByPageDefects } from './exclusive-by-page.js'
 import { generationDefects } from './generations.js'
 import { hugePageDefects } from './huge-pages.js'
 import { largeFolioDefects } from './large-folios.js'
@@ -59,6 +60,7 @@ export const defects: readonly Defect[] = [
   ...treeDefects,
   ...recordedDefects,
   ...exclusiveDefects,
+  ...exclusiveByPageDefects,
   ...generationDefects,
   ...unlockedDefects,
   ...hugePageDefects,

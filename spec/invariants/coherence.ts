@@ -37,6 +37,11 @@ function holdsData(kind: PteKind): boolean {
   return kind === PteKind.present || kind === PteKind.devicePrivate || kind === PteKind.deviceExclusive
 }
 
+/** True if whom the entry is for may write: an exclusive entry that was had page by page says nothing else, and has no bit for it. */
+function letsWrite({ machine }: MirrorWorld, { kind, write }: Pte): boolean {
+  return write || (machine.rules.exclusiveByPage && kind === PteKind.deviceExclusive)
+}
+
 /** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
 function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: Frame | undefined): boolean {
   return machine.migrations.some((pages) => {
@@ -103,7 +108,7 @@ export function accessesEnded(world: MirrorWorld): Invariant {
         if (isOwnAndLeaving(mirror, page, frame) || isOnItsWay(world, page, frame)) continue
         if (!holdsData(pte.kind) || pte.frame !== frame?.pfn)
           return `${mirror.name} still accesses page ${page} through frame ${frame?.pfn}, which the CPU's page table no longer maps`
-        if (access.write && !pte.write)
+        if (access.write && !letsWrite(world, pte))
           return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
       }
       return said
@@ -122,7 +127,7 @@ export function writeOnlyIfCpuMay(world: MirrorWorld): Invariant {
       for (const { what, page, mirror, translation } of all) {
         if (!translation.write) continue
         said = true
-        if (!mirror.mm.pte[page].write)
+        if (!letsWrite(world, mirror.mm.pte[page]))
           return `${mirror.name}'s ${what} lets it write page ${page}, which the CPU's page table maps read-only`
       }
       return said

@@ -4,7 +4,12 @@
  * @module
  */
 import { deviceAccess } from '../../src/driver/index.js'
-import { copy_page_range, mmu_notifier_invalidate_range_start, PteKind } from '../../src/kernel/index.js'
+import {
+  copy_page_range,
+  folioOf,
+  mmu_notifier_invalidate_range_start,
+  PteKind,
+} from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -22,7 +27,8 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
           for (const cpu of machine.cpus)
             if (cpu.mm === mm && cpu.tlb[page].frame !== undefined)
               return `page ${page} of ${mm.name} is exclusive, and a CPU's TLB maps it`
-          if (machine.frames[pte.frame].mapcount > 0)
+          // Where access is had page by page, the entry itself counts as a mapping.
+          if (machine.frames[pte.frame].mapcount > (machine.rules.exclusiveByPage ? 1 : 0))
             return `page ${page} of ${mm.name} is exclusive, and frame ${pte.frame} is mapped`
         }
       return said
@@ -94,7 +100,7 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
           if (pte.kind === PteKind.deviceExclusive || pte.kind === PteKind.none) continue
           said = true
           const pfn = old(pte).frame
-          const holder = old(machine.frames[pfn]).locked - 1
+          const holder = old(() => folioOf(machine.frames[pfn]).locked) - 1
           // fork takes the lock, restores and drops the lock in one go, under the page-table lock.
           const isHeld = holder === thread || (holder < 0 && from.inside(thread, copy_page_range))
           if (!isHeld) return `CPUs get page ${page} back, and frame ${pfn} is not locked by who gives it`

@@ -22,7 +22,10 @@ import {
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-/** Entries that map the frame, and those that hold it without mapping it: a device has it alone. */
+/**
+ * Entries that map the frame, and those that hold it without mapping it: a device has it alone. An exclusive entry that was
+ * had page by page keeps the mapping.
+ */
 function entriesOf({ machine }: MirrorWorld, pfn: number): { mapped: number; held: number } {
   let mapped = 0
   let held = 0
@@ -30,7 +33,7 @@ function entriesOf({ machine }: MirrorWorld, pfn: number): { mapped: number; hel
     for (const pte of mm.pte) {
       const kind = pte.kind
       if (kind === PteKind.none || kind === PteKind.migration || pte.frame !== pfn) continue
-      if (kind === PteKind.deviceExclusive) held++
+      if (kind === PteKind.deviceExclusive && !machine.rules.exclusiveByPage) held++
       else mapped++
     }
   return { mapped, held }

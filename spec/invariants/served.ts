@@ -11,7 +11,7 @@ import {
   populatePinned,
   prefault,
 } from '../../src/driver/index.js'
-import { RangeResult, type Task, VM_READ, VM_WRITE, VmaKind } from '../../src/kernel/index.js'
+import { isShared, RangeResult, type Task, VM_READ, VM_WRITE, VmaKind } from '../../src/kernel/index.js'
 import type { StepClaim, Witness } from '../../src/world/index.js'
 import type { Call, InitialPage, MirrorScenario, MirrorWorld } from '../scenarios/mirror-world.js'
 
@@ -20,29 +20,37 @@ interface Asked {
   readonly mirror: Mirror
   readonly page: number
   readonly write: boolean
+  /** True if the device wants the page to itself: a page of shared memory it does not get. */
+  readonly alone: boolean
 }
 
 /** The pages that `call` makes a device ask for. */
 function askedBy({ procedure, args }: Call): Asked[] {
   const [mirror, page] = args as [Mirror, number]
-  if ((procedure as unknown) === deviceAtomic) return [{ mirror, page, write: true }]
+  if ((procedure as unknown) === deviceAtomic) return [{ mirror, page, write: true, alone: true }]
   if ((procedure as unknown) !== deviceAccess) return []
   const [end, value] = args.slice(2) as [number, number | undefined]
   return Array.from({ length: end - page }, (_, i) => ({
     mirror,
     page: page + i,
     write: value !== undefined,
+    alone: false,
   }))
 }
 
 /** True if the area of the page permits the access at the beginning: then the CPU may make it, and so may the device. */
-function isPermitted(page: InitialPage | undefined, write: boolean, files: readonly number[]): boolean {
+function isPermitted(
+  page: InitialPage | undefined,
+  { write, alone }: Asked,
+  files: readonly number[],
+): boolean {
   const {
     kind = VmaKind.anonymous,
     flags = VM_READ | VM_WRITE,
     file,
     pgoff = 0,
   } = page ?? { kind: VmaKind.none }
+  if (alone && isShared(kind)) return false
   const isMirrored = kind !== VmaKind.none && kind !== VmaKind.pfnmap
   const isThere = file === undefined || pgoff < files[file]
   return isMirrored && isThere && (flags & VM_READ) !== 0 && (!write || (flags & VM_WRITE) !== 0)
@@ -60,7 +68,7 @@ export function devicesAreServed(
   const asked = calls
     .flat()
     .map(askedBy)
-    .filter((all) => all.every(({ page, write }) => isPermitted(pages[page], write, files)))
+    .filter((all) => all.every((one) => isPermitted(pages[one.page], one, files)))
     .flat()
   return mirrors.flatMap((mirror) =>
     [...pages.keys()].flatMap((page): Witness[] => {

@@ -20,7 +20,7 @@ import { keptByOwnAccess } from '../invariants/exclusive.js'
 import { call, type MirrorWorld, mirrorScenario } from './mirror-world.js'
 
 /** An atomic access that has loaded and not yet stored, while CPUs cannot reach the page. */
-const isAlone = ({ machine, mirrors }: MirrorWorld): Witness => ({
+export const isAlone = ({ machine, mirrors }: MirrorWorld): Witness => ({
   clause: 'C43',
   name: 'a device is in the middle of an atomic access',
   holds: () =>

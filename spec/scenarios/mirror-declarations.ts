@@ -6,7 +6,7 @@
 
 import type { DeviceChunk, Mirror } from '../../src/driver/index.js'
 import type { DmaList, HmmDevmem } from '../../src/generations/index.js'
-import type { ClassicNotifierOps, Machine, Task, VmaKind } from '../../src/kernel/index.js'
+import type { ClassicNotifierOps, Machine, Rules, Task, VmaKind } from '../../src/kernel/index.js'
 import {
   type Override,
   type Procedure,
@@ -153,6 +153,10 @@ export interface MirrorScenario {
   readonly moves?: boolean
   /** Pages of a huge page (default: there are none): all areas want them, and pages that lie as in one, all touched, are one. */
   readonly hugePages?: number
+  /** `anon_vma`s (default: areas only know that they have one). A process that has been forked already has the second. */
+  readonly anonVmas?: number
+  /** What the kernel does otherwise than the latest (default nothing). */
+  readonly rules?: Partial<Rules>
   /** Classic notifiers, beside the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
   /** What must be able to happen. */

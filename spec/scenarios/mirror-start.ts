@@ -14,6 +14,7 @@ import {
   PmdKind,
   type Pte,
   PteKind,
+  setAnonRmap,
   slotOf,
   VM_HUGEPAGE,
   VM_READ,
@@ -96,6 +97,7 @@ function touchPage(machine: Machine, mm: MmStruct, page: number, pfn: number, wr
   frame.contents = 1
   ownExpected(mm, page).value = 1
   if (mm.tracksOffsets) mm.vma[page].anonymous = 1
+  if (mm.tracksAreas) setAnonRmap(frame, mm, page)
   mm.pte[page].kind = isDevicePrivate(frame) ? PteKind.devicePrivate : PteKind.present
   mm.pte[page].frame = pfn
   mm.pte[page].write = write
@@ -129,10 +131,11 @@ function setBits(machine: Machine, pte: Pte, page: InitialPage, slot: number): v
   slotOf(machine, slot).contents = frame.contents
 }
 
-/** As make_device_exclusive_range leaves it. */
+/** As make_device_exclusive_range leaves it; or make_device_exclusive, whose entry keeps the mapping and is not writable. */
 function takePage(machine: Machine, mm: MmStruct, page: number): void {
   mm.pte[page].kind = PteKind.deviceExclusive
-  machine.frames[mm.pte[page].frame].mapcount = 0
+  if (machine.rules.exclusiveByPage) mm.pte[page].write = false
+  else machine.frames[mm.pte[page].frame].mapcount = 0
 }
 
 /** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */

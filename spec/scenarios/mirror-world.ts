@@ -223,6 +223,8 @@ export function mirrorModel(
     ...(options.files ? { files: options.files } : {}),
     ...(options.moves ? { moves: true } : {}),
     ...(options.hugePages ? { hugePages: options.hugePages } : {}),
+    ...(options.anonVmas ? { anonVmas: options.anonVmas } : {}),
+    ...(options.rules ? { rules: options.rules } : {}),
   }
   const isExclusive = options.mirrors.some(({ exclusive }) => exclusive)
   const layout = new Layout({ threads: options.threads.length })

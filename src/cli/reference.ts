@@ -67,18 +67,6 @@ function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
   return [...new Set(exported.filter(isProcedure))]
 }
 
-/**
- * Steps that no scenario takes: device-exclusive access page by page (Linux 6.15 on), of a page that several areas map, and of
- * parts of huge pages. The recordings hold them, one thread alone; docs/not-modelled.md says so.
- */
-const ORACLE_ONLY: readonly string[] = [
-  'make_device_exclusive: put the page, unless it is anonymous',
-  'make_device_exclusive: clear, flush and make exclusive',
-  'make_device_exclusive: unlock and put the page',
-  'folio_make_device_exclusive: go on with the next area',
-  'get_user_pages_remote (page, split): check the area',
-]
-
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(entryOf)
@@ -100,7 +88,6 @@ export function referenceProject(): Project {
       transitions: charts.flatMap(({ transitions }) => transitions),
       steps: declaredSteps(proceduresIn(kernel, driver)),
       requirements,
-      oracleOnly: ORACLE_ONLY,
     }),
     check: (scenario, options) => check(scenario, { host: nodeHost, ...options }),
     replay: (scenario, trace, injected) => {

@@ -9,6 +9,7 @@ import {
   Errno,
   type Frame,
   fixup_user_fault,
+  make_device_exclusive,
   make_device_exclusive_range,
   mmget_not_zero,
   mmput,
@@ -115,7 +116,7 @@ function store(mirror: Mirror, access: Access, loaded: number): void {
  * A fault of the device that wants a page to itself.
  *
  * @returns 0 when it has it; -EFAULT if the page may not be written, or the address space is gone; -ENOMEM; -EBUSY if others
- * were faster each time
+ * were faster each time; -EOPNOTSUPP, where access is had page by page, if the page is not anonymous
  */
 export const atomicFault = procedure(
   'atomic fault',
@@ -130,7 +131,8 @@ export const atomicFault = procedure(
 /**
  * One try. The page is faulted in before the sequence is taken: one that is exclusive already would be given back as it
  * is taken again, and that moves the sequence, each time (H24). The entry is programmed under the update lock, if the
- * sequence has not moved, and with the page still locked: no CPU gets it back before the device has had it.
+ * sequence has not moved, and with the page still locked: no CPU gets it back before the device has had it. Where the kernel
+ * gives access page by page, it waits for the folio lock and tries again by itself.
  *
  * @see reference B.10, F.1
  */
@@ -143,11 +145,13 @@ export const atomicFaultTry = procedure(
     const { notifierSeq } = rangeOf(mirror, current)
     yield* mmu_interval_read_begin(notifier, notifierSeq)
     yield* mm.mmapLock.lockRead()
-    const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
+    const pfn = current.machine.rules.exclusiveByPage
+      ? yield* make_device_exclusive(current, mm, page, mirror.exclusiveOwner)
+      : only(yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner))
     yield* mm.mmapLock.unlockRead()
-    if (pages.length === 0) return -Errno.EFAULT
-    if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
-    const frame = current.machine.frames[pages[0]]
+    if (pfn < 0) return pfn
+    if (pfn === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
+    const frame = current.machine.frames[pfn]
     yield* updateLock.lock()
     const collided = yield* mmu_interval_read_retry(notifier, notifierSeq)
     if (!collided)
@@ -160,6 +164,11 @@ export const atomicFaultTry = procedure(
     return collided ? yield* become(atomicFaultAgain, current, mirror, page, tries) : 0
   },
 )
+
+/** The one frame of a range of one page, 0 if it is not exclusive; or -EFAULT. */
+function only([pfn = -Errno.EFAULT]: readonly number[]): number {
+  return pfn
+}
 
 /** Has the page made present and writable, as for an access of a CPU. */
 export const faultIn = procedure(

@@ -156,12 +156,7 @@ function vacuityText(vacuity: Vacuity, layout: Layout): string {
   const all =
     `${counted(vacuity.transitions.total, 'statechart transition')}, ${counted(vacuity.steps.total, 'procedure step')} and ` +
     counted(vacuity.requirements.total, 'requirement')
-  const { oracleOnly = [] } = vacuity
-  const unexplored =
-    oracleOnly.length === 0
-      ? ''
-      : ` No scenario takes ${counted(oracleOnly.length, 'more step')}, which only the oracle runs, one thread alone: ${oracleOnly.join('; ')}.`
-  if (!isVacuous(vacuity)) return wrap(`Coverage: each of ${all} was exercised.${unexplored}`, layout.width)
+  if (!isVacuous(vacuity)) return wrap(`Coverage: each of ${all} was exercised.`, layout.width)
   const part = (noun: string, { total, never }: Unexercised<string>) =>
     never.length === 0
       ? []

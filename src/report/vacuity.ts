@@ -20,8 +20,6 @@ export interface Universe {
   readonly transitions: readonly DeclaredTransition[]
   readonly steps: readonly DeclaredStep[]
   readonly requirements: readonly Requirement[]
-  /** Steps that no scenario takes, as `procedure: step`: only the oracle of recordings runs them, one thread alone. */
-  readonly oracleOnly?: readonly string[]
 }
 
 /** The number of items of one kind, and those that were never exercised. */
@@ -37,8 +35,6 @@ export interface Vacuity {
   readonly steps: Unexercised<string>
   /** Identifiers of requirements. */
   readonly requirements: Unexercised<string>
-  /** {@link Universe.oracleOnly}, which no interleaving was explored of. */
-  readonly oracleOnly?: readonly string[]
 }
 
 /** True if anything was never exercised. */
@@ -86,20 +82,13 @@ export function vacuityOf(results: readonly CheckResult[], universe: Universe): 
       if (check.startsWith('step:')) return steps.has(check.slice('step:'.length).trim())
       return claims.has(check)
     })
-  const oracleOnly = universe.oracleOnly ?? []
-  // A step of the list that a scenario takes does not belong there any more.
-  const stale = oracleOnly
-    .filter((name) => steps.has(name))
-    .map((name) => `${name} (taken: strike it from the list)`)
-  for (const name of oracleOnly) named.delete(name)
   const names = [...named]
   return {
     transitions: {
       total: declared.size,
       never: [...declared].filter(([key]) => !taken.has(key)).map(([, transition]) => transition),
     },
-    steps: { total: names.length, never: [...names.filter((name) => !steps.has(name)), ...stale] },
-    ...(oracleOnly.length === 0 ? {} : { oracleOnly }),
+    steps: { total: names.length, never: names.filter((name) => !steps.has(name)) },
     requirements: {
       total: universe.requirements.length,
       never: universe.requirements.filter((requirement) => !isExercised(requirement)).map(({ id }) => id),

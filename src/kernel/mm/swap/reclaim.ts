@@ -6,7 +6,15 @@
  */
 import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { isPageCache } from '../../address-space.js'
-import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine.js'
+import {
+  type Frame,
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+} from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
@@ -84,7 +92,9 @@ export const try_to_unmap = procedure(function* try_to_unmap(
   mm: MmStruct,
   frame: Frame,
 ): Running<void> {
-  const page = yield* step('walk the mappings', () => mm.pte.findIndex((pte) => maps(pte, frame)))
+  const page = yield* step('walk the mappings', () =>
+    mm.pte.findIndex((pte) => maps(current.machine, pte, frame)),
+  )
   if (page < 0) return
   yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
   const replaced = yield* try_to_unmap_one(current, mm, page, frame)
@@ -122,7 +132,7 @@ export function unmapEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(pte, frame)) return 0
+  if (!maps(machine, pte, frame)) return 0
   const state = read(pte)
   setSwapEntry(machine, pte, frame, state)
   flushTlb(machine, mm, page, page + 1)
@@ -131,9 +141,12 @@ export function unmapEntry(
   return 1
 }
 
-function maps(pte: Pte, frame: Frame): boolean {
-  const kind = READ_ONCE(pte).kind
-  return (kind === PteKind.present || kind === PteKind.protnone) && READ_ONCE(pte).frame === frame.pfn
+/** An exclusive entry is replaced like another where it keeps the mapping; otherwise it is none, and keeps its page in memory. */
+function maps({ rules }: Machine, pte: Pte, frame: Frame): boolean {
+  const { kind } = READ_ONCE(pte)
+  const isTaken = kind === PteKind.deviceExclusive && rules.exclusiveByPage
+  const isMapping = kind === PteKind.present || kind === PteKind.protnone || isTaken
+  return isMapping && READ_ONCE(pte).frame === frame.pfn
 }
 
 /**
