@@ -20,6 +20,7 @@ import {
   selectionOf,
   subjectOf,
   titleOf,
+  unreached,
   VERDICTS,
   verdictOfReview,
 } from './wording.js'
@@ -133,6 +134,7 @@ ${drawn}`
 function held({ held, selected, bounds }: Review): string {
   const rest = selected.of - selected.scenarios.length
   if (held.length + rest === 0) return ''
+  if (held.length === 0) return `<h2>What still holds</h2>\n<p>${unreached(rest)}</p>`
   const others =
     rest === 0
       ? '.'
@@ -149,7 +151,7 @@ function held({ held, selected, bounds }: Review): string {
   const folded = `<details${held.length <= MOST_NAMES ? ' open' : ''}><summary>${counted(held.length, 'scenario')}, with their states</summary>\n${table}</details>`
   return `<h2>What still holds</h2>
 <p>${counted(held.length, 'scenario')} that ${held.length === 1 ? 'reaches' : 'reach'} the change, explored completely at ${bounds} bounds${others}</p>
-${held.length === 0 ? '' : folded}`
+${folded}`
 }
 
 function coverage(review: Review): string {

@@ -19,6 +19,7 @@ import {
   selectionOf,
   subjectOf,
   titleOf,
+  unreached,
   VERDICTS,
   verdictOfReview,
 } from './wording.js'
@@ -161,6 +162,7 @@ export function runText(trace: Trace, shown: 'changes' | 'steps'): string {
 function holds({ held, selected, bounds }: Review): string {
   const rest = selected.of - selected.scenarios.length
   if (held.length + rest === 0) return ''
+  if (held.length === 0) return `## What still holds\n\n${unreached(rest)}`
   const lines = held.map(({ scenario, parameters, states, statesBefore }) => {
     const was =
       statesBefore === undefined || statesBefore === states ? '' : `, ${figure(statesBefore)} before`
@@ -176,7 +178,7 @@ function holds({ held, selected, bounds }: Review): string {
       WIDTH,
     ),
     '',
-    held.length === 0 ? 'none that reaches it' : list(lines),
+    list(lines),
   ].join('\n')
 }
 

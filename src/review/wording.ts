@@ -43,9 +43,11 @@ export function verdictOfReview(review: Review): string {
   }
   if (unfinished > 0)
     return `${counted(unfinished, 'scenario')} of ${selected.of} not checked to the end ${at}.`
-  return selected.scenarios.length === 0
-    ? `No scenario of ${selected.of} reaches the change: nothing is said of it.`
-    : `${selected.of === 1 ? 'The one scenario holds' : `All ${counted(selected.of, 'scenario')} hold`} ${at}.`
+  if (selected.scenarios.length === 0)
+    return review.change.procedures.length === 0
+      ? `Nothing that a scenario runs is changed, of ${counted(selected.of, 'scenario')}.`
+      : `No scenario of ${figure(selected.of)} enters what is changed ${at}: its effect is not judged.`
+  return `${selected.of === 1 ? 'The one scenario holds' : `All ${counted(selected.of, 'scenario')} hold`} ${at}.`
 }
 
 /** How many scenarios break something. */
@@ -57,11 +59,17 @@ export function brokenScenarios({ broken }: Review): number {
 export function selectionOf({ by, scenarios, of }: Selected): string {
   if (by === 'all')
     return `Text outside of procedures is changed, so that all ${counted(of, 'scenario')} were run.`
+  if (scenarios.length === 0) return 'No scenario was run after the change.'
   const rest = of - scenarios.length
   if (rest === 0)
     return `${of === 1 ? 'The one scenario enters' : `All ${counted(of, 'scenario')} enter`} what is changed.`
   const ran = `${counted(scenarios.length, 'scenario')} of ${figure(of)} ${scenarios.length === 1 ? 'enters' : 'enter'} what is changed, and ${scenarios.length === 1 ? 'was' : 'were'} run`
-  return `${ran}; the other ${figure(rest)} never do, and hold as before.`
+  return `${ran}; the other ${figure(rest)} ${rest === 1 ? 'does not, and holds' : 'never do, and hold'} as before.`
+}
+
+/** What is said of scenarios that never enter what is changed, where there are no others. */
+export function unreached(count: number): string {
+  return `${counted(count, 'scenario')} that ${count === 1 ? 'does not enter what is changed, and holds' : 'do not enter what is changed, and hold'} as before.`
 }
 
 /** What is changed, from what to what. */

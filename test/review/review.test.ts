@@ -155,6 +155,13 @@ test('two drivers', async () => {
   })
 })
 
+test('where no scenario enters what is changed, its effect is not judged', async () => {
+  const { code, out, read } = await review(`--override ${fileOf(NO_WAIT)} --only devmem-held`)
+  expect(out).toContain('No scenario of 1 enters what is changed at smoke bounds: its effect is not judged.')
+  expect(read('review.md')).toContain('1 scenario that does not enter what is changed, and holds as before.')
+  expect(code).toBe(0)
+})
+
 describe('wrong usage', () => {
   test.each([
     ['', 'name what to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE'],

@@ -221,7 +221,7 @@ class CommitSide {
     let said = ''
     const ended = await execute(folder, ['dist/src/cli/main.js', ...args], this.signal, (text) => {
       said += text
-      this.io.stderr.write(text)
+      this.io.stderr.write(text.replace(/^json report written to .*\n/gm, ''))
     })
     if (ended.code === 2 && args[0] === 'list') throw new CommitError(said.trim())
     return ended
