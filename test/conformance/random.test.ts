@@ -116,45 +116,51 @@ describe('when all is unmapped', () => {
 /** What the model knows of an area, page by page. */
 interface Area {
   readonly flags: number
-  /** What a page holds when its entry is thrown away; absent where that changes nothing, in shared memory. */
-  readonly unwritten?: number
+  /** True if what is written is kept when an entry is thrown away: in shared memory, and in the file. */
+  readonly shared: boolean
+  /** The page of the memory file that is behind it, if any. */
+  readonly file?: number
 }
 
-/** What a memory file holds in its first page; one more in each that follows. */
+/** What a memory file holds in its first page at the beginning; one more in each that follows. */
 const FILE_CONTENTS = 61440
 
-/** Areas by page, and the value of each. Two pages never show the same page of a file: each mapping has one of its own. */
+/**
+ * Areas by page, and what was written to each. The memory file outlives its mappings, and two pages may show the same page
+ * of it: one that was moved, and one that was mapped afterwards.
+ */
 class PlainModel {
   private readonly areas: (Area | undefined)[] = Array(PAGES).fill(undefined)
-  private readonly values: number[] = Array(PAGES).fill(0)
+  /** What was written and belongs to the mapping; absent where that shows what is behind it. */
+  private readonly values: (number | undefined)[] = Array(PAGES).fill(undefined)
+  private readonly file: number[] = Array.from({ length: PAGES }, (_, page) => FILE_CONTENTS + page)
 
   /** What must be answered. `oracle` is asked only what is one area, and which pages a device could write without a fault. */
   perform(operation: Operation, oracle: Oracle): Partial<Answer> {
     switch (operation.name) {
       case 'mmap':
-        this.forEach(operation, (page) => this.put(page, { flags: operation.flags, unwritten: 0 }, 0))
+        this.forEach(operation, (page) => this.put(page, { flags: operation.flags, shared: false }))
         return { rc: 0 }
       case 'mmap_shared':
-        this.forEach(operation, (page) => this.put(page, { flags: operation.flags }, 0))
+        this.forEach(operation, (page) => this.put(page, { flags: operation.flags, shared: true }))
         return { rc: 0 }
       case 'mmap_file':
-        this.forEach(operation, (page) => {
-          const holds = FILE_CONTENTS + page
-          this.put(page, { flags: operation.flags, ...(operation.shared ? {} : { unwritten: holds }) }, holds)
-        })
+        this.forEach(operation, (page) =>
+          this.put(page, { flags: operation.flags, shared: operation.shared, file: page }),
+        )
         return { rc: 0 }
       case 'munmap':
-        this.forEach(operation, (page) => this.put(page, undefined, 0))
+        this.forEach(operation, (page) => this.put(page, undefined))
         return { rc: 0 }
       case 'mremap': {
         const { start, end, to } = operation
         if (this.areas[start] === undefined) return { rc: -14, err: 'EFAULT' }
         if (start < to.end && to.start < end) return { rc: -22, err: 'EINVAL' }
-        this.forEach(to, (page) => this.put(page, undefined, 0))
+        this.forEach(to, (page) => this.put(page, undefined))
         if (!isOneArea(oracle, start, end)) return { rc: -14, err: 'EFAULT' }
         this.forEach(operation, (page) => {
           this.put(to.start + page - start, this.areas[page], this.values[page])
-          this.put(page, undefined, 0)
+          this.put(page, undefined)
         })
         return { rc: 0 }
       }
@@ -170,16 +176,16 @@ class PlainModel {
         this.forEach(operation, (page) => {
           const area = this.areas[page]
           if (area === undefined) hole = true
-          else this.values[page] = area.unwritten ?? this.values[page]
+          else if (!area.shared) this.values[page] = undefined
         })
         return hole ? { rc: -12, err: 'ENOMEM' } : { rc: 0 }
       }
       case 'cpu_read':
-        return this.signal(operation.page, READ | WRITE) ?? { rc: 0, val: this.values[operation.page] }
+        return this.signal(operation.page, READ | WRITE) ?? { rc: 0, val: this.valueOf(operation.page) }
       case 'cpu_write': {
         const signal = this.signal(operation.page, WRITE)
         if (signal) return signal
-        this.values[operation.page] = Number(operation.value)
+        this.write(operation.page, Number(operation.value))
         return { rc: 0 }
       }
       case 'dev_read':
@@ -187,7 +193,7 @@ class PlainModel {
           this.refusal(operation, false) ?? {
             rc: 0,
             cpages: operation.end - operation.start,
-            vals: this.values.slice(operation.start, operation.end),
+            vals: this.values.map((_, page) => this.valueOf(page)).slice(operation.start, operation.end),
           }
         )
       case 'dev_write': {
@@ -195,7 +201,7 @@ class PlainModel {
         const { pageTable } = oracle.mirrors[operation.device]
         for (let page = operation.start; page < operation.end; page++) {
           if (refusal && !pageTable[page].write) break
-          this.values[page] = Number(operation.value) + page - operation.start
+          this.write(page, Number(operation.value) + page - operation.start)
         }
         return refusal ?? { rc: 0, cpages: operation.end - operation.start }
       }
@@ -208,9 +214,20 @@ class PlainModel {
     }
   }
 
-  private put(page: number, area: Area | undefined, value: number): void {
+  private put(page: number, area: Area | undefined, value?: number): void {
     this.areas[page] = area
     this.values[page] = value
+  }
+
+  private valueOf(page: number): number {
+    const file = this.areas[page]?.file
+    return this.values[page] ?? (file === undefined ? 0 : this.file[file])
+  }
+
+  private write(page: number, value: number): void {
+    const area = this.areas[page]
+    if (area?.shared && area.file !== undefined) this.file[area.file] = value
+    else this.values[page] = value
   }
 
   private forEach(
