@@ -3,8 +3,19 @@
  *
  * @module
  */
-import { accessOf, accessThrough, endOfRange, rangeOf, touch, unmapPages } from '../../src/driver/index.js'
 import {
+  accessOf,
+  accessThrough,
+  endOfRange,
+  mapPage,
+  rangeOf,
+  touch,
+  unmapPages,
+} from '../../src/driver/index.js'
+import {
+  amdgpu_cs_submit,
+  amdgpu_vm_bo_invalidate,
+  dma_resv_wait_timeout,
   ib_umem_odp_map_dma_and_lock,
   ib_umem_odp_unmap_dma_pages,
   ib_umem_odp_walk,
@@ -15,7 +26,7 @@ import {
   rxe_odp_mr_copy,
   type UmemOdp,
 } from '../../src/driver/tree/index.js'
-import { Errno, HMM_PFN_WRITE } from '../../src/kernel/index.js'
+import { Errno, HMM_PFN_WRITE, mmu_interval_read_retry } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
 
@@ -133,6 +144,48 @@ const copiesUnlocked = override(
     },
 )
 
+/** The callback waits for the fences of another reservation object. */
+const waitsForOthers = override(
+  dma_resv_wait_timeout,
+  () =>
+    function* () {
+      yield* step('wait for the fences of the buffer, which has none', () => 0)
+    },
+)
+
+/** What the GPU has written is not marked. */
+const invalidatesOnly = override(
+  amdgpu_vm_bo_invalidate,
+  () =>
+    function* (bo, range) {
+      yield* step('invalidate', () => {
+        unmapPages(bo, range)
+        return 0
+      })
+    },
+)
+
+/** The number is compared in one critical section, and the job is queued in the next. */
+const comparesBefore = override(
+  amdgpu_cs_submit,
+  () =>
+    function* (current, bo, { start, end }) {
+      const { notifierLock } = bo.state
+      yield* notifierLock.lock()
+      const collided = yield* mmu_interval_read_retry(bo.notifier, rangeOf(bo, current).notifierSeq)
+      yield* notifierLock.unlock()
+      if (collided) return -Errno.EAGAIN
+      yield* notifierLock.lock()
+      yield* step('map the pages, and add the fence', () => {
+        for (let page = start; page < end; page++) mapPage(bo, rangeOf(bo, current), page)
+        bo.state.fences += 1
+        return 0
+      })
+      yield* notifierLock.unlock()
+      return 0
+    },
+)
+
 /** Defects of drivers of the tree. */
 export const treeDefects: readonly Defect[] = [
   {
@@ -227,5 +280,45 @@ export const treeDefects: readonly Defect[] = [
     scenario: 'rxe/two-faults',
     overrides: [walksIntoList],
     steps: 12,
+  },
+  {
+    name: 'T7',
+    kind: 'history',
+    title: 'amdgpu waits for the fences of the wrong reservation object',
+    text:
+      'The callback waits for the fences of the buffer. The jobs that use it have theirs in the reservation object of the ' +
+      'address space of the GPU, whose root is another buffer: the callback returns while they run. Fixed by waiting for those.',
+    source: ['drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c: amdgpu_hmm_invalidate_gfx (before and in Linux 7.1)'],
+    requirement: 'C3',
+    scenario: 'amdgpu-userptr/munmap',
+    overrides: [waitsForOthers],
+    steps: 21,
+  },
+  {
+    name: 'T8',
+    kind: 'hazard',
+    title: "amdgpu's callback marks nothing dirty",
+    text:
+      'The comment above amdgpu_hmm_invalidate_gfx says that pages are marked dirty; its text waits, and marks nothing. What a job ' +
+      'wrote to a page that is clean in the swap cache is lost (H23), unless another place marks it before the page is freed. ' +
+      'Fixed by set_page_dirty after the fences, for each page that the buffer may write.',
+    source: ['reference B.11 H23', 'drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c: amdgpu_hmm_invalidate_gfx'],
+    requirement: 'C39',
+    scenario: 'amdgpu-userptr/swap',
+    overrides: [invalidatesOnly],
+    steps: 22,
+  },
+  {
+    name: 'T9',
+    kind: 'mutation',
+    title: 'amdgpu compares the number before it takes the lock under which it queues the job',
+    text:
+      'Between the two the callback sets the sequence, finds no fence to wait for, and returns. The job is queued afterwards, ' +
+      'and uses pages that are gone.',
+    source: ['reference C8', 'drivers/gpu/drm/amd/amdgpu/amdgpu_cs.c: amdgpu_cs_submit'],
+    requirement: 'C8',
+    scenario: 'amdgpu-userptr/munmap',
+    overrides: [comparesBefore],
+    steps: 21,
   },
 ]

@@ -4,22 +4,23 @@
  *
  * @module
  */
-import { rxeDriver } from '../../src/driver/tree/index.js'
+import type { Driver } from '../../src/driver/index.js'
+import { amdgpuUserptrDriver, rxeDriver } from '../../src/driver/tree/index.js'
 import type { Scenario } from '../../src/world/index.js'
 import type { MirroringScenario } from './mirror-world.js'
 import { munmapVersusDevice, twoFaults, zeroPage } from './mirroring.js'
 import { exitVersusDevice } from './notifiers.js'
 import { swapVersusDevice } from './swap.js'
 
-const shown: readonly MirroringScenario[] = [
-  munmapVersusDevice,
-  zeroPage,
-  twoFaults,
-  exitVersusDevice,
-  swapVersusDevice,
-]
+/** `rxe/munmap` and so on: scenarios with a driver of the tree. */
+function shownBy(driver: Driver, shown: readonly MirroringScenario[]): Scenario[] {
+  return shown.flatMap(({ name, withDriver }) =>
+    withDriver ? [{ ...withDriver(driver), name: `${driver.name}/${name}` }] : [],
+  )
+}
 
-/** `rxe/munmap` and so on: a scenario with rxe as its driver. */
-export const treeScenarios: readonly Scenario[] = shown.flatMap(({ name, withDriver }) =>
-  withDriver ? [{ ...withDriver(rxeDriver), name: `${rxeDriver.name}/${name}` }] : [],
-)
+/** The scenarios in which drivers of the tree show their bugs. */
+export const treeScenarios: readonly Scenario[] = [
+  ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
+  ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
+]

@@ -14,13 +14,13 @@ import { check, declaredSteps, judgeTrace } from '../checker/index.js'
 import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
-import { rxeDriver } from '../driver/tree/index.js'
+import { amdgpuUserptrDriver, rxeDriver } from '../driver/tree/index.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
 import * as kernel from '../kernel/index.js'
 import { exportStatechart } from '../report/statechart.js'
-import type { AnyProcedure } from '../world/index.js'
+import type { AnyProcedure, Scenario } from '../world/index.js'
 import type { Project, StatechartEntry } from './project.js'
 
 function entryOf(machine: AnyStateMachine): StatechartEntry {
@@ -67,6 +67,14 @@ function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
   return [...new Set(exported.filter(isProcedure))]
 }
 
+/** `rxe/munmap` and so on: every scenario that any driver can be put into, with `driver` in it. */
+function namedAfter(driver: driver.Driver): Scenario[] {
+  return scenariosFor(driver).map((scenario) => ({
+    ...scenario,
+    name: `${driver.name}/${scenario.name.replace(` (${driver.name})`, '')}`,
+  }))
+}
+
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(entryOf)
@@ -77,6 +85,8 @@ export function referenceProject(): Project {
     drivers: {
       recorded: recordedCells.map((cell) => recordedScenario(cell)),
       rxe: scenariosFor(rxeDriver),
+      'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
+      tree: [rxeDriver, amdgpuUserptrDriver].flatMap(namedAfter),
     },
     requirements,
     defects,

@@ -398,7 +398,11 @@ function copy(from: Translation, to: Translation): void {
 }
 
 /** The access uses `entry`, which the driver has looked up itself, past the TLB. Part of a step. */
-export function accessThrough(access: Access, page: number, entry: Translation): void {
+export function accessThrough(
+  access: Access,
+  page: number,
+  entry: Pick<Translation, 'frame' | 'write'>,
+): void {
   access.page = page + 1
   access.frame = entry.frame
   access.write = entry.write

@@ -120,6 +120,8 @@ test('a driver of the tree comes with every scenario that takes any driver', asy
   const { code, out } = await run('check munmap --driver rxe --bounds smoke', project)
   expect(out).toMatch(/munmap \(rxe\)[^\n]*holds/)
   expect(code).toBe(0)
+  const all = await run('check rxe/exit amdgpu-userptr/exit --driver tree --bounds smoke', project)
+  expect(all.code).toBe(0)
 })
 
 const wrong: readonly [text: string, message: RegExp][] = [

@@ -3,5 +3,6 @@
  *
  * @module
  */
+export * from './amdgpu-userptr.js'
 export * from './rxe.js'
 export * from './umem-odp.js'
