@@ -28,6 +28,7 @@ export const exclusive: readonly Requirement[] = [
       'one device at a time has an exclusive page',
       'exclusive access ends under the folio lock, and devices were told',
       'a device is in the middle of an atomic access',
+      'a page that a device has had alone goes to swap',
       'assert:store',
     ],
   },
