@@ -59,7 +59,7 @@ const wrong: readonly [line: string, message: RegExp][] = [
     /there is no statechart "lampp"; did you mean lamp\?; to list them: hmm-spec list statecharts/,
   ],
   ['export lamp', /required option '--to <format>' not specified/],
-  ['export lamp --to png', /Allowed choices are mermaid, dot, json/],
+  ['export lamp --to png', /Allowed choices are mermaid, dot, rv, json/],
 ]
 
 test.each(wrong)('hmm-spec %s', async (line, message) => {

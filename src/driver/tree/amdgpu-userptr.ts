@@ -3,9 +3,10 @@
  * `notifier_lock`, it compares the number, and the job is queued. The GPU does not fault. The callback waits, under the same
  * lock, for the fences of the jobs that were queued before.
  *
- * Written after Linux 7.1, with what `docs/drivers/amdgpu-userptr.md` says of it mended.
+ * The callback is written after Linux 7.1, the submission after patches to it; what `docs/drivers/amdgpu-userptr.md` says of them is
+ * mended.
  *
- * @see drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c, amdgpu_cs.c
+ * @see drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c
  * @module
  */
 import {
