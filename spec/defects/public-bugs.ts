@@ -341,7 +341,7 @@ export const publicDefects: readonly Defect[] = [
     scenario: 'munmap',
     set: { pages: 2 },
     overrides: [refuseOtherPages],
-    steps: 0,
+    steps: 13,
   },
   {
     name: 'H12',

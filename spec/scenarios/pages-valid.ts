@@ -7,6 +7,7 @@ import { deviceAccess, pagesValidDriver } from '../../src/driver/index.js'
 import { madvise_dontneed } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
+import { closeMirror } from './notifiers.js'
 
 /** Pages that are known stay valid while others are invalidated. */
 export const pagesValid = mirrorScenario({
@@ -27,6 +28,31 @@ export const pagesValid = mirrorScenario({
     threads: [
       { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** Its own close, beside an invalidation. */
+export const pagesValidClosed = mirrorScenario({
+  name: 'pages-valid-closed',
+  summary:
+    'The driver that keeps its pages closes its mirror as it does it itself, after its device has written, while a CPU zaps ' +
+    'the page.',
+  exercises: ['C1', 'lock-discipline'],
+  driver: pagesValidDriver,
+  parameters: {},
+  world: () => ({
+    pages: repeat(1, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
+      },
       { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
