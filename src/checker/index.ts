@@ -9,6 +9,7 @@ export type { Sample, Samples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './coverage.js'
 export { Digest } from './digest.js'
+export { Edges, Graph } from './edges.js'
 export { type Breach, Exploration } from './explore.js'
 export {
   type ClaimFootprint,
@@ -20,8 +21,9 @@ export {
 } from './footprints.js'
 export { type Host, portableHost } from './host.js'
 export type { Broken } from './judge.js'
+export type { Locations } from './memo.js'
 export { Normaliser } from './normalise.js'
-export type { CheckOptions, Injection, Limits, Reductions } from './options.js'
+export type { Asking, CheckOptions, Injection, Limits, Reductions } from './options.js'
 export { findLasso, type Lasso } from './progress.js'
 export { checkAtRandom, type RandomOptions, type RandomResult } from './random.js'
 export * from './result.js'

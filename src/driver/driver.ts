@@ -99,6 +99,7 @@ export interface Driver<S = unknown> {
 
 /** A driver whose state is declared as `D`; its procedures see it as records. */
 export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state'> & {
+  /** See {@link Driver.state}. */
   readonly state: (layout: Layout, mirror: MirrorSetting) => D
 }
 

@@ -5,7 +5,7 @@
  * @module world
  */
 
-export { acting, NOBODY, use } from './acting.js'
+export { type Asserted, acting, NOBODY, use } from './acting.js'
 export {
   ControlGraph,
   type ControlLimits,
@@ -16,7 +16,15 @@ export {
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
 export { type Footprint, footprintOf, type Recorder, recordedBy } from './footprint.js'
-export { Cell, type CellOptions, type Codec, Layout, type LayoutOptions, type World } from './layout.js'
+export {
+  type Bits,
+  Cell,
+  type CellOptions,
+  type Codec,
+  Layout,
+  type LayoutOptions,
+  type World,
+} from './layout.js'
 export { Lifecycle, type TransitionTable } from './lifecycle.js'
 export {
   type Condition,
@@ -34,6 +42,7 @@ export {
   type Override,
   onStep,
   override,
+  type Replace,
   type StepOverride,
   type TextOverride,
 } from './override.js'
@@ -51,10 +60,11 @@ export {
   procedure,
   type Run,
   type Running,
+  type Section,
   type Step,
   step,
 } from './procedure.js'
 export { any, both, exclusive, type Protection, shared } from './protection.js'
 export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
-export { Sequence, type SequenceView } from './sequence.js'
+export { SEQUENCE_VIEWS, Sequence, type SequenceView } from './sequence.js'
 export { type SequentialOptions, SequentialRunner } from './sequential.js'

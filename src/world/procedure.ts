@@ -33,7 +33,9 @@ export interface Step {
 
 /** A critical section that is one step. */
 export interface Section {
+  /** What is done under the lock. */
   readonly effect: Run
+  /** Takes the lock, has `effect` done, and gives the lock back. */
   readonly around: (effect: Run) => Run
 }
 

@@ -197,7 +197,7 @@ export const migrateVmaCollectPte = procedure(
 
 /**
  * What came of an entry: no CPU has a translation of it, or one may have; or it maps a part of a huge page that must be split first,
- * whose first part, with a reference for it, is above {@link COLLECTED_BITS}.
+ * whose first part, with a reference for it, is above `COLLECTED_BITS`.
  */
 export const Collected = { untouched: 0, flush: 1, part: 2 } as const
 const COLLECTED_BITS = 2

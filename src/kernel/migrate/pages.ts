@@ -55,7 +55,7 @@ export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: 
  * One page, or a huge page as a whole. One step: the page is locked and no page table maps it, and its count is compared and frozen
  * atomically.
  *
- * @returns one of {@link Mapping}
+ * @returns one of `Mapping`
  * @kernel folio_migrate_mapping
  */
 export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
