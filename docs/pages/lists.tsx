@@ -207,6 +207,7 @@ const DOORS: readonly Door[] = [
       ['/doc/writing-a-driver.html', 'Writing a driver, step by step'],
       [address('requirement', 'C8'), 'The rule: read_retry under the update lock (C8)'],
       [address('defect', 'M2'), 'A run that breaks it (M2)'],
+      ['/doc/drivers-rxe.html', 'A driver of the tree: rxe'],
       ['/doc/generations.html', 'What each release of the API promises'],
       ['/requirement/index.html', 'Every requirement'],
     ],
@@ -214,6 +215,7 @@ const DOORS: readonly Door[] = [
   {
     title: 'I review an mm patch',
     links: [
+      ['/doc/review.html', 'What a change breaks, as a document'],
       ['/procedure/index.html', 'Every procedure, under its kernel name'],
       [address('procedure', 'migrate_vma_collect_pmd'), 'For instance migrate_vma_collect_pmd'],
       ['/chart/index.html', 'The lifecycles that steps are held against'],
@@ -225,7 +227,8 @@ const DOORS: readonly Door[] = [
     title: 'I have an implementation',
     links: [
       ['/finding/recorded-driver.html', "The kernel's test driver, against everything"],
-      ['/scenario/index.html', 'Scenarios to run it in'],
+      ['/doc/suite.html', 'The conformance suite, for any of them'],
+      ['/doc/operations.html', 'The language of its operations'],
       ['/doc/json.html', 'The JSON of every command'],
       ['/doc/traceability.html', 'From five documents to evidence'],
     ],
