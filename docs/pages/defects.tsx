@@ -29,6 +29,9 @@ const KINDS = {
   hazard: 'a hazard that is there today',
 } as const
 
+/** Steps of the longest run that is drawn on the page of its defect: the explorer draws any. */
+const DRAWN = 20
+
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {
   return site.data.defects.map((defect) => ({
@@ -150,7 +153,13 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
           steps={found?.trace?.steps ?? []}
           kind={found?.trace?.kind}
         />
-        {found?.trace ? <TraceDrawing site={site} trace={found.trace} /> : <p>No run was recorded.</p>}
+        {!found?.trace ? (
+          <p>No run was recorded.</p>
+        ) : found.trace.steps.length > DRAWN ? (
+          <p>Its {found.trace.steps.length} steps are drawn in the explorer.</p>
+        ) : (
+          <TraceDrawing site={site} trace={found.trace} />
+        )}
         <Commands
           lines={[
             `npx hmm-spec defects ${name} --trace-dir traces`,

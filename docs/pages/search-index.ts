@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { gzipSync } from 'node:zlib'
 import MiniSearch from 'minisearch'
 import type { ApiEntry } from './data.js'
 import type { Page } from './layout.js'
@@ -12,10 +13,6 @@ export function words(text: string): string[] {
   return (text.match(/[\p{L}\p{N}_]+/gu) ?? []).flatMap((word) =>
     word.includes('_') ? [word, ...word.split('_').filter((part) => part !== '')] : [word],
   )
-}
-
-function escapeSequence(character: string): string {
-  return character < '\u0080' ? `\\${character}` : `\\u${character.charCodeAt(0).toString(16)}`
 }
 
 /** The index as a script that puts it where the page's own script looks for it. */
@@ -43,6 +40,6 @@ export function searchScript(pages: readonly Page[], api: readonly ApiEntry[]): 
         text: summary,
       })),
   ])
-  // In single quotes, since JSON is full of double ones.
-  return `globalThis.hmmSpecIndex = '${JSON.stringify(index).replace(/['\\\u2028\u2029]/g, escapeSequence)}'\n`
+  // A script, so that it is loaded from a file too; compressed, since it is the largest of all.
+  return `globalThis.hmmSpecIndex = '${gzipSync(JSON.stringify(index), { level: 9 }).toString('base64')}'\n`
 }

@@ -43,13 +43,19 @@ function load() {
         ),
       Promise.resolve(),
     )
-    .then(() =>
-      MiniSearch.loadJSON(globalThis.hmmSpecIndex, {
+    .then(async () =>
+      MiniSearch.loadJSON(await unpacked(globalThis.hmmSpecIndex), {
         fields: ['title', 'names', 'text'],
         storeFields: ['title', 'kind'],
       }),
     )
   return loading
+}
+
+/** The text of what is compressed and written in base 64. */
+function unpacked(base64) {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text()
 }
 
 function words(text) {

@@ -141,7 +141,7 @@ export const exclusiveByPageShared = mirrorScenario({
   summary:
     'A device wants a page of shared memory to itself, and the kernel refuses: another mapping could write it. ' +
     'The page is put again.',
-  exercises: ['C6', 'C1'],
+  exercises: ['C6'],
   referenceOnly: true,
   parameters: {},
   world: () => ({

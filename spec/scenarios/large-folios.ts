@@ -75,7 +75,7 @@ export const largeFolioSplit = mirrorScenario({
   summary:
     'A huge page that was migrated as a whole loses its one entry when a page is unmapped; the driver brings a part of it back, ' +
     'which splits it, while its device is evicted.',
-  exercises: ['C28', 'C30', 'C31', 'C51', 'data'],
+  exercises: ['C28', 'C31', 'C51'],
   generations: [],
   parameters: {},
   world: () => ({
