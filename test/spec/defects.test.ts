@@ -122,7 +122,12 @@ describe('a hazard goes away with what would mend it', () => {
       ...scenario,
       build: (parameters) => {
         const model = scenario.build(parameters)
-        return { ...model, invariants: (model.invariants ?? []).filter(({ clause }) => clause !== 'C32' && clause !== 'lock-discipline') }
+        return {
+          ...model,
+          invariants: (model.invariants ?? []).filter(
+            ({ clause }) => clause !== 'C32' && clause !== 'lock-discipline',
+          ),
+        }
       },
     }
     const { violation } = await check(uncounted, { bounds: 'smoke', defects: [defectNamed('H3')] })
