@@ -90,11 +90,7 @@ describe('any driver', () => {
 
   it('must serve each page that the CPU may access', async () => {
     const { violation } = await check(scenarioFor(never, 'munmap'), { bounds: 'smoke', set: { pages: 2 } })
-    expect(violation).toMatchObject({
-      kind: 'witness',
-      clause: 'C5',
-      detail: 'no reachable state shows it: a device gets each page that it asks for (gpu, page 1, to write)',
-    })
+    expect(violation).toMatchObject({ kind: 'step', clause: 'C5' })
   })
 
   it('takes no folio lock under its update lock', async () => {
