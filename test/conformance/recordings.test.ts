@@ -37,7 +37,8 @@ function linesOf(name: string): string[] {
 }
 
 describe.each(FILES)('$name', ({ name, kernel, sequences, operations }) => {
-  it('is matched in every sequence', () => {
+  // The longest have twenty thousand operations.
+  it('is matched in every sequence', { timeout: 900_000 }, () => {
     expect(conformText(linesOf(name).join('\n'), { kernel })).toEqual({
       sequences,
       operations,

@@ -355,8 +355,8 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
   ],
   'src/world/locks.ts': [
     [
-      'else if (lock.rank !== 0 && other.rank >= lock.rank && other.heldBy(thread))',
-      'else if (lock.rank !== 0 && other.rank > lock.rank && other.heldBy(thread))',
+      "if (other.rank < lock.rank) asserted('lock-order')",
+      "if (other.rank <= lock.rank) asserted('lock-order')",
     ],
     [
       "if (other === lock) claim('deadlock', !lock.heldBy(thread)",
@@ -404,23 +404,16 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       this.readers`,
     ],
     [
-      `const result = run(choice)
-        this.release()`,
-      'const result = run(choice)',
+      `const result = effect(choice)
+      this.release()`,
+      'const result = effect(choice)',
     ],
     [
       'super(layout, name, { ...options, spinning: true })',
       'super(layout, name, { ...options, spinning: false })',
     ],
   ],
-  'src/world/lifecycle.ts': [
-    [
-      `if (target < 0)
-`,
-      `if (target < -1)
-`,
-    ],
-  ],
+  'src/world/lifecycle.ts': [['if (target < 0) {', 'if (target < -1) {']],
 }
 
 /** All of them. */
