@@ -13,16 +13,27 @@ import type { AnyProcedure } from '../world/procedure.js'
 import { running } from '../world/running.js'
 
 /** Values looked at: what goes beyond is a table of constants, or worse. */
-const MOST_VALUES = 20_000
+const MOST_VALUES = 200_000
 /** How deep values are looked at. */
 const DEEPEST = 6
+/** Variables that a message names. */
+const MOST_SHOWN = 4
+/** A variable that is not there. */
+const ABSENT = 'absent'
 /** Where the inspector finds what it needs, on the global object, while it looks. */
 const ROOTS = 'hmm-spec.captured'
 /** What the product changes while a model runs, and a driver may have imported. */
 const OF_THE_PRODUCT: readonly object[] = [acting, recording, running]
 
-/** What variables held, in words, each by its name and place: `generation`, `seen[2]`, `state.count`. */
-export type Captured = ReadonlyMap<string, string>
+/** A variable, or what it holds: `generation`, `seen[2]`, `state.count`. */
+interface Variable {
+  readonly name: string
+  /** What it held, in words. */
+  readonly value: string
+}
+
+/** What variables held, each by the function that reaches it first, and its name. */
+export type Captured = ReadonlyMap<string, Variable>
 
 /**
  * What the functions of `procedures` can reach beyond their arguments: variables of their modules, of functions around
@@ -35,7 +46,11 @@ export function capturedBy(procedures: Iterable<AnyProcedure>, isOwn: (url: stri
   session.connect()
   const holder = globalThis as Record<string, unknown>
   try {
-    holder[ROOTS] = { bodies: [...procedures].map(({ body }) => body), ours: OF_THE_PRODUCT }
+    holder[ROOTS] = {
+      bodies: [...procedures].map(({ body }) => body),
+      // What was looked at: the product's own state never is.
+      seen: new WeakSet(OF_THE_PRODUCT),
+    }
     return new Look(session, isOwn).look()
   } finally {
     delete holder[ROOTS]
@@ -49,20 +64,21 @@ export function capturedBy(procedures: Iterable<AnyProcedure>, isOwn: (url: stri
  * @throws SpecificationError `impure` that names the variables which have changed
  */
 export function mustBeAsLoaded(loaded: Captured, now: Captured, scenario: string): void {
-  const changed = [...now].filter(([name, value]) => (loaded.get(name) ?? 'absent') !== value)
-  for (const name of loaded.keys()) if (!now.has(name)) changed.push([name, 'absent'])
-  if (changed.length === 0) return
-  const shown = changed
-    .slice(0, 4)
-    .map(
-      ([name, value]) =>
-        `\`${name}\` was ${loaded.get(name) ?? 'absent'} when the driver was loaded and is ${value}`,
-    )
+  const changed = new Map<string, string>()
+  for (const [key, { name, value }] of now) {
+    const before = loaded.get(key)?.value ?? ABSENT
+    if (before !== value) changed.set(name, `\`${name}\` was ${before} when it was loaded, and is ${value}`)
+  }
+  for (const [key, { name, value }] of loaded)
+    if (!now.has(key)) changed.set(name, `\`${name}\` was ${value} when it was loaded, and is ${ABSENT}`)
+  if (changed.size === 0) return
+  const shown = [...changed.values()].slice(0, MOST_SHOWN)
+  const rest = changed.size - shown.length
   throw new SpecificationError(
     'impure',
-    `the driver keeps something outside of the world: after ${scenario} ${shown.join(', ')}` +
-      `${changed.length > 4 ? ` (and ${changed.length - 4} more)` : ''}; a state of the scenario does not have it, so ` +
-      'that no verdict is true. Keep it in a field of the world',
+    `the driver keeps state outside of the world. After ${scenario} ${shown.join('; ')}` +
+      `${rest > 0 ? `; and ${rest} more` : ''}. The checker does not see it, so that no verdict would be true; keep it in a ` +
+      'field of the world',
   )
 }
 
@@ -74,9 +90,9 @@ interface Member {
 
 /** One look at everything that is reachable. */
 class Look {
-  private readonly found = new Map<string, string>()
-  /** Functions and scopes that were looked at, by where they are. */
-  private readonly seen = new Set<string>()
+  private readonly found = new Map<string, Variable>()
+  /** Functions looked at so far: their order is the same in each look. */
+  private functions = 0
   private readonly scripts = new Map<string, string>()
 
   constructor(
@@ -101,92 +117,92 @@ class Look {
 
   /** A function: the variables of the scopes that it was made in. */
   private closure(value: Runtime.RemoteObject): void {
-    if (value.objectId === undefined) return
+    if (value.objectId === undefined || this.isSeen(value.objectId)) return
     const { internalProperties = [] } = this.properties(value.objectId)
-    const location = internalProperties.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value as
-      | { scriptId: string; lineNumber: number; columnNumber: number }
-      | undefined
-    const url = location && this.scripts.get(location.scriptId)
-    if (location === undefined || url === undefined || !this.isOwn(url)) return
-    const place = `${location.scriptId}:${location.lineNumber}:${location.columnNumber}`
-    if (this.seen.has(place)) return
-    this.seen.add(place)
+    if (!this.isOwnFunction(internalProperties)) return
+    const prefix = String(this.functions++)
     const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value
     if (scopes?.objectId === undefined) return
-    for (const { value: scope } of this.membersOf(scopes)) {
+    for (const { name: depth, value: scope } of this.membersOf(scopes)) {
       // `Global` is everybody's; the others are `Module`, `Closure (name)`, `Block`, `Script`.
       if (scope?.objectId === undefined || scope.description === 'Global') continue
       for (const { name, value: variable } of this.membersOf(scope))
-        if (variable !== undefined) this.value(name, variable, 0)
+        if (variable !== undefined) this.value(`${prefix}.${depth}`, name, variable, 0)
     }
   }
 
-  private value(name: string, value: Runtime.RemoteObject, depth: number): void {
-    if (this.found.size >= MOST_VALUES || this.found.has(name)) return
+  /** True for a function of the author's, by its internal properties. */
+  private isOwnFunction(internalProperties: readonly Runtime.InternalPropertyDescriptor[]): boolean {
+    const location = internalProperties.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value as
+      | { readonly scriptId: string }
+      | undefined
+    const url = location && this.scripts.get(location.scriptId)
+    return url !== undefined && this.isOwn(url)
+  }
+
+  /** @param place - function and scope from which the variable is reached */
+  private value(place: string, name: string, value: Runtime.RemoteObject, depth: number): void {
+    if (this.found.size >= MOST_VALUES) return
+    const say = (words: string) => this.found.set(`${place} ${name}`, { name, value: words })
     if (value.type === 'function') {
-      this.found.set(name, 'a function')
+      say('a function')
       this.closure(value)
       return
     }
     if (value.type !== 'object' || value.objectId === undefined) {
-      this.found.set(name, wordsFor(value))
+      say(wordsFor(value))
       return
     }
+    if (this.isSeen(value.objectId)) return
     const { subtype, className = 'Object' } = value
-    if (depth === 0 && this.isOfTheProduct(value.objectId)) return
-    this.found.set(name, `an object of ${className}`)
+    say(subtype === 'date' ? (value.description ?? className) : `an object of ${className}`)
     if (depth >= DEEPEST) return
     switch (subtype) {
-      case 'date':
-        this.found.set(name, value.description ?? '')
-        return
       case 'map':
       case 'set':
       case 'weakmap':
       case 'weakset':
-        this.entries(name, value.objectId, depth)
+        this.entries(place, name, value.objectId, depth)
         return
       case undefined:
       case 'array':
-      case 'typedarray':
+      case 'typedarray': {
         // Records, layouts and the like are the product's: what they hold is the world, or does not change.
-        if (subtype === undefined && className !== 'Object' && !this.isOwnClass(value)) return
+        if (subtype === undefined && className !== 'Object' && !this.isOwnClass(value.objectId)) return
         for (const member of this.membersOf(value))
-          if (member.value !== undefined)
-            this.value(
-              `${name}${subtype === undefined ? `.${member.name}` : `[${member.name}]`}`,
-              member.value,
-              depth + 1,
-            )
+          if (member.value !== undefined) {
+            const inner = subtype === undefined ? `${name}.${member.name}` : `${name}[${member.name}]`
+            this.value(place, inner, member.value, depth + 1)
+          }
+      }
     }
   }
 
-  private entries(name: string, objectId: string, depth: number): void {
+  private entries(place: string, name: string, objectId: string, depth: number): void {
     const { internalProperties = [] } = this.properties(objectId)
     const entries = internalProperties.find((property) => property.name === '[[Entries]]')?.value
     if (entries?.objectId === undefined) return
     for (const { name: index, value } of this.membersOf(entries))
       if (value?.objectId !== undefined)
         for (const part of this.membersOf(value))
-          if (part.value !== undefined) this.value(`${name}[${index}].${part.name}`, part.value, depth + 1)
+          if (part.value !== undefined)
+            this.value(place, `${name}[${index}].${part.name}`, part.value, depth + 1)
   }
 
-  private isOfTheProduct(objectId: string): boolean {
-    const ask = `function () { return globalThis[${JSON.stringify(ROOTS)}].ours.includes(this) }`
+  /** Whether a function or an object was looked at before; from now on it was. */
+  private isSeen(objectId: string): boolean {
+    const ask = `function () {
+      const { seen } = globalThis[${JSON.stringify(ROOTS)}]
+      return seen.has(this) || !seen.add(this)
+    }`
     return this.call(objectId, ask).result.value === true
   }
 
   /** True for an instance of a class of the author's. */
-  private isOwnClass({ objectId }: Runtime.RemoteObject): boolean {
-    if (objectId === undefined) return false
+  private isOwnClass(objectId: string): boolean {
     const { result } = this.call(objectId, 'function () { return this.constructor }')
     if (result?.objectId === undefined) return false
-    const { internalProperties = [] } = this.properties(result.objectId)
-    const location = internalProperties.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value as
-      | { scriptId: string }
-      | undefined
-    const url = location && this.scripts.get(location.scriptId)
-    return url !== undefined && this.isOwn(url)
+    return this.isOwnFunction(this.properties(result.objectId).internalProperties ?? [])
   }
 
   private membersOf({ objectId }: Runtime.RemoteObject): Member[] {

@@ -44,14 +44,35 @@ test('private fields, sets and weak maps are looked at, whatever the text calls 
   if (operation?.kind === 'step') operation.run(0)
   acting.thread = -1
   const after = capturedBy([keeps], own)
-  const changed = [...after].filter(([name, value]) => before.get(name) !== value).map(([name]) => name)
+  const changed = [...after]
+    .filter(([key, { value }]) => before.get(key)?.value !== value)
+    .map(([, { name }]) => name)
   expect(changed).toEqual(expect.arrayContaining([expect.stringMatching(/#hidden$/)]))
   expect(changed).toEqual(expect.arrayContaining([expect.stringMatching(/shown\.list\[1\]$/)]))
   expect(changed.some((name) => name.includes('noted'))).toBe(true)
   expect(changed.some((name) => name.includes('weak'))).toBe(true)
   expect(changed.some((name) => name.includes('unchanged') || name.includes('acting'))).toBe(false)
   expect(() => mustBeAsLoaded(before, after, 'munmap')).toThrow(
-    /keeps something outside of the world: after munmap/,
+    /keeps state outside of the world\. After munmap `/,
+  )
+})
+
+function counter() {
+  let count = 0
+  return procedure(function* counts() {
+    yield* step('count', () => ++count)
+  })
+}
+
+test('of two functions that share a text each has its own variables', () => {
+  const [first, second] = [counter(), counter()]
+  const own = () => true
+  const before = capturedBy([first, second], own)
+  const operation = second.body().next().value
+  if (operation?.kind === 'step') operation.run(0)
+  acting.thread = -1
+  expect(() => mustBeAsLoaded(before, capturedBy([first, second], own), 'munmap')).toThrow(
+    /`count` was 0 when it was loaded, and is 1/,
   )
 })
 
@@ -89,8 +110,6 @@ export default { ...referenceDriver, name: 'warm', invalidate }
     [command, 'check', 'munmap', '--driver', file, '--bounds', 'smoke', '--audit', 'off', '--workers', '1'],
     { encoding: 'utf8' },
   )
-  expect(stdout.replace(/\s+/g, ' ')).toContain(
-    '`kept.warm` was false when the driver was loaded and is true',
-  )
+  expect(stdout.replace(/\s+/g, ' ')).toContain('`kept.warm` was false when it was loaded, and is true')
   expect(status).toBe(2)
 })
