@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageFolder } from '../host/package.js'
 import { checkModule, type Finding, findingsIn, type SourceReport } from '../purity/source.js'
 import { isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
@@ -100,10 +100,3 @@ export function isOurs(file: string): boolean {
 }
 
 const PACKAGE = packageFolder()
-
-/** The folder of the package: this module is in `src/cli`, or in `dist/src/cli`. */
-function packageFolder(): string {
-  let folder = dirname(realpathSync(fileURLToPath(import.meta.url)))
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
-  return folder
-}

@@ -4,7 +4,6 @@
  * @module
  */
 export { equivalents } from './equivalents.js'
-export * from './project-folder.js'
 export * from './report.js'
 export { type RunOptions, type RunResult, runMutants, staleRows } from './run.js'
 export { select, type Wanted } from './select.js'

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type ts from 'typescript'
 import type { KernelVersion } from '../conformance/result.js'
+import { hashOfModules } from '../host/package.js'
 import { mutantsOf } from './find.js'
 import { edited, type Mutant } from './mutant.js'
 import type { RecordingFile } from './protocol.js'
@@ -110,22 +110,7 @@ export class Subject {
 
   /** The same for the same build and recordings: what was measured of one is so of the other. */
   get identity(): string {
-    const hash = createHash('sha256').update(process.version)
-    const add = (path: string): void => {
-      for (const entry of readdirSync(path, { withFileTypes: true }).sort((a, b) =>
-        a.name < b.name ? -1 : 1,
-      )) {
-        const inner = join(path, entry.name)
-        if (entry.isDirectory()) add(inner)
-        else if (entry.name.endsWith('.js'))
-          hash.update(`${inner.slice(this.root.length)}\n`).update(readFileSync(inner))
-      }
-    }
-    for (const path of RUN) {
-      const inner = join(this.root, 'dist', path)
-      if (path.endsWith('.js')) hash.update(readFileSync(inner))
-      else add(inner)
-    }
+    const hash = hashOfModules(join(this.root, 'dist'), RUN)
     for (const { path } of this.recordings) hash.update(readFileSync(path))
     return hash.digest('hex').slice(0, 20)
   }

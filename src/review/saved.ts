@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hashOfModules } from '../host/package.js'
 
 /** Folders whose modules a check depends on. */
 const RUN = [
@@ -18,12 +18,7 @@ const RUN = [
 
 /** Identifies the build in the folder `dist`: the same for the same modules and the same interpreter. */
 export function identityOf(dist: string): string {
-  const hash = createHash('sha256').update(process.version)
-  for (const folder of RUN)
-    for (const name of readdirSync(join(dist, folder), { recursive: true, encoding: 'utf8' }).sort())
-      if (name.endsWith('.js'))
-        hash.update(`${folder}/${name}\n`).update(readFileSync(join(dist, folder, name)))
-  return hash.digest('hex').slice(0, 20)
+  return hashOfModules(dist, RUN).digest('hex').slice(0, 20)
 }
 
 /** A folder of what was found, by what it was found of. */

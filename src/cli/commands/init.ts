@@ -3,20 +3,13 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, relative, resolve, sep } from 'node:path'
+import { packageFolder } from '../../host/package.js'
 import { ExitCode } from '../../report/report.js'
 import type { Io } from '../io.js'
 import { codeOf } from '../output.js'
 import { UsageError } from '../usage.js'
-
-/** The folder of this package: this module is in `src/cli/commands`, or in `dist/src/cli/commands`. */
-function packageFolder(): string {
-  let folder = dirname(realpathSync(fileURLToPath(import.meta.url)))
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
-  return folder
-}
 
 interface Manifest {
   readonly version: string

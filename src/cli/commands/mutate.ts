@@ -3,8 +3,10 @@
  *
  * @module
  */
+
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { packageFolder } from '../../host/package.js'
 import { duration, figure } from '../../report/figures.js'
 import { ExitCode } from '../../report/report.js'
 import type { Bounds } from '../../world/model.js'
@@ -65,7 +67,7 @@ export async function mutateCommand(
     if (options.states !== undefined) {
       const seed = options.seed ?? 1
       const asked = { bounds: options.bounds, states: options.states, seed, steps: STEPS }
-      const result = await mutate.corrupt(mutate.projectFolder(), {
+      const result = await mutate.corrupt(packageFolder(), {
         ...asked,
         signal: interrupt.signal,
         onFindings: ({ scenario }) => io.stderr.write(`${scenario}\n`),
@@ -85,7 +87,7 @@ export async function mutateCommand(
         mutate.statesExitCode(result),
       )
     }
-    const subject = new mutate.Subject(mutate.projectFolder())
+    const subject = new mutate.Subject(packageFolder())
     const mutants = mutate.select(subject.root, subject.mutants, options)
     const began = performance.now()
     const result = await mutate.runMutants(subject, mutants, {

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckResult } from '../../checker/result.js'
-import { projectFolder } from '../../mutate/project-folder.js'
+import { packageFolder } from '../../host/package.js'
 import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
 import { ExitCode, type Failure } from '../../report/report.js'
 import {
@@ -45,7 +45,7 @@ export async function fromCommits(
   io: Io,
   range: string,
   options: ComparisonOptions & { readonly linux?: string },
-  root: string = projectFolder(),
+  root: string = packageFolder(),
 ): Promise<Compared | 'interrupted'> {
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { projectFolder } from '../../mutate/project-folder.js'
+import { packageFolder } from '../../host/package.js'
 import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
 import {
   type Change,
@@ -89,7 +89,7 @@ export async function fromDriver(
 
 /** What of the sources a review quotes, and where findings are kept: nowhere, unless a build runs. */
 function sources(): [ProceduresDocument, { readonly kept: Saved; readonly identity: string } | undefined] {
-  const root = projectFolder()
+  const root = packageFolder()
   if (basename(CODE) !== 'dist') return [readProcedures(root), undefined]
   const kept = new Saved(join(root, 'node_modules/.cache/hmm-spec/review'))
   const identity = identityOf(CODE)
