@@ -6,11 +6,12 @@
  * @module
  */
 import type { GenerationName } from '../generations/generation.js'
-import type { releases } from '../generations/releases.js'
+import { kernelProfiles } from '../generations/profiles.js'
+import { releases } from '../generations/releases.js'
 import { SpecificationError } from '../world/errors.js'
 
-/** A release of Linux. */
-export interface LinuxRelease {
+/** What is told of a release. */
+interface Told {
   /** `6.8`. */
   readonly version: string
   /**
@@ -18,92 +19,81 @@ export interface LinuxRelease {
    * can be put into.
    */
   readonly generation?: GenerationName
-  /** The CPU fault on a device page, where today's API is used: the release that brought it. */
-  readonly faults: '4.14' | '6.1' | '6.15' | '7.0'
-  /** The recorded kernel that is nearest, if it is not later. */
-  readonly recorded?: keyof typeof releases
   /** What came with it, in a sentence. */
   readonly summary: string
 }
 
-/** Every release that is known, oldest first. One between two of them is as the older. */
-export const linuxReleases: readonly LinuxRelease[] = [
+/** A release of Linux. */
+export interface LinuxRelease extends Told {
+  /** The CPU fault on a device page, where today's API is used: the release that brought it. */
+  readonly faults: string
+  /** The recorded kernel that is nearest, if it is not later. */
+  readonly recorded?: keyof typeof releases
+}
+
+const told: readonly Told[] = [
   {
     version: '4.14',
     generation: '4.17',
-    faults: '4.14',
     summary: 'hmm_vma_fault, hmm_mirror; mirrors are told when the page table has changed',
   },
-  {
-    version: '4.17',
-    generation: '4.17',
-    faults: '4.14',
-    summary: 'the same',
-  },
-  {
-    version: '4.20',
-    generation: '5.0',
-    faults: '4.14',
-    summary: 'mirrors are told before the page table changes',
-  },
-  { version: '5.0', generation: '5.0', faults: '4.14', summary: 'the same' },
+  { version: '4.17', generation: '4.17', summary: 'the same' },
+  { version: '4.20', generation: '5.0', summary: 'mirrors are told before the page table changes' },
+  { version: '5.0', generation: '5.0', summary: 'the same' },
   {
     version: '5.3',
     generation: '5.4',
-    faults: '4.14',
     summary: 'ranges are registered, and valid unless something is being invalidated',
   },
-  { version: '5.4', generation: '5.4', faults: '4.14', summary: 'the same' },
-  {
-    version: '5.5',
-    generation: '5.6',
-    faults: '4.14',
-    summary: 'mmu_interval_notifier, with a sequence number of its own',
-  },
-  { version: '5.6', generation: '5.6', faults: '4.14', summary: 'the same' },
-  {
-    version: '5.8',
-    faults: '4.14',
-    summary: 'top bits in hmm_pfns; hmm_range_fault as it is today',
-  },
-  {
-    version: '6.1',
-    faults: '6.1',
-    recorded: '6.1',
-    summary: 'the fault on a device page holds a reference',
-  },
-  { version: '6.8', faults: '6.1', recorded: '6.1', summary: 'the same' },
-  { version: '6.12', faults: '6.1', recorded: '6.12', summary: 'the same' },
+  { version: '5.4', generation: '5.4', summary: 'the same' },
+  { version: '5.5', generation: '5.6', summary: 'mmu_interval_notifier, with a sequence number of its own' },
+  { version: '5.6', generation: '5.6', summary: 'the same' },
+  { version: '5.8', summary: 'top bits in hmm_pfns; hmm_range_fault as it is today' },
+  { version: '6.1', summary: 'the fault on a device page holds a reference' },
+  { version: '6.8', summary: 'the same' },
+  { version: '6.12', summary: 'the same' },
   {
     version: '6.15',
-    faults: '6.15',
-    recorded: '6.12',
     summary: 'the fault on a device page tries the folio lock, and faults again where it does not get it',
   },
   {
     version: '6.16',
-    faults: '6.15',
-    recorded: '6.12',
     summary: 'hmm_dma_map: entries keep what the driver has mapped for DMA (--generation 6.16)',
   },
-  { version: '6.19', faults: '6.15', recorded: '6.12', summary: 'large folios of device memory' },
-  {
-    version: '7.0',
-    faults: '7.0',
-    recorded: '6.12',
-    summary: 'who does not get the folio lock waits for it: the reference',
-  },
-  { version: '7.3', faults: '7.0', recorded: '7.3', summary: 'the latest release that is known' },
+  { version: '6.19', summary: 'large folios of device memory' },
+  { version: '7.0', summary: 'who does not get the folio lock waits for it: the reference' },
+  { version: '7.3', summary: 'the latest release that is known' },
 ]
 
-function numbersOf(version: string): readonly [major: number, minor: number] | undefined {
+type Version = readonly [major: number, minor: number]
+
+function numbersOf(version: string): Version | undefined {
   const [, major, minor] = /^v?(\d{1,3})\.(\d{1,3})(?:\.\d+)?$/.exec(version) ?? []
   return major === undefined ? undefined : [Number(major), Number(minor)]
 }
 
-function compare(one: readonly [number, number], other: readonly [number, number]): number {
+function compare(one: Version, other: Version): number {
   return one[0] - other[0] || one[1] - other[1]
 }
+
+/** The last of `versions`, oldest first, that is not later than `wanted`. */
+function lastUpTo<T extends string>(versions: readonly T[], wanted: Version): T | undefined {
+  return versions.findLast((version) => compare(numbersOf(version) as Version, wanted) <= 0)
+}
+
+/** Every release that is known, oldest first. One between two of them is as the older. */
+export const linuxReleases: readonly LinuxRelease[] = told.map((release) => {
+  const version = numbersOf(release.version) as Version
+  const recorded = lastUpTo(Object.keys(releases) as (keyof typeof releases)[], version)
+  return {
+    ...release,
+    faults: lastUpTo(
+      kernelProfiles.map(({ name }) => name),
+      version,
+    ) as string,
+    ...(recorded === undefined ? {} : { recorded }),
+  }
+})
 
 /**
  * The release called `version` (`6.8`, `6.8.12`), or the newest that is older.
@@ -119,14 +109,16 @@ export function linuxRelease(version: string): LinuxRelease {
       `${version} is no release of Linux, as 6.8 is; known are ${known}`,
     )
   const last = linuxReleases[linuxReleases.length - 1]
-  if (compare(wanted, numbersOf(last.version) as readonly [number, number]) > 0)
+  if (compare(wanted, numbersOf(last.version) as Version) > 0)
     throw new SpecificationError(
       'scenario',
       `Linux ${version} is later than what is known here; known are ${known}`,
     )
-  const found = linuxReleases.findLast(
-    (release) => compare(numbersOf(release.version) as readonly [number, number], wanted) <= 0,
+  const nearest = lastUpTo(
+    linuxReleases.map((release) => release.version),
+    wanted,
   )
+  const found = linuxReleases.find((release) => release.version === nearest)
   if (found === undefined)
     throw new SpecificationError('scenario', `Linux ${version} has no HMM; known are ${known}`)
   return found
