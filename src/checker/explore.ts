@@ -23,9 +23,9 @@ import { Stepper } from './stepper.js'
 import { FETCH, StateStore } from './store.js'
 import { brokenBy, DEADLOCK, type State, type TakenTransitions, TransitionSystem } from './system.js'
 
-/** So many steps are each taken twice, to see that they lead to the same state again. */
+/** Each of the first so many steps is taken twice: it must lead to the same state again. */
 const RETAKEN = 1 << 12
-/** Of those after them, one in so many. */
+/** After them, one step in so many is. */
 const RETAKEN_EACH = 1 << 6
 
 /** A claim that was broken, and by which step. */
@@ -324,26 +324,15 @@ export class Exploration {
 
   /** True if some thread can take a step from the current state, whatever that breaks. */
   private canGoOn(): boolean {
-    const { current, next, nextWorld, model } = this
-    const { worldWords, unclaimed } = this.system
-    const { runs, choices } = this.control
-    for (let thread = 0; thread < model.threads.length; thread++) {
-      const location = current[worldWords + thread]
-      if (location === FINISHED) continue
-      for (let choice = 0; choice < choices[location]; choice++) {
-        next.set(current)
-        act(thread, unclaimed)
+    const { current, next, stepper } = this
+    for (let thread = 0; thread < this.model.threads.length; thread++)
+      for (let choice = 0; choice < stepper.outcomes(current, thread); choice++)
         try {
-          use(nextWorld)
-          if (runs[location](choice) !== BLOCKED) return true
+          if (stepper.take(current, thread, choice, next) !== BLOCKED) return true
         } catch (error) {
           if (!(error instanceof Violation)) throw this.system.explain(error, current, thread)
           return true
-        } finally {
-          acting.thread = NOBODY
         }
-      }
-    }
     return false
   }
 
