@@ -84,6 +84,15 @@ function recordedSequences(): number {
     .reduce((sum, lines) => sum + lines, 0)
 }
 
+/** Findings whose status says that a running kernel has shown them. */
+function confirmedFindings(): number {
+  return readdirSync(new URL('docs/findings', root)).filter((name) =>
+    /^\*\*Status\.\*\*[\s\S]*?onfirmed on (a )?running kernels?/m.test(
+      read(`docs/findings/${name}`).split('\n\n')[1] ?? '',
+    ),
+  ).length
+}
+
 test('the README counts as the tool does; `vitest -u` corrects it', async () => {
   const counts: readonly [words: RegExp, count: number][] = [
     [/\d+(?= numbered clauses)/, requirements.length],
@@ -92,6 +101,7 @@ test('the README counts as the tool does; `vitest -u` corrects it', async () => 
     [/\d+(?= known bugs)/, defects.length],
     [/\d+(?= lifecycles)/, Object.keys(statecharts).length],
     [/[\d,]+(?= sequences of\soperations)/, recordedSequences()],
+    [/\d+(?= are confirmed\son running kernels)/, confirmedFindings()],
   ]
   let readme = read('README.md')
   for (const [words, count] of counts) {
