@@ -31,7 +31,7 @@ export class Judge {
   private readonly stepClaims: readonly StepClaim[]
   private readonly witnesses: readonly Witness[]
   private readonly abstractions: readonly Abstraction[]
-  // Claims are objects of many shapes: what is called in each state is found beside them.
+  // In the order of the claims above: who answers for each.
   private readonly ofStates: readonly Asked<Judgement>[]
   private readonly ofSteps: readonly Asked<Judgement>[]
   private readonly ofCharts: readonly Asked<string>[]

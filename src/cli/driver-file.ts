@@ -101,7 +101,7 @@ export async function loadModule(option: FileOption, file: string): Promise<Load
   const newer = isTypeScript(path) ? undefined : newerSourceOf(path)
   if (newer !== undefined)
     throw new UsageError(
-      `${option} ${file} is older than ${relative(process.cwd(), newer)}, of which it was compiled; compile it again, or ` +
+      `${option} ${file} is older than ${relative(process.cwd(), newer)}, from which it was compiled; compile it again, or ` +
         'name the TypeScript file',
     )
   mustShareThisCopy(option, file, path)

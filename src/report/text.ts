@@ -213,7 +213,7 @@ function auditText(results: readonly CheckResult[]): string {
         )} of ${counted(
           sum(({ runs }) => runs),
           'run',
-        )} were taken live, ${figure(sum(({ disagreements }) => disagreements))} of them otherwise than explored`
+        )} were taken live, ${figure(sum(({ disagreements }) => disagreements))} of them differed`
   return byText + byAudit === 0
     ? live
     : `${live}; of ${figure(byText + byAudit)} steps (in the largest scenario) ${figure(byText)} are pure by their text, ${figure(byAudit)} by the audit alone`

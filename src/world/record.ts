@@ -32,7 +32,7 @@ interface Facets {
   old?: object
 }
 
-/** Where a record keeps its facets: a symbol, since records have many classes, and a private field is found slowly in many. */
+/** Where a record keeps its facets. A symbol: V8 finds a private field slowly where objects have many classes. */
 const FACETS = Symbol('facets')
 
 /** What all records are: they know their fields, and nobody else sees where. */

@@ -85,6 +85,6 @@ test('a compiled driver that is older than its source is refused', () => {
   const before = new Date(Date.now() - 60_000)
   utimesSync(file, before, before)
   const { status, said } = check(file)
-  expect(said).toMatch(/stale\.js is older than \S*stale\.ts, of which it was compiled; compile it again/)
+  expect(said).toMatch(/stale\.js is older than \S*stale\.ts, from which it was compiled; compile it again/)
   expect(status).toBe(2)
 })
