@@ -53,9 +53,9 @@ export function override<A extends unknown[], R>(
 }
 
 /**
- * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays, and the step keeps its
- * name, the number of ways it may go and, of a critical section, its lock. Several steps of one procedure may be replaced. If another override replaces the
- * text, the step is looked for in that, and then in the original that it calls.
+ * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays. The step keeps its name, its
+ * choices and, if it is a critical section, its lock. Several steps of one procedure may be replaced. If another override
+ * replaces the text, the step is looked for in that text, and then in the original that it calls.
  *
  * @param target - the procedure
  * @param name - of the step, as the text of the procedure has it
