@@ -39,7 +39,7 @@ import {
 import { walkPage } from './driver.js'
 
 /** What the driver keeps for each mirror, in the world of the scenario. */
-const declareState = (l: Layout) => ({
+export const declareState = (l: Layout) => ({
   notifierLock: new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update }),
 })
 
@@ -67,7 +67,7 @@ const mapOnePage = procedure(function* svm_map_page(
   return collided ? 'again' : 'mapped'
 })
 
-const fault = procedure(function* svm_fault(
+export const fault = procedure(function* svm_fault(
   current: Task,
   svm: Svm,
   start: number,
@@ -81,7 +81,7 @@ const fault = procedure(function* svm_fault(
 })
 
 /** Removes what the device has of the pages. The caller holds the lock for writing. */
-const zap = procedure(function* svm_zap(
+export const zap = procedure(function* svm_zap(
   svm: Svm,
   range: Pick<NotifierRange, 'start' | 'end'>,
 ): Running<void> {
@@ -112,7 +112,7 @@ const invalidate = procedure(function* svm_invalidate(
 })
 
 /** Closes the mirror. A fault that comes later finds the address space gone, and looks at nothing. */
-const close = procedure(function* svm_fini(_current: Task, svm: Svm): Running<void> {
+export const close = procedure(function* svm_fini(_current: Task, svm: Svm): Running<void> {
   const { notifier, state } = svm
   yield* state.notifierLock.lockWrite()
   yield* zap(svm, { start: notifier.start, end: notifier.last + 1 })

@@ -1,4 +1,5 @@
 /** A driver's thread posts requests, a device serves them: the example of `docs/writing-procedures.md`. */
+import type { Requirement } from 'hmm-spec/spec'
 import {
   BLOCKED,
   become,
@@ -53,6 +54,14 @@ export const serve = procedure(function* serve(queue: Queue, count: number): Run
   })
   yield* become(serve, queue, count - 1)
 })
+
+export const queueRequirement: Requirement = {
+  id: 'queue',
+  title: 'each request is answered once',
+  text: 'The device serves or fails each request that was posted, once, and ends.',
+  source: ['the rules of this example'],
+  checks: ['nothing is answered twice', 'the device ends'],
+}
 
 /** The two threads, and the claims about them. */
 export const doorbell = scenario({

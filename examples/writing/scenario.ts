@@ -2,7 +2,7 @@
 import { deviceAccess } from 'hmm-spec/driver'
 import { cpuWrite, mprotect, munmap, VM_READ } from 'hmm-spec/kernel'
 import { call, mirrorScenario } from 'hmm-spec/spec'
-import { READ_ONCE } from '../../src/world/index.js'
+import { READ_ONCE } from 'hmm-spec/world'
 
 export const protectThenUnmap = mirrorScenario({
   name: 'protect-then-unmap',

@@ -41,6 +41,7 @@ import {
   procedure,
   type Scenario,
   step,
+  type TransitionTable,
 } from '../../src/world/index.js'
 import { systemCallsDoTheirWork } from '../invariants/calls.js'
 import {
@@ -93,6 +94,11 @@ const charts = {
   migration: compileStatechart(migrationStatechart),
   deviceMemory: compileStatechart(deviceMemoryStatechart),
   deviceMemoryHotplug: compileStatechart(deviceMemoryHotplugStatechart),
+}
+
+/** The statecharts of mirroring, and those that the driver brings along. */
+function chartsWith({ statecharts = [] }: Driver): Readonly<Record<string, TransitionTable>> {
+  return { ...charts, ...Object.fromEntries(statecharts.map((machine) => [machine.id, compileStatechart(machine)])) }
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -294,6 +300,7 @@ export function mirrorModel(
   }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
+  const claimed = mirrors.flatMap((mirror) => driver.claims?.(mirror) ?? [])
   const isClaimed = (claim: { readonly clause?: string }) =>
     generation === undefined ||
     claim.clause === undefined ||
@@ -308,7 +315,7 @@ export function mirrorModel(
       args: [tasks[index], calls[index]],
       ...(thread.daemon ? { daemon: true } : {}),
     })),
-    charts,
+    charts: chartsWith(driver),
     invariants: [
       // What can be said of an exclusive page in particular is said first.
       ...(isExclusive ? exclusiveInvariants(world) : []),
@@ -321,6 +328,7 @@ export function mirrorModel(
       ...(dma.length > 0 ? [nothingLeftMappedForDma(world)] : []),
       ...(options.files ? fileInvariants(world) : []),
       ...(generation?.mirrors && mirrors.length > 0 ? [callbacksOfTheRegistered(world)] : []),
+      ...claimed.flatMap(({ invariants = [] }) => invariants),
     ].filter(isClaimed),
     stepClaims: [
       ...mirroringStepClaims(world),
@@ -331,6 +339,7 @@ export function mirrorModel(
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.hugePages ? hugePageStepClaims(world) : []),
+      ...claimed.flatMap(({ stepClaims = [] }) => stepClaims),
       ...(options.stepClaims?.(world) ?? []),
     ].filter(isClaimed),
     abstractions: [
@@ -350,6 +359,7 @@ export function mirrorModel(
       ...(hasMemory ? migrationProgress(world) : []),
       ...deviceMemoryProgress(world),
       everyThreadEnds(world, options.threads),
+      ...claimed.flatMap(({ progress = [] }) => progress),
       ...(options.progress?.(world) ?? []),
     ].filter(isClaimed),
     unclaimed: generation === undefined ? [] : notHeldIn(generation.name).filter((id) => id !== clause),

@@ -27,6 +27,7 @@ export type { Asking, CheckOptions, Injection, Limits, Reductions } from './opti
 export { findLasso, type Lasso } from './progress.js'
 export { checkAtRandom, type RandomOptions, type RandomResult } from './random.js'
 export * from './result.js'
+export { type CompiledStatechart, type CompiledTransition, compileStatechart } from './statechart.js'
 export type { Move } from './stepper.js'
 export { StateStore } from './store.js'
 export { type SurveyedBreach, type SurveyOptions, type SurveyResult, survey } from './survey.js'

@@ -11,18 +11,22 @@ import { installGuards } from '../checker/guard.js'
 import type { CheckOptions } from '../checker/options.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
+import { declaredSteps } from '../world/declared-steps.js'
 import type { Scenario } from '../world/model.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { type Captured, capturedBy, mustBeAsLoaded } from './captured.js'
 import { type FileOption, isOurs, mustBePureText } from './driver-text.js'
 import { withGeneration } from './in-generation.js'
-import type { Project } from './project.js'
+import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
+import type { ProcedureText, Project } from './project.js'
+import { statechartEntry } from './statechart-entry.js'
 import { isTypeScript, loadTypeScript, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /**
  * A project whose scenarios are those that any driver can be put into, with the driver that `file` exports, in the generation
- * called `generation`; or those of the driver of that name, if one comes with the project.
+ * called `generation`; or those of the driver of that name, if one comes with the project. What else the file exports is
+ * beside the specification's.
  */
 export async function withDriver(
   project: Project,
@@ -32,36 +36,90 @@ export async function withDriver(
   if (file === undefined) return withGeneration(project, generation)
   const own =
     project.drivers !== undefined && Object.hasOwn(project.drivers, file) ? project.drivers[file] : undefined
+  if (own !== undefined && project.scenarioFile !== undefined)
+    throw new UsageError(
+      `--driver ${file} has scenarios of its own; --scenario ${project.scenarioFile} takes the file of a driver`,
+    )
   if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
   const driver = await loadDriver(file)
-  const scenarios = project.scenariosFor(driver)
-  const { procedures, captured } = authored.get(resolve(file)) as Authored
-  const isOwn = (procedure: AnyProcedure) => procedures.has(procedure)
+  const loaded = loadedModules.get(resolve(file)) as LoadedModule
+  const { statecharts = [] } = driver
+  const extra = ownExports('--driver', file, { ...loaded.module, statecharts }, project)
+  const extended = withOwnExports(project, loaded, extra)
+  const scenarios = [
+    ...project.scenariosFor(driver),
+    // Scenarios that are asked for by a file are all that is run.
+    ...(project.scenarioFile === undefined ? extra.scenarios.map((each) => withIt(each, driver)) : []),
+  ]
+  if (scenarios.length === 0)
+    throw new UsageError(
+      `--scenario ${project.scenarioFile}: none of its scenarios takes a driver; make one with mirrorScenario`,
+    )
   const used = {
-    ...project,
+    ...extended,
     scenarios,
     driver: { name: driver.name, file },
-    texts: [...procedures].map(({ procedureName, body }) => ({
-      procedure: procedureName,
-      text: Function.prototype.toString.call(body),
-    })),
-    check: async (scenario: Scenario, options: CheckOptions) => {
-      const result = await project.check(scenario, { ...options, isOwn })
-      mustBeAsLoaded(captured, capturedBy(procedures, isOfTheDriver), scenario.name)
-      return result
-    },
+    texts: textsOf(loaded.made),
   }
   return withGeneration(used, generation, driver)
 }
 
-/** The procedures that were made when a driver was loaded, and what they could reach then. */
-interface Authored {
-  readonly procedures: ReadonlySet<AnyProcedure>
-  readonly captured: Captured
+function withIt(scenario: OwnScenario, driver: Driver): Scenario {
+  return scenario.withDriver?.(driver) ?? scenario
 }
 
-/** By path of a driver, which is loaded once. */
-const authored = new Map<string, Authored>()
+/** The texts of procedures that a file has made. */
+export function textsOf(procedures: ReadonlySet<AnyProcedure>): ProcedureText[] {
+  return [...procedures].map(({ procedureName, body }) => ({
+    procedure: procedureName,
+    text: Function.prototype.toString.call(body),
+  }))
+}
+
+/**
+ * A project that has what a module brings along beside what it has, and in whose checks the module's procedures are audited
+ * as somebody else's, and held to keep nothing outside of the world.
+ */
+export function withOwnExports(
+  project: Project,
+  { module, made, captured }: LoadedModule,
+  { requirements, defects, statecharts }: OwnExports,
+): Project {
+  const entries = statecharts.map(statechartEntry)
+  return {
+    ...project,
+    requirements: [...project.requirements, ...requirements],
+    defects: [...project.defects, ...defects],
+    statecharts: [...project.statecharts, ...entries],
+    own: {
+      machines: [...(project.own?.machines ?? []), ...statecharts],
+      defects: [...(project.own?.defects ?? []), ...defects],
+      requirements: [...(project.own?.requirements ?? []), ...requirements],
+      procedures: [
+        ...(project.own?.procedures ?? []),
+        ...[...made].map(({ procedureName }) => procedureName),
+      ],
+      steps: [...(project.own?.steps ?? []), ...declaredSteps(exportedBy(module, made))],
+      transitions: [
+        ...(project.own?.transitions ?? []),
+        ...entries.flatMap(({ transitions }) => transitions),
+      ],
+    },
+    check: async (scenario: Scenario, options: CheckOptions) => {
+      const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
+      const result = await project.check(scenario, { ...options, isOwn })
+      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      return result
+    },
+  }
+}
+
+/** The procedures that a module gives to others: what it exports, and the members of its driver. */
+function exportedBy(module: object, made: ReadonlySet<AnyProcedure>): AnyProcedure[] {
+  const { default: driver } = module as { readonly default?: unknown }
+  const given: unknown[] = [...Object.values(module), ...Object.values(driver ?? {})]
+  return [...made].filter((procedure) => given.includes(procedure))
+}
 
 function isOfTheDriver(url: string): boolean {
   return url.startsWith('file:') && !isOurs(fileURLToPath(url))
@@ -73,17 +131,19 @@ function isOfTheDriver(url: string): boolean {
  * @throws UsageError if there is none
  */
 export async function loadDriver(file: string): Promise<Driver> {
-  const { module, made } = await loadModule('--driver', file)
-  const path = resolve(file)
-  if (!authored.has(path)) authored.set(path, { procedures: made, captured: capturedBy(made, isOfTheDriver) })
+  const { module } = await loadModule('--driver', file)
   return driverOf(file, module)
 }
 
-/** What a module exports as its default, and the procedures that were made as it was loaded. */
+/** What a module exports, the procedures that were made as it was loaded, and what they could reach then. */
 export interface LoadedModule {
   readonly module: { readonly default?: unknown }
   readonly made: ReadonlySet<AnyProcedure>
+  readonly captured: Captured
 }
+
+/** By path: a module is loaded once. */
+const loadedModules = new Map<string, LoadedModule>()
 
 /**
  * Loads a module of somebody else's, if its text keeps nothing outside of the world.
@@ -106,11 +166,15 @@ export async function loadModule(option: FileOption, file: string): Promise<Load
     )
   mustShareThisCopy(option, file, path)
   mustBePureText(file, option)
+  const known = loadedModules.get(path)
+  if (known !== undefined) return known
   if (isTypeScript(path)) loadTypeScript()
   installGuards()
   try {
     const { loaded, made } = await proceduresOf(() => import(pathToFileURL(path).href))
-    return { module: loaded, made }
+    const module = { module: loaded, made, captured: capturedBy(made, isOfTheDriver) }
+    loadedModules.set(path, module)
+    return module
   } catch (error) {
     throw new UsageError(`${option} ${file} cannot be loaded: ${whyNotLoaded(error)}`)
   }
@@ -150,7 +214,7 @@ function packageOf(file: string): string {
 
 const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]
 const OPTIONAL_PROCEDURES = ['close', 'release'] as const satisfies readonly (keyof Driver)[]
-const FUNCTIONS = ['state', 'pageTable', 'mayBind'] as const satisfies readonly (keyof Driver)[]
+const FUNCTIONS = ['state', 'pageTable', 'mayBind', 'claims'] as const satisfies readonly (keyof Driver)[]
 
 function driverOf(file: string, module: { readonly default?: unknown }): Driver {
   const refuse = (why: string): never => {
@@ -184,6 +248,8 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   for (const member of FUNCTIONS)
     if (members[member] !== undefined && typeof members[member] !== 'function')
       refuse(`${member} of the driver is ${kindOf(members[member])}, not a function`)
+  if (members.statecharts !== undefined && !Array.isArray(members.statecharts))
+    refuse(`statecharts of the driver is ${kindOf(members.statecharts)}, not a list of XState machines`)
   return candidate as Driver
 }
 
@@ -195,7 +261,7 @@ function few(names: readonly string[]): string {
 /** The members of a driver, each read once; one that cannot be read is refused. */
 function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
   const members: Record<string, unknown> = {}
-  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS])
+  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS, 'statecharts'])
     try {
       members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
     } catch (error) {

@@ -11,7 +11,7 @@ import { isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /** An option that names a module to be run with the specification. */
-export type FileOption = '--driver' | '--override'
+export type FileOption = '--driver' | '--override' | '--scenario'
 
 /** Most findings that a message lists. */
 const LISTED = 8

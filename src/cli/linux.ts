@@ -27,8 +27,9 @@ export function releaseNamed(version: string): LinuxRelease {
  *
  * @throws UsageError if the release is not known, or one of the options says it too
  */
-export function selectionOf({ linux, driver, override, kernel, generation }: Choice): Selection {
+export function selectionOf({ linux, scenario, driver, override, kernel, generation }: Choice): Selection {
   const given = {
+    ...(scenario === undefined ? {} : { scenario }),
     ...(driver === undefined ? {} : { driver }),
     ...(override === undefined ? {} : { override }),
   }

@@ -112,6 +112,7 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly digest?: boolean
+  readonly strict?: boolean
   readonly audit?: number | 'off'
 }
 
@@ -183,6 +184,13 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
         "runs by which each step of a driver's own is run live and compared, or `off` (default 4)",
       ).argParser(parseAudit),
     )
+    .addOption(
+      new Option(
+        '--strict',
+        'also fail if a step, a requirement or a transition that your files bring along was never exercised',
+      ),
+    )
+    .addOption(scenarioOption())
     .addOption(driverOption())
     .addOption(linuxOption())
     .addOption(kernelOption())
@@ -194,6 +202,7 @@ Examples:
   hmm-spec check
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
+  hmm-spec check --scenario my-scenarios.js --driver my-driver.js --strict
   hmm-spec check recorded/device/dev_read+mprotect --driver recorded
   hmm-spec check device-page-faults --linux 6.8
   hmm-spec check --linux 5.4 --bounds smoke
@@ -201,11 +210,11 @@ Examples:
   hmm-spec check --format junit --output report.xml`,
     )
     .action(async (names: string[], options: CheckRunOptions) => {
-      const { set, bounds, digest = false } = options
+      const { set, bounds, digest = false, strict = false } = options
       const audit = options.audit === undefined ? {} : { audit: options.audit }
       exit(
         await withProject(project, io, options, supervision(options), (used) =>
-          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest, ...audit }),
+          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest, strict, ...audit }),
         ),
       )
     })
@@ -213,6 +222,7 @@ Examples:
   command('list', 'list what there is')
     .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+    .addOption(scenarioOption())
     .addOption(driverOption())
     .addOption(linuxOption())
     .addOption(kernelOption())
@@ -227,6 +237,7 @@ Examples:
 
   command('explain', 'explain a requirement, a defect or a scenario')
     .argument('<name>', 'requirement, defect or scenario')
+    .addOption(scenarioOption())
     .addOption(driverOption())
     .addOption(linuxOption())
     .addOption(kernelOption())
@@ -242,10 +253,12 @@ Examples:
     ),
   )
     .option('--everywhere', 'put each into every scenario, and report those that reach it')
-    .action(async (names: string[], options: RunOptions & { everywhere?: boolean }) => {
+    .addOption(scenarioOption())
+    .addOption(driverOption())
+    .action(async (names: string[], options: RunOptions & Choice & { everywhere?: boolean }) => {
       const everywhere = options.everywhere ?? false
       exit(
-        await withProject(project, io, {}, supervision(options), (used) =>
+        await withProject(project, io, options, supervision(options), (used) =>
           defectsCommand(used, io, names, { ...runOptions(options), everywhere }),
         ),
       )
@@ -259,6 +272,7 @@ Examples:
       ),
     )
     .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
+    .addOption(scenarioOption())
     .addOption(driverOption())
     .addOption(linuxOption())
     .addOption(kernelOption())
@@ -308,7 +322,13 @@ Examples:
   command('export', 'print a statechart for other tools')
     .argument('<statechart>', 'its name')
     .addOption(new Option('--to <format>', 'for what').choices(statechartFormats).makeOptionMandatory())
-    .action((name: string, { to }: { to: StatechartFormat }) => exit(exportCommand(project, io, name, to)))
+    .addOption(scenarioOption())
+    .addOption(driverOption())
+    .action(async (name: string, { to, ...choice }: { to: StatechartFormat } & Choice) =>
+      exit(
+        await withProject(project, io, choice, { limits: {} }, (used) => exportCommand(used, io, name, to)),
+      ),
+    )
 
   return program
 }
@@ -498,11 +518,20 @@ Examples:
     )
 }
 
+function scenarioOption(): Option {
+  return new Option(
+    '--scenario <file>',
+    "an ES module that exports scenarios, run in place of the specification's; requirements, defects and statecharts that " +
+      'it exports are taken along',
+  )
+}
+
 function driverOption(): Option {
   return new Option(
     '--driver <file>',
-    "an ES module whose default export is a Driver, to be put in the reference driver's place; or `recorded`, the " +
-      'driver of the recordings, with scenarios of its own',
+    "an ES module whose default export is a Driver, to be put in the reference driver's place, with the scenarios, " +
+      'requirements, defects and statecharts that it exports besides; or `recorded`, the driver of the recordings, with ' +
+      'scenarios of its own',
   )
 }
 

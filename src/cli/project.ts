@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { AnyStateMachine } from 'xstate'
+import type { Defect } from '../../spec/defect.js'
 import type { Broken } from '../checker/judge.js'
 import type { CheckOptions, Injection, Limits } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
@@ -31,6 +33,8 @@ export interface StatechartEntry {
 
 /** What the scenarios are to be run with; what is left out is the reference. */
 export interface Selection {
+  /** A file that exports scenarios. */
+  readonly scenario?: string
   /** A file that exports a driver, or the name of a driver that comes with the specification. */
   readonly driver?: string
   /** A file that exports other texts of procedures. */
@@ -53,6 +57,14 @@ export interface ProcedureText {
   readonly original?: string
   /** The step whose effect it is; absent where it is the text of the whole procedure. */
   readonly step?: string
+}
+
+/** What a run should exercise of a file's own text. */
+export interface OwnText extends Universe {
+  /** Names of its procedures. */
+  readonly procedures: readonly string[]
+  readonly machines: readonly AnyStateMachine[]
+  readonly defects: readonly Defect[]
 }
 
 /** How checks are run. */
@@ -98,6 +110,12 @@ export interface Project extends Specification {
     readonly name: string
     readonly file: string
   }
+  /** The file that {@link Specification.scenarios} come from, if they are not the specification's. */
+  readonly scenarioFile?: string
+  /** Scenarios of the specification that are not run, and that a defect may name. */
+  readonly elsewhere?: readonly Scenario[]
+  /** What files bring along, for the coverage of their own text. */
+  readonly own?: OwnText
   /** The texts that come from a file: those of its driver, or those that it puts in place of the reference's. */
   readonly texts?: readonly ProcedureText[]
   /** The release of Linux that was asked for. */

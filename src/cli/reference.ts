@@ -6,12 +6,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { AnyStateMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import { check, declaredSteps, judgeTrace } from '../checker/index.js'
-import { compileStatechart } from '../checker/statechart.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
 import { amdgpuUserptrDriver, rxeDriver } from '../driver/tree/index.js'
@@ -19,26 +17,9 @@ import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
 import * as kernel from '../kernel/index.js'
-import { exportStatechart } from '../report/statechart.js'
 import type { AnyProcedure, Scenario } from '../world/index.js'
-import type { Project, StatechartEntry } from './project.js'
-
-function entryOf(machine: AnyStateMachine): StatechartEntry {
-  const chart = compileStatechart(machine)
-  return {
-    name: chart.name,
-    summary: chart.description,
-    states: chart.states,
-    events: chart.events,
-    transitions: chart.transitions.map(({ state, event, target }) => ({
-      chart: chart.name,
-      state: chart.states[state],
-      event: chart.events[event],
-      target: chart.states[target],
-    })),
-    exportTo: (format) => exportStatechart(machine, format),
-  }
-}
+import type { Project } from './project.js'
+import { statechartEntry } from './statechart-entry.js'
 
 /** Version and commit of the product whose module is in the folder `start`. */
 function releaseOf(start: string): Pick<Project, 'version' | 'commit'> {
@@ -77,7 +58,7 @@ function namedAfter(driver: driver.Driver): Scenario[] {
 
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
-  const charts = Object.values(statecharts).map(entryOf)
+  const charts = Object.values(statecharts).map(statechartEntry)
   return {
     ...releaseOf(dirname(fileURLToPath(import.meta.url))),
     scenarios,

@@ -13,7 +13,7 @@ import type { Project } from './project.js'
  * @param bounds - null where no scenario was run
  */
 export function runFacts(
-  { version, commit, linux, generation, kernel, driver }: Project,
+  { version, commit, linux, generation, kernel, driver, scenarioFile }: Project,
   bounds: Bounds | null,
 ): RunFacts {
   return {
@@ -26,5 +26,6 @@ export function runFacts(
     release: generation ?? null,
     profile: kernel ?? null,
     driver: driver ?? null,
+    ...(scenarioFile === undefined ? {} : { scenarioFile }),
   }
 }

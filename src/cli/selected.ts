@@ -7,6 +7,7 @@ import { withDriver } from './driver-file.js'
 import { withKernel } from './on-kernel.js'
 import { withOverride } from './override-file.js'
 import type { Project, Selection } from './project.js'
+import { withScenarios } from './scenario-file.js'
 
 /**
  * `project` with the driver, on the kernel and in the generation that are asked for. A driver's file is imported here: see
@@ -16,8 +17,9 @@ import type { Project, Selection } from './project.js'
  */
 export async function selected(
   project: Project,
-  { driver, override, kernel, generation }: Selection,
+  { scenario, driver, override, kernel, generation }: Selection,
 ): Promise<Project> {
-  const driven = await withDriver(project, driver, generation)
+  const own = scenario === undefined ? project : await withScenarios(project, scenario)
+  const driven = await withDriver(own, driver, generation)
   return withKernel(override === undefined ? driven : await withOverride(driven, override), kernel)
 }

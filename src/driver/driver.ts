@@ -3,13 +3,17 @@
  *
  * @module
  */
+import type { AnyStateMachine } from 'xstate'
 import type { Frame, IntervalNotifier, MachineSize, MmStruct, NotifierRange, Task } from '../kernel/index.js'
 import {
+  type Invariant,
   type Layout,
   type Procedure,
+  type ProgressClaim,
   type Protection,
   type RecordOf,
   SpecificationError,
+  type StepClaim,
 } from '../world/index.js'
 import type { Mirror } from './device.js'
 
@@ -95,6 +99,17 @@ export interface Driver<S = unknown> {
    * 5.5: an interval notifier is told of it as of any other invalidation.
    */
   readonly release?: Procedure<[current: Task, mirror: Mirror<S>], void>
+  /** What its author claims of it, for each mirror of each scenario that it is put into. */
+  readonly claims?: (mirror: Mirror<S>) => DriverClaims
+  /** Statecharts of its own: `state` declares instances by `l.lifecycle(id, name)`, and its steps signal events at them. */
+  readonly statecharts?: readonly AnyStateMachine[]
+}
+
+/** Claims that a driver brings along. Each names a requirement in `clause`: one of its own, or of the specification. */
+export interface DriverClaims {
+  readonly invariants?: readonly Invariant[]
+  readonly stepClaims?: readonly StepClaim[]
+  readonly progress?: readonly ProgressClaim[]
 }
 
 /** A driver whose state is declared as `D`; its procedures see it as records. */

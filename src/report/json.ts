@@ -38,6 +38,7 @@ export function checkJson(report: CheckReport): string {
       'unknown' in report.coverage
         ? { judged: false, reason: report.coverage.unknown }
         : { judged: true, ...report.coverage },
+    ...(report.own === undefined ? {} : { own: report.own }),
   })
 }
 

@@ -19,7 +19,7 @@ import {
 } from './report.js'
 import { claimLabel, sequenceText } from './sequence.js'
 import { stopReason, whatIsWrong } from './text.js'
-import { isVacuous } from './vacuity.js'
+import { isVacuous, type Vacuity } from './vacuity.js'
 
 // The package's types describe its other build: the module that Node imports is the builder itself.
 const junit = junitModule as unknown as Builder
@@ -47,25 +47,27 @@ export function checkJUnit(report: CheckReport): string {
   failed(suite, 'scenarios', report.failures)
   unsaved(suite, 'scenarios', report.unsaved)
   for (const name of report.notRun) suite.testCase().name(xml(name)).className('scenarios').skipped()
-  if (!('unknown' in report.coverage)) {
-    const test = suite.testCase().name('coverage').className('scenarios')
-    if (isVacuous(report.coverage)) {
-      const { transitions, steps, requirements } = report.coverage
-      test.failure('something is never exercised', 'vacuous')
-      test.stacktrace(
-        xml(
-          [
-            ...transitions.never.map(
-              ({ chart, state, event, target }) => `transition ${chart}: ${state} ─ ${event} → ${target}`,
-            ),
-            ...steps.never.map((step) => `step ${step}`),
-            ...requirements.never.map((requirement) => `requirement ${requirement}`),
-          ].join('\n'),
-        ),
-      )
-    }
-  }
+  if (!('unknown' in report.coverage)) coverageCase(suite, 'coverage', report.coverage)
+  if (report.strict && report.own !== undefined) coverageCase(suite, 'coverage of your own text', report.own)
   return builder.build()
+}
+
+function coverageCase(suite: Suite, name: string, coverage: Vacuity): void {
+  const test = suite.testCase().name(name).className('scenarios')
+  if (!isVacuous(coverage)) return
+  const { transitions, steps, requirements } = coverage
+  test.failure('something is never exercised', 'vacuous')
+  test.stacktrace(
+    xml(
+      [
+        ...transitions.never.map(
+          ({ chart, state, event, target }) => `transition ${chart}: ${state} ─ ${event} → ${target}`,
+        ),
+        ...steps.never.map((step) => `step ${step}`),
+        ...requirements.never.map((requirement) => `requirement ${requirement}`),
+      ].join('\n'),
+    ),
+  )
 }
 
 /** The results of `defects`: a case for each defect. */

@@ -53,6 +53,8 @@ export interface RunFacts {
   readonly profile: string | null
   /** The driver that the scenarios were run with; null for the reference driver. */
   readonly driver: { readonly name: string; readonly file: string } | null
+  /** The file that the scenarios came from; absent for those of the specification. */
+  readonly scenarioFile?: string
 }
 
 /** A counterexample that could not be saved. */
@@ -89,6 +91,12 @@ export interface CheckReport extends TraceFiles {
   readonly kernel?: string
   /** What a complete run exercised, or why the coverage of this run is not judged. */
   readonly coverage: Vacuity | { readonly unknown: string }
+  /** What the run exercised of a file's own text; absent without a file, or if it was not run whole. */
+  readonly own?: Vacuity
+  /** True if what a file's own text never exercised fails the run. */
+  readonly strict?: boolean
+  /** The file that the scenarios come from, if they are not the specification's. */
+  readonly scenarioFile?: string
   /** The requirements, quoted where they are broken. */
   readonly requirements: readonly Requirement[]
 }
@@ -165,7 +173,8 @@ export function checkExitCode(report: CheckReport): number {
     failed: report.failures.length > 0,
     violated:
       report.results.some((result) => result.verdict === 'violated') ||
-      (!('unknown' in report.coverage) && isVacuous(report.coverage)),
+      (!('unknown' in report.coverage) && isVacuous(report.coverage)) ||
+      (report.strict === true && report.own !== undefined && isVacuous(report.own)),
     unsaved: report.unsaved.length > 0,
     stopped: report.notRun.length > 0 || report.results.some(wasStopped),
   })

@@ -12,6 +12,7 @@ import {
   type DefectOutcome,
   type DefectReport,
   type Failure,
+  type RunFacts,
   type Unsaved,
   wasStopped,
 } from './report.js'
@@ -64,6 +65,8 @@ export function checkText(report: CheckReport, layout: Layout): string {
   if (!('unknown' in report.coverage)) sections.push(vacuityText(report.coverage, layout))
   else if (report.results.length > 0)
     sections.push(wrap(`Coverage not judged: ${report.coverage.unknown}.`, layout.width))
+  if (report.own !== undefined && everythingIn(report.own) !== '')
+    sections.push(ownVacuityText(report, report.own, layout))
   if (report.results.length > 0) sections.push(footerText(report, layout))
   return `${sections.join('\n\n')}\n`
 }
@@ -101,15 +104,20 @@ function violationText(result: CheckResult, report: CheckReport, layout: Layout)
       )
   }
   if (saved !== undefined) {
-    const driver = report.driverFile === undefined ? '' : ` --driver ${report.driverFile}`
     const generation = report.generation === undefined ? '' : ` --generation ${report.generation}`
     const kernel = report.kernel === undefined ? '' : ` --kernel ${report.kernel}`
     lines.push(
       '',
-      `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${driver}${kernel}${generation}`,
+      `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${given(report.run)}${kernel}${generation}`,
     )
   }
   return lines.join('\n')
+}
+
+/** The options that name files, as they were given. */
+function given({ scenarioFile, driver }: RunFacts): string {
+  const scenario = scenarioFile === undefined ? '' : ` --scenario ${scenarioFile}`
+  return driver === null ? scenario : `${scenario} --driver ${driver.file}`
 }
 
 function stoppedText(result: CheckResult, layout: Layout): string {
@@ -153,10 +161,38 @@ function notRunText(names: readonly string[], layout: Layout): string[] {
 }
 
 function vacuityText(vacuity: Vacuity, layout: Layout): string {
-  const all =
-    `${counted(vacuity.transitions.total, 'statechart transition')}, ${counted(vacuity.steps.total, 'procedure step')} and ` +
-    counted(vacuity.requirements.total, 'requirement')
-  if (!isVacuous(vacuity)) return wrap(`Coverage: each of ${all} was exercised.`, layout.width)
+  if (!isVacuous(vacuity))
+    return wrap(`Coverage: each of ${everythingIn(vacuity)} was exercised.`, layout.width)
+  return [
+    layout.colours.red(layout.colours.bold('Coverage is not complete; never exercised were')),
+    ...neverText(vacuity, layout),
+  ].join('\n')
+}
+
+/** What was exercised of the text that comes from the user's files. */
+function ownVacuityText(
+  { driverFile, scenarioFile, strict }: CheckReport,
+  own: Vacuity,
+  layout: Layout,
+): string {
+  const files = [driverFile, scenarioFile].filter((file) => file !== undefined).join(' and ')
+  if (!isVacuous(own)) return wrap(`Of ${files}, each of ${everythingIn(own)} was exercised.`, layout.width)
+  const { bold, red, yellow } = layout.colours
+  const head = `Of ${files} were never exercised`
+  return [strict ? red(bold(head)) : yellow(head), ...neverText(own, layout)].join('\n')
+}
+
+/** Nothing is said of what there is none of. */
+function everythingIn({ transitions, steps, requirements }: Vacuity): string {
+  const parts = [
+    ...(transitions.total > 0 ? [counted(transitions.total, 'statechart transition')] : []),
+    ...(steps.total > 0 ? [counted(steps.total, 'procedure step')] : []),
+    ...(requirements.total > 0 ? [counted(requirements.total, 'requirement')] : []),
+  ]
+  return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
+}
+
+function neverText(vacuity: Vacuity, layout: Layout): string[] {
   const part = (noun: string, { total, never }: Unexercised<string>) =>
     never.length === 0
       ? []
@@ -165,11 +201,10 @@ function vacuityText(vacuity: Vacuity, layout: Layout): string {
     ({ chart, state, event, target }) => `${chart}: ${state} ─ ${event} → ${target}`,
   )
   return [
-    layout.colours.red(layout.colours.bold('Coverage is not complete; never exercised were')),
     ...part('statechart transition', { total: vacuity.transitions.total, never: transitions }),
     ...part('procedure step', vacuity.steps),
     ...part('requirement', vacuity.requirements),
-  ].join('\n')
+  ]
 }
 
 /** The scope of the verdicts: without it "holds" would be misleading. */
@@ -285,7 +320,8 @@ export function defectsText(report: DefectReport, layout: Layout): string {
       `${caught} of ${counted(all, 'defect')} caught by the clause it names, ${asPinned} of them after the pinned number of steps.`,
     )
   const saved = Object.values(report.traces)
-  if (saved.length > 0) sections.push(`Traces saved; see one again with: hmm-spec replay ${saved[0]}`)
+  if (saved.length > 0)
+    sections.push(`Traces saved; see one again with: hmm-spec replay ${saved[0]}${given(report.run)}`)
   return `${sections.join('\n\n')}\n`
 }
 

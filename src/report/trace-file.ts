@@ -8,7 +8,7 @@ import type { RunFacts } from './report.js'
 
 /** A saved trace, and what it says of the run that recorded it. */
 export type RecordedTrace = Trace & {
-  readonly run?: Pick<RunFacts, 'product' | 'commit' | 'release' | 'profile' | 'driver'>
+  readonly run?: Pick<RunFacts, 'product' | 'commit' | 'release' | 'profile' | 'driver' | 'scenarioFile'>
 }
 
 /** A file that is not a trace. The message names the file and the field. */
@@ -118,6 +118,7 @@ class Reader {
     this.text(run, 'product', 'run.')
     for (const field of ['commit', 'release', 'profile'])
       if (run[field] !== null) this.text(run, field, 'run.')
+    if (run.scenarioFile !== undefined) this.text(run, 'scenarioFile', 'run.')
     if (run.driver === null) return
     const driver = this.record(run.driver, 'run.driver')
     for (const field of ['name', 'file']) this.text(driver, field, 'run.driver.')

@@ -52,21 +52,51 @@ export function isVacuous(vacuity: Vacuity): boolean {
  * was taken. What a scenario says that it is there for counts for nothing.
  */
 export function vacuityOf(results: readonly CheckResult[], universe: Universe): Vacuity {
+  const ran = {
+    steps: results.flatMap(({ coverage }) => coverage.declared),
+    transitions: results.flatMap(({ coverage }) => coverage.transitions),
+  }
+  return vacuityWithin(results, {
+    ...universe,
+    steps: [...universe.steps.map(named), ...ran.steps],
+    transitions: [...universe.transitions, ...ran.transitions],
+  })
+}
+
+/** The same for the text of somebody's files: what is in the `universe`, and the steps of `procedures` that were entered. */
+export function ownVacuityOf(
+  results: readonly CheckResult[],
+  universe: Universe,
+  procedures: readonly string[],
+): Vacuity {
+  const entered = results
+    .flatMap(({ coverage }) => coverage.declared)
+    .filter((step) => procedures.some((name) => step.startsWith(`${name}: `)))
+  return vacuityWithin(results, { ...universe, steps: [...universe.steps.map(named), ...entered] })
+}
+
+function named({ procedure, step }: DeclaredStep): string {
+  return `${procedure}: ${step}`
+}
+
+function vacuityWithin(
+  results: readonly CheckResult[],
+  universe: Omit<Universe, 'steps'> & { readonly steps: readonly string[] },
+): Vacuity {
   const taken = new Set<string>()
   const steps = new Set<string>()
-  const named = new Set(universe.steps.map(({ procedure, step }) => `${procedure}: ${step}`))
   const claims = new Set<string>()
   const clauses = new Set<string>()
-  const declared = new Map(universe.transitions.map((transition) => [keyOf(transition), transition]))
+  const declared = new Map(
+    universe.transitions.map(({ chart, state, event, target }) => {
+      const transition = { chart, state, event, target }
+      return [keyOf(transition), transition]
+    }),
+  )
   for (const { coverage, witnesses } of results) {
     for (const witness of witnesses) if (witness.reached) claims.add(witness.name)
     for (const step of coverage.steps) steps.add(step)
-    for (const step of coverage.declared) named.add(step)
-    for (const { chart, state, event, target, taken: times } of coverage.transitions) {
-      const transition = { chart, state, event, target }
-      declared.set(keyOf(transition), transition)
-      if (times > 0) taken.add(keyOf(transition))
-    }
+    for (const transition of coverage.transitions) if (transition.taken > 0) taken.add(keyOf(transition))
     for (const [clause, times] of Object.entries(coverage.asserted)) if (times > 0) clauses.add(clause)
     for (const claim of coverage.claims)
       if (claim.exercised > 0) {
@@ -82,7 +112,7 @@ export function vacuityOf(results: readonly CheckResult[], universe: Universe): 
       if (check.startsWith('step:')) return steps.has(check.slice('step:'.length).trim())
       return claims.has(check)
     })
-  const names = [...named]
+  const names = [...new Set(universe.steps)]
   return {
     transitions: {
       total: declared.size,

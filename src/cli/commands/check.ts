@@ -9,7 +9,7 @@ import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
 import { type CheckReport, checkExitCode } from '../../report/report.js'
 import { checkText } from '../../report/text.js'
-import { vacuityOf } from '../../report/vacuity.js'
+import { ownVacuityOf, type Vacuity, vacuityOf } from '../../report/vacuity.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Io } from '../io.js'
 import {
@@ -39,6 +39,8 @@ export interface CheckCommandOptions extends OutputOptions {
   /** How closely to audit: see {@link CheckOptions.audit}. */
   readonly audit?: number | 'off'
   readonly traceDir?: string
+  /** True if what was never exercised of a file's own text fails the run. */
+  readonly strict?: boolean
 }
 
 /**
@@ -81,6 +83,7 @@ export async function checkCommand(
     if (violation !== undefined) saved.save(name, violation.trace)
   })
   const results = [...run.results.values()]
+  const own = ownCoverageOf(project, scenarios, run)
   const report: CheckReport = {
     run: runFacts(project, options.bounds),
     bounds: options.bounds,
@@ -93,7 +96,10 @@ export async function checkCommand(
     ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
     ...(project.kernel === undefined ? {} : { kernel: project.kernel }),
     ...(project.generation === undefined ? {} : { generation: project.generation }),
+    ...(project.scenarioFile === undefined ? {} : { scenarioFile: project.scenarioFile }),
     coverage: coverageOf(project, scenarios, run, options),
+    ...(own === undefined ? {} : { own }),
+    strict: options.strict ?? false,
     requirements: project.requirements,
   }
   const writers = {
@@ -104,6 +110,18 @@ export async function checkCommand(
   return writeReport(io, options, writers, checkExitCode(report))
 }
 
+/** What was exercised of the text that files bring along, if all of the scenarios were run to their end. */
+function ownCoverageOf(
+  { own, scenarios }: Project,
+  run: readonly Scenario[],
+  { results, failures, notRun }: JobResults,
+): Vacuity | undefined {
+  if (own === undefined) return undefined
+  if (run.length < scenarios.length || failures.length + notRun.length > 0) return undefined
+  const all = [...results.values()]
+  return all.every(({ verdict }) => verdict === 'holds') ? ownVacuityOf(all, own, own.procedures) : undefined
+}
+
 /** Coverage is only judged where nothing was left out: a smaller run proves no absence. */
 function coverageOf(
   project: Project,
@@ -112,6 +130,7 @@ function coverageOf(
   options: CheckCommandOptions,
 ): CheckReport['coverage'] {
   const unknown = (reason: string) => ({ unknown: reason })
+  if (project.scenarioFile !== undefined) return unknown("it is that of the specification's scenarios")
   if (project.driver !== undefined) return unknown('it is that of the reference driver')
   if (project.generation !== undefined) return unknown("it is that of today's API")
   if (project.kernel !== undefined) return unknown('it is that of the reference kernel')

@@ -22,7 +22,7 @@ import {
 import type { Project } from '../project.js'
 import { type Job, runChecks } from '../run-checks.js'
 import { runFacts } from '../run-facts.js'
-import { findAllNamed, findNamed } from '../usage.js'
+import { findAllNamed, findNamed, UsageError } from '../usage.js'
 import { defectKind, requirementKind, scenarioOf } from './kinds.js'
 
 /** Options of `defects`. */
@@ -38,7 +38,7 @@ export interface DefectsCommandOptions extends OutputOptions {
 }
 
 /**
- * Runs the defects that are named, or all.
+ * Runs the defects that are named, or all; those of a file, if one is asked for.
  *
  * @returns the exit code
  * @throws UsageError for wrong names or files
@@ -51,7 +51,13 @@ export async function defectsCommand(
 ): Promise<number> {
   const kind = defectKind(project)
   const defects: readonly Defect[] =
-    names.length === 0 ? project.defects : [...new Set(names.flatMap((name) => findAllNamed(kind, name)))]
+    names.length === 0
+      ? (project.own?.defects ?? project.defects)
+      : [...new Set(names.flatMap((name) => findAllNamed(kind, name)))]
+  if (defects.length === 0)
+    throw new UsageError(
+      `${project.scenarioFile ?? project.driver?.file} exports no defect; name defects of hmm-spec list defects`,
+    )
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
   // A clause that nobody knows is a slip of the pen: the defect would never count as caught.

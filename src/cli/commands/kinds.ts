@@ -52,7 +52,11 @@ export function scenarioOf(
   project: Project,
   { scenario, generation: name, requirement }: Pick<Defect, 'scenario' | 'generation' | 'requirement'>,
 ): Scenario {
-  if (name === undefined) return findNamed(scenarioKind(project), scenario)
+  if (name === undefined)
+    return scenarioNamed(
+      { ...project, scenarios: [...project.scenarios, ...(project.elsewhere ?? [])] },
+      scenario,
+    )
   const generation = findNamed(generationKind(project), name)
   const scenarios = project.scenariosIn(generation, { clause: requirement })
   return findNamed(scenarioKind({ ...project, scenarios }), `${scenario} in ${name}`)

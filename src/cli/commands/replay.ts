@@ -138,6 +138,10 @@ function scenarioOf(
   try {
     return scenarioNamed(project, name)
   } catch (error) {
+    if (error instanceof UsageError && run?.scenarioFile !== undefined && project.scenarioFile === undefined)
+      throw new UsageError(
+        `${JSON.stringify(name)} was recorded with scenarios of a file; give it: --scenario FILE (it was ${run.scenarioFile})`,
+      )
     const recordedOn = / on Linux ([\d.]+)$/.exec(name)?.[1]
     if (error instanceof UsageError && recordedOn !== undefined && project.kernel !== recordedOn)
       throw new UsageError(

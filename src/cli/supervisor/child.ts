@@ -6,6 +6,7 @@
  */
 import { writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import type { Defect } from '../../../spec/defect.js'
 import { memoryFor } from '../../checker/check.js'
 import { installGuards } from '../../checker/guard.js'
 import type { CheckResult } from '../../checker/result.js'
@@ -22,6 +23,7 @@ import { BuiltIns } from './built-ins.js'
 import {
   type CheckOrder,
   CONNECTION,
+  type DefectFacts,
   type ErrorFacts,
   type LoadOrder,
   type Message,
@@ -130,7 +132,7 @@ async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
   } finally {
     watchdog.ref()
   }
-  const { scenarios, driver, generation, kernel, texts } = project
+  const { scenarios, driver, generation, kernel, texts, scenarioFile, own } = project
   return {
     scenarios: scenarios.map(({ name, summary, parameters, exercises }) => ({
       name,
@@ -142,6 +144,26 @@ async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
     ...(generation === undefined ? {} : { generation }),
     ...(kernel === undefined ? {} : { kernel }),
     ...(texts === undefined ? {} : { texts }),
+    ...(scenarioFile === undefined ? {} : { scenarioFile }),
+    ...(own === undefined
+      ? {}
+      : {
+          own: {
+            ...own,
+            machines: own.machines.map(({ config }) => config),
+            defects: own.defects.map(factsOfDefect),
+          },
+        }),
+  }
+}
+
+function factsOfDefect({ overrides, ...defect }: Defect): DefectFacts {
+  return {
+    ...defect,
+    overrides: overrides.map(({ target: { procedureName }, step }) => ({
+      target: { procedureName },
+      ...(step === undefined ? {} : { step }),
+    })),
   }
 }
 

@@ -5,6 +5,8 @@
  * @module
  */
 import { availableParallelism } from 'node:os'
+import { type AnyStateMachine, createMachine } from 'xstate'
+import type { Defect } from '../../../spec/defect.js'
 import { memoryFor } from '../../checker/check.js'
 import type { CheckOptions } from '../../checker/options.js'
 import type { CheckResult } from '../../checker/result.js'
@@ -15,6 +17,7 @@ import type { Io } from '../io.js'
 import type { Project, Replayed, Selection, SupervisionOptions } from '../project.js'
 import { referenceProject } from '../reference.js'
 import { selected } from '../selected.js'
+import { statechartEntry } from '../statechart-entry.js'
 import { UsageError } from '../usage.js'
 import { CheckProcess, type Watch } from './process.js'
 import type { Order, ProjectFacts } from './protocol.js'
@@ -49,21 +52,35 @@ export function supervisedProject(): Project {
 
 /** The project that is asked for. One with a file's driver or texts is known by what a process tells of it. */
 async function described(reference: Project, selection: Selection, pool: Pool): Promise<Project> {
-  const { driver, override } = selection
+  const { scenario, driver, override } = selection
   const comesWithUs =
     override === undefined &&
+    scenario === undefined &&
     (driver === undefined || (reference.drivers !== undefined && Object.hasOwn(reference.drivers, driver)))
   if (comesWithUs) return selected(reference, selection)
-  const { scenarios, ...facts } = await pool.describe()
-  return {
+  const { scenarios, own, ...facts } = await pool.describe()
+  const elsewhere = facts.scenarioFile === undefined ? {} : { elsewhere: reference.scenarios }
+  const known = {
     ...reference,
     ...facts,
+    ...elsewhere,
     scenarios: scenarios.map((scenario) => ({
       ...scenario,
       build: () => {
         throw new Error(`scenario ${scenario.name} is built where its file is loaded`)
       },
     })),
+  }
+  if (own === undefined) return known
+  const machines = own.machines.map((config): AnyStateMachine => createMachine(config))
+  // Their texts are where they are loaded: here they are listed, and asked for by name.
+  const defects = own.defects as readonly Defect[]
+  return {
+    ...known,
+    own: { ...own, machines, defects },
+    defects: [...reference.defects, ...defects],
+    requirements: [...reference.requirements, ...own.requirements],
+    statecharts: [...reference.statecharts, ...machines.map(statechartEntry)],
   }
 }
 
@@ -161,8 +178,12 @@ class Pool {
 
   /** What went wrong while a file was loaded is wrong of the file. */
   private loadingError(error: unknown): unknown {
-    const { driver, override } = this.selection
-    const named = override === undefined ? driver && `--driver ${driver}` : `--override ${override}`
+    const { scenario, driver, override } = this.selection
+    const [named] = [
+      override && `--override ${override}`,
+      driver && `--driver ${driver}`,
+      scenario && `--scenario ${scenario}`,
+    ].filter((option) => option !== undefined)
     if (named === undefined || error instanceof UsageError || !(error instanceof Error)) return error
     const code = 'code' in error ? ` (${String(error.code)})` : ''
     return new UsageError(`${named} cannot be loaded${code}: ${error.message}`)

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { Progress } from '../../checker/result.js'
 import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/running.js'
-import type { ProcedureText, Selection } from '../project.js'
+import type { OwnText, ProcedureText, Selection } from '../project.js'
 
 /** The file descriptor of the connection, in the process that runs checks. */
 export const CONNECTION = 3
@@ -62,6 +63,20 @@ export interface ProjectFacts {
   readonly generation?: string
   readonly kernel?: string
   readonly texts?: readonly ProcedureText[]
+  readonly scenarioFile?: string
+  /** What files bring along; its machines as XState's own configurations. */
+  readonly own?: Omit<OwnText, 'machines' | 'defects'> & {
+    readonly machines: readonly object[]
+    readonly defects: readonly DefectFacts[]
+  }
+}
+
+/** What is known of a defect without its texts. */
+export type DefectFacts = Omit<Defect, 'overrides'> & {
+  readonly overrides: readonly {
+    readonly target: { readonly procedureName: string }
+    readonly step?: string
+  }[]
 }
 
 /** An error, so that it can be thrown again. */

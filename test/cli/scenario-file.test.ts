@@ -1,0 +1,142 @@
+import { writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { referenceProject } from '../../src/cli/reference.js'
+import { run, temporaryDirectory } from './project.js'
+
+const fileOf = (path: string) =>
+  relative(process.cwd(), fileURLToPath(new URL(`../../examples/${path}`, import.meta.url)))
+const QUEUE = fileOf('writing/procedures.ts')
+const REAPER = fileOf('writing/requirement.ts')
+const NO_WAIT = fileOf('writing/defect.ts')
+const OWN_RULES = fileOf('my-driver/own-rules.ts')
+const ODP = fileOf('my-driver/driver.ts')
+const project = referenceProject()
+
+const moduleOf = (text: string) => {
+  const file = join(temporaryDirectory(), 'own.mjs')
+  writeFileSync(file, text)
+  return file
+}
+
+const WORLD = fileURLToPath(new URL('../../src/world/index.js', import.meta.url))
+const idle = (name: string, exercises = '[]') => `({
+  name: '${name}', summary: 'nothing happens', exercises: ${exercises}, parameters: {},
+  build: () => {
+    const layout = new Layout({ threads: 1 })
+    return { layout, threads: [{ name: 'a', program: once, args: [] }] }
+  },
+})`
+const moduleWith = (rest: string) =>
+  moduleOf(`import { Layout, procedure, step } from '${WORLD}'
+const once = procedure(function* once() { yield* step('once', () => 0) })
+${rest}`)
+
+test('the scenarios of a file are what is run', async () => {
+  const { code, out } = await run(`check --scenario ${QUEUE}`, project)
+  expect(out).toMatch(/doorbell +requests=3 +holds/)
+  expect(out).not.toContain('munmap')
+  expect(out).toContain("Coverage not judged: it is that of the specification's scenarios")
+  expect(out).toMatch(
+    /Of examples\/writing\/procedures\.ts, each of 5 procedure steps and 1 requirement was\s+exercised/,
+  )
+  expect(code).toBe(0)
+})
+
+test('they are listed and explained, with their requirements', async () => {
+  expect((await run(`list scenarios --scenario ${QUEUE}`, project)).out).toContain('doorbell')
+  const { out } = await run(`explain queue --scenario ${QUEUE}`, project)
+  expect(out).toContain('queue: each request is answered once')
+  expect(out).toContain('doorbell')
+})
+
+test('a driver is put into those that take one; a breach is quoted, saved, and seen again with the file', async () => {
+  expect((await run(`check --scenario ${REAPER} --driver ${ODP}`, project)).code).toBe(0)
+  const directory = temporaryDirectory()
+  const { code, out } = await run(`check --scenario ${REAPER} --trace-dir ${directory}`, project)
+  expect(code).toBe(1)
+  expect(out).toContain('reaper breaks ODP1: the callback takes no lock for a range that is not blockable')
+  const file = `${directory}/reaper.json`
+  expect(out).toContain(`hmm-spec replay ${file} --scenario ${REAPER}`)
+  expect((await run(`replay ${file} --scenario ${REAPER}`, project)).code).toBe(0)
+  const without = await run(`replay ${file}`, project)
+  expect(without.code).toBe(2)
+  expect(without.err).toContain(`give it: --scenario FILE (it was ${REAPER})`)
+})
+
+test('a defect of a file may be one of the specification’s scenarios', async () => {
+  const { code, out } = await run(`defects --scenario ${NO_WAIT}`, project)
+  expect(out).toMatch(/no-wait .* munmap +C3 +yes +23/)
+  expect(code).toBe(0)
+})
+
+test('a driver brings its statechart, requirement, claim, defect and scenario along', async () => {
+  const caught = await run(`defects --driver ${OWN_RULES}`, project)
+  expect(caught.out).toMatch(/unlock-first .* munmap-two-pages +SVM1 +yes +8/)
+  expect(caught.code).toBe(0)
+  const line = `check munmap munmap-two-pages --driver ${OWN_RULES} --bounds smoke --format json`
+  const report = JSON.parse((await run(line, project)).out)
+  for (const { name, verdict, coverage } of report.scenarios) {
+    expect({ name, verdict }).toEqual({ name, verdict: 'holds' })
+    const claims = coverage.claims.filter(({ clause }: { clause: string }) => clause === 'SVM1')
+    expect(claims).toHaveLength(1)
+    expect(claims[0].exercised).toBeGreaterThan(0)
+    const taken = coverage.transitions.filter(({ chart }: { chart: string }) => chart === 'svmCallback')
+    expect(taken.map((transition: { taken: number }) => transition.taken > 0)).toEqual([true, true])
+  }
+  expect((await run(`list statecharts --driver ${OWN_RULES}`, project)).out).toContain('svmCallback')
+  const chart = await run(`export svmCallback --to mermaid --driver ${OWN_RULES}`, project)
+  expect(chart.out).toContain('flushed --> zapping : SET_SEQ')
+  expect((await run(`explain SVM1 --driver ${OWN_RULES}`, project)).out).toContain('unlock-first')
+})
+
+test('what was never exercised of a file is said, and fails with --strict', async () => {
+  const file = moduleWith(`
+export const left = procedure(function* left() { yield* step('never taken', () => 0) })
+export const alone = ${idle('alone')}`)
+  const { code, out } = await run(`check --scenario ${file}`, project)
+  expect(out).toContain('1 of 2 procedure steps:')
+  expect(out).toContain('left: never taken')
+  expect(code).toBe(0)
+  expect((await run(`check --scenario ${file} --strict`, project)).code).toBe(1)
+  const junit = await run(`check --scenario ${file} --strict --format junit`, project)
+  expect(junit.out).toContain('step left: never taken')
+})
+
+test.each([
+  ['nothing', 'export const a = 1', 'it exports no scenario and no defect'],
+  [
+    'a name twice',
+    `export const a = ${idle('same')}\nexport const b = ${idle('same')}`,
+    'two scenarios called same',
+  ],
+  [
+    'a name of the specification',
+    `export const a = ${idle('munmap')}`,
+    'munmap is a scenario of the specification',
+  ],
+  [
+    'an unknown requirement',
+    `export const a = ${idle('alone', "['C88']")}`,
+    'scenario alone names the requirement "C88", and there is none; did you mean C8',
+  ],
+  [
+    'a requirement of the specification',
+    `export const a = ${idle('alone')}
+export const c = { id: 'C8', title: '', text: '', source: [], checks: [] }`,
+    'C8 is a requirement of the specification',
+  ],
+])('refused: %s', async (_what, text, message) => {
+  const { code, err } = await run(`check --scenario ${moduleWith(text)}`, project)
+  expect(err).toContain(message)
+  expect(code).toBe(2)
+})
+
+test('a driver for scenarios that take none', async () => {
+  const { code, err } = await run(`check --scenario ${QUEUE} --driver ${ODP}`, project)
+  expect(err).toContain('none of its scenarios takes a driver')
+  expect(code).toBe(2)
+  const own = await run(`check --scenario ${QUEUE} --driver recorded`, project)
+  expect(own.err).toContain('--driver recorded has scenarios of its own')
+})
