@@ -98,7 +98,10 @@ const charts = {
 
 /** The statecharts of mirroring, and those that the driver brings along. */
 function chartsWith({ statecharts = [] }: Driver): Readonly<Record<string, TransitionTable>> {
-  return { ...charts, ...Object.fromEntries(statecharts.map((machine) => [machine.id, compileStatechart(machine)])) }
+  return {
+    ...charts,
+    ...Object.fromEntries(statecharts.map((machine) => [machine.id, compileStatechart(machine)])),
+  }
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */

@@ -227,9 +227,7 @@ test('coverage fails a complete run, and is not judged otherwise', async () => {
 
 test('a complete run that exercises everything says so', async () => {
   const { out, code } = await run('check')
-  expect(out).toContain(
-    'Coverage: each of 13 procedure steps and 1 requirement was exercised.',
-  )
+  expect(out).toContain('Coverage: each of 13 procedure steps and 1 requirement was exercised.')
   expect(code).toBe(0)
 })
 
