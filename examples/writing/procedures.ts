@@ -46,7 +46,7 @@ export const postAll = procedure('post all', function* (queue: Queue, count: num
 export const serve = procedure(function* serve(queue: Queue, count: number): Running<void> {
   if (count === 0) return
   yield* step('wait for a request', () => (READ_ONCE(queue).posted > 0 ? 0 : BLOCKED))
-  const failed = yield* choose('does the device fail?', 2)
+  const failed = yield* choose('does the device fail?', ['no', 'yes'])
   yield* queue.lock.critical('take the request', () => {
     queue.posted -= 1
     if (failed) queue.failed += 1

@@ -177,7 +177,7 @@ const tryUntilTimeout = override(
   atomicFaultAgain,
   () =>
     function* (current, mirror, page) {
-      const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+      const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
       return expired ? -Errno.EBUSY : yield* become(atomicFaultTry, current, mirror, page, 0)
     },
 )

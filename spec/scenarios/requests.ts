@@ -177,7 +177,7 @@ const programWithoutMemory = override(
   program,
   (original) =>
     function* (current, mirror, start, end) {
-      const failed = yield* choose('a device page-table page cannot be had', 2)
+      const failed = yield* choose('a device page-table page cannot be had', ['it can', 'it cannot'])
       return failed ? -Errno.ENOMEM : yield* original(current, mirror, start, end)
     },
 )

@@ -42,6 +42,8 @@ export interface TraceStep {
   readonly choice: number
   /** In how many ways the step may go. */
   readonly choices: number
+  /** What the way that it took is called, if its ways have names. */
+  readonly way?: string
   /** What the step returned. */
   readonly result: number | string
   readonly changes: readonly Change[]

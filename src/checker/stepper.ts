@@ -90,6 +90,7 @@ export class Stepper {
   /** Describes the step of `thread` from `state`, which led to `next` and returned `result`. */
   describe(state: State, next: State, thread: number, choice: number, result: unknown): TraceStep {
     const location = state[this.worldWords + thread]
+    const way = this.control.ways[location]?.[choice]
     return {
       thread,
       name: this.threads[thread].name,
@@ -97,6 +98,7 @@ export class Stepper {
       step: this.control.stepAt(location)?.name ?? 'finished',
       choice,
       choices: this.control.choices[location],
+      ...(way === undefined ? {} : { way }),
       result: answerIn(result),
       changes: this.changes(this.world(state), this.world(next)),
     }

@@ -249,6 +249,10 @@ function retake(
       refuse(
         `differs: it was choice ${recorded.choice} of ${recorded.choices}, and the step has ${is.choices}`,
       )
+    if (recorded.way !== is.way)
+      refuse(
+        `differs: it went the way "${recorded.way ?? recorded.choice}", which is now "${is.way ?? is.choice}"`,
+      )
     let result: unknown = 0
     try {
       result = stepper.take(state, recorded.thread, recorded.choice, next)

@@ -83,7 +83,7 @@ export const bringBackUnlessFailed = procedure(
     const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
     yield* migrate_vma_setup(current, args)
     const short = yield* allocateAndCopy(current, args, systemFrames(current))
-    if (yield* choose('the copy has failed', 2)) {
+    if (yield* choose('the copy has failed', ['it has not', 'it has'])) {
       yield* withdraw(current, page)
       yield* migrate_vma_finalize(current, args)
       return VM_FAULT_SIGBUS

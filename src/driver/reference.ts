@@ -157,7 +157,7 @@ export const lacksWrite = procedure(
 export const populateAgain = procedure(
   'populate (again)',
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
-    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
     if (expired) return -Errno.EBUSY
     return yield* become(populateOnce, current, mirror, start, end, wanted)
   },

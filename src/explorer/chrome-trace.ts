@@ -56,7 +56,7 @@ export function chromeTrace(run: Run, title: string, end?: string): { readonly t
       args: {
         procedure: step.procedure,
         result: step.result,
-        ...(step.choices > 1 ? { choice: step.choice } : {}),
+        ...(step.choices > 1 ? { choice: step.way ?? step.choice } : {}),
         ...Object.fromEntries(changes.map(({ cell, before, after }) => [cell, `${before} → ${after}`])),
       },
     }),

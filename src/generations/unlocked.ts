@@ -78,7 +78,7 @@ const fillUnlocked = procedure(
 
 /** True (1) if the time of the caller is over: a choice. A time of 0 never is. */
 export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', function* (): Running<number> {
-  return yield* choose('the time is over', 2)
+  return yield* choose('the time is over', ['it is not', 'it is'])
 })
 
 /** Takes the number anew: what is read from here on is as new as that. */
@@ -178,7 +178,7 @@ export const hmm_do_fault = procedure(function* hmm_do_fault(
     return write && !(mm.vma[page].flags & VM_WRITE) ? Errno.EPERM : 0
   })
   if (refused) return yield* become(giveUp, range, refused)
-  if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', 2))) {
+  if (lockedPages > 0 && (yield* choose('VM_FAULT_RETRY', ['the lock is kept', 'the lock is dropped']))) {
     yield* step('drop what was read', () => {
       range.result = RangeResult.collided
       range.lifecycle.signal('COLLIDED')
@@ -233,7 +233,7 @@ const populateUnlockedOnce = procedure(
     if (!overtaken) yield* program(current, mirror, start, end)
     yield* updateLock.unlock()
     if (!overtaken) return 0
-    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
     return expired ? -Errno.EBUSY : yield* become(populateUnlockedOnce, current, mirror, start, end, write)
   },
 )

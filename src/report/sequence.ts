@@ -19,7 +19,7 @@ const NARROWEST = 14
 
 /** A step and its result, without the thread: `mmu_interval_read_retry: compare -> 0`. */
 export function stepLabel(step: TraceStep): string {
-  const way = step.choices > 1 ? ` [choice ${step.choice} of 0..${step.choices - 1}]` : ''
+  const way = step.choices > 1 ? ` [${step.way ?? `choice ${step.choice} of 0..${step.choices - 1}`}]` : ''
   return `${step.procedure}: ${step.step}${way} -> ${step.result}`
 }
 

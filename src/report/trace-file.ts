@@ -134,6 +134,7 @@ class Reader {
     const choices = this.count(step, 'choices', `${at}.`)
     if (choice >= choices)
       this.refuse(`${at}.choice`, `is ${choice}, and the step has ${choices} outcomes, from 0`)
+    if (step.way !== undefined) this.text(step, 'way', `${at}.`)
     const result = this.present(step, 'result', `${at}.`)
     if (typeof result !== 'string' && !Number.isInteger(result))
       this.refuse(`${at}.result`, `is ${show(result)}, not a whole number or a text`)

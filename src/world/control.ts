@@ -167,6 +167,8 @@ export class ControlGraph {
   readonly runs: Run[] = [() => 0]
   /** `choices[location]`: in how many ways it may go. */
   readonly choices: number[] = [0]
+  /** `ways[location]`: what those are called, if they have names. */
+  readonly ways: (readonly string[] | undefined)[] = [undefined]
   /** `own[location]`: whether it is in a procedure that {@link isOwn} says is under test. */
   readonly own: boolean[] = [false]
   /** Whether a procedure is of the text under test, and is audited more closely than the rest. */
@@ -390,6 +392,7 @@ export class ControlGraph {
       this.runs.push(operation.kind === 'step' ? operation.run : never)
       this.own.push(this.isOwn(node.frame.procedure))
       this.choices.push(operation.kind === 'step' ? operation.choices : 0)
+      this.ways.push(operation.kind === 'step' ? operation.ways : undefined)
       this.next.push([])
       if (this.locations.length > this.limits.nodes) this.tooManyNodes(node)
     }
@@ -597,7 +600,7 @@ function betweenSteps({ procedure }: Frame, error: SpecificationError): Specific
 function signature(operation: Node['operation']): string {
   switch (operation.kind) {
     case 'step':
-      return `step ${operation.name} ${operation.choices}`
+      return `step ${operation.name} ${operation.ways?.join('|') ?? operation.choices}`
     case 'call':
     case 'become':
       return `${operation.kind} ${keyOf(operation.procedure)}${keyOf(operation.args)}`

@@ -83,6 +83,7 @@ function stepOf({ callee, arguments: [first, second] }: CallExpression): string 
   const looksLikeOne =
     second?.type === 'ArrowFunctionExpression' ||
     second?.type === 'FunctionExpression' ||
+    second?.type === 'ArrayExpression' ||
     (second?.type === 'Literal' && typeof second.value === 'number')
   return looksLikeOne || (called !== undefined && MAKES_A_STEP.has(called)) ? name : undefined
 }

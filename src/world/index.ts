@@ -63,6 +63,7 @@ export {
   type Section,
   type Step,
   step,
+  type Ways,
 } from './procedure.js'
 export { any, both, exclusive, type Protection, shared } from './protection.js'
 export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'

@@ -7,7 +7,17 @@
 import { acting } from './acting.js'
 import { asserted, claim } from './errors.js'
 import type { Cell, Layout, World } from './layout.js'
-import { BLOCKED, become, helper, procedure, type Run, type Running, sectionStep, step } from './procedure.js'
+import {
+  BLOCKED,
+  become,
+  helper,
+  procedure,
+  type Run,
+  type Running,
+  sectionStep,
+  step,
+  type Ways,
+} from './procedure.js'
 import type { Protection } from './protection.js'
 
 /** Where a lock stands among the others. */
@@ -138,7 +148,7 @@ abstract class OwnedLock implements Lock {
    *
    * @param name - a literal that says what is done under the lock
    */
-  critical<R>(name: string, run: Run<R>, choices = 1): Running<Exclude<R, typeof BLOCKED>> {
+  critical<R>(name: string, run: Run<R>, ways: Ways = 1): Running<Exclude<R, typeof BLOCKED>> {
     const around = (effect: Run) => (choice: number) => {
       if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
       if (!this.acquire()) return BLOCKED
@@ -146,7 +156,7 @@ abstract class OwnedLock implements Lock {
       this.release()
       return result
     }
-    return sectionStep<R>(name, { effect: run, around }, choices)
+    return sectionStep<R>(name, { effect: run, around }, ways)
   }
 }
 

@@ -27,6 +27,8 @@ export interface Step {
   readonly run: Run
   /** In how many ways it may go; each is explored. */
   readonly choices: number
+  /** What each of the ways is called, if they have names. */
+  readonly ways?: readonly string[]
   /** Of a critical section: what is done under the lock, and the lock around it. */
   readonly section?: Section
 }
@@ -223,6 +225,9 @@ export function neverRun(): string | undefined {
   }
 }
 
+/** In which ways a step may go: their names, or how many there are. */
+export type Ways = number | readonly [string, string, ...string[]]
+
 /** Most ways in which a step may go. */
 export const MOST_CHOICES = 8192
 
@@ -231,34 +236,57 @@ export const MOST_CHOICES = 8192
  *
  * @param name - a literal that says what it does, unique within its procedure
  * @param run - its effect; deterministic, touches nothing but the world
- * @param choices - in how many ways it may go (default 1)
+ * @param ways - in which ways it may go (default one): `run` gets the number of the way
  * @returns what `run` returned
  */
-export function step<R>(name: string, run: Run<R>, choices = 1): Running<Exclude<R, typeof BLOCKED>> {
-  return stepOf(name, run, choices)
+export function step<R>(name: string, run: Run<R>, ways: Ways = 1): Running<Exclude<R, typeof BLOCKED>> {
+  return stepOf(name, run, ways)
 }
 
 /** A step whose effect runs within a critical section. */
 export function sectionStep<R>(
   name: string,
   section: Section,
-  choices: number,
+  ways: Ways,
 ): Running<Exclude<R, typeof BLOCKED>> {
-  return stepOf(name, section.around(section.effect), choices, section)
+  return stepOf(name, section.around(section.effect), ways, section)
 }
 
-function stepOf<R>(name: string, run: Run, choices: number, section?: Section): Running<R> {
+function stepOf<R>(name: string, run: Run, ways: Ways, section?: Section): Running<R> {
+  const named = typeof ways === 'number' ? undefined : ways
+  const choices = typeof ways === 'number' ? ways : ways.length
   if (!(Number.isInteger(choices) && choices >= 1 && choices <= MOST_CHOICES))
     throw new SpecificationError(
       'invalid-operation',
       `step "${name}" is to go ${String(choices)} ways; a step goes 1 to ${MOST_CHOICES} ways`,
     )
-  return awaiting({ kind: 'step', name, run, choices, ...(section ? { section } : {}) })
+  if (named !== undefined && new Set(named).size < named.length)
+    throw new SpecificationError(
+      'invalid-operation',
+      `two ways of step "${name}" have one name: ${named.join(', ')}; a trace tells them apart by it`,
+    )
+  return awaiting({
+    kind: 'step',
+    name,
+    run,
+    choices,
+    ...(named ? { ways: named } : {}),
+    ...(section ? { section } : {}),
+  })
 }
 
-/** A step that changes nothing and may go `outcomes` ways: a time-out that expires or not. Returns 0 … outcomes-1. */
-export function choose(name: string, outcomes: number): Running<number> {
-  return stepOf(name, takeChoice, outcomes)
+/**
+ * A step that changes nothing and may go several ways: a time-out that expires or not.
+ *
+ * @returns the number of the way, from 0
+ *
+ * @example
+ * ```ts
+ * const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'expired'])
+ * ```
+ */
+export function choose(name: string, ways: Ways): Running<number> {
+  return stepOf(name, takeChoice, ways)
 }
 
 const takeChoice: Run = (choice) => choice

@@ -95,7 +95,7 @@ export const dmirror_range_fault = procedure(function* dmirror_range_fault(
 const faultAgain = procedure(
   'dmirror_range_fault (again)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
-    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
     if (expired) return -Errno.EBUSY
     return yield* become(dmirror_range_fault, current, mirror, start, end, write)
   },

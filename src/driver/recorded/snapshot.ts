@@ -135,7 +135,7 @@ const look = procedure(
 const lookAgain = procedure(
   'dmirror_range_snapshot (again)',
   function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
-    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+    const expired = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
     if (!expired) return yield* become(look, current, mirror, range)
     yield* step('free the range', () => {
       range.lifecycle.signal('TIMED_OUT')

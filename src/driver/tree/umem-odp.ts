@@ -75,7 +75,7 @@ export const mapDmaTry = procedure(
     yield* mmu_interval_read_begin(notifier, notifierSeq)
     const error = yield* ib_umem_odp_walk(current, umem, request)
     if (error === -Errno.EBUSY) {
-      const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+      const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
       return isTimeOver ? error : yield* become(mapDmaTry, current, umem, request)
     }
     if (error) return error

@@ -42,7 +42,7 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
       lifecycle.signal('ALLOCATED')
       return true
     },
-    2,
+    ['had', 'no memory'],
   )
   if (!allocated) return -Errno.ENOMEM
 
@@ -54,7 +54,7 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
       lifecycle.signal('COUNTED')
       return true
     },
-    2,
+    ['had', 'no memory'],
   )
   if (!counted) {
     yield* devm_kfree(devmem)
@@ -69,7 +69,7 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
       lifecycle.signal('RESERVED')
       return true
     },
-    2,
+    ['had', 'no memory'],
   )
   if (!reserved) {
     // A counter that was never used has no reference but its own. The document's own text leaves it there (X232).
@@ -78,7 +78,7 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
     return -Errno.ERANGE
   }
 
-  if (yield* choose('devm_memremap_pages', 2)) {
+  if (yield* choose('devm_memremap_pages', ['done', 'failed'])) {
     // devm_memremap_pages kills the counter and waits for it.
     yield* hmm_devmem_ref_kill(devmem)
     yield* hmm_devmem_ref_exit(devmem)
