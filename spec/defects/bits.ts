@@ -251,7 +251,7 @@ export const bitDefects: readonly Defect[] = [
     requirement: 'C39',
     scenario: 'migrate-from-swap',
     overrides: [staleMapping],
-    steps: 33,
+    steps: 34,
   },
   {
     name: 'D18',

@@ -328,7 +328,7 @@ export const deviceMemoryDefects: readonly Defect[] = [
     scenario: 'device-memory-exit',
     set: { remove: 0 },
     overrides: [zapPresentOnly],
-    steps: 63,
+    steps: 65,
   },
   {
     name: 'X76',

@@ -64,7 +64,7 @@ export const devmemDefects: readonly Defect[] = [
     requirement: 'C44',
     scenario: 'devmem-held',
     overrides: [noCompletion],
-    steps: 10,
+    steps: 13,
   },
   {
     name: 'X231',
@@ -83,7 +83,7 @@ export const devmemDefects: readonly Defect[] = [
     requirement: 'C31',
     scenario: 'devmem-held',
     overrides: [baseReferencesPut],
-    steps: 9,
+    steps: 12,
   },
   {
     name: 'X232',

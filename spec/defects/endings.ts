@@ -169,7 +169,7 @@ export const endingDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'memory-file',
     overrides: [holeKeepsFile],
-    steps: 19,
+    steps: 21,
   },
   {
     name: 'X366',

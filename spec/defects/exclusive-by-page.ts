@@ -146,7 +146,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     requirement: 'use-after-free',
     scenario: 'exclusive-by-page',
     overrides: [takeWithoutComparing],
-    steps: 37,
+    steps: 38,
   },
   {
     name: 'X481',
@@ -157,7 +157,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'exclusive-by-page',
     overrides: [keepThePage],
-    steps: 76,
+    steps: 79,
   },
   {
     name: 'X482',
@@ -170,7 +170,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'exclusive-by-page-shared',
     overrides: [keepThePage],
-    steps: 30,
+    steps: 31,
   },
   {
     name: 'X483',
@@ -183,7 +183,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'exclusive-by-page-huge',
     overrides: [restoreAsIfUnmapped],
-    steps: 41,
+    steps: 42,
   },
   {
     name: 'X484',
@@ -196,6 +196,6 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'exclusive-by-page-huge',
     overrides: [lookUpWithoutSplit],
-    steps: 22,
+    steps: 23,
   },
 ]

@@ -284,7 +284,7 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'C43',
     scenario: 'exclusive-two-devices',
     overrides: [exclusiveIsPresent],
-    steps: 63,
+    steps: 66,
   },
   {
     name: 'X85',
@@ -297,7 +297,7 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'C6',
     scenario: 'exclusive',
     overrides: [takeTheReference],
-    steps: 21,
+    steps: 22,
   },
   {
     name: 'H24',
@@ -317,7 +317,7 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'exclusive-again',
     overrides: [takeAtOnce, tryUntilTimeout],
-    steps: 36,
+    steps: 38,
   },
   {
     name: 'H25',
@@ -330,7 +330,7 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'exclusive-two-devices',
     overrides: [faultForEver],
-    steps: 159,
+    steps: 193,
   },
   {
     name: 'H13',
@@ -346,6 +346,6 @@ export const exclusiveDefects: readonly Defect[] = [
     requirement: 'exclusive-kept',
     scenario: 'exclusive-write',
     overrides: [writeNeedsItsOwnEntry],
-    steps: 37,
+    steps: 38,
   },
 ]

@@ -248,7 +248,7 @@ export const publicDefects: readonly Defect[] = [
     requirement: 'deadlock',
     scenario: 'exclusive',
     overrides: [retryWithoutUnlock],
-    steps: 77,
+    steps: 79,
   },
   {
     name: 'D24',

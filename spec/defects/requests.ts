@@ -101,7 +101,7 @@ export const requestDefects: readonly Defect[] = [
     requirement: 'C5',
     scenario: 'exclusive',
     overrides: [retryAnswersZero],
-    steps: 54,
+    steps: 57,
   },
   {
     name: 'X375',

@@ -29,7 +29,7 @@ export const deviceMemory: readonly Requirement[] = [
     checks: [
       'assert:removePages',
       'assert:killPages',
-      'assert:freeZoneDeviceFolio',
+      'assert:putRegion',
       'assert:zoneDevicePageInit',
       'a region is referenced by its pages in use',
       'memory that is removed goes',

@@ -156,7 +156,7 @@ export const devmemRemoval: Seed = {
     ...rows(
       {
         specified: ['C46'],
-        implemented: ['kernel:freeZoneDeviceFolio', 'kernel:isFreePage'],
+        implemented: ['kernel:free_zone_device_folio', 'kernel:isFreePage'],
         checked: ['speculative-reference', 'hotplug'],
         defects: ['D51', 'X231'],
       },

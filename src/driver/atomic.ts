@@ -9,6 +9,8 @@ import {
   Errno,
   type Frame,
   fixup_user_fault,
+  folio_put,
+  folio_unlock,
   make_device_exclusive,
   make_device_exclusive_range,
   mmget_not_zero,
@@ -16,9 +18,7 @@ import {
   mmu_interval_read_begin,
   mmu_interval_read_retry,
   ownExpected,
-  putPage,
   type Task,
-  unlockPage,
 } from '../kernel/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../world/index.js'
 import {
@@ -192,9 +192,6 @@ export const atomicFaultAgain = procedure(
 
 /** Exclusive access lasts at least until here: who wants the page back waits for its lock. */
 const letGoOfPage = procedure('unlock and put', function* (frame: Frame): Running<void> {
-  yield* step('unlock and put the page', () => {
-    unlockPage(frame)
-    putPage(frame)
-    return 0
-  })
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
 })

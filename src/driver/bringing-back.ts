@@ -7,16 +7,16 @@
  */
 import {
   type DeviceFault,
+  folio_put,
+  folio_unlock,
   type MigrateVma,
   type MmStruct,
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
   pagesOf,
-  putPage,
   SELECT_DEVICE_PRIVATE,
   type Task,
-  unlockPage,
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   withdrawDestination,
@@ -96,13 +96,13 @@ export const bringBackUnlessFailed = procedure(
 
 /** The destination of `page` is free again, if it had one. */
 export const withdraw = procedure('free the destination', function* (current: Task, page: number) {
-  yield* step('take it out of dst, and put it', () => {
+  const frame = yield* step('take it out of dst', () => {
     const entry = pagesOf(current)[page]
-    const frame = entry.dst
-    if (frame === undefined) return 0
-    withdrawDestination(entry)
-    unlockPage(frame)
-    putPage(frame)
-    return 0
+    const { dst } = entry
+    if (dst !== undefined) withdrawDestination(entry)
+    return dst ?? 0
   })
+  if (frame === 0) return
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
 })

@@ -13,6 +13,9 @@ import {
   type DeviceMemory,
   Errno,
   type Frame,
+  folio_lock,
+  folio_put,
+  folio_unlock,
   type MigrateVma,
   type MmStruct,
   memremap_pages,
@@ -23,11 +26,9 @@ import {
   pagesOf,
   plugPages,
   poisonDevicePage,
-  putPage,
   SELECT_DEVICE_PRIVATE,
   type Task,
-  tryLockPage,
-  unlockPage,
+  tryGetPage,
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   withdrawDestination,
@@ -77,7 +78,7 @@ export function attachDeviceChunk(
   return chunk
 }
 
-/** The page is the driver's again. Part of the step that puts its last reference. @kernel dev_pagemap_ops.page_free */
+/** The page is the driver's again. Part of a step. @kernel dev_pagemap_ops.page_free */
 function pageFree(deviceChunk: DeviceChunk, frame: Frame): void {
   claim('C31', !frame.onFreeList, `frame ${frame.pfn} is freed, and is on the free list already`)
   if (!deviceChunk.removing) frame.onFreeList = true
@@ -203,19 +204,11 @@ const poisonAll = procedure('poison all that is lost', function* (current: Task,
 const lockAndPoison = procedure(
   'poison what is lost',
   function* (current: Task, frame: Frame): Running<void> {
-    const used = yield* step('lock the page, and hold it', () => {
-      if (frame.refcount === 0) return 0
-      if (!tryLockPage(frame)) return BLOCKED
-      frame.refcount += 1
-      return 1
-    })
-    if (!used) return
+    if (!(yield* tryGetPage(frame))) return
+    yield* folio_lock(frame)
     yield* poisonDevicePage(current, frame)
-    yield* step('unlock and put the page', () => {
-      unlockPage(frame)
-      putPage(frame)
-      return 0
-    })
+    yield* folio_unlock(frame)
+    yield* folio_put(frame)
   },
 )
 
@@ -262,19 +255,21 @@ export const isLost = procedure('ask the device', function* (chunk: DeviceChunk)
 export const dropFailedCopies = procedure(
   'drop failed copies',
   function* (current: Task, chunk: DeviceChunk, args: MigrateVma): Running<number> {
-    return yield* step('ask how the copy went', () => {
-      if (!chunk.lost) return 0
-      let dropped = 0
+    const dropped = yield* step('ask how the copy went', () => {
+      const frames: Frame[] = []
+      if (!chunk.lost) return frames
       for (const entry of pagesOf(current).slice(args.start, args.end)) {
         if (entry.dst === undefined) continue
-        const frame = entry.dst
+        frames.push(entry.dst)
         withdrawDestination(entry)
-        unlockPage(frame)
-        putPage(frame)
-        dropped = 1
       }
-      return dropped
+      return frames
     })
+    for (const frame of dropped) {
+      yield* folio_unlock(frame)
+      yield* folio_put(frame)
+    }
+    return dropped.length > 0 ? 1 : 0
   },
 )
 

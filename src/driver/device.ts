@@ -149,6 +149,9 @@ export interface MirrorSize {
   readonly frames: readonly Frame[]
 }
 
+/** An entry, a translation and an access are each read and written at once. */
+const WORD = { word: 'entry' } as const
+
 /** Declares a mirror in `layout`, with `driver` attached to its notifier. */
 export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
   const { pages } = options.size
@@ -159,14 +162,14 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
     const translation = (entry: Layout, guarded: boolean) => ({
-      frame: entry.ref('frame', options.frames, guarded ? { guardedBy } : {}),
-      write: entry.flag('write', guarded ? { guardedBy } : {}),
+      frame: entry.ref('frame', options.frames, guarded ? { ...WORD, guardedBy } : WORD),
+      write: entry.flag('write', guarded ? { ...WORD, guardedBy } : WORD),
       atomic: entry.flag('atomic', {
-        ...(guarded ? { guardedBy } : {}),
+        ...(guarded ? { ...WORD, guardedBy } : WORD),
         when: options.exclusiveOwner !== undefined,
       }),
       unbacked: entry.flag('unbacked', {
-        ...(guarded ? { guardedBy } : {}),
+        ...(guarded ? { ...WORD, guardedBy } : WORD),
         when: options.storesStructPages === true && guarded,
       }),
     })
@@ -184,7 +187,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
         options.threads.map((thread) => [
           thread,
           l.scope(`access[${thread}]`, (a) => ({
-            page: a.counter('page', pages),
+            page: a.counter('page', pages, WORD),
             granted: a.flag('granted', { ghost: true, when: options.exclusiveOwner !== undefined }),
             ...translation(a, false),
           })),

@@ -10,19 +10,19 @@ import {
   change_huge_pmd,
   changePmd,
   entriesOf,
+  folio_put,
+  folio_unlock,
   getPage,
   migrate_vma_collect_huge_pmd,
   PmdKind,
-  putPage,
   replaceByTable,
   split_folio,
   tryLockPage,
-  unlockPage,
   unmapAndRemap,
   VM_WRITE,
   ZERO_PAGE,
 } from '../kernel/index.js'
-import { type Override, override, step } from '../world/index.js'
+import { type Override, override } from '../world/index.js'
 
 /** The new entries are clean, whatever the old one was: what is known of writes to it goes to the pages. @kernel __split_huge_pmd_locked, to Linux 6.2 */
 const splitLosesDirty = override(
@@ -70,11 +70,8 @@ const splitBeforeCollecting = override(
       if (found <= ZERO_PAGE) return false
       const head = frames[found]
       yield* split_folio(current, head, [head.pfn])
-      yield* step('unlock and put the huge page', () => {
-        unlockPage(head)
-        putPage(head)
-        return 0
-      })
+      yield* folio_unlock(head)
+      yield* folio_put(head)
       return false
     },
 )

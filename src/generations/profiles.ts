@@ -9,10 +9,12 @@ import {
   devicePageAt,
   do_swap_page,
   FaultHolds,
+  folio_put,
+  free_zone_device_folio,
   getPage,
   migrateToRam,
   PteKind,
-  putPage,
+  putPages,
   tryLockPage,
   unlockPage,
   wasHeld,
@@ -56,10 +58,7 @@ export const faultWithoutLock = override(
       })
       if (pfn <= 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.reference })
-      yield* step('put the page', () => {
-        putPage(current.machine.frames[pfn])
-        return 0
-      })
+      yield* folio_put(current.machine.frames[pfn])
       return error
     },
 )
@@ -79,13 +78,13 @@ export const faultWithoutWaiting = override(
       })
       if (pfn === 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
-      yield* step('unlock and put the page', () => {
+      const freed = yield* step('unlock and put the page', () => {
         // Nobody asks here whether the page has come back, or why not.
         wasHeld(current, page)
         unlockPage(current.machine.frames[pfn])
-        putPage(current.machine.frames[pfn])
-        return 0
+        return putPages([current.machine.frames[pfn]])
       })
+      if (freed) yield* free_zone_device_folio(freed)
       return error
     },
 )

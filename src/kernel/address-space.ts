@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Layout, READ_ONCE } from '../world/index.js'
+import { type Layout, READ_ONCE, unobserved } from '../world/index.js'
 import type { Expected, Frame, Machine, MmStruct } from './machine.js'
 import { PteKind, VmaKind } from './machine.js'
 
@@ -66,7 +66,10 @@ export function ownExpected(mm: MmStruct, page: number): Expected {
  * own otherwise. Part of a step of anybody: it is looked at without locks.
  */
 export function expectedAt(machine: Machine, mm: MmStruct, page: number): Expected {
-  if (machine.files.length === 0) return ownExpected(mm, page)
+  return machine.files.length === 0 ? ownExpected(mm, page) : unobserved(() => expectedOf(machine, mm, page))
+}
+
+function expectedOf(machine: Machine, mm: MmStruct, page: number): Expected {
   const pte = mm.pte[page]
   const pfn = READ_ONCE(pte).frame
   const mapped = machine.files[machine.frames[pfn].mapping - 1]

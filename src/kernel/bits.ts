@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Layout, Lock } from '../world/index.js'
+import type { Cell, Layout, Lock } from '../world/index.js'
 
 /**
  * The bits of a page-table entry beside the right to write. Where they lie depends on what the entry is: see
@@ -47,24 +47,27 @@ export interface SwapSlot {
   contents: number
 }
 
+/** A page-table entry is one machine word: it is read and written at once. @kernel pte_t */
+export const PTE_WORD = { word: 'entry' } as const
+
 /** Declares the bits of an entry under the page-table lock `ptl`. Without swap nothing is ever clean. */
 export function declarePteBits(entry: Layout, slots: number, when: boolean, ptl: Lock) {
   return {
-    dirty: entry.flag('dirty', { when, otherwise: 1 }),
-    softDirty: entry.flag('soft_dirty', { guardedBy: ptl, when, otherwise: 1 }),
-    uffdWp: entry.flag('uffd_wp', { guardedBy: ptl, when }),
-    exclusive: entry.flag('exclusive', { guardedBy: ptl, when }),
-    slot: entry.counter('slot', Math.max(1, slots), { guardedBy: ptl, when }),
+    dirty: entry.flag('dirty', { ...PTE_WORD, when, otherwise: 1 }),
+    softDirty: entry.flag('soft_dirty', { ...PTE_WORD, guardedBy: ptl, when, otherwise: 1 }),
+    uffdWp: entry.flag('uffd_wp', { ...PTE_WORD, guardedBy: ptl, when }),
+    exclusive: entry.flag('exclusive', { ...PTE_WORD, guardedBy: ptl, when }),
+    slot: entry.counter('slot', Math.max(1, slots), { ...PTE_WORD, guardedBy: ptl, when }),
     tracksBits: when,
   }
 }
 
-/** Declares the flags of a frame. */
-export function declareFrameFlags(frame: Layout, slots: number, when: boolean) {
+/** Declares the flags of a frame to which there are `countedBy` references. */
+export function declareFrameFlags(frame: Layout, slots: number, when: boolean, countedBy: Cell) {
   return {
-    dirty: frame.flag('dirty', { when }),
-    swapCache: frame.counter('swap_cache', Math.max(1, slots), { when }),
-    anonExclusive: frame.flag('anon_exclusive', { when }),
+    dirty: frame.flag('dirty', { countedBy, when }),
+    swapCache: frame.counter('swap_cache', Math.max(1, slots), { countedBy, when }),
+    anonExclusive: frame.flag('anon_exclusive', { countedBy, when }),
     tracksFlags: when,
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { acting } from './acting.js'
+import { unobserved } from './footprint.js'
 
 /** A claim that does not hold in the state, or for the step, in which it was thrown. The checker reports it with a trace. */
 export class Violation extends Error {
@@ -63,13 +64,18 @@ export class SpecificationError extends Error {
  * Throws a {@link Violation} of `clause` unless `holds`, or the clause is not claimed of the model that runs.
  *
  * @param clause - identifier of the requirement
- * @param holds - what must be true
+ * @param holds - what must be true; a function where it looks at fields that the step itself does not
  * @param detail - what was seen when it is not, in words
  */
-export function claim(clause: string, holds: boolean, detail: string): void {
+export function claim(
+  clause: string,
+  holds: boolean | (() => boolean),
+  detail: string | (() => string),
+): void {
   if (acting.unclaimed.has(clause)) return
   asserted(clause)
-  if (!holds) throw new Violation(clause, detail)
+  if (typeof holds === 'boolean' ? holds : unobserved(holds)) return
+  throw new Violation(clause, typeof detail === 'string' ? detail : unobserved(detail))
 }
 
 /** Counts that a step had to keep `clause`. */

@@ -23,16 +23,37 @@ export interface Recorder {
 }
 
 /** Who records; looked at by every field. */
-export const recording = { by: undefined as Recorder | undefined }
+export const recording = {
+  by: undefined as Recorder | undefined,
+  /** True while fields are read for the model's sake: whether a guard is held, a lock may be taken, a claim is true. */
+  checking: false,
+}
+
+/**
+ * Looks at fields that no kernel reads here: for a claim or a ghost field, or because the model keeps in a field what the
+ * kernel has at hand, as an argument or a local variable. It counts among what the step reads, and not as an access of the
+ * kernel: whether a step is too large does not depend on it. Part of a step.
+ */
+export function unobserved<T>(look: () => T): T {
+  const { checking } = recording
+  recording.checking = true
+  try {
+    return look()
+  } finally {
+    recording.checking = checking
+  }
+}
 
 /** Runs `run` while `recorder` is told of what it touches. */
 export function recordedBy<T>(recorder: Recorder, run: () => T): T {
-  const before = recording.by
+  const { by, checking } = recording
   recording.by = recorder
+  recording.checking = false
   try {
     return run()
   } finally {
-    recording.by = before
+    recording.by = by
+    recording.checking = checking
   }
 }
 

@@ -15,7 +15,7 @@ export {
   type Location,
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
-export { type Footprint, footprintOf, type Recorder, recordedBy } from './footprint.js'
+export { type Footprint, footprintOf, type Recorder, recordedBy, unobserved } from './footprint.js'
 export {
   type Bits,
   Cell,

@@ -32,6 +32,15 @@ export interface CellOptions {
   readonly when?: boolean
   /** What a field reads as that takes no bits (default 0). */
   readonly otherwise?: number
+  /**
+   * The machine word that the field is part of, by a name that all of its fields in the record share: an access to several
+   * of them is one access.
+   */
+  readonly word?: string
+  /** References to the object that the field is part of. While there are none, only who takes it or frees it can reach the field. */
+  readonly countedBy?: Cell
+  /** True if the field is a lock: 0 while it is free, otherwise its holder's thread plus 1. */
+  readonly isLock?: boolean
 }
 
 /** What a field holds, beside plain numbers: how its number is read and written. */
@@ -237,9 +246,15 @@ class GuardedCell extends Cell {
   private mustHold(w: World, how: 'read' | 'written'): void {
     const { thread } = acting
     if (thread === NOBODY) return
+    const { checking } = recording
+    recording.checking = true
     this.mustLive(w, how)
     const { lock } = this
-    if (lock === undefined) return
+    if (lock !== undefined) this.mustBeGuarded(lock, thread, w, how)
+    recording.checking = checking
+  }
+
+  private mustBeGuarded(lock: Protection, thread: number, w: World, how: 'read' | 'written'): void {
     acting.asserted.guarded++
     if (!lock.heldBy(thread, w))
       claim('lock-discipline', false, `${this.name} is ${how} without ${lock.name}, which guards it`)
@@ -258,7 +273,12 @@ class GuardedCell extends Cell {
   }
 
   override readOnce(w: World): number {
-    if (acting.thread !== NOBODY) this.mustLive(w, 'read')
+    if (acting.thread !== NOBODY && this.object !== undefined) {
+      const { checking } = recording
+      recording.checking = true
+      this.mustLive(w, 'read')
+      recording.checking = checking
+    }
     return this.inner.get(w)
   }
 

@@ -6,6 +6,7 @@
  */
 import { acting } from './acting.js'
 import { asserted, claim } from './errors.js'
+import { recording } from './footprint.js'
 import type { Cell, Layout, World } from './layout.js'
 import {
   BLOCKED,
@@ -41,6 +42,8 @@ function lockOf(layout: Layout, name: string, options: LockOptions) {
 /** Claims that the acting thread may take `lock` now: lock order, and no second acquisition by its holder. */
 function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   const thread = acting.thread
+  const { checking } = recording
+  recording.checking = true
   for (let i = 0; i < locks.length; i++) {
     const other = locks[i]
     if (other === lock) claim('deadlock', !lock.heldBy(thread), `${lock.name} is taken again by its holder`)
@@ -50,6 +53,7 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
         claim('lock-order', false, `${lock.name} is taken while ${other.name}, which comes after it, is held`)
     }
   }
+  recording.checking = checking
 }
 
 /**
@@ -58,12 +62,15 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
  * @throws Violation `atomic-sleep`
  */
 export function mightSleep(locks: readonly Lock[], what: string): void {
+  const { checking } = recording
+  recording.checking = true
   for (let i = 0; i < locks.length; i++) {
     const lock = locks[i]
     if (!lock.spinning) continue
     if (!lock.heldBy(acting.thread)) asserted('atomic-sleep')
     else claim('atomic-sleep', false, `${what} may sleep, and ${lock.name} is held, under which nobody may`)
   }
+  recording.checking = checking
 }
 
 /** A lock with one holder: a mutex (whose taker may sleep) or a spinlock. */

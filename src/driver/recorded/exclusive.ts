@@ -7,13 +7,13 @@
  */
 import {
   Errno,
+  folio_put,
+  folio_unlock,
   make_device_exclusive,
   make_device_exclusive_range,
   mmget_not_zero,
   mmput,
-  putPage,
   type Task,
-  unlockPage,
 } from '../../kernel/index.js'
 import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { type Mirror, mapAtomic } from '../device.js'
@@ -85,12 +85,10 @@ const dmirrorExclusivePage = procedure(
 export const letGoOfPages = procedure(
   'dmirror_exclusive (let go)',
   function* ({ machine }: Task, pages: readonly number[]): Running<void> {
-    for (const pfn of pages.filter((got) => got !== 0))
-      yield* step('unlock and put the page', () => {
-        unlockPage(machine.frames[pfn])
-        putPage(machine.frames[pfn])
-        return 0
-      })
+    for (const pfn of pages.filter((got) => got !== 0)) {
+      yield* folio_unlock(machine.frames[pfn])
+      yield* folio_put(machine.frames[pfn])
+    }
   },
 )
 

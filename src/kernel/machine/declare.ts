@@ -12,7 +12,7 @@ import {
   WaitQueue,
 } from '../../world/index.js'
 import { declareAddressSpace } from '../address-space.js'
-import { declareFrameFlags, declarePteBits, declareSwap } from '../bits.js'
+import { declareFrameFlags, declarePteBits, declareSwap, PTE_WORD } from '../bits.js'
 import { declarePmds, VM_HUGEPAGE } from '../huge.js'
 import { type DeviceMemoryOps, declareDeviceMemory } from '../memremap/device-memory.js'
 import { LockRank, NotifyEvent, PteKind, VM_ACCOUNT, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
@@ -27,6 +27,9 @@ import type {
 } from './records.js'
 import { latestRules } from './rules.js'
 import { lastFrame, type MachineSize, ownerOf } from './size.js'
+
+/** A translation of a TLB is used, filled and forgotten as a whole. */
+const TLB_WORD = { word: 'entry' } as const
 
 /** Declares a machine in `layout`. */
 export function declareMachine(layout: Layout, size: MachineSize): Machine {
@@ -51,29 +54,29 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const memmap: Frame[] = []
   const frames = layout.array('frame', last + 1, (l, pfn) => {
     const owner = ownerOf(size, pfn)
+    // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
+    // number of mappings, and by its file.
+    const refcount = l.counter(
+      'refcount',
+      pfn === ZERO_PAGE
+        ? 1
+        : (size.files ? size.mms * size.pages + 1 : size.mms) + 2 * layout.threads + (size.swapSlots ? 1 : 0),
+    )
+    const counted = { countedBy: refcount }
     return {
       pfn,
       memmap,
-      // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
-      // number of mappings, and by its file.
-      refcount: l.counter(
-        'refcount',
-        pfn === ZERO_PAGE
-          ? 1
-          : (size.files ? size.mms * size.pages + 1 : size.mms) +
-              2 * layout.threads +
-              (size.swapSlots ? 1 : 0),
-      ),
+      refcount,
       mapcount: l.counter('mapcount', pfn === ZERO_PAGE ? 1 : size.mms * size.pages),
-      contents: l.counter('contents', size.values),
-      locked: l.counter('locked', layout.threads),
+      contents: l.counter('contents', size.values, counted),
+      locked: l.counter('locked', layout.threads, { isLock: true }),
       owner,
-      mapping: l.counter('mapping', size.files?.length ?? 1, { when: !!size.files && owner < 0 }),
-      compound: l.counter('compound', size.hugePages ?? 1, { when: !!size.hugePages }),
-      lru: l.counter('lru', 1 + size.cpus.length, { when: !!size.lru && owner < 0 }),
-      ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size)),
-      anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { when: !!size.anonVmas }),
-      index: l.counter('index', size.pages, { when: !!size.anonVmas }),
+      mapping: l.counter('mapping', size.files?.length ?? 1, { ...counted, when: !!size.files && owner < 0 }),
+      compound: l.counter('compound', size.hugePages ?? 1, { ...counted, when: !!size.hugePages }),
+      lru: l.counter('lru', 1 + size.cpus.length, { ...counted, when: !!size.lru && owner < 0 }),
+      ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size), refcount),
+      anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { ...counted, when: !!size.anonVmas }),
+      index: l.counter('index', size.pages, { ...counted, when: !!size.anonVmas }),
       ...(owner < 0
         ? {}
         : {
@@ -83,7 +86,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
               : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
           }),
       onFreeList: l.flag('on_free_list', { when: owner >= 0 && hotplug }),
-      charged: l.flag('charged', { when: size.memoryLimit !== undefined }),
+      charged: l.flag('charged', { ...counted, when: size.memoryLimit !== undefined }),
     }
   })
   memmap.push(...frames)
@@ -103,9 +106,9 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const cpus = layout.array('cpu', size.cpus.length, (l, index) => ({
     mm: mms[size.cpus[index]],
     tlb: l.array('tlb', size.pages, (entry) => ({
-      frame: entry.ref('frame', frames),
-      write: entry.flag('write'),
-      dirty: entry.flag('dirty', { when: hasBits(size), otherwise: 1 }),
+      frame: entry.ref('frame', frames, TLB_WORD),
+      write: entry.flag('write', TLB_WORD),
+      dirty: entry.flag('dirty', { ...TLB_WORD, when: hasBits(size), otherwise: 1 }),
     })),
     busy: l.flag('busy', { when: !!size.lru }),
   }))
@@ -186,9 +189,9 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
     mmapLock,
     ptl,
     pte: l.array('pte', size.pages, (entry) => ({
-      kind: entry.oneOf('kind', PteKind, { guardedBy: ptl }),
-      frame: entry.counter('frame', lastFrame(size), { guardedBy: ptl }),
-      write: entry.flag('write', { guardedBy: ptl }),
+      kind: entry.oneOf('kind', PteKind, { ...PTE_WORD, guardedBy: ptl }),
+      frame: entry.counter('frame', lastFrame(size), { ...PTE_WORD, guardedBy: ptl }),
+      write: entry.flag('write', { ...PTE_WORD, guardedBy: ptl }),
       ...declarePteBits(entry, size.swapSlots ?? 0, hasBits(size), ptl),
     })),
     ...(size.hugePages ? { pmd: declarePmds(l, size.pages, size.hugePages, ptl) } : {}),

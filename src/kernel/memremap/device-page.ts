@@ -4,9 +4,9 @@
  * @see reference B.7
  * @module
  */
-import { claim } from '../../world/index.js'
+import { claim, procedure, type Running, step } from '../../world/index.js'
 import type { Frame } from '../machine.js'
-import { PagemapState } from './device-memory.js'
+import { type DeviceMemory, PagemapState } from './device-memory.js'
 
 /**
  * Takes a free page for its driver: off the free list, a reference of its region, one reference of its own. The caller
@@ -50,21 +50,37 @@ export function isFreePage(frame: Frame): boolean {
 }
 
 /**
- * The last reference is gone: the page is its driver's again, and then the region has a reference less. Part of the
- * step that puts the reference.
+ * The last reference to `parts` is gone. First they are their driver's again, which may give them to somebody else at once;
+ * then the region has as many references less. Which region it is, and how many pages, was read before: the pages are
+ * not the kernel's any more.
  *
- * @kernel free_zone_device_folio
+ * @param parts - pages of one region
+ * @kernel free_zone_device_folio mm/memremap.c
+ * @see reference B.7
  */
-export function freeZoneDeviceFolio(frame: Frame): void {
-  const pagemap = frame.pgmap?.pagemap
-  if (!pagemap) return
-  frame.pgmap?.ops.pageFree?.(frame)
+export const free_zone_device_folio = procedure(function* free_zone_device_folio(
+  parts: readonly Frame[],
+): Running<void> {
+  const region = parts[0].pgmap
+  yield* step('folio_free', () => {
+    for (const frame of parts) region?.ops.pageFree?.(frame)
+    return 0
+  })
+  yield* step('percpu_ref_put_many', () => {
+    if (region) putRegion(region, parts.length)
+    return 0
+  })
+})
+
+/** Gives back references of the region: one for each page that is free. Part of a step. @kernel percpu_ref_put_many */
+export function putRegion({ owner, pagemap }: DeviceMemory, pages: number): void {
+  if (pagemap === undefined) return
   claim(
     'C44',
-    pagemap.ref > 0,
-    `frame ${frame.pfn} is free, and its region has no reference left to give back`,
+    pagemap.ref >= pages,
+    `pages of owner ${owner} are free, and their region has too few references left to give back`,
   )
-  const left = --pagemap.ref
-  if (left === (pagemap.state === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal('EMPTIED')
-  if (left === 0) pagemap.release?.()
+  pagemap.ref -= pages
+  if (pagemap.ref === (pagemap.state === PagemapState.live ? 1 : 0)) pagemap.lifecycle.signal('EMPTIED')
+  if (pagemap.ref === 0) pagemap.release?.()
 }

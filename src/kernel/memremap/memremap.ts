@@ -4,7 +4,7 @@
  * @see reference B.8
  * @module
  */
-import { BLOCKED, claim, procedure, type Running, step } from '../../world/index.js'
+import { BLOCKED, claim, procedure, type Running, step, unobserved } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from './device-memory.js'
 import { PagemapState } from './device-memory.js'
@@ -77,7 +77,7 @@ export function killPages(memory: DeviceMemory): void {
 /** There are no struct pages any more. Part of a step. */
 export function removePages(memory: DeviceMemory): void {
   const devPagemap = pagemapOf(memory)
-  const used = memory.frames.find((frame) => frame.refcount > 0)
+  const used = unobserved(() => memory.frames.find((frame) => frame.refcount > 0))
   claim('C44', used === undefined, `the region goes away, and frame ${used?.pfn} of it is in use`)
   devPagemap.state = PagemapState.absent
   devPagemap.lifecycle.signal('REMOVED')

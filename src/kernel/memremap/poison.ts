@@ -4,9 +4,9 @@
  * @see reference A.1, B.6
  * @module
  */
-import { become, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step, unobserved } from '../../world/index.js'
 import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../machine.js'
-import { clearPte, putPage } from '../mm/index.js'
+import { clearPte, folio_put } from '../mm/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 
 /**
@@ -28,15 +28,15 @@ const poisonMappings = procedure(
     if (found === 0) return
     const page = found - 1
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, found)
-    yield* mm.ptl.critical('poison the entry', () => {
+    const poisoned = yield* mm.ptl.critical('poison the entry', () => {
       const pte = mm.pte[page]
-      if (!names(pte, frame)) return 0
+      if (!names(pte, frame)) return false
       clearPte(current.machine, pte)
       pte.kind = PteKind.poison
-      if (frame.mapcount === 0 && frame.refcount > 1) frame.lifecycle?.signal('UNMAPPED')
-      putPage(frame)
-      return 0
+      if (unobserved(() => frame.mapcount === 0 && frame.refcount > 1)) frame.lifecycle?.signal('UNMAPPED')
+      return true
     })
+    if (poisoned) yield* folio_put(frame)
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, found)
     yield* become(poisonMappings, current, mm, frame)
   },

@@ -11,9 +11,10 @@ import {
   entryState,
   flushTlb,
   folio_lock,
+  folio_put,
+  folio_unlock,
   getPage,
   isPmdNone,
-  putPage,
   setMigrationEntry,
   split_folio,
   tryLockPage,
@@ -60,11 +61,8 @@ export const migrate_vma_collect_huge_pmd = procedure(function* migrate_vma_coll
   if (found <= 0) return found === Huge.done
   const frame = current.machine.frames[found]
   const isSplit = yield* split_folio(current, frame, [frame.pfn])
-  yield* step('unlock and put the huge page', () => {
-    if (!isLockedByFault(args, frame)) unlockPage(frame)
-    putPage(frame)
-    return 0
-  })
+  if (!isLockedByFault(args, frame)) yield* folio_unlock(frame)
+  yield* folio_put(frame)
   if (!isSplit) yield* migrate_vma_collect_skip(current, start, end)
   return !isSplit
 })
@@ -172,23 +170,21 @@ export const migrate_vma_split_folio = procedure(function* migrate_vma_split_fol
   if (!isFaults || fault === undefined) {
     yield* folio_lock(folio)
     const isSplit = yield* split_folio(current, folio, [folio.pfn])
-    yield* step('unlock and put the folio', () => {
-      unlockPage(folio)
-      putPage(folio)
-      return 0
-    })
+    yield* folio_unlock(folio)
+    yield* folio_put(folio)
     return isSplit ? FolioSplit.done : FolioSplit.not
   }
   const pins = folio.pfn === fault.pfn ? [fault.pfn, fault.pfn] : [fault.pfn, folio.pfn, folio.pfn]
   const isSplit = yield* split_folio(current, folio, pins)
-  return yield* step('the lock goes to the part of the fault', () => {
-    putPage(folio)
-    const page = current.machine.frames[fault.pfn]
-    if (!isSplit) return FolioSplit.not
-    if (page === folio) return FolioSplit.done
+  yield* folio_put(folio)
+  const page = current.machine.frames[fault.pfn]
+  if (!isSplit) return FolioSplit.not
+  if (page === folio) return FolioSplit.done
+  yield* step('the lock goes to the part of the fault', () => {
     tryLockPage(page)
     unlockPage(folio)
-    putPage(folio)
-    return FolioSplit.fromFault
+    return 0
   })
+  yield* folio_put(folio)
+  return FolioSplit.fromFault
 })

@@ -69,7 +69,7 @@ export const migrate_vma_setup = procedure(function* migrate_vma_setup(
     const { frames } = current.machine
     claim(
       'C31',
-      args.fault === undefined || frames[args.fault.pfn].refcount > 0,
+      () => args.fault === undefined || frames[args.fault.pfn].refcount > 0,
       `frame ${args.fault?.pfn} is to be brought back, and is free: nobody holds it for the fault`,
     )
     return isOneArea(args) && isFaultPage(current.machine, args) ? 0 : -Errno.EINVAL

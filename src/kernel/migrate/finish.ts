@@ -4,10 +4,11 @@
  * @see reference B.5 step 7
  * @module
  */
-import { claim, procedure, READ_ONCE, step } from '../../world/index.js'
+import { claim, procedure, READ_ONCE, step, unobserved } from '../../world/index.js'
 import { ownExpected } from '../address-space.js'
 import { type Frame, PteKind, type Task } from '../machine.js'
-import { partsOf, putPage, unlockPage } from '../mm/index.js'
+import { free_zone_device_folio } from '../memremap/device-page.js'
+import { partsOf, putPages, unlockPage } from '../mm/index.js'
 import { returnToLru } from './lru.js'
 import {
   destinationOf,
@@ -41,7 +42,7 @@ const finalizePage = procedure(
     const { frames } = current.machine
     const entry = pagesOf(current)[page]
     const { src, dst, mayRemap } = yield* step('look at the page', () => {
-      mustBeComplete(current, args, page)
+      unobserved(() => mustBeComplete(current, args, page))
       const dst = isMigrating(entry) ? entry.dst : undefined
       // The rmap walk starts at the folio that takes over; one that migrate_vma_pages never saw has no mappings (H15).
       const mayRemap = dst === undefined || (entry.flags & MIGRATE_PFN_MOVED) !== 0
@@ -49,16 +50,17 @@ const finalizePage = procedure(
     })
     if (src) yield* returnToLru(current, page, (dst ?? src).pfn)
     if (src && mayRemap) yield* remove_migration_ptes(current, src, dst ?? src)
-    yield* step('let go of the pages', () => {
+    const freed = yield* step('let go of the pages', () => {
       const arrived = entry.dst && partsOf(current.machine, entry.dst)
-      if (src) letGo(sourcesOf(current.machine, entry), args, dst === undefined)
-      if (arrived) release(arrived)
+      const puts = src ? [...letGo(sourcesOf(current.machine, entry), args, dst === undefined)] : []
+      if (arrived) puts.push(...release(arrived))
       if (entry.flags & ~MIGRATE_PFN_HELD)
         entry.lifecycle.signal(isMigrating(entry) && dst ? 'FINALIZED' : 'RESTORED')
       forgetPage(entry)
       entry.dst = undefined
-      return 0
+      return putPages(puts)
     })
+    if (freed) yield* free_zone_device_folio(freed)
   },
 )
 
@@ -107,11 +109,15 @@ function isAwaited({ machine }: Task, pfn: number): boolean {
   )
 }
 
-/** The destination, with all its parts, is the migration's no longer: it belongs to those who map it, or is free. */
-function release(parts: readonly Frame[]): void {
+/**
+ * The destination, with all its parts, is the migration's no longer: it belongs to those who map it, or is free. Part of a step.
+ *
+ * @returns the pages that are still to be put
+ */
+function release(parts: readonly Frame[]): readonly Frame[] {
   for (const frame of parts)
-    if (frame.mapcount > 0) frame.lifecycle?.signal('MAPPED')
-    else if (frame.refcount > 1) frame.lifecycle?.signal('ABANDONED')
+    if (unobserved(() => frame.mapcount > 0)) frame.lifecycle?.signal('MAPPED')
+    else if (unobserved(() => frame.refcount > 1)) frame.lifecycle?.signal('ABANDONED')
   unlockPage(parts[0])
-  for (const frame of parts) putPage(frame)
+  return parts
 }

@@ -4,7 +4,7 @@
  * @see reference B.5 step 7
  * @module
  */
-import { procedure, READ_ONCE } from '../../world/index.js'
+import { procedure, READ_ONCE, unobserved } from '../../world/index.js'
 import { isShared } from '../address-space.js'
 import {
   type Frame,
@@ -22,7 +22,6 @@ import {
   handOnMarks,
   mapsPage,
   partsOf,
-  putPage,
   setPte,
   unlockPage,
 } from '../mm/index.js'
@@ -78,14 +77,16 @@ function replace({ machine }: Task, mm: MmStruct, page: number, moved: ReadonlyM
 }
 
 /**
- * The source is the migration's no longer: it is unlocked and its references given back. Part of a step.
+ * The source is the migration's no longer: it is unlocked. Part of a step.
  *
  * @param sources - the page, or all parts of the huge page, that has migrated or was to
  * @param stays - true if the page still holds the data
+ * @returns the pages that are still to be put
  */
-export function letGo(sources: readonly Frame[], args: MigrateVma, stays: boolean): void {
-  for (const frame of sources) if (stays && frame.mapcount > 0) frame.lifecycle?.signal('RESTORED')
+export function letGo(sources: readonly Frame[], args: MigrateVma, stays: boolean): readonly Frame[] {
+  for (const frame of sources)
+    if (stays && unobserved(() => frame.mapcount > 0)) frame.lifecycle?.signal('RESTORED')
   // A page that a fault has locked is unlocked by that fault.
   if (!isLockedByFault(args, sources[0])) unlockPage(sources[0])
-  for (const frame of sources) putPage(frame)
+  return sources
 }

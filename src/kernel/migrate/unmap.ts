@@ -6,6 +6,7 @@
  */
 import { become, procedure, type Running, step } from '../../world/index.js'
 import { type Frame, type MigratingPage, type MmStruct, NotifyEvent, type Task } from '../machine.js'
+import { free_zone_device_folio } from '../memremap/device-page.js'
 import {
   areaAt,
   entryState,
@@ -15,6 +16,7 @@ import {
   maps,
   partsOf,
   putPage,
+  putPages,
   rmapOf,
   setMigrationEntry,
   swapCacheReferences,
@@ -89,14 +91,14 @@ const unmapPage = procedure(
       if (!stays) return
     }
     yield* remove_migration_ptes(current, frame, frame)
-    yield* step('let the page be', () => {
+    const freed = yield* step('let the page be', () => {
       const sources = sourcesOf(machine, entry)
       forgetPage(entry)
       entry.lifecycle.signal('RESTORED')
       if (isIsolated) folioAddLru(current, frame)
-      letGo(sources, args, true)
-      return 0
+      return putPages(letGo(sources, args, true))
     })
+    if (freed) yield* free_zone_device_folio(freed)
   },
 )
 

@@ -7,7 +7,7 @@
  */
 import { BLOCKED, procedure, type Running, step } from '../../world/index.js'
 import type { Cpu, Frame, Machine, Task } from '../machine.js'
-import { getPage, putPage, tryLockPage, unlockPage } from './page.js'
+import { folio_put, folio_unlock, getPage, tryLockPage } from './page.js'
 
 /** Where a page is: on no list, or on one. Any number above says in the batch of which CPU: its index plus 2. */
 export const Lru = { off: 0, listed: 1 } as const
@@ -100,10 +100,7 @@ export const holdInPassing = procedure(function* folio_try_get(_current: Task, f
     return 1
   })
   if (!held) return
-  yield* step('put the page', () => {
-    putPage(frame)
-    return 0
-  })
+  yield* folio_put(frame)
 })
 
 /**
@@ -121,11 +118,11 @@ export const lookAtInactive = procedure(
     })
     if (!isolated) return
     const locked = yield* step('try the folio lock', () => (tryLockPage(frame) ? 1 : 0))
-    yield* step('put it back', () => {
-      if (locked) unlockPage(frame)
+    if (locked) yield* folio_unlock(frame)
+    yield* step('put it back on the list', () => {
       if (frame.refcount > 1) folioAddLru(current, frame)
-      putPage(frame)
       return 0
     })
+    yield* folio_put(frame)
   },
 )

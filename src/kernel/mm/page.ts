@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { acting, BLOCKED, claim, mightSleep, procedure, SpecificationError, step } from '../../world/index.js'
+import {
+  acting,
+  BLOCKED,
+  claim,
+  mightSleep,
+  procedure,
+  SpecificationError,
+  step,
+  unobserved,
+} from '../../world/index.js'
 import {
   type Frame,
   folioOf,
@@ -14,7 +23,7 @@ import {
   PteKind,
   ZERO_PAGE,
 } from '../machine.js'
-import { freeZoneDeviceFolio } from '../memremap/device-page.js'
+import { free_zone_device_folio } from '../memremap/device-page.js'
 import { setAnonRmap } from './area/vma.js'
 import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
@@ -24,13 +33,23 @@ export function getPage(frame: Frame): void {
   if (frame.pfn !== ZERO_PAGE) frame.refcount += 1
 }
 
-/** Gives one reference back; with the last one the frame is free, and holds nothing. Part of a step. @kernel put_page */
-export function putPage(frame: Frame): void {
-  if (frame.pfn === ZERO_PAGE) return
+/**
+ * Gives one reference back; with the last one the frame is free, and holds nothing. Part of a step.
+ *
+ * @returns true if the frame was the last reference's, and is of a region that comes and goes: the caller goes on with
+ * {@link free_zone_device_folio}
+ * @kernel put_page
+ */
+export function putPage(frame: Frame): boolean {
+  if (frame.pfn === ZERO_PAGE) return false
   claim('use-after-free', frame.refcount > 0, `frame ${frame.pfn} is given back and is free already`)
-  if (--frame.refcount > 0) return
-  claim('use-after-free', frame.mapcount === 0, `frame ${frame.pfn} is freed and a page table still maps it`)
-  claim('C51', frame.locked === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
+  if (--frame.refcount > 0) return false
+  claim(
+    'use-after-free',
+    () => frame.mapcount === 0,
+    `frame ${frame.pfn} is freed and a page table still maps it`,
+  )
+  claim('C51', () => frame.locked === 0, `frame ${frame.pfn} is freed and its folio lock is held`)
   frame.contents = 0
   frame.dirty = false
   frame.anonExclusive = false
@@ -40,8 +59,29 @@ export function putPage(frame: Frame): void {
   frame.index = 0
   frame.charged = false
   frame.lifecycle?.signal('FREED')
-  freeZoneDeviceFolio(frame)
+  return frame.pgmap?.pagemap !== undefined
 }
+
+/**
+ * Gives back one reference to each of `frames`. Part of a step.
+ *
+ * @returns those that are free and whose owner is still to be told, by {@link free_zone_device_folio}; 0 if there are none
+ */
+export function putPages(frames: readonly Frame[]): readonly Frame[] | 0 {
+  const freed = frames.filter((frame) => putPage(frame))
+  return freed.length > 0 ? freed : 0
+}
+
+/**
+ * Gives back one reference to each of `parts`, which are a page by itself or parts of one folio. One step: a folio has one
+ * count, and it is changed atomically.
+ *
+ * @kernel folio_put include/linux/mm.h
+ */
+export const folio_put = procedure(function* folio_put(...parts: Frame[]) {
+  const freed = yield* step('put the page', () => putPages(parts))
+  if (freed) yield* free_zone_device_folio(freed)
+})
 
 /**
  * Charges a page to the memory cgroup, if that is not at its limit. Part of a step.
@@ -50,7 +90,8 @@ export function putPage(frame: Frame): void {
  */
 export function chargePage(machine: Machine, frame: Frame): boolean {
   if (machine.memoryLimit === undefined) return true
-  const charged = machine.frames.filter((other) => other.charged).length
+  // The kernel has one counter, which it changes atomically.
+  const charged = unobserved(() => machine.frames.filter((other) => other.charged).length)
   if (charged >= machine.memoryLimit) return false
   frame.charged = true
   return true
@@ -77,7 +118,19 @@ export function isPageLocked(frame: Frame): boolean {
 export const folio_lock = procedure(function* folio_lock(frame: Frame) {
   yield* step('lock the page', () => {
     if (!tryLockPage(frame)) return BLOCKED
-    claim('use-after-free', frame.refcount > 0, `frame ${frame.pfn} is locked, and is free`)
+    claim('use-after-free', () => frame.refcount > 0, `frame ${frame.pfn} is locked, and is free`)
+    return 0
+  })
+})
+
+/**
+ * Releases the folio lock, in a step of its own: whoever waits for it may have it before the page is put.
+ *
+ * @kernel folio_unlock mm/filemap.c
+ */
+export const folio_unlock = procedure(function* folio_unlock(frame: Frame) {
+  yield* step('unlock the page', () => {
+    unlockPage(frame)
     return 0
   })
 })
@@ -93,6 +146,10 @@ export function unlockPage(frame: Frame): void {
   folio.locked = 0
 }
 
+function isFreeFrame({ pfn, owner, refcount }: Frame): boolean {
+  return pfn !== ZERO_PAGE && owner < 0 && refcount === 0
+}
+
 /**
  * Allocates a zeroed page with one reference. One step: until it is mapped nobody else can reach it, so when it is
  * zeroed makes no difference. The lowest free frame is taken, so that states do not differ by where pages lie.
@@ -103,12 +160,11 @@ export function unlockPage(frame: Frame): void {
 export const alloc_page = procedure(function* alloc_page(machine: Machine) {
   return yield* step('take a free frame', () => {
     mightSleep(machine.layout.locks, 'an allocation')
-    const frame = machine.frames.find(
-      (frame) => frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0,
-    )
+    // What is free the allocator's own lists say, under the lock of the zone.
+    const frame = unobserved(() => machine.frames.find(isFreeFrame))
     if (frame === undefined || !chargePage(machine, frame)) return 0
-    frame.refcount = 1
     frame.contents = 0
+    frame.refcount = 1
     return frame.pfn
   })
 })
@@ -123,13 +179,11 @@ export const alloc_page = procedure(function* alloc_page(machine: Machine) {
  */
 export const release_pages = procedure(function* release_pages(machine: Machine, pfns: readonly number[]) {
   if (!pfns.some((pfn) => pfn !== ZERO_PAGE)) return
-  yield* step('put the pages', () => {
-    for (const pfn of pfns) {
-      freeSwapCache(machine, machine.frames[pfn])
-      putPage(machine.frames[pfn])
-    }
-    return 0
+  const freed = yield* step('put the pages', () => {
+    for (const pfn of pfns) freeSwapCache(machine, machine.frames[pfn])
+    return putPages(pfns.map((pfn) => machine.frames[pfn]))
   })
+  if (freed) yield* free_zone_device_folio(freed)
 })
 
 /** True if the entry maps a page that CPUs can use, whether or not the CPU may use it. Under the page-table lock. */

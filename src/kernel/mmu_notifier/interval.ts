@@ -18,6 +18,7 @@ import {
   type Sequence,
   SpecificationError,
   step,
+  unobserved,
 } from '../../world/index.js'
 import { Errno } from '../errno.js'
 import {
@@ -118,7 +119,7 @@ export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_r
     subs.active += 1
     let touched = 0
     for (const [i, sub] of subs.intervals.entries())
-      if (sub.allocated && sub.inTree && overlaps(sub, range)) touched |= 1 << i
+      if (unobserved(() => sub.allocated) && sub.inTree && overlaps(sub, range)) touched |= 1 << i
     if (touched !== 0) subs.seq = subs.seq | 1
     return touched
   })
@@ -184,13 +185,13 @@ export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(
 const Ended = { no: 0, yes: 1, withDeferred: 2 } as const
 
 function isDeferred(sub: IntervalNotifier): boolean {
-  return sub.allocated && sub.deferred
+  return unobserved(() => sub.allocated) && sub.deferred
 }
 
 /** The sequence goes from odd to even: nothing is being invalidated any more. Under the subscriptions' lock. */
 export function makeEven(subs: Subscriptions): void {
   for (const sub of subs.intervals)
-    if (sub.allocated && sub.inTree && !sub.deferred && sub.seq === subs.seq)
+    if (unobserved(() => sub.allocated && sub.inTree && !sub.deferred && sub.seq === subs.seq))
       sub.lifecycle.signal('INVALIDATION_ENDED')
   subs.seq += 1
 }
@@ -301,8 +302,8 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
       'scenario',
       `${curSeq} is no sequence number of ${sub.name}: pass on the callback's cur_seq`,
     )
-  // Nobody moves it while an invalidation is under way that touches the interval.
-  sub.seq = READ_ONCE(sub.mm.subscriptions).seq
+  // It is `cur_seq`: nobody moves it while an invalidation is under way that touches the interval.
+  sub.seq = unobserved(() => READ_ONCE(sub.mm.subscriptions).seq)
   sub.lifecycle.signal('SEQUENCE_SET')
 }
 

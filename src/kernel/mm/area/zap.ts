@@ -4,10 +4,19 @@
  *
  * @module
  */
-import { procedure, type Running } from '../../../world/index.js'
+import { BLOCKED, procedure, type Running, step, unobserved } from '../../../world/index.js'
 import { ownExpected } from '../../address-space.js'
-import { PmdKind, pmdAt } from '../../huge.js'
-import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
+import { type Pmd, PmdKind, pmdAt } from '../../huge.js'
+import {
+  type Frame,
+  type MmStruct,
+  NotifyEvent,
+  type Pte,
+  PteKind,
+  type Task,
+  VmaKind,
+} from '../../machine.js'
+import { free_zone_device_folio } from '../../memremap/device-page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
@@ -40,20 +49,46 @@ export const zap_pte_range = procedure(function* zap_pte_range(
         continue
       }
     }
-    const pfn = yield* mm.ptl.critical('clear an entry', () => {
-      const pte = mm.pte[page]
-      if (pte.kind === PteKind.none) return NOTHING
-      loseData(mm, page)
-      if (mapsPage(pte)) return clearPte(current.machine, pte)
-      zapEntry(current, pte)
-      return NOTHING
+    const cleared = yield* step('clear an entry', () => {
+      if (!mm.ptl.acquire()) return BLOCKED
+      const cleared = clearEntryAt(current, mm, page)
+      // Of a page that is free its owner is told under the lock.
+      if (typeof cleared === 'number') mm.ptl.release()
+      return cleared
     })
-    if (pfn !== NOTHING) gathered.push(pfn)
+    if (typeof cleared !== 'number') yield* freeUnderLock(mm, [cleared])
+    else if (cleared !== NOTHING) gathered.push(cleared)
   }
   return gathered
 })
 
 const NOTHING = -1
+
+/**
+ * Empties the entry of `page`. Part of a step, under the page-table lock.
+ *
+ * @returns the frame that it mapped, to be freed once the TLBs have forgotten it; {@link NOTHING}; or a page that is free, whose
+ * owner is still to be told
+ */
+function clearEntryAt(current: Task, mm: MmStruct, page: number): number | Frame {
+  const pte = mm.pte[page]
+  if (pte.kind === PteKind.none) return NOTHING
+  loseData(mm, page)
+  if (mapsPage(pte)) return clearPte(current.machine, pte)
+  return zapEntry(current, pte) ?? NOTHING
+}
+
+/** Tells the owner of `freed`, and drops the page-table lock, which the caller holds. */
+const freeUnderLock = procedure(
+  'zap (free under the lock)',
+  function* (mm: MmStruct, freed: readonly Frame[]) {
+    yield* free_zone_device_folio(freed)
+    yield* mm.ptl.unlock()
+  },
+)
+
+/** What lies above the entries of a range that is zapped: a table to go through, or nothing any more. */
+const Zapped = { table: -1, nothing: -2 } as const
 
 /** Ghost: what was in the page is gone, unless its area has been moved elsewhere, with all that was in it. */
 function loseData(mm: MmStruct, page: number): void {
@@ -64,9 +99,6 @@ function loseData(mm: MmStruct, page: number): void {
     )
   if (!isElsewhere) ownExpected(mm, page).value = 0
 }
-
-/** What lies above the entries of a range that is zapped: a table to go through, or nothing any more. */
-const Zapped = { table: -1, nothing: -2 } as const
 
 /**
  * Empties the entry above `page` if it maps a huge page that is to go as a whole; one that is to go in part is split.
@@ -85,26 +117,40 @@ const zap_huge_pmd = procedure(function* zap_huge_pmd(
   if (pmd === undefined) return Zapped.table
   const isWhole = page === pmd.start && pmd.end <= limit
   if (!isWhole) yield* __split_huge_pmd(current, mm, page)
-  return yield* mm.ptl.critical('clear the huge entry', () => {
-    if (isPmdNone(mm, pmd)) return Zapped.nothing
-    if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
-    for (let at = pmd.start; at < pmd.end; at++) loseData(mm, at)
-    if (mapsPage(mm.pte[page])) return clearHugePmd(current.machine, mm, pmd)
-    // In device memory, or on its way.
-    for (let at = pmd.start; at < pmd.end; at++) zapEntry(current, mm.pte[at])
-    pmd.kind = PmdKind.none
-    return Zapped.nothing
+  const zapped = yield* step('clear the huge entry', () => {
+    if (!mm.ptl.acquire()) return BLOCKED
+    const zapped = zapHugePmd(current, mm, pmd, isWhole)
+    // As for an entry by itself.
+    if (typeof zapped === 'number') mm.ptl.release()
+    return zapped
   })
+  if (typeof zapped === 'number') return zapped
+  yield* freeUnderLock(mm, zapped)
+  return Zapped.nothing
 })
+
+/** Part of a step, under the page-table lock. Returns as {@link zap_huge_pmd}, or the pages that are free, whose owner is to be told. */
+function zapHugePmd(current: Task, mm: MmStruct, pmd: Pmd, isWhole: boolean): number | readonly Frame[] {
+  if (isPmdNone(mm, pmd)) return Zapped.nothing
+  if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
+  for (let at = pmd.start; at < pmd.end; at++) loseData(mm, at)
+  if (mapsPage(mm.pte[pmd.start])) return clearHugePmd(current.machine, mm, pmd)
+  // In device memory, or on its way.
+  const freed = mm.pte.slice(pmd.start, pmd.end).flatMap((pte) => zapEntry(current, pte) ?? [])
+  pmd.kind = PmdKind.none
+  return freed.length > 0 ? freed : Zapped.nothing
+}
 
 /**
  * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are
- * given back, a migration loses its place.
+ * given back, a migration loses its place. Part of a step, under the page-table lock.
+ *
+ * @returns the page, if it is free now and its owner is still to be told: see {@link putPage}
  */
-function zapEntry({ machine }: Task, pte: Pte): void {
+function zapEntry({ machine }: Task, pte: Pte): Frame | undefined {
   if (pte.kind === PteKind.swap) {
     freeSwapAndCache(machine, clearSwapEntry(machine, pte))
-    return
+    return undefined
   }
   if (pte.kind !== PteKind.devicePrivate) {
     const frame = machine.frames[pte.frame]
@@ -113,12 +159,12 @@ function zapEntry({ machine }: Task, pte: Pte): void {
     // It held a reference, and was no mapping, but where exclusive access is had page by page.
     if (isExclusive && machine.rules.exclusiveByPage) removeRmap(frame)
     if (isExclusive) putPage(frame)
-    return
+    return undefined
   }
   const frame = machine.frames[clearPte(machine, pte)]
   // Somebody is about to bring it back, or has just put it there, and finds it unwanted.
-  if (frame.mapcount === 0 && frame.refcount > 1) frame.lifecycle?.signal('UNMAPPED')
-  putPage(frame)
+  if (unobserved(() => frame.mapcount === 0 && frame.refcount > 1)) frame.lifecycle?.signal('UNMAPPED')
+  return putPage(frame) ? frame : undefined
 }
 
 /**

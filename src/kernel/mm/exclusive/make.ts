@@ -21,7 +21,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { get_user_pages_remote } from '../fault/gup.js'
-import { clearPte, folio_lock, handOnMarks, mapsPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { clearPte, folio_lock, folio_put, folio_unlock, handOnMarks, mapsPage, tryLockPage } from '../page.js'
 import { areaAt, type MappedArea, partsOf } from '../rmap.js'
 
 /**
@@ -67,12 +67,11 @@ export const make_device_exclusive = procedure(function* make_device_exclusive(
   const [pfn] = yield* get_user_pages_remote(current, mm, page, page + 1)
   if (pfn === undefined) return -Errno.EFAULT
   const frame = current.machine.frames[pfn]
-  const refused = yield* step('put the page, unless it is anonymous', () => {
-    if (isAnonymous(mm, page, frame)) return 0
-    putPage(frame)
+  const mayTake = yield* step('look whether the page is anonymous', () => isAnonymous(mm, page, frame))
+  if (!mayTake) {
+    yield* folio_put(frame)
     return -Errno.EOPNOTSUPP
-  })
-  if (refused) return refused
+  }
   yield* folio_lock(frame)
   yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
   const done = yield* mm.ptl.critical('clear, flush and make exclusive', () => {
@@ -89,11 +88,8 @@ export const make_device_exclusive = procedure(function* make_device_exclusive(
   })
   yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1, owner)
   if (done) return pfn
-  yield* step('unlock and put the page', () => {
-    unlockPage(frame)
-    putPage(frame)
-    return 0
-  })
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
   return yield* become(make_device_exclusive, current, mm, page, owner)
 })
 
@@ -119,23 +115,20 @@ const makePageExclusive = procedure(
   function* (current: Task, mm: MmStruct, page: number, pfn: number, owner: number): Running<number> {
     const { machine } = current
     const frame = machine.frames[pfn]
-    const begin = yield* step('trylock the page, or put it', (): Next | { readonly kind: 'refused' } => {
-      if (isTail(frame) || !tryLockPage(frame)) {
-        putPage(frame)
-        return { kind: 'refused' }
-      }
+    const begin = yield* step('trylock the page', (): Next | { readonly kind: 'refused' } => {
+      if (isTail(frame) || !tryLockPage(frame)) return { kind: 'refused' }
       return isAnonymous(mm, page, frame) ? nextArea(machine, frame, 0) : { kind: 'end' }
     })
-    if (begin.kind === 'refused') return 0
+    if (begin.kind === 'refused') {
+      yield* folio_put(frame)
+      return 0
+    }
     if (begin.kind === 'area') {
       const target = { mm, page, frame, owner }
       if (yield* folio_make_device_exclusive(current, target, begin.area, 0, 0)) return pfn
     }
-    yield* step('unlock and put the page', () => {
-      unlockPage(frame)
-      putPage(frame)
-      return 0
-    })
+    yield* folio_unlock(frame)
+    yield* folio_put(frame)
     return 0
   },
 )

@@ -20,12 +20,12 @@ import { mayWritePage } from '../fault/fault.js'
 import {
   dirtyPte,
   folio_lock,
+  folio_put,
+  folio_unlock,
   getPage,
   isPageLocked,
-  putPage,
   removeRmap,
   setPte,
-  unlockPage,
 } from '../page.js'
 
 /**
@@ -52,11 +52,8 @@ export const remove_device_exclusive_entry = procedure(function* remove_device_e
     if (isExclusiveEntry(mm, page, pfn)) restoreExclusivePte(current.machine, mm, page)
     return 0
   })
-  yield* step('unlock and put the page', () => {
-    unlockPage(frame)
-    putPage(frame)
-    return 0
-  })
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
   return 0
 })

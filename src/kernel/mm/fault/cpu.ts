@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step, unobserved } from '../../../world/index.js'
 import { expectedAt } from '../../address-space.js'
 import {
   type Machine,
@@ -103,7 +103,7 @@ function readThrough({ machine, cpu, mm }: Task, page: number, pfn: number): num
   const seen = machine.frames[pfn].contents
   const expected = expectedAt(machine, mm, page).value
   // Before the flush old data may be seen: whoever changed the entry has not said yet that it is done.
-  if (isCurrent(mm, page, pfn))
+  if (unobserved(() => isCurrent(mm, page, pfn)))
     claim(
       'data',
       seen === expected,
@@ -117,7 +117,7 @@ function writeThrough({ machine, mm }: Task, page: number, pfn: number, value: n
   claim('data', pfn !== ZERO_PAGE, `${mm.name}: a CPU writes to the zero page through page ${page}`)
   machine.frames[pfn].contents = value
   // What goes to a page that the address space does not map any more is lost, as it should be.
-  if (isCurrent(mm, page, pfn)) expectedAt(machine, mm, page).value = value
+  if (unobserved(() => isCurrent(mm, page, pfn))) expectedAt(machine, mm, page).value = value
   return 0
 }
 
@@ -125,7 +125,7 @@ function mustBeAllocated(machine: Machine, mm: MmStruct, page: number, pfn: numb
   if (pfn !== ZERO_PAGE)
     claim(
       'use-after-free',
-      machine.frames[pfn].refcount > 0,
+      () => machine.frames[pfn].refcount > 0,
       `${mm.name}: a CPU accesses frame ${pfn} through page ${page}, and the frame is free`,
     )
 }

@@ -11,12 +11,12 @@ import { anonVmaPrepare, areaEnd, areaStart } from '../area/vma.js'
 import {
   addNewAnonRmap,
   alloc_page,
+  folio_put,
+  folio_unlock,
   getPage,
-  putPage,
   release_pages,
   setPte,
   tryLockPage,
-  unlockPage,
 } from '../page.js'
 import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
 
@@ -93,14 +93,15 @@ const finish_fault = procedure(function* finish_fault(
   const { machine } = current
   const pfn = yield* __do_fault(current, mm, page)
   if (pfn < 0) return pfn
-  return yield* mm.ptl.critical('map the page of the file', () => {
-    const frame = machine.frames[pfn]
+  const frame = machine.frames[pfn]
+  const installed = yield* mm.ptl.critical('map the page of the file', () => {
     const isFree = mm.pte[page].kind === PteKind.none
     if (isFree) setPte(machine, mm.pte[page], pfn, mayWriteFile(mm, page))
-    unlockPage(frame)
-    if (!isFree) putPage(frame)
-    return 0
+    return isFree
   })
+  yield* folio_unlock(frame)
+  if (!installed) yield* folio_put(frame)
+  return 0
 })
 
 /**
@@ -135,10 +136,10 @@ export const do_cow_fault = procedure(function* do_cow_fault(
       addNewAnonRmap(machine, mm, page)
       ownExpected(mm, page).value = machine.frames[copy].contents
     }
-    unlockPage(machine.frames[pfn])
-    putPage(machine.frames[pfn])
     return isFree ? 1 : 0
   })
+  yield* folio_unlock(machine.frames[pfn])
+  yield* folio_put(machine.frames[pfn])
   if (!installed) yield* release_pages(machine, [copy])
   return 0
 })

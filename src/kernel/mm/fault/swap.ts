@@ -4,12 +4,22 @@
  * @see reference B.6
  * @module
  */
-import { BLOCKED, become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import {
+  BLOCKED,
+  become,
+  claim,
+  procedure,
+  READ_ONCE,
+  type Running,
+  step,
+  unobserved,
+} from '../../../world/index.js'
 import { hugePmdAt } from '../../huge.js'
 import { type Frame, folioOf, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
+import { free_zone_device_folio } from '../../memremap/device-page.js'
 import { type DeviceFault, FaultHolds, wasHeld } from '../../migrate/request.js'
 import { schedule } from '../lru.js'
-import { getPage, isPageLocked, putPage, tryLockPage, unlockPage } from '../page.js'
+import { getPage, isPageLocked, putPages, tryLockPage, unlockPage } from '../page.js'
 import { VM_FAULT_SIGBUS } from './fault.js'
 
 /**
@@ -42,19 +52,22 @@ export const do_swap_page = procedure(function* do_swap_page(
   if (found.kind === 'contended')
     return yield* become(softleaf_entry_wait_on_locked, mm, page, frame.pfn, current)
   const error = yield* migrateToRam(current, mm, page, { pfn: frame.pfn, holds: FaultHolds.lock })
-  yield* step('unlock and put the page', () => {
-    const pte = mm.pte[page]
-    const isStill = READ_ONCE(pte).kind === PteKind.devicePrivate && READ_ONCE(pte).frame === frame.pfn
+  const freed = yield* step('unlock and put the page', () => {
+    const pte = READ_ONCE(mm.pte[page])
     claim(
       'C30',
-      wasHeld(current, page) || error !== 0 || !isStill,
+      () =>
+        wasHeld(current, page) ||
+        error !== 0 ||
+        pte.kind !== PteKind.devicePrivate ||
+        pte.frame !== frame.pfn,
       `the owner of frame ${frame.pfn} says that it has brought it back, and page ${page} is still there`,
     )
-    if (error === VM_FAULT_SIGBUS) mustHaveFailed(machine, mm, page, frame)
+    if (error === VM_FAULT_SIGBUS) unobserved(() => mustHaveFailed(machine, mm, page, frame))
     unlockPage(frame)
-    putAfterFault(frame)
-    return 0
+    return putAfterFault(frame)
   })
+  if (freed) yield* free_zone_device_folio(freed)
   return error
 })
 
@@ -68,11 +81,14 @@ function holdForFault(frame: Frame): void {
   if (folio !== frame) getPage(folio)
 }
 
-/** Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone is left. Part of a step. */
-function putAfterFault(frame: Frame): void {
+/**
+ * Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone is left. Part of a step.
+ *
+ * @returns as {@link putPages}
+ */
+function putAfterFault(frame: Frame): readonly Frame[] | 0 {
   const folio = folioOf(frame)
-  if (folio !== frame) putPage(folio)
-  putPage(frame)
+  return putPages(folio === frame ? [frame] : [folio, frame])
 }
 
 /** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */

@@ -7,9 +7,10 @@
 import { claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { hugePmdAt, pmdAt } from '../../huge.js'
 import { type MmStruct, PteKind, type Task } from '../../machine.js'
+import { free_zone_device_folio } from '../../memremap/device-page.js'
 import { FaultHolds, wasHeld } from '../../migrate/request.js'
 import { migrateToRam } from '../fault/swap.js'
-import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { getPage, putPages, tryLockPage, unlockPage } from '../page.js'
 
 /** The entry is not what it was, or somebody else has the folio lock: the access is tried again. */
 const AGAIN = -1
@@ -42,16 +43,15 @@ export const do_huge_pmd_device_private = procedure(function* do_huge_pmd_device
   if (pfn === AGAIN) return 0
   const head = machine.frames[pfn]
   const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock, isHuge: true })
-  yield* step('unlock and put the huge page', () => {
-    const isStill = isThere() && READ_ONCE(mm.pte[start]).frame === pfn
+  const freed = yield* step('unlock and put the huge page', () => {
     claim(
       'C30',
-      wasHeld(current, start) || error !== 0 || !isStill,
+      () => wasHeld(current, start) || error !== 0 || !isThere() || READ_ONCE(mm.pte[start]).frame !== pfn,
       `the owner of frame ${pfn} says that it has brought the huge page back, and page ${page} is still there`,
     )
     unlockPage(head)
-    putPage(head)
-    return 0
+    return putPages([head])
   })
+  if (freed) yield* free_zone_device_folio(freed)
   return error
 })

@@ -18,7 +18,7 @@ import {
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
-import { getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
 import {
   addToSwapCache,
   deleteFromSwapCache,
@@ -178,12 +178,18 @@ const __remove_mapping = procedure(function* __remove_mapping(
   { machine }: Task,
   frame: Frame,
 ): Running<number> {
-  return yield* step('let go of the page', () => {
+  const isFree = yield* step('let go of the page', () => {
     const cached = swapCacheReferences(frame)
     const isOurs = frame.mapcount === 0 && frame.refcount === 1 + cached
-    if (cached && isOurs && !frame.dirty) deleteFromSwapCache(machine, frame)
+    if (!isOurs || (cached && frame.dirty)) return 0
+    // The count is frozen at zero: nobody sees that the page is unlocked before it is free.
+    if (cached) deleteFromSwapCache(machine, frame)
     unlockPage(frame)
     putPage(frame)
-    return frame.refcount === 0 ? 1 : 0
+    return 1
   })
+  if (isFree) return 1
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
+  return 0
 })

@@ -11,13 +11,14 @@ import { mayWritePage, VM_FAULT_OOM } from '../fault/fault.js'
 import {
   alloc_page,
   dirtyPte,
+  folio_put,
+  folio_unlock,
   getPage,
   handOnMarks,
   mayWriteUntold,
   putPage,
   setPte,
   tryLockPage,
-  unlockPage,
 } from '../page.js'
 import {
   addToSwapCache,
@@ -45,11 +46,8 @@ export const doSwapSlot = procedure(
     const isShared = yield* mm.ptl.critical('map the page', () =>
       mapSwappedPage(current, mm, page, slot, frame, write) ? 1 : 0,
     )
-    yield* step('unlock and put the page', () => {
-      unlockPage(frame)
-      putPage(frame)
-      return 0
-    })
+    yield* folio_unlock(frame)
+    yield* folio_put(frame)
     return isShared ? yield* become(do_wp_page, current, mm, page) : 0
   },
 )
