@@ -4,7 +4,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * The record of a region of device memory, with its reference counter and its addresses, from `hmm_devmem_add` to

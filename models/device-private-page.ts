@@ -4,7 +4,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * A page of device-private memory: free, allocated by its driver, mapped by device-private entries, migrating away, or only held by

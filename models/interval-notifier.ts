@@ -5,7 +5,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under its update lock (C10)"
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * One page of a migration, of one thread: collected, unmapped, copied, installed, and mapped again; or abandoned at any of

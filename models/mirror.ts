@@ -4,7 +4,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * The lifecycle of a mirror (`struct hmm_mirror`). Interval notifiers replaced it in Linux 5.5.

@@ -6,7 +6,7 @@
  * @module
  */
 import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/checker/statechart.js'
+import type { StatechartMeta } from '../src/world/index.js'
 
 const begun =
   'mmu_interval_read_begin returned a sequence number, after waiting for a running invalidation (C14).'

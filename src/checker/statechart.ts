@@ -12,16 +12,10 @@ import {
   transition,
 } from 'xstate'
 import { SpecificationError } from '../world/errors.js'
-import type { TransitionTable } from '../world/lifecycle.js'
+import type { StatechartMeta, TransitionTable } from '../world/lifecycle.js'
 
 /** Most states of a statechart: what one instance of a lifecycle has room for. */
 export const MAX_STATECHART_STATES = 16
-
-/** `meta` of a state or a transition of a statechart. */
-export interface StatechartMeta {
-  /** The requirements that it concerns, by their identifiers. */
-  readonly clauses: readonly string[]
-}
 
 /** One transition of a compiled statechart. */
 export interface CompiledTransition {
