@@ -79,6 +79,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   requests.numaHinting,
   notifiers.insertAndRemove,
   notifiers.closeAtOnce,
+  notifiers.unmapAndClose,
   notifiers.partialMirror,
   notifiers.oomReaper,
   notifiers.classicNotifiers,

@@ -33,6 +33,7 @@ import { treeDefects } from './tree.js'
 import { twoPassDefects } from './two-pass.js'
 import { unlockedDefects } from './unlocked.js'
 import { walkDefects } from './walk.js'
+import { xeSvmDefects } from './xe-svm.js'
 
 /** Every defect, by name. */
 export const defects: readonly Defect[] = [
@@ -58,6 +59,7 @@ export const defects: readonly Defect[] = [
   ...twoPassDefects,
   ...pagesValidDefects,
   ...treeDefects,
+  ...xeSvmDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...exclusiveByPageDefects,

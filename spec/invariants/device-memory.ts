@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { DeviceMemoryState } from '../../models/index.js'
 import { removeDeviceMemory, unplugDevice } from '../../src/driver/index.js'
 import {
   type Frame,
@@ -181,7 +180,7 @@ export function deviceMemoryAbstractions({ chunks }: MirrorWorld): Abstraction[]
     return [
       {
         lifecycle,
-        state(): DeviceMemoryState {
+        state() {
           const references = pagemap.ref
           switch (pagemap.state) {
             case PagemapState.absent:

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { DeviceMemoryHotplugState } from '../../models/index.js'
 import {
   CounterState,
   type HmmDevmem,
@@ -55,7 +54,7 @@ export function devmemAbstractions({ devmems }: MirrorWorld): Abstraction[] {
     const { cells, lifecycle, pagemap } = devmem
     return {
       lifecycle,
-      state(): DeviceMemoryHotplugState {
+      state() {
         if (!cells.allocated) return 'none'
         const hasAddresses = cells.resource
         switch (cells.counter) {

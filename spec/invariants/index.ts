@@ -24,7 +24,6 @@ import {
 import { finishedHoldNothing, idleRangesAreEmpty, walksAreConcluded } from './endings.js'
 import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
-import { validatedIsLocked } from './lifecycles.js'
 import {
   callbacksKeepTheUsers,
   cpusForget,
@@ -142,7 +141,6 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     writeOnlyIfCpuMay,
     accessesEnded,
     goneAfterRelease,
-    validatedIsLocked,
     parity,
     removedForGood,
     startsAreEnded,

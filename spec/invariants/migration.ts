@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { DevicePrivatePageState } from '../../models/index.js'
 import {
   cpuRead,
   cpuWrite,
@@ -355,14 +354,14 @@ export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
     return [
       {
         lifecycle,
-        state(): DevicePrivatePageState {
+        state() {
           if (frame.refcount === 0) return 'free'
           for (const pages of machine.migrations)
             for (const entry of pages) {
               if (entry.dst === frame || entry.dst === folioOf(frame)) return 'allocated'
               if (isMigratedBy(entry, frame)) return 'migratingToRam'
             }
-          return frame.mapcount > 0 ? 'mapped' : 'held'
+          return frame.mapcount > 0 ? 'mapped' : 'migratingToRam'
         },
       },
     ]

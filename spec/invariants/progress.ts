@@ -43,6 +43,19 @@ export function mirroringProgress(
   ]
 }
 
+/** `work-items`: a work item that has begun ends, though its worker is no thread that must. */
+export function workProgress({ mirrors }: MirrorWorld): ProgressClaim[] {
+  const works = mirrors.flatMap((mirror) => [...mirror.works.values()])
+  if (works.length === 0) return []
+  return [
+    {
+      clause: 'work-items',
+      name: 'a work item ends',
+      pending: () => works.some(({ worker }) => worker !== 0),
+    },
+  ]
+}
+
 /** That everybody comes to an end: the least that is asked, and so the last that is looked at. */
 export function everyThreadEnds({ tasks }: MirrorWorld, threads: readonly MirrorThread[]): ProgressClaim {
   const busy = tasks.filter((_, i) => !threads[i].daemon)

@@ -51,8 +51,7 @@ export function attachRecordedDevices(
       snapshots.map((thread, i) => {
         const notifier = intervals[i]
         attachSnapshot(mirrors[0], notifier)
-        const { program } = mirrors[0].protection
-        return [thread, declareRange(layout, `snapshot_range[${thread}]`, thread, notifier, size, program)]
+        return [thread, declareRange(layout, `snapshot_range[${thread}]`, thread, notifier, size)]
       }),
     ),
   }

@@ -39,6 +39,7 @@ export const locks: readonly Requirement[] = [
       'assert:RwSemaphore',
       'assert:unlockPage',
       'assert:hmm_mirror_register',
+      'assert:worker_thread',
     ],
   },
   {
@@ -67,7 +68,7 @@ export const locks: readonly Requirement[] = [
       'There is no state in which a thread has not ended and no thread can take a step, except for ' +
       'threads that are allowed to wait for ever. No lock is taken again by its holder.',
     source: ['our own', 'reference B.0, G.4'],
-    checks: ['checker:deadlock', 'assert:mayAcquire'],
+    checks: ['checker:deadlock', 'assert:mayAcquire', 'assert:mayWait'],
   },
   {
     id: 'refinement',
@@ -94,6 +95,15 @@ export const locks: readonly Requirement[] = [
       'they do not permit gives up after some tries.',
     source: ['reference C49, G.4, B.11 H7', 'mm/hmm.c, mm/mmu_notifier.c: mmu_interval_read_begin'],
     checks: ['read_begin returns', 'a device access ends', 'assert:populate (look for WRITE)'],
+  },
+  {
+    id: 'work-items',
+    title: 'a work item ends before the object that it is part of',
+    text:
+      'A work item of a driver is neither queued nor running when the object that it is part of is freed, and it is not queued ' +
+      'afterwards. One that has begun ends, if every thread that can go on does.',
+    source: ['our own', 'kernel/workqueue.c: debug_work_free', 'Documentation/core-api/workqueue.rst'],
+    checks: ['assert:queue_work', 'assert:destroyWork', 'a work item ends'],
   },
   {
     id: 'progress',

@@ -131,7 +131,20 @@ export const memory: readonly Requirement[] = [
       'assert:GuardedCell',
       'assert:mustBeMemory',
       'assert:dmirror_devmem_fault',
+      'assert:Pool',
+      'assert:List',
+      'assert:mayAcquire',
     ],
+  },
+  {
+    id: 'own-objects',
+    title: "objects of a driver's own are freed once, when nothing refers to them",
+    text:
+      'An object that a driver allocates loses a reference only while it has one. When the last is gone none of its locks ' +
+      'is held. An object is added to a list that it is not on, and taken off one that it is on. When the driver closes a ' +
+      'mirror, it has freed all objects that it has allocated for it.',
+    source: ['our own', 'Documentation/core-api/kref.rst', 'lib/list_debug.c'],
+    checks: ['assert:Pool', 'assert:List'],
   },
   {
     id: 'backed-access',

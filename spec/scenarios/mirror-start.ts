@@ -72,6 +72,7 @@ export function initialise(
       mirrors[m].pageTable[index].frame = machine.frames[mm.pte[index].frame]
       mirrors[m].pageTable[index].write = mm.pte[index].write
       mirrors[m].pageTable[index].atomic = page.exclusive !== undefined
+      mirrors[m].driver.adopt?.(mirrors[m], index)
     }
   })
   if (recorded) rememberFiles(recorded)

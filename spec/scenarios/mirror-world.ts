@@ -24,6 +24,7 @@ import {
   declareMirror,
   declareTwoPass,
   referenceDriver,
+  workOf,
 } from '../../src/driver/index.js'
 import { type Generation, type GenerationName, generationNames } from '../../src/generations/generation.js'
 import {
@@ -32,7 +33,14 @@ import {
   declareDmaList,
   mappingForDma,
 } from '../../src/generations/index.js'
-import { countingEnd, countingStart, declareMachine, lastFrame, type Task } from '../../src/kernel/index.js'
+import {
+  countingEnd,
+  countingStart,
+  declareMachine,
+  lastFrame,
+  type Task,
+  worker_thread,
+} from '../../src/kernel/index.js'
 import {
   BLOCKED,
   Layout,
@@ -66,13 +74,19 @@ import {
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { callbacksOfTheRegistered, nothingLeftMappedForDma } from '../invariants/mirrors.js'
-import { everyThreadEnds, mirroringProgress } from '../invariants/progress.js'
+import { everyThreadEnds, mirroringProgress, workProgress } from '../invariants/progress.js'
 import { devicesAreServed, faultsAreServedWhole } from '../invariants/served.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
 import { renumberSequences } from '../reductions/sequence-numbers.js'
 import { holdsIn, notHeldIn } from '../requirements/index.js'
 import { mustBePossible } from './initial-worlds.js'
-import type { Call, MirrorDeclaration, MirrorScenario, MirrorWorld } from './mirror-declarations.js'
+import {
+  type Call,
+  call,
+  type MirrorDeclaration,
+  type MirrorScenario,
+  type MirrorWorld,
+} from './mirror-declarations.js'
 import { attach, initialise } from './mirror-start.js'
 
 export * from './mirror-declarations.js'
@@ -191,11 +205,12 @@ export function mirrorScenario<P extends string>(
  * @param clause - one that is claimed all the same
  */
 export function mirrorModel(
-  options: MirrorScenario,
+  declared: MirrorScenario,
   driver: Driver,
   generation?: Generation,
   clause?: string,
 ): Model {
+  const options = withWorkers(declared, driver)
   const pages = options.pages.length
   const touched = options.pages.filter(
     (page) => page.touched && !page.onDevice && !page.swappedOut && page.file === undefined,
@@ -361,6 +376,7 @@ export function mirrorModel(
       ...mirroringProgress(world, options.threads),
       ...(hasMemory ? migrationProgress(world) : []),
       ...deviceMemoryProgress(world),
+      ...workProgress(world),
       everyThreadEnds(world, options.threads),
       ...claimed.flatMap(({ progress = [] }) => progress),
       ...(options.progress?.(world) ?? []),
@@ -373,6 +389,21 @@ export function mirrorModel(
       ...(options.overrides ?? []),
     ],
   }
+}
+
+/** The scenario with a thread for each work item of `driver`: of each mirror its own. */
+function withWorkers(options: MirrorScenario, driver: Driver): MirrorScenario {
+  const names = Object.keys(driver.work ?? {})
+  const workers = options.mirrors.flatMap(({ name: mirror, process = 0 }, index) =>
+    names.map((name) => ({
+      name: `${mirror}: ${name}`,
+      process,
+      devices: [index],
+      daemon: true,
+      calls: ({ mirrors }: MirrorWorld) => [call(worker_thread, workOf(mirrors[index], name))],
+    })),
+  )
+  return workers.length === 0 ? options : { ...options, threads: [...options.threads, ...workers] }
 }
 
 /** Owners are counted among those that have memory of their own. */

@@ -7,6 +7,7 @@ import {
   deviceAccess,
   dirtyPages,
   flushDevice,
+  freeDriverObject,
   type Mirror,
   rangeOf,
   unmapPages,
@@ -83,8 +84,7 @@ export const emptyMirror = procedure('empty a mirror', function* (_current: Task
 /** The driver's object is freed, and with it the notifier. */
 export const freeMirror = procedure('free a mirror', function* (mirror: Mirror) {
   yield* step('free the notifier', () => {
-    mirror.notifier.seq = 0
-    mirror.notifier.allocated = false
+    freeDriverObject(mirror)
     return 0
   })
 })
@@ -119,6 +119,27 @@ export const insertAndRemove = mirrorScenario({
         clause: 'C17',
         holds: () => mirrors[0].notifier.lifecycle.state() === 'deferredRemove',
       },
+    ],
+  }),
+})
+
+/** A mirror is opened, used and closed while the process unmaps what it maps. */
+export const unmapAndClose = mirrorScenario({
+  name: 'unmap-and-close',
+  summary:
+    'A mirror is opened, used and closed while a thread unmaps the pages: what its driver does about them afterwards is done, ' +
+    'or taken back, before the mirror is freed.',
+  exercises: ['C16', 'C17', 'C49', 'use-after-free'],
+  generations: WITH_INTERVALS,
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu', detached: true }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, pages, 2)] },
+      { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
     ],
   }),
 })

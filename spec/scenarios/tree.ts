@@ -5,17 +5,24 @@
  * @module
  */
 import type { Driver } from '../../src/driver/index.js'
-import { amdgpuUserptrDriver, rxeDriver } from '../../src/driver/tree/index.js'
+import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../../src/driver/tree/index.js'
 import type { Scenario } from '../../src/world/index.js'
 import type { MirroringScenario } from './mirror-world.js'
-import { munmapVersusDevice, twoFaults, zeroPage } from './mirroring.js'
-import { exitVersusDevice } from './notifiers.js'
+import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from './mirroring.js'
+import { exitVersusDevice, unmapAndClose } from './notifiers.js'
+import { refusedRequests } from './requests.js'
 import { swapVersusDevice } from './swap.js'
 
-/** `rxe/munmap` and so on: scenarios with a driver of the tree. */
-function shownBy(driver: Driver, shown: readonly MirroringScenario[]): Scenario[] {
-  return shown.flatMap(({ name, withDriver }) =>
-    withDriver ? [{ ...withDriver(driver), name: `${driver.name}/${name}` }] : [],
+/** `rxe/munmap` and so on: scenarios with a driver of the tree, which exercise `also` what only it has. */
+function shownBy(
+  driver: Driver,
+  shown: readonly MirroringScenario[],
+  also: readonly string[] = [],
+): Scenario[] {
+  return shown.flatMap(({ name, exercises, withDriver }) =>
+    withDriver
+      ? [{ ...withDriver(driver), name: `${driver.name}/${name}`, exercises: [...exercises, ...also] }]
+      : [],
   )
 }
 
@@ -23,4 +30,9 @@ function shownBy(driver: Driver, shown: readonly MirroringScenario[]): Scenario[
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
+  ...shownBy(
+    xeSvmDriver,
+    [munmapVersusDevice, mmapOver, twoFaults, unmapAndClose, refusedRequests, swapVersusDevice],
+    ['own-objects', 'work-items'],
+  ),
 ]

@@ -213,8 +213,14 @@ function packageOf(file: string): string {
 }
 
 const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]
-const OPTIONAL_PROCEDURES = ['close', 'release'] as const satisfies readonly (keyof Driver)[]
-const FUNCTIONS = ['state', 'pageTable', 'mayBind', 'claims'] as const satisfies readonly (keyof Driver)[]
+const OPTIONAL_PROCEDURES = ['access', 'close', 'release'] as const satisfies readonly (keyof Driver)[]
+const FUNCTIONS = [
+  'state',
+  'pageTable',
+  'mayBind',
+  'adopt',
+  'claims',
+] as const satisfies readonly (keyof Driver)[]
 
 function driverOf(file: string, module: { readonly default?: unknown }): Driver {
   const refuse = (why: string): never => {
@@ -248,6 +254,8 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   for (const member of FUNCTIONS)
     if (members[member] !== undefined && typeof members[member] !== 'function')
       refuse(`${member} of the driver is ${kindOf(members[member])}, not a function`)
+  if (members.work !== undefined && !isWork(members.work))
+    refuse('work of the driver is not an object of procedures: { name: procedure(function* … ) }')
   if (members.statecharts !== undefined && !Array.isArray(members.statecharts))
     refuse(`statecharts of the driver is ${kindOf(members.statecharts)}, not a list of XState machines`)
   return candidate as Driver
@@ -261,13 +269,17 @@ function few(names: readonly string[]): string {
 /** The members of a driver, each read once; one that cannot be read is refused. */
 function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
   const members: Record<string, unknown> = {}
-  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS, 'statecharts'])
+  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS, 'statecharts', 'work'])
     try {
       members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
     } catch (error) {
       refuse(`${member} of the default export cannot be read: it threw ${whyNotLoaded(error)}`)
     }
   return members
+}
+
+function isWork(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isProcedure)
 }
 
 function isProcedure(value: unknown): boolean {

@@ -12,7 +12,7 @@ import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import { check, declaredSteps, judgeTrace } from '../checker/index.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
-import { amdgpuUserptrDriver, rxeDriver } from '../driver/tree/index.js'
+import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../driver/tree/index.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
@@ -67,7 +67,8 @@ export function referenceProject(): Project {
       recorded: recordedCells.map((cell) => recordedScenario(cell)),
       rxe: scenariosFor(rxeDriver),
       'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
-      tree: [rxeDriver, amdgpuUserptrDriver].flatMap(namedAfter),
+      'xe-svm': scenariosFor(xeSvmDriver),
+      tree: [rxeDriver, amdgpuUserptrDriver, xeSvmDriver].flatMap(namedAfter),
     },
     requirements,
     defects,

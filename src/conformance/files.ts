@@ -92,14 +92,7 @@ function declareFile(
   return {
     mirror,
     slot: at.slot,
-    snapshotRange: declareRange(
-      layout,
-      `${name}: snapshot_range`,
-      0,
-      snapshot,
-      size,
-      mirror.protection.program,
-    ),
+    snapshotRange: declareRange(layout, `${name}: snapshot_range`, 0, snapshot, size),
     holders: 0,
   }
 }

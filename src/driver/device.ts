@@ -9,6 +9,8 @@
 import {
   declareRange,
   declareUpdateLock,
+  declareWork,
+  destroyWork,
   Errno,
   expectedAt,
   type Frame,
@@ -25,6 +27,7 @@ import {
   RangeResult,
   resetRange,
   type Task,
+  type WorkStruct,
   ZERO_PAGE,
 } from '../kernel/index.js'
 import {
@@ -35,6 +38,7 @@ import {
   claim,
   type Layout,
   type Mutex,
+  type Pool,
   procedure,
   READ_ONCE,
   type Running,
@@ -61,7 +65,7 @@ export interface Translation {
 /** Pages that a walk has found: a range, or what a driver keeps of one. */
 export interface WalkedPages {
   /** By page of the address space. */
-  readonly pfns: readonly Pick<HmmPfn, 'flags' | 'frame'>[]
+  readonly pfns: Readonly<Record<number, Pick<HmmPfn, 'flags' | 'frame'>>>
   /** Where the range stands; absent for what a driver keeps by a rule of its own. */
   readonly result?: RangeResult
 }
@@ -120,6 +124,10 @@ export interface Mirror<S = unknown> {
   readonly undisturbed?: ReadonlyMap<number, Undisturbed> | undefined
   /** What its end takes; absent for a mirror that is not closed while its device faults. */
   readonly ending?: MirrorEnd | undefined
+  /** The work items of its driver, by name: see {@link workOf}. */
+  readonly works: ReadonlyMap<string, WorkStruct>
+  /** The pools that its driver has declared. */
+  readonly pools: readonly Pool<object>[]
   /** What its driver keeps for it. */
   readonly state: S
   /** What protects the device page table. */
@@ -158,7 +166,9 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
     const setting = { ...options, mm: options.notifier.mm }
+    const earlier = l.pools.length
     const state = driver.state?.(l, setting)
+    const pools = l.pools.slice(earlier)
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
     const translation = (entry: Layout, guarded: boolean) => ({
@@ -196,7 +206,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       ranges: new Map(
         options.threads.map((thread) => [
           thread,
-          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size, protection.program),
+          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size),
         ]),
       ),
       ...(options.mapsAtOnce
@@ -221,6 +231,20 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
             }),
           }
         : {}),
+      works: new Map(
+        Object.entries(driver.work ?? {}).map(([name, run]) => [
+          name,
+          declareWork(
+            l,
+            name,
+            options.notifier,
+            procedure(`${options.name}: ${name}`, function* (current: Task) {
+              yield* run(current, mirror)
+            }),
+          ),
+        ]),
+      ),
+      pools,
       state,
       protection,
       driver,
@@ -244,6 +268,29 @@ function invalidationOf(mirror: Mirror) {
       return done
     },
   )
+}
+
+/**
+ * The work item of `mirror` that its driver has declared as `name`.
+ *
+ * @throws SpecificationError if there is none
+ */
+export function workOf(mirror: Mirror, name: string): WorkStruct {
+  const work = mirror.works.get(name)
+  if (work === undefined)
+    throw new SpecificationError(
+      'scenario',
+      `driver ${mirror.driver.name} has no work item ${name}; declare it: work: { ${name}: procedure(function* … ) }`,
+    )
+  return work
+}
+
+/** The driver's object is freed, and the notifier, the work items and the pools with it. Part of a step. */
+export function freeDriverObject(mirror: Mirror): void {
+  for (const pool of mirror.pools) pool.mustBeEmpty()
+  for (const work of mirror.works.values()) destroyWork(work)
+  mirror.notifier.seq = 0
+  mirror.notifier.allocated = false
 }
 
 /** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
@@ -539,8 +586,6 @@ export const endOfRange = procedure(
 
 function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
   const failed = typeof answer === 'number' && answer < 0
-  // The driver still holds the lock, and is done with the entries all the same.
-  if (result === RangeResult.validated) lifecycle.signal('COMMITTED')
   if (failed) {
     if (result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
     else if (result !== RangeResult.failed) lifecycle.signal('FAILED')
@@ -548,7 +593,8 @@ function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
     // No walk was made: the pages were mapped already.
     if (result === RangeResult.none) return
     // A walk that was not cleared maps nothing, so what is said to be mapped is mapped by another fault.
-    if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
+    if (answer !== 'again' && (result === RangeResult.filled || result === RangeResult.validated))
+      lifecycle.signal('COMMITTED')
   }
   lifecycle.signal('RELEASED')
 }

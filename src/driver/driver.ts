@@ -99,6 +99,16 @@ export interface Driver<S = unknown> {
    * 5.5: an interval notifier is told of it as of any other invalidation.
    */
   readonly release?: Procedure<[current: Task, mirror: Mirror<S>], void>
+  /**
+   * Some scenarios begin with pages that the device maps already. Sets what the driver keeps of `page` as a fault would have left it,
+   * before anybody acts. Absent: the driver keeps nothing of pages that it maps.
+   */
+  readonly adopt?: (mirror: Mirror<S>, page: number) => void
+  /**
+   * Work items of each mirror, by name: what a kernel thread does once a procedure has queued the item ({@link workOf},
+   * `queue_work`). They are part of the driver's object: `close` must leave none queued or running.
+   */
+  readonly work?: Readonly<Record<string, Procedure<[current: Task, mirror: Mirror<S>], void>>>
   /** What its author claims of it, for each mirror of each scenario that it is put into. */
   readonly claims?: (mirror: Mirror<S>) => DriverClaims
   /** Statecharts of its own: `state` declares instances by `l.lifecycle(id, name)`, and its steps signal events at them. */

@@ -7,7 +7,14 @@
  */
 import { mmu_interval_notifier_remove, type Task } from '../kernel/index.js'
 import { BLOCKED, procedure, type Running, step } from '../world/index.js'
-import { deviceAccess, flushDevice, type Mirror, type MirrorEnd, unmapPages } from './device.js'
+import {
+  deviceAccess,
+  flushDevice,
+  freeDriverObject,
+  type Mirror,
+  type MirrorEnd,
+  unmapPages,
+} from './device.js'
 
 /**
  * The device accesses the pages from `page` to `end`, and its faults are handled, if the mirror is still there. The lookup
@@ -46,8 +53,7 @@ export const closeWhileFaulting = procedure(
     yield* revokePageTable(mirror)
     yield* mmu_interval_notifier_remove(mirror.notifier)
     yield* step('free the mirror', () => {
-      mirror.notifier.seq = 0
-      mirror.notifier.allocated = false
+      freeDriverObject(mirror)
       return 0
     })
   },

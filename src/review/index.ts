@@ -14,8 +14,6 @@ export {
   type ProcedureChange,
   type ReplacedText,
 } from './change.js'
-export { type DossierSources, dossierMarkdown, type Included } from './dossier.js'
-export { dossierHtml } from './dossier-html.js'
 export { reviewHtml } from './html.js'
 export { reviewJson } from './json.js'
 export { reviewMarkdown, runText } from './markdown.js'

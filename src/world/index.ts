@@ -25,7 +25,7 @@ export {
   type LayoutOptions,
   type World,
 } from './layout.js'
-export { Lifecycle, type StatechartMeta, type TransitionTable } from './lifecycle.js'
+export { Lifecycle, type TransitionTable } from './lifecycle.js'
 export {
   type Condition,
   type Lock,
@@ -46,6 +46,7 @@ export {
   type StepOverride,
   type TextOverride,
 } from './override.js'
+export { List, Pool, type PoolOptions } from './pool.js'
 export {
   type AnyProcedure,
   type Become,

@@ -9,6 +9,7 @@ import { claim, SpecificationError } from './errors.js'
 import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
+import type { Pool } from './pool.js'
 import type { Protection } from './protection.js'
 import { fieldOf, isRecord, makeRecord, type RecordOf, recordName } from './record.js'
 import { SEQUENCE_VIEWS, Sequence } from './sequence.js'
@@ -23,8 +24,8 @@ export interface CellOptions {
   readonly ghost?: boolean
   /** What must be held for every access but {@link Cell.readOnce}: a lock, or locks in certain modes. */
   readonly guardedBy?: Protection
-  /** The flag of the object that this field is part of: access while it is not allocated is reported. */
-  readonly partOf?: Cell<boolean>
+  /** The flag, or the reference count, of the object that this field is part of: access while it is 0 is reported. */
+  readonly partOf?: Cell<unknown> | undefined
   /**
    * False where nothing in the scenario looks at the field (default true). It then takes no bits, reads as
    * {@link CellOptions.otherwise}, and what is written to it is dropped.
@@ -233,7 +234,7 @@ class WideCell extends Cell {
 /** A cell that reports every access without the lock that guards it, or after its object was freed. */
 class GuardedCell extends Cell {
   private readonly lock: Protection | undefined
-  private readonly object: Cell<boolean> | undefined
+  private readonly object: Cell<unknown> | undefined
 
   constructor(private readonly inner: Cell<unknown>) {
     super(inner.name, inner.max, inner.options)
@@ -320,6 +321,7 @@ interface Allocation {
   readonly cells: Cell[]
   readonly locks: Lock[]
   readonly lifecycles: Lifecycle[]
+  readonly pools: Pool<object>[]
   readonly sequences: Sequence[]
   /** What was handed out: it is frozen when the model is run. */
   readonly handedOut: object[]
@@ -358,6 +360,8 @@ export class Layout {
     options: LayoutOptions,
     private readonly prefix = '',
     parent?: Layout,
+    /** The flag, or reference count, of the object that all its fields are part of. */
+    readonly object: Cell<unknown> | undefined = parent?.object,
   ) {
     if (!Number.isInteger(options.threads) || options.threads < 1 || options.threads > 8)
       throw new SpecificationError('layout', `a layout is for 1 to 8 threads, not ${options.threads}`)
@@ -370,6 +374,7 @@ export class Layout {
       cells: [],
       locks: [],
       lifecycles: [],
+      pools: [],
       sequences: [],
       handedOut: [],
       arrays: [],
@@ -452,10 +457,14 @@ export class Layout {
       untracked.values = values
       return untracked as Cell<unknown> as Cell<V>
     }
-    const bare = this.allocate(full, max, options)
+    const bare = this.allocate(
+      full,
+      max,
+      this.object === undefined ? options : { partOf: this.object, ...options },
+    )
     bare.codec = codec
     bare.values = values
-    const guarded = options.guardedBy || options.partOf ? new GuardedCell(bare) : bare
+    const guarded = bare.options.guardedBy || bare.options.partOf ? new GuardedCell(bare) : bare
     const cell = this.handOut(guarded)
     this.allocation.cells.push(cell)
     return cell as Cell<unknown> as Cell<V>
@@ -470,6 +479,11 @@ export class Layout {
   scope<D extends object>(name: string, declare: (layout: Layout) => D): RecordOf<D> {
     const full = this.qualify(name)
     return this.named(declare(new Layout({ threads: this.threads }, full, this)), full)
+  }
+
+  /** The same layout for the fields of an object that is allocated while `object` is not 0. */
+  ofObject(object: Cell<unknown>): Layout {
+    return new Layout({ threads: this.threads }, this.prefix, this, object)
   }
 
   /** `length` records, named `name[0]`, `name[1]`, … */
@@ -514,6 +528,12 @@ export class Layout {
     return this.handOut(declared as RecordOf<D>)
   }
 
+  /** @internal called by the pools themselves */
+  addPool(pool: Pool<object>): void {
+    this.handOut(pool)
+    this.allocation.pools.push(pool)
+  }
+
   /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
   handOut<T>(value: T): T {
     if (typeof value === 'object' && value !== null) {
@@ -554,6 +574,11 @@ export class Layout {
   /** Every lock, in the order of declaration. */
   get locks(): readonly Lock[] {
     return this.allocation.locks
+  }
+
+  /** Every pool, in the order of declaration. */
+  get pools(): readonly Pool<object>[] {
+    return this.allocation.pools
   }
 
   /** Every statechart instance, in the order of declaration. */

@@ -33,15 +33,27 @@ export interface LockOptions {
 export interface Lock extends Protection {
   readonly rank: number
   readonly spinning: boolean
+  /** The flag, or reference count, of the object that it is part of. */
+  readonly partOf: Cell<unknown> | undefined
 }
 
 function lockOf(layout: Layout, name: string, options: LockOptions) {
-  return { name: layout.qualify(name), rank: options.rank ?? 0, spinning: options.spinning ?? false }
+  return {
+    name: layout.qualify(name),
+    rank: options.rank ?? 0,
+    spinning: options.spinning ?? false,
+    partOf: layout.object,
+  }
 }
+
+/** Fields of a lock: whoever looks who holds it does not access the object that it is part of; whoever takes it does. */
+const OF_LOCK = { partOf: undefined } as const
 
 /** Claims that the acting thread may take `lock` now: lock order, and no second acquisition by its holder. */
 function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   const thread = acting.thread
+  if (lock.partOf !== undefined && lock.partOf.value === 0)
+    claim('use-after-free', false, `${lock.name} is taken, and what it is part of is not allocated`)
   const { checking } = recording
   recording.checking = true
   for (let i = 0; i < locks.length; i++) {
@@ -78,17 +90,18 @@ abstract class OwnedLock implements Lock {
   readonly name: string
   readonly rank: number
   readonly spinning: boolean
+  readonly partOf: Cell<unknown> | undefined
   /** 0, or the holder's thread plus 1. */
   readonly owner: Cell
   protected readonly locks: readonly Lock[]
-  private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions) {
     const lock = lockOf(layout, name, options)
     this.name = lock.name
     this.rank = lock.rank
     this.spinning = lock.spinning
-    this.owner = layout.counter(name, layout.threads)
+    this.partOf = lock.partOf
+    this.owner = layout.counter(name, layout.threads, OF_LOCK)
     this.locks = layout.locks
     layout.addLock(this)
   }
@@ -127,11 +140,6 @@ abstract class OwnedLock implements Lock {
       `${this.name} is released by a thread that does not hold it`,
     )
     this.owner.value = 0
-    for (const then of this.afterRelease) then()
-  }
-
-  onRelease(then: () => void): void {
-    this.afterRelease.push(then)
   }
 
   /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
@@ -195,6 +203,7 @@ export class RwSemaphore implements Lock {
   readonly name: string
   readonly rank: number
   readonly spinning = false
+  readonly partOf: Cell<unknown> | undefined
   /** 0, or the writer's thread plus 1. */
   readonly writer: Cell
   /** The readers, a bit a thread. */
@@ -202,16 +211,16 @@ export class RwSemaphore implements Lock {
   /** The writers that wait, a bit a thread. */
   readonly waiting: Cell
   private readonly locks: readonly Lock[]
-  private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions = {}) {
     const lock = lockOf(layout, name, options)
     const everybody = 2 ** layout.threads - 1
     this.name = lock.name
     this.rank = lock.rank
-    this.writer = layout.counter(`${name}.writer`, layout.threads)
-    this.readers = layout.counter(`${name}.readers`, everybody)
-    this.waiting = layout.counter(`${name}.waiting`, everybody)
+    this.partOf = lock.partOf
+    this.writer = layout.counter(`${name}.writer`, layout.threads, OF_LOCK)
+    this.readers = layout.counter(`${name}.readers`, everybody, OF_LOCK)
+    this.waiting = layout.counter(`${name}.waiting`, everybody, OF_LOCK)
     this.locks = layout.locks
     layout.addLock(this)
   }
@@ -261,7 +270,6 @@ export class RwSemaphore implements Lock {
         `${this.name} is released by a thread that does not read`,
       )
       this.readers.value = this.readers.value & ~bit
-      this.released()
       return 0
     })
   }
@@ -300,7 +308,6 @@ export class RwSemaphore implements Lock {
     return step(`up_write ${this.name}`, () => {
       this.mustWrite()
       this.writer.value = 0
-      this.released()
       return 0
     })
   }
@@ -311,17 +318,8 @@ export class RwSemaphore implements Lock {
       this.mustWrite()
       this.writer.value = 0
       this.readers.value = this.readers.value | (1 << acting.thread)
-      this.released()
       return 0
     })
-  }
-
-  onRelease(then: () => void): void {
-    this.afterRelease.push(then)
-  }
-
-  private released(): void {
-    for (const then of this.afterRelease) then()
   }
 
   private mustWrite(): void {

@@ -1,7 +1,7 @@
 /** What the drivers of these tests have in common. */
 import { expect, test } from 'vitest'
 import { scenariosFor } from '../../spec/index.js'
-import { check } from '../../src/checker/index.js'
+import { check, type Injection } from '../../src/checker/index.js'
 import {
   type Driver,
   dirtyPages,
@@ -99,8 +99,13 @@ export function holdsEverywhere(driver: Driver, among?: readonly string[]): void
 }
 
 /** Checks the driver in the scenario called `name`. */
-export function checkIn(driver: Driver, name: string, set: Parameters = {}) {
+export function checkIn(
+  driver: Driver,
+  name: string,
+  set: Parameters = {},
+  defects: readonly Injection[] = [],
+) {
   const scenario = scenariosFor(driver).find((candidate) => candidate.name === `${name} (${driver.name})`)
   if (scenario === undefined) throw new Error(`no scenario ${name} for drivers`)
-  return check(scenario, { bounds: 'smoke', set })
+  return check(scenario, { bounds: 'smoke', set, defects })
 }

@@ -144,6 +144,7 @@ describe('requirements', () => {
       'lock-order',
       'lru',
       'migrate-range',
+      'own-objects',
       'plugging',
       'poisoned',
       'progress',
@@ -152,6 +153,7 @@ describe('requirements', () => {
       'system-calls',
       'two-pass',
       'use-after-free',
+      'work-items',
       'write-tracking',
     ])
   })

@@ -4,5 +4,7 @@
  * @module
  */
 export * from './amdgpu-userptr.js'
+export * from './drm-gpusvm.js'
 export * from './rxe.js'
 export * from './umem-odp.js'
+export * from './xe-svm.js'

@@ -1,0 +1,276 @@
+/**
+ * GPU SVM: what the DRM core has of shared virtual memory for its drivers. A notifier has many ranges, each made by a fault and
+ * removed after an unmap; a driver binds the pages of a range for as long as its flags say that they are valid.
+ *
+ * @see drivers/gpu/drm/drm_gpusvm.c
+ * @module
+ */
+import {
+  Errno,
+  HMM_PFN_ERROR,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  HMM_PFN_VALID,
+  HMM_PFN_WRITE,
+  hmm_range_fault,
+  type IntervalNotifier,
+  LockRank,
+  lastFrame,
+  type MmStruct,
+  mmget_not_zero,
+  mmput,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  type NotifierRange,
+  type Task,
+  VM_WRITE,
+  VmaKind,
+} from '../../kernel/index.js'
+import {
+  any,
+  become,
+  both,
+  choose,
+  exclusive,
+  type Layout,
+  List,
+  Pool,
+  type Protection,
+  procedure,
+  type RecordOf,
+  type Running,
+  RwSemaphore,
+  shared,
+  step,
+} from '../../world/index.js'
+import { endOfRange, type Mirror, rangeOf } from '../device.js'
+import type { MirrorSetting } from '../driver.js'
+
+/** Pages of the larger of the two chunk sizes. @kernel drm_gpusvm.chunk_sizes */
+export const CHUNK = 2
+
+/** What the core keeps, and of each range what it and its driver keep. `driverLock` is the driver's, taken before all others. */
+export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: RwSemaphore) => {
+  const notifierLock = new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update })
+  const byFaultOrNotifier = any(exclusive(notifierLock), both(shared(notifierLock), exclusive(driverLock)))
+  // Ranges come and go under both; to find one either will do.
+  const tree: Protection = {
+    name: `${notifierLock.name} and ${driverLock.name}`,
+    heldBy: any(shared(notifierLock), driverLock).heldBy,
+    heldForWritingBy: both(shared(notifierLock), exclusive(driverLock)).heldForWritingBy,
+  }
+  const ranges = new Pool(l, 'range', size.pages, (range) => ({
+    start: range.counter('start', size.pages),
+    end: range.counter('end', size.pages),
+    /** `pages.dma_addr`, by page from the first on. */
+    pages: range.array('page', Math.min(CHUNK, size.pages), (page) => ({
+      flags: page.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR, {
+        guardedBy: byFaultOrNotifier,
+      }),
+      frame: page.counter('frame', lastFrame(size), { guardedBy: byFaultOrNotifier }),
+    })),
+    /** Whether the pages were got for reading only: of the pages here, in the kernel of the VMA of the GPU. */
+    readOnly: range.flag('read_only', { guardedBy: byFaultOrNotifier }),
+    hasDmaMapping: range.flag('has_dma_mapping', { guardedBy: byFaultOrNotifier }),
+    unmapped: range.flag('unmapped', { guardedBy: notifierLock }),
+    /** Of the driver: whether the device has been given the range, and whether that was taken back. */
+    tilePresent: range.flag('tile_present', { guardedBy: byFaultOrNotifier }),
+    tileInvalidated: range.flag('tile_invalidated', { guardedBy: byFaultOrNotifier }),
+    /** True from when it is added to the list of the garbage collector: `list_del` leaves a link that is not empty. */
+    garbageCollectorLink: range.flag('garbage_collector_link'),
+  }))
+  return { notifierLock, ranges, rangeList: new List(l, 'range_list', ranges, { guardedBy: tree }) }
+}
+
+/** @kernel struct drm_gpusvm */
+export type Gpusvm = RecordOf<ReturnType<typeof declareGpusvm>>
+
+/** @kernel struct drm_gpusvm_range */
+export type GpusvmRange = Gpusvm['ranges']['objects'][number]
+
+/** A mirror whose driver uses GPU SVM. */
+export type GpusvmMirror = Mirror<{ readonly gpusvm: Gpusvm }>
+
+/** The ranges of the pages from `start` to `end`. Part of a step. @kernel drm_gpusvm_for_each_range */
+export function rangesOf(
+  { rangeList }: Gpusvm,
+  { start, end }: Pick<NotifierRange, 'start' | 'end'>,
+): GpusvmRange[] {
+  return rangeList.items.filter((range) => range.start < end && start < range.end)
+}
+
+/** True if the pages of the range may be bound. Part of a step, under the notifier lock. @kernel drm_gpusvm_range_pages_valid */
+export function isValid({ hasDmaMapping }: GpusvmRange): boolean {
+  return hasDmaMapping
+}
+
+/** The same of pages that were got for what is wanted. Part of a step. */
+export function serves({ hasDmaMapping, readOnly }: Readonly<GpusvmRange>, write: boolean): boolean {
+  return hasDmaMapping && !(write && readOnly)
+}
+
+/** Finds the range of a page, or makes one that is as large as the area and its neighbours permit. Or a negative error number. */
+export const drm_gpusvm_range_find_or_insert = procedure(function* drm_gpusvm_range_find_or_insert(
+  current: Task,
+  { mm, notifier, state: { gpusvm } }: GpusvmMirror,
+  addr: number,
+  write: boolean,
+): Running<GpusvmRange | number> {
+  if (!(yield* mmget_not_zero(mm))) return -Errno.EFAULT
+  yield* mm.mmapLock.lockRead()
+  let range = yield* step('vma_lookup, drm_gpusvm_range_find', () => {
+    const error = lookUp(mm, addr, write)
+    return error ? error : (rangesOf(gpusvm, { start: addr, end: addr + 1 })[0] ?? 0)
+  })
+  if (range === 0) {
+    yield* gpusvm.notifierLock.lockRead()
+    range = yield* step(
+      'drm_gpusvm_range_insert',
+      () => allocateRange(gpusvm, notifier, addr) ?? -Errno.ENOMEM,
+    )
+    yield* gpusvm.notifierLock.unlockRead()
+  }
+  yield* mm.mmapLock.unlockRead()
+  yield* mmput(current, mm)
+  return range
+})
+
+/** 0 if the page is in an area, which may be written if that is wanted; or a negative error number. */
+function lookUp({ vma }: MmStruct, addr: number, write: boolean): number {
+  if (vma[addr].kind === VmaKind.none) return -Errno.ENOENT
+  return !write || vma[addr].flags & VM_WRITE ? 0 : -Errno.EPERM
+}
+
+/** Makes the range of a page. Part of a step. @kernel drm_gpusvm_range_chunk_size drm_gpusvm_range_alloc */
+export function allocateRange(
+  gpusvm: Gpusvm,
+  notifier: IntervalNotifier,
+  addr: number,
+): GpusvmRange | undefined {
+  const { vma } = notifier.mm
+  const { kind, flags } = vma[addr]
+  const first = addr - (addr % CHUNK)
+  const chunk = { start: first, end: first + CHUNK }
+  const isOneArea = vma
+    .slice(chunk.start, chunk.end)
+    .every((area) => area.kind === kind && area.flags === flags)
+  const isWatched = notifier.start <= chunk.start && chunk.end <= notifier.last + 1
+  const fits = isWatched && isOneArea && rangesOf(gpusvm, chunk).length === 0
+  const { start, end } = fits ? chunk : { start: addr, end: addr + 1 }
+  const range = gpusvm.ranges.allocate((made) => {
+    made.start = start
+    made.end = end
+  })
+  if (range) gpusvm.rangeList.addTail(range)
+  return range
+}
+
+/**
+ * Gets the pages of the range, unless it has them: the walk, then under the notifier lock the comparison. A collision is tried
+ * again until the time is over.
+ *
+ * @returns 0, or a negative error number: -EFAULT also if the range was unmapped
+ */
+export const drm_gpusvm_get_pages = procedure(function* drm_gpusvm_get_pages(
+  current: Task,
+  mirror: GpusvmMirror,
+  range: GpusvmRange,
+  write: boolean,
+): Running<number> {
+  const { notifier, mm, state } = mirror
+  const { notifierLock } = state.gpusvm
+  const { notifierSeq } = rangeOf(mirror, current)
+  yield* mmu_interval_read_begin(notifier, notifierSeq)
+  yield* notifierLock.lockRead()
+  const pages = yield* step('drm_gpusvm_pages_valid_unlocked', () =>
+    serves(range, write) ? 'valid' : { start: range.start, end: range.end },
+  )
+  yield* notifierLock.unlockRead()
+  if (pages === 'valid') return 0
+  if (!(yield* mmget_not_zero(mm))) return -Errno.EFAULT
+  const error = yield* drm_gpusvm_walk(current, mirror, { ...pages, write })
+  yield* mmput(current, mm)
+  if (error && error !== -Errno.EBUSY) yield* endOfRange(current, mirror, error)
+  const mapped = error ? error : yield* drm_gpusvm_map_pages(current, mirror, range, write)
+  if (mapped !== -Errno.EBUSY) return mapped
+  const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+  if (!isTimeOver) return yield* become(drm_gpusvm_get_pages, current, mirror, range, write)
+  yield* endOfRange(current, mirror, mapped)
+  return mapped
+})
+
+/** The walk, under the mmap lock. */
+export const drm_gpusvm_walk = procedure(
+  'drm_gpusvm_get_pages (walk)',
+  function* (
+    current: Task,
+    mirror: GpusvmMirror,
+    { start, end, write }: { readonly start: number; readonly end: number; readonly write: boolean },
+  ): Running<number> {
+    const { mmapLock } = mirror.mm
+    yield* mmapLock.lockRead()
+    const error = yield* hmm_range_fault(current, rangeOf(mirror, current), {
+      start,
+      end,
+      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mmapLock.unlockRead()
+    return error
+  },
+)
+
+/** Under the notifier lock: compares, and keeps the pages. -EBUSY after a collision. */
+export const drm_gpusvm_map_pages = procedure(
+  'drm_gpusvm_get_pages (map_pages)',
+  function* (current: Task, mirror: GpusvmMirror, range: GpusvmRange, write: boolean): Running<number> {
+    const { notifierLock } = mirror.state.gpusvm
+    const walk = rangeOf(mirror, current)
+    yield* notifierLock.lockRead()
+    const unmapped = yield* step('flags.unmapped', () => range.unmapped)
+    const collided = !unmapped && (yield* mmu_interval_read_retry(mirror.notifier, walk.notifierSeq))
+    if (!unmapped && !collided)
+      yield* step('dma_map_page', () => {
+        for (let page = range.start; page < range.end; page++) {
+          range.pages[page - range.start].flags = walk.pfns[page].flags
+          range.pages[page - range.start].frame = walk.pfns[page].frame
+        }
+        range.readOnly = !write
+        range.hasDmaMapping = true
+        return 0
+      })
+    yield* notifierLock.unlockRead()
+    if (collided) return -Errno.EBUSY
+    yield* endOfRange(current, mirror, 'again')
+    return unmapped ? -Errno.EFAULT : 0
+  },
+)
+
+/** The pages of the range may not be bound any more. Part of a step. @kernel __drm_gpusvm_unmap_pages */
+export function unmapPagesOf(range: GpusvmRange): void {
+  for (const page of range.pages) {
+    page.flags = 0
+    page.frame = 0
+  }
+  range.readOnly = false
+  range.hasDmaMapping = false
+}
+
+/** Removes the range and drops the reference that it was made with. The caller holds the driver's lock. */
+export const drm_gpusvm_range_remove = procedure(function* drm_gpusvm_range_remove(
+  { state: { gpusvm } }: GpusvmMirror,
+  range: GpusvmRange,
+): Running<void> {
+  yield* gpusvm.notifierLock.lockRead()
+  yield* step('__drm_gpusvm_unmap_pages, __drm_gpusvm_range_remove', () => {
+    unmapPagesOf(range)
+    gpusvm.rangeList.remove(range)
+    return 0
+  })
+  yield* gpusvm.notifierLock.unlockRead()
+  yield* step('drm_gpusvm_range_put', () => {
+    gpusvm.ranges.put(range)
+    return 0
+  })
+})
