@@ -3,38 +3,31 @@
  *
  * @module
  */
-import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/world/index.js'
+import { setup } from 'xstate'
+
+/** Events of {@link migrationStatechart}. */
+export type MigrationEvent =
+  | { type: 'COLLECTED' }
+  | { type: 'UNMAPPED' }
+  | { type: 'COPIED' }
+  | { type: 'WITHDRAWN' }
+  | { type: 'INSTALLED' }
+  | { type: 'FINALIZED' }
+  | { type: 'GIVEN_UP' }
+  | { type: 'RESTORED' }
+
+/** The states of {@link migrationStatechart}. */
+export type MigrationState = 'idle' | 'collected' | 'unmapped' | 'copied' | 'installed' | 'aborted'
 
 /**
  * One page of a migration, of one thread: collected, unmapped, copied, installed, and mapped again; or abandoned at any of
  * these stages, and restored.
  *
- * @remarks
- * The state is read off src and dst, and the mappings of the page. How far the loops of migrate_device_unmap and migrate_vma_pages
- * have come is a local variable of each; a bit of src says so here, which tells `collected` from `unmapped`, and `copied` from
- * `installed`. Whatever it says, a page that is still mapped is no more than `collected`.
- *
- * ![The states and transitions of a migration](../docs/statecharts/migration.svg)
- *
  * @see reference B.5
  * @requirement C35, C36, C37, C38, C39, C52
  */
 export const migrationStatechart = setup({
-  types: {
-    events: {} as {
-      type:
-        | 'COLLECTED'
-        | 'UNMAPPED'
-        | 'COPIED'
-        | 'WITHDRAWN'
-        | 'INSTALLED'
-        | 'FINALIZED'
-        | 'GIVEN_UP'
-        | 'RESTORED'
-    },
-    meta: {} as StatechartMeta,
-  },
+  types: { events: {} as MigrationEvent },
 }).createMachine({
   id: 'migration',
   description:
@@ -52,9 +45,7 @@ export const migrationStatechart = setup({
       },
     },
     collected: {
-      description:
-        'It is locked (C51), and unmapped from one page table. Other mappings, or other references, may be left.',
-      meta: { clauses: ['C51'] },
+      description: 'It is unmapped from one page table. Other mappings, or other references, may be left.',
       on: {
         UNMAPPED: {
           target: 'unmapped',
@@ -67,13 +58,12 @@ export const migrationStatechart = setup({
       },
     },
     unmapped: {
-      description: 'No page table maps it, and the driver may copy it.',
+      description: 'The driver may copy it.',
       on: {
         COPIED: {
           target: 'copied',
           description:
-            'The driver has allocated and locked a destination and stored it in dst (C35); the data is copied there.',
-          meta: { clauses: ['C35'] },
+            'The driver has allocated and locked a destination and stored it in dst; the data is copied there.',
         },
         GIVEN_UP: {
           target: 'aborted',
@@ -95,8 +85,7 @@ export const migrationStatechart = setup({
         INSTALLED: {
           target: 'installed',
           description:
-            'The metadata has moved to the destination; or the destination is mapped into the hole (migrate_vma_pages, C52).',
-          meta: { clauses: ['C52'] },
+            'The metadata has moved to the destination; or the destination is mapped into the hole (migrate_vma_pages).',
         },
         GIVEN_UP: {
           target: 'aborted',
@@ -106,36 +95,24 @@ export const migrationStatechart = setup({
     },
     installed: {
       description:
-        'The destination is the page from now on, and the device may map it (C36). Both are locked; entries may be zapped, and no ' +
-        'new one refers to either (C37).',
-      meta: { clauses: ['C36', 'C37'] },
+        'The destination is the page from now on. Both are locked; entries may be zapped, and no new one refers to either.',
       on: {
         FINALIZED: {
           target: 'idle',
           description:
-            'The copy is complete (C38): the remaining entries refer to the destination, and both pages are unlocked and put ' +
-            '(migrate_vma_finalize).',
-          meta: { clauses: ['C38'] },
+            'The remaining entries refer to the destination, and both pages are unlocked and put (migrate_vma_finalize).',
         },
       },
     },
     aborted: {
-      description: 'It stays where it is, and so does its data (C39).',
-      meta: { clauses: ['C39'] },
+      description: 'It stays where it is.',
       on: {
         RESTORED: {
           target: 'idle',
           description:
-            'Its entries are restored (C39), and it is unlocked and put, as is the destination if there is one.',
-          meta: { clauses: ['C39'] },
+            'Its entries are restored, and it is unlocked and put, as is the destination if there is one.',
         },
       },
     },
   },
 })
-
-/** The states of {@link migrationStatechart}. */
-export type MigrationState = StateValueFrom<typeof migrationStatechart>
-
-/** The events of {@link migrationStatechart}. */
-export type MigrationEvent = EventFrom<typeof migrationStatechart>['type']

@@ -3,8 +3,13 @@
  *
  * @module
  */
-import { type EventFrom, type StateValueFrom, setup } from 'xstate'
-import type { StatechartMeta } from '../src/world/index.js'
+import { setup } from 'xstate'
+
+/** The states of {@link mirrorStatechart}. */
+export type MirrorState = 'unregistered' | 'registered' | 'released'
+
+/** The events of {@link mirrorStatechart}. */
+export type MirrorEvent = 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
 
 /**
  * The lifecycle of a mirror (`struct hmm_mirror`). Interval notifiers replaced it in Linux 5.5.
@@ -12,9 +17,6 @@ import type { StatechartMeta } from '../src/world/index.js'
  * @remarks
  * The list changes only under `mirrors_sem` held for writing, and callbacks run under it held for reading: so
  * `hmm_mirror_unregister` waits for them. A driver frees the object that contains the mirror only in `unregistered`.
- *
- * The state is read off the list, the note of hmm_release that it has called the mirror's release(), which it does once, and the
- * number of users of the mm, which is 0 in `released`.
  *
  * ![The states and transitions of a mirror](../docs/statecharts/mirror.svg)
  *
@@ -25,12 +27,7 @@ import type { StatechartMeta } from '../src/world/index.js'
  * @see reference, sections A.1 and A.2
  */
 export const mirrorStatechart = setup({
-  types: {
-    events: {} as {
-      type: 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
-    },
-    meta: {} as StatechartMeta,
-  },
+  types: { events: {} as { [E in MirrorEvent]: { type: E } }[MirrorEvent] },
 }).createMachine({
   id: 'mirror',
   description:
@@ -41,7 +38,6 @@ export const mirrorStatechart = setup({
     unregistered: {
       description:
         'On no list: no callback runs or will run, and the driver may free the object that contains it (C17).',
-      meta: { clauses: ['C17'] },
       on: {
         REGISTERED: {
           target: 'registered',
@@ -56,12 +52,10 @@ export const mirrorStatechart = setup({
           target: 'registered',
           description:
             'sync_cpu_device_pagetables is called, and returns when the device no longer uses the range (C3).',
-          meta: { clauses: ['C3'] },
         },
         RELEASED: {
           target: 'released',
           description: 'The last user of the mm has gone: release() is called, and stops the device (C7).',
-          meta: { clauses: ['C7'] },
         },
         UNREGISTERED: {
           target: 'unregistered',
@@ -71,8 +65,7 @@ export const mirrorStatechart = setup({
     },
     released: {
       description:
-        'The mm has no user left, and the device has stopped (C7). Still on the list, until the driver unregisters.',
-      meta: { clauses: ['C7'] },
+        'The mm is being torn down and the device has stopped. Still on the list, until the driver unregisters.',
       on: {
         TOLD: {
           target: 'released',
@@ -87,9 +80,3 @@ export const mirrorStatechart = setup({
     },
   },
 })
-
-/** The states of {@link mirrorStatechart}. */
-export type MirrorState = StateValueFrom<typeof mirrorStatechart>
-
-/** The events of {@link mirrorStatechart}. */
-export type MirrorEvent = EventFrom<typeof mirrorStatechart>['type']
