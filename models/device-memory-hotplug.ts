@@ -3,34 +3,13 @@
  *
  * @module
  */
-import { setup } from 'xstate'
-
-/** The states of {@link deviceMemoryHotplugStatechart}. */
-export type DeviceMemoryHotplugState =
-  | 'none'
-  | 'allocated'
-  | 'counted'
-  | 'reserved'
-  | 'ready'
-  | 'killed'
-  | 'drained'
-  | 'exited'
-
-/** The events of {@link deviceMemoryHotplugStatechart}. */
-export type DeviceMemoryHotplugEvent =
-  | 'ALLOCATED'
-  | 'COUNTED'
-  | 'RESERVED'
-  | 'READY'
-  | 'KILLED'
-  | 'DRAINED'
-  | 'EXITED'
-  | 'UNRESERVED'
-  | 'FREED'
+import { type EventFrom, type StateValueFrom, setup } from 'xstate'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * The record of a region of device memory, with its reference counter and its addresses, from `hmm_devmem_add` to
- * `hmm_devmem_remove` (Linux 4.14 to 5.2): allocated in this order, and freed in reverse, wherever adding fails.
+ * `hmm_devmem_remove` (Linux 4.14 to 5.2): allocated in this order, and freed in reverse, wherever adding fails. The state is read
+ * off what there is: the record, its counter and whether that is live, its completion, its addresses, its pages.
  *
  * @requirement C44 the counter is exited when no reference is left
  * @requirement plugging in `none` nothing is allocated
@@ -38,7 +17,21 @@ export type DeviceMemoryHotplugEvent =
  * @see reference, section A.1
  */
 export const deviceMemoryHotplugStatechart = setup({
-  types: { events: {} as { [E in DeviceMemoryHotplugEvent]: { type: E } }[DeviceMemoryHotplugEvent] },
+  types: {
+    events: {} as {
+      type:
+        | 'ALLOCATED'
+        | 'COUNTED'
+        | 'RESERVED'
+        | 'READY'
+        | 'KILLED'
+        | 'DRAINED'
+        | 'EXITED'
+        | 'UNRESERVED'
+        | 'FREED'
+    },
+    meta: {} as StatechartMeta,
+  },
 }).createMachine({
   id: 'deviceMemoryHotplug',
   description:
@@ -47,7 +40,8 @@ export const deviceMemoryHotplugStatechart = setup({
   initial: 'none',
   states: {
     none: {
-      description: 'Nothing is allocated: not yet, not any more, or adding has failed.',
+      description: 'Nothing is allocated: not yet, not any more, or adding has failed (plugging).',
+      meta: { clauses: ['plugging'] },
       on: {
         ALLOCATED: { target: 'allocated', description: 'The record is allocated (devm_kzalloc).' },
       },
@@ -98,7 +92,8 @@ export const deviceMemoryHotplugStatechart = setup({
       },
     },
     killed: {
-      description: 'It waits for the remaining references: one of the region, and one of each page in use.',
+      description: 'It waits for the remaining references of pages in use (C44).',
+      meta: { clauses: ['C44'] },
       on: {
         DRAINED: {
           target: 'drained',
@@ -111,7 +106,9 @@ export const deviceMemoryHotplugStatechart = setup({
       on: {
         EXITED: {
           target: 'exited',
-          description: 'The wait has ended, and the counter is exited (hmm_devmem_ref_exit).',
+          description:
+            'The wait has ended, and the counter is exited: no reference is left (hmm_devmem_ref_exit, C44).',
+          meta: { clauses: ['C44'] },
         },
       },
     },
@@ -121,3 +118,9 @@ export const deviceMemoryHotplugStatechart = setup({
     },
   },
 })
+
+/** The states of {@link deviceMemoryHotplugStatechart}. */
+export type DeviceMemoryHotplugState = StateValueFrom<typeof deviceMemoryHotplugStatechart>
+
+/** The events of {@link deviceMemoryHotplugStatechart}. */
+export type DeviceMemoryHotplugEvent = EventFrom<typeof deviceMemoryHotplugStatechart>['type']

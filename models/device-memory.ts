@@ -3,29 +3,28 @@
  *
  * @module
  */
-import { setup } from 'xstate'
-
-/** Events of {@link deviceMemoryStatechart}. */
-export type DeviceMemoryEvent =
-  | { type: 'PLUGGED' }
-  | { type: 'FILLED' }
-  | { type: 'EMPTIED' }
-  | { type: 'STOPPED' }
-  | { type: 'LOST' }
-  | { type: 'KILLED' }
-  | { type: 'REMOVED' }
-
-/** The states of {@link deviceMemoryStatechart}. */
-export type DeviceMemoryState = 'absent' | 'plugged' | 'inUse' | 'evicting' | 'drained' | 'dying' | 'dead'
+import { type EventFrom, type StateValueFrom, setup } from 'xstate'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * A region of device memory: added, used, drained and removed; and added again.
+ *
+ * @remarks
+ * The state is read off the pagemap, which exists, is live or is dying, its reference count, and the driver's own flag that it
+ * removes the region.
+ *
+ * ![The states and transitions of a region of device memory](../docs/statecharts/deviceMemory.svg)
  *
  * @see reference B.7, B.8
  * @requirement C44
  */
 export const deviceMemoryStatechart = setup({
-  types: { events: {} as DeviceMemoryEvent },
+  types: {
+    events: {} as {
+      type: 'PLUGGED' | 'FILLED' | 'EMPTIED' | 'STOPPED' | 'LOST' | 'KILLED' | 'REMOVED'
+    },
+    meta: {} as StatechartMeta,
+  },
 }).createMachine({
   id: 'deviceMemory',
   description:
@@ -54,7 +53,8 @@ export const deviceMemoryStatechart = setup({
       },
     },
     inUse: {
-      description: 'Pages of it are in use.',
+      description: 'Pages of it are in use, each with a reference to the region (C44).',
+      meta: { clauses: ['C44'] },
       on: {
         EMPTIED: {
           target: 'plugged',
@@ -85,20 +85,27 @@ export const deviceMemoryStatechart = setup({
       },
     },
     drained: {
-      description: 'Allocation has stopped, and every page is free.',
+      description: 'Allocation has stopped, and every page is free (C46).',
+      meta: { clauses: ['C46'] },
       on: {
-        KILLED: { target: 'dead', description: 'No new reference to it can be taken (percpu_ref_kill).' },
+        KILLED: {
+          target: 'dead',
+          description: 'No new reference to it can be taken (percpu_ref_kill, C44).',
+          meta: { clauses: ['C44'] },
+        },
       },
     },
     dying: {
       description:
-        'memunmap_pages waits until the processes that map the pages in use unmap them or exit; for ever, if they do not.',
+        'memunmap_pages waits until the processes that map the pages in use unmap them or exit (C44, C45); for ever, if they do not.',
+      meta: { clauses: ['C44', 'C45'] },
       on: {
         EMPTIED: { target: 'dead', description: 'The last page has dropped its reference to the region.' },
       },
     },
     dead: {
-      description: 'Killed, and without references: it can be removed.',
+      description: 'Killed, and without references: it can be removed (C44).',
+      meta: { clauses: ['C44'] },
       on: {
         REMOVED: {
           target: 'absent',
@@ -108,3 +115,9 @@ export const deviceMemoryStatechart = setup({
     },
   },
 })
+
+/** The states of {@link deviceMemoryStatechart}. */
+export type DeviceMemoryState = StateValueFrom<typeof deviceMemoryStatechart>
+
+/** The events of {@link deviceMemoryStatechart}. */
+export type DeviceMemoryEvent = EventFrom<typeof deviceMemoryStatechart>['type']

@@ -4,20 +4,8 @@
  *
  * @module
  */
-import { setup } from 'xstate'
-
-/** The states of {@link intervalNotifierStatechart}. */
-export type IntervalNotifierState = 'absent' | 'deferredInsert' | 'idle' | 'invalidating' | 'deferredRemove'
-
-/** The events of {@link intervalNotifierStatechart}. */
-export type IntervalNotifierEvent =
-  | 'INSERTED'
-  | 'INSERTED_DURING_INVALIDATION'
-  | 'INSERT_DEFERRED'
-  | 'SEQUENCE_SET'
-  | 'INVALIDATION_ENDED'
-  | 'REMOVED'
-  | 'REMOVE_DEFERRED'
+import { type EventFrom, type StateValueFrom, setup } from 'xstate'
+import type { StatechartMeta } from '../src/world/index.js'
 
 const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under its update lock (C10)"
 
@@ -32,6 +20,8 @@ const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under i
  * this interval sends it no event. `INVALIDATION_ENDED` is sent when the *last* running invalidation of the mm ends: the
  * number becomes even in the critical section that processes the deferred list.
  *
+ * The state is read off the two lists, the tree and the deferred list, and the two sequence numbers.
+ *
  * ![The states and transitions of an interval notifier](../docs/statecharts/intervalNotifier.svg)
  *
  * @requirement C10 every invalidation of the interval sets its sequence number
@@ -42,7 +32,19 @@ const sequenceSet = "The driver's invalidate called mmu_interval_set_seq under i
  * @see reference, section B.1
  */
 export const intervalNotifierStatechart = setup({
-  types: { events: {} as { [E in IntervalNotifierEvent]: { type: E } }[IntervalNotifierEvent] },
+  types: {
+    events: {} as {
+      type:
+        | 'INSERTED'
+        | 'INSERTED_DURING_INVALIDATION'
+        | 'INSERT_DEFERRED'
+        | 'SEQUENCE_SET'
+        | 'INVALIDATION_ENDED'
+        | 'REMOVED'
+        | 'REMOVE_DEFERRED'
+    },
+    meta: {} as StatechartMeta,
+  },
 }).createMachine({
   id: 'intervalNotifier',
   description:
@@ -52,6 +54,7 @@ export const intervalNotifierStatechart = setup({
   states: {
     absent: {
       description: 'Neither in the tree nor on the deferred list: no callback runs or will run (C17).',
+      meta: { clauses: ['C17'] },
       on: {
         INSERTED: {
           target: 'idle',
@@ -68,7 +71,8 @@ export const intervalNotifierStatechart = setup({
         INSERT_DEFERRED: {
           target: 'deferredInsert',
           description:
-            'mmu_interval_notifier_insert while the sequence is odd: the tree is frozen, so it is put on the deferred list.',
+            'mmu_interval_notifier_insert while the sequence is odd: the tree is frozen, so it is put on the deferred list (C16).',
+          meta: { clauses: ['C16'] },
         },
       },
     },
@@ -76,6 +80,7 @@ export const intervalNotifierStatechart = setup({
       description:
         'On the deferred list and not in the tree: it gets no callback, and mmu_interval_read_begin waits, so no walk ' +
         'of its range is used (C16).',
+      meta: { clauses: ['C16'] },
       on: {
         INVALIDATION_ENDED: {
           target: 'idle',
@@ -96,6 +101,7 @@ export const intervalNotifierStatechart = setup({
         SEQUENCE_SET: {
           target: 'invalidating',
           description: `${sequenceSet}: readers collide or wait from here on.`,
+          meta: { clauses: ['C10'] },
         },
         REMOVED: {
           target: 'absent',
@@ -111,12 +117,14 @@ export const intervalNotifierStatechart = setup({
     },
     invalidating: {
       description:
-        "In the tree, and its number equals the mm's, which is odd: the CPU's page table may be changing, and " +
-        'mmu_interval_read_begin waits.',
+        "In the tree, and its number equals the mm's, which is odd (C15): the CPU's page table may be changing, and " +
+        'mmu_interval_read_begin waits (C14).',
+      meta: { clauses: ['C14', 'C15'] },
       on: {
         SEQUENCE_SET: {
           target: 'invalidating',
           description: `${sequenceSet} again: a second invalidation overlaps the first and has the same number.`,
+          meta: { clauses: ['C10'] },
         },
         INVALIDATION_ENDED: {
           target: 'idle',
@@ -137,12 +145,20 @@ export const intervalNotifierStatechart = setup({
         SEQUENCE_SET: {
           target: 'deferredRemove',
           description: `${sequenceSet}: it is still in the tree, and is still called.`,
+          meta: { clauses: ['C10'] },
         },
         INVALIDATION_ENDED: {
           target: 'absent',
           description: 'The last invalidation ended: removed from the tree, and remove may return (C17).',
+          meta: { clauses: ['C17'] },
         },
       },
     },
   },
 })
+
+/** The states of {@link intervalNotifierStatechart}. */
+export type IntervalNotifierState = StateValueFrom<typeof intervalNotifierStatechart>
+
+/** The events of {@link intervalNotifierStatechart}. */
+export type IntervalNotifierEvent = EventFrom<typeof intervalNotifierStatechart>['type']

@@ -3,31 +3,38 @@
  *
  * @module
  */
-import { setup } from 'xstate'
-
-/** Events of {@link migrationStatechart}. */
-export type MigrationEvent =
-  | { type: 'COLLECTED' }
-  | { type: 'UNMAPPED' }
-  | { type: 'COPIED' }
-  | { type: 'WITHDRAWN' }
-  | { type: 'INSTALLED' }
-  | { type: 'FINALIZED' }
-  | { type: 'GIVEN_UP' }
-  | { type: 'RESTORED' }
-
-/** The states of {@link migrationStatechart}. */
-export type MigrationState = 'idle' | 'collected' | 'unmapped' | 'copied' | 'installed' | 'aborted'
+import { type EventFrom, type StateValueFrom, setup } from 'xstate'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * One page of a migration, of one thread: collected, unmapped, copied, installed, and mapped again; or abandoned at any of
  * these stages, and restored.
  *
+ * @remarks
+ * The state is read off src and dst, and the mappings of the page. How far the loops of migrate_device_unmap and migrate_vma_pages
+ * have come is a local variable of each; a bit of src says so here, which tells `collected` from `unmapped`, and `copied` from
+ * `installed`. Whatever it says, a page that is still mapped is no more than `collected`.
+ *
+ * ![The states and transitions of a migration](../docs/statecharts/migration.svg)
+ *
  * @see reference B.5
  * @requirement C35, C36, C37, C38, C39, C52
  */
 export const migrationStatechart = setup({
-  types: { events: {} as MigrationEvent },
+  types: {
+    events: {} as {
+      type:
+        | 'COLLECTED'
+        | 'UNMAPPED'
+        | 'COPIED'
+        | 'WITHDRAWN'
+        | 'INSTALLED'
+        | 'FINALIZED'
+        | 'GIVEN_UP'
+        | 'RESTORED'
+    },
+    meta: {} as StatechartMeta,
+  },
 }).createMachine({
   id: 'migration',
   description:
@@ -45,7 +52,9 @@ export const migrationStatechart = setup({
       },
     },
     collected: {
-      description: 'It is unmapped from one page table. Other mappings, or other references, may be left.',
+      description:
+        'It is locked (C51), and unmapped from one page table. Other mappings, or other references, may be left.',
+      meta: { clauses: ['C51'] },
       on: {
         UNMAPPED: {
           target: 'unmapped',
@@ -58,12 +67,13 @@ export const migrationStatechart = setup({
       },
     },
     unmapped: {
-      description: 'The driver may copy it.',
+      description: 'No page table maps it, and the driver may copy it.',
       on: {
         COPIED: {
           target: 'copied',
           description:
-            'The driver has allocated and locked a destination and stored it in dst; the data is copied there.',
+            'The driver has allocated and locked a destination and stored it in dst (C35); the data is copied there.',
+          meta: { clauses: ['C35'] },
         },
         GIVEN_UP: {
           target: 'aborted',
@@ -85,7 +95,8 @@ export const migrationStatechart = setup({
         INSTALLED: {
           target: 'installed',
           description:
-            'The metadata has moved to the destination; or the destination is mapped into the hole (migrate_vma_pages).',
+            'The metadata has moved to the destination; or the destination is mapped into the hole (migrate_vma_pages, C52).',
+          meta: { clauses: ['C52'] },
         },
         GIVEN_UP: {
           target: 'aborted',
@@ -95,24 +106,36 @@ export const migrationStatechart = setup({
     },
     installed: {
       description:
-        'The destination is the page from now on. Both are locked; entries may be zapped, and no new one refers to either.',
+        'The destination is the page from now on, and the device may map it (C36). Both are locked; entries may be zapped, and no ' +
+        'new one refers to either (C37).',
+      meta: { clauses: ['C36', 'C37'] },
       on: {
         FINALIZED: {
           target: 'idle',
           description:
-            'The remaining entries refer to the destination, and both pages are unlocked and put (migrate_vma_finalize).',
+            'The copy is complete (C38): the remaining entries refer to the destination, and both pages are unlocked and put ' +
+            '(migrate_vma_finalize).',
+          meta: { clauses: ['C38'] },
         },
       },
     },
     aborted: {
-      description: 'It stays where it is.',
+      description: 'It stays where it is, and so does its data (C39).',
+      meta: { clauses: ['C39'] },
       on: {
         RESTORED: {
           target: 'idle',
           description:
-            'Its entries are restored, and it is unlocked and put, as is the destination if there is one.',
+            'Its entries are restored (C39), and it is unlocked and put, as is the destination if there is one.',
+          meta: { clauses: ['C39'] },
         },
       },
     },
   },
 })
+
+/** The states of {@link migrationStatechart}. */
+export type MigrationState = StateValueFrom<typeof migrationStatechart>
+
+/** The events of {@link migrationStatechart}. */
+export type MigrationEvent = EventFrom<typeof migrationStatechart>['type']

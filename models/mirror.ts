@@ -3,13 +3,8 @@
  *
  * @module
  */
-import { setup } from 'xstate'
-
-/** The states of {@link mirrorStatechart}. */
-export type MirrorState = 'unregistered' | 'registered' | 'released'
-
-/** The events of {@link mirrorStatechart}. */
-export type MirrorEvent = 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
+import { type EventFrom, type StateValueFrom, setup } from 'xstate'
+import type { StatechartMeta } from '../src/world/index.js'
 
 /**
  * The lifecycle of a mirror (`struct hmm_mirror`). Interval notifiers replaced it in Linux 5.5.
@@ -17,6 +12,9 @@ export type MirrorEvent = 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
  * @remarks
  * The list changes only under `mirrors_sem` held for writing, and callbacks run under it held for reading: so
  * `hmm_mirror_unregister` waits for them. A driver frees the object that contains the mirror only in `unregistered`.
+ *
+ * The state is read off the list, the note of hmm_release that it has called the mirror's release(), which it does once, and the
+ * number of users of the mm, which is 0 in `released`.
  *
  * ![The states and transitions of a mirror](../docs/statecharts/mirror.svg)
  *
@@ -27,7 +25,12 @@ export type MirrorEvent = 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
  * @see reference, sections A.1 and A.2
  */
 export const mirrorStatechart = setup({
-  types: { events: {} as { [E in MirrorEvent]: { type: E } }[MirrorEvent] },
+  types: {
+    events: {} as {
+      type: 'REGISTERED' | 'TOLD' | 'RELEASED' | 'UNREGISTERED'
+    },
+    meta: {} as StatechartMeta,
+  },
 }).createMachine({
   id: 'mirror',
   description:
@@ -38,6 +41,7 @@ export const mirrorStatechart = setup({
     unregistered: {
       description:
         'On no list: no callback runs or will run, and the driver may free the object that contains it (C17).',
+      meta: { clauses: ['C17'] },
       on: {
         REGISTERED: {
           target: 'registered',
@@ -52,10 +56,12 @@ export const mirrorStatechart = setup({
           target: 'registered',
           description:
             'sync_cpu_device_pagetables is called, and returns when the device no longer uses the range (C3).',
+          meta: { clauses: ['C3'] },
         },
         RELEASED: {
           target: 'released',
           description: 'The last user of the mm has gone: release() is called, and stops the device (C7).',
+          meta: { clauses: ['C7'] },
         },
         UNREGISTERED: {
           target: 'unregistered',
@@ -65,7 +71,8 @@ export const mirrorStatechart = setup({
     },
     released: {
       description:
-        'The mm is being torn down and the device has stopped. Still on the list, until the driver unregisters.',
+        'The mm has no user left, and the device has stopped (C7). Still on the list, until the driver unregisters.',
+      meta: { clauses: ['C7'] },
       on: {
         TOLD: {
           target: 'released',
@@ -80,3 +87,9 @@ export const mirrorStatechart = setup({
     },
   },
 })
+
+/** The states of {@link mirrorStatechart}. */
+export type MirrorState = StateValueFrom<typeof mirrorStatechart>
+
+/** The events of {@link mirrorStatechart}. */
+export type MirrorEvent = EventFrom<typeof mirrorStatechart>['type']

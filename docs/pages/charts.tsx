@@ -96,6 +96,7 @@ function ChartBody({ site, chart, drawing }: { site: Site; chart: CompiledStatec
       event,
       target: chart.states[transition.target],
       description: transition.description,
+      clauses: transition.clauses,
       found: site.data.transitions.find(
         (one) => one.chart === chart.name && one.state === state && one.event === event,
       ),
@@ -111,16 +112,17 @@ function ChartBody({ site, chart, drawing }: { site: Site; chart: CompiledStatec
       <Html class="drawing" html={scrolling(drawing)} />
       <Section title="States" id="states">
         <Table
-          head={['state', 'meaning']}
+          head={['state', 'meaning', 'requirements']}
           rows={chart.states.map((name, i) => [
             <strong>{name}</strong>,
             <Linked site={site}>{chart.stateDescriptions[i]}</Linked>,
+            <Linked site={site}>{chart.stateClauses[i].join(', ')}</Linked>,
           ])}
         />
       </Section>
       <Section title="Transitions" id="transitions">
         <Provenance site={site} />
-        {transitions.map(({ state, event, target, description, found }) => {
+        {transitions.map(({ state, event, target, description, clauses, found }) => {
           // The first transition of an event is where pages of procedures lead to.
           const isFirst = !first.has(event)
           first.add(event)
@@ -132,6 +134,11 @@ function ChartBody({ site, chart, drawing }: { site: Site; chart: CompiledStatec
               {description === '' ? null : (
                 <p>
                   <Linked site={site}>{description}</Linked>
+                </p>
+              )}
+              {clauses.length === 0 ? null : (
+                <p>
+                  Requirements: <Linked site={site}>{clauses.join(', ')}</Linked>
                 </p>
               )}
               {found === undefined ? (

@@ -32,6 +32,7 @@ import {
   mmu_interval_read_begin,
   mmu_interval_read_retry,
   mmu_interval_set_seq,
+  RangeResult,
   type Task,
   ZERO_PAGE,
 } from '../../src/kernel/index.js'
@@ -301,6 +302,28 @@ const programWithoutLock = override(
     },
 )
 
+/** The answer of a comparison outside of the lock is taken for one that lasts. */
+const validateOutsideLock = override(
+  populateOnce,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      const range = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(mirror.notifier, range.notifierSeq)
+      const error = yield* walkUnderMmapLock(current, mirror, requestOf(start, end, wanted))
+      if (error) return error
+      if (yield* mmu_interval_read_retry(mirror.notifier, range.notifierSeq)) return -Errno.EBUSY
+      yield* step('take the range for validated', () => {
+        range.result = RangeResult.validated
+        range.lifecycle.signal('VALIDATED')
+        return 0
+      })
+      yield* mirror.updateLock.lock()
+      const failed = yield* program(current, mirror, start, end)
+      yield* mirror.updateLock.unlock()
+      return failed
+    },
+)
+
 /** The update lock is taken first, and held during the walk. */
 const updateLockFirst = override(
   populateOnce,
@@ -373,7 +396,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'munmap',
     overrides: [compareOutsideLock],
-    steps: 19,
+    steps: 11,
   },
   {
     name: 'M3',
@@ -437,7 +460,7 @@ export const driverDefects: readonly Defect[] = [
     scenario: 'madvise',
     generation: '5.6',
     overrides: [validFlag],
-    steps: 20,
+    steps: 19,
   },
   {
     name: 'D31',
@@ -574,9 +597,22 @@ export const driverDefects: readonly Defect[] = [
     title: 'the device is programmed without the update lock',
     text: 'The device page table is protected by the lock that the callback takes.',
     source: ['reference C8'],
-    requirement: 'lock-discipline',
+    requirement: 'C8',
     scenario: 'munmap',
     overrides: [programWithoutLock],
+    steps: 10,
+  },
+  {
+    name: 'X485',
+    kind: 'mutation',
+    title: 'a range is taken for validated without the update lock',
+    text:
+      'The number is compared before the lock is taken, and the answer is kept: an invalidation can still be recorded ' +
+      'before the lock is held.',
+    source: ['reference C8, B.4 D6'],
+    requirement: 'C8',
+    scenario: 'munmap',
+    overrides: [validateOutsideLock],
     steps: 10,
   },
   {

@@ -319,6 +319,6 @@ export const treeDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'amdgpu-userptr/munmap',
     overrides: [comparesBefore],
-    steps: 21,
+    steps: 12,
   },
 ]

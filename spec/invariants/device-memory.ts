@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DeviceMemoryState } from '../../models/index.js'
 import { removeDeviceMemory, unplugDevice } from '../../src/driver/index.js'
 import {
   type Frame,
@@ -180,7 +181,7 @@ export function deviceMemoryAbstractions({ chunks }: MirrorWorld): Abstraction[]
     return [
       {
         lifecycle,
-        state() {
+        state(): DeviceMemoryState {
           const references = pagemap.ref
           switch (pagemap.state) {
             case PagemapState.absent:

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DeviceMemoryHotplugState } from '../../models/index.js'
 import {
   CounterState,
   type HmmDevmem,
@@ -54,7 +55,7 @@ export function devmemAbstractions({ devmems }: MirrorWorld): Abstraction[] {
     const { cells, lifecycle, pagemap } = devmem
     return {
       lifecycle,
-      state() {
+      state(): DeviceMemoryHotplugState {
         if (!cells.allocated) return 'none'
         const hasAddresses = cells.resource
         switch (cells.counter) {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { hmm_range_fault, innermostRange, RangeResult } from '../../src/kernel/index.js'
+import { type HmmRange, hmm_range_fault, innermostRange, RangeResult } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import { isWalking } from './lifecycles.js'
 
 /** `lock-discipline`: a thread releases what it holds before it ends: locks, folio locks, and the range that it invalidates. */
 export function finishedHoldNothing({ machine, tasks }: MirrorWorld): Invariant {
@@ -38,11 +39,15 @@ export function walksAreConcluded({ mirrors }: MirrorWorld): StepClaim {
     judge(thread, from, to) {
       if (!from.inside(thread, hmm_range_fault) || to.inside(thread, hmm_range_fault)) return undefined
       for (const { name, ranges } of mirrors)
-        if (ranges.get(thread)?.result === RangeResult.walking)
+        if (isLeftOpen(ranges.get(thread)))
           return `hmm_range_fault returns, and the range of ${name} is still in begin`
       return true
     },
   }
+}
+
+function isLeftOpen(range: HmmRange | undefined): boolean {
+  return range?.result === RangeResult.none && range.end > 0
 }
 
 /** `refinement`: a range that is idle is empty: its entries say nothing of what was read before. */
@@ -50,11 +55,11 @@ export function idleRangesAreEmpty({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'refinement',
     name: 'a range that is idle is empty',
-    judge(thread) {
+    judge(thread, _from, to) {
       let said: true | undefined
       for (const { name, ranges } of mirrors) {
         const range = ranges.get(thread)
-        if (range === undefined || range.result !== RangeResult.none) continue
+        if (range === undefined || range.result !== RangeResult.none || isWalking(to, thread)) continue
         if (old(range).result === RangeResult.none) continue
         said = true
         const left = range.pfns.findIndex(

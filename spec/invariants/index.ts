@@ -24,6 +24,7 @@ import {
 import { finishedHoldNothing, idleRangesAreEmpty, walksAreConcluded } from './endings.js'
 import { aloneBehindExclusiveEntry, cpusAreKeptOut, endsUnderFolioLock, oneDeviceAlone } from './exclusive.js'
 import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './files.js'
+import { validatedIsLocked } from './lifecycles.js'
 import {
   callbacksKeepTheUsers,
   cpusForget,
@@ -141,6 +142,7 @@ export function mirroringInvariants(world: MirrorWorld): Invariant[] {
     writeOnlyIfCpuMay,
     accessesEnded,
     goneAfterRelease,
+    validatedIsLocked,
     parity,
     removedForGood,
     startsAreEnded,

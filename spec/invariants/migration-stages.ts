@@ -3,10 +3,11 @@
  *
  * @module
  */
-
+import type { MigrationState } from '../../models/index.js'
 import {
   innermostRange,
   isMigrating,
+  type Machine,
   MIGRATE_PFN_HELD,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_MOVED,
@@ -22,6 +23,7 @@ import {
   NotifyEvent,
   type Pte,
   PteKind,
+  sourcesOf,
 } from '../../src/kernel/index.js'
 import { type Abstraction, fieldOf, old, type StepClaim, type Witness } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
@@ -29,8 +31,11 @@ import type { MirrorWorld } from '../scenarios/mirror-world.js'
 const COLLECTING = [migrate_vma_setup, migrate_device_range, migrate_device_coherent_folio]
 const FINISHING = [migrate_vma_pages, migrate_vma_finalize]
 
-/** What the migration of a page has come to, as its arrays say. */
-function stageOf(entry: MigratingPage): string {
+/**
+ * What the migration of a page has come to, as src and dst say, and the bits by which the loops of migrate_device_unmap and
+ * migrate_vma_pages note how far they have come.
+ */
+function stageOf(entry: MigratingPage): MigrationState {
   const bits = entry.flags & ~MIGRATE_PFN_HELD
   if (!(bits & MIGRATE_PFN_MIGRATE)) return bits === 0 && entry.dst === undefined ? 'idle' : 'aborted'
   if (bits & MIGRATE_PFN_MOVED) return 'installed'
@@ -38,10 +43,26 @@ function stageOf(entry: MigratingPage): string {
   return bits & MIGRATE_PFN_UNMAPPED ? 'unmapped' : 'collected'
 }
 
+/**
+ * The same as the page tables have it: what an entry still maps is not unmapped, whatever the bits say.
+ *
+ * @param isEnding - migrate_vma_finalize may have restored entries already
+ */
+function stateOf(machine: Machine, entry: MigratingPage, isEnding: boolean): MigrationState {
+  const stage = stageOf(entry)
+  if (stage === 'idle' || stage === 'aborted' || isEnding) return stage
+  return sourcesOf(machine, entry).some(({ mapcount }) => mapcount > 0) ? 'collected' : stage
+}
+
 /** Every page of every migration, with its statechart. */
 export function migrationStageAbstractions({ machine }: MirrorWorld): Abstraction[] {
-  return machine.migrations.flatMap((pages) =>
-    pages.map((entry): Abstraction => ({ lifecycle: entry.lifecycle, state: () => stageOf(entry) })),
+  return machine.migrations.flatMap((pages, thread) =>
+    pages.map(
+      (entry): Abstraction => ({
+        lifecycle: entry.lifecycle,
+        state: (view) => stateOf(machine, entry, view.inside(thread, migrate_vma_finalize)),
+      }),
+    ),
   )
 }
 

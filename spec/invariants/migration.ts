@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DevicePrivatePageState } from '../../models/index.js'
 import {
   cpuRead,
   cpuWrite,
@@ -354,14 +355,14 @@ export function migrationAbstractions({ machine }: MirrorWorld): Abstraction[] {
     return [
       {
         lifecycle,
-        state() {
+        state(): DevicePrivatePageState {
           if (frame.refcount === 0) return 'free'
           for (const pages of machine.migrations)
             for (const entry of pages) {
               if (entry.dst === frame || entry.dst === folioOf(frame)) return 'allocated'
               if (isMigratedBy(entry, frame)) return 'migratingToRam'
             }
-          return frame.mapcount > 0 ? 'mapped' : 'migratingToRam'
+          return frame.mapcount > 0 ? 'mapped' : 'held'
         },
       },
     ]

@@ -224,12 +224,7 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
     judge(thread, from) {
       let said: true | undefined
       for (const { range, thread: owner } of owned) {
-        if (
-          owner !== thread ||
-          !from.inside(thread, hmm_range_fault) ||
-          old(range).result === RangeResult.none
-        )
-          continue
+        if (owner !== thread || !from.inside(thread, hmm_range_fault) || old(range).end === 0) continue
         const mm = range.notifier.mm
         let wants = false
         for (const page of old(() => pagesOf(range)))
@@ -256,7 +251,7 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
       let said: true | undefined
       if (!from.inside(thread, walk) || from.step(thread) !== 'look at the sequence') return said
       for (const { range, thread: owner } of owned) {
-        if (owner !== thread || range.result === RangeResult.none) continue
+        if (owner !== thread || range.end === 0) continue
         for (let page = range.last; page < range.end; page++) {
           said = true
           const { flags, asked: request, frame, order } = range.pfns[page]

@@ -106,7 +106,7 @@ export function faultsAreServedWhole(tasks: readonly Task[], calls: readonly (re
     judge(thread, from, to) {
       if (!from.inside(thread, populatePinned) || to.inside(thread, populatePinned)) return undefined
       const call = asked[thread].find(({ run }) => from.inside(thread, run))
-      if (call?.range?.result !== RangeResult.validated) return undefined
+      if (call?.range?.result !== RangeResult.committed) return undefined
       return call.range.end === call.end
         ? true
         : `${call.name} asks for the pages up to ${call.end}, and its driver maps those up to ${call.range.end}`

@@ -51,7 +51,8 @@ export function attachRecordedDevices(
       snapshots.map((thread, i) => {
         const notifier = intervals[i]
         attachSnapshot(mirrors[0], notifier)
-        return [thread, declareRange(layout, `snapshot_range[${thread}]`, thread, notifier, size)]
+        const { program } = mirrors[0].protection
+        return [thread, declareRange(layout, `snapshot_range[${thread}]`, thread, notifier, size, program)]
       }),
     ),
   }

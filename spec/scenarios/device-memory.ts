@@ -235,7 +235,7 @@ export const speculativeReference = mirrorScenario({
       {
         name: 'a page is held by nobody but a walker',
         clause: 'C31',
-        holds: () => chunks[0].memory.frames[0].lifecycle?.state() === 'migratingToRam',
+        holds: () => chunks[0].memory.frames[0].lifecycle?.state() === 'held',
       },
     ],
   }),

@@ -12,7 +12,7 @@ import {
   transition,
 } from 'xstate'
 import { SpecificationError } from '../world/errors.js'
-import type { TransitionTable } from '../world/lifecycle.js'
+import type { StatechartMeta, TransitionTable } from '../world/lifecycle.js'
 
 /** Most states of a statechart: what one instance of a lifecycle has room for. */
 export const MAX_STATECHART_STATES = 16
@@ -27,6 +27,8 @@ export interface CompiledTransition {
   readonly target: number
   /** What the machine says of it, or an empty text. */
   readonly description: string
+  /** The requirements that it concerns: `meta.clauses` of the machine's transition. */
+  readonly clauses: readonly string[]
 }
 
 /** A statechart as a table, with what its machine says of states and events. */
@@ -35,6 +37,8 @@ export interface CompiledStatechart extends TransitionTable {
   readonly description: string
   /** What the machine says of each state, by its number; an empty text where it says nothing. */
   readonly stateDescriptions: readonly string[]
+  /** The requirements that each state concerns, by its number: `meta.clauses` of the machine's state. */
+  readonly stateClauses: readonly (readonly string[])[]
   /**
    * What the machine says of each event, by its number: the descriptions of its transitions, each once; an empty
    * text where it says nothing.
@@ -145,12 +149,23 @@ function nodeAt(machine: AnyStateMachine, path: string): Node {
   return path.split('.').reduce<Node>((node, key) => (node.states as Record<string, Node>)[key], machine.root)
 }
 
+/** The innermost node of each region of a state. */
+function nodesAt(machine: AnyStateMachine, name: string): Node[] {
+  return name.split('+').map((path) => nodeAt(machine, path))
+}
+
 function describe(machine: AnyStateMachine, name: string): string {
-  return name
-    .split('+')
-    .map((path) => nodeAt(machine, path).description ?? '')
+  return nodesAt(machine, name)
+    .map(({ description = '' }) => description)
     .filter((text) => text !== '')
     .join(' ')
+}
+
+/** `meta.clauses` of some nodes or transitions, each once. */
+function clausesOf(described: readonly { readonly meta?: unknown }[]): string[] {
+  return [
+    ...new Set(described.flatMap(({ meta }) => (meta as Partial<StatechartMeta> | undefined)?.clauses ?? [])),
+  ]
 }
 
 /**
@@ -216,7 +231,7 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
       const description = [...new Set(taken.map((definition) => definition.description ?? ''))]
         .join(' ')
         .trim()
-      transitions.push({ state, event, target, description })
+      transitions.push({ state, event, target, description, clauses: clausesOf(taken) })
     }
   }
 
@@ -235,6 +250,7 @@ export function compileStatechart(machine: AnyStateMachine): CompiledStatechart 
     events,
     targets: Int16Array.from(targets),
     stateDescriptions: states.map((name) => describe(machine, name)),
+    stateClauses: states.map((name) => clausesOf(nodesAt(machine, name))),
     eventDescriptions: events.map((_, event) =>
       [...new Set(transitions.filter((t) => t.event === event).map((t) => t.description))]
         .filter((text) => text !== '')

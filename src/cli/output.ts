@@ -91,6 +91,36 @@ export function makeDirectory(option: string, directory: string, example: string
 }
 
 /**
+ * Writes documents into a folder, and says where.
+ *
+ * @param documents - names of files, and their texts
+ * @returns the exit code: `exitCode`, or that of a document that could not be written
+ */
+export function writeDocuments(
+  io: Io,
+  folder: string,
+  documents: readonly (readonly [file: string, text: string])[],
+  exitCode: number,
+): number {
+  let code = exitCode
+  for (const [file, text] of documents) {
+    const path = join(folder, file)
+    try {
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(path, text)
+      io.stdout.write(`${path}\n`)
+    } catch (error) {
+      code = ExitCode.unwritten
+      io.stderr.write(
+        `${coloursFor(io.stderr, io.env).red('error:')} ${path} could not be written (${codeOf(error)}); ` +
+          `without that the exit code were ${exitCode}\n`,
+      )
+    }
+  }
+  return code
+}
+
+/**
  * Writes a report. With a file, the text goes to the standard output as well: a run that took long should be seen.
  *
  * @returns the exit code: `exitCode`, or that of a report that could not be written

@@ -452,8 +452,11 @@ function reviewSubcommand(
   io: Io,
   exit: (code: number) => void,
 ): void {
-  command('review', 'say what a change breaks and what still holds, in a document to send with it')
-    .argument('[range]', 'two commits: main..HEAD')
+  command(
+    'review',
+    'say what a change breaks and what still holds, in a document to send with it; or write the dossier',
+  )
+    .argument('[range]', 'two commits: main..HEAD (default none: the dossier of the whole specification)')
     .addOption(
       new Option(
         '--override <file>',
@@ -487,6 +490,7 @@ function reviewSubcommand(
 It runs in a clone, after npm run build. The commits of a range are built in folders of their own.
 
 Examples:
+  hmm-spec review
   hmm-spec review main..HEAD
   hmm-spec review --override my-patch.js --bounds default
   hmm-spec review --driver my-driver.js --base old-driver.js --output driver-review`,

@@ -92,7 +92,14 @@ function declareFile(
   return {
     mirror,
     slot: at.slot,
-    snapshotRange: declareRange(layout, `${name}: snapshot_range`, 0, snapshot, size),
+    snapshotRange: declareRange(
+      layout,
+      `${name}: snapshot_range`,
+      0,
+      snapshot,
+      size,
+      mirror.protection.program,
+    ),
     holders: 0,
   }
 }

@@ -206,7 +206,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       ranges: new Map(
         options.threads.map((thread) => [
           thread,
-          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size),
+          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size, protection.program),
         ]),
       ),
       ...(options.mapsAtOnce
@@ -586,6 +586,8 @@ export const endOfRange = procedure(
 
 function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
   const failed = typeof answer === 'number' && answer < 0
+  // The driver still holds the lock, and is done with the entries all the same.
+  if (result === RangeResult.validated) lifecycle.signal('COMMITTED')
   if (failed) {
     if (result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
     else if (result !== RangeResult.failed) lifecycle.signal('FAILED')
@@ -593,8 +595,7 @@ function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
     // No walk was made: the pages were mapped already.
     if (result === RangeResult.none) return
     // A walk that was not cleared maps nothing, so what is said to be mapped is mapped by another fault.
-    if (answer !== 'again' && (result === RangeResult.filled || result === RangeResult.validated))
-      lifecycle.signal('COMMITTED')
+    if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
   }
   lifecycle.signal('RELEASED')
 }

@@ -65,7 +65,7 @@ const fillUnlocked = procedure(
     const { mmapLock } = range.notifier.mm
     yield* mmapLock.lockRead()
     const error = yield* beginUnlocked(current, range, request)
-    const filled = error ? error : yield* fill(current, range, request, request.start, lockedPages)
+    const filled = error ? error : yield* fillPending(current, range, request, request.start, lockedPages)
     if (filled !== HMM_FAULT_UNLOCKED) yield* mmapLock.unlockRead()
     if (filled === -Errno.EBUSY) {
       if (yield* timeIsOver()) return filled
@@ -107,7 +107,7 @@ const beginUnlocked = procedure(
 )
 
 /** Walks and faults in turn, until the walk has nothing left to fault. */
-const fill = procedure(
+export const fillPending = procedure(
   'hmm_range_fault (unlocked)',
   function* (
     current: Task,
@@ -132,7 +132,7 @@ const fill = procedure(
         if (error) return error
       }
     }
-    return yield* become(fill, current, range, request, page, lockedPages)
+    return yield* become(fillPending, current, range, request, page, lockedPages)
   },
 )
 

@@ -14,6 +14,8 @@ export {
   type ProcedureChange,
   type ReplacedText,
 } from './change.js'
+export { type DossierSources, dossierMarkdown, type Included } from './dossier.js'
+export { dossierHtml } from './dossier-html.js'
 export { reviewHtml } from './html.js'
 export { reviewJson } from './json.js'
 export { reviewMarkdown, runText } from './markdown.js'

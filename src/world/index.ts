@@ -25,7 +25,7 @@ export {
   type LayoutOptions,
   type World,
 } from './layout.js'
-export { Lifecycle, type TransitionTable } from './lifecycle.js'
+export { Lifecycle, type StatechartMeta, type TransitionTable } from './lifecycle.js'
 export {
   type Condition,
   type Lock,
@@ -66,7 +66,7 @@ export {
   step,
   type Ways,
 } from './procedure.js'
-export { any, both, exclusive, type Protection, shared } from './protection.js'
+export { any, both, exclusive, type Protection, readWrite, shared } from './protection.js'
 export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
 export { SEQUENCE_VIEWS, Sequence, type SequenceView } from './sequence.js'
 export { type SequentialOptions, SequentialRunner } from './sequential.js'

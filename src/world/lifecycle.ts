@@ -19,6 +19,12 @@ export interface TransitionTable {
   readonly targets: Int16Array
 }
 
+/** `meta` of a state or a transition of a statechart. */
+export interface StatechartMeta {
+  /** The requirements that it concerns, by their identifiers. */
+  readonly clauses: readonly string[]
+}
+
 /** One instance of a statechart in the world. */
 export class Lifecycle {
   private table: TransitionTable | undefined

@@ -94,6 +94,7 @@ abstract class OwnedLock implements Lock {
   /** 0, or the holder's thread plus 1. */
   readonly owner: Cell
   protected readonly locks: readonly Lock[]
+  private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions) {
     const lock = lockOf(layout, name, options)
@@ -140,6 +141,11 @@ abstract class OwnedLock implements Lock {
       `${this.name} is released by a thread that does not hold it`,
     )
     this.owner.value = 0
+    for (const then of this.afterRelease) then()
+  }
+
+  onRelease(then: () => void): void {
+    this.afterRelease.push(then)
   }
 
   /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
@@ -211,6 +217,7 @@ export class RwSemaphore implements Lock {
   /** The writers that wait, a bit a thread. */
   readonly waiting: Cell
   private readonly locks: readonly Lock[]
+  private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions = {}) {
     const lock = lockOf(layout, name, options)
@@ -270,6 +277,7 @@ export class RwSemaphore implements Lock {
         `${this.name} is released by a thread that does not read`,
       )
       this.readers.value = this.readers.value & ~bit
+      this.released()
       return 0
     })
   }
@@ -308,6 +316,7 @@ export class RwSemaphore implements Lock {
     return step(`up_write ${this.name}`, () => {
       this.mustWrite()
       this.writer.value = 0
+      this.released()
       return 0
     })
   }
@@ -318,8 +327,17 @@ export class RwSemaphore implements Lock {
       this.mustWrite()
       this.writer.value = 0
       this.readers.value = this.readers.value | (1 << acting.thread)
+      this.released()
       return 0
     })
+  }
+
+  onRelease(then: () => void): void {
+    this.afterRelease.push(then)
+  }
+
+  private released(): void {
+    for (const then of this.afterRelease) then()
   }
 
   private mustWrite(): void {

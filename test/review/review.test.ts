@@ -164,7 +164,10 @@ test('where no scenario enters what is changed, its effect is not judged', async
 
 describe('wrong usage', () => {
   test.each([
-    ['', 'name what to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE'],
+    [
+      'main..HEAD --driver a.js',
+      'name one thing to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE',
+    ],
     ['--driver a.js', '--driver FILE is compared with --base FILE: give both'],
     ['--override none.js', '--override none.js: there is no such file'],
     ['--override a.js --only munmpa', 'there is no scenario "munmpa"; did you mean munmap'],

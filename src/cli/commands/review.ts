@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Requirement } from '../../../spec/requirement.js'
 import { ExitCode } from '../../report/report.js'
 import type { Review } from '../../review/index.js'
 import type { Io } from '../io.js'
-import { coloursFor } from '../io.js'
-import { codeOf, makeDirectory } from '../output.js'
+import { codeOf, makeDirectory, writeDocuments } from '../output.js'
 import type { Project } from '../project.js'
 import type { Compared, ComparisonOptions, Open } from '../review/compared.js'
 import { runFacts } from '../run-facts.js'
@@ -31,7 +28,7 @@ export interface ReviewCommandOptions extends ComparisonOptions {
 }
 
 /**
- * Reviews a range of commits, a file of overrides, or a driver.
+ * Reviews a range of commits, a file of overrides, or a driver; without any of them, writes the dossier of the whole.
  *
  * @returns the exit code
  * @throws UsageError for what cannot be reviewed
@@ -43,6 +40,8 @@ export async function reviewCommand(
   options: ReviewCommandOptions,
   open: Open,
 ): Promise<number> {
+  if (range === undefined && options.override === undefined && options.driver === undefined)
+    return dossier(project, io, options)
   mustBeOne(range, options)
   const only = options.only.map((name) =>
     findNamed(
@@ -67,11 +66,27 @@ export async function reviewCommand(
   return write(review, io, found, options)
 }
 
+async function dossier(
+  project: Project,
+  io: Io,
+  { format, output, base }: ReviewCommandOptions,
+): Promise<number> {
+  if (base !== undefined) throw new UsageError('--base FILE is compared with --driver FILE: give both')
+  if (format === 'sarif' || format === 'json')
+    throw new UsageError(
+      `--format ${format} is of a review of a change; without one a dossier is written: --format markdown, html or all`,
+    )
+  makeDirectory('--output', output, 'dossier')
+  await loaded()
+  const { writeDossier } = await import('../review/dossier.js')
+  return writeDossier(project, io, format, output)
+}
+
 function mustBeOne(range: string | undefined, { override, driver, base }: ReviewCommandOptions): void {
   const asked = [range, override, driver].filter((one) => one !== undefined)
   if (asked.length !== 1)
     throw new UsageError(
-      'name what to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE; hmm-spec help review',
+      'name one thing to review: BASE..HEAD, --override FILE, or --driver FILE --base FILE; hmm-spec help review',
     )
   if ((driver === undefined) !== (base === undefined))
     throw new UsageError('--driver FILE is compared with --base FILE: give both')
@@ -187,21 +202,11 @@ function write(
       `  ${clause}: ${trace.steps.length} steps in ${scenarios[0].scenario}, ${scenarios.length} in all\n`,
     )
   for (const { name, message } of found.failures) io.stderr.write(`${name}: ${message}\n`)
-  let code = exitCode
-  for (const [name, file, render] of documents) {
-    if (format !== 'all' && format !== name) continue
-    const path = join(output, file)
-    try {
-      mkdirSync(output, { recursive: true })
-      writeFileSync(path, render(found))
-      io.stdout.write(`${path}\n`)
-    } catch (error) {
-      code = ExitCode.unwritten
-      io.stderr.write(
-        `${coloursFor(io.stderr, io.env).red('error:')} ${path} could not be written (${codeOf(error)}); ` +
-          `without that the exit code were ${exitCode}\n`,
-      )
-    }
-  }
-  return code
+  const asked = documents.filter(([name]) => format === 'all' || format === name)
+  return writeDocuments(
+    io,
+    output,
+    asked.map(([, file, render]) => [file, render(found)]),
+    exitCode,
+  )
 }

@@ -123,7 +123,6 @@ const look = procedure(
       prot.push(yield* step('dmirror_mkentry', () => protOf(current.machine, mirror, range, page)))
     yield* updateLock.unlock()
     yield* step('free the range', () => {
-      range.lifecycle.signal('COMMITTED')
       range.lifecycle.signal('RELEASED')
       resetRange(range)
       return 0

@@ -35,11 +35,11 @@ import {
   type Layout,
   List,
   Pool,
-  type Protection,
   procedure,
   type RecordOf,
   type Running,
   RwSemaphore,
+  readWrite,
   shared,
   step,
 } from '../../world/index.js'
@@ -54,11 +54,10 @@ export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: Rw
   const notifierLock = new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update })
   const byFaultOrNotifier = any(exclusive(notifierLock), both(shared(notifierLock), exclusive(driverLock)))
   // Ranges come and go under both; to find one either will do.
-  const tree: Protection = {
-    name: `${notifierLock.name} and ${driverLock.name}`,
-    heldBy: any(shared(notifierLock), driverLock).heldBy,
-    heldForWritingBy: both(shared(notifierLock), exclusive(driverLock)).heldForWritingBy,
-  }
+  const tree = readWrite(
+    any(shared(notifierLock), driverLock),
+    both(shared(notifierLock), exclusive(driverLock)),
+  )
   const ranges = new Pool(l, 'range', size.pages, (range) => ({
     start: range.counter('start', size.pages),
     end: range.counter('end', size.pages),

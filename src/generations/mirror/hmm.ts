@@ -43,7 +43,7 @@ export type MirrorStanding = (typeof MirrorStanding)[keyof typeof MirrorStanding
 /** A mirror, as its `struct hmm` knows it. @kernel struct hmm_mirror */
 export interface HmmMirror {
   readonly mirror: Mirror
-  /** {@link MirrorStanding}. Changed under `mirrors_sem`. */
+  /** {@link MirrorStanding}: whether callbacks are called for it, and whether release() still is to be. Changed under `mirrors_sem`. */
   standing: MirrorStanding
   readonly lifecycle: Lifecycle
 }
@@ -195,8 +195,14 @@ export function attachHmmMirror(mirror: Mirror): void {
   hmmMirror.lifecycle.signal('REGISTERED')
 }
 
-/** Where a mirror stands is what its entry says. */
+/** The state of a mirror: whether it is on the list, whether its release() was called, and whether the address space has a user. */
 export function mirrorAbstraction(mirror: Mirror): Abstraction {
   const hmmMirror = hmmMirrorOf(mirror)
-  return { lifecycle: hmmMirror.lifecycle, state: () => hmmMirror.standing }
+  return {
+    lifecycle: hmmMirror.lifecycle,
+    state(): MirrorStanding {
+      const { standing } = hmmMirror
+      return standing === MirrorStanding.released && mirror.mm.users > 0 ? 'registered' : standing
+    },
+  }
 }

@@ -4,7 +4,15 @@
  * @see reference A.4
  * @module
  */
-import { claim, type Layout, type Lifecycle, type Sequence } from '../../world/index.js'
+import {
+  acting,
+  claim,
+  type Layout,
+  type Lifecycle,
+  type Protection,
+  type Sequence,
+  unobserved,
+} from '../../world/index.js'
 import { hugeOrder } from '../huge.js'
 import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
 
@@ -19,14 +27,23 @@ export const HMM_PFN_REQ_FAULT = HMM_PFN_VALID
 /** Together with {@link HMM_PFN_REQ_FAULT}: asks for it to be writable. */
 export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
 
-/** Where a range stands: not in use, being filled, filled, collided, failed, or cleared by mmu_interval_read_retry. */
+/**
+ * What the last call about a range has answered. A kernel has no field for it: a driver keeps it in local variables.
+ *
+ * - `none`: nothing. No walk was made, or it has not returned.
+ * - `filled`: hmm_range_fault returned 0.
+ * - `collided`: hmm_range_fault returned -EBUSY, or mmu_interval_read_retry true.
+ * - `failed`: hmm_range_fault returned another error.
+ * - `validated`: mmu_interval_read_retry returned false, under the lock.
+ * - `committed`: so it did, and the lock was dropped since. The answer is worth nothing any more.
+ */
 export const RangeResult = {
   none: 'none',
-  walking: 'walking',
   filled: 'filled',
   collided: 'collided',
   failed: 'failed',
   validated: 'validated',
+  committed: 'committed',
 } as const
 
 /** One of {@link RangeResult}. */
@@ -62,7 +79,7 @@ export interface HmmRange {
   last: number
   /** `hmm_pfns`, by page of the address space. */
   readonly pfns: readonly HmmPfn[]
-  /** {@link RangeResult}. */
+  /** Ghost: {@link RangeResult}. */
   result: RangeResult
   readonly lifecycle: Lifecycle
   /** Whose memory a frame is: what the walk reads off the struct page. */
@@ -87,13 +104,18 @@ export interface HmmRequest {
   readonly owner: number
 }
 
-/** Declares the range that `current` uses on `notifier`. */
+/**
+ * Declares the range that `thread` uses on `notifier`.
+ *
+ * @param update - what its driver holds as it compares the number and programs the device
+ */
 export function declareRange(
   layout: Layout,
   name: string,
   thread: number,
   notifier: IntervalNotifier,
   size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>,
+  update: Protection,
 ): HmmRange {
   const range: HmmRange = layout.scope(name, (l) => ({
     notifier,
@@ -110,7 +132,7 @@ export function declareRange(
       asked: entry.counter('asked', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, { ghost: true }),
       stale: entry.flag('stale', { ghost: true }),
     })),
-    result: l.oneOf('result', RangeResult),
+    result: l.oneOf('result', RangeResult, { ghost: true }),
     lifecycle: l.lifecycle('range', 'lifecycle'),
     ownerOf: (pfn: number) => ownerOf(size, pfn),
     hugeOrder: hugeOrder(size.hugePages),
@@ -118,7 +140,10 @@ export function declareRange(
   notifier.readers.set(thread, {
     place: range.notifierSeq,
     moved: () => outdate(range),
-    compared: (retry) => judged(range, retry),
+    compared: (retry) => judged(range, retry, update),
+  })
+  update.onRelease(() => {
+    if (acting.thread === thread) unlocked(range, update)
   })
   return range
 }
@@ -128,30 +153,45 @@ function outdate({ pfns }: HmmRange): void {
   for (const entry of pfns) if (entry.flags !== 0) entry.stale = true
 }
 
-/** mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled. */
-function judged(range: HmmRange, retry: number): void {
+/**
+ * mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled; and that nothing has changed is
+ * worth nothing without the lock.
+ */
+function judged(range: HmmRange, retry: number, update: Protection): void {
   const { result } = range
   if (result === RangeResult.none || result === RangeResult.collided) return
+  if (!retry && !isHeld(update)) return
   if (retry) {
     range.result = RangeResult.collided
     range.lifecycle.signal('COLLIDED')
-  } else if (result === RangeResult.filled || result === RangeResult.failed) {
+  } else if (result !== RangeResult.validated) {
     range.result = RangeResult.validated
     range.lifecycle.signal('VALIDATED')
   }
+}
+
+function isHeld(update: Protection): boolean {
+  return unobserved(() => update.heldForWritingBy(acting.thread))
+}
+
+/** The driver drops the lock under which the range was validated: from here on its entries are out of use. */
+function unlocked(range: HmmRange, update: Protection): void {
+  if (range.result !== RangeResult.validated || isHeld(update)) return
+  range.result = RangeResult.committed
+  range.lifecycle.signal('COMMITTED')
 }
 
 /** The driver has put its requests into the range and calls hmm_range_fault. Part of its first step. */
 export function beginRange(range: HmmRange, request: HmmRequest): void {
   // Another walk under the same number: the driver has what it wants of the one before.
   const { result } = range
-  if (result === RangeResult.filled || result === RangeResult.validated) range.lifecycle.signal('RELEASED')
+  if (result === RangeResult.filled || result === RangeResult.committed) range.lifecycle.signal('RELEASED')
   range.start = request.start
   range.end = request.end
   range.defaultFlags = request.defaultFlags
   range.pfnFlagsMask = request.pfnFlagsMask
   range.last = request.start
-  range.result = RangeResult.walking
+  range.result = RangeResult.none
   for (let page = request.start; page < request.end; page++) {
     // Answers of an earlier try are no requests: the driver sets the array up anew.
     const asked = request.requests?.[page - request.start] ?? 0

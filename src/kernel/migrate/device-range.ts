@@ -60,9 +60,7 @@ export function collectFrame(current: Task, frame: Frame, page: number): void {
   entry.source = frame.pfn
   entry.dst = undefined
   entry.lifecycle.signal('COLLECTED')
-  // A part that is mapped nowhere any more is already on its way to be free.
-  for (const part of partsOf(current.machine, frame))
-    if (part.mapcount > 0) part.lifecycle?.signal('COLLECTED')
+  for (const part of partsOf(current.machine, frame)) part.lifecycle?.signal('COLLECTED')
 }
 
 /**

@@ -1,3 +1,4 @@
+import { unobserved } from '../../world/index.js'
 import { isPageCache } from '../address-space.js'
 import {
   type Frame,
@@ -77,9 +78,12 @@ export function isLockedByFault({ fault }: MigrateVma, frame: Frame): boolean {
   return fault.pfn === frame.pfn || folioOf(frame.memmap[fault.pfn]) === folioOf(frame)
 }
 
-/** Ghost: what is known of the page has moved to its destination, or that is mapped (migrate_vma_pages). */
+/**
+ * Ghost: what is known of the page has moved to its destination, or that is mapped. How far migrate_vma_pages has come is a local
+ * variable of it.
+ */
 export const MIGRATE_PFN_MOVED = 8
-/** Ghost: nobody else held the page, or there was none (migrate_device_unmap). */
+/** Ghost: nobody else held the page, or there was none. How far migrate_device_unmap has come is a local variable of it. */
 export const MIGRATE_PFN_UNMAPPED = 16
 /** Ghost: the page of the fault that is served was held by somebody else, and stays. Until the fault ends. */
 export const MIGRATE_PFN_HELD = 32
@@ -177,5 +181,7 @@ export function withdrawDestination(entry: MigratingPage): Frame | undefined {
   const { dst } = entry
   entry.dst = undefined
   entry.lifecycle.signal('WITHDRAWN')
+  for (const part of dst?.memmap ?? [])
+    if (unobserved(() => folioOf(part) === dst)) part.lifecycle?.signal('ABANDONED')
   return dst
 }

@@ -86,6 +86,7 @@ function replace({ machine }: Task, mm: MmStruct, page: number, moved: ReadonlyM
 export function letGo(sources: readonly Frame[], args: MigrateVma, stays: boolean): readonly Frame[] {
   for (const frame of sources)
     if (stays && unobserved(() => frame.mapcount > 0)) frame.lifecycle?.signal('RESTORED')
+    else if (unobserved(() => frame.refcount > 1)) frame.lifecycle?.signal('ABANDONED')
   // A page that a fault has locked is unlocked by that fault.
   if (!isLockedByFault(args, sources[0])) unlockPage(sources[0])
   return sources

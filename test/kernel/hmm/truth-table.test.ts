@@ -25,7 +25,7 @@ import {
   VmaKind,
   ZERO_PAGE,
 } from '../../../src/kernel/index.js'
-import { Layout, procedure, SequentialRunner, type World } from '../../../src/world/index.js'
+import { Layout, Mutex, procedure, SequentialRunner, type World } from '../../../src/world/index.js'
 
 const RF = HMM_PFN_REQ_FAULT
 const RW = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE
@@ -64,7 +64,7 @@ function bench(isHuge = false): Bench {
       return 1
     }),
   }
-  const range = declareRange(layout, 'range', 0, sub, size)
+  const range = declareRange(layout, 'range', 0, sub, size, new Mutex(layout, 'update'))
   const w = layout.initial()
   sub.allocated = true
   sub.seq = 1
