@@ -24,12 +24,24 @@ import { Stepper } from './stepper.js'
 import { brokenBy, type State, TransitionSystem } from './system.js'
 import { reportOf } from './trace.js'
 
+/**
+ * How threads are chosen. `random`: each step by itself. `priority`: one thread goes first whenever it can, and another after
+ * each of a few changes, so that long stretches of one thread meet short ones of another. `coverage`: runs that came
+ * where none was before are kept, and others begin as they did.
+ */
+export const SCHEDULES = ['random', 'priority', 'coverage'] as const
+
+/** One of {@link SCHEDULES}. */
+export type Schedule = (typeof SCHEDULES)[number]
+
 /** Options of {@link checkAtRandom}. */
 export interface RandomOptions extends Pick<CheckOptions, 'bounds' | 'set' | 'defects' | 'signal' | 'host'> {
   /** How many runs (default 1000). */
   readonly runs?: number
   /** Most steps of a run (default 500). */
   readonly maxSteps?: number
+  /** How threads are chosen (default `random`). */
+  readonly schedule?: Schedule
   /** Where the randomness starts; the same seed gives the same runs (default: another each time). */
   readonly seed?: number
   /** The run to begin with, as {@link RandomResult.path} gave it. */
@@ -52,13 +64,17 @@ export interface RandomResult {
   readonly runs: number
   /** Most steps of a run. */
   readonly maxSteps: number
+  readonly schedule: Schedule
   /** Steps taken in all of them. */
   readonly transitions: number
   /** Milliseconds. */
   readonly elapsedMs: number
   /** Give it, and {@link path}, to {@link checkAtRandom} to see the same again. */
   readonly seed: number
-  /** Which run broke the claim and how it was shrunk, in fast-check's notation; absent where none did. */
+  /**
+   * Which run broke the claim and how it was shrunk, in fast-check's notation; absent where none did, and where runs depend on
+   * those before them (`coverage`).
+   */
   readonly path?: string
   /** How often the violation was made simpler. */
   readonly shrinks: number
@@ -107,15 +123,20 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
     return sought !== undefined
   }
 
+  const schedule = options.schedule ?? 'random'
+  const corpus: (readonly number[])[] = []
   const run = fc.tuple(
     parametersUpTo(scenario, parameters, options.set ?? {}),
-    fc.array(fc.nat({ max: WAYS * WAYS - 1 }), { maxLength: maxSteps, size: 'max' }),
+    new Decisions(schedule, maxSteps, corpus),
   )
-  const property = fc.asyncProperty(new ShrinkingUntil(run, () => ended), async ([parameters, schedule]) => {
+  const property = fc.asyncProperty(new ShrinkingUntil(run, () => ended), async ([parameters, decisions]) => {
     if (!(await watch.goOn())) return end()
     if (sought === undefined) runs++
     try {
-      const broken = walkers.at(parameters).walk(schedule)
+      const walker = walkers.at(parameters)
+      const seen = walker.seen()
+      const broken = walker.walk(decisions)
+      if (walker.seen() > seen) corpus.push(decisions)
       if (broken === undefined) return true
       // While it is shrunk, a violation must stay what it is.
       sought ??= broken
@@ -145,16 +166,70 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
     exhaustive: false,
     runs,
     maxSteps,
+    schedule,
     transitions: walkers.transitions,
     elapsedMs: watch.elapsedMs,
     seed,
-    ...(violation === undefined || found.counterexamplePath === null
+    ...(violation === undefined || found.counterexamplePath === null || schedule === 'coverage'
       ? {}
       : { path: found.counterexamplePath }),
     shrinks: violation === undefined ? 0 : found.numShrinks,
     ...(violation ? { violation } : {}),
     witnesses: asked.witnesses(),
     coverage: asked.coverage(),
+  }
+}
+
+/** Most changes of the thread that goes first. */
+const MOST_CHANGES = 4
+
+/** The decisions of a run, one for each step; shrunk as a list of numbers is. */
+class Decisions extends fc.Arbitrary<number[]> {
+  private readonly each = fc.nat({ max: WAYS * WAYS - 1 })
+  private readonly list: fc.Arbitrary<number[]>
+
+  /** @param corpus - runs that came where none was before */
+  constructor(
+    private readonly schedule: Schedule,
+    private readonly length: number,
+    private readonly corpus: readonly (readonly number[])[],
+  ) {
+    super()
+    this.list = fc.array(this.each, { maxLength: length, size: 'max' })
+  }
+
+  override generate(random: fc.Random): fc.Value<number[]> {
+    if (this.schedule === 'priority') return new fc.Value(this.byPriority(random), undefined)
+    const { corpus } = this
+    if (this.schedule === 'random' || corpus.length === 0 || random.nextBoolean())
+      return this.list.generate(random, undefined)
+    const known = corpus[random.nextInt(0, corpus.length - 1)]
+    const kept = known.slice(0, random.nextInt(0, known.length))
+    const rest = Array.from({ length: this.length - kept.length }, () => this.one(random))
+    return new fc.Value([...kept, ...rest], undefined)
+  }
+
+  private byPriority(random: fc.Random): number[] {
+    const changes = Array.from({ length: random.nextInt(0, MOST_CHANGES) }, () =>
+      random.nextInt(1, this.length),
+    )
+    let first = random.nextInt(0, WAYS - 1)
+    return Array.from({ length: this.length }, (_, i) => {
+      if (changes.includes(i)) first = random.nextInt(0, WAYS - 1)
+      return first + WAYS * random.nextInt(0, WAYS - 1)
+    })
+  }
+
+  private one(random: fc.Random): number {
+    return random.nextInt(0, WAYS * WAYS - 1)
+  }
+
+  override canShrinkWithoutContext(value: unknown): value is number[] {
+    return this.list.canShrinkWithoutContext(value)
+  }
+
+  override shrink(value: number[], context: unknown): fc.Stream<fc.Value<number[]>> {
+    return this.list.shrink(value, context)
   }
 }
 
@@ -390,6 +465,15 @@ class Walker {
       threads: this.system.model.threads.map((thread) => thread.name),
     }
     return reportOf(about, broken, steps, { shortest: false })
+  }
+
+  /** Grows whenever a walk has come where none was before: a position of a thread, a transition of a statechart, a witness. */
+  seen(): number {
+    const { control, taken } = this.system
+    let sum = control.choices.length
+    for (const counts of taken.values()) for (const count of counts) if (count > 0) sum++
+    for (const reached of this.judge.reached) if (reached) sum++
+    return sum
   }
 
   witnesses(): { name: string; reached: boolean }[] {

@@ -9,6 +9,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { installGuards } from '../checker/guard.js'
 import type { CheckOptions } from '../checker/options.js'
+import type { RandomOptions } from '../checker/random.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
 import { declaredSteps } from '../world/declared-steps.js'
@@ -104,6 +105,11 @@ export function withOwnExports(
         ...(project.own?.transitions ?? []),
         ...entries.flatMap(({ transitions }) => transitions),
       ],
+    },
+    simulate: async (scenario: Scenario, options: RandomOptions) => {
+      const result = await project.simulate(scenario, options)
+      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      return result
     },
     check: async (scenario: Scenario, options: CheckOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true

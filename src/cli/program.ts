@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { SCHEDULES } from '../checker/random.js'
 import type { KernelVersion } from '../conformance/result.js'
 import { PEER_LIMITS } from '../conformance/suite/process-peer.js'
 import { printable } from '../report/printable.js'
@@ -21,6 +22,7 @@ import { LISTS, type List, listCommand } from './commands/list.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { REVIEW_FORMATS, type ReviewCommandOptions, reviewCommand } from './commands/review.js'
+import { type SimulateCommandOptions, simulateCommand } from './commands/simulate.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { selectionOf } from './linux.js'
@@ -167,16 +169,8 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
       'names of scenarios (default all)',
     ),
   )
-    .addOption(
-      new Option('--set <NAME=VALUE>', 'set a parameter of the scenarios; may be given several times')
-        .argParser(parseSetting)
-        .default({}, 'as the bounds say'),
-    )
-    .addOption(
-      new Option('--bounds <size>', 'size of the scenarios')
-        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
-        .default('default'),
-    )
+    .addOption(setOption())
+    .addOption(boundsOption('default'))
     .addOption(new Option('--digest', 'add a digest of states and steps to a JSON report'))
     .addOption(
       new Option(
@@ -218,6 +212,60 @@ Examples:
         ),
       )
     })
+
+  withSelection(
+    withOutput(
+      command(
+        'simulate',
+        'run scenarios at random, where they are too large to be explored; it never says that they hold',
+      ).argument('[scenario...]', 'names of scenarios (default all)'),
+    ),
+  )
+    .addOption(
+      new Option('--runs <count>', 'how many runs of each scenario').argParser(parseCount).default(1000),
+    )
+    .addOption(new Option('--steps <count>', 'most steps of a run').argParser(parseCount).default(500))
+    .addOption(new Option('--schedule <kind>', 'how threads are chosen').choices(SCHEDULES).default('random'))
+    .addOption(
+      new Option('--seed <number>', 'where the randomness starts (default another each time)').argParser(
+        parseStep,
+      ),
+    )
+    .addOption(new Option('--path <path>', 'the run to begin with, as a report gave it with its seed'))
+    .addOption(setOption())
+    .addOption(boundsOption('deep'))
+    .addOption(
+      new Option('--time-limit <time>', 'most time for each scenario: 30s, 2m').argParser(parseDuration),
+    )
+    .addOption(workersOption())
+    .addOption(traceDirOption())
+    .addHelpText(
+      'after',
+      `
+A violation is shrunk to a short run and small parameters. Witnesses that no run reached are listed.
+
+Examples:
+  hmm-spec simulate munmap --set pages=3 --runs 5000
+  hmm-spec simulate --driver my-driver.js --schedule priority --time-limit 10s
+  hmm-spec simulate four-threads --schedule coverage --seed 1 --trace-dir traces`,
+    )
+    .action(
+      async (
+        names: string[],
+        { workers, ...options }: SimulateCommandOptions & Choice & { workers?: number },
+      ) => {
+        const limits = options.timeLimit === undefined ? {} : { timeMs: options.timeLimit }
+        exit(
+          await withProject(
+            project,
+            io,
+            options,
+            { limits, ...(workers === undefined ? {} : { workers }) },
+            (used) => simulateCommand(used, io, names, options),
+          ),
+        )
+      },
+    )
 
   command('list', 'list what there is')
     .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
@@ -417,11 +465,7 @@ function mutateSubcommand(
         'change so many states of each scenario in place of the text, one field at a time',
       ).argParser(parseCount),
     )
-    .addOption(
-      new Option('--bounds <size>', 'size of the scenarios')
-        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
-        .default('smoke'),
-    )
+    .addOption(boundsOption('smoke'))
     .addOption(
       new Option('--time-limit <time>', 'begin no other after that: 30s, 2m').argParser(parseDuration),
     )
@@ -467,19 +511,11 @@ function reviewSubcommand(
     .addOption(new Option('--base <file>', 'the driver that it is compared with'))
     .addOption(linuxOption())
     .addOption(new Option('--only <scenario...>', 'look at these scenarios only'))
-    .addOption(
-      new Option('--bounds <size>', 'size of the scenarios')
-        .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
-        .default('smoke'),
-    )
+    .addOption(boundsOption('smoke'))
     .addOption(
       new Option('--time-limit <time>', 'most time for each check: 30s, 2m, 500ms').argParser(parseDuration),
     )
-    .addOption(
-      new Option('--workers <count>', 'most checks at a time (default one for each core)').argParser(
-        parseWorkers,
-      ),
-    )
+    .addOption(workersOption())
     .addOption(
       new Option('--format <format>', 'which document to write').choices(REVIEW_FORMATS).default('all'),
     )
@@ -520,6 +556,38 @@ Examples:
         )
       },
     )
+}
+
+function setOption(): Option {
+  return new Option('--set <NAME=VALUE>', 'set a parameter of the scenarios; may be given several times')
+    .argParser(parseSetting)
+    .default({}, 'as the bounds say')
+}
+
+function boundsOption(usual: Bounds): Option {
+  return new Option('--bounds <size>', 'size of the scenarios')
+    .choices(['smoke', 'default', 'deep'] satisfies Bounds[])
+    .default(usual)
+}
+
+function workersOption(): Option {
+  return new Option('--workers <count>', 'most checks at a time (default one for each core)').argParser(
+    parseWorkers,
+  )
+}
+
+function traceDirOption(): Option {
+  return new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`')
+}
+
+/** What the scenarios are run with. */
+function withSelection(command: Command): Command {
+  return command
+    .addOption(scenarioOption())
+    .addOption(driverOption())
+    .addOption(linuxOption())
+    .addOption(kernelOption())
+    .addOption(generationOption())
 }
 
 function scenarioOption(): Option {
@@ -580,12 +648,8 @@ function withRunOptions(command: Command): Command {
     .addOption(
       new Option('--state-limit <count>', 'most states of each check: 100000, 5M').argParser(parseCount),
     )
-    .addOption(
-      new Option('--workers <count>', 'most checks at a time (default one for each core)').argParser(
-        parseWorkers,
-      ),
-    )
-    .addOption(new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`'))
+    .addOption(workersOption())
+    .addOption(traceDirOption())
     .addOption(
       new Option('--no-reductions', 'explore every state as it is: more of them, and the same verdicts'),
     )

@@ -4,8 +4,9 @@
  * @module
  */
 import { createLogUpdate } from 'log-update'
-import type { CheckResult, Progress } from '../checker/result.js'
-import { counted, duration, figure } from '../report/figures.js'
+import type { RandomResult } from '../checker/random.js'
+import type { Progress, Verdict } from '../checker/result.js'
+import { duration, figure } from '../report/figures.js'
 import { verdictText } from '../report/text.js'
 import { type Io, layoutFor } from './io.js'
 
@@ -16,8 +17,8 @@ const PLAIN_INTERVAL_MS = 5000
 export interface ProgressDisplay {
   /** A check tells where it is. */
   update(progress: Progress): void
-  /** A check has ended, under `name`. */
-  finished(name: string, result: CheckResult): void
+  /** A check has ended, under `name`; `facts` say how far it went. */
+  finished(name: string, verdict: Verdict | RandomResult['verdict'], facts: string): void
   /** A check could not be made, because of a mistake in what it checks. */
   failed(name: string, message: string): void
   /** Something to say that stays. */
@@ -44,10 +45,6 @@ function where({ states, queue, depth, elapsedMs, phase }: Progress): string {
   return `${figure(states)} states, ${figure(rate)} states/s, queue ${figure(queue)}, depth ${figure(depth)}, ${duration(elapsedMs)}`
 }
 
-function ended(name: string, result: CheckResult, verdict: string): string {
-  return `${name}: ${verdict}, ${counted(result.states, 'state')}, ${duration(result.elapsedMs)}`
-}
-
 function failure(name: string, message: string): string {
   return `${name}: could not be checked: ${message.split('\n', 1)[0]}`
 }
@@ -65,9 +62,9 @@ function live(io: Io, total: number): ProgressDisplay {
       const head = layout.colours.bold(progress.scenario)
       log(`${layout.colours.dim(`[${done + 1}/${total}]`)} ${head}  ${where(progress)}`)
     },
-    finished: (name, result) => {
+    finished: (name, verdict, facts) => {
       done++
-      say(ended(name, result, verdictText(result.verdict, layout)))
+      say(`${name}: ${verdictText(verdict, layout)}, ${facts}`)
     },
     failed: (name, message) => {
       done++
@@ -92,10 +89,10 @@ function plainLines(io: Io, total: number): ProgressDisplay {
       last = progress.elapsedMs
       say(`[${done + 1}/${total}] ${progress.scenario}: ${where(progress)}`)
     },
-    finished: (name, result) => {
+    finished: (name, verdict, facts) => {
       done++
       last = 0
-      say(`[${done}/${total}] ${ended(name, result, result.verdict)}`)
+      say(`[${done}/${total}] ${name}: ${verdict}, ${facts}`)
     },
     failed: (name, message) => {
       done++

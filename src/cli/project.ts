@@ -8,6 +8,7 @@ import type { AnyStateMachine } from 'xstate'
 import type { Defect } from '../../spec/defect.js'
 import type { Broken } from '../checker/judge.js'
 import type { CheckOptions, Injection, Limits } from '../checker/options.js'
+import type { RandomOptions, RandomResult } from '../checker/random.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
 import type { Driver } from '../driver/index.js'
@@ -137,6 +138,8 @@ export interface Project extends Specification {
   /** Ends the processes that run checks. */
   close?(): void
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
+  /** Runs a scenario at random, for worlds too large to be explored. */
+  simulate(scenario: Scenario, options: RandomOptions): Promise<RandomResult>
   /** Runs a trace again and judges it. @throws SpecificationError that says what of it is not confirmed */
   replay(
     scenario: Scenario,

@@ -5,8 +5,9 @@
  * @module
  */
 import type { CheckOptions, Limits } from '../checker/options.js'
+import type { RandomResult } from '../checker/random.js'
 import type { CheckResult } from '../checker/result.js'
-import { counted } from '../report/figures.js'
+import { counted, duration } from '../report/figures.js'
 import { ExitCode, type Failure } from '../report/report.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
@@ -25,10 +26,19 @@ export interface Job {
 }
 
 /** What became of the jobs. */
-export interface JobResults {
-  readonly results: ReadonlyMap<Job, CheckResult>
+export interface JobResults<J = Job, R = CheckResult> {
+  readonly results: ReadonlyMap<J, R>
   readonly failures: readonly Failure[]
   readonly notRun: readonly string[]
+}
+
+/** How one kind of job is run. */
+interface Kind<J, R> {
+  run(job: J, watch: Required<Pick<CheckOptions, 'signal' | 'onProgress'>>): Promise<R>
+  /** How far it went, in a few words. */
+  facts(result: R): string
+  /** Called with each result as it comes. */
+  onResult(job: J, result: R): void
 }
 
 /**
@@ -37,14 +47,28 @@ export interface JobResults {
  *
  * @param onResult - called with each result as it comes
  */
-export async function runChecks(
+export function runChecks(
   project: Project,
   io: Io,
   jobs: readonly Job[],
   limits: Limits,
   onResult: (job: Job, result: CheckResult) => void,
 ): Promise<JobResults> {
-  const outcomes: (CheckResult | Failure | undefined)[] = jobs.map(() => undefined)
+  return runJobs(project, io, jobs, {
+    run: ({ scenario, options }, watch) => project.check(scenario, { ...options, limits, ...watch }),
+    facts: ({ states, elapsedMs }) => `${counted(states, 'state')}, ${duration(elapsedMs)}`,
+    onResult,
+  })
+}
+
+/** The same for jobs of any kind. */
+export async function runJobs<J extends { readonly name: string }, R extends CheckResult | RandomResult>(
+  { workers = 1 }: Pick<Project, 'workers'>,
+  io: Io,
+  jobs: readonly J[],
+  kind: Kind<J, R>,
+): Promise<JobResults<J, R>> {
+  const outcomes: (R | Failure | undefined)[] = jobs.map(() => undefined)
   const display = progressDisplay(io, jobs.length)
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {
@@ -56,17 +80,15 @@ export async function runChecks(
       interrupt.abort()
     }
   })
-  const run = async (job: Job, index: number): Promise<void> => {
+  const run = async (job: J, index: number): Promise<void> => {
     try {
-      const result = await project.check(job.scenario, {
-        ...job.options,
-        limits,
+      const result = await kind.run(job, {
         signal: interrupt.signal,
         onProgress: (progress) => display.update({ ...progress, scenario: job.name }),
       })
       outcomes[index] = result
-      onResult(job, result)
-      display.finished(job.name, result)
+      kind.onResult(job, result)
+      display.finished(job.name, result.verdict, kind.facts(result))
     } catch (error) {
       const failure = failureOf(job.name, error)
       outcomes[index] = failure
@@ -83,12 +105,12 @@ export async function runChecks(
     }
   }
   try {
-    await Promise.all(Array.from({ length: project.workers ?? 1 }, take))
+    await Promise.all(Array.from({ length: workers }, take))
   } finally {
     display.close()
     forget()
   }
-  const results = new Map<Job, CheckResult>()
+  const results = new Map<J, R>()
   const failures: Failure[] = []
   const notRun: string[] = []
   jobs.forEach((job, index) => {

@@ -14,6 +14,8 @@ import {
   type DefectReport,
   defectsExitCode,
   type RunFacts,
+  type SimulateReport,
+  simulateExitCode,
   wasStopped,
 } from './report.js'
 import type { StateReport } from './state.js'
@@ -39,6 +41,27 @@ export function checkJson(report: CheckReport): string {
         ? { judged: false, reason: report.coverage.unknown }
         : { judged: true, ...report.coverage },
     ...(report.own === undefined ? {} : { own: report.own }),
+  })
+}
+
+/** The results of `simulate` as JSON: `docs/schema/simulate.schema.json`. */
+export function simulateJson(report: SimulateReport): string {
+  return document('simulate', report.run, {
+    exitCode: simulateExitCode(report),
+    bounds: report.bounds,
+    set: report.set,
+    scenarios: report.results.map(({ scenario, coverage, ...result }) => ({
+      name: scenario,
+      ...result,
+      coverage: {
+        steps: coverage.steps.length,
+        declared: coverage.declared.length,
+        transitions: coverage.transitions.filter(({ taken }) => taken > 0).length,
+      },
+    })),
+    errors: report.failures,
+    notRun: report.notRun,
+    unsaved: report.unsaved,
   })
 }
 

@@ -14,6 +14,7 @@ import {
   type ConformReport,
   type DefectReport,
   type Failure,
+  type SimulateReport,
   type Unsaved,
   wasStopped,
 } from './report.js'
@@ -49,6 +50,31 @@ export function checkJUnit(report: CheckReport): string {
   for (const name of report.notRun) suite.testCase().name(xml(name)).className('scenarios').skipped()
   if (!('unknown' in report.coverage)) coverageCase(suite, 'coverage', report.coverage)
   if (report.strict && report.own !== undefined) coverageCase(suite, 'coverage of your own text', report.own)
+  return builder.build()
+}
+
+/** The results of `simulate`: a case for each scenario. That nothing was found is a pass: its output says what that is worth. */
+export function simulateJUnit(report: SimulateReport): string {
+  const builder = junit.newBuilder().name('hmm-spec simulate')
+  const suite = builder.testSuite().name('simulations')
+  for (const result of report.results) {
+    const test = suite
+      .testCase()
+      .name(xml(result.scenario))
+      .className('simulations')
+      .time(seconds(result))
+    test.standardOutput(
+      `${counted(result.runs, 'random run')} with seed ${result.seed}, ${counted(result.transitions, 'step')}: nothing is proved by them`,
+    )
+    if (result.violation !== undefined) {
+      test.failure(xml(claimLabel(result.violation.trace)), result.violation.kind)
+      test.stacktrace(xml(sequenceText(result.violation.trace, LAYOUT)))
+    } else if (result.verdict !== 'no violation found')
+      test.error(`ended early after ${counted(result.runs, 'run')}`, result.verdict)
+  }
+  failed(suite, 'simulations', report.failures)
+  unsaved(suite, 'simulations', report.unsaved)
+  for (const name of report.notRun) suite.testCase().name(xml(name)).className('simulations').skipped()
   return builder.build()
 }
 
@@ -146,7 +172,7 @@ function unsaved(suite: Suite, className: string, traces: readonly Unsaved[]): v
       .error(xml(message), 'unsaved')
 }
 
-function seconds({ elapsedMs }: CheckResult): number {
+function seconds({ elapsedMs }: Pick<CheckResult, 'elapsedMs'>): number {
   return Math.round(elapsedMs) / 1000
 }
 

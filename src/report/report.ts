@@ -5,6 +5,7 @@
  */
 import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
+import type { RandomResult } from '../checker/random.js'
 import type { CheckResult } from '../checker/result.js'
 import type { ConformanceResult, KernelVersion } from '../conformance/result.js'
 import type { Bounds, Parameters } from '../world/model.js'
@@ -101,6 +102,17 @@ export interface CheckReport extends TraceFiles {
   readonly requirements: readonly Requirement[]
 }
 
+/** The results of `simulate`. */
+export interface SimulateReport extends TraceFiles {
+  readonly run: RunFacts
+  readonly bounds: Bounds
+  readonly set: Parameters
+  readonly results: readonly RandomResult[]
+  readonly failures: readonly Failure[]
+  readonly notRun: readonly string[]
+  readonly requirements: readonly Requirement[]
+}
+
 /** The result of one defect. */
 export interface DefectOutcome {
   readonly defect: Defect
@@ -177,6 +189,18 @@ export function checkExitCode(report: CheckReport): number {
       (report.strict === true && report.own !== undefined && isVacuous(report.own)),
     unsaved: report.unsaved.length > 0,
     stopped: report.notRun.length > 0 || report.results.some(wasStopped),
+  })
+}
+
+/** The exit code of `simulate`: nothing found is no failure, and proves nothing. */
+export function simulateExitCode(report: SimulateReport): number {
+  return worst({
+    failed: report.failures.length > 0,
+    violated: report.results.some(({ verdict }) => verdict === 'violated'),
+    unsaved: report.unsaved.length > 0,
+    stopped:
+      report.notRun.length > 0 ||
+      report.results.some(({ verdict }) => verdict === 'limit' || verdict === 'interrupted'),
   })
 }
 

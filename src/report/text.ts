@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { CheckResult, Verdict } from '../checker/result.js'
+import type { RandomResult } from '../checker/random.js'
+import type { CheckResult, Verdict, ViolationReport } from '../checker/result.js'
 import type { Layout } from './colours.js'
 import { bullets, counted, duration, figure, settings, size, wrap } from './figures.js'
 import {
@@ -54,7 +55,8 @@ export function checkText(report: CheckReport, layout: Layout): string {
       ),
     )
   for (const result of report.results) {
-    if (result.violation !== undefined) sections.push(violationText(result, report, layout))
+    if (result.violation !== undefined)
+      sections.push(breachText(result.scenario, result.violation, report, layout))
     else if (wasStopped(result)) sections.push(stoppedText(result, layout))
   }
   sections.push(
@@ -72,21 +74,26 @@ export function checkText(report: CheckReport, layout: Layout): string {
 }
 
 /** A verdict, in its colour. */
-export function verdictText(verdict: Verdict, { colours }: Layout): string {
+export function verdictText(verdict: Verdict | RandomResult['verdict'], { colours }: Layout): string {
   if (verdict === 'holds') return colours.green(verdict)
   return verdict === 'violated' ? colours.red(verdict) : colours.yellow(verdict)
 }
 
-function violationText(result: CheckResult, report: CheckReport, layout: Layout): string {
-  const { violation } = result
-  if (violation === undefined) return ''
+/** What `breachText` tells of a report. */
+type Told = Pick<CheckReport, 'run' | 'requirements' | 'traces' | 'kernel' | 'generation'>
+
+/** The clause that is broken, with its text and the run that breaks it. */
+export function breachText(
+  scenario: string,
+  violation: ViolationReport,
+  report: Told,
+  layout: Layout,
+): string {
   const requirement = report.requirements.find(({ id }) => id === violation.clause)
   const title = requirement === undefined ? '' : `: ${requirement.title}`
-  const saved = report.traces[result.scenario]
+  const saved = report.traces[scenario]
   const { trace } = violation
-  const lines = [
-    layout.colours.red(layout.colours.bold(`${result.scenario} breaks ${violation.clause}${title}`)),
-  ]
+  const lines = [layout.colours.red(layout.colours.bold(`${scenario} breaks ${violation.clause}${title}`))]
   lines.push(`  claim  ${violation.claim} (${violation.kind})`)
   lines.push(`  seen   ${wrap(violation.detail, layout.width, '         ').trimStart()}`)
   if (requirement !== undefined)
@@ -140,21 +147,24 @@ export function stopReason({ limit, verdict }: CheckResult): string {
   return `stopped at the time limit of ${duration(limit.value)}.`
 }
 
-function failuresText(failures: readonly Failure[], layout: Layout): string[] {
+/** What could not be checked, and why. */
+export function failuresText(failures: readonly Failure[], layout: Layout): string[] {
   return failures.map(
     ({ name, code, message }) =>
       `${layout.colours.red(layout.colours.bold(`${name}: ${code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`}`))}\n${wrap(message, layout.width, '  ')}`,
   )
 }
 
-function unsavedText(unsaved: readonly Unsaved[], layout: Layout): string[] {
+/** Counterexamples that were lost. */
+export function unsavedText(unsaved: readonly Unsaved[], layout: Layout): string[] {
   return unsaved.map(
     ({ name, message }) =>
       `${layout.colours.red(layout.colours.bold(`${name}: its trace could not be saved`))}\n${wrap(message, layout.width, '  ')}`,
   )
 }
 
-function notRunText(names: readonly string[], layout: Layout): string[] {
+/** What an interrupt left out. */
+export function notRunText(names: readonly string[], layout: Layout): string[] {
   return names.length === 0
     ? []
     : [wrap(`Not run, because of the interrupt: ${names.join(', ')}.`, layout.width)]

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Defect, Requirement } from '../../spec/index.js'
 import { mmu_interval_read_retry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
-import { check, judgeTrace } from '../../src/checker/index.js'
+import { check, checkAtRandom, judgeTrace } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
@@ -194,6 +194,10 @@ export function testProject(changes: Partial<Project> = {}): Project {
     universe: () => ({ transitions: [], steps: [{ procedure: 'fault', step: 'program' }], requirements }),
     check: async (scenario: Scenario, options) => ({
       ...(await check(scenario, options)),
+      elapsedMs: 1234.5,
+    }),
+    simulate: async (scenario, options) => ({
+      ...(await checkAtRandom(scenario, options)),
       elapsedMs: 1234.5,
     }),
     replay: (scenario, trace, defects) => {

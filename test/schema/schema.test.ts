@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
-import { check } from '../../src/checker/index.js'
+import { check, checkAtRandom } from '../../src/checker/index.js'
 import { main } from '../../src/cli/index.js'
 import {
   charted,
@@ -36,6 +36,16 @@ const wrong = () =>
     scenarios: [retryProtocol, stuck, charted, mistaken],
     check: (scenario, options) => check(scenario, { ...options, defects: [noRetry] }),
   })
+
+test('simulate', async () => {
+  const line = 'simulate retry-protocol --runs 500 --seed 1 --format json'
+  expect(valid('simulate', (await run(line)).out).scenarios[0].verdict).toBe('no violation found')
+  const simulate: ReturnType<typeof testProject>['simulate'] = (scenario, options) =>
+    checkAtRandom(scenario, { ...options, defects: [noRetry] })
+  const { scenarios, exitCode } = valid('simulate', (await run(line, testProject({ simulate }))).out)
+  expect(scenarios[0].violation.clause).toBe('C1')
+  expect(exitCode).toBe(1)
+})
 
 describe('check', () => {
   test('a scenario that holds', async () => {

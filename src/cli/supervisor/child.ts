@@ -9,9 +9,11 @@ import { Worker } from 'node:worker_threads'
 import type { Defect } from '../../../spec/defect.js'
 import { memoryFor } from '../../checker/check.js'
 import { installGuards } from '../../checker/guard.js'
+import type { RandomResult } from '../../checker/random.js'
 import type { CheckResult } from '../../checker/result.js'
 import { nodeHost } from '../../host/node.js'
 import { SpecificationError } from '../../world/errors.js'
+import type { Scenario } from '../../world/model.js'
 import { placeOf, running } from '../../world/running.js'
 import { scenarioOf } from '../commands/kinds.js'
 import { replayTrace } from '../commands/replay.js'
@@ -31,6 +33,7 @@ import {
   type ProjectFacts,
   type ReplayOrder,
   type Reply,
+  type SimulateOrder,
   WHEREABOUTS,
   type Whereabouts,
 } from './protocol.js'
@@ -175,31 +178,40 @@ function check(order: CheckOrder): Promise<CheckResult> {
   })
   // That of a defect may be one of a generation, where a clause is claimed that does not hold there.
   const own = defects.length === 0 ? undefined : scenarioOf(project, defects[0])
-  const scenario =
-    own?.name === order.scenario ? own : project.scenarios.find(({ name }) => name === order.scenario)
-  if (scenario === undefined) throw new Error(`there is no scenario ${order.scenario}`)
-  return project.check(
-    {
-      ...scenario,
-      build: (parameters) => {
-        const model = scenario.build(parameters)
-        threads = model.threads.map(({ name }) => name)
-        return model
-      },
+  return project.check(watched(own?.name === order.scenario ? own : scenarioCalled(order.scenario)), {
+    bounds: order.bounds,
+    set: order.set,
+    reductions: order.reductions,
+    ...(order.claims === undefined ? {} : { claims: order.claims }),
+    limits: order.limits,
+    digest: order.digest,
+    ...(order.audit === undefined ? {} : { audit: order.audit }),
+    defects,
+    signal: interrupt.signal,
+    onProgress: (progress) => say({ kind: 'progress', progress }),
+  })
+}
+
+function simulate({ kind: _, scenario, ...settings }: SimulateOrder): Promise<RandomResult> {
+  return project.simulate(watched(scenarioCalled(scenario)), { ...settings, signal: interrupt.signal })
+}
+
+function scenarioCalled(asked: string): Scenario {
+  const scenario = project.scenarios.find(({ name }) => name === asked)
+  if (scenario === undefined) throw new Error(`there is no scenario ${asked}`)
+  return scenario
+}
+
+/** A scenario whose threads are known by name, to say where this process is. */
+function watched(scenario: Scenario): Scenario {
+  return {
+    ...scenario,
+    build: (parameters) => {
+      const model = scenario.build(parameters)
+      threads = model.threads.map(({ name }) => name)
+      return model
     },
-    {
-      bounds: order.bounds,
-      set: order.set,
-      reductions: order.reductions,
-      ...(order.claims === undefined ? {} : { claims: order.claims }),
-      limits: order.limits,
-      digest: order.digest,
-      ...(order.audit === undefined ? {} : { audit: order.audit }),
-      defects,
-      signal: interrupt.signal,
-      onProgress: (progress) => say({ kind: 'progress', progress }),
-    },
-  )
+  }
 }
 
 function execute(order: Order): Promise<unknown> {
@@ -210,6 +222,8 @@ function execute(order: Order): Promise<unknown> {
       return load(order)
     case 'check':
       return check(order)
+    case 'simulate':
+      return simulate(order)
     case 'replay':
       return replay(order)
   }

@@ -9,6 +9,7 @@ import { type AnyStateMachine, createMachine } from 'xstate'
 import type { Defect } from '../../../spec/defect.js'
 import { memoryFor } from '../../checker/check.js'
 import type { CheckOptions } from '../../checker/options.js'
+import type { RandomResult } from '../../checker/random.js'
 import type { CheckResult } from '../../checker/result.js'
 import { nodeHost } from '../../host/node.js'
 import { printable } from '../../report/printable.js'
@@ -38,6 +39,11 @@ export function supervisedProject(): Project {
           ...project,
           workers: pool.size,
           check: (scenario, options) => pool.check(scenario, options),
+          simulate: ({ name }, { defects: _, signal, host: __, ...settings }) =>
+            pool.execute(
+              { kind: 'simulate', scenario: name, ...settings },
+              { timeMs: settings.timeMs, signal },
+            ) as Promise<RandomResult>,
           replayed: (file, trace, steps) =>
             pool.execute({ kind: 'replay', file, trace, steps }, {}) as Promise<Replayed>,
           close: () => pool.close(),

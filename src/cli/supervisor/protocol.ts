@@ -6,11 +6,15 @@
  */
 import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
+import type { RandomOptions } from '../../checker/random.js'
 import type { Progress } from '../../checker/result.js'
 import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/running.js'
 import type { OwnText, ProcedureText, Selection } from '../project.js'
+
+/** How to run at random, without what does not travel. */
+export type RandomSettings = Omit<RandomOptions, 'defects' | 'signal' | 'host'>
 
 /** The file descriptor of the connection, in the process that runs checks. */
 export const CONNECTION = 3
@@ -31,6 +35,12 @@ export interface CheckOrder {
   readonly audit?: number | 'off'
 }
 
+/** What to run at random: as {@link CheckOrder}. */
+export interface SimulateOrder extends RandomSettings {
+  readonly kind: 'simulate'
+  readonly scenario: string
+}
+
 /** A trace to run again. */
 export interface ReplayOrder {
   readonly kind: 'replay'
@@ -48,7 +58,7 @@ export interface LoadOrder {
 }
 
 /** What a process does and answers, once. */
-export type Order = { readonly kind: 'hello' } | LoadOrder | CheckOrder | ReplayOrder
+export type Order = { readonly kind: 'hello' } | LoadOrder | CheckOrder | SimulateOrder | ReplayOrder
 
 /** What a process is told beside its orders: to end the check in good order, to say where it is. */
 export type Message = Order | { readonly kind: 'stop' } | { readonly kind: 'where' }
