@@ -58,11 +58,7 @@ export function simulateJUnit(report: SimulateReport): string {
   const builder = junit.newBuilder().name('hmm-spec simulate')
   const suite = builder.testSuite().name('simulations')
   for (const result of report.results) {
-    const test = suite
-      .testCase()
-      .name(xml(result.scenario))
-      .className('simulations')
-      .time(seconds(result))
+    const test = suite.testCase().name(xml(result.scenario)).className('simulations').time(seconds(result))
     test.standardOutput(
       `${counted(result.runs, 'random run')} with seed ${result.seed}, ${counted(result.transitions, 'step')}: nothing is proved by them`,
     )
