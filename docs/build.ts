@@ -1,6 +1,6 @@
 /**
- * Draws every statechart, and writes the page that shows them, the table of the seeds and the page of the operation
- * language, before typedoc builds the site. Run by
+ * Draws every statechart, and writes the page that shows them, the table of the seeds the page of the operation
+ * language and the record on what a step is, before typedoc builds the site. Run by
  * `npm run docs`, compiled.
  *
  * @module
@@ -11,6 +11,7 @@ import { instance } from '@viz-js/viz'
 import { statecharts } from '../models/index.js'
 import { compileStatechart } from '../src/checker/statechart.js'
 import { statechartToDot, statechartToMarkdown } from '../src/report/statechart.js'
+import { atomicStepsPage } from './atomic-steps.js'
 import { operationsPage } from './operations.js'
 import { traceabilityPage } from './traceability.js'
 
@@ -43,7 +44,7 @@ export function statechartsPage(): string {
   ].join('\n')
 }
 
-/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, `docs/traceability.md` and `docs/operations.md`. */
+/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, `docs/traceability.md`, `docs/operations.md` and the record on steps. */
 async function main(): Promise<void> {
   const docs = new URL('../../docs/', import.meta.url)
   const drawings = new URL('statecharts/', docs)
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
   writeFileSync(new URL('statecharts.md', docs), statechartsPage())
   writeFileSync(new URL('traceability.md', docs), traceabilityPage())
   writeFileSync(new URL('operations.md', docs), operationsPage())
+  writeFileSync(new URL('decisions/0001-atomic-steps.md', docs), atomicStepsPage())
 }
 
 if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) await main()

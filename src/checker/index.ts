@@ -5,6 +5,8 @@
  */
 
 export { type DeclaredStep, declaredSteps } from '../world/declared-steps.js'
+export { type Atomicity, type AtomicityOptions, atomicity, type LargeStep } from './atomicity/atomicity.js'
+export { againstList, type Discrepancy, type ListedStep } from './atomicity/listed.js'
 export type { Sample, Samples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './coverage.js'

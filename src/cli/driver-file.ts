@@ -7,6 +7,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import { installGuards } from '../checker/guard.js'
 import type { CheckOptions } from '../checker/options.js'
 import type { RandomOptions } from '../checker/random.js'
@@ -110,6 +111,12 @@ export function withOwnExports(
       const result = await project.simulate(scenario, options)
       mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
       return result
+    },
+    atomicity: async (scenario: Scenario, options: AtomicityOptions) => {
+      const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
+      const found = await project.atomicity(scenario, { ...options, isOwn })
+      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      return found
     },
     check: async (scenario: Scenario, options: CheckOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true

@@ -4,6 +4,7 @@
  * @module
  */
 import { basename } from 'node:path'
+import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { CheckOptions, Injection } from '../checker/options.js'
 import type { Scenario } from '../world/model.js'
 import type { Override } from '../world/override.js'
@@ -30,6 +31,8 @@ export async function withOverride(project: Project, file: string): Promise<Proj
   return {
     ...project,
     texts,
+    atomicity: (scenario: Scenario, options: AtomicityOptions) =>
+      project.atomicity(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
     check: (scenario: Scenario, options: CheckOptions) =>
       project.check(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
   }

@@ -12,6 +12,7 @@ import { ExitCode } from '../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
 import type { RecordedTrace } from '../report/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
+import { atomicityCommand } from './commands/atomicity.js'
 import { checkCommand } from './commands/check.js'
 import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
@@ -108,6 +109,12 @@ interface RunOptions {
   readonly workers?: number
   readonly reductions: boolean
   readonly memo: boolean
+}
+
+interface AtomicityRunOptions extends Choice {
+  readonly set: Parameters
+  readonly bounds: Bounds
+  readonly stateLimit?: number
 }
 
 interface CheckRunOptions extends RunOptions, Choice {
@@ -209,6 +216,33 @@ Examples:
       exit(
         await withProject(project, io, options, supervision(options), (used) =>
           checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest, strict, ...audit }),
+        ),
+      )
+    })
+
+  withSelection(
+    command(
+      'atomicity',
+      'find steps that are too large: others may come between two accesses of one',
+    ).argument('[scenario...]', 'names of scenarios (default all)'),
+  )
+    .addOption(setOption())
+    .addOption(boundsOption('smoke'))
+    .addOption(new Option('--state-limit <count>', 'most states of each scenario').argParser(parseCount))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hmm-spec atomicity
+  hmm-spec atomicity munmap migrate --bounds default
+  hmm-spec atomicity --driver my-driver.js`,
+    )
+    .action(async (names: string[], options: AtomicityRunOptions) => {
+      const { set, bounds, stateLimit } = options
+      const states = stateLimit === undefined ? {} : { states: stateLimit }
+      exit(
+        await withProject(project, io, options, { limits: {} }, (used) =>
+          atomicityCommand(used, io, names, { set, bounds, ...states }),
         ),
       )
     })

@@ -6,6 +6,7 @@
  */
 import type { AnyStateMachine } from 'xstate'
 import type { Defect } from '../../spec/defect.js'
+import type { Atomicity, AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { Broken } from '../checker/judge.js'
 import type { CheckOptions, Injection, Limits } from '../checker/options.js'
 import type { RandomOptions, RandomResult } from '../checker/random.js'
@@ -140,6 +141,8 @@ export interface Project extends Specification {
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
   /** Runs a scenario at random, for worlds too large to be explored. */
   simulate(scenario: Scenario, options: RandomOptions): Promise<RandomResult>
+  /** Finds the steps of a scenario that are too large. */
+  atomicity(scenario: Scenario, options: AtomicityOptions): Promise<Atomicity>
   /** Runs a trace again and judges it. @throws SpecificationError that says what of it is not confirmed */
   replay(
     scenario: Scenario,

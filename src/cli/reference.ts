@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
-import { check, checkAtRandom, declaredSteps, judgeTrace } from '../checker/index.js'
+import { atomicity, check, checkAtRandom, declaredSteps, judgeTrace } from '../checker/index.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
 import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../driver/tree/index.js'
@@ -83,6 +83,7 @@ export function referenceProject(): Project {
     }),
     check: (scenario, options) => check(scenario, { host: nodeHost, ...options }),
     simulate: (scenario, options) => checkAtRandom(scenario, { host: nodeHost, ...options }),
+    atomicity: async (scenario, options) => atomicity(scenario, options),
     replay: (scenario, trace, injected) => {
       const { steps, broken } = judgeTrace(scenario, trace, injected)
       return { steps: steps.map(({ step }) => step), broken }

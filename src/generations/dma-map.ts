@@ -60,8 +60,8 @@ export class DmaList {
 export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): DmaList {
   return layout.scope(`${mirror.name}.dma`, (l) => {
     const entries = l.array('pfn_list', mirror.pageTable.length, (entry) => ({
-      valid: entry.flag('valid', { initial: 1 }),
-      mapped: entry.flag('dma_mapped', { initial: 1 }),
+      valid: entry.flag('valid', { initial: 1, word: 'entry' }),
+      mapped: entry.flag('dma_mapped', { initial: 1, word: 'entry' }),
       iommu: entry.counter('iommu', frames + 1, { ghost: true }),
     }))
     return new DmaList(mirror, entries)

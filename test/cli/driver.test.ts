@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { scenariosFor } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
@@ -45,6 +45,29 @@ test('a driver that is wrong: the run is shown, saved, and can be seen again', a
   const another = await run(`replay ${file} --driver ${RIGHT}`, project)
   expect(another).toMatchObject({ code: 2, out: '' })
   expect(another.err).toContain('was recorded with the driver odp-first-try')
+})
+
+test('a step of a driver that is too large is reported, with its fields', async () => {
+  const right = await run(`atomicity munmap --driver ${RIGHT}`, project)
+  expect(right.out).toContain('no step of your files is too large')
+  expect(right.code).toBe(0)
+
+  const large = driverFile(`
+    import { referenceDriver } from '${pathToFileURL(join(process.cwd(), 'src/driver/index.ts'))}'
+    import { procedure, step } from '${pathToFileURL(join(process.cwd(), 'src/world/index.ts'))}'
+    const invalidate = procedure('look twice', function* (current, mirror, range, curSeq) {
+      yield* step('look at two fields', () => {
+        const { frames, tlb } = mirror
+        return frames[1].contents > 0 && tlb[0].write ? 1 : 0
+      })
+      return yield* referenceDriver.invalidate(current, mirror, range, curSeq)
+    })
+    export default { ...referenceDriver, name: 'looks-twice', invalidate }
+  `)
+  const { code, out } = await run(`atomicity munmap --driver ${large}`, project)
+  expect(out).toContain('look twice: look at two fields')
+  expect(out.replace(/\s+/g, ' ')).toContain('accesses to frame[].contents, gpu.tlb[].entry')
+  expect(code).toBe(1)
 })
 
 test('a saved trace of a driver that has been mended does not replay', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Defect, Requirement } from '../../spec/index.js'
 import { mmu_interval_read_retry, retryProtocol } from '../../spec/scenarios/retry-protocol.js'
-import { check, checkAtRandom, judgeTrace } from '../../src/checker/index.js'
+import { atomicity, check, checkAtRandom, judgeTrace } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
@@ -200,6 +200,7 @@ export function testProject(changes: Partial<Project> = {}): Project {
       ...(await checkAtRandom(scenario, options)),
       elapsedMs: 1234.5,
     }),
+    atomicity: async (scenario, options) => atomicity(scenario, options),
     replay: (scenario, trace, defects) => {
       const { steps, broken } = judgeTrace(scenario, trace, defects)
       return { steps: steps.map(({ step }) => step), broken }

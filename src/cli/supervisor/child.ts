@@ -7,6 +7,7 @@
 import { writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Defect } from '../../../spec/defect.js'
+import type { Atomicity } from '../../checker/atomicity/atomicity.js'
 import { memoryFor } from '../../checker/check.js'
 import { installGuards } from '../../checker/guard.js'
 import type { RandomResult } from '../../checker/random.js'
@@ -23,6 +24,7 @@ import { selected } from '../selected.js'
 import { UsageError } from '../usage.js'
 import { BuiltIns } from './built-ins.js'
 import {
+  type AtomicityOrder,
   type CheckOrder,
   CONNECTION,
   type DefectFacts,
@@ -214,6 +216,12 @@ function watched(scenario: Scenario): Scenario {
   }
 }
 
+function findLargeSteps({ scenario: name, bounds, set, states }: AtomicityOrder): Promise<Atomicity> {
+  const scenario = project.scenarios.find((scenario) => scenario.name === name)
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
+  return project.atomicity(scenario, { bounds, set, ...(states === undefined ? {} : { states }) })
+}
+
 function execute(order: Order): Promise<unknown> {
   switch (order.kind) {
     case 'hello':
@@ -224,6 +232,8 @@ function execute(order: Order): Promise<unknown> {
       return check(order)
     case 'simulate':
       return simulate(order)
+    case 'atomicity':
+      return findLargeSteps(order)
     case 'replay':
       return replay(order)
   }

@@ -7,6 +7,7 @@
 import { availableParallelism } from 'node:os'
 import { type AnyStateMachine, createMachine } from 'xstate'
 import type { Defect } from '../../../spec/defect.js'
+import type { Atomicity, AtomicityOptions } from '../../checker/atomicity/atomicity.js'
 import { memoryFor } from '../../checker/check.js'
 import type { CheckOptions } from '../../checker/options.js'
 import type { RandomResult } from '../../checker/random.js'
@@ -44,6 +45,7 @@ export function supervisedProject(): Project {
               { kind: 'simulate', scenario: name, ...settings },
               { timeMs: settings.timeMs, signal },
             ) as Promise<RandomResult>,
+          atomicity: (scenario, options) => pool.atomicity(scenario, options),
           replayed: (file, trace, steps) =>
             pool.execute({ kind: 'replay', file, trace, steps }, {}) as Promise<Replayed>,
           close: () => pool.close(),
@@ -146,6 +148,21 @@ class Pool {
       },
       { timeMs: limits.timeMs, signal: options.signal, onProgress: options.onProgress },
     )) as CheckResult
+  }
+
+  /** Finds the steps of a scenario, which must be one of the project's, that are too large. */
+  async atomicity(scenario: Scenario, options: AtomicityOptions): Promise<Atomicity> {
+    const { bounds = 'default', set = {}, states } = options
+    return (await this.execute(
+      {
+        kind: 'atomicity',
+        scenario: scenario.name,
+        bounds,
+        set,
+        ...(states === undefined ? {} : { states }),
+      },
+      {},
+    )) as Atomicity
   }
 
   /** Has an order carried out by a process that is free, or a new one. */

@@ -41,6 +41,16 @@ export interface SimulateOrder extends RandomSettings {
   readonly scenario: string
 }
 
+/** A scenario whose steps that are too large are to be found. */
+export interface AtomicityOrder {
+  readonly kind: 'atomicity'
+  readonly scenario: string
+  readonly bounds: Bounds
+  readonly set: Parameters
+  /** Most states (default no limit). */
+  readonly states?: number
+}
+
 /** A trace to run again. */
 export interface ReplayOrder {
   readonly kind: 'replay'
@@ -58,7 +68,13 @@ export interface LoadOrder {
 }
 
 /** What a process does and answers, once. */
-export type Order = { readonly kind: 'hello' } | LoadOrder | CheckOrder | SimulateOrder | ReplayOrder
+export type Order =
+  | { readonly kind: 'hello' }
+  | LoadOrder
+  | CheckOrder
+  | AtomicityOrder
+  | SimulateOrder
+  | ReplayOrder
 
 /** What a process is told beside its orders: to end the check in good order, to say where it is. */
 export type Message = Order | { readonly kind: 'stop' } | { readonly kind: 'where' }

@@ -103,7 +103,7 @@ function mustBeMemory({ machine }: Task, mirror: Mirror, page: number, pfn: numb
   )
   claim(
     'use-after-free',
-    pfn === ZERO_PAGE || machine.frames[pfn].refcount > 0,
+    () => pfn === ZERO_PAGE || machine.frames[pfn].refcount > 0,
     `${mirror.name} accesses frame ${pfn} through page ${page}, and the frame is free`,
   )
 }

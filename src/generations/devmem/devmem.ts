@@ -145,10 +145,9 @@ export function hmmPagemapOps(devmem: HmmDevmem): DeviceMemoryOps {
 
 /** A page is free: leads to `free`. Part of the step that puts the last reference. @kernel hmm_devmem_free */
 export function hmmDevmemFree(devmem: HmmDevmem, frame: Frame): void {
-  const isReached = frame.refcount > 0 || frame.mapcount > 0
   claim(
     'C31',
-    !isReached,
+    () => frame.refcount === 0 && frame.mapcount === 0,
     `the driver is told that frame ${frame.pfn} is free, and somebody has a reference to it`,
   )
   devmem.ops.free(devmem, frame)

@@ -126,9 +126,12 @@ export function declareRange(
     pfnFlagsMask: l.counter('pfn_flags_mask', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE),
     last: l.counter('last', size.pages),
     pfns: l.array('hmm_pfns', size.pages, (entry) => ({
-      flags: entry.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR),
-      frame: entry.counter('frame', lastFrame(size)),
-      order: entry.counter('order', hugeOrder(size.hugePages ?? 2), { when: !!size.hugePages }),
+      flags: entry.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR, { word: 'entry' }),
+      frame: entry.counter('frame', lastFrame(size), { word: 'entry' }),
+      order: entry.counter('order', hugeOrder(size.hugePages ?? 2), {
+        word: 'entry',
+        when: !!size.hugePages,
+      }),
       asked: entry.counter('asked', HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, { ghost: true }),
       stale: entry.flag('stale', { ghost: true }),
     })),

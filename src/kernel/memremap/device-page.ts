@@ -20,8 +20,8 @@ export function zoneDevicePageInit(frame: Frame): void {
   if (pagemap) {
     claim(
       'C44',
-      pagemap.state === PagemapState.live,
-      `frame ${frame.pfn} is allocated, and its region is ${pagemap.state}`,
+      () => pagemap.state === PagemapState.live,
+      () => `frame ${frame.pfn} is allocated, and its region is ${pagemap.state}`,
     )
     if (++pagemap.ref === 2) pagemap.lifecycle.signal('FILLED')
   }
