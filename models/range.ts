@@ -52,8 +52,9 @@ export const rangeStatechart = setup({
       on: {
         BEGIN: { target: 'begin', description: begun, meta: { clauses: ['C14'] } },
         FAILED: {
-          target: 'failed',
-          description: 'mmget_not_zero failed: the mm is exiting and cannot be pinned (C19).',
+          target: 'idle',
+          description:
+            'The fault ends with an error before a walk: mmget_not_zero failed, and the mm is exiting and cannot be pinned (C19).',
           meta: { clauses: ['C19'] },
         },
       },
@@ -99,8 +100,9 @@ export const rangeStatechart = setup({
           meta: { clauses: ['C8'] },
         },
         FAILED: {
-          target: 'failed',
-          description: 'A page cannot be mapped for DMA (hmm_range_dma_map, 5.1 to 5.4): none is.',
+          target: 'idle',
+          description:
+            'The fault ends with an error: a page cannot be mapped for DMA (hmm_range_dma_map, 5.1 to 5.4), and none is.',
         },
         RELEASED: {
           target: 'idle',
@@ -135,9 +137,10 @@ export const rangeStatechart = setup({
       on: {
         BEGIN: { target: 'begin', description: begun, meta: { clauses: ['C14'] } },
         TIMED_OUT: {
-          target: 'timedOut',
+          target: 'idle',
           description:
-            'HMM_RANGE_DEFAULT_TIMEOUT has expired: the driver gives up instead of retrying (C14).',
+            'HMM_RANGE_DEFAULT_TIMEOUT has expired: the driver gives up instead of retrying, and the fault ends with -EBUSY (C14). ' +
+            'Nothing of this attempt is mapped.',
           meta: { clauses: ['C14'] },
         },
         RELEASED: {
@@ -154,22 +157,17 @@ export const rangeStatechart = setup({
       meta: { clauses: ['C8'] },
       on: {
         FAILED: {
-          target: 'failed',
+          target: 'idle',
           description:
-            'Under the lock the driver has found an entry that it cannot map (an error entry, or mixed kinds of pages: C25), ' +
-            'or has had no memory for it. What it had programmed by then is valid.',
+            'The fault ends with an error: under the lock the driver has found an entry that it cannot map (an error entry, or ' +
+            'mixed kinds of pages: C25), or has had no memory for it. What it had programmed by then is valid.',
           meta: { clauses: ['C25'] },
         },
         RELEASED: { target: 'idle', description: `${released} Or another walk begins.` },
       },
     },
     failed: {
-      description: 'The fault ends with an error.',
-      on: { RELEASED: { target: 'idle', description: released } },
-    },
-    timedOut: {
-      description:
-        'The fault ends with -EBUSY after too many collisions, and nothing of this attempt is mapped.',
+      description: 'hmm_range_fault has returned an error, and the driver has yet to end the fault.',
       on: { RELEASED: { target: 'idle', description: released } },
     },
   },

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { Driver } from '../../src/driver/index.js'
+import { type Driver, deviceAccess, prefault, SNAPSHOT } from '../../src/driver/index.js'
 import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../../src/driver/tree/index.js'
+import { madvise_dontneed } from '../../src/kernel/index.js'
 import type { Scenario } from '../../src/world/index.js'
-import type { MirroringScenario } from './mirror-world.js'
+import { call, type MirroringScenario, mirrorScenario } from './mirror-world.js'
 import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from './mirroring.js'
 import { exitVersusDevice, unmapAndClose } from './notifiers.js'
 import { refusedRequests } from './requests.js'
@@ -26,10 +27,36 @@ function shownBy(
   )
 }
 
+/** Pages are found by one ioctl, and used by another, each under a number of its own. */
+const validateAndSubmit = mirrorScenario({
+  name: `${amdgpuUserptrDriver.name}/validate`,
+  summary:
+    'A process has the pages of a buffer found (AMDGPU_GEM_USERPTR_VALIDATE), which maps nothing, and then submits a job that ' +
+    'reads the buffer; meanwhile another thread discards the page.',
+  exercises: ['C8', 'C14', 'refinement'],
+  parameters: {},
+  driver: amdgpuUserptrDriver,
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: ({ mirrors: [gpu] }) => [call(prefault, gpu, 0, 1, SNAPSHOT), call(deviceAccess, gpu, 0, 1)],
+      },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
+  validateAndSubmit,
   ...shownBy(
     xeSvmDriver,
     [munmapVersusDevice, mmapOver, twoFaults, unmapAndClose, refusedRequests, swapVersusDevice],

@@ -585,17 +585,13 @@ export const endOfRange = procedure(
 )
 
 function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
-  const failed = typeof answer === 'number' && answer < 0
   // The driver still holds the lock, and is done with the entries all the same.
   if (result === RangeResult.validated) lifecycle.signal('COMMITTED')
-  if (failed) {
-    if (result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
-    else if (result !== RangeResult.failed) lifecycle.signal('FAILED')
-  } else {
-    // No walk was made: the pages were mapped already.
-    if (result === RangeResult.none) return
-    // A walk that was not cleared maps nothing, so what is said to be mapped is mapped by another fault.
-    if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
-  }
-  lifecycle.signal('RELEASED')
+  const failed = typeof answer === 'number' && answer < 0
+  if (failed && result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
+  else if (failed && result !== RangeResult.failed) lifecycle.signal('FAILED')
+  // A walk that was not validated maps nothing, so what is said to be mapped is mapped by another fault.
+  else if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
+  // No walk was made: the pages were mapped already.
+  else if (result !== RangeResult.none) lifecycle.signal('RELEASED')
 }

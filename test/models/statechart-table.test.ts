@@ -177,22 +177,21 @@ describe('the statecharts', () => {
   it('allow of a range exactly this', () => {
     expect(sentences(compileStatechart(rangeStatechart))).toEqual([
       'idle -BEGIN-> begin',
-      'idle -FAILED-> failed',
+      'idle -FAILED-> idle',
       'begin -FAILED-> failed',
       'begin -FAULTED-> faulted',
       'begin -COLLIDED-> retried',
       'failed -RELEASED-> idle',
-      'faulted -FAILED-> failed',
+      'faulted -FAILED-> idle',
       'faulted -COLLIDED-> retried',
       'faulted -VALIDATED-> validated',
       'faulted -RELEASED-> idle',
       'retried -BEGIN-> begin',
       'retried -RELEASED-> idle',
-      'retried -TIMED_OUT-> timedOut',
+      'retried -TIMED_OUT-> idle',
       'validated -COLLIDED-> retried',
       'validated -COMMITTED-> committed',
-      'timedOut -RELEASED-> idle',
-      'committed -FAILED-> failed',
+      'committed -FAILED-> idle',
       'committed -RELEASED-> idle',
     ])
   })

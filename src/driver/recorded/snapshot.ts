@@ -138,7 +138,6 @@ const lookAgain = procedure(
     if (!expired) return yield* become(look, current, mirror, range)
     yield* step('free the range', () => {
       range.lifecycle.signal('TIMED_OUT')
-      range.lifecycle.signal('RELEASED')
       resetRange(range)
       return 0
     })
