@@ -48,8 +48,9 @@ export const locks: readonly Requirement[] = [
     text:
       'The order is: mmap lock, folio lock, update lock, reverse-map lock, page-table lock, lock of ' +
       'the subscriptions. A lock is taken only while no lock is held that comes after it, or that ' +
-      'stands at the same place.',
-    source: ['our own', 'reference B.0'],
+      'stands at the same place. So a driver takes no lock in migrate_to_ram, which is called under the mmap lock and a folio lock, ' +
+      'that it holds across a walk or a migration.',
+    source: ['our own', 'reference B.0, D42'],
     checks: ['assert:mayAcquire'],
   },
   {

@@ -19,6 +19,7 @@ import {
   attachDeviceChunk,
   attachDeviceMemory,
   attachFailingMemory,
+  attachOwnMemory,
   type Driver,
   declareMigrationLock,
   declareMirror,
@@ -290,7 +291,12 @@ export function mirrorModel(
     : []
   const devmems = options.hotplug?.helpers ? chunks.map((chunk) => attachHmmDevmem(layout, chunk)) : []
   if (chunks.length === 0 && !recorded)
-    machine.deviceMemory.forEach(options.copiesFail ? attachFailingMemory : attachDeviceMemory)
+    for (const memory of machine.deviceMemory) {
+      if (options.copiesFail) attachFailingMemory(memory)
+      else attachDeviceMemory(memory)
+      const owner = mirrors.find((mirror) => mirror.owner === memory.owner)
+      if (owner) attachOwnMemory(memory, owner)
+    }
   generation?.mirrors?.declare(layout, machine, mirrors)
   const tasks = options.threads.map((thread, index) =>
     layout.scope(`task[${index}]`, () => ({

@@ -226,7 +226,12 @@ function packageOf(file: string): string {
 }
 
 const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]
-const OPTIONAL_PROCEDURES = ['access', 'close', 'release'] as const satisfies readonly (keyof Driver)[]
+const OPTIONAL_PROCEDURES = [
+  'access',
+  'close',
+  'release',
+  'migrateToRam',
+] as const satisfies readonly (keyof Driver)[]
 const FUNCTIONS = [
   'state',
   'pageTable',

@@ -145,6 +145,21 @@ export function attachDeviceMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack }
 }
 
+/** Gives the memory of the device of `mirror` to its driver, if that brings pages back itself. */
+export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
+  const { migrateToRam } = mirror.driver
+  if (migrateToRam === undefined) return
+  memory.ops = {
+    ...memory.ops,
+    migrateToRam: procedure(
+      `${mirror.name}: migrate_to_ram`,
+      function* (current: Task, _mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
+        return yield* migrateToRam(current, mirror, page, fault)
+      },
+    ),
+  }
+}
+
 /** The same for a device whose copies may fail at any time. */
 export function attachFailingMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack, failed: () => true }

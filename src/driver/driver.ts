@@ -4,7 +4,15 @@
  * @module
  */
 import type { AnyStateMachine } from 'xstate'
-import type { Frame, IntervalNotifier, MachineSize, MmStruct, NotifierRange, Task } from '../kernel/index.js'
+import type {
+  DeviceFault,
+  Frame,
+  IntervalNotifier,
+  MachineSize,
+  MmStruct,
+  NotifierRange,
+  Task,
+} from '../kernel/index.js'
 import {
   type Invariant,
   type Layout,
@@ -99,6 +107,17 @@ export interface Driver<S = unknown> {
    * 5.5: an interval notifier is told of it as of any other invalidation.
    */
   readonly release?: Procedure<[current: Task, mirror: Mirror<S>], void>
+  /**
+   * A CPU has touched `page`, which is in the device's memory: brings it back ({@link bringBack}, or the procedures of
+   * migrate_vma). The caller holds the mmap lock for reading, and of the page what `fault` says. Returns 0 or an error of the fault.
+   * Absent: the reference driver's. Memory that comes and goes keeps the driver that has it.
+   *
+   * @kernel dev_pagemap_ops.migrate_to_ram
+   */
+  readonly migrateToRam?: Procedure<
+    [current: Task, mirror: Mirror<S>, page: number, fault: DeviceFault],
+    number
+  >
   /**
    * Some scenarios begin with pages that the device maps already. Sets what the driver keeps of `page` as a fault would have left it,
    * before anybody acts. Absent: the driver keeps nothing of pages that it maps.
