@@ -152,10 +152,23 @@ export const rangeStatechart = setup({
     },
     committed: {
       description:
-        'The update lock is dropped, and no entry of the array may be used any more (C8). From here on invalidations keep what ' +
+        'The update lock is dropped, and no entry of the array may be used without another comparison (C8). From here on invalidations keep what ' +
         'the device maps correct, not the range.',
       meta: { clauses: ['C8'] },
       on: {
+        VALIDATED: {
+          target: 'validated',
+          description:
+            'The driver has kept the range with its number, has taken the update lock again, and mmu_interval_read_retry was ' +
+            'false once more (C8).',
+          meta: { clauses: ['C8'] },
+        },
+        COLLIDED: {
+          target: 'retried',
+          description:
+            'The same, and mmu_interval_read_retry was true: the pages were invalidated since (C8).',
+          meta: { clauses: ['C8'] },
+        },
         FAILED: {
           target: 'idle',
           description:

@@ -28,7 +28,7 @@ import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
-import { pagesValid, pagesValidClosed } from './scenarios/pages-valid.js'
+import { comparedTwice, pagesValid, pagesValidClosed } from './scenarios/pages-valid.js'
 import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
@@ -148,6 +148,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   twoPass.twoPassRefused,
   pagesValid,
   pagesValidClosed,
+  comparedTwice,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,
   areas.sharedFile,

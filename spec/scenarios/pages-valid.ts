@@ -1,9 +1,9 @@
 /**
- * A driver with state and locks of its own.
+ * Drivers that find pages in one critical section and bind them in another.
  *
  * @module
  */
-import { deviceAccess, pagesValidDriver } from '../../src/driver/index.js'
+import { compareTwiceDriver, deviceAccess, pagesValidDriver } from '../../src/driver/index.js'
 import { madvise_dontneed } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
@@ -53,6 +53,27 @@ export const pagesValidClosed = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
       },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** The number is compared in two sections, and the range is kept from the one to the other. */
+export const comparedTwice = mirrorScenario({
+  name: 'compared-twice',
+  summary:
+    'A driver compares the number of its range when it has found the pages, drops its lock, and compares again as it programs ' +
+    'the device; meanwhile a CPU zaps the page.',
+  exercises: ['C1', 'C8', 'C14', 'refinement'],
+  driver: compareTwiceDriver,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),

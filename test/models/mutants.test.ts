@@ -24,6 +24,7 @@ const TAKING = [
   'device-out-of-memory',
   'close-at-once',
   'pages-valid',
+  'compared-twice',
   'large-folio-split',
 ]
 

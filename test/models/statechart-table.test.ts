@@ -192,6 +192,8 @@ describe('the statecharts', () => {
       'validated -COLLIDED-> retried',
       'validated -COMMITTED-> committed',
       'committed -FAILED-> idle',
+      'committed -COLLIDED-> retried',
+      'committed -VALIDATED-> validated',
       'committed -RELEASED-> idle',
     ])
   })
