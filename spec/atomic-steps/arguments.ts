@@ -137,6 +137,26 @@ export const atomicArguments = {
       'The device is gone at one instant, and what was in its memory with it: no CPU could map that memory, and its own accesses ' +
       'end. What the driver notes of it is under its own lock.',
   },
+  'work-item': {
+    title: 'A work item',
+    text:
+      'Whether it is queued, which worker runs it, how often it is disabled and who waits for it change under the lock of the ' +
+      'pool, which is not modelled, since nobody holds it over several steps.',
+  },
+  gpusvm: {
+    title: 'A range of drm_gpusvm',
+    text:
+      'Whoever changes the range, or its entries, holds the notifier lock or the lock of the driver in the modes that are ' +
+      'declared. Who looks at its flags without them only finds out whether a fault has something to do: before entries are ' +
+      'written they are looked at again under the notifier lock. Its count is one atomic word, and as long as it is on the ' +
+      'list it has a reference.',
+  },
+  teardown: {
+    title: 'A driver’s object is freed',
+    text:
+      'The device has been stopped, the notifier removed and the work item disabled, and each of them waits for whoever has found ' +
+      'the object: nobody else has it any more.',
+  },
   region: {
     title: 'A region of device memory',
     text:

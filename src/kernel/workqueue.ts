@@ -73,7 +73,7 @@ export const queue_work = procedure(function* queue_work(work: WorkStruct): Runn
   return yield* step('queue the work item', () => {
     claim(
       'work-items',
-      work.owner.allocated,
+      () => work.owner.allocated,
       `${work.name} is queued, and the object that it is part of is not allocated`,
     )
     if (work.pending || work.disabled > 0) return 0
@@ -142,7 +142,7 @@ function takeOffQueue(work: WorkStruct, who: string): number {
 
 function mayWait(work: WorkStruct, who: string): void {
   mightSleep(work.locks, `${who} of ${work.name}`)
-  claim('deadlock', work.worker !== acting.thread + 1, `${work.name} waits for itself in ${who}`)
+  claim('deadlock', () => work.worker !== acting.thread + 1, `${work.name} waits for itself in ${who}`)
 }
 
 function isAwaited({ barriers, runningBarriers }: WorkStruct): boolean {
@@ -169,7 +169,11 @@ export const worker_thread = procedure(function* worker_thread(
   yield* work.func(current)
   yield* step('end the work item', () => {
     for (const lock of work.locks)
-      claim('lock-discipline', !lock.heldBy(acting.thread), `${work.name} returns, and holds ${lock.name}`)
+      claim(
+        'lock-discipline',
+        () => !lock.heldBy(acting.thread),
+        `${work.name} returns, and holds ${lock.name}`,
+      )
     work.worker = 0
     work.runningBarriers = 0
     return 0
@@ -183,7 +187,7 @@ export const worker_thread = procedure(function* worker_thread(
  * @kernel debug_work_free
  */
 export function destroyWork(work: WorkStruct): void {
-  claim('work-items', !work.pending, `${work.name} is freed while it is queued`)
-  claim('work-items', work.worker === 0, `${work.name} is freed while it runs`)
+  claim('work-items', () => !work.pending, `${work.name} is freed while it is queued`)
+  claim('work-items', () => work.worker === 0, `${work.name} is freed while it runs`)
   work.disabled = 0
 }

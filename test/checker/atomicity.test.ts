@@ -235,6 +235,7 @@ const MORE_STATES = 70_000
 /** These scenarios. */
 const DEEP: readonly string[] = [
   'coherent-held',
+  'coherent-shared',
   'exclusive-by-page-reclaim',
   'huge-page-and-fork',
   'huge-page-faults',
@@ -248,6 +249,9 @@ const DEEP: readonly string[] = [
   'migrate-while-faulting',
   'swap-and-migrate',
   'swap-and-unmap',
+  'xe-svm/swap',
+  'xe-svm/two-faults',
+  'xe-svm/unmap-and-close',
 ]
 
 describe('in all scenarios', () => {
