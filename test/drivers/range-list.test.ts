@@ -21,7 +21,7 @@ test.each<[string, readonly Override[], string, string]>([
   ['does the work itself and leaves the item queued', collectsItself, 'unmap-and-close', 'work-items'],
   ['flushes under the lock that the item takes', flushesUnderLock, 'unmap-and-close', 'deadlock'],
   ['looks at the flag outside the lock', looksOutsideLock, 'munmap', 'lock-discipline'],
-  ['frees a range that the worker holds', takesBeforeLock, 'unmap-and-close', 'own-objects'],
+  ['frees a range that the worker holds', takesBeforeLock, 'unmap-and-close', 'use-after-free'],
   ['leaks its ranges', leaksRanges, 'insert-and-remove', 'own-objects'],
 ])('%s', { timeout: 120_000 }, async (name, overrides, scenario, clause) => {
   const { violation } = await checkIn(driver, scenario, {}, [{ name, overrides }])
