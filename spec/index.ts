@@ -99,6 +99,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   largeFolios.largeFolioAndFork,
   largeFolios.largeFolioSplit,
   largeFolios.largeFolioHole,
+  largeFolios.freeAndReuse,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
   migration.migrateHoles,

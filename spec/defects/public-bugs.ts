@@ -21,6 +21,7 @@ import { hmm_free, lifetimeOf } from '../../src/generations/index.js'
 import {
   Errno,
   folio_lock,
+  free_zone_device_folio,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   make_device_exclusive_range,
@@ -34,6 +35,7 @@ import {
   mmu_interval_read_begin,
   mmu_interval_read_retry,
   putPage,
+  putRegion,
   SELECT_DEVICE_PRIVATE,
   type Task,
   unlockPage,
@@ -49,6 +51,27 @@ function* releaseFolio({ machine }: Task, pfn: number): Running<void> {
     return 0
   })
 }
+
+/** Which region it is, and how many pages, is read from the page after it has been given back to its driver. */
+const readAfterFree = override(
+  free_zone_device_folio,
+  () =>
+    function* (parts): Running<void> {
+      const [folio] = parts
+      yield* step('folio_free', () => {
+        for (const frame of parts) frame.pgmap?.ops.pageFree?.(frame)
+        return 0
+      })
+      yield* step('percpu_ref_put_many', () => {
+        const { compound, pgmap, memmap, pfn } = folio
+        // In a part that is not the first, something else is where the region was.
+        if (compound > 1 || pgmap === undefined) return 0
+        const pages = memmap.slice(pfn).findIndex((part, index) => part.compound !== index + 1)
+        putRegion(pgmap, compound === 0 ? parts.length : pages < 0 ? memmap.length - pfn : pages)
+        return 0
+      })
+    },
+)
 
 /** The page stays locked, and referenced, where the driver has to try again. */
 const retryWithoutUnlock = override(
@@ -236,6 +259,21 @@ const refuseOtherPages = override(
 
 /** Public bugs. */
 export const publicDefects: readonly Defect[] = [
+  {
+    name: 'D56',
+    aliases: ['CVE-2026-46277'],
+    kind: 'history',
+    title: 'a folio of device memory is read after its driver has been told that it is free',
+    text:
+      'free_zone_device_folio calls folio_free, and reads the region and the order of the folio afterwards. The driver may ' +
+      'have given the page to somebody else by then, as a part of a large folio: the references of the region are ' +
+      'put in the wrong number, or of no region at all. Read both before.',
+    source: ['reference D56', 'CVE-2026-46277', 'mm/memremap.c: free_zone_device_folio'],
+    requirement: 'C44',
+    scenario: 'free-and-reuse',
+    overrides: [readAfterFree],
+    steps: 23,
+  },
   {
     name: 'D14',
     kind: 'history',

@@ -99,6 +99,38 @@ export const largeFolioSplit = mirrorScenario({
   }),
 })
 
+/** A page of device memory becomes part of a huge page as soon as it is free. */
+export const freeAndReuse = mirrorScenario({
+  name: 'free-and-reuse',
+  summary:
+    'A process throws away a page that is in device memory which comes and goes, while its driver needs that memory for a ' +
+    'huge page: the page is part of another folio as soon as the driver is told that it is free.',
+  exercises: ['C31', 'C44', 'C46'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [...repeat(HUGE, {}), { touched: true, onDevice: true }],
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    hotplug: { plugged: true },
+    spareFrames: 1,
+    invalidations: 6,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, HUGE, 1)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        name: 'the page is part of another folio before its region has a reference less',
+        clause: 'C44',
+        holds: (view) =>
+          view.step(1) === 'percpu_ref_put_many' &&
+          machine.frames.some(({ owner, compound }) => owner >= 0 && compound > 0),
+      },
+    ],
+  }),
+})
+
 /** A huge page of a device takes the place of nothing, or of the huge zero page. */
 export const largeFolioHole = mirrorScenario({
   name: 'large-folio-hole',

@@ -91,7 +91,8 @@ export function declareDeviceMemory(
     ops,
     pagemap: layout.record({
       state: layout.oneOf('state', PagemapState),
-      ref: layout.counter('ref', size.pages + 1),
+      // A page that is in use again keeps, for a moment, the reference of its use before as well.
+      ref: layout.counter('ref', 2 * size.pages + 1),
       lifecycle: layout.lifecycle('deviceMemory', 'lifecycle'),
     }),
   }
