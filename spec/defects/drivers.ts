@@ -396,7 +396,7 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C8',
     scenario: 'munmap',
     overrides: [compareOutsideLock],
-    steps: 11,
+    steps: 19,
   },
   {
     name: 'M3',
@@ -597,7 +597,7 @@ export const driverDefects: readonly Defect[] = [
     title: 'the device is programmed without the update lock',
     text: 'The device page table is protected by the lock that the callback takes.',
     source: ['reference C8'],
-    requirement: 'C8',
+    requirement: 'lock-discipline',
     scenario: 'munmap',
     overrides: [programWithoutLock],
     steps: 10,

@@ -71,6 +71,7 @@ function rangeState({ mirror, range, thread }: OwnedRange, view: View): RangeSta
     case RangeResult.failed:
       return 'failed'
     case RangeResult.filled:
+    case RangeResult.compared:
       return 'faulted'
     case RangeResult.validated:
       return isClear(mirror, range, thread) ? 'validated' : 'faulted'

@@ -66,7 +66,8 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
             continue
           }
           const own = owned.find((o) => o.mirror === mirror && o.thread === thread)
-          if (own === undefined || old(own.range).result !== RangeResult.validated)
+          const answer = own && old(own.range).result
+          if (own === undefined || (answer !== RangeResult.validated && answer !== RangeResult.compared))
             return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not cleared`
           if (old(own.range.pfns[page]).stale)
             return `${mirror.name} programs page ${page} from a walk that was made under another number than was compared`

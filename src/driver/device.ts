@@ -352,7 +352,7 @@ export function pageAddress(mirror: Mirror, range: WalkedPages, page: number): n
   if (mayBind === undefined)
     claim(
       'C8',
-      range.result === RangeResult.validated,
+      range.result === RangeResult.validated || range.result === RangeResult.compared,
       `${mirror.name} looks at the struct page of page ${page} before its walk is validated`,
     )
   else

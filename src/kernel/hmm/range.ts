@@ -34,6 +34,7 @@ export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
  * - `filled`: hmm_range_fault returned 0.
  * - `collided`: hmm_range_fault returned -EBUSY, or mmu_interval_read_retry true.
  * - `failed`: hmm_range_fault returned another error.
+ * - `compared`: mmu_interval_read_retry returned false, and its caller did not hold the lock.
  * - `validated`: mmu_interval_read_retry returned false, under the lock.
  * - `committed`: so it did, and the lock was dropped since. The answer is worth nothing any more.
  */
@@ -42,6 +43,7 @@ export const RangeResult = {
   filled: 'filled',
   collided: 'collided',
   failed: 'failed',
+  compared: 'compared',
   validated: 'validated',
   committed: 'committed',
 } as const
@@ -157,20 +159,26 @@ function outdate({ pfns }: HmmRange): void {
 }
 
 /**
- * mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled; and that nothing has changed is
- * worth nothing without the lock.
+ * mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled. That nothing has changed does
+ * not validate it without the lock.
  */
 function judged(range: HmmRange, retry: number, update: Protection): void {
   const { result } = range
   if (result === RangeResult.none || result === RangeResult.collided) return
-  if (!retry && !isHeld(update)) return
   if (retry) {
     range.result = RangeResult.collided
     range.lifecycle.signal('COLLIDED')
+  } else if (!isHeld(update)) {
+    if (result === RangeResult.filled) range.result = RangeResult.compared
   } else if (result !== RangeResult.validated) {
     range.result = RangeResult.validated
     range.lifecycle.signal('VALIDATED')
   }
+}
+
+/** True if the last walk has filled the array, whatever became of it. */
+function isFilled(result: RangeResult): boolean {
+  return result === RangeResult.filled || result === RangeResult.compared || result === RangeResult.committed
 }
 
 function isHeld(update: Protection): boolean {
@@ -188,7 +196,7 @@ function unlocked(range: HmmRange, update: Protection): void {
 export function beginRange(range: HmmRange, request: HmmRequest): void {
   // Another walk under the same number: the driver has what it wants of the one before.
   const { result } = range
-  if (result === RangeResult.filled || result === RangeResult.committed) range.lifecycle.signal('RELEASED')
+  if (isFilled(result)) range.lifecycle.signal('RELEASED')
   range.start = request.start
   range.end = request.end
   range.defaultFlags = request.defaultFlags
