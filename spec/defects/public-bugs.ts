@@ -261,7 +261,6 @@ const refuseOtherPages = override(
 export const publicDefects: readonly Defect[] = [
   {
     name: 'D56',
-    aliases: ['CVE-2026-46277'],
     kind: 'history',
     title: 'a folio of device memory is read after its driver has been told that it is free',
     text:

@@ -37,6 +37,7 @@ export const deviceMemory: readonly Requirement[] = [
       'the region is drained',
       'the region is dying',
       'a region of hmm_devmem is killed, and still used',
+      'the page is part of another folio before its region has a reference less',
       'assert:exitCounter',
     ],
   },
