@@ -31,6 +31,7 @@ import * as notifiers from './scenarios/notifiers.js'
 import { comparedTwice, pagesValid, pagesValidClosed } from './scenarios/pages-valid.js'
 import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
+import { restoreWorker } from './scenarios/restore.js'
 import { retryProtocol } from './scenarios/retry-protocol.js'
 import * as swap from './scenarios/swap.js'
 import { treeScenarios } from './scenarios/tree.js'
@@ -149,6 +150,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   twoPass.twoPassRefused,
   pagesValid,
   pagesValidClosed,
+  restoreWorker,
   comparedTwice,
   areas.mremapVersusDevice,
   areas.mremapVersusMigration,

@@ -1,0 +1,105 @@
+/**
+ * A driver that maps again what was invalidated, before its device asks for it: the callback queues a work item, which tries again
+ * if it collides. A fault waits for it first; a close takes it back.
+ *
+ * @see amdkfd: `svm_range_restore_work`
+ * @module
+ */
+import {
+  cancel_work_sync,
+  Errno,
+  flush_work,
+  mmu_interval_notifier_remove,
+  type NotifierRange,
+  NotifyEvent,
+  queue_work,
+  type Task,
+} from '../../kernel/index.js'
+import { type Layout, procedure, type RecordOf, type Running, step } from '../../world/index.js'
+import { dirtyPages, endOfRange, flushDevice, type Mirror, unmapPages, workOf } from '../device.js'
+import { defineDriver } from '../driver.js'
+import { lockForInvalidation, populate, populatePinned, recordAndUnmap, SNAPSHOT } from '../reference.js'
+
+const declareRestore = (l: Layout) => ({
+  /** Under the update lock: nothing is queued any more. */
+  closing: l.flag('closing'),
+})
+
+/** A mirror of this driver. */
+export type RestoringMirror = Mirror<RecordOf<ReturnType<typeof declareRestore>>>
+
+/** A fault: what is being restored need not be asked for, but is looked at by the walk all the same. */
+export const restoreFault = procedure(
+  'restore: fault',
+  function* (
+    current: Task,
+    mirror: RestoringMirror,
+    start: number,
+    end: number,
+    write: boolean,
+  ): Running<number> {
+    yield* flush_work(workOf(mirror, 'restore'))
+    return yield* populate(current, mirror, start, end, write)
+  },
+)
+
+/** The callback. */
+export const restoreInvalidate = procedure(
+  'restore: invalidate',
+  function* (current: Task, mirror: RestoringMirror, range: NotifierRange, curSeq: number): Running<number> {
+    if (!(yield* lockForInvalidation(mirror, range))) return 0
+    yield* recordAndUnmap(current, mirror, range, curSeq)
+    yield* flushDevice(mirror, range)
+    const isOver = yield* step('is there anything to restore?', () => {
+      const isEnd = range.event === NotifyEvent.RELEASE || range.event === NotifyEvent.UNMAP
+      return mirror.state.closing || isEnd
+    })
+    if (!isOver) yield* queue_work(workOf(mirror, 'restore'))
+    yield* mirror.updateLock.unlock()
+    return 1
+  },
+)
+
+/** The work item: maps what there is, and queues itself after a collision. */
+export const restoreWork = procedure(
+  'restore: work',
+  function* (current: Task, mirror: RestoringMirror): Running<void> {
+    const { start, last } = mirror.notifier
+    const error = yield* populatePinned(current, mirror, start, last + 1, SNAPSHOT)
+    yield* endOfRange(current, mirror, error)
+    if (error === -Errno.EBUSY) yield* queue_work(workOf(mirror, 'restore'))
+  },
+)
+
+/** The close: once nobody but the item itself queues it, it is taken back; only then the device loses what it maps. */
+export const restoreClose = procedure(
+  'restore: close',
+  function* (_current: Task, mirror: RestoringMirror): Running<void> {
+    const { notifier, updateLock, state } = mirror
+    const everything = { start: notifier.start, end: notifier.last + 1 }
+    yield* updateLock.critical('queue nothing any more', () => {
+      state.closing = true
+      return 0
+    })
+    yield* cancel_work_sync(workOf(mirror, 'restore'))
+    yield* updateLock.lock()
+    yield* step('unmap everything', () => {
+      dirtyPages(mirror, everything)
+      unmapPages(mirror, everything)
+      return 0
+    })
+    yield* flushDevice(mirror, everything)
+    yield* updateLock.unlock()
+    yield* mmu_interval_notifier_remove(notifier)
+  },
+)
+
+/** The driver. */
+export const restoreDriver = defineDriver({
+  name: 'restore',
+  state: declareRestore,
+  work: { restore: restoreWork },
+  invalidate: restoreInvalidate,
+  fault: restoreFault,
+  close: restoreClose,
+})
