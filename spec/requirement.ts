@@ -34,5 +34,8 @@ export const WITH_SEQUENCE: readonly GenerationName[] = ['5.6', '6.1', '6.16']
 /** The generations that know, when a range is read, whether something is being invalidated. */
 export const COUNTED: readonly GenerationName[] = ['5.4', ...WITH_SEQUENCE]
 
+/** The generations in which callbacks are told whether they may sleep. */
+export const WITH_BLOCKABLE: readonly GenerationName[] = ['5.0', ...COUNTED]
+
 /** The generations whose walk fails only for requested pages: a snapshot reports unusable pages as errors (D27). */
 export const SINCE_5_8: readonly GenerationName[] = ['6.1', '6.16']

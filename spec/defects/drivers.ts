@@ -70,6 +70,16 @@ const compareOutsideLock = override(
     },
 )
 
+/** The callback waits for the update lock, whether its caller can wait or not. */
+const sleepAlways = override(
+  lockForInvalidation,
+  () =>
+    function* (mirror) {
+      yield* mirror.updateLock.lock()
+      return 1
+    },
+)
+
 /** Nothing is recorded where nothing is mapped. */
 const skipWhereNothingIsMapped = override(
   recordAndUnmap,
@@ -434,6 +444,23 @@ export const driverDefects: readonly Defect[] = [
     scenario: 'munmap',
     overrides: [recordWithoutUnmapping],
     steps: 20,
+  },
+  {
+    name: 'H14',
+    kind: 'hazard',
+    title: 'the callback sleeps for a range that is not blockable',
+    text:
+      'amdkfd takes its mutex for every range, also when the OOM reaper calls, which must not wait for anybody: ' +
+      'the holder may itself wait for the memory that the reaper is to free. Only a trylock is allowed there, and ' +
+      'where it fails the range is refused.',
+    source: [
+      'reference B.4 X2, B.11 H14',
+      'drivers/gpu/drm/amd/amdkfd/kfd_svm.c: svm_range_cpu_invalidate_pagetables',
+    ],
+    requirement: 'non-blocking',
+    scenario: 'oom-reaper',
+    overrides: [sleepAlways],
+    steps: 5,
   },
   {
     name: 'D33',

@@ -75,7 +75,7 @@ export const twoPassDefects: readonly Defect[] = [
     requirement: 'C3',
     scenario: 'two-pass',
     overrides: [sharedToken],
-    steps: 19,
+    steps: 18,
   },
   {
     name: 'M35',

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Requirement, WITH_SEQUENCE } from '../requirement.js'
+import { type Requirement, WITH_BLOCKABLE, WITH_SEQUENCE } from '../requirement.js'
 
 /** The rules of interval and classic notifiers. */
 export const notifiers: readonly Requirement[] = [
@@ -78,6 +78,22 @@ export const notifiers: readonly Requirement[] = [
       'no callback runs for a mirror that is not registered',
       'assert:mmu_interval_notifier_remove',
     ],
+  },
+  {
+    id: 'non-blocking',
+    title: 'a callback does not sleep for a range that is not blockable',
+    text:
+      'While a range that is not blockable is open its thread does nothing that may sleep, least of all in a ' +
+      'callback: it takes no mutex or semaphore except by a trylock, waits on no wait queue and for no work item, and ' +
+      'allocates nothing. What a callback cannot do without sleeping it refuses (C11). To spin until the device has ' +
+      'flushed its TLB is no sleep.',
+    source: [
+      'the reverse of reference C11; B.4 X2, B.11 H14',
+      'include/linux/mmu_notifier.h: invalidate_range_start, invalidate',
+      'mm/mmu_notifier.c: non_block_start, non_block_end',
+    ],
+    checks: ['assert:mightSleep'],
+    generations: WITH_BLOCKABLE,
   },
   {
     id: 'callback-users',

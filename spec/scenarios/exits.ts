@@ -68,7 +68,7 @@ export const exitVersusReaper = mirrorScenario({
   summary:
     'The process exits while its device writes and the OOM reaper takes its pages: whoever is the last ' +
     'user takes the address space down, and that is no callback.',
-  exercises: ['C6', 'C7', 'C11', 'C19', 'C32', 'callback-users'],
+  exercises: ['C6', 'C7', 'C11', 'C19', 'C32', 'callback-users', 'non-blocking'],
   parameters: {},
   world: () => ({
     pages: [{ touched: true }],

@@ -219,7 +219,7 @@ export const oomReaper = mirrorScenario({
   summary:
     'The OOM reaper zaps the pages of a process whose device is faulting: it finds the update lock ' +
     'held, and skips the range; later faults fail.',
-  exercises: ['C1', 'C11', 'C12', 'C32', 'C49'],
+  exercises: ['C1', 'C11', 'C12', 'C32', 'C49', 'non-blocking'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
     pages: repeat(pages, { touched: true }),
@@ -244,7 +244,7 @@ export const classicNotifiers = mirrorScenario({
   summary:
     'An address space has an interval notifier, a classic notifier that counts, and one that ' +
     'refuses ranges that are not blockable; the OOM reaper and another thread invalidate.',
-  exercises: ['C11', 'C12', 'C32', 'C49'],
+  exercises: ['C11', 'C12', 'C32', 'C49', 'non-blocking'],
   generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({
@@ -267,7 +267,7 @@ export const classicOnly = mirrorScenario({
   summary:
     'An address space with classic notifiers only: one of them refuses the OOM reaper, but not ' +
     'another thread.',
-  exercises: ['C11', 'C12', 'C32', 'progress'],
+  exercises: ['C11', 'C12', 'C32', 'non-blocking', 'progress'],
   generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 1, 3) },
   world: ({ pages }) => ({

@@ -12,7 +12,6 @@ import {
   become,
   claim,
   type Layout,
-  type Lock,
   mightSleep,
   type Procedure,
   procedure,
@@ -36,7 +35,7 @@ export interface WorkStruct {
   runningBarriers: number
   /** The object that it is part of. */
   readonly owner: { readonly allocated: boolean }
-  readonly locks: readonly Lock[]
+  readonly layout: Layout
   /** What it does. */
   readonly func: Procedure<[current: Task], void>
 }
@@ -57,7 +56,7 @@ export function declareWork(
     barriers: l.counter('barriers', everybody),
     runningBarriers: l.counter('running_barriers', everybody),
     owner,
-    locks: l.locks,
+    layout,
     func,
   }))
 }
@@ -141,7 +140,7 @@ function takeOffQueue(work: WorkStruct, who: string): number {
 }
 
 function mayWait(work: WorkStruct, who: string): void {
-  mightSleep(work.locks, `${who} of ${work.name}`)
+  mightSleep(work.layout, `${who} of ${work.name}`)
   claim('deadlock', () => work.worker !== acting.thread + 1, `${work.name} waits for itself in ${who}`)
 }
 
@@ -168,7 +167,7 @@ export const worker_thread = procedure(function* worker_thread(
   })
   yield* work.func(current)
   yield* step('end the work item', () => {
-    for (const lock of work.locks)
+    for (const lock of work.layout.locks)
       claim(
         'lock-discipline',
         () => !lock.heldBy(acting.thread),

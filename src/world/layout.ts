@@ -320,6 +320,8 @@ interface Allocation {
   bytes: number
   readonly cells: Cell[]
   readonly locks: Lock[]
+  /** True for a thread that may not sleep, whatever it holds. */
+  readonly nonBlocking: ((thread: number) => boolean)[]
   readonly lifecycles: Lifecycle[]
   readonly pools: Pool<object>[]
   readonly sequences: Sequence[]
@@ -373,6 +375,7 @@ export class Layout {
       bytes: 0,
       cells: [],
       locks: [],
+      nonBlocking: [],
       lifecycles: [],
       pools: [],
       sequences: [],
@@ -520,6 +523,16 @@ export class Layout {
     this.allocation.locks.push(lock)
   }
 
+  /**
+   * A thread may not sleep while `condition` is true of it, whether it holds a lock or not: `mightSleep` claims it.
+   *
+   * @param condition - a function of the world and the thread
+   * @kernel non_block_start
+   */
+  forbidSleep(condition: (thread: number) => boolean): void {
+    this.allocation.nonBlocking.push(condition)
+  }
+
   /** The record of what was declared, by that name; a list of records, or an instance of a class, is what it is. */
   private named<D extends object>(declared: D, name: string): RecordOf<D> {
     const isPlain = Object.getPrototypeOf(declared) === Object.prototype
@@ -574,6 +587,11 @@ export class Layout {
   /** Every lock, in the order of declaration. */
   get locks(): readonly Lock[] {
     return this.allocation.locks
+  }
+
+  /** Conditions under which a thread may not sleep: see {@link forbidSleep}. */
+  get nonBlocking(): readonly ((thread: number) => boolean)[] {
+    return this.allocation.nonBlocking
   }
 
   /** Every pool, in the order of declaration. */

@@ -68,14 +68,36 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   recording.checking = checking
 }
 
-/**
- * Claims that the acting thread may sleep: it holds no spinning lock.
- *
- * @throws Violation `atomic-sleep`
- */
-export function mightSleep(locks: readonly Lock[], what: string): void {
+/** What keeps a thread from sleeping: a {@link Layout} has it. */
+export type Sleeping = Pick<Layout, 'locks' | 'nonBlocking'>
+
+function isNonBlocking(conditions: Sleeping['nonBlocking']): boolean {
+  for (let i = 0; i < conditions.length; i++) if (conditions[i](acting.thread)) return true
+  return false
+}
+
+/** Counts a trylock by a thread that may not sleep: there it had to keep the rule. */
+function mayNotWait({ nonBlocking }: Sleeping): void {
   const { checking } = recording
   recording.checking = true
+  if (isNonBlocking(nonBlocking)) asserted('non-blocking')
+  recording.checking = checking
+}
+
+/**
+ * Claims that the acting thread may sleep: it holds no spinning lock, and is in no section in which it may not.
+ *
+ * @throws Violation `atomic-sleep`, `non-blocking`
+ */
+export function mightSleep({ locks, nonBlocking }: Sleeping, what: string): void {
+  const { checking } = recording
+  recording.checking = true
+  if (isNonBlocking(nonBlocking))
+    claim(
+      'non-blocking',
+      false,
+      `${what} may sleep, and the range that is being invalidated is not blockable`,
+    )
   for (let i = 0; i < locks.length; i++) {
     const lock = locks[i]
     if (!lock.spinning) continue
@@ -93,7 +115,7 @@ abstract class OwnedLock implements Lock {
   readonly partOf: Cell<unknown> | undefined
   /** 0, or the holder's thread plus 1. */
   readonly owner: Cell
-  protected readonly locks: readonly Lock[]
+  protected readonly layout: Layout
   private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions) {
@@ -103,7 +125,7 @@ abstract class OwnedLock implements Lock {
     this.spinning = lock.spinning
     this.partOf = lock.partOf
     this.owner = layout.counter(name, layout.threads, OF_LOCK)
-    this.locks = layout.locks
+    this.layout = layout
     layout.addLock(this)
   }
 
@@ -122,7 +144,7 @@ abstract class OwnedLock implements Lock {
 
   /** Takes the lock within a step: false if another thread holds it, and then nothing has changed. */
   acquire(): boolean {
-    mayAcquire(this.locks, this)
+    mayAcquire(this.layout.locks, this)
     return this.tryAcquire()
   }
 
@@ -151,14 +173,17 @@ abstract class OwnedLock implements Lock {
   /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
   lock(): Running<number> {
     return step(`lock ${this.name}`, () => {
-      if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
+      if (!this.spinning) mightSleep(this.layout, `lock ${this.name}`)
       return this.acquire() ? 0 : BLOCKED
     })
   }
 
   /** Takes the lock if it is free: 1 if taken, 0 if not. */
   trylock(): Running<number> {
-    return step(`trylock ${this.name}`, () => (this.tryAcquire() ? 1 : 0))
+    return step(`trylock ${this.name}`, () => {
+      mayNotWait(this.layout)
+      return this.tryAcquire() ? 1 : 0
+    })
   }
 
   /** Releases the lock. */
@@ -177,7 +202,7 @@ abstract class OwnedLock implements Lock {
    */
   critical<R>(name: string, run: Run<R>, ways: Ways = 1): Running<Exclude<R, typeof BLOCKED>> {
     const around = (effect: Run) => (choice: number) => {
-      if (!this.spinning) mightSleep(this.locks, `lock ${this.name}`)
+      if (!this.spinning) mightSleep(this.layout, `lock ${this.name}`)
       if (!this.acquire()) return BLOCKED
       const result = effect(choice)
       this.release()
@@ -216,7 +241,7 @@ export class RwSemaphore implements Lock {
   readonly readers: Cell
   /** The writers that wait, a bit a thread. */
   readonly waiting: Cell
-  private readonly locks: readonly Lock[]
+  private readonly layout: Layout
   private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions = {}) {
@@ -228,7 +253,7 @@ export class RwSemaphore implements Lock {
     this.writer = layout.counter(`${name}.writer`, layout.threads, OF_LOCK)
     this.readers = layout.counter(`${name}.readers`, everybody, OF_LOCK)
     this.waiting = layout.counter(`${name}.waiting`, everybody, OF_LOCK)
-    this.locks = layout.locks
+    this.layout = layout
     layout.addLock(this)
   }
 
@@ -256,15 +281,18 @@ export class RwSemaphore implements Lock {
   /** Takes it for reading, waiting for the writer and for those who wait to write. */
   lockRead(): Running<number> {
     return step(`down_read ${this.name}`, () => {
-      mightSleep(this.locks, `down_read ${this.name}`)
-      mayAcquire(this.locks, this)
+      mightSleep(this.layout, `down_read ${this.name}`)
+      mayAcquire(this.layout.locks, this)
       return this.acquireRead() ? 0 : BLOCKED
     })
   }
 
   /** Takes it for reading if that is possible at once: 1 if taken, 0 if not. */
   trylockRead(): Running<number> {
-    return step(`down_read_trylock ${this.name}`, () => (this.acquireRead() ? 1 : 0))
+    return step(`down_read_trylock ${this.name}`, () => {
+      mayNotWait(this.layout)
+      return this.acquireRead() ? 1 : 0
+    })
   }
 
   /** Releases it after reading. */
@@ -292,8 +320,8 @@ export class RwSemaphore implements Lock {
 
   private *takeForWriting(): Running<number> {
     const taken = yield* step(`down_write ${this.name}`, () => {
-      mightSleep(this.locks, `down_write ${this.name}`)
-      mayAcquire(this.locks, this)
+      mightSleep(this.layout, `down_write ${this.name}`)
+      mayAcquire(this.layout.locks, this)
       if (this.waiting.value === 0 && this.acquireWrite()) return 1
       this.waiting.value = this.waiting.value | (1 << acting.thread)
       return 0
@@ -308,7 +336,10 @@ export class RwSemaphore implements Lock {
 
   /** Takes it for writing if that is possible at once: 1 if taken, 0 if not. */
   trylockWrite(): Running<number> {
-    return step(`down_write_trylock ${this.name}`, () => (this.acquireWrite() ? 1 : 0))
+    return step(`down_write_trylock ${this.name}`, () => {
+      mayNotWait(this.layout)
+      return this.acquireWrite() ? 1 : 0
+    })
   }
 
   /** Releases it after writing. */
@@ -360,12 +391,13 @@ export class WaitQueue {
   readonly name: string
   /** The threads that sleep, a bit a thread. */
   readonly sleepers: Cell
-  private readonly locks: readonly Lock[]
+  /** @internal what keeps a thread from sleeping on it */
+  readonly layout: Sleeping
 
   constructor(layout: Layout, name: string) {
     this.name = layout.qualify(name)
     this.sleepers = layout.counter(name, 2 ** layout.threads - 1)
-    this.locks = layout.locks
+    this.layout = layout
     layout.handOut(this)
   }
 
@@ -382,7 +414,7 @@ export class WaitQueue {
    * @param condition - a stable function of the world and `args`
    */
   wait<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return wait_event(this, condition as Condition<unknown[]>, args, this.locks)
+    return wait_event(this, condition as Condition<unknown[]>, args)
   }
 
   /**
@@ -391,7 +423,7 @@ export class WaitQueue {
    * @returns 1 if the condition holds, 0 if it does not and the time is over
    */
   waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
-    return wait_event_timeout(this, condition as Condition<unknown[]>, args, this.locks)
+    return wait_event_timeout(this, condition as Condition<unknown[]>, args)
   }
 }
 
@@ -399,22 +431,16 @@ const wait_event = procedure(function* wait_event(
   queue: WaitQueue,
   condition: Condition<unknown[]>,
   args: unknown[],
-  locks: readonly Lock[],
 ): Running<number> {
-  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
+  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args))
   if (holds) return 0
   yield* step('sleep', () => ((queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : 0))
-  return yield* become(wait_event, queue, condition, args, locks)
+  return yield* become(wait_event, queue, condition, args)
 })
 
 /** Looks at the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
-function lookOrQueue(
-  queue: WaitQueue,
-  condition: Condition<unknown[]>,
-  args: unknown[],
-  locks: readonly Lock[],
-): number {
-  mightSleep(locks, `wait_event on ${queue.name}`)
+function lookOrQueue(queue: WaitQueue, condition: Condition<unknown[]>, args: unknown[]): number {
+  mightSleep(queue.layout, `wait_event on ${queue.name}`)
   const answer = condition(...args)
   if (answer === BLOCKED) return BLOCKED
   if (answer) return 1
@@ -426,9 +452,8 @@ const wait_event_timeout = procedure(function* wait_event_timeout(
   queue: WaitQueue,
   condition: Condition<unknown[]>,
   args: unknown[],
-  locks: readonly Lock[],
 ): Running<number> {
-  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args, locks))
+  const holds = yield* step('look at the condition', () => lookOrQueue(queue, condition, args))
   if (holds) return 1
   const woken = yield* step(
     'sleep',
@@ -440,7 +465,7 @@ const wait_event_timeout = procedure(function* wait_event_timeout(
     },
     2,
   )
-  if (woken === Woken.called) return yield* become(wait_event_timeout, queue, condition, args, locks)
+  if (woken === Woken.called) return yield* become(wait_event_timeout, queue, condition, args)
   return woken
 })
 

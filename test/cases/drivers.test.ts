@@ -43,11 +43,11 @@ describe('a driver that is refused as soon as it runs', () => {
 
 describe('a driver whose bug is judged', () => {
   test.each([
-    ['closure-control', 'lock-discipline'],
-    ['leakret', 'lock-discipline'],
+    ['closure-control', 'C8'],
+    ['leakret', 'lock-discipline', 'two-faults'],
     ['counterloop', 'refinement'],
-  ])('%s', async (driver, clause) => {
-    const scenario = driver === 'leakret' ? 'two-faults' : 'munmap'
+    ['sleeps', 'non-blocking', 'oom-reaper'],
+  ])('%s', async (driver, clause, scenario = 'munmap') => {
     const { code, out } = await checking(driver, scenario)
     expect(out).toContain(`breaks ${clause}`)
     expect(code).toBe(1)

@@ -363,7 +363,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       "if (other === lock) claim('deadlock', true",
     ],
     [
-      `mayAcquire(this.locks, this)
+      `mayAcquire(this.layout.locks, this)
     return this.tryAcquire()`,
       'return this.tryAcquire()',
     ],
@@ -372,7 +372,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
 `,
       '',
     ],
-    ['(this.tryAcquire() ? 1 : 0)', '(this.tryAcquire() ? 0 : 1)'],
+    ['return this.tryAcquire() ? 1 : 0', 'return this.tryAcquire() ? 0 : 1'],
     [
       'if (this.writer.value !== 0 || this.readers.value !== 0) return false',
       'if (this.writer.value !== 0) return false',

@@ -103,7 +103,7 @@ export function checkedSide(sketch: Sketch): CheckedSide {
     step: (name, run, choices) => step(name, (choice) => run(acting.world, choice), choices),
     choose: (name, outcomes) => choose(name, outcomes),
     claim: (clause, holds) => claim(clause, holds, 'it does not hold'),
-    mightSleep: () => mightSleep(layout.locks, 'a step'),
+    mightSleep: () => mightSleep(layout, 'a step'),
     override(target, make) {
       into.push(override(target as never, ((original: Program) => make(original)) as never))
     },

@@ -144,6 +144,7 @@ describe('requirements', () => {
       'lock-order',
       'lru',
       'migrate-range',
+      'non-blocking',
       'own-objects',
       'plugging',
       'poisoned',

@@ -200,6 +200,46 @@ describe('sleeping', () => {
     expect(result.violation?.detail).toMatch(/spin is held/)
   })
 
+  it.each(sleepers)(
+    'in a section that forbids it is reported, though no lock is held: %s',
+    async (_, make) => {
+      const inside = async (count: number) =>
+        checkThreads(
+          1,
+          (l) => {
+            const forbidden = l.counter('non_block_count', 1, { initial: count })
+            l.forbidSleep(() => forbidden.value > 0)
+            return { sleep: make(l) }
+          },
+          ({ sleep }) => [
+            thread('t', function* () {
+              yield* sleep()
+            }),
+          ],
+        )
+      expect((await inside(1)).violation?.clause).toBe('non-blocking')
+      expect((await inside(0)).violation).toBeUndefined()
+    },
+  )
+
+  it('in such a section a trylock and a spinlock are allowed', async () => {
+    const result = await checkThreads(
+      1,
+      (l) => {
+        l.forbidSleep(() => true)
+        return { mutex: new Mutex(l, 'm'), spin: new Spinlock(l, 's') }
+      },
+      ({ mutex, spin }) => [
+        thread('t', function* () {
+          if (yield* mutex.trylock()) yield* mutex.unlock()
+          yield* spin.lock()
+          yield* spin.unlock()
+        }),
+      ],
+    )
+    expect(result.verdict).toBe('holds')
+  })
+
   it('under a mutex is allowed, and so is spinning under a spinlock', async () => {
     const result = await checkThreads(
       1,

@@ -18,6 +18,7 @@ import { lockForInvalidation, recordAndUnmap } from '../reference.js'
 
 /** What is still to be waited for: it is part of the mirror, so that there is one. @kernel struct mmu_interval_notifier_finish */
 export interface FinishToken {
+  /** Taken under the update lock; given back by a plain store with release, under none. */
   inUse: boolean
   /** First page. */
   start: number
@@ -35,7 +36,7 @@ export function finishTokenOf(mirror: Mirror): FinishToken | undefined {
 /** Declares the token of `mirror`, and puts the two passes in the place of its callback. */
 export function declareTwoPass(layout: Layout, mirror: Mirror, pages: number): void {
   const token = layout.scope(`${mirror.name}.finish`, (l) => ({
-    inUse: l.flag('in_use', { guardedBy: mirror.updateLock }),
+    inUse: l.flag('in_use'),
     start: l.counter('start', pages),
     end: l.counter('end', pages),
   }))
@@ -93,11 +94,14 @@ export function fill(token: FinishToken, range: Pick<NotifierRange, 'start' | 'e
   token.end = range.end
 }
 
-/** Waits until the device has forgotten what the token names, and gives the token back. */
+/**
+ * Waits until the device has forgotten what the token names, and gives the token back. That takes no lock, as it runs also
+ * where nobody may sleep: the store that ends its use comes last (`clear_bit_unlock`), and nobody else writes the token before.
+ */
 export const finishForgetting = procedure(function* invalidate_finish(mirror: Mirror, token: FinishToken) {
   const [start, end] = [yield* readToken(token, 'start'), yield* readToken(token, 'end')]
   yield* flushDevice(mirror, { start, end })
-  yield* mirror.updateLock.critical('give the token back', () => {
+  yield* step('give the token back', () => {
     token.inUse = false
     fill(token, { start: 0, end: 0 })
     return 0

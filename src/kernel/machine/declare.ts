@@ -16,6 +16,7 @@ import { declareFrameFlags, declarePteBits, declareSwap, PTE_WORD } from '../bit
 import { declarePmds, VM_HUGEPAGE } from '../huge.js'
 import { type DeviceMemoryOps, declareDeviceMemory } from '../memremap/device-memory.js'
 import { LockRank, NotifyEvent, PteKind, VM_ACCOUNT, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
+import { isNonBlocking } from './open-ranges.js'
 import type {
   ClassicNotifierOps,
   Frame,
@@ -136,7 +137,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const files = layout.array('file', size.files?.length ?? 0, (l, index) =>
     declareAddressSpace(l, index, size.files?.[index] ?? 0, { frames: last, values: size.values }),
   )
-  return layout.scope('machine', () => ({
+  const machine: Machine = layout.scope('machine', () => ({
     layout,
     pages: size.pages,
     frames,
@@ -155,6 +156,8 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     swap,
     ...(size.memoryLimit === undefined ? {} : { memoryLimit: size.memoryLimit }),
   }))
+  layout.forbidSleep((thread) => isNonBlocking(machine, thread))
+  return machine
 }
 
 /** True if entries and pages say more than where a page is and whether it may be written. */

@@ -21,6 +21,17 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange): vo
   open.owner = range.owner + 1
 }
 
+/**
+ * True for a thread that has opened a range that is not blockable: it may not sleep until it has closed it, in a callback or
+ * beside one. The kernel counts it around the callbacks of classic notifiers only (`task_struct::non_block_count`).
+ *
+ * @kernel non_block_start include/linux/kernel.h
+ */
+export function isNonBlocking(machine: Machine, thread: number): boolean {
+  const { mm, blockable } = innermostRange(machine, thread)
+  return mm !== 0 && !blockable
+}
+
 /** The thread has ended its invalidation of `range`, which is the one that it opened: part of the step that uncounts it. */
 export function closeRange(current: Task, mm: MmStruct, range: NotifierRange): void {
   const open = innermostRange(current.machine, current.thread)

@@ -159,7 +159,7 @@ function isFreeFrame({ pfn, owner, refcount }: Frame): boolean {
  */
 export const alloc_page = procedure(function* alloc_page(machine: Machine) {
   return yield* step('take a free frame', () => {
-    mightSleep(machine.layout.locks, 'an allocation')
+    mightSleep(machine.layout, 'an allocation')
     // What is free the allocator's own lists say, under the lock of the zone.
     const frame = unobserved(() => machine.frames.find(isFreeFrame))
     if (frame === undefined || !chargePage(machine, frame)) return 0

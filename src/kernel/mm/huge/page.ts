@@ -17,7 +17,7 @@ import { clearPte, setPte } from '../page.js'
  */
 export const allocHugePage = procedure(function* alloc_huge_page({ frames, layout, hugePages }: Machine) {
   return yield* step('take free frames', () => {
-    mightSleep(layout.locks, 'an allocation')
+    mightSleep(layout, 'an allocation')
     let length = 0
     for (const frame of frames) {
       length = frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0 ? length + 1 : 0
