@@ -7,7 +7,7 @@
 import { mustBePure, purityOf } from '../purity/texts.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
-import { Auditor } from './audit/audit.js'
+import { Auditor, type LiveModel } from './audit/audit.js'
 import { Samples } from './audit/samples.js'
 import { coverageOf } from './coverage.js'
 import { Digest } from './digest.js'
@@ -18,6 +18,7 @@ import type { Broken } from './judge.js'
 import type { CheckOptions, Limits } from './options.js'
 import { bytesOfGraph, findLasso, type Lasso } from './progress.js'
 import type { CheckResult, LimitReached, Verdict, ViolationReport } from './result.js'
+import { bindCharts } from './system.js'
 import { breachingRun, reportOf, type TraceSubject } from './trace.js'
 
 /** States explored between two looks at the clock. */
@@ -129,9 +130,13 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   }
   const auditor = options.audit === 'off' ? undefined : new Auditor(exploration, overrides)
   if (auditor !== undefined && cutShort === undefined && exploration.breach === undefined)
-    if (!(await auditor.run(() => clock.turn('audit')))) cutShort = clock.stopped
+    if (!(await auditAll(auditor, parameters, options, () => clock.turn('audit')))) cutShort = clock.stopped
   const violation = violationOf(exploration, model, lasso, cutShort === undefined, about)
-  if (violation !== undefined && violation.kind !== 'witness') auditor?.confirm(violation)
+  if (auditor !== undefined && violation !== undefined && violation.kind !== 'witness') {
+    auditor.confirm(violation)
+    const fresh = await freshModel(parameters, options)
+    if (fresh !== undefined) auditor.confirm(violation, fresh)
+  }
   model.layout.mustBeAsSealed()
   const verdict: Verdict =
     violation !== undefined
@@ -171,6 +176,40 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     purity: purityOf(exploration.control),
     control: { locations: exploration.control.size, replays: exploration.control.replays },
   }
+}
+
+/** Most runs of a scenario in modules that are loaded anew, beside those of steps that never were. */
+const FRESH_RUNS = 2
+
+/** Audits what was explored, with the text as it was loaded and as it is loaded anew. @returns false if it was stopped */
+async function auditAll(
+  auditor: Auditor,
+  parameters: Parameters,
+  options: CheckOptions,
+  tick: () => Promise<boolean>,
+): Promise<boolean> {
+  if (!(await auditor.run(tick))) return false
+  const { fresh } = options
+  if (fresh === undefined) return true
+  let left = FRESH_RUNS
+  for (const { sample, step } of auditor.freshSamples()) {
+    if (fresh.audited.has(step) && left-- <= 0) continue
+    if (!(await tick())) return false
+    const model = await freshModel(parameters, options)
+    if (model === undefined) return true
+    for (const taken of auditor.runFresh(sample, model)) fresh.audited.add(taken)
+  }
+  return true
+}
+
+/** The model as another loading of the text under test has it. */
+async function freshModel(parameters: Parameters, { fresh }: CheckOptions): Promise<LiveModel | undefined> {
+  const again = await fresh?.again()
+  if (again === undefined) return undefined
+  const model = again.scenario.build(parameters)
+  bindCharts(model)
+  model.layout.seal()
+  return { model, overrides: again.defects.flatMap(({ overrides }) => overrides) }
 }
 
 /** The first claim that does not hold: a broken one, one that lasts, one that never happens. */

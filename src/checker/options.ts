@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Bounds, Parameters } from '../world/model.js'
+import type { Bounds, Parameters, Scenario } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import type { Host } from './host.js'
@@ -34,6 +34,20 @@ export type Asking = 'directly' | 'remembered'
 /** Whether one state stands for all that differ only in names. */
 export type Reductions = 'all' | 'none'
 
+/** A scenario, and what is put into it, made of modules that nothing has run yet. */
+export interface FreshModel {
+  readonly scenario: Scenario
+  readonly defects: readonly Injection[]
+}
+
+/** Where fresh models come from. */
+export interface Fresh {
+  /** Loads the modules anew. */
+  again(): Promise<FreshModel | undefined>
+  /** Steps that were audited so, in this scenario or in another: each is run so once, and some of each scenario. */
+  readonly audited: Set<string>
+}
+
 /** Options of {@link check}. */
 export interface CheckOptions {
   /** At which size of bounds (default `default`). */
@@ -61,6 +75,8 @@ export interface CheckOptions {
   readonly audit?: number | 'off'
   /** Which procedures are under test (default: none). */
   readonly isOwn?: (procedure: AnyProcedure) => boolean
+  /** The scenario as another loading of the text under test has it, for an audit of what that text keeps (default none). */
+  readonly fresh?: Fresh
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

@@ -199,7 +199,7 @@ class LocationView implements Locations {
 }
 
 /** Gives each lifecycle of the model its chart; a lifecycle without one is left alone. */
-function bindCharts(model: Model): TakenTransitions {
+export function bindCharts(model: Model): TakenTransitions {
   const taken = new Map<string, Uint32Array>()
   for (const lifecycle of model.layout.lifecycles) {
     const table = model.charts?.[lifecycle.kind]

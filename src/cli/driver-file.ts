@@ -3,26 +3,20 @@
  *
  * @module
  */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
-import { installGuards } from '../checker/guard.js'
 import type { CheckOptions } from '../checker/options.js'
 import type { RandomOptions } from '../checker/random.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
 import { declaredSteps } from '../world/declared-steps.js'
 import type { Scenario } from '../world/model.js'
-import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
-import { type Captured, capturedBy, mustBeAsLoaded } from './captured.js'
-import { type FileOption, isOurs, mustBePureText } from './driver-text.js'
+import type { AnyProcedure } from '../world/procedure.js'
+import { capturedBy, mustBeAsLoaded } from './captured.js'
 import { withGeneration } from './in-generation.js'
+import { isSomebodyElses, type LoadedModule, type Modules, whyNotLoaded } from './modules.js'
 import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
 import type { ProcedureText, Project } from './project.js'
 import { statechartEntry } from './statechart-entry.js'
-import { isTypeScript, loadTypeScript, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /**
@@ -34,6 +28,7 @@ export async function withDriver(
   project: Project,
   file: string | undefined,
   generation: string | undefined,
+  modules: Modules,
 ): Promise<Project> {
   if (file === undefined) return withGeneration(project, generation)
   const own =
@@ -43,8 +38,8 @@ export async function withDriver(
       `--driver ${file} has scenarios of its own; --scenario ${project.scenarioFile} takes the file of a driver`,
     )
   if (own !== undefined) return { ...project, scenarios: own, driver: { name: file, file } }
-  const driver = await loadDriver(file)
-  const loaded = loadedModules.get(resolve(file)) as LoadedModule
+  const loaded = await modules.load('--driver', file)
+  const driver = driverOf(file, loaded.module)
   const { statecharts = [] } = driver
   const extra = ownExports('--driver', file, { ...loaded.module, statecharts }, project)
   const extended = withOwnExports(project, loaded, extra)
@@ -109,19 +104,19 @@ export function withOwnExports(
     },
     simulate: async (scenario: Scenario, options: RandomOptions) => {
       const result = await project.simulate(scenario, options)
-      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
       return result
     },
     atomicity: async (scenario: Scenario, options: AtomicityOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
       const found = await project.atomicity(scenario, { ...options, isOwn })
-      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
       return found
     },
     check: async (scenario: Scenario, options: CheckOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
       const result = await project.check(scenario, { ...options, isOwn })
-      mustBeAsLoaded(captured, capturedBy(made, isOfTheDriver), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
       return result
     },
   }
@@ -132,97 +127,6 @@ function exportedBy(module: object, made: ReadonlySet<AnyProcedure>): AnyProcedu
   const { default: driver } = module as { readonly default?: unknown }
   const given: unknown[] = [...Object.values(module), ...Object.values(driver ?? {})]
   return [...made].filter((procedure) => given.includes(procedure))
-}
-
-function isOfTheDriver(url: string): boolean {
-  return url.startsWith('file:') && !isOurs(fileURLToPath(url))
-}
-
-/**
- * Loads the driver that `file` exports as its default.
- *
- * @throws UsageError if there is none
- */
-export async function loadDriver(file: string): Promise<Driver> {
-  const { module } = await loadModule('--driver', file)
-  return driverOf(file, module)
-}
-
-/** What a module exports, the procedures that were made as it was loaded, and what they could reach then. */
-export interface LoadedModule {
-  readonly module: { readonly default?: unknown }
-  readonly made: ReadonlySet<AnyProcedure>
-  readonly captured: Captured
-}
-
-/** By path: a module is loaded once. */
-const loadedModules = new Map<string, LoadedModule>()
-
-/**
- * Loads a module of somebody else's, if its text keeps nothing outside of the world.
- *
- * @param option - the option that names `file`
- * @throws UsageError if that cannot be done
- */
-export async function loadModule(option: FileOption, file: string): Promise<LoadedModule> {
-  if (file.trim() === '') throw new UsageError(`${option} names no file; write ${option} my-module.js`)
-  const path = resolve(file)
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new UsageError(`${option} ${file}: there is no such file`)
-  if (!found.isFile())
-    throw new UsageError(`${option} ${file} is no file; name the module that has the default export`)
-  const newer = isTypeScript(path) ? undefined : newerSourceOf(path)
-  if (newer !== undefined)
-    throw new UsageError(
-      `${option} ${file} is older than ${relative(process.cwd(), newer)}, from which it was compiled; compile it again, or ` +
-        'name the TypeScript file',
-    )
-  mustShareThisCopy(option, file, path)
-  mustBePureText(file, option)
-  const known = loadedModules.get(path)
-  if (known !== undefined) return known
-  if (isTypeScript(path)) loadTypeScript()
-  installGuards()
-  try {
-    const { loaded, made } = await proceduresOf(() => import(pathToFileURL(path).href))
-    const module = { module: loaded, made, captured: capturedBy(made, isOfTheDriver) }
-    loadedModules.set(path, module)
-    return module
-  } catch (error) {
-    throw new UsageError(`${option} ${file} cannot be loaded: ${whyNotLoaded(error)}`)
-  }
-}
-
-function whyNotLoaded(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-}
-
-/**
- * Claims tell procedures apart by identity: a driver that calls those of another copy of the package would be checked
- * against claims that never hear of it.
- */
-function mustShareThisCopy(option: FileOption, file: string, path: string): void {
-  let theirs: string
-  try {
-    theirs = packageOf(createRequire(path).resolve('hmm-spec/kernel'))
-  } catch {
-    // It imports none, or the import itself will say what is wrong.
-    return
-  }
-  const ours = packageOf(fileURLToPath(import.meta.url))
-  if (theirs !== ours)
-    throw new UsageError(
-      `${option} ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
-    )
-}
-
-/** The folder of the package that `file` belongs to. */
-function packageOf(file: string): string {
-  for (let at = dirname(realpathSync(file)); ; at = dirname(at)) {
-    const manifest = join(at, 'package.json')
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).name === 'hmm-spec') return at
-    if (dirname(at) === at) return at
-  }
 }
 
 const PROCEDURES = ['invalidate', 'fault'] as const satisfies readonly (keyof Driver)[]

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
-import { packageFolder } from '../host/package.js'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { checkModule, type Finding, findingsIn, type SourceReport } from '../purity/source.js'
-import { isTypeScript, withoutTypes } from './typescript/index.js'
+import { isOurs, isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /** An option that names a module to be run with the specification. */
@@ -86,17 +85,3 @@ function textOf(file: string): Text | undefined {
     return undefined
   }
 }
-
-/** The folders of this package that hold its own text, compiled or not. */
-const OURS = ['src', 'spec', 'models', 'dist/src', 'dist/spec', 'dist/models']
-
-/** True for a file of this package's own text, or of a package that is installed: no part of a driver. */
-export function isOurs(file: string): boolean {
-  const real = realpathSync(file)
-  return (
-    OURS.some((folder) => real.startsWith(join(PACKAGE, folder) + sep)) ||
-    real.includes(`${sep}node_modules${sep}`)
-  )
-}
-
-const PACKAGE = packageFolder()

@@ -9,7 +9,7 @@ import type { CheckOptions, Injection } from '../checker/options.js'
 import type { Scenario } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
-import { loadModule } from './driver-file.js'
+import type { Modules } from './modules.js'
 import type { ProcedureText, Project } from './project.js'
 import { UsageError } from './usage.js'
 
@@ -25,12 +25,13 @@ interface Overrides {
  *
  * @throws UsageError if there are none
  */
-export async function withOverride(project: Project, file: string): Promise<Project> {
-  const { injection, texts, own } = await loadOverrides(file)
+export async function withOverride(project: Project, file: string, modules: Modules): Promise<Project> {
+  const { injection, texts, own } = await loadOverrides(file, modules)
   const isOwn = (procedure: AnyProcedure) => own.has(procedure)
   return {
     ...project,
     texts,
+    injected: injection,
     atomicity: (scenario: Scenario, options: AtomicityOptions) =>
       project.atomicity(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
     check: (scenario: Scenario, options: CheckOptions) =>
@@ -39,8 +40,8 @@ export async function withOverride(project: Project, file: string): Promise<Proj
 }
 
 /** Loads the overrides that `file` exports as its default: one, a list of them, or an object that has such a list. */
-async function loadOverrides(file: string): Promise<Overrides> {
-  const { module, made } = await loadModule('--override', file)
+async function loadOverrides(file: string, modules: Modules): Promise<Overrides> {
+  const { module, made } = await modules.load('--override', file)
   const { default: given } = module
   if (given === undefined)
     throw new UsageError(

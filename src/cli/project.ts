@@ -120,6 +120,8 @@ export interface Project extends Specification {
   readonly own?: OwnText
   /** The texts that come from a file: those of its driver, or those that it puts in place of the reference's. */
   readonly texts?: readonly ProcedureText[]
+  /** What a file puts in place of the reference's texts, in every check. */
+  readonly injected?: Injection
   /** The release of Linux that was asked for. */
   readonly linux?: string
   /** The kernel that {@link Specification.scenarios} are on, if it is not the reference. */

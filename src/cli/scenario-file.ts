@@ -5,7 +5,8 @@
  */
 import type { Driver } from '../driver/index.js'
 import type { Generation } from '../generations/generation.js'
-import { loadModule, textsOf, withOwnExports } from './driver-file.js'
+import { textsOf, withOwnExports } from './driver-file.js'
+import type { Modules } from './modules.js'
 import { ownExports } from './own-exports.js'
 import type { Project } from './project.js'
 import { UsageError } from './usage.js'
@@ -16,8 +17,8 @@ import { UsageError } from './usage.js'
  *
  * @throws UsageError if it exports none of them
  */
-export async function withScenarios(project: Project, file: string): Promise<Project> {
-  const loaded = await loadModule('--scenario', file)
+export async function withScenarios(project: Project, file: string, modules: Modules): Promise<Project> {
+  const loaded = await modules.load('--scenario', file)
   const own = ownExports('--scenario', file, loaded.module, project)
   const { scenarios, defects } = own
   if (scenarios.length === 0 && defects.length === 0)

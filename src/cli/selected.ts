@@ -3,23 +3,59 @@
  *
  * @module
  */
+import type { CheckOptions, FreshModel } from '../checker/options.js'
+import type { Scenario } from '../world/model.js'
 import { withDriver } from './driver-file.js'
+import { Modules } from './modules.js'
 import { withKernel } from './on-kernel.js'
 import { withOverride } from './override-file.js'
 import type { Project, Selection } from './project.js'
 import { withScenarios } from './scenario-file.js'
 
+/** Modules that checks are made with. */
+const modules = new Modules()
+
 /**
- * `project` with the driver, on the kernel and in the generation that are asked for. A driver's file is imported here: see
- * `supervisor/` for who does not want it in their own process.
+ * `project` with the scenarios, the driver, on the kernel and in the generation that are asked for. Files are imported here: see
+ * `supervisor/` for who does not want them in their own process.
  *
  * @throws UsageError if one of them is not there, or is none
  */
-export async function selected(
+export async function selected(project: Project, selection: Selection): Promise<Project> {
+  const chosen = await chosenFrom(project, selection, modules)
+  if (chosen.own === undefined && chosen.injected === undefined) return chosen
+  let turn = 0
+  const audited = new Set<string>()
+  return {
+    ...chosen,
+    check: (scenario: Scenario, options: CheckOptions) => {
+      const again = async (): Promise<FreshModel | undefined> =>
+        modelIn(await chosenFrom(project, selection, new Modules(++turn)), scenario, options)
+      return chosen.check(scenario, { ...options, fresh: { again, audited } })
+    },
+  }
+}
+
+async function chosenFrom(
   project: Project,
   { scenario, driver, override, kernel, generation }: Selection,
+  modules: Modules,
 ): Promise<Project> {
-  const own = scenario === undefined ? project : await withScenarios(project, scenario)
-  const driven = await withDriver(own, driver, generation)
-  return withKernel(override === undefined ? driven : await withOverride(driven, override), kernel)
+  const own = scenario === undefined ? project : await withScenarios(project, scenario, modules)
+  const driven = await withDriver(own, driver, generation, modules)
+  return withKernel(override === undefined ? driven : await withOverride(driven, override, modules), kernel)
+}
+
+/** The scenario, and what is put into it, as another loading of the files has them. */
+function modelIn(
+  { scenarios, elsewhere = [], defects, injected }: Project,
+  { name }: Scenario,
+  options: CheckOptions,
+): FreshModel | undefined {
+  const scenario = [...scenarios, ...elsewhere].find((each) => each.name === name)
+  if (scenario === undefined) return undefined
+  const put = (options.defects ?? []).map(
+    (given) => defects.find((defect) => defect.name === given.name) ?? given,
+  )
+  return { scenario, defects: injected === undefined ? put : [...put, injected] }
 }

@@ -46,6 +46,7 @@ import {
   SpecificationError,
   step,
 } from '../world/index.js'
+import { mustBeDeclared } from './declared-state.js'
 import type { Driver, FaultAnswer, PageTableProtection } from './driver.js'
 
 /** A translation of the device: of its page table, its TLB, or an access that is under way. */
@@ -168,6 +169,7 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     const setting = { ...options, mm: options.notifier.mm }
     const earlier = l.pools.length
     const state = driver.state?.(l, setting)
+    if (state !== undefined) mustBeDeclared(driver.name, options.name, state)
     const pools = l.pools.slice(earlier)
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock

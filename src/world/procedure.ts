@@ -253,8 +253,8 @@ export function sectionStep<R>(
 }
 
 function stepOf<R>(name: string, run: Run, ways: Ways, section?: Section): Running<R> {
-  const named = typeof ways === 'number' ? undefined : ways
-  const choices = typeof ways === 'number' ? ways : ways.length
+  const named = Array.isArray(ways) ? (ways as readonly string[]) : undefined
+  const choices = named === undefined ? (ways as number) : named.length
   if (!(Number.isInteger(choices) && choices >= 1 && choices <= MOST_CHOICES))
     throw new SpecificationError(
       'invalid-operation',

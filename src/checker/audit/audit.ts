@@ -10,6 +10,7 @@ import { acting, inside, NOBODY, use } from '../../world/acting.js'
 import { FINISHED } from '../../world/control.js'
 import { SpecificationError, Violation } from '../../world/errors.js'
 import { isHandle } from '../../world/layout.js'
+import type { Model } from '../../world/model.js'
 import type { Override } from '../../world/override.js'
 import { BLOCKED } from '../../world/procedure.js'
 import type { Exploration } from '../explore.js'
@@ -18,7 +19,7 @@ import type { Audit, ViolationReport } from '../result.js'
 import { type Move, Stepper } from '../stepper.js'
 import { brokenBy, type State } from '../system.js'
 import { LiveRun, type LiveThread } from './live.js'
-import { classOf } from './samples.js'
+import { classOf, partsOf, type Sample } from './samples.js'
 
 /** Steps that are taken at random after each sample: a path that is the shortest shows one history of each state. */
 const TAIL = 20
@@ -30,10 +31,24 @@ class Disagreement extends Error {}
 const IN_A_FIELD =
   ' (a sequence number is kept in a field that the layout declares with `sequence`, not in what a step answers)'
 
+/** A model to run live, and what is put into it. */
+export interface LiveModel {
+  readonly model: Model
+  readonly overrides: readonly Override[]
+}
+
+/** A run to take in modules that are loaded anew: to a step of the text under test, by its class and its name. */
+export interface FreshSample {
+  readonly sample: Sample
+  readonly step: string
+}
+
 /** Runs an exploration's paths live. */
 export class Auditor {
   private readonly audit = { runs: 0, steps: 0, edges: 0, disagreements: 0 }
-  private readonly covered = new Set<number>()
+  private covered = new Set<number>()
+  /** What is run live: the explored model, or one like it whose modules were loaded anew. */
+  private running: LiveModel
   private readonly stored: State
   private readonly scratch: State
   private readonly expected: State
@@ -44,9 +59,10 @@ export class Auditor {
 
   constructor(
     private readonly exploration: Exploration,
-    private readonly overrides: readonly Override[],
+    overrides: readonly Override[],
   ) {
-    const { system } = exploration
+    const { model, system } = exploration
+    this.running = { model, overrides }
     this.stored = new Uint32Array(system.words)
     this.scratch = new Uint32Array(system.words)
     this.expected = new Uint32Array(system.words)
@@ -83,6 +99,56 @@ export class Auditor {
     return true
   }
 
+  /** A shortest run to each step of the text under test, outcome by outcome. */
+  freshSamples(): FreshSample[] {
+    const { samples, control } = this.exploration
+    const found = new Map<string, FreshSample>()
+    // The first of a class is the one that was found first: no shorter run leads to such a step.
+    const all = samples?.all().sort((a, b) => a.state - b.state) ?? []
+    for (const sample of all) {
+      if (!control.own[partsOf(sample.of).location]) continue
+      const step = this.nameOfClass(sample.of)
+      if (!found.has(step)) found.set(step, { sample, step })
+    }
+    return [...found.values()]
+  }
+
+  /**
+   * Takes the run to a step in a model whose modules were loaded anew: what they keep is as it was at first, whatever exploring
+   * has done to those that it ran.
+   *
+   * @returns the steps of the text under test that were taken
+   * @throws SpecificationError `impure` where it goes otherwise
+   */
+  runFresh({ state, thread, choice }: Sample, fresh: LiveModel): string[] {
+    const { covered } = this
+    this.covered = new Set()
+    try {
+      this.instead(fresh, () =>
+        this.guarded(state, () => {
+          this.follow(state)
+          this.takeKnown(thread, choice)
+          this.wander()
+        }),
+      )
+      const { own } = this.exploration.control
+      return [...this.covered].filter((of) => own[partsOf(of).location]).map((of) => this.nameOfClass(of))
+    } finally {
+      this.covered = covered
+    }
+  }
+
+  /** Runs another model than the explored one. */
+  private instead(model: LiveModel, run: () => void): void {
+    const { running } = this
+    this.running = model
+    try {
+      run()
+    } finally {
+      this.running = running
+    }
+  }
+
   /** How much was audited so far. */
   get audited(): Audit {
     return { ...this.audit }
@@ -91,18 +157,19 @@ export class Auditor {
   /**
    * Runs a counterexample live, and judges it again.
    *
+   * @param fresh - the model whose modules were loaded anew, if that is to be run
    * @throws SpecificationError `non-deterministic` if it does not break the same claim
    */
-  confirm(violation: ViolationReport): void {
+  confirm(violation: ViolationReport, fresh = this.running): void {
     const { steps, loopFrom } = violation.trace
     // A thread that breaks a claim before its first step stands nowhere: it has no run that could be taken again.
     if (steps.length === 0 && violation.kind === 'assertion') return
-    this.guarded(undefined, () => this.retrace(steps, violation, loopFrom))
+    this.instead(fresh, () => this.guarded(undefined, () => this.retrace(steps, violation, loopFrom)))
   }
 
   private begin(): LiveRun {
-    const { model, system } = this.exploration
-    return new LiveRun(model, this.overrides, system.worldWords * 4)
+    const { model, overrides } = this.running
+    return new LiveRun(model, overrides, this.exploration.system.worldWords * 4)
   }
 
   private guarded(state: number | undefined, run: () => void): void {
@@ -120,7 +187,9 @@ export class Auditor {
       const counterexample = state === undefined
       throw new SpecificationError(
         counterexample ? 'non-deterministic' : 'impure',
-        `${counterexample ? 'a counterexample' : 'a run'} goes otherwise when it is run as JavaScript runs it: ${what}; ` +
+        `${counterexample ? 'a counterexample' : 'a run'} goes otherwise when it is run ${
+          this.isFresh ? 'in modules that nothing has run before' : 'as JavaScript runs it'
+        }: ${what}; ` +
           'between steps a procedure looks only at its arguments and at what steps returned, a step touches only the ' +
           'world, and neither keeps anything anywhere else' +
           (this.trail.length === 0 ? '' : ` (the run: ${this.trail.slice(-12).join('; ')})`),
@@ -232,7 +301,9 @@ export class Auditor {
     for (let i = 0; i < worldWords; i++)
       if (scratch[i] !== stored[i]) throw new Disagreement(`${when} ${this.difference()} is another`)
     if (mover !== undefined && location !== undefined) {
-      const next = control.known(location, answer)
+      // Records of another model are others, though they are the same in both: where the thread goes says whether they are.
+      const next =
+        this.isFresh && isObject(answer) ? stored[worldWords + mover] : control.known(location, answer)
       if (next !== stored[worldWords + mover])
         throw new Disagreement(
           `${when} the answer was ${show(answer)}, which it was not when it was explored` +
@@ -269,14 +340,36 @@ export class Auditor {
       const frame = frames[i]
       const standing = at?.node.frame
       if (frame === undefined && standing === undefined) return
-      if (frame?.procedure !== standing?.procedure)
+      if (!this.isSame(frame?.procedure, standing?.procedure))
         throw new Disagreement(
           `${when} thread ${name} is in other calls: ${this.stepOf(this.live.threads[thread])}`,
         )
-      if (frame !== undefined && standing !== undefined && !same(frame.args, standing.args))
+      if (frame !== undefined && standing !== undefined && !this.isSame(frame.args, standing.args))
         throw new Disagreement(`${when} ${frame.procedure.procedureName} has other arguments`)
       at = at?.below
     }
+  }
+
+  private get isFresh(): boolean {
+    return this.running.model !== this.exploration.model
+  }
+
+  /** Of two models procedures are the same by name, and records are not compared: the world is. */
+  private isSame(a: unknown, b: unknown): boolean {
+    return same(a, b, this.isFresh)
+  }
+
+  /** `procedure: step`, the way that it goes, and where it leads. */
+  private nameOfClass(of: number): string {
+    const { location, reached, choice } = partsOf(of)
+    const { control } = this.exploration
+    const named = (at: number) => {
+      const node = control.standing(at)?.node
+      return node === undefined
+        ? 'finished'
+        : `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
+    }
+    return `${named(location)} [${choice}] → ${named(reached)}`
   }
 
   private retrace(moves: readonly Move[], broken: Broken, loopFrom: number | undefined): void {
@@ -380,14 +473,29 @@ function broke(judge: () => Broken | undefined): Broken | undefined {
   }
 }
 
-/** Equal for the control graph: what its keys tell apart, without making any. */
-function same(a: unknown, b: unknown): boolean {
+/**
+ * Equal for the control graph: what its keys tell apart, without making any.
+ *
+ * @param byName - of two models: procedures by their names, any record as any other
+ */
+function same(a: unknown, b: unknown, byName: boolean): boolean {
   if (a === b || Object.is(a, b)) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  if (isHandle(a) || isHandle(b)) return false
+  if (byName && typeof a === 'function' && typeof b === 'function') return nameOf(a) === nameOf(b)
+  if (!isObject(a) || !isObject(b)) return false
+  if (isHandle(a) || isHandle(b)) return byName && isHandle(a) && isHandle(b)
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
-  return keys.every((key) => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  return keys.every((key) =>
+    same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], byName),
+  )
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function nameOf(of: object): unknown {
+  return 'procedureName' in of ? of.procedureName : 'name' in of ? of.name : undefined
 }
 
 function show(value: unknown): string {

@@ -21,6 +21,16 @@ export function classOf(location: number, reached: number, choice: number): numb
   return (location * 2 ** 20 + reached) * WAYS + choice
 }
 
+/** Where the steps of a class begin and lead to, and which outcome they take. */
+export function partsOf(of: number): {
+  readonly location: number
+  readonly reached: number
+  readonly choice: number
+} {
+  const rest = Math.floor(of / WAYS)
+  return { location: Math.floor(rest / 2 ** 20), reached: rest % 2 ** 20, choice: of % WAYS }
+}
+
 /** The samples of one class, and how many steps of it there were. */
 interface Class {
   seen: number

@@ -6,7 +6,7 @@
  */
 
 // Taken before any code but the product's own has run.
-const { getOwnPropertyDescriptor, getPrototypeOf, is } = Object
+const { getOwnPropertyDescriptor, getPrototypeOf, is, isExtensible } = Object
 const { ownKeys } = Reflect
 
 /** What the language defines. What Node.js adds is made when it is first used, and would look replaced. */
@@ -29,9 +29,20 @@ interface Member {
   readonly set: unknown
 }
 
+/** What an object of the language is beside its members: properties that were added, or a bit that was set, could keep something. */
+interface Shape {
+  readonly of: object
+  readonly path: string
+  readonly keys: number
+  readonly extensible: boolean
+  readonly prototype: object | null
+}
+
 /** Every function of the language, as it is now. */
 export class BuiltIns {
   private readonly members: Member[] = []
+  private readonly shapes: Shape[] = []
+  private readonly shaped = new Set<object>()
   private readonly seen = new Set<object>()
 
   constructor() {
@@ -59,6 +70,11 @@ export class BuiltIns {
       const now = getOwnPropertyDescriptor(holder, key)
       if (now === undefined || !is(now.value, value) || now.get !== get || now.set !== set) return path
     }
+    for (let i = 0; i < this.shapes.length; i++) {
+      const { of, path, keys, extensible, prototype } = this.shapes[i]
+      if (ownKeys(of).length !== keys || isExtensible(of) !== extensible || getPrototypeOf(of) !== prototype)
+        return path
+    }
     return undefined
   }
 
@@ -68,12 +84,27 @@ export class BuiltIns {
     const { value, get, set } = descriptor
     if (!isObject(value) && get === undefined) return
     this.members.push({ holder, key, path, value, get, set })
+    for (const each of [value, get, set]) if (isObject(each)) this.shape(each, path)
     if (isObject(value) && (holder === globalThis || key === 'prototype')) this.look(value, path)
+  }
+
+  private shape(of: object, path: string): void {
+    // What Node.js adds to the global object is made when it is first used.
+    if (of === globalThis || this.shaped.has(of)) return
+    this.shaped.add(of)
+    this.shapes.push({
+      of,
+      path,
+      keys: ownKeys(of).length,
+      extensible: isExtensible(of),
+      prototype: getPrototypeOf(of),
+    })
   }
 
   private look(holder: object, path: string): void {
     if (this.seen.has(holder)) return
     this.seen.add(holder)
+    this.shape(holder, path)
     for (const key of ownKeys(holder)) this.note(holder, key, `${path}.${nameOf(key)}`)
   }
 }

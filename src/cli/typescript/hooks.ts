@@ -7,10 +7,18 @@
 import { readFile } from 'node:fs/promises'
 import type { LoadHook, ResolveHook } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { isTypeScript, withoutTypes } from './strip.js'
+import { isOurs } from './ours.js'
+import { FRESH, isTypeScript, withoutTypes } from './strip.js'
 
 /** Where a module is. */
 export const resolve: ResolveHook = async (specifier, context, next) => {
+  const found = await resolved(specifier, context, next)
+  const turn = new RegExp(`[?]${FRESH}=\\d+$`).exec(context.parentURL ?? '')?.[0]
+  const isAnew = turn !== undefined && found.url.startsWith('file:') && !isOurs(fileURLToPath(found.url))
+  return isAnew ? { ...found, url: `${found.url}${turn}` } : found
+}
+
+const resolved: ResolveHook = async (specifier, context, next) => {
   try {
     return await next(specifier, context)
   } catch (error) {

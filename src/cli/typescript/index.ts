@@ -6,17 +6,24 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { register } from 'node:module'
 import { dirname, resolve } from 'node:path'
+import { FRESH } from './strip.js'
 
+export { isOurs } from './ours.js'
 export { isTypeScript, withoutTypes } from './strip.js'
 
 let registered = false
 
-/** From here on this process loads TypeScript modules. */
-export function loadTypeScript(): void {
+/** From here on this process loads TypeScript modules, and modules anew by {@link freshUrl}. */
+export function installHooks(): void {
   // Not compiled itself, this module runs where TypeScript is loaded anyway.
   if (registered || import.meta.url.endsWith('.ts')) return
   registered = true
   register('./hooks.js', import.meta.url)
+}
+
+/** The URL under which a module is another instance in each turn, with all that it imports of its author's own. */
+export function freshUrl(url: string, turn: number): string {
+  return turn === 0 ? url : `${url}?${FRESH}=${turn}`
 }
 
 /** Milliseconds by which a text must be newer than what was compiled of it: copies of a tree differ by less. */

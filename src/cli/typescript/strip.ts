@@ -6,6 +6,9 @@
  */
 import { transform } from 'sucrase'
 
+/** Name of the turn in the URL of a module that is loaded anew. */
+export const FRESH = 'hmm-spec-turn'
+
 /** True for the name of a TypeScript module. */
 export function isTypeScript(name: string): boolean {
   return /\.m?ts$/.test(name)

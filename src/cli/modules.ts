@@ -1,0 +1,110 @@
+/**
+ * Modules of somebody else's: drivers, scenarios, overrides. Each is loaded once; the audit has them loaded anew, so that what
+ * a module keeps is as it was at first.
+ *
+ * @module
+ */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { installGuards } from '../checker/guard.js'
+import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
+import { type Captured, capturedBy } from './captured.js'
+import { type FileOption, mustBePureText } from './driver-text.js'
+import { freshUrl, installHooks, isOurs, isTypeScript, newerSourceOf } from './typescript/index.js'
+import { UsageError } from './usage.js'
+
+/** What a module exports, the procedures that were made as it was loaded, and what they could reach then. */
+export interface LoadedModule {
+  readonly module: { readonly default?: unknown }
+  readonly made: ReadonlySet<AnyProcedure>
+  readonly captured: Captured
+}
+
+/** Modules by path, each loaded once. */
+export class Modules {
+  private readonly known = new Map<string, LoadedModule>()
+
+  /** @param turn - 0 for those that checks are made with; others have instances of their own of each module */
+  constructor(private readonly turn = 0) {}
+
+  /**
+   * Loads a module of somebody else's, if its text keeps nothing outside of the world.
+   *
+   * @param option - the option that names `file`
+   * @throws UsageError if that cannot be done
+   */
+  async load(option: FileOption, file: string): Promise<LoadedModule> {
+    if (file.trim() === '') throw new UsageError(`${option} names no file; write ${option} my-module.js`)
+    const path = resolve(file)
+    const known = this.known.get(path)
+    if (known !== undefined) return known
+    if (this.turn === 0) mustBeLoadable(option, file, path)
+    installHooks()
+    installGuards()
+    try {
+      const { loaded, made } = await proceduresOf(() => import(freshUrl(pathToFileURL(path).href, this.turn)))
+      const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses) : new Map()
+      const module = { module: loaded, made, captured }
+      this.known.set(path, module)
+      return module
+    } catch (error) {
+      throw new UsageError(`${option} ${file} cannot be loaded: ${whyNotLoaded(error)}`)
+    }
+  }
+}
+
+/** Refuses what is no module, or keeps something outside of the world. */
+function mustBeLoadable(option: FileOption, file: string, path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw new UsageError(`${option} ${file}: there is no such file`)
+  if (!found.isFile())
+    throw new UsageError(`${option} ${file} is no file; name the module that has the default export`)
+  const newer = isTypeScript(path) ? undefined : newerSourceOf(path)
+  if (newer !== undefined)
+    throw new UsageError(
+      `${option} ${file} is older than ${relative(process.cwd(), newer)}, from which it was compiled; compile it again, or ` +
+        'name the TypeScript file',
+    )
+  mustShareThisCopy(option, file, path)
+  mustBePureText(file, option)
+}
+
+/** True for the URL of a module that is not of this package, nor of an installed one. */
+export function isSomebodyElses(url: string): boolean {
+  return url.startsWith('file:') && !isOurs(fileURLToPath(url))
+}
+
+/** Why an import failed. */
+export function whyNotLoaded(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+/**
+ * Claims tell procedures apart by identity: a driver that calls those of another copy of the package would be checked
+ * against claims that never hear of it.
+ */
+function mustShareThisCopy(option: FileOption, file: string, path: string): void {
+  let theirs: string
+  try {
+    theirs = packageOf(createRequire(path).resolve('hmm-spec/kernel'))
+  } catch {
+    // It imports none, or the import itself will say what is wrong.
+    return
+  }
+  const ours = packageOf(fileURLToPath(import.meta.url))
+  if (theirs !== ours)
+    throw new UsageError(
+      `${option} ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
+    )
+}
+
+/** The folder of the package that `file` belongs to. */
+function packageOf(file: string): string {
+  for (let at = dirname(realpathSync(file)); ; at = dirname(at)) {
+    const manifest = join(at, 'package.json')
+    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).name === 'hmm-spec') return at
+    if (dirname(at) === at) return at
+  }
+}
