@@ -197,7 +197,8 @@ async function auditAll(
     if (!(await tick())) return false
     const model = await freshModel(parameters, options)
     if (model === undefined) return true
-    for (const taken of auditor.runFresh(sample, model)) fresh.audited.add(taken)
+    auditor.runFresh(sample, model)
+    fresh.audited.add(step)
   }
   return true
 }

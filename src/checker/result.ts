@@ -117,6 +117,8 @@ export interface GraphDigest {
 export interface Audit {
   /** Runs from the initial state. */
   readonly runs: number
+  /** Those of them that were taken in modules which nothing had run before. */
+  readonly fresh: number
   /** Steps taken in them. */
   readonly steps: number
   /** Steps whose answer, world and successor were compared. */

@@ -249,6 +249,7 @@ function auditText(results: readonly CheckResult[]): string {
     audited.reduce((total, audit) => total + of(audit), 0)
   const byText = Math.max(0, ...results.map(({ purity }) => purity.byText))
   const byAudit = Math.max(0, ...results.map(({ purity }) => purity.byAuditOnly))
+  const fresh = sum((audit) => audit.fresh)
   const live =
     audited.length === 0
       ? 'none: nothing was run live'
@@ -258,7 +259,7 @@ function auditText(results: readonly CheckResult[]): string {
         )} of ${counted(
           sum(({ runs }) => runs),
           'run',
-        )} were taken live, ${figure(sum(({ disagreements }) => disagreements))} of them differed`
+        )}${fresh === 0 ? '' : `, ${figure(fresh)} of them in new modules,`} were taken live, ${figure(sum(({ disagreements }) => disagreements))} differed`
   return byText + byAudit === 0
     ? live
     : `${live}; of ${figure(byText + byAudit)} steps (in the largest scenario) ${figure(byText)} are pure by their text, ${figure(byAudit)} by the audit alone`

@@ -45,8 +45,8 @@ export interface FreshSample {
 
 /** Runs an exploration's paths live. */
 export class Auditor {
-  private readonly audit = { runs: 0, steps: 0, edges: 0, disagreements: 0 }
-  private covered = new Set<number>()
+  private readonly audit = { runs: 0, fresh: 0, steps: 0, edges: 0, disagreements: 0 }
+  private readonly covered = new Set<number>()
   /** What is run live: the explored model, or one like it whose modules were loaded anew. */
   private running: LiveModel
   private readonly stored: State
@@ -117,25 +117,16 @@ export class Auditor {
    * Takes the run to a step in a model whose modules were loaded anew: what they keep is as it was at first, whatever exploring
    * has done to those that it ran.
    *
-   * @returns the steps of the text under test that were taken
    * @throws SpecificationError `impure` where it goes otherwise
    */
-  runFresh({ state, thread, choice }: Sample, fresh: LiveModel): string[] {
-    const { covered } = this
-    this.covered = new Set()
-    try {
-      this.instead(fresh, () =>
-        this.guarded(state, () => {
-          this.follow(state)
-          this.takeKnown(thread, choice)
-          this.wander()
-        }),
-      )
-      const { own } = this.exploration.control
-      return [...this.covered].filter((of) => own[partsOf(of).location]).map((of) => this.nameOfClass(of))
-    } finally {
-      this.covered = covered
-    }
+  runFresh({ state, thread, choice }: Sample, fresh: LiveModel): void {
+    this.instead(fresh, () =>
+      this.guarded(state, () => {
+        this.follow(state)
+        this.takeKnown(thread, choice)
+        this.wander()
+      }),
+    )
   }
 
   /** Runs another model than the explored one. */
@@ -174,6 +165,7 @@ export class Auditor {
 
   private guarded(state: number | undefined, run: () => void): void {
     this.audit.runs++
+    if (this.isFresh) this.audit.fresh++
     try {
       this.live = this.begin()
       this.trail = []
