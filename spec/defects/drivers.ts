@@ -29,6 +29,8 @@ import {
   HMM_PFN_WRITE,
   type HmmRequest,
   hmm_range_fault,
+  mmget_not_zero,
+  mmput,
   mmu_interval_read_begin,
   mmu_interval_read_retry,
   mmu_interval_set_seq,
@@ -67,6 +69,18 @@ const compareOutsideLock = override(
       const failed = yield* program(current, mirror, start, end)
       yield* mirror.updateLock.unlock()
       return failed
+    },
+)
+
+/** A fault that fails leaves its driver a user of the address space. */
+const putOnlyOnSuccess = override(
+  populatePinned,
+  () =>
+    function* (current, mirror, start, end, wanted) {
+      if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+      const error = yield* populateOnce(current, mirror, start, end, wanted)
+      if (!error) yield* mmput(current, mirror.mm)
+      return error
     },
 )
 
@@ -444,6 +458,17 @@ export const driverDefects: readonly Defect[] = [
     scenario: 'munmap',
     overrides: [recordWithoutUnmapping],
     steps: 20,
+  },
+  {
+    name: 'X486',
+    kind: 'mutation',
+    title: 'a fault that fails keeps its user of the address space',
+    text: 'Without mmput on the error path the process exits, and its address space stays.',
+    source: ['reference C19, B.4 D8'],
+    requirement: 'C19',
+    scenario: 'refused-requests',
+    overrides: [putOnlyOnSuccess],
+    steps: 26,
   },
   {
     name: 'H14',

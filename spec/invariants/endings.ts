@@ -5,7 +5,7 @@
  */
 import { type HmmRange, hmm_range_fault, innermostRange, RangeResult } from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
-import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 import { isWalking } from './lifecycles.js'
 
 /** `lock-discipline`: a thread releases what it holds before it ends: locks, folio locks, and the range that it invalidates. */
@@ -27,6 +27,28 @@ export function finishedHoldNothing({ machine, tasks }: MirrorWorld): Invariant 
           return `thread ${thread} has ended, and has not ended its invalidation`
       }
       return said
+    },
+  }
+}
+
+/** `C19`: who is done with an address space is no user of it any more: else its process could not take it down. */
+export function doneAreNoUsers(
+  { machine, mirrors, tasks }: MirrorWorld,
+  threads: readonly MirrorThread[],
+): Invariant {
+  const busy = tasks.filter((_, i) => !threads[i].daemon)
+  const works = mirrors.flatMap((mirror) => [...mirror.works.values()])
+  const onlyWorkers = tasks.length - busy.length === works.length
+  return {
+    clause: 'C19',
+    name: 'who is done with an address space is no user of it',
+    judge(view) {
+      if (!onlyWorkers || busy.some(({ thread }) => !view.finished(thread))) return undefined
+      if (works.some(({ pending, worker }) => pending || worker !== 0)) return undefined
+      const kept = machine.mms.find(({ users }) => users > 1)
+      return kept === undefined
+        ? true
+        : `every thread has ended, and ${kept.name} has ${kept.users} users: who was one has not called mmput`
     },
   }
 }

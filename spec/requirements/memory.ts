@@ -13,7 +13,9 @@ export const memory: readonly Requirement[] = [
     text:
       'A driver becomes a user of the address space before it walks, and remains one until its device ' +
       'page table is written. If the address space has no users left, the driver gives up. A notifier ' +
-      'cannot be inserted into such an address space either: nothing would tell it of the end.',
+      'cannot be inserted into such an address space either: nothing would tell it of the end. Once the ' +
+      'fault is served, or has failed, the driver is no user any more (mmput): as long as it is, the ' +
+      'address space is not taken down. So a thread is one user at most.',
     source: [
       'reference C19, B.1 N1, B.4 D0 and D8',
       'include/linux/sched/mm.h: mmget_not_zero',
@@ -25,6 +27,8 @@ export const memory: readonly Requirement[] = [
       'assert:hmm_range_fault_unlocked_timeout (begin)',
       'the device finds the process gone',
       'a notifier is inserted only into an address space with users',
+      'who is done with an address space is no user of it',
+      'assert:mmget_not_zero',
       'a mirror is opened when the process has gone',
     ],
   },

@@ -60,6 +60,7 @@ import {
   deviceMemoryStepClaims,
 } from '../invariants/device-memory.js'
 import { devmemAbstractions, devmemInvariants } from '../invariants/devmem.js'
+import { doneAreNoUsers } from '../invariants/endings.js'
 import { hugePageInvariants, hugePageStepClaims } from '../invariants/huge-pages.js'
 import {
   exclusiveInvariants,
@@ -344,6 +345,7 @@ export function mirrorModel(
       // What can be said of an exclusive page in particular is said first.
       ...(isExclusive ? exclusiveInvariants(world) : []),
       ...mirroringInvariants(world),
+      doneAreNoUsers(world, options.threads),
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
       ...(options.hugePages ? hugePageInvariants(world) : []),

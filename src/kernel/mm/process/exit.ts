@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { claim, procedure, type Running, step } from '../../../world/index.js'
+import { claim, fieldOf, procedure, type Running, step } from '../../../world/index.js'
 import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   __mmu_notifier_release,
@@ -26,6 +26,11 @@ import { free_pgtables } from '../huge/page.js'
 export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
   return yield* step('count a user', () => {
     if (mm.users === 0) return 0
+    claim(
+      'C19',
+      mm.users < fieldOf(mm, 'users').max,
+      `${mm.name} has as many users as its process and all threads: one that is done with it has not called mmput`,
+    )
     mm.users += 1
     return 1
   })
