@@ -29,6 +29,10 @@ interface Text {
  * @throws UsageError that names file, line, procedure, step and variable
  */
 export function mustBePureText(file: string, option: FileOption): void {
+  if (isCommonJs(file))
+    throw new UsageError(
+      `${option} ${file} is CommonJS; write an ES module: import … from 'hmm-spec/world', export default …`,
+    )
   const texts = textsOf(resolve(file))
   const findings = findingsIn(texts.map(({ report }) => report)).flatMap((found, i) =>
     found.map((finding) => describe(texts[i], finding)),
@@ -42,6 +46,13 @@ export function mustBePureText(file: string, option: FileOption): void {
       ...(rest > 0 ? [`and ${rest} more`] : []),
     ].join('\n  '),
   )
+}
+
+/** True for a file that is, or says that it is, a CommonJS module: procedures are made of ES modules. */
+function isCommonJs(file: string): boolean {
+  if (/\.c[jt]s$/.test(file)) return true
+  const text = readFileSync(file, 'utf8')
+  return /^\s*(module\.exports|exports\.\w+)\s*=/m.test(text) && !/^\s*(import|export)\b/m.test(text)
 }
 
 function describe({ file }: Text, { line, procedure, step, message }: Finding): string {

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto'
 import {
   accessSync,
   constants,
-  mkdirSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Trace } from '../checker/result.js'
+import { makeFolder } from '../host/folder.js'
 import type { Layout } from '../report/colours.js'
 import { plain } from '../report/colours.js'
 import { traceJson } from '../report/json.js'
@@ -83,7 +83,7 @@ export function makeDirectory(option: string, directory: string, example: string
   if (directory.trim() === '')
     throw new UsageError(`${option} names no directory; write ${option} ${example}`)
   try {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
     accessSync(directory, constants.W_OK)
   } catch (error) {
     throw new UsageError(`${option} ${directory}: cannot write there (${codeOf(error)})`)
@@ -106,14 +106,14 @@ export function writeDocuments(
   for (const [file, text] of documents) {
     const path = join(folder, file)
     try {
-      mkdirSync(folder, { recursive: true })
+      makeFolder(folder)
       writeFileSync(path, text)
       io.stdout.write(`${path}\n`)
     } catch (error) {
       code = ExitCode.unwritten
       io.stderr.write(
         `${coloursFor(io.stderr, io.env).red('error:')} ${path} could not be written (${codeOf(error)}); ` +
-          `without that the exit code were ${exitCode}\n`,
+          `the exit code would otherwise be ${exitCode}\n`,
       )
     }
   }
@@ -150,7 +150,7 @@ export function writeReport(io: Io, options: OutputOptions, writers: Writers, ex
   }
   io.stderr.write(
     `${coloursFor(io.stderr, io.env).red('error:')} --output ${options.output}: the report could not be written ` +
-      `(${codeOf(lost)}); its text is printed instead. Without that the exit code were ${exitCode}\n`,
+      `(${codeOf(lost)}); its text is printed instead; the exit code would otherwise be ${exitCode}\n`,
   )
   return ExitCode.unwritten
 }

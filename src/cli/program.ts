@@ -90,7 +90,7 @@ export async function main(
   if (lost === undefined || codeOf(lost) === 'EPIPE') return exitCode
   io.stderr.write(
     `${coloursFor(io.stderr, io.env).red('error:')} the standard output did not take all (${codeOf(lost)}); ` +
-      `without that the exit code were ${exitCode}\n`,
+      `the exit code would otherwise be ${exitCode}\n`,
   )
   return ExitCode.unwritten
 }
@@ -742,7 +742,7 @@ function oneOf<T extends string>(what: string, values: readonly T[]) {
     const found = values.find((value) => value === text)
     if (found === undefined)
       throw new InvalidArgumentError(
-        `there is no ${what} of that${didYouMean(text, values)} There are: ${values.join(', ')}.`,
+        `there is no ${what} "${text}"${didYouMean(text, values) || '.'} There are: ${values.join(', ')}.`,
       )
     return found
   }

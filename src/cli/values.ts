@@ -54,7 +54,9 @@ function quantity(text: string, units: Readonly<Record<string, number>>, usual: 
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim())
   const unit = match?.[2] ? units[match[2].toLowerCase()] : usual
   const value = match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError(`${how}.`)
+  if (value === 0)
+    throw new InvalidArgumentError('it must be more than 0; leave the option out for no limit.')
+  if (!Number.isFinite(value)) throw new InvalidArgumentError(`${how}.`)
   return value
 }
 
@@ -78,9 +80,12 @@ export function parseStep(text: string): number {
   return Number(text)
 }
 
-/** Reads a number of workers: 1 or more. */
+const MOST_WORKERS = 9999
+
+/** Reads a number of workers: 1 to {@link MOST_WORKERS}. */
 export function parseWorkers(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('a number of workers is 1 or more.')
+  if (!/^[1-9]\d{0,3}$/.test(text))
+    throw new InvalidArgumentError(`a number of workers is a whole number from 1 to ${MOST_WORKERS}.`)
   return Number(text)
 }
 

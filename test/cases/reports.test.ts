@@ -50,7 +50,7 @@ describe.skipIf(!built || !existsSync('/dev/full'))('streams', () => {
   test('a report that the standard output does not take has an exit code of its own', () => {
     const { status, stderr } = shell(holds, '>/dev/full')
     expect(stderr).toContain(
-      'the standard output did not take all (ENOSPC); without that the exit code were 0',
+      'the standard output did not take all (ENOSPC); the exit code would otherwise be 0',
     )
     expect(status).toBe(4)
   })
@@ -73,7 +73,7 @@ describe('a report that could not be written', () => {
     const { code, out, err } = await run(`check --bounds smoke --format json --output ${output}`, project)
     expect(code).toBe(4)
     expect(out).toContain('holds')
-    expect(err).toContain('Without that the exit code were 0')
+    expect(err).toContain('the exit code would otherwise be 0')
   })
 
   test('is never half there', async () => {
@@ -344,4 +344,39 @@ describe('what npm runs in a clone', () => {
     expect(scripts.prepare).toBe('node tools/prepare.mjs')
     expect(scripts.build).not.toMatch(/clean|rm /)
   })
+})
+
+test('a directory that cannot be made is refused, and the tool does not hang', async () => {
+  for (const path of ['/proc/nowhere', '/proc/nowhere/below', '/dev/null/below']) {
+    const { code, err } = await run(`check --bounds smoke --trace-dir ${path}`)
+    expect(err).toMatch(/^error: --trace-dir \S+: cannot write there \(E[A-Z]+\)$/m)
+    expect(code).toBe(2)
+  }
+  const made = join(temporaryDirectory(), 'one', 'two')
+  expect((await run(`check --bounds smoke --trace-dir ${made}`)).code).toBe(0)
+  expect(statSync(made).isDirectory()).toBe(true)
+})
+
+test.each([
+  ['--workers 1000000000', /a number of workers is a whole number from 1 to 9999\./],
+  ['--time-limit 0s', /it must be more than 0; leave the option out for no limit\./],
+  ['--time-limit soon', /a time is a number with ms, s, m or h: 30s, 2m, 500ms\./],
+])('%s is refused by what is wrong with it', async (options, message) => {
+  const { code, err } = await run(`check ${options}`)
+  expect(err).toMatch(message)
+  expect(code).toBe(2)
+})
+
+test('what cannot be listed is said, and what can', async () => {
+  const { code, err } = await run('list nothing')
+  expect(err).toContain('there is no list "nothing". There are: ')
+  expect(code).toBe(2)
+})
+
+test('a CommonJS module is told what to write', async () => {
+  const driver = join(temporaryDirectory(), 'driver.cjs')
+  writeFileSync(driver, "const { step } = require('hmm-spec/world')\nmodule.exports = { name: 'old' }\n")
+  const { code, err } = await run(`check --driver ${driver}`, referenceProject())
+  expect(err).toContain('is CommonJS; write an ES module: import … from')
+  expect(code).toBe(2)
 })

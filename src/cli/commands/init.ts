@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve, sep } from 'node:path'
+import { makeFolder } from '../../host/folder.js'
 import { packageFolder } from '../../host/package.js'
 import { ExitCode } from '../../report/report.js'
 import type { Io } from '../io.js'
@@ -83,7 +84,7 @@ export function initCommand(io: Io, folder: string): number {
       `${folder} has ${there.join(', ')} already; name a folder without, and nothing is overwritten`,
     )
   try {
-    mkdirSync(into, { recursive: true })
+    makeFolder(into)
     for (const [name, text] of files) writeFileSync(join(into, name), text, { flag: 'wx' })
   } catch (error) {
     throw new UsageError(`the project cannot be written to ${folder} (${codeOf(error)})`)

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../../host/folder.js'
 import { ANSWER_FIELDS, ARGUMENTS, LANGUAGE } from '../operations.js'
 import { allowedBy, type Suite } from './data.js'
 
@@ -15,7 +16,7 @@ import { allowedBy, type Suite } from './data.js'
  * @returns the paths of what was written
  */
 export function exportSuite(suite: Suite, directory: string): string[] {
-  mkdirSync(directory, { recursive: true })
+  makeFolder(directory)
   const operations = Object.fromEntries(
     Object.entries(LANGUAGE).map(([name, { shape: _, answeredFor: _for, ...definition }]) => [
       name,
