@@ -18,6 +18,7 @@ import { generationDefects } from './generations.js'
 import { hugePageDefects } from './huge-pages.js'
 import { largeFolioDefects } from './large-folios.js'
 import { lockOutDefects } from './lock-out.js'
+import { lruDefects } from './lru.js'
 import { migrationDefects } from './migration.js'
 import { migrationExtentDefects } from './migration-extent.js'
 import { migrationStageDefects } from './migration-stages.js'
@@ -56,6 +57,7 @@ export const defects: readonly Defect[] = [
   ...devmemDefects,
   ...coherentDefects,
   ...lockOutDefects,
+  ...lruDefects,
   ...twoPassDefects,
   ...pagesValidDefects,
   ...treeDefects,

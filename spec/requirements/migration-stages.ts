@@ -119,11 +119,23 @@ export const migrationStages: readonly Requirement[] = [
   },
   {
     id: 'lru',
-    title: 'only the page that stays in use returns to the LRU list',
+    title: 'a page that stays in use returns to the LRU list, and no other does',
     text:
       'A page is isolated from its LRU list before it migrates. At the end one of the two pages goes ' +
-      'back: the one that holds the data. The other is about to be freed and goes nowhere.',
-    source: ['reference D13, B.5 step 7', 'mm/migrate_device.c: migrate_vma_finalize'],
-    checks: ['assert:folio_add_lru'],
+      'back: the one that holds the data. The other is about to be freed and goes nowhere. Unless a ' +
+      'thread has isolated it, a page of system memory that is mapped is on a list or in the batch of a CPU, ' +
+      'so that reclaim finds it; a page of a device never is. A migration empties the batches of all CPUs ' +
+      'only if a page that it is to isolate is on no list.',
+    source: [
+      'reference D13, B.5 steps 3 and 7',
+      'mm/migrate_device.c: migrate_vma_finalize, migrate_device_unmap',
+      'mm/vmscan.c: shrink_folio_list',
+    ],
+    checks: [
+      'assert:folio_add_lru',
+      'assert:folioAddLru',
+      'a page that is mapped is on an LRU list',
+      'a migration drains the batches only for a page that is on no list',
+    ],
   },
 ]

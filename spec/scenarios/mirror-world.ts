@@ -74,6 +74,7 @@ import {
   swapStepClaims,
 } from '../invariants/index.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
+import { lruInvariants, lruStepClaims } from '../invariants/lru.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
 import { callbacksOfTheRegistered, nothingLeftMappedForDma } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress, workProgress } from '../invariants/progress.js'
@@ -349,6 +350,7 @@ export function mirrorModel(
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
       ...(options.hugePages ? hugePageInvariants(world) : []),
+      ...(options.lru ? lruInvariants(world) : []),
       ...deviceMemoryInvariants(world),
       ...devmemInvariants(world),
       ...(dma.length > 0 ? [nothingLeftMappedForDma(world)] : []),
@@ -362,6 +364,7 @@ export function mirrorModel(
       faultsAreServedWhole(tasks, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...(options.swapSlots ? swapStepClaims(world) : []),
+      ...(options.lru ? lruStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.hugePages ? hugePageStepClaims(world) : []),

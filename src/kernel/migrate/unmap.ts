@@ -95,7 +95,7 @@ const unmapPage = procedure(
       const sources = sourcesOf(machine, entry)
       forgetPage(entry)
       entry.lifecycle.signal('RESTORED')
-      if (isIsolated) folioAddLru(current, frame)
+      if (isIsolated && frame.owner < 0) folioAddLru(current, frame)
       return putPages(letGo(sources, args, true))
     })
     if (freed) yield* free_zone_device_folio(freed)

@@ -5,7 +5,7 @@
  * @see reference B.5 step 3, D7, D13
  * @module
  */
-import { BLOCKED, procedure, type Running, step } from '../../world/index.js'
+import { BLOCKED, claim, procedure, type Running, step } from '../../world/index.js'
 import type { Cpu, Frame, Machine, Task } from '../machine.js'
 import { folio_put, folio_unlock, getPage, tryLockPage } from './page.js'
 
@@ -19,6 +19,7 @@ export const Lru = { off: 0, listed: 1 } as const
  * @kernel folio_add_lru
  */
 export function folioAddLru({ machine, cpu }: Task, frame: Frame): void {
+  claim('lru', frame.owner < 0, () => `frame ${frame.pfn} is of a device, and goes to the LRU lists`)
   frame.lru = Lru.listed + 1 + machine.cpus.indexOf(cpu)
 }
 
