@@ -174,7 +174,7 @@ function clausesOf(described: readonly { readonly meta?: unknown }[]): string[] 
  * no transition there (-1); a transition that names its own state as its target is one.
  *
  * @param machine - a finite machine: no changing context, actions, guards, delays, invocations or history, and at
- * most {@link MAX_STATECHART_STATES} states, all of which can be reached
+ * most 16 states, all of which can be reached
  * @throws SpecificationError `scenario` if the machine is not of that kind: it says what is in the way, and where
  *
  * @example

@@ -33,6 +33,7 @@ export {
   Mutex,
   mightSleep,
   RwSemaphore,
+  type Sleeping,
   Spinlock,
   WaitQueue,
 } from './locks.js'

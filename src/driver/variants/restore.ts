@@ -20,7 +20,7 @@ import { dirtyPages, endOfRange, flushDevice, type Mirror, unmapPages, workOf } 
 import { defineDriver } from '../driver.js'
 import { lockForInvalidation, populate, populatePinned, recordAndUnmap, SNAPSHOT } from '../reference.js'
 
-const declareRestore = (l: Layout) => ({
+export const declareRestore = (l: Layout) => ({
   /** Under the update lock: nothing is queued any more. */
   closing: l.flag('closing'),
 })
