@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { act, inside, NOBODY, use } from '../world/acting.js'
+import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Model } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
+import { atPlaceOf, messageOf } from '../world/thrown.js'
 import type { Broken } from './judge.js'
 import type { Locations } from './memo.js'
 import { Normaliser } from './normalise.js'
@@ -45,6 +46,12 @@ export class TransitionSystem {
     overrides: readonly Override[] = [],
     reductions: Reductions = 'none',
   ) {
+    if (Object.isFrozen(acting))
+      throw new SpecificationError(
+        'impure',
+        '`acting` of hmm-spec/world was frozen by a module that was loaded: the checker keeps there whose step it is; a ' +
+          'driver may only read it',
+      )
     if (model.threads.length === 0)
       throw new SpecificationError('scenario', 'the model has no threads: there is nothing to explore')
     if (model.threads.length > model.layout.threads)
@@ -79,7 +86,12 @@ export class TransitionSystem {
     try {
       inside(() => {
         model.threads.forEach((thread, i) => {
-          state[worldWords + i] = control.start(thread.program, thread.args)
+          try {
+            state[worldWords + i] = control.start(thread.program, thread.args)
+          } catch (error) {
+            const isThrown = error instanceof SpecificationError && error.code === 'procedure-threw'
+            throw isThrown ? this.between(error, i) : error
+          }
         })
       })
     } catch (error) {
@@ -134,16 +146,24 @@ export class TransitionSystem {
     return `step "${this.control.stepAt(location)?.name}" of ${this.control.procedureAt(location)} (thread ${this.model.threads[thread]?.name})`
   }
 
+  /** An error that `thread` threw between two steps, with its name: threads share what stands between steps. */
+  private between(error: SpecificationError, thread: number): SpecificationError {
+    const name = this.model.threads[thread]?.name
+    return new SpecificationError(error.code, `${error.message} (thread ${name})`, { cause: error })
+  }
+
   /** An error that the step of `thread` from `state` threw, with the place where. */
   explain(error: unknown, state: State, thread: number): unknown {
     const where = this.place(state, thread)
+    if (error instanceof SpecificationError && error.code === 'procedure-threw')
+      return this.between(error, thread)
     if (error instanceof SpecificationError)
       return PLACELESS.has(error.code)
         ? new SpecificationError(error.code, `${where}: ${error.message}`, { cause: error })
         : error
     return new SpecificationError(
       'procedure-threw',
-      `${where} threw: ${error instanceof Error ? error.message : String(error)}`,
+      `${where} threw: ${messageOf(error)}${atPlaceOf(error)}`,
       { cause: error },
     )
   }

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { checkModule, type Finding, findingsIn, type SourceReport } from '../purity/source.js'
 import { isOurs, isTypeScript, withoutTypes } from './typescript/index.js'
 import { UsageError } from './usage.js'
@@ -65,12 +66,12 @@ function describe({ file }: Text, { line, procedure, step, message }: Finding): 
 }
 
 /** The modules that `entry` imports by a path of its own; not those of this package. */
-function textsOf(entry: string): Text[] {
+function textsOf(entry: string, onBroken: (file: string, error: unknown) => void = () => {}): Text[] {
   const texts = new Map<string, Text>()
   const queue = [entry]
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     if (texts.has(file) || (file !== entry && isOurs(file))) continue
-    const text = textOf(file)
+    const text = textOf(file, onBroken)
     if (text === undefined) continue
     texts.set(file, text)
     for (const specifier of text.report.imports) {
@@ -82,17 +83,38 @@ function textsOf(entry: string): Text[] {
   return [...texts.values()]
 }
 
+/** The files that `entry`, and what it imports of its author's own, import by a path. */
+export function importedFiles(entry: string): string[] {
+  return textsOf(entry).flatMap(({ file, report }) =>
+    report.imports
+      .filter((specifier) => /^(\.|\/|file:)/.test(specifier))
+      .map((specifier) => (specifier.startsWith('file:') ? fileURLToPath(specifier) : specifier))
+      .flatMap((specifier) => fileOf(resolve(dirname(file), specifier)) ?? []),
+  )
+}
+
 /** The file that an import means: a TypeScript file is imported by the name that it is compiled to. */
 function fileOf(path: string): string | undefined {
   return [path, path.replace(/\.js$/, '.ts'), path.replace(/\.mjs$/, '.mts')].find((name) => existsSync(name))
 }
 
 /** Reads a module; one that cannot be read or parsed is left to whoever loads it. */
-function textOf(file: string): Text | undefined {
+function textOf(file: string, onBroken: (file: string, error: unknown) => void): Text | undefined {
   try {
     const source = readFileSync(file, 'utf8')
     return { file, report: checkModule(isTypeScript(file) ? withoutTypes(source, file) : source) }
-  } catch {
+  } catch (error) {
+    onBroken(file, error)
     return undefined
   }
+}
+
+/** Where the text of `entry`, or of what it imports, is no JavaScript: `FILE:LINE`. */
+export function syntaxErrorIn(entry: string): string | undefined {
+  let found: string | undefined
+  textsOf(resolve(entry), (file, error) => {
+    const { loc } = error as { readonly loc?: { readonly line: number } }
+    if (loc !== undefined) found ??= `${relative(process.cwd(), file)}:${loc.line}`
+  })
+  return found
 }

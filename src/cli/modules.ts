@@ -10,8 +10,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { installGuards } from '../checker/guard.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
+import { atPlaceOf } from '../world/thrown.js'
 import { type Captured, capturedBy } from './captured.js'
-import { type FileOption, mustBePureText } from './driver-text.js'
+import { type FileOption, importedFiles, mustBePureText, syntaxErrorIn } from './driver-text.js'
 import { freshUrl, installHooks, isOurs, isTypeScript, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
@@ -50,7 +51,9 @@ export class Modules {
       this.known.set(path, module)
       return module
     } catch (error) {
-      throw new UsageError(`${option} ${file} cannot be loaded: ${whyNotLoaded(error)}`)
+      throw new UsageError(
+        `${option} ${file} cannot be loaded: ${whyNotLoaded(error)}${whereNotLoaded(file, error)}`,
+      )
     }
   }
 }
@@ -81,23 +84,33 @@ export function whyNotLoaded(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
 
+function whereNotLoaded(file: string, error: unknown): string {
+  const place = syntaxErrorIn(file)
+  return place === undefined ? atPlaceOf(error) : ` (${place})`
+}
+
 /**
  * Claims tell procedures apart by identity: a driver that calls those of another copy of the package would be checked
  * against claims that never hear of it.
  */
 function mustShareThisCopy(option: FileOption, file: string, path: string): void {
-  let theirs: string
-  try {
-    theirs = packageOf(createRequire(path).resolve('hmm-spec/kernel'))
-  } catch {
-    // It imports none, or the import itself will say what is wrong.
-    return
-  }
   const ours = packageOf(fileURLToPath(import.meta.url))
-  if (theirs !== ours)
+  const theirs = copiesOf(path).find((copy) => copy !== ours)
+  if (theirs !== undefined)
     throw new UsageError(
       `${option} ${file} uses the hmm-spec in ${theirs}, and this is the one in ${ours}; run that one: npx hmm-spec`,
     )
+}
+
+/** The folders of the hmm-spec that a module uses, by its name and by paths. */
+function copiesOf(path: string): string[] {
+  const files = importedFiles(path)
+  try {
+    files.push(createRequire(path).resolve('hmm-spec/kernel'))
+  } catch {
+    // It has none, or the import itself will say what is wrong.
+  }
+  return files.map(packageOf).filter((folder) => dirname(folder) !== folder)
 }
 
 /** The folder of the package that `file` belongs to. */

@@ -15,6 +15,7 @@ import type { Io } from './io.js'
 import { progressDisplay } from './progress.js'
 import type { Project } from './project.js'
 import { ProcessError } from './supervisor/process.js'
+import { unexpected } from './unexpected.js'
 import { UsageError } from './usage.js'
 
 /** One check to run. */
@@ -126,10 +127,5 @@ function failureOf(name: string, error: unknown): Failure {
   if (error instanceof SpecificationError) return { name, code: error.code, message: error.message }
   if (error instanceof ProcessError) return { name, code: error.code, message: error.message }
   if (error instanceof UsageError) return { name, code: 'usage', message: error.message }
-  // Not a mistake of the scenario that we know of: where it came from matters.
-  return {
-    name,
-    code: 'internal',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  }
+  return { name, ...unexpected(error) }
 }

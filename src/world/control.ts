@@ -25,6 +25,7 @@ import {
   withoutSign,
 } from './procedure.js'
 import { running } from './running.js'
+import { atPlaceOf, messageOf } from './thrown.js'
 
 /** A location of a thread that has ended. */
 export const FINISHED = 0
@@ -507,7 +508,7 @@ export class ControlGraph {
         )
       throw new SpecificationError(
         'procedure-threw',
-        `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}`,
+        `${frame.procedure.procedureName}(${frame.args.map(showArgument).join(', ')}) threw between two steps: ${messageOf(error)}${atPlaceOf(error)}`,
         { cause: error },
       )
     } finally {
@@ -641,10 +642,6 @@ function freezeValue(value: unknown): void {
   if (typeof value !== 'object' || value === null || isHandle(value)) return
   Object.freeze(value)
   for (const inner of Object.values(value)) freezeValue(inner)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function never(): number {

@@ -220,7 +220,7 @@ describe.skipIf(!built)('workers', () => {
 
   test('are a number', async () => {
     const { code, err } = await hmmSpec(['check', '--workers', '0'])
-    expect(err).toContain('a number of workers is 1 or more')
+    expect(err).toContain('a number of workers is a whole number from 1 to 9999')
     expect(code).toBe(2)
   })
 

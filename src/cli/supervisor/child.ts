@@ -21,6 +21,7 @@ import { replayTrace } from '../commands/replay.js'
 import type { Project } from '../project.js'
 import { referenceProject } from '../reference.js'
 import { selected } from '../selected.js'
+import { unexpected } from '../unexpected.js'
 import { UsageError } from '../usage.js'
 import { BuiltIns } from './built-ins.js'
 import {
@@ -127,7 +128,7 @@ function factsOf(error: unknown): ErrorFacts {
   if (error instanceof UsageError) return { kind: 'usage', code: 'usage', message: error.message }
   if (error instanceof SpecificationError)
     return { kind: 'specification', code: error.code, message: error.message }
-  return { kind: 'internal', code: 'internal', message: describe(error) }
+  return { kind: 'internal', ...unexpected(error) }
 }
 
 async function load({ selection }: LoadOrder): Promise<ProjectFacts> {
