@@ -20,6 +20,7 @@ import { dirtyPages, endOfRange, flushDevice, type Mirror, unmapPages, workOf } 
 import { defineDriver } from '../driver.js'
 import { lockForInvalidation, populate, populatePinned, recordAndUnmap, SNAPSHOT } from '../reference.js'
 
+/** What the driver keeps for each mirror: whether it may queue, and what is to be mapped again. */
 export const declareRestore = (l: Layout) => ({
   /** Under the update lock: nothing is queued any more. */
   closing: l.flag('closing'),
