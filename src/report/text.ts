@@ -147,12 +147,24 @@ export function stopReason({ limit, verdict }: CheckResult): string {
   return `stopped at the time limit of ${duration(limit.value)}.`
 }
 
-/** What could not be checked, and why. */
+/** What could not be checked, and why: what is wrong of several scenarios in the same way is said once. */
 export function failuresText(failures: readonly Failure[], layout: Layout): string[] {
-  return failures.map(
-    ({ name, code, message }) =>
-      `${layout.colours.red(layout.colours.bold(`${name}: ${code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`}`))}\n${wrap(message, layout.width, '  ')}`,
-  )
+  const alike = new Map<string, Failure[]>()
+  for (const failure of failures) {
+    const key = `${failure.code}: ${failure.message.replace(/ \(thread [^)]*\)/g, '')}`
+    alike.set(key, [...(alike.get(key) ?? []), failure])
+  }
+  return [...alike.values()].map(([{ name, code, message }, ...others]) => {
+    const what = code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`
+    const and = others.length === 0 ? '' : `, and ${figure(others.length)} more`
+    const lines = [
+      layout.colours.red(layout.colours.bold(`${name}${and}: ${what}`)),
+      wrap(message, layout.width, '  '),
+    ]
+    if (others.length > 0)
+      lines.push(wrap(`The same in ${others.map((other) => other.name).join(', ')}.`, layout.width, '  '))
+    return lines.join('\n')
+  })
 }
 
 /** Counterexamples that were lost. */

@@ -380,3 +380,23 @@ test('a CommonJS module is told what to write', async () => {
   expect(err).toContain('is CommonJS; write an ES module: import … from')
   expect(code).toBe(2)
 })
+
+test('the same mistake in several scenarios is said once, with all of their names', async () => {
+  const driver = join(temporaryDirectory(), 'driver.js')
+  const base = fileURLToPath(new URL('../fixtures/cases/base.js', import.meta.url))
+  writeFileSync(
+    driver,
+    `import * as B from '${base}'
+const fault = B.procedure(function* broken() { mine() })
+export default { name: 'broken', invalidate: B.invalidate, fault }
+`,
+  )
+  const { code, out } = await run(
+    `check munmap madvise exit --driver ${driver} --bounds smoke`,
+    referenceProject(),
+  )
+  expect(out.match(/mine is not defined/g)).toHaveLength(1)
+  expect(out).toContain('munmap (broken), and 2 more: could not be checked (procedure-threw)')
+  expect(out).toContain('The same in madvise (broken), exit (broken).')
+  expect(code).toBe(2)
+})

@@ -291,14 +291,21 @@ test('progress: a live line on a terminal, plain lines elsewhere', async () => {
 })
 
 test('an unexpected error of a check is reported with where it came from', async () => {
-  const project = testProject({
+  const error = new TypeError('cannot read it')
+  const throwing = testProject({
     check: async () => {
-      throw new TypeError('cannot read it')
+      throw error
     },
   })
-  const { code, out } = await run('check', project)
-  expect(code).toBe(2)
-  expect(out).toContain('retry-protocol: could not be checked (internal)')
-  expect(out).toContain('TypeError: cannot read it')
+  // This file is none of the package: it is taken for a user's.
+  const theirs = await run('check', throwing)
+  expect(theirs.code).toBe(2)
+  expect(theirs.out).toContain('retry-protocol: could not be checked (threw)')
+  expect(theirs.out).toMatch(/check\.test\.ts:\d+ threw: cannot read it/)
+  error.stack = `TypeError: cannot read it\n    at check (${new URL('../../src/checker/check.ts', import.meta.url)}:9:1)`
+  const ours = await run('check', throwing)
+  expect(ours.code).toBe(2)
+  expect(ours.out).toContain('retry-protocol: could not be checked (internal)')
+  expect(ours.out).toContain('TypeError: cannot read it')
   expect(existsSync('retry-protocol.json')).toBe(false)
 })

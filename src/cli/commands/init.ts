@@ -41,8 +41,6 @@ export function initCommand(io: Io, folder: string): number {
     readFileSync(join(from, 'package.json'), 'utf8'),
   ) as Manifest
   const into = resolve(folder)
-  // A package that is not installed is found by its path.
-  const installed = from.split(sep).includes('node_modules')
   const manifest = {
     name:
       basename(into)
@@ -55,7 +53,7 @@ export function initCommand(io: Io, folder: string): number {
       test: 'vitest run',
       types: 'tsc --noEmit',
     },
-    dependencies: { 'hmm-spec': installed ? `^${version}` : `file:${relative(into, from)}` },
+    dependencies: { 'hmm-spec': sourceOf(from, into, version) },
     devDependencies: {
       '@types/node': devDependencies['@types/node'],
       typescript: devDependencies.typescript,
@@ -94,4 +92,30 @@ export function initCommand(io: Io, folder: string): number {
       `  cd ${folder}\n  npm install\n  npm run check\n  npm test\n`,
   )
   return ExitCode.holds
+}
+
+/**
+ * Where the project in `into` gets the package from: the registry, if that is where npm got it that is installed in `from`; else
+ * the tarball that it was installed from, or the folder that it is in.
+ */
+export function sourceOf(from: string, into: string, version: string): string {
+  const parts = from.split(sep)
+  const at = parts.lastIndexOf('node_modules')
+  const root = parts.slice(0, at).join(sep)
+  const resolved = at < 0 ? undefined : resolvedIn(root, parts.slice(at).join('/'))
+  if (resolved?.startsWith('http')) return `^${version}`
+  const tarball = resolved?.startsWith('file:') ? resolve(root, resolved.slice('file:'.length)) : undefined
+  return `file:${relative(into, tarball !== undefined && existsSync(tarball) ? tarball : from)}`
+}
+
+/** What npm has noted of where a package came from; a path is relative to the project that it was installed in. */
+function resolvedIn(root: string, name: string): string | undefined {
+  try {
+    const text = readFileSync(join(root, 'node_modules', '.package-lock.json'), 'utf8')
+    const { packages = {} } = JSON.parse(text) as { packages?: Record<string, { resolved?: string }> }
+    return packages[name]?.resolved
+  } catch {
+    // A package that is installed globally, or by another package manager, has no such note.
+    return undefined
+  }
 }
