@@ -118,6 +118,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   swap.swapVersusMigration,
   swap.migrateFromSwap,
   swap.swapAndFork,
+  swap.swapTracked,
   swap.keepTheEntry,
   swap.mprotectTracked,
   failures.migrateHeld,

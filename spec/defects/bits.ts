@@ -14,6 +14,7 @@ import {
 } from '../../src/driver/index.js'
 import {
   addToSwapCache,
+  change_prot_numa,
   collectEntry,
   type EntryState,
   encodeEntry,
@@ -23,11 +24,14 @@ import {
   folioFreeSwap,
   HMM_PFN_WRITE,
   hasSource,
+  invalidateRangeEnd,
+  invalidateRangeStart,
   isMigrating,
   MIGRATE_PFN_MOVED,
   migrateEntry,
   migrateVmaCollectPte,
   mmu_interval_set_seq,
+  NotifyEvent,
   ownReferences,
   type Pte,
   PteKind,
@@ -205,6 +209,35 @@ const unmapUntold = override(
     },
 )
 
+/** The entry that names the slot has no marks. */
+const swapWithoutMarks = override(
+  try_to_unmap_one,
+  () =>
+    function* (current, mm, page, frame) {
+      return yield* mm.ptl.critical('replace the entry', () => {
+        const replaced = unmapEntry(current, mm, page, frame)
+        if (replaced) {
+          mm.pte[page].softDirty = false
+          mm.pte[page].uffdWp = false
+        }
+        return replaced
+      })
+    },
+)
+
+/** NUMA hinting tells the watchers, and leaves the entries as they are. */
+const hintNothing = override(
+  change_prot_numa,
+  () =>
+    function* (current, page, pages) {
+      const { mm } = current
+      yield* mm.mmapLock.lockRead()
+      yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, page + pages)
+      yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, page, page + pages)
+      yield* mm.mmapLock.unlockRead()
+    },
+)
+
 /** Defects of bits and of swap. */
 export const bitDefects: readonly Defect[] = [
   {
@@ -368,5 +401,31 @@ export const bitDefects: readonly Defect[] = [
     scenario: 'swap-and-close',
     overrides: [closeUntold],
     steps: 18,
+  },
+  {
+    name: 'X404',
+    kind: 'mutation',
+    title: 'reclaim drops soft-dirty and uffd-wp of the entry that it replaces',
+    text:
+      'The swap entry has no marks. When the page comes back, userfaultfd does not learn of the next write, and ' +
+      'the page counts as not written.',
+    source: ['our own', 'mm/rmap.c: try_to_unmap_one'],
+    requirement: 'write-tracking',
+    scenario: 'swap-tracked',
+    overrides: [swapWithoutMarks],
+    steps: 4,
+  },
+  {
+    name: 'X405',
+    kind: 'mutation',
+    title: 'NUMA hinting changes no entry',
+    text:
+      'change_prot_numa notifies and makes no entry PROT_NONE: no CPU faults, and the kernel does not learn ' +
+      'where the page is used. The mirror has been invalidated in vain.',
+    source: ['our own', 'mm/mempolicy.c: change_prot_numa'],
+    requirement: 'system-calls',
+    scenario: 'numa-hinting',
+    overrides: [hintNothing],
+    steps: 0,
   },
 ]

@@ -16,6 +16,7 @@ import {
   make_device_exclusive,
   NotifyEvent,
   PteKind,
+  page_make_device_exclusive_one,
   putPage,
   remove_device_exclusive_entry,
   setExclusiveEntry,
@@ -26,6 +27,17 @@ import {
 } from '../../src/kernel/index.js'
 import { become, override, type Running, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
+
+/** The walk over the entries of an area goes one entry further. */
+const oneTooFar = override(
+  page_make_device_exclusive_one,
+  (original) =>
+    function* (current, mm, page, frame) {
+      const replaced = yield* original(current, mm, page, frame)
+      yield* original(current, mm, page + 1, frame)
+      return replaced
+    },
+)
 
 /** What is different about the section of the page-table lock, and about what follows if the page has gone. */
 interface Form {
@@ -197,5 +209,16 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     scenario: 'exclusive-by-page-huge',
     overrides: [lookUpWithoutSplit],
     steps: 23,
+  },
+  {
+    name: 'X408',
+    kind: 'mutation',
+    title: 'the walk for exclusive access goes one entry beyond the VMA',
+    text: 'The VMA ends where the address space does, and the walk reads what is behind the page table.',
+    source: ['our own', 'reference B.10', 'mm/rmap.c: page_make_device_exclusive_one'],
+    requirement: 'use-after-free',
+    scenario: 'exclusive',
+    overrides: [oneTooFar],
+    steps: 13,
   },
 ]

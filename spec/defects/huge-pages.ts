@@ -7,13 +7,22 @@ import { mapAsOne, program, rangeOf } from '../../src/driver/index.js'
 import {
   __split_huge_pmd,
   __split_huge_pmd_locked,
+  addNewAnonRmap,
+  alloc_page,
+  anonVmaPrepare,
+  do_anonymous_page,
   hmm_vma_walk_pmd,
   hugePmdAt,
   isMappable,
   mapUnusedToZeropage,
+  mayWritePage,
   PmdKind,
+  PteKind,
   readEntry,
+  release_pages,
+  setPte,
   unmapAndRemap,
+  VM_FAULT_OOM,
 } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'
 import type { Defect } from '../defect.js'
@@ -30,6 +39,39 @@ const orderReadApart = override(
         if (isHuge && walked.kind === 'next') range.pfns[page].order = range.hugeOrder
         return walked
       })
+    },
+)
+
+/** Each page of a huge page is told as one that has an entry of its own. */
+const orderForgotten = override(
+  hmm_vma_walk_pmd,
+  () =>
+    function* (range, request, page) {
+      return yield* step('read an entry', () => {
+        const walked = readEntry(range, request, page)
+        for (const entry of range.pfns) entry.order = 0
+        return walked
+      })
+    },
+)
+
+/** A new page is mapped, and nothing says that there is a page table. */
+const mapWithoutTable = override(
+  do_anonymous_page,
+  (original) =>
+    function* (current, mm, page, write) {
+      if (!write) return yield* original(current, mm, page, write)
+      const pfn = yield* alloc_page(current.machine)
+      if (pfn === 0) return VM_FAULT_OOM
+      const isMapped = yield* mm.ptl.critical('map a new page', () => {
+        anonVmaPrepare(current.machine, mm, page)
+        if (mm.pte[page].kind !== PteKind.none) return 0
+        setPte(current.machine, mm.pte[page], pfn, mayWritePage(mm, page))
+        addNewAnonRmap(current.machine, mm, page)
+        return 1
+      })
+      if (!isMapped) yield* release_pages(current.machine, [pfn])
+      return 0
     },
 )
 
@@ -128,5 +170,31 @@ export const hugePageDefects: readonly Defect[] = [
     scenario: 'huge-page-mapped-whole',
     overrides: [anyOrder],
     steps: 30,
+  },
+  {
+    name: 'X406',
+    kind: 'mutation',
+    title: 'a fault maps a page where there is no page table',
+    text:
+      'The page table has been given up since the fault looked, and the fault does not allocate another: the entry ' +
+      'is nowhere, and a huge page could be mapped in its place.',
+    source: ['our own', 'mm/memory.c: do_anonymous_page'],
+    requirement: 'C26',
+    scenario: 'huge-page-faults',
+    overrides: [mapWithoutTable],
+    steps: 26,
+  },
+  {
+    name: 'X407',
+    kind: 'mutation',
+    title: 'a walk reports each page of a huge page by itself',
+    text:
+      'The order of the entries is 0 although one entry maps all of them: a driver programs as many translations ' +
+      'as there are pages.',
+    source: ['our own', 'reference C26, A.4', 'mm/hmm.c: hmm_vma_handle_pmd'],
+    requirement: 'C26',
+    scenario: 'huge-page-mapped-whole',
+    overrides: [orderForgotten],
+    steps: 7,
   },
 ]

@@ -153,6 +153,32 @@ export function protectedIsNotWritable({ machine }: MirrorWorld): Invariant {
   }
 }
 
+/** `write-tracking`: an entry keeps its marks when its page goes to swap, and when it comes back. */
+export function swapKeepsTheMarks({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'write-tracking',
+    name: 'an entry keeps its marks in swap',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          const from = old(pte).kind
+          const to = pte.kind
+          const isMoved = from === PteKind.swap || to === PteKind.swap
+          if (from === to || !isMoved || from === PteKind.none || to === PteKind.none) continue
+          said = true
+          const where = `page ${page} of ${mm.name}: its entry was ${from} and is ${to}`
+          if (old(pte).uffdWp !== pte.uffdWp) return `${where}, and uffd-wp is ${pte.uffdWp ? 1 : 0}`
+          // A fault that writes makes the page soft-dirty.
+          if (old(pte).softDirty && !pte.softDirty) return `${where}, and it is not soft-dirty any more`
+          if (to === PteKind.swap && !old(pte).softDirty && pte.softDirty)
+            return `${where}, and it is soft-dirty now`
+        }
+      return said
+    },
+  }
+}
+
 /** `write-tracking`: mprotect makes no entry writable whose next write must fault to be known of. */
 export function trackedWritesFault({ machine }: MirrorWorld): StepClaim {
   return {

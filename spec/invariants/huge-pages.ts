@@ -3,13 +3,20 @@
  *
  * @module
  */
-import { hugePmdAt, innermostRange, ZERO_PAGE } from '../../src/kernel/index.js'
+import {
+  HMM_PFN_VALID,
+  hugePmdAt,
+  innermostRange,
+  PmdKind,
+  PteKind,
+  ZERO_PAGE,
+} from '../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** The claims about every state of a world with huge pages. */
 export function hugePageInvariants(world: MirrorWorld): Invariant[] {
-  return [mappedAsAWhole(world)]
+  return [mappedAsAWhole, entriesHaveATable].map((make) => make(world))
 }
 
 /** The claims about every step of a world with huge pages. */
@@ -43,17 +50,41 @@ export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
   }
 }
 
+/** C26: an entry is in a page table: where there is none a huge page could be mapped in its place. */
+export function entriesHaveATable({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C26',
+    name: 'an entry is in a page table, or part of a huge page',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const { start, end, kind } of mm.pmd ?? []) {
+          if (kind !== PmdKind.none) continue
+          said = true
+          for (let page = start; page < end; page++)
+            if (mm.pte[page].kind !== PteKind.none)
+              return `page ${page} of ${mm.name} has an entry, and there is no page table for it`
+        }
+      return said
+    },
+  }
+}
+
 /** C26: what the walk says of how much is mapped as one is so when it says it. */
 export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap((mirror) => [...mirror.ranges.values()])
+  const hugeOrder = Math.log2(machine.hugePages)
   return {
     clause: 'C26',
     name: 'an order is that of the mapping that was read',
     judge() {
       let said: true | undefined
-      for (const { pfns, notifier, hugeOrder } of ranges)
+      for (const { pfns, notifier } of ranges)
         for (const [page, entry] of pfns.entries()) {
           const is = entry.order
+          const isNew = (entry.flags & ~old(entry).flags & HMM_PFN_VALID) !== 0
+          if (isNew && is === 0 && hugePmdAt(notifier.mm, page) !== undefined)
+            return `page ${page} is told by itself, and mapped as one with others`
           if (is === 0 || is === old(entry).order) continue
           said = true
           if (is > hugeOrder || hugePmdAt(notifier.mm, page) === undefined)

@@ -11,6 +11,7 @@ import {
   protectedIsNotWritable,
   swapHoldsTheData,
   swapIsCounted,
+  swapKeepsTheMarks,
   trackedWritesFault,
 } from './bits.js'
 import {
@@ -117,7 +118,7 @@ export function swapInvariants(world: MirrorWorld): Invariant[] {
 
 /** The claims about every step of a world with swap. */
 export function swapStepClaims(world: MirrorWorld): StepClaim[] {
-  return [trackedWritesFault(world)]
+  return [trackedWritesFault(world), swapKeepsTheMarks(world)]
 }
 
 /** The claims about every state of a world with files. */

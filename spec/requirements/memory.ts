@@ -73,9 +73,16 @@ export const memory: readonly Requirement[] = [
     text:
       'userfaultfd and soft-dirty learn of a write by its fault. So an entry with uffd-wp is not writable, ' +
       'and mprotect makes an entry writable again only if it is soft-dirty and userfaultfd has not ' +
-      'write-protected it.',
-    source: ['our own', 'reference B.2', 'mm/mprotect.c: can_change_pte_writable'],
+      'write-protected it. An entry keeps both marks when its page goes to swap, and when it comes back.',
+    source: [
+      'our own',
+      'reference B.2',
+      'mm/mprotect.c: can_change_pte_writable',
+      'mm/rmap.c: try_to_unmap_one',
+      'mm/memory.c: do_swap_page',
+    ],
     checks: [
+      'an entry keeps its marks in swap',
       'an entry with uffd-wp is not writable',
       'mprotect makes no entry writable whose writes are tracked',
     ],
@@ -109,26 +116,28 @@ export const memory: readonly Requirement[] = [
       'was asked for. When mmap returns, its range is mapped with it. When munmap returns, its range ' +
       'has neither a VMA nor an entry, nor the flags or the file of one. All three hold the mmap lock until they ' +
       'return, so no other thread can have changed it. When memfd_create returns, its file is open. What becomes of the entries is the business of area-rights, C2 ' +
-      'and data.',
+      'and data. NUMA hinting, which the kernel calls by itself, makes an entry PROT_NONE.',
     source: [
       'our own',
       'reference B.2',
       'mm/mprotect.c: do_mprotect_pkey',
       'mm/mmap.c: do_mmap, __vm_munmap',
+      'mm/mempolicy.c: change_prot_numa',
     ],
-    checks: ['a system call has done what it was called for'],
+    checks: ['a system call has done what it was called for', 'NUMA hinting takes the access to a page away'],
   },
   {
     id: 'use-after-free',
     title: 'no use after free',
     text:
       'No CPU accesses a free frame; no reference, no mapping (_mapcount) and no user of an address ' +
-      'space (mm_users) is dropped that is not held; no frame is freed while a page table maps it, and no field is accessed of an object that is not allocated (such ' +
+      'space (mm_users) is dropped that is not held; no frame is freed while a page table maps it, no entry is accessed beyond the address space, and no field is accessed of an object that is not allocated (such ' +
       "as the interval notifier embedded in a driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
       'assert:removeRmap',
+      'assert:pteAt',
       'assert:mmput',
       'assert:folio_lock',
       'assert:mustBeAllocated',

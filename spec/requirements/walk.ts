@@ -78,9 +78,13 @@ export const walk: readonly Requirement[] = [
     text:
       'The order of an entry is the size of the CPU mapping that contains the page. It never exceeds ' +
       'the mapping that existed when the entry was read: a device that maps that much at once must ' +
-      'not reach beyond it.',
+      'not reach beyond it. A huge page is mapped as a whole; every other entry is in a page table.',
     source: ['reference C26, A.4', 'include/linux/hmm.h: hmm_pfn_to_map_order'],
-    checks: ['an order is that of the mapping that was read', 'a huge page is mapped as a whole'],
+    checks: [
+      'an order is that of the mapping that was read',
+      'a huge page is mapped as a whole',
+      'an entry is in a page table, or part of a huge page',
+    ],
   },
   {
     id: 'asked-only',

@@ -13,6 +13,7 @@ import {
   HMM_PFN_REQ_WRITE,
   madvise_dontneed,
   mprotect,
+  PteKind,
   VM_READ,
   VM_WRITE,
   VmaKind,
@@ -233,6 +234,13 @@ export const numaHinting = mirrorScenario({
       },
       { name: 'scheduler', calls: () => [call(change_prot_numa, 0, 1)] },
       { name: 'cpu', calls: () => [call(cpuWrite, 0, 1), call(cpuRead, 0)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        clause: 'system-calls',
+        name: 'NUMA hinting takes the access to a page away',
+        holds: () => machine.mms[0].pte[0].kind === PteKind.protnone,
+      },
     ],
   }),
 })

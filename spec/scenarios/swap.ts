@@ -226,6 +226,39 @@ export const swapAndFork = mirrorScenario({
   }),
 })
 
+/** What entries say is kept on the way to swap and back. */
+export const swapTracked = mirrorScenario({
+  name: 'swap-tracked',
+  summary:
+    'Reclaim takes two pages, of which one is write-protected by userfaultfd and the other is not ' +
+    'soft-dirty, while CPUs read both and write to the second: each entry keeps its marks.',
+  exercises: ['C39', 'data', 'write-tracking'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, readOnly: true, uffdWp: true },
+      { touched: true, readOnly: true, softDirty: false },
+    ],
+    mirrors: [],
+    spareFrames: 1,
+    swapSlots: 2,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 2,
+    invalidations: 2,
+    threads: [
+      {
+        name: 'kswapd',
+        calls: ({ machine: { frames } }) => [
+          call(shrink_folio_list, frames[1]),
+          call(shrink_folio_list, frames[2]),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(cpuWrite, 1, 2)] },
+    ],
+  }),
+})
+
 /** What entries say is kept when an area becomes writable again. */
 export const mprotectTracked = mirrorScenario({
   name: 'mprotect-tracked',

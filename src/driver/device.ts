@@ -552,12 +552,7 @@ export const serveFault = procedure(
   'device fault',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
     const answer = yield* mirror.driver.fault(current, mirror, start, end, write)
-    if (!isAnswer(answer))
-      throw new SpecificationError(
-        'invalid-result',
-        `fault of driver ${mirror.driver.name} returned ${String(answer)}; it returns 0 or 'mapped', 'again', or a ` +
-          'negative error number',
-      )
+    mustBeAnswer(mirror, answer)
     yield* endOfRange(current, mirror, answer)
     const error = typeof answer === 'number' ? answer : 0
     claim(
@@ -569,8 +564,13 @@ export const serveFault = procedure(
   },
 )
 
-function isAnswer(answer: unknown): answer is FaultAnswer {
-  return answer === 'mapped' || answer === 'again' || (Number.isInteger(answer) && (answer as number) <= 0)
+function mustBeAnswer({ driver }: Mirror, answer: unknown): void {
+  if (answer === 'mapped' || answer === 'again') return
+  if (Number.isInteger(answer) && (answer as number) <= 0) return
+  throw new SpecificationError(
+    'invalid-result',
+    `fault of driver ${driver.name} returned ${String(answer)}; it returns 0 or 'mapped', 'again', or a negative error number`,
+  )
 }
 
 /** The driver is done with the range, for better or worse: the array is freed. */

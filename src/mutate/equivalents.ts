@@ -9,4 +9,17 @@
 export const equivalents: Readonly<Record<string, string>> = {
   'kernel/mmu_notifier/index | invalidateRangeStart | delete | if (!hasNotifiers(mm)) return → nothing':
     'without watchers the call takes no step and answers 0: the look saves the call, as mm_has_notifiers does',
+  'driver/atomic | atomic fault (try) | swap | yield* updateLock.unlock(); yield* letGoOfPage(frame) → yield* letGoOfPage(frame); yield* updateLock.unlock()':
+    'who waits for the folio lock, and then for the update lock, gets the second as late either way; the entry keeps a ' +
+    'reference to the page, so that dropping this one frees nothing',
+  'driver/recorded/snapshot | dmirror_range_snapshot (try) | swap | yield* mmu_interval_read_begin(notifier, range.notifierS… 792de5 → yield* mm.mmapLock.lockRead(); yield* mmu_interval_read_… 899731':
+    'an invalidation that is open ends without the mmap lock, or has it already: waiting for it with the lock held for ' +
+    'reading ends too, and the number is still sampled before the walk',
+  'driver/variants/pages-valid | forgetPages | delete | kept.flags = 0 → nothing':
+    'the flags are read only of a page that is valid, and are set with that: svm_bind looks at the one before the other',
+  'generations/devmem/hotplug | hmm_devmem_add | percpu_ref_init | invert | choice === NO_MEMORY → !(choice === NO_MEMORY)':
+    'both outcomes of the choice are tried: the names of the two are exchanged',
+  'kernel/mm/swap/reclaim | try_to_unmap | zero | yield* try_to_unmap_one(current, mm, page, frame) → 0':
+    'the walk looks once more and finds no other entry: an anonymous page is mapped once in an address space, and nobody ' +
+    'maps it again while its folio lock is held',
 }

@@ -130,7 +130,7 @@ export function declareRange(
     pfns: l.array('hmm_pfns', size.pages, (entry) => ({
       flags: entry.counter('flags', HMM_PFN_VALID | HMM_PFN_WRITE | HMM_PFN_ERROR, { word: 'entry' }),
       frame: entry.counter('frame', lastFrame(size), { word: 'entry' }),
-      order: entry.counter('order', hugeOrder(size.hugePages ?? 2), {
+      order: entry.counter('order', Math.log2(size.hugePages ?? 2), {
         word: 'entry',
         when: !!size.hugePages,
       }),

@@ -186,6 +186,12 @@ export const release_pages = procedure(function* release_pages(machine: Machine,
   if (freed) yield* free_zone_device_folio(freed)
 })
 
+/** The entry of a page of the address space: beyond its end there is no page table. Part of a step, under the page-table lock. @kernel pte_offset_map_lock */
+export function pteAt({ name, pte }: MmStruct, page: number): Pte {
+  claim('use-after-free', page < pte.length, () => `page ${page} is beyond the end of ${name}`)
+  return pte[page]
+}
+
 /** True if the entry maps a page that CPUs can use, whether or not the CPU may use it. Under the page-table lock. */
 export function mapsPage(pte: Pte): boolean {
   switch (pte.kind) {

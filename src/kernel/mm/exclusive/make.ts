@@ -21,7 +21,16 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { entryState } from '../encoding.js'
 import { flushTlb } from '../fault/cpu.js'
 import { get_user_pages_remote } from '../fault/gup.js'
-import { clearPte, folio_lock, folio_put, folio_unlock, handOnMarks, mapsPage, tryLockPage } from '../page.js'
+import {
+  clearPte,
+  folio_lock,
+  folio_put,
+  folio_unlock,
+  handOnMarks,
+  mapsPage,
+  pteAt,
+  tryLockPage,
+} from '../page.js'
 import { areaAt, type MappedArea, partsOf } from '../rmap.js'
 
 /**
@@ -216,7 +225,7 @@ export const page_make_device_exclusive_one = procedure(function* page_make_devi
   frame: Frame,
 ): Running<number> {
   return yield* mm.ptl.critical('clear, flush and make exclusive', () => {
-    const pte = mm.pte[page]
+    const pte = pteAt(mm, page)
     const mapped = machine.frames[pte.frame]
     if (!partsOf(machine, frame).includes(mapped)) return Replaced.not
     if (pte.kind === PteKind.deviceExclusive) return Replaced.already

@@ -21,7 +21,7 @@ import { find_vma } from '../area/madvise.js'
 import { anonVmaFork } from '../area/vma.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
 import { flush_tlb_range } from '../fault/cpu.js'
-import { getPage } from '../page.js'
+import { getPage, pteAt } from '../page.js'
 import { slotOf } from '../swap/slots.js'
 import { exit_mmap } from './exit.js'
 
@@ -191,7 +191,7 @@ const copy_huge_pmd = procedure(function* copy_huge_pmd(
 
 /** @kernel copy_present_pte, copy_nonpresent_pte */
 function copyPte({ machine, mm }: Task, child: MmStruct, page: number): void {
-  const pte = mm.pte[page]
+  const pte = pteAt(mm, page)
   if (pte.kind === PteKind.none) return
   const pfn = pte.frame
   pte.write = false
