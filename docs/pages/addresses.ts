@@ -19,7 +19,7 @@ export type PageKind =
   | 'doc'
 
 /** A place in a document that others lead to. */
-export const ANCHOR = /<a id="([\w.]+)"><\/a>/g
+export const ANCHOR = /<a id="([\w.-]+)"><\/a>/g
 
 /** The address of a page, from the root of the site. */
 export function address(kind: PageKind, name: string): string {

@@ -10,6 +10,7 @@ import { address } from './addresses.js'
 import {
   ExploreLink,
   Html,
+  IfShort,
   Linked,
   type Page,
   Provenance,
@@ -187,7 +188,9 @@ function Taken({ site, found }: { site: Site; found: TransitionData }) {
           >
             Step through the run up to it in the explorer
           </ExploreLink>
-          <RunDrawing site={site} threads={shortest.threads} steps={shortest.steps} />
+          <IfShort steps={shortest.steps.length}>
+            <RunDrawing site={site} threads={shortest.threads} steps={shortest.steps} />
+          </IfShort>
         </details>
       )}
     </>

@@ -10,6 +10,7 @@ import {
   Commands,
   ExploreLink,
   Html,
+  IfShort,
   Linked,
   type Page,
   Provenance,
@@ -28,9 +29,6 @@ const KINDS = {
   mutation: 'a step left out, or in the wrong place',
   hazard: 'a hazard that is there today',
 } as const
-
-/** Steps of the longest run that is drawn on the page of its defect: the explorer draws any. */
-const DRAWN = 20
 
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {
@@ -155,10 +153,10 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
         />
         {!found?.trace ? (
           <p>No run was recorded.</p>
-        ) : found.trace.steps.length > DRAWN ? (
-          <p>Its {found.trace.steps.length} steps are drawn in the explorer.</p>
         ) : (
-          <TraceDrawing site={site} trace={found.trace} />
+          <IfShort steps={found.trace.steps.length}>
+            <TraceDrawing site={site} trace={found.trace} />
+          </IfShort>
         )}
         <Commands
           lines={[

@@ -276,6 +276,14 @@ export function Commands({ lines }: { lines: readonly string[] }) {
   )
 }
 
+/** Steps of the longest run that is drawn on a page that is not about it alone: the explorer draws any. */
+const DRAWN = 12
+
+/** A drawing of a run of so many steps, if that is short enough. */
+export function IfShort({ steps, children }: { steps: number; children: ComponentChildren }) {
+  return steps > DRAWN ? <p>Its {steps} steps are drawn in the explorer.</p> : <>{children}</>
+}
+
 /** A run that breaks a clause, drawn. */
 export function TraceDrawing({ site, trace }: { site: Site; trace: Trace }) {
   return <Html class="drawing" html={scrolling(traceSvg(trace, { linkTo: linkTo(site) }))} />

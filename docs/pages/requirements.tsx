@@ -7,6 +7,7 @@ import { generationNames } from '../../src/generations/generation.js'
 import { address } from './addresses.js'
 import {
   ExploreLink,
+  IfShort,
   Linked,
   Names,
   type Page,
@@ -151,7 +152,9 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
               The shortest run that breaks it: {breaking[0].name}, {trace.steps.length} steps
             </h3>
             <ExploreLink site={site} subject={subjectOf(breaking[0])} steps={trace.steps} kind={trace.kind} />
-            <TraceDrawing site={site} trace={trace} />
+            <IfShort steps={trace.steps.length}>
+              <TraceDrawing site={site} trace={trace} />
+            </IfShort>
           </>
         ) : null}
       </Section>
