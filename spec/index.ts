@@ -28,7 +28,7 @@ import * as failures from './scenarios/migration-failures.js'
 import type { InGeneration, MirroringScenario } from './scenarios/mirror-world.js'
 import * as mirroring from './scenarios/mirroring.js'
 import * as notifiers from './scenarios/notifiers.js'
-import { comparedTwice, pagesValid, pagesValidClosed } from './scenarios/pages-valid.js'
+import { comparedTwice, pagesValid, pagesValidClosed, pagesValidReaped } from './scenarios/pages-valid.js'
 import { mendedScenarios } from './scenarios/recorded.js'
 import * as requests from './scenarios/requests.js'
 import { restoreWorker } from './scenarios/restore.js'
@@ -96,6 +96,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   hugePages.hugePageMappedWhole,
   hugePages.hugePageAndFork,
   hugePages.hugePageMigrates,
+  hugePages.hugePageMoves,
+  hugePages.emptyPageTable,
   largeFolios.largeFolio,
   largeFolios.largeFolioAndFork,
   largeFolios.largeFolioSplit,
@@ -151,6 +153,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   twoPass.twoPassRefused,
   pagesValid,
   pagesValidClosed,
+  pagesValidReaped,
   restoreWorker,
   comparedTwice,
   areas.mremapVersusDevice,

@@ -16,11 +16,13 @@ import {
   isMappable,
   mapUnusedToZeropage,
   mayWritePage,
+  move_page_tables,
   PmdKind,
   PteKind,
   readEntry,
   release_pages,
   setPte,
+  try_to_free_pte,
   unmapAndRemap,
   VM_FAULT_OOM,
 } from '../../src/kernel/index.js'
@@ -74,6 +76,19 @@ const mapWithoutTable = override(
       return 0
     },
 )
+
+/** A huge page is split before it is moved, whether or not another would fit. */
+const moveSplit = override(
+  move_page_tables,
+  (original) =>
+    function* (current, mm, page, pages, to) {
+      yield* __split_huge_pmd(current, mm, page)
+      yield* original(current, mm, page, pages, to)
+    },
+)
+
+/** Page tables stay, empty or not. */
+const keepTables = override(try_to_free_pte, () => function* () {})
 
 /** The mapping is split as if it were no change for anybody, as the pages stay where they are. */
 const splitUntold = override(
@@ -196,5 +211,27 @@ export const hugePageDefects: readonly Defect[] = [
     scenario: 'huge-page-mapped-whole',
     overrides: [orderForgotten],
     steps: 7,
+  },
+  {
+    name: 'X409',
+    kind: 'mutation',
+    title: 'mremap splits a huge page that it could move as a whole',
+    text: 'The pages are at their new address, and mapped one by one: the huge page is lost for nothing.',
+    source: ['our own', 'mm/mremap.c: move_page_tables', 'mm/huge_memory.c: move_huge_pmd'],
+    requirement: 'system-calls',
+    scenario: 'huge-page-moves',
+    overrides: [moveSplit],
+    steps: 0,
+  },
+  {
+    name: 'X410',
+    kind: 'mutation',
+    title: 'madvise keeps page tables that it has emptied',
+    text: 'A page table that maps nothing stays: memory is lost, and no huge page can come in its place.',
+    source: ['our own', 'mm/pt_reclaim.c: try_to_free_pte'],
+    requirement: 'system-calls',
+    scenario: 'empty-page-table',
+    overrides: [keepTables],
+    steps: 0,
   },
 ]

@@ -116,15 +116,23 @@ export const memory: readonly Requirement[] = [
       'was asked for. When mmap returns, its range is mapped with it. When munmap returns, its range ' +
       'has neither a VMA nor an entry, nor the flags or the file of one. All three hold the mmap lock until they ' +
       'return, so no other thread can have changed it. When memfd_create returns, its file is open. What becomes of the entries is the business of area-rights, C2 ' +
-      'and data. NUMA hinting, which the kernel calls by itself, makes an entry PROT_NONE.',
+      'and data. NUMA hinting, which the kernel calls by itself, makes an entry PROT_NONE. mremap moves a huge page as a whole ' +
+      'where another would fit, and madvise gives back a page table that it leaves empty.',
     source: [
       'our own',
       'reference B.2',
       'mm/mprotect.c: do_mprotect_pkey',
       'mm/mmap.c: do_mmap, __vm_munmap',
       'mm/mempolicy.c: change_prot_numa',
+      'mm/huge_memory.c: move_huge_pmd',
+      'mm/pt_reclaim.c: try_to_free_pte',
     ],
-    checks: ['a system call has done what it was called for', 'NUMA hinting takes the access to a page away'],
+    checks: [
+      'a system call has done what it was called for',
+      'NUMA hinting takes the access to a page away',
+      'mremap moves a huge page as a whole',
+      'madvise gives an empty page table back',
+    ],
   },
   {
     id: 'use-after-free',

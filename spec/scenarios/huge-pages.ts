@@ -10,9 +10,12 @@ import {
   fork,
   madvise_dontneed,
   mprotect,
+  mremap,
   munmap,
+  PmdKind,
   VM_READ,
   VM_WRITE,
+  VmaKind,
 } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
@@ -149,6 +152,72 @@ export const hugePageMigrates = mirrorScenario({
       { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
       { name: 'cpu 1', calls: () => [call(cpuWrite, 1, 0), call(cpuWrite, 1, 2)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** A huge page moves with its one entry. */
+export const hugePageMoves = mirrorScenario({
+  name: 'huge-page-moves',
+  summary:
+    'mremap moves a huge page as a whole while a device writes to it: the device finds it at the new address, ' +
+    'and a CPU reads it there.',
+  exercises: ['C1', 'C2', 'C26', 'C47', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [...repeat(HUGE, { touched: true }), ...repeat(HUGE, { kind: VmaKind.none, flags: 0 })],
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    moves: true,
+    invalidations: 4,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [
+          call(deviceAccess, m.mirrors[0], 0, 1, 2),
+          call(deviceAccess, m.mirrors[0], HUGE, HUGE + 1),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(mremap, 0, HUGE, HUGE), call(cpuRead, HUGE)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        clause: 'system-calls',
+        name: 'mremap moves a huge page as a whole',
+        holds: () => machine.mms[0].pmd?.[1].kind === PmdKind.huge,
+      },
+    ],
+  }),
+})
+
+/** A page table in which nothing is left is given back. */
+export const emptyPageTable = mirrorScenario({
+  name: 'empty-page-table',
+  summary:
+    'A thread zaps one page of a huge page, which splits the mapping, and then both, while a device reads: the page table ' +
+    'that is left empty is given back.',
+  exercises: ['C1', 'C2', 'C26', 'system-calls'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 4,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 1, 1), call(madvise_dontneed, 0, HUGE)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        clause: 'system-calls',
+        name: 'madvise gives an empty page table back',
+        holds: (view) => view.finished(1) && machine.mms[0].pmd?.[0].kind === PmdKind.none,
+      },
     ],
   }),
 })

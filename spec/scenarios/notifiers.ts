@@ -234,7 +234,8 @@ export const oomReaper = mirrorScenario({
   }),
 })
 
-const reap = procedure(function* reap(current: Task, mm: MmStruct) {
+/** The OOM reaper takes what it can of the address space. */
+export const reap = procedure(function* reap(current: Task, mm: MmStruct) {
   yield* oom_reap_task_mm(current, mm)
 })
 

@@ -7,7 +7,7 @@ import { compareTwiceDriver, deviceAccess, pagesValidDriver } from '../../src/dr
 import { madvise_dontneed } from '../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
-import { closeMirror } from './notifiers.js'
+import { closeMirror, reap } from './notifiers.js'
 
 /** Pages that are known stay valid while others are invalidated. */
 export const pagesValid = mirrorScenario({
@@ -54,6 +54,27 @@ export const pagesValidClosed = mirrorScenario({
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
       },
       { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** A range that is not blockable, beside a fault. */
+export const pagesValidReaped = mirrorScenario({
+  name: 'pages-valid-and-reap',
+  summary:
+    'The OOM reaper zaps the page of a driver that keeps its pages while its device faults: the callback finds the notifier ' +
+    'lock held, and refuses the range.',
+  exercises: ['C1', 'C11', 'lock-discipline', 'non-blocking'],
+  driver: pagesValidDriver,
+  parameters: {},
+  world: () => ({
+    pages: repeat(1, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
     ],
   }),
 })

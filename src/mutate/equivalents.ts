@@ -22,4 +22,9 @@ export const equivalents: Readonly<Record<string, string>> = {
   'kernel/mm/swap/reclaim | try_to_unmap | zero | yield* try_to_unmap_one(current, mm, page, frame) → 0':
     'the walk looks once more and finds no other entry: an anonymous page is mapped once in an address space, and nobody ' +
     'maps it again while its folio lock is held',
+  'driver/variants/pages-valid | svm_get_pages | invert | collided → !(collided)':
+    'the pages are kept before, if there was no collision, and svm_bind decides by what is kept: the fault asks for another ' +
+    'try in both cases, one more than needed',
+  'kernel/mm/area/mremap | move_huge_pmd | move the huge entry, and flush | zero | pmd.end - pmd.start → 0':
+    'the huge page is at its new place already: the split and the entries of the old place find nothing',
 }

@@ -188,7 +188,7 @@ export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
 })
 
 /** Page tables all of which was thrown away are given back, so that a huge page can come in their place. @kernel try_to_free_pte */
-const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct, start: number, end: number) {
+export const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct, start: number, end: number) {
   yield* mm.ptl.critical('free the empty page tables', () => {
     for (const pmd of mm.pmd ?? []) {
       const isCovered = pmd.isWhole && start <= pmd.start && pmd.end <= end
