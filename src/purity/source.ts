@@ -169,6 +169,7 @@ class Reader {
   private readonly imports: string[] = []
   /** Procedure and name of each step so far. */
   private readonly named = new Set<string>()
+  private readonly procedures = new Set<string>()
   private readonly used = new Set<string>()
   private readonly usedBy = new Map<string, Set<string>>()
 
@@ -233,14 +234,28 @@ class Reader {
       if (argument === first && isOwnName(first, scope, place) && mayBecome(call, scope)) continue
       let within = place
       if (isFunction(argument)) {
-        if (callee === 'procedure')
-          within = { ...place, procedure: called ?? nameOfFunction(argument, undefined), text: argument }
+        if (callee === 'procedure') {
+          const name = called ?? nameOfFunction(argument, undefined)
+          this.noteProcedure(call, name, place)
+          within = { ...place, procedure: name, text: argument }
+        }
         if (STEP_MAKERS.has(callee) && argument === call.arguments[1])
           within = { ...place, closure: argument, step: called }
       }
       this.visit(argument, scope, within)
     }
     if (STEP_MAKERS.has(callee) && called !== undefined) this.noteStep(call, called, scope, place)
+  }
+
+  private noteProcedure(call: CallExpression, name: string | undefined, place: Place): void {
+    if (!this.isModule || name === undefined) return
+    if (this.procedures.has(name))
+      this.report(
+        call,
+        place,
+        `there are two procedures "${name}"; traces and coverage tell them apart by name, so give each its own`,
+      )
+    this.procedures.add(name)
   }
 
   private noteStep(call: CallExpression, name: string, scope: Scope, place: Place): void {

@@ -519,6 +519,11 @@ export class Layout {
 
   /** @internal called by the locks themselves */
   addLock(lock: Lock): void {
+    if (this.allocation.locks.some(({ name }) => name === lock.name))
+      throw new SpecificationError(
+        'layout',
+        `there are two locks "${lock.name}"; traces and claims tell them apart by name, so give each its own`,
+      )
     this.handOut(lock)
     this.allocation.locks.push(lock)
   }

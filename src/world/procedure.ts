@@ -234,7 +234,7 @@ export const MOST_CHOICES = 8192
 /**
  * Takes one atomic step.
  *
- * @param name - a literal that says what it does, unique within its procedure
+ * @param name - says what it does, unique within its procedure and the same each time; best a literal
  * @param run - its effect; deterministic, touches nothing but the world
  * @param ways - in which ways it may go (default one): `run` gets the number of the way
  * @returns what `run` returned

@@ -72,6 +72,16 @@ describe('a mistake of the driver names its file and line, and no file of the ch
     ['state', `export default { ${driver}, state: () => { throw new Error('no') } }`, 'state.js:3 threw: no'],
     ['claims', `export default { ${driver}, claims: () => mine }`, 'claims.js:3 threw: mine is not defined'],
     [
+      'locks',
+      `export default { ${driver}, state: (l) => [new B.Mutex(l, 'a'), new B.Mutex(l, 'a')] }`,
+      'there are two locks "gpu.a"',
+    ],
+    [
+      'names',
+      `const one = B.procedure(function* f() {})\nconst two = B.procedure('f', function* () {})\nexport default { ${driver} }`,
+      'names.js:4: there are two procedures "f"',
+    ],
+    [
       'between',
       `const fault = B.procedure(function* f() {\n  mine()\n})\nexport default { ...{ ${driver} }, fault }`,
       'threw between two steps: mine is not defined (between.js:4) (thread device)',

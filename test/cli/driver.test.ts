@@ -111,7 +111,7 @@ test('a scenario may be named with the driver or without', async () => {
 test.each([
   ['throwing.ts', 'my_page_fault(…, …, 0, 1, true) threw between two steps: no table for gpu'],
   ['counting-pages.ts', 'fault of driver counting returned 1; it returns 0 or'],
-  ['throwing-within-step.ts', 'step "look up" of my_page_fault (thread device) threw: no table'],
+  ['throwing-within-step.ts', 'step "look up" of page_fault_within_step (thread device) threw: no table'],
 ])('%s: the message names the procedure', async (name, message) => {
   const { code, out } = await run(
     `check munmap --driver ${fileOf(`drivers/${name}`)} --bounds smoke`,

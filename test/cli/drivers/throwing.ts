@@ -7,7 +7,7 @@ const fault: Driver['fault'] = procedure(function* my_page_fault(_current, mirro
   return yield* step('never', () => 0)
 })
 
-export const withinStep: Driver['fault'] = procedure(function* my_page_fault() {
+export const withinStep: Driver['fault'] = procedure(function* page_fault_within_step() {
   return yield* step('look up', () => {
     throw new Error('no table')
   })
