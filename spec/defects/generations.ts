@@ -4,11 +4,13 @@
  *
  * @module
  */
-import { program, rangeOf } from '../../src/driver/index.js'
+import { dirtyPages, flushDevice, lockForInvalidation, program, rangeOf } from '../../src/driver/index.js'
 import {
+  endWithTelling,
   everyPage,
   findArea,
   hmm_free,
+  hmm_invalidate_range,
   hmm_invalidate_range_start,
   hmm_mirror_unregister,
   hmm_range_dma_map,
@@ -28,6 +30,7 @@ import {
   populateRegistered,
   populateVmaOnce,
   release,
+  syncRange,
   tellMirrors,
 } from '../../src/generations/index.js'
 import { areaEnd, Errno, VmaKind } from '../../src/kernel/index.js'
@@ -40,6 +43,32 @@ const validAlone = override(
   () =>
     function* (current, mirror): Running<number> {
       return yield* hmm_range_valid(rangeOf(mirror, current))
+    },
+)
+
+/** The ranges are marked, and no mirror is called. */
+const endUntold = override(
+  endWithTelling,
+  () =>
+    function* (_current, classic, range): Running<number> {
+      yield* hmm_invalidate_range(hmmOf(classic), range)
+      return 0
+    },
+)
+
+/** The callback marks the pages dirty, and leaves them in the device page table. */
+const syncWithoutUnmap = override(
+  syncRange,
+  () =>
+    function* (_current, mirror, range): Running<number> {
+      if (!(yield* lockForInvalidation(mirror, range))) return 0
+      yield* step('mark the pages dirty', () => {
+        dirtyPages(mirror, range)
+        return 0
+      })
+      yield* flushDevice(mirror, range)
+      yield* mirror.updateLock.unlock()
+      return 1
     },
 )
 
@@ -377,5 +406,31 @@ export const generationDefects: readonly Defect[] = [
     generation: '5.4',
     overrides: [mappedInPart],
     steps: 10,
+  },
+  {
+    name: 'X411',
+    kind: 'mutation',
+    title: 'struct hmm marks its ranges at the end of an invalidation, and calls no mirror',
+    text:
+      'Until Linux 4.19 the mirrors are called when the page table has changed. Without that a device that has ' +
+      'its pages already keeps them for ever.',
+    source: ['our own', 'mm/hmm.c of Linux 4.17: hmm_invalidate_range_end'],
+    requirement: 'C32',
+    scenario: 'munmap',
+    generation: '4.17',
+    overrides: [endUntold],
+    steps: 7,
+  },
+  {
+    name: 'X412',
+    kind: 'mutation',
+    title: 'sync_cpu_device_pagetables flushes the device, and leaves the range in its page table',
+    text: 'The device TLB is filled again from the page table, with pages that the process has lost.',
+    source: ['our own', 'include/linux/hmm.h of Linux 4.17: struct hmm_mirror_ops'],
+    requirement: 'C32',
+    scenario: 'munmap',
+    generation: '5.0',
+    overrides: [syncWithoutUnmap],
+    steps: 23,
   },
 ]

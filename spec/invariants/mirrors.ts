@@ -4,13 +4,16 @@
  * @module
  */
 import {
+  endWithTelling,
   hmm_range_dma_map,
   hmmMirrorOf,
   MirrorStanding,
+  startWithTelling,
+  tellMirrors,
   trackedOf,
 } from '../../src/generations/mirror/index.js'
-import { HMM_PFN_VALID, PteKind } from '../../src/kernel/index.js'
-import type { Invariant, StepClaim } from '../../src/world/index.js'
+import { HMM_PFN_VALID, innermostRange, PteKind } from '../../src/kernel/index.js'
+import { type Invariant, old, type StepClaim } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** C17: a callback runs only for a mirror that is registered: who has unregistered it may free it. */
@@ -26,6 +29,49 @@ export function callbacksOfTheRegistered({ mirrors, tasks }: MirrorWorld): Invar
         said = true
         if (tasks.some(({ thread }) => view.inside(thread, hmmMirror.mirror.notifier.ops.invalidate)))
           return `${hmmMirror.mirror.name} is not registered any more, and its callback runs`
+      }
+      return said
+    },
+  }
+}
+
+/** Those by which `struct hmm` passes an invalidation on, until Linux 5.0. */
+const PASSED_ON = [startWithTelling, endWithTelling] as const
+
+/** C32: `struct hmm` passes each invalidation on to its mirrors: at the start, until Linux 4.19 at the end. Later ones keep C3. */
+export function invalidationsArePassedOn(_world: MirrorWorld): StepClaim {
+  return {
+    clause: 'C32',
+    name: 'struct hmm passes an invalidation on to its mirrors',
+    judge(thread, from, to) {
+      const left = PASSED_ON.find(
+        (procedure) => from.inside(thread, procedure) && !to.inside(thread, procedure),
+      )
+      if (left === undefined) return undefined
+      return from.inside(thread, tellMirrors)
+        ? true
+        : 'struct hmm is done with an invalidation, and has not called its mirrors'
+    },
+  }
+}
+
+/** C32: a mirror that an invalidation is passed on to has removed its range when it returns. */
+export function mirrorsRemoveTheRange({ machine, mirrors }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C32',
+    name: 'a mirror of struct hmm removes the range from its page table',
+    judge(thread, from, to) {
+      let said: true | undefined
+      for (const { name, notifier, pageTable, protection } of mirrors) {
+        const { invalidate } = notifier.ops
+        if (!from.inside(thread, invalidate) || to.inside(thread, invalidate)) continue
+        // A callback that may not sleep has given up, and has not had the lock.
+        if (!old(() => protection.remove.heldBy(thread))) continue
+        said = true
+        const { start, end } = old(() => innermostRange(machine, thread))
+        for (let page = start; page < end; page++)
+          if (pageTable[page].frame)
+            return `${name}'s callback returned, and its page table still maps page ${page}`
       }
       return said
     },

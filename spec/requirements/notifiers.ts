@@ -119,7 +119,8 @@ export const notifiers: readonly Requirement[] = [
       'and not ended it. A start that fails part of the way closes what it has opened, on the ' +
       'interval side and for every classic notifier that accepted. An end names the range, the event ' +
       'and the owner of its start. Only an address space with interval notifiers counts at all. A classic notifier whose start may ' +
-      'fail has no end callback. No invalidation stays open.',
+      'fail has no end callback. No invalidation stays open. Until Linux 5.0 struct hmm is such a notifier: it ' +
+      'passes each invalidation on to its mirrors, until 4.19 at the end, and each removes the range from its device page table.',
     source: [
       'reference C32, B.1 E1, O3, D8, D21, B.11 H3',
       'mm/mmu_notifier.c: mn_itree_inv_end, mn_hlist_invalidate_range_start',
@@ -128,6 +129,8 @@ export const notifiers: readonly Requirement[] = [
       'every start has its end',
       'every classic notifier sees the end of each start',
       'no invalidation stays open',
+      'struct hmm passes an invalidation on to its mirrors',
+      'a mirror of struct hmm removes the range from its page table',
       'assert:openRange',
       'assert:closeRange',
       'assert:mmu_notifier_ops.invalidate_range_start',

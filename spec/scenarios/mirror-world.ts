@@ -76,7 +76,12 @@ import {
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import { lruInvariants, lruStepClaims } from '../invariants/lru.js'
 import { drainProgress, migrationProgress } from '../invariants/migration.js'
-import { callbacksOfTheRegistered, nothingLeftMappedForDma } from '../invariants/mirrors.js'
+import {
+  callbacksOfTheRegistered,
+  invalidationsArePassedOn,
+  mirrorsRemoveTheRange,
+  nothingLeftMappedForDma,
+} from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress, workProgress } from '../invariants/progress.js'
 import { devicesAreServed, faultsAreServedWhole } from '../invariants/served.js'
 import { attachRecordedDevices, snapshotNotifiers } from '../recorded/devices.js'
@@ -368,6 +373,9 @@ export function mirrorModel(
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),
       ...(options.hugePages ? hugePageStepClaims(world) : []),
+      ...(generation?.mirrors && mirrors.length > 0
+        ? [invalidationsArePassedOn(world), mirrorsRemoveTheRange(world)]
+        : []),
       ...claimed.flatMap(({ stepClaims = [] }) => stepClaims),
       ...(options.stepClaims?.(world) ?? []),
     ].filter(isClaimed),

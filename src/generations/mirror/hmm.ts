@@ -92,8 +92,8 @@ function known<K extends object, V>(all: WeakMap<K, V>, key: K): V {
 }
 
 /** The `struct hmm` of an address space, or that which has the notifier. */
-export function hmmOf(owner: MmStruct | ClassicNotifier): Hmm {
-  return known(hmms, owner)
+export function hmmOf(handle: MmStruct | ClassicNotifier): Hmm {
+  return known(hmms, handle)
 }
 
 /** A device's entry in the list of mirrors, by the device or by what the device has for a notifier. */

@@ -30,8 +30,8 @@ export interface HmmLifetime {
 const lifetimes = new WeakMap<Hmm, HmmLifetime>()
 
 /** How long the `struct hmm` of an address space, or that which has the notifier, lives. */
-export function lifetimeOf(owner: MmStruct | ClassicNotifier): HmmLifetime {
-  return lifetimes.get(hmmOf(owner)) as HmmLifetime
+export function lifetimeOf(handle: MmStruct | ClassicNotifier): HmmLifetime {
+  return lifetimes.get(hmmOf(handle)) as HmmLifetime
 }
 
 /** Declares the lifetime of the `struct hmm` of `mm`. There is none at first. */
@@ -64,10 +64,10 @@ export const hmm_get_or_create = procedure(function* hmm_get_or_create(mm: MmStr
 })
 
 /** Gives a reference up. The last one ends it. @kernel hmm_put */
-export const hmm_put = procedure(function* hmm_put(owner: MmStruct | ClassicNotifier): Running<void> {
-  const hmmLifetime = lifetimeOf(owner)
+export const hmm_put = procedure(function* hmm_put(handle: MmStruct | ClassicNotifier): Running<void> {
+  const hmmLifetime = lifetimeOf(handle)
   const isLast = yield* step('kref_put', () => (--hmmLifetime.kref === 0 ? 1 : 0))
-  if (isLast) yield* hmm_free(owner)
+  if (isLast) yield* hmm_free(handle)
 })
 
 /**
@@ -76,8 +76,8 @@ export const hmm_put = procedure(function* hmm_put(owner: MmStruct | ClassicNoti
  *
  * @kernel hmm_free, mmu_notifier_call_srcu
  */
-export const hmm_free = procedure(function* hmm_free(owner: MmStruct | ClassicNotifier): Running<void> {
-  const hmmLifetime = lifetimeOf(owner)
+export const hmm_free = procedure(function* hmm_free(handle: MmStruct | ClassicNotifier): Running<void> {
+  const hmmLifetime = lifetimeOf(handle)
   yield* step('take off the list, and call_srcu', () => {
     hmmLifetime.linked = false
     if (hmmLifetime.readers > 0) hmmLifetime.deferred = true
