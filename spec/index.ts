@@ -182,6 +182,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   generations.hmmLifetime,
   generations.hmmRange,
   generations.hmmVma,
+  generations.hmmVmaUnmap,
   hmmVmaRequests,
   unlockedWalk,
   generations.hmmRangeForDma,

@@ -164,6 +164,26 @@ export const hmmVma = mirrorScenario({
   }),
 })
 
+/** A mirror of 5.0 is told at the start, and removes what it maps. */
+export const hmmVmaUnmap = mirrorScenario({
+  name: 'hmm-vma-unmap',
+  summary:
+    'With the API of 5.0 a device writes to a page while a CPU zaps it: the callback removes the page from the device.',
+  exercises: ['C32', 'lock-discipline'],
+  parameters: {},
+  home: generationNamed('5.0'),
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
 /** A driver maps pages for DMA as it reads them, uses them if they still are what it has read, and unmaps them. */
 const mapRangeForDma = procedure(
   'map a range for DMA',
