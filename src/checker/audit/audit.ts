@@ -99,18 +99,22 @@ export class Auditor {
     return true
   }
 
-  /** A shortest run to each step of the text under test, outcome by outcome. */
+  /** To each step of the text under test, way by way and outcome by outcome, the shortest run and one of the longest. */
   freshSamples(): FreshSample[] {
     const { samples, control } = this.exploration
-    const found = new Map<string, FreshSample>()
-    // The first of a class is the one that was found first: no shorter run leads to such a step.
+    const found = new Map<string, Sample[]>()
     const all = samples?.all().sort((a, b) => a.state - b.state) ?? []
     for (const sample of all) {
       if (!control.own[partsOf(sample.of).location]) continue
       const step = this.nameOfClass(sample.of)
-      if (!found.has(step)) found.set(step, { sample, step })
+      const known = found.get(step)
+      if (known === undefined) found.set(step, [sample])
+      // The one that was found first has the shortest run; the last has the longest that there is.
+      else known[1] = sample
     }
-    return [...found.values()]
+    return [...found].flatMap(([step, samples]) =>
+      samples.map((sample, i) => ({ sample, step: i === 0 ? step : `${step}, late` })),
+    )
   }
 
   /**
@@ -356,12 +360,16 @@ export class Auditor {
     const { location, reached, choice } = partsOf(of)
     const { control } = this.exploration
     const named = (at: number) => {
-      const node = control.standing(at)?.node
-      return node === undefined
-        ? 'finished'
-        : `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
+      const standing = control.standing(at)
+      if (standing === undefined) return 'finished'
+      const { node } = standing
+      return `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
     }
-    return `${named(location)} [${choice}] → ${named(reached)}`
+    // What the procedure was told until then decides what it does next: each of its ways is a step of its own.
+    const told: string[] = []
+    for (let node = control.standing(location)?.node; node?.parent !== undefined; node = node.parent)
+      told.push(inWords(node.input))
+    return `${named(location)} (${told.join(' ')}) [${choice}] → ${named(reached)}`
   }
 
   private retrace(moves: readonly Move[], broken: Broken, loopFrom: number | undefined): void {
@@ -484,6 +492,13 @@ function same(a: unknown, b: unknown, byName: boolean): boolean {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
+}
+
+/** An answer in a few characters: a record is one like any other. */
+function inWords(answer: unknown): string {
+  return isObject(answer) && isHandle(answer)
+    ? 'record'
+    : (JSON.stringify(answer) ?? String(answer)).slice(0, 60)
 }
 
 function nameOf(of: object): unknown {
