@@ -49,6 +49,7 @@ import {
   type Parameters,
   procedure,
   type Scenario,
+  SpecificationError,
   step,
   type TransitionTable,
 } from '../../src/world/index.js'
@@ -124,6 +125,19 @@ function chartsWith({ statecharts = [] }: Driver): Readonly<Record<string, Trans
     ...charts,
     ...Object.fromEntries(statecharts.map((machine) => [machine.id, compileStatechart(machine)])),
   }
+}
+
+/** The same, if every instance of a statechart that was declared has its chart among them. */
+function chartsOf({ lifecycles }: Layout, driver: Driver): Readonly<Record<string, TransitionTable>> {
+  const known = chartsWith(driver)
+  for (const { kind, cell } of lifecycles)
+    if (known[kind] === undefined)
+      throw new SpecificationError(
+        'scenario',
+        `${cell.name} is an instance of a statechart ${kind}, and there is none: its signals would mean nothing; ` +
+          `name the machine in \`statecharts\` of driver ${driver.name}`,
+      )
+  return known
 }
 
 /** A family of mirroring worlds, which any driver can be put into. */
@@ -346,7 +360,7 @@ export function mirrorModel(
       args: [tasks[index], calls[index]],
       ...(thread.daemon ? { daemon: true } : {}),
     })),
-    charts: chartsWith(driver),
+    charts: chartsOf(layout, driver),
     invariants: [
       // What can be said of an exclusive page in particular is said first.
       ...(isExclusive ? exclusiveInvariants(world) : []),

@@ -5,6 +5,7 @@
  */
 
 import { mustBePure, purityOf } from '../purity/texts.js'
+import { building } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { Auditor, type LiveModel } from './audit/audit.js'
@@ -81,7 +82,8 @@ export function parametersOf(
 export async function check(scenario: Scenario, options: CheckOptions = {}): Promise<CheckResult> {
   installGuards()
   const parameters = parametersOf(scenario, options)
-  const model = scenario.build(parameters)
+  // Guarded as procedures are: a world that is built by chance would be another each time.
+  const model = building(() => scenario.build(parameters))
   const defects = options.defects ?? []
   const overrides = defects.flatMap((defect) => defect.overrides)
   const exploration = new Exploration(
@@ -207,7 +209,7 @@ async function auditAll(
 async function freshModel(parameters: Parameters, { fresh }: CheckOptions): Promise<LiveModel | undefined> {
   const again = await fresh?.again()
   if (again === undefined) return undefined
-  const model = again.scenario.build(parameters)
+  const model = building(() => again.scenario.build(parameters))
   bindCharts(model)
   model.layout.seal()
   return { model, overrides: again.defects.flatMap(({ overrides }) => overrides) }

@@ -34,6 +34,10 @@ const FUNCTIONS: readonly (readonly [name: string, members: readonly string[]])[
 
 let installed = false
 
+function isGuarded(): boolean {
+  return acting.inside || acting.building
+}
+
 /**
  * Puts the guards in place, once for all; call it before a driver is loaded, so that the names which it gives to the
  * clock are guarded too.
@@ -60,13 +64,13 @@ function guardMember(object: Members, member: string, name: string): void {
   if (typeof value !== 'function') return
   const guarded = new Proxy(value, {
     apply(target, self, args) {
-      if (acting.inside) refuse(name)
+      if (isGuarded()) refuse(name)
       return Reflect.apply(target, self, args)
     },
     get(target, key, receiver) {
       const inner = Reflect.get(target, key, receiver)
       // process.hrtime.bigint, performance.now and the like hang functions of their own on a function.
-      if (acting.inside && key !== 'prototype' && Object.hasOwn(target, key) && typeof inner === 'function')
+      if (isGuarded() && key !== 'prototype' && Object.hasOwn(target, key) && typeof inner === 'function')
         refuse(`${name}.${String(key)}`)
       return inner
     },
@@ -84,11 +88,11 @@ function guardDate(global: Members): void {
   const { Date: original } = globalThis
   const guarded = new Proxy(original, {
     apply(target, self, args) {
-      if (acting.inside) refuse('Date()')
+      if (isGuarded()) refuse('Date()')
       return Reflect.apply(target, self, args)
     },
     construct(target, args, newTarget) {
-      if (acting.inside && args.length === 0) refuse('new Date()')
+      if (isGuarded() && args.length === 0) refuse('new Date()')
       return Reflect.construct(target, args, newTarget)
     },
   })

@@ -3,12 +3,16 @@
  *
  * @module
  */
+
+import type { Requirement } from '../../spec/requirement.js'
 import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { CheckOptions } from '../checker/options.js'
 import type { RandomOptions } from '../checker/random.js'
+import type { CheckResult } from '../checker/result.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
 import { declaredSteps } from '../world/declared-steps.js'
+import { SpecificationError } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import { capturedBy, mustBeAsLoaded } from './captured.js'
@@ -17,7 +21,7 @@ import { isSomebodyElses, type LoadedModule, type Modules, whyNotLoaded } from '
 import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
 import type { ProcedureText, Project } from './project.js'
 import { statechartEntry } from './statechart-entry.js'
-import { UsageError } from './usage.js'
+import { didYouMean, UsageError } from './usage.js'
 
 /**
  * A project whose scenarios are those that any driver can be put into, with the driver that `file` exports, in the generation
@@ -116,10 +120,24 @@ export function withOwnExports(
     check: async (scenario: Scenario, options: CheckOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
       const result = await project.check(scenario, { ...options, isOwn })
+      mustNameRequirements(result, [...project.requirements, ...requirements])
       mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
       return result
     },
   }
+}
+
+/** A claim of nobody's clause would be quoted without its text, and counted for nothing. */
+function mustNameRequirements({ coverage, scenario }: CheckResult, known: readonly Requirement[]): void {
+  for (const { clause, name } of coverage.claims)
+    if (!known.some(({ id }) => id === clause))
+      throw new SpecificationError(
+        'scenario',
+        `${scenario}: the claim "${name}" names the requirement ${clause}, and there is none${didYouMean(
+          clause,
+          known.map(({ id }) => id),
+        )}; export a Requirement with that id`,
+      )
 }
 
 /** The procedures that a module gives to others: what it exports, and the members of its driver. */

@@ -39,7 +39,7 @@ import {
   zoneDeviceFolioInit,
   zoneDevicePageInit,
 } from '../kernel/index.js'
-import { procedure, type Running, step } from '../world/index.js'
+import { procedure, type Running, SpecificationError, step } from '../world/index.js'
 import type { Mirror } from './device.js'
 
 /**
@@ -154,7 +154,13 @@ export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
     migrateToRam: procedure(
       `${mirror.name}: migrate_to_ram`,
       function* (current: Task, _mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
-        return yield* migrateToRam(current, mirror, page, fault)
+        const answer: unknown = yield* migrateToRam(current, mirror, page, fault)
+        if (typeof answer !== 'number' || !Number.isInteger(answer))
+          throw new SpecificationError(
+            'invalid-result',
+            `migrateToRam of driver ${mirror.driver.name} returned ${String(answer)}; it returns a number: 0 once the page is back, or an error`,
+          )
+        return answer
       },
     ),
   }

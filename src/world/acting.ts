@@ -29,6 +29,8 @@ export const acting = {
   raised: undefined as Error | undefined,
   /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */
   inside: false,
+  /** True while a model is built: clock and chance are guarded. */
+  building: false,
   /** The world in use: what properties of records read and write. */
   world: new Uint8Array(0) as World,
   /** The world before the step that is judged: what {@link old} reads. */
@@ -50,6 +52,16 @@ export function inside<T>(run: () => T): T {
     return run()
   } finally {
     acting.inside = before
+  }
+}
+
+/** Builds a model: see {@link acting.building}. */
+export function building<T>(build: () => T): T {
+  acting.building = true
+  try {
+    return build()
+  } finally {
+    acting.building = false
   }
 }
 

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { referenceProject } from '../../src/cli/reference.js'
 import { run, temporaryDirectory } from './project.js'
 
@@ -13,6 +13,9 @@ const NO_WAIT = fileOf('writing/defect.ts')
 const OWN_RULES = fileOf('my-driver/own-rules.ts')
 const ODP = fileOf('my-driver/driver.ts')
 const project = referenceProject()
+const folder = fileURLToPath(new URL('../fixtures/cases/own-rules', import.meta.url))
+mkdirSync(folder, { recursive: true })
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const moduleOf = (text: string) => {
   const file = join(temporaryDirectory(), 'own.mjs')
@@ -139,4 +142,46 @@ test('a driver for scenarios that take none', async () => {
   expect(code).toBe(2)
   const own = await run(`check --scenario ${QUEUE} --driver recorded`, project)
   expect(own.err).toContain('--driver recorded has scenarios of its own')
+})
+
+const ownRules = (name: string, change: (text: string) => string) => {
+  const file = join(folder, `${name}.ts`)
+  const text = readFileSync(OWN_RULES, 'utf8').replaceAll(
+    "'./",
+    `'${relative(folder, 'examples/my-driver')}/`,
+  )
+  const changed = change(text)
+  expect(changed).not.toBe(text)
+  writeFileSync(file, changed)
+  return run(`check munmap --driver ${file} --bounds smoke`, project)
+}
+
+test('an instance of a statechart that the driver does not name is refused', async () => {
+  const { code, out } = await ownRules('no-chart', (text) =>
+    text.replace('  statecharts: [callbackStatechart],\n', ''),
+  )
+  expect(out.replaceAll(/\s+/g, ' ')).toContain(
+    'is an instance of a statechart svmCallback, and there is none',
+  )
+  expect(code).toBe(2)
+})
+
+test('a claim of a clause that nobody has is refused', async () => {
+  const { code, out } = await ownRules('no-clause', (text) =>
+    text.replace('clause: flushedUnderTheLock.id', "clause: 'SVM11'"),
+  )
+  expect(out.replaceAll(/\s+/g, ' ')).toContain(
+    'names the requirement SVM11, and there is none; did you mean SVM1?',
+  )
+  expect(code).toBe(2)
+})
+
+test('chance in the making of a scenario is refused', async () => {
+  const file = moduleWith(`export const a = { ...${idle('alone')}, build: () => {
+    const layout = new Layout({ threads: 1 })
+    return { layout, threads: Math.random() > 2 ? [] : [{ name: 'a', program: once, args: [] }] }
+  } }`)
+  const { code, out, err } = await run(`check --scenario ${file}`, project)
+  expect(`${out}${err}`).toContain('Math.random is used')
+  expect(code).toBe(2)
 })
