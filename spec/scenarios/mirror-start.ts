@@ -83,6 +83,7 @@ function mapHugePages({ frames }: Machine, { vma, pte, pmd }: MmStruct): void {
   for (const pmdRecord of pmd ?? []) {
     for (const area of vma.slice(pmdRecord.start, pmdRecord.end)) area.flags = area.flags | VM_HUGEPAGE
     const entries = pte.slice(pmdRecord.start, pmdRecord.end)
+    if (entries.some((entry) => entry.kind !== PteKind.none)) pmdRecord.kind = PmdKind.table
     if (!pmdRecord.isWhole || entries.some((entry) => entry.kind !== PteKind.present)) continue
     pmdRecord.kind = PmdKind.huge
     for (const [part, pteRecord] of entries.entries()) frames[pteRecord.frame].compound = part + 1
