@@ -43,6 +43,7 @@ export const memorySteps: readonly AtomicStep[] = [
     'allocating',
   ),
   row('change_huge_pmd', 'change the huge entry', 'mm[].pte[].entry', 'entries'),
+  row('move_huge_pmd', 'move the huge entry, and flush', 'mm[].pmd[].kind mm[].pte[].entry', 'entries'),
   row('change_pte_range', 'change an entry', 'frame[].refcount mm[].pte[].entry', 'entries', 'counts'),
   row(
     'copy_huge_pmd',
@@ -188,6 +189,7 @@ export const memorySteps: readonly AtomicStep[] = [
   ),
   row('swapin_folio', 'look in the swap cache', 'frame[].refcount frame[].swap_cache', 'swap'),
   row('swapin_folio', 'read the slot', 'frame[].contents slot[].contents', 'swap'),
+  row('try_to_unmap', 'walk the mappings', 'mm[].pte[].entry', 'rmap-walk'),
   row(
     'try_to_unmap_one',
     'replace the entry',

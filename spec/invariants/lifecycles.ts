@@ -5,9 +5,10 @@
  */
 import type { IntervalNotifierState, RangeState } from '../../models/index.js'
 import type { Mirror } from '../../src/driver/index.js'
+import { dmirror_range_snapshot } from '../../src/driver/recorded/snapshot.js'
 import { fillPending } from '../../src/generations/index.js'
 import { type HmmRange, type IntervalNotifier, isCurrent, RangeResult, walk } from '../../src/kernel/index.js'
-import type { Abstraction, Invariant, View } from '../../src/world/index.js'
+import type { Abstraction, AnyProcedure, Invariant, View } from '../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 import { migrationAbstractions } from './migration.js'
 import { migrationStageAbstractions } from './migration-stages.js'
@@ -35,17 +36,27 @@ export interface OwnedRange {
   readonly range: HmmRange
   readonly thread: number
   readonly mirror: Mirror
+  /** The procedure that walks it, where the thread has another range too. */
+  readonly walker?: AnyProcedure
+  /** A procedure that walks another range of the thread. */
+  readonly elsewhere?: AnyProcedure
 }
 
 /** Every range of the world. */
 export function rangesOf({ mirrors, recorded }: MirrorWorld): OwnedRange[] {
   const own = mirrors.flatMap((mirror) =>
-    [...mirror.ranges].map(([thread, range]) => ({ mirror, thread, range })),
+    [...mirror.ranges].map(([thread, range]) => ({
+      mirror,
+      thread,
+      range,
+      ...(recorded ? { elsewhere: dmirror_range_snapshot } : {}),
+    })),
   )
   const snapshots = [...(recorded?.snapshots ?? [])].map(([thread, range]) => ({
     mirror: mirrors[0],
     thread,
     range,
+    walker: dmirror_range_snapshot,
   }))
   return [...own, ...snapshots]
 }
@@ -62,9 +73,11 @@ export function isWalking(view: View, thread: number): boolean {
  * The state of a range, from where its thread stands, whether that holds the update lock, the two sequence numbers, and what the
  * last call has answered the driver.
  */
-function rangeState({ mirror, range, thread }: OwnedRange, view: View): RangeState {
+function rangeState({ mirror, range, thread, walker, elsewhere }: OwnedRange, view: View): RangeState {
   switch (range.result) {
     case RangeResult.none:
+      if (walker !== undefined && !view.inside(thread, walker)) return 'idle'
+      if (elsewhere !== undefined && view.inside(thread, elsewhere)) return 'idle'
       return isWalking(view, thread) ? 'begin' : 'idle'
     case RangeResult.collided:
       return 'retried'
