@@ -123,7 +123,7 @@ const mapOnePage = procedure(function* svm_map_page(
   yield* notifierLock.lockRead()
   const range = yield* step('find or insert the range', () => findOrInsert(svm, page))
   yield* notifierLock.unlockRead()
-  if (range === undefined) return -Errno.ENOMEM
+  if (range === 'no room') return -Errno.ENOMEM
   const answer = yield* bindRange(svm, range, write)
   if (answer === 'mapped') return answer
   const error = yield* getPages(current, svm, range, write)
@@ -131,14 +131,15 @@ const mapOnePage = procedure(function* svm_map_page(
   return yield* bindRange(svm, range, write)
 })
 
-function findOrInsert(svm: Svm, page: number): Range | undefined {
+function findOrInsert(svm: Svm, page: number): Range | 'no room' {
   const { pool, ranges } = svm.state
   const found = rangeAt(svm, page)
   if (found !== undefined) return found
   const range = pool.allocate((made) => {
     made.page = page
   })
-  if (range !== undefined) ranges.addTail(range)
+  if (range === undefined) return 'no room'
+  ranges.addTail(range)
   return range
 }
 

@@ -170,6 +170,8 @@ export interface InGeneration {
 export interface MirroringScenario<P extends string = string> extends Scenario<P> {
   /** The world at given parameters. */
   readonly world: (parameters: Parameters<P>) => MirrorScenario
+  /** What it was declared with. */
+  readonly definition: MirrorScenarioDefinition<P>
   /** The model of a world like it. */
   readonly modelOf: (world: MirrorScenario) => Model
   /** The same scenario with another driver; absent where it uses what only the reference driver has. */
@@ -213,6 +215,7 @@ export function mirrorScenario<P extends string>(
   return {
     ...rest,
     world,
+    definition,
     modelOf,
     build: (parameters) => modelOf(world(parameters)),
     ...(isClosed || home ? {} : { withDriver }),

@@ -18,6 +18,8 @@ const MOST_VALUES = 200_000
 const DEEPEST = 6
 /** Variables that a message names. */
 const MOST_SHOWN = 4
+/** What every function has. */
+const OF_FUNCTIONS = ['length', 'name', 'prototype', 'arguments', 'caller']
 /** A variable that is not there. */
 const ABSENT = 'absent'
 /** Where the inspector finds what it needs, on the global object, while it looks. */
@@ -40,14 +42,19 @@ export type Captured = ReadonlyMap<string, Variable>
  * them, and what those hold. Handles of the product, and what is imported from it, are left out.
  *
  * @param isOwn - whether a file is the driver's author's
+ * @param functions - others of its author's: what builds scenarios and makes claims
  */
-export function capturedBy(procedures: Iterable<AnyProcedure>, isOwn: (url: string) => boolean): Captured {
+export function capturedBy(
+  procedures: Iterable<AnyProcedure>,
+  isOwn: (url: string) => boolean,
+  functions: readonly object[] = [],
+): Captured {
   const session = new Session()
   session.connect()
   const holder = globalThis as Record<string, unknown>
   try {
     holder[ROOTS] = {
-      bodies: [...procedures].map(({ body }) => body),
+      bodies: [...[...procedures].map(({ body }) => body), ...functions],
       // What was looked at: the product's own state never is.
       seen: new WeakSet(OF_THE_PRODUCT),
     }
@@ -115,29 +122,37 @@ class Look {
     }
   }
 
-  /** A function: the variables of the scopes that it was made in. */
-  private closure(value: Runtime.RemoteObject): void {
-    if (value.objectId === undefined || this.isSeen(value.objectId)) return
+  /**
+   * A function: the variables of the scopes that it was made in. Of an installed package's those that are no functions: it has many,
+   * all of which share their scopes.
+   *
+   * @returns true if it is of the author's own text
+   */
+  private closure(value: Runtime.RemoteObject): boolean {
+    if (value.objectId === undefined || this.isSeen(value.objectId)) return false
     const { internalProperties = [] } = this.properties(value.objectId)
-    if (!this.isOwnFunction(internalProperties)) return
+    const url = this.urlOf(internalProperties)
+    if (url === undefined || !this.isOwn(url)) return false
+    const isOfPackage = url.includes('/node_modules/')
     const prefix = String(this.functions++)
     const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value
-    if (scopes?.objectId === undefined) return
+    if (scopes?.objectId === undefined) return !isOfPackage
     for (const { name: depth, value: scope } of this.membersOf(scopes)) {
       // `Global` is everybody's; the others are `Module`, `Closure (name)`, `Block`, `Script`.
       if (scope?.objectId === undefined || scope.description === 'Global') continue
       for (const { name, value: variable } of this.membersOf(scope))
-        if (variable !== undefined) this.value(`${prefix}.${depth}`, name, variable, 0)
+        if (variable !== undefined && !(isOfPackage && variable.type === 'function'))
+          this.value(`${prefix}.${depth}`, name, variable, isOfPackage ? DEEPEST - 1 : 0)
     }
+    return !isOfPackage
   }
 
-  /** True for a function of the author's, by its internal properties. */
-  private isOwnFunction(internalProperties: readonly Runtime.InternalPropertyDescriptor[]): boolean {
+  /** Which file a function is in, by its internal properties. */
+  private urlOf(internalProperties: readonly Runtime.InternalPropertyDescriptor[]): string | undefined {
     const location = internalProperties.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value as
       | { readonly scriptId: string }
       | undefined
-    const url = location && this.scripts.get(location.scriptId)
-    return url !== undefined && this.isOwn(url)
+    return location && this.scripts.get(location.scriptId)
   }
 
   /** @param place - function and scope from which the variable is reached */
@@ -146,7 +161,10 @@ class Look {
     const say = (words: string) => this.found.set(`${place} ${name}`, { name, value: words })
     if (value.type === 'function') {
       say('a function')
-      this.closure(value)
+      if (this.closure(value) && depth < DEEPEST)
+        for (const member of this.membersOf(value))
+          if (member.value !== undefined && !OF_FUNCTIONS.includes(member.name))
+            this.value(place, `${name}.${member.name}`, member.value, depth + 1)
       return
     }
     if (value.type !== 'object' || value.objectId === undefined) {
@@ -202,7 +220,8 @@ class Look {
   private isOwnClass(objectId: string): boolean {
     const { result } = this.call(objectId, 'function () { return this.constructor }')
     if (result?.objectId === undefined) return false
-    return this.isOwnFunction(this.properties(result.objectId).internalProperties ?? [])
+    const url = this.urlOf(this.properties(result.objectId).internalProperties ?? [])
+    return url !== undefined && this.isOwn(url)
   }
 
   private membersOf({ objectId }: Runtime.RemoteObject): Member[] {

@@ -83,7 +83,7 @@ export function textsOf(procedures: ReadonlySet<AnyProcedure>): ProcedureText[] 
  */
 export function withOwnExports(
   project: Project,
-  { module, made, captured }: LoadedModule,
+  { module, made, captured, functions }: LoadedModule,
   { requirements, defects, statecharts }: OwnExports,
 ): Project {
   const entries = statecharts.map(statechartEntry)
@@ -108,20 +108,20 @@ export function withOwnExports(
     },
     simulate: async (scenario: Scenario, options: RandomOptions) => {
       const result = await project.simulate(scenario, options)
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
       return result
     },
     atomicity: async (scenario: Scenario, options: AtomicityOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
       const found = await project.atomicity(scenario, { ...options, isOwn })
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
       return found
     },
     check: async (scenario: Scenario, options: CheckOptions) => {
       const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
       const result = await project.check(scenario, { ...options, isOwn })
       mustNameRequirements(result, [...project.requirements, ...requirements])
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses), scenario.name)
+      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
       return result
     },
   }
@@ -161,6 +161,14 @@ const FUNCTIONS = [
   'adopt',
   'claims',
 ] as const satisfies readonly (keyof Driver)[]
+const MEMBERS: readonly string[] = [
+  'name',
+  ...PROCEDURES,
+  ...OPTIONAL_PROCEDURES,
+  ...FUNCTIONS,
+  'statecharts',
+  'work',
+] satisfies (keyof Driver)[]
 
 function driverOf(file: string, module: { readonly default?: unknown }): Driver {
   const refuse = (why: string): never => {
@@ -196,6 +204,11 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
       refuse(`${member} of the driver is ${kindOf(members[member])}, not a function`)
   if (members.work !== undefined && !isWork(members.work))
     refuse('work of the driver is not an object of procedures: { name: procedure(function* … ) }')
+  for (const key of Object.keys(candidate)) {
+    if (MEMBERS.includes(key)) continue
+    const meant = didYouMean(key, MEMBERS)
+    if (meant !== '') refuse(`${key} is no member of a Driver${meant}`)
+  }
   if (members.statecharts !== undefined && !Array.isArray(members.statecharts))
     refuse(`statecharts of the driver is ${kindOf(members.statecharts)}, not a list of XState machines`)
   return candidate as Driver
@@ -209,7 +222,7 @@ function few(names: readonly string[]): string {
 /** The members of a driver, each read once; one that cannot be read is refused. */
 function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
   const members: Record<string, unknown> = {}
-  for (const member of ['name', ...PROCEDURES, ...OPTIONAL_PROCEDURES, ...FUNCTIONS, 'statecharts', 'work'])
+  for (const member of MEMBERS)
     try {
       members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
     } catch (error) {

@@ -6,14 +6,14 @@
  */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { installGuards } from '../checker/guard.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { atPlaceOf } from '../world/thrown.js'
 import { type Captured, capturedBy } from './captured.js'
 import { type FileOption, importedFiles, mustBePureText, syntaxErrorIn } from './driver-text.js'
-import { freshUrl, installHooks, isOurs, isTypeScript, newerSourceOf } from './typescript/index.js'
+import { freshUrl, installHooks, isTypeScript, mayKeep, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
 /** What a module exports, the procedures that were made as it was loaded, and what they could reach then. */
@@ -21,6 +21,8 @@ export interface LoadedModule {
   readonly module: { readonly default?: unknown }
   readonly made: ReadonlySet<AnyProcedure>
   readonly captured: Captured
+  /** Functions that build its scenarios and make its claims. */
+  readonly functions: readonly object[]
 }
 
 /** Modules by path, each loaded once. */
@@ -46,8 +48,9 @@ export class Modules {
     installGuards()
     try {
       const { loaded, made } = await proceduresOf(() => import(freshUrl(pathToFileURL(path).href, this.turn)))
-      const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses) : new Map()
-      const module = { module: loaded, made, captured }
+      const functions = functionsIn(loaded)
+      const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses, functions) : new Map()
+      const module = { module: loaded, made, captured, functions }
       this.known.set(path, module)
       return module
     } catch (error) {
@@ -56,6 +59,19 @@ export class Modules {
       )
     }
   }
+}
+
+/** The functions that a module exports, and those of the objects that it exports: scenarios, and what they were declared with. */
+function functionsIn(module: object): object[] {
+  const found = new Set<object>()
+  const look = (value: unknown, depth: number) => {
+    if (typeof value === 'function') found.add(value)
+    else if (typeof value === 'object' && value !== null && depth < 3)
+      for (const { value: inner } of Object.values(Object.getOwnPropertyDescriptors(value)))
+        look(inner, depth + 1)
+  }
+  for (const value of Object.values(module)) look(value, 0)
+  return [...found]
 }
 
 /** Refuses what is no module, or keeps something outside of the world. */
@@ -74,9 +90,10 @@ function mustBeLoadable(option: FileOption, file: string, path: string): void {
   mustBePureText(file, option)
 }
 
-/** True for the URL of a module that is not of this package, nor of an installed one. */
+/** True for the URL of a script that may keep something for a driver: not the product's, and nothing that it works with. */
 export function isSomebodyElses(url: string): boolean {
-  return url.startsWith('file:') && !isOurs(fileURLToPath(url))
+  const file = url.startsWith('file:') ? fileURLToPath(url) : url
+  return isAbsolute(file) && existsSync(file) && mayKeep(file)
 }
 
 /** Why an import failed. */

@@ -317,8 +317,8 @@ Examples:
       ),
     )
 
-  command('explain', 'explain a requirement, a defect or a scenario')
-    .argument('<name>', 'requirement, defect or scenario')
+  command('explain', 'explain a requirement, a defect, a scenario, a statechart or a procedure')
+    .argument('<name>', 'its name')
     .addOption(scenarioOption())
     .addOption(driverOption())
     .addOption(linuxOption())

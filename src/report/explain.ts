@@ -10,6 +10,7 @@ import type { Scenario } from '../world/model.js'
 import type { Layout } from './colours.js'
 import { bullets, indented, settings, wrap } from './figures.js'
 import { table } from './table.js'
+import type { DeclaredTransition } from './vacuity.js'
 
 /** Everything that can be explained. */
 export interface Specification {
@@ -106,6 +107,28 @@ export function explainScenario(scenario: Scenario, spec: Specification, layout:
         `hmm-spec check ${[scenario.name, ...parameters.slice(0, 1).map(([name, { deep }]) => `--set ${name}=${deep}`)].join(' ')}`,
       ],
     ],
+  ])
+}
+
+/** A statechart: its states, and what leads from one to another. */
+export function explainStatechart(
+  {
+    name,
+    summary,
+    states,
+    transitions,
+  }: {
+    readonly name: string
+    readonly summary: string
+    readonly states: readonly string[]
+    readonly transitions: readonly DeclaredTransition[]
+  },
+  layout: Layout,
+): string {
+  return page(layout, name, 'statechart', summary, [
+    ['States, the initial one first', states],
+    ['Transitions', transitions.map(({ state, event, target }) => `${state} ─ ${event} → ${target}`)],
+    ['To draw it', [`hmm-spec export ${name} --to mermaid`]],
   ])
 }
 

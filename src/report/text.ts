@@ -69,6 +69,13 @@ export function checkText(report: CheckReport, layout: Layout): string {
     sections.push(wrap(`Coverage not judged: ${report.coverage.unknown}.`, layout.width))
   if (report.own !== undefined && everythingIn(report.own) !== '')
     sections.push(ownVacuityText(report, report.own, layout))
+  else if (report.strict && report.own === undefined && report.results.length > 0)
+    sections.push(
+      wrap(
+        'What your files bring along was not judged (--strict): that takes a run of all scenarios, in which each holds.',
+        layout.width,
+      ),
+    )
   if (report.results.length > 0) sections.push(footerText(report, layout))
   return `${sections.join('\n\n')}\n`
 }

@@ -293,6 +293,13 @@ describe('in what the driver declares as its state', () => {
   })
 })
 
+/** As its users run the command. */
+function compiled(file: string) {
+  const args = ['check', 'munmap', '--driver', file, '--bounds', 'smoke', '--workers', '1']
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], { encoding: 'utf8' })
+  return { code: status, out: `${stdout}${stderr}`.replaceAll(/\s+/g, ' ') }
+}
+
 // Modules that a driver imports are loaded anew by a hook of the loader, which only the compiled command has.
 test('in another module of its author', () => {
   writeFileSync(join(folder, 'beside.js'), 'export const seen = { v: 0 }\n')
@@ -301,10 +308,52 @@ test('in another module of its author', () => {
     get: 'seen.v',
     set: 'on(seen)',
   })
-  const args = ['check', 'munmap', '--driver', file, '--bounds', 'smoke', '--workers', '1']
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], { encoding: 'utf8' })
-  expect(`${stdout}${stderr}`).toContain('could not be checked (impure)')
-  expect(status).toBe(2)
+  expect(compiled(file)).toMatchObject({
+    code: 2,
+    out: expect.stringContaining('could not be checked (impure)'),
+  })
+})
+
+// A package is loaded once for all: what it keeps is looked at after each scenario.
+describe('in an installed package', () => {
+  const installed = (name: string, manifest: object, text: string) => {
+    const at = join(folder, 'node_modules', name)
+    mkdirSync(at, { recursive: true })
+    writeFileSync(join(at, 'package.json'), JSON.stringify({ name, version: '1.0.0', ...manifest }))
+    writeFileSync(join(at, 'index.js'), text)
+  }
+
+  test('an ES module', () => {
+    installed(
+      'kept',
+      { type: 'module', exports: './index.js' },
+      'let n = 0\nexport const bump = () => ++n\nexport const get = () => n\n',
+    )
+    const hidden = { declared: "import { bump, get } from 'kept'", get: 'get()', set: 'bump()' }
+    const { code, out } = compiled(driverOf('package', hidden))
+    expect(out).toContain('`n` was 0 when it was loaded')
+    expect(code).toBe(2)
+  })
+
+  test('a CommonJS module', () => {
+    installed(
+      'kept-too',
+      { main: 'index.js' },
+      'let n = 0\nexports.bump = () => ++n\nexports.get = () => n\n',
+    )
+    const hidden = { declared: "import kept from 'kept-too'", get: 'kept.get()', set: 'kept.bump()' }
+    const { code, out } = compiled(driverOf('package too', hidden))
+    expect(out).not.toMatch(/ holds /)
+    expect(code).toBe(2)
+  })
+
+  test('one that keeps nothing', () => {
+    installed('pure', { type: 'module', exports: './index.js' }, 'export const yes = () => 1\n')
+    const { out } = compiled(
+      driverOf('pure', { declared: "import { yes } from 'pure'", get: 'yes()', set: '' }),
+    )
+    expect(out).toMatch(/munmap \(pure\) +pages=1 +holds/)
+  })
 })
 
 test.each<[string, Hidden]>([

@@ -194,3 +194,16 @@ test('a driver that uses another copy of the package is refused: claims would no
   expect(err).toMatch(/uses the hmm-spec in \S*node_modules\/hmm-spec, and this is the one in .*npx hmm-spec/)
   expect(code).toBe(2)
 })
+
+test('a member that is written otherwise than a Driver has it is a slip of the pen', async () => {
+  const text = `import odp from '${fileURLToPath(new URL('../../examples/my-driver/driver.ts', import.meta.url))}'
+export default { ...odp, mayBinds: () => true }`
+  const { code, err } = await run(`check munmap --driver ${driverFile(text)} --bounds smoke`, project)
+  expect(err).toContain('mayBinds is no member of a Driver; did you mean mayBind?')
+  expect(code).toBe(2)
+})
+
+test('--strict says where a run is too small for it', async () => {
+  const { out } = await run(`check munmap --driver ${RIGHT} --bounds smoke --strict`, project)
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('What your files bring along was not judged (--strict)')
+})

@@ -185,3 +185,15 @@ test('chance in the making of a scenario is refused', async () => {
   expect(`${out}${err}`).toContain('Math.random is used')
   expect(code).toBe(2)
 })
+
+test('a claim of a scenario that counts how often it is asked is refused', async () => {
+  const file = moduleWith(`const asked = { times: 0 }
+export const a = { ...${idle('alone')}, build: () => {
+    const layout = new Layout({ threads: 1 })
+    const judge = () => (Reflect.set(asked, 'times', 1), true)
+    return { layout, threads: [{ name: 'a', program: once, args: [] }], invariants: [{ clause: 'C8', name: 'x', judge }] }
+  } }`)
+  const { code, out } = await run(`check --scenario ${file}`, project)
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('`asked.times` was 0 when it was loaded, and is 1')
+  expect(code).toBe(2)
+})

@@ -6,7 +6,13 @@
 
 import { type Footprints, footprints } from '../../checker/footprints.js'
 import type { Layout } from '../../report/colours.js'
-import { explainDefect, explainProcedure, explainRequirement, explainScenario } from '../../report/explain.js'
+import {
+  explainDefect,
+  explainProcedure,
+  explainRequirement,
+  explainScenario,
+  explainStatechart,
+} from '../../report/explain.js'
 import { ExitCode } from '../../report/report.js'
 import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
@@ -14,7 +20,7 @@ import { didYouMean, UsageError } from '../usage.js'
 import { defectKind, requirementKind, scenarioKind } from './kinds.js'
 
 /**
- * Explains the requirement, defect, scenario or procedure called `name`.
+ * Explains the requirement, defect, scenario, statechart or procedure called `name`.
  *
  * @throws UsageError if there is none
  */
@@ -32,10 +38,10 @@ export function explainCommand(project: Project, io: Io, name: string): number {
   }
   if (found.length === 0)
     throw new UsageError(
-      `there is no requirement, defect, scenario or procedure "${name}"${didYouMean(name, [
+      `there is no requirement, defect, scenario, statechart or procedure "${name}"${didYouMean(name, [
         ...pages.map((page) => page.name),
         ...procedures,
-      ])}; to list them: hmm-spec list requirements|defects|scenarios`,
+      ])}; to list them: hmm-spec list requirements|defects|scenarios|statecharts`,
     )
   io.stdout.write(found.map((page) => page.write(layoutFor(io.stdout, io.env))).join('\n'))
   return ExitCode.holds
@@ -82,6 +88,11 @@ function pagesOf(project: Project): Page[] {
       name: scenarios.nameOf(item),
       aliases: [],
       write: (layout: Layout) => explainScenario(item, project, layout),
+    })),
+    ...project.statecharts.map((item) => ({
+      name: item.name,
+      aliases: [],
+      write: (layout: Layout) => explainStatechart(item, layout),
     })),
   ]
 }

@@ -8,7 +8,7 @@ import { register } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { FRESH } from './strip.js'
 
-export { isOurs } from './ours.js'
+export { isOurs, mayKeep } from './ours.js'
 export { isTypeScript, withoutTypes } from './strip.js'
 
 let registered = false

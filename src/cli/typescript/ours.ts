@@ -19,4 +19,16 @@ export function isOurs(file: string): boolean {
   )
 }
 
+/** Packages that the product itself works with: what they keep is not the driver's. */
+const SHARED = ['hmm-spec', 'xstate']
+
+/** True for a module that may keep something for a driver: its author's own, or of a package that it imports. */
+export function mayKeep(file: string): boolean {
+  const real = realpathSync(file)
+  return (
+    !OURS.some((folder) => real.startsWith(join(PACKAGE, folder) + sep)) &&
+    !SHARED.some((name) => real.includes(`${sep}node_modules${sep}${name}${sep}`))
+  )
+}
+
 const PACKAGE = packageFolder()
