@@ -82,7 +82,9 @@ export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepCla
       for (const { pfns, notifier } of ranges)
         for (const [page, entry] of pfns.entries()) {
           const is = entry.order
-          const isNew = (entry.flags & ~old(entry).flags & HMM_PFN_VALID) !== 0
+          // A request has the same bit; as it is made the entry says nothing yet.
+          const isRequest = entry.asked !== old(entry).asked
+          const isNew = !isRequest && (entry.flags & ~old(entry).flags & HMM_PFN_VALID) !== 0
           if (isNew && is === 0 && hugePmdAt(notifier.mm, page) !== undefined)
             return `page ${page} is told by itself, and mapped as one with others`
           if (is === 0 || is === old(entry).order) continue
