@@ -12,7 +12,8 @@ export interface SourcePlace {
 }
 
 /** This package's own modules, whether compiled or not: beside them is what is not its own. */
-const ROOT = rootOf(import.meta.url)
+// In a bundle for browsers a module has no address.
+const ROOT = rootOf(import.meta.url ?? '')
 const OWN = ['src/', 'spec/', 'models/'].map((folder) => ROOT + folder)
 
 /** One frame of a stack that is in a file. */
