@@ -276,12 +276,20 @@ export function Commands({ lines }: { lines: readonly string[] }) {
   )
 }
 
-/** Steps of the longest run that is drawn on a page that is not about it alone: the explorer draws any. */
-const DRAWN = 12
+/** Steps of the longest run that is drawn on a page of many: the explorer draws any. */
+const DRAWN = 10
 
 /** A drawing of a run of so many steps, if that is short enough. */
-export function IfShort({ steps, children }: { steps: number; children: ComponentChildren }) {
-  return steps > DRAWN ? <p>Its {steps} steps are drawn in the explorer.</p> : <>{children}</>
+export function IfShort({
+  steps,
+  most = DRAWN,
+  children,
+}: {
+  steps: number
+  most?: number
+  children: ComponentChildren
+}) {
+  return steps > most ? <p>Its {steps} steps are drawn in the explorer.</p> : <>{children}</>
 }
 
 /** A run that breaks a clause, drawn. */

@@ -268,7 +268,7 @@ export const classicOnly = mirrorScenario({
   summary:
     'An address space with classic notifiers only: one of them refuses the OOM reaper, but not ' +
     'another thread.',
-  exercises: ['C11', 'C12', 'C32', 'non-blocking', 'progress'],
+  exercises: ['C11', 'C12', 'C32', 'progress'],
   generations: WITH_UNDO,
   parameters: { pages: pagesParameter(1, 1, 3) },
   world: ({ pages }) => ({

@@ -237,11 +237,11 @@ describe('the shortest run', () => {
 
   test('to a transition takes it with its last step', async () => {
     await session.answer('open', { subject: M2, run: [] })
-    const goal: Goal = { kind: 'transition', chart: 'range', state: 'faulted', event: 'VALIDATED' }
+    const goal: Goal = { kind: 'transition', chart: 'range', state: 'begin', event: 'FAULTED' }
     const { moves } = await session.answer('search', { goal, from: 0 })
     const now = await session.answer('load', { moves: moves ?? [], at: 0 })
     expect(now.steps.at(-1)?.changes).toContainEqual(
-      expect.objectContaining({ before: 'faulted', after: 'validated', ghost: true }),
+      expect.objectContaining({ before: 'begin', after: 'faulted', ghost: true }),
     )
   })
 

@@ -37,7 +37,7 @@ const SAME = 'driver/reference | populate (try) | zero | failed → 0'
 const NOT_REACHED =
   'driver/reference | prefault | delete | yield* endOfRange(current, mirror, error) → nothing'
 const SURVIVES =
-  "driver/reference | populate (again) | HMM_RANGE_DEFAULT_TIMEOUT | delete | yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2) → 0"
+  "driver/reference | populate (again) | HMM_RANGE_DEFAULT_TIMEOUT | delete | yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is lef… f3f6e0 → 0"
 const IDS = [KILLED, BLAMED, SAME, NOT_REACHED, SURVIVES]
 const REASON = 'the scenario is too small for a time-out'
 

@@ -235,8 +235,8 @@ describe.skipIf(!hasBrowser)('in a browser (Debian: apt-get install chromium)', 
     }
     await search('clause', 'C8')
     expect(await figure('length')).toBe('19')
-    await search('transition', 'range: faulted VALIDATED')
-    expect(await page.textContent('.run')).toContain('faulted → validated')
+    await search('transition', 'range: begin FAULTED')
+    expect(await page.textContent('.run')).toContain('begin → faulted')
     await search('step', 'device access: translate')
     expect(await figure('length')).toBe('1')
   })

@@ -66,6 +66,6 @@ describe('D51: a free page has a count of one', () => {
     const { violation } = await check(stepsOnly, { bounds: 'smoke', defects: [defectNamed('D51')] })
     expect(violation).toMatchObject({ clause: 'C31' })
     expect(violation?.detail).toMatch(/is freed, and is on the free list already$/)
-    expect(violation?.trace.steps).toHaveLength(2)
+    expect(violation?.trace.steps).toHaveLength(3)
   })
 })
