@@ -109,3 +109,25 @@ export function checkIn(
   if (scenario === undefined) throw new Error(`no scenario ${name} for drivers`)
   return check(scenario, { bounds: 'smoke', set, defects })
 }
+
+/** Scenarios in which a driver of many states is tried where all would take minutes. */
+const SAMPLE = [
+  'munmap',
+  'madvise',
+  'mprotect',
+  'exit',
+  'two-faults',
+  'unmap-and-close',
+  'insert-and-remove',
+  'close-at-once',
+  'swap',
+  'refused-requests',
+  'oom-reaper',
+  'huge-page-mapped-whole',
+]
+
+/** The names of a sample of the scenarios that `driver` can be put into; of all with HMM_SPEC_WHOLE=1. */
+export function sampleFor(driver: Driver): string[] {
+  const names = scenariosFor(driver).map(({ name }) => name.split(' ')[0])
+  return process.env.HMM_SPEC_WHOLE === '1' ? names : names.filter((name) => SAMPLE.includes(name))
+}

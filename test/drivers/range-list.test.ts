@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import driver from '../../examples/my-driver/range-list.js'
 import type { Override } from '../../src/world/index.js'
-import { checkIn, holdsEverywhere } from './parts.js'
+import { checkIn, holdsEverywhere, sampleFor } from './parts.js'
 import {
   collectsItself,
   flushesTooEarly,
@@ -13,7 +13,8 @@ import {
   withoutFlush,
 } from './range-list.js'
 
-describe('a list of ranges, and a worker', () => holdsEverywhere(driver))
+// In all scenarios: hmm-spec check --driver examples/my-driver/range-list.ts --bounds smoke, or HMM_SPEC_WHOLE=1.
+describe('a list of ranges, and a worker', () => holdsEverywhere(driver, sampleFor(driver)))
 
 test.each<[string, readonly Override[], string, string]>([
   ['does not flush the work item as it closes', withoutFlush, 'unmap-and-close', 'work-items'],
