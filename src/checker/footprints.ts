@@ -12,8 +12,8 @@ import { BLOCKED } from '../world/procedure.js'
 import { parametersOf } from './check.js'
 import type { CheckOptions } from './options.js'
 import { Stepper } from './stepper.js'
-import { StateStore } from './store.js'
 import { TransitionSystem } from './system.js'
+import { visitSteps } from './visit.js'
 
 /** The fields that a step or a claim touches, as `mm[].pte[].kind`: which one of several of a kind is left out. */
 export interface Touched {
@@ -83,45 +83,40 @@ export function footprints(scenario: Scenario, options: FootprintOptions = {}): 
   const model = scenario.build(parametersOf(scenario, options))
   const system = new TransitionSystem(model, [])
   const stepper = new Stepper(system, 'asItIs')
-  const store = new StateStore(system.words)
-  const [current, next] = [new Uint32Array(system.words), new Uint32Array(system.words)]
-  const [before, after] = [system.world(current), system.world(next)]
-  const view = system.view(next)
   const steps = new Map<string, { procedure: string; step: string; gathered: Gathered }>()
   const claims = (model.invariants ?? []).map((claim) => ({ claim, gathered: new Gathered() }))
-  const limit = options.states ?? Number.POSITIVE_INFINITY
-  const judge = () => {
-    acting.world = after
-    for (const { claim, gathered } of claims) gathered.add(footprintOf(() => claim.judge(view)))
-  }
-  system.begin(next)
-  store.insert(next, 0)
-  judge()
-  let head = 0
-  for (; head < store.count && store.count < limit; head++) {
-    store.load(head, current)
-    for (let thread = 0; thread < model.threads.length; thread++) {
-      if (stepper.finished(current, thread)) continue
-      const location = current[system.worldWords + thread]
-      const [procedure, step] = [
-        system.control.procedureAt(location),
-        system.control.stepAt(location)?.name ?? 'finished',
-      ]
-      const name = `${procedure}: ${step}`
-      const known = steps.get(name) ?? { procedure, step, gathered: new Gathered() }
-      steps.set(name, known)
-      for (let choice = 0; choice < stepper.outcomes(current, thread); choice++) {
-        const run = footprintOf(() => stepper.take(current, thread, choice, next))
-        known.gathered.add(run)
-        if (run.error instanceof Violation) continue
-        if (run.error !== undefined) throw system.explain(run.error, current, thread)
-        if (run.result === BLOCKED) continue
-        options.onStep?.(run, before, after, name)
-        store.insert(next, head)
-        if (store.added) judge()
+  const { states, exhaustive } = visitSteps(
+    system,
+    stepper,
+    options.states ?? Number.POSITIVE_INFINITY,
+    (current, next) => {
+      const [before, after] = [system.world(current), system.world(next)]
+      const view = system.view(next)
+      return {
+        take(thread, choice) {
+          const location = current[system.worldWords + thread]
+          const [procedure, step] = [
+            system.control.procedureAt(location),
+            system.control.stepAt(location)?.name ?? 'finished',
+          ]
+          const name = `${procedure}: ${step}`
+          const known = steps.get(name) ?? { procedure, step, gathered: new Gathered() }
+          steps.set(name, known)
+          const run = footprintOf(() => stepper.take(current, thread, choice, next))
+          known.gathered.add(run)
+          if (run.error instanceof Violation) return false
+          if (run.error !== undefined) throw system.explain(run.error, current, thread)
+          if (run.result === BLOCKED) return false
+          options.onStep?.(run, before, after, name)
+          return true
+        },
+        reached() {
+          acting.world = after
+          for (const { claim, gathered } of claims) gathered.add(footprintOf(() => claim.judge(view)))
+        },
       }
-    }
-  }
+    },
+  )
   return {
     scenario: scenario.name,
     steps: [...steps.values()].map(({ procedure, step, gathered }) => ({
@@ -136,7 +131,7 @@ export function footprints(scenario: Scenario, options: FootprintOptions = {}): 
       name: claim.name,
       reads: [...gathered.reads].sort(),
     })),
-    states: store.count,
-    exhaustive: head >= store.count,
+    states,
+    exhaustive,
   }
 }

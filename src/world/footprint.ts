@@ -44,8 +44,8 @@ export function unobserved<T>(look: () => T): T {
   }
 }
 
-/** Runs `run` while `recorder` is told of what it touches. */
-export function recordedBy<T>(recorder: Recorder, run: () => T): T {
+/** Runs `run` while `recorder`, or nobody, is told of what it touches. */
+export function recordedBy<T>(recorder: Recorder | undefined, run: () => T): T {
   const { by, checking } = recording
   recording.by = recorder
   recording.checking = false

@@ -87,10 +87,10 @@ export class Accesses implements Recorder {
     const lock = this.locks.get(cell.name)
     if (lock !== undefined) this.accessLock(place, held(lock, w, false), writes)
     else if (cell.options.isLock)
-      this.accessLock(place, silently(() => cell.get(w)) === acting.thread + 1, writes)
+      this.accessLock(place, recordedBy(undefined, () => cell.get(w)) === acting.thread + 1, writes)
     else {
       const { guardedBy, countedBy } = cell.options
-      if (countedBy !== undefined && silently(() => countedBy.get(w)) === 0) return
+      if (countedBy !== undefined && recordedBy(undefined, () => countedBy.get(w)) === 0) return
       const guarded = guardedBy !== undefined && held(guardedBy, w, writes)
       if (writes) this.note(place, guarded ? Act.guardedWrite : Act.write)
       else this.note(place, guarded ? Act.guardedRead : Act.read)
@@ -124,16 +124,5 @@ function isOf(access: Access, place: number, act: Act): boolean {
 /** True if the thread that acts holds what is asked for. Nobody is told that it is looked at. */
 function held(guard: Protection, w: World, writes: boolean): boolean {
   const { thread } = acting
-  return silently(() => (writes ? guard.heldForWritingBy(thread, w) : guard.heldBy(thread, w)))
-}
-
-/** Looks while nobody records. */
-function silently<T>(look: () => T): T {
-  const { by } = recording
-  recording.by = undefined
-  try {
-    return look()
-  } finally {
-    recording.by = by
-  }
+  return recordedBy(undefined, () => (writes ? guard.heldForWritingBy(thread, w) : guard.heldBy(thread, w)))
 }

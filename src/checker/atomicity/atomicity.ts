@@ -10,8 +10,8 @@ import { type AnyProcedure, BLOCKED } from '../../world/procedure.js'
 import { parametersOf } from '../check.js'
 import type { CheckOptions } from '../options.js'
 import { Stepper } from '../stepper.js'
-import { StateStore } from '../store.js'
 import { TransitionSystem } from '../system.js'
+import { visitSteps } from '../visit.js'
 import { Accesses } from './accesses.js'
 import { type Run, tooLarge, Uses } from './movers.js'
 
@@ -101,25 +101,20 @@ function runsOf(scenario: Scenario, options: AtomicityOptions) {
   control.isOwn = options.isOwn ?? nobodys
   const stepper = new Stepper(system)
   const accesses = new Accesses(model.layout)
-  const store = new StateStore(system.words)
-  const [current, next] = [new Uint32Array(system.words), new Uint32Array(system.words)]
-  const limit = options.states ?? Number.POSITIVE_INFINITY
   const runs = new Map<string, Run>()
-  system.begin(next)
-  store.insert(next, 0)
-  let head = 0
-  for (; head < store.count && store.count < limit; head++) {
-    store.load(head, current)
-    for (let thread = 0; thread < model.threads.length; thread++) {
-      if (stepper.finished(current, thread)) continue
-      const location = current[worldWords + thread]
-      for (let choice = 0; choice < stepper.outcomes(current, thread); choice++) {
+  const { states, exhaustive } = visitSteps(
+    system,
+    stepper,
+    options.states ?? Number.POSITIVE_INFINITY,
+    (current, next) => ({
+      take(thread, choice) {
         try {
-          if (accesses.of(() => stepper.take(current, thread, choice, next)) === BLOCKED) continue
+          if (accesses.of(() => stepper.take(current, thread, choice, next)) === BLOCKED) return false
         } catch (error) {
-          if (error instanceof Violation) continue
+          if (error instanceof Violation) return false
           throw system.explain(error, current, thread)
         }
+        const location = current[worldWords + thread]
         const key = `${thread} ${location} ${accesses.key}`
         if (!runs.has(key))
           runs.set(key, {
@@ -129,11 +124,11 @@ function runsOf(scenario: Scenario, options: AtomicityOptions) {
             thread,
             accesses: [...accesses.run],
           })
-        store.insert(next, head)
-      }
-    }
-  }
-  return { runs: [...runs.values()], accesses, states: store.count, exhaustive: head >= store.count }
+        return true
+      },
+    }),
+  )
+  return { runs: [...runs.values()], accesses, states, exhaustive }
 }
 
 const nobodys: (procedure: AnyProcedure) => boolean = () => false
