@@ -134,9 +134,9 @@ export async function checkAtRandom(scenario: Scenario, options: RandomOptions =
     if (sought === undefined) runs++
     try {
       const walker = walkers.at(parameters)
-      const seen = walker.seen()
+      const seen = schedule === 'coverage' ? walker.seen() : undefined
       const broken = walker.walk(decisions)
-      if (walker.seen() > seen) corpus.push(decisions)
+      if (seen !== undefined && walker.seen() > seen) corpus.push(decisions)
       if (broken === undefined) return true
       // While it is shrunk, a violation must stay what it is.
       sought ??= broken
@@ -185,7 +185,6 @@ const MOST_CHANGES = 4
 
 /** The decisions of a run, one for each step; shrunk as a list of numbers is. */
 class Decisions extends fc.Arbitrary<number[]> {
-  private readonly each = fc.nat({ max: WAYS * WAYS - 1 })
   private readonly list: fc.Arbitrary<number[]>
 
   /** @param corpus - runs that came where none was before */
@@ -195,7 +194,7 @@ class Decisions extends fc.Arbitrary<number[]> {
     private readonly corpus: readonly (readonly number[])[],
   ) {
     super()
-    this.list = fc.array(this.each, { maxLength: length, size: 'max' })
+    this.list = fc.array(fc.nat({ max: WAYS * WAYS - 1 }), { maxLength: length, size: 'max' })
   }
 
   override generate(random: fc.Random): fc.Value<number[]> {
@@ -205,7 +204,7 @@ class Decisions extends fc.Arbitrary<number[]> {
       return this.list.generate(random, undefined)
     const known = corpus[random.nextInt(0, corpus.length - 1)]
     const kept = known.slice(0, random.nextInt(0, known.length))
-    const rest = Array.from({ length: this.length - kept.length }, () => this.one(random))
+    const rest = Array.from({ length: this.length - kept.length }, () => random.nextInt(0, WAYS * WAYS - 1))
     return new fc.Value([...kept, ...rest], undefined)
   }
 
@@ -218,10 +217,6 @@ class Decisions extends fc.Arbitrary<number[]> {
       if (changes.includes(i)) first = random.nextInt(0, WAYS - 1)
       return first + WAYS * random.nextInt(0, WAYS - 1)
     })
-  }
-
-  private one(random: fc.Random): number {
-    return random.nextInt(0, WAYS * WAYS - 1)
   }
 
   override canShrinkWithoutContext(value: unknown): value is number[] {
