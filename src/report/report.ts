@@ -84,20 +84,12 @@ export interface CheckReport extends TraceFiles {
   readonly failures: readonly Failure[]
   /** Names of scenarios that were not checked because of an interrupt. */
   readonly notRun: readonly string[]
-  /** The file of the driver that was checked, if it was not the reference driver. */
-  readonly driverFile?: string
-  /** The requested generation of the API. */
-  readonly generation?: string
-  /** The kernel that was checked, if it was not the reference. */
-  readonly kernel?: string
   /** What a complete run exercised, or why the coverage of this run is not judged. */
   readonly coverage: Vacuity | { readonly unknown: string }
   /** What the run exercised of a file's own text; absent without a file, or if it was not run whole. */
   readonly own?: Vacuity
   /** True if what a file's own text never exercised fails the run. */
   readonly strict?: boolean
-  /** The file that the scenarios come from, if they are not the specification's. */
-  readonly scenarioFile?: string
   /** The requirements, quoted where they are broken. */
   readonly requirements: readonly Requirement[]
 }

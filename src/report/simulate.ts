@@ -1,5 +1,5 @@
 /**
- * The report of `simulate` as text: what was found, how far the runs came, and what they do not show.
+ * The report of `simulate` as text: what was found, what the runs reached, and what they do not show.
  *
  * @module
  */

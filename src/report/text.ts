@@ -87,7 +87,7 @@ export function verdictText(verdict: Verdict | RandomResult['verdict'], { colour
 }
 
 /** What `breachText` tells of a report. */
-type Told = Pick<CheckReport, 'run' | 'requirements' | 'traces' | 'kernel' | 'generation'>
+type Told = Pick<CheckReport, 'run' | 'requirements' | 'traces'>
 
 /** The clause that is broken, with its text and the run that breaks it. */
 export function breachText(
@@ -118,20 +118,21 @@ export function breachText(
       )
   }
   if (saved !== undefined) {
-    const generation = report.generation === undefined ? '' : ` --generation ${report.generation}`
-    const kernel = report.kernel === undefined ? '' : ` --kernel ${report.kernel}`
-    lines.push(
-      '',
-      `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${given(report.run)}${kernel}${generation}`,
-    )
+    lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${given(report.run)}`)
   }
   return lines.join('\n')
 }
 
-/** The options that name files, as they were given. */
-function given({ scenarioFile, driver }: RunFacts): string {
-  const scenario = scenarioFile === undefined ? '' : ` --scenario ${scenarioFile}`
-  return driver === null ? scenario : `${scenario} --driver ${driver.file}`
+/** The options that say what the scenarios were run with. */
+function given({ scenarioFile, driver, profile, release }: RunFacts): string {
+  return [
+    ['scenario', scenarioFile],
+    ['driver', driver?.file],
+    ['kernel', profile],
+    ['generation', release],
+  ]
+    .map(([name, value]) => (value ? ` --${name} ${value}` : ''))
+    .join('')
 }
 
 function stoppedText(result: CheckResult, layout: Layout): string {
@@ -200,11 +201,11 @@ function vacuityText(vacuity: Vacuity, layout: Layout): string {
 
 /** What was exercised of the text that comes from the user's files. */
 function ownVacuityText(
-  { driverFile, scenarioFile, strict }: CheckReport,
+  { run: { driver, scenarioFile }, strict }: CheckReport,
   own: Vacuity,
   layout: Layout,
 ): string {
-  const files = [driverFile, scenarioFile].filter((file) => file !== undefined).join(' and ')
+  const files = [driver?.file, scenarioFile].filter((file) => file !== undefined).join(' and ')
   if (!isVacuous(own)) return wrap(`Of ${files}, each of ${everythingIn(own)} was exercised.`, layout.width)
   const { bold, red, yellow } = layout.colours
   const head = `Of ${files} were never exercised`

@@ -23,7 +23,7 @@ import type { Project } from '../project.js'
 import { type Job, type JobResults, runChecks } from '../run-checks.js'
 import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
-import { scenarioNamed } from './kinds.js'
+import { scenariosNamed } from './kinds.js'
 
 /** Options of `check`. */
 export interface CheckCommandOptions extends OutputOptions {
@@ -55,8 +55,7 @@ export async function checkCommand(
   names: readonly string[],
   options: CheckCommandOptions,
 ): Promise<number> {
-  const scenarios: readonly Scenario[] =
-    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => scenarioNamed(project, name)))]
+  const scenarios = scenariosNamed(project, names)
   const settings = settingsFor(scenarios, options.set, names.length === 0 ? 'all' : 'named')
   assertWritable(options.output)
   makeTraceDirectory(options.traceDir)
@@ -93,10 +92,6 @@ export async function checkCommand(
     notRun: run.notRun,
     traces: saved.traces,
     unsaved: saved.unsaved,
-    ...(project.driver === undefined ? {} : { driverFile: project.driver.file }),
-    ...(project.kernel === undefined ? {} : { kernel: project.kernel }),
-    ...(project.generation === undefined ? {} : { generation: project.generation }),
-    ...(project.scenarioFile === undefined ? {} : { scenarioFile: project.scenarioFile }),
     coverage: coverageOf(project, scenarios, run, options),
     ...(own === undefined ? {} : { own }),
     strict: options.strict ?? false,
