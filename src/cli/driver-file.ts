@@ -87,6 +87,16 @@ export function withOwnExports(
   { requirements, defects, statecharts }: OwnExports,
 ): Project {
   const entries = statecharts.map(statechartEntry)
+  const isOwnOr =
+    ({ isOwn }: Pick<CheckOptions, 'isOwn'>) =>
+    (procedure: AnyProcedure) =>
+      made.has(procedure) || isOwn?.(procedure) === true
+  /** Runs something of a scenario; what the modules keep must be as it was when they were loaded. */
+  const held = async <T>(scenario: Scenario, run: () => Promise<T>): Promise<T> => {
+    const result = await run()
+    mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
+    return result
+  }
   return {
     ...project,
     requirements: [...project.requirements, ...requirements],
@@ -106,24 +116,16 @@ export function withOwnExports(
         ...entries.flatMap(({ transitions }) => transitions),
       ],
     },
-    simulate: async (scenario: Scenario, options: RandomOptions) => {
-      const result = await project.simulate(scenario, options)
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
-      return result
-    },
-    atomicity: async (scenario: Scenario, options: AtomicityOptions) => {
-      const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
-      const found = await project.atomicity(scenario, { ...options, isOwn })
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
-      return found
-    },
-    check: async (scenario: Scenario, options: CheckOptions) => {
-      const isOwn = (procedure: AnyProcedure) => made.has(procedure) || options.isOwn?.(procedure) === true
-      const result = await project.check(scenario, { ...options, isOwn })
-      mustNameRequirements(result, [...project.requirements, ...requirements])
-      mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
-      return result
-    },
+    simulate: (scenario: Scenario, options: RandomOptions) =>
+      held(scenario, () => project.simulate(scenario, options)),
+    atomicity: (scenario: Scenario, options: AtomicityOptions) =>
+      held(scenario, () => project.atomicity(scenario, { ...options, isOwn: isOwnOr(options) })),
+    check: (scenario: Scenario, options: CheckOptions) =>
+      held(scenario, async () => {
+        const result = await project.check(scenario, { ...options, isOwn: isOwnOr(options) })
+        mustNameRequirements(result, [...project.requirements, ...requirements])
+        return result
+      }),
   }
 }
 

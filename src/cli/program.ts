@@ -170,32 +170,29 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
       .description(summary)
       .showHelpAfterError(`to see its options: hmm-spec help ${name.split(' ')[0]}`)
 
-  withRunOptions(
-    command('check', 'explore every interleaving of scenarios, and say what holds').argument(
-      '[scenario...]',
-      'names of scenarios (default all)',
-    ),
-  )
-    .addOption(setOption())
-    .addOption(boundsOption('default'))
-    .addOption(new Option('--digest', 'add a digest of states and steps to a JSON report'))
-    .addOption(
-      new Option(
-        '--audit <samples>',
-        "runs by which each step of a driver's own is run live and compared, or `off` (default 4)",
-      ).argParser(parseAudit),
-    )
-    .addOption(
-      new Option(
-        '--strict',
-        'also fail if a step, a requirement or a transition that your files bring along was never exercised',
+  withSelection(
+    withRunOptions(
+      command('check', 'explore every interleaving of scenarios, and say what holds').argument(
+        '[scenario...]',
+        'names of scenarios (default all)',
       ),
     )
-    .addOption(scenarioOption())
-    .addOption(driverOption())
-    .addOption(linuxOption())
-    .addOption(kernelOption())
-    .addOption(generationOption())
+      .addOption(setOption())
+      .addOption(boundsOption('default'))
+      .addOption(new Option('--digest', 'add a digest of states and steps to a JSON report'))
+      .addOption(
+        new Option(
+          '--audit <samples>',
+          "runs by which each step of a driver's own is run live and compared, or `off` (default 4)",
+        ).argParser(parseAudit),
+      )
+      .addOption(
+        new Option(
+          '--strict',
+          'also fail if a step, a requirement or a transition that your files bring along was never exercised',
+        ),
+      ),
+  )
     .addHelpText(
       'after',
       `
@@ -301,32 +298,28 @@ Examples:
       },
     )
 
-  command('list', 'list what there is')
-    .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
-    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
-    .addOption(scenarioOption())
-    .addOption(driverOption())
-    .addOption(linuxOption())
-    .addOption(kernelOption())
-    .addOption(generationOption())
-    .action(async (what: List, options: { format: 'text' | 'json' } & Choice) =>
-      exit(
-        await withProject(project, io, options, { limits: {} }, (used) =>
-          listCommand(used, io, what, options.format),
-        ),
+  withSelection(
+    command('list', 'list what there is')
+      .argument('<what>', LISTS.join(', '), oneOf('list', LISTS))
+      .addOption(
+        new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'),
       ),
-    )
+  ).action(async (what: List, options: { format: 'text' | 'json' } & Choice) =>
+    exit(
+      await withProject(project, io, options, { limits: {} }, (used) =>
+        listCommand(used, io, what, options.format),
+      ),
+    ),
+  )
 
-  command('explain', 'explain a requirement, a defect, a scenario, a statechart or a procedure')
-    .argument('<name>', 'its name')
-    .addOption(scenarioOption())
-    .addOption(driverOption())
-    .addOption(linuxOption())
-    .addOption(kernelOption())
-    .addOption(generationOption())
-    .action(async (name: string, options: Choice) =>
-      exit(await withProject(project, io, options, { limits: {} }, (used) => explainCommand(used, io, name))),
-    )
+  withSelection(
+    command('explain', 'explain a requirement, a defect, a scenario, a statechart or a procedure').argument(
+      '<name>',
+      'its name',
+    ),
+  ).action(async (name: string, options: Choice) =>
+    exit(await withProject(project, io, options, { limits: {} }, (used) => explainCommand(used, io, name))),
+  )
 
   withRunOptions(
     command('defects', 'put each known bug in, and see whether the clause that it breaks says so').argument(
@@ -346,27 +339,23 @@ Examples:
       )
     })
 
-  command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
-    .argument('<trace.json>', 'as --trace-dir saved it')
-    .addOption(
-      new Option('--step <N>', 'stop after step N, and show the whole state (default the last)').argParser(
-        parseStep,
-      ),
-    )
-    .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
-    .addOption(scenarioOption())
-    .addOption(driverOption())
-    .addOption(linuxOption())
-    .addOption(kernelOption())
-    .addOption(generationOption())
-    .action(async (file: string, options: ReplayCommandOptions & Choice) => {
-      const trace = readTrace(file)
-      exit(
-        await withProject(project, io, recordedWith(project, trace, options), { limits: {} }, (used) =>
-          replayCommand(used, io, file, trace, options),
+  withSelection(
+    command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
+      .argument('<trace.json>', 'as --trace-dir saved it')
+      .addOption(
+        new Option('--step <N>', 'stop after step N, and show the whole state (default the last)').argParser(
+          parseStep,
         ),
       )
-    })
+      .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text')),
+  ).action(async (file: string, options: ReplayCommandOptions & Choice) => {
+    const trace = readTrace(file)
+    exit(
+      await withProject(project, io, recordedWith(project, trace, options), { limits: {} }, (used) =>
+        replayCommand(used, io, file, trace, options),
+      ),
+    )
+  })
 
   withOutput(
     command(

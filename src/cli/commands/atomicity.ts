@@ -15,7 +15,7 @@ import type { Project } from '../project.js'
 import { settingsFor } from '../settings.js'
 import { ProcessError } from '../supervisor/process.js'
 import { UsageError } from '../usage.js'
-import { scenarioNamed } from './kinds.js'
+import { scenariosNamed } from './kinds.js'
 
 /** Options of `atomicity`. */
 export interface AtomicityCommandOptions {
@@ -38,8 +38,7 @@ export async function atomicityCommand(
   names: readonly string[],
   options: AtomicityCommandOptions,
 ): Promise<number> {
-  const scenarios: readonly Scenario[] =
-    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => scenarioNamed(project, name)))]
+  const scenarios = scenariosNamed(project, names)
   const settings = settingsFor(scenarios, options.set, names.length === 0 ? 'all' : 'named')
   const { bounds, states } = options
   const found: Atomicity[] = []

@@ -42,6 +42,13 @@ export function scenarioNamed(project: Project, name: string): Scenario {
   )
 }
 
+/** The scenarios that are named, each once; all if none is. */
+export function scenariosNamed(project: Project, names: readonly string[]): readonly Scenario[] {
+  return names.length === 0
+    ? project.scenarios
+    : [...new Set(names.map((name) => scenarioNamed(project, name)))]
+}
+
 /**
  * The scenario that shows a defect: in the generation that has it, where the clause that it breaks is claimed whether it
  * holds there or not.

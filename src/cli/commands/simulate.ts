@@ -10,7 +10,7 @@ import { simulateJson } from '../../report/json.js'
 import { simulateJUnit } from '../../report/junit.js'
 import { type SimulateReport, simulateExitCode } from '../../report/report.js'
 import { simulateText } from '../../report/simulate.js'
-import type { Bounds, Parameters, Scenario } from '../../world/model.js'
+import type { Bounds, Parameters } from '../../world/model.js'
 import type { Io } from '../io.js'
 import {
   assertWritable,
@@ -24,7 +24,7 @@ import { runJobs } from '../run-checks.js'
 import { runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { UsageError } from '../usage.js'
-import { scenarioNamed } from './kinds.js'
+import { scenariosNamed } from './kinds.js'
 
 /** Options of `simulate`. */
 export interface SimulateCommandOptions extends OutputOptions {
@@ -57,8 +57,7 @@ export async function simulateCommand(
   names: readonly string[],
   options: SimulateCommandOptions,
 ): Promise<number> {
-  const scenarios: readonly Scenario[] =
-    names.length === 0 ? project.scenarios : [...new Set(names.map((name) => scenarioNamed(project, name)))]
+  const scenarios = scenariosNamed(project, names)
   if (options.path !== undefined && (options.seed === undefined || scenarios.length !== 1))
     throw new UsageError('--path says which run of a seed is meant: give --seed and one scenario too')
   const settings = settingsFor(scenarios, options.set, names.length === 0 ? 'all' : 'named')
