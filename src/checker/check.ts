@@ -180,7 +180,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   }
 }
 
-/** Most runs of a scenario in modules that are loaded anew, beside those of steps that never were. */
+/** Runs in new modules that each scenario has, beside those to steps that have had none. */
 const FRESH_RUNS = 2
 
 /** Audits what was explored, with the text as it was loaded and as it is loaded anew. @returns false if it was stopped */

@@ -44,7 +44,7 @@ export interface FreshModel {
 export interface Fresh {
   /** Loads the modules anew. */
   again(): Promise<FreshModel | undefined>
-  /** Steps that were audited so, in this scenario or in another: each is run so once, and some of each scenario. */
+  /** Steps that had such a run in this scenario or in another: they need none again. */
   readonly audited: Set<string>
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a module of somebody else's brings along beside a driver: scenarios, requirements, defects, statecharts. They are
- * known by their shape, whatever they are called, also in lists.
+ * The scenarios, requirements, defects and statecharts that a user's module exports, alone or in lists. An export is told by its
+ * shape, not by its name.
  *
  * @module
  */

@@ -29,7 +29,7 @@ export const acting = {
   raised: undefined as Error | undefined,
   /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */
   inside: false,
-  /** True while a model is built: clock and chance are guarded. */
+  /** True while a model is built: the clock and random numbers are guarded. */
   building: false,
   /** The world in use: what properties of records read and write. */
   world: new Uint8Array(0) as World,

@@ -37,7 +37,7 @@ export interface LiveModel {
   readonly overrides: readonly Override[]
 }
 
-/** A run to take in modules that are loaded anew: to a step of the text under test, by its class and its name. */
+/** A run to take in modules that are loaded anew, and the step of the text under test that it leads to. */
 export interface FreshSample {
   readonly sample: Sample
   readonly step: string
@@ -99,7 +99,10 @@ export class Auditor {
     return true
   }
 
-  /** To each step of the text under test, way by way and outcome by outcome, the shortest run and one of the longest. */
+  /**
+   * The runs to take in new modules: to each step of the text under test the shortest and one of the longest. A step that its
+   * procedure reaches after other answers, or that has another outcome, is another step.
+   */
   freshSamples(): FreshSample[] {
     const { samples, control } = this.exploration
     const found = new Map<string, Sample[]>()

@@ -192,7 +192,7 @@ export const drm_gpusvm_get_pages = procedure(function* drm_gpusvm_get_pages(
   if (error && error !== -Errno.EBUSY) yield* endOfRange(current, mirror, error)
   const mapped = error ? error : yield* drm_gpusvm_map_pages(current, mirror, range, write)
   if (mapped !== -Errno.EBUSY) return mapped
-  const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', 2)
+  const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
   if (!isTimeOver) return yield* become(drm_gpusvm_get_pages, current, mirror, range, write)
   yield* endOfRange(current, mirror, mapped)
   return mapped
