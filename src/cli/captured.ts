@@ -18,6 +18,10 @@ const MOST_VALUES = 200_000
 const DEEPEST = 6
 /** Variables that a message names. */
 const MOST_SHOWN = 4
+/** Characters of a value that a message shows. */
+const MOST_CHARACTERS = 80
+/** What a bound function works with. */
+const BOUND = ['[[TargetFunction]]', '[[BoundThis]]', '[[BoundArgs]]']
 /** What every function has. */
 const OF_FUNCTIONS = ['length', 'name', 'prototype', 'arguments', 'caller']
 /** A variable that is not there. */
@@ -74,10 +78,12 @@ export function mustBeAsLoaded(loaded: Captured, now: Captured, scenario: string
   const changed = new Map<string, string>()
   for (const [key, { name, value }] of now) {
     const before = loaded.get(key)?.value ?? ABSENT
-    if (before !== value) changed.set(name, `\`${name}\` was ${before} when it was loaded, and is ${value}`)
+    if (before !== value)
+      changed.set(name, `\`${name}\` was ${clipped(before)} when it was loaded, and is ${clipped(value)}`)
   }
   for (const [key, { name, value }] of loaded)
-    if (!now.has(key)) changed.set(name, `\`${name}\` was ${value} when it was loaded, and is ${ABSENT}`)
+    if (!now.has(key))
+      changed.set(name, `\`${name}\` was ${clipped(value)} when it was loaded, and is ${ABSENT}`)
   if (changed.size === 0) return
   const shown = [...changed.values()].slice(0, MOST_SHOWN)
   const rest = changed.size - shown.length
@@ -87,6 +93,11 @@ export function mustBeAsLoaded(loaded: Captured, now: Captured, scenario: string
       `${rest > 0 ? `; and ${rest} more` : ''}. The checker does not see it, so that no verdict would be true; keep it in a ` +
       'field of the world',
   )
+}
+
+/** As much of a value as a message shows. */
+function clipped(value: string): string {
+  return value.length <= MOST_CHARACTERS ? value : `${value.slice(0, MOST_CHARACTERS)}…`
 }
 
 /** A variable of a scope, or a member of an object. */
@@ -161,6 +172,7 @@ class Look {
     const say = (words: string) => this.found.set(`${place} ${name}`, { name, value: words })
     if (value.type === 'function') {
       say('a function')
+      if (depth < DEEPEST) this.bound(place, name, value, depth)
       if (this.closure(value) && depth < DEEPEST)
         for (const member of this.membersOf(value))
           if (member.value !== undefined && !OF_FUNCTIONS.includes(member.name))
@@ -176,6 +188,9 @@ class Look {
     say(subtype === 'date' ? (value.description ?? className) : `an object of ${className}`)
     if (depth >= DEEPEST) return
     switch (subtype) {
+      case 'generator':
+        this.suspended(place, name, value.objectId, depth)
+        return
       case 'map':
       case 'set':
       case 'weakmap':
@@ -186,7 +201,7 @@ class Look {
       case 'array':
       case 'typedarray': {
         // Records, layouts and the like are the product's: what they hold is the world, or does not change.
-        if (subtype === undefined && className !== 'Object' && !this.isOwnClass(value.objectId)) return
+        if (subtype === undefined && className !== 'Object' && !this.mayKeep(value.objectId)) return
         for (const member of this.membersOf(value))
           if (member.value !== undefined) {
             const inner = subtype === undefined ? `${name}.${member.name}` : `${name}[${member.name}]`
@@ -194,6 +209,27 @@ class Look {
           }
       }
     }
+  }
+
+  /** A bound function: what it calls, on what, and with what. */
+  private bound(place: string, name: string, { objectId }: Runtime.RemoteObject, depth: number): void {
+    if (objectId === undefined) return
+    for (const { name: part, value } of this.properties(objectId).internalProperties ?? [])
+      if (value !== undefined && BOUND.includes(part)) this.value(place, `${name}${part}`, value, depth + 1)
+  }
+
+  /** A generator: whether it has ended, and the variables of where it stands. */
+  private suspended(place: string, name: string, objectId: string, depth: number): void {
+    const { internalProperties = [] } = this.properties(objectId)
+    for (const { name: part, value } of internalProperties)
+      if (part === '[[GeneratorState]]' && value !== undefined)
+        this.value(place, `${name}${part}`, value, depth + 1)
+      else if (part === '[[Scopes]]' && value !== undefined)
+        for (const { value: scope } of this.membersOf(value))
+          if (scope?.objectId !== undefined && scope.description !== 'Global')
+            for (const variable of this.membersOf(scope))
+              if (variable.value !== undefined)
+                this.value(place, `${name}: ${variable.name}`, variable.value, depth + 1)
   }
 
   private entries(place: string, name: string, objectId: string, depth: number): void {
@@ -216,12 +252,12 @@ class Look {
     return this.call(objectId, ask).result.value === true
   }
 
-  /** True for an instance of a class of the author's. */
-  private isOwnClass(objectId: string): boolean {
+  /** True for an instance of a class that is the author's, the language's or Node's. */
+  private mayKeep(objectId: string): boolean {
     const { result } = this.call(objectId, 'function () { return this.constructor }')
     if (result?.objectId === undefined) return false
     const url = this.urlOf(this.properties(result.objectId).internalProperties ?? [])
-    return url !== undefined && this.isOwn(url)
+    return url === undefined || url.startsWith('node:') || this.isOwn(url)
   }
 
   private membersOf({ objectId }: Runtime.RemoteObject): Member[] {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { SpecificationError } from '../world/index.js'
+import { List, Mutex, Pool, RwSemaphore, SpecificationError, Spinlock, WaitQueue } from '../world/index.js'
 import { givenName, isHandle } from '../world/layout.js'
 import { isRecord } from '../world/record.js'
 
@@ -25,6 +25,9 @@ export function mustBeDeclared(driver: string, mirror: string, state: unknown): 
   )
 }
 
+/** Locks, wait queues, pools and lists: a class that extends one could have fields of its own. */
+const KINDS = [Mutex, RwSemaphore, Spinlock, WaitQueue, Pool, List]
+
 /** The first value that is neither declared nor a constant. */
 function undeclaredIn(
   value: unknown,
@@ -40,6 +43,9 @@ function undeclaredIn(
     const kind = typeof made === 'function' && made !== Object ? made.name : 'plain object'
     return { path, what: Array.isArray(value) ? 'an array that was not declared' : `a ${kind}` }
   }
+  const base = KINDS.find((kind) => value instanceof kind)
+  if (base !== undefined && !KINDS.some((kind) => Object.getPrototypeOf(value) === kind.prototype))
+    return { path, what: `an instance of a class that extends ${base.name}` }
   // What is the kernel's or the mirror's own has other contents, which are not the driver's to declare.
   const name = givenName(value)
   const isOwn = name === undefined || name.startsWith(`${prefix}driver`)

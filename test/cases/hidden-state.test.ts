@@ -293,6 +293,38 @@ describe('in what the driver declares as its state', () => {
   })
 })
 
+// A bit that is read only after a rare interleaving is in no run of the audit: what keeps it is looked at.
+describe('whatever reads it', () => {
+  test.each<[string, string, string]>([
+    ['a bound function', 'const pair = (a) => [a.push.bind(a)]; const [put] = pair([])', "put('S')"],
+    [
+      'a suspended generator',
+      "const seen = (function* () { let log = ''; for (;;) log += yield log })(); seen.next()",
+      "seen.next('S')",
+    ],
+    ['an object of Node', 'const params = new URLSearchParams()', "params.append('t', 'S')"],
+  ])('%s', async (name, declared, set) => {
+    const { code, out } = await checking(driverOf(`kept ${name}`, { declared, get: '1', set }))
+    expect(out.replaceAll(/\s+/g, ' ')).toContain('keeps state outside of the world')
+    // A log of thousands of characters is cut.
+    expect(out.length).toBeLessThan(3000)
+    expect(code).toBe(2)
+  })
+
+  test('a lock that is more than one', async () => {
+    const hidden = {
+      declared:
+        "import { Mutex } from 'hmm-spec/world'\nclass Logging extends Mutex { #log = []; put(what) { this.#log.push(what) } }",
+      seen: "new Logging(l, 'extra')",
+      get: '1',
+      set: "m.state.seen.put('S')",
+    }
+    const { code, out } = await checking(driverOf('a lock of its own', hidden))
+    expect(out.replaceAll(/\s+/g, ' ')).toContain('state.seen is an instance of a class that extends Mutex')
+    expect(code).toBe(2)
+  })
+})
+
 /** As its users run the command. */
 function compiled(file: string) {
   const args = ['check', 'munmap', '--driver', file, '--bounds', 'smoke', '--workers', '1']
