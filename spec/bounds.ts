@@ -5,7 +5,7 @@
  */
 import { parametersOf } from '../src/checker/check.js'
 import type { Parameters, Scenario } from '../src/world/index.js'
-import type { MirroringScenario, MirrorScenario } from './scenarios/mirror-world.js'
+import type { MirroringScenario, MirrorScenario } from './mirror/scenarios/mirror-world.js'
 
 /** A scenario one step larger. */
 export interface NextBound {

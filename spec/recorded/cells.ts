@@ -6,7 +6,7 @@
  */
 import { recordedDriver } from '../../src/driver/recorded/index.js'
 import type { Override, Scenario } from '../../src/world/index.js'
-import { type InitialPage, type MirrorScenario, mirrorModel } from '../scenarios/mirror-world.js'
+import { type InitialPage, type MirrorScenario, mirrorModel } from '../mirror/scenarios/mirror-world.js'
 import { type Operation, type OperationName, operations } from './operations.js'
 
 /** How the page is at the beginning. */

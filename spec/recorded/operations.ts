@@ -27,8 +27,8 @@ import {
   VM_READ,
 } from '../../src/kernel/index.js'
 import { procedure } from '../../src/world/index.js'
-import type { Call, MirrorWorld } from '../scenarios/mirror-world.js'
-import { call } from '../scenarios/mirror-world.js'
+import type { Call, MirrorWorld } from '../mirror/scenarios/mirror-world.js'
+import { call } from '../mirror/scenarios/mirror-world.js'
 import type { RecordedDevices } from './devices.js'
 
 /** Who performs an operation, and on which page. */

@@ -6,8 +6,8 @@
  */
 import type { AnyStateMachine } from 'xstate'
 import type { Defect } from '../../spec/defect.js'
+import type { MirroringScenario } from '../../spec/mirror/scenarios/mirror-world.js'
 import type { Requirement } from '../../spec/requirement.js'
-import type { MirroringScenario } from '../../spec/scenarios/mirror-world.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import type { FileOption } from './driver-text.js'

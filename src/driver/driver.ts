@@ -23,7 +23,7 @@ import {
   SpecificationError,
   type StepClaim,
 } from '../world/index.js'
-import type { Mirror } from './device.js'
+import type { Mirror } from './mirror.js'
 
 /** What a driver may build its own state on: the mirror, before that state is declared. */
 export interface MirrorSetting {

@@ -5,16 +5,13 @@
  * @see reference D17, D35
  * @module
  */
+
+import { flushDevice } from '../device/index.js'
 import { mmu_interval_notifier_remove, type Task } from '../kernel/index.js'
 import { BLOCKED, procedure, type Running, step } from '../world/index.js'
-import {
-  deviceAccess,
-  flushDevice,
-  freeDriverObject,
-  type Mirror,
-  type MirrorEnd,
-  unmapPages,
-} from './device.js'
+import { deviceAccess } from './fault.js'
+import { freeDriverObject, type Mirror, type MirrorEnd } from './mirror.js'
+import { unmapPages } from './page-table.js'
 
 /**
  * The device accesses the pages from `page` to `end`, and its faults are handled, if the mirror is still there. The lookup

@@ -3,12 +3,8 @@
  *
  * @module kernel
  */
-export * from './address-space.js'
-export * from './bits.js'
-export * from './errno.js'
+export * from '../machine/index.js'
 export * from './hmm/index.js'
-export * from './huge.js'
-export * from './machine.js'
 export * from './memremap/index.js'
 export * from './migrate/index.js'
 export * from './mm/index.js'

@@ -6,6 +6,8 @@
  * @see Documentation/core-api/workqueue.rst, kernel/workqueue.c
  * @module
  */
+
+import type { Task } from '../machine/index.js'
 import {
   acting,
   BLOCKED,
@@ -18,7 +20,6 @@ import {
   type Running,
   step,
 } from '../world/index.js'
-import type { Task } from './machine.js'
 
 /** A work item, part of an object of a driver's. @kernel struct work_struct */
 export interface WorkStruct {

@@ -32,7 +32,7 @@ export class BuildCopy {
       symlinkSync(join(project, 'node_modules'), join(this.root, 'node_modules'), 'junction')
       for (const [path, text] of modules) this.write(path, text)
       // Defects name steps of the text, which a mutant may not have; no scenario needs one.
-      this.write('spec/defects/index.js', 'export const defects = []\n')
+      this.write('spec/defects.js', 'export const defects = []\n')
     } catch (error) {
       this.remove()
       throw error

@@ -9,7 +9,7 @@
 export const equivalents: Readonly<Record<string, string>> = {
   'kernel/mmu_notifier/index | invalidateRangeStart | delete | if (!hasNotifiers(mm)) return → nothing':
     'without watchers the call takes no step and answers 0: the look saves the call, as mm_has_notifiers does',
-  'driver/atomic | atomic fault (try) | swap | yield* updateLock.unlock(); yield* letGoOfPage(frame) → yield* letGoOfPage(frame); yield* updateLock.unlock()':
+  'driver/reference/atomic | atomic fault (try) | swap | yield* updateLock.unlock(); yield* letGoOfPage(frame) → yield* letGoOfPage(frame); yield* updateLock.unlock()':
     'who waits for the folio lock, and then for the update lock, gets the second as late either way; the entry keeps a ' +
     'reference to the page, so that dropping this one frees nothing',
   'driver/recorded/snapshot | dmirror_range_snapshot (try) | swap | yield* mmu_interval_read_begin(notifier, range.notifierS… 792de5 → yield* mm.mmapLock.lockRead(); yield* mmu_interval_read_… 899731':

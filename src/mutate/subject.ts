@@ -120,7 +120,7 @@ export class Subject {
 const RUN = [
   'models',
   'spec',
-  ...['checker', 'conformance', 'driver', 'generations', 'host', 'kernel', 'world'].map(
+  ...['checker', 'conformance', 'device', 'driver', 'generations', 'host', 'kernel', 'machine', 'world'].map(
     (folder) => `src/${folder}`,
   ),
   ...['operators', 'text', 'child.js', 'find.js', 'hits.js', 'judge.js'].map((part) => `src/mutate/${part}`),

@@ -11,7 +11,7 @@ import { hashOfModules } from '../host/package.js'
 const RUN = [
   'models',
   'spec',
-  ...['checker', 'driver', 'generations', 'host', 'kernel', 'purity', 'world'].map(
+  ...['checker', 'device', 'driver', 'generations', 'host', 'kernel', 'machine', 'purity', 'world'].map(
     (folder) => `src/${folder}`,
   ),
 ]

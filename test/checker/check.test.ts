@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check, parametersOf, replay } from '../../src/checker/index.js'
 import {
   BLOCKED,

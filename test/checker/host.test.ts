@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 import { build, type Rolldown } from 'vite'
 import { expect, test } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check, type Host } from '../../src/checker/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -1,4 +1,4 @@
-import { mmu_interval_read_retry } from '../../spec/scenarios/retry-protocol.js'
+import { mmu_interval_read_retry } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { override, step } from '../../src/world/index.js'
 
 /** The driver forgets to look whether an invalidation came between. */

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { type ConformanceResult, RecordingError } from '../../src/conformance/result.js'
 import {
   blinking,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { nearest } from '../../src/cli/usage.js'
 import { charted, run, testProject, transcript } from './project.js'
 

@@ -1,6 +1,6 @@
 /** A driver whose work item maps again what was invalidated, and a wrong twin of it. */
 import { describe, expect, test } from 'vitest'
-import { restoreWorker } from '../../spec/scenarios/restore.js'
+import { restoreWorker } from '../../spec/mirror/scenarios/restore.js'
 import { check } from '../../src/checker/index.js'
 import {
   dirtyPages,

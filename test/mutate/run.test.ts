@@ -31,13 +31,13 @@ function built(): Subject | undefined {
 const subject = built()
 
 const KILLED =
-  'driver/reference | populate (try) | zero | yield* mmu_interval_read_retry(notifier, range.notifierS… e11b8c → 0'
-const BLAMED = 'driver/reference | program the device | offByOne | page < end → page <= end'
-const SAME = 'driver/reference | populate (try) | zero | failed → 0'
+  'driver/reference/reference | populate (try) | zero | yield* mmu_interval_read_retry(notifier, range.notifierS… e11b8c → 0'
+const BLAMED = 'driver/reference/reference | program the device | offByOne | page < end → page <= end'
+const SAME = 'driver/reference/reference | populate (try) | zero | failed → 0'
 const NOT_REACHED =
-  'driver/reference | prefault | delete | yield* endOfRange(current, mirror, error) → nothing'
+  'driver/reference/reference | prefault | delete | yield* endOfRange(current, mirror, error) → nothing'
 const SURVIVES =
-  "driver/reference | populate (again) | HMM_RANGE_DEFAULT_TIMEOUT | delete | yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is lef… f3f6e0 → 0"
+  "driver/reference/reference | populate (again) | HMM_RANGE_DEFAULT_TIMEOUT | delete | yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is lef… f3f6e0 → 0"
 const IDS = [KILLED, BLAMED, SAME, NOT_REACHED, SURVIVES]
 const REASON = 'the scenario is too small for a time-out'
 
@@ -121,7 +121,7 @@ describe.skipIf(subject === undefined)('mutants of the reference driver', () => 
     const isStryker = ajv.compile(STRYKER)
     isStryker(stryker)
     expect(isStryker.errors ?? []).toEqual([])
-    const { source, mutants } = stryker.files['src/driver/reference.ts']
+    const { source, mutants } = stryker.files['src/driver/reference/reference.ts']
     const killed = mutants.find(({ id }: { id: string }) => id === KILLED)
     expect(killed).toMatchObject({ status: 'Killed', killedBy: ['munmap'], replacement: '0' })
     const line = source.split('\n')[killed.location.start.line - 1]

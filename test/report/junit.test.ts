@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check } from '../../src/checker/index.js'
 import { conformJUnit } from '../../src/report/junit.js'
 import type { RunFacts } from '../../src/report/report.js'

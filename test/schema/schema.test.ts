@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
-import { retryProtocol } from '../../spec/scenarios/retry-protocol.js'
+import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check, checkAtRandom } from '../../src/checker/index.js'
 import { main } from '../../src/cli/index.js'
 import {

@@ -71,7 +71,9 @@ function sources(folder: string): string[] {
     .map((name) => `${folder}/${name}`)
 }
 
-const places = ['src/kernel', 'src/driver', 'src/generations', 'src/world'].flatMap(sources).flatMap(placesIn)
+const places = ['src/machine', 'src/kernel', 'src/device', 'src/driver', 'src/generations', 'src/world']
+  .flatMap(sources)
+  .flatMap(placesIn)
 
 const procedures = [...new Set([...Object.values(kernel), ...Object.values(driver)])].filter(
   (value): value is AnyProcedure => typeof value === 'function' && 'procedureName' in value,

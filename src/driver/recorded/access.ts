@@ -8,7 +8,7 @@
 
 import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
 import { become, claim, procedure, type Running, step } from '../../world/index.js'
-import type { Mirror } from '../device.js'
+import type { Mirror } from '../mirror.js'
 import { dmirror_fault } from './fault.js'
 
 /** What a read or a write by the device answers. */

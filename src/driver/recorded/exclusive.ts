@@ -16,7 +16,8 @@ import {
   type Task,
 } from '../../kernel/index.js'
 import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
-import { type Mirror, mapAtomic } from '../device.js'
+import type { Mirror } from '../mirror.js'
+import { mapAtomic } from '../page-table.js'
 import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 import type { MigrationAnswer } from './memory.js'

@@ -21,9 +21,11 @@ import {
   type Task,
 } from '../../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../../world/index.js'
-import { isOwnMigration, type Mirror, mapPage, rangeOf, serveFault, unmapPages } from '../device.js'
 import type { Driver } from '../driver.js'
-import { lockForInvalidation } from '../reference.js'
+import { serveFault } from '../fault.js'
+import { isOwnMigration, type Mirror, rangeOf } from '../mirror.js'
+import { mapPage, unmapPages } from '../page-table.js'
+import { lockForInvalidation } from '../reference/reference.js'
 
 /** So many pages the driver migrates, or takes for itself, at a time. */
 export const PAGES_AT_A_TIME = 64

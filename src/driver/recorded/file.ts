@@ -7,7 +7,8 @@
 
 import { mmu_interval_notifier_insert, mmu_interval_notifier_remove, type Task } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import { type Mirror, unmapPages } from '../device.js'
+import type { Mirror } from '../mirror.js'
+import { unmapPages } from '../page-table.js'
 import { type DmirrorDevice, dmirror_device_evict_chunk } from './memory.js'
 
 /**

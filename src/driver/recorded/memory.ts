@@ -31,8 +31,9 @@ import {
   VM_READ,
 } from '../../kernel/index.js'
 import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
-import { type Mirror, unmapPages } from '../device.js'
-import { allocateAndCopy, evict, faultArgs, mayWriteMigrated, systemFrames } from '../device-memory.js'
+import { allocateAndCopy, evict, faultArgs, mayWriteMigrated, systemFrames } from '../memory/device-memory.js'
+import type { Mirror } from '../mirror.js'
+import { unmapPages } from '../page-table.js'
 import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME } from './fault.js'
 

@@ -29,8 +29,8 @@ import {
   ZERO_PAGE,
 } from '../../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../../world/index.js'
-import type { Mirror } from '../device.js'
-import { lockForInvalidation } from '../reference.js'
+import type { Mirror } from '../mirror.js'
+import { lockForInvalidation } from '../reference/reference.js'
 
 /** The bytes of a snapshot. */
 export const Prot = {

@@ -9,6 +9,8 @@
  * @see drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c
  * @module
  */
+
+import { accessThrough, touch } from '../../device/index.js'
 import {
   Errno,
   HMM_PFN_REQ_FAULT,
@@ -35,18 +37,10 @@ import {
   type Running,
   step,
 } from '../../world/index.js'
-import {
-  accessOf,
-  accessThrough,
-  dirtyPages,
-  endOfRange,
-  type Mirror,
-  mapPage,
-  rangeOf,
-  touch,
-  unmapPages,
-} from '../device.js'
 import { defineDriver, type FaultAnswer } from '../driver.js'
+import { endOfRange } from '../fault.js'
+import { accessOf, type Mirror, rangeOf } from '../mirror.js'
+import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
 const declareBuffer = (l: Layout) => ({
   notifierLock: new Mutex(l, 'notifier_lock', { rank: LockRank.update }),

@@ -43,8 +43,9 @@ import {
   shared,
   step,
 } from '../../world/index.js'
-import { endOfRange, type Mirror, rangeOf } from '../device.js'
 import type { MirrorSetting } from '../driver.js'
+import { endOfRange } from '../fault.js'
+import { type Mirror, rangeOf } from '../mirror.js'
 
 /** Pages of the larger of the two chunk sizes. @kernel drm_gpusvm.chunk_sizes */
 export const CHUNK = 2

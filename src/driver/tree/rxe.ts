@@ -8,10 +8,13 @@
  * @see drivers/infiniband/sw/rxe/rxe_odp.c
  * @module
  */
+
+import { accessThrough, touch } from '../../device/index.js'
 import { Errno, mmu_interval_set_seq, type NotifierRange, type Task } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import { accessOf, accessThrough, endOfRange, touch } from '../device.js'
 import { defineDriver, type FaultAnswer } from '../driver.js'
+import { endOfRange } from '../fault.js'
+import { accessOf } from '../mirror.js'
 import {
   declareUmemOdp,
   ib_umem_odp_free,

@@ -29,7 +29,8 @@ import {
   type Running,
   step,
 } from '../../world/index.js'
-import { dirtyPages, type Mirror, mapPage, rangeOf, unmapPages } from '../device.js'
+import { type Mirror, rangeOf } from '../mirror.js'
+import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
 /** What the core keeps of a region. The list of its pages, `map.pfn_list`, is the mirror's page table. */
 export const declareUmemOdp = (l: Layout) => ({

@@ -7,6 +7,8 @@
  * @see drivers/gpu/drm/xe/xe_svm.c
  * @module
  */
+
+import { flushDevice } from '../../device/index.js'
 import {
   disable_work_sync,
   Errno,
@@ -36,8 +38,9 @@ import {
   shared,
   step,
 } from '../../world/index.js'
-import { dirtyPages, flushDevice, type Mirror, mapPage, unmapPages, workOf } from '../device.js'
 import { defineDriver, type FaultAnswer, type MirrorSetting } from '../driver.js'
+import { type Mirror, workOf } from '../mirror.js'
+import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 import {
   allocateRange,
   declareGpusvm,

@@ -17,9 +17,9 @@ import {
   type Task,
 } from '../../kernel/index.js'
 import { procedure, type Running } from '../../world/index.js'
-import { type Mirror, rangeOf } from '../device.js'
 import type { Driver, FaultAnswer } from '../driver.js'
-import { invalidate, program } from '../reference.js'
+import { type Mirror, rangeOf } from '../mirror.js'
+import { invalidate, program } from '../reference/reference.js'
 
 /** A fault: finds the pages and, in a section of its own, binds them. After a collision the device faults again. */
 export const findThenBind = procedure(

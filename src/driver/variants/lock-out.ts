@@ -7,9 +7,10 @@
  */
 import { type DeviceMemory, mmu_interval_set_seq, type NotifierRange, type Task } from '../../kernel/index.js'
 import { type Layout, Mutex, procedure, type Running, step } from '../../world/index.js'
-import { dirtyPages, isOwnMigration, type Mirror, unmapPages } from '../device.js'
-import { migrateToDevice } from '../device-memory.js'
-import { populatePinned, type Wanted } from '../reference.js'
+import { migrateToDevice } from '../memory/device-memory.js'
+import { isOwnMigration, type Mirror } from '../mirror.js'
+import { dirtyPages, unmapPages } from '../page-table.js'
+import { populatePinned, type Wanted } from '../reference/reference.js'
 
 const locks = new WeakMap<DeviceMemory, Mutex>()
 

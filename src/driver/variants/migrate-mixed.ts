@@ -12,8 +12,8 @@ import {
   type Task,
 } from '../../kernel/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import type { Mirror } from '../device.js'
-import { allocateAndCopy, migrateUnderMmapLock } from '../device-memory.js'
+import { allocateAndCopy, migrateUnderMmapLock } from '../memory/device-memory.js'
+import type { Mirror } from '../mirror.js'
 
 /**
  * Moves the pages from `start` to `end` that are in system memory into the device's. Those that are there are collected with

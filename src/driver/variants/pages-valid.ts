@@ -6,6 +6,8 @@
  * @see drm_gpusvm: `drm_gpusvm_get_pages`, `drm_gpusvm_range_pages_valid`
  * @module
  */
+
+import { flushDevice } from '../../device/index.js'
 import {
   Errno,
   HMM_PFN_ERROR,
@@ -38,8 +40,10 @@ import {
   shared,
   step,
 } from '../../world/index.js'
-import { dirtyPages, endOfRange, flushDevice, type Mirror, mapPage, rangeOf, unmapPages } from '../device.js'
 import { defineDriver, type FaultAnswer, type MirrorSetting } from '../driver.js'
+import { endOfRange } from '../fault.js'
+import { type Mirror, rangeOf } from '../mirror.js'
+import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
 /** Its locks, and the pages that it has found. */
 export const declareValidPages = (l: Layout, { size }: MirrorSetting) => {

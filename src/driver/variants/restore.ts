@@ -5,6 +5,8 @@
  * @see amdkfd: `svm_range_restore_work`
  * @module
  */
+
+import { flushDevice } from '../../device/index.js'
 import {
   cancel_work_sync,
   Errno,
@@ -16,9 +18,17 @@ import {
   type Task,
 } from '../../kernel/index.js'
 import { type Layout, procedure, type RecordOf, type Running, step } from '../../world/index.js'
-import { dirtyPages, endOfRange, flushDevice, type Mirror, unmapPages, workOf } from '../device.js'
 import { defineDriver } from '../driver.js'
-import { lockForInvalidation, populate, populatePinned, recordAndUnmap, SNAPSHOT } from '../reference.js'
+import { endOfRange } from '../fault.js'
+import { type Mirror, workOf } from '../mirror.js'
+import { dirtyPages, unmapPages } from '../page-table.js'
+import {
+  lockForInvalidation,
+  populate,
+  populatePinned,
+  recordAndUnmap,
+  SNAPSHOT,
+} from '../reference/reference.js'
 
 /** What the driver keeps for each mirror: whether it may queue, and what is to be mapped again. */
 export const declareRestore = (l: Layout) => ({

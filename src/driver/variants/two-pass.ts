@@ -5,6 +5,8 @@
  * @see reference B.1.1
  * @module
  */
+
+import { flushDevice } from '../../device/index.js'
 import {
   type IntervalNotifier,
   type Invalidate,
@@ -13,8 +15,8 @@ import {
   TOKEN,
 } from '../../kernel/index.js'
 import { type Layout, procedure, step } from '../../world/index.js'
-import { flushDevice, type Mirror } from '../device.js'
-import { lockForInvalidation, recordAndUnmap } from '../reference.js'
+import type { Mirror } from '../mirror.js'
+import { lockForInvalidation, recordAndUnmap } from '../reference/reference.js'
 
 /** What is still to be waited for: it is part of the mirror, so that there is one. @kernel struct mmu_interval_notifier_finish */
 export interface FinishToken {

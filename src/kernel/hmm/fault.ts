@@ -4,10 +4,12 @@
  * @see reference B.3
  * @module
  */
+
+import { Errno, type Task, VM_WRITE } from '../../machine/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type Task, VM_WRITE } from '../machine.js'
-import { handle_mm_fault, keepCpu, migration_entry_wait, schedule } from '../mm/index.js'
+import { handle_mm_fault } from '../mm/fault/fault.js'
+import { migration_entry_wait } from '../mm/fault/swap.js'
+import { keepCpu, schedule } from '../mm/lru.js'
 import { beginRange, type HmmRange, type HmmRequest, RangeResult } from './range.js'
 import { failRange, HMM_NEED_WRITE_FAULT, readEntry } from './walk.js'
 

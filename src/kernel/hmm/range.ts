@@ -4,6 +4,15 @@
  * @see reference A.4
  * @module
  */
+
+import {
+  hugeOrder,
+  type IntervalNotifier,
+  lastFrame,
+  type MachineSize,
+  ownerOf,
+  type Task,
+} from '../../machine/index.js'
 import {
   acting,
   claim,
@@ -13,8 +22,6 @@ import {
   type Sequence,
   unobserved,
 } from '../../world/index.js'
-import { hugeOrder } from '../huge.js'
-import { type IntervalNotifier, lastFrame, type MachineSize, ownerOf, type Task } from '../machine.js'
 
 /** The entry's page is there. As a request ({@link HMM_PFN_REQ_FAULT}): it must be. */
 export const HMM_PFN_VALID = 1

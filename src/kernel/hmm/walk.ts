@@ -5,11 +5,10 @@
  * @see reference B.3.1
  * @module
  */
+
+import { Errno, hugePmdAt, type Pte, PteKind, pmdAt, VM_READ, VmaKind } from '../../machine/index.js'
 import { READ_ONCE } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { hugePmdAt, pmdAt } from '../huge.js'
-import { type Pte, PteKind, VM_READ, VmaKind } from '../machine.js'
-import { areaEnd } from '../mm/index.js'
+import { areaEnd } from '../mm/area/vma.js'
 import {
   entryAt,
   HMM_PFN_ERROR,

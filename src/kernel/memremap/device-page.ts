@@ -4,9 +4,10 @@
  * @see reference B.7
  * @module
  */
+
+import type { Frame } from '../../machine/index.js'
+import { type DeviceMemory, PagemapState } from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
-import type { Frame } from '../machine.js'
-import { type DeviceMemory, PagemapState } from './device-memory.js'
 
 /**
  * Takes a free page for its driver: off the free list, a reference of its region, one reference of its own. The caller

@@ -4,7 +4,6 @@
  * @see reference B.7, B.8
  * @module
  */
-export * from './device-memory.js'
 export * from './device-page.js'
 export * from './memremap.js'
 export * from './poison.js'

@@ -4,10 +4,10 @@
  * @see reference B.8
  * @module
  */
+
+import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from '../../machine/index.js'
+import { Errno, PagemapState } from '../../machine/index.js'
 import { BLOCKED, claim, procedure, type Running, step, unobserved } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from './device-memory.js'
-import { PagemapState } from './device-memory.js'
 
 /** What a driver says of the region that it wants to have. @kernel struct dev_pagemap */
 export interface PagemapRequest {

@@ -4,9 +4,10 @@
  * @see reference A.1, B.6
  * @module
  */
+
+import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../../machine/index.js'
 import { become, procedure, READ_ONCE, type Running, step, unobserved } from '../../world/index.js'
-import { type Frame, type MmStruct, NotifyEvent, type Pte, PteKind, type Task } from '../machine.js'
-import { clearPte, folio_put } from '../mm/index.js'
+import { clearPte, folio_put } from '../mm/page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 
 /**

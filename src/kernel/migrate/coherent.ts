@@ -4,9 +4,9 @@
  * @see reference B.5
  * @module
  */
+
+import { Errno, type Frame, type Task, ZERO_PAGE } from '../../machine/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { type Frame, type Task, ZERO_PAGE } from '../machine.js'
 import { folio_lock, tryLockPage } from '../mm/page.js'
 import { collectFrame, pageOf, unmapFrame } from './device-range.js'
 import { migrate_vma_finalize } from './finish.js'

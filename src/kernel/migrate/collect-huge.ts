@@ -4,26 +4,35 @@
  * @see reference B.5 step 2
  * @module
  */
-import { procedure, type Running, step } from '../../world/index.js'
-import { type Pmd, PmdKind } from '../huge.js'
-import { type Frame, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
+
 import {
-  entryState,
-  flushTlb,
+  type DeviceFault,
+  type Frame,
+  type Pmd,
+  PmdKind,
+  PteKind,
+  type Task,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../machine/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
+import { entryState } from '../mm/encoding.js'
+import { split_folio } from '../mm/huge/folio.js'
+import { isPmdNone } from '../mm/huge/page.js'
+import {
   folio_lock,
   folio_put,
   folio_unlock,
   getPage,
-  isPmdNone,
   setMigrationEntry,
-  split_folio,
   tryLockPage,
   unlockPage,
-} from '../mm/index.js'
-import { beginEntry, isSelected } from './collect.js'
+} from '../mm/page.js'
+import { flushTlb } from '../mm/tlb.js'
 import {
-  type DeviceFault,
+  beginEntry,
   isLockedByFault,
+  isSelected,
   MIGRATE_PFN_COMPOUND,
   MIGRATE_PFN_HELD,
   MIGRATE_PFN_MIGRATE,

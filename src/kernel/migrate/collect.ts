@@ -5,31 +5,27 @@
  * @see reference B.5 steps 1 to 3
  * @module
  */
-import { become, claim, procedure, type Running, step } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import { hugePmdAt, pmdAt } from '../huge.js'
+
 import {
-  type Frame,
+  Errno,
+  FaultHolds,
   folioOf,
+  hugePmdAt,
   isDevicePrivate,
   type Machine,
-  type MigratingPage,
   type MmStruct,
   NotifyEvent,
   PteKind,
+  pmdAt,
   type Task,
   VmaKind,
   ZERO_PAGE,
-} from '../machine.js'
-import {
-  areaEnd,
-  entryState,
-  flushTlb,
-  getPage,
-  isPageLocked,
-  setMigrationEntry,
-  tryLockPage,
-} from '../mm/index.js'
+} from '../../machine/index.js'
+import { become, claim, procedure, type Running, step } from '../../world/index.js'
+import { areaEnd } from '../mm/area/vma.js'
+import { entryState } from '../mm/encoding.js'
+import { getPage, isPageLocked, setMigrationEntry, tryLockPage } from '../mm/page.js'
+import { flushTlb } from '../mm/tlb.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import {
   FolioSplit,
@@ -38,9 +34,9 @@ import {
   migrate_vma_split_folio,
 } from './collect-huge.js'
 import {
-  FaultHolds,
-  forgetPage,
+  beginEntry,
   isLockedByFault,
+  isSelected,
   MIGRATE_PFN_HELD,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_VALID,
@@ -48,7 +44,6 @@ import {
   type MigrateVma,
   pagesOf,
   SELECT_SYSTEM,
-  selectMemory,
 } from './request.js'
 import { migrate_device_unmap } from './unmap.js'
 
@@ -260,17 +255,4 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
   entry.lifecycle.signal('COLLECTED')
   frame.lifecycle?.signal('COLLECTED')
   return isPresent ? Collected.flush : Collected.untouched
-}
-
-/** What an earlier try came to counts no more. Part of a step. */
-export function beginEntry(entry: MigratingPage): void {
-  forgetPage(entry)
-  entry.flags = 0
-  entry.dst = undefined
-}
-
-/** True if the caller wants what is where the page is. Of device memory there is only his own to be had. */
-export function isSelected(frame: Frame, { select, owner }: MigrateVma): boolean {
-  if (frame.owner < 0) return (select & SELECT_SYSTEM) !== 0
-  return frame.owner === owner && (select & selectMemory(frame)) !== 0
 }

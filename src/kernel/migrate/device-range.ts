@@ -4,8 +4,9 @@
  * @see reference B.5, B.8
  * @module
  */
+
+import type { Frame, Machine, Task } from '../../machine/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import type { Frame, Machine, Task } from '../machine.js'
 import { getPage, tryLockPage } from '../mm/page.js'
 import { maps, partsOf } from '../mm/rmap.js'
 import {

@@ -4,11 +4,12 @@
  * @see reference B.5 step 7
  * @module
  */
+
+import { type Frame, ownExpected, PteKind, type Task } from '../../machine/index.js'
 import { claim, procedure, READ_ONCE, step, unobserved } from '../../world/index.js'
-import { ownExpected } from '../address-space.js'
-import { type Frame, PteKind, type Task } from '../machine.js'
 import { free_zone_device_folio } from '../memremap/device-page.js'
-import { partsOf, putPages, unlockPage } from '../mm/index.js'
+import { putPages, unlockPage } from '../mm/page.js'
+import { partsOf } from '../mm/rmap.js'
 import { returnToLru } from './lru.js'
 import {
   destinationOf,

@@ -4,27 +4,17 @@
  * @see reference B.5 step 5
  * @module
  */
+
+import { type Frame, hugePmdAt, PteKind, pmdAt, type Task, VmaKind, ZERO_PAGE } from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
-import { hugePmdAt, pmdAt } from '../huge.js'
-import { type Frame, PteKind, type Task, VmaKind, ZERO_PAGE } from '../machine.js'
-import {
-  __split_huge_pmd,
-  addNewAnonRmap,
-  anonVmaPrepare,
-  areaEnd,
-  chargePage,
-  clearHugePmd,
-  clearPte,
-  flushTlb,
-  getPage,
-  isPmdNone,
-  mapsHugeZeroPage,
-  mayWritePage,
-  partsOf,
-  pteAlloc,
-  setHugePmd,
-  setPte,
-} from '../mm/index.js'
+import { anonVmaPrepare, areaEnd } from '../mm/area/vma.js'
+import { mayWritePage } from '../mm/fault/answers.js'
+import { mapsHugeZeroPage } from '../mm/huge/fault.js'
+import { clearHugePmd, isPmdNone, pteAlloc, setHugePmd } from '../mm/huge/page.js'
+import { __split_huge_pmd } from '../mm/huge/split.js'
+import { addNewAnonRmap, chargePage, clearPte, getPage, setPte } from '../mm/page.js'
+import { partsOf } from '../mm/rmap.js'
+import { flushTlb } from '../mm/tlb.js'
 import { isCompound, type MigrateVma, markMoved, pagesOf, stopMigrating } from './request.js'
 
 /** What is above the place of a page, as far as it decides how the destination is mapped there. */

@@ -4,9 +4,10 @@
  * @see reference B.5 steps 3 and 7, D7, D13
  * @module
  */
+
+import type { Task } from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
-import type { Task } from '../machine.js'
-import { folioAddLru, folioIsolateLru, lru_add_drain_all } from '../mm/index.js'
+import { folioAddLru, folioIsolateLru, lru_add_drain_all } from '../mm/lru.js'
 import { hasSource, isMigrating, pagesOf, stopMigrating } from './request.js'
 
 const Isolated = { not: 0, yes: 1, givenUp: 2 } as const

@@ -4,10 +4,19 @@
  * @see reference B.5 step 5
  * @module
  */
+
+import {
+  type Frame,
+  isPageCache,
+  type Machine,
+  type MigratingPage,
+  NotifyEvent,
+  type Task,
+} from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
-import { isPageCache } from '../address-space.js'
-import { type Frame, type Machine, type MigratingPage, NotifyEvent, type Task } from '../machine.js'
-import { __split_huge_pmd, folioFreeSwap, swapCacheReferences, tryLockPage } from '../mm/index.js'
+import { __split_huge_pmd } from '../mm/huge/split.js'
+import { tryLockPage } from '../mm/page.js'
+import { folioFreeSwap, swapCacheReferences } from '../mm/swap/slots.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import { migrate_vma_insert_page } from './insert.js'
 import {

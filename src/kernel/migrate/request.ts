@@ -1,14 +1,16 @@
-import { unobserved } from '../../world/index.js'
-import { isPageCache } from '../address-space.js'
 import {
+  type DeviceFault,
+  FaultHolds,
   type Frame,
   folioOf,
   isDevicePrivate,
+  isPageCache,
   type Machine,
   type MigratingPage,
   type MmStruct,
   type Task,
-} from '../machine.js'
+} from '../../machine/index.js'
+import { unobserved } from '../../world/index.js'
 import { partsOf } from '../mm/rmap.js'
 
 /** The entry of the array says something. */
@@ -52,19 +54,6 @@ export interface MigrateVma {
   /** `fault_page`: the fault on a device page that this serves; absent where it serves none. */
   readonly fault?: DeviceFault
 }
-
-/** A fault on a device page, as its owner is told of it. @kernel struct vm_fault */
-export interface DeviceFault {
-  /** The device page. */
-  readonly pfn: number
-  /** What the caller of the callback holds of it: nothing (before Linux 6.1), a reference (before 6.15), the folio lock too. */
-  readonly holds: (typeof FaultHolds)[keyof typeof FaultHolds]
-  /** True if it is the first part of a huge page that one entry maps (`vmf->pte` is NULL): all of it is to come back. */
-  readonly isHuge?: true
-}
-
-/** See {@link DeviceFault}. */
-export const FaultHolds = { nothing: 0, reference: 1, lock: 2 } as const
 
 /** References on the page that are accounted for: of the migration, of the fault that it serves, and of the page cache. */
 export function ownReferences({ fault }: MigrateVma, frame: Frame): number {
@@ -184,4 +173,17 @@ export function withdrawDestination(entry: MigratingPage): Frame | undefined {
   for (const part of dst?.memmap ?? [])
     if (unobserved(() => folioOf(part) === dst)) part.lifecycle?.signal('ABANDONED')
   return dst
+}
+
+/** What an earlier try came to counts no more. Part of a step. */
+export function beginEntry(entry: MigratingPage): void {
+  forgetPage(entry)
+  entry.flags = 0
+  entry.dst = undefined
+}
+
+/** True if the caller wants what is where the page is. Of device memory there is only his own to be had. */
+export function isSelected(frame: Frame, { select, owner }: MigrateVma): boolean {
+  if (frame.owner < 0) return (select & SELECT_SYSTEM) !== 0
+  return frame.owner === owner && (select & selectMemory(frame)) !== 0
 }

@@ -4,27 +4,21 @@
  * @see reference B.5 step 7
  * @module
  */
-import { procedure, READ_ONCE, unobserved } from '../../world/index.js'
-import { isShared } from '../address-space.js'
+
 import {
   type Frame,
   isDevicePrivate,
+  isShared,
   type MmStruct,
   PteKind,
   type Task,
   VM_READ,
   VM_WRITE,
-} from '../machine.js'
-import {
-  clearMigrationEntry,
-  entryState,
-  getPage,
-  handOnMarks,
-  mapsPage,
-  partsOf,
-  setPte,
-  unlockPage,
-} from '../mm/index.js'
+} from '../../machine/index.js'
+import { procedure, READ_ONCE, unobserved } from '../../world/index.js'
+import { entryState } from '../mm/encoding.js'
+import { clearMigrationEntry, getPage, handOnMarks, mapsPage, setPte, unlockPage } from '../mm/page.js'
+import { partsOf } from '../mm/rmap.js'
 import { destinationOf, isLockedByFault, type MigrateVma } from './request.js'
 
 /**

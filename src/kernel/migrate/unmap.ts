@@ -4,23 +4,16 @@
  * @see reference B.5 step 3
  * @module
  */
+
+import { type Frame, type MigratingPage, type MmStruct, NotifyEvent, type Task } from '../../machine/index.js'
 import { become, procedure, type Running, step } from '../../world/index.js'
-import { type Frame, type MigratingPage, type MmStruct, NotifyEvent, type Task } from '../machine.js'
 import { free_zone_device_folio } from '../memremap/device-page.js'
-import {
-  areaAt,
-  entryState,
-  flushTlb,
-  folioAddLru,
-  lru_add_drain,
-  maps,
-  partsOf,
-  putPage,
-  putPages,
-  rmapOf,
-  setMigrationEntry,
-  swapCacheReferences,
-} from '../mm/index.js'
+import { entryState } from '../mm/encoding.js'
+import { folioAddLru, lru_add_drain } from '../mm/lru.js'
+import { putPage, putPages, setMigrationEntry } from '../mm/page.js'
+import { areaAt, maps, partsOf, rmapOf } from '../mm/rmap.js'
+import { swapCacheReferences } from '../mm/swap/slots.js'
+import { flushTlb } from '../mm/tlb.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import { isolateLru } from './lru.js'
 import {

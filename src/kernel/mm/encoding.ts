@@ -1,4 +1,4 @@
-import { type Pte, PteKind } from '../machine.js'
+import { type Pte, PteKind } from '../../machine/index.js'
 
 /** A page-table entry as 64 bits. @kernel pte_t */
 export type Entry = bigint

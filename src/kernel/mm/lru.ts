@@ -5,8 +5,9 @@
  * @see reference B.5 step 3, D7, D13
  * @module
  */
+
+import type { Cpu, Frame, Machine, Task } from '../../machine/index.js'
 import { BLOCKED, claim, procedure, type Running, step } from '../../world/index.js'
-import type { Cpu, Frame, Machine, Task } from '../machine.js'
 import { folio_put, folio_unlock, getPage, tryLockPage } from './page.js'
 
 /** Where a page is: on no list, or on one. Any number above says in the batch of which CPU: its index plus 2. */

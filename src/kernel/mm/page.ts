@@ -3,6 +3,17 @@
  *
  * @module
  */
+
+import {
+  type Frame,
+  folioOf,
+  isDevicePrivate,
+  type Machine,
+  type MmStruct,
+  type Pte,
+  PteKind,
+  ZERO_PAGE,
+} from '../../machine/index.js'
 import {
   acting,
   BLOCKED,
@@ -13,16 +24,6 @@ import {
   step,
   unobserved,
 } from '../../world/index.js'
-import {
-  type Frame,
-  folioOf,
-  isDevicePrivate,
-  type Machine,
-  type MmStruct,
-  type Pte,
-  PteKind,
-  ZERO_PAGE,
-} from '../machine.js'
 import { free_zone_device_folio } from '../memremap/device-page.js'
 import { setAnonRmap } from './area/vma.js'
 import { type EntryState, entryState } from './encoding.js'

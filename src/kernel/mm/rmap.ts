@@ -1,5 +1,5 @@
+import { type Frame, type Machine, type MmStruct, type Pte, PteKind } from '../../machine/index.js'
 import { READ_ONCE } from '../../world/index.js'
-import { type Frame, type Machine, type MmStruct, type Pte, PteKind } from '../machine.js'
 import { areaStart, linksOf } from './area/vma.js'
 
 /** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */

@@ -4,8 +4,9 @@
  * @see reference B.7, D51
  * @module
  */
+
+import type { Frame, Task } from '../../machine/index.js'
 import { procedure, type Running, step } from '../../world/index.js'
-import type { Frame, Task } from '../machine.js'
 import { getPage, release_pages } from './page.js'
 
 /**

@@ -4,8 +4,9 @@
  * @see reference B.1 O2, O3
  * @module
  */
+
+import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../../machine/index.js'
 import { claim, procedure, step } from '../../world/index.js'
-import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../machine.js'
 
 /**
  * Calls invalidate_range_start of every classic notifier, also after one has failed.

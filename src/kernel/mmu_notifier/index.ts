@@ -4,7 +4,7 @@
  * @see reference B.1
  * @module
  */
-import { procedure, type Running, step } from '../../world/index.js'
+
 import {
   closeRange,
   type MmStruct,
@@ -12,7 +12,8 @@ import {
   NotifyEvent,
   openRange,
   type Task,
-} from '../machine.js'
+} from '../../machine/index.js'
+import { procedure, type Running, step } from '../../world/index.js'
 import { mn_hlist_invalidate_end, mn_hlist_invalidate_range_start } from './classic.js'
 import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from './interval.js'
 

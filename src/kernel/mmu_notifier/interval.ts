@@ -8,6 +8,18 @@
  * @see reference B.1
  * @module
  */
+
+import {
+  closeRange,
+  Errno,
+  type IntervalNotifier,
+  type MmStruct,
+  type NotifierRange,
+  openRange,
+  type Subscriptions,
+  type Task,
+  TOKEN,
+} from '../../machine/index.js'
 import {
   acting,
   BLOCKED,
@@ -20,17 +32,6 @@ import {
   step,
   unobserved,
 } from '../../world/index.js'
-import { Errno } from '../errno.js'
-import {
-  closeRange,
-  type IntervalNotifier,
-  type MmStruct,
-  type NotifierRange,
-  openRange,
-  type Subscriptions,
-  type Task,
-  TOKEN,
-} from '../machine.js'
 
 /** What a callback gets as `cur_seq`. It stands for the number of the invalidations that are under way. */
 export const CURRENT_SEQ = -2

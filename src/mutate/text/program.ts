@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 
 /** The folders whose text is mutated. */
-export const MUTATED = ['src/kernel', 'src/driver', 'src/generations', 'src/linux'] as const
+export const MUTATED = ['src/kernel', 'src/device', 'src/driver', 'src/generations', 'src/linux'] as const
 
 /** Files and types. */
 export interface TypedSources {

@@ -3,9 +3,10 @@
  *
  * @module
  */
+
+import type { AddressSpace } from '../../../machine/index.js'
+import { type Frame, type Machine, type Task, ZERO_PAGE } from '../../../machine/index.js'
 import { procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import type { AddressSpace } from '../../address-space.js'
-import { type Frame, type Machine, type Task, ZERO_PAGE } from '../../machine.js'
 import { putPage } from '../page.js'
 
 /**

@@ -3,10 +3,19 @@
  *
  * @module
  */
+
+import {
+  type AddressSpace,
+  Errno,
+  isShared,
+  type MmStruct,
+  NotifyEvent,
+  type Task,
+  VM_ACCOUNT,
+  VM_WRITE,
+  VmaKind,
+} from '../../../machine/index.js'
 import { procedure, type Running, step } from '../../../world/index.js'
-import { type AddressSpace, isShared } from '../../address-space.js'
-import { Errno } from '../../errno.js'
-import { type MmStruct, NotifyEvent, type Task, VM_ACCOUNT, VM_WRITE, VmaKind } from '../../machine.js'
 import { free_pgtables } from '../huge/page.js'
 import { vma_adjust_trans_huge } from '../huge/split.js'
 import { fput } from './file.js'

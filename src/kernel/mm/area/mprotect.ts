@@ -3,27 +3,30 @@
  *
  * @module
  */
-import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { isShared } from '../../address-space.js'
-import { Errno } from '../../errno.js'
-import { type Pmd, PmdKind, pmdAt } from '../../huge.js'
+
 import {
+  Errno,
+  isShared,
   type Machine,
   type MmStruct,
   NotifyEvent,
+  type Pmd,
+  PmdKind,
   PteKind,
+  pmdAt,
   type Task,
   VM_ACCOUNT,
   VM_READ,
   VM_WRITE,
   VmaKind,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flush_tlb_range } from '../fault/cpu.js'
-import { isExclusive } from '../fault/fault.js'
+import { isExclusive } from '../fault/answers.js'
 import { isPmdNone } from '../huge/page.js'
 import { vma_adjust_trans_huge } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
+import { flush_tlb_range } from '../tlb.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 
 /**

@@ -3,16 +3,25 @@
  *
  * @module
  */
+
+import {
+  Errno,
+  isFileBacked,
+  type MmStruct,
+  NotifyEvent,
+  PmdKind,
+  type Pte,
+  PteKind,
+  pmdAt,
+  type Task,
+  VmaKind,
+} from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
-import { isFileBacked } from '../../address-space.js'
-import { Errno } from '../../errno.js'
-import { PmdKind, pmdAt } from '../../huge.js'
-import { type MmStruct, NotifyEvent, type Pte, PteKind, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flushTlb } from '../fault/cpu.js'
 import { free_pgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { __split_huge_pmd, vma_adjust_trans_huge } from '../huge/split.js'
 import { clearEntry } from '../page.js'
+import { flushTlb } from '../tlb.js'
 import { detachVmas, findVma, unmap_region } from './mmap.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'

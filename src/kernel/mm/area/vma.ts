@@ -4,8 +4,16 @@
  * @see reference E.3.1
  * @module
  */
+
+import {
+  type Frame,
+  type Machine,
+  type MmStruct,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+} from '../../../machine/index.js'
 import { READ_ONCE, SpecificationError } from '../../../world/index.js'
-import { type Frame, type Machine, type MmStruct, VM_READ, VM_WRITE, VmaKind } from '../../machine.js'
 
 /** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
 export function areaEnd(mm: MmStruct, page: number, limit: number): number {

@@ -4,25 +4,28 @@
  *
  * @module
  */
-import { BLOCKED, procedure, type Running, step, unobserved } from '../../../world/index.js'
-import { ownExpected } from '../../address-space.js'
-import { type Pmd, PmdKind, pmdAt } from '../../huge.js'
+
 import {
   type Frame,
   type MmStruct,
   NotifyEvent,
+  ownExpected,
+  type Pmd,
+  PmdKind,
   type Pte,
   PteKind,
+  pmdAt,
   type Task,
   VmaKind,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { BLOCKED, procedure, type Running, step, unobserved } from '../../../world/index.js'
 import { free_zone_device_folio } from '../../memremap/device-page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flush_tlb_range } from '../fault/cpu.js'
 import { clearHugePmd, framesOf, isPmdNone } from '../huge/page.js'
 import { __split_huge_pmd } from '../huge/split.js'
 import { clearMigrationEntry, clearPte, mapsPage, putPage, release_pages, removeRmap } from '../page.js'
 import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
+import { flush_tlb_range } from '../tlb.js'
 
 /**
  * Empties the entries from `start` to `end`, and gathers what they mapped. A page-table lock section an entry: that

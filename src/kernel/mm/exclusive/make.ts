@@ -4,22 +4,23 @@
  * @see reference B.10
  * @module
  */
-import { become, procedure, type Running, step } from '../../../world/index.js'
-import { isPageCache, isShared } from '../../address-space.js'
-import { Errno } from '../../errno.js'
-import { hugePmdAt } from '../../huge.js'
+
 import {
+  Errno,
   type Frame,
+  hugePmdAt,
+  isPageCache,
+  isShared,
   type Machine,
   type MmStruct,
   NotifyEvent,
   type Pte,
   PteKind,
   type Task,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
-import { flushTlb } from '../fault/cpu.js'
 import { get_user_pages_remote } from '../fault/gup.js'
 import {
   clearPte,
@@ -32,6 +33,7 @@ import {
   tryLockPage,
 } from '../page.js'
 import { areaAt, type MappedArea, partsOf } from '../rmap.js'
+import { flushTlb } from '../tlb.js'
 
 /**
  * Gives the pages from `start` to `end` to a device exclusively: each gets a device-exclusive entry. A CPU access restores

@@ -4,7 +4,7 @@
  * @see reference B.10
  * @module
  */
-import { procedure, type Running, step } from '../../../world/index.js'
+
 import {
   type Frame,
   type Machine,
@@ -14,9 +14,10 @@ import {
   type Task,
   VM_READ,
   VM_WRITE,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { mayWritePage } from '../fault/fault.js'
+import { mayWritePage } from '../fault/answers.js'
 import {
   dirtyPte,
   folio_lock,

@@ -3,19 +3,22 @@
  *
  * @module
  */
-import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
-import { isPageCache, isShared, ownExpected } from '../../address-space.js'
-import { hugePmdAt } from '../../huge.js'
+
 import {
   type Frame,
+  hugePmdAt,
+  isPageCache,
+  isShared,
   type MmStruct,
   NotifyEvent,
+  ownExpected,
   PartReuse,
   type Pte,
   PteKind,
   type Task,
   ZERO_PAGE,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { folioAddLru } from '../lru.js'
@@ -31,8 +34,8 @@ import {
 } from '../page.js'
 import { maps, partsOf } from '../rmap.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
-import { flushTlb } from './cpu.js'
-import { isExclusive, mayWritePage, VM_FAULT_OOM } from './fault.js'
+import { flushTlb } from '../tlb.js'
+import { isExclusive, mayWritePage, VM_FAULT_OOM } from './answers.js'
 
 /** What the look under the lock decides; anything else is the frame to copy. */
 const Decided = { done: -1 } as const

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { become, claim, procedure, READ_ONCE, type Running, step, unobserved } from '../../../world/index.js'
-import { expectedAt } from '../../address-space.js'
+
 import {
+  expectedAt,
   type Machine,
   type MmStruct,
   PteKind,
@@ -14,8 +14,10 @@ import {
   VM_WRITE,
   VmaKind,
   ZERO_PAGE,
-} from '../../machine.js'
-import { handle_mm_fault, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
+} from '../../../machine/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step, unobserved } from '../../../world/index.js'
+import { VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
+import { handle_mm_fault } from './fault.js'
 
 /** SIGSEGV, `SEGV_MAPERR`: there is nothing at the address. */
 export const SEGV_MAPERR = -1
@@ -169,34 +171,3 @@ function signalOf(fault: number): number {
       return SEGV_MAPERR
   }
 }
-
-/** Makes every CPU that runs the address space forget the pages from `start` to `end`. Part of a step. */
-export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: number): void {
-  for (const cpu of machine.cpus) {
-    if (cpu.mm !== mm) continue
-    for (let page = start; page < end; page++) {
-      cpu.tlb[page].frame = undefined
-      cpu.tlb[page].write = false
-      cpu.tlb[page].dirty = false
-    }
-  }
-}
-
-/**
- * The same as a step of its own. One step: the interrupted CPUs answer one after another, and each only ever forgets.
- *
- * @kernel flush_tlb_range arch/x86/mm/tlb.c
- * @see reference B.2
- */
-export const flush_tlb_range = procedure(function* flush_tlb_range(
-  machine: Machine,
-  mm: MmStruct,
-  start: number,
-  end: number,
-) {
-  if (!machine.cpus.some((cpu) => cpu.mm === mm)) return
-  yield* step('flush every CPU', () => {
-    flushTlb(machine, mm, start, end)
-    return 0
-  })
-})

@@ -4,10 +4,18 @@
  *
  * @module
  */
+
+import {
+  hugePmdAt,
+  isFileBacked,
+  isShared,
+  type MmStruct,
+  PteKind,
+  type Task,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../../machine/index.js'
 import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
-import { isFileBacked, isShared } from '../../address-space.js'
-import { hugePmdAt } from '../../huge.js'
-import { type MmStruct, PteKind, type Task, VM_WRITE, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { anonVmaPrepare } from '../area/vma.js'
 import { remove_device_exclusive_entry } from '../exclusive/restore.js'
 import { do_huge_pmd_device_private } from '../huge/device-private.js'
@@ -16,17 +24,11 @@ import { pteAlloc, wantsHugePage } from '../huge/page.js'
 import { folioAddLru } from '../lru.js'
 import { addNewAnonRmap, alloc_page, dirtyPte, release_pages, setPte } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
+import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SIGSEGV } from './answers.js'
 import { do_wp_page } from './cow.js'
 import { do_cow_fault, do_read_fault, do_shared_fault } from './file.js'
 import { do_numa_page } from './numa.js'
 import { do_swap_page, migration_entry_wait } from './swap.js'
-
-/** `VM_FAULT_OOM`: no page could be allocated. */
-export const VM_FAULT_OOM = -1
-/** `VM_FAULT_SIGBUS`: the address is valid and there is nothing behind it, or not any more. */
-export const VM_FAULT_SIGBUS = -2
-/** `VM_FAULT_SIGSEGV`: there is no area at the address. */
-export const VM_FAULT_SIGSEGV = -3
 
 /** What the entry of the page says to do. Of these two the rest depends on what the entry named when it was read. */
 type Found =
@@ -217,22 +219,3 @@ export const do_anonymous_page = procedure(function* do_anonymous_page(
 
 /** Whether a new page went into the page table; an error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
-
-/** True if the area lets the page be written. Under the mmap lock. @kernel maybe_mkwrite */
-export function mayWritePage(mm: MmStruct, page: number): boolean {
-  return (mm.vma[page].flags & VM_WRITE) !== 0
-}
-
-/**
- * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the
- * page-table lock.
- *
- * @kernel PageAnonExclusive
- */
-export function isExclusive(current: Task, mm: MmStruct, page: number): boolean {
-  const pfn = mm.pte[page].frame
-  if (pfn === ZERO_PAGE) return false
-  const frame = current.machine.frames[pfn]
-  // Where the page does not say, references tell: nobody but the mapping may have one.
-  return frame.tracksFlags ? frame.anonExclusive : frame.refcount === 1
-}

@@ -3,9 +3,18 @@
  *
  * @module
  */
+
+import {
+  type AddressSpace,
+  isPageCache,
+  isShared,
+  type Machine,
+  type MmStruct,
+  ownExpected,
+  PteKind,
+  type Task,
+} from '../../../machine/index.js'
 import { BLOCKED, become, procedure, type Running, SpecificationError, step } from '../../../world/index.js'
-import { type AddressSpace, isPageCache, isShared, ownExpected } from '../../address-space.js'
-import { type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { addToPageCache } from '../area/file.js'
 import { anonVmaPrepare, areaEnd, areaStart } from '../area/vma.js'
 import {
@@ -18,7 +27,7 @@ import {
   setPte,
   tryLockPage,
 } from '../page.js'
-import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './fault.js'
+import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
 
 /** Pages that a read fault maps at most, of those that are cached: 64 KiB. @kernel fault_around_bytes */
 const FAULT_AROUND = 16

@@ -3,13 +3,22 @@
  *
  * @module
  */
+
+import {
+  Errno,
+  isDeviceCoherent,
+  type MmStruct,
+  PteKind,
+  type Task,
+  VM_WRITE,
+  VmaKind,
+} from '../../../machine/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { Errno } from '../../errno.js'
-import { isDeviceCoherent, type MmStruct, PteKind, type Task, VM_WRITE, VmaKind } from '../../machine.js'
 import { migrate_device_coherent_folio } from '../../migrate/coherent.js'
 import { __split_huge_pmd } from '../huge/split.js'
 import { getPage, release_pages } from '../page.js'
-import { handle_mm_fault, VM_FAULT_OOM } from './fault.js'
+import { VM_FAULT_OOM } from './answers.js'
+import { handle_mm_fault } from './fault.js'
 
 /** What a look at an entry finds, where it is not a frame to hold. */
 const Followed = { refused: -1, missing: 0 } as const

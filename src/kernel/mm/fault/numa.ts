@@ -3,11 +3,11 @@
  *
  * @module
  */
+
+import { hugePmdAt, type MmStruct, NotifyEvent, PteKind, type Task } from '../../../machine/index.js'
 import { procedure, type Running } from '../../../world/index.js'
-import { hugePmdAt } from '../../huge.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { flush_tlb_range } from './cpu.js'
+import { flush_tlb_range } from '../tlb.js'
 
 /**
  * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for

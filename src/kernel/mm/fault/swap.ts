@@ -4,6 +4,18 @@
  * @see reference B.6
  * @module
  */
+
+import {
+  type DeviceFault,
+  FaultHolds,
+  type Frame,
+  folioOf,
+  hugePmdAt,
+  type Machine,
+  type MmStruct,
+  PteKind,
+  type Task,
+} from '../../../machine/index.js'
 import {
   BLOCKED,
   become,
@@ -14,13 +26,11 @@ import {
   step,
   unobserved,
 } from '../../../world/index.js'
-import { hugePmdAt } from '../../huge.js'
-import { type Frame, folioOf, type Machine, type MmStruct, PteKind, type Task } from '../../machine.js'
 import { free_zone_device_folio } from '../../memremap/device-page.js'
-import { type DeviceFault, FaultHolds, wasHeld } from '../../migrate/request.js'
+import { wasHeld } from '../../migrate/request.js'
 import { schedule } from '../lru.js'
 import { getPage, isPageLocked, putPages, tryLockPage, unlockPage } from '../page.js'
-import { VM_FAULT_SIGBUS } from './fault.js'
+import { VM_FAULT_SIGBUS } from './answers.js'
 
 /**
  * A CPU fault on a device-private page: its owner migrates it back. Checks the entry again under the page-table lock, and

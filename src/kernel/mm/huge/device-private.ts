@@ -4,11 +4,11 @@
  * @see reference B.6
  * @module
  */
+
+import { FaultHolds, hugePmdAt, type MmStruct, PteKind, pmdAt, type Task } from '../../../machine/index.js'
 import { claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { hugePmdAt, pmdAt } from '../../huge.js'
-import { type MmStruct, PteKind, type Task } from '../../machine.js'
 import { free_zone_device_folio } from '../../memremap/device-page.js'
-import { FaultHolds, wasHeld } from '../../migrate/request.js'
+import { wasHeld } from '../../migrate/request.js'
 import { migrateToRam } from '../fault/swap.js'
 import { getPage, putPages, tryLockPage, unlockPage } from '../page.js'
 

@@ -3,14 +3,24 @@
  *
  * @module
  */
+
+import {
+  hugePmdAt,
+  type MmStruct,
+  NotifyEvent,
+  type Pmd,
+  PteKind,
+  pmdAt,
+  type Task,
+  ZERO_PAGE,
+} from '../../../machine/index.js'
 import { become, procedure, READ_ONCE, type Running } from '../../../world/index.js'
-import { hugePmdAt, type Pmd, pmdAt } from '../../huge.js'
-import { type MmStruct, NotifyEvent, PteKind, type Task, ZERO_PAGE } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
-import { flushTlb } from '../fault/cpu.js'
-import { handle_pte_fault, isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/fault.js'
+import { isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/answers.js'
+import { handle_pte_fault } from '../fault/fault.js'
 import { addNewAnonRmap, dirtyPte, isPageLocked, release_pages } from '../page.js'
+import { flushTlb } from '../tlb.js'
 import { allocHugePage, clearHugePmd, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
 import { __split_huge_pmd } from './split.js'
 

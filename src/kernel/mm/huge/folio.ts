@@ -4,8 +4,7 @@
  * @see docs/decisions/0020-huge-pages.md
  * @module
  */
-import { become, procedure, type Running, step } from '../../../world/index.js'
-import { pmdAt } from '../../huge.js'
+
 import {
   type Frame,
   isDevicePrivate,
@@ -13,9 +12,11 @@ import {
   NotifyEvent,
   type Pte,
   PteKind,
+  pmdAt,
   type Task,
   ZERO_PAGE,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { clearPte, putPage, setPte } from '../page.js'
 import { areaAt, isMappedBy, type MappedArea, partsOf } from '../rmap.js'

@@ -3,9 +3,19 @@
  *
  * @module
  */
+
+import {
+  type Machine,
+  type MmStruct,
+  type Pmd,
+  PmdKind,
+  PteKind,
+  pmdAt,
+  VM_HUGEPAGE,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../../machine/index.js'
 import { mightSleep, procedure, READ_ONCE, step } from '../../../world/index.js'
-import { type Pmd, PmdKind, pmdAt, VM_HUGEPAGE } from '../../huge.js'
-import { type Machine, type MmStruct, PteKind, VmaKind, ZERO_PAGE } from '../../machine.js'
 import { areaEnd } from '../area/vma.js'
 import { clearPte, setPte } from '../page.js'
 

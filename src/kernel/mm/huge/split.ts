@@ -4,12 +4,22 @@
  * @see reference B.2
  * @module
  */
+
+import {
+  hugePmdAt,
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  type Pmd,
+  PmdKind,
+  pmdAt,
+  type Task,
+  VmaKind,
+} from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
-import { hugePmdAt, type Pmd, PmdKind, pmdAt } from '../../huge.js'
-import { type Machine, type MmStruct, NotifyEvent, type Task, VmaKind } from '../../machine.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { areaEnd } from '../area/vma.js'
-import { flushTlb } from '../fault/cpu.js'
+import { flushTlb } from '../tlb.js'
 
 /**
  * Splits the mapping of the huge page at `page`, if there is one. Its pages stay where they are, and part of the huge page;

@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { type MmStruct, NotifyEvent, type Task } from '../../../machine/index.js'
 import { claim, fieldOf, procedure, type Running, step } from '../../../world/index.js'
-import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   __mmu_notifier_release,
   hasNotifiers,

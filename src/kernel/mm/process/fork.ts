@@ -3,26 +3,30 @@
  *
  * @module
  */
-import { BLOCKED, become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { isPageCache, isShared, ownExpected } from '../../address-space.js'
-import { Errno } from '../../errno.js'
-import { PmdKind, pmdAt } from '../../huge.js'
+
 import {
+  Errno,
+  isPageCache,
+  isShared,
   type Machine,
   type MmStruct,
   NotifyEvent,
+  ownExpected,
+  PmdKind,
   type Pte,
   PteKind,
+  pmdAt,
   type Task,
   ZERO_PAGE,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { BLOCKED, become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { find_vma } from '../area/madvise.js'
 import { anonVmaFork } from '../area/vma.js'
 import { tryRestoreExclusivePte } from '../exclusive/restore.js'
-import { flush_tlb_range } from '../fault/cpu.js'
 import { getPage, pteAt } from '../page.js'
 import { slotOf } from '../swap/slots.js'
+import { flush_tlb_range } from '../tlb.js'
 import { exit_mmap } from './exit.js'
 
 /**

@@ -3,9 +3,9 @@
  *
  * @module
  */
+
+import { Errno, type MmStruct, NotifyEvent, type Task } from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
-import { Errno } from '../../errno.js'
-import { type MmStruct, NotifyEvent, type Task } from '../../machine.js'
 import {
   hasNotifiers,
   mmu_notifier_invalidate_range_end,

@@ -4,21 +4,22 @@
  * @see reference B.2
  * @module
  */
-import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
-import { isPageCache } from '../../address-space.js'
+
 import {
   type Frame,
+  isPageCache,
   type Machine,
   type MmStruct,
   NotifyEvent,
   type Pte,
   PteKind,
   type Task,
-} from '../../machine.js'
+} from '../../../machine/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
-import { flushTlb } from '../fault/cpu.js'
 import { folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { flushTlb } from '../tlb.js'
 import {
   addToSwapCache,
   deleteFromSwapCache,

@@ -1,6 +1,6 @@
+import type { SwapSlot } from '../../../machine/index.js'
+import { type Frame, type Machine, type Pte, PteKind } from '../../../machine/index.js'
 import { claim, READ_ONCE } from '../../../world/index.js'
-import type { SwapSlot } from '../../bits.js'
-import { type Frame, type Machine, type Pte, PteKind } from '../../machine.js'
 import type { EntryState } from '../encoding.js'
 import { clearEntry, clearPte, handOnMarks, putPage, takeExclusive } from '../page.js'
 

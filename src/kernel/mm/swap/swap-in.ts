@@ -4,10 +4,11 @@
  * @see reference B.2
  * @module
  */
+
+import { type Frame, type MmStruct, PteKind, type Task } from '../../../machine/index.js'
 import { BLOCKED, become, procedure, type Running, step } from '../../../world/index.js'
-import { type Frame, type MmStruct, PteKind, type Task } from '../../machine.js'
+import { mayWritePage, VM_FAULT_OOM } from '../fault/answers.js'
 import { do_wp_page } from '../fault/cow.js'
-import { mayWritePage, VM_FAULT_OOM } from '../fault/fault.js'
 import {
   alloc_page,
   dirtyPte,

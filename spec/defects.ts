@@ -1,0 +1,72 @@
+/**
+ * Known bugs, mutations and hazards, each a small override.
+ *
+ * @module
+ */
+import type { Defect } from './defect.js'
+import { publicDefects } from './drivers/defects/public-bugs.js'
+import { recordedDefects } from './drivers/defects/recorded.js'
+import { seedDefects } from './drivers/defects/seeds.js'
+import { treeDefects } from './drivers/defects/tree.js'
+import { xeSvmDefects } from './drivers/defects/xe-svm.js'
+import { exclusiveDefects } from './exclusive/defects/exclusive.js'
+import { exclusiveByPageDefects } from './exclusive/defects/exclusive-by-page.js'
+import { encodingDefects } from './generations/defects/encodings.js'
+import { generationDefects } from './generations/defects/generations.js'
+import { unlockedDefects } from './generations/defects/unlocked.js'
+import { areaDefects } from './memory/defects/areas.js'
+import { bitDefects } from './memory/defects/bits.js'
+import { hugePageDefects } from './memory/defects/huge-pages.js'
+import { largeFolioDefects } from './memory/defects/large-folios.js'
+import { lruDefects } from './memory/defects/lru.js'
+import { rightsDefects } from './memory/defects/rights.js'
+import { coherentDefects } from './migrate/defects/coherent.js'
+import { deviceMemoryDefects } from './migrate/defects/device-memory.js'
+import { devmemDefects } from './migrate/defects/devmem.js'
+import { migrationDefects } from './migrate/defects/migration.js'
+import { migrationExtentDefects } from './migrate/defects/migration-extent.js'
+import { migrationStageDefects } from './migrate/defects/migration-stages.js'
+import { driverDefects } from './mirror/defects/drivers.js'
+import { endingDefects } from './mirror/defects/endings.js'
+import { lockOutDefects } from './mirror/defects/lock-out.js'
+import { notifierDefects } from './mirror/defects/notifiers.js'
+import { pagesValidDefects } from './mirror/defects/pages-valid.js'
+import { protocolDefects } from './mirror/defects/protocol.js'
+import { requestDefects } from './mirror/defects/requests.js'
+import { twoPassDefects } from './mirror/defects/two-pass.js'
+import { walkDefects } from './mirror/defects/walk.js'
+
+/** Every defect, by name. */
+export const defects: readonly Defect[] = [
+  ...notifierDefects,
+  ...protocolDefects,
+  ...driverDefects,
+  ...walkDefects,
+  ...encodingDefects,
+  ...seedDefects,
+  ...migrationDefects,
+  ...bitDefects,
+  ...areaDefects,
+  ...endingDefects,
+  ...rightsDefects,
+  ...requestDefects,
+  ...publicDefects,
+  ...migrationStageDefects,
+  ...migrationExtentDefects,
+  ...deviceMemoryDefects,
+  ...devmemDefects,
+  ...coherentDefects,
+  ...lockOutDefects,
+  ...lruDefects,
+  ...twoPassDefects,
+  ...pagesValidDefects,
+  ...treeDefects,
+  ...xeSvmDefects,
+  ...recordedDefects,
+  ...exclusiveDefects,
+  ...exclusiveByPageDefects,
+  ...generationDefects,
+  ...unlockedDefects,
+  ...hugePageDefects,
+  ...largeFolioDefects,
+].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -1,0 +1,397 @@
+/**
+ * Public bugs of drivers and of the kernel, each in its own form.
+ *
+ * @module
+ */
+import {
+  allocateAndCopy,
+  atomicFaultAgain,
+  atomicFaultTry,
+  bringBack,
+  faultIn,
+  invalidate,
+  mapAtomic,
+  populate,
+  populatePinned,
+  rangeOf,
+  recordAndUnmap,
+  systemFrames,
+} from '../../../src/driver/index.js'
+import { hmm_free, lifetimeOf } from '../../../src/generations/index.js'
+import {
+  Errno,
+  folio_lock,
+  free_zone_device_folio,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  make_device_exclusive_range,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  migrateToRam,
+  mmget_not_zero,
+  mmput,
+  mmu_interval_notifier_insert,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  putPage,
+  putRegion,
+  SELECT_DEVICE_PRIVATE,
+  type Task,
+  unlockPage,
+  VM_FAULT_OOM,
+} from '../../../src/kernel/index.js'
+import { become, override, READ_ONCE, type Running, step } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+function* releaseFolio({ machine }: Task, pfn: number): Running<void> {
+  yield* step('unlock and put the page', () => {
+    unlockPage(machine.frames[pfn])
+    putPage(machine.frames[pfn])
+    return 0
+  })
+}
+
+/** Which region it is, and how many pages, is read from the page after it has been given back to its driver. */
+const readAfterFree = override(
+  free_zone_device_folio,
+  () =>
+    function* (parts): Running<void> {
+      const [folio] = parts
+      yield* step('folio_free', () => {
+        for (const frame of parts) frame.pgmap?.ops.pageFree?.(frame)
+        return 0
+      })
+      yield* step('percpu_ref_put_many', () => {
+        const { compound, pgmap, memmap, pfn } = folio
+        // In a part that is not the first, something else is where the region was.
+        if (compound > 1 || pgmap === undefined) return 0
+        const pages = memmap.slice(pfn).findIndex((part, index) => part.compound !== index + 1)
+        putRegion(pgmap, compound === 0 ? parts.length : pages < 0 ? memmap.length - pfn : pages)
+        return 0
+      })
+    },
+)
+
+/** The page stays locked, and referenced, where the driver has to try again. */
+const retryWithoutUnlock = override(
+  atomicFaultTry,
+  () =>
+    function* (current, mirror, page, tries): Running<number> {
+      const { mm, notifier, updateLock } = mirror
+      const error = yield* faultIn(current, mirror, page)
+      if (error) return error
+      const { notifierSeq } = rangeOf(mirror, current)
+      yield* mmu_interval_read_begin(notifier, notifierSeq)
+      yield* mm.mmapLock.lockRead()
+      const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
+      yield* mm.mmapLock.unlockRead()
+      if (pages.length === 0) return -Errno.EFAULT
+      if (pages[0] === 0) return yield* become(atomicFaultAgain, current, mirror, page, tries)
+      yield* updateLock.lock()
+      if (yield* mmu_interval_read_retry(notifier, notifierSeq)) {
+        yield* updateLock.unlock()
+        return yield* become(atomicFaultAgain, current, mirror, page, tries)
+      }
+      yield* step('program an exclusive entry', () => {
+        mapAtomic(mirror, page, pages[0])
+        return 0
+      })
+      yield* updateLock.unlock()
+      yield* releaseFolio(current, pages[0])
+      return 0
+    },
+)
+
+/** The page is locked, and so it is mapped: nobody asks whether it is still the process's. */
+const mapWithoutRetry = override(
+  atomicFaultTry,
+  () =>
+    function* (current, mirror, page, tries): Running<number> {
+      const { mm, updateLock } = mirror
+      const error = yield* faultIn(current, mirror, page)
+      if (error) return error
+      yield* mm.mmapLock.lockRead()
+      const pages = yield* make_device_exclusive_range(current, mm, page, page + 1, mirror.exclusiveOwner)
+      if (pages.length === 0 || pages[0] === 0) {
+        yield* mm.mmapLock.unlockRead()
+        return pages.length === 0
+          ? -Errno.EFAULT
+          : yield* become(atomicFaultAgain, current, mirror, page, tries)
+      }
+      yield* updateLock.lock()
+      yield* step('program an exclusive entry', () => {
+        mapAtomic(mirror, page, pages[0])
+        return 0
+      })
+      yield* updateLock.unlock()
+      yield* releaseFolio(current, pages[0])
+      yield* mm.mmapLock.unlockRead()
+      return 0
+    },
+)
+
+/** The structure is freed, and then it is taken off the list of notifiers. */
+const freeBeforeUnregistering = override(
+  hmm_free,
+  () =>
+    function* (owner): Running<void> {
+      const lifetime = lifetimeOf(owner)
+      yield* step('mm->hmm = NULL', () => {
+        lifetime.allocated = false
+        return 0
+      })
+      yield* step('take off the list', () => {
+        lifetime.linked = false
+        return 0
+      })
+    },
+)
+
+/** The callback tells the kernel of dirty pages, and takes each page's lock for it. */
+const dirtyUnderFolioLock = override(
+  recordAndUnmap,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      for (let page = range.start; page < range.end; page++) {
+        const written = yield* step('find a page that the device could write', () => {
+          const { frame, write } = mirror.pageTable[page]
+          return write ? (frame?.pfn ?? 0) : 0
+        })
+        if (written === 0) continue
+        const frame = mirror.frames[written]
+        yield* folio_lock(frame)
+        yield* step('set_page_dirty, and unlock', () => {
+          frame.dirty = true
+          unlockPage(frame)
+          return 0
+        })
+      }
+      yield* original(current, mirror, range, curSeq)
+    },
+)
+
+/** What the owner of the page answers is dropped. */
+const dropTheAnswer = override(
+  migrateToRam,
+  (original) =>
+    function* (current, mm, page, fault): Running<number> {
+      yield* original(current, mm, page, fault)
+      return 0
+    },
+)
+
+/** The migration is not told of the page that the fault holds, and finds it held by somebody. */
+const withoutFaultPage = override(
+  bringBack,
+  () =>
+    function* (current, mm, page, fault): Running<number> {
+      const { owner } = current.machine.frames[fault.pfn]
+      const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE }
+      yield* migrate_vma_setup(current, args)
+      const short = yield* allocateAndCopy(current, args, systemFrames(current))
+      yield* migrate_vma_pages(current, args)
+      yield* migrate_vma_finalize(current, args)
+      return short ? VM_FAULT_OOM : 0
+    },
+)
+
+/** The notifier goes into the tree, whoever still uses the address space. */
+const insertUnseen = override(
+  mmu_interval_notifier_insert,
+  () =>
+    function* (sub) {
+      const { subscriptions: subs } = sub.mm
+      return yield* subs.lock.critical('insert', () => {
+        const isInvalidating = (subs.seq & 1) === 1
+        sub.allocated = true
+        if (subs.active > 0 && !isInvalidating) subs.seq = subs.seq | 1
+        sub.seq = subs.active > 0 ? subs.seq : subs.seq - 1
+        sub.inTree = !isInvalidating
+        sub.deferred = isInvalidating
+        sub.lifecycle.signal(
+          isInvalidating ? 'INSERT_DEFERRED' : subs.active > 0 ? 'INSERTED_DURING_INVALIDATION' : 'INSERTED',
+        )
+        return 0
+      })
+    },
+)
+
+/** The driver is a user of the address space for as long as its device maps a page. */
+const keepUser = override(
+  populate,
+  () =>
+    function* (current, mirror, start, end, write): Running<number> {
+      const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
+      if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+      const error = yield* populatePinned(current, mirror, start, end, { defaultFlags, pfnFlagsMask: 0 })
+      const isMapped = yield* step('keep the user', () =>
+        mirror.pageTable.some((entry) => READ_ONCE(entry).frame !== undefined) ? 1 : 0,
+      )
+      if (!isMapped) yield* mmput(current, mirror.mm)
+      return error
+    },
+)
+
+/** And gives it up where the page is taken away. */
+const dropUserInCallback = override(
+  invalidate,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      const wasMapped = yield* step('look what is mapped', () =>
+        mirror.pageTable.some((entry) => READ_ONCE(entry).frame !== undefined) ? 1 : 0,
+      )
+      const done = yield* original(current, mirror, range, curSeq)
+      if (done && wasMapped) yield* mmput(current, mirror.mm)
+      return done
+    },
+)
+
+/** Only a fault that begins at the first page is served. */
+const refuseOtherPages = override(
+  populate,
+  (original) =>
+    function* (current, mirror, start, _end, write): Running<number> {
+      if (start > 0) return -Errno.EFAULT
+      return yield* original(current, mirror, start, start + 1, write)
+    },
+)
+
+/** Public bugs. */
+export const publicDefects: readonly Defect[] = [
+  {
+    name: 'D56',
+    kind: 'history',
+    title: 'a folio of device memory is read after its driver has been told that it is free',
+    text:
+      'free_zone_device_folio calls folio_free, and reads the region and the order of the folio afterwards. The driver may ' +
+      'have given the page to somebody else by then, as a part of a large folio: the references of the region are ' +
+      'put in the wrong number, or of no region at all. Read both before.',
+    source: ['reference D56', 'CVE-2026-46277', 'mm/memremap.c: free_zone_device_folio'],
+    requirement: 'C44',
+    scenario: 'free-and-reuse',
+    overrides: [readAfterFree],
+    steps: 23,
+  },
+  {
+    name: 'D14',
+    kind: 'history',
+    title: 'a driver tries again and leaves the page locked that it had taken',
+    text:
+      'make_device_exclusive() returns the folio locked and with a reference. The sequence has moved, and the ' +
+      'driver starts again without dropping either: nobody gets the folio lock any more, and a CPU that faults ' +
+      'on the page waits for ever. Fixed in 6.14: unlock and put on every path.',
+    source: ['reference D14', 'drivers/gpu/drm/nouveau, commit b3fefbb30a16'],
+    requirement: 'deadlock',
+    scenario: 'exclusive',
+    overrides: [retryWithoutUnlock],
+    steps: 79,
+  },
+  {
+    name: 'D24',
+    kind: 'history',
+    title: 'struct hmm is freed before its notifier is unregistered',
+    text:
+      'The last mirror is unregistered: mm->hmm is cleared, and then the notifier is taken off the list. A ' +
+      'callback that comes between finds the notifier, and no struct hmm. Fixed in 4.20 by the other order.',
+    source: ['reference D24', 'mm/hmm.c, commit 86a2d59841ab'],
+    requirement: 'use-after-free',
+    scenario: 'hmm-lifetime',
+    generation: '5.4',
+    overrides: [freeBeforeUnregistering],
+    steps: 38,
+  },
+  {
+    name: 'X312',
+    kind: 'mutation',
+    title: 'the callback takes a folio lock under the update lock',
+    text:
+      'The driver marks pages as dirty in its callback and takes the folio lock for it. Reclaim holds a folio ' +
+      'lock and waits for the update lock in another callback: a deadlock (as D34, where it was the fault handler).',
+    source: ['our own', 'reference B.0, C18, D34'],
+    requirement: 'C18',
+    scenario: 'munmap',
+    overrides: [dirtyUnderFolioLock],
+    steps: 19,
+  },
+  {
+    name: 'D45',
+    kind: 'history',
+    title: 'what migrate_to_ram answers is dropped',
+    text:
+      'The fault on a device page ignores what the owner returns: VM_FAULT_OOM and SIGBUS are taken for ' +
+      'success, and the task faults again for ever. Fixed in 6.1.',
+    source: ['reference D45', 'mm/memory.c, commit 4a955bed882e'],
+    requirement: 'C30',
+    scenario: 'short-of-memory',
+    overrides: [dropTheAnswer],
+    steps: 24,
+  },
+  {
+    name: 'D46',
+    kind: 'history',
+    title: 'migrate_to_ram does not name the page of the fault',
+    text:
+      'The fault holds the page, and the driver does not say so (fault_page): its migration takes that for ' +
+      'another user, and leaves the page where it is, each time. The task never gets its data. Fixed in 6.1.',
+    source: ['reference D46', 'drivers/gpu/drm/nouveau, commit 97061d441110'],
+    requirement: 'C30',
+    scenario: 'migrate',
+    overrides: [withoutFaultPage],
+    steps: 43,
+  },
+  {
+    name: 'X310',
+    kind: 'mutation',
+    title: 'a notifier is inserted without a look at mm_users',
+    text:
+      'mmu_interval_notifier_insert() does not look at mm_users. The process has gone, and its release has told ' +
+      'every notifier; this one is never told. (As in RDMA ODP, where the driver had no user of the process.)',
+    source: ['our own', 'reference C19, B.1 N1', 'mm/mmu_notifier.c: __mmu_interval_notifier_insert'],
+    requirement: 'C19',
+    scenario: 'insert-and-exit',
+    overrides: [insertUnseen],
+    steps: 3,
+  },
+  {
+    name: 'X311',
+    kind: 'history',
+    title: 'a callback drops the last user of the address space',
+    text:
+      'The driver holds a user of the address space while its device maps pages, and drops it in the callback ' +
+      'that unmaps them. The process has exited meanwhile: the callback runs exit_mmap.',
+    source: ['our own', 'drivers/gpu/drm/amd/amdkfd, commit a29e067bd389'],
+    requirement: 'callback-users',
+    scenario: 'exit-and-reap',
+    overrides: [keepUser, dropUserInCallback],
+    steps: 25,
+  },
+  {
+    name: 'X319',
+    kind: 'mutation',
+    title: 'a driver refuses every page but the first',
+    text:
+      'The fault handler answers -EFAULT for every page but the first, in an area that permits the access. No ' +
+      'entry is wrong, and the device never gets the page.',
+    source: ['our own', 'reference C5'],
+    requirement: 'C5',
+    scenario: 'munmap',
+    set: { pages: 2 },
+    overrides: [refuseOtherPages],
+    steps: 13,
+  },
+  {
+    name: 'H12',
+    kind: 'hazard',
+    title: 'an exclusive page is mapped without comparing the sequence',
+    text:
+      'Read off lib/test_hmm.c. The driver maps the page under the mmap lock, held for reading, and the folio ' +
+      'lock. MADV_DONTNEED needs neither: it zaps the device-exclusive entry before the device maps the page, ' +
+      'which is freed when the driver drops its reference.',
+    source: ['reference B.11 H12', 'lib/test_hmm.c: dmirror_atomic_map'],
+    requirement: 'C43',
+    scenario: 'exclusive-unmap',
+    overrides: [mapWithoutRetry],
+    steps: 24,
+  },
+]

@@ -1,0 +1,324 @@
+/**
+ * Bugs of drivers of the kernel tree, each in the driver written after it.
+ *
+ * @module
+ */
+import {
+  accessOf,
+  accessThrough,
+  endOfRange,
+  mapPage,
+  rangeOf,
+  touch,
+  unmapPages,
+} from '../../../src/driver/index.js'
+import {
+  amdgpu_cs_submit,
+  amdgpu_vm_bo_invalidate,
+  dma_resv_wait_timeout,
+  ib_umem_odp_map_dma_and_lock,
+  ib_umem_odp_unmap_dma_pages,
+  ib_umem_odp_walk,
+  mapDmaTry,
+  mmput_async,
+  rxe_check_pagefault,
+  rxe_odp_map_range_and_lock,
+  rxe_odp_mr_copy,
+  type UmemOdp,
+} from '../../../src/driver/tree/index.js'
+import { Errno, HMM_PFN_WRITE, mmu_interval_read_retry } from '../../../src/kernel/index.js'
+import { override, step } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** The list is asked whether it has the pages, and not whether they may be written. */
+const looksAtValid = override(
+  rxe_check_pagefault,
+  () =>
+    function* (umem, { start, end }) {
+      return yield* step('look at HMM_PFN_VALID', () =>
+        umem.pageTable.slice(start, end).every(({ frame }) => frame !== undefined) ? 0 : 1,
+      )
+    },
+)
+
+/** A read wants no right, and is found to lack it. */
+const readsAlwaysFault = override(
+  rxe_check_pagefault,
+  () =>
+    function* (umem, { start, end, write }) {
+      return yield* step('look at pfn_list & perm', () =>
+        umem.pageTable.slice(start, end).every((entry) => write && entry.write) ? 0 : 1,
+      )
+    },
+)
+
+/** The mutex is not unlocked where the pages are still not there after the walk. */
+const keepsMutex = override(
+  rxe_odp_map_range_and_lock,
+  () =>
+    function* (current, umem, request) {
+      const { umemMutex } = umem.state
+      yield* umemMutex.lock()
+      if (!(yield* rxe_check_pagefault(umem, request))) return 0
+      yield* umemMutex.unlock()
+      const error = yield* ib_umem_odp_map_dma_and_lock(current, umem, request)
+      if (error) return error
+      if (!(yield* rxe_check_pagefault(umem, request))) return 1
+      yield* mmput_async(current, umem)
+      return -Errno.EFAULT
+    },
+)
+
+/** Entries that were never mapped for DMA are only cleared. */
+const clearsOnly = override(
+  ib_umem_odp_unmap_dma_pages,
+  () =>
+    function* (umem, range) {
+      yield* step('clear pfn_list', () => {
+        unmapPages(umem, range)
+        return 0
+      })
+    },
+)
+
+/** The address space is given back by the thread that has it pinned, under the mutex that it returns with. */
+const putsUnderMutex = override(
+  mapDmaTry,
+  (original) =>
+    function* (current, umem, request) {
+      const error = yield* original(current, umem, request)
+      if (!error) yield* mmput_async(current, umem)
+      return error
+    },
+)
+
+/** The walk has the list itself for its array: what it finds is in the list before the number is compared. */
+const walksIntoList = override(
+  ib_umem_odp_walk,
+  (original) =>
+    function* (current, umem: UmemOdp, request) {
+      const error = yield* original(current, umem, request)
+      if (error) return error
+      // The kernel's store takes no lock. It is a step of its own in any case, so the mutex admits the same orders.
+      const { umemMutex } = umem.state
+      yield* umemMutex.lock()
+      yield* step('the walk stores into pfn_list', () => {
+        for (let page = request.start; page < request.end; page++) {
+          const { flags, frame } = rangeOf(umem, current).pfns[page]
+          umem.pageTable[page].frame = umem.frames[frame]
+          umem.pageTable[page].write = (flags & HMM_PFN_WRITE) !== 0
+        }
+        return 0
+      })
+      yield* umemMutex.unlock()
+      return 0
+    },
+)
+
+/** The mutex is released before the copy, which goes on with the page that was looked up. */
+const copiesUnlocked = override(
+  rxe_odp_mr_copy,
+  () =>
+    function* (current, umem, start, end, value) {
+      const { umemMutex } = umem.state
+      const access = accessOf(umem, current)
+      for (let page = start; page < end; page++) {
+        const request = { start: page, end: page + 1, write: value !== undefined }
+        const mapped = yield* rxe_odp_map_range_and_lock(current, umem, request)
+        if (mapped >= 0) {
+          yield* step('kmap_local_page', () => {
+            accessThrough(access, page, umem.pageTable[page])
+            return 0
+          })
+          yield* umemMutex.unlock()
+          yield* step('memcpy', () => {
+            touch(current, umem, access, value)
+            return 0
+          })
+        }
+        if (mapped === 1) yield* mmput_async(current, umem)
+        if (mapped !== 0) yield* endOfRange(current, umem, mapped < 0 ? mapped : 0)
+        if (mapped < 0) return mapped
+      }
+      return 0
+    },
+)
+
+/** The callback waits for the fences of another reservation object. */
+const waitsForOthers = override(
+  dma_resv_wait_timeout,
+  () =>
+    function* () {
+      yield* step('wait for the fences of the buffer, which has none', () => 0)
+    },
+)
+
+/** What the GPU has written is not marked. */
+const invalidatesOnly = override(
+  amdgpu_vm_bo_invalidate,
+  () =>
+    function* (bo, range) {
+      yield* step('invalidate', () => {
+        unmapPages(bo, range)
+        return 0
+      })
+    },
+)
+
+/** The number is compared in one critical section, and the job is queued in the next. */
+const comparesBefore = override(
+  amdgpu_cs_submit,
+  () =>
+    function* (current, bo, { start, end }) {
+      const { notifierLock } = bo.state
+      yield* notifierLock.lock()
+      const collided = yield* mmu_interval_read_retry(bo.notifier, rangeOf(bo, current).notifierSeq)
+      yield* notifierLock.unlock()
+      if (collided) return -Errno.EAGAIN
+      yield* notifierLock.lock()
+      yield* step('map the pages, and add the fence', () => {
+        for (let page = start; page < end; page++) mapPage(bo, rangeOf(bo, current), page)
+        bo.state.fences += 1
+        return 0
+      })
+      yield* notifierLock.unlock()
+      return 0
+    },
+)
+
+/** Defects of drivers of the tree. */
+export const treeDefects: readonly Defect[] = [
+  {
+    name: 'T1',
+    kind: 'history',
+    title: 'rxe writes through an entry that may only be read',
+    text:
+      'rxe_check_pagefault looks at HMM_PFN_VALID alone. The page was mapped for a read, perhaps the zero page or one that is ' +
+      'shared after a fork: a write to the region finds it in the list, faults nothing, and goes to that page. Fixed by looking ' +
+      'at HMM_PFN_WRITE too, where the access writes.',
+    source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_check_pagefault (Linux 6.15 to at least 7.1)'],
+    requirement: 'C4',
+    scenario: 'rxe/zero-page',
+    overrides: [looksAtValid],
+    steps: 27,
+  },
+  {
+    name: 'T2',
+    kind: 'hazard',
+    title: 'rxe marks nothing dirty that it writes',
+    text:
+      'Since Linux 6.16 ib_umem_odp_unmap_dma_pages marks a page dirty only if it was mapped for DMA. rxe maps nothing for ' +
+      'DMA: its pages are cleared from the list, and no more. What a receive wrote to a page that is clean in the swap cache ' +
+      'is lost (H23). Fixed by set_page_dirty for every entry that could be written, as it was before.',
+    source: ['reference B.11 H23', 'drivers/infiniband/core/umem_odp.c: ib_umem_odp_unmap_dma_pages'],
+    requirement: 'C39',
+    scenario: 'rxe/swap',
+    overrides: [clearsOnly],
+    steps: 24,
+  },
+  {
+    name: 'T3',
+    kind: 'history',
+    title: 'the RDMA core gives the address space back under umem_mutex',
+    text:
+      'ib_umem_odp_map_dma_and_lock returns with umem_mutex held, and has called mmput. If the process has exited meanwhile, ' +
+      'that was the last reference: the thread tears the address space down, its own callback wants the mutex, and it waits for ' +
+      'itself. Fixed in Linux 6.0 by mmput_async, which leaves the last one to a work item.',
+    source: [
+      'drivers/infiniband/core/umem_odp.c, commit 85eaeb5058f0 (Fix a nested dead lock as part of ODP flow)',
+    ],
+    requirement: 'deadlock',
+    scenario: 'rxe/exit',
+    overrides: [putsUnderMutex],
+    steps: 18,
+  },
+  {
+    name: 'T4',
+    kind: 'history',
+    title: 'rxe returns an error with umem_mutex held',
+    text:
+      'After the walk rxe_check_pagefault finds that the page is still to be faulted, and rxe_odp_map_range_and_lock returns ' +
+      '-EFAULT without unlocking. For a while before Linux 6.16 every read came to that: it asked for no bit, so that no ' +
+      'entry ever had what it asked for. Whoever takes the mutex next waits for ever, the callback too. Fixed in Linux 6.19.',
+    source: [
+      'drivers/infiniband/sw/rxe/rxe_odp.c, commit 3c68cf68233e (Fix missing umem_odp->umem_mutex unlock on error path)',
+      'drivers/infiniband/sw/rxe/rxe_odp.c, commit eedd5b1276e7',
+    ],
+    requirement: 'deadlock',
+    scenario: 'rxe/zero-page',
+    overrides: [readsAlwaysFault, keepsMutex],
+    steps: 21,
+  },
+  {
+    name: 'T5',
+    kind: 'mutation',
+    title: 'rxe copies without umem_mutex',
+    text:
+      'The page is looked up under the mutex, and copied to after it. The callback has nobody else to wait for, and returns ' +
+      'while the copy is under way: the page is freed under it.',
+    source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_mr_copy'],
+    requirement: 'C3',
+    scenario: 'rxe/munmap',
+    overrides: [copiesUnlocked],
+    steps: 24,
+  },
+  {
+    name: 'T6',
+    kind: 'hazard',
+    title: 'rxe takes for mapped what another thread is still walking',
+    text:
+      'Since Linux 6.16 the list of pages is the array of the walk: hmm_range_fault stores HMM_PFN_VALID into it, without ' +
+      'umem_mutex and before the number is compared. The callback has cleared the list when the walk stores an entry that ' +
+      'munmap is about to zap. The walker will find that it collided, but a second responder looks at the list first, finds the ' +
+      'page valid and copies to it. Fixed by a walk into an array of its own, which is copied to the list under the mutex, ' +
+      'after the comparison. Model only, not seen on a machine.',
+    source: [
+      'drivers/infiniband/core/umem_odp.c: ib_umem_odp_map_dma_and_lock',
+      'drivers/infiniband/sw/rxe/rxe_odp.c: rxe_check_pagefault',
+    ],
+    requirement: 'C8',
+    scenario: 'rxe/two-faults',
+    overrides: [walksIntoList],
+    steps: 12,
+  },
+  {
+    name: 'T7',
+    kind: 'history',
+    title: 'amdgpu waits for the fences of the wrong reservation object',
+    text:
+      'The callback waits for the fences of the buffer. The jobs that use it have theirs in the reservation object of the ' +
+      'address space of the GPU, whose root is another buffer: the callback returns while they run. Fixed by waiting for those.',
+    source: ['drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c: amdgpu_hmm_invalidate_gfx (before and in Linux 7.1)'],
+    requirement: 'C3',
+    scenario: 'amdgpu-userptr/munmap',
+    overrides: [waitsForOthers],
+    steps: 21,
+  },
+  {
+    name: 'T8',
+    kind: 'hazard',
+    title: "amdgpu's callback marks nothing dirty",
+    text:
+      'The comment above amdgpu_hmm_invalidate_gfx says that pages are marked dirty; its text waits, and marks nothing. What a job ' +
+      'wrote to a page that is clean in the swap cache is lost (H23), unless another place marks it before the page is freed. ' +
+      'Fixed by set_page_dirty after the fences, for each page that the buffer may write.',
+    source: ['reference B.11 H23', 'drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c: amdgpu_hmm_invalidate_gfx'],
+    requirement: 'C39',
+    scenario: 'amdgpu-userptr/swap',
+    overrides: [invalidatesOnly],
+    steps: 22,
+  },
+  {
+    name: 'T9',
+    kind: 'mutation',
+    title: 'amdgpu compares the number before it takes the lock under which it queues the job',
+    text:
+      'Between the two the callback sets the sequence, finds no fence to wait for, and returns. The job is queued afterwards, ' +
+      'and uses pages that are gone.',
+    source: ['reference C8', 'drivers/gpu/drm/amd/amdgpu/amdgpu_cs.c: amdgpu_cs_submit'],
+    requirement: 'C8',
+    scenario: 'amdgpu-userptr/munmap',
+    overrides: [comparesBefore],
+    steps: 12,
+  },
+]

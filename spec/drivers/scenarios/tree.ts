@@ -1,0 +1,67 @@
+/**
+ * Drivers of the kernel tree: of each the scenarios that show its bugs. In all scenarios that any driver can be put into they
+ * are run by `--driver`, and by a test.
+ *
+ * @module
+ */
+import { type Driver, deviceAccess, prefault, SNAPSHOT } from '../../../src/driver/index.js'
+import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../../../src/driver/tree/index.js'
+import { madvise_dontneed } from '../../../src/kernel/index.js'
+import type { Scenario } from '../../../src/world/index.js'
+import { swapVersusDevice } from '../../memory/scenarios/swap.js'
+import { call, type MirroringScenario, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from '../../mirror/scenarios/mirroring.js'
+import { exitVersusDevice, unmapAndClose } from '../../mirror/scenarios/notifiers.js'
+import { refusedRequests } from '../../mirror/scenarios/requests.js'
+
+/** `rxe/munmap` and so on: scenarios with a driver of the tree, which exercise `also` what only it has. */
+function shownBy(
+  driver: Driver,
+  shown: readonly MirroringScenario[],
+  also: readonly string[] = [],
+): Scenario[] {
+  return shown.flatMap(({ name, exercises, withDriver }) =>
+    withDriver
+      ? [{ ...withDriver(driver), name: `${driver.name}/${name}`, exercises: [...exercises, ...also] }]
+      : [],
+  )
+}
+
+/** Pages are found by one ioctl, and used by another, each under a number of its own. */
+const validateAndSubmit = mirrorScenario({
+  name: `${amdgpuUserptrDriver.name}/validate`,
+  summary:
+    'A process has the pages of a buffer found (AMDGPU_GEM_USERPTR_VALIDATE), which maps nothing, and then submits a job that ' +
+    'reads the buffer; meanwhile another thread discards the page.',
+  exercises: ['C8', 'C14', 'refinement'],
+  parameters: {},
+  driver: amdgpuUserptrDriver,
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: ({ mirrors: [gpu] }) => [call(prefault, gpu, 0, 1, SNAPSHOT), call(deviceAccess, gpu, 0, 1)],
+      },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** The scenarios in which drivers of the tree show their bugs. */
+export const treeScenarios: readonly Scenario[] = [
+  ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
+  ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
+  validateAndSubmit,
+  ...shownBy(xeSvmDriver, [munmapVersusDevice, mmapOver, unmapAndClose], ['own-objects', 'work-items']),
+  ...shownBy(xeSvmDriver, [twoFaults, swapVersusDevice], ['own-objects']),
+  // It takes no snapshots.
+  ...shownBy(xeSvmDriver, [refusedRequests], ['own-objects']).map((shown) => ({
+    ...shown,
+    exercises: shown.exercises.filter((id) => id !== 'C23'),
+  })),
+]

@@ -1,0 +1,37 @@
+/**
+ * Defects of the walk that locks for itself.
+ *
+ * @module
+ */
+import { hmm_range_fault_unlocked_timeout } from '../../../src/generations/index.js'
+import { mmu_interval_read_begin } from '../../../src/kernel/index.js'
+import { override, type Running } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** The number is taken when all is read. */
+const numberOfTheEnd = override(
+  hmm_range_fault_unlocked_timeout,
+  (original) =>
+    function* (current, range, request): Running<number> {
+      const error = yield* original(current, range, request)
+      if (!error) yield* mmu_interval_read_begin(range.notifier, range.notifierSeq)
+      return error
+    },
+)
+
+/** Defects of the walk that locks for itself. */
+export const unlockedDefects: readonly Defect[] = [
+  {
+    name: 'X277',
+    kind: 'mutation',
+    title: 'the sequence is sampled after the walk',
+    text:
+      'hmm_range_fault_unlocked_timeout returns the sequence at its end. An invalidation between the read ' +
+      'of an entry and that sample is missed, and the driver maps a page that was zapped.',
+    source: ['our own', 'reference A.5, C8'],
+    requirement: 'C8',
+    scenario: 'unlocked-walk',
+    overrides: [numberOfTheEnd],
+    steps: 27,
+  },
+]

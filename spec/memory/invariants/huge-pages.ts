@@ -1,0 +1,119 @@
+/**
+ * What must hold where one entry maps many pages.
+ *
+ * @module
+ */
+import {
+  HMM_PFN_VALID,
+  hugePmdAt,
+  innermostRange,
+  PmdKind,
+  PteKind,
+  ZERO_PAGE,
+} from '../../../src/kernel/index.js'
+import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
+import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
+
+/** The claims about every state of a world with huge pages. */
+export function hugePageInvariants(world: MirrorWorld): Invariant[] {
+  return [mappedAsAWhole, entriesHaveATable].map((make) => make(world))
+}
+
+/** The claims about every step of a world with huge pages. */
+export function hugePageStepClaims(world: MirrorWorld): StepClaim[] {
+  return [ordersAreTheMappings, splitInsideInvalidation].map((make) => make(world))
+}
+
+/** C26: behind one entry lie pages side by side, with the same rights; the huge zero page stands for all of them. */
+export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C26',
+    name: 'a huge page is mapped as a whole',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const { start, end } of mm.pmd ?? []) {
+          if (!hugePmdAt(mm, start)) continue
+          said = true
+          const first = mm.pte[start]
+          const head = first.frame
+          for (let page = start; page < end; page++) {
+            const isPart =
+              mm.pte[page].kind === first.kind &&
+              mm.pte[page].write === first.write &&
+              mm.pte[page].frame === (head === ZERO_PAGE ? head : head + page - start)
+            if (!isPart) return `page ${page} is mapped with others as one, and differs from them`
+          }
+        }
+      return said
+    },
+  }
+}
+
+/** C26: an entry is in a page table: where there is none a huge page could be mapped in its place. */
+export function entriesHaveATable({ machine }: MirrorWorld): Invariant {
+  return {
+    clause: 'C26',
+    name: 'an entry is in a page table, or part of a huge page',
+    judge() {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const { start, end, kind } of mm.pmd ?? []) {
+          if (kind !== PmdKind.none) continue
+          said = true
+          for (let page = start; page < end; page++)
+            if (mm.pte[page].kind !== PteKind.none)
+              return `page ${page} of ${mm.name} has an entry, and there is no page table for it`
+        }
+      return said
+    },
+  }
+}
+
+/** C26: what the walk says of how much is mapped as one is so when it says it. */
+export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepClaim {
+  const ranges = mirrors.flatMap((mirror) => [...mirror.ranges.values()])
+  const hugeOrder = Math.log2(machine.hugePages)
+  return {
+    clause: 'C26',
+    name: 'an order is that of the mapping that was read',
+    judge() {
+      let said: true | undefined
+      for (const { pfns, notifier } of ranges)
+        for (const [page, entry] of pfns.entries()) {
+          const is = entry.order
+          // A request has the same bit; as it is made the entry says nothing yet.
+          const isRequest = entry.asked !== old(entry).asked
+          const isNew = !isRequest && (entry.flags & ~old(entry).flags & HMM_PFN_VALID) !== 0
+          if (isNew && is === 0 && hugePmdAt(notifier.mm, page) !== undefined)
+            return `page ${page} is told by itself, and mapped as one with others`
+          if (is === 0 || is === old(entry).order) continue
+          said = true
+          if (is > hugeOrder || hugePmdAt(notifier.mm, page) === undefined)
+            return `page ${page} is told as one of ${2 ** is} that are mapped as one, and ${hugeOrder > 0 && is > hugeOrder ? `a huge page has ${machine.hugePages}` : 'it has an entry of its own'}`
+        }
+      return said
+    },
+  }
+}
+
+/** C2: a device may have one translation for a huge page, which must go before the page is mapped in pieces. */
+export function splitInsideInvalidation({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C2',
+    name: 'a huge page is split inside an invalidation',
+    judge(thread) {
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const { start, end } of mm.pmd ?? []) {
+          if (!old(() => hugePmdAt(mm, start)) || hugePmdAt(mm, start)) continue
+          if (mm.subscriptions.intervals.length === 0) continue
+          said = true
+          const open = old(() => innermostRange(machine, thread))
+          const isTold = old(open).mm === mm.index + 1 && old(open).start <= start && end <= old(open).end
+          if (!isTold) return `the huge page at ${start} is split, and devices were not told of all of it`
+        }
+      return said
+    },
+  }
+}

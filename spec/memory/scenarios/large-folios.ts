@@ -1,0 +1,155 @@
+/**
+ * Huge pages migrate to a device as they are, and come back as they are or in parts. A huge page has two pages here.
+ *
+ * @module
+ */
+import { deviceAccess, evict, migrateLargeToDevice, migrateToSystem } from '../../../src/driver/index.js'
+import { cpuRead, cpuWrite, fork, madvise_dontneed, munmap } from '../../../src/kernel/index.js'
+import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { repeat } from '../../mirror/scenarios/mirroring.js'
+
+const HUGE = 2
+
+/** A huge page migrates whole, while a CPU wants a part of it. */
+export const largeFolio = mirrorScenario({
+  name: 'large-folio',
+  summary:
+    'A huge page migrates to a device as a whole while a CPU writes to a page of it, which brings all of it back; the device ' +
+    'writes to the other page, and another thread throws one page away, which splits it.',
+  exercises: ['C28', 'C30', 'C31', 'C38', 'C51', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateLargeToDevice, m.mirrors[0], 0, HUGE),
+          call(deviceAccess, m.mirrors[0], 1, HUGE, 2),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 1)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, 1, 1)] },
+    ],
+  }),
+})
+
+/** A huge page in device memory is shared with a child, and both want it back. */
+export const largeFolioAndFork = mirrorScenario({
+  name: 'large-folio-and-fork',
+  summary:
+    'A process with a huge page in device memory forks while its device writes to it; then parent and child use a page each, and ' +
+    'the first to do so brings all of it back for both.',
+  exercises: ['C28', 'C30', 'C31', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    processes: 2,
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: 2 * HUGE,
+    values: 3,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)],
+      },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuWrite, 1, 1)] },
+      { name: 'child', process: 1, calls: () => [call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** A huge page in device memory is split by who wants a part of it. */
+export const largeFolioSplit = mirrorScenario({
+  name: 'large-folio-split',
+  summary:
+    'A huge page that was migrated as a whole loses its one entry when a page is unmapped; the driver brings a part of it back, ' +
+    'which splits it, while its device is evicted.',
+  exercises: ['C28', 'C31', 'C51'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 10,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateLargeToDevice, m.mirrors[0], 0, HUGE),
+          call(migrateToSystem, m.mirrors[0], 1, HUGE),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(munmap, 0, 1)] },
+      { name: 'eviction', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
+    ],
+  }),
+})
+
+/** A page of device memory becomes part of a huge page as soon as it is free. */
+export const freeAndReuse = mirrorScenario({
+  name: 'free-and-reuse',
+  summary:
+    'A process throws away a page that is in device memory which comes and goes, while its driver needs that memory for a ' +
+    'huge page: the page is part of another folio as soon as the driver is told that it is free.',
+  exercises: ['C31', 'C44', 'C46'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [...repeat(HUGE, {}), { touched: true, onDevice: true }],
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    hotplug: { plugged: true },
+    spareFrames: 1,
+    invalidations: 6,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, HUGE, 1)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        name: 'the page is part of another folio before its region has a reference less',
+        clause: 'C44',
+        holds: (view) =>
+          view.step(1) === 'percpu_ref_put_many' &&
+          machine.frames.some(({ owner, compound }) => owner >= 0 && compound > 0),
+      },
+    ],
+  }),
+})
+
+/** A huge page of a device takes the place of nothing, or of the huge zero page. */
+export const largeFolioHole = mirrorScenario({
+  name: 'large-folio-hole',
+  summary:
+    'Memory that nobody has touched migrates to a device as a huge page, while a CPU reads it, which maps the huge zero page, and ' +
+    'another throws it away.',
+  exercises: ['C30', 'C50', 'C52', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, {}),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 8,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+      { name: 'discarder', calls: () => [call(madvise_dontneed, 0, HUGE)] },
+    ],
+  }),
+})

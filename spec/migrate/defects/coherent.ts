@@ -1,0 +1,129 @@
+/**
+ * Defects of coherent device memory, and of what is migrated although the CPU may not use it.
+ *
+ * @module
+ */
+import {
+  getPage,
+  handle_mm_fault,
+  isDeviceCoherent,
+  migrate_device_coherent_folio,
+  migrate_longterm_unpinnable_folios,
+  migrateVmaCollectPte,
+  PteKind,
+  SELECT_DEVICE_COHERENT,
+} from '../../../src/kernel/index.js'
+import { override, step } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** A page may be held for long wherever it is. */
+const pinAnywhere = override(
+  migrate_longterm_unpinnable_folios,
+  () =>
+    function* () {
+      return 0
+    },
+)
+
+/** A fault brings every page of a device back, whether or not the CPU could use it there. */
+const bringCoherentBack = override(
+  handle_mm_fault,
+  (original) =>
+    function* (current, mm, page, write) {
+      const { frames } = current.machine
+      const pfn = yield* mm.ptl.critical('hold what is on the device', () => {
+        const frame = frames[mm.pte[page].frame]
+        if (mm.pte[page].kind !== PteKind.present || !isDeviceCoherent(frame)) return 0
+        getPage(frame)
+        return frame.pfn
+      })
+      if (pfn === 0) return yield* original(current, mm, page, write)
+      yield* migrate_device_coherent_folio(current, frames[pfn])
+      return 0
+    },
+)
+
+/** Whose coherent memory it is, is not asked. */
+const anybodysMemory = override(
+  migrateVmaCollectPte,
+  (original) =>
+    function* (current, args, page) {
+      const owner = yield* step('look whose page it is', () => {
+        const frame = current.machine.frames[args.mm.pte[page].frame]
+        return isDeviceCoherent(frame) ? frame.owner + 1 : 0
+      })
+      if (owner === 0) return yield* original(current, args, page)
+      return yield* original(current, { ...args, owner: owner - 1, select: SELECT_DEVICE_COHERENT }, page)
+    },
+)
+
+/** What is mapped, and not for use, counts as not there. */
+const passOverHints = override(
+  migrateVmaCollectPte,
+  (original) =>
+    function* (current, args, page) {
+      const isHint = yield* step('look at the entry', () =>
+        args.mm.pte[page].kind === PteKind.protnone ? 1 : 0,
+      )
+      return isHint ? 0 : yield* original(current, args, page)
+    },
+)
+
+/** Defects of coherent device memory and of the collection. */
+export const coherentDefects: readonly Defect[] = [
+  {
+    name: 'X220',
+    kind: 'mutation',
+    title: 'a page of device memory is pinned long-term',
+    text:
+      'A long-term pin is taken on a page of coherent device memory: its driver can neither migrate the ' +
+      'page nor remove the region until it is unpinned. The page must be migrated to system memory first, ' +
+      'and looked up again.',
+    source: ['reference E.2 (hmm.hmm_gup_test), A.4 (6.0)', 'mm/gup.c: check_and_migrate_movable_pages'],
+    requirement: 'coherent',
+    scenario: 'coherent-held',
+    overrides: [pinAnywhere],
+    steps: 4,
+  },
+  {
+    name: 'X221',
+    kind: 'mutation',
+    title: 'a fault migrates coherent memory back',
+    text:
+      'A fault treats coherent memory like device-private memory, and migrates the page to system memory: ' +
+      'the device loses its local page, though the CPU could use it in place. A fault may change the ' +
+      'permissions of an entry, but not where the page is.',
+    source: ['reference A.4 (6.0)', 'mm/memory.c: handle_pte_fault'],
+    requirement: 'coherent',
+    scenario: 'coherent-memory',
+    overrides: [bringCoherentBack],
+    steps: 34,
+  },
+  {
+    name: 'X222',
+    aliases: ['M19'],
+    kind: 'mutation',
+    title: "one driver collects another's coherent memory",
+    text:
+      'An entry of coherent memory is present like any other, so the owner must be looked up in the page. ' +
+      'Without that a driver migrates to its own device a page that belongs to another.',
+    source: ['reference B.5 step 2, G.3 M19', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
+    requirement: 'coherent',
+    scenario: 'coherent-shared',
+    overrides: [anybodysMemory],
+    steps: 30,
+  },
+  {
+    name: 'X223',
+    kind: 'mutation',
+    title: 'a PROT_NONE page is not migrated',
+    text:
+      'For NUMA hinting, or because its VMA permits nothing, an entry keeps its page but is PROT_NONE. Such ' +
+      'an entry is present for the collection. Treated as none it leaves the page behind.',
+    source: ['reference B.5 step 2, B.2', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
+    requirement: 'C39',
+    scenario: 'migrate-hinted',
+    overrides: [passOverHints],
+    steps: 16,
+  },
+]

@@ -1,0 +1,112 @@
+/**
+ * Defects by which a migration takes too much, or makes nothing of what has migrated.
+ *
+ * @module
+ */
+import { allocateAndCopy, mapMigrated } from '../../../src/driver/index.js'
+import {
+  Errno,
+  migrate_device_coherent_folio,
+  migrate_device_unmap,
+  migrate_vma_collect,
+  migrate_vma_setup,
+  SELECT_SYSTEM,
+} from '../../../src/kernel/index.js'
+import { override } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** Whatever the range is, its pages are collected. */
+const setupChecksNothing = override(
+  migrate_vma_setup,
+  () =>
+    function* (current, args) {
+      yield* migrate_vma_collect(current, args)
+      yield* migrate_device_unmap(current, args)
+      return 0
+    },
+)
+
+/** Every entry that migrates gets a destination. */
+const fillsHoles = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      return yield* original(current, { ...args, select: args.select | SELECT_SYSTEM }, from)
+    },
+)
+
+/** The update lock is taken and dropped. */
+const mapsNothing = override(
+  mapMigrated,
+  () =>
+    function* (_current, mirror) {
+      yield* mirror.updateLock.lock()
+      yield* mirror.updateLock.unlock()
+    },
+)
+
+/** What has moved is reported as busy, and what has not as moved. */
+const resultIsInverted = override(
+  migrate_device_coherent_folio,
+  (original) =>
+    function* (current, frame) {
+      const error = yield* original(current, frame)
+      return error ? 0 : -Errno.EBUSY
+    },
+)
+
+/** Defects of the extent of a migration, and of its result. */
+export const migrationExtentDefects: readonly Defect[] = [
+  {
+    name: 'X370',
+    kind: 'mutation',
+    title: 'a range of two VMAs is migrated',
+    text:
+      'migrate_vma_setup() does not look whether its range lies in one VMA. Pages of a VMA that the driver did ' +
+      'not ask about go to its device.',
+    source: ['our own', 'reference B.5 step 1', 'mm/migrate_device.c: migrate_vma_setup'],
+    requirement: 'migrate-range',
+    scenario: 'migrate-across-areas',
+    overrides: [setupChecksNothing],
+    steps: 2,
+  },
+  {
+    name: 'X371',
+    kind: 'mutation',
+    title: 'a driver fills holes as it brings pages back',
+    text:
+      'The driver allocates a page for each entry that has MIGRATE set, although it selects only its own memory: ' +
+      'what the process has discarded takes memory again.',
+    source: ['our own', 'reference B.5 step 4', 'lib/test_hmm.c: dmirror_devmem_fault_alloc_and_copy'],
+    requirement: 'migrate-range',
+    scenario: 'migrate-and-dontneed',
+    overrides: [fillsHoles],
+    steps: 61,
+  },
+  {
+    name: 'X372',
+    kind: 'mutation',
+    title: 'what a driver migrates to map it is not mapped',
+    text:
+      'The driver migrates a page in order to map it for its device, and maps nothing: the device faults again, ' +
+      'on a page that is in its memory already.',
+    source: ['our own', 'reference B.5 step 6'],
+    requirement: 'C36',
+    scenario: 'migrate-and-map',
+    overrides: [mapsNothing],
+    steps: 22,
+  },
+  {
+    name: 'X373',
+    kind: 'mutation',
+    title: 'the result of migrating a coherent page is inverted',
+    text:
+      'migrate_device_coherent_folio() returns -EBUSY for a page that has moved, so that a long-term pin fails ' +
+      'for nothing, and 0 for one that has not.',
+    source: ['our own', 'reference B.5', 'mm/migrate_device.c: migrate_device_coherent_folio'],
+    requirement: 'coherent',
+    scenario: 'coherent-held',
+    overrides: [resultIsInverted],
+    steps: 22,
+  },
+]

@@ -1,0 +1,106 @@
+/**
+ * What a system call has done when it returns.
+ *
+ * @module
+ */
+import {
+  type AddressSpace,
+  type MmStruct,
+  memfd_create,
+  mmap,
+  mprotect,
+  munmap,
+  PteKind,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+} from '../../../src/kernel/index.js'
+import type { StepClaim } from '../../../src/world/index.js'
+import type { Call } from '../scenarios/mirror-world.js'
+
+/** In words, what the call has left undone. */
+type Undone = (mm: MmStruct) => string | undefined
+
+const RW = VM_READ | VM_WRITE
+
+/** The areas up to the first hole permit what was asked for. */
+function protects(page: number, pages: number, flags: number): Undone {
+  return ({ vma }) => {
+    for (let at = page; at < page + pages && vma[at].kind !== VmaKind.none; at++)
+      if ((vma[at].flags & RW) !== (flags & RW)) return `the area of page ${at} permits what it did before`
+    return undefined
+  }
+}
+
+/** There is an area that permits what was asked for. */
+function maps(page: number, pages: number, flags: number): Undone {
+  return ({ vma }) => {
+    for (let at = page; at < page + pages; at++)
+      if (vma[at].kind === VmaKind.none || (vma[at].flags & RW) !== (flags & RW))
+        return `page ${at} is not in an area of that kind`
+    return undefined
+  }
+}
+
+/** There is neither an area nor an entry. */
+function unmaps(page: number, pages: number): Undone {
+  return ({ vma, pte }) => {
+    for (let at = page; at < page + pages; at++) {
+      const { kind, flags, file } = vma[at]
+      if (kind !== VmaKind.none) return `page ${at} is still in an area`
+      if (flags !== 0 || file !== 0)
+        return `page ${at} is in no area, and still has the flags or the file of one`
+      if (pte[at].kind !== PteKind.none) return `page ${at} still has an entry`
+    }
+    return undefined
+  }
+}
+
+/** The file is open, unless there was no memory for it, and so no page of it. */
+function opens(file: AddressSpace): Undone {
+  return () =>
+    file.open || file.pages.every(({ frame }) => frame === 0) ? undefined : 'the file is not open'
+}
+
+/** What `call` owes, if it is one of those that nobody else can undo before they return: they hold the mmap lock until then. */
+function owedBy({ procedure, args }: Call): { name: string; undone: Undone } | undefined {
+  const [page, pages, flags] = args as number[]
+  switch (procedure as unknown) {
+    case mprotect:
+      return { name: 'mprotect', undone: protects(page, pages, flags) }
+    case mmap:
+      return { name: 'mmap', undone: maps(page, pages, flags) }
+    case munmap:
+      return { name: 'munmap', undone: unmaps(page, pages) }
+    case memfd_create:
+      return { name: 'memfd_create', undone: opens(args[0] as AddressSpace) }
+    default:
+      return undefined
+  }
+}
+
+/** `system-calls`: mprotect, mmap, munmap and memfd_create have done what they were called for when they return. */
+export function systemCallsDoTheirWork(
+  tasks: readonly Task[],
+  calls: readonly (readonly Call[])[],
+): StepClaim {
+  const owed = tasks.map(({ mm }, thread) =>
+    calls[thread].flatMap((call) => {
+      const debt = owedBy(call)
+      return debt === undefined ? [] : [{ ...debt, mm, run: call.run }]
+    }),
+  )
+  return {
+    clause: 'system-calls',
+    name: 'a system call has done what it was called for',
+    judge(thread, from, to) {
+      for (const { name, mm, run, undone } of owed[thread]) {
+        if (!from.inside(thread, run) || to.inside(thread, run)) continue
+        const what = undone(mm)
+        return what === undefined ? true : `${name} returns, and ${what}`
+      }
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * Mirror coherence: what the device may use is what the CPU's page table says.
+ *
+ * @module
+ */
+import type { Mirror, Translation } from '../../../src/driver/index.js'
+import {
+  __mmu_notifier_release,
+  type Frame,
+  hasNotifiers,
+  innermostRange,
+  MIGRATE_PFN_MIGRATE,
+  mmu_notifier_invalidate_range_start,
+  type Pte,
+  PteKind,
+} from '../../../src/kernel/index.js'
+import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
+import type { MirrorWorld } from '../scenarios/mirror-world.js'
+
+interface Named {
+  readonly what: string
+  readonly page: number
+  readonly mirror: MirrorWorld['mirrors'][number]
+  readonly translation: Translation
+}
+
+/** Everything by which a device can reach memory, with the page it stands for. */
+function translations({ mirrors }: MirrorWorld): Named[] {
+  return mirrors.flatMap((mirror) => [
+    ...mirror.pageTable.map((translation, page) => ({ what: 'page table', page, mirror, translation })),
+    ...mirror.tlb.map((translation, page) => ({ what: 'TLB', page, mirror, translation })),
+  ])
+}
+
+/** True for an entry that says where the data is: in a page that the CPU can use, in a device's, or in one that a device has alone. */
+function holdsData(kind: PteKind): boolean {
+  return kind === PteKind.present || kind === PteKind.devicePrivate || kind === PteKind.deviceExclusive
+}
+
+/** True if whom the entry is for may write: an exclusive entry that was had page by page says nothing else, and has no bit for it. */
+function letsWrite({ machine }: MirrorWorld, { kind, write }: Pte): boolean {
+  return write || (machine.rules.exclusiveByPage && kind === PteKind.deviceExclusive)
+}
+
+/** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
+function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: Frame | undefined): boolean {
+  return machine.migrations.some((pages) => {
+    if (!(pages[page].flags & MIGRATE_PFN_MIGRATE) || pages[page].dst !== mapped) return false
+    return machine.mms.some(
+      ({ pte }) => pte[page].kind === PteKind.migration && pte[page].frame === pages[page].source,
+    )
+  })
+}
+
+/**
+ * True if the CPU has a migration entry for what the device maps, in memory of the driver's own: such a page it may go on
+ * using until the driver copies it (C41), since no CPU can write to it.
+ */
+function isOwnAndLeaving(mirror: Mirror, page: number, mapped: Frame | undefined): boolean {
+  return (
+    mirror.mm.pte[page].kind === PteKind.migration &&
+    mapped !== undefined &&
+    mirror.mm.pte[page].frame === mapped.pfn &&
+    mirror.owner >= 0 &&
+    mapped.owner === mirror.owner
+  )
+}
+
+/** C1: device and CPU map the same page, or at least one of them maps nothing. */
+export function samePage(world: MirrorWorld): Invariant {
+  const all = translations(world)
+  return {
+    clause: 'C1',
+    name: 'same page on both sides',
+    judge() {
+      let said: true | undefined
+      for (const { what, page, mirror, translation } of all) {
+        const frame = translation.frame
+        if (frame === undefined) continue
+        said = true
+        const pte = mirror.mm.pte[page]
+        if (isOnItsWay(world, page, frame) || isOwnAndLeaving(mirror, page, frame)) continue
+        if (!holdsData(pte.kind))
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame.pfn}, the CPU's page table ${pte.kind}`
+        if (pte.frame !== frame.pfn)
+          return `${mirror.name}'s ${what} maps page ${page} to frame ${frame.pfn}, the CPU's page table to frame ${pte.frame}`
+      }
+      return said
+    },
+  }
+}
+
+/** C3: an access that is under way uses a translation that is still good. */
+export function accessesEnded(world: MirrorWorld): Invariant {
+  const { mirrors } = world
+  const all = mirrors.flatMap((mirror) => [...mirror.accesses.values()].map((access) => ({ mirror, access })))
+  return {
+    clause: 'C3',
+    name: 'accesses under way use current translations',
+    judge() {
+      let said: true | undefined
+      for (const { mirror, access } of all) {
+        const page = access.page - 1
+        if (page < 0) continue
+        said = true
+        const pte = mirror.mm.pte[page]
+        const { frame } = access
+        if (isOwnAndLeaving(mirror, page, frame) || isOnItsWay(world, page, frame)) continue
+        if (!holdsData(pte.kind) || pte.frame !== frame?.pfn)
+          return `${mirror.name} still accesses page ${page} through frame ${frame?.pfn}, which the CPU's page table no longer maps`
+        if (access.write && !letsWrite(world, pte))
+          return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
+      }
+      return said
+    },
+  }
+}
+
+/** C4: the device may write only where the CPU's page table allows it. */
+export function writeOnlyIfCpuMay(world: MirrorWorld): Invariant {
+  const all = translations(world)
+  return {
+    clause: 'C4',
+    name: 'device writes only where the CPU may',
+    judge() {
+      let said: true | undefined
+      for (const { what, page, mirror, translation } of all) {
+        if (!translation.write) continue
+        said = true
+        if (!letsWrite(world, mirror.mm.pte[page]))
+          return `${mirror.name}'s ${what} lets it write page ${page}, which the CPU's page table maps read-only`
+      }
+      return said
+    },
+  }
+}
+
+/** C2: an entry of the CPU's page table loses what a device may rely on only inside an invalidation that all have answered. */
+export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C2',
+    name: 'page table changes inside an invalidation',
+    judge(thread, from) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (!hasNotifiers(mm)) continue
+        for (let page = 0; page < machine.pages; page++) {
+          const pte = mm.pte[page]
+          if (!holdsData(old(pte).kind)) continue
+          const lost =
+            (pte.kind !== old(pte).kind && !isGivenBack(pte)) ||
+            pte.frame !== old(pte).frame ||
+            pte.write < old(pte).write
+          if (!lost) continue
+          said = true
+          const inside = machine.openRanges.some(
+            (open, index) =>
+              index % machine.layout.threads === thread &&
+              old(open).mm === mm.index + 1 &&
+              old(open).start <= page &&
+              page < old(open).end,
+          )
+          if (!inside || from.inside(thread, mmu_notifier_invalidate_range_start))
+            return `the entry of page ${page} is changed outside an invalidation of it`
+        }
+      }
+      return said
+    },
+  }
+}
+
+/** True if CPUs get a page back that a device has had alone: what that must wait for is C43. */
+function isGivenBack(pte: Pte): boolean {
+  return old(pte).kind === PteKind.deviceExclusive && pte.kind === PteKind.present
+}
+
+/** C3: when the notifiers have answered, no device can reach the range any more. */
+export function quietAfterStart(world: MirrorWorld): StepClaim {
+  const { machine, mirrors } = world
+  return {
+    clause: 'C3',
+    name: 'nothing left in the device when its callback returns',
+    judge(thread, from, to) {
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        const { invalidate, finish } = mirror.notifier.ops
+        const callback = finish ?? invalidate
+        if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
+        const open = innermostRange(machine, thread)
+        if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
+        said = true
+        const left = reachable(mirror, open.start, open.end)
+        if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
+      }
+      return said
+    },
+  }
+}
+
+/**
+ * True if the callback that `thread` leaves with this step has given up: it may not wait, and does not hold the lock
+ * under which it would have done its work.
+ */
+export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
+  return !innermostRange(machine, thread).blockable && !mirror.protection.remove.heldBy(thread)
+}
+
+/**
+ * True if `thread` tells `mirror` of a migration that its own driver makes, or of a page that its driver takes for it. The
+ * driver may ignore that (C41), and must then see to its device itself: the other claims hold it to that.
+ */
+export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
+  const owner = innermostRange(machine, thread).owner - 1
+  return owner >= 0 && (owner === mirror.owner || owner === mirror.exclusiveOwner)
+}
+
+/** C7: when the address space is released no device can reach it, and none will. */
+export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
+  return {
+    clause: 'C7',
+    name: 'no device access after release',
+    judge(view) {
+      if (tasks.some(({ thread }) => view.inside(thread, __mmu_notifier_release))) return undefined
+      let said: true | undefined
+      for (const mirror of mirrors) {
+        if (mirror.mm.users !== 0) continue
+        said = true
+        const left = reachable(mirror, 0, mirror.pageTable.length)
+        if (left !== undefined) return `the address space is released, and ${left}`
+      }
+      return said
+    },
+  }
+}
+
+/** In words, a way by which `mirror` can still reach a page from `start` to `end`; undefined if there is none. */
+function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: number): string | undefined {
+  for (let page = start; page < end; page++) {
+    if (mirror.pageTable[page].frame) return `its page table still maps page ${page}`
+    if (mirror.tlb[page].frame) return `its TLB still maps page ${page}`
+  }
+  for (const access of mirror.accesses.values()) {
+    const page = access.page - 1
+    if (page >= start && page < end) return `an access to page ${page} is still under way`
+  }
+  return undefined
+}

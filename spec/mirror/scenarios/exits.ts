@@ -1,0 +1,84 @@
+/**
+ * The process ends while drivers open mirrors, or are told of something else.
+ *
+ * @module
+ */
+import { deviceAccess, type Mirror } from '../../../src/driver/index.js'
+import {
+  cpuRead,
+  mmput,
+  mmu_interval_notifier_insert,
+  oom_reap_task_mm,
+  type Task,
+} from '../../../src/kernel/index.js'
+import { procedure } from '../../../src/world/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+import { closeMirror } from './notifiers.js'
+
+/** Its threads use interval notifiers themselves. */
+const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
+
+/** The process exits. */
+const exit = procedure(function* exit(current: Task) {
+  yield* mmput(current, current.mm)
+})
+
+/** A driver's worker opens a mirror of a process that it has no user of, uses it, and closes it. */
+const openMirror = procedure('open a mirror', function* (current: Task, mirror: Mirror) {
+  if (yield* mmu_interval_notifier_insert(mirror.notifier)) return
+  yield* deviceAccess(current, mirror, 0, 1, 2)
+  yield* closeMirror(current, mirror)
+})
+
+/** A mirror is opened while the process ends. */
+export const insertVersusExit = mirrorScenario({
+  name: 'insert-and-exit',
+  summary:
+    'A driver opens a mirror while the process exits: it is told of the end, or its notifier is not ' +
+    'inserted at all.',
+  exercises: ['C6', 'C7', 'C17', 'C19', 'C32'],
+  generations: WITH_INTERVALS,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', detached: true }, { name: 'nic' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(openMirror, m.mirrors[0])] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
+    ],
+    witnesses: ({ machine, mirrors: [gpu] }) => [
+      {
+        name: 'a mirror is opened when the process has gone',
+        clause: 'C19',
+        holds: (view) => machine.mms[0].users === 0 && view.step(0) === 'insert' && !gpu.notifier.allocated,
+      },
+    ],
+  }),
+})
+
+const reap = procedure(function* reap(current: Task) {
+  yield* oom_reap_task_mm(current, current.mm)
+})
+
+/** The process exits while a callback runs. */
+export const exitVersusReaper = mirrorScenario({
+  name: 'exit-and-reap',
+  summary:
+    'The process exits while its device writes and the OOM reaper takes its pages: whoever is the last ' +
+    'user takes the address space down, and that is no callback.',
+  exercises: ['C6', 'C7', 'C11', 'C19', 'C32', 'callback-users', 'non-blocking'],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 3,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu', calls: () => [call(exit)] },
+      { name: 'reaper', calls: () => [call(reap)] },
+    ],
+  }),
+})

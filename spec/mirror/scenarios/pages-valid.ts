@@ -1,0 +1,101 @@
+/**
+ * Drivers that find pages in one critical section and bind them in another.
+ *
+ * @module
+ */
+import { compareTwiceDriver, deviceAccess, pagesValidDriver } from '../../../src/driver/index.js'
+import { madvise_dontneed } from '../../../src/kernel/index.js'
+import { call, mirrorScenario } from './mirror-world.js'
+import { repeat } from './mirroring.js'
+import { closeMirror, reap } from './notifiers.js'
+
+/** Pages that are known stay valid while others are invalidated. */
+export const pagesValid = mirrorScenario({
+  name: 'pages-valid',
+  summary:
+    'A driver keeps the pages that it has found, with a flag for each that its callback clears, and binds them later: ' +
+    'two threads of its device fault while a CPU zaps one page.',
+  exercises: ['C1', 'C8', 'C9', 'C49', 'lock-discipline'],
+  driver: pagesValidDriver,
+  parameters: {
+    pages: { summary: 'pages of the address space', min: 1, max: 3, smoke: 2, default: 2, deep: 3 },
+  },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 1,
+    threads: [
+      { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** Its own close, beside an invalidation. */
+export const pagesValidClosed = mirrorScenario({
+  name: 'pages-valid-closed',
+  summary:
+    'The driver that keeps its pages closes its mirror as it does it itself, after its device has written, while a CPU zaps ' +
+    'the page.',
+  exercises: ['C1', 'lock-discipline'],
+  driver: pagesValidDriver,
+  parameters: {},
+  world: () => ({
+    pages: repeat(1, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(closeMirror, m.mirrors[0])],
+      },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** A range that is not blockable, beside a fault. */
+export const pagesValidReaped = mirrorScenario({
+  name: 'pages-valid-and-reap',
+  summary:
+    'The OOM reaper zaps the page of a driver that keeps its pages while its device faults: the callback finds the notifier ' +
+    'lock held, and refuses the range.',
+  exercises: ['C1', 'C11', 'lock-discipline', 'non-blocking'],
+  driver: pagesValidDriver,
+  parameters: {},
+  world: () => ({
+    pages: repeat(1, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
+    ],
+  }),
+})
+
+/** The number is compared in two sections, and the range is kept from the one to the other. */
+export const comparedTwice = mirrorScenario({
+  name: 'compared-twice',
+  summary:
+    'A driver compares the number of its range when it has found the pages, drops its lock, and compares again as it programs ' +
+    'the device; meanwhile a CPU zaps the page.',
+  exercises: ['C1', 'C8', 'C14', 'refinement'],
+  driver: compareTwiceDriver,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})

@@ -1,0 +1,78 @@
+/**
+ * An access of the device takes two steps: first it translates, then it touches memory. Between the two the page table may
+ * change, which is what invalidation must wait for.
+ *
+ * @see reference G.2
+ * @module
+ */
+import { expectedAt, type Task, ZERO_PAGE } from '../machine/index.js'
+import { claim, READ_ONCE, SpecificationError } from '../world/index.js'
+import { type Access, copy, type Device, forget, type Translation } from './translation.js'
+
+/** What an access needs of a translation. */
+export type Grants = (entry: Translation) => boolean
+
+/** A read needs a translation. */
+export const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== undefined
+
+/** A write needs one that may write. */
+export const mayWrite: Grants = (entry) => READ_ONCE(entry).write
+
+/**
+ * The access translates: through the TLB, or the page table, which fills the TLB. Part of a step.
+ *
+ * @returns false if neither grants it: a fault
+ */
+export function translate(device: Device, access: Access, page: number, grants: Grants): boolean {
+  const cached = device.tlb[page]
+  if (!grants(cached)) {
+    const entry = device.pageTable[page]
+    if (!grants(entry)) return false
+    copy(entry, cached)
+  }
+  access.page = page + 1
+  copy(cached, access)
+  return true
+}
+
+/** The access uses `entry`, which the driver has looked up itself, past the TLB. Part of a step. */
+export function accessThrough(
+  access: Access,
+  page: number,
+  entry: Pick<Translation, 'frame' | 'write'>,
+): void {
+  access.page = page + 1
+  access.frame = entry.frame
+  access.write = entry.write
+}
+
+/** The access is over. Part of a step. */
+export function endAccess(access: Access): void {
+  access.page = 0
+  forget(access)
+}
+
+/**
+ * Memory is touched through what was translated, whatever has happened meanwhile; the access is over. Part of a step.
+ *
+ * @param value - what to write; undefined for reading
+ */
+export function touch(current: Task, device: Device, access: Access, value: number | undefined): void {
+  const page = access.page - 1
+  const { frame } = access
+  if (frame === undefined) throw new SpecificationError('scenario', `${device.name} accesses nothing`)
+  const expected = expectedAt(current.machine, device.mm, page)
+  if (value === undefined) {
+    const seen = frame.contents
+    claim(
+      'data',
+      seen === expected.value,
+      `${device.name} reads ${seen} from page ${page}, last written was ${expected.value}`,
+    )
+  } else {
+    claim('C4', frame.pfn !== ZERO_PAGE, `${device.name} writes to the zero page through page ${page}`)
+    frame.contents = value
+    expected.value = value
+  }
+  endAccess(access)
+}

@@ -1,0 +1,96 @@
+/**
+ * Accesses of a device, and the faults that its driver serves for them.
+ *
+ * @see reference G.2
+ * @module
+ */
+import { mayRead, mayWrite, touch, translate } from '../device/index.js'
+import { Errno, type HmmRange, RangeResult, resetRange, type Task } from '../kernel/index.js'
+import { become, claim, procedure, type Running, SpecificationError, step } from '../world/index.js'
+import type { FaultAnswer } from './driver.js'
+import { accessOf, type Mirror, rangeOf } from './mirror.js'
+
+/**
+ * The device accesses the pages from `page` to `end`, one after another, and faults for those that it cannot
+ * translate: the driver is asked to map all that are left. A driver may make the accesses itself (`Driver.access`).
+ *
+ * @param value - what to write; absent for reading
+ * @returns 0, or what the driver answered to a fault that it could not serve
+ */
+export const deviceAccess = procedure(
+  'device access',
+  function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
+    if (page === end) return 0
+    const byDriver = mirror.driver.access
+    if (byDriver) return yield* become(byDriver, current, mirror, page, end, value)
+    const write = value !== undefined
+    const access = accessOf(mirror, current)
+    const fault = yield* step('translate', () =>
+      translate(mirror, access, page, write ? mayWrite : mayRead) ? 0 : 1,
+    )
+    if (fault) {
+      const error = yield* serveFault(current, mirror, page, end, write)
+      return error ? error : yield* become(deviceAccess, current, mirror, page, end, value)
+    }
+    yield* step('access', () => {
+      touch(current, mirror, access, value)
+      return 0
+    })
+    return yield* become(deviceAccess, current, mirror, page + 1, end, value)
+  },
+)
+
+/**
+ * A device fault: the driver maps the pages from `start` to `end`, or says why not. Afterwards its range is free.
+ *
+ * @returns 0 if the device may try again, or a negative error number
+ */
+export const serveFault = procedure(
+  'device fault',
+  function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean) {
+    const answer = yield* mirror.driver.fault(current, mirror, start, end, write)
+    mustBeAnswer(mirror, answer)
+    yield* endOfRange(current, mirror, answer)
+    const error = typeof answer === 'number' ? answer : 0
+    claim(
+      'C22',
+      write || error !== -Errno.EPERM,
+      `${mirror.name} wants to read, and is refused for want of the right to write`,
+    )
+    return error
+  },
+)
+
+function mustBeAnswer({ driver }: Mirror, answer: unknown): void {
+  if (answer === 'mapped' || answer === 'again') return
+  if (Number.isInteger(answer) && (answer as number) <= 0) return
+  throw new SpecificationError(
+    'invalid-result',
+    `fault of driver ${driver.name} returned ${String(answer)}; it returns 0 or 'mapped', 'again', or a negative error number`,
+  )
+}
+
+/** The driver is done with the range, for better or worse: the array is freed. */
+export const endOfRange = procedure(
+  'end of the range',
+  function* (current: Task, mirror: Mirror, answer: FaultAnswer) {
+    const range = rangeOf(mirror, current)
+    yield* step('free the range', () => {
+      signalEnd(range, answer)
+      resetRange(range)
+      return 0
+    })
+  },
+)
+
+function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
+  // The driver still holds the lock, and is done with the entries all the same.
+  if (result === RangeResult.validated) lifecycle.signal('COMMITTED')
+  const failed = typeof answer === 'number' && answer < 0
+  if (failed && result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
+  else if (failed && result !== RangeResult.failed) lifecycle.signal('FAILED')
+  // A walk that was not validated maps nothing, so what is said to be mapped is mapped by another fault.
+  else if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
+  // No walk was made: the pages were mapped already.
+  else if (result !== RangeResult.none) lifecycle.signal('RELEASED')
+}

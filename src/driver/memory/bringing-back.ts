@@ -1,0 +1,108 @@
+/**
+ * Two more ways to serve the fault of a CPU on a device page: by bringing back what lies around it too, and with a copy
+ * that may fail.
+ *
+ * @see reference B.6
+ * @module
+ */
+import {
+  type DeviceFault,
+  folio_put,
+  folio_unlock,
+  type MigrateVma,
+  type MmStruct,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  pagesOf,
+  SELECT_DEVICE_PRIVATE,
+  type Task,
+  VM_FAULT_OOM,
+  VM_FAULT_SIGBUS,
+  withdrawDestination,
+} from '../../kernel/index.js'
+import { choose, procedure, type Running, step } from '../../world/index.js'
+import { allocateAndCopy, systemFrames } from './device-memory.js'
+
+/**
+ * Brings back the page, and all others of its area that are in the device's memory. Its own is served first: if memory
+ * runs out it is not for the want of what others got.
+ *
+ * @returns 0, or VM_FAULT_OOM if there was no memory for the page itself
+ */
+export const bringBackAround = procedure(
+  'migrate_to_ram (around)',
+  function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
+    const { owner } = current.machine.frames[fault.pfn]
+    const { start, end } = yield* step('find the area', () => areaAround(mm, page))
+    const args = { mm, start, end, owner, select: SELECT_DEVICE_PRIVATE, fault }
+    yield* migrate_vma_setup(current, args)
+    const short = yield* allocateInTurn(current, args, page)
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
+    return short ? VM_FAULT_OOM : 0
+  },
+)
+
+/** The area of `page`. */
+function areaAround({ vma }: MmStruct, page: number): { readonly start: number; readonly end: number } {
+  const alike = (at: number) => vma[at]?.kind === vma[page].kind && vma[at].flags === vma[page].flags
+  let start = page
+  let end = page + 1
+  while (alike(start - 1)) start--
+  while (alike(end)) end++
+  return { start, end }
+}
+
+/**
+ * Finds destinations, and copies, for the page of the fault before all others.
+ *
+ * @returns 1 if there was none for that page
+ */
+export const allocateInTurn = procedure(
+  'alloc_and_copy (in turn)',
+  function* (current: Task, args: MigrateVma, page: number): Running<number> {
+    const frames = systemFrames(current)
+    const short = yield* allocateAndCopy(current, { ...args, start: page, end: page + 1 }, frames)
+    yield* allocateAndCopy(current, { ...args, end: page }, frames)
+    yield* allocateAndCopy(current, { ...args, start: page + 1 }, frames)
+    return short
+  },
+)
+
+/**
+ * Brings back one page with a copy that may fail. A copy that is known to have failed is no migration: the destination is
+ * taken back and freed, and the page put back where it was.
+ *
+ * @returns 0, VM_FAULT_OOM, or VM_FAULT_SIGBUS for a copy that failed
+ */
+export const bringBackUnlessFailed = procedure(
+  'migrate_to_ram (copy may fail)',
+  function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
+    const { owner } = current.machine.frames[fault.pfn]
+    const args = { mm, start: page, end: page + 1, owner, select: SELECT_DEVICE_PRIVATE, fault }
+    yield* migrate_vma_setup(current, args)
+    const short = yield* allocateAndCopy(current, args, systemFrames(current))
+    if (yield* choose('the copy has failed', ['it has not', 'it has'])) {
+      yield* withdraw(current, page)
+      yield* migrate_vma_finalize(current, args)
+      return VM_FAULT_SIGBUS
+    }
+    yield* migrate_vma_pages(current, args)
+    yield* migrate_vma_finalize(current, args)
+    return short ? VM_FAULT_OOM : 0
+  },
+)
+
+/** The destination of `page` is free again, if it had one. */
+export const withdraw = procedure('free the destination', function* (current: Task, page: number) {
+  const frame = yield* step('take it out of dst', () => {
+    const entry = pagesOf(current)[page]
+    const { dst } = entry
+    if (dst !== undefined) withdrawDestination(entry)
+    return dst ?? 0
+  })
+  if (frame === 0) return
+  yield* folio_unlock(frame)
+  yield* folio_put(frame)
+})

@@ -1,0 +1,281 @@
+/**
+ * A device that mirrors an address space, as its driver keeps it: its notifier, its lock, its page table, its own state.
+ *
+ * @see reference G.2
+ * @module
+ */
+import type { Access, Device } from '../device/index.js'
+import {
+  declareRange,
+  declareUpdateLock,
+  declareWork,
+  destroyWork,
+  type Frame,
+  type HmmPfn,
+  type HmmRange,
+  type IntervalNotifier,
+  type MachineSize,
+  type NotifierRange,
+  NotifyEvent,
+  type RangeResult,
+  type Task,
+  type WorkStruct,
+} from '../kernel/index.js'
+import {
+  any,
+  type Layout,
+  type Mutex,
+  type Pool,
+  procedure,
+  type Sequence,
+  SpecificationError,
+} from '../world/index.js'
+import { mustBeDeclared } from './declared-state.js'
+import type { Driver, PageTableProtection } from './driver.js'
+
+/** Pages that a walk has found: a range, or what a driver keeps of one. */
+export interface WalkedPages {
+  /** By page of the address space. */
+  readonly pfns: Readonly<Record<number, Pick<HmmPfn, 'flags' | 'frame'>>>
+  /** Where the range stands; absent for what a driver keeps by a rule of its own. */
+  readonly result?: RangeResult
+}
+
+/** What a mirror keeps that may be closed while its device faults. */
+export interface MirrorEnd {
+  /** Whether who handles a fault finds the mirror. */
+  linked: boolean
+  /** Those who have found it and are not done. */
+  handlers: number
+  /** Whether its page table has been given back to the hardware. */
+  revoked: boolean
+}
+
+/** What a thread keeps while it migrates. */
+export interface Undisturbed {
+  /** The number under which it began. */
+  seq: Sequence
+  /** True while nothing but its own migration has been told to the driver since. */
+  value: boolean
+}
+
+/** A device that mirrors one address space, and what its driver keeps for it. */
+export interface Mirror<S = unknown> extends Device {
+  /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
+  readonly owner: number
+  /** Whom its driver names when it takes exclusive access; -1 for one that names nobody. */
+  readonly exclusiveOwner: number
+  /** The whole of what is mirrored. */
+  readonly notifier: IntervalNotifier
+  /** The driver's update lock: held while the device page table changes, and by the callback. */
+  readonly updateLock: Mutex
+  /** Every page frame of the machine, by number. */
+  readonly frames: readonly Frame[]
+  /** By thread: the range it populates from. */
+  readonly ranges: ReadonlyMap<number, HmmRange>
+  /**
+   * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
+   * whose driver maps nothing while it migrates.
+   */
+  readonly undisturbed?: ReadonlyMap<number, Undisturbed> | undefined
+  /** What its end takes; absent for a mirror that is not closed while its device faults. */
+  readonly ending?: MirrorEnd | undefined
+  /** The work items of its driver, by name: see {@link workOf}. */
+  readonly works: ReadonlyMap<string, WorkStruct>
+  /** The pools that its driver has declared. */
+  readonly pools: readonly Pool<object>[]
+  /** What its driver keeps for it. */
+  readonly state: S
+  /** What protects the device page table. */
+  readonly protection: PageTableProtection
+  /** Who looks after it. */
+  driver: Driver
+}
+
+/** How a mirror is declared. */
+export interface MirrorSize {
+  readonly name: string
+  /** Owner of the device's own memory (default none). */
+  readonly owner?: number
+  /** Whom its driver names when it takes exclusive access: -1 for nobody. Absent if it never does. */
+  readonly exclusiveOwner?: number
+  readonly notifier: IntervalNotifier
+  /** Threads that make the device access memory. */
+  readonly threads: readonly number[]
+  /** True if its driver maps what it migrates at once (`migrateAndMap`). */
+  readonly mapsAtOnce?: boolean
+  /** True if it may be closed while its device faults (default false). */
+  readonly closable?: boolean
+  /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
+  readonly storesStructPages?: boolean
+  readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
+  /** Every page frame of the machine. */
+  readonly frames: readonly Frame[]
+}
+
+/** An entry, a translation and an access are each read and written at once. */
+const WORD = { word: 'entry' } as const
+
+/** Declares a mirror in `layout`, with `driver` attached to its notifier. */
+export function declareMirror(layout: Layout, options: MirrorSize, driver: Driver): Mirror {
+  const { pages } = options.size
+  const mirror: Mirror = layout.scope(options.name, (l) => {
+    const updateLock = declareUpdateLock(l, 'update')
+    const setting = { ...options, mm: options.notifier.mm }
+    const earlier = l.pools.length
+    const state = driver.state?.(l, setting)
+    if (state !== undefined) mustBeDeclared(driver.name, options.name, state)
+    const pools = l.pools.slice(earlier)
+    const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
+    const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
+    const translation = (entry: Layout, guarded: boolean) => ({
+      frame: entry.ref('frame', options.frames, guarded ? { ...WORD, guardedBy } : WORD),
+      write: entry.flag('write', guarded ? { ...WORD, guardedBy } : WORD),
+      atomic: entry.flag('atomic', {
+        ...(guarded ? { ...WORD, guardedBy } : WORD),
+        when: options.exclusiveOwner !== undefined,
+      }),
+      unbacked: entry.flag('unbacked', {
+        ...(guarded ? { ...WORD, guardedBy } : WORD),
+        when: options.storesStructPages === true && guarded,
+      }),
+    })
+    return {
+      name: options.name,
+      mm: options.notifier.mm,
+      owner: options.owner ?? -1,
+      exclusiveOwner: options.exclusiveOwner ?? -1,
+      notifier: options.notifier,
+      updateLock,
+      frames: options.frames,
+      pageTable: l.array('pte', pages, (entry) => translation(entry, true)),
+      tlb: l.array('tlb', pages, (entry) => translation(entry, false)),
+      accesses: new Map(
+        options.threads.map((thread) => [
+          thread,
+          l.scope(`access[${thread}]`, (a) => ({
+            page: a.counter('page', pages, WORD),
+            granted: a.flag('granted', { ghost: true, when: options.exclusiveOwner !== undefined }),
+            ...translation(a, false),
+          })),
+        ]),
+      ),
+      ranges: new Map(
+        options.threads.map((thread) => [
+          thread,
+          declareRange(l, `range[${thread}]`, thread, options.notifier, options.size, protection.program),
+        ]),
+      ),
+      ...(options.mapsAtOnce
+        ? {
+            undisturbed: new Map(
+              options.threads.map((thread) => [
+                thread,
+                l.scope(`undisturbed[${thread}]`, (u) => ({
+                  seq: u.sequence('seq', options.notifier),
+                  value: u.flag('value', { guardedBy: updateLock }),
+                })),
+              ]),
+            ),
+          }
+        : {}),
+      ...(options.closable
+        ? {
+            ending: l.record({
+              linked: l.flag('linked', { initial: 1 }),
+              handlers: l.counter('handlers', l.threads),
+              revoked: l.flag('revoked'),
+            }),
+          }
+        : {}),
+      works: new Map(
+        Object.entries(driver.work ?? {}).map(([name, run]) => [
+          name,
+          declareWork(
+            l,
+            name,
+            options.notifier,
+            procedure(`${options.name}: ${name}`, function* (current: Task) {
+              yield* run(current, mirror)
+            }),
+          ),
+        ]),
+      ),
+      pools,
+      state,
+      protection,
+      driver,
+    }
+  })
+  options.notifier.ops = { invalidate: invalidationOf(mirror) }
+  return mirror
+}
+
+/** The callback of a mirror's notifier is its driver's, which is told whose it is. */
+function invalidationOf(mirror: Mirror) {
+  return procedure(
+    `${mirror.name}: invalidate`,
+    function* (current: Task, _sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
+      const done = yield* mirror.driver.invalidate(current, mirror, range, curSeq)
+      if (done !== 0 && done !== 1)
+        throw new SpecificationError(
+          'invalid-result',
+          `invalidate of driver ${mirror.driver.name} returned ${String(done)}; it returns 1, or 0 where it may not wait`,
+        )
+      return done
+    },
+  )
+}
+
+/**
+ * The work item of `mirror` that its driver has declared as `name`.
+ *
+ * @throws SpecificationError if there is none
+ */
+export function workOf(mirror: Mirror, name: string): WorkStruct {
+  const work = mirror.works.get(name)
+  if (work === undefined)
+    throw new SpecificationError(
+      'scenario',
+      `driver ${mirror.driver.name} has no work item ${name}; declare it: work: { ${name}: procedure(function* … ) }`,
+    )
+  return work
+}
+
+/** The driver's object is freed, and the notifier, the work items and the pools with it. Part of a step. */
+export function freeDriverObject(mirror: Mirror): void {
+  for (const pool of mirror.pools) pool.mustBeEmpty()
+  for (const work of mirror.works.values()) destroyWork(work)
+  mirror.notifier.seq = 0
+  mirror.notifier.allocated = false
+}
+
+/** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
+export function isOwnMigration(
+  { owner }: Pick<Mirror, 'owner'>,
+  range: Pick<NotifierRange, 'event' | 'owner'>,
+): boolean {
+  return range.event === NotifyEvent.MIGRATE && range.owner === owner
+}
+
+/** The access that `current` makes `mirror` make. */
+export function accessOf(mirror: Mirror, current: Task): Access {
+  const access = mirror.accesses.get(current.thread)
+  if (access === undefined)
+    throw new SpecificationError(
+      'scenario',
+      `thread ${current.thread} makes ${mirror.name} access memory and was not declared to`,
+    )
+  return access
+}
+
+/** The range that `current` populates `mirror` from. */
+export function rangeOf(mirror: Mirror, current: Task): HmmRange {
+  const range = mirror.ranges.get(current.thread)
+  if (range === undefined)
+    throw new SpecificationError(
+      'scenario',
+      `thread ${current.thread} populates ${mirror.name} and was not declared to`,
+    )
+  return range
+}

@@ -1,0 +1,48 @@
+/**
+ * A driver that maps as much at once as the CPU does: one page of a huge page is asked for, and the device gets all of it.
+ *
+ * @see reference A.4
+ * @module
+ */
+import { type HmmRange, isMappable, ZERO_PAGE } from '../../kernel/index.js'
+import { override, step } from '../../world/index.js'
+import { type Mirror, rangeOf } from '../mirror.js'
+import { mapPage } from '../page-table.js'
+import { program } from './reference.js'
+
+/**
+ * Programs the device by the order of each entry. The walk has read one entry of the CPU for all of them, and its sequence
+ * stands for all of them, if the notifier covers them.
+ *
+ * @kernel hmm_pfn_to_map_order
+ */
+export const mapByOrder = override(
+  program,
+  () =>
+    function* (current, mirror, start, end) {
+      const range = rangeOf(mirror, current)
+      for (let page = start; page < end; page++)
+        yield* step('program what is mapped as one', () => {
+          if (isMappable(range, page)) mapAsOne(mirror, range, page, range.pfns[page].order)
+          return 0
+        })
+      return 0
+    },
+)
+
+/**
+ * Programs `page` and all that lies with it in a mapping of 2^`order` pages. Part of a step of the driver, under its update
+ * lock, after mmu_interval_read_retry has said no.
+ *
+ * @param order - of the mapping, whose first page is a multiple of its size
+ */
+export function mapAsOne(mirror: Mirror, range: HmmRange, page: number, order: number): void {
+  mapPage(mirror, range, page)
+  const pfn = range.pfns[page].frame
+  const size = 2 ** order
+  const first = page - (page % size)
+  for (let other = first; other < first + size; other++) {
+    mirror.pageTable[other].frame = mirror.frames[pfn === ZERO_PAGE ? pfn : pfn + other - page]
+    mirror.pageTable[other].write = mirror.pageTable[page].write
+  }
+}

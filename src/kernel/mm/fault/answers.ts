@@ -1,0 +1,35 @@
+/**
+ * What a fault answers, and what it asks before it makes an entry writable.
+ *
+ * @see reference B.2
+ * @module
+ */
+import { type MmStruct, type Task, VM_WRITE, ZERO_PAGE } from '../../../machine/index.js'
+
+/** `VM_FAULT_OOM`: no page could be allocated. */
+export const VM_FAULT_OOM = -1
+
+/** `VM_FAULT_SIGBUS`: the address is valid and there is nothing behind it, or not any more. */
+export const VM_FAULT_SIGBUS = -2
+
+/** `VM_FAULT_SIGSEGV`: there is no area at the address. */
+export const VM_FAULT_SIGSEGV = -3
+
+/** True if the area lets the page be written. Under the mmap lock. @kernel maybe_mkwrite */
+export function mayWritePage(mm: MmStruct, page: number): boolean {
+  return (mm.vma[page].flags & VM_WRITE) !== 0
+}
+
+/**
+ * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the
+ * page-table lock.
+ *
+ * @kernel PageAnonExclusive
+ */
+export function isExclusive(current: Task, mm: MmStruct, page: number): boolean {
+  const pfn = mm.pte[page].frame
+  if (pfn === ZERO_PAGE) return false
+  const frame = current.machine.frames[pfn]
+  // Where the page does not say, references tell: nobody but the mapping may have one.
+  return frame.tracksFlags ? frame.anonExclusive : frame.refcount === 1
+}
