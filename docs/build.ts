@@ -1,6 +1,6 @@
 /**
- * Draws every statechart, and writes the page that shows them, the table of the seeds the page of the operation
- * language and the record on what a step is, before typedoc builds the site. Run by
+ * Draws every statechart, and writes the page that shows them, the table of the seeds, the page of public bugs, the page of the
+ * operation language and the record on what a step is, before typedoc builds the site. Run by
  * `npm run docs`, compiled.
  *
  * @module
@@ -12,6 +12,7 @@ import { statecharts } from '../models/index.js'
 import { compileStatechart } from '../src/checker/statechart.js'
 import { statechartToDot, statechartToMarkdown } from '../src/report/statechart.js'
 import { atomicStepsPage } from './atomic-steps.js'
+import { historyPage } from './history.js'
 import { operationsPage } from './operations.js'
 import { traceabilityPage } from './traceability.js'
 
@@ -44,7 +45,7 @@ export function statechartsPage(): string {
   ].join('\n')
 }
 
-/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, `docs/traceability.md`, `docs/operations.md` and the record on steps. */
+/** Writes `docs/statecharts.md`, a drawing for each chart to `docs/statecharts/`, `docs/traceability.md`, `docs/history.md`, `docs/operations.md` and the record on steps. */
 async function main(): Promise<void> {
   const docs = new URL('../../docs/', import.meta.url)
   const drawings = new URL('statecharts/', docs)
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
   }
   writeFileSync(new URL('statecharts.md', docs), statechartsPage())
   writeFileSync(new URL('traceability.md', docs), traceabilityPage())
+  writeFileSync(new URL('history.md', docs), historyPage())
   writeFileSync(new URL('operations.md', docs), operationsPage())
   writeFileSync(new URL('decisions/0001-atomic-steps.md', docs), atomicStepsPage())
 }

@@ -7,6 +7,7 @@ import type { Defect } from './defect.js'
 import { publicDefects } from './drivers/defects/public-bugs.js'
 import { recordedDefects } from './drivers/defects/recorded.js'
 import { seedDefects } from './drivers/defects/seeds.js'
+import { sinceDefects } from './drivers/defects/since-2023.js'
 import { treeDefects } from './drivers/defects/tree.js'
 import { xeSvmDefects } from './drivers/defects/xe-svm.js'
 import { exclusiveDefects } from './exclusive/defects/exclusive.js'
@@ -61,6 +62,7 @@ export const defects: readonly Defect[] = [
   ...twoPassDefects,
   ...pagesValidDefects,
   ...treeDefects,
+  ...sinceDefects,
   ...xeSvmDefects,
   ...recordedDefects,
   ...exclusiveDefects,

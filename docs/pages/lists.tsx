@@ -221,6 +221,7 @@ const DOORS: readonly Door[] = [
       ['/chart/index.html', 'The lifecycles that steps are held against'],
       ['/generation/index.html', 'What changed between releases'],
       ['/defect/index.html', 'Bugs that there were'],
+      ['/doc/history.html', 'Public bugs since 2023, and what catches them'],
     ],
   },
   {

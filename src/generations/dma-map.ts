@@ -56,6 +56,16 @@ export class DmaList {
   }
 }
 
+const lists = new WeakMap<Mirror, DmaList>()
+
+/** The array of `mirror`, which has one. */
+export function dmaListOf(mirror: Mirror): DmaList {
+  const list = lists.get(mirror)
+  if (list === undefined)
+    throw new Error(`${mirror.name} has no array for DMA: declare one with declareDmaList`)
+  return list
+}
+
 /** Declares the array of `mirror`. It holds what was in memory before: nobody has zeroed it yet. */
 export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): DmaList {
   return layout.scope(`${mirror.name}.dma`, (l) => {
@@ -64,7 +74,9 @@ export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): 
       mapped: entry.flag('dma_mapped', { initial: 1, word: 'entry' }),
       iommu: entry.counter('iommu', frames + 1, { ghost: true }),
     }))
-    return new DmaList(mirror, entries)
+    const list = new DmaList(mirror, entries)
+    lists.set(mirror, list)
+    return list
   })
 }
 

@@ -52,11 +52,32 @@ const validateAndSubmit = mirrorScenario({
   }),
 })
 
+/** A buffer of two pages, of which the process discards the first. */
+const discardOne = mirrorScenario({
+  name: `${amdgpuUserptrDriver.name}/discard-one`,
+  summary: 'A job reads the two pages of a buffer, while the process discards the first (MADV_DONTNEED).',
+  exercises: ['C1', 'C3', 'C8'],
+  parameters: {},
+  driver: amdgpuUserptrDriver,
+  world: () => ({
+    pages: [{ touched: true }, { touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: ({ mirrors: [gpu] }) => [call(deviceAccess, gpu, 0, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
+  ...shownBy(rxeDriver, [unmapAndClose]),
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
   validateAndSubmit,
+  discardOne,
   ...shownBy(xeSvmDriver, [munmapVersusDevice, mmapOver, unmapAndClose], ['own-objects', 'work-items']),
   ...shownBy(xeSvmDriver, [twoFaults, swapVersusDevice], ['own-objects']),
   // It takes no snapshots.

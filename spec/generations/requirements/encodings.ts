@@ -46,6 +46,7 @@ export const encodings: readonly Requirement[] = [
       'a range is mapped for DMA whole, or not at all',
       'a page stays mapped for DMA over a walk',
       'no page stays mapped for DMA that the process has lost',
+      'a device uses no page that is not mapped for DMA',
     ],
   },
 ]

@@ -121,3 +121,24 @@ export function nothingLeftMappedForDma({ dma }: MirrorWorld): Invariant {
     },
   }
 }
+
+/** `dma-mapping`: what the device uses is mapped for DMA: the callback unmaps it once the device has forgotten it. */
+export function nothingUsedWithoutDma({ dma }: MirrorWorld): Invariant {
+  return {
+    clause: 'dma-mapping',
+    name: 'a device uses no page that is not mapped for DMA',
+    judge() {
+      let said: true | undefined
+      for (const { mirror, entries } of dma)
+        for (const [page, { iommu }] of entries.entries()) {
+          const accesses = [...mirror.accesses.values()].filter((access) => access.page === page + 1)
+          const uses = [mirror.tlb[page], ...accesses].find(({ frame }) => frame !== undefined)
+          if (uses === undefined) continue
+          said = true
+          if (iommu === 0)
+            return `${mirror.name} may still use page ${page}, which is not mapped for DMA any more`
+        }
+      return said
+    },
+  }
+}

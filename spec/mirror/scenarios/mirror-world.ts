@@ -86,6 +86,7 @@ import {
   invalidationsArePassedOn,
   mirrorsRemoveTheRange,
   nothingLeftMappedForDma,
+  nothingUsedWithoutDma,
 } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress, workProgress } from '../invariants/progress.js'
 import { devicesAreServed, faultsAreServedWhole } from '../invariants/served.js'
@@ -375,7 +376,7 @@ export function mirrorModel(
       ...(options.lru ? lruInvariants(world) : []),
       ...deviceMemoryInvariants(world),
       ...devmemInvariants(world),
-      ...(dma.length > 0 ? [nothingLeftMappedForDma(world)] : []),
+      ...(dma.length > 0 ? [nothingLeftMappedForDma(world), nothingUsedWithoutDma(world)] : []),
       ...(options.files ? fileInvariants(world) : []),
       ...(generation?.mirrors && mirrors.length > 0 ? [callbacksOfTheRegistered(world)] : []),
       ...claimed.flatMap(({ invariants = [] }) => invariants),

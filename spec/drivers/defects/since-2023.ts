@@ -1,0 +1,158 @@
+/**
+ * Public bugs that were fixed since 2023 (see spec/history), each in its own form.
+ *
+ * @module
+ */
+import { allocateAndCopy, rangeOf, recordAndUnmap } from '../../../src/driver/index.js'
+import { amdgpu_hmm_range_get_pages, ib_umem_odp_free } from '../../../src/driver/tree/index.js'
+import { dmaListOf, hmm_dma_unmap_pfn } from '../../../src/generations/index.js'
+import {
+  alloc_page,
+  HMM_PFN_REQ_FAULT,
+  HMM_PFN_REQ_WRITE,
+  hmm_range_fault,
+  isFreePage,
+  isMigrating,
+  mmu_interval_read_begin,
+  pagesOf,
+} from '../../../src/kernel/index.js'
+import { override, step } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** A part of the range is one page, and each part is walked under a number of its own. */
+const samplesEachPart = override(
+  amdgpu_hmm_range_get_pages,
+  () =>
+    function* (current, bo, { start, end, write }) {
+      const range = rangeOf(bo, current)
+      const { mmapLock } = bo.mm
+      yield* mmapLock.lockRead()
+      let error = 0
+      for (let page = start; page < end && !error; page++) {
+        yield* mmu_interval_read_begin(bo.notifier, range.notifierSeq)
+        error = yield* hmm_range_fault(current, range, {
+          start: page,
+          end: page + 1,
+          defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+          pfnFlagsMask: 0,
+          owner: -1,
+        })
+      }
+      yield* mmapLock.unlockRead()
+      return error
+    },
+)
+
+/** The key goes to a cache, whose entry is allocated, before the mutex is released. */
+const allocatesUnderMutex = override(
+  ib_umem_odp_free,
+  (original) =>
+    function* (current, umem) {
+      const { umemMutex } = umem.state
+      yield* umemMutex.lock()
+      const pfn = yield* alloc_page(current.machine)
+      if (pfn)
+        yield* step('free it again', () => {
+          current.machine.frames[pfn].refcount = 0
+          return 0
+        })
+      yield* umemMutex.unlock()
+      yield* original(current, umem)
+    },
+)
+
+/** The driver fills in a page for each entry, and leaves it in those that do not migrate. */
+const namesPagesForAll = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      for (let page = args.start; page < args.end; page++)
+        yield* step('populate_devmem_pfn', () => {
+          const entry = pagesOf(current)[page]
+          const frame = from.find((free) => isFreePage(free))
+          if (!isMigrating(entry) && frame) entry.dst = frame
+          return 0
+        })
+      return yield* original(current, args, from)
+    },
+)
+
+/** The pages are unmapped for DMA, and the device forgets what it has translated afterwards. */
+const unmapsBeforeFlush = override(
+  recordAndUnmap,
+  (original) =>
+    function* (current, mirror, range, curSeq) {
+      yield* original(current, mirror, range, curSeq)
+      const { start, last } = mirror.notifier
+      yield* hmm_dma_unmap_pfn(dmaListOf(mirror), Math.max(range.start, start), Math.min(range.end, last + 1))
+    },
+)
+
+/** Defects of bugs since 2023. */
+export const sinceDefects: readonly Defect[] = [
+  {
+    name: 'D37',
+    aliases: ['M14'],
+    kind: 'history',
+    title: 'amdgpu walks a large range in parts, each under a number of its own',
+    text:
+      'A range of more than 2 GB is walked in parts, and the sequence is sampled for each. A page of the first part is ' +
+      'discarded; the sample for the second is newer than that, and is the one that is compared: the job uses the page that ' +
+      'is gone. Here a part is one page. Fixed by one sample before the first part.',
+    source: [
+      'reference D37, G.3 M14',
+      'drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c, commit 962d684b5dc0 (fix amdgpu_hmm_range_get_pages), CVE-2026-63879',
+    ],
+    requirement: 'C8',
+    scenario: 'amdgpu-userptr/discard-one',
+    overrides: [samplesEachPart],
+    steps: 24,
+  },
+  {
+    name: 'D48',
+    kind: 'history',
+    title: 'a driver leaves destinations in the entries that do not migrate',
+    text:
+      'The driver has its memory named for all entries at once, and clears none of those that do not migrate: what is in ' +
+      'dst of a page that stays where it is passes for its destination. Fixed by clearing them.',
+    source: [
+      'reference D48',
+      'drivers/gpu/drm/drm_pagemap.c, commit 1f1be4ba643f (Clear driver-provided PFNs from migration PFN array)',
+    ],
+    requirement: 'C34',
+    scenario: 'migrate-partly',
+    overrides: [namesPagesForAll],
+    steps: 50,
+  },
+  {
+    name: 'T31',
+    kind: 'history',
+    title: 'mlx5 allocates memory under umem_mutex as a region goes away',
+    text:
+      'The key of a region is revoked under umem_mutex, and stored in a cache before the mutex is released. The cache ' +
+      'allocates an entry: reclaim may invalidate the region, and its callback waits for the mutex. Fixed by releasing it ' +
+      'in between.',
+    source: [
+      'drivers/infiniband/hw/mlx5/mr.c, commit 2ed25aa7f771 (Fix potential deadlock in MR deregistration)',
+    ],
+    requirement: 'C18',
+    scenario: 'rxe/unmap-and-close',
+    overrides: [allocatesUnderMutex],
+    steps: 18,
+  },
+  {
+    name: 'X490',
+    kind: 'history',
+    title: 'a callback unmaps pages for DMA before the device has forgotten them',
+    text:
+      'The callback unmaps the pages for DMA and flushes the translations of the device afterwards: in between the device ' +
+      'uses addresses that lead nowhere, or to another page. Fixed by the other order.',
+    source: [
+      'drivers/gpu/drm/amd/amdgpu/amdgpu_amdkfd_gpuvm.c, commit 101b8104307e (Move dma unmapping after TLB flush)',
+    ],
+    requirement: 'dma-mapping',
+    scenario: 'dma-mapping',
+    overrides: [unmapsBeforeFlush],
+    steps: 24,
+  },
+]
