@@ -4,6 +4,7 @@
  * @module
  */
 import type { MachineSize, Rules } from '../kernel/index.js'
+import { INHERITED } from './files.js'
 import { HUGE_PAGES, type Operation, type Work } from './operations.js'
 
 /** The devices of the recordings. */
@@ -53,8 +54,23 @@ function windowOf(operations: readonly Operation[]): number {
 }
 
 /**
+ * Frames of a device's memory that are enough: what all migrations to it name together, as if none was ever given back. A huge
+ * page takes frames that begin at a multiple of its size, so that one of them more is enough wherever small ones lie.
+ */
+function migratedTo(operations: readonly Operation[], device: number, isHuge: boolean): number {
+  const named = operations.reduce(
+    (sum, operation) =>
+      operation.name === 'migrate_to_dev' && operation.device % INHERITED === device
+        ? sum + operation.end - operation.start
+        : sum,
+    0,
+  )
+  return isHuge ? Math.ceil(named / HUGE_PAGES + 1) * HUGE_PAGES : Math.max(1, named)
+}
+
+/**
  * Pages up to the last that any operation names; an address space for each fork; for each of their pages a frame, and
- * one of each device if anything migrates, and some to copy to; a file for each mapping of one, with a frame for each of its
+ * of each device as many as are migrated to it, and some to copy to; a file for each mapping of one, with a frame for each of its
  * pages; invalidations for all.
  */
 export function sizeOf(
@@ -69,6 +85,7 @@ export function sizeOf(
   const indices = Array.from({ length: mms }, (_, mm) => mm)
   const isHuge = pages >= HUGE_PAGES
   const migrates = operations.some(({ name }) => name.startsWith('migrate_'))
+  const most = (isHuge ? 2 : 1) * pages * mms
   return {
     pages,
     // A huge page needs adjacent frames: there are some more, in case of fragmentation.
@@ -97,6 +114,8 @@ export function sizeOf(
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
-    ...(migrates ? { deviceMemory: DEVICES.map(() => (isHuge ? 2 : 1) * pages * mms) } : {}),
+    ...(migrates
+      ? { deviceMemory: DEVICES.map((device) => Math.min(most, migratedTo(operations, device, isHuge))) }
+      : {}),
   }
 }

@@ -14,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { statecharts } from '../../models/index.js'
@@ -99,9 +100,20 @@ function recordings(): { name: string; file: string; kernel: string }[] {
     }
   })
   return found.flatMap((file) => {
-    const match = /\/linux-(\d+\.\d+)-(sequences|random)\.jsonl\.gz$/.exec(file)
+    const match = /\/linux-(\d+\.\d+)-(sequences|random|new|minimal)\.jsonl\.gz$/.exec(file)
     return match === null ? [] : [{ name: `conform-${match[1]}-${match[2]}`, file, kernel: match[1] }]
   })
+}
+
+/** Runs as many at a time as there are processors. The answers are in the order of what was run. */
+async function inTurns<T>(work: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const answers: T[] = []
+  const waiting = work.entries()
+  const one = async () => {
+    for (const [place, run] of waiting) answers[place] = await run()
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, one))
+  return answers
 }
 
 async function main(): Promise<number> {
@@ -115,9 +127,13 @@ async function main(): Promise<number> {
   }
   const checked = (await run('check', 'check')) as CheckDocument
   const { defects } = (await run('defects', 'defects')) as { defects: DefectEntry[] }
-  const conformed: ConformDocument[] = []
-  for (const { name, file, kernel } of recordings())
-    conformed.push((await run(name, 'conform', file, '--kernel', kernel)) as ConformDocument)
+  const conformed = await inTurns(
+    recordings().map(
+      ({ name, file, kernel }) =>
+        async () =>
+          (await run(name, 'conform', file, '--kernel', kernel)) as ConformDocument,
+    ),
+  )
   for (const list of LISTS) await run(`list-${list}`, 'list', list)
 
   let started = performance.now()
