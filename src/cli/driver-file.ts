@@ -155,6 +155,8 @@ const OPTIONAL_PROCEDURES = [
   'close',
   'release',
   'migrateToRam',
+  'migrateToDevice',
+  'migrateToSystem',
 ] as const satisfies readonly (keyof Driver)[]
 const FUNCTIONS = [
   'state',

@@ -12,7 +12,7 @@ import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import { atomicity, check, checkAtRandom, declaredSteps, judgeTrace } from '../checker/index.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
-import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../driver/tree/index.js'
+import { amdgpuUserptrDriver, amdkfdSvmDriver, rxeDriver, xeSvmDriver } from '../driver/tree/index.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
@@ -68,7 +68,8 @@ export function referenceProject(): Project {
       rxe: scenariosFor(rxeDriver),
       'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
       'xe-svm': scenariosFor(xeSvmDriver),
-      tree: [rxeDriver, amdgpuUserptrDriver, xeSvmDriver].flatMap(namedAfter),
+      'amdkfd-svm': scenariosFor(amdkfdSvmDriver),
+      tree: [rxeDriver, amdgpuUserptrDriver, xeSvmDriver, amdkfdSvmDriver].flatMap(namedAfter),
     },
     requirements,
     defects,

@@ -119,6 +119,13 @@ export interface Driver<S = unknown> {
     number
   >
   /**
+   * Moves what can be moved of the pages from `start` to `end` into the device's memory: user space asks for it. Returns 0 or a
+   * negative error number. Absent: the reference driver's, which takes none of the driver's locks.
+   */
+  readonly migrateToDevice?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
+  /** The other way. */
+  readonly migrateToSystem?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
+  /**
    * Some scenarios begin with pages that the device maps already. Sets what the driver keeps of `page` as a fault would have left it,
    * before anybody acts. Absent: the driver keeps nothing of pages that it maps.
    */

@@ -43,13 +43,15 @@ import { procedure, type Running, SpecificationError, step } from '../../world/i
 import type { Mirror } from '../mirror.js'
 
 /**
- * Moves what can be moved of the pages from `start` to `end` into the device's memory.
+ * Moves what can be moved of the pages from `start` to `end` into the device's memory, or has the driver do it in its own way.
  *
- * @returns 0, or -EINVAL if they are not in one area
+ * @returns 0, or -EINVAL if they are not in one area; or what the driver answers
  */
 export const migrateToDevice = procedure(
   'migrate to device',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const own = mirror.driver.migrateToDevice
+    if (own) return yield* own(current, mirror, start, end)
     const args = { mm: mirror.mm, start, end, owner: mirror.owner, select: SELECT_SYSTEM }
     return yield* migrateTo(current, args, current.machine.deviceMemory[mirror.owner].frames)
   },
@@ -82,6 +84,8 @@ export const migrateToMemory = procedure(
 export const migrateToSystem = procedure(
   'migrate to system',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
+    const own = mirror.driver.migrateToSystem
+    if (own) return yield* own(current, mirror, start, end)
     const { mm, owner } = mirror
     const args = {
       mm,

@@ -4,6 +4,7 @@
  * @module
  */
 export * from './amdgpu-userptr.js'
+export * from './amdkfd/index.js'
 export * from './drm-gpusvm.js'
 export * from './rxe.js'
 export * from './umem-odp.js'

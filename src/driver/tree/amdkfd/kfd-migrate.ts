@@ -1,0 +1,204 @@
+/**
+ * Migration between system memory and VRAM: for a fault of the GPU, for the fault of a CPU, and where user space asks for it.
+ *
+ * @see drivers/gpu/drm/amd/amdkfd/kfd_migrate.c
+ * @module
+ */
+import {
+  areaEnd,
+  areaStart,
+  type DeviceFault,
+  Errno,
+  isMigrating,
+  type MigrateVma,
+  type MmStruct,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  mmget_not_zero,
+  mmput,
+  pagesOf,
+  SELECT_SYSTEM,
+  selectMemory,
+  type Task,
+  VM_FAULT_OOM,
+  VmaKind,
+} from '../../../kernel/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
+import { allocateInTurn } from '../../memory/bringing-back.js'
+import { allocateAndCopy, faultArgs, systemFrames } from '../../memory/device-memory.js'
+import {
+  GRANULE,
+  granuleOf,
+  overlapOf,
+  type PageSpan,
+  rangeFromAddr,
+  type SvmRange,
+  type Svms,
+} from './svm-range.js'
+
+/**
+ * Moves what it can of the pages from system memory to VRAM, one area after the other. The caller holds the mmap lock for reading and
+ * the range's migrate_mutex.
+ *
+ * @returns 0 or a negative error number
+ */
+export const svm_migrate_ram_to_vram = procedure(function* svm_migrate_ram_to_vram(
+  current: Task,
+  svms: Svms,
+  prange: SvmRange,
+  span: PageSpan,
+): Running<number> {
+  const { mm, owner } = svms
+  const end = yield* svm_migrate_vma_end(mm, span)
+  if (end === 0) return 0
+  const args = { mm, start: span.start, end, owner, select: SELECT_SYSTEM }
+  const error = yield* migrate_vma_setup(current, args)
+  if (error) return error
+  yield* allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames)
+  yield* migrate_vma_pages(current, args)
+  yield* countArrivals(current, prange, args)
+  yield* migrate_vma_finalize(current, args)
+  if (end > span.last) return 0
+  return yield* become(svm_migrate_ram_to_vram, current, svms, prange, { ...span, start: end })
+})
+
+/** The page after the last that lies in one area with the first; 0 if there is no area. @kernel vma_lookup */
+const svm_migrate_vma_end = procedure(
+  'svm_migrate_vma (vma_lookup)',
+  function* (mm: MmStruct, { start, last }: PageSpan): Running<number> {
+    return yield* step('vma_lookup', () =>
+      mm.vma[start].kind === VmaKind.none ? 0 : areaEnd(mm, start, last + 1),
+    )
+  },
+)
+
+/** Pages have come to VRAM. @kernel svm_migrate_successful_pages */
+export const countArrivals = procedure(
+  'svm_migrate_successful_pages',
+  function* (current: Task, prange: SvmRange, { start, end }: MigrateVma): Running<void> {
+    yield* step('vram_pages +=', () => {
+      prange.vramPages = Math.min(prange.vramPages + successfulPages(current, start, end), 2 * GRANULE)
+      return 0
+    })
+  },
+)
+
+function successfulPages(current: Task, start: number, end: number): number {
+  return pagesOf(current)
+    .slice(start, end)
+    .filter((entry) => entry.dst !== undefined && isMigrating(entry)).length
+}
+
+/**
+ * Brings back what is in VRAM of the pages, one area after the other. The caller holds the mmap lock for reading and the range's
+ * migrate_mutex.
+ *
+ * @returns 0 or a negative error number
+ */
+export const svm_migrate_vram_to_ram = procedure(function* svm_migrate_vram_to_ram(
+  current: Task,
+  svms: Svms,
+  prange: SvmRange,
+  span: PageSpan,
+): Running<number> {
+  const { mm, owner } = svms
+  const end = yield* svm_migrate_vma_end(mm, span)
+  if (end === 0) return -Errno.EFAULT
+  const select = selectMemory(current.machine.deviceMemory[owner].frames[0])
+  const args = { mm, start: span.start, end, owner, select }
+  const error = yield* migrate_vma_setup(current, args)
+  if (error) return error
+  const short = yield* allocateAndCopy(current, args, systemFrames(current))
+  yield* migrate_vma_pages(current, args)
+  yield* countDepartures(current, prange, args)
+  yield* migrate_vma_finalize(current, args)
+  if (short) return -Errno.ENOMEM
+  if (end > span.last) return 0
+  return yield* become(svm_migrate_vram_to_ram, current, svms, prange, { ...span, start: end })
+})
+
+/** Pages have left VRAM. */
+export const countDepartures = procedure(
+  'svm_migrate_vram_to_ram (count)',
+  function* (current: Task, prange: SvmRange, { start, end }: MigrateVma): Running<void> {
+    yield* step('vram_pages -=', () => {
+      prange.vramPages = Math.max(prange.vramPages - successfulPages(current, start, end), 0)
+      return 0
+    })
+  },
+)
+
+/**
+ * A CPU has touched a page in VRAM, in the process of the GPU or in one that was forked from it: it comes back, with what lies around
+ * it in the same granule, range and area. The page itself comes first.
+ *
+ * @returns 0, or VM_FAULT_OOM if there was no memory for the page itself
+ */
+export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
+  current: Task,
+  svms: Svms,
+  page: number,
+  fault: DeviceFault,
+): Running<number> {
+  const { mm } = current
+  const isPinned = yield* mmget_not_zero(svms.mm)
+  // Of the process that had the GPU nothing may be left: the page comes back all the same.
+  const isFound = isPinned && (yield* step('kfd_lookup_process_by_mm', () => !svms.state.isGone))
+  const answer = isFound
+    ? yield* svm_migrate_range_to_ram(current, svms, page, fault)
+    : yield* svm_migrate_vma_to_ram(current, faultArgs(current, mm, page, fault), page, 'none')
+  if (isPinned) yield* mmput(current, svms.mm)
+  return answer
+})
+
+/** Under the locks of the process and of the range. There need be no range any more: whoever was forked may still have the page. */
+export const svm_migrate_range_to_ram = procedure(
+  'svm_migrate_to_ram (range)',
+  function* (current: Task, svms: Svms, page: number, fault: DeviceFault): Running<number> {
+    const { lock } = svms.state
+    const args = faultArgs(current, current.mm, page, fault)
+    yield* lock.lock()
+    const prange = yield* step('svm_range_from_addr', () => rangeFromAddr(svms, page) ?? 'none')
+    let answer: number
+    if (prange === 'none') answer = yield* svm_migrate_vma_to_ram(current, args, page, prange)
+    else {
+      yield* prange.migrateMutex.lock()
+      const window = yield* step('granularity', () => windowOf(current, prange, page, args))
+      answer = yield* svm_migrate_vma_to_ram(current, { ...args, ...window }, page, prange)
+      yield* prange.migrateMutex.unlock()
+    }
+    yield* lock.unlock()
+    return answer
+  },
+)
+
+/** What comes back with the page. Part of a step. */
+function windowOf(
+  { mm }: Task,
+  prange: SvmRange,
+  page: number,
+  { start, end }: MigrateVma,
+): Pick<MigrateVma, 'start' | 'end'> {
+  const own = overlapOf(prange, granuleOf(page))
+  if (own === undefined || own.start > page || own.last < page) return { start, end }
+  return {
+    start: Math.min(start, Math.max(own.start, areaStart(mm, page))),
+    end: Math.max(end, areaEnd(mm, page, own.last + 1)),
+  }
+}
+
+/** Brings back what is in VRAM of one area. 0, or VM_FAULT_OOM. */
+export const svm_migrate_vma_to_ram = procedure(function* svm_migrate_vma_to_ram(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+  prange: SvmRange | 'none',
+): Running<number> {
+  yield* migrate_vma_setup(current, args)
+  const short = yield* allocateInTurn(current, args, page)
+  yield* migrate_vma_pages(current, args)
+  if (prange !== 'none') yield* countDepartures(current, prange, args)
+  yield* migrate_vma_finalize(current, args)
+  return short ? VM_FAULT_OOM : 0
+})
