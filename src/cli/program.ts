@@ -25,6 +25,12 @@ import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } f
 import { REVIEW_FORMATS, type ReviewCommandOptions, reviewCommand } from './commands/review.js'
 import { type SimulateCommandOptions, simulateCommand } from './commands/simulate.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
+import {
+  TRACED_KERNELS,
+  VALIDATE_FORMATS,
+  type ValidateCommandOptions,
+  validateCommand,
+} from './commands/validate.js'
 import { coloursFor, type Io, processIo } from './io.js'
 import { selectionOf } from './linux.js'
 import { codeOf, FORMATS, type Format, type OutputOptions } from './output.js'
@@ -377,6 +383,21 @@ Examples:
       ) => {
         exit(await conformCommand(project, io, file, { ...options, kernel: recordedKernel(linux, kernel) }))
       },
+    )
+
+  command('validate', 'judge a trace of a concurrent run of a real kernel: does the specification have it?')
+    .argument('<file>', 'what the tracer prints: ftrace text with kprobe events and marks; may be gzipped')
+    .addOption(
+      new Option('--kernel <version>', 'the release that was traced (default as its probes tell)').choices(
+        TRACED_KERNELS,
+      ),
+    )
+    .addOption(
+      new Option('--state-limit <count>', 'most states that are visited (default 5M)').argParser(parseCount),
+    )
+    .addOption(new Option('--format <format>', 'how to report').choices(VALIDATE_FORMATS).default('text'))
+    .action((file: string, options: ValidateCommandOptions) =>
+      exit(validateCommand(project, io, file, options)),
     )
 
   command(

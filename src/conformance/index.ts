@@ -10,4 +10,15 @@ export * from './operations.js'
 export * from './oracle.js'
 export * from './recording.js'
 export * from './result.js'
+export type { SearchLimits } from './validate/search.js'
+export { TraceError } from './validate/trace/ftrace.js'
+export type { PassedOver } from './validate/trace/race.js'
+export {
+  type Explanation,
+  type Refusal,
+  type ThreadState,
+  type ValidateOptions,
+  type Validation,
+  validateTrace,
+} from './validate/validate.js'
 export type { Value } from './values.js'

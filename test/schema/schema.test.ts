@@ -15,6 +15,7 @@ import {
   testIo,
   testProject,
 } from '../cli/project.js'
+import { beginningOf } from '../validate/traces.js'
 
 const FOLDER = new URL('../../docs/schema/', import.meta.url)
 const ajv = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true })
@@ -152,6 +153,19 @@ test('traces, and their replay', async () => {
   const replayed = valid('replay', (await run(`replay ${file} --step 4 --format json`)).out)
   expect(replayed.trace).toEqual(trace)
   expect(replayed.state.step).toBe(4)
+})
+
+test('validate', async () => {
+  const folder = temporaryDirectory()
+  const [race, wrong] = ['race.txt', 'wrong.txt'].map((name) => join(folder, name))
+  const lines = beginningOf('linux-6.1-race-DU', 500)
+  const at = lines.findLastIndex((line) => line.includes('<- hmm_range_fault)'))
+  writeFileSync(race, lines.join('\n'))
+  writeFileSync(wrong, lines.with(at, lines[at].replace(/ret=\S+/, 'ret=-5')).join('\n'))
+  const accepted = valid('validate', (await run(`validate ${race} --format json`)).out)
+  expect(accepted.explanation.steps).toBeGreaterThan(0)
+  const refused = valid('validate', (await run(`validate ${wrong} --format json`)).out)
+  expect(refused).toMatchObject({ exitCode: 1, verdict: 'refused', refusal: { line: at + 1 } })
 })
 
 test('lists', async () => {
