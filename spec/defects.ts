@@ -22,6 +22,7 @@ import { largeFolioDefects } from './memory/defects/large-folios.js'
 import { lruDefects } from './memory/defects/lru.js'
 import { rightsDefects } from './memory/defects/rights.js'
 import { coherentDefects } from './migrate/defects/coherent.js'
+import { deviceFaultDefects } from './migrate/defects/device-faults.js'
 import { deviceMemoryDefects } from './migrate/defects/device-memory.js'
 import { devmemDefects } from './migrate/defects/devmem.js'
 import { migrationDefects } from './migrate/defects/migration.js'
@@ -54,6 +55,7 @@ export const defects: readonly Defect[] = [
   ...publicDefects,
   ...migrationStageDefects,
   ...migrationExtentDefects,
+  ...deviceFaultDefects,
   ...deviceMemoryDefects,
   ...devmemDefects,
   ...coherentDefects,

@@ -73,11 +73,11 @@ export const atomicArguments = {
     title: 'Unlocking and putting a page',
     text:
       'This is an assumption, and not commutation: a thread that gets the folio lock between the two finds one reference too ' +
-      'many, and leaves the page where it is. Taken apart, two faults on one device page can do this to each other for ever; such ' +
-      'runs are fair to the checker (C48 and C49 fail in migrate, hotplug, get-user-pages and others), and in the kernel need ' +
-      'the same few instructions to be hit each time. So it is assumed that who lets go of a device page puts it before ' +
-      'another thread has the lock and counts. References that are held for longer are in the scenarios: by faults, by reclaim, by ' +
-      'whoever looks at a page in passing. Everywhere else the two are two steps (folio_unlock, folio_put).',
+      'many, and leaves the page where it is. Taken apart, as the kernel has them, two faults on one device page can do this to ' +
+      'each other for ever, and C48 fails: that is H27 (docs/findings/H27.md). So that all else can be checked, it is assumed ' +
+      'that who lets go of a device page puts it before another thread has the lock and counts. References that are held for ' +
+      'longer are in the scenarios: by faults, by reclaim, by whoever looks at a page in passing. Everywhere else the two are ' +
+      'two steps (folio_unlock, folio_put).',
   },
   'lock-and-hold': {
     title: 'Locking and holding a page',

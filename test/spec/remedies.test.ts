@@ -3,8 +3,9 @@
  */
 import { describe, expect, it } from 'vitest'
 import { defects, scenarios } from '../../spec/index.js'
+import { putBeforeUnlocking, unlockUnderPageTableLock } from '../../spec/migrate/defects/device-faults.js'
 import { type CheckResult, check } from '../../src/checker/index.js'
-import type { Scenario } from '../../src/world/index.js'
+import type { Override, Scenario } from '../../src/world/index.js'
 
 function checkMapAtOnce(
   touched: number,
@@ -54,5 +55,27 @@ describe('H10: what was migrated is mapped at once', () => {
   it('does not hold where it does not look', async () => {
     const { violation } = await checkMapAtOnce(1, 'X89')
     expect(violation).toMatchObject({ clause: 'C1' })
+  })
+})
+
+describe('H27: a device page is unlocked before it is put', () => {
+  const endingFaultsBy = (override: Override, name: string): Promise<CheckResult> => {
+    const [h27] = defects.filter((defect) => defect.name === 'H27')
+    const scenario = scenarios.find((one) => one.name === name)
+    if (scenario === undefined) throw new Error(`no scenario ${name}`)
+    return check(scenario, { bounds: 'smoke', defects: [{ ...h27, overrides: [override] }] })
+  }
+
+  it.each(['copy-fails', 'device-page-faults'])(
+    'two faults do not keep each other from migrating it if both happen under the page-table lock: %s',
+    async (name) => {
+      const result = await endingFaultsBy(unlockUnderPageTableLock, name)
+      expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
+    },
+  )
+
+  it('to put it first would free it while it is locked', async () => {
+    const { violation } = await endingFaultsBy(putBeforeUnlocking, 'copy-fails')
+    expect(violation).toMatchObject({ clause: 'C51' })
   })
 })

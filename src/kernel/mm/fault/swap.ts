@@ -85,7 +85,7 @@ export const do_swap_page = procedure(function* do_swap_page(
 const CHANGED = { kind: 'changed' } as const
 
 /** A reference for the fault, on the page and on the part that stands for its folio. Part of a step. */
-function holdForFault(frame: Frame): void {
+export function holdForFault(frame: Frame): void {
   getPage(frame)
   const folio = folioOf(frame)
   if (folio !== frame) getPage(folio)
@@ -96,7 +96,7 @@ function holdForFault(frame: Frame): void {
  *
  * @returns as {@link putPages}
  */
-function putAfterFault(frame: Frame): readonly Frame[] | 0 {
+export function putAfterFault(frame: Frame): readonly Frame[] | 0 {
   const folio = folioOf(frame)
   return putPages(folio === frame ? [frame] : [folio, frame])
 }
@@ -131,7 +131,7 @@ export const migrateToRam = procedure(
  * @kernel softleaf_entry_wait_on_locked mm/filemap.c
  * @see reference B.6
  */
-const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_wait_on_locked(
+export const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_wait_on_locked(
   mm: MmStruct,
   page: number,
   pfn: number,
