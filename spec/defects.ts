@@ -4,6 +4,7 @@
  * @module
  */
 import type { Defect } from './defect.js'
+import { amdkfdSvmDefects } from './drivers/defects/amdkfd-svm.js'
 import { publicDefects } from './drivers/defects/public-bugs.js'
 import { recordedDefects } from './drivers/defects/recorded.js'
 import { seedDefects } from './drivers/defects/seeds.js'
@@ -66,6 +67,7 @@ export const defects: readonly Defect[] = [
   ...treeDefects,
   ...sinceDefects,
   ...xeSvmDefects,
+  ...amdkfdSvmDefects,
   ...recordedDefects,
   ...exclusiveDefects,
   ...exclusiveByPageDefects,

@@ -5,14 +5,28 @@
  * @module
  */
 import { type Driver, deviceAccess, prefault, SNAPSHOT } from '../../../src/driver/index.js'
-import { amdgpuUserptrDriver, rxeDriver, xeSvmDriver } from '../../../src/driver/tree/index.js'
+import {
+  amdgpuUserptrDriver,
+  amdkfdSvmDriver,
+  rxeDriver,
+  xeSvmDriver,
+} from '../../../src/driver/tree/index.js'
 import { madvise_dontneed } from '../../../src/kernel/index.js'
 import type { Scenario } from '../../../src/world/index.js'
 import { swapVersusDevice } from '../../memory/scenarios/swap.js'
+import { migrateVersusCpu, writeToOwnMemory } from '../../migrate/scenarios/migration.js'
+import { migrateAndDrain } from '../../migrate/scenarios/migration-failures.js'
+import { exitVersusReaper } from '../../mirror/scenarios/exits.js'
 import { call, type MirroringScenario, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from '../../mirror/scenarios/mirroring.js'
-import { exitVersusDevice, unmapAndClose } from '../../mirror/scenarios/notifiers.js'
+import {
+  classicNotifiers,
+  exitVersusDevice,
+  oomReaper,
+  unmapAndClose,
+} from '../../mirror/scenarios/notifiers.js'
 import { refusedRequests } from '../../mirror/scenarios/requests.js'
+import { amdkfdScenarios } from './amdkfd-svm.js'
 
 /** `rxe/munmap` and so on: scenarios with a driver of the tree, which exercise `also` what only it has. */
 function shownBy(
@@ -25,6 +39,17 @@ function shownBy(
       ? [{ ...withDriver(driver), name: `${driver.name}/${name}`, exercises: [...exercises, ...also] }]
       : [],
   )
+}
+
+/** The same with as many pages as at smoke bounds, unless more are asked for. */
+function small(shown: readonly Scenario[]): Scenario[] {
+  return shown.map(({ parameters, ...rest }) => {
+    const { pages } = parameters
+    return {
+      ...rest,
+      parameters: pages ? { ...parameters, pages: { ...pages, default: pages.smoke } } : parameters,
+    }
+  })
 }
 
 /** Pages are found by one ioctl, and used by another, each under a number of its own. */
@@ -78,11 +103,19 @@ export const treeScenarios: readonly Scenario[] = [
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
   validateAndSubmit,
   discardOne,
-  ...shownBy(xeSvmDriver, [munmapVersusDevice, mmapOver, unmapAndClose], ['own-objects', 'work-items']),
+  ...shownBy(xeSvmDriver, [munmapVersusDevice, unmapAndClose], ['own-objects', 'work-items']),
+  // With three pages it has millions of states.
+  ...small(shownBy(xeSvmDriver, [mmapOver], ['own-objects', 'work-items'])),
   ...shownBy(xeSvmDriver, [twoFaults, swapVersusDevice], ['own-objects']),
   // It takes no snapshots.
   ...shownBy(xeSvmDriver, [refusedRequests], ['own-objects']).map((shown) => ({
     ...shown,
     exercises: shown.exercises.filter((id) => id !== 'C23'),
   })),
+  ...shownBy(amdkfdSvmDriver, [munmapVersusDevice, unmapAndClose], ['own-objects', 'work-items']),
+  ...shownBy(amdkfdSvmDriver, [swapVersusDevice, exitVersusReaper, classicNotifiers], ['own-objects']),
+  ...shownBy(amdkfdSvmDriver, [writeToOwnMemory, migrateVersusCpu, migrateAndDrain], ['own-objects']),
+  ...small(shownBy(amdkfdSvmDriver, [mmapOver], ['own-objects', 'work-items'])),
+  ...small(shownBy(amdkfdSvmDriver, [twoFaults, oomReaper], ['own-objects'])),
+  ...amdkfdScenarios,
 ]

@@ -15,8 +15,6 @@ import {
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
-  mmget_not_zero,
-  mmput,
   pagesOf,
   SELECT_SYSTEM,
   selectMemory,
@@ -142,13 +140,19 @@ export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
   fault: DeviceFault,
 ): Running<number> {
   const { mm } = current
-  const isPinned = yield* mmget_not_zero(svms.mm)
   // Of the process that had the GPU nothing may be left: the page comes back all the same.
-  const isFound = isPinned && (yield* step('kfd_lookup_process_by_mm', () => !svms.state.isGone))
-  const answer = isFound
-    ? yield* svm_migrate_range_to_ram(current, svms, page, fault)
-    : yield* svm_migrate_vma_to_ram(current, faultArgs(current, mm, page, fault), page, 'none')
-  if (isPinned) yield* mmput(current, svms.mm)
+  const isFound = yield* step('kfd_lookup_process_by_mm', () => {
+    if (svms.state.isGone) return false
+    svms.state.processRefs += 1
+    return true
+  })
+  if (!isFound)
+    return yield* svm_migrate_vma_to_ram(current, faultArgs(current, mm, page, fault), page, 'none')
+  const answer = yield* svm_migrate_range_to_ram(current, svms, page, fault)
+  yield* step('kfd_unref_process', () => {
+    svms.state.processRefs -= 1
+    return 0
+  })
   return answer
 })
 

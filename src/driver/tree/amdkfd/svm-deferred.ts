@@ -50,7 +50,7 @@ export const svm_range_drain_retry_fault = procedure(function* svm_range_drain_r
   state,
 }: Svms): Running<void> {
   yield* step('amdgpu_ih_wait_on_checkpoint_process_ts', () => {
-    if (state.processRefs > 0) return BLOCKED
+    if (state.retryFaults > 0) return BLOCKED
     state.drainPagefaults = false
     return 0
   })

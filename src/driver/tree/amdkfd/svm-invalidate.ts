@@ -41,16 +41,23 @@ export const svm_range_cpu_invalidate_pagetables = procedure(function* svm_range
     return 0
   })
   if (mmuRange.event === NotifyEvent.RELEASE) yield* kfd_process_notifier_release_internal(svms)
-  else if (isUnmap(mmuRange)) yield* svm_range_unmap_from_cpu(svms, spanOf(mmuRange))
-  else yield* svm_range_evict(svms, spanOf(mmuRange))
+  else yield* svm_range_unmap_or_evict(svms, mmuRange)
   yield* prangeLock.unlock()
   return 1
 })
 
-/** True if the process unmaps for good. The OOM reaper says so too, and leaves the area, and with it the page if another notifier refuses. */
-function isUnmap({ event, blockable }: NotifierRange): boolean {
-  return event === NotifyEvent.UNMAP && blockable
-}
+/**
+ * What the process unmaps for good goes on the deferred list. The OOM reaper says that it unmaps, too, and leaves the area; and the page
+ * with it, if another notifier refuses.
+ */
+export const svm_range_unmap_or_evict = procedure(
+  'svm_range_cpu_invalidate_pagetables (event)',
+  function* (svms: Svms, mmuRange: NotifierRange): Running<void> {
+    const { event, blockable } = mmuRange
+    if (event === NotifyEvent.UNMAP && blockable) yield* svm_range_unmap_from_cpu(svms, spanOf(mmuRange))
+    else yield* svm_range_evict(svms, spanOf(mmuRange))
+  },
+)
 
 /** Takes prange->lock: 0 if it is held and the range is not blockable. */
 export const svm_range_lock = procedure(function* svm_range_lock(

@@ -124,8 +124,8 @@ export const declareSvms = (l: Layout, { size }: MirrorSetting) => {
       last: prange.counter('it_node.last', size.pages, { guardedBy: treeAndNotifiers }),
       inserted: prange.flag('it_node.inserted', { guardedBy: treeAndNotifiers }),
     }),
-    /** `child_list`: 0, or the number of the range that it was split off, plus 1. */
-    parent: prange.counter('parent', size.pages, { guardedBy: prangeLock }),
+    /** `child_list`: 0, or the number of the range that it was split off, plus 1. Changed under prange->lock. */
+    parent: prange.counter('parent', size.pages),
     mappedToGpu: prange.flag('mapped_to_gpu', { guardedBy: prangeLock }),
     /** At most as many as a range may have: one more than there are makes no difference. */
     vramPages: prange.counter('vram_pages', 2 * GRANULE),
@@ -147,7 +147,9 @@ export const declareSvms = (l: Layout, { size }: MirrorSetting) => {
     list: new List(l, 'list', pranges, { guardedBy: lock }),
     deferredRangeList: new List(l, 'deferred_range_list', pranges, { guardedBy: deferredListLock }),
     drainPagefaults: l.flag('drain_pagefaults'),
-    /** References to the process: of those who handle faults. */
+    /** Faults of the GPU that are being handled: what is in the interrupt ring. */
+    retryFaults: l.counter('retry_faults', l.threads),
+    /** References to the process: of those who handle faults, of the GPU or of a CPU. */
     processRefs: l.counter('kfd_process.ref', l.threads),
     /** Whether the process is in `kfd_processes_table` no more. */
     isGone: l.flag('kfd_process.gone'),

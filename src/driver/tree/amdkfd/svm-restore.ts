@@ -37,6 +37,7 @@ export const svm_range_restore_pages = procedure(function* svm_range_restore_pag
     if (state.isGone) return 'gone'
     if (state.drainPagefaults) return 'draining'
     state.processRefs += 1
+    state.retryFaults += 1
     return 'found'
   })
   // The queue is destroyed.
@@ -49,6 +50,7 @@ export const svm_range_restore_pages = procedure(function* svm_range_restore_pag
   }
   yield* step('kfd_unref_process', () => {
     state.processRefs -= 1
+    state.retryFaults -= 1
     return 0
   })
   return answer
