@@ -143,6 +143,15 @@ export const atomicArguments = {
       'Whether it is queued, which worker runs it, how often it is disabled and who waits for it change under the lock of the ' +
       'pool, which is not modelled, since nobody holds it over several steps.',
   },
+  'child-region': {
+    title: 'A child region of mlx5',
+    text:
+      'Whether a child is allocated is looked at by the model alone, to find uses of one that is freed. One that is being made ' +
+      'is known to nobody else. One that is on an array is freed after it was taken off under the lock that is held here; one ' +
+      'that has pages mapped is freed after they were unmapped under the mutex that is held here. Its use count is one atomic ' +
+      'word. The list of those to destroy stands for work items, of which the kernel has one in each child: to queue one, or to ' +
+      'begin it, is one word.',
+  },
   gpusvm: {
     title: 'A range of drm_gpusvm',
     text:

@@ -204,9 +204,26 @@ export const deviceSteps: readonly AtomicStep[] = [
   row('worker_thread', 'take the work item', '*.barriers *.pending *.running_barriers *.worker', 'work-item'),
   row('worker_thread', 'end the work item', '*.running_barriers *.worker', 'work-item'),
   row(
+    'destroy_unused_implicit_child_mr (queue_work)',
+    'odp_destroy.work',
+    '*.child[].refcount *.odp_destroy[].item',
+    'child-region',
+  ),
+  row(
+    'free_implicit_child_mr_work',
+    'the child of this item',
+    '*.child[].refcount *.odp_destroy[].item',
+    'child-region',
+  ),
+  row('implicit_get_child_mr', 'ib_umem_odp_alloc_child', '*.child[].refcount', 'child-region'),
+  row('implicit_get_child_mr', 'xa_load', '*.child[].refcount *.child[].usecount', 'child-region'),
+  row('mlx5_ib_free_odp_mr', 'look at npages', '*.child[].refcount', 'child-region'),
+  row('mlx5_ib_invalidate_range', 'ib_umem_odp_unmap_dma_pages', '*.child[].refcount', 'child-region'),
+  row('mlx5_ib_invalidate_range', 'look at npages', '*.child[].refcount', 'child-region'),
+  row(
     'free a mirror',
     'free the notifier',
-    '*.range[].refcount *.disabled *.notifier.invalidate_seq',
+    '*.child[].refcount *.range[].refcount *.disabled *.notifier.invalidate_seq',
     'teardown',
   ),
 ]

@@ -55,8 +55,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: 'eb3c357bcb28' },
     what: 'Mapping a part of a range fails, and a flag that is set without the lock says nothing is mapped: the callback stops nothing.',
     kind: 'protocol',
-    notSaid:
-      'no driver here keeps a flag by which its callback decides whether there is anything to take away',
+    defects: ['T53'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -112,7 +111,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: 'cf234231fcbc', cve: 'CVE-2025-38520' },
     what: 'The callback drops what may be the last user of an address space that has exited, and tears it down where it must not.',
     kind: 'protocol',
-    defects: ['X311'],
+    defects: ['X311', 'T52'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -120,7 +119,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '7574f30337e1' },
     what: 'A fault that is stale is given up as if the mmap lock were held for reading, when it is held for writing.',
     kind: 'protocol',
-    defects: ['X360'],
+    defects: ['T51'],
   },
   {
     subsystem: 'amdkfd svm',

@@ -5,8 +5,6 @@
  */
 import type { HistoricBug } from './bug.js'
 
-const CHILDREN = 'regions that are children of an implicit one are in no driver here'
-
 /** Bugs of the RDMA core, mlx5 and rxe. */
 export const odpBugs: readonly HistoricBug[] = [
   {
@@ -31,7 +29,7 @@ export const odpBugs: readonly HistoricBug[] = [
     source: { commit: 'd3d930411ce3', cve: 'CVE-2025-21714' },
     what: 'Two threads find a child region empty, and each queues its destruction.',
     kind: 'protocol',
-    notSaid: CHILDREN,
+    defects: ['D36'],
   },
   {
     subsystem: 'mlx5 ODP',
@@ -39,15 +37,15 @@ export const odpBugs: readonly HistoricBug[] = [
     source: { commit: '3d8c6f26893d' },
     what: 'A child region that is not destroyed after all keeps its reference to the parent, whose deregistration waits for it for ever.',
     kind: 'lifetime',
-    notSaid: CHILDREN,
+    defects: ['T42'],
   },
   {
     subsystem: 'mlx5 ODP',
     year: 2025,
-    source: { cve: 'CVE-2025-38372' },
-    what: 'The array of child regions is changed by functions that expect its lock to be held, without the lock.',
+    source: { commit: '2c6b640ea08b', cve: 'CVE-2025-38372' },
+    what: 'The array of the keys of a device is changed under the lock of another array.',
     kind: 'protocol',
-    notSaid: CHILDREN,
+    defects: ['T41'],
   },
   {
     subsystem: 'mlx5 ODP',

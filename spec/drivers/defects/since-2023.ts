@@ -4,7 +4,14 @@
  * @module
  */
 import { allocateAndCopy, rangeOf, recordAndUnmap } from '../../../src/driver/index.js'
-import { amdgpu_hmm_range_get_pages, ib_umem_odp_free } from '../../../src/driver/tree/index.js'
+import {
+  amdgpu_hmm_range_get_pages,
+  destroy_unused_implicit_child_mr,
+  mlx5_ib_free_odp_mr,
+  queueDestroy,
+  storeMkey,
+  takeOffArrays,
+} from '../../../src/driver/tree/index.js'
 import { dmaListOf, hmm_dma_unmap_pfn } from '../../../src/generations/index.js'
 import {
   alloc_page,
@@ -43,12 +50,12 @@ const samplesEachPart = override(
     },
 )
 
-/** The key goes to a cache, whose entry is allocated, before the mutex is released. */
+/** The key goes to a cache, whose entry is allocated before the mutex is released. */
 const allocatesUnderMutex = override(
-  ib_umem_odp_free,
+  mlx5_ib_free_odp_mr,
   (original) =>
-    function* (current, umem) {
-      const { umemMutex } = umem.state
+    function* (current, imr) {
+      const { umemMutex } = imr.state
       yield* umemMutex.lock()
       const pfn = yield* alloc_page(current.machine)
       if (pfn)
@@ -57,7 +64,7 @@ const allocatesUnderMutex = override(
           return 0
         })
       yield* umemMutex.unlock()
-      yield* original(current, umem)
+      yield* original(current, imr)
     },
 )
 
@@ -85,6 +92,53 @@ const unmapsBeforeFlush = override(
       yield* original(current, mirror, range, curSeq)
       const { start, last } = mirror.notifier
       yield* hmm_dma_unmap_pfn(dmaListOf(mirror), Math.max(range.start, start), Math.min(range.end, last + 1))
+    },
+)
+
+/** The child is taken off the array, whether it is on it or not, and is this caller's to destroy. */
+const erasesWhatever = override(
+  takeOffArrays,
+  () =>
+    function* ({ state }, child) {
+      yield* state.childrenLock.critical('xa_erase', () => {
+        const { implicitChildren } = state
+        const there = implicitChildren.items.find(({ idx }) => idx === child.idx)
+        if (there) implicitChildren.remove(there)
+        return 0
+      })
+      yield* state.mkeysLock.critical('xa_erase odp_mkeys', () => {
+        const { odpMkeys } = state
+        if (odpMkeys.items.includes(child)) odpMkeys.remove(child)
+        return 0
+      })
+      return 1
+    },
+)
+
+/** Somebody else destroys the child: the use of the region that was taken for that stays. */
+const keepsRegion = override(
+  destroy_unused_implicit_child_mr,
+  () =>
+    function* (imr, child) {
+      const { state } = imr
+      const isThere = yield* step('refcount_inc_not_zero', () => {
+        if (state.usecount === 0) return 0
+        state.usecount += 1
+        return 1
+      })
+      if (isThere && (yield* takeOffArrays(imr, child))) yield* queueDestroy(imr, child)
+    },
+)
+
+/** The key is stored under the lock of the children alone. */
+const storesUnderOtherLock = override(
+  storeMkey,
+  () =>
+    function* ({ odpMkeys }, child) {
+      yield* step('__xa_store', () => {
+        odpMkeys.addTail(child)
+        return 0
+      })
     },
 )
 
@@ -136,9 +190,9 @@ export const sinceDefects: readonly Defect[] = [
       'drivers/infiniband/hw/mlx5/mr.c, commit 2ed25aa7f771 (Fix potential deadlock in MR deregistration)',
     ],
     requirement: 'C18',
-    scenario: 'rxe/unmap-and-close',
+    scenario: 'mlx5/unmap-and-close',
     overrides: [allocatesUnderMutex],
-    steps: 18,
+    steps: 29,
   },
   {
     name: 'X490',
@@ -154,5 +208,54 @@ export const sinceDefects: readonly Defect[] = [
     scenario: 'dma-mapping',
     overrides: [unmapsBeforeFlush],
     steps: 24,
+  },
+  {
+    name: 'D36',
+    aliases: ['M27'],
+    kind: 'history',
+    title: 'two callbacks destroy one child region',
+    text:
+      'A child region has lost its last page, and is taken off the array and queued to be destroyed. A fault that knew it before ' +
+      'maps a page for it after all; the next invalidation finds it empty again, and queues it again. The second work item ' +
+      'may run when the first has freed it. Fixed by compare-and-exchange: who takes the child off the array destroys it.',
+    source: [
+      'reference D36, G.3 M27',
+      'drivers/infiniband/hw/mlx5/odp.c, commit d3d930411ce3 (Fix implicit ODP use after free), CVE-2025-21714',
+    ],
+    requirement: 'own-objects',
+    scenario: 'mlx5/child-twice',
+    overrides: [erasesWhatever],
+    steps: 52,
+  },
+  {
+    name: 'T41',
+    kind: 'history',
+    title: 'the keys of the device are changed under the lock of another array',
+    text:
+      'The keys of all regions of the device are in an array with a lock of its own. As a child is made its key is stored under ' +
+      'the lock of the children of its parent: two parents do so at once. Fixed by taking the lock of the array.',
+    source: [
+      'drivers/infiniband/hw/mlx5/odp.c, commit 2c6b640ea08b (Fix unsafe xarray access in implicit ODP handling), CVE-2025-38372',
+    ],
+    requirement: 'lock-discipline',
+    scenario: 'mlx5/child-twice',
+    overrides: [storesUnderOtherLock],
+    steps: 20,
+  },
+  {
+    name: 'T42',
+    kind: 'history',
+    title: 'a callback that finds its child region taken keeps the parent',
+    text:
+      'A callback takes a reference to the parent, for the child that it is about to have destroyed. Another has taken the child ' +
+      'off the array already: it returns, and keeps the reference. The deregistration of the parent waits for it for ever. ' +
+      'Fixed by dropping it.',
+    source: [
+      'drivers/infiniband/hw/mlx5/odp.c, commit 3d8c6f26893d (Fix implicit ODP hang on parent deregistration)',
+    ],
+    requirement: 'deadlock',
+    scenario: 'mlx5/child-twice',
+    overrides: [keepsRegion],
+    steps: 78,
   },
 ]

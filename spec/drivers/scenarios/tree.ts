@@ -8,6 +8,7 @@ import { type Driver, deviceAccess, prefault, SNAPSHOT } from '../../../src/driv
 import {
   amdgpuUserptrDriver,
   amdkfdSvmDriver,
+  mlx5Driver,
   rxeDriver,
   xeSvmDriver,
 } from '../../../src/driver/tree/index.js'
@@ -21,6 +22,7 @@ import { call, type MirroringScenario, mirrorScenario } from '../../mirror/scena
 import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from '../../mirror/scenarios/mirroring.js'
 import {
   classicNotifiers,
+  closeMirror,
   exitVersusDevice,
   oomReaper,
   unmapAndClose,
@@ -96,10 +98,39 @@ const discardOne = mirrorScenario({
   }),
 })
 
+/** A child region loses its page twice: a fault that knows it maps one while it waits to be destroyed. */
+const childTwice = mirrorScenario({
+  name: `${mlx5Driver.name}/child-twice`,
+  summary:
+    'A device has the only page of a child region mapped, and faults on it again, while the process discards the page twice ' +
+    '(MADV_DONTNEED) and the region goes away.',
+  exercises: ['C1', 'C8', 'own-objects', 'work-items', 'deadlock'],
+  parameters: {},
+  driver: mlx5Driver,
+  world: () => ({
+    pages: [{ touched: true, mirroredBy: [0] }],
+    mirrors: [{ name: 'nic' }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: ({ mirrors: [nic] }) => [call(prefault, nic, 0, 1, SNAPSHOT)] },
+      {
+        name: 'cpu',
+        calls: ({ mirrors: [nic] }) => [
+          call(madvise_dontneed, 0, 1),
+          call(madvise_dontneed, 0, 1),
+          call(closeMirror, nic),
+        ],
+      },
+    ],
+  }),
+})
+
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
-  ...shownBy(rxeDriver, [unmapAndClose]),
+  ...shownBy(mlx5Driver, [munmapVersusDevice, unmapAndClose], ['own-objects', 'work-items']),
+  childTwice,
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
   validateAndSubmit,
   discardOne,

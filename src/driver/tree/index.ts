@@ -6,6 +6,7 @@
 export * from './amdgpu-userptr.js'
 export * from './amdkfd/index.js'
 export * from './drm-gpusvm.js'
+export * from './mlx5.js'
 export * from './rxe.js'
 export * from './umem-odp.js'
 export * from './xe-svm.js'
