@@ -128,12 +128,12 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   const write = (need & HMM_NEED_WRITE_FAULT) !== 0
   if (write) {
     // Without this check the walk would fault for ever (D19).
-    const refused = yield* step('check VM_WRITE', () => {
-      if (!(mm.vma[page].flags & VM_WRITE)) return refuse(range, Errno.EPERM)
-      // It cannot wait for userfaultfd (no FAULT_FLAG_ALLOW_RETRY): handle_userfault answers SIGBUS.
-      return isTracked(mm, page, end) ? refuse(range, Errno.EFAULT) : 0
+    const writable = yield* step('check VM_WRITE', (): boolean | number => {
+      if (mm.vma[page].flags & VM_WRITE) return !isTracked(mm, page, end) || refuse(range, Errno.EFAULT)
+      failRange(range, Errno.EPERM)
+      return false
     })
-    if (refused) return refused
+    if (writable !== true) return writable === false ? -Errno.EPERM : writable
   }
   for (let at = page; at < end; at++) {
     const error = yield* handle_mm_fault(current, mm, at, write)
@@ -153,7 +153,12 @@ function refuse(range: HmmRange, errno: number): number {
   return -errno
 }
 
-/** True if userfaultfd wants to hear of writes to one of the pages. Part of a step. @kernel userfaultfd_pte_wp */
+/**
+ * True if userfaultfd wants to hear of writes to one of the pages: a fault of the walk cannot wait for it (no FAULT_FLAG_ALLOW_RETRY), and
+ * gets SIGBUS. Part of a step.
+ *
+ * @kernel userfaultfd_pte_wp
+ */
 function isTracked({ pte }: MmStruct, page: number, end: number): boolean {
   return pte
     .slice(page, end)
