@@ -15,13 +15,15 @@ import {
   step,
 } from '../../world/index.js'
 import { make } from '../../world/procedure.js'
-import type { JudgedFunction } from './probe.js'
+import type { Bindings, JudgedFunction } from './probe.js'
 
 /** Where the model would hit a probe. */
 export interface ModelEvent {
   readonly judged: JudgedFunction
-  /** `sample` is the moment at which the probe at the entry reads what others may change. */
+  /** `sample` is a moment at which the probe at the entry reads what others may change. */
   readonly at: 'entry' | 'sample' | 'return'
+  /** Which field the probe reads then: each by itself, in the order of its definition. */
+  readonly sampled?: string
   readonly args: readonly unknown[]
   /** What the function returns; absent before it does. */
   readonly result?: unknown
@@ -65,11 +67,24 @@ export function instrumented(
   })
 }
 
+/** What an event is compared with. */
+export function bindingsOf({ judged, at, sampled }: ModelEvent): Bindings {
+  if (at === 'entry') return judged.entry
+  if (at === 'return') return judged.return ?? {}
+  return sampled === undefined ? {} : { [sampled]: judged.sampled[sampled] }
+}
+
 function telling(judged: JudgedFunction, inner: AnyProcedure): Body<unknown[], unknown> {
-  const isSampled = Object.keys(judged.sampled).length > 0
+  const fields = Object.keys(judged.sampled)
   return function* (...args: unknown[]) {
     yield* eventStep(`${judged.function}: entry`, { judged, at: 'entry', args })
-    if (isSampled) yield* eventStep(`${judged.function}: probe reads`, { judged, at: 'sample', args })
+    for (const sampled of fields)
+      yield* eventStep(`${judged.function}: the probe reads ${sampled}`, {
+        judged,
+        at: 'sample',
+        sampled,
+        args,
+      })
     const result: unknown = yield* inner(...args)
     if (judged.return) yield* eventStep(`${judged.function}: return`, { judged, at: 'return', args, result })
     return result

@@ -16,10 +16,10 @@ import {
   SpecificationError,
   type Step,
 } from '../../world/index.js'
-import { eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
+import { bindingsOf, eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
 import type { RunPart } from './search.js'
 import { agrees, NOTHING_CLAIMED } from './threads.js'
-import { probeKey, type Race, type RaceEvent } from './trace/race.js'
+import { isFork, probeKey, type Race, type RaceEvent } from './trace/race.js'
 import type { Program, RaceWorld } from './world.js'
 
 /** What a run took. */
@@ -63,8 +63,8 @@ class Executor {
     const table = compileStatechart(machine)
     return { name, table, taken: new Uint32Array(table.targets.length) }
   })
-  /** By thread: its last event. */
-  private readonly last: (RaceEvent | undefined)[] = []
+  /** By thread: the last event of its operation, and of its invalidation of other pages. */
+  private readonly last: [operation?: RaceEvent, aside?: RaceEvent][] = []
   private index = 0
   private steps = 0
 
@@ -113,6 +113,12 @@ class Executor {
     if (told.kind === 'begin') {
       if (operation.step || aside.step) this.differs('a thread that is in an operation begins another')
       this.start(told.thread, operation, this.world.operation(told.thread, told.operation))
+      if (isFork(told)) {
+        const child = this.childOf(told.thread)
+        this.start(child, this.own[child][0], this.world.child(child))
+      }
+    } else if (told.kind === 'exited') {
+      if (this.own[this.childOf(told.thread)]?.[0].step) this.differs('the child has not ended')
     } else if (told.kind === 'aside')
       this.start(told.thread, aside, this.world.aside(told.thread, told.event))
     else {
@@ -122,8 +128,14 @@ class Executor {
       this.goOn(told.thread, activity, 0)
     }
     this.index++
-    this.last[told.thread] = told
+    const last = this.last[told.thread] ?? []
+    last[told.kind === 'probe' && told.aside ? 1 : 0] = told
+    this.last[told.thread] = last
     this.settle(told.thread)
+  }
+
+  private childOf(thread: number): number {
+    return this.race.threads.findIndex(({ forkedBy }) => forkedBy === thread)
   }
 
   private step(thread: number, choice: number): void {
@@ -159,6 +171,7 @@ class Executor {
   }
 
   private isUntold(thread: number, activity: Activity, { judged, at, args }: ModelEvent): boolean {
+    if (this.race.threads[thread].forkedBy !== undefined) return true
     const probed = activity === this.own[thread][1] ? this.race.probedAside : this.race.probed
     if (!probed.has(probeKey(judged.function, at === 'return' ? 'return' : 'entry'))) return true
     this.look()
@@ -179,13 +192,14 @@ class Executor {
   }
 
   private hasSampled(thread: number, event: ModelEvent): boolean {
-    const told = this.last[thread]
+    const told = this.last[thread]?.[this.own[thread][1].step ? 1 : 0]
     return told?.kind !== 'probe' || agrees(told.values, this.valuesOf(event))
   }
 
-  private valuesOf({ judged, at, args, result }: ModelEvent): Map<string, number> {
+  private valuesOf(event: ModelEvent): Map<string, number> {
     this.look()
-    const bindings = at === 'entry' ? judged.entry : at === 'sample' ? judged.sampled : (judged.return ?? {})
+    const { args, result } = event
+    const bindings = bindingsOf(event)
     return new Map(Object.entries(bindings).map(([field, { of }]) => [field, of(args, result)]))
   }
 

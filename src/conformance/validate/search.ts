@@ -157,9 +157,14 @@ export class Search {
       if (event.kind === 'aside') break
       if (event.kind === 'begin') {
         if (!this.threads.begin(state, event)) break
+      } else if (event.kind === 'exited') {
+        if (!this.threads.hasNoChild(state, event.thread)) break
       } else {
         const at = this.threads.standsAt(state, event.thread)
         if (at === undefined || at.at === 'sample') break
+        // It was compared as the thread came there, unless the thread is where this event cannot be.
+        const isAside = event.kind === 'probe' && event.aside
+        if (isAside !== this.threads.isAside(state, event.thread)) return { index, fits: false }
         this.threads.pass(state, event.thread)
       }
       this.run.push({ kind: 'event' })
@@ -187,7 +192,7 @@ export class Search {
   }
 
   private isNext(state: State, thread: number, index: number, event: ModelEvent | ModelEnd): boolean {
-    const next = this.threads.nextEvent(thread, index)
+    const next = this.threads.nextEvent(state, thread, index)
     const told = this.race.events[next]
     // The trace was cut off before: the thread may stand there at its end.
     if (told === undefined) return true

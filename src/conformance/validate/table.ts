@@ -271,6 +271,12 @@ export const JUDGED: readonly JudgedFunction[] = [
     return: NOTHING,
   }),
   judged('dmirror_atomic_map', dmirror_atomic_map, {
+    releases: ['7.3'],
+    entry: NOTHING,
+    return: { ret: ['number', () => 0] },
+  }),
+  judged('dmirror_atomic_map', dmirror_atomic_map, {
+    releases: ['6.1', '6.12'],
     entry: NOTHING,
     return: { ret: ['number', (mapped) => mapped] },
   }),

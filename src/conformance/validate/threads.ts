@@ -16,8 +16,8 @@ import {
   use,
   type World,
 } from '../../world/index.js'
-import { eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
-import { probeKey, type Race, type RaceEvent } from './trace/race.js'
+import { bindingsOf, eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
+import { isFork, probeKey, type Race, type RaceEvent } from './trace/race.js'
 import type { RaceWorld } from './world.js'
 
 /** The words of the world, then for each thread the location of its operation and that of an invalidation of other pages. */
@@ -43,7 +43,10 @@ export class Threads {
   readonly control: ControlGraph
   readonly words: number
   private readonly worldWords: number
-  /** By thread, by index of an event: the thread's next event from there on, and its last one before. */
+  /**
+   * By thread, twice (of its operations, of its invalidations of other pages), and by index of an event: the next one from there on,
+   * and the last one before.
+   */
   private readonly next: Int32Array[]
   private readonly last: Int32Array[]
   private readonly events: (ModelEvent | ModelEnd | undefined)[] = []
@@ -73,9 +76,14 @@ export class Threads {
     return new Uint8Array(state.buffer, state.byteOffset, this.worldWords * 4)
   }
 
-  /** Index of the next event of `thread`, from event `index` on. */
-  nextEvent(thread: number, index: number): number {
-    return this.next[thread][index]
+  /** Index of the event that `thread` has next where it stands, from event `index` on. */
+  nextEvent(state: State, thread: number, index: number): number {
+    return this.next[this.slotOf(state, thread) - this.worldWords][index]
+  }
+
+  /** True if `thread` stands within an invalidation of other pages. */
+  isAside(state: State, thread: number): boolean {
+    return this.slotOf(state, thread) !== this.worldWords + 2 * thread
   }
 
   /** Where in a state the location is with which `thread` goes on. */
@@ -103,12 +111,28 @@ export class Threads {
       if (state[main] !== FINISHED || state[main + 1] !== FINISHED) return false
       const { procedure, args } = this.world.operation(thread, event.operation)
       state[main] = this.control.start(procedure, args)
+      if (isFork(event)) {
+        const child = this.childOf(thread)
+        const { procedure, args } = this.world.child(child)
+        if (!this.isIdle(state, child)) return false
+        state[this.worldWords + 2 * child] = this.control.start(procedure, args)
+      }
       return true
     }
     if (event.kind !== 'aside' || state[main + 1] !== FINISHED) return false
     const { procedure, args } = this.world.aside(thread, event.event)
     state[main + 1] = this.control.start(procedure, args)
     return true
+  }
+
+  /** True if the child of `thread` has ended, or there is none. */
+  hasNoChild(state: State, thread: number): boolean {
+    const child = this.childOf(thread)
+    return child < 0 || this.isIdle(state, child)
+  }
+
+  private childOf(thread: number): number {
+    return this.race.threads.findIndex(({ forkedBy }) => forkedBy === thread)
   }
 
   /** The event at which `thread` stands, if it is one. */
@@ -188,9 +212,8 @@ export class Threads {
 
   /** What the model has of an event, by field. */
   valuesAt(state: State, event: ModelEvent): Map<string, number> {
-    const { judged, args, result } = event
-    const bindings =
-      event.at === 'entry' ? judged.entry : event.at === 'sample' ? judged.sampled : (judged.return ?? {})
+    const { args, result } = event
+    const bindings = bindingsOf(event)
     act(NOBODY, NOTHING_CLAIMED)
     use(this.worldOf(state))
     return new Map(Object.entries(bindings).map(([field, { of }]) => [field, of(args, result)]))
@@ -202,9 +225,9 @@ export class Threads {
    */
   isUntold(state: State, thread: number, event: ModelEvent): boolean {
     const { judged, at, args } = event
+    if (this.race.threads[thread].forkedBy !== undefined) return true
     const slot = this.slotOf(state, thread)
-    const isAside = slot !== this.worldWords + 2 * thread
-    const probed = isAside ? this.race.probedAside : this.race.probed
+    const probed = this.isAside(state, thread) ? this.race.probedAside : this.race.probed
     if (!probed.has(probeKey(judged.function, at === 'return' ? 'return' : 'entry'))) return true
     act(NOBODY, NOTHING_CLAIMED)
     use(this.worldOf(state))
@@ -222,7 +245,7 @@ export class Threads {
   }
 
   private hasSampled(state: State, thread: number, event: ModelEvent, index: number): boolean {
-    const told = this.race.events[this.last[thread][index]]
+    const told = this.race.events[this.last[this.slotOf(state, thread) - this.worldWords][index]]
     if (told?.kind !== 'probe' || told.judged !== event.judged || told.at !== 'entry') return true
     return agrees(told.values, this.valuesAt(state, event))
   }
@@ -238,13 +261,19 @@ export function agrees(told: ReadonlyMap<string, number>, model: ReadonlyMap<str
 }
 
 function indicesOf({ threads, events }: Race): { next: Int32Array[]; last: Int32Array[] } {
-  const next = threads.map(() => new Int32Array(events.length + 1).fill(NO_EVENT))
-  const last = threads.map(() => new Int32Array(events.length + 1).fill(-1))
+  const rows = [...threads.keys()].flatMap((thread) => [2 * thread, 2 * thread + 1])
+  const next = rows.map(() => new Int32Array(events.length + 1).fill(NO_EVENT))
+  const last = rows.map(() => new Int32Array(events.length + 1).fill(-1))
+  const own = events.map(rowOf)
   for (let index = events.length - 1; index >= 0; index--)
-    for (let thread = 0; thread < threads.length; thread++)
-      next[thread][index] = events[index].thread === thread ? index : next[thread][index + 1]
+    for (const row of rows) next[row][index] = own[index] === row ? index : next[row][index + 1]
   for (let index = 0; index < events.length; index++)
-    for (let thread = 0; thread < threads.length; thread++)
-      last[thread][index + 1] = events[index].thread === thread ? index : last[thread][index]
+    for (const row of rows) last[row][index + 1] = own[index] === row ? index : last[row][index]
   return { next, last }
+}
+
+/** Whose event it is: an operation's, or an invalidation's of other pages; none for the beginning of one. */
+function rowOf(event: RaceEvent): number {
+  if (event.kind === 'aside') return -1
+  return 2 * event.thread + (event.kind === 'probe' && event.aside ? 1 : 0)
 }

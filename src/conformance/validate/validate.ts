@@ -121,8 +121,7 @@ export function validateTrace(text: string, file: string, options: ValidateOptio
 }
 
 function threadName({ threads }: Race, index: number): string {
-  const { name, pid } = threads[index]
-  return `${name}-${pid}`
+  return threads[index].name
 }
 
 /** The run is taken again in another world, by other means. */

@@ -16,6 +16,8 @@ export function eventText(event: RaceEvent, race: Race): string {
       return `begins ${event.operation.text}`
     case 'end':
       return `ends its operation with ${valuesText(event.answer)}`
+    case 'exited':
+      return 'sees that its child is no more'
     case 'aside':
       return 'invalidates pages outside of the window'
     case 'probe':

@@ -11,23 +11,25 @@ import {
   dmirror_check_atomic,
   dmirror_exclusive,
   dmirror_fops_open,
-  dmirror_interval_invalidate,
+  dmirror_fops_release,
   dmirror_migrate_to_device,
   dmirror_migrate_to_system,
   dmirror_read,
   dmirror_write,
   recordedDriver,
 } from '../../driver/recorded/index.js'
+import { faultWithoutLock } from '../../generations/profiles.js'
 import { releases } from '../../generations/releases.js'
 import {
   cpuRead,
   cpuWrite,
   declareMachine,
+  fork,
   type Machine,
   type MachineSize,
   madvise_dontneed,
   mmap,
-  mmu_interval_set_seq,
+  mmput,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mprotect,
@@ -39,9 +41,9 @@ import {
 } from '../../kernel/index.js'
 import {
   type AnyProcedure,
+  BLOCKED,
   Layout,
   type Override,
-  override,
   procedure,
   type Running,
   SequentialRunner,
@@ -50,30 +52,12 @@ import {
   type World,
 } from '../../world/index.js'
 import type { Operation } from '../operations.js'
+import type { KernelVersion } from '../result.js'
+import { driverOfRaces } from './driver.js'
 import { eventStep, instrumented } from './instrument.js'
 import { judgedIn, NOTIFIER_EVENTS } from './table.js'
 import type { RaceOperation } from './trace/marks.js'
 import type { Race } from './trace/race.js'
-
-/**
- * The driver of the recorded races: its own migrations record the sequence, and change nothing else. As the kernel has it they
- * pass it by (H1), and such races crashed that kernel.
- */
-const recordsOwnMigrations: Override = override(
-  dmirror_interval_invalidate,
-  (original) =>
-    function* (current, mirror, range, curSeq) {
-      if (range.event !== NotifyEvent.MIGRATE || range.owner !== mirror.owner)
-        return yield* original(current, mirror, range, curSeq)
-      yield* mirror.updateLock.lock()
-      yield* step('set_seq', () => {
-        mmu_interval_set_seq(mirror.notifier, curSeq)
-        return 0
-      })
-      yield* mirror.updateLock.unlock()
-      return 1
-    },
-)
 
 /** A call of a procedure, and what its answer is in a mark. */
 interface OperationCall {
@@ -114,7 +98,33 @@ const invalidateOther = procedure(
   },
 )
 
+/**
+ * A child: once its parent has made it, it exits. Its address space is used again for the next, as if it had never been: each gets
+ * one of its own from the kernel.
+ *
+ * @param initial - the world at the beginning
+ */
+function childFrom(initial: World) {
+  return procedure('child', function* (current: Task): Running<void> {
+    const { mm, machine } = current
+    yield* step('begin to run', () => (mm.users > 0 ? 0 : BLOCKED))
+    yield* mmput(current, mm)
+    yield* step('free the address space', () => {
+      for (const cell of machine.layout.cells)
+        if (cell.name.startsWith(`${mm.name}.`)) cell.value = cell.readOnce(initial)
+      return 0
+    })
+  })
+}
+
 const VALUE = 1
+
+/** What only threads that race can tell of a release. One operation after another looks the same with all of them. */
+const CONCURRENT: Readonly<Record<KernelVersion, readonly Override[]>> = {
+  '6.1': [faultWithoutLock],
+  '6.12': [faultWithoutLock],
+  '7.3': [],
+}
 
 /** The world of a race. */
 export class RaceWorld {
@@ -124,24 +134,36 @@ export class RaceWorld {
   readonly overrides: readonly Override[]
   /** The world at the beginning: the files are open, and the window is mapped. */
   readonly initial: World
+  /** The files: those that the race begins with, one for each device, and one for each thread that opens another. */
   private readonly mirrors: readonly Mirror[]
+  /** By thread: index of the file that it opens. */
+  private readonly own: ReadonlyMap<number, number>
   private readonly device: DmirrorDevice | undefined
   private readonly programs = new Map<string, Program>()
 
-  constructor(private readonly race: Race) {
+  /**
+   * @param race - whose world it is
+   * @param replaced - other texts than those of the release, for those that only races can tell
+   */
+  constructor(
+    private readonly race: Race,
+    replaced: readonly Override[] = CONCURRENT[race.kernel],
+  ) {
     const { kernel, threads } = race
-    const rest = [...releases[kernel].overrides, recordsOwnMigrations]
+    const rest = [...releases[kernel].overrides, ...replaced, ...driverOfRaces]
     this.overrides = [...rest, ...instrumented([...judgedIn(kernel).values()], rest)]
     this.layout = new Layout({ threads: threads.length })
     const size = sizeOf(race)
     this.machine = declareMachine(this.layout, size)
     const everybody = threads.map((_, index) => index)
+    const opened = filesOpened(race)
+    this.own = new Map(opened.map((thread, index) => [thread, notifiersOf(race) + index]))
     this.mirrors = this.machine.mms[0].subscriptions.intervals.map((notifier, index) =>
       declareMirror(
         this.layout,
         {
-          name: `dmirror${index}`,
-          owner: index,
+          name: notifier.name.replace('sub', 'dmirror'),
+          owner: index < notifiersOf(race) ? index : 0,
           ...(uses(race, 'exclusive') ? { exclusiveOwner: -1 } : {}),
           notifier,
           threads: everybody,
@@ -152,7 +174,8 @@ export class RaceWorld {
       ),
     )
     const [memory] = this.machine.deviceMemory
-    this.device = memory && attachDmirrorDevice(this.layout, memory, this.mirrors.slice(0, 1))
+    const files = this.mirrors.filter(({ owner }) => owner === 0)
+    this.device = memory && attachDmirrorDevice(this.layout, memory, files)
     this.initial = this.layout.initial()
     this.setUp(rest)
   }
@@ -161,7 +184,7 @@ export class RaceWorld {
   operation(thread: number, operation: RaceOperation): Program {
     return this.remembered(`${thread} ${operation.text}`, () => ({
       procedure: perform as unknown as AnyProcedure,
-      args: [operation.operations.map((each) => this.call(thread, each))],
+      args: [operation.operations.map((each) => this.call(thread, each, operation.ownFile))],
     }))
   }
 
@@ -185,18 +208,28 @@ export class RaceWorld {
   private setUp(overrides: readonly Override[]): void {
     const runner = new SequentialRunner({ overrides })
     use(this.initial)
-    for (const mirror of this.mirrors) runner.run(0, dmirror_fops_open, mirror)
+    for (const mirror of this.mirrors.slice(0, notifiersOf(this.race)))
+      runner.run(0, dmirror_fops_open, mirror)
     runner.run(0, mmap, this.task(0), 0, this.race.pages, VM_READ | VM_WRITE)
+  }
+
+  /** What the children of a thread run: each uses its memory for nothing, and exits. */
+  child(thread: number): Program {
+    return this.remembered(`${thread} child`, () => ({
+      procedure: childFrom(this.layout.initial()) as unknown as AnyProcedure,
+      args: [this.task(thread)],
+    }))
   }
 
   private task(thread: number): Task {
     const { machine } = this
-    return { thread, machine, mm: machine.mms[0], cpu: machine.cpus[thread] }
+    const mm = machine.mms[mmOf(this.race, thread)]
+    return { thread, machine, mm, cpu: machine.cpus[thread] }
   }
 
-  private call(thread: number, operation: Operation): OperationCall {
+  private call(thread: number, operation: Operation, ownFile: boolean): OperationCall {
     const task = this.task(thread)
-    const [mirror] = this.mirrors
+    const mirror = this.mirrors[ownFile ? (this.own.get(thread) ?? 0) : 0]
     const calls = (made: object, args: readonly unknown[], told: OperationCall['told']): OperationCall => ({
       procedure: made as AnyProcedure,
       args,
@@ -237,27 +270,19 @@ export class RaceWorld {
         return calls(cpuRead, [task, operation.page], signalled)
       case 'cpu_write':
         return calls(cpuWrite, [task, operation.page, VALUE], signalled)
+      case 'fork': {
+        const child = this.race.threads.findIndex(({ forkedBy }) => forkedBy === thread)
+        return calls(fork, [task, this.machine.mms[mmOf(this.race, child)]], status)
+      }
+      case 'open':
+        return calls(dmirror_fops_open, [mirror], status)
+      case 'close':
+        return calls(dmirror_fops_release, [task, mirror, this.device], status)
       default:
         throw new Error(`${operation.name} is no operation of a race`)
     }
   }
 }
-
-/** The operations that races are made of. */
-export const RACE_OPERATIONS: ReadonlySet<Operation['name']> = new Set([
-  'dev_read',
-  'dev_write',
-  'munmap',
-  'mmap',
-  'mprotect',
-  'madv_dontneed',
-  'migrate_to_dev',
-  'migrate_to_sys',
-  'exclusive',
-  'check_exclusive',
-  'cpu_read',
-  'cpu_write',
-])
 
 function status(rc: number) {
   return { rc }
@@ -287,27 +312,49 @@ function uses({ events }: Race, ...names: readonly Operation['name'][]): boolean
   )
 }
 
+/** The address space of a thread: that of the race, or one for the children of each thread that forks. */
+function mmOf({ threads }: Race, thread: number): number {
+  if (threads[thread].forkedBy === undefined) return 0
+  return 1 + threads.slice(0, thread).filter(({ forkedBy }) => forkedBy !== undefined).length
+}
+
+/** Files that are open when the race begins: one for each device. */
+function notifiersOf({ notifiers }: Race): number {
+  return Math.max(1, notifiers)
+}
+
+/** The threads that open a file of their own. */
+function filesOpened({ threads, events }: Race): number[] {
+  return [...threads.keys()].filter((thread) =>
+    events.some(
+      (event) =>
+        event.thread === thread &&
+        event.kind === 'begin' &&
+        event.operation.operations.some(({ name }) => name === 'open'),
+    ),
+  )
+}
+
 /** A page beyond the window stands for all others; frames for all pages, and to copy to. */
 function sizeOf(race: Race): MachineSize {
   const pages = race.pages + 1
   const threads = race.threads.length
-  const migrates = uses(race, 'migrate_to_dev', 'migrate_to_sys')
+  const mms = 1 + race.threads.filter(({ forkedBy }) => forkedBy !== undefined).length
+  const migrates = uses(race, 'migrate_to_dev', 'migrate_to_sys', 'close')
   return {
     pages,
-    frames: (1 + threads) * pages,
-    mms: 1,
-    cpus: race.threads.map(() => 0),
+    frames: (mms + threads) * pages,
+    mms,
+    cpus: race.threads.map((_, thread) => mmOf(race, thread)),
     values: VALUE,
     invalidations: race.events.filter(({ kind }) => kind === 'aside' || kind === 'begin' || kind === 'probe')
       .length,
-    intervals: Array.from({ length: Math.max(1, race.notifiers) }, (_, index) => ({
-      name: `sub${index}`,
-      mm: 0,
-      start: 0,
-      last: pages - 1,
-    })),
+    intervals: [
+      ...Array.from({ length: notifiersOf(race) }, (_, index) => `sub${index}`),
+      ...filesOpened(race).map((thread) => `sub0 of ${race.threads[thread].name}`),
+    ].map((name) => ({ name, mm: 0, start: 0, last: pages - 1 })),
     bits: true,
-    anonVmas: 2 * pages,
+    anonVmas: 2 * mms * pages,
     rules: { tracksSoftDirty: false, ...releases[race.kernel].rules },
     ...(migrates ? { deviceMemory: [2 * pages, 1] } : {}),
   }

@@ -8,6 +8,7 @@ import type { KernelVersion } from '../../result.js'
 import type { JudgedFunction } from '../probe.js'
 import { judgedIn, UNJUDGED } from '../table.js'
 import { Asides } from './asides.js'
+import { Calls } from './calls.js'
 import { type MarkEvent, type ProbeEvent, type Trace, TraceError } from './ftrace.js'
 import { parseMark, parseRaceOperation, type RaceOperation } from './marks.js'
 import { numberOf, type Reading } from './values.js'
@@ -20,6 +21,8 @@ export type RaceEvent = {
 } & (
   | { readonly kind: 'begin'; readonly operation: RaceOperation }
   | { readonly kind: 'end'; readonly answer: ReadonlyMap<string, number> }
+  /** The child that the thread has forked is no more. */
+  | { readonly kind: 'exited' }
   /** The thread invalidates pages outside of the window; the events of it follow. */
   | { readonly kind: 'aside'; readonly event: number }
   | {
@@ -44,11 +47,19 @@ export interface PassedOver {
   readonly unjudged: ReadonlyMap<string, { readonly events: number; readonly reason: string }>
 }
 
+/** A thread of a race. */
+export interface RaceThread {
+  /** As reports have it: `tD-2673`. */
+  readonly name: string
+  /** Of the children of a thread: index of the thread. They are one process after another, and the trace has nothing of them. */
+  readonly forkedBy?: number
+}
+
 /** A race. */
 export interface Race {
   readonly file: string
   readonly kernel: KernelVersion
-  readonly threads: readonly { readonly name: string; readonly pid: number }[]
+  readonly threads: readonly RaceThread[]
   /** Pages of the window: up to the last that an operation names. */
   readonly pages: number
   /** Address of the window. */
@@ -165,7 +176,7 @@ class Finder {
     return {
       file: this.trace.file,
       kernel: this.kernel,
-      threads: [...this.threads].map(([pid, { name }]) => ({ pid, name })),
+      threads: this.withChildren(events),
       pages,
       base,
       events,
@@ -222,6 +233,14 @@ class Finder {
     return found
   }
 
+  /** The threads, and for each that forks one for its children. */
+  private withChildren(events: readonly RaceEvent[]): RaceThread[] {
+    const threads: RaceThread[] = [...this.threads].map(([pid, { name }]) => ({ name: `${name}-${pid}` }))
+    const forking = new Set(events.filter(isFork).map(({ thread }) => thread))
+    for (const thread of forking) threads.push({ name: `child of ${threads[thread].name}`, forkedBy: thread })
+    return threads
+  }
+
   /** The address of page 0: an operation names a page, and the events of its thread that follow the address. */
   private baseOf(
     during: readonly (ProbeEvent | MarkEvent)[],
@@ -266,7 +285,7 @@ class Finder {
     reading: Reading,
   ): RaceEvent[] {
     const asides = new Asides(during, reading)
-    const calls = new Calls()
+    const calls = new Calls(during)
     const events: RaceEvent[] = []
     for (const event of during) {
       if (event.kind === 'mark') {
@@ -275,19 +294,19 @@ class Finder {
         const at = { line: event.line, thread: this.threadOf(event) }
         if (operation) events.push({ ...at, kind: 'begin', operation })
         else if (mark?.kind === 'end') events.push({ ...at, kind: 'end', answer: mark.answer })
+        else if (mark?.kind === 'exited') events.push({ ...at, kind: 'exited' })
         continue
       }
       const judged = this.judged.get(event.function)
-      if (judged === undefined) {
-        this.passOver(event)
+      const aside = asides.of(event)
+      const isOutside = aside === undefined && asides.isOutside(event)
+      const why = judged === undefined ? reasonOf(event) : calls.reason(event)
+      if (calls.isPassedOver(event, isOutside || why !== undefined) || judged === undefined) {
+        if (why === undefined) this.outside++
+        else this.passOver(event, why)
         continue
       }
       if (judged.return === undefined && event.at === 'return') continue
-      const aside = asides.of(event)
-      if (calls.isPassedOver(event, aside === undefined && asides.isOutside(event))) {
-        this.outside++
-        continue
-      }
       const at = { line: event.line, thread: this.threadOf(event) }
       if (aside?.first === event) events.push({ ...at, kind: 'aside', event: aside.event })
       if (aside) this.probedAside.add(probeKey(event.function, event.at))
@@ -313,10 +332,8 @@ class Finder {
     return values
   }
 
-  private passOver({ function: name }: ProbeEvent): void {
+  private passOver({ function: name }: ProbeEvent, reason: string): void {
     const before = this.unjudged.get(name)
-    const reason =
-      UNJUDGED.find((each) => each.function === name)?.reason ?? 'the table has no procedure for it'
     this.unjudged.set(name, { events: (before?.events ?? 0) + 1, reason })
   }
 
@@ -344,24 +361,14 @@ function callbacksOf(events: readonly RaceEvent[]): number {
   return callbacks
 }
 
-/** The calls that each thread is in: a return has no address, and is passed over if its entry was. */
-class Calls {
-  private readonly open = new Map<number, { function: string; isPassedOver: boolean }[]>()
+/** True for an event that begins a fork. */
+export function isFork(event: RaceEvent): boolean {
+  return event.kind === 'begin' && event.operation.operations.some(({ name }) => name === 'fork')
+}
 
-  /** @param isOutside - whether the address of an entry is outside of the window */
-  isPassedOver({ pid, function: name, at }: ProbeEvent, isOutside: boolean): boolean {
-    const calls = this.open.get(pid) ?? []
-    this.open.set(pid, calls)
-    if (at === 'entry') {
-      calls.push({ function: name, isPassedOver: isOutside })
-      return isOutside
-    }
-    const index = calls.findLastIndex((call) => call.function === name)
-    if (index < 0) return false
-    // What was entered since has no return, or none that is probed.
-    const [call] = calls.splice(index)
-    return call.isPassedOver
-  }
+/** Why events of a function are not judged. */
+function reasonOf({ function: name }: ProbeEvent): string {
+  return UNJUDGED.find((each) => each.function === name)?.reason ?? 'the table has no procedure for it'
 }
 
 function isInsert(event: ProbeEvent | MarkEvent): boolean {
