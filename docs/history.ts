@@ -12,26 +12,28 @@ const KINDS: readonly BugKind[] = ['protocol', 'lifetime', 'error path', 'arithm
 /** The years that the page is of. */
 export const YEARS = { first: 2023, last: 2026 } as const
 
-/** How many bugs of a kind there are, and how many of them a defect puts into a scenario. */
+/** How many bugs of a kind there are, how many of them are caught, and how many of these in their own form. */
 export interface Count {
   readonly all: number
   readonly caught: number
+  readonly own: number
 }
 
 /** Counts the bugs of one kind. */
 export function countOf(kind: BugKind): Count {
   const ofKind = historicBugs.filter((bug) => bug.kind === kind)
-  return { all: ofKind.length, caught: ofKind.filter(isCaught).length }
+  const own = ofKind.filter(({ defects: names = [] }) => names.length > 0).length
+  return { all: ofKind.length, caught: ofKind.filter(isCaught).length, own }
 }
 
 /** What share of the bugs is caught, in percent, rounded down. */
-export function percentOf({ all, caught }: Count): number {
+export function percentOf({ all, caught }: Pick<Count, 'all' | 'caught'>): number {
   return Math.floor((100 * caught) / all)
 }
 
-/** True if a defect puts the bug into a scenario, so that it is caught with a run. */
-export function isCaught({ defects: names = [] }: HistoricBug): boolean {
-  return names.length > 0
+/** True if a defect puts the bug, or the same mistake, into a scenario, so that it is caught with a run. */
+export function isCaught({ defects: own = [], alike = [] }: HistoricBug): boolean {
+  return own.length + alike.length > 0
 }
 
 /** The page, which is `docs/history.md`. */
@@ -49,16 +51,16 @@ export function historyPage(): string {
     `Fixes and CVEs of ${YEARS.first} to ${YEARS.last} in the interval notifiers, in \`hmm_range_fault\`, in migration to devices,`,
     'and in drivers that mirror with them: those that were found, not all that there are. The sentences are ours. A commit is one',
     'of the main tree unless it says *stable*; a patch of which no commit was found is named by its Message-ID. A bug is *caught*',
-    'if a defect puts it into a scenario: then `hmm-spec defects NAME` shows the shortest run to the clause that it breaks. The',
-    'defects of a row are the bug in its own form, or the same mistake in the reference or in another driver.',
+    'if a defect puts it into a scenario: then `hmm-spec defects NAME` shows the shortest run to the clause that it breaks. Some are',
+    'put in in their own form, others as the same mistake in the reference or in another driver (*alike*).',
     '',
-    `Of ${protocol.all} protocol bugs ${protocol.caught} are caught with a run: **${percentOf(protocol)} %**.`,
+    `Of ${protocol.all} protocol bugs ${protocol.caught} are caught with a run: **${percentOf(protocol)} %**; ${protocol.own} of them in their own form.`,
     '',
-    '| kind | what it is | bugs | caught |',
-    '| --- | --- | --- | --- |',
+    '| kind | what it is | bugs | caught | in their own form |',
+    '| --- | --- | --- | --- | --- |',
     ...KINDS.map((kind) => {
-      const { all, caught } = countOf(kind)
-      return `| ${kind} | ${MEANING[kind]} | ${all} | ${caught} |`
+      const { all, caught, own } = countOf(kind)
+      return `| ${kind} | ${MEANING[kind]} | ${all} | ${caught} | ${own} |`
     }),
     '',
     'Older bugs are in the [reference](reference/bugs.md).',
@@ -91,8 +93,9 @@ function sectionOf(name: string): string[] {
 }
 
 function rowOf(bug: HistoricBug): string {
-  const { year, what, kind, defects: names = [], notSaid } = bug
-  const caught = names.length > 0 ? names.map(runOf).join('; ') : `not said: ${notSaid}`
+  const { year, what, kind, defects: own = [], alike = [], notSaid } = bug
+  const runs = [...own.map(runOf), ...alike.map((name) => `alike: ${runOf(name)}`)]
+  const caught = runs.length > 0 ? runs.join('; ') : `not said: ${notSaid}`
   return `| ${sourceOf(bug)} | ${year} | ${what} | ${kind} | ${caught} |`
 }
 

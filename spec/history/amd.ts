@@ -23,7 +23,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '342981fff328' },
     what: 'A walk that collides is tried again under the number with which it has collided, and collides each time.',
     kind: 'protocol',
-    defects: ['D38'],
+    alike: ['D38'],
   },
   {
     subsystem: 'amdgpu userptr',
@@ -31,7 +31,8 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '1c824497d8ac' },
     what: 'The callback waits for the wrong fences, and does not mark the page table of the GPU: jobs go on, and the next uses stale entries.',
     kind: 'protocol',
-    defects: ['D39', 'T7'],
+    defects: ['T7'],
+    alike: ['D39'],
   },
   {
     subsystem: 'amdgpu userptr',
@@ -47,7 +48,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '101b8104307e' },
     what: 'Pages are unmapped for DMA before the translations of the GPU are flushed, which still reaches them.',
     kind: 'protocol',
-    defects: ['X490'],
+    alike: ['X490'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -102,8 +103,9 @@ export const amdBugs: readonly HistoricBug[] = [
     year: 2024,
     source: { commit: '47bf0f83fc86' },
     what: 'The last user of a buffer waits, under a lock, for the item that evicts it, which takes a lock that comes before.',
-    kind: 'protocol',
-    notSaid: BUFFERS,
+    kind: 'other',
+    notSaid:
+      'only the lock checker saw it: by its author the item takes the lock only while the buffer has users',
   },
   {
     subsystem: 'amdkfd svm',
@@ -111,7 +113,8 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: 'cf234231fcbc', cve: 'CVE-2025-38520' },
     what: 'The callback drops what may be the last user of an address space that has exited, and tears it down where it must not.',
     kind: 'protocol',
-    defects: ['X311', 'T52'],
+    defects: ['T52'],
+    alike: ['X311'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -127,7 +130,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '1cd21c472883' },
     what: 'Device pages are given to entries that do not migrate, and pages at the end of the range are not copied.',
     kind: 'protocol',
-    defects: ['D48'],
+    alike: ['D48'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -135,7 +138,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { mail: '20250926210331.17401-1-Philip.Yang@amd.com' },
     what: 'A device page is given out anew, with a count of one, while a fault still has a reference to it, whose put then frees it.',
     kind: 'protocol',
-    notSaid: 'in no scenario here is a device page given out anew while a fault still has it',
+    defects: ['T80'],
   },
   {
     subsystem: 'amdkfd svm',
@@ -143,7 +146,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { mail: '20250207102823.1565467-1-Emily.Deng@amd.com' },
     what: 'A work item holds the mmap lock for writing, allocates device memory, and waits for an eviction that wants the lock.',
     kind: 'protocol',
-    notSaid: BUFFERS,
+    alike: ['T17'],
   },
   {
     subsystem: 'amdkfd svm',

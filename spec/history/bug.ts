@@ -55,8 +55,10 @@ export interface HistoricBug {
   /** What was wrong, in one sentence. */
   readonly what: string
   readonly kind: BugKind
-  /** Names of the defects of this project that put it into a scenario. */
+  /** Names of the defects of this project that are the bug in its own form: in its function, or in the driver written after it. */
   readonly defects?: readonly string[]
+  /** Names of defects that are the same mistake in the reference or in another driver. */
+  readonly alike?: readonly string[]
   /** Why the model cannot say it, where no defect does. */
   readonly notSaid?: string
 }

@@ -31,7 +31,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '67b8bfd4ec7d' },
     what: 'The array of entries is not zeroed, and what it happens to hold is taken for sticky bits: pages seem to be mapped for DMA.',
     kind: 'other',
-    defects: ['D47'],
+    alike: ['D47'],
   },
   {
     subsystem: 'drm_gpusvm',
@@ -39,7 +39,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '847b371debf3' },
     what: 'Evicting a range keeps its user of the address space, which is then never torn down.',
     kind: 'lifetime',
-    defects: ['X213'],
+    alike: ['X213'],
   },
   {
     subsystem: 'drm_gpusvm',
@@ -55,7 +55,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '7f708f51e395', cve: 'CVE-2026-68240' },
     what: 'Pages are mapped for DMA, a later page is refused, and those that were mapped stay so.',
     kind: 'error path',
-    defects: ['X314'],
+    alike: ['X314'],
   },
   {
     subsystem: 'drm_pagemap',
@@ -87,7 +87,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '1f1be4ba643f' },
     what: 'Destinations of pages that do not migrate stay in the array, and are taken for pages that do.',
     kind: 'error path',
-    defects: ['D48'],
+    alike: ['D48'],
   },
   {
     subsystem: 'drm_pagemap',
@@ -111,7 +111,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '475d06e00b74' },
     what: 'The mask of requests is not set, and bits of an array that is not zeroed are taken for requests.',
     kind: 'arithmetic',
-    defects: ['D31'],
+    alike: ['D31'],
   },
   {
     subsystem: 'xe, svm and userptr',
@@ -119,7 +119,8 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '0a98219bcc96', cve: 'CVE-2025-21939' },
     what: 'The pages of a walk are looked at without the notifier lock, when the process may have given them back.',
     kind: 'protocol',
-    defects: ['D32', 'T13'],
+    defects: ['T13'],
+    alike: ['D32'],
   },
   {
     subsystem: 'xe, svm and userptr',
@@ -127,7 +128,8 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '333b89063361' },
     what: 'The callback stops the device, and leaves the pages mapped for DMA until they are bound anew.',
     kind: 'protocol',
-    defects: ['D33', 'T12'],
+    defects: ['T12'],
+    alike: ['D33'],
   },
   {
     subsystem: 'xe, svm and userptr',
@@ -135,7 +137,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '2577b202458c' },
     what: 'Pages are marked dirty under the notifier lock, which takes folio locks, whose holders wait for the notifier lock.',
     kind: 'protocol',
-    defects: ['D34'],
+    alike: ['D34'],
   },
   {
     subsystem: 'xe, svm and userptr',
@@ -216,6 +218,6 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: 'f9a9abd7bbda', cve: 'CVE-2026-80606' },
     what: 'An invalidation for tests removes entries with the notifier lock held for reading, where it must be held for writing.',
     kind: 'protocol',
-    defects: ['X351'],
+    alike: ['X351'],
   },
 ]

@@ -103,6 +103,6 @@ export const mmBugs: readonly HistoricBug[] = [
     source: { commit: '744dd97752ef' },
     what: 'A file of the test driver is freed while its pages are mapped, and the next fault on one calls into what was freed.',
     kind: 'lifetime',
-    defects: ['D16'],
+    alike: ['D16'],
   },
 ]

@@ -13,7 +13,7 @@ export const nouveauBugs: readonly HistoricBug[] = [
     source: { commit: '835745a377a4', cve: 'CVE-2024-50096' },
     what: 'A copy back may fail without a word, and the page that it should have filled is given to the process as it is.',
     kind: 'error path',
-    defects: ['D15'],
+    alike: ['D15'],
   },
   {
     subsystem: 'nouveau svm and dmem',
@@ -45,7 +45,7 @@ export const nouveauBugs: readonly HistoricBug[] = [
     source: { commit: 'b3fefbb30a16' },
     what: 'An atomic fault that collides starts over, and the folio of the first try stays locked.',
     kind: 'error path',
-    defects: ['D14'],
+    alike: ['D14'],
   },
   {
     subsystem: 'nouveau svm and dmem',
@@ -53,7 +53,7 @@ export const nouveauBugs: readonly HistoricBug[] = [
     source: { commit: 'b46ddaf08234' },
     what: 'An address space of the GPU is freed while the handler of its faults still uses it.',
     kind: 'lifetime',
-    defects: ['D17'],
+    alike: ['D17'],
   },
   {
     subsystem: 'nouveau svm and dmem',

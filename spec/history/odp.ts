@@ -21,7 +21,7 @@ export const odpBugs: readonly HistoricBug[] = [
     source: { commit: 'abb604a1a9c8', cve: 'CVE-2025-21732' },
     what: 'A region is revoked, and a callback that is under way changes its page table afterwards.',
     kind: 'protocol',
-    defects: ['D35'],
+    alike: ['D35'],
   },
   {
     subsystem: 'mlx5 ODP',

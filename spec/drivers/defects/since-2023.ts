@@ -17,13 +17,17 @@ import {
   alloc_page,
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
+  hasSource,
   hmm_range_fault,
   isFreePage,
   isMigrating,
   mmu_interval_read_begin,
   pagesOf,
+  setDestination,
+  tryLockPage,
+  zoneDevicePageInit,
 } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { BLOCKED, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** A part of the range is one page, and each part is walked under a number of its own. */
@@ -65,6 +69,32 @@ const allocatesUnderMutex = override(
         })
       yield* umemMutex.unlock()
       yield* original(current, imr)
+    },
+)
+
+/** The page that belongs to the address is taken, whoever still has a reference to it. */
+const looksAtNoCount = override(
+  allocateAndCopy,
+  (original) =>
+    function* (current, args, from) {
+      const taken = yield* step('svm_migrate_get_vram_page', () => {
+        const entry = pagesOf(current)[args.start]
+        const frame = from.find((page) => page.owner >= 0 && page.mapcount === 0)
+        if (frame === undefined || !isMigrating(entry)) return 'none'
+        zoneDevicePageInit(frame)
+        setDestination(entry, frame)
+        return { pfn: frame.pfn, isLocked: tryLockPage(frame) }
+      })
+      if (taken === 'none') return yield* original(current, args, from)
+      const { pfn, isLocked } = taken
+      if (!isLocked) yield* step('lock_page', () => (tryLockPage(current.machine.frames[pfn]) ? 0 : BLOCKED))
+      yield* step('copy the page', () => {
+        const { frames } = current.machine
+        const entry = pagesOf(current)[args.start]
+        if (hasSource(entry)) frames[pfn].contents = frames[entry.source].contents
+        return 0
+      })
+      return 0
     },
 )
 
@@ -257,5 +287,22 @@ export const sinceDefects: readonly Defect[] = [
     scenario: 'mlx5/child-twice',
     overrides: [keepsRegion],
     steps: 78,
+  },
+  {
+    name: 'T80',
+    kind: 'history',
+    title: 'amdkfd gives a page of VRAM out anew that a fault still holds',
+    text:
+      'A fault of a CPU has migrated the page to system memory, and has still to put it. A fault of the GPU takes the page for ' +
+      'its next migration, as nothing maps it, and sets its count to one: the put that comes frees it while it is in use. Mended ' +
+      'by taking a reference, in place of setting the count.',
+    source: [
+      'drivers/gpu/drm/amd/amdkfd/kfd_migrate.c: svm_migrate_get_vram_page',
+      'patch 20250926210331.17401-1-Philip.Yang@amd.com (drm/amdkfd: Fix svm_bo and vram page refcount)',
+    ],
+    requirement: 'refinement',
+    scenario: 'amdkfd-svm/migrate',
+    overrides: [looksAtNoCount],
+    steps: 96,
   },
 ]
