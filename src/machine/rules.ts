@@ -34,7 +34,7 @@ export interface Rules {
   readonly movesSeveral: boolean
   /**
    * Device-exclusive access is had page by page; its entry keeps the mapping, and gives back whatever right to write the page has
-   * by then (from Linux 6.15). The reference has the older interface, of ranges.
+   * by then; a CPU that takes the page back announces a CLEAR, and no EXCLUSIVE (from Linux 6.15). The reference has the older interface, of ranges.
    */
   readonly exclusiveByPage: boolean
   /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */

@@ -23,6 +23,7 @@ export const RACES: readonly RecordedRace[] = [
   { name: 'linux-7.3-race-DU', kernel: '7.3', events: 41202, operations: 5233 },
   { name: 'linux-7.3-race-OC', kernel: '7.3', events: 5070, operations: 1213 },
   { name: 'linux-7.3-race-OO', kernel: '7.3', events: 3556, operations: 231 },
+  { name: 'linux-7.3-race-XF', kernel: '7.3', events: 54039, operations: 1654 },
   { name: 'linux-7.3-race-GP', kernel: '7.3', events: 57371, operations: 1963 },
 ]
 

@@ -113,7 +113,7 @@ const restoreAsIfUnmapped = override(
       const frame = machine.frames[pfn]
       if (!(yield* tryGetPage(frame))) return 0
       yield* folio_lock(frame)
-      yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+      yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
       yield* mm.ptl.critical('restore the entry', () => {
         const pte = mm.pte[page]
         if (pte.kind === PteKind.deviceExclusive && pte.frame === pfn) setPte(machine, pte, pfn, true)
@@ -124,7 +124,7 @@ const restoreAsIfUnmapped = override(
         putPage(frame)
         return 0
       })
-      yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+      yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
       return 0
     },
 )

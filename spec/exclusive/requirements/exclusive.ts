@@ -13,7 +13,7 @@ export const exclusive: readonly Requirement[] = [
     text:
       'While a page has a device-exclusive entry no CPU accesses it, nor does a second device. CPUs ' +
       'regain access only under the folio lock, after devices were notified: by an EXCLUSIVE event ' +
-      'for a fault, by the PROTECTION_PAGE event of fork. So a driver keeps exclusive access at least ' +
+      'for a fault (CLEAR from Linux 6.15 on), by the PROTECTION_PAGE event of fork. So a driver keeps exclusive access at least ' +
       "until it drops that lock. The device's atomic mapping is removed before the entry is. A page " +
       'that is zapped meanwhile belongs to no process.',
     source: [

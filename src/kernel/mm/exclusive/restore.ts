@@ -46,16 +46,18 @@ export const remove_device_exclusive_entry = procedure(function* remove_device_e
   pfn: number,
 ): Running<number> {
   const frame = current.machine.frames[pfn]
+  const { exclusiveByPage } = current.machine.rules
+  const event = exclusiveByPage ? NotifyEvent.CLEAR : NotifyEvent.EXCLUSIVE
   if (!(yield* tryGetPage(frame))) return 0
   yield* folio_lock(frame)
-  yield* invalidateRangeStart(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+  yield* invalidateRangeStart(current, mm, event, page, page + 1)
   yield* mm.ptl.critical('restore the entry', () => {
     if (isExclusiveEntry(mm, page, pfn)) restoreExclusivePte(current.machine, mm, page)
     return 0
   })
   yield* folio_unlock(frame)
   yield* folio_put(frame)
-  yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, page, page + 1)
+  yield* invalidateRangeEnd(current, mm, event, page, page + 1)
   return 0
 })
 
