@@ -72,7 +72,7 @@ export const amdBugs: readonly HistoricBug[] = [
     source: { commit: '709c34826161', cve: 'CVE-2023-52825' },
     what: 'The callback and the end of a migration each drop the reference that a range has to its buffer, which has one.',
     kind: 'protocol',
-    notSaid: BUFFERS,
+    alike: ['D36'],
   },
   {
     subsystem: 'amdkfd svm',

@@ -247,6 +247,7 @@ const DEEP: readonly string[] = [
   'migrate-and-drain',
   'migrate-held',
   'migrate-while-faulting',
+  'mlx5/child-twice',
   'swap-and-migrate',
   'swap-and-unmap',
   'xe-svm/swap',
