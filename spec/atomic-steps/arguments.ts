@@ -160,6 +160,15 @@ export const atomicArguments = {
       'written they are looked at again under the notifier lock. Its count is one atomic word, and as long as it is on the ' +
       'list it has a reference.',
   },
+  amdkfd: {
+    title: 'A range of amdkfd, and the faults of its GPU',
+    text:
+      'Whoever changes a range, its children or its entries holds prange->lock; ranges come and go under svms->lock as well. Whether one ' +
+      'is allocated is looked at by the model alone. A fault reads where a range begins and ends without prange->lock to choose what it ' +
+      'walks, and looks at the children under it before entries are written. That stale faults are drained is a counter in the ' +
+      'kernel, which is set to 0 by a comparison with what it was before the wait: while it is not, faults are dropped, so that to wait ' +
+      'and to set it is one. A fault is in the interrupt ring, and has a reference to the process, before anything of it is looked at.',
+  },
   teardown: {
     title: 'A driver’s object is freed',
     text:

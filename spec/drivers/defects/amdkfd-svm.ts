@@ -228,7 +228,7 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     title: 'that a range is mapped is said after the lock is dropped',
     text:
       'svm_range_validate_and_map writes the entries under prange->lock and sets mapped_to_gpu afterwards. The callback comes between ' +
-      'the two, finds that nothing is mapped, and unmaps nothing. Fixed by setting it under the lock (6.7).',
+      'the two, finds that nothing is mapped, and unmaps nothing. Fixed by setting it under the lock (2023).',
     source: ['commit eb3c357bcb28 (drm/amdkfd: Handle errors from svm validate and map)'],
     requirement: 'C3',
     scenario: 'amdkfd-svm/two-faults',
@@ -241,7 +241,7 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     title: 'a range of which pages stayed in VRAM counts as migrated',
     text:
       'A migration to system memory brings back some pages, or none, and actual_loc says that nothing is in VRAM. The next fault of a ' +
-      'CPU is answered with 0, for ever. Fixed by counting what came back (5.15).',
+      'CPU is answered with 0, for ever. Fixed by counting what came back (2021).',
     source: ['commit 740a451b0797 (drm/amdkfd: Handle incomplete migration to system memory)'],
     requirement: 'C30',
     scenario: 'amdkfd-svm/no-memory',
@@ -267,7 +267,7 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     title: "a child's page is migrated in the address space of its parent",
     text:
       'The fault is the child’s, which holds its own mmap lock, and migrate_vma_setup walks the address space of the buffer, the ' +
-      "parent's, whose lock nobody holds. Fixed by migrating in the address space of the fault (6.2).",
+      "parent's, whose lock nobody holds. Fixed by migrating in the address space of the fault (2022).",
     source: ['commit 3a876060892b (drm/amdkfd: Migrate in CPU page fault use current mm)'],
     requirement: 'lock-discipline',
     scenario: 'amdkfd-svm/forked',
@@ -280,7 +280,7 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     title: 'the end of the process waits for work that ends the process',
     text:
       'The work item drops the last user of the address space, and so runs exit_mmap; the notifier that is called then flushes the ' +
-      'work item. Fixed by not waiting there (5.18).',
+      'work item. Fixed by not waiting there (2022).',
     source: ['commit 6225bb3a88d2 (drm/amdkfd: svm range restore work deadlock when process exit)'],
     requirement: 'deadlock',
     scenario: 'amdkfd-svm/unmap-and-exit',
