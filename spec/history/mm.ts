@@ -5,6 +5,7 @@
  */
 import type { HistoricBug } from './bug.js'
 
+const HUGETLB = 'pages of hugetlb are not made exclusive in the model'
 const HUGE_ENTRIES = 'a PMD that maps device memory is no entry of the model'
 
 /** Bugs of mm/hmm.c, mm/migrate_device.c, and of what calls them. */
@@ -24,6 +25,54 @@ export const mmBugs: readonly HistoricBug[] = [
     what: 'Several faults on one device page each hold a reference, and each takes those of the others for pins: none migrates it.',
     kind: 'protocol',
     defects: ['D6'],
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: '8977752c8056', cve: 'CVE-2025-22034' },
+    what: 'Making a page exclusive splits huge pages on its way, and does so with pages of hugetlb, which cannot be split.',
+    kind: 'other',
+    notSaid: HUGETLB,
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: 'bc3fe6805cf0' },
+    what: 'A folio of hugetlb that gets as far is made exclusive, by code that is not prepared for it.',
+    kind: 'other',
+    notSaid: HUGETLB,
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: '7b2e497a42cd' },
+    what: 'A walk that looks for migration entries takes entries of exclusive pages for such.',
+    kind: 'arithmetic',
+    notSaid: 'entries have one kind each in the model, and no encoding in which two look alike',
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: '65529295607f' },
+    what: 'Reclaim reads the page and the bits of an entry of an exclusive page as if the page were present.',
+    kind: 'arithmetic',
+    alike: ['D11', 'D18'],
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: '789cfc66992e' },
+    what: 'KSM does the same as it makes a page read-only.',
+    kind: 'arithmetic',
+    notSaid: 'pages are not merged in the model',
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2025,
+    source: { commit: '096cbb80ab3f' },
+    what: 'Setting a probe does the same as it replaces a page.',
+    kind: 'arithmetic',
+    notSaid: 'probes are not modelled',
   },
   {
     subsystem: 'mm/hmm and its callers',
