@@ -37,22 +37,28 @@ export const split_folio = procedure(function* split_folio(
   pins: readonly number[],
 ): Running<number> {
   const { machine } = current
-  const isFree = yield* step('compare the references with the mappings', () => {
-    const isHeld = ({ pfn, refcount, mapcount }: Frame) =>
-      refcount > mapcount + pins.filter((pin) => pin === pfn).length
-    return partsOf(machine, frame).some(isHeld) ? 0 : 1
-  })
+  const isFree = yield* step('compare the references with the mappings', () =>
+    isHeldByOthers(machine, frame, pins) ? 0 : 1,
+  )
   if (!isFree) return 0
   yield* remapFolio(current, frame, 0)
-  yield* step('pages by themselves', () => {
+  return yield* step('pages by themselves', () => {
+    // What has got hold of a part since keeps the folio whole: the count is compared, and frozen.
+    if (isHeldByOthers(machine, frame, pins)) return 0
     for (const part of partsOf(machine, frame)) {
       part.compound = 0
       part.pgmap?.ops.folioSplit?.(part)
     }
-    return 0
+    return 1
   })
-  return 1
 })
+
+/** True if a part of the folio has references beyond those of its mappings and of the caller. @kernel folio_expected_ref_count, folio_ref_freeze */
+function isHeldByOthers(machine: Machine, frame: Frame, pins: readonly number[]): boolean {
+  return partsOf(machine, frame).some(
+    ({ pfn, refcount, mapcount }) => refcount > mapcount + pins.filter((pin) => pin === pfn).length,
+  )
+}
 
 /** One area after another that may map the folio: its watchers are told, whether it does or not. @kernel unmap_folio, remap_page */
 const remapFolio = procedure(
