@@ -3,7 +3,11 @@
  */
 import { describe, expect, it } from 'vitest'
 import { defects, scenarios } from '../../spec/index.js'
-import { putBeforeUnlocking, unlockUnderPageTableLock } from '../../spec/migrate/defects/device-faults.js'
+import {
+  evictOnce,
+  putBeforeUnlocking,
+  unlockUnderPageTableLock,
+} from '../../spec/migrate/defects/device-faults.js'
 import { type CheckResult, check } from '../../src/checker/index.js'
 import type { Override, Scenario } from '../../src/world/index.js'
 
@@ -58,24 +62,32 @@ describe('H10: what was migrated is mapped at once', () => {
   })
 })
 
-describe('H27: a device page is unlocked before it is put', () => {
-  const endingFaultsBy = (override: Override, name: string): Promise<CheckResult> => {
-    const [h27] = defects.filter((defect) => defect.name === 'H27')
-    const scenario = scenarios.find((one) => one.name === name)
-    if (scenario === undefined) throw new Error(`no scenario ${name}`)
-    return check(scenario, { bounds: 'smoke', defects: [{ ...h27, overrides: [override] }] })
-  }
+/** The scenario with `defect`, of which `overrides` take the place. */
+function checkInstead(defect: string, name: string, overrides: readonly Override[]): Promise<CheckResult> {
+  const scenario = scenarios.find((one) => one.name === name)
+  if (scenario === undefined) throw new Error(`no scenario ${name}`)
+  const [known] = defects.filter((one) => one.name === defect)
+  return check(scenario, { bounds: 'smoke', defects: [{ ...known, overrides }] })
+}
 
+describe('H27: a device page is unlocked before it is put', () => {
   it.each(['copy-fails', 'device-page-faults'])(
     'two faults do not keep each other from migrating it if both happen under the page-table lock: %s',
     async (name) => {
-      const result = await endingFaultsBy(unlockUnderPageTableLock, name)
+      const result = await checkInstead('H27', name, [unlockUnderPageTableLock])
       expect(result).toMatchObject({ verdict: 'holds', exhaustive: true })
     },
   )
 
   it('to put it first would free it while it is locked', async () => {
-    const { violation } = await endingFaultsBy(putBeforeUnlocking, 'copy-fails')
+    const { violation } = await checkInstead('H27', 'copy-fails', [putBeforeUnlocking])
     expect(violation).toMatchObject({ clause: 'C51' })
+  })
+})
+
+describe('H28: a device page is held before its lock is tried', () => {
+  it('to evict once is too little: the region waits for a page that no process touches', async () => {
+    const { violation } = await checkInstead('H28', 'hotplug', evictOnce)
+    expect(violation).toMatchObject({ clause: 'deadlock' })
   })
 })

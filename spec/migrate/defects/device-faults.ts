@@ -1,21 +1,31 @@
 /**
- * The end of a fault on a device page, with the unlocking of the page and its putting in two steps, as the kernel has them.
+ * References that others see for a moment while a fault on a device page is served: in the reference there are none, since it
+ * locks and holds, and unlocks and puts, in one step.
  *
  * @module
  */
-import type { Frame, MmStruct, Task } from '../../../src/kernel/index.js'
+
+import { evict, evictUntilGone } from '../../../src/driver/index.js'
+import type { Frame, MigrateVma, MmStruct, Task } from '../../../src/kernel/index.js'
 import {
+  collectFrame,
   devicePageAt,
   do_swap_page,
   FaultHolds,
+  folio_put,
   folio_unlock,
   free_zone_device_folio,
+  getPage,
   holdForFault,
+  migrate_device_range,
   migrateToRam,
+  pageOf,
+  partsOf,
   putAfterFault,
   softleaf_entry_wait_on_locked,
   tryLockPage,
   unlockPage,
+  unmapFrame,
   wasHeld,
 } from '../../../src/kernel/index.js'
 import { become, override, type Running, step } from '../../../src/world/index.js'
@@ -79,6 +89,43 @@ export const putBeforeUnlocking = faultThatEnds(function* (current, _mm, page, f
   if (freed) yield* free_zone_device_folio(freed)
 })
 
+/** The page is held before its lock is tried, and put if somebody else has it. @kernel migrate_device_pfn_lock */
+const holdBeforeTrying = override(
+  migrate_device_range,
+  () =>
+    function* (current, frame): Running<MigrateVma | undefined> {
+      const { machine } = current
+      const parts = yield* step('hold the page, unless it is free', () => {
+        const parts = partsOf(machine, frame)
+        if (parts[0] !== frame || frame.refcount === 0) return []
+        for (const part of parts) getPage(part)
+        return parts
+      })
+      if (parts.length === 0) return undefined
+      const page = yield* step('try the folio lock', () => {
+        const at = parts.map((part) => pageOf(machine, part)).find((found) => found >= 0) ?? -1
+        if (at < 0 || !tryLockPage(frame)) return -1
+        collectFrame(current, frame, at)
+        return at
+      })
+      if (page >= 0) return yield* unmapFrame(current, frame, page)
+      yield* folio_put(...parts)
+      return undefined
+    },
+)
+
+/** No mend of H28: what is left after one round stays, unless a process touches it. */
+export const evictOnce = [
+  holdBeforeTrying,
+  override(
+    evictUntilGone,
+    () =>
+      function* (current, chunk): Running<void> {
+        yield* evict(current, chunk.memory)
+      },
+  ),
+]
+
 /** Defects of faults on device pages. */
 export const deviceFaultDefects: readonly Defect[] = [
   {
@@ -96,5 +143,20 @@ export const deviceFaultDefects: readonly Defect[] = [
     scenario: 'copy-fails',
     overrides: [faultThatEnds(unlockThenPut)],
     steps: 110,
+  },
+  {
+    name: 'H28',
+    kind: 'hazard',
+    title: 'an eviction that tries the folio lock keeps a fault from migrating the page',
+    text:
+      'migrate_device_range takes a reference before it tries the folio lock, and puts it if somebody else ' +
+      'has the lock. A fault that has it finds a reference too many, and leaves the page where it is. A ' +
+      'driver that evicts until its memory is empty tries again, and so does the fault. Neither gets on. The ' +
+      'reference locks and holds in one step, which is an assumption.',
+    source: ['our own', 'reference C48, B.8', 'mm/migrate_device.c: migrate_device_pfn_lock'],
+    requirement: 'C48',
+    scenario: 'hotplug',
+    overrides: [holdBeforeTrying],
+    steps: 64,
   },
 ]
