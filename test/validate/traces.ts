@@ -13,6 +13,7 @@ export interface RecordedRace {
 }
 
 export const RACES: readonly RecordedRace[] = [
+  { name: 'linux-6.1-race-DF', kernel: '6.1', events: 39716, operations: 4019 },
   { name: 'linux-6.1-race-DM', kernel: '6.1', events: 16347, operations: 1826 },
   { name: 'linux-6.1-race-DU', kernel: '6.1', events: 43393, operations: 5618 },
   { name: 'linux-6.1-race-GP', kernel: '6.1', events: 53221, operations: 2045 },

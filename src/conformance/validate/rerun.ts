@@ -17,6 +17,7 @@ import {
   type Step,
 } from '../../world/index.js'
 import { bindingsOf, eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
+import { BEGINNING, hadBy, nextEvents, placeAfter } from './place.js'
 import type { RunPart } from './search.js'
 import { agrees, NOTHING_CLAIMED } from './threads.js'
 import { isFork, probeKey, type Race, type RaceEvent } from './trace/race.js'
@@ -65,7 +66,9 @@ class Executor {
   })
   /** By thread: the last event of its operation, and of its invalidation of other pages. */
   private readonly last: [operation?: RaceEvent, aside?: RaceEvent][] = []
-  private index = 0
+  private place = BEGINNING
+  /** The event that was had last. */
+  private told: RaceEvent | undefined
   private steps = 0
 
   constructor(
@@ -86,10 +89,11 @@ class Executor {
   run(parts: readonly RunPart[]): Rerun {
     inside(() => {
       for (const part of parts) {
-        if (part.kind === 'event') this.event()
+        if (part.kind === 'event') this.event(part.index)
         else this.step(part.move.thread, part.move.choice)
       }
     })
+    if (this.place.index < this.race.events.length) this.differs('it ends before the trace')
     const transitions = new Set<string>()
     for (const { name, table, taken } of this.charts)
       for (const [at, count] of taken.entries())
@@ -99,7 +103,7 @@ class Executor {
           )
     return {
       steps: this.steps,
-      events: this.index,
+      events: hadBy(this.place),
       taken: this.taken,
       transitions,
       allTransitions: this.charts.reduce((sum, { table }) => sum + table.transitions.length, 0),
@@ -107,8 +111,11 @@ class Executor {
   }
 
   /** The next event of the trace. */
-  private event(): void {
-    const told = this.race.events[this.index]
+  private event(index: number): void {
+    const told = this.race.events[index]
+    if (!nextEvents(this.race.events, this.place).includes(index)) this.differs('an event is out of order')
+    this.place = placeAfter(this.place, index)
+    this.told = told
     const [operation, aside] = this.own[told.thread]
     if (told.kind === 'begin') {
       if (operation.step || aside.step) this.differs('a thread that is in an operation begins another')
@@ -127,7 +134,6 @@ class Executor {
       if (event === undefined || !this.isSame(told, event)) this.differs('the thread stands elsewhere')
       this.goOn(told.thread, activity, 0)
     }
-    this.index++
     const last = this.last[told.thread] ?? []
     last[told.kind === 'probe' && told.aside ? 1 : 0] = told
     this.last[told.thread] = last
@@ -248,10 +254,9 @@ class Executor {
   }
 
   private differs(what: string): never {
-    const told = this.race.events[this.index]
     throw new SpecificationError(
       'non-deterministic',
-      `the run that explains ${this.race.file} is not to be run again: ${what}, before line ${told?.line ?? 'the last'}; a step ` +
+      `the run that explains ${this.race.file} is not to be run again: ${what}, at or after line ${this.told?.line ?? 1}; a step ` +
         'of the specification is not deterministic',
     )
   }

@@ -8,12 +8,19 @@
  * @module
  */
 import type { ModelEnd, ModelEvent } from './instrument.js'
+import { BEGINNING, hadBy, nextEvents, type Place, placeAfter } from './place.js'
 import { agrees, type Move, type State, Threads } from './threads.js'
 import type { Race, RaceEvent } from './trace/race.js'
 import type { RaceWorld } from './world.js'
 
-/** What a run that explains a trace is made of: a step, or the next event of the trace. */
-export type RunPart = { readonly kind: 'step'; readonly move: Move } | { readonly kind: 'event' }
+/** The event of the trace with this index. */
+interface EventPart {
+  readonly kind: 'event'
+  readonly index: number
+}
+
+/** What a run that explains a trace is made of: steps, and the events of the trace. */
+export type RunPart = { readonly kind: 'step'; readonly move: Move } | EventPart
 
 /** How far a search may go. */
 export interface SearchLimits {
@@ -39,6 +46,8 @@ export interface Searched {
   readonly run: readonly RunPart[]
   /** Number of events of the longest accepted prefix. */
   readonly accepted: number
+  /** Index of the first event that it does not have. */
+  readonly next: number
   /** States that end that prefix: some of them. */
   readonly frontier: readonly State[]
   /** What the model had in the place of events. */
@@ -59,8 +68,8 @@ const MOST_MISMATCHES = 64
 
 interface Frame {
   readonly state: State
-  readonly index: number
-  readonly moves: readonly (Move | 'event')[]
+  readonly place: Place
+  readonly moves: readonly RunPart[]
   at: number
   /** Parts of the run before it. */
   readonly parts: number
@@ -75,7 +84,7 @@ export class Search {
   private readonly visited = new Map<number, Set<string>>()
   private stack: Frame[] = []
   private frontier: State[] = []
-  private deepest = -1
+  private deepest: Place = BEGINNING
   private mismatches: Mismatch[] = []
   private states = 0
   private left = 0
@@ -94,8 +103,7 @@ export class Search {
 
   /** Searches until a run is found, or there is none. */
   search(): Searched {
-    const { events } = this.race
-    if (this.enter(this.threads.initial(), 0)) return this.ended('accepted')
+    if (this.enter(this.threads.initial(), BEGINNING)) return this.ended('accepted')
     while (this.stack.length > 0) {
       if (this.states > this.limits.states) return this.ended('limit')
       const frame = this.stack[this.stack.length - 1]
@@ -105,35 +113,38 @@ export class Search {
         this.left++
         continue
       }
-      const move = frame.moves[frame.at++]
-      const state = new Uint32Array(frame.state.length)
-      if (move === 'event') {
-        state.set(frame.state)
-        if (!this.threads.begin(state, events[frame.index])) continue
-        this.run.push({ kind: 'event' })
-        if (!this.arrives(state, events[frame.index].thread, frame.index + 1)) continue
-        if (this.enter(state, frame.index + 1)) return this.ended('accepted')
-        continue
-      }
-      if (!this.threads.take(frame.state, move, state, frame.index)) continue
-      this.run.push({ kind: 'step', move })
-      if (!this.arrives(state, move.thread, frame.index)) continue
-      if (this.enter(state, frame.index)) return this.ended('accepted')
+      if (this.goOn(frame, frame.moves[frame.at++])) return this.ended('accepted')
     }
     return this.ended('refused')
   }
 
+  /** Takes a step from `frame`, or begins an invalidation of other pages there. True at the end of the trace. */
+  private goOn({ state: from, place }: Frame, part: RunPart): boolean {
+    const state = new Uint32Array(from.length)
+    if (part.kind === 'step') {
+      if (!this.threads.take(from, part.move, state, place)) return false
+      this.run.push(part)
+      return this.arrives(state, part.move.thread, place) && this.enter(state, place)
+    }
+    const event = this.race.events[part.index]
+    state.set(from)
+    if (!this.threads.begin(state, event)) return false
+    this.run.push(part)
+    const next = placeAfter(place, part.index)
+    return this.arrives(state, event.thread, next) && this.enter(state, next)
+  }
+
   /** Goes on from a state: has what events it can, and looks what may come then. True at the end of the trace. */
-  private enter(state: State, from: number): boolean {
+  private enter(state: State, from: Place): boolean {
     this.windowEnd = 0
-    const { index, fits } = this.pass(state, from)
+    const { place, fits } = this.pass(state, from)
     this.states++
-    this.reached(state, index)
+    this.reached(state, place)
     if (!fits) return false
-    if (index === this.race.events.length) return true
-    if (!this.isNew(state, index)) return false
-    if (this.windowEnd > 0 && this.stack.length >= this.limits.kept) this.forget(index)
-    this.stack.push({ state, index, moves: this.moves(state, index), at: 0, parts: this.run.length })
+    if (place.index === this.race.events.length) return true
+    if (!this.isNew(state, place)) return false
+    if (this.windowEnd > 0 && this.stack.length >= this.limits.kept) this.forget(place.index)
+    this.stack.push({ state, place, moves: this.moves(state, place), at: 0, parts: this.run.length })
     return false
   }
 
@@ -141,36 +152,49 @@ export class Search {
    * Has the events that are next, as far as their threads stand at them. They change nothing: whatever others do before them they
    * may do after them, too.
    *
-   * @returns the index of the next event that is not to be had yet; `fits` is false if a thread has come to an event that is not
-   * its next one
+   * @returns the place from which no event is to be had; `fits` is false if a thread has come to an event that is not its next one
    */
-  private pass(state: State, from: number): { index: number; fits: boolean } {
+  private pass(state: State, from: Place): { place: Place; fits: boolean } {
     const { events } = this.race
-    let index = from
-    for (; index < events.length; index++) {
-      const event = events[index]
-      const begins = event.kind === 'aside' || event.kind === 'begin'
-      if (begins && this.threads.isQuiet(state)) {
-        this.windowEnds[index] = 1
-        this.windowEnd = index
-      }
-      if (event.kind === 'aside') break
-      if (event.kind === 'begin') {
-        if (!this.threads.begin(state, event)) break
-      } else if (event.kind === 'exited') {
-        if (!this.threads.hasNoChild(state, event.thread)) break
-      } else {
-        const at = this.threads.standsAt(state, event.thread)
-        if (at === undefined || at.at === 'sample') break
-        // It was compared as the thread came there, unless the thread is where this event cannot be.
-        const isAside = event.kind === 'probe' && event.aside
-        if (isAside !== this.threads.isAside(state, event.thread)) return { index, fits: false }
-        this.threads.pass(state, event.thread)
-      }
-      this.run.push({ kind: 'event' })
-      if (!this.arrives(state, event.thread, index + 1)) return { index: index + 1, fits: false }
+    let place = from
+    for (;;) {
+      this.lookForWindow(state, place)
+      const index = nextEvents(events, place).find((next) => this.has(state, events[next]))
+      if (index === undefined) return { place, fits: true }
+      place = placeAfter(place, index)
+      this.run.push({ kind: 'event', index })
+      if (!this.arrives(state, events[index].thread, place)) return { place, fits: false }
     }
-    return { index, fits: true }
+  }
+
+  private lookForWindow(state: State, { index, ahead }: Place): void {
+    const kind = this.race.events[index]?.kind
+    if ((kind !== 'aside' && kind !== 'begin') || ahead.length > 0 || !this.threads.isQuiet(state)) return
+    this.windowEnds[index] = 1
+    this.windowEnd = index
+  }
+
+  /** Has `event`, if its thread stands at it: it was compared as the thread came there. False if it does not. */
+  private has(state: State, event: RaceEvent): boolean {
+    const { threads } = this
+    const { thread } = event
+    switch (event.kind) {
+      // Within its operation a thread may begin it sooner or later: that is a move of its own.
+      case 'aside':
+        return false
+      case 'begin':
+        return threads.begin(state, event)
+      case 'exited':
+        return threads.hasNoChild(state, thread)
+      default: {
+        const at = threads.standsAt(state, thread)
+        if (at === undefined || at.at === 'sample') return false
+        const isAside = event.kind === 'probe' && event.aside
+        if (isAside !== threads.isAside(state, thread)) return false
+        threads.pass(state, thread)
+        return true
+      }
+    }
   }
 
   /**
@@ -178,7 +202,7 @@ export class Search {
    *
    * @returns false if it stands at an event that is not its next one in the trace
    */
-  private arrives(state: State, thread: number, index: number): boolean {
+  private arrives(state: State, thread: number, place: Place): boolean {
     const { threads } = this
     for (;;) {
       const event = threads.standsAt(state, thread)
@@ -187,12 +211,12 @@ export class Search {
         threads.pass(state, thread)
         continue
       }
-      return event.at === 'sample' || this.isNext(state, thread, index, event)
+      return event.at === 'sample' || this.isNext(state, thread, place, event)
     }
   }
 
-  private isNext(state: State, thread: number, index: number, event: ModelEvent | ModelEnd): boolean {
-    const next = this.threads.nextEvent(state, thread, index)
+  private isNext(state: State, thread: number, place: Place, event: ModelEvent | ModelEnd): boolean {
+    const next = this.threads.nextEvent(state, thread, place)
     const told = this.race.events[next]
     // The trace was cut off before: the thread may stand there at its end.
     if (told === undefined) return true
@@ -204,42 +228,46 @@ export class Search {
   }
 
   private differs(mismatch: Mismatch): void {
-    if (mismatch.index < this.deepest) return
+    if (mismatch.index < this.deepest.index) return
     if (this.mismatches.length < MOST_MISMATCHES) this.mismatches.push(mismatch)
   }
 
   /** What may come next, what is likely first. */
-  private moves(state: State, index: number): readonly (Move | 'event')[] {
+  private moves(state: State, place: Place): readonly RunPart[] {
     const { threads, race } = this
-    const event = race.events[index]
-    const moves: (Move | 'event')[] = []
-    if (event.kind === 'aside') moves.push('event')
+    const parts: RunPart[] = []
+    for (const index of nextEvents(race.events, place))
+      if (race.events[index].kind === 'aside') parts.push({ kind: 'event', index })
+    const first = race.events[place.index].thread
     for (let i = 0; i < race.threads.length; i++) {
-      const thread = (event.thread + i) % race.threads.length
+      const thread = (first + i) % race.threads.length
       const ways = threads.ways(state, thread)
-      for (let choice = 0; choice < ways; choice++) moves.push({ thread, choice })
+      for (let choice = 0; choice < ways; choice++) parts.push({ kind: 'step', move: { thread, choice } })
     }
-    return moves
+    return parts
   }
 
-  private isNew(state: State, index: number): boolean {
+  private isNew(state: State, { index, ahead }: Place): boolean {
     let visited = this.visited.get(index)
     if (visited === undefined) {
       visited = new Set()
       this.visited.set(index, visited)
     }
-    const key = Buffer.from(state.buffer, state.byteOffset, state.byteLength).toString('latin1')
+    const bytes = Buffer.from(state.buffer, state.byteOffset, state.byteLength).toString('latin1')
+    const key = ahead.length === 0 ? bytes : `${ahead.join()} ${bytes}`
     if (visited.has(key)) return false
     visited.add(key)
     return true
   }
 
-  private reached(state: State, index: number): void {
-    if (index < this.deepest) return
-    if (index > this.deepest) {
-      this.deepest = index
+  private reached(state: State, place: Place): void {
+    const had = hadBy(place)
+    const deepest = hadBy(this.deepest)
+    if (had < deepest) return
+    if (had > deepest) {
+      this.deepest = place
       this.frontier = []
-      this.mismatches = this.mismatches.filter((each) => each.index >= index)
+      this.mismatches = this.mismatches.filter((each) => each.index >= place.index)
     }
     if (this.frontier.length < MOST_FRONTIER) this.frontier.push(state)
   }
@@ -256,9 +284,10 @@ export class Search {
     return {
       verdict,
       run: [...this.run],
-      accepted: Math.max(0, deepest),
+      accepted: hadBy(deepest),
+      next: deepest.index,
       frontier,
-      mismatches: mismatches.filter((each) => each.index >= deepest),
+      mismatches: mismatches.filter((each) => each.index >= deepest.index),
       states,
       left,
       windows: windowEnds.reduce((sum, ends) => sum + ends, 0),

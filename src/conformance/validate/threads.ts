@@ -17,6 +17,7 @@ import {
   type World,
 } from '../../world/index.js'
 import { bindingsOf, eventOf, type ModelEnd, type ModelEvent } from './instrument.js'
+import type { Place } from './place.js'
 import { isFork, probeKey, type Race, type RaceEvent } from './trace/race.js'
 import type { RaceWorld } from './world.js'
 
@@ -76,9 +77,19 @@ export class Threads {
     return new Uint8Array(state.buffer, state.byteOffset, this.worldWords * 4)
   }
 
-  /** Index of the event that `thread` has next where it stands, from event `index` on. */
-  nextEvent(state: State, thread: number, index: number): number {
-    return this.next[this.slotOf(state, thread) - this.worldWords][index]
+  /** Index of the event that `thread` has next where it stands. */
+  nextEvent(state: State, thread: number, { index, ahead }: Place): number {
+    const row = this.next[this.slotOf(state, thread) - this.worldWords]
+    let next = row[index]
+    while (ahead.includes(next)) next = row[next + 1]
+    return next
+  }
+
+  /** Index of the event that `thread` has had last where it stands; -1 if it has had none. */
+  private lastEvent(state: State, thread: number, { index, ahead }: Place): number {
+    const slot = this.slotOf(state, thread) - this.worldWords
+    const later = ahead.findLast((each) => this.last[slot][each + 1] === each)
+    return later ?? this.last[slot][index]
   }
 
   /** True if `thread` stands within an invalidation of other pages. */
@@ -165,16 +176,16 @@ export class Threads {
   /**
    * Takes a step of `thread` from `state` into `to`.
    *
-   * @param index - of the next event of the trace
+   * @param place - in the trace
    * @returns false if it cannot be taken now
    */
-  take(state: State, { thread, choice }: Move, to: State, index: number): boolean {
+  take(state: State, { thread, choice }: Move, to: State, place: Place): boolean {
     const slot = this.slotOf(state, thread)
     const location = state[slot]
     const event = this.standsAt(state, thread)
     to.set(state)
     if (event?.at === 'sample') {
-      if (!this.hasSampled(state, thread, event, index)) return false
+      if (!this.hasSampled(state, thread, event, place)) return false
       to[slot] = this.control.successor(location, 0)
       return true
     }
@@ -244,8 +255,8 @@ export class Threads {
     return calls
   }
 
-  private hasSampled(state: State, thread: number, event: ModelEvent, index: number): boolean {
-    const told = this.race.events[this.last[this.slotOf(state, thread) - this.worldWords][index]]
+  private hasSampled(state: State, thread: number, event: ModelEvent, place: Place): boolean {
+    const told = this.race.events[this.lastEvent(state, thread, place)]
     if (told?.kind !== 'probe' || told.judged !== event.judged || told.at !== 'entry') return true
     return agrees(told.values, this.valuesAt(state, event))
   }

@@ -133,17 +133,17 @@ function explanationOf(race: Race, { run }: Searched): Explanation {
 const SHOWN_BEFORE = 8
 
 function refusalOf(race: Race, { threads }: Search, searched: Searched): Refusal {
-  const { accepted, frontier, mismatches } = searched
+  const { next, frontier, mismatches } = searched
   // The whole trace may be accepted but for operations that have not ended.
-  const event = race.events[Math.min(accepted, race.events.length - 1)]
-  const here = mismatches.filter(({ index }) => index === accepted)
+  const event = race.events[Math.min(next, race.events.length - 1)]
+  const here = mismatches.filter(({ index }) => index === next)
   return {
     line: event.line,
     thread: threadName(race, event.thread),
     event: eventText(event, race),
-    instead: texts(nearestFirst(here, race, accepted), race),
+    instead: texts(nearestFirst(here, race, next), race),
     elsewhere: mismatches
-      .filter(({ index }) => index > accepted)
+      .filter(({ index }) => index > next)
       .slice(0, SHOWN_BEFORE)
       .map((mismatch) => ({
         line: race.events[mismatch.index].line,
@@ -154,7 +154,7 @@ function refusalOf(race: Race, { threads }: Search, searched: Searched): Refusal
       thread: threadName(race, index),
       places: [...new Set(frontier.map((state) => threads.place(state, index)))],
     })),
-    before: race.events.slice(Math.max(0, accepted - SHOWN_BEFORE), accepted).map((each) => ({
+    before: race.events.slice(Math.max(0, next - SHOWN_BEFORE), next).map((each) => ({
       line: each.line,
       thread: threadName(race, each.thread),
       event: eventText(each, race),

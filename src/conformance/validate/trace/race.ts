@@ -18,6 +18,9 @@ export type RaceEvent = {
   readonly line: number
   /** Index of the thread. */
   readonly thread: number
+  readonly cpu: number
+  /** Microseconds of the trace's clock. */
+  readonly time: number
 } & (
   | { readonly kind: 'begin'; readonly operation: RaceOperation }
   | { readonly kind: 'end'; readonly answer: ReadonlyMap<string, number> }
@@ -291,7 +294,7 @@ class Finder {
       if (event.kind === 'mark') {
         const operation = operations.get(event)
         const mark = parseMark(event.text)
-        const at = { line: event.line, thread: this.threadOf(event) }
+        const at = { line: event.line, thread: this.threadOf(event), cpu: event.cpu, time: event.time }
         if (operation) events.push({ ...at, kind: 'begin', operation })
         else if (mark?.kind === 'end') events.push({ ...at, kind: 'end', answer: mark.answer })
         else if (mark?.kind === 'exited') events.push({ ...at, kind: 'exited' })
@@ -307,7 +310,7 @@ class Finder {
         continue
       }
       if (judged.return === undefined && event.at === 'return') continue
-      const at = { line: event.line, thread: this.threadOf(event) }
+      const at = { line: event.line, thread: this.threadOf(event), cpu: event.cpu, time: event.time }
       if (aside?.first === event) events.push({ ...at, kind: 'aside', event: aside.event })
       if (aside) this.probedAside.add(probeKey(event.function, event.at))
       events.push({
