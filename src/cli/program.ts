@@ -393,7 +393,7 @@ Examples:
       ),
     )
     .addOption(
-      new Option('--state-limit <count>', 'most states that are visited (default 5M)').argParser(parseCount),
+      new Option('--state-limit <count>', 'most states that are visited (default 2M)').argParser(parseCount),
     )
     .addOption(new Option('--format <format>', 'how to report').choices(VALIDATE_FORMATS).default('text'))
     .action((file: string, options: ValidateCommandOptions) =>

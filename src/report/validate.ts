@@ -150,9 +150,13 @@ function passedOverTexts({
 
 type UnjudgedEntry = PassedOver['unjudged'] extends ReadonlyMap<infer K, infer V> ? readonly [K, V] : never
 
-function refusalText({ file }: Validation, refusal: Refusal, width: number): string {
+function refusalText({ file, verdict }: Validation, refusal: Refusal, width: number): string {
   const parts = [
-    `${file}:${refusal.line}: ${refusal.thread} ${refusal.event}\nNo behaviour of the model has this event here.`,
+    `${file}:${refusal.line}: ${refusal.thread} ${refusal.event}\n${
+      verdict === 'refused'
+        ? 'No behaviour of the model has this event here.'
+        : 'No behaviour was found that has this event here; not all were looked at.'
+    }`,
     `Before it\n${bullets(
       refusal.before.map(({ line, thread, event }) => `line ${line}: ${thread} ${event}`),
       '  ',

@@ -24,7 +24,7 @@ export type RunPart = { readonly kind: 'step'; readonly move: Move } | EventPart
 
 /** How far a search may go. */
 export interface SearchLimits {
-  /** Most states that are visited (default 5 million). */
+  /** Most states that are visited (default 2 million). */
   readonly states: number
   /** So many states are kept to go back to: beyond them the search has forgotten how else it might have gone. */
   readonly kept: number
@@ -62,7 +62,7 @@ export interface Searched {
   readonly forgotten: number
 }
 
-const DEFAULT_LIMITS: SearchLimits = { states: 5_000_000, kept: 100_000 }
+const DEFAULT_LIMITS: SearchLimits = { states: 2_000_000, kept: 100_000 }
 const MOST_FRONTIER = 32
 const MOST_MISMATCHES = 64
 

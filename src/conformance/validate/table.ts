@@ -83,6 +83,11 @@ function ofAnMm(_current: Task, args: MigrateVma): boolean {
   return args.fromDevice !== true
 }
 
+/** How many pages still are to be migrated: `cpages`. Its entries are the thread's own. */
+function migrating(current: Task, args: MigrateVma): number {
+  return pagesOf(current).slice(args.start, args.end).filter(isMigrating).length
+}
+
 /** Pages are unmapped only if any was collected. */
 function hasCollected(current: Task, args: MigrateVma): boolean {
   return ofAnMm(current, args) && pagesOf(current).slice(args.start, args.end).some(isMigrating)
@@ -226,11 +231,14 @@ export const JUDGED: readonly JudgedFunction[] = [
   judged('migrate_device_unmap', migrate_device_unmap, {
     happens: hasCollected,
     entry: { npages: ['number', (_current, args) => args.end - args.start] },
-    return: NOTHING,
+    return: { unmapped: ['number', (_, current, args) => migrating(current, args)] },
   }),
   judged('migrate_vma_pages', migrate_vma_pages, {
     happens: ofAnMm,
-    entry: { npages: ['number', (_current, args) => args.end - args.start] },
+    entry: {
+      npages: ['number', (_current, args) => args.end - args.start],
+      cpages: ['number', migrating],
+    },
     return: NOTHING,
   }),
   judged('migrate_vma_insert_page', migrate_vma_insert_page, {

@@ -25,9 +25,9 @@ export interface ThreadState {
   readonly places: readonly string[]
 }
 
-/** Why a trace is refused. */
+/** Why a trace is refused, or how far a search has come that was stopped. */
 export interface Refusal {
-  /** Line of the first event that no behaviour has. */
+  /** Line of the first event that no behaviour has; that none was found to have, if the search was stopped. */
   readonly line: number
   readonly thread: string
   /** The event. */
@@ -116,7 +116,7 @@ export function validateTrace(text: string, file: string, options: ValidateOptio
     states: searched.states,
     ...(searched.forgotten > 0 ? { forgottenBefore: race.events[searched.forgotten].line } : {}),
     ...(searched.verdict === 'accepted' ? { explanation: explanationOf(race, searched) } : {}),
-    ...(searched.verdict === 'refused' ? { refusal: refusalOf(race, search, searched) } : {}),
+    ...(searched.verdict !== 'accepted' ? { refusal: refusalOf(race, search, searched) } : {}),
   }
 }
 
