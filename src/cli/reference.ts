@@ -62,6 +62,12 @@ function namedAfter(driver: driver.Driver): Scenario[] {
   }))
 }
 
+/**
+ * The drivers of the tree that are put into every scenario: without mlx5, whose workers make some of the scenarios too large to be
+ * among all of them.
+ */
+const TREE: readonly driver.Driver[] = [rxeDriver, amdgpuUserptrDriver, xeSvmDriver, amdkfdSvmDriver]
+
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(statechartEntry)
@@ -76,12 +82,11 @@ export function referenceProject(): Project {
       'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
       'xe-svm': scenariosFor(xeSvmDriver),
       'amdkfd-svm': scenariosFor(amdkfdSvmDriver),
-      // Without mlx5, whose workers make some of the scenarios too large to be among all of them.
-      tree: [rxeDriver, amdgpuUserptrDriver, xeSvmDriver, amdkfdSvmDriver].flatMap(namedAfter),
+      tree: TREE.flatMap(namedAfter),
     },
     requirements,
     defects,
-    statecharts: charts,
+    statecharts: [...charts, ...TREE.flatMap(({ statecharts: own = [] }) => own.map(statechartEntry))],
     generations,
     scenariosIn,
     kernels: kernelProfiles,
