@@ -146,11 +146,12 @@ export const atomicArguments = {
     title: 'Holding a page and trying its lock',
     text:
       'Where the lock is had this is as good as locking first: who compares counts needs the lock. Where somebody else has it ' +
-      'this is an assumption: the kernel has taken a reference by then (migrate_vma_collect_pmd, migrate_device_pfn_lock, ' +
-      'isolate_lru_folios) and puts it when the try fails, and whoever has the lock finds one too many meanwhile. Taken apart ' +
-      'in migrate_device_range, an eviction that is repeated and a fault keep each other from migrating the page, and C48 ' +
-      'fails: that is H28 (docs/findings/H28.md). Reclaim that holds a page whose lock it does not get is in the scenarios ' +
-      '(shrink_folio_list (keep)), and so is whoever looks at a page in passing.',
+      'the kernel has taken a reference by then, puts it when the try fails, and whoever has the lock finds one too many ' +
+      'meanwhile. In migrate_vma_collect that is so: the page is put in a step after the one that has tried. In ' +
+      'migrate_device_range it is an assumption that a failed try leaves nothing: taken apart, an eviction that is repeated ' +
+      'and a fault keep each other from migrating the page, and C48 fails, which is H28 (docs/findings/H28.md). Reclaim that ' +
+      'holds a page whose lock it does not get is in the scenarios (shrink_folio_list (keep)), and so is whoever looks at a ' +
+      'page in passing.',
   },
   'momentary-lock': {
     title: 'A folio lock that is tried and dropped',

@@ -129,7 +129,7 @@ export const migrationSteps: readonly AtomicStep[] = [
   row(
     'migrate_vma_collect_huge_pmd',
     'collect the huge entry',
-    'cpu[].tlb[].entry frame[].compound frame[].locked frame[].mapcount mm[].pte[].entry',
+    'cpu[].tlb[].entry frame[].compound frame[].locked frame[].mapcount frame[].refcount mm[].pte[].entry',
     'holding-before-trying',
     'entries',
     'counts',

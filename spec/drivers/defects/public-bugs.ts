@@ -338,7 +338,7 @@ export const publicDefects: readonly Defect[] = [
     requirement: 'C30',
     scenario: 'migrate',
     overrides: [withoutFaultPage],
-    steps: 43,
+    steps: 44,
   },
   {
     name: 'X310',

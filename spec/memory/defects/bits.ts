@@ -49,7 +49,7 @@ import {
   unlockPage,
   unmapEntry,
 } from '../../../src/kernel/index.js'
-import { override, READ_ONCE, step } from '../../../src/world/index.js'
+import { onStep, override, READ_ONCE, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 import { emptyMirror } from '../../mirror/scenarios/notifiers.js'
 
@@ -57,12 +57,10 @@ type Read = (pte: Pte) => EntryState
 
 /** Collecting reads the entry in another way. */
 function collectReading(read: Read) {
-  return override(
+  return onStep(
     migrateVmaCollectPte,
-    () =>
-      function* (current, args, page) {
-        return yield* step('collect an entry', () => collectEntry(current, args, page, read))
-      },
+    'collect an entry',
+    (_original, current, args, page) => () => collectEntry(current, args, page, read),
   )
 }
 

@@ -125,7 +125,7 @@ export const requestDefects: readonly Defect[] = [
     requirement: 'C49',
     scenario: 'migrate-holes',
     overrides: [neverGivesUp],
-    steps: 133,
+    steps: 136,
   },
   {
     name: 'X377',

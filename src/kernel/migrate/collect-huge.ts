@@ -47,6 +47,11 @@ import {
 /** What came of the entry above: its page table is to be gone through, or nothing is left to do. A frame is a huge page to split. */
 const Huge = { table: 0, done: -1 } as const
 
+/** A huge page that somebody else has locked, held for a moment: from its first frame to what is returned for it, and back. */
+function busy(frame: number): number {
+  return Huge.done - 1 - frame
+}
+
 /**
  * Collects a huge page that the range covers as one, if that is asked for: the entry above is a migration entry then. One that it
  * does not cover, or where it is not asked for, is locked and split.
@@ -67,7 +72,8 @@ export const migrate_vma_collect_huge_pmd = procedure(function* migrate_vma_coll
   const found = yield* mm.ptl.critical('collect the huge entry', () =>
     collectHugePmd(current, args, pmd, start, end),
   )
-  if (found <= 0) return found === Huge.done
+  if (found < Huge.done) yield* folio_put(current.machine.frames[busy(found)])
+  if (found <= 0) return found !== Huge.table
   const frame = current.machine.frames[found]
   const isSplit = yield* split_folio(current, frame, [frame.pfn])
   if (!isLockedByFault(args, frame)) yield* folio_unlock(frame)
@@ -116,7 +122,10 @@ function collectHugePmd(current: Task, args: MigrateVma, pmd: Pmd, start: number
   if (kind === PteKind.migration) return Huge.done
   const head = current.machine.frames[pfn]
   if (!isSelected(head, args)) return Huge.done
-  if (!isLockedByFault(args, head) && !tryLockPage(head)) return Huge.done
+  if (!isLockedByFault(args, head) && !tryLockPage(head)) {
+    getPage(head)
+    return busy(head.pfn)
+  }
   if (!isWhole) {
     getPage(head)
     return pfn

@@ -24,7 +24,7 @@ import {
 import { become, claim, procedure, type Running, step } from '../../world/index.js'
 import { areaEnd } from '../mm/area/vma.js'
 import { entryState } from '../mm/encoding.js'
-import { getPage, isPageLocked, setMigrationEntry, tryLockPage } from '../mm/page.js'
+import { folio_put, getPage, isPageLocked, setMigrationEntry, tryLockPage } from '../mm/page.js'
 import { flushTlb } from '../mm/tlb.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 import {
@@ -178,7 +178,8 @@ function withStaleFault(args: MigrateVma): MigrateVma {
 }
 
 /**
- * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out.
+ * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out. The page is held before
+ * its lock is tried: one that somebody else has locked is put again, and until then has a reference too many for who has the lock.
  *
  * @returns one of {@link Collected}
  * @kernel migrate_vma_collect_pmd
@@ -186,15 +187,18 @@ function withStaleFault(args: MigrateVma): MigrateVma {
 export const migrateVmaCollectPte = procedure(
   'migrate_vma_collect_pmd (entry)',
   function* (current: Task, args: MigrateVma, page: number): Running<number> {
-    return yield* step('collect an entry', () => collectEntry(current, args, page))
+    const collected = yield* step('collect an entry', () => collectEntry(current, args, page))
+    if ((collected & Collected.busy) !== Collected.busy) return collected
+    yield* folio_put(current.machine.frames[collected >> COLLECTED_BITS])
+    return Collected.untouched
   },
 )
 
 /**
  * What came of an entry: no CPU has a translation of it, or one may have; or it maps a part of a huge page that must be split first,
- * whose first part, with a reference for it, is above `COLLECTED_BITS`.
+ * whose first part, with a reference for it, is above `COLLECTED_BITS`; or a page that somebody else has locked, which is there too.
  */
-export const Collected = { untouched: 0, flush: 1, part: 2 } as const
+export const Collected = { untouched: 0, flush: 1, part: 2, busy: 3 } as const
 const COLLECTED_BITS = 2
 
 /** The TLBs forget what was taken out of the page table, whose lock is still held. */
@@ -244,7 +248,8 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
   if (!isLockedByFault(args, frame) && !tryLockPage(frame)) {
     const isFaults = args.fault?.pfn === frame.pfn && frame.locked === current.thread + 1
     if (isFaults) entry.flags = MIGRATE_PFN_HELD
-    return Collected.untouched
+    getPage(frame)
+    return (frame.pfn << COLLECTED_BITS) | Collected.busy
   }
   // The mapping's reference becomes the migration's.
   const state = read(pte)
