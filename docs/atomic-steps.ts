@@ -48,7 +48,8 @@ scenarios against the table.
 - **Several entries** are several steps. The page-table lock may be dropped between any two of them, and the walk and
   the device read entries without it.
 - **A sleeping lock** is taken and released in steps of their own: other threads run in between.
-- **Unlocking a page, putting it, and freeing it** are steps of their own. When the last reference to device memory is put,
+- **Unlocking a page, putting it, and freeing it** are steps of their own, but where a fault on a device page or a
+  migration ends ([unlock-and-put](#unlock-and-put)). When the last reference to device memory is put,
   its driver is told (\`folio_free\`), and may give the page to somebody else at once; then the region has a reference less
   (\`percpu_ref_put_many\`). CVE-2026-46277 is what a kernel does wrong between the two.
 - **The end of an invalidation** (\`mn_itree_inv_end\`) is one step only if no notifier is deferred. Otherwise the
@@ -63,6 +64,13 @@ A defect inside a step cannot be written as an override of the surrounding proce
 It looks at the scenarios that there are: a field that only one thread uses in all of them counts as that thread's. A
 condition that a step waits for is looked at when the step is taken, not while it is blocked. That a lock which is not
 modelled is held where an argument says so is for the reader to check.
+
+## What is assumed
+
+Three arguments are assumptions: the kernel has two steps, and a bug is between them. Each is a hazard that \`hmm-spec defects\` shows
+by taking the step apart: [H27](../findings/H27.md) for [unlock-and-put](#unlock-and-put), [H28](../findings/H28.md) for
+[holding-before-trying](#holding-before-trying) in migrate_device_range, and [H20](../findings/H20.md) for
+[sticky-flags](#sticky-flags).
 `
 
 /** The record, which is `docs/decisions/0001-atomic-steps.md`. */
