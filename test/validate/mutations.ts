@@ -117,6 +117,7 @@ const startIsMissing: Mutation = (lines, random) => {
   const end = lines.findIndex(
     (line, index) => index > at && threadOf(line) === thread && line.includes('(mn_itree_inv_end+'),
   )
+  if (end < 0) return undefined
   const without = lines.filter(
     (line, index) =>
       index < at || index >= end || threadOf(line) !== thread || /tracing_mark_write/.test(line),

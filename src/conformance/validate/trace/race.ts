@@ -11,7 +11,7 @@ import { Asides } from './asides.js'
 import { Calls } from './calls.js'
 import { type MarkEvent, type ProbeEvent, type Trace, TraceError } from './ftrace.js'
 import { parseMark, parseRaceOperation, type RaceOperation } from './marks.js'
-import { numberOf, type Reading } from './values.js'
+import { numberOf, offsetOf, ownersOf, type Reading } from './values.js'
 
 /** One event that the model must have, in this place. */
 export type RaceEvent = {
@@ -380,27 +380,4 @@ function isInsert(event: ProbeEvent | MarkEvent): boolean {
 
 function isAddressed(event: ProbeEvent | MarkEvent): boolean {
   return event.kind === 'probe' && event.at === 'entry' && ADDRESSED.has(event.function)
-}
-
-/** The owners that are named, in order: the first is the device that the operations use. */
-function ownersOf(during: readonly (ProbeEvent | MarkEvent)[]): Map<bigint, number> {
-  const owners = new Map<bigint, number>([[0n, -1]])
-  for (const event of during) {
-    const owner = event.kind === 'probe' ? event.fields.get('owner') : undefined
-    if (owner !== undefined && !owners.has(owner)) owners.set(owner, owners.size - 1)
-  }
-  return owners
-}
-
-/** A world begins with this number. */
-const FIRST_SEQUENCE = 2n
-
-/** By how much the numbers of the trace are ahead of the model's: the number before the first invalidation is the first. */
-function offsetOf(during: readonly (ProbeEvent | MarkEvent)[]): bigint {
-  for (const event of during) {
-    if (event.kind !== 'probe' || event.function !== 'mn_itree_inv_start_range') continue
-    const seq = event.fields.get('seq')
-    if (seq !== undefined) return seq - FIRST_SEQUENCE
-  }
-  return 0n
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Unit } from '../probe.js'
+import type { MarkEvent, ProbeEvent } from './ftrace.js'
 
 /** What must be known to read the numbers of a trace. */
 export interface Reading {
@@ -59,4 +60,27 @@ export function numberOf(given: bigint, unit: Unit, reading: Reading): number {
 /** All pages outside of the window are the one after its last. */
 function pageOf(page: bigint, { pages }: Reading): number {
   return page < 0n || page >= BigInt(pages) ? pages : Number(page)
+}
+
+/** The owners that are named, in order: the first is the device that the operations use. */
+export function ownersOf(during: readonly (ProbeEvent | MarkEvent)[]): Map<bigint, number> {
+  const owners = new Map<bigint, number>([[0n, -1]])
+  for (const event of during) {
+    const owner = event.kind === 'probe' ? event.fields.get('owner') : undefined
+    if (owner !== undefined && !owners.has(owner)) owners.set(owner, owners.size - 1)
+  }
+  return owners
+}
+
+/** A world begins with this number. */
+const FIRST_SEQUENCE = 2n
+
+/** By how much the numbers of the trace are ahead of the model's: the number before the first invalidation is the first. */
+export function offsetOf(during: readonly (ProbeEvent | MarkEvent)[]): bigint {
+  for (const event of during) {
+    if (event.kind !== 'probe' || event.function !== 'mn_itree_inv_start_range') continue
+    const seq = event.fields.get('seq')
+    if (seq !== undefined) return seq - FIRST_SEQUENCE
+  }
+  return 0n
 }
