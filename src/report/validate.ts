@@ -88,12 +88,16 @@ export function validateText(report: ValidateReport, { colours, width }: Layout)
     ),
   ]
   if (validation.explanation) {
-    const { steps, taken, transitions, allTransitions } = validation.explanation
+    const { steps, taken, transitions, allTransitions, refusedSignals } = validation.explanation
+    const refused = Object.entries(refusedSignals).map(([name, count]) => `${name} (${figure(count)})`)
     sections.push(
       wrap(
         `The run that explains it has ${counted(steps, 'step')}; each was taken again by an executor that shares nothing with ` +
           `the search. It takes ${figure(Object.keys(taken).length)} different steps of procedures, and ` +
-          `${figure(transitions.length)} of the ${figure(allTransitions)} transitions of statecharts.`,
+          `${figure(transitions.length)} of the ${figure(allTransitions)} transitions of statecharts. ` +
+          (refused.length === 0
+            ? "XState's actors had a transition for every signal of it."
+            : `XState's actors had no transition for ${refused.join(', ')}.`),
         width,
       ),
     )

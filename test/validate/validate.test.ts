@@ -24,6 +24,9 @@ describe.each(RACES)('$name', ({ name, kernel, events, operations }) => {
     expect(validation).toMatchObject({ kernel, verdict: 'accepted', accepted: validation.events })
     expect(validation.explanation?.steps).toBeGreaterThan(validation.operations)
     expect(validation.windows).toBeGreaterThan(0)
+    // Each signal of its lifecycles went to an actor of XState, which had a transition for it.
+    expect(validation.explanation?.transitions.length).toBeGreaterThan(0)
+    expect(validation.explanation?.refusedSignals).toEqual({})
     // Every explanation that there is was looked for: none was forgotten.
     expect(validation.forgottenBefore).toBeUndefined()
     if (WHOLE) expect(validation).toMatchObject({ events, operations })
@@ -45,7 +48,7 @@ describe('a trace that is cut off within an operation', () => {
 test('a race on 6.1 is none of a kernel that waits for the folio lock in a fault on a device page', () => {
   const race = raceOf(parseTrace(linesOf('linux-6.1-race-OC').join('\n'), 'linux-6.1-race-OC'), '6.1')
   expect(new Search(new RaceWorld(race), race).search().verdict).toBe('accepted')
-  const { verdict, accepted } = new Search(new RaceWorld(race, []), race).search()
+  const { verdict, accepted } = new Search(new RaceWorld(race, { replaced: [] }), race).search()
   expect(verdict).toBe('refused')
   // A CPU has found the page that is being evicted, and goes on to ask the driver.
   expect(race.events[accepted]).toMatchObject({ kind: 'probe', line: 6970 })

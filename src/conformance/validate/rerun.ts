@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { statecharts } from '../../../models/index.js'
-import { compileStatechart } from '../../checker/statechart.js'
 import { act, acting, inside, NO_WORLD, NOBODY, use } from '../../world/acting.js'
 import {
   type AnyProcedure,
@@ -29,10 +27,6 @@ export interface Rerun {
   readonly events: number
   /** How often each step was taken, by procedure and step. */
   readonly taken: ReadonlyMap<string, number>
-  /** Transitions of statecharts that were taken: `range: idle BEGIN`. */
-  readonly transitions: ReadonlySet<string>
-  /** Transitions that there are. */
-  readonly allTransitions: number
 }
 
 interface Frame {
@@ -60,10 +54,6 @@ class Executor {
   private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
   private readonly own: readonly (readonly [operation: Activity, aside: Activity])[]
   private readonly taken = new Map<string, number>()
-  private readonly charts = Object.entries(statecharts).map(([name, machine]) => {
-    const table = compileStatechart(machine)
-    return { name, table, taken: new Uint32Array(table.targets.length) }
-  })
   /** By thread: the last event of its operation, and of its invalidation of other pages. */
   private readonly last: [operation?: RaceEvent, aside?: RaceEvent][] = []
   private place = BEGINNING
@@ -80,10 +70,6 @@ class Executor {
       { frames: [], step: undefined },
       { frames: [], step: undefined },
     ])
-    for (const lifecycle of world.layout.lifecycles) {
-      const chart = this.charts.find(({ name }) => name === lifecycle.kind)
-      if (chart) lifecycle.bind(chart.table, chart.taken)
-    }
   }
 
   run(parts: readonly RunPart[]): Rerun {
@@ -94,20 +80,7 @@ class Executor {
       }
     })
     if (this.place.index < this.race.events.length) this.differs('it ends before the trace')
-    const transitions = new Set<string>()
-    for (const { name, table, taken } of this.charts)
-      for (const [at, count] of taken.entries())
-        if (count > 0)
-          transitions.add(
-            `${name}: ${table.states[Math.floor(at / table.events.length)]} ${table.events[at % table.events.length]}`,
-          )
-    return {
-      steps: this.steps,
-      events: hadBy(this.place),
-      taken: this.taken,
-      transitions,
-      allTransitions: this.charts.reduce((sum, { table }) => sum + table.transitions.length, 0),
-    }
+    return { steps: this.steps, events: hadBy(this.place), taken: this.taken }
   }
 
   /** The next event of the trace. */

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { statecharts } from '../../../models/index.js'
+import { compileStatechart } from '../../checker/statechart.js'
 import type { KernelVersion } from '../result.js'
+import { ChartActors } from './actors.js'
 import { rerun } from './rerun.js'
 import { type Mismatch, Search, type Searched, type SearchLimits } from './search.js'
 import { parseTrace } from './trace/ftrace.js'
@@ -47,8 +50,10 @@ export interface Explanation {
   readonly steps: number
   /** Steps of procedures that it took at least once, with how often. */
   readonly taken: Readonly<Record<string, number>>
-  /** Transitions of statecharts that it took. */
+  /** Transitions of statecharts that it took, as XState's actors have them. */
   readonly transitions: readonly string[]
+  /** Signals that an actor had no transition for, with how often. */
+  readonly refusedSignals: Readonly<Record<string, number>>
   /** Transitions that there are. */
   readonly allTransitions: number
 }
@@ -126,9 +131,21 @@ function threadName({ threads }: Race, index: number): string {
 
 /** The run is taken again in another world, by other means. */
 function explanationOf(race: Race, { run }: Searched): Explanation {
-  const { steps, taken, transitions, allTransitions } = rerun(new RaceWorld(race), race, run)
-  return { steps, taken: Object.fromEntries(taken), transitions: [...transitions].sort(), allTransitions }
+  const actors = new ChartActors()
+  const { steps, taken } = rerun(new RaceWorld(race, { actors }), race, run)
+  return {
+    steps,
+    taken: Object.fromEntries(taken),
+    transitions: [...actors.taken].sort(),
+    refusedSignals: Object.fromEntries(actors.refused),
+    allTransitions: ALL_TRANSITIONS,
+  }
 }
+
+const ALL_TRANSITIONS = Object.values(statecharts).reduce(
+  (sum, machine) => sum + compileStatechart(machine).transitions.length,
+  0,
+)
 
 const SHOWN_BEFORE = 8
 

@@ -53,6 +53,7 @@ import {
 } from '../../world/index.js'
 import type { Operation } from '../operations.js'
 import type { KernelVersion } from '../result.js'
+import type { ChartActors } from './actors.js'
 import { driverOfRaces } from './driver.js'
 import { eventStep, instrumented } from './instrument.js'
 import { judgedIn, NOTIFIER_EVENTS } from './table.js'
@@ -126,6 +127,14 @@ const CONCURRENT: Readonly<Record<KernelVersion, readonly Override[]>> = {
   '7.3': [],
 }
 
+/** What a world may have besides. */
+export interface WorldOptions {
+  /** Other texts than those of the release, for those that only races can tell. */
+  readonly replaced?: readonly Override[]
+  /** Hears of what happens in the lifecycles. */
+  readonly actors?: ChartActors
+}
+
 /** The world of a race. */
 export class RaceWorld {
   readonly layout: Layout
@@ -143,11 +152,11 @@ export class RaceWorld {
 
   /**
    * @param race - whose world it is
-   * @param replaced - other texts than those of the release, for those that only races can tell
+   * @param options - what else it has
    */
   constructor(
     private readonly race: Race,
-    replaced: readonly Override[] = CONCURRENT[race.kernel],
+    { replaced = CONCURRENT[race.kernel], actors }: WorldOptions = {},
   ) {
     const { kernel, threads } = race
     const rest = [...releases[kernel].overrides, ...replaced, ...driverOfRaces]
@@ -177,6 +186,7 @@ export class RaceWorld {
     const files = this.mirrors.filter(({ owner }) => owner === 0)
     this.device = memory && attachDmirrorDevice(this.layout, memory, files)
     this.initial = this.layout.initial()
+    actors?.attach(this.layout)
     this.setUp(rest)
   }
 
