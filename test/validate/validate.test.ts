@@ -69,6 +69,17 @@ describe('a refusal', () => {
     expect(refusal?.before.length).toBeGreaterThan(0)
   })
 
+  test('of a value that a probe has read says what there was to read', () => {
+    const read = lines.findIndex((line, index) => index > 550 && line.includes('(mmu_interval_read_begin+'))
+    const seq = Number(/inv_seq=(\d+)/.exec(lines[read])?.[1])
+    const older = lines.with(read, lines[read].replace(/inv_seq=\d+/, `inv_seq=${seq - 2}`))
+    const { refusal } = validateTrace(older.join('\n'), 'older.txt')
+    expect(refusal?.line).toBeGreaterThan(read)
+    expect(refusal?.threads.flatMap(({ places }) => places)).toContain(
+      `enters mmu_interval_read_begin (inv_seq=${seq}), as its probe would have it`,
+    )
+  })
+
   test('of the command line is exit code 1', async () => {
     const file = join(temporaryDirectory(), 'wrong.txt')
     writeFileSync(file, wrong.join('\n'))

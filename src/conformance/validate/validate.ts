@@ -9,6 +9,7 @@ import type { KernelVersion } from '../result.js'
 import { ChartActors } from './actors.js'
 import { rerun } from './rerun.js'
 import { type Mismatch, Search, type Searched, type SearchLimits } from './search.js'
+import type { State, Threads } from './threads.js'
 import { parseTrace } from './trace/ftrace.js'
 import { kernelOf, type PassedOver, type Race, raceOf } from './trace/race.js'
 import { eventText, modelText } from './words.js'
@@ -169,7 +170,7 @@ function refusalOf(race: Race, { threads }: Search, searched: Searched): Refusal
       })),
     threads: race.threads.map((_, index) => ({
       thread: threadName(race, index),
-      places: [...new Set(frontier.map((state) => threads.place(state, index)))],
+      places: [...new Set(frontier.map((state) => placeOf(state, index, threads, race)))],
     })),
     before: race.events.slice(Math.max(0, next - SHOWN_BEFORE), next).map((each) => ({
       line: each.line,
@@ -177,6 +178,13 @@ function refusalOf(race: Race, { threads }: Search, searched: Searched): Refusal
       event: eventText(each, race),
     })),
   }
+}
+
+/** Where a thread stands; where a probe has read another value than there is, which value that is. */
+function placeOf(state: State, thread: number, threads: Threads, race: Race): string {
+  const event = threads.standsAt(state, thread)
+  if (event === undefined || event.at !== 'sample') return threads.place(state, thread)
+  return `${modelText(event, threads.valuesAt(state, event), race)}, as its probe would have it`
 }
 
 /** Those first that differ in the least: in a value, and not in the function. */
