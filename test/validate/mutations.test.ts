@@ -12,7 +12,9 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   'linux-6.1-race-DM': beginningOf('linux-6.1-race-DM', 420),
   'linux-6.1-race-DU': beginningOf('linux-6.1-race-DU', 420),
   'linux-6.1-race-GP': beginningOf('linux-6.1-race-GP', 420),
+  'linux-6.1-race-OC': beginningOf('linux-6.1-race-OC', 350),
   'linux-7.3-race-GP': beginningOf('linux-7.3-race-GP', 420),
+  'linux-7.3-race-XF': beginningOf('linux-7.3-race-XF', 200),
 }
 
 /** Mutations of each kind in each sample. */
