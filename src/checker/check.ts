@@ -130,7 +130,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     defects: defects.map((defect) => defect.name),
     threads: model.threads.map((thread) => thread.name),
   }
-  const auditor = options.audit === 'off' ? undefined : new Auditor(exploration, overrides)
+  const auditor = options.audit === 'off' ? undefined : new Auditor(exploration, overrides, options)
   if (auditor !== undefined && cutShort === undefined && exploration.breach === undefined)
     if (!(await auditAll(auditor, parameters, options, () => clock.turn('audit')))) cutShort = clock.stopped
   const violation = violationOf(exploration, model, lasso, cutShort === undefined, about)

@@ -27,10 +27,47 @@ const FUNCTIONS: readonly (readonly [name: string, members: readonly string[]])[
   ['Atomics', ['wait', 'waitAsync']],
   [
     'process',
-    ['abort', 'cpuUsage', 'exit', 'hrtime', 'kill', 'memoryUsage', 'nextTick', 'reallyExit', 'uptime'],
+    [
+      'abort',
+      'availableMemory',
+      'binding',
+      'chdir',
+      'constrainedMemory',
+      'cpuUsage',
+      'cwd',
+      'dlopen',
+      'exit',
+      'getActiveResourcesInfo',
+      'hrtime',
+      'kill',
+      'memoryUsage',
+      'nextTick',
+      'reallyExit',
+      'resourceUsage',
+      'umask',
+      'uptime',
+    ],
   ],
+  ['URL', ['createObjectURL']],
   ['', ['fetch', 'queueMicrotask', 'setImmediate', 'setInterval', 'setTimeout']],
 ]
+
+/** Methods that change an object of the language, or ask what the collector of garbage has done. What they change is no world. */
+const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
+  ['Date', /^set/],
+  ['DataView', /^set/],
+  ['ArrayBuffer', /^(resize|transfer)/],
+  ['SharedArrayBuffer', /^grow$/],
+  ['WeakRef', /^deref$/],
+]
+
+/** What stands for a guarded function: it keeps nothing. */
+const guards = new WeakSet<object>()
+
+/** True for what stands for a guarded function or object. */
+export function isGuard(value: object): boolean {
+  return guards.has(value)
+}
 
 let installed = false
 
@@ -51,7 +88,72 @@ export function installGuards(): void {
     if (owner === undefined) continue
     for (const member of members) guardMember(owner, member, name === '' ? member : `${name}.${member}`)
   }
+  for (const [name, members] of METHODS) {
+    const prototype: Members | undefined = global[name]?.prototype
+    for (const member of prototype === undefined ? [] : Object.getOwnPropertyNames(prototype))
+      if (members.test(member)) guardMember(prototype as Members, member, `${name}.prototype.${member}`)
+  }
   guardDate(global)
+  guardFormats()
+}
+
+/** Guards the functions of an object under the name that people know it by: of a module of Node.js, for example. */
+export function guardFunctions(object: object, name: string): void {
+  for (const member of Object.getOwnPropertyNames(object)) guardMember(object, member, `${name}.${member}`)
+}
+
+/** Guards the variables of the environment, which nobody has set for a model. @returns what stands for them */
+export function guardedVariables(variables: object, name: string): object {
+  const refuseInside = () => {
+    if (isGuarded()) refuse(name)
+  }
+  const guarded = new Proxy(variables, {
+    get(target, key) {
+      refuseInside()
+      return Reflect.get(target, key)
+    },
+    has(target, key) {
+      refuseInside()
+      return Reflect.has(target, key)
+    },
+    ownKeys(target) {
+      refuseInside()
+      return Reflect.ownKeys(target)
+    },
+    getOwnPropertyDescriptor(target, key) {
+      refuseInside()
+      return Reflect.getOwnPropertyDescriptor(target, key)
+    },
+  })
+  guards.add(guarded)
+  return guarded
+}
+
+/** A format of dates says what time it is where it is given none. */
+function guardFormats(): void {
+  const { prototype } = Intl.DateTimeFormat
+  const format = Object.getOwnPropertyDescriptor(prototype, 'format')
+  const original = format?.get
+  if (format !== undefined && original !== undefined)
+    Object.defineProperty(prototype, 'format', {
+      ...format,
+      get(this: Intl.DateTimeFormat) {
+        const bound = original.call(this) as Intl.DateTimeFormat['format']
+        return (...args: Parameters<typeof bound>) => {
+          if (args[0] === undefined && isGuarded()) refuse('Intl.DateTimeFormat.prototype.format()')
+          return bound(...args)
+        }
+      },
+    })
+  const { formatToParts } = prototype
+  Object.defineProperty(prototype, 'formatToParts', {
+    value(this: Intl.DateTimeFormat, ...args: Parameters<typeof formatToParts>) {
+      if (args[0] === undefined && isGuarded()) refuse('Intl.DateTimeFormat.prototype.formatToParts()')
+      return formatToParts.apply(this, args)
+    },
+    configurable: true,
+    writable: true,
+  })
 }
 
 /** Replaces a function where it is found, on the object or on its prototype. */
@@ -75,6 +177,7 @@ function guardMember(object: Members, member: string, name: string): void {
       return inner
     },
   })
+  guards.add(guarded)
   Object.defineProperty(owner, member, {
     value: guarded,
     configurable: true,
@@ -96,6 +199,7 @@ function guardDate(global: Members): void {
       return Reflect.construct(target, args, newTarget)
     },
   })
+  guards.add(guarded)
   Object.defineProperty(original.prototype, 'constructor', { value: guarded })
   Object.defineProperty(global, 'Date', { value: guarded, configurable: true, writable: true })
 }

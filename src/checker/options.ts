@@ -77,6 +77,13 @@ export interface CheckOptions {
   readonly isOwn?: (procedure: AnyProcedure) => boolean
   /** The scenario as another loading of the text under test has it, for an audit of what that text keeps (default none). */
   readonly fresh?: Fresh
+  /**
+   * Asks whether what the text under test keeps outside of the world is as it was. The audit calls it where that text has just
+   * run, once for each place and what it was told until then.
+   *
+   * @throws SpecificationError `impure` if it is not
+   */
+  readonly unchanged?: (place: string) => void
   /** Aborting it ends the check with the verdict `interrupted`. */
   readonly signal?: AbortSignal
   /** Called a few times a second. */

@@ -1,35 +1,51 @@
 /**
  * What a driver's modules keep outside of the world. The text of a step does not always show that it counts or notes
- * something: the variables that its functions can reach, and what they hold, are looked at when the driver is loaded and
- * again after each scenario. A module that has changed could have decided by what it kept.
+ * something: the variables that its functions can reach, and what they hold, are looked at when the driver is loaded, while it
+ * is audited, and after each scenario. A module that has changed could have decided by what it kept.
  *
  * @module
  */
-import { type Runtime, Session } from 'node:inspector'
+import { types } from 'node:util'
+import { isGuard } from '../checker/guard.js'
 import { acting } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import { recording } from '../world/footprint.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import { running } from '../world/running.js'
+import { Inspector } from './inspector.js'
+import { NODE_OBJECTS } from './node-guards.js'
 
-/** Values looked at: what goes beyond is a table of constants, or worse. */
+/** Variables and values that are kept: what goes beyond could keep anything. */
 const MOST_VALUES = 200_000
 /** How deep values are looked at. */
-const DEEPEST = 6
+const DEEPEST = 100
 /** Variables that a message names. */
 const MOST_SHOWN = 4
 /** Characters of a value that a message shows. */
 const MOST_CHARACTERS = 80
-/** What a bound function works with. */
-const BOUND = ['[[TargetFunction]]', '[[BoundThis]]', '[[BoundArgs]]']
+/** Bytes of a buffer that a message shows. */
+const MOST_BYTES = 64
 /** What every function has. */
-const OF_FUNCTIONS = ['length', 'name', 'prototype', 'arguments', 'caller']
+const OF_FUNCTIONS: readonly PropertyKey[] = ['length', 'name', 'arguments', 'caller', 'constructor']
+/** The text of a class that has private fields. */
+const PRIVATE = /^class\b.*#[\p{ID_Start}$_]/su
 /** A variable that is not there. */
 const ABSENT = 'absent'
-/** Where the inspector finds what it needs, on the global object, while it looks. */
-const ROOTS = 'hmm-spec.captured'
 /** What the product changes while a model runs, and a driver may have imported. */
 const OF_THE_PRODUCT: readonly object[] = [acting, recording, running]
+/** What the global object had before any module of somebody else's was loaded. */
+const GLOBALS = new Map(
+  Reflect.ownKeys(globalThis).map((key) => [key, Object.getOwnPropertyDescriptor(globalThis, key)?.value]),
+)
+/** Prototypes of iterators: an object of one keeps its place where nobody can look. */
+const ITERATORS: readonly object[] = [
+  [].values(),
+  ''[Symbol.iterator](),
+  ''.matchAll(/x/g),
+  new Map().keys(),
+  new Set().keys(),
+  ...helpersOfIterators(),
+].map((each) => Object.getPrototypeOf(each))
 
 /** A variable, or what it holds: `generation`, `seen[2]`, `state.count`. */
 interface Variable {
@@ -38,43 +54,37 @@ interface Variable {
   readonly value: string
 }
 
-/** What variables held, each by the function that reaches it first, and its name. */
+/** What variables held, each by the scope or the function that reaches it, and its name. */
 export type Captured = ReadonlyMap<string, Variable>
 
 /**
  * What the functions of `procedures` can reach beyond their arguments: variables of their modules, of functions around
  * them, and what those hold. Handles of the product, and what is imported from it, are left out.
  *
- * @param isOwn - whether a file is the driver's author's
+ * @param isOwn - whether a file is the driver's author's, or of a package that it uses
  * @param functions - others of its author's: what builds scenarios and makes claims
+ * @throws SpecificationError `impure` if there is something that cannot be compared: an iterator, a Proxy
  */
 export function capturedBy(
   procedures: Iterable<AnyProcedure>,
   isOwn: (url: string) => boolean,
   functions: readonly object[] = [],
 ): Captured {
-  const session = new Session()
-  session.connect()
-  const holder = globalThis as Record<string, unknown>
+  const inspector = new Inspector()
   try {
-    holder[ROOTS] = {
-      bodies: [...[...procedures].map(({ body }) => body), ...functions],
-      // What was looked at: the product's own state never is.
-      seen: new WeakSet(OF_THE_PRODUCT),
-    }
-    return new Look(session, isOwn).look()
+    return new Look(inspector, isOwn).look([...[...procedures].map(({ body }) => body), ...functions])
   } finally {
-    delete holder[ROOTS]
-    session.disconnect()
+    inspector.close()
   }
 }
 
 /**
  * Compares what was captured with what it was.
  *
+ * @param when - in words that a sentence begins with: `After munmap`
  * @throws SpecificationError `impure` that names the variables which have changed
  */
-export function mustBeAsLoaded(loaded: Captured, now: Captured, scenario: string): void {
+export function mustBeAsLoaded(loaded: Captured, now: Captured, when: string): void {
   const changed = new Map<string, string>()
   for (const [key, { name, value }] of now) {
     const before = loaded.get(key)?.value ?? ABSENT
@@ -89,7 +99,7 @@ export function mustBeAsLoaded(loaded: Captured, now: Captured, scenario: string
   const rest = changed.size - shown.length
   throw new SpecificationError(
     'impure',
-    `the driver keeps state outside of the world. After ${scenario} ${shown.join('; ')}` +
+    `the driver keeps state outside of the world. ${when} ${shown.join('; ')}` +
       `${rest > 0 ? `; and ${rest} more` : ''}. The checker does not see it, so that no verdict would be true; keep it in a ` +
       'field of the world',
   )
@@ -100,201 +110,301 @@ function clipped(value: string): string {
   return value.length <= MOST_CHARACTERS ? value : `${value.slice(0, MOST_CHARACTERS)}…`
 }
 
-/** A variable of a scope, or a member of an object. */
-interface Member {
-  readonly name: string
-  readonly value?: Runtime.RemoteObject | undefined
+/** What modules have put on the global object, or replaced there. */
+function changedGlobals(): [key: PropertyKey, value: unknown][] {
+  return Reflect.ownKeys(globalThis).flatMap((key): [PropertyKey, unknown][] => {
+    const property = Object.getOwnPropertyDescriptor(globalThis, key)
+    if (property === undefined || !('value' in property) || Inspector.isOwn(key)) return []
+    const was = GLOBALS.has(key) && Object.is(GLOBALS.get(key), property.value)
+    return was ? [] : [[key, property.value]]
+  })
+}
+
+function helpersOfIterators(): object[] {
+  const { Iterator } = globalThis as { Iterator?: { from?(of: object): { take(n: number): object } } }
+  return Iterator?.from === undefined
+    ? []
+    : [Iterator.from([]).take(0), Iterator.from({ next: () => ({ done: true }) })]
+}
+
+/** In which files functions are. */
+const urls = new WeakMap<object, string | undefined>()
+/** Functions all of whose scopes others share, and those scopes. */
+const shared = new WeakMap<object, readonly string[]>()
+/** By the functions that a scope declares: which one it is. */
+const scopes: Map<unknown, unknown> = new Map()
+let scopesSeen = 0
+/** A scope of so many functions is known by them. */
+const MANY_FUNCTIONS = 8
+
+/**
+ * What a scope is called that has many functions: each that it declares is made anew with it, so that no two have the same.
+ * Undefined for one that is looked at by way of each function.
+ */
+function placeOf(variables: readonly Own[]): string | undefined {
+  const functions = variables.map(([, value]) => value).filter((value) => typeof value === 'function')
+  if (functions.length < MANY_FUNCTIONS) return undefined
+  let at = scopes
+  for (const each of functions) {
+    const next = (at.get(each) as typeof at | undefined) ?? new Map()
+    at.set(each, next)
+    at = next
+  }
+  const known = (at.get(functions.length) as string | undefined) ?? `scope ${scopesSeen++}`
+  at.set(functions.length, known)
+  return known
 }
 
 /** One look at everything that is reachable. */
 class Look {
   private readonly found = new Map<string, Variable>()
+  private readonly seen = new Set<object>([...OF_THE_PRODUCT, ...Object.values(NODE_OBJECTS), globalThis])
   /** Functions looked at so far: their order is the same in each look. */
   private functions = 0
-  private readonly scripts = new Map<string, string>()
+  /** Scopes of many functions that this look has been to. */
+  private readonly places = new Set<string>()
+  private readonly visited: { place: string; name: string; value: object; depth: number }[] = []
+  private hasPrivateFields = false
+  /** By class: whether an instance of it may keep something. */
+  private readonly keeping = new Map<object, boolean>()
 
   constructor(
-    private readonly session: Session,
+    private readonly inspector: Inspector,
     private readonly isOwn: (url: string) => boolean,
-  ) {
-    session.on('Debugger.scriptParsed', ({ params }) => this.scripts.set(params.scriptId, params.url))
+  ) {}
+
+  look(roots: readonly object[]): Captured {
+    for (const root of roots) if (typeof root === 'function') this.closure(root)
+    for (const [key, value] of changedGlobals()) this.value('global', `globalThis.${String(key)}`, value, 0)
+    this.privateFields()
+    return this.found
   }
 
-  look(): Captured {
-    // Tells which script is which file.
-    this.post('Debugger.enable')
-    try {
-      const roots = this.evaluate(`globalThis[${JSON.stringify(ROOTS)}].bodies`)
-      for (const { value } of this.membersOf(roots).filter(({ name }) => /^\d+$/.test(name)))
-        if (value !== undefined) this.closure(value)
-      return this.found
-    } finally {
-      this.post('Debugger.disable')
-    }
+  private say(place: string, name: string, value: string): void {
+    if (this.found.size >= MOST_VALUES) tooMuch(name)
+    let key = `${place} ${name}`
+    // Two scopes that look alike and hold different things are two.
+    while ((this.found.get(key)?.value ?? value) !== value) key += "'"
+    this.found.set(key, { name, value })
   }
 
   /**
-   * A function: the variables of the scopes that it was made in. Of an installed package's those that are no functions: it has many,
-   * all of which share their scopes.
+   * A function: the variables of the scopes that it was made in.
    *
-   * @returns true if it is of the author's own text
+   * @returns true if it is of a text that is somebody else's: the author's, or an installed package's
    */
-  private closure(value: Runtime.RemoteObject): boolean {
-    if (value.objectId === undefined || this.isSeen(value.objectId)) return false
-    const { internalProperties = [] } = this.properties(value.objectId)
-    const url = this.urlOf(internalProperties)
-    if (url === undefined || !this.isOwn(url)) return false
-    const isOfPackage = url.includes('/node_modules/')
+  private closure(of: object): boolean {
+    if (this.seen.has(of)) return false
+    this.seen.add(of)
+    if (!this.isSomebodyElses(of)) return false
     const prefix = String(this.functions++)
-    const scopes = internalProperties.find(({ name }) => name === '[[Scopes]]')?.value
-    if (scopes?.objectId === undefined) return !isOfPackage
-    for (const { name: depth, value: scope } of this.membersOf(scopes)) {
+    const known = shared.get(of)
+    if (known?.every((place) => this.places.has(place))) return true
+    const places: string[] = []
+    let isShared = true
+    let within: string | undefined
+    for (const [depth, { description, object }] of this.inspector.scopesOf(of).entries()) {
       // `Global` is everybody's; the others are `Module`, `Closure (name)`, `Block`, `Script`.
-      if (scope?.objectId === undefined || scope.description === 'Global') continue
-      for (const { name, value: variable } of this.membersOf(scope))
-        if (variable !== undefined && !(isOfPackage && variable.type === 'function'))
-          this.value(`${prefix}.${depth}`, name, variable, isOfPackage ? DEEPEST - 1 : 0)
-    }
-    return !isOfPackage
-  }
-
-  /** Which file a function is in, by its internal properties. */
-  private urlOf(internalProperties: readonly Runtime.InternalPropertyDescriptor[]): string | undefined {
-    const location = internalProperties.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value as
-      | { readonly scriptId: string }
-      | undefined
-    return location && this.scripts.get(location.scriptId)
-  }
-
-  /** @param place - function and scope from which the variable is reached */
-  private value(place: string, name: string, value: Runtime.RemoteObject, depth: number): void {
-    if (this.found.size >= MOST_VALUES) return
-    const say = (words: string) => this.found.set(`${place} ${name}`, { name, value: words })
-    if (value.type === 'function') {
-      say('a function')
-      if (depth < DEEPEST) this.bound(place, name, value, depth)
-      if (this.closure(value) && depth < DEEPEST)
-        for (const member of this.membersOf(value))
-          if (member.value !== undefined && !OF_FUNCTIONS.includes(member.name))
-            this.value(place, `${name}.${member.name}`, member.value, depth + 1)
-      return
-    }
-    if (value.type !== 'object' || value.objectId === undefined) {
-      say(wordsFor(value))
-      return
-    }
-    if (this.isSeen(value.objectId)) return
-    const { subtype, className = 'Object' } = value
-    say(subtype === 'date' ? (value.description ?? className) : `an object of ${className}`)
-    if (depth >= DEEPEST) return
-    switch (subtype) {
-      case 'generator':
-        this.suspended(place, name, value.objectId, depth)
-        return
-      case 'map':
-      case 'set':
-      case 'weakmap':
-      case 'weakset':
-        this.entries(place, name, value.objectId, depth)
-        return
-      case undefined:
-      case 'array':
-      case 'typedarray': {
-        // Records, layouts and the like are the product's: what they hold is the world, or does not change.
-        if (subtype === undefined && className !== 'Object' && !this.mayKeep(value.objectId)) return
-        for (const member of this.membersOf(value))
-          if (member.value !== undefined) {
-            const inner = subtype === undefined ? `${name}.${member.name}` : `${name}[${member.name}]`
-            this.value(place, inner, member.value, depth + 1)
-          }
+      if (description === 'Global') continue
+      const variables = own(object)
+      // What is around a scope that is known is known with it.
+      const place: string | undefined = within === undefined ? placeOf(variables) : `${within}^`
+      within = place
+      if (place === undefined) isShared = false
+      else {
+        places.push(place)
+        if (this.places.has(place)) continue
+        this.places.add(place)
       }
+      for (const [name, value] of variables) this.value(place ?? `${prefix}.${depth}`, String(name), value, 0)
+    }
+    if (isShared) shared.set(of, places)
+    return true
+  }
+
+  /** True for a function of the author's, or of a package. */
+  private isSomebodyElses(of: object): boolean {
+    if (!urls.has(of)) urls.set(of, this.inspector.urlOf(of))
+    const url = urls.get(of)
+    if (url === undefined || !this.isOwn(url)) return false
+    this.mayHaveFields(of)
+    return true
+  }
+
+  private mayHaveFields(of: object): void {
+    if (!this.hasPrivateFields) this.hasPrivateFields = PRIVATE.test(Function.prototype.toString.call(of))
+  }
+
+  /** @param place - scope, or function, from which the variable is reached */
+  private value(place: string, name: string, value: unknown, depth: number): void {
+    if (depth > DEEPEST) tooMuch(name)
+    if (typeof value === 'function') this.function(place, name, value, depth)
+    else if (typeof value === 'object' && value !== null) this.object(place, name, value, depth)
+    else this.say(place, name, wordsFor(value))
+  }
+
+  private function(place: string, name: string, value: object, depth: number): void {
+    this.say(place, name, 'a function')
+    if (this.seen.has(value) || isGuard(value)) return
+    if (types.isProxy(value)) refuse(name, OPAQUE.proxy)
+    if (isWasm(value)) refuse(name, OPAQUE.wasm)
+    const bound = isNative(value) ? this.inspector.boundIn(value) : []
+    if (!this.closure(value)) this.seen.add(value)
+    else this.members(place, name, value, depth, OF_FUNCTIONS)
+    for (const [part, inner] of bound) this.value(place, `${name}${String(part)}`, inner, depth + 1)
+  }
+
+  private object(place: string, name: string, value: object, depth: number): void {
+    if (this.seen.has(value) || isGuard(value)) return
+    this.seen.add(value)
+    const opaque = opaqueIn(value)
+    if (opaque !== undefined && !(types.isGeneratorObject(value) && this.inspector.hasEnded(value)))
+      refuse(name, OPAQUE[opaque])
+    const slot = slotOf(value)
+    this.say(place, name, `an object of ${classOf(value)?.name || 'Object'}${slot === '' ? '' : `: ${slot}`}`)
+    if (types.isMap(value) || types.isSet(value) || types.isWeakMap(value) || types.isWeakSet(value)) {
+      for (const [i, entry] of this.inspector.entriesOf(value).entries())
+        for (const [part, inner] of own(entry))
+          this.value(place, `${name}[${i}].${String(part)}`, inner, depth + 1)
+    }
+    if (types.isTypedArray(value)) return
+    // Records, layouts and the like are the product's: what they hold is the world, or does not change.
+    if (!Array.isArray(value) && !this.mayKeep(value)) return
+    this.members(place, name, value, depth, ['constructor'])
+  }
+
+  private members(
+    place: string,
+    name: string,
+    value: object,
+    depth: number,
+    except: readonly PropertyKey[],
+  ): void {
+    const listed = Array.isArray(value)
+    this.visited.push({ place, name, value, depth })
+    for (const [key, inner] of own(value, except))
+      this.value(place, listed ? `${name}[${String(key)}]` : `${name}.${String(key)}`, inner, depth + 1)
+  }
+
+  /**
+   * Private fields, also of objects that are of another class than the one that gave them. The inspector is slow, so it is asked
+   * only where a class that was met has any.
+   */
+  private privateFields(): void {
+    for (let at = 0; this.hasPrivateFields && at < this.visited.length; at++) {
+      const { place, name, value, depth } = this.visited[at]
+      for (const [field, inner] of this.inspector.privateOf(value))
+        this.value(place, `${name}.${field}`, inner, depth + 1)
     }
   }
 
-  /** A bound function: what it calls, on what, and with what. */
-  private bound(place: string, name: string, { objectId }: Runtime.RemoteObject, depth: number): void {
-    if (objectId === undefined) return
-    for (const { name: part, value } of this.properties(objectId).internalProperties ?? [])
-      if (value !== undefined && BOUND.includes(part)) this.value(place, `${name}${part}`, value, depth + 1)
-  }
-
-  /** A generator: whether it has ended, and the variables of where it stands. */
-  private suspended(place: string, name: string, objectId: string, depth: number): void {
-    const { internalProperties = [] } = this.properties(objectId)
-    for (const { name: part, value } of internalProperties)
-      if (part === '[[GeneratorState]]' && value !== undefined)
-        this.value(place, `${name}${part}`, value, depth + 1)
-      else if (part === '[[Scopes]]' && value !== undefined)
-        for (const { value: scope } of this.membersOf(value))
-          if (scope?.objectId !== undefined && scope.description !== 'Global')
-            for (const variable of this.membersOf(scope))
-              if (variable.value !== undefined)
-                this.value(place, `${name}: ${variable.name}`, variable.value, depth + 1)
-  }
-
-  private entries(place: string, name: string, objectId: string, depth: number): void {
-    const { internalProperties = [] } = this.properties(objectId)
-    const entries = internalProperties.find((property) => property.name === '[[Entries]]')?.value
-    if (entries?.objectId === undefined) return
-    for (const { name: index, value } of this.membersOf(entries))
-      if (value?.objectId !== undefined)
-        for (const part of this.membersOf(value))
-          if (part.value !== undefined)
-            this.value(place, `${name}[${index}].${part.name}`, part.value, depth + 1)
-  }
-
-  /** Whether a function or an object was looked at before; from now on it was. */
-  private isSeen(objectId: string): boolean {
-    const ask = `function () {
-      const { seen } = globalThis[${JSON.stringify(ROOTS)}]
-      return seen.has(this) || !seen.add(this)
-    }`
-    return this.call(objectId, ask).result.value === true
-  }
-
-  /** True for an instance of a class that is the author's, the language's or Node's. */
-  private mayKeep(objectId: string): boolean {
-    const { result } = this.call(objectId, 'function () { return this.constructor }')
-    if (result?.objectId === undefined) return false
-    const url = this.urlOf(this.properties(result.objectId).internalProperties ?? [])
-    return url === undefined || url.startsWith('node:') || this.isOwn(url)
-  }
-
-  private membersOf({ objectId }: Runtime.RemoteObject): Member[] {
-    if (objectId === undefined) return []
-    const answer = this.properties(objectId)
-    const { privateProperties = [] } = answer as { privateProperties?: Member[] }
-    // A getter is not asked: to ask is to run it.
-    return [...answer.result.filter(({ enumerable }) => enumerable), ...privateProperties]
-  }
-
-  private properties(objectId: string): Runtime.GetPropertiesReturnType {
-    return this.post('Runtime.getProperties', { objectId, ownProperties: true })
-  }
-
-  private call(objectId: string, functionDeclaration: string): Runtime.CallFunctionOnReturnType {
-    return this.post('Runtime.callFunctionOn', { objectId, functionDeclaration })
-  }
-
-  private evaluate(expression: string): Runtime.RemoteObject {
-    return this.post<Runtime.EvaluateReturnType>('Runtime.evaluate', { expression }).result
-  }
-
-  /** The inspector of one's own process answers at once. */
-  private post<T>(method: string, params?: object): T {
-    let answer: T | undefined
-    let failed: Error | null = null
-    this.session.post(method, params, (error: Error | null, result?: object) => {
-      failed = error
-      answer = result as T
-    })
-    if (failed !== null) throw failed
-    return answer as T
+  /** True for an instance of a class that is the author's, a package's, the language's or Node's. */
+  private mayKeep(value: object): boolean {
+    const of = classOf(value)
+    if (of === undefined) return true
+    const known = this.keeping.get(of)
+    if (known !== undefined) return known
+    const may = this.isSomebodyElses(of) || (urls.get(of) ?? 'node:').startsWith('node:')
+    if (may) this.mayHaveFields(of)
+    this.keeping.set(of, may)
+    return may
   }
 }
 
-function wordsFor({ type, value, unserializableValue, description }: Runtime.RemoteObject): string {
-  if (type === 'undefined') return 'undefined'
-  if (type === 'string') return JSON.stringify(value)
-  return unserializableValue ?? description ?? String(value)
+/** A property and what it holds. */
+type Own = readonly [key: PropertyKey, value: unknown]
+
+/** The properties of an object. A getter is not asked, since to ask is to run it: it is a function that may reach something. */
+function own(value: object, except: readonly PropertyKey[] = []): Own[] {
+  return Reflect.ownKeys(value).flatMap((key): Own[] => {
+    if (except.includes(key)) return []
+    const property = Object.getOwnPropertyDescriptor(value, key)
+    if (property === undefined) return []
+    if ('value' in property) return [[key, property.value]]
+    return [property.get, property.set].flatMap((each): Own[] => (each === undefined ? [] : [[key, each]]))
+  })
+}
+
+/** What made an object. */
+function classOf(value: object): { readonly name: string } | undefined {
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+    const made = Object.getOwnPropertyDescriptor(at, 'constructor')?.value
+    if (typeof made === 'function') return made
+  }
+  return undefined
+}
+
+/** What keeps its place, or more, where nobody can look: an object of such a kind may not be reachable at all. */
+const OPAQUE = {
+  generator: 'a generator, which keeps its place',
+  iterator: 'an iterator, which keeps its place',
+  proxy: 'a Proxy, which may keep anything',
+  wasm: 'of WebAssembly, which keeps what nobody sees',
+} as const
+
+function opaqueIn(value: object): keyof typeof OPAQUE | undefined {
+  if (types.isProxy(value)) return 'proxy'
+  if (types.isGeneratorObject(value)) return 'generator'
+  if (ITERATORS.some((each) => Object.prototype.isPrototypeOf.call(each, value))) return 'iterator'
+  const { Instance, Memory, Global, Table } = WebAssembly
+  return [Instance, Memory, Global, Table].some((kind) => value instanceof kind) ? 'wasm' : undefined
+}
+
+/** True for a function of the language's, of WebAssembly's, or a bound one. */
+function isNative(value: object): boolean {
+  return Function.prototype.toString.call(value).endsWith('{ [native code] }')
+}
+
+/** True of a function that a module of WebAssembly exports: nothing else may be put into a table of it. */
+function isWasm(value: object): boolean {
+  if (!isNative(value)) return false
+  try {
+    new WebAssembly.Table({ element: 'anyfunc', initial: 1 }).set(0, value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The parts of an object of the language that are no members, in words. */
+function slotOf(value: object): string {
+  if (types.isDate(value)) return String(value.getTime())
+  if (types.isRegExp(value)) return `${value.source} at ${value.lastIndex}`
+  if (types.isAnyArrayBuffer(value)) return bytesOf(new Uint8Array(value))
+  if (ArrayBuffer.isView(value))
+    return bytesOf(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  return ''
+}
+
+/** The bytes of a buffer; of many a number that differs where they do. */
+function bytesOf(bytes: Uint8Array): string {
+  if (bytes.length <= MOST_BYTES) return `${bytes.length} bytes [${bytes}]`
+  let [a, b] = [0x811c9dc5, 0x9e3779b9]
+  for (const byte of bytes) {
+    a = Math.imul(a ^ byte, 0x01000193)
+    b = Math.imul(b + byte, 0x85ebca6b) ^ (b >>> 13)
+  }
+  return `${bytes.length} bytes (${(a >>> 0).toString(16)}${(b >>> 0).toString(16)})`
+}
+
+function tooMuch(name: string): never {
+  throw new SpecificationError(
+    'impure',
+    `\`${name}\` is too much to look through (more than ${MOST_VALUES} values, or more than ${DEEPEST} deep), so that it could ` +
+      'keep what is not in the world; keep less within the reach of procedures',
+  )
+}
+
+function refuse(name: string, what: string): never {
+  throw new SpecificationError(
+    'impure',
+    `\`${name}\`, which procedures can reach, is ${what} outside of the world; make it where it is used, or keep what it ` +
+      'says in a field of the world',
+  )
+}
+
+function wordsFor(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  return Object.is(value, -0) ? '-0' : String(value)
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { types } from 'node:util'
 import type { Requirement } from '../../spec/requirement.js'
 import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { CheckOptions } from '../checker/options.js'
@@ -11,13 +12,14 @@ import type { RandomOptions } from '../checker/random.js'
 import type { CheckResult } from '../checker/result.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
+import { outside } from '../world/acting.js'
 import { declaredSteps } from '../world/declared-steps.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import { capturedBy, mustBeAsLoaded } from './captured.js'
 import { withGeneration } from './in-generation.js'
-import { isSomebodyElses, type LoadedModule, type Modules, whyNotLoaded } from './modules.js'
+import { isSomebodyElses, type LoadedModule, type Modules } from './modules.js'
 import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
 import type { ProcedureText, Project } from './project.js'
 import { statechartEntry } from './statechart-entry.js'
@@ -91,10 +93,13 @@ export function withOwnExports(
     ({ isOwn }: Pick<CheckOptions, 'isOwn'>) =>
     (procedure: AnyProcedure) =>
       made.has(procedure) || isOwn?.(procedure) === true
+  const looked = new Set<string>()
+  const mustKeepNothing = (when: string) =>
+    mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), when)
   /** Runs something of a scenario; what the modules keep must be as it was when they were loaded. */
   const held = async <T>(scenario: Scenario, run: () => Promise<T>): Promise<T> => {
     const result = await run()
-    mustBeAsLoaded(captured, capturedBy(made, isSomebodyElses, functions), scenario.name)
+    mustKeepNothing(`After ${scenario.name}`)
     return result
   }
   return {
@@ -122,7 +127,13 @@ export function withOwnExports(
       held(scenario, () => project.atomicity(scenario, { ...options, isOwn: isOwnOr(options) })),
     check: (scenario: Scenario, options: CheckOptions) =>
       held(scenario, async () => {
-        const result = await project.check(scenario, { ...options, isOwn: isOwnOr(options) })
+        const isOwn = isOwnOr(options)
+        const unchanged = (place: string) => {
+          options.unchanged?.(place)
+          if (!looked.has(place)) outside(() => mustKeepNothing(`In ${scenario.name}, ${place},`))
+          looked.add(place)
+        }
+        const result = await project.check(scenario, { ...options, isOwn, unchanged })
         mustNameRequirements(result, [...project.requirements, ...requirements])
         return result
       }),
@@ -223,16 +234,29 @@ function few(names: readonly string[]): string {
   return rest > 1 ? `${names.slice(0, 5).join(', ')} and ${rest} more` : names.join(', ')
 }
 
-/** The members of a driver, each read once; one that cannot be read is refused. */
+/** The members of a driver. What is answered anew each time that somebody looks is no member. */
 function membersOf(candidate: object, refuse: (why: string) => never): Readonly<Record<string, unknown>> {
+  if (types.isProxy(candidate))
+    refuse('the default export is a Proxy, which may answer otherwise each time; export the object itself')
   const members: Record<string, unknown> = {}
-  for (const member of MEMBERS)
-    try {
-      members[member] = (candidate as Readonly<Record<string, unknown>>)[member]
-    } catch (error) {
-      refuse(`${member} of the default export cannot be read: it threw ${whyNotLoaded(error)}`)
-    }
+  for (const member of MEMBERS) {
+    const property = propertyOf(candidate, member)
+    if (property?.get !== undefined || property?.set !== undefined)
+      refuse(
+        `${member} of the driver is a getter, which may answer otherwise each time; make it a plain member`,
+      )
+    members[member] = property?.value
+  }
   return members
+}
+
+/** A property of an object or of what it inherits from. */
+function propertyOf(object: object, name: string): PropertyDescriptor | undefined {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertyDescriptor(at, name)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 function isWork(value: unknown): boolean {

@@ -8,11 +8,11 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { installGuards } from '../checker/guard.js'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { atPlaceOf } from '../world/thrown.js'
 import { type Captured, capturedBy } from './captured.js'
 import { type FileOption, importedFiles, mustBePureText, syntaxErrorIn } from './driver-text.js'
+import { installNodeGuards } from './node-guards.js'
 import { freshUrl, installHooks, isTypeScript, mayKeep, newerSourceOf } from './typescript/index.js'
 import { UsageError } from './usage.js'
 
@@ -45,7 +45,7 @@ export class Modules {
     if (known !== undefined) return known
     if (this.turn === 0) mustBeLoadable(option, file, path)
     installHooks()
-    installGuards()
+    installNodeGuards()
     try {
       const { loaded, made } = await proceduresOf(() => import(freshUrl(pathToFileURL(path).href, this.turn)))
       const functions = functionsIn(loaded)

@@ -44,6 +44,17 @@ export function act(thread: number, unclaimed: ReadonlySet<string>): void {
   acting.raised = undefined
 }
 
+/** Runs what is neither procedure nor claim while one of them is under way. */
+export function outside<T>(run: () => T): T {
+  const before = acting.inside
+  acting.inside = false
+  try {
+    return run()
+  } finally {
+    acting.inside = before
+  }
+}
+
 /** Runs procedures or claims: see {@link acting.inside}. */
 export function inside<T>(run: () => T): T {
   const before = acting.inside

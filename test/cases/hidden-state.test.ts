@@ -4,7 +4,7 @@
  * before does.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -25,10 +25,16 @@ interface Hidden {
   readonly set: string
   /** A field of the driver's declared state. */
   readonly seen?: string
+  /** What a walk does first, and what it does when it has collided. */
+  readonly first?: string
+  readonly collided?: string
 }
 
 /** A driver that does not let the device write until its callback has run for the first time. */
-function driverOf(name: string, { declared = '', get, set, seen }: Hidden): string {
+function driverOf(
+  name: string,
+  { declared = '', get, set, seen, first = '', collided = '' }: Hidden,
+): string {
   const file = join(folder, `${name.replaceAll(/\W+/g, '-')}.js`)
   const state = seen === undefined ? '' : `state: (l) => ({ count: l.counter('count', 3), seen: ${seen} }),`
   writeFileSync(
@@ -41,6 +47,7 @@ import { mapPage, mmget_not_zero, mmput, mmu_interval_read_begin, mmu_interval_r
 ${declared}
 const map = procedure(function* map(c, m, page, write) {
   const range = rangeOf(m, c)
+  ${first}
   yield* mmu_interval_read_begin(m.notifier, range.notifierSeq)
   yield* m.mm.mmapLock.lockRead()
   const defaultFlags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0)
@@ -49,6 +56,7 @@ const map = procedure(function* map(c, m, page, write) {
   if (error) return error === -Errno.EBUSY ? 'again' : error
   yield* m.updateLock.lock()
   const collided = yield* mmu_interval_read_retry(m.notifier, range.notifierSeq)
+  if (collided) { ${collided} }
   if (!collided)
     yield* step('map', () => {
       if (!isMappable(range, page)) return -Errno.EFAULT
@@ -257,7 +265,7 @@ describe('in the module, or on what a driver is handed', () => {
     const { code, out, err } = await checking(driverOf(name, hidden))
     expect(out).not.toMatch(/ holds /)
     expect(`${out}${err}`.replaceAll(/\s+/g, ' ')).toMatch(
-      /outside of the world|not in the world|neither keeps anything anywhere else|extensible/,
+      /outside of the world|not in the world|neither keeps anything anywhere else|extensible|resize is used/,
     )
     expect(code).toBe(2)
   })
@@ -304,8 +312,8 @@ describe('whatever reads it', () => {
     ],
     ['an object of Node', 'const params = new URLSearchParams()', "params.append('t', 'S')"],
   ])('%s', async (name, declared, set) => {
-    const { code, out } = await checking(driverOf(`kept ${name}`, { declared, get: '1', set }))
-    expect(out.replaceAll(/\s+/g, ' ')).toContain('keeps state outside of the world')
+    const { code, out, err } = await checking(driverOf(`kept ${name}`, { declared, get: '1', set }))
+    expect(`${out}${err}`.replaceAll(/\s+/g, ' ')).toMatch(/keeps state outside of the world|is a generator/)
     // A log of thousands of characters is cut.
     expect(out.length).toBeLessThan(3000)
     expect(code).toBe(2)
@@ -322,6 +330,126 @@ describe('whatever reads it', () => {
     const { code, out } = await checking(driverOf('a lock of its own', hidden))
     expect(out.replaceAll(/\s+/g, ' ')).toContain('state.seen is an instance of a class that extends Mutex')
     expect(code).toBe(2)
+  })
+})
+
+// What an object keeps that is none of its members.
+describe('in a part that no member shows', () => {
+  const wasm = `0,97,115,109,1,0,0,0,1,5,1,96,0,1,127,3,2,1,0,6,6,1,127,1,65,0,11,7,5,1,1,110,0,0,10,13,1,11,0,35,0,65,1,106,36,0,35,0,11`
+  test.each<[string, Hidden, RegExp]>([
+    [
+      'where a regular expression stands',
+      { declared: 'const re = /a/g', get: '1', set: "re.test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')" },
+      /`re` was an object of RegExp: a at 0/,
+    ],
+    [
+      'the time of a Date',
+      { declared: 'const d = new Date(0)', get: 'd.getTime()', set: 'd.setTime(1)' },
+      /Date\.prototype\.setTime is used/,
+    ],
+    [
+      'a Date in a class',
+      {
+        declared: 'class Kept { at = new Date(0); go() { this.at.setHours(1) } }; const kept = new Kept()',
+        get: '1',
+        set: 'kept.go()',
+      },
+      /Date\.prototype\.setHours is used/,
+    ],
+    [
+      'bytes behind a DataView',
+      {
+        declared: 'const v = new DataView(new ArrayBuffer(4))',
+        get: 'v.getInt32(0)',
+        set: 'v.setInt32(0, 1)',
+      },
+      /DataView\.prototype\.setInt32 is used/,
+    ],
+    [
+      'the place of an iterator of an array',
+      {
+        declared: 'const it = [0, 0, 0, 1][Symbol.iterator](); const take = ([x]) => x',
+        get: '1',
+        set: 'take(it)',
+      },
+      /`it`, which procedures can reach, is an iterator/,
+    ],
+    [
+      'the place of an iterator of a text',
+      {
+        declared: "const it = 'aaaa'[Symbol.iterator](); const take = () => { for (const _ of it) return _ }",
+        get: '1',
+        set: 'take()',
+      },
+      /is an iterator/,
+    ],
+    [
+      'the place of an iterator of matches',
+      {
+        declared: "const it = 'aaaa'.matchAll(/a/g); const take = ([x]) => x",
+        get: '1',
+        set: 'take(it)',
+      },
+      /is an iterator/,
+    ],
+    [
+      'the place of a generator without variables',
+      {
+        declared: "const it = (function* () { yield* 'aaaa' })(); const take = ([x]) => x",
+        get: '1',
+        set: 'take(it)',
+      },
+      /is a generator/,
+    ],
+    [
+      'a global of WebAssembly',
+      {
+        declared: `const { exports } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([${wasm}])))`,
+        get: '1',
+        set: 'exports.n()',
+      },
+      /is of WebAssembly/,
+    ],
+    [
+      'a function of WebAssembly',
+      {
+        declared: `const { n } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([${wasm}]))).exports`,
+        get: '1',
+        set: 'n()',
+      },
+      /is of WebAssembly/,
+    ],
+  ])('%s', async (name, hidden, why) => {
+    const { code, out, err } = await checking(driverOf(`part ${name}`, hidden))
+    expect(out).not.toMatch(/ holds /)
+    expect(`${out}${err}`.replaceAll(/\s+/g, ' ')).toMatch(why)
+    expect(code).toBe(2)
+  })
+
+  test.each<[string, Hidden]>([
+    [
+      'a regular expression that begins anew',
+      { declared: 'const re = /a/g', get: "'aa'.replace(re, 'b')", set: '' },
+    ],
+    ['a Date that nobody sets', { declared: 'const d = new Date(0)', get: 'd.getTime() === 0', set: '' }],
+    ['an iterator that is used up at once', { get: '[...[1].values()].length', set: '' }],
+  ])('holds: %s', async (name, hidden) => {
+    const { out } = await checking(driverOf(`right part ${name}`, hidden))
+    expect(out).toMatch(/munmap \(.*\) +pages=1 +holds/)
+  })
+
+  test('a member of the driver that answers otherwise each time', async () => {
+    for (const text of [
+      'const d = { name: "getter", get fault() { return fault }, invalidate }\nexport default d',
+      'class D { name = "getter"; invalidate = invalidate; get fault() { return fault } }\nexport default new D()',
+      'export default new Proxy({ name: "proxy", fault, invalidate }, {})',
+    ]) {
+      const file = driverOf('members', { get: '1', set: '' })
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/export default[\s\S]*$/, text))
+      const { code, err } = await checking(file)
+      expect(err).toMatch(/fault of the driver is a getter|the default export is a Proxy/)
+      expect(code).toBe(2)
+    }
   })
 })
 
@@ -376,6 +504,96 @@ describe('in an installed package', () => {
     const hidden = { declared: "import kept from 'kept-too'", get: 'kept.get()', set: 'kept.bump()' }
     const { code, out } = compiled(driverOf('package too', hidden))
     expect(out).not.toMatch(/ holds /)
+    expect(code).toBe(2)
+  })
+
+  test.each<[string, string, string, RegExp]>([
+    [
+      'deep within an object',
+      'const h = { a: { b: { c: { d: { n: 0 } } } } }\nexport const bump = () => ++h.a.b.c.d.n',
+      'bump()',
+      /`h\.a\.b\.c\.d\.n` was 0/,
+    ],
+    [
+      'on a function',
+      'export function bump() { bump.n = (bump.n ?? 0) + 1 }',
+      'bump()',
+      /`bump\.n` was absent/,
+    ],
+    [
+      'in a private field of a class',
+      'class S { static #n = 0; static bump() { return ++S.#n } }\nexport const bump = () => S.bump()',
+      'bump()',
+      /`S\.#n` was 0/,
+    ],
+    [
+      'in a function that only its own functions call',
+      'const count = (() => { let n = 0; return () => ++n })()\nexport const bump = () => count()',
+      'bump()',
+      /`n` was 0/,
+    ],
+    [
+      'on the global object',
+      'export const bump = () => { globalThis.keptByHand = (globalThis.keptByHand ?? 0) + 1 }',
+      'bump()',
+      /`globalThis\.keptByHand` was absent/,
+    ],
+    [
+      'in a generator',
+      "const g = (function* () { yield* 'aaaa' })()\nexport const bump = () => g.next()",
+      'bump()',
+      /is a generator/,
+    ],
+    [
+      'the environment',
+      "export const bump = () => process.env.SOMETHING === '1'",
+      'bump()',
+      /process\.env is used/,
+    ],
+    [
+      'a file',
+      "import { existsSync } from 'node:fs'\nexport const bump = () => existsSync('/nowhere')",
+      'bump()',
+      /fs\.existsSync is used/,
+    ],
+    [
+      'chance',
+      "import { randomInt } from 'node:crypto'\nexport const bump = () => randomInt(10)",
+      'bump()',
+      /crypto\.randomInt is used/,
+    ],
+    [
+      "a method of the product's",
+      "import { Mutex } from '../../../../../../dist/src/world/index.js'\nMutex.prototype.heldBy = () => true\nexport const bump = () => 0",
+      'bump()',
+      /Mutex\.prototype was replaced/,
+    ],
+  ])('%s', (name, text, set, why) => {
+    const of = name.replaceAll(/\W+/g, '-').toLowerCase()
+    installed(of, { type: 'module', exports: './index.js' }, text)
+    const { code, out } = compiled(
+      driverOf(`of ${of}`, { declared: `import { bump } from '${of}'`, get: '1', set }),
+    )
+    expect(out).toMatch(why)
+    expect(code).toBe(2)
+  })
+
+  test('a bit that is taken back before the end', () => {
+    installed(
+      'taken-back',
+      { type: 'module', exports: './index.js' },
+      'let n = 0\nexport const put = (x) => { n = x }',
+    )
+    const { code, out } = compiled(
+      driverOf('taken back', {
+        declared: "import { put } from 'taken-back'",
+        get: '1',
+        set: 'put(0)',
+        first: 'put(0)',
+        collided: 'put(1)',
+      }),
+    )
+    expect(out).toMatch(/In munmap \(.*\), between map \(.* and .*`n` was 0 when it was loaded, and is 1/)
     expect(code).toBe(2)
   })
 

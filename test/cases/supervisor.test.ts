@@ -26,6 +26,9 @@ function driverOf(name: string): string {
   return file
 }
 
+/** Gives drivers functions that are not guarded. */
+const RAW = new URL('../fixtures/cases/drivers/raw.mjs', import.meta.url).href
+
 interface Ran {
   readonly code: number | null
   readonly out: string
@@ -37,7 +40,8 @@ function hmmSpec(
   args: readonly string[],
   onText: (err: string, child: ReturnType<typeof spawn>) => void = () => undefined,
 ): Promise<Ran> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, NO_COLOR: '1' } })
+  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: `--import ${RAW}` }
+  const child = spawn(process.execPath, [MAIN, ...args], { env })
   let out = ''
   let err = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

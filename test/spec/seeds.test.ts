@@ -14,17 +14,20 @@ import * as kernel from '../../src/kernel/index.js'
 
 const MODULES: Readonly<Record<string, object>> = { driver, generations, kernel, models }
 
+/** Folders whose types a module passes on. */
+const ALSO: Readonly<Record<string, string>> = { kernel: 'src/machine', driver: 'src/device' }
+
 /** Interfaces and types, which leave nothing to import: by module, what its sources declare. */
 function typesOf(module: string): Set<string> {
-  const folder = module === 'models' ? 'models' : `src/${module}`
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.ts'),
+  const folders = [module === 'models' ? 'models' : `src/${module}`, ALSO[module] ?? []].flat()
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${folder}/${name}`),
   )
   return new Set(
     files.flatMap((file) =>
-      [...readFileSync(`${folder}/${file}`, 'utf8').matchAll(/^export (?:interface|type) (\w+)/gm)].map(
-        ([, name]) => name,
-      ),
+      [...readFileSync(file, 'utf8').matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name]) => name),
     ),
   )
 }

@@ -15,6 +15,7 @@ import type { Override } from '../../world/override.js'
 import { BLOCKED } from '../../world/procedure.js'
 import type { Exploration } from '../explore.js'
 import { type Broken, Judge } from '../judge.js'
+import type { CheckOptions } from '../options.js'
 import type { Audit, ViolationReport } from '../result.js'
 import { type Move, Stepper } from '../stepper.js'
 import { brokenBy, type State } from '../system.js'
@@ -23,6 +24,9 @@ import { classOf, partsOf, type Sample } from './samples.js'
 
 /** Steps that are taken at random after each sample: a path that is the shortest shows one history of each state. */
 const TAIL = 20
+
+/** Where a thread stands that is nowhere in the text under test. */
+const ELSEWHERE = 'what calls it'
 
 /** What went differently. */
 class Disagreement extends Error {}
@@ -47,6 +51,8 @@ export interface FreshSample {
 export class Auditor {
   private readonly audit = { runs: 0, fresh: 0, steps: 0, edges: 0, disagreements: 0 }
   private readonly covered = new Set<number>()
+  /** By location: see {@link ownPlaceOf}. */
+  private readonly ownPlaces = new Map<number, string>()
   /** What is run live: the explored model, or one like it whose modules were loaded anew. */
   private running: LiveModel
   private readonly stored: State
@@ -60,6 +66,7 @@ export class Auditor {
   constructor(
     private readonly exploration: Exploration,
     overrides: readonly Override[],
+    private readonly options: Pick<CheckOptions, 'isOwn' | 'unchanged'> = {},
   ) {
     const { model, system } = exploration
     this.running = { model, overrides }
@@ -310,7 +317,31 @@ export class Auditor {
         )
       this.audit.edges++
       this.compareThread(mover, when)
+      this.mustKeepNothing(location, this.locationOf(mover))
     } else for (let thread = 0; thread < model.threads.length; thread++) this.compareThread(thread, when)
+  }
+
+  /** Where the text under test has gone on, from one location to another, it must have kept nothing. */
+  private mustKeepNothing(from: number, to: number): void {
+    const { unchanged } = this.options
+    if (unchanged === undefined || this.isFresh) return
+    const [before, after] = [this.ownPlaceOf(from), this.ownPlaceOf(to)]
+    if (before !== after) unchanged(`between ${before} and ${after}`)
+  }
+
+  /** Where a thread at `location` stands in the text under test, and what that was told until then. */
+  private ownPlaceOf(location: number): string {
+    const known = this.ownPlaces.get(location)
+    if (known !== undefined) return known
+    let place = ELSEWHERE
+    for (let at = this.exploration.control.standing(location); at !== undefined; at = at.below) {
+      const { procedure } = at.node.frame
+      if (!this.options.isOwn?.(procedure)) continue
+      place = `${procedure.procedureName} (${toldUntil(at.node)})`
+      break
+    }
+    this.ownPlaces.set(location, place)
+    return place
   }
 
   /** A thread must have published what the control graph has, in the same calls with the same arguments. */
@@ -369,10 +400,7 @@ export class Auditor {
       return `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
     }
     // What the procedure was told until then decides what it does next: each of its ways is a step of its own.
-    const told: string[] = []
-    for (let node = control.standing(location)?.node; node?.parent !== undefined; node = node.parent)
-      told.push(inWords(node.input))
-    return `${named(location)} (${told.join(' ')}) [${choice}] → ${named(reached)}`
+    return `${named(location)} (${toldUntil(control.standing(location)?.node)}) [${choice}] → ${named(reached)}`
   }
 
   private retrace(moves: readonly Move[], broken: Broken, loopFrom: number | undefined): void {
@@ -491,6 +519,19 @@ function same(a: unknown, b: unknown, byName: boolean): boolean {
   return keys.every((key) =>
     same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], byName),
   )
+}
+
+/** What a procedure was told until it came to where it stands, last first. */
+function toldUntil(standing: Told | undefined): string {
+  const told: string[] = []
+  for (let node = standing; node?.parent !== undefined; node = node.parent) told.push(inWords(node.input))
+  return told.join(' ')
+}
+
+/** Where a procedure stands: after what it was told, where it had stood before. */
+interface Told {
+  readonly parent?: Told | undefined
+  readonly input: unknown
 }
 
 function isObject(value: unknown): value is object {

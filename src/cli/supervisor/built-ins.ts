@@ -38,14 +38,20 @@ interface Shape {
   readonly prototype: object | null
 }
 
-/** Every function of the language, as it is now. */
+/** Every function of the language, and of the product's classes, as it is now. */
 export class BuiltIns {
   private readonly members: Member[] = []
   private readonly shapes: Shape[] = []
   private readonly shaped = new Set<object>()
   private readonly seen = new Set<object>()
 
-  constructor() {
+  /** @param others - classes of the product, and objects of Node.js, by name: claims and locks are judged by what they do */
+  constructor(others: Readonly<Record<string, unknown>> = {}) {
+    for (const [name, value] of Object.entries(others))
+      if (typeof value === 'function') {
+        this.shape(value, name)
+        if (isObject(value.prototype)) this.look(value.prototype, `${name}.prototype`)
+      } else if (isObject(value)) this.shape(value, name)
     for (const name of NAMES) this.note(globalThis, name, name)
     // What no name leads to: the prototypes of generators and of iterators.
     const hidden: [path: string, value: object][] = [

@@ -9,15 +9,16 @@ import { Worker } from 'node:worker_threads'
 import type { Defect } from '../../../spec/defect.js'
 import type { Atomicity } from '../../checker/atomicity/atomicity.js'
 import { memoryFor } from '../../checker/check.js'
-import { installGuards } from '../../checker/guard.js'
 import type { RandomResult } from '../../checker/random.js'
 import type { CheckResult } from '../../checker/result.js'
 import { nodeHost } from '../../host/node.js'
 import { SpecificationError } from '../../world/errors.js'
+import * as world from '../../world/index.js'
 import type { Scenario } from '../../world/model.js'
 import { placeOf, running } from '../../world/running.js'
 import { scenarioOf } from '../commands/kinds.js'
 import { replayTrace } from '../commands/replay.js'
+import { installNodeGuards, NODE_OBJECTS } from '../node-guards.js'
 import type { Project } from '../project.js'
 import { referenceProject } from '../reference.js'
 import { selected } from '../selected.js'
@@ -53,7 +54,7 @@ const own = {
   setImmediate,
 }
 // Before a driver is loaded, and before anybody looks whether a built-in was replaced.
-installGuards()
+installNodeGuards()
 const limit = Number(process.argv[2])
 const watchdog = new Worker(new URL('./watchdog.js', import.meta.url), {
   workerData: {
@@ -245,7 +246,7 @@ async function replay({ file, trace, steps }: ReplayOrder): Promise<unknown> {
 }
 
 async function obey(order: Order): Promise<void> {
-  const builtIns = new BuiltIns()
+  const builtIns = new BuiltIns({ ...world, ...NODE_OBJECTS })
   let reply: Reply
   try {
     reply = { kind: 'done', result: await execute(order) }
@@ -259,7 +260,7 @@ async function obey(order: Order): Promise<void> {
     spoil(
       'replaced-built-in',
       `${replaced} was replaced while this ran, so that nothing of it can be relied on; leave what the language ` +
-        'brings along as it is',
+        'and the product bring along as it is',
     )
   if (!spoilt) say(reply)
 }

@@ -19,8 +19,8 @@ export function isOurs(file: string): boolean {
   )
 }
 
-/** Packages that the product itself works with: what they keep is not the driver's. */
-const SHARED = ['hmm-spec', 'xstate']
+/** Packages that the product itself works with, and those that load modules in a test: what they keep is not the driver's. */
+const SHARED = ['hmm-spec', 'xstate', 'vite', 'vitest', '@vitest']
 
 /** True for a module that may keep something for a driver: its author's own, or of a package that it imports. */
 export function mayKeep(file: string): boolean {
