@@ -5,10 +5,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { validateTrace } from '../../src/conformance/index.js'
-import { Search } from '../../src/conformance/validate/search.js'
-import { parseTrace } from '../../src/conformance/validate/trace/ftrace.js'
-import { raceOf } from '../../src/conformance/validate/trace/race.js'
-import { RaceWorld } from '../../src/conformance/validate/world.js'
 import { run, temporaryDirectory } from '../cli/project.js'
 import { beginningOf, fileOf, linesOf, RACES } from './traces.js'
 
@@ -43,15 +39,6 @@ describe('a trace that is cut off within an operation', () => {
     const wrong = lines.slice(0, cut + 1).with(cut, lines[cut].replace(/ret=\S+/, 'ret=-5'))
     expect(validateTrace(wrong.join('\n'), 'cut').verdict).toBe('refused')
   })
-})
-
-test('a race on 6.1 is none of a kernel that waits for the folio lock in a fault on a device page', () => {
-  const race = raceOf(parseTrace(linesOf('linux-6.1-race-OC').join('\n'), 'linux-6.1-race-OC'), '6.1')
-  expect(new Search(new RaceWorld(race), race).search().verdict).toBe('accepted')
-  const { verdict, accepted } = new Search(new RaceWorld(race, { replaced: [] }), race).search()
-  expect(verdict).toBe('refused')
-  // A CPU has found the page that is being evicted, and goes on to ask the driver.
-  expect(race.events[accepted]).toMatchObject({ kind: 'probe', line: 6970 })
 })
 
 describe('a refusal', () => {

@@ -23,13 +23,13 @@ import {
   tryLockPage,
   unmapFrame,
 } from '../../kernel/index.js'
-import { BLOCKED, become, type Override, override, procedure, type Running, step } from '../../world/index.js'
+import { BLOCKED, type Override, override, procedure, type Running, step } from '../../world/index.js'
 
 /**
  * Its own migrations record the sequence, and change nothing else. As the kernel has it they pass it by (H1), and such races
  * crashed that kernel.
  */
-const recordsOwnMigrations: Override = override(
+export const recordsOwnMigrations: Override = override(
   dmirror_interval_invalidate,
   (original) =>
     function* (current, mirror, range, curSeq) {
@@ -46,7 +46,7 @@ const recordsOwnMigrations: Override = override(
 )
 
 /** A page of the device that is evicted: index of its frame, and where it is mapped. */
-interface Evicted {
+export interface Evicted {
   readonly index: number
   readonly page: number
 }
@@ -56,8 +56,11 @@ const NO_MORE = -1
 /**
  * The next page that is locked. In which order the pages lie in the chunk is not known here, as the driver's free list is a stack:
  * any order will do. A page that comes into use behind the walk is left.
+ *
+ * @param taken - those that were locked before
+ * @returns these and the next; these alone if there is no more
  */
-const collectNext = procedure(
+export const collectNext = procedure(
   'migrate_device_range (next)',
   function* (current: Task, device: DmirrorDevice, taken: readonly Evicted[]): Running<readonly Evicted[]> {
     const { frames } = device.memory
@@ -77,8 +80,7 @@ const collectNext = procedure(
       frames.length + 1,
     )
     if (found === NO_MORE) return taken
-    const evicted = { index: Math.floor(found / machine.pages), page: found % machine.pages }
-    return yield* become(collectNext, current, device, [...taken, evicted])
+    return [...taken, { index: Math.floor(found / machine.pages), page: found % machine.pages }]
   },
 )
 
@@ -87,7 +89,12 @@ const evictsAsAWhole: Override = override(
   dmirror_device_evict_chunk,
   () =>
     function* (current, device) {
-      const evicted = yield* collectNext(current, device, [])
+      let evicted: readonly Evicted[] = []
+      for (;;) {
+        const more = yield* collectNext(current, device, evicted)
+        if (more.length === evicted.length) break
+        evicted = more
+      }
       const pieces: MigrateVma[] = []
       for (const { index, page } of evicted)
         pieces.push(yield* unmapFrame(current, device.memory.frames[index], page))

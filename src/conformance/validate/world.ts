@@ -131,6 +131,8 @@ const CONCURRENT: Readonly<Record<KernelVersion, readonly Override[]>> = {
 export interface WorldOptions {
   /** Other texts than those of the release, for those that only races can tell. */
   readonly replaced?: readonly Override[]
+  /** Other texts than the product's for the driver (default those of the races). */
+  readonly driver?: readonly Override[]
   /** Hears of what happens in the lifecycles. */
   readonly actors?: ChartActors
 }
@@ -156,10 +158,10 @@ export class RaceWorld {
    */
   constructor(
     private readonly race: Race,
-    { replaced = CONCURRENT[race.kernel], actors }: WorldOptions = {},
+    { replaced = CONCURRENT[race.kernel], driver = driverOfRaces, actors }: WorldOptions = {},
   ) {
     const { kernel, threads } = race
-    const rest = [...releases[kernel].overrides, ...replaced, ...driverOfRaces]
+    const rest = [...releases[kernel].overrides, ...replaced, ...driver]
     this.overrides = [...rest, ...instrumented([...judgedIn(kernel).values()], rest)]
     this.layout = new Layout({ threads: threads.length })
     const size = sizeOf(race)
