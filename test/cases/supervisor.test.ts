@@ -2,7 +2,7 @@
  * Whatever a driver does to the process that runs it, the command line says so, with an exit code that is not success,
  * and keeps all other results. The drivers are in `test/fixtures/cases/drivers`; each says what it does.
  */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +29,9 @@ function driverOf(name: string): string {
 /** Gives drivers functions that are not guarded. */
 const RAW = new URL('../fixtures/cases/drivers/raw.mjs', import.meta.url).href
 
+const FIFO = join(directory, 'fifo')
+spawnSync('mkfifo', [FIFO])
+
 interface Ran {
   readonly code: number | null
   readonly out: string
@@ -40,7 +43,7 @@ function hmmSpec(
   args: readonly string[],
   onText: (err: string, child: ReturnType<typeof spawn>) => void = () => undefined,
 ): Promise<Ran> {
-  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: `--import ${RAW}` }
+  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: `--import ${RAW}`, HMM_SPEC_TEST_FIFO: FIFO }
   const child = spawn(process.execPath, [MAIN, ...args], { env })
   let out = ''
   let err = ''
