@@ -126,11 +126,35 @@ const childTwice = mirrorScenario({
   }),
 })
 
+/** Two faults on one page, which has no child region yet: each makes one, and one of them is of no use. */
+const childByTwo = mirrorScenario({
+  name: `${mlx5Driver.name}/child-by-two`,
+  summary:
+    'Two faults of a device meet a page that has no child region: both make one, and the second is given back.',
+  exercises: ['C8', 'own-objects'],
+  parameters: {},
+  driver: mlx5Driver,
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'nic' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: ['device', 'other queue'].map((name) => ({
+      name,
+      devices: [0],
+      calls: ({ mirrors: [nic] }) => [call(prefault, nic, 0, 1, SNAPSHOT)],
+    })),
+  }),
+})
+
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
-  ...shownBy(mlx5Driver, [munmapVersusDevice, unmapAndClose], ['own-objects', 'work-items']),
+  // With three pages it has millions of states.
+  ...small(shownBy(mlx5Driver, [munmapVersusDevice], ['own-objects', 'work-items'])),
+  ...shownBy(mlx5Driver, [unmapAndClose], ['own-objects', 'work-items']),
   childTwice,
+  childByTwo,
   ...shownBy(amdgpuUserptrDriver, [munmapVersusDevice, swapVersusDevice]),
   validateAndSubmit,
   discardOne,
