@@ -281,6 +281,7 @@ export const deviceSteps: readonly AtomicStep[] = [
     '*.child[].refcount *.odp_destroy[].item',
     'child-region',
   ),
+  row('implicit_get_child_mr', '__xa_cmpxchg', '*.child[].refcount *.child[].usecount', 'child-region'),
   row('implicit_get_child_mr', 'ib_umem_odp_alloc_child', '*.child[].refcount', 'child-region'),
   row('implicit_get_child_mr', 'xa_load', '*.child[].refcount *.child[].usecount', 'child-region'),
   row('mlx5_ib_free_odp_mr', 'look at npages', '*.child[].refcount', 'child-region'),
