@@ -43,6 +43,13 @@ function toProcedures(html: string, file: string, api: string, ids: ReadonlyMap<
   })
 }
 
+/** Attributes need no quotes where nothing in them asks for some; there are hundreds of thousands. */
+function withoutQuotes(html: string): string {
+  return html.replace(/<[a-z][^<>]*>/gi, (tag) =>
+    tag.replace(/(\s[a-zA-Z-]+=)"([A-Za-z0-9_.#-][A-Za-z0-9_.#/:-]*)"(?!\/>)/g, '$1$2'),
+  )
+}
+
 /** Every page below `folder`. */
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
@@ -72,7 +79,10 @@ async function main(): Promise<void> {
   const ids = new Map(data.api.flatMap(({ url, procedure }) => (procedure ? [[url, procedure]] : [])))
   for (const url of ids.keys()) rmSync(join(api, url), { force: true })
   for (const file of filesIn(api))
-    writeFileSync(file, toProcedures(withoutPermalinks(readFileSync(file, 'utf8')), file, api, ids))
+    writeFileSync(
+      file,
+      withoutQuotes(toProcedures(withoutPermalinks(readFileSync(file, 'utf8')), file, api, ids)),
+    )
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
   for (const name of ['site.css', 'explorer.css', 'theme.js', 'search.js'])

@@ -154,7 +154,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
         {!found?.trace ? (
           <p>No run was recorded.</p>
         ) : (
-          <IfShort steps={found.trace.steps.length} {...(name.startsWith('X') ? {} : { most: 20 })}>
+          <IfShort steps={found.trace.steps.length} {...(name.startsWith('X') ? {} : { most: 12 })}>
             <TraceDrawing site={site} trace={found.trace} />
           </IfShort>
         )}

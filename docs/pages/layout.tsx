@@ -277,7 +277,7 @@ export function Commands({ lines }: { lines: readonly string[] }) {
 }
 
 /** Steps of the longest run that is drawn on a page of many: the explorer draws any. */
-const DRAWN = 10
+const DRAWN = 6
 
 /** A drawing of a run of so many steps, if that is short enough. */
 export function IfShort({

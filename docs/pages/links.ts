@@ -23,7 +23,11 @@ export function brokenLinks(root: string): BrokenLink[] {
   const anchorsOf = (file: string) => {
     let known = anchors.get(file)
     if (known === undefined) {
-      known = new Set([...htmlOf(file).matchAll(/ id="([^"]*)"/g)].map(([, id]) => decoded(id)))
+      known = new Set(
+        [...htmlOf(file).matchAll(/ id=(?:"([^"]*)"|([^\s">]+))/g)].map(([, quoted, id]) =>
+          decoded(quoted ?? id),
+        ),
+      )
       anchors.set(file, known)
     }
     return known
@@ -31,7 +35,9 @@ export function brokenLinks(root: string): BrokenLink[] {
   const broken: BrokenLink[] = []
   for (const file of htmlFiles(root)) {
     const seen = new Set(
-      [...htmlOf(file).matchAll(/ (?:href|src)="([^"]*)"/g)].map(([, href]) => decoded(href)),
+      [...htmlOf(file).matchAll(/ (?:href|src)=(?:"([^"]*)"|([^\s">]+))/g)].map(([, quoted, href]) =>
+        decoded(quoted ?? href),
+      ),
     )
     for (const href of seen) {
       if (/^(https?:|data:|mailto:)/.test(href)) continue

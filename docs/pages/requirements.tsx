@@ -115,12 +115,8 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
             <details>
               <summary>Each scenario</summary>
               <Table
-                head={['scenario', 'states', 'asked']}
-                rows={asked.map(({ scenario, states, asked }) => [
-                  <To kind="scenario" name={scenario} />,
-                  states,
-                  asked,
-                ])}
+                head={['scenario', 'asked']}
+                rows={asked.map(({ scenario, asked }) => [<To kind="scenario" name={scenario} />, asked])}
               />
             </details>
           </>

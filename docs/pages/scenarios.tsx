@@ -32,6 +32,23 @@ export function scenarioPages(site: Site): Page[] {
   }))
 }
 
+/** Scenarios: what more than so many enter says little of one. */
+const MANY = 40
+
+const counted = new WeakMap<Site, ReadonlySet<string>>()
+
+/** The procedures that most scenarios enter. */
+function commonProcedures(site: Site): ReadonlySet<string> {
+  const known = counted.get(site)
+  if (known !== undefined) return known
+  const counts = new Map<string, number>()
+  for (const { coverage } of site.data.evidence?.check?.scenarios ?? [])
+    for (const name of coverage.procedures) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const common = new Set([...counts].filter(([, count]) => count > MANY).map(([name]) => name))
+  counted.set(site, common)
+  return common
+}
+
 function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
   const { name, summary, parameters, exercises } = scenario
   const { data } = site
@@ -40,7 +57,10 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
   const asked = (result?.coverage.claims ?? []).filter(({ exercised }) => exercised > 0)
   const entries = Object.entries(parameters)
   const entered = new Set(result?.coverage.procedures)
-  const procedures = data.source.procedures.filter((procedure) => entered.has(procedure.name))
+  const common = commonProcedures(site)
+  const procedures = data.source.procedures.filter(
+    (procedure) => entered.has(procedure.name) && !common.has(procedure.name),
+  )
   return (
     <>
       <Title kind="Scenario" name={name} />
@@ -127,6 +147,10 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
       {procedures.length === 0 ? null : (
         <Section title="Procedures that it enters" id="procedures">
           <Names kind="procedure" names={procedures} />
+          <p>
+            And {entered.size - procedures.length} of those that more than {MANY} scenarios enter: the page of
+            a <a href="../procedure/index.html">procedure</a> names its scenarios.
+          </p>
         </Section>
       )}
       <Section title="To run it" id="run">
