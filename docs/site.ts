@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   for (const page of pages) {
     const file = join(out, page.url)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, htmlOf(page))
+    writeFileSync(file, withoutQuotes(htmlOf(page)))
   }
   // Typedoc's own search and menus, which the site's stand in for.
   for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
