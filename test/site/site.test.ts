@@ -31,7 +31,7 @@ const html = (url: string) => readFileSync(join(out, url), 'utf8')
 
 /** What a page says the figure `name` is. */
 function figure(page: string, name: string): number | undefined {
-  const found = new RegExp(`data-figure="${name}"[^>]*>([\\d,]+)<`).exec(page)
+  const found = new RegExp(`data-figure="?${name}(?=["\\s>])[^>]*>([\\d,]+)<`).exec(page)
   return found === null ? undefined : Number(found[1].replaceAll(',', ''))
 }
 
