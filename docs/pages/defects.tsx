@@ -30,6 +30,14 @@ const KINDS = {
   hazard: 'a hazard that is there today',
 } as const
 
+/** Of defects of these letters longer runs are drawn: mutations of the protocol itself, public bugs, hazards. */
+const LONGER: Readonly<Record<string, { readonly most: number }>> = {
+  M: { most: 20 },
+  D: { most: 12 },
+  H: { most: 12 },
+  T: { most: 12 },
+}
+
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {
   return site.data.defects.map((defect) => ({
@@ -154,7 +162,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
         {!found?.trace ? (
           <p>No run was recorded.</p>
         ) : (
-          <IfShort steps={found.trace.steps.length} {...(name.startsWith('X') ? {} : { most: 12 })}>
+          <IfShort steps={found.trace.steps.length} {...(LONGER[name[0]] ?? {})}>
             <TraceDrawing site={site} trace={found.trace} />
           </IfShort>
         )}

@@ -33,7 +33,7 @@ export function scenarioPages(site: Site): Page[] {
 }
 
 /** Scenarios: what more than so many enter says little of one. */
-const MANY = 40
+const MANY = 25
 
 const counted = new WeakMap<Site, ReadonlySet<string>>()
 
