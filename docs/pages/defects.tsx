@@ -31,12 +31,7 @@ const KINDS = {
 } as const
 
 /** Of defects of these letters longer runs are drawn: mutations of the protocol itself, public bugs, hazards. */
-const LONGER: Readonly<Record<string, { readonly most: number }>> = {
-  M: { most: 20 },
-  D: { most: 12 },
-  H: { most: 12 },
-  T: { most: 12 },
-}
+const LONGER: Readonly<Record<string, number>> = { M: 20, D: 12, H: 12, T: 12 }
 
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {
@@ -162,7 +157,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
         {!found?.trace ? (
           <p>No run was recorded.</p>
         ) : (
-          <IfShort steps={found.trace.steps.length} {...(LONGER[name[0]] ?? {})}>
+          <IfShort steps={found.trace.steps.length} most={LONGER[name[0]]}>
             <TraceDrawing site={site} trace={found.trace} />
           </IfShort>
         )}

@@ -286,7 +286,7 @@ export function IfShort({
   children,
 }: {
   steps: number
-  most?: number
+  most?: number | undefined
   children: ComponentChildren
 }) {
   return steps > most ? <p>Its {steps} steps are drawn in the explorer.</p> : <>{children}</>

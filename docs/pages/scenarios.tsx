@@ -22,34 +22,37 @@ type Scenario = Site['data']['scenarios'][number]
 
 /** The pages of all scenarios. */
 export function scenarioPages(site: Site): Page[] {
+  const common = commonProcedures(site)
   return site.data.scenarios.map((scenario) => ({
     url: address('scenario', scenario.name),
     title: scenario.name,
     kind: 'scenario',
     names: [scenario.name],
     text: [scenario.summary, ...Object.values(scenario.parameters).map(({ summary }) => summary)].join(' '),
-    body: <ScenarioBody site={site} scenario={scenario} />,
+    body: <ScenarioBody site={site} scenario={scenario} common={common} />,
   }))
 }
 
 /** Scenarios: what more than so many enter says little of one. */
 const MANY = 25
 
-const counted = new WeakMap<Site, ReadonlySet<string>>()
-
-/** The procedures that most scenarios enter. */
+/** The procedures that more than {@link MANY} scenarios enter. */
 function commonProcedures(site: Site): ReadonlySet<string> {
-  const known = counted.get(site)
-  if (known !== undefined) return known
   const counts = new Map<string, number>()
   for (const { coverage } of site.data.evidence?.check?.scenarios ?? [])
     for (const name of coverage.procedures) counts.set(name, (counts.get(name) ?? 0) + 1)
-  const common = new Set([...counts].filter(([, count]) => count > MANY).map(([name]) => name))
-  counted.set(site, common)
-  return common
+  return new Set([...counts].filter(([, count]) => count > MANY).map(([name]) => name))
 }
 
-function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
+function ScenarioBody({
+  site,
+  scenario,
+  common,
+}: {
+  site: Site
+  scenario: Scenario
+  common: ReadonlySet<string>
+}) {
   const { name, summary, parameters, exercises } = scenario
   const { data } = site
   const result = data.evidence?.check?.scenarios.find((one) => one.name === name)
@@ -57,7 +60,6 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
   const asked = (result?.coverage.claims ?? []).filter(({ exercised }) => exercised > 0)
   const entries = Object.entries(parameters)
   const entered = new Set(result?.coverage.procedures)
-  const common = commonProcedures(site)
   const procedures = data.source.procedures.filter(
     (procedure) => entered.has(procedure.name) && !common.has(procedure.name),
   )
@@ -148,8 +150,9 @@ function ScenarioBody({ site, scenario }: { site: Site; scenario: Scenario }) {
         <Section title="Procedures that it enters" id="procedures">
           <Names kind="procedure" names={procedures} />
           <p>
-            And {entered.size - procedures.length} of those that more than {MANY} scenarios enter: the page of
-            a <a href="../procedure/index.html">procedure</a> names its scenarios.
+            And {[...entered].filter((name) => common.has(name)).length} of those that more than {MANY}{' '}
+            scenarios enter: the page of a <a href="../procedure/index.html">procedure</a> names its
+            scenarios.
           </p>
         </Section>
       )}

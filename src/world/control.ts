@@ -154,9 +154,13 @@ function step(entry: Entry, token: unknown): Entry {
   return next
 }
 
-/** A frame of a thread by what made it what it is. */
-export interface FrameHistory {
-  readonly procedure: Pick<AnyProcedure, 'procedureName'>
+/**
+ * A frame of a thread by what made it what it is.
+ *
+ * @typeParam P - its procedure, or what stands for one
+ */
+export interface FrameHistory<P = Pick<AnyProcedure, 'procedureName'>> {
+  readonly procedure: P
   readonly args: readonly unknown[]
   /** The results that it has received, in their order. */
   readonly inputs: readonly unknown[]
@@ -262,8 +266,8 @@ export class ControlGraph {
   }
 
   /** The frames of a thread at `location`, outermost first, each with all that it is a function of. */
-  history(location: number): FrameHistory[] {
-    const frames: FrameHistory[] = []
+  history(location: number): FrameHistory<AnyProcedure>[] {
+    const frames: FrameHistory<AnyProcedure>[] = []
     for (let at = this.locations[location]; at !== undefined; at = at.below) {
       const inputs: unknown[] = []
       for (let node = at.node; node.parent !== undefined; node = node.parent) inputs.push(node.input)

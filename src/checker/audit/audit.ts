@@ -7,7 +7,7 @@
  */
 
 import { acting, inside, NOBODY, use } from '../../world/acting.js'
-import { FINISHED } from '../../world/control.js'
+import { FINISHED, type FrameHistory } from '../../world/control.js'
 import { SpecificationError, Violation } from '../../world/errors.js'
 import { isHandle } from '../../world/layout.js'
 import type { Model } from '../../world/model.js'
@@ -333,13 +333,10 @@ export class Auditor {
   private ownPlaceOf(location: number): string {
     const known = this.ownPlaces.get(location)
     if (known !== undefined) return known
-    let place = ELSEWHERE
-    for (let at = this.exploration.control.standing(location); at !== undefined; at = at.below) {
-      const { procedure } = at.node.frame
-      if (!this.options.isOwn?.(procedure)) continue
-      place = `${procedure.procedureName} (${toldUntil(at.node)})`
-      break
-    }
+    const own = this.exploration.control
+      .history(location)
+      .findLast(({ procedure }) => this.options.isOwn?.(procedure))
+    const place = own === undefined ? ELSEWHERE : `${own.procedure.procedureName} (${told(own)})`
     this.ownPlaces.set(location, place)
     return place
   }
@@ -400,7 +397,7 @@ export class Auditor {
       return `${node.frame.procedure.procedureName}: ${node.operation.kind === 'step' ? node.operation.name : ''}`
     }
     // What the procedure was told until then decides what it does next: each of its ways is a step of its own.
-    return `${named(location)} (${toldUntil(control.standing(location)?.node)}) [${choice}] → ${named(reached)}`
+    return `${named(location)} (${told(control.history(location).at(-1))}) [${choice}] → ${named(reached)}`
   }
 
   private retrace(moves: readonly Move[], broken: Broken, loopFrom: number | undefined): void {
@@ -521,17 +518,9 @@ function same(a: unknown, b: unknown, byName: boolean): boolean {
   )
 }
 
-/** What a procedure was told until it came to where it stands, last first. */
-function toldUntil(standing: Told | undefined): string {
-  const told: string[] = []
-  for (let node = standing; node?.parent !== undefined; node = node.parent) told.push(inWords(node.input))
-  return told.join(' ')
-}
-
-/** Where a procedure stands: after what it was told, where it had stood before. */
-interface Told {
-  readonly parent?: Told | undefined
-  readonly input: unknown
+/** What a procedure was told until it came to where it stands. */
+function told(frame: FrameHistory | undefined): string {
+  return frame?.inputs.map(inWords).join(' ') ?? ''
 }
 
 function isObject(value: unknown): value is object {
