@@ -14,9 +14,8 @@ export const OUTSIDE: ReadonlyMap<string, string> = new Map([
     'setImmediate',
     'queueMicrotask',
     'requestAnimationFrame',
-    'process',
   ].map((name) => [name, 'let a step go several ways (`choose(name, n)`): the checker tries each'] as const),
-  ...['crypto', 'fetch', 'require', 'Worker', 'XMLHttpRequest', 'WebSocket'].map(
+  ...['process', 'crypto', 'fetch', 'require', 'Worker', 'XMLHttpRequest', 'WebSocket'].map(
     (name) => [name, 'a driver is made of procedures and the world alone'] as const,
   ),
   ...['eval', 'Function', 'Proxy', 'WeakRef', 'FinalizationRegistry', 'SharedArrayBuffer', 'Atomics'].map(
