@@ -4,7 +4,7 @@
  * @module
  */
 import { parametersOf } from '../src/checker/check.js'
-import type { Parameters, Scenario } from '../src/world/index.js'
+import type { Parameter, Parameters, Scenario } from '../src/world/index.js'
 import type { MirroringScenario, MirrorScenario } from './mirror/scenarios/mirror-world.js'
 
 /** A scenario one step larger. */
@@ -43,17 +43,32 @@ function counted(count: number, one: string, many = `${one}s`): string {
  * once more, which not every call allows (an exit, say).
  */
 export function nextBounds(scenario: MirroringScenario): NextBound[] {
-  const parameters = parametersOf(scenario)
   // One whose largest value is its default says how the scenario goes, and not how far.
-  for (const [name, { max, deep }] of Object.entries(scenario.parameters))
-    if (parameters[name] < max && deep !== parameters[name])
-      return [
-        {
-          name: `${name}=${parameters[name] + 1}`,
-          scenario,
-          parameters: { ...parameters, [name]: parameters[name] + 1 },
-        },
-      ]
+  const raised = raisedParameters(scenario).find(({ parameter: { deep }, from }) => deep !== from)
+  return raised === undefined ? repeatedCalls(scenario) : [raised]
+}
+
+/** A parameter of a scenario, one up. */
+export interface RaisedParameter extends NextBound {
+  readonly parameter: Parameter
+  /** Its value by default. */
+  readonly from: number
+}
+
+/** The scenario with one parameter raised by one, for each of them that can be. */
+export function raisedParameters(scenario: Scenario): RaisedParameter[] {
+  const parameters = parametersOf(scenario)
+  return Object.entries(scenario.parameters).flatMap(([name, parameter]) => {
+    const from = parameters[name]
+    if (from >= parameter.max) return []
+    const raised = { ...parameters, [name]: from + 1 }
+    return [{ name: `${name}=${from + 1}`, scenario, parameters: raised, parameter, from }]
+  })
+}
+
+/** The scenario in which a thread makes its last call twice, for each thread. */
+export function repeatedCalls(scenario: MirroringScenario): NextBound[] {
+  const parameters = parametersOf(scenario)
   return scenario.world(parameters).threads.map(({ name }, thread) => ({
     name: `the last call of ${name} twice`,
     scenario: {
@@ -62,6 +77,17 @@ export function nextBounds(scenario: MirroringScenario): NextBound[] {
     },
     parameters,
   }))
+}
+
+/** Every bound of the scenario, raised by one: its parameters, or where none can be raised, the calls of its threads. */
+export function raisedBounds(scenario: Scenario): NextBound[] {
+  const raised = raisedParameters(scenario)
+  if (raised.length > 0 || !isMirroring(scenario)) return raised
+  return repeatedCalls(scenario)
+}
+
+function isMirroring(scenario: Scenario): scenario is MirroringScenario {
+  return 'world' in scenario && 'modelOf' in scenario
 }
 
 /** Room for the invalidations of one call more. */

@@ -23,6 +23,7 @@ import { LISTS, type List, listCommand } from './commands/list.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { REVIEW_FORMATS, type ReviewCommandOptions, reviewCommand } from './commands/review.js'
+import { SATURATE_FORMATS, type SaturateCommandOptions, saturateCommand } from './commands/saturate.js'
 import { type SimulateCommandOptions, simulateCommand } from './commands/simulate.js'
 import { peerCommand, type SuiteCommandOptions, suiteCommand } from './commands/suite.js'
 import {
@@ -409,6 +410,7 @@ Examples:
 
   suiteCommands(command, project, io, exit)
   mutateSubcommand(command, project, io, exit)
+  saturateSubcommand(command, project, io, exit)
   reviewSubcommand(command, project, io, exit)
 
   command('export', 'print a statechart for other tools')
@@ -532,6 +534,43 @@ Examples:
   hmm-spec mutate --sample 50 --seed 7 --format stryker --output report.json`,
     )
     .action(async (options: MutateCommandOptions) => exit(await mutateCommand(project, io, options)))
+}
+
+function saturateSubcommand(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  command('saturate', 'raise each bound of scenarios by one, and say what the larger ones show that is new')
+    .argument('[scenario...]', 'names of scenarios (default all)')
+    .addOption(
+      new Option('--time-limit <time>', 'begin no other scenario after that: 30s, 2m').argParser(
+        parseDuration,
+      ),
+    )
+    .addOption(
+      new Option('--state-limit <count>', 'states after which a larger scenario is abandoned')
+        .argParser(parseCount)
+        .default(1_000_000, '1M'),
+    )
+    .addOption(new Option('--format <format>', 'how to report').choices(SATURATE_FORMATS).default('text'))
+    .addOption(new Option('--output <file>', 'write the report to a file; its text is printed as well'))
+    .addHelpText(
+      'after',
+      `
+A bound is a parameter; of a scenario that has none to raise, it is the last call of each thread, made twice.
+The exit code is 1 if something is new that no explored scenario shows at its default bounds, unless
+spec/bound-reasons.ts says why that is so.
+
+Examples:
+  hmm-spec saturate
+  hmm-spec saturate munmap migrate --state-limit 200000
+  hmm-spec saturate --time-limit 30m --format json --output saturation.json`,
+    )
+    .action(async (names: string[], options: SaturateCommandOptions) =>
+      exit(await saturateCommand(project, io, names, options)),
+    )
 }
 
 function reviewSubcommand(

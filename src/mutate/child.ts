@@ -57,6 +57,11 @@ async function project() {
 
 type Loaded = Awaited<ReturnType<typeof project>>
 
+/** The text threw within a step, as a kernel that reads beyond a page table does: the message names procedure and step. */
+const CRASH = 'procedure-threw'
+/** A run alone that is stuck, or does not end, where a real kernel has answered. */
+const NO_ANSWER: ReadonlySet<string> = new Set(['runaway', 'scenario'])
+
 /** Everything that a check counts and answers, but for what depends on the text of procedures. */
 function printOf({ states, transitions, depth, verdict, witnesses, coverage }: CheckResult): string {
   const { steps, procedures, transitions: taken, claims } = coverage
@@ -162,10 +167,14 @@ async function runScenario(loaded: Loaded, order: ScenarioOrder, options: CheckO
   }
 }
 
-/** A claim that is broken outside of any step kills; every other error blames whoever wrote what is run. */
+/**
+ * A claim that is broken outside of any step kills, and so does a crash of the text. Every other error blames whoever wrote what
+ * is run.
+ */
 function blame({ errors }: Loaded, by: string, error: unknown): Heard {
   if (error instanceof errors.Violation) return { kind: 'killed', by, clause: error.clause, steps: 0 }
   const code = error instanceof errors.SpecificationError ? error.code : 'internal'
+  if (code === CRASH) return { kind: 'killed', by, clause: CRASH, steps: 0 }
   return { kind: 'blamed', by, code, message: error instanceof Error ? error.message : String(error) }
 }
 
@@ -187,10 +196,17 @@ function runRecordings(loaded: Loaded, file: RecordingFile & { readonly lines: r
     } catch (error) {
       const heard = blame(loaded, by, error)
       if (heard.kind === 'killed') return heard
+      if (heard.kind === 'blamed' && isNoAnswer(heard.code, error))
+        return { kind: 'killed', by, clause: `no answer: ${heard.code}`, steps: 0 }
       blamed ??= heard
     }
   }
   return blamed ?? { kind: 'held', by: file.name, same: true }
+}
+
+/** True if the oracle crashed, is stuck or does not end: it has no answer where the recorded kernel had one. */
+function isNoAnswer(code: string, error: unknown): boolean {
+  return NO_ANSWER.has(code) || error instanceof TypeError || error instanceof RangeError
 }
 
 /** Whether states and steps are what they were, in every scenario. */

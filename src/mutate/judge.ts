@@ -14,7 +14,7 @@ import type { Finding } from './verdict.js'
 
 /** Milliseconds that a process may take beyond what its scenario takes without a mutant. */
 const PATIENCE_MS = 20_000
-/** How many times longer than without a mutant a scenario may take. */
+/** How many times longer than without a mutant a scenario or a file of recordings may take. */
 const PATIENCE = 20
 
 /**
@@ -32,6 +32,7 @@ export async function judge(
   const began = performance.now()
   const reaching = reach.scenariosOf(mutant)
   const recordings = reach.recordingsOf(mutant)
+  const all = [...reaching, ...recordings]
   const found = (finding: Omit<Finding, 'id' | 'scenarios' | 'ms'>): Finding => ({
     id: mutant.id,
     ...finding,
@@ -50,7 +51,7 @@ export async function judge(
       { kind: 'judge', bounds, ...left },
       {
         signal,
-        patience: (name) => PATIENCE_MS + PATIENCE * (reaching.find((one) => one.name === name)?.ms ?? 0),
+        patience: (name) => PATIENCE_MS + PATIENCE * (all.find((one) => one.name === name)?.ms ?? 0),
         onReply: (reply) => {
           if (reply.kind === 'heard') heard.push(reply.heard)
           else if (reply.kind === 'end') sameGraphs = reply.sameGraphs ?? false

@@ -50,6 +50,8 @@ export interface ScenarioOrder {
 /** Lines of a file of recordings to compare. */
 export interface RecordingOrder extends RecordingFile {
   readonly lines: readonly number[]
+  /** Milliseconds that all of them took without the mutant. */
+  readonly ms: number
 }
 
 /** Changes states of scenarios, and answers {@link CorruptFindings} for each. */

@@ -75,8 +75,9 @@ export class ReachMap {
       (_, i) => reaching[Math.floor(i * stride)],
     )
     return this.recordings.flatMap((file) => {
-      const lines = chosen.filter((sequence) => sequence.file === file.name).map(({ line }) => line)
-      return lines.length === 0 ? [] : [{ ...file, lines }]
+      const own = chosen.filter((sequence) => sequence.file === file.name)
+      const ms = own.reduce((sum, sequence) => sum + sequence.ms, 0)
+      return own.length === 0 ? [] : [{ ...file, lines: own.map(({ line }) => line), ms }]
     })
   }
 

@@ -125,7 +125,7 @@ export interface ChangedFile {
 
 /** Files that bear on no verdict: what they hold is no text of the specification. */
 const BESIDE =
-  /^(?:(?:docs|test|bench|evidence|examples|tools|suite|\.\w+)\/|src\/(?:cli|explorer|mutate|publish|report|review|vitest)\/|(?:biome|typedoc)\.json$|vitest\.config\.ts$)/
+  /^(?:(?:docs|test|bench|evidence|examples|tools|suite|\.\w+)\/|src\/(?:cli|explorer|mutate|publish|report|review|saturate|vitest)\/|(?:biome|typedoc)\.json$|vitest\.config\.ts$)/
 
 /**
  * The change from one tree to another.

@@ -178,6 +178,8 @@ export class ControlGraph {
   readonly own: boolean[] = [false]
   /** Whether a procedure is of the text under test, and is audited more closely than the rest. */
   isOwn: (procedure: AnyProcedure) => boolean = () => false
+  /** Called with each answer that a step gives at a location for the first time. */
+  onAnswer: ((procedure: AnyProcedure, step: Step, answer: unknown) => void) | undefined
   private readonly next: number[][] = [[]]
   /** By location: what follows answers that are no numbers. */
   private readonly answers: (Answers | undefined)[] = []
@@ -317,6 +319,8 @@ export class ControlGraph {
     this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
     this.taken[at.id] = true
     this.answersSeen++
+    const { operation, frame } = at.node
+    if (this.onAnswer && operation.kind === 'step') this.onAnswer(frame.procedure, operation, result)
     // Nobody acts between two steps, and there is no world: threads that stand at the same place share it.
     const { thread, world } = acting
     acting.thread = NOBODY

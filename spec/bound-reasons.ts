@@ -1,0 +1,9 @@
+/**
+ * Bounds that could be raised, where a larger scenario shows what no scenario shows at its default bounds, and why the default
+ * stays. One that shows nothing new any more is an error of this list: `hmm-spec saturate` says so.
+ *
+ * @module
+ */
+
+/** Reasons, by scenario and bound. */
+export const boundReasons: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
