@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { bundled, writeExplorer } from './explorer.js'
 import { address } from './pages/addresses.js'
+import { compact, ShortClasses } from './pages/compact.js'
 import { collect } from './pages/data.js'
 import { siteOf } from './pages/layout.js'
 import { brokenLinks } from './pages/links.js'
@@ -43,19 +44,25 @@ function toProcedures(html: string, file: string, api: string, ids: ReadonlyMap<
   })
 }
 
-/** Attributes need no quotes where nothing in them asks for some; there are hundreds of thousands. */
-function withoutQuotes(html: string): string {
-  return html.replace(/<[a-z][^<>]*>/gi, (tag) =>
-    tag.replace(/(\s[a-zA-Z-]+=)"([A-Za-z0-9_.#-][A-Za-z0-9_.#/:-]*)"(?!\/>)/g, '$1$2'),
-  )
-}
-
 /** Every page below `folder`. */
 function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.html'))
     .map((name) => join(folder, name))
+}
+
+/** Makes typedoc's pages smaller, after `change` has changed each. */
+function shorten(api: string, change: (html: string, file: string) => string): void {
+  const pages = filesIn(api).map((file) => [file, change(readFileSync(file, 'utf8'), file)] as const)
+  const classes = new ShortClasses(pages.map(([, html]) => html))
+  for (const [file, html] of pages) writeFileSync(file, compact(classes.inMarkup(html)))
+  const assets = join(api, 'assets')
+  for (const name of readdirSync(assets)) {
+    const text = readFileSync(join(assets, name), 'utf8')
+    const short = name.endsWith('.css') ? classes.inStyles(text) : classes.inMarkup(text)
+    if (short !== text) writeFileSync(join(assets, name), short)
+  }
 }
 
 async function main(): Promise<void> {
@@ -70,7 +77,7 @@ async function main(): Promise<void> {
   for (const page of pages) {
     const file = join(out, page.url)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, withoutQuotes(htmlOf(page)))
+    writeFileSync(file, compact(htmlOf(page)))
   }
   // Typedoc's own search and menus, which the site's stand in for.
   for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
@@ -78,11 +85,7 @@ async function main(): Promise<void> {
   const api = join(out, 'api')
   const ids = new Map(data.api.flatMap(({ url, procedure }) => (procedure ? [[url, procedure]] : [])))
   for (const url of ids.keys()) rmSync(join(api, url), { force: true })
-  for (const file of filesIn(api))
-    writeFileSync(
-      file,
-      withoutQuotes(toProcedures(withoutPermalinks(readFileSync(file, 'utf8')), file, api, ids)),
-    )
+  shorten(api, (html, file) => toProcedures(withoutPermalinks(html), file, api, ids))
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
   for (const name of ['site.css', 'explorer.css', 'theme.js', 'search.js'])
