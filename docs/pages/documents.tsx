@@ -3,19 +3,11 @@
  *
  * @module
  */
+import { tours } from '../../spec/tours/index.js'
 import { documentAddress } from './addresses.js'
 import type { Document } from './data.js'
-import {
-  ExploreLink,
-  Html,
-  type Page,
-  Provenance,
-  type Site,
-  subjectOf,
-  Title,
-  To,
-  TraceDrawing,
-} from './layout.js'
+import { ExploreLink, Html, type Page, type Site, subjectOf, Title, To } from './layout.js'
+import { TourSection } from './tours.js'
 
 /** The pages of all documents. */
 export function documentPages(site: Site): Page[] {
@@ -51,6 +43,7 @@ function FindingBody({ site, document }: { site: Site; document: Document }) {
   const [head, ...rest] = document.title.split(': ')
   const defect = site.data.defects.find((one) => one.name === name)
   const trace = site.data.evidence?.defects?.defects.find((one) => one.name === name)?.trace
+  const tour = tours.find(({ finding }) => finding === name)
   const text = document.text.replace(/^# .*$/m, '')
   return (
     <>
@@ -65,14 +58,8 @@ function FindingBody({ site, document }: { site: Site; document: Document }) {
       {defect === undefined ? null : (
         <ExploreLink site={site} subject={subjectOf(defect)} steps={trace?.steps ?? []} kind={trace?.kind} />
       )}
+      {tour === undefined ? null : <TourSection site={site} tour={tour} />}
       <Html class="prose" html={site.markdown.page(text, document.file)} />
-      {trace ? (
-        <section id="run">
-          <h2>The shortest run, drawn</h2>
-          <Provenance site={site} />
-          <TraceDrawing site={site} trace={trace} />
-        </section>
-      ) : null}
     </>
   )
 }

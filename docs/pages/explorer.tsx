@@ -12,6 +12,8 @@ const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
   [['→', 'n'], 'one step forward'],
   [['Home'], 'to the start of the run'],
   [['End'], 'to its end'],
+  [['['], 'to the stop of a tour before'],
+  [[']'], 'to the stop after'],
   [['c'], 'check every interleaving'],
   [['Esc'], 'stop a check or a search'],
   [['/'], 'search the site'],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TourStop } from '../../spec/tours/index.js'
 import type { Broken } from '../checker/judge.js'
 import type { CheckResult, Progress, TraceStep } from '../checker/result.js'
 import type { Move } from '../checker/stepper.js'
@@ -23,6 +24,14 @@ export interface KnownThread extends ThreadNow {
   readonly ways: readonly KnownWay[]
 }
 
+/** A tour of the run that is shown. */
+export interface TourNow {
+  /** The finding that it is of. */
+  readonly finding: string
+  /** After which step of the run each stop is, and what it says. */
+  readonly stops: readonly (Pick<TourStop, 'says' | 'state'> & { readonly at: number })[]
+}
+
 /** A run as the page shows it, and where it stands in it. */
 export interface Snapshot {
   readonly subject: Subject
@@ -33,6 +42,8 @@ export interface Snapshot {
   readonly at: number
   readonly now: readonly KnownThread[]
   readonly state: StateNow
+  /** A tour, if there is one of this run. */
+  readonly tour?: TourNow
   /** What is broken there. */
   readonly broken?: Broken
   /** What the last step of the run breaks. */

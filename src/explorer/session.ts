@@ -10,6 +10,7 @@ import { type CodedStep, codesOf } from './address.js'
 import type { Checked, KnownThread, Requests, Snapshot } from './messages.js'
 import { type Ahead, Atlas, shortest, type Watch } from './reach.js'
 import { catalogue, type Resolved, resolve, type Subject } from './subject.js'
+import { tourThrough } from './tours.js'
 import { Walk, WalkError } from './walk.js'
 
 /** Most bytes that a check takes: a page of a browser has no more to give. */
@@ -163,6 +164,7 @@ export class Session {
     const walk = this.mustWalk()
     if (subject === undefined || resolved === undefined) throw new Error('nothing is open')
     const now = walk.threadsAt(at)
+    const tour = tourThrough(subject, walk.steps)
     const [broken, end] = [walk.broken.get(at), walk.broken.get(walk.steps.length)]
     return {
       subject,
@@ -180,6 +182,14 @@ export class Session {
         }),
       ),
       state: walk.stateAt(at, now),
+      ...(tour === undefined
+        ? {}
+        : {
+            tour: {
+              finding: tour.tour.finding,
+              stops: tour.tour.stops.map(({ says, state }, i) => ({ says, state, at: tour.stops[i] + 1 })),
+            },
+          }),
       ...(broken === undefined ? {} : { broken }),
       ...(end === undefined ? {} : { end }),
     }

@@ -185,6 +185,30 @@ describe.skipIf(!hasBrowser)('in a browser (Debian: apt-get install chromium)', 
     expect(await figure('length')).toBe('19')
   })
 
+  test('the tour of a finding is a strip: its stops by button and by key, each with what is seen there', async () => {
+    await explore('scenario=classic-notifiers&defect=H3&check=1')
+    await until('stop', 6)
+    expect(await page.textContent('section.tour')).toContain('The reaper leaves without an end')
+    await page.click('[data-tour=before]')
+    await until('at', 11)
+    expect(await page.textContent('section.tour')).toContain('counting.open = 0')
+    await page.keyboard.press('[')
+    await until('at', 10)
+    await page.keyboard.press('ArrowLeft')
+    await until('at', 9)
+    expect(await figure('stop')).toBe('3')
+    await page.keyboard.press('Home')
+    await until('at', 0)
+    expect(await page.textContent('section.tour .where')).toContain('6 stops')
+    expect(await page.locator('[data-tour=before]').isDisabled()).toBe(true)
+    await page.keyboard.press(']')
+    await until('at', 4)
+    expect(await figure('stop')).toBe('1')
+    // Another run has no tour.
+    await page.keyboard.press('1')
+    await page.waitForFunction(() => document.querySelector('section.tour') === null)
+  })
+
   test('keys that are pressed faster than they are answered are taken in order', async () => {
     await explore('scenario=munmap')
     await page.evaluate(() => {

@@ -12,6 +12,7 @@ import { address, documentAddress } from '../../docs/pages/addresses.js'
 import { brokenLinks } from '../../docs/pages/links.js'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios } from '../../spec/index.js'
+import { tours } from '../../spec/tours/index.js'
 import { generations } from '../../src/generations/index.js'
 import { type Evidence, readEvidence, Schemas } from '../../src/publish/evidence.js'
 import { type ProceduresDocument, readProcedures } from '../../src/publish/procedures.js'
@@ -237,6 +238,24 @@ describe.skipIf(!isMade || !hasBrowser)('in a browser (Debian: apt-get install c
 
     await start()
     expect(await page.textContent('main h2')).toMatch(/holds?/)
+    await context.close()
+  })
+
+  test('every stop of the tour of a finding leads to it in the explorer', async () => {
+    const [page, context] = await open()
+    for (const { finding, stops } of tours) {
+      await page.goto(server.origin + address('finding', finding))
+      const links = page.locator('#tour .explore a')
+      expect(await links.count(), finding).toBe(stops.length)
+      expect(await page.locator('#tour svg.sequence a.stop').count(), finding).toBe(stops.length)
+      const last = stops.length - 2
+      const href = await links.nth(last).getAttribute('href')
+      if (href?.includes('check=1')) continue
+      await links.nth(last).click()
+      await page.waitForSelector('section.tour [data-figure=stop]')
+      expect(await page.textContent('section.tour [data-figure=stop]'), finding).toBe(String(last + 1))
+      expect(await page.textContent('section.tour'), finding).toContain(stops[last].says)
+    }
     await context.close()
   })
 

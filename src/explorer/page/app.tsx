@@ -14,6 +14,7 @@ import { actionOf, type StepKey } from './keys.js'
 import { endOf, saveSvg, saveTrace } from './save.js'
 import { State } from './state.js'
 import { Text } from './text.js'
+import { neighbour, TourStrip } from './tour.js'
 import { Verdict } from './verdict.js'
 import { keyed, Ways } from './ways.js'
 
@@ -27,7 +28,11 @@ function useKeys(explorer: Explorer): void {
         const way = keyed(snapshot.now)[action.index]
         return way === undefined ? undefined : explorer.take(way.thread, way.choice)
       }
-      const { at, steps } = snapshot
+      const { at, steps, tour } = snapshot
+      if (action.kind === 'stop before' || action.kind === 'stop after') {
+        const to = tour && neighbour(tour, at, action.kind === 'stop before' ? 'before' : 'after')
+        return to === undefined ? undefined : explorer.go(to)
+      }
       return explorer.go({ back: at - 1, forward: at + 1, start: 0, end: steps.length }[action.kind])
     }
     const onKey = (event: KeyboardEvent) => {
@@ -225,6 +230,9 @@ export function App({ explorer, shown }: { explorer: Explorer; shown: Shown }) {
         </p>
       )}
       <Forks explorer={explorer} shown={shown} />
+      {snapshot.tour === undefined ? null : (
+        <TourStrip tour={snapshot.tour} at={at} go={(to) => void explorer.go(to)} />
+      )}
       <div class="panes">
         <section class="pane next" aria-labelledby="next-steps">
           <h2 id="next-steps">Next steps</h2>

@@ -6,7 +6,7 @@
 
 /** What a key can ask of the run. */
 export type StepKey =
-  | { readonly kind: 'back' | 'forward' | 'start' | 'end' }
+  | { readonly kind: 'back' | 'forward' | 'start' | 'end' | 'stop before' | 'stop after' }
   | { readonly kind: 'take'; readonly index: number }
 
 /** What a key can ask for. */
@@ -27,6 +27,10 @@ export function actionOf(event: KeyboardEvent): KeyAction | undefined {
       return { kind: 'back' }
     case 'n':
       return { kind: 'forward' }
+    case '[':
+      return { kind: 'stop before' }
+    case ']':
+      return { kind: 'stop after' }
     case 'c':
       return { kind: 'check' }
     case 'Escape':
