@@ -147,7 +147,7 @@ export const migrationSteps: readonly AtomicStep[] = [
     'folio',
     'flags',
   ),
-  row('migrate_vma_collect_pmd (flush)', 'flush every CPU', 'cpu[].tlb[].entry', 'tlb'),
+  row('migrate_vma_collect_pmd', 'flush every CPU', 'cpu[].tlb[].entry', 'tlb'),
   row(
     'migrate_vma_finalize (page)',
     'let go of the pages',

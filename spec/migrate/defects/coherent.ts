@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  type Collected,
   getPage,
   handle_mm_fault,
   isDeviceCoherent,
@@ -13,7 +14,7 @@ import {
   PteKind,
   SELECT_DEVICE_COHERENT,
 } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { override, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** A page may be held for long wherever it is. */
@@ -61,11 +62,12 @@ const anybodysMemory = override(
 const passOverHints = override(
   migrateVmaCollectPte,
   (original) =>
-    function* (current, args, page) {
+    function* (current, args, page): Running<Collected> {
       const isHint = yield* step('look at the entry', () =>
         args.mm.pte[page].kind === PteKind.protnone ? 1 : 0,
       )
-      return isHint ? 0 : yield* original(current, args, page)
+      if (isHint) return { kind: 'untouched' }
+      return yield* original(current, args, page)
     },
 )
 

@@ -9,6 +9,7 @@
 import {
   Errno,
   FaultHolds,
+  type Frame,
   folioOf,
   hugePmdAt,
   isDevicePrivate,
@@ -143,19 +144,25 @@ export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_p
   const pmd = pmdAt(mm, page)
   if (pmd !== undefined && (yield* migrate_vma_collect_huge_pmd(current, args, pmd, page, end))) return
   yield* mm.ptl.lock()
-  let unmapped = 0
-  let part = 0
+  let unmapped = false
+  let part: Frame | undefined
   let at = page
   for (; at < end; at++) {
     const collected = yield* migrateVmaCollectPte(current, args, at)
-    part = collected >> COLLECTED_BITS
-    if (part) break
-    unmapped |= collected
+    if (collected.kind === 'part') {
+      part = current.machine.frames[collected.pfn]
+      break
+    }
+    if (collected.kind === 'flush') unmapped = true
   }
-  if (unmapped) yield* flushBeforeUnlock(current, args)
+  if (unmapped)
+    yield* step('flush every CPU', () => {
+      flushTlb(current.machine, mm, args.start, args.end)
+      return 0
+    })
   yield* mm.ptl.unlock()
-  if (part === 0) return
-  const split = yield* migrate_vma_split_folio(current, args, current.machine.frames[part])
+  if (part === undefined) return
+  const split = yield* migrate_vma_split_folio(current, args, part)
   if (split === FolioSplit.not) yield* migrate_vma_collect_skip(current, at, end, args.fault)
   else
     yield* become(
@@ -181,75 +188,68 @@ function withStaleFault(args: MigrateVma): MigrateVma {
  * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out. The page is held before
  * its lock is tried: one that somebody else has locked is put again, and until then has a reference too many for who has the lock.
  *
- * @returns one of {@link Collected}
  * @kernel migrate_vma_collect_pmd
  */
 export const migrateVmaCollectPte = procedure(
   'migrate_vma_collect_pmd (entry)',
-  function* (current: Task, args: MigrateVma, page: number): Running<number> {
+  function* (current: Task, args: MigrateVma, page: number): Running<Collected> {
     const collected = yield* step('collect an entry', () => collectEntry(current, args, page))
-    if ((collected & Collected.busy) !== Collected.busy) return collected
-    yield* folio_put(current.machine.frames[collected >> COLLECTED_BITS])
-    return Collected.untouched
+    if (collected.kind !== 'busy') return collected
+    yield* folio_put(current.machine.frames[collected.pfn])
+    return UNTOUCHED
   },
 )
 
-/**
- * What came of an entry: no CPU has a translation of it, or one may have; or it maps a part of a huge page that must be split first,
- * whose first part, with a reference for it, is above `COLLECTED_BITS`; or a page that somebody else has locked, which is there too.
- */
-export const Collected = { untouched: 0, flush: 1, part: 2, busy: 3 } as const
-const COLLECTED_BITS = 2
+/** What came of an entry. */
+export type Collected =
+  /** No CPU has a translation of it. */
+  | { readonly kind: 'untouched' }
+  /** A CPU may have a translation of it. */
+  | { readonly kind: 'flush' }
+  /** It maps a part of a huge page, which must be split first: its first part, with a reference for it. */
+  | { readonly kind: 'part'; readonly pfn: number }
+  /** It maps a page that somebody else has locked: the page, with a reference to be put. */
+  | { readonly kind: 'busy'; readonly pfn: number }
 
-/** The TLBs forget what was taken out of the page table, whose lock is still held. */
-export const flushBeforeUnlock = procedure(
-  'migrate_vma_collect_pmd (flush)',
-  function* ({ machine }: Task, { mm, start, end }: MigrateVma) {
-    yield* step('flush every CPU', () => {
-      flushTlb(machine, mm, start, end)
-      return 0
-    })
-  },
-)
+const UNTOUCHED: Collected = { kind: 'untouched' }
 
 /**
  * Locks the page, if it is to be migrated, and replaces its entry. Part of a step, under the page-table lock.
  *
  * @param read - reads what the entry says
- * @returns one of {@link Collected}
  */
-export function collectEntry(current: Task, args: MigrateVma, page: number, read = entryState): number {
+export function collectEntry(current: Task, args: MigrateVma, page: number, read = entryState): Collected {
   const { mm, select } = args
   const entry = pagesOf(current)[page]
   const pte = mm.pte[page]
   beginEntry(entry)
   // One that could not be split, or has come since, stays.
-  if (hugePmdAt(mm, page)) return Collected.untouched
+  if (hugePmdAt(mm, page)) return UNTOUCHED
   const kind = pte.kind
   // What a CPU may not use for now, or at all, is mapped all the same.
   const isPresent = kind === PteKind.present || kind === PteKind.protnone
   const isHole = kind === PteKind.none || (isPresent && pte.frame === ZERO_PAGE)
   if (isHole) {
     const wanted = kind === PteKind.none || select & SELECT_SYSTEM
-    if (!wanted || mm.vma[page].kind !== VmaKind.anonymous) return Collected.untouched
+    if (!wanted || mm.vma[page].kind !== VmaKind.anonymous) return UNTOUCHED
     entry.flags = MIGRATE_PFN_MIGRATE
     entry.lifecycle.signal('COLLECTED')
-    return Collected.untouched
+    return UNTOUCHED
   }
-  if (!isPresent && kind !== PteKind.devicePrivate) return Collected.untouched
+  if (!isPresent && kind !== PteKind.devicePrivate) return UNTOUCHED
   const frame = current.machine.frames[pte.frame]
-  if (!isSelected(frame, args)) return Collected.untouched
+  if (!isSelected(frame, args)) return UNTOUCHED
   if (frame.compound) {
-    if (!current.machine.rules.splitsMappedParts) return Collected.untouched
+    if (!current.machine.rules.splitsMappedParts) return UNTOUCHED
     const folio = folioOf(frame)
     getPage(folio)
-    return (folio.pfn << COLLECTED_BITS) | Collected.part
+    return { kind: 'part', pfn: folio.pfn }
   }
   if (!isLockedByFault(args, frame) && !tryLockPage(frame)) {
     const isFaults = args.fault?.pfn === frame.pfn && frame.locked === current.thread + 1
     if (isFaults) entry.flags = MIGRATE_PFN_HELD
     getPage(frame)
-    return (frame.pfn << COLLECTED_BITS) | Collected.busy
+    return { kind: 'busy', pfn: frame.pfn }
   }
   // The mapping's reference becomes the migration's.
   const state = read(pte)
@@ -259,5 +259,5 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
   setMigrationEntry(current.machine, pte, state)
   entry.lifecycle.signal('COLLECTED')
   frame.lifecycle?.signal('COLLECTED')
-  return isPresent ? Collected.flush : Collected.untouched
+  return isPresent ? { kind: 'flush' } : UNTOUCHED
 }

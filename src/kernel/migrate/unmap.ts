@@ -47,30 +47,37 @@ export const migrate_device_unmap = procedure(function* migrate_device_unmap(
   }
 })
 
-/** What is found of a page that was collected; its frame is above. */
-const Look = { isolated: 1, mapped: 2, compound: 4 } as const
-const LOOK_BITS = 3
+/** What is found of a page that was collected. */
+interface Look {
+  readonly pfn: number
+  /** It is still to be migrated. */
+  readonly isIsolated: boolean
+  readonly isMapped: boolean
+  readonly isWhole: boolean
+}
 
 const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
     const { machine } = current
     const entry = pagesOf(current)[page]
-    const found = yield* step('look at the page', () => {
-      if (hasSource(entry)) {
-        const isMapped = sourcesOf(machine, entry).some(({ mapcount }) => mapcount > 0) ? Look.mapped : 0
-        const isWhole = isCompound(entry) ? Look.compound : 0
-        return (entry.source << LOOK_BITS) | (isMigrating(entry) ? Look.isolated : 0) | isMapped | isWhole
-      }
+    const found = yield* step('look at the page', (): Look | 'no page' => {
+      if (hasSource(entry))
+        return {
+          pfn: entry.source,
+          isIsolated: isMigrating(entry),
+          isMapped: sourcesOf(machine, entry).some(({ mapcount }) => mapcount > 0),
+          isWhole: isCompound(entry),
+        }
       if (isMigrating(entry)) markUnmapped(entry)
-      return 0
+      return 'no page'
     })
-    if (found === 0) return
-    const frame = machine.frames[found >> LOOK_BITS]
-    const isIsolated = (found & Look.isolated) !== 0
+    if (found === 'no page') return
+    const frame = machine.frames[found.pfn]
+    const { isIsolated } = found
     if (isIsolated) {
-      if (found & Look.mapped) {
-        if (found & Look.compound) yield* tryToMigrateLarge(current, frame, 0)
+      if (found.isMapped) {
+        if (found.isWhole) yield* tryToMigrateLarge(current, frame, 0)
         else yield* try_to_migrate(current, frame, 0)
       }
       const stays = yield* step('migrate_vma_check_page', () => {
@@ -120,21 +127,17 @@ export const try_to_migrate = procedure(function* try_to_migrate(
 ): Running<void> {
   const { machine } = current
   const found = yield* step('walk the areas', () => {
-    if (frame.mapcount === 0) return 0
-    const places = rmapOf(machine, frame)
-    if (from >= places.length) return 0
-    const { mm, page } = places[from]
-    return ((mm.index * machine.pages + page) << 1) + (maps(mm.pte[page], frame) ? 1 : 0) + 1
+    const place = frame.mapcount === 0 ? undefined : rmapOf(machine, frame)[from]
+    if (place === undefined) return 'no more'
+    return { mm: place.mm.index, page: place.page, isMapped: maps(place.mm.pte[place.page], frame) }
   })
-  if (found === 0) return
-  const place = (found - 1) >> 1
-  const mm = machine.mms[Math.floor(place / machine.pages)]
-  const page = place % machine.pages
+  if (found === 'no more') return
+  const { page, isMapped } = found
+  const mm = machine.mms[found.mm]
   yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
   const replaced = yield* try_to_migrate_one(current, mm, page, frame)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-  const hasMoved = ((found - 1) & 1) === 1 && !replaced
-  yield* become(try_to_migrate, current, frame, hasMoved ? 0 : from + 1)
+  yield* become(try_to_migrate, current, frame, isMapped && !replaced ? 0 : from + 1)
 })
 
 /**
