@@ -115,7 +115,10 @@ export function sizeOf(
     ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
     ...(migrates
-      ? { deviceMemory: DEVICES.map((device) => Math.min(most, migratedTo(operations, device, isHuge))) }
+      ? {
+          deviceMemory: DEVICES.map((device) => Math.min(most, migratedTo(operations, device, isHuge))),
+          evictsChunks: true,
+        }
       : {}),
   }
 }

@@ -7,6 +7,7 @@
 import { PartReuse, type Rules } from '../kernel/index.js'
 import type { Override } from '../world/index.js'
 import { hugePagesOf61, hugePagesOf612 } from './huge-pages.js'
+import { faultWithoutLock } from './profiles.js'
 
 /** A release: other texts of procedures, and other decisions within the same text. */
 export interface Release {
@@ -36,7 +37,7 @@ const before616: Partial<Rules> = {
 /** By version. */
 export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
   '6.1': {
-    overrides: hugePagesOf61,
+    overrides: [...hugePagesOf61, faultWithoutLock],
     marksDevicePages: true,
     showsHugeZeroAsFile: true,
     countsMappings: CountsMappings.ofHead,
@@ -49,7 +50,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     },
   },
   '6.12': {
-    overrides: hugePagesOf612,
+    overrides: [...hugePagesOf612, faultWithoutLock],
     rules: before616,
     marksDevicePages: false,
     showsHugeZeroAsFile: true,

@@ -119,7 +119,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     last === size.frames
       ? []
       : layout.array('migration', layout.threads, (l) =>
-          l.array('page', size.pages, (page) => ({
+          l.array('page', migratedAtOnce(size), (page) => ({
             flags: page.counter('flags', size.hugePages ? 127 : 63),
             source: page.counter('source', last),
             dst: page.ref('dst', frames),
@@ -269,4 +269,9 @@ const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotif
 /** An update lock of a driver. */
 export function declareUpdateLock(layout: Layout, name: string): Mutex {
   return new Mutex(layout, name, { rank: LockRank.update })
+}
+
+/** The length of the arrays of a migration. */
+function migratedAtOnce({ pages, evictsChunks, deviceMemory = [] }: MachineSize): number {
+  return evictsChunks ? Math.max(pages, ...deviceMemory) : pages
 }

@@ -30,6 +30,8 @@ export interface MachineSize {
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
   /** Pages of device memory, by owner. */
   readonly deviceMemory?: readonly number[]
+  /** True if drivers empty their memory as a whole: the arrays of a migration are long enough for all of it. */
+  readonly evictsChunks?: boolean
   /** The owners whose memory is coherent (default none): the others' no CPU can map. */
   readonly coherentMemory?: readonly number[]
   /** True if pages are on LRU lists, and CPUs gather new ones in batches of their own. */

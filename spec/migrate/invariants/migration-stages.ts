@@ -19,6 +19,7 @@ import {
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
+  migrateDeviceChunk,
   mmu_notifier_invalidate_range_start,
   NotifyEvent,
   type Pte,
@@ -28,7 +29,12 @@ import {
 import { type Abstraction, fieldOf, old, type StepClaim, type Witness } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-const COLLECTING = [migrate_vma_setup, migrate_device_range, migrate_device_coherent_folio]
+const COLLECTING = [
+  migrate_vma_setup,
+  migrate_device_range,
+  migrateDeviceChunk,
+  migrate_device_coherent_folio,
+]
 const FINISHING = [migrate_vma_pages, migrate_vma_finalize]
 
 /**

@@ -260,6 +260,7 @@ export function mirrorModel(
     ],
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
+    ...(options.recorded ? { evictsChunks: true } : {}),
     ...(options.mirrors.some(({ coherent }) => coherent)
       ? {
           coherentMemory: options.mirrors.flatMap(({ coherent }, index) =>

@@ -339,16 +339,16 @@ export const UNJUDGED: readonly UnjudgedFunction[] = [
   {
     function: 'dmirror_device_evict_chunk',
     named: 'dmirror_device_evict_chunk',
-    reason: 'the kernel evicts a chunk as a whole, the model page by page',
+    reason: 'part of closing a file',
   },
   {
     function: 'migrate_device_range',
     named: 'migrate_device_range',
-    reason: 'the kernel collects a chunk as a whole, the model page by page',
+    reason: 'called from dmirror_device_evict_chunk only',
   },
   {
     function: 'migrate_device_finalize',
-    reason: 'part of migrate_vma_finalize, and of evicting, which the model does page by page',
+    reason: 'part of migrate_vma_finalize, and of evicting',
   },
   { function: 'dmirror_snapshot_invalidate', reason: 'the notifier of a snapshot lives for one call' },
   { function: 'dmirror_range_snapshot', named: 'dmirror_range_snapshot', reason: 'snapshots are not judged' },

@@ -18,7 +18,6 @@ import {
   dmirror_write,
   recordedDriver,
 } from '../../driver/recorded/index.js'
-import { faultWithoutLock } from '../../generations/profiles.js'
 import { releases } from '../../generations/releases.js'
 import {
   cpuRead,
@@ -52,7 +51,6 @@ import {
   type World,
 } from '../../world/index.js'
 import type { Operation } from '../operations.js'
-import type { KernelVersion } from '../result.js'
 import type { ChartActors } from './actors.js'
 import { driverOfRaces } from './driver.js'
 import { eventStep, instrumented } from './instrument.js'
@@ -120,16 +118,9 @@ function childFrom(initial: World) {
 
 const VALUE = 1
 
-/** What only threads that race can tell of a release. One operation after another looks the same with all of them. */
-const CONCURRENT: Readonly<Record<KernelVersion, readonly Override[]>> = {
-  '6.1': [faultWithoutLock],
-  '6.12': [faultWithoutLock],
-  '7.3': [],
-}
-
 /** What a world may have besides. */
 export interface WorldOptions {
-  /** Other texts than those of the release, for those that only races can tell. */
+  /** Other texts than those of the release. */
   readonly replaced?: readonly Override[]
   /** Other texts than the product's for the driver (default those of the races). */
   readonly driver?: readonly Override[]
@@ -158,7 +149,7 @@ export class RaceWorld {
    */
   constructor(
     private readonly race: Race,
-    { replaced = CONCURRENT[race.kernel], driver = driverOfRaces, actors }: WorldOptions = {},
+    { replaced = [], driver = driverOfRaces, actors }: WorldOptions = {},
   ) {
     const { kernel, threads } = race
     const rest = [...releases[kernel].overrides, ...replaced, ...driver]
@@ -368,6 +359,6 @@ function sizeOf(race: Race): MachineSize {
     bits: true,
     anonVmas: 2 * mms * pages,
     rules: { tracksSoftDirty: false, ...releases[race.kernel].rules },
-    ...(migrates ? { deviceMemory: [2 * pages, 1] } : {}),
+    ...(migrates ? { deviceMemory: [2 * pages, 1], evictsChunks: true } : {}),
   }
 }

@@ -19,6 +19,7 @@ import {
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
+  migrateDeviceChunk,
   mmget_not_zero,
   mmput,
   pagesOf,
@@ -31,7 +32,7 @@ import {
   VM_READ,
 } from '../../kernel/index.js'
 import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
-import { allocateAndCopy, evict, faultArgs, mayWriteMigrated, systemFrames } from '../memory/device-memory.js'
+import { allocateAndCopy, faultArgs, mayWriteMigrated, systemFrames } from '../memory/device-memory.js'
 import type { Mirror } from '../mirror.js'
 import { unmapPages } from '../page-table.js'
 import { dmirror_do_read } from './access.js'
@@ -310,10 +311,16 @@ const bringBackOne = procedure(
   },
 )
 
-/** Brings back every page of the device, whoever's it is. Mirrors hear of it as of anybody's change. */
+/**
+ * Brings back every page of the device, whoever's it is: all are collected, then all copied, then all mapped. One that cannot be
+ * had now stays. Mirrors hear of it as of anybody's change.
+ */
 export const dmirror_device_evict_chunk = procedure(function* dmirror_device_evict_chunk(
   current: Task,
   device: DmirrorDevice,
 ): Running<void> {
-  yield* evict(current, device.memory)
+  const args = yield* migrateDeviceChunk(current, device.memory.frames)
+  yield* allocateAndCopy(current, args, systemFrames(current))
+  yield* migrate_vma_pages(current, args)
+  yield* migrate_vma_finalize(current, args)
 })

@@ -10,6 +10,7 @@ import { procedure, type Running, step } from '../../world/index.js'
 import { getPage, tryLockPage } from '../mm/page.js'
 import { maps, partsOf } from '../mm/rmap.js'
 import {
+  beginEntry,
   MIGRATE_PFN_COMPOUND,
   MIGRATE_PFN_MIGRATE,
   MIGRATE_PFN_VALID,
@@ -48,13 +49,76 @@ export const migrate_device_range = procedure(function* migrate_device_range(
   return page === NOWHERE ? undefined : yield* unmapFrame(current, frame, page)
 })
 
+/**
+ * Collects the pages of a piece of device memory, wherever they are mapped, and takes them out of every page table: all are
+ * locked before the first is unmapped. A page that is free, or locked by somebody else, is left alone.
+ *
+ * @returns what is to be finished like any other migration: entry N of the arrays is frame N of the piece
+ * @kernel migrate_device_range
+ * @see reference B.8
+ */
+export const migrateDeviceChunk = procedure(
+  'migrate_device_range (chunk)',
+  function* (current: Task, frames: readonly Frame[]): Running<MigrateVma> {
+    const end = yield* collectChunk(current, frames)
+    const args = {
+      mm: current.machine.mms[0],
+      start: 0,
+      end,
+      owner: frames[0].owner,
+      select: selectMemory(frames[0]),
+      fromDevice: true as const,
+    }
+    yield* migrate_device_unmap(current, args)
+    return args
+  },
+)
+
+/**
+ * Locks and holds the pages, one after another, in the order in which they lie in the memory.
+ *
+ * @returns how many entries of the arrays say something
+ * @kernel migrate_device_pfn_lock
+ */
+export const collectChunk = procedure(
+  'migrate_device_range (collect)',
+  function* (current: Task, frames: readonly Frame[]): Running<number> {
+    let end = 0
+    for (const [index, frame] of frames.entries()) {
+      const isCollected = yield* step('lock a page, and hold it', () => {
+        if (collectAt(current, frame, index)) return 1
+        beginEntry(pagesOf(current)[index])
+        return 0
+      })
+      if (isCollected) end = index + 1
+    }
+    return end
+  },
+)
+
+/**
+ * Locks and holds the page, and makes it the source of entry `index`. Part of a step.
+ *
+ * @returns false for a page that no page table maps, or that somebody else has locked
+ */
+export function collectAt(current: Task, frame: Frame, index: number): boolean {
+  const { machine } = current
+  const parts = partsOf(machine, frame)
+  // A large folio is dealt with once, when its first part is.
+  if (parts[0] !== frame || parts.every((part) => pageOf(machine, part) === NOWHERE)) return false
+  if (!tryLockPage(frame)) return false
+  for (const part of parts) getPage(part)
+  collectFrame(current, frame, index)
+  return true
+}
+
 /** The page of any address space that maps the frame, or -1. Part of a step. */
 export function pageOf(machine: Machine, frame: Frame): number {
   const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(pte, frame)))
   return pages.find((found) => found >= 0) ?? NOWHERE
 }
 
-/** Notes the frame, which is locked and held, as the source of what is migrated at `page`. Part of a step. */
+/** Notes the frame, which is locked and held, as the source of entry `page` of the arrays. Part of a step. */
 export function collectFrame(current: Task, frame: Frame, page: number): void {
   const entry = pagesOf(current)[page]
   entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | (frame.compound ? MIGRATE_PFN_COMPOUND : 0)

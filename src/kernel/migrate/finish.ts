@@ -94,7 +94,8 @@ function mustBeCopied(current: Task, args: MigrateVma, page: number, source: Fra
   if (!isAwaited(current, source.pfn)) return
   const arrived = to.contents
   // A device that uses the page already may have written to it since.
-  const copied = arrived === source.contents || arrived === ownExpected(args.mm, page).value
+  const isWritten = () => !args.fromDevice && arrived === ownExpected(args.mm, page).value
+  const copied = arrived === source.contents || isWritten()
   claim(
     'C50',
     copied || arrived === 0,
