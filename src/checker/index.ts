@@ -12,6 +12,7 @@ export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './coverage.js'
 export { Digest } from './digest.js'
 export { Edges, Graph } from './edges.js'
+export { stepsThatMatter } from './essential.js'
 export { type Breach, Exploration } from './explore.js'
 export {
   type ClaimFootprint,
@@ -26,6 +27,7 @@ export type { Broken } from './judge.js'
 export type { Locations } from './memo.js'
 export { Normaliser } from './normalise.js'
 export type { Asking, CheckOptions, Fresh, FreshModel, Injection, Limits, Reductions } from './options.js'
+export { type OwnPlace, placesOf } from './places.js'
 export { findLasso, type Lasso } from './progress.js'
 export { checkAtRandom, type RandomOptions, type RandomResult, SCHEDULES, type Schedule } from './random.js'
 export * from './result.js'
@@ -42,5 +44,6 @@ export {
   type ReplayedStep,
   replay,
   retell,
+  systemOf,
   type Told,
 } from './trace.js'

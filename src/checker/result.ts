@@ -47,6 +47,25 @@ export interface TraceStep {
   /** What the step returned. */
   readonly result: number | string
   readonly changes: readonly Change[]
+  /** Whether the breach does not happen without it; absent where nobody has found out. */
+  readonly matters?: boolean
+  /** Where it stands in the text of a driver's author: it is theirs, or a procedure that they call took it. */
+  readonly place?: StepPlace
+}
+
+/** A place in the text of a driver, or of whatever else comes from a file. */
+export interface StepPlace {
+  /** The file, from the working directory if it is below. */
+  readonly file: string
+  /** Both from 1. */
+  readonly line: number
+  readonly column: number
+  /** The procedure whose text it is. */
+  readonly procedure: string
+  /** True where that text calls a procedure of somebody else's, which took the step. */
+  readonly isCall: boolean
+  /** The procedures of files that it is in, innermost first. */
+  readonly within: readonly string[]
 }
 
 /** A run from the initial state, which can be replayed. */

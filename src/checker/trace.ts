@@ -79,7 +79,7 @@ export function retell(system: TransitionSystem, moves: readonly Move[]): Told {
  * What `run` makes of a run as it is: reductions rename what a reader wants to see as it is. Where a counter does not
  * reach that far, which only a run of states that stand for others can pass, as the checker stores it.
  */
-function asItIsOrNormalised<T>(run: (how: Telling) => T): T {
+export function asItIsOrNormalised<T>(run: (how: Telling) => T): T {
   try {
     return run('asItIs')
   } catch (error) {
@@ -113,7 +113,7 @@ function tell(system: TransitionSystem, moves: readonly Move[], how: Telling): T
   return { steps, broken }
 }
 
-function judgeStep(
+export function judgeStep(
   system: TransitionSystem,
   judge: Judge,
   thread: number,
@@ -211,7 +211,12 @@ function refusal(why: string): SpecificationError {
   return new SpecificationError('trace', why)
 }
 
-function systemOf(scenario: Scenario, trace: Trace, defects: readonly Injection[]): TransitionSystem {
+/** The system that a trace is of. */
+export function systemOf(
+  scenario: Scenario,
+  trace: Pick<Trace, 'parameters'>,
+  defects: readonly Injection[],
+): TransitionSystem {
   return new TransitionSystem(
     scenario.build(trace.parameters),
     defects.flatMap((defect) => defect.overrides),
@@ -275,6 +280,34 @@ function retake(
   return { steps, broken }
 }
 
+/**
+ * What `look` makes of each step of a trace: it is given the location of the thread that takes it, and the state before it.
+ * The steps must be those of the trace: nothing is judged.
+ */
+export function alongTrace<T>(
+  system: TransitionSystem,
+  { steps }: Pick<Trace, 'steps'>,
+  look: (location: number, state: State) => T,
+): T[] {
+  return asItIsOrNormalised((how) => {
+    const stepper = new Stepper(system, how)
+    let state: State = new Uint32Array(system.words)
+    system.begin(state, how)
+    return steps.map(({ thread, choice }) => {
+      const looked = look(state[system.worldWords + thread], state)
+      const next: State = new Uint32Array(state.length)
+      try {
+        stepper.take(state, thread, choice, next)
+      } catch (error) {
+        // The last step of a run may break a claim by throwing.
+        if (!(error instanceof Violation)) throw error
+      }
+      state = next
+      return looked
+    })
+  })
+}
+
 function judgeState(system: TransitionSystem, judge: Judge, state: State): Broken | undefined {
   try {
     return judge.state(system.world(state), system.view(state))
@@ -285,7 +318,7 @@ function judgeState(system: TransitionSystem, judge: Judge, state: State): Broke
 }
 
 /** True if no thread can take a step from `state`. */
-function isStuck(system: TransitionSystem, state: State): boolean {
+export function isStuck(system: TransitionSystem, state: State): boolean {
   return system.model.threads.every((_, thread) => !canMove(system, state, thread))
 }
 

@@ -8,8 +8,11 @@ import { types } from 'node:util'
 import type { Requirement } from '../../spec/requirement.js'
 import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { CheckOptions } from '../checker/options.js'
+import { placesOf } from '../checker/places.js'
 import type { RandomOptions } from '../checker/random.js'
-import type { CheckResult } from '../checker/result.js'
+import type { CheckResult, Trace } from '../checker/result.js'
+import type { TransitionSystem } from '../checker/system.js'
+import { systemOf } from '../checker/trace.js'
 import type { Driver } from '../driver/index.js'
 import { controlCharacterIn } from '../report/printable.js'
 import { outside } from '../world/acting.js'
@@ -23,6 +26,7 @@ import { isSomebodyElses, type LoadedModule, type Modules } from './modules.js'
 import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
 import type { ProcedureText, Project } from './project.js'
 import { statechartEntry } from './statechart-entry.js'
+import { shownPlace } from './typescript/index.js'
 import { didYouMean, UsageError } from './usage.js'
 
 /**
@@ -125,6 +129,8 @@ export function withOwnExports(
       held(scenario, () => project.simulate(scenario, options)),
     atomicity: (scenario: Scenario, options: AtomicityOptions) =>
       held(scenario, () => project.atomicity(scenario, { ...options, isOwn: isOwnOr(options) })),
+    explained: async (scenario, trace, injected) =>
+      withPlaces(await project.explained(scenario, trace, injected), systemOf(scenario, trace, injected)),
     check: (scenario: Scenario, options: CheckOptions) =>
       held(scenario, async () => {
         const isOwn = isOwnOr(options)
@@ -137,6 +143,20 @@ export function withOwnExports(
         mustNameRequirements(result, [...project.requirements, ...requirements])
         return result
       }),
+  }
+}
+
+/** A trace with the place of each step that a file's text takes, or leads to. */
+export function withPlaces(trace: Trace, system: TransitionSystem): Trace {
+  const places = placesOf(system, trace, isSomebodyElses)
+  return {
+    ...trace,
+    steps: trace.steps.map((step, i) => {
+      const place = places[i]
+      if (place === undefined) return step
+      const { procedure, isCall, within } = place
+      return { ...step, place: { ...shownPlace(place), procedure, isCall, within } }
+    }),
   }
 }
 

@@ -6,9 +6,11 @@
 import { basename } from 'node:path'
 import type { AtomicityOptions } from '../checker/atomicity/atomicity.js'
 import type { CheckOptions, Injection } from '../checker/options.js'
+import { systemOf } from '../checker/trace.js'
 import type { Scenario } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
+import { withPlaces } from './driver-file.js'
 import type { Modules } from './modules.js'
 import type { ProcedureText, Project } from './project.js'
 import { UsageError } from './usage.js'
@@ -34,6 +36,10 @@ export async function withOverride(project: Project, file: string, modules: Modu
     injected: injection,
     atomicity: (scenario: Scenario, options: AtomicityOptions) =>
       project.atomicity(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
+    explained: async (scenario, trace, injected) => {
+      const all = [...injected, injection]
+      return withPlaces(await project.explained(scenario, trace, all), systemOf(scenario, trace, all))
+    },
     check: (scenario: Scenario, options: CheckOptions) =>
       project.check(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
   }

@@ -129,6 +129,7 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly bounds: Bounds
   readonly digest?: boolean
   readonly strict?: boolean
+  readonly full?: boolean
   readonly audit?: number | 'off'
 }
 
@@ -198,7 +199,8 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
           '--strict',
           'also fail if a step, a requirement or a transition that your files bring along was never exercised',
         ),
-      ),
+      )
+      .addOption(fullOption()),
   )
     .addHelpText(
       'after',
@@ -215,11 +217,19 @@ Examples:
   hmm-spec check --format junit --output report.xml`,
     )
     .action(async (names: string[], options: CheckRunOptions) => {
-      const { set, bounds, digest = false, strict = false } = options
+      const { set, bounds, digest = false, strict = false, full = false } = options
       const audit = options.audit === undefined ? {} : { audit: options.audit }
       exit(
         await withProject(project, io, options, supervision(options), (used) =>
-          checkCommand(used, io, names, { ...runOptions(options), set, bounds, digest, strict, ...audit }),
+          checkCommand(used, io, names, {
+            ...runOptions(options),
+            set,
+            bounds,
+            digest,
+            strict,
+            full,
+            ...audit,
+          }),
         ),
       )
     })
@@ -277,6 +287,7 @@ Examples:
     )
     .addOption(workersOption())
     .addOption(traceDirOption())
+    .addOption(fullOption())
     .addHelpText(
       'after',
       `
@@ -354,7 +365,8 @@ Examples:
           parseStep,
         ),
       )
-      .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text')),
+      .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
+      .addOption(fullOption()),
   ).action(async (file: string, options: ReplayCommandOptions & Choice) => {
     const trace = readTrace(file)
     exit(
@@ -661,6 +673,10 @@ function workersOption(): Option {
 
 function traceDirOption(): Option {
   return new Option('--trace-dir <dir>', 'save counterexamples there, for `hmm-spec replay`')
+}
+
+function fullOption(): Option {
+  return new Option('--full', 'show runs of over 60 steps whole, and not only what matters of them')
 }
 
 /** What the scenarios are run with. */

@@ -138,6 +138,12 @@ export interface Project extends Specification {
   supervised?(selection: Selection, options: SupervisionOptions, io: Io): Promise<Project>
   /** Runs a trace again in another process. @throws UsageError if it does not replay */
   replayed?(file: string, trace: RecordedTrace, steps: number): Promise<Replayed>
+  /**
+   * A trace with what explains it: which of its steps matter, and where those of a file's own stand in its text.
+   *
+   * @param defects - those that were put in
+   */
+  explained(scenario: Scenario, trace: Trace, defects: readonly Injection[]): Trace | Promise<Trace>
   /** Ends the processes that run checks. */
   close?(): void
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>

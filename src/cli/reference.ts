@@ -9,7 +9,15 @@ import { fileURLToPath } from 'node:url'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
-import { atomicity, check, checkAtRandom, declaredSteps, judgeTrace } from '../checker/index.js'
+import {
+  atomicity,
+  check,
+  checkAtRandom,
+  declaredSteps,
+  judgeTrace,
+  stepsThatMatter,
+  systemOf,
+} from '../checker/index.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
 import {
@@ -101,6 +109,10 @@ export function referenceProject(): Project {
     replay: (scenario, trace, injected) => {
       const { steps, broken } = judgeTrace(scenario, trace, injected)
       return { steps: steps.map(({ step }) => step), broken }
+    },
+    explained: (scenario, trace, injected) => {
+      const matter = stepsThatMatter(systemOf(scenario, trace, injected), trace)
+      return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
     },
     conformFile,
   }

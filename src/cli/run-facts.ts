@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { join, relative } from 'node:path'
+import { packageFolder } from '../host/package.js'
 import type { RunFacts } from '../report/report.js'
 import type { Bounds } from '../world/model.js'
 import type { Project } from './project.js'
@@ -28,4 +30,9 @@ export function runFacts(
     driver: driver ?? null,
     ...(scenarioFile === undefined ? {} : { scenarioFile }),
   }
+}
+
+/** The folder of the documents, from the working directory. */
+export function documentsFolder(): string {
+  return relative(process.cwd(), join(packageFolder(), 'docs'))
 }

@@ -5,7 +5,9 @@
  * @module
  */
 import type { Broken } from '../checker/judge.js'
-import type { Trace } from '../checker/result.js'
+import type { Trace, ViolationReport } from '../checker/result.js'
+import { foldOf, isFoldable } from './fold.js'
+import { pageFor, whereIn } from './mistakes.js'
 import {
   type CheckReport,
   type ConformReport,
@@ -32,7 +34,11 @@ export function checkJson(report: CheckReport): string {
     complete: report.notRun.length === 0 && !report.results.some(wasStopped),
     bounds: report.bounds,
     set: report.set,
-    scenarios: report.results.map(({ scenario, ...result }) => ({ name: scenario, ...result })),
+    scenarios: report.results.map(({ scenario, violation, ...result }) => ({
+      name: scenario,
+      ...result,
+      ...(violation === undefined ? {} : { violation: explainedViolation(violation, report.documents) }),
+    })),
     errors: report.failures,
     notRun: report.notRun,
     unsaved: report.unsaved,
@@ -42,6 +48,17 @@ export function checkJson(report: CheckReport): string {
         : { judged: true, ...report.coverage },
     ...(report.own === undefined ? {} : { own: report.own }),
   })
+}
+
+/** A violation with the place to look at, the page to read, and its run folded if it is long. */
+function explainedViolation(violation: ViolationReport, documents: string | undefined) {
+  const where = whereIn(violation.trace)
+  return {
+    ...violation,
+    ...(where === undefined ? {} : { where }),
+    ...(where === undefined || documents === undefined ? {} : { read: `${documents}/${pageFor(violation)}` }),
+    ...(isFoldable(violation.trace) ? { folded: foldOf(violation.trace) } : {}),
+  }
 }
 
 /** The results of `simulate` as JSON: `docs/schema/simulate.schema.json`. */

@@ -58,6 +58,14 @@ export interface RunFacts {
   readonly scenarioFile?: string
 }
 
+/** How runs are shown. */
+export interface ShownRuns {
+  /** True to show long runs whole, and not folded. */
+  readonly full?: boolean
+  /** The folder of the documents, for pages to read. */
+  readonly documents?: string
+}
+
 /** A counterexample that could not be saved. */
 export interface Unsaved {
   /** Name of the scenario or the defect. */
@@ -75,7 +83,7 @@ export interface TraceFiles {
 }
 
 /** The results of `check`. */
-export interface CheckReport extends TraceFiles {
+export interface CheckReport extends TraceFiles, ShownRuns {
   readonly run: RunFacts
   readonly bounds: Bounds
   /** Parameters that were set by name. */
@@ -95,7 +103,7 @@ export interface CheckReport extends TraceFiles {
 }
 
 /** The results of `simulate`. */
-export interface SimulateReport extends TraceFiles {
+export interface SimulateReport extends TraceFiles, ShownRuns {
   readonly run: RunFacts
   readonly bounds: Bounds
   readonly set: Parameters

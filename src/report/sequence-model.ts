@@ -10,6 +10,8 @@ import type { Change, Trace, TraceStep } from '../checker/result.js'
 export interface Excerpt {
   /** Steps to draw, from the first (default all). */
   readonly steps?: number
+  /** True to draw the steps that matter, and of the others what each thread was doing. */
+  readonly folded?: boolean
 }
 
 /** How a thread holds what it holds: a lock, a semaphore for reading or for writing, a window of invalidation. */

@@ -6,6 +6,7 @@
 import type { Change, Trace, TraceStep } from '../checker/result.js'
 import type { Layout } from './colours.js'
 import { counted } from './figures.js'
+import { type Folded, foldOf, type Part } from './fold.js'
 import { type Excerpt, heldDuring, type Sequence, sequenceOf } from './sequence-model.js'
 
 export type { Excerpt } from './sequence-model.js'
@@ -16,11 +17,27 @@ const GUTTER = 6
 const LAST_COLUMN = 44
 /** Least width of a column. */
 const NARROWEST = 14
+/** Most procedures that are named of steps that are folded. */
+const MOST_PROCEDURES = 5
 
 /** A step and its result, without the thread: `mmu_interval_read_retry: compare -> 0`. */
 export function stepLabel(step: TraceStep): string {
   const way = step.choices > 1 ? ` [${step.way ?? `choice ${step.choice} of 0..${step.choices - 1}`}]` : ''
   return `${step.procedure}: ${step.step}${way} -> ${step.result}`
+}
+
+/** Where a step is in the text of a driver: ` @ driver.ts:12:3`; nothing for one that is in another text. */
+function placeLabel({ place }: TraceStep): string {
+  return place === undefined || place.isCall
+    ? ''
+    : ` @ ${place.file.slice(place.file.lastIndexOf('/') + 1)}:${place.line}:${place.column}`
+}
+
+/** What a thread did in steps that are folded: `… 5 steps: mmget_not_zero, hmm_range_fault`. */
+function foldedLabel({ steps, procedures }: Folded): string {
+  const shown = procedures.slice(0, MOST_PROCEDURES)
+  const rest = procedures.length - shown.length
+  return `… ${counted(steps, 'step')}: ${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
 
 /** A changed cell: `device.pte[0].generation 0 → 1`, with `~` before it if it is a ghost. */
@@ -41,7 +58,11 @@ export function claimLabel(trace: Trace): string {
 export function sequenceText(trace: Trace, layout: Layout, excerpt: Excerpt = {}): string {
   const { colours } = layout
   const sequence = sequenceOf(trace, excerpt)
-  const columns = columnsOf(trace, layout.width)
+  const { steps } = trace
+  const parts: readonly Part[] = excerpt.folded
+    ? foldOf(trace)
+    : sequence.rows.map((_, at) => ({ kind: 'step', at }))
+  const columns = columnsOf(trace, parts, layout.width)
   const lines: string[] = [
     colours.bold(
       `${' '.repeat(GUTTER)}${trace.threads.map((name, i) => name.padEnd(columns.at(i + 1) - columns.at(i))).join('')}`.trimEnd(),
@@ -61,13 +82,21 @@ export function sequenceText(trace: Trace, layout: Layout, excerpt: Excerpt = {}
       `${colours.dim(number.padStart(GUTTER - 2))}  ${colours.dim(before)}${paint(text)}${colours.dim(after)}`.trimEnd(),
     )
   }
-  sequence.rows.forEach(({ step }, i) => {
-    if (i === sequence.loopFrom)
+  for (const part of parts) {
+    const first = part.kind === 'step' ? part.at : part.from
+    if (first === sequence.loopFrom)
       lines.push(colours.yellow(`${' '.repeat(GUTTER)}── from here on, again and again ──`))
-    row(i, String(i + 1), step.thread, stepLabel(step), (text) => text)
+    if (part.kind === 'folded') {
+      part.threads.forEach((folded, i) => {
+        row(first, i === 0 ? '…' : '', folded.thread, foldedLabel(folded), colours.dim)
+      })
+      continue
+    }
+    const step = steps[part.at]
+    row(part.at, String(part.at + 1), step.thread, `${stepLabel(step)}${placeLabel(step)}`, (text) => text)
     for (const change of step.changes)
-      row(i, '', step.thread, `  ${changeLabel(change)}`, change.ghost ? colours.dim : colours.cyan)
-  })
+      row(part.at, '', step.thread, `  ${changeLabel(change)}`, change.ghost ? colours.dim : colours.cyan)
+  }
   if (sequence.left > 0)
     lines.push(colours.dim(`${' '.repeat(GUTTER)}… ${counted(sequence.left, 'step')} to go`))
   else lines.push(`${' '.repeat(GUTTER - 2)}${colours.red('✗')} ${claimLabel(trace)}`)
@@ -96,12 +125,19 @@ interface Columns {
 }
 
 /** Makes each column as wide as its texts; if the page is too narrow, the widest columns shrink. */
-function columnsOf(trace: Trace, width: number): Columns {
+function columnsOf(trace: Trace, parts: readonly Part[], width: number): Columns {
   const needs = trace.threads.map((name) => Math.max(NARROWEST, name.length + 2))
   const least = [...needs]
-  for (const step of trace.steps)
-    for (const text of [stepLabel(step), ...step.changes.map((change) => `  ${changeLabel(change)}`)])
-      needs[step.thread] = Math.max(needs[step.thread], text.length + 2)
+  const need = (thread: number, text: string) => {
+    needs[thread] = Math.max(needs[thread], text.length + 2)
+  }
+  for (const part of parts)
+    if (part.kind === 'folded') for (const folded of part.threads) need(folded.thread, foldedLabel(folded))
+    else {
+      const step = trace.steps[part.at]
+      need(step.thread, `${stepLabel(step)}${placeLabel(step)}`)
+      for (const change of step.changes) need(step.thread, `  ${changeLabel(change)}`)
+    }
   let room = width - GUTTER - LAST_COLUMN
   const byNeed = trace.threads.map((_, i) => i).slice(0, -1)
   byNeed.sort((a, b) => needs[a] - needs[b])

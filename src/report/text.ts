@@ -7,6 +7,8 @@ import type { RandomResult } from '../checker/random.js'
 import type { CheckResult, Verdict, ViolationReport } from '../checker/result.js'
 import type { Layout } from './colours.js'
 import { bullets, counted, duration, figure, settings, size, wrap } from './figures.js'
+import { isFoldable } from './fold.js'
+import { pageFor, whereIn } from './mistakes.js'
 import {
   type CheckReport,
   type ConformReport,
@@ -87,7 +89,7 @@ export function verdictText(verdict: Verdict | RandomResult['verdict'], { colour
 }
 
 /** What `breachText` tells of a report. */
-type Told = Pick<CheckReport, 'run' | 'requirements' | 'traces'>
+type Told = Pick<CheckReport, 'run' | 'requirements' | 'traces' | 'full' | 'documents'>
 
 /** The clause that is broken, with its text and the run that breaks it. */
 export function breachText(
@@ -105,10 +107,19 @@ export function breachText(
   lines.push(`  seen   ${wrap(violation.detail, layout.width, '         ').trimStart()}`)
   if (requirement !== undefined)
     lines.push(`  text   ${wrap(requirement.text, layout.width, '         ').trimStart()}`)
+  lines.push(...adviceText(violation, report))
   if (trace.steps.length > 0) {
     const shortest = trace.shortest ? 'no shorter run shows it' : 'a shorter run may show it'
-    lines.push(`  run    ${counted(trace.steps.length, 'step')}; ${shortest}`)
-    lines.push('', sequenceText(trace, layout))
+    const folded = !report.full && isFoldable(trace)
+    const shown = trace.steps.filter(({ matters }) => matters).length
+    lines.push(
+      `  run    ${counted(trace.steps.length, 'step')}; ${shortest}${
+        folded
+          ? `; ${counted(shown, 'step')} without which it does not happen, the rest folded (--full shows all)`
+          : ''
+      }`,
+    )
+    lines.push('', sequenceText(trace, layout, { folded }))
     const ghosts = trace.steps.some((step) => step.changes.some((change) => change.ghost))
     if (ghosts)
       lines.push(
@@ -121,6 +132,22 @@ export function breachText(
     lines.push('', `  saved to ${saved}; see it again with: hmm-spec replay ${saved}${given(report.run)}`)
   }
   return lines.join('\n')
+}
+
+/** Where to look in the text of a driver, and what to read. */
+function adviceText(violation: ViolationReport, { run, documents }: Told): string[] {
+  const where = whereIn(violation.trace)
+  if (where === undefined) return []
+  const { place, step, matters, keeps } = where
+  const { file, line, column, procedure } = place
+  const which =
+    keeps === undefined
+      ? `step ${step}, the last of ${run.driver?.name ?? 'the file'}'s own ${matters ? 'that matters' : 'before it'}`
+      : `step ${step} takes ${keeps}, and ${procedure} returns without releasing it`
+  return [
+    `  where  ${file}:${line}:${column}, in ${procedure} (${which})`,
+    ...(documents === undefined ? [] : [`  read   ${documents}/${pageFor(violation)}`]),
+  ]
 }
 
 /** The options that say what the scenarios were run with. */

@@ -170,6 +170,9 @@ export async function proceduresOf<T>(
   }
 }
 
+/** Whoever is called as a text publishes an operation: on the stack is then the place in the text where it stands. */
+export const published: { by: ((operation: Operation) => void) | undefined } = { by: undefined }
+
 /** Calls and steps that were made and have not begun, in the order in which they were made. */
 const awaited: object[] = []
 
@@ -181,6 +184,7 @@ function awaiting<R>(operation: Operation): Running<R> {
 
 function* publish<R>(operation: Operation): Running<R> {
   begin(operation)
+  published.by?.(operation)
   return (yield operation) as R
 }
 

@@ -9,6 +9,7 @@ export interface SourcePlace {
   /** The module, as the host names it: a URL or a path. */
   readonly file: string
   readonly line: number
+  readonly column: number
 }
 
 /** This package's own modules, whether compiled or not: beside them is what is not its own. */
@@ -17,7 +18,7 @@ const ROOT = rootOf(import.meta.url ?? '')
 const OWN = ['src/', 'spec/', 'models/'].map((folder) => ROOT + folder)
 
 /** One frame of a stack that is in a file. */
-const FRAME = /((?:file:\/\/)?\/[^():]*):(\d+):\d+\)?$/
+const FRAME = /((?:file:\/\/)?\/[^():]*):(\d+):(\d+)\)?$/
 
 function rootOf(url: string): string {
   return url.replace(/src\/world\/[^/]*$/, '')
@@ -66,7 +67,8 @@ function urlOf(file: string): string {
   return file.startsWith('file:') ? file : `file://${file}`
 }
 
-function framesOf(thrown: unknown): SourcePlace[] {
+/** The frames of a stack that are in files, innermost first. */
+export function framesOf(thrown: unknown): SourcePlace[] {
   if (!(thrown instanceof Error)) return []
   let stack: unknown
   try {
@@ -78,6 +80,8 @@ function framesOf(thrown: unknown): SourcePlace[] {
   return stack.split('\n').flatMap((text) => {
     const found = /^\s*at /.test(text) ? FRAME.exec(text) : null
     // A query or fragment tells instances of one module apart.
-    return found === null ? [] : [{ file: found[1].replace(/[?#].*$/, ''), line: Number(found[2]) }]
+    return found === null
+      ? []
+      : [{ file: found[1].replace(/[?#].*$/, ''), line: Number(found[2]), column: Number(found[3]) }]
   })
 }

@@ -8,7 +8,14 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import type { Defect, Requirement } from '../../spec/index.js'
 import { mmu_interval_read_retry, retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
-import { atomicity, check, checkAtRandom, judgeTrace } from '../../src/checker/index.js'
+import {
+  atomicity,
+  check,
+  checkAtRandom,
+  judgeTrace,
+  stepsThatMatter,
+  systemOf,
+} from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
@@ -204,6 +211,10 @@ export function testProject(changes: Partial<Project> = {}): Project {
     replay: (scenario, trace, defects) => {
       const { steps, broken } = judgeTrace(scenario, trace, defects)
       return { steps: steps.map(({ step }) => step), broken }
+    },
+    explained: (scenario, trace, defects) => {
+      const matter = stepsThatMatter(systemOf(scenario, trace, defects), trace)
+      return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
     },
     conformFile: async () => {
       throw new Error('not faked')

@@ -151,7 +151,7 @@ test('traces, and their replay', async () => {
   const file = join(directory, 'M1.json')
   const trace = valid('trace', readFileSync(file, 'utf8'))
   const replayed = valid('replay', (await run(`replay ${file} --step 4 --format json`)).out)
-  expect(replayed.trace).toEqual(trace)
+  expect(replayed.trace).toMatchObject(trace)
   expect(replayed.state.step).toBe(4)
 })
 

@@ -11,6 +11,7 @@ import { type CheckReport, checkExitCode } from '../../report/report.js'
 import { checkText } from '../../report/text.js'
 import { ownVacuityOf, type Vacuity, vacuityOf } from '../../report/vacuity.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
+import { explaining } from '../explaining.js'
 import type { Io } from '../io.js'
 import {
   assertWritable,
@@ -21,7 +22,7 @@ import {
 } from '../output.js'
 import type { Project } from '../project.js'
 import { type Job, type JobResults, runChecks } from '../run-checks.js'
-import { runFacts } from '../run-facts.js'
+import { documentsFolder, runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { scenariosNamed } from './kinds.js'
 
@@ -41,6 +42,8 @@ export interface CheckCommandOptions extends OutputOptions {
   readonly traceDir?: string
   /** True if what was never exercised of a file's own text fails the run. */
   readonly strict?: boolean
+  /** True to show long runs whole. */
+  readonly full?: boolean
 }
 
 /**
@@ -78,7 +81,7 @@ export async function checkCommand(
     jobs.map(({ name }) => name),
     runFacts(project, options.bounds),
   )
-  const run = await runChecks(project, io, jobs, options.limits, ({ name }, { violation }) => {
+  const run = await runChecks(explaining(project), io, jobs, options.limits, ({ name }, { violation }) => {
     if (violation !== undefined) saved.save(name, violation.trace)
   })
   const results = [...run.results.values()]
@@ -95,6 +98,8 @@ export async function checkCommand(
     coverage: coverageOf(project, scenarios, run, options),
     ...(own === undefined ? {} : { own }),
     strict: options.strict ?? false,
+    full: options.full ?? false,
+    documents: documentsFolder(),
     requirements: project.requirements,
   }
   const writers = {

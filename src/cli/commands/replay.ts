@@ -8,6 +8,7 @@ import type { Defect } from '../../../spec/defect.js'
 import type { Trace } from '../../checker/result.js'
 import type { Layout } from '../../report/colours.js'
 import { counted, indented, settings, wrap } from '../../report/figures.js'
+import { isFoldable } from '../../report/fold.js'
 import { replayJson } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
 import { claimLabel, sequenceMermaid, sequenceText } from '../../report/sequence.js'
@@ -32,6 +33,8 @@ export interface ReplayCommandOptions {
   /** After which step to stop (default the last). */
   readonly step?: number
   readonly format: (typeof REPLAY_FORMATS)[number]
+  /** True to show a long run whole. */
+  readonly full?: boolean
 }
 
 /**
@@ -57,7 +60,7 @@ export async function replayCommand(
     replayTrace(project, file, recorded, steps))
   if (options.format === 'json') io.stdout.write(replayJson(runFacts(project, null), trace, broken, state))
   else if (options.format === 'mermaid') io.stdout.write(sequenceMermaid(trace, { steps }))
-  else io.stdout.write(replayText(trace, state, layoutFor(io.stdout, io.env)))
+  else io.stdout.write(replayText(trace, state, layoutFor(io.stdout, io.env), options))
   return ExitCode.holds
 }
 
@@ -68,17 +71,21 @@ export async function replayCommand(
  * @param steps - after how many steps the state is wanted
  * @throws UsageError if it names what is not there, or does not replay
  */
-export function replayTrace(
+export async function replayTrace(
   project: Project,
   file: string,
   recorded: RecordedTrace,
   steps: number,
-): Replayed {
+): Promise<Replayed> {
   const { scenario, defects } = resolve(project, file, recorded)
   const { steps: taken, broken } = confirmed(project, file, recorded, () =>
     project.replay(scenario, recorded, defects),
   )
-  const trace = { ...recorded, detail: broken.detail, steps: taken }
+  const trace = await project.explained(
+    scenario,
+    { ...recorded, detail: broken.detail, steps: taken },
+    defects,
+  )
   return { trace, broken, state: stateAfter(scenario.build(trace.parameters), trace, steps) }
 }
 
@@ -186,7 +193,12 @@ function otherProduct({ version, commit }: Project, { run }: RecordedTrace): str
     : `; it was recorded by hmm-spec ${run.product}${at(run.commit)}, and this is ${version}${at(commit)}`
 }
 
-function replayText(trace: Trace, state: StateReport, layout: Layout): string {
+function replayText(
+  trace: Trace,
+  state: StateReport,
+  layout: Layout,
+  { step, full }: ReplayCommandOptions,
+): string {
   const { colours } = layout
   const set = settings(trace.parameters)
   const head = [
@@ -210,7 +222,10 @@ function replayText(trace: Trace, state: StateReport, layout: Layout): string {
   const title = state.step === 0 ? 'Initial state' : `State after step ${state.step}`
   return [
     head,
-    sequenceText(trace, layout, { steps: state.step }),
+    sequenceText(trace, layout, {
+      steps: state.step,
+      folded: !full && step === undefined && isFoldable(trace),
+    }),
     `${colours.bold(title)}\n${indented(threads, '  ')}`,
     columns(cells, layout.width),
     colours.dim(legend),

@@ -11,6 +11,7 @@ import { simulateJUnit } from '../../report/junit.js'
 import { type SimulateReport, simulateExitCode } from '../../report/report.js'
 import { simulateText } from '../../report/simulate.js'
 import type { Bounds, Parameters } from '../../world/model.js'
+import { explaining } from '../explaining.js'
 import type { Io } from '../io.js'
 import {
   assertWritable,
@@ -21,7 +22,7 @@ import {
 } from '../output.js'
 import type { Project } from '../project.js'
 import { runJobs } from '../run-checks.js'
-import { runFacts } from '../run-facts.js'
+import { documentsFolder, runFacts } from '../run-facts.js'
 import { settingsFor } from '../settings.js'
 import { UsageError } from '../usage.js'
 import { scenariosNamed } from './kinds.js'
@@ -37,6 +38,8 @@ export interface SimulateCommandOptions extends OutputOptions {
   readonly steps: number
   readonly seed?: number
   readonly path?: string
+  /** True to show long runs whole. */
+  readonly full?: boolean
   /** Most milliseconds for each scenario. */
   readonly timeLimit?: number
   readonly traceDir?: string
@@ -75,7 +78,7 @@ export async function simulateCommand(
   )
   const run = await runJobs(project, io, jobs, {
     run: ({ scenario }, { signal }) =>
-      project.simulate(scenario, {
+      explaining(project).simulate(scenario, {
         bounds,
         set: settings.get(scenario) ?? {},
         schedule,
@@ -101,6 +104,8 @@ export async function simulateCommand(
     notRun: run.notRun,
     traces: saved.traces,
     unsaved: saved.unsaved,
+    full: options.full ?? false,
+    documents: documentsFolder(),
     requirements: project.requirements,
   }
   const writers = {

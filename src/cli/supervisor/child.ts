@@ -10,7 +10,7 @@ import type { Defect } from '../../../spec/defect.js'
 import type { Atomicity } from '../../checker/atomicity/atomicity.js'
 import { memoryFor } from '../../checker/check.js'
 import type { RandomResult } from '../../checker/random.js'
-import type { CheckResult } from '../../checker/result.js'
+import type { CheckResult, Trace } from '../../checker/result.js'
 import { nodeHost } from '../../host/node.js'
 import { SpecificationError } from '../../world/errors.js'
 import * as world from '../../world/index.js'
@@ -31,6 +31,7 @@ import {
   CONNECTION,
   type DefectFacts,
   type ErrorFacts,
+  type ExplainOrder,
   type LoadOrder,
   type Message,
   type Order,
@@ -175,14 +176,8 @@ function factsOfDefect({ overrides, ...defect }: Defect): DefectFacts {
 }
 
 function check(order: CheckOrder): Promise<CheckResult> {
-  const defects = order.defects.map((name) => {
-    const found = project.defects.find((defect) => defect.name === name)
-    if (found === undefined) throw new Error(`there is no defect ${name}`)
-    return found
-  })
-  // That of a defect may be one of a generation, where a clause is claimed that does not hold there.
-  const own = defects.length === 0 ? undefined : scenarioOf(project, defects[0])
-  return project.check(watched(own?.name === order.scenario ? own : scenarioCalled(order.scenario)), {
+  const { scenario, defects } = scenarioWith(order)
+  return project.check(scenario, {
     bounds: order.bounds,
     set: order.set,
     reductions: order.reductions,
@@ -194,6 +189,23 @@ function check(order: CheckOrder): Promise<CheckResult> {
     signal: interrupt.signal,
     onProgress: (progress) => say({ kind: 'progress', progress }),
   })
+}
+
+/** What an order is about. */
+function scenarioWith({ scenario, defects }: Pick<CheckOrder, 'scenario' | 'defects'>) {
+  const found = defects.map((name) => {
+    const defect = project.defects.find((defect) => defect.name === name)
+    if (defect === undefined) throw new Error(`there is no defect ${name}`)
+    return defect
+  })
+  // That of a defect may be one of a generation, where a clause is claimed that does not hold there.
+  const own = found.length === 0 ? undefined : scenarioOf(project, found[0])
+  return { scenario: watched(own?.name === scenario ? own : scenarioCalled(scenario)), defects: found }
+}
+
+async function explain(order: ExplainOrder): Promise<Trace> {
+  const { scenario, defects } = scenarioWith(order)
+  return project.explained(scenario, order.trace, defects)
 }
 
 function simulate({ kind: _, scenario, ...settings }: SimulateOrder): Promise<RandomResult> {
@@ -238,6 +250,8 @@ function execute(order: Order): Promise<unknown> {
       return findLargeSteps(order)
     case 'replay':
       return replay(order)
+    case 'explain':
+      return explain(order)
   }
 }
 

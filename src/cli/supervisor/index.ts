@@ -11,7 +11,7 @@ import type { Atomicity, AtomicityOptions } from '../../checker/atomicity/atomic
 import { memoryFor } from '../../checker/check.js'
 import type { CheckOptions } from '../../checker/options.js'
 import type { RandomResult } from '../../checker/random.js'
-import type { CheckResult } from '../../checker/result.js'
+import type { CheckResult, Trace } from '../../checker/result.js'
 import { nodeHost } from '../../host/node.js'
 import { printable } from '../../report/printable.js'
 import type { Scenario } from '../../world/model.js'
@@ -48,6 +48,11 @@ export function supervisedProject(): Project {
           atomicity: (scenario, options) => pool.atomicity(scenario, options),
           replayed: (file, trace, steps) =>
             pool.execute({ kind: 'replay', file, trace, steps }, {}) as Promise<Replayed>,
+          explained: ({ name }, trace) =>
+            pool.execute(
+              { kind: 'explain', scenario: name, defects: trace.defects, trace },
+              {},
+            ) as Promise<Trace>,
           close: () => pool.close(),
         }
       } catch (error) {

@@ -7,7 +7,7 @@
 import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
 import type { RandomOptions } from '../../checker/random.js'
-import type { Progress } from '../../checker/result.js'
+import type { Progress, Trace } from '../../checker/result.js'
 import type { RecordedTrace } from '../../report/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import type { Place } from '../../world/running.js'
@@ -61,6 +61,14 @@ export interface ReplayOrder {
   readonly steps: number
 }
 
+/** A trace of a scenario to explain. */
+export interface ExplainOrder {
+  readonly kind: 'explain'
+  readonly scenario: string
+  readonly defects: readonly string[]
+  readonly trace: Trace
+}
+
 /** A project to load. Nothing else is asked for before it is. */
 export interface LoadOrder {
   readonly kind: 'load'
@@ -75,6 +83,7 @@ export type Order =
   | AtomicityOrder
   | SimulateOrder
   | ReplayOrder
+  | ExplainOrder
 
 /** What a process is told beside its orders: to end the check in good order, to say where it is. */
 export type Message = Order | { readonly kind: 'stop' } | { readonly kind: 'where' }

@@ -9,6 +9,7 @@ import { dirname, resolve } from 'node:path'
 import { FRESH } from './strip.js'
 
 export { isOurs, mayKeep } from './ours.js'
+export { shownPlace } from './places.js'
 export { isTypeScript, withoutTypes } from './strip.js'
 
 let registered = false

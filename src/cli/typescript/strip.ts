@@ -4,10 +4,17 @@
  *
  * @module
  */
-import { transform } from 'sucrase'
+import { type Options, transform } from 'sucrase'
 
 /** Name of the turn in the URL of a module that is loaded anew. */
 export const FRESH = 'hmm-spec-turn'
+
+/** Types are taken away, and nothing else is changed. */
+export const SUCRASE = {
+  transforms: ['typescript'],
+  disableESTransforms: true,
+  preserveDynamicImport: true,
+} satisfies Options
 
 /** True for the name of a TypeScript module. */
 export function isTypeScript(name: string): boolean {
@@ -21,10 +28,5 @@ export function isTypeScript(name: string): boolean {
  * @throws SyntaxError that names file and line, for a text that is no TypeScript
  */
 export function withoutTypes(source: string, file: string): string {
-  return transform(source, {
-    transforms: ['typescript'],
-    filePath: file,
-    disableESTransforms: true,
-    preserveDynamicImport: true,
-  }).code
+  return transform(source, { ...SUCRASE, filePath: file }).code
 }
