@@ -106,6 +106,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   largeFolios.largeFolio,
   largeFolios.largeFolioAndFork,
   largeFolios.largeFolioSplit,
+  largeFolios.largeFolioHeld,
   largeFolios.largeFolioHole,
   largeFolios.freeAndReuse,
   migration.migrateVersusCpu,

@@ -184,12 +184,6 @@ export const migrationSteps: readonly AtomicStep[] = [
   row('migrate_vma_setup', 'check the range', 'frame[].compound', 'folio'),
   row('migrate_vma_split_folio', 'look whose the folio lock is', 'frame[].compound', 'folio'),
   row(
-    'migrate_vma_split_folio',
-    'the lock goes to the part of the fault',
-    'frame[].compound frame[].locked',
-    'folio',
-  ),
-  row(
     'page_make_device_exclusive_one',
     'clear, flush and make exclusive',
     'cpu[].tlb[].entry frame[].mapcount mm[].pte[].entry',

@@ -5,11 +5,19 @@
  */
 import { allocateAndCopy, bringBack, copyPage, systemFrames } from '../../../src/driver/index.js'
 import {
+  FolioSplit,
+  folio_put,
+  isLockedByFault,
+  migrate_vma_collect_skip,
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
+  migrate_vma_split_folio,
   pagesOf,
   SELECT_DEVICE_PRIVATE,
+  split_folio,
+  tryLockPage,
+  unlockPage,
 } from '../../../src/kernel/index.js'
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
@@ -42,6 +50,33 @@ const onePageForAll = override(
     },
 )
 
+/** A page that stays is passed over, and its fault is not told why. */
+const passOverInSilence = override(migrate_vma_collect_skip, () => function* () {})
+
+/** After a split the lock of the part that the fault is about is tried, and taken for had. */
+const takeLockForHad = override(
+  migrate_vma_split_folio,
+  (original) =>
+    function* (current, args, folio) {
+      const { fault } = args
+      const isFaults = yield* step('look whose the folio lock is', () =>
+        isLockedByFault(args, folio) ? 1 : 0,
+      )
+      if (!isFaults || fault === undefined || fault.pfn === folio.pfn)
+        return yield* original(current, args, folio)
+      const isSplit = yield* split_folio(current, folio, [fault.pfn, folio.pfn, folio.pfn])
+      yield* folio_put(folio)
+      if (!isSplit) return FolioSplit.not
+      yield* step('the lock goes to the part of the fault', () => {
+        tryLockPage(current.machine.frames[fault.pfn])
+        unlockPage(folio)
+        return 0
+      })
+      yield* folio_put(folio)
+      return FolioSplit.fromFault
+    },
+)
+
 /** Defects of migrating huge pages whole, and of faults on them. */
 export const largeFolioDefects: readonly Defect[] = [
   {
@@ -69,5 +104,32 @@ export const largeFolioDefects: readonly Defect[] = [
     scenario: 'large-folio',
     overrides: [onePageForAll],
     steps: 44,
+  },
+  {
+    name: 'X332',
+    kind: 'mutation',
+    title: 'a fault on a folio that cannot be split is not told that it is held',
+    text:
+      'migrate_vma_collect_skip() leaves the entries of the array as they are. The fault cannot tell a page that somebody else ' +
+      'holds, and that stays for now, from a driver which answers 0 and has migrated nothing.',
+    source: ['reference B.5 step 2, C30', 'mm/migrate_device.c: migrate_vma_collect_skip'],
+    requirement: 'C30',
+    scenario: 'large-folio-held',
+    overrides: [passOverInSilence],
+    steps: 63,
+  },
+  {
+    name: 'X333',
+    kind: 'mutation',
+    title: 'after a split the lock of the faulting page is taken for had',
+    text:
+      'split_folio() unlocks every part but the first, so that another thread may lock the page of the fault before ' +
+      'migrate_vma_split_folio() does. The fault goes on without the lock, and unlocks what somebody else has locked. ' +
+      'folio_lock() waits.',
+    source: ['reference B.5 step 1', 'mm/migrate_device.c: migrate_vma_split_folio'],
+    requirement: 'C30',
+    scenario: 'large-folio-held',
+    overrides: [takeLockForHad],
+    steps: 92,
   },
 ]

@@ -4,7 +4,15 @@
  * @module
  */
 import { deviceAccess, evict, migrateLargeToDevice, migrateToSystem } from '../../../src/driver/index.js'
-import { cpuRead, cpuWrite, fork, madvise_dontneed, munmap } from '../../../src/kernel/index.js'
+import {
+  cpuRead,
+  cpuWrite,
+  fork,
+  holdInPassing,
+  MIGRATE_PFN_HELD,
+  madvise_dontneed,
+  munmap,
+} from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { repeat } from '../../mirror/scenarios/mirroring.js'
 
@@ -95,6 +103,47 @@ export const largeFolioSplit = mirrorScenario({
       },
       { name: 'cpu', calls: () => [call(munmap, 0, 1)] },
       { name: 'eviction', calls: (m) => [call(evict, m.machine.deviceMemory[0])] },
+    ],
+  }),
+})
+
+/** A CPU faults on the rest of a huge page in device memory, which somebody holds or has locked. */
+export const largeFolioHeld = mirrorScenario({
+  name: 'large-folio-held',
+  summary:
+    'A huge page that was migrated as a whole loses its one entry when a page is unmapped, while a CPU faults on the other page: ' +
+    'the fault splits the huge page, unless somebody holds it, and waits for the lock of its page, which an eviction may have.',
+  exercises: ['C28', 'C30', 'C31'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 8,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateLargeToDevice, m.mirrors[0], 0, HUGE),
+          call(holdInPassing, m.machine.deviceMemory[0].frames[1]),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+      {
+        name: 'other',
+        calls: (m) => [call(munmap, 0, 1), call(evict, m.machine.deviceMemory[0])],
+      },
+    ],
+    witnesses: ({ machine, tasks }) => [
+      {
+        name: 'a huge page that somebody else holds is not split, and stays',
+        clause: 'C30',
+        holds: () =>
+          tasks.some(({ thread }) => (machine.migrations[thread][1].flags & MIGRATE_PFN_HELD) !== 0),
+      },
     ],
   }),
 })

@@ -19,15 +19,7 @@ import { procedure, type Running, step } from '../../world/index.js'
 import { entryState } from '../mm/encoding.js'
 import { split_folio } from '../mm/huge/folio.js'
 import { isPmdNone } from '../mm/huge/page.js'
-import {
-  folio_lock,
-  folio_put,
-  folio_unlock,
-  getPage,
-  setMigrationEntry,
-  tryLockPage,
-  unlockPage,
-} from '../mm/page.js'
+import { folio_lock, folio_put, folio_unlock, getPage, setMigrationEntry, tryLockPage } from '../mm/page.js'
 import { flushTlb } from '../mm/tlb.js'
 import {
   beginEntry,
@@ -172,7 +164,8 @@ export const FolioSplit = { not: 0, done: 1, fromFault: 2 } as const
 
 /**
  * Splits a huge page that has entries of its own, however else it is mapped. Whoever holds the folio lock is waited for, while the
- * pages before are locked. The folio of a fault is locked and held already: after the split, the part that the fault is about is.
+ * pages before are locked. The folio of a fault is locked and held already: after the split, the part that the fault is about is, and
+ * whoever has locked that part since is waited for.
  *
  * @param folio - its first part, on which the caller has a reference; the reference is given back
  * @returns one of {@link FolioSplit}
@@ -198,11 +191,8 @@ export const migrate_vma_split_folio = procedure(function* migrate_vma_split_fol
   const page = current.machine.frames[fault.pfn]
   if (!isSplit) return FolioSplit.not
   if (page === folio) return FolioSplit.done
-  yield* step('the lock goes to the part of the fault', () => {
-    tryLockPage(page)
-    unlockPage(folio)
-    return 0
-  })
+  yield* folio_lock(page)
+  yield* folio_unlock(folio)
   yield* folio_put(folio)
   return FolioSplit.fromFault
 })
