@@ -8,6 +8,7 @@ import type { Trace, TraceStep, ViolationKind } from '../../src/checker/result.j
 import { addressOf } from '../../src/explorer/address.js'
 import type { Subject } from '../../src/explorer/subject.js'
 import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
+import type { FigureSources } from '../figures.js'
 import { Addresses, address } from './addresses.js'
 import type { SiteData } from './data.js'
 import { Markdown } from './markdown.js'
@@ -38,7 +39,38 @@ export interface Page {
 /** Makes what pages are made from. */
 export function siteOf(data: SiteData, files: ReadonlySet<string>): Site {
   const addresses = new Addresses(data)
-  return { data, addresses, markdown: new Markdown(addresses, files) }
+  return { data, addresses, markdown: new Markdown(addresses, files, figuresOf(data)) }
+}
+
+/** What the figures of documents are filled in from: the specification, and the evidence as far as there is any. */
+function figuresOf({
+  requirements,
+  scenarios,
+  defects,
+  charts,
+  documents,
+  evidence,
+}: SiteData): FigureSources {
+  const found = new Map(evidence?.defects?.defects.map((entry) => [entry.name, entry]))
+  const counts: Readonly<Record<string, number>> = {
+    requirements: requirements.length,
+    scenarios: scenarios.length,
+    defects: defects.length,
+    statecharts: charts.length,
+    findings: documents.filter(({ file }) => /^findings\/[A-Z]+\d+\.md$/.test(file)).length,
+  }
+  return {
+    count: (what) => counts[what],
+    steps: (name) => found.get(name)?.steps ?? defects.find((defect) => defect.name === name)?.steps,
+    loop: (name) => {
+      const trace = found.get(name)?.trace
+      return trace?.loopFrom === undefined ? undefined : trace.steps.length - trace.loopFrom
+    },
+    states: (name) =>
+      evidence?.check?.bounds === 'default'
+        ? evidence.check.scenarios.find((result) => result.name === name)?.states
+        : undefined,
+  }
 }
 
 const SECTIONS = [

@@ -6,6 +6,7 @@
  */
 import { posix } from 'node:path'
 import MarkdownIt from 'markdown-it'
+import { type FigureSources, withFigures } from '../figures.js'
 import { type Addresses, ANCHOR, documentAddress } from './addresses.js'
 import { codeBlock, escapeHtml } from './code.js'
 
@@ -20,10 +21,14 @@ export class Markdown {
   /** The document at hand, from the folder of the documentation. */
   private file = ''
 
-  /** @param files - documents and other files that links may lead to, from the folder of the documentation */
+  /**
+   * @param files - documents and other files that links may lead to, from the folder of the documentation
+   * @param figures - what the figures of documents are filled in from
+   */
   constructor(
     private readonly addresses: Addresses,
     private readonly files: ReadonlySet<string>,
+    private readonly figures: FigureSources,
   ) {
     const { renderer, inline } = this.parser
     inline.ruler.before('text', 'anchor', (state, silent) => {
@@ -65,7 +70,7 @@ export class Markdown {
   /** A document, from the folder of the documentation. */
   page(text: string, file: string): string {
     this.file = file
-    return this.parser.render(withoutComments(text))
+    return this.parser.render(withoutComments(withFigures(text, `docs/${file}`, this.figures)))
   }
 
   /** A text of a few sentences. */
