@@ -17,7 +17,7 @@ import { checkCommand } from './commands/check.js'
 import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
-import { exportCommand } from './commands/export.js'
+import { exportCommand, SCENARIO_FORMATS, type ScenarioFormat } from './commands/export.js'
 import { initCommand } from './commands/init.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
@@ -58,6 +58,7 @@ Examples:
   hmm-spec replay traces/retry-protocol.json      look at it step by step
   hmm-spec explain C1                             what a requirement says, and what checks it
   hmm-spec export range --to mermaid              a statechart, as a diagram
+  hmm-spec export scenario munmap --to promela    a scenario, for SPIN
 
 Exit codes:
   0  everything holds
@@ -122,6 +123,15 @@ interface AtomicityRunOptions extends Choice {
   readonly set: Parameters
   readonly bounds: Bounds
   readonly stateLimit?: number
+}
+
+interface ExportRunOptions extends Choice {
+  readonly to: StatechartFormat | ScenarioFormat
+  readonly defect?: string
+  readonly set: Parameters
+  readonly bounds: Bounds
+  readonly stateLimit?: number
+  readonly reductions: boolean
 }
 
 interface CheckRunOptions extends RunOptions, Choice {
@@ -425,16 +435,7 @@ Examples:
   saturateSubcommand(command, project, io, exit)
   reviewSubcommand(command, project, io, exit)
 
-  command('export', 'print a statechart for other tools')
-    .argument('<statechart>', 'its name')
-    .addOption(new Option('--to <format>', 'for what').choices(statechartFormats).makeOptionMandatory())
-    .addOption(scenarioOption())
-    .addOption(driverOption())
-    .action(async (name: string, { to, ...choice }: { to: StatechartFormat } & Choice) =>
-      exit(
-        await withProject(project, io, choice, { limits: {} }, (used) => exportCommand(used, io, name, to)),
-      ),
-    )
+  exportSubcommand(command, project, io, exit)
 
   return program
 }
@@ -504,6 +505,57 @@ Examples:
   command('peer', 'answer the protocol of the suite on standard input and output, as the specification does')
     .addOption(new Option('--profile <name>', 'by which profile').default('test_hmm-6.1'))
     .action(async ({ profile }: { profile: string }) => exit(await peerCommand(io, profile)))
+}
+
+function exportSubcommand(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  withSelection(
+    command(
+      'export',
+      'print a statechart, or a scenario as a program of decision trees, for other tools',
+    ).argument('<name...>', 'a statechart; or `scenario`, and the name of one'),
+  )
+    .addOption(
+      new Option('--to <format>', 'for what: promela for a scenario, the others for a statechart')
+        .choices([...statechartFormats, ...SCENARIO_FORMATS])
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--defect <name>', 'put a defect into the scenario'))
+    .addOption(setOption())
+    .addOption(boundsOption('smoke'))
+    .addOption(
+      new Option('--state-limit <count>', 'most states of the scenario (default 1M)').argParser(parseCount),
+    )
+    .addOption(new Option('--no-reductions', 'explore every state as it is: more of them'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hmm-spec export range --to mermaid
+  hmm-spec export scenario munmap --to promela > munmap.pml
+  hmm-spec export scenario munmap --driver my-driver.js --to promela > munmap.pml`,
+    )
+    .action(
+      async (
+        names: string[],
+        { to, defect, set, bounds, stateLimit, reductions, ...choice }: ExportRunOptions,
+      ) =>
+        exit(
+          await withProject(project, io, choice, { limits: {} }, (used) =>
+            exportCommand(used, io, names, to, {
+              set,
+              bounds,
+              reductions: reductions ? 'all' : 'none',
+              ...(defect === undefined ? {} : { defect }),
+              ...(stateLimit === undefined ? {} : { states: stateLimit }),
+            }),
+          ),
+        ),
+    )
 }
 
 function mutateSubcommand(

@@ -13,6 +13,7 @@ import type { RandomOptions, RandomResult } from '../checker/random.js'
 import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
 import type { ConformanceOptions, ConformanceResult } from '../conformance/result.js'
 import type { Driver } from '../driver/index.js'
+import type { ExportOptions } from '../export/scenario.js'
 import type { Generation } from '../generations/generation.js'
 import type { KernelProfile } from '../generations/profiles.js'
 import type { Specification } from '../report/explain.js'
@@ -149,6 +150,8 @@ export interface Project extends Specification {
   check(scenario: Scenario, options: CheckOptions): Promise<CheckResult>
   /** Runs a scenario at random, for worlds too large to be explored. */
   simulate(scenario: Scenario, options: RandomOptions): Promise<RandomResult>
+  /** Prints a scenario as a Promela model. @throws SpecificationError if it has too many states */
+  exportScenario(scenario: Scenario, options: ExportOptions): Promise<string>
   /** Finds the steps of a scenario that are too large. */
   atomicity(scenario: Scenario, options: AtomicityOptions): Promise<Atomicity>
   /** Runs a trace again and judges it. @throws SpecificationError that says what of it is not confirmed */

@@ -27,6 +27,7 @@ import {
   rxeDriver,
   xeSvmDriver,
 } from '../driver/tree/index.js'
+import { exportScenario } from '../export/scenario.js'
 import { generations } from '../generations/generations.js'
 import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
@@ -105,6 +106,7 @@ export function referenceProject(): Project {
     }),
     check: (scenario, options) => check(scenario, { host: nodeHost, ...options }),
     simulate: (scenario, options) => checkAtRandom(scenario, { host: nodeHost, ...options }),
+    exportScenario: async (scenario, options) => exportScenario(scenario, options),
     atomicity: async (scenario, options) => atomicity(scenario, options),
     replay: (scenario, trace, injected) => {
       const { steps, broken } = judgeTrace(scenario, trace, injected)

@@ -67,6 +67,33 @@ test('export', async () => {
   expect(await run('export lamp --to mermaid')).toEqual({ code: 0, out: 'lamp as mermaid\n', err: '' })
 })
 
+test('export of a scenario', async () => {
+  const { code, out } = await run('export scenario retry-protocol --to promela --set pages=1')
+  expect(code).toBe(0)
+  expect(out).toMatch(/^\/\* Scenario retry-protocol, pages=1/)
+  expect(out).toContain('active proctype fault_1() {')
+  expect(out).toContain('active proctype every_state() {')
+  const broken = await run('export scenario retry-protocol --to promela --set pages=1 --defect m1')
+  expect(broken.out).toContain('with the defect M1')
+  expect(broken.out).toMatch(/wrong == \d+: C1, /)
+})
+
+test.each([
+  ['scenario munmop --to promela', /there is no scenario "munmop"/],
+  ['lamp lamp --to promela', /of two names the first is `scenario`, not "lamp"/],
+  ['lamp --to promela', /hmm-spec export scenario NAME --to promela/],
+  ['scenario retry-protocol --to dot', /a scenario is printed for promela, not for dot/],
+  ['scenario retry-protocol --to promela --defect m2', /there is no defect "m2"/],
+  [
+    'scenario retry-protocol --to promela --state-limit 10',
+    /retry-protocol cannot be exported \(scenario\): it has more than 10 states/,
+  ],
+])('what cannot be exported: %s', async (line, message) => {
+  const { code, err } = await run(`export ${line}`)
+  expect(code).toBe(2)
+  expect(err).toMatch(message)
+})
+
 test('defects that are caught', async () => {
   const directory = temporaryDirectory()
   const text = await transcript(`defects --trace-dir ${directory}`, testProject(), { [directory]: 'DIR' })

@@ -17,6 +17,7 @@ import {
   systemOf,
 } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
+import { exportScenario } from '../../src/export/scenario.js'
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
 import {
@@ -207,6 +208,7 @@ export function testProject(changes: Partial<Project> = {}): Project {
       ...(await checkAtRandom(scenario, options)),
       elapsedMs: 1234.5,
     }),
+    exportScenario: async (scenario, options) => exportScenario(scenario, options),
     atomicity: async (scenario, options) => atomicity(scenario, options),
     replay: (scenario, trace, defects) => {
       const { steps, broken } = judgeTrace(scenario, trace, defects)

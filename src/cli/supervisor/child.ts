@@ -32,6 +32,7 @@ import {
   type DefectFacts,
   type ErrorFacts,
   type ExplainOrder,
+  type ExportOrder,
   type LoadOrder,
   type Message,
   type Order,
@@ -175,6 +176,12 @@ function factsOfDefect({ overrides, ...defect }: Defect): DefectFacts {
   }
 }
 
+function exportScenario(order: ExportOrder): Promise<string> {
+  const { kind: _, scenario: __, defects: ___, ...settings } = order
+  const { scenario, defects } = scenarioWith(order)
+  return project.exportScenario(scenario, { ...settings, defects })
+}
+
 function check(order: CheckOrder): Promise<CheckResult> {
   const { scenario, defects } = scenarioWith(order)
   return project.check(scenario, {
@@ -248,6 +255,8 @@ function execute(order: Order): Promise<unknown> {
       return simulate(order)
     case 'atomicity':
       return findLargeSteps(order)
+    case 'export':
+      return exportScenario(order)
     case 'replay':
       return replay(order)
     case 'explain':

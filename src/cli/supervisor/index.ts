@@ -46,6 +46,11 @@ export function supervisedProject(): Project {
               { timeMs: settings.timeMs, signal },
             ) as Promise<RandomResult>,
           atomicity: (scenario, options) => pool.atomicity(scenario, options),
+          exportScenario: ({ name }, { defects, ...settings }) =>
+            pool.execute(
+              { kind: 'export', scenario: name, defects: defects.map(({ name }) => name), ...settings },
+              {},
+            ) as Promise<string>,
           replayed: (file, trace, steps) =>
             pool.execute({ kind: 'replay', file, trace, steps }, {}) as Promise<Replayed>,
           explained: ({ name }, trace) =>

@@ -51,6 +51,18 @@ export interface AtomicityOrder {
   readonly states?: number
 }
 
+/** A scenario to print for another model checker. */
+export interface ExportOrder {
+  readonly kind: 'export'
+  readonly scenario: string
+  readonly defects: readonly string[]
+  readonly bounds: Bounds
+  readonly set: Parameters
+  readonly reductions: Reductions
+  /** Most states. */
+  readonly states: number
+}
+
 /** A trace to run again. */
 export interface ReplayOrder {
   readonly kind: 'replay'
@@ -82,6 +94,7 @@ export type Order =
   | CheckOrder
   | AtomicityOrder
   | SimulateOrder
+  | ExportOrder
   | ReplayOrder
   | ExplainOrder
 
