@@ -48,6 +48,7 @@ import {
   parseStep,
   parseWorkers,
 } from './values.js'
+import { watching } from './watch.js'
 
 const EXAMPLES = `
 Examples:
@@ -140,6 +141,7 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly digest?: boolean
   readonly strict?: boolean
   readonly full?: boolean
+  readonly watch?: boolean
   readonly audit?: number | 'off'
 }
 
@@ -160,6 +162,34 @@ async function withProject<T>(
     used.close?.()
   }
 }
+
+/** Checks again each time that a file is saved. */
+async function watchCheck(
+  project: Project,
+  io: Io,
+  options: CheckRunOptions,
+  run: (io: Io) => Promise<number>,
+): Promise<number> {
+  const { driver, scenario, override } = selectionOf(options)
+  const isFile = (name: string | undefined) =>
+    name !== undefined && !(project.drivers !== undefined && Object.hasOwn(project.drivers, name))
+  const files = [driver, scenario, override].filter(isFile) as string[]
+  if (files.length === 0)
+    throw new UsageError('--watch waits for a file of yours to be saved; give it: --driver FILE')
+  const supervised = supervision(options)
+  try {
+    return await watching(io, {
+      files,
+      run,
+      prepare: () => project.warm?.(supervised.workers ?? WARM, supervised, io),
+    })
+  } finally {
+    project.cool?.()
+  }
+}
+
+/** Processes that are kept warm while a file is watched. */
+const WARM = 2
 
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {
   const program = new Command('hmm-spec')
@@ -210,7 +240,13 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
           'also fail if a step, a requirement or a transition that your files bring along was never exercised',
         ),
       )
-      .addOption(fullOption()),
+      .addOption(fullOption())
+      .addOption(
+        new Option(
+          '--watch',
+          'check again each time that a file of yours is saved, until Ctrl-C; unless they are given, at --bounds smoke and with --audit off',
+        ),
+      ),
   )
     .addHelpText(
       'after',
@@ -219,6 +255,7 @@ Examples:
   hmm-spec check
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
+  hmm-spec check munmap --driver my-driver.ts --watch
   hmm-spec check --scenario my-scenarios.js --driver my-driver.js --strict
   hmm-spec check recorded/device/dev_read+mprotect --driver recorded
   hmm-spec check device-page-faults --linux 6.8
@@ -226,22 +263,19 @@ Examples:
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
-    .action(async (names: string[], options: CheckRunOptions) => {
-      const { set, bounds, digest = false, strict = false, full = false } = options
-      const audit = options.audit === undefined ? {} : { audit: options.audit }
-      exit(
-        await withProject(project, io, options, supervision(options), (used) =>
-          checkCommand(used, io, names, {
-            ...runOptions(options),
-            set,
-            bounds,
-            digest,
-            strict,
-            full,
-            ...audit,
-          }),
-        ),
-      )
+    .action(async (names: string[], options: CheckRunOptions, command: Command) => {
+      const { set, digest = false, strict = false, full = false, watch = false } = options
+      // What is saved is to be judged at once; a run without --watch audits it.
+      const samples = options.audit ?? (watch ? 'off' : undefined)
+      const audit = samples === undefined ? {} : { audit: samples }
+      const isGiven = command.getOptionValueSource('bounds') !== 'default'
+      const bounds = watch && !isGiven ? 'smoke' : options.bounds
+      const settings = { ...runOptions(options), set, bounds, digest, strict, full, ...audit }
+      const once = (io: Io) =>
+        withProject(project, io, options, supervision(options), (used) =>
+          checkCommand(used, io, names, settings),
+        )
+      exit(watch ? await watchCheck(project, io, options, once) : await once(io))
     })
 
   withSelection(

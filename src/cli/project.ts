@@ -137,6 +137,10 @@ export interface Project extends Specification {
    * @throws UsageError if what is asked for is not there
    */
   supervised?(selection: Selection, options: SupervisionOptions, io: Io): Promise<Project>
+  /** Has processes ready for the next time that {@link supervised} is asked, at most so many. */
+  warm?(count: number, options: SupervisionOptions, io: Io): void
+  /** Ends those that are ready. */
+  cool?(): void
   /** Runs a trace again in another process. @throws UsageError if it does not replay */
   replayed?(file: string, trace: RecordedTrace, steps: number): Promise<Replayed>
   /**

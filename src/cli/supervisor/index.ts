@@ -27,13 +27,32 @@ import type { Order, ProjectFacts } from './protocol.js'
 /** Milliseconds that a driver may take to be loaded, unless a limit of time says less. */
 const LOADING_MS = 30_000
 
+/** What a process does so as to be warm: a scenario that takes any driver. */
+const WARMING: Order = {
+  kind: 'check',
+  scenario: 'munmap',
+  defects: [],
+  bounds: 'smoke',
+  set: {},
+  reductions: 'all',
+  limits: {},
+  digest: false,
+}
+
 /** The project that `hmm-spec` runs on: the specification that comes with the tool, checked by other processes. */
 export function supervisedProject(): Project {
   const reference = referenceProject()
+  const ready: WarmProcess[] = []
   return {
     ...reference,
+    warm: (count, options, io) => {
+      while (ready.length < count) ready.push(warmProcess(options, io))
+    },
+    cool: () => {
+      for (const { process } of ready.splice(0)) process.kill()
+    },
     supervised: async (selection, options, io) => {
-      const pool = new Pool(selection, options, io)
+      const pool = new Pool(selection, options, io, ready)
       try {
         const project = await described(reference, selection, pool)
         return {
@@ -66,6 +85,23 @@ export function supervisedProject(): Project {
       }
     },
   }
+}
+
+function newProcess({ limits: { memoryBytes } }: SupervisionOptions, io: Io): CheckProcess {
+  return new CheckProcess(memoryBytes, (text) => io.stderr.write(printable(text)))
+}
+
+/** A process that has the specification, and whose engine has compiled what every check runs. */
+interface WarmProcess {
+  readonly process: CheckProcess
+  /** Resolves when it is that far, or has ended. */
+  readonly isWarm: Promise<unknown>
+}
+
+function warmProcess(options: SupervisionOptions, io: Io): WarmProcess {
+  const process = newProcess(options, io)
+  // One that has failed is not usable, and another is made.
+  return { process, isWarm: process.execute(WARMING, {}).catch(() => {}) }
 }
 
 /** The project that is asked for. One with a file's driver or texts is known by what a process tells of it. */
@@ -120,6 +156,8 @@ class Pool {
     private readonly selection: Selection,
     private readonly options: SupervisionOptions,
     private readonly io: Io,
+    /** Processes that nobody uses yet. */
+    private readonly ready: WarmProcess[],
   ) {
     this.size = options.workers ?? workersFor(options.limits.memoryBytes)
   }
@@ -193,8 +231,8 @@ class Pool {
 
   private async take({ signal }: Watch): Promise<CheckProcess> {
     for (let free = this.idle.pop(); free !== undefined; free = this.idle.pop()) if (free.usable) return free
-    const { memoryBytes, timeMs = LOADING_MS } = this.options.limits
-    const process = new CheckProcess(memoryBytes, (text) => this.io.stderr.write(printable(text)))
+    const { timeMs = LOADING_MS } = this.options.limits
+    const process = (await this.takeWarm()) ?? newProcess(this.options, this.io)
     this.all.add(process)
     try {
       // The time that the specification takes is not the driver's.
@@ -207,6 +245,12 @@ class Pool {
       process.kill()
       throw this.loadingError(error)
     }
+  }
+
+  private async takeWarm(): Promise<CheckProcess | undefined> {
+    const warm = this.ready.shift()
+    await warm?.isWarm
+    return warm?.process.usable ? warm.process : undefined
   }
 
   /** What went wrong while a file was loaded is wrong of the file. */
