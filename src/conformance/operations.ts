@@ -26,7 +26,12 @@ export type Work =
       readonly flags: number
     }
   | { readonly name: 'mmap_shared'; readonly start: number; readonly end: number; readonly flags: number }
-  | { readonly name: 'munmap' | 'madv_dontneed' | 'ptes'; readonly start: number; readonly end: number }
+  | {
+      readonly name: 'munmap' | 'madv_dontneed' | 'mlock' | 'munlock' | 'ptes'
+      readonly start: number
+      readonly end: number
+    }
+  | { readonly name: 'madv'; readonly start: number; readonly end: number; readonly advice: Advised }
   | {
       readonly name: 'mmap_file'
       readonly start: number
@@ -36,7 +41,7 @@ export type Work =
       readonly shared: boolean
     }
   | {
-      readonly name: 'mremap'
+      readonly name: 'mremap' | 'mremap_keep'
       readonly start: number
       readonly end: number
       /** Where the range is moved to. */
@@ -47,6 +52,7 @@ export type Work =
   | {
       readonly name:
         | 'dev_read'
+        | 'dev_read_unlocked'
         | 'snapshot'
         | 'migrate_to_dev'
         | 'migrate_to_sys'
@@ -64,7 +70,7 @@ export type Work =
       readonly value: bigint
     }
   | { readonly name: 'close' | 'release'; readonly device: number }
-  | { readonly name: 'fork' | 'open' | 'exit' }
+  | { readonly name: 'fork' | 'open' | 'open2' | 'exit' }
 
 /** An operation of the language that the oracle has no procedure for yet. */
 export interface Unsupported {
@@ -82,7 +88,7 @@ export class OperationError extends Error {
 export type Who = 'parent' | 'child'
 
 /** What an operation's arguments may be. */
-export type ArgumentKind = 'page' | 'pages' | 'device' | 'value' | 'protection' | 'sharing'
+export type ArgumentKind = 'page' | 'pages' | 'device' | 'value' | 'protection' | 'sharing' | 'advice'
 
 /** One kind of argument, as the documentation has it. */
 export interface ArgumentDefinition {
@@ -101,6 +107,24 @@ const PROTECTION: Readonly<Record<string, number>> = {
   none: 0,
 }
 
+/** The advice of `madv`, in the order of its numbers. */
+const ADVICE = [
+  'populate_r',
+  'populate_w',
+  'willneed',
+  'locked',
+  'dontfork',
+  'wipefork',
+  'merge',
+  'unmerge',
+] as const
+
+/** What memory is advised to. */
+export type Advised = (typeof ADVICE)[number]
+
+/** Advice that recordings have, and the oracle no procedure for. */
+const OTHER_ADVICE: ReadonlySet<string> = new Set(['free', 'pageout', 'collapse', 'huge', 'nohuge'])
+
 const SHARING: Readonly<Record<string, number>> = { shared: 1, priv: 0 }
 
 /** Every kind of argument. */
@@ -117,8 +141,10 @@ export const ARGUMENTS: Readonly<Record<ArgumentKind, ArgumentDefinition>> = {
   },
   device: {
     placeholder: 'DEVICE',
-    meaning: 'a device; in a child 10 and 11 are the files of devices 0 and 1 that its parent opened',
-    range: '0 or 1; in a child also 10 or 11',
+    meaning:
+      'a device; 2 is the second file of device 0, if `open2` has opened one; in a child 10 to 12 are the files 0 to 2 ' +
+      'that its parent opened',
+    range: '0 to 2; in a child also 10 to 12',
   },
   value: {
     placeholder: 'VALUE',
@@ -134,6 +160,11 @@ export const ARGUMENTS: Readonly<Record<ArgumentKind, ArgumentDefinition>> = {
     placeholder: Object.keys(SHARING).join('|'),
     meaning: 'whether the file is mapped shared or private',
     range: Object.keys(SHARING).join(', '),
+  },
+  advice: {
+    placeholder: ADVICE.join('|'),
+    meaning: 'what the memory is advised to',
+    range: ADVICE.join(', '),
   },
 }
 
@@ -277,6 +308,56 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     errors: { ENOMEM: 'the range has a hole' },
     shape: (read) => ({ name: 'madv_dontneed', ...read.range(0, 1) }),
   },
+  madv: {
+    summary:
+      'Advises: populate_r and populate_w fault the pages in, to read or to write; locked throws the entries away as ' +
+      'madv_dontneed does, of locked memory too; dontfork keeps the range from children, and wipefork what is in it; ' +
+      'merge and unmerge let pages with equal contents be merged, or not; willneed changes nothing here.',
+    arguments: ['advice', 'page', 'pages'],
+    ...BY_BOTH,
+    answers: [],
+    errors: {
+      EFAULT: 'populating: a page lies behind the end of its file',
+      EINVAL: 'populating: the mapping does not permit the access; wipefork: it is shared, or of a file',
+      ENOMEM: 'the range has a hole: populating ends there, other advice passes over it',
+    },
+    shape: (read) => ({ name: 'madv', ...read.range(1, 2), advice: ADVICE[read.number(0)] }),
+  },
+  mlock: {
+    summary:
+      'Locks the range in memory: its pages are faulted in, to write where private memory may be written.',
+    arguments: ['page', 'pages'],
+    ...BY_BOTH,
+    answers: [],
+    errors: {
+      ENOMEM: 'the range has a hole, or a mapping that permits no access; what is before a hole is locked',
+    },
+    shape: (read) => ({ name: 'mlock', ...read.range(0, 1) }),
+  },
+  munlock: {
+    summary: 'Unlocks the range.',
+    arguments: ['page', 'pages'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { ENOMEM: 'the range has a hole; what is before it is unlocked' },
+    shape: (read) => ({ name: 'munlock', ...read.range(0, 1) }),
+  },
+  mremap_keep: {
+    summary:
+      'Moves what is in the range as mremap does, and leaves the mapping where it was, empty (MREMAP_DONTUNMAP).',
+    arguments: ['page', 'pages', 'page'],
+    ...BY_BOTH,
+    answers: [],
+    errors: {
+      EFAULT: 'the range does not begin in a mapping, or is not all in one mapping',
+      EINVAL: 'the range is empty, or overlaps with where it is moved to',
+    },
+    shape: (read) => ({
+      name: 'mremap_keep',
+      ...read.range(0, 1),
+      to: read.pages(read.number(2), read.number(1)),
+    }),
+  },
   mremap: {
     summary:
       'Moves the range so that it begins at the last argument. What was mapped there is unmapped first, also ' +
@@ -321,6 +402,20 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       EINVAL: 'the range is empty',
     },
     shape: (read) => ({ name: 'dev_read', device: read.number(0), ...read.range(1, 2) }),
+  },
+  dev_read_unlocked: {
+    summary:
+      'The device reads as with dev_read, by the walk that drops the mmap lock for its faults. Kernels before 7.2 have ' +
+      'none.',
+    arguments: DEVICE_RANGE,
+    ...BY_BOTH,
+    answers: ['cpages', 'faults', 'vals'],
+    errors: {
+      ...ON_A_FILE,
+      EFAULT: 'a page has no mapping, none that permits reading, or lies behind the end of its file',
+      EINVAL: 'the range is empty, or the kernel has no such read',
+    },
+    shape: (read) => ({ name: 'dev_read_unlocked', device: read.number(0), ...read.range(1, 2) }),
   },
   dev_write: {
     summary:
@@ -426,6 +521,14 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     errors: {},
     shape: () => ({ name: 'open' }),
   },
+  open2: {
+    summary: 'Opens a second file of device 0, as number 2. One that is open already is closed first.',
+    arguments: [],
+    ...BY_BOTH,
+    answers: [],
+    errors: {},
+    shape: () => ({ name: 'open2' }),
+  },
   ptes: {
     summary: 'What the page table of the process holds, without touching a page.',
     arguments: ['page', 'pages'],
@@ -458,9 +561,6 @@ function definitionOf(name: string): OperationDefinition | undefined {
   return Object.hasOwn(LANGUAGE, name) ? LANGUAGE[name as Work['name']] : undefined
 }
 
-/** How recordings name the second file of a device; in a child also that of its parent. */
-const SECOND_FILE = /^1?2$/
-
 /**
  * Reads one operation.
  *
@@ -480,9 +580,8 @@ export function parseOperation(text: string): Operation | Unsupported {
     throw new OperationError(
       `${name} takes ${wanted.length} argument${wanted.length === 1 ? '' : 's'}, not ${words.length}: ${usage(name, wanted)}`,
     )
-  // The second file of the first device, which is opened by an operation that is not answered either.
-  if (words.some((word, index) => wanted[index] === 'device' && SECOND_FILE.test(word)))
-    return { name: 'unsupported', operation: 'open2' }
+  if (words.some((word, index) => wanted[index] === 'advice' && OTHER_ADVICE.has(word)))
+    return { name: 'unsupported', operation: `${inChild ? 'c:' : ''}${name} ${words[0]}` }
   const read = words.map((word, index) => readArgument(word, wanted[index], name, wanted, inChild))
   if (!definition.answeredFor.includes(who))
     return { name: 'unsupported', operation: inChild ? `c:${name}` : name }
@@ -532,11 +631,11 @@ function readArgument(
         : expect(`a number of pages below ${MOST_PAGES}`)
     }
     case 'device': {
-      // A child has its parent's devices too, as 10 and 11.
-      const devices = inChild ? /^1?[01]$/ : /^[01]$/
+      // A child has its parent's files too, as 10 to 12.
+      const devices = inChild ? /^1?[012]$/ : /^[012]$/
       return devices.test(word)
         ? Number(word)
-        : expect(inChild ? 'a device (0, 1, 10 or 11)' : 'a device (0 or 1)')
+        : expect(inChild ? 'a device (0 to 2, or 10 to 12)' : 'a device (0 to 2)')
     }
     case 'value':
       return /^\d+$/.test(word) && BigInt(word) <= LARGEST_VALUE
@@ -544,6 +643,10 @@ function readArgument(
         : expect('a number of 64 bits')
     case 'protection':
       return Object.hasOwn(PROTECTION, word) ? PROTECTION[word] : expect('a protection (rw, ro, wo or none)')
+    case 'advice': {
+      const advice: number = (ADVICE as readonly string[]).indexOf(word)
+      return advice >= 0 ? advice : expect(`advice (${ADVICE.join(', ')})`)
+    }
     case 'sharing':
       return Object.hasOwn(SHARING, word) ? SHARING[word] : expect('shared or priv')
   }

@@ -18,12 +18,14 @@ import {
   dmirror_migrate_to_device,
   dmirror_migrate_to_system,
   dmirror_read,
+  dmirror_read_unlocked,
   dmirror_snapshot,
   dmirror_write,
 } from '../driver/recorded/index.js'
 import { CountsMappings, releases } from '../generations/releases.js'
 import {
   type AddressSpace,
+  Advice,
   type Backing,
   BUS_ADRERR,
   cpuRead,
@@ -39,11 +41,18 @@ import {
   type Machine,
   type MmStruct,
   madvise_dontneed,
+  madvise_dontneed_locked,
+  madvise_populate,
+  madvise_vma_behavior,
+  madvise_willneed,
   memfd_create,
+  mlock,
   mmap,
   mmput,
   mprotect,
   mremap,
+  mremapDontUnmap,
+  munlock,
   munmap,
   PteKind,
   SEGV_ACCERR,
@@ -67,7 +76,16 @@ import {
 import { type DeviceFile, declareFiles, OpenFiles, unusedFile } from './files.js'
 import type { Operation } from './operations.js'
 import type { KernelVersion } from './result.js'
-import { DEVICES, FILE_CONTENTS, type FileMapping, filesAtOnce, hasMemoryFile, sizeOf } from './size.js'
+import {
+  DEVICES,
+  deviceOf,
+  FILE_CONTENTS,
+  type FileMapping,
+  filesAtOnce,
+  hasMemoryFile,
+  SECOND_FILE,
+  sizeOf,
+} from './size.js'
 import { type Value, Values, valuesWritten } from './values.js'
 
 /** The answer to an operation, as recordings have it. */
@@ -107,6 +125,12 @@ interface Process {
 
 /** The first step of every fault: its count is the number of minor faults. */
 const FAULT_STEP = 'look at the entry'
+
+/**
+ * What the recorded driver breaks with two files of one device: what is migrated through one the other does not hear of, as both have
+ * the same owner, and its device goes on using the page (H18).
+ */
+const BROKEN_BY_SECOND_FILES: ReadonlySet<string> = new Set(['use-after-free', 'data'])
 
 /** Runs procedures to completion. */
 export type Runner = Pick<SequentialRunner, 'run'>
@@ -170,6 +194,7 @@ export class Oracle {
       new SequentialRunner({
         ...options,
         overrides: [...overrides, ...(options.overrides ?? [])],
+        ...(operations.some(({ name }) => name === 'open2') ? { unclaimed: BROKEN_BY_SECOND_FILES } : {}),
         onStep: (procedure, step, result) => {
           if (procedure === handle_mm_fault && step.name === FAULT_STEP) this.faults++
           options.onStep?.(procedure, step, result)
@@ -219,6 +244,14 @@ export class Oracle {
         return status(this.mapFile(task, operation))
       case 'mremap':
         return status(this.run(mremap, task, operation.start, length(operation), operation.to.start))
+      case 'mremap_keep':
+        return status(this.run(mremapDontUnmap, task, operation.start, length(operation), operation.to.start))
+      case 'madv':
+        return status(this.advise(task, operation))
+      case 'mlock':
+        return status(this.run(mlock, task, operation.start, length(operation)))
+      case 'munlock':
+        return status(this.run(munlock, task, operation.start, length(operation)))
       case 'munmap':
         return status(this.run(munmap, task, operation.start, length(operation)))
       case 'mprotect':
@@ -236,9 +269,13 @@ export class Oracle {
         const done = this.run(cpuWrite, task, operation.page, this.values.idOf(operation.value))
         return done < 0 ? signal(done) : { rc: 0, minflt: this.faults - before }
       }
-      case 'dev_read': {
+      case 'dev_read':
+      case 'dev_read_unlocked': {
         const { mirror } = this.fileOf(operation)
-        const answer = this.run(dmirror_read, task, mirror, operation.start, operation.end)
+        const isUnlocked = operation.name === 'dev_read_unlocked'
+        if (isUnlocked && !releases[this.kernel].readsUnlocked) return status(-Errno.EINVAL)
+        const read = isUnlocked ? dmirror_read_unlocked : dmirror_read
+        const answer = this.run(read, task, mirror, operation.start, operation.end)
         if (answer.error) return status(answer.error)
         return { ...counts(operation, answer), vals: answer.values.map((id) => this.values.valueOf(id)) }
       }
@@ -299,12 +336,17 @@ export class Oracle {
       }
       case 'open': {
         const process = this.processOf(operation)
-        for (const device of DEVICES) this.close(process, device)
+        for (const number of [...DEVICES, SECOND_FILE]) this.close(process, number)
         for (const device of DEVICES) {
           const error = this.open(process, device)
           if (error) return status(error)
         }
         return { rc: 0 }
+      }
+      case 'open2': {
+        const process = this.processOf(operation)
+        this.close(process, SECOND_FILE)
+        return status(this.open(process, SECOND_FILE))
       }
       case 'exit': {
         const { open } = this.latest
@@ -342,9 +384,32 @@ export class Oracle {
     }
   }
 
-  /** The process opens the device. */
+  /** Memory is advised. */
+  private advise(task: Task, operation: Operation & { readonly name: 'madv' }): number {
+    const { start, advice } = operation
+    const pages = length(operation)
+    switch (advice) {
+      case 'populate_r':
+      case 'populate_w':
+        return this.run(madvise_populate, task, start, pages, advice === 'populate_w')
+      case 'willneed':
+        return this.run(madvise_willneed, task, start, pages)
+      case 'locked':
+        return this.run(madvise_dontneed_locked, task, start, pages)
+      case 'dontfork':
+        return this.run(madvise_vma_behavior, task, start, pages, Advice.DONTFORK, Advice.DONTFORK)
+      case 'wipefork':
+        return this.run(madvise_vma_behavior, task, start, pages, Advice.WIPEONFORK, Advice.WIPEONFORK)
+      case 'merge':
+        return this.run(madvise_vma_behavior, task, start, pages, Advice.MERGEABLE, Advice.MERGEABLE)
+      case 'unmerge':
+        return this.run(madvise_vma_behavior, task, start, pages, Advice.MERGEABLE, 0)
+    }
+  }
+
+  /** The process opens a file, by the number that operations have for it. */
   private open(process: Process, device: number): number {
-    const file = unusedFile(process.files[device])
+    const file = unusedFile(process.files[deviceOf(device)])
     if (file === undefined)
       throw new SpecificationError('scenario', 'there are more files open than the oracle was made for')
     const error = this.run(dmirror_fops_open, file.mirror)

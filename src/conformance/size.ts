@@ -30,14 +30,28 @@ export function hasMemoryFile(operations: readonly Operation[]): boolean {
   return operations.some(({ name }) => name === 'mmap_file')
 }
 
+/** The number of the second file of device 0. */
+export const SECOND_FILE = 2
+
 /**
- * Files of one device that the address space number `mm` may mirror at once: two for a parent that opens again what its
- * child has inherited.
+ * Files of one device that the address space number `mm` may mirror at once: one more with a second file, and twice as many for a
+ * parent that opens again what its child has inherited.
  */
 export function filesAtOnce(operations: readonly Operation[], mm: number): number {
-  const forks = operations.some(({ name }) => name === 'fork')
-  return mm === 0 && forks && operations.some(({ name, inChild }) => name === 'open' && !inChild) ? 2 : 1
+  const does = (name: Work['name']) =>
+    operations.some((operation) => operation.name === name && operation.inChild === mm > 0)
+  const opened = does('open2') ? 2 : 1
+  const isInherited = mm === 0 && does('fork') && (does('open') || does('open2'))
+  return isInherited ? 2 * opened : opened
 }
+
+/** The device of a file, by the number that operations have for it. */
+export function deviceOf(file: number): number {
+  return file % INHERITED === SECOND_FILE ? 0 : file % INHERITED
+}
+
+/** Operations that change what areas are for. */
+const ADVISES: ReadonlySet<string> = new Set(['madv', 'mlock', 'munlock'])
 
 /** The number of pages of a file that matter: none without a file, and none beyond the window. */
 export function filePages(operations: readonly Operation[]): number {
@@ -49,7 +63,7 @@ function windowOf(operations: readonly Operation[]): number {
   return operations.reduce((most, operation) => {
     if ('page' in operation) return Math.max(most, operation.page + 1)
     if (!('end' in operation)) return most
-    return Math.max(most, operation.end, operation.name === 'mremap' ? operation.to.end : 0)
+    return Math.max(most, operation.end, 'to' in operation ? operation.to.end : 0)
   }, 1)
 }
 
@@ -60,7 +74,7 @@ function windowOf(operations: readonly Operation[]): number {
 function migratedTo(operations: readonly Operation[], device: number, isHuge: boolean): number {
   const named = operations.reduce(
     (sum, operation) =>
-      operation.name === 'migrate_to_dev' && operation.device % INHERITED === device
+      operation.name === 'migrate_to_dev' && deviceOf(operation.device) === device
         ? sum + operation.end - operation.start
         : sum,
     0,
@@ -112,7 +126,8 @@ export function sizeOf(
     anonVmas: 2 * mms * Math.min(pages, 2 * operations.length + 1),
     rules: { tracksSoftDirty: false, ...rules },
     ...(files.length > 0 ? { files } : {}),
-    ...(operations.some(({ name }) => name === 'mremap') ? { moves: true } : {}),
+    ...(operations.some(({ name }) => name.startsWith('mremap')) ? { moves: true } : {}),
+    ...(operations.some(({ name }) => ADVISES.has(name)) ? { advice: true } : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
     ...(migrates
       ? {

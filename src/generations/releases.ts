@@ -17,6 +17,8 @@ export interface Release {
   readonly marksDevicePages: boolean
   /** Whether the huge zero page is shown as a file's, not being anonymous: to 6.17, as its entry is special from then on. */
   readonly showsHugeZeroAsFile: boolean
+  /** The test driver has a read whose walk drops the mmap lock for its faults (from 7.2). */
+  readonly readsUnlocked: boolean
   /** What is counted to tell whether a page is mapped once: {@link CountsMappings}. */
   readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
 }
@@ -40,6 +42,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     overrides: [...hugePagesOf61, faultWithoutLock],
     marksDevicePages: true,
     showsHugeZeroAsFile: true,
+    readsUnlocked: false,
     countsMappings: CountsMappings.ofHead,
     rules: {
       ...before616,
@@ -54,6 +57,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     rules: before616,
     marksDevicePages: false,
     showsHugeZeroAsFile: true,
+    readsUnlocked: false,
     countsMappings: CountsMappings.ofPage,
   },
   '7.3': {
@@ -66,6 +70,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     },
     marksDevicePages: false,
     showsHugeZeroAsFile: false,
+    readsUnlocked: true,
     countsMappings: CountsMappings.ofHead,
   },
 }

@@ -7,7 +7,20 @@ import { type Layout, Mutex, RwSemaphore, SpecificationError, Spinlock, WaitQueu
 import { declareAddressSpace } from './address-space.js'
 import { declareFrameFlags, declarePteBits, declareSwap, PTE_WORD } from './bits.js'
 import { type DeviceMemoryOps, declareDeviceMemory } from './device-memory.js'
-import { LockRank, NotifyEvent, PteKind, VM_ACCOUNT, VM_READ, VM_WRITE, VmaKind, ZERO_PAGE } from './kinds.js'
+import {
+  LockRank,
+  NotifyEvent,
+  PteKind,
+  VM_ACCOUNT,
+  VM_DONTCOPY,
+  VM_LOCKED,
+  VM_MERGEABLE,
+  VM_READ,
+  VM_WIPEONFORK,
+  VM_WRITE,
+  VmaKind,
+  ZERO_PAGE,
+} from './kinds.js'
 import { isNonBlocking } from './open-ranges.js'
 import { declarePmds, VM_HUGEPAGE } from './pmd.js'
 import type {
@@ -160,7 +173,8 @@ function hasBits(size: MachineSize): boolean {
 
 /** Every flag that an area may have. */
 function flagsOf(size: MachineSize): number {
-  return VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0) | (size.anonVmas ? VM_ACCOUNT : 0)
+  const advice = size.advice ? VM_LOCKED | VM_DONTCOPY | VM_WIPEONFORK | VM_MERGEABLE : 0
+  return VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0) | (size.anonVmas ? VM_ACCOUNT : 0) | advice
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize) {
@@ -213,6 +227,7 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
     tracksOffsets,
     tracksMoves,
     tracksAreas: !!size.anonVmas,
+    tracksAdvice: !!size.advice,
     unstable: l.flag('unstable'),
     subscriptions,
     expected: l.array('expected', size.pages, (page) => ({

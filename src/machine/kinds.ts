@@ -63,6 +63,15 @@ export const VM_WRITE = 2
 /** `VM_ACCOUNT`: the memory of the area was charged when it became private and writable. Areas with and without are never merged. */
 export const VM_ACCOUNT = 8
 
+/** `VM_LOCKED`: mlock; the pages of the area stay in memory. */
+export const VM_LOCKED = 16
+/** `VM_DONTCOPY`: a child does not get the area (MADV_DONTFORK). */
+export const VM_DONTCOPY = 32
+/** `VM_WIPEONFORK`: a child gets the area and nothing that is in it (MADV_WIPEONFORK). */
+export const VM_WIPEONFORK = 64
+/** `VM_MERGEABLE`: ksmd may merge pages of the area with others that hold the same (MADV_MERGEABLE). */
+export const VM_MERGEABLE = 128
+
 /** Why a range is invalidated. @kernel enum mmu_notifier_event */
 export const NotifyEvent = {
   UNMAP: 'UNMAP',

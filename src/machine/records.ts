@@ -95,7 +95,7 @@ export interface Pte extends PteBits {
 export interface Vma {
   /** {@link VmaKind}. */
   kind: VmaKind
-  /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages. */
+  /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages; what areas are advised, where they are. */
   flags: number
   /**
    * `anon_vma`: 0, or that of the area, from 1 on: it has one once it gets a page of its own, which is what fork goes by, and
@@ -297,6 +297,8 @@ export interface MmStruct {
   readonly tracksMoves: boolean
   /** True if areas begin where they were split ({@link Vma.starts}), and not wherever attributes differ. */
   readonly tracksAreas: boolean
+  /** True if areas are advised or locked. */
+  readonly tracksAdvice: boolean
   /** Ghost: what a read must give, the last value written or 0: at which page, {@link Vma.data} says. */
   readonly expected: readonly Expected[]
 }

@@ -54,6 +54,8 @@ export interface MachineSize {
   readonly files?: readonly number[]
   /** True if areas are moved (mremap). */
   readonly moves?: boolean
+  /** True if areas are advised or locked: their flags say so. */
+  readonly advice?: boolean
   /** Pages of a huge page, a power of two (default: there are none). Together with swap only where there are `bits`. */
   readonly hugePages?: number
   /** True if the device memory comes and goes, and its drivers keep free lists. */

@@ -22,6 +22,8 @@ export interface SequentialOptions {
   readonly overrides?: readonly Override[]
   /** Most steps of one run (default 10000000). */
   readonly maxSteps?: number
+  /** Clauses that are not claimed of it (default none). */
+  readonly unclaimed?: ReadonlySet<string>
   /** Sees each step as it is taken. */
   readonly onStep?: (procedure: AnyProcedure, step: Step, result: unknown) => void
 }
@@ -66,7 +68,12 @@ export class SequentialRunner {
               'runaway',
               `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
             )
-          input = take(thread, value, value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0)
+          input = take(
+            thread,
+            value,
+            value.choices > 1 ? (this.options.choose?.(value) ?? 0) : 0,
+            this.options.unclaimed,
+          )
           if (input === BLOCKED)
             throw new SpecificationError(
               'scenario',
@@ -89,8 +96,8 @@ export class SequentialRunner {
 }
 
 /** Takes one step as `thread`; afterwards nobody acts. */
-function take(thread: number, step: Step, choice: number): unknown {
-  act(thread, ALL_CLAIMED)
+function take(thread: number, step: Step, choice: number, unclaimed = ALL_CLAIMED): unknown {
+  act(thread, unclaimed)
   try {
     return step.run(choice)
   } finally {

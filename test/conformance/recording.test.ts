@@ -75,7 +75,7 @@ describe('a line that cannot be read', () => {
       sequence(['mprotect 0 1 rx'], [{ rc: 0 }]),
       /"rx" is not a protection \(rw, ro, wo or none\)/,
     ],
-    ['has a bad device', sequence(['dev_read 3 0 1'], [{ rc: 0 }]), /"3" is not a device \(0 or 1\)/],
+    ['has a bad device', sequence(['dev_read 3 0 1'], [{ rc: 0 }]), /"3" is not a device \(0 to 2\)/],
     [
       'has a value of more than 64 bits',
       sequence(['cpu_write 0 18446744073709551616'], [{ rc: 0 }]),
@@ -168,7 +168,7 @@ describe('what is not supported', () => {
       mismatched: 0,
       unsupported: 1,
       mismatches: [],
-      unsupportedOperations: { madv: 1, 'c:fork': 1 },
+      unsupportedOperations: { 'madv free': 1, 'madv pageout': 1, 'c:fork': 1 },
     })
   })
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { hmm_range_fault_unlocked_timeout } from '../../../src/generations/index.js'
-import { mmu_interval_read_begin } from '../../../src/kernel/index.js'
+import { hmm_range_fault_unlocked_timeout, mmu_interval_read_begin } from '../../../src/kernel/index.js'
 import { override, type Running } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 

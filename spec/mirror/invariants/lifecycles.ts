@@ -6,8 +6,8 @@
 import type { IntervalNotifierState, RangeState } from '../../../models/index.js'
 import type { Mirror } from '../../../src/driver/index.js'
 import { dmirror_range_snapshot } from '../../../src/driver/recorded/snapshot.js'
-import { fillPending } from '../../../src/generations/index.js'
 import {
+  fillPending,
   type HmmRange,
   type IntervalNotifier,
   isCurrent,

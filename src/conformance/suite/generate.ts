@@ -144,6 +144,7 @@ function wordOf(kind: ArgumentKind, window: Window, inChild: boolean): fc.Arbitr
       return fc.integer({ min: 1, max: 9 }).map(String)
     case 'protection':
     case 'sharing':
+    case 'advice':
       return fc.constantFrom(...ARGUMENTS[kind].placeholder.split('|'))
   }
 }

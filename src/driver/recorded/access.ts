@@ -7,9 +7,9 @@
  */
 
 import { Errno, expectedAt, type Task, ZERO_PAGE } from '../../kernel/index.js'
-import { become, claim, procedure, type Running, step } from '../../world/index.js'
+import { become, claim, type Procedure, procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../mirror.js'
-import { dmirror_fault } from './fault.js'
+import { dmirror_fault, dmirror_fault_unlocked } from './fault.js'
 
 /** What a read or a write by the device answers. */
 export interface DmirrorAnswer {
@@ -38,8 +38,26 @@ export const dmirror_read = procedure(function* dmirror_read(
   end: number,
 ): Running<DmirrorAnswer> {
   if (start >= end) return failed(-Errno.EINVAL)
-  return yield* become(readOn, current, mirror, start, end, 0, [])
+  return yield* become(readOn, current, mirror, start, end, 0, [], dmirror_fault)
 })
+
+/**
+ * The same by the walk that drops the mmap lock for its faults.
+ *
+ * @returns as {@link dmirror_read}
+ */
+export const dmirror_read_unlocked = procedure(function* dmirror_read_unlocked(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<DmirrorAnswer> {
+  if (start >= end) return failed(-Errno.EINVAL)
+  return yield* become(readOn, current, mirror, start, end, 0, [], dmirror_fault_unlocked)
+})
+
+/** How pages are faulted in. */
+type FaultIn = Procedure<[Task, Mirror, number, number, boolean], number>
 
 /** Goes on reading at `page`, after `faults` faults, having read `seen`. */
 const readOn = procedure(
@@ -51,13 +69,14 @@ const readOn = procedure(
     end: number,
     faults: number,
     seen: readonly number[],
+    faultIn: FaultIn,
   ): Running<DmirrorAnswer> {
     const values = [...seen, ...(yield* dmirror_do_read(current, mirror, page, end))]
     const missing = page + values.length - seen.length
     if (missing === end) return { error: 0, faults, values }
-    const error = yield* dmirror_fault(current, mirror, missing, end, false)
+    const error = yield* faultIn(current, mirror, missing, end, false)
     if (error) return failed(error)
-    return yield* become(readOn, current, mirror, missing, end, faults + 1, values)
+    return yield* become(readOn, current, mirror, missing, end, faults + 1, values, faultIn)
   },
 )
 

@@ -12,6 +12,7 @@ import {
   HMM_PFN_WRITE,
   type HmmRange,
   hmm_range_fault,
+  hmm_range_fault_unlocked_timeout,
   mmget_not_zero,
   mmput,
   mmu_interval_read_begin,
@@ -46,6 +47,57 @@ export const dmirror_fault = procedure(function* dmirror_fault(
   const error = yield* faultPieces(current, mirror, start, end, write)
   yield* mmput(current, mirror.mm)
   return error
+})
+
+/**
+ * The same by the walk that drops the mmap lock for its faults, to read.
+ *
+ * @kernel dmirror_fault_unlocked
+ */
+export const dmirror_fault_unlocked = procedure(function* dmirror_fault_unlocked(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<number> {
+  if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+  let error = 0
+  for (let at = start; at < end && !error; at += current.machine.rules.dmirrorPages)
+    error = yield* dmirror_range_fault_unlocked(
+      current,
+      mirror,
+      at,
+      Math.min(at + current.machine.rules.dmirrorPages, end),
+    )
+  yield* mmput(current, mirror.mm)
+  return error
+})
+
+/** One piece: the walk takes and drops its locks itself, and what it read is mapped unless it was invalidated since. */
+const dmirror_range_fault_unlocked = procedure(function* dmirror_range_fault_unlocked(
+  current: Task,
+  mirror: Mirror,
+  start: number,
+  end: number,
+): Running<number> {
+  const { notifier, updateLock, owner } = mirror
+  const range = rangeOf(mirror, current)
+  const error = yield* hmm_range_fault_unlocked_timeout(current, range, {
+    start,
+    end,
+    defaultFlags: HMM_PFN_REQ_FAULT,
+    pfnFlagsMask: 0,
+    owner,
+  })
+  if (error) return error
+  yield* updateLock.lock()
+  if (yield* mmu_interval_read_retry(notifier, range.notifierSeq)) {
+    yield* updateLock.unlock()
+    return yield* become(dmirror_range_fault_unlocked, current, mirror, start, end)
+  }
+  const refused = yield* dmirror_do_fault(current, mirror, start, end, false)
+  yield* updateLock.unlock()
+  return refused
 })
 
 const faultPieces = procedure(

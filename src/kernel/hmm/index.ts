@@ -5,4 +5,5 @@
  */
 export * from './fault.js'
 export * from './range.js'
+export * from './unlocked.js'
 export * from './walk.js'

@@ -1,20 +1,32 @@
 /**
- * Advice on the use of memory: that what is there is not needed any more.
+ * Advice on the use of memory: what is not needed any more, what is needed soon, and what an area is for.
  *
  * @module
  */
 
-import { Errno, type MmStruct, NotifyEvent, type Task } from '../../../machine/index.js'
+import {
+  Errno,
+  isFileBacked,
+  isShared,
+  type MmStruct,
+  NotifyEvent,
+  type Task,
+  VM_DONTCOPY,
+  VM_LOCKED,
+  VM_MERGEABLE,
+  VM_WIPEONFORK,
+} from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
+import { Populated, populateArea } from '../fault/populate.js'
 import { findVma } from './mmap.js'
-import { areaEnd } from './vma.js'
+import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'
 
 /**
  * Throws away the contents of `pages` pages from `page` on: private anonymous memory reads as zeroes afterwards. The
  * mmap lock is held for reading only, so that faults, device faults among them, may bring pages in at the same time.
  *
- * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done
+ * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
  * @kernel madvise with MADV_DONTNEED
  * @see reference B.2
  */
@@ -48,6 +60,7 @@ const madvise_walk_vmas = procedure(function* madvise_walk_vmas(
   const area = yield* find_vma(mm, page, limit)
   const missed = area.start === page ? error : -Errno.ENOMEM
   if (area.start === limit) return missed
+  if (mm.tracksAdvice && (yield* isLocked(mm, area.start))) return -Errno.EINVAL
   yield* zap_page_range(current, mm, NotifyEvent.CLEAR, area.start, area.end)
   return yield* become(madvise_walk_vmas, current, mm, area.end, limit, missed)
 })
@@ -65,3 +78,185 @@ export const find_vma = procedure(function* find_vma(mm: MmStruct, page: number,
     return { start, end: start === limit ? limit : areaEnd(mm, start, limit) }
   })
 })
+
+/** 1 if the area is locked: what is in it may not be thrown away. One step: the caller holds the mmap lock. */
+const isLocked = procedure('madvise_dontneed_free_valid_vma', function* (mm: MmStruct, page: number) {
+  return yield* step('check VM_LOCKED', () => (mm.vma[page].flags & VM_LOCKED ? 1 : 0))
+})
+
+/** What an area is advised to: `VM_` flags that it gets. */
+export const Advice = { DONTFORK: VM_DONTCOPY, WIPEONFORK: VM_WIPEONFORK, MERGEABLE: VM_MERGEABLE } as const
+
+/**
+ * Throws the contents of the range away, of locked areas too.
+ *
+ * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done
+ * @kernel madvise with MADV_DONTNEED_LOCKED
+ * @see reference B.2
+ */
+export const madvise_dontneed_locked = procedure(function* madvise_dontneed_locked(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const error = yield* walkAreas(mm, page, page + pages, function* ({ start, end }) {
+    yield* zap_page_range(current, mm, NotifyEvent.CLEAR, start, end)
+    return 0
+  })
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
+
+/** An area, or what of it is in a range. */
+interface Area {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * One area after another; holes are passed over. Part of its caller's text.
+ *
+ * @returns what `visit` answers, if that is not 0; otherwise -ENOMEM if there is a hole in the range, and 0 if there is none
+ * @kernel madvise_walk_vmas mm/madvise.c
+ */
+function* walkAreas(
+  mm: MmStruct,
+  start: number,
+  end: number,
+  visit: (area: Area) => Running<number>,
+): Running<number> {
+  let hole = 0
+  for (let at = start; at < end; ) {
+    const area = yield* find_vma(mm, at, end)
+    if (area.start !== at) hole = -Errno.ENOMEM
+    if (area.start === end) break
+    const error = yield* visit(area)
+    if (error) return error
+    at = area.end
+  }
+  return hole
+}
+
+/**
+ * Changes what the areas of the range are for, under the mmap lock for writing. An area that the range does not cover is split,
+ * and one that has become as its neighbour is merged with it.
+ *
+ * @param advice - one of {@link Advice}
+ * @param set - the same, or 0 where it is taken back
+ * @returns 0; -ENOMEM if there is a hole in the range; -EINVAL from the first area for which there is no such advice
+ * @kernel madvise with MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE
+ * @see reference B.2
+ */
+export const madvise_vma_behavior = procedure(function* madvise_vma_behavior(
+  current: Task,
+  page: number,
+  pages: number,
+  advice: number,
+  set: number,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockWrite()
+  const error = yield* walkAreas(mm, page, page + pages, (area) =>
+    madvise_update_vma(current, area, advice, set),
+  )
+  yield* mm.mmapLock.unlockWrite()
+  return error
+})
+
+/**
+ * Advice that nothing comes of: no page is at hand that is not in memory.
+ *
+ * @returns 0; -ENOMEM if there is a hole in the range
+ * @kernel madvise with MADV_WILLNEED
+ * @see reference B.2
+ */
+export const madvise_willneed = procedure(function* madvise_willneed(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const error = yield* walkAreas(mm, page, page + pages, function* () {
+    return 0
+  })
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
+
+/**
+ * Gives the area a flag, or takes it, or what of it is in the range. One step: who looks at areas holds the mmap lock.
+ *
+ * @kernel madvise_update_vma mm/madvise.c, ksm_madvise
+ * @see reference B.2
+ */
+const madvise_update_vma = procedure(function* madvise_update_vma(
+  { machine, mm }: Task,
+  { start, end }: Area,
+  flag: number,
+  set: number,
+): Running<number> {
+  return yield* step('change vm_flags', () => {
+    const { kind, flags } = mm.vma[start]
+    if (flag === VM_WIPEONFORK && isFileBacked(kind)) return -Errno.EINVAL
+    // Pages of shared memory are not merged, and nobody is told so.
+    if ((flag === VM_MERGEABLE && isShared(kind)) || (flags & flag) === set) return 0
+    setFlags({ machine, mm }, start, end, (flags & ~flag) | set)
+    return 0
+  })
+})
+
+/** The pages from `start` to `end`, of one area, have other flags from now on. Part of a step, under the mmap lock for writing. @kernel vma_modify_flags */
+export function setFlags(
+  { machine, mm }: Pick<Task, 'machine' | 'mm'>,
+  start: number,
+  end: number,
+  flags: number,
+): void {
+  splitVma(mm, start)
+  splitVma(mm, end)
+  for (let at = start; at < end; at++) mm.vma[at].flags = flags
+  mergeVma(machine, mm, start, end, Merge.either)
+}
+
+/**
+ * Faults in the pages of the range, to read or to write, as their CPU would.
+ *
+ * @returns 0; -ENOMEM from the first hole, with what is before it populated; -EINVAL from an area that does not permit it;
+ * -EFAULT from a page that is behind the end of its file
+ * @kernel madvise with MADV_POPULATE_READ, MADV_POPULATE_WRITE
+ * @see reference B.2
+ */
+export const madvise_populate = procedure(function* madvise_populate(
+  current: Task,
+  page: number,
+  pages: number,
+  write: boolean,
+): Running<number> {
+  const { mm } = current
+  const end = page + pages
+  yield* mm.mmapLock.lockRead()
+  let error = 0
+  for (let at = page; at < end && !error; ) {
+    const area = yield* find_vma(mm, at, end)
+    error = area.start === at ? errorOf(yield* populateArea(current, at, area.end, write)) : -Errno.ENOMEM
+    at = area.end
+  }
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
+
+function errorOf(populated: number): number {
+  switch (populated) {
+    case Populated.all:
+      return 0
+    case Populated.refused:
+      return -Errno.EINVAL
+    case Populated.noMemory:
+      return -Errno.ENOMEM
+    default:
+      return -Errno.EFAULT
+  }
+}

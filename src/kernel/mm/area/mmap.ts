@@ -152,8 +152,8 @@ export const detachVmas = procedure('detach areas', function* (mm: MmStruct, sta
   })
 })
 
-/** Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins with nothing. */
-function leaveData(mm: MmStruct, page: number): void {
+/** Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins with nothing. Part of a step. */
+export function leaveData(mm: MmStruct, page: number): void {
   const isElsewhere = mm.vma.some(({ data }, other) => other !== page && data === mm.vma[page].data)
   if (isElsewhere)
     mm.vma[page].data = mm.expected.findIndex((_, data) => mm.vma.every((vma) => vma.data !== data))

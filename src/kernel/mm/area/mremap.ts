@@ -9,21 +9,23 @@ import {
   isFileBacked,
   type MmStruct,
   NotifyEvent,
+  ownExpected,
   PmdKind,
   type Pte,
   PteKind,
   pmdAt,
   type Task,
+  VM_LOCKED,
   VmaKind,
 } from '../../../machine/index.js'
-import { become, procedure, type Running, step } from '../../../world/index.js'
+import { become, type Procedure, procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { free_pgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { __split_huge_pmd, vma_adjust_trans_huge } from '../huge/split.js'
 import { clearEntry } from '../page.js'
 import { flushTlb } from '../tlb.js'
-import { detachVmas, findVma, unmap_region } from './mmap.js'
-import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
+import { detachVmas, findVma, leaveData, unmap_region } from './mmap.js'
+import { areaEnd, areaStart, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'
 
 /**
@@ -45,17 +47,43 @@ export const mremap = procedure(function* mremap(
   if (pages === 0 || (machine.rules.movesSeveral && overlaps)) return -Errno.EINVAL
   yield* mm.mmapLock.lockWrite()
   const error = machine.rules.movesSeveral
-    ? yield* remap_move(current, mm, { page, end: page + pages, to }, page)
-    : yield* mremap_to(current, mm, page, pages, to)
+    ? yield* remap_move(current, mm, { page, end: page + pages, to, move: move_vma }, page)
+    : yield* mremap_to(current, mm, page, pages, to, move_vma)
   yield* mm.mmapLock.unlockWrite()
   return error
 })
 
-/** What is to be moved: pages from `page` to `end`, and where the first of them is moved to. */
+/**
+ * The same, with the old area left where it is, empty: whoever touches it gets new pages.
+ *
+ * @returns as {@link mremap}
+ * @kernel mremap mm/mremap.c with MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP
+ * @see reference B.2
+ */
+export const mremapDontUnmap = procedure(
+  'mremap (MREMAP_DONTUNMAP)',
+  function* (current: Task, page: number, pages: number, to: number): Running<number> {
+    const { mm, machine } = current
+    const overlaps = page < to + pages && to < page + pages
+    if (pages === 0 || (machine.rules.movesSeveral && overlaps)) return -Errno.EINVAL
+    yield* mm.mmapLock.lockWrite()
+    const error = machine.rules.movesSeveral
+      ? yield* remap_move(current, mm, { page, end: page + pages, to, move: moveContents }, page)
+      : yield* mremap_to(current, mm, page, pages, to, moveContents)
+    yield* mm.mmapLock.unlockWrite()
+    return error
+  },
+)
+
+/** How one area is moved. */
+type MoveArea = Procedure<[Task, MmStruct, number, number, number], void>
+
+/** What is to be moved: pages from `page` to `end`, where the first of them is moved to, and how. */
 interface Move {
   readonly page: number
   readonly end: number
   readonly to: number
+  readonly move: MoveArea
 }
 
 /**
@@ -79,7 +107,7 @@ const remap_move = procedure(function* remap_move(
   if (start === move.end) return 0
   const to = move.to + start - move.page
   yield* do_munmap(current, mm, to, end - start)
-  yield* move_vma(current, mm, start, end - start, to)
+  yield* move.move(current, mm, start, end - start, to)
   return end === move.end ? 0 : yield* become(remap_move, current, mm, move, end)
 })
 
@@ -95,6 +123,7 @@ const mremap_to = procedure(function* mremap_to(
   page: number,
   pages: number,
   to: number,
+  move: MoveArea,
 ): Running<number> {
   const refused = yield* step('check the ranges', () => {
     if (mm.vma[page].kind === VmaKind.none) return -Errno.EFAULT
@@ -104,7 +133,7 @@ const mremap_to = procedure(function* mremap_to(
   yield* do_munmap(current, mm, to, pages)
   const fits = yield* step('check the area', () => (areaEnd(mm, page, page + pages) === page + pages ? 1 : 0))
   if (!fits) return -Errno.EFAULT
-  yield* move_vma(current, mm, page, pages, to)
+  yield* move(current, mm, page, pages, to)
   return 0
 })
 
@@ -150,6 +179,37 @@ const move_vma = procedure(function* move_vma(
   yield* zap_page_range(current, mm, NotifyEvent.UNMAP, page, page + pages)
   if (mm.pmd) yield* free_pgtables(mm, page, page + pages)
 })
+
+/**
+ * The same with MREMAP_DONTUNMAP. The old area keeps its bounds, and what it permits; it is no longer locked. It never had a page,
+ * if all of it has been moved.
+ *
+ * @kernel move_vma mm/mremap.c, dontunmap_complete
+ * @see reference B.2
+ */
+const moveContents = procedure(
+  'move_vma (MREMAP_DONTUNMAP)',
+  function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
+    yield* step('copy the area', () => {
+      for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
+      splitVma(mm, to)
+      mergeVma(current.machine, mm, to, to + pages, Merge.either)
+      return 0
+    })
+    yield* move_page_tables(current, mm, page, pages, to)
+    yield* step('empty the area', () => {
+      const [start, end] = [areaStart(mm, page), areaEnd(mm, page, mm.vma.length)]
+      const isWhole = start === page && end === page + pages
+      for (let at = start; at < end; at++) mm.vma[at].flags = mm.vma[at].flags & ~VM_LOCKED
+      for (let at = page; at < page + pages; at++) {
+        leaveData(mm, at)
+        ownExpected(mm, at).value = 0
+        if (isWhole) mm.vma[at].anonymous = 0
+      }
+      return 0
+    })
+  },
+)
 
 /**
  * The area at another place. Anonymous memory that has never had a page of its own is like new there, and may become one area with

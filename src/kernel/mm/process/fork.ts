@@ -17,9 +17,20 @@ import {
   PteKind,
   pmdAt,
   type Task,
+  VM_DONTCOPY,
+  VM_LOCKED,
+  VM_WIPEONFORK,
   ZERO_PAGE,
 } from '../../../machine/index.js'
-import { BLOCKED, become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import {
+  BLOCKED,
+  become,
+  procedure,
+  READ_ONCE,
+  type Running,
+  step,
+  unobserved,
+} from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { find_vma } from '../area/madvise.js'
 import { anonVmaFork } from '../area/vma.js'
@@ -66,8 +77,10 @@ const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: Mm
 
 /** Ghost: what the child must read from now on is what its parent does: nobody can write to what they share any more. */
 function rememberContents({ mm, machine }: Task, child: MmStruct): void {
-  for (let page = 0; page < machine.pages; page++)
-    ownExpected(child, page).value = ownExpected(mm, page).value
+  for (let page = 0; page < machine.pages; page++) {
+    const isShared = unobserved(() => !(mm.vma[page].flags & (VM_DONTCOPY | VM_WIPEONFORK)))
+    ownExpected(child, page).value = isShared ? ownExpected(mm, page).value : 0
+  }
 }
 
 /**
@@ -80,11 +93,44 @@ const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, pa
   const { machine, mm } = current
   const area = yield* find_vma(mm, page, machine.pages)
   if (area.start === machine.pages) return 0
-  const isCow = yield* vm_area_dup(current, child, area.start, area.end)
+  const isCow =
+    mm.tracksAdvice && (yield* staysBehind(current, child, area.start, area.end))
+      ? 0
+      : yield* vm_area_dup(current, child, area.start, area.end)
   const error = isCow ? yield* copy_page_range(current, child, area.start, area.end) : 0
   if (error) return error
   return area.end === machine.pages ? 0 : yield* become(dup_mmap, current, child, area.end)
 })
+
+/**
+ * What the parent was advised of: a child does not get an area with `VM_DONTCOPY` at all, and one with `VM_WIPEONFORK` as if it had
+ * never had a page. Nothing that a child gets is locked. One step: both mmap locks are held for writing.
+ *
+ * @returns 1 if the area is dealt with
+ * @kernel dup_mmap mm/mmap.c
+ */
+const staysBehind = procedure(
+  'dup_mmap (VM_DONTCOPY, VM_WIPEONFORK)',
+  function* ({ mm }: Task, child: MmStruct, start: number, end: number): Running<number> {
+    return yield* step('look at vm_flags', () => {
+      const { flags } = mm.vma[start]
+      if (flags & VM_DONTCOPY) return 1
+      if (!(flags & VM_WIPEONFORK)) return 0
+      for (let page = start; page < end; page++) copyVma(mm, child, page)
+      return 1
+    })
+  },
+)
+
+/** The child's area is like its parent's, but for what is in it. Part of a step. */
+function copyVma(mm: MmStruct, child: MmStruct, page: number): void {
+  const [area, copy] = [mm.vma[page], child.vma[page]]
+  copy.kind = area.kind
+  copy.flags = area.flags & ~VM_LOCKED
+  copy.file = area.file
+  copy.pgoff = area.pgoff
+  copy.starts = area.starts
+}
 
 /**
  * Gives the child the same area. One step: both mmap locks are held for writing.
@@ -101,13 +147,7 @@ const vm_area_dup = procedure(function* vm_area_dup(
   end: number,
 ) {
   return yield* step('copy the area', () => {
-    for (let page = start; page < end; page++) {
-      child.vma[page].kind = mm.vma[page].kind
-      child.vma[page].flags = mm.vma[page].flags
-      child.vma[page].file = mm.vma[page].file
-      child.vma[page].pgoff = mm.vma[page].pgoff
-      child.vma[page].starts = mm.vma[page].starts
-    }
+    for (let page = start; page < end; page++) copyVma(mm, child, page)
     const anonVma = anonVmaOfArea(machine, mm, start, end)
     anonVmaFork(machine, child, start, end, anonVma)
     return anonVma > 0 ? 1 : 0

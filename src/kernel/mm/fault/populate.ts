@@ -1,0 +1,50 @@
+/**
+ * Faulting pages in before anybody touches them.
+ *
+ * @module
+ */
+import { type MmStruct, PteKind, type Task, VM_READ, VM_WRITE } from '../../../machine/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import { VM_FAULT_OOM } from './answers.js'
+import { handle_mm_fault } from './fault.js'
+
+/** What came of populating an area. */
+export const Populated = { all: 0, refused: 1, noMemory: 2, failed: 3 } as const
+
+/**
+ * Faults in the pages from `start` to `end`, which are in one area, to read or to write. A page that is there already is left as it
+ * is; nobody holds any afterwards. The caller holds the mmap lock.
+ *
+ * @returns one of {@link Populated}: whether the area permits the access, and whether all could be faulted in
+ * @kernel faultin_vma_page_range mm/gup.c, populate_vma_page_range
+ * @see reference B.2
+ */
+export const populateArea = procedure(
+  'populate_vma_page_range',
+  function* (current: Task, start: number, end: number, write: boolean): Running<number> {
+    const { mm } = current
+    const isRefused = yield* step('check_vma_flags', () =>
+      mm.vma[start].flags & (write ? VM_WRITE : VM_READ) ? 0 : 1,
+    )
+    if (isRefused) return Populated.refused
+    for (let page = start; page < end; page++) {
+      const fault = yield* populatePage(current, mm, page, write)
+      if (fault) return fault === VM_FAULT_OOM ? Populated.noMemory : Populated.failed
+    }
+    return Populated.all
+  },
+)
+
+/** One page: looks, faults and looks again. Returns 0, or what the fault answers. */
+const populatePage = procedure(
+  'populate_vma_page_range (page)',
+  function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {
+    const isThere = yield* step('look at the entry', () => {
+      const pte = READ_ONCE(mm.pte[page])
+      return pte.kind === PteKind.present && (!write || pte.write) ? 1 : 0
+    })
+    if (isThere) return 0
+    const fault = yield* handle_mm_fault(current, mm, page, write)
+    return fault ? fault : yield* become(populatePage, current, mm, page, write)
+  },
+)
