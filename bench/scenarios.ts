@@ -1,10 +1,21 @@
 /**
  * States per second of the real scenarios.
  */
-import Table from 'cli-table3'
 import { scenarios } from '../spec/index.js'
 import { check } from '../src/checker/index.js'
+import { plain } from '../src/report/colours.js'
+import { type Column, table } from '../src/report/table.js'
 import type { Bounds } from '../src/world/index.js'
+
+const COLUMNS: readonly Column[] = [
+  { head: 'scenario' },
+  { head: 'bounds' },
+  { head: 'verdict' },
+  ...['states', 'steps', 'seconds', 'states/s', 'MiB stored'].map((head) => ({
+    head,
+    align: 'right' as const,
+  })),
+]
 
 /**
  * Checks scenarios and prints how fast it went.
@@ -21,11 +32,7 @@ export async function timeScenarios(
 ): Promise<boolean> {
   const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name))
   if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}`)
-  const table = new Table({
-    head: ['scenario', 'bounds', 'verdict', 'states', 'steps', 'seconds', 'states/s', 'MiB stored'],
-    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: [], border: [], compact: true },
-  })
+  const rows: string[][] = []
   let states = 0
   let elapsed = 0
   let right = true
@@ -36,7 +43,7 @@ export async function timeScenarios(
         const result = await check(scenario, { bounds: size, limits: { timeMs: seconds * 1000 } })
         states += result.states
         elapsed += result.elapsedMs
-        table.push([
+        rows.push([
           scenario.name,
           size,
           result.limit === undefined ? result.verdict : `${result.verdict} (${result.limit.kind})`,
@@ -48,7 +55,7 @@ export async function timeScenarios(
         ])
       } catch (error) {
         right = false
-        table.push([
+        rows.push([
           scenario.name,
           size,
           `error: ${error instanceof Error ? error.message : error}`,
@@ -61,7 +68,7 @@ export async function timeScenarios(
       }
     }
   }
-  console.log(table.toString())
+  console.log(table(COLUMNS, rows, plain))
   const speed = Math.round((states / elapsed) * 1000).toLocaleString('en')
   console.log(
     `together ${states.toLocaleString('en')} states in ${(elapsed / 1000).toFixed(1)} s: ${speed} states/s`,

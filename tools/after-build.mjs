@@ -1,4 +1,5 @@
-// What a build needs beside what the compiler writes: an executable command, and the commit it was built from.
+// What a build needs beside what the compiler writes: an executable command, the commit it was built from, and the lists
+// that the command line prints without loading the specification.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -16,3 +17,7 @@ const { status, stdout } = spawnSync(
 )
 const commit = status === 0 ? stdout.trim() : null
 writeFileSync(new URL('build.json', dist), `${JSON.stringify({ commit })}\n`)
+
+const { allLists } = await import(new URL('src/cli/commands/list.js', dist))
+const { referenceProject } = await import(new URL('src/cli/reference.js', dist))
+writeFileSync(new URL('lists.json', dist), JSON.stringify(allLists(referenceProject())))

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Colours, colourful, type Layout, plain } from '../report/colours.js'
+import { ExitCode } from '../report/report.js'
 
 /** Where text goes. */
 export interface Sink {
@@ -105,4 +106,26 @@ export function coloursFor(sink: Sink, env: Io['env']): Colours {
 /** How reports are laid out on `sink`. */
 export function layoutFor(sink: Sink, env: Io['env']): Layout {
   return { colours: coloursFor(sink, env), width: Math.max(60, Math.min(sink.columns || 110, 160)) }
+}
+
+/**
+ * Waits until what was printed is taken.
+ *
+ * @param exitCode - of the run until then
+ * @returns the exit code, if something was lost that of it
+ */
+export async function finished(io: Io, exitCode: number): Promise<number> {
+  const lost = await io.flushed?.()
+  if (lost === undefined || codeOf(lost) === 'EPIPE') return exitCode
+  io.stderr.write(
+    `${coloursFor(io.stderr, io.env).red('error:')} the standard output did not take all (${codeOf(lost)}); ` +
+      `the exit code would otherwise be ${exitCode}\n`,
+  )
+  return ExitCode.unwritten
+}
+
+/** The system's code of an error, such as `ENOENT`, or its message. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : error instanceof Error ? error.message : String(error)
 }

@@ -22,7 +22,7 @@ import { plain } from '../report/colours.js'
 import { traceJson } from '../report/json.js'
 import { printable } from '../report/printable.js'
 import { ExitCode, type RunFacts, type TraceFiles, type Unsaved } from '../report/report.js'
-import { coloursFor, type Io, layoutFor } from './io.js'
+import { codeOf, coloursFor, type Io, layoutFor } from './io.js'
 import { UsageError } from './usage.js'
 
 /** How a report is written. */
@@ -222,10 +222,4 @@ function writeWhole(file: string, text: string): void {
 
 function withNewline(text: string): string {
   return text.endsWith('\n') ? text : `${text}\n`
-}
-
-/** The system's code of an error, such as `ENOENT`, or its message. */
-export function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : error instanceof Error ? error.message : String(error)
 }

@@ -32,9 +32,9 @@ import {
   type ValidateCommandOptions,
   validateCommand,
 } from './commands/validate.js'
-import { coloursFor, type Io, processIo } from './io.js'
+import { coloursFor, finished, type Io, processIo } from './io.js'
 import { selectionOf } from './linux.js'
-import { codeOf, FORMATS, type Format, type OutputOptions } from './output.js'
+import { FORMATS, type Format, type OutputOptions } from './output.js'
 import type { Choice, Project, SupervisionOptions } from './project.js'
 import { selected } from './selected.js'
 import { supervisedProject } from './supervisor/index.js'
@@ -95,13 +95,7 @@ export async function main(
       exitCode = ExitCode.usage
     } else if (error.exitCode !== 0) exitCode = ExitCode.usage
   }
-  const lost = await io.flushed?.()
-  if (lost === undefined || codeOf(lost) === 'EPIPE') return exitCode
-  io.stderr.write(
-    `${coloursFor(io.stderr, io.env).red('error:')} the standard output did not take all (${codeOf(lost)}); ` +
-      `the exit code would otherwise be ${exitCode}\n`,
-  )
-  return ExitCode.unwritten
+  return finished(io, exitCode)
 }
 
 function stackOf(error: unknown): string {

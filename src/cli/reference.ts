@@ -3,9 +3,6 @@
  *
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
@@ -34,26 +31,8 @@ import { nodeHost } from '../host/node.js'
 import * as kernel from '../kernel/index.js'
 import type { AnyProcedure, Scenario } from '../world/index.js'
 import type { Project } from './project.js'
+import { release } from './release.js'
 import { statechartEntry } from './statechart-entry.js'
-
-/** Version and commit of the product whose module is in the folder `start`. */
-function releaseOf(start: string): Pick<Project, 'version' | 'commit'> {
-  for (let at = start, below = start; ; below = at, at = dirname(at)) {
-    const file = join(at, 'package.json')
-    if (existsSync(file)) {
-      const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string }
-      return { version, commit: commitOf(below) }
-    }
-    if (dirname(at) === at) throw new Error(`no package.json above ${start}`)
-  }
-}
-
-/** The commit that was built into `folder`; sources that run as they are have none. */
-function commitOf(folder: string): string | undefined {
-  const file = join(folder, 'build.json')
-  if (basename(folder) !== 'dist' || !existsSync(file)) return undefined
-  return (JSON.parse(readFileSync(file, 'utf8')) as { commit: string | null }).commit ?? undefined
-}
 
 /** Every procedure that the modules export, each once. */
 function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
@@ -81,7 +60,7 @@ const TREE: readonly driver.Driver[] = [rxeDriver, amdgpuUserptrDriver, xeSvmDri
 export function referenceProject(): Project {
   const charts = Object.values(statecharts).map(statechartEntry)
   return {
-    ...releaseOf(dirname(fileURLToPath(import.meta.url))),
+    ...release(),
     scenarios,
     scenariosFor,
     drivers: {

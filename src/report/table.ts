@@ -3,27 +3,11 @@
  *
  * @module
  */
-import Table from 'cli-table3'
 import type { Colours } from './colours.js'
 import { wrap } from './figures.js'
 
-const NO_BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-}
+/** What stands between two columns. */
+const BETWEEN = '  '
 
 /** Least width of the last column. */
 const NARROWEST = 24
@@ -47,22 +31,25 @@ export function table(
   colours: Colours,
   width?: number,
 ): string {
-  const laidOut = new Table({
-    head: columns.map((column) => colours.bold(column.head)),
-    colAligns: columns.map((column) => column.align ?? 'left'),
-    chars: NO_BORDERS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
   const last = columns.length - 1
   const room =
     width === undefined
       ? Number.POSITIVE_INFINITY
       : Math.max(NARROWEST, width - widthBefore(last, columns, rows))
-  for (const row of rows) laidOut.push([...row.slice(0, last), wrap(row[last], room)])
-  const lines = laidOut
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
+  const heads = columns.map((column) => colours.bold(column.head))
+  const cells = [heads, ...rows.map((row) => [...row.slice(0, last), wrap(row[last], room)])].map((row) =>
+    row.map((cell) => cell.split('\n')),
+  )
+  const widths = columns.map((_, i) => Math.max(...cells.flatMap((row) => row[i].map(visibleLength))))
+  const lines = cells.flatMap((row) => {
+    const height = Math.max(...row.map((cell) => cell.length))
+    return Array.from({ length: height }, (_, line) =>
+      row
+        .map((cell, i) => padded(cell[line] ?? '', widths[i], columns[i].align))
+        .join(BETWEEN)
+        .trimEnd(),
+    )
+  })
   const widest = Math.max(...lines.map(visibleLength))
   return [lines[0], colours.dim('─'.repeat(widest)), ...lines.slice(1)].join('\n')
 }
@@ -71,8 +58,14 @@ export function table(
 function widthBefore(last: number, columns: readonly Column[], rows: readonly (readonly string[])[]): number {
   return columns.slice(0, last).reduce((sum, { head }, i) => {
     const lines = [head, ...rows.flatMap((row) => row[i].split('\n'))]
-    return sum + Math.max(...lines.map(visibleLength)) + NO_BORDERS.middle.length
+    return sum + Math.max(...lines.map(visibleLength)) + BETWEEN.length
   }, 0)
+}
+
+/** `text` with spaces to `width`. */
+function padded(text: string, width: number, align: Column['align']): string {
+  const spaces = ' '.repeat(width - visibleLength(text))
+  return align === 'right' ? spaces + text : text + spaces
 }
 
 function visibleLength(text: string): number {

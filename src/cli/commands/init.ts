@@ -8,8 +8,7 @@ import { basename, join, relative, resolve, sep } from 'node:path'
 import { makeFolder } from '../../host/folder.js'
 import { packageFolder } from '../../host/package.js'
 import { ExitCode } from '../../report/report.js'
-import type { Io } from '../io.js'
-import { codeOf } from '../output.js'
+import { codeOf, type Io } from '../io.js'
 import { UsageError } from '../usage.js'
 
 interface Manifest {

@@ -7,8 +7,8 @@ import { generationNames } from '../../generations/generation.js'
 import { linuxReleases } from '../../linux/table.js'
 import { settings, wrap } from '../../report/figures.js'
 import { document } from '../../report/json.js'
+import { type Listing, listText } from '../../report/list.js'
 import { ExitCode } from '../../report/report.js'
-import { type Column, table } from '../../report/table.js'
 import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
 import { runFacts } from '../run-facts.js'
@@ -29,21 +29,22 @@ export type List = (typeof LISTS)[number]
 
 /** Prints the list of one kind of thing. */
 export function listCommand(project: Project, io: Io, what: List, format: 'text' | 'json'): number {
-  const { head, rows, items } = listing(project, what)
-  const layout = layoutFor(io.stdout, io.env)
-  if (format === 'json') io.stdout.write(document('list', runFacts(project, null), { [what]: items }))
-  else if (rows.length === 0) io.stdout.write(`there are no ${what} yet\n`)
-  else io.stdout.write(`${table(head, rows, layout.colours, layout.width)}\n`)
+  const list = listing(project, what)
+  if (format === 'json') io.stdout.write(document('list', runFacts(project, null), { [what]: list.items }))
+  else io.stdout.write(listText(what, list, layoutFor(io.stdout, io.env)))
   return ExitCode.holds
 }
 
-interface Listing {
-  readonly head: readonly Column[]
-  readonly rows: readonly (readonly string[])[]
-  readonly items: readonly object[]
+/** Every list, without what only JSON shows: see `at-once.ts`. */
+export function allLists(project: Project): Record<List, Listing> {
+  const lists = LISTS.map((what) => {
+    const { head, rows } = listing(project, what)
+    return [what, { head, rows }] as const
+  })
+  return Object.fromEntries(lists) as Record<List, Listing>
 }
 
-function listing(project: Project, what: List): Listing {
+function listing(project: Project, what: List): Listing & { readonly items: readonly object[] } {
   switch (what) {
     case 'scenarios':
       return {
