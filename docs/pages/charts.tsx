@@ -22,6 +22,7 @@ import {
   Title,
   To,
 } from './layout.js'
+import { sequencesOf } from './step-facts.js'
 
 /** The pages of all statecharts. */
 export async function chartPages(site: Site): Promise<Page[]> {
@@ -157,10 +158,12 @@ function ChartBody({ site, chart, drawing }: { site: Site; chart: CompiledStatec
 
 function Taken({ site, found }: { site: Site; found: TransitionData }) {
   const { taken, scenarios, steps, shortest } = found
+  const [recorded, suite] = sequencesOf(found)
   return (
     <>
       <p>
-        Taken {taken.toLocaleString('en-US')} times in {scenarios.length} scenarios, by steps that signal it:
+        Taken {taken.toLocaleString('en-US')} times in {scenarios.length} scenarios, by {recorded} recorded
+        sequences of kernels and {suite} of the suite; by steps that signal it:
       </p>
       <ul>
         {steps.map(({ procedure, step }) => {

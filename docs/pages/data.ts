@@ -14,6 +14,7 @@ import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
 import { type Evidence, readEvidence, Schemas } from '../../src/publish/evidence.js'
 import { type ProcedureData, type ProceduresDocument, readProcedures } from '../../src/publish/procedures.js'
+import type { StepData } from '../../src/publish/steps.js'
 import type { TransitionData } from '../../src/publish/transitions.js'
 
 /** A page that is written by hand, in Markdown. */
@@ -56,6 +57,8 @@ export interface SiteData {
   readonly api: readonly ApiEntry[]
   readonly evidence: Evidence | undefined
   readonly transitions: readonly TransitionData[]
+  /** What steps do, by the name of the procedure; empty without evidence. */
+  readonly steps: ReadonlyMap<string, readonly StepData[]>
   /** The commit that the site is made of; undefined outside of a repository. */
   readonly commit: string | undefined
   /** True if the evidence is of another commit, or of files that were changed. */
@@ -83,11 +86,18 @@ export function collect(root: string): SiteData {
     api: existsSync(apiIndex) ? (JSON.parse(readFileSync(apiIndex, 'utf8')) as ApiEntry[]) : [],
     evidence,
     transitions: evidence?.transitions?.transitions ?? [],
+    steps: byProcedure(evidence?.steps?.steps ?? []),
     commit,
     stale:
       evidence !== undefined &&
       (evidence.manifest.commit !== (commit ?? null) || evidence.manifest.changed || hasChanges(root)),
   }
+}
+
+function byProcedure(steps: readonly StepData[]): Map<string, StepData[]> {
+  const found = new Map<string, StepData[]>()
+  for (const step of steps) found.set(step.procedure, [...(found.get(step.procedure) ?? []), step])
+  return found
 }
 
 function git(root: string, ...args: readonly string[]): string | undefined {

@@ -8,6 +8,7 @@ import type { ProcedureData } from '../../src/publish/procedures.js'
 import { address } from './addresses.js'
 import { highlighted } from './code.js'
 import { Html, Names, type Page, Provenance, Section, type Site, Table, Title, To } from './layout.js'
+import { StepFacts } from './step-facts.js'
 
 /** How many of the scenarios that enter a procedure are named. */
 const SMALLEST = 12
@@ -131,6 +132,7 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
           />
         </Section>
       )}
+      <StepFacts site={site} steps={data.steps.get(name) ?? []} />
       <Section title="Calls" id="calls">
         {callees.length === 0 && open.length === 0 ? <p>No other procedure.</p> : null}
         {callees.length === 0 ? null : <Names kind="procedure" names={named(callees)} />}

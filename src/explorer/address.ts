@@ -26,6 +26,8 @@ export interface Place {
   readonly at?: number
   /** True to check at once. */
   readonly check?: boolean
+  /** The step, transition or clause to which the shortest run is looked for, in words. */
+  readonly to?: string
 }
 
 /** An address that says nothing. */
@@ -69,6 +71,12 @@ export function addressOf(subject: Subject, steps: readonly TraceStep[], at = st
   return fields.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
 }
 
+/** The address of a search for the shortest run to a step, by its name, or to one way in which it turns out. */
+export function addressTo(subject: Subject, procedure: string, step: string, outcome?: string): string {
+  const to = `${procedure}: ${step}${outcome === undefined ? '' : ` → ${outcome}`}`
+  return `${addressOf(subject, [])}&${new URLSearchParams({ to })}`
+}
+
 function stepText(thread: number, choice: number, code: string): string {
   return `${thread}${choice === 0 ? '' : `_${choice}`}-${code}`
 }
@@ -80,7 +88,7 @@ function stepText(thread: number, choice: number, code: string): string {
  */
 export function placeOf(text: string): Place {
   const fields = new URLSearchParams(text.replace(/^#/, ''))
-  const known = ['scenario', 'bounds', 'release', 'defect', 'set', 'run', 'at', 'check']
+  const known = ['scenario', 'bounds', 'release', 'defect', 'set', 'run', 'at', 'check', 'to']
   for (const name of fields.keys())
     if (!known.includes(name))
       throw new AddressError(`the address has a field "${name}", which means nothing`)
@@ -104,6 +112,7 @@ export function placeOf(text: string): Place {
     run,
     ...(at === null ? {} : { at: Number(at) }),
     ...(fields.has('check') ? { check: true } : {}),
+    ...(fields.has('to') ? { to: fields.get('to') as string } : {}),
   }
 }
 

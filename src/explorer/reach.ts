@@ -12,11 +12,19 @@ import { brokenBy, type State, type TransitionSystem } from '../checker/system.j
 import { acting, use } from '../world/acting.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import { BLOCKED } from '../world/procedure.js'
+import { BREAKS, kindOf, outcomeOf } from './outcome.js'
 
 /** What a run is looked for to. */
 export type Goal =
   | { readonly kind: 'clause'; readonly clause: string }
-  | { readonly kind: 'step'; readonly procedure: string; readonly step: string }
+  | {
+      readonly kind: 'step'
+      readonly procedure: string
+      /** Its name; indices do not count. */
+      readonly step: string
+      /** How it must turn out; in any way if it is left out. */
+      readonly outcome?: string
+    }
   | { readonly kind: 'transition'; readonly chart: string; readonly state: string; readonly event: string }
 
 /** How a search is watched and ended. */
@@ -41,6 +49,8 @@ interface Edge extends Move {
   readonly from: number
   /** The state it leads to; undefined if it broke a claim in the middle of its work. */
   readonly to: number | undefined
+  /** What the step returned. */
+  readonly result?: unknown
   /** What it breaks, or the state after it. */
   readonly broken: readonly Broken[]
 }
@@ -104,8 +114,10 @@ class Breadth {
 
   private edge(from: number, thread: number, choice: number): Edge | undefined {
     const { store, current, next, stepper, system } = this
+    let result: unknown
     try {
-      if (stepper.take(current, thread, choice, next) === BLOCKED) return undefined
+      result = stepper.take(current, thread, choice, next)
+      if (result === BLOCKED) return undefined
     } catch (error) {
       if (error instanceof Violation)
         return { from, thread, choice, to: undefined, broken: [brokenBy(error)] }
@@ -115,7 +127,7 @@ class Breadth {
     system.normaliser.settle(current, next, system.world(next))
     const to = store.insertHashed(next, store.hash(next), from, thread, choice)
     // A state is judged whenever it is reached: the step to it leads to the breach.
-    return { from, thread, choice, to, broken: [...broken, ...this.stateBreaks()] }
+    return { from, thread, choice, to, result, broken: [...broken, ...this.stateBreaks()] }
   }
 
   private stepBreaks(thread: number): Broken[] {
@@ -180,12 +192,13 @@ export async function shortest(
   let place = ''
   const [counts, index] = goal.kind === 'transition' ? counterOf(system, goal) : [undefined, 0]
   let before = 0
-  const reaches = ({ broken }: Edge): boolean => {
+  const reaches = ({ broken, to, result }: Edge): boolean => {
     switch (goal.kind) {
       case 'clause':
         return broken.some(({ clause }) => clause === goal.clause)
       case 'step':
-        return place === `${goal.procedure}: ${goal.step}`
+        if (place !== kindOf(`${goal.procedure}: ${goal.step}`)) return false
+        return goal.outcome === undefined || (to === undefined ? BREAKS : outcomeOf(result)) === goal.outcome
       case 'transition':
         return counts !== undefined && counts[index] > before
     }
@@ -201,7 +214,7 @@ export async function shortest(
     (state, thread) => {
       const location = state[system.worldWords + thread]
       if (goal.kind === 'step')
-        place = `${system.control.procedureAt(location)}: ${system.control.stepAt(location)?.name}`
+        place = kindOf(`${system.control.procedureAt(location)}: ${system.control.stepAt(location)?.name}`)
       before = counts?.[index] ?? 0
     },
   )

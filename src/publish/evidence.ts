@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { CheckResult, Trace } from '../checker/result.js'
 import type { ProceduresDocument } from './procedures.js'
+import type { StepsDocument } from './steps.js'
 import type { TransitionsDocument } from './transitions.js'
 
 /** Of what the evidence is, and what there is of it. */
@@ -97,6 +98,7 @@ export interface Evidence {
   readonly conform: readonly ConformDocument[]
   readonly procedures?: ProceduresDocument
   readonly transitions?: TransitionsDocument
+  readonly steps?: StepsDocument
   readonly history: readonly HistoryEntry[]
 }
 
@@ -171,6 +173,7 @@ export function readEvidence(folder: string, schemas: Schemas): Evidence | undef
     ...some('defects'),
     ...some('procedures'),
     ...some('transitions'),
+    ...some('steps'),
     conform: Object.keys(files)
       .filter((name) => name.startsWith('conform-'))
       .map((name) => read(files[name]) as ConformDocument),

@@ -11,6 +11,7 @@ import { Violation } from '../world/errors.js'
 import type { TransitionTable } from '../world/lifecycle.js'
 import type { Scenario } from '../world/model.js'
 import type { ProcedureData } from './procedures.js'
+import { sequencesOf, type TakenBy, transitionName } from './sequences.js'
 
 /** One transition of a statechart, and the evidence for it. */
 export interface TransitionData {
@@ -25,6 +26,8 @@ export interface TransitionData {
   readonly scenarios: readonly { readonly name: string; readonly taken: number }[]
   /** Steps whose text signals the event, of those that the scenarios took. */
   readonly steps: readonly { readonly procedure: string; readonly step: string }[]
+  /** How many sequences take it, by the file that has them: recordings of kernels, and the suite. */
+  readonly sequences: Readonly<Record<string, number>>
   /** The shortest run to it in the first scenario, of those with the fewest states, that has one at its smoke bounds. */
   readonly shortest?: {
     readonly scenario: string
@@ -46,6 +49,8 @@ export interface TransitionSources {
   readonly scenarios: readonly Scenario[]
   readonly results: readonly CheckResult[]
   readonly procedures: readonly ProcedureData[]
+  /** What sequences take. */
+  readonly takenBy: TakenBy
   readonly check: (scenario: Scenario, options: CheckOptions) => Promise<CheckResult>
 }
 
@@ -103,6 +108,7 @@ async function evidenceOf(sources: TransitionSources, transition: Transition): P
   return {
     ...transition,
     taken: found.reduce((sum, { taken }) => sum + taken, 0),
+    sequences: sequencesOf(sources.takenBy, transitionName(chart, state, event, transition.target)),
     scenarios: found.map(({ result, taken }) => ({ name: result.scenario, taken })),
     steps: [...new Map(steps.map((step) => [`${step.procedure}: ${step.step}`, step])).values()],
     ...(shortest === undefined ? {} : { shortest }),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import {
   appendFileSync,
   mkdirSync,
@@ -17,6 +17,7 @@ import {
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { statecharts } from '../../models/index.js'
 import { scenarios } from '../../spec/index.js'
 import { check } from '../checker/index.js'
@@ -32,7 +33,9 @@ import {
   readHistory,
   Schemas,
 } from './evidence.js'
+import { findMutants, type MutateDocument, withVerdicts } from './mutants.js'
 import { readProcedures } from './procedures.js'
+import { findSteps } from './steps.js'
 import { findTransitions } from './transitions.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -105,6 +108,25 @@ function recordings(): { name: string; file: string; kernel: string }[] {
   })
 }
 
+/** Which steps and transitions the sequences of a file take, counted in a process of its own. */
+function sequencesOf({ file, kernel }: { file: string; kernel: string }) {
+  const main = fileURLToPath(new URL('count-sequences.js', import.meta.url))
+  return new Promise<readonly [file: string, counts: ReadonlyMap<string, number>]>((resolve, reject) => {
+    execFile(process.execPath, [main, file, kernel], { maxBuffer: 2 ** 26 }, (error, stdout) => {
+      if (error) reject(error)
+      else resolve([file, new Map(JSON.parse(stdout) as [string, number][])])
+    })
+  })
+}
+
+/** What `npm run evidence -- --mutants FILE` names: a report of `mutate --format json`, which takes hours to make. */
+function reportOfMutants(): MutateDocument | undefined {
+  const { mutants } = parseArgs({ options: { mutants: { type: 'string' } } }).values
+  return mutants === undefined
+    ? undefined
+    : (schemas.parse(readFileSync(mutants, 'utf8'), mutants) as MutateDocument)
+}
+
 /** Runs as many at a time as there are processors. The answers are in the order of what was run. */
 async function inTurns<T>(work: readonly (() => Promise<T>)[]): Promise<T[]> {
   const answers: T[] = []
@@ -140,14 +162,23 @@ async function main(): Promise<number> {
   const procedures = readProcedures(root)
   files.procedures = keep('procedures', procedures, started, 0).entry
   started = performance.now()
+  const takenBy = Object.fromEntries(
+    await inTurns([...recordings(), { file: 'suite', kernel: '' }].map((of) => () => sequencesOf(of))),
+  )
   const transitions = await findTransitions({
     charts: Object.values(statecharts).map(compileStatechart),
     scenarios,
     results: checked.scenarios.map(({ name, ...result }) => ({ ...result, scenario: name }) as CheckResult),
     procedures: procedures.procedures,
+    takenBy,
     check,
   })
   files.transitions = keep('transitions', transitions, started, 0).entry
+  const report = reportOfMutants()
+  files.mutate = report === undefined ? null : keep('mutate', report, performance.now(), 0).entry
+  started = performance.now()
+  const steps = findSteps(scenarios, takenBy, withVerdicts(findMutants(root), report))
+  files.steps = keep('steps', steps, started, 0).entry
   files.bench = null
 
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }

@@ -7,8 +7,12 @@ import { statecharts } from '../../models/index.js'
 import { scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
+import { parseOperation } from '../../src/conformance/operations.js'
 import { type Manifest, readEvidence, readHistory, Schemas } from '../../src/publish/evidence.js'
+import { findMutants, withVerdicts } from '../../src/publish/mutants.js'
 import { readProcedures } from '../../src/publish/procedures.js'
+import { takenIn } from '../../src/publish/sequences.js'
+import { collapsed, findSteps } from '../../src/publish/steps.js'
 import { findTransitions } from '../../src/publish/transitions.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -90,20 +94,67 @@ describe('reading the evidence', () => {
   })
 })
 
+test('what a sequence takes are steps and transitions, by the names that the site has them under', () => {
+  const taken = takenIn(['mmap 0 1 rw', 'cpu_write 0 5', 'dev_read 0 0 1'].map(parseOperation), '6.1')
+  expect(taken).toContain('hmm_vma_walk_pmd: read an entry')
+  expect(taken).toContain('mmu_interval_read_retry: compare the sequence')
+  expect([...taken].filter((name) => name.includes('[0]'))).toEqual([])
+  expect(taken).toContain('chart range: idle ─ BEGIN → begin')
+})
+
+test('each step is known by its fields, its outcomes with the shortest run, the sequences and the mutants of it', () => {
+  const some = scenarios.filter(({ name }) => name === 'munmap')
+  const mutant = { id: 'm', kind: 'zero', file: 'a.ts', line: 1, original: 'a', replacement: '0' }
+  const document = findSteps(
+    some,
+    { 'a.jsonl': new Map([['mmu_interval_read_retry: compare the sequence', 2]]) },
+    [{ ...mutant, procedure: 'mmu_interval_read_retry', step: 'compare the sequence' }],
+  )
+  schemas.parse(JSON.stringify(document), 'steps.json')
+  const step = (name: string) =>
+    document.steps.find(({ procedure, step }) => `${procedure}: ${step}` === name)
+  const retry = step('mmu_interval_read_retry: compare the sequence')
+  expect(retry?.reads).toContain('gpu.notifier.invalidate_seq')
+  expect(retry).toMatchObject({ scenarios: 1, sequences: { 'a.jsonl': 2 }, mutants: [mutant] })
+  const shortestTo = (outcome: string) =>
+    retry?.outcomes.find((one) => one.outcome === outcome)?.shortest.steps ?? 0
+  expect(shortestTo('0')).toBeGreaterThan(5)
+  expect(shortestTo('1')).toBeGreaterThan(shortestTo('0'))
+  expect(step('down_read')).toBeUndefined()
+  expect(step('hmm_vma_walk_pmd: read an entry')?.writes).toContain('gpu.range[].hmm_pfns[].flags')
+  expect(document.steps.filter(({ step }) => /\[\d/.test(step))).toEqual([])
+  expect(collapsed(['gpu.seq', 'nic.seq', 'mm[].pte[].kind', 'x'])).toEqual(['*.seq', 'mm[].pte[].kind', 'x'])
+})
+
+test('mutants of the sources have procedure, step and, where a report tells of them, a verdict', () => {
+  const all = findMutants(root)
+  expect(all.length).toBeGreaterThan(1000)
+  const one = all.find(({ step }) => step === 'compare the sequence')
+  expect(one).toMatchObject({
+    procedure: 'mmu_interval_read_retry',
+    file: expect.stringMatching(/^src\/kernel\//),
+  })
+  const judged = withVerdicts(all, { mutants: [{ id: one?.id ?? '', verdict: 'killed' }] })
+  expect(judged.filter(({ verdict }) => verdict !== undefined).map(({ id }) => id)).toEqual([one?.id])
+})
+
 test('each transition is traced to the steps that take it, with the shortest run', async () => {
   const some = scenarios.filter(({ name }) => ['munmap', 'starvation', 'classic-only'].includes(name))
   const results = await Promise.all(some.map((scenario) => check(scenario, { bounds: 'smoke' })))
   const chart = compileStatechart(statecharts.range)
+  const taken = takenIn(['mmap 0 1 rw', 'dev_read 0 0 1'].map(parseOperation), '6.1')
   const { transitions } = await findTransitions({
     charts: [chart],
     scenarios: some,
     results,
     procedures: readProcedures(root).procedures,
+    takenBy: { 'a.jsonl': new Map([...taken].map((name) => [name, 1])) },
     check,
   })
   expect(transitions).toHaveLength(chart.transitions.length)
   const begin = transitions.find(({ state, event }) => state === 'idle' && event === 'BEGIN')
   expect(begin?.scenarios.map(({ name }) => name)).toContain('munmap')
+  expect(begin?.sequences).toEqual({ 'a.jsonl': 1 })
   expect(begin?.taken).toBe(
     results
       .flatMap(({ coverage }) => coverage.transitions)

@@ -11,7 +11,7 @@ import type { Goal } from '../reach.js'
 import type { Catalogue, Subject } from '../subject.js'
 import type { PublishedTexts } from '../texts.js'
 import type { Engine } from './engine.js'
-import { goalText } from './goals.js'
+import { goalNamed, goalText } from './goals.js'
 
 /** A run that was left for another. */
 export interface Fork {
@@ -84,6 +84,7 @@ export class Explorer {
       this.written = hash
       this.set({ snapshot, message: undefined, ...(isOther ? { checked: undefined, forks: [] } : {}) })
       if (place.check) await this.check()
+      if (place.to !== undefined) await this.searchNamed(place.to)
     } catch (error) {
       // What the address says stays in it, for the reader to look at.
       const snapshot =
@@ -183,6 +184,15 @@ export class Explorer {
         text: `The shortest run to ${what}${fromHere ? ' from there' : ''} has ${steps} ${steps === 1 ? 'step' : 'steps'}; ${where} were visited.`,
       },
     })
+  }
+
+  /** Looks for what an address names. */
+  private async searchNamed(to: string): Promise<void> {
+    const { catalogue } = this.shown
+    const goal = catalogue && goalNamed(to, catalogue)
+    if (goal === undefined)
+      this.set({ message: { kind: 'refused', text: `there is no step, transition or clause "${to}"` } })
+    else await this.search(goal, false)
   }
 
   /** Ends what is under way. */

@@ -101,18 +101,26 @@ export function goalText(goal: Goal): string {
     case 'clause':
       return `a breach of ${goal.clause}`
     case 'step':
-      return `the step ${goal.procedure}: ${goal.step}`
+      return `the step ${goal.procedure}: ${goal.step}${goal.outcome === undefined ? '' : ` → ${goal.outcome}`}`
     case 'transition':
       return `the transition ${goal.event} of ${goal.chart} from ${goal.state}`
   }
+}
+
+/** The goal that an address names: a clause, a transition, or else a step. */
+export function goalNamed(text: string, catalogue: Catalogue): Goal | undefined {
+  if (catalogue.clauses.some(({ id }) => id === text)) return goalOf('clause', text, catalogue)
+  return goalOf('transition', text, catalogue) ?? goalOf('step', text, catalogue)
 }
 
 function goalOf(kind: Goal['kind'], text: string, { transitions }: Catalogue): Goal | undefined {
   if (text === '') return undefined
   if (kind === 'clause') return { kind, clause: text }
   if (kind === 'step') {
-    const [, procedure, step] = /^(.+?): (.+)$/.exec(text) ?? []
-    return procedure === undefined ? undefined : { kind, procedure, step }
+    const [, procedure, step, outcome] = /^(.+?): (.+?)(?: → (.+))?$/.exec(text) ?? []
+    return procedure === undefined
+      ? undefined
+      : { kind, procedure, step, ...(outcome === undefined ? {} : { outcome }) }
   }
   const one = transitions.find(({ chart, state, event }) => `${chart}: ${state} ${event}` === text)
   return one === undefined ? undefined : { kind, chart: one.chart, state: one.state, event: one.event }

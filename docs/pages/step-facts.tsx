@@ -1,0 +1,87 @@
+/**
+ * What each step of a procedure does, and what takes it: fields, outcomes with the shortest run to each, sequences, mutants.
+ *
+ * @module
+ */
+import { addressTo } from '../../src/explorer/address.js'
+import type { StepData } from '../../src/publish/steps.js'
+import { Provenance, Section, type Site, Table } from './layout.js'
+
+/** The outcomes of a step: each leads to a search for the shortest run to it. */
+function Outcomes({ step }: { step: StepData }) {
+  return (
+    <>
+      {step.outcomes.map(({ outcome, shortest: { scenario, steps } }) => (
+        <a
+          key={outcome}
+          class="outcome"
+          title={`the shortest run to it: ${steps} steps of ${scenario}`}
+          href={`/explorer.html#${addressTo({ scenario, bounds: 'smoke', set: {} }, step.procedure, step.step, outcome)}`}
+        >
+          {outcome} <span class="says">{steps}</span>
+        </a>
+      ))}
+    </>
+  )
+}
+
+/** Fields, each on a line of its own where there is room. */
+function Fields({ names }: { names: readonly string[] }) {
+  return <span class="fields">{names.join(' ')}</span>
+}
+
+/** Sequences of recordings, and of the suite. */
+export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [recorded: number, suite: number] {
+  const { suite = 0, ...recorded } = sequences
+  return [Object.values(recorded).reduce((sum, count) => sum + count, 0), suite]
+}
+
+/** The section; nothing without evidence. */
+export function StepFacts({ site, steps }: { site: Site; steps: readonly StepData[] }) {
+  const mutants = steps.flatMap(({ step, mutants }) => mutants.map((mutant) => ({ step, ...mutant })))
+  if (steps.length === 0) return null
+  return (
+    <>
+      <Section title="What each step does" id="facts">
+        <Provenance site={site} />
+        <Table
+          head={['step', 'reads', 'writes', 'outcomes', 'scenarios', 'recorded', 'suite', 'mutants']}
+          rows={steps.map((step) => [
+            step.step,
+            <Fields names={step.reads} />,
+            <Fields names={step.writes} />,
+            <Outcomes step={step} />,
+            step.scenarios,
+            ...sequencesOf(step),
+            step.mutants.length,
+          ])}
+        />
+        <p class="says">
+          Beside an outcome: steps of the shortest run to it, which the explorer looks for. A star stands for
+          several devices. Recorded: sequences of kernels that take the step; suite: those of conformance.
+        </p>
+      </Section>
+      {mutants.length === 0 ? null : (
+        <Section title="Mutants of its steps" id="mutants">
+          <details>
+            <summary>{mutants.length}</summary>
+            <ul>
+              {mutants.map(({ id, step, kind, line, original, replacement, verdict }) => (
+                <li key={id}>
+                  <a href={`#L${line}`}>{line}</a> {step}: {kind} <code>{original}</code>
+                  {replacement === '' ? null : (
+                    <>
+                      {' → '}
+                      <code>{replacement}</code>
+                    </>
+                  )}
+                  {verdict === undefined ? null : ` (${verdict})`}
+                </li>
+              ))}
+            </ul>
+          </details>
+        </Section>
+      )}
+    </>
+  )
+}
