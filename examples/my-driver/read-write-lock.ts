@@ -93,7 +93,7 @@ export const zap = procedure(function* svm_zap(
   yield* flushDevice(svm, range)
 })
 
-const invalidate = procedure(function* svm_invalidate(
+export const invalidate = procedure(function* svm_invalidate(
   _current: Task,
   svm: Svm,
   range: NotifierRange,

@@ -6,7 +6,7 @@ import { statecharts } from '../../models/index.js'
 import { defects, requirements, scenarios, scenariosFor } from '../../spec/index.js'
 import { referenceProject } from '../../src/cli/reference.js'
 import { referenceDriver } from '../../src/driver/index.js'
-import { run } from '../cli/project.js'
+import { run, temporaryDirectory } from '../cli/project.js'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -67,7 +67,7 @@ function commands(page: string): string[] {
 
 test('the scripts that the README names are there', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  for (const [, name] of read('README.md').matchAll(/npm run (\w+)/g)) expect(scripts).toHaveProperty(name)
+  for (const [, name] of read('README.md').matchAll(/npm run ([\w-]+)/g)) expect(scripts).toHaveProperty(name)
 })
 
 /** Sequences of the recordings that the README compares. */
@@ -109,6 +109,40 @@ test('the README counts as the tool does; `vitest -u` corrects it', async () => 
     readme = readme.replace(words, count.toLocaleString('en'))
   }
   await expect(readme).toMatchFileSnapshot('../../README.md')
+})
+
+/** A command of a page, and what the page says that it prints: parts, with others between that are left out. */
+function shownRuns(page: string): readonly (readonly [command: string, parts: readonly string[]])[] {
+  return [...read(page).matchAll(/^```sh\nnpx hmm-spec ([^\n]*)\n```\n\n```text\n(.*?)\n```$/gms)].map(
+    ([, command, text]) => [command, text.split(/\n?^…\n?/m)],
+  )
+}
+
+/** Runs a command as it runs in a project that `hmm-spec init` has made, with the examples beside its driver. */
+async function runInProject(command: string): Promise<string> {
+  const folder = temporaryDirectory()
+  const here = command
+    .replace(/(--driver )(\S+)/, (_, option, file) => `${option}examples/my-driver/${file}`)
+    .replace(/^init /, `init ${folder}/`)
+  const { out } = await run(here, referenceProject())
+  return out
+    .replaceAll(`${folder}/`, '')
+    .replaceAll('examples/my-driver/', '')
+    .replaceAll('docs/', 'node_modules/hmm-spec/docs/')
+}
+
+const tutorial = shownRuns('docs/writing-a-driver.md')
+
+test('the tutorial shows what most of its commands print', () => {
+  expect(tutorial.length).toBeGreaterThanOrEqual(9)
+})
+
+test.each(tutorial)('%s prints what the tutorial shows', { timeout: 120_000 }, async (command, parts) => {
+  let rest = await runInProject(command)
+  for (const part of parts) {
+    expect(rest).toContain(part)
+    rest = rest.slice(rest.indexOf(part) + part.length)
+  }
 })
 
 test('the run that the README shows is what the tool prints', async () => {
