@@ -121,7 +121,7 @@ export const largeFolioHeld = mirrorScenario({
     hugePages: HUGE,
     mirrors: [{ name: 'gpu', memory: HUGE }],
     spareFrames: HUGE,
-    invalidations: 8,
+    invalidations: 12,
     threads: [
       {
         name: 'driver',
