@@ -180,6 +180,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   byPage.exclusiveByPage,
   byPage.exclusiveByPageTwoDevices,
   byPage.exclusiveByPageReclaim,
+  byPage.exclusiveByPageSwapped,
   byPage.exclusiveByPageFork,
   byPage.exclusiveByPageShared,
   byPage.exclusiveByPageHuge,

@@ -25,7 +25,7 @@ import type {
 
 /** How often the states of a scenario a mutant may make, and how many it may make in any case. */
 const GROWTH = 8
-const LEAST_STATES = 20_000
+const LEAST_STATES = 300_000
 
 function say(reply: Reply): void {
   process.send?.(reply)
@@ -33,14 +33,16 @@ function say(reply: Reply): void {
 
 /** What is loaded only when there is an order. */
 async function project() {
-  const [{ scenarios }, { recordedCells, recordedScenario }, { check }, conformance, errors] =
+  const [{ scenarios }, { recordedCells, recordedScenario }, { check }, conformance, errors, profiles] =
     await Promise.all([
       import('../../spec/index.js'),
       import('../../spec/recorded/cells.js'),
       import('../checker/check.js'),
       import('../conformance/index.js'),
       import('../world/errors.js'),
+      import('../generations/profiles.js'),
     ])
+  const faults = scenarios.filter(({ name }) => DEVICE_FAULTS.includes(name))
   const byName = (all: readonly Scenario[], suffix: string) =>
     new Map(all.map((scenario) => [`${scenario.name}${suffix}`, scenario]))
   return {
@@ -49,11 +51,28 @@ async function project() {
       recordedCells.map((cell) => recordedScenario(cell)),
       ' (recorded)',
     ),
+    kernels: byName(
+      profiles.kernelProfiles.flatMap((profile) =>
+        profile.overrides.length === 0 ? [] : faults.map((scenario) => profiles.onKernel(scenario, profile)),
+      ),
+      '',
+    ),
     check,
     conformance,
     errors,
   }
 }
+
+/** Scenarios in which CPUs fault on device pages: that is all in which kernels before the reference differ. */
+const DEVICE_FAULTS: readonly string[] = [
+  'migrate',
+  'migrate-and-dontneed',
+  'migrate-and-fork',
+  'device-page-faults',
+  'short-of-memory',
+  'copy-fails',
+  'unplug',
+]
 
 type Loaded = Awaited<ReturnType<typeof project>>
 
@@ -147,8 +166,8 @@ function limitsOf({ states }: ScenarioOrder) {
   return { states: Math.max(LEAST_STATES, GROWTH * states) }
 }
 
-function scenarioOf({ scenarios, cells }: Loaded, name: string): Scenario {
-  const scenario = scenarios.get(name) ?? cells.get(name)
+function scenarioOf({ scenarios, cells, kernels }: Loaded, name: string): Scenario {
+  const scenario = scenarios.get(name) ?? cells.get(name) ?? kernels.get(name)
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   return scenario
 }

@@ -17,8 +17,6 @@ export const equivalents: Readonly<Record<string, string>> = {
     'reading ends too, and the number is still sampled before the walk',
   'driver/variants/pages-valid | forgetPages | delete | kept.flags = 0 → nothing':
     'the flags are read only of a page that is valid, and are set with that: svm_bind looks at the one before the other',
-  'generations/devmem/hotplug | hmm_devmem_add | percpu_ref_init | invert | choice === NO_MEMORY → !(choice === NO_MEMORY)':
-    'both outcomes of the choice are tried: the names of the two are exchanged',
   'kernel/mm/swap/reclaim | try_to_unmap | zero | yield* try_to_unmap_one(current, mm, page, frame) → 0':
     'the walk looks once more and finds no other entry: an anonymous page is mapped once in an address space, and nobody ' +
     'maps it again while its folio lock is held',
@@ -27,4 +25,6 @@ export const equivalents: Readonly<Record<string, string>> = {
     'try in both cases, one more than needed',
   'kernel/mm/area/mremap | move_huge_pmd | move the huge entry, and flush | zero | pmd.end - pmd.start → 0':
     'the huge page is at its new place already: the split and the entries of the old place find nothing',
+  "driver/recorded/file | dmirror_fops_release | swap | if (device) yield* dmirror_device_evict_chunk(current, d… 55aec1 → yield* step('free the mirror', () => { … }); if (device)… fa7569":
+    'the eviction works on the device, and uses nothing of the mirror: its notifier is removed and its entries are dropped before',
 }

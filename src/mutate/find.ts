@@ -124,12 +124,12 @@ function stepOf(node: ts.Node): string | undefined {
   return found
 }
 
-/** True for what lays out the world, throws or claims: that is no protocol. */
+/** True for what lays out the world, throws or claims, or is a mistake that is kept as it was: that is no protocol. */
 function declares(node: ts.Node): boolean {
   if (ts.isImportDeclaration(node) || ts.isTypeNode(node) || ts.isThrowStatement(node)) return true
   if (!ts.isFunctionLike(node)) return false
-  // Claims under a name.
-  if (node.name !== undefined && /^must[A-Z]/.test(node.name.getText())) return true
+  // Claims under a name, and what is wrong by intention.
+  if (node.name !== undefined && /^must[A-Z]|AsPatched$/.test(node.name.getText())) return true
   return node.parameters.some(
     ({ type }) => type !== undefined && /^(Layout|LayoutOf\b.*)$/.test(type.getText()),
   )

@@ -14,8 +14,11 @@ export interface RecordingFile {
   readonly kernel: KernelVersion
 }
 
-/** What there is to run: the scenarios and the recordings, or the cells of the recorded driver. */
-export type Part = 'scenarios' | 'cells'
+/**
+ * What there is to run: the scenarios and the recordings, the cells of the recorded driver, or faults on device pages on the
+ * kernels before the reference.
+ */
+export type Part = 'scenarios' | 'cells' | 'kernels'
 
 /** Runs everything as it is, instrumented, and answers a {@link Measured} for each. */
 export interface MeasureOrder {

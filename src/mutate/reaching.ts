@@ -100,7 +100,8 @@ export interface MeasureOptions {
 
 /**
  * Measures what reaches what, unless that was done and kept in the folder `cache`. The cells of the recorded driver are run
- * only where it is mutated: there are many, and what they do to the kernel the scenarios do as well.
+ * only where it is mutated: there are many, and what they do to the kernel the scenarios do as well. Other kernels than the reference
+ * are run only where their texts are mutated.
  */
 export async function reachOf(
   subject: Subject,
@@ -110,16 +111,29 @@ export async function reachOf(
 ): Promise<ReachMap | undefined> {
   const instrumented = subject.instrumented()
   const recordings = options.only === undefined ? subject.recordings : []
-  const scenarios = await measured(subject, instrumented, 'scenarios', recordings, cache, options)
-  const cells = mutants.some(({ file }) => file.startsWith(RECORDED))
-    ? await measured(subject, instrumented, 'cells', [], cache, options)
-    : []
-  if (scenarios === undefined || cells === undefined) return undefined
-  return new ReachMap(recordings, instrumented.anchorOf, [...scenarios, ...cells])
+  const all: Measured[] = []
+  for (const { part, of } of PARTS) {
+    if (!mutants.some(({ file }) => file.startsWith(of))) continue
+    const found = await measured(
+      subject,
+      instrumented,
+      part,
+      part === 'scenarios' ? recordings : [],
+      cache,
+      options,
+    )
+    if (found === undefined) return undefined
+    all.push(...found)
+  }
+  return new ReachMap(recordings, instrumented.anchorOf, all)
 }
 
-/** Where the recorded driver is. */
-const RECORDED = 'src/driver/recorded/'
+/** What is run for the mutants of which files. */
+const PARTS: readonly { readonly part: Part; readonly of: string }[] = [
+  { part: 'scenarios', of: '' },
+  { part: 'cells', of: 'src/driver/recorded/' },
+  { part: 'kernels', of: 'src/generations/profiles.ts' },
+]
 
 async function measured(
   subject: Subject,

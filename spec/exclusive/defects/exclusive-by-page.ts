@@ -144,6 +144,21 @@ const lookUpWithoutSplit = override(
     },
 )
 
+/** The entry is replaced, and what it said of the page is lost. */
+const dropDirtyBit = override(
+  make_device_exclusive,
+  (original) =>
+    function* (current, mm, page, owner) {
+      const pfn = yield* original(current, mm, page, owner)
+      if (pfn > 0)
+        yield* step('drop the dirty bit', () => {
+          current.machine.frames[pfn].dirty = false
+          return 0
+        })
+      return pfn
+    },
+)
+
 /** Defects of device-exclusive access page by page. */
 export const exclusiveByPageDefects: readonly Defect[] = [
   {
@@ -220,5 +235,18 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     scenario: 'exclusive',
     overrides: [oneTooFar],
     steps: 13,
+  },
+  {
+    name: 'X336',
+    kind: 'mutation',
+    title: 'make_device_exclusive drops the dirty bit',
+    text:
+      'The entry that is replaced says that a CPU has written to the page, and the page is not marked dirty. Reclaim takes what is in ' +
+      'swap for the same, and the write is lost.',
+    source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
+    requirement: 'C39',
+    scenario: 'exclusive-by-page-swapped',
+    overrides: [dropDirtyBit],
+    steps: 17,
   },
 ]

@@ -109,6 +109,31 @@ export const exclusiveByPageReclaim = mirrorScenario({
   }),
 })
 
+/** A page that is in swap as well is written, and taken. */
+export const exclusiveByPageSwapped = mirrorScenario({
+  name: 'exclusive-by-page-swapped',
+  summary:
+    'A CPU writes to a page whose slot of swap holds the same until then, and a device takes the page to itself: that it was ' +
+    'written passes from the entry to the page, which differs from its slot.',
+  exercises: ['C39', 'data'],
+  referenceOnly: true,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [{ name: 'gpu', exclusive: true }],
+    spareFrames: 1,
+    swapSlots: 1,
+    values: 4,
+    invalidations: 20,
+    rules: byPage,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAtomic, m.mirrors[0], 0)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
+    ],
+    witnesses: (world) => [isAlone(world)],
+  }),
+})
+
 /** fork meets an entry that keeps its mapping. */
 export const exclusiveByPageFork = mirrorScenario({
   name: 'exclusive-by-page-fork',

@@ -101,7 +101,11 @@ export const migrationStages: readonly Requirement[] = [
       'migrate_vma_pages and did not fail there. A driver that gives up earlier clears dst. Where there ' +
       'was no page, or the zero page, migrate_vma_pages has mapped the new one, or clears MIGRATE.',
     source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize, migrate_vma_insert_page'],
-    checks: ['assert:mustBeComplete', 'what has migrated to a hole is mapped'],
+    checks: [
+      'assert:mustBeComplete',
+      'what has migrated to a hole is mapped',
+      'a copy fails, and the driver clears dst',
+    ],
   },
   {
     id: 'migrate-range',

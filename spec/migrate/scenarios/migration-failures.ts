@@ -13,6 +13,7 @@ import {
   migrateMixed,
   migrateToDevice,
   migrateToSystem,
+  withdraw,
 } from '../../../src/driver/index.js'
 import {
   cpuRead,
@@ -301,6 +302,18 @@ export const copyFails = mirrorScenario({
     threads: [
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        name: 'a copy fails, and the driver clears dst',
+        clause: 'C52',
+        holds: (view) =>
+          [0, 1].some(
+            (thread) =>
+              view.inside(thread, withdraw) &&
+              machine.migrations[thread].some((entry) => hasSource(entry) && entry.dst === undefined),
+          ),
+      },
     ],
   }),
 })

@@ -13,8 +13,18 @@ export const invertCondition: Operator = function* (node, types) {
     : ts.isConditionalExpression(node)
       ? node.condition
       : undefined
-  if (condition === undefined || isClaim(node) || narrows(condition, types)) return
+  if (condition === undefined || isClaim(node) || narrows(condition, types) || isChoice(condition)) return
   yield { kind: 'invert', node: condition, edits: [replace(condition, `!(${condition.getText()})`)] }
+}
+
+/** True for a look at which way a step goes, where every way is tried: inverted, the ways only change their names. */
+function isChoice(condition: ts.Expression): boolean {
+  return (
+    ts.isBinaryExpression(condition) &&
+    condition.operatorToken.kind === ts.SyntaxKind.EqualsEqualsEqualsToken &&
+    ts.isIdentifier(condition.left) &&
+    condition.left.text === 'choice'
+  )
 }
 
 /** Leaves out one operand of `&&` or `||`. */
