@@ -62,6 +62,7 @@ export const migration: readonly Requirement[] = [
       'assert:mustKeepOut',
       'assert:mustHaveFailed',
       'a fault leaves a page that somebody holds',
+      'a huge page that somebody else holds is not split, and stays',
       'a fault finds the device gone',
       'an entry is poisoned',
     ],

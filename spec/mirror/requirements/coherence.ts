@@ -71,7 +71,7 @@ export const coherence: readonly Requirement[] = [
       'a device gets each page that it asks for',
       'a device access ends',
       'a fault is served whole',
-      'assert:end of the range',
+      'assert:signalEnd',
       'assert:load',
       'step:device access: translate',
     ],
