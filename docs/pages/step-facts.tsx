@@ -15,7 +15,6 @@ function Outcomes({ step }: { step: StepData }) {
         <a
           key={outcome}
           class="outcome"
-          title={`the shortest run to it: ${steps} steps of ${scenario}`}
           href={`/explorer.html#${addressTo({ scenario, bounds: 'smoke', set: {} }, step.procedure, step.step, outcome)}`}
         >
           {outcome} <span class="says">{steps}</span>

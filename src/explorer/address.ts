@@ -57,12 +57,13 @@ export function codesOf(steps: readonly TraceStep[]): string[] {
 
 /** Writes a run as an address, without the `#`. */
 export function addressOf(subject: Subject, steps: readonly TraceStep[], at = steps.length): string {
-  const { scenario, bounds, set, release, defect } = subject
+  const { scenario, bounds, set, release, defect, driver } = subject
   const codes = codesOf(steps)
   const fields: [name: string, value: string][] = [['scenario', scenario]]
   if (bounds !== 'smoke') fields.push(['bounds', bounds])
   if (release !== undefined) fields.push(['release', release])
   if (defect !== undefined) fields.push(['defect', defect])
+  if (driver !== undefined) fields.push(['driver', driver])
   const settings = Object.entries(set)
   if (settings.length > 0) fields.push(['set', settings.map(([name, value]) => `${name}:${value}`).join(',')])
   if (steps.length > 0)
@@ -88,7 +89,7 @@ function stepText(thread: number, choice: number, code: string): string {
  */
 export function placeOf(text: string): Place {
   const fields = new URLSearchParams(text.replace(/^#/, ''))
-  const known = ['scenario', 'bounds', 'release', 'defect', 'set', 'run', 'at', 'check', 'to']
+  const known = ['scenario', 'bounds', 'release', 'defect', 'driver', 'set', 'run', 'at', 'check', 'to']
   for (const name of fields.keys())
     if (!known.includes(name))
       throw new AddressError(`the address has a field "${name}", which means nothing`)
@@ -98,7 +99,7 @@ export function placeOf(text: string): Place {
     .split('.')
     .filter((step) => step !== '')
     .map(readStep)
-  const [release, defect, at] = [fields.get('release'), fields.get('defect'), fields.get('at')]
+  const [release, defect, driver, at] = ['release', 'defect', 'driver', 'at'].map((name) => fields.get(name))
   if (at !== null && !(/^\d+$/.test(at) && Number(at) <= run.length))
     throw new AddressError(`the address says after step "${at}" of a run of ${run.length} steps`)
   return {
@@ -108,6 +109,7 @@ export function placeOf(text: string): Place {
       set: readSettings(fields.get('set') ?? ''),
       ...(release ? { release } : {}),
       ...(defect ? { defect } : {}),
+      ...(driver ? { driver } : {}),
     },
     run,
     ...(at === null ? {} : { at: Number(at) }),

@@ -9,6 +9,7 @@ import type { CheckResult, Progress, TraceStep } from '../checker/result.js'
 import type { Move } from '../checker/stepper.js'
 import type { Parameters } from '../world/model.js'
 import type { CodedStep } from './address.js'
+import type { Picture } from './picture.js'
 import type { Ahead, Goal, Search } from './reach.js'
 import type { Catalogue, Subject } from './subject.js'
 import type { StateNow, ThreadNow, Way } from './walk.js'
@@ -42,6 +43,8 @@ export interface Snapshot {
   readonly at: number
   readonly now: readonly KnownThread[]
   readonly state: StateNow
+  /** What the driver's own picture shows, or why it shows nothing. */
+  readonly picture?: Picture | { readonly failed: string }
   /** A tour, if there is one of this run. */
   readonly tour?: TourNow
   /** What is broken there. */
@@ -59,6 +62,15 @@ export interface Checked {
   readonly mapped?: { readonly states: number; readonly exhaustive: boolean }
 }
 
+/** A driver that the reader has brought. */
+export interface Brought {
+  readonly key: string
+  /** Names of the scenarios that it can be put into. */
+  readonly scenarios: readonly string[]
+  /** Its procedures and their texts. */
+  readonly texts: readonly { readonly procedure: string; readonly text: string }[]
+}
+
 /** What the page asks for, by the name of the request. */
 export interface Requests {
   catalogue: { asks: Record<never, never>; answer: Catalogue }
@@ -70,6 +82,8 @@ export interface Requests {
   go: { asks: { at: number }; answer: Snapshot }
   /** Replaces the run. */
   load: { asks: { moves: readonly Move[]; at: number }; answer: Snapshot }
+  /** Runs the text of a driver. */
+  driver: { asks: { text: string }; answer: Brought }
   check: { asks: Record<never, never>; answer: Checked }
   search: { asks: { goal: Goal; from: number }; answer: Search }
   /** Ends a check or a search. */

@@ -7,11 +7,12 @@ import { check } from '../checker/check.js'
 import { type Host, portableHost } from '../checker/host.js'
 import type { Progress } from '../checker/result.js'
 import { type CodedStep, codesOf } from './address.js'
-import type { Checked, KnownThread, Requests, Snapshot } from './messages.js'
+import { type LoadedDriver, loadDriver } from './driver-module.js'
+import type { Brought, Checked, KnownThread, Requests, Snapshot } from './messages.js'
 import { type Ahead, Atlas, shortest, type Watch } from './reach.js'
-import { catalogue, type Resolved, resolve, type Subject } from './subject.js'
+import { catalogue, type Resolved, resolve, type Subject, scenariosWith } from './subject.js'
 import { tourThrough } from './tours.js'
-import { Walk, WalkError } from './walk.js'
+import { type StateNow, Walk, WalkError } from './walk.js'
 
 /** Most bytes that a check takes: a page of a browser has no more to give. */
 const MEMORY_BYTES = 2 ** 30
@@ -36,6 +37,7 @@ export class Session {
   private walk: Walk | undefined
   private at = 0
   private atlas: Atlas | undefined
+  private readonly brought = new Map<string, LoadedDriver>()
   private running: AbortController | undefined
 
   constructor(private readonly host: Host = portableHost) {}
@@ -52,6 +54,7 @@ export class Session {
       take: ({ moves }) => this.take(moves),
       go: ({ at }) => this.go(at),
       load: ({ moves, at }) => this.load(moves, at),
+      driver: ({ text }) => this.bring(text),
       check: () => this.check(report),
       search: ({ goal, from }) =>
         this.exclusively((signal) => {
@@ -69,7 +72,7 @@ export class Session {
   private open(subject: Subject, run: readonly CodedStep[], at = run.length): Snapshot {
     if (JSON.stringify(subject) !== JSON.stringify(this.subject)) {
       this.running?.abort()
-      const resolved = resolve(subject)
+      const resolved = resolve(subject, new Map([...this.brought].map(([key, { driver }]) => [key, driver])))
       const walk = new Walk(resolved)
       this.subject = subject
       this.resolved = resolved
@@ -82,6 +85,31 @@ export class Session {
     retake(walk, run)
     this.at = at
     return this.snapshot()
+  }
+
+  private async bring(text: string): Promise<Brought> {
+    const loaded = await loadDriver(text)
+    this.brought.set(loaded.key, loaded)
+    return {
+      key: loaded.key,
+      scenarios: [...scenariosWith(loaded.driver).keys()],
+      texts: [...loaded.made].map(({ procedureName, body }) => ({
+        procedure: procedureName,
+        text: Function.prototype.toString.call(body),
+      })),
+    }
+  }
+
+  /** The picture that the driver gives of a state. */
+  private pictureOf({ fields }: StateNow): Snapshot['picture'] {
+    const draw = this.brought.get(this.subject?.driver ?? '')?.picture
+    if (draw === undefined) return undefined
+    const values = new Map(fields.map(({ name, value }) => [name, value]))
+    try {
+      return draw((name) => values.get(name))
+    } catch (error) {
+      return { failed: error instanceof Error ? error.message : String(error) }
+    }
   }
 
   private take(moves: Requests['take']['asks']['moves']): Snapshot {
@@ -165,6 +193,8 @@ export class Session {
     if (subject === undefined || resolved === undefined) throw new Error('nothing is open')
     const now = walk.threadsAt(at)
     const tour = tourThrough(subject, walk.steps)
+    const state = walk.stateAt(at, now)
+    const picture = this.pictureOf(state)
     const [broken, end] = [walk.broken.get(at), walk.broken.get(walk.steps.length)]
     return {
       subject,
@@ -181,7 +211,8 @@ export class Session {
           }),
         }),
       ),
-      state: walk.stateAt(at, now),
+      state,
+      ...(picture === undefined ? {} : { picture }),
       ...(tour === undefined
         ? {}
         : {

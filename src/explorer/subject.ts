@@ -5,9 +5,17 @@
  */
 import { statecharts } from '../../models/index.js'
 import type { Defect } from '../../spec/defect.js'
-import { defects, mirroringScenarios, requirements, scenarioOf, scenarios } from '../../spec/index.js'
+import {
+  defects,
+  mirroringScenarios,
+  requirements,
+  scenarioOf,
+  scenarios,
+  scenariosFor,
+} from '../../spec/index.js'
 import { parametersOf } from '../checker/check.js'
 import { compileStatechart } from '../checker/statechart.js'
+import type { Driver } from '../driver/index.js'
 import { generations } from '../generations/generations.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Bounds, Parameter, Parameters, Scenario } from '../world/model.js'
@@ -22,6 +30,8 @@ export interface Subject {
   /** The generation of the API; today's if it is left out. */
   readonly release?: string
   readonly defect?: string
+  /** A driver that the reader has brought, by its key; the reference if it is left out. */
+  readonly driver?: string
 }
 
 /** A subject with everything that it names. */
@@ -39,16 +49,20 @@ export class SubjectError extends Error {
 /**
  * Finds what `subject` names.
  *
+ * @param drivers - those that were brought, by their keys
  * @throws SubjectError if there is no such thing
  */
-export function resolve(subject: Subject): Resolved {
+export function resolve(subject: Subject, drivers: ReadonlyMap<string, Driver> = new Map()): Resolved {
   const { bounds, set, release } = subject
   if (!BOUNDS.includes(bounds))
     throw new SubjectError(`there are no bounds "${bounds}": ${BOUNDS.join(', ')}`)
   const defect = defects.find(({ name }) => name === subject.defect)
   if (subject.defect !== undefined && defect === undefined)
     throw new SubjectError(`there is no defect "${subject.defect}"`)
-  const scenario = scenarioFor(subject.scenario, release, defect)
+  const scenario =
+    subject.driver === undefined
+      ? scenarioFor(subject.scenario, release, defect)
+      : scenarioWith(subject, drivers.get(subject.driver))
   try {
     return {
       scenario,
@@ -59,6 +73,32 @@ export function resolve(subject: Subject): Resolved {
     if (error instanceof SpecificationError) throw new SubjectError(error.message)
     throw error
   }
+}
+
+/** The scenarios that `driver` can be put into, with it, by their names without one. */
+export function scenariosWith(driver: Driver): ReadonlyMap<string, Scenario> {
+  const suffix = ` (${driver.name})`
+  return new Map(
+    scenariosFor(driver).map((scenario) => {
+      const { name } = scenario
+      return [name.endsWith(suffix) ? name.slice(0, -suffix.length) : name, scenario]
+    }),
+  )
+}
+
+function scenarioWith(
+  { scenario, driver: key, release, defect }: Subject,
+  driver: Driver | undefined,
+): Scenario {
+  if (driver === undefined)
+    throw new SubjectError(
+      `the driver "${key}" is of a text that is not here: an address does not carry it. Choose its file again`,
+    )
+  if (release !== undefined || defect !== undefined)
+    throw new SubjectError('a driver of your own is explored in the reference, without a defect')
+  const found = scenariosWith(driver).get(scenario)
+  if (found === undefined) throw new SubjectError(`the scenario "${scenario}" takes no other driver`)
+  return found
 }
 
 function scenarioFor(name: string, release: string | undefined, defect: Defect | undefined): Scenario {

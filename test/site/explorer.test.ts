@@ -12,6 +12,7 @@ import { htmlOf } from '../../docs/render.js'
 import { defects, scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
 import { readProcedures } from '../../src/publish/procedures.js'
+import { firstTry } from '../explorer/own-driver.js'
 import { hasBrowser, launch, type Server, serve } from './browser.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -207,6 +208,62 @@ describe.skipIf(!hasBrowser)('in a browser (Debian: apt-get install chromium)', 
     // Another run has no tour.
     await page.keyboard.press('1')
     await page.waitForFunction(() => document.querySelector('section.tour') === null)
+  })
+
+  test('a driver of the reader’s is pasted or chosen as a file, checked here, and draws its own picture as text', async () => {
+    const picture = `export const picture = (field) => ({ title: '<img src=x onerror="globalThis.hacked=1">', columns: ['frame'],
+      rows: [{ name: 'page 0', cells: [field('gpu.pte[0].frame')] }] })`
+    await explore('scenario=retry-protocol')
+    await page.click('.own-driver summary')
+    await page.fill('#driver-text', 'export default {}')
+    await page.click('#use-driver')
+    await page.waitForSelector('.message.refused')
+    expect(await page.textContent('.message')).toContain('no driver as its default export')
+    await page.fill('#driver-text', `${firstTry()}\n${picture}`)
+    await page.click('#use-driver')
+    await until('driver', 'odp-first-try')
+    // That scenario takes no other driver: the first that does is shown.
+    expect(await page.inputValue('#scenario')).toBe('munmap')
+    expect(await page.textContent('.own-driver')).toContain('Not audited here')
+    await checked()
+    expect(await figure('clause')).toBe('C8')
+    expect(await figure('steps')).toBe('20')
+    expect(await page.textContent('#picture td')).toBe('frame[1]')
+    expect(await page.textContent('#picture caption')).toContain('<img src=x')
+    expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false)
+    await page.locator('.tabs label', { hasText: 'device' }).click()
+    expect(await page.textContent('pre.current')).toContain('function* ')
+    const address = await hash()
+    await page.click('#remove-driver')
+    await page.waitForSelector('.own-driver summary')
+    // An address does not carry the text, and says so.
+    await explore(address)
+    await page.waitForSelector('.message.refused')
+    expect(await page.textContent('.message')).toContain('Choose its file again')
+    await page.click('.own-driver summary')
+    await page.setInputFiles('#driver-file', {
+      name: 'driver.js',
+      mimeType: 'text/javascript',
+      buffer: Buffer.from(firstTry()),
+    })
+    await until('driver', 'odp-first-try')
+  })
+
+  test('an address may look for the shortest run to a step, and to one of its outcomes', async () => {
+    await explore('scenario=munmap&to=mmu_interval_read_retry: compare the sequence → 1')
+    await page.waitForFunction(() =>
+      /shortest run to/.test(document.querySelector('.message')?.textContent ?? ''),
+    )
+    const collided = Number(await figure('length'))
+    await explore('scenario=munmap&to=mmu_interval_read_retry:+compare+the+sequence')
+    await page.waitForFunction(() =>
+      /shortest run to/.test(document.querySelector('.message')?.textContent ?? ''),
+    )
+    const any = Number(await figure('length'))
+    expect(any).toBeGreaterThan(5)
+    expect(collided).toBeGreaterThan(any)
+    await explore('scenario=munmap&to=nonsense')
+    await page.waitForSelector('.message.refused')
   })
 
   test('keys that are pressed faster than they are answered are taken in order', async () => {

@@ -11,6 +11,7 @@ import { Choose } from './choose.js'
 import type { Explorer, Shown } from './explorer.js'
 import { Goals } from './goals.js'
 import { actionOf, type StepKey } from './keys.js'
+import { DriverPicture, OwnDriver } from './own-driver.js'
 import { endOf, saveSvg, saveTrace } from './save.js'
 import { State } from './state.js'
 import { Text } from './text.js'
@@ -181,12 +182,23 @@ export function App({ explorer, shown }: { explorer: Explorer; shown: Shown }) {
   const defect = catalogue.defects.find(({ name }) => name === subject.defect)
   const link = (procedure: string) => {
     const id = Object.hasOwn(texts.procedures, procedure) ? texts.procedures[procedure][0]?.id : undefined
-    return id === undefined ? undefined : `procedure/${id}.html`
+    return id === undefined || id === '' ? undefined : `procedure/${id}.html`
   }
   const owners = [subject.defect, subject.release].filter((owner) => owner !== undefined)
   return (
     <>
-      <Choose catalogue={catalogue} subject={subject} choose={(next) => void explorer.choose(next)} />
+      <Choose
+        catalogue={catalogue}
+        subject={subject}
+        choose={(next) => void explorer.choose(next)}
+        brought={shown.brought}
+      />
+      <OwnDriver
+        subject={subject}
+        brought={shown.brought}
+        bring={(text) => void explorer.bring(text)}
+        remove={() => void explorer.choose({ scenario: subject.scenario, bounds: 'smoke', set: {} })}
+      />
       <p class="about">
         <a href={`scenario/${subject.scenario}.html`}>{subject.scenario}</a>: {summary}
         {defect === undefined ? null : (
@@ -249,6 +261,7 @@ export function App({ explorer, shown }: { explorer: Explorer; shown: Shown }) {
         </section>
         <section class="pane state" aria-labelledby="the-state">
           <h2 id="the-state">State</h2>
+          {snapshot.picture === undefined ? null : <DriverPicture picture={snapshot.picture} />}
           <State
             state={snapshot.state}
             threads={threads}

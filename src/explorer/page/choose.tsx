@@ -6,6 +6,7 @@
 
 import type { Bounds } from '../../world/model.js'
 import { BOUNDS } from '../address.js'
+import type { Brought } from '../messages.js'
 import type { Catalogue, Subject } from '../subject.js'
 
 /** Properties of {@link Choose}. */
@@ -13,6 +14,8 @@ export interface ChooseProps {
   readonly catalogue: Catalogue
   readonly subject: Subject
   readonly choose: (subject: Subject) => void
+  /** The driver that was brought. */
+  readonly brought: Brought | undefined
 }
 
 /** A subject without what is empty. */
@@ -33,10 +36,18 @@ function subjectOf(
 }
 
 /** The fields that choose what is explored. */
-export function Choose({ catalogue, subject, choose }: ChooseProps) {
+export function Choose({ catalogue, subject, choose: chooseIn, brought }: ChooseProps) {
+  const { driver } = subject
+  // With a driver of the reader's there are its scenarios, and neither releases nor defects.
+  const choose = (next: Subject) => chooseIn(driver === undefined ? next : { ...next, driver })
+  const scenarios =
+    driver === undefined
+      ? catalogue.scenarios
+      : catalogue.scenarios.filter(({ name }) => brought?.scenarios.includes(name))
   const { scenario, bounds, set, release = '', defect = '' } = subject
   const chosen = catalogue.scenarios.find(({ name }) => name === scenario)
-  const releases = catalogue.releases.filter(({ name }) => chosen?.releases.includes(name))
+  const releases =
+    driver !== undefined ? [] : catalogue.releases.filter(({ name }) => chosen?.releases.includes(name))
   const parameters = Object.entries(chosen?.parameters ?? {})
   const [here, elsewhere] = [true, false].map((isHere) =>
     catalogue.defects.filter((one) => (one.scenario === scenario) === isHere),
@@ -61,25 +72,27 @@ export function Choose({ catalogue, subject, choose }: ChooseProps) {
           value={scenario}
           onChange={({ currentTarget }) => choose(subjectOf(currentTarget.value, bounds, {}, '', ''))}
         >
-          {catalogue.scenarios.map(({ name }) => (
+          {scenarios.map(({ name }) => (
             <option key={name} value={name}>
               {name}
             </option>
           ))}
         </select>
       </label>
-      <label>
-        <span>Defect</span>
-        <select
-          id="defect"
-          value={defect}
-          onChange={({ currentTarget }) => chooseDefect(currentTarget.value)}
-        >
-          <option value="">none</option>
-          {here.length === 0 ? null : <optgroup label="seen in this scenario">{here.map(option)}</optgroup>}
-          <optgroup label="seen in others">{elsewhere.map(option)}</optgroup>
-        </select>
-      </label>
+      {driver !== undefined ? null : (
+        <label>
+          <span>Defect</span>
+          <select
+            id="defect"
+            value={defect}
+            onChange={({ currentTarget }) => chooseDefect(currentTarget.value)}
+          >
+            <option value="">none</option>
+            {here.length === 0 ? null : <optgroup label="seen in this scenario">{here.map(option)}</optgroup>}
+            <optgroup label="seen in others">{elsewhere.map(option)}</optgroup>
+          </select>
+        </label>
+      )}
       {releases.length === 0 ? null : (
         <label>
           <span>Release</span>

@@ -6,7 +6,7 @@
 import type { Progress } from '../../checker/result.js'
 import type { Move } from '../../checker/stepper.js'
 import { addressOf, placeOf } from '../address.js'
-import type { Checked, Snapshot } from '../messages.js'
+import type { Brought, Checked, Snapshot } from '../messages.js'
 import type { Goal } from '../reach.js'
 import type { Catalogue, Subject } from '../subject.js'
 import type { PublishedTexts } from '../texts.js'
@@ -37,6 +37,8 @@ export interface Shown {
   readonly job?: Job
   readonly message?: { readonly kind: 'says' | 'refused'; readonly text: string }
   readonly forks: readonly Fork[]
+  /** The driver that was brought last. */
+  readonly brought?: Brought
 }
 
 const FIRST: Subject = { scenario: 'munmap', bounds: 'smoke', set: {} }
@@ -97,6 +99,27 @@ export class Explorer {
   /** Begins anew with another subject. */
   async choose(subject: Subject): Promise<void> {
     await this.shows(this.engine.ask('open', { subject, run: [] }), { checked: undefined, forks: [] })
+  }
+
+  /** Puts a driver of the reader's into the scenario, or into the first that takes one. */
+  async bring(text: string): Promise<void> {
+    const { snapshot, texts } = this.shown
+    try {
+      const brought = await this.engine.ask('driver', { text })
+      const own = brought.texts.map(({ procedure, text }) => [
+        procedure,
+        [{ id: '', kernel: '', file: brought.key, line: 1, text, steps: [] }],
+      ])
+      this.set({
+        brought,
+        texts: { ...texts, procedures: { ...texts.procedures, ...Object.fromEntries(own) } },
+      })
+      const current = snapshot?.subject.scenario ?? ''
+      const scenario = brought.scenarios.includes(current) ? current : brought.scenarios[0]
+      await this.choose({ scenario, bounds: 'smoke', set: {}, driver: brought.key })
+    } catch (error) {
+      this.set({ message: refusal(error) })
+    }
   }
 
   /** Does `run` once everything that was asked for in this way before is done and shown. */

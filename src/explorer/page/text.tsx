@@ -56,7 +56,7 @@ export function Text({ texts, now, thread, show, owners }: TextProps) {
       ) : (
         <>
           <p class="place">
-            <a href={`procedure/${current.id}.html`}>{procedure}</a>
+            {current.id === '' ? procedure : <a href={`procedure/${current.id}.html`}>{procedure}</a>}
             {current.kernel === '' || current.kernel === procedure ? null : (
               <>
                 {' '}
