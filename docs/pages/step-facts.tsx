@@ -17,7 +17,7 @@ function Outcomes({ step }: { step: StepData }) {
           class="outcome"
           href={`/explorer.html#${addressTo({ scenario, bounds: 'smoke', set: {} }, step.procedure, step.step, outcome)}`}
         >
-          {outcome} <span class="says">{steps}</span>
+          {outcome} <span class="says">after {steps}</span>
         </a>
       ))}
     </>
@@ -56,8 +56,10 @@ export function StepFacts({ site, steps }: { site: Site; steps: readonly StepDat
           ])}
         />
         <p class="says">
-          Beside an outcome: steps of the shortest run to it, which the explorer looks for. A star stands for
-          several devices. Recorded: sequences of kernels that take the step; suite: those of conformance.
+          Each outcome with the number of steps of the shortest run to it, which the explorer looks for: at
+          smoke bounds, in the first {site.data.evidence?.steps?.most.toLocaleString('en-US')} states of each
+          scenario. A star stands for several devices. Recorded: sequences of kernels that take the step;
+          suite: those of conformance.
         </p>
       </Section>
       {mutants.length === 0 ? null : (
