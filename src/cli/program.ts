@@ -20,6 +20,7 @@ import { explainCommand } from './commands/explain.js'
 import { exportCommand, SCENARIO_FORMATS, type ScenarioFormat } from './commands/export.js'
 import { initCommand } from './commands/init.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
+import { LITMUS_FORMATS, type LitmusCommandOptions, litmusCommand } from './commands/litmus.js'
 import { MUTATE_FORMATS, type MutateCommandOptions, mutateCommand } from './commands/mutate.js'
 import { REPLAY_FORMATS, type ReplayCommandOptions, readTrace, replayCommand } from './commands/replay.js'
 import { REVIEW_FORMATS, type ReviewCommandOptions, reviewCommand } from './commands/review.js'
@@ -459,6 +460,7 @@ Examples:
     .action((folder: string) => exit(initCommand(io, folder)))
 
   suiteCommands(command, project, io, exit)
+  litmusSubcommand(command, project, io, exit)
   mutateSubcommand(command, project, io, exit)
   saturateSubcommand(command, project, io, exit)
   reviewSubcommand(command, project, io, exit)
@@ -533,6 +535,39 @@ Examples:
   command('peer', 'answer the protocol of the suite on standard input and output, as the specification does')
     .addOption(new Option('--profile <name>', 'by which profile').default('test_hmm-6.1'))
     .action(async ({ profile }: { profile: string }) => exit(await peerCommand(io, profile)))
+}
+
+function litmusSubcommand(
+  command: (name: string, summary: string) => Command,
+  project: Project,
+  io: Io,
+  exit: (code: number) => void,
+): void {
+  command('litmus', 'what a few threads may end with; and whether a kernel was seen to end otherwise')
+    .argument('[name...]', 'names of tests, or beginnings of them (default all)')
+    .addOption(new Option('--list', 'name the tests, and explore none'))
+    .addOption(new Option('--linux <version>', 'of which release, with its own test driver').choices(KERNELS))
+    .addOption(new Option('--export <dir>', 'write the tests for hmm_litmus, and explore none'))
+    .addOption(new Option('--observed <file>', 'judge the outcomes that a kernel was seen to have'))
+    .addOption(new Option('--state-limit <count>', 'most states of each test').argParser(parseCount))
+    .addOption(new Option('--format <format>', 'how to report').choices(LITMUS_FORMATS).default('text'))
+    .addOption(new Option('--output <file>', 'write the report to a file; its text is printed as well'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  hmm-spec litmus directed/H17
+  hmm-spec litmus --list
+  hmm-spec litmus --linux 7.3 directed/exclusive --format json
+  hmm-spec litmus --export litmus-data
+  hmm-spec litmus --observed seen.jsonl`,
+    )
+    .action(
+      (
+        names: string[],
+        { linux, ...options }: Omit<LitmusCommandOptions, 'kernel'> & { linux?: KernelVersion },
+      ) => exit(litmusCommand(project, io, names, { ...options, kernel: linux ?? KERNELS[0] })),
+    )
 }
 
 function exportSubcommand(

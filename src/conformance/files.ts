@@ -41,6 +41,7 @@ export function declareFiles(
     readonly atOnce: number
     readonly frames: readonly Frame[]
     readonly isExclusive: boolean
+    readonly threads: readonly number[]
   },
 ): DeviceFile[][] {
   const { intervals } = mm.subscriptions
@@ -48,14 +49,7 @@ export function declareFiles(
     Array.from({ length: of.atOnce }, (_, copy) => {
       const watching = (copy * devices.length + place) * 2
       const slot = watching + 1
-      return declareFile(
-        layout,
-        mm,
-        { device, copy, watching: intervals[watching], slot },
-        size,
-        of.frames,
-        of.isExclusive,
-      )
+      return declareFile(layout, mm, { device, copy, watching: intervals[watching], slot }, size, of)
     }),
   )
 }
@@ -70,8 +64,15 @@ function declareFile(
     readonly slot: number
   },
   size: MachineSize,
-  frames: readonly Frame[],
-  isExclusive: boolean,
+  {
+    frames,
+    isExclusive,
+    threads,
+  }: {
+    readonly frames: readonly Frame[]
+    readonly isExclusive: boolean
+    readonly threads: readonly number[]
+  },
 ): DeviceFile {
   const snapshot = mm.subscriptions.intervals[at.slot]
   const name = `dmirror${at.device}${at.copy > 0 ? ` (${at.copy})` : ''}${mm.index > 0 ? ` of ${mm.name}` : ''}`
@@ -82,7 +83,7 @@ function declareFile(
       owner: at.device,
       ...(isExclusive ? { exclusiveOwner: NOBODY } : {}),
       notifier: at.watching,
-      threads: [0],
+      threads,
       size,
       frames,
     },

@@ -74,7 +74,7 @@ import {
   withConstants,
 } from '../world/index.js'
 import { type DeviceFile, declareFiles, OpenFiles, unusedFile } from './files.js'
-import type { Operation } from './operations.js'
+import type { Operation, Who } from './operations.js'
 import type { KernelVersion } from './result.js'
 import {
   DEVICES,
@@ -114,7 +114,8 @@ export interface Answer {
   readonly minflt?: number
 }
 
-const THREAD = 0
+/** Threads of a sequence that is performed one operation after another. */
+const ONE_THREAD: readonly Who[] = ['parent']
 /** A process, and its open files. */
 interface Process {
   readonly task: Task
@@ -141,6 +142,8 @@ export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overr
   readonly kernel?: KernelVersion
   /** How its procedures are run (default one after another, with the first outcome of each step). */
   readonly runner?: Runner
+  /** The process of each thread that may perform operations (default one thread, of the parent). */
+  readonly threads?: readonly Who[]
   /** The statecharts that its steps are held against, by name (default none). */
   readonly charts?: Readonly<Record<string, BoundChart>>
 }
@@ -181,6 +184,8 @@ export class Oracle {
   private childIsAlive = false
   private filesMapped = 0
   private faults = 0
+  /** Who performs the operation. */
+  private thread = 0
 
   /**
    * @param operations - the whole sequence, which determines the size of the world and its values
@@ -202,16 +207,18 @@ export class Oracle {
       })
     this.sharedFrom = hasMemoryFile(operations) ? 1 : 0
     this.values = new Values(operations)
-    const layout = new Layout({ threads: 1 })
-    const size = sizeOf(operations, this.values, rules)
+    const threads = options.threads ?? ONE_THREAD
+    const layout = new Layout({ threads: threads.length })
+    const size = sizeOf(operations, this.values, rules, threads)
     const isExclusive = operations.some(({ name }) => name === 'exclusive')
     this.machine = declareMachine(layout, size)
     this.processes = this.machine.mms.map((mm) => ({
-      task: { thread: THREAD, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
+      task: { thread: 0, machine: this.machine, mm, cpu: this.machine.cpus[mm.index] },
       files: declareFiles(layout, mm, DEVICES, size, {
         atOnce: filesAtOnce(operations, mm.index),
         frames: this.machine.frames,
         isExclusive,
+        threads: [...threads.keys()],
       }),
       open: new OpenFiles(),
     }))
@@ -231,9 +238,15 @@ export class Oracle {
     for (const device of DEVICES) this.open(this.processes[0], device)
   }
 
-  /** Performs one operation and returns its result. */
-  perform(operation: Operation): Answer {
-    const { task } = this.processOf(operation)
+  /**
+   * Performs one operation and returns its result.
+   *
+   * @param operation - one of those that it was made for
+   * @param thread - index of the thread that performs it (default the first)
+   */
+  perform(operation: Operation, thread = 0): Answer {
+    this.thread = thread
+    const task = this.taskOf(operation)
     if ('device' in operation && this.openFile(operation) === undefined) return status(-Errno.EBADF)
     switch (operation.name) {
       case 'mmap':
@@ -427,7 +440,7 @@ export class Oracle {
 
   private run<A extends unknown[], R>(procedure: Procedure<A, R>, ...args: A): R {
     use(this.world)
-    return this.runner.run(THREAD, procedure, ...args)
+    return this.runner.run(this.thread, procedure, ...args)
   }
 
   /** The program has one memory file, which it keeps open: its contents outlive every mapping. */
@@ -455,6 +468,14 @@ export class Oracle {
     if (file === undefined)
       throw new SpecificationError('scenario', 'there is no such file: give the oracle the whole sequence')
     return file
+  }
+
+  /** Each thread but the first has a CPU of its own; the first has one for each process. */
+  private taskOf(operation: Operation): Task {
+    const { task } = this.processOf(operation)
+    if (this.thread === 0) return task
+    const cpu = this.machine.cpus[this.machine.mms.length + this.thread - 1]
+    return { ...task, thread: this.thread, cpu }
   }
 
   private processOf({ inChild }: Operation): Process {
@@ -488,7 +509,9 @@ export class Oracle {
     const atOnce = this.machine.rules.dmirrorPages
     for (let at = start; at < end || at === start; at += atOnce) {
       const last = Math.min(at + atOnce, end) - 1
-      const notifier: IntervalNotifier = withConstants(intervals[slot], { start: at, last })
+      const known = intervals[slot]
+      const notifier: IntervalNotifier =
+        known.start === at && known.last === last ? known : withConstants(known, { start: at, last })
       intervals[slot] = notifier
       const ranges = last < at ? [] : [withConstants(snapshotRange, { notifier })]
       const answer = this.run(dmirror_snapshot, task, mirror, ranges)

@@ -5,7 +5,7 @@
  */
 import type { MachineSize, Rules } from '../kernel/index.js'
 import { INHERITED } from './files.js'
-import { HUGE_PAGES, type Operation, type Work } from './operations.js'
+import { HUGE_PAGES, type Operation, type Who, type Work } from './operations.js'
 
 /** The devices of the recordings. */
 export const DEVICES = [0, 1] as const
@@ -85,12 +85,13 @@ function migratedTo(operations: readonly Operation[], device: number, isHuge: bo
 /**
  * Pages up to the last that any operation names; an address space for each fork; for each of their pages a frame, and
  * of each device as many as are migrated to it, and some to copy to; a file for each mapping of one, with a frame for each of its
- * pages; invalidations for all.
+ * pages; invalidations for all; a CPU for each address space, and one for each thread but the first.
  */
 export function sizeOf(
   operations: readonly Operation[],
   values: { readonly largest: number },
   rules: Partial<Rules>,
+  threads: readonly Who[],
 ): MachineSize {
   const pages = windowOf(operations)
   const shared = operations.filter(isSharedMapping).map(({ start, end }) => end - start)
@@ -105,7 +106,7 @@ export function sizeOf(
     // A huge page needs adjacent frames: there are some more, in case of fragmentation.
     frames: files.reduce((sum, length) => sum + length, (isHuge ? 2 : 1) * pages * mms + 2),
     mms,
-    cpus: indices,
+    cpus: [...indices, ...threads.slice(1).map((who) => (who === 'child' ? 1 : 0))],
     values: values.largest,
     // No operation invalidates more than a few times for each of its pages, and for each VMA.
     invalidations: 1 + operations.length * (4 * pages + 2) * mms,

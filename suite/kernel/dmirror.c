@@ -1,0 +1,331 @@
+#define _GNU_SOURCE
+#include "dmirror.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- the interface of the test driver: these numbers are the kernel's ---- */
+
+struct dmirror_command {
+	uint64_t address, buffer, pages, done, faults;
+};
+
+enum { DO_READ, DO_WRITE, DO_TO_DEV, DO_TO_SYS, DO_SNAPSHOT, DO_EXCLUSIVE, DO_CHECK, DO_RELEASE };
+
+#define DMIRROR(number) _IOWR('H', number, struct dmirror_command)
+
+#define FILE_PAGES 64
+#define FILE_CONTENTS 61440
+#define HUGE_PAGES 512
+#define DEVICES 2
+#define INHERITED 10
+
+/* The files of this process, then, in a child, those of its parent; -1 if closed. */
+static int files[2 * DEVICES] = { -1, -1, -1, -1 };
+static int memory_file = -1;
+
+/* Each thread's own buffer for what a device reads and writes: shared, so that no fork makes it copy-on-write. */
+static __thread char *buffer;
+
+/* ---- accesses of the CPU ---- */
+
+static __thread sigjmp_buf after_signal;
+static __thread volatile sig_atomic_t accessing;
+static __thread siginfo_t signalled;
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!accessing)
+		_exit(128 + number);
+	signalled = *info;
+	siglongjmp(after_signal, 1);
+}
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt;
+}
+
+static void cpu_access(struct answer *a, unsigned long page, bool write, unsigned long long written)
+{
+	volatile unsigned long long what = written;
+	volatile unsigned long long *at = (void *)page_at(page);
+	long before = minor_faults();
+
+	if (sigsetjmp(after_signal, 0)) {
+		const char *name = signalled.si_signo == SIGBUS ? "SIGBUS" : "SIGSEGV";
+		const char *code = signalled.si_signo == SIGBUS ? "BUS"
+				 : signalled.si_code == SEGV_MAPERR ? "MAPERR" : "ACCERR";
+
+		accessing = 0;
+		JSON(a, "\"rc\":-1,\"sig\":\"%s\",\"code\":\"%s\"", name, code);
+		BRIEF(a, "%s_%s", name, code);
+		return;
+	}
+	accessing = 1;
+	if (write)
+		*at = what;
+	else
+		what = *at;
+	/* An operation has ended when its effect is there for others. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	accessing = 0;
+	JSON(a, "\"rc\":0,");
+	if (write) {
+		BRIEF(a, "ok");
+	} else {
+		JSON(a, "\"val\":");
+		value(a, what, true);
+		JSON(a, ",");
+	}
+	JSON(a, "\"minflt\":%ld", minor_faults() - before);
+}
+
+/* ---- operations on a device ---- */
+
+static int *file_of(unsigned long device)
+{
+	return &files[device >= INHERITED ? device - INHERITED + DEVICES : device];
+}
+
+static void device_operation(struct answer *a, int number, unsigned long device, unsigned long page,
+			     unsigned long pages, unsigned long long first)
+{
+	int file = *file_of(device);
+	struct dmirror_command command = { 0 };
+
+	if (file < 0) {
+		status(a, EBADF);
+		return;
+	}
+	if (!buffer)
+		buffer = shared_memory(WINDOW_PAGES * PAGE);
+	command.address = (uint64_t)page_at(page);
+	command.buffer = (uint64_t)buffer;
+	command.pages = pages;
+	if (number == DO_WRITE)
+		for (unsigned long i = 0; i < pages; i++) {
+			memset(buffer + i * PAGE, 0, PAGE);
+			*(unsigned long long *)(buffer + i * PAGE) = first + i;
+		}
+	if (ioctl(file, DMIRROR(number), &command)) {
+		status(a, errno);
+		return;
+	}
+	JSON(a, "\"rc\":0");
+	if (number == DO_CHECK || number == DO_RELEASE) {
+		BRIEF(a, "ok");
+		return;
+	}
+	JSON(a, ",\"cpages\":%llu", (unsigned long long)command.done);
+	switch (number) {
+	case DO_WRITE:
+		JSON(a, ",\"faults\":%llu", (unsigned long long)command.faults);
+		BRIEF(a, "ok");
+		break;
+	case DO_TO_SYS:
+		BRIEF(a, "ok/%llu", (unsigned long long)command.done);
+		break;
+	case DO_SNAPSHOT:
+		JSON(a, ",\"prot\":[");
+		for (unsigned long i = 0; i < pages; i++)
+			value(a, (unsigned char)buffer[i], i == 0);
+		JSON(a, "]");
+		break;
+	default:
+		if (number == DO_READ)
+			JSON(a, ",\"faults\":%llu", (unsigned long long)command.faults);
+		JSON(a, ",\"vals\":[");
+		for (unsigned long i = 0; i < pages; i++)
+			value(a, *(unsigned long long *)(buffer + i * PAGE), i == 0);
+		JSON(a, "]");
+	}
+}
+
+static void close_device(unsigned long device)
+{
+	int *file = file_of(device);
+
+	if (*file >= 0)
+		close(*file);
+	*file = -1;
+}
+
+static int open_devices(void)
+{
+	for (unsigned long device = 0; device < DEVICES; device++) {
+		char path[32];
+
+		close_device(device);
+		snprintf(path, sizeof(path), "/dev/hmm_dmirror%lu", device);
+		*file_of(device) = open(path, O_RDWR | O_CLOEXEC);
+		if (*file_of(device) < 0)
+			return errno;
+	}
+	return 0;
+}
+
+/* What the parent has open is for its child another number. */
+static void inherit_files(void)
+{
+	for (int device = 0; device < DEVICES; device++) {
+		files[DEVICES + device] = files[device];
+		files[device] = -1;
+	}
+}
+
+/* ---- operations on memory ---- */
+
+static int protection_of(const char *name)
+{
+	if (!strcmp(name, "rw"))
+		return PROT_READ | PROT_WRITE;
+	if (!strcmp(name, "ro"))
+		return PROT_READ;
+	return strcmp(name, "wo") ? PROT_NONE : PROT_WRITE;
+}
+
+static int map(unsigned long page, unsigned long pages, const char *name, int flags, int file)
+{
+	void *at = mmap(page_at(page), pages * PAGE, protection_of(name), MAP_FIXED | flags, file,
+			file < 0 ? 0 : (off_t)(page * PAGE));
+
+	return at == MAP_FAILED ? errno : 0;
+}
+
+static int open_memory_file(void)
+{
+	if (memory_file >= 0)
+		return memory_file;
+	memory_file = memfd_create("window", MFD_CLOEXEC);
+	if (memory_file < 0 || ftruncate(memory_file, FILE_PAGES * PAGE))
+		die("memfd_create");
+	for (unsigned long long i = 0; i < FILE_PAGES; i++) {
+		unsigned long long contents = FILE_CONTENTS + i;
+
+		if (pwrite(memory_file, &contents, sizeof(contents), i * PAGE) != sizeof(contents))
+			die("pwrite");
+	}
+	return memory_file;
+}
+
+static int map_huge(unsigned long page)
+{
+	int error = map(page, HUGE_PAGES, "rw", MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (error)
+		return error;
+	return madvise(page_at(page), HUGE_PAGES * PAGE, MADV_HUGEPAGE) ? errno : 0;
+}
+
+bool dmirror_perform(const char *op, struct answer *a)
+{
+	char name[32] = "", word[4][32] = { "", "", "", "" };
+	unsigned long n[4];
+
+	a->json[0] = a->brief[0] = 0;
+	if (!strncmp(op, "c:", 2) && !is_child()) {
+		if (strcmp(op, "c:exit"))
+			return child_ask(op + 2, a);
+		child_end();
+		status(a, 0);
+		return true;
+	}
+	sscanf(op, "%31s %31s %31s %31s %31s", name, word[0], word[1], word[2], word[3]);
+	for (int i = 0; i < 4; i++)
+		n[i] = strtoul(word[i], NULL, 10);
+#define IS(text) (!strcmp(name, text))
+	if (IS("mmap"))
+		status(a, map(n[0], n[1], word[2], MAP_PRIVATE | MAP_ANONYMOUS, -1));
+	else if (IS("mmap_shared"))
+		status(a, map(n[0], n[1], word[2], MAP_SHARED | MAP_ANONYMOUS, -1));
+	else if (IS("mmap_file"))
+		status(a, map(n[0], n[1], word[2], strcmp(word[3], "priv") ? MAP_SHARED : MAP_PRIVATE,
+			      open_memory_file()));
+	else if (IS("mmap_huge"))
+		status(a, map_huge(n[0]));
+	else if (IS("munmap"))
+		returned(a, munmap(page_at(n[0]), n[1] * PAGE));
+	else if (IS("mprotect"))
+		returned(a, mprotect(page_at(n[0]), n[1] * PAGE, protection_of(word[2])));
+	else if (IS("madv_dontneed"))
+		returned(a, madvise(page_at(n[0]), n[1] * PAGE, MADV_DONTNEED));
+	else if (IS("mremap"))
+		returned(a, mremap(page_at(n[0]), n[1] * PAGE, n[1] * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   page_at(n[2])) == MAP_FAILED);
+	else if (IS("cpu_read"))
+		cpu_access(a, n[0], false, 0);
+	else if (IS("cpu_write"))
+		cpu_access(a, n[0], true, strtoull(word[1], NULL, 10));
+	else if (IS("dev_read"))
+		device_operation(a, DO_READ, n[0], n[1], n[2], 0);
+	else if (IS("dev_write"))
+		device_operation(a, DO_WRITE, n[0], n[1], n[2], strtoull(word[3], NULL, 10));
+	else if (IS("snapshot"))
+		device_operation(a, DO_SNAPSHOT, n[0], n[1], n[2], 0);
+	else if (IS("migrate_to_dev"))
+		device_operation(a, DO_TO_DEV, n[0], n[1], n[2], 0);
+	else if (IS("migrate_to_sys"))
+		device_operation(a, DO_TO_SYS, n[0], n[1], n[2], 0);
+	else if (IS("exclusive"))
+		device_operation(a, DO_EXCLUSIVE, n[0], n[1], n[2], 0);
+	else if (IS("check_exclusive"))
+		device_operation(a, DO_CHECK, n[0], n[1], n[2], 0);
+	else if (IS("release"))
+		device_operation(a, DO_RELEASE, n[0], 0, 1, 0);
+	else if (IS("close")) {
+		bool open = *file_of(n[0]) >= 0;
+
+		close_device(n[0]);
+		status(a, open ? 0 : EBADF);
+	} else if (IS("open"))
+		status(a, open_devices());
+	else if (IS("ptes"))
+		page_table_entries(a, n[0], n[1]);
+	else if (IS("fork"))
+		status(a, child_fork(inherit_files));
+	else
+		return false;
+	return true;
+}
+
+/* ---- the beginning ---- */
+
+void dmirror_begin(void)
+{
+	struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	int error;
+
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	child_begin();
+	error = open_devices();
+	if (error) {
+		errno = error;
+		die("/dev/hmm_dmirror: is the kernel built with CONFIG_TEST_HMM?");
+	}
+	learn_entries();
+}
+
+void dmirror_reset(void)
+{
+	child_end();
+	munmap(page_at(0), WINDOW_PAGES * PAGE);
+	if (memory_file >= 0)
+		close(memory_file);
+	memory_file = -1;
+}
