@@ -42,10 +42,10 @@ static void end_worker(void)
 {
 	if (!worker)
 		return;
+	/* It ends its child before itself: a child that lived on would answer for the next, and as it ends, evict its pages. */
 	fclose(to_worker);
-	fclose(from_worker);
-	kill(worker, SIGKILL);
 	waitpid(worker, NULL, 0);
+	fclose(from_worker);
 	worker = 0;
 }
 
