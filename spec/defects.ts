@@ -5,6 +5,7 @@
  */
 import type { Defect } from './defect.js'
 import { amdkfdSvmDefects } from './drivers/defects/amdkfd-svm.js'
+import { nouveauDefects } from './drivers/defects/nouveau-svm.js'
 import { publicDefects } from './drivers/defects/public-bugs.js'
 import { recordedDefects } from './drivers/defects/recorded.js'
 import { seedDefects } from './drivers/defects/seeds.js'
@@ -65,6 +66,7 @@ export const defects: readonly Defect[] = [
   ...twoPassDefects,
   ...pagesValidDefects,
   ...treeDefects,
+  ...nouveauDefects,
   ...sinceDefects,
   ...xeSvmDefects,
   ...amdkfdSvmDefects,

@@ -21,6 +21,7 @@ import {
   amdgpuUserptrDriver,
   amdkfdSvmDriver,
   mlx5Driver,
+  nouveauSvmDriver,
   rxeDriver,
   xeSvmDriver,
 } from '../driver/tree/index.js'
@@ -54,7 +55,13 @@ function namedAfter(driver: driver.Driver): Scenario[] {
  * The drivers of the tree that are put into every scenario: without mlx5, whose workers make some of the scenarios too large to be
  * among all of them.
  */
-const TREE: readonly driver.Driver[] = [rxeDriver, amdgpuUserptrDriver, xeSvmDriver, amdkfdSvmDriver]
+const TREE: readonly driver.Driver[] = [
+  rxeDriver,
+  amdgpuUserptrDriver,
+  xeSvmDriver,
+  amdkfdSvmDriver,
+  nouveauSvmDriver,
+]
 
 /** The project that `hmm-spec` runs on. */
 export function referenceProject(): Project {
@@ -70,6 +77,7 @@ export function referenceProject(): Project {
       'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
       'xe-svm': scenariosFor(xeSvmDriver),
       'amdkfd-svm': scenariosFor(amdkfdSvmDriver),
+      'nouveau-svm': scenariosFor(nouveauSvmDriver),
       tree: TREE.flatMap(namedAfter),
     },
     requirements,

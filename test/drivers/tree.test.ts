@@ -7,6 +7,7 @@ import {
   amdgpuUserptrDriver,
   amdkfdSvmDriver,
   mlx5Driver,
+  nouveauSvmDriver,
   rxeDriver,
   xeSvmDriver,
 } from '../../src/driver/tree/index.js'
@@ -34,3 +35,5 @@ describe('mlx5', () => holdsEverywhere(mlx5Driver, QUICK_FOR_MLX5))
 describe('xe-svm', () => holdsEverywhere(xeSvmDriver, sampleFor(xeSvmDriver)))
 
 describe('amdkfd-svm', () => holdsEverywhere(amdkfdSvmDriver, sampleFor(amdkfdSvmDriver)))
+
+describe('nouveau-svm', () => holdsEverywhere(nouveauSvmDriver, sampleFor(nouveauSvmDriver)))

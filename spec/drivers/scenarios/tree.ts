@@ -9,14 +9,15 @@ import {
   amdgpuUserptrDriver,
   amdkfdSvmDriver,
   mlx5Driver,
+  nouveauSvmDriver,
   rxeDriver,
   xeSvmDriver,
 } from '../../../src/driver/tree/index.js'
 import { madvise_dontneed } from '../../../src/kernel/index.js'
 import type { Scenario } from '../../../src/world/index.js'
 import { swapVersusDevice } from '../../memory/scenarios/swap.js'
-import { migrateVersusCpu, writeToOwnMemory } from '../../migrate/scenarios/migration.js'
-import { migrateAndDrain } from '../../migrate/scenarios/migration-failures.js'
+import { migrateVersusCpu, migrateVersusDontneed, writeToOwnMemory } from '../../migrate/scenarios/migration.js'
+import { migrateAndDrain, migratePartly } from '../../migrate/scenarios/migration-failures.js'
 import { exitVersusReaper } from '../../mirror/scenarios/exits.js'
 import { call, type MirroringScenario, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from '../../mirror/scenarios/mirroring.js'
@@ -173,4 +174,6 @@ export const treeScenarios: readonly Scenario[] = [
   ...small(shownBy(amdkfdSvmDriver, [mmapOver], ['own-objects', 'work-items'])),
   ...small(shownBy(amdkfdSvmDriver, [twoFaults, oomReaper], ['own-objects'])),
   ...amdkfdScenarios,
+  ...small(shownBy(nouveauSvmDriver, [migrateVersusCpu, migrateVersusDontneed, migratePartly])),
+  ...shownBy(nouveauSvmDriver, [writeToOwnMemory]),
 ]

@@ -1,0 +1,24 @@
+/**
+ * nouveau: shared virtual memory and device memory. Written after Linux 6.12, with what `docs/drivers/nouveau-svm.md` says of it
+ * mended.
+ *
+ * @module
+ */
+import { defineDriver } from '../../driver.js'
+import { nouveau_dmem_migrate_to_ram, nouveau_dmem_migrate_vma } from './nouveau-dmem.js'
+import { declareSvmm, nouveau_invalidate, nouveau_svm_fault, nouveau_svmm_fini } from './nouveau-svm.js'
+
+export * from './nouveau-dmem.js'
+export * from './nouveau-svm.js'
+
+/** The driver. */
+export const nouveauSvmDriver = defineDriver({
+  name: 'nouveau-svm',
+  state: declareSvmm,
+  pageTable: ({ mutex }) => ({ program: mutex, remove: mutex }),
+  invalidate: nouveau_invalidate,
+  fault: nouveau_svm_fault,
+  migrateToDevice: nouveau_dmem_migrate_vma,
+  migrateToRam: nouveau_dmem_migrate_to_ram,
+  close: nouveau_svmm_fini,
+})

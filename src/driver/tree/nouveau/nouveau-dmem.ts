@@ -1,0 +1,97 @@
+/**
+ * nouveau's device memory: pages go to VRAM when user space binds a range, and come back when a CPU touches them.
+ *
+ * @see drivers/gpu/drm/nouveau/nouveau_dmem.c
+ * @module
+ */
+import {
+  type DeviceFault,
+  isCurrent,
+  isMigrating,
+  type MigrateVma,
+  migrate_vma_finalize,
+  migrate_vma_pages,
+  migrate_vma_setup,
+  mmu_interval_read_begin,
+  pagesOf,
+  SELECT_SYSTEM,
+  type Task,
+  VM_FAULT_OOM,
+} from '../../../kernel/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
+import {
+  allocateAndCopy,
+  faultArgs,
+  mayWriteMigrated,
+  migrateUnderMmapLock,
+  systemFrames,
+} from '../../memory/device-memory.js'
+import { nouveau_svmm_invalidate, type Svmm } from './nouveau-svm.js'
+
+/** Clears what the GPU has of the pages that come back. */
+export const nouveau_dmem_unmap = procedure(
+  'nouveau_dmem_migrate_to_ram (PFNCLR)',
+  function* (svmm: Svmm, { start, end }: Pick<MigrateVma, 'start' | 'end'>): Running<void> {
+    yield* svmm.state.mutex.lock()
+    yield* nouveau_svmm_invalidate(svmm, { start, end })
+    yield* svmm.state.mutex.unlock()
+  },
+)
+
+/** Moves what it can of the pages to VRAM, and maps it. @kernel nouveau_svmm_bind */
+export const nouveau_dmem_migrate_vma = procedure(function* nouveau_dmem_migrate_vma(
+  current: Task,
+  svmm: Svmm,
+  start: number,
+  end: number,
+): Running<number> {
+  const { mm, owner, notifier, state } = svmm
+  const args = { mm, start, end, owner, select: SELECT_SYSTEM }
+  const move = state.moves[current.thread]
+  yield* mmu_interval_read_begin(notifier, move.seq)
+  yield* state.mutex.critical('note the number', () => {
+    move.isUndisturbed = isCurrent(move.seq, notifier)
+    return 0
+  })
+  return yield* migrateUnderMmapLock(
+    current,
+    args,
+    () => allocateAndCopy(current, args, current.machine.deviceMemory[owner].frames),
+    () => nouveau_pfns_map(current, svmm, args),
+  )
+})
+
+/** Maps for the GPU what has migrated, unless anybody has invalidated something since the move began. */
+export const nouveau_pfns_map = procedure(function* nouveau_pfns_map(
+  current: Task,
+  svmm: Svmm,
+  args: MigrateVma,
+): Running<void> {
+  const { mutex, moves } = svmm.state
+  yield* mutex.lock()
+  for (let page = args.start; page < args.end; page++)
+    yield* step('NVIF_VMM_V0_PFNMAP', () => {
+      const entry = pagesOf(current)[page]
+      if (!moves[current.thread].isUndisturbed || !isMigrating(entry)) return 0
+      svmm.pageTable[page].frame = entry.dst
+      svmm.pageTable[page].write = mayWriteMigrated(current, args, page)
+      return 0
+    })
+  yield* mutex.unlock()
+})
+
+/** A CPU has touched a page in VRAM. */
+export const nouveau_dmem_migrate_to_ram = procedure(function* nouveau_dmem_migrate_to_ram(
+  current: Task,
+  svmm: Svmm,
+  page: number,
+  fault: DeviceFault,
+): Running<number> {
+  const args = faultArgs(current, current.mm, page, fault)
+  yield* migrate_vma_setup(current, args)
+  yield* nouveau_dmem_unmap(svmm, args)
+  const short = yield* allocateAndCopy(current, args, systemFrames(current))
+  yield* migrate_vma_pages(current, args)
+  yield* migrate_vma_finalize(current, args)
+  return short ? VM_FAULT_OOM : 0
+})
