@@ -16,7 +16,11 @@ import {
 import { madvise_dontneed } from '../../../src/kernel/index.js'
 import type { Scenario } from '../../../src/world/index.js'
 import { swapVersusDevice } from '../../memory/scenarios/swap.js'
-import { migrateVersusCpu, migrateVersusDontneed, writeToOwnMemory } from '../../migrate/scenarios/migration.js'
+import {
+  migrateVersusCpu,
+  migrateVersusDontneed,
+  writeToOwnMemory,
+} from '../../migrate/scenarios/migration.js'
 import { migrateAndDrain, migratePartly } from '../../migrate/scenarios/migration-failures.js'
 import { exitVersusReaper } from '../../mirror/scenarios/exits.js'
 import { call, type MirroringScenario, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
