@@ -30,6 +30,7 @@ const ENTRIES: readonly (readonly [text: string, meaning: string])[] = [
   ['present', 'a page of system memory, whatever the permissions'],
   ['dpriv_w, dpriv_r', 'a device-private entry, writable or read-only'],
   ['dexcl_w, dexcl_r', 'a device-exclusive entry, writable or read-only'],
+  ['swap:0', 'the page is in swap'],
   ['+zero', 'the zero page'],
   ['+excl', 'the page is mapped once; 6.1 has it on device-private entries too'],
   ['+file', 'the page is not anonymous'],

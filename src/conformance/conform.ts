@@ -115,8 +115,22 @@ export function conformSequence(recording: Recording, options: OracleOptions = {
       .filter((operation) => operation.name === 'unsupported')
       .map(({ operation }) => operation),
   )
+  for (const operation of unsupportedTogether(recording.operations)) unsupported.add(operation)
   if (unsupported.size > 0) return { operations: 0, mismatches: [], unsupported: [...unsupported] }
   return comparePrefix(recording, options)
+}
+
+/** Operations that are answered, and not where others have been: reclaim, where files, shared memory or huge pages are mapped. */
+function unsupportedTogether(operations: Recording['operations']): string[] {
+  const isMapped = operations.some(
+    ({ name }) => name === 'mmap_shared' || name === 'mmap_file' || name === 'mmap_huge',
+  )
+  if (!isMapped) return []
+  return operations.flatMap((operation) => {
+    const isReclaim =
+      operation.name === 'madv' && (operation.advice === 'pageout' || operation.advice === 'free')
+    return isReclaim ? [`madv ${operation.advice} of a file or huge page`] : []
+  })
 }
 
 /**

@@ -117,13 +117,15 @@ const ADVICE = [
   'wipefork',
   'merge',
   'unmerge',
+  'free',
+  'pageout',
 ] as const
 
 /** What memory is advised to. */
 export type Advised = (typeof ADVICE)[number]
 
 /** Advice that recordings have, and the oracle no procedure for. */
-const OTHER_ADVICE: ReadonlySet<string> = new Set(['free', 'pageout', 'collapse', 'huge', 'nohuge'])
+const OTHER_ADVICE: ReadonlySet<string> = new Set(['collapse', 'huge', 'nohuge'])
 
 const SHARING: Readonly<Record<string, number>> = { shared: 1, priv: 0 }
 
@@ -312,13 +314,16 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     summary:
       'Advises: populate_r and populate_w fault the pages in, to read or to write; locked throws the entries away as ' +
       'madv_dontneed does, of locked memory too; dontfork keeps the range from children, and wipefork what is in it; ' +
-      'merge and unmerge let pages with equal contents be merged, or not; willneed changes nothing here.',
+      'merge and unmerge let pages with equal contents be merged, or not; free lets pages be dropped until they are ' +
+      'written again; pageout drops those, and writes others to swap, if one entry maps them; willneed changes nothing here.',
     arguments: ['advice', 'page', 'pages'],
     ...BY_BOTH,
     answers: [],
     errors: {
       EFAULT: 'populating: a page lies behind the end of its file',
-      EINVAL: 'populating: the mapping does not permit the access; wipefork: it is shared, or of a file',
+      EINVAL:
+        'populating: the mapping does not permit the access; wipefork: it is shared, or of a file; free, pageout: it is ' +
+        'locked; free: it is not private anonymous memory',
       ENOMEM: 'the range has a hole: populating ends there, other advice passes over it',
     },
     shape: (read) => ({ name: 'madv', ...read.range(1, 2), advice: ADVICE[read.number(0)] }),

@@ -42,6 +42,8 @@ import {
   type MmStruct,
   madvise_dontneed,
   madvise_dontneed_locked,
+  madvise_free,
+  madvise_pageout,
   madvise_populate,
   madvise_vma_behavior,
   madvise_willneed,
@@ -57,6 +59,7 @@ import {
   PteKind,
   SEGV_ACCERR,
   SEGV_MAPERR,
+  swapin_folio,
   type Task,
   VmaKind,
   ZERO_PAGE,
@@ -126,6 +129,7 @@ interface Process {
 
 /** The first step of every fault: its count is the number of minor faults. */
 const FAULT_STEP = 'look at the entry'
+const SWAP_IN_STEP = 'read the slot'
 
 /**
  * What the recorded driver breaks with two files of one device: what is migrated through one the other does not hear of, as both have
@@ -202,6 +206,8 @@ export class Oracle {
         ...(operations.some(({ name }) => name === 'open2') ? { unclaimed: BROKEN_BY_SECOND_FILES } : {}),
         onStep: (procedure, step, result) => {
           if (procedure === handle_mm_fault && step.name === FAULT_STEP) this.faults++
+          // A fault that reads is a major one.
+          if (procedure === swapin_folio && step.name === SWAP_IN_STEP) this.faults--
           options.onStep?.(procedure, step, result)
         },
       })
@@ -405,6 +411,10 @@ export class Oracle {
       case 'populate_r':
       case 'populate_w':
         return this.run(madvise_populate, task, start, pages, advice === 'populate_w')
+      case 'free':
+        return this.run(madvise_free, task, start, pages)
+      case 'pageout':
+        return this.run(madvise_pageout, task, start, pages)
       case 'willneed':
         return this.run(madvise_willneed, task, start, pages)
       case 'locked':
@@ -527,6 +537,7 @@ export class Oracle {
       const isHuge = hugePmdAt(mm, start + index) !== undefined
       const kind = READ_ONCE(pte).kind
       if (kind === PteKind.none) return 'none'
+      if (kind === PteKind.swap) return 'swap:0'
       const pfn = READ_ONCE(pte).frame
       const file = releases[this.kernel].showsHugeZeroAsFile ? '+file' : ''
       if (pfn === ZERO_PAGE) return isHuge ? `present+zero${file}+thp` : 'present+zero'

@@ -125,10 +125,13 @@ export function sizeOf(
     bits: true,
     // An operation splits at most two VMAs, each has at most one, and the one it was copied from may outlive it.
     anonVmas: 2 * mms * Math.min(pages, 2 * operations.length + 1),
-    rules: { tracksSoftDirty: false, ...rules },
+    rules: { tracksSoftDirty: false, swapsAtOnce: true, ...rules },
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name.startsWith('mremap')) ? { moves: true } : {}),
     ...(operations.some(({ name }) => ADVISES.has(name)) ? { advice: true } : {}),
+    ...(operations.some((operation) => operation.name === 'madv' && operation.advice === 'pageout')
+      ? { swapSlots: pages * mms }
+      : {}),
     ...(isHuge ? { hugePages: HUGE_PAGES } : {}),
     ...(migrates
       ? {

@@ -47,6 +47,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     rules: {
       ...before616,
       upgradesDirtyOnly: true,
+      mapsSwappedWritable: false,
       unaccountsUnfaulted: false,
       extendsNext: true,
       partReuse: PartReuse.lastReference,

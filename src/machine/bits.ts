@@ -33,6 +33,8 @@ export interface FrameFlags {
   swapCache: number
   /** It is the one mapping's alone, which may write to it without a copy. Entries that are not present keep this themselves. */
   anonExclusive: boolean
+  /** It may be dropped without being written out, unless it is dirty (MADV_FREE). @kernel !PG_swapbacked */
+  lazyFree: boolean
   /** False on a machine without swap, which has none of these. */
   readonly tracksFlags: boolean
 }
@@ -63,11 +65,18 @@ export function declarePteBits(entry: Layout, slots: number, when: boolean, ptl:
 }
 
 /** Declares the flags of a frame to which there are `countedBy` references. */
-export function declareFrameFlags(frame: Layout, slots: number, when: boolean, countedBy: Cell) {
+export function declareFrameFlags(
+  frame: Layout,
+  slots: number,
+  when: boolean,
+  countedBy: Cell,
+  isAdvised: boolean,
+) {
   return {
     dirty: frame.flag('dirty', { countedBy, when }),
     swapCache: frame.counter('swap_cache', Math.max(1, slots), { countedBy, when }),
     anonExclusive: frame.flag('anon_exclusive', { countedBy, when }),
+    lazyFree: frame.flag('lazy_free', { countedBy, when: isAdvised }),
     tracksFlags: when,
   }
 }

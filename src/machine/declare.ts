@@ -81,7 +81,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       mapping: l.counter('mapping', size.files?.length ?? 1, { ...counted, when: !!size.files && owner < 0 }),
       compound: l.counter('compound', size.hugePages ?? 1, { ...counted, when: !!size.hugePages }),
       lru: l.counter('lru', 1 + size.cpus.length, { ...counted, when: !!size.lru && owner < 0 }),
-      ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size), refcount),
+      ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size), refcount, !!size.advice),
       anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { ...counted, when: !!size.anonVmas }),
       index: l.counter('index', size.pages, { ...counted, when: !!size.anonVmas }),
       ...(owner < 0

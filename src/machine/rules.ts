@@ -43,6 +43,10 @@ export interface Rules {
   readonly dmirrorLargeFolios: boolean
   /** Pages that the test driver's arrays hold as it faults and takes snapshots: 64, or 32 in later releases. */
   readonly dmirrorPages: number
+  /** A page that a read brings in from swap may be written at once, if it is this mapping's alone (from Linux 6.11). */
+  readonly mapsSwappedWritable: boolean
+  /** Swap is memory, read at once: a page that only one entry names leaves the swap cache as it is mapped (`SWP_SYNCHRONOUS_IO`). */
+  readonly swapsAtOnce: boolean
   /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
   readonly tracksSoftDirty: boolean
   /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
@@ -63,6 +67,8 @@ export const latestRules: Rules = {
   dmirrorWritesNewPages: true,
   dmirrorLargeFolios: false,
   dmirrorPages: 64,
+  mapsSwappedWritable: true,
+  swapsAtOnce: false,
   tracksSoftDirty: true,
   unaccountsUnfaulted: true,
 }

@@ -141,6 +141,56 @@ describe('areas that are advised', () => {
   })
 })
 
+describe('memory that may be dropped', () => {
+  const dropped = ['mmap 0 2 rw', 'cpu_write 0 7', 'madv free 0 2']
+
+  it('is there until it is reclaimed, and reads as zero afterwards', () => {
+    expect(last(...dropped, 'cpu_read 0')).toEqual({ rc: 0, val: 7, minflt: 0 })
+    expect(last(...dropped, 'madv pageout 0 1', 'ptes 0 1')?.ptes).toEqual(['none'])
+    expect(last(...dropped, 'madv pageout 0 1', 'cpu_read 0')).toEqual({ rc: 0, val: 0, minflt: 1 })
+  })
+
+  it('is kept once it is written, and goes to swap the next time', () => {
+    const ops = [...dropped, 'cpu_write 0 8', 'madv pageout 0 1']
+    expect(last(...ops, 'ptes 0 1')?.ptes).toEqual(['present+excl'])
+    expect(last(...ops, 'madv pageout 0 1', 'ptes 0 1')?.ptes).toEqual(['swap:0'])
+    expect(last(...ops, 'madv pageout 0 1', 'cpu_read 0')).toEqual({ rc: 0, val: 8, minflt: 0 })
+  })
+
+  it('loses what a device has written to it', () => {
+    const ops = ['mmap 0 1 rw', 'cpu_write 0 7', 'dev_read 0 0 1', 'madv free 0 1', 'dev_write 0 0 1 9']
+    expect(last(...ops, 'cpu_read 0')?.val).toBe(9)
+    expect(last(...ops, 'madv pageout 0 1', 'cpu_read 0')?.val).toBe(0)
+  })
+
+  it('is not what is locked, shared or of a file; what is in swap goes at once', () => {
+    expect(errorOf('mmap 0 1 rw', 'mlock 0 1', 'madv free 0 1')).toBe('EINVAL')
+    expect(errorOf('mmap 0 1 rw', 'mlock 0 1', 'madv pageout 0 1')).toBe('EINVAL')
+    expect(errorOf('mmap 0 1 rw', 'madv pageout 0 2')).toBe('ENOMEM')
+    const ops = ['mmap 0 1 rw', 'cpu_write 0 7', 'madv pageout 0 1', 'madv free 0 1']
+    expect(last(...ops, 'ptes 0 1')?.ptes).toEqual(['none'])
+  })
+})
+
+describe('memory in swap', () => {
+  const swapped = ['mmap 0 2 rw', 'cpu_write 0 7', 'madv pageout 0 2']
+
+  it('is read back by a major fault, read-only in 6.1', () => {
+    expect(last(...swapped, 'cpu_read 0')).toEqual({ rc: 0, val: 7, minflt: 0 })
+    expect(last(...swapped, 'cpu_read 0', 'snapshot 0 0 1')?.prot).toEqual([1])
+    expect(last(...swapped, 'cpu_write 0 8', 'snapshot 0 0 1')?.prot).toEqual([2])
+    expect(answersOf('7.3', ...swapped, 'cpu_read 0', 'snapshot 0 0 1').at(-1)?.prot).toEqual([2])
+  })
+
+  it('does not migrate, and what is shared or on a device is not swapped', () => {
+    expect(errorOf(...swapped, 'migrate_to_dev 0 0 1')).toBe('ENOENT')
+    const shared = ['mmap 0 1 rw', 'cpu_write 0 7', 'fork', 'madv pageout 0 1', 'ptes 0 1']
+    expect(last(...shared)?.ptes).toEqual(['present'])
+    const away = ['mmap 0 1 rw', 'cpu_write 0 7', 'migrate_to_dev 0 0 1', 'madv pageout 0 1', 'ptes 0 1']
+    expect(last(...away)?.ptes).toEqual(['dpriv_w+excl'])
+  })
+})
+
 describe('moved contents', () => {
   it('leave the area where it was, empty', () => {
     const ops = ['mmap 0 2 rw', 'cpu_write 0 7', 'cpu_write 1 8', 'mremap_keep 0 1 4']

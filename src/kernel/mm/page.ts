@@ -54,6 +54,7 @@ export function putPage(frame: Frame): boolean {
   frame.contents = 0
   frame.dirty = false
   frame.anonExclusive = false
+  frame.lazyFree = false
   frame.lru = 0
   frame.compound = 0
   frame.anonVma = 0

@@ -110,7 +110,7 @@ export const madvise_dontneed_locked = procedure(function* madvise_dontneed_lock
 })
 
 /** An area, or what of it is in a range. */
-interface Area {
+export interface Area {
   readonly start: number
   readonly end: number
 }
@@ -121,7 +121,7 @@ interface Area {
  * @returns what `visit` answers, if that is not 0; otherwise -ENOMEM if there is a hole in the range, and 0 if there is none
  * @kernel madvise_walk_vmas mm/madvise.c
  */
-function* walkAreas(
+export function* walkAreas(
   mm: MmStruct,
   start: number,
   end: number,

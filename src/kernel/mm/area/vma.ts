@@ -185,3 +185,20 @@ export function setAnonRmap(frame: Frame, mm: MmStruct, page: number): void {
   frame.anonVma = READ_ONCE(mm.vma[page]).anonymous
   frame.index = READ_ONCE(mm.vma[page]).pgoff
 }
+
+/**
+ * The same for a page that comes from swap. One that others may map too is found by the `anon_vma` that all of them are linked to.
+ * Part of a step, under the page-table lock.
+ *
+ * @kernel __page_set_anon_rmap
+ */
+export function setSwappedAnonRmap(
+  machine: Machine,
+  frame: Frame,
+  mm: MmStruct,
+  page: number,
+  isExclusive: boolean,
+): void {
+  setAnonRmap(frame, mm, page)
+  if (!isExclusive) frame.anonVma = linksOf(machine, frame.anonVma).at(-1) ?? 0
+}

@@ -11,6 +11,7 @@ import {
   type Machine,
   type MmStruct,
   NotifyEvent,
+  ownExpected,
   type Pte,
   PteKind,
   type Task,
@@ -18,7 +19,8 @@ import {
 import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
-import { folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { clearPte, folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
+import { rmapOf } from '../rmap.js'
 import { flushTlb } from '../tlb.js'
 import {
   addToSwapCache,
@@ -51,7 +53,8 @@ export const shrink_folio_list = procedure(function* shrink_folio_list(
   })
   if (!isLocked) return 0
   if (yield* add_to_swap(current, frame)) {
-    for (const mm of machine.mms) yield* try_to_unmap(current, mm, frame)
+    if (machine.anonVmas.length > 0) yield* tryToUnmapAreas(current, frame, 0)
+    else for (const mm of machine.mms) yield* try_to_unmap(current, mm, frame)
     yield* pageout(current, frame)
   }
   return yield* __remove_mapping(current, frame)
@@ -72,7 +75,8 @@ function isReclaimable(frame: Frame): boolean {
  */
 export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, frame: Frame): Running<number> {
   return yield* step('give it a slot', () => {
-    if (swapCacheReferences(frame) > 0) return 1
+    // What may be dropped gets none: it is not written out.
+    if (swapCacheReferences(frame) > 0 || frame.lazyFree) return 1
     const slot = freeSlot(machine)
     if (slot === 0) return 0
     addToSwapCache(frame, slot)
@@ -102,6 +106,28 @@ export const try_to_unmap = procedure(function* try_to_unmap(
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
   if (!replaced) yield* become(try_to_unmap, current, mm, frame)
 })
+
+/**
+ * The same where areas know what links them: those that may map the page are visited one after another, until none does any more.
+ * Watchers of each hear of it before anybody has looked whether it maps the page.
+ *
+ * @param from - which area to go on with, in the order of the walk
+ * @kernel try_to_unmap mm/rmap.c
+ */
+const tryToUnmapAreas = procedure(
+  'try_to_unmap (areas)',
+  function* (current: Task, frame: Frame, from: number): Running<void> {
+    const place = yield* step('walk the areas', () =>
+      frame.mapcount > 0 ? rmapOf(current.machine, frame)[from] : undefined,
+    )
+    if (place === undefined) return
+    const { mm, page } = place
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    yield* try_to_unmap_one(current, mm, page, frame)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
+    yield* become(tryToUnmapAreas, current, frame, from + 1)
+  },
+)
 
 /**
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it,
@@ -135,10 +161,29 @@ export function unmapEntry(
   const pte = mm.pte[page]
   if (!maps(machine, pte, frame)) return 0
   const state = read(pte)
+  if (frame.lazyFree) return dropEntry(machine, mm, page, frame)
   setSwapEntry(machine, pte, frame, state)
   flushTlb(machine, mm, page, page + 1)
   if (state.dirty) frame.dirty = true
   putPage(frame)
+  return 1
+}
+
+/**
+ * A page that may be dropped is, if nobody has written to it since and nobody else has it; otherwise it is kept, and goes to swap the
+ * next time. Part of a step, under the page-table lock.
+ */
+function dropEntry(machine: Machine, mm: MmStruct, page: number, frame: Frame): number {
+  const pte = mm.pte[page]
+  if (pte.dirty) frame.dirty = true
+  if (frame.dirty || frame.refcount !== 1 + frame.mapcount) {
+    if (frame.dirty) frame.lazyFree = false
+    return 0
+  }
+  clearPte(machine, pte)
+  flushTlb(machine, mm, page, page + 1)
+  putPage(frame)
+  ownExpected(mm, page).value = 0
   return 1
 }
 

@@ -7,6 +7,7 @@
 
 import { type Frame, type MmStruct, PteKind, type Task } from '../../../machine/index.js'
 import { BLOCKED, become, procedure, type Running, step } from '../../../world/index.js'
+import { setSwappedAnonRmap } from '../area/vma.js'
 import { mayWritePage, VM_FAULT_OOM } from '../fault/answers.js'
 import { do_wp_page } from '../fault/cow.js'
 import {
@@ -61,7 +62,7 @@ export const doSwapSlot = procedure(
  * @kernel swapin_readahead
  * @see reference B.2
  */
-const swapin_folio = procedure(function* swapin_folio(current: Task, slot: number): Running<number> {
+export const swapin_folio = procedure(function* swapin_folio(current: Task, slot: number): Running<number> {
   const { machine } = current
   const cached = yield* step('look in the swap cache', () => {
     const frame = cachedPage(machine, slot)
@@ -114,14 +115,17 @@ function mapSwappedPage(
   const state = { softDirty: pte.softDirty, uffdWp: pte.uffdWp }
   const wasExclusive = pte.exclusive
   clearSwapEntry(machine, pte)
-  if (write && frame.refcount === 1 + swapCacheReferences(frame)) folioFreeSwap(machine, frame)
+  const isGivenUp = write && frame.refcount === 1 + swapCacheReferences(frame)
+  if (isGivenUp || machine.rules.swapsAtOnce) folioFreeSwap(machine, frame)
   const isExclusive = wasExclusive || frame.refcount === 1
   setPte(machine, pte, frame.pfn, false)
   getPage(frame)
   handOnMarks(pte, state)
-  const isWritable = isExclusive && mayWritePage(mm, page) && mayWriteUntold(machine, pte)
+  const isGranted = write || machine.rules.mapsSwappedWritable
+  const isWritable = isExclusive && isGranted && mayWritePage(mm, page) && mayWriteUntold(machine, pte)
   if (isWritable) pte.write = true
   if (isExclusive) frame.anonExclusive = true
+  if (machine.anonVmas.length > 0) setSwappedAnonRmap(machine, frame, mm, page, isExclusive)
   if (write && isWritable) dirtyPte(pte)
   return write && !isWritable
 }

@@ -1,0 +1,137 @@
+/**
+ * Advice that memory is not needed for a while: to drop it, or to write it to swap.
+ *
+ * @module
+ */
+import {
+  Errno,
+  type Frame,
+  type Machine,
+  type MmStruct,
+  NotifyEvent,
+  ownExpected,
+  type Pte,
+  PteKind,
+  type Task,
+  VM_LOCKED,
+  VmaKind,
+  ZERO_PAGE,
+} from '../../../machine/index.js'
+import { procedure, type Running, step } from '../../../world/index.js'
+import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
+import { mapsPage } from '../page.js'
+import { shrink_folio_list } from '../swap/reclaim.js'
+import { clearSwapEntry, folioFreeSwap, freeSwapAndCache } from '../swap/slots.js'
+import { flushTlb } from '../tlb.js'
+import { walkAreas } from './madvise.js'
+
+/**
+ * What is in the range may be dropped, until it is written again: then it reads as zeroes. Pages that a device has, or has to
+ * itself, are left alone.
+ *
+ * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked, or
+ * is not private anonymous memory
+ * @kernel madvise with MADV_FREE: madvise_free_single_vma
+ * @see reference B.2
+ */
+export const madvise_free = procedure(function* madvise_free(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const error = yield* walkAreas(mm, page, page + pages, function* ({ start, end }) {
+    const isRefused = yield* step('check the area', () =>
+      isLocked(mm, start) || mm.vma[start].kind !== VmaKind.anonymous ? 1 : 0,
+    )
+    if (isRefused) return -Errno.EINVAL
+    yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, start, end)
+    for (let at = start; at < end; at++) yield* madvise_free_pte_range(current, mm, at)
+    yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, start, end)
+    return 0
+  })
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
+
+/**
+ * One entry: it is clean from now on, and so is its page, which may be dropped. What is in swap is dropped at once. One step: the
+ * page-table lock is held, and the TLBs are flushed under it, so that the next write is seen.
+ *
+ * @kernel madvise_free_pte_range mm/madvise.c
+ * @see reference B.2
+ */
+const madvise_free_pte_range = procedure(function* madvise_free_pte_range(
+  { machine }: Task,
+  mm: MmStruct,
+  page: number,
+) {
+  yield* mm.ptl.critical('clean an entry', () => {
+    const pte = mm.pte[page]
+    if (pte.kind === PteKind.swap) {
+      freeSwapAndCache(machine, clearSwapEntry(machine, pte))
+      ownExpected(mm, page).value = 0
+    } else if (isOfSystem(machine, pte) && cleanPage(machine, machine.frames[pte.frame])) {
+      pte.dirty = false
+      flushTlb(machine, mm, page, page + 1)
+      const frame = machine.frames[pte.frame]
+      if (frame.swapCache === 0) frame.lazyFree = true
+    }
+    return 0
+  })
+})
+
+/** Whether the page holds nothing that must be kept. One that is shared is left as it is, if it is dirty or in the swap cache. Part of a step. */
+function cleanPage(machine: Machine, frame: Frame): boolean {
+  if (!frame.dirty && frame.swapCache === 0) return true
+  if (frame.mapcount !== 1 || frame.locked !== 0) return false
+  if (frame.swapCache > 0 && !folioFreeSwap(machine, frame)) return false
+  frame.dirty = false
+  return true
+}
+
+/** True if the entry maps a page of system memory, and not the zero page. Part of a step, under the page-table lock. @kernel vm_normal_page */
+function isOfSystem({ frames }: Machine, pte: Pte): boolean {
+  return mapsPage(pte) && pte.frame !== ZERO_PAGE && frames[pte.frame].owner < 0
+}
+
+function isLocked({ vma }: MmStruct, page: number): boolean {
+  return (vma[page].flags & VM_LOCKED) !== 0
+}
+
+/**
+ * Reclaims what is in the range: each page that one entry maps goes to swap, or is dropped if it may be.
+ *
+ * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
+ * @kernel madvise with MADV_PAGEOUT: madvise_cold_or_pageout_pte_range
+ * @see reference B.2
+ */
+export const madvise_pageout = procedure(function* madvise_pageout(
+  current: Task,
+  page: number,
+  pages: number,
+): Running<number> {
+  const { mm } = current
+  yield* mm.mmapLock.lockRead()
+  const error = yield* walkAreas(mm, page, page + pages, function* ({ start, end }) {
+    if (yield* step('check VM_LOCKED', () => (isLocked(mm, start) ? 1 : 0))) return -Errno.EINVAL
+    for (let at = start; at < end; at++) yield* pageoutEntry(current, mm, at)
+    return 0
+  })
+  yield* mm.mmapLock.unlockRead()
+  return error
+})
+
+/** The page of one entry, if there is one that no other maps. */
+const pageoutEntry = procedure(
+  'madvise_cold_or_pageout_pte_range',
+  function* (current: Task, mm: MmStruct, page: number): Running<void> {
+    const { machine } = current
+    const pfn = yield* mm.ptl.critical('isolate the page', () => {
+      const pte = mm.pte[page]
+      return isOfSystem(machine, pte) && machine.frames[pte.frame].mapcount === 1 ? pte.frame : 0
+    })
+    if (pfn > 0) yield* shrink_folio_list(current, machine.frames[pfn])
+  },
+)
