@@ -132,7 +132,7 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
           />
         </Section>
       )}
-      <StepFacts site={site} steps={data.steps.get(name) ?? []} />
+      <StepFacts site={site} procedure={procedure} steps={data.steps.get(name) ?? []} />
       <Section title="Calls" id="calls">
         {callees.length === 0 && open.length === 0 ? <p>No other procedure.</p> : null}
         {callees.length === 0 ? null : <Names kind="procedure" names={named(callees)} />}

@@ -4,6 +4,8 @@
  * @module
  */
 import { addressTo } from '../../src/explorer/address.js'
+import type { MutantData } from '../../src/publish/mutants.js'
+import type { ProcedureData } from '../../src/publish/procedures.js'
 import type { StepData } from '../../src/publish/steps.js'
 import { Provenance, Section, type Site, Table } from './layout.js'
 
@@ -36,7 +38,18 @@ export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [record
 }
 
 /** The section; nothing without evidence. */
-export function StepFacts({ site, steps }: { site: Site; steps: readonly StepData[] }) {
+export function StepFacts({
+  site,
+  procedure: { file, line: first, endLine },
+  steps,
+}: {
+  site: Site
+  procedure: ProcedureData
+  steps: readonly StepData[]
+}) {
+  // A mutant may be of a text in another place, and evidence that is older than the page tells of other lines.
+  const isShown = (mutant: Pick<MutantData, 'file' | 'line'>) =>
+    mutant.file === file && mutant.line >= first && mutant.line <= endLine
   const mutants = steps.flatMap(({ step, mutants }) => mutants.map((mutant) => ({ step, ...mutant })))
   if (steps.length === 0) return null
   return (
@@ -67,9 +80,10 @@ export function StepFacts({ site, steps }: { site: Site; steps: readonly StepDat
           <details>
             <summary>{mutants.length}</summary>
             <ul>
-              {mutants.map(({ id, step, kind, line, original, replacement, verdict }) => (
+              {mutants.map(({ id, step, kind, file, line, original, replacement, verdict }) => (
                 <li key={id}>
-                  <a href={`#L${line}`}>{line}</a> {step}: {kind} <code>{original}</code>
+                  {isShown({ file, line }) ? <a href={`#L${line}`}>{line}</a> : `${file}:${line}`} {step}:{' '}
+                  {kind} <code>{original}</code>
                   {replacement === '' ? null : (
                     <>
                       {' → '}
