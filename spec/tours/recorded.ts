@@ -129,8 +129,8 @@ export const recordedTours: readonly Tour[] = [
     ),
     stop(
       'close2',
-      'migrate_device_range',
-      'lock the page, and hold it',
+      'migrate_device_range (collect)',
+      'lock a page, and hold it',
       'The closing evicts every page of the device. This one is locked, and is skipped.',
       { 'frame[4].locked': '2', 'mm[0].pte[0].kind': 'devicePrivate' },
     ),
