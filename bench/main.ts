@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util'
 import { writeBounds } from './bounds.js'
 import { writeDigests } from './digests.js'
+import { compareExported } from './exported.js'
 import { timeScenarios } from './scenarios.js'
 import { compareWithSpin, LARGE, SMALL } from './spin.js'
 
@@ -34,9 +35,10 @@ else if (values['write-digests']) await writeDigests()
 else {
   const right: boolean[] = []
   if (values.scenario.length === 0) {
-    right.push(
-      await compareWithSpin(values.quick ? SMALL : LARGE, Number(values.pairs ?? (values.quick ? 1 : 5))),
-    )
+    const pairs = Number(values.pairs ?? (values.quick ? 1 : 5))
+    right.push(await compareWithSpin(values.quick ? SMALL : LARGE, pairs))
+    console.log('')
+    right.push(await compareExported(values.quick ? 'smoke' : 'default', pairs))
     console.log('')
   }
   const bounds = values.quick ? (['smoke'] as const) : (['smoke', 'default'] as const)

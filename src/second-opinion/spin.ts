@@ -6,7 +6,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** An assertion that failed, or a deadlock, and after how many steps. */
 export interface SpinError {
@@ -56,7 +56,7 @@ const FAIR_LOOPS = ['-w', '-DNOREDUCE', '-DNFAIR=3']
  */
 export async function explore(tools: Tools, model: string, optimise = '-O0'): Promise<SpinResult> {
   return withVerifier(tools, model, [], [optimise, ...BREADTH_FIRST], async (pan, compileSeconds) => {
-    const { output, seconds } = await pan(['-c0', '-w22'])
+    const { output, seconds } = await runHere(pan, ['-c0', '-w22'])
     const states = numberIn(output, /^\s*(\d+) states, stored/m)
     const transitions = numberIn(output, /^\s*(\d+) transitions/m)
     return {
@@ -84,7 +84,7 @@ export async function lasting(
   return withVerifier(tools, model, ['-DPROGRESS'], ['-O1', ...FAIR_LOOPS], async (pan) => {
     const answers: boolean[] = []
     for (const formula of formulas) {
-      const { output } = await pan(['-a', '-f', '-A', '-E', '-m2000000', '-w22', '-N', formula])
+      const { output } = await runHere(pan, ['-a', '-f', '-A', '-E', '-m2000000', '-w22', '-N', formula])
       if (/max search depth too small|out of memory/.test(output))
         throw new Error(`SPIN did not search all of it:\n${output}`)
       answers.push(numberIn(output, /errors: (\d+)/) > 0)
@@ -99,24 +99,34 @@ interface Run {
   readonly seconds: number
 }
 
-async function withVerifier<T>(
+/**
+ * Makes a verifier of a model.
+ *
+ * @param defines - for spin's preprocessor
+ * @param flags - for the C compiler
+ * @param use - gets its path, which is there until this ends, and how long it took to make
+ */
+export async function withVerifier<T>(
   { spin, compiler }: Tools,
   model: string,
   defines: readonly string[],
   flags: readonly string[],
-  use: (pan: (args: readonly string[]) => Promise<Run>, compileSeconds: number) => Promise<T>,
+  use: (pan: string, compileSeconds: number) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'hmm-spec-spin-'))
   try {
     await writeFile(join(folder, 'model.pml'), model)
     const generated = await run(spin, ['-a', '-o2', ...defines, 'model.pml'], folder)
     const compiled = await run(compiler, [...flags, '-o', 'pan', 'pan.c'], folder)
-    // It leaves files where it runs.
-    const pan = (args: readonly string[]) => run(join(folder, 'pan'), args, folder)
-    return await use(pan, generated.seconds + compiled.seconds)
+    return await use(join(folder, 'pan'), generated.seconds + compiled.seconds)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Runs a verifier in its own folder: it leaves files where it runs. */
+function runHere(pan: string, args: readonly string[]): Promise<Run> {
+  return run(pan, args, dirname(pan))
 }
 
 /** Runs a command to its end. @throws Error if it fails */
