@@ -34,7 +34,7 @@ test.each(['random', 'priority', 'coverage'])(
 )
 
 test.each(['random', 'priority', 'coverage'])(
-  'schedule %s: a violation is found and shrunk',
+  'schedule %s: a violation is found and shrunk, and its run can be seen again',
   async (kind) => {
     const directory = temporaryDirectory()
     const line = `simulate retry-protocol --runs 2000 --seed 1 --schedule ${kind} --trace-dir ${directory}`
@@ -45,6 +45,7 @@ test.each(['random', 'priority', 'coverage'])(
     // The shortest run has 12 steps; shrinking is no search for it.
     expect(trace.steps.length).toBeLessThan(30)
     expect(trace.shortest).toBe(false)
+    expect((await run(`replay ${directory}/retry-protocol.json`)).code).toBe(0)
   },
 )
 
