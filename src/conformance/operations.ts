@@ -108,7 +108,7 @@ const PROTECTION: Readonly<Record<string, number>> = {
 }
 
 /** The advice of `madv`, in the order of its numbers. */
-const ADVICE = [
+export const ADVICE = [
   'populate_r',
   'populate_w',
   'willneed',
