@@ -13,9 +13,7 @@ import {
   unmapPages,
 } from '../../../src/driver/index.js'
 import {
-  amdgpu_cs_ioctl,
   amdgpu_cs_submit,
-  amdgpu_hmm_range_get_pages,
   amdgpu_vm_bo_invalidate,
   dma_resv_wait_timeout,
   ib_umem_odp_map_dma_and_lock,
@@ -23,20 +21,13 @@ import {
   ib_umem_odp_walk,
   mapDmaTry,
   mmput_async,
-  runJob,
   rxe_check_pagefault,
   rxe_odp_map_range_and_lock,
   rxe_odp_mr_copy,
   type UmemOdp,
 } from '../../../src/driver/tree/index.js'
-import {
-  Errno,
-  HMM_PFN_WRITE,
-  mmget_not_zero,
-  mmput,
-  mmu_interval_read_retry,
-} from '../../../src/kernel/index.js'
-import { become, override, type Running, step } from '../../../src/world/index.js'
+import { Errno, HMM_PFN_WRITE, mmu_interval_read_retry } from '../../../src/kernel/index.js'
+import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** The list is asked whether it has the pages, and not whether they may be written. */
@@ -195,22 +186,6 @@ const comparesBefore = override(
     },
 )
 
-/** A collision ends the submission with the error that the comparison gave. */
-const giveUpAfterCollision = override(
-  amdgpu_cs_ioctl,
-  () =>
-    function* (current, bo, start, end, value): Running<number> {
-      const wanted = { start, end, write: value !== undefined }
-      if (!(yield* mmget_not_zero(bo.mm))) return -Errno.EFAULT
-      let error = yield* amdgpu_hmm_range_get_pages(current, bo, wanted)
-      if (!error) error = yield* amdgpu_cs_submit(current, bo, wanted)
-      if (!error) yield* runJob(current, bo, wanted, value)
-      yield* mmput(current, bo.mm)
-      yield* endOfRange(current, bo, error === -Errno.EBUSY ? 'again' : error)
-      return error === -Errno.EBUSY ? yield* become(amdgpu_cs_ioctl, current, bo, start, end, value) : error
-    },
-)
-
 /** Defects of drivers of the tree. */
 export const treeDefects: readonly Defect[] = [
   {
@@ -345,18 +320,5 @@ export const treeDefects: readonly Defect[] = [
     scenario: 'amdgpu-userptr/munmap',
     overrides: [comparesBefore],
     steps: 12,
-  },
-  {
-    name: 'X335',
-    kind: 'mutation',
-    title: 'a submission ends with -EAGAIN after a collision',
-    text:
-      'amdgpu_cs_submit() finds that the pages were invalidated, and the job is never run. User space is to submit again, as after ' +
-      '-EBUSY of the walk.',
-    source: ['our own', 'reference C5', 'drivers/gpu/drm/amd/amdgpu/amdgpu_cs.c: amdgpu_cs_submit'],
-    requirement: 'C5',
-    scenario: 'amdgpu-userptr/munmap',
-    overrides: [giveUpAfterCollision],
-    steps: 21,
   },
 ]

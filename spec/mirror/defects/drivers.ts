@@ -408,15 +408,6 @@ const refuseEverything = override(
     },
 )
 
-/** After a collision the driver goes home, and says that all is well. */
-const answerZeroAfterCollision = override(
-  populateAgain,
-  () =>
-    function* () {
-      return 0
-    },
-)
-
 /** Defects of drivers. */
 export const driverDefects: readonly Defect[] = [
   {
@@ -731,18 +722,5 @@ export const driverDefects: readonly Defect[] = [
     scenario: 'munmap',
     overrides: [refuseEverything],
     steps: 0,
-  },
-  {
-    name: 'X334',
-    kind: 'mutation',
-    title: 'a driver answers 0 after a collision',
-    text:
-      'mmu_interval_read_retry() has said that the walk is stale, and the driver returns 0 without another walk. The device faults ' +
-      'again, and makes up for it; a prefault has promised pages that are not mapped.',
-    source: ['our own', 'reference C5', 'Documentation/mm/hmm.rst'],
-    requirement: 'C5',
-    scenario: 'munmap',
-    overrides: [answerZeroAfterCollision],
-    steps: 15,
   },
 ]

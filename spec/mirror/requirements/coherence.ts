@@ -64,8 +64,7 @@ export const coherence: readonly Requirement[] = [
       'every page: a device that asks for a page that the CPU may access in that way gets it, unless ' +
       'something else happens first. A driver that refuses one page for ever is broken. The reference ' +
       'driver serves a fault whole, up to its last page, and answers an atomic fault with 0 only after ' +
-      'it has programmed the entry. A driver whose last walk was overtaken by an invalidation answers ' +
-      "neither 0 nor -EAGAIN: it tries again, or its answer is 'again', and the device's access is retried.",
+      'it has programmed the entry.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
     checks: [
       'a device gets each page that it asks for',
