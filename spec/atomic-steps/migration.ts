@@ -104,6 +104,13 @@ export const migrationSteps: readonly AtomicStep[] = [
     'rmap-walk',
   ),
   row(
+    'migrate_device_range (collect)',
+    'lock a page, and hold it',
+    'frame[].locked frame[].refcount mm[].pte[].entry',
+    'holding-before-trying',
+    'rmap-walk',
+  ),
+  row(
     'migrate_device_unmap (page)',
     'let the page be',
     'frame[].compound frame[].locked frame[].lru frame[].refcount',

@@ -22,7 +22,20 @@ type Members = Record<string, any>
 const FUNCTIONS: readonly (readonly [name: string, members: readonly string[]])[] = [
   ['Math', ['random']],
   ['Date', ['now']],
-  ['performance', ['now']],
+  [
+    'performance',
+    [
+      'clearMarks',
+      'eventLoopUtilization',
+      'getEntries',
+      'getEntriesByName',
+      'getEntriesByType',
+      'mark',
+      'measure',
+      'now',
+    ],
+  ],
+  ['console', ['assert', 'count', 'countReset', 'group', 'groupEnd', 'time', 'timeEnd', 'timeLog']],
   ['crypto', ['getRandomValues', 'randomUUID']],
   ['Atomics', ['wait', 'waitAsync']],
   [
@@ -61,6 +74,13 @@ const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
   ['WeakRef', /^deref$/],
 ]
 
+/** What an object says of when it was made. */
+const TIMES: readonly (readonly [name: string, member: string])[] = [
+  ['Event', 'timeStamp'],
+  ['File', 'lastModified'],
+  ['Performance', 'timeOrigin'],
+]
+
 /** What stands for a guarded function: it keeps nothing. */
 const guards = new WeakSet<object>()
 
@@ -93,6 +113,8 @@ export function installGuards(): void {
     for (const member of prototype === undefined ? [] : Object.getOwnPropertyNames(prototype))
       if (members.test(member)) guardMember(prototype as Members, member, `${name}.prototype.${member}`)
   }
+  for (const [name, member] of TIMES)
+    guardGetter(global[name]?.prototype, member, `${name}.prototype.${member}`)
   guardDate(global)
   guardFormats()
 }
@@ -178,11 +200,27 @@ function guardMember(object: Members, member: string, name: string): void {
     },
   })
   guards.add(guarded)
+  // Nobody is to hang a property on what is not looked into.
+  Object.freeze(value)
   Object.defineProperty(owner, member, {
     value: guarded,
     configurable: true,
     enumerable: property.enumerable ?? false,
     writable: true,
+  })
+}
+
+/** Replaces a getter. */
+function guardGetter(prototype: object | undefined, member: string, name: string): void {
+  const property = prototype && Object.getOwnPropertyDescriptor(prototype, member)
+  const original = property?.get
+  if (prototype === undefined || original === undefined) return
+  Object.defineProperty(prototype, member, {
+    ...property,
+    get(this: unknown) {
+      if (isGuarded()) refuse(name)
+      return original.call(this)
+    },
   })
 }
 

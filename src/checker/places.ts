@@ -12,7 +12,7 @@ import type { TransitionSystem } from './system.js'
 import { alongTrace } from './trace.js'
 
 /** Frames of a stack that are kept: a `yield*` within helpers is as deep as these nest. */
-const FRAMES = 40
+export const FRAMES = 40
 
 /** Where the texts of procedures are resumed: what is further out has only called the checker. */
 const RESUMED = /\/world\/control\.[jt]s$/
@@ -45,7 +45,8 @@ export function placesOf(
   const stacks = new Map<Operation, SourcePlace[]>()
   const limit = Error.stackTraceLimit
   const { by } = published
-  Error.stackTraceLimit = FRAMES
+  // Where it is frozen it is high enough.
+  Reflect.set(Error, 'stackTraceLimit', FRAMES)
   published.by = (operation) => stacks.set(operation, withinTexts(framesOf(new Error('here'))))
   try {
     return alongTrace(system, trace, (location) => {
@@ -62,6 +63,6 @@ export function placesOf(
     })
   } finally {
     published.by = by
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
   }
 }

@@ -5,13 +5,15 @@
  *
  * @module
  */
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 import { isGuard } from '../checker/guard.js'
 import { acting } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import { recording } from '../world/footprint.js'
+import { isHandle } from '../world/layout.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import { running } from '../world/running.js'
+import { isRealms, noteRealm } from './frozen-realm.js'
 import { Inspector } from './inspector.js'
 import { NODE_OBJECTS } from './node-guards.js'
 
@@ -34,9 +36,18 @@ const ABSENT = 'absent'
 /** What the product changes while a model runs, and a driver may have imported. */
 const OF_THE_PRODUCT: readonly object[] = [acting, recording, running]
 /** What the global object had before any module of somebody else's was loaded. */
-const GLOBALS = new Map(
-  Reflect.ownKeys(globalThis).map((key) => [key, Object.getOwnPropertyDescriptor(globalThis, key)?.value]),
-)
+let globals: ReadonlyMap<PropertyKey, unknown> | undefined
+/** Names of the global object that warn when they are asked for. */
+const WARNING: readonly PropertyKey[] = ['localStorage', 'sessionStorage']
+/** Classes of the language an object of which keeps nothing, or nothing that is not looked at. */
+const PLAIN = new Set<unknown>([
+  ...[Object, Array, Map, Set, WeakMap, WeakSet, WeakRef, RegExp, Promise, Boolean, Number, String],
+  ...[Symbol, BigInt, ArrayBuffer, SharedArrayBuffer, DataView, Object.getPrototypeOf(Uint8Array)],
+  ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError],
+  ...Object.getOwnPropertyNames(Intl).map((name) => Reflect.get(Intl, name)),
+])
+/** Classes of packages that the product works with too, whose objects do not change. */
+const UNCHANGING: readonly string[] = ['StateMachine', 'StateNode']
 /** Prototypes of iterators: an object of one keeps its place where nobody can look. */
 const ITERATORS: readonly object[] = [
   [].values(),
@@ -52,6 +63,25 @@ interface Variable {
   readonly name: string
   /** What it held, in words. */
   readonly value: string
+  /** Which of the objects that look alike it held: 0 for what is no object. */
+  readonly object: number
+}
+
+const numbers = new WeakMap<object, number>()
+const symbols = new Map<symbol, number>()
+let numbered = 0
+
+/** Tells objects, functions and symbols that look alike from each other. */
+function numberOf(value: unknown): number {
+  if (typeof value === 'symbol') {
+    const number = symbols.get(value) ?? ++numbered
+    symbols.set(value, number)
+    return number
+  }
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return 0
+  const number = numbers.get(value) ?? ++numbered
+  numbers.set(value, number)
+  return number
 }
 
 /** What variables held, each by the scope or the function that reaches it, and its name. */
@@ -63,19 +93,36 @@ export type Captured = ReadonlyMap<string, Variable>
  *
  * @param isOwn - whether a file is the driver's author's, or of a package that it uses
  * @param functions - others of its author's: what builds scenarios and makes claims
+ * @param reached - what is found is added to it
  * @throws SpecificationError `impure` if there is something that cannot be compared: an iterator, a Proxy
  */
 export function capturedBy(
   procedures: Iterable<AnyProcedure>,
   isOwn: (url: string) => boolean,
   functions: readonly object[] = [],
+  reached?: Set<object>,
 ): Captured {
   const inspector = new Inspector()
   try {
-    return new Look(inspector, isOwn).look([...[...procedures].map(({ body }) => body), ...functions])
+    const look = new Look(inspector, isOwn)
+    const found = look.look([...[...procedures].map(({ body }) => body), ...functions])
+    for (const each of look.reached) reached?.add(each)
+    return found
   } finally {
     inspector.close()
   }
+}
+
+/** Notes what the global object has, and what that leads to; call it before any module of somebody else's is loaded. */
+export function noteGlobals(): void {
+  noteRealm()
+  globals ??= new Map(
+    // What Node.js makes when it is first asked for is made now.
+    Reflect.ownKeys(globalThis).map((key) => [
+      key,
+      WARNING.includes(key) ? undefined : Reflect.get(globalThis, key),
+    ]),
+  )
 }
 
 /**
@@ -86,10 +133,11 @@ export function capturedBy(
  */
 export function mustBeAsLoaded(loaded: Captured, now: Captured, when: string): void {
   const changed = new Map<string, string>()
-  for (const [key, { name, value }] of now) {
-    const before = loaded.get(key)?.value ?? ABSENT
-    if (before !== value)
-      changed.set(name, `\`${name}\` was ${clipped(before)} when it was loaded, and is ${clipped(value)}`)
+  for (const [key, { name, value, object }] of now) {
+    const before = loaded.get(key)
+    const was = `\`${name}\` was ${clipped(before?.value ?? ABSENT)} when it was loaded, and is`
+    if (before?.value !== value) changed.set(name, `${was} ${clipped(value)}`)
+    else if (before.object !== object) changed.set(name, `${was} another, that looks like it`)
   }
   for (const [key, { name, value }] of loaded)
     if (!now.has(key))
@@ -115,7 +163,7 @@ function changedGlobals(): [key: PropertyKey, value: unknown][] {
   return Reflect.ownKeys(globalThis).flatMap((key): [PropertyKey, unknown][] => {
     const property = Object.getOwnPropertyDescriptor(globalThis, key)
     if (property === undefined || !('value' in property) || Inspector.isOwn(key)) return []
-    const was = GLOBALS.has(key) && Object.is(GLOBALS.get(key), property.value)
+    const was = globals === undefined || (globals.has(key) && Object.is(globals.get(key), property.value))
     return was ? [] : [[key, property.value]]
   })
 }
@@ -163,6 +211,8 @@ class Look {
   private functions = 0
   /** Scopes of many functions that this look has been to. */
   private readonly places = new Set<string>()
+  /** Objects and functions that have been looked at, but for handles of the world. */
+  readonly reached: object[] = []
   private readonly visited: { place: string; name: string; value: object; depth: number }[] = []
   private hasPrivateFields = false
   /** By class: whether an instance of it may keep something. */
@@ -174,18 +224,24 @@ class Look {
   ) {}
 
   look(roots: readonly object[]): Captured {
-    for (const root of roots) if (typeof root === 'function') this.closure(root)
+    for (const root of roots)
+      if (typeof root === 'function' && this.closure(root))
+        this.members('root', nameOf(root), root, 0, OF_FUNCTIONS)
     for (const [key, value] of changedGlobals()) this.value('global', `globalThis.${String(key)}`, value, 0)
     this.privateFields()
     return this.found
   }
 
-  private say(place: string, name: string, value: string): void {
+  private say(place: string, name: string, value: string, held: unknown): void {
     if (this.found.size >= MOST_VALUES) tooMuch(name)
+    const object = numberOf(held)
     let key = `${place} ${name}`
     // Two scopes that look alike and hold different things are two.
-    while ((this.found.get(key)?.value ?? value) !== value) key += "'"
-    this.found.set(key, { name, value })
+    for (let known = this.found.get(key); known !== undefined; known = this.found.get(key)) {
+      if (known.value === value && known.object === object) return
+      key += "'"
+    }
+    this.found.set(key, { name, value, object })
   }
 
   /**
@@ -240,37 +296,64 @@ class Look {
     if (depth > DEEPEST) tooMuch(name)
     if (typeof value === 'function') this.function(place, name, value, depth)
     else if (typeof value === 'object' && value !== null) this.object(place, name, value, depth)
-    else this.say(place, name, wordsFor(value))
+    else this.say(place, name, wordsFor(value), value)
   }
 
   private function(place: string, name: string, value: object, depth: number): void {
-    this.say(place, name, 'a function')
-    if (this.seen.has(value) || isGuard(value)) return
+    this.say(place, name, 'a function', value)
+    if (this.seen.has(value) || isGuard(value) || isRealms(value)) return
     if (types.isProxy(value)) refuse(name, OPAQUE.proxy)
     if (isWasm(value)) refuse(name, OPAQUE.wasm)
     const bound = isNative(value) ? this.inspector.boundIn(value) : []
     if (!this.closure(value)) this.seen.add(value)
-    else this.members(place, name, value, depth, OF_FUNCTIONS)
+    else {
+      this.reached.push(value)
+      this.members(place, name, value, depth, OF_FUNCTIONS)
+    }
     for (const [part, inner] of bound) this.value(place, `${name}${String(part)}`, inner, depth + 1)
   }
 
   private object(place: string, name: string, value: object, depth: number): void {
-    if (this.seen.has(value) || isGuard(value)) return
+    if (isGuard(value)) return
+    if (this.seen.has(value) || isRealms(value)) {
+      this.say(place, name, 'an object', value)
+      return
+    }
     this.seen.add(value)
     const opaque = opaqueIn(value)
     if (opaque !== undefined && !(types.isGeneratorObject(value) && this.inspector.hasEnded(value)))
       refuse(name, OPAQUE[opaque])
     const slot = slotOf(value)
-    this.say(place, name, `an object of ${classOf(value)?.name || 'Object'}${slot === '' ? '' : `: ${slot}`}`)
+    this.say(
+      place,
+      name,
+      `an object of ${classOf(value)?.name || 'Object'}${slot === '' ? '' : `: ${slot}`}`,
+      value,
+    )
     if (types.isMap(value) || types.isSet(value) || types.isWeakMap(value) || types.isWeakSet(value)) {
       for (const [i, entry] of this.inspector.entriesOf(value).entries())
         for (const [part, inner] of own(entry))
           this.value(place, `${name}[${i}].${String(part)}`, inner, depth + 1)
     }
+    this.prototypeOf(place, name, value, depth)
     if (types.isTypedArray(value)) return
-    // Records, layouts and the like are the product's: what they hold is the world, or does not change.
-    if (!Array.isArray(value) && !this.mayKeep(value)) return
+    // What records, layouts and the like hold is the world, or does not change.
+    if (isHandle(value)) return
+    this.reached.push(value)
+    if (!Array.isArray(value) && !this.mayKeep(name, value)) return
     this.members(place, name, value, depth, ['constructor'])
+  }
+
+  /** What an object inherits from, where that is somebody else's: a class leads to its own, an object that was made without one may not. */
+  private prototypeOf(place: string, name: string, value: object, depth: number): void {
+    const prototype = Object.getPrototypeOf(value)
+    const made = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+    if (prototype !== null && !isRealms(prototype) && (made === undefined || this.isAuthors(made)))
+      this.value(place, `${name}.__proto__`, prototype, depth + 1)
+  }
+
+  private isAuthors(of: unknown): boolean {
+    return typeof of !== 'function' || this.isSomebodyElses(of)
   }
 
   private members(
@@ -298,16 +381,24 @@ class Look {
     }
   }
 
-  /** True for an instance of a class that is the author's, a package's, the language's or Node's. */
-  private mayKeep(value: object): boolean {
+  /** False for an object of a package that the product works with too. */
+  private mayKeep(name: string, value: object): boolean {
     const of = classOf(value)
     if (of === undefined) return true
     const known = this.keeping.get(of)
     if (known !== undefined) return known
-    const may = this.isSomebodyElses(of) || (urls.get(of) ?? 'node:').startsWith('node:')
+    const may = this.isSomebodyElses(of) || this.isEverybodys(name, of)
     if (may) this.mayHaveFields(of)
     this.keeping.set(of, may)
     return may
+  }
+
+  /** True for a class of the language's, of Node's or the product's. @throws SpecificationError if what its objects keep cannot be looked at */
+  private isEverybodys(name: string, of: { readonly name: string }): boolean {
+    const url = urls.get(of)
+    if (url === undefined && !PLAIN.has(of) && of !== Date && !isGuard(of)) refuse(name, unseen(of.name))
+    if (url?.includes('/node_modules/xstate/') && !UNCHANGING.includes(of.name)) refuse(name, unseen(of.name))
+    return url === undefined || !url.includes('/node_modules/xstate/')
   }
 }
 
@@ -323,6 +414,11 @@ function own(value: object, except: readonly PropertyKey[] = []): Own[] {
     if ('value' in property) return [[key, property.value]]
     return [property.get, property.set].flatMap((each): Own[] => (each === undefined ? [] : [[key, each]]))
   })
+}
+
+function nameOf(of: object): string {
+  const name = Object.getOwnPropertyDescriptor(of, 'name')?.value
+  return typeof name === 'string' && name !== '' ? name : 'a function'
 }
 
 /** What made an object. */
@@ -341,6 +437,10 @@ const OPAQUE = {
   proxy: 'a Proxy, which may keep anything',
   wasm: 'of WebAssembly, which keeps what nobody sees',
 } as const
+
+function unseen(kind: string): string {
+  return `an object of ${kind}, which may keep what nobody sees,`
+}
 
 function opaqueIn(value: object): keyof typeof OPAQUE | undefined {
   if (types.isProxy(value)) return 'proxy'
@@ -369,6 +469,7 @@ function isWasm(value: object): boolean {
 /** The parts of an object of the language that are no members, in words. */
 function slotOf(value: object): string {
   if (types.isDate(value)) return String(value.getTime())
+  if (types.isPromise(value)) return inspect(value, { depth: 0 })
   if (types.isRegExp(value)) return `${value.source} at ${value.lastIndex}`
   if (types.isAnyArrayBuffer(value)) return bytesOf(new Uint8Array(value))
   if (ArrayBuffer.isView(value))

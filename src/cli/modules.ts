@@ -10,7 +10,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { atPlaceOf } from '../world/thrown.js'
-import { type Captured, capturedBy } from './captured.js'
+import { type Captured, capturedBy, noteGlobals } from './captured.js'
 import { type FileOption, importedFiles, mustBePureText, syntaxErrorIn } from './driver-text.js'
 import { installNodeGuards } from './node-guards.js'
 import { freshUrl, installHooks, isTypeScript, mayKeep, newerSourceOf } from './typescript/index.js'
@@ -23,6 +23,14 @@ export interface LoadedModule {
   readonly captured: Captured
   /** Functions that build its scenarios and make its claims. */
   readonly functions: readonly object[]
+}
+
+/** What functions of modules can reach. */
+const reached = new Set<object>()
+
+/** What functions of somebody else's modules could reach when these were loaded, so far. */
+export function reachedByModules(): ReadonlySet<object> {
+  return reached
 }
 
 /** Modules by path, each loaded once. */
@@ -46,10 +54,11 @@ export class Modules {
     if (this.turn === 0) mustBeLoadable(option, file, path)
     installHooks()
     installNodeGuards()
+    noteGlobals()
     try {
       const { loaded, made } = await proceduresOf(() => import(freshUrl(pathToFileURL(path).href, this.turn)))
       const functions = functionsIn(loaded)
-      const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses, functions) : new Map()
+      const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses, functions, reached) : new Map()
       const module = { module: loaded, made, captured, functions }
       this.known.set(path, module)
       return module
@@ -92,6 +101,8 @@ function mustBeLoadable(option: FileOption, file: string, path: string): void {
 
 /** True for the URL of a script that may keep something for a driver: not the product's, and nothing that it works with. */
 export function isSomebodyElses(url: string): boolean {
+  // A text that was made a function of while a module ran.
+  if (url === '') return true
   const file = url.startsWith('file:') ? fileURLToPath(url) : url
   return isAbsolute(file) && existsSync(file) && mayKeep(file)
 }

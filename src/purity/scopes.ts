@@ -172,7 +172,12 @@ function declareBlock(scope: Scope, statements: readonly AnyNode[]): void {
         if (statement.id) scope.declare(statement.id.name, 'class', statement)
         break
       case 'ImportDeclaration':
-        for (const { local } of statement.specifiers) scope.declare(local.name, 'import')
+        for (const specifier of statement.specifiers)
+          scope.declare(
+            specifier.local.name,
+            'import',
+            specifier.type === 'ImportNamespaceSpecifier' ? specifier : undefined,
+          )
         break
     }
   }

@@ -30,6 +30,7 @@ import {
 import {
   becomes,
   changesThis,
+  hasMethod,
   holdsOwn,
   isBecome,
   isGlobal,
@@ -434,9 +435,15 @@ class Reader {
       if (method === undefined) return
       const whole = callee.object.type === 'Identifier' ? `${callee.object.name}.${method}` : method
       if (CHANGES_FIRST.has(whole) && first !== undefined) this.judgeMutation(call, first, scope, place)
-      else if (MUTATORS.has(method)) this.judgeMutation(call, callee, scope, place)
+      else if (MUTATORS.has(method) && !this.isOwnMethod(callee.object, method, scope))
+        this.judgeMutation(call, callee, scope, place)
       else this.judgeMethodOfClass(call, callee.object, method, scope, place)
     }
+  }
+
+  private isOwnMethod(object: AnyNode, method: string, scope: Scope): boolean {
+    const found = object.type === 'Identifier' ? scope.find(object.name) : undefined
+    return found !== undefined && hasMethod(found, method)
   }
 
   /**

@@ -178,6 +178,24 @@ export function publishes(node: AnyNode): boolean {
   )
 }
 
+/** True if `method` is a function that what a name stands for has by itself: of a module, a class, an object with that member. */
+export function hasMethod({ init }: Declaration, method: string): boolean {
+  switch (init?.type) {
+    // An array, a map or a set of that module would have a name of its own.
+    case 'ImportNamespaceSpecifier':
+      return true
+    case 'ClassDeclaration':
+      return init.body.body.some((member) => isNamed(member, method))
+    case 'ObjectExpression':
+      return init.properties.some(
+        (member) =>
+          member.type === 'Property' && member.key.type === 'Identifier' && member.key.name === method,
+      )
+    default:
+      return false
+  }
+}
+
 /** Whose a name is, for people. */
 export function whoseIs(found: Declaration | undefined): string {
   if (found === undefined) return 'which stands outside of the procedure'

@@ -37,6 +37,16 @@ export const acting = {
   before: new Uint8Array(0) as World,
 }
 
+/** What a procedure may know of {@link acting}. */
+export const whoActs: {
+  /** Index of the thread that takes the step (0 …), or {@link NOBODY} while a state is only looked at. */
+  readonly thread: number
+} = Object.freeze({
+  get thread() {
+    return acting.thread
+  },
+})
+
 /** `thread` takes a step of a model of which `unclaimed` is not claimed. */
 export function act(thread: number, unclaimed: ReadonlySet<string>): void {
   acting.thread = thread

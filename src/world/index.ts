@@ -5,7 +5,7 @@
  * @module world
  */
 
-export { type Asserted, acting, NOBODY, use } from './acting.js'
+export { type Asserted, NOBODY, use, whoActs as acting } from './acting.js'
 export {
   ControlGraph,
   type ControlLimits,
@@ -15,7 +15,7 @@ export {
   type Location,
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
-export { type Footprint, footprintOf, type Recorder, recordedBy, unobserved } from './footprint.js'
+export { unobserved } from './footprint.js'
 export {
   type Bits,
   Cell,

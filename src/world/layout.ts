@@ -319,9 +319,9 @@ interface Allocation {
   readonly firstWithRoom: number[]
   bytes: number
   readonly cells: Cell[]
-  readonly locks: Lock[]
+  locks: readonly Lock[]
   /** True for a thread that may not sleep, whatever it holds. */
-  readonly nonBlocking: ((thread: number) => boolean)[]
+  nonBlocking: readonly ((thread: number) => boolean)[]
   readonly lifecycles: Lifecycle[]
   readonly pools: Pool<object>[]
   readonly sequences: Sequence[]
@@ -356,7 +356,8 @@ export interface LayoutOptions {
 export class Layout {
   /** Number of threads of the scenario. */
   readonly threads: number
-  private readonly allocation: Allocation
+  /** Nobody who declares gets at it: what it knows of locks decides what is claimed. */
+  readonly #allocation: Allocation
 
   constructor(
     options: LayoutOptions,
@@ -369,7 +370,7 @@ export class Layout {
       throw new SpecificationError('layout', `a layout is for 1 to 8 threads, not ${options.threads}`)
     if (parent === undefined) mustDeclareBefore('a layout')
     this.threads = options.threads
-    this.allocation = parent?.allocation ?? {
+    this.#allocation = (parent === undefined ? undefined : parent.#allocation) ?? {
       free: [],
       firstWithRoom: [],
       bytes: 0,
@@ -417,11 +418,11 @@ export class Layout {
     options: CellOptions = {},
     count: number = targets.length,
   ): Cell<T | undefined> {
-    let values = this.allocation.references.get(targets)
+    let values = this.#allocation.references.get(targets)
     if (values === undefined) {
       // All references to the same records share the list of them.
       values = [undefined, ...targets]
-      this.allocation.references.set(targets, values)
+      this.#allocation.references.set(targets, values)
     }
     return this.declare(name, Math.max(1, count), options, 'reference', values)
   }
@@ -440,7 +441,7 @@ export class Layout {
       const handle = this.handOut(new Sequence(cell, counter, view))
       names.set(handle, cell.name)
       handles.push(handle)
-      if (view === 'plain') this.allocation.sequences.push(handle)
+      if (view === 'plain') this.#allocation.sequences.push(handle)
     }
     return cell
   }
@@ -469,7 +470,7 @@ export class Layout {
     bare.values = values
     const guarded = bare.options.guardedBy || bare.options.partOf ? new GuardedCell(bare) : bare
     const cell = this.handOut(guarded)
-    this.allocation.cells.push(cell)
+    this.#allocation.cells.push(cell)
     return cell as Cell<unknown> as Cell<V>
   }
 
@@ -513,19 +514,19 @@ export class Layout {
     const cell = this.counter(name, 15, { ghost: true })
     const lifecycle = new Lifecycle(kind, cell)
     handles.add(lifecycle)
-    this.allocation.lifecycles.push(lifecycle)
+    this.#allocation.lifecycles.push(lifecycle)
     return lifecycle
   }
 
   /** @internal called by the locks themselves */
   addLock(lock: Lock): void {
-    if (this.allocation.locks.some(({ name }) => name === lock.name))
+    if (this.#allocation.locks.some(({ name }) => name === lock.name))
       throw new SpecificationError(
         'layout',
         `there are two locks "${lock.name}"; traces and claims tell them apart by name, so give each its own`,
       )
     this.handOut(lock)
-    this.allocation.locks.push(lock)
+    this.#allocation.locks = Object.freeze([...this.#allocation.locks, lock])
   }
 
   /**
@@ -535,7 +536,7 @@ export class Layout {
    * @kernel non_block_start
    */
   forbidSleep(condition: (thread: number) => boolean): void {
-    this.allocation.nonBlocking.push(condition)
+    this.#allocation.nonBlocking = Object.freeze([...this.#allocation.nonBlocking, condition])
   }
 
   /** The record of what was declared, by that name; a list of records, or an instance of a class, is what it is. */
@@ -549,14 +550,14 @@ export class Layout {
   /** @internal called by the pools themselves */
   addPool(pool: Pool<object>): void {
     this.handOut(pool)
-    this.allocation.pools.push(pool)
+    this.#allocation.pools.push(pool)
   }
 
   /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
   handOut<T>(value: T): T {
     if (typeof value === 'object' && value !== null) {
       if (!(value instanceof Cell) && !isRecord(value)) handles.add(value)
-      this.allocation.handedOut.push(value)
+      this.#allocation.handedOut.push(value)
     }
     return value
   }
@@ -566,7 +567,7 @@ export class Layout {
    * world. Arrays are compared afterwards instead ({@link mustBeAsSealed}): to read a frozen one takes half as long again.
    */
   seal(): void {
-    const { handedOut, arrays } = this.allocation
+    const { handedOut, arrays } = this.#allocation
     for (const handle of handedOut)
       if (Array.isArray(handle)) arrays.push({ array: handle, held: [...handle] })
       else Object.freeze(handle)
@@ -575,7 +576,7 @@ export class Layout {
 
   /** @throws SpecificationError if an array of handles is not what it was when it was sealed */
   mustBeAsSealed(): void {
-    for (const { array, held } of this.allocation.arrays)
+    for (const { array, held } of this.#allocation.arrays)
       if (Reflect.ownKeys(array).length !== held.length + 1 || held.some((value, i) => array[i] !== value))
         throw new SpecificationError(
           'impure',
@@ -586,37 +587,37 @@ export class Layout {
 
   /** Every cell, in the order of declaration. */
   get cells(): readonly Cell[] {
-    return this.allocation.cells
+    return this.#allocation.cells
   }
 
   /** Every lock, in the order of declaration. */
   get locks(): readonly Lock[] {
-    return this.allocation.locks
+    return this.#allocation.locks
   }
 
   /** Conditions under which a thread may not sleep: see {@link forbidSleep}. */
   get nonBlocking(): readonly ((thread: number) => boolean)[] {
-    return this.allocation.nonBlocking
+    return this.#allocation.nonBlocking
   }
 
   /** Every pool, in the order of declaration. */
   get pools(): readonly Pool<object>[] {
-    return this.allocation.pools
+    return this.#allocation.pools
   }
 
   /** Every statechart instance, in the order of declaration. */
   get lifecycles(): readonly Lifecycle[] {
-    return this.allocation.lifecycles
+    return this.#allocation.lifecycles
   }
 
   /** Every sequence number, in the order of declaration: what must be renumbered together. */
   get sequences(): readonly Sequence[] {
-    return this.allocation.sequences
+    return this.#allocation.sequences
   }
 
   /** Size of a world, in bytes. */
   get bytes(): number {
-    return this.allocation.bytes
+    return this.#allocation.bytes
   }
 
   /** A new world in its initial state. It is the world in use from then on. */
@@ -624,7 +625,7 @@ export class Layout {
     const w = new Uint8Array(Math.max(1, this.bytes))
     const before = acting.thread
     acting.thread = NOBODY
-    for (const [targets, values] of this.allocation.references)
+    for (const [targets, values] of this.#allocation.references)
       for (let i = values.length - 1; i < targets.length; i++) values.push(targets[i])
     for (const cell of this.cells) if (cell.options.initial) cell.set(w, cell.options.initial)
     acting.thread = before
@@ -638,7 +639,7 @@ export class Layout {
   }
 
   private allocate(name: string, max: number, options: CellOptions): Cell {
-    const allocation = this.allocation
+    const allocation = this.#allocation
     const bits = 32 - Math.clz32(max)
     if (bits > 8) {
       const bytes = Math.ceil(bits / 8)

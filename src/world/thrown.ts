@@ -24,10 +24,17 @@ function rootOf(url: string): string {
   return url.replace(/src\/world\/[^/]*$/, '')
 }
 
+/** What the language says of a change of what is frozen. */
+const FROZEN = /read only property|not extensible|Cannot (redefine|delete) property/
+
 /** The message of what was thrown, whatever it is. */
 export function messageOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? String(thrown.message) : String(thrown)
+    if (!(thrown instanceof Error)) return String(thrown)
+    const message = String(thrown.message)
+    return thrown instanceof TypeError && FROZEN.test(message)
+      ? `${message}: once a driver is loaded, what it reaches beside the world does not change; keep it in a field of the world`
+      : message
   } catch {
     return 'something that has no text'
   }

@@ -83,7 +83,7 @@ describe.skipIf(!built)('a driver that', () => {
     ['exit-later', 'exited', /with exit code 0: at .*exit-later\.mjs/],
     ['kill', 'crashed', /the process ended by SIGKILL/],
     ['close', 'crashed', /the process ended/],
-    ['built-in-in-step', 'replaced-built-in', /Set\.prototype\.has was replaced/],
+    ['built-in-in-step', 'procedure-threw', /read only property 'has'/],
     ['rejects-in-step', 'unhandled-rejection', /nobody waits for it: Error: no such firmware/],
     ['throws-later', 'uncaught-exception', /thrown outside of any step: Error: too late/],
   ]

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Locations, Memo, NO_STEP } from '../../src/checker/memo.js'
-import { acting, Layout, old, procedure, use } from '../../src/world/index.js'
+import { acting } from '../../src/world/acting.js'
+import { Layout, old, procedure, use } from '../../src/world/index.js'
 
 const here = procedure(function* here() {})
 

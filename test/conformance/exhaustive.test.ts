@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { Exploration } from '../../src/checker/index.js'
 import { type Operation, Oracle, parseOperation, type Runner } from '../../src/conformance/index.js'
 import { madvise_dontneed } from '../../src/kernel/index.js'
+import { acting } from '../../src/world/acting.js'
 import {
-  acting,
   choose,
   type Layout,
   type Override,

@@ -2,8 +2,8 @@
  * The two sides of a comparison: a sketch as a scenario of the checker, and as a subject of the naive explorer.
  */
 import type { Injection } from '../../src/checker/index.js'
+import { acting } from '../../src/world/acting.js'
 import {
-  acting,
   BLOCKED,
   become,
   type Cell,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
+import { acting } from '../../src/world/acting.js'
 import {
-  acting,
   type Cell,
   fieldOf,
   Layout,

@@ -1,8 +1,8 @@
 /** What replaces a procedure, or one step of it. */
 import { describe, expect, it } from 'vitest'
 import { check, survey } from '../../src/checker/index.js'
+import { acting } from '../../src/world/acting.js'
 import {
-  acting,
   BLOCKED,
   bodiesOf,
   Layout,

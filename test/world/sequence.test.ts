@@ -1,8 +1,7 @@
 /** Sequence numbers in fields, and what protects a field. */
 import { describe, expect, it } from 'vitest'
-import { act } from '../../src/world/acting.js'
+import { act, acting } from '../../src/world/acting.js'
 import {
-  acting,
   any,
   both,
   exclusive,

@@ -11,13 +11,17 @@ import type { Atomicity } from '../../checker/atomicity/atomicity.js'
 import { memoryFor } from '../../checker/check.js'
 import type { RandomResult } from '../../checker/random.js'
 import type { CheckResult, Trace } from '../../checker/result.js'
+import * as driver from '../../driver/index.js'
 import { nodeHost } from '../../host/node.js'
+import * as kernel from '../../kernel/index.js'
 import { SpecificationError } from '../../world/errors.js'
 import * as world from '../../world/index.js'
 import type { Scenario } from '../../world/model.js'
 import { placeOf, running } from '../../world/running.js'
 import { scenarioOf } from '../commands/kinds.js'
 import { replayTrace } from '../commands/replay.js'
+import { freezeRealm } from '../frozen-realm.js'
+import { reachedByModules } from '../modules.js'
 import { installNodeGuards, NODE_OBJECTS } from '../node-guards.js'
 import type { Project } from '../project.js'
 import { referenceProject } from '../reference.js'
@@ -284,6 +288,12 @@ async function obey(order: Order): Promise<void> {
       'replaced-built-in',
       `${replaced} was replaced while this ran, so that nothing of it can be relied on; leave what the language ` +
         'and the product bring along as it is',
+    )
+  // What is loaded stays as it is. The product alone is left as quick as it can be.
+  if (order.kind === 'load' && reachedByModules().size > 0)
+    freezeRealm(
+      [world, kernel, driver].flatMap((part) => Object.values(part)),
+      reachedByModules(),
     )
   if (!spoilt) say(reply)
 }

@@ -6,8 +6,8 @@
 import { renumberSequences } from '../../../spec/reductions/sequence-numbers.js'
 import { Normaliser } from '../../checker/normalise.js'
 import { StateStore } from '../../checker/store.js'
-import { act } from '../../world/acting.js'
-import { acting, BLOCKED, ControlGraph, FINISHED, NOBODY, use, Violation } from '../../world/index.js'
+import { act, acting } from '../../world/acting.js'
+import { BLOCKED, ControlGraph, FINISHED, NOBODY, use, Violation } from '../../world/index.js'
 import type { ReadTest } from './test.js'
 import { type LitmusOptions, LitmusWorld, returnedAt } from './world.js'
 

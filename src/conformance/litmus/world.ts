@@ -6,9 +6,9 @@
  */
 import { releases } from '../../generations/releases.js'
 import type { Machine } from '../../kernel/index.js'
+import { acting } from '../../world/acting.js'
 import {
   type AnyProcedure,
-  acting,
   type Override,
   type Procedure,
   procedure,

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { act } from '../../world/acting.js'
+import { act, acting } from '../../world/acting.js'
 import {
   type AnyProcedure,
-  acting,
   BLOCKED,
   ControlGraph,
   FINISHED,

@@ -17,7 +17,8 @@ import {
   VM_WRITE,
   VmaKind,
 } from '../../../src/kernel/index.js'
-import { acting, NOBODY } from '../../../src/world/index.js'
+import { acting } from '../../../src/world/acting.js'
+import { NOBODY } from '../../../src/world/index.js'
 import { Process } from './process.js'
 
 describe('reading untouched memory', () => {
