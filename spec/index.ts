@@ -17,6 +17,7 @@ import * as byPage from './exclusive/scenarios/exclusive-by-page.js'
 import * as encodings from './generations/scenarios/encodings.js'
 import { hmmVmaRequests } from './generations/scenarios/generation-requests.js'
 import * as generations from './generations/scenarios/generations.js'
+import { adviseVersusDevice } from './memory/scenarios/advice.js'
 import * as areas from './memory/scenarios/areas.js'
 import * as hugePages from './memory/scenarios/huge-pages.js'
 import * as largeFolios from './memory/scenarios/large-folios.js'
@@ -121,6 +122,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.shortOfMemory,
   migration.evictDevice,
   swap.swapVersusDevice,
+  adviseVersusDevice,
   swap.swapVersusClose,
   swap.swapVersusUnmap,
   swap.swapVersusMigration,

@@ -37,6 +37,7 @@ export function declareAddressSpace(
     open: layout.flag('open'),
     expected: layout.array('expected', pages, (l) => ({
       value: l.counter('value', bounds.values, { ghost: true }),
+      given: l.counter('given', bounds.values, { ghost: true, when: false }),
     })),
   }
 }

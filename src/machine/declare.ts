@@ -232,6 +232,7 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
     subscriptions,
     expected: l.array('expected', size.pages, (page) => ({
       value: page.counter('value', size.values, { ghost: true }),
+      given: page.counter('given', size.values, { ghost: true, when: !!size.advice }),
     })),
   }
 }

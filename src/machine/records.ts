@@ -211,6 +211,8 @@ export interface SequenceReader {
 /** Ghost: what a read must give. */
 export interface Expected {
   value: number
+  /** The value that may be dropped: what was there when memory was given up (MADV_FREE). 0 where nothing is advised. */
+  given: number
 }
 
 /** A watched range of an address space. @kernel struct mmu_interval_notifier */

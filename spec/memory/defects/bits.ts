@@ -345,6 +345,20 @@ export const bitDefects: readonly Defect[] = [
     steps: 22,
   },
   {
+    name: 'X337',
+    kind: 'hazard',
+    title: 'what a device writes to memory that was given up is dropped',
+    text:
+      'After madvise(MADV_FREE) a page may be dropped until it is written again. The device writes to it through an entry that it ' +
+      'has, and its driver unmaps it for reclaim without marking it dirty: reclaim takes it for a page that nobody has written to, and ' +
+      'the write is lost. Fixed as H23 is.',
+    source: ['our own', 'reference B.2, B.4 X4', 'mm/rmap.c: try_to_unmap_one'],
+    requirement: 'C39',
+    scenario: 'advise',
+    overrides: [writesUntold],
+    steps: 41,
+  },
+  {
     name: 'X51',
     kind: 'mutation',
     title: 'reclaim drops the dirty bit of the entry that it replaces',

@@ -134,6 +134,8 @@ export interface MirrorScenario {
   readonly copiesFail?: boolean
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
+  /** True if memory is advised. */
+  readonly advice?: boolean
   /** Slots of swap (default none). */
   readonly swapSlots?: number
   /** Where the device memory comes and goes: whether it is there at the beginning, and what becomes of what is lost. */

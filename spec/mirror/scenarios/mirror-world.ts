@@ -269,6 +269,7 @@ export function mirrorModel(
         }
       : {}),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
+    ...(options.advice ? { advice: true } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
     ...(options.files ? { files: options.files } : {}),

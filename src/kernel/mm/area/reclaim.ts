@@ -76,7 +76,11 @@ const madvise_free_pte_range = procedure(function* madvise_free_pte_range(
       pte.dirty = false
       flushTlb(machine, mm, page, page + 1)
       const frame = machine.frames[pte.frame]
-      if (frame.swapCache === 0) frame.lazyFree = true
+      if (frame.swapCache === 0) {
+        frame.lazyFree = true
+        const expected = ownExpected(mm, page)
+        expected.given = expected.value
+      }
     }
     return 0
   })

@@ -16,7 +16,7 @@ import {
   PteKind,
   type Task,
 } from '../../../machine/index.js'
-import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
 import { clearPte, folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
@@ -85,6 +85,9 @@ export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, fr
   })
 })
 
+/** What came of an entry that maps a page: it is gone from there; it is replaced; or the page stays mapped. */
+export const Unmapped = { gone: 0, replaced: 1, kept: 2 } as const
+
 /**
  * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
  * has gone from where it was found it may have moved, and is looked for again.
@@ -102,9 +105,9 @@ export const try_to_unmap = procedure(function* try_to_unmap(
   )
   if (page < 0) return
   yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-  const replaced = yield* try_to_unmap_one(current, mm, page, frame)
+  const unmapped = yield* try_to_unmap_one(current, mm, page, frame)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-  if (!replaced) yield* become(try_to_unmap, current, mm, frame)
+  if (unmapped === Unmapped.gone) yield* become(try_to_unmap, current, mm, frame)
 })
 
 /**
@@ -133,7 +136,7 @@ const tryToUnmapAreas = procedure(
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it,
  * since a CPU that could still write would do so unseen. That the page was written to passes from the entry to the page.
  *
- * @returns 1, or 0 if the page is not there
+ * @returns one of {@link Unmapped}
  * @kernel try_to_unmap_one mm/rmap.c
  * @see reference B.2
  */
@@ -159,14 +162,14 @@ export function unmapEntry(
   read = entryState,
 ): number {
   const pte = mm.pte[page]
-  if (!maps(machine, pte, frame)) return 0
+  if (!maps(machine, pte, frame)) return Unmapped.gone
   const state = read(pte)
   if (frame.lazyFree) return dropEntry(machine, mm, page, frame)
   setSwapEntry(machine, pte, frame, state)
   flushTlb(machine, mm, page, page + 1)
   if (state.dirty) frame.dirty = true
   putPage(frame)
-  return 1
+  return Unmapped.replaced
 }
 
 /**
@@ -178,13 +181,20 @@ function dropEntry(machine: Machine, mm: MmStruct, page: number, frame: Frame): 
   if (pte.dirty) frame.dirty = true
   if (frame.dirty || frame.refcount !== 1 + frame.mapcount) {
     if (frame.dirty) frame.lazyFree = false
-    return 0
+    return Unmapped.kept
   }
   clearPte(machine, pte)
   flushTlb(machine, mm, page, page + 1)
   putPage(frame)
-  ownExpected(mm, page).value = 0
-  return 1
+  const expected = ownExpected(mm, page)
+  claim(
+    'C39',
+    expected.value === expected.given,
+    `page ${page} of ${mm.name} is dropped, and was written after it was given up`,
+  )
+  expected.value = 0
+  expected.given = 0
+  return Unmapped.replaced
 }
 
 /** An exclusive entry is replaced like another where it keeps the mapping; otherwise it is none, and keeps its page in memory. */

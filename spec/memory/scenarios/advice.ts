@@ -1,0 +1,70 @@
+/**
+ * Memory is given up, written to swap and faulted in on request (madvise), while a device uses it.
+ *
+ * @module
+ */
+import { deviceAccess } from '../../../src/driver/index.js'
+import {
+  cpuRead,
+  madvise_free,
+  madvise_pageout,
+  madvise_populate,
+  ownExpected,
+  PteKind,
+} from '../../../src/kernel/index.js'
+import type { Witness } from '../../../src/world/index.js'
+import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+
+/** What was given up is dropped, and reads as zeroes. */
+function isDropped({ machine }: MirrorWorld): Witness {
+  const [mm] = machine.mms
+  return {
+    clause: 'C39',
+    name: 'a page that was given up is dropped',
+    holds: () => mm.pte[0].kind === PteKind.none && ownExpected(mm, 0).value === 0,
+  }
+}
+
+/** What a device has written since is kept. */
+function isKept({ machine }: MirrorWorld): Witness {
+  const [mm] = machine.mms
+  return {
+    clause: 'C39',
+    name: 'a page that was given up and written again goes to swap',
+    holds: () => mm.pte[0].kind === PteKind.swap && ownExpected(mm, 0).value === 2,
+  }
+}
+
+/** Memory is given up and reclaimed while a device writes to it. */
+export const adviseVersusDevice = mirrorScenario({
+  name: 'advise',
+  summary:
+    'A process gives a page up that a device writes to (MADV_FREE), and has it reclaimed (MADV_PAGEOUT): it is dropped if nobody ' +
+    'has written to it since, by a CPU or the device, and goes to swap otherwise. Then it is faulted in again.',
+  exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    advice: true,
+    witnesses: (m) => [isDropped(m), isKept(m)],
+    values: 2,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      {
+        name: 'cpu',
+        calls: () => [
+          call(madvise_free, 0, 1),
+          call(madvise_pageout, 0, 1),
+          call(madvise_pageout, 0, 1),
+          call(madvise_populate, 0, 1, false),
+          call(cpuRead, 0),
+        ],
+      },
+    ],
+  }),
+})
