@@ -132,7 +132,7 @@ export function findSteps(
 
 /** Explores one scenario, in the order of the number of steps. */
 function explore(scenario: Scenario, steps: Map<string, Gathered>, most: number): void {
-  const system = new TransitionSystem(scenario.build(parametersOf(scenario, { bounds: 'smoke' })), [])
+  const system = new TransitionSystem(scenario.build(parametersOf(scenario, { bounds: 'smoke' })), [], 'all')
   const stepper = new Stepper(system, 'asItIs')
   const store = new StateStore(system.words)
   const depths = [0]
