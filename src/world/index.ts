@@ -15,7 +15,7 @@ export {
   type Location,
 } from './control.js'
 export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
-export { unobserved } from './footprint.js'
+export { type Footprint, unobserved } from './footprint.js'
 export {
   type Bits,
   Cell,

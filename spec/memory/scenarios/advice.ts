@@ -52,7 +52,7 @@ export const adviseVersusDevice = mirrorScenario({
     advice: true,
     witnesses: (m) => [isDropped(m), isKept(m)],
     values: 2,
-    invalidations: 1,
+    invalidations: 5,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       {
