@@ -5,7 +5,7 @@
  * @module
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { bundled, writeExplorer } from './explorer.js'
@@ -56,7 +56,8 @@ function filesIn(folder: string): string[] {
 function shorten(api: string, change: (html: string, file: string) => string): void {
   const pages = filesIn(api).map((file) => [file, change(readFileSync(file, 'utf8'), file)] as const)
   const classes = new ShortClasses(pages.map(([, html]) => html))
-  for (const [file, html] of pages) writeFileSync(file, compact(classes.inMarkup(html)))
+  for (const [file, html] of pages)
+    writeFileSync(file, compact(classes.inMarkup(html), basename(dirname(file))))
   const assets = join(api, 'assets')
   for (const name of readdirSync(assets)) {
     const text = readFileSync(join(assets, name), 'utf8')
@@ -77,7 +78,7 @@ async function main(): Promise<void> {
   for (const page of pages) {
     const file = join(out, page.url)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, compact(htmlOf(page)))
+    writeFileSync(file, compact(htmlOf(page), basename(dirname(page.url))))
   }
   // Typedoc's own search and menus, which the site's stand in for.
   for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])

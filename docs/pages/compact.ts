@@ -17,10 +17,18 @@ const OPTIONAL_ENDS: readonly RegExp[] = [
 
 const VOID = /(<(?:meta|link|br|hr|img|input)(?:\s[^<>]*?)?)\s*\/>/g
 
-/** A page without the quotes and the tags that HTML does not need, and without the namespace that a drawing has there anyway. */
-export function compact(html: string): string {
+/**
+ * A page without the quotes and the tags that HTML does not need, and without the namespace that a drawing has there anyway.
+ *
+ * @param folder - that the page is in: links to pages beside it do not name it
+ */
+export function compact(html: string, folder = ''): string {
+  const beside = folder === '' ? undefined : new RegExp(`(\\shref="?)\\.\\./${folder}/(?=[^"\\s>])`, 'g')
   let page = html.replace(/<[a-z][^<>]*>/gi, (tag) =>
-    tag.replace(/(\s[a-zA-Z-]+=)"([A-Za-z0-9_.#-][A-Za-z0-9_.#/:-]*)"(?!\/>)/g, '$1$2'),
+    (beside ? tag.replace(beside, '$1') : tag).replace(
+      /(\s[a-zA-Z-]+=)"([A-Za-z0-9_.#-][A-Za-z0-9_.#/:-]*)"(?!\/>)/g,
+      '$1$2',
+    ),
   )
   for (const end of OPTIONAL_ENDS) page = page.replace(end, '')
   return page.replace(VOID, '$1>').replace(/(<svg[^<>]*?) xmlns="?http:\/\/www\.w3\.org\/2000\/svg"?/g, '$1')

@@ -16,6 +16,9 @@ describe('a page in fewer bytes', () => {
       '<a class=x href="a b">t</a><link href="a/b.css">',
     )
     expect(compact('<circle r="4"/>')).toBe('<circle r="4"/>')
+    expect(compact('<a href="../a/b.html">t</a><a href="../c/b.html">t</a>', 'a')).toBe(
+      '<a href=b.html>t</a><a href=../c/b.html>t</a>',
+    )
     expect(compact('<pre>class="x" &lt;/td></pre>')).toBe('<pre>class="x" &lt;/td></pre>')
   })
 
