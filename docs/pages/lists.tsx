@@ -101,7 +101,7 @@ export function listPages(site: Site): Page[] {
     page(
       'procedure',
       'Procedures',
-      `${data.source.procedures.length} texts: the kernel's, drivers', devices', and those of threads. A name is the kernel's own where there is one.`,
+      `${data.source.procedures.length} texts: the kernel's, drivers', devices', and those of threads. A name is the kernel's own where there is one. Of each step a page says what it reads and writes, a star for several devices; each outcome, with the number of steps of the shortest run to it, which the explorer looks for: at smoke bounds, in the first ${data.evidence?.steps?.most.toLocaleString('en-US') ?? 'few'} states of each scenario; the scenarios that take it; the recorded sequences of kernels, and those of the conformance suite, that do; and the mutants of it.`,
       [...new Set(data.source.procedures.map(({ file }) => file))].sort().map((file) => (
         <section key={file}>
           <h2 class="file">{file}</h2>

@@ -69,10 +69,7 @@ export function StepFacts({
           ])}
         />
         <p class="says">
-          Each outcome with the number of steps of the shortest run to it, which the explorer looks for: at
-          smoke bounds, in the first {site.data.evidence?.steps?.most.toLocaleString('en-US')} states of each
-          scenario. A star stands for several devices. Recorded: sequences of kernels that take the step;
-          suite: those of conformance.
+          <a href="/procedure/index.html#main">What the columns say</a>
         </p>
       </Section>
       {mutants.length === 0 ? null : (

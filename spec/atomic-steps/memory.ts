@@ -162,6 +162,7 @@ export const memorySteps: readonly AtomicStep[] = [
   ),
   row('handle_mm_fault', 'look at the entry', 'mm[].pmd[].kind mm[].pte[].entry', 'entries'),
   row('handle_pte_fault', 'look at the entry', 'mm[].pmd[].kind mm[].pte[].entry', 'entries'),
+  row('madvise_free_pte_range', 'clean an entry', 'frame[].mapcount mm[].pte[].entry', 'entries', 'counts'),
   row(
     'memfd_create',
     'write the file',

@@ -137,6 +137,23 @@ const SWAP_IN_STEP = 'read the slot'
  */
 const BROKEN_BY_SECOND_FILES: ReadonlySet<string> = new Set(['use-after-free', 'data'])
 
+/**
+ * What it breaks where memory is given up: it tells nobody of what its device writes, and the page is dropped (H23). Recordings of 6.1
+ * and of 7.3 show it.
+ */
+const BROKEN_BY_GIVING_UP: ReadonlySet<string> = new Set(['C39'])
+
+/** What the recorded driver is known to break in some operations. */
+function brokenBy(operations: readonly Operation[]): ReadonlySet<string> {
+  const has = (is: (operation: Operation) => boolean) => operations.some(is)
+  return new Set([
+    ...(has(({ name }) => name === 'open2') ? BROKEN_BY_SECOND_FILES : []),
+    ...(has((operation) => operation.name === 'madv' && operation.advice === 'free')
+      ? BROKEN_BY_GIVING_UP
+      : []),
+  ])
+}
+
 /** Runs procedures to completion. */
 export type Runner = Pick<SequentialRunner, 'run'>
 
@@ -203,7 +220,7 @@ export class Oracle {
       new SequentialRunner({
         ...options,
         overrides: [...overrides, ...(options.overrides ?? [])],
-        ...(operations.some(({ name }) => name === 'open2') ? { unclaimed: BROKEN_BY_SECOND_FILES } : {}),
+        unclaimed: brokenBy(operations),
         onStep: (procedure, step, result) => {
           if (procedure === handle_mm_fault && step.name === FAULT_STEP) this.faults++
           // A fault that reads is a major one.

@@ -128,7 +128,7 @@ describe.skipIf(!built)('a driver that', () => {
   test('hangs in few scenarios loses no other result', { timeout: 120_000 }, async () => {
     const names = ['munmap', 'mprotect', 'oom-reaper', 'exit']
     const line = ['check', ...names, '--driver', driverOf('loop-sometimes'), '--bounds', 'smoke']
-    const { code, out } = await hmmSpec([...line, '--time-limit', '4s', '--format', 'json'])
+    const { code, out } = await hmmSpec([...line, '--time-limit', '10s', '--format', 'json'])
     const report = JSON.parse(out)
     expect(report.errors.map(({ name, code }: Record<string, string>) => [name, code])).toEqual([
       ['oom-reaper (loop-sometimes)', 'hang'],

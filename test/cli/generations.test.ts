@@ -42,7 +42,11 @@ test('a trace of a generation is replayed in it', async () => {
   // A defect knows the generation that has it.
   expect((await run(`replay ${file}`, project)).code).toBe(0)
   const replayed = await run(`replay ${file} --generation 5.4 --format json`, project)
-  expect(JSON.parse(replayed.out).trace).toEqual(JSON.parse(readFileSync(file, 'utf8')))
+  // Which steps matter is found as it is replayed.
+  const { steps, ...trace } = JSON.parse(replayed.out).trace
+  expect({ ...trace, steps: steps.map(({ matters: _, ...step }: { matters?: boolean }) => step) }).toEqual(
+    JSON.parse(readFileSync(file, 'utf8')),
+  )
   expect((await run('explain D55', project)).out).toContain('D55.json --generation 5.4')
 })
 

@@ -99,7 +99,8 @@ export const migration: readonly Requirement[] = [
       'fails, a migration preserves the state of the entry: writable as far as the VMA permits, ' +
       'dirty, soft-dirty and uffd-wp. Nothing stale comes back from swap: a page in the swap cache ' +
       'that was written after its slot, by a CPU or a device, is dirty; the slot of a swap entry, or ' +
-      'the one page in the swap cache that stands for it, holds what was written last.',
+      'the one page in the swap cache that stands for it, holds what was written last. A page that was ' +
+      'given up (MADV_FREE) is dropped only if nobody, CPU or device, has written to it since.',
     source: [
       'reference C39, B.5, B.4 X4, D5, D11, D12, D44',
       'mm/migrate_device.c',
@@ -119,6 +120,9 @@ export const migration: readonly Requirement[] = [
       'a page that differs from its copy in swap is dirty',
       'a swap entry names the slot that holds the data',
       'a slot has its entries and one page',
+      'a page that was given up is dropped',
+      'a page that was given up and written again goes to swap',
+      'assert:dropEntry',
       'assert:clearSwapEntry',
       'a page goes to swap',
       'a page that was in the swap cache gets to the device',

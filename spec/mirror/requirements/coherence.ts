@@ -70,7 +70,6 @@ export const coherence: readonly Requirement[] = [
       'a device gets each page that it asks for',
       'a device access ends',
       'a fault is served whole',
-      'assert:signalEnd',
       'assert:load',
       'step:device access: translate',
     ],
