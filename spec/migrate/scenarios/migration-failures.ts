@@ -303,18 +303,22 @@ export const copyFails = mirrorScenario({
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
     ],
-    witnesses: ({ machine }) => [
-      {
-        name: 'a copy fails, and the driver clears dst',
-        clause: 'C52',
-        holds: (view) =>
-          [0, 1].some(
-            (thread) =>
-              view.inside(thread, withdraw) &&
-              machine.migrations[thread].some((entry) => hasSource(entry) && entry.dst === undefined),
-          ),
-      },
-    ],
+    // A driver that brings its pages back itself has its own word on copies that fail.
+    witnesses: ({ machine, mirrors }) =>
+      mirrors[0].driver.migrateToRam
+        ? []
+        : [
+            {
+              name: 'a copy fails, and the driver clears dst',
+              clause: 'C52',
+              holds: (view) =>
+                [0, 1].some(
+                  (thread) =>
+                    view.inside(thread, withdraw) &&
+                    machine.migrations[thread].some((entry) => hasSource(entry) && entry.dst === undefined),
+                ),
+            },
+          ],
   }),
 })
 
