@@ -31,7 +31,7 @@ export function statechartsPage(): string {
     'The lifecycles that every procedure is held against. A step *signals* events at an instance (this range, this',
     'notifier). The checker refuses a signal that the chart has no transition for, and in every explored state',
     'compares where the chart stands with where the concrete world stands. A chart is an XState machine in',
-    '`models/`; `hmm-spec export STATECHART --to mermaid|dot|json` prints it for other tools.',
+    '`models/`; `hmm-spec export STATECHART --to mermaid|dot|rv|json` prints it for other tools.',
     '',
     ...charts.flatMap((chart) => [
       `## ${chart.name}`,

@@ -9,7 +9,7 @@ import type { KernelVersion } from '../conformance/result.js'
 import { PEER_LIMITS } from '../conformance/suite/process-peer.js'
 import { printable } from '../report/printable.js'
 import { ExitCode } from '../report/report.js'
-import { type StatechartFormat, statechartFormats } from '../report/statechart.js'
+import { statechartFormats } from '../report/statechart.js'
 import type { RecordedTrace } from '../report/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { atomicityCommand } from './commands/atomicity.js'
@@ -17,7 +17,7 @@ import { checkCommand } from './commands/check.js'
 import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
-import { exportCommand, SCENARIO_FORMATS, type ScenarioFormat } from './commands/export.js'
+import { type ExportFormat, exportCommand, SCENARIO_FORMATS, TRACE_FORMATS } from './commands/export.js'
 import { initCommand } from './commands/init.js'
 import { LISTS, type List, listCommand } from './commands/list.js'
 import { LITMUS_FORMATS, type LitmusCommandOptions, litmusCommand } from './commands/litmus.js'
@@ -122,7 +122,7 @@ interface AtomicityRunOptions extends Choice {
 }
 
 interface ExportRunOptions extends Choice {
-  readonly to: StatechartFormat | ScenarioFormat
+  readonly to: ExportFormat
   readonly defect?: string
   readonly set: Parameters
   readonly bounds: Bounds
@@ -398,7 +398,7 @@ Examples:
 
   withSelection(
     command('replay', 'show a saved counterexample again, as a sequence diagram by thread')
-      .argument('<trace.json>', 'as --trace-dir saved it')
+      .argument('<trace.json>', 'as --trace-dir saved it, or as export has printed it in ITF')
       .addOption(
         new Option('--step <N>', 'stop after step N, and show the whole state (default the last)').argParser(
           parseStep,
@@ -579,12 +579,18 @@ function exportSubcommand(
   withSelection(
     command(
       'export',
-      'print a statechart, or a scenario as a program of decision trees, for other tools',
-    ).argument('<name...>', 'a statechart; or `scenario`, and the name of one'),
+      'print a statechart, a scenario as a program of decision trees, or a trace, for other tools',
+    ).argument(
+      '<name...>',
+      'a statechart; `chart` or `scenario`, and the name of one; or `trace`, and the file of one',
+    ),
   )
     .addOption(
-      new Option('--to <format>', 'for what: promela for a scenario, the others for a statechart')
-        .choices([...statechartFormats, ...SCENARIO_FORMATS])
+      new Option(
+        '--to <format>',
+        'for what: promela for a scenario, itf for a trace, the others for a statechart',
+      )
+        .choices([...statechartFormats, ...SCENARIO_FORMATS, ...TRACE_FORMATS])
         .makeOptionMandatory(),
     )
     .addOption(new Option('--defect <name>', 'put a defect into the scenario'))
@@ -599,14 +605,19 @@ function exportSubcommand(
       `
 Examples:
   hmm-spec export range --to mermaid
+  hmm-spec export chart range --to rv > hmm_range.dot
+  hmm-spec export trace traces/munmap.json --to itf > munmap.itf.json
   hmm-spec export scenario munmap --to promela > munmap.pml
   hmm-spec export scenario munmap --driver my-driver.js --to promela > munmap.pml`,
     )
     .action(
       async (
         names: string[],
-        { to, defect, set, bounds, stateLimit, reductions, ...choice }: ExportRunOptions,
-      ) =>
+        { to, defect, set, bounds, stateLimit, reductions, ...given }: ExportRunOptions,
+      ) => {
+        const [kind, file] = names
+        const isTrace = kind === 'trace' && names.length === 2
+        const choice = isTrace ? recordedWith(project, readTrace(file), given) : given
         exit(
           await withProject(project, io, choice, { limits: {} }, (used) =>
             exportCommand(used, io, names, to, {
@@ -617,7 +628,8 @@ Examples:
               ...(stateLimit === undefined ? {} : { states: stateLimit }),
             }),
           ),
-        ),
+        )
+      },
     )
 }
 

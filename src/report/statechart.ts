@@ -7,6 +7,7 @@
 import type { AnyStateMachine } from 'xstate'
 import type { TransitionCoverage } from '../checker/result.js'
 import { type CompiledStatechart, type CompiledTransition, compileStatechart } from '../checker/statechart.js'
+import { RV_EVENTS } from './rv-events.js'
 
 /** The formats that {@link exportStatechart} writes. */
 export const statechartFormats = ['mermaid', 'dot', 'rv', 'json'] as const
@@ -120,8 +121,8 @@ export function statechartToDot(chart: CompiledStatechart, options: StatechartEx
 
 /**
  * The chart as the kernel's `rvgen` reads an automaton, to make a monitor of it (`rvgen monitor -c da -s chart.dot -t per_task`).
- * Names are what C takes for identifiers. What each event means, and so where the monitor has to be told of it, is said
- * below the graph, where `rvgen` does not read.
+ * Names are what C takes for identifiers. What each event means, and at which functions of the kernel the monitor has to be told of
+ * it ({@link RV_EVENTS}), is said below the graph, where `rvgen` does not read.
  *
  * @param chart - the compiled statechart
  */
@@ -150,6 +151,8 @@ export function statechartToRv(chart: CompiledStatechart): string {
     const meanings = chart.transitions.filter((transition) => transition.event === event)
     for (const meaning of new Set(meanings.map(({ description }) => description.replace(/\s+/g, ' '))))
       lines.push(`// ${name}: ${meaning}`)
+    for (const place of RV_EVENTS[chart.name]?.[chart.events[event]] ?? [])
+      lines.push(`// ${name} at ${place}`)
   }
   return `${lines.join('\n')}\n`
 }

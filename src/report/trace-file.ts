@@ -4,6 +4,7 @@
  * @module
  */
 import type { Trace, ViolationKind } from '../checker/result.js'
+import { isItf, traceOfItf } from './itf.js'
 import type { RunFacts } from './report.js'
 
 /** A saved trace, and what it says of the run that recorded it. */
@@ -28,7 +29,7 @@ const KINDS: readonly ViolationKind[] = [
 ]
 
 /**
- * Parses `text` as a trace.
+ * Parses `text` as a trace: as it is saved, or in ITF.
  *
  * @param text - the contents of the file
  * @param file - its name, for messages
@@ -43,7 +44,9 @@ export function parseTrace(text: string, file: string): RecordedTrace {
     throw new TraceFileError(`${file} is not JSON: ${(error as Error).message}`)
   }
   const reader = new Reader(file)
-  const trace = reader.record(parsed, '')
+  const trace = isItf(parsed)
+    ? traceOfItf(parsed, (field, why) => reader.refuse(field, why))
+    : reader.record(parsed, '')
   if (trace.format !== 'hmm-spec-trace')
     reader.refuse('format', `is ${show(trace.format)}, not "hmm-spec-trace": this is not a saved trace`)
   if (trace.version !== 1) reader.refuse('version', `is ${show(trace.version)}; this tool reads version 1`)

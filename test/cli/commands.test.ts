@@ -67,6 +67,30 @@ test('export', async () => {
   expect(await run('export lamp --to mermaid')).toEqual({ code: 0, out: 'lamp as mermaid\n', err: '' })
 })
 
+test('export of a statechart that is called one', async () => {
+  expect((await run('export chart lamp --to rv')).out).toBe('lamp as rv\n')
+})
+
+test('export of a trace in ITF, which replays as the trace does', async () => {
+  const directory = temporaryDirectory()
+  await run(`defects --trace-dir ${directory}`)
+  const saved = join(directory, 'M1.json')
+  const { code, out } = await run(`export trace ${saved} --to itf`)
+  expect(code).toBe(0)
+  const again = join(directory, 'M1.itf.json')
+  writeFileSync(again, out)
+  const [first, second] = await Promise.all(
+    [again, saved].map(async (file) => {
+      const { trace, ...rest } = JSON.parse((await run(`replay ${file} --format json`)).out)
+      return { confirmed: rest.confirmed, state: rest.state, trace: { ...trace, run: undefined } }
+    }),
+  )
+  expect(first).toEqual(second)
+  expect((await run(`export trace ${again} --to itf`)).out).toBe(out)
+  const { err } = await run(`export trace ${saved} --to dot`)
+  expect(err).toMatch(/a trace is printed for itf, not for dot/)
+})
+
 test('export of a scenario', async () => {
   const { code, out } = await run('export scenario retry-protocol --to promela --set pages=1')
   expect(code).toBe(0)
@@ -80,7 +104,9 @@ test('export of a scenario', async () => {
 
 test.each([
   ['scenario munmop --to promela', /there is no scenario "munmop"/],
-  ['lamp lamp --to promela', /of two names the first is `scenario`, not "lamp"/],
+  ['lamp lamp --to promela', /of two names the first is `chart`, `scenario` or `trace`, not "lamp"/],
+  ['chart lamp --to itf', /a statechart is printed for mermaid/],
+  ['trace nowhere.json --to itf', /nowhere\.json cannot be read \(ENOENT\)/],
   ['lamp --to promela', /hmm-spec export scenario NAME --to promela/],
   ['scenario retry-protocol --to dot', /a scenario is printed for promela, not for dot/],
   ['scenario retry-protocol --to promela --defect m2', /there is no defect "m2"/],

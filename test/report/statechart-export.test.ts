@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { instance } from '@viz-js/viz'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { createMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
 import type { TransitionCoverage } from '../../src/checker/result.js'
 import { compileStatechart } from '../../src/checker/statechart.js'
+import { RV_EVENTS } from '../../src/report/rv-events.js'
 import {
   exportStatechart,
   statechartFormats,
@@ -13,6 +16,14 @@ import {
   statechartToMermaid,
   statechartToRv,
 } from '../../src/report/statechart.js'
+
+const kernelText = ['src/kernel', 'src/generations']
+  .flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  )
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => readFileSync(name, 'utf8'))
+  .join('\n')
 
 const lamp = createMachine({
   id: 'lamp',
@@ -158,25 +169,72 @@ describe('an export', () => {
   })
 })
 
-/** What rvgen takes from a file: the first line, the nodes, the initial state, and the edges up to the first line that is none. */
+/**
+ * What the kernel's rvgen takes from a file (`tools/verification/rvgen`, before 6.16 `dot2`), demanded as it demands it. It goes by
+ * lines and by white space: the first line; nodes, of which the last word is the name; one line that is skipped, the arrow to the
+ * initial state; then lines that begin with a quotation mark, until the first that does not.
+ */
 function readAsRvgen(text: string) {
   const lines = text.split('\n')
-  expect(lines[0].split(' ').slice(0, 2)).toEqual(['digraph', 'state_automaton'])
-  let at = lines.findIndex((line) => line.trim().startsWith('{node'))
+  const words = (line: string) => line.split(/\s+/).filter((word) => word !== '')
+  expect(words(lines[0]).slice(0, 2)).toEqual(['digraph', 'state_automaton'])
+  // The older one takes the first word of every line up to there, an empty one is its end.
+  let at = lines.findIndex((line) => words(line)[0] === '{node')
+  expect(at).toBeGreaterThan(0)
+  expect(lines.slice(0, at).every((line) => words(line).length > 0)).toBe(true)
   const states: string[] = []
-  let initial = ''
-  for (; lines[at].trim().startsWith('{node'); at++) {
-    const name = / "(\w+)"\};$/.exec(lines[at])?.[1] as string
+  const final: string[] = []
+  let initial: string | undefined
+  for (; words(lines[at])[0] === '{node'; at++) {
+    const name = (words(lines[at]).at(-1) as string)
+      .replaceAll('"', '')
+      .replace('};', '')
+      .replaceAll(',', '_')
     if (name.startsWith('__init_')) initial = name.slice('__init_'.length)
-    else if (!states.includes(name)) states.push(name)
+    else {
+      if (!states.includes(name)) states.push(name)
+      if (/doublecircle|ellipse/.test(lines[at])) final.push(name)
+    }
   }
+  expect(states).toContain(initial)
+  expect(final).toEqual([initial])
+  expect(words(lines[at])).toEqual([`"__init_${initial}"`, '->', `"${initial}";`])
+  at++
   const edges: string[][] = []
-  for (; lines[at].trim().startsWith('"'); at++) {
-    const [, from, to, label] = /^\t"(\w+)" -> "(\w+)" \[ label = "(\w+)" \];$/.exec(lines[at]) ?? []
-    if (from !== undefined) edges.push([from, label, to])
+  for (; lines[at].trimStart().startsWith('"'); at++) {
+    const line = words(lines[at])
+    if (line[1] === '->') {
+      const label = line.slice(line.indexOf('label') + 2, -1).join('')
+      // The older one takes the last word but one.
+      expect(label).toBe(line.at(-2))
+      const [from, to, event] = [line[0], line[2], label].map((word) => word.replaceAll('"', ''))
+      // A semicolon would begin a constraint of a hybrid automaton, a \n another event.
+      expect(event).toMatch(/^[a-z_][a-z0-9_]*$/)
+      expect([states.includes(from), states.includes(to)]).toEqual([true, true])
+      edges.push([from, event, to])
+    } else {
+      const label = lines[at].split('label')[1].split('"')[1]
+      expect(states).toContain(label)
+    }
   }
+  for (const state of states) expect(state).toMatch(/^[a-z_][a-z0-9_]*$/)
+  // A cell of the matrix has one state: two edges would be one.
+  expect(new Set(edges.map(([from, event]) => `${from} ${event}`)).size).toBe(edges.length)
   return { states, initial, edges }
 }
+
+test.each(Object.entries(statecharts))('every event of %s has its place in the kernel', (_, machine) => {
+  const { name, events } = compileStatechart(machine)
+  expect(Object.keys(RV_EVENTS[name]).sort()).toEqual([...events].sort())
+  const text = exportStatechart(machine, 'rv')
+  for (const places of Object.values(RV_EVENTS[name]))
+    for (const place of places) {
+      expect(text).toContain(` at ${place}\n`)
+      const [of] = place.split(' ')
+      // The kernel's names are those that the specification has, so that they are held against it.
+      if (!place.startsWith('driver:')) expect(kernelText).toMatch(new RegExp(`\\b${of}\\b`))
+    }
+})
 
 describe('a statechart for rvgen', () => {
   it.each(Object.entries(statecharts))(
@@ -184,11 +242,9 @@ describe('a statechart for rvgen', () => {
     async (_, machine) => {
       const chart = compileStatechart(machine)
       const text = exportStatechart(machine, 'rv')
-      const { states, initial, edges } = readAsRvgen(text)
+      const { states, edges } = readAsRvgen(text)
       expect(states).toHaveLength(chart.states.length)
       expect(edges).toHaveLength(chart.transitions.length)
-      expect(states).toContain(initial)
-      expect(new Set(edges.map(([from, label]) => `${from} ${label}`)).size).toBe(edges.length)
       expect(text).not.toMatch(/[A-Z]\w*" ->/)
       expect((await instance()).renderString(text, { format: 'svg' })).toContain('<svg')
     },

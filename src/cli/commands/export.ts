@@ -1,9 +1,10 @@
 /**
- * `hmm-spec export`: a statechart, or a scenario, for other tools.
+ * `hmm-spec export`: a statechart, a scenario or a trace, for other tools.
  *
  * @module
  */
 import type { Reductions } from '../../checker/options.js'
+import { traceToItf } from '../../report/itf.js'
 import { ExitCode } from '../../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../../report/statechart.js'
 import { SpecificationError } from '../../world/errors.js'
@@ -14,12 +15,19 @@ import { settingsFor } from '../settings.js'
 import { ProcessError } from '../supervisor/process.js'
 import { findNamed, UsageError } from '../usage.js'
 import { defectKind, scenarioNamed, scenarioOf, statechartKind } from './kinds.js'
+import { readTrace, replayTrace } from './replay.js'
 
 /** What a scenario can be printed as. */
 export const SCENARIO_FORMATS = ['promela'] as const
 
-/** One of {@link SCENARIO_FORMATS}. */
-export type ScenarioFormat = (typeof SCENARIO_FORMATS)[number]
+/** What a trace can be printed as. */
+export const TRACE_FORMATS = ['itf'] as const
+
+/** What anything can be printed as. */
+export type ExportFormat =
+  | StatechartFormat
+  | (typeof SCENARIO_FORMATS)[number]
+  | (typeof TRACE_FORMATS)[number]
 
 /** Options of `export scenario`. */
 export interface ExportCommandOptions {
@@ -35,7 +43,8 @@ export interface ExportCommandOptions {
 const MOST_STATES = 1_000_000
 
 /**
- * Prints the statechart, or `scenario` and the scenario, that is named.
+ * Prints what is named: a statechart by its name or with `chart` before it, `scenario` and a scenario, or `trace` and the file of
+ * one.
  *
  * @returns the exit code
  * @throws UsageError if there is none, or if it cannot be printed in that format
@@ -44,36 +53,50 @@ export async function exportCommand(
   project: Project,
   io: Io,
   names: readonly string[],
-  format: StatechartFormat | ScenarioFormat,
+  format: ExportFormat,
   options: ExportCommandOptions,
 ): Promise<number> {
-  const [name, scenario] = names
+  const [kind, name] = names.length === 1 ? ['chart', names[0]] : names
   if (names.length > 2) throw new UsageError(`there is one thing to export at a time, not ${names.length}`)
-  const text =
-    scenario === undefined
-      ? statechart(project, name, format)
-      : await printed(project, name, scenario, format, options)
+  const text = await (kind === 'chart'
+    ? statechart(project, name, format)
+    : kind === 'trace'
+      ? exportedTrace(project, name, format)
+      : printed(project, kind, name, format, options))
   io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
   return ExitCode.holds
 }
 
-function statechart(project: Project, name: string, format: StatechartFormat | ScenarioFormat): string {
-  if (format === 'promela')
+function statechart(project: Project, name: string, format: ExportFormat): string {
+  const found = statechartFormats.find((each) => each === format)
+  if (found === undefined)
     throw new UsageError(
-      `a statechart is printed for ${statechartFormats.join(', ')}; a scenario for promela: ` +
-        'hmm-spec export scenario NAME --to promela',
+      `a statechart is printed for ${statechartFormats.join(', ')}; a scenario for ${SCENARIO_FORMATS.join(', ')}: ` +
+        `hmm-spec export scenario NAME --to promela; a trace for ${TRACE_FORMATS.join(', ')}: hmm-spec export trace FILE --to itf`,
     )
-  return findNamed(statechartKind(project), name).exportTo(format)
+  return findNamed(statechartKind(project), name).exportTo(found)
+}
+
+async function exportedTrace(project: Project, file: string, format: ExportFormat): Promise<string> {
+  const recorded = readTrace(file)
+  if (format === 'itf') {
+    const { trace, state } = await (project.replayed?.(file, recorded, 0) ??
+      replayTrace(project, file, recorded, 0))
+    const { run } = recorded
+    return traceToItf(run === undefined ? trace : { ...trace, run }, state.cells)
+  }
+  throw new UsageError(`a trace is printed for ${TRACE_FORMATS.join(', ')}, not for ${format}`)
 }
 
 async function printed(
   project: Project,
   kind: string,
   name: string,
-  format: StatechartFormat | ScenarioFormat,
+  format: ExportFormat,
   { defect: defectName, states = MOST_STATES, set, ...options }: ExportCommandOptions,
 ): Promise<string> {
-  if (kind !== 'scenario') throw new UsageError(`of two names the first is \`scenario\`, not "${kind}"`)
+  if (kind !== 'scenario')
+    throw new UsageError(`of two names the first is \`chart\`, \`scenario\` or \`trace\`, not "${kind}"`)
   if (format !== 'promela')
     throw new UsageError(`a scenario is printed for ${SCENARIO_FORMATS.join(', ')}, not for ${format}`)
   const defect = defectName === undefined ? undefined : findNamed(defectKind(project), defectName)
