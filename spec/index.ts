@@ -17,7 +17,7 @@ import * as byPage from './exclusive/scenarios/exclusive-by-page.js'
 import * as encodings from './generations/scenarios/encodings.js'
 import { hmmVmaRequests } from './generations/scenarios/generation-requests.js'
 import * as generations from './generations/scenarios/generations.js'
-import { adviseVersusDevice } from './memory/scenarios/advice.js'
+import { adviseHugePage, adviseLargeFolio, adviseVersusDevice } from './memory/scenarios/advice.js'
 import * as areas from './memory/scenarios/areas.js'
 import * as hugePages from './memory/scenarios/huge-pages.js'
 import * as largeFolios from './memory/scenarios/large-folios.js'
@@ -109,6 +109,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   largeFolios.largeFolioSplit,
   largeFolios.largeFolioHeld,
   largeFolios.largeFolioHole,
+  largeFolios.largeFolioReaped,
+  largeFolios.folioReused,
   largeFolios.freeAndReuse,
   migration.migrateVersusCpu,
   migration.migrateVersusDontneed,
@@ -123,6 +125,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.evictDevice,
   swap.swapVersusDevice,
   adviseVersusDevice,
+  adviseHugePage,
+  adviseLargeFolio,
   swap.swapVersusClose,
   swap.swapVersusUnmap,
   swap.swapVersusMigration,

@@ -115,8 +115,8 @@ export const atomicArguments = {
     text:
       'PageAnonExclusive changes with an entry that maps the page, under its page-table lock; a page that is exclusive has ' +
       'one mapping. PG_dirty is only set, by whoever takes an entry away, gets a slot for the page or has a device that wrote ' +
-      'to it; it is cleared under the folio lock, when the entries are gone. Whoever looks at them otherwise holds the folio ' +
-      'lock and has taken the entries away.',
+      'to it; it is cleared under the folio lock, when the entries are gone, or together with theirs (MADV_FREE). Whoever looks at ' +
+      'them otherwise holds the folio lock and has taken the entries away.',
   },
   charging: {
     title: 'The charge of a page',

@@ -153,6 +153,7 @@ export const memorySteps: readonly AtomicStep[] = [
   row('finish_fault', 'map the page of the file', 'frame[].mapcount mm[].pte[].entry', 'counts', 'entries'),
   row('flush_tlb_range', 'flush every CPU', 'cpu[].tlb[].entry', 'tlb'),
   row('folio_lock', 'lock the page', 'frame[].compound frame[].locked', 'folio'),
+  row('folio_put', 'put the page', 'frame[].refcount', 'counts'),
   row(
     'fput',
     'evict files that nobody uses',
@@ -162,6 +163,17 @@ export const memorySteps: readonly AtomicStep[] = [
   ),
   row('handle_mm_fault', 'look at the entry', 'mm[].pmd[].kind mm[].pte[].entry', 'entries'),
   row('handle_pte_fault', 'look at the entry', 'mm[].pmd[].kind mm[].pte[].entry', 'entries'),
+  row('madvise_cold_or_pageout_huge_pmd', 'isolate the huge page', 'frame[].mapcount', 'counts'),
+  row(
+    'madvise_free_huge_pmd',
+    'clean the huge entry',
+    'cpu[].tlb[].entry frame[].dirty frame[].locked frame[].mapcount mm[].pte[].entry',
+    'tlb',
+    'entries',
+    'counts',
+    'flags',
+    'momentary-lock',
+  ),
   row('madvise_free_pte_range', 'clean an entry', 'frame[].mapcount mm[].pte[].entry', 'entries', 'counts'),
   row(
     'memfd_create',

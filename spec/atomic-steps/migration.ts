@@ -136,7 +136,7 @@ export const migrationSteps: readonly AtomicStep[] = [
   row(
     'migrate_vma_collect_huge_pmd',
     'collect the huge entry',
-    'cpu[].tlb[].entry frame[].compound frame[].locked frame[].mapcount frame[].refcount mm[].pte[].entry',
+    'cpu[].tlb[].entry frame[].compound frame[].dirty frame[].locked frame[].mapcount frame[].refcount mm[].pte[].entry',
     'holding-before-trying',
     'entries',
     'counts',
@@ -165,7 +165,7 @@ export const migrationSteps: readonly AtomicStep[] = [
   row(
     'migrate_vma_insert_huge_pmd_page',
     'map the huge destination',
-    'cpu[].tlb[].entry frame[].mapcount frame[].refcount mm[].pmd[].kind mm[].pte[].entry',
+    'cpu[].tlb[].entry frame[].mapcount frame[].refcount mm[].pmd[].kind mm[].pte[].entry mm[].unstable',
     'tlb',
     'flags',
     'counts',

@@ -6,7 +6,7 @@
 import type { HistoricBug } from './bug.js'
 
 const HUGETLB = 'pages of hugetlb are not made exclusive in the model'
-const HUGE_ENTRIES = 'a PMD that maps device memory is no entry of the model'
+const MEMORY_POLICY = 'memory policies are not modelled, nor migration between nodes'
 
 /** Bugs of mm/hmm.c, mm/migrate_device.c, and of what calls them. */
 export const mmBugs: readonly HistoricBug[] = [
@@ -87,8 +87,24 @@ export const mmBugs: readonly HistoricBug[] = [
     year: 2026,
     source: { commit: 'd4b76d0b03cb', cve: 'CVE-2026-93217' },
     what: 'MADV_COLD meets a PMD that a migration has just turned into an entry for device memory, and takes that to be impossible.',
-    kind: 'other',
-    notSaid: HUGE_ENTRIES,
+    kind: 'protocol',
+    defects: ['D50a'],
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2026,
+    source: { commit: 'ce579dcf730c', cve: 'CVE-2026-93218' },
+    what: 'MADV_FREE meets a PMD that a migration has just turned into an entry for device memory, and takes that to be impossible.',
+    kind: 'protocol',
+    defects: ['D50b'],
+  },
+  {
+    subsystem: 'mm/hmm and its callers',
+    year: 2026,
+    source: { cve: 'CVE-2026-99668' },
+    what: 'The zap of a PMD entry for device memory drops its mapping twice.',
+    kind: 'lifetime',
+    defects: ['D58'],
   },
   {
     subsystem: 'mm/hmm and its callers',
@@ -96,7 +112,7 @@ export const mmBugs: readonly HistoricBug[] = [
     source: { commit: '2858b4027f49', cve: 'CVE-2026-89758' },
     what: 'The call mbind() takes a PMD entry for device memory for a present one, and queues a page that is not there.',
     kind: 'other',
-    notSaid: HUGE_ENTRIES,
+    notSaid: MEMORY_POLICY,
   },
   {
     subsystem: 'mm/migrate_device and device pages',
@@ -128,7 +144,7 @@ export const mmBugs: readonly HistoricBug[] = [
     source: { commit: '63451de16e0a' },
     what: 'Inserting a huge page of device memory fails, and the page-table lock stays held.',
     kind: 'error path',
-    notSaid: 'the page-table lock is held within one step, which cannot end with it',
+    defects: ['D40'],
   },
   {
     subsystem: 'mm/migrate_device and device pages',
@@ -136,7 +152,7 @@ export const mmBugs: readonly HistoricBug[] = [
     source: { commit: '24861d04f197' },
     what: 'Inserting a huge page of device memory fails, and the page table that was allocated for it is not freed.',
     kind: 'error path',
-    notSaid: 'page tables are not counted in the model',
+    defects: ['D41'],
   },
   {
     subsystem: 'mm/migrate_device and device pages',
@@ -145,6 +161,14 @@ export const mmBugs: readonly HistoricBug[] = [
     what: 'The driver has been told that a folio is free, and may have given it away, when its region and order are read from it.',
     kind: 'lifetime',
     defects: ['D56'],
+  },
+  {
+    subsystem: 'mm/migrate_device and device pages',
+    year: 2026,
+    source: { mail: '20260116111325.1736137-2-francois.dugast@intel.com' },
+    what: 'A page of device memory that is allocated in another order than before still says that it is a part of its old folio.',
+    kind: 'lifetime',
+    defects: ['D57'],
   },
   {
     subsystem: 'lib/test_hmm',

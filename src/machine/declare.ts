@@ -80,6 +80,10 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       owner,
       mapping: l.counter('mapping', size.files?.length ?? 1, { ...counted, when: !!size.files && owner < 0 }),
       compound: l.counter('compound', size.hugePages ?? 1, { ...counted, when: !!size.hugePages }),
+      formerly: l.counter('formerly', size.hugePages ?? 1, {
+        ...counted,
+        when: !!size.remembersFolios && owner >= 0,
+      }),
       lru: l.counter('lru', 1 + size.cpus.length, { ...counted, when: !!size.lru && owner < 0 }),
       ...declareFrameFlags(l, size.swapSlots ?? 0, hasBits(size), refcount, !!size.advice),
       anonVma: l.counter('anon_vma', size.anonVmas ?? 1, { ...counted, when: !!size.anonVmas }),
@@ -136,6 +140,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
             flags: page.counter('flags', size.hugePages ? 127 : 63),
             source: page.counter('source', last),
             dst: page.ref('dst', frames),
+            pageTable: page.flag('page_table', { when: !!size.hugePages }),
             lifecycle: page.lifecycle('migration', 'lifecycle'),
           })),
         )

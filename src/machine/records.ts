@@ -45,6 +45,11 @@ export interface Frame extends FrameFlags {
    * machine without.
    */
   compound: number
+  /**
+   * What `compound` was when the page became free: a struct page keeps that until it is initialised for who has it next. Absent where a
+   * machine does not ask for it, and for system memory.
+   */
+  formerly: number
   /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
   lru: number
   /** `mapping` of an anonymous page: 0, or the {@link AnonVma} by which its mappings are found. Absent without `anonVmas`. */
@@ -171,6 +176,8 @@ export interface MigratingPage {
   source: number
   /** The page that the driver has allocated, if it has. */
   dst: Frame | undefined
+  /** Whether a page table was allocated for a huge page that is to be mapped, and is in nobody's hands yet. Absent on a machine without huge pages. @kernel pte_alloc_one */
+  pageTable: boolean
   /** Where the migration of the page stands. */
   readonly lifecycle: Lifecycle
 }

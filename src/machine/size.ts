@@ -58,6 +58,8 @@ export interface MachineSize {
   readonly advice?: boolean
   /** Pages of a huge page, a power of two (default: there are none). Together with swap only where there are `bits`. */
   readonly hugePages?: number
+  /** True if a free page of a device remembers of which folio it was a part. */
+  readonly remembersFolios?: boolean
   /** True if the device memory comes and goes, and its drivers keep free lists. */
   readonly hotplug?: boolean
   /** What the kernel does otherwise than the latest. */

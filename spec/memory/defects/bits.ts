@@ -46,6 +46,7 @@ import {
   try_to_migrate_one,
   try_to_unmap,
   try_to_unmap_one,
+  Unmapped,
   unlockPage,
   unmapEntry,
 } from '../../../src/kernel/index.js'
@@ -203,7 +204,7 @@ const unmapUntold = override(
           (pte) => READ_ONCE(pte).kind === PteKind.present && READ_ONCE(pte).frame === frame.pfn,
         ),
       )
-      if (page >= 0) yield* try_to_unmap_one(current, mm, page, frame)
+      return page >= 0 && (yield* try_to_unmap_one(current, mm, page, frame)) === Unmapped.kept
     },
 )
 

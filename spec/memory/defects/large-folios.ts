@@ -3,23 +3,40 @@
  *
  * @module
  */
-import { allocateAndCopy, bringBack, copyPage, systemFrames } from '../../../src/driver/index.js'
+import {
+  allocateAndCopy,
+  allocateAndCopyPage,
+  bringBack,
+  copyPage,
+  systemFrames,
+} from '../../../src/driver/index.js'
 import {
   FolioSplit,
   folio_put,
+  freeHugePmd,
   isLockedByFault,
+  isolateHugePmd,
+  madvise_cold_or_pageout_huge_pmd,
+  madvise_free_huge_pmd,
   migrate_vma_collect_skip,
   migrate_vma_finalize,
+  migrate_vma_insert_huge_pmd_page,
   migrate_vma_pages,
   migrate_vma_setup,
   migrate_vma_split_folio,
+  PmdKind,
+  PteKind,
   pagesOf,
+  pmdAt,
+  removeRmap,
   SELECT_DEVICE_PRIVATE,
   split_folio,
+  stopMigrating,
   tryLockPage,
   unlockPage,
+  zap_huge_pmd,
 } from '../../../src/kernel/index.js'
-import { override, step } from '../../../src/world/index.js'
+import { BLOCKED, onStep, override, READ_ONCE, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** Copies a page where there are as many as the folio has. */
@@ -77,6 +94,80 @@ const takeLockForHad = override(
     },
 )
 
+/** A walker of madvise that reclaims knows of no huge page that has migrated to a device. */
+const pageoutKnowsNoDevice = onStep(
+  madvise_cold_or_pageout_huge_pmd,
+  'isolate the huge page',
+  (_original, current, mm, pmd, start, end) => () =>
+    isolateHugePmd(current, mm, pmd, start, end, [PteKind.migration]),
+)
+
+/** Nor does the one that gives memory up. */
+const freeKnowsNoDevice = onStep(
+  madvise_free_huge_pmd,
+  'clean the huge entry',
+  (_original, current, mm, pmd, start, end) => () =>
+    freeHugePmd(current, mm, pmd, start, end, [PteKind.migration]),
+)
+
+/** The OOM reaper has been there: nothing is mapped, and the page-table lock is not dropped. */
+const abortWithLock = override(
+  migrate_vma_insert_huge_pmd_page,
+  (original) =>
+    function* (current, args, page) {
+      const { mm } = args
+      const isReaped = yield* step('check_stable_address_space', () => {
+        if (!mm.ptl.acquire()) return BLOCKED
+        if (mm.unstable) {
+          stopMigrating(pagesOf(current)[page])
+          return 1
+        }
+        mm.ptl.release()
+        return 0
+      })
+      if (!isReaped) yield* original(current, args, page)
+    },
+)
+
+/** What was allocated in advance is forgotten. */
+const leakPageTable = onStep(migrate_vma_insert_huge_pmd_page, 'pte_free', () => () => 0)
+
+/** The mappings of a huge page in device memory are dropped with its entry, and once more. */
+const dropHugeMappingTwice = onStep(
+  zap_huge_pmd,
+  'clear the huge entry',
+  (original, { machine }, mm, page, limit) =>
+    (choice) => {
+      const pmd = pmdAt(mm, page)
+      const isWhole =
+        pmd !== undefined && page === pmd.start && pmd.end <= limit && READ_ONCE(pmd).kind === PmdKind.huge
+      const isOfDevice = isWhole && READ_ONCE(mm.pte[page]).kind === PteKind.devicePrivate
+      const pfns = isOfDevice ? mm.pte.slice(pmd.start, pmd.end).map((pte) => READ_ONCE(pte).frame) : []
+      const cleared = original(choice)
+      if (cleared !== BLOCKED) for (const pfn of pfns) removeRmap(machine.frames[pfn])
+      return cleared
+    },
+)
+
+/** A page of a device is allocated by itself, and still says that it is a part of the folio that it was in before. */
+const keepStaleHead = onStep(
+  allocateAndCopyPage,
+  'allocate a destination',
+  (original, current, _args, page, from) => (choice) => {
+    const formerly = from.map((frame) => frame.formerly)
+    const done = original(choice)
+    const { dst } = pagesOf(current)[page]
+    if (dst === undefined || dst.compound > 0) return done
+    const stale = formerly[from.indexOf(dst)]
+    if (!stale) return done
+    // It is locked when it is initialised: the lock is that of the folio that it seems to be a part of.
+    unlockPage(dst)
+    dst.compound = stale
+    tryLockPage(dst)
+    return done
+  },
+)
+
 /** Defects of migrating huge pages whole, and of faults on them. */
 export const largeFolioDefects: readonly Defect[] = [
   {
@@ -131,5 +222,95 @@ export const largeFolioDefects: readonly Defect[] = [
     scenario: 'large-folio-held',
     overrides: [takeLockForHad],
     steps: 92,
+  },
+  {
+    name: 'D40',
+    kind: 'history',
+    title: 'mapping a huge page in device memory fails, and the page-table lock stays held',
+    text:
+      'migrate_vma_insert_huge_pmd_page() finds under the page-table lock that the OOM reaper has taken the memory, and leaves by the ' +
+      'path that does not drop the lock. Whoever needs the page table next waits for ever, the migration itself first. Leave by ' +
+      'the path that drops it.',
+    source: ['reference D40', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page, commit 63451de16e0a'],
+    requirement: 'lock-discipline',
+    scenario: 'large-folio-reaped',
+    overrides: [abortWithLock],
+    steps: 33,
+  },
+  {
+    name: 'D41',
+    kind: 'history',
+    title: 'mapping a huge page in device memory fails, and its page table is not freed',
+    text:
+      'migrate_vma_insert_huge_pmd_page() allocates a page table before it takes the page-table lock. If it finds the place taken, or ' +
+      'the memory reaped, it returns and forgets it. Free it on that path.',
+    source: ['reference D41', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page, commit 24861d04f197'],
+    requirement: 'page-tables',
+    scenario: 'large-folio-reaped',
+    overrides: [leakPageTable],
+    steps: 31,
+  },
+  {
+    name: 'D57',
+    kind: 'history',
+    title: 'a page of device memory is allocated, and still belongs to the folio that it was in before',
+    text:
+      'zone_device_page_init() initialises a page by itself, and leaves what the page says of the large folio that it was a part of: ' +
+      'its compound head, its flags. Who locks the page locks another, which may be in use. Initialise every page anew, with the region ' +
+      'that the caller knows, as that field may be a stale head too.',
+    source: ['reference D57', 'patchew 20260116111325, patch 1 of 5', 'mm/memremap.c: zone_device_page_init'],
+    requirement: 'C35',
+    scenario: 'folio-reused',
+    overrides: [keepStaleHead],
+    steps: 82,
+  },
+  {
+    name: 'D58',
+    kind: 'history',
+    title: 'a zap drops the mapping of a huge page in device memory twice',
+    text:
+      'The zap of an entry for a huge page in device memory drops its mapping as for any huge page, and again as for device memory: ' +
+      '_mapcount is below zero, and the page counts as unmapped while another process maps it. Drop it once.',
+    source: ['reference D58', 'CVE-2026-99668', 'mm/huge_memory.c: zap_huge_pmd'],
+    requirement: 'use-after-free',
+    scenario: 'large-folio-hole',
+    overrides: [dropHugeMappingTwice],
+    steps: 31,
+  },
+  {
+    name: 'D50a',
+    kind: 'history',
+    title: 'MADV_PAGEOUT does not know a huge page in device memory',
+    text:
+      'The walk sees a huge page without a lock. Before it takes the page-table lock the huge page migrates to a device. The walk ' +
+      'finds an entry that is not present, takes it for certain to be a migration entry, and stops the kernel (VM_BUG_ON). ' +
+      'Skip entries for device memory as well.',
+    source: [
+      'reference D50',
+      'CVE-2026-93217',
+      'mm/madvise.c: madvise_cold_or_pageout_pte_range, commit d4b76d0b03cb',
+    ],
+    requirement: 'pmd-entries',
+    scenario: 'advise-large-folio',
+    overrides: [pageoutKnowsNoDevice],
+    steps: 35,
+  },
+  {
+    name: 'D50b',
+    kind: 'history',
+    title: 'MADV_FREE does not know a huge page in device memory',
+    text:
+      'madvise_free_huge_pmd() takes the page-table lock after a look without it, and finds an entry for device memory, since the ' +
+      'huge page has migrated in between. It expects no entry that is not present but a migration entry, and stops the ' +
+      'kernel (VM_BUG_ON). Skip entries for device memory as well.',
+    source: [
+      'reference D50',
+      'CVE-2026-93218',
+      'mm/huge_memory.c: madvise_free_huge_pmd, commit ce579dcf730c',
+    ],
+    requirement: 'pmd-entries',
+    scenario: 'advise-large-folio',
+    overrides: [freeKnowsNoDevice],
+    steps: 28,
   },
 ]

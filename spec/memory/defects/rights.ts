@@ -175,12 +175,12 @@ export const rightsDefects: readonly Defect[] = [
   },
   {
     name: 'X309',
-    kind: 'history',
+    kind: 'mutation',
     title: 'a mapping is dropped twice',
     text:
-      'A zap drops the mapping of a page that has no other twice: _mapcount is below zero. (CVE-2026-99668 has ' +
-      'that in the zap of a device-private PMD.)',
-    source: ['our own', 'CVE-2026-99668', 'mm/rmap.c: folio_remove_rmap_ptes'],
+      'A zap drops the mapping of a page that has no other twice: _mapcount is below zero. D58 is the same for a huge page in ' +
+      'device memory.',
+    source: ['our own', 'mm/rmap.c: folio_remove_rmap_ptes'],
     requirement: 'use-after-free',
     scenario: 'munmap',
     overrides: [dropMappingTwice],

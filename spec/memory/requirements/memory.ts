@@ -158,6 +158,22 @@ export const memory: readonly Requirement[] = [
     ],
   },
   {
+    id: 'pmd-entries',
+    title: 'walkers know every kind of huge entry',
+    text:
+      'What finds an entry above the page tables that is not present, under the page-table lock, finds a migration entry ' +
+      'or one for device-private memory, as the huge page may have migrated since it looked without the lock. It takes ' +
+      'neither for a page of system memory, and leaves both as they are.',
+    source: [
+      'our own: the converse of C28',
+      'reference D50',
+      'include/linux/leafops.h: pmd_is_valid_softleaf',
+      'mm/huge_memory.c: madvise_free_huge_pmd',
+      'mm/madvise.c: madvise_cold_or_pageout_pte_range',
+    ],
+    checks: ['assert:hugePageOf'],
+  },
+  {
     id: 'own-objects',
     title: "objects of a driver's own are freed once, when nothing refers to them",
     text:

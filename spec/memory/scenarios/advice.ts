@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deviceAccess } from '../../../src/driver/index.js'
+import { deviceAccess, migrateLargeToDevice } from '../../../src/driver/index.js'
 import {
   cpuRead,
   madvise_free,
@@ -14,6 +14,7 @@ import {
 } from '../../../src/kernel/index.js'
 import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { repeat } from '../../mirror/scenarios/mirroring.js'
 
 /** What was given up is dropped, and reads as zeroes. */
 function isDropped({ machine }: MirrorWorld): Witness {
@@ -63,6 +64,65 @@ export const adviseVersusDevice = mirrorScenario({
           call(madvise_pageout, 0, 1),
           call(madvise_populate, 0, 1, false),
           call(cpuRead, 0),
+        ],
+      },
+    ],
+  }),
+})
+
+const HUGE = 2
+
+/** A huge page is given up and reclaimed while it migrates to a device. */
+export const adviseLargeFolio = mirrorScenario({
+  name: 'advise-large-folio',
+  summary:
+    'A process gives up a huge page and has it reclaimed, while its driver migrates it to a device as a whole: advice that comes too ' +
+    'late meets one entry for device memory, and leaves it alone.',
+  exercises: ['C28', 'C39', 'data', 'pmd-entries', 'use-after-free'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: 0,
+    swapSlots: HUGE,
+    advice: true,
+    invalidations: 12,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'cpu', calls: () => [call(madvise_free, 0, HUGE), call(madvise_pageout, 0, HUGE)] },
+    ],
+  }),
+})
+
+/** A device writes to a huge page that is given up in part. */
+export const adviseHugePage = mirrorScenario({
+  name: 'advise-huge-page',
+  summary:
+    'A device writes to a huge page that its process gives up and has reclaimed, whole and in part: it is dropped if nobody has ' +
+    'written to it since; otherwise it is split, and its pages go to swap.',
+  exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 0,
+    swapSlots: HUGE,
+    advice: true,
+    values: 2,
+    invalidations: 12,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      {
+        name: 'cpu',
+        calls: () => [
+          call(madvise_free, 0, HUGE),
+          call(madvise_pageout, 0, HUGE),
+          call(madvise_free, 1, 1),
+          call(madvise_pageout, 0, HUGE),
         ],
       },
     ],

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { deviceAccess, evict, migrateLargeToDevice, migrateToSystem } from '../../../src/driver/index.js'
+import {
+  deviceAccess,
+  evict,
+  migrateLargeToDevice,
+  migrateToDevice,
+  migrateToSystem,
+} from '../../../src/driver/index.js'
 import {
   cpuRead,
   cpuWrite,
@@ -15,6 +21,7 @@ import {
 } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { repeat } from '../../mirror/scenarios/mirroring.js'
+import { reap } from '../../mirror/scenarios/notifiers.js'
 
 const HUGE = 2
 
@@ -176,6 +183,59 @@ export const freeAndReuse = mirrorScenario({
           view.step(1) === 'percpu_ref_put_many' &&
           machine.frames.some(({ owner, compound }) => owner >= 0 && compound > 0),
       },
+    ],
+  }),
+})
+
+/** Memory of a device is a huge page, and then two pages. */
+export const folioReused = mirrorScenario({
+  name: 'folio-reused',
+  summary:
+    'A huge page migrates to a device as a whole and comes back; then its pages migrate one by one, to the same memory, while a CPU ' +
+    'reads one: what was a part of a folio is a page by itself.',
+  exercises: ['C31', 'C35', 'C51', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, { touched: true }),
+    hugePages: HUGE,
+    remembersFolios: true,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 14,
+    threads: [
+      {
+        name: 'driver',
+        devices: [0],
+        calls: (m) => [
+          call(migrateLargeToDevice, m.mirrors[0], 0, HUGE),
+          call(evict, m.machine.deviceMemory[0]),
+          call(migrateToDevice, m.mirrors[0], 0, HUGE),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 1)] },
+    ],
+  }),
+})
+
+/** The OOM reaper comes while a huge page of a device is to take the place of nothing. */
+export const largeFolioReaped = mirrorScenario({
+  name: 'large-folio-reaped',
+  summary:
+    'Memory that nobody has touched migrates to a device as a huge page, while the OOM reaper takes the memory of the process: from ' +
+    'then on nothing may be mapped, and what was allocated for it is given back.',
+  exercises: ['C30', 'C52', 'lock-discipline', 'page-tables'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: repeat(HUGE, {}),
+    hugePages: HUGE,
+    mirrors: [{ name: 'gpu', memory: HUGE }],
+    spareFrames: HUGE,
+    invalidations: 6,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateLargeToDevice, m.mirrors[0], 0, HUGE)] },
+      { name: 'reaper', calls: (m) => [call(reap, m.machine.mms[0])] },
     ],
   }),
 })

@@ -142,4 +142,13 @@ export const migrationStages: readonly Requirement[] = [
       'a migration drains the batches only for a page that is on no list',
     ],
   },
+  {
+    id: 'page-tables',
+    title: 'a page table that was allocated in advance is used or freed',
+    text:
+      'A huge page is mapped together with a page table, which takes its place if the mapping is split. The migration that maps one ' +
+      'where nothing was allocates it in advance, and frees it if the huge page is not mapped after all, or if there is one already.',
+    source: ['our own', 'reference D41', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page'],
+    checks: ['assert:mustBeComplete'],
+  },
 ]

@@ -155,6 +155,8 @@ export interface MirrorScenario {
   readonly moves?: boolean
   /** Pages of a huge page (default: there are none): all areas want them, and pages that lie as in one, all touched, are one. */
   readonly hugePages?: number
+  /** True if a free page of a device remembers of which folio it was a part. */
+  readonly remembersFolios?: boolean
   /** `anon_vma`s (default: areas only know that they have one). A process that has been forked already has the second. */
   readonly anonVmas?: number
   /** What the kernel does otherwise than the latest (default nothing). */

@@ -269,12 +269,14 @@ export function mirrorModel(
         }
       : {}),
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
+    ...(options.swapSlots && options.hugePages ? { bits: true } : {}),
     ...(options.advice ? { advice: true } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
     ...(options.files ? { files: options.files } : {}),
     ...(options.moves ? { moves: true } : {}),
     ...(options.hugePages ? { hugePages: options.hugePages } : {}),
+    ...(options.remembersFolios ? { remembersFolios: true } : {}),
     ...(options.anonVmas ? { anonVmas: options.anonVmas } : {}),
     ...(options.rules ? { rules: options.rules } : {}),
   }

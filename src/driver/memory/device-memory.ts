@@ -236,7 +236,8 @@ export const allocateAndCopy = procedure(function* alloc_and_copy(
   return short
 })
 
-const allocateAndCopyPage = procedure(
+/** The same for one page, or for a huge page as a whole. */
+export const allocateAndCopyPage = procedure(
   'alloc_and_copy (page)',
   function* (current: Task, args: MigrateVma, page: number, from: readonly Frame[]): Running<number> {
     const entry = pagesOf(current)[page]

@@ -10,8 +10,8 @@ import { type DeviceMemory, PagemapState } from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
 
 /**
- * Takes a free page for its driver: off the free list, a reference of its region, one reference of its own. The caller
- * locks it. Part of a step of the driver, in which it also holds the lock of its free list.
+ * Takes a free page for its driver: off the free list, a reference of its region, one reference of its own. It is a page by itself,
+ * whatever it was a part of before. The caller locks it. Part of a step of the driver, in which it also holds the lock of its free list.
  *
  * @kernel zone_device_page_init
  */
@@ -29,6 +29,7 @@ export function zoneDevicePageInit(frame: Frame): void {
   frame.refcount = 1
   frame.contents = 0
   frame.compound = 0
+  frame.formerly = 0
   frame.lifecycle?.signal('ALLOCATED')
 }
 

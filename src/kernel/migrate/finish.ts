@@ -70,6 +70,11 @@ function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
   const entry = pagesOf(current)[page]
   const to = entry.dst
   claim(
+    'page-tables',
+    !entry.pageTable,
+    `the page table that was allocated for a huge page at page ${page} is in no page table, and nobody has freed it`,
+  )
+  claim(
     'C37',
     args.fromDevice === true || args.mm.mmapLock.heldBy(current.thread),
     'a migration ends, and the mmap lock was let go before: areas may have changed',

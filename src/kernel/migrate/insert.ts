@@ -6,7 +6,7 @@
  */
 
 import { type Frame, hugePmdAt, PteKind, pmdAt, type Task, VmaKind, ZERO_PAGE } from '../../machine/index.js'
-import { claim, procedure, type Running, step } from '../../world/index.js'
+import { claim, mightSleep, procedure, type Running, step } from '../../world/index.js'
 import { anonVmaPrepare, areaEnd } from '../mm/area/vma.js'
 import { mayWritePage } from '../mm/fault/answers.js'
 import { mapsHugeZeroPage } from '../mm/huge/fault.js'
@@ -84,7 +84,8 @@ export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_pa
 })
 
 /**
- * The same for a huge page. It is mapped whole or not at all: what has come there meanwhile stays, and so does a page table.
+ * The same for a huge page. It is mapped whole or not at all: what has come there meanwhile stays, and so does a page table. One for its
+ * mapping to be split is allocated first, as that may sleep; it goes with the mapping, or is freed.
  *
  * @kernel migrate_vma_insert_huge_pmd_page
  */
@@ -97,7 +98,12 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
   const { machine } = current
   const pmd = pmdAt(mm, page)
   const entry = pagesOf(current)[page]
-  yield* mm.ptl.critical('map the huge destination', () => {
+  yield* step('pte_alloc_one', () => {
+    mightSleep(machine.layout, 'an allocation')
+    entry.pageTable = true
+    return 0
+  })
+  const isMapped = yield* mm.ptl.critical('map the huge destination', () => {
     const { dst } = entry
     const isZero = mapsHugeZeroPage(mm, page)
     const isAnonymous = mm.vma[page].kind === VmaKind.anonymous
@@ -112,12 +118,14 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
       !partsOf(machine, dst).every((part) => chargePage(machine, part))
     ) {
       stopMigrating(entry)
-      return 0
+      return false
     }
     if (isZero) {
       clearHugePmd(machine, mm, pmd)
       flushTlb(machine, mm, pmd.start, pmd.end)
     }
+    // It is deposited with the mapping; the huge zero page has one already.
+    entry.pageTable = false
     setHugePmd(machine, mm, pmd, dst.pfn, mayWritePage(mm, page))
     for (const [index, part] of partsOf(machine, dst).entries()) {
       mustBeEmpty(part)
@@ -125,6 +133,11 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
       getPage(part)
     }
     markMoved(entry)
+    return true
+  })
+  if (isMapped) return
+  yield* step('pte_free', () => {
+    entry.pageTable = false
     return 0
   })
 })

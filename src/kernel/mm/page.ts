@@ -56,6 +56,7 @@ export function putPage(frame: Frame): boolean {
   frame.anonExclusive = false
   frame.lazyFree = false
   frame.lru = 0
+  frame.formerly = frame.compound
   frame.compound = 0
   frame.anonVma = 0
   frame.index = 0

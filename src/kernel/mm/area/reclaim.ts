@@ -12,13 +12,20 @@ import {
   ownExpected,
   type Pte,
   PteKind,
+  pmdAt,
   type Task,
   VM_LOCKED,
   VmaKind,
   ZERO_PAGE,
 } from '../../../machine/index.js'
-import { procedure, type Running, step } from '../../../world/index.js'
+import { become, procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
+import {
+  holdToSplit,
+  madvise_cold_or_pageout_huge_pmd,
+  madvise_free_huge_pmd,
+  splitLocked,
+} from '../huge/advice.js'
 import { mapsPage } from '../page.js'
 import { shrink_folio_list } from '../swap/reclaim.js'
 import { clearSwapEntry, folioFreeSwap, freeSwapAndCache } from '../swap/slots.js'
@@ -47,7 +54,16 @@ export const madvise_free = procedure(function* madvise_free(
     )
     if (isRefused) return -Errno.EINVAL
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, start, end)
-    for (let at = start; at < end; at++) yield* madvise_free_pte_range(current, mm, at)
+    for (let at = start; at < end; at++) {
+      const pmd = pmdAt(mm, at)
+      const last = Math.min(pmd?.end ?? end, end)
+      if (pmd && (at === start || at === pmd.start))
+        if (yield* madvise_free_huge_pmd(current, mm, pmd, at, last)) {
+          at = last - 1
+          continue
+        }
+      yield* madvise_free_pte_range(current, mm, at)
+    }
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, start, end)
     return 0
   })
@@ -57,33 +73,40 @@ export const madvise_free = procedure(function* madvise_free(
 
 /**
  * One entry: it is clean from now on, and so is its page, which may be dropped. What is in swap is dropped at once. One step: the
- * page-table lock is held, and the TLBs are flushed under it, so that the next write is seen.
+ * page-table lock is held, and the TLBs are flushed under it, so that the next write is seen. A part of a huge page becomes a page by
+ * itself first.
  *
  * @kernel madvise_free_pte_range mm/madvise.c
  * @see reference B.2
  */
 const madvise_free_pte_range = procedure(function* madvise_free_pte_range(
-  { machine }: Task,
+  current: Task,
   mm: MmStruct,
   page: number,
-) {
-  yield* mm.ptl.critical('clean an entry', () => {
+): Running<void> {
+  const { machine } = current
+  const folio = yield* mm.ptl.critical('clean an entry', () => {
     const pte = mm.pte[page]
     if (pte.kind === PteKind.swap) {
       freeSwapAndCache(machine, clearSwapEntry(machine, pte))
       ownExpected(mm, page).value = 0
-    } else if (isOfSystem(machine, pte) && cleanPage(machine, machine.frames[pte.frame])) {
-      pte.dirty = false
-      flushTlb(machine, mm, page, page + 1)
-      const frame = machine.frames[pte.frame]
-      if (frame.swapCache === 0) {
-        frame.lazyFree = true
-        const expected = ownExpected(mm, page)
-        expected.given = expected.value
-      }
+      return 0
+    }
+    if (!isOfSystem(machine, pte)) return 0
+    const frame = machine.frames[pte.frame]
+    if (frame.compound) return holdToSplit(machine, frame)
+    if (!cleanPage(machine, frame)) return 0
+    pte.dirty = false
+    flushTlb(machine, mm, page, page + 1)
+    if (frame.swapCache === 0) {
+      frame.lazyFree = true
+      const expected = ownExpected(mm, page)
+      expected.given = expected.value
     }
     return 0
   })
+  if (folio > 0 && (yield* splitLocked(current, machine.frames[folio])))
+    yield* become(madvise_free_pte_range, current, mm, page)
 })
 
 /** Whether the page holds nothing that must be kept. One that is shared is left as it is, if it is dirty or in the swap cache. Part of a step. */
@@ -120,22 +143,42 @@ export const madvise_pageout = procedure(function* madvise_pageout(
   yield* mm.mmapLock.lockRead()
   const error = yield* walkAreas(mm, page, page + pages, function* ({ start, end }) {
     if (yield* step('check VM_LOCKED', () => (isLocked(mm, start) ? 1 : 0))) return -Errno.EINVAL
-    for (let at = start; at < end; at++) yield* pageoutEntry(current, mm, at)
+    for (let at = start; at < end; at++) {
+      const pmd = pmdAt(mm, at)
+      const last = Math.min(pmd?.end ?? end, end)
+      if (pmd && (at === start || at === pmd.start)) {
+        const huge = yield* madvise_cold_or_pageout_huge_pmd(current, mm, pmd, at, last)
+        if (huge > 0) yield* shrink_folio_list(current, current.machine.frames[huge])
+        if (huge !== 0) {
+          at = last - 1
+          continue
+        }
+      }
+      yield* pageoutEntry(current, mm, at)
+    }
     return 0
   })
   yield* mm.mmapLock.unlockRead()
   return error
 })
 
-/** The page of one entry, if there is one that no other maps. */
+/** The page of one entry, if there is one that no other maps. A part of a huge page becomes a page by itself first. */
 const pageoutEntry = procedure(
   'madvise_cold_or_pageout_pte_range',
   function* (current: Task, mm: MmStruct, page: number): Running<void> {
     const { machine } = current
-    const pfn = yield* mm.ptl.critical('isolate the page', () => {
+    const found = yield* mm.ptl.critical('isolate the page', () => {
       const pte = mm.pte[page]
-      return isOfSystem(machine, pte) && machine.frames[pte.frame].mapcount === 1 ? pte.frame : 0
+      if (!isOfSystem(machine, pte)) return 0
+      const frame = machine.frames[pte.frame]
+      if (frame.compound) {
+        const folio = holdToSplit(machine, frame)
+        return folio > 0 ? -folio : 0
+      }
+      return frame.mapcount === 1 ? pte.frame : 0
     })
-    if (pfn > 0) yield* shrink_folio_list(current, machine.frames[pfn])
+    if (found > 0) yield* shrink_folio_list(current, machine.frames[found])
+    if (found < 0 && (yield* splitLocked(current, machine.frames[-found])))
+      yield* become(pageoutEntry, current, mm, page)
   },
 )

@@ -110,7 +110,7 @@ function loseData(mm: MmStruct, page: number): void {
  * @kernel zap_pmd_range, zap_huge_pmd
  * @see reference B.2
  */
-const zap_huge_pmd = procedure(function* zap_huge_pmd(
+export const zap_huge_pmd = procedure(function* zap_huge_pmd(
   current: Task,
   mm: MmStruct,
   page: number,

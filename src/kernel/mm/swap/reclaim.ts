@@ -7,6 +7,7 @@
 
 import {
   type Frame,
+  folioOf,
   isPageCache,
   type Machine,
   type MmStruct,
@@ -19,8 +20,10 @@ import {
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { entryState } from '../encoding.js'
+import { split_folio } from '../huge/folio.js'
+import { __split_huge_pmd } from '../huge/split.js'
 import { clearPte, folio_put, folio_unlock, getPage, putPage, tryLockPage, unlockPage } from '../page.js'
-import { rmapOf } from '../rmap.js'
+import { partsOf, rmapOf } from '../rmap.js'
 import { flushTlb } from '../tlb.js'
 import {
   addToSwapCache,
@@ -45,20 +48,74 @@ export const shrink_folio_list = procedure(function* shrink_folio_list(
   current: Task,
   frame: Frame,
 ): Running<number> {
-  const { machine } = current
-  const isLocked = yield* step('lock the page, and hold it', () => {
-    if (!isReclaimable(frame) || !tryLockPage(frame)) return 0
-    getPage(frame)
-    return 1
+  const held = yield* step('lock the page, and hold it', () => {
+    if (!isReclaimable(frame) || !tryLockPage(frame)) return Held.no
+    if (!frame.compound || !frame.lazyFree) getPage(folioOf(frame))
+    // What may be dropped is dropped as it is: each part is held while its entries go.
+    else for (const part of partsOf(current.machine, frame)) getPage(part)
+    if (!frame.compound) return Held.page
+    return frame.lazyFree ? Held.toDrop : Held.toSplit
   })
-  if (!isLocked) return 0
+  if (held === Held.no) return 0
+  if (held === Held.toSplit) return yield* become(splitAndShrink, current, frame)
+  if (held === Held.toDrop) return yield* become(dropFolio, current, frame)
   if (yield* add_to_swap(current, frame)) {
-    if (machine.anonVmas.length > 0) yield* tryToUnmapAreas(current, frame, 0)
-    else for (const mm of machine.mms) yield* try_to_unmap(current, mm, frame)
+    yield* unmapPage(current, frame)
     yield* pageout(current, frame)
   }
   return yield* __remove_mapping(current, frame)
 })
+
+/** What was locked and is held: nothing; a page by itself; a huge page that may be dropped, or one that must be split to be written out. */
+const Held = { no: 0, page: 1, toDrop: 2, toSplit: 3 } as const
+
+/** The parts of the huge page. Its lock is held: nobody splits it. */
+function* lookAtParts({ machine }: Task, frame: Frame): Running<readonly Frame[]> {
+  return yield* step('look at the parts', () => partsOf(machine, frame))
+}
+
+/**
+ * A huge page for which there are no slots side by side is split, and each of its pages is reclaimed by itself.
+ *
+ * @kernel split_folio_to_list
+ */
+const splitAndShrink = procedure(
+  'shrink_folio_list (split)',
+  function* (current: Task, frame: Frame): Running<number> {
+    const parts = yield* lookAtParts(current, frame)
+    const [head] = parts
+    const isSplit = yield* split_folio(current, head, [head.pfn])
+    yield* folio_unlock(head)
+    yield* folio_put(head)
+    if (!isSplit) return 0
+    let freed = 0
+    for (const part of parts) freed |= yield* shrink_folio_list(current, part)
+    return freed
+  },
+)
+
+/**
+ * A huge page that may be dropped, page by page, until one turns out to have been written to since. The caller has locked it, and
+ * holds each of its pages.
+ */
+const dropFolio = procedure(
+  'shrink_folio_list (drop)',
+  function* (current: Task, frame: Frame): Running<number> {
+    const parts = yield* lookAtParts(current, frame)
+    for (const part of parts) if (yield* unmapPage(current, part)) break
+    yield* folio_unlock(frame)
+    yield* folio_put(...parts)
+    return 0
+  },
+)
+
+/** Replaces every entry that maps the page, until one is met that must stay. Returns true if there is one. */
+function* unmapPage(current: Task, frame: Frame): Running<boolean> {
+  const { machine } = current
+  if (machine.anonVmas.length > 0) return yield* tryToUnmapAreas(current, frame, 0)
+  for (const mm of machine.mms) if (yield* try_to_unmap(current, mm, frame)) return true
+  return false
+}
 
 /** True if the page is on a list of those that may go to swap: never one that nobody has, or of a device, or of a file. */
 function isReclaimable(frame: Frame): boolean {
@@ -90,7 +147,9 @@ export const Unmapped = { gone: 0, replaced: 1, kept: 2 } as const
 
 /**
  * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
- * has gone from where it was found it may have moved, and is looked for again.
+ * has gone from where it was found it may have moved, and is looked for again. One that maps a huge page is split first.
+ *
+ * @returns true if the walk ends at an entry that must stay
  *
  * @kernel try_to_unmap mm/rmap.c
  * @see reference B.2
@@ -99,15 +158,17 @@ export const try_to_unmap = procedure(function* try_to_unmap(
   current: Task,
   mm: MmStruct,
   frame: Frame,
-): Running<void> {
+): Running<boolean> {
   const page = yield* step('walk the mappings', () =>
     mm.pte.findIndex((pte) => maps(current.machine, pte, frame)),
   )
-  if (page < 0) return
+  if (page < 0) return false
   yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
+  yield* __split_huge_pmd(current, mm, page)
   const unmapped = yield* try_to_unmap_one(current, mm, page, frame)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-  if (unmapped === Unmapped.gone) yield* become(try_to_unmap, current, mm, frame)
+  if (unmapped === Unmapped.gone) return yield* become(try_to_unmap, current, mm, frame)
+  return unmapped === Unmapped.kept
 })
 
 /**
@@ -119,16 +180,18 @@ export const try_to_unmap = procedure(function* try_to_unmap(
  */
 const tryToUnmapAreas = procedure(
   'try_to_unmap (areas)',
-  function* (current: Task, frame: Frame, from: number): Running<void> {
+  function* (current: Task, frame: Frame, from: number): Running<boolean> {
     const place = yield* step('walk the areas', () =>
       frame.mapcount > 0 ? rmapOf(current.machine, frame)[from] : undefined,
     )
-    if (place === undefined) return
+    if (place === undefined) return false
     const { mm, page } = place
     yield* invalidateRangeStart(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    yield* try_to_unmap_one(current, mm, page, frame)
+    yield* __split_huge_pmd(current, mm, page)
+    const unmapped = yield* try_to_unmap_one(current, mm, page, frame)
     yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-    yield* become(tryToUnmapAreas, current, frame, from + 1)
+    if (unmapped === Unmapped.kept) return true
+    return yield* become(tryToUnmapAreas, current, frame, from + 1)
   },
 )
 
@@ -179,8 +242,10 @@ export function unmapEntry(
 function dropEntry(machine: Machine, mm: MmStruct, page: number, frame: Frame): number {
   const pte = mm.pte[page]
   if (pte.dirty) frame.dirty = true
-  if (frame.dirty || frame.refcount !== 1 + frame.mapcount) {
-    if (frame.dirty) frame.lazyFree = false
+  const parts = partsOf(machine, frame)
+  const isDirty = parts.some((part) => part.dirty)
+  if (isDirty || parts.some(({ refcount, mapcount }) => refcount !== 1 + mapcount)) {
+    if (isDirty) for (const part of parts) part.lazyFree = false
     return Unmapped.kept
   }
   clearPte(machine, pte)
