@@ -23,6 +23,7 @@ import { filesHoldTheirPages, privateMappingsWriteToNoFile } from './memory/inva
 import {
   callbacksKeepTheUsers,
   cpusForget,
+  cpusTrustTheirTlb,
   entriesWithinAreas,
   framesAreCounted,
   insertedIntoUsedOnly,
@@ -187,6 +188,7 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     noEarlierLockUnderUpdateLock,
     insertedIntoUsedOnly,
     callbacksKeepTheUsers,
+    cpusTrustTheirTlb,
     walksAreConcluded,
     idleRangesAreEmpty,
   ].map((make) => make(world))

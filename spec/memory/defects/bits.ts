@@ -41,6 +41,7 @@ import {
   pteSoftDirty,
   pteUffdWp,
   pteWrite,
+  remove_migration_ptes,
   stopMigrating,
   swapCacheReferences,
   try_to_migrate_one,
@@ -102,6 +103,20 @@ const pageOfPresent = override(
         if (replaced) mm.pte[page].frame = pfn
         return replaced
       })
+    },
+)
+
+/** The entry that a migration puts back is clean. */
+const comesBackClean = onStep(
+  remove_migration_ptes,
+  'replace a migration entry',
+  (original, { machine }, _from, to) =>
+    (choice) => {
+      const answer = original(choice)
+      for (const { pte } of machine.mms)
+        for (const entry of pte)
+          if (entry.frame === to.pfn && entry.kind === PteKind.present) entry.dirty = false
+      return answer
     },
 )
 
@@ -358,6 +373,19 @@ export const bitDefects: readonly Defect[] = [
     scenario: 'advise',
     overrides: [writesUntold],
     steps: 41,
+  },
+  {
+    name: 'X317',
+    kind: 'mutation',
+    title: 'the entry that a migration puts back is clean',
+    text:
+      'remove_migration_pte() ignores that the migration entry is dirty: the page is known to be, its entry is not, and ' +
+      'the next write of the CPU sets a bit that was set.',
+    source: ['our own', 'reference B.5 step 7', 'mm/migrate.c: remove_migration_pte'],
+    requirement: 'C39',
+    scenario: 'swap-and-migrate',
+    overrides: [comesBackClean],
+    steps: 37,
   },
   {
     name: 'X51',

@@ -6,6 +6,7 @@
 import {
   change_protection,
   clearPte,
+  cpuWrite,
   flush_tlb_range,
   invalidateRangeEnd,
   invalidateRangeStart,
@@ -23,7 +24,7 @@ import {
   ZERO_PAGE,
   zap_pte_range,
 } from '../../../src/kernel/index.js'
-import { override } from '../../../src/world/index.js'
+import { onStep, override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
 /** Watchers are told, and the entries stay as they are. */
@@ -52,6 +53,15 @@ const replaceZeroPageUnflushed = override(
       yield* original(current, args, page)
     },
 )
+
+/** Before each write the CPU looks at the page table. */
+const looksUpEachWrite = onStep(cpuWrite, 'write', (original, { cpu }, page) => (choice) => {
+  const entry = cpu.tlb[page]
+  entry.frame = undefined
+  entry.write = false
+  entry.dirty = false
+  return original(choice)
+})
 
 /** What may be written again is made writable, whoever waits to be told of a write. */
 const writableWithoutFault = override(
@@ -134,6 +144,19 @@ export const rightsDefects: readonly Defect[] = [
     requirement: 'C47',
     scenario: 'mprotect',
     overrides: [flushNothing],
+    steps: 12,
+  },
+  {
+    name: 'X316',
+    kind: 'mutation',
+    title: 'a CPU looks at the page table before each write',
+    text:
+      'A CPU that asks the page table for what its TLB permits never writes through a stale translation: the ' +
+      'model would hide every flush that is missing.',
+    source: ['our own', 'Documentation/core-api/cachetlb.rst'],
+    requirement: 'C47',
+    scenario: 'fork-and-write',
+    overrides: [looksUpEachWrite],
     steps: 12,
   },
   {

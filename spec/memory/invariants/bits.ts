@@ -104,6 +104,14 @@ export function migrationKeepsTheEntry({ machine }: MirrorWorld): StepClaim {
   function isDirty(pte: Pte): boolean {
     return pte.dirty || machine.frames[pte.frame].dirty
   }
+  /**
+   * Whether the new entry is dirty. A migration entry has a bit for that, and an entry of a device page has none. Of a page
+   * that was written out meanwhile the entry comes back clean.
+   */
+  function staysDirty(pte: Pte): boolean {
+    if (pte.kind === PteKind.devicePrivate || !old(pte).dirty) return false
+    return pte.kind === PteKind.migration || machine.frames[pte.frame].dirty
+  }
   return {
     clause: 'C39',
     name: 'a migration keeps what the entry says',
@@ -128,6 +136,8 @@ export function migrationKeepsTheEntry({ machine }: MirrorWorld): StepClaim {
           if (old(pte).uffdWp !== pte.uffdWp) return `${where}, and uffd-wp is ${pte.uffdWp ? 1 : 0}`
           if (old(() => isDirty(pte)) !== isDirty(pte))
             return `${where}, and the page is ${isDirty(pte) ? 'dirty' : 'clean'} now`
+          if (pte.dirty !== staysDirty(pte))
+            return `${where}, and the entry is ${pte.dirty ? 'dirty' : 'clean'} now`
         }
       return said
     },

@@ -6,6 +6,8 @@
 import {
   alloc_page,
   change_prot_numa,
+  cpuRead,
+  cpuWrite,
   exit_mmap,
   folio_lock,
   isFileBacked,
@@ -137,7 +139,11 @@ export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
       for (const { mm, tlb } of machine.cpus)
         for (let page = 0; page < machine.pages; page++) {
           const { frame, write, dirty } = tlb[page]
-          if (frame === undefined) continue
+          if (frame === undefined) {
+            if (write || (dirty && mm.pte[page].tracksBits))
+              return `a CPU's TLB of ${mm.name} has forgotten page ${page}, and keeps its rights`
+            continue
+          }
           said = true
           const pte = mm.pte[page]
           const isMapped = pte.kind === PteKind.present && pte.frame === frame.pfn
@@ -151,6 +157,32 @@ export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
               : `may write page ${page}, and the page table forbids it`
           return `a CPU's TLB of ${mm.name} ${wrong}`
         }
+      return said
+    },
+  }
+}
+
+/**
+ * C47: what a TLB permits a CPU does without a look at the page table, as long as nobody has flushed. That is why flushes
+ * are needed at all: a CPU that looked every time would hide that one is missing.
+ */
+export function cpusTrustTheirTlb({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'C47',
+    name: 'a CPU does not look up what its TLB permits',
+    judge(thread, from) {
+      const writes = from.inside(thread, cpuWrite) && from.step(thread) === 'write'
+      const reads = from.inside(thread, cpuRead) && from.step(thread) === 'read'
+      if (!writes && !reads) return undefined
+      let said: true | undefined
+      const { mm, tlb } = machine.cpus[thread]
+      for (const [page, entry] of tlb.entries()) {
+        const { frame, write, dirty } = old(entry)
+        if (frame === undefined || (writes && !(write && dirty))) continue
+        said = true
+        if (entry.frame !== frame || entry.write !== write || entry.dirty !== dirty)
+          return `a CPU looks up page ${page} of ${mm.name}, and its TLB permits the access`
+      }
       return said
     },
   }

@@ -41,7 +41,8 @@ export const memory: readonly Requirement[] = [
       'that changes is flushed before the page-table lock is dropped (migration, copy-on-write, ' +
       'reclaim), or before the mmap lock is dropped that is held for writing (mprotect, fork, mremap). ' +
       'A zap and NUMA hinting hold it for reading, and flush before they end. In every case the flush ' +
-      'comes before the last reference to the page is dropped: no translation leads to a free frame.',
+      'comes before the last reference to the page is dropped: no translation leads to a free frame. Until ' +
+      'it is flushed a CPU uses its translation without a look at the entry.',
     source: [
       'reference C47, B.2, B.5',
       'Documentation/core-api/cachetlb.rst',
@@ -49,7 +50,11 @@ export const memory: readonly Requirement[] = [
       'mm/mmu_gather.c: tlb_finish_mmu',
       'mm/migrate_device.c: migrate_vma_collect_pmd',
     ],
-    checks: ['no TLB maps a free frame', 'a TLB grants no more than the page table'],
+    checks: [
+      'no TLB maps a free frame',
+      'a TLB grants no more than the page table',
+      'a CPU does not look up what its TLB permits',
+    ],
   },
   {
     id: 'area-rights',

@@ -129,7 +129,8 @@ export const migrationStages: readonly Requirement[] = [
       'back: the one that holds the data. The other is about to be freed and goes nowhere. Unless a ' +
       'thread has isolated it, a page of system memory that is mapped is on a list or in the batch of a CPU, ' +
       'so that reclaim finds it; a page of a device never is. A migration empties the batches of all CPUs ' +
-      'only if a page that it is to isolate is on no list.',
+      'only if a page that it is to isolate is on no list, and waits for each CPU on which a thread is in ' +
+      'the kernel until that lets go of it.',
     source: [
       'reference D13, B.5 steps 3 and 7',
       'mm/migrate_device.c: migrate_vma_finalize, migrate_device_unmap',
@@ -140,6 +141,7 @@ export const migrationStages: readonly Requirement[] = [
       'assert:folioAddLru',
       'a page that is mapped is on an LRU list',
       'a migration drains the batches only for a page that is on no list',
+      'a migration waits for the batch of a CPU that is in the kernel',
     ],
   },
   {

@@ -135,6 +135,13 @@ export const migrateAndDrain = mirrorScenario({
         calls: (m) => [call(deviceAccess, m.mirrors[1], 1, 2)],
       },
     ],
+    witnesses: ({ machine: { cpus } }) => [
+      {
+        clause: 'lru',
+        name: 'a migration waits for the batch of a CPU that is in the kernel',
+        holds: (view) => view.step(0) === 'wait for the work of a CPU' && cpus[1].busy,
+      },
+    ],
   }),
 })
 
