@@ -8,7 +8,7 @@ import { act, acting, inside, NOBODY, use } from '../world/acting.js'
 import { ControlGraph, FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
 import type { World } from '../world/layout.js'
-import type { Model } from '../world/model.js'
+import { type Model, mustBeClaims } from '../world/model.js'
 import type { Override } from '../world/override.js'
 import type { AnyProcedure } from '../world/procedure.js'
 import { atPlaceOf, messageOf } from '../world/thrown.js'
@@ -59,6 +59,7 @@ export class TransitionSystem {
         'scenario',
         `the model has ${model.threads.length} threads, its layout was declared for ${model.layout.threads}`,
       )
+    mustBeClaims(model, 'the model')
     this.control = new ControlGraph([...(model.overrides ?? []), ...overrides])
     this.worldWords = Math.ceil(Math.max(1, model.layout.bytes) / 4)
     this.words = this.worldWords + model.threads.length
@@ -159,7 +160,9 @@ export class TransitionSystem {
       return this.between(error, thread)
     if (error instanceof SpecificationError)
       return PLACELESS.has(error.code)
-        ? new SpecificationError(error.code, `${where}: ${error.message}`, { cause: error })
+        ? new SpecificationError(error.code, `${where}: ${error.message}${atPlaceOf(error)}`, {
+            cause: error,
+          })
         : error
     return new SpecificationError(
       'procedure-threw',
@@ -170,7 +173,7 @@ export class TransitionSystem {
 }
 
 /** Mistakes that are raised where nobody knows which step it is. */
-const PLACELESS: ReadonlySet<string> = new Set(['bound-overflow', 'impure', 'layout'])
+const PLACELESS: ReadonlySet<string> = new Set(['bound-overflow', 'impure', 'layout', 'scenario'])
 
 /** The claim that a step broke by throwing `violation`. */
 export function brokenBy(violation: Violation): Broken {

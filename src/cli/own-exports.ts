@@ -43,6 +43,14 @@ export function ownExports(option: FileOption, file: string, module: object, pro
   const refuse = (why: string): never => {
     throw new UsageError(`${option} ${file}: ${why}`)
   }
+  for (const [name, value] of Object.entries(module)) {
+    const isList = Array.isArray(value)
+    for (const [i, each] of [value].flat().entries()) {
+      const place = isList ? `${name}[${i}]` : name
+      const why = nearly(name, each)
+      if (why !== undefined) refuse(`the export ${place} ${why}`)
+    }
+  }
   const named = (noun: string, names: readonly string[], taken: readonly string[]) => {
     for (const [i, name] of names.entries()) {
       if (names.indexOf(name) < i)
@@ -84,6 +92,69 @@ export function ownExports(option: FileOption, file: string, module: object, pro
 }
 
 type Fields = Readonly<Record<string, unknown>>
+
+/** What a thing that is exported must have, by the noun and the name under which a list of them is exported. */
+const SHAPES: readonly Shape[] = [
+  {
+    noun: 'Scenario',
+    list: 'scenarios',
+    is: isScenario,
+    texts: ['name', 'summary'],
+    lists: ['exercises'],
+    others: { parameters: 'an object', build: 'a function' },
+    tell: ['summary', 'build'],
+  },
+  {
+    noun: 'Requirement',
+    list: 'requirements',
+    is: isRequirement,
+    texts: ['id', 'title', 'text'],
+    lists: ['source', 'checks'],
+    others: {},
+    tell: ['id', 'title', 'text'],
+  },
+  {
+    noun: 'Defect',
+    list: 'defects',
+    is: isDefect,
+    texts: ['name', 'title', 'requirement', 'scenario'],
+    lists: ['overrides'],
+    others: {},
+    tell: ['requirement', 'scenario'],
+  },
+]
+
+interface Shape {
+  readonly noun: string
+  readonly list: string
+  readonly is: (value: unknown) => boolean
+  readonly texts: readonly string[]
+  readonly lists: readonly string[]
+  readonly others: Readonly<Record<string, 'an object' | 'a function'>>
+  /** What only one of these has: who has them all is meant as one. */
+  readonly tell: readonly string[]
+}
+
+/** Why `value`, exported as `name` or in a list of that name, is not what it is meant as; undefined if it is, or is none of these. */
+function nearly(name: string, value: unknown): string | undefined {
+  if (SHAPES.some(({ is }) => is(value))) return undefined
+  const fields = fieldsOf(value) ?? {}
+  if (!isStatechart(value) && (name === 'statecharts' || ('initial' in fields && 'states' in fields)))
+    return 'is no statechart: make it with createMachine of xstate, and give it an id'
+  const meant = SHAPES.find(({ list, tell }) => list === name || tell.every((field) => field in fields))
+  if (meant === undefined) return undefined
+  const { texts, lists, others, noun } = meant
+  const wrong = [
+    ...texts.filter((field) => !areTexts(fields[field])).map((field) => `${field} (a text)`),
+    ...lists.filter((field) => !Array.isArray(fields[field])).map((field) => `${field} (a list)`),
+    ...Object.entries(others)
+      .filter(([field, kind]) =>
+        kind === 'a function' ? typeof fields[field] !== 'function' : fieldsOf(fields[field]) === undefined,
+      )
+      .map(([field, kind]) => `${field} (${kind})`),
+  ]
+  return `is no ${noun}: it needs ${wrong.join(', ')}`
+}
 
 function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null ? (value as Fields) : undefined

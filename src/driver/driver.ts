@@ -16,6 +16,7 @@ import type {
 import {
   type Invariant,
   type Layout,
+  mustBeClaims,
   type Procedure,
   type ProgressClaim,
   type Protection,
@@ -146,6 +147,32 @@ export interface DriverClaims {
   readonly invariants?: readonly Invariant[]
   readonly stepClaims?: readonly StepClaim[]
   readonly progress?: readonly ProgressClaim[]
+}
+
+const CLAIMS = ['invariants', 'stepClaims', 'progress'] as const satisfies readonly (keyof DriverClaims)[]
+
+/**
+ * What the author of `driver` claims of `mirror`.
+ *
+ * @throws SpecificationError `scenario` for what looks like a claim and would never be asked
+ */
+export function claimsOf<S>(driver: Driver<S>, mirror: Mirror<S>): DriverClaims {
+  if (driver.claims === undefined) return {}
+  const claims: unknown = driver.claims(mirror)
+  const where = `claims of driver ${driver.name}`
+  if (typeof claims !== 'object' || claims === null)
+    throw new SpecificationError(
+      'scenario',
+      `${where} answers ${String(claims)}, not { ${CLAIMS.join(', ')} }`,
+    )
+  const others = Object.keys(claims).filter((key) => !(CLAIMS as readonly string[]).includes(key))
+  if (others.length > 0)
+    throw new SpecificationError(
+      'scenario',
+      `${where} has ${others.join(', ')}, which nobody would ask; it has ${CLAIMS.join(', ')}`,
+    )
+  mustBeClaims(claims, where)
+  return claims
 }
 
 /** A driver whose state is declared as `D`; its procedures see it as records. */

@@ -23,6 +23,7 @@ import {
 } from '../kernel/index.js'
 import {
   any,
+  Guard,
   type Layout,
   type Mutex,
   type Pool,
@@ -127,6 +128,8 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     if (state !== undefined) mustBeDeclared(driver.name, options.name, state)
     const pools = l.pools.slice(earlier)
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
+    for (const way of ['program', 'remove'] as const)
+      Guard.mustBe(protection?.[way], `${driver.name}: pageTable.${way}, and so the page table,`)
     const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
     const translation = (entry: Layout, guarded: boolean) => ({
       frame: entry.ref('frame', options.frames, guarded ? { ...WORD, guardedBy } : WORD),

@@ -67,7 +67,7 @@ export {
   step,
   type Ways,
 } from './procedure.js'
-export { any, both, exclusive, type Protection, readWrite, shared } from './protection.js'
+export { any, both, exclusive, Guard, type Protection, readWrite, shared } from './protection.js'
 export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
 export { SEQUENCE_VIEWS, Sequence, type SequenceView } from './sequence.js'
 export { type SequentialOptions, SequentialRunner } from './sequential.js'

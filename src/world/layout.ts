@@ -10,7 +10,7 @@ import { recording } from './footprint.js'
 import { Lifecycle } from './lifecycle.js'
 import type { Lock } from './locks.js'
 import type { Pool } from './pool.js'
-import type { Protection } from './protection.js'
+import { Guard, type Protection } from './protection.js'
 import { fieldOf, isRecord, makeRecord, type RecordOf, recordName } from './record.js'
 import { SEQUENCE_VIEWS, Sequence } from './sequence.js'
 
@@ -468,6 +468,7 @@ export class Layout {
     )
     bare.codec = codec
     bare.values = values
+    if (bare.options.guardedBy !== undefined) Guard.mustBe(bare.options.guardedBy, bare.name)
     const guarded = bare.options.guardedBy || bare.options.partOf ? new GuardedCell(bare) : bare
     const cell = this.handOut(guarded)
     this.#allocation.cells.push(cell)

@@ -19,7 +19,7 @@ import {
   step,
   type Ways,
 } from './procedure.js'
-import type { Protection } from './protection.js'
+import { Guard, type Protection } from './protection.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -108,7 +108,11 @@ export function mightSleep({ locks, nonBlocking }: Sleeping, what: string): void
 }
 
 /** A lock with one holder: a mutex (whose taker may sleep) or a spinlock. */
-abstract class OwnedLock implements Lock {
+abstract class OwnedLock extends Guard implements Lock {
+  static {
+    Guard.isGenuine(OwnedLock.prototype)
+  }
+
   readonly name: string
   readonly rank: number
   readonly spinning: boolean
@@ -119,6 +123,7 @@ abstract class OwnedLock implements Lock {
   private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions) {
+    super()
     const lock = lockOf(layout, name, options)
     this.name = lock.name
     this.rank = lock.rank
@@ -230,7 +235,11 @@ export class Spinlock extends OwnedLock {
  * A read-write semaphore. As in the kernel a waiting writer keeps new readers out, so that a thread which takes
  * it for reading twice can deadlock with a writer between.
  */
-export class RwSemaphore implements Lock {
+export class RwSemaphore extends Guard implements Lock {
+  static {
+    Guard.isGenuine(RwSemaphore.prototype)
+  }
+
   readonly name: string
   readonly rank: number
   readonly spinning = false
@@ -245,6 +254,7 @@ export class RwSemaphore implements Lock {
   private readonly afterRelease: (() => void)[] = []
 
   constructor(layout: Layout, name: string, options: LockOptions = {}) {
+    super()
     const lock = lockOf(layout, name, options)
     const everybody = 2 ** layout.threads - 1
     this.name = lock.name

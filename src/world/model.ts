@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SpecificationError } from './errors.js'
 import type { Cell, Layout } from './layout.js'
 import type { Lifecycle, TransitionTable } from './lifecycle.js'
 import type { Override } from './override.js'
@@ -152,4 +153,43 @@ export interface Scenario<P extends string = string> {
 /** Declares a scenario: gives its parameters their types. */
 export function scenario<P extends string>(definition: Scenario<P>): Scenario<P> {
   return definition
+}
+
+/** The parts of a model that claim something: the function that each of their claims has. */
+const CLAIMS = {
+  invariants: 'judge',
+  stepClaims: 'judge',
+  witnesses: 'holds',
+  progress: 'pending',
+} as const satisfies { readonly [K in keyof Model]?: string }
+
+/** Those of a {@link Model} that are claims. */
+export type Claims = Pick<Model, keyof typeof CLAIMS>
+
+/**
+ * Refuses what claims nothing though it looks like a claim: one that nobody would ask.
+ *
+ * @param where - whose claims they are, as the message names it
+ * @throws SpecificationError `scenario`
+ */
+export function mustBeClaims(claims: Claims, where: string): void {
+  for (const [part, asked] of Object.entries(CLAIMS) as [keyof typeof CLAIMS, string][]) {
+    const list: unknown = claims[part] ?? []
+    if (!Array.isArray(list))
+      throw new SpecificationError('scenario', `${part} of ${where} is no list; write [claim, …]`)
+    for (const [i, each] of list.entries()) {
+      const claim = (each ?? {}) as Readonly<Record<string, unknown>>
+      const isTold = (member: string) => typeof claim[member] === 'string'
+      const lacks = [
+        ...(isTold('name') ? [] : ['name (a text)']),
+        ...(part === 'witnesses' || isTold('clause') ? [] : ['clause (the id of a requirement)']),
+        ...(typeof claim[asked] === 'function' ? [] : [`${asked} (a function)`]),
+      ]
+      if (lacks.length > 0)
+        throw new SpecificationError(
+          'scenario',
+          `${part}[${i}] of ${where}${isTold('name') ? ` ("${String(claim.name)}")` : ''} is no claim: it needs ${lacks.join(', ')}`,
+        )
+    }
+  }
 }

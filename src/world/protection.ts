@@ -4,6 +4,7 @@
  * @module
  */
 import { acting } from './acting.js'
+import { SpecificationError } from './errors.js'
 import type { World } from './layout.js'
 
 /** What must be held to read and to write a field. A lock is one: a read-write lock is held in either mode to read. */
@@ -21,63 +22,118 @@ export interface Protection {
   onRelease(then: () => void): void
 }
 
+/** The prototypes whose answers are believed. */
+const GENUINE: Protection[] = []
+
+const ANSWERS = ['heldBy', 'heldForWritingBy', 'onRelease'] as const satisfies readonly (keyof Protection)[]
+
+/**
+ * What may protect a field: the locks of the world, and what {@link exclusive}, {@link shared}, {@link any}, {@link both} and
+ * {@link readWrite} make of them. An object of somebody else's could answer what it likes.
+ */
+export abstract class Guard {
+  readonly #isGuard = true
+
+  /** Has instances of a class that does not override their answers be believed. */
+  protected static isGenuine(prototype: Protection): void {
+    GENUINE.push(prototype)
+  }
+
+  /**
+   * Refuses what is no lock, and no combination of locks. What passes answers the same from now on.
+   *
+   * @param what - what it protects, or is part of, as the message names it
+   * @throws SpecificationError `scenario`
+   */
+  static mustBe(value: unknown, what: string): asserts value is Protection {
+    const isOne =
+      typeof value === 'object' &&
+      value !== null &&
+      #isGuard in value &&
+      ANSWERS.every((answer) =>
+        GENUINE.some((each) => (value as unknown as Protection)[answer] === each[answer]),
+      )
+    if (!isOne)
+      throw new SpecificationError(
+        'scenario',
+        `${what} is protected by ${value === undefined ? 'nothing' : 'something that is no lock'}; give a Mutex, Spinlock or RwSemaphore that ` +
+          'the state declares, or exclusive, shared, any, both or readWrite of them',
+      )
+    Object.freeze(value)
+  }
+}
+
+/** Who holds what, of locks. */
+interface Held {
+  readonly toRead: Protection['heldBy']
+  readonly toWrite: Protection['heldForWritingBy']
+}
+
+/** Locks, in certain modes. */
+class Combined extends Guard implements Protection {
+  static {
+    Guard.isGenuine(Combined.prototype)
+  }
+
+  readonly #locks: readonly Protection[]
+  readonly #held: Held
+
+  constructor(
+    readonly name: string,
+    locks: readonly Protection[],
+    held: Held,
+  ) {
+    super()
+    for (const lock of locks) Guard.mustBe(lock, name)
+    this.#locks = locks
+    this.#held = held
+  }
+
+  heldBy(thread: number, w: World = acting.world): boolean {
+    return this.#held.toRead(thread, w)
+  }
+
+  heldForWritingBy(thread: number, w: World = acting.world): boolean {
+    return this.#held.toWrite(thread, w)
+  }
+
+  onRelease(then: () => void): void {
+    for (const lock of this.#locks) lock.onRelease(then)
+  }
+}
+
 /** Held for writing, also by who only reads the field. */
 export function exclusive(lock: Protection): Protection {
-  const holds = (thread: number, w: World = acting.world) => lock.heldForWritingBy(thread, w)
-  return {
-    name: `${lock.name} (exclusive)`,
-    heldBy: holds,
-    heldForWritingBy: holds,
-    onRelease: (then) => lock.onRelease(then),
-  }
+  const holds = (thread: number, w?: World) => lock.heldForWritingBy(thread, w)
+  return new Combined(`${lock.name} (exclusive)`, [lock], { toRead: holds, toWrite: holds })
 }
 
 /** Held in any mode, also by who changes the field. */
 export function shared(lock: Protection): Protection {
-  const holds = (thread: number, w: World = acting.world) => lock.heldBy(thread, w)
-  return {
-    name: `${lock.name} (shared)`,
-    heldBy: holds,
-    heldForWritingBy: holds,
-    onRelease: (then) => lock.onRelease(then),
-  }
+  const holds = (thread: number, w?: World) => lock.heldBy(thread, w)
+  return new Combined(`${lock.name} (shared)`, [lock], { toRead: holds, toWrite: holds })
 }
 
 /** At least one of `protections`. */
 export function any(...protections: readonly Protection[]): Protection {
-  return {
-    name: protections.map(({ name }) => name).join(' or '),
-    heldBy: (thread, w = acting.world) => protections.some((each) => each.heldBy(thread, w)),
-    heldForWritingBy: (thread, w = acting.world) =>
-      protections.some((each) => each.heldForWritingBy(thread, w)),
-    onRelease: (then) => {
-      for (const each of protections) each.onRelease(then)
-    },
-  }
+  return new Combined(protections.map(({ name }) => name).join(' or '), protections, {
+    toRead: (thread, w) => protections.some((each) => each.heldBy(thread, w)),
+    toWrite: (thread, w) => protections.some((each) => each.heldForWritingBy(thread, w)),
+  })
 }
 
 /** All of `protections`. */
 export function both(...protections: readonly Protection[]): Protection {
-  return {
-    name: protections.map(({ name }) => name).join(' and '),
-    heldBy: (thread, w = acting.world) => protections.every((each) => each.heldBy(thread, w)),
-    heldForWritingBy: (thread, w = acting.world) =>
-      protections.every((each) => each.heldForWritingBy(thread, w)),
-    onRelease: (then) => {
-      for (const each of protections) each.onRelease(then)
-    },
-  }
+  return new Combined(protections.map(({ name }) => name).join(' and '), protections, {
+    toRead: (thread, w) => protections.every((each) => each.heldBy(thread, w)),
+    toWrite: (thread, w) => protections.every((each) => each.heldForWritingBy(thread, w)),
+  })
 }
 
 /** `toRead` held by who reads the field, `toWrite` by who changes it. */
 export function readWrite(toRead: Protection, toWrite: Protection): Protection {
-  return {
-    name: `${toRead.name} to read, ${toWrite.name} to write`,
-    heldBy: (thread, w = acting.world) => toRead.heldBy(thread, w),
-    heldForWritingBy: (thread, w = acting.world) => toWrite.heldForWritingBy(thread, w),
-    onRelease: (then) => {
-      toRead.onRelease(then)
-      toWrite.onRelease(then)
-    },
-  }
+  return new Combined(`${toRead.name} to read, ${toWrite.name} to write`, [toRead, toWrite], {
+    toRead: (thread, w) => toRead.heldBy(thread, w),
+    toWrite: (thread, w) => toWrite.heldForWritingBy(thread, w),
+  })
 }

@@ -20,6 +20,7 @@ import {
   attachDeviceMemory,
   attachFailingMemory,
   attachOwnMemory,
+  claimsOf,
   type Driver,
   declareMigrationLock,
   declareMirror,
@@ -97,6 +98,7 @@ import {
   type MirrorScenario,
   type MirrorWorld,
 } from './mirror-declarations.js'
+import { mustBeKnown } from './mirror-members.js'
 import { attach, initialise } from './mirror-start.js'
 
 export * from './mirror-declarations.js'
@@ -188,6 +190,7 @@ export function mirrorScenario<P extends string>(
   const { world: declared, referenceOnly, driver: own, home, generations: named, ...rest } = definition
   const world = (parameters: Parameters<P>) => {
     const options = declared(parameters)
+    mustBeKnown(rest.name, options)
     mustBePossible(rest.name, options)
     return options
   }
@@ -353,7 +356,7 @@ export function mirrorModel(
   }
   const calls = options.threads.map((thread) => thread.calls(world))
   const hasMemory = machine.deviceMemory.length > 0
-  const claimed = mirrors.flatMap((mirror) => driver.claims?.(mirror) ?? [])
+  const claimed = mirrors.map((mirror) => claimsOf(driver, mirror))
   const isClaimed = (claim: { readonly clause?: string }) =>
     generation === undefined ||
     claim.clause === undefined ||

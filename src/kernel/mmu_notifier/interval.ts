@@ -301,7 +301,7 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
   if (curSeq !== CURRENT_SEQ)
     throw new SpecificationError(
       'scenario',
-      `${curSeq} is no sequence number of ${sub.name}: pass on the callback's cur_seq`,
+      `mmu_interval_set_seq(${sub.name}) is given ${curSeq}, and that is not the callback's cur_seq: pass on that argument as it came`,
     )
   // It is `cur_seq`: nobody moves it while an invalidation is under way that touches the interval.
   sub.seq = unobserved(() => READ_ONCE(sub.mm.subscriptions).seq)
