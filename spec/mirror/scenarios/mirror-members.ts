@@ -16,6 +16,7 @@ const WORLD: Readonly<Record<keyof MirrorScenario, true>> = {
   values: true,
   lru: true,
   forked: true,
+  remembersFolios: true,
   invalidations: true,
   recorded: true,
   copiesFail: true,
