@@ -23,6 +23,7 @@ import { hugePageDefects } from './memory/defects/huge-pages.js'
 import { largeFolioDefects } from './memory/defects/large-folios.js'
 import { lruDefects } from './memory/defects/lru.js'
 import { rightsDefects } from './memory/defects/rights.js'
+import { userfaultDefects } from './memory/defects/userfaults.js'
 import { coherentDefects } from './migrate/defects/coherent.js'
 import { deviceFaultDefects } from './migrate/defects/device-faults.js'
 import { deviceMemoryDefects } from './migrate/defects/device-memory.js'
@@ -77,4 +78,5 @@ export const defects: readonly Defect[] = [
   ...unlockedDefects,
   ...hugePageDefects,
   ...largeFolioDefects,
+  ...userfaultDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

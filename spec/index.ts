@@ -22,6 +22,7 @@ import * as areas from './memory/scenarios/areas.js'
 import * as hugePages from './memory/scenarios/huge-pages.js'
 import * as largeFolios from './memory/scenarios/large-folios.js'
 import * as swap from './memory/scenarios/swap.js'
+import { userfaultMissing, userfaultProtect } from './memory/scenarios/userfaults.js'
 import * as coherent from './migrate/scenarios/coherent.js'
 import * as deviceMemory from './migrate/scenarios/device-memory.js'
 import * as devmem from './migrate/scenarios/devmem.js'
@@ -127,6 +128,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   adviseVersusDevice,
   adviseHugePage,
   adviseLargeFolio,
+  userfaultProtect,
+  userfaultMissing,
   swap.swapVersusClose,
   swap.swapVersusUnmap,
   swap.swapVersusMigration,

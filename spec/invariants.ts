@@ -32,6 +32,7 @@ import {
   tlbsWithinEntries,
   writtenPagesAreThere,
 } from './memory/invariants/memory.js'
+import { missingStaysMissing } from './memory/invariants/userfaults.js'
 import {
   cpusNeverMapDeviceMemory,
   dataIsInOnePlace,
@@ -129,6 +130,16 @@ export function swapInvariants(world: MirrorWorld): Invariant[] {
 /** The claims about every step of a world with swap. */
 export function swapStepClaims(world: MirrorWorld): StepClaim[] {
   return [trackedWritesFault(world), swapKeepsTheMarks(world)]
+}
+
+/** The claims about every state of a world in which userfaultfd is used. */
+export function userfaultInvariants(world: MirrorWorld): Invariant[] {
+  return [protectedIsNotWritable(world)]
+}
+
+/** The claims about every step of such a world. */
+export function userfaultStepClaims(world: MirrorWorld): StepClaim[] {
+  return [missingStaysMissing(world)]
 }
 
 /** The claims about every state of a world with files. */

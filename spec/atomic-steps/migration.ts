@@ -178,7 +178,7 @@ export const migrationSteps: readonly AtomicStep[] = [
   row(
     'migrate_vma_insert_page',
     'map the destination',
-    'cpu[].tlb[].entry frame[].charged frame[].contents frame[].mapcount frame[].refcount mm[].pte[].entry',
+    'cpu[].tlb[].entry frame[].anon_exclusive frame[].charged frame[].contents frame[].mapcount frame[].refcount mm[].pte[].entry',
     'tlb',
     'flags',
     'counts',

@@ -110,27 +110,37 @@ export function conformText(
  * @param options - options of the oracle, such as the kernel on which the sequence was recorded
  */
 export function conformSequence(recording: Recording, options: OracleOptions = {}): SequenceResult {
-  const unsupported = new Set(
-    recording.operations
-      .filter((operation) => operation.name === 'unsupported')
-      .map(({ operation }) => operation),
-  )
-  for (const operation of unsupportedTogether(recording.operations)) unsupported.add(operation)
-  if (unsupported.size > 0) return { operations: 0, mismatches: [], unsupported: [...unsupported] }
+  const unsupported = unsupportedIn(recording.operations)
+  if (unsupported.length > 0) return { operations: 0, mismatches: [], unsupported }
   return comparePrefix(recording, options)
 }
 
-/** Operations that are answered, and not where others have been: reclaim, where files, shared memory or huge pages are mapped. */
+/** What of a sequence is not supported, each once: an operation, or several together. */
+export function unsupportedIn(operations: Recording['operations']): string[] {
+  const unsupported = operations
+    .filter((operation) => operation.name === 'unsupported')
+    .map(({ operation }) => operation)
+  return [...new Set([...unsupported, ...unsupportedTogether(operations)])]
+}
+
+/** Operations that are answered, and not where others have been: reclaim and userfaultfd, where files, shared memory or huge pages are mapped. */
 function unsupportedTogether(operations: Recording['operations']): string[] {
   const isMapped = operations.some(
     ({ name }) => name === 'mmap_shared' || name === 'mmap_file' || name === 'mmap_huge',
   )
-  if (!isMapped) return []
-  return operations.flatMap((operation) => {
+  const registered = operations.filter(
+    (operation) =>
+      operation.name === 'uffd' && (operation.request === 'wp' || operation.request === 'missing'),
+  )
+  const twice = registered.length > 1 ? ['uffd registered twice'] : []
+  if (!isMapped) return twice
+  const mapped = operations.flatMap((operation) => {
+    if (operation.name === 'uffd') return ['uffd of a file or huge page']
     const isReclaim =
       operation.name === 'madv' && (operation.advice === 'pageout' || operation.advice === 'free')
     return isReclaim ? [`madv ${operation.advice} of a file or huge page`] : []
   })
+  return [...twice, ...mapped]
 }
 
 /**

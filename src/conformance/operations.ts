@@ -31,6 +31,7 @@ export type Work =
       readonly start: number
       readonly end: number
     }
+  | { readonly name: 'uffd'; readonly start: number; readonly end: number; readonly request: Userfault }
   | { readonly name: 'madv'; readonly start: number; readonly end: number; readonly advice: Advised }
   | {
       readonly name: 'mmap_file'
@@ -88,7 +89,15 @@ export class OperationError extends Error {
 export type Who = 'parent' | 'child'
 
 /** What an operation's arguments may be. */
-export type ArgumentKind = 'page' | 'pages' | 'device' | 'value' | 'protection' | 'sharing' | 'advice'
+export type ArgumentKind =
+  | 'page'
+  | 'pages'
+  | 'device'
+  | 'value'
+  | 'protection'
+  | 'sharing'
+  | 'advice'
+  | 'userfault'
 
 /** One kind of argument, as the documentation has it. */
 export interface ArgumentDefinition {
@@ -120,6 +129,12 @@ export const ADVICE = [
   'free',
   'pageout',
 ] as const
+
+/** What `uffd` requests, in the order of its numbers. */
+export const USERFAULTS = ['wp', 'missing', 'protect', 'unprotect'] as const
+
+/** What userfaultfd is requested to do. */
+export type Userfault = (typeof USERFAULTS)[number]
 
 /** What memory is advised to. */
 export type Advised = (typeof ADVICE)[number]
@@ -167,6 +182,11 @@ export const ARGUMENTS: Readonly<Record<ArgumentKind, ArgumentDefinition>> = {
     placeholder: ADVICE.join('|'),
     meaning: 'what the memory is advised to',
     range: ADVICE.join(', '),
+  },
+  userfault: {
+    placeholder: USERFAULTS.join('|'),
+    meaning: 'what userfaultfd is requested to do',
+    range: USERFAULTS.join(', '),
   },
 }
 
@@ -327,6 +347,23 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       ENOMEM: 'the range has a hole: populating ends there, other advice passes over it',
     },
     shape: (read) => ({ name: 'madv', ...read.range(1, 2), advice: ADVICE[read.number(0)] }),
+  },
+  uffd: {
+    summary:
+      'userfaultfd, with UFFD_FEATURE_SIGBUS: wp and missing open one and register the range, for writes to what is ' +
+      'write-protected or for accesses to what is not there; protect write-protects pages that are there, and unprotect ends that. ' +
+      'An access that is to be told of gets a signal.',
+    arguments: ['userfault', 'page', 'pages'],
+    by: BOTH,
+    answeredFor: ['parent'],
+    answers: [],
+    errors: {
+      EINVAL:
+        'wp, missing: nothing is mapped in the range, or something that is not private anonymous memory',
+      ENOENT:
+        'protect, unprotect: a mapping is not registered for wp, or there is none; to Linux 6.2 also: the range is not all in one mapping',
+    },
+    shape: (read) => ({ name: 'uffd', ...read.range(1, 2), request: USERFAULTS[read.number(0)] }),
   },
   mlock: {
     summary:
@@ -651,6 +688,10 @@ function readArgument(
     case 'advice': {
       const advice: number = (ADVICE as readonly string[]).indexOf(word)
       return advice >= 0 ? advice : expect(`advice (${ADVICE.join(', ')})`)
+    }
+    case 'userfault': {
+      const request: number = (USERFAULTS as readonly string[]).indexOf(word)
+      return request >= 0 ? request : expect(`a request (${USERFAULTS.join(', ')})`)
     }
     case 'sharing':
       return Object.hasOwn(SHARING, word) ? SHARING[word] : expect('shared or priv')

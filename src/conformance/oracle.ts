@@ -61,6 +61,10 @@ import {
   SEGV_MAPERR,
   swapin_folio,
   type Task,
+  userfaultfd_register,
+  userfaultfd_writeprotect,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   VmaKind,
   ZERO_PAGE,
 } from '../kernel/index.js'
@@ -284,6 +288,8 @@ export class Oracle {
         return status(this.run(mremapDontUnmap, task, operation.start, length(operation), operation.to.start))
       case 'madv':
         return status(this.advise(task, operation))
+      case 'uffd':
+        return status(this.userfault(task, operation))
       case 'mlock':
         return status(this.run(mlock, task, operation.start, length(operation)))
       case 'munlock':
@@ -421,6 +427,25 @@ export class Oracle {
   }
 
   /** Memory is advised. */
+  private userfault(task: Task, operation: Operation & { readonly name: 'uffd' }): number {
+    const { start } = operation
+    switch (operation.request) {
+      case 'wp':
+        return this.run(userfaultfd_register, task, start, length(operation), VM_UFFD_WP)
+      case 'missing':
+        return this.run(userfaultfd_register, task, start, length(operation), VM_UFFD_MISSING)
+      case 'protect':
+      case 'unprotect':
+        return this.run(
+          userfaultfd_writeprotect,
+          task,
+          start,
+          length(operation),
+          operation.request === 'protect',
+        )
+    }
+  }
+
   private advise(task: Task, operation: Operation & { readonly name: 'madv' }): number {
     const { start, advice } = operation
     const pages = length(operation)

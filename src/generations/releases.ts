@@ -49,6 +49,8 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
       upgradesDirtyOnly: true,
       mapsSwappedWritable: false,
       unaccountsUnfaulted: false,
+      writeProtectsOneArea: true,
+      upgradesUnprotected: false,
       extendsNext: true,
       partReuse: PartReuse.lastReference,
     },

@@ -16,6 +16,8 @@ import {
   VM_LOCKED,
   VM_MERGEABLE,
   VM_READ,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   VM_WIPEONFORK,
   VM_WRITE,
   VmaKind,
@@ -179,7 +181,9 @@ function hasBits(size: MachineSize): boolean {
 /** Every flag that an area may have. */
 function flagsOf(size: MachineSize): number {
   const advice = size.advice ? VM_LOCKED | VM_DONTCOPY | VM_WIPEONFORK | VM_MERGEABLE : 0
-  return VM_READ | VM_WRITE | (size.hugePages ? VM_HUGEPAGE : 0) | (size.anonVmas ? VM_ACCOUNT : 0) | advice
+  const registered = size.userfaults ? VM_UFFD_MISSING | VM_UFFD_WP : 0
+  const huge = size.hugePages ? VM_HUGEPAGE : 0
+  return VM_READ | VM_WRITE | huge | (size.anonVmas ? VM_ACCOUNT : 0) | advice | registered
 }
 
 function declareMm(l: Layout, index: number, size: MachineSize) {
@@ -233,6 +237,7 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
     tracksMoves,
     tracksAreas: !!size.anonVmas,
     tracksAdvice: !!size.advice,
+    tracksUserfaults: !!size.userfaults,
     unstable: l.flag('unstable'),
     subscriptions,
     expected: l.array('expected', size.pages, (page) => ({

@@ -71,6 +71,10 @@ export const VM_DONTCOPY = 32
 export const VM_WIPEONFORK = 64
 /** `VM_MERGEABLE`: ksmd may merge pages of the area with others that hold the same (MADV_MERGEABLE). */
 export const VM_MERGEABLE = 128
+/** `VM_UFFD_MISSING`: a page that is not there is user space's to bring (userfaultfd). */
+export const VM_UFFD_MISSING = 256
+/** `VM_UFFD_WP`: user space is told of writes to pages that it has write-protected (userfaultfd). */
+export const VM_UFFD_WP = 512
 
 /** Why a range is invalidated. @kernel enum mmu_notifier_event */
 export const NotifyEvent = {

@@ -308,6 +308,8 @@ export interface MmStruct {
   readonly tracksAreas: boolean
   /** True if areas are advised or locked. */
   readonly tracksAdvice: boolean
+  /** False on a machine where no area is registered with userfaultfd: then its marks on entries count in all of them. */
+  readonly tracksUserfaults: boolean
   /** Ghost: what a read must give, the last value written or 0: at which page, {@link Vma.data} says. */
   readonly expected: readonly Expected[]
 }

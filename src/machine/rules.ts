@@ -49,6 +49,10 @@ export interface Rules {
   readonly swapsAtOnce: boolean
   /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
   readonly tracksSoftDirty: boolean
+  /** userfaultfd write-protects within one area only (to Linux 6.2), and not across several. */
+  readonly writeProtectsOneArea: boolean
+  /** An entry is writable again as userfaultfd ends its write-protection (from Linux 6.2), if a write would make it so at once. */
+  readonly upgradesUnprotected: boolean
   /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
   readonly unaccountsUnfaulted: boolean
 }
@@ -70,5 +74,7 @@ export const latestRules: Rules = {
   mapsSwappedWritable: true,
   swapsAtOnce: false,
   tracksSoftDirty: true,
+  writeProtectsOneArea: false,
+  upgradesUnprotected: true,
   unaccountsUnfaulted: true,
 }

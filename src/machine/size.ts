@@ -56,6 +56,8 @@ export interface MachineSize {
   readonly moves?: boolean
   /** True if areas are advised or locked: their flags say so. */
   readonly advice?: boolean
+  /** True if areas are registered with userfaultfd: their flags say so. */
+  readonly userfaults?: boolean
   /** Pages of a huge page, a power of two (default: there are none). Together with swap only where there are `bits`. */
   readonly hugePages?: number
   /** True if a free page of a device remembers of which folio it was a part. */

@@ -158,6 +158,7 @@ describe('requirements', () => {
       'system-calls',
       'two-pass',
       'use-after-free',
+      'user-faults',
       'work-items',
       'write-tracking',
     ])

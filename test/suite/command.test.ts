@@ -140,7 +140,7 @@ it('the specification answers the protocol', async () => {
     { op: 'mmap 0 1 rw' },
     { op: 'cpu_write 0 5' },
     { op: 'cpu_read 0' },
-    { op: 'uffd wp 0 1' },
+    { op: 'ksm_scan' },
     { bye: true },
   ]
   const input = Readable.from([

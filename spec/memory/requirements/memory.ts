@@ -93,6 +93,20 @@ export const memory: readonly Requirement[] = [
     ],
   },
   {
+    id: 'user-faults',
+    title: "a missing page is user space's to bring, where it has asked for that",
+    text:
+      'Where an area is registered with userfaultfd for missing pages, no fault and no migration puts a page where nothing is: ' +
+      'who touches the place is to be told of, or gets a signal.',
+    source: [
+      'our own',
+      'reference E.3.13',
+      'mm/memory.c: do_anonymous_page',
+      'mm/migrate_device.c: migrate_vma_insert_page (userfaultfd_missing)',
+    ],
+    checks: ["nothing comes where a missing page is user space's to bring"],
+  },
+  {
     id: 'data',
     title: 'a read returns what was written last',
     text:

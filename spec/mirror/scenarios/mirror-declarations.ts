@@ -134,6 +134,8 @@ export interface MirrorScenario {
   readonly copiesFail?: boolean
   /** Device memory whose owner mirrors nothing, in pages. */
   readonly bareMemory?: number
+  /** True if memory is registered with userfaultfd. */
+  readonly userfaults?: boolean
   /** True if memory is advised. */
   readonly advice?: boolean
   /** Slots of swap (default none). */

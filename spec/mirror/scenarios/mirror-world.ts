@@ -64,6 +64,8 @@ import {
   mirroringStepClaims,
   swapInvariants,
   swapStepClaims,
+  userfaultInvariants,
+  userfaultStepClaims,
 } from '../../invariants.js'
 import { hugePageInvariants, hugePageStepClaims } from '../../memory/invariants/huge-pages.js'
 import { lruInvariants, lruStepClaims } from '../../memory/invariants/lru.js'
@@ -274,6 +276,7 @@ export function mirrorModel(
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
     ...(options.swapSlots && options.hugePages ? { bits: true } : {}),
     ...(options.advice ? { advice: true } : {}),
+    ...(options.userfaults ? { userfaults: true, bits: true } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
     ...(options.files ? { files: options.files } : {}),
@@ -379,6 +382,7 @@ export function mirrorModel(
       doneAreNoUsers(world, options.threads),
       ...(hasMemory ? migrationInvariants(world) : []),
       ...(options.swapSlots ? swapInvariants(world) : []),
+      ...(options.userfaults ? userfaultInvariants(world) : []),
       ...(options.hugePages ? hugePageInvariants(world) : []),
       ...(options.lru ? lruInvariants(world) : []),
       ...deviceMemoryInvariants(world),
@@ -394,6 +398,7 @@ export function mirrorModel(
       faultsAreServedWhole(tasks, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...(options.swapSlots ? swapStepClaims(world) : []),
+      ...(options.userfaults ? userfaultStepClaims(world) : []),
       ...(options.lru ? lruStepClaims(world) : []),
       ...deviceMemoryStepClaims(world),
       ...(isExclusive ? exclusiveStepClaims(world) : []),

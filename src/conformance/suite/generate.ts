@@ -6,6 +6,7 @@
  */
 import fc from 'fast-check'
 import { Violation } from '../../world/index.js'
+import { unsupportedIn } from '../conform.js'
 import {
   ARGUMENTS,
   type ArgumentKind,
@@ -61,7 +62,7 @@ export class Search {
     if (this.known.has(key) || orphanIn(ops) >= 0) return
     this.known.add(key)
     const operations = ops.map(parseOperation)
-    if (operations.some(({ name }) => name === 'unsupported')) return
+    if (unsupportedIn(operations).length > 0) return
     this.tried++
     try {
       for (const [index, items] of exercise(operations as Operation[], release).items.entries())
@@ -145,6 +146,7 @@ function wordOf(kind: ArgumentKind, window: Window, inChild: boolean): fc.Arbitr
     case 'protection':
     case 'sharing':
     case 'advice':
+    case 'userfault':
       return fc.constantFrom(...ARGUMENTS[kind].placeholder.split('|'))
   }
 }

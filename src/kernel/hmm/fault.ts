@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Errno, type MmStruct, PteKind, type Task, VM_WRITE } from '../../machine/index.js'
+import { Errno, type Task, VM_WRITE } from '../../machine/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { handle_mm_fault } from '../mm/fault/fault.js'
 import { migration_entry_wait } from '../mm/fault/swap.js'
@@ -128,12 +128,12 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   const write = (need & HMM_NEED_WRITE_FAULT) !== 0
   if (write) {
     // Without this check the walk would fault for ever (D19).
-    const writable = yield* step('check VM_WRITE', (): boolean | number => {
-      if (mm.vma[page].flags & VM_WRITE) return !isTracked(mm, page, end) || refuse(range, Errno.EFAULT)
+    const writable = yield* step('check VM_WRITE', () => {
+      if (mm.vma[page].flags & VM_WRITE) return true
       failRange(range, Errno.EPERM)
       return false
     })
-    if (writable !== true) return writable === false ? -Errno.EPERM : writable
+    if (!writable) return -Errno.EPERM
   }
   for (let at = page; at < end; at++) {
     const error = yield* handle_mm_fault(current, mm, at, write)
@@ -146,21 +146,3 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   }
   return -Errno.EBUSY
 })
-
-/** The walk fails in the fault: the error to return. Part of a step. */
-function refuse(range: HmmRange, errno: number): number {
-  failRange(range, errno)
-  return -errno
-}
-
-/**
- * True if userfaultfd wants to hear of writes to one of the pages: a fault of the walk cannot wait for it (no FAULT_FLAG_ALLOW_RETRY), and
- * gets SIGBUS. Part of a step.
- *
- * @kernel userfaultfd_pte_wp
- */
-function isTracked({ pte }: MmStruct, page: number, end: number): boolean {
-  return pte
-    .slice(page, end)
-    .some((entry) => entry.tracksBits && READ_ONCE(entry).kind === PteKind.present && READ_ONCE(entry).uffdWp)
-}

@@ -12,7 +12,7 @@ import { mayWritePage } from '../mm/fault/answers.js'
 import { mapsHugeZeroPage } from '../mm/huge/fault.js'
 import { clearHugePmd, isPmdNone, pteAlloc, setHugePmd } from '../mm/huge/page.js'
 import { __split_huge_pmd } from '../mm/huge/split.js'
-import { addNewAnonRmap, chargePage, clearPte, getPage, setPte } from '../mm/page.js'
+import { addNewAnonRmap, chargePage, clearPte, getPage, setPte, userfaultfdMissing } from '../mm/page.js'
 import { partsOf } from '../mm/rmap.js'
 import { flushTlb } from '../mm/tlb.js'
 import { isCompound, type MigrateVma, markMoved, pagesOf, stopMigrating } from './request.js'
@@ -33,7 +33,8 @@ const lookAbove = procedure(
 )
 
 /**
- * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays.
+ * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays; and where a missing page is user
+ * space's to bring, nothing is mapped.
  *
  * @kernel migrate_vma_insert_page
  */
@@ -63,6 +64,7 @@ export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_pa
       !isFree ||
       hugePmdAt(mm, page) ||
       mm.unstable ||
+      userfaultfdMissing(mm, page) ||
       !isAnonymous ||
       !chargePage(machine, dst)
     ) {
@@ -114,6 +116,7 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
       !isSuitable ||
       !(isZero || isPmdNone(mm, pmd)) ||
       mm.unstable ||
+      userfaultfdMissing(mm, page) ||
       !isAnonymous ||
       !partsOf(machine, dst).every((part) => chargePage(machine, part))
     ) {

@@ -12,6 +12,8 @@ import {
   type MmStruct,
   type Pte,
   PteKind,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   ZERO_PAGE,
 } from '../../machine/index.js'
 import {
@@ -236,10 +238,20 @@ export function dirtyPte(pte: Pte): void {
  * True if nobody waits to be told of a write through the entry, by soft-dirty or by userfaultfd. Part of a step, under the
  * page-table lock.
  *
- * @kernel pte_needs_soft_dirty_wp, userfaultfd_pte_wp
+ * @kernel pte_needs_soft_dirty_wp
  */
-export function mayWriteUntold({ rules }: Machine, pte: Pte): boolean {
-  return (!rules.tracksSoftDirty || pte.softDirty) && !pte.uffdWp
+export function mayWriteUntold({ rules }: Machine, mm: MmStruct, page: number): boolean {
+  return (!rules.tracksSoftDirty || mm.pte[page].softDirty) && !userfaultfdPteWp(mm, page)
+}
+
+/** True if userfaultfd wants to hear of a write through the entry. Part of a step, under the page-table lock. @kernel userfaultfd_pte_wp */
+export function userfaultfdPteWp(mm: MmStruct, page: number): boolean {
+  return mm.pte[page].uffdWp && (!mm.tracksUserfaults || (mm.vma[page].flags & VM_UFFD_WP) !== 0)
+}
+
+/** True if a page that is not there is user space's to bring. Under the mmap lock. @kernel userfaultfd_missing */
+export function userfaultfdMissing(mm: MmStruct, page: number): boolean {
+  return (mm.vma[page].flags & VM_UFFD_MISSING) !== 0
 }
 
 /**

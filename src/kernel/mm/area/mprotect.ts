@@ -130,7 +130,7 @@ function changesFlags(mm: MmStruct, page: number, flags: number): boolean {
  * True if the address space has a page table: one that was never needed does not exist, and of changes to what does
  * not exist nobody is told. A table with a single entry makes the whole range that it covers known to watchers.
  */
-function isPopulated(mm: MmStruct, start: number, end: number): boolean {
+export function isPopulated(mm: MmStruct, start: number, end: number): boolean {
   if (mm.pmd?.length) return mm.pmd.some((pmd) => start < pmd.end && pmd.start < end && !isPmdNone(mm, pmd))
   return mm.pte.some((pte) => READ_ONCE(pte).kind !== PteKind.none)
 }
@@ -237,9 +237,9 @@ function changePte(current: Task, mm: MmStruct, page: number, flags: number): nu
  *
  * @kernel can_change_pte_writable
  */
-function canChangePteWritable(current: Task, mm: MmStruct, page: number): boolean {
+export function canChangePteWritable(current: Task, mm: MmStruct, page: number): boolean {
   const pte = mm.pte[page]
-  if (!mayWriteUntold(current.machine, pte)) return false
+  if (!mayWriteUntold(current.machine, mm, page)) return false
   if (isShared(mm.vma[page].kind)) return true
   if (current.machine.rules.upgradesDirtyOnly && !pte.dirty) return false
   return isExclusive(current, mm, page)

@@ -16,6 +16,8 @@ import {
   pmdAt,
   type Task,
   VM_LOCKED,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   VmaKind,
 } from '../../../machine/index.js'
 import { become, type Procedure, procedure, type Running, step } from '../../../world/index.js'
@@ -86,10 +88,13 @@ interface Move {
   readonly move: MoveArea
 }
 
+/** An area that is registered with userfaultfd is not moved together with others. @kernel vma_multi_allowed */
+const REFUSED = -1
+
 /**
  * Moves one area after another, from `at` on. The gaps between them stay: what lies in them at the new place is not unmapped.
  *
- * @returns 0; -EFAULT if there is no area where the range begins
+ * @returns 0; -EFAULT if there is no area where the range begins, or at one that is registered with userfaultfd and not all of the range
  * @kernel remap_move mm/mremap.c
  * @see reference B.2
  */
@@ -101,8 +106,12 @@ const remap_move = procedure(function* remap_move(
 ): Running<number> {
   const { start, end } = yield* step('find the next area', () => {
     const start = findVma(mm, at, move.end)
-    return { start, end: start === move.end ? start : areaEnd(mm, start, move.end) }
+    if (start === move.end) return { start, end: start }
+    const end = areaEnd(mm, start, move.end)
+    const isRegistered = (mm.vma[start].flags & (VM_UFFD_MISSING | VM_UFFD_WP)) !== 0
+    return isRegistered && (at !== move.page || end !== move.end) ? { start: REFUSED, end } : { start, end }
   })
+  if (start === REFUSED) return -Errno.EFAULT
   if (at === move.page && start !== move.page) return -Errno.EFAULT
   if (start === move.end) return 0
   const to = move.to + start - move.page
@@ -221,7 +230,8 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
   const [area, copy] = [mm.vma[page], mm.vma[to]]
   const keepsOffset = isFileBacked(area.kind) || area.anonymous !== 0
   copy.kind = area.kind
-  copy.flags = area.flags
+  // What is moved is not registered any more (no UFFD_FEATURE_EVENT_REMAP).
+  copy.flags = area.flags & ~(VM_UFFD_MISSING | VM_UFFD_WP)
   copy.anonymous = area.anonymous
   copy.file = area.file
   copy.pgoff = keepsOffset ? area.pgoff : to
@@ -297,6 +307,8 @@ export function moveEntry(mm: MmStruct, page: number, to: number): boolean {
   if (mm.pte[page].kind === PteKind.none) return false
   pteAlloc(mm, to)
   movePte(mm.pte[page], mm.pte[to])
+  // Where the area was registered its marks end with that.
+  if (mm.tracksUserfaults && mm.vma[page].flags & VM_UFFD_WP) mm.pte[to].uffdWp = false
   return true
 }
 

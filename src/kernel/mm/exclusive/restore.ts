@@ -27,6 +27,7 @@ import {
   isPageLocked,
   removeRmap,
   setPte,
+  userfaultfdPteWp,
 } from '../page.js'
 
 /**
@@ -91,7 +92,8 @@ export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number
   const frame = machine.frames[pte.frame]
   const { exclusiveByPage } = machine.rules
   const had = exclusiveByPage ? isAnonExclusive(frame) : pte.write
-  const write = had && mayWritePage(mm, page)
+  const isTold = exclusiveByPage && userfaultfdPteWp(mm, page)
+  const write = had && !isTold && mayWritePage(mm, page)
   // It is the entry's own mapping that the page gets back.
   if (exclusiveByPage) removeRmap(frame)
   setPte(machine, pte, frame.pfn, write)

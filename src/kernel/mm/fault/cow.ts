@@ -18,7 +18,7 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../../machine/index.js'
-import { become, procedure, READ_ONCE, type Running, SpecificationError, step } from '../../../world/index.js'
+import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { folioAddLru } from '../lru.js'
@@ -31,20 +31,21 @@ import {
   isPageLocked,
   release_pages,
   setPte,
+  userfaultfdPteWp,
 } from '../page.js'
 import { maps, partsOf } from '../rmap.js'
 import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from '../tlb.js'
-import { isExclusive, mayWritePage, VM_FAULT_OOM } from './answers.js'
+import { isExclusive, mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
 
-/** What the look under the lock decides; anything else is the frame to copy. */
-const Decided = { done: -1 } as const
+/** What the look under the lock decides: nothing is left to do, or user space is to be told; anything else is the frame to copy. */
+const Decided = { done: -1, refused: -2 } as const
 
 /**
  * Looks again, now under the page-table lock. A page that nobody else has is made writable where it is, which no
  * notifier is told, since access only gets wider; any other is copied, and kept by a reference until that is done.
  *
- * @returns 0, or VM_FAULT_OOM
+ * @returns 0, or VM_FAULT_OOM; VM_FAULT_SIGBUS where userfaultfd wants to hear of the write
  * @kernel do_wp_page mm/memory.c, wp_page_reuse
  * @see reference B.2
  */
@@ -56,11 +57,7 @@ export const do_wp_page = procedure(function* do_wp_page(
   const old = yield* mm.ptl.critical('reuse the page, or hold it', () => {
     const pte = mm.pte[page]
     if (pte.kind !== PteKind.present || pte.write || hugePmdAt(mm, page)) return Decided.done
-    if (pte.uffdWp)
-      throw new SpecificationError(
-        'scenario',
-        'a page is written to whose writes userfaultfd wants to hear of',
-      )
+    if (userfaultfdPteWp(mm, page)) return Decided.refused
     // What is shared on purpose is not copied, however many map it.
     if (isShared(mm.vma[page].kind) || canReuse(current, mm, page)) {
       pte.write = mayWritePage(mm, page)
@@ -71,6 +68,7 @@ export const do_wp_page = procedure(function* do_wp_page(
     getPage(current.machine.frames[pfn])
     return pfn
   })
+  if (old === Decided.refused) return VM_FAULT_SIGBUS
   return old === Decided.done ? 0 : yield* become(wp_page_copy, current, mm, page, old)
 })
 

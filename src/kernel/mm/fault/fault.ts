@@ -22,7 +22,7 @@ import { do_huge_pmd_device_private } from '../huge/device-private.js'
 import { do_huge_pmd_anonymous_page, do_huge_pmd_wp_page } from '../huge/fault.js'
 import { pteAlloc, wantsHugePage } from '../huge/page.js'
 import { folioAddLru } from '../lru.js'
-import { addNewAnonRmap, alloc_page, dirtyPte, release_pages, setPte } from '../page.js'
+import { addNewAnonRmap, alloc_page, dirtyPte, release_pages, setPte, userfaultfdMissing } from '../page.js'
 import { doSwapSlot } from '../swap/swap-in.js'
 import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SIGSEGV } from './answers.js'
 import { do_wp_page } from './cow.js'
@@ -179,7 +179,7 @@ function do_fault(backing: VmaKind, write: boolean): 'fileRead' | 'fileCopied' |
 
 /**
  * First access to a page of anonymous memory: reading maps the zero page, writing a new page. None of it is told to
- * notifiers, since access only gets wider.
+ * notifiers, since access only gets wider. Where a missing page is user space's to bring, the access gets a signal.
  *
  * @kernel do_anonymous_page mm/memory.c
  * @see reference B.2
@@ -195,7 +195,7 @@ export const do_anonymous_page = procedure(function* do_anonymous_page(
     return yield* mm.ptl.critical('map the zero page', () => {
       if (pte.kind !== PteKind.none) return 0
       // After the OOM reaper a page that was lost must not come back as a zeroed one.
-      if (mm.unstable) return VM_FAULT_SIGBUS
+      if (mm.unstable || userfaultfdMissing(mm, page)) return VM_FAULT_SIGBUS
       pteAlloc(mm, page)
       setPte(current.machine, pte, ZERO_PAGE, false)
       return 0
@@ -205,7 +205,7 @@ export const do_anonymous_page = procedure(function* do_anonymous_page(
   const installed = yield* mm.ptl.critical('map a new page', () => {
     anonVmaPrepare(current.machine, mm, page)
     if (pte.kind !== PteKind.none) return Installed.notNeeded
-    if (mm.unstable) return VM_FAULT_SIGBUS
+    if (mm.unstable || userfaultfdMissing(mm, page)) return VM_FAULT_SIGBUS
     pteAlloc(mm, page)
     setPte(current.machine, pte, pfn, mayWritePage(mm, page))
     addNewAnonRmap(current.machine, mm, page)

@@ -19,7 +19,7 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { anonVmaPrepare, setAnonRmap } from '../area/vma.js'
 import { isExclusive, mayWritePage, VM_FAULT_SIGBUS } from '../fault/answers.js'
 import { handle_pte_fault } from '../fault/fault.js'
-import { addNewAnonRmap, dirtyPte, isPageLocked, release_pages } from '../page.js'
+import { addNewAnonRmap, dirtyPte, isPageLocked, release_pages, userfaultfdMissing } from '../page.js'
 import { flushTlb } from '../tlb.js'
 import { allocHugePage, clearHugePmd, framesOf, isPmdNone, pteAlloc, setHugePmd } from './page.js'
 import { __split_huge_pmd } from './split.js'
@@ -45,7 +45,7 @@ export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonym
     const pmd = pmdAt(mm, page)
     if (pmd === undefined || !isPmdNone(mm, pmd)) return Installed.notNeeded
     // After the OOM reaper a page that was lost must not come back as a zeroed one.
-    if (mm.unstable) return VM_FAULT_SIGBUS
+    if (mm.unstable || userfaultfdMissing(mm, page)) return VM_FAULT_SIGBUS
     setHugePmd(current.machine, mm, pmd, head, write && mayWritePage(mm, page))
     for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(current.machine, mm, at)
     return Installed.yes

@@ -19,6 +19,8 @@ import {
   type Task,
   VM_DONTCOPY,
   VM_LOCKED,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   VM_WIPEONFORK,
   ZERO_PAGE,
 } from '../../../machine/index.js'
@@ -126,7 +128,8 @@ const staysBehind = procedure(
 function copyVma(mm: MmStruct, child: MmStruct, page: number): void {
   const [area, copy] = [mm.vma[page], child.vma[page]]
   copy.kind = area.kind
-  copy.flags = area.flags & ~VM_LOCKED
+  // The child is nothing to the parent's userfaultfd.
+  copy.flags = area.flags & ~(VM_LOCKED | VM_UFFD_MISSING | VM_UFFD_WP)
   copy.file = area.file
   copy.pgoff = area.pgoff
   copy.starts = area.starts

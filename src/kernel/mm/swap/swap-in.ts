@@ -122,7 +122,7 @@ function mapSwappedPage(
   getPage(frame)
   handOnMarks(pte, state)
   const isGranted = write || machine.rules.mapsSwappedWritable
-  const isWritable = isExclusive && isGranted && mayWritePage(mm, page) && mayWriteUntold(machine, pte)
+  const isWritable = isExclusive && isGranted && mayWritePage(mm, page) && mayWriteUntold(machine, mm, page)
   if (isWritable) pte.write = true
   if (isExclusive) frame.anonExclusive = true
   if (machine.anonVmas.length > 0) setSwappedAnonRmap(machine, frame, mm, page, isExclusive)
