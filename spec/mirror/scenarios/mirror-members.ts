@@ -17,6 +17,7 @@ const WORLD: Readonly<Record<keyof MirrorScenario, true>> = {
   lru: true,
   forked: true,
   remembersFolios: true,
+  userfaults: true,
   invalidations: true,
   recorded: true,
   copiesFail: true,
