@@ -26,6 +26,7 @@ import { userfaultMissing, userfaultProtect } from './memory/scenarios/userfault
 import * as coherent from './migrate/scenarios/coherent.js'
 import * as deviceMemory from './migrate/scenarios/device-memory.js'
 import * as devmem from './migrate/scenarios/devmem.js'
+import { migrateOnFault } from './migrate/scenarios/migrate-on-fault.js'
 import * as migration from './migrate/scenarios/migration.js'
 import * as failures from './migrate/scenarios/migration-failures.js'
 import * as exits from './mirror/scenarios/exits.js'
@@ -164,6 +165,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   coherent.getUserPages,
   coherent.migrateHinted,
   lockOut.lockOutReaders,
+  migrateOnFault,
   twoPass.twoPass,
   twoPass.twoPassRefused,
   pagesValid,

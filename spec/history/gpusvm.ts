@@ -209,8 +209,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '0620837490e0' },
     what: 'Two threads migrate one range to the device, and each takes what the other holds for pins: neither gets on.',
     kind: 'protocol',
-    notSaid:
-      'two migrations may keep each other from progress with the fix too, so that C49 cannot tell the bug from its mend',
+    alike: ['X338'],
   },
   {
     subsystem: 'xe, svm and userptr',

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { allocateAndCopy, mapMigrated } from '../../../src/driver/index.js'
+import {
+  allocateAndCopy,
+  areAllThere,
+  mapMigrated,
+  migrateAllOrNone,
+  migrateOneAtATime,
+} from '../../../src/driver/index.js'
 import {
   Errno,
   migrate_device_coherent_folio,
@@ -52,6 +58,24 @@ const resultIsInverted = override(
     function* (current, frame) {
       const error = yield* original(current, frame)
       return error ? 0 : -Errno.EBUSY
+    },
+)
+
+/** The faults of two queues migrate at the same time. */
+const migratesWithoutLock = override(
+  migrateOneAtATime,
+  () =>
+    function* (current, mirror, start, end) {
+      return yield* migrateAllOrNone(current, mirror, start, end)
+    },
+)
+
+/** Nobody looks whether the pages are there. */
+const migratesAgain = override(
+  areAllThere,
+  () =>
+    function* () {
+      return 0
     },
 )
 
@@ -108,5 +132,32 @@ export const migrationExtentDefects: readonly Defect[] = [
     scenario: 'coherent-held',
     overrides: [resultIsInverted],
     steps: 22,
+  },
+  {
+    name: 'X338',
+    kind: 'history',
+    title: 'two faults migrate one range, and neither gets all of it',
+    text:
+      'A driver maps pages only from the memory of its device, and gives a fault up for now if it did not collect all of ' +
+      'them. Without a lock two faults collect one page each, put it back, and try again: the device waits for ever. Fixed by ' +
+      'a lock that is held over the migration.',
+    source: ['drivers/gpu/drm/xe, commit 0620837490e0', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
+    requirement: 'C49',
+    scenario: 'migrate-on-fault',
+    overrides: [migratesWithoutLock],
+    steps: 55,
+  },
+  {
+    name: 'X339',
+    kind: 'mutation',
+    title: 'a fault migrates again what another fault has brought',
+    text:
+      'A driver has a lock over its migrations, and does not look whether the pages are there. To collect a page invalidates ' +
+      'it: two faults take from each other, in turn, what each has just mapped.',
+    source: ['our own', 'drivers/gpu/drm/xe, commit 0620837490e0'],
+    requirement: 'C49',
+    scenario: 'migrate-on-fault',
+    overrides: [migratesAgain],
+    steps: 205,
   },
 ]

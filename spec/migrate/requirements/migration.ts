@@ -115,6 +115,7 @@ export const migration: readonly Requirement[] = [
       'a page cannot be taken off its list, and stays',
       'a page is held by somebody else, and stays',
       'somebody gets hold of a page when it has been copied, and it stays',
+      'all pages of a fault have migrated',
       'a migration keeps what the entry says',
       'a page that only faults for its place is migrated like any other',
       'a page that differs from its copy in swap is dirty',
