@@ -12,6 +12,7 @@ import type { Operation, Unsupported } from './operations.js'
 import { type Answer, Oracle, type OracleOptions } from './oracle.js'
 import { parseLine, type RecordedResult, type Recording } from './recording.js'
 import { type ConformanceOptions, type ConformanceResult, type Mismatch, RecordingError } from './result.js'
+import { rankSteps } from './suspects.js'
 
 /** The fields of a result that are compared. */
 export const COMPARED_FIELDS = [
@@ -83,6 +84,7 @@ export function conformText(
       'scenario',
       `there are recordings of kernels ${Object.keys(releases).join(', ')}, not of ${String(options.kernel)}`,
     )
+  const recordings: Recording[] = []
   const compared: SequenceResult[] = []
   const problems: string[] = []
   // Some editors write a byte order mark.
@@ -92,13 +94,20 @@ export function conformText(
     .forEach((content, index) => {
       if (content.trim() === '') return
       try {
-        compared.push(conformSequence(parseLine(file, index + 1, content), { kernel: options.kernel }))
+        const recording = parseLine(file, index + 1, content)
+        compared.push(conformSequence(recording, { kernel: options.kernel }))
+        recordings.push(recording)
       } catch (error) {
         if (!(error instanceof RecordingError)) throw error
         problems.push(error.message)
       }
     })
-  const result = summarise(compared)
+  const supported = recordings.flatMap((recording, index) => {
+    const { mismatches, unsupported } = compared[index]
+    return unsupported.length > 0 ? [] : [{ recording, mismatch: mismatches[0] }]
+  })
+  const suspects = rankSteps(supported, { kernel: options.kernel })
+  const result = { ...summarise(compared), ...(suspects.length > 0 ? { suspects } : {}) }
   if (problems.length > 0) throw new RecordingError(describe(problems, result), result)
   return result
 }

@@ -31,6 +31,18 @@ export interface Mismatch {
   readonly actual?: unknown
 }
 
+/** A step, by how many sequences take it: see {@link ConformanceResult.suspects}. */
+export interface Suspect {
+  /** `procedure: step`. */
+  readonly step: string
+  /** Mismatched sequences that take it, up to the operation in which they first differ. */
+  readonly mismatched: number
+  /** Matched sequences that take it. */
+  readonly matched: number
+  /** From 0 to 1: 1 if all mismatched sequences take it, and no other. */
+  readonly score: number
+}
+
 /** The result of `conformFile`. A sequence is matched, mismatched or unsupported, and counted once. */
 export interface ConformanceResult {
   /** Sequences in the file. */
@@ -44,6 +56,8 @@ export interface ConformanceResult {
   /** Sequences with an operation that is not supported. */
   readonly unsupported: number
   readonly mismatches: readonly Mismatch[]
+  /** Where to look: the steps that mismatched sequences take and matched ones do not, the most suspicious first. Absent if all match, or if there is none. */
+  readonly suspects?: readonly Suspect[]
   /** For each unsupported operation, the number of sequences that contain it. */
   readonly unsupportedOperations: Readonly<Record<string, number>>
 }

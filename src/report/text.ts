@@ -451,6 +451,17 @@ export function conformText({ file, kernel, result, failures }: ConformReport, l
     if (rest > 0) listed.push(`and ${figure(rest)} more; --format json lists all`)
     sections.push(`Mismatches\n${bullets(listed, '  ', layout.width)}`)
   }
+  if (result.suspects !== undefined)
+    sections.push(
+      `Where to look: steps that mismatched sequences take, and matched ones less\n${bullets(
+        result.suspects.map(
+          ({ step, mismatched, matched, score }) =>
+            `${score.toFixed(2)}  ${step} (${figure(mismatched)} mismatched, ${figure(matched)} matched)`,
+        ),
+        '  ',
+        layout.width,
+      )}`,
+    )
   const unsupported = Object.entries(result.unsupportedOperations)
   if (unsupported.length > 0)
     sections.push(

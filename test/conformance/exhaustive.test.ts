@@ -5,7 +5,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Exploration } from '../../src/checker/index.js'
-import { type Operation, Oracle, parseOperation, type Runner } from '../../src/conformance/index.js'
+import {
+  LANGUAGE,
+  type Operation,
+  Oracle,
+  parseOperation,
+  type Runner,
+  unsupportedIn,
+} from '../../src/conformance/index.js'
+import { operationOf, PAGES as WINDOW } from '../../src/conformance/suite/generate.js'
+import { releases } from '../../src/generations/releases.js'
 import { madvise_dontneed } from '../../src/kernel/index.js'
 import { acting } from '../../src/world/acting.js'
 import {
@@ -18,6 +27,7 @@ import {
   SequentialRunner,
   step,
   use,
+  Violation,
   type World,
 } from '../../src/world/index.js'
 
@@ -144,6 +154,33 @@ const sequence = fc
     return [`mmap 0 ${PAGES} rw`, ...operations.slice(0, half), ...child, ...operations.slice(half)]
   })
 
+/** Memory, and any operations of the language. Where a child is to do something there is one. */
+const anySequence = fc.array(operationOf('small'), { minLength: 3, maxLength: 10 }).map((texts) => {
+  let lives = false
+  const forked = texts.flatMap((text) => {
+    const forks = text.startsWith('c:') && !lives
+    lives = text !== 'c:exit' && (lives || forks || text === 'fork')
+    return forks ? ['fork', text] : [text]
+  })
+  return [`mmap 0 ${WINDOW} rw`, ...forked]
+})
+
+/** Performs operations, each of which is compared, until one breaks a claim: the recorded driver is known to break some. */
+function compareUntilBroken(operations: readonly Operation[], performed: Set<string>): number {
+  const runner = new ComparedRunner(releases['6.1'].overrides)
+  const oracle = new Oracle(operations, { runner })
+  runner.layout = oracle.machine.layout
+  try {
+    for (const operation of operations) {
+      oracle.perform(operation)
+      performed.add(operation.name)
+    }
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error
+  }
+  return runner.compared
+}
+
 describe('what the oracle answers', () => {
   it('is among the outcomes that the checker finds of the same operations on one thread', () => {
     let compared = 0
@@ -154,6 +191,26 @@ describe('what the oracle answers', () => {
       { numRuns: 300 },
     )
     expect(compared).toBeGreaterThan(1000)
+  })
+
+  it('is so for every operation of the language', { timeout: 300_000 }, () => {
+    const performed = new Set<string>()
+    let compared = 0
+    fc.assert(
+      fc.property(anySequence, (texts) => {
+        const operations = texts.map(parseOperation)
+        if (unsupportedIn(operations).length > 0) return
+        compared += compareUntilBroken(operations as Operation[], performed)
+      }),
+      { numRuns: 400 },
+    )
+    expect(compared).toBeGreaterThan(2000)
+    // Huge pages are too large a world to be explored after each operation.
+    expect([...performed].sort()).toEqual(
+      Object.keys(LANGUAGE)
+        .filter((name) => name !== 'mmap_huge')
+        .sort(),
+    )
   })
 
   it('would be seen if it were not', () => {

@@ -21,7 +21,7 @@ import type { KernelVersion } from '../result.js'
 import { exercise } from './coverage.js'
 
 /** Pages of the window that sequences are generated in: a range with a neighbour on either side, and one more. */
-const PAGES = 4
+export const PAGES = 4
 
 /** Largest offset in a huge page that is named: its first pages, the middle, the last. */
 const HUGE_OFFSETS = [0, 1, 2, HUGE_PAGES / 2, HUGE_PAGES - 1]
@@ -126,7 +126,7 @@ export function isShorter(one: readonly string[], other: readonly string[]): boo
 }
 
 /** A window of a few small pages, or one around a huge page. */
-type Window = 'small' | 'huge'
+export type Window = 'small' | 'huge'
 
 const small = fc.nat(PAGES - 1)
 const inHuge = fc.constantFrom(...HUGE_OFFSETS).map((offset) => HUGE_START + offset)
@@ -163,7 +163,8 @@ function textOf(
   return fc.tuple(...words).map((each) => [head, ...each].join(' '))
 }
 
-function operationOf(window: Window): fc.Arbitrary<string> {
+/** Any operation of the language that is answered, of the parent or of a child, in a window of {@link PAGES} pages or around a huge page. */
+export function operationOf(window: Window): fc.Arbitrary<string> {
   const usual = Object.entries(LANGUAGE).filter(([name]) => window === 'huge' || name !== 'mmap_huge')
   return fc.oneof(
     ...usual.flatMap(([name, definition]) =>
