@@ -588,7 +588,7 @@ function exportSubcommand(
     .addOption(
       new Option(
         '--to <format>',
-        'for what: promela for a scenario, itf for a trace, the others for a statechart',
+        'for what: promela for a scenario, itf and schedule for a trace, the others for a statechart',
       )
         .choices([...statechartFormats, ...SCENARIO_FORMATS, ...TRACE_FORMATS])
         .makeOptionMandatory(),
@@ -607,6 +607,7 @@ Examples:
   hmm-spec export range --to mermaid
   hmm-spec export chart range --to rv > hmm_range.dot
   hmm-spec export trace traces/munmap.json --to itf > munmap.itf.json
+  hmm-spec export trace suite/schedules/H17.json --to schedule > H17.txt
   hmm-spec export scenario munmap --to promela > munmap.pml
   hmm-spec export scenario munmap --driver my-driver.js --to promela > munmap.pml`,
     )

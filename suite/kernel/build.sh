@@ -1,7 +1,8 @@
 #!/bin/sh
 # usage: build.sh SOURCE BUILD-FOLDER
 # Builds a small kernel with CONFIG_TEST_HMM. SOURCE is a tar file of Debian's linux-source package, such as
-# /usr/src/linux-source-6.1.tar.xz. JOBS says how many processes to use (default 2).
+# /usr/src/linux-source-6.1.tar.xz. JOBS says how many processes to use (default 2). With HOLD=yes threads can be held at functions,
+# for hmm_schedule. With EDIT=no the driver is left as it is: it may crash the kernel.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(realpath "$1")
@@ -12,7 +13,12 @@ if [ ! -d "$tree" ]; then
 	mkdir "$tree"
 	tar -xf "$source" -C "$tree" --strip-components=1
 fi
-"$here/edit-driver.sh" "$tree"
+if [ "${EDIT:-yes}" = yes ]; then
+	"$here/edit-driver.sh" "$tree"
+fi
+if [ "${HOLD:-no}" = yes ]; then
+	"$here/hold-points.sh" "$tree"
+fi
 cd "$tree"
 make -s tinyconfig
 scripts/config -d CC_OPTIMIZE_FOR_SIZE -e CC_OPTIMIZE_FOR_PERFORMANCE -d EMBEDDED -d SLOB -e SLUB

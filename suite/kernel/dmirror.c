@@ -28,10 +28,12 @@ enum { DO_READ, DO_WRITE, DO_TO_DEV, DO_TO_SYS, DO_SNAPSHOT, DO_EXCLUSIVE, DO_CH
 #define FILE_CONTENTS 61440
 #define HUGE_PAGES 512
 #define DEVICES 2
+#define SECOND 2 /* another file of device 0 */
+#define FILES 3
 #define INHERITED 10
 
 /* The files of this process, then, in a child, those of its parent; -1 if closed. */
-static int files[2 * DEVICES] = { -1, -1, -1, -1 };
+static int files[2 * FILES] = { -1, -1, -1, -1, -1, -1 };
 static int memory_file = -1;
 
 /* Each thread's own buffer for what a device reads and writes: shared, so that no fork makes it copy-on-write. */
@@ -99,7 +101,7 @@ static void cpu_access(struct answer *a, unsigned long page, bool write, unsigne
 
 static int *file_of(unsigned long device)
 {
-	return &files[device >= INHERITED ? device - INHERITED + DEVICES : device];
+	return &files[device >= INHERITED ? device - INHERITED + FILES : device];
 }
 
 static void device_operation(struct answer *a, int number, unsigned long device, unsigned long page,
@@ -112,8 +114,7 @@ static void device_operation(struct answer *a, int number, unsigned long device,
 		status(a, EBADF);
 		return;
 	}
-	if (!buffer)
-		buffer = shared_memory(WINDOW_PAGES * PAGE);
+	dmirror_prepare();
 	command.address = (uint64_t)page_at(page);
 	command.buffer = (uint64_t)buffer;
 	command.pages = pages;
@@ -165,26 +166,32 @@ static void close_device(unsigned long device)
 	*file = -1;
 }
 
+static int open_device(unsigned long number)
+{
+	char path[32];
+
+	close_device(number);
+	snprintf(path, sizeof(path), "/dev/hmm_dmirror%lu", number == SECOND ? 0 : number);
+	*file_of(number) = open(path, O_RDWR | O_CLOEXEC);
+	return *file_of(number) < 0 ? errno : 0;
+}
+
 static int open_devices(void)
 {
-	for (unsigned long device = 0; device < DEVICES; device++) {
-		char path[32];
+	int error = 0;
 
-		close_device(device);
-		snprintf(path, sizeof(path), "/dev/hmm_dmirror%lu", device);
-		*file_of(device) = open(path, O_RDWR | O_CLOEXEC);
-		if (*file_of(device) < 0)
-			return errno;
-	}
-	return 0;
+	close_device(SECOND);
+	for (unsigned long device = 0; !error && device < DEVICES; device++)
+		error = open_device(device);
+	return error;
 }
 
 /* What the parent has open is for its child another number. */
 static void inherit_files(void)
 {
-	for (int device = 0; device < DEVICES; device++) {
-		files[DEVICES + device] = files[device];
-		files[device] = -1;
+	for (int file = 0; file < FILES; file++) {
+		files[FILES + file] = files[file];
+		files[file] = -1;
 	}
 }
 
@@ -294,6 +301,8 @@ bool dmirror_perform(const char *op, struct answer *a)
 		status(a, open ? 0 : EBADF);
 	} else if (IS("open"))
 		status(a, open_devices());
+	else if (IS("open2"))
+		status(a, open_device(SECOND));
 	else if (IS("ptes"))
 		page_table_entries(a, n[0], n[1]);
 	else if (IS("fork"))
@@ -319,6 +328,13 @@ void dmirror_begin(void)
 		die("/dev/hmm_dmirror: is the kernel built with CONFIG_TEST_HMM?");
 	}
 	learn_entries();
+}
+
+void dmirror_prepare(void)
+{
+	if (!buffer)
+		buffer = shared_memory(WINDOW_PAGES * PAGE);
+	buffer[0] = 0;
 }
 
 void dmirror_reset(void)

@@ -21,6 +21,9 @@ struct answer {
 /* Opens the devices and finds out how this kernel shows its entries. Ends the program if it cannot. */
 void dmirror_begin(void);
 
+/* Has ready what a thread needs for its first operation, so that it maps no memory then. */
+void dmirror_prepare(void);
+
 /* Makes the address window empty again, and ends the child if there is one. */
 void dmirror_reset(void);
 

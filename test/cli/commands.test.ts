@@ -88,7 +88,7 @@ test('export of a trace in ITF, which replays as the trace does', async () => {
   expect(first).toEqual(second)
   expect((await run(`export trace ${again} --to itf`)).out).toBe(out)
   const { err } = await run(`export trace ${saved} --to dot`)
-  expect(err).toMatch(/a trace is printed for itf, not for dot/)
+  expect(err).toMatch(/a trace is printed for itf, schedule, not for dot/)
 })
 
 test('export of a scenario', async () => {

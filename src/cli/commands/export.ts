@@ -3,10 +3,15 @@
  *
  * @module
  */
+import { basename } from 'node:path'
 import type { Reductions } from '../../checker/options.js'
+import { performed } from '../../conformance/schedule/operations.js'
+import { scheduleOf } from '../../conformance/schedule/schedule.js'
+import { scheduleText } from '../../conformance/schedule/text.js'
 import { traceToItf } from '../../report/itf.js'
 import { ExitCode } from '../../report/report.js'
 import { type StatechartFormat, statechartFormats } from '../../report/statechart.js'
+import type { RecordedTrace } from '../../report/trace-file.js'
 import { SpecificationError } from '../../world/errors.js'
 import type { Bounds, Parameters } from '../../world/model.js'
 import type { Io } from '../io.js'
@@ -15,13 +20,13 @@ import { settingsFor } from '../settings.js'
 import { ProcessError } from '../supervisor/process.js'
 import { findNamed, UsageError } from '../usage.js'
 import { defectKind, scenarioNamed, scenarioOf, statechartKind } from './kinds.js'
-import { readTrace, replayTrace } from './replay.js'
+import { readTrace, replayTrace, resolveTrace } from './replay.js'
 
 /** What a scenario can be printed as. */
 export const SCENARIO_FORMATS = ['promela'] as const
 
 /** What a trace can be printed as. */
-export const TRACE_FORMATS = ['itf'] as const
+export const TRACE_FORMATS = ['itf', 'schedule'] as const
 
 /** What anything can be printed as. */
 export type ExportFormat =
@@ -85,7 +90,32 @@ async function exportedTrace(project: Project, file: string, format: ExportForma
     const { run } = recorded
     return traceToItf(run === undefined ? trace : { ...trace, run }, state.cells)
   }
+  if (format === 'schedule') return scheduled(project, file, recorded)
   throw new UsageError(`a trace is printed for ${TRACE_FORMATS.join(', ')}, not for ${format}`)
+}
+
+/** The schedule that forces a trace on a kernel. @throws UsageError that says where it stops if it cannot be forced */
+function scheduled(project: Project, file: string, trace: RecordedTrace): string {
+  const operations = performed(trace.scenario)
+  if (typeof operations === 'string') throw new UsageError(`${file}: field scenario: ${operations}`)
+  const { scenario, defects } = resolveTrace(project, file, trace)
+  const overrides = defects.flatMap((defect) => defect.overrides)
+  try {
+    const schedule = scheduleOf(scenario, trace, overrides)
+    if ('holds' in schedule) {
+      const name = basename(file)
+        .replace(/\.json$/, '')
+        .replace(/\W+/g, '_')
+      return scheduleText(name, trace, schedule, operations)
+    }
+    throw new UsageError(
+      `${file} cannot be forced on a kernel: after step ${schedule.step} (${schedule.name}) its thread would have to stand where no ` +
+        'function begins or returns, and no other order of the steps nearby breaks the same clause',
+    )
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`${file} does not replay: ${error.message}`)
+    throw error
+  }
 }
 
 async function printed(

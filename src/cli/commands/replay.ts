@@ -76,7 +76,7 @@ export async function replayTrace(
   recorded: RecordedTrace,
   steps: number,
 ): Promise<Replayed> {
-  const { scenario, defects } = resolve(project, file, recorded)
+  const { scenario, defects } = resolveTrace(project, file, recorded)
   const { steps: taken, broken } = confirmed(project, file, recorded, () =>
     project.replay(scenario, recorded, defects),
   )
@@ -108,8 +108,8 @@ export function readTrace(file: string): RecordedTrace {
   }
 }
 
-/** Finds what the trace names, and sees that it fits. */
-function resolve(project: Project, file: string, trace: RecordedTrace) {
+/** Finds what the trace names, and sees that it fits. @throws UsageError if it does not */
+export function resolveTrace(project: Project, file: string, trace: RecordedTrace) {
   const inFile = <T>(field: string, find: () => T): T => {
     try {
       return find()
