@@ -35,7 +35,7 @@ export function litmusText(
 }
 
 function exploredText({ test, allowed }: ExploredTest, release: KernelVersion, { colours }: Layout): string {
-  const { outcomes, breaches, usesFreeMemory, explored } = allowed
+  const { outcomes, breaches, usesFreeMemory, freeMemory, explored } = allowed
   return [
     `Test ${test.test} (Linux ${release})`,
     `  ${test.title}`,
@@ -51,7 +51,11 @@ function exploredText({ test, allowed }: ExploredTest, release: KernelVersion, {
     }`,
     ...(explored.deadlock === undefined ? [] : [colours.red(`Deadlock: ${explored.deadlock}`)]),
     ...(usesFreeMemory
-      ? [colours.yellow('The driver may use free memory here; what would follow is left out.')]
+      ? [
+          colours.yellow(
+            `The driver may use free memory here${freeMemory === undefined ? '' : ` (${freeMemory})`}; what would follow is left out.`,
+          ),
+        ]
       : []),
     '',
   ].join('\n')

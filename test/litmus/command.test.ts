@@ -132,7 +132,11 @@ const compiler = spawnSync('cc', ['--version']).status === 0
 const KERNEL = fileURLToPath(new URL('../../suite/kernel/', import.meta.url))
 
 describe.skipIf(!compiler)('the programs for a kernel (skipped where there is no C compiler)', () => {
-  it.each(['hmm_peer', 'hmm_litmus'])('%s compiles without a warning, and says what it lacks', (name) => {
+  it.each([
+    ['hmm_peer', 'is the kernel built with CONFIG_TEST_HMM?'],
+    ['hmm_litmus', 'is the kernel built with CONFIG_TEST_HMM?'],
+    ['hmm_schedule', 'was the kernel built with hold-points.sh?'],
+  ])('%s compiles without a warning, and says what it lacks', (name, lacks) => {
     const program = join(temporaryDirectory(), name)
     const sources = [name, 'dmirror', 'answer', 'child', 'entries'].map((file) => `${KERNEL}${file}.c`)
     const built = spawnSync(
@@ -143,6 +147,6 @@ describe.skipIf(!compiler)('the programs for a kernel (skipped where there is no
     expect(built.stderr).toBe('')
     const ran = spawnSync(program, { input: 'done\n', encoding: 'utf8' })
     expect(ran.status).toBe(2)
-    expect(ran.stderr).toContain('is the kernel built with CONFIG_TEST_HMM?')
+    expect(ran.stderr).toContain(lacks)
   })
 })

@@ -33,6 +33,20 @@ describe('the data', () => {
     expect(pinned.length).toBeGreaterThanOrEqual(100)
   })
 
+  it('names the finding that lets the driver use free memory', () => {
+    const unsafe = pinned.filter((test) => pinnedFor(test, '6.1').usesFreeMemory)
+    expect(unsafe.map((test) => [test.test, pinnedFor(test, '6.1').freeMemory])).toEqual([
+      ['directed/H10', 'H10'],
+      ['directed/H26', 'H26'],
+      ['conflict/system/migrate_to_dev+madv_dontneed', 'H10'],
+      ['conflict/system/exclusive+madv_dontneed', 'H26'],
+    ])
+    for (const test of unsafe) {
+      const { explored: _, ...found } = allowedOn(readTest(test), '6.1')
+      expect(pinnedFor(test, '6.1')).toMatchObject(found)
+    }
+  })
+
   it('says something of every release, and explains every breach', () => {
     for (const test of pinned)
       for (const release of RELEASES) {

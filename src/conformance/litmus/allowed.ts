@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { compareForExclusive, heedOwnMigrations } from '../../../spec/recorded/mends.js'
+import { checkBeforeMapping, compareForExclusive, heedOwnMigrations } from '../../../spec/recorded/mends.js'
 import type { Override } from '../../world/index.js'
 import type { KernelVersion } from '../result.js'
 import { incoherentPage } from './coherence.js'
@@ -14,6 +14,12 @@ import type { AllowedOutcomes, BreachingOutcome, ReadTest } from './test.js'
 /** Findings that make data wrong, and what mends the driver of each. With the mend alone the outcome must be gone. */
 export const FINDINGS: readonly { readonly finding: string; readonly mend: readonly Override[] }[] = [
   { finding: 'H17', mend: [heedOwnMigrations] },
+  { finding: 'H26', mend: compareForExclusive },
+]
+
+/** Findings that let the driver use memory that is free. With the mend alone no run does. */
+const FREE_MEMORY: typeof FINDINGS = [
+  { finding: 'H10', mend: [checkBeforeMapping] },
   { finding: 'H26', mend: compareForExclusive },
 ]
 
@@ -34,12 +40,14 @@ export function allowedOn(
   limits: Pick<LitmusLimits, 'states'> = {},
 ): ReleaseOutcomes {
   const explored = exploreTest(test, { ...limits, kernel })
+  const freeMemory = explored.usesOfFreeMemory > 0 ? freedBy(test, kernel, limits) : undefined
   const all = [...explored.outcomes.keys()]
   const breaking = new Set(all.filter((outcome) => incoherentPage(test, outcome) !== undefined))
   return {
     outcomes: all.filter((outcome) => !breaking.has(outcome)),
     breaches: breaking.size === 0 ? [] : explain(test, kernel, [...breaking], limits),
     usesFreeMemory: explored.usesOfFreeMemory > 0,
+    ...(freeMemory === undefined ? {} : { freeMemory }),
     explored,
   }
 }
@@ -58,6 +66,12 @@ function explain(
     for (const outcome of open) if (!mended.outcomes.has(outcome)) findings.set(outcome, finding)
   }
   return breaking.map((outcome) => ({ outcome, finding: findings.get(outcome) ?? UNEXPLAINED }))
+}
+
+function freedBy(test: ReadTest, kernel: KernelVersion, limits: Pick<LitmusLimits, 'states'>) {
+  return FREE_MEMORY.find(
+    ({ mend }) => exploreTest(test, { ...limits, kernel, overrides: mend }).usesOfFreeMemory === 0,
+  )?.finding
 }
 
 /** What each release allows, those together that allow the same. */

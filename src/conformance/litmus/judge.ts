@@ -124,9 +124,10 @@ function judgeTest(
   const outcomes = [...counts].map(([outcome, count]): JudgedOutcome => {
     if (pinned.outcomes.includes(outcome)) return { outcome, count, verdict: 'allowed' }
     const breach = pinned.breaches.find((each) => each.outcome === outcome)
-    return breach === undefined
+    const finding = breach?.finding ?? pinned.freeMemory
+    return finding === undefined
       ? { outcome, count, verdict: 'forbidden' }
-      : { outcome, count, verdict: 'finding', finding: breach.finding }
+      : { outcome, count, verdict: 'finding', finding }
   })
   return {
     test: test.test,

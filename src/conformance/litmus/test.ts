@@ -36,6 +36,8 @@ export interface AllowedOutcomes {
   readonly breaches: readonly BreachingOutcome[]
   /** True if a run uses memory that is free: whatever such a run shows says nothing. */
   readonly usesFreeMemory: boolean
+  /** The finding without which none would: what lies outside the set is put down to it. Absent if there is none. */
+  readonly freeMemory?: string
 }
 
 /** A test with what is allowed, as `suite/litmus` has it. */
