@@ -164,6 +164,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   coherent.coherentHeld,
   coherent.getUserPages,
   coherent.migrateHinted,
+  coherent.coherentHinted,
   lockOut.lockOutReaders,
   migrateOnFault,
   twoPass.twoPass,

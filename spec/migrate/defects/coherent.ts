@@ -5,12 +5,17 @@
  */
 import {
   type Collected,
+  change_prot_numa,
+  flush_tlb_range,
   getPage,
   handle_mm_fault,
+  invalidateRangeEnd,
+  invalidateRangeStart,
   isDeviceCoherent,
   migrate_device_coherent_folio,
   migrate_longterm_unpinnable_folios,
   migrateVmaCollectPte,
+  NotifyEvent,
   PteKind,
   SELECT_DEVICE_COHERENT,
 } from '../../../src/kernel/index.js'
@@ -41,6 +46,29 @@ const bringCoherentBack = override(
       if (pfn === 0) return yield* original(current, mm, page, write)
       yield* migrate_device_coherent_folio(current, frames[pfn])
       return 0
+    },
+)
+
+/** Every page that is mapped is made to fault. */
+const hintEverything = override(
+  change_prot_numa,
+  () =>
+    function* (current, page, pages) {
+      const { mm } = current
+      const end = page + pages
+      yield* mm.mmapLock.lockRead()
+      yield* invalidateRangeStart(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+      for (let at = page; at < end; at++)
+        yield* mm.ptl.critical('forbid an entry', () => {
+          const pte = mm.pte[at]
+          if (pte.kind !== PteKind.present) return 0
+          pte.kind = PteKind.protnone
+          pte.write = false
+          return 0
+        })
+      yield* invalidateRangeEnd(current, mm, NotifyEvent.PROTECTION_VMA, page, end)
+      yield* flush_tlb_range(current.machine, mm, page, end)
+      yield* mm.mmapLock.unlockRead()
     },
 )
 
@@ -114,6 +142,19 @@ export const coherentDefects: readonly Defect[] = [
     scenario: 'coherent-shared',
     overrides: [anybodysMemory],
     steps: 30,
+  },
+  {
+    name: 'X503',
+    kind: 'mutation',
+    title: 'NUMA hinting makes coherent memory fault',
+    text:
+      'change_pte_range() takes every page that an entry maps for one of system memory, and makes the entry PROT_NONE. A CPU that uses ' +
+      "the device's memory in place faults for nothing: where such a page is used is its driver's business. Skip is_zone_device_page().",
+    source: ['our own', 'mm/mprotect.c: change_pte_range (is_zone_device_page)'],
+    requirement: 'coherent',
+    scenario: 'coherent-hinted',
+    overrides: [hintEverything],
+    steps: 26,
   },
   {
     name: 'X223',

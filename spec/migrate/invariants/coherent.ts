@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  change_prot_numa,
   handle_mm_fault,
   isDeviceCoherent,
   MIGRATE_PFN_MOVED,
@@ -31,6 +32,26 @@ export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
           said = true
           if (pte.kind !== PteKind.present || pte.frame !== old(pte).frame)
             return `a fault takes page ${page} out of coherent device memory`
+        }
+      return said
+    },
+  }
+}
+
+/** Where a page of coherent memory is used is its driver's business: no entry for one is made to fault to find out. */
+export function hintsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'coherent',
+    name: 'NUMA hinting leaves coherent memory alone',
+    judge(thread, from) {
+      if (!from.inside(thread, change_prot_numa)) return undefined
+      let said: true | undefined
+      for (const mm of machine.mms)
+        for (const [page, pte] of mm.pte.entries()) {
+          if (old(pte).kind !== PteKind.present || !isDeviceCoherent(machine.frames[old(pte).frame])) continue
+          said = true
+          if (pte.kind !== PteKind.present || pte.write !== old(pte).write)
+            return `page ${page} of ${mm.name} is in coherent device memory, and NUMA hinting makes it fault`
         }
       return said
     },

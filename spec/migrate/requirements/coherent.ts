@@ -14,16 +14,18 @@ export const coherent: readonly Requirement[] = [
       'A CPU maps a page of coherent device memory like one of system memory. A fault on it never ' +
       'migrates it back: it leaves when its owner migrates it, or when a caller wants a long-term ' +
       'pin, who gets a page of system memory, or -EBUSY if the page could not move. A walk reports the page to any device like ' +
-      'one in system memory, whether or not the device owns the memory.',
+      'one in system memory, whether or not the device owns the memory. NUMA hinting leaves it alone.',
     source: [
       'reference A.4 (6.0), B.5, E.2 (hmm.hmm_gup_test)',
       'include/linux/memremap.h: MEMORY_DEVICE_COHERENT',
       'mm/migrate_device.c: migrate_device_coherent_folio',
       'mm/gup.c: migrate_longterm_unpinnable_folios',
+      'mm/mprotect.c: change_pte_range (is_zone_device_page)',
     ],
     checks: [
       'a fault leaves coherent memory where it is',
       'only its owner collects coherent memory',
+      'NUMA hinting leaves coherent memory alone',
       'a long-term pin is refused only where the page cannot move',
       'assert:pin_user_pages (longterm)',
       'a CPU writes to coherent memory',

@@ -19,6 +19,7 @@ import {
   busyWhileHeld,
   cpuWritesToDevice,
   faultsLeaveCoherentPages,
+  hintsLeaveCoherentPages,
   longtermPinsFollowThePage,
   mappedByAnother,
   movedToBeHeld,
@@ -150,6 +151,30 @@ export const getUserPages = mirrorScenario({
           machine.mms[0].pte[0].kind === PteKind.present,
       },
     ],
+  }),
+})
+
+/** The kernel looks where pages are used, and passes over those of a device. */
+export const coherentHinted = mirrorScenario({
+  name: 'coherent-hinted',
+  summary:
+    'NUMA hinting comes by a page that its driver migrates to coherent memory, while a CPU writes to it: once it is there its entry is ' +
+    'left alone.',
+  exercises: ['C39', 'coherent', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', memory: 1, coherent: true }],
+    spareFrames: 1,
+    values: 2,
+    invalidations: 8,
+    threads: [
+      { name: 'driver', devices: [0], calls: (m) => [call(migrateToDevice, m.mirrors[0], 0, 1)] },
+      { name: 'scheduler', calls: () => [call(change_prot_numa, 0, 1)] },
+      { name: 'cpu', calls: () => [call(cpuWrite, 0, 2)] },
+    ],
+    stepClaims: (m) => [hintsLeaveCoherentPages(m)],
   }),
 })
 

@@ -4,16 +4,23 @@
  * @module
  */
 
-import { hugePmdAt, type MmStruct, NotifyEvent, PteKind, type Task } from '../../../machine/index.js'
+import {
+  hugePmdAt,
+  isDeviceCoherent,
+  type MmStruct,
+  NotifyEvent,
+  PteKind,
+  type Task,
+} from '../../../machine/index.js'
 import { procedure, type Running } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { flush_tlb_range } from '../tlb.js'
 
 /**
- * Makes `pages` pages from `page` on fault at their next use. They stay where they are. The mmap lock is held for
- * reading: areas do not change, faults may come at any moment.
+ * Makes `pages` pages from `page` on fault at their next use. They stay where they are. Where a page of device memory is used is
+ * its driver's business: its entry is left alone. The mmap lock is held for reading: areas do not change, faults may come at any moment.
  *
- * @kernel change_prot_numa mm/mempolicy.c
+ * @kernel change_prot_numa mm/mempolicy.c, change_pte_range mm/mprotect.c (is_zone_device_page)
  * @see reference B.2
  */
 export const change_prot_numa = procedure(function* change_prot_numa(
@@ -28,7 +35,7 @@ export const change_prot_numa = procedure(function* change_prot_numa(
   for (let at = page; at < end; at++)
     yield* mm.ptl.critical('forbid an entry', () => {
       const pte = mm.pte[at]
-      if (pte.kind === PteKind.present) {
+      if (pte.kind === PteKind.present && !isDeviceCoherent(current.machine.frames[pte.frame])) {
         pte.kind = PteKind.protnone
         pte.write = false
       }
