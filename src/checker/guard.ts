@@ -78,7 +78,10 @@ const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
 const TIMES: readonly (readonly [name: string, member: string])[] = [
   ['Event', 'timeStamp'],
   ['File', 'lastModified'],
+  ['Performance', 'nodeTiming'],
   ['Performance', 'timeOrigin'],
+  ['PerformanceEntry', 'duration'],
+  ['PerformanceEntry', 'startTime'],
 ]
 
 /** What stands for a guarded function: it keeps nothing. */
@@ -115,6 +118,9 @@ export function installGuards(): void {
   }
   for (const [name, member] of TIMES)
     guardGetter(global[name]?.prototype, member, `${name}.prototype.${member}`)
+  const { nodeTiming } = performance as { readonly nodeTiming?: object }
+  for (const member of ['duration', 'idleTime', 'uvMetricsInfo'])
+    guardGetter(nodeTiming, member, `performance.nodeTiming.${member}`)
   guardDate(global)
   guardFormats()
 }

@@ -31,6 +31,21 @@ const MOST_BYTES = 64
 const OF_FUNCTIONS: readonly PropertyKey[] = ['length', 'name', 'arguments', 'caller', 'constructor']
 /** The text of a class that has private fields. */
 const PRIVATE = /^class\b.*#[\p{ID_Start}$_]/su
+/** The text of a class whose constructor returns something, or of a function that does. */
+const RETURNS = /^(class\b.*\bconstructor\b.*\breturn\s*[^;}\s]|function\b.*\breturn\s*[^;}\s])/su
+/** Members of Intl's objects that are made when they are first asked for, and then kept. */
+const MADE: readonly (readonly [of: unknown, member: string])[] = [
+  [Intl.NumberFormat, 'format'],
+  [Intl.DateTimeFormat, 'format'],
+  [Intl.Collator, 'compare'],
+]
+/** What modules of Node.js that anybody may use can be set to, where no property shows it. */
+const SETTINGS: readonly (readonly [name: string, read: () => unknown])[] = [
+  ['process.exitCode', () => process.exitCode],
+  ['process.title', () => process.title],
+  ['process.getMaxListeners()', () => process.getMaxListeners()],
+  ['util.inspect.defaultOptions', () => JSON.stringify(inspect.defaultOptions)],
+]
 /** A variable that is not there. */
 const ABSENT = 'absent'
 /** What the product changes while a model runs, and a driver may have imported. */
@@ -55,6 +70,7 @@ const ITERATORS: readonly object[] = [
   ''.matchAll(/x/g),
   new Map().keys(),
   new Set().keys(),
+  ...('Segmenter' in Intl ? [new Intl.Segmenter().segment('')[Symbol.iterator]()] : []),
   ...helpersOfIterators(),
 ].map((each) => Object.getPrototypeOf(each))
 
@@ -228,6 +244,7 @@ class Look {
       if (typeof root === 'function' && this.closure(root))
         this.members('root', nameOf(root), root, 0, OF_FUNCTIONS)
     for (const [key, value] of changedGlobals()) this.value('global', `globalThis.${String(key)}`, value, 0)
+    for (const [name, read] of SETTINGS) this.value('setting', name, read(), 0)
     this.privateFields()
     return this.found
   }
@@ -305,11 +322,12 @@ class Look {
     if (types.isProxy(value)) refuse(name, OPAQUE.proxy)
     if (isWasm(value)) refuse(name, OPAQUE.wasm)
     const bound = isNative(value) ? this.inspector.boundIn(value) : []
-    if (!this.closure(value)) this.seen.add(value)
-    else {
+    if (this.closure(value)) {
       this.reached.push(value)
+      this.putsFields(name, value)
       this.members(place, name, value, depth, OF_FUNCTIONS)
-    }
+    } else if (!this.seen.has(value) || this.isNodes(value)) this.reached.push(value)
+    this.seen.add(value)
     for (const [part, inner] of bound) this.value(place, `${name}${String(part)}`, inner, depth + 1)
   }
 
@@ -320,6 +338,10 @@ class Look {
       return
     }
     this.seen.add(value)
+    // A function that an object of Intl makes when it is first asked for it.
+    for (const made of madeBy(value)) this.reached.push(made)
+    if (types.isPromise(value))
+      this.value(place, `${name}'s result`, this.inspector.settledIn(value), depth + 1)
     const opaque = opaqueIn(value)
     if (opaque !== undefined && !(types.isGeneratorObject(value) && this.inspector.hasEnded(value)))
       refuse(name, OPAQUE[opaque])
@@ -350,6 +372,25 @@ class Look {
     const made = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
     if (prototype !== null && !isRealms(prototype) && (made === undefined || this.isAuthors(made)))
       this.value(place, `${name}.__proto__`, prototype, depth + 1)
+  }
+
+  /** True for a function of the language's or of Node.js, that every look may meet and nobody has frozen. */
+  private isNodes(of: object): boolean {
+    const url = urls.get(of)
+    return url === undefined || url.startsWith('node:')
+  }
+
+  /** Refuses a class whose private fields its superclass has put on an object of its choice: they can be put on a frozen one too. */
+  private putsFields(name: string, of: object): void {
+    const text = Function.prototype.toString.call(of)
+    const above: unknown = Object.getPrototypeOf(of)
+    if (!PRIVATE.test(text) || typeof above !== 'function' || !this.isSomebodyElses(above)) return
+    if (RETURNS.test(Function.prototype.toString.call(above)))
+      throw new SpecificationError(
+        'impure',
+        `\`${name}\` has private fields, and its superclass \`${nameOf(above)}\` has a constructor that returns an object: ` +
+          'the fields would be of that, whatever it is, and keep what is outside of the world; return nothing from the constructor',
+      )
   }
 
   private isAuthors(of: unknown): boolean {
@@ -448,6 +489,15 @@ function opaqueIn(value: object): keyof typeof OPAQUE | undefined {
   if (ITERATORS.some((each) => Object.prototype.isPrototypeOf.call(each, value))) return 'iterator'
   const { Instance, Memory, Global, Table } = WebAssembly
   return [Instance, Memory, Global, Table].some((kind) => value instanceof kind) ? 'wasm' : undefined
+}
+
+/** Functions that `value` makes when it is first asked for them. */
+function madeBy(value: object): object[] {
+  return MADE.flatMap(([of, member]) =>
+    typeof of === 'function' && Object.prototype.isPrototypeOf.call(of.prototype, value)
+      ? [Reflect.get(value, member) as object]
+      : [],
+  )
 }
 
 /** True for a function of the language's, of WebAssembly's, or a bound one. */

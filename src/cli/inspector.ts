@@ -11,6 +11,12 @@ const EXCHANGE = 'hmm-spec.inspector'
 /** What a bound function works with. */
 const BOUND = ['[[TargetFunction]]', '[[BoundThis]]', '[[BoundArgs]]']
 
+/** The list of arguments is made anew for each who asks: its elements are what is bound. */
+function partsOf(name: string, value: unknown): [part: string, value: unknown][] {
+  if (name !== '[[BoundArgs]]') return [[name, value]]
+  return Array.from(value as ArrayLike<unknown>, (argument, i) => [`${name}[${i}]`, argument])
+}
+
 /** The variables of a scope. */
 export interface Scope {
   readonly description: string
@@ -30,7 +36,10 @@ export class Inspector {
 
   constructor() {
     this.session.connect()
-    this.session.on('Debugger.scriptParsed', ({ params }) => this.scripts.set(params.scriptId, params.url))
+    // A text may say itself where it is from, and is not believed.
+    this.session.on('Debugger.scriptParsed', ({ params: { scriptId, url, hasSourceURL } }) =>
+      this.scripts.set(scriptId, hasSourceURL === true ? '' : url),
+    )
     // Tells which script is which file.
     this.post('Debugger.enable')
     Object.defineProperty(globalThis, EXCHANGE, { value: this.exchange, configurable: true })
@@ -63,9 +72,15 @@ export class Inspector {
   boundIn(of: object): [part: string, value: unknown][] {
     return (
       this.propertiesOf(of).internalProperties?.flatMap(({ name, value }): [string, unknown][] =>
-        value !== undefined && BOUND.includes(name) ? [[name, this.valueOf(value)]] : [],
+        value !== undefined && BOUND.includes(name) ? partsOf(name, this.valueOf(value)) : [],
       ) ?? []
     )
+  }
+
+  /** What a promise was settled with. */
+  settledIn(of: object): unknown {
+    const found = this.internal(of, '[[PromiseResult]]')
+    return found === undefined ? undefined : this.valueOf(found)
   }
 
   /** True for a generator that has ended. */

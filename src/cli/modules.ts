@@ -103,8 +103,9 @@ function mustBeLoadable(option: FileOption, file: string, path: string): void {
 export function isSomebodyElses(url: string): boolean {
   // A text that was made a function of while a module ran.
   if (url === '') return true
+  if (url.startsWith('node:')) return false
   const file = url.startsWith('file:') ? fileURLToPath(url) : url
-  return isAbsolute(file) && existsSync(file) && mayKeep(file)
+  return !isAbsolute(file) || !existsSync(file) || mayKeep(file)
 }
 
 /** Why an import failed. */

@@ -33,6 +33,9 @@ export const HARMLESS_MODULES: ReadonlySet<string> = new Set([
   'util',
 ])
 
+/** Modules of Node.js whose functions are guarded while procedures run. */
+export const GUARDED_MODULES: readonly string[] = ['child_process', 'crypto', 'fs', 'os', 'v8']
+
 /** Methods that change what they are called on. */
 export const MUTATORS: ReadonlySet<string> = new Set([
   'push',

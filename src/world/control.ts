@@ -117,7 +117,8 @@ class Answers {
     switch (typeof value) {
       case 'number':
         if (!Number.isFinite(value)) refuse()
-        return step(entry, value)
+        // A map takes the two zeroes for one.
+        return step(entry, Object.is(value, -0) ? MINUS_ZERO : value)
       case 'string':
       case 'boolean':
       case 'undefined':
@@ -125,14 +126,19 @@ class Answers {
       case 'object': {
         if (value === null || isHandle(value) || value instanceof Lifecycle) return step(entry, value)
         if (Array.isArray(value)) {
+          if (Object.getPrototypeOf(value) !== Array.prototype) return refuse()
+          // Holes, and properties of its own.
+          if (Reflect.ownKeys(value).length !== value.length + 1) return refuse()
           let at = step(step(entry, ARRAY), value.length)
-          for (let i = 0; i < value.length; i++) at = this.follow(at, value[i], refuse)
+          for (let i = 0; i < value.length; i++) at = this.follow(at, dataOf(value, i, refuse), refuse)
           return at
         }
         if (Object.getPrototypeOf(value) !== Object.prototype) return refuse()
         let at = step(entry, OBJECT)
-        for (const key in value)
-          at = this.follow(step(at, key), (value as Record<string, unknown>)[key], refuse)
+        for (const key of Reflect.ownKeys(value)) {
+          if (typeof key === 'symbol') return refuse()
+          at = this.follow(step(at, key), dataOf(value, key, refuse), refuse)
+        }
         return step(at, END)
       }
       default:
@@ -141,6 +147,13 @@ class Answers {
   }
 }
 
+/** What a property holds that everybody sees, and that is not asked for by a function. */
+function dataOf(of: object, key: PropertyKey, refuse: () => never): unknown {
+  const property = Object.getOwnPropertyDescriptor(of, key)
+  return property?.enumerable === true && 'value' in property ? property.value : refuse()
+}
+
+const MINUS_ZERO = Symbol('-0')
 const ARRAY = Symbol('array')
 const OBJECT = Symbol('object')
 const END = Symbol('end')
@@ -223,7 +236,7 @@ export class ControlGraph {
     if ((result | 0) !== result) this.refuse(this.locations[location] as Location, result)
     const slot = (result << 1) ^ (result >> 31)
     const known = this.next[location][slot]
-    return known !== undefined ? known : this.discover(location, slot, result)
+    return known !== undefined ? known : this.discover(location, slot, result | 0)
   }
 
   /** The same for an answer that is no number: equal answers of one location are one. */
@@ -553,8 +566,8 @@ export class ControlGraph {
   private refuse(at: Location, result: unknown): never {
     throw new SpecificationError(
       'invalid-result',
-      `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${String(result)}; ` +
-        'a step answers with an integer of at most 20 bits, a flag, a name, a record, a small object or array of these, or BLOCKED',
+      `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${shownAnswer(result)}; ` +
+        'a step answers with an integer of at most 20 bits, a flag, a name, a record, a small plain object or array of these, or BLOCKED',
     )
   }
 
@@ -604,6 +617,24 @@ function betweenSteps({ procedure }: Frame, error: SpecificationError): Specific
     `${procedure.procedureName}, between two steps: ${error.message}`,
     { cause: error },
   )
+}
+
+/** An answer as a message shows it: what kind of object it is, where it is one. */
+function shownAnswer(result: unknown): string {
+  if (typeof result !== 'object' || result === null) return String(result)
+  const { name } = Object.getPrototypeOf(result)?.constructor ?? {}
+  const kind = typeof name === 'string' && name !== '' ? name : 'an object without a class'
+  return name === 'Object' || name === 'Array'
+    ? `${inText(result)}, which is not plain`
+    : `an instance of ${kind}`
+}
+
+function inText(value: object): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'an object'
+  }
 }
 
 function signature(operation: Node['operation']): string {

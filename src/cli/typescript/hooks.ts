@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import type { LoadHook, ResolveHook } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { whyNotBuiltin } from '../builtins.js'
 import { isExported, isOurs, isProductsOwn, mayKeep } from './ours.js'
 import { FRESH, isTypeScript, withoutTypes } from './strip.js'
 
@@ -34,6 +35,8 @@ const resolved: ResolveHook = async (specifier, context, next) => {
 function mustBeGivenOut(specifier: string, url: string, parent: string | undefined): void {
   if (parent === undefined || isProducts(parent)) return
   const { protocol } = new URL(url)
+  const why = protocol === 'node:' && isKeeping(parent) ? whyNotBuiltin(url) : undefined
+  if (why !== undefined) throw new Error(why)
   if (protocol !== 'file:' && protocol !== 'node:')
     throw new Error(`${protocol} is imported, which is no file; write its text as a file`)
   if (isProducts(url) && !isExported(fileURLToPath(url)))
@@ -41,6 +44,10 @@ function mustBeGivenOut(specifier: string, url: string, parent: string | undefin
       `'${specifier}' is imported, which is the inside of hmm-spec; import 'hmm-spec/driver', 'hmm-spec/kernel', ` +
         `'hmm-spec/world' or another part that its package.json exports`,
     )
+}
+
+function isKeeping(url: string): boolean {
+  return url.startsWith('file:') && mayKeep(fileURLToPath(url))
 }
 
 function isProducts(url: string): boolean {
