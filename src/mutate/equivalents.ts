@@ -27,4 +27,31 @@ export const equivalents: Readonly<Record<string, string>> = {
     'the huge page is at its new place already: the split and the entries of the old place find nothing',
   "driver/recorded/file | dmirror_fops_release | swap | if (device) yield* dmirror_device_evict_chunk(current, d… 55aec1 → yield* step('free the mirror', () => { … }); if (device)… fa7569":
     'the eviction works on the device, and uses nothing of the mirror: its notifier is removed and its entries are dropped before',
+  'driver/memory/bringing-back | areaAround | delete | while (alike(start - 1)) start-- → nothing':
+    'what lies before the page is brought back when it is touched: how much comes at once is up to the driver',
+  "driver/tree/amdkfd/kfd-migrate | svm_migrate_vma_to_ram | delete | if (prange !== 'none') yield* countDepartures(current, p… 9d4632 → nothing":
+    'vram_pages is kept for the defects that go by it; the mended driver looks at the pages, and counts them anew ' +
+    'when it maps',
+  "driver/tree/amdkfd/svm-restore | svm_range_best_restore_location | best_restore_loc | zero | yield* step('best_restore_loc', () => { … }) → false":
+    'a range that is not taken to VRAM is mapped where it is: where it should be is up to the driver',
+  'driver/tree/drm-gpusvm | drm_gpusvm_get_pages | zero | -Errno.EFAULT → 0':
+    'a range without pages is not bound, and the next try finds no user of the process either, where it looks for the ' +
+    'range',
+  'driver/tree/xe-svm | xe_svm_range_notifier_event_begin | xe_pt_zap_ptes_range | zero | start → 0':
+    'more is flushed than must be: the device looks the translations up again',
+  'driver/variants/lock-out | migrate to device (readers locked out) | staleRead | yield* lock.lock(); const error = yield* migrateToDevice… 36e54e → const error = yield* migrateToDevice(current, mirror, st… 7e0f78':
+    'the callback passes over a migration only if the lock is held: one that is made without it is recorded like any ' +
+    'other',
+  'driver/variants/migrate-mixed | alloc_and_copy (unless there) | look where the page is | owner | frames[entry.source].owner → another owner':
+    'a page that moves within the memory of the device is where it was to be, and its entry is replaced as any other',
+  'generations/mirror/driver | populate (try, while valid) | delete | if (!(yield* hmm_range_wait_until_valid(range))) return … 6cc4e9 → nothing':
+    'a range that is not valid is found so before anything is mapped, and is read again: to wait saves the reading',
+  "generations/mirror/notifier | hmm_invalidate_range_start (mirrors) | look at the list of mirrors | delete | hmmMirror.lifecycle.signal('TOLD') → nothing":
+    'a transition from a state to itself: the signal claims that the mirror is listed, and that is looked at in the ' +
+    'same step',
+  'kernel/mm/area/mremap | move_huge_pmd | zero | moved → 0':
+    'the huge page is at its new place already: the split and the entries of the old place find nothing',
+  'kernel/mm/process/exit | exit_mmap | swap | yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP… 0286d2 → yield* mm.mmapLock.unlockRead(); yield* invalidateRangeE… 039563':
+    'nobody uses the address space any more: the OOM reaper, which may hold the lock for reading too, is kept out by ' +
+    'it from nothing that the end of the invalidation changes',
 }

@@ -152,6 +152,29 @@ const childByTwo = mirrorScenario({
   }),
 })
 
+/** A range that the device has from the beginning, and of which it loses a page. */
+const boundAtFirst = mirrorScenario({
+  name: `${xeSvmDriver.name}/bound`,
+  summary:
+    'A device has two pages of one range, and writes to both, while the process discards the first (MADV_DONTNEED).',
+  exercises: ['C1', 'C3', 'C8'],
+  parameters: {},
+  driver: xeSvmDriver,
+  world: () => ({
+    pages: [
+      { touched: true, mirroredBy: [0] },
+      { touched: true, mirroredBy: [0] },
+    ],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: ({ mirrors: [gpu] }) => [call(deviceAccess, gpu, 0, 2, 2)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
@@ -164,6 +187,8 @@ export const treeScenarios: readonly Scenario[] = [
   validateAndSubmit,
   discardOne,
   ...shownBy(xeSvmDriver, [munmapVersusDevice, unmapAndClose], ['own-objects', 'work-items']),
+  boundAtFirst,
+  ...small(shownBy(xeSvmDriver, [exitVersusDevice])),
   // With three pages it has millions of states.
   ...small(shownBy(xeSvmDriver, [mmapOver], ['own-objects', 'work-items'])),
   ...shownBy(xeSvmDriver, [twoFaults, swapVersusDevice], ['own-objects']),
@@ -180,4 +205,5 @@ export const treeScenarios: readonly Scenario[] = [
   ...amdkfdScenarios,
   ...small(shownBy(nouveauSvmDriver, [migrateVersusCpu, migrateVersusDontneed, migratePartly])),
   ...shownBy(nouveauSvmDriver, [writeToOwnMemory]),
+  ...small(shownBy(nouveauSvmDriver, [unmapAndClose])),
 ]

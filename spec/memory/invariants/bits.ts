@@ -179,6 +179,8 @@ export function swapKeepsTheMarks({ machine }: MirrorWorld): StepClaim {
           said = true
           const where = `page ${page} of ${mm.name}: its entry was ${from} and is ${to}`
           if (old(pte).uffdWp !== pte.uffdWp) return `${where}, and uffd-wp is ${pte.uffdWp ? 1 : 0}`
+          if (from === PteKind.swap && pte.dirty && !pte.write)
+            return `${where}, and is dirty, though nobody may write through it`
           // A fault that writes makes the page soft-dirty.
           if (old(pte).softDirty && !pte.softDirty) return `${where}, and it is not soft-dirty any more`
           if (to === PteKind.swap && !old(pte).softDirty && pte.softDirty)

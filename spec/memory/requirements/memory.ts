@@ -198,9 +198,16 @@ export const memory: readonly Requirement[] = [
     text:
       'An object that a driver allocates loses a reference only while it has one. When the last is gone none of its locks ' +
       'is held. An object is added to a list that it is not on, and taken off one that it is on. When the driver closes a ' +
-      'mirror, it has freed all objects that it has allocated for it.',
+      'mirror, it has freed all objects that it has allocated for it. What a driver says of its objects holds: no two ranges of ' +
+      'amdkfd have a page in common, and a process that is in its table no more is not found.',
     source: ['our own', 'Documentation/core-api/kref.rst', 'lib/list_debug.c'],
-    checks: ['assert:Pool', 'assert:List'],
+    checks: [
+      'assert:Pool',
+      'assert:List',
+      'assert:mustHaveReference',
+      'a range has pages of its own',
+      'a process that is gone is not found',
+    ],
   },
   {
     id: 'backed-access',

@@ -26,6 +26,16 @@ function isDropped({ machine }: MirrorWorld): Witness {
   }
 }
 
+/** What a device has written before is dropped: its page is dirty, and clean from then on. */
+function isDroppedWritten(world: MirrorWorld): Witness {
+  const { holds } = isDropped(world)
+  return {
+    clause: 'C39',
+    name: 'a page that was written before it was given up is dropped',
+    holds: (view) => holds(view) && view.finished(world.tasks[0].thread),
+  }
+}
+
 /** What a device has written since is kept. */
 function isKept({ machine }: MirrorWorld): Witness {
   const [mm] = machine.mms
@@ -51,7 +61,7 @@ export const adviseVersusDevice = mirrorScenario({
     spareFrames: 1,
     swapSlots: 1,
     advice: true,
-    witnesses: (m) => [isDropped(m), isKept(m)],
+    witnesses: (m) => [isDropped(m), isDroppedWritten(m), isKept(m)],
     values: 2,
     invalidations: 5,
     threads: [

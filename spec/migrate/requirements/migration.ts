@@ -122,6 +122,7 @@ export const migration: readonly Requirement[] = [
       'a swap entry names the slot that holds the data',
       'a slot has its entries and one page',
       'a page that was given up is dropped',
+      'a page that was written before it was given up is dropped',
       'a page that was given up and written again goes to swap',
       'assert:dropEntry',
       'assert:clearSwapEntry',

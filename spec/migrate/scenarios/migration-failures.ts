@@ -9,6 +9,7 @@ import {
   bringBackUnlessFailed,
   copyPage,
   deviceAccess,
+  mapMigrated,
   migrateAndMap,
   migrateMixed,
   migrateToDevice,
@@ -28,6 +29,7 @@ import {
   migrate_device_unmap,
   migrate_vma_finalize,
   mprotect,
+  PteKind,
   pagesOf,
   VM_READ,
 } from '../../../src/kernel/index.js'
@@ -256,9 +258,11 @@ export const mapAtOnce = mirrorScenario({
         clause: 'C36',
         name: 'the device writes to a page before its migration is over',
         holds: (view) =>
-          view.inside(0, migrateAndMap) &&
+          view.inside(0, mapMigrated) &&
           m.mirrors[0].tlb[0].write &&
-          m.machine.migrations[0][0].dst === m.mirrors[0].tlb[0].frame,
+          m.machine.mms[0].pte[0].kind === PteKind.migration &&
+          m.mirrors[0].tlb[0].frame !== undefined &&
+          m.mirrors[0].tlb[0].frame === m.machine.migrations[0][0].dst,
       },
     ],
   }),

@@ -23,6 +23,7 @@ import {
 } from '../../../src/kernel/index.js'
 import { old, type StepClaim, type View } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
+import { rangesOf } from './lifecycles.js'
 
 interface Owned {
   readonly mirror: MirrorWorld['mirrors'][number]
@@ -75,6 +76,27 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
             return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).notifierSeq.number}; the sequence is ${old(mirror.notifier).seq}`
         }
       return said
+    },
+  }
+}
+
+/** C8: what a snapshot tells user space is from a walk that mmu_interval_read_retry has cleared, under the update lock. */
+export function snapshotsAreValidated(world: MirrorWorld): StepClaim {
+  const taken = rangesOf(world).filter(({ walker }) => walker !== undefined)
+  return {
+    clause: 'C8',
+    name: 'a snapshot tells only of a validated walk',
+    judge(thread, from) {
+      if (from.step(thread) !== 'dmirror_mkentry') return undefined
+      const own = taken.find((one) => one.thread === thread)
+      if (own === undefined) return undefined
+      if (old(own.range).result !== RangeResult.validated)
+        return 'a snapshot tells of a walk that mmu_interval_read_retry has not cleared'
+      const { number } = old(own.range).notifierSeq
+      const { seq } = old(own.range.notifier)
+      return number === seq
+        ? true
+        : `a snapshot tells of a walk that began at ${number}; the sequence is ${seq}`
     },
   }
 }

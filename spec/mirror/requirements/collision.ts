@@ -24,6 +24,8 @@ export const collision: readonly Requirement[] = [
     source: ['reference C8, B.4 D6 and D7', 'include/linux/hmm.h', 'Documentation/mm/hmm.rst'],
     checks: [
       'the device is programmed only from a validated walk',
+      'a snapshot tells only of a validated walk',
+      'the device has the pages that its range keeps',
       'a range is validated only under the update lock',
       'the rule by which a driver programs its device is sound',
       'assert:pageAddress',

@@ -38,6 +38,7 @@ export const locks: readonly Requirement[] = [
       'assert:OwnedLock',
       'assert:RwSemaphore',
       'assert:unlockPage',
+      'assert:split_folio',
       'assert:hmm_mirror_register',
       'assert:worker_thread',
     ],

@@ -92,6 +92,7 @@ import {
   nothingUsedWithoutDma,
 } from '../invariants/mirrors.js'
 import { everyThreadEnds, mirroringProgress, workProgress } from '../invariants/progress.js'
+import { snapshotsAreValidated } from '../invariants/ranges.js'
 import { devicesAreServed, faultsAreServedWhole } from '../invariants/served.js'
 import {
   type Call,
@@ -397,6 +398,7 @@ export function mirrorModel(
       systemCallsDoTheirWork(tasks, calls),
       faultsAreServedWhole(tasks, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
+      ...(recorded ? [snapshotsAreValidated(world)] : []),
       ...(options.swapSlots ? swapStepClaims(world) : []),
       ...(options.userfaults ? userfaultStepClaims(world) : []),
       ...(options.lru ? lruStepClaims(world) : []),

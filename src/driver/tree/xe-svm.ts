@@ -52,6 +52,7 @@ import {
   rangesOf,
   unmapPagesOf,
 } from './drm-gpusvm.js'
+import { gpusvmClaims } from './drm-gpusvm-claims.js'
 
 const declareVm = (l: Layout, setting: MirrorSetting) => {
   const lock = new RwSemaphore(l, 'lock', { rank: LockRank.mmap / 2 })
@@ -394,5 +395,6 @@ export const xeSvmDriver = defineDriver({
   invalidate: drm_gpusvm_notifier_invalidate,
   fault: xe_pagefault_service,
   close: xe_vm_close_and_put,
+  claims: gpusvmClaims,
   adopt,
 })

@@ -28,6 +28,7 @@ import { allocateAndCopy, faultArgs, systemFrames } from '../../memory/device-me
 import {
   GRANULE,
   granuleOf,
+  mustHaveReference,
   overlapOf,
   type PageSpan,
   rangeFromAddr,
@@ -150,6 +151,7 @@ export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
     return yield* svm_migrate_vma_to_ram(current, faultArgs(current, mm, page, fault), page, 'none')
   const answer = yield* svm_migrate_range_to_ram(current, svms, page, fault)
   yield* step('kfd_unref_process', () => {
+    mustHaveReference(svms)
     svms.state.processRefs -= 1
     return 0
   })

@@ -9,6 +9,7 @@ import { BLOCKED, become, procedure, type Running, step } from '../../../world/i
 import { defineDriver } from '../../driver.js'
 import { workOf } from '../../mirror.js'
 import { svm_migrate_ram_to_vram, svm_migrate_to_ram, svm_migrate_vram_to_ram } from './kfd-migrate.js'
+import { svmClaims } from './svm-claims.js'
 import { svm_range_deferred_list_work, svm_range_free, svm_range_unlink } from './svm-deferred.js'
 import {
   kfd_process_notifier_release_internal,
@@ -186,5 +187,6 @@ export const amdkfdSvmDriver = defineDriver({
   migrateToDevice: prefetchToVram,
   migrateToSystem: prefetchToRam,
   close: kfd_process_wq_release,
+  claims: svmClaims,
   adopt,
 })

@@ -18,6 +18,7 @@ import {
 import {
   any,
   both,
+  claim,
   type Layout,
   List,
   Mutex,
@@ -161,6 +162,11 @@ export type Svms = Mirror<RecordOf<ReturnType<typeof declareSvms>>>
 
 /** @kernel struct svm_range */
 export type SvmRange = Svms['state']['pranges']['objects'][number]
+
+/** The reference to the process that is about to be dropped is there. Part of a step. */
+export function mustHaveReference({ state }: Svms): void {
+  claim('own-objects', state.processRefs > 0, 'a reference to the process is dropped, and none is held')
+}
 
 /** Pages from the first to the last: both are meant, as in the kernel. */
 export interface PageSpan {

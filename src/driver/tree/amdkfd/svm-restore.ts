@@ -16,6 +16,7 @@ import {
   granuleOf,
   hasVram,
   insertNotifier,
+  mustHaveReference,
   newRange,
   type PageSpan,
   rangeFromAddr,
@@ -49,6 +50,7 @@ export const svm_range_restore_pages = procedure(function* svm_range_restore_pag
     yield* mmput(current, mm)
   }
   yield* step('kfd_unref_process', () => {
+    mustHaveReference(svms)
     state.processRefs -= 1
     state.retryFaults -= 1
     return 0

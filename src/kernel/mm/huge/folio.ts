@@ -16,9 +16,9 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../../machine/index.js'
-import { become, procedure, type Running, step } from '../../../world/index.js'
+import { become, claim, procedure, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
-import { clearPte, putPage, setPte } from '../page.js'
+import { clearPte, isPageLocked, putPage, setPte } from '../page.js'
 import { areaAt, isMappedBy, type MappedArea, partsOf } from '../rmap.js'
 import { replaceByTable } from './split.js'
 
@@ -37,9 +37,10 @@ export const split_folio = procedure(function* split_folio(
   pins: readonly number[],
 ): Running<number> {
   const { machine } = current
-  const isFree = yield* step('compare the references with the mappings', () =>
-    isHeldByOthers(machine, frame, pins) ? 0 : 1,
-  )
+  const isFree = yield* step('compare the references with the mappings', () => {
+    claim('lock-discipline', isPageLocked(frame), () => `frame ${frame.pfn} is split without its folio lock`)
+    return isHeldByOthers(machine, frame, pins) ? 0 : 1
+  })
   if (!isFree) return 0
   yield* remapFolio(current, frame, 0)
   return yield* step('pages by themselves', () => {
