@@ -4,8 +4,7 @@
  * @module
  */
 import { cellNamed, recordedScenario } from '../../../spec/recorded/cells.js'
-import { survey } from '../../checker/index.js'
-import type { RecordedTrace } from '../../report/trace-file.js'
+import { survey, type Trace } from '../../checker/index.js'
 import { performed } from './operations.js'
 import { scheduleOf } from './schedule.js'
 import { scheduleText } from './text.js'
@@ -37,7 +36,7 @@ export function scheduledFinding({ name, cell, clause }: ScheduledFinding, produ
   const found = survey(scenario, { bounds: 'smoke' }).breaches.find((breach) => breach.clause === clause)
   if (found === undefined) throw new Error(`${scenario.name} does not break ${clause}`)
   const { kind, claim, detail } = found
-  const trace: RecordedTrace = {
+  const trace = {
     format: 'hmm-spec-trace',
     version: 1,
     run: {
@@ -57,7 +56,7 @@ export function scheduledFinding({ name, cell, clause }: ScheduledFinding, produ
     shortest: true,
     threads: scenario.build({}).threads.map((thread) => thread.name),
     steps: found.run(),
-  }
+  } satisfies Trace & { run: unknown }
   const schedule = scheduleOf(scenario, trace)
   const operations = performed(scenario.name)
   if (!('holds' in schedule)) throw new Error(`${name} cannot be forced: ${schedule.name}`)
