@@ -1,16 +1,20 @@
-/** Drivers of shapes that are found in the kernel tree hold, each in every scenario, and a wrong twin of each is caught. */
+/**
+ * Drivers of shapes that are found in the kernel tree hold, each in a sample of the scenarios (in all with HMM_SPEC_WHOLE=1), and a
+ * wrong twin of each is caught.
+ */
 import { describe, expect, test } from 'vitest'
 import type { Driver } from '../../src/driver/index.js'
 import { pagesValidDriver } from '../../src/driver/index.js'
-import { checkIn, holdsEverywhere } from './parts.js'
+import { checkIn, holdsEverywhere, sampleFor } from './parts.js'
 import { againDriver, alreadyDriver, closingDriver, storedNumberDriver } from './shapes.js'
 
-describe('mapped already, without a walk', () => holdsEverywhere(alreadyDriver('already')))
-describe('the device is to fault again', () => holdsEverywhere(againDriver('again')))
-describe('a number that is stored, and compared by another thread', () =>
-  holdsEverywhere(storedNumberDriver('stored number')))
-describe('a close of its own', () => holdsEverywhere(closingDriver('closing')))
-describe('a flag for each page, under a read-write lock', () => holdsEverywhere(pagesValidDriver))
+describe.each<[string, Driver]>([
+  ['mapped already, without a walk', alreadyDriver('already')],
+  ['the device is to fault again', againDriver('again')],
+  ['a number that is stored, and compared by another thread', storedNumberDriver('stored number')],
+  ['a close of its own', closingDriver('closing')],
+  ['a flag for each page, under a read-write lock', pagesValidDriver],
+])('%s', (_, driver) => holdsEverywhere(driver, sampleFor(driver)))
 
 test.each<[string, Driver, string, string]>([
   [

@@ -1,6 +1,6 @@
 /**
- * The drivers of the tree hold in every scenario that any driver can be put into: xe and amdkfd in a sample of them here, in all of
- * them by `hmm-spec check --driver tree --bounds smoke` or with HMM_SPEC_WHOLE=1.
+ * The drivers of the tree hold in every scenario that any driver can be put into: in a sample of them here, in all of them by
+ * `hmm-spec check --driver tree --bounds smoke`, or with HMM_SPEC_WHOLE=1.
  */
 import { describe } from 'vitest'
 import {
@@ -13,8 +13,8 @@ import {
 } from '../../src/driver/tree/index.js'
 import { holdsEverywhere, sampleFor } from './parts.js'
 
-describe('rxe', () => holdsEverywhere(rxeDriver))
-describe('amdgpu-userptr', () => holdsEverywhere(amdgpuUserptrDriver))
+describe('rxe', () => holdsEverywhere(rxeDriver, sampleFor(rxeDriver)))
+describe('amdgpu-userptr', () => holdsEverywhere(amdgpuUserptrDriver, sampleFor(amdgpuUserptrDriver)))
 
 /** mlx5 has a worker for each device, and faults of many steps: these are done in seconds. */
 const QUICK_FOR_MLX5 = [

@@ -3,8 +3,11 @@ import { type Defect, defects, scenarioOf, scenarios } from '../../spec/index.js
 import { check } from '../../src/checker/index.js'
 import { SpecificationError } from '../../src/world/index.js'
 
-/** What has more states than this without reductions is not compared: one scenario has 16 million, and 175,125 with them. */
-const MOST_STATES = 60_000
+/**
+ * What has more states than this without reductions is not compared: one scenario has 16 million, and 175,125 with them. More are
+ * with HMM_SPEC_WHOLE=1.
+ */
+const MOST_STATES = process.env.HMM_SPEC_WHOLE === '1' ? 500_000 : 25_000
 let compared = 0
 
 describe('a reduction changes no verdict', () => {
@@ -30,7 +33,7 @@ describe('a reduction changes no verdict', () => {
   })
 
   it('in most of the scenarios', () => {
-    expect(compared).toBeGreaterThan(scenarios.length * 0.7)
+    expect(compared).toBeGreaterThan(scenarios.length * 0.6)
   })
 
   it('and there is one, which makes a difference', async () => {
