@@ -108,7 +108,7 @@ export const userfaultDefects: readonly Defect[] = [
     requirement: 'C2',
     scenario: 'userfault-protect',
     overrides: [protectUntold],
-    steps: 9,
+    steps: 10,
   },
   {
     name: 'X502',
@@ -119,6 +119,6 @@ export const userfaultDefects: readonly Defect[] = [
     requirement: 'write-tracking',
     scenario: 'userfault-protect',
     overrides: [markOnly],
-    steps: 14,
+    steps: 15,
   },
 ]

@@ -15,6 +15,7 @@ import {
   ownExpected,
   PteKind,
   reapArea,
+  uffd_wp_range,
   VM_READ,
   VM_WRITE,
   VmaKind,
@@ -124,7 +125,7 @@ export function writtenPagesAreThere({ machine }: MirrorWorld): Invariant {
 }
 
 /** Who has changed entries and flushes the TLBs later, with no more than the mmap lock for reading until then. */
-const FLUSH_LATER = [zap_page_range, reapArea, exit_mmap, change_prot_numa] as const
+const FLUSH_LATER = [zap_page_range, reapArea, exit_mmap, change_prot_numa, uffd_wp_range] as const
 
 /**
  * C47: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to

@@ -40,7 +40,7 @@ export const memory: readonly Requirement[] = [
       'writable if the translation is, and dirty if the CPU writes without setting the bit. An entry ' +
       'that changes is flushed before the page-table lock is dropped (migration, copy-on-write, ' +
       'reclaim), or before the mmap lock is dropped that is held for writing (mprotect, fork, mremap). ' +
-      'A zap and NUMA hinting hold it for reading, and flush before they end. In every case the flush ' +
+      'A zap, NUMA hinting and the write-protection of userfaultfd hold it for reading, and flush before they end. In every case the flush ' +
       'comes before the last reference to the page is dropped: no translation leads to a free frame. Until ' +
       'it is flushed a CPU uses its translation without a look at the entry.',
     source: [
@@ -89,6 +89,7 @@ export const memory: readonly Requirement[] = [
     checks: [
       'an entry keeps its marks in swap',
       'an entry with uffd-wp is not writable',
+      'a page is write-protected by userfaultfd while its device has it',
       'mprotect makes no entry writable whose writes are tracked',
     ],
   },

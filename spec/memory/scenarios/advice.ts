@@ -6,6 +6,7 @@
 import { deviceAccess, migrateLargeToDevice } from '../../../src/driver/index.js'
 import {
   cpuRead,
+  cpuWrite,
   madvise_free,
   madvise_pageout,
   madvise_populate,
@@ -82,6 +83,28 @@ export const adviseVersusDevice = mirrorScenario({
 
 const HUGE = 2
 
+/** A huge page that was given up is dropped, all of it. */
+function isDroppedWhole({ machine }: MirrorWorld): Witness {
+  const [mm] = machine.mms
+  return {
+    clause: 'C39',
+    name: 'a huge page that was given up is dropped',
+    holds: () =>
+      mm.pte.every(({ kind }) => kind === PteKind.none) &&
+      machine.swap.every(({ count, contents }) => count === 0 && contents === 0),
+  }
+}
+
+/** A huge page that must be kept is split, and its pages go to swap. */
+function isSplit({ machine }: MirrorWorld): Witness {
+  const [mm] = machine.mms
+  return {
+    clause: 'C39',
+    name: 'a huge page that was written to again goes to swap',
+    holds: () => mm.pte[0].kind === PteKind.swap && ownExpected(mm, 0).value > 0,
+  }
+}
+
 /** A huge page is given up and reclaimed while it migrates to a device. */
 export const adviseLargeFolio = mirrorScenario({
   name: 'advise-large-folio',
@@ -110,8 +133,8 @@ export const adviseLargeFolio = mirrorScenario({
 export const adviseHugePage = mirrorScenario({
   name: 'advise-huge-page',
   summary:
-    'A device writes to a huge page that its process gives up and has reclaimed, whole and in part: it is dropped if nobody has ' +
-    'written to it since; otherwise it is split, and its pages go to swap.',
+    'A device writes to a huge page that its process writes to, gives up and has reclaimed, whole and in part: it is dropped if ' +
+    'nobody has written to it since; otherwise it is split, and its pages go to swap.',
   exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
   generations: [],
   parameters: {},
@@ -129,12 +152,15 @@ export const adviseHugePage = mirrorScenario({
       {
         name: 'cpu',
         calls: () => [
+          call(cpuWrite, 0, 1),
           call(madvise_free, 0, HUGE),
           call(madvise_pageout, 0, HUGE),
+          call(cpuWrite, 0, 1),
           call(madvise_free, 1, 1),
           call(madvise_pageout, 0, HUGE),
         ],
       },
     ],
+    witnesses: (m) => [isDroppedWhole(m), isSplit(m)],
   }),
 })

@@ -7,6 +7,7 @@ import { deviceAccess, migrateToDevice } from '../../../src/driver/index.js'
 import {
   cpuRead,
   cpuWrite,
+  PteKind,
   userfaultfd_register,
   userfaultfd_writeprotect,
   VM_UFFD_MISSING,
@@ -36,11 +37,19 @@ export const userfaultProtect = mirrorScenario({
       {
         name: 'cpu',
         calls: () => [
+          call(cpuWrite, 0, 1),
           call(userfaultfd_register, 0, 1, VM_UFFD_WP),
           call(userfaultfd_writeprotect, 0, 1, true),
           call(cpuWrite, 0, 1),
           call(userfaultfd_writeprotect, 0, 1, false),
         ],
+      },
+    ],
+    witnesses: ({ machine }) => [
+      {
+        clause: 'write-tracking',
+        name: 'a page is write-protected by userfaultfd while its device has it',
+        holds: () => machine.mms[0].pte[0].kind === PteKind.devicePrivate && machine.mms[0].pte[0].uffdWp,
       },
     ],
   }),

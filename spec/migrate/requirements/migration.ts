@@ -124,6 +124,8 @@ export const migration: readonly Requirement[] = [
       'a page that was given up is dropped',
       'a page that was written before it was given up is dropped',
       'a page that was given up and written again goes to swap',
+      'a huge page that was given up is dropped',
+      'a huge page that was written to again goes to swap',
       'assert:dropEntry',
       'assert:clearSwapEntry',
       'a page goes to swap',
