@@ -119,6 +119,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.migrateHoles,
   migration.migrateAcrossAreas,
   migration.writeToOwnMemory,
+  migration.writeToOwnLast,
   migration.migrateAndFork,
   migration.twoOwners,
   migration.migrateWhileFaulting,

@@ -156,6 +156,27 @@ export const writeToOwnMemory = mirrorScenario({
   }),
 })
 
+/** The last of the pages of a fault is the one that the device may not write. */
+export const writeToOwnLast = mirrorScenario({
+  name: 'write-to-own-last',
+  summary:
+    'A device writes to two pages of its own memory, the last of which is read-only: the driver brings that one back too.',
+  exercises: ['C5', 'C28', 'C39'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [
+      { touched: true, onDevice: true },
+      { touched: true, onDevice: true, readOnly: true },
+    ],
+    mirrors: [{ name: 'gpu', memory: 2 }],
+    spareFrames: 2,
+    values: 2,
+    invalidations: 8,
+    threads: [{ name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 2, 2)] }],
+  }),
+})
+
 /** A device page is shared by two processes. */
 export const migrateAndFork = mirrorScenario({
   name: 'migrate-and-fork',

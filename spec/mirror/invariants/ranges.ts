@@ -4,6 +4,7 @@
  * @module
  */
 import type { Mirror } from '../../../src/driver/index.js'
+import { dmirror_range_snapshot } from '../../../src/driver/recorded/snapshot.js'
 import {
   type Frame,
   HMM_PFN_REQ_FAULT,
@@ -86,10 +87,12 @@ export function snapshotsAreValidated(world: MirrorWorld): StepClaim {
   return {
     clause: 'C8',
     name: 'a snapshot tells only of a validated walk',
-    judge(thread, from) {
-      if (from.step(thread) !== 'dmirror_mkentry') return undefined
+    judge(thread, from, to) {
       const own = taken.find((one) => one.thread === thread)
-      if (own === undefined) return undefined
+      if (own === undefined || !from.inside(thread, dmirror_range_snapshot)) return undefined
+      if (!to.inside(thread, dmirror_range_snapshot) && own.range.result === RangeResult.collided)
+        return 'a snapshot ends with a collision, and time is left'
+      if (from.step(thread) !== 'dmirror_mkentry') return undefined
       if (old(own.range).result !== RangeResult.validated)
         return 'a snapshot tells of a walk that mmu_interval_read_retry has not cleared'
       const { number } = old(own.range).notifierSeq
