@@ -85,13 +85,14 @@ export const areAllThere = procedure(
     start: number,
     end: number,
   ): Running<number> {
-    return yield* step('has_devmem_pages', () => {
-      for (let page = start; page < end; page++) {
+    for (let page = start; page < end; page++) {
+      const isThere = yield* step('has_devmem_pages', () => {
         const { kind, frame } = READ_ONCE(mm.pte[page])
-        if (kind !== PteKind.devicePrivate || frames[frame].owner !== owner) return 0
-      }
-      return 1
-    })
+        return kind === PteKind.devicePrivate && frames[frame].owner === owner ? 1 : 0
+      })
+      if (!isThere) return 0
+    }
+    return 1
   },
 )
 
