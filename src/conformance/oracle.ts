@@ -51,11 +51,14 @@ import {
   mlock,
   mmap,
   mmput,
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
   mprotect,
   mremap,
   mremapDontUnmap,
   munlock,
   munmap,
+  type NotifyEvent,
   PteKind,
   SEGV_ACCERR,
   SEGV_MAPERR,
@@ -171,6 +174,8 @@ export interface OracleOptions extends Pick<SequentialOptions, 'onStep' | 'overr
   readonly threads?: readonly Who[]
   /** The statecharts that its steps are held against, by name (default none). */
   readonly charts?: Readonly<Record<string, BoundChart>>
+  /** Sees what its world is made of, before anything happens in it. */
+  readonly onLayout?: (layout: Layout) => void
 }
 
 /** A statechart, and where its transitions are counted. */
@@ -262,6 +267,7 @@ export class Oracle {
       if (chart) lifecycle.bind(chart.table, chart.taken)
     }
     this.world = layout.initial()
+    options.onLayout?.(layout)
     for (const device of DEVICES) this.open(this.processes[0], device)
   }
 
@@ -398,6 +404,18 @@ export class Oracle {
         return { rc: 0 }
       }
     }
+  }
+
+  /**
+   * An invalidation that no operation makes: of what a program has besides the window.
+   *
+   * @param page - a page of the window that nothing is mapped at
+   */
+  invalidate(page: number, event: NotifyEvent, inChild: boolean): void {
+    const { task } = inChild ? this.latest : this.processes[0]
+    const range = { start: page, end: page + 1, event, blockable: true, owner: -1 }
+    this.run(mmu_notifier_invalidate_range_start, task, task.mm, range)
+    this.run(mmu_notifier_invalidate_range_end, task, task.mm, range)
   }
 
   /** The mirror that an operation on a device uses, or undefined if its file is closed. */

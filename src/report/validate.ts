@@ -61,7 +61,7 @@ export function validateText(report: ValidateReport, { colours, width }: Layout)
   const { verdict } = validation
   const colour = verdict === 'accepted' ? colours.green : verdict === 'refused' ? colours.red : colours.yellow
   const sections = [
-    `${validation.file}, a race of ${validation.threads.join(', ')} on ${counted(validation.pages, 'page')} at ` +
+    `${validation.file}, ${subjectText(validation)} on ${counted(validation.pages, 'page')} at ` +
       `${validation.base}, against Linux ${validation.kernel}`,
     table(
       [
@@ -92,8 +92,11 @@ export function validateText(report: ValidateReport, { colours, width }: Layout)
     const refused = Object.entries(refusedSignals).map(([name, count]) => `${name} (${figure(count)})`)
     sections.push(
       wrap(
-        `The run that explains it has ${counted(steps, 'step')}; each was taken again by an executor that shares nothing with ` +
-          `the search. It takes ${figure(Object.keys(taken).length)} different steps of procedures, and ` +
+        `The run that explains it has ${counted(steps, 'step')}${
+          validation.sequences === undefined
+            ? '; each was taken again by an executor that shares nothing with the search'
+            : ', and is the only one that the model has'
+        }. It takes ${figure(Object.keys(taken).length)} different steps of procedures, and ` +
           `${figure(transitions.length)} of the ${figure(allTransitions)} transitions of statecharts. ` +
           (refused.length === 0
             ? "XState's actors had a transition for every signal of it."
@@ -132,6 +135,10 @@ export function validateText(report: ValidateReport, { colours, width }: Layout)
   return sections.join('\n\n')
 }
 
+function subjectText({ sequences, threads }: Validation): string {
+  return sequences === undefined ? `a race of ${threads.join(', ')}` : counted(sequences, 'sequence')
+}
+
 function passedOverTexts({
   otherTasks,
   setupAndEnd,
@@ -146,7 +153,7 @@ function passedOverTexts({
       ([name, { events, reason }]: UnjudgedEntry) => `${name}: ${figure(events)} (${reason})`,
     ),
     `of other tasks: ${figure(otherTasks)}`,
-    `before the race and after it: ${figure(setupAndEnd)}`,
+    `before the first operation and after the last: ${figure(setupAndEnd)}`,
     `at addresses outside of the window: ${figure(outside)}`,
     ...Object.entries(others).map(([name, events]) => `${name}: ${figure(events)} (no probe of a function)`),
   ]

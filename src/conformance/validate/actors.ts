@@ -5,8 +5,14 @@
  */
 import { createActor } from 'xstate'
 import { statecharts } from '../../../models/index.js'
-import { stateName } from '../../checker/statechart.js'
+import { compileStatechart, stateName } from '../../checker/statechart.js'
 import type { Layout, Lifecycle } from '../../world/index.js'
+
+/** Transitions that there are. */
+export const ALL_TRANSITIONS = Object.values(statecharts).reduce(
+  (sum, machine) => sum + compileStatechart(machine).transitions.length,
+  0,
+)
 
 /** The actors of one world. */
 export class ChartActors {

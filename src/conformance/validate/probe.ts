@@ -14,6 +14,8 @@ export type Unit =
   | 'end'
   /** A number, as it is. */
   | 'number'
+  /** How many pages were had, or why none: the model has none then. */
+  | 'taken'
   /** A sequence number: the model's own begin elsewhere. */
   | 'sequence'
   /** Address of an interval notifier: its place among those that were inserted. */

@@ -205,10 +205,13 @@ export const JUDGED: readonly JudgedFunction[] = [
     },
   }),
   judged('dmirror_migrate_to_device', dmirror_migrate_to_device, {
+    // Of an empty range the kernel has refused before.
+    happens: (_current, _device, _mirror, start, end) => start < end,
     entry: NOTHING,
     return: { ret: ['number', errorOf] },
   }),
   judged('dmirror_migrate_to_system', dmirror_migrate_to_system, {
+    happens: (_current, _mirror, start, end) => start < end,
     entry: NOTHING,
     return: { ret: ['number', errorOf] },
   }),
@@ -271,7 +274,7 @@ export const JUDGED: readonly JudgedFunction[] = [
       start: ['page', (_current, _mm, start) => start],
       end: ['end', (_current, _mm, _start, end) => end],
     },
-    return: { ret: ['number', (pages) => pages.length] },
+    return: { ret: ['taken', (pages) => pages.length] },
   }),
   judged('make_device_exclusive', make_device_exclusive, {
     releases: ['7.3'],

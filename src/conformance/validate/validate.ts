@@ -1,14 +1,14 @@
 /**
- * Judges a trace of a concurrent run: whether the model has a behaviour with these events in this order.
+ * Judges a trace, of a concurrent run or of sequences: whether the model has a behaviour with these events in this order.
  *
  * @module
  */
-import { statecharts } from '../../../models/index.js'
-import { compileStatechart } from '../../checker/statechart.js'
 import type { KernelVersion } from '../result.js'
-import { ChartActors } from './actors.js'
+import { ALL_TRANSITIONS, ChartActors } from './actors.js'
 import { rerun } from './rerun.js'
 import { type Mismatch, Search, type Searched, type SearchLimits } from './search.js'
+import { hasSequences } from './sequences/read.js'
+import { validateSequences } from './sequences/validate.js'
 import type { State, Threads } from './threads.js'
 import { parseTrace } from './trace/ftrace.js'
 import { kernelOf, type PassedOver, type Race, raceOf } from './trace/race.js'
@@ -65,6 +65,8 @@ export interface Validation {
   readonly kernel: KernelVersion
   /** `undecided` if the limit came first. */
   readonly verdict: 'accepted' | 'refused' | 'undecided'
+  /** How many sequences it has, one operation after another; absent of a race. */
+  readonly sequences?: number
   /** Events that are judged, marks included. */
   readonly events: number
   /** Of which the longest prefix that is accepted has so many. */
@@ -100,7 +102,9 @@ export interface Validation {
  */
 export function validateTrace(text: string, file: string, options: ValidateOptions = {}): Validation {
   const trace = parseTrace(text, file)
-  const race = raceOf(trace, options.kernel ?? kernelOf(trace))
+  const kernel = options.kernel ?? kernelOf(trace)
+  if (hasSequences(trace)) return validateSequences(trace, kernel)
+  const race = raceOf(trace, kernel)
   const search = new Search(new RaceWorld(race), race, options.limits)
   const searched = search.search()
   const functions: Record<string, number> = {}
@@ -142,11 +146,6 @@ function explanationOf(race: Race, { run }: Searched): Explanation {
     allTransitions: ALL_TRANSITIONS,
   }
 }
-
-const ALL_TRANSITIONS = Object.values(statecharts).reduce(
-  (sum, machine) => sum + compileStatechart(machine).transitions.length,
-  0,
-)
 
 const SHOWN_BEFORE = 8
 

@@ -9,6 +9,9 @@ import { NOTIFIER_EVENTS } from './table.js'
 import type { Race, RaceEvent } from './trace/race.js'
 import { UNKNOWN } from './trace/values.js'
 
+/** What must be known to show a number as the trace has it. */
+export type Shown = Pick<Race, 'pages' | 'sequenceOffset'>
+
 /** An event of the trace, as it was read. */
 export function eventText(event: RaceEvent, race: Race): string {
   switch (event.kind) {
@@ -41,11 +44,12 @@ export function modelText(
   return probeText(event.judged.function, at, values, race, bindings)
 }
 
-function probeText(
+/** An event of a function in words. */
+export function probeText(
   name: string,
   at: 'entry' | 'return',
   values: ReadonlyMap<string, number>,
-  race: Race,
+  race: Shown,
   bindings: Readonly<Record<string, { readonly unit: Unit }>>,
 ): string {
   const shown = [...values].map(
@@ -55,7 +59,7 @@ function probeText(
   return `${does} ${name}${shown.length > 0 ? ` (${shown.join(' ')})` : ''}`
 }
 
-function shownValue(value: number, unit: Unit, { pages, sequenceOffset }: Race): string {
+function shownValue(value: number, unit: Unit, { pages, sequenceOffset }: Shown): string {
   if (value === UNKNOWN) return 'unknown'
   switch (unit) {
     case 'page':

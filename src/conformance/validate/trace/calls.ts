@@ -8,6 +8,9 @@ import type { MarkEvent, ProbeEvent } from './ftrace.js'
 /** The function that evicts a chunk of a device's memory, whosever the pages are. */
 const EVICTING = 'dmirror_device_evict_chunk'
 
+/** The function that a migration of an address space collects and unmaps its pages in. */
+const SETUP = 'migrate_vma_setup'
+
 /** Functions that a migration of an address space calls, and the eviction of a chunk too. */
 const OF_A_MIGRATION: ReadonlySet<string> = new Set(['migrate_device_unmap'])
 
@@ -52,7 +55,9 @@ export class Calls {
   reason(event: ProbeEvent): string | undefined {
     if (this.givenUp.has(event))
       return 'tried under the lock of the VMA and given up: the model faults under the mmap lock at once'
-    const isOfChunk = OF_A_MIGRATION.has(event.function) && this.isIn(event, EVICTING)
+    const isOfChunk =
+      OF_A_MIGRATION.has(event.function) &&
+      (this.isIn(event, EVICTING) || (this.returning.has(SETUP) && !this.isIn(event, SETUP)))
     return isOfChunk ? 'within the eviction of a chunk: the number of pages is that of the chunk' : undefined
   }
 

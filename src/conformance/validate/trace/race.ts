@@ -112,7 +112,7 @@ export function raceOf(trace: Trace, kernel: KernelVersion): Race {
 }
 
 /** Functions whose first event of an operation has the address of its first page. */
-const ADDRESSED: ReadonlySet<string> = new Set([
+export const ADDRESSED: ReadonlySet<string> = new Set([
   'dmirror_do_read',
   'dmirror_do_write',
   'migrate_vma_setup',

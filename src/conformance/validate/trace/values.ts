@@ -40,6 +40,8 @@ export function numberOf(given: bigint, unit: Unit, reading: Reading): number {
       return pageOf((given - 1n) / PAGE - reading.base / PAGE, reading) + 1
     case 'sequence':
       return Number(given - reading.offset)
+    case 'taken':
+      return Math.max(0, Number(given))
     case 'notifier':
       return reading.notifiers.get(given) ?? UNKNOWN
     case 'owner':
