@@ -75,6 +75,18 @@ test('matchers', async () => {
 })
 `
 
+/** A peer that knows one operation, and says each time that it went well. */
+const PEER = `
+import { createInterface } from 'node:readline'
+
+const hello = { protocol: 1, name: 'mapper', release: '6.1', profile: 'clean', operations: ['mmap'] }
+for await (const line of createInterface({ input: process.stdin })) {
+  const question = JSON.parse(line)
+  console.log(JSON.stringify({ id: question.id, ...(question.hello ? { hello } : question.op ? { rc: 0 } : {}) }))
+  if (question.bye) break
+}
+`
+
 describe('the package, installed from its tarball into another project', () => {
   let directory = ''
   let project = ''
@@ -190,6 +202,72 @@ describe('the package, installed from its tarball into another project', () => {
     expect(status).toBe(0)
   })
 
+  const command = (...args: string[]) =>
+    run(join(project, 'node_modules/hmm-spec/dist/src/cli/main.js'), ...args)
+  const shipped = (path: string) => join(project, 'node_modules/hmm-spec', path)
+
+  it('has the suite, its programs and the pages that tell of them', ({ skip }) => {
+    skip(missing !== '', missing)
+    const files = [
+      'suite/kernel/README.md',
+      'suite/kernel/hmm_peer.c',
+      'suite/kernel/build.sh',
+      'suite/litmus/directed.jsonl',
+      'suite/schedules/H17.txt',
+      'suite/peers/c/peer.c',
+      'docs/suite.md',
+      'docs/operations.md',
+      'docs/validate.md',
+      'docs/schema/suite.schema.json',
+    ]
+    expect(files.filter((file) => !existsSync(shipped(file)))).toEqual([])
+  })
+
+  it('exports the suite, and holds a peer against it', ({ skip }) => {
+    skip(missing !== '', missing)
+    const exported = command('suite', '--export', 'exported')
+    expect(exported.status).toBe(0)
+    expect(existsSync(join(project, 'exported/clean.jsonl'))).toBe(true)
+    writeFileSync(join(project, 'peer.js'), PEER)
+    const { status, stdout, stderr } = command('suite', '--peer', `${process.execPath} peer.js`)
+    // It is found out, and some of it passes.
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    expect(stdout).toMatch(/^ +\d+ +[1-9]\d* +1 /m)
+    expect(stdout).toContain('Coverage of what the suite exercises: ')
+    writeFileSync(join(project, 'mute.js'), 'process.exit(0)')
+    expect(command('suite', '--peer', `${process.execPath} mute.js`).status).toBe(2)
+  })
+
+  it('enumerates a litmus test', ({ skip }) => {
+    skip(missing !== '', missing)
+    const { status, stdout } = command('litmus', 'directed/H17')
+    expect(status).toBe(0)
+    expect(stdout).toContain('forbidden, H17')
+    expect(command('litmus', '--list').stdout.trimEnd().split('\n').length).toBeGreaterThanOrEqual(100)
+  })
+
+  it('validates a trace of a kernel', ({ skip }) => {
+    skip(missing !== '', missing)
+    const trace = join(root, 'test/fixtures/traces/linux-6.1-directed.ftrace.txt.gz')
+    const { status, stdout } = command('validate', trace)
+    expect(stdout).toMatch(/accepted +814 /)
+    expect(status).toBe(0)
+  })
+
+  it('prints a monitor, a schedule, and a trace as ITF that it reads again', ({ skip }) => {
+    skip(missing !== '', missing)
+    expect(command('export', 'chart', 'range', '--to', 'rv').stdout).toMatch(/^digraph state_automaton/)
+    const schedule = command('export', 'trace', shipped('suite/schedules/H17.json'), '--to', 'schedule')
+    expect(schedule.stdout).toBe(readFileSync(shipped('suite/schedules/H17.txt'), 'utf8'))
+    const scenario = 'recorded/mirrored/dev_write+migrate_to_dev'
+    command('check', '--driver', 'recorded', scenario, '--trace-dir', 'traces')
+    const trace = join('traces', `${scenario.replace(/[/+]/g, '-')}.json`)
+    const itf = command('export', 'trace', trace, '--to', 'itf')
+    expect(itf.status).toBe(0)
+    writeFileSync(join(project, 'trace.itf.json'), itf.stdout)
+    expect(command('replay', 'trace.itf.json').stdout).toContain('confirmed: run again, it breaks C41')
+  })
+
   it('has the command line', ({ skip }) => {
     skip(missing !== '', missing)
     const { status, stdout } = spawnSync('npx', ['--no-install', 'hmm-spec', 'list', 'scenarios'], {
@@ -212,6 +290,7 @@ function pack(source: string): string {
     'bench',
     'docs',
     'examples',
+    'suite',
     'tsconfig.json',
     'tsconfig.build.json',
   ]
