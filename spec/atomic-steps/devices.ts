@@ -211,12 +211,6 @@ export const deviceSteps: readonly AtomicStep[] = [
   ),
   row('mprotect_fixup', 'change vm_flags', 'mm[].pte[].entry', 'areas', 'entries'),
   row(
-    'drm_gpusvm_range_remove',
-    '__drm_gpusvm_unmap_pages, __drm_gpusvm_range_remove',
-    '*.range[].read_only *.range[].refcount',
-    'gpusvm',
-  ),
-  row(
     'xe_svm_range_is_valid',
     'tile_present & ~tile_invalidated',
     '*.range[].read_only *.range[].tile_invalidated *.range[].tile_present',
@@ -225,16 +219,10 @@ export const deviceSteps: readonly AtomicStep[] = [
   row(
     'xe_svm_range_notifier_event_begin',
     'xe_pt_zap_ptes_range',
-    'frame[].dirty *.range[].refcount *.range[].tile_invalidated *.pte[].entry',
+    'frame[].dirty *.range[].tile_invalidated *.pte[].entry',
     'gpusvm',
     'set-seq',
     'flags',
-  ),
-  row(
-    'xe_svm_range_notifier_event_end',
-    'drm_gpusvm_range_unmap_pages',
-    '*.range[].read_only *.range[].refcount',
-    'gpusvm',
   ),
   row(
     'xe_vm_range_unbind',
@@ -247,7 +235,7 @@ export const deviceSteps: readonly AtomicStep[] = [
   row(
     'xe_pt_update_ops_run',
     'write the entries',
-    '*.range[].refcount *.range[].tile_invalidated *.range[].tile_present *.pte[].entry',
+    '*.range[].tile_invalidated *.range[].tile_present *.pte[].entry',
     'gpusvm',
     'widening',
   ),
@@ -272,18 +260,11 @@ export const deviceSteps: readonly AtomicStep[] = [
   row(
     'destroy_unused_implicit_child_mr (queue_work)',
     'odp_destroy.work',
-    '*.child[].refcount *.odp_destroy[].item',
+    '*.odp_destroy[].item',
     'child-region',
   ),
-  row(
-    'free_implicit_child_mr_work',
-    'the child of this item',
-    '*.child[].refcount *.odp_destroy[].item',
-    'child-region',
-  ),
-  row('implicit_get_child_mr', '__xa_cmpxchg', '*.child[].refcount *.child[].usecount', 'child-region'),
+  row('free_implicit_child_mr_work', 'the child of this item', '*.odp_destroy[].item', 'child-region'),
   row('implicit_get_child_mr', 'ib_umem_odp_alloc_child', '*.child[].refcount', 'child-region'),
-  row('implicit_get_child_mr', 'xa_load', '*.child[].refcount *.child[].usecount', 'child-region'),
   row('mlx5_ib_free_odp_mr', 'look at npages', '*.child[].refcount', 'child-region'),
   row('mlx5_ib_invalidate_range', 'ib_umem_odp_unmap_dma_pages', '*.child[].refcount', 'child-region'),
   row('mlx5_ib_invalidate_range', 'look at npages', '*.child[].refcount', 'child-region'),

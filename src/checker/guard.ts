@@ -130,6 +130,8 @@ export function guardFunctions(object: object, name: string): void {
   for (const member of Object.getOwnPropertyNames(object)) guardMember(object, member, `${name}.${member}`)
 }
 
+const OF_COLOURS: readonly PropertyKey[] = ['FORCE_COLOR', 'NODE_DISABLE_COLORS', 'NO_COLOR']
+
 /** Guards the variables of the environment, which nobody has set for a model. @returns what stands for them */
 export function guardedVariables(variables: object, name: string): object {
   const refuseInside = () => {
@@ -137,7 +139,8 @@ export function guardedVariables(variables: object, name: string): object {
   }
   const guarded = new Proxy(variables, {
     get(target, key) {
-      refuseInside()
+      // What prints asks whether it may print in colours; nobody changes that while a model runs.
+      if (!OF_COLOURS.includes(key)) refuseInside()
       return Reflect.get(target, key)
     },
     has(target, key) {

@@ -44,6 +44,7 @@ import {
   parseAudit,
   parseCount,
   parseDuration,
+  parseSeed,
   parseSetting,
   parseSize,
   parseStep,
@@ -315,7 +316,7 @@ Examples:
     .addOption(new Option('--schedule <kind>', 'how threads are chosen').choices(SCHEDULES).default('random'))
     .addOption(
       new Option('--seed <number>', 'where the randomness starts (default another each time)').argParser(
-        parseStep,
+        parseSeed,
       ),
     )
     .addOption(new Option('--path <path>', 'the run to begin with, as a report gave it with its seed'))
@@ -644,7 +645,7 @@ function mutateSubcommand(
     .addOption(new Option('--target <path>', 'only this file or folder: src/kernel/hmm'))
     .addOption(new Option('--since <ref>', 'only functions that have changed since a commit'))
     .addOption(new Option('--sample <count>', 'only so many, at random').argParser(parseCount))
-    .addOption(new Option('--seed <number>', 'another sample (default 1)').argParser(parseStep))
+    .addOption(new Option('--seed <number>', 'another sample (default 1)').argParser(parseSeed))
     .addOption(
       new Option(
         '--states <count>',

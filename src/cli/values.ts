@@ -74,6 +74,12 @@ export function parseSetting(
   return { ...before, [name]: Number(value) }
 }
 
+/** Reads a seed: 0 or more. */
+export function parseSeed(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('a seed is a whole number from 0.')
+  return Number(text)
+}
+
 /** Reads a number of steps: 0 or more. */
 export function parseStep(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a step is a number from 0, the initial state.')

@@ -5,6 +5,7 @@
  */
 import { acting, NOBODY } from './acting.js'
 import { claim } from './errors.js'
+import { recording } from './footprint.js'
 import { type Cell, type CellOptions, type Layout, nameOf } from './layout.js'
 import type { Lock } from './locks.js'
 import type { RecordOf } from './record.js'
@@ -214,10 +215,13 @@ export class List<D extends object> {
   private mustLive(object: RecordOf<D>): void {
     // Claims look at it too.
     if (acting.thread === NOBODY) return
+    const { checking } = recording
+    recording.checking = true
     claim(
       'use-after-free',
       this.pool.isAllocated(object),
       `${nameOf(object)} is freed, and is still on ${this.name}`,
     )
+    recording.checking = checking
   }
 }

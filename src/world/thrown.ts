@@ -18,7 +18,7 @@ const ROOT = rootOf(import.meta.url ?? '')
 const OWN = ['src/', 'spec/', 'models/'].map((folder) => ROOT + folder)
 
 /** One frame of a stack that is in a file. */
-const FRAME = /((?:file:\/\/)?\/[^():]*):(\d+):(\d+)\)?$/
+const FRAME = /(?:^|[\s(])((?:file:\/\/)?\/[^():]*):(\d+):(\d+)\)?$/
 
 function rootOf(url: string): string {
   return url.replace(/src\/world\/[^/]*$/, '')

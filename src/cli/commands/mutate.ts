@@ -4,6 +4,7 @@
  * @module
  */
 
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { packageFolder } from '../../host/package.js'
@@ -125,13 +126,16 @@ export async function mutateCommand(
   }
 }
 
+const IN_A_CLONE = 'mutate needs the sources and their compiler: run it in a clone, after npm ci'
+
 /** The mutator, which reads sources with the compiler: a clone has it, an installed package need not. */
 async function loaded() {
+  if (!existsSync(join(packageFolder(), 'tsconfig.json'))) throw new UsageError(IN_A_CLONE)
   try {
     return await import('../../mutate/index.js')
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new UsageError('mutate needs the sources and their compiler: run it in a clone, after npm ci')
+    throw new UsageError(IN_A_CLONE)
   }
 }
 

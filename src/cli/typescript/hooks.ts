@@ -59,7 +59,7 @@ export const load: LoadHook = async (url, context, next) => {
   const { protocol, pathname } = new URL(url)
   if (protocol !== 'file:') return next(url, context)
   const file = fileURLToPath(url)
-  if (isTypeScript(pathname) && !pathname.includes('/node_modules/')) {
+  if (isTypeScript(pathname)) {
     const source = withoutTypes(await readFile(file, 'utf8'), file)
     return { format: 'module', shortCircuit: true, source: withFixedMeta(source, file) }
   }

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { register } from 'node:module'
-import { dirname, resolve } from 'node:path'
+import { dirname, resolve, sep } from 'node:path'
 import { FRESH } from './strip.js'
 
 export { isOurs, mayKeep } from './ours.js'
@@ -35,6 +35,8 @@ const NEWER_BY = 2000
  * it, or what its source map names.
  */
 export function newerSourceOf(file: string): string | undefined {
+  // What is installed was unpacked in any order.
+  if (file.includes(`${sep}node_modules${sep}`)) return undefined
   const compiled = statSync(file).mtimeMs
   return sourcesOf(file).find(
     (source) => existsSync(source) && statSync(source).mtimeMs > compiled + NEWER_BY,
