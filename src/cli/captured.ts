@@ -326,8 +326,7 @@ class Look {
       this.reached.push(value)
       this.putsFields(name, value)
       this.members(place, name, value, depth, OF_FUNCTIONS)
-    } else if (!this.seen.has(value) || this.isNodes(value)) this.reached.push(value)
-    this.seen.add(value)
+    } else if (this.isNodes(value)) this.reached.push(value)
     for (const [part, inner] of bound) this.value(place, `${name}${String(part)}`, inner, depth + 1)
   }
 

@@ -19,7 +19,7 @@ import {
   step,
   type Ways,
 } from './procedure.js'
-import { Guard, type Protection } from './protection.js'
+import { believe, Guard, type Protection } from './protection.js'
 
 /** Where a lock stands among the others. */
 export interface LockOptions {
@@ -110,7 +110,7 @@ export function mightSleep({ locks, nonBlocking }: Sleeping, what: string): void
 /** A lock with one holder: a mutex (whose taker may sleep) or a spinlock. */
 abstract class OwnedLock extends Guard implements Lock {
   static {
-    Guard.isGenuine(OwnedLock.prototype)
+    believe(OwnedLock.prototype)
   }
 
   readonly name: string
@@ -237,7 +237,7 @@ export class Spinlock extends OwnedLock {
  */
 export class RwSemaphore extends Guard implements Lock {
   static {
-    Guard.isGenuine(RwSemaphore.prototype)
+    believe(RwSemaphore.prototype)
   }
 
   readonly name: string

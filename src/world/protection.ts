@@ -25,6 +25,11 @@ export interface Protection {
 /** The prototypes whose answers are believed. */
 const GENUINE: Protection[] = []
 
+/** Has instances of a class be believed, if they do not override its answers. For classes of this folder: it is not given out. */
+export function believe(prototype: Protection): void {
+  GENUINE.push(prototype)
+}
+
 const ANSWERS = ['heldBy', 'heldForWritingBy', 'onRelease'] as const satisfies readonly (keyof Protection)[]
 
 /**
@@ -33,11 +38,6 @@ const ANSWERS = ['heldBy', 'heldForWritingBy', 'onRelease'] as const satisfies r
  */
 export abstract class Guard {
   readonly #isGuard = true
-
-  /** Has instances of a class that does not override their answers be believed. */
-  protected static isGenuine(prototype: Protection): void {
-    GENUINE.push(prototype)
-  }
 
   /**
    * Refuses what is no lock, and no combination of locks. What passes answers the same from now on.
@@ -71,10 +71,6 @@ interface Held {
 
 /** Locks, in certain modes. */
 class Combined extends Guard implements Protection {
-  static {
-    Guard.isGenuine(Combined.prototype)
-  }
-
   readonly #locks: readonly Protection[]
   readonly #held: Held
 
@@ -101,6 +97,8 @@ class Combined extends Guard implements Protection {
     for (const lock of this.#locks) lock.onRelease(then)
   }
 }
+
+believe(Combined.prototype)
 
 /** Held for writing, also by who only reads the field. */
 export function exclusive(lock: Protection): Protection {
