@@ -161,10 +161,10 @@ const CLAIMS = {
   stepClaims: 'judge',
   witnesses: 'holds',
   progress: 'pending',
-} as const satisfies { readonly [K in keyof Model]?: string }
+} as const satisfies Readonly<Record<keyof Claims, string>>
 
 /** Those of a {@link Model} that are claims. */
-export type Claims = Pick<Model, keyof typeof CLAIMS>
+export type Claims = Pick<Model, 'invariants' | 'stepClaims' | 'witnesses' | 'progress'>
 
 /**
  * Refuses what claims nothing though it looks like a claim: one that nobody would ask.
@@ -173,7 +173,7 @@ export type Claims = Pick<Model, keyof typeof CLAIMS>
  * @throws SpecificationError `scenario`
  */
 export function mustBeClaims(claims: Claims, where: string): void {
-  for (const [part, asked] of Object.entries(CLAIMS) as [keyof typeof CLAIMS, string][]) {
+  for (const [part, asked] of Object.entries(CLAIMS) as [keyof Claims, string][]) {
     const list: unknown = claims[part] ?? []
     if (!Array.isArray(list))
       throw new SpecificationError('scenario', `${part} of ${where} is no list; write [claim, …]`)
