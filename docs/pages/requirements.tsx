@@ -113,11 +113,15 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
               states of <strong data-figure="scenarios">{asked.length}</strong> scenarios.
             </p>
             <details>
-              <summary>Each scenario</summary>
-              <Table
-                head={['scenario', 'asked']}
-                rows={asked.map(({ scenario, asked }) => [<To kind="scenario" name={scenario} />, asked])}
-              />
+              <summary>Each scenario, and how often in it</summary>
+              <p>
+                {asked.map(({ scenario, asked }, i) => (
+                  <>
+                    {i === 0 ? '' : ', '}
+                    <To kind="scenario" name={scenario} /> {asked.toLocaleString('en-US')}
+                  </>
+                ))}
+              </p>
             </details>
           </>
         )}

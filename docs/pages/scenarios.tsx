@@ -130,19 +130,23 @@ function ScenarioBody({
       {result === undefined ? null : (
         <Section title="What was asked in it" id="claims">
           <details>
-            <summary>{asked.length} claims that had something to say</summary>
-            <Table
-              head={['claim', 'requirement', 'asked']}
-              rows={asked.map(({ name, clause, exercised }) => [
-                name,
-                data.requirements.some(({ id }) => id === clause) ? (
-                  <To kind="requirement" name={clause} />
-                ) : (
-                  clause
-                ),
-                exercised,
-              ])}
-            />
+            <summary>{asked.length} claims that had something to say, and how often</summary>
+            <ul>
+              {[...new Set(asked.map(({ clause }) => clause))].map((clause) => (
+                <li key={clause}>
+                  {data.requirements.some(({ id }) => id === clause) ? (
+                    <To kind="requirement" name={clause} />
+                  ) : (
+                    clause
+                  )}
+                  {': '}
+                  {asked
+                    .filter((claim) => claim.clause === clause)
+                    .map(({ name, exercised }) => `${name} ${exercised.toLocaleString('en-US')}`)
+                    .join(', ')}
+                </li>
+              ))}
+            </ul>
           </details>
         </Section>
       )}

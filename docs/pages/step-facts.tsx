@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+import { Fragment } from 'preact'
 import { addressTo } from '../../src/explorer/address.js'
 import type { MutantData } from '../../src/publish/mutants.js'
 import type { ProcedureData } from '../../src/publish/procedures.js'
@@ -35,6 +37,39 @@ function Fields({ names }: { names: readonly string[] }) {
 export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [recorded: number, suite: number] {
   const { suite = 0, ...recorded } = sequences
   return [Object.values(recorded).reduce((sum, count) => sum + count, 0), suite]
+}
+
+function placeOf({ file, line, original }: Pick<MutantData, 'file' | 'line' | 'original'>): string {
+  return `${file} ${line} ${original}`
+}
+
+/** Mutants of one place: what stands there, and what is done to it. */
+function MutantsOf({
+  alike,
+  isShown,
+}: {
+  alike: readonly (MutantData & { readonly step: string })[]
+  isShown: boolean
+}) {
+  const [{ file, line, step, original }] = alike
+  return (
+    <li>
+      {isShown ? <a href={`#L${line}`}>{line}</a> : `${file}:${line} ${step}:`} <code>{original}</code>:{' '}
+      {alike.map(({ id, kind, replacement, verdict }, i) => (
+        <Fragment key={id}>
+          {i === 0 ? '' : ', '}
+          {kind}
+          {replacement === '' || replacement === `!(${original})` ? null : (
+            <>
+              {' → '}
+              <code>{replacement}</code>
+            </>
+          )}
+          {verdict === undefined ? null : ` (${verdict})`}
+        </Fragment>
+      ))}
+    </li>
+  )
 }
 
 /** The section; nothing without evidence. */
@@ -77,19 +112,10 @@ export function StepFacts({
           <details>
             <summary>{mutants.length}</summary>
             <ul>
-              {mutants.map(({ id, step, kind, file, line, original, replacement, verdict }) => (
-                <li key={id}>
-                  {isShown({ file, line }) ? <a href={`#L${line}`}>{line}</a> : `${file}:${line}`} {step}:{' '}
-                  {kind} <code>{original}</code>
-                  {replacement === '' ? null : (
-                    <>
-                      {' → '}
-                      <code>{replacement}</code>
-                    </>
-                  )}
-                  {verdict === undefined ? null : ` (${verdict})`}
-                </li>
-              ))}
+              {[...new Set(mutants.map(placeOf))].map((place) => {
+                const alike = mutants.filter((mutant) => placeOf(mutant) === place)
+                return <MutantsOf key={place} alike={alike} isShown={isShown(alike[0])} />
+              })}
             </ul>
           </details>
         </Section>
