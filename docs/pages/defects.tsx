@@ -31,7 +31,7 @@ const KINDS = {
 } as const
 
 /** Of defects of these letters longer runs are drawn: mutations of the protocol itself, public bugs, hazards. */
-const LONGER: Readonly<Record<string, number>> = { M: 16, D: 10, H: 10, T: 10 }
+const LONGER: Readonly<Record<string, number>> = { M: 20, D: 10, H: 10, T: 10 }
 
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {
