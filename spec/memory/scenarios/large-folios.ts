@@ -224,7 +224,7 @@ export const largeFolioReaped = mirrorScenario({
   summary:
     'Memory that nobody has touched migrates to a device as a huge page, while the OOM reaper takes the memory of the process: from ' +
     'then on nothing may be mapped, and what was allocated for it is given back.',
-  exercises: ['C30', 'C52', 'lock-discipline', 'page-tables'],
+  exercises: ['C52', 'lock-discipline', 'page-tables'],
   generations: [],
   parameters: {},
   world: () => ({
