@@ -93,104 +93,89 @@ export function ownExports(option: FileOption, file: string, module: object, pro
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What a thing that is exported must have, by the noun and the name under which a list of them is exported. */
-const SHAPES: readonly Shape[] = [
-  {
-    noun: 'Scenario',
-    list: 'scenarios',
-    is: isScenario,
-    texts: ['name', 'summary'],
-    lists: ['exercises'],
-    others: { parameters: 'an object', build: 'a function' },
-    tell: ['summary', 'build'],
-  },
-  {
-    noun: 'Requirement',
-    list: 'requirements',
-    is: isRequirement,
-    texts: ['id', 'title', 'text'],
-    lists: ['source', 'checks'],
-    others: {},
-    tell: ['id', 'title', 'text'],
-  },
-  {
-    noun: 'Defect',
-    list: 'defects',
-    is: isDefect,
-    texts: ['name', 'title', 'requirement', 'scenario'],
-    lists: ['overrides'],
-    others: {},
-    tell: ['requirement', 'scenario'],
-  },
-]
+type Kind = 'a text' | 'a list' | 'an object' | 'a function'
 
+const IS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
+  'a text': (value) => typeof value === 'string',
+  'a list': (value) => Array.isArray(value),
+  'an object': (value) => fieldsOf(value) !== undefined,
+  'a function': (value) => typeof value === 'function',
+}
+
+/** What a thing that is exported must have. */
 interface Shape {
   readonly noun: string
+  /** The name under which a list of them is exported. */
   readonly list: string
-  readonly is: (value: unknown) => boolean
-  readonly texts: readonly string[]
-  readonly lists: readonly string[]
-  readonly others: Readonly<Record<string, 'an object' | 'a function'>>
+  readonly needs: Readonly<Record<string, Kind>>
   /** What only one of these has: who has them all is meant as one. */
   readonly tell: readonly string[]
 }
 
+const SCENARIO: Shape = {
+  noun: 'Scenario',
+  list: 'scenarios',
+  needs: {
+    name: 'a text',
+    summary: 'a text',
+    exercises: 'a list',
+    parameters: 'an object',
+    build: 'a function',
+  },
+  tell: ['summary', 'build'],
+}
+
+const REQUIREMENT: Shape = {
+  noun: 'Requirement',
+  list: 'requirements',
+  needs: { id: 'a text', title: 'a text', text: 'a text', source: 'a list', checks: 'a list' },
+  tell: ['id', 'title', 'text'],
+}
+
+const DEFECT: Shape = {
+  noun: 'Defect',
+  list: 'defects',
+  needs: { name: 'a text', title: 'a text', requirement: 'a text', scenario: 'a text', overrides: 'a list' },
+  tell: ['requirement', 'scenario'],
+}
+
+const SHAPES: readonly Shape[] = [SCENARIO, REQUIREMENT, DEFECT]
+
+/** What `value` lacks to be one of `shape`. */
+function lacks({ needs }: Shape, value: unknown): string[] {
+  const fields = fieldsOf(value) ?? {}
+  return Object.entries(needs).flatMap(([field, kind]) =>
+    IS[kind](fields[field]) ? [] : [`${field} (${kind})`],
+  )
+}
+
 /** Why `value`, exported as `name` or in a list of that name, is not what it is meant as; undefined if it is, or is none of these. */
 function nearly(name: string, value: unknown): string | undefined {
-  if (SHAPES.some(({ is }) => is(value))) return undefined
+  if (SHAPES.some((shape) => lacks(shape, value).length === 0)) return undefined
   const fields = fieldsOf(value) ?? {}
   if (!isStatechart(value) && (name === 'statecharts' || ('initial' in fields && 'states' in fields)))
     return 'is no statechart: make it with createMachine of xstate, and give it an id'
   const meant = SHAPES.find(({ list, tell }) => list === name || tell.every((field) => field in fields))
-  if (meant === undefined) return undefined
-  const { texts, lists, others, noun } = meant
-  const wrong = [
-    ...texts.filter((field) => !areTexts(fields[field])).map((field) => `${field} (a text)`),
-    ...lists.filter((field) => !Array.isArray(fields[field])).map((field) => `${field} (a list)`),
-    ...Object.entries(others)
-      .filter(([field, kind]) =>
-        kind === 'a function' ? typeof fields[field] !== 'function' : fieldsOf(fields[field]) === undefined,
-      )
-      .map(([field, kind]) => `${field} (${kind})`),
-  ]
-  return `is no ${noun}: it needs ${wrong.join(', ')}`
+  return meant && `is no ${meant.noun}: it needs ${lacks(meant, value).join(', ')}`
 }
 
 function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null ? (value as Fields) : undefined
 }
 
-function areTexts(...values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === 'string')
-}
-
 function isScenario(value: unknown): value is OwnScenario {
-  const fields = fieldsOf(value)
-  if (fields === undefined) return false
-  const { name, summary, parameters, exercises, build } = fields
-  return (
-    areTexts(name, summary) &&
-    fieldsOf(parameters) !== undefined &&
-    Array.isArray(exercises) &&
-    typeof build === 'function'
-  )
+  return lacks(SCENARIO, value).length === 0
 }
 
 function isRequirement(value: unknown): value is Requirement {
-  const fields = fieldsOf(value)
-  if (fields === undefined) return false
-  const { id, title, text, source, checks } = fields
-  return areTexts(id, title, text) && Array.isArray(source) && Array.isArray(checks)
+  return lacks(REQUIREMENT, value).length === 0
 }
 
 function isDefect(value: unknown): value is Defect {
-  const fields = fieldsOf(value)
-  if (fields === undefined) return false
-  const { name, title, requirement, scenario, overrides } = fields
-  return areTexts(name, title, requirement, scenario) && Array.isArray(overrides)
+  return lacks(DEFECT, value).length === 0
 }
 
 function isStatechart(value: unknown): value is AnyStateMachine {
   const fields = fieldsOf(value)
-  return fields !== undefined && areTexts(fields.id) && 'config' in fields && 'root' in fields
+  return fields !== undefined && typeof fields.id === 'string' && 'config' in fields && 'root' in fields
 }

@@ -22,6 +22,7 @@ import {
   type Run,
   type Running,
   type Step,
+  whyNotPlain,
   withoutSign,
 } from './procedure.js'
 import { running } from './running.js'
@@ -125,32 +126,21 @@ class Answers {
         return step(entry, value)
       case 'object': {
         if (value === null || isHandle(value) || value instanceof Lifecycle) return step(entry, value)
+        if (whyNotPlain(value) !== undefined) return refuse()
         if (Array.isArray(value)) {
-          if (Object.getPrototypeOf(value) !== Array.prototype) return refuse()
-          // Holes, and properties of its own.
-          if (Reflect.ownKeys(value).length !== value.length + 1) return refuse()
           let at = step(step(entry, ARRAY), value.length)
-          for (let i = 0; i < value.length; i++) at = this.follow(at, dataOf(value, i, refuse), refuse)
+          for (let i = 0; i < value.length; i++) at = this.follow(at, value[i], refuse)
           return at
         }
-        if (Object.getPrototypeOf(value) !== Object.prototype) return refuse()
         let at = step(entry, OBJECT)
-        for (const key of Reflect.ownKeys(value)) {
-          if (typeof key === 'symbol') return refuse()
-          at = this.follow(step(at, key), dataOf(value, key, refuse), refuse)
-        }
+        for (const key in value)
+          at = this.follow(step(at, key), (value as Record<string, unknown>)[key], refuse)
         return step(at, END)
       }
       default:
         return refuse()
     }
   }
-}
-
-/** What a property holds that everybody sees, and that is not asked for by a function. */
-function dataOf(of: object, key: PropertyKey, refuse: () => never): unknown {
-  const property = Object.getOwnPropertyDescriptor(of, key)
-  return property?.enumerable === true && 'value' in property ? property.value : refuse()
 }
 
 const MINUS_ZERO = Symbol('-0')

@@ -364,34 +364,42 @@ function keyWithin(value: unknown, depth: number): string {
 }
 
 function keyOfArray(array: readonly unknown[], depth: number): string {
-  if (Object.getPrototypeOf(array) !== Array.prototype) refuse('an instance of a class')
-  if (Reflect.ownKeys(array).length !== array.length + 1)
-    refuse('an array with holes, or with properties of its own')
-  const keys: string[] = []
-  for (let i = 0; i < array.length; i++) keys.push(keyWithin(dataOf(array, String(i)), depth + 1))
-  return `[${keys.join(',')}]`
+  mustBePlain(array)
+  return `[${array.map((value) => keyWithin(value, depth + 1)).join(',')}]`
 }
 
 function keyOfObject(object: object, depth: number): string {
-  const prototype = Object.getPrototypeOf(object)
-  if (prototype !== Object.prototype) {
-    const { name } = prototype?.constructor ?? {}
-    refuse(typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype')
-  }
-  const keys: string[] = []
-  for (const key of Reflect.ownKeys(object)) {
-    if (typeof key === 'symbol') return refuse('an object with a symbol for a key')
-    keys.push(`${JSON.stringify(key)}:${keyWithin(dataOf(object, key), depth + 1)}`)
-  }
-  return `{${keys.join(',')}}`
+  mustBePlain(object)
+  return `{${Object.entries(object)
+    .map(([key, value]) => `${JSON.stringify(key)}:${keyWithin(value, depth + 1)}`)
+    .join(',')}}`
 }
 
-/** A property that is data, and that everybody sees. */
-function dataOf(object: object, key: string): unknown {
-  const property = Object.getOwnPropertyDescriptor(object, key)
-  if (property === undefined || !('value' in property)) return refuse(`an object with a getter (${key})`)
-  if (!property.enumerable) return refuse(`an object with a hidden property (${key})`)
-  return property.value
+function mustBePlain(object: object): void {
+  const why = whyNotPlain(object)
+  if (why !== undefined) refuse(why)
+}
+
+/** What of an object or array is more than its elements, or its properties that everybody sees; undefined for a plain one. */
+export function whyNotPlain(object: object): string | undefined {
+  const isArray = Array.isArray(object)
+  const prototype = Object.getPrototypeOf(object)
+  if (prototype !== (isArray ? Array : Object).prototype) {
+    const { name } = prototype?.constructor ?? {}
+    if (isArray) return 'an instance of a class'
+    return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype'
+  }
+  const keys = Reflect.ownKeys(object)
+  if (isArray && keys.length !== object.length + 1)
+    return 'an array with holes, or with properties of its own'
+  for (const key of keys) {
+    if (typeof key === 'symbol') return 'an object with a symbol for a key'
+    if (isArray && key === 'length') continue
+    const property = Object.getOwnPropertyDescriptor(object, key)
+    if (property === undefined || !('value' in property)) return `an object with a getter (${key})`
+    if (!property.enumerable) return `an object with a hidden property (${key})`
+  }
+  return undefined
 }
 
 function refuse(what: string): never {
