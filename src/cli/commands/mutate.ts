@@ -4,13 +4,13 @@
  * @module
  */
 
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { packageFolder } from '../../host/package.js'
 import { duration, figure } from '../../report/figures.js'
 import { ExitCode } from '../../report/report.js'
 import type { Bounds } from '../../world/model.js'
+import { inAClone } from '../in-a-clone.js'
 import type { Io } from '../io.js'
 import { assertWritable, writeReport } from '../output.js'
 import type { Project } from '../project.js'
@@ -58,7 +58,7 @@ export async function mutateCommand(
     throw new UsageError(
       '--states reports as text or as JSON: a change of a state has no place in the source',
     )
-  const mutate = await loaded()
+  const mutate = await inAClone('mutate', () => import('../../mutate/index.js'))
   const interrupt = new AbortController()
   const forget = io.onInterrupt(() => {
     if (interrupt.signal.aborted) io.quit(ExitCode.limit)
@@ -123,19 +123,6 @@ export async function mutateCommand(
     throw error
   } finally {
     forget()
-  }
-}
-
-const IN_A_CLONE = 'mutate needs the sources and their compiler: run it in a clone, after npm ci'
-
-/** The mutator, which reads sources with the compiler: a clone has it, an installed package need not. */
-async function loaded() {
-  if (!existsSync(join(packageFolder(), 'tsconfig.json'))) throw new UsageError(IN_A_CLONE)
-  try {
-    return await import('../../mutate/index.js')
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new UsageError(IN_A_CLONE)
   }
 }
 

@@ -6,7 +6,8 @@
 import type { Requirement } from '../../../spec/requirement.js'
 import { ExitCode } from '../../report/report.js'
 import type { Review } from '../../review/index.js'
-import { codeOf, type Io } from '../io.js'
+import { inAClone } from '../in-a-clone.js'
+import type { Io } from '../io.js'
 import { makeDirectory, writeDocuments } from '../output.js'
 import type { Project } from '../project.js'
 import type { Compared, ComparisonOptions, Open } from '../review/compared.js'
@@ -92,15 +93,7 @@ function mustBeOne(range: string | undefined, { override, driver, base }: Review
     throw new UsageError('--driver FILE is compared with --base FILE: give both')
 }
 
-/** The review, which reads sources with the compiler: a clone has it, an installed package need not. */
-async function loaded() {
-  try {
-    return await import('../../review/index.js')
-  } catch (error) {
-    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new UsageError('review needs the sources and their compiler: run it in a clone, after npm ci')
-  }
-}
+const loaded = () => inAClone('review', () => import('../../review/index.js'))
 
 async function comparedBy(
   open: Open,
