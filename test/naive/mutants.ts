@@ -345,8 +345,8 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ["return Object.is(value, -0) ? '-0' : String(value)", 'return String(value % 2)'],
     ['if (isHandle(value)) return identity(value)', "if (isHandle(value)) return '#'"],
     [
-      'keys.push(`${JSON.stringify(key)}:${keyWithin(dataOf(object, key), depth + 1)}`)',
-      'keys.push(JSON.stringify(key))',
+      '.map(([key, value]) => `${JSON.stringify(key)}:${keyWithin(value, depth + 1)}`)',
+      '.map(([key]) => JSON.stringify(key))',
     ],
   ],
   'src/world/override.ts': [
