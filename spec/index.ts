@@ -89,6 +89,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.insertAndRemove,
   notifiers.closeAtOnce,
   notifiers.unmapAndClose,
+  notifiers.closeVersusFault,
   notifiers.partialMirror,
   notifiers.oomReaper,
   notifiers.classicNotifiers,

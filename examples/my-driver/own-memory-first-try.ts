@@ -37,4 +37,5 @@ export default defineDriver({
   fault,
   migrateToRam,
   close,
+  closedBy: 'last user',
 })

@@ -124,4 +124,5 @@ export default defineDriver({
   fault,
   migrateToRam,
   close,
+  closedBy: 'last user',
 })

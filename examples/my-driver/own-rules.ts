@@ -113,6 +113,7 @@ export default defineDriver({
   invalidate,
   fault,
   close,
+  closedBy: 'last user',
 })
 
 export const unlockFirst: Defect = {

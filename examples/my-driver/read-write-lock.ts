@@ -127,4 +127,5 @@ export default defineDriver({
   invalidate,
   fault,
   close,
+  closedBy: 'last user',
 })

@@ -165,6 +165,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
     reductions: exploration.system.normaliser.names,
     fairness: progressChecked ? 'weak fairness of each thread' : 'progress not checked',
     notModelled: NOT_MODELLED,
+    assumptions: model.assumptions ?? [],
     ...(violation ? { violation } : {}),
     witnesses: (model.witnesses ?? []).map((witness, i) => ({
       name: witness.name,

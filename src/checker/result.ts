@@ -182,6 +182,8 @@ export interface CheckResult {
   readonly fairness: 'weak fairness of each thread' | 'progress not checked'
   /** What the world leaves out. */
   readonly notModelled: readonly string[]
+  /** What the author of the scenario or of the driver takes for granted. */
+  readonly assumptions: readonly string[]
   readonly violation?: ViolationReport
   readonly witnesses: readonly { readonly name: string; readonly reached: boolean }[]
   readonly coverage: Coverage

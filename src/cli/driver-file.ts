@@ -201,6 +201,7 @@ const MEMBERS: readonly string[] = [
   ...PROCEDURES,
   ...OPTIONAL_PROCEDURES,
   ...FUNCTIONS,
+  'closedBy',
   'statecharts',
   'work',
 ] satisfies (keyof Driver)[]
@@ -237,6 +238,10 @@ function driverOf(file: string, module: { readonly default?: unknown }): Driver 
   for (const member of FUNCTIONS)
     if (members[member] !== undefined && typeof members[member] !== 'function')
       refuse(`${member} of the driver is ${kindOf(members[member])}, not a function`)
+  if (members.closedBy !== undefined && members.closedBy !== 'last user')
+    refuse("closedBy of the driver is not 'last user', which is all that it can be")
+  if (members.closedBy !== undefined && members.close === undefined)
+    refuse('the driver says who closes it (closedBy), and has no close')
   if (members.work !== undefined && !isWork(members.work))
     refuse('work of the driver is not an object of procedures: { name: procedure(function* … ) }')
   for (const key of Object.keys(candidate)) {

@@ -99,10 +99,15 @@ export interface Driver<S = unknown> {
   >
   /**
    * The mirror is closed, while its device may still fault: when it returns the device maps nothing, the notifier is removed, and
-   * no fault looks at it any more: its memory is freed then. Absent: the device no longer faults, the page table is emptied under
-   * the update lock, and the notifier removed.
+   * a fault that comes to it maps nothing any more: its memory is freed once nobody handles one. Absent: the device no longer
+   * faults, the page table is emptied under the update lock, and the notifier removed.
    */
   readonly close?: Procedure<[current: Task, mirror: Mirror<S>], void>
+  /**
+   * Who calls `close`. Absent: anybody, also while a fault is handled. `last user`: whoever handles a fault has a reference to the
+   * mirror, and `close` runs when the last one is put. That is taken for granted then, and each verdict says so.
+   */
+  readonly closedBy?: 'last user'
   /**
    * The address space is going away: halts the device, and returns when it makes no access any more. Only before Linux
    * 5.5: an interval notifier is told of it as of any other invalidation.

@@ -270,6 +270,7 @@ function footerText(report: CheckReport, layout: Layout): string {
   const each = (of: (result: CheckResult) => string) => [...new Set(report.results.map(of))].join('; ')
   const reductions = each(({ reductions }) => (reductions.length === 0 ? 'none' : reductions.join(', ')))
   const notModelled = [...new Set(report.results.flatMap((result) => result.notModelled))]
+  const assumptions = [...new Set(report.results.flatMap((result) => result.assumptions))]
   const storage = each(({ storage }) =>
     storage === 'exact' ? 'exact, no state is taken for another' : storage,
   )
@@ -279,6 +280,7 @@ function footerText(report: CheckReport, layout: Layout): string {
     `reductions    ${reductions}`,
     `progress      ${fairnessText(report.results)}`,
     `audit         ${auditText(report.results)}`,
+    ...(assumptions.length === 0 ? [] : [`assumed       ${assumptions.join('; ')}`]),
     `not modelled  ${notModelled.length === 0 ? 'nothing is named' : notModelled.join('; ')}`,
   ]
     .map((line) =>

@@ -117,6 +117,8 @@ export interface Model {
   readonly unclaimed?: readonly string[]
   /** Texts that replace procedures'. */
   readonly overrides?: readonly Override[]
+  /** What its author takes for granted of what is not in it: its verdict says so. */
+  readonly assumptions?: readonly string[]
 }
 
 /** A number that a scenario can be set to. */

@@ -120,6 +120,7 @@ const SAMPLE = [
   'unmap-and-close',
   'insert-and-remove',
   'close-at-once',
+  'close-versus-fault',
   'swap',
   'refused-requests',
   'oom-reaper',

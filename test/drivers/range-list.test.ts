@@ -5,6 +5,7 @@ import type { Override } from '../../src/world/index.js'
 import { checkIn, holdsEverywhere, sampleFor } from './parts.js'
 import {
   collectsItself,
+  faultsWhenClosed,
   flushesTooEarly,
   flushesUnderLock,
   leaksRanges,
@@ -23,6 +24,7 @@ test.each<[string, readonly Override[], string, string]>([
   ['flushes under the lock that the item takes', flushesUnderLock, 'unmap-and-close', 'deadlock'],
   ['looks at the flag outside the lock', looksOutsideLock, 'munmap', 'lock-discipline'],
   ['frees a range that the worker holds', takesBeforeLock, 'unmap-and-close', 'use-after-free'],
+  ['maps pages when it is closed', faultsWhenClosed, 'close-versus-fault', 'C8'],
   ['leaks its ranges', leaksRanges, 'insert-and-remove', 'own-objects'],
 ])('%s', { timeout: 120_000 }, async (name, overrides, scenario, clause) => {
   const { violation } = await checkIn(driver, scenario, {}, [{ name, overrides }])

@@ -1,5 +1,5 @@
 /** Wrong twins of the driver in `examples/my-driver/range-list.ts`: each with another text of one of its procedures or two. */
-import {
+import driver, {
   bindRange,
   close,
   collectGarbage,
@@ -13,7 +13,7 @@ import {
 } from '../../examples/my-driver/range-list.js'
 import { workOf } from '../../src/driver/index.js'
 import { flush_work, mmu_interval_notifier_remove } from '../../src/kernel/index.js'
-import { override, type Running, step } from '../../src/world/index.js'
+import { onStep, override, type Running, step } from '../../src/world/index.js'
 
 const flush = (svm: Svm) => flush_work(workOf(svm, 'garbageCollector'))
 const removeNotifier = ({ notifier }: Svm) => mmu_interval_notifier_remove(notifier)
@@ -34,6 +34,9 @@ export const flushesTooEarly = [closeBy(shutDown, flush, removeNotifier, freeRan
 export const collectsItself = [closeBy(shutDown, removeNotifier, collectUnderLock, freeRanges)]
 export const leaksRanges = [closeBy(shutDown, removeNotifier, flush)]
 export const flushesUnderLock = [closeBy(shutDown, removeNotifier, flushUnderLock, freeRanges)]
+
+/** A fault does not look whether the mirror is closed. */
+export const faultsWhenClosed = [onStep(driver.fault, 'is it open?', () => () => true)]
 
 function* flushUnderLock(svm: Svm): Running<void> {
   yield* svm.state.svmLock.lock()

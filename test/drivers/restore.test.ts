@@ -15,7 +15,7 @@ import { override, step } from '../../src/world/index.js'
 import { holdsEverywhere } from './parts.js'
 
 describe('restores what was invalidated', () =>
-  holdsEverywhere(restoreDriver, ['munmap', 'unmap-and-close', 'exit']))
+  holdsEverywhere(restoreDriver, ['munmap', 'unmap-and-close', 'close-versus-fault', 'exit']))
 
 /** Takes the item back, and lets the callback queue it again. */
 const queuedAgain = override(

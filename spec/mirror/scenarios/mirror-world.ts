@@ -376,6 +376,9 @@ export function mirrorModel(
       ...(thread.daemon ? { daemon: true } : {}),
     })),
     charts: chartsOf(layout, driver),
+    ...(driver.closedBy === 'last user' && mirrors.length > 0
+      ? { assumptions: [`driver ${driver.name} is closed by its last user, when no fault is handled`] }
+      : {}),
     invariants: [
       // What can be said of an exclusive page in particular is said first.
       ...(isExclusive ? exclusiveInvariants(world) : []),

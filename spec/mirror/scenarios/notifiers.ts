@@ -6,10 +6,13 @@
 import {
   deviceAccess,
   dirtyPages,
+  drainHandlers,
   flushDevice,
   freeDriverObject,
+  handleFaults,
   type Mirror,
   rangeOf,
+  unlink,
   unmapPages,
 } from '../../../src/driver/index.js'
 import {
@@ -140,6 +143,45 @@ export const unmapAndClose = mirrorScenario({
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useMirror, m.mirrors[0], 0, pages, 2)] },
       { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
+    ],
+  }),
+})
+
+/**
+ * Closes the mirror while faults still find it, as its driver does; it is freed when nobody handles one any more. A driver that is
+ * closed by its last user, or has no close of its own, relies on it that nobody finds the mirror any more.
+ */
+export const closeInUse = procedure(
+  'close a mirror in use, as its driver does',
+  function* (current: Task, mirror: Mirror): Running<void> {
+    const { close, closedBy } = mirror.driver
+    const isAtOnce = close !== undefined && closedBy === undefined
+    if (isAtOnce) yield* close(current, mirror)
+    yield* unlink(mirror)
+    yield* drainHandlers(mirror)
+    if (isAtOnce) yield* freeMirror(mirror)
+    else yield* closeMirror(current, mirror)
+  },
+)
+
+/** A mirror is closed while faults find it. */
+export const closeVersusFault = mirrorScenario({
+  name: 'close-versus-fault',
+  summary:
+    'A mirror is closed while its device faults, and a CPU zaps the page: who handles the fault has a reference to the mirror, ' +
+    'and may come to it before, while and after its driver closes it, unless that waits for its last user.',
+  exercises: ['C1', 'C17', 'C49', 'use-after-free'],
+  generations: WITH_INTERVALS,
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', closable: true }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(handleFaults, m.mirrors[0], 0, 1, 2)] },
+      { name: 'driver', calls: (m) => [call(closeInUse, m.mirrors[0])] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })

@@ -228,4 +228,5 @@ export const amdgpuUserptrDriver = defineDriver({
   fault: amdgpu_gem_userptr_ioctl,
   access: amdgpu_cs_ioctl,
   close: amdgpu_hmm_unregister,
+  closedBy: 'last user',
 })

@@ -148,4 +148,5 @@ export const rxeDriver = defineDriver({
   fault: rxe_ib_prefetch_sg_list,
   access: rxe_odp_mr_copy,
   close: ib_umem_odp_free,
+  closedBy: 'last user',
 })

@@ -260,4 +260,5 @@ export const pagesValidDriver = defineDriver({
   invalidate: pagesValidInvalidate,
   fault: pagesValidFault,
   close: pagesValidClose,
+  closedBy: 'last user',
 })

@@ -113,4 +113,5 @@ export const restoreDriver = defineDriver({
   invalidate: restoreInvalidate,
   fault: restoreFault,
   close: restoreClose,
+  closedBy: 'last user',
 })

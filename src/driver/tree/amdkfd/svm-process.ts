@@ -187,6 +187,7 @@ export const amdkfdSvmDriver = defineDriver({
   migrateToDevice: prefetchToVram,
   migrateToSystem: prefetchToRam,
   close: kfd_process_wq_release,
+  closedBy: 'last user',
   claims: svmClaims,
   adopt,
 })

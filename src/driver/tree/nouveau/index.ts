@@ -21,4 +21,5 @@ export const nouveauSvmDriver = defineDriver({
   migrateToDevice: nouveau_dmem_migrate_vma,
   migrateToRam: nouveau_dmem_migrate_to_ram,
   close: nouveau_svmm_fini,
+  closedBy: 'last user',
 })
