@@ -33,7 +33,13 @@ export * from './result.js'
 export { type CompiledStatechart, type CompiledTransition, compileStatechart } from './statechart.js'
 export type { Move } from './stepper.js'
 export { StateStore } from './store.js'
-export { type SurveyedBreach, type SurveyOptions, type SurveyResult, survey } from './survey.js'
+export {
+  type SurveyedBreach,
+  type SurveyedRun,
+  type SurveyOptions,
+  type SurveyResult,
+  survey,
+} from './survey.js'
 export { type State, type TakenTransitions, type Telling, TransitionSystem } from './system.js'
 export {
   breachingRun,

@@ -86,6 +86,8 @@ export interface Trace {
   readonly steps: readonly TraceStep[]
   /** Where the steps from this index on repeat for ever (a progress claim); absent otherwise. */
   readonly loopFrom?: number
+  /** Clauses that the run breaks on the way, past which it goes; absent if nothing is broken before its end. */
+  readonly past?: readonly string[]
 }
 
 /** The claim that does not hold. */

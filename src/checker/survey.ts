@@ -23,7 +23,14 @@ export interface SurveyedBreach extends Broken {
   /** Steps of the shortest run that breaks it. */
   readonly steps: number
   /** That run, up to and including the step that breaks the clause. */
-  readonly run: () => readonly TraceStep[]
+  readonly run: () => SurveyedRun
+}
+
+/** A run that goes on past claims that do not hold. */
+export interface SurveyedRun {
+  readonly steps: readonly TraceStep[]
+  /** Clauses that it breaks before its last step, in the order in which it breaks them. */
+  readonly past: readonly string[]
 }
 
 /** The answer of {@link survey}. */
@@ -130,24 +137,29 @@ class Survey {
   }
 
   private judgeStep(from: number, thread: number, choice: number): void {
-    acting.before = this.stepper.world(this.current)
-    use(this.nextWorld)
-    for (const claim of this.model.stepClaims ?? []) {
-      const judgement = claim.judge(thread, this.currentView, this.nextView)
-      if (typeof judgement === 'string')
-        this.note({ kind: 'step', clause: claim.clause, claim: claim.name, detail: judgement }, from, {
-          thread,
-          choice,
-        })
-    }
+    for (const broken of this.brokenByStep(thread)) this.note(broken, from, { thread, choice })
   }
 
   private judgeState(from: number, step?: Move): void {
+    for (const broken of this.brokenByState()) this.note(broken, from, step)
+  }
+
+  /** What the step from the current state to the next breaks. */
+  private *brokenByStep(thread: number): Iterable<Broken> {
+    acting.before = this.stepper.world(this.current)
+    use(this.nextWorld)
+    for (const { clause, name, judge } of this.model.stepClaims ?? []) {
+      const judgement = judge(thread, this.currentView, this.nextView)
+      if (typeof judgement === 'string') yield { kind: 'step', clause, claim: name, detail: judgement }
+    }
+  }
+
+  /** What the next state breaks. */
+  private *brokenByState(): Iterable<Broken> {
     use(this.nextWorld)
     for (const { clause, name, judge } of this.model.invariants ?? []) {
       const judgement = judge(this.nextView)
-      if (typeof judgement === 'string')
-        this.note({ kind: 'invariant', clause, claim: name, detail: judgement }, from, step)
+      if (typeof judgement === 'string') yield { kind: 'invariant', clause, claim: name, detail: judgement }
     }
   }
 
@@ -162,7 +174,7 @@ class Survey {
   }
 
   /** The run by which state `index` was first reached, and `step` from there. */
-  private runTo(index: number, step: Move | undefined): readonly TraceStep[] {
+  private runTo(index: number, step: Move | undefined): SurveyedRun {
     const { system, store } = this
     const path = [index]
     for (let at = index; at !== 0; ) {
@@ -170,6 +182,20 @@ class Survey {
       path.push(at)
     }
     const moves = movesAlong({ system, store }, path.reverse())
-    return retell(system, step === undefined ? moves : [...moves, step]).steps
+    const run = step === undefined ? moves : [...moves, step]
+    return { steps: retell(system, run).steps, past: this.brokenAlong(run.slice(0, -1)) }
+  }
+
+  /** Clauses that the states and steps of a run break. */
+  private brokenAlong(moves: readonly Move[]): readonly string[] {
+    const { current, next, system } = this
+    system.begin(next)
+    const clauses = new Set([...this.brokenByState()].map(({ clause }) => clause))
+    for (const { thread, choice } of moves) {
+      current.set(next)
+      this.stepper.take(current, thread, choice, next)
+      for (const broken of [...this.brokenByStep(thread), ...this.brokenByState()]) clauses.add(broken.clause)
+    }
+    return [...clauses]
   }
 }

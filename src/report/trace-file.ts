@@ -69,6 +69,11 @@ export function parseTrace(text: string, file: string): RecordedTrace {
   })
   if (trace.loopFrom !== undefined && reader.count(trace, 'loopFrom') >= steps.length)
     reader.refuse('loopFrom', `is ${show(trace.loopFrom)}, and the trace has ${steps.length} steps`)
+  if (trace.past !== undefined)
+    reader.list(trace, 'past').forEach((clause, i) => {
+      if (typeof clause !== 'string') reader.refuse(`past[${i}]`, `is ${show(clause)}, not a text`)
+      if (clause === trace.clause) reader.refuse(`past[${i}]`, 'is the clause that the trace is of')
+    })
   return trace as unknown as RecordedTrace
 }
 

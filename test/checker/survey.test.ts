@@ -40,7 +40,7 @@ it('goes on after a claim is broken, and tells of each clause the shortest run',
     ['no rest', 2],
     ['never two', 2],
   ])
-  for (const breach of breaches) expect(breach.run()).toHaveLength(breach.steps)
+  for (const breach of breaches) expect(breach.run().steps).toHaveLength(breach.steps)
   const { violation } = await check(counting())
   expect(violation?.clause).toBe('never one')
 })

@@ -31,7 +31,7 @@ function shortestRun(
   const { breaches } = survey(scenario, { bounds: 'smoke', set: injected.set ?? {}, defects: [injected] })
   const found = breaches.find((breach) => breach.clause === clause)
   if (found === undefined) throw new Error(`${defect} does not break ${clause}`)
-  return { run: found.run(), detail: found.detail }
+  return { run: found.run().steps, detail: found.detail }
 }
 
 function written(defect: string, clause: string): string {

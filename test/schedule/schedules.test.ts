@@ -62,7 +62,7 @@ test('a run whose thread would have to stand within a step that no function boun
   if (H17 === undefined || scenario === undefined) throw new Error('there is no H17')
   const { breaches } = survey(scenario, { bounds: 'smoke', defects: [H17] })
   const lost = breaches.find(({ clause }) => clause === 'C39')
-  const trace = { parameters: {}, clause: 'C39', steps: lost?.run() ?? [] }
+  const trace = { parameters: {}, clause: 'C39', steps: lost?.run().steps ?? [] }
   expect(scheduleOf(scenario, trace, H17.overrides)).toMatchObject({
     name: expect.stringContaining('migrate_vma_finalize'),
   })

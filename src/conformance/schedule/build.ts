@@ -36,6 +36,7 @@ export function scheduledFinding({ name, cell, clause }: ScheduledFinding, produ
   const found = survey(scenario, { bounds: 'smoke' }).breaches.find((breach) => breach.clause === clause)
   if (found === undefined) throw new Error(`${scenario.name} does not break ${clause}`)
   const { kind, claim, detail } = found
+  const { steps, past } = found.run()
   const trace = {
     format: 'hmm-spec-trace',
     version: 1,
@@ -55,7 +56,8 @@ export function scheduledFinding({ name, cell, clause }: ScheduledFinding, produ
     detail,
     shortest: true,
     threads: scenario.build({}).threads.map((thread) => thread.name),
-    steps: found.run(),
+    steps,
+    ...(past.length > 0 ? { past } : {}),
   } satisfies Trace & { run: unknown }
   const schedule = scheduleOf(scenario, trace)
   const operations = performed(scenario.name)
