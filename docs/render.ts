@@ -11,10 +11,11 @@ import { documentPages } from './pages/documents.js'
 import { explorerPage } from './pages/explorer.js'
 import { generationPages } from './pages/generations.js'
 import { type Page, Shell, type Site } from './pages/layout.js'
-import { listPages, startPage } from './pages/lists.js'
+import { listPages } from './pages/lists.js'
 import { procedurePages } from './pages/procedures.js'
 import { requirementPages } from './pages/requirements.js'
 import { scenarioPages } from './pages/scenarios.js'
+import { startPage } from './pages/start.js'
 
 /** All pages of the site. */
 export async function pagesOf(site: Site): Promise<Page[]> {

@@ -5,12 +5,12 @@
  * @module
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import { adaptApi } from './api-pages.js'
 import { bundled, writeExplorer } from './explorer.js'
-import { address } from './pages/addresses.js'
-import { compact, ShortClasses } from './pages/compact.js'
+import { compact } from './pages/compact.js'
 import { collect } from './pages/data.js'
 import { siteOf } from './pages/layout.js'
 import { brokenLinks } from './pages/links.js'
@@ -27,45 +27,6 @@ function linkable(docs: string): Set<string> {
   return new Set(found)
 }
 
-/** A heading of the API has its identifier; the link beside it, to itself, is left out of more than 3,000 places. */
-function withoutPermalinks(html: string): string {
-  return html.replace(
-    /<a href="#[^"]*" aria-label="Permalink" class="tsd-anchor-icon"><svg[^>]*><use[^>]*><\/use><\/svg><\/a>/g,
-    '',
-  )
-}
-
-/** Links to a procedure lead to its own page, and not to typedoc's. */
-function toProcedures(html: string, file: string, api: string, ids: ReadonlyMap<string, string>): string {
-  return html.replace(/ href="([^"#:]+\.html)(?:#[^"]*)?"/g, (link, path: string) => {
-    const id = ids.get(relative(api, join(dirname(file), path)))
-    if (id === undefined) return link
-    return ` href="${relative(dirname(file), join(api, '..', address('procedure', id)))}"`
-  })
-}
-
-/** Every page below `folder`. */
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.html'))
-    .map((name) => join(folder, name))
-}
-
-/** Makes typedoc's pages smaller, after `change` has changed each. */
-function shorten(api: string, change: (html: string, file: string) => string): void {
-  const pages = filesIn(api).map((file) => [file, change(readFileSync(file, 'utf8'), file)] as const)
-  const classes = new ShortClasses(pages.map(([, html]) => html))
-  for (const [file, html] of pages)
-    writeFileSync(file, compact(classes.inMarkup(html), basename(dirname(file))))
-  const assets = join(api, 'assets')
-  for (const name of readdirSync(assets)) {
-    const text = readFileSync(join(assets, name), 'utf8')
-    const short = name.endsWith('.css') ? classes.inStyles(text) : classes.inMarkup(text)
-    if (short !== text) writeFileSync(join(assets, name), short)
-  }
-}
-
 async function main(): Promise<void> {
   const root = fileURLToPath(new URL('../../', import.meta.url))
   const docs = join(root, 'docs')
@@ -80,13 +41,7 @@ async function main(): Promise<void> {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, compact(htmlOf(page), basename(dirname(page.url))))
   }
-  // Typedoc's own search and menus, which the site's stand in for.
-  for (const name of ['main.js', 'search.js', 'navigation.js', 'hierarchy.js'])
-    rmSync(join(out, 'api/assets', name), { force: true })
-  const api = join(out, 'api')
-  const ids = new Map(data.api.flatMap(({ url, procedure }) => (procedure ? [[url, procedure]] : [])))
-  for (const url of ids.keys()) rmSync(join(api, url), { force: true })
-  shorten(api, (html, file) => toProcedures(withoutPermalinks(html), file, api, ids))
+  adaptApi(join(out, 'api'), data.api, join(docs, 'theme'))
   const assets = join(out, 'assets')
   mkdirSync(assets, { recursive: true })
   for (const name of ['site.css', 'explorer.css', 'theme.js', 'search.js'])

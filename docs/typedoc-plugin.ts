@@ -55,12 +55,8 @@ class Context extends DefaultThemeRenderContext {
         JSX.createElement('meta', { charset: 'utf-8' }),
         JSX.createElement('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
         JSX.createElement('title', null, `${props.model.name} · hmm-spec`),
-        JSX.createElement('link', { rel: 'stylesheet', href: asset('style.css') }),
-        JSX.createElement('link', { rel: 'stylesheet', href: asset('highlight.css') }),
-        JSX.createElement('link', { rel: 'stylesheet', href: `${out}assets/site.css` }),
-        JSX.createElement('link', { rel: 'icon', href: 'data:,' }),
+        JSX.createElement('link', { rel: 'stylesheet', href: asset('api.css') }),
         JSX.createElement('script', { src: `${out}assets/theme.js` }),
-        JSX.createElement('script', { async: true, src: asset('icons.js'), id: 'tsd-icons-script' }),
       ),
       JSX.createElement(
         'body',

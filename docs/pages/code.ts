@@ -76,8 +76,26 @@ export function codeBlock(text: string, language: string): string {
   return `<pre class="code" tabindex="0"><code>${escapeHtml(text)}</code></pre>`
 }
 
-/** The generator function of a text, by itself. */
-export function bodyOf({ text, body }: ShownText): string {
+/** The generator function of a text, by itself: without its name and its types, which overrides do not repeat. */
+export function bodyOf(shown: ShownText): string {
+  return withoutTypes(generatorOf(shown))
+}
+
+function withoutTypes(text: string): string {
+  const file = ts.createSourceFile('text.ts', `(${text})`, ts.ScriptTarget.Latest, true)
+  const [statement] = file.statements
+  if (!ts.isExpressionStatement(statement) || !ts.isParenthesizedExpression(statement.expression)) return text
+  const { expression } = statement.expression
+  if (!ts.isFunctionExpression(expression)) return text
+  const parameters = expression.parameters.map(({ dotDotDotToken, name, initializer }) =>
+    [dotDotDotToken?.getText() ?? '', name.getText(), initializer ? ` = ${initializer.getText()}` : ''].join(
+      '',
+    ),
+  )
+  return `function* (${parameters.join(', ')}) ${expression.body.getText()}`
+}
+
+function generatorOf({ text, body }: ShownText): string {
   const from = text.lastIndexOf('\n', body.start) + 1
   const indent = /^ */.exec(text.slice(from))?.[0].length ?? 0
   const [first, ...rest] = text.slice(body.start, body.end).split('\n')

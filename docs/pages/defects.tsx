@@ -92,6 +92,12 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
       <p class="lead">
         <Linked site={site}>{text}</Linked>
       </p>
+      <ExploreLink
+        site={site}
+        subject={subjectOf(defect)}
+        steps={found?.trace?.steps ?? []}
+        kind={found?.trace?.kind}
+      />
       {finding === undefined ? null : (
         <p>
           It is a finding: <a href={documentAddress(finding.file)}>{finding.title}</a>
@@ -148,12 +154,6 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
       </Section>
       <Section title="The shortest run that shows it" id="run">
         <Provenance site={site} />
-        <ExploreLink
-          site={site}
-          subject={subjectOf(defect)}
-          steps={found?.trace?.steps ?? []}
-          kind={found?.trace?.kind}
-        />
         {!found?.trace ? (
           <p>No run was recorded.</p>
         ) : (

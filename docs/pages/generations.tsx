@@ -43,7 +43,11 @@ export function generationPages(site: Site): Page[] {
       text: kernel.summary,
       body: (
         <>
-          <Title kind="Kernel" name={kernel.name} title={kernel.summary} />
+          <Title kind="Kernel" name={`Linux ${kernel.name}`} title="a fault on a device page" />
+          <p class="lead">
+            From {kernel.name} {kernel.summary.startsWith('to ') ? '' : 'on: '}
+            <Linked site={site}>{kernel.summary}</Linked>.
+          </p>
           <Replacements site={site} kind="kernel" owner={kernel.name} />
         </>
       ),

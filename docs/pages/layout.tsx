@@ -122,7 +122,6 @@ export function Shell({ page }: { page: Page }) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>{`${page.title} · hmm-spec`}</title>
         <link rel="stylesheet" href="/assets/site.css" />
-        <link rel="icon" href="data:," />
         <script src="/assets/theme.js" />
         {assets
           .filter((name) => name.endsWith('.css'))
@@ -135,7 +134,7 @@ export function Shell({ page }: { page: Page }) {
             <script key={name} src={`/assets/${name}`} defer />
           ))}
       </head>
-      <body class={`about-${page.kind}`}>
+      <body class={page.kind === 'explorer' ? 'about-explorer' : undefined}>
         <Header url={page.url} />
         <main id="main">{page.body}</main>
         <script src="/assets/search.js" defer />
@@ -161,13 +160,20 @@ export function Title({ kind, name, title }: { kind: string; name: string; title
   )
 }
 
-/** A text whose identifiers lead to their pages. */
+/** A text whose identifiers lead to their pages; what stands between backticks is code. */
 export function Linked({ site, children }: { site: Site; children: string }) {
+  const { addresses } = site
+  const to = (url: string | undefined, shown: ComponentChildren) =>
+    url === undefined ? shown : <a href={url}>{shown}</a>
   return (
     <>
-      {site.addresses
-        .pieces(children)
-        .map(({ text, url }) => (url === undefined ? text : <a href={url}>{text}</a>))}
+      {children
+        .split('`')
+        .map((part, i) =>
+          i % 2 === 1
+            ? to(addresses.ofCode(part), <code>{part}</code>)
+            : addresses.pieces(part).map(({ text, url }) => to(url, text)),
+        )}
     </>
   )
 }
@@ -236,9 +242,7 @@ export function Table({
         <thead>
           <tr>
             {head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
+              <th key={name}>{name}</th>
             ))}
           </tr>
         </thead>

@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { kindOf } from '../../src/explorer/outcome.js'
 import type { ProcedureData } from '../../src/publish/procedures.js'
 import { address } from './addresses.js'
 import { highlighted } from './code.js'
-import { Html, Names, type Page, Provenance, Section, type Site, Table, Title, To } from './layout.js'
-import { StepFacts } from './step-facts.js'
+import { Html, Names, type Page, Section, type Site, Table, Title, To } from './layout.js'
+import { Mutants, Steps } from './step-facts.js'
 
 /** How many of the scenarios that enter a procedure are named. */
 const SMALLEST = 12
@@ -25,7 +26,7 @@ export function procedurePages(site: Site): Page[] {
   }))
 }
 
-/** In how many scenarios each step was taken, by `procedure: step`. */
+/** In how many scenarios each step was taken, by `procedure: step`; which one of several of a kind is left out. */
 const takenIn = new WeakMap<Site, ReadonlyMap<string, number>>()
 
 function stepsTaken(site: Site): ReadonlyMap<string, number> {
@@ -33,35 +34,23 @@ function stepsTaken(site: Site): ReadonlyMap<string, number> {
   if (known !== undefined) return known
   const counts = new Map<string, number>()
   for (const { coverage } of site.data.evidence?.check?.scenarios ?? [])
-    for (const step of coverage.steps) counts.set(step, (counts.get(step) ?? 0) + 1)
+    for (const step of new Set(coverage.steps.map(kindOf))) counts.set(step, (counts.get(step) ?? 0) + 1)
   takenIn.set(site, counts)
   return counts
 }
 
-/** The transitions of statecharts that an event takes. */
-function Signals({ site, events }: { site: Site; events: readonly string[] }) {
-  const charts = (event: string) => site.data.charts.filter(({ events }) => events.includes(event))
-  return (
-    <>
-      {events.map((event) => (
-        <span key={event} class="signal">
-          {event}
-          {charts(event).map(({ name }) => (
-            <>
-              {' '}
-              <a href={`${address('chart', name)}#${event}`}>{name}</a>
-            </>
-          ))}{' '}
-        </span>
-      ))}
-    </>
-  )
-}
-
 function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureData }) {
   const { data } = site
-  const { id, name, kernel, file, line, summary, steps, claims, callers, callees, open } = procedure
+  const { id, name, kernel, file, line, summary, claims, callers, callees, open } = procedure
   const taken = stepsTaken(site)
+  // Of others that traces call the same, the steps are on their own pages.
+  const elsewhere = new Set(
+    data.source.procedures
+      .filter((other) => other !== procedure && other.name === name)
+      .flatMap(({ steps }) => steps.map((step) => step.name)),
+  )
+  const own = new Set(procedure.steps.map((step) => step.name))
+  const facts = (data.steps.get(name) ?? []).filter(({ step }) => own.has(step) || !elsewhere.has(step))
   const overrides = data.source.overrides.filter(({ target }) => target === id)
   const scenarios = (data.evidence?.check?.scenarios ?? [])
     .filter(({ coverage }) => coverage.procedures.includes(name))
@@ -113,26 +102,13 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
       <Section title="Text" id="text">
         <Html html={highlighted(procedure, line)} />
       </Section>
-      {steps.length === 0 ? null : (
-        <Section title="Steps" id="steps">
-          <Provenance site={site} />
-          <Table
-            head={['step', 'line', 'signals', 'claims', 'scenarios']}
-            rows={steps.map((step) => [
-              <span class={`step ${step.kind}`}>{step.name}</span>,
-              step.file === file && step.line >= line && step.line <= procedure.endLine ? (
-                <a href={`#L${step.line}`}>{step.line}</a>
-              ) : (
-                `${step.file}:${step.line}`
-              ),
-              <Signals site={site} events={step.signals} />,
-              step.claims.join(' '),
-              step.kind === 'lock' ? '' : (taken.get(`${name}: ${step.name}`) ?? 0),
-            ])}
-          />
-        </Section>
-      )}
-      <StepFacts site={site} procedure={procedure} steps={data.steps.get(name) ?? []} />
+      <Steps
+        site={site}
+        procedure={procedure}
+        steps={facts}
+        takenIn={(step) => taken.get(kindOf(`${name}: ${step}`)) ?? 0}
+      />
+      <Mutants procedure={procedure} steps={facts} />
       <Section title="Calls" id="calls">
         {callees.length === 0 && open.length === 0 ? <p>No other procedure.</p> : null}
         {callees.length === 0 ? null : <Names kind="procedure" names={named(callees)} />}

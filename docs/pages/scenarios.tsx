@@ -69,6 +69,7 @@ function ScenarioBody({
       <p class="lead">
         <Linked site={site}>{summary}</Linked>
       </p>
+      <ExploreLink site={site} subject={{ scenario: name, bounds: 'smoke', set: {} }} />
       <Section title="Last check" id="check">
         <Provenance site={site} />
         {result === undefined ? (
@@ -161,7 +162,6 @@ function ScenarioBody({
         </Section>
       )}
       <Section title="To run it" id="run">
-        <ExploreLink site={site} subject={{ scenario: name, bounds: 'smoke', set: {} }} />
         <Commands
           lines={[
             `npx hmm-spec check ${name}`,

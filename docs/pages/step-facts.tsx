@@ -4,12 +4,13 @@
  * @module
  */
 
-import { Fragment } from 'preact'
+import { type ComponentChildren, Fragment } from 'preact'
 import { addressTo } from '../../src/explorer/address.js'
 import type { MutantData } from '../../src/publish/mutants.js'
-import type { ProcedureData } from '../../src/publish/procedures.js'
+import type { ProcedureData, ProcedureStep } from '../../src/publish/procedures.js'
 import type { StepData } from '../../src/publish/steps.js'
-import { Provenance, Section, type Site, Table } from './layout.js'
+import { address } from './addresses.js'
+import { Linked, Provenance, Section, type Site, Table } from './layout.js'
 
 /** The outcomes of a step: each leads to a search for the shortest run to it. */
 function Outcomes({ step }: { step: StepData }) {
@@ -72,13 +73,161 @@ function MutantsOf({
   )
 }
 
-/** The section; nothing without evidence. */
-export function StepFacts({
+/** A step as its text has it, with what runs have shown of it: one of the two may be missing. */
+interface StepRow {
+  readonly name: string
+  readonly inText: readonly ProcedureStep[]
+  readonly facts?: StepData
+}
+
+/** A step that takes or drops a lock: `down_read mm[].mmap_lock`. */
+const LOCKS = /^(?:lock|trylock|unlock|(?:down|up)_(?:read|write)\w*) /
+
+const verbOf = (name: string) => name.split(' ')[0]
+
+/** The steps in the order of the text. A run says which lock it is that the text has by an expression. */
+export function rowsOf(inText: readonly ProcedureStep[], steps: readonly StepData[]): StepRow[] {
+  const left = new Set(steps)
+  const names = [...new Set(inText.map(({ name }) => name))]
+  const rows = names.flatMap((name): StepRow[] => {
+    const places = inText.filter((step) => step.name === name)
+    const isLock = places[0].kind === 'lock'
+    const isOnly =
+      isLock && names.every((other) => other === name || !LOCKS.test(other) || verbOf(other) !== verbOf(name))
+    const found = [...left].filter(
+      ({ step }) => step === name || (isOnly && LOCKS.test(step) && verbOf(step) === verbOf(name)),
+    )
+    for (const facts of found) left.delete(facts)
+    return found.length === 0
+      ? [{ name, inText: places }]
+      : found.map((facts) => ({ name: facts.step, inText: places, facts }))
+  })
+  return [...rows, ...[...left].map((facts) => ({ name: facts.step, inText: [], facts }))]
+}
+
+/** The transitions of statecharts that an event takes. */
+function Signals({ site, events }: { site: Site; events: readonly string[] }) {
+  const charts = (event: string) => site.data.charts.filter(({ events }) => events.includes(event))
+  return (
+    <>
+      {events.map((event) => (
+        <span key={event} class="signal">
+          {event}
+          {charts(event).map(({ name }) => (
+            <Fragment key={name}>
+              {' '}
+              <a href={`${address('chart', name)}#${event}`}>{name}</a>
+            </Fragment>
+          ))}
+        </span>
+      ))}
+    </>
+  )
+}
+
+/** The lines of a step in the text that the page shows, or the place where it stands. */
+function Lines({ procedure, steps }: { procedure: ProcedureData; steps: readonly ProcedureStep[] }) {
+  const { file, line: first, endLine } = procedure
+  return (
+    <>
+      {steps.map((step, i) => (
+        <Fragment key={`${step.file}:${step.line}`}>
+          {i === 0 ? '' : ', '}
+          {step.file === file && step.line >= first && step.line <= endLine ? (
+            <a href={`#L${step.line}`}>{step.line}</a>
+          ) : (
+            `${step.file}:${step.line}`
+          )}
+        </Fragment>
+      ))}
+    </>
+  )
+}
+
+/** A column, which is left out where no row has anything in it. */
+interface Column {
+  readonly head: string
+  readonly cell: (row: StepRow) => ComponentChildren
+  readonly has?: (row: StepRow) => boolean
+}
+
+/** The section: each step, where it stands, what it does, and what takes it. */
+export function Steps({
   site,
+  procedure,
+  steps,
+  takenIn,
+}: {
+  site: Site
+  procedure: ProcedureData
+  steps: readonly StepData[]
+  /** In how many scenarios a step was taken. */
+  takenIn: (step: string) => number
+}) {
+  const rows = rowsOf(procedure.steps, steps)
+  if (rows.length === 0) return null
+  const together = (row: StepRow, of: 'signals' | 'claims') => [
+    ...new Set(row.inText.flatMap((step) => step[of])),
+  ]
+  // That taking a lock reads and writes the locks is said by its name.
+  const fields = (row: StepRow, of: 'reads' | 'writes') =>
+    LOCKS.test(row.name) ? [] : (row.facts?.[of] ?? [])
+  const columns: readonly Column[] = [
+    { head: 'step', cell: ({ name }) => name },
+    {
+      head: 'line',
+      cell: ({ inText }) => <Lines procedure={procedure} steps={inText} />,
+      has: ({ inText }) => inText.length > 0,
+    },
+    {
+      head: 'signals',
+      cell: (row) => <Signals site={site} events={together(row, 'signals')} />,
+      has: (row) => together(row, 'signals').length > 0,
+    },
+    {
+      head: 'claims',
+      cell: (row) => <Linked site={site}>{together(row, 'claims').join(' ')}</Linked>,
+      has: (row) => together(row, 'claims').length > 0,
+    },
+    ...(['reads', 'writes'] as const).map((of) => ({
+      head: of,
+      cell: (row: StepRow) => (fields(row, of).length === 0 ? null : <Fields names={fields(row, of)} />),
+      has: (row: StepRow) => fields(row, of).length > 0,
+    })),
+    {
+      head: 'outcomes',
+      cell: ({ facts }) => (facts === undefined ? null : <Outcomes step={facts} />),
+      has: ({ facts }) => facts !== undefined,
+    },
+    { head: 'scenarios', cell: ({ name }) => takenIn(name) },
+    { head: 'recorded', cell: ({ facts }) => (facts ? sequencesOf(facts)[0] : 0) },
+    { head: 'suite', cell: ({ facts }) => (facts ? sequencesOf(facts)[1] : 0) },
+    {
+      head: 'mutants',
+      cell: ({ facts }) => facts?.mutants.length ?? 0,
+      has: ({ facts }) => facts !== undefined && facts.mutants.length > 0,
+    },
+  ]
+  const shown = columns.filter(({ has }) => has === undefined || rows.some(has))
+  return (
+    <Section title="Steps" id="steps">
+      <Provenance site={site} />
+      <Table
+        head={shown.map(({ head }) => head)}
+        rows={rows.map((row) => shown.map(({ cell }) => cell(row)))}
+      />
+      <p class="says">
+        <a href="/procedure/index.html#columns">What the columns say</a>
+      </p>
+    </Section>
+  )
+}
+
+/** What mutants there are of the steps, and what became of those that were run. */
+export function Mutants({
   procedure: { file, line: first, endLine },
   steps,
 }: {
-  site: Site
   procedure: ProcedureData
   steps: readonly StepData[]
 }) {
@@ -86,40 +235,18 @@ export function StepFacts({
   const isShown = (mutant: Pick<MutantData, 'file' | 'line'>) =>
     mutant.file === file && mutant.line >= first && mutant.line <= endLine
   const mutants = steps.flatMap(({ step, mutants }) => mutants.map((mutant) => ({ step, ...mutant })))
-  if (steps.length === 0) return null
+  if (mutants.length === 0) return null
   return (
-    <>
-      <Section title="What each step does" id="facts">
-        <Provenance site={site} />
-        <Table
-          head={['step', 'reads', 'writes', 'outcomes', 'scenarios', 'recorded', 'suite', 'mutants']}
-          rows={steps.map((step) => [
-            step.step,
-            <Fields names={step.reads} />,
-            <Fields names={step.writes} />,
-            <Outcomes step={step} />,
-            step.scenarios,
-            ...sequencesOf(step),
-            step.mutants.length,
-          ])}
-        />
-        <p class="says">
-          <a href="/procedure/index.html#main">What the columns say</a>
-        </p>
-      </Section>
-      {mutants.length === 0 ? null : (
-        <Section title="Mutants of its steps" id="mutants">
-          <details>
-            <summary>{mutants.length}</summary>
-            <ul>
-              {[...new Set(mutants.map(placeOf))].map((place) => {
-                const alike = mutants.filter((mutant) => placeOf(mutant) === place)
-                return <MutantsOf key={place} alike={alike} isShown={isShown(alike[0])} />
-              })}
-            </ul>
-          </details>
-        </Section>
-      )}
-    </>
+    <Section title="Mutants of its steps" id="mutants">
+      <details>
+        <summary>{mutants.length}</summary>
+        <ul>
+          {[...new Set(mutants.map(placeOf))].map((place) => {
+            const alike = mutants.filter((mutant) => placeOf(mutant) === place)
+            return <MutantsOf key={place} alike={alike} isShown={isShown(alike[0])} />
+          })}
+        </ul>
+      </details>
+    </Section>
   )
 }

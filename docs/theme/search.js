@@ -20,9 +20,9 @@ function made(name, attributes) {
 }
 
 const root = document
-  .querySelector('link[rel="stylesheet"]')
-  .getAttribute('href')
-  .replace(/assets\/site\.css$/, '')
+  .querySelector('script[src$="assets/search.js"]')
+  .getAttribute('src')
+  .replace(/assets\/search\.js$/, '')
 const MOST = 20
 let loading
 let selected = -1
@@ -62,6 +62,16 @@ function words(text) {
   return text.match(/[\p{L}\p{N}_]+/gu) ?? []
 }
 
+// The index has the parts of a kernel's name as words, but not the pieces between: read_retry of mmu_interval_read_retry.
+function wordsAndParts(text) {
+  return words(text).flatMap((word) =>
+    word.includes('_') ? word.split('_').filter((part) => part !== '') : [word],
+  )
+}
+
+// Of pages that match alike, people look for what must hold, for the text, and for what was found.
+const WEIGHTS = { requirement: 2, finding: 1.5, procedure: 1.3, comparison: 1.3 }
+
 async function search() {
   const text = field.value.trim()
   if (text === '') return close()
@@ -72,9 +82,19 @@ async function search() {
     return show([], error.message)
   }
   if (field.value.trim() !== text) return
-  const options = { tokenize: words, prefix: true, boost: { title: 4, names: 6 } }
+  const options = {
+    tokenize: words,
+    prefix: true,
+    boost: { title: 4, names: 6 },
+    boostDocument: (_id, _term, { kind }) => WEIGHTS[kind] ?? 1,
+  }
   const all = index.search(text, { ...options, combineWith: 'AND' })
-  const found = all.length > 0 ? all : index.search(text, { ...options, fuzzy: 0.2 })
+  const parts = new Set(all.map(({ id }) => id))
+  const byParts = index
+    .search(text, { ...options, tokenize: wordsAndParts, combineWith: 'AND' })
+    .filter(({ id }) => !parts.has(id))
+  const both = [...all, ...byParts]
+  const found = both.length > 0 ? both : index.search(text, { ...options, fuzzy: 0.2 })
   const exact = text.toLowerCase()
   const rank = ({ title }) =>
     title.toLowerCase() === exact || title.toLowerCase().startsWith(`${exact}:`) ? 0 : 1

@@ -54,6 +54,8 @@ export async function serve(folder: string, extra: Readonly<Record<string, strin
       made !== undefined || (file.startsWith(folder) && existsSync(file) && statSync(file).isFile())
     response.writeHead(found ? 200 : 404, {
       'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+      // Scripts and styles are the same for every page.
+      'cache-control': extname(path) === '.html' ? 'no-store' : 'max-age=600',
     })
     response.end(found ? (made ?? readFileSync(file)) : '')
   })
