@@ -53,7 +53,7 @@ export const nouveauBugs: readonly HistoricBug[] = [
     source: { commit: 'b46ddaf08234' },
     what: 'An address space of the GPU is freed while the handler of its faults still uses it.',
     kind: 'lifetime',
-    alike: ['D17'],
+    defects: ['T93'],
   },
   {
     subsystem: 'nouveau svm and dmem',

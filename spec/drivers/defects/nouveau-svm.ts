@@ -9,9 +9,11 @@ import {
   faultArgs,
   flushDevice,
   systemFrames,
+  unlink,
   unmapPages,
 } from '../../../src/driver/index.js'
 import {
+  drainFaultHandler,
   nouveau_dmem_migrate_to_ram,
   nouveau_pfns_map,
   nouveau_svmm_invalidate_range_start,
@@ -80,6 +82,15 @@ const mapsAll = override(
     },
 )
 
+/** The address space is freed while the handler of its faults still uses it. */
+const withoutDrain = override(
+  drainFaultHandler,
+  () =>
+    function* (svmm): Running<void> {
+      yield* unlink(svmm)
+    },
+)
+
 export const nouveauDefects: readonly Defect[] = [
   {
     name: 'T90',
@@ -119,5 +130,19 @@ export const nouveauDefects: readonly Defect[] = [
     scenario: 'nouveau-svm/migrate-and-dontneed',
     overrides: [mapsAll],
     steps: 35,
+  },
+  {
+    name: 'T93',
+    kind: 'history',
+    title: 'nouveau: an address space of the GPU goes away under the handler of its faults',
+    text:
+      'nouveau_svm_fault looks the address space up under the mutex, drops it, and counts nothing; the client closes, and ' +
+      'nouveau_svmm_fini removes the notifier and frees it. The handler maps a page of which nobody tells it any more. Fixed in ' +
+      '7.x: the handler is drained first.',
+    source: [`reference D17; ${SVM}, commit b46ddaf08234`],
+    requirement: 'C1',
+    scenario: 'nouveau-svm/close-versus-fault',
+    overrides: [withoutDrain],
+    steps: 22,
   },
 ]

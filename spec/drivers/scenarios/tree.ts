@@ -28,6 +28,7 @@ import { mmapOver, munmapVersusDevice, twoFaults, zeroPage } from '../../mirror/
 import {
   classicNotifiers,
   closeMirror,
+  closeVersusFault,
   exitVersusDevice,
   oomReaper,
   unmapAndClose,
@@ -206,4 +207,5 @@ export const treeScenarios: readonly Scenario[] = [
   ...small(shownBy(nouveauSvmDriver, [migrateVersusCpu, migrateVersusDontneed, migratePartly])),
   ...shownBy(nouveauSvmDriver, [writeToOwnMemory]),
   ...small(shownBy(nouveauSvmDriver, [unmapAndClose])),
+  ...shownBy(nouveauSvmDriver, [closeVersusFault]),
 ]

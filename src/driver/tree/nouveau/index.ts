@@ -21,5 +21,4 @@ export const nouveauSvmDriver = defineDriver({
   migrateToDevice: nouveau_dmem_migrate_vma,
   migrateToRam: nouveau_dmem_migrate_to_ram,
   close: nouveau_svmm_fini,
-  closedBy: 'last user',
 })

@@ -35,6 +35,7 @@ import {
 } from '../../../world/index.js'
 import type { FaultAnswer, MirrorSetting } from '../../driver.js'
 import { endOfRange } from '../../fault.js'
+import { drainHandlers, unlink } from '../../fault-handler.js'
 import { migrateToSystem } from '../../memory/device-memory.js'
 import { isOwnMigration, type Mirror, rangeOf } from '../../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../../page-table.js'
@@ -202,12 +203,22 @@ export const nouveau_svm_fault = procedure(function* nouveau_svm_fault(
   return error
 })
 
-/** The address space of the GPU goes away. */
+/** The channel is gone, so that no fault finds the address space any more; those that have found it end. */
+export const drainFaultHandler = procedure(
+  'nouveau_svmm_part, and drain',
+  function* (svmm: Svmm): Running<void> {
+    yield* unlink(svmm)
+    yield* drainHandlers(svmm)
+  },
+)
+
+/** The address space of the GPU goes away. Faults may come to it until it is parted from its channel, if it says how it ends. */
 export const nouveau_svmm_fini = procedure(function* nouveau_svmm_fini(
   _current: Task,
   svmm: Svmm,
 ): Running<void> {
-  const { notifier, state } = svmm
+  const { notifier, state, ending } = svmm
+  if (ending) yield* drainFaultHandler(svmm)
   yield* state.mutex.lock()
   yield* nouveau_svmm_invalidate(svmm, { start: notifier.start, end: notifier.last + 1 })
   yield* state.mutex.unlock()
