@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url'
 import { scenarios } from '../spec/index.js'
 import { promelaOfScenario } from '../src/export/scenario.js'
+import type { Against } from '../src/publish/bench.js'
 import { plain } from '../src/report/colours.js'
 import { type Column, table } from '../src/report/table.js'
 import { findTools, type Tools, withVerifier } from '../src/second-opinion/spin.js'
@@ -29,26 +30,31 @@ const COLUMNS: readonly Column[] = [
 /**
  * Explores scenarios in turns, and prints the medians of the processor time.
  *
- * @returns false if SPIN counts something else
+ * @returns what they took, and false if SPIN counts something else
  */
-export async function compareExported(bounds: Bounds, turns: number): Promise<boolean> {
+export async function compareExported(
+  bounds: Bounds,
+  turns: number,
+): Promise<{ readonly right: boolean; readonly against: readonly Against[] }> {
   const tools = findTools()
   if (tools === undefined) {
     console.log('exported scenarios are not compared with SPIN: spin and a C compiler are not both here')
-    return true
+    return { right: true, against: [] }
   }
+  const against: Against[] = []
   const rows: string[][] = []
   let right = true
   for (const name of MEASURED) {
-    const { row, isSame } = await compared(tools, name, bounds, turns)
+    const { row, isSame, taken } = await compared(tools, name, bounds, turns)
     rows.push(row)
+    against.push(taken)
     right &&= isSame
   }
   console.log(
     'scenarios, exported to SPIN: processor time of exploring with claims, without progress; speed of hmm-spec, SPIN = 1',
   )
   console.log(table(COLUMNS, rows, plain))
-  return right
+  return { right, against }
 }
 
 async function compared(
@@ -56,7 +62,7 @@ async function compared(
   name: string,
   bounds: Bounds,
   turns: number,
-): Promise<{ readonly row: string[]; readonly isSame: boolean }> {
+): Promise<{ readonly row: string[]; readonly isSame: boolean; readonly taken: Against }> {
   const scenario = scenarios.find((candidate) => candidate.name === name)
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   const states = Number.POSITIVE_INFINITY
@@ -98,6 +104,12 @@ async function compared(
       compileSeconds.toFixed(1),
       ((compileSeconds + other) / own).toFixed(1),
     ]
-    return { row, isSame }
+    const taken: Against = {
+      name: `${name}, ${bounds} bounds, exported`,
+      states: count,
+      ours: { seconds: own, peakBytes: null },
+      spin: { seconds: other, peakBytes: null },
+    }
+    return { row, isSame, taken }
   })
 }

@@ -2,9 +2,11 @@
  * How fast the checker is: against SPIN on the protocol that there is a model of for both, and on the real scenarios.
  */
 import { parseArgs } from 'node:util'
+import type { Against } from '../src/publish/bench.js'
 import { writeBounds } from './bounds.js'
 import { writeDigests } from './digests.js'
 import { compareExported } from './exported.js'
+import { writeReport } from './report.js'
 import { timeScenarios } from './scenarios.js'
 import { compareWithSpin, LARGE, SMALL } from './spin.js'
 
@@ -15,6 +17,7 @@ const USAGE = `npm run bench -- [options]
   --write-bounds    write docs/bounds.md, which takes some minutes, and nothing else
   --write-digests   write test/fixtures/digests.json, which takes two minutes, and nothing else
   --time-limit S    most seconds for each scenario (default 60)
+  --output FILE     write what was measured as JSON too, for npm run evidence -- --bench FILE
 Ends with 1 if a count of states is wrong or a scenario cannot be checked.`
 
 const { values } = parseArgs({
@@ -25,6 +28,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     scenario: { type: 'string', multiple: true, default: [] },
     'time-limit': { type: 'string', default: '60' },
+    output: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -34,14 +38,20 @@ else if (values['write-bounds']) await writeBounds()
 else if (values['write-digests']) await writeDigests()
 else {
   const right: boolean[] = []
+  const against: Against[] = []
   if (values.scenario.length === 0) {
     const pairs = Number(values.pairs ?? (values.quick ? 1 : 5))
-    right.push(await compareWithSpin(values.quick ? SMALL : LARGE, pairs))
+    const protocol = await compareWithSpin(values.quick ? SMALL : LARGE, pairs)
     console.log('')
-    right.push(await compareExported(values.quick ? 'smoke' : 'default', pairs))
+    const exported = await compareExported(values.quick ? 'smoke' : 'default', pairs)
     console.log('')
+    right.push(protocol.right, exported.right)
+    against.push(protocol.against, ...exported.against)
   }
   const bounds = values.quick ? (['smoke'] as const) : (['smoke', 'default'] as const)
-  right.push(await timeScenarios(values.scenario, bounds, Number(values['time-limit'])))
+  const timed = await timeScenarios(values.scenario, bounds, Number(values['time-limit']))
+  right.push(timed.right)
+  if (values.output !== undefined)
+    writeReport(values.output, { right: !right.includes(false), against, scenarios: timed.scenarios })
   if (right.includes(false)) process.exitCode = 1
 }

@@ -3,6 +3,7 @@
  */
 import { scenarios } from '../spec/index.js'
 import { check } from '../src/checker/index.js'
+import type { TimedScenario } from '../src/publish/bench.js'
 import { plain } from '../src/report/colours.js'
 import { type Column, table } from '../src/report/table.js'
 import type { Bounds } from '../src/world/index.js'
@@ -23,16 +24,17 @@ const COLUMNS: readonly Column[] = [
  * @param names - which; all if there are none
  * @param bounds - at which sizes
  * @param seconds - most for each check
- * @returns false if a scenario could not be checked
+ * @returns what each took, and false if a scenario could not be checked
  */
 export async function timeScenarios(
   names: readonly string[],
   bounds: readonly Bounds[],
   seconds: number,
-): Promise<boolean> {
+): Promise<{ readonly right: boolean; readonly scenarios: readonly TimedScenario[] }> {
   const unknown = names.filter((name) => !scenarios.some((scenario) => scenario.name === name))
   if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}`)
   const rows: string[][] = []
+  const timed: TimedScenario[] = []
   let states = 0
   let elapsed = 0
   let right = true
@@ -41,12 +43,23 @@ export async function timeScenarios(
     for (const size of bounds) {
       try {
         const result = await check(scenario, { bounds: size, limits: { timeMs: seconds * 1000 } })
+        const verdict =
+          result.limit === undefined ? result.verdict : `${result.verdict} (${result.limit.kind})`
+        timed.push({
+          name: scenario.name,
+          bounds: size,
+          verdict,
+          states: result.states,
+          steps: result.transitions,
+          seconds: Math.round(result.elapsedMs) / 1000,
+          storedBytes: result.storedBytes,
+        })
         states += result.states
         elapsed += result.elapsedMs
         rows.push([
           scenario.name,
           size,
-          result.limit === undefined ? result.verdict : `${result.verdict} (${result.limit.kind})`,
+          verdict,
           result.states.toLocaleString('en'),
           result.transitions.toLocaleString('en'),
           (result.elapsedMs / 1000).toFixed(2),
@@ -73,5 +86,5 @@ export async function timeScenarios(
   console.log(
     `together ${states.toLocaleString('en')} states in ${(elapsed / 1000).toFixed(1)} s: ${speed} states/s`,
   )
-  return right
+  return { right, scenarios: timed }
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Against, Taken } from '../src/publish/bench.js'
 import { isThere, type Measured, measure, median, pinned } from './measure.js'
 
 /** How large the protocol is, and how many states it must then have. */
@@ -27,9 +28,12 @@ const OURS = fileURLToPath(new URL('./retry-protocol.js', import.meta.url))
 /**
  * Runs both in turns and prints what they took.
  *
- * @returns false if a count was wrong
+ * @returns what they took, and false if a count was wrong
  */
-export async function compareWithSpin(size: Size, pairs: number): Promise<boolean> {
+export async function compareWithSpin(
+  size: Size,
+  pairs: number,
+): Promise<{ readonly right: boolean; readonly against: Against }> {
   const pin = pinned()
   const { invalidations, commits } = size
   console.log(
@@ -59,7 +63,16 @@ export async function compareWithSpin(size: Size, pairs: number): Promise<boolea
       )
     }
     summarise(size, runs)
-    return right
+    const spins = runs.flatMap(({ theirs }) => theirs ?? [])
+    return {
+      right,
+      against: {
+        name: `retry-protocol, invalidations=${invalidations} commits=${commits}`,
+        states: size.states,
+        ours: taken(runs.map((run) => run.ours)),
+        spin: spins.length === 0 ? null : taken(spins),
+      },
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -125,6 +138,11 @@ function tell(
   const middle = median(ratios)
   const each = ratios.map((ratio) => ratio.toFixed(2)).join(' ')
   console.log(`${what}: ${middle.toFixed(2)} (${each}); wanted ${wanted}: ${met(middle) ? 'met' : 'NOT met'}`)
+}
+
+function taken(runs: readonly Measured[]): Taken {
+  const { cpu, peak } = medianOf(runs)
+  return { seconds: cpu, peakBytes: peak ?? null }
 }
 
 function medianOf(runs: readonly Measured[]): Measured {

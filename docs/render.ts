@@ -12,15 +12,19 @@ import { explorerPage } from './pages/explorer.js'
 import { generationPages } from './pages/generations.js'
 import { type Page, Shell, type Site } from './pages/layout.js'
 import { listPages } from './pages/lists.js'
+import { mutantsPage } from './pages/mutants.js'
 import { procedurePages } from './pages/procedures.js'
 import { requirementPages } from './pages/requirements.js'
 import { scenarioPages } from './pages/scenarios.js'
+import { speedPage } from './pages/speed.js'
 import { startPage } from './pages/start.js'
 
 /** All pages of the site. */
 export async function pagesOf(site: Site): Promise<Page[]> {
   return [
     startPage(site),
+    mutantsPage(site),
+    speedPage(site),
     explorerPage(),
     ...listPages(site),
     ...requirementPages(site),

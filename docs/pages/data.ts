@@ -13,6 +13,7 @@ import { type CompiledStatechart, compileStatechart } from '../../src/checker/st
 import { generations } from '../../src/generations/generations.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
 import { type Evidence, readEvidence, Schemas } from '../../src/publish/evidence.js'
+import type { JudgedMutant } from '../../src/publish/mutants.js'
 import { type ProcedureData, type ProceduresDocument, readProcedures } from '../../src/publish/procedures.js'
 import type { StepData } from '../../src/publish/steps.js'
 import type { TransitionData } from '../../src/publish/transitions.js'
@@ -59,6 +60,8 @@ export interface SiteData {
   readonly transitions: readonly TransitionData[]
   /** What steps do, by the name of the procedure; empty without evidence. */
   readonly steps: ReadonlyMap<string, readonly StepData[]>
+  /** What runs have found of mutants, by identifier; empty without a report. */
+  readonly mutants: ReadonlyMap<string, JudgedMutant>
   /** The commit that the site is made of; undefined outside of a repository. */
   readonly commit: string | undefined
   /** True if the evidence is of another commit, or of files that were changed. */
@@ -87,6 +90,7 @@ export function collect(root: string): SiteData {
     evidence,
     transitions: evidence?.transitions?.transitions ?? [],
     steps: byProcedure(evidence?.steps?.steps ?? []),
+    mutants: new Map(evidence?.mutate?.mutants.map((mutant) => [mutant.id, mutant])),
     commit,
     stale:
       evidence !== undefined &&

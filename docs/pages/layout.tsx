@@ -227,6 +227,11 @@ export function Provenance({ site }: { site: Site }) {
   )
 }
 
+/** A figure stands at the right, below others like it. */
+function isFigure(cell: ComponentChildren): boolean {
+  return typeof cell === 'number' || (typeof cell === 'string' && /^\d[\d,]*\.\d+$/.test(cell))
+}
+
 /** A table that may be wider than its page. */
 export function Table({
   head,
@@ -250,7 +255,7 @@ export function Table({
           {rows.map((cells, i) => (
             <tr key={String(i)}>
               {cells.map((cell, k) => (
-                <td key={String(k)} class={typeof cell === 'number' ? 'number' : undefined}>
+                <td key={String(k)} class={isFigure(cell) ? 'number' : undefined}>
                   {typeof cell === 'number' ? <Count n={cell} /> : cell}
                 </td>
               ))}

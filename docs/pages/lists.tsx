@@ -6,7 +6,9 @@
 import { Fragment } from 'preact'
 import { address, documentAddress } from './addresses.js'
 import { Linked, type Page, Provenance, type Site, Table, To } from './layout.js'
+import { MUTANTS_PAGE } from './mutants.js'
 import { askedOf } from './requirements.js'
+import { SPEED_PAGE } from './speed.js'
 
 /** The pages of lists. */
 export function listPages(site: Site): Page[] {
@@ -181,6 +183,17 @@ export function listPages(site: Site): Page[] {
             </ul>
           </section>
         ))}
+        <section>
+          <h2>Measured</h2>
+          <ul class="shelf">
+            <li>
+              <a href={MUTANTS_PAGE}>Mutants, and what became of them</a>
+            </li>
+            <li>
+              <a href={SPEED_PAGE}>Speed</a>
+            </li>
+          </ul>
+        </section>
       </div>,
     ),
   ]

@@ -9,7 +9,8 @@ import type { ProcedureData } from '../../src/publish/procedures.js'
 import { address } from './addresses.js'
 import { highlighted } from './code.js'
 import { Html, Names, type Page, Section, type Site, Table, Title, To } from './layout.js'
-import { Mutants, Steps } from './step-facts.js'
+import { Mutants } from './mutants.js'
+import { Steps } from './step-facts.js'
 
 /** How many of the scenarios that enter a procedure are named. */
 const SMALLEST = 12
@@ -108,7 +109,7 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
         steps={facts}
         takenIn={(step) => taken.get(kindOf(`${name}: ${step}`)) ?? 0}
       />
-      <Mutants procedure={procedure} steps={facts} />
+      <Mutants site={site} procedure={procedure} steps={facts} />
       <Section title="Calls" id="calls">
         {callees.length === 0 && open.length === 0 ? <p>No other procedure.</p> : null}
         {callees.length === 0 ? null : <Names kind="procedure" names={named(callees)} />}

@@ -20,6 +20,7 @@ import {
   To,
   TraceDrawing,
 } from './layout.js'
+import { KilledBy } from './mutants.js'
 
 type Requirement = Site['data']['requirements'][number]
 
@@ -155,6 +156,7 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
           </>
         ) : null}
       </Section>
+      <KilledBy site={site} clause={id} />
       {claiming.length === 0 ? null : (
         <Section title="Procedures that claim it" id="procedures">
           <Names kind="procedure" names={claiming} />

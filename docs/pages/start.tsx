@@ -6,7 +6,9 @@
 import { address } from './addresses.js'
 import { listed } from './data.js'
 import { type Page, Provenance, type Site, Table } from './layout.js'
+import { MUTANTS_PAGE } from './mutants.js'
 import { askedOf } from './requirements.js'
+import { SPEED_PAGE, speedOf } from './speed.js'
 
 interface Door {
   readonly title: string
@@ -144,7 +146,32 @@ function Verdict({ site }: { site: Site }) {
             {sum('sequences').toLocaleString('en-US')} sequences recorded on Linux {listed(kernels)} match
           </li>
         )}
-        {evidence?.manifest.files.bench ? null : <li>Speed: not measured</li>}
+        <li>
+          {evidence?.mutate === undefined ? (
+            <>
+              <a href={MUTANTS_PAGE}>Mutants</a>: none were run
+            </>
+          ) : (
+            <>
+              <strong data-figure="killed">{evidence.mutate.counts.killed}</strong> of{' '}
+              {evidence.mutate.mutants.length} <a href={MUTANTS_PAGE}>mutants</a> killed, at{' '}
+              {evidence.mutate.run.commit?.slice(0, 10) ?? 'an unknown commit'}
+            </>
+          )}
+        </li>
+        <li>
+          {evidence?.bench === undefined ? (
+            <>
+              <a href={SPEED_PAGE}>Speed</a>: not measured
+            </>
+          ) : (
+            <>
+              <strong data-figure="speed">{speedOf(evidence.bench).toLocaleString('en-US')}</strong> states a
+              second: <a href={SPEED_PAGE}>speed</a>, at{' '}
+              {evidence.bench.run.commit?.slice(0, 10) ?? 'an unknown commit'}
+            </>
+          )}
+        </li>
       </ul>
       <Provenance site={site} />
     </section>

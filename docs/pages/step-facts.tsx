@@ -6,7 +6,6 @@
 
 import { type ComponentChildren, Fragment } from 'preact'
 import { addressTo } from '../../src/explorer/address.js'
-import type { MutantData } from '../../src/publish/mutants.js'
 import type { ProcedureData, ProcedureStep } from '../../src/publish/procedures.js'
 import type { StepData } from '../../src/publish/steps.js'
 import { address } from './addresses.js'
@@ -38,39 +37,6 @@ function Fields({ names }: { names: readonly string[] }) {
 export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [recorded: number, suite: number] {
   const { suite = 0, ...recorded } = sequences
   return [Object.values(recorded).reduce((sum, count) => sum + count, 0), suite]
-}
-
-function placeOf({ file, line, original }: Pick<MutantData, 'file' | 'line' | 'original'>): string {
-  return `${file} ${line} ${original}`
-}
-
-/** Mutants of one place: what stands there, and what is done to it. */
-function MutantsOf({
-  alike,
-  isShown,
-}: {
-  alike: readonly (MutantData & { readonly step: string })[]
-  isShown: boolean
-}) {
-  const [{ file, line, step, original }] = alike
-  return (
-    <li>
-      {isShown ? <a href={`#L${line}`}>{line}</a> : `${file}:${line} ${step}:`} <code>{original}</code>:{' '}
-      {alike.map(({ id, kind, replacement, verdict }, i) => (
-        <Fragment key={id}>
-          {i === 0 ? '' : ', '}
-          {kind}
-          {replacement === '' || replacement === `!(${original})` ? null : (
-            <>
-              {' → '}
-              <code>{replacement}</code>
-            </>
-          )}
-          {verdict === undefined ? null : ` (${verdict})`}
-        </Fragment>
-      ))}
-    </li>
-  )
 }
 
 /** A step as its text has it, with what runs have shown of it: one of the two may be missing. */
@@ -219,34 +185,6 @@ export function Steps({
       <p class="says">
         <a href="/procedure/index.html#columns">What the columns say</a>
       </p>
-    </Section>
-  )
-}
-
-/** What mutants there are of the steps, and what became of those that were run. */
-export function Mutants({
-  procedure: { file, line: first, endLine },
-  steps,
-}: {
-  procedure: ProcedureData
-  steps: readonly StepData[]
-}) {
-  // A mutant may be of a text in another place, and evidence that is older than the page tells of other lines.
-  const isShown = (mutant: Pick<MutantData, 'file' | 'line'>) =>
-    mutant.file === file && mutant.line >= first && mutant.line <= endLine
-  const mutants = steps.flatMap(({ step, mutants }) => mutants.map((mutant) => ({ step, ...mutant })))
-  if (mutants.length === 0) return null
-  return (
-    <Section title="Mutants of its steps" id="mutants">
-      <details>
-        <summary>{mutants.length}</summary>
-        <ul>
-          {[...new Set(mutants.map(placeOf))].map((place) => {
-            const alike = mutants.filter((mutant) => placeOf(mutant) === place)
-            return <MutantsOf key={place} alike={alike} isShown={isShown(alike[0])} />
-          })}
-        </ul>
-      </details>
     </Section>
   )
 }

@@ -8,6 +8,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { CheckResult, Trace } from '../checker/result.js'
+import type { BenchDocument } from './bench.js'
+import type { MutateDocument } from './mutants.js'
 import type { ProceduresDocument } from './procedures.js'
 import type { StepsDocument } from './steps.js'
 import type { TransitionsDocument } from './transitions.js'
@@ -99,6 +101,10 @@ export interface Evidence {
   readonly procedures?: ProceduresDocument
   readonly transitions?: TransitionsDocument
   readonly steps?: StepsDocument
+  /** Of the commit that its `run` says, which may be another. */
+  readonly mutate?: MutateDocument
+  /** As `mutate`. */
+  readonly bench?: BenchDocument
   readonly history: readonly HistoryEntry[]
 }
 
@@ -174,6 +180,8 @@ export function readEvidence(folder: string, schemas: Schemas): Evidence | undef
     ...some('procedures'),
     ...some('transitions'),
     ...some('steps'),
+    ...some('mutate'),
+    ...some('bench'),
     conform: Object.keys(files)
       .filter((name) => name.startsWith('conform-'))
       .map((name) => read(files[name]) as ConformDocument),

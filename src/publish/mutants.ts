@@ -5,6 +5,7 @@
  */
 import { mutantsOf } from '../mutate/find.js'
 import { mutatedFiles, typedSources } from '../mutate/text/program.js'
+import type { RunFacts } from '../report/report.js'
 
 /** A mutant, and what became of it. */
 export interface MutantData {
@@ -19,9 +20,29 @@ export interface MutantData {
   readonly verdict?: string
 }
 
+/** What a run has found of one mutant. */
+export interface JudgedMutant extends MutantData {
+  readonly procedure: string
+  /** Null between steps. */
+  readonly step: string | null
+  readonly verdict: string
+  /** What noticed it: a scenario, or `recording FILE:LINE`. */
+  readonly by: string | null
+  readonly clause: string | null
+  /** Of the shortest run that shows it. */
+  readonly steps: number | null
+}
+
 /** What `mutate --format json` writes, as far as it is read here. */
 export interface MutateDocument {
-  readonly mutants: readonly { readonly id: string; readonly verdict: string }[]
+  readonly run: RunFacts
+  /** False if a limit or an interrupt came before the end. */
+  readonly complete: boolean
+  /** The share that is killed of those that can be. */
+  readonly score: number | null
+  readonly counts: Readonly<Record<string, number>>
+  readonly killedBy: { readonly scenarios: number; readonly recordings: number }
+  readonly mutants: readonly JudgedMutant[]
 }
 
 /** A mutant, with the procedure and the step that it is in. */
@@ -30,7 +51,7 @@ export type PlacedMutant = MutantData & { readonly procedure: string; readonly s
 /** Adds what a report has found. */
 export function withVerdicts(
   mutants: readonly PlacedMutant[],
-  report: MutateDocument | undefined,
+  report: { readonly mutants: readonly { readonly id: string; readonly verdict: string }[] } | undefined,
 ): PlacedMutant[] {
   const verdicts = new Map(report?.mutants.map(({ id, verdict }) => [id, verdict]))
   return mutants.map((mutant) => {

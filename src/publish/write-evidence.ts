@@ -7,6 +7,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import {
   appendFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -27,6 +28,7 @@ import {
   type CheckDocument,
   type ConformDocument,
   type DefectEntry,
+  EvidenceError,
   type EvidenceFile,
   type HistoryEntry,
   type Manifest,
@@ -119,12 +121,24 @@ function sequencesOf({ file, kernel }: { file: string; kernel: string }) {
   })
 }
 
-/** What `npm run evidence -- --mutants FILE` names: a report of `mutate --format json`, which takes hours to make. */
-function reportOfMutants(): MutateDocument | undefined {
-  const { mutants } = parseArgs({ options: { mutants: { type: 'string' } } }).values
-  return mutants === undefined
-    ? undefined
-    : (schemas.parse(readFileSync(mutants, 'utf8'), mutants) as MutateDocument)
+/**
+ * A report that takes too long to be made each time: `npm run evidence -- --mutants FILE --bench FILE` names those of
+ * `mutate --format json` and of `npm run bench -- --output`. Not named, the one that is there is kept: it says of which
+ * commit it is.
+ */
+function reportOf(option: 'mutants' | 'bench', kept: string): Written | undefined {
+  const named = parseArgs({ options: { mutants: { type: 'string' }, bench: { type: 'string' } } }).values[
+    option
+  ]
+  const file = named ?? join(folder, `${kept}.json`)
+  if (named === undefined && !existsSync(file)) return undefined
+  const content = schemas.parse(readFileSync(file, 'utf8'), file)
+  const { format } = content as { format: string }
+  if (format !== `hmm-spec-${kept}`)
+    throw new EvidenceError(
+      `--${option} ${file}: it is a document of the format ${format}, not hmm-spec-${kept}`,
+    )
+  return keep(kept, content, performance.now(), 0)
 }
 
 /** Runs as many at a time as there are processors. The answers are in the order of what was run. */
@@ -141,7 +155,12 @@ async function inTurns<T>(work: readonly (() => Promise<T>)[]): Promise<T[]> {
 async function main(): Promise<number> {
   rmSync(`${folder}.new`, { recursive: true, force: true })
   mkdirSync(`${folder}.new`, { recursive: true })
-  const files: Record<string, EvidenceFile | null> = {}
+  // First: a file that is not as it should be is not told of after minutes.
+  const mutate = reportOf('mutants', 'mutate')
+  const files: Record<string, EvidenceFile | null> = {
+    mutate: mutate?.entry ?? null,
+    bench: reportOf('bench', 'bench')?.entry ?? null,
+  }
   const run = async (name: string, ...args: string[]) => {
     const { entry, content } = await command(name, args)
     files[name] = entry
@@ -174,12 +193,10 @@ async function main(): Promise<number> {
     check,
   })
   files.transitions = keep('transitions', transitions, started, 0).entry
-  const report = reportOfMutants()
-  files.mutate = report === undefined ? null : keep('mutate', report, performance.now(), 0).entry
   started = performance.now()
-  const steps = findSteps(scenarios, takenBy, withVerdicts(findMutants(root), report))
+  const judged = withVerdicts(findMutants(root), mutate?.content as MutateDocument | undefined)
+  const steps = findSteps(scenarios, takenBy, judged)
   files.steps = keep('steps', steps, started, 0).entry
-  files.bench = null
 
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   const manifest: Manifest = {

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { writeReport } from '../../bench/report.js'
+import { timeScenarios } from '../../bench/scenarios.js'
 import { statecharts } from '../../models/index.js'
 import { scenarios } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
@@ -50,6 +52,7 @@ describe('reading the evidence', () => {
     folder = mkdtempSync(join(tmpdir(), 'hmm-spec-'))
   })
   afterEach(() => {
+    vi.restoreAllMocks()
     rmSync(folder, { recursive: true })
   })
   const write = (name: string, content: object) => {
@@ -78,6 +81,24 @@ describe('reading the evidence', () => {
     expect(() => readEvidence(folder, schemas)).toThrow(/manifest\.json: \/files\/check/)
     write('manifest.json', { ...manifest, format: 'hmm-spec-nothing' })
     expect(() => readEvidence(folder, schemas)).toThrow(/there is no schema for the format nothing/)
+  })
+
+  test('what another run has made is read as well, and says of which commit it is', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {})
+    const { right, scenarios } = await timeScenarios(['retry-protocol'], ['smoke'], 60)
+    const file = join(folder, 'bench.json')
+    writeReport(file, { right, against: [], scenarios })
+    const entry = { file: 'bench.json', exitCode: 0, seconds: 1 }
+    write('manifest.json', { ...manifest, files: { bench: entry, mutate: null } })
+    const { bench, mutate } = readEvidence(folder, schemas) ?? {}
+    expect(bench).toMatchObject({
+      right: true,
+      run: { node: process.version },
+      scenarios: [{ name: 'retry-protocol', bounds: 'smoke', verdict: 'holds', states: 8816 }],
+    })
+    expect(mutate).toBeUndefined()
+    write('bench.json', { ...bench, right: 'yes' })
+    expect(() => readEvidence(folder, schemas)).toThrow(/bench\.json: \/right/)
   })
 
   test('history is a line a commit', () => {

@@ -91,6 +91,17 @@ describe.skipIf(evidence === undefined)(
       expect(figure(page, 'matched')).toBe(conform.reduce((sum, { matched }) => sum + matched, 0))
       expect(page).toContain((evidence as Evidence).manifest.commit?.slice(0, 10))
     })
+
+    test('of mutants and of speed, or that there are none', () => {
+      const { mutate, bench } = evidence as Evidence
+      for (const page of ['/index.html', '/doc/mutants.html'].map(html))
+        expect(figure(page, 'killed')).toBe(mutate?.counts.killed)
+      for (const { procedure, clause, verdict } of mutate?.mutants ?? [])
+        if (verdict === 'killed' && requirements.some(({ id }) => id === clause))
+          expect(html(address('requirement', clause as string)), clause as string).toContain(procedure)
+      expect(figure(html('/doc/speed.html'), 'speed')).toBe(figure(html('/index.html'), 'speed'))
+      expect(figure(html('/doc/speed.html'), 'speed') !== undefined).toBe(bench !== undefined)
+    })
   },
 )
 
@@ -116,6 +127,8 @@ const KINDS = [
   address('generation', '5.4-to-6.1'),
   address('kernel', '6.1'),
   '/doc/writing-a-driver.html',
+  '/doc/mutants.html',
+  '/doc/speed.html',
   '/doc/traceability.html',
   '/api/index.html',
   '/api/modules/kernel.html',
