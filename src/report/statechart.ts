@@ -127,8 +127,10 @@ export function statechartToDot(chart: CompiledStatechart, options: StatechartEx
  * @param chart - the compiled statechart
  */
 export function statechartToRv(chart: CompiledStatechart): string {
-  const states = identifiers(chart.states)
-  const events = identifiers(chart.events)
+  // rvgen makes enumerators of states and events with one suffix for both: an event must not be called as a state is.
+  const used = new Set<string>(['state_max', 'event_max'])
+  const states = identifiers(chart.states, used)
+  const events = identifiers(chart.events, used)
   const [initial] = states
   const lines = [
     'digraph state_automaton {',
@@ -157,9 +159,8 @@ export function statechartToRv(chart: CompiledStatechart): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Names as identifiers of C, told apart, in the kernel's lower case. */
-function identifiers(names: readonly string[]): string[] {
-  const used = new Set<string>()
+/** Names as identifiers of C in the kernel's lower case, told apart from each other and from those that are used. */
+function identifiers(names: readonly string[], used: Set<string>): string[] {
   return names.map((name) => {
     let identifier = name
       .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

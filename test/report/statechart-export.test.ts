@@ -218,6 +218,9 @@ function readAsRvgen(text: string) {
     }
   }
   for (const state of states) expect(state).toMatch(/^[a-z_][a-z0-9_]*$/)
+  // All are enumerators of C with one suffix, the name of the monitor, beside the two that count them.
+  const enumerators = [...states, ...new Set(edges.map(([, event]) => event)), 'state_max', 'event_max']
+  expect(new Set(enumerators).size).toBe(enumerators.length)
   // A cell of the matrix has one state: two edges would be one.
   expect(new Set(edges.map(([from, event]) => `${from} ${event}`)).size).toBe(edges.length)
   return { states, initial, edges }
@@ -262,5 +265,17 @@ describe('a statechart for rvgen', () => {
       ],
     })
     expect(text).toContain('// press: Pressed.')
+  })
+
+  it('an event that is called as a state is gets another name', () => {
+    const machine = createMachine({
+      id: 'door',
+      initial: 'open',
+      states: { open: { on: { SHUT: 'shut' } }, shut: { on: { OPEN: 'open' } } },
+    })
+    expect(readAsRvgen(exportStatechart(machine, 'rv')).edges).toEqual([
+      ['open', 'shut_', 'shut'],
+      ['shut', 'open_', 'open'],
+    ])
   })
 })
