@@ -7,7 +7,7 @@
  */
 import { expectedAt, type Task, ZERO_PAGE } from '../machine/index.js'
 import { claim, READ_ONCE, SpecificationError } from '../world/index.js'
-import { type Access, copy, type Device, forget, type Translation } from './translation.js'
+import { type Access, copy, type Device, forget, Touched, type Translation } from './translation.js'
 
 /** What an access needs of a translation. */
 export type Grants = (entry: Translation) => boolean
@@ -74,5 +74,7 @@ export function touch(current: Task, device: Device, access: Access, value: numb
     frame.contents = value
     expected.value = value
   }
+  const touched = access.touched.at(page)
+  if (touched !== undefined) touched.how = value === undefined ? Touched.read : Touched.written
   endAccess(access)
 }

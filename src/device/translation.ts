@@ -27,7 +27,12 @@ export interface Access extends Translation {
   page: number
   /** Ghost: since the access has faulted its driver has programmed the entry for it. Absent on a device without atomic accesses. */
   granted: boolean
+  /** Ghost: what was done to each page for a request that the driver serves itself. Empty on a device that makes its accesses. */
+  readonly touched: readonly { how: number }[]
 }
+
+/** What was done to a page: nothing, it was read, or it was written. */
+export const Touched = { not: 0, read: 1, written: 2 } as const
 
 /** The hardware of a device: what it looks up, and what it has under way. */
 export interface Device {

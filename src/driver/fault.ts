@@ -4,7 +4,7 @@
  * @see reference G.2
  * @module
  */
-import { mayRead, mayWrite, touch, translate } from '../device/index.js'
+import { mayRead, mayWrite, Touched, touch, translate } from '../device/index.js'
 import { Errno, type HmmRange, RangeResult, resetRange, type Task } from '../kernel/index.js'
 import { become, claim, procedure, type Running, SpecificationError, step } from '../world/index.js'
 import type { FaultAnswer } from './driver.js'
@@ -21,8 +21,7 @@ export const deviceAccess = procedure(
   'device access',
   function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
     if (page === end) return 0
-    const byDriver = mirror.driver.access
-    if (byDriver) return yield* become(byDriver, current, mirror, page, end, value)
+    if (mirror.driver.access) return yield* accessByDriver(current, mirror, page, end, value)
     const write = value !== undefined
     const access = accessOf(mirror, current)
     const fault = yield* step('translate', () =>
@@ -37,6 +36,34 @@ export const deviceAccess = procedure(
       return 0
     })
     return yield* become(deviceAccess, current, mirror, page + 1, end, value)
+  },
+)
+
+/** A device in software: its driver makes the accesses. If it says that it has, it has made each of them. */
+const accessByDriver = procedure(
+  'access by the driver',
+  function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
+    const { access, name } = mirror.driver
+    if (!access) throw new SpecificationError('scenario', `driver ${name} makes no accesses itself`)
+    const answer = yield* access(current, mirror, page, end, value)
+    if (!Number.isInteger(answer) || answer > 0)
+      throw new SpecificationError(
+        'invalid-result',
+        `access of driver ${name} returned ${String(answer)}; it returns 0, or a negative error number`,
+      )
+    const { touched } = accessOf(mirror, current)
+    yield* step('the driver has answered', () => {
+      const how = value === undefined ? Touched.read : Touched.written
+      for (let at = page; at < end && answer === 0; at++)
+        claim(
+          'C5',
+          touched[at].how === how,
+          `${mirror.name} is told that page ${at} was ${value === undefined ? 'read' : 'written'}, and it was not`,
+        )
+      for (const each of touched) each.how = Touched.not
+      return 0
+    })
+    return answer
   },
 )
 

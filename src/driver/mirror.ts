@@ -4,7 +4,7 @@
  * @see reference G.2
  * @module
  */
-import type { Access, Device } from '../device/index.js'
+import { type Access, type Device, Touched } from '../device/index.js'
 import {
   declareRange,
   declareUpdateLock,
@@ -159,6 +159,9 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
           l.scope(`access[${thread}]`, (a) => ({
             page: a.counter('page', pages, WORD),
             granted: a.flag('granted', { ghost: true, when: options.exclusiveOwner !== undefined }),
+            touched: a.array('touched', driver.access ? pages : 0, (page) => ({
+              how: page.counter('how', Touched.written, { ghost: true }),
+            })),
             ...translation(a, false),
           })),
         ]),

@@ -115,6 +115,16 @@ const walksIntoList = override(
     },
 )
 
+/** What the walk answers is lost on the way. */
+const losesError = override(
+  rxe_odp_mr_copy,
+  (original) =>
+    function* (current, umem, start, end, value) {
+      yield* original(current, umem, start, end, value)
+      return 0
+    },
+)
+
 /** The mutex is released before the copy, which goes on with the page that was looked up. */
 const copiesUnlocked = override(
   rxe_odp_mr_copy,
@@ -200,7 +210,7 @@ export const treeDefects: readonly Defect[] = [
     requirement: 'C4',
     scenario: 'rxe/zero-page',
     overrides: [looksAtValid],
-    steps: 27,
+    steps: 28,
   },
   {
     name: 'T2',
@@ -247,7 +257,7 @@ export const treeDefects: readonly Defect[] = [
     requirement: 'deadlock',
     scenario: 'rxe/zero-page',
     overrides: [readsAlwaysFault, keepsMutex],
-    steps: 21,
+    steps: 22,
   },
   {
     name: 'T5',
@@ -280,6 +290,19 @@ export const treeDefects: readonly Defect[] = [
     scenario: 'rxe/two-faults',
     overrides: [walksIntoList],
     steps: 12,
+  },
+  {
+    name: 'T19',
+    kind: 'mutation',
+    title: 'rxe says of a copy that it was made, and it was not',
+    text:
+      'The walk fails, since the process has unmapped the page, and rxe_odp_mr_copy answers 0 all the same: the requester is told ' +
+      'that its data has arrived.',
+    source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_mr_copy'],
+    requirement: 'C5',
+    scenario: 'rxe/munmap',
+    overrides: [losesError],
+    steps: 16,
   },
   {
     name: 'T7',

@@ -64,7 +64,8 @@ export const coherence: readonly Requirement[] = [
       'every page: a device that asks for a page that the CPU may access in that way gets it, unless ' +
       'something else happens first. A driver that refuses one page for ever is broken. The reference ' +
       'driver serves a fault whole, up to its last page, and answers an atomic fault with 0 only after ' +
-      'it has programmed the entry.',
+      'it has programmed the entry. A driver that makes the accesses itself answers 0 only if it has ' +
+      'made each of them.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
     checks: [
       'a device gets each page that it asks for',
