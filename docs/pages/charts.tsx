@@ -162,8 +162,9 @@ function Taken({ site, found }: { site: Site; found: TransitionData }) {
   return (
     <>
       <p>
-        Taken {taken.toLocaleString('en-US')} times in {scenarios.length} scenarios, by {recorded} recorded
-        sequences of kernels and {suite} of the suite; by steps that signal it:
+        Taken {taken.toLocaleString('en-US')} times in {scenarios.length} scenarios, by{' '}
+        {recorded.toLocaleString('en-US')} recorded sequences of kernels and {suite} of the suite. Steps that
+        signal it:
       </p>
       <ul>
         {steps.map(({ procedure, step }) => {

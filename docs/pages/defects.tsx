@@ -30,8 +30,8 @@ const KINDS = {
   hazard: 'a hazard that is there today',
 } as const
 
-/** Of defects of these letters longer runs are drawn: mutations of the protocol itself, public bugs, hazards. */
-const LONGER: Readonly<Record<string, number>> = { M: 20, D: 10, H: 10, T: 10 }
+/** Of defects of this letter longer runs are drawn: mutations of the protocol itself. */
+const LONGER: Readonly<Record<string, number>> = { M: 20 }
 
 /** The pages of all defects. */
 export function defectPages(site: Site): Page[] {

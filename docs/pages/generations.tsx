@@ -209,7 +209,12 @@ function Between({ site, from, to }: { site: Site; from: Generation; to: Generat
         )}
       </ul>
       <h3>Texts of the kernel</h3>
-      {changed.length === 0 ? <p>No text of the kernel is another.</p> : null}
+      {changed.length === 0 ? (
+        <p>
+          The procedures are the same: the difference is what the summary says. The page{' '}
+          <a href="/doc/reference-api-history.html">the interface by release</a> has every function and field.
+        </p>
+      ) : null}
       {changed.map(({ reference, was, is }) => (
         <div key={reference.id}>
           <h4>
@@ -220,10 +225,11 @@ function Between({ site, from, to }: { site: Site; from: Generation; to: Generat
           <Html html={differences(was, is)} />
         </div>
       ))}
-      <h3>
-        The driver: {from.driver.name}, then {to.driver.name}
-      </h3>
-      {drivers.every(({ was, is }) => was === is) ? <p>No text of the driver is another.</p> : null}
+      {drivers.every(({ was, is }) => was === is) ? null : (
+        <h3>
+          The driver: {from.driver.name}, then {to.driver.name}
+        </h3>
+      )}
       {drivers
         .filter(({ was, is }) => was !== is)
         .map(({ name, was, is }) => (

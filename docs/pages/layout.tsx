@@ -318,7 +318,7 @@ export function Commands({ lines }: { lines: readonly string[] }) {
 }
 
 /** Steps of the longest run that is drawn on a page of many: the explorer draws any. */
-const DRAWN = 6
+const DRAWN = 10
 
 /** A drawing of a run of so many steps, if that is short enough. */
 export function IfShort({
@@ -365,6 +365,19 @@ export function ExploreLink({
     <p class="explore">
       <a href={`/explorer.html#${addressOf(subject, steps)}${check}`}>{says}</a>
     </p>
+  )
+}
+
+/** The run of a defect in a table: its length, which leads to it in the explorer. */
+export function RunOf({ site, defect }: { site: Site; defect: SiteData['defects'][number] }) {
+  const { name, steps } = defect
+  const trace = site.data.evidence?.defects?.defects.find((entry) => entry.name === name)?.trace
+  const isKnown = !site.data.stale && trace !== undefined && trace !== null && trace.kind !== 'progress'
+  const address = addressOf(subjectOf(defect), isKnown ? trace.steps : [])
+  return (
+    <a href={`/explorer.html#${address}${isKnown ? '' : '&check=1'}`} aria-label={`${name} in the explorer`}>
+      {steps}&nbsp;▶
+    </a>
   )
 }
 

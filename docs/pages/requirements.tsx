@@ -12,6 +12,7 @@ import {
   Names,
   type Page,
   Provenance,
+  RunOf,
   Section,
   type Site,
   subjectOf,
@@ -23,6 +24,9 @@ import {
 import { KilledBy } from './mutants.js'
 
 type Requirement = Site['data']['requirements'][number]
+
+/** Steps of the longest run that breaks a requirement and is drawn on its page. */
+const DRAWN = 25
 
 /** Where a requirement had something to say. */
 export interface Asked {
@@ -136,11 +140,11 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
         ) : (
           <Table
             head={['defect', 'what is wrong', 'scenario', 'steps']}
-            rows={breaking.map(({ name, title, scenario, steps }) => [
-              <To kind="defect" name={name} />,
-              <Linked site={site}>{title}</Linked>,
-              <To kind="scenario" name={scenario} />,
-              steps,
+            rows={breaking.map((defect) => [
+              <To kind="defect" name={defect.name} />,
+              <Linked site={site}>{defect.title}</Linked>,
+              <To kind="scenario" name={defect.scenario} />,
+              <RunOf site={site} defect={defect} />,
             ])}
           />
         )}
@@ -150,7 +154,7 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
               The shortest run that breaks it: {breaking[0].name}, {trace.steps.length} steps
             </h3>
             <ExploreLink site={site} subject={subjectOf(breaking[0])} steps={trace.steps} kind={trace.kind} />
-            <IfShort steps={trace.steps.length}>
+            <IfShort steps={trace.steps.length} most={DRAWN}>
               <TraceDrawing site={site} trace={trace} />
             </IfShort>
           </>

@@ -11,6 +11,7 @@ import {
   Names,
   type Page,
   Provenance,
+  RunOf,
   Section,
   type Site,
   Table,
@@ -119,11 +120,11 @@ function ScenarioBody({
         <Section title="Defects that it shows" id="defects">
           <Table
             head={['defect', 'what is wrong', 'breaks', 'steps']}
-            rows={shown.map(({ name, title, requirement, steps }) => [
-              <To kind="defect" name={name} />,
-              <Linked site={site}>{title}</Linked>,
-              <To kind="requirement" name={requirement} />,
-              steps,
+            rows={shown.map((defect) => [
+              <To kind="defect" name={defect.name} />,
+              <Linked site={site}>{defect.title}</Linked>,
+              <To kind="requirement" name={defect.requirement} />,
+              <RunOf site={site} defect={defect} />,
             ])}
           />
         </Section>
