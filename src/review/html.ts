@@ -12,6 +12,7 @@ import type { BrokenClause, Review } from './review.js'
 import { STYLE } from './style.js'
 import {
   assumptionsOf,
+  breachOf,
   clauseOf,
   coverageLines,
   howOf,
@@ -57,10 +58,11 @@ ${[head, unchecked, changed, broken, held, coverage, releases, assumptions, repe
 }
 
 function head(review: Review): string {
+  const breach = breachOf(review)
   return `<h1>${code(titleOf(review))}</h1>
 <div class="verdict ${review.verdict}">
 <p><strong><span class="word">${VERDICTS[review.verdict]}</span> ${text(verdictOfReview(review))}</strong></p>
-<p class="soft">${text(subjectOf(review))} ${text(selectionOf(review.selected))}</p>
+${breach === undefined ? '' : `<p>${text(breach)}</p>\n`}<p class="soft">${text(subjectOf(review))} ${text(selectionOf(review.selected))}</p>
 </div>`
 }
 
@@ -116,7 +118,7 @@ function clauseSection(clause: BrokenClause, i: number): string {
   const before = scenarios.filter((one) => one.before)
   const drawn =
     trace.steps.length === 0
-      ? `<p>${text(claimLabel(trace))}</p>`
+      ? ''
       : `<details${i < MOST_OPEN ? ' open' : ''}><summary>The shortest run: ${text(lengthOf(clause))}, in ${code(trace.scenario)}${
           Object.keys(trace.parameters).length === 0 ? '' : ` (${text(settings(trace.parameters))})`
         }</summary>
@@ -128,6 +130,7 @@ ${requirement === undefined ? '' : `<p>${prose(requirement.text)}</p>\n<p class=
       ? ''
       : ` Before the change it was broken in ${names(before.map(({ scenario }) => scenario))} too.`
   }</p>
+<p class="breach">✗ ${text(claimLabel(trace))}</p>
 ${drawn}`
 }
 

@@ -11,6 +11,7 @@ import { sequenceOf } from '../report/sequence-model.js'
 import type { BrokenClause, Review } from './review.js'
 import {
   assumptionsOf,
+  breachOf,
   clauseOf,
   coverageLines,
   howOf,
@@ -28,6 +29,8 @@ import {
 const WIDTH = 78
 /** Most changes of a step that a run shows. */
 const MOST_CHANGES = 3
+/** Most clauses whose run is told: a mail is read to its end. */
+const MOST_RUNS = 3
 /** Most names of a list. */
 const MOST_NAMES = 12
 
@@ -48,11 +51,13 @@ export function reviewMarkdown(review: Review): string {
 }
 
 function head(review: Review): string {
+  const breach = breachOf(review)
   return [
     `# ${escaped(titleOf(review))}: ${VERDICTS[review.verdict]}`,
     '',
     wrap(`**${verdictOfReview(review)}**`, WIDTH),
     '',
+    ...(breach === undefined ? [] : [wrap(escaped(breach), WIDTH), '']),
     wrap(escaped(`${subjectOf(review)} ${selectionOf(review.selected)}`), WIDTH),
   ].join('\n')
 }
@@ -107,11 +112,14 @@ function broken({ broken }: Review): string {
     '| clause | shortest run | in | also in | known bugs like it |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
-    ...broken.flatMap((clause, i) => ['', clauseSection(clause, i === 0 ? 'changes' : 'steps')]),
+    ...broken.flatMap((clause, i) => [
+      '',
+      clauseSection(clause, i === 0 ? 'changes' : i < MOST_RUNS ? 'steps' : 'none'),
+    ]),
   ].join('\n')
 }
 
-function clauseSection(clause: BrokenClause, shown: 'changes' | 'steps'): string {
+function clauseSection(clause: BrokenClause, shown: 'changes' | 'steps' | 'none'): string {
   const { requirement, scenarios, trace } = clause
   const before = scenarios.filter((one) => one.before)
   return [
@@ -130,7 +138,14 @@ function clauseSection(clause: BrokenClause, shown: 'changes' | 'steps'): string
     '',
     trace.steps.length === 0
       ? wrap(escaped(claimLabel(trace)), WIDTH)
-      : `The shortest run, in ${escaped(trace.scenario)}${sizeOf(trace)}:\n\n${fenced('text', runText(trace, shown))}`,
+      : shown === 'none'
+        ? wrap(
+            escaped(
+              `The shortest run has ${lengthOf(clause)}, in ${trace.scenario}${sizeOf(trace)}; review.html draws it. ✗ ${claimLabel(trace)}`,
+            ),
+            WIDTH,
+          )
+        : `The shortest run, in ${escaped(trace.scenario)}${sizeOf(trace)}:\n\n${fenced('text', runText(trace, shown))}`,
   ].join('\n')
 }
 

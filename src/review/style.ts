@@ -25,7 +25,7 @@ a { color: var(--link); text-underline-offset: .15em }
 code, pre { font-family: ui-monospace, monospace; font-size: .875rem }
 code { overflow-wrap: anywhere }
 h1 code { font-size: 1.45rem } h3 code { font-size: 1rem }
-.soft { color: var(--soft) }
+.soft { color: var(--soft) } p.breach { color: var(--bad) }
 .verdict { border-left: .4rem solid var(--edge); background: var(--raised); padding: .7rem 1rem; margin: 1rem 0 }
 .verdict strong { font-size: 1.1rem }
 .verdict p { margin: .2rem 0 }

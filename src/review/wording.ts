@@ -4,6 +4,7 @@
  * @module
  */
 import { counted, figure } from '../report/figures.js'
+import { claimLabel } from '../report/sequence.js'
 import type { ProcedureChange } from './change.js'
 import { inRows } from './releases.js'
 import type { BrokenClause, Review, Selected } from './review.js'
@@ -48,6 +49,15 @@ export function verdictOfReview(review: Review): string {
       ? `Nothing that a scenario runs is changed, of ${counted(selected.of, 'scenario')}.`
       : `No scenario of ${figure(selected.of)} enters what is changed ${at}: its effect is not judged.`
   return `${selected.of === 1 ? 'The one scenario holds' : `All ${counted(selected.of, 'scenario')} hold`} ${at}.`
+}
+
+/** What the shortest run of all shows; undefined if nothing is broken. */
+export function breachOf({ broken }: Review): string | undefined {
+  const [shortest] = broken
+  if (shortest === undefined) return undefined
+  const { scenarios, trace } = shortest
+  const after = trace.steps.length === 0 ? '' : `, after ${lengthOf(shortest)}`
+  return `In ${scenarios[0].scenario}${after}: ${claimLabel(trace)}`
 }
 
 /** How many scenarios break something. */

@@ -89,6 +89,7 @@ describe('an override that breaks something', async () => {
       'To repeat it',
     ])
     expect(text).toMatch(/^# mmu_interval_read_begin: BROKEN\n\n\*\*1 clause broken/)
+    expect(text).toContain('In partial-mirror, after 16 steps: C1 (same page on both sides): gpu')
     expect(text).toMatch(/^ {2}7 driver {2}mmu_interval_read_begin: sample the sequence -> 1$/m)
     expect(text).toMatch(/^ 16 cpu 2 {3}zap_pte_range: clear an entry -> 1$/m)
     expect(text).toContain(`hmm-spec review --override ${file} --bounds smoke --only partial-mirror`)
@@ -112,6 +113,8 @@ describe('an override that breaks something', async () => {
   test('as one page: it draws the run, and asks for nothing', () => {
     const page = read('review.html')
     expect(page).toContain('<svg class="sequence"')
+    expect(page).toContain('<p>In partial-mirror, after 16 steps: C1')
+    expect(page).toContain('<p class="breach">✗ C1')
     expect(page).toContain("default-src 'none'")
     expect(page.match(/(?:src|href)="(?!#)[^"]*"/g) ?? []).toEqual([])
   })
