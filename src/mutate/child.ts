@@ -33,15 +33,24 @@ function say(reply: Reply): void {
 
 /** What is loaded only when there is an order. */
 async function project() {
-  const [{ scenarios }, { recordedCells, recordedScenario }, { check }, conformance, errors, profiles] =
-    await Promise.all([
-      import('../../spec/index.js'),
-      import('../../spec/recorded/cells.js'),
-      import('../checker/check.js'),
-      import('../conformance/index.js'),
-      import('../world/errors.js'),
-      import('../generations/profiles.js'),
-    ])
+  const [
+    spec,
+    { recordedCells, recordedScenario },
+    { check },
+    conformance,
+    errors,
+    profiles,
+    { generations },
+  ] = await Promise.all([
+    import('../../spec/index.js'),
+    import('../../spec/recorded/cells.js'),
+    import('../checker/check.js'),
+    import('../conformance/index.js'),
+    import('../world/errors.js'),
+    import('../generations/profiles.js'),
+    import('../generations/generations.js'),
+  ])
+  const { scenarios, scenariosIn } = spec
   const faults = scenarios.filter(({ name }) => DEVICE_FAULTS.includes(name))
   const byName = (all: readonly Scenario[], suffix: string) =>
     new Map(all.map((scenario) => [`${scenario.name}${suffix}`, scenario]))
@@ -57,11 +66,31 @@ async function project() {
       ),
       '',
     ),
+    generations: byName(
+      generations.flatMap((generation) =>
+        scenariosIn(generation).filter(({ name }) => EARLIER.includes(name.split(' ')[0])),
+      ),
+      '',
+    ),
     check,
     conformance,
     errors,
   }
 }
+
+/** Scenarios of mirroring in which what earlier generations of the API do otherwise matters. */
+const EARLIER: readonly string[] = [
+  'munmap',
+  'madvise',
+  'mprotect',
+  'zero-page',
+  'fork',
+  'two-faults',
+  'refused-requests',
+  'exit',
+  'exit-and-reap',
+  'insert-and-exit',
+]
 
 /** Scenarios in which CPUs fault on device pages: that is all in which kernels before the reference differ. */
 const DEVICE_FAULTS: readonly string[] = [
@@ -166,8 +195,8 @@ function limitsOf({ states }: ScenarioOrder) {
   return { states: Math.max(LEAST_STATES, GROWTH * states) }
 }
 
-function scenarioOf({ scenarios, cells, kernels }: Loaded, name: string): Scenario {
-  const scenario = scenarios.get(name) ?? cells.get(name) ?? kernels.get(name)
+function scenarioOf({ scenarios, cells, kernels, generations }: Loaded, name: string): Scenario {
+  const scenario = scenarios.get(name) ?? cells.get(name) ?? kernels.get(name) ?? generations.get(name)
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   return scenario
 }

@@ -34,6 +34,8 @@ export const equivalents: Readonly<Record<string, string>> = {
     'when it maps',
   "driver/tree/amdkfd/svm-restore | svm_range_best_restore_location | best_restore_loc | zero | yield* step('best_restore_loc', () => { … }) → false":
     'a range that is not taken to VRAM is mapped where it is: where it should be is up to the driver',
+  'driver/tree/amdgpu-userptr | amdgpu_cs_ioctl | condition | error === -Errno.EBUSY || error === -Errno.EAGAIN → error === -Errno.EAGAIN':
+    'the ioctl answers EBUSY to a collision in place of submitting again: that is up to the process',
   'driver/tree/drm-gpusvm | drm_gpusvm_get_pages | zero | -Errno.EFAULT → 0':
     'a range without pages is not bound, and the next try finds no user of the process either, where it looks for the ' +
     'range',

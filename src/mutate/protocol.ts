@@ -15,10 +15,10 @@ export interface RecordingFile {
 }
 
 /**
- * What there is to run: the scenarios and the recordings, the cells of the recorded driver, or faults on device pages on the
- * kernels before the reference.
+ * What there is to run: the scenarios and the recordings, the cells of the recorded driver, faults on device pages on the
+ * kernels before the reference, or scenarios of mirroring in earlier generations of the API.
  */
-export type Part = 'scenarios' | 'cells' | 'kernels'
+export type Part = 'scenarios' | 'cells' | 'kernels' | 'generations'
 
 /** Runs everything as it is, instrumented, and answers a {@link Measured} for each. */
 export interface MeasureOrder {

@@ -100,8 +100,8 @@ export interface MeasureOptions {
 
 /**
  * Measures what reaches what, unless that was done and kept in the folder `cache`. The cells of the recorded driver are run
- * only where it is mutated: there are many, and what they do to the kernel the scenarios do as well. Other kernels than the reference
- * are run only where their texts are mutated.
+ * only where it is mutated: there are many, and what they do to the kernel the scenarios do as well. Other kernels than the reference,
+ * and earlier generations of the API, are run only where their texts are mutated.
  */
 export async function reachOf(
   subject: Subject,
@@ -133,6 +133,7 @@ const PARTS: readonly { readonly part: Part; readonly of: string }[] = [
   { part: 'scenarios', of: '' },
   { part: 'cells', of: 'src/driver/recorded/' },
   { part: 'kernels', of: 'src/generations/profiles.ts' },
+  { part: 'generations', of: 'src/generations/mirror/' },
 ]
 
 async function measured(
