@@ -344,7 +344,8 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       EINVAL:
         'populating: the mapping does not permit the access; wipefork: it is shared, or of a file; free, pageout: it is ' +
         'locked; free: it is not private anonymous memory',
-      ENOMEM: 'the range has a hole: populating ends there, other advice passes over it',
+      ENOMEM:
+        'the range has a hole: from Linux 6.9 on populating ends there; other advice passes over it, and so did populating',
     },
     shape: (read) => ({ name: 'madv', ...read.range(1, 2), advice: ADVICE[read.number(0)] }),
   },

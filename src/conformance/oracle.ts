@@ -139,8 +139,8 @@ const FAULT_STEP = 'look at the entry'
 const SWAP_IN_STEP = 'read the slot'
 
 /**
- * What the recorded driver breaks with two files of one device: what is migrated through one the other does not hear of, as both have
- * the same owner, and its device goes on using the page (H18).
+ * What the recorded driver breaks with two files of one device, a second one or that which a child has inherited: what is migrated
+ * through one the other does not hear of, as both have the same owner, and its device goes on using the page (H18).
  */
 const BROKEN_BY_SECOND_FILES: ReadonlySet<string> = new Set(['use-after-free', 'data'])
 
@@ -154,7 +154,7 @@ const BROKEN_BY_GIVING_UP: ReadonlySet<string> = new Set(['C39'])
 function brokenBy(operations: readonly Operation[]): ReadonlySet<string> {
   const has = (is: (operation: Operation) => boolean) => operations.some(is)
   return new Set([
-    ...(has(({ name }) => name === 'open2') ? BROKEN_BY_SECOND_FILES : []),
+    ...([0, 1].some((mm) => filesAtOnce(operations, mm) > 1) ? BROKEN_BY_SECOND_FILES : []),
     ...(has((operation) => operation.name === 'madv' && operation.advice === 'free')
       ? BROKEN_BY_GIVING_UP
       : []),

@@ -19,6 +19,7 @@ import {
   split_folio,
   tryLockPage,
   unmapAndRemap,
+  VM_READ,
   VM_WRITE,
   ZERO_PAGE,
 } from '../kernel/index.js'
@@ -78,13 +79,18 @@ const splitBeforeCollecting = override(
 
 const NONE = -1
 
-/** A huge page never becomes writable but by a write. @kernel change_huge_pmd, to Linux 6.1 */
+/**
+ * A huge page never becomes writable but by a write. Where it may be written only, its entry can be read as any other: the CPU has no
+ * right to write alone.
+ *
+ * @kernel change_huge_pmd, to Linux 6.1
+ */
 const writableByWriteOnly = override(
   change_huge_pmd,
   () =>
     function* (current, mm, pmd, flags) {
       return yield* mm.ptl.critical('change the huge entry', () => {
-        return changePmd(current, mm, pmd, flags & ~VM_WRITE)
+        return changePmd(current, mm, pmd, flags & VM_WRITE ? VM_READ : flags)
       })
     },
 )

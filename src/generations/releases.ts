@@ -32,6 +32,7 @@ const before616: Partial<Rules> = {
   partReuse: PartReuse.never,
   hugeZeroWriteIsHuge: false,
   splitsMappedParts: false,
+  splitsBlockFirst: true,
   reclaimsPageTables: false,
   movesSeveral: false,
 }
@@ -52,6 +53,8 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
       writeProtectsOneArea: true,
       upgradesUnprotected: false,
       extendsNext: true,
+      populatesOverHoles: true,
+      emptiesAsNew: true,
       partReuse: PartReuse.lastReference,
     },
   },

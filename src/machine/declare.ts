@@ -221,6 +221,7 @@ function declareMm(l: Layout, index: number, size: MachineSize) {
         when: size.mms > 1 || !!size.moves || !!size.anonVmas,
         otherwise: 1,
       }),
+      linked: area.counter('anon_vma_chain', size.pages * size.mms, { when: !!size.anonVmas }),
       starts: area.flag('starts', { guardedBy: mmapLock, when: !!size.anonVmas }),
       file: area.counter('file', size.files?.length ?? 1, { guardedBy: mmapLock, when: !!size.files }),
       pgoff: area.counter('pgoff', Math.max(size.pages, ...(size.files ?? [])), {

@@ -107,6 +107,12 @@ export interface Vma {
    * mremap. Absent on a machine with one address space on which nothing moves.
    */
   anonymous: number
+  /**
+   * Where a `vm_area_struct` with an `anon_vma` begins: how many have been put into the trees of `anon_vma`s before it, and itself,
+   * from 1 on; 0 elsewhere. A walk over the mappings of a page comes by areas that begin at the same offset in this order. Absent
+   * without `anonVmas`.
+   */
+  linked: number
   /** True if a `vm_area_struct` begins at this page. Absent where all pages with equal attributes are one area. */
   starts: boolean
   /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */

@@ -28,6 +28,8 @@ export interface Rules {
    * does not stay where it is.
    */
   readonly splitsMappedParts: boolean
+  /** Before an area gives up a folio that is split, the block above its first page is split in it, with a CLEAR of all of that (to Linux 6.15). */
+  readonly splitsBlockFirst: boolean
   /** Throwing away all that a page table maps frees the page table (from Linux 6.14). */
   readonly reclaimsPageTables: boolean
   /** `mremap` moves all areas of a range, with the gaps between them (from Linux 6.17), and not one only. */
@@ -37,6 +39,13 @@ export interface Rules {
    * by then; a CPU that takes the page back announces a CLEAR, and no EXCLUSIVE (from Linux 6.15). The reference has the older interface, of ranges.
    */
   readonly exclusiveByPage: boolean
+  /**
+   * MREMAP_DONTUNMAP makes an area of its own of what it empties of a locked area, and what is emptied whole has the offset of an
+   * area that is new (in stable releases of 6.1 such as 6.1.192; what later releases do has not been recorded).
+   */
+  readonly emptiesAsNew: boolean
+  /** MADV_POPULATE passes over holes as other advice does (to Linux 6.8), and does not end at the first. */
+  readonly populatesOverHoles: boolean
   /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */
   readonly dmirrorWritesNewPages: boolean
   /** The test driver migrates huge pages whole, and as many pages at a time (from Linux 6.19). */
@@ -65,9 +74,12 @@ export const latestRules: Rules = {
   partReuse: PartReuse.oneProcess,
   hugeZeroWriteIsHuge: true,
   splitsMappedParts: true,
+  splitsBlockFirst: false,
   reclaimsPageTables: true,
   movesSeveral: true,
   exclusiveByPage: false,
+  populatesOverHoles: false,
+  emptiesAsNew: false,
   dmirrorWritesNewPages: true,
   dmirrorLargeFolios: false,
   dmirrorPages: 64,

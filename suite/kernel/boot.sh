@@ -21,6 +21,6 @@ exec 3<&0 4<>"$build/input"
 cat <&3 >&4 &
 exec qemu-system-x86_64 -accel tcg,thread=multi -smp "${CPUS:-2}" -m 2G -no-reboot -display none -monitor none \
 	-kernel "$build/bzImage" -initrd "$build/initramfs.gz" \
-	-append "console=ttyS0 panic=-1 loglevel=${LOGLEVEL:-5} -- $*" \
+	-append "console=ttyS0 no_timer_check panic=-1 loglevel=${LOGLEVEL:-5} -- $*" \
 	-serial "file:$build/console.log" \
 	-chardev stdio,id=port,signal=off -device virtio-serial-pci -device virtserialport,chardev=port,name=hmm <&4

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- the interface of the test driver: these numbers are the kernel's ---- */
@@ -20,7 +22,7 @@ struct dmirror_command {
 	uint64_t address, buffer, pages, done, faults;
 };
 
-enum { DO_READ, DO_WRITE, DO_TO_DEV, DO_TO_SYS, DO_SNAPSHOT, DO_EXCLUSIVE, DO_CHECK, DO_RELEASE };
+enum { DO_READ, DO_WRITE, DO_TO_DEV, DO_TO_SYS, DO_SNAPSHOT, DO_EXCLUSIVE, DO_CHECK, DO_RELEASE, DO_FLAGS, DO_READ_UNLOCKED };
 
 #define DMIRROR(number) _IOWR('H', number, struct dmirror_command)
 
@@ -35,6 +37,7 @@ enum { DO_READ, DO_WRITE, DO_TO_DEV, DO_TO_SYS, DO_SNAPSHOT, DO_EXCLUSIVE, DO_CH
 /* The files of this process, then, in a child, those of its parent; -1 if closed. */
 static int files[2 * FILES] = { -1, -1, -1, -1, -1, -1 };
 static int memory_file = -1;
+static int userfaults = -1;
 
 /* Each thread's own buffer for what a device reads and writes: shared, so that no fork makes it copy-on-write. */
 static __thread char *buffer;
@@ -66,7 +69,7 @@ static void cpu_access(struct answer *a, unsigned long page, bool write, unsigne
 {
 	volatile unsigned long long what = written;
 	volatile unsigned long long *at = (void *)page_at(page);
-	long before = minor_faults();
+	long before, faults;
 
 	if (sigsetjmp(after_signal, 0)) {
 		const char *name = signalled.si_signo == SIGBUS ? "SIGBUS" : "SIGSEGV";
@@ -79,12 +82,15 @@ static void cpu_access(struct answer *a, unsigned long page, bool write, unsigne
 		return;
 	}
 	accessing = 1;
+	/* Counted from here on: after a fork what was written above is copied first. */
+	before = minor_faults();
 	if (write)
 		*at = what;
 	else
 		what = *at;
 	/* An operation has ended when its effect is there for others. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	faults = minor_faults() - before;
 	accessing = 0;
 	JSON(a, "\"rc\":0,");
 	if (write) {
@@ -94,7 +100,7 @@ static void cpu_access(struct answer *a, unsigned long page, bool write, unsigne
 		value(a, what, true);
 		JSON(a, ",");
 	}
-	JSON(a, "\"minflt\":%ld", minor_faults() - before);
+	JSON(a, "\"minflt\":%ld", faults);
 }
 
 /* ---- operations on a device ---- */
@@ -148,7 +154,7 @@ static void device_operation(struct answer *a, int number, unsigned long device,
 		JSON(a, "]");
 		break;
 	default:
-		if (number == DO_READ)
+		if (number == DO_READ || number == DO_READ_UNLOCKED)
 			JSON(a, ",\"faults\":%llu", (unsigned long long)command.faults);
 		JSON(a, ",\"vals\":[");
 		for (unsigned long i = 0; i < pages; i++)
@@ -239,6 +245,62 @@ static int map_huge(unsigned long page)
 	return madvise(page_at(page), HUGE_PAGES * PAGE, MADV_HUGEPAGE) ? errno : 0;
 }
 
+static const struct { const char *name; int advice; } advices[] = {
+	{ "populate_r", MADV_POPULATE_READ }, { "populate_w", MADV_POPULATE_WRITE }, { "willneed", MADV_WILLNEED },
+	{ "locked", MADV_DONTNEED_LOCKED },   { "dontfork", MADV_DONTFORK },	     { "wipefork", MADV_WIPEONFORK },
+	{ "merge", MADV_MERGEABLE },	      { "unmerge", MADV_UNMERGEABLE },	     { "free", MADV_FREE },
+	{ "pageout", MADV_PAGEOUT },
+};
+
+static bool advise(struct answer *a, const char *name, unsigned long page, unsigned long pages)
+{
+	for (size_t i = 0; i < sizeof(advices) / sizeof(*advices); i++)
+		if (!strcmp(name, advices[i].name)) {
+			returned(a, madvise(page_at(page), pages * PAGE, advices[i].advice));
+			return true;
+		}
+	return false;
+}
+
+static int open_userfaults(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_SIGBUS };
+
+	if (userfaults >= 0)
+		return 0;
+	userfaults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	return userfaults < 0 || ioctl(userfaults, UFFDIO_API, &api) ? errno : 0;
+}
+
+static bool userfault(struct answer *a, const char *name, unsigned long page, unsigned long pages)
+{
+	struct uffdio_range range = { .start = (uint64_t)page_at(page), .len = pages * PAGE };
+	int error = open_userfaults();
+
+	if (error) {
+		status(a, error);
+	} else if (!strcmp(name, "wp") || !strcmp(name, "missing")) {
+		struct uffdio_register request = { .range = range };
+
+		request.mode = *name == 'w' ? UFFDIO_REGISTER_MODE_WP : UFFDIO_REGISTER_MODE_MISSING;
+		returned(a, ioctl(userfaults, UFFDIO_REGISTER, &request));
+	} else if (!strcmp(name, "protect") || !strcmp(name, "unprotect")) {
+		struct uffdio_writeprotect request = { .range = range };
+
+		request.mode = *name == 'p' ? UFFDIO_WRITEPROTECT_MODE_WP : 0;
+		returned(a, ioctl(userfaults, UFFDIO_WRITEPROTECT, &request));
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void move(struct answer *a, const unsigned long n[], int flags)
+{
+	returned(a, mremap(page_at(n[0]), n[1] * PAGE, n[1] * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
+			   page_at(n[2])) == MAP_FAILED);
+}
+
 bool dmirror_perform(const char *op, struct answer *a)
 {
 	char name[32] = "", word[4][32] = { "", "", "", "" };
@@ -271,15 +333,26 @@ bool dmirror_perform(const char *op, struct answer *a)
 		returned(a, mprotect(page_at(n[0]), n[1] * PAGE, protection_of(word[2])));
 	else if (IS("madv_dontneed"))
 		returned(a, madvise(page_at(n[0]), n[1] * PAGE, MADV_DONTNEED));
+	else if (IS("madv"))
+		return advise(a, word[0], n[1], n[2]);
+	else if (IS("uffd"))
+		return userfault(a, word[0], n[1], n[2]);
+	else if (IS("mlock"))
+		returned(a, mlock(page_at(n[0]), n[1] * PAGE));
+	else if (IS("munlock"))
+		returned(a, munlock(page_at(n[0]), n[1] * PAGE));
 	else if (IS("mremap"))
-		returned(a, mremap(page_at(n[0]), n[1] * PAGE, n[1] * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-				   page_at(n[2])) == MAP_FAILED);
+		move(a, n, 0);
+	else if (IS("mremap_keep"))
+		move(a, n, MREMAP_DONTUNMAP);
 	else if (IS("cpu_read"))
 		cpu_access(a, n[0], false, 0);
 	else if (IS("cpu_write"))
 		cpu_access(a, n[0], true, strtoull(word[1], NULL, 10));
 	else if (IS("dev_read"))
 		device_operation(a, DO_READ, n[0], n[1], n[2], 0);
+	else if (IS("dev_read_unlocked"))
+		device_operation(a, DO_READ_UNLOCKED, n[0], n[1], n[2], 0);
 	else if (IS("dev_write"))
 		device_operation(a, DO_WRITE, n[0], n[1], n[2], strtoull(word[3], NULL, 10));
 	else if (IS("snapshot"))
@@ -344,4 +417,7 @@ void dmirror_reset(void)
 	if (memory_file >= 0)
 		close(memory_file);
 	memory_file = -1;
+	if (userfaults >= 0)
+		close(userfaults);
+	userfaults = -1;
 }

@@ -54,10 +54,12 @@ void page_table_entries(struct answer *a, unsigned long page, unsigned long page
 				 entry & PM_EXCLUSIVE ? "+excl" : "", entry & PM_FILE ? "+file" : "",
 				 flags & KPF_THP ? "+thp" : "");
 		} else if (entry & PM_SWAP) {
-			const char *name = entry_names[entry & PM_SWAP_TYPE];
+			const int type = entry & PM_SWAP_TYPE;
 
-			snprintf(text, sizeof(text), "%s%s", name ? name : "swap",
-				 entry & PM_EXCLUSIVE ? "+excl" : "");
+			if (entry_names[type])
+				snprintf(text, sizeof(text), "%s%s", entry_names[type], entry & PM_EXCLUSIVE ? "+excl" : "");
+			else
+				snprintf(text, sizeof(text), "swap:%d", type);
 		}
 		JSON(a, "%s\"%s\"", i ? "," : "", text);
 		BRIEF(a, "%s%s", i ? "," : "", text);

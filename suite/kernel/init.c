@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,20 @@ static void mounted(const char *type, const char *at)
 	mkdir(at, 0755);
 	if (mount(type, at, type, 0, NULL))
 		fprintf(stderr, "init: cannot mount %s\n", at);
+}
+
+/* Swap that is memory: a device of RAM, with a header that says so. */
+static void swap_on(const char *device)
+{
+	static char header[4096];
+	const unsigned int version = 1, last = 1023;
+	int file = open(device, O_RDWR);
+
+	memcpy(header + 1024, &version, sizeof(version));
+	memcpy(header + 1028, &last, sizeof(last));
+	memcpy(header + sizeof(header) - 10, "SWAPSPACE2", 10);
+	if (file < 0 || pwrite(file, header, sizeof(header), 0) != sizeof(header) || close(file) || swapon(device, 0))
+		fprintf(stderr, "init: no swap on %s\n", device);
 }
 
 /* The port that the emulator connects to its own standard input and output. */
@@ -40,6 +55,7 @@ int main(int argc, char **argv)
 	mounted("sysfs", "/sys");
 	mounted("devtmpfs", "/dev");
 	mounted("tmpfs", "/tmp");
+	swap_on("/dev/ram0");
 	if (argc < 2) {
 		fprintf(stderr, "init: the command line names no program after --\n");
 	} else {

@@ -29,6 +29,8 @@ const FILES: readonly File[] = [
   { name: 'linux-6.1-random', kernel: '6.1', sequences: 800, operations: 15596 },
   { name: 'linux-6.1-new', kernel: '6.1', sequences: 503, operations: 19567, sample: 3878 },
   { name: 'linux-6.1-minimal', kernel: '6.1', sequences: 60, operations: 340 },
+  { name: 'kernel/minimal-6.1', kernel: '6.1', sequences: 18, operations: 134 },
+  { name: 'kernel/sequences-6.1', kernel: '6.1', sequences: 327, operations: 12729, sample: 2513 },
   { name: 'linux-6.12-sequences', kernel: '6.12', sequences: 263, operations: 4635 },
   { name: 'linux-7.3-new', kernel: '7.3', sequences: 503, operations: 19567, sample: 3878 },
   { name: 'linux-7.3-minimal', kernel: '7.3', sequences: 60, operations: 340 },

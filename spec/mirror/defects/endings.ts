@@ -75,12 +75,16 @@ const arrayStays = onStep(endOfRange, 'free the range', (original, current, mirr
 })
 
 /** The area is gone, and the page still refers to its file. */
-const holeKeepsFile = onStep(detachVmas, 'take the areas out', (original, mm, start, end) => (choice) => {
-  const files = mm.vma.map(({ file }) => file)
-  const detached = original(choice)
-  for (let page = start; page < end; page++) mm.vma[page].file = files[page]
-  return detached
-})
+const holeKeepsFile = onStep(
+  detachVmas,
+  'take the areas out',
+  (original, _machine, mm, start, end) => (choice) => {
+    const files = mm.vma.map(({ file }) => file)
+    const detached = original(choice)
+    for (let page = start; page < end; page++) mm.vma[page].file = files[page]
+    return detached
+  },
+)
 
 /** The file is written and nobody has it open. */
 const fileIsNotOpen = onStep(memfd_create, 'write the file', (original, _current, file) => (choice) => {

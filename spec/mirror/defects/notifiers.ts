@@ -287,9 +287,9 @@ const callbackUnderSpinlock = override(
 const detachAsReader = override(
   detachVmas,
   (original) =>
-    function* (mm, start, end) {
+    function* (machine, mm, start, end) {
       yield* mm.mmapLock.downgrade()
-      return yield* original(mm, start, end)
+      return yield* original(machine, mm, start, end)
     },
 )
 

@@ -32,18 +32,18 @@ export interface Place {
 
 /**
  * Where the page may be mapped, in the order in which a walk over its mappings comes by: that of the offsets at which areas
- * begin, and a parent before its child. An area that has copied the page for itself since is among them, and so is that of who
+ * begin, and of equal ones that in which they were put into the tree. An area that has copied the page for itself since is among them, and so is that of who
  * migrates the page. Part of a step: the walk holds the lock of the `anon_vma` or of the file.
  *
  * @kernel rmap_walk
  */
 export function rmapOf(machine: Machine, frame: Frame): Place[] {
-  const places: (Place & { readonly order: number })[] = []
+  const places: (Place & Position)[] = []
   const isLinked = areaTest(machine, frame)
   for (const mm of machine.mms)
     for (let page = 0; page < mm.pte.length; page++)
-      if (isLinked(mm, page)) places.push({ mm, page, order: orderOf(mm, page) })
-  return places.sort((a, b) => a.order - b.order)
+      if (isLinked(mm, page)) places.push({ mm, page, ...positionOf(mm, page) })
+  return places.sort(inOrder)
 }
 
 /** Pages of one area at which a page, or the parts of a huge page, may be mapped. */
@@ -60,7 +60,7 @@ export interface MappedArea {
  * itself, those that may map that.
  */
 export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
-  const areas: (MappedArea & { readonly order: number })[] = []
+  const areas: (MappedArea & Position)[] = []
   const isLinked = folioTest(machine, partsOf(machine, frame))
   for (const mm of machine.mms)
     for (let page = 0; page < mm.pte.length; page++) {
@@ -69,9 +69,9 @@ export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
       const isSameArea = () => !mm.tracksAreas || areaStart(mm, page) <= (last?.start ?? page)
       const continues = last?.mm === mm && last.end === page && isSameArea()
       if (continues) areas[areas.length - 1] = { ...last, end: page + 1 }
-      else areas.push({ mm, start: page, end: page + 1, order: orderOf(mm, page) })
+      else areas.push({ mm, start: page, end: page + 1, ...positionOf(mm, page) })
     }
-  return areas.sort((a, b) => a.order - b.order)
+  return areas.sort(inOrder)
 }
 
 /** The area with number `index` among {@link areasOf}, if there is one. Part of a step. */
@@ -130,8 +130,20 @@ function folioTest(machine: Machine, parts: readonly Frame[]): (mm: MmStruct, pa
   }
 }
 
-/** `vm_pgoff` of the area: the key of the tree that is walked. */
-function orderOf(mm: MmStruct, page: number): number {
-  if (!mm.tracksAreas) return 0
-  return READ_ONCE(mm.vma[page]).pgoff - (page - areaStart(mm, page))
+/** Where an area is in the tree that is walked. */
+interface Position {
+  /** `vm_pgoff`: the key of the tree. */
+  readonly offset: number
+  /** Among equal keys the one that was put in last is the last. @kernel INTERVAL_TREE_DEFINE */
+  readonly linked: number
+}
+
+function positionOf(mm: MmStruct, page: number): Position {
+  if (!mm.tracksAreas) return { offset: 0, linked: 0 }
+  const start = areaStart(mm, page)
+  return { offset: READ_ONCE(mm.vma[page]).pgoff - (page - start), linked: READ_ONCE(mm.vma[start]).linked }
+}
+
+function inOrder(one: Position, other: Position): number {
+  return one.offset - other.offset || one.linked - other.linked
 }

@@ -215,8 +215,8 @@ export function setFlags(
   end: number,
   flags: number,
 ): void {
-  splitVma(mm, start)
-  splitVma(mm, end)
+  splitVma(machine, mm, start)
+  splitVma(machine, mm, end)
   for (let at = start; at < end; at++) mm.vma[at].flags = flags
   mergeVma(machine, mm, start, end, Merge.either)
 }
@@ -224,7 +224,7 @@ export function setFlags(
 /**
  * Faults in the pages of the range, to read or to write, as their CPU would.
  *
- * @returns 0; -ENOMEM from the first hole, with what is before it populated; -EINVAL from an area that does not permit it;
+ * @returns 0; -ENOMEM from the first hole, with what is before it populated, or with all that is not a hole, by the rule; -EINVAL from an area that does not permit it;
  * -EFAULT from a page that is behind the end of its file
  * @kernel madvise with MADV_POPULATE_READ, MADV_POPULATE_WRITE
  * @see reference B.2
@@ -238,14 +238,18 @@ export const madvise_populate = procedure(function* madvise_populate(
   const { mm } = current
   const end = page + pages
   yield* mm.mmapLock.lockRead()
+  const { populatesOverHoles } = current.machine.rules
   let error = 0
+  let hole = 0
   for (let at = page; at < end && !error; ) {
     const area = yield* find_vma(mm, at, end)
-    error = area.start === at ? errorOf(yield* populateArea(current, at, area.end, write)) : -Errno.ENOMEM
+    if (area.start > at) hole = -Errno.ENOMEM
+    if (area.start === end || (hole && !populatesOverHoles)) break
+    error = errorOf(yield* populateArea(current, area.start, area.end, write))
     at = area.end
   }
   yield* mm.mmapLock.unlockRead()
-  return error
+  return error || hole
 })
 
 function errorOf(populated: number): number {

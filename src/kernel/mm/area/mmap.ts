@@ -8,6 +8,7 @@ import {
   type AddressSpace,
   Errno,
   isShared,
+  type Machine,
   type MmStruct,
   NotifyEvent,
   type Task,
@@ -19,7 +20,7 @@ import { procedure, type Running, step } from '../../../world/index.js'
 import { free_pgtables } from '../huge/page.js'
 import { vma_adjust_trans_huge } from '../huge/split.js'
 import { fput } from './file.js'
-import { Merge, mergeVma, splitVma } from './vma.js'
+import { beginVma, Merge, mergeVma, splitVma, unlinkPage } from './vma.js'
 import { zap_page_range } from './zap.js'
 
 /** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
@@ -58,7 +59,7 @@ export const mmap = procedure(function* mmap(
   const { mm } = current
   yield* mm.mmapLock.lockWrite()
   if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
-  const replaced = yield* detachVmas(mm, page, page + pages)
+  const replaced = yield* detachVmas(current.machine, mm, page, page + pages)
   if (replaced) yield* unmap_region(current, mm, page, page + pages)
   yield* step('insert the area', () => {
     for (let at = 0; at < pages; at++) {
@@ -68,8 +69,8 @@ export const mmap = procedure(function* mmap(
       area.file = backing ? backing.file.index + 1 : 0
       area.pgoff = (backing?.pgoff ?? page) + at
     }
-    splitVma(mm, page)
     const { extendsNext } = current.machine.rules
+    beginVma(current.machine, mm, page)
     mergeVma(current.machine, mm, page, page + pages, extendsNext ? Merge.preferNext : Merge.either)
     return 0
   })
@@ -100,7 +101,7 @@ export const munmap = procedure(function* munmap(
   const { mm } = current
   yield* mm.mmapLock.lockWrite()
   if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
-  if (!(yield* detachVmas(mm, page, page + pages))) {
+  if (!(yield* detachVmas(current.machine, mm, page, page + pages))) {
     yield* mm.mmapLock.unlockWrite()
     return 0
   }
@@ -135,22 +136,27 @@ export const unmap_region = procedure(function* unmap_region(
  * @returns 1 if there was any, 0 if it was all one hole
  * @kernel vms_gather_munmap_vmas
  */
-export const detachVmas = procedure('detach areas', function* (mm: MmStruct, start: number, end: number) {
-  return yield* step('take the areas out', () => {
-    if (findVma(mm, start, end) === end) return 0
-    for (let page = start; page < end; page++) {
-      mm.vma[page].kind = VmaKind.none
-      mm.vma[page].flags = 0
-      mm.vma[page].anonymous = 0
-      mm.vma[page].file = 0
-      mm.vma[page].pgoff = 0
-      mm.vma[page].starts = false
-      if (mm.tracksMoves) leaveData(mm, page)
-    }
-    splitVma(mm, end)
-    return 1
-  })
-})
+export const detachVmas = procedure(
+  'detach areas',
+  function* (machine: Machine, mm: MmStruct, start: number, end: number) {
+    return yield* step('take the areas out', () => {
+      if (findVma(mm, start, end) === end) return 0
+      splitVma(machine, mm, start)
+      splitVma(machine, mm, end)
+      for (let page = start; page < end; page++) {
+        unlinkPage(machine, mm, page)
+        mm.vma[page].kind = VmaKind.none
+        mm.vma[page].flags = 0
+        mm.vma[page].anonymous = 0
+        mm.vma[page].file = 0
+        mm.vma[page].pgoff = 0
+        mm.vma[page].starts = false
+        if (mm.tracksMoves) leaveData(mm, page)
+      }
+      return 1
+    })
+  },
+)
 
 /** Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins with nothing. Part of a step. */
 export function leaveData(mm: MmStruct, page: number): void {

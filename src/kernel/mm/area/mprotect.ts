@@ -16,6 +16,7 @@ import {
   pmdAt,
   type Task,
   VM_ACCOUNT,
+  VM_LOCKED,
   VM_READ,
   VM_WRITE,
   VmaKind,
@@ -23,6 +24,7 @@ import {
 import { become, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { isExclusive } from '../fault/answers.js'
+import { populateArea } from '../fault/populate.js'
 import { isPmdNone } from '../huge/page.js'
 import { vma_adjust_trans_huge } from '../huge/split.js'
 import { mapsPage, mayWriteUntold } from '../page.js'
@@ -68,6 +70,7 @@ const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
   const changed = yield* mprotect_fixup(current, mm, page, end, flags)
   if (changed.end === page) return -Errno.ENOMEM
   if (changed.populated) yield* change_protection(current, mm, page, changed.end, flags)
+  if (changed.faultsIn) yield* populateArea(current, page, changed.end, true)
   return yield* become(do_mprotect_pkey, current, mm, changed.end, end, flags)
 })
 
@@ -78,7 +81,8 @@ const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
  * The change is one step: all who look at a VMA hold the mmap lock, and the caller holds it for writing. So there are no
  * faults, and whether there is a page table cannot change before the caller walks it.
  *
- * @returns the page after the VMA (`page` itself in a hole), and whether there are entries that may have to change
+ * @returns the page after the VMA (`page` itself in a hole); whether there are entries that may have to change; and whether its pages are
+ * to be faulted in then, as it is locked, private and writable from now on
  * @kernel mprotect_fixup mm/mprotect.c
  * @see reference B.2
  */
@@ -97,15 +101,17 @@ const mprotect_fixup = procedure(function* mprotect_fixup(
     if (end > page) yield* vma_adjust_trans_huge(current, mm, page, end)
   }
   return yield* step('change vm_flags', () => {
-    if (mm.vma[page].kind === VmaKind.none) return { end: page, populated: false }
+    if (mm.vma[page].kind === VmaKind.none) return { end: page, populated: false, faultsIn: false }
     const end = areaEnd(mm, page, limit)
-    if (!changesFlags(mm, page, flags)) return { end, populated: false }
+    if (!changesFlags(mm, page, flags)) return { end, populated: false, faultsIn: false }
+    const { flags: oldFlags, kind } = mm.vma[page]
     const newFlags = accountedFlags(machine, mm, page, flags)
-    splitVma(mm, page)
-    splitVma(mm, end)
+    const isCopied = (oldFlags & (VM_WRITE | VM_LOCKED)) === VM_LOCKED && !isShared(kind)
+    splitVma(machine, mm, page)
+    splitVma(machine, mm, end)
     for (let at = page; at < end; at++) mm.vma[at].flags = newFlags
     mergeVma(machine, mm, page, end, Merge.either)
-    return { end, populated: isPopulated(mm, page, end) }
+    return { end, populated: isPopulated(mm, page, end), faultsIn: isCopied && (flags & VM_WRITE) !== 0 }
   })
 })
 

@@ -27,7 +27,7 @@ import { __split_huge_pmd, vma_adjust_trans_huge } from '../huge/split.js'
 import { clearEntry } from '../page.js'
 import { flushTlb } from '../tlb.js'
 import { detachVmas, findVma, leaveData, unmap_region } from './mmap.js'
-import { areaEnd, areaStart, Merge, mergeVma, splitVma } from './vma.js'
+import { areaEnd, areaStart, beginVma, Merge, mergeVma, splitVma, unlinkPage } from './vma.js'
 import { zap_page_range } from './zap.js'
 
 /**
@@ -159,7 +159,7 @@ const do_munmap = procedure(function* do_munmap(
   pages: number,
 ): Running<void> {
   if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, to, to + pages)
-  if (yield* detachVmas(mm, to, to + pages)) yield* unmap_region(current, mm, to, to + pages)
+  if (yield* detachVmas(current.machine, mm, to, to + pages)) yield* unmap_region(current, mm, to, to + pages)
 })
 
 /**
@@ -177,13 +177,13 @@ const move_vma = procedure(function* move_vma(
 ): Running<void> {
   yield* step('copy the area', () => {
     for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
-    splitVma(mm, to)
+    beginVma(current.machine, mm, to)
     mergeVma(current.machine, mm, to, to + pages, Merge.either)
     return 0
   })
   yield* move_page_tables(current, mm, page, pages, to)
   if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
-  yield* detachVmas(mm, page, page + pages)
+  yield* detachVmas(current.machine, mm, page, page + pages)
   // There is nothing left to zap, and watchers are told again all the same.
   yield* zap_page_range(current, mm, NotifyEvent.UNMAP, page, page + pages)
   if (mm.pmd) yield* free_pgtables(mm, page, page + pages)
@@ -191,7 +191,8 @@ const move_vma = procedure(function* move_vma(
 
 /**
  * The same with MREMAP_DONTUNMAP. The old area keeps its bounds, and what it permits; it is no longer locked. It never had a page,
- * if all of it has been moved.
+ * if all of it has been moved. Where a rule says so, of a locked area only the range is no longer locked, as it is an area of its own
+ * from then on; and what never had a page is at the offset of an area that is new.
  *
  * @kernel move_vma mm/mremap.c, dontunmap_complete
  * @see reference B.2
@@ -199,9 +200,15 @@ const move_vma = procedure(function* move_vma(
 const moveContents = procedure(
   'move_vma (MREMAP_DONTUNMAP)',
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
+    const { machine } = current
+    const { emptiesAsNew } = machine.rules
     yield* step('copy the area', () => {
+      if (emptiesAsNew && mm.vma[page].flags & VM_LOCKED) {
+        splitVma(machine, mm, page)
+        splitVma(machine, mm, page + pages)
+      }
       for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
-      splitVma(mm, to)
+      beginVma(current.machine, mm, to)
       mergeVma(current.machine, mm, to, to + pages, Merge.either)
       return 0
     })
@@ -213,7 +220,10 @@ const moveContents = procedure(
       for (let at = page; at < page + pages; at++) {
         leaveData(mm, at)
         ownExpected(mm, at).value = 0
-        if (isWhole) mm.vma[at].anonymous = 0
+        if (!isWhole) continue
+        unlinkPage(machine, mm, at)
+        mm.vma[at].anonymous = 0
+        if (emptiesAsNew && mm.vma[at].kind === VmaKind.anonymous) mm.vma[at].pgoff = at
       }
       return 0
     })

@@ -51,9 +51,47 @@ function isContinued(mm: MmStruct, page: number): boolean {
   return area.file === before.file && area.pgoff === before.pgoff + 1
 }
 
-/** From here on an area begins at `page`, if there is one. Part of a step, under the mmap lock for writing. @kernel __split_vma */
-export function splitVma(mm: MmStruct, page: number): void {
-  if (page < mm.vma.length && mm.vma[page].kind !== VmaKind.none) mm.vma[page].starts = true
+/**
+ * From here on an area begins at `page`, if there is one. Both parts of one that is split are put into the trees again. Part of a
+ * step, under the mmap lock for writing.
+ *
+ * @kernel __split_vma
+ */
+export function splitVma(machine: Machine, mm: MmStruct, page: number): void {
+  if (page >= mm.vma.length || mm.vma[page].kind === VmaKind.none || mm.vma[page].starts) return
+  mm.vma[page].starts = true
+  if (page > 0) linkArea(machine, mm, page - 1)
+  linkArea(machine, mm, page)
+}
+
+/** A new area begins at `page`. Part of a step, under the mmap lock for writing. @kernel vma_link */
+export function beginVma(machine: Machine, mm: MmStruct, page: number): void {
+  mm.vma[page].starts = true
+  linkArea(machine, mm, page)
+}
+
+/**
+ * The area of `page`, whose bounds or `anon_vma` have changed, is taken out of the trees of its `anon_vma`s, and put in behind all that
+ * begin at the same offset. Part of a step, under the mmap lock for writing, or for reading if it gets its first page.
+ *
+ * @kernel anon_vma_interval_tree_pre_update_vma, anon_vma_interval_tree_post_update_vma, anon_vma_chain_link
+ */
+export function linkArea(machine: Machine, mm: MmStruct, page: number): void {
+  if (!mm.tracksAreas) return
+  const end = areaEnd(mm, page, mm.vma.length)
+  const start = areaStart(mm, page)
+  for (let at = start; at < end; at++) unlinkPage(machine, mm, at)
+  if (mm.vma[page].anonymous === 0) return
+  const linked = machine.mms.flatMap(({ vma }) => vma.map((area) => READ_ONCE(area).linked))
+  mm.vma[start].linked = 1 + Math.max(...linked)
+}
+
+/** No area with an `anon_vma` begins at `page` any more. Part of a step. @kernel unlink_anon_vmas */
+export function unlinkPage({ mms }: Machine, mm: MmStruct, page: number): void {
+  const left = mm.vma[page].linked
+  if (left === 0) return
+  mm.vma[page].linked = 0
+  for (const { vma } of mms) for (const area of vma) if (READ_ONCE(area).linked > left) area.linked -= 1
 }
 
 /** How areas beside a new one are chosen. */
@@ -81,9 +119,10 @@ export function mergeVma(machine: Machine, mm: MmStruct, start: number, end: num
   const toPrevious = fitsPrevious && !(isConflict && how === Merge.preferNext)
   const toNext = fitsNext && !(isConflict && how !== Merge.preferNext)
   const anonVma = area || (toPrevious ? previous : 0) || (toNext ? next : 0)
+  if (!toPrevious && !toNext) return
   if (toPrevious) mm.vma[start].starts = false
-  if (toNext && end < mm.vma.length) mm.vma[end].starts = false
-  if (anonVma > 0) linkAnonVma(mm, start, anonVma)
+  if (toNext) mm.vma[end].starts = false
+  if (anonVma > 0) linkAnonVma(machine, mm, start, anonVma)
 }
 
 function anonVmaOf(area: MmStruct['vma'][number] | false): number {
@@ -103,9 +142,10 @@ function isFromFork({ anonVmas }: Machine, anonVma: number): boolean {
 }
 
 /** The whole area that `page` lies in gets the `anon_vma`. */
-function linkAnonVma(mm: MmStruct, page: number, anonVma: number): void {
+function linkAnonVma(machine: Machine, mm: MmStruct, page: number, anonVma: number): void {
   const end = areaEnd(mm, page, mm.vma.length)
   for (let at = areaStart(mm, page); at < end; at++) mm.vma[at].anonymous = anonVma
+  linkArea(machine, mm, page)
 }
 
 /**
@@ -115,7 +155,7 @@ function linkAnonVma(mm: MmStruct, page: number, anonVma: number): void {
  */
 export function anonVmaPrepare(machine: Machine, mm: MmStruct, page: number): void {
   if (mm.vma[page].anonymous !== 0) return
-  linkAnonVma(mm, page, machine.anonVmas.length > 0 ? findOrAllocate(machine, mm, page) : 1)
+  linkAnonVma(machine, mm, page, machine.anonVmas.length > 0 ? findOrAllocate(machine, mm, page) : 1)
 }
 
 /** That of the next area or the previous, if they could be one but for what they permit; otherwise a new one. @kernel find_mergeable_anon_vma */
@@ -173,6 +213,7 @@ export function anonVmaFork(
 ): void {
   const anonVma = from > 0 && machine.anonVmas.length > 0 ? allocAnonVma(machine, from) : from
   for (let page = start; page < end; page++) child.vma[page].anonymous = anonVma
+  linkArea(machine, child, start)
 }
 
 /**

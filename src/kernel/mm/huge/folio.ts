@@ -16,11 +16,11 @@ import {
   type Task,
   ZERO_PAGE,
 } from '../../../machine/index.js'
-import { become, claim, procedure, type Running, step } from '../../../world/index.js'
+import { become, claim, procedure, READ_ONCE, type Running, step } from '../../../world/index.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { clearPte, isPageLocked, putPage, setPte } from '../page.js'
-import { areaAt, isMappedBy, type MappedArea, partsOf } from '../rmap.js'
-import { replaceByTable } from './split.js'
+import { areaAt, areasOf, isMappedBy, type MappedArea, maps, partsOf } from '../rmap.js'
+import { replaceByTable, split_huge_pmd_address } from './split.js'
 
 /**
  * Makes pages by themselves of the folio that `frame` is part of, if nobody holds it but its mappings and the caller. They keep
@@ -61,18 +61,55 @@ function isHeldByOthers(machine: Machine, frame: Frame, pins: readonly number[])
   )
 }
 
-/** One area after another that may map the folio: its watchers are told, whether it does or not. @kernel unmap_folio, remap_page */
+/**
+ * One area after another that may map the folio, until none is left that does: its watchers are told, whether it does or not.
+ *
+ * @kernel unmap_folio, remap_page
+ */
 const remapFolio = procedure(
   'unmap_folio, remap_page',
   function* (current: Task, frame: Frame, index: number): Running<void> {
-    const area = yield* step('walk the areas', () => areaAt(current.machine, frame, index))
+    const { machine } = current
+    const area = yield* step('walk the areas', () => nextArea(machine, frame, index))
     if (area === undefined) return
+    const pmd = pmdAt(area.mm, area.start)
+    if (machine.rules.splitsBlockFirst && pmd !== undefined)
+      yield* split_huge_pmd_address(current, area.mm, pmd)
     yield* invalidateRangeStart(current, area.mm, NotifyEvent.CLEAR, area.start, area.end)
     yield* unmapAndRemap(current, area, frame)
     yield* invalidateRangeEnd(current, area.mm, NotifyEvent.CLEAR, area.start, area.end)
     yield* become(remapFolio, current, frame, index + 1)
   },
 )
+
+/**
+ * The area with number `index` of those that may map the folio. The first is visited in any case; a further one if it or one behind it
+ * maps a part, since the walk ends as nothing does. Part of a step.
+ *
+ * @kernel rmap_walk, folio_not_mapped
+ */
+function nextArea(machine: Machine, frame: Frame, index: number): MappedArea | undefined {
+  const isMapped =
+    index === 0 ||
+    areasOf(machine, frame)
+      .slice(index)
+      .some((area) => mapsPart(machine, area, frame))
+  return isMapped ? areaAt(machine, frame, index) : undefined
+}
+
+/** True if an entry of the area counts as a mapping of a part: an exclusive one does where it keeps the mapping. Part of a step. */
+function mapsPart(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): boolean {
+  const parts = partsOf(machine, frame)
+  const countsExclusive = machine.anonVmas.length === 0 || machine.rules.exclusiveByPage
+  return mm.pte
+    .slice(start, end)
+    .some((pte) =>
+      parts.some(
+        (part) =>
+          maps(pte, part) || (countsExclusive && isMappedBy(pte) && READ_ONCE(pte).frame === part.pfn),
+      ),
+    )
+}
 
 /**
  * The entries of the parts, in one area. One step: in between the kernel has migration entries there, which nobody can see the

@@ -113,7 +113,7 @@ function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
  * @kernel split_huge_pmd_address mm/huge_memory.c
  * @see reference B.2
  */
-const split_huge_pmd_address = procedure(function* split_huge_pmd_address(
+export const split_huge_pmd_address = procedure(function* split_huge_pmd_address(
   current: Task,
   mm: MmStruct,
   pmd: Pmd,

@@ -67,7 +67,7 @@ export const exit_mmap = procedure(function* exit_mmap(current: Task, mm: MmStru
   yield* invalidateRangeEnd(current, mm, NotifyEvent.UNMAP, 0, pages)
   yield* mm.mmapLock.unlockRead()
   yield* mm.mmapLock.lockWrite()
-  yield* detachVmas(mm, 0, pages)
+  yield* detachVmas(current.machine, mm, 0, pages)
   yield* tlb_finish_mmu(current, mm, 0, pages, gathered)
   if (mm.pmd) yield* free_pgtables(mm, 0, pages)
   yield* fput(current.machine)
