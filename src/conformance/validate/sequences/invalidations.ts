@@ -1,39 +1,12 @@
 /**
- * Invalidations of a sequence that the model has in another order, or once where the kernel has them twice.
+ * Invalidations of a sequence that the model has in another order.
  *
  * @module
  */
-import type { ProbeEvent } from '../trace/ftrace.js'
 import type { DoneEvent } from './model.js'
 
 const START = '__mmu_notifier_invalidate_range_start'
 const LAST = 'mn_itree_inv_end'
-const CLEAR = 1n
-const HUGE = 512n * 4096n
-
-/**
- * The second of two invalidations that the kernel makes as it splits a huge page: one to split the entry, and one to unmap what it is
- * then. The model has the first. Both have the same range, and come one after the other.
- *
- * @param events - those of one operation
- */
-export function secondOfSplits(events: readonly ProbeEvent[]): ReadonlySet<ProbeEvent> {
-  const found = new Set<ProbeEvent>()
-  let split: bigint | undefined
-  let isSecond = false
-  for (const event of events) {
-    const { function: name, at, fields } = event
-    if (name === START && at === 'entry') {
-      const [start, end] = [fields.get('start') ?? 0n, fields.get('end') ?? 0n]
-      const isHuge = fields.get('event') === CLEAR && end - start === HUGE
-      isSecond = isHuge && split === start
-      split = isHuge && !isSecond ? start : undefined
-    }
-    if (isSecond) found.add(event)
-    if (name === LAST && at === 'entry') isSecond = false
-  }
-  return found
-}
 
 /**
  * What the model does as it evicts the chunks of a device, in the order of the trace: the kernel goes by frame numbers, and which page

@@ -13,7 +13,7 @@ import { type ProbeEvent, type Trace, TraceError } from '../trace/ftrace.js'
 import { ADDRESSED, probeKey } from '../trace/race.js'
 import { numberOf, type Reading } from '../trace/values.js'
 import { probeText, type Shown } from '../words.js'
-import { inOrderOf, secondOfSplits } from './invalidations.js'
+import { inOrderOf } from './invalidations.js'
 import { type DoneEvent, SequenceModel } from './model.js'
 import { sequencesOf, type TracedOperation, type TracedSequence } from './read.js'
 
@@ -60,8 +60,6 @@ export class Counts {
 type Told =
   | { readonly kind: 'judged'; readonly event: ProbeEvent; readonly judged: JudgedFunction }
   | { readonly kind: 'other'; readonly mm: number; readonly event: number }
-
-const SECOND = 'the second invalidation of a huge page that is split: the model has one'
 
 /** Operations that evict the memory of a device. */
 const EVICTING: ReadonlySet<string> = new Set(['release', 'close'])
@@ -255,7 +253,6 @@ class OneSequence {
   /** What is to be judged of events that follow each other, and the invalidations outside of the window between them. */
   private classified(events: readonly ProbeEvent[], pid?: number): Told[] {
     const told: Told[] = []
-    const seconds = secondOfSplits(events)
     for (const event of events) {
       if (event.line >= (this.ends.get(event.pid) ?? Number.POSITIVE_INFINITY)) {
         this.counts.setupAndEnd++
@@ -269,10 +266,6 @@ class OneSequence {
         continue
       }
       if (pid === undefined) continue
-      if (seconds.has(event)) {
-        this.counts.passOver(event.function, SECOND)
-        continue
-      }
       const judged = this.judgedOf(event, pid)
       if (judged) told.push({ kind: 'judged', event, judged })
     }
