@@ -375,7 +375,7 @@ export function RunOf({ site, defect }: { site: Site; defect: SiteData['defects'
   const isKnown = !site.data.stale && trace !== undefined && trace !== null && trace.kind !== 'progress'
   const address = addressOf(subjectOf(defect), isKnown ? trace.steps : [])
   return (
-    <a href={`/explorer.html#${address}${isKnown ? '' : '&check=1'}`} aria-label={`${name} in the explorer`}>
+    <a href={`/explorer.html#${address}${isKnown ? '' : '&check=1'}`} title={`${name} in the explorer`}>
       {steps}&nbsp;▶
     </a>
   )
