@@ -10,7 +10,7 @@ import { StateStore } from '../checker/store.js'
 import { type State, TransitionSystem } from '../checker/system.js'
 import { BREAKS, kindOf, outcomeOf } from '../explorer/outcome.js'
 import { Violation } from '../world/errors.js'
-import { footprintOf } from '../world/footprint.js'
+import { type Recorder, recordedBy, recording } from '../world/footprint.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { MutantData, PlacedMutant } from './mutants.js'
@@ -28,7 +28,7 @@ export interface OutcomeData {
 export interface StepData {
   readonly procedure: string
   readonly step: string
-  /** Fields that it reads, and that it writes, over its runs; `*` for several that have the same field. */
+  /** Fields that it reads, but for claims, and that it writes, over its runs; `*` for several that have the same field. */
   readonly reads: readonly string[]
   readonly writes: readonly string[]
   readonly outcomes: readonly OutcomeData[]
@@ -176,11 +176,12 @@ const BROKEN = Symbol('a claim was broken')
 function taken(gathered: Gathered, run: () => unknown): unknown {
   try {
     if (gathered.looked++ >= LOOKED_AT) return run()
-    const { reads, writes, result, error } = footprintOf(run)
-    for (const name of reads) gathered.reads.add(kindOf(name))
-    for (const name of writes) gathered.writes.add(kindOf(name))
-    if (error !== undefined) throw error
-    return result
+    const recorder: Recorder = {
+      // What a claim looks at, or whether a lock may be taken, no kernel reads here.
+      read: ({ name }) => void (recording.checking || gathered.reads.add(kindOf(name))),
+      write: ({ name }) => void gathered.writes.add(kindOf(name)),
+    }
+    return recordedBy(recorder, run)
   } catch (error) {
     if (error instanceof Violation) return BROKEN
     throw error

@@ -136,6 +136,10 @@ test('each step is known by its fields, its outcomes with the shortest run, the 
     document.steps.find(({ procedure, step }) => `${procedure}: ${step}` === name)
   const retry = step('mmu_interval_read_retry: compare the sequence')
   expect(retry?.reads).toContain('gpu.notifier.invalidate_seq')
+  // Locks are looked at as to whether they may be taken, and not by the text.
+  const sample = step('mmu_interval_read_begin: sample the sequence')
+  expect(sample?.reads).toContain('mm[].subscriptions.invalidate_seq')
+  expect(sample?.reads.filter((name) => /mmap_lock|update$|ptl$/.test(name))).toEqual([])
   expect(retry).toMatchObject({ scenarios: 1, sequences: { 'a.jsonl': 2 }, mutants: [mutant] })
   const shortestTo = (outcome: string) =>
     retry?.outcomes.find((one) => one.outcome === outcome)?.shortest.steps ?? 0
