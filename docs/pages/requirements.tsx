@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Fragment } from 'preact'
 import { generationNames } from '../../src/generations/generation.js'
 import { address } from './addresses.js'
 import {
@@ -58,6 +59,16 @@ export function requirementPages(site: Site): Page[] {
   }))
 }
 
+/** What checks a requirement: a claim by its name, or the place that asserts it. */
+function Check({ site, check }: { site: Site; check: string }) {
+  const [, where, name] = /^(assert|test|checker):(.*)$/.exec(check) ?? []
+  if (where === 'test') return <code>{name}</code>
+  if (where === 'checker') return <>the checker itself ({name})</>
+  if (where === undefined) return <>{check}</>
+  const url = site.addresses.ofProcedure(name) ?? site.addresses.ofCode(name)
+  return <>an assertion in {url === undefined ? name : <a href={url}>{name}</a>}</>
+}
+
 function RequirementBody({ site, requirement }: { site: Site; requirement: Requirement }) {
   const { id, title, text, source, checks, generations } = requirement
   const { data } = site
@@ -83,7 +94,14 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
           <Linked site={site}>{source.join(' · ')}</Linked>
         </dd>
         <dt>Checked by</dt>
-        <dd>{checks.join(' · ')}</dd>
+        <dd>
+          {checks.map((check, i) => (
+            <Fragment key={check}>
+              {i === 0 ? '' : ' · '}
+              <Check site={site} check={check} />
+            </Fragment>
+          ))}
+        </dd>
         <dt>Holds in</dt>
         <dd>
           {generationNames.map((name) => {
