@@ -18,6 +18,7 @@ import {
 } from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { Populated, populateArea } from '../fault/populate.js'
+import { vma_adjust_trans_huge } from '../huge/split.js'
 import { findVma } from './mmap.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'
@@ -193,20 +194,31 @@ export const madvise_willneed = procedure(function* madvise_willneed(
  * @see reference B.2
  */
 const madvise_update_vma = procedure(function* madvise_update_vma(
-  { machine, mm }: Task,
+  current: Task,
   { start, end }: Area,
   flag: number,
   set: number,
 ): Running<number> {
+  const { machine, mm } = current
+  if (mm.pmd) {
+    const changes = yield* step('look at vm_flags', () => (changesAdvice(mm, start, flag, set) ? 1 : 0))
+    if (changes) yield* vma_adjust_trans_huge(current, mm, start, end)
+  }
   return yield* step('change vm_flags', () => {
     const { kind, flags } = mm.vma[start]
     if (flag === VM_WIPEONFORK && isFileBacked(kind)) return -Errno.EINVAL
-    // Pages of shared memory are not merged, and nobody is told so.
-    if ((flag === VM_MERGEABLE && isShared(kind)) || (flags & flag) === set) return 0
-    setFlags({ machine, mm }, start, end, (flags & ~flag) | set)
+    if (changesAdvice(mm, start, flag, set)) setFlags({ machine, mm }, start, end, (flags & ~flag) | set)
     return 0
   })
 })
+
+/** True if the area of `page` takes the advice, and has not taken it before. Under the mmap lock. */
+function changesAdvice({ vma }: MmStruct, page: number, flag: number, set: number): boolean {
+  const { kind, flags } = vma[page]
+  if (flag === VM_WIPEONFORK && isFileBacked(kind)) return false
+  // Pages of shared memory are not merged, and nobody is told so.
+  return !(flag === VM_MERGEABLE && isShared(kind)) && (flags & flag) !== set
+}
 
 /** The pages from `start` to `end`, of one area, have other flags from now on. Part of a step, under the mmap lock for writing. @kernel vma_modify_flags */
 export function setFlags(

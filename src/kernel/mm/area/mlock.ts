@@ -3,9 +3,18 @@
  *
  * @module
  */
-import { Errno, isShared, type MmStruct, type Task, VM_LOCKED, VM_WRITE } from '../../../machine/index.js'
+import {
+  Errno,
+  isShared,
+  type MmStruct,
+  type Task,
+  VM_LOCKED,
+  VM_READ,
+  VM_WRITE,
+} from '../../../machine/index.js'
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { Populated, populateArea } from '../fault/populate.js'
+import { vma_adjust_trans_huge } from '../huge/split.js'
 import { find_vma, setFlags } from './madvise.js'
 
 /**
@@ -72,18 +81,25 @@ const apply_vma_lock_flags = procedure(function* apply_vma_lock_flags(
 })
 
 /**
- * Marks one area, or what of it is in the range. One step: who looks at areas holds the mmap lock. The pages that are there are
+ * Marks one area, or what of it is in the range; a huge page that it will begin or end within is split first. One step: who looks at areas holds the mmap lock. The pages that are there are
  * moved to the list of those that cannot be reclaimed, which is not modelled: reclaim looks at the area.
  *
  * @kernel mlock_fixup mm/mlock.c
  * @see reference B.2
  */
 const mlock_fixup = procedure(function* mlock_fixup(
-  { machine, mm }: Task,
+  current: Task,
   start: number,
   end: number,
   locked: number,
 ): Running<void> {
+  const { machine, mm } = current
+  if (mm.pmd) {
+    const changes = yield* step('look at vm_flags', () =>
+      (mm.vma[start].flags & VM_LOCKED) === locked ? 0 : 1,
+    )
+    if (changes) yield* vma_adjust_trans_huge(current, mm, start, end)
+  }
   yield* step('change vm_flags', () => {
     const flags = (mm.vma[start].flags & ~VM_LOCKED) | locked
     if (flags !== mm.vma[start].flags) setFlags({ machine, mm }, start, end, flags)
@@ -99,7 +115,7 @@ const populateLocked = procedure(
     const { mm } = current
     const area = yield* find_vma(mm, page, end)
     const write = yield* step('choose the access', () => (isPrivateWritable(mm, page) ? 1 : 0))
-    const populated = yield* populateArea(current, page, area.end, write === 1)
+    const populated = yield* populateArea(current, page, area.end, write === 1, VM_READ | VM_WRITE)
     return populated ? populated : yield* become(populateLocked, current, area.end, end)
   },
 )

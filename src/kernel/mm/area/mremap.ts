@@ -202,6 +202,10 @@ const moveContents = procedure(
   function* (current: Task, mm: MmStruct, page: number, pages: number, to: number): Running<void> {
     const { machine } = current
     const { emptiesAsNew } = machine.rules
+    if (mm.pmd && emptiesAsNew) {
+      const isLocked = yield* step('look at vm_flags', () => (mm.vma[page].flags & VM_LOCKED ? 1 : 0))
+      if (isLocked) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
+    }
     yield* step('copy the area', () => {
       if (emptiesAsNew && mm.vma[page].flags & VM_LOCKED) {
         splitVma(machine, mm, page)

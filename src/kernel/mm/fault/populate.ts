@@ -15,17 +15,22 @@ export const Populated = { all: 0, refused: 1, noMemory: 2, failed: 3 } as const
  * Faults in the pages from `start` to `end`, which are in one area, to read or to write. A page that is there already is left as it
  * is; nobody holds any afterwards. The caller holds the mmap lock.
  *
+ * @param permitting - one of these the area must permit; locking memory is content with either (FOLL_FORCE)
  * @returns one of {@link Populated}: whether the area permits the access, and whether all could be faulted in
  * @kernel faultin_vma_page_range mm/gup.c, populate_vma_page_range
  * @see reference B.2
  */
 export const populateArea = procedure(
   'populate_vma_page_range',
-  function* (current: Task, start: number, end: number, write: boolean): Running<number> {
+  function* (
+    current: Task,
+    start: number,
+    end: number,
+    write: boolean,
+    permitting: number = write ? VM_WRITE : VM_READ,
+  ): Running<number> {
     const { mm } = current
-    const isRefused = yield* step('check_vma_flags', () =>
-      mm.vma[start].flags & (write ? VM_WRITE : VM_READ) ? 0 : 1,
-    )
+    const isRefused = yield* step('check_vma_flags', () => (mm.vma[start].flags & permitting ? 0 : 1))
     if (isRefused) return Populated.refused
     for (let page = start; page < end; page++) {
       const fault = yield* populatePage(current, mm, page, write)
