@@ -54,10 +54,23 @@ export function suiteText(result: SuiteResult, layout: Layout): string {
       ],
       colours,
     ),
-    'Coverage of what the suite exercises: ' +
-      Object.entries(coverage)
-        .map(([what, { reached, total }]) => `${what} ${figure(reached)} of ${figure(total)}`)
-        .join(', '),
+    table(
+      [
+        { head: 'coverage', align: 'left' },
+        { head: 'reached', align: 'right' },
+        { head: 'in the suite', align: 'right' },
+        { head: 'known', align: 'right' },
+        { head: 'share of known', align: 'right' },
+      ],
+      Object.entries(coverage).map(([what, { reached, total, known }]) => [
+        what,
+        figure(reached),
+        figure(total),
+        figure(known),
+        known === 0 ? '' : `${((100 * reached) / known).toFixed(1)} %`,
+      ]),
+      colours,
+    ),
   ]
   const unsupported = Object.entries(result.unsupportedOperations)
   if (unsupported.length > 0)

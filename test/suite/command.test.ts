@@ -116,7 +116,12 @@ describe('hmm-spec suite', () => {
     const directory = join(temporaryDirectory(), 'exported')
     expect(await suite('--export', directory)).toMatchObject({ code: 0 })
     expect(readdirSync(directory).sort()).toEqual(
-      ['manifest.json', 'operations.json', ...profiles.map(({ name }) => `${name}.jsonl`)].sort(),
+      [
+        'manifest.json',
+        'operations.json',
+        'steps.txt',
+        ...profiles.map(({ name }) => `${name}.jsonl`),
+      ].sort(),
     )
     const lines = readFileSync(join(directory, 'test_hmm-6.1.jsonl'), 'utf8').trimEnd().split('\n')
     expect(lines).toHaveLength(readSuite().sequences.length)

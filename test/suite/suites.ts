@@ -5,6 +5,7 @@
  */
 import { allowedAnswers } from '../../src/conformance/suite/build.js'
 import type { Suite } from '../../src/conformance/suite/data.js'
+import { RELEASES } from '../../src/conformance/suite/profiles.js'
 
 /** A suite of these sequences, with what each profile allows. */
 export function suiteOf(sequences: readonly (readonly string[])[]): Suite {
@@ -15,11 +16,14 @@ export function suiteOf(sequences: readonly (readonly string[])[]): Suite {
       protocol: 1,
       profiles: {},
       files: [],
+      coverage: {},
+      notTaken: {},
       transitionsNotTaken: [],
     },
+    steps: sequences.map((_, index) => `step of ${index}`),
     sequences: sequences.map((ops, index) => ({
       seq: `test/${index}`,
-      exercises: [`step of ${index}`],
+      exercises: [{ releases: RELEASES, transitions: [], requirements: [], answers: [], steps: [index] }],
       ops,
       answers: allowedAnswers(ops),
     })),

@@ -1,11 +1,13 @@
 /**
- * What a sequence exercises: transitions of statecharts, ways that steps go, kinds of answers. Each is a text.
+ * What a sequence exercises: transitions of statecharts, requirements that its steps are held to, ways that steps go, kinds of
+ * answers. Each is a text.
  *
  * @module
  */
 import { statecharts } from '../../../models/index.js'
 import { compileStatechart } from '../../checker/statechart.js'
 import { errnoName } from '../../kernel/index.js'
+import { type Asserted, acting } from '../../world/acting.js'
 import type { AnyProcedure, Step } from '../../world/index.js'
 import type { Operation } from '../operations.js'
 import { type Answer, type BoundChart, Oracle, type OracleOptions } from '../oracle.js'
@@ -26,6 +28,14 @@ function transitionName(chart: string, state: string, event: string, target: str
   return `chart ${chart}: ${state} ─ ${event} → ${target}`
 }
 
+/** The kinds of items, and how the text of each begins. */
+export const ITEM_KINDS = {
+  transitions: 'chart ',
+  requirements: 'requirement ',
+  steps: 'step ',
+  answers: 'answer ',
+} as const
+
 /** What each operation of a sequence exercised, and its answer. */
 export interface Exercised {
   readonly items: readonly ReadonlySet<string>[]
@@ -39,9 +49,18 @@ export function exercise(
   options: Pick<OracleOptions, 'overrides'> = {},
 ): Exercised {
   const recorder = new Recorder()
+  const held = acting.asserted
+  acting.asserted = recorder.asserted
+  try {
+    return exercised(operations, recorder, { ...options, kernel })
+  } finally {
+    acting.asserted = held
+  }
+}
+
+function exercised(operations: readonly Operation[], recorder: Recorder, options: OracleOptions): Exercised {
   const oracle = new Oracle(operations, {
     ...options,
-    kernel,
     charts: recorder.charts,
     onStep: (procedure, step, result) => recorder.step(procedure, step, result),
   })
@@ -62,16 +81,19 @@ class Recorder {
   readonly charts: Readonly<Record<string, BoundChart>> = Object.fromEntries(
     tables.map(([name, table]) => [name, { table, taken: new Uint32Array(table.targets.length) }]),
   )
+  /** Requirements that steps were held to, as {@link acting} counts them. */
+  readonly asserted: Asserted = { guarded: 0, byClause: new Map() }
   private items = new Set<string>()
   private name = ''
 
   begin(operation: Operation): void {
     this.items = new Set()
+    this.asserted.byClause.clear()
     this.name = operation.inChild ? `c:${operation.name}` : operation.name
   }
 
   step(procedure: AnyProcedure, step: Step, result: unknown): void {
-    this.items.add(`step ${this.name} | ${procedure.procedureName}: ${step.name} → ${wayOf(result)}`)
+    this.items.add(`step ${this.name} | ${procedure.procedureName}: ${stepName(step)} → ${wayOf(result)}`)
   }
 
   answer(answer: Answer): void {
@@ -92,8 +114,14 @@ class Recorder {
       })
       taken.fill(0)
     }
+    for (const clause of this.asserted.byClause.keys()) this.items.add(`${ITEM_KINDS.requirements}${clause}`)
     return this.items
   }
+}
+
+/** The name of a step, whichever address space or device its lock is of: that is no other step. */
+function stepName({ name }: Step): string {
+  return name.replace(/\bmm\[\d+\]/g, 'mm').replace(/\bdmirror\d+/g, 'dmirror')
 }
 
 /**

@@ -15,14 +15,33 @@ export interface AllowedAnswers {
   readonly sets: readonly AnswerSet[]
 }
 
+/** What a sequence exercises on these releases alike. */
+export interface Exercises {
+  readonly releases: readonly string[]
+  /** Transitions of statecharts: `chart range: idle ─ BEGIN → begun`. */
+  readonly transitions: readonly string[]
+  /** Requirements that its steps are held to, by identifier. */
+  readonly requirements: readonly string[]
+  /** Kinds of answers: the operation, and what it answers. */
+  readonly answers: readonly string[]
+  /** Ways that steps go, each as its index in {@link Suite.steps}. */
+  readonly steps: readonly number[]
+}
+
+/** The kinds of what is exercised. */
+export const EXERCISED = ['transitions', 'requirements', 'steps', 'answers'] as const
+
+/** A kind of what is exercised. */
+export type ExercisedKind = (typeof EXERCISED)[number]
+
 /** A sequence of the suite. */
 export interface SuiteSequence {
   /** Its name, by chapter: `migration/read-back`. */
   readonly seq: string
   /** What it is about; absent if it was generated. */
   readonly title?: string
-  /** What it exercises that no shorter sequence of the suite does. */
-  readonly exercises: readonly string[]
+  /** What it exercises, by release; a release that is not there refuses the sequence. */
+  readonly exercises: readonly Exercises[]
   readonly ops: readonly string[]
   /** By profile; a profile that is not there says nothing of the sequence. */
   readonly answers: readonly AllowedAnswers[]
@@ -43,15 +62,31 @@ export interface SuiteManifest {
     readonly sequences: number
     readonly operations: number
   }[]
+  /** By release, what the suite exercises of what one thread is known to. */
+  readonly coverage: Readonly<Record<string, Readonly<Record<ExercisedKind, KnownCoverage>>>>
+  /** By release, the ways of steps and the kinds of answers that are known, and that no sequence takes. */
+  readonly notTaken: Readonly<Record<string, readonly string[]>>
   /** Transitions of statecharts that no sequence takes: they need a second thread, or memory that the oracle lacks. */
   readonly transitionsNotTaken: readonly string[]
+}
+
+/** How much the suite exercises. */
+export interface KnownCoverage {
+  readonly taken: number
+  /** What the suite, the recordings, and searches that the suite was not made from exercise together. */
+  readonly known: number
 }
 
 /** The whole suite. */
 export interface Suite {
   readonly manifest: SuiteManifest
   readonly sequences: readonly SuiteSequence[]
+  /** The ways that steps go, by name: the lines of `steps.txt`. */
+  readonly steps: readonly string[]
 }
+
+/** The file of {@link Suite.steps}. */
+export const STEPS_FILE = 'steps.txt'
 
 /** The folder of the suite that comes with the package. */
 export function suiteFolder(): string {
@@ -75,7 +110,8 @@ export function readSuite(folder: string = suiteFolder()): Suite {
       .split('\n')
       .flatMap((line, index) => (line === '' ? [] : [sequenceFrom(line, `${name}:${index + 1}`)])),
   )
-  return { manifest, sequences }
+  const steps = readFileSync(join(folder, STEPS_FILE), 'utf8').split('\n').slice(0, -1)
+  return { manifest, sequences, steps }
 }
 
 function sequenceFrom(line: string, where: string): SuiteSequence {
@@ -89,6 +125,25 @@ function sequenceFrom(line: string, where: string): SuiteSequence {
 /** A sequence as a line. */
 export function sequenceLine(sequence: SuiteSequence): string {
   return `${JSON.stringify(sequence)}\n`
+}
+
+/** What a sequence exercises on a release; `undefined` if the release refuses it. */
+export function exercisedOn(
+  sequence: Pick<SuiteSequence, 'exercises'>,
+  release: string,
+): Exercises | undefined {
+  return sequence.exercises.find(({ releases }) => releases.includes(release))
+}
+
+/** How many different things of a kind these sequences exercise on a release. */
+export function countExercised(
+  sequences: readonly Pick<SuiteSequence, 'exercises'>[],
+  release: string,
+  kind: ExercisedKind,
+): number {
+  return new Set(
+    sequences.flatMap((sequence): readonly unknown[] => exercisedOn(sequence, release)?.[kind] ?? []),
+  ).size
 }
 
 /** What a profile allows to each operation of a sequence; `undefined` if it says nothing. */

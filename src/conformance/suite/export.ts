@@ -7,10 +7,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFolder } from '../../host/folder.js'
 import { ANSWER_FIELDS, ARGUMENTS, LANGUAGE } from '../operations.js'
-import { allowedBy, type Suite } from './data.js'
+import { allowedBy, STEPS_FILE, type Suite } from './data.js'
 
 /**
- * Writes `manifest.json`, `operations.json` and `PROFILE.jsonl` for each profile.
+ * Writes `manifest.json`, `operations.json`, `steps.txt` and `PROFILE.jsonl` for each profile.
  *
  * @param directory - is made if it is not there
  * @returns the paths of what was written
@@ -29,6 +29,7 @@ export function exportSuite(suite: Suite, directory: string): string[] {
       'operations.json',
       `${JSON.stringify({ arguments: ARGUMENTS, answers: ANSWER_FIELDS, operations }, null, 2)}\n`,
     ],
+    [STEPS_FILE, suite.steps.map((step) => `${step}\n`).join('')],
     ...Object.keys(suite.manifest.profiles).map((profile): [string, string] => [
       `${profile}.jsonl`,
       suite.sequences

@@ -34,77 +34,118 @@ const LONGEST = 24
 
 /** How the search goes. */
 export interface SearchOptions {
-  /** Releases to perform sequences on, in turn. */
-  readonly releases: readonly KernelVersion[]
   readonly seed: number
-  /** Milliseconds to search, and to shorten what was found. */
-  readonly timeMs: number
-  /** Called after each round. */
-  readonly onRound?: (items: number, tried: number) => void
+  /** Milliseconds to change sequences at random (default none). */
+  readonly searchMs?: number
+  /** Sequences to make at random, at most (default no limit). */
+  readonly most?: number
+  /** Milliseconds to shorten what was found (default none). */
+  readonly shortenMs?: number
+  /** Called now and then. */
+  readonly onProgress?: (what: string) => void
 }
 
-/** The shortest sequence for each item that was found. */
+/** Changes that are made of what is kept before what is kept then is looked at anew. */
+const AT_ONCE = 200
+
+/** The shortest sequence for each item that was found, of each release. */
 export class Search {
   private readonly best = new Map<string, readonly string[]>()
+  /** For how much of a release a sequence is the shortest, by release and sequence. */
+  private readonly uses = new Map<string, number>()
   private readonly known = new Set<string>()
   tried = 0
 
-  constructor(private readonly options: Pick<SearchOptions, 'releases'>) {}
+  /** @param releases - those to perform sequences on, the quickest way to find something first */
+  constructor(private readonly releases: readonly KernelVersion[]) {}
 
-  /** What is exercised, each with the shortest sequence for it. */
-  get found(): ReadonlyMap<string, readonly string[]> {
-    return this.best
+  /** What a release is known to exercise. */
+  found(release: KernelVersion): Set<string> {
+    const prefix = `${release} `
+    const keys = [...this.best.keys()].filter((key) => key.startsWith(prefix))
+    return new Set(keys.map((key) => key.slice(prefix.length)))
   }
 
-  /** Performs a sequence on a release, and keeps those of its beginnings that are the shortest for anything. */
-  consider(ops: readonly string[], release: KernelVersion): void {
-    const key = `${release} ${ops.join('; ')}`
-    if (this.known.has(key) || orphanIn(ops) >= 0) return
+  /**
+   * Performs a sequence on a release, and keeps those of its beginnings that are the shortest for anything.
+   *
+   * @returns true if one was kept
+   */
+  consider(ops: readonly string[], release: KernelVersion): boolean {
+    const key = keyOf(ops, release)
+    if (this.known.has(key) || orphanIn(ops) >= 0) return false
     this.known.add(key)
     const operations = ops.map(parseOperation)
-    if (unsupportedIn(operations).length > 0) return
+    if (unsupportedIn(operations).length > 0) return false
     this.tried++
+    let isKept = false
     try {
       for (const [index, items] of exercise(operations as Operation[], release).items.entries())
-        for (const item of items) this.offer(item, ops.slice(0, index + 1))
+        for (const item of items)
+          if (this.offer(`${release} ${item}`, ops.slice(0, index + 1), release)) isKept = true
     } catch (error) {
       // The specification refuses what the driver does here: there is no answer to hold a peer against.
       if (!(error instanceof Violation)) throw error
     }
+    return isKept
   }
 
-  /** Goes on from `corpus` at random, for a time; then shortens what was found. */
+  /** Performs a sequence on the releases from `first` on, as long as something of it is kept. */
+  private considerFrom(ops: readonly string[], first: number): boolean {
+    const { releases } = this
+    if (!this.consider(ops, releases[first])) return false
+    for (const release of releases) this.consider(ops, release)
+    return true
+  }
+
+  /**
+   * Begins with `corpus`, goes on from there at random, and shortens what was found. Of a sequence with a huge page, which takes a
+   * hundred times as long as another, the other releases are looked at only if the first shows something new.
+   */
   run(corpus: readonly (readonly string[])[], options: SearchOptions): void {
-    const { releases, seed, timeMs, onRound } = options
-    const begun = performance.now()
-    // Half of the time to search, half to shorten what was found.
-    const [end, last] = [begun + timeMs / 2, begun + timeMs]
-    for (const ops of corpus) for (const release of releases) this.consider(ops, release)
-    for (let round = 0; performance.now() < end; round++) {
+    const { seed, searchMs = 0, most = Number.POSITIVE_INFINITY, shortenMs = 0, onProgress } = options
+    const { releases } = this
+    for (const ops of corpus)
+      if (isHuge(ops)) this.considerFrom(ops, 0)
+      else for (const release of releases) this.consider(ops, release)
+    onProgress?.(`${this.best.size} items, ${this.sequences().length} sequences known before`)
+    this.shorten(performance.now() + shortenMs / 2, onProgress)
+    const end = performance.now() + searchMs
+    for (let made = 0; made < most && performance.now() < end; made += AT_ONCE) {
       const parents = this.sequences()
-      const changes = fc.sample(change, { seed: seed + round, numRuns: 200 })
-      for (const [index, made] of changes.entries()) {
+      for (const [index, each] of fc.sample(change, { seed: seed + made, numRuns: AT_ONCE }).entries()) {
         if (performance.now() > end) break
-        this.consider(applied(parents, made), releases[index % releases.length])
+        this.considerFrom(applied(parents, each), index % releases.length)
       }
-      onRound?.(this.best.size, this.tried)
+      onProgress?.(`${this.best.size} items, ${this.tried} sequences tried`)
     }
-    this.shorten(last)
+    this.shorten(performance.now() + shortenMs / 2, onProgress)
   }
 
   /** Leaves operations out of the kept sequences until none can be; those of a few small pages, which are quick, first. */
-  private shorten(end: number): void {
+  private shorten(end: number, onProgress?: (what: string) => void): void {
     const done = new Set<string>()
     for (;;) {
       const left = this.sequences().filter((ops) => !done.has(ops.join('; ')))
+      onProgress?.(`${left.length} sequences to shorten, ${this.tried} tried`)
       if (left.length === 0) return
       for (const ops of left.sort((one, other) => Number(isHuge(one)) - Number(isHuge(other)))) {
         if (performance.now() > end) return
         done.add(ops.join('; '))
-        for (const index of ops.keys())
-          for (const release of this.options.releases) this.consider(ops.toSpliced(index, 1), release)
+        this.shortenOne(ops)
       }
     }
+  }
+
+  /** Tries the sequence without half of it, without a quarter, and so on, as long as it is the shortest for anything. */
+  private shortenOne(ops: readonly string[]): void {
+    const uses = () => this.releases.filter((release) => (this.uses.get(keyOf(ops, release)) ?? 0) > 0)
+    for (let size = ops.length >> 1; size > 0; size >>= 1)
+      for (let at = 0; at < ops.length; at += size) {
+        const [using] = uses()
+        if (using === undefined) return
+        this.considerFrom(ops.toSpliced(at, size), this.releases.indexOf(using))
+      }
   }
 
   /** The kept sequences, each once. */
@@ -112,10 +153,24 @@ export class Search {
     return [...new Map([...this.best.values()].map((ops) => [ops.join('; '), ops])).values()]
   }
 
-  private offer(item: string, ops: readonly string[]): void {
+  /** Keeps a sequence for an item if it is the shortest. */
+  private offer(item: string, ops: readonly string[], release: KernelVersion): boolean {
     const kept = this.best.get(item)
-    if (kept === undefined || isShorter(ops, kept)) this.best.set(item, ops)
+    if (kept !== undefined && !isShorter(ops, kept)) return false
+    if (kept !== undefined) this.use(kept, release, -1)
+    this.use(ops, release, 1)
+    this.best.set(item, ops)
+    return true
   }
+
+  private use(ops: readonly string[], release: KernelVersion, count: number): void {
+    const key = keyOf(ops, release)
+    this.uses.set(key, (this.uses.get(key) ?? 0) + count)
+  }
+}
+
+function keyOf(ops: readonly string[], release: KernelVersion): string {
+  return `${release} ${ops.join('; ')}`
 }
 
 /** Fewer operations, or as many and smaller numbers. */
@@ -176,7 +231,8 @@ export function operationOf(window: Window): fc.Arbitrary<string> {
   )
 }
 
-function isHuge(ops: readonly string[]): boolean {
+/** True if the window of a sequence has a huge page: it takes a hundred times as long as another. */
+export function isHuge(ops: readonly string[]): boolean {
   return ops.some((op) => op.includes('mmap_huge'))
 }
 

@@ -15,6 +15,8 @@ import { cleanAnswers } from './clean.js'
 export interface Profile {
   readonly name: string
   readonly summary: string
+  /** True if it is the kernel's own test driver, whose answers are those of the oracle. */
+  readonly isDriver: boolean
   /** The fields of answers that are compared. */
   readonly fields: readonly ComparedField[]
   /**
@@ -33,6 +35,7 @@ function testDriverOf(kernel: KernelVersion): Profile {
   return {
     name: `test_hmm-${kernel}`,
     summary: `Linux ${kernel} with its own test driver, lib/test_hmm.c, habits included`,
+    isDriver: true,
     fields: ALL_FIELDS,
     answersTo: (operations) => answersOf(operations, kernel)?.map((answer) => [answer]),
   }
@@ -56,6 +59,7 @@ export const profiles: readonly Profile[] = [
     summary:
       'What any driver must answer, on any of these releases. It may drop entries of its mirror at any time, and ' +
       'how often it faults is its own affair',
+    isDriver: false,
     fields: CLEAN_FIELDS,
     answersTo: (operations) => cleanAnswers(operations, RELEASES, CLEAN_FIELDS),
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ExercisedKind } from './data.js'
 import type { FailureKind } from './peer.js'
 import type { Hello } from './protocol.js'
 
@@ -35,8 +36,12 @@ export interface DivergentSequence extends Divergence {
 
 /** How much of what the suite exercises a run has asked. */
 export interface SuiteCoverage {
-  readonly total: number
+  /** What the sequences exercise that were compared. */
   readonly reached: number
+  /** What the suite exercises. */
+  readonly total: number
+  /** What one thread is known to exercise, with or without the suite. */
+  readonly known: number
 }
 
 /** What came of a run. A sequence passed, diverged, is unsupported or was not run, and is counted once. */
@@ -61,6 +66,6 @@ export interface SuiteResult {
   /** For each operation that is not supported, in how many sequences it stands. */
   readonly unsupportedOperations: Readonly<Record<string, number>>
   readonly divergences: readonly DivergentSequence[]
-  /** What the sequences exercise that were compared: statecharts' transitions, ways of steps, kinds of answers. */
-  readonly coverage: Readonly<Record<'transitions' | 'steps' | 'answers', SuiteCoverage>>
+  /** By kind, on the release of the profile. */
+  readonly coverage: Readonly<Record<ExercisedKind, SuiteCoverage>>
 }

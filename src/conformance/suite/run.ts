@@ -5,9 +5,16 @@
  */
 import { type Operation, OperationError, parseOperation } from '../operations.js'
 import { type AnswerSet, differencesFrom } from './answers.js'
-import { allowedBy, type Suite, type SuiteSequence } from './data.js'
+import {
+  allowedBy,
+  countExercised,
+  EXERCISED,
+  type ExercisedKind,
+  type Suite,
+  type SuiteSequence,
+} from './data.js'
 import { type Peer, PeerFailure } from './peer.js'
-import type { Profile } from './profiles.js'
+import { type Profile, releaseOf } from './profiles.js'
 import { type Hello, UNSUPPORTED } from './protocol.js'
 import type { Divergence, DivergentSequence, SuiteCoverage, SuiteResult } from './result.js'
 import { shrink } from './shrink.js'
@@ -167,11 +174,7 @@ class Run {
       operations: this.operations,
       unsupportedOperations: this.unsupportedOperations,
       divergences: this.divergences,
-      coverage: {
-        transitions: reachedOf('chart ', suite.sequences, run),
-        steps: reachedOf('step ', suite.sequences, run),
-        answers: reachedOf('answer ', suite.sequences, run),
-      },
+      coverage: coverageOf(suite, run, this.profile),
     }
   }
 
@@ -303,12 +306,13 @@ function bounded(value: unknown): unknown {
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : value
 }
 
-function reachedOf(
-  prefix: string,
-  all: readonly SuiteSequence[],
-  run: readonly SuiteSequence[],
-): SuiteCoverage {
-  const count = (sequences: readonly SuiteSequence[]) =>
-    new Set(sequences.flatMap(({ exercises }) => exercises.filter((item) => item.startsWith(prefix)))).size
-  return { total: count(all), reached: count(run) }
+/** What the sequences `run` exercise, of what the whole suite does, on the release of the profile. */
+function coverageOf(suite: Suite, run: readonly SuiteSequence[], profile: Profile): SuiteResult['coverage'] {
+  const release = releaseOf(profile)
+  const known = suite.manifest.coverage[release]
+  const coverage = EXERCISED.map((kind): [ExercisedKind, SuiteCoverage] => {
+    const total = countExercised(suite.sequences, release, kind)
+    return [kind, { reached: countExercised(run, release, kind), total, known: known?.[kind].known ?? total }]
+  })
+  return Object.fromEntries(coverage) as Record<ExercisedKind, SuiteCoverage>
 }
