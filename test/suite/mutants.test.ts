@@ -1,19 +1,48 @@
-/** The suite finds mutants of the peer in C. */
+/**
+ * The suite finds mutants of the peer in C: thirty, one in fifteen of all that are generated. Nobody has picked them. All of them
+ * with HMM_SPEC_WHOLE=1.
+ */
 import { describe, expect, it } from 'vitest'
 import { build, missingCompiler, peerText, runAgainst } from './c-peer.js'
-import { mutantsOf } from './mutants.js'
+import { type Mutant, mutantsOf, NOT_FOUND, spread } from './mutants.js'
 
-/** Index, among all mutants, of thirty that the directed sequences find, evenly over the text. Others are equivalent, or not found yet. */
-const FOUND: readonly number[] = [
-  2, 7, 15, 25, 31, 41, 52, 105, 115, 120, 132, 141, 152, 157, 166, 172, 184, 195, 200, 206, 213, 223, 230,
-  237, 245, 251, 256, 261, 271, 283,
-]
+const mutants = mutantsOf(peerText)
+
+/** Runs the suite against a mutant; `undefined` if it does not compile. */
+async function divergencesOf(mutant: Mutant) {
+  let program: string
+  try {
+    program = build(mutant.text)
+  } catch {
+    return undefined
+  }
+  return (await runAgainst(program, { mostDivergences: 1, shrinkMs: 2_000 })).divergences
+}
 
 describe.skipIf(missingCompiler !== '')('a mutant of the peer in C', () => {
-  const mutants = mutantsOf(peerText)
+  const named = mutants.map((mutant, index) => [index, mutant] as const)
+  const sampled = process.env.HMM_SPEC_WHOLE === '1' ? named : spread(named, 30)
 
-  it.each(FOUND.map((index) => [index, mutants[index]] as const))('%i diverges', async (_index, mutant) => {
-    const { diverged } = await runAgainst(build(mutant.text), { mostDivergences: 1 })
-    expect(diverged, `line ${mutant.line}: ${mutant.before} became ${mutant.after}`).toBe(1)
+  it.each(sampled)('%i diverges, or there is a reason why it cannot', async (index, mutant) => {
+    const divergences = await divergencesOf(mutant)
+    if (divergences === undefined) return
+    const where = `line ${mutant.line}: ${mutant.before} became ${mutant.after}`
+    if (NOT_FOUND.has(index)) {
+      expect(divergences, `${where} is found: it is no longer to be listed`).toEqual([])
+      return
+    }
+    expect(divergences, where).toHaveLength(1)
+    const [{ operation, shrunk }] = divergences
+    expect(shrunk.ops.length).toBeGreaterThan(0)
+    expect(shrunk.ops.length).toBeLessThanOrEqual(operation + 1)
+  })
+
+  it('of those sampled, at most a quarter cannot be found', () => {
+    const listed = spread(named, 30).filter(([index]) => NOT_FOUND.has(index))
+    expect(listed.length).toBeLessThanOrEqual(7)
+  })
+
+  it('that is listed is one', () => {
+    for (const index of NOT_FOUND.keys()) expect(mutants[index]).toBeDefined()
   })
 })
