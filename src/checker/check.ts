@@ -8,7 +8,7 @@ import { mustBePure, purityOf } from '../purity/texts.js'
 import { building } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
-import { Auditor, type LiveModel } from './audit/audit.js'
+import { Auditor, type FreshSample, type LiveModel } from './audit/audit.js'
 import { Samples } from './audit/samples.js'
 import { coverageOf } from './coverage.js'
 import { Digest } from './digest.js'
@@ -16,7 +16,7 @@ import { Exploration } from './explore.js'
 import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
 import type { Broken } from './judge.js'
-import type { CheckOptions, Limits } from './options.js'
+import type { CheckOptions, FreshModel, Limits } from './options.js'
 import { bytesOfGraph, findLasso, type Lasso } from './progress.js'
 import type { CheckResult, LimitReached, Verdict, ViolationReport } from './result.js'
 import { bindCharts } from './system.js'
@@ -137,7 +137,7 @@ export async function check(scenario: Scenario, options: CheckOptions = {}): Pro
   if (auditor !== undefined && violation !== undefined && violation.kind !== 'witness') {
     auditor.confirm(violation)
     const fresh = await freshModel(parameters, options)
-    if (fresh !== undefined) auditor.confirm(violation, fresh)
+    if (fresh !== undefined) auditor.confirm(violation, fresh.live)
   }
   model.layout.mustBeAsSealed()
   const verdict: Verdict =
@@ -195,25 +195,68 @@ async function auditAll(
   const { fresh } = options
   if (fresh === undefined) return true
   let left = FRESH_RUNS
-  for (const { sample, step } of auditor.freshSamples()) {
+  const samples = auditor.freshSamples()
+  const isAllKnown = samples.every(({ step }) => fresh.audited.has(step))
+  for (const { sample, step } of samples) {
     if (fresh.audited.has(step) && left-- <= 0) continue
     if (!(await tick())) return false
     const model = await freshModel(parameters, options)
     if (model === undefined) return true
-    auditor.runFresh(sample, model)
+    auditor.runFresh(sample, model.live)
     fresh.audited.add(step)
   }
+  return isAllKnown || auditUnfrozen(auditor, samples, parameters, options, tick)
+}
+
+/**
+ * Takes the same runs in one more loading of the text, one after the other, and looks at what that keeps in the end. Nothing of it
+ * is frozen: a write that has no effect on what is, and of which nobody is told (in sloppy mode, or where the error is caught), has
+ * one there.
+ *
+ * @returns false if it was stopped
+ */
+async function auditUnfrozen(
+  auditor: Auditor,
+  samples: readonly FreshSample[],
+  parameters: Parameters,
+  options: CheckOptions,
+  tick: () => Promise<boolean>,
+): Promise<boolean> {
+  const model = await freshModel(parameters, options, 'watched')
+  if (model === undefined) return true
+  const { live, again } = model
+  again.note()
+  const mustKeepNothing = () => {
+    again.mustBeAsNoted('Where nothing is frozen')
+    live.model.layout.mustBeAsSealed()
+  }
+  for (const { sample } of samples) {
+    if (!(await tick())) return false
+    try {
+      auditor.runFresh(sample, live)
+    } catch (error) {
+      // What is kept says more than what comes of it.
+      mustKeepNothing()
+      throw error
+    }
+  }
+  mustKeepNothing()
   return true
 }
 
 /** The model as another loading of the text under test has it. */
-async function freshModel(parameters: Parameters, { fresh }: CheckOptions): Promise<LiveModel | undefined> {
+async function freshModel(
+  parameters: Parameters,
+  { fresh }: CheckOptions,
+  handles: 'frozen' | 'watched' = 'frozen',
+): Promise<{ readonly live: LiveModel; readonly again: FreshModel } | undefined> {
   const again = await fresh?.again()
   if (again === undefined) return undefined
   const model = building(() => again.scenario.build(parameters))
   bindCharts(model)
-  model.layout.seal()
-  return { model, overrides: again.defects.flatMap(({ overrides }) => overrides) }
+  if (handles === 'frozen') model.layout.seal()
+  else model.layout.watch()
+  return { live: { model, overrides: again.defects.flatMap(({ overrides }) => overrides) }, again }
 }
 
 /** The first claim that does not hold: a broken one, one that lasts, one that never happens. */

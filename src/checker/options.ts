@@ -38,6 +38,15 @@ export type Reductions = 'all' | 'none'
 export interface FreshModel {
   readonly scenario: Scenario
   readonly defects: readonly Injection[]
+  /** Notes what the modules keep. */
+  note(): void
+  /**
+   * Looks whether they keep what was noted, and nothing else.
+   *
+   * @param when - in words that a sentence begins with
+   * @throws SpecificationError `impure` if they do not
+   */
+  mustBeAsNoted(when: string): void
 }
 
 /** Where fresh models come from. */

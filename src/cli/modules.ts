@@ -10,7 +10,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
 import { atPlaceOf } from '../world/thrown.js'
-import { type Captured, capturedBy, noteGlobals } from './captured.js'
+import { type Captured, capturedBy, mustBeAsLoaded, noteGlobals } from './captured.js'
 import { type FileOption, importedFiles, mustBePureText, syntaxErrorIn } from './driver-text.js'
 import { installNodeGuards } from './node-guards.js'
 import { freshUrl, installHooks, isTypeScript, mayKeep, newerSourceOf } from './typescript/index.js'
@@ -36,6 +36,7 @@ export function reachedByModules(): ReadonlySet<object> {
 /** Modules by path, each loaded once. */
 export class Modules {
   private readonly known = new Map<string, LoadedModule>()
+  private noted: readonly Captured[] = []
 
   /** @param turn - 0 for those that checks are made with; others have instances of their own of each module */
   constructor(private readonly turn = 0) {}
@@ -56,7 +57,8 @@ export class Modules {
     installNodeGuards()
     noteGlobals()
     try {
-      const { loaded, made } = await proceduresOf(() => import(freshUrl(pathToFileURL(path).href, this.turn)))
+      const url = freshUrl(pathToFileURL(path).href, this.turn)
+      const { loaded, made } = await proceduresOf(() => anewIf(this.turn !== 0, () => import(url)))
       const functions = functionsIn(loaded)
       const captured = this.turn === 0 ? capturedBy(made, isSomebodyElses, functions, reached) : new Map()
       const module = { module: loaded, made, captured, functions }
@@ -67,6 +69,33 @@ export class Modules {
         `${option} ${file} cannot be loaded: ${whyNotLoaded(error)}${whereNotLoaded(file, error)}`,
       )
     }
+  }
+
+  /** Notes what the modules keep. */
+  note(): void {
+    this.noted = this.captured()
+  }
+
+  /** Looks whether the modules keep what was noted. @throws SpecificationError `impure` that names what has changed */
+  mustBeAsNoted(when: string): void {
+    for (const [i, now] of this.captured().entries()) mustBeAsLoaded(this.noted[i], now, when)
+  }
+
+  private captured(): Captured[] {
+    return [...this.known.values()].map(({ made, functions }) => capturedBy(made, isSomebodyElses, functions))
+  }
+}
+
+/** Loads something; if that is to be anew, CommonJS modules too, of which Node.js keeps one instance of each, whatever its URL. */
+async function anewIf<T>(anew: boolean, load: () => Promise<T>): Promise<T> {
+  if (!anew) return load()
+  const { cache } = createRequire(import.meta.url)
+  const kept = Object.entries(cache).filter(([file]) => isAbsolute(file) && existsSync(file) && mayKeep(file))
+  for (const [file] of kept) delete cache[file]
+  try {
+    return await load()
+  } finally {
+    for (const [file, module] of kept) cache[file] = module
   }
 }
 

@@ -29,8 +29,13 @@ export async function selected(project: Project, selection: Selection): Promise<
   return {
     ...chosen,
     check: (scenario: Scenario, options: CheckOptions) => {
-      const again = async (): Promise<FreshModel | undefined> =>
-        modelIn(await chosenFrom(project, selection, new Modules(++turn)), scenario, options)
+      const again = async (): Promise<FreshModel | undefined> => {
+        const anew = new Modules(++turn)
+        const model = modelIn(await chosenFrom(project, selection, anew), scenario, options)
+        return (
+          model && { ...model, note: () => anew.note(), mustBeAsNoted: (when) => anew.mustBeAsNoted(when) }
+        )
+      }
       return chosen.check(scenario, { ...options, fresh: { again, audited } })
     },
   }
@@ -51,7 +56,7 @@ function modelIn(
   { scenarios, elsewhere = [], defects, injected }: Project,
   { name }: Scenario,
   options: CheckOptions,
-): FreshModel | undefined {
+): Pick<FreshModel, 'scenario' | 'defects'> | undefined {
   const scenario = [...scenarios, ...elsewhere].find((each) => each.name === name)
   if (scenario === undefined) return undefined
   const put = (options.defects ?? []).map(

@@ -329,6 +329,8 @@ interface Allocation {
   readonly handedOut: object[]
   /** The arrays that were handed out, and what they held when the model began to run. */
   readonly arrays: { readonly array: readonly unknown[]; readonly held: readonly unknown[] }[]
+  /** What was handed out and is not frozen, and its properties when the model began to run. */
+  readonly watched: { readonly handle: object; readonly held: Readonly<PropertyDescriptorMap> }[]
   /** What each reference may refer to, which may be declared after it. */
   readonly references: Map<readonly unknown[], unknown[]>
 }
@@ -382,6 +384,7 @@ export class Layout {
       sequences: [],
       handedOut: [],
       arrays: [],
+      watched: [],
       references: new Map(),
     }
   }
@@ -575,8 +578,26 @@ export class Layout {
     handedOut.length = 0
   }
 
-  /** @throws SpecificationError if an array of handles is not what it was when it was sealed */
+  /**
+   * Notes what was handed out in place of freezing it: a write to what is frozen has no effect, and in sloppy mode, or where the error
+   * is caught, nobody is told of it.
+   */
+  watch(): void {
+    const { handedOut, watched } = this.#allocation
+    for (const handle of handedOut) watched.push({ handle, held: Object.getOwnPropertyDescriptors(handle) })
+    handedOut.length = 0
+  }
+
+  /** @throws SpecificationError if an array of handles, or what is watched, is not what it was when it was sealed */
   mustBeAsSealed(): void {
+    for (const { handle, held } of this.#allocation.watched)
+      for (const key of new Set([...Reflect.ownKeys(held), ...Reflect.ownKeys(handle)]))
+        if (!Object.is(Reflect.get(held, key)?.value, Object.getOwnPropertyDescriptor(handle, key)?.value))
+          throw new SpecificationError(
+            'impure',
+            `\`${String(key)}\` of an object that the layout handed out was changed while the model ran; keep what changes in ` +
+              'fields of the world',
+          )
     for (const { array, held } of this.#allocation.arrays)
       if (Reflect.ownKeys(array).length !== held.length + 1 || held.some((value, i) => array[i] !== value))
         throw new SpecificationError(

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import type { LoadHook, ResolveHook } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { whyNotBuiltin } from '../builtins.js'
-import { isExported, isOurs, isProductsOwn, mayKeep } from './ours.js'
+import { isExported, isProductsOwn, mayKeep } from './ours.js'
 import { FRESH, isTypeScript, withoutTypes } from './strip.js'
 
 /** Where a module is. */
@@ -16,7 +16,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   const found = await resolved(specifier, context, next)
   mustBeGivenOut(specifier, found.url, context.parentURL)
   const turn = new RegExp(`[?]${FRESH}=\\d+$`).exec(context.parentURL ?? '')?.[0]
-  const isAnew = turn !== undefined && found.url.startsWith('file:') && !isOurs(fileURLToPath(found.url))
+  const isAnew = turn !== undefined && isKeeping(found.url)
   return isAnew ? { ...found, url: `${found.url}${turn}` } : found
 }
 
