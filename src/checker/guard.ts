@@ -74,6 +74,15 @@ const METHODS: readonly (readonly [name: string, members: RegExp])[] = [
   ['WeakRef', /^deref$/],
 ]
 
+/** Functions that answer false, and throw nothing, where they change nothing. */
+const ANSWERING: readonly string[] = [
+  'defineProperty',
+  'deleteProperty',
+  'preventExtensions',
+  'set',
+  'setPrototypeOf',
+]
+
 /** What an object says of when it was made. */
 const TIMES: readonly (readonly [name: string, member: string])[] = [
   ['Event', 'timeStamp'],
@@ -123,6 +132,7 @@ export function installGuards(): void {
     guardGetter(nodeTiming, member, `performance.nodeTiming.${member}`)
   guardDate(global)
   guardFormats()
+  for (const member of ANSWERING) guardAnswer(Reflect as Members, member, `Reflect.${member}`)
 }
 
 /** Guards the functions of an object under the name that people know it by: of a module of Node.js, for example. */
@@ -215,6 +225,25 @@ function guardMember(object: Members, member: string, name: string): void {
     value: guarded,
     configurable: true,
     enumerable: property.enumerable ?? false,
+    writable: true,
+  })
+}
+
+/** What is asked to change and does not was to keep something: nobody hears of it where the answer is not looked at. */
+function guardAnswer(object: Members, member: string, name: string): void {
+  const guarded = new Proxy(object[member], {
+    apply(target, self, args) {
+      const answer: unknown = Reflect.apply(target, self, args)
+      if (answer === false && isGuarded()) refuse(`${name} of what does not change`)
+      return answer
+    },
+  })
+  guards.add(guarded)
+  Object.freeze(object[member])
+  Object.defineProperty(object, member, {
+    value: guarded,
+    configurable: true,
+    enumerable: false,
     writable: true,
   })
 }
