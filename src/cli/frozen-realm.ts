@@ -134,15 +134,16 @@ function letOverride(of: object, keys: readonly PropertyKey[]): void {
 const BufferPrototype = Object.getPrototypeOf(Uint8Array.prototype)
 
 /**
- * As `Object.freeze`, but for two kinds of objects, which are frozen property by property. The prototypes that all objects and all
- * buffers have: V8 makes elements slow once it has frozen them itself. And a prototype with a symbol that Node.js lets each instance
- * have of its own and nobody can redefine: that stays writable.
+ * As `Object.freeze`, but for three kinds of objects, which are frozen property by property. The prototypes that all objects and all
+ * buffers have: V8 makes elements slow once it has frozen them itself. A prototype with a symbol that Node.js lets each instance
+ * have of its own and nobody can redefine: that stays writable. And a regular expression, which sets its place to 0 whenever it
+ * is used: the place is compared.
  */
 function freeze(of: object): void {
-  const keys = Reflect.ownKeys(of)
+  const keys = Reflect.ownKeys(of).filter((key) => key !== 'lastIndex' || !types.isRegExp(of))
   const isHot =
     of === Object.prototype || of === BufferPrototype || Object.getPrototypeOf(of) === BufferPrototype
-  if (!isHot && !keys.some((key) => isEachInstances(of, key))) {
+  if (!isHot && !types.isRegExp(of) && !keys.some((key) => isEachInstances(of, key))) {
     Object.freeze(of)
     return
   }

@@ -457,6 +457,8 @@ class Reader {
     const found = scope.find(root.name)
     if (!this.isOutside(found, place, 'changed')) return
     if (found === undefined) {
+      // That is how a CommonJS module exports.
+      if (place.within === undefined && (root.name === 'exports' || root.name === 'module')) return
       if (!this.isModule && !BUILT_IN.has(root.name)) return
     } else if (!holdsOwn(found, scope)) return
     this.report(
