@@ -2,34 +2,8 @@
  * Drivers that keep a count where the language or Node.js has a place that is no variable: what a function makes once, what a promise
  * holds, a setting, another thread, a text that says itself where it is from. And correct drivers that look alike.
  */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test } from 'vitest'
-
-const command = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
-const folder = fileURLToPath(new URL('../fixtures/cases/elsewhere', import.meta.url))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-/** Files of a project: `driver.js` is right as long as `isRight` is true. */
-interface Files {
-  readonly [file: string]: string
-}
-
-let projects = 0
-
-function check(files: Files, driver = 'driver.js'): { code: number | null; out: string } {
-  const project = join(folder, String(projects++))
-  for (const [name, text] of Object.entries({ 'made.js': MADE, ...files })) {
-    const file = join(project, name)
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
-  }
-  const args = ['check', 'munmap', '--driver', join(project, driver), '--bounds', 'smoke', '--workers', '1']
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], { encoding: 'utf8' })
-  return { code: status, out: `${stdout}${stderr}`.replaceAll(/\s+/g, ' ') }
-}
+import { describe, expect, test } from 'vitest'
+import { checkOf, type Files } from './project.js'
 
 /** What makes a driver that leaves its entries once `isRight()` is false. */
 const MADE = `import { flushDevice, referenceDriver, unmapPages } from 'hmm-spec/driver'
@@ -49,6 +23,8 @@ export const make = (isRight) => {
   return { ...referenceDriver, name: 'elsewhere', invalidate }
 }
 `
+
+const check = checkOf('elsewhere', { 'made.js': MADE })
 
 /** The text of a driver that is right while \`bump()\` is below a number that it never reaches. */
 const counting = (declared: string, after = '') => `import { make } from './made.js'
