@@ -72,6 +72,7 @@ export const coherence: readonly Requirement[] = [
       'a device access ends',
       'a fault is served whole',
       'assert:load',
+      'assert:accessByDriver',
       'step:device access: translate',
     ],
   },
