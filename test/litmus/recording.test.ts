@@ -97,6 +97,6 @@ it.each(['6.1', '6.12'])('Linux %s passes the suite', async (release) => {
     passed: sequences.length,
     diverged: 0,
   })
-  // Sequences that have come into the suite since are not in the recording.
+  // Sequences that come into the suite later are not in the recording.
   expect(sequences.length).toBeGreaterThan(500)
 })
