@@ -7,7 +7,6 @@ import {
   addDeviceMemory,
   closeWhileFaulting,
   deviceAccess,
-  handleFaults,
   migrateToMemory,
   removeDeviceMemory,
   unplugDevice,
@@ -26,6 +25,7 @@ import {
 } from '../../../src/kernel/index.js'
 import { procedure, type Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { closedWhileFaulting } from '../../mirror/scenarios/notifiers.js'
 
 /** The process of the current thread ends. */
 export const exit = procedure(function* exit(current: Task) {
@@ -276,15 +276,7 @@ export const closeWhileInUse = mirrorScenario({
   referenceOnly: true,
   parameters: {},
   world: () => ({
-    pages: [{ touched: true }],
-    mirrors: [{ name: 'gpu', closable: true }],
-    spareFrames: 1,
-    invalidations: 2,
-    threads: [
-      { name: 'device', devices: [0], calls: (m) => [call(handleFaults, m.mirrors[0], 0, 1, 2)] },
-      { name: 'driver', calls: (m) => [call(closeWhileFaulting, m.mirrors[0])] },
-      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
-    ],
+    ...closedWhileFaulting(closeWhileFaulting),
     witnesses: ({ mirrors: [gpu] }) => [
       {
         name: 'an invalidation finds the page table revoked',

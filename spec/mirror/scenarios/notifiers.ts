@@ -37,8 +37,8 @@ import {
   VM_READ,
   VM_WRITE,
 } from '../../../src/kernel/index.js'
-import { BLOCKED, become, procedure, type Running, step } from '../../../src/world/index.js'
-import type { Turn } from './mirror-declarations.js'
+import { BLOCKED, become, type Procedure, procedure, type Running, step } from '../../../src/world/index.js'
+import type { MirrorScenario, Turn } from './mirror-declarations.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { pagesParameter, repeat } from './mirroring.js'
 
@@ -164,6 +164,21 @@ export const closeInUse = procedure(
   },
 )
 
+/** A device faults while its mirror is closed by `close`, and a CPU zaps the page. */
+export function closedWhileFaulting(close: Procedure<[Task, Mirror], void>): MirrorScenario {
+  return {
+    pages: [{ touched: true }],
+    mirrors: [{ name: 'gpu', closable: true }],
+    spareFrames: 1,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(handleFaults, m.mirrors[0], 0, 1, 2)] },
+      { name: 'driver', calls: (m) => [call(close, m.mirrors[0])] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }
+}
+
 /** A mirror is closed while faults find it. */
 export const closeVersusFault = mirrorScenario({
   name: 'close-versus-fault',
@@ -173,17 +188,7 @@ export const closeVersusFault = mirrorScenario({
   exercises: ['C1', 'C17', 'C49', 'use-after-free'],
   generations: WITH_INTERVALS,
   parameters: {},
-  world: () => ({
-    pages: [{ touched: true }],
-    mirrors: [{ name: 'gpu', closable: true }],
-    spareFrames: 1,
-    invalidations: 2,
-    threads: [
-      { name: 'device', devices: [0], calls: (m) => [call(handleFaults, m.mirrors[0], 0, 1, 2)] },
-      { name: 'driver', calls: (m) => [call(closeInUse, m.mirrors[0])] },
-      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
-    ],
-  }),
+  world: () => closedWhileFaulting(closeInUse),
 })
 
 /** A mirror that is closed as soon as it is opened. */
