@@ -218,15 +218,7 @@ function guardMember(object: Members, member: string, name: string): void {
       return inner
     },
   })
-  guards.add(guarded)
-  // Nobody is to hang a property on what is not looked into.
-  Object.freeze(value)
-  Object.defineProperty(owner, member, {
-    value: guarded,
-    configurable: true,
-    enumerable: property.enumerable ?? false,
-    writable: true,
-  })
+  putInPlace(owner, member, { value, enumerable: property.enumerable ?? false }, guarded)
 }
 
 /** What is asked to change and does not was to keep something: nobody hears of it where the answer is not looked at. */
@@ -238,14 +230,19 @@ function guardAnswer(object: Members, member: string, name: string): void {
       return answer
     },
   })
+  putInPlace(object, member, { value: object[member], enumerable: false }, guarded)
+}
+
+/** The guard stands where the function stood, on which nobody is to hang a property: it is not looked into. */
+function putInPlace(
+  owner: object,
+  member: string,
+  { value, enumerable = false }: PropertyDescriptor,
+  guarded: object,
+): void {
   guards.add(guarded)
-  Object.freeze(object[member])
-  Object.defineProperty(object, member, {
-    value: guarded,
-    configurable: true,
-    enumerable: false,
-    writable: true,
-  })
+  Object.freeze(value)
+  Object.defineProperty(owner, member, { value: guarded, configurable: true, enumerable, writable: true })
 }
 
 /** Replaces a getter. */
