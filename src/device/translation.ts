@@ -27,7 +27,7 @@ export interface Access extends Translation {
   page: number
   /** Ghost: since the access has faulted its driver has programmed the entry for it. Absent on a device without atomic accesses. */
   granted: boolean
-  /** Ghost: what was done to each page for a request that the driver serves itself. Empty on a device that makes its accesses. */
+  /** Ghost: what the driver has done to each page for the access that it makes itself. Empty for a device that makes its own accesses. */
   readonly touched: readonly { how: number }[]
 }
 

@@ -149,7 +149,7 @@ export const unmapAndClose = mirrorScenario({
 
 /**
  * Closes the mirror while faults still find it, as its driver does; it is freed when nobody handles one any more. A driver that is
- * closed by its last user, or has no close of its own, relies on it that nobody finds the mirror any more.
+ * closed by its last user, or has no close of its own, is closed when no fault finds the mirror any more.
  */
 export const closeInUse = procedure(
   'close a mirror in use, as its driver does',

@@ -212,7 +212,7 @@ export const drainFaultHandler = procedure(
   },
 )
 
-/** The address space of the GPU goes away. Faults may come to it until it is parted from its channel, if it says how it ends. */
+/** The address space of the GPU goes away. If the scenario has faults find it meanwhile, it waits for them first. */
 export const nouveau_svmm_fini = procedure(function* nouveau_svmm_fini(
   _current: Task,
   svmm: Svmm,

@@ -236,7 +236,8 @@ export function setFlags(
 /**
  * Faults in the pages of the range, to read or to write, as their CPU would.
  *
- * @returns 0; -ENOMEM from the first hole, with what is before it populated, or with all that is not a hole, by the rule; -EINVAL from an area that does not permit it;
+ * @returns 0; -ENOMEM if the range has a hole: what is before it is populated, and by `populatesOverHoles` what is behind it too;
+ * -EINVAL from an area that does not permit the access;
  * -EFAULT from a page that is behind the end of its file
  * @kernel madvise with MADV_POPULATE_READ, MADV_POPULATE_WRITE
  * @see reference B.2
