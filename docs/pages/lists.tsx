@@ -263,12 +263,16 @@ function Columns({ site }: { site: Site }) {
         <dt>outcomes</dt>
         <dd>
           How it may turn out, and after how many steps at the earliest: the explorer looks for that run. At
-          smoke bounds, in the first {most} states of each scenario.
+          smoke bounds, in the first {most} states of each scenario. Then how many recorded sequences take it,
+          plus how many of the suite.
         </dd>
         <dt>scenarios</dt>
         <dd>How many take it, at the bounds of the last check.</dd>
         <dt>recorded, suite</dt>
-        <dd>How many sequences recorded on kernels take it, and how many of the conformance suite.</dd>
+        <dd>
+          How many sequences recorded on kernels take it, and how many of the conformance suite, with the
+          shortest of these.
+        </dd>
         <dt>mutants</dt>
         <dd>
           How many changes of its text there are to try: <a href="/doc/mutation.html">mutation testing</a>.

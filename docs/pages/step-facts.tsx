@@ -7,6 +7,7 @@
 import { type ComponentChildren, Fragment } from 'preact'
 import { addressTo } from '../../src/explorer/address.js'
 import type { ProcedureData, ProcedureStep } from '../../src/publish/procedures.js'
+import { SUITE } from '../../src/publish/sequences.js'
 import type { StepData } from '../../src/publish/steps.js'
 import { address } from './addresses.js'
 import { Linked, Provenance, Section, type Site, Table } from './layout.js'
@@ -15,15 +16,40 @@ import { Linked, Provenance, Section, type Site, Table } from './layout.js'
 function Outcomes({ step }: { step: StepData }) {
   return (
     <>
-      {step.outcomes.map(({ outcome, shortest: { scenario, steps } }) => (
-        <a
-          key={outcome}
-          class="outcome"
-          href={`/explorer.html#${addressTo({ scenario, bounds: 'smoke', set: {} }, step.procedure, step.step, outcome)}`}
-        >
-          {outcome} <span class="says">after {steps}</span>
-        </a>
-      ))}
+      {step.outcomes.map(({ outcome, shortest, sequences }) => {
+        const [recorded, suite] = sequencesOf({ sequences })
+        const how = [
+          ...(shortest === undefined ? [] : [`after ${shortest.steps}`]),
+          ...(recorded + suite === 0 ? [] : [`${figure(recorded)} + ${figure(suite)}`]),
+        ]
+        const says = <span class="says">{how.join(', ')}</span>
+        return shortest === undefined ? (
+          <span key={outcome} class="outcome">
+            {outcome} {says}
+          </span>
+        ) : (
+          <a
+            key={outcome}
+            class="outcome"
+            href={`/explorer.html#${addressTo({ scenario: shortest.scenario, bounds: 'smoke', set: {} }, step.procedure, step.step, outcome)}`}
+          >
+            {outcome} {says}
+          </a>
+        )
+      })}
+    </>
+  )
+}
+
+const figure = (n: number) => n.toLocaleString('en-US')
+
+/** How many sequences of the suite take a step, and the shortest that does. */
+function InSuite({ step }: { step: StepData }) {
+  const { example } = step
+  return (
+    <>
+      {figure(sequencesOf(step)[1])}
+      {example?.file === SUITE ? <code class="such">{example.sequence}</code> : null}
     </>
   )
 }
@@ -35,7 +61,7 @@ function Fields({ names }: { names: readonly string[] }) {
 
 /** Sequences of recordings, and of the suite. */
 export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [recorded: number, suite: number] {
-  const { suite = 0, ...recorded } = sequences
+  const { [SUITE]: suite = 0, ...recorded } = sequences
   return [Object.values(recorded).reduce((sum, count) => sum + count, 0), suite]
 }
 
@@ -131,6 +157,7 @@ export function Steps({
   takenIn: (step: string) => number
 }) {
   const rows = rowsOf(procedure.steps, steps)
+  const { evidence } = site.data
   if (rows.length === 0) return null
   const together = (row: StepRow, of: 'signals' | 'claims') => [
     ...new Set(row.inText.flatMap((step) => step[of])),
@@ -165,9 +192,18 @@ export function Steps({
       cell: ({ facts }) => (facts === undefined ? null : <Outcomes step={facts} />),
       has: ({ facts }) => facts !== undefined,
     },
-    { head: 'scenarios', cell: ({ name }) => takenIn(name) },
-    { head: 'recorded', cell: ({ facts }) => (facts ? sequencesOf(facts)[0] : 0) },
-    { head: 'suite', cell: ({ facts }) => (facts ? sequencesOf(facts)[1] : 0) },
+    // Without evidence nothing is known of it: that is not none.
+    { head: 'scenarios', cell: ({ name }) => takenIn(name), has: () => evidence?.check !== undefined },
+    {
+      head: 'recorded',
+      cell: ({ facts }) => (facts ? sequencesOf(facts)[0] : 0),
+      has: () => evidence?.steps !== undefined,
+    },
+    {
+      head: 'suite',
+      cell: ({ facts }) => (facts ? <InSuite step={facts} /> : 0),
+      has: () => evidence?.steps !== undefined,
+    },
     {
       head: 'mutants',
       cell: ({ facts }) => facts?.mutants.length ?? 0,

@@ -11,22 +11,82 @@ import { parseLine } from '../conformance/recording.js'
 import type { KernelVersion } from '../conformance/result.js'
 import { exercise } from '../conformance/suite/coverage.js'
 import { readSuite } from '../conformance/suite/data.js'
-import { kindOf } from '../explorer/outcome.js'
+import { kindOf, outcomeOf } from '../explorer/outcome.js'
 
-/** How many sequences take each step and each transition, by the file that has them. */
-export type TakenBy = Readonly<Record<string, ReadonlyMap<string, number>>>
+/** What takes a step, an outcome of one, or a transition. */
+export interface Taken {
+  /** How many sequences. */
+  readonly count: number
+  /** The name of the one with the fewest operations. */
+  readonly shortest: string
+}
+
+/** What is taken by the sequences of a file, by its name: a step, a step with its outcome, a transition. */
+export type TakenIn = ReadonlyMap<string, Taken>
+
+/** What is taken, by the file of the sequences. */
+export type TakenBy = Readonly<Record<string, TakenIn>>
+
+/** The name that the suite's sequences have among files. */
+export const SUITE = 'suite'
+
+/** A sequence, by its name. */
+export interface Example {
+  readonly file: string
+  readonly sequence: string
+}
+
+/** A sequence of operations, and what it takes. */
+interface Sequence {
+  readonly name: string
+  readonly length: number
+  readonly takes: ReadonlySet<string>
+}
+
+const CHART = 'chart '
 
 /** The name of a transition, among the names of steps. */
 export function transitionName(chart: string, state: string, event: string, target: string): string {
-  return `chart ${chart}: ${state} ─ ${event} → ${target}`
+  return `${CHART}${chart}: ${state} ─ ${event} → ${target}`
+}
+
+/** The name of a step, among those of transitions; of one of its outcomes, if that is given. */
+export function stepName(procedure: string, step: string, outcome?: string): string {
+  // Of which of several devices a step is makes no other step of it.
+  const name = kindOf(`${procedure}: ${step}`).replace(/\bdmirror\d+/g, 'dmirror')
+  return outcome === undefined ? name : `${name}${OUTCOME}${outcome}`
+}
+
+const OUTCOME = ' → '
+
+/** The steps among what is taken, each with its outcomes. */
+export function stepsIn(takenBy: TakenBy): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, Set<string>>()
+  for (const taken of Object.values(takenBy))
+    for (const name of taken.keys()) {
+      const at = name.lastIndexOf(OUTCOME)
+      if (name.startsWith(CHART) || at < 0) continue
+      const step = name.slice(0, at)
+      found.set(step, (found.get(step) ?? new Set()).add(name.slice(at + OUTCOME.length)))
+    }
+  return new Map([...found].map(([step, outcomes]) => [step, [...outcomes]]))
+}
+
+/** A sequence to look at that takes `name`: of the suite, or else of the first file that has one. */
+export function exampleOf(takenBy: TakenBy, name: string): Example | undefined {
+  for (const file of [SUITE, ...Object.keys(takenBy)]) {
+    const taken = takenBy[file]?.get(name)
+    if (taken !== undefined) return { file, sequence: taken.shortest }
+  }
+  return undefined
 }
 
 /** How many take `name`, by the file that has them. */
 export function sequencesOf(takenBy: TakenBy, name: string): Record<string, number> {
   return Object.fromEntries(
     Object.entries(takenBy).flatMap(([file, counts]) => {
-      const count = counts.get(name)
-      return count === undefined ? [] : [[file, count]]
+      const taken = counts.get(name)
+      return taken === undefined ? [] : [[file, taken.count]]
     }),
   )
 }
@@ -38,34 +98,54 @@ export function takenIn(
 ): ReadonlySet<string> {
   if (!operations.every((operation): operation is Operation => operation.name !== 'unsupported'))
     return new Set()
-  const items = exercise(operations, kernel).items.flatMap((one) => [...one])
-  return new Set(
-    items.flatMap((item) => {
-      if (item.startsWith('chart ')) return [item]
-      const [, step] = /^step [^|]* \| (.*) → [^→]*$/.exec(item) ?? []
-      return step === undefined ? [] : [kindOf(step)]
+  const names = new Set<string>()
+  const { items } = exercise(operations, kernel, {
+    onStep: ({ procedureName }, { name }, result) => {
+      names.add(stepName(procedureName, name))
+      names.add(stepName(procedureName, name, outcomeOf(result)))
+    },
+  })
+  for (const item of items.flatMap((one) => [...one])) if (item.startsWith(CHART)) names.add(item)
+  return names
+}
+
+/** What several sequences take. */
+export function takenByAll(sequences: readonly Sequence[]): TakenIn {
+  const found = new Map<string, { count: number; shortest: string; length: number }>()
+  for (const { name, length, takes } of sequences)
+    for (const taken of takes) {
+      const known = found.get(taken)
+      if (known === undefined) found.set(taken, { count: 1, shortest: name, length })
+      else {
+        known.count++
+        if (length < known.length) Object.assign(known, { shortest: name, length })
+      }
+    }
+  return new Map([...found].map(([taken, { count, shortest }]) => [taken, { count, shortest }]))
+}
+
+/** What the sequences of a file of recordings take. */
+export function takenByFile(root: string, file: string, kernel: KernelVersion): TakenIn {
+  const lines = gunzipSync(readFileSync(join(root, file)))
+    .toString('utf8')
+    .split('\n')
+  return takenByAll(
+    lines.flatMap((line, i) => {
+      if (line === '') return []
+      const { name, operations } = parseLine(file, i + 1, line)
+      return [{ name, length: operations.length, takes: takenIn(operations, kernel) }]
     }),
   )
 }
 
-function counted(sequences: readonly ReadonlySet<string>[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const names of sequences) for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return counts
-}
-
-/** What the sequences of a file of recordings take. */
-export function takenByFile(root: string, file: string, kernel: KernelVersion): ReadonlyMap<string, number> {
-  const lines = gunzipSync(readFileSync(join(root, file)))
-    .toString('utf8')
-    .split('\n')
-  return counted(
-    lines.flatMap((line, i) => (line === '' ? [] : takenIn(parseLine(file, i + 1, line).operations, kernel))),
-  )
-}
-
 /** What the sequences of the suite take. */
-export function takenBySuite(root: string): ReadonlyMap<string, number> {
+export function takenBySuite(root: string): TakenIn {
   const { sequences } = readSuite(join(root, 'suite'))
-  return counted(sequences.map(({ ops }) => takenIn(ops.map(parseOperation), '6.1')))
+  return takenByAll(
+    sequences.map(({ seq, ops }) => ({
+      name: seq,
+      length: ops.length,
+      takes: takenIn(ops.map(parseOperation), '6.1'),
+    })),
+  )
 }

@@ -14,14 +14,18 @@ import { type Recorder, recordedBy, recording } from '../world/footprint.js'
 import type { Scenario } from '../world/model.js'
 import { BLOCKED } from '../world/procedure.js'
 import type { MutantData, PlacedMutant } from './mutants.js'
-import { sequencesOf, type TakenBy } from './sequences.js'
+import { type Example, exampleOf, sequencesOf, stepName, stepsIn, type TakenBy } from './sequences.js'
 
 /** One way in which a step turns out. */
 export interface OutcomeData {
   /** What it returned, in a word. */
   readonly outcome: string
-  /** Where the shortest run to it was found, and how many steps that has. */
-  readonly shortest: { readonly scenario: string; readonly steps: number }
+  /** Where the shortest run to it was found, and how many steps that has; absent if only sequences take it. */
+  readonly shortest?: { readonly scenario: string; readonly steps: number }
+  /** How many sequences take it, by the file that has them. */
+  readonly sequences: Readonly<Record<string, number>>
+  /** The one with the fewest operations: of the suite if there is one. */
+  readonly example?: Example
 }
 
 /** A step, by the name that traces print; which one of several of a kind is left out: `mm[].ptl`. */
@@ -36,6 +40,8 @@ export interface StepData {
   readonly scenarios: number
   /** How many sequences take it, by the file that has them: recordings of kernels, and the suite. */
   readonly sequences: Readonly<Record<string, number>>
+  /** The one with the fewest operations: of the suite if there is one. */
+  readonly example?: Example
   readonly mutants: readonly MutantData[]
 }
 
@@ -106,6 +112,8 @@ export function findSteps(
 ): StepsDocument {
   const steps = new Map<string, Gathered>()
   for (const scenario of scenarios) explore(scenario, steps, most)
+  const taken = stepsIn(takenBy)
+  for (const name of taken.keys()) if (!steps.has(name)) steps.set(name, gatheredFor(name))
   const byStep = new Map<string, MutantData[]>()
   for (const { procedure, step, ...mutant } of mutants) {
     const name = kindOf(`${procedure}: ${step ?? ''}`)
@@ -122,12 +130,31 @@ export function findSteps(
         step,
         reads: collapsed(reads),
         writes: collapsed(writes),
-        outcomes: [...outcomes].map(([outcome, shortest]) => ({ outcome, shortest })),
+        outcomes: [...new Set([...outcomes.keys(), ...(taken.get(name) ?? [])])].map((outcome) => {
+          const shortest = outcomes.get(outcome)
+          return {
+            outcome,
+            ...(shortest && { shortest }),
+            ...takenByOf(takenBy, stepName(procedure, step, outcome)),
+          }
+        }),
         scenarios: scenarios.size,
-        sequences: sequencesOf(takenBy, name),
+        ...takenByOf(takenBy, name),
         mutants: byStep.get(name) ?? [],
       })),
   }
+}
+
+/** What sequences take `name`, and one of them. */
+function takenByOf(takenBy: TakenBy, name: string): Pick<StepData, 'sequences' | 'example'> {
+  const example = exampleOf(takenBy, name)
+  return { sequences: sequencesOf(takenBy, name), ...(example && { example }) }
+}
+
+/** Of a step that no scenario takes, by its name. */
+function gatheredFor(name: string): Gathered {
+  const at = name.indexOf(': ')
+  return new Gathered(name.slice(0, at), name.slice(at + 2))
 }
 
 /** Explores one scenario, in the order of the number of steps. */

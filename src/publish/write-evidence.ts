@@ -37,6 +37,7 @@ import {
 } from './evidence.js'
 import { findMutants, type MutateDocument, withVerdicts } from './mutants.js'
 import { readProcedures } from './procedures.js'
+import { SUITE, type Taken, type TakenIn } from './sequences.js'
 import { findSteps } from './steps.js'
 import { findTransitions } from './transitions.js'
 
@@ -110,13 +111,13 @@ function recordings(): { name: string; file: string; kernel: string }[] {
   })
 }
 
-/** Which steps and transitions the sequences of a file take, counted in a process of its own. */
+/** What the sequences of a file take, found in a process of its own. */
 function sequencesOf({ file, kernel }: { file: string; kernel: string }) {
   const main = fileURLToPath(new URL('count-sequences.js', import.meta.url))
-  return new Promise<readonly [file: string, counts: ReadonlyMap<string, number>]>((resolve, reject) => {
+  return new Promise<readonly [file: string, taken: TakenIn]>((resolve, reject) => {
     execFile(process.execPath, [main, file, kernel], { maxBuffer: 2 ** 26 }, (error, stdout) => {
       if (error) reject(error)
-      else resolve([file, new Map(JSON.parse(stdout) as [string, number][])])
+      else resolve([file, new Map(JSON.parse(stdout) as [string, Taken][])])
     })
   })
 }
@@ -182,7 +183,7 @@ async function main(): Promise<number> {
   files.procedures = keep('procedures', procedures, started, 0).entry
   started = performance.now()
   const takenBy = Object.fromEntries(
-    await inTurns([...recordings(), { file: 'suite', kernel: '' }].map((of) => () => sequencesOf(of))),
+    await inTurns([...recordings(), { file: SUITE, kernel: '' }].map((of) => () => sequencesOf(of))),
   )
   const transitions = await findTransitions({
     charts: Object.values(statecharts).map(compileStatechart),

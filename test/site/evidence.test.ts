@@ -13,7 +13,7 @@ import { parseOperation } from '../../src/conformance/operations.js'
 import { type Manifest, readEvidence, readHistory, Schemas } from '../../src/publish/evidence.js'
 import { findMutants, withVerdicts } from '../../src/publish/mutants.js'
 import { readProcedures } from '../../src/publish/procedures.js'
-import { takenIn } from '../../src/publish/sequences.js'
+import { takenByAll, takenIn } from '../../src/publish/sequences.js'
 import { collapsed, findSteps } from '../../src/publish/steps.js'
 import { findTransitions } from '../../src/publish/transitions.js'
 
@@ -119,16 +119,32 @@ test('what a sequence takes are steps and transitions, by the names that the sit
   const taken = takenIn(['mmap 0 1 rw', 'cpu_write 0 5', 'dev_read 0 0 1'].map(parseOperation), '6.1')
   expect(taken).toContain('hmm_vma_walk_pmd: read an entry')
   expect(taken).toContain('mmu_interval_read_retry: compare the sequence')
-  expect([...taken].filter((name) => name.includes('[0]'))).toEqual([])
+  expect([...taken].filter((name) => /\[0\]|dmirror0/.test(name))).toEqual([])
   expect(taken).toContain('chart range: idle ─ BEGIN → begin')
+  // Locks are of whatever they lie in, and each way that a step turns out is told apart.
+  expect(taken).toContain('do_user_addr_fault: down_read mm[].mmap_lock')
+  expect(taken).toContain('mmu_interval_read_retry: compare the sequence → 0')
+  expect(taken).not.toContain('mmu_interval_read_retry: compare the sequence → 1')
 })
 
 test('each step is known by its fields, its outcomes with the shortest run, the sequences and the mutants of it', () => {
   const some = scenarios.filter(({ name }) => name === 'munmap')
+  const compare = 'mmu_interval_read_retry: compare the sequence'
+  const copy = 'dmirror_do_read: copy'
   const mutant = { id: 'm', kind: 'zero', file: 'a.ts', line: 1, original: 'a', replacement: '0' }
   const document = findSteps(
     some,
-    { 'a.jsonl': new Map([['mmu_interval_read_retry: compare the sequence', 2]]) },
+    {
+      'a.jsonl': takenByAll([
+        { name: 'long', length: 9, takes: new Set([compare, `${compare} → 0`]) },
+        {
+          name: 'short',
+          length: 2,
+          takes: new Set([compare, `${compare} → 1`, 'dmirror_do_read: copy → 0']),
+        },
+      ]),
+      suite: takenByAll([{ name: 'memory/one', length: 5, takes: new Set([compare, `${compare} → 0`]) }]),
+    },
     [{ ...mutant, procedure: 'mmu_interval_read_retry', step: 'compare the sequence' }],
   )
   schemas.parse(JSON.stringify(document), 'steps.json')
@@ -140,12 +156,30 @@ test('each step is known by its fields, its outcomes with the shortest run, the 
   const sample = step('mmu_interval_read_begin: sample the sequence')
   expect(sample?.reads).toContain('mm[].subscriptions.invalidate_seq')
   expect(sample?.reads.filter((name) => /mmap_lock|update$|ptl$/.test(name))).toEqual([])
-  expect(retry).toMatchObject({ scenarios: 1, sequences: { 'a.jsonl': 2 }, mutants: [mutant] })
+  expect(retry).toMatchObject({
+    scenarios: 1,
+    sequences: { 'a.jsonl': 2, suite: 1 },
+    example: { file: 'suite', sequence: 'memory/one' },
+    mutants: [mutant],
+  })
+  expect(retry?.outcomes.find(({ outcome }) => outcome === '1')).toMatchObject({
+    sequences: { 'a.jsonl': 1 },
+    example: { file: 'a.jsonl', sequence: 'short' },
+  })
   const shortestTo = (outcome: string) =>
-    retry?.outcomes.find((one) => one.outcome === outcome)?.shortest.steps ?? 0
+    retry?.outcomes.find((one) => one.outcome === outcome)?.shortest?.steps ?? 0
   expect(shortestTo('0')).toBeGreaterThan(5)
   expect(shortestTo('1')).toBeGreaterThan(shortestTo('0'))
   expect(step('down_read')).toBeUndefined()
+  // What only sequences take is told of too.
+  expect(step(copy)).toEqual({
+    ...{ procedure: 'dmirror_do_read', step: 'copy', reads: [], writes: [], scenarios: 0, mutants: [] },
+    sequences: { 'a.jsonl': 1 },
+    example: { file: 'a.jsonl', sequence: 'short' },
+    outcomes: [
+      { outcome: '0', sequences: { 'a.jsonl': 1 }, example: { file: 'a.jsonl', sequence: 'short' } },
+    ],
+  })
   expect(step('hmm_vma_walk_pmd: read an entry')?.writes).toContain('gpu.range[].hmm_pfns[].flags')
   expect(document.steps.filter(({ step }) => /\[\d/.test(step))).toEqual([])
   expect(collapsed(['gpu.seq', 'nic.seq', 'mm[].pte[].kind', 'x'])).toEqual(['*.seq', 'mm[].pte[].kind', 'x'])
@@ -173,7 +207,7 @@ test('each transition is traced to the steps that take it, with the shortest run
     scenarios: some,
     results,
     procedures: readProcedures(root).procedures,
-    takenBy: { 'a.jsonl': new Map([...taken].map((name) => [name, 1])) },
+    takenBy: { 'a.jsonl': takenByAll([{ name: 'one', length: 2, takes: taken }]) },
     check,
   })
   expect(transitions).toHaveLength(chart.transitions.length)

@@ -46,7 +46,7 @@ export interface Exercised {
 export function exercise(
   operations: readonly Operation[],
   kernel: KernelVersion,
-  options: Pick<OracleOptions, 'overrides'> = {},
+  options: Pick<OracleOptions, 'overrides' | 'onStep'> = {},
 ): Exercised {
   const recorder = new Recorder()
   const held = acting.asserted
@@ -62,7 +62,10 @@ function exercised(operations: readonly Operation[], recorder: Recorder, options
   const oracle = new Oracle(operations, {
     ...options,
     charts: recorder.charts,
-    onStep: (procedure, step, result) => recorder.step(procedure, step, result),
+    onStep: (procedure, step, result) => {
+      recorder.step(procedure, step, result)
+      options.onStep?.(procedure, step, result)
+    },
   })
   const items: ReadonlySet<string>[] = []
   const answers: Answer[] = []
