@@ -17,6 +17,7 @@ import {
   coverageLines,
   howOf,
   lengthOf,
+  mutantsSaid,
   releaseRows,
   selectionOf,
   subjectOf,
@@ -47,7 +48,7 @@ export function reviewHtml(review: Review): string {
 </head>
 <body>
 <main>
-${[head, unchecked, changed, broken, held, coverage, releases, assumptions, repeat]
+${[head, unchecked, changed, broken, held, coverage, mutants, releases, assumptions, repeat]
   .map((section) => section(review))
   .filter((section) => section !== '')
   .join('\n')}
@@ -175,6 +176,15 @@ ${lines
       `<details${names.length <= MOST_NAMES ? ' open' : ''}><summary>${text(what)}: ${figure(names.length)}</summary>\n${list(names.map(code))}</details>`,
   )
   .join('\n')}`
+}
+
+function mutants(review: Review): string {
+  const said = mutantsSaid(review)
+  if (said === undefined) return ''
+  const bugs = said.bugs.length === 0 ? '' : `\n${list(said.bugs.map(text))}`
+  return `<h2>Mutants of the changed text</h2>
+<p>${text(said.known)}</p>
+${wide('Commands', `<pre>${text(said.commands.join('\n'))}</pre>`)}${bugs}`
 }
 
 function releases(review: Review): string {

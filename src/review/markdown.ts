@@ -16,6 +16,7 @@ import {
   coverageLines,
   howOf,
   lengthOf,
+  mutantsSaid,
   releaseRows,
   selectionOf,
   subjectOf,
@@ -43,6 +44,7 @@ export function reviewMarkdown(review: Review): string {
     broken(review),
     holds(review),
     coverage(review),
+    mutants(review),
     releases(review),
     assumptions(review),
     repeat(review),
@@ -214,6 +216,19 @@ function coverage(review: Review): string {
         ),
     ...(removed.length === 0 ? [] : ['', `Scenarios that are gone: ${escaped(removed.join(', '))}.`]),
     ...lines.flatMap(({ what, names }) => ['', `${what}:`, '', list(names)]),
+  ].join('\n')
+}
+
+function mutants(review: Review): string {
+  const said = mutantsSaid(review)
+  if (said === undefined) return ''
+  return [
+    '## Mutants of the changed text',
+    '',
+    wrap(said.known, WIDTH),
+    '',
+    fenced('sh', said.commands.join('\n')),
+    ...(said.bugs.length === 0 ? [] : ['', list(said.bugs)]),
   ].join('\n')
 }
 

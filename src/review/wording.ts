@@ -149,3 +149,28 @@ export function assumptionsOf({ bounds, notModelled, run }: Review): string[] {
     ...notModelled.map((what) => `Not modelled: ${what}.`),
   ]
 }
+
+/** What is to be said of mutants of the changed text: known bugs of it, and the commands that judge them. */
+export interface MutantsSaid {
+  readonly known: string
+  readonly bugs: readonly string[]
+  readonly commands: readonly string[]
+}
+
+/** Undefined if nothing is known of the changed text, and there is no range whose mutants can be tried. */
+export function mutantsSaid({ relatedDefects, subject }: Review): MutantsSaid | undefined {
+  const isRange = subject.kind === 'range'
+  if (relatedDefects.length === 0 && !isRange) return undefined
+  const names = relatedDefects.map(({ name }) => name)
+  return {
+    known:
+      names.length === 0
+        ? 'No known bug is in the changed procedures. To try every mutant of their new text:'
+        : `${counted(names.length, 'known bug')} in the changed procedures. To see, with the change made, whether ${names.length === 1 ? 'it is' : 'they are'} still caught:`,
+    bugs: relatedDefects.map(({ name, title, requirement }) => `${name}, caught by ${requirement}: ${title}`),
+    commands: [
+      ...(names.length === 0 ? [] : [`hmm-spec defects ${names.join(' ')}`]),
+      ...(isRange ? [`hmm-spec mutate --since ${subject.base}`] : []),
+    ],
+  }
+}

@@ -84,6 +84,7 @@ describe('an override that breaks something', async () => {
       'What breaks',
       'What still holds',
       'Coverage that changed',
+      'Mutants of the changed text',
       'Releases',
       'What this rests on',
       'To repeat it',
@@ -92,6 +93,8 @@ describe('an override that breaks something', async () => {
     expect(text).toContain('In partial-mirror, after 16 steps: C1 (same page on both sides): gpu')
     expect(text).toMatch(/^ {2}7 driver {2}mmu_interval_read_begin: sample the sequence -> 1$/m)
     expect(text).toMatch(/^ 16 cpu 2 {3}zap_pte_range: clear an entry -> 1$/m)
+    expect(text).toMatch(/known bugs? in the changed procedures[\s\S]*^hmm-spec defects (?:\w+ )*M1\b/m)
+    expect(text).toMatch(/^- M1, caught by \w+: /m)
     expect(text).toContain(`hmm-spec review --override ${file} --bounds smoke --only partial-mirror`)
   })
 
@@ -115,6 +118,9 @@ describe('an override that breaks something', async () => {
     expect(page).toContain('<svg class="sequence"')
     expect(page).toContain('<p>In partial-mirror, after 16 steps: C1')
     expect(page).toContain('<p class="breach">✗ C1')
+    expect(page).toMatch(
+      /<h2>Mutants of the changed text<\/h2>[\s\S]*hmm-spec defects [^<]*M1[\s\S]*<li>M1, caught by/,
+    )
     expect(page).toContain("default-src 'none'")
     expect(page.match(/(?:src|href)="(?!#)[^"]*"/g) ?? []).toEqual([])
   })
