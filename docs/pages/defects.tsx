@@ -21,6 +21,7 @@ import {
   To,
   TraceDrawing,
 } from './layout.js'
+import { Sources } from './sources.js'
 
 type Defect = Site['data']['defects'][number]
 
@@ -120,7 +121,7 @@ function DefectBody({ site, defect }: { site: Site; defect: Defect }) {
         </dd>
         <dt>Source</dt>
         <dd>
-          <Linked site={site}>{source.join(' · ')}</Linked>
+          <Sources site={site} sources={source} />
         </dd>
         {aliases === undefined || aliases.length === 0 ? null : (
           <>

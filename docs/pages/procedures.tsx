@@ -10,6 +10,7 @@ import { address } from './addresses.js'
 import { highlighted } from './code.js'
 import { Html, Names, type Page, Section, type Site, Table, Title, To } from './layout.js'
 import { Mutants } from './mutants.js'
+import { KernelName } from './sources.js'
 import { Steps } from './step-facts.js'
 
 /** How many of the scenarios that enter a procedure are named. */
@@ -67,7 +68,7 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
           <>
             <dt>Kernel</dt>
             <dd>
-              <code>{kernel}</code>
+              <KernelName name={kernel} />
             </dd>
           </>
         )}

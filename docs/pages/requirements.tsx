@@ -23,6 +23,7 @@ import {
   TraceDrawing,
 } from './layout.js'
 import { KilledBy } from './mutants.js'
+import { Sources } from './sources.js'
 
 type Requirement = Site['data']['requirements'][number]
 
@@ -91,7 +92,7 @@ function RequirementBody({ site, requirement }: { site: Site; requirement: Requi
       <dl class="facts">
         <dt>Source</dt>
         <dd>
-          <Linked site={site}>{source.join(' · ')}</Linked>
+          <Sources site={site} sources={source} />
         </dd>
         <dt>Checked by</dt>
         <dd>

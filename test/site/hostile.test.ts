@@ -1,6 +1,7 @@
 /** Text from traces, texts and documents is shown as text, whatever is in it. */
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { address } from '../../docs/pages/addresses.js'
 import { collect, type SiteData } from '../../docs/pages/data.js'
 import { defectPages } from '../../docs/pages/defects.js'
 import { documentPages } from '../../docs/pages/documents.js'
@@ -9,6 +10,7 @@ import { BrokenLinkError } from '../../docs/pages/markdown.js'
 import { procedurePages } from '../../docs/pages/procedures.js'
 import { requirementPages } from '../../docs/pages/requirements.js'
 import { searchScript } from '../../docs/pages/search-index.js'
+import { partsOf } from '../../docs/pages/sources.js'
 import { htmlOf } from '../../docs/render.js'
 import type { Trace } from '../../src/checker/index.js'
 import type { Evidence } from '../../src/publish/evidence.js'
@@ -102,6 +104,31 @@ const pages = [
 test('no page has an element that a text has brought in', () => {
   expect(pages.length).toBeGreaterThan(3)
   for (const page of pages) expect(htmlOf(page), page.url).not.toMatch(/<img/)
+})
+
+test('sources lead to the kernel, by file, commit and number; what else they say stays text', () => {
+  expect(partsOf('mm/hmm.c: hmm_range_fault, commit 8a295dbbaf72 · CVE-2025-21939 · reference D8')).toEqual([
+    { text: 'mm/hmm.c', href: 'https://elixir.bootlin.com/linux/latest/source/mm/hmm.c' },
+    { text: ': hmm_range_fault, commit ' },
+    { text: '8a295dbbaf72', href: 'https://git.kernel.org/linus/8a295dbbaf72' },
+    { text: ' · ' },
+    { text: 'CVE-2025-21939', href: 'https://www.cve.org/CVERecord?id=CVE-2025-21939' },
+    { text: ' · reference D8' },
+  ])
+  expect(partsOf(HOSTILE)).toEqual([{ text: HOSTILE }])
+})
+
+test('without evidence a page says so, and gives no figure', () => {
+  const data = collect(root)
+  const bare = siteOf(
+    { ...data, evidence: undefined, steps: new Map(), transitions: [], mutants: new Map(), stale: false },
+    new Set(data.documents.map(({ file }) => file)),
+  )
+  const page = procedurePages(bare).find(({ url }) => url === address('procedure', 'hmm_vma_walk_pmd'))
+  const html = htmlOf(page as (typeof pages)[number])
+  expect(html).toContain('There is no evidence yet')
+  expect(html).not.toMatch(/<th>(?:scenarios|recorded|suite|outcomes)</)
+  expect(html).not.toMatch(/<td class="number">0</)
 })
 
 test('a link of a document that leads to no page is an error that names both', () => {
