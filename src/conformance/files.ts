@@ -5,7 +5,7 @@
  * @module
  */
 import { declareMirror, type Mirror } from '../driver/index.js'
-import { attachSnapshot, recordedDriver } from '../driver/recorded/index.js'
+import { attachSnapshot, recordedDriver, recordedDriverWithFailures } from '../driver/recorded/index.js'
 import {
   declareRange,
   type Frame,
@@ -41,6 +41,7 @@ export function declareFiles(
     readonly atOnce: number
     readonly frames: readonly Frame[]
     readonly isExclusive: boolean
+    readonly mayFail: boolean
     readonly threads: readonly number[]
   },
 ): DeviceFile[][] {
@@ -67,10 +68,13 @@ function declareFile(
   {
     frames,
     isExclusive,
+    mayFail,
     threads,
   }: {
     readonly frames: readonly Frame[]
     readonly isExclusive: boolean
+    /** Whether an allocation may be made to fail. */
+    readonly mayFail: boolean
     readonly threads: readonly number[]
   },
 ): DeviceFile {
@@ -87,7 +91,7 @@ function declareFile(
       size,
       frames,
     },
-    recordedDriver,
+    mayFail ? recordedDriverWithFailures : recordedDriver,
   )
   attachSnapshot(mirror, snapshot)
   return {
@@ -138,9 +142,12 @@ export class OpenFiles {
     return file.holders === 0 ? file : undefined
   }
 
-  /** A child inherits the open files of its parent, under other numbers. */
+  /**
+   * A child inherits the open files of its parent, under other numbers: those that the parent opened itself first. What that has
+   * inherited in its turn stays open too, although no operation can name it.
+   */
   inheritedBy(child: OpenFiles): void {
-    for (const [number, file] of this.files) if (number < INHERITED) child.add(number + INHERITED, file)
+    for (const [number, file] of this.files) child.add(number + INHERITED, file)
   }
 }
 

@@ -70,7 +70,7 @@ export type Work =
       readonly end: number
       readonly value: bigint
     }
-  | { readonly name: 'close' | 'release'; readonly device: number }
+  | { readonly name: 'close' | 'release' | 'fail_alloc'; readonly device: number }
   | { readonly name: 'fork' | 'open' | 'open2' | 'exit' }
 
 /** An operation of the language that the oracle has no procedure for yet. */
@@ -443,6 +443,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       ...ON_A_FILE,
       EFAULT: 'a page has no mapping, none that permits reading, or lies behind the end of its file',
       EINVAL: 'the range is empty',
+      ENOMEM: 'a page is in the memory of another device, which has no page to bring it back to',
     },
     shape: (read) => ({ name: 'dev_read', device: read.number(0), ...read.range(1, 2) }),
   },
@@ -457,6 +458,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
       ...ON_A_FILE,
       EFAULT: 'a page has no mapping, none that permits reading, or lies behind the end of its file',
       EINVAL: 'the range is empty, or the kernel has no such read',
+      ENOMEM: 'a page is in the memory of another device, which has no page to bring it back to',
     },
     shape: (read) => ({ name: 'dev_read_unlocked', device: read.number(0), ...read.range(1, 2) }),
   },
@@ -473,6 +475,7 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
         'a page has no mapping, none that permits reading, or lies behind the end of its file; or the walk ' +
         "reports the device's own page as read-only",
       EINVAL: 'the range is empty',
+      ENOMEM: 'a page is in the memory of another device, which has no page to bring it back to',
       EPERM: 'a page has a mapping that does not permit writing',
     },
     shape: (read) => ({
@@ -572,6 +575,16 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     errors: {},
     shape: () => ({ name: 'open2' }),
   },
+  fail_alloc: {
+    summary:
+      'The next page that the driver allocates through this file, to migrate to it or back, is not to be had: a page then stays ' +
+      'where it is, and a huge page migrates as pages. Kernels before 6.19 have no such request.',
+    arguments: ['device'],
+    ...BY_BOTH,
+    answers: [],
+    errors: { ...ON_A_FILE, EINVAL: 'the kernel has no such request' },
+    shape: (read) => ({ name: 'fail_alloc', device: read.number(0) }),
+  },
   ptes: {
     summary: 'What the page table of the process holds, without touching a page.',
     arguments: ['page', 'pages'],
@@ -581,10 +594,11 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     shape: (read) => ({ name: 'ptes', ...read.range(0, 1) }),
   },
   fork: {
-    summary: 'Forks. Operations with `c:` before them are then performed by the child.',
+    summary:
+      'Forks. Operations with `c:` before them are then performed by the child. No operation reaches the child of a child, which ' +
+      'has the memory and the files of its parent, and ends with it.',
     arguments: [],
-    by: BOTH,
-    answeredFor: ['parent'],
+    ...BY_BOTH,
     answers: [],
     errors: { EBUSY: 'a child lives' },
     shape: () => ({ name: 'fork' }),

@@ -13,6 +13,7 @@ import {
   dmirror_check_atomic,
   dmirror_device_evict_chunk,
   dmirror_exclusive,
+  dmirror_fail_alloc,
   dmirror_fops_open,
   dmirror_fops_release,
   dmirror_migrate_to_device,
@@ -59,6 +60,7 @@ import {
   munlock,
   munmap,
   type NotifyEvent,
+  OUT_OF_MEMORY,
   PteKind,
   SEGV_ACCERR,
   SEGV_MAPERR,
@@ -185,10 +187,20 @@ export interface BoundChart {
   readonly taken: Uint32Array
 }
 
+/** The processes that live beside the first, by index of their address spaces; 0 where there is none. */
+interface Family {
+  /** Address spaces that are in use or have been, less the first. */
+  readonly forks: number
+  /** The child that was forked last. */
+  readonly child: number
+  /** The child of that, if it has one. */
+  readonly grandchild: number
+}
+
 /** Where an oracle is in its sequence: what {@link Oracle.save} answers. */
 export interface OracleState {
   readonly world: World
-  readonly forks: number
+  readonly family: Family
   readonly childIsAlive: boolean
   readonly filesMapped: number
   /** What each process has open, by number. */
@@ -210,7 +222,9 @@ export class Oracle {
   private readonly kernel: KernelVersion
   /** Index of the first file that is shared memory. */
   private readonly sharedFrom: number
-  private forks = 0
+  /** Whether an allocation may be made to fail. */
+  private readonly mayFail: boolean
+  private family: Family = { forks: 0, child: 0, grandchild: 0 }
   private childIsAlive = false
   private filesMapped = 0
   private faults = 0
@@ -242,6 +256,8 @@ export class Oracle {
     const threads = options.threads ?? ONE_THREAD
     const layout = new Layout({ threads: threads.length })
     const size = sizeOf(operations, this.values, rules, threads)
+    const mayFail = operations.some(({ name }) => name === 'fail_alloc')
+    this.mayFail = mayFail
     const isExclusive = operations.some(({ name }) => name === 'exclusive')
     this.machine = declareMachine(layout, size)
     this.processes = this.machine.mms.map((mm) => ({
@@ -250,6 +266,7 @@ export class Oracle {
         atOnce: filesAtOnce(operations, mm.index),
         frames: this.machine.frames,
         isExclusive,
+        mayFail,
         threads: [...threads.keys()],
       }),
       open: new OpenFiles(),
@@ -308,13 +325,14 @@ export class Oracle {
         return status(this.run(madvise_dontneed, task, operation.start, length(operation)))
       case 'cpu_read': {
         const before = this.faults
-        const seen = this.run(cpuRead, task, operation.page)
+        const seen = this.access(() => this.run(cpuRead, task, operation.page))
         const minflt = this.faults - before
         return seen < 0 ? signal(seen) : { rc: 0, val: this.values.valueOf(seen), minflt }
       }
       case 'cpu_write': {
         const before = this.faults
-        const done = this.run(cpuWrite, task, operation.page, this.values.idOf(operation.value))
+        const id = this.values.idOf(operation.value)
+        const done = this.access(() => this.run(cpuWrite, task, operation.page, id))
         return done < 0 ? signal(done) : { rc: 0, minflt: this.faults - before }
       }
       case 'dev_read':
@@ -364,6 +382,10 @@ export class Oracle {
         const { mirror } = this.fileOf(operation)
         return status(this.run(dmirror_check_atomic, mirror, operation.start, operation.end))
       }
+      case 'fail_alloc': {
+        if (!releases[this.kernel].failsAllocations) return status(-Errno.EINVAL)
+        return status(this.run(dmirror_fail_alloc, this.fileOf(operation).mirror))
+      }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
       case 'close':
@@ -373,15 +395,8 @@ export class Oracle {
         if (device) this.run(dmirror_device_evict_chunk, task, device)
         return { rc: 0 }
       }
-      case 'fork': {
-        if (this.childIsAlive) return status(-Errno.EBUSY)
-        this.forks++
-        const error = this.run(fork, task, this.latest.task.mm)
-        if (error) return status(error)
-        this.childIsAlive = true
-        this.processes[0].open.inheritedBy(this.latest.open)
-        return status(error)
-      }
+      case 'fork':
+        return status(this.fork(task, operation.inChild))
       case 'open': {
         const process = this.processOf(operation)
         for (const number of [...DEVICES, SECOND_FILE]) this.close(process, number)
@@ -397,9 +412,10 @@ export class Oracle {
         return status(this.open(process, SECOND_FILE))
       }
       case 'exit': {
-        const { open } = this.latest
-        this.run(mmput, task, task.mm)
-        for (const number of open.numbers) this.close(this.latest, number)
+        const { grandchild } = this.family
+        this.end(task, this.latest)
+        if (grandchild > 0) this.end(this.processes[grandchild].task, this.processes[grandchild])
+        this.family = { ...this.family, grandchild: 0 }
         this.childIsAlive = false
         return { rc: 0 }
       }
@@ -425,17 +441,17 @@ export class Oracle {
 
   /** Where it is, to {@link restore} it later. */
   save(): OracleState {
-    const { forks, childIsAlive, filesMapped } = this
+    const { family, childIsAlive, filesMapped } = this
     const open = this.processes.map((process) =>
       process.open.numbers.map((number) => [number, process.open.get(number)] as const),
     )
-    return { world: this.world.slice(), forks, childIsAlive, filesMapped, open }
+    return { world: this.world.slice(), family, childIsAlive, filesMapped, open }
   }
 
   /** Goes back to where it was. */
   restore(state: OracleState): void {
     this.world.set(state.world)
-    this.forks = state.forks
+    this.family = state.family
     this.childIsAlive = state.childIsAlive
     this.filesMapped = state.filesMapped
     for (const [index, { open }] of this.processes.entries()) {
@@ -444,7 +460,41 @@ export class Oracle {
     }
   }
 
-  /** Memory is advised. */
+  /** The child of a process is one more address space. */
+  private fork(task: Task, inChild: boolean): number {
+    const { forks, child, grandchild } = this.family
+    if (inChild ? grandchild > 0 : this.childIsAlive) return -Errno.EBUSY
+    const parent = this.processes[inChild ? child : 0]
+    const born = forks + 1
+    const error = this.run(fork, task, this.processes[born].task.mm)
+    if (error) return error
+    parent.open.inheritedBy(this.processes[born].open)
+    this.family = inChild
+      ? { forks: born, child, grandchild: born }
+      : { forks: born, child: born, grandchild }
+    this.childIsAlive = true
+    return 0
+  }
+
+  /** A process ends: its memory goes first, and then its files. */
+  private end(task: Task, process: Process): void {
+    this.run(mmput, task, task.mm)
+    for (const number of process.open.numbers) this.close(process, number)
+  }
+
+  /**
+   * An access of the CPU. Where a fault is out of memory it is taken again, and the first is not counted: here only an allocation
+   * that was made to fail is short, and the next is not.
+   *
+   * @kernel pagefault_out_of_memory, mm_account_fault
+   */
+  private access(run: () => number): number {
+    const answer = run()
+    if (answer !== OUT_OF_MEMORY || !this.mayFail) return answer
+    this.faults--
+    return run()
+  }
+
   private userfault(task: Task, operation: Operation & { readonly name: 'uffd' }): number {
     const { start } = operation
     switch (operation.request) {
@@ -464,6 +514,7 @@ export class Oracle {
     }
   }
 
+  /** Memory is advised. */
   private advise(task: Task, operation: Operation & { readonly name: 'madv' }): number {
     const { start, advice } = operation
     const pages = length(operation)
@@ -554,8 +605,8 @@ export class Oracle {
 
   /** The child that was forked last. Each fork has an address space of its own: none is used twice. */
   private get latest(): Process {
-    const child = this.processes[this.forks]
-    if (this.forks === 0 || child === undefined)
+    const child = this.processes[this.family.child]
+    if (this.family.child === 0 || child === undefined)
       throw new SpecificationError('scenario', 'there is no child: give the oracle the whole sequence')
     return child
   }

@@ -34,14 +34,17 @@ export function hasMemoryFile(operations: readonly Operation[]): boolean {
 export const SECOND_FILE = 2
 
 /**
- * Files of one device that the address space number `mm` may mirror at once: one more with a second file, and twice as many for a
- * parent that opens again what its child has inherited.
+ * Files of one device that the address space number `mm` may mirror at once: one more with a second file, and twice as many for one
+ * that opens again what its child has inherited. The parent has its files open from the beginning.
  */
 export function filesAtOnce(operations: readonly Operation[], mm: number): number {
   const does = (name: Work['name']) =>
     operations.some((operation) => operation.name === name && operation.inChild === mm > 0)
   const opened = does('open2') ? 2 : 1
-  const isInherited = mm === 0 && does('fork') && (does('open') || does('open2'))
+  const opens = operations.filter(
+    ({ name, inChild }) => (name === 'open' || name === 'open2') && inChild === mm > 0,
+  )
+  const isInherited = does('fork') && opens.length > (mm === 0 ? 0 : 1)
   return isInherited ? 2 * opened : opened
 }
 

@@ -19,6 +19,8 @@ export interface Release {
   readonly showsHugeZeroAsFile: boolean
   /** The test driver has a read whose walk drops the mmap lock for its faults (from 7.2). */
   readonly readsUnlocked: boolean
+  /** An allocation of the test driver's can be made to fail (from 6.19). */
+  readonly failsAllocations: boolean
   /** What is counted to tell whether a page is mapped once: {@link CountsMappings}. */
   readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
 }
@@ -33,6 +35,7 @@ const before616: Partial<Rules> = {
   hugeZeroWriteIsHuge: false,
   splitsMappedParts: false,
   splitsBlockFirst: true,
+  tellsOfMemory: false,
   reclaimsPageTables: false,
   movesSeveral: false,
 }
@@ -44,6 +47,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     marksDevicePages: true,
     showsHugeZeroAsFile: true,
     readsUnlocked: false,
+    failsAllocations: false,
     countsMappings: CountsMappings.ofHead,
     rules: {
       ...before616,
@@ -64,6 +68,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     marksDevicePages: false,
     showsHugeZeroAsFile: true,
     readsUnlocked: false,
+    failsAllocations: false,
     countsMappings: CountsMappings.ofPage,
   },
   '7.3': {
@@ -77,6 +82,7 @@ export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
     marksDevicePages: false,
     showsHugeZeroAsFile: false,
     readsUnlocked: true,
+    failsAllocations: true,
     countsMappings: CountsMappings.ofHead,
   },
 }

@@ -30,6 +30,8 @@ export interface Rules {
   readonly splitsMappedParts: boolean
   /** Before an area gives up a folio that is split, the block above its first page is split in it, with a CLEAR of all of that (to Linux 6.15). */
   readonly splitsBlockFirst: boolean
+  /** A walk for a device answers ENOMEM, and not EFAULT, where a fault finds no page (in 7.3; not to 6.12). */
+  readonly tellsOfMemory: boolean
   /** Throwing away all that a page table maps frees the page table (from Linux 6.14). */
   readonly reclaimsPageTables: boolean
   /** `mremap` moves all areas of a range, with the gaps between them (from Linux 6.17), and not one only. */
@@ -75,6 +77,7 @@ export const latestRules: Rules = {
   hugeZeroWriteIsHuge: true,
   splitsMappedParts: true,
   splitsBlockFirst: false,
+  tellsOfMemory: true,
   reclaimsPageTables: true,
   movesSeveral: true,
   exclusiveByPage: false,

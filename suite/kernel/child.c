@@ -26,6 +26,14 @@ static struct mailbox *mailbox;
 static pid_t child;
 static bool am_child;
 
+/* The child of a child: nobody asks it for anything. It has what it has inherited until its parent ends. */
+static _Noreturn void idle(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
 static void wait_while(int *state, int is)
 {
 	for (int i = 0; i < 200; i++)
@@ -62,7 +70,9 @@ void child_end(void)
 	if (!child)
 		return;
 	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	/* Its own child ends with it, and is this process's then. */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	child = 0;
 }
 
@@ -72,10 +82,16 @@ int child_fork(void (*inherit)(void))
 
 	if (child)
 		return EBUSY;
-	mailbox->state = 0;
+	if (!am_child) {
+		mailbox->state = 0;
+		/* Whom its child leaves behind it waits for as well. */
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	}
 	pid = fork();
 	if (pid < 0)
 		return errno;
+	if (pid == 0 && am_child)
+		idle();
 	if (pid == 0)
 		serve(inherit);
 	child = pid;

@@ -123,7 +123,7 @@ static void device_operation(struct answer *a, int number, unsigned long device,
 	dmirror_prepare();
 	command.address = (uint64_t)page_at(page);
 	command.buffer = (uint64_t)buffer;
-	command.pages = pages;
+	command.pages = pages; /* of DO_FLAGS the flags: 1 has the next allocation fail */
 	if (number == DO_WRITE)
 		for (unsigned long i = 0; i < pages; i++) {
 			memset(buffer + i * PAGE, 0, PAGE);
@@ -134,7 +134,7 @@ static void device_operation(struct answer *a, int number, unsigned long device,
 		return;
 	}
 	JSON(a, "\"rc\":0");
-	if (number == DO_CHECK || number == DO_RELEASE) {
+	if (number == DO_CHECK || number == DO_RELEASE || number == DO_FLAGS) {
 		BRIEF(a, "ok");
 		return;
 	}
@@ -367,6 +367,8 @@ bool dmirror_perform(const char *op, struct answer *a)
 		device_operation(a, DO_CHECK, n[0], n[1], n[2], 0);
 	else if (IS("release"))
 		device_operation(a, DO_RELEASE, n[0], 0, 1, 0);
+	else if (IS("fail_alloc"))
+		device_operation(a, DO_FLAGS, n[0], 0, 1, 0);
 	else if (IS("close")) {
 		bool open = *file_of(n[0]) >= 0;
 

@@ -158,7 +158,7 @@ describe('a mismatch', () => {
 describe('what is not supported', () => {
   it('is counted, and the sequence is not compared', () => {
     const line = sequence(
-      ['fork', 'madv huge 0 1', 'madv collapse 0 1', 'c:fork'],
+      ['fork', 'madv huge 0 1', 'madv collapse 0 1', 'c:madv nohuge 0 1'],
       [{ rc: 0 }, { rc: 0 }, { rc: 0 }, { rc: 0 }],
     )
     expect(conformText(line, { kernel: '6.1' })).toEqual({
@@ -168,7 +168,7 @@ describe('what is not supported', () => {
       mismatched: 0,
       unsupported: 1,
       mismatches: [],
-      unsupportedOperations: { 'madv huge': 1, 'madv collapse': 1, 'c:fork': 1 },
+      unsupportedOperations: { 'madv huge': 1, 'madv collapse': 1, 'c:madv nohuge': 1 },
     })
   })
 

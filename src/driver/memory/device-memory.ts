@@ -236,16 +236,29 @@ export const allocateAndCopy = procedure(function* alloc_and_copy(
   return short
 })
 
-/** The same for one page, or for a huge page as a whole. */
+/**
+ * The same for one page, or for a huge page as a whole.
+ *
+ * @param failing - whether the next allocation fails (default no allocation does that finds a page)
+ */
 export const allocateAndCopyPage = procedure(
   'alloc_and_copy (page)',
-  function* (current: Task, args: MigrateVma, page: number, from: readonly Frame[]): Running<number> {
+  function* (
+    current: Task,
+    args: MigrateVma,
+    page: number,
+    from: readonly Frame[],
+    failing?: { failsNext: boolean },
+  ): Running<number> {
     const entry = pagesOf(current)[page]
     const got = yield* step('allocate a destination', () => {
       if (!isMigrating(entry)) return Allocated.notNeeded
       // A hole is collected whatever was selected. Where pages are brought back it stays one.
       if (!hasSource(entry) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
-      if (isCompound(entry)) return allocateHuge(current, args, page, from)
+      const fails = failing?.failsNext === true
+      if (fails) failing.failsNext = false
+      if (isCompound(entry)) return allocateHuge(current, args, page, from, fails)
+      if (fails) return Allocated.none
       const frame = from.find((free) => isFreePage(free))
       if (frame === undefined) return Allocated.none
       allocate(frame)
@@ -263,10 +276,16 @@ export const allocateAndCopyPage = procedure(
  *
  * @returns one of {@link Allocated}
  */
-function allocateHuge(current: Task, args: MigrateVma, page: number, from: readonly Frame[]): number {
+function allocateHuge(
+  current: Task,
+  args: MigrateVma,
+  page: number,
+  from: readonly Frame[],
+  fails: boolean,
+): number {
   const { hugePages } = current.machine
   const entries = pagesOf(current)
-  const folio = adjacentFree(from, hugePages)
+  const folio = fails ? [] : adjacentFree(from, hugePages)
   if (folio.length > 0) {
     allocateFolio(folio)
     setDestination(entries[page], folio[0])

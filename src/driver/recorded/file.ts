@@ -9,7 +9,7 @@ import { mmu_interval_notifier_insert, mmu_interval_notifier_remove, type Task }
 import { procedure, type Running, step } from '../../world/index.js'
 import type { Mirror } from '../mirror.js'
 import { unmapPages } from '../page-table.js'
-import { type DmirrorDevice, dmirror_device_evict_chunk } from './memory.js'
+import { type DmirrorDevice, dmirror_device_evict_chunk, failingOf } from './memory.js'
 
 /**
  * Begins to mirror the opener's address space: one notifier over all of it.
@@ -39,6 +39,9 @@ export const dmirror_fops_release = procedure(function* dmirror_fops_release(
   if (device) yield* dmirror_device_evict_chunk(current, device)
   yield* step('free the mirror', () => {
     mirror.notifier.allocated = false
+    // The next file begins with none of its flags.
+    const failing = failingOf(mirror)
+    if (failing) failing.failsNext = false
     return 0
   })
   return 0

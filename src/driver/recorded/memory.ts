@@ -28,15 +28,23 @@ import {
   SELECT_DEVICE_PRIVATE,
   SELECT_SYSTEM,
   type Task,
+  VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   VM_READ,
 } from '../../kernel/index.js'
 import { become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
-import { allocateAndCopy, faultArgs, mayWriteMigrated, systemFrames } from '../memory/device-memory.js'
+import type { Driver } from '../driver.js'
+import {
+  allocateAndCopy,
+  allocateAndCopyPage,
+  faultArgs,
+  mayWriteMigrated,
+  systemFrames,
+} from '../memory/device-memory.js'
 import type { Mirror } from '../mirror.js'
 import { unmapPages } from '../page-table.js'
 import { dmirror_do_read } from './access.js'
-import { PAGES_AT_A_TIME } from './fault.js'
+import { PAGES_AT_A_TIME, recordedDriver } from './fault.js'
 
 /** A device with memory of its own, and the files through which it is used. */
 export interface DmirrorDevice {
@@ -66,6 +74,36 @@ export function attachDmirrorDevice(
   }
   return device
 }
+
+/** What the driver keeps for a file whose next allocation may be made to fail. */
+interface Failing {
+  /** The next allocation fails. */
+  failsNext: boolean
+}
+
+/** The recorded driver, with what it keeps to make an allocation fail. */
+export const recordedDriverWithFailures: Driver = {
+  ...recordedDriver,
+  state: (layout): Failing => layout.record({ failsNext: layout.flag('fails_next') }),
+}
+
+/** What makes allocations through the file of `mirror` fail; absent for one that was declared without. */
+export function failingOf(mirror: Mirror): Failing | undefined {
+  return mirror.state as Failing | undefined
+}
+
+/**
+ * Makes the next allocation through this file fail.
+ *
+ * @kernel HMM_DMIRROR_FLAGS lib/test_hmm.c
+ */
+export const dmirror_fail_alloc = procedure(function* dmirror_fail_alloc(mirror: Mirror): Running<number> {
+  return yield* step('have the next allocation fail', () => {
+    const failing = failingOf(mirror)
+    if (failing) failing.failsNext = true
+    return 0
+  })
+})
 
 /** What a migration answers. */
 export interface MigrationAnswer {
@@ -201,7 +239,11 @@ export const dmirror_migrate_alloc_and_copy = procedure(function* dmirror_migrat
   args: MigrateVma,
 ) {
   const { frames } = device.memory
-  yield* allocateAndCopy(current, args, frames)
+  const failing = failingOf(mirror)
+  if (failing) {
+    for (let page = args.start; page < args.end; page++)
+      yield* allocateAndCopyPage(current, args, page, frames, failing)
+  } else yield* allocateAndCopy(current, args, frames)
   const file = device.mirrors.indexOf(mirror) + 1
   yield* step('note the file', () => {
     for (const entry of pagesOf(current).slice(args.start, args.end)) {
@@ -254,12 +296,18 @@ function mayWrite(current: Task, args: MigrateVma, page: number): boolean {
   return mayWriteMigrated(current, args, page)
 }
 
-/** The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system. */
+/**
+ * The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system.
+ *
+ * @returns 0, or VM_FAULT_OOM if there was none for one of them: neither is there for those behind it
+ */
 export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_devmem_fault_alloc_and_copy(
   current: Task,
   mirror: Mirror,
   args: MigrateVma,
-) {
+): Running<number> {
+  const failing = failingOf(mirror)
+  if (failing) return yield* bringBackUntilShort(current, mirror, args, failing)
   // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
   yield* mirror.updateLock.critical('drop the entries', () => {
     for (let page = args.start; page < args.end; page++) {
@@ -270,13 +318,32 @@ export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_d
     return 0
   })
   yield* allocateAndCopy(current, args, systemFrames(current))
+  return 0
 })
+
+/** The same, page by page, for a file whose allocations may fail: where one does, the mirror keeps its entry. */
+const bringBackUntilShort = procedure(
+  'dmirror_devmem_fault_alloc_and_copy (may fail)',
+  function* (current: Task, mirror: Mirror, args: MigrateVma, failing: Failing): Running<number> {
+    for (let page = args.start; page < args.end; page++) {
+      const short = yield* allocateAndCopyPage(current, args, page, systemFrames(current), failing)
+      if (short) return VM_FAULT_OOM
+      yield* mirror.updateLock.critical('drop the entries', () => {
+        const entry = pagesOf(current)[page]
+        const pages = isCompound(entry) ? current.machine.hugePages : 1
+        if (hasSource(entry) && isMigrating(entry)) unmapPages(mirror, { start: page, end: page + pages })
+        return 0
+      })
+    }
+    return 0
+  },
+)
 
 /**
  * A CPU has touched a page of the device: brings back this one page. The entry goes from the mirror of the file through
  * which the page was filled.
  *
- * @returns 0, also if there was no page of the system to copy to; or VM_FAULT_SIGBUS
+ * @returns 0, or VM_FAULT_SIGBUS; VM_FAULT_OOM if there was no page of the system to copy to
  */
 export const dmirror_devmem_fault = procedure(function* dmirror_devmem_fault(
   current: Task,
@@ -304,10 +371,10 @@ const bringBackOne = procedure(
   'dmirror_devmem_fault (migrate)',
   function* (current: Task, mirror: Mirror, args: MigrateVma): Running<number> {
     if (yield* migrate_vma_setup(current, args)) return VM_FAULT_SIGBUS
-    yield* dmirror_devmem_fault_alloc_and_copy(current, mirror, args)
+    const fault = yield* dmirror_devmem_fault_alloc_and_copy(current, mirror, args)
     yield* migrate_vma_pages(current, args)
     yield* migrate_vma_finalize(current, args)
-    return 0
+    return fault
   },
 )
 

@@ -7,6 +7,7 @@
 
 import { Errno, type Task, VM_WRITE } from '../../machine/index.js'
 import { become, claim, procedure, READ_ONCE, type Running, step } from '../../world/index.js'
+import { VM_FAULT_OOM } from '../mm/fault/answers.js'
 import { handle_mm_fault } from '../mm/fault/fault.js'
 import { migration_entry_wait } from '../mm/fault/swap.js'
 import { keepCpu, schedule } from '../mm/lru.js'
@@ -18,7 +19,8 @@ import { failRange, HMM_NEED_WRITE_FAULT, readEntry } from './walk.js'
  * address space.
  *
  * @returns 0; -EBUSY if the range was invalidated meanwhile: start again at mmu_interval_read_begin; -EPERM for a write
- * fault in a VMA without VM_WRITE; -EFAULT for a page that cannot be reached. After an error nothing in the array may be
+ * fault in a VMA without VM_WRITE; -EFAULT for a page that cannot be reached; -ENOMEM where there is no memory
+ * for one. After an error nothing in the array may be
  * used.
  * @kernel hmm_range_fault mm/hmm.c
  * @see reference B.3
@@ -138,10 +140,12 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   for (let at = page; at < end; at++) {
     const error = yield* handle_mm_fault(current, mm, at, write)
     if (error) {
+      const isShort = current.machine.rules.tellsOfMemory && error === VM_FAULT_OOM
+      const told = isShort ? Errno.ENOMEM : Errno.EFAULT
       yield* step('give up', () => {
-        failRange(range, Errno.EFAULT)
+        failRange(range, told)
       })
-      return -Errno.EFAULT
+      return -told
     }
   }
   return -Errno.EBUSY
