@@ -7,6 +7,7 @@
 export { type DeclaredStep, declaredSteps } from '../world/declared-steps.js'
 export { type Atomicity, type AtomicityOptions, atomicity, type LargeStep } from './atomicity/atomicity.js'
 export { againstList, type Discrepancy, type ListedStep } from './atomicity/listed.js'
+export { againstFields, type FieldAccesses, fieldAccesses, type UnlockedPair } from './atomicity/unlocked.js'
 export type { Sample, Samples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
 export { coverageOf } from './coverage.js'

@@ -202,6 +202,7 @@ describe('the list', () => {
   const found = (accesses: string[]): Atomicity => ({
     scenario: 'board',
     large: [{ procedure: 'p', step: 's', isOwn: false, accesses }],
+    unlocked: [],
     steps: 1,
     states: 1,
     exhaustive: true,

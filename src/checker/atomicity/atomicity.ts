@@ -14,6 +14,7 @@ import { TransitionSystem } from '../system.js'
 import { visitSteps } from '../visit.js'
 import { Accesses } from './accesses.js'
 import { type Run, tooLarge, Uses } from './movers.js'
+import { type UnlockedPair, unlockedPairs } from './unlocked.js'
 
 /** A step that is too large. */
 export interface LargeStep {
@@ -33,6 +34,8 @@ export interface Atomicity {
   readonly scenario: string
   /** The steps that are too large, in the order of their names. */
   readonly large: readonly LargeStep[]
+  /** Accesses of different threads that no lock keeps apart. */
+  readonly unlocked: readonly UnlockedPair[]
   /** Steps that were taken. */
   readonly steps: number
   /** Distinct states explored. */
@@ -82,6 +85,7 @@ export function atomicity(scenario: Scenario, options: AtomicityOptions = {}): A
     large: [...large]
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, found]) => ({ ...found, accesses: [...found.accesses].sort() })),
+    unlocked: unlockedPairs(runs, accesses.places),
     steps: new Set(runs.map(keyOfStep)).size,
     states,
     exhaustive,

@@ -88,7 +88,8 @@ export function againstList(
   return discrepancies
 }
 
-function patternOf(access: string): RegExp {
+/** What a name fits in which `*` stands for any text. */
+export function patternOf(access: string): RegExp {
   const literal = access.replace(/[.[\]()]/g, '\\$&')
   return new RegExp(`^${literal.replaceAll('*', '.+')}$`)
 }

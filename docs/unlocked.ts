@@ -1,0 +1,97 @@
+/**
+ * Writes the chapter of the reference on accesses that no lock keeps apart, from the accesses of all scenarios and the table of what
+ * orders them. Run by `npm run docs`, compiled.
+ *
+ * @module
+ */
+import { realpathSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { scenarios } from '../spec/index.js'
+import { orders, unlockedFields } from '../spec/unlocked/index.js'
+import { againstFields, atomicity, type FieldAccesses, fieldAccesses } from '../src/checker/index.js'
+
+/** States of each scenario, which take nearly all of its steps. */
+const STATES = 1500
+
+const INTRODUCTION = `---
+title: Accesses without a common lock
+---
+
+# Accesses without a common lock
+
+<!-- Written by docs/unlocked.ts from spec/unlocked/ and the accesses of all scenarios: change the table, then \`npm run docs\`. -->
+
+<a id="B.12"></a>
+
+## B.12 What orders them
+
+Source: the functions that each row names; Linux 6.1, later where said. Derived from the code.
+
+Steps are performed one after another here (decision 2): each sees all earlier ones. A kernel has barriers for that, or does without.
+This chapter lists every field that two threads access, one of which at least changes it, and one without the lock that the field
+declares; and what orders the two in the kernel. What the table calls by the same name in several drivers is one row (\`*\`). Under
+*without a lock* and *against* are the steps: a pair is one of the former and one of the latter, by different threads, of which one
+writes. The pairs were recorded in the first ${STATES} states of every scenario. A reordering that a missing barrier would permit is
+not explored: nothing is claimed of it.
+`
+
+/** The fields that threads access without a common lock, in all scenarios. */
+export function unlockedAccesses(): FieldAccesses[] {
+  return fieldAccesses(
+    scenarios.map((scenario) => atomicity(scenario, { bounds: 'smoke', states: STATES })),
+    unlockedFields.map(({ field }) => field),
+  )
+}
+
+/** The chapter, which is `docs/reference/unlocked-accesses.md`. */
+export function unlockedPage(accesses: readonly FieldAccesses[]): string {
+  const pairs = accesses.reduce((sum, field) => sum + field.pairs, 0)
+  return [
+    INTRODUCTION,
+    `${accesses.length} fields, ${pairs} pairs.`,
+    '',
+    ...Object.entries(orders).flatMap(([name, { title, text }]) => [
+      `<a id="order-${name}"></a>**${title}.** ${text}`,
+      '',
+    ]),
+    '| field | ordered by | where | what that is enough for | pairs |',
+    '| --- | --- | --- | --- | --- |',
+    ...unlockedFields.map(({ field, by, where, why }) => {
+      const fitting = accesses.filter(({ row }) => row === field)
+      const count = fitting.reduce((sum, each) => sum + each.pairs, 0)
+      const title = orders[by].title.toLowerCase()
+      return `| \`${field}\` | [${title}](#order-${by}) | ${where} | ${why} | ${count} |`
+    }),
+    '',
+    '## The accesses',
+    '',
+    ...unlockedFields.flatMap(({ field }) =>
+      accesses.filter(({ row }) => row === field).flatMap((each) => accessesOf(each)),
+    ),
+  ].join('\n')
+}
+
+function accessesOf({ field, unlocked, others, pairs }: FieldAccesses): string[] {
+  const lines = (title: string, steps: readonly string[]) => `- ${title}: ${steps.join('; ')}.`
+  return [
+    `\`${field}\`, ${pairs} pair${pairs === 1 ? '' : 's'}`,
+    '',
+    lines('without a lock', unlocked),
+    lines('against', others),
+    '',
+  ]
+}
+
+/** Writes the chapter, unless a field has no row or a row no field. */
+function main(): void {
+  const accesses = unlockedAccesses()
+  const rows = unlockedFields.map(({ field }) => field)
+  const { missing, stale } = againstFields(accesses, rows)
+  if (missing.length + stale.length > 0)
+    throw new Error(
+      `spec/unlocked: no row for ${missing.join(', ') || 'none'}; no field for ${stale.join(', ') || 'none'}`,
+    )
+  writeFileSync(new URL('../../docs/reference/unlocked-accesses.md', import.meta.url), unlockedPage(accesses))
+}
+
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main()
