@@ -11,7 +11,7 @@ import { STYLE } from './style.js'
 
 /** Of the dossier beside what all reviews have. */
 const MORE_STYLE = `
-nav ol { columns: 18rem; padding-left: 1.2rem }
+nav ol { columns: 18rem; column-gap: 2.5rem; padding-left: 1.2rem }
 figure { margin: .8rem 0; overflow-x: auto } figure svg { max-width: 100%; height: auto; color-scheme: light; background: #fff }
 @media print { main { max-width: none; padding: 0 } h2 { break-before: page } tr, figure { break-inside: avoid } table { font-size: .8rem } }
 `
