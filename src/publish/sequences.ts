@@ -52,8 +52,11 @@ export function transitionName(chart: string, state: string, event: string, targ
 
 /** The name of a step, among those of transitions; of one of its outcomes, if that is given. */
 export function stepName(procedure: string, step: string, outcome?: string): string {
-  // Of which of several devices a step is makes no other step of it.
-  const name = kindOf(`${procedure}: ${step}`).replace(/\bdmirror\d+/g, 'dmirror')
+  // Which of several devices a step is of, and which open file of it, makes no other step of it.
+  const name = kindOf(`${procedure}: ${step}`).replace(
+    /\bdmirror\d*(?: \(\d+\))?(?: of mm\[\])?(?: \(\d+\))?(?=\.)/g,
+    'dmirror',
+  )
   return outcome === undefined ? name : `${name}${OUTCOME}${outcome}`
 }
 

@@ -13,7 +13,7 @@ import { parseOperation } from '../../src/conformance/operations.js'
 import { type Manifest, readEvidence, readHistory, Schemas } from '../../src/publish/evidence.js'
 import { findMutants, withVerdicts } from '../../src/publish/mutants.js'
 import { readProcedures } from '../../src/publish/procedures.js'
-import { takenByAll, takenIn } from '../../src/publish/sequences.js'
+import { stepName, takenByAll, takenIn } from '../../src/publish/sequences.js'
 import { collapsed, findSteps } from '../../src/publish/steps.js'
 import { findTransitions } from '../../src/publish/transitions.js'
 
@@ -125,6 +125,8 @@ test('what a sequence takes are steps and transitions, by the names that the sit
   expect(taken).toContain('do_user_addr_fault: down_read mm[].mmap_lock')
   expect(taken).toContain('mmu_interval_read_retry: compare the sequence → 0')
   expect(taken).not.toContain('mmu_interval_read_retry: compare the sequence → 1')
+  for (const lock of ['dmirror1.update', 'dmirror (2).update', 'dmirror of mm[1].update'])
+    expect(stepName('dmirror_do_read', `lock ${lock}`)).toBe('dmirror_do_read: lock dmirror.update')
 })
 
 test('each step is known by its fields, its outcomes with the shortest run, the sequences and the mutants of it', () => {
