@@ -7,7 +7,7 @@ import { acting, use } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { World } from '../world/layout.js'
 import type { Abstraction, Invariant, Judgement, Model, StepClaim, Witness } from '../world/model.js'
-import { type Ask, type Locations, Memo, NO_STEP } from './memo.js'
+import { type Ask, type Branch, COMPARED, type Locations, Memo, NO_STEP } from './memo.js'
 import type { Asking } from './options.js'
 import type { ViolationKind } from './result.js'
 
@@ -36,6 +36,8 @@ export class Judge {
   private readonly ofSteps: readonly Asked<Judgement>[]
   private readonly ofCharts: readonly Asked<string>[]
   private readonly ofWitnesses: readonly Asked<boolean>[]
+  /** By thread, and where it comes from. */
+  private readonly ways: Map<number, Way>[][] = []
   /** Witnesses that no state has shown yet. */
   private missing: number
 
@@ -104,6 +106,66 @@ export class Judge {
   step(before: World, after: World, thread: number, from: Locations, to: Locations): Broken | undefined {
     acting.before = before
     use(after)
+    const way = this.wayOf(thread, from.location(thread), to.location(thread))
+    const { undecided } = way
+    if (undecided === undefined) {
+      const broken = this.stepByAll(before, after, thread, from, to)
+      if (broken === undefined) this.learn(way, thread, from, to)
+      return broken
+    }
+    if ((++way.taken & (COMPARED - 1)) === 0)
+      for (const { memo, answer } of way.decided) memo.compare(answer, thread, from, to)
+    const { exercised } = this
+    const first = this.invariants.length
+    for (let i = 0; i < way.heeded.length; i++) exercised[first + way.heeded[i]]++
+    for (let i = 0; i < undecided.length; i++) {
+      const { claim, memo, start } = undecided[i]
+      const judgement = memo.answerFrom(start, before, after, thread, from, to)
+      if (judgement === undefined) continue
+      exercised[first + claim]++
+      if (judgement !== true) return brokenClaim('step', this.stepClaims[claim], judgement)
+    }
+    return undefined
+  }
+
+  /** The way of `thread` from one location to another. */
+  private wayOf(thread: number, from: number, to: number): Way {
+    this.ways[thread] ??= []
+    const byFrom = this.ways[thread]
+    byFrom[from] ??= new Map()
+    const byTo = byFrom[from]
+    let way = byTo.get(to)
+    if (way === undefined) {
+      way = { taken: 0, decided: [], heeded: [], undecided: undefined }
+      byTo.set(to, way)
+    }
+    return way
+  }
+
+  /** Tells the claims that a way decides from those that look at the world. */
+  private learn(way: Way, thread: number, from: Locations, to: Locations): void {
+    const undecided: Undecided[] = []
+    const decided: Decided[] = []
+    for (const [claim, memo] of this.ofSteps.entries()) {
+      if (!(memo instanceof Memo)) return
+      const start = memo.start(thread, from, to)
+      if (start === undefined) return
+      const answer = memo.answerAt(start)
+      if (answer === undefined) undecided.push({ claim, memo, start })
+      else decided.push({ claim, memo, answer: answer[0] })
+    }
+    way.decided = decided
+    way.heeded = decided.filter(({ answer }) => answer !== undefined).map(({ claim }) => claim)
+    way.undecided = undecided
+  }
+
+  private stepByAll(
+    before: World,
+    after: World,
+    thread: number,
+    from: Locations,
+    to: Locations,
+  ): Broken | undefined {
     const { ofSteps, exercised } = this
     const first = this.invariants.length
     for (let i = 0; i < ofSteps.length; i++) {
@@ -114,6 +176,30 @@ export class Judge {
     }
     return undefined
   }
+}
+
+/** A claim that a way does not decide, and how far the way leads in what is remembered of it. */
+interface Undecided {
+  readonly claim: number
+  readonly memo: Memo<Judgement>
+  readonly start: Branch
+}
+
+/** A claim that a way decides, and its answer. */
+interface Decided {
+  readonly claim: number
+  readonly memo: Memo<Judgement>
+  readonly answer: Judgement
+}
+
+/** A thread's way from one location to another: many claims speak of such a way as soon as of its ends, or never. */
+interface Way {
+  taken: number
+  decided: readonly Decided[]
+  /** Those of them that say of each step of this way that they hold. */
+  heeded: readonly number[]
+  /** The other claims that have something to say; undefined until it is known which. */
+  undecided: readonly Undecided[] | undefined
 }
 
 /** Who answers for a claim. */

@@ -96,15 +96,17 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ],
     [
       `if (judgement === undefined) continue
-      exercised[first + i]++`,
+      exercised[first + claim]++`,
       `if (judgement === undefined) continue
-      exercised[i]++`,
+      exercised[claim]++`,
     ],
     [
       'for (let i = 0; i < ofStates.length; i++) {',
       'for (let i = 0; i < Math.min(1, ofStates.length); i++) {',
     ],
-    ['for (let i = 0; i < ofSteps.length; i++) {', 'for (let i = 1; i < ofSteps.length; i++) {'],
+    ['for (let i = 0; i < undecided.length; i++) {', 'for (let i = 1; i < undecided.length; i++) {'],
+    ['from.location(thread), to.location(thread))', 'from.location(thread), 0)'],
+    ['i < way.heeded.length', 'i < way.heeded.length - 1'],
     ['for (let i = 0; i < ofCharts.length; i++) {', 'for (let i = 1; i < ofCharts.length; i++) {'],
     ['if (expected !== charted)', 'if (expected === charted)'],
     ['if (!this.reached[i] && ', 'if (i > 0 && !this.reached[i] && '],
@@ -112,25 +114,20 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ['acting.before = before\n    use', 'acting.before = after\n    use'],
   ],
   'src/checker/memo.ts': [
-    ['let node = this.roots[thread]\n    while', 'let node = this.roots[0]\n    while'],
     [
-      'node = node.branches[(after[node.offset] >> node.shift) & node.mask]',
-      'node = node.branches[(after[node.offset] >> node.shift) & 1]',
+      'return this.answerFrom(this.roots[thread] ?? UNKNOWN',
+      'return this.answerFrom(this.roots[0] ?? UNKNOWN',
     ],
     [
-      'node = node.branches[(before[node.offset] >> node.shift) & node.mask]',
-      'node = node.branches[(after[node.offset] >> node.shift) & node.mask]',
+      '((after[word >>> OFFSET_AT] >> ((word >> SHIFT_AT) & 7)) & ((word >> MASK_AT) & 255))',
+      '((after[word >>> OFFSET_AT] >> ((word >> SHIFT_AT) & 7)) & 1)',
     ],
+    ['(before[word >>> OFFSET_AT]', '(after[word >>> OFFSET_AT]'],
+    ['if (question?.thread !== thread) break', 'if (question === undefined) break'],
     ['const location = view.location(question.thread)', 'const location = view.location(0)'],
     ['if (known.has(cell)) return', 'if (this.cells.has(cell)) return'],
-    [
-      'const look = cell.bits === undefined ? Look.wide : old ? Look.before : Look.after',
-      'const look = Look.after',
-    ],
-    [
-      'if (found !== undefined) node.branches[location] = found',
-      'if (found !== undefined) node.branches[0] = found',
-    ],
+    ['const look = isSmall ? (old ? Look.before : Look.after) : Look.other', 'const look = Look.after'],
+    ['if (found !== UNKNOWN) byLocation[location] = found', 'if (found !== UNKNOWN) byLocation[0] = found'],
   ],
   'src/checker/edges.ts': [
     ['if (from !== this.from) this.begin(from)', 'if (from > this.from + 1) this.begin(from)'],
