@@ -143,7 +143,11 @@ export class TransitionSystem {
 
   /** The step that `thread` takes next in `state`, for people. */
   place(state: State, thread: number): string {
-    const location = state[this.worldWords + thread]
+    return this.placeAt(state[this.worldWords + thread], thread)
+  }
+
+  /** Which step that is of a thread that stands at `location`, in words. */
+  placeAt(location: number, thread: number): string {
     return `step "${this.control.stepAt(location)?.name}" of ${this.control.procedureAt(location)} (thread ${this.model.threads[thread]?.name})`
   }
 

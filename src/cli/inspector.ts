@@ -28,20 +28,20 @@ interface Exchange {
   taken?: unknown
 }
 
+/** Which script is which file: scripts are numbered, and no number is given twice. */
+const scripts = new Map<string, string | undefined>()
+
 /** The inspector of the own process. It answers at once. */
 export class Inspector {
   private readonly session = new Session()
-  private readonly scripts = new Map<string, string>()
   private readonly exchange: Exchange = {}
 
   constructor() {
     this.session.connect()
     // A text may say itself where it is from, and is not believed.
     this.session.on('Debugger.scriptParsed', ({ params: { scriptId, url, hasSourceURL } }) =>
-      this.scripts.set(scriptId, hasSourceURL === true ? '' : url),
+      scripts.set(scriptId, hasSourceURL === true ? '' : url),
     )
-    // Tells which script is which file.
-    this.post('Debugger.enable')
     Object.defineProperty(globalThis, EXCHANGE, { value: this.exchange, configurable: true })
   }
 
@@ -52,14 +52,23 @@ export class Inspector {
 
   close(): void {
     Reflect.deleteProperty(globalThis, EXCHANGE)
-    this.post('Debugger.disable')
     this.session.disconnect()
   }
 
   /** The file that a function is written in; `undefined` for one of the language. */
   urlOf(of: object): string | undefined {
     const at = this.internal(of, '[[FunctionLocation]]')?.value as { readonly scriptId: string } | undefined
-    return at && this.scripts.get(at.scriptId)
+    if (at === undefined) return undefined
+    if (!scripts.has(at.scriptId)) this.learnScripts()
+    // One that even so nobody tells of is none of a file.
+    if (!scripts.has(at.scriptId)) scripts.set(at.scriptId, undefined)
+    return scripts.get(at.scriptId)
+  }
+
+  /** All scripts are told anew whenever somebody begins to listen, which takes as long as many looks. */
+  private learnScripts(): void {
+    this.post('Debugger.enable')
+    this.post('Debugger.disable')
   }
 
   /** The scopes that a function was made in, innermost first. */

@@ -22,6 +22,8 @@ export interface LiveFrame {
   readonly procedure: AnyProcedure
   readonly args: readonly unknown[]
   readonly running: Running<unknown>
+  /** What this call was last found to be the same as. */
+  compared?: unknown
 }
 
 /** A thread: its calls, outermost first, and the step that it has published; none once it has ended. */
