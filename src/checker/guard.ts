@@ -93,6 +93,12 @@ const TIMES: readonly (readonly [name: string, member: string])[] = [
   ['PerformanceEntry', 'startTime'],
 ]
 
+/** What the last match of any regular expression has left behind, as old as the language. */
+const LAST_MATCH: readonly string[] = [
+  ...['input', '$_', 'lastMatch', '$&', 'lastParen', '$+', 'leftContext', '$`', 'rightContext', "$'"],
+  ...['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9'],
+]
+
 /** What stands for a guarded function: it keeps nothing. */
 const guards = new WeakSet<object>()
 
@@ -127,6 +133,7 @@ export function installGuards(): void {
   }
   for (const [name, member] of TIMES)
     guardGetter(global[name]?.prototype, member, `${name}.prototype.${member}`)
+  for (const member of LAST_MATCH) guardGetter(RegExp, member, `RegExp.${member}`)
   const { nodeTiming } = performance as { readonly nodeTiming?: object }
   for (const member of ['duration', 'idleTime', 'uvMetricsInfo'])
     guardGetter(nodeTiming, member, `performance.nodeTiming.${member}`)

@@ -183,11 +183,11 @@ export function claimsOf<S>(driver: Driver<S>, mirror: Mirror<S>): DriverClaims 
 /** A driver whose state is declared as `D`; its procedures see it as records. */
 export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state'> & {
   /** See {@link Driver.state}. */
-  readonly state: (layout: Layout, mirror: MirrorSetting) => D
+  readonly state?: (layout: Layout, mirror: MirrorSetting) => D
 }
 
 /**
- * A driver with state of its own.
+ * A driver, with state of its own if it declares some.
  *
  * @example
  * ```ts
@@ -214,7 +214,8 @@ export function defineDriver<D extends object>(definition: DriverDefinition<D>):
       `driver ${name} protects its page table by locks of its own (pageTable) and has no close; ` +
         'write one that empties the page table under them and removes the notifier',
     )
-  const declared = (layout: Layout, mirror: MirrorSetting) => layout.scope('driver', (l) => state(l, mirror))
+  const declared =
+    state && ((layout: Layout, mirror: MirrorSetting) => layout.scope('driver', (l) => state(l, mirror)))
   // A mirror has the state that its own driver has declared: nobody else calls these procedures with it.
   return { ...definition, state: declared } as unknown as Driver
 }

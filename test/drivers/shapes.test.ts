@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Driver } from '../../src/driver/index.js'
-import { pagesValidDriver } from '../../src/driver/index.js'
+import { defineDriver, pagesValidDriver, referenceDriver } from '../../src/driver/index.js'
 import { checkIn, holdsEverywhere, sampleFor } from './parts.js'
 import { againDriver, alreadyDriver, closingDriver, storedNumberDriver } from './shapes.js'
 
@@ -37,4 +37,10 @@ test.each<[string, Driver, string, string]>([
 ])('%s', { timeout: 120_000 }, async (_, driver, scenario, clause) => {
   const { violation } = await checkIn(driver, scenario)
   expect(violation?.clause).toBe(clause)
+})
+
+test('a driver that declares no state', async () => {
+  const { invalidate, fault } = referenceDriver
+  const driver = defineDriver({ name: 'declares nothing', invalidate, fault })
+  expect(await checkIn(driver, 'munmap')).toMatchObject({ verdict: 'holds' })
 })

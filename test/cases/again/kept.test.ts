@@ -18,6 +18,21 @@ const inPackage = (text: string): Files => ({
 const STATS = 'const stats = { n: 0 }'
 const UNFROZEN = 'Where nothing is frozen'
 
+describe('what the last match of a regular expression has left behind', () => {
+  refuses(check, [
+    ...['RegExp.$1', 'RegExp["$+"]', 'RegExp.input', 'Reflect.get(RegExp, "lastMatch")'].map(
+      (asked): [string, string, string] => [
+        `asked by ${asked}`,
+        asking(
+          '',
+          `{ const was = ${asked}; 'mapped'.replace(/mapp(ed)/, '$1'); return collided && was === '' }`,
+        ),
+        'is used; a step looks only at the world',
+      ],
+    ),
+  ])
+})
+
 describe('a write that has no effect where it is frozen, and of which nobody is told', () => {
   refuses(check, [
     [
