@@ -11,7 +11,7 @@ import { highlighted } from './code.js'
 import { Html, Names, type Page, Section, type Site, Table, Title, To } from './layout.js'
 import { Mutants } from './mutants.js'
 import { KernelName } from './sources.js'
-import { Steps } from './step-facts.js'
+import { Clauses, Steps } from './step-facts.js'
 
 /** How many of the scenarios that enter a procedure are named. */
 const SMALLEST = 12
@@ -88,15 +88,7 @@ function ProcedureBody({ site, procedure }: { site: Site; procedure: ProcedureDa
           <>
             <dt>Claims</dt>
             <dd>
-              {claims.map((clause) =>
-                data.requirements.some((requirement) => requirement.id === clause) ? (
-                  <>
-                    <To kind="requirement" name={clause} />{' '}
-                  </>
-                ) : (
-                  `${clause} `
-                ),
-              )}
+              <Clauses site={site} clauses={claims} />
             </dd>
           </>
         )}

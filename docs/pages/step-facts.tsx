@@ -10,7 +10,7 @@ import type { ProcedureData, ProcedureStep } from '../../src/publish/procedures.
 import { SUITE } from '../../src/publish/sequences.js'
 import type { StepData } from '../../src/publish/steps.js'
 import { address } from './addresses.js'
-import { Linked, Provenance, Section, type Site, Table } from './layout.js'
+import { Provenance, Section, type Site, Table, To } from './layout.js'
 
 /** The outcomes of a step: each leads to a search for the shortest run to it. */
 function Outcomes({ step }: { step: StepData }) {
@@ -97,6 +97,23 @@ export function rowsOf(inText: readonly ProcedureStep[], steps: readonly StepDat
   return [...rows, ...[...left].map((facts) => ({ name: facts.step, inText: [], facts }))]
 }
 
+/** Requirements by their names, also those whose name is a word: `data`. */
+export function Clauses({ site, clauses }: { site: Site; clauses: readonly string[] }) {
+  return (
+    <>
+      {clauses.map((clause) => (
+        <Fragment key={clause}>
+          {site.data.requirements.some(({ id }) => id === clause) ? (
+            <To kind="requirement" name={clause} />
+          ) : (
+            clause
+          )}{' '}
+        </Fragment>
+      ))}
+    </>
+  )
+}
+
 /** The transitions of statecharts that an event takes. */
 function Signals({ site, events }: { site: Site; events: readonly string[] }) {
   const charts = (event: string) => site.data.charts.filter(({ events }) => events.includes(event))
@@ -179,7 +196,7 @@ export function Steps({
     },
     {
       head: 'claims',
-      cell: (row) => <Linked site={site}>{together(row, 'claims').join(' ')}</Linked>,
+      cell: (row) => <Clauses site={site} clauses={together(row, 'claims')} />,
       has: (row) => together(row, 'claims').length > 0,
     },
     ...(['reads', 'writes'] as const).map((of) => ({

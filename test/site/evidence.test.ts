@@ -142,7 +142,7 @@ test('each step is known by its fields, its outcomes with the shortest run, the 
         {
           name: 'short',
           length: 2,
-          takes: new Set([compare, `${compare} → 1`, 'dmirror_do_read: copy → 0']),
+          takes: new Set([compare, `${compare} → 1`, copy, `${copy} → 0`]),
         },
       ]),
       suite: takenByAll([{ name: 'memory/one', length: 5, takes: new Set([compare, `${compare} → 0`]) }]),

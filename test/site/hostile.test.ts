@@ -131,6 +131,14 @@ test('without evidence a page says so, and gives no figure', () => {
   expect(html).not.toMatch(/<td class="number">0</)
 })
 
+test('a requirement that a step claims is a link, also one whose name is a word', () => {
+  const data = collect(root)
+  const all = procedurePages(siteOf(data, new Set(data.documents.map(({ file }) => file))))
+  const page = all.find(({ url }) => url === address('procedure', 'dmirror_do_read'))
+  const [, steps] = htmlOf(page as (typeof pages)[number]).split('id="steps"')
+  expect(steps).toContain('requirement/data.html">data</a>')
+})
+
 test('a link of a document that leads to no page is an error that names both', () => {
   const text = 'See [that](nowhere.md).'
   expect(() => site.markdown.page(text, 'findings/H1.md')).toThrow(BrokenLinkError)
