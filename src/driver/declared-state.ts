@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { OwnNotifier } from '../kernel/index.js'
 import { List, Mutex, Pool, RwSemaphore, SpecificationError, Spinlock, WaitQueue } from '../world/index.js'
 import { givenName, isHandle } from '../world/layout.js'
 import { isRecord } from '../world/record.js'
@@ -13,10 +14,16 @@ import { isRecord } from '../world/record.js'
  *
  * @param driver - its name
  * @param mirror - name of the mirror that the state is of
+ * @param own - notifiers that the driver has declared: they are the kernel's records
  * @throws SpecificationError `layout` that names what is no field
  */
-export function mustBeDeclared(driver: string, mirror: string, state: unknown): void {
-  const found = undeclaredIn(state, 'state', `${mirror}.`, new Set())
+export function mustBeDeclared(
+  driver: string,
+  mirror: string,
+  state: unknown,
+  own: readonly OwnNotifier[] = [],
+): void {
+  const found = undeclaredIn(state, 'state', `${mirror}.`, new Set<unknown>(own))
   if (found === undefined) return
   throw new SpecificationError(
     'layout',

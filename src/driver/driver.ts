@@ -11,6 +11,7 @@ import type {
   MachineSize,
   MmStruct,
   NotifierRange,
+  OwnNotifier,
   Task,
 } from '../kernel/index.js'
 import {
@@ -36,6 +37,11 @@ export interface MirrorSetting {
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
   /** Threads that make the device fault. */
   readonly threads: readonly number[]
+  /**
+   * An interval notifier that the driver inserts and removes itself, of an object of a pool if `layout` is that of one. Only for a
+   * driver with `ownNotifiers`.
+   */
+  readonly declareNotifier: (layout: Layout) => OwnNotifier
 }
 
 /** What must be held to change the device page table: see `exclusive`, `shared`, `any` and `both`. */
@@ -77,9 +83,21 @@ export interface Driver<S = unknown> {
    * It must call `mmu_interval_set_seq` with `curSeq` under the lock that removal takes, also where nothing is mapped.
    */
   readonly invalidate: Procedure<
-    [current: Task, mirror: Mirror<S>, range: NotifierRange, curSeq: number],
+    [
+      current: Task,
+      mirror: Mirror<S>,
+      range: NotifierRange,
+      curSeq: number,
+      /** Which one, for a driver with `ownNotifiers`; else it is the mirror's, and absent. */
+      notifier?: IntervalNotifier,
+    ],
     number
   >
+  /**
+   * True for a driver that inserts notifiers where it needs them, and removes them again, in place of one over the whole mirror: its
+   * `state` declares them ({@link MirrorSetting.declareNotifier}), and `invalidate` is told which one is called.
+   */
+  readonly ownNotifiers?: boolean
   /**
    * A fault of the device: maps the pages from `start` to `end` (the page after the last) as the CPU has them, for
    * writing if `write`. A page that is mapped already needs no walk.
@@ -181,7 +199,18 @@ export function claimsOf<S>(driver: Driver<S>, mirror: Mirror<S>): DriverClaims 
 }
 
 /** A driver whose state is declared as `D`; its procedures see it as records. */
-export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state'> & {
+export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state' | 'invalidate'> & {
+  /** See {@link Driver.invalidate}. */
+  readonly invalidate: Procedure<
+    [
+      current: Task,
+      mirror: Mirror<RecordOf<D>>,
+      range: NotifierRange,
+      curSeq: number,
+      notifier: IntervalNotifier,
+    ],
+    number
+  >
   /** See {@link Driver.state}. */
   readonly state?: (layout: Layout, mirror: MirrorSetting) => D
 }

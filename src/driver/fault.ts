@@ -8,7 +8,7 @@ import { mayRead, mayWrite, Touched, touch, translate } from '../device/index.js
 import { Errno, type HmmRange, RangeResult, resetRange, type Task } from '../kernel/index.js'
 import { become, claim, procedure, type Running, SpecificationError, step } from '../world/index.js'
 import type { FaultAnswer } from './driver.js'
-import { accessOf, type Mirror, rangeOf } from './mirror.js'
+import { accessOf, type Mirror, rangesOfThread } from './mirror.js'
 
 /**
  * The device accesses the pages from `page` to `end`, one after another, and faults for those that it cannot
@@ -101,10 +101,12 @@ function mustBeAnswer({ driver }: Mirror, answer: unknown): void {
 export const endOfRange = procedure(
   'end of the range',
   function* (current: Task, mirror: Mirror, answer: FaultAnswer) {
-    const range = rangeOf(mirror, current)
+    const ranges = rangesOfThread(mirror, current.thread)
     yield* step('free the range', () => {
-      signalEnd(range, answer)
-      resetRange(range)
+      for (const range of ranges) {
+        signalEnd(range, answer)
+        resetRange(range)
+      }
       return 0
     })
   },

@@ -6,6 +6,7 @@
  */
 import { type Access, type Device, Touched } from '../device/index.js'
 import {
+  declareOwnNotifier,
   declareRange,
   declareUpdateLock,
   declareWork,
@@ -17,20 +18,26 @@ import {
   type MachineSize,
   type NotifierRange,
   NotifyEvent,
+  type OwnNotifier,
   type RangeResult,
   type Task,
   type WorkStruct,
+  watchPages,
 } from '../kernel/index.js'
 import {
   any,
+  claim,
   Guard,
   type Layout,
   type Mutex,
   type Pool,
   procedure,
+  READ_ONCE,
   type Sequence,
   SpecificationError,
+  unobserved,
 } from '../world/index.js'
+import { beforeFree } from '../world/pool.js'
 import { mustBeDeclared } from './declared-state.js'
 import type { Driver, PageTableProtection } from './driver.js'
 
@@ -60,6 +67,12 @@ export interface Undisturbed {
   value: boolean
 }
 
+/** A notifier that a driver has declared, and by thread the range that is walked under its number. */
+export interface OwnRanges {
+  readonly notifier: OwnNotifier
+  readonly ranges: ReadonlyMap<number, HmmRange>
+}
+
 /** A device that mirrors one address space, and what its driver keeps for it. */
 export interface Mirror<S = unknown> extends Device {
   /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
@@ -79,6 +92,8 @@ export interface Mirror<S = unknown> extends Device {
    * whose driver maps nothing while it migrates.
    */
   readonly undisturbed?: ReadonlyMap<number, Undisturbed> | undefined
+  /** The notifiers that its driver has declared itself. Empty for one that has the mirror's alone. */
+  readonly ownNotifiers: readonly OwnRanges[]
   /** What its end takes; absent for a mirror that is not closed while its device faults. */
   readonly ending?: MirrorEnd | undefined
   /** The work items of its driver, by name: see {@link workOf}. */
@@ -122,10 +137,15 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   const { pages } = options.size
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
-    const setting = { ...options, mm: options.notifier.mm }
+    const own: OwnNotifier[] = []
+    const setting = {
+      ...options,
+      mm: options.notifier.mm,
+      declareNotifier: (layout: Layout) => declareAnother(own, layout, options, driver),
+    }
     const earlier = l.pools.length
     const state = driver.state?.(l, setting)
-    if (state !== undefined) mustBeDeclared(driver.name, options.name, state)
+    if (state !== undefined) mustBeDeclared(driver.name, options.name, state, own)
     const pools = l.pools.slice(earlier)
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     for (const way of ['program', 'remove'] as const)
@@ -172,6 +192,22 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
           declareRange(l, `range[${thread}]`, thread, options.notifier, options.size, protection.program),
         ]),
       ),
+      ownNotifiers: own.map((notifier, index) => ({
+        notifier,
+        ranges: new Map(
+          options.threads.map((thread) => [
+            thread,
+            declareRange(
+              l,
+              `own_range[${index}][${thread}]`,
+              thread,
+              notifier,
+              options.size,
+              protection.program,
+            ),
+          ]),
+        ),
+      })),
       ...(options.mapsAtOnce
         ? {
             undisturbed: new Map(
@@ -214,15 +250,78 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     }
   })
   options.notifier.ops = { invalidate: invalidationOf(mirror) }
+  for (const { notifier } of mirror.ownNotifiers)
+    notifier.ops = { invalidate: invalidationOf(mirror, notifier.name) }
   return mirror
 }
 
-/** The callback of a mirror's notifier is its driver's, which is told whose it is. */
-function invalidationOf(mirror: Mirror) {
+/**
+ * The notifier is in the tree when the scenario begins, as mmu_interval_notifier_insert leaves it where nothing is being invalidated.
+ * For `adopt`.
+ *
+ * @param pages - what it watches: only for one that the driver has declared itself
+ */
+export function beginWatching(
+  notifier: IntervalNotifier,
+  pages?: Pick<NotifierRange, 'start' | 'end'>,
+): void {
+  if (pages !== undefined) watchPages(notifier, pages)
+  notifier.allocated = true
+  notifier.seq = notifier.mm.subscriptions.seq - 1
+  notifier.inTree = true
+  notifier.lifecycle.signal('INSERTED')
+}
+
+/** The driver's object is allocated, and its notifier is not inserted: it has notifiers of its own. Part of a step. */
+export function openWithoutNotifier({ notifier }: Mirror): void {
+  notifier.allocated = true
+  // Nobody compares with it: any number will do that an invalidation has had.
+  const seq = unobserved(() => READ_ONCE(notifier.mm.subscriptions).seq)
+  notifier.seq = seq & 1 ? seq : seq - 1
+}
+
+/** How many notifiers of its own a driver may declare for each mirror of so many pages. */
+export function mostOwnNotifiers(pages: number): number {
+  return 2 * pages + 4
+}
+
+function declareAnother(
+  own: OwnNotifier[],
+  layout: Layout,
+  { name, notifier: { mm }, size: { pages } }: MirrorSize,
+  driver: Driver,
+): OwnNotifier {
+  if (!driver.ownNotifiers)
+    throw new SpecificationError(
+      'scenario',
+      `driver ${driver.name} declares a notifier of its own and has the mirror's too; say \`ownNotifiers: true\``,
+    )
+  if (own.length === mostOwnNotifiers(pages))
+    throw new SpecificationError(
+      'scenario',
+      `driver ${driver.name} declares more than ${own.length} notifiers for ${name}, which has ${pages} pages`,
+    )
+  const notifier = declareOwnNotifier(layout, 'notifier', mm, pages)
+  beforeFree(layout, () =>
+    claim(
+      'C17',
+      !notifier.allocated || (!notifier.inTree && !notifier.deferred),
+      `what ${notifier.name} is part of is freed, and it has not been removed`,
+    ),
+  )
+  own.push(notifier)
+  return notifier
+}
+
+/** The callback of a mirror's notifier is its driver's, which is told whose it is, and which one if it has more. */
+function invalidationOf(mirror: Mirror, own = '') {
   return procedure(
-    `${mirror.name}: invalidate`,
-    function* (current: Task, _sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
-      const done = yield* mirror.driver.invalidate(current, mirror, range, curSeq)
+    own === '' ? `${mirror.name}: invalidate` : `${mirror.name}: invalidate ${own}`,
+    function* (current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
+      const { invalidate, ownNotifiers } = mirror.driver
+      // A driver with one notifier is not told which.
+      const told = ownNotifiers ? ([sub] as const) : ([] as unknown as [IntervalNotifier])
+      const done = yield* invalidate(current, mirror, range, curSeq, ...told)
       if (done !== 0 && done !== 1)
         throw new SpecificationError(
           'invalid-result',
@@ -275,9 +374,28 @@ export function accessOf(mirror: Mirror, current: Task): Access {
   return access
 }
 
-/** The range that `current` populates `mirror` from. */
-export function rangeOf(mirror: Mirror, current: Task): HmmRange {
-  const range = mirror.ranges.get(current.thread)
+/** Every notifier by which the driver of `mirror` is told, the one over the whole of it first. */
+export function notifiersOf({ notifier, ownNotifiers }: Mirror): readonly IntervalNotifier[] {
+  return [notifier, ...ownNotifiers.map((own) => own.notifier)]
+}
+
+/** The ranges from which `thread` may populate `mirror`: the one under the number of the whole mirror first. */
+export function rangesOfThread({ ranges, ownNotifiers }: Mirror, thread: number): readonly HmmRange[] {
+  return [ranges, ...ownNotifiers.map((own) => own.ranges)].flatMap((byThread) => byThread.get(thread) ?? [])
+}
+
+/**
+ * The range that `current` populates `mirror` from.
+ *
+ * @param notifier - under whose number, for a driver with `ownNotifiers` (default the mirror's)
+ */
+export function rangeOf(
+  mirror: Mirror,
+  current: Task,
+  notifier: IntervalNotifier = mirror.notifier,
+): HmmRange {
+  const own = mirror.ownNotifiers.find((one) => one.notifier === notifier)
+  const range = (own ?? mirror).ranges.get(current.thread)
   if (range === undefined)
     throw new SpecificationError(
       'scenario',

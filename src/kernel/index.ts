@@ -4,6 +4,7 @@
  * @module kernel
  */
 export * from '../machine/index.js'
+export * from './dma-fence.js'
 export * from './hmm/index.js'
 export * from './memremap/index.js'
 export * from './migrate/index.js'

@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type Layout, Mutex, RwSemaphore, SpecificationError, Spinlock, WaitQueue } from '../world/index.js'
+import {
+  type Cell,
+  fieldOf,
+  type Layout,
+  Mutex,
+  RwSemaphore,
+  SpecificationError,
+  Spinlock,
+  WaitQueue,
+} from '../world/index.js'
 import { declareAddressSpace } from './address-space.js'
 import { declareFrameFlags, declarePteBits, declareSwap, PTE_WORD } from './bits.js'
 import { type DeviceMemoryOps, declareDeviceMemory } from './device-memory.js'
@@ -32,6 +41,8 @@ import type {
   Invalidate,
   Machine,
   MmStruct,
+  OwnNotifier,
+  SequenceReader,
   Subscriptions,
 } from './records.js'
 import { latestRules } from './rules.js'
@@ -256,24 +267,49 @@ function declareInterval(
   last: number,
   size: MachineSize,
 ): IntervalNotifier {
-  return layout.scope(name, (l) => {
-    const allocated = l.flag('allocated')
-    const seq = l.counter('invalidate_seq', sequenceBound(size), { partOf: allocated })
-    return {
-      name,
-      mm,
-      start,
-      last,
-      allocated,
-      seq,
-      removalSeq: l.sequence('removal_seq', seq),
-      inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
-      deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
-      lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
-      readers: new Map(),
-      ops: unattached,
-    }
-  })
+  return layout.scope(name, (l) => ({
+    name,
+    mm,
+    start,
+    last,
+    ...declareSubscription(l, mm, sequenceBound(size)),
+  }))
+}
+
+/** What the kernel keeps of an interval notifier, whatever it covers. */
+function declareSubscription(l: Layout, mm: MmStruct, bound: number) {
+  // Whether it may be looked at is what this flag says, also where the notifier is part of an object.
+  const allocated = l.flag('allocated', { partOf: undefined })
+  const seq = l.counter('invalidate_seq', bound, { partOf: allocated })
+  return {
+    allocated,
+    seq,
+    removalSeq: l.sequence('removal_seq', seq, { partOf: undefined }),
+    inTree: l.flag('in_tree', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+    deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
+    lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
+    readers: new Map<number, SequenceReader>(),
+    ops: unattached as IntervalNotifier['ops'],
+  }
+}
+
+/**
+ * An interval notifier that a driver inserts and removes as it likes, at other pages each time.
+ *
+ * @param layout - that of the object which it is part of, or of the driver's state
+ * @param pages - of the address space
+ */
+export function declareOwnNotifier(layout: Layout, name: string, mm: MmStruct, pages: number): OwnNotifier {
+  const notifier: OwnNotifier = layout.scope(name, (l) => ({
+    name: layout.qualify(name),
+    mm,
+    holder: layout.object as Cell | undefined,
+    start: l.counter('start', pages),
+    last: l.counter('last', pages),
+    ...declareSubscription(l, mm, fieldOf(mm.subscriptions, 'seq').max),
+  }))
+  mm.subscriptions.intervals.push(notifier)
+  return notifier
 }
 
 /** How many invalidations may be under way: one a thread, and where huge pages are split another within it. */
@@ -283,7 +319,7 @@ function windowsOf({ threads }: Layout, { hugePages }: MachineSize): number {
 
 /** Each invalidation raises the sequence by at most 2, and so does each insertion while one runs. */
 function sequenceBound(size: MachineSize): number {
-  return 3 + 2 * (size.invalidations + size.intervals.length)
+  return 3 + 2 * (size.invalidations + size.intervals.length + (size.ownNotifiers ?? 0))
 }
 
 // A notifier without a driver is a mistake of the scenario: the first call says so.

@@ -258,6 +258,20 @@ export interface IntervalNotifier {
   }
 }
 
+/**
+ * An interval notifier of a driver's own, which it inserts and removes as it likes, over other pages each time.
+ *
+ * @kernel struct mmu_interval_notifier
+ */
+export interface OwnNotifier extends IntervalNotifier {
+  /** First page. Set when it is inserted. */
+  start: number
+  /** Last page. Set when it is inserted. */
+  last: number
+  /** The references to the object that it is part of; absent where it is part of the driver's state. */
+  readonly holder: number | undefined
+}
+
 /** Callbacks of a classic notifier. @kernel struct mmu_notifier_ops */
 export interface ClassicNotifierOps {
   /** `invalidate_range_start`: 0, or -EAGAIN for a range that is not blockable. */

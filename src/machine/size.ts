@@ -27,6 +27,8 @@ export interface MachineSize {
     readonly start: number
     readonly last: number
   }[]
+  /** Room for the numbers of interval notifiers that drivers declare beside these (default none): {@link declareOwnNotifier}. */
+  readonly ownNotifiers?: number
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
   /** Pages of device memory, by owner. */
   readonly deviceMemory?: readonly number[]

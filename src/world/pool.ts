@@ -16,12 +16,25 @@ export interface PoolOptions {
   readonly references?: number
 }
 
+/** By the references to an object: what must be true when it is freed. */
+const freeing = new WeakMap<object, (() => void)[]>()
+
+/**
+ * Has `check` run within the step that frees the object whose fields `layout` declares, to claim what must be true then. Nothing, if
+ * they are of no object of a pool.
+ */
+export function beforeFree({ object }: Layout, check: () => void): void {
+  if (object !== undefined) freeing.set(object, [...(freeing.get(object) ?? []), check])
+}
+
 /** One place for an object. */
 interface Place {
   /** 0 while it is free. */
   readonly refcount: Cell
   readonly fields: readonly Cell[]
   readonly locks: readonly Lock[]
+  /** What must be true when it is freed. */
+  readonly freeing: readonly (() => void)[]
 }
 
 /**
@@ -60,7 +73,12 @@ export class Pool<D extends object> {
       const refcount = l.counter('refcount', references)
       const [cells, locks] = [l.cells.length, l.locks.length]
       const fields = declare(l.ofObject(refcount), index)
-      places.push({ refcount, fields: l.cells.slice(cells), locks: l.locks.slice(locks) })
+      places.push({
+        refcount,
+        fields: l.cells.slice(cells),
+        locks: l.locks.slice(locks),
+        freeing: freeing.get(refcount) ?? [],
+      })
       return fields
     })
     for (const [index, object] of this.objects.entries()) this.places.set(object, places[index])
@@ -113,13 +131,14 @@ export class Pool<D extends object> {
    * @kernel kref_put
    */
   put(object: RecordOf<D>): boolean {
-    const { refcount, fields, locks } = this.placeOf(object)
+    const { refcount, fields, locks, freeing: checks } = this.placeOf(object)
     claim('own-objects', refcount.value > 0, `${nameOf(object)} is put, and is freed already`)
     refcount.value -= 1
     if (refcount.value > 0) return false
     for (const lock of locks)
       for (let thread = 0; thread < this.threads; thread++)
         claim('own-objects', !lock.heldBy(thread), `${nameOf(object)} is freed, and ${lock.name} is held`)
+    for (const check of checks) unshared(check)
     unshared(() => {
       for (const field of fields) field.value = field.options.initial ?? 0
     })

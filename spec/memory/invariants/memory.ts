@@ -10,6 +10,7 @@ import {
   cpuWrite,
   exit_mmap,
   folio_lock,
+  type IntervalNotifier,
   isFileBacked,
   isPageCache,
   ownExpected,
@@ -231,6 +232,11 @@ export function noEarlierLockUnderUpdateLock({ machine, mirrors }: MirrorWorld):
   }
 }
 
+/** True for one that is in the tree, or will be. */
+function isInserted(sub: IntervalNotifier): boolean {
+  return sub.allocated && (sub.inTree || sub.deferred)
+}
+
 /** C19: no notifier is inserted into an address space that has no users left: nobody would tell it of the end. */
 export function insertedIntoUsedOnly({ machine }: MirrorWorld): StepClaim {
   const intervals = machine.mms.flatMap(({ subscriptions }) => subscriptions.intervals)
@@ -240,7 +246,7 @@ export function insertedIntoUsedOnly({ machine }: MirrorWorld): StepClaim {
     judge() {
       let said: true | undefined
       for (const interval of intervals) {
-        if (!interval.allocated || old(interval).allocated) continue
+        if (!isInserted(interval) || old(() => isInserted(interval))) continue
         said = true
         if (old(interval.mm).users === 0)
           return `${interval.name} is inserted into ${interval.mm.name}, which has no users left`

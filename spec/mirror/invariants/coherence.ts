@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Mirror, Translation } from '../../../src/driver/index.js'
+import { type Mirror, notifiersOf, type Translation } from '../../../src/driver/index.js'
 import {
   __mmu_notifier_release,
   type Frame,
@@ -182,16 +182,20 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
     name: 'nothing left in the device when its callback returns',
     judge(thread, from, to) {
       let said: true | undefined
-      for (const mirror of mirrors) {
-        const { invalidate, finish } = mirror.notifier.ops
-        const callback = finish ?? invalidate
-        if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
-        const open = innermostRange(machine, thread)
-        if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
-        said = true
-        const left = reachable(mirror, open.start, open.end)
-        if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
-      }
+      for (const mirror of mirrors)
+        for (const notifier of notifiersOf(mirror)) {
+          const { invalidate, finish } = notifier.ops
+          const callback = finish ?? invalidate
+          if (!from.inside(thread, callback) || to.inside(thread, callback)) continue
+          const { start, end } = innermostRange(machine, thread)
+          if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue
+          said = true
+          const left =
+            notifier === mirror.notifier
+              ? reachable(mirror, start, end)
+              : reachable(mirror, Math.max(start, notifier.start), Math.min(end, notifier.last + 1))
+          if (left !== undefined) return `${mirror.name}'s callback returned, and ${left}`
+        }
       return said
     },
   }

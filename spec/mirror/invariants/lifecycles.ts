@@ -4,7 +4,7 @@
  * @module
  */
 import type { IntervalNotifierState, RangeState } from '../../../models/index.js'
-import type { Mirror } from '../../../src/driver/index.js'
+import { type Mirror, rangesOfThread } from '../../../src/driver/index.js'
 import { dmirror_range_snapshot } from '../../../src/driver/recorded/snapshot.js'
 import {
   fillPending,
@@ -46,17 +46,22 @@ export interface OwnedRange {
   readonly walker?: AnyProcedure
   /** A procedure that walks another range of the thread. */
   readonly elsewhere?: AnyProcedure
+  /** True if the thread has one for each notifier. */
+  readonly isOneOfMany?: boolean
 }
 
 /** Every range of the world. */
 export function rangesOf({ mirrors, recorded }: MirrorWorld): OwnedRange[] {
   const own = mirrors.flatMap((mirror) =>
-    [...mirror.ranges].map(([thread, range]) => ({
-      mirror,
-      thread,
-      range,
-      ...(recorded ? { elsewhere: dmirror_range_snapshot } : {}),
-    })),
+    [...mirror.ranges.keys()].flatMap((thread) =>
+      rangesOfThread(mirror, thread).map((range) => ({
+        mirror,
+        thread,
+        range,
+        isOneOfMany: mirror.ownNotifiers.length > 0,
+        ...(recorded ? { elsewhere: dmirror_range_snapshot } : {}),
+      })),
+    ),
   )
   const snapshots = [...(recorded?.snapshots ?? [])].map(([thread, range]) => ({
     mirror: mirrors[0],
@@ -79,11 +84,15 @@ export function isWalking(view: View, thread: number): boolean {
  * The state of a range, from where its thread stands, whether that holds the update lock, the two sequence numbers, and what the
  * last call has answered the driver.
  */
-function rangeState({ mirror, range, thread, walker, elsewhere }: OwnedRange, view: View): RangeState {
+function rangeState(
+  { mirror, range, thread, walker, elsewhere, isOneOfMany }: OwnedRange,
+  view: View,
+): RangeState {
   switch (range.result) {
     case RangeResult.none:
       if (walker !== undefined && !view.inside(thread, walker)) return 'idle'
       if (elsewhere !== undefined && view.inside(thread, elsewhere)) return 'idle'
+      if (isOneOfMany && range.end === 0) return 'idle'
       return isWalking(view, thread) ? 'begin' : 'idle'
     case RangeResult.collided:
       return 'retried'

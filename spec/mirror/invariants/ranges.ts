@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Mirror } from '../../../src/driver/index.js'
+import { type Mirror, rangesOfThread } from '../../../src/driver/index.js'
 import { dmirror_range_snapshot } from '../../../src/driver/recorded/snapshot.js'
 import {
   type Frame,
@@ -33,7 +33,11 @@ interface Owned {
 }
 
 function ranges({ mirrors }: MirrorWorld): Owned[] {
-  return mirrors.flatMap((mirror) => [...mirror.ranges].map(([thread, range]) => ({ mirror, thread, range })))
+  return mirrors.flatMap((mirror) =>
+    [...mirror.ranges.keys()].flatMap((thread) =>
+      rangesOfThread(mirror, thread).map((range) => ({ mirror, thread, range })),
+    ),
+  )
 }
 
 function* pagesOf(range: HmmRange) {
@@ -67,18 +71,29 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
               return `${mirror.name} programs page ${page}, which the driver's own rule does not allow`
             continue
           }
-          const own = owned.find((o) => o.mirror === mirror && o.thread === thread)
+          const own = owned.find(
+            (o) => o.mirror === mirror && o.thread === thread && old(() => watches(mirror, o.range, page)),
+          )
           const answer = own && old(own.range).result
           if (own === undefined || (answer !== RangeResult.validated && answer !== RangeResult.compared))
             return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not cleared`
           if (old(own.range.pfns[page]).stale)
             return `${mirror.name} programs page ${page} from a walk that was made under another number than was compared`
-          if (old(own.range).notifierSeq.number !== old(mirror.notifier).seq)
-            return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).notifierSeq.number}; the sequence is ${old(mirror.notifier).seq}`
+          const { seq } = old(own.range.notifier)
+          if (old(own.range).notifierSeq.number !== seq)
+            return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).notifierSeq.number}; the sequence is ${seq}`
         }
       return said
     },
   }
+}
+
+/** True if the range is walked under the number of a notifier that is told of the page. */
+function watches({ ownNotifiers }: Mirror, { notifier }: HmmRange, page: number): boolean {
+  if (ownNotifiers.length === 0) return true
+  // One that is deferred is in the tree before the next invalidation looks.
+  const isInserted = notifier.allocated && (notifier.inTree || notifier.deferred)
+  return isInserted && notifier.start <= page && page <= notifier.last
 }
 
 /** C8: what a snapshot tells user space is from a walk that mmu_interval_read_retry has cleared, under the update lock. */
@@ -205,7 +220,7 @@ export function collisionsAreReal(world: MirrorWorld): StepClaim {
         if (owner !== thread || range.result !== RangeResult.collided) continue
         if (old(range).result === RangeResult.collided) continue
         said = true
-        if (old(range).notifierSeq.number === old(mirror.notifier).seq)
+        if (old(range).notifierSeq.number === old(range.notifier).seq)
           return `${mirror.name}: a collision is reported, and the sequence still is ${old(range).notifierSeq.number}`
       }
       return said
@@ -249,8 +264,9 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
     name: 'a snapshot leaves the page table alone',
     judge(thread, from) {
       let said: true | undefined
-      for (const { range, thread: owner } of owned) {
+      for (const { mirror, range, thread: owner } of owned) {
         if (owner !== thread || !from.inside(thread, hmm_range_fault) || old(range).end === 0) continue
+        if (mirror.ownNotifiers.length > 0 && old(range).result !== RangeResult.none) continue
         const mm = range.notifier.mm
         let wants = false
         for (const page of old(() => pagesOf(range)))
@@ -276,8 +292,10 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
     judge(thread, from) {
       let said: true | undefined
       if (!from.inside(thread, walk) || from.step(thread) !== 'look at the sequence') return said
-      for (const { range, thread: owner } of owned) {
+      for (const { mirror, range, thread: owner } of owned) {
         if (owner !== thread || range.end === 0) continue
+        // Of several ranges of a thread one is walked.
+        if (mirror.ownNotifiers.length > 0 && range.result !== RangeResult.none) continue
         for (let page = range.last; page < range.end; page++) {
           said = true
           const { flags, asked: request, frame, order } = range.pfns[page]

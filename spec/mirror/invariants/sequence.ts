@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Mirror, notifiersOf } from '../../../src/driver/index.js'
 import {
   type IntervalNotifier,
   innermostRange,
@@ -175,17 +176,22 @@ function isNotifying(view: View, thread: number): boolean {
   )
 }
 
+/** Each notifier by which a driver is told of something, with the mirror. */
+function callbacksOf({ mirrors }: MirrorWorld): { mirror: Mirror; notifier: IntervalNotifier }[] {
+  return mirrors.flatMap((mirror) => notifiersOf(mirror).map((notifier) => ({ mirror, notifier })))
+}
+
 /** C9: an interval's number is written only under the lock under which readers compare it. */
-export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
+export function setUnderUpdateLock(world: MirrorWorld): StepClaim {
+  const all = callbacksOf(world)
   return {
     clause: 'C9',
     name: 'the sequence is set under the update lock',
     judge(thread, from) {
       let said: true | undefined
-      for (const mirror of mirrors) {
-        const { ops } = mirror.notifier
-        if (!old(mirror.notifier).allocated || old(mirror.notifier).seq === mirror.notifier.seq) continue
-        if (!from.inside(thread, ops.invalidate)) continue
+      for (const { mirror, notifier } of all) {
+        if (!old(notifier).allocated || old(notifier).seq === notifier.seq) continue
+        if (!from.inside(thread, notifier.ops.invalidate)) continue
         said = true
         if (!old(() => mirror.protection.remove.heldForWritingBy(thread)))
           return `${mirror.name}'s callback sets the sequence without ${mirror.protection.remove.name}`
@@ -197,13 +203,13 @@ export function setUnderUpdateLock({ mirrors }: MirrorWorld): StepClaim {
 
 /** C10: a callback that has done its work has recorded the invalidation. */
 export function sequenceIsSet(world: MirrorWorld): StepClaim {
+  const all = callbacksOf(world)
   return {
     clause: 'C10',
     name: 'every callback sets the sequence',
     judge(thread, from, to) {
       let said: true | undefined
-      for (const mirror of world.mirrors) {
-        const { notifier } = mirror
+      for (const { mirror, notifier } of all) {
         if (!from.inside(thread, notifier.ops.invalidate) || to.inside(thread, notifier.ops.invalidate))
           continue
         if (old(() => gaveUp(world, mirror, thread)) || old(() => isOwn(world, mirror, thread))) continue

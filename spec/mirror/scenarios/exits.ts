@@ -4,16 +4,10 @@
  * @module
  */
 import { deviceAccess, type Mirror } from '../../../src/driver/index.js'
-import {
-  cpuRead,
-  mmput,
-  mmu_interval_notifier_insert,
-  oom_reap_task_mm,
-  type Task,
-} from '../../../src/kernel/index.js'
+import { cpuRead, mmput, oom_reap_task_mm, type Task } from '../../../src/kernel/index.js'
 import { procedure } from '../../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
-import { closeMirror } from './notifiers.js'
+import { closeMirror, ofTheMirrors, watchMirror } from './notifiers.js'
 
 /** Its threads use interval notifiers themselves. */
 const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
@@ -25,7 +19,7 @@ const exit = procedure(function* exit(current: Task) {
 
 /** A driver's worker opens a mirror of a process that it has no user of, uses it, and closes it. */
 const openMirror = procedure('open a mirror', function* (current: Task, mirror: Mirror) {
-  if (yield* mmu_interval_notifier_insert(mirror.notifier)) return
+  if (yield* watchMirror(mirror)) return
   yield* deviceAccess(current, mirror, 0, 1, 2)
   yield* closeMirror(current, mirror)
 })
@@ -48,13 +42,13 @@ export const insertVersusExit = mirrorScenario({
       { name: 'driver', devices: [0], calls: (m) => [call(openMirror, m.mirrors[0])] },
       { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
     ],
-    witnesses: ({ machine, mirrors: [gpu] }) => [
+    witnesses: ofTheMirrors(({ machine, mirrors: [gpu] }) => [
       {
         name: 'a mirror is opened when the process has gone',
         clause: 'C19',
         holds: (view) => machine.mms[0].users === 0 && view.step(0) === 'insert' && !gpu.notifier.allocated,
       },
-    ],
+    ]),
   }),
 })
 

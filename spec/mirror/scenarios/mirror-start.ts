@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Mirror, pluggedIn } from '../../../src/driver/index.js'
+import { beginWatching, type Mirror, openWithoutNotifier, pluggedIn } from '../../../src/driver/index.js'
 import { hmmDevmemIsThere } from '../../../src/generations/index.js'
 import {
   isDevicePrivate,
@@ -65,7 +65,9 @@ export function initialise(
   mapHugePages(machine, mm)
   if (options.forked) forkedAlready(machine)
   options.mirrors.forEach(({ detached }, index) => {
-    if (!detached) attachMirror(mirrors[index])
+    if (detached) return
+    if (mirrors[index].driver.ownNotifiers) openWithoutNotifier(mirrors[index])
+    else attachMirror(mirrors[index])
   })
   options.pages.forEach((page, index) => {
     for (const m of page.mirroredBy ?? []) {
@@ -142,8 +144,5 @@ function takePage(machine: Machine, mm: MmStruct, page: number): void {
 
 /** As mmu_interval_notifier_insert leaves it where nothing is being invalidated. */
 export function attach({ notifier }: Mirror): void {
-  notifier.allocated = true
-  notifier.seq = notifier.mm.subscriptions.seq - 1
-  notifier.inTree = true
-  notifier.lifecycle.signal('INSERTED')
+  beginWatching(notifier)
 }

@@ -25,6 +25,7 @@ import {
   declareMigrationLock,
   declareMirror,
   declareTwoPass,
+  mostOwnNotifiers,
   referenceDriver,
   workOf,
 } from '../../../src/driver/index.js'
@@ -264,6 +265,7 @@ export function mirrorModel(
       })),
       ...(options.recorded ? snapshotNotifiers(options.recorded, pages) : []),
     ],
+    ...(driver.ownNotifiers ? { ownNotifiers: options.mirrors.length * mostOwnNotifiers(pages) } : {}),
     classics: (options.classics ?? []).map(({ name }) => ({ name, mm: 0 })),
     deviceMemory: [...options.mirrors, { memory: options.bareMemory }].flatMap(({ memory }) => memory ?? []),
     ...(options.recorded ? { evictsChunks: true } : {}),

@@ -15,6 +15,7 @@ import {
   type IntervalNotifier,
   type MmStruct,
   type NotifierRange,
+  type OwnNotifier,
   openRange,
   type Subscriptions,
   type Task,
@@ -310,37 +311,104 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
 
 /**
  * Begins to watch the interval. While invalidations run it is let into the tree at once only if that is not frozen;
- * either way its sequence number makes readers wait until they have ended.
+ * either way its sequence number makes readers wait until they have ended. It may take the mmap lock, so that a caller who holds it
+ * uses {@link mmu_interval_notifier_insert_locked}.
  *
+ * @param pages - what it watches from now on: only for one that the driver has declared itself
+ * @returns 0, or -EINVAL if the address space has gone
+ * @throws SpecificationError `scenario` for pages that a notifier cannot watch
  * @kernel mmu_interval_notifier_insert
  * @see reference B.1 N1, N2
  */
 export const mmu_interval_notifier_insert = procedure(function* mmu_interval_notifier_insert(
   sub: IntervalNotifier,
+  pages?: Pick<NotifierRange, 'start' | 'end'>,
 ) {
-  const { subscriptions: subs } = sub.mm
+  const { mmapLock, subscriptions: subs } = sub.mm
   return yield* subs.lock.critical('insert', () => {
-    if (sub.mm.users === 0) return -Errno.EINVAL
-    sub.allocated = true
-    if (subs.active === 0) {
-      // As if its last invalidation had just ended.
-      sub.seq = subs.seq - 1
-      sub.inTree = true
-      sub.lifecycle.signal('INSERTED')
-    } else if (isInvalidating(subs)) {
-      sub.seq = subs.seq
-      sub.deferred = true
-      sub.lifecycle.signal('INSERT_DEFERRED')
-    } else {
-      // The invalidation that runs may cover it: nobody looked for it in the tree.
-      subs.seq = subs.seq | 1
-      sub.seq = subs.seq
-      sub.inTree = true
-      sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
-    }
-    return 0
+    claim(
+      'lock-order',
+      !mmapLock.heldBy(acting.thread),
+      `mmu_interval_notifier_insert may take ${mmapLock.name}, which its caller holds`,
+    )
+    return insertInterval(sub, pages)
   })
 })
+
+/**
+ * The same, for a caller that holds the mmap lock for writing.
+ *
+ * @kernel mmu_interval_notifier_insert_locked
+ */
+export const mmu_interval_notifier_insert_locked = procedure(function* mmu_interval_notifier_insert_locked(
+  sub: IntervalNotifier,
+  pages?: Pick<NotifierRange, 'start' | 'end'>,
+) {
+  const { mmapLock, subscriptions: subs } = sub.mm
+  return yield* subs.lock.critical('insert', () => {
+    claim(
+      'lock-discipline',
+      mmapLock.heldForWritingBy(acting.thread),
+      `mmu_interval_notifier_insert_locked is called without ${mmapLock.name} held for writing`,
+    )
+    return insertInterval(sub, pages)
+  })
+})
+
+/** Puts the interval into the tree, or onto the deferred list. Under the subscriptions' lock. */
+function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'start' | 'end'>): number {
+  const { subscriptions: subs } = sub.mm
+  if (pages !== undefined) watchPages(sub, pages)
+  if (sub.mm.users === 0) return -Errno.EINVAL
+  sub.allocated = true
+  if (subs.active === 0) {
+    // As if its last invalidation had just ended.
+    sub.seq = subs.seq - 1
+    sub.inTree = true
+    sub.lifecycle.signal('INSERTED')
+  } else if (isInvalidating(subs)) {
+    sub.seq = subs.seq
+    sub.deferred = true
+    sub.lifecycle.signal('INSERT_DEFERRED')
+  } else {
+    // The invalidation that runs may cover it: nobody looked for it in the tree.
+    subs.seq = subs.seq | 1
+    sub.seq = subs.seq
+    sub.inTree = true
+    sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
+  }
+  return 0
+}
+
+/**
+ * What the interval watches once it is inserted. Part of a step.
+ *
+ * @throws SpecificationError `scenario` for pages that it cannot watch
+ */
+export function watchPages(
+  sub: IntervalNotifier,
+  { start, end }: Pick<NotifierRange, 'start' | 'end'>,
+): void {
+  if (!isOwnNotifier(sub))
+    throw new SpecificationError(
+      'scenario',
+      `${sub.name} watches the whole mirror, and nothing else; declare another in the driver's state: mirror.declareNotifier(layout)`,
+    )
+  if (!(start < end && end <= sub.mm.pte.length))
+    throw new SpecificationError('scenario', `${sub.name} is to watch the pages from ${start} to ${end}`)
+  claim('use-after-free', sub.holder !== 0, `${sub.name} is inserted, and what it is part of is freed`)
+  claim(
+    'C17',
+    !sub.allocated || !sub.inTree,
+    `${sub.name} is inserted at other pages while it is in the tree`,
+  )
+  sub.start = start
+  sub.last = end - 1
+}
+
+function isOwnNotifier(sub: IntervalNotifier): sub is OwnNotifier {
+  return 'holder' in sub
+}
 
 /**
  * Ends to watch the interval. When it returns no callback runs for it, nor will, and its memory is the driver's.
