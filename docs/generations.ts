@@ -12,6 +12,7 @@ import { holdsIn } from '../spec/requirements.js'
 import { check, type Injection, survey } from '../src/checker/index.js'
 import { type Generation, generations } from '../src/generations/index.js'
 import { faultWithoutReference } from '../src/generations/profiles.js'
+import { interfaceChanges } from '../src/linux/interface.js'
 import type { Scenario } from '../src/world/index.js'
 
 /** The scenarios behind the table, by the start of their names; `hmm-` are those of one generation only. */
@@ -101,6 +102,26 @@ function verdictOn(clause: string, { name, scenarios: names, overrides }: (typeo
   return isAsked ? YES : ''
 }
 
+/** What has changed in the headers since 6.16. */
+export function interfaceSection(): string[] {
+  return [
+    '## The interface since 6.16',
+    '',
+    'Before is the header of Linux 6.12.117, after that of the mm tree, mid-2026: both were read. No header of a release between ' +
+      'was, so that the release of a change rests on what is named; a dash where nothing told. Between 6.1.192 and 6.12.117 ' +
+      '`hmm.h` is the same, and of `mmu_notifier.h` a driver that mirrors sees that `change_pte` has gone, and that ' +
+      '`invalidate_range` is `arch_invalidate_secondary_tlbs`.',
+    '',
+    '| header | before | after | release | which rests on |',
+    '| --- | --- | --- | --- | --- |',
+    ...interfaceChanges.map(
+      ({ header, before, after, release, known }) =>
+        `| \`${header}\` | ${before} | ${after} | ${release ?? '–'} | ${known} |`,
+    ),
+    '',
+  ]
+}
+
 /** The page, which is `docs/generations.md`. */
 export async function generationsPage(): Promise<string> {
   const found: Verdicts[] = []
@@ -161,6 +182,7 @@ export async function generationsPage(): Promise<string> {
       .filter(({ id }) => OF_DEVICE_MEMORY.includes(id))
       .map(({ id, title }) => row([`${id}: ${title}`, ...WAYS.map((way) => verdictOn(id, way))])),
     '',
+    ...interfaceSection(),
   ].join('\n')
 }
 

@@ -62,6 +62,8 @@ const told: readonly Told[] = [
   },
   { version: '6.19', summary: 'large folios of device memory' },
   { version: '7.0', summary: 'who does not get the folio lock waits for it: the reference' },
+  { version: '7.1', summary: 'invalidations in two passes' },
+  { version: '7.2', summary: 'a walk that drops the mmap lock for its faults' },
   { version: '7.3', summary: 'the latest release that is known' },
 ]
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { generationNames } from '../../src/generations/index.js'
 import { kernelProfiles } from '../../src/generations/profiles.js'
 import { releases } from '../../src/generations/releases.js'
+import { interfaceChanges } from '../../src/linux/interface.js'
 import { linuxRelease, linuxReleases } from '../../src/linux/table.js'
 
 test.each([
@@ -13,7 +14,8 @@ test.each([
   ['v6.8.12', '6.8'],
   ['6.10', '6.8'],
   ['6.20', '6.19'],
-  ['7.2', '7.0'],
+  ['7.1.4', '7.1'],
+  ['7.2', '7.2'],
   ['7.3', '7.3'],
 ])('%s is as %s', (asked, version) => {
   expect(linuxRelease(asked).version).toBe(version)
@@ -45,4 +47,9 @@ test('each release names an API, a fault and a recording that are there, none la
     expect(release.recorded).toBe(nearest)
     expect(release.faults).toBe(faults.findLast((known) => place(known) <= place(release.version)))
   }
+})
+
+test('a change of the interface names a release that is known, or none', () => {
+  const known = linuxReleases.map(({ version }) => version)
+  for (const { release } of interfaceChanges) if (release !== undefined) expect(known).toContain(release)
 })
