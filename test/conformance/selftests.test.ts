@@ -11,11 +11,11 @@ const PAGES = 512
 const MAPPED = `mmap_huge ${START}`
 const TO_DEVICE = `migrate_to_dev 0 ${START} ${PAGES}`
 const LOOKED_AT = [0, 1, 2, 127, 128, 255, 256, 383, 384, 511]
-const valueOf = (page: number) => 1000 + page
-const WRITTEN = LOOKED_AT.map((page) => `cpu_write ${START + page} ${valueOf(page)}`)
+const contentsOf = (page: number) => 1000 + page
+const WRITTEN = LOOKED_AT.map((page) => `cpu_write ${START + page} ${contentsOf(page)}`)
 
 /** What the huge page holds, by page, after {@link WRITTEN}. */
-const CONTENTS = Array.from({ length: PAGES }, (_, page) => (LOOKED_AT.includes(page) ? valueOf(page) : 0))
+const CONTENTS = Array.from({ length: PAGES }, (_, page) => (LOOKED_AT.includes(page) ? contentsOf(page) : 0))
 const ZEROES: number[] = Array(PAGES).fill(0)
 const migrated = (vals: readonly number[]) => ({ rc: 0, cpages: PAGES, vals })
 
@@ -35,7 +35,7 @@ function expectRead(
   isZero = false,
 ): void {
   for (const page of pages)
-    expect(answers.get(`cpu_read ${at + page}`)).toMatchObject({ rc: 0, val: isZero ? 0 : valueOf(page) })
+    expect(answers.get(`cpu_read ${at + page}`)).toMatchObject({ rc: 0, val: isZero ? 0 : contentsOf(page) })
 }
 
 /** Moves of the huge page, or of as many pages: a few of all, as moving page by page is slow (HMM_SPEC_WHOLE=1 for all). */
