@@ -443,7 +443,7 @@ class Reader {
 
   private isOwnMethod(object: AnyNode, method: string, scope: Scope): boolean {
     const found = object.type === 'Identifier' ? scope.find(object.name) : undefined
-    return found !== undefined && hasMethod(found, method)
+    return found !== undefined && hasMethod(found, method, scope)
   }
 
   /**

@@ -178,22 +178,50 @@ export function publishes(node: AnyNode): boolean {
   )
 }
 
-/** True if `method` is a function that what a name stands for has by itself: of a module, a class, an object with that member. */
-export function hasMethod({ init }: Declaration, method: string): boolean {
-  switch (init?.type) {
-    // An array, a map or a set of that module would have a name of its own.
-    case 'ImportNamespaceSpecifier':
+/**
+ * True if `method` is a function of what a name stands for, and not that of an array, a map or a set. What is imported may be one of
+ * these, or an object of functions: the text does not say, and whether it changes is looked at as it runs.
+ */
+export function hasMethod({ kind, init }: Declaration, method: string, scope: Scope): boolean {
+  if (kind === 'import' || kind === 'function' || kind === 'class') return true
+  return init !== undefined && isOfFunctions(init, method, scope, 0)
+}
+
+function isOfFunctions(init: AnyNode, method: string, scope: Scope, depth: number): boolean {
+  switch (init.type) {
+    case 'ClassExpression':
+    case 'FunctionExpression':
+    case 'ArrowFunctionExpression':
       return true
-    case 'ClassDeclaration':
-      return init.body.body.some((member) => isNamed(member, method))
     case 'ObjectExpression':
-      return init.properties.some(
-        (member) =>
-          member.type === 'Property' && member.key.type === 'Identifier' && member.key.name === method,
-      )
+      return init.properties.some((member) => member.type === 'SpreadElement' || keyOf(member.key) === method)
+    case 'NewExpression': {
+      const made = init.callee.type === 'Identifier' ? scope.find(init.callee.name) : undefined
+      const of = made?.init
+      if (of?.type === 'ClassDeclaration' || of?.type === 'ClassExpression')
+        return of.body.body.some((member) => isNamed(member, method))
+      return made?.kind === 'import'
+    }
+    case 'CallExpression':
+      // Object.freeze({ … })
+      return KEEPING.has(nameOf(init.callee)) && init.arguments.length > 0
+        ? isOfFunctions(init.arguments[0], method, scope, depth)
+        : false
+    case 'Identifier': {
+      const found = scope.find(init.name)
+      if (found?.kind === 'import' || found?.kind === 'function' || found?.kind === 'class') return true
+      return depth < 8 && found?.init !== undefined && isOfFunctions(found.init, method, scope, depth + 1)
+    }
     default:
       return false
   }
+}
+
+/** Functions that answer the object that they are given. */
+const KEEPING: ReadonlySet<string> = new Set(['freeze', 'seal', 'preventExtensions'])
+
+function keyOf(key: AnyNode): string | undefined {
+  return key.type === 'Identifier' ? key.name : textOf(key)
 }
 
 /** Whose a name is, for people. */

@@ -14,6 +14,11 @@ const SET_SEQ = "yield* step('set_seq', () => { mmu_interval_set_seq(svm.notifie
 /** What decides in a step whether a walk is stale, one line of each style; all answer what they are told. */
 const LOOKS = `import { isStale } from './pure.cjs'
 import { names } from 'names'
+import * as beside from './arith.js'
+import arith, { sets } from './arith.js'
+const own = Object.freeze({ add: (a, b) => a + b, 'delete': (a) => a })
+class Ring { next(i) { return (i + 1) % 4 } static fill = (n) => n }
+const ring = new Ring()
 import settings from './settings.json' with { type: 'json' }
 const { sum } = await import('./lazy.js')
 class Again extends Error { constructor() { super('again'); this.name = 'Again' } }
@@ -68,6 +73,8 @@ const LOOKS = [
   (c) => table[order.indexOf(c ? 'stale' : 'fresh')],
   (c) => exits({ exit: c }, { performance: {}, Date: {}, console: {} }),
   (c) => BITS.has(c ? 2 : 4, 1),
+  (c) => arith.add(c ? 1 : 0, sets.set(0, 1)) === 3 && beside.clear(3, 0) === 2,
+  (c) => own.add(c ? 1 : 0, own.delete(1)) === 2 && ring.next(Ring.fill(3)) === 0,
   (c) => printf('%s %d', c ? 'stale' : 'fresh', 3).normalize('NFC').toUpperCase() === String.raw\`STALE 3\`,
 ]
 const agreed = (c) => LOOKS.every((look) => look(c))`
@@ -75,6 +82,8 @@ const agreed = (c) => LOOKS.every((look) => look(c))`
 const HELPERS: Files = {
   'pure.cjs':
     "'use strict'\nconst names = ['fresh', 'stale']\nexports.isStale = (c) => names[c ? 1 : 0] === 'stale'",
+  'arith.js':
+    'export default { add: (a, b) => a + b }\nexport const sets = { set: (x, i) => x | (1 << i) }\nexport const clear = (x, i) => x & ~(1 << i)',
   'lazy.js': 'export const sum = (...all) => all.reduce((a, b) => a + b, 0)',
   'settings.json': '{ "checks": ["sequence", "rights"] }',
   'node_modules/names/package.json': '{ "name": "names", "version": "1.0.0", "main": "index.js" }',

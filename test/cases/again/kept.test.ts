@@ -263,6 +263,17 @@ describe('a count', () => {
       'ArrayBuffer.prototype.resize is used',
     ],
     [
+      'in a set of another module',
+      {
+        'seen.js': 'export const seen = new Set()',
+        'driver.js': asking(
+          "import { seen } from './seen.js'",
+          'collided && !seen.has(page) && seen.add(page) === seen',
+        ),
+      },
+      'led elsewhere',
+    ],
+    [
       'in a key of a map',
       asking(
         'const pages = new Map([[new Uint8Array(1), 1]])\nconst more = (m) => { for (const [key] of m) if (++key[0] > 2) return false; return true }',
