@@ -177,6 +177,25 @@ export function guardedVariables(variables: object, name: string): object {
   return guarded
 }
 
+/** What a loader keeps, which it alone may change: nobody loads while a model runs. @returns what stands for it */
+export function guardedStore<T extends object>(store: T, name: string): T {
+  const changing = ['set', 'defineProperty', 'deleteProperty', 'preventExtensions', 'setPrototypeOf'] as const
+  const guarded = new Proxy(
+    store,
+    Object.fromEntries(
+      changing.map((change) => [
+        change,
+        (...args: unknown[]): unknown => {
+          if (isGuarded()) refuse(`a change of ${name}`)
+          return Reflect.apply(Reflect[change], Reflect, args)
+        },
+      ]),
+    ),
+  )
+  guards.add(guarded)
+  return guarded
+}
+
 /** A format of dates says what time it is where it is given none. */
 function guardFormats(): void {
   const { prototype } = Intl.DateTimeFormat

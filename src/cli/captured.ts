@@ -379,17 +379,25 @@ class Look {
     return url === undefined || url.startsWith('node:')
   }
 
-  /** Refuses a class whose private fields its superclass has put on an object of its choice: they can be put on a frozen one too. */
+  /** Refuses a class whose private fields a superclass has put on an object of its choice: they can be put on a frozen one too. */
   private putsFields(name: string, of: object): void {
-    const text = Function.prototype.toString.call(of)
-    const above: unknown = Object.getPrototypeOf(of)
-    if (!PRIVATE.test(text) || typeof above !== 'function' || !this.isSomebodyElses(above)) return
-    if (RETURNS.test(Function.prototype.toString.call(above)))
-      throw new SpecificationError(
-        'impure',
-        `\`${name}\` has private fields, and its superclass \`${nameOf(above)}\` has a constructor that returns an object: ` +
-          'the fields would be of that, whatever it is, and keep what is outside of the world; return nothing from the constructor',
-      )
+    if (!PRIVATE.test(Function.prototype.toString.call(of))) return
+    for (let above = Object.getPrototypeOf(of); above !== null; above = Object.getPrototypeOf(above))
+      if (typeof above === 'function' && this.mayReturn(above))
+        throw new SpecificationError(
+          'impure',
+          `\`${name}\` has private fields, and its superclass \`${nameOf(above)}\` has a constructor that returns an object, ` +
+            'or is bound: the fields would be of that object, whatever it is, and keep what is outside of the world; return nothing ' +
+            'from the constructor',
+        )
+  }
+
+  /** True for what may construct any object: somebody's text that returns one, or what the language makes of a function. */
+  private mayReturn(of: object): boolean {
+    if (types.isProxy(of)) return true
+    if (isNative(of)) return this.inspector.boundIn(of).length > 0
+    if (!this.isSomebodyElses(of) && !this.isNodes(of)) return false
+    return RETURNS.test(Function.prototype.toString.call(of))
   }
 
   private isAuthors(of: unknown): boolean {

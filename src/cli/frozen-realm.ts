@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { createRequire } from 'node:module'
+import Module, { createRequire } from 'node:module'
 import { types } from 'node:util'
+import { isGuard } from '../checker/guard.js'
 import { FRAMES } from '../checker/places.js'
 import { HARMLESS_MODULES } from '../purity/names.js'
 import { NODE_OBJECTS } from './node-guards.js'
@@ -92,6 +93,16 @@ export function freezeRealm(parts: readonly unknown[], reached: ReadonlySet<obje
     if (!ArrayBuffer.isView(each) && !types.isModuleNamespaceObject(each) && each !== process) freeze(each)
   for (const each of closed)
     if (!fixed.has(each)) (typeof each === 'function' ? Object.freeze : Object.seal)(each)
+  freezeLoader()
+}
+
+/** The class of CommonJS modules, which each of them leads to, and its lists. What it has loaded, and where, it goes on to note. */
+function freezeLoader(): void {
+  for (const key of Reflect.ownKeys(Module)) {
+    const value: unknown = Object.getOwnPropertyDescriptor(Module, key)?.value
+    if (isObject(value) && !isGuard(value)) Object.freeze(value)
+  }
+  Object.freeze(Module)
 }
 
 /** The value of a global name; what Node.js makes when it is first asked for is made now. */

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import Module, { createRequire, syncBuiltinESMExports } from 'node:module'
-import { guardedVariables, guardFunctions, installGuards } from '../checker/guard.js'
+import { guardedStore, guardedVariables, guardFunctions, installGuards } from '../checker/guard.js'
 import { GUARDED_MODULES } from '../purity/names.js'
 import { whyNotBuiltin } from './builtins.js'
 import { mayKeep } from './typescript/index.js'
@@ -45,11 +45,15 @@ export function installNodeGuards(): void {
 /** What `require` is made of. */
 interface Loader {
   _load(request: string, parent: { readonly filename?: string | null } | undefined, isMain: boolean): unknown
+  _cache: object
+  _pathCache: object
 }
 
 /** Has `require` refuse what `import` does: hooks of the loader do not see it. */
 function guardRequire(): void {
   const loader = Module as unknown as Loader
+  loader._cache = guardedStore(loader._cache, 'require.cache')
+  loader._pathCache = guardedStore(loader._pathCache, 'Module._pathCache')
   const load = loader._load
   loader._load = function (this: unknown, request, parent, isMain) {
     const why = whyNotBuiltin(request)

@@ -274,6 +274,50 @@ describe('a count', () => {
       'led elsewhere',
     ],
     [
+      'in a private field of the mirror, put there by a bound superclass',
+      asking(
+        'const Above = function (o) { return o }.bind(null)\nAbove.prototype = {}\nclass Stamp extends Above { #n = 0; constructor(o) { super(o, null) } static count(o) { if (!(#n in o)) new Stamp(o); return ++o.#n } }',
+        'collided && Stamp.count(svm) % 3 !== 0',
+      ),
+      'has private fields, and its superclass',
+    ],
+    [
+      'in a private field of the mirror, put there by a class between',
+      asking(
+        'const Bound = function (o) { return o }.bind(null)\nBound.prototype = {}\nclass Above extends Bound {}\nclass Stamp extends Above { #n = 0; constructor(o) { super(o, null) } static count(o) { if (!(#n in o)) new Stamp(o); return ++o.#n } }',
+        'collided && Stamp.count(svm) % 3 !== 0',
+      ),
+      'has private fields, and its superclass',
+    ],
+    [
+      'in a private field of the mirror, put there by a function of Node',
+      asking(
+        "import util from 'node:util'\nconst Above = util._extend\nclass Stamp extends Above { #n = 0; constructor(o) { super(o, null) } static count(o) { if (!(#n in o)) new Stamp(o); return ++o.#n } }",
+        'collided && Stamp.count(svm) % 3 !== 0',
+      ),
+      'has private fields, and its superclass',
+    ],
+    [
+      'in a private field of the mirror, put there by a deprecated superclass',
+      asking(
+        "import util from 'node:util'\nconst Above = util.deprecate(function (o) { return o }, 'old')\nclass Stamp extends Above { #n = 0; constructor(o) { super(o, null) } static count(o) { if (!(#n in o)) new Stamp(o); return ++o.#n } }",
+        'collided && Stamp.count(svm) % 3 !== 0',
+      ),
+      'has private fields, and its superclass',
+    ],
+    ...[
+      ['on the cache of modules', 'require.cache', 'a change of require.cache is used'],
+      ['on what loads by extension', 'require.extensions', 'is not extensible'],
+      ['on the class of modules', 'module.constructor', 'is not extensible'],
+      ['on the paths of modules', 'module.constructor._pathCache', 'a change of Module._pathCache is used'],
+    ].map(([where, object, said]): [string, Files, string] => [
+      where,
+      inPackage(
+        `'use strict'\nexports.next = function () { ${object}.n = (${object}.n || 0) + 1; return ${object}.n }`,
+      ),
+      said,
+    ]),
+    [
       'in a key of a map',
       asking(
         'const pages = new Map([[new Uint8Array(1), 1]])\nconst more = (m) => { for (const [key] of m) if (++key[0] > 2) return false; return true }',
