@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: boot.sh BUILD-FOLDER PROGRAM [ARGUMENT...]
-# Boots the kernel of the folder in QEMU, without acceleration, and runs hmm_peer, hmm_litmus or hmm_schedule in it: its standard
-# input and output are those of this script. The kernel's messages go to BUILD-FOLDER/console.log.
+# Boots the kernel of the folder in QEMU, without acceleration, and runs hmm_peer, hmm_litmus, hmm_schedule or a reproducer
+# (reproducers/NAME.c) in it: its standard input and output are those of this script. The kernel's messages go to BUILD-FOLDER/console.log.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
@@ -12,6 +12,9 @@ mkdir -p "$root/dev"
 for program in hmm_peer hmm_litmus hmm_schedule; do
 	cc -static -O2 -Wall -Wextra -pthread -o "$root/$program" "$here/$program.c" "$here/dmirror.c" "$here/answer.c" "$here/child.c" "$here/entries.c"
 done
+if [ -f "$here/reproducers/$1.c" ]; then
+	cc -static -O2 -Wall -Wextra -pthread -o "$root/$1" "$here/reproducers/$1.c"
+fi
 cc -static -O2 -Wall -Wextra -o "$root/init" "$here/init.c"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$build/initramfs.gz"
 # At the end of its input the emulator would close the port, and the program could write no more: this input does not end.

@@ -212,6 +212,8 @@ describe('the package, installed from its tarball into another project', () => {
       'suite/kernel/README.md',
       'suite/kernel/hmm_peer.c',
       'suite/kernel/build.sh',
+      'suite/kernel/reproducers/h17.c',
+      'suite/kernel/reproducers/reproducer.h',
       'suite/litmus/directed.jsonl',
       'suite/schedules/H17.txt',
       'suite/peers/c/peer.c',
