@@ -33,6 +33,7 @@ import { migrationExtentDefects } from './migrate/defects/migration-extent.js'
 import { migrationStageDefects } from './migrate/defects/migration-stages.js'
 import { driverDefects } from './mirror/defects/drivers.js'
 import { endingDefects } from './mirror/defects/endings.js'
+import { eventDefects } from './mirror/defects/events.js'
 import { lockOutDefects } from './mirror/defects/lock-out.js'
 import { notifierDefects } from './mirror/defects/notifiers.js'
 import { pagesValidDefects } from './mirror/defects/pages-valid.js'
@@ -53,6 +54,7 @@ export const defects: readonly Defect[] = [
   ...bitDefects,
   ...areaDefects,
   ...endingDefects,
+  ...eventDefects,
   ...rightsDefects,
   ...requestDefects,
   ...publicDefects,

@@ -19,6 +19,7 @@ import { hmmVmaRequests } from './generations/scenarios/generation-requests.js'
 import * as generations from './generations/scenarios/generations.js'
 import { adviseHugePage, adviseLargeFolio, adviseVersusDevice } from './memory/scenarios/advice.js'
 import * as areas from './memory/scenarios/areas.js'
+import * as cleanPages from './memory/scenarios/clean-pages.js'
 import * as hugePages from './memory/scenarios/huge-pages.js'
 import * as largeFolios from './memory/scenarios/large-folios.js'
 import * as swap from './memory/scenarios/swap.js'
@@ -73,6 +74,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   mirroring.dontneedVersusDevice,
   mirroring.mprotectVersusDevice,
   mirroring.zeroPage,
+  mirroring.unmapReadOnly,
   mirroring.forkVersusDevice,
   mirroring.forkVersusCpu,
   mirroring.twoDevices,
@@ -95,6 +97,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   notifiers.classicNotifiers,
   notifiers.classicOnly,
   notifiers.exitVersusDevice,
+  notifiers.exitReadOnly,
   notifiers.starvation,
   exits.insertVersusExit,
   exits.exitVersusReaper,
@@ -134,6 +137,10 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   userfaultProtect,
   userfaultMissing,
   swap.swapVersusClose,
+  cleanPages.cleanAndProtect,
+  cleanPages.cleanAndMigrate,
+  cleanPages.cleanAndFork,
+  cleanPages.cleanAndMove,
   swap.swapVersusUnmap,
   swap.swapVersusMigration,
   swap.migrateFromSwap,

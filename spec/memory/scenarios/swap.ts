@@ -23,7 +23,7 @@ import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/m
 import { closeMirror } from '../../mirror/scenarios/notifiers.js'
 
 /** Reclaim gets its page: it is in swap, and not in memory. */
-function goesToSwap({ machine }: MirrorWorld): Witness {
+export function goesToSwap({ machine }: MirrorWorld): Witness {
   return {
     clause: 'C39',
     name: 'a page goes to swap',

@@ -136,6 +136,25 @@ export const zeroPage = mirrorScenario({
   }),
 })
 
+/** What the device may only read goes away. */
+export const unmapReadOnly = mirrorScenario({
+  name: 'unmap-read-only',
+  summary:
+    'A device reads a page that nobody has touched, and a thread unmaps it: what the device may only read it loses as well.',
+  exercises: ['C1', 'C3', 'C49'],
+  parameters: { pages: pagesParameter(1, 2, 3) },
+  world: ({ pages }) => ({
+    pages: repeat(pages, {}),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages)] },
+      { name: 'cpu', calls: () => [call(munmap, 0, pages)] },
+    ],
+  }),
+})
+
 /** Parent and child share pages until one of them writes. */
 export const forkVersusDevice = mirrorScenario({
   name: 'fork',

@@ -394,6 +394,26 @@ export const exitVersusDevice = mirrorScenario({
   }),
 })
 
+/** The process ends, and all that its device has of it may only be read. */
+export const exitReadOnly = mirrorScenario({
+  name: 'exit-read-only',
+  summary:
+    'The process exits while a device reads a page that nobody has touched: what the device may only read it loses as well.',
+  exercises: ['C6', 'C7', 'C19'],
+  parameters: {},
+  world: () => ({
+    pages: [{}],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 3,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(exit)] },
+      { name: 'driver', calls: (m) => [call(closeAfterExit, m.mirrors[0])] },
+    ],
+  }),
+})
+
 /** The driver is told of the end of the process, and closes the mirror then. */
 const closeAfterExit = procedure('close after exit', function* (current: Task, mirror: Mirror) {
   yield* step('wait for the end of the process', () => (mirror.mm.users === 0 ? 0 : BLOCKED))

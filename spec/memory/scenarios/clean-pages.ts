@@ -1,0 +1,124 @@
+/**
+ * What a device writes to a page that is clean in the swap cache, no CPU records: its driver must tell of it whenever its device loses
+ * the page, or the right to write it, for whatever reason. Reclaim drops the page otherwise, and what was written with it.
+ *
+ * @module
+ */
+import { deviceAccess, migrateToDevice } from '../../../src/driver/index.js'
+import {
+  cpuRead,
+  fork,
+  mprotect,
+  mremap,
+  shrink_folio_list,
+  VM_READ,
+  VmaKind,
+} from '../../../src/kernel/index.js'
+import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { goesToSwap } from './swap.js'
+
+/** A page that a device has written to loses the right to be written, and reclaim comes for it. */
+export const cleanAndProtect = mirrorScenario({
+  name: 'clean-and-protect',
+  summary:
+    'A device writes to a page that is clean in the swap cache; mprotect makes it read-only, reclaim takes it, and a CPU ' +
+    'reads it: what the device wrote is there, as the callback has told of it before it took the right to write away.',
+  exercises: ['C1', 'C4', 'C39', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 3,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu 1', calls: () => [call(mprotect, 0, 1, VM_READ)] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
+      { name: 'cpu 2', calls: () => [call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** A page that a device has written to migrates to its memory, or fails to, and reclaim comes for it. */
+export const cleanAndMigrate = mirrorScenario({
+  name: 'clean-and-migrate',
+  summary:
+    'A device writes to a page that is clean in the swap cache, and its driver migrates it, which reclaim may prevent: what the ' +
+    'device wrote is there when a CPU reads the page.',
+  exercises: ['C1', 'C39', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [{ name: 'gpu', memory: 1 }],
+    spareFrames: 2,
+    swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 3,
+    invalidations: 4,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2), call(migrateToDevice, m.mirrors[0], 0, 1)],
+      },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1]), call(cpuRead, 0)] },
+    ],
+  }),
+})
+
+/** A page that a device has written to is shared with a child, and reclaim comes for it. */
+export const cleanAndFork = mirrorScenario({
+  name: 'clean-and-fork',
+  summary:
+    'A device writes to a page that is clean in the swap cache; the process forks, reclaim takes the page, and the parent reads it: ' +
+    'what the device wrote is there.',
+  exercises: ['C1', 'C4', 'C39', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }],
+    mirrors: [{ name: 'gpu' }],
+    processes: 2,
+    spareFrames: 2,
+    swapSlots: 1,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 3,
+    invalidations: 2,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0)] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
+    ],
+  }),
+})
+
+/** A page that a device has written to is moved, and reclaim comes for it. */
+export const cleanAndMove = mirrorScenario({
+  name: 'clean-and-move',
+  summary:
+    'A device writes to a page that is clean in the swap cache; mremap moves it, reclaim takes it, and a CPU reads it at its new ' +
+    'address: what the device wrote is there.',
+  exercises: ['C1', 'C39', 'data'],
+  generations: [],
+  parameters: {},
+  world: () => ({
+    pages: [{ touched: true, swapCached: true }, { kind: VmaKind.none }],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    swapSlots: 1,
+    moves: true,
+    witnesses: (m) => [goesToSwap(m)],
+    values: 3,
+    invalidations: 3,
+    threads: [
+      { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
+      { name: 'cpu', calls: () => [call(mremap, 0, 1, 1), call(cpuRead, 1)] },
+      { name: 'kswapd', calls: (m) => [call(shrink_folio_list, m.machine.frames[1])] },
+    ],
+  }),
+})

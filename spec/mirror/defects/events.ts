@@ -1,0 +1,124 @@
+/**
+ * Callbacks that do for most events what they must, and not for one.
+ *
+ * @module
+ */
+import { covered, dirtyPages, type Mirror, recordAndUnmap, unmapPages } from '../../../src/driver/index.js'
+import { mmu_interval_set_seq, type NotifierRange, NotifyEvent } from '../../../src/kernel/index.js'
+import { override, step } from '../../../src/world/index.js'
+import type { Defect } from '../../defect.js'
+
+/** What the device may write is not told of if the event is one of `events`. */
+const withoutDirty = (...events: readonly NotifyEvent[]) =>
+  override(
+    recordAndUnmap,
+    () =>
+      function* (_current, mirror, range, curSeq) {
+        yield* step('set_seq and unmap', () => {
+          mmu_interval_set_seq(mirror.notifier, curSeq)
+          if (!events.includes(range.event)) dirtyPages(mirror, range)
+          unmapPages(mirror, range)
+          return 0
+        })
+      },
+  )
+
+/** Entries that only let the device read stay if the event is `event`. */
+const keepsReadOnly = (event: NotifyEvent) =>
+  override(
+    recordAndUnmap,
+    () =>
+      function* (_current, mirror, range, curSeq) {
+        yield* step('set_seq and unmap', () => {
+          mmu_interval_set_seq(mirror.notifier, curSeq)
+          dirtyPages(mirror, range)
+          if (range.event === event) unmapWritable(mirror, range)
+          else unmapPages(mirror, range)
+          return 0
+        })
+      },
+  )
+
+function unmapWritable(mirror: Mirror, range: NotifierRange): void {
+  const { start, end } = covered(mirror, range)
+  for (let page = start; page < end; page++)
+    if (mirror.pageTable[page].write) unmapPages(mirror, { start: page, end: page + 1 })
+}
+
+const TOLD =
+  'No CPU records what a device writes. A page that is clean in the swap cache is dropped by reclaim, and what the device wrote with ' +
+  'it, unless the driver has marked the page dirty.'
+
+/** Defects of callbacks that look at the event. */
+export const eventDefects: readonly Defect[] = [
+  {
+    name: 'X530',
+    kind: 'mutation',
+    title: 'the callback does not mark pages dirty when they are made read-only',
+    text: `The event is PROTECTION_VMA: the page stays, and the driver thinks that there is time. ${TOLD}`,
+    source: ['reference, section B.4, X4'],
+    requirement: 'C39',
+    scenario: 'clean-and-protect',
+    overrides: [withoutDirty(NotifyEvent.PROTECTION_VMA)],
+    steps: 21,
+  },
+  {
+    name: 'X531',
+    kind: 'mutation',
+    title: 'the callback does not mark pages dirty when the process forks',
+    text: `The event is PROTECTION_PAGE, by which fork makes pages read-only. ${TOLD}`,
+    source: ['reference, section B.4, X4'],
+    requirement: 'C39',
+    scenario: 'clean-and-fork',
+    overrides: [withoutDirty(NotifyEvent.PROTECTION_PAGE)],
+    steps: 23,
+  },
+  {
+    name: 'X532',
+    kind: 'mutation',
+    title: 'the callback does not mark pages dirty when they migrate',
+    text: `The event is MIGRATE. A page that cannot be migrated stays where it is. ${TOLD}`,
+    source: ['reference, section B.4, X4'],
+    requirement: 'C39',
+    scenario: 'clean-and-migrate',
+    overrides: [withoutDirty(NotifyEvent.MIGRATE)],
+    steps: 22,
+  },
+  {
+    name: 'X533',
+    kind: 'mutation',
+    title: 'the callback does not mark pages dirty when they are unmapped',
+    text: `The event is UNMAP, which mremap raises too: then the page is at another address afterwards, and not gone. ${TOLD}`,
+    source: ['reference, section B.4, X4'],
+    requirement: 'C39',
+    scenario: 'clean-and-move',
+    overrides: [withoutDirty(NotifyEvent.UNMAP)],
+    steps: 23,
+  },
+  {
+    name: 'X534',
+    kind: 'mutation',
+    title: 'the callback leaves what may only be read when pages are unmapped',
+    text:
+      'The driver removes the entries through which data could be lost. The others lead to a frame that is not the ' +
+      "process's any more.",
+    source: ['reference, section B.4, X4'],
+    requirement: 'C3',
+    scenario: 'unmap-read-only',
+    overrides: [keepsReadOnly(NotifyEvent.UNMAP)],
+    steps: 24,
+  },
+  {
+    name: 'X535',
+    kind: 'mutation',
+    title: 'the callback leaves what may only be read when the process ends',
+    text:
+      'The driver removes the entries through which data could be lost, and takes the rest to be gone with the process. The ' +
+      'device may still read through them.',
+    source: ['reference, section B.4, X4'],
+    requirement: 'C3',
+    scenario: 'exit-read-only',
+    overrides: [keepsReadOnly(NotifyEvent.RELEASE)],
+    steps: 23,
+  },
+]
