@@ -7,7 +7,7 @@
 import { mayRead, mayWrite, Touched, touch, translate } from '../device/index.js'
 import { Errno, type HmmRange, RangeResult, resetRange, type Task } from '../kernel/index.js'
 import { become, claim, procedure, type Running, SpecificationError, step } from '../world/index.js'
-import type { FaultAnswer } from './driver.js'
+import type { Driver, FaultAnswer } from './driver.js'
 import { accessOf, type Mirror, rangesOfThread } from './mirror.js'
 
 /**
@@ -21,7 +21,8 @@ export const deviceAccess = procedure(
   'device access',
   function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
     if (page === end) return 0
-    if (mirror.driver.access) return yield* accessByDriver(current, mirror, page, end, value)
+    const { access: ownAccess } = mirror.driver
+    if (ownAccess) return yield* accessByDriver(current, mirror, ownAccess, page, end, value)
     const write = value !== undefined
     const access = accessOf(mirror, current)
     const fault = yield* step('translate', () =>
@@ -42,14 +43,19 @@ export const deviceAccess = procedure(
 /** A device in software: its driver makes the accesses. If it says that it has, it has made each of them. */
 const accessByDriver = procedure(
   'access by the driver',
-  function* (current: Task, mirror: Mirror, page: number, end: number, value?: number): Running<number> {
-    const { access, name } = mirror.driver
-    if (!access) throw new SpecificationError('scenario', `driver ${name} makes no accesses itself`)
+  function* (
+    current: Task,
+    mirror: Mirror,
+    access: NonNullable<Driver['access']>,
+    page: number,
+    end: number,
+    value?: number,
+  ): Running<number> {
     const answer = yield* access(current, mirror, page, end, value)
     if (!Number.isInteger(answer) || answer > 0)
       throw new SpecificationError(
         'invalid-result',
-        `access of driver ${name} returned ${String(answer)}; it returns 0, or a negative error number`,
+        `access of driver ${mirror.driver.name} returned ${String(answer)}; it returns 0, or a negative error number`,
       )
     const { touched } = accessOf(mirror, current)
     yield* step('the driver has answered', () => {

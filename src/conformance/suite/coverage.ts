@@ -122,9 +122,9 @@ class Recorder {
   }
 }
 
-/** The name of a step, whichever address space or device its lock is of: that is no other step. */
+/** The name of a step, whichever address space, device or open file its lock is of: that is no other step. */
 function stepName({ name }: Step): string {
-  return name.replace(/\bmm\[\d+\]/g, 'mm').replace(/\bdmirror\d+/g, 'dmirror')
+  return name.replace(/\bdmirror\d+(?: of mm\[\d+\])?(?: \(\d+\))?/g, 'dmirror').replace(/\bmm\[\d+\]/g, 'mm')
 }
 
 /**

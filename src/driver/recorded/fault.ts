@@ -23,7 +23,7 @@ import {
 } from '../../kernel/index.js'
 import { become, choose, procedure, type Running, step } from '../../world/index.js'
 import type { Driver } from '../driver.js'
-import { serveFault } from '../fault.js'
+import { endOfRange, serveFault } from '../fault.js'
 import { isOwnMigration, type Mirror, rangeOf } from '../mirror.js'
 import { mapPage, unmapPages } from '../page-table.js'
 import { lockForInvalidation } from '../reference/reference.js'
@@ -61,14 +61,12 @@ export const dmirror_fault_unlocked = procedure(function* dmirror_fault_unlocked
   end: number,
 ): Running<number> {
   if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+  const pages = current.machine.rules.dmirrorPages
   let error = 0
-  for (let at = start; at < end && !error; at += current.machine.rules.dmirrorPages)
-    error = yield* dmirror_range_fault_unlocked(
-      current,
-      mirror,
-      at,
-      Math.min(at + current.machine.rules.dmirrorPages, end),
-    )
+  for (let at = start; at < end && !error; at += pages) {
+    error = yield* dmirror_range_fault_unlocked(current, mirror, at, Math.min(at + pages, end))
+    yield* endOfRange(current, mirror, error)
+  }
   yield* mmput(current, mirror.mm)
   return error
 })
