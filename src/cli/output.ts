@@ -50,18 +50,18 @@ export interface Writers {
  *
  * @throws UsageError if `file` cannot be
  */
-export function assertWritable(file: string | undefined): void {
+export function assertWritable(file: string | undefined, option = '--output'): void {
   if (file === undefined) return
-  if (file.trim() === '') throw new UsageError('--output names no file; write --output report.json')
+  if (file.trim() === '') throw new UsageError(`${option} names no file; write ${option} report.json`)
   const folder = dirname(resolve(file))
   let found: Stats | undefined
   try {
     found = statSync(file, { throwIfNoEntry: false })
     accessSync(found === undefined ? folder : file, constants.W_OK)
   } catch (error) {
-    throw new UsageError(`--output ${file}: cannot write to ${folder} (${codeOf(error)})`)
+    throw new UsageError(`${option} ${file}: cannot write to ${folder} (${codeOf(error)})`)
   }
-  if (found?.isDirectory()) throw new UsageError(`--output ${file} is a directory`)
+  if (found?.isDirectory()) throw new UsageError(`${option} ${file} is a directory`)
 }
 
 /**

@@ -498,6 +498,7 @@ function suiteCommands(
         parseDuration,
       ),
     )
+    .addOption(new Option('--record <file>', 'write what the peer answered, one sequence a line'))
     .addOption(
       new Option('--stop-after <count>', 'stop after so many divergent sequences').argParser(parseCount),
     )

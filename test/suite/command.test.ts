@@ -130,6 +130,19 @@ describe('hmm-spec suite', () => {
     expect(await suite('--export', directory)).toMatchObject({ code: 2 })
   })
 
+  it('records what the peer answered', async () => {
+    const file = join(temporaryDirectory(), 'recorded.jsonl')
+    expect(await suite('--self', '--record', file, '--time-limit', '200ms')).toMatchObject({ code: 3 })
+    const [first] = readFileSync(file, 'utf8').split('\n')
+    const { seq, ops, answers } = JSON.parse(first)
+    const [{ seq: expected, ops: asked }] = readSuite().sequences
+    expect({ seq, ops }).toEqual({ seq: expected, ops: asked })
+    expect(answers[0]).toEqual({ rc: 0 })
+    expect(answers).toHaveLength(ops.length)
+    expect(await suite('--self', '--record', join(file, 'in'))).toMatchObject({ code: 2 })
+    expect((await suite('--export', join(file, 'in'), '--record', file)).err).toContain('runs nothing')
+  })
+
   it('cannot export to a file', async () => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { readSuite } from '../../conformance/suite/data.js'
 import { exportSuite } from '../../conformance/suite/export.js'
 import { OraclePeer } from '../../conformance/suite/oracle-peer.js'
@@ -12,7 +12,7 @@ import { type PeerLimits, ProcessPeer } from '../../conformance/suite/process-pe
 import { type Profile, profiles, releaseOf } from '../../conformance/suite/profiles.js'
 import type { Hello } from '../../conformance/suite/protocol.js'
 import type { SuiteResult } from '../../conformance/suite/result.js'
-import { RUN_DEFAULTS, runSuite } from '../../conformance/suite/run.js'
+import { type PerformedSequence, RUN_DEFAULTS, runSuite } from '../../conformance/suite/run.js'
 import { servePeer } from '../../conformance/suite/serve.js'
 import type { Layout } from '../../report/colours.js'
 import type { RunFacts } from '../../report/report.js'
@@ -33,6 +33,8 @@ export interface SuiteCommandOptions extends OutputOptions {
   readonly profile?: string
   /** Where to write the suite, for use without Node. */
   readonly export?: string
+  /** Where to write what the peer answered, one sequence a line. */
+  readonly record?: string
   readonly limits: PeerLimits
   /** Milliseconds to shrink one divergence. */
   readonly shrinkTime?: number
@@ -53,8 +55,12 @@ export async function suiteCommand(project: Project, io: Io, options: SuiteComma
   const asked = [options.peer, options.self, options.export].filter((option) => option !== undefined)
   if (asked.length !== 1)
     throw new UsageError("name one of --peer 'COMMAND', --self and --export DIRECTORY: hmm-spec help suite")
+  if (options.export !== undefined && options.record !== undefined)
+    throw new UsageError('--export runs nothing: there is nothing for --record to write')
+  assertWritable(options.record, '--record')
   if (options.export !== undefined) return exported(io, options.export)
   const given = options.profile === undefined ? undefined : profileNamed(options.profile)
+  const record = recorder(options.record)
   let interrupted = false
   const stopListening = io.onInterrupt(() => {
     interrupted = true
@@ -67,6 +73,7 @@ export async function suiteCommand(project: Project, io: Io, options: SuiteComma
       ...(options.stopAfter === undefined ? {} : { mostDivergences: options.stopAfter }),
       ...(options.timeLimit === undefined ? {} : { timeMs: options.timeLimit }),
       isInterrupted: () => interrupted,
+      ...(record === undefined ? {} : { onPerformed: record }),
     })
     return report(io, options, result, { ...runFacts(project, null), profile: result.profile })
   } catch (error) {
@@ -76,6 +83,13 @@ export async function suiteCommand(project: Project, io: Io, options: SuiteComma
   } finally {
     stopListening()
   }
+}
+
+/** What writes a line for each sequence, if there is a file for it. Lines that are there already go. */
+function recorder(file: string | undefined): ((performed: PerformedSequence) => void) | undefined {
+  if (file === undefined) return undefined
+  writeFileSync(file, '')
+  return (performed) => appendFileSync(file, `${JSON.stringify(performed)}\n`)
 }
 
 /** Answers a runner on the standard input and output as the oracle does. */

@@ -194,8 +194,9 @@ function searched(
   )
   search.run([...corpus.values()], {
     seed: Number(seed),
-    searchMs: Number(seconds) * 500,
-    shortenMs: Number(seconds) * 500,
+    exploreMs: Number(seconds) * 500,
+    searchMs: Number(seconds) * 200,
+    shortenMs: Number(seconds) * 300,
     onProgress: (what) => process.stderr.write(`${what}\n`),
   })
   return generated(search, directedSequences)

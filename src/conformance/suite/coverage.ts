@@ -10,7 +10,7 @@ import { errnoName } from '../../kernel/index.js'
 import { type Asserted, acting } from '../../world/acting.js'
 import type { AnyProcedure, Step } from '../../world/index.js'
 import type { Operation } from '../operations.js'
-import { type Answer, type BoundChart, Oracle, type OracleOptions } from '../oracle.js'
+import { type Answer, type BoundChart, Oracle, type OracleOptions, type OracleState } from '../oracle.js'
 import type { KernelVersion } from '../result.js'
 
 const tables = Object.entries(statecharts).map(
@@ -48,35 +48,58 @@ export function exercise(
   kernel: KernelVersion,
   options: Pick<OracleOptions, 'overrides' | 'onStep'> = {},
 ): Exercised {
-  const recorder = new Recorder()
-  const held = acting.asserted
-  acting.asserted = recorder.asserted
-  try {
-    return exercised(operations, recorder, { ...options, kernel })
-  } finally {
-    acting.asserted = held
-  }
+  const exerciser = new Exerciser(operations, kernel, options)
+  const performed = operations.map((operation) => exerciser.perform(operation))
+  return { items: performed.map(({ items }) => items), answers: performed.map(({ answer }) => answer) }
 }
 
-function exercised(operations: readonly Operation[], recorder: Recorder, options: OracleOptions): Exercised {
-  const oracle = new Oracle(operations, {
-    ...options,
-    charts: recorder.charts,
-    onStep: (procedure, step, result) => {
-      recorder.step(procedure, step, result)
-      options.onStep?.(procedure, step, result)
-    },
-  })
-  const items: ReadonlySet<string>[] = []
-  const answers: Answer[] = []
-  for (const operation of operations) {
-    recorder.begin(operation)
-    const answer = oracle.perform(operation)
-    recorder.answer(answer)
-    items.push(recorder.end())
-    answers.push(answer)
+/** Performs operations one after another, tells what each exercised, and can go back to where it was. */
+export class Exerciser {
+  private readonly recorder = new Recorder()
+  private readonly oracle: Oracle
+
+  /** @param operations - all that may be performed, which determine the size of the world */
+  constructor(
+    operations: readonly Operation[],
+    kernel: KernelVersion,
+    options: Pick<OracleOptions, 'overrides' | 'onStep'> = {},
+  ) {
+    const { recorder } = this
+    this.oracle = new Oracle(operations, {
+      ...options,
+      kernel,
+      charts: recorder.charts,
+      onStep: (procedure, step, result) => {
+        recorder.step(procedure, step, result)
+        options.onStep?.(procedure, step, result)
+      },
+    })
   }
-  return { items, answers }
+
+  /** @throws Violation if the specification refuses what the driver does */
+  perform(operation: Operation): { readonly items: ReadonlySet<string>; readonly answer: Answer } {
+    const { recorder } = this
+    const held = acting.asserted
+    acting.asserted = recorder.asserted
+    try {
+      recorder.begin(operation)
+      const answer = this.oracle.perform(operation)
+      recorder.answer(answer)
+      return { items: recorder.end(), answer }
+    } finally {
+      acting.asserted = held
+    }
+  }
+
+  /** Where it is. */
+  save(): OracleState {
+    return this.oracle.save()
+  }
+
+  /** Goes back to where it was, also after a violation. */
+  restore(state: OracleState): void {
+    this.oracle.restore(state)
+  }
 }
 
 /** Watches one oracle. */
@@ -91,6 +114,7 @@ class Recorder {
 
   begin(operation: Operation): void {
     this.items = new Set()
+    for (const { taken } of Object.values(this.charts)) taken.fill(0)
     this.asserted.byClause.clear()
     this.name = operation.inChild ? `c:${operation.name}` : operation.name
   }
@@ -115,7 +139,6 @@ class Recorder {
         const from = states[Math.floor(at / events.length)]
         this.items.add(transitionName(name, from, events[at % events.length], states[targets[at]]))
       })
-      taken.fill(0)
     }
     for (const clause of this.asserted.byClause.keys()) this.items.add(`${ITEM_KINDS.requirements}${clause}`)
     return this.items

@@ -18,7 +18,7 @@ import {
 } from '../operations.js'
 import { orphanIn } from '../recording.js'
 import type { KernelVersion } from '../result.js'
-import { exercise } from './coverage.js'
+import { Exerciser, exercise } from './coverage.js'
 
 /** Pages of the window that sequences are generated in: a range with a neighbour on either side, and one more. */
 export const PAGES = 4
@@ -37,6 +37,8 @@ export interface SearchOptions {
   readonly seed: number
   /** Milliseconds to change sequences at random (default none). */
   readonly searchMs?: number
+  /** Milliseconds to go on from what is kept in every order of a few operations (default none). */
+  readonly exploreMs?: number
   /** Sequences to make at random, at most (default no limit). */
   readonly most?: number
   /** Milliseconds to shorten what was found (default none). */
@@ -44,6 +46,9 @@ export interface SearchOptions {
   /** Called now and then. */
   readonly onProgress?: (what: string) => void
 }
+
+/** So many operations are put after the beginning of a sequence, in every order. */
+const DEPTH = 2
 
 /** Changes that are made of what is kept before what is kept then is looked at anew. */
 const AT_ONCE = 200
@@ -103,13 +108,15 @@ export class Search {
    * hundred times as long as another, the other releases are looked at only if the first shows something new.
    */
   run(corpus: readonly (readonly string[])[], options: SearchOptions): void {
-    const { seed, searchMs = 0, most = Number.POSITIVE_INFINITY, shortenMs = 0, onProgress } = options
+    const { seed, exploreMs = 0, searchMs = 0, most = Number.POSITIVE_INFINITY, shortenMs = 0 } = options
+    const { onProgress } = options
     const { releases } = this
     for (const ops of corpus)
       if (isHuge(ops)) this.considerFrom(ops, 0)
       else for (const release of releases) this.consider(ops, release)
     onProgress?.(`${this.best.size} items, ${this.sequences().length} sequences known before`)
     this.shorten(performance.now() + shortenMs / 2, onProgress)
+    this.explore(performance.now() + exploreMs, seed, onProgress)
     const end = performance.now() + searchMs
     for (let made = 0; made < most && performance.now() < end; made += AT_ONCE) {
       const parents = this.sequences()
@@ -120,6 +127,49 @@ export class Search {
       onProgress?.(`${this.best.size} items, ${this.tried} sequences tried`)
     }
     this.shorten(performance.now() + shortenMs / 2, onProgress)
+  }
+
+  /** Goes on from beginnings of what is kept, in every order of a few operations. */
+  private explore(end: number, seed: number, onProgress?: (what: string) => void): void {
+    for (let made = 0; performance.now() < end; made += AT_ONCE) {
+      const parents = this.sequences()
+      for (const [index, each] of fc
+        .sample(continuation, { seed: seed + made, numRuns: AT_ONCE })
+        .entries()) {
+        if (performance.now() > end) break
+        this.exploreFrom(...continued(parents, each), this.releases[index % this.releases.length])
+      }
+      onProgress?.(`${this.best.size} items, ${this.tried} sequences tried, ${made + AT_ONCE} explored`)
+    }
+  }
+
+  /**
+   * Performs `begin` once, and from there each of the operations `added`, each of them again after each, and so on
+   * {@link DEPTH} deep. To make a world takes far longer than an operation: here it is made once for all of them.
+   */
+  private exploreFrom(begin: readonly string[], added: readonly string[], release: KernelVersion): void {
+    const operations = [begin, ...Array(DEPTH).fill(added)].flat().map(parseOperation)
+    if (orphanIn(begin) >= 0 || unsupportedIn(operations).length > 0) return
+    const exerciser = new Exerciser(operations as Operation[], release)
+    const isNew = (items: ReadonlySet<string>, length: number) =>
+      [...items].some((item) => length < (this.best.get(`${release} ${item}`)?.length ?? length + 1))
+    const goOn = (ops: readonly string[], depth: number): void => {
+      const state = exerciser.save()
+      for (const op of depth > 0 ? added : []) {
+        const longer = [...ops, op]
+        if (orphanIn(longer) >= 0) continue
+        exerciser.restore(state)
+        const items = itemsOf(() => exerciser.perform(parseOperation(op) as Operation).items)
+        if (items === undefined) continue
+        if (isNew(items, longer.length)) this.considerFrom(longer, this.releases.indexOf(release))
+        goOn(longer, depth - 1)
+      }
+    }
+    const begun = itemsOf(() => {
+      for (const op of begin) exerciser.perform(parseOperation(op) as Operation)
+      return new Set<string>()
+    })
+    if (begun !== undefined) goOn(begin, DEPTH)
   }
 
   /** Leaves operations out of the kept sequences until none can be; those of a few small pages, which are quick, first. */
@@ -166,6 +216,16 @@ export class Search {
   private use(ops: readonly string[], release: KernelVersion, count: number): void {
     const key = keyOf(ops, release)
     this.uses.set(key, (this.uses.get(key) ?? 0) + count)
+  }
+}
+
+/** What was exercised; `undefined` if the specification refuses it. */
+function itemsOf(performed: () => ReadonlySet<string>): ReadonlySet<string> | undefined {
+  try {
+    return performed()
+  } catch (error) {
+    if (error instanceof Violation) return undefined
+    throw error
   }
 }
 
@@ -219,12 +279,12 @@ function textOf(
 }
 
 /** Any operation of the language that is answered, of the parent or of a child, in a window of {@link PAGES} pages or around a huge page. */
-export function operationOf(window: Window): fc.Arbitrary<string> {
+export function operationOf(window: Window, childWeight = 1): fc.Arbitrary<string> {
   const usual = Object.entries(LANGUAGE).filter(([name]) => window === 'huge' || name !== 'mmap_huge')
   return fc.oneof(
     ...usual.flatMap(([name, definition]) =>
       definition.answeredFor.map((who) => ({
-        weight: who === 'parent' ? 4 : 1,
+        weight: who === 'parent' ? 4 : childWeight,
         arbitrary: textOf(name, definition, who === 'child', window),
       })),
     ),
@@ -279,4 +339,31 @@ function applied(parents: readonly (readonly string[])[], made: Change): string[
     }
   }
   return changed().slice(0, LONGEST)
+}
+
+/** The beginning of a sequence that is known, and operations to put after it. */
+interface Continuation {
+  readonly parent: number
+  /** Operations of it that are left out at its end; they may come later. */
+  readonly less: number
+  readonly withFork: boolean
+  readonly small: readonly string[]
+  readonly huge: readonly string[]
+}
+
+const continuation: fc.Arbitrary<Continuation> = fc.record({
+  parent: fc.nat(),
+  less: fc.constantFrom(0, 0, 1, 1, 2),
+  withFork: fc.nat(5).map((number) => number === 0),
+  small: fc.array(operationOf('small', 4), { minLength: 12, maxLength: 12 }),
+  huge: fc.array(operationOf('huge', 4), { minLength: 12, maxLength: 12 }),
+})
+
+function continued(
+  parents: readonly (readonly string[])[],
+  { parent, less, withFork, small, huge }: Continuation,
+): [begin: readonly string[], added: readonly string[]] {
+  const ops = parents[parent % Math.max(1, parents.length)] ?? []
+  const begin = ops.slice(0, Math.max(1, ops.length - less)).concat(withFork ? ['fork'] : [])
+  return [begin, [...ops.slice(begin.length), ...(isHuge(ops) ? huge : small)]]
 }

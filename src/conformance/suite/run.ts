@@ -15,7 +15,7 @@ import {
 } from './data.js'
 import { type Peer, PeerFailure } from './peer.js'
 import { type Profile, releaseOf } from './profiles.js'
-import { type Hello, UNSUPPORTED } from './protocol.js'
+import { type Hello, type PeerAnswer, UNSUPPORTED } from './protocol.js'
 import type { Divergence, DivergentSequence, SuiteCoverage, SuiteResult } from './result.js'
 import { shrink } from './shrink.js'
 
@@ -33,8 +33,17 @@ export interface RunOptions {
   readonly mostDivergences?: number
   /** True once the run is to end early. */
   readonly isInterrupted?: () => boolean
-  /** Called before each sequence. */
-  readonly onSequence?: (done: number, all: number) => void
+  /** Called after each sequence of the suite that was performed, as far as it was. */
+  readonly onPerformed?: (performed: PerformedSequence) => void
+}
+
+/** What a peer answered to a sequence: a line of a recording. */
+export interface PerformedSequence {
+  readonly seq: string
+  /** The operations that it answered. */
+  readonly ops: readonly string[]
+  /** Its answer to each, with every field that it gave. */
+  readonly answers: readonly PeerAnswer[]
 }
 
 /** What the runner uses unless something else is said. */
@@ -59,15 +68,14 @@ export async function runSuite(
   try {
     const hello = await session.hello()
     const profile = options.profile(hello)
-    const run = new Run(session, hello, profile, options.shrinkMs)
+    const run = new Run(session, hello, profile, options)
     let stopped: SuiteResult['stopped']
-    for (const [index, sequence] of suite.sequences.entries()) {
+    for (const sequence of suite.sequences) {
       if (options.isInterrupted?.()) stopped = 'interrupted'
       else if (options.timeMs !== undefined && performance.now() - begun > options.timeMs) stopped = 'time'
       else if (run.failures >= options.mostFailures) stopped = 'failures'
       else if (run.found >= (options.mostDivergences ?? Number.POSITIVE_INFINITY)) stopped = 'divergences'
       if (stopped !== undefined) break
-      options.onSequence?.(index, suite.sequences.length)
       await run.sequence(sequence)
     }
     return run.result(suite, stopped)
@@ -123,7 +131,7 @@ class Run {
     private readonly session: Session,
     private readonly peer: Hello,
     private readonly profile: Profile,
-    private readonly shrinkMs: number,
+    private readonly options: RunOptions,
   ) {}
 
   /** Divergent sequences so far. */
@@ -142,7 +150,14 @@ class Run {
       this.leaveOut(missing)
       return
     }
-    const outcome = await this.perform(sequence.seq, sequence.ops, allowed)
+    const answers: PeerAnswer[] = []
+    const outcome = await this.perform(sequence.seq, sequence.ops, allowed, answers)
+    if (answers.length > 0)
+      this.options.onPerformed?.({
+        seq: sequence.seq,
+        ops: sequence.ops.slice(0, answers.length),
+        answers,
+      })
     this.operations += outcome.operations
     switch (outcome.kind) {
       case 'passed':
@@ -184,11 +199,12 @@ class Run {
       this.unsupportedOperations[operation] = (this.unsupportedOperations[operation] ?? 0) + 1
   }
 
-  /** Performs a sequence up to its first divergence. */
+  /** Performs a sequence up to its first divergence, and keeps its answers in `answers`. */
   private async perform(
     name: string,
     ops: readonly string[],
     allowed: readonly AnswerSet[],
+    answers: PeerAnswer[] = [],
   ): Promise<Outcome> {
     let operations = 0
     try {
@@ -197,6 +213,7 @@ class Run {
         const answer = await peer.perform(op)
         if (answer === UNSUPPORTED) return { kind: 'unsupported', operation: nameOf(op), operations }
         operations++
+        answers.push(answer)
         const differences = differencesFrom(allowed[operation], answer, this.profile.fields)
         if (differences.length > 0)
           return {
@@ -238,7 +255,7 @@ class Run {
       sequence.ops.slice(0, first.operation + 1),
       first,
       (candidate) => this.divergenceOf(candidate, first),
-      this.shrinkMs,
+      this.options.shrinkMs,
     )
     return {
       sequence: sequence.seq,
