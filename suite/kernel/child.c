@@ -27,9 +27,12 @@ static pid_t child;
 static bool am_child;
 
 /* The child of a child: nobody asks it for anything. It has what it has inherited until its parent ends. */
-static _Noreturn void idle(void)
+static _Noreturn void idle(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Its parent may have ended before it could ask to be told. */
+	if (getppid() != parent)
+		_exit(0);
 	for (;;)
 		pause();
 }
@@ -78,7 +81,7 @@ void child_end(void)
 
 int child_fork(void (*inherit)(void))
 {
-	pid_t pid;
+	pid_t self = getpid(), pid;
 
 	if (child)
 		return EBUSY;
@@ -91,7 +94,7 @@ int child_fork(void (*inherit)(void))
 	if (pid < 0)
 		return errno;
 	if (pid == 0 && am_child)
-		idle();
+		idle(self);
 	if (pid == 0)
 		serve(inherit);
 	child = pid;

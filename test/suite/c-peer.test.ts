@@ -10,7 +10,7 @@ describe.skipIf(missingCompiler !== '')('the peer in C', () => {
     expect(result.stopped).toBeUndefined()
     // It has no advice, no swap, no userfaults and no huge pages: what is left is a good part of the suite.
     expect(result.passed).toBeGreaterThan(result.sequences / 3)
-    expect(result.coverage.steps.reached / result.coverage.steps.total).toBeGreaterThan(0.5)
+    expect(result.coverage.steps.reached / result.coverage.steps.total).toBeGreaterThan(0.45)
   })
 
   it.each(bugs.map((bug) => [bug.bug, bug.title, bug] as const))(

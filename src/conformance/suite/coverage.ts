@@ -99,6 +99,7 @@ export class Exerciser {
   /** Goes back to where it was, also after a violation. */
   restore(state: OracleState): void {
     this.oracle.restore(state)
+    this.recorder.forget()
   }
 }
 
@@ -114,7 +115,6 @@ class Recorder {
 
   begin(operation: Operation): void {
     this.items = new Set()
-    for (const { taken } of Object.values(this.charts)) taken.fill(0)
     this.asserted.byClause.clear()
     this.name = operation.inChild ? `c:${operation.name}` : operation.name
   }
@@ -131,6 +131,11 @@ class Recorder {
       this.items.add(`answer ${this.name} shows ${entry}`)
   }
 
+  /** Forgets what an operation that did not end has taken. */
+  forget(): void {
+    for (const { taken } of Object.values(this.charts)) taken.fill(0)
+  }
+
   end(): ReadonlySet<string> {
     for (const [name, { table, taken }] of Object.entries(this.charts)) {
       const { events, states, targets } = table
@@ -139,6 +144,7 @@ class Recorder {
         const from = states[Math.floor(at / events.length)]
         this.items.add(transitionName(name, from, events[at % events.length], states[targets[at]]))
       })
+      taken.fill(0)
     }
     for (const clause of this.asserted.byClause.keys()) this.items.add(`${ITEM_KINDS.requirements}${clause}`)
     return this.items

@@ -39,6 +39,8 @@ export interface SearchOptions {
   readonly searchMs?: number
   /** Milliseconds to go on from what is kept in every order of a few operations (default none). */
   readonly exploreMs?: number
+  /** Beginnings to go on from, at most (default no limit). */
+  readonly mostExplored?: number
   /** Sequences to make at random, at most (default no limit). */
   readonly most?: number
   /** Milliseconds to shorten what was found (default none). */
@@ -116,7 +118,7 @@ export class Search {
       else for (const release of releases) this.consider(ops, release)
     onProgress?.(`${this.best.size} items, ${this.sequences().length} sequences known before`)
     this.shorten(performance.now() + shortenMs / 2, onProgress)
-    this.explore(performance.now() + exploreMs, seed, onProgress)
+    this.explore(performance.now() + exploreMs, options)
     const end = performance.now() + searchMs
     for (let made = 0; made < most && performance.now() < end; made += AT_ONCE) {
       const parents = this.sequences()
@@ -130,8 +132,9 @@ export class Search {
   }
 
   /** Goes on from beginnings of what is kept, in every order of a few operations. */
-  private explore(end: number, seed: number, onProgress?: (what: string) => void): void {
-    for (let made = 0; performance.now() < end; made += AT_ONCE) {
+  private explore(end: number, options: SearchOptions): void {
+    const { seed, mostExplored = Number.POSITIVE_INFINITY, onProgress } = options
+    for (let made = 0; made < mostExplored && performance.now() < end; made += AT_ONCE) {
       const parents = this.sequences()
       for (const [index, each] of fc
         .sample(continuation, { seed: seed + made, numRuns: AT_ONCE })

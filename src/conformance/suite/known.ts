@@ -77,21 +77,33 @@ export function foundByRecordings(recorded: readonly RecordedSequence[]): Map<Ke
   return found
 }
 
+/** How far {@link foundBySearch} goes. */
+export interface Searched {
+  /** Sequences to make by changing others at random. */
+  readonly changed: number
+  /** Beginnings of sequences to go on from, with a dozen operations in every order. */
+  readonly explored: number
+}
+
 /**
- * What a search finds that the suite is not made from: it begins with the suite's sequences of small pages, and changes them at
- * random.
- *
- * @param most - sequences to make
+ * What a search finds that the suite is not made from: it begins with the suite's sequences of small pages, goes on from
+ * beginnings of them, and changes them at random.
  */
 export function foundBySearch(
   sequences: readonly (readonly string[])[],
   releases: readonly KernelVersion[],
-  most: number,
+  { changed, explored }: Searched,
 ): Map<KernelVersion, Set<string>> {
   const search = new Search(releases)
   search.run(
     sequences.filter((ops) => !isHuge(ops)),
-    { seed: CHECK_SEED, most, searchMs: Number.POSITIVE_INFINITY },
+    {
+      seed: CHECK_SEED,
+      mostExplored: explored,
+      exploreMs: Number.POSITIVE_INFINITY,
+      most: changed,
+      searchMs: Number.POSITIVE_INFINITY,
+    },
   )
   return new Map(releases.map((release) => [release, search.found(release)]))
 }
