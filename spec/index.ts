@@ -37,6 +37,7 @@ import * as mirroring from './mirror/scenarios/mirroring.js'
 import * as notifiers from './mirror/scenarios/notifiers.js'
 import {
   comparedTwice,
+  jobsWithFences,
   pagesValid,
   pagesValidClosed,
   pagesValidReaped,
@@ -178,6 +179,7 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migrateOnFault,
   twoPass.twoPass,
   twoPass.twoPassRefused,
+  jobsWithFences,
   pagesValid,
   pagesValidClosed,
   pagesValidReaped,

@@ -78,6 +78,18 @@ export const driverFields: readonly UnlockedField[] = [
     'A fence has a lock and a queue of its own.',
   ),
   row(
+    '*.driver.job[].fence.*',
+    'unmodelled',
+    'dma_fence_signal: the lock of the fence; dma_fence_wait: sets its state, and looks again',
+    'A fence has a lock and a list of those who wait of its own.',
+  ),
+  row(
+    '*.driver.job[].refcount',
+    'atomic',
+    'dma_fence_get_rcu, dma_fence_put: kref',
+    'Who waits for a fence of the reservation object has a reference to it.',
+  ),
+  row(
     '*.driver.closing',
     'recheck',
     'cancel_work_sync after the flag is set',

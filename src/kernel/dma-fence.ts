@@ -28,6 +28,9 @@ export function declareFence(layout: Layout, name: string): DmaFence {
 export const dma_fence_signal = procedure(function* dma_fence_signal(fence: DmaFence): Running<void> {
   yield* step('signal the fence', () => {
     fence.signaled = true
+    return 0
+  })
+  yield* step('wake who waits', () => {
     fence.waiters.wakeAll()
     return 0
   })

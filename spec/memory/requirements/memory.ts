@@ -164,6 +164,7 @@ export const memory: readonly Requirement[] = [
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
+      'assert:watchPages',
       'assert:removeRmap',
       'assert:pteAt',
       'assert:mmput',

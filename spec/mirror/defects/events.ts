@@ -1,9 +1,16 @@
 /**
- * Callbacks that do for most events what they must, and not for one.
+ * Callbacks that do for most events what they must, and not for one; or for most of what uses the pages.
  *
  * @module
  */
-import { covered, dirtyPages, type Mirror, recordAndUnmap, unmapPages } from '../../../src/driver/index.js'
+import {
+  covered,
+  dirtyPages,
+  type Mirror,
+  recordAndUnmap,
+  unmapPages,
+  waitForJobs,
+} from '../../../src/driver/index.js'
 import { mmu_interval_set_seq, type NotifierRange, NotifyEvent } from '../../../src/kernel/index.js'
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
@@ -120,5 +127,18 @@ export const eventDefects: readonly Defect[] = [
     scenario: 'exit-read-only',
     overrides: [keepsReadOnly(NotifyEvent.RELEASE)],
     steps: 23,
+  },
+  {
+    name: 'X536',
+    kind: 'mutation',
+    title: 'the callback does not wait for the fences of jobs',
+    text:
+      'The callback records the sequence and removes the entries, and returns while a job that was submitted before still uses ' +
+      'the pages. It must wait for the fence of every such job.',
+    source: ['reference, section B.4, X4'],
+    requirement: 'C3',
+    scenario: 'jobs-with-fences',
+    overrides: [override(waitForJobs, () => function* () {})],
+    steps: 19,
   },
 ]

@@ -52,7 +52,7 @@ export const locks: readonly Requirement[] = [
       'stands at the same place. So a driver takes no lock in migrate_to_ram, which is called under the mmap lock and a folio lock, ' +
       'that it holds across a walk or a migration.',
     source: ['our own', 'reference B.0, D42'],
-    checks: ['assert:mayAcquire'],
+    checks: ['assert:mayAcquire', 'assert:mmu_interval_notifier_insert'],
   },
   {
     id: 'atomic-sleep',

@@ -77,6 +77,8 @@ export const notifiers: readonly Requirement[] = [
       'the driver waits for who handles a fault',
       'no callback runs for a mirror that is not registered',
       'assert:mmu_interval_notifier_remove',
+      'assert:watchPages',
+      'assert:declareAnother',
     ],
   },
   {

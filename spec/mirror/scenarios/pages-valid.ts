@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { compareTwiceDriver, deviceAccess, pagesValidDriver } from '../../../src/driver/index.js'
+import {
+  compareTwiceDriver,
+  deviceAccess,
+  fencedJobsDriver,
+  pagesValidDriver,
+} from '../../../src/driver/index.js'
 import { madvise_dontneed } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
@@ -29,6 +34,30 @@ export const pagesValid = mirrorScenario({
       { name: 'warp 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
       { name: 'warp 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
       { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** Jobs that were queued are waited for. */
+export const jobsWithFences = mirrorScenario({
+  name: 'jobs-with-fences',
+  summary:
+    'A device does not fault: its driver submits jobs for the pages that it has found, each with a fence, and a CPU zaps ' +
+    'them. The callback waits for the fences.',
+  exercises: ['C1', 'C3', 'C8', 'C49', 'deadlock'],
+  driver: fencedJobsDriver,
+  parameters: {
+    pages: { summary: 'pages of the address space', min: 1, max: 2, smoke: 1, default: 2, deep: 2 },
+  },
+  world: ({ pages }) => ({
+    pages: repeat(pages, { touched: true }),
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: pages,
+    invalidations: 2,
+    threads: [
+      { name: 'ring 1', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2)] },
+      { name: 'ring 2', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, pages)] },
     ],
   }),
 })

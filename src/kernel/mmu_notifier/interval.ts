@@ -311,8 +311,8 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
 
 /**
  * Begins to watch the interval. While invalidations run it is let into the tree at once only if that is not frozen;
- * either way its sequence number makes readers wait until they have ended. It may take the mmap lock, so that a caller who holds it
- * uses {@link mmu_interval_notifier_insert_locked}.
+ * either way its sequence number makes readers wait until they have ended. It may take the mmap lock, which its caller does
+ * not hold.
  *
  * @param pages - what it watches from now on: only for one that the driver has declared itself
  * @returns 0, or -EINVAL if the address space has gone
@@ -328,28 +328,8 @@ export const mmu_interval_notifier_insert = procedure(function* mmu_interval_not
   return yield* subs.lock.critical('insert', () => {
     claim(
       'lock-order',
-      !mmapLock.heldBy(acting.thread),
+      () => !mmapLock.heldBy(acting.thread),
       `mmu_interval_notifier_insert may take ${mmapLock.name}, which its caller holds`,
-    )
-    return insertInterval(sub, pages)
-  })
-})
-
-/**
- * The same, for a caller that holds the mmap lock for writing.
- *
- * @kernel mmu_interval_notifier_insert_locked
- */
-export const mmu_interval_notifier_insert_locked = procedure(function* mmu_interval_notifier_insert_locked(
-  sub: IntervalNotifier,
-  pages?: Pick<NotifierRange, 'start' | 'end'>,
-) {
-  const { mmapLock, subscriptions: subs } = sub.mm
-  return yield* subs.lock.critical('insert', () => {
-    claim(
-      'lock-discipline',
-      mmapLock.heldForWritingBy(acting.thread),
-      `mmu_interval_notifier_insert_locked is called without ${mmapLock.name} held for writing`,
     )
     return insertInterval(sub, pages)
   })
