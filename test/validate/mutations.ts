@@ -195,8 +195,22 @@ const dropped: Mutation = (lines, random) => {
   return at < 0 ? undefined : { lines: lines.toSpliced(at, 1), line: at + 1 }
 }
 
+/** A thread is late: an event comes only after what others did until its next one, as if it had waited for a lock. */
+const late: Mutation = (lines, random) => {
+  const next = (at: number) =>
+    lines.findIndex((line, index) => index > at && threadOf(line) === threadOf(lines[at]))
+  const at = pick(
+    lines,
+    random,
+    (line, index) => threadOf(line) !== '' && !line.includes('mark_write') && next(index) > index + 2,
+  )
+  if (at < 0) return undefined
+  return { lines: lines.toSpliced(at, 1).toSpliced(next(at) - 1, 0, lines[at]), line: at + 1 }
+}
+
 /** Kinds that a behaviour may have or not. */
 export const PERHAPS: Readonly<Record<string, Mutation>> = {
   'neighbours that have changed places': swapped,
   'an event that is missing': dropped,
+  'a thread that is late': late,
 }
