@@ -287,7 +287,8 @@ export function mirrorModel(
     ...(options.hugePages ? { hugePages: options.hugePages } : {}),
     ...(options.remembersFolios ? { remembersFolios: true } : {}),
     ...(options.anonVmas ? { anonVmas: options.anonVmas } : {}),
-    ...(options.rules ? { rules: options.rules } : {}),
+    // The generations of the API end with 6.16, and a walk that says that memory has run out came later.
+    rules: { ...(generation ? { tellsOfMemory: false } : {}), ...options.rules },
   }
   const isExclusive = options.mirrors.some(({ exclusive }) => exclusive)
   const layout = new Layout({ threads: options.threads.length })

@@ -399,7 +399,7 @@ export const exitReadOnly = mirrorScenario({
   name: 'exit-read-only',
   summary:
     'The process exits while a device reads a page that nobody has touched: what the device may only read it loses as well.',
-  exercises: ['C6', 'C7', 'C19'],
+  exercises: ['C7', 'C19'],
   parameters: {},
   world: () => ({
     pages: [{}],

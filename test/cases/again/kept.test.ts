@@ -158,7 +158,7 @@ describe('a count', () => {
         "const parse = (c) => /(\\d)/.test('collided=' + (c ? 1 : 0))\nconst last = (c) => { const before = RegExp.$1; parse(c); return before }",
         "collided && last(collided) !== '1'",
       ),
-      'led elsewhere',
+      'is used; a step looks only at the world',
     ],
     [
       'in half a character',
