@@ -25,7 +25,8 @@ const evidence = isMade
   ? readEvidence(join(root, 'evidence'), new Schemas(join(root, 'docs/schema')))
   : undefined
 
-const MOST_BYTES = 15_000_000
+// Seven scenarios, seven defects and the chapter of unordered accesses came; what can be left out of it is to be found next.
+const MOST_BYTES = 15_800_000
 const SMALLEST_LABEL = 11
 
 const html = (url: string) => readFileSync(join(out, url), 'utf8')
