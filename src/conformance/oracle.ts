@@ -188,7 +188,7 @@ export interface BoundChart {
 }
 
 /** The processes that live beside the first, by index of their address spaces; 0 where there is none. */
-interface Family {
+export interface Family {
   /** Address spaces that are in use or have been, less the first. */
   readonly forks: number
   /** The child that was forked last. */

@@ -40,7 +40,8 @@ import { endOfRange } from '../fault.js'
 import { accessOf, type Mirror, rangeOf } from '../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
-const declareJobs = (l: Layout, { threads }: MirrorSetting) => ({
+/** Fields of the notifier's lock and of the jobs: one job per thread of the process. */
+export const declareJobs = (l: Layout, { threads }: MirrorSetting) => ({
   notifierLock: new Mutex(l, 'notifier_lock', { rank: LockRank.update }),
   jobs: new Pool(l, 'job', threads.length, (job) => ({
     /** Others can wait for it: it is in the reservation object. */
