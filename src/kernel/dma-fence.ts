@@ -24,7 +24,12 @@ export function declareFence(layout: Layout, name: string): DmaFence {
   }))
 }
 
-/** The job has ended: whoever waits goes on. It does not sleep. @kernel dma_fence_signal */
+/**
+ * The job has ended: whoever waits goes on. It does not sleep.
+ *
+ * @kernel dma_fence_signal drivers/dma-buf/dma-fence.c
+ * @see reference F.2, D39
+ */
 export const dma_fence_signal = procedure(function* dma_fence_signal(fence: DmaFence): Running<void> {
   yield* step('signal the fence', () => {
     fence.signaled = true
@@ -36,7 +41,12 @@ export const dma_fence_signal = procedure(function* dma_fence_signal(fence: DmaF
   })
 })
 
-/** Sleeps until the fence has signalled. @kernel dma_fence_wait */
+/**
+ * Sleeps until the fence has signalled.
+ *
+ * @kernel dma_fence_wait drivers/dma-buf/dma-fence.c
+ * @see reference F.2, D39
+ */
 export const dma_fence_wait = procedure(function* dma_fence_wait(fence: DmaFence): Running<void> {
   yield* fence.waiters.wait(hasSignaled, fence)
 })

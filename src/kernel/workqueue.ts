@@ -67,7 +67,8 @@ export function declareWork(
  * sleep: it may be called under a spinlock.
  *
  * @returns 1 if it was queued by this call
- * @kernel queue_work
+ * @kernel queue_work kernel/workqueue.c
+ * @see reference B.12
  */
 export const queue_work = procedure(function* queue_work(work: WorkStruct): Running<number> {
   return yield* step('queue the work item', () => {
@@ -86,7 +87,8 @@ export const queue_work = procedure(function* queue_work(work: WorkStruct): Runn
  * Waits for the instance that is queued, or for the one that runs if none is. One that is queued afterwards is not waited for.
  *
  * @returns 1 if there was something to wait for
- * @kernel flush_work
+ * @kernel flush_work kernel/workqueue.c
+ * @see reference B.12
  */
 export const flush_work = procedure(function* flush_work(work: WorkStruct): Running<number> {
   const waits = yield* step('insert a barrier', () => {
@@ -105,7 +107,8 @@ export const flush_work = procedure(function* flush_work(work: WorkStruct): Runn
  * can.
  *
  * @returns 1 if it was queued
- * @kernel cancel_work_sync
+ * @kernel cancel_work_sync kernel/workqueue.c
+ * @see reference B.12
  */
 export const cancel_work_sync = procedure(function* cancel_work_sync(work: WorkStruct): Running<number> {
   const wasPending = yield* step('take it off the queue', () => takeOffQueue(work, 'cancel_work_sync'))
@@ -121,7 +124,8 @@ export const cancel_work_sync = procedure(function* cancel_work_sync(work: WorkS
  * The same, and nobody can queue it afterwards.
  *
  * @returns 1 if it was queued
- * @kernel disable_work_sync
+ * @kernel disable_work_sync kernel/workqueue.c
+ * @see reference B.12
  */
 export const disable_work_sync = procedure(function* disable_work_sync(work: WorkStruct): Running<number> {
   const wasPending = yield* step('take it off the queue', () => takeOffQueue(work, 'disable_work_sync'))
@@ -152,7 +156,8 @@ function isAwaited({ barriers, runningBarriers }: WorkStruct): boolean {
 /**
  * The thread that runs the item: for ever. To take an item and to say so is one step, under the pool's lock in the kernel.
  *
- * @kernel process_one_work
+ * @kernel process_one_work kernel/workqueue.c
+ * @see reference B.12
  */
 export const worker_thread = procedure(function* worker_thread(
   current: Task,

@@ -29,7 +29,8 @@ const LOCKED_PAGES = 1
  * @returns 0; -EBUSY when the time is over, which here may be after any collision; -EFAULT for what cannot be reached, or of which
  * nothing is to be read any more; -EPERM for a write that the area forbids; -ENOMEM. That the caller is killed meanwhile (-EINTR)
  * is not modelled.
- * @kernel hmm_range_fault_unlocked_timeout
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
  */
 export const hmm_range_fault_unlocked_timeout = procedure(function* hmm_range_fault_unlocked_timeout(
   current: Task,
@@ -41,7 +42,12 @@ export const hmm_range_fault_unlocked_timeout = procedure(function* hmm_range_fa
   return yield* become(fillUnlocked, current, range, request, LOCKED_PAGES)
 })
 
-/** One try, with a number that was taken before. */
+/**
+ * One try, with a number that was taken before.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 const fillUnlocked = procedure(
   'hmm_range_fault_unlocked_timeout (try)',
   function* (current: Task, range: HmmRange, request: HmmRequest, lockedPages: number): Running<number> {
@@ -59,12 +65,22 @@ const fillUnlocked = procedure(
   },
 )
 
-/** True (1) if the time of the caller is over: a choice. A time of 0 never is. */
+/**
+ * True (1) if the time of the caller is over: a choice. A time of 0 never is.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', function* (): Running<number> {
   return yield* choose('the time is over', ['it is not', 'it is'])
 })
 
-/** Takes the number anew: what is read from here on is as new as that. */
+/**
+ * Takes the number anew: what is read from here on is as new as that.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 export const refreshSequence = procedure(
   'hmm_range_fault_unlocked_timeout (notifier_seq)',
   function* (range: HmmRange): Running<void> {
@@ -72,7 +88,12 @@ export const refreshSequence = procedure(
   },
 )
 
-/** Sets the array up. @returns 0, or -EFAULT if the OOM reaper has been there: what is missing then was lost. */
+/**
+ * Sets the array up. @returns 0, or -EFAULT if the OOM reaper has been there: what is missing then was lost.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 const beginUnlocked = procedure(
   'hmm_range_fault_unlocked_timeout (begin)',
   function* (current: Task, range: HmmRange, request: HmmRequest): Running<number> {
@@ -89,7 +110,12 @@ const beginUnlocked = procedure(
   },
 )
 
-/** Walks and faults in turn, until the walk has nothing left to fault. */
+/**
+ * Walks and faults in turn, until the walk has nothing left to fault.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 export const fillPending = procedure(
   'hmm_range_fault (unlocked)',
   function* (
@@ -119,7 +145,11 @@ export const fillPending = procedure(
   },
 )
 
-/** @returns where the walk stands, and what comes next there: a fault or a wait is HMM_FAULT_PENDING */
+/**
+ * @returns where the walk stands, and what comes next there: a fault or a wait is HMM_FAULT_PENDING
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 const walkPending = procedure(
   'hmm_range_fault (walk, pending)',
   function* (
@@ -144,7 +174,8 @@ const walkPending = procedure(
  * @param end - up to where
  * @param need - `HMM_NEED_` bits
  * @returns 0 when all is done: the walk goes on; `HMM_FAULT_UNLOCKED` without the mmap lock; or the error
- * @kernel hmm_do_fault
+ * @kernel hmm_do_fault mm/hmm.c
+ * @see reference A.5
  */
 export const hmm_do_fault = procedure(function* hmm_do_fault(
   current: Task,
@@ -177,6 +208,12 @@ export const hmm_do_fault = procedure(function* hmm_do_fault(
   return 0
 })
 
+/**
+ * The page could not be faulted in: the range fails.
+ *
+ * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
+ * @see reference A.5
+ */
 const giveUp = procedure('hmm_do_fault (error)', function* (range: HmmRange, error: number): Running<number> {
   return yield* step('give up', () => {
     range.result = RangeResult.failed

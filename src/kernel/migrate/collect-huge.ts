@@ -51,7 +51,8 @@ function busy(frame: number): number {
  * @param start - the first page of the range that it covers
  * @param end - the page after the last
  * @returns true if nothing is left to do; otherwise there is a page table, and its entries come next
- * @kernel migrate_vma_collect_huge_pmd
+ * @kernel migrate_vma_collect_huge_pmd mm/migrate_device.c
+ * @see reference B.5 step 2
  */
 export const migrate_vma_collect_huge_pmd = procedure(function* migrate_vma_collect_huge_pmd(
   current: Task,
@@ -169,7 +170,8 @@ export const FolioSplit = { not: 0, done: 1, fromFault: 2 } as const
  *
  * @param folio - its first part, on which the caller has a reference; the reference is given back
  * @returns one of {@link FolioSplit}
- * @kernel migrate_vma_split_folio
+ * @kernel migrate_vma_split_folio mm/migrate_device.c
+ * @see reference B.5 step 2
  */
 export const migrate_vma_split_folio = procedure(function* migrate_vma_split_folio(
   current: Task,

@@ -55,7 +55,8 @@ import { migrate_device_unmap } from './unmap.js'
  * @returns 0, also if there is nothing to migrate; -EINVAL for an empty range, or one that is not in one area; for an area of
  * huge pages, or of what a driver has mapped; and for a page of the fault that is not a device-private one, or of which the
  * caller says that he has locked it, and it is not
- * @kernel migrate_vma_setup
+ * @kernel migrate_vma_setup mm/migrate_device.c
+ * @see reference B.5 steps 1 to 3
  */
 export const migrate_vma_setup = procedure(function* migrate_vma_setup(
   current: Task,
@@ -105,7 +106,8 @@ function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
  * Walks the page table under its lock. The TLBs are flushed before the lock is dropped: nobody may write to a page
  * whose entry says that it is being migrated (D4).
  *
- * @kernel migrate_vma_collect
+ * @kernel migrate_vma_collect mm/migrate_device.c
+ * @see reference B.5 step 2
  */
 export const migrate_vma_collect = procedure(function* migrate_vma_collect(current: Task, args: MigrateVma) {
   const { mm, start, end, owner } = args
@@ -132,7 +134,8 @@ function piecesOf(
  * page comes first; where there is a page table its entries do. The lock is dropped to split what is still part of a huge page, and
  * all is looked at again from there on; if it cannot be split, what is left stays where it is.
  *
- * @kernel migrate_vma_collect_pmd
+ * @kernel migrate_vma_collect_pmd mm/migrate_device.c
+ * @see reference B.5 step 2
  */
 export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_pmd(
   current: Task,
@@ -188,7 +191,8 @@ function withStaleFault(args: MigrateVma): MigrateVma {
  * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out. The page is held before
  * its lock is tried: one that somebody else has locked is put again, and until then has a reference too many for who has the lock.
  *
- * @kernel migrate_vma_collect_pmd
+ * @kernel migrate_vma_collect_pmd mm/migrate_device.c
+ * @see reference B.5 step 2
  */
 export const migrateVmaCollectPte = procedure(
   'migrate_vma_collect_pmd (entry)',

@@ -28,7 +28,7 @@ const NOWHERE = -1
  * locked by somebody else, is left alone.
  *
  * @returns what is to be finished like any other migration; nothing if there is nothing to do
- * @kernel migrate_device_range
+ * @kernel migrate_device_range mm/migrate_device.c
  * @see reference B.8
  */
 export const migrate_device_range = procedure(function* migrate_device_range(
@@ -54,7 +54,7 @@ export const migrate_device_range = procedure(function* migrate_device_range(
  * locked before the first is unmapped. A page that is free, or locked by somebody else, is left alone.
  *
  * @returns what is to be finished like any other migration: entry N of the arrays is frame N of the piece
- * @kernel migrate_device_range
+ * @kernel migrate_device_range mm/migrate_device.c
  * @see reference B.8
  */
 export const migrateDeviceChunk = procedure(
@@ -78,7 +78,8 @@ export const migrateDeviceChunk = procedure(
  * Locks and holds the pages, one after another, in the order in which they lie in the memory.
  *
  * @returns how many entries of the arrays say something
- * @kernel migrate_device_pfn_lock
+ * @kernel migrate_device_pfn_lock mm/migrate_device.c
+ * @see reference B.8
  */
 export const collectChunk = procedure(
   'migrate_device_range (collect)',

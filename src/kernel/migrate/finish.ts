@@ -28,7 +28,8 @@ import { letGo, remove_migration_ptes } from './restore.js'
  * Puts the new pages, or the old ones where there are none, in the place of the migration entries, and lets go of both.
  * The copies must be complete.
  *
- * @kernel migrate_vma_finalize
+ * @kernel migrate_vma_finalize mm/migrate_device.c
+ * @see reference B.5 step 7
  */
 export const migrate_vma_finalize = procedure(function* migrate_vma_finalize(
   current: Task,
@@ -37,6 +38,12 @@ export const migrate_vma_finalize = procedure(function* migrate_vma_finalize(
   for (let page = args.start; page < args.end; page++) yield* finalizePage(current, args, page)
 })
 
+/**
+ * Puts the mappings of one page back, to the destination or to the source, and lets go of both pages.
+ *
+ * @kernel migrate_vma_finalize mm/migrate_device.c
+ * @see reference B.5 step 7
+ */
 const finalizePage = procedure(
   'migrate_vma_finalize (page)',
   function* (current: Task, args: MigrateVma, page: number) {

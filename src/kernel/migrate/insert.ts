@@ -20,7 +20,12 @@ import { isCompound, type MigrateVma, markMoved, pagesOf, stopMigrating } from '
 /** What is above the place of a page, as far as it decides how the destination is mapped there. */
 const Above = { table: 0, hugeZeroPage: 1, compound: 2 } as const
 
-/** Looks, on a machine with huge pages, whether the destination is one, and whether the huge zero page is in its place. */
+/**
+ * Looks, on a machine with huge pages, whether the destination is one, and whether the huge zero page is in its place.
+ *
+ * @kernel migrate_vma_insert_page mm/migrate_device.c
+ * @see reference B.5 step 5
+ */
 const lookAbove = procedure(
   'migrate_vma_insert_page (look)',
   function* (current: Task, { mm }: MigrateVma, page: number): Running<number> {
@@ -36,7 +41,8 @@ const lookAbove = procedure(
  * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays; and where a missing page is user
  * space's to bring, nothing is mapped.
  *
- * @kernel migrate_vma_insert_page
+ * @kernel migrate_vma_insert_page mm/migrate_device.c
+ * @see reference B.5 step 5
  */
 export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_page(
   current: Task,
@@ -89,7 +95,8 @@ export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_pa
  * The same for a huge page. It is mapped whole or not at all: what has come there meanwhile stays, and so does a page table. One for its
  * mapping to be split is allocated first, as that may sleep; it goes with the mapping, or is freed.
  *
- * @kernel migrate_vma_insert_huge_pmd_page
+ * @kernel migrate_vma_insert_huge_pmd_page mm/migrate_device.c
+ * @see reference B.5 step 5
  */
 export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_insert_huge_pmd_page(
   current: Task,

@@ -17,7 +17,8 @@ const Isolated = { not: 0, yes: 1, givenUp: 2 } as const
  * a migration all are waited for. One that cannot be had then is not migrated.
  *
  * @returns true if the CPUs were waited for
- * @kernel folio_isolate_lru
+ * @kernel migrate_device_unmap mm/migrate_device.c, folio_isolate_lru
+ * @see reference B.5 step 3, D7
  */
 export const isolateLru = procedure(
   'migrate_device_unmap (isolate)',
@@ -30,7 +31,12 @@ export const isolateLru = procedure(
   },
 )
 
-/** Takes the page off its list, or else gives it up if there will be no other try. */
+/**
+ * Takes the page off its list, or else gives it up if there will be no other try.
+ *
+ * @kernel folio_isolate_lru mm/vmscan.c
+ * @see reference B.5 step 3
+ */
 const folio_isolate_lru = procedure(function* folio_isolate_lru(
   current: Task,
   page: number,
@@ -51,7 +57,8 @@ const folio_isolate_lru = procedure(function* folio_isolate_lru(
  * The page that holds the data goes back to the LRU lists, before anybody can use it. The other one is going to be freed, and
  * goes nowhere (D13).
  *
- * @kernel folio_add_lru
+ * @kernel migrate_vma_finalize mm/migrate_device.c, folio_add_lru
+ * @see reference B.5 step 7
  */
 export const returnToLru = procedure(
   'migrate_vma_finalize (lru)',
@@ -62,7 +69,12 @@ export const returnToLru = procedure(
   },
 )
 
-/** Adds one of the two pages of a migration to the batch of the CPU. */
+/**
+ * Adds one of the two pages of a migration to the batch of the CPU.
+ *
+ * @kernel folio_add_lru mm/swap.c
+ * @see reference B.5 step 7
+ */
 export const folio_add_lru = procedure(function* folio_add_lru(
   current: Task,
   page: number,

@@ -39,7 +39,8 @@ import {
  * Moves what is known of each page to its destination, and maps destinations where there was nothing. A page that has
  * none, or that somebody has got hold of meanwhile, is not migrated.
  *
- * @kernel migrate_vma_pages
+ * @kernel migrate_vma_pages mm/migrate_device.c
+ * @see reference B.5 step 5
  */
 export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: Task, args: MigrateVma) {
   const { mm, start, end, owner } = args
@@ -65,7 +66,8 @@ export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: 
  * atomically.
  *
  * @returns one of `Mapping`
- * @kernel folio_migrate_mapping
+ * @kernel folio_migrate_mapping mm/migrate.c
+ * @see reference B.5 step 5
  */
 export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
   current: Task,
@@ -138,7 +140,8 @@ function eachPart(current: Task, { end }: MigrateVma, page: number): readonly Mi
  * A huge page that no page table maps, and that goes to pages one by one: it is split, and so is what is in its place in the address
  * space that migrates.
  *
- * @kernel migrate_vma_split_unmapped_folio
+ * @kernel migrate_vma_split_unmapped_folio mm/migrate_device.c
+ * @see reference B.5 step 5
  */
 const migrate_vma_split_unmapped_folio = procedure(function* migrate_vma_split_unmapped_folio(
   current: Task,

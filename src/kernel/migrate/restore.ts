@@ -25,7 +25,8 @@ import { destinationOf, isLockedByFault, type MigrateVma } from './request.js'
  * Replaces every migration entry of `from` by an entry of `to`, wherever it is by now. Access only gets wider: nobody is
  * told. One step an address space: its page-table lock is held, and mremap takes an entry and puts it elsewhere under it too.
  *
- * @kernel remove_migration_ptes
+ * @kernel remove_migration_ptes mm/migrate.c
+ * @see reference B.5 step 7
  */
 export const remove_migration_ptes = procedure(function* remove_migration_ptes(
   current: Task,

@@ -33,7 +33,8 @@ import { letGo, remove_migration_ptes } from './restore.js'
 /**
  * Takes the pages out of the other page tables that map them, and puts back those that somebody else still holds.
  *
- * @kernel migrate_device_unmap
+ * @kernel migrate_device_unmap mm/migrate_device.c
+ * @see reference B.5 step 3
  */
 export const migrate_device_unmap = procedure(function* migrate_device_unmap(
   current: Task,
@@ -56,6 +57,12 @@ interface Look {
   readonly isWhole: boolean
 }
 
+/**
+ * Takes one page off its list, unmaps it wherever it is still mapped, and compares its references.
+ *
+ * @kernel migrate_device_unmap mm/migrate_device.c
+ * @see reference B.5 step 3
+ */
 const unmapPage = procedure(
   'migrate_device_unmap (page)',
   function* (current: Task, args: MigrateVma, page: number) {
@@ -118,7 +125,8 @@ function isHeldByOthers(frame: Frame, args: MigrateVma): boolean {
  * If an entry has gone from where it was found it may have moved, and the walk begins again.
  *
  * @param from - which area to go on with, in the order of the walk
- * @kernel try_to_migrate
+ * @kernel try_to_migrate mm/rmap.c
+ * @see reference B.5 step 3
  */
 export const try_to_migrate = procedure(function* try_to_migrate(
   current: Task,
@@ -144,7 +152,8 @@ export const try_to_migrate = procedure(function* try_to_migrate(
  * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
  *
  * @returns 1, or 0 if the page is not there
- * @kernel try_to_migrate_one
+ * @kernel try_to_migrate_one mm/rmap.c
+ * @see reference B.5 step 3
  */
 export const try_to_migrate_one = procedure(function* try_to_migrate_one(
   current: Task,
@@ -180,6 +189,8 @@ export function migrateEntry(
  * replaced at once: the one entry above the page table, which is a migration entry then, or those of its parts.
  *
  * @param from - which area to go on with, in the order of the walk
+ * @kernel try_to_migrate mm/rmap.c
+ * @see reference B.5 step 3
  */
 const tryToMigrateLarge = procedure(
   'try_to_migrate (large folio)',

@@ -93,7 +93,8 @@ export const schedule = procedure(function* schedule({ machine, cpu }: Task) {
  * Somebody looks at the page in passing, and holds it for that: compaction, or whoever goes through physical memory. A
  * page that is free cannot be had.
  *
- * @kernel folio_try_get, folio_put
+ * @kernel folio_try_get include/linux/page_ref.h, folio_put
+ * @see reference B.5 step 3, D7
  */
 export const holdInPassing = procedure(function* folio_try_get(_current: Task, frame: Frame): Running<void> {
   const held = yield* step('hold the page, if it is not free', () => {
@@ -108,7 +109,8 @@ export const holdInPassing = procedure(function* folio_try_get(_current: Task, f
 /**
  * Reclaim takes the page off its list and locks it, finds it in use, and puts it back.
  *
- * @kernel shrink_folio_list
+ * @kernel shrink_folio_list mm/vmscan.c
+ * @see reference B.5 step 3
  */
 export const lookAtInactive = procedure(
   'shrink_folio_list (keep)',

@@ -82,6 +82,7 @@ export function putPages(frames: readonly Frame[]): readonly Frame[] | 0 {
  * count, and it is changed atomically.
  *
  * @kernel folio_put include/linux/mm.h
+ * @see reference B.7
  */
 export const folio_put = procedure(function* folio_put(...parts: Frame[]) {
   const freed = yield* step('put the page', () => putPages(parts))
@@ -119,6 +120,7 @@ export function isPageLocked(frame: Frame): boolean {
  * Waits for the folio lock and takes it. The caller holds the page by a reference: of a free page there is nothing to lock.
  *
  * @kernel folio_lock include/linux/pagemap.h
+ * @see reference B.0
  */
 export const folio_lock = procedure(function* folio_lock(frame: Frame) {
   yield* step('lock the page', () => {
@@ -132,6 +134,7 @@ export const folio_lock = procedure(function* folio_lock(frame: Frame) {
  * Releases the folio lock, in a step of its own: whoever waits for it may have it before the page is put.
  *
  * @kernel folio_unlock mm/filemap.c
+ * @see reference B.0
  */
 export const folio_unlock = procedure(function* folio_unlock(frame: Frame) {
   yield* step('unlock the page', () => {
@@ -160,7 +163,8 @@ function isFreeFrame({ pfn, owner, refcount }: Frame): boolean {
  * zeroed makes no difference. The lowest free frame is taken, so that states do not differ by where pages lie.
  *
  * @returns its frame, or 0 if there is none, or if the process may not have one more
- * @kernel alloc_zeroed_user_highpage_movable
+ * @kernel alloc_zeroed_user_highpage_movable include/linux/highmem.h
+ * @see reference B.2
  */
 export const alloc_page = procedure(function* alloc_page(machine: Machine) {
   return yield* step('take a free frame', () => {
@@ -179,7 +183,7 @@ export const alloc_page = procedure(function* alloc_page(machine: Machine) {
  * page table and TLB by then, and each count is changed atomically. What nobody maps any more leaves the swap cache.
  *
  * @param pfns - frames; the zero page may be among them
- * @kernel free_pages_and_swap_cache
+ * @kernel free_pages_and_swap_cache mm/swap_state.c
  * @see reference G.2
  */
 export const release_pages = procedure(function* release_pages(machine: Machine, pfns: readonly number[]) {

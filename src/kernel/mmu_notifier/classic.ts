@@ -33,7 +33,12 @@ export const mn_hlist_invalidate_range_start = procedure(function* mn_hlist_inva
   return failed
 })
 
-/** Calls one notifier. @kernel mmu_notifier_ops.invalidate_range_start include/linux/mmu_notifier.h */
+/**
+ * Calls one notifier.
+ *
+ * @kernel mmu_notifier_ops.invalidate_range_start include/linux/mmu_notifier.h
+ * @see reference B.1 O2, O3
+ */
 export const startClassic = procedure(
   'mmu_notifier_ops.invalidate_range_start',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange) {

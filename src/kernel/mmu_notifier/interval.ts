@@ -50,7 +50,7 @@ function overlaps(sub: IntervalNotifier, range: NotifierRange): boolean {
  * Opens an invalidation and tells every interval that it touches.
  *
  * @returns 0, or -EAGAIN if a callback would have to sleep and may not; the invalidation is closed again then
- * @kernel mn_itree_invalidate
+ * @kernel mn_itree_invalidate mm/mmu_notifier.c
  * @see reference B.1 S1 to S6
  */
 export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
@@ -79,7 +79,7 @@ export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
  * The second pass, for those who asked for it in the first, in the same order.
  *
  * @param pending - a bit for each interval of the address space
- * @kernel mmu_interval_notifier_ops.invalidate_finish
+ * @kernel mmu_interval_notifier_ops.invalidate_finish include/linux/mmu_notifier.h
  * @see reference B.1.1
  */
 export const finishIntervals = procedure(
@@ -90,7 +90,12 @@ export const finishIntervals = procedure(
   },
 )
 
-/** Somebody cannot wait: what was started before is finished all the same. */
+/**
+ * Somebody cannot wait: what was started before is finished all the same.
+ *
+ * @kernel mn_itree_finish_pass mm/mmu_notifier.c
+ * @see reference B.1.1
+ */
 export const finishRefused = procedure(
   'mn_itree_invalidate (refused)',
   function* (current: Task, mm: MmStruct, pending: number) {
@@ -102,7 +107,7 @@ export const finishRefused = procedure(
  * Counts the invalidation and freezes the tree if it touches an interval in it. One step: everyone who reads or
  * changes this state does so under the same spinlock.
  *
- * @kernel mn_itree_inv_start_range
+ * @kernel mn_itree_inv_start_range mm/mmu_notifier.c
  * @see reference B.1 S1 to S4
  */
 export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_range(
@@ -131,7 +136,8 @@ export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_r
 /**
  * Runs one driver callback: 1 when it is done, {@link TOKEN} when the rest is for a second pass, 0 if it gave up.
  *
- * @kernel mmu_interval_notifier_ops.invalidate
+ * @kernel mmu_interval_notifier_ops.invalidate include/linux/mmu_notifier.h
+ * @see reference B.1 S5, S6
  */
 export const invalidateInterval = procedure(
   'mmu_interval_notifier_ops.invalidate',
@@ -153,7 +159,7 @@ export const invalidateInterval = procedure(
  * The kernel does all of it under the subscriptions' lock. Where there are deferred intervals it takes several
  * steps here, the lock held, because one may look at the sequence without the lock in the middle of it (D2).
  *
- * @kernel mn_itree_inv_end
+ * @kernel mn_itree_inv_end mm/mmu_notifier.c
  * @see reference B.1 E1 to E5
  */
 export const mn_itree_inv_end = procedure(function* mn_itree_inv_end(
@@ -198,7 +204,12 @@ export function makeEven(subs: Subscriptions): void {
   subs.seq += 1
 }
 
-/** Lets the deferred intervals in and out of the tree, one a step, and drops the lock that the caller holds. */
+/**
+ * Lets the deferred intervals in and out of the tree, one a step, and drops the lock that the caller holds.
+ *
+ * @kernel mn_itree_inv_end mm/mmu_notifier.c
+ * @see reference B.1 E1 to E5
+ */
 export const releaseDeferred = procedure('mn_itree_inv_end (deferred)', function* (subs: Subscriptions) {
   for (const sub of subs.intervals)
     yield* step('let a deferred interval in or out', () => {
@@ -220,7 +231,7 @@ function letThrough(sub: IntervalNotifier): void {
  *
  * @param place - where the number is kept, for {@link mmu_interval_read_retry}: a field of the hmm_range, or of an object of the
  * driver's own, for as long as it likes. The number may be stale at once
- * @kernel mmu_interval_read_begin
+ * @kernel mmu_interval_read_begin mm/mmu_notifier.c
  * @see reference B.1 R1 to R3
  */
 export const mmu_interval_read_begin = procedure(function* mmu_interval_read_begin(
@@ -264,7 +275,8 @@ export function sequenceHasMoved(sub: IntervalNotifier, place: Sequence): boolea
  * driver's update lock, which the callback takes too: that makes the answer last until the lock is dropped.
  *
  * @param place - where mmu_interval_read_begin has put the number
- * @kernel mmu_interval_read_retry
+ * @kernel mmu_interval_read_retry include/linux/mmu_notifier.h
+ * @see reference B.1
  */
 export const mmu_interval_read_retry = procedure(function* mmu_interval_read_retry(
   sub: IntervalNotifier,
@@ -317,7 +329,7 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
  * @param pages - what it watches from now on: only for one that the driver has declared itself
  * @returns 0, or -EINVAL if the address space has gone
  * @throws SpecificationError `scenario` for pages that a notifier cannot watch
- * @kernel mmu_interval_notifier_insert
+ * @kernel mmu_interval_notifier_insert mm/mmu_notifier.c
  * @see reference B.1 N1, N2
  */
 export const mmu_interval_notifier_insert = procedure(function* mmu_interval_notifier_insert(
@@ -393,7 +405,7 @@ function isOwnNotifier(sub: IntervalNotifier): sub is OwnNotifier {
 /**
  * Ends to watch the interval. When it returns no callback runs for it, nor will, and its memory is the driver's.
  *
- * @kernel mmu_interval_notifier_remove
+ * @kernel mmu_interval_notifier_remove mm/mmu_notifier.c
  * @see reference B.1 M1, M2
  */
 export const mmu_interval_notifier_remove = procedure(function* mmu_interval_notifier_remove(
@@ -424,7 +436,8 @@ export const mmu_interval_notifier_remove = procedure(function* mmu_interval_not
  * Waits until the deferred list has been dealt with. The condition is read under the lock under which that is done:
  * the sequence moves first, and the list is still being walked then (D2).
  *
- * @kernel mmu_interval_seq_released
+ * @kernel mmu_interval_seq_released mm/mmu_notifier.c
+ * @see reference B.1 M1, M2
  */
 export const mmu_interval_seq_released = procedure(function* mmu_interval_seq_released(
   sub: IntervalNotifier,
@@ -443,7 +456,8 @@ function sequenceIsReleased(sub: IntervalNotifier): boolean | typeof BLOCKED {
 /**
  * The address space goes away: every interval is told to drop everything.
  *
- * @kernel mn_itree_release
+ * @kernel mn_itree_release mm/mmu_notifier.c
+ * @see reference B.1 release
  */
 export const mn_itree_release = procedure(function* mn_itree_release(
   current: Task,

@@ -28,7 +28,7 @@ import { zap_page_range } from './zap.js'
  * mmap lock is held for reading only, so that faults, device faults among them, may bring pages in at the same time.
  *
  * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
- * @kernel madvise with MADV_DONTNEED
+ * @kernel madvise mm/madvise.c with MADV_DONTNEED
  * @see reference B.2
  */
 export const madvise_dontneed = procedure(function* madvise_dontneed(
@@ -80,7 +80,12 @@ export const find_vma = procedure(function* find_vma(mm: MmStruct, page: number,
   })
 })
 
-/** 1 if the area is locked: what is in it may not be thrown away. One step: the caller holds the mmap lock. */
+/**
+ * 1 if the area is locked: what is in it may not be thrown away. One step: the caller holds the mmap lock.
+ *
+ * @kernel madvise_dontneed_free_valid_vma mm/madvise.c
+ * @see reference B.2
+ */
 const isLocked = procedure('madvise_dontneed_free_valid_vma', function* (mm: MmStruct, page: number) {
   return yield* step('check VM_LOCKED', () => (mm.vma[page].flags & VM_LOCKED ? 1 : 0))
 })
@@ -92,7 +97,7 @@ export const Advice = { DONTFORK: VM_DONTCOPY, WIPEONFORK: VM_WIPEONFORK, MERGEA
  * Throws the contents of the range away, of locked areas too.
  *
  * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done
- * @kernel madvise with MADV_DONTNEED_LOCKED
+ * @kernel madvise mm/madvise.c with MADV_DONTNEED_LOCKED
  * @see reference B.2
  */
 export const madvise_dontneed_locked = procedure(function* madvise_dontneed_locked(
@@ -147,7 +152,7 @@ export function* walkAreas(
  * @param advice - one of {@link Advice}
  * @param set - the same, or 0 where it is taken back
  * @returns 0; -ENOMEM if there is a hole in the range; -EINVAL from the first area for which there is no such advice
- * @kernel madvise with MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE
+ * @kernel madvise mm/madvise.c with MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE
  * @see reference B.2
  */
 export const madvise_vma_behavior = procedure(function* madvise_vma_behavior(
@@ -170,7 +175,7 @@ export const madvise_vma_behavior = procedure(function* madvise_vma_behavior(
  * Advice that nothing comes of: no page is at hand that is not in memory.
  *
  * @returns 0; -ENOMEM if there is a hole in the range
- * @kernel madvise with MADV_WILLNEED
+ * @kernel madvise mm/madvise.c with MADV_WILLNEED
  * @see reference B.2
  */
 export const madvise_willneed = procedure(function* madvise_willneed(
@@ -239,7 +244,7 @@ export function setFlags(
  * @returns 0; -ENOMEM if the range has a hole: what is before it is populated, and by `populatesOverHoles` what is behind it too;
  * -EINVAL from an area that does not permit the access;
  * -EFAULT from a page that is behind the end of its file
- * @kernel madvise with MADV_POPULATE_READ, MADV_POPULATE_WRITE
+ * @kernel madvise mm/madvise.c with MADV_POPULATE_READ, MADV_POPULATE_WRITE
  * @see reference B.2
  */
 export const madvise_populate = procedure(function* madvise_populate(

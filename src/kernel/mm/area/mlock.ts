@@ -107,7 +107,12 @@ const mlock_fixup = procedure(function* mlock_fixup(
   })
 })
 
-/** One area after another. Returns one of {@link Populated}. @kernel __mm_populate */
+/**
+ * One area after another. Returns one of {@link Populated}.
+ *
+ * @kernel __mm_populate mm/gup.c
+ * @see reference B.2
+ */
 const populateLocked = procedure(
   '__mm_populate',
   function* (current: Task, page: number, end: number): Running<number> {

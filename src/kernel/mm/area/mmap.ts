@@ -134,7 +134,8 @@ export const unmap_region = procedure(function* unmap_region(
  * and the caller has it for writing.
  *
  * @returns 1 if there was any, 0 if it was all one hole
- * @kernel vms_gather_munmap_vmas
+ * @kernel vms_gather_munmap_vmas mm/vma.c
+ * @see reference B.2
  */
 export const detachVmas = procedure(
   'detach areas',

@@ -38,7 +38,7 @@ import { walkAreas } from './madvise.js'
  *
  * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked, or
  * is not private anonymous memory
- * @kernel madvise with MADV_FREE: madvise_free_single_vma
+ * @kernel madvise_free_single_vma mm/madvise.c, madvise with MADV_FREE
  * @see reference B.2
  */
 export const madvise_free = procedure(function* madvise_free(
@@ -131,7 +131,7 @@ function isLocked({ vma }: MmStruct, page: number): boolean {
  * Reclaims what is in the range: each page that one entry maps goes to swap, or is dropped if it may be.
  *
  * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
- * @kernel madvise with MADV_PAGEOUT: madvise_cold_or_pageout_pte_range
+ * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c, madvise with MADV_PAGEOUT
  * @see reference B.2
  */
 export const madvise_pageout = procedure(function* madvise_pageout(
@@ -162,7 +162,12 @@ export const madvise_pageout = procedure(function* madvise_pageout(
   return error
 })
 
-/** The page of one entry, if there is one that no other maps. A part of a huge page becomes a page by itself first. */
+/**
+ * The page of one entry, if there is one that no other maps. A part of a huge page becomes a page by itself first.
+ *
+ * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c
+ * @see reference B.2
+ */
 const pageoutEntry = procedure(
   'madvise_cold_or_pageout_pte_range',
   function* (current: Task, mm: MmStruct, page: number): Running<void> {

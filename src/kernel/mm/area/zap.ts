@@ -81,7 +81,12 @@ function clearEntryAt(current: Task, mm: MmStruct, page: number): number | Frame
   return zapEntry(current, pte) ?? NOTHING
 }
 
-/** Tells the owner of `freed`, and drops the page-table lock, which the caller holds. */
+/**
+ * Tells the owner of `freed`, and drops the page-table lock, which the caller holds.
+ *
+ * @kernel zap_pte_range mm/memory.c
+ * @see reference B.2
+ */
 const freeUnderLock = procedure(
   'zap (free under the lock)',
   function* (mm: MmStruct, freed: readonly Frame[]) {
@@ -107,7 +112,7 @@ function loseData(mm: MmStruct, page: number): void {
  * Empties the entry above `page` if it maps a huge page that is to go as a whole; one that is to go in part is split.
  *
  * @returns the first frame that it mapped, or what is left to do
- * @kernel zap_pmd_range, zap_huge_pmd
+ * @kernel zap_huge_pmd mm/huge_memory.c, zap_pmd_range
  * @see reference B.2
  */
 export const zap_huge_pmd = procedure(function* zap_huge_pmd(
@@ -190,7 +195,12 @@ export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
   yield* release_pages(current.machine, gathered)
 })
 
-/** Page tables all of which was thrown away are given back, so that a huge page can come in their place. @kernel try_to_free_pte */
+/**
+ * Page tables all of which was thrown away are given back, so that a huge page can come in their place.
+ *
+ * @kernel try_to_free_pte mm/pt_reclaim.c
+ * @see reference B.2
+ */
 export const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct, start: number, end: number) {
   yield* mm.ptl.critical('free the empty page tables', () => {
     for (const pmd of mm.pmd ?? []) {
@@ -206,7 +216,7 @@ export const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct,
  * A whole zap: the window, the entries, the end of the window, the flush, the pages. The caller holds the mmap lock.
  *
  * @param event - why: UNMAP, or CLEAR where the area stays
- * @kernel unmap_region, zap_page_range_single
+ * @kernel zap_page_range_single mm/memory.c, unmap_region
  * @see reference B.2
  */
 export const zap_page_range = procedure(function* zap_page_range(

@@ -62,7 +62,12 @@ export const remove_device_exclusive_entry = procedure(function* remove_device_e
   return 0
 })
 
-/** Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically. @kernel folio_try_get */
+/**
+ * Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically.
+ *
+ * @kernel folio_try_get include/linux/page_ref.h
+ * @see reference B.10, D9
+ */
 export const tryGetPage = procedure(function* folio_try_get(frame: Frame): Running<number> {
   return yield* step('take a reference, unless there is none', () => {
     if (frame.refcount === 0) return 0

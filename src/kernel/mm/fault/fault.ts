@@ -87,7 +87,12 @@ export const handle_pte_fault = procedure(function* handle_pte_fault(
   return yield* become(dealWith, current, mm, page, write, found)
 })
 
-/** The rest of a fault, by what the entry says. */
+/**
+ * The rest of a fault, by what the entry says.
+ *
+ * @kernel handle_pte_fault mm/memory.c
+ * @see reference B.2
+ */
 const dealWith = procedure(
   'handle_pte_fault (found)',
   function* (current: Task, mm: MmStruct, page: number, write: boolean, found: Found): Running<number> {

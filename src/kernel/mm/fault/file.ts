@@ -179,6 +179,12 @@ const __do_fault = procedure(function* __do_fault(
   return found === NOT_CACHED ? yield* become(shmem_get_folio, current, mm, page) : found
 })
 
+/**
+ * A new page for the cache of the file. Somebody else may have put one there meanwhile: then that one is looked at.
+ *
+ * @kernel shmem_get_folio mm/shmem.c
+ * @see reference B.2
+ */
 const shmem_get_folio = procedure(function* shmem_get_folio(
   current: Task,
   mm: MmStruct,

@@ -51,7 +51,8 @@ export const get_user_pages_remote = procedure(function* get_user_pages_remote(
  * Somebody outside gets hold of a page, does with it what he has to do, and lets go. What he holds stays where it is,
  * whatever becomes of the entry.
  *
- * @kernel get_user_pages_remote, put_page
+ * @kernel get_user_pages_remote mm/gup.c, put_page
+ * @see reference B.2
  */
 export const holdUserPage = procedure(
   'get_user_pages_remote (one page, for a while)',
@@ -69,7 +70,8 @@ export const holdUserPage = procedure(
  * must not keep the memory of another device from its owner.
  *
  * @returns 0; -EFAULT if there is no page to be had; -EBUSY for one that is in device memory and cannot leave it now
- * @kernel pin_user_pages with FOLL_LONGTERM and FOLL_WRITE, unpin_user_pages
+ * @kernel pin_user_pages mm/gup.c with FOLL_LONGTERM and FOLL_WRITE, unpin_user_pages
+ * @see reference B.2
  */
 export const pinUserPageLongterm = procedure(
   'pin_user_pages (longterm)',
@@ -127,7 +129,12 @@ export const migrate_longterm_unpinnable_folios = procedure(function* migrate_lo
   return (yield* migrate_device_coherent_folio(current, frame)) ? Unpinnable.busy : Unpinnable.moved
 })
 
-/** One page: looks, faults and looks again. Returns its frame, or -1. */
+/**
+ * One page: looks, faults and looks again. Returns its frame, or -1.
+ *
+ * @kernel get_user_pages_remote mm/gup.c
+ * @see reference B.2
+ */
 const getUserPage = procedure(
   'get_user_pages_remote (page)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {
@@ -141,6 +148,9 @@ const getUserPage = procedure(
 /**
  * The same with FOLL_SPLIT_PMD: each page is to be dealt with by itself, so there must be an entry for each before anybody looks
  * whether it may be written. What is the last part of a huge page that may not is then copied, and not the huge page reused.
+ *
+ * @kernel get_user_pages_remote mm/gup.c with FOLL_SPLIT_PMD
+ * @see reference B.2
  */
 const getUserPageSplit = procedure(
   'get_user_pages_remote (page, split)',

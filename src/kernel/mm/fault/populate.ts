@@ -40,7 +40,12 @@ export const populateArea = procedure(
   },
 )
 
-/** One page: looks, faults and looks again. Returns 0, or what the fault answers. */
+/**
+ * One page: looks, faults and looks again. Returns 0, or what the fault answers.
+ *
+ * @kernel populate_vma_page_range mm/gup.c
+ * @see reference B.2
+ */
 const populatePage = procedure(
   'populate_vma_page_range (page)',
   function* (current: Task, mm: MmStruct, page: number, write: boolean): Running<number> {

@@ -116,7 +116,12 @@ export function devicePageAt(mm: MmStruct, page: number): number {
   return pte.kind === PteKind.devicePrivate && !hugePmdAt(mm, page) ? pte.frame : -1
 }
 
-/** Asks the owner of the page to bring it back. @kernel dev_pagemap_ops.migrate_to_ram */
+/**
+ * Asks the owner of the page to bring it back.
+ *
+ * @kernel dev_pagemap_ops.migrate_to_ram include/linux/memremap.h
+ * @see reference B.6
+ */
 export const migrateToRam = procedure(
   'dev_pagemap_ops.migrate_to_ram',
   function* (current: Task, mm: MmStruct, page: number, fault: DeviceFault): Running<number> {

@@ -176,6 +176,8 @@ export function holdToSplit(machine: Machine, part: Frame): number {
  * Splits the huge page that begins at `frame`, which the caller has locked and holds; both are given up.
  *
  * @returns 1 if it is split
+ * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c
+ * @see reference B.2
  */
 export const splitLocked = procedure(
   'split_folio (advice)',

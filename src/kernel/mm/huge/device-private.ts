@@ -20,7 +20,8 @@ const AGAIN = -1
  * not get the lock does not wait for it, but faults again.
  *
  * @returns 0: try the access again; or what the owner answered
- * @kernel do_huge_pmd_device_private
+ * @kernel do_huge_pmd_device_private mm/huge_memory.c
+ * @see reference B.6
  */
 export const do_huge_pmd_device_private = procedure(function* do_huge_pmd_device_private(
   current: Task,

@@ -82,7 +82,8 @@ const pte_alloc = procedure(function* pte_alloc(
  * dealt with like any other.
  *
  * @returns 0, or an error of the fault
- * @kernel do_huge_zero_wp_pmd
+ * @kernel do_huge_zero_wp_pmd mm/huge_memory.c
+ * @see reference B.2
  */
 const do_huge_zero_wp_pmd = procedure(function* do_huge_zero_wp_pmd(
   current: Task,
@@ -120,7 +121,12 @@ export function mapsHugeZeroPage(mm: MmStruct, page: number): boolean {
   )
 }
 
-/** Splits the mapping, and goes on as with any other page. */
+/**
+ * Splits the mapping, and goes on as with any other page.
+ *
+ * @kernel do_huge_pmd_wp_page mm/huge_memory.c
+ * @see reference B.2
+ */
 const splitAndWrite = procedure(
   'do_huge_pmd_wp_page (fall back)',
   function* (current: Task, mm: MmStruct, page: number): Running<number> {

@@ -28,8 +28,8 @@ import { replaceByTable, split_huge_pmd_address } from './split.js'
  *
  * @param pins - the frames that the caller has a reference on, one each
  * @returns 1, or 0 if somebody else holds a part of it
- * @kernel split_folio
- * @see reference B.5 step 1
+ * @kernel split_folio include/linux/huge_mm.h, split_huge_page_to_list mm/huge_memory.c
+ * @see reference B.5 step 2
  */
 export const split_folio = procedure(function* split_folio(
   current: Task,
@@ -64,7 +64,8 @@ function isHeldByOthers(machine: Machine, frame: Frame, pins: readonly number[])
 /**
  * One area after another that may map the folio, until none is left that does: its watchers are told, whether it does or not.
  *
- * @kernel unmap_folio, remap_page
+ * @kernel unmap_folio mm/huge_memory.c, remap_page
+ * @see reference B.5 step 2
  */
 const remapFolio = procedure(
   'unmap_folio, remap_page',
@@ -115,7 +116,8 @@ function mapsPart(machine: Machine, { mm, start, end }: MappedArea, frame: Frame
  * The entries of the parts, in one area. One step: in between the kernel has migration entries there, which nobody can see the
  * data through.
  *
- * @kernel try_to_migrate_one, remove_migration_pte
+ * @kernel try_to_migrate_one mm/rmap.c, remove_migration_pte
+ * @see reference B.5 step 2
  */
 export const unmapAndRemap = procedure(
   'unmap_folio, remap_page (area)',

@@ -23,7 +23,8 @@ import { clearPte, setPte } from '../page.js'
  * Allocates the pages of a huge page, zeroed, side by side, each with one reference. One step, like that for one page.
  *
  * @returns the first frame, or 0 if there are not enough side by side
- * @kernel vma_alloc_folio
+ * @kernel vma_alloc_folio mm/mempolicy.c
+ * @see reference B.2
  */
 export const allocHugePage = procedure(function* alloc_huge_page({ frames, layout, hugePages }: Machine) {
   return yield* step('take free frames', () => {

@@ -49,7 +49,7 @@ import { exit_mmap } from './exit.js'
  *
  * @param child - an address space that is not in use; it has one user afterwards
  * @returns 0, or -ENOMEM if a page could not be copied
- * @kernel dup_mmap
+ * @kernel dup_mm kernel/fork.c, dup_mmap
  * @see reference B.2
  */
 export const fork = procedure(function* fork(current: Task, child: MmStruct): Running<number> {
@@ -69,7 +69,12 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
   return 0
 })
 
-/** The child is taken down again, with what has been copied of it. @kernel dup_mm kernel/fork.c */
+/**
+ * The child is taken down again, with what has been copied of it.
+ *
+ * @kernel dup_mm kernel/fork.c
+ * @see reference B.2
+ */
 const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: MmStruct): Running<number> {
   yield* child.mmapLock.unlockWrite()
   yield* current.mm.mmapLock.unlockWrite()
@@ -110,6 +115,7 @@ const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, pa
  *
  * @returns 1 if the area is dealt with
  * @kernel dup_mmap mm/mmap.c
+ * @see reference B.2
  */
 const staysBehind = procedure(
   'dup_mmap (VM_DONTCOPY, VM_WIPEONFORK)',

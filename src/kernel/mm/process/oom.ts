@@ -60,6 +60,8 @@ const __oom_reap_task_mm = procedure(function* __oom_reap_task_mm(
  * Zaps one area. If a watcher would have to sleep nothing is open, and so the end is not said.
  *
  * @returns 0, or -EAGAIN
+ * @kernel __oom_reap_task_mm mm/oom_kill.c
+ * @see reference B.2
  */
 export const reapArea = procedure(
   '__oom_reap_task_mm (area)',

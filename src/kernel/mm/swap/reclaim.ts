@@ -77,7 +77,8 @@ function* lookAtParts({ machine }: Task, frame: Frame): Running<readonly Frame[]
 /**
  * A huge page for which there are no slots side by side is split, and each of its pages is reclaimed by itself.
  *
- * @kernel split_folio_to_list
+ * @kernel split_folio_to_list include/linux/huge_mm.h
+ * @see reference B.2
  */
 const splitAndShrink = procedure(
   'shrink_folio_list (split)',
@@ -97,6 +98,9 @@ const splitAndShrink = procedure(
 /**
  * A huge page that may be dropped, page by page, until one turns out to have been written to since. The caller has locked it, and
  * holds each of its pages.
+ *
+ * @kernel shrink_folio_list mm/vmscan.c
+ * @see reference B.2
  */
 const dropFolio = procedure(
   'shrink_folio_list (drop)',
@@ -177,6 +181,7 @@ export const try_to_unmap = procedure(function* try_to_unmap(
  *
  * @param from - which area to go on with, in the order of the walk
  * @kernel try_to_unmap mm/rmap.c
+ * @see reference B.2
  */
 const tryToUnmapAreas = procedure(
   'try_to_unmap (areas)',

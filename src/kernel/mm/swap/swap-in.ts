@@ -37,7 +37,8 @@ import {
  *
  * @param slot - what the entry named when it was looked at: it may name something else by now
  * @returns 0: try the access again; or VM_FAULT_OOM
- * @kernel do_swap_page
+ * @kernel do_swap_page mm/memory.c
+ * @see reference B.2
  */
 export const doSwapSlot = procedure(
   'do_swap_page (swap)',
@@ -59,7 +60,7 @@ export const doSwapSlot = procedure(
  *
  * @returns its frame, locked and held; 0 if the slot is not in use any more, or the page was put there just now: the
  * entry is looked at again; or VM_FAULT_OOM
- * @kernel swapin_readahead
+ * @kernel swapin_readahead mm/swap_state.c
  * @see reference B.2
  */
 export const swapin_folio = procedure(function* swapin_folio(current: Task, slot: number): Running<number> {
