@@ -14,7 +14,7 @@ import type { RecordedTrace } from '../report/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { atomicityCommand } from './commands/atomicity.js'
 import { checkCommand } from './commands/check.js'
-import { conformCommand, KERNELS, recordedKernel } from './commands/conform.js'
+import { conformCommand, KERNELS, PROFILES, recordedKernel, recordedProfile } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { type ExportFormat, exportCommand, SCENARIO_FORMATS, TRACE_FORMATS } from './commands/export.js'
@@ -428,29 +428,48 @@ Examples:
         'the release that was recorded, or one after it: one of hmm-spec list releases (default 6.1)',
       ),
     )
+    .addOption(
+      new Option(
+        '--profile <name>',
+        'whose answers are demanded: the test driver of the release (default), or what any driver must answer',
+      ).choices(PROFILES),
+    )
     .addOption(new Option('--kernel <version>', 'the same as --linux').choices(KERNELS))
     .action(
       async (
         file: string,
-        { linux, kernel, ...options }: { linux?: string; kernel?: KernelVersion } & OutputOptions,
+        {
+          linux,
+          kernel,
+          profile,
+          ...options
+        }: { linux?: string; kernel?: KernelVersion; profile?: string } & OutputOptions,
       ) => {
-        exit(await conformCommand(project, io, file, { ...options, kernel: recordedKernel(linux, kernel) }))
+        exit(
+          await conformCommand(project, io, file, { ...options, ...recordedProfile(linux, kernel, profile) }),
+        )
       },
     )
 
   command('validate', 'judge a trace of a concurrent run of a real kernel: does the specification have it?')
     .argument('<file>', 'what the tracer prints: ftrace text with kprobe events and marks; may be gzipped')
     .addOption(
-      new Option('--kernel <version>', 'the release that was traced (default as its probes tell)').choices(
+      new Option('--linux <version>', 'the release that was traced (default as its probes tell)').choices(
         TRACED_KERNELS,
       ),
     )
+    .addOption(new Option('--kernel <version>', 'the same as --linux').choices(TRACED_KERNELS))
     .addOption(
       new Option('--state-limit <count>', 'most states that are visited (default 2M)').argParser(parseCount),
     )
     .addOption(new Option('--format <format>', 'how to report').choices(VALIDATE_FORMATS).default('text'))
-    .action((file: string, options: ValidateCommandOptions) =>
-      exit(validateCommand(project, io, file, options)),
+    .action(
+      (file: string, { linux, kernel, ...options }: ValidateCommandOptions & { linux?: KernelVersion }) => {
+        const traced = linux ?? kernel
+        if (linux !== undefined && kernel !== undefined)
+          throw new UsageError(`--linux ${linux} and --kernel say the same; give one of them`)
+        exit(validateCommand(project, io, file, { ...options, ...(traced && { kernel: traced }) }))
+      },
     )
 
   command(
@@ -548,7 +567,7 @@ function litmusSubcommand(
   command('litmus', 'what a few threads may end with; and whether a kernel was seen to end otherwise')
     .argument('[name...]', 'names of tests, or beginnings of them (default all)')
     .addOption(new Option('--list', 'name the tests, and explore none'))
-    .addOption(new Option('--linux <version>', 'of which release, with its own test driver').choices(KERNELS))
+    .addOption(new Option('--linux <version>', 'of which release, with its own test driver (default 6.1)'))
     .addOption(new Option('--export <dir>', 'write the tests for hmm_litmus, and explore none'))
     .addOption(new Option('--observed <file>', 'judge the outcomes that a kernel was seen to have'))
     .addOption(new Option('--state-limit <count>', 'most states of each test').argParser(parseCount))
@@ -565,10 +584,8 @@ Examples:
   hmm-spec litmus --observed seen.jsonl`,
     )
     .action(
-      (
-        names: string[],
-        { linux, ...options }: Omit<LitmusCommandOptions, 'kernel'> & { linux?: KernelVersion },
-      ) => exit(litmusCommand(project, io, names, { ...options, kernel: linux ?? KERNELS[0] })),
+      (names: string[], { linux, ...options }: Omit<LitmusCommandOptions, 'kernel'> & { linux?: string }) =>
+        exit(litmusCommand(project, io, names, { ...options, kernel: recordedKernel(linux, undefined) })),
     )
 }
 

@@ -12,6 +12,8 @@ import type { Operation, Unsupported } from './operations.js'
 import { type Answer, Oracle, type OracleOptions } from './oracle.js'
 import { parseLine, type RecordedResult, type Recording } from './recording.js'
 import { type ConformanceOptions, type ConformanceResult, type Mismatch, RecordingError } from './result.js'
+import { differencesFrom } from './suite/answers.js'
+import { type Profile, profileNamed, profileOfDriver } from './suite/profiles.js'
 import { rankSteps } from './suspects.js'
 
 /** The fields of a result that are compared. */
@@ -42,7 +44,7 @@ export interface SequenceResult {
  * Compares a file of recordings, plain or compressed by gzip, with the oracle.
  *
  * @param path - the file
- * @param options - the kernel on which it was recorded
+ * @param options - the kernel on which it was recorded, and whose answers are demanded
  * @throws RecordingError if lines cannot be read: it names each, and contains the result of all others
  */
 export async function conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult> {
@@ -70,7 +72,7 @@ async function decompressed(path: string, bytes: Buffer): Promise<Buffer> {
  * Compares recordings given as text, one sequence in each line. Empty lines are skipped.
  *
  * @param text - the lines
- * @param options - the kernel on which they were recorded
+ * @param options - the kernel on which they were recorded, and whose answers are demanded
  * @param file - their name in messages
  * @throws RecordingError if lines cannot be read: it names each, and contains the result of all others
  */
@@ -84,6 +86,7 @@ export function conformText(
       'scenario',
       `there are recordings of kernels ${Object.keys(releases).join(', ')}, not of ${String(options.kernel)}`,
     )
+  const profile = profileNamed(options.profile ?? profileOfDriver(options.kernel))
   const recordings: Recording[] = []
   const compared: SequenceResult[] = []
   const problems: string[] = []
@@ -95,7 +98,11 @@ export function conformText(
       if (content.trim() === '') return
       try {
         const recording = parseLine(file, index + 1, content)
-        compared.push(conformSequence(recording, { kernel: options.kernel }))
+        compared.push(
+          profile.isDriver
+            ? conformSequence(recording, { kernel: options.kernel })
+            : conformToProfile(recording, profile),
+        )
         recordings.push(recording)
       } catch (error) {
         if (!(error instanceof RecordingError)) throw error
@@ -106,7 +113,8 @@ export function conformText(
     const { mismatches, unsupported } = compared[index]
     return unsupported.length > 0 ? [] : [{ recording, mismatch: mismatches[0] }]
   })
-  const suspects = rankSteps(supported, { kernel: options.kernel })
+  // Which steps another driver takes is not known.
+  const suspects = profile.isDriver ? rankSteps(supported, { kernel: options.kernel }) : []
   const result = { ...summarise(compared), ...(suspects.length > 0 ? { suspects } : {}) }
   if (problems.length > 0) throw new RecordingError(describe(problems, result), result)
   return result
@@ -122,6 +130,34 @@ export function conformSequence(recording: Recording, options: OracleOptions = {
   const unsupported = unsupportedIn(recording.operations)
   if (unsupported.length > 0) return { operations: 0, mismatches: [], unsupported }
   return comparePrefix(recording, options)
+}
+
+/** Compares one sequence with what a profile allows, which may be several answers to an operation. */
+function conformToProfile(recording: Recording, profile: Profile): SequenceResult {
+  const unsupported = unsupportedIn(recording.operations)
+  if (unsupported.length > 0) return { operations: 0, mismatches: [], unsupported }
+  const operations = recording.operations as Exclude<Operation, Unsupported>[]
+  const allowed = profile.answersTo(operations)
+  if (allowed === undefined)
+    return {
+      operations: 0,
+      mismatches: [],
+      unsupported: [`a sequence of which ${profile.name} says nothing`],
+    }
+  const mismatches = allowed.flatMap((answers, operation) =>
+    differencesFrom(answers, recording.results[operation], profile.fields).map(
+      ({ field, expected, actual }) => ({
+        sequence: recording.name,
+        line: recording.line,
+        operation,
+        op: recording.texts[operation],
+        field,
+        ...(actual === undefined ? {} : { expected: actual }),
+        actual: expected.length === 1 ? expected[0] : { oneOf: expected.map((value) => value ?? null) },
+      }),
+    ),
+  )
+  return { operations: operations.length, mismatches, unsupported: [] }
 }
 
 /** What of a sequence is not supported, each once: an operation, or several together. */

@@ -11,6 +11,8 @@ export type KernelVersion = '6.1' | '6.12' | '7.3'
 export interface ConformanceOptions {
   /** The kernel on which the file was recorded. */
   readonly kernel: KernelVersion
+  /** Whose answers are demanded; `test_hmm-KERNEL` if it is omitted. */
+  readonly profile?: string
 }
 
 /** One result of the oracle that differs from the recorded one. */

@@ -117,6 +117,7 @@ export function conformJson(report: ConformReport): string {
     exitCode: conformExitCode(report),
     file: report.file,
     kernel: report.kernel,
+    profile: report.profile,
     ...report.result,
     errors: report.failures,
   })

@@ -114,9 +114,9 @@ export function defectsJUnit(report: DefectReport): string {
 }
 
 /** The results of `conform`: a case for the sequences that match, one for each that does not, one for the rest. */
-export function conformJUnit({ file, kernel, result, failures }: ConformReport): string {
+export function conformJUnit({ file, kernel, profile, result, failures }: ConformReport): string {
   const builder = junit.newBuilder().name('hmm-spec conform')
-  const suite = builder.testSuite().name(`${xml(file)} (Linux ${kernel})`)
+  const suite = builder.testSuite().name(`${xml(file)} (Linux ${kernel}, profile ${profile})`)
   const test = suite
     .testCase()
     .name(`${counted(result.matched, 'sequence')} of ${figure(result.sequences)} match`)

@@ -140,6 +140,8 @@ export interface ConformReport {
   readonly run: RunFacts
   readonly file: string
   readonly kernel: KernelVersion
+  /** Whose answers are demanded. */
+  readonly profile: string
   readonly result: ConformanceResult
   /** Lines of the file that could not be read. */
   readonly failures: readonly Failure[]

@@ -415,12 +415,17 @@ export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectO
 }
 
 /** The results of `conform` as text. */
-export function conformText({ file, kernel, result, failures }: ConformReport, layout: Layout): string {
+export function conformText(
+  { file, kernel, profile, result, failures }: ConformReport,
+  layout: Layout,
+): string {
   const { colours } = layout
   const good = (count: number) => figure(count)
   const bad = (count: number) => (count === 0 ? figure(count) : colours.red(figure(count)))
   const sections = [
-    `${file}, as Linux ${kernel} answers`,
+    profile === `test_hmm-${kernel}`
+      ? `${file}, as Linux ${kernel} answers`
+      : `${file}, of Linux ${kernel}, and what the profile ${profile} allows`,
     table(
       [
         { head: 'sequences', align: 'right' },

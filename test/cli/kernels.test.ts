@@ -76,6 +76,9 @@ test.each([
   ['check --linux 6.8 --generation 5.4', /--linux 6\.8 and --generation say the same/],
   ['conform x --linux 5.4', /no kernel before Linux 6\.1 was recorded/],
   ['conform x --linux 6.1 --kernel 6.1', /say the same/],
+  ['conform x --linux 6.1 --profile test_hmm-7.3', /test_hmm-7\.3 is not the test driver of 6\.1/],
+  ['validate x --linux 6.1 --kernel 6.1', /say the same/],
+  ['litmus --linux 5.4', /no kernel before Linux 6\.1 was recorded/],
 ])('%s is an error', async (line, message) => {
   const { code, err } = await run(line, project)
   expect(code).toBe(2)

@@ -69,6 +69,7 @@ test('conform: a case for each sequence that does not match, whatever characters
     run: FACTS,
     file: 'a&b.jsonl',
     kernel: '6.1',
+    profile: 'test_hmm-6.1',
     failures: [{ name: 'a&b.jsonl', code: 'recording', message: 'line 2 is not JSON' }],
     result: {
       sequences: 3,

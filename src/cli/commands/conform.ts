@@ -18,7 +18,7 @@ import type { Project } from '../project.js'
 import { runFacts } from '../run-facts.js'
 import { UsageError } from '../usage.js'
 
-/** The kernels that can be named. */
+/** The kernels that recordings come from. */
 export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
 
 /**
@@ -36,9 +36,34 @@ export function recordedKernel(linux: string | undefined, kernel: KernelVersion 
   return recorded
 }
 
+/** Whose answers can be demanded of a recording. */
+export const PROFILES: readonly string[] = ['clean', ...KERNELS.map((kernel) => `test_hmm-${kernel}`)]
+
 /** Options of `conform`. */
 export interface ConformCommandOptions extends OutputOptions {
   readonly kernel: KernelVersion
+  readonly profile: string
+}
+
+/**
+ * The kernel and the profile that `--linux`, `--kernel` and `--profile` ask for. The profile of a test driver says which
+ * kernel it is; a kernel has its own test driver.
+ *
+ * @throws UsageError if they contradict each other
+ */
+export function recordedProfile(
+  linux: string | undefined,
+  kernel: KernelVersion | undefined,
+  profile: string | undefined,
+): { kernel: KernelVersion; profile: string } {
+  const ofProfile = KERNELS.find((one) => profile === `test_hmm-${one}`)
+  const named = linux === undefined && kernel === undefined ? ofProfile : recordedKernel(linux, kernel)
+  if (ofProfile !== undefined && named !== ofProfile)
+    throw new UsageError(
+      `--profile ${profile} is not the test driver of ${linux ?? kernel}, as which ${named} is taken`,
+    )
+  const known = named ?? KERNELS[0]
+  return { kernel: known, profile: profile ?? `test_hmm-${known}` }
 }
 
 /**
@@ -64,7 +89,8 @@ export async function conformCommand(
     run: { ...runFacts(project, null), profile: options.kernel },
     file,
     kernel: options.kernel,
-    ...(await compared(project, file, options.kernel)),
+    profile: options.profile,
+    ...(await compared(project, file, options)),
   }
   if (report.result.sequences === 0) throw new UsageError(`${file} holds no sequence`)
   const writers = {
@@ -79,10 +105,10 @@ export async function conformCommand(
 async function compared(
   project: Project,
   file: string,
-  kernel: KernelVersion,
+  { kernel, profile }: ConformCommandOptions,
 ): Promise<Pick<ConformReport, 'result' | 'failures'>> {
   try {
-    return { result: await project.conformFile(file, { kernel }), failures: [] }
+    return { result: await project.conformFile(file, { kernel, profile }), failures: [] }
   } catch (error) {
     if (error instanceof RecordingError) {
       if (error.result === undefined || error.result.sequences === 0) throw new UsageError(error.message)

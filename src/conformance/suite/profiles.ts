@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Violation } from '../../world/index.js'
+import { SpecificationError, Violation } from '../../world/index.js'
 import type { Operation } from '../operations.js'
 import { type Answer, Oracle } from '../oracle.js'
 import type { KernelVersion } from '../result.js'
@@ -31,9 +31,14 @@ export const RELEASES: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
 const CLEAN_FIELDS = ['rc', 'err', 'sig', 'code', 'val', 'vals', 'cpages', 'prot', 'ptes'] as const
 const ALL_FIELDS = [...CLEAN_FIELDS, 'faults'] as const
 
+/** The name of the profile of the kernel's test driver. */
+export function profileOfDriver(kernel: KernelVersion): string {
+  return `test_hmm-${kernel}`
+}
+
 function testDriverOf(kernel: KernelVersion): Profile {
   return {
-    name: `test_hmm-${kernel}`,
+    name: profileOfDriver(kernel),
     summary: `Linux ${kernel} with its own test driver, lib/test_hmm.c, habits included`,
     isDriver: true,
     fields: ALL_FIELDS,
@@ -66,7 +71,19 @@ export const profiles: readonly Profile[] = [
   ...RELEASES.map(testDriverOf),
 ]
 
+/**
+ * The profile called `name`.
+ *
+ * @throws SpecificationError `scenario` if there is none
+ */
+export function profileNamed(name: string): Profile {
+  const found = profiles.find((profile) => profile.name === name)
+  if (found !== undefined) return found
+  const known = profiles.map((profile) => profile.name).join(', ')
+  throw new SpecificationError('scenario', `there is no profile ${name}; there are ${known}`)
+}
+
 /** The release whose oracle answers by a profile. */
 export function releaseOf({ name }: Profile): KernelVersion {
-  return RELEASES.find((release) => name === `test_hmm-${release}`) ?? RELEASES[0]
+  return RELEASES.find((release) => name === profileOfDriver(release)) ?? RELEASES[0]
 }
