@@ -4,8 +4,8 @@
 import { scenarios } from '../spec/index.js'
 import { check } from '../src/checker/index.js'
 import type { TimedScenario } from '../src/publish/bench.js'
-import { plain } from '../src/report/colours.js'
-import { type Column, table } from '../src/report/table.js'
+import { plain } from '../src/report/form/colours.js'
+import { type Column, table } from '../src/report/form/table.js'
 import type { Bounds } from '../src/world/index.js'
 
 const COLUMNS: readonly Column[] = [

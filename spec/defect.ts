@@ -5,7 +5,7 @@
  */
 import type { GenerationName } from '../src/generations/generation.js'
 import type { Parameters } from '../src/world/model.js'
-import type { Override } from '../src/world/override.js'
+import type { Override } from '../src/world/procedures/override.js'
 
 /** Where a defect comes from. */
 export type DefectKind =

@@ -4,7 +4,7 @@
  * @module
  */
 import { instance } from '@viz-js/viz'
-import type { CompiledStatechart } from '../../src/checker/statechart.js'
+import type { CompiledStatechart } from '../../src/checker/claims/statechart.js'
 import type { TransitionData } from '../../src/publish/transitions.js'
 import { address } from './addresses.js'
 import {

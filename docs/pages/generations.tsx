@@ -5,7 +5,7 @@
  * @module
  */
 import type { OverrideData, ProcedureData } from '../../src/publish/procedures.js'
-import type { AnyProcedure } from '../../src/world/procedure.js'
+import type { AnyProcedure } from '../../src/world/procedures/procedure.js'
 import { address } from './addresses.js'
 import { bodyOf, differences } from './code.js'
 import { Replacement } from './defects.js'

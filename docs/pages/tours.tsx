@@ -8,7 +8,7 @@ import { indexOfStop, type Tour } from '../../spec/tours/index.js'
 import type { Trace, TraceStep } from '../../src/checker/result.js'
 import { addressOf } from '../../src/explorer/address.js'
 import { subjectOfTour, takeTurns } from '../../src/explorer/tours.js'
-import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
+import { sequenceSvg, traceSvg } from '../../src/report/sequence/sequence-svg.js'
 import { Html, Provenance, Section, type Site, scrolling, To } from './layout.js'
 
 /** The run of a tour, as far as it is known. */

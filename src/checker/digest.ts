@@ -11,12 +11,12 @@
  * @module
  */
 import { acting, NOBODY } from '../world/acting.js'
-import type { ControlGraph, FrameHistory } from '../world/control.js'
-import { type Cell, givenName, isHandle, type World } from '../world/layout.js'
-import { Lifecycle } from '../world/lifecycle.js'
-import { fieldOf, isRecord } from '../world/record.js'
+import type { ControlGraph, FrameHistory } from '../world/procedures/control.js'
+import { type Cell, givenName, isHandle, type World } from '../world/records/layout.js'
+import { Lifecycle } from '../world/records/lifecycle.js'
+import { fieldOf, isRecord } from '../world/records/record.js'
+import type { State, TransitionSystem } from './explore/system.js'
 import type { GraphDigest } from './result.js'
-import type { State, TransitionSystem } from './system.js'
 
 /** 128 bits. */
 export type Hash = Int32Array

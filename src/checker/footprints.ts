@@ -5,15 +5,15 @@
  */
 import { acting } from '../world/acting.js'
 import { Violation } from '../world/errors.js'
-import { type Footprint, footprintOf } from '../world/footprint.js'
-import type { World } from '../world/layout.js'
 import type { Scenario } from '../world/model.js'
-import { BLOCKED } from '../world/procedure.js'
+import { BLOCKED } from '../world/procedures/procedure.js'
+import { type Footprint, footprintOf } from '../world/records/footprint.js'
+import type { World } from '../world/records/layout.js'
 import { parametersOf } from './check.js'
+import { Stepper } from './explore/stepper.js'
+import { TransitionSystem } from './explore/system.js'
+import { visitSteps } from './explore/visit.js'
 import type { CheckOptions } from './options.js'
-import { Stepper } from './stepper.js'
-import { TransitionSystem } from './system.js'
-import { visitSteps } from './visit.js'
 
 /** The fields that a step or a claim touches, as `mm[].pte[].kind`: which one of several of a kind is left out. */
 export interface Touched {

@@ -4,17 +4,31 @@
  * @module checker
  */
 
-export { type DeclaredStep, declaredSteps } from '../world/declared-steps.js'
+export { type DeclaredStep, declaredSteps } from '../world/procedures/declared-steps.js'
 export { type Atomicity, type AtomicityOptions, atomicity, type LargeStep } from './atomicity/atomicity.js'
 export { againstList, type Discrepancy, type ListedStep } from './atomicity/listed.js'
 export { againstFields, type FieldAccesses, fieldAccesses, type UnlockedPair } from './atomicity/unlocked.js'
 export type { Sample, Samples } from './audit/samples.js'
 export { check, NOT_MODELLED, parametersOf } from './check.js'
-export { coverageOf } from './coverage.js'
+export { coverageOf } from './claims/coverage.js'
+export type { Broken } from './claims/judge.js'
+export { findLasso, type Lasso } from './claims/progress.js'
+export { type CompiledStatechart, type CompiledTransition, compileStatechart } from './claims/statechart.js'
 export { Digest } from './digest.js'
-export { Edges, Graph } from './edges.js'
-export { stepsThatMatter } from './essential.js'
-export { type Breach, Exploration } from './explore.js'
+export { Edges, Graph } from './explore/edges.js'
+export { type Breach, Exploration } from './explore/explore.js'
+export type { Locations } from './explore/memo.js'
+export { Normaliser } from './explore/normalise.js'
+export type { Move } from './explore/stepper.js'
+export { StateStore } from './explore/store.js'
+export {
+  type SurveyedBreach,
+  type SurveyedRun,
+  type SurveyOptions,
+  type SurveyResult,
+  survey,
+} from './explore/survey.js'
+export { type State, type TakenTransitions, type Telling, TransitionSystem } from './explore/system.js'
 export {
   type ClaimFootprint,
   type FootprintOptions,
@@ -24,24 +38,16 @@ export {
   type Touched,
 } from './footprints.js'
 export { type Host, portableHost } from './host.js'
-export type { Broken } from './judge.js'
-export type { Locations } from './memo.js'
-export { Normaliser } from './normalise.js'
 export type { Asking, CheckOptions, Fresh, FreshModel, Injection, Limits, Reductions } from './options.js'
-export { findLasso, type Lasso } from './progress.js'
-export { checkAtRandom, type RandomOptions, type RandomResult, SCHEDULES, type Schedule } from './random.js'
 export * from './result.js'
-export { type CompiledStatechart, type CompiledTransition, compileStatechart } from './statechart.js'
-export type { Move } from './stepper.js'
-export { StateStore } from './store.js'
+export { stepsThatMatter } from './runs/essential.js'
 export {
-  type SurveyedBreach,
-  type SurveyedRun,
-  type SurveyOptions,
-  type SurveyResult,
-  survey,
-} from './survey.js'
-export { type State, type TakenTransitions, type Telling, TransitionSystem } from './system.js'
+  checkAtRandom,
+  type RandomOptions,
+  type RandomResult,
+  SCHEDULES,
+  type Schedule,
+} from './runs/random.js'
 export {
   breachingRun,
   type Judged,
@@ -52,4 +58,4 @@ export {
   retell,
   systemOf,
   type Told,
-} from './trace.js'
+} from './runs/trace.js'

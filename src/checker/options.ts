@@ -4,8 +4,8 @@
  * @module
  */
 import type { Bounds, Parameters, Scenario } from '../world/model.js'
-import type { Override } from '../world/override.js'
-import type { AnyProcedure } from '../world/procedure.js'
+import type { Override } from '../world/procedures/override.js'
+import type { AnyProcedure } from '../world/procedures/procedure.js'
 import type { Host } from './host.js'
 import type { Progress } from './result.js'
 

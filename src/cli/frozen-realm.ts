@@ -7,7 +7,7 @@
 import Module, { createRequire } from 'node:module'
 import { types } from 'node:util'
 import { isGuard } from '../checker/guard.js'
-import { FRAMES } from '../checker/places.js'
+import { FRAMES } from '../checker/runs/places.js'
 import { HARMLESS_MODULES } from '../purity/names.js'
 import { NODE_OBJECTS } from './node-guards.js'
 

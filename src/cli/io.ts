@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Colours, colourful, type Layout, plain } from '../report/colours.js'
+import { type Colours, colourful, type Layout, plain } from '../report/form/colours.js'
 import { ExitCode } from '../report/report.js'
 
 /** Where text goes. */

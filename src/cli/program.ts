@@ -4,13 +4,13 @@
  * @module
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { SCHEDULES } from '../checker/random.js'
+import { SCHEDULES } from '../checker/runs/random.js'
 import type { KernelVersion } from '../conformance/result.js'
-import { PEER_LIMITS } from '../conformance/suite/process-peer.js'
-import { printable } from '../report/printable.js'
+import { PEER_LIMITS } from '../conformance/suite/peer/process-peer.js'
+import { statechartFormats } from '../report/chart/statechart.js'
+import { printable } from '../report/form/printable.js'
 import { ExitCode } from '../report/report.js'
-import { statechartFormats } from '../report/statechart.js'
-import type { RecordedTrace } from '../report/trace-file.js'
+import type { RecordedTrace } from '../report/sequence/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { atomicityCommand } from './commands/atomicity.js'
 import { checkCommand } from './commands/check.js'

@@ -4,9 +4,9 @@
  * @module
  */
 import { createLogUpdate } from 'log-update'
-import type { RandomResult } from '../checker/random.js'
 import type { Progress, Verdict } from '../checker/result.js'
-import { duration, figure } from '../report/figures.js'
+import type { RandomResult } from '../checker/runs/random.js'
+import { duration, figure } from '../report/form/figures.js'
 import { verdictText } from '../report/text.js'
 import { type Io, layoutFor } from './io.js'
 

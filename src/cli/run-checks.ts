@@ -5,9 +5,9 @@
  * @module
  */
 import type { CheckOptions, Limits } from '../checker/options.js'
-import type { RandomResult } from '../checker/random.js'
 import type { CheckResult } from '../checker/result.js'
-import { counted, duration } from '../report/figures.js'
+import type { RandomResult } from '../checker/runs/random.js'
+import { counted, duration } from '../report/form/figures.js'
 import { ExitCode, type Failure } from '../report/report.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Scenario } from '../world/model.js'

@@ -4,8 +4,8 @@
  * @module
  */
 import type { AnyStateMachine } from 'xstate'
-import { compileStatechart } from '../checker/statechart.js'
-import { exportStatechart } from '../report/statechart.js'
+import { compileStatechart } from '../checker/claims/statechart.js'
+import { exportStatechart } from '../report/chart/statechart.js'
 import type { StatechartEntry } from './project.js'
 
 /** What `list` and `export` show of a machine. @throws SpecificationError if it is more than a statechart */

@@ -5,7 +5,7 @@
  */
 import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
-import { printable } from '../report/printable.js'
+import { printable } from '../report/form/printable.js'
 import { ExitCode } from '../report/report.js'
 import { importedFiles } from './driver-text.js'
 import { coloursFor, type Io } from './io.js'

@@ -6,8 +6,8 @@
  */
 import type { OwnNotifier } from '../kernel/index.js'
 import { List, Mutex, Pool, RwSemaphore, SpecificationError, Spinlock, WaitQueue } from '../world/index.js'
-import { givenName, isHandle } from '../world/layout.js'
-import { isRecord } from '../world/record.js'
+import { givenName, isHandle } from '../world/records/layout.js'
+import { isRecord } from '../world/records/record.js'
 
 /**
  * Refuses a state that keeps anything outside of the world.

@@ -37,7 +37,7 @@ import {
   SpecificationError,
   unobserved,
 } from '../world/index.js'
-import { beforeFree } from '../world/pool.js'
+import { beforeFree } from '../world/records/pool.js'
 import { mustBeDeclared } from './declared-state.js'
 import type { Driver, PageTableProtection } from './driver.js'
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
+
+import type { Move } from '../checker/explore/stepper.js'
 import type { TraceStep } from '../checker/result.js'
-import type { Move } from '../checker/stepper.js'
 import type { Bounds } from '../world/model.js'
 import type { Subject } from './subject.js'
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Run, sequenceOf } from '../report/sequence-model.js'
+import { type Run, sequenceOf } from '../report/sequence/sequence-model.js'
 
 /** One event: a step, a lock that is held, a window of invalidation, a name. */
 export interface TraceEvent {

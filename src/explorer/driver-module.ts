@@ -8,7 +8,7 @@ import type { Driver } from '../driver/index.js'
 import * as driverApi from '../driver/index.js'
 import * as kernelApi from '../kernel/index.js'
 import * as worldApi from '../world/index.js'
-import { type AnyProcedure, proceduresOf } from '../world/procedure.js'
+import { type AnyProcedure, proceduresOf } from '../world/procedures/procedure.js'
 import { isPicture, type Picture } from './picture.js'
 
 /** What a text may import. */

@@ -4,9 +4,9 @@
  * @module
  */
 import type { TourStop } from '../../spec/tours/index.js'
-import type { Broken } from '../checker/judge.js'
+import type { Broken } from '../checker/claims/judge.js'
+import type { Move } from '../checker/explore/stepper.js'
 import type { CheckResult, Progress, TraceStep } from '../checker/result.js'
-import type { Move } from '../checker/stepper.js'
 import type { Parameters } from '../world/model.js'
 import type { CodedStep } from './address.js'
 import type { Picture } from './picture.js'

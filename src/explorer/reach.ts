@@ -5,13 +5,13 @@
  * @module
  */
 
-import type { Broken } from '../checker/judge.js'
-import { type Move, Stepper } from '../checker/stepper.js'
-import { StateStore } from '../checker/store.js'
-import { brokenBy, type State, type TransitionSystem } from '../checker/system.js'
+import type { Broken } from '../checker/claims/judge.js'
+import { type Move, Stepper } from '../checker/explore/stepper.js'
+import { StateStore } from '../checker/explore/store.js'
+import { brokenBy, type State, type TransitionSystem } from '../checker/explore/system.js'
 import { acting, use } from '../world/acting.js'
 import { SpecificationError, Violation } from '../world/errors.js'
-import { BLOCKED } from '../world/procedure.js'
+import { BLOCKED } from '../world/procedures/procedure.js'
 import { BREAKS, kindOf, outcomeOf } from './outcome.js'
 
 /** What a run is looked for to. */

@@ -14,7 +14,7 @@ import {
   scenariosFor,
 } from '../../spec/index.js'
 import { parametersOf } from '../checker/check.js'
-import { compileStatechart } from '../checker/statechart.js'
+import { compileStatechart } from '../checker/claims/statechart.js'
 import type { Driver } from '../driver/index.js'
 import { generations } from '../generations/generations.js'
 import { SpecificationError } from '../world/errors.js'

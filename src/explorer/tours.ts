@@ -5,7 +5,7 @@
  */
 import { defects } from '../../spec/index.js'
 import { indexOfStop, type Tour, type TourStop, type Turn, tours } from '../../spec/tours/index.js'
-import type { Move } from '../checker/stepper.js'
+import type { Move } from '../checker/explore/stepper.js'
 import { resolve, type Subject } from './subject.js'
 import { Walk } from './walk.js'
 

@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { Broken } from '../checker/judge.js'
-import { Judge } from '../checker/judge.js'
+import type { Broken } from '../checker/claims/judge.js'
+import { Judge } from '../checker/claims/judge.js'
+import { answerIn, type Move, Stepper } from '../checker/explore/stepper.js'
+import { brokenBy, type State, type Telling, TransitionSystem } from '../checker/explore/system.js'
 import type { TraceStep } from '../checker/result.js'
-import { answerIn, type Move, Stepper } from '../checker/stepper.js'
-import { brokenBy, type State, type Telling, TransitionSystem } from '../checker/system.js'
 import { acting, NOBODY } from '../world/acting.js'
-import { FINISHED } from '../world/control.js'
 import { SpecificationError, Violation } from '../world/errors.js'
-import { BLOCKED } from '../world/procedure.js'
+import { FINISHED } from '../world/procedures/control.js'
+import { BLOCKED } from '../world/procedures/procedure.js'
 import type { Resolved } from './subject.js'
 
 /** One way in which a thread may go on. */

@@ -5,8 +5,8 @@
  */
 import { acting, use } from '../world/acting.js'
 import { SpecificationError, Violation } from '../world/errors.js'
-import { recordedBy } from '../world/footprint.js'
 import type { Judgement, Model, View } from '../world/model.js'
+import { recordedBy } from '../world/records/footprint.js'
 import type { AskAt, Closer } from './close.js'
 import { type Looks, Path, type Place } from './looks.js'
 import type { Answer, RecordedClaim, RecordedProgress } from './recording.js'

@@ -5,8 +5,8 @@
  * @module
  */
 import { acting, inside, use } from '../world/acting.js'
-import { recordedBy } from '../world/footprint.js'
 import type { View } from '../world/model.js'
+import { recordedBy } from '../world/records/footprint.js'
 import { type Looks, Path, type Place } from './looks.js'
 import { isLeaf, type Seen, type Tree } from './tree.js'
 

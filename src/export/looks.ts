@@ -4,10 +4,10 @@
  * @module
  */
 import { SpecificationError } from '../world/errors.js'
-import { type Recorder, recordedBy } from '../world/footprint.js'
-import type { Cell, World } from '../world/layout.js'
 import type { View } from '../world/model.js'
-import type { AnyProcedure } from '../world/procedure.js'
+import type { AnyProcedure } from '../world/procedures/procedure.js'
+import { type Recorder, recordedBy } from '../world/records/footprint.js'
+import type { Cell, World } from '../world/records/layout.js'
 import type { Seen } from './tree.js'
 
 /** A question about where a thread stands. */

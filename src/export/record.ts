@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { Stepper } from '../checker/stepper.js'
-import { StateStore } from '../checker/store.js'
-import { type State, TransitionSystem } from '../checker/system.js'
+import { Stepper } from '../checker/explore/stepper.js'
+import { StateStore } from '../checker/explore/store.js'
+import { type State, TransitionSystem } from '../checker/explore/system.js'
 import { inside, use } from '../world/acting.js'
 import { SpecificationError, Violation } from '../world/errors.js'
-import { recordedBy } from '../world/footprint.js'
-import type { World } from '../world/layout.js'
 import type { Model } from '../world/model.js'
-import type { Override } from '../world/override.js'
-import { BLOCKED } from '../world/procedure.js'
+import type { Override } from '../world/procedures/override.js'
+import { BLOCKED } from '../world/procedures/procedure.js'
+import { recordedBy } from '../world/records/footprint.js'
+import type { World } from '../world/records/layout.js'
 import { RecordedClaims } from './claims.js'
 import { Closer } from './close.js'
 import { Looks, Path, type Place } from './looks.js'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { State, TransitionSystem } from '../checker/system.js'
+import type { State, TransitionSystem } from '../checker/explore/system.js'
 import type { Looks } from './looks.js'
 import type { Tree } from './tree.js'
 

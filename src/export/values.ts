@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { State, TransitionSystem } from '../checker/system.js'
+import type { State, TransitionSystem } from '../checker/explore/system.js'
 import type { View } from '../world/model.js'
 import type { Looks, Question } from './looks.js'
 import type { Choices, Outcome } from './recording.js'

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Layout } from '../report/colours.js'
-import { counted, duration, figure, indented, wrap } from '../report/figures.js'
+import type { Layout } from '../report/form/colours.js'
+import { counted, duration, figure, indented, wrap } from '../report/form/figures.js'
+import { table } from '../report/form/table.js'
 import { document } from '../report/json.js'
 import { ExitCode, type RunFacts } from '../report/report.js'
-import { table } from '../report/table.js'
 import { MUTATIONS, type Mutation } from './mutant.js'
 import {
   type Counts,

@@ -5,14 +5,14 @@
  * @module
  */
 import { parametersOf } from '../checker/check.js'
-import { Stepper } from '../checker/stepper.js'
-import { StateStore } from '../checker/store.js'
-import { type State, TransitionSystem } from '../checker/system.js'
+import { Stepper } from '../checker/explore/stepper.js'
+import { StateStore } from '../checker/explore/store.js'
+import { type State, TransitionSystem } from '../checker/explore/system.js'
 import { BREAKS, kindOf, outcomeOf } from '../explorer/outcome.js'
 import { Violation } from '../world/errors.js'
-import { type Recorder, recordedBy, recording } from '../world/footprint.js'
 import type { Scenario } from '../world/model.js'
-import { BLOCKED } from '../world/procedure.js'
+import { BLOCKED } from '../world/procedures/procedure.js'
+import { type Recorder, recordedBy, recording } from '../world/records/footprint.js'
 import type { MutantData, PlacedMutant } from './mutants.js'
 import { type Example, exampleOf, sequencesOf, stepName, stepsIn, type TakenBy } from './sequences.js'
 

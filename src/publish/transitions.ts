@@ -4,12 +4,12 @@
  * @module
  */
 
+import type { CompiledStatechart } from '../checker/claims/statechart.js'
 import type { CheckOptions } from '../checker/options.js'
 import type { CheckResult, TraceStep } from '../checker/result.js'
-import type { CompiledStatechart } from '../checker/statechart.js'
 import { Violation } from '../world/errors.js'
-import type { TransitionTable } from '../world/lifecycle.js'
 import type { Scenario } from '../world/model.js'
+import type { TransitionTable } from '../world/records/lifecycle.js'
 import type { ProcedureData } from './procedures.js'
 import { sequencesOf, type TakenBy, transitionName } from './sequences.js'
 

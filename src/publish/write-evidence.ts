@@ -21,9 +21,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { statecharts } from '../../models/index.js'
 import { scenarios } from '../../spec/index.js'
+import { compileStatechart } from '../checker/claims/statechart.js'
 import { check } from '../checker/index.js'
 import type { CheckResult } from '../checker/result.js'
-import { compileStatechart } from '../checker/statechart.js'
 import {
   type CheckDocument,
   type ConformDocument,

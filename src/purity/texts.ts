@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { ControlGraph } from '../world/control.js'
 import { SpecificationError } from '../world/errors.js'
-import { replacedIn } from '../world/override.js'
-import type { AnyProcedure, Body } from '../world/procedure.js'
+import type { ControlGraph } from '../world/procedures/control.js'
+import { replacedIn } from '../world/procedures/override.js'
+import type { AnyProcedure, Body } from '../world/procedures/procedure.js'
 import { checkProcedure, type SourceReport } from './source.js'
 
 const reports = new Map<string, SourceReport>()

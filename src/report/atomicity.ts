@@ -4,8 +4,8 @@
  * @module
  */
 import type { Discrepancy } from '../checker/atomicity/listed.js'
-import type { Layout } from './colours.js'
-import { counted, wrap } from './figures.js'
+import type { Layout } from './form/colours.js'
+import { counted, wrap } from './form/figures.js'
 
 /** What was looked at, and what is wrong. */
 export interface AtomicityReport {

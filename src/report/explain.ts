@@ -7,9 +7,9 @@ import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
 import type { Footprints } from '../checker/footprints.js'
 import type { Scenario } from '../world/model.js'
-import type { Layout } from './colours.js'
-import { bullets, indented, settings, wrap } from './figures.js'
-import { table } from './table.js'
+import type { Layout } from './form/colours.js'
+import { bullets, indented, settings, wrap } from './form/figures.js'
+import { table } from './form/table.js'
 import type { DeclaredTransition } from './vacuity.js'
 
 /** Everything that can be explained. */

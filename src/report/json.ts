@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { Broken } from '../checker/judge.js'
+import type { Broken } from '../checker/claims/judge.js'
 import type { Trace, ViolationReport } from '../checker/result.js'
-import { foldOf, isFoldable } from './fold.js'
 import { pageFor, whereIn } from './mistakes.js'
 import {
   type CheckReport,
@@ -20,7 +19,8 @@ import {
   simulateExitCode,
   wasStopped,
 } from './report.js'
-import type { StateReport } from './state.js'
+import { foldOf, isFoldable } from './sequence/fold.js'
+import type { StateReport } from './sequence/state.js'
 
 /** A document as the commands write it: its format, the run that made it, and its content. */
 export function document(format: string, run: RunFacts, content: object): string {

@@ -7,8 +7,8 @@
 import junitModule, { type Builder } from 'junit-report-builder'
 import type { CheckResult } from '../checker/result.js'
 import type { Mismatch } from '../conformance/result.js'
-import { plain } from './colours.js'
-import { counted, figure, settings } from './figures.js'
+import { plain } from './form/colours.js'
+import { counted, figure, settings } from './form/figures.js'
 import {
   type CheckReport,
   type ConformReport,
@@ -18,7 +18,7 @@ import {
   type Unsaved,
   wasStopped,
 } from './report.js'
-import { claimLabel, sequenceText } from './sequence.js'
+import { claimLabel, sequenceText } from './sequence/sequence.js'
 import { stopReason, whatIsWrong } from './text.js'
 import { isVacuous, type Vacuity } from './vacuity.js'
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Layout } from './colours.js'
-import { type Column, table } from './table.js'
+import type { Layout } from './form/colours.js'
+import { type Column, table } from './form/table.js'
 
 /** A list, as a table shows it. */
 export interface Listing {

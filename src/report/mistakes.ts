@@ -4,7 +4,7 @@
  * @module
  */
 import type { StepPlace, Trace, ViolationReport } from '../checker/result.js'
-import { sequenceOf } from './sequence-model.js'
+import { sequenceOf } from './sequence/sequence-model.js'
 
 /** The page that explains the mistakes, in the folder of the documents. */
 export const MISTAKES_PAGE = 'driver-mistakes.md'

@@ -5,8 +5,8 @@
  */
 import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
-import type { RandomResult } from '../checker/random.js'
 import type { CheckResult } from '../checker/result.js'
+import type { RandomResult } from '../checker/runs/random.js'
 import type { ConformanceResult, KernelVersion } from '../conformance/result.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { isVacuous, type Vacuity } from './vacuity.js'

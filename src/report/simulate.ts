@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { RandomResult } from '../checker/random.js'
-import type { Layout } from './colours.js'
-import { bullets, counted, duration, figure, settings, wrap } from './figures.js'
+import type { RandomResult } from '../checker/runs/random.js'
+import type { Layout } from './form/colours.js'
+import { bullets, counted, duration, figure, settings, wrap } from './form/figures.js'
+import { table } from './form/table.js'
 import type { SimulateReport } from './report.js'
-import { table } from './table.js'
 import { breachText, failuresText, notRunText, unsavedText, verdictText } from './text.js'
 
 /** The results of `simulate` as text. */

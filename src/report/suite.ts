@@ -4,13 +4,13 @@
  * @module
  */
 import junitModule, { type Builder } from 'junit-report-builder'
-import { printable } from '../conformance/suite/protocol.js'
+import { printable } from '../conformance/suite/peer/protocol.js'
 import type { Divergence, DivergentSequence, SuiteResult } from '../conformance/suite/result.js'
-import type { Layout } from './colours.js'
-import { bullets, counted, figure, wrap } from './figures.js'
+import type { Layout } from './form/colours.js'
+import { bullets, counted, figure, wrap } from './form/figures.js'
+import { table } from './form/table.js'
 import { document } from './json.js'
 import { ExitCode, type RunFacts } from './report.js'
-import { table } from './table.js'
 
 // The package's types describe its other build: the module that Node imports is the builder itself.
 const junit = junitModule as unknown as Builder

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { RandomResult } from '../checker/random.js'
+
 import type { CheckResult, Verdict, ViolationReport } from '../checker/result.js'
-import type { Layout } from './colours.js'
-import { bullets, counted, duration, figure, settings, size, wrap } from './figures.js'
-import { isFoldable } from './fold.js'
+import type { RandomResult } from '../checker/runs/random.js'
+import type { Layout } from './form/colours.js'
+import { bullets, counted, duration, figure, settings, size, wrap } from './form/figures.js'
+import { table } from './form/table.js'
 import { pageFor, whereIn } from './mistakes.js'
 import {
   type CheckReport,
@@ -19,8 +20,8 @@ import {
   type Unsaved,
   wasStopped,
 } from './report.js'
-import { sequenceText } from './sequence.js'
-import { table } from './table.js'
+import { isFoldable } from './sequence/fold.js'
+import { sequenceText } from './sequence/sequence.js'
 import { isVacuous, type Unexercised, type Vacuity } from './vacuity.js'
 
 /** Most mismatches that a text report lists. */

@@ -5,7 +5,7 @@
  */
 import type { Requirement } from '../../spec/requirement.js'
 import type { CheckResult } from '../checker/result.js'
-import type { DeclaredStep } from '../world/declared-steps.js'
+import type { DeclaredStep } from '../world/procedures/declared-steps.js'
 
 /** A transition that a statechart has. */
 export interface DeclaredTransition {

@@ -5,11 +5,11 @@
  */
 import type { PassedOver } from '../conformance/validate/trace/race.js'
 import type { Refusal, Validation } from '../conformance/validate/validate.js'
-import type { Layout } from './colours.js'
-import { bullets, counted, duration, figure, wrap } from './figures.js'
+import type { Layout } from './form/colours.js'
+import { bullets, counted, duration, figure, wrap } from './form/figures.js'
+import { table } from './form/table.js'
 import { document } from './json.js'
 import { ExitCode, type RunFacts } from './report.js'
-import { table } from './table.js'
 
 /** The result of `validate`. */
 export interface ValidateReport {

@@ -5,8 +5,8 @@
  */
 import { instance } from '@viz-js/viz'
 import MarkdownIt from 'markdown-it'
-import type { CompiledStatechart } from '../checker/statechart.js'
-import { statechartToDot } from '../report/statechart.js'
+import type { CompiledStatechart } from '../checker/claims/statechart.js'
+import { statechartToDot } from '../report/chart/statechart.js'
 import { STYLE } from './style.js'
 
 /** Of the dossier beside what all reviews have. */

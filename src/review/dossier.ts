@@ -6,9 +6,9 @@
 import type { Defect } from '../../spec/defect.js'
 import type { Requirement } from '../../spec/requirement.js'
 import { NOT_MODELLED } from '../checker/check.js'
-import type { CompiledStatechart } from '../checker/statechart.js'
+import type { CompiledStatechart } from '../checker/claims/statechart.js'
 import type { CheckDocument, DefectEntry, Evidence } from '../publish/evidence.js'
-import { counted, figure, settings } from '../report/figures.js'
+import { counted, figure, settings } from '../report/form/figures.js'
 import type { RunFacts } from '../report/report.js'
 import type { Scenario } from '../world/model.js'
 

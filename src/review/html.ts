@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { counted, figure, settings } from '../report/figures.js'
-import { printable } from '../report/printable.js'
-import { claimLabel } from '../report/sequence.js'
-import { traceSvg } from '../report/sequence-svg.js'
+import { counted, figure, settings } from '../report/form/figures.js'
+import { printable } from '../report/form/printable.js'
+import { claimLabel } from '../report/sequence/sequence.js'
+import { traceSvg } from '../report/sequence/sequence-svg.js'
 import type { ProcedureChange } from './change.js'
 import type { BrokenClause, Review } from './review.js'
 import { STYLE } from './style.js'

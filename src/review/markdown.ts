@@ -4,10 +4,10 @@
  * @module
  */
 import type { Trace } from '../checker/result.js'
-import { counted, figure, settings, wrap } from '../report/figures.js'
-import { printable } from '../report/printable.js'
-import { changeLabel, claimLabel, stepLabel } from '../report/sequence.js'
-import { sequenceOf } from '../report/sequence-model.js'
+import { counted, figure, settings, wrap } from '../report/form/figures.js'
+import { printable } from '../report/form/printable.js'
+import { changeLabel, claimLabel, stepLabel } from '../report/sequence/sequence.js'
+import { sequenceOf } from '../report/sequence/sequence-model.js'
 import type { BrokenClause, Review } from './review.js'
 import {
   assumptionsOf,

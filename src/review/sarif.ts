@@ -5,7 +5,7 @@
  * @module
  */
 import type { Trace } from '../checker/result.js'
-import { stepLabel } from '../report/sequence.js'
+import { stepLabel } from '../report/sequence/sequence.js'
 import type { Place, ProcedureChange } from './change.js'
 import type { BrokenClause, Review } from './review.js'
 import { clauseOf, lengthOf, verdictOfReview } from './wording.js'

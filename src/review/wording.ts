@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { counted, figure } from '../report/figures.js'
-import { claimLabel } from '../report/sequence.js'
+import { counted, figure } from '../report/form/figures.js'
+import { claimLabel } from '../report/sequence/sequence.js'
 import type { ProcedureChange } from './change.js'
 import { inRows } from './releases.js'
 import type { BrokenClause, Review, Selected } from './review.js'

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { coverageOf } from '../checker/coverage.js'
-import { Exploration } from '../checker/explore.js'
+import { coverageOf } from '../checker/claims/coverage.js'
+import { Exploration } from '../checker/explore/explore.js'
 import { installGuards } from '../checker/guard.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Parameters, Scenario } from '../world/model.js'

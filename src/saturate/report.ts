@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Layout } from '../report/colours.js'
-import { bullets, counted, duration, figure, wrap } from '../report/figures.js'
+import type { Layout } from '../report/form/colours.js'
+import { bullets, counted, duration, figure, wrap } from '../report/form/figures.js'
 import { document } from '../report/json.js'
 import { ExitCode, type RunFacts } from '../report/report.js'
 import { SHOWN, type Shown } from './observe.js'

@@ -4,9 +4,9 @@
  * @module
  */
 import { check } from '../checker/check.js'
+import { DEADLOCK } from '../checker/explore/system.js'
 import type { Injection } from '../checker/options.js'
 import type { CheckResult } from '../checker/result.js'
-import { DEADLOCK } from '../checker/system.js'
 import { NEVER_MET, type PromelaModel } from '../export/promela.js'
 import { promelaOfScenario } from '../export/scenario.js'
 import type { Bounds, Parameters, Scenario } from '../world/model.js'

@@ -5,7 +5,7 @@
  * @module
  */
 import { acting } from './acting.js'
-import { unobserved } from './footprint.js'
+import { unobserved } from './records/footprint.js'
 
 /** A claim that does not hold in the state, or for the step, in which it was thrown. The checker reports it with a trace. */
 export class Violation extends Error {

@@ -6,6 +6,8 @@
  */
 
 export { type Asserted, NOBODY, use, whoActs as acting } from './acting.js'
+export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
+export * from './model.js'
 export {
   ControlGraph,
   type ControlLimits,
@@ -13,31 +15,7 @@ export {
   type FrameDescription,
   type FrameHistory,
   type Location,
-} from './control.js'
-export { claim, SpecificationError, type SpecificationErrorCode, Violation } from './errors.js'
-export { type Footprint, unobserved } from './footprint.js'
-export {
-  type Bits,
-  Cell,
-  type CellOptions,
-  type Codec,
-  Layout,
-  type LayoutOptions,
-  type World,
-} from './layout.js'
-export { Lifecycle, type StatechartMeta, type TransitionTable } from './lifecycle.js'
-export {
-  type Condition,
-  type Lock,
-  type LockOptions,
-  Mutex,
-  mightSleep,
-  RwSemaphore,
-  type Sleeping,
-  Spinlock,
-  WaitQueue,
-} from './locks.js'
-export * from './model.js'
+} from './procedures/control.js'
 export {
   bodiesOf,
   type Override,
@@ -46,8 +24,7 @@ export {
   type Replace,
   type StepOverride,
   type TextOverride,
-} from './override.js'
-export { List, Pool, type PoolOptions } from './pool.js'
+} from './procedures/override.js'
 export {
   type AnyProcedure,
   type Become,
@@ -66,8 +43,31 @@ export {
   type Step,
   step,
   type Ways,
-} from './procedure.js'
-export { any, both, exclusive, Guard, type Protection, readWrite, shared } from './protection.js'
-export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './record.js'
-export { SEQUENCE_VIEWS, Sequence, type SequenceView } from './sequence.js'
-export { type SequentialOptions, SequentialRunner } from './sequential.js'
+} from './procedures/procedure.js'
+export { type SequentialOptions, SequentialRunner } from './procedures/sequential.js'
+export { type Footprint, unobserved } from './records/footprint.js'
+export {
+  type Bits,
+  Cell,
+  type CellOptions,
+  type Codec,
+  Layout,
+  type LayoutOptions,
+  type World,
+} from './records/layout.js'
+export { Lifecycle, type StatechartMeta, type TransitionTable } from './records/lifecycle.js'
+export {
+  type Condition,
+  type Lock,
+  type LockOptions,
+  Mutex,
+  mightSleep,
+  RwSemaphore,
+  type Sleeping,
+  Spinlock,
+  WaitQueue,
+} from './records/locks.js'
+export { List, Pool, type PoolOptions } from './records/pool.js'
+export { any, both, exclusive, Guard, type Protection, readWrite, shared } from './records/protection.js'
+export { fieldOf, old, READ_ONCE, type Reads, type RecordOf, withConstants } from './records/record.js'
+export { SEQUENCE_VIEWS, Sequence, type SequenceView } from './records/sequence.js'

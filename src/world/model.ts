@@ -5,10 +5,10 @@
  * @module
  */
 import { SpecificationError } from './errors.js'
-import type { Cell, Layout } from './layout.js'
-import type { Lifecycle, TransitionTable } from './lifecycle.js'
-import type { Override } from './override.js'
-import type { AnyProcedure } from './procedure.js'
+import type { Override } from './procedures/override.js'
+import type { AnyProcedure } from './procedures/procedure.js'
+import type { Cell, Layout } from './records/layout.js'
+import type { Lifecycle, TransitionTable } from './records/lifecycle.js'
 
 /** One thread of a model. */
 export interface Thread {

@@ -177,7 +177,7 @@ const tick = () => { actor.send({ type: 'GO' }); return false }`,
   ],
   [
     'the inside of the product',
-    "import { Judge } from '../../../../dist/src/checker/judge.js'\nconst tick = () => Judge === 0",
+    "import { Judge } from '../../../../dist/src/checker/claims/judge.js'\nconst tick = () => Judge === 0",
     /which is the inside of hmm-spec/,
   ],
 ])('in %s', (name, declared, why) => {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { scenarios } from '../../spec/index.js'
 import { footprints } from '../../src/checker/index.js'
 import { acting } from '../../src/world/acting.js'
-import { footprintOf } from '../../src/world/footprint.js'
 import { Layout, Mutex, NOBODY, READ_ONCE } from '../../src/world/index.js'
+import { footprintOf } from '../../src/world/records/footprint.js'
 
 /** States of each scenario: the first ones take nearly all of its steps. */
 const STATES = 400

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Locations, Memo, NO_STEP } from '../../src/checker/memo.js'
+import { type Locations, Memo, NO_STEP } from '../../src/checker/explore/memo.js'
 import { acting } from '../../src/world/acting.js'
 import { Layout, old, procedure, use } from '../../src/world/index.js'
 

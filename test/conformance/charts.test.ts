@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { unsupportedIn } from '../../src/conformance/conform.js'
 import { type Operation, parseOperation } from '../../src/conformance/operations.js'
 import { exercise } from '../../src/conformance/suite/coverage.js'
-import { isHuge } from '../../src/conformance/suite/generate.js'
-import { recordedSequences } from '../../src/conformance/suite/known.js'
+import { isHuge } from '../../src/conformance/suite/making/generate.js'
+import { recordedSequences } from '../../src/conformance/suite/making/known.js'
 
 const WHOLE = process.env.HMM_SPEC_WHOLE === '1'
 

@@ -13,7 +13,7 @@ import {
   type Runner,
   unsupportedIn,
 } from '../../src/conformance/index.js'
-import { operationOf, PAGES as WINDOW } from '../../src/conformance/suite/generate.js'
+import { operationOf, PAGES as WINDOW } from '../../src/conformance/suite/making/generate.js'
 import { releases } from '../../src/generations/releases.js'
 import { madvise_dontneed } from '../../src/kernel/index.js'
 import { acting } from '../../src/world/acting.js'

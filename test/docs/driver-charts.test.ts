@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { svmRangeStatechart } from '../../src/driver/tree/index.js'
-import { exportStatechart } from '../../src/report/statechart.js'
+import { exportStatechart } from '../../src/report/chart/statechart.js'
 
 const charts = [svmRangeStatechart]
 const folder = new URL('../../docs/drivers/', import.meta.url)

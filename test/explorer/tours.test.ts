@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { defects, scenarioOf } from '../../spec/index.js'
 import { type Tour, tours } from '../../spec/tours/index.js'
 import { stop } from '../../spec/tours/tour.js'
+import type { Move } from '../../src/checker/explore/stepper.js'
 import { check } from '../../src/checker/index.js'
-import type { Move } from '../../src/checker/stepper.js'
 import { problemsOf, subjectOfTour, takeTurns, tourThrough } from '../../src/explorer/tours.js'
 
 /** The run of a tour, found anew, and what it breaks at its end. */

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { scenarios } from '../../spec/index.js'
-import { survey } from '../../src/checker/survey.js'
+import { survey } from '../../src/checker/explore/survey.js'
 import {
   addDeviceMemory,
   attachDeviceChunk,

@@ -1,6 +1,7 @@
 /** Wrong statecharts, made of one that is right. */
+
+import type { CompiledStatechart } from '../../src/checker/claims/statechart.js'
 import { type CheckResult, check } from '../../src/checker/index.js'
-import type { CompiledStatechart } from '../../src/checker/statechart.js'
 import type { DeclaredTransition } from '../../src/report/vacuity.js'
 import type { Scenario, TransitionTable } from '../../src/world/index.js'
 

@@ -28,10 +28,10 @@ import {
   statecharts,
 } from '../../models/index.js'
 import { requirements } from '../../spec/index.js'
-import { compileStatechart, MAX_STATECHART_STATES, stateName } from '../../src/checker/statechart.js'
+import { compileStatechart, MAX_STATECHART_STATES, stateName } from '../../src/checker/claims/statechart.js'
 import { SpecificationError } from '../../src/world/errors.js'
-import { Layout } from '../../src/world/layout.js'
-import type { TransitionTable } from '../../src/world/lifecycle.js'
+import { Layout } from '../../src/world/records/layout.js'
+import type { TransitionTable } from '../../src/world/records/lifecycle.js'
 
 function each<const E extends string>(...events: E[]): Record<E, true> {
   return Object.fromEntries(events.map((event) => [event, true])) as Record<E, true>

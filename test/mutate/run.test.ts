@@ -11,7 +11,7 @@ import { mutateExitCode, mutateJson, mutateStryker, mutateText } from '../../src
 import { type RunResult, runMutants, staleRows } from '../../src/mutate/run.js'
 import { select } from '../../src/mutate/select.js'
 import { Subject, SubjectError } from '../../src/mutate/subject.js'
-import { plain } from '../../src/report/colours.js'
+import { plain } from '../../src/report/form/colours.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const cache = mkdtempSync(join(tmpdir(), 'mutate-test-'))

@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import { corruptStates } from '../../src/mutate/states/corrupt.js'
 import { statesExitCode, statesJson, statesText } from '../../src/mutate/states/report.js'
-import { plain } from '../../src/report/colours.js'
+import { plain } from '../../src/report/form/colours.js'
 import { Layout, procedure, scenario, step } from '../../src/world/index.js'
 
 interface Counts {

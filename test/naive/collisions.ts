@@ -1,7 +1,7 @@
 /**
  * States that collide: the store holds bits of a state's hash, and the whole state. Two states with one hash are two.
  */
-import { StateStore } from '../../src/checker/store.js'
+import { StateStore } from '../../src/checker/explore/store.js'
 
 /** What the hash of a state is after its first word: as in `store.ts`. */
 function afterFirstWord(word: number): number {

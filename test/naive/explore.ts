@@ -1,6 +1,6 @@
 /**
  * A naive explorer, to hold the checker against. It shares no code with `src/checker`, nor the memo of
- * `src/world/control.ts`: a thread is the list of its frames, each with the results it has received, and
+ * `src/world/procedures/control.ts`: a thread is the list of its frames, each with the results it has received, and
  * every step runs the generators again from their beginning. States are texts, and all of them and all edges
  * are kept. It is slow, and short enough to be read for errors.
  */

@@ -12,7 +12,7 @@ import {
   Violation,
   type World,
 } from '../../src/world/index.js'
-import { isHandle } from '../../src/world/layout.js'
+import { isHandle } from '../../src/world/records/layout.js'
 import type { Subject } from './explore.js'
 
 /** `model`, with `overrides` put in. */

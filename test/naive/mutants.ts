@@ -6,7 +6,7 @@
 import type { Mutant } from './mutation.js'
 
 const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace: string])[]>> = {
-  'src/checker/explore.ts': [
+  'src/checker/explore/explore.ts': [
     [
       `if (location === FINISHED) continue
           const run`,
@@ -87,7 +87,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ],
     ['const broken = early ?? this.judgeInitial()', 'const broken = early'],
   ],
-  'src/checker/judge.ts': [
+  'src/checker/claims/judge.ts': [
     [
       `if (judgement === undefined) continue
       exercised[i]++`,
@@ -113,7 +113,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ['this.judgesSteps = this.stepClaims.length > 0', 'this.judgesSteps = this.stepClaims.length > 1'],
     ['acting.before = before\n    use', 'acting.before = after\n    use'],
   ],
-  'src/checker/memo.ts': [
+  'src/checker/explore/memo.ts': [
     [
       'return this.answerFrom(this.roots[thread] ?? UNKNOWN',
       'return this.answerFrom(this.roots[0] ?? UNKNOWN',
@@ -129,7 +129,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ['const look = isSmall ? (old ? Look.before : Look.after) : Look.other', 'const look = Look.after'],
     ['if (found !== UNKNOWN) byLocation[location] = found', 'if (found !== UNKNOWN) byLocation[0] = found'],
   ],
-  'src/checker/edges.ts': [
+  'src/checker/explore/edges.ts': [
     ['if (from !== this.from) this.begin(from)', 'if (from > this.from + 1) this.begin(from)'],
     ['this.targets[at] = to', 'this.targets[at] = from'],
     ['this.movers[at] = thread', 'this.movers[at] = 0'],
@@ -139,7 +139,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'this.offsets[(this.from = from)] = this.count',
     ],
   ],
-  'src/checker/system.ts': [
+  'src/checker/explore/system.ts': [
     [
       'this.control = new ControlGraph([...(model.overrides ?? []), ...overrides])',
       'this.control = new ControlGraph([...overrides, ...(model.overrides ?? [])])',
@@ -169,7 +169,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ],
     ['this.unclaimed = new Set(model.unclaimed)', 'this.unclaimed = new Set()'],
   ],
-  'src/checker/store.ts': [
+  'src/checker/explore/store.ts': [
     ['if (chunk[offset + i] !== state[i]) return false', ''],
     [
       'if (this.equals(index, state)) {',
@@ -194,7 +194,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       '',
     ],
   ],
-  'src/checker/stepper.ts': [
+  'src/checker/explore/stepper.ts': [
     [
       'next[this.worldWords + thread] = this.control.successor(location, result)',
       'next[thread] = this.control.successor(location, result)',
@@ -211,14 +211,14 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'for (let choice = 0; choice < 1; choice++) {',
     ],
   ],
-  'src/checker/normalise.ts': [
+  'src/checker/explore/normalise.ts': [
     ["if (use === 'none') normalisations = []", 'normalisations = []'],
     ['if (((before[i] ^ after[i]) & masks[i]) !== 0) {', 'if ((after[i] & masks[i]) === 0) {'],
     ['for (let bit = 1; bit <= cell.max; bit *= 2) {', 'for (let bit = 1; bit <= 1; bit *= 2) {'],
     ['masks[i] |= words[i]', 'masks[i] = words[i]'],
     ['for (const { normalisation } of this.watched) normalisation.apply()', ''],
   ],
-  'src/checker/progress.ts': [
+  'src/checker/claims/progress.ts': [
     ['if (onStack[to]) low[at]', 'if (!onStack[to]) low[at]'],
     ['const end = ends.find((index) => isPending(claim, index))', 'const end = undefined'],
     ['if (isPending(claim, index)) pending[index] = 1', 'pending[index] = 1'],
@@ -240,7 +240,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     queue`,
     ],
   ],
-  'src/checker/survey.ts': [
+  'src/checker/explore/survey.ts': [
     ['const stuck = enabled === 0 ? this.system.stuck(current) : undefined', 'const stuck = undefined'],
     ['let head = early === undefined ? 0 : store.count', 'let head = 0'],
     [
@@ -250,8 +250,8 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ],
     ['steps: this.depth + (step === undefined ? 0 : 1)', 'steps: this.depth + 1'],
   ],
-  'src/checker/trace.ts': [['at = exploration.store.parent(at)', 'at = at - 1']],
-  'src/checker/coverage.ts': [
+  'src/checker/runs/trace.ts': [['at = exploration.store.parent(at)', 'at = at - 1']],
+  'src/checker/claims/coverage.ts': [
     [
       'exploration.control.forEachTaken((procedure, step) => steps.add(`${procedure.procedureName}: ${step.name}`))',
       '',
@@ -271,7 +271,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
     ],
     ['return hashText(`${thread} ${choice} ${textOf(result)}`)', 'return hashText(`${thread} ${choice}`)'],
   ],
-  'src/world/control.ts': [
+  'src/world/procedures/control.ts': [
     ['const slot = (result << 1) ^ (result >> 31)', 'const slot = Math.abs(result) << 1'],
     ['if ((result | 0) !== result) this.refuse(', 'if (false) this.refuse('],
     [
@@ -338,7 +338,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
           return FINISHED`,
     ],
   ],
-  'src/world/procedure.ts': [
+  'src/world/procedures/procedure.ts': [
     ["return Object.is(value, -0) ? '-0' : String(value)", 'return String(value % 2)'],
     ['if (isHandle(value)) return identity(value)', "if (isHandle(value)) return '#'"],
     [
@@ -346,11 +346,11 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       '.map(([key]) => JSON.stringify(key))',
     ],
   ],
-  'src/world/override.ts': [
+  'src/world/procedures/override.ts': [
     ['const original = make(replaced.procedureName, replaced.body)', 'const original = replaced'],
     ['bodies.set(target, each.body)', 'bodies.set(target, bodies.get(target) ?? each.body)'],
   ],
-  'src/world/locks.ts': [
+  'src/world/records/locks.ts': [
     [
       "if (other.rank < lock.rank) asserted('lock-order')",
       "if (other.rank <= lock.rank) asserted('lock-order')",
@@ -410,7 +410,7 @@ const BUGS: Readonly<Record<string, readonly (readonly [search: string, replace:
       'super(layout, name, { ...options, spinning: false })',
     ],
   ],
-  'src/world/lifecycle.ts': [['if (target < 0) {', 'if (target < -1) {']],
+  'src/world/records/lifecycle.ts': [['if (target < 0) {', 'if (target < -1) {']],
 }
 
 /** All of them. */

@@ -1,5 +1,5 @@
 /**
- * Seeds every bug in turn: `npm run mutate-engine`, which takes some minutes; `-t src/checker/store` takes those of one file.
+ * Seeds every bug in turn: `npm run mutate-engine`, which takes some minutes; `-t src/checker/explore/store` takes those of one file.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mutants } from './mutants.js'

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest'
 import odp from '../../examples/my-driver/driver.js'
 import firstTry from '../../examples/my-driver/first-try.js'
 import { defects, scenarioOf, scenarios, scenariosFor } from '../../spec/index.js'
+import { Stepper } from '../../src/checker/explore/stepper.js'
 import { type Injection, parametersOf, type State, TransitionSystem } from '../../src/checker/index.js'
-import { Stepper } from '../../src/checker/stepper.js'
 import { acting, inside, NOBODY, use } from '../../src/world/acting.js'
 import {
   BLOCKED,

@@ -4,9 +4,9 @@ import { defects } from '../../spec/index.js'
 import { check, judgeTrace, stepsThatMatter, systemOf, type Trace } from '../../src/checker/index.js'
 import { scenarioOf } from '../../src/cli/commands/kinds.js'
 import { referenceProject } from '../../src/cli/reference.js'
-import { plain } from '../../src/report/colours.js'
-import { foldOf, isFoldable } from '../../src/report/fold.js'
-import { sequenceText } from '../../src/report/sequence.js'
+import { plain } from '../../src/report/form/colours.js'
+import { foldOf, isFoldable } from '../../src/report/sequence/fold.js'
+import { sequenceText } from '../../src/report/sequence/sequence.js'
 
 const project = referenceProject()
 

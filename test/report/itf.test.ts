@@ -4,9 +4,9 @@
 import { describe, expect, it, test } from 'vitest'
 import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check } from '../../src/checker/index.js'
-import { type InitialCell, traceToItf } from '../../src/report/itf.js'
-import { stateAfter } from '../../src/report/state.js'
-import { parseTrace } from '../../src/report/trace-file.js'
+import { type InitialCell, traceToItf } from '../../src/report/sequence/itf.js'
+import { stateAfter } from '../../src/report/sequence/state.js'
+import { parseTrace } from '../../src/report/sequence/trace-file.js'
 import { noRetry } from '../cli/project.js'
 import { looping } from './traces.js'
 

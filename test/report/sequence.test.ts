@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { colourful, plain } from '../../src/report/colours.js'
-import { sequenceMermaid, sequenceText } from '../../src/report/sequence.js'
-import { heldDuring, sequenceOf } from '../../src/report/sequence-model.js'
-import { sequenceSvg, traceSvg } from '../../src/report/sequence-svg.js'
+import { colourful, plain } from '../../src/report/form/colours.js'
+import { sequenceMermaid, sequenceText } from '../../src/report/sequence/sequence.js'
+import { heldDuring, sequenceOf } from '../../src/report/sequence/sequence-model.js'
+import { sequenceSvg, traceSvg } from '../../src/report/sequence/sequence-svg.js'
 import { locking, looping } from './traces.js'
 
 const layout = { colours: plain, width: 100 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { check, type Trace } from '../../src/checker/index.js'
-import { figure, wrap } from '../../src/report/figures.js'
-import { stateAfter } from '../../src/report/state.js'
+import { figure, wrap } from '../../src/report/form/figures.js'
+import { stateAfter } from '../../src/report/sequence/state.js'
 import { charted } from '../cli/project.js'
 import { aStep, looping } from './traces.js'
 

@@ -4,9 +4,9 @@ import { instance } from '@viz-js/viz'
 import { describe, expect, it, test } from 'vitest'
 import { createMachine } from 'xstate'
 import { statecharts } from '../../models/index.js'
+import { compileStatechart } from '../../src/checker/claims/statechart.js'
 import type { TransitionCoverage } from '../../src/checker/result.js'
-import { compileStatechart } from '../../src/checker/statechart.js'
-import { RV_EVENTS } from '../../src/report/rv-events.js'
+import { RV_EVENTS } from '../../src/report/chart/rv-events.js'
 import {
   exportStatechart,
   statechartFormats,
@@ -15,7 +15,7 @@ import {
   statechartToMarkdown,
   statechartToMermaid,
   statechartToRv,
-} from '../../src/report/statechart.js'
+} from '../../src/report/chart/statechart.js'
 
 const kernelText = ['src/kernel', 'src/generations']
   .flatMap((folder) =>

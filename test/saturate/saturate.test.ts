@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { raisedBounds } from '../../spec/bounds.js'
 import { scenarios } from '../../spec/index.js'
 import { parametersOf } from '../../src/checker/check.js'
-import { plain } from '../../src/report/colours.js'
+import { plain } from '../../src/report/form/colours.js'
 import {
   observe,
   type SaturateReport,

@@ -2,10 +2,11 @@
  * Runs a scenario at random with threads held as the kernel would hold them: written from what hold.c does, and nothing shared with
  * what makes schedules but the points themselves.
  */
+
+import { Judge } from '../../src/checker/claims/judge.js'
+import { Stepper } from '../../src/checker/explore/stepper.js'
+import { type State, TransitionSystem } from '../../src/checker/explore/system.js'
 import type { Trace } from '../../src/checker/index.js'
-import { Judge } from '../../src/checker/judge.js'
-import { Stepper } from '../../src/checker/stepper.js'
-import { type State, TransitionSystem } from '../../src/checker/system.js'
 import type { Hold, Point } from '../../src/conformance/schedule/schedule.js'
 import { eventOf, instrumented } from '../../src/conformance/validate/instrument.js'
 import { judgedIn } from '../../src/conformance/validate/table.js'

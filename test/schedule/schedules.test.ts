@@ -12,7 +12,7 @@ import { parseOperation } from '../../src/conformance/index.js'
 import { SCHEDULED, scheduledFinding } from '../../src/conformance/schedule/build.js'
 import { performed } from '../../src/conformance/schedule/operations.js'
 import { scheduleOf } from '../../src/conformance/schedule/schedule.js'
-import { parseTrace } from '../../src/report/trace-file.js'
+import { parseTrace } from '../../src/report/sequence/trace-file.js'
 import { breaksHeld } from './held.js'
 
 const folder = new URL('../../suite/schedules/', import.meta.url)

@@ -4,10 +4,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
-import { Stepper } from '../../src/checker/stepper.js'
-import { type State, TransitionSystem } from '../../src/checker/system.js'
+import { Stepper } from '../../src/checker/explore/stepper.js'
+import { type State, TransitionSystem } from '../../src/checker/explore/system.js'
 import { inside } from '../../src/world/acting.js'
-import { BLOCKED } from '../../src/world/procedure.js'
+import { BLOCKED } from '../../src/world/procedures/procedure.js'
 
 const model = retryProtocol.build({ pages: 1, invalidations: 1, commits: 1 })
 const system = new TransitionSystem(model)

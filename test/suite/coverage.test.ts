@@ -4,11 +4,15 @@
  */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { performedByRelease } from '../../src/conformance/suite/build.js'
 import { allTransitions, ITEM_KINDS } from '../../src/conformance/suite/coverage.js'
 import { countExercised, EXERCISED, exercisedOn, readSuite } from '../../src/conformance/suite/data.js'
-import { isHuge } from '../../src/conformance/suite/generate.js'
-import { foundByRecordings, foundBySearch, recordedSequences } from '../../src/conformance/suite/known.js'
+import { performedByRelease } from '../../src/conformance/suite/making/build.js'
+import { isHuge } from '../../src/conformance/suite/making/generate.js'
+import {
+  foundByRecordings,
+  foundBySearch,
+  recordedSequences,
+} from '../../src/conformance/suite/making/known.js'
 import { RELEASES } from '../../src/conformance/suite/profiles.js'
 
 const WHOLE = process.env.HMM_SPEC_WHOLE === '1'

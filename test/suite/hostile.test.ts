@@ -3,10 +3,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PeerFailure } from '../../src/conformance/suite/peer.js'
-import { type PeerLimits, ProcessPeer } from '../../src/conformance/suite/process-peer.js'
+import { PeerFailure } from '../../src/conformance/suite/peer/peer.js'
+import { type PeerLimits, ProcessPeer } from '../../src/conformance/suite/peer/process-peer.js'
+import {
+  ProtocolError,
+  readAnswer,
+  readHello,
+  readOutcome,
+} from '../../src/conformance/suite/peer/protocol.js'
 import { profiles } from '../../src/conformance/suite/profiles.js'
-import { ProtocolError, readAnswer, readHello, readOutcome } from '../../src/conformance/suite/protocol.js'
 import { runSuite } from '../../src/conformance/suite/run.js'
 import { suiteOf } from './suites.js'
 

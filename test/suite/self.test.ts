@@ -1,10 +1,10 @@
 /** The specification as a peer, and specifications with a mistake in them. */
 import { describe, expect, it } from 'vitest'
 import { readSuite } from '../../src/conformance/suite/data.js'
-import { OraclePeer } from '../../src/conformance/suite/oracle-peer.js'
-import type { Peer } from '../../src/conformance/suite/peer.js'
+import { OraclePeer } from '../../src/conformance/suite/peer/oracle-peer.js'
+import type { Peer } from '../../src/conformance/suite/peer/peer.js'
+import { type PeerAnswer, UNSUPPORTED } from '../../src/conformance/suite/peer/protocol.js'
 import { profiles, RELEASES, releaseOf } from '../../src/conformance/suite/profiles.js'
-import { type PeerAnswer, UNSUPPORTED } from '../../src/conformance/suite/protocol.js'
 import { runSuite } from '../../src/conformance/suite/run.js'
 import { madvise_dontneed, zap_page_range } from '../../src/kernel/index.js'
 import { override, step } from '../../src/world/index.js'

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { allowedAnswers } from '../../src/conformance/suite/build.js'
+
 import type { Suite } from '../../src/conformance/suite/data.js'
+import { allowedAnswers } from '../../src/conformance/suite/making/build.js'
 import { RELEASES } from '../../src/conformance/suite/profiles.js'
 
 /** A suite of these sequences, with what each profile allows. */

@@ -14,7 +14,7 @@ import {
   mirrorStatechart,
   rangeStatechart,
 } from '../../../models/index.js'
-import { compileStatechart } from '../../../src/checker/statechart.js'
+import { compileStatechart } from '../../../src/checker/claims/statechart.js'
 import {
   attachDeviceChunk,
   attachDeviceMemory,

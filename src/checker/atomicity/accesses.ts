@@ -4,10 +4,10 @@
  * @module
  */
 import { acting, NOBODY } from '../../world/acting.js'
-import { type Recorder, recordedBy, recording } from '../../world/footprint.js'
-import { Cell, type Layout, type World } from '../../world/layout.js'
-import type { Lock } from '../../world/locks.js'
-import type { Protection } from '../../world/protection.js'
+import { type Recorder, recordedBy, recording } from '../../world/records/footprint.js'
+import { Cell, type Layout, type World } from '../../world/records/layout.js'
+import type { Lock } from '../../world/records/locks.js'
+import type { Protection } from '../../world/records/protection.js'
 
 /** What is done to a place. A guarded access has the lock that the field declares, in the mode that it needs. */
 export const Act = { read: 0, guardedRead: 1, write: 2, guardedWrite: 3, acquire: 4, release: 5 } as const

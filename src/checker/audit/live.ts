@@ -7,7 +7,7 @@
  */
 import { act, acting, inside, NO_WORLD, NOBODY, use, type World } from '../../world/acting.js'
 import type { Model } from '../../world/model.js'
-import { bodiesOf, type Override } from '../../world/override.js'
+import { bodiesOf, type Override } from '../../world/procedures/override.js'
 import {
   type AnyProcedure,
   BLOCKED,
@@ -15,7 +15,7 @@ import {
   type Running,
   type Step,
   withoutSign,
-} from '../../world/procedure.js'
+} from '../../world/procedures/procedure.js'
 
 /** A call that has not returned. */
 export interface LiveFrame {

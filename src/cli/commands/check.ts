@@ -4,7 +4,7 @@
  * @module
  */
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
-import type { Layout } from '../../report/colours.js'
+import type { Layout } from '../../report/form/colours.js'
 import { checkJson } from '../../report/json.js'
 import { checkJUnit } from '../../report/junit.js'
 import { type CheckReport, checkExitCode } from '../../report/report.js'

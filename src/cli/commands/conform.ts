@@ -5,7 +5,7 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { type KernelVersion, RecordingError } from '../../conformance/result.js'
-import type { Layout } from '../../report/colours.js'
+import type { Layout } from '../../report/form/colours.js'
 import { conformJson } from '../../report/json.js'
 import { conformJUnit } from '../../report/junit.js'
 import { type ConformReport, conformExitCode } from '../../report/report.js'

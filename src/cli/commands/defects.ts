@@ -5,7 +5,7 @@
  */
 import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
-import type { Layout } from '../../report/colours.js'
+import type { Layout } from '../../report/form/colours.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
 import { type DefectOutcome, type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'

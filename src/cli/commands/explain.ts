@@ -5,7 +5,6 @@
  */
 
 import { type Footprints, footprints } from '../../checker/footprints.js'
-import type { Layout } from '../../report/colours.js'
 import {
   explainDefect,
   explainProcedure,
@@ -13,6 +12,7 @@ import {
   explainScenario,
   explainStatechart,
 } from '../../report/explain.js'
+import type { Layout } from '../../report/form/colours.js'
 import { ExitCode } from '../../report/report.js'
 import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'

@@ -5,7 +5,7 @@
  */
 import { generationNames } from '../../generations/generation.js'
 import { linuxReleases } from '../../linux/table.js'
-import { settings, wrap } from '../../report/figures.js'
+import { settings, wrap } from '../../report/form/figures.js'
 import { document } from '../../report/json.js'
 import { type Listing, listText } from '../../report/list.js'
 import { ExitCode } from '../../report/report.js'

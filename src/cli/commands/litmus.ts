@@ -11,7 +11,7 @@ import { exportLitmus } from '../../conformance/litmus/export.js'
 import { judgeObservations, readObservations } from '../../conformance/litmus/judge.js'
 import { LitmusError, type PinnedTest, readTest } from '../../conformance/litmus/test.js'
 import type { KernelVersion } from '../../conformance/result.js'
-import type { Layout } from '../../report/colours.js'
+import type { Layout } from '../../report/form/colours.js'
 import {
   litmusExitCode,
   litmusJson,

@@ -7,7 +7,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { packageFolder } from '../../host/package.js'
-import { duration, figure } from '../../report/figures.js'
+import { duration, figure } from '../../report/form/figures.js'
 import { ExitCode } from '../../report/report.js'
 import type { Bounds } from '../../world/model.js'
 import { inAClone } from '../in-a-clone.js'

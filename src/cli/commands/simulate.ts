@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { RandomResult, Schedule } from '../../checker/random.js'
-import type { Layout } from '../../report/colours.js'
-import { counted, duration } from '../../report/figures.js'
+import type { RandomResult, Schedule } from '../../checker/runs/random.js'
+import type { Layout } from '../../report/form/colours.js'
+import { counted, duration } from '../../report/form/figures.js'
 import { simulateJson } from '../../report/json.js'
 import { simulateJUnit } from '../../report/junit.js'
 import { type SimulateReport, simulateExitCode } from '../../report/report.js'

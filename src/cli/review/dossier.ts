@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { statecharts } from '../../../models/index.js'
-import { compileStatechart } from '../../checker/statechart.js'
+import { compileStatechart } from '../../checker/claims/statechart.js'
 import { packageFolder } from '../../host/package.js'
 import { EvidenceError, readEvidence, Schemas } from '../../publish/evidence.js'
 import { ExitCode } from '../../report/report.js'

@@ -6,11 +6,11 @@
  */
 import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
-import type { RandomOptions } from '../../checker/random.js'
 import type { Progress, Trace } from '../../checker/result.js'
-import type { RecordedTrace } from '../../report/trace-file.js'
+import type { RandomOptions } from '../../checker/runs/random.js'
+import type { RecordedTrace } from '../../report/sequence/trace-file.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
-import type { Place } from '../../world/running.js'
+import type { Place } from '../../world/procedures/running.js'
 import type { OwnText, ProcedureText, Selection } from '../project.js'
 
 /** How to run at random, without what does not travel. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { footprintOf } from '../../world/footprint.js'
+import { footprintOf } from '../../world/records/footprint.js'
 import type { Operation } from '../operations.js'
 import { Oracle } from '../oracle.js'
 import { directedTests } from './directed.js'

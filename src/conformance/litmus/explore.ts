@@ -4,8 +4,8 @@
  * @module
  */
 import { renumberSequences } from '../../../spec/reductions/sequence-numbers.js'
-import { Normaliser } from '../../checker/normalise.js'
-import { StateStore } from '../../checker/store.js'
+import { Normaliser } from '../../checker/explore/normalise.js'
+import { StateStore } from '../../checker/explore/store.js'
 import { act, acting } from '../../world/acting.js'
 import { BLOCKED, ControlGraph, FINISHED, NOBODY, use, Violation } from '../../world/index.js'
 import type { ReadTest } from './test.js'

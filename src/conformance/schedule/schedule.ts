@@ -9,8 +9,8 @@
  * @module
  */
 
+import type { Move } from '../../checker/explore/stepper.js'
 import type { Trace } from '../../checker/result.js'
-import type { Move } from '../../checker/stepper.js'
 import type { Override, Scenario } from '../../world/index.js'
 import { type Item, type Point, type Walk, Walker } from './walk.js'
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Judge } from '../../checker/judge.js'
-import { type Move, Stepper } from '../../checker/stepper.js'
-import { brokenBy, type State, TransitionSystem } from '../../checker/system.js'
+import { Judge } from '../../checker/claims/judge.js'
+import { type Move, Stepper } from '../../checker/explore/stepper.js'
+import { brokenBy, type State, TransitionSystem } from '../../checker/explore/system.js'
 import { act, inside, NOBODY, use } from '../../world/acting.js'
 import { Violation } from '../../world/errors.js'
 import { BLOCKED, type Model, type Override } from '../../world/index.js'

@@ -5,7 +5,7 @@
  * @module
  */
 import { statecharts } from '../../../models/index.js'
-import { compileStatechart } from '../../checker/statechart.js'
+import { compileStatechart } from '../../checker/claims/statechart.js'
 import { errnoName } from '../../kernel/index.js'
 import { type Asserted, acting } from '../../world/acting.js'
 import type { AnyProcedure, Step } from '../../world/index.js'

@@ -4,8 +4,8 @@
  * @module
  */
 import type { ExercisedKind } from './data.js'
-import type { FailureKind } from './peer.js'
-import type { Hello } from './protocol.js'
+import type { FailureKind } from './peer/peer.js'
+import type { Hello } from './peer/protocol.js'
 
 /** Where a peer's answer is not one of those that are allowed, or none. */
 export interface Divergence {

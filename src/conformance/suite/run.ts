@@ -13,9 +13,9 @@ import {
   type Suite,
   type SuiteSequence,
 } from './data.js'
-import { type Peer, PeerFailure } from './peer.js'
+import { type Peer, PeerFailure } from './peer/peer.js'
+import { type Hello, type PeerAnswer, UNSUPPORTED } from './peer/protocol.js'
 import { type Profile, releaseOf } from './profiles.js'
-import { type Hello, type PeerAnswer, UNSUPPORTED } from './protocol.js'
 import type { Divergence, DivergentSequence, SuiteCoverage, SuiteResult } from './result.js'
 import { shrink } from './shrink.js'
 

@@ -5,7 +5,7 @@
  */
 import { createActor } from 'xstate'
 import { statecharts } from '../../../models/index.js'
-import { compileStatechart, stateName } from '../../checker/statechart.js'
+import { compileStatechart, stateName } from '../../checker/claims/statechart.js'
 import type { Layout, Lifecycle } from '../../world/index.js'
 
 /** Transitions that there are. */

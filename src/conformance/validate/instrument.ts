@@ -14,7 +14,7 @@ import {
   type Running,
   step,
 } from '../../world/index.js'
-import { make } from '../../world/procedure.js'
+import { make } from '../../world/procedures/procedure.js'
 import type { Bindings, JudgedFunction } from './probe.js'
 
 /** Where the model would hit a probe. */

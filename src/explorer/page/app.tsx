@@ -4,7 +4,7 @@
  * @module
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { sequenceSvg } from '../../report/sequence-svg.js'
+import { sequenceSvg } from '../../report/sequence/sequence-svg.js'
 import { addressOf } from '../address.js'
 import type { Snapshot } from '../messages.js'
 import { Choose } from './choose.js'

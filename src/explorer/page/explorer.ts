@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import type { Move } from '../../checker/explore/stepper.js'
 import type { Progress } from '../../checker/result.js'
-import type { Move } from '../../checker/stepper.js'
 import { addressOf, placeOf } from '../address.js'
 import type { Brought, Checked, Snapshot } from '../messages.js'
 import type { Goal } from '../reach.js'

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Broken } from '../../checker/judge.js'
-import { sequenceSvg } from '../../report/sequence-svg.js'
+import type { Broken } from '../../checker/claims/judge.js'
+import { sequenceSvg } from '../../report/sequence/sequence-svg.js'
 import { chromeTrace } from '../chrome-trace.js'
 import type { Snapshot } from '../messages.js'
 

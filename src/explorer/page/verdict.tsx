@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { counted, figure, settings, size } from '../../report/figures.js'
+import { counted, figure, settings, size } from '../../report/form/figures.js'
 import type { Checked } from '../messages.js'
 
 /** Properties of {@link Verdict}. */

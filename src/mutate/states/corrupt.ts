@@ -5,16 +5,16 @@
  * @module
  */
 import { parametersOf } from '../../checker/check.js'
-import { Exploration } from '../../checker/explore.js'
+import { Judge } from '../../checker/claims/judge.js'
+import { Exploration } from '../../checker/explore/explore.js'
+import { Stepper } from '../../checker/explore/stepper.js'
+import type { State } from '../../checker/explore/system.js'
 import { installGuards } from '../../checker/guard.js'
-import { Judge } from '../../checker/judge.js'
-import { Stepper } from '../../checker/stepper.js'
-import type { State } from '../../checker/system.js'
 import { inside } from '../../world/acting.js'
 import { SpecificationError, Violation } from '../../world/errors.js'
-import type { Cell } from '../../world/layout.js'
 import type { Bounds, Model, Scenario } from '../../world/model.js'
-import { BLOCKED } from '../../world/procedure.js'
+import { BLOCKED } from '../../world/procedures/procedure.js'
+import type { Cell } from '../../world/records/layout.js'
 import { numbersFrom } from '../shuffled.js'
 
 /** How states are changed. */

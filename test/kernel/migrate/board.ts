@@ -2,7 +2,7 @@
  * A process, one that it can fork, and two devices with memory of their own, to migrate on, one call after another.
  */
 import { devicePrivatePageStatechart } from '../../../models/index.js'
-import { compileStatechart } from '../../../src/checker/statechart.js'
+import { compileStatechart } from '../../../src/checker/claims/statechart.js'
 import { attachDeviceMemory, declareMirror, type Mirror, referenceDriver } from '../../../src/driver/index.js'
 import {
   declareMachine,

@@ -1,0 +1,246 @@
+/**
+ * Objects that come and go, as many at a time as a world has room for, and lists of them.
+ *
+ * @module
+ */
+import { acting, NOBODY } from '../acting.js'
+import { claim } from '../errors.js'
+import { recording } from './footprint.js'
+import { type Cell, type CellOptions, type Layout, nameOf } from './layout.js'
+import type { Lock } from './locks.js'
+import type { RecordOf } from './record.js'
+
+/** How a {@link Pool} is declared. */
+export interface PoolOptions {
+  /** Most references that there may be to one object (default: one for each thread, and two more). */
+  readonly references?: number
+}
+
+/** By the references to an object: what must be true when it is freed. */
+const freeing = new WeakMap<object, (() => void)[]>()
+
+/**
+ * Has `check` run within the step that frees the object whose fields `layout` declares, to claim what must be true then. Nothing, if
+ * they are of no object of a pool.
+ */
+export function beforeFree({ object }: Layout, check: () => void): void {
+  if (object !== undefined) freeing.set(object, [...(freeing.get(object) ?? []), check])
+}
+
+/** One place for an object. */
+interface Place {
+  /** 0 while it is free. */
+  readonly refcount: Cell
+  readonly fields: readonly Cell[]
+  readonly locks: readonly Lock[]
+  /** What must be true when it is freed. */
+  readonly freeing: readonly (() => void)[]
+}
+
+/**
+ * Objects with a reference count, as `kref` has it: an object is allocated with one reference, all its fields as they were declared,
+ * and freed with the last. A field of one that is not allocated cannot be accessed (`use-after-free`). Whoever allocates must
+ * free all of them in the end (`own-objects`).
+ *
+ * An object that is freed may be allocated again at once, as the kernel's may be: a reference that was kept beyond its end is then
+ * found only by what it does wrong. A pool that is one larger than needed leaves room to find it earlier.
+ *
+ * @example
+ * ```ts
+ * const ranges = new Pool(l, 'range', 2, (range) => ({ page: range.counter('page', 3), valid: range.flag('valid') }))
+ * // Within a step:
+ * const range = ranges.allocate((made) => { made.page = 1 })
+ * ```
+ */
+export class Pool<D extends object> {
+  readonly name: string
+  /** Every object that there may be: what references and lists refer to. */
+  readonly objects: readonly RecordOf<D>[]
+  private readonly places = new Map<object, Place>()
+  private readonly threads: number
+
+  constructor(
+    layout: Layout,
+    name: string,
+    count: number,
+    declare: (layout: Layout, index: number) => D,
+    { references = layout.threads + 2 }: PoolOptions = {},
+  ) {
+    this.name = layout.qualify(name)
+    this.threads = layout.threads
+    const places: Place[] = []
+    this.objects = layout.array(name, count, (l, index) => {
+      const refcount = l.counter('refcount', references)
+      const [cells, locks] = [l.cells.length, l.locks.length]
+      const fields = declare(l.ofObject(refcount), index)
+      places.push({
+        refcount,
+        fields: l.cells.slice(cells),
+        locks: l.locks.slice(locks),
+        freeing: freeing.get(refcount) ?? [],
+      })
+      return fields
+    })
+    for (const [index, object] of this.objects.entries()) this.places.set(object, places[index])
+    layout.addPool(this as unknown as Pool<object>)
+  }
+
+  /** True if the object is allocated. */
+  isAllocated(object: RecordOf<D>): boolean {
+    return this.references(object) > 0
+  }
+
+  /** How many references there are to the object. */
+  references(object: RecordOf<D>): number {
+    return this.placeOf(object).refcount.value
+  }
+
+  /** The objects that are allocated. */
+  get allocated(): RecordOf<D>[] {
+    return this.objects.filter((object) => this.isAllocated(object))
+  }
+
+  /**
+   * Allocates an object, with one reference. Within a step.
+   *
+   * @param initialise - sets its fields, before anybody else knows it: no lock need be held
+   * @returns the object, or `undefined` if there is no room for one
+   */
+  allocate(initialise?: (object: RecordOf<D>) => void): RecordOf<D> | undefined {
+    const object = this.objects.find((free) => !this.isAllocated(free))
+    if (object === undefined) return undefined
+    this.placeOf(object).refcount.value = 1
+    if (initialise) unshared(() => initialise(object))
+    return object
+  }
+
+  /** Takes one more reference. Within a step. @kernel kref_get */
+  get(object: RecordOf<D>): void {
+    claim(
+      'use-after-free',
+      this.isAllocated(object),
+      `a reference to ${nameOf(object)} is taken, which is freed`,
+    )
+    this.placeOf(object).refcount.value += 1
+  }
+
+  /**
+   * Gives a reference up. Within a step.
+   *
+   * @returns true if it was the last: the object is freed
+   * @kernel kref_put
+   */
+  put(object: RecordOf<D>): boolean {
+    const { refcount, fields, locks, freeing: checks } = this.placeOf(object)
+    claim('own-objects', refcount.value > 0, `${nameOf(object)} is put, and is freed already`)
+    refcount.value -= 1
+    if (refcount.value > 0) return false
+    for (const lock of locks)
+      for (let thread = 0; thread < this.threads; thread++)
+        claim('own-objects', !lock.heldBy(thread), `${nameOf(object)} is freed, and ${lock.name} is held`)
+    for (const check of checks) unshared(check)
+    unshared(() => {
+      for (const field of fields) field.value = field.options.initial ?? 0
+    })
+    return true
+  }
+
+  /** Whoever allocates the objects goes away, and must have freed them. Within a step. */
+  mustBeEmpty(): void {
+    const [left] = this.allocated
+    claim('own-objects', left === undefined, `${left && nameOf(left)} is never freed`)
+  }
+
+  private placeOf(object: RecordOf<D>): Place {
+    const place = this.places.get(object)
+    if (place === undefined) throw new Error(`${nameOf(object)} is no object of ${this.name}`)
+    return place
+  }
+}
+
+/** What is done to an object that nobody else knows needs no lock. */
+function unshared(run: () => void): void {
+  const { thread } = acting
+  acting.thread = NOBODY
+  try {
+    run()
+  } finally {
+    acting.thread = thread
+  }
+}
+
+/**
+ * A list of objects of a pool, in their order. It holds no references: whoever frees an object takes it off first. Whoever comes by
+ * one that is freed is reported, as the links are in the objects themselves.
+ *
+ * All of it is within steps.
+ *
+ * @kernel struct list_head
+ */
+export class List<D extends object> {
+  readonly name: string
+  private readonly slots: readonly { item: RecordOf<D> | undefined }[]
+
+  /**
+   * @param pool - whose objects are on it
+   * @param options - as of a field: `guardedBy`, and so on
+   */
+  constructor(
+    layout: Layout,
+    name: string,
+    private readonly pool: Pool<D>,
+    options: CellOptions = {},
+  ) {
+    this.name = layout.qualify(name)
+    this.slots = layout.array(name, pool.objects.length, (slot) => ({
+      item: slot.ref('item', pool.objects as readonly (RecordOf<D> & object)[], options),
+    })) as unknown as typeof this.slots
+    layout.handOut(this)
+  }
+
+  /** Its objects, first to last. @kernel list_for_each_entry */
+  get items(): RecordOf<D>[] {
+    const items = this.linked
+    for (const item of items) this.mustLive(item)
+    return items
+  }
+
+  /** The first; `undefined` if it is empty. @kernel list_first_entry_or_null */
+  get first(): RecordOf<D> | undefined {
+    return this.slots[0].item
+  }
+
+  /** Puts the object behind all others. @kernel list_add_tail */
+  addTail(object: RecordOf<D>): void {
+    const { linked } = this
+    claim('own-objects', !linked.includes(object), `${nameOf(object)} is added to ${this.name}, and is on it`)
+    if (linked.length > 0) this.mustLive(linked[linked.length - 1])
+    this.slots[linked.length].item = object
+  }
+
+  /** Takes the object off. @kernel list_del */
+  remove(object: RecordOf<D>): void {
+    const { linked } = this
+    const at = linked.indexOf(object)
+    claim('own-objects', at >= 0, `${nameOf(object)} is removed from ${this.name}, and is not on it`)
+    for (const neighbour of linked.slice(Math.max(0, at - 1), at + 2)) this.mustLive(neighbour)
+    for (let i = at; i < linked.length; i++) this.slots[i].item = linked[i + 1]
+  }
+
+  private get linked(): RecordOf<D>[] {
+    return this.slots.flatMap(({ item }) => (item === undefined ? [] : [item]))
+  }
+
+  private mustLive(object: RecordOf<D>): void {
+    // Claims look at it too.
+    if (acting.thread === NOBODY) return
+    const { checking } = recording
+    recording.checking = true
+    claim(
+      'use-after-free',
+      this.pool.isAllocated(object),
+      `${nameOf(object)} is freed, and is still on ${this.name}`,
+    )
+    recording.checking = checking
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What protects a field: a lock, or locks in certain modes.
+ *
+ * @module
+ */
+import { acting } from '../acting.js'
+import { SpecificationError } from '../errors.js'
+import type { World } from './layout.js'
+
+/** What must be held to read and to write a field. A lock is one: a read-write lock is held in either mode to read. */
+export interface Protection {
+  /** In words, as messages name it. */
+  readonly name: string
+  /** True if `thread` may read what it protects. */
+  heldBy(thread: number, w?: World): boolean
+  /** True if `thread` may change what it protects. */
+  heldForWritingBy(thread: number, w?: World): boolean
+  /**
+   * Has `then` run in each step that releases a lock of it, in whatever mode, once that is released: what was true only while it
+   * was held is so no more. For declarations: not for steps.
+   */
+  onRelease(then: () => void): void
+}
+
+/** The prototypes whose answers are believed. */
+const GENUINE: Protection[] = []
+
+/** Has instances of a class be believed, if they do not override its answers. For classes of this folder: it is not given out. */
+export function believe(prototype: Protection): void {
+  GENUINE.push(prototype)
+}
+
+const ANSWERS = ['heldBy', 'heldForWritingBy', 'onRelease'] as const satisfies readonly (keyof Protection)[]
+
+/**
+ * What may protect a field: the locks of the world, and what {@link exclusive}, {@link shared}, {@link any}, {@link both} and
+ * {@link readWrite} make of them. An object of somebody else's could answer what it likes.
+ */
+export abstract class Guard {
+  readonly #isGuard = true
+
+  /**
+   * Refuses what is no lock, and no combination of locks. What passes answers the same from now on.
+   *
+   * @param what - what it protects, or is part of, as the message names it
+   * @throws SpecificationError `scenario`
+   */
+  static mustBe(value: unknown, what: string): asserts value is Protection {
+    const isOne =
+      typeof value === 'object' &&
+      value !== null &&
+      #isGuard in value &&
+      ANSWERS.every((answer) =>
+        GENUINE.some((each) => (value as unknown as Protection)[answer] === each[answer]),
+      )
+    if (!isOne)
+      throw new SpecificationError(
+        'scenario',
+        `${what} is protected by ${value === undefined ? 'nothing' : 'something that is no lock'}; give a Mutex, Spinlock or RwSemaphore that ` +
+          'the state declares, or exclusive, shared, any, both or readWrite of them',
+      )
+    Object.freeze(value)
+  }
+}
+
+/** Who holds what, of locks. */
+interface Held {
+  readonly toRead: Protection['heldBy']
+  readonly toWrite: Protection['heldForWritingBy']
+}
+
+/** Locks, in certain modes. */
+class Combined extends Guard implements Protection {
+  readonly #locks: readonly Protection[]
+  readonly #held: Held
+
+  constructor(
+    readonly name: string,
+    locks: readonly Protection[],
+    held: Held,
+  ) {
+    super()
+    for (const lock of locks) Guard.mustBe(lock, name)
+    this.#locks = locks
+    this.#held = held
+  }
+
+  heldBy(thread: number, w: World = acting.world): boolean {
+    return this.#held.toRead(thread, w)
+  }
+
+  heldForWritingBy(thread: number, w: World = acting.world): boolean {
+    return this.#held.toWrite(thread, w)
+  }
+
+  onRelease(then: () => void): void {
+    for (const lock of this.#locks) lock.onRelease(then)
+  }
+}
+
+believe(Combined.prototype)
+
+/** Held for writing, also by who only reads the field. */
+export function exclusive(lock: Protection): Protection {
+  const holds = (thread: number, w?: World) => lock.heldForWritingBy(thread, w)
+  return new Combined(`${lock.name} (exclusive)`, [lock], { toRead: holds, toWrite: holds })
+}
+
+/** Held in any mode, also by who changes the field. */
+export function shared(lock: Protection): Protection {
+  const holds = (thread: number, w?: World) => lock.heldBy(thread, w)
+  return new Combined(`${lock.name} (shared)`, [lock], { toRead: holds, toWrite: holds })
+}
+
+/** At least one of `protections`. */
+export function any(...protections: readonly Protection[]): Protection {
+  return new Combined(protections.map(({ name }) => name).join(' or '), protections, {
+    toRead: (thread, w) => protections.some((each) => each.heldBy(thread, w)),
+    toWrite: (thread, w) => protections.some((each) => each.heldForWritingBy(thread, w)),
+  })
+}
+
+/** All of `protections`. */
+export function both(...protections: readonly Protection[]): Protection {
+  return new Combined(protections.map(({ name }) => name).join(' and '), protections, {
+    toRead: (thread, w) => protections.every((each) => each.heldBy(thread, w)),
+    toWrite: (thread, w) => protections.every((each) => each.heldForWritingBy(thread, w)),
+  })
+}
+
+/** `toRead` held by who reads the field, `toWrite` by who changes it. */
+export function readWrite(toRead: Protection, toWrite: Protection): Protection {
+  return new Combined(`${toRead.name} to read, ${toWrite.name} to write`, [toRead, toWrite], {
+    toRead: (thread, w) => toRead.heldBy(thread, w),
+    toWrite: (thread, w) => toWrite.heldForWritingBy(thread, w),
+  })
+}
