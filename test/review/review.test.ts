@@ -68,7 +68,11 @@ describe('an override that breaks something', async () => {
       notRun: [],
     })
     const [procedure] = found.change.procedures
-    expect(procedure).toMatchObject({ how: 'changed', kernel: 'mmu_interval_read_begin', place: { line: 4 } })
+    expect(procedure).toMatchObject({
+      how: 'changed',
+      kernel: 'mmu_interval_read_begin mm/mmu_notifier.c',
+      place: { line: 4 },
+    })
     expect(procedure.diff).toMatch(/^-.*isInvalidated/m)
     const of = (version: string) =>
       found.releases.find((release: { version: string }) => release.version === version)
