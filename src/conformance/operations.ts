@@ -1,6 +1,8 @@
 /**
  * The language of recorded operations: one operation a text, such as `dev_write 0 2 4 100`.
  *
+ * One table is the source of parser, generator, help and documentation; that is why the file is long.
+ *
  * @module
  */
 import { VM_HUGEPAGE, VM_READ, VM_WRITE } from '../kernel/index.js'

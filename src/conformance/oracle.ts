@@ -2,6 +2,8 @@
  * The oracle: answers recorded operations by running the same procedures that the checker explores, each to its end
  * and one after another, with the recorded driver on two devices.
  *
+ * One method for each operation, all over one state; that is why the file is long.
+ *
  * @module
  */
 

@@ -2,6 +2,8 @@
  * Purity as far as the text shows it. A replayed procedure never runs the closures of its steps, so what a step keeps
  * anywhere but in the world is lost to it: here is found what can be found before anything runs, with file, line and name.
  *
+ * One walk over the syntax tree, a rule for each kind of node; that is why the file is long.
+ *
  * @module
  */
 import { type AnyNode, type CallExpression, type Program, parse } from 'acorn'

@@ -7,6 +7,7 @@
 import junitModule, { type Builder } from 'junit-report-builder'
 import type { CheckResult } from '../checker/result.js'
 import type { Mismatch } from '../conformance/result.js'
+import { whatIsWrong } from './defects-text.js'
 import { plain } from './form/colours.js'
 import { counted, figure, settings } from './form/figures.js'
 import {
@@ -19,7 +20,7 @@ import {
   wasStopped,
 } from './report.js'
 import { claimLabel, sequenceText } from './sequence/sequence.js'
-import { stopReason, whatIsWrong } from './text.js'
+import { stopReason } from './text.js'
 import { isVacuous, type Vacuity } from './vacuity.js'
 
 // The package's types describe its other build: the module that Node imports is the builder itself.

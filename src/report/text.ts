@@ -10,22 +10,10 @@ import type { Layout } from './form/colours.js'
 import { bullets, counted, duration, figure, settings, size, wrap } from './form/figures.js'
 import { table } from './form/table.js'
 import { pageFor, whereIn } from './mistakes.js'
-import {
-  type CheckReport,
-  type ConformReport,
-  type DefectOutcome,
-  type DefectReport,
-  type Failure,
-  type RunFacts,
-  type Unsaved,
-  wasStopped,
-} from './report.js'
+import { type CheckReport, type Failure, type RunFacts, type Unsaved, wasStopped } from './report.js'
 import { isFoldable } from './sequence/fold.js'
 import { sequenceText } from './sequence/sequence.js'
 import { isVacuous, type Unexercised, type Vacuity } from './vacuity.js'
-
-/** Most mismatches that a text report lists. */
-const LISTED_MISMATCHES = 20
 
 /** The results of `check` as text. */
 export function checkText(report: CheckReport, layout: Layout): string {
@@ -152,7 +140,7 @@ function adviceText(violation: ViolationReport, { run, documents }: Told): strin
 }
 
 /** The options that say what the scenarios were run with. */
-function given({ scenarioFile, driver, profile, release }: RunFacts): string {
+export function given({ scenarioFile, driver, profile, release }: RunFacts): string {
   return [
     ['scenario', scenarioFile],
     ['driver', driver?.file],
@@ -324,168 +312,4 @@ function fairnessText(results: readonly CheckResult[]): string {
   )
   if (fairness.length === 0) return 'not checked'
   return `checked under ${fairness.join('; ')}${without.length === 0 ? '' : `, but not in ${without.join(', ')}`}`
-}
-
-/** The results of `defects` as text. */
-export function defectsText(report: DefectReport, layout: Layout): string {
-  const { colours } = layout
-  const sections: string[] = []
-  if (report.outcomes.length > 0) {
-    sections.push(
-      table(
-        [
-          { head: 'defect' },
-          { head: 'title' },
-          { head: 'scenario' },
-          { head: 'clause' },
-          { head: 'caught' },
-          { head: 'steps', align: 'right' },
-          { head: 'pinned', align: 'right' },
-          { head: 'states', align: 'right' },
-          { head: 'time', align: 'right' },
-        ],
-        report.outcomes.map((outcome) => [
-          outcome.defect.name,
-          wrap(outcome.defect.title, 40),
-          outcome.defect.scenario,
-          outcome.defect.requirement,
-          outcome.caught
-            ? colours.green('yes')
-            : wasStopped(outcome.result)
-              ? colours.yellow('?')
-              : colours.red('no'),
-          outcome.steps === undefined ? '' : (outcome.asPinned ? String : colours.red)(String(outcome.steps)),
-          String(outcome.defect.steps),
-          figure(outcome.result.states),
-          duration(outcome.result.elapsedMs),
-        ]),
-        colours,
-      ),
-    )
-    const wrong = (report.everywhere ? [] : report.outcomes)
-      .map(whatIsWrong)
-      .filter((text) => text !== undefined)
-    if (wrong.length > 0) sections.push(bullets(wrong, '', layout.width))
-  }
-  sections.push(
-    ...failuresText(report.failures, layout),
-    ...unsavedText(report.unsaved, layout),
-    ...notRunText(report.notRun, layout),
-  )
-  const caught = report.outcomes.filter((outcome) => outcome.caught).length
-  const asPinned = report.outcomes.filter((outcome) => outcome.caught && outcome.asPinned).length
-  const all = report.outcomes.length + report.failures.length + report.notRun.length
-  if (report.everywhere) sections.push(everywhereText(report))
-  else
-    sections.push(
-      `${caught} of ${counted(all, 'defect')} caught by the clause it names, ${asPinned} of them after the pinned number of steps.`,
-    )
-  const saved = Object.values(report.traces)
-  if (saved.length > 0)
-    sections.push(`Traces saved; see one again with: hmm-spec replay ${saved[0]}${given(report.run)}`)
-  return `${sections.join('\n\n')}\n`
-}
-
-/** Of each defect: in how many of the scenarios that reach it the clause that it names says so. */
-function everywhereText({ outcomes }: DefectReport): string {
-  const names = [...new Set(outcomes.map(({ defect }) => defect.name))]
-  return names
-    .map((name) => {
-      const reached = outcomes.filter(({ defect }) => defect.name === name)
-      const caught = reached.filter((outcome) => outcome.caught)
-      const clause = reached[0].defect.requirement
-      return caught.length === 0
-        ? `${name} is caught by ${clause} in none of ${counted(reached.length, 'scenario')} where it is reached.`
-        : `${name} is caught by ${clause} in ${caught.length} of ${counted(reached.length, 'scenario')} where it is reached.`
-    })
-    .join('\n')
-}
-
-/** The reason why a defect fails, or `undefined` if it was caught as pinned. */
-export function whatIsWrong({ defect, result, caught, steps, asPinned }: DefectOutcome): string | undefined {
-  if (caught && asPinned) return undefined
-  if (caught)
-    return `${defect.name} is caught after ${steps} steps, but its pinned trace has ${defect.steps}.`
-  if (wasStopped(result)) return `${defect.name}: ${stopReason(result)} It was not caught until then.`
-  if (result.violation === undefined)
-    return `${defect.name} is not caught: every claim holds with it in ${defect.scenario}.`
-  return (
-    `${defect.name} is not caught by ${defect.requirement}, which it names, but by ${result.violation.clause}: ` +
-    result.violation.detail
-  )
-}
-
-/** The results of `conform` as text. */
-export function conformText(
-  { file, kernel, profile, result, failures }: ConformReport,
-  layout: Layout,
-): string {
-  const { colours } = layout
-  const good = (count: number) => figure(count)
-  const bad = (count: number) => (count === 0 ? figure(count) : colours.red(figure(count)))
-  const sections = [
-    profile === `test_hmm-${kernel}`
-      ? `${file}, as Linux ${kernel} answers`
-      : `${file}, of Linux ${kernel}, and what the profile ${profile} allows`,
-    table(
-      [
-        { head: 'sequences', align: 'right' },
-        { head: 'operations compared', align: 'right' },
-        { head: 'matched', align: 'right' },
-        { head: 'mismatched', align: 'right' },
-        { head: 'unsupported', align: 'right' },
-      ],
-      [
-        [
-          good(result.sequences),
-          good(result.operations),
-          good(result.matched),
-          bad(result.mismatched),
-          result.unsupported === 0 ? '0' : colours.yellow(figure(result.unsupported)),
-        ],
-      ],
-      colours,
-    ),
-  ]
-  if (result.mismatches.length > 0) {
-    const listed = result.mismatches
-      .slice(0, LISTED_MISMATCHES)
-      .map(
-        (mismatch) =>
-          `line ${mismatch.line}, ${mismatch.sequence}, operation ${mismatch.operation} (${mismatch.op}): ${mismatch.field} ` +
-          `is ${answer(mismatch.actual)}, the kernel's is ${answer(mismatch.expected)}`,
-      )
-    const rest = result.mismatches.length - listed.length
-    if (rest > 0) listed.push(`and ${figure(rest)} more; --format json lists all`)
-    sections.push(`Mismatches\n${bullets(listed, '  ', layout.width)}`)
-  }
-  if (result.suspects !== undefined)
-    sections.push(
-      `Where to look: steps that mismatched sequences take, and matched ones less\n${bullets(
-        result.suspects.map(
-          ({ step, mismatched, matched, score }) =>
-            `${score.toFixed(2)}  ${step} (${figure(mismatched)} mismatched, ${figure(matched)} matched)`,
-        ),
-        '  ',
-        layout.width,
-      )}`,
-    )
-  const unsupported = Object.entries(result.unsupportedOperations)
-  if (unsupported.length > 0)
-    sections.push(
-      wrap(
-        `Not supported yet, so that the sequences with it were not compared: ${unsupported
-          .map(([op, sequences]) => `${op} (${counted(sequences, 'sequence')})`)
-          .join(', ')}.`,
-        layout.width,
-      ),
-    )
-  sections.push(...failuresText(failures, layout))
-  if (result.matched === 0 && result.mismatched === 0)
-    sections.push(colours.red('Nothing was compared, so nothing is shown to match.'))
-  return `${sections.join('\n\n')}\n`
-}
-
-function answer(value: unknown): string {
-  return value === undefined ? 'absent' : JSON.stringify(value)
 }

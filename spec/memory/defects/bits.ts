@@ -2,6 +2,8 @@
  * Defects of what entries and pages carry beside where the page is: bits that are lost, or read where they are not, and
  * pages that are taken for clean.
  *
+ * One table; that is why it is long.
+ *
  * @module
  */
 import {

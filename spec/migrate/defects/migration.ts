@@ -1,6 +1,8 @@
 /**
  * Defects and hazards of migration and of faults on device memory.
  *
+ * One table, in the order of the reference; that is why it is long.
+ *
  * @module
  */
 import {

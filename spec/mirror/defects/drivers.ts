@@ -1,6 +1,8 @@
 /**
  * Defects of drivers.
  *
+ * One table, in the order of the rules that they break; that is why it is long.
+ *
  * @module
  */
 import {

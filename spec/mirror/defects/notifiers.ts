@@ -1,6 +1,8 @@
 /**
  * Defects of the notifiers.
  *
+ * One table, in the order of the reference; that is why it is long.
+ *
  * @module
  */
 import {

@@ -2,6 +2,8 @@
  * The world that the scenarios of mirroring share: processes with a few pages, CPUs, devices that mirror them, and
  * threads that each make a few calls. All that is claimed of mirroring is claimed of every one of these worlds.
  *
+ * One world, with an option for each ingredient of a scenario; that is why the file is long.
+ *
  * @module
  */
 

@@ -1,6 +1,8 @@
 /**
  * Notifiers come and go, overlap, fail, and end with the process.
  *
+ * One table of scenarios over one world; that is why it is long.
+ *
  * @module
  */
 import {

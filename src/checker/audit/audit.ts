@@ -3,6 +3,8 @@
  * answer's consequence, every world and whether threads are blocked are compared. A step or a procedure that keeps something
  * outside of the world comes out differently, since the control graph runs each of them only as often as it must.
  *
+ * One executor, which shares nothing with the explorer; that is why the file is long.
+ *
  * @module
  */
 

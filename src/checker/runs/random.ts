@@ -2,6 +2,8 @@
  * Random runs of worlds too large to exhaust, under fast-check: an arbitrary schedule says at each step which thread
  * goes on and which way, and a run that breaks a claim is shrunk, both the schedule and the scenario's parameters.
  *
+ * A run, its schedule and its shrinking are one generator of fast-check; that is why the file is long.
+ *
  * @module
  */
 import fc from 'fast-check'

@@ -5,11 +5,11 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import { type KernelVersion, RecordingError } from '../../conformance/result.js'
+import { conformText } from '../../report/conform-text.js'
 import type { Layout } from '../../report/form/colours.js'
 import { conformJson } from '../../report/json.js'
 import { conformJUnit } from '../../report/junit.js'
 import { type ConformReport, conformExitCode } from '../../report/report.js'
-import { conformText } from '../../report/text.js'
 import { SpecificationError } from '../../world/errors.js'
 import { codeOf, type Io } from '../io.js'
 import { releaseNamed } from '../linux.js'

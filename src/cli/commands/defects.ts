@@ -5,11 +5,11 @@
  */
 import type { Defect } from '../../../spec/defect.js'
 import type { Asking, Limits, Reductions } from '../../checker/options.js'
+import { defectsText } from '../../report/defects-text.js'
 import type { Layout } from '../../report/form/colours.js'
 import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
 import { type DefectOutcome, type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
-import { defectsText } from '../../report/text.js'
 import type { Parameters, Scenario } from '../../world/model.js'
 import type { Io } from '../io.js'
 import {

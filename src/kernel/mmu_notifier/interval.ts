@@ -5,6 +5,8 @@
  * The number of an address space is odd while an interval is being invalidated, and the tree of intervals is frozen
  * for as long: who wants in or out is put on the deferred list.
  *
+ * It is all that mm/mmu_notifier.c has of intervals; that is why the file is long.
+ *
  * @see reference B.1
  * @module
  */

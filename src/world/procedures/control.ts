@@ -4,6 +4,8 @@
  * holds the step that its parked generator has published. The first time that a result is seen at a node a fresh
  * generator is replayed to make the child, and never again. A thread is then one small integer.
  *
+ * Interning, replaying and calling share the nodes, in the hottest loop of the checker; that is why the file is long.
+ *
  * @module
  */
 import { acting, BetweenSteps, NO_WORLD, NOBODY } from '../acting.js'

@@ -2,6 +2,8 @@
  * The world: a flat, bit-packed record of small counters, flags and enumerations, declared once and reached
  * through typed handles. A state of a scenario is these bytes and one control location for each thread.
  *
+ * The kinds of fields and how they are packed are one piece of arithmetic; that is why the file is long.
+ *
  * @module
  */
 import { acting, NOBODY, type World } from '../acting.js'

@@ -2,6 +2,8 @@
  * Locks with owners: lock discipline, lock order and deadlock are checked because a lock is part of the world
  * like everything else.
  *
+ * All kinds of locks, whose steps share one form; that is why the file is long.
+ *
  * @module
  */
 import { acting } from '../acting.js'

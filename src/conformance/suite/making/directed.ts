@@ -1,6 +1,8 @@
 /**
  * The directed sequences of the suite, by chapter: each is about one rule.
  *
+ * One table; that is why it is long.
+ *
  * @module
  */
 
