@@ -17,14 +17,18 @@ import { brokenLinks } from './pages/links.js'
 import { searchScript } from './pages/search-index.js'
 import { htmlOf, pagesOf } from './render.js'
 
+/** Programs that findings link to, which the site has too. */
+const REPRODUCERS = 'suite/kernel/reproducers'
+
 /** Files that documents may link to, from the folder of the documentation. */
-function linkable(docs: string): Set<string> {
+function linkable(root: string, docs: string): Set<string> {
+  const programs = readdirSync(join(root, REPRODUCERS)).map((name) => `../${REPRODUCERS}/${name}`)
   const found = ['', 'drivers/', 'findings/', 'decisions/', 'reference/', 'schema/'].flatMap((folder) =>
     readdirSync(join(docs, folder), { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => folder + name),
   )
-  return new Set(found)
+  return new Set([...found, ...programs])
 }
 
 async function main(): Promise<void> {
@@ -32,7 +36,7 @@ async function main(): Promise<void> {
   const docs = join(root, 'docs')
   const out = join(docs, 'site')
   const data = collect(root)
-  const site = siteOf(data, linkable(docs))
+  const site = siteOf(data, linkable(root, docs))
   const pages = await pagesOf(site)
   for (const name of existsSync(out) ? readdirSync(out) : [])
     if (name !== 'api') rmSync(join(out, name), { recursive: true })
@@ -53,6 +57,7 @@ async function main(): Promise<void> {
   writeFileSync(join(assets, 'search-index.js'), searchScript(pages, data.api))
   await writeExplorer(root, data.source, assets)
   cpSync(join(docs, 'schema'), join(out, 'schema'), { recursive: true })
+  cpSync(join(root, REPRODUCERS), join(out, REPRODUCERS), { recursive: true })
   const [from, to] = [join(root, 'evidence'), join(out, 'data')]
   mkdirSync(to, { recursive: true })
   for (const name of data.evidence === undefined ? [] : readdirSync(from))

@@ -100,7 +100,8 @@ export class Markdown {
       throw new BrokenLinkError(
         `docs/${this.file}: the link to ${href} leads to no page of the documentation`,
       )
-    const url = file.endsWith('.md') ? documentAddress(file) : `/${file}`
+    // A file outside of the folder is where it is in the repository.
+    const url = file.endsWith('.md') ? documentAddress(file) : `/${file.replace(/^\.\.\//, '')}`
     return fragment === undefined ? url : `${url}#${fragment}`
   }
 }
