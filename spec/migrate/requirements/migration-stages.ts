@@ -25,7 +25,7 @@ export const migrationStages: readonly Requirement[] = [
       'migrate_vma_finalize unlocks it. Where it has been mapped into a hole already, that lock keeps ' +
       'a fault from migrating it away.',
     source: ['reference C35, B.5 steps 4 to 7', 'mm/migrate_device.c: migrate_vma_pages'],
-    checks: ['assert:mustKeepOut', 'assert:mustBeComplete'],
+    checks: ['assert:requireMigrationLocks', 'assert:mustBeComplete'],
   },
   {
     id: 'C36',
@@ -57,7 +57,7 @@ export const migrationStages: readonly Requirement[] = [
     checks: [
       'between pages and finalize nobody else gets at either page',
       'an entry is zapped between pages and finalize',
-      'assert:mustKeepOut',
+      'assert:requireMigrationLocks',
       'assert:mustBeComplete',
     ],
   },

@@ -59,7 +59,7 @@ export const migration: readonly Requirement[] = [
     checks: [
       'assert:do_swap_page',
       'assert:do_huge_pmd_device_private',
-      'assert:mustKeepOut',
+      'assert:requireMigrationLocks',
       'assert:mustHaveFailed',
       'a fault leaves a page that somebody holds',
       'a huge page that somebody else holds is not split, and stays',

@@ -1,5 +1,6 @@
 /**
- * The walk: reads the CPU page table into the range's array, and faults in the pages that are requested and missing.
+ * hmm_range_fault: walks the CPU page table, fills the array of the range, and faults in the pages
+ * that were requested and are missing.
  *
  * @see reference B.3
  * @module
@@ -15,13 +16,13 @@ import { beginRange, type HmmRange, type HmmRequest, RangeResult } from './range
 import { failRange, HMM_NEED_WRITE_FAULT, readEntry } from './walk.js'
 
 /**
- * Fills the array for the pages of the request. The caller holds the mmap lock (reading is enough) and a reference to the
- * address space.
+ * Fills the array for the pages of the request. The caller holds the mmap lock for reading or
+ * writing, and a reference to the address space.
  *
- * @returns 0; -EBUSY if the range was invalidated meanwhile: start again at mmu_interval_read_begin; -EPERM for a write
- * fault in a VMA without VM_WRITE; -EFAULT for a page that cannot be reached; -ENOMEM where there is no memory
- * for one. After an error nothing in the array may be
- * used.
+ * @returns 0; -EINVAL for an empty range; -EBUSY if the range was invalidated meanwhile: the caller
+ * restarts at mmu_interval_read_begin; -EPERM for a write fault in a VMA without VM_WRITE; -EFAULT
+ * if a requested page cannot be made valid; -ENOMEM if there is no memory for it (since Linux 7.3;
+ * -EFAULT before). After an error the caller may use no entry of the array.
  * @kernel hmm_range_fault mm/hmm.c
  * @see reference B.3
  */
@@ -44,8 +45,8 @@ export const hmm_range_fault = procedure(function* hmm_range_fault(
 })
 
 /**
- * The loop of hmm_range_fault: walks from page `last` on, and starts again after each fault. A procedure of its own, so that
- * a retry is the same control state again.
+ * The loop of hmm_range_fault: walks from page `last`, and restarts there after each fault. It is a
+ * procedure of its own so that a restart returns to the same control state.
  *
  * @kernel hmm_range_fault mm/hmm.c
  * @see reference B.3
@@ -78,7 +79,8 @@ export const walk = procedure(
 )
 
 /**
- * Reads one entry of the page table. One step: the kernel reads each entry once, and nobody else sees the array.
+ * Reads one entry of the page table and stores its report in the array. One step: the kernel reads
+ * each entry once, and no other thread sees the array. {@link readEntry} has the cases.
  *
  * @kernel hmm_vma_walk_pmd mm/hmm.c
  * @see reference B.3.1
@@ -92,9 +94,10 @@ export const hmm_vma_walk_pmd = procedure(function* hmm_vma_walk_pmd(
 })
 
 /**
- * True if the range is certain to have been invalidated. False proves nothing.
+ * Lockless check of the sequence number. 1: the range was invalidated since
+ * mmu_interval_read_begin. 0 proves nothing.
  *
- * @param last - where the walk begins (again)
+ * @param last - the page from which the walk starts or restarts
  * @kernel mmu_interval_check_retry include/linux/mmu_notifier.h
  * @see reference B.3
  */
@@ -112,10 +115,10 @@ export const mmu_interval_check_retry = procedure(function* mmu_interval_check_r
 })
 
 /**
- * Faults in the pages from `page` to `end`, including those that were not requested.
+ * Faults in all pages from `page` to `end`, including those that were not requested.
  *
  * @param need - `HMM_NEED_` bits
- * @returns -EBUSY when all are faulted in, so that the walk starts again; otherwise the error
+ * @returns -EBUSY when all pages are faulted in: the walk restarts at `page`; otherwise the error
  * @kernel hmm_vma_fault mm/hmm.c
  * @see reference B.3 V0 to V3
  */
@@ -129,7 +132,8 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   const { mm } = range.notifier
   const write = (need & HMM_NEED_WRITE_FAULT) !== 0
   if (write) {
-    // Without this check the walk would fault for ever (D19).
+    // Without this check a write fault in a read-only VMA would fail, and the walk restart, for
+    // ever (D19).
     const writable = yield* step('check VM_WRITE', () => {
       if (mm.vma[page].flags & VM_WRITE) return true
       failRange(range, Errno.EPERM)
@@ -140,12 +144,12 @@ export const hmm_vma_fault = procedure(function* hmm_vma_fault(
   for (let at = page; at < end; at++) {
     const error = yield* handle_mm_fault(current, mm, at, write)
     if (error) {
-      const isShort = current.machine.rules.tellsOfMemory && error === VM_FAULT_OOM
-      const told = isShort ? Errno.ENOMEM : Errno.EFAULT
+      const isOom = error === VM_FAULT_OOM && current.machine.rules.tellsOfMemory
+      const errno = isOom ? Errno.ENOMEM : Errno.EFAULT
       yield* step('give up', () => {
-        failRange(range, told)
+        failRange(range, errno)
       })
-      return -told
+      return -errno
     }
   }
   return -Errno.EBUSY

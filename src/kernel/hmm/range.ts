@@ -1,5 +1,5 @@
 /**
- * What a driver asks of the page table, and what it is told.
+ * The range: what a driver requests of the page table, and the array in which the walk reports.
  *
  * @see reference A.4
  * @module
@@ -23,27 +23,29 @@ import {
   unobserved,
 } from '../../world/index.js'
 
-/** The entry's page is there. As a request ({@link HMM_PFN_REQ_FAULT}): it must be. */
+/** The page is present. As a request ({@link HMM_PFN_REQ_FAULT}): make it present. */
 export const HMM_PFN_VALID = 1
-/** The page may be written. As a request ({@link HMM_PFN_REQ_WRITE}): it must be writable. */
+/** The page is writable. As a request ({@link HMM_PFN_REQ_WRITE}): make it writable. */
 export const HMM_PFN_WRITE = 2
-/** The page can never be mapped. */
+/** The page cannot be mirrored, and faulting will not change that. */
 export const HMM_PFN_ERROR = 4
-/** Asks for the page to be faulted in. The same bit as {@link HMM_PFN_VALID}. */
+/** Requests that the page be faulted in. The same bit as {@link HMM_PFN_VALID}. */
 export const HMM_PFN_REQ_FAULT = HMM_PFN_VALID
-/** Together with {@link HMM_PFN_REQ_FAULT}: asks for it to be writable. */
+/** Together with {@link HMM_PFN_REQ_FAULT}: requests that it be writable. */
 export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
 
 /**
- * What the last call about a range has answered. A kernel has no field for it: a driver keeps it in local variables.
+ * What the last call on a range returned. The kernel has no such field: a driver keeps the return
+ * value in a local variable.
  *
- * - `none`: nothing. No walk was made, or it has not returned.
+ * - `none`: no walk was started, or it has not returned.
  * - `filled`: hmm_range_fault returned 0.
- * - `collided`: hmm_range_fault returned -EBUSY, or mmu_interval_read_retry true.
+ * - `collided`: hmm_range_fault returned -EBUSY, or mmu_interval_read_retry returned true.
  * - `failed`: hmm_range_fault returned another error.
- * - `compared`: mmu_interval_read_retry returned false, and its caller did not hold the lock.
- * - `validated`: mmu_interval_read_retry returned false, under the lock.
- * - `committed`: so it did, and the lock was dropped since. The answer is worth nothing any more.
+ * - `compared`: mmu_interval_read_retry returned false, and its caller did not hold the driver's
+ *   lock.
+ * - `validated`: mmu_interval_read_retry returned false under the driver's lock.
+ * - `committed`: validated, and the lock was dropped since. The result no longer proves anything.
  */
 export const RangeResult = {
   none: 'none',
@@ -58,23 +60,26 @@ export const RangeResult = {
 /** One of {@link RangeResult}. */
 export type RangeResult = (typeof RangeResult)[keyof typeof RangeResult]
 
-/** One entry of the array: in, what is asked; out, what is there. */
+/** One entry of the array. Input: the request. Output: the report. */
 export interface HmmPfn {
   /** `HMM_PFN_` and `HMM_PFN_REQ_` bits. */
   flags: number
   frame: number
-  /** `hmm_pfn_to_map_order`: how many pages, as a power of two, the entry maps that this one is of. Absent on a machine without huge pages. */
+  /**
+   * `hmm_pfn_to_map_order`: the order of the CPU mapping that covers the page. Absent on a machine
+   * without huge pages.
+   */
   order: number
-  /** Ghost: what was asked when the walk began. */
+  /** Ghost: the request at the start of the walk. */
   asked: number
-  /** Ghost: it was filled under a number that the range no longer has. */
+  /** Ghost: the entry was filled under an earlier sequence number than the range has now. */
   stale: boolean
 }
 
-/** The world's part of a range: its array, and where it stands. @kernel struct hmm_range */
+/** A range: its array, and the state of its walk. @kernel struct hmm_range */
 export interface HmmRange {
   readonly notifier: IntervalNotifier
-  /** `notifier_seq`: where mmu_interval_read_begin puts the number under which the walk is made. */
+  /** `notifier_seq`: the sequence number that mmu_interval_read_begin returned for this walk. */
   notifierSeq: Sequence
   /** First page of the walk. */
   start: number
@@ -84,39 +89,49 @@ export interface HmmRange {
   defaultFlags: number
   /** `pfn_flags_mask`. */
   pfnFlagsMask: number
-  /** Where the walk begins again: entries before it are answers, the others still requests. */
+  /**
+   * Where the walk restarts. Entries before `last` hold reports; the others still hold requests. In
+   * the kernel a field of struct hmm_vma_walk.
+   */
   last: number
   /** `hmm_pfns`, by page of the address space. */
   readonly pfns: readonly HmmPfn[]
   /** Ghost: {@link RangeResult}. */
   result: RangeResult
   readonly lifecycle: Lifecycle
-  /** Whose memory a frame is: what the walk reads off the struct page. */
+  /**
+   * The owner of the device memory that a frame belongs to (`pgmap->owner`); -1 for system memory.
+   */
   readonly ownerOf: (pfn: number) => number
-  /** The order that a huge page has. */
+  /** The order of a huge page. */
   readonly hugeOrder: number
 }
 
-/** What a walk is asked for: the fields of the range that do not change. @kernel struct hmm_range */
+/**
+ * What the driver requests of one walk: the fields of the range that do not change during it.
+ *
+ * @kernel struct hmm_range
+ */
 export interface HmmRequest {
   /** First page. */
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** `HMM_PFN_REQ_` bits asked of every page. */
+  /** `HMM_PFN_REQ_` bits requested of every page. */
   readonly defaultFlags: number
-  /** Which bits of the array's entries count as requests. */
+  /** `HMM_PFN_REQ_` bits that entries of the array may request. */
   readonly pfnFlagsMask: number
-  /** What the array asks for, from the first page on; nothing where it is absent. */
+  /** `HMM_PFN_REQ_` bits of each entry, from the first page on; 0 where absent. */
   readonly requests?: readonly number[]
-  /** `dev_private_owner`: whose device-private pages count as present; -1 for nobody's. */
+  /** `dev_private_owner`: device-private pages of this owner count as present; -1 for none. */
   readonly owner: number
 }
 
 /**
  * Declares the range that `thread` uses on `notifier`.
  *
- * @param update - what its driver holds as it compares the number and programs the device
+ * @param update - the lock under which the driver compares the sequence number and programs the
+ * device
  */
 export function declareRange(
   layout: Layout,
@@ -160,14 +175,17 @@ export function declareRange(
   return range
 }
 
-/** The range has another number: what was filled under the one before is no part of what the next comparison is about. */
+/**
+ * The range takes a new sequence number: entries filled under the old one become stale, and the
+ * next comparison says nothing about them.
+ */
 function outdate({ pfns }: HmmRange): void {
   for (const entry of pfns) if (entry.flags !== 0) entry.stale = true
 }
 
 /**
- * mmu_interval_read_retry was asked about the range. Nothing is said of one that no walk has filled. That nothing has changed does
- * not validate it without the lock.
+ * mmu_interval_read_retry returned for the range. A range that no walk has filled stays as it is. A
+ * match validates the range only if the caller holds the driver's lock.
  */
 function judged(range: HmmRange, retry: number, update: Protection): void {
   const { result } = range
@@ -183,7 +201,7 @@ function judged(range: HmmRange, retry: number, update: Protection): void {
   }
 }
 
-/** True if the last walk has filled the array, whatever became of it. */
+/** True if the last walk filled the array and the range is not validated. */
 function isFilled(result: RangeResult): boolean {
   return result === RangeResult.filled || result === RangeResult.compared || result === RangeResult.committed
 }
@@ -192,16 +210,22 @@ function isHeld(update: Protection): boolean {
   return unobserved(() => update.heldForWritingBy(acting.thread))
 }
 
-/** The driver drops the lock under which the range was validated: from here on its entries are out of use. */
+/**
+ * The driver drops the lock under which the range was validated. From here on its entries may be
+ * stale.
+ */
 function unlocked(range: HmmRange, update: Protection): void {
   if (range.result !== RangeResult.validated || isHeld(update)) return
   range.result = RangeResult.committed
   range.lifecycle.signal('COMMITTED')
 }
 
-/** The driver has put its requests into the range and calls hmm_range_fault. Part of its first step. */
+/**
+ * The driver has set up the range and calls hmm_range_fault. Called inside the first step of
+ * hmm_range_fault.
+ */
 export function beginRange(range: HmmRange, request: HmmRequest): void {
-  // Another walk under the same number: the driver has what it wants of the one before.
+  // A second walk under the same sequence number: the driver is done with the report of the first.
   const { result } = range
   if (isFilled(result)) range.lifecycle.signal('RELEASED')
   range.start = request.start
@@ -211,14 +235,17 @@ export function beginRange(range: HmmRange, request: HmmRequest): void {
   range.last = request.start
   range.result = RangeResult.none
   for (let page = request.start; page < request.end; page++) {
-    // Answers of an earlier try are no requests: the driver sets the array up anew.
+    // The driver sets up the array anew: it must not take the report of an earlier try for
+    // requests.
     const asked = request.requests?.[page - request.start] ?? 0
     setRequest(range, page, asked)
   }
   range.lifecycle.signal('BEGIN')
 }
 
-/** The entry of `page` holds what is asked of it, and nothing else. Part of a step. */
+/**
+ * Sets the entry of `page` to the request, and clears the rest of it. Called inside an atomic step.
+ */
 export function setRequest(range: HmmRange, page: number, asked: number): void {
   const entry = entryAt(range, page)
   entry.flags = asked
@@ -228,7 +255,10 @@ export function setRequest(range: HmmRange, page: number, asked: number): void {
   entry.stale = false
 }
 
-/** The entry of `page`, which must be in the range: the array ends there. Part of a step. */
+/**
+ * The entry of `page`, which must lie in the range: the array has no other entries. Called inside
+ * an atomic step.
+ */
 export function entryAt(range: HmmRange, page: number): HmmPfn {
   claim(
     'C24',
@@ -238,12 +268,15 @@ export function entryAt(range: HmmRange, page: number): HmmPfn {
   return range.pfns[page]
 }
 
-/** True if the walk has found a page there that the device may use. */
+/** True if the walk reported a page that the device may map. */
 export function isMappable(range: HmmRange, page: number): boolean {
   return (range.pfns[page].flags & (HMM_PFN_VALID | HMM_PFN_ERROR)) === HMM_PFN_VALID
 }
 
-/** Clears the array and forgets the sequence: the range is not in use. Part of a step of the thread whose range it is. */
+/**
+ * Clears the array and the sequence number: the range is not in use. Called inside an atomic step
+ * of the thread that uses the range.
+ */
 export function resetRange(range: HmmRange): void {
   range.notifierSeq.clear()
   range.start = 0
@@ -261,5 +294,5 @@ export function resetRange(range: HmmRange): void {
   }
 }
 
-/** Whose range: the ranges of a scenario by thread. */
+/** The ranges of a scenario, by the thread that uses them. */
 export type RangesByThread = ReadonlyMap<Task['thread'], HmmRange>

@@ -1,6 +1,7 @@
 /**
- * The walk of the newest kernels that never faults. It notes what is to be faulted and ends; the fault is made with nothing
- * of the page table held, and may drop the mmap lock. Whoever calls it holds no lock and brings no number.
+ * hmm_range_fault_unlocked_timeout (Linux 7.3). The walk itself never faults: it records the pages
+ * to fault in and returns. The fault is then made with no page-table lock held, and may drop the
+ * mmap lock. The caller holds no lock and passes no sequence number.
  *
  * @see reference A.5
  * @module
@@ -16,19 +17,25 @@ import { hmm_vma_walk_pmd, mmu_interval_check_retry } from './fault.js'
 import { beginRange, type HmmRange, type HmmRequest, RangeResult } from './range.js'
 import { HMM_NEED_WRITE_FAULT, type Walked } from './walk.js'
 
-/** The fault has dropped the mmap lock: `-ENOLCK`, which nobody outside sees. @kernel HMM_FAULT_UNLOCKED */
+/**
+ * hmm_do_fault dropped the mmap lock: `-ENOLCK`, which the caller never sees.
+ *
+ * @kernel HMM_FAULT_UNLOCKED
+ */
 const HMM_FAULT_UNLOCKED = -37
 
-/** How often a fault finds its page locked and drops the mmap lock: a bound, as invalidations are. */
+/** How often a fault finds its page locked and drops the mmap lock: a bound of the exploration. */
 const LOCKED_PAGES = 1
 
 /**
- * Fills the array for the pages of the request, however often that has to begin anew. Afterwards `notifier_seq` of the range is what
- * mmu_interval_read_retry must be asked with. The caller holds no lock, and has pinned the address space.
+ * Fills the array for the pages of the request, and restarts as often as that takes. Afterwards the
+ * caller passes `notifier_seq` of the range to mmu_interval_read_retry. The caller holds no lock,
+ * and a reference to the address space.
  *
- * @returns 0; -EBUSY when the time is over, which here may be after any collision; -EFAULT for what cannot be reached, or of which
- * nothing is to be read any more; -EPERM for a write that the area forbids; -ENOMEM. That the caller is killed meanwhile (-EINTR)
- * is not modelled.
+ * @returns 0; -EINVAL for an empty range; -EBUSY on timeout, which here may follow any collision;
+ * -EFAULT if a requested page cannot be made valid, or the OOM reaper has freed pages of the
+ * address space; -EPERM for a write fault in a VMA without VM_WRITE; -ENOMEM. A fatal signal to the
+ * caller (-EINTR) is not modelled.
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
  */
@@ -43,7 +50,7 @@ export const hmm_range_fault_unlocked_timeout = procedure(function* hmm_range_fa
 })
 
 /**
- * One try, with a number that was taken before.
+ * One try, under the sequence number taken before it.
  *
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
@@ -66,7 +73,8 @@ const fillUnlocked = procedure(
 )
 
 /**
- * True (1) if the time of the caller is over: a choice. A time of 0 never is.
+ * 1 if the timeout of the caller has expired: a choice of the explorer. A timeout of 0 never
+ * expires.
  *
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
@@ -76,7 +84,7 @@ export const timeIsOver = procedure('hmm_range_fault_unlocked_timeout (time)', f
 })
 
 /**
- * Takes the number anew: what is read from here on is as new as that.
+ * Takes a new sequence number before the next try, which reads the page table again.
  *
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
@@ -89,8 +97,9 @@ export const refreshSequence = procedure(
 )
 
 /**
- * Sets the array up. @returns 0, or -EFAULT if the OOM reaper has been there: what is missing then was lost.
+ * Sets up the array.
  *
+ * @returns 0, or -EFAULT if the OOM reaper has been at the address space (MMF_UNSTABLE): pages may be missing
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
  */
@@ -111,7 +120,7 @@ const beginUnlocked = procedure(
 )
 
 /**
- * Walks and faults in turn, until the walk has nothing left to fault.
+ * Walks and faults in turn until a walk finds no page left to fault in.
  *
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
@@ -146,7 +155,7 @@ export const fillPending = procedure(
 )
 
 /**
- * @returns where the walk stands, and what comes next there: a fault or a wait is HMM_FAULT_PENDING
+ * @returns the page at which the walk stopped, and why: a fault or a wait is HMM_FAULT_PENDING
  * @kernel hmm_range_fault_unlocked_timeout mm/hmm.c
  * @see reference A.5
  */
@@ -169,11 +178,13 @@ const walkPending = procedure(
 )
 
 /**
- * Faults in what the walk has noted, up to the end of the chunk. The area is looked up once more, since nothing of the walk is held.
+ * Faults in the pages that the walk recorded. It looks up the VMA again, since it holds nothing of
+ * the walk.
  *
- * @param end - up to where
+ * @param end - the page after the last to fault in
  * @param need - `HMM_NEED_` bits
- * @returns 0 when all is done: the walk goes on; `HMM_FAULT_UNLOCKED` without the mmap lock; or the error
+ * @returns 0 when all pages are faulted in: the walk restarts at `page`; `HMM_FAULT_UNLOCKED` if
+ * the fault dropped the mmap lock; or the error
  * @kernel hmm_do_fault mm/hmm.c
  * @see reference A.5
  */

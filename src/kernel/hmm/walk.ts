@@ -1,6 +1,6 @@
 /**
- * The callbacks of the page-table walk, with the names and the order of cases of mm/hmm.c. All of them are part of one step,
- * which reads one entry of the page table without its lock.
+ * The callbacks of the page-table walk, with the names and the order of cases of mm/hmm.c. All of them
+ * are called inside one atomic step: the walk reads one entry of the page table without its lock.
  *
  * @see reference B.3.1
  * @module
@@ -23,47 +23,60 @@ import {
 
 /** The page must be faulted in before it can be reported. @kernel HMM_NEED_FAULT mm/hmm.c */
 export const HMM_NEED_FAULT = 1
-/** The fault must be for writing. @kernel HMM_NEED_WRITE_FAULT mm/hmm.c */
+/** The fault must be a write fault. @kernel HMM_NEED_WRITE_FAULT mm/hmm.c */
 export const HMM_NEED_WRITE_FAULT = 2
 
 /** What the walk does after it has read an entry. */
 export type Walked =
-  /** Goes on with `page`. */
+  /** It continues at `page`. */
   | { readonly kind: 'next'; readonly page: number }
-  /** Faults in the pages from the current one to `end`; `need` is a set of `HMM_NEED_` bits. */
+  /** It faults in the pages from the current one to `end`; `need` is a set of `HMM_NEED_` bits. */
   | { readonly kind: 'fault'; readonly end: number; readonly need: number }
-  /** Waits for the migration of the page. */
+  /** It waits for the migration of the page. */
   | { readonly kind: 'migration' }
-  /** Fails with `-errno`. */
+  /** It fails with `-errno`. */
   | { readonly kind: 'error'; readonly errno: number }
 
-/** Decides what an entry needs: {@link hmm_pte_need_fault}, or that of another release. */
+/** Decides which fault an entry needs: {@link hmm_pte_need_fault}, or that of another release. */
 export type NeedFault = typeof hmm_pte_need_fault
 
+/** What the callbacks share. @kernel struct hmm_vma_walk mm/hmm.c */
+interface HmmVmaWalk {
+  readonly range: HmmRange
+  /** The fields of the range that do not change during the walk. */
+  readonly request: HmmRequest
+  readonly needFault: NeedFault
+}
+
 /**
- * What must be done before an entry can be reported.
+ * Which fault the walk needs before it can report an entry.
  *
- * @param asked - `HMM_PFN_REQ_` bits of the entry of the array
+ * @param pfnReqFlags - `HMM_PFN_REQ_` bits of the entry of the array
  * @param cpuFlags - `HMM_PFN_` bits that the CPU's entry grants
- * @returns `HMM_NEED_` bits
+ * @returns `HMM_NEED_` bits; 0 if the entry can be reported
  * @kernel hmm_pte_need_fault mm/hmm.c
  * @see reference B.3.1
  */
-export function hmm_pte_need_fault(request: HmmRequest, asked: number, cpuFlags: number): number {
-  const wanted = (asked & request.pfnFlagsMask) | request.defaultFlags
-  if (!(wanted & HMM_PFN_REQ_FAULT)) return 0
-  if (wanted & HMM_PFN_REQ_WRITE && !(cpuFlags & HMM_PFN_WRITE)) return HMM_NEED_FAULT | HMM_NEED_WRITE_FAULT
-  return cpuFlags & HMM_PFN_VALID ? 0 : HMM_NEED_FAULT
+export function hmm_pte_need_fault(request: HmmRequest, pfnReqFlags: number, cpuFlags: number): number {
+  const requested = (pfnReqFlags & request.pfnFlagsMask) | request.defaultFlags
+  if (!(requested & HMM_PFN_REQ_FAULT)) return 0
+  if (requested & HMM_PFN_REQ_WRITE && !(cpuFlags & HMM_PFN_WRITE))
+    return HMM_NEED_FAULT | HMM_NEED_WRITE_FAULT
+  if (!(cpuFlags & HMM_PFN_VALID)) return HMM_NEED_FAULT
+  return 0
 }
 
-/** The same for the pages from `start` to `end`, which all grant `cpuFlags`. @kernel hmm_range_need_fault mm/hmm.c */
+/**
+ * Which fault any of the pages from `start` to `end` needs. One entry of the CPU covers all of them, and
+ * grants `cpuFlags`.
+ *
+ * @kernel hmm_range_need_fault mm/hmm.c
+ */
 function hmm_range_need_fault(
-  range: HmmRange,
-  request: HmmRequest,
+  { range, request, needFault }: HmmVmaWalk,
   start: number,
   end: number,
   cpuFlags: number,
-  needFault: NeedFault,
 ): number {
   let need = 0
   for (let page = start; page < end; page++) need |= needFault(request, range.pfns[page].flags, cpuFlags)
@@ -71,7 +84,7 @@ function hmm_range_need_fault(
 }
 
 /** Reports all pages from `start` to `end` as `flags`, without a frame. @kernel hmm_pfns_fill mm/hmm.c */
-function hmm_pfns_fill(range: HmmRange, start: number, end: number, flags: number): void {
+function hmm_pfns_fill({ range }: HmmVmaWalk, start: number, end: number, flags: number): void {
   for (let page = start; page < end; page++) setPfn(range, page, 0, flags, 0)
 }
 
@@ -82,8 +95,8 @@ function setPfn(range: HmmRange, page: number, frame: number, flags: number, ord
   pfn.order = order
 }
 
-/** The walk goes on with `page`, or has filled the array. */
-function next(range: HmmRange, request: HmmRequest, page: number): Walked {
+/** The walk continues at `page`. At the end of the request the array is filled. */
+function next({ range, request }: HmmVmaWalk, page: number): Walked {
   if (page === request.end) {
     range.result = RangeResult.filled
     range.lifecycle.signal('FAULTED')
@@ -91,7 +104,7 @@ function next(range: HmmRange, request: HmmRequest, page: number): Walked {
   return { kind: 'next', page }
 }
 
-/** The walk fails: nothing in the array may be used. */
+/** The walk fails. The caller may use no entry of the array. */
 export function failRange(range: HmmRange, errno: number): Walked {
   range.result = RangeResult.failed
   range.lifecycle.signal('FAILED')
@@ -99,12 +112,13 @@ export function failRange(range: HmmRange, errno: number): Walked {
 }
 
 /**
- * Reads the entry of one page, reports what it grants, or says what must be done first. A huge page, a hole and a VMA that
- * cannot be mirrored are decided as a whole.
+ * Reads the entry of one page and calls the callback for it: the walker first asks which VMA covers the
+ * page, then hmm_vma_walk_pmd looks at the entry. A huge page, a hole and a VMA that cannot be mirrored
+ * take one callback for all of their pages.
  *
- * Several entries are not read atomically: only the sequence number makes a snapshot of them.
+ * The walk does not read several entries atomically: only the sequence number makes a snapshot of them.
  *
- * @param needFault - decides what an entry needs
+ * @param needFault - decides which fault an entry needs
  * @kernel walk_page_range mm/pagewalk.c
  * @see reference B.3.1
  */
@@ -114,140 +128,122 @@ export function readEntry(
   page: number,
   needFault: NeedFault = hmm_pte_need_fault,
 ): Walked {
+  const walk = { range, request, needFault }
   const { mm } = range.notifier
-  const end = areaEnd(mm, page, request.end)
-  if (mm.vma[page].kind === VmaKind.none) return hmm_vma_walk_hole(range, request, page, end, needFault)
-  const refused = hmm_vma_walk_test(range, request, page, end, needFault)
-  if (refused !== undefined) return refused
+  const vmaEnd = areaEnd(mm, page, request.end)
+  if (mm.vma[page].kind === VmaKind.none) return hmm_vma_walk_hole(walk, page, vmaEnd)
+  const skipped = hmm_vma_walk_test(walk, page, vmaEnd)
+  if (skipped !== undefined) return skipped
+
+  // From here on the cases of hmm_vma_walk_pmd.
   const huge = hugePmdAt(mm, page)
-  if (huge !== undefined) return hmm_vma_handle_pmd(range, request, page, Math.min(end, huge.end), needFault)
-  return hmm_vma_handle_pte(range, request, page, Math.min(end, pmdAt(mm, page)?.end ?? end), needFault)
+  if (huge === undefined)
+    return hmm_vma_handle_pte(walk, page, Math.min(vmaEnd, pmdAt(mm, page)?.end ?? vmaEnd))
+  const end = Math.min(vmaEnd, huge.end)
+  const pmd = READ_ONCE(mm.pte[page])
+  if (pmd.kind === PteKind.migration) {
+    if (hmm_range_need_fault(walk, page, end, 0)) return { kind: 'migration' }
+    hmm_pfns_fill(walk, page, end, 0)
+    return next(walk, end)
+  }
+  if (pmd.kind === PteKind.devicePrivate) return hmm_vma_handle_absent_pmd(walk, page, end, pmd)
+  return hmm_vma_handle_pmd(walk, page, end, pmd)
 }
 
 /**
- * A VMA that cannot be mirrored (VM_PFNMAP, no VM_READ): -EFAULT if any page of it was requested, else HMM_PFN_ERROR.
+ * A VMA that cannot be mirrored (VM_PFNMAP, no VM_READ): -EFAULT if any page of it was requested, else
+ * HMM_PFN_ERROR for all of its pages.
  *
- * @returns `undefined` for a VMA that can
+ * @returns `undefined` for a VMA that can be mirrored
  * @kernel hmm_vma_walk_test mm/hmm.c
  */
-function hmm_vma_walk_test(
-  range: HmmRange,
-  request: HmmRequest,
-  start: number,
-  end: number,
-  needFault: NeedFault,
-): Walked | undefined {
+function hmm_vma_walk_test(walk: HmmVmaWalk, start: number, end: number): Walked | undefined {
+  const { range } = walk
   const vma = range.notifier.mm.vma[start]
   if (vma.kind !== VmaKind.pfnmap && vma.flags & VM_READ) return undefined
-  if (hmm_range_need_fault(range, request, start, end, 0, needFault)) return failRange(range, Errno.EFAULT)
-  hmm_pfns_fill(range, start, end, HMM_PFN_ERROR)
-  return next(range, request, end)
+  if (hmm_range_need_fault(walk, start, end, 0)) return failRange(range, Errno.EFAULT)
+  hmm_pfns_fill(walk, start, end, HMM_PFN_ERROR)
+  return next(walk, end)
 }
 
 /**
- * Pages without a VMA: -EFAULT if any of them was requested, else HMM_PFN_ERROR. A hole inside of a VMA is one of empty
- * entries here.
+ * Pages without a VMA: -EFAULT if any of them was requested, else HMM_PFN_ERROR. The kernel also calls it
+ * for a hole inside a VMA; here such a hole is a row of empty entries, and hmm_vma_handle_pte reads them.
  *
  * @kernel hmm_vma_walk_hole mm/hmm.c
  */
-function hmm_vma_walk_hole(
-  range: HmmRange,
-  request: HmmRequest,
-  start: number,
-  end: number,
-  needFault: NeedFault,
-): Walked {
-  if (hmm_range_need_fault(range, request, start, end, 0, needFault)) return failRange(range, Errno.EFAULT)
-  hmm_pfns_fill(range, start, end, HMM_PFN_ERROR)
-  return next(range, request, end)
+function hmm_vma_walk_hole(walk: HmmVmaWalk, start: number, end: number): Walked {
+  if (hmm_range_need_fault(walk, start, end, 0)) return failRange(walk.range, Errno.EFAULT)
+  hmm_pfns_fill(walk, start, end, HMM_PFN_ERROR)
+  return next(walk, end)
 }
 
 /**
- * A huge page: one entry answers for all of its pages up to `end`. If any of them needs a fault, all are faulted in.
+ * A present huge page: one entry answers for all of its pages up to `end`. If any of them needs a fault,
+ * the walk faults in all of them.
  *
  * @kernel hmm_vma_handle_pmd mm/hmm.c
  */
-function hmm_vma_handle_pmd(
-  range: HmmRange,
-  request: HmmRequest,
-  start: number,
-  end: number,
-  needFault: NeedFault,
-): Walked {
-  const { mm } = range.notifier
-  const first = READ_ONCE(mm.pte[start])
-  if (first.kind === PteKind.migration) {
-    if (hmm_range_need_fault(range, request, start, end, 0, needFault)) return { kind: 'migration' }
-    hmm_pfns_fill(range, start, end, 0)
-    return next(range, request, end)
-  }
-  if (first.kind === PteKind.devicePrivate)
-    return hmm_vma_handle_absent_pmd(range, request, start, end, needFault)
-  const cpuFlags = pte_to_hmm_pfn_flags(first)
-  const need = hmm_range_need_fault(range, request, start, end, cpuFlags, needFault)
+function hmm_vma_handle_pmd(walk: HmmVmaWalk, start: number, end: number, pmd: HugeEntry): Walked {
+  const { range } = walk
+  const cpuFlags = pte_to_hmm_pfn_flags(pmd)
+  const need = hmm_range_need_fault(walk, start, end, cpuFlags)
   if (need) return { kind: 'fault', end, need }
+  const { pte } = range.notifier.mm
   for (let page = start; page < end; page++)
-    setPfn(range, page, READ_ONCE(mm.pte[page]).frame, cpuFlags, cpuFlags ? range.hugeOrder : 0)
-  return next(range, request, end)
+    setPfn(range, page, READ_ONCE(pte[page]).frame, cpuFlags, cpuFlags ? range.hugeOrder : 0)
+  return next(walk, end)
 }
 
 /**
- * A huge page in device memory. That of the caller is reported as it is, with its order; another owner's is faulted in if any of
- * its pages is requested, else HMM_PFN_ERROR, though a fault would migrate it back.
+ * A huge page in device-private memory. A page of the caller is reported as is, with its order. A page of
+ * another owner is faulted in if any part of it was requested; if none was, HMM_PFN_ERROR is reported,
+ * although a fault would migrate the page back.
  *
  * @kernel hmm_vma_handle_absent_pmd mm/hmm.c
  */
-function hmm_vma_handle_absent_pmd(
-  range: HmmRange,
-  request: HmmRequest,
-  start: number,
-  end: number,
-  needFault: NeedFault,
-): Walked {
-  const { mm } = range.notifier
-  const { frame, write } = READ_ONCE(mm.pte[start])
+function hmm_vma_handle_absent_pmd(walk: HmmVmaWalk, start: number, end: number, pmd: HugeEntry): Walked {
+  const { range, request } = walk
+  const { frame, write } = pmd
   if (range.ownerOf(frame) === request.owner) {
     const cpuFlags = write ? HMM_PFN_VALID | HMM_PFN_WRITE : HMM_PFN_VALID
+    const { pte } = range.notifier.mm
     for (let page = start; page < end; page++)
-      setPfn(range, page, READ_ONCE(mm.pte[page]).frame, cpuFlags, range.hugeOrder)
-    return next(range, request, end)
+      setPfn(range, page, READ_ONCE(pte[page]).frame, cpuFlags, range.hugeOrder)
+    return next(walk, end)
   }
-  const need = hmm_range_need_fault(range, request, start, end, 0, needFault)
+  const need = hmm_range_need_fault(walk, start, end, 0)
   if (need) return { kind: 'fault', end, need }
-  hmm_pfns_fill(range, start, end, HMM_PFN_ERROR)
-  return next(range, request, end)
+  hmm_pfns_fill(walk, start, end, HMM_PFN_ERROR)
+  return next(walk, end)
 }
 
 /**
  * One entry of the page table.
  *
- * @param end - up to where a fault goes on: the end of the table, the VMA or the request
+ * @param end - where a fault that starts at `page` stops: the end of the page table, VMA or request
  * @kernel hmm_vma_handle_pte mm/hmm.c
  */
-function hmm_vma_handle_pte(
-  range: HmmRange,
-  request: HmmRequest,
-  page: number,
-  end: number,
-  needFault: NeedFault,
-): Walked {
+function hmm_vma_handle_pte(walk: HmmVmaWalk, page: number, end: number): Walked {
+  const { range, request, needFault } = walk
   const pte = READ_ONCE(range.notifier.mm.pte[page])
-  const asked = range.pfns[page].flags
+  const pfnReqFlags = range.pfns[page].flags
   const report = (frame: number, flags: number) => {
     setPfn(range, page, frame, flags, 0)
-    return next(range, request, page + 1)
+    return next(walk, page + 1)
   }
 
   if (pte.kind === PteKind.none) {
-    const need = needFault(request, asked, 0)
-    return need ? { kind: 'fault', end, need } : report(0, 0)
+    const need = needFault(request, pfnReqFlags, 0)
+    if (need) return { kind: 'fault', end, need }
+    return report(0, 0)
   }
 
   if (pte.kind !== PteKind.present && pte.kind !== PteKind.protnone) {
-    // A device-private page of the caller is reported as it is, even if write was requested and it is read-only (H4).
+    // A device-private page of the caller is reported as is, even if write was requested and it is read-only (H4).
     if (pte.kind === PteKind.devicePrivate && range.ownerOf(pte.frame) === request.owner)
       return report(pte.frame, HMM_PFN_VALID | (pte.write ? HMM_PFN_WRITE : 0))
-    const need = needFault(request, asked, 0)
+    const need = needFault(request, pfnReqFlags, 0)
     if (!need) return report(0, 0)
     switch (pte.kind) {
       case PteKind.swap:
@@ -257,15 +253,19 @@ function hmm_vma_handle_pte(
       case PteKind.migration:
         return { kind: 'migration' }
       case PteKind.poison:
-        // hwpoison: a fault cannot bring the page back.
+        // hwpoison: faulting cannot bring the page back.
         return failRange(range, Errno.EFAULT)
     }
   }
 
   const cpuFlags = pte_to_hmm_pfn_flags(pte)
-  const need = needFault(request, asked, cpuFlags)
-  return need ? { kind: 'fault', end, need } : report(pte.frame, cpuFlags)
+  const need = needFault(request, pfnReqFlags, cpuFlags)
+  if (need) return { kind: 'fault', end, need }
+  return report(pte.frame, cpuFlags)
 }
+
+/** What the walk reads of the entry of a huge page. */
+type HugeEntry = Pick<Pte, 'kind' | 'frame' | 'write'>
 
 /** What a present entry grants; nothing under PROT_NONE. @kernel pte_to_hmm_pfn_flags mm/hmm.c */
 function pte_to_hmm_pfn_flags(pte: Pick<Pte, 'kind' | 'write'>): number {

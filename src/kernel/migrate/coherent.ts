@@ -1,5 +1,5 @@
 /**
- * One page of coherent device memory leaves it, because somebody wants to hold it for long.
+ * Migrates one page out of coherent device memory before a long-term pin (FOLL_LONGTERM).
  *
  * @see reference B.5
  * @module
@@ -14,10 +14,11 @@ import { migrate_vma_pages } from './pages.js'
 import { isMigrating, pagesOf, setDestination } from './request.js'
 
 /**
- * Migrates the page to system memory, wherever it is mapped. The caller's reference passes to the migration, which drops
- * it.
+ * Migrates the page to system memory in every address space that maps it. The migration takes over
+ * the caller's reference and drops it.
  *
- * @returns 0; -EBUSY if the page has other references, or there is no memory: then it stays
+ * @returns 0; -EBUSY if the page has other references, or there is no memory: the page is not
+ * migrated
  * @kernel migrate_device_coherent_folio mm/migrate_device.c
  * @see reference B.5
  */
@@ -28,7 +29,7 @@ export const migrate_device_coherent_folio = procedure(function* migrate_device_
   const { frames } = current.machine
   yield* folio_lock(frame)
   const page = yield* step('collect the page', () => {
-    // It may be mapped nowhere by now, and is migrated all the same.
+    // The page is migrated even if no page table maps it any more.
     const at = Math.max(pageOf(current.machine, frame), 0)
     collectFrame(current, frame, at)
     return at

@@ -1,5 +1,5 @@
 /**
- * Collecting what one entry above the page table maps: a huge page in system memory or in a device's, the huge zero page, or nothing.
+ * Collecting what one PMD maps: a huge page in system or device memory, the huge zero page, or nothing.
  *
  * @see reference B.5 step 2
  * @module
@@ -36,21 +36,27 @@ import {
   SELECT_SYSTEM,
 } from './request.js'
 
-/** What came of the entry above: its page table is to be gone through, or nothing is left to do. A frame is a huge page to split. */
-const Huge = { table: 0, done: -1 } as const
+/** What migrate_vma_collect_huge_pmd does after it has looked at the PMD. */
+type CollectedPmd =
+  /** The PMD refers to a page table: collect its entries. */
+  | { readonly kind: 'table' }
+  /** All pages of the PMD are collected or skipped. */
+  | { readonly kind: 'done' }
+  /** The folio must be split. It is locked, and a reference to it is held. */
+  | { readonly kind: 'split'; readonly pfn: number }
+  /** Another thread has locked the folio: skipped. A reference to it is still to be put. */
+  | { readonly kind: 'busy'; readonly pfn: number }
 
-/** A huge page that somebody else has locked, held for a moment: from its first frame to what is returned for it, and back. */
-function busy(frame: number): number {
-  return Huge.done - 1 - frame
-}
+const TABLE: CollectedPmd = { kind: 'table' }
+const DONE: CollectedPmd = { kind: 'done' }
 
 /**
- * Collects a huge page that the range covers as one, if that is asked for: the entry above is a migration entry then. One that it
- * does not cover, or where it is not asked for, is locked and split.
+ * Collects a huge page as a whole if the range covers all of it and MIGRATE_VMA_SELECT_COMPOUND is set:
+ * the PMD becomes a migration entry. Otherwise the huge page is locked and split.
  *
- * @param start - the first page of the range that it covers
+ * @param start - the first page that both the range and the PMD cover
  * @param end - the page after the last
- * @returns true if nothing is left to do; otherwise there is a page table, and its entries come next
+ * @returns true if all pages are collected or skipped; false if the PMD refers to a page table
  * @kernel migrate_vma_collect_huge_pmd mm/migrate_device.c
  * @see reference B.5 step 2
  */
@@ -61,23 +67,32 @@ export const migrate_vma_collect_huge_pmd = procedure(function* migrate_vma_coll
   start: number,
   end: number,
 ): Running<boolean> {
-  const { mm } = args
-  const found = yield* mm.ptl.critical('collect the huge entry', () =>
+  const collected = yield* args.mm.ptl.critical('collect the huge entry', () =>
     collectHugePmd(current, args, pmd, start, end),
   )
-  if (found < Huge.done) yield* folio_put(current.machine.frames[busy(found)])
-  if (found <= 0) return found !== Huge.table
-  const frame = current.machine.frames[found]
-  const isSplit = yield* split_folio(current, frame, [frame.pfn])
-  if (!isLockedByFault(args, frame)) yield* folio_unlock(frame)
-  yield* folio_put(frame)
-  if (!isSplit) yield* migrate_vma_collect_skip(current, start, end)
-  return !isSplit
+  switch (collected.kind) {
+    case 'table':
+      return false
+    case 'done':
+      return true
+    case 'busy':
+      yield* folio_put(current.machine.frames[collected.pfn])
+      return true
+    case 'split': {
+      const folio = current.machine.frames[collected.pfn]
+      const isSplit = yield* split_folio(current, folio, [folio.pfn])
+      if (!isLockedByFault(args, folio)) yield* folio_unlock(folio)
+      yield* folio_put(folio)
+      if (!isSplit) yield* migrate_vma_collect_skip(current, start, end)
+      return !isSplit
+    }
+  }
 })
 
 /**
- * The pages from `start` to `end` stay where they are. If there is a fault it is about one that somebody else holds.
+ * Skips the pages from `start` to `end`: they are not migrated.
  *
+ * @param fault - the fault that the migration serves; `start` is its page, which another thread holds
  * @kernel migrate_vma_collect_skip mm/migrate_device.c
  * @see reference B.5
  */
@@ -99,59 +114,73 @@ function skip(current: Task, start: number, end: number): void {
 }
 
 /**
- * Looks at the entry, and replaces it if it is collected as a whole. Part of a step, under the page-table lock.
- *
- * @returns one of {@link Huge}, or the frame to split, which is locked and held
+ * The cases of migrate_vma_collect_huge_pmd, in its order. Called inside an atomic step, under the
+ * page-table lock.
  */
-function collectHugePmd(current: Task, args: MigrateVma, pmd: Pmd, start: number, end: number): number {
+function collectHugePmd(current: Task, args: MigrateVma, pmd: Pmd, start: number, end: number): CollectedPmd {
   const { mm, select } = args
   const isWhole = (select & SELECT_COMPOUND) !== 0 && pmd.isWhole && start === pmd.start && end === pmd.end
-  if (isPmdNone(mm, pmd)) return isWhole ? collectHole(current, args, start, end, isWhole) : Huge.table
-  if (pmd.kind !== PmdKind.huge) return Huge.table
+  if (isPmdNone(mm, pmd)) {
+    if (!isWhole) return TABLE
+    migrate_vma_collect_hole(current, args, start, end, isWhole)
+    return DONE
+  }
+  if (pmd.kind !== PmdKind.huge) return TABLE
   skip(current, start, end)
   const { kind, frame: pfn } = mm.pte[pmd.start]
-  if (pfn === ZERO_PAGE)
-    return select & SELECT_SYSTEM ? collectHole(current, args, start, end, isWhole) : Huge.done
-  if (kind === PteKind.migration) return Huge.done
-  const head = current.machine.frames[pfn]
-  if (!isSelected(head, args)) return Huge.done
-  if (!isLockedByFault(args, head) && !tryLockPage(head)) {
-    getPage(head)
-    return busy(head.pfn)
+  if (pfn === ZERO_PAGE) {
+    if (select & SELECT_SYSTEM) migrate_vma_collect_hole(current, args, start, end, isWhole)
+    return DONE
+  }
+  if (kind === PteKind.migration) return DONE
+  const folio = current.machine.frames[pfn]
+  if (!isSelected(folio, args)) return DONE
+  if (!isLockedByFault(args, folio) && !tryLockPage(folio)) {
+    getPage(folio)
+    return { kind: 'busy', pfn }
   }
   if (!isWhole) {
-    getPage(head)
-    return pfn
+    getPage(folio)
+    return { kind: 'split', pfn }
   }
-  collectWhole(current, args, pmd, head)
-  return Huge.done
+  collectWhole(current, args, pmd, folio)
+  return DONE
 }
 
-/** Nothing is there, or zeroes: a place for pages, or for a huge page. @kernel migrate_vma_collect_hole */
-function collectHole(
+/**
+ * An empty PMD, or the huge zero page, in an anonymous VMA: each page, or the huge page as a whole, can
+ * be populated in device memory. No page of another VMA can.
+ *
+ * @kernel migrate_vma_collect_hole mm/migrate_device.c
+ */
+function migrate_vma_collect_hole(
   current: Task,
   { mm }: MigrateVma,
   start: number,
   end: number,
   isWhole: boolean,
-): number {
+): void {
   skip(current, start, end)
-  if (mm.vma[start].kind !== VmaKind.anonymous) return Huge.done
+  if (mm.vma[start].kind !== VmaKind.anonymous) return
   const entries = pagesOf(current).slice(start, isWhole ? start + 1 : end)
   for (const entry of entries) {
     entry.flags = MIGRATE_PFN_MIGRATE | (isWhole ? MIGRATE_PFN_COMPOUND : 0)
     entry.lifecycle.signal('COLLECTED')
   }
-  return Huge.done
 }
 
-/** The mappings' references become the migration's. The TLBs are flushed at once. @kernel set_pmd_migration_entry */
-function collectWhole(current: Task, { mm }: MigrateVma, pmd: Pmd, head: Frame): void {
+/**
+ * Replaces the PMD by a migration entry and flushes the TLBs. The references that the mapping held pass
+ * to the migration.
+ *
+ * @kernel set_pmd_migration_entry
+ */
+function collectWhole(current: Task, { mm }: MigrateVma, pmd: Pmd, folio: Frame): void {
   const { machine } = current
   const entry = pagesOf(current)[pmd.start]
   const write = entryState(mm.pte[pmd.start]).write ? MIGRATE_PFN_WRITE : 0
   entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | MIGRATE_PFN_COMPOUND | write
-  entry.source = head.pfn
+  entry.source = folio.pfn
   entry.lifecycle.signal('COLLECTED')
   for (const pte of mm.pte.slice(pmd.start, pmd.end)) {
     machine.frames[pte.frame].lifecycle?.signal('COLLECTED')
@@ -160,15 +189,19 @@ function collectWhole(current: Task, { mm }: MigrateVma, pmd: Pmd, head: Frame):
   flushTlb(machine, mm, pmd.start, pmd.end)
 }
 
-/** Whether a folio was split, and whether it was that of the fault, which is about another part than the first. */
+/**
+ * The result of migrate_vma_split_folio. `not`: the folio could not be split. `done`: it was split.
+ * `fromFault`: it was split, it was the folio of the fault, and the fault is about a part of it other than the first.
+ */
 export const FolioSplit = { not: 0, done: 1, fromFault: 2 } as const
 
 /**
- * Splits a huge page that has entries of its own, however else it is mapped. Whoever holds the folio lock is waited for, while the
- * pages before are locked. The folio of a fault is locked and held already: after the split, the part that the fault is about is, and
- * whoever has locked that part since is waited for.
+ * Splits a folio that is mapped by PTEs. It waits for the folio lock with other folios of the migration
+ * locked. If the folio is that of the fault, the fault has locked it and holds a reference: after the
+ * split, lock and reference must be on the part that the fault is about, and this waits for any thread
+ * that has locked that part since.
  *
- * @param folio - its first part, on which the caller has a reference; the reference is given back
+ * @param folio - its head page; the caller passes on a reference, which is dropped
  * @returns one of {@link FolioSplit}
  * @kernel migrate_vma_split_folio mm/migrate_device.c
  * @see reference B.5 step 2
@@ -179,8 +212,10 @@ export const migrate_vma_split_folio = procedure(function* migrate_vma_split_fol
   folio: Frame,
 ): Running<number> {
   const { fault } = args
-  const isFaults = yield* step('look whose the folio lock is', () => (isLockedByFault(args, folio) ? 1 : 0))
-  if (!isFaults || fault === undefined) {
+  const isFaultFolio = yield* step('look whose the folio lock is', () =>
+    isLockedByFault(args, folio) ? 1 : 0,
+  )
+  if (!isFaultFolio || fault === undefined) {
     yield* folio_lock(folio)
     const isSplit = yield* split_folio(current, folio, [folio.pfn])
     yield* folio_unlock(folio)

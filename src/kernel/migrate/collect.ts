@@ -1,6 +1,6 @@
 /**
- * The first half of a migration: pages are locked, their entries replaced by migration entries, and those that
- * somebody else holds are put back.
+ * migrate_vma_setup: locks the pages, replaces their entries by migration entries, and restores the pages
+ * that others hold references to.
  *
  * @see reference B.5 steps 1 to 3
  * @module
@@ -14,6 +14,7 @@ import {
   hugePmdAt,
   isDevicePrivate,
   type Machine,
+  type MigratingPage,
   type MmStruct,
   NotifyEvent,
   PteKind,
@@ -49,12 +50,12 @@ import {
 import { migrate_device_unmap } from './unmap.js'
 
 /**
- * Collects the pages that can be migrated. Each is locked and held by a reference when it returns, and no page table
- * maps it any more.
+ * Collects the pages that can be migrated. When it returns each of them is locked, a reference to it is
+ * held, and no page table maps it.
  *
- * @returns 0, also if there is nothing to migrate; -EINVAL for an empty range, or one that is not in one area; for an area of
- * huge pages, or of what a driver has mapped; and for a page of the fault that is not a device-private one, or of which the
- * caller says that he has locked it, and it is not
+ * @returns 0, also if there is no page to migrate; -EINVAL for an empty range, for a range that is not
+ * inside one VMA, for a VMA that is hugetlb or special (VM_PFNMAP, VM_MIXEDMAP), and for a `fault_page`
+ * that is not device-private, or that the caller should have locked and has not
  * @kernel migrate_vma_setup mm/migrate_device.c
  * @see reference B.5 steps 1 to 3
  */
@@ -82,7 +83,7 @@ function isOneArea({ mm, start, end }: MigrateVma): boolean {
   return isMigratable(mm.vma[start].kind) && areaEnd(mm, start, end) === end
 }
 
-/** False for what has no pages that could be had one by one: a hole, what a driver has mapped, huge pages. @kernel VM_SPECIAL, is_vm_hugetlb_page */
+/** False for a hole, a special VMA, and a hugetlb VMA. @kernel VM_SPECIAL, is_vm_hugetlb_page */
 function isMigratable(kind: VmaKind): boolean {
   switch (kind) {
     case VmaKind.none:
@@ -95,7 +96,7 @@ function isMigratable(kind: VmaKind): boolean {
   }
 }
 
-/** True if the migration serves no fault, or one on a device-private page, which is locked if the fault says so. */
+/** True without a `fault_page`, and for one that is device-private, and locked if the fault says so. */
 function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
   if (fault === undefined) return true
   if (!isDevicePrivate(frames[fault.pfn])) return false
@@ -103,8 +104,8 @@ function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
 }
 
 /**
- * Walks the page table under its lock. The TLBs are flushed before the lock is dropped: nobody may write to a page
- * whose entry says that it is being migrated (D4).
+ * Walks the page table under its lock. The TLBs are flushed before the lock is dropped: no CPU may write
+ * to a page through a stale translation once a migration entry has replaced its PTE (D4).
  *
  * @kernel migrate_vma_collect mm/migrate_device.c
  * @see reference B.5 step 2
@@ -112,27 +113,27 @@ function isFaultPage({ frames }: Machine, { fault }: MigrateVma): boolean {
 export const migrate_vma_collect = procedure(function* migrate_vma_collect(current: Task, args: MigrateVma) {
   const { mm, start, end, owner } = args
   yield* invalidateRangeStart(current, mm, NotifyEvent.MIGRATE, start, end, owner)
-  for (const piece of piecesOf(mm, start, end))
-    yield* migrate_vma_collect_pmd(current, args, piece.start, piece.end)
+  for (const part of splitByPmd(mm, start, end))
+    yield* migrate_vma_collect_pmd(current, args, part.start, part.end)
   yield* invalidateRangeEnd(current, mm, NotifyEvent.MIGRATE, start, end, owner)
 })
 
-/** What each entry above the page table covers of a range; all of it where there are no huge pages. @kernel pmd_addr_end */
-function piecesOf(
+/** Splits a range at the boundaries of its PMDs. A machine without huge pages has none. @kernel pmd_addr_end */
+function splitByPmd(
   { pmd }: MmStruct,
   start: number,
   end: number,
 ): { readonly start: number; readonly end: number }[] {
   if (pmd === undefined) return [{ start, end }]
   return pmd
-    .filter((above) => start < above.end && above.start < end)
-    .map((above) => ({ start: Math.max(start, above.start), end: Math.min(end, above.end) }))
+    .filter((entry) => start < entry.end && entry.start < end)
+    .map((entry) => ({ start: Math.max(start, entry.start), end: Math.min(end, entry.end) }))
 }
 
 /**
- * The pages from `page` to `end`, which one entry above the page table covers; all of the range where there are no huge pages. A huge
- * page comes first; where there is a page table its entries do. The lock is dropped to split what is still part of a huge page, and
- * all is looked at again from there on; if it cannot be split, what is left stays where it is.
+ * Collects the pages from `start` to `end`, which one PMD covers: a huge page first, then the entries of
+ * the page table. An entry may map a part of a large folio; then the lock is dropped, the folio is split,
+ * and the walk restarts at that entry. If the folio cannot be split, the remaining pages are skipped.
  *
  * @kernel migrate_vma_collect_pmd mm/migrate_device.c
  * @see reference B.5 step 2
@@ -140,20 +141,21 @@ function piecesOf(
 export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_pmd(
   current: Task,
   args: MigrateVma,
-  page: number,
+  start: number,
   end: number,
 ): Running<void> {
   const { mm } = args
-  const pmd = pmdAt(mm, page)
-  if (pmd !== undefined && (yield* migrate_vma_collect_huge_pmd(current, args, pmd, page, end))) return
+  const pmd = pmdAt(mm, start)
+  if (pmd !== undefined && (yield* migrate_vma_collect_huge_pmd(current, args, pmd, start, end))) return
+
   yield* mm.ptl.lock()
   let unmapped = false
-  let part: Frame | undefined
-  let at = page
-  for (; at < end; at++) {
-    const collected = yield* migrateVmaCollectPte(current, args, at)
+  let large: Frame | undefined
+  let page = start
+  for (; page < end; page++) {
+    const collected = yield* migrateVmaCollectPte(current, args, page)
     if (collected.kind === 'part') {
-      part = current.machine.frames[collected.pfn]
+      large = current.machine.frames[collected.pfn]
       break
     }
     if (collected.kind === 'flush') unmapped = true
@@ -164,32 +166,33 @@ export const migrate_vma_collect_pmd = procedure(function* migrate_vma_collect_p
       return 0
     })
   yield* mm.ptl.unlock()
-  if (part === undefined) return
-  const split = yield* migrate_vma_split_folio(current, args, part)
-  if (split === FolioSplit.not) yield* migrate_vma_collect_skip(current, at, end, args.fault)
-  else
-    yield* become(
-      migrate_vma_collect_pmd,
-      current,
-      split === FolioSplit.fromFault ? withStaleFault(args) : args,
-      at,
-      end,
-    )
+
+  if (large === undefined) return
+  const split = yield* migrate_vma_split_folio(current, args, large)
+  if (split === FolioSplit.not) {
+    yield* migrate_vma_collect_skip(current, page, end, args.fault)
+    return
+  }
+  const again = split === FolioSplit.fromFault ? withStaleFaultFolio(args) : args
+  yield* become(migrate_vma_collect_pmd, current, again, page, end)
 })
 
 /**
- * The folio of the fault is remembered from before it was split: who goes on does not know the page of the fault for one that it has
- * locked itself, cannot lock it, and leaves it. The fault is taken again, and finds a page by itself.
+ * migrate_vma_collect_pmd computes `fault_folio` once, before the split. Afterwards it no longer recognises
+ * the folio of the fault as one that it need not lock, fails to lock it, and skips it. The fault is then
+ * taken again, and finds a small folio.
  *
  * @kernel migrate_vma_collect_pmd, where fault_folio is stale
  */
-function withStaleFault(args: MigrateVma): MigrateVma {
+function withStaleFaultFolio(args: MigrateVma): MigrateVma {
   return args.fault === undefined ? args : { ...args, fault: { ...args.fault, holds: FaultHolds.reference } }
 }
 
 /**
- * One entry. One step: the page-table lock is held, and the bits of the entry are read as it is taken out. The page is held before
- * its lock is tried: one that somebody else has locked is put again, and until then has a reference too many for who has the lock.
+ * Collects one entry. One step: the page-table lock is held, and the entry is cleared and its bits
+ * are read atomically. The kernel takes a reference to the page before it tries the page lock. If
+ * another thread has locked the page, the reference is put again; until then that thread counts one
+ * reference too many.
  *
  * @kernel migrate_vma_collect_pmd mm/migrate_device.c
  * @see reference B.5 step 2
@@ -204,43 +207,46 @@ export const migrateVmaCollectPte = procedure(
   },
 )
 
-/** What came of an entry. */
+/** What migrate_vma_collect_pmd does after it has looked at an entry. */
 export type Collected =
-  /** No CPU has a translation of it. */
+  /** No CPU can have a stale translation of the entry. */
   | { readonly kind: 'untouched' }
-  /** A CPU may have a translation of it. */
+  /** The entry was replaced: a CPU may have a stale translation of it. */
   | { readonly kind: 'flush' }
-  /** It maps a part of a huge page, which must be split first: its first part, with a reference for it. */
+  /** The entry maps a part of a large folio, which must be split first: its head page, with a reference. */
   | { readonly kind: 'part'; readonly pfn: number }
-  /** It maps a page that somebody else has locked: the page, with a reference to be put. */
+  /** The entry maps a page that another thread has locked: the page, with a reference that must be put. */
   | { readonly kind: 'busy'; readonly pfn: number }
 
 const UNTOUCHED: Collected = { kind: 'untouched' }
 
 /**
- * Locks the page, if it is to be migrated, and replaces its entry. Part of a step, under the page-table lock.
+ * Locks the page of an entry, if it is to be migrated, and replaces the entry by a migration entry.
+ * Called inside an atomic step, under the page-table lock.
  *
- * @param read - reads what the entry says
+ * @param read - reads the state of the entry: its bits
  */
 export function collectEntry(current: Task, args: MigrateVma, page: number, read = entryState): Collected {
   const { mm, select } = args
   const entry = pagesOf(current)[page]
   const pte = mm.pte[page]
   beginEntry(entry)
-  // One that could not be split, or has come since, stays.
+  // A huge page that could not be split, or was faulted in since, is skipped.
   if (hugePmdAt(mm, page)) return UNTOUCHED
-  const kind = pte.kind
-  // What a CPU may not use for now, or at all, is mapped all the same.
-  const isPresent = kind === PteKind.present || kind === PteKind.protnone
-  const isHole = kind === PteKind.none || (isPresent && pte.frame === ZERO_PAGE)
-  if (isHole) {
-    const wanted = kind === PteKind.none || select & SELECT_SYSTEM
-    if (!wanted || mm.vma[page].kind !== VmaKind.anonymous) return UNTOUCHED
-    entry.flags = MIGRATE_PFN_MIGRATE
-    entry.lifecycle.signal('COLLECTED')
+  const { kind } = pte
+
+  if (kind === PteKind.none) {
+    collectHole(args, entry, page)
     return UNTOUCHED
   }
+
+  // A PROT_NONE entry is present for the kernel.
+  const isPresent = kind === PteKind.present || kind === PteKind.protnone
   if (!isPresent && kind !== PteKind.devicePrivate) return UNTOUCHED
+  if (isPresent && pte.frame === ZERO_PAGE) {
+    if (select & SELECT_SYSTEM) collectHole(args, entry, page)
+    return UNTOUCHED
+  }
   const frame = current.machine.frames[pte.frame]
   if (!isSelected(frame, args)) return UNTOUCHED
   if (frame.compound) {
@@ -249,13 +255,15 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
     getPage(folio)
     return { kind: 'part', pfn: folio.pfn }
   }
+
+  // A trylock: two migrations that wait for each other's folio locks would deadlock.
   if (!isLockedByFault(args, frame) && !tryLockPage(frame)) {
-    const isFaults = args.fault?.pfn === frame.pfn && frame.locked === current.thread + 1
-    if (isFaults) entry.flags = MIGRATE_PFN_HELD
+    const isFaultFolio = args.fault?.pfn === frame.pfn && frame.locked === current.thread + 1
+    if (isFaultFolio) entry.flags = MIGRATE_PFN_HELD
     getPage(frame)
     return { kind: 'busy', pfn: frame.pfn }
   }
-  // The mapping's reference becomes the migration's.
+  // The reference that the mapping held passes to the migration.
   const state = read(pte)
   const write = state.write ? MIGRATE_PFN_WRITE : 0
   entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | write
@@ -264,4 +272,11 @@ export function collectEntry(current: Task, args: MigrateVma, page: number, read
   entry.lifecycle.signal('COLLECTED')
   frame.lifecycle?.signal('COLLECTED')
   return isPresent ? { kind: 'flush' } : UNTOUCHED
+}
+
+/** An empty entry, or one of the zero page, in an anonymous VMA: device memory can be populated for it. */
+function collectHole({ mm }: MigrateVma, entry: MigratingPage, page: number): void {
+  if (mm.vma[page].kind !== VmaKind.anonymous) return
+  entry.flags = MIGRATE_PFN_MIGRATE
+  entry.lifecycle.signal('COLLECTED')
 }

@@ -1,5 +1,5 @@
 /**
- * Collecting a page of device memory by itself, wherever it is mapped.
+ * Collects pages of device memory by frame, and unmaps them from every page table.
  *
  * @see reference B.5, B.8
  * @module
@@ -24,10 +24,11 @@ import { migrate_device_unmap } from './unmap.js'
 const NOWHERE = -1
 
 /**
- * Collects one page of device memory, wherever it is mapped: for an owner who wants it empty. A page that is free, or
- * locked by somebody else, is left alone.
+ * Collects one page of device memory by frame, for a driver that evicts it. A page that is free, or
+ * that another thread has locked, is skipped.
  *
- * @returns what is to be finished like any other migration; nothing if there is nothing to do
+ * @returns the migration, which the caller finishes like any other; `undefined` if the page was
+ * skipped
  * @kernel migrate_device_range mm/migrate_device.c
  * @see reference B.8
  */
@@ -38,7 +39,7 @@ export const migrate_device_range = procedure(function* migrate_device_range(
   const { machine } = current
   const page = yield* step('lock the page, and hold it', () => {
     const parts = partsOf(machine, frame)
-    // A large folio is dealt with once, when its first part is.
+    // A large folio is collected once, with its head page.
     if (parts[0] !== frame) return NOWHERE
     const at = parts.map((part) => pageOf(machine, part)).find((found) => found !== NOWHERE) ?? NOWHERE
     if (at === NOWHERE || !tryLockPage(frame)) return NOWHERE
@@ -50,10 +51,12 @@ export const migrate_device_range = procedure(function* migrate_device_range(
 })
 
 /**
- * Collects the pages of a piece of device memory, wherever they are mapped, and takes them out of every page table: all are
- * locked before the first is unmapped. A page that is free, or locked by somebody else, is left alone.
+ * Collects the pages of a chunk of device memory by frame, and unmaps them from every page table.
+ * All pages are locked before the first is unmapped. A page that is free, or that another thread
+ * has locked, is skipped.
  *
- * @returns what is to be finished like any other migration: entry N of the arrays is frame N of the piece
+ * @returns the migration, which the caller finishes like any other: entry N of the arrays is frame
+ * N of the chunk
  * @kernel migrate_device_range mm/migrate_device.c
  * @see reference B.8
  */
@@ -75,9 +78,9 @@ export const migrateDeviceChunk = procedure(
 )
 
 /**
- * Locks and holds the pages, one after another, in the order in which they lie in the memory.
+ * Locks the pages in the order of their frame numbers, and takes a reference to each.
  *
- * @returns how many entries of the arrays say something
+ * @returns the number of entries of the arrays up to the last collected page
  * @kernel migrate_device_pfn_lock mm/migrate_device.c
  * @see reference B.8
  */
@@ -98,14 +101,15 @@ export const collectChunk = procedure(
 )
 
 /**
- * Locks and holds the page, and makes it the source of entry `index`. Part of a step.
+ * Locks the page, takes a reference to it, and makes it the source of entry `index`. Called inside
+ * an atomic step.
  *
- * @returns false for a page that no page table maps, or that somebody else has locked
+ * @returns false for a page that no page table maps, or that another thread has locked
  */
 export function collectAt(current: Task, frame: Frame, index: number): boolean {
   const { machine } = current
   const parts = partsOf(machine, frame)
-  // A large folio is dealt with once, when its first part is.
+  // A large folio is collected once, with its head page.
   if (parts[0] !== frame || parts.every((part) => pageOf(machine, part) === NOWHERE)) return false
   if (!tryLockPage(frame)) return false
   for (const part of parts) getPage(part)
@@ -113,13 +117,19 @@ export function collectAt(current: Task, frame: Frame, index: number): boolean {
   return true
 }
 
-/** The page of any address space that maps the frame, or -1. Part of a step. */
+/**
+ * The address, in pages, at which any address space maps the frame; -1 if none does. Called inside
+ * an atomic step.
+ */
 export function pageOf(machine: Machine, frame: Frame): number {
   const pages = machine.mms.map((mm) => mm.pte.findIndex((pte) => maps(pte, frame)))
   return pages.find((found) => found >= 0) ?? NOWHERE
 }
 
-/** Notes the frame, which is locked and held, as the source of entry `page` of the arrays. Part of a step. */
+/**
+ * Makes the frame, which is locked and referenced, the source of entry `page` of the arrays. Called
+ * inside an atomic step.
+ */
 export function collectFrame(current: Task, frame: Frame, page: number): void {
   const entry = pagesOf(current)[page]
   entry.flags = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE | (frame.compound ? MIGRATE_PFN_COMPOUND : 0)
@@ -130,10 +140,10 @@ export function collectFrame(current: Task, frame: Frame, page: number): void {
 }
 
 /**
- * Takes a frame that was collected by itself out of every page table. No address space is the one that migrates; all that map
- * the page lose it alike. Part of its caller's text.
+ * Unmaps a frame that was collected by frame from every page table. No address space is the one
+ * that migrates: each gets an invalidation. Its steps are steps of its caller.
  *
- * @returns what is to be finished like any other migration
+ * @returns the migration, which the caller finishes like any other
  */
 export function* unmapFrame(current: Task, frame: Frame, page: number): Running<MigrateVma> {
   const args = {

@@ -1,5 +1,5 @@
 /**
- * The end of a migration: the new pages take the place of the old ones.
+ * migrate_vma_finalize: the destinations replace the sources.
  *
  * @see reference B.5 step 7
  * @module
@@ -22,11 +22,11 @@ import {
   pagesOf,
   sourcesOf,
 } from './request.js'
-import { letGo, remove_migration_ptes } from './restore.js'
+import { remove_migration_ptes, unlockSources } from './restore.js'
 
 /**
- * Puts the new pages, or the old ones where there are none, in the place of the migration entries, and lets go of both.
- * The copies must be complete.
+ * Replaces each migration entry by an entry of the destination, or of the source if the page was
+ * not migrated. Unlocks and puts both pages. The copies must be complete.
  *
  * @kernel migrate_vma_finalize mm/migrate_device.c
  * @see reference B.5 step 7
@@ -39,7 +39,7 @@ export const migrate_vma_finalize = procedure(function* migrate_vma_finalize(
 })
 
 /**
- * Puts the mappings of one page back, to the destination or to the source, and lets go of both pages.
+ * Replaces the migration entries of one page, and unlocks and puts both pages.
  *
  * @kernel migrate_vma_finalize mm/migrate_device.c
  * @see reference B.5 step 7
@@ -52,7 +52,8 @@ const finalizePage = procedure(
     const { src, dst, mayRemap } = yield* step('look at the page', () => {
       unobserved(() => mustBeComplete(current, args, page))
       const dst = isMigrating(entry) ? entry.dst : undefined
-      // The rmap walk starts at the folio that takes over; one that migrate_vma_pages never saw has no mappings (H15).
+      // The rmap walk starts at the destination folio. If migrate_vma_pages was skipped, that folio
+      // has no mapping to find (H15).
       const mayRemap = dst === undefined || (entry.flags & MIGRATE_PFN_MOVED) !== 0
       return { src: hasSource(entry) ? frames[entry.source] : undefined, dst, mayRemap }
     })
@@ -60,7 +61,7 @@ const finalizePage = procedure(
     if (src && mayRemap) yield* remove_migration_ptes(current, src, dst ?? src)
     const freed = yield* step('let go of the pages', () => {
       const arrived = entry.dst && partsOf(current.machine, entry.dst)
-      const puts = src ? [...letGo(sourcesOf(current.machine, entry), args, dst === undefined)] : []
+      const puts = src ? [...unlockSources(sourcesOf(current.machine, entry), args, dst === undefined)] : []
       if (arrived) puts.push(...release(arrived))
       if (entry.flags & ~MIGRATE_PFN_HELD)
         entry.lifecycle.signal(isMigrating(entry) && dst ? 'FINALIZED' : 'RESTORED')
@@ -72,7 +73,7 @@ const finalizePage = procedure(
   },
 )
 
-/** What must be true of a page whose migration is to end. */
+/** Asserts the obligations of the driver before a page is finalized. */
 function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
   const entry = pagesOf(current)[page]
   const to = entry.dst
@@ -102,10 +103,10 @@ function mustBeComplete(current: Task, args: MigrateVma, page: number): void {
 }
 
 function mustBeCopied(current: Task, args: MigrateVma, page: number, source: Frame, to: Frame): void {
-  // Without a migration entry nobody is given the page.
+  // No migration entry refers to the source, so no entry of the destination will be made.
   if (!isAwaited(current, source.pfn)) return
   const arrived = to.contents
-  // A device that uses the page already may have written to it since.
+  // The device may already use the destination, and may have written to it since the copy.
   const isWritten = () => !args.fromDevice && arrived === ownExpected(args.mm, page).value
   const copied = arrived === source.contents || isWritten()
   claim(
@@ -116,7 +117,7 @@ function mustBeCopied(current: Task, args: MigrateVma, page: number, source: Fra
   claim('C38', copied, `page ${page} is to be frame ${to.pfn}, to which it has not been copied yet`)
 }
 
-/** True if a migration entry for the frame is in any page table. */
+/** True if any page table has a migration entry of the frame. */
 function isAwaited({ machine }: Task, pfn: number): boolean {
   return machine.mms.some(({ pte }) =>
     pte.some((pte) => READ_ONCE(pte).kind === PteKind.migration && READ_ONCE(pte).frame === pfn),
@@ -124,9 +125,10 @@ function isAwaited({ machine }: Task, pfn: number): boolean {
 }
 
 /**
- * The destination, with all its parts, is the migration's no longer: it belongs to those who map it, or is free. Part of a step.
+ * Unlocks the destination. From here on its mappings hold the references to it, or it is free.
+ * Called inside an atomic step.
  *
- * @returns the pages that are still to be put
+ * @returns the pages that the caller must put
  */
 function release(parts: readonly Frame[]): readonly Frame[] {
   for (const frame of parts)

@@ -1,5 +1,5 @@
 /**
- * Mapping a destination where nothing was, or zeroes.
+ * Maps a destination in a hole, or in place of the zero page.
  *
  * @see reference B.5 step 5
  * @module
@@ -17,11 +17,15 @@ import { partsOf } from '../mm/rmap.js'
 import { flushTlb } from '../mm/tlb.js'
 import { isCompound, type MigrateVma, markMoved, pagesOf, stopMigrating } from './request.js'
 
-/** What is above the place of a page, as far as it decides how the destination is mapped there. */
+/**
+ * How the destination is to be mapped: as a PTE of a page table, as a PTE after the huge zero page
+ * is split, or as a PMD.
+ */
 const Above = { table: 0, hugeZeroPage: 1, compound: 2 } as const
 
 /**
- * Looks, on a machine with huge pages, whether the destination is one, and whether the huge zero page is in its place.
+ * On a machine with huge pages: checks whether the destination is a huge page, and whether the PMD
+ * maps the huge zero page.
  *
  * @kernel migrate_vma_insert_page mm/migrate_device.c
  * @see reference B.5 step 5
@@ -38,8 +42,8 @@ const lookAbove = procedure(
 )
 
 /**
- * Maps the destination where nothing was, or the zero page. What has come there meanwhile stays; and where a missing page is user
- * space's to bring, nothing is mapped.
+ * Maps the destination in a hole or in place of the zero page. It is not mapped if another page was
+ * mapped there meanwhile, or if userfaultfd handles missing pages of the VMA.
  *
  * @kernel migrate_vma_insert_page mm/migrate_device.c
  * @see reference B.5 step 5
@@ -92,8 +96,9 @@ export const migrate_vma_insert_page = procedure(function* migrate_vma_insert_pa
 })
 
 /**
- * The same for a huge page. It is mapped whole or not at all: what has come there meanwhile stays, and so does a page table. One for its
- * mapping to be split is allocated first, as that may sleep; it goes with the mapping, or is freed.
+ * The same for a huge page. It is mapped as a whole or not at all: a page or a page table that was
+ * put there meanwhile stays. The page table for a later split is allocated first, since the
+ * allocation may sleep; it is deposited with the mapping, or freed.
  *
  * @kernel migrate_vma_insert_huge_pmd_page mm/migrate_device.c
  * @see reference B.5 step 5
@@ -134,7 +139,8 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
       clearHugePmd(machine, mm, pmd)
       flushTlb(machine, mm, pmd.start, pmd.end)
     }
-    // It is deposited with the mapping; the huge zero page has one already.
+    // The page table is deposited with the mapping. The huge zero page has deposited one already,
+    // and the new one is freed.
     entry.pageTable = false
     setHugePmd(machine, mm, pmd, dst.pfn, mayWritePage(mm, page))
     for (const [index, part] of partsOf(machine, dst).entries()) {
@@ -152,7 +158,7 @@ export const migrate_vma_insert_huge_pmd_page = procedure(function* migrate_vma_
   })
 })
 
-/** Where nothing was zeroes are read. */
+/** A page that was populated in a hole must read as zero. */
 function mustBeEmpty(dst: Frame): void {
   claim('C50', dst.contents === 0, `frame ${dst.pfn} is mapped where nothing was, and holds somebody's data`)
 }

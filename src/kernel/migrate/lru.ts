@@ -1,5 +1,6 @@
 /**
- * Taking pages off their LRU lists before they migrate, and putting one of the two on a list again afterwards.
+ * Isolates pages from the LRU before they migrate, and puts the page that holds the data back
+ * afterwards.
  *
  * @see reference B.5 steps 3 and 7, D7, D13
  * @module
@@ -13,10 +14,11 @@ import { hasSource, isMigrating, pagesOf, stopMigrating } from './request.js'
 const Isolated = { not: 0, yes: 1, givenUp: 2 } as const
 
 /**
- * Takes the page off its list, so that nobody reclaims it meanwhile. A page that is on none may be in the batch of a CPU: once in
- * a migration all are waited for. One that cannot be had then is not migrated.
+ * Isolates the page from the LRU, so that it is not reclaimed meanwhile. A page on no list may be
+ * in the per-CPU batch of new folios: once in a migration all CPUs drain their batches. A page that
+ * cannot be isolated after that is not migrated.
  *
- * @returns true if the CPUs were waited for
+ * @returns true if the batches of all CPUs were drained
  * @kernel migrate_device_unmap mm/migrate_device.c, folio_isolate_lru
  * @see reference B.5 step 3, D7
  */
@@ -32,7 +34,7 @@ export const isolateLru = procedure(
 )
 
 /**
- * Takes the page off its list, or else gives it up if there will be no other try.
+ * Isolates the page. If that fails and `willTryAgain` is false, the page is not migrated.
  *
  * @kernel folio_isolate_lru mm/vmscan.c
  * @see reference B.5 step 3
@@ -54,8 +56,8 @@ const folio_isolate_lru = procedure(function* folio_isolate_lru(
 })
 
 /**
- * The page that holds the data goes back to the LRU lists, before anybody can use it. The other one is going to be freed, and
- * goes nowhere (D13).
+ * Puts the page that holds the data back on the LRU before a page table maps it. The other page
+ * will be freed, and must not be on the LRU (D13).
  *
  * @kernel migrate_vma_finalize mm/migrate_device.c, folio_add_lru
  * @see reference B.5 step 7
@@ -70,7 +72,7 @@ export const returnToLru = procedure(
 )
 
 /**
- * Adds one of the two pages of a migration to the batch of the CPU.
+ * Adds the source or the destination of a migration to the batch of the CPU.
  *
  * @kernel folio_add_lru mm/swap.c
  * @see reference B.5 step 7

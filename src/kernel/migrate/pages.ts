@@ -1,5 +1,5 @@
 /**
- * The second half of a migration: what is known of each page goes with its data.
+ * migrate_vma_pages: moves the state of each source folio to its destination.
  *
  * @see reference B.5 step 5
  * @module
@@ -36,8 +36,8 @@ import {
 } from './request.js'
 
 /**
- * Moves what is known of each page to its destination, and maps destinations where there was nothing. A page that has
- * none, or that somebody has got hold of meanwhile, is not migrated.
+ * Moves the state of each source to its destination, and maps destinations in holes. A page without
+ * a destination, or with a reference taken meanwhile, is not migrated.
  *
  * @kernel migrate_vma_pages mm/migrate_device.c
  * @see reference B.5 step 5
@@ -62,8 +62,8 @@ export const migrate_vma_pages = procedure(function* migrate_vma_pages(current: 
 })
 
 /**
- * One page, or a huge page as a whole. One step: the page is locked and no page table maps it, and its count is compared and frozen
- * atomically.
+ * Moves the state of one page, or of a huge page as a whole. One step: the page is locked, no page
+ * table maps it, and its reference count is compared and frozen atomically.
  *
  * @returns one of `Mapping`
  * @kernel folio_migrate_mapping mm/migrate.c
@@ -76,7 +76,7 @@ export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
 ): Running<number> {
   const entry = pagesOf(current)[page]
   return yield* step('move what is known of the page', () => {
-    mustKeepOut(current, args, page)
+    requireMigrationLocks(current, args, page)
     const { dst } = entry
     if (dst === undefined) {
       stopMigrating(entry)
@@ -97,29 +97,38 @@ export const folio_migrate_mapping = procedure(function* folio_migrate_mapping(
   })
 })
 
-/** What came of a page: its data may move or stays, there was none, or it is a huge page that goes to pages one by one. */
+/**
+ * The result for one entry. `done`: the state has moved, or the page is not migrated. `hole`: the
+ * entry has no source. `split`: a huge page whose destination is not one must be split.
+ */
 const Mapping = { done: 0, hole: 1, split: 2 } as const
 
-/** True if nobody else holds the page, and it can leave where it is. A device cannot write back what it holds of a file: that stays. */
+/**
+ * True if no other thread holds the page and it can be migrated. A file page cannot: a device
+ * cannot write it back.
+ */
 function isFree(machine: Machine, source: Frame, args: MigrateVma): boolean {
   if (isPageCache(source) || !leavesSwapCache(machine, source)) return false
   return source.refcount === ownReferences(args, source)
 }
 
-/** What is known of the page goes with its data. */
+/** Moves the state of the folio with its data. */
 function moveTo(source: Frame, dst: Frame): void {
   if (source.dirty) dst.dirty = true
   moveCharge(source, dst)
   moveIdentity(source, dst)
 }
 
-/** Where pages are brought back for their owner nobody splits them: the huge page stays. */
+/** migrate_device_pages never splits: the huge page is not migrated. */
 function stopWhole(entry: MigratingPage, args: MigrateVma): number {
   stopForOthers(entry, args)
   return Mapping.done
 }
 
-/** There was nothing where a huge page could have gone, and there are pages for it one by one: from now on each migrates by itself. */
+/**
+ * A hole of the size of a huge page, for which the driver has allocated single pages: from now on
+ * each page is a hole of its own.
+ */
 function beginEach(current: Task, args: MigrateVma, page: number): void {
   for (const entry of eachPart(current, args, page)) {
     entry.flags = MIGRATE_PFN_MIGRATE
@@ -137,8 +146,8 @@ function eachPart(current: Task, { end }: MigrateVma, page: number): readonly Mi
 }
 
 /**
- * A huge page that no page table maps, and that goes to pages one by one: it is split, and so is what is in its place in the address
- * space that migrates.
+ * Splits a huge page whose destinations are single pages. No page table maps it; its PMD migration
+ * entry in the address space that migrates is split too.
  *
  * @kernel migrate_vma_split_unmapped_folio mm/migrate_device.c
  * @see reference B.5 step 5
@@ -171,8 +180,11 @@ const migrate_vma_split_unmapped_folio = procedure(function* migrate_vma_split_u
   })
 })
 
-/** What whoever migrates owes the page: the lock of its destination, that of the address space, and the fault's page first. */
-function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
+/**
+ * Asserts the obligations of the driver in migrate_vma_pages: it holds the mmap lock, the
+ * destination is locked, and the page of the fault has a destination.
+ */
+function requireMigrationLocks(current: Task, args: MigrateVma, page: number): void {
   const entries = pagesOf(current)
   const { dst } = entries[page]
   claim(
@@ -199,23 +211,32 @@ function mustKeepOut(current: Task, args: MigrateVma, page: number): void {
   )
 }
 
-/** Who looks for the mappings of the new page finds those of the old one. @kernel folio_migrate_mapping */
+/**
+ * Copies mapping and index: the rmap walk of the destination finds the migration entries of the
+ * source.
+ *
+ * @kernel folio_migrate_mapping
+ */
 function moveIdentity(from: Frame, to: Frame): void {
   to.anonVma = from.anonVma
   to.index = from.index
 }
 
-/** The charge goes with the data, whatever the limit is: there is not a page more than before. @kernel mem_cgroup_migrate */
+/**
+ * Moves the memcg charge, whatever the limit is: the number of pages does not grow.
+ *
+ * @kernel mem_cgroup_migrate
+ */
 function moveCharge(from: Frame, to: Frame): void {
   to.charged = from.charged
   from.charged = false
 }
 
 /**
- * A device page is never in the swap cache: a page that goes there leaves it. Its references are counted afterwards, when
- * the swap cache has none (D12). Part of a step.
+ * A device page is never in the swap cache, so the source must leave it. References are counted
+ * afterwards, when the swap cache holds none (D12). Called inside an atomic step.
  *
- * @returns false if its slot is wanted by somebody else: then the page stays
+ * @returns false if another thread uses the swap slot: the page is not migrated
  */
 function leavesSwapCache(machine: Machine, frame: Frame): boolean {
   return swapCacheReferences(frame) === 0 || folioFreeSwap(machine, frame)

@@ -1,5 +1,5 @@
 /**
- * The end of a migration entry: it becomes an entry of the page that holds the data now.
+ * remove_migration_ptes: replaces migration entries by entries of the page that now holds the data.
  *
  * @see reference B.5 step 7
  * @module
@@ -22,8 +22,9 @@ import { partsOf } from '../mm/rmap.js'
 import { destinationOf, isLockedByFault, type MigrateVma } from './request.js'
 
 /**
- * Replaces every migration entry of `from` by an entry of `to`, wherever it is by now. Access only gets wider: nobody is
- * told. One step an address space: its page-table lock is held, and mremap takes an entry and puts it elsewhere under it too.
+ * Replaces every migration entry of `from` by an entry of `to`, wherever mremap has moved it. No
+ * invalidation is needed, since access is only widened. One step for each address space: its
+ * page-table lock is held, and mremap moves an entry under that lock too.
  *
  * @kernel remove_migration_ptes mm/migrate.c
  * @see reference B.5 step 7
@@ -41,7 +42,10 @@ export const remove_migration_ptes = procedure(function* remove_migration_ptes(
     })
 })
 
-/** By frame: where it has gone. All parts of a large folio have, each to the same part of the other. */
+/**
+ * The new frame of each old one. Each part of a large folio moves to the same part of the
+ * destination.
+ */
 function movedParts({ machine }: Task, from: Frame, to: Frame): ReadonlyMap<number, Frame> {
   if (from.compound === 0) return new Map([[from.pfn, to]])
   return new Map(
@@ -54,7 +58,7 @@ function replace({ machine }: Task, mm: MmStruct, page: number, moved: ReadonlyM
   if (pte.kind !== PteKind.migration) return
   const to = moved.get(pte.frame)
   if (to === undefined) return
-  // Of another address space the area is looked at without its mmap lock, as a walk over all mappings does.
+  // The rmap walk reads the VMA of another address space without its mmap lock.
   const state = entryState(pte)
   const write =
     (state.write || isShared(READ_ONCE(mm.vma[page]).kind)) &&
@@ -62,27 +66,27 @@ function replace({ machine }: Task, mm: MmStruct, page: number, moved: ReadonlyM
   const isExclusive = write || pte.exclusive
   clearMigrationEntry(pte)
   setPte(machine, pte, to.pfn, write)
-  // What an area forbids altogether its entries do too.
+  // In a VMA without VM_READ and VM_WRITE the entry becomes PROT_NONE.
   if (mapsPage(pte) && !(READ_ONCE(mm.vma[page]).flags & (VM_READ | VM_WRITE))) pte.kind = PteKind.protnone
   handOnMarks(pte, state)
-  // Nothing is dirty of a page that has been written out meanwhile; a page of a device keeps it to itself.
+  // The page may have been written back meanwhile. A device-private entry has no dirty bit.
   if (!isDevicePrivate(to)) pte.dirty = state.dirty && to.dirty
   if (isExclusive) to.anonExclusive = true
   getPage(to)
 }
 
 /**
- * The source is the migration's no longer: it is unlocked. Part of a step.
+ * Unlocks the source. Called inside an atomic step.
  *
- * @param sources - the page, or all parts of the huge page, that has migrated or was to
- * @param stays - true if the page still holds the data
- * @returns the pages that are still to be put
+ * @param sources - the source page, or all parts of the source folio
+ * @param stays - true if the page was not migrated and still holds the data
+ * @returns the pages that the caller must put
  */
-export function letGo(sources: readonly Frame[], args: MigrateVma, stays: boolean): readonly Frame[] {
+export function unlockSources(sources: readonly Frame[], args: MigrateVma, stays: boolean): readonly Frame[] {
   for (const frame of sources)
     if (stays && unobserved(() => frame.mapcount > 0)) frame.lifecycle?.signal('RESTORED')
     else if (unobserved(() => frame.refcount > 1)) frame.lifecycle?.signal('ABANDONED')
-  // A page that a fault has locked is unlocked by that fault.
+  // The fault unlocks the page that it has locked.
   if (!isLockedByFault(args, sources[0])) unlockPage(sources[0])
   return sources
 }

@@ -1,5 +1,6 @@
 /**
- * Between collecting and copying: pages leave the other page tables that map them, and those that somebody else holds are put back.
+ * migrate_device_unmap: unmaps the collected pages from the other page tables that map them, and
+ * restores the pages that others hold references to.
  *
  * @see reference B.5 step 3
  * @module
@@ -28,10 +29,11 @@ import {
   sourcesOf,
   stopForOthers,
 } from './request.js'
-import { letGo, remove_migration_ptes } from './restore.js'
+import { remove_migration_ptes, unlockSources } from './restore.js'
 
 /**
- * Takes the pages out of the other page tables that map them, and puts back those that somebody else still holds.
+ * Isolates each page from the LRU, unmaps it from the other page tables that map it, and restores
+ * the pages that others hold references to.
  *
  * @kernel migrate_device_unmap mm/migrate_device.c
  * @see reference B.5 step 3
@@ -48,17 +50,17 @@ export const migrate_device_unmap = procedure(function* migrate_device_unmap(
   }
 })
 
-/** What is found of a page that was collected. */
+/** The state of a collected page. */
 interface Look {
   readonly pfn: number
-  /** It is still to be migrated. */
+  /** True if the page was isolated: it is still to be migrated. */
   readonly isIsolated: boolean
   readonly isMapped: boolean
   readonly isWhole: boolean
 }
 
 /**
- * Takes one page off its list, unmaps it wherever it is still mapped, and compares its references.
+ * Unmaps one page from every page table that still maps it, and compares its reference count.
  *
  * @kernel migrate_device_unmap mm/migrate_device.c
  * @see reference B.5 step 3
@@ -103,28 +105,33 @@ const unmapPage = procedure(
       forgetPage(entry)
       entry.lifecycle.signal('RESTORED')
       if (isIsolated && frame.owner < 0) folioAddLru(current, frame)
-      return putPages(letGo(sources, args, true))
+      return putPages(unlockSources(sources, args, true))
     })
     if (freed) yield* free_zone_device_folio(freed)
   },
 )
 
-/** True if there are mappings, or references beyond those that are accounted for. */
+/**
+ * True if the page is still mapped, or has references besides those of the migration, the fault and
+ * the caches.
+ */
 function isHeldByOthers(frame: Frame, args: MigrateVma): boolean {
   const known = ownReferences(args, frame) + swapCacheReferences(frame)
   return frame.mapcount > 0 || frame.refcount > known
 }
 
 /**
- * Replaces the entries of a page by migration entries, wherever they are: after mremap a page lies at different numbers in a
- * parent and its child, and the page of a file is mapped any number of times. The areas that may map it are visited one
- * after another, until none does any more. Watchers of each are told that it goes, before anybody has looked whether the
- * area maps it at all; and nobody is named as the one who migrates. So who migrates a page that fork has shared is told as well,
- * as of anybody's doing, though its own entry has been replaced long since.
+ * Replaces every PTE of a page by a migration entry. The rmap walk visits the VMAs that may map the
+ * page, one after another, until the page is unmapped: after mremap a parent and its child map a
+ * page at different addresses, and a file page may be mapped any number of times. Each VMA gets an
+ * invalidation before the walk looks whether it maps the page at all, and the event is
+ * MMU_NOTIFY_CLEAR without an owner. So the driver that migrates a page that fork has shared is
+ * invalidated too, although its own PTE was replaced during collection.
  *
- * If an entry has gone from where it was found it may have moved, and the walk begins again.
+ * If the entry found by the walk is gone when the page-table lock is held, mremap may have moved
+ * it, and the walk restarts.
  *
- * @param from - which area to go on with, in the order of the walk
+ * @param from - index of the VMA to visit next, in the order of the rmap walk
  * @kernel try_to_migrate mm/rmap.c
  * @see reference B.5 step 3
  */
@@ -149,9 +156,10 @@ export const try_to_migrate = procedure(function* try_to_migrate(
 })
 
 /**
- * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it.
+ * Replaces the entry if it still maps the page. One step: the page-table lock is held until the
+ * TLBs are flushed.
  *
- * @returns 1, or 0 if the page is not there
+ * @returns 1, or 0 if the entry does not map the page
  * @kernel try_to_migrate_one mm/rmap.c
  * @see reference B.5 step 3
  */
@@ -165,9 +173,10 @@ export const try_to_migrate_one = procedure(function* try_to_migrate_one(
 })
 
 /**
- * Replaces the entry of `page`, if it maps the page, by a migration entry. Part of a step, under the page-table lock.
+ * Replaces the entry of `page` by a migration entry if it maps `frame`. Called inside an atomic
+ * step, under the page-table lock.
  *
- * @param read - reads what the entry says
+ * @param read - reads the state of the entry: its bits
  */
 export function migrateEntry(
   { machine }: Task,
@@ -185,10 +194,11 @@ export function migrateEntry(
 }
 
 /**
- * The same for a large folio. The range that watchers of an area are told of is all that the folio covers there, and what maps it is
- * replaced at once: the one entry above the page table, which is a migration entry then, or those of its parts.
+ * The same for a large folio. The invalidation covers all pages of the folio in the VMA, and its
+ * mapping is replaced in one step: the PMD, which becomes a migration entry, or the PTEs of its
+ * parts.
  *
- * @param from - which area to go on with, in the order of the walk
+ * @param from - index of the VMA to visit next, in the order of the rmap walk
  * @kernel try_to_migrate mm/rmap.c
  * @see reference B.5 step 3
  */
@@ -215,7 +225,7 @@ const tryToMigrateLarge = procedure(
   },
 )
 
-/** True if any page is still to be migrated. */
+/** True if any page of the range is still to be migrated. */
 export function anyMigrating(entries: readonly MigratingPage[], args: MigrateVma): boolean {
   return entries.slice(args.start, args.end).some((entry) => isMigrating(entry))
 }
