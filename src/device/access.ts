@@ -19,7 +19,8 @@ export const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== undefined
 export const mayWrite: Grants = (entry) => READ_ONCE(entry).write
 
 /**
- * The access translates: through the TLB, or the page table, which fills the TLB. Part of a step.
+ * The access translates: through the TLB, or the page table, which fills the TLB. Called inside an
+ * atomic step.
  *
  * @returns false if neither grants it: a fault
  */
@@ -35,7 +36,10 @@ export function translate(device: Device, access: Access, page: number, grants: 
   return true
 }
 
-/** The access uses `entry`, which the driver has looked up itself, past the TLB. Part of a step. */
+/**
+ * The access uses `entry`, which the driver has looked up itself, past the TLB. Called inside an
+ * atomic step.
+ */
 export function accessThrough(
   access: Access,
   page: number,
@@ -46,14 +50,15 @@ export function accessThrough(
   access.write = entry.write
 }
 
-/** The access is over. Part of a step. */
+/** The access is over. Called inside an atomic step. */
 export function endAccess(access: Access): void {
   access.page = 0
   forget(access)
 }
 
 /**
- * Memory is touched through what was translated, whatever has happened meanwhile; the access is over. Part of a step.
+ * Memory is touched through what was translated, whatever has happened meanwhile; the access is
+ * over. Called inside an atomic step.
  *
  * @param value - what to write; undefined for reading
  */

@@ -59,7 +59,7 @@ export function covered(
   }
 }
 
-/** There is no translation any more. Part of a step. */
+/** There is no translation any more. Called inside an atomic step. */
 export function forget(translation: Translation): void {
   translation.frame = undefined
   translation.write = false
@@ -67,7 +67,7 @@ export function forget(translation: Translation): void {
   translation.unbacked = false
 }
 
-/** What `from` says is what `to` says from now on. Part of a step. */
+/** What `from` says is what `to` says from now on. Called inside an atomic step. */
 export function copy(from: Translation, to: Translation): void {
   to.frame = READ_ONCE(from).frame
   to.write = READ_ONCE(from).write

@@ -272,7 +272,10 @@ export function beginWatching(
   notifier.lifecycle.signal('INSERTED')
 }
 
-/** The driver's object is allocated, and its notifier is not inserted: it has notifiers of its own. Part of a step. */
+/**
+ * The driver's object is allocated, and its notifier is not inserted: it has notifiers of its own.
+ * Called inside an atomic step.
+ */
 export function openWithoutNotifier({ notifier }: Mirror): void {
   notifier.allocated = true
   // Nobody compares with it: any number will do that an invalidation has had.
@@ -347,7 +350,10 @@ export function workOf(mirror: Mirror, name: string): WorkStruct {
   return work
 }
 
-/** The driver's object is freed, and the notifier, the work items and the pools with it. Part of a step. */
+/**
+ * The driver's object is freed, and the notifier, the work items and the pools with it. Called
+ * inside an atomic step.
+ */
 export function freeDriverObject(mirror: Mirror): void {
   for (const pool of mirror.pools) pool.mustBeEmpty()
   for (const work of mirror.works.values()) destroyWork(work)

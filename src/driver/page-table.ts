@@ -16,8 +16,9 @@ import { acting, claim } from '../world/index.js'
 import type { Mirror, WalkedPages } from './mirror.js'
 
 /**
- * Programs the device page table's entry of `page` with what the walk has stored for it, which must be valid. Part of
- * a step of the driver, under its update lock, after mmu_interval_read_retry has said no, or where its own rule allows it.
+ * Programs the device page table's entry of `page` with what the walk has stored for it, which must
+ * be valid. Called inside an atomic step of the driver, under its update lock, after
+ * mmu_interval_read_retry has said no, or where its own rule allows it.
  *
  * @param range - the thread's range, or pages that the driver has kept of one
  */
@@ -32,8 +33,8 @@ export function mapPage(mirror: Mirror, range: WalkedPages, page: number): void 
 }
 
 /**
- * Programs the device page table's entry of `page` with a frame that the device has to itself. Part of a step of the
- * driver, under its update lock and the folio lock.
+ * Programs the device page table's entry of `page` with a frame that the device has to itself.
+ * Called inside an atomic step of the driver, under its update lock and the folio lock.
  */
 export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
   mirror.pageTable[page].frame = mirror.frames[pfn]
@@ -45,8 +46,9 @@ export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
 }
 
 /**
- * Where the page lies that the walk has stored for `page`: its frame, by way of its struct page. That is only there
- * for sure under the update lock, once mmu_interval_read_retry has said no. Part of a step of the driver.
+ * Where the page lies that the walk has stored for `page`: its frame, by way of its struct page.
+ * That is only there for sure under the update lock, once mmu_interval_read_retry has said no.
+ * Called inside an atomic step of the driver.
  *
  * @kernel hmm_pfn_to_page
  */
@@ -68,9 +70,10 @@ export function pageAddress(mirror: Mirror, range: WalkedPages, page: number): n
 }
 
 /**
- * Tells the kernel that the pages which the device may write in `range` are dirty: its writes go past the dirty bits of the
- * CPU's entries. It must be said before the entries change, and while the device maps the pages nobody takes it back.
- * Part of a step of the driver, under its update lock, before {@link unmapPages}.
+ * Tells the kernel that the pages which the device may write in `range` are dirty: its writes go
+ * past the dirty bits of the CPU's entries. It must be said before the entries change, and while
+ * the device maps the pages nobody takes it back. Called inside an atomic step of the driver, under
+ * its update lock, before {@link unmapPages}.
  *
  * @kernel set_page_dirty
  * @see reference B.4 X4
@@ -83,7 +86,10 @@ export function dirtyPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 
   }
 }
 
-/** Removes the device page table's entries of `range`. Part of a step of the driver, under its update lock. */
+/**
+ * Removes the device page table's entries of `range`. Called inside an atomic step of the driver,
+ * under its update lock.
+ */
 export function unmapPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 'end'>): void {
   mustNotBeRevoked(mirror)
   const { start, end } = covered(mirror, range)

@@ -101,7 +101,11 @@ export const storeEntry = procedure(
   },
 )
 
-/** Reads and stores an entry, or those of an area that cannot be used. Part of a step. @param before - what an entry held */
+/**
+ * Reads and stores an entry, or those of an area that cannot be used. Called inside an atomic step.
+ *
+ * @param before - what an entry held
+ */
 export function storeBeside(
   list: DmaList,
   range: HmmRange,
@@ -176,7 +180,8 @@ export const hmm_dma_map_pfn = procedure(function* hmm_dma_map_pfn(
 })
 
 /**
- * Unmaps what the array says is mapped of the pages from `start` to `end`, once the device uses none of them. Under the update lock.
+ * Unmaps what the array says is mapped of the pages from `start` to `end`, once the device uses
+ * none of them. Called under the update lock.
  *
  * @kernel hmm_dma_unmap_pfn
  */

@@ -34,7 +34,10 @@ function inWords(of: Told): string {
   return of.kind === 'valid' ? `frame ${of.pfn}${of.write ? ', writable' : ''}` : of.kind
 }
 
-/** Stores what has been told of a page as the driver's word, and reads it back. Part of a step. */
+/**
+ * Stores what has been told of a page as the driver's word, and reads it back. Called inside an
+ * atomic step.
+ */
 function throughTheWord(range: HmmRange, page: number, encoding: DriverEncoding): void {
   const stored = told(range, page)
   const read = decode(encoding, encode(encoding, stored))
@@ -45,7 +48,10 @@ function throughTheWord(range: HmmRange, page: number, encoding: DriverEncoding)
   claim('encoding', same, `page ${page} is ${inWords(stored)}, and the driver reads ${inWords(read)}`)
 }
 
-/** Reads one entry of the page table, stores the driver's word for it, and reads that back. Part of a step. */
+/**
+ * Reads one entry of the page table, stores the driver's word for it, and reads that back. Called
+ * inside an atomic step.
+ */
 export function readAndEncode(
   range: HmmRange,
   request: HmmRequest,

@@ -1,22 +1,31 @@
 /**
- * Fences: what a device's job signals when it has ended, and others wait for. A callback may wait for the fences of jobs that use the
- * pages. So nothing that is done between the moment at which a fence can be waited for and its signal may wait for a callback: take
- * a lock that the callback holds, or allocate memory that reclaim has to free.
+ * Fences: a job on a device signals its fence when it has ended. A notifier callback may wait for
+ * the fences of jobs that use the pages. So a driver that has published a fence must not wait for a
+ * callback before it signals the fence: it must not take a lock that the callback takes, nor
+ * allocate memory that reclaim would have to free.
  *
  * @see Documentation/driver-api/dma-buf.rst, drivers/dma-buf/dma-fence.c
  * @module
  */
 import { type Layout, procedure, READ_ONCE, type Running, step, WaitQueue } from '../world/index.js'
 
-/** A fence, of the driver's state or of an object of a pool. @kernel struct dma_fence */
+/** A fence: part of the driver's state, or of an object of a pool. @kernel struct dma_fence */
 export interface DmaFence {
-  /** `DMA_FENCE_FLAG_SIGNALED_BIT`: it never goes back, until the object that it is part of is freed. */
+  /**
+   * `DMA_FENCE_FLAG_SIGNALED_BIT`: never cleared, until the object that contains the fence is
+   * freed.
+   */
   signaled: boolean
-  /** Who waits for it. @kernel dma_fence.cb_list */
+  /** The threads that wait for the fence. @kernel dma_fence.cb_list */
   readonly waiters: WaitQueue
 }
 
-/** Declares a fence that has not signalled: of an object of a pool, each time that this is allocated. @kernel dma_fence_init */
+/**
+ * Declares a fence that has not signalled. A fence of a pool object is unsignalled each time the
+ * object is allocated.
+ *
+ * @kernel dma_fence_init
+ */
 export function declareFence(layout: Layout, name: string): DmaFence {
   return layout.scope(name, (l) => ({
     signaled: l.flag('signaled'),
@@ -25,7 +34,7 @@ export function declareFence(layout: Layout, name: string): DmaFence {
 }
 
 /**
- * The job has ended: whoever waits goes on. It does not sleep.
+ * The job has ended: wakes the waiters. It does not sleep.
  *
  * @kernel dma_fence_signal drivers/dma-buf/dma-fence.c
  * @see reference F.2, D39

@@ -1,5 +1,6 @@
 /**
- * The reference implementation, as procedures: memory management, notifiers, hmm. It knows nothing of checking.
+ * The reference implementation, as procedures: memory management, notifiers, hmm. It does not
+ * depend on the checker.
  *
  * @module kernel
  */

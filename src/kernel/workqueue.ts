@@ -1,7 +1,8 @@
 /**
- * Work items: a function that a kernel thread runs some time after it was queued. An item is queued once however often it is
- * asked for, and never runs twice at a time. A timer that queues one (`queue_delayed_work`) needs nothing more: the worker may
- * begin as late as it likes.
+ * Work items: a function that a kernel thread runs some time after it was queued. An item that is
+ * already queued is not queued again, and two workers never run it at the same time. A timer that
+ * queues one (`queue_delayed_work`) needs no model of its own: the worker may start at any later
+ * time.
  *
  * @see Documentation/core-api/workqueue.rst, kernel/workqueue.c
  * @module
@@ -21,23 +22,26 @@ import {
   step,
 } from '../world/index.js'
 
-/** A work item, part of an object of a driver's. @kernel struct work_struct */
+/** A work item: part of an object of a driver. @kernel struct work_struct */
 export interface WorkStruct {
   readonly name: string
-  /** `WORK_STRUCT_PENDING`: it is queued, and no worker has begun. */
+  /** `WORK_STRUCT_PENDING`: it is queued, and no worker has started it. */
   pending: boolean
   /** 0, or the thread that runs it plus 1. @kernel worker->current_work */
   worker: number
-  /** How many keep it from being queued. @kernel WORK_OFFQ_DISABLE_MASK */
+  /** The disable depth: the item can be queued only at 0. @kernel WORK_OFFQ_DISABLE_MASK */
   disabled: number
-  /** Threads that wait for the instance that is queued, a bit a thread: each has put a barrier behind it. */
+  /**
+   * Threads that wait for the queued instance, one bit for each thread: each has queued a barrier
+   * behind it.
+   */
   barriers: number
-  /** Threads that wait for the instance that runs. */
+  /** Threads that wait for the running instance. */
   runningBarriers: number
-  /** The object that it is part of. */
+  /** The object that contains it. */
   readonly owner: { readonly allocated: boolean }
   readonly layout: Layout
-  /** What it does. */
+  /** The function that a worker runs. */
   readonly func: Procedure<[current: Task], void>
 }
 
@@ -63,8 +67,8 @@ export function declareWork(
 }
 
 /**
- * Queues the item, unless it is queued already or disabled. One that runs is queued again, and runs once more afterwards. Does not
- * sleep: it may be called under a spinlock.
+ * Queues the item unless it is queued already or disabled. An item that is running is queued again,
+ * and runs once more afterwards. It does not sleep, and may be called under a spinlock.
  *
  * @returns 1 if it was queued by this call
  * @kernel queue_work kernel/workqueue.c
@@ -84,9 +88,10 @@ export const queue_work = procedure(function* queue_work(work: WorkStruct): Runn
 })
 
 /**
- * Waits for the instance that is queued, or for the one that runs if none is. One that is queued afterwards is not waited for.
+ * Waits for the queued instance, or for the running one if none is queued. It does not wait for an
+ * instance queued afterwards.
  *
- * @returns 1 if there was something to wait for
+ * @returns 1 if there was an instance to wait for
  * @kernel flush_work kernel/workqueue.c
  * @see reference B.12
  */
@@ -103,8 +108,8 @@ export const flush_work = procedure(function* flush_work(work: WorkStruct): Runn
 })
 
 /**
- * Takes the item off the queue, and waits for the instance that runs, which cannot queue it again meanwhile. Afterwards anybody
- * can.
+ * Takes the item off the queue and waits for the running instance, which cannot queue the item
+ * again meanwhile. Afterwards the item can be queued again.
  *
  * @returns 1 if it was queued
  * @kernel cancel_work_sync kernel/workqueue.c
@@ -121,7 +126,7 @@ export const cancel_work_sync = procedure(function* cancel_work_sync(work: WorkS
 })
 
 /**
- * The same, and nobody can queue it afterwards.
+ * The same, and the item cannot be queued afterwards.
  *
  * @returns 1 if it was queued
  * @kernel disable_work_sync kernel/workqueue.c
@@ -133,7 +138,10 @@ export const disable_work_sync = procedure(function* disable_work_sync(work: Wor
   return wasPending
 })
 
-/** Disables the item and takes it off the queue: 1 if it was queued. Those who wait for the queued instance are released. */
+/**
+ * Disables the item and takes it off the queue. Returns 1 if it was queued. Threads that wait for
+ * the queued instance are woken.
+ */
 function takeOffQueue(work: WorkStruct, who: string): number {
   mayWait(work, who)
   const wasPending = work.pending
@@ -154,7 +162,8 @@ function isAwaited({ barriers, runningBarriers }: WorkStruct): boolean {
 }
 
 /**
- * The thread that runs the item: for ever. To take an item and to say so is one step, under the pool's lock in the kernel.
+ * The worker: runs the item for ever. Taking the item off the queue and recording the worker is one
+ * step: the kernel does both under the pool's lock.
  *
  * @kernel process_one_work kernel/workqueue.c
  * @see reference B.12
@@ -187,7 +196,7 @@ export const worker_thread = procedure(function* worker_thread(
 })
 
 /**
- * The object that the item is part of is freed. Part of the step that frees it.
+ * The object that contains the item is freed. Called inside the step that frees it.
  *
  * @kernel debug_work_free
  */

@@ -52,7 +52,12 @@ export function isShared(kind: VmaKind): boolean {
   return kind === VmaKind.sharedAnonymous || kind === VmaKind.file
 }
 
-/** True for a page of a file or of shared memory, which all who map it share. Part of a step. @kernel folio_mapping */
+/**
+ * True for a page of a file or of shared memory, which all who map it share. Called inside an
+ * atomic step.
+ *
+ * @kernel folio_mapping
+ */
 export function isPageCache(frame: Frame): boolean {
   return frame.mapping !== 0
 }
@@ -63,8 +68,9 @@ export function ownExpected(mm: MmStruct, page: number): Expected {
 }
 
 /**
- * Ghost: the cell that says what a read of `page` must give: the file's, where the page is the file's, the address space's
- * own otherwise. Part of a step of anybody: it is looked at without locks.
+ * Ghost: the cell that says what a read of `page` must give: the file's, where the page is the
+ * file's, the address space's own otherwise. Called inside an atomic step of anybody: it is looked
+ * at without locks.
  */
 export function expectedAt(machine: Machine, mm: MmStruct, page: number): Expected {
   return machine.files.length === 0 ? ownExpected(mm, page) : unobserved(() => expectedOf(machine, mm, page))

@@ -32,9 +32,10 @@ export interface DeviceMemoryOps {
    */
   readonly migrateToRam: Procedure<[current: Task, mm: MmStruct, page: number, fault: DeviceFault], number>
   /**
-   * The last reference to `frame` is gone, and nobody can reach it: it is its owner's again. Part of a step, since whoever
-   * put the reference may hold a page-table lock, and nothing here may sleep. Only a region that comes and goes asks for
-   * it; otherwise the count alone says what is free.
+   * The last reference to `frame` is gone, and nobody can reach it: it is its owner's again. Called
+   * inside an atomic step, since whoever put the reference may hold a page-table lock, and nothing
+   * here may sleep. Only a region that comes and goes asks for it; otherwise the count alone says
+   * what is free.
    *
    * @kernel dev_pagemap_ops.page_free
    */

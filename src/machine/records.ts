@@ -75,8 +75,8 @@ export function isDeviceCoherent({ pgmap }: Frame): boolean {
 }
 
 /**
- * The first part of the folio that the frame is part of, which stands for all of it: the folio lock is its. A frame that is a page
- * by itself is its own. Part of a step.
+ * The first part of the folio that the frame is part of, which stands for all of it: the folio lock
+ * is its. A frame that is a page by itself is its own. Called inside an atomic step.
  *
  * @kernel page_folio
  */

@@ -78,7 +78,11 @@ export function attachDeviceChunk(
   return chunk
 }
 
-/** The page is the driver's again. Part of a step. @kernel dev_pagemap_ops.page_free */
+/**
+ * The page is the driver's again. Called inside an atomic step.
+ *
+ * @kernel dev_pagemap_ops.page_free
+ */
 function pageFree(deviceChunk: DeviceChunk, frame: Frame): void {
   claim('C31', !frame.onFreeList, `frame ${frame.pfn} is freed, and is on the free list already`)
   if (!deviceChunk.removing) frame.onFreeList = true

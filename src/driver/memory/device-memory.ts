@@ -180,13 +180,17 @@ export function systemFrames({ machine }: Task): Frame[] {
   return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)
 }
 
-/** A migration on the driver's own account, in either direction, to a page of `frames` each. Part of its caller's text. */
+/**
+ * A migration on the driver's own account, in either direction, to a page of `frames` each. Its
+ * steps belong to its caller.
+ */
 function migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): Running<number> {
   return migrateUnderMmapLock(current, args, () => allocateAndCopy(current, args, frames))
 }
 
 /**
- * A migration on the driver's own account, from setup to finalize under the mmap lock. Part of its caller's text.
+ * A migration on the driver's own account, from setup to finalize under the mmap lock. Its steps
+ * belong to its caller.
  *
  * @param allocate - finds destinations, and copies
  * @param map - what the driver does with its device once the pages have migrated (default nothing)
@@ -212,8 +216,8 @@ export function* migrateUnderMmapLock(
 }
 
 /**
- * True if the device may write to `page` once it has migrated: if the page could be written, or if there was none and its
- * area may be. Part of a step.
+ * True if the device may write to `page` once it has migrated: if the page could be written, or if
+ * there was none and its area may be. Called inside an atomic step.
  */
 export function mayWriteMigrated(current: Task, { mm }: MigrateVma, page: number): boolean {
   const entry = pagesOf(current)[page]
@@ -272,7 +276,8 @@ export const allocateAndCopyPage = procedure(
 )
 
 /**
- * A huge page for one that migrates as a whole, or, where there is none, as many pages one by one. Part of a step.
+ * A huge page for one that migrates as a whole, or, where there is none, as many pages one by one.
+ * Called inside an atomic step.
  *
  * @returns one of {@link Allocated}
  */
@@ -313,7 +318,10 @@ function adjacentFree(from: readonly Frame[], count: number): readonly Frame[] {
   return []
 }
 
-/** Takes free frames side by side as one large folio, locked, with one reference each. Part of a step. */
+/**
+ * Takes free frames side by side as one large folio, locked, with one reference each. Called inside
+ * an atomic step.
+ */
 function allocateFolio(frames: readonly Frame[]): void {
   if (frames[0].owner >= 0) zoneDeviceFolioInit(frames)
   else
@@ -344,7 +352,10 @@ export const copyPage = procedure(
 
 const Allocated = { notNeeded: 0, none: 1, yes: 2 } as const
 
-/** Takes a free page, with one reference and locked: nobody else can hold its lock. Part of a step. */
+/**
+ * Takes a free page, with one reference and locked: nobody else can hold its lock. Called inside an
+ * atomic step.
+ */
 function allocate(frame: Frame): void {
   if (frame.owner >= 0) zoneDevicePageInit(frame)
   else frame.refcount = 1

@@ -146,7 +146,7 @@ const lookAgain = procedure(
 )
 
 /**
- * The byte for a page of a walk. Part of a step of the driver.
+ * The byte for a page of a walk. Called inside an atomic step of the driver.
  *
  * @kernel dmirror_mkentry
  */

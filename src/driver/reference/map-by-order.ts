@@ -31,8 +31,8 @@ export const mapByOrder = override(
 )
 
 /**
- * Programs `page` and all that lies with it in a mapping of 2^`order` pages. Part of a step of the driver, under its update
- * lock, after mmu_interval_read_retry has said no.
+ * Programs `page` and all that lies with it in a mapping of 2^`order` pages. Called inside an
+ * atomic step of the driver, under its update lock, after mmu_interval_read_retry has said no.
  *
  * @param order - of the mapping, whose first page is a multiple of its size
  */

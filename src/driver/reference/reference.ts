@@ -176,9 +176,11 @@ export const prefault = procedure(function* prefault(
 })
 
 /**
- * Programs the device page table, an entry a step: the device may use each at once. Under the update lock.
+ * Programs the device page table, an entry a step: the device may use each at once. Called under
+ * the update lock.
  *
- * @returns 0; a driver whose page table needs memory may have to answer -ENOMEM, what is programmed by then is valid
+ * @returns 0; a driver whose page table needs memory may have to answer -ENOMEM, what is programmed
+ * by then is valid
  */
 export const program = procedure(
   'program the device',

@@ -91,7 +91,11 @@ export type GpusvmRange = Gpusvm['ranges']['objects'][number]
 /** A mirror whose driver uses GPU SVM. */
 export type GpusvmMirror = Mirror<{ readonly gpusvm: Gpusvm }>
 
-/** The ranges of the pages from `start` to `end`. Part of a step. @kernel drm_gpusvm_for_each_range */
+/**
+ * The ranges of the pages from `start` to `end`. Called inside an atomic step.
+ *
+ * @kernel drm_gpusvm_for_each_range
+ */
 export function rangesOf(
   { rangeList }: Gpusvm,
   { start, end }: Pick<NotifierRange, 'start' | 'end'>,
@@ -99,12 +103,17 @@ export function rangesOf(
   return rangeList.items.filter((range) => range.start < end && start < range.end)
 }
 
-/** True if the pages of the range may be bound. Part of a step, under the notifier lock. @kernel drm_gpusvm_range_pages_valid */
+/**
+ * True if the pages of the range may be bound. Called inside an atomic step, under the notifier
+ * lock.
+ *
+ * @kernel drm_gpusvm_range_pages_valid
+ */
 export function isValid({ hasDmaMapping }: GpusvmRange): boolean {
   return hasDmaMapping
 }
 
-/** The same of pages that were got for what is wanted. Part of a step. */
+/** The same of pages that were got for what is wanted. Called inside an atomic step. */
 export function serves({ hasDmaMapping, readOnly }: Readonly<GpusvmRange>, write: boolean): boolean {
   return hasDmaMapping && !(write && readOnly)
 }
@@ -141,7 +150,11 @@ function lookUp({ vma }: MmStruct, addr: number, write: boolean): number {
   return !write || vma[addr].flags & VM_WRITE ? 0 : -Errno.EPERM
 }
 
-/** Makes the range of a page. Part of a step. @kernel drm_gpusvm_range_chunk_size drm_gpusvm_range_alloc */
+/**
+ * Makes the range of a page. Called inside an atomic step.
+ *
+ * @kernel drm_gpusvm_range_chunk_size drm_gpusvm_range_alloc
+ */
 export function allocateRange(
   gpusvm: Gpusvm,
   notifier: IntervalNotifier,
@@ -247,7 +260,11 @@ export const drm_gpusvm_map_pages = procedure(
   },
 )
 
-/** The pages of the range may not be bound any more. Part of a step. @kernel __drm_gpusvm_unmap_pages */
+/**
+ * The pages of the range may not be bound any more. Called inside an atomic step.
+ *
+ * @kernel __drm_gpusvm_unmap_pages
+ */
 export function unmapPagesOf(range: GpusvmRange): void {
   for (const page of range.pages) {
     page.flags = 0

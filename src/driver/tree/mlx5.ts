@@ -142,7 +142,7 @@ export const implicit_get_child_mr = procedure(function* implicit_get_child_mr(
   return other
 })
 
-/** One more use of the child of the page. Part of a step. */
+/** One more use of the child of the page. Called inside an atomic step. */
 function useOf({ implicitChildren }: ImplicitMr['state'], page: number): ChildMr | 'none' {
   const child = implicitChildren.items.find(({ idx }) => idx === page)
   if (child) child.usecount += 1
@@ -232,7 +232,10 @@ export const mlx5_ib_invalidate_range = procedure(function* mlx5_ib_invalidate_r
   return 1
 })
 
-/** The children that map the page: more than one, if one of them is about to be destroyed. Part of a step. */
+/**
+ * The children that map the page: more than one, if one of them is about to be destroyed. Called
+ * inside an atomic step.
+ */
 function mappedAt({ state }: ImplicitMr, page: number): ChildMr[] {
   return state.children.allocated.filter(({ idx, npages }) => idx === page && npages > 0)
 }

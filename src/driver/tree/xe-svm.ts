@@ -225,7 +225,7 @@ export const xe_svm_range_notifier_event_begin = procedure(
   },
 )
 
-/** The device maps nothing of the range any more. Part of a step. */
+/** The device maps nothing of the range any more. Called inside an atomic step. */
 export function zapRange(vm: XeVm, { start, end }: Pick<GpusvmRange, 'start' | 'end'>): void {
   dirtyPages(vm, { start, end })
   unmapPages(vm, { start, end })

@@ -77,7 +77,10 @@ export const recordInFirstPass = procedure(
   },
 )
 
-/** Notes in the token what is to be waited for. Returns 0 if it is in use. Under the update lock. */
+/**
+ * Notes in the token what is to be waited for. Returns 0 if it is in use. Called under the update
+ * lock.
+ */
 export const lendToken = procedure(
   'invalidate_start (token)',
   function* (_mirror: Mirror, token: FinishToken, range: NotifierRange) {
@@ -90,7 +93,7 @@ export const lendToken = procedure(
   },
 )
 
-/** Writes the range into the token. Part of a step, under the update lock. */
+/** Writes the range into the token. Called inside an atomic step, under the update lock. */
 export function fill(token: FinishToken, range: Pick<NotifierRange, 'start' | 'end'>): void {
   token.start = range.start
   token.end = range.end

@@ -181,7 +181,10 @@ function rangesOf({ ranges }: Mirror): HmmRange[] {
 /** What stands where there is a sequence number today, in a mirror and in the ranges that are in use. */
 export const NO_SEQUENCE = 1
 
-/** The range is in use by the acting thread, which has sampled no number. Part of a step. */
+/**
+ * The range is in use by the acting thread, which has sampled no number. Called inside an atomic
+ * step.
+ */
 export function useRange({ notifierSeq }: HmmRange): void {
   notifierSeq.number = NO_SEQUENCE
 }

@@ -123,8 +123,8 @@ function isValid(trackedRange: TrackedRange): boolean {
 }
 
 /**
- * True (1) if the range is valid: nothing that touches it is being invalidated now. Under the driver's update lock. It
- * does not say that nothing has been since the range was read (D55).
+ * True (1) if the range is valid: nothing that touches it is being invalidated now. Called under
+ * the driver's update lock. It does not say that nothing has been since the range was read (D55).
  *
  * @kernel hmm_range_valid
  */
@@ -137,7 +137,7 @@ export const hmm_range_valid = procedure(function* hmm_range_valid(range: HmmRan
   })
 })
 
-/** What was read may not be used. Part of a step. */
+/** What was read may not be used. Called inside an atomic step. */
 export function collide(range: HmmRange): void {
   range.result = RangeResult.collided
   range.lifecycle.signal('COLLIDED')

@@ -1,5 +1,5 @@
 /**
- * A page of device memory begins to be used, and is free again.
+ * A page of device memory is initialised for use, and freed.
  *
  * @see reference B.7
  * @module
@@ -10,8 +10,10 @@ import { type DeviceMemory, PagemapState } from '../../machine/index.js'
 import { claim, procedure, type Running, step } from '../../world/index.js'
 
 /**
- * Takes a free page for its driver: off the free list, a reference of its region, one reference of its own. It is a page by itself,
- * whatever it was a part of before. The caller locks it. Part of a step of the driver, in which it also holds the lock of its free list.
+ * Initialises a free page for its driver: takes it off the free list, takes a reference to its
+ * region, and sets its own reference count to 1. It becomes a page of order 0, even if it was part
+ * of a large folio before. The caller locks it. Called inside an atomic step of the driver, under
+ * the lock of its free list.
  *
  * @kernel zone_device_page_init
  */
@@ -34,8 +36,8 @@ export function zoneDevicePageInit(frame: Frame): void {
 }
 
 /**
- * The same for frames side by side, which are one large folio: each is a part of it, and the first has the lock of all. Part of a step
- * of the driver.
+ * The same for contiguous frames that become one large folio: the head page has the folio lock of
+ * all of them. Called inside an atomic step of the driver.
  *
  * @kernel zone_device_page_init with an order
  */
@@ -46,15 +48,15 @@ export function zoneDeviceFolioInit(frames: readonly Frame[]): void {
   }
 }
 
-/** True if nobody has the page: its driver may take it. */
+/** True if the page is free: its driver may allocate it. */
 export function isFreePage(frame: Frame): boolean {
   return frame.pgmap?.pagemap === undefined ? frame.refcount === 0 : frame.onFreeList
 }
 
 /**
- * The last reference to `parts` is gone. First they are their driver's again, which may give them to somebody else at once;
- * then the region has as many references less. Which region it is, and how many pages, was read before: the pages are
- * not the kernel's any more.
+ * The last reference to `parts` was put. First the driver gets the pages back, and may allocate
+ * them again at once; then the references to the region are dropped. The region and the number of
+ * pages are read beforehand, because the kernel must not touch the pages once the driver has them.
  *
  * @param parts - pages of one region
  * @kernel free_zone_device_folio mm/memremap.c
@@ -74,7 +76,11 @@ export const free_zone_device_folio = procedure(function* free_zone_device_folio
   })
 })
 
-/** Gives back references of the region: one for each page that is free. Part of a step. @kernel percpu_ref_put_many */
+/**
+ * Drops references to the region: one for each page that was freed. Called inside an atomic step.
+ *
+ * @kernel percpu_ref_put_many
+ */
 export function putRegion({ owner, pagemap }: DeviceMemory, pages: number): void {
   if (pagemap === undefined) return
   claim(

@@ -1,5 +1,5 @@
 /**
- * Regions of device memory, their pages, and their end.
+ * Regions of device memory and their pages.
  *
  * @see reference B.7, B.8
  * @module

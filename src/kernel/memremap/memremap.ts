@@ -1,5 +1,5 @@
 /**
- * A region of device memory comes and goes.
+ * Adding and removing a region of device memory.
  *
  * @see reference B.8
  * @module
@@ -9,7 +9,7 @@ import type { DeviceMemory, DeviceMemoryOps, DevPagemap } from '../../machine/in
 import { Errno, PagemapState } from '../../machine/index.js'
 import { BLOCKED, claim, procedure, type Running, step, unobserved } from '../../world/index.js'
 
-/** What a driver says of the region that it wants to have. @kernel struct dev_pagemap */
+/** The region that a driver requests. @kernel struct dev_pagemap */
 export interface PagemapRequest {
   /** `pgmap->owner`; -1 for none. */
   readonly owner: number
@@ -18,11 +18,11 @@ export interface PagemapRequest {
 }
 
 /**
- * Makes a region of device memory known: its pages are there from now on, and free. One step: nobody can reach any of
- * it before.
+ * Creates the struct pages of a region of device memory. All of them are free. One step: no other
+ * thread can reach the region before.
  *
- * @returns 0; -EINVAL without an owner, or without one of the callbacks that private memory needs; -ENOMEM if there
- * already is a region at this place
+ * @returns 0; -EINVAL without an owner, or without one of the callbacks that private memory needs;
+ * -ENOMEM if the region exists already
  * @kernel memremap_pages mm/memremap.c
  * @see reference B.8
  */
@@ -35,7 +35,7 @@ export const memremap_pages = procedure(function* memremap_pages(
   return yield* step('make the region known', () => (plugPages(memory) ? 0 : -Errno.ENOMEM))
 })
 
-/** The region is there, if it was not. Part of a step. */
+/** Creates the region if it does not exist. Called inside an atomic step. */
 export function plugPages(memory: DeviceMemory): boolean {
   const devPagemap = pagemapOf(memory)
   if (devPagemap.state !== PagemapState.absent) return false
@@ -46,8 +46,9 @@ export function plugPages(memory: DeviceMemory): boolean {
 }
 
 /**
- * Removes the region. From the kill on no page of it can be taken into use; it waits for the last reference that a page in
- * use holds, for ever if the driver does not free them.
+ * Removes the region. After percpu_ref_kill no page of it can be allocated. It waits until the
+ * pages in use have dropped their references to the region, for ever if the driver does not free
+ * them.
  *
  * @kernel memunmap_pages mm/memremap.c
  * @see reference B.8
@@ -65,7 +66,12 @@ export const memunmap_pages = procedure(function* memunmap_pages(memory: DeviceM
   })
 })
 
-/** No reference of the region can be had from now on, and its own is given back. Part of a step. @kernel percpu_ref_kill */
+/**
+ * From here on no new reference to the region can be taken; its initial reference is dropped.
+ * Called inside an atomic step.
+ *
+ * @kernel percpu_ref_kill
+ */
 export function killPages(memory: DeviceMemory): void {
   const devPagemap = pagemapOf(memory)
   devPagemap.state = PagemapState.dying
@@ -74,7 +80,7 @@ export function killPages(memory: DeviceMemory): void {
   if (--devPagemap.ref === 0) devPagemap.release?.()
 }
 
-/** There are no struct pages any more. Part of a step. */
+/** The struct pages of the region are gone. Called inside an atomic step. */
 export function removePages(memory: DeviceMemory): void {
   const devPagemap = pagemapOf(memory)
   const used = unobserved(() => memory.frames.find((frame) => frame.refcount > 0))

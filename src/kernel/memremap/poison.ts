@@ -1,5 +1,5 @@
 /**
- * What becomes of an entry whose page is lost.
+ * Poisoned entries: the page is lost.
  *
  * @see reference A.1, B.6
  * @module
@@ -11,9 +11,10 @@ import { clearPte, folio_put } from '../mm/page.js'
 import { invalidateRangeEnd, invalidateRangeStart } from '../mmu_notifier/index.js'
 
 /**
- * Replaces every entry that names a device page by a poisoned one: whoever touches the page gets SIGBUS, for good, and
- * the page is free when nobody holds it otherwise. No kernel does so for device memory; the first text of the interface
- * asked it of drivers. The caller holds the folio lock, so that no new entry comes.
+ * Replaces every entry of a device page by a poisoned one: any later access gets SIGBUS. The page
+ * is freed once its other references are put. No kernel does this for device memory; the first
+ * documentation of the interface asked drivers to. The caller holds the folio lock, so that no new
+ * entry appears.
  */
 export const poisonDevicePage = procedure(
   'poison a device page',

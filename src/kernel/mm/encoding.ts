@@ -3,7 +3,10 @@ import { type Pte, PteKind } from '../../machine/index.js'
 /** A page-table entry as 64 bits. @kernel pte_t */
 export type Entry = bigint
 
-/** Bits of an entry that is present. A page that is only there to make the CPU fault is told by another than `present`. */
+/**
+ * Bits of a present entry. A PROT_NONE entry has its own bit instead of `present`, so that the CPU
+ * faults.
+ */
 const Present = {
   present: 0,
   write: 1,
@@ -15,17 +18,17 @@ const Present = {
   savedDirty: 58,
 }
 
-/** Bits of an entry that is not present. Its offset is stored inverted, and ends where the type begins. */
+/** Bits of an entry that is not present. The offset is stored inverted, below the type. */
 const Swap = { softDirty: 1, uffdWp: 2, exclusive: 3, offset: 9, type: 59 }
 
 /** Width of a frame number. */
 const PFN_BITS = 40
 /** Width of the offset. */
 const OFFSET_BITS = Swap.type - Swap.offset
-/** Bit of a migration entry's offset that says that the page was dirty: above all frame numbers. */
+/** Bit of a migration entry's offset that marks the page dirty: above all frame numbers. */
 const MIGRATION_DIRTY = 41
 
-/** Types of entries that are not present. A swap file has a smaller one. */
+/** Swap types of special entries. A swap file has a smaller type. */
 const SwapType = {
   swap: 0,
   exclusiveWrite: 25,
@@ -45,7 +48,10 @@ function isSet(entry: Entry, position: number): boolean {
   return ((entry >> BigInt(position)) & 1n) === 1n
 }
 
-/** The entry as it lies in memory. Under the page-table lock. Only on a machine with swap. */
+/**
+ * Encodes the entry as it is stored in memory. Called under the page-table lock, on a machine with
+ * swap.
+ */
 export function encodeEntry(pte: Pte): Entry {
   if (!pte.tracksBits || pte.kind === PteKind.none) return 0n
   const pfn = pte.frame
@@ -60,7 +66,8 @@ export function encodeEntry(pte: Pte): Entry {
         bit(pte.dirty, Present.dirty) |
         bit(uffdWp, Present.uffdWp) |
         bit(softDirty, Present.softDirty) |
-        // A processor must not follow what is not present: so it is stored inverted.
+        // The frame number of an entry that is not present is stored inverted: speculation must not
+        // follow it (L1TF).
         (BigInt.asUintN(PFN_BITS, pte.kind === PteKind.present ? BigInt(pfn) : ~BigInt(pfn)) <<
           BigInt(Present.pfn))
       )
@@ -92,7 +99,7 @@ function typeOf(kind: PteKind, write: boolean, exclusive: boolean): number {
   }
 }
 
-/** True if the accessors of present entries are the right ones. @kernel pte_present */
+/** True if the accessors for present entries apply. @kernel pte_present */
 export function ptePresent(entry: Entry): boolean {
   return isSet(entry, Present.present) || isSet(entry, Present.protnone)
 }
@@ -103,8 +110,9 @@ export function pteWrite(entry: Entry): boolean {
 }
 
 /**
- * Two bits mean dirty: the CPU's, and one that software keeps for pages that the CPU must not find both dirty and
- * read-only. In an entry that is not present the second lies in the offset.
+ * Two bits mean dirty: the hardware bit, and a software bit for pages that must not be both dirty
+ * and read-only in hardware (shadow stacks). In an entry that is not present, the software bit is a
+ * bit of the offset.
  *
  * @kernel pte_dirty
  */
@@ -122,7 +130,11 @@ export function pteUffdWp(entry: Entry): boolean {
   return isSet(entry, Present.uffdWp)
 }
 
-/** What is not present is stored inverted, and is turned round first, whatever it is. @kernel pte_pfn */
+/**
+ * The frame number of an entry that is not present is inverted back first, whatever the entry is.
+ *
+ * @kernel pte_pfn
+ */
 export function ptePfn(entry: Entry): number {
   const upright = isSet(entry, Present.present) ? entry : ~entry
   return Number(BigInt.asUintN(PFN_BITS, upright >> BigInt(Present.pfn)))
@@ -145,20 +157,30 @@ export function swpExclusive(entry: Entry): boolean {
 
 const WRITABLE: readonly number[] = [SwapType.exclusiveWrite, SwapType.deviceWrite, SwapType.migrationWrite]
 
-/** True if what the entry stands for may be written. @kernel is_writable_device_private_entry, is_writable_migration_entry */
+/**
+ * True for a writable device-private or migration entry.
+ *
+ * @kernel is_writable_device_private_entry, is_writable_migration_entry
+ */
 export function swpWrite(entry: Entry): boolean {
   const type = Number(entry >> BigInt(Swap.type))
   return WRITABLE.includes(type)
 }
 
-/** True if the entry that a migration entry stands for was dirty. @kernel is_migration_entry_dirty */
+/**
+ * True if the entry that the migration entry replaced was dirty.
+ *
+ * @kernel is_migration_entry_dirty
+ */
 export function migrationDirty(entry: Entry): boolean {
   const type = Number(entry >> BigInt(Swap.type))
   // Stored inverted.
   return type >= SwapType.migrationRead && !isSet(entry, Swap.offset + MIGRATION_DIRTY)
 }
 
-/** What an entry says beside where the page is: whoever replaces the entry hands it on. */
+/**
+ * The bits of an entry besides its frame number. Code that replaces the entry must carry them over.
+ */
 export interface EntryState {
   readonly write: boolean
   readonly dirty: boolean
@@ -166,7 +188,10 @@ export interface EntryState {
   readonly uffdWp: boolean
 }
 
-/** What the entry says, read with the accessors that are right for it. Under the page-table lock. */
+/**
+ * Reads the bits of the entry with the accessors that apply to its kind. Called under the
+ * page-table lock.
+ */
 export function entryState(pte: Pte): EntryState {
   if (!pte.tracksBits) return { write: pte.write, dirty: false, softDirty: false, uffdWp: false }
   const entry = encodeEntry(pte)

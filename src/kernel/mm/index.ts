@@ -1,6 +1,7 @@
 /**
- * Memory management: page faults, and the operations that change what an address space maps, each with its notifier
- * window, its page-table lock sections, its TLB flush and its freeing of pages in the kernel's order.
+ * Memory management: page faults, and the operations that change the mappings of an address space.
+ * Each opens its invalidation, takes the page-table lock, flushes the TLB and frees pages in the
+ * kernel's order.
  *
  * @see reference B.2
  * @module

@@ -1,6 +1,7 @@
 /**
- * The LRU lists, as far as a migration needs them: a page must be taken off its list first, so that nobody reclaims it
- * meanwhile. New pages are gathered by each CPU in a batch of its own, where they cannot be taken from.
+ * The LRU lists, as far as migration needs them: a page is isolated from its list first, so that it
+ * is not reclaimed meanwhile. New pages wait in a per-CPU batch, from which they cannot be
+ * isolated.
  *
  * @see reference B.5 step 3, D7, D13
  * @module
@@ -10,12 +11,15 @@ import type { Cpu, Frame, Machine, Task } from '../../machine/index.js'
 import { BLOCKED, claim, procedure, type Running, step } from '../../world/index.js'
 import { folio_put, folio_unlock, getPage, tryLockPage } from './page.js'
 
-/** Where a page is: on no list, or on one. Any number above says in the batch of which CPU: its index plus 2. */
+/**
+ * Where a page is: on no list, or on a list. A number above is a batch: the index of its CPU plus
+ * 2.
+ */
 export const Lru = { off: 0, listed: 1 } as const
 
 /**
- * The page goes into the batch of the CPU. A batch holds a reference in the kernel, for as long as the page is in it; here it
- * holds none, and a page that is freed leaves it. Part of a step.
+ * Adds the page to the batch of the CPU. In the kernel the batch holds a reference to the page;
+ * here it holds none, and a page that is freed leaves the batch. Called inside an atomic step.
  *
  * @kernel folio_add_lru
  */
@@ -24,7 +28,12 @@ export function folioAddLru({ machine, cpu }: Task, frame: Frame): void {
   frame.lru = Lru.listed + 1 + machine.cpus.indexOf(cpu)
 }
 
-/** Takes the page off its list: false if it is on none. Part of a step, atomic by the page's flag. @kernel folio_isolate_lru */
+/**
+ * Takes the page off its list. Returns false if it is on none. Called inside an atomic step: the
+ * kernel tests and clears PG_lru atomically.
+ *
+ * @kernel folio_isolate_lru
+ */
 export function folioIsolateLru(frame: Frame): boolean {
   if (frame.lru !== Lru.listed) return false
   frame.lru = Lru.off
@@ -32,7 +41,7 @@ export function folioIsolateLru(frame: Frame): boolean {
 }
 
 /**
- * The CPU's own batch goes to the lists. Does nothing on a machine without.
+ * Moves the CPU's own batch to the lists. Does nothing on a machine without LRU lists.
  *
  * @kernel lru_add_drain mm/swap.c
  * @see reference B.5 step 3, D7, D13
@@ -46,8 +55,8 @@ export const lru_add_drain = procedure(function* lru_add_drain({ machine, cpu }:
 })
 
 /**
- * Has every CPU empty its batch, and waits until all have. One step a CPU: its work runs there as soon as the thread that is on
- * it lets go of it, and the batch is its own.
+ * Makes every CPU drain its batch, and waits for all of them. One step for each CPU: the work item
+ * runs there once the current thread releases the CPU, and only that CPU accesses the batch.
  *
  * @kernel lru_add_drain_all mm/swap.c
  * @see reference B.5 step 3, D7, D13
@@ -66,7 +75,10 @@ function drain({ frames, cpus }: Machine, cpu: Cpu): void {
   for (const frame of frames) if (frame.lru === batch) frame.lru = Lru.listed
 }
 
-/** The thread is in the kernel, and does not let go of its CPU. Does nothing on a machine where nobody waits for that. */
+/**
+ * The thread stays in the kernel and does not release its CPU. Does nothing on a machine without
+ * LRU lists.
+ */
 export const keepCpu = procedure('no cond_resched', function* ({ machine, cpu }: Task) {
   if (!machine.hasLru) return
   yield* step('keep the CPU', () => {
@@ -76,7 +88,7 @@ export const keepCpu = procedure('no cond_resched', function* ({ machine, cpu }:
 })
 
 /**
- * The thread sleeps, or is back in user space.
+ * The thread releases its CPU: it sleeps, or returns to user space.
  *
  * @kernel schedule kernel/sched/core.c
  * @see reference B.5 step 3, D7, D13
@@ -90,8 +102,8 @@ export const schedule = procedure(function* schedule({ machine, cpu }: Task) {
 })
 
 /**
- * Somebody looks at the page in passing, and holds it for that: compaction, or whoever goes through physical memory. A
- * page that is free cannot be had.
+ * A walker of physical memory, such as compaction, takes a reference to the page and puts it again.
+ * It cannot take a reference to a free page.
  *
  * @kernel folio_try_get include/linux/page_ref.h, folio_put
  * @see reference B.5 step 3, D7
@@ -107,7 +119,7 @@ export const holdInPassing = procedure(function* folio_try_get(_current: Task, f
 })
 
 /**
- * Reclaim takes the page off its list and locks it, finds it in use, and puts it back.
+ * Reclaim isolates the page and locks it, finds it in use, and puts it back on its list.
  *
  * @kernel shrink_folio_list mm/vmscan.c
  * @see reference B.5 step 3

@@ -1,5 +1,5 @@
 /**
- * Page frames and page-table entries: taking and giving back the one, writing the other.
+ * Page frames and page-table entries: reference counts, page locks, and changes of an entry.
  *
  * @module
  */
@@ -31,16 +31,21 @@ import { setAnonRmap } from './area/vma.js'
 import { type EntryState, entryState } from './encoding.js'
 import { freeSwapCache } from './swap/slots.js'
 
-/** Takes one more reference. The zero page's are not counted. Part of a step. @kernel get_page */
+/**
+ * Takes a reference to the page. References to the zero page are not counted. Called inside an
+ * atomic step.
+ *
+ * @kernel get_page
+ */
 export function getPage(frame: Frame): void {
   if (frame.pfn !== ZERO_PAGE) frame.refcount += 1
 }
 
 /**
- * Gives one reference back; with the last one the frame is free, and holds nothing. Part of a step.
+ * Puts one reference. After the last one the frame is free. Called inside an atomic step.
  *
- * @returns true if the frame was the last reference's, and is of a region that comes and goes: the caller goes on with
- * {@link free_zone_device_folio}
+ * @returns true if this was the last reference to a page of a removable region of device memory:
+ * the caller then calls {@link free_zone_device_folio}
  * @kernel put_page
  */
 export function putPage(frame: Frame): boolean {
@@ -68,9 +73,10 @@ export function putPage(frame: Frame): boolean {
 }
 
 /**
- * Gives back one reference to each of `frames`. Part of a step.
+ * Puts one reference to each of `frames`. Called inside an atomic step.
  *
- * @returns those that are free and whose owner is still to be told, by {@link free_zone_device_folio}; 0 if there are none
+ * @returns the frames that are now free and for which the caller must call {@link
+ * free_zone_device_folio}; 0 if there are none
  */
 export function putPages(frames: readonly Frame[]): readonly Frame[] | 0 {
   const freed = frames.filter((frame) => putPage(frame))
@@ -78,8 +84,8 @@ export function putPages(frames: readonly Frame[]): readonly Frame[] | 0 {
 }
 
 /**
- * Gives back one reference to each of `parts`, which are a page by itself or parts of one folio. One step: a folio has one
- * count, and it is changed atomically.
+ * Puts one reference to each of `parts`: a single page, or the parts of one folio. One step: a
+ * folio has one reference count, which is changed atomically.
  *
  * @kernel folio_put include/linux/mm.h
  * @see reference B.7
@@ -90,20 +96,25 @@ export const folio_put = procedure(function* folio_put(...parts: Frame[]) {
 })
 
 /**
- * Charges a page to the memory cgroup, if that is not at its limit. Part of a step.
+ * Charges a page to the memory cgroup. Returns false if the cgroup is at its limit. Called inside
+ * an atomic step.
  *
  * @kernel mem_cgroup_charge
  */
 export function chargePage(machine: Machine, frame: Frame): boolean {
   if (machine.memoryLimit === undefined) return true
-  // The kernel has one counter, which it changes atomically.
+  // The kernel changes one counter atomically.
   const charged = unobserved(() => machine.frames.filter((other) => other.charged).length)
   if (charged >= machine.memoryLimit) return false
   frame.charged = true
   return true
 }
 
-/** Takes the lock of the frame's folio if nobody holds it. Part of a step. @kernel folio_trylock */
+/**
+ * Takes the folio lock of the frame if it is free. Called inside an atomic step.
+ *
+ * @kernel folio_trylock
+ */
 export function tryLockPage(frame: Frame): boolean {
   const folio = folioOf(frame)
   if (folio.locked !== 0) return false
@@ -111,13 +122,17 @@ export function tryLockPage(frame: Frame): boolean {
   return true
 }
 
-/** True if somebody holds the lock of the frame's folio. Part of a step. @kernel folio_test_locked */
+/**
+ * True if the folio of the frame is locked. Called inside an atomic step.
+ *
+ * @kernel folio_test_locked
+ */
 export function isPageLocked(frame: Frame): boolean {
   return folioOf(frame).locked !== 0
 }
 
 /**
- * Waits for the folio lock and takes it. The caller holds the page by a reference: of a free page there is nothing to lock.
+ * Waits for the folio lock and takes it. The caller holds a reference to the page.
  *
  * @kernel folio_lock include/linux/pagemap.h
  * @see reference B.0
@@ -131,7 +146,8 @@ export const folio_lock = procedure(function* folio_lock(frame: Frame) {
 })
 
 /**
- * Releases the folio lock, in a step of its own: whoever waits for it may have it before the page is put.
+ * Releases the folio lock, in a step of its own: a waiter may take the lock before the caller puts
+ * the page.
  *
  * @kernel folio_unlock mm/filemap.c
  * @see reference B.0
@@ -143,7 +159,7 @@ export const folio_unlock = procedure(function* folio_unlock(frame: Frame) {
   })
 })
 
-/** Releases the folio lock. Part of a step. @kernel folio_unlock */
+/** Releases the folio lock. Called inside an atomic step. @kernel folio_unlock */
 export function unlockPage(frame: Frame): void {
   const folio = folioOf(frame)
   claim(
@@ -159,17 +175,18 @@ function isFreeFrame({ pfn, owner, refcount }: Frame): boolean {
 }
 
 /**
- * Allocates a zeroed page with one reference. One step: until it is mapped nobody else can reach it, so when it is
- * zeroed makes no difference. The lowest free frame is taken, so that states do not differ by where pages lie.
+ * Allocates a zeroed page with one reference. One step: no other thread can reach the page before
+ * it is mapped, so the time at which it is zeroed makes no difference. It takes the lowest free
+ * frame, so that states do not differ in frame numbers alone.
  *
- * @returns its frame, or 0 if there is none, or if the process may not have one more
+ * @returns its frame; 0 if no frame is free, or if the memory cgroup is at its limit
  * @kernel alloc_zeroed_user_highpage_movable include/linux/highmem.h
  * @see reference B.2
  */
 export const alloc_page = procedure(function* alloc_page(machine: Machine) {
   return yield* step('take a free frame', () => {
     mightSleep(machine.layout, 'an allocation')
-    // What is free the allocator's own lists say, under the lock of the zone.
+    // The kernel reads the allocator's free lists under the zone lock.
     const frame = unobserved(() => machine.frames.find(isFreeFrame))
     if (frame === undefined || !chargePage(machine, frame)) return 0
     frame.contents = 0
@@ -179,8 +196,9 @@ export const alloc_page = procedure(function* alloc_page(machine: Machine) {
 })
 
 /**
- * Gives back a batch of references, one for each time that a frame is named. One step: the frames are out of every
- * page table and TLB by then, and each count is changed atomically. What nobody maps any more leaves the swap cache.
+ * Puts a batch of references, one for each frame in the list. One step: by then the frames are in
+ * no page table and no TLB, and each count is changed atomically. A page that is no longer mapped
+ * leaves the swap cache.
  *
  * @param pfns - frames; the zero page may be among them
  * @kernel free_pages_and_swap_cache mm/swap_state.c
@@ -195,13 +213,21 @@ export const release_pages = procedure(function* release_pages(machine: Machine,
   if (freed) yield* free_zone_device_folio(freed)
 })
 
-/** The entry of a page of the address space: beyond its end there is no page table. Part of a step, under the page-table lock. @kernel pte_offset_map_lock */
+/**
+ * The entry of a page of the address space, which must lie in it. Called inside an atomic step,
+ * under the page-table lock.
+ *
+ * @kernel pte_offset_map_lock
+ */
 export function pteAt({ name, pte }: MmStruct, page: number): Pte {
   claim('use-after-free', page < pte.length, () => `page ${page} is beyond the end of ${name}`)
   return pte[page]
 }
 
-/** True if the entry maps a page that CPUs can use, whether or not the CPU may use it. Under the page-table lock. */
+/**
+ * True if the entry maps a page that CPUs can address, including a PROT_NONE entry. Called under
+ * the page-table lock.
+ */
 export function mapsPage(pte: Pte): boolean {
   switch (pte.kind) {
     case PteKind.none:
@@ -220,7 +246,12 @@ export function mapsPage(pte: Pte): boolean {
   }
 }
 
-/** Maps `pfn`: the entry takes over the caller's reference. Part of a step, under the page-table lock. @kernel set_pte_at */
+/**
+ * Maps `pfn`: the entry takes over the caller's reference. Called inside an atomic step, under the
+ * page-table lock.
+ *
+ * @kernel set_pte_at
+ */
 export function setPte(machine: Machine, pte: Pte, pfn: number, write: boolean): void {
   pte.kind = isDevicePrivate(machine.frames[pfn]) ? PteKind.devicePrivate : PteKind.present
   pte.frame = pfn
@@ -229,7 +260,8 @@ export function setPte(machine: Machine, pte: Pte, pfn: number, write: boolean):
 }
 
 /**
- * The entry was made by a write, or for one. Part of a step, under the page-table lock.
+ * Marks the entry dirty: it was made by a write, or for one. Called inside an atomic step, under
+ * the page-table lock.
  *
  * @kernel pte_mkdirty
  */
@@ -239,8 +271,8 @@ export function dirtyPte(pte: Pte): void {
 }
 
 /**
- * True if nobody waits to be told of a write through the entry, by soft-dirty or by userfaultfd. Part of a step, under the
- * page-table lock.
+ * True if a write through the entry need not fault for soft-dirty tracking or for userfaultfd.
+ * Called inside an atomic step, under the page-table lock.
  *
  * @kernel pte_needs_soft_dirty_wp
  */
@@ -248,19 +280,28 @@ export function mayWriteUntold({ rules }: Machine, mm: MmStruct, page: number): 
   return (!rules.tracksSoftDirty || mm.pte[page].softDirty) && !userfaultfdPteWp(mm, page)
 }
 
-/** True if userfaultfd wants to hear of a write through the entry. Part of a step, under the page-table lock. @kernel userfaultfd_pte_wp */
+/**
+ * True if userfaultfd write-protects the entry. Called inside an atomic step, under the page-table
+ * lock.
+ *
+ * @kernel userfaultfd_pte_wp
+ */
 export function userfaultfdPteWp(mm: MmStruct, page: number): boolean {
   return mm.pte[page].uffdWp && (!mm.tracksUserfaults || (mm.vma[page].flags & VM_UFFD_WP) !== 0)
 }
 
-/** True if a page that is not there is user space's to bring. Under the mmap lock. @kernel userfaultfd_missing */
+/**
+ * True if userfaultfd handles missing pages of the VMA. Called under the mmap lock.
+ *
+ * @kernel userfaultfd_missing
+ */
 export function userfaultfdMissing(mm: MmStruct, page: number): boolean {
   return (mm.vma[page].flags & VM_UFFD_MISSING) !== 0
 }
 
 /**
- * The page that the entry maps is new, and this mapping's alone; where it may be written, it is about to be. Part of a
- * step, under the page-table lock.
+ * The entry maps a new page, which is exclusive to this mapping. A writable page is about to be
+ * written. Called inside an atomic step, under the page-table lock.
  *
  * @kernel folio_add_new_anon_rmap
  */
@@ -273,7 +314,8 @@ export function addNewAnonRmap(machine: Machine, mm: MmStruct, page: number): vo
 }
 
 /**
- * Gives up one mapping of the page. The zero page's are not counted. Part of a step, under the page-table lock.
+ * Removes one mapping of the page from its map count. Mappings of the zero page are not counted.
+ * Called inside an atomic step, under the page-table lock.
  *
  * @kernel folio_remove_rmap_pte
  */
@@ -288,9 +330,10 @@ export function removeRmap(frame: Frame): void {
 }
 
 /**
- * Makes the entry empty. Its reference passes to the caller. Part of a step, under the page-table lock.
+ * Clears the entry. The reference that it held passes to the caller. Called inside an atomic step,
+ * under the page-table lock.
  *
- * @returns the frame that it mapped
+ * @returns the frame that the entry mapped
  * @kernel ptep_get_and_clear, page_remove_rmap
  */
 export function clearPte(machine: Machine, pte: Pte): number {
@@ -301,11 +344,12 @@ export function clearPte(machine: Machine, pte: Pte): number {
 }
 
 /**
- * Replaces the entry, which maps a page, by a migration entry; its reference passes to the caller. What the entry said
- * is handed on: that the page was written to also to the page, since whoever finds the migration given up, or the
- * page elsewhere, must know that swap holds an older copy (D5). Part of a step, under the page-table lock.
+ * Replaces an entry that maps a page by a migration entry. The reference that it held passes to the
+ * caller. The bits of the entry are carried over. The dirty bit is also transferred to the page: if
+ * the migration fails, or the page is mapped elsewhere, the kernel must know that the copy in swap
+ * is older (D5). Called inside an atomic step, under the page-table lock.
  *
- * @param state - what the entry says
+ * @param state - the bits of the entry
  */
 export function setMigrationEntry(machine: Machine, pte: Pte, state: EntryState = entryState(pte)): void {
   const pfn = clearPte(machine, pte)
@@ -319,19 +363,31 @@ export function setMigrationEntry(machine: Machine, pte: Pte, state: EntryState 
   takeExclusive(pte, frame)
 }
 
-/** Marks of an entry outlive what it says about the page. Part of a step, under the page-table lock. */
+/**
+ * Carries over soft-dirty and userfaultfd write protection, which belong to the entry and not to
+ * the page. Called inside an atomic step, under the page-table lock.
+ */
 export function handOnMarks(pte: Pte, state: Pick<EntryState, 'softDirty' | 'uffdWp'>): void {
   pte.softDirty = state.softDirty
   pte.uffdWp = state.uffdWp
 }
 
-/** The entry, which is not present any more, keeps what the page knew: that it was this mapping's alone. @kernel folio_try_share_anon_rmap_pte */
+/**
+ * Moves the exclusive flag from the page to the entry, which is no longer present.
+ *
+ * @kernel folio_try_share_anon_rmap_pte
+ */
 export function takeExclusive(pte: Pte, frame: Frame): void {
   pte.exclusive = frame.anonExclusive
   frame.anonExclusive = false
 }
 
-/** Makes an entry empty that holds neither a reference nor a mapping. Part of a step, under the page-table lock. @kernel pte_clear */
+/**
+ * Clears an entry that holds neither a reference nor a mapping. Called inside an atomic step, under
+ * the page-table lock.
+ *
+ * @kernel pte_clear
+ */
 export function clearEntry(pte: Pte): void {
   pte.kind = PteKind.none
   pte.frame = 0
@@ -343,7 +399,10 @@ export function clearEntry(pte: Pte): void {
   pte.slot = 0
 }
 
-/** Makes an entry empty that is a migration's or poisoned: it held neither a reference nor a mapping. Part of a step, under the page-table lock. */
+/**
+ * Clears a migration entry or a poisoned entry, which holds neither a reference nor a mapping.
+ * Called inside an atomic step, under the page-table lock.
+ */
 export function clearMigrationEntry(pte: Pte): void {
   clearEntry(pte)
 }

@@ -2,7 +2,10 @@ import { type Frame, type Machine, type MmStruct, type Pte, PteKind } from '../.
 import { READ_ONCE } from '../../world/index.js'
 import { areaStart, linksOf } from './area/vma.js'
 
-/** True if the entry maps the frame, whether or not the CPU may use it. Part of a step. */
+/**
+ * True if the entry maps the frame, including PROT_NONE and device-private entries. Called inside
+ * an atomic step.
+ */
 export function maps(pte: Pte, frame: Frame): boolean {
   return isMapping(pte) && READ_ONCE(pte).frame === frame.pfn
 }
@@ -19,7 +22,10 @@ function isMapping(pte: Pte): boolean {
   }
 }
 
-/** True if the entry maps a page, or keeps the mapping of one that a device has to itself. Part of a step. */
+/**
+ * True if the entry counts as a mapping of a page: it maps one, or is a device-exclusive entry that
+ * keeps the mapping. Called inside an atomic step.
+ */
 export function isMappedBy(pte: Pte): boolean {
   return isMapping(pte) || READ_ONCE(pte).kind === PteKind.deviceExclusive
 }
@@ -31,9 +37,10 @@ export interface Place {
 }
 
 /**
- * Where the page may be mapped, in the order in which a walk over its mappings comes by: that of the offsets at which areas
- * begin, and of equal ones that in which they were put into the tree. An area that has copied the page for itself since is among them, and so is that of who
- * migrates the page. Part of a step: the walk holds the lock of the `anon_vma` or of the file.
+ * The places at which the page may be mapped, in the order of the rmap walk: by the offset at which
+ * each VMA starts, then by the order of insertion into the interval tree. This includes a VMA that
+ * has copied the page since, and the VMA that is being migrated. Called inside an atomic step: the
+ * walk holds the lock of the `anon_vma` or of the file.
  *
  * @kernel rmap_walk
  */
@@ -46,7 +53,7 @@ export function rmapOf(machine: Machine, frame: Frame): Place[] {
   return places.sort(inOrder)
 }
 
-/** Pages of one area at which a page, or the parts of a huge page, may be mapped. */
+/** The pages of one VMA at which a page, or the parts of a huge page, may be mapped. */
 export interface MappedArea {
   readonly mm: MmStruct
   /** First page. */
@@ -56,8 +63,8 @@ export interface MappedArea {
 }
 
 /**
- * The areas that may map the huge page that `frame` is the first part of, in the order of {@link rmapOf}; for a page by
- * itself, those that may map that.
+ * The VMAs that may map the folio of which `frame` is the head page, in the order of {@link
+ * rmapOf}.
  */
 export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
   const areas: (MappedArea & Position)[] = []
@@ -74,14 +81,17 @@ export function areasOf(machine: Machine, frame: Frame): MappedArea[] {
   return areas.sort(inOrder)
 }
 
-/** The area with number `index` among {@link areasOf}, if there is one. Part of a step. */
+/**
+ * The VMA with number `index` among {@link areasOf}, if there is one. Called inside an atomic step.
+ */
 export function areaAt(machine: Machine, frame: Frame, index: number): MappedArea | undefined {
   const found = areasOf(machine, frame)[index]
   return found && { mm: found.mm, start: found.start, end: found.end }
 }
 
 /**
- * The parts of the huge page that the frame is one of, as far as they are in use; itself alone if it is none. Part of a step.
+ * The parts of the frame's folio that are in use; the frame alone if its folio is small. Called
+ * inside an atomic step.
  *
  * @kernel page_folio
  */
@@ -92,7 +102,7 @@ export function partsOf({ frames, hugePages }: Machine, frame: Frame): Frame[] {
   return frames.slice(head, head + hugePages).filter((frame, index) => frame.compound === index + 1)
 }
 
-/** Where areas do not know what links them, those with an entry for the page are the ones. */
+/** On a machine without anon_vmas, the VMAs whose page table has an entry for the page. */
 function areaTest(machine: Machine, frame: Frame): (mm: MmStruct, page: number) => boolean {
   const file = frame.mapping
   if (machine.anonVmas.length === 0)
@@ -109,7 +119,7 @@ function areaTest(machine: Machine, frame: Frame): (mm: MmStruct, page: number) 
     READ_ONCE(vma[page]).pgoff === index && linksOf(machine, READ_ONCE(vma[page]).anonymous).includes(anonVma)
 }
 
-/** Whether any of the parts of one folio may be mapped at a page. */
+/** Tests whether any part of one folio may be mapped at a page. */
 function folioTest(machine: Machine, parts: readonly Frame[]): (mm: MmStruct, page: number) => boolean {
   const [first] = parts
   if (parts.length === 1) return areaTest(machine, first)
@@ -119,7 +129,7 @@ function folioTest(machine: Machine, parts: readonly Frame[]): (mm: MmStruct, pa
       const isAwaited = READ_ONCE(pte[page]).kind === PteKind.migration
       return (isAwaited || isMapping(pte[page])) && pfns.has(READ_ONCE(pte[page]).frame)
     }
-  // An area may map all that the folio covers, whether or not a part of it is still in use.
+  // A VMA may map all pages of the folio, whether or not each part is still in use.
   const start = first.index - first.compound + 1
   const end = start + machine.hugePages
   const anonVmas = new Set(parts.map(({ anonVma }) => anonVma))
@@ -130,11 +140,11 @@ function folioTest(machine: Machine, parts: readonly Frame[]): (mm: MmStruct, pa
   }
 }
 
-/** Where an area is in the tree that is walked. */
+/** The position of a VMA in the interval tree. */
 interface Position {
   /** `vm_pgoff`: the key of the tree. */
   readonly offset: number
-  /** Among equal keys the one that was put in last is the last. @kernel INTERVAL_TREE_DEFINE */
+  /** Among equal keys the one inserted last comes last. @kernel INTERVAL_TREE_DEFINE */
   readonly linked: number
 }
 

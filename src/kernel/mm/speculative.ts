@@ -1,5 +1,6 @@
 /**
- * Walkers of page frames: they know a page by its number alone, and do not ask whose it is before they hold it.
+ * Walkers of page frames: they find a page by its frame number, and take a reference before they
+ * look what it is.
  *
  * @see reference B.7, D51
  * @module
@@ -10,7 +11,8 @@ import { procedure, type Running, step } from '../../world/index.js'
 import { getPage, release_pages } from './page.js'
 
 /**
- * Takes a reference to a page that has one already. One step: the count is compared and raised atomically.
+ * Takes a reference to a page unless its count is 0. One step: the count is compared and raised
+ * atomically.
  *
  * @returns 1, or 0 if the page is free
  * @kernel folio_try_get include/linux/page_ref.h, get_page_unless_zero
@@ -25,7 +27,8 @@ export const folio_try_get = procedure(function* folio_try_get(frame: Frame): Ru
 })
 
 /**
- * Looks at the page with the number `pfn`, whatever it is, and lets it be: as memory_failure and compaction do.
+ * Takes a reference to the page with frame number `pfn`, whatever it is, and puts it again, as
+ * memory_failure and compaction do.
  *
  * @kernel get_any_page mm/memory-failure.c
  * @see reference B.7, D51

@@ -1,5 +1,5 @@
 /**
- * The TLBs of the CPUs, and how they are made to forget.
+ * The TLBs of the CPUs, and their flush.
  *
  * @see reference B.2
  * @module
@@ -7,7 +7,10 @@
 import type { Machine, MmStruct } from '../../machine/index.js'
 import { procedure, step } from '../../world/index.js'
 
-/** Makes every CPU that runs the address space forget the pages from `start` to `end`. Part of a step. */
+/**
+ * Flushes the pages from `start` to `end` on every CPU that runs the address space. Called inside
+ * an atomic step.
+ */
 export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: number): void {
   for (const cpu of machine.cpus) {
     if (cpu.mm !== mm) continue
@@ -20,7 +23,8 @@ export function flushTlb(machine: Machine, mm: MmStruct, start: number, end: num
 }
 
 /**
- * The same as a step of its own. One step: the interrupted CPUs answer one after another, and each only ever forgets.
+ * The same as a step of its own. One step: the interrupted CPUs flush one after another, and a
+ * flush only removes translations.
  *
  * @kernel flush_tlb_range arch/x86/mm/tlb.c
  * @see reference B.2

@@ -1,5 +1,6 @@
 /**
- * Classic notifiers: told of every range of the address space, without a sequence number.
+ * Classic notifiers: called for every invalidated range of the address space, without a sequence
+ * number.
  *
  * @see reference B.1 O2, O3
  * @module
@@ -9,11 +10,12 @@ import type { ClassicNotifier, MmStruct, NotifierRange, Task } from '../../machi
 import { claim, procedure, step } from '../../world/index.js'
 
 /**
- * Calls invalidate_range_start of every classic notifier, also after one has failed.
+ * Calls invalidate_range_start of every classic notifier, even after one has failed.
  *
- * If one has failed, invalidate_range_end is called here for those that have it, since the caller must not (D8).
+ * If one has failed, this also calls invalidate_range_end of the notifiers that have one, since the
+ * caller will not (D8).
  *
- * @returns 0, or the error of the last that failed
+ * @returns 0, or the error of the last notifier that failed
  * @kernel mn_hlist_invalidate_range_start mm/mmu_notifier.c
  * @see reference B.1 O2, O3
  */
@@ -68,7 +70,10 @@ export const mn_hlist_invalidate_end = procedure(function* mn_hlist_invalidate_e
     if (classic.ops.end) yield* classic.ops.end(current, classic, range)
 })
 
-/** A classic notifier that only counts: each start that it accepted must see its end. */
+/**
+ * A classic notifier that counts open ranges: each start that it accepts must be followed by an
+ * end.
+ */
 export const countingStart = procedure(
   'counting notifier: start',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {
@@ -79,7 +84,7 @@ export const countingStart = procedure(
   },
 )
 
-/** The end that belongs to {@link countingStart}. */
+/** The invalidate_range_end of {@link countingStart}. */
 export const countingEnd = procedure(
   'counting notifier: end',
   function* (_current: Task, classic: ClassicNotifier, _range: NotifierRange) {

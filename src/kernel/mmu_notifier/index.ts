@@ -1,5 +1,6 @@
 /**
- * MMU notifiers: whoever is about to change a page table says so first, and says when it is done.
+ * MMU notifiers: the calls that open and close an invalidation around a change of page-table
+ * entries.
  *
  * @see reference B.1
  * @module
@@ -20,16 +21,17 @@ import { mn_itree_inv_end, mn_itree_invalidate, mn_itree_release } from './inter
 export * from './classic.js'
 export * from './interval.js'
 
-/** True if anybody watches the address space. */
+/** True if any notifier is registered on the address space. */
 export function hasNotifiers(mm: MmStruct): boolean {
   return mm.subscriptions.intervals.length > 0 || mm.subscriptions.classics.length > 0
 }
 
 /**
- * Called before page-table entries of `range` change. When it returns 0 no device uses them any more, and none will before
- * {@link mmu_notifier_invalidate_range_end}.
+ * Called before page-table entries of `range` change. When it returns 0, no device uses them, and
+ * none will until {@link mmu_notifier_invalidate_range_end}.
  *
- * @returns 0, or -EAGAIN for a range that is not blockable: then no invalidation is open, and the end must not be called
+ * @returns 0; or -EAGAIN for a range that is not blockable: then no invalidation is open, and the
+ * caller must not call the end
  * @kernel __mmu_notifier_invalidate_range_start mm/mmu_notifier.c
  * @see reference B.1
  */
@@ -38,25 +40,25 @@ export const mmu_notifier_invalidate_range_start = procedure(function* mmu_notif
   mm: MmStruct,
   range: NotifierRange,
 ) {
-  // Interval notifiers come first: drivers that use both kinds depend on it.
+  // Interval notifiers are called first: drivers that use both kinds depend on the order.
   if (mm.subscriptions.intervals.length > 0) {
     const refused = yield* mn_itree_invalidate(current, mm, range)
     if (refused) return refused
   }
   if (mm.subscriptions.classics.length === 0) return 0
-  // With interval notifiers mn_itree_inv_start_range has done this.
+  // With interval notifiers, mn_itree_inv_start_range has counted it.
   if (mm.subscriptions.intervals.length === 0)
     yield* step('enter the range', () => openRange(current, mm, range))
   const error = yield* mn_hlist_invalidate_range_start(current, mm, range)
   if (!error) return 0
-  // Not in the kernel: it leaves the interval side open (H3).
+  // The kernel does not do this: it leaves the interval side open (H3).
   if (mm.subscriptions.intervals.length > 0) yield* mn_itree_inv_end(current, mm, range)
   else yield* step('leave the range', () => closeRange(current, mm, range))
   return error
 })
 
 /**
- * Called after the change.
+ * Called after page-table entries of `range` have changed. Closes the invalidation.
  *
  * @kernel __mmu_notifier_invalidate_range_end mm/mmu_notifier.c
  * @see reference B.1
@@ -72,7 +74,7 @@ export const mmu_notifier_invalidate_range_end = procedure(function* mmu_notifie
 })
 
 /**
- * The address space goes away: every driver removes all of its mappings.
+ * The address space goes away: every driver drops all of its mappings.
  *
  * @kernel __mmu_notifier_release mm/mmu_notifier.c
  * @see reference B.1
@@ -94,10 +96,10 @@ export const __mmu_notifier_release = procedure(function* __mmu_notifier_release
 })
 
 /**
- * Opens a notifier window of ours, if anybody watches `mm`. It cannot fail: everyone on the way may sleep. Part of its
- * caller's text.
+ * Opens a blockable invalidation if any notifier is registered on `mm`. It cannot fail, since
+ * callbacks may sleep. Its steps belong to its caller.
  *
- * @param owner - who migrates or takes exclusive access (default nobody)
+ * @param owner - the owner that migrates or takes exclusive access (default -1: none)
  */
 export function* invalidateRangeStart(
   current: Task,
@@ -111,7 +113,9 @@ export function* invalidateRangeStart(
   yield* mmu_notifier_invalidate_range_start(current, mm, { start, end, event, blockable: true, owner })
 }
 
-/** Closes the window that {@link invalidateRangeStart} has opened. Part of its caller's text. */
+/**
+ * Closes the invalidation that {@link invalidateRangeStart} opened. Its steps belong to its caller.
+ */
 export function* invalidateRangeEnd(
   current: Task,
   mm: MmStruct,

@@ -1,9 +1,9 @@
 /**
- * Interval notifiers: a driver watches a range of an address space, and a sequence number tells it whether what it
- * read of the page table is still worth anything.
+ * Interval notifiers: a driver watches a range of an address space, and a sequence number tells it
+ * whether a page-table entry that it has read may be stale.
  *
- * The number of an address space is odd while an interval is being invalidated, and the tree of intervals is frozen
- * for as long: who wants in or out is put on the deferred list.
+ * `invalidate_seq` of the address space is odd while an interval is being invalidated. As long as
+ * it is odd the interval tree is frozen: insertions and removals go to the deferred list.
  *
  * It is all that mm/mmu_notifier.c has of intervals; that is why the file is long.
  *
@@ -36,10 +36,13 @@ import {
   unobserved,
 } from '../../world/index.js'
 
-/** What a callback gets as `cur_seq`. It stands for the number of the invalidations that are under way. */
+/** The `cur_seq` of a callback: it stands for `invalidate_seq` during the current invalidations. */
 export const CURRENT_SEQ = -2
 
-/** True while an interval of the address space is being invalidated. Under the subscriptions' lock. */
+/**
+ * True while an interval of the address space is being invalidated. Called under the subscriptions'
+ * lock.
+ */
 function isInvalidating(subs: Subscriptions): boolean {
   return (subs.seq & 1) === 1
 }
@@ -49,9 +52,10 @@ function overlaps(sub: IntervalNotifier, range: NotifierRange): boolean {
 }
 
 /**
- * Opens an invalidation and tells every interval that it touches.
+ * Opens an invalidation and calls back every interval that it overlaps.
  *
- * @returns 0, or -EAGAIN if a callback would have to sleep and may not; the invalidation is closed again then
+ * @returns 0; or -EAGAIN if a callback would have to sleep and may not: then the invalidation is
+ * closed again
  * @kernel mn_itree_invalidate mm/mmu_notifier.c
  * @see reference B.1 S1 to S6
  */
@@ -63,7 +67,7 @@ export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
   const { curSeq, touched } = yield* mn_itree_inv_start_range(current, mm, range)
   let pending = 0
   for (let i = 0; i < mm.subscriptions.intervals.length; i++) {
-    // The tree is frozen while the sequence is odd, so that it can be walked without a lock.
+    // The tree is frozen while the sequence number is odd, so the walk needs no lock.
     if (((touched >> i) & 1) === 0) continue
     const done = yield* invalidateInterval(current, mm.subscriptions.intervals[i], range, curSeq)
     if (done === TOKEN) pending |= 1 << i
@@ -78,7 +82,7 @@ export const mn_itree_invalidate = procedure(function* mn_itree_invalidate(
 })
 
 /**
- * The second pass, for those who asked for it in the first, in the same order.
+ * The second pass, for the intervals that asked for it in the first, in the same order.
  *
  * @param pending - a bit for each interval of the address space
  * @kernel mmu_interval_notifier_ops.invalidate_finish include/linux/mmu_notifier.h
@@ -93,7 +97,7 @@ export const finishIntervals = procedure(
 )
 
 /**
- * Somebody cannot wait: what was started before is finished all the same.
+ * A callback failed: the second pass still runs for the intervals that started one.
  *
  * @kernel mn_itree_finish_pass mm/mmu_notifier.c
  * @see reference B.1.1
@@ -106,8 +110,8 @@ export const finishRefused = procedure(
 )
 
 /**
- * Counts the invalidation and freezes the tree if it touches an interval in it. One step: everyone who reads or
- * changes this state does so under the same spinlock.
+ * Counts the invalidation, and freezes the tree if the range overlaps an interval in it. One step:
+ * every access to this state is under the same spinlock.
  *
  * @kernel mn_itree_inv_start_range mm/mmu_notifier.c
  * @see reference B.1 S1 to S4
@@ -136,7 +140,8 @@ export const mn_itree_inv_start_range = procedure(function* mn_itree_inv_start_r
 })
 
 /**
- * Runs one driver callback: 1 when it is done, {@link TOKEN} when the rest is for a second pass, 0 if it gave up.
+ * Runs the callback of one interval. Returns 1 when it is done, {@link TOKEN} if a second pass must
+ * finish it, 0 if it failed.
  *
  * @kernel mmu_interval_notifier_ops.invalidate include/linux/mmu_notifier.h
  * @see reference B.1 S5, S6
@@ -155,11 +160,12 @@ export const invalidateInterval = procedure(
 )
 
 /**
- * Closes an invalidation. The last one to close makes the sequence even, lets the deferred in and out, and wakes
- * who waits.
+ * Closes an invalidation. The last one to close makes the sequence number even, applies the
+ * deferred insertions and removals, and wakes the waiters.
  *
- * The kernel does all of it under the subscriptions' lock. Where there are deferred intervals it takes several
- * steps here, the lock held, because one may look at the sequence without the lock in the middle of it (D2).
+ * The kernel does all of it under the subscriptions' lock. With deferred intervals it takes several
+ * steps here, all under the lock, because another thread may read the sequence number without the
+ * lock in between (D2).
  *
  * @kernel mn_itree_inv_end mm/mmu_notifier.c
  * @see reference B.1 E1 to E5
@@ -198,7 +204,10 @@ function isDeferred(sub: IntervalNotifier): boolean {
   return unobserved(() => sub.allocated) && sub.deferred
 }
 
-/** The sequence goes from odd to even: nothing is being invalidated any more. Under the subscriptions' lock. */
+/**
+ * The sequence number becomes even: no interval is being invalidated any more. Called under the
+ * subscriptions' lock.
+ */
 export function makeEven(subs: Subscriptions): void {
   for (const sub of subs.intervals)
     if (unobserved(() => sub.allocated && sub.inTree && !sub.deferred && sub.seq === subs.seq))
@@ -207,7 +216,8 @@ export function makeEven(subs: Subscriptions): void {
 }
 
 /**
- * Lets the deferred intervals in and out of the tree, one a step, and drops the lock that the caller holds.
+ * Applies the deferred insertions and removals, one in each step, and drops the lock that the
+ * caller holds.
  *
  * @kernel mn_itree_inv_end mm/mmu_notifier.c
  * @see reference B.1 E1 to E5
@@ -228,11 +238,12 @@ function letThrough(sub: IntervalNotifier): void {
 }
 
 /**
- * Takes the interval's sequence number before the page table is read, and waits while the interval is being
- * invalidated: what would be read now would be thrown away, or worse, would not.
+ * Samples the interval's sequence number before the driver reads the page table. Waits while the
+ * interval is being invalidated: an entry read now could be stale without a later retry noticing
+ * it.
  *
- * @param place - where the number is kept, for {@link mmu_interval_read_retry}: a field of the hmm_range, or of an object of the
- * driver's own, for as long as it likes. The number may be stale at once
+ * @param place - where the number is stored for {@link mmu_interval_read_retry}: a field of the
+ * hmm_range, or of an object of the driver. The number may be stale at once
  * @kernel mmu_interval_read_begin mm/mmu_notifier.c
  * @see reference B.1 R1 to R3
  */
@@ -246,7 +257,8 @@ export const mmu_interval_read_begin = procedure(function* mmu_interval_read_beg
 })
 
 /**
- * Takes the interval's number. Part of a step, under the subscriptions' lock.
+ * Samples the interval's sequence number. Called inside an atomic step, under the subscriptions'
+ * lock.
  *
  * @returns 1 if the interval is being invalidated
  * @throws SpecificationError if the place was declared for numbers of another interval
@@ -267,16 +279,20 @@ export function sampleSequence(sub: IntervalNotifier, place: Sequence): number {
   return seq === sub.mm.subscriptions.seq ? 1 : 0
 }
 
-/** True if the address space's number is no longer the one in `place`. Read without a lock. */
+/**
+ * True if `invalidate_seq` of the address space differs from the number in `place`. Reads without a
+ * lock.
+ */
 export function sequenceHasMoved(sub: IntervalNotifier, place: Sequence): boolean {
   return READ_ONCE(sub.mm.subscriptions).seq !== place.number
 }
 
 /**
- * True (1) if what was read of the page table since {@link mmu_interval_read_begin} must be thrown away. Under the
- * driver's update lock, which the callback takes too: that makes the answer last until the lock is dropped.
+ * 1 if the interval was invalidated since {@link mmu_interval_read_begin}: the driver must discard
+ * the entries that it has read. Called under the driver's update lock, which the callback takes
+ * too: a result of 0 holds until the driver drops the lock.
  *
- * @param place - where mmu_interval_read_begin has put the number
+ * @param place - where mmu_interval_read_begin stored the number
  * @kernel mmu_interval_read_retry include/linux/mmu_notifier.h
  * @see reference B.1
  */
@@ -291,7 +307,7 @@ export const mmu_interval_read_retry = procedure(function* mmu_interval_read_ret
       `mmu_interval_read_retry on ${sub.name} compares ${place.cell.name}, a number of another notifier`,
     )
     const retry = isCurrent(place, sub) ? 0 : 1
-    // The range has this number too, or one that is as good as it.
+    // The range holds this number too, or an equivalent one.
     const reader = sub.readers.get(acting.thread)
     if (reader && isCurrent(reader.place, sub) === isCurrent(place, sub)) reader.compared(retry)
     return retry
@@ -299,16 +315,16 @@ export const mmu_interval_read_retry = procedure(function* mmu_interval_read_ret
 })
 
 /**
- * True if no invalidation of the interval has been recorded since the number in `place` was taken. Part of a step, under the
- * driver's update lock.
+ * True if no invalidation of the interval was recorded since the number in `place` was sampled.
+ * Called inside an atomic step, under the driver's update lock.
  */
 export function isCurrent(place: Sequence, sub: IntervalNotifier): boolean {
   return place.number === sub.seq
 }
 
 /**
- * Records the invalidation in the interval: whoever read before must retry. In the callback, under the driver's
- * update lock, always. Part of a step of the driver.
+ * Records the invalidation in the interval, so that readers retry. Every callback must call it
+ * under the driver's update lock. Called inside an atomic step of the driver.
  *
  * @kernel mmu_interval_set_seq
  */
@@ -318,18 +334,18 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
       'scenario',
       `mmu_interval_set_seq(${sub.name}) is given ${curSeq}, and that is not the callback's cur_seq: pass on that argument as it came`,
     )
-  // It is `cur_seq`: nobody moves it while an invalidation is under way that touches the interval.
+  // This is `cur_seq`: no thread changes it while an invalidation of the interval is open.
   sub.seq = unobserved(() => READ_ONCE(sub.mm.subscriptions).seq)
   sub.lifecycle.signal('SEQUENCE_SET')
 }
 
 /**
- * Begins to watch the interval. While invalidations run it is let into the tree at once only if that is not frozen;
- * either way its sequence number makes readers wait until they have ended. It may take the mmap lock, which its caller does
- * not hold.
+ * Inserts the interval. If the tree is frozen the insertion is deferred. If any invalidation is
+ * open, the sequence number of the interval makes readers wait until it has ended. The kernel may
+ * take the mmap lock here, so the caller must not hold it.
  *
- * @param pages - what it watches from now on: only for one that the driver has declared itself
- * @returns 0, or -EINVAL if the address space has gone
+ * @param pages - the pages to watch: only for a notifier that the driver has declared itself
+ * @returns 0, or -EINVAL if the address space has no users
  * @throws SpecificationError `scenario` for pages that a notifier cannot watch
  * @kernel mmu_interval_notifier_insert mm/mmu_notifier.c
  * @see reference B.1 N1, N2
@@ -349,14 +365,16 @@ export const mmu_interval_notifier_insert = procedure(function* mmu_interval_not
   })
 })
 
-/** Puts the interval into the tree, or onto the deferred list. Under the subscriptions' lock. */
+/**
+ * Puts the interval into the tree or onto the deferred list. Called under the subscriptions' lock.
+ */
 function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'start' | 'end'>): number {
   const { subscriptions: subs } = sub.mm
   if (pages !== undefined) watchPages(sub, pages)
   if (sub.mm.users === 0) return -Errno.EINVAL
   sub.allocated = true
   if (subs.active === 0) {
-    // As if its last invalidation had just ended.
+    // The sequence number of an interval whose last invalidation has just ended.
     sub.seq = subs.seq - 1
     sub.inTree = true
     sub.lifecycle.signal('INSERTED')
@@ -365,7 +383,7 @@ function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'star
     sub.deferred = true
     sub.lifecycle.signal('INSERT_DEFERRED')
   } else {
-    // The invalidation that runs may cover it: nobody looked for it in the tree.
+    // An open invalidation may cover the interval, and has not found it in the tree.
     subs.seq = subs.seq | 1
     sub.seq = subs.seq
     sub.inTree = true
@@ -375,7 +393,7 @@ function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'star
 }
 
 /**
- * What the interval watches once it is inserted. Part of a step.
+ * Sets the pages that the interval watches once it is inserted. Called inside an atomic step.
  *
  * @throws SpecificationError `scenario` for pages that it cannot watch
  */
@@ -405,7 +423,8 @@ function isOwnNotifier(sub: IntervalNotifier): sub is OwnNotifier {
 }
 
 /**
- * Ends to watch the interval. When it returns no callback runs for it, nor will, and its memory is the driver's.
+ * Removes the interval. When it returns, no callback runs for the interval or will run, and the
+ * driver may free it.
  *
  * @kernel mmu_interval_notifier_remove mm/mmu_notifier.c
  * @see reference B.1 M1, M2
@@ -435,8 +454,8 @@ export const mmu_interval_notifier_remove = procedure(function* mmu_interval_not
 })
 
 /**
- * Waits until the deferred list has been dealt with. The condition is read under the lock under which that is done:
- * the sequence moves first, and the list is still being walked then (D2).
+ * Waits until the deferred list is empty. The condition is read under the lock that also covers the
+ * walk of the list: the sequence number changes first, while the list is still being walked (D2).
  *
  * @kernel mmu_interval_seq_released mm/mmu_notifier.c
  * @see reference B.1 M1, M2
@@ -456,7 +475,7 @@ function sequenceIsReleased(sub: IntervalNotifier): boolean | typeof BLOCKED {
 }
 
 /**
- * The address space goes away: every interval is told to drop everything.
+ * The address space goes away: every interval is invalidated (MMU_NOTIFY_RELEASE).
  *
  * @kernel mn_itree_release mm/mmu_notifier.c
  * @see reference B.1 release

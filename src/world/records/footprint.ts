@@ -30,9 +30,10 @@ export const recording = {
 }
 
 /**
- * Looks at fields that no kernel reads here: for a claim or a ghost field, or because the model keeps in a field what the
- * kernel has at hand, as an argument or a local variable. It counts among what the step reads, and not as an access of the
- * kernel: whether a step is too large does not depend on it. Part of a step.
+ * Looks at fields that no kernel reads here: for a claim or a ghost field, or because the model
+ * keeps in a field what the kernel has at hand, as an argument or a local variable. It counts among
+ * what the step reads, and not as an access of the kernel: whether a step is too large does not
+ * depend on it. Called inside an atomic step.
  */
 export function unobserved<T>(look: () => T): T {
   const { checking } = recording

@@ -42,7 +42,10 @@ export class Sequence {
     this.#view = view
   }
 
-  /** The number; 0 if there is none. Part of a step: what a step returns must not depend on it, only on how numbers compare. */
+  /**
+   * The number; 0 if there is none. Called inside an atomic step: what a step returns must not
+   * depend on it, only on how numbers compare.
+   */
   get number(): number {
     switch (this.#view) {
       case 'plain':
@@ -59,7 +62,7 @@ export class Sequence {
     this.cell.value = number
   }
 
-  /** Forgets the number. Part of a step. */
+  /** Forgets the number. Called inside an atomic step. */
   clear(): void {
     this.number = 0
   }

@@ -179,7 +179,7 @@ export const svm_migrate_range_to_ram = procedure(
   },
 )
 
-/** What comes back with the page. Part of a step. */
+/** What comes back with the page. Called inside an atomic step. */
 function windowOf(
   { mm }: Task,
   prange: SvmRange,

@@ -82,8 +82,8 @@ export const svm_range_evict = procedure(function* svm_range_evict(
 })
 
 /**
- * Unmaps of the ranges what is in `span`, as far as they are mapped, and marks what was written before. Part of a step, under
- * prange->lock.
+ * Unmaps of the ranges what is in `span`, as far as they are mapped, and marks what was written
+ * before. Called inside an atomic step, under prange->lock.
  *
  * @returns the pages whose translations must be flushed, or `none`
  * @kernel svm_range_unmap_from_gpus

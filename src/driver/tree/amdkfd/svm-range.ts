@@ -163,7 +163,9 @@ export type Svms = Mirror<RecordOf<ReturnType<typeof declareSvms>>>
 /** @kernel struct svm_range */
 export type SvmRange = Svms['state']['pranges']['objects'][number]
 
-/** The reference to the process that is about to be dropped is there. Part of a step. */
+/**
+ * The reference to the process that is about to be dropped is there. Called inside an atomic step.
+ */
 export function mustHaveReference({ state }: Svms): void {
   claim('own-objects', state.processRefs > 0, 'a reference to the process is dropped, and none is held')
 }
@@ -191,19 +193,28 @@ export function granuleOf(addr: number): PageSpan {
   return { start, last: start + GRANULE - 1 }
 }
 
-/** Ranges whose notifiers are told of `span`. Part of a step, under prange->lock. @kernel interval_tree_iter_first */
+/**
+ * Ranges whose notifiers are told of `span`. Called inside an atomic step, under prange->lock.
+ *
+ * @kernel interval_tree_iter_first
+ */
 export function notifiedOf({ state }: Svms, span: PageSpan): SvmRange[] {
   return state.pranges.allocated.filter(({ itNode }) => itNode.inserted && overlapOf(itNode, span))
 }
 
-/** What was split off the range. Part of a step, under prange->lock. @kernel svm_range.child_list */
+/**
+ * What was split off the range. Called inside an atomic step, under prange->lock.
+ *
+ * @kernel svm_range.child_list
+ */
 export function childrenOf({ state }: Svms, prange: SvmRange): SvmRange[] {
   const parent = state.pranges.objects.indexOf(prange) + 1
   return state.pranges.allocated.filter((child) => child.parent === parent)
 }
 
 /**
- * The range of a page, or the child of one that was split off and is not removed yet. Part of a step, under svms->lock.
+ * The range of a page, or the child of one that was split off and is not removed yet. Called inside
+ * an atomic step, under svms->lock.
  *
  * @kernel svm_range_from_addr
  */
@@ -211,15 +222,19 @@ export function rangeFromAddr({ state }: Svms, addr: number): SvmRange | undefin
   return state.list.items.find(({ itNode }) => overlapOf(itNode, { start: addr, last: addr }))
 }
 
-/** True if the range itself has the page: what it was split from has not. Part of a step. */
+/**
+ * True if the range itself has the page: what it was split from has not. Called inside an atomic
+ * step.
+ */
 export function covers(prange: SvmRange, addr: number): boolean {
   const { start, last } = READ_ONCE(prange)
   return start <= addr && addr <= last
 }
 
 /**
- * How far a new range around `addr` may go: not over its area, other ranges, or the alignment; `undefined` where there is no area.
- * Part of a step, under the mmap lock for writing and svms->lock.
+ * How far a new range around `addr` may go: not over its area, other ranges, or the alignment;
+ * `undefined` where there is no area. Called inside an atomic step, under the mmap lock for writing
+ * and svms->lock.
  *
  * @kernel svm_range_get_range_boundaries
  */
@@ -236,7 +251,12 @@ export function boundariesOf({ mm, notifier, state }: Svms, addr: number): PageS
   }
 }
 
-/** Makes a range, on the list. Its notifier is still to be inserted. Part of a step, under svms->lock. @kernel svm_range_new, svm_range_add_to_svms */
+/**
+ * Makes a range, on the list. Its notifier is still to be inserted. Called inside an atomic step,
+ * under svms->lock.
+ *
+ * @kernel svm_range_new, svm_range_add_to_svms
+ */
 export function newRange({ state }: Svms, { start, last }: PageSpan): SvmRange | undefined {
   const prange = state.pranges.allocate((made) => {
     made.start = start
@@ -248,7 +268,10 @@ export function newRange({ state }: Svms, { start, last }: PageSpan): SvmRange |
   return prange
 }
 
-/** Its node in the tree and its notifier are as large as the range. Part of a step, under svms->lock and prange->lock. */
+/**
+ * Its node in the tree and its notifier are as large as the range. Called inside an atomic step,
+ * under svms->lock and prange->lock.
+ */
 export function insertNotifier({ itNode, start, last }: SvmRange): void {
   itNode.start = start
   itNode.last = last
@@ -256,8 +279,9 @@ export function insertNotifier({ itNode, start, last }: SvmRange): void {
 }
 
 /**
- * How many pages of the range the GPU maps in VRAM. Pages that the process throws away leave VRAM without being counted: so they are
- * counted anew where all of the range is mapped. Part of a step, under prange->lock.
+ * How many pages of the range the GPU maps in VRAM. Pages that the process throws away leave VRAM
+ * without being counted: so they are counted anew where all of the range is mapped. Called inside
+ * an atomic step, under prange->lock.
  */
 export function inVram({ pageTable }: Svms, { start, last }: PageSpan): number {
   return pageTable.slice(start, last + 1).filter(({ frame }) => frame !== undefined && frame.owner >= 0)

@@ -37,7 +37,12 @@ export const memfd_create = procedure(function* memfd_create(
   })
 })
 
-/** The page is the file's from now on, and the caller's reference the page cache's. Part of a step. @kernel filemap_add_folio */
+/**
+ * The page is the file's from now on, and the caller's reference the page cache's. Called inside an
+ * atomic step.
+ *
+ * @kernel filemap_add_folio
+ */
 export function addToPageCache(file: AddressSpace, page: number, frame: Frame): void {
   file.pages[page].frame = frame.pfn
   frame.mapping = file.index + 1

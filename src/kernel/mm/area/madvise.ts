@@ -122,9 +122,10 @@ export interface Area {
 }
 
 /**
- * One area after another; holes are passed over. Part of its caller's text.
+ * One area after another; holes are passed over. Its steps belong to its caller.
  *
- * @returns what `visit` answers, if that is not 0; otherwise -ENOMEM if there is a hole in the range, and 0 if there is none
+ * @returns what `visit` answers, if that is not 0; otherwise -ENOMEM if there is a hole in the
+ * range, and 0 if there is none
  * @kernel madvise_walk_vmas mm/madvise.c
  */
 export function* walkAreas(
@@ -217,7 +218,10 @@ const madvise_update_vma = procedure(function* madvise_update_vma(
   })
 })
 
-/** True if the area of `page` takes the advice, and has not taken it before. Under the mmap lock. */
+/**
+ * True if the area of `page` takes the advice, and has not taken it before. Called under the mmap
+ * lock.
+ */
 function changesAdvice({ vma }: MmStruct, page: number, flag: number, set: number): boolean {
   const { kind, flags } = vma[page]
   if (flag === VM_WIPEONFORK && isFileBacked(kind)) return false
@@ -225,7 +229,12 @@ function changesAdvice({ vma }: MmStruct, page: number, flag: number, set: numbe
   return !(flag === VM_MERGEABLE && isShared(kind)) && (flags & flag) !== set
 }
 
-/** The pages from `start` to `end`, of one area, have other flags from now on. Part of a step, under the mmap lock for writing. @kernel vma_modify_flags */
+/**
+ * The pages from `start` to `end`, of one area, have other flags from now on. Called inside an
+ * atomic step, under the mmap lock for writing.
+ *
+ * @kernel vma_modify_flags
+ */
 export function setFlags(
   { machine, mm }: Pick<Task, 'machine' | 'mm'>,
   start: number,

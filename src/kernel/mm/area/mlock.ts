@@ -125,7 +125,7 @@ const populateLocked = procedure(
   },
 )
 
-/** True if a write would get the area a page of its own. Under the mmap lock. */
+/** True if a write would get the area a page of its own. Called under the mmap lock. */
 function isPrivateWritable({ vma }: MmStruct, page: number): boolean {
   return (vma[page].flags & VM_WRITE) !== 0 && !isShared(vma[page].kind)
 }

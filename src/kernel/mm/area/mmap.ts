@@ -23,7 +23,7 @@ import { fput } from './file.js'
 import { beginVma, Merge, mergeVma, splitVma, unlinkPage } from './vma.js'
 import { zap_page_range } from './zap.js'
 
-/** The first page from `page` on that is in an area, or `limit`. Under the mmap lock. */
+/** The first page from `page` on that is in an area, or `limit`. Called under the mmap lock. */
 export function findVma(mm: MmStruct, page: number, limit: number): number {
   let at = page
   while (at < limit && mm.vma[at].kind === VmaKind.none) at++
@@ -159,7 +159,10 @@ export const detachVmas = procedure(
   },
 )
 
-/** Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins with nothing. Part of a step. */
+/**
+ * Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins
+ * with nothing. Called inside an atomic step.
+ */
 export function leaveData(mm: MmStruct, page: number): void {
   const isElsewhere = mm.vma.some(({ data }, other) => other !== page && data === mm.vma[page].data)
   if (isElsewhere)

@@ -127,7 +127,7 @@ function accountedFlags({ rules }: Machine, mm: MmStruct, page: number, flags: n
   return flags | (rules.unaccountsUnfaulted && isUnfaulted ? kept & ~VM_ACCOUNT : kept)
 }
 
-/** True if the area of `page` permits something else than `flags`. Under the mmap lock. */
+/** True if the area of `page` permits something else than `flags`. Called under the mmap lock. */
 function changesFlags(mm: MmStruct, page: number, flags: number): boolean {
   return (mm.vma[page].flags & (VM_READ | VM_WRITE)) !== flags
 }
@@ -209,7 +209,10 @@ export const change_huge_pmd = procedure(function* change_huge_pmd(
   return yield* mm.ptl.critical('change the huge entry', () => changePmd(current, mm, pmd, flags))
 })
 
-/** Changes the entry if it is a huge page's. Part of a step, under the page-table lock. */
+/**
+ * Changes the entry if it is a huge page's. Called inside an atomic step, under the page-table
+ * lock.
+ */
 export function changePmd(current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {
   if (pmd.kind !== PmdKind.huge) return Changed.table
   let changed: number = Changed.no

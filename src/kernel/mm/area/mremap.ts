@@ -312,7 +312,7 @@ const move_huge_pmd = procedure(function* move_huge_pmd(
 })
 
 /**
- * Moves one entry. Part of a step, under the page-table lock.
+ * Moves one entry. Called inside an atomic step, under the page-table lock.
  *
  * @returns false if there was none
  * @kernel move_ptes

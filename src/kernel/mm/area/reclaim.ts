@@ -109,7 +109,10 @@ const madvise_free_pte_range = procedure(function* madvise_free_pte_range(
     yield* become(madvise_free_pte_range, current, mm, page)
 })
 
-/** Whether the page holds nothing that must be kept. One that is shared is left as it is, if it is dirty or in the swap cache. Part of a step. */
+/**
+ * Whether the page holds nothing that must be kept. One that is shared is left as it is, if it is
+ * dirty or in the swap cache. Called inside an atomic step.
+ */
 function cleanPage(machine: Machine, frame: Frame): boolean {
   if (!frame.dirty && frame.swapCache === 0) return true
   if (frame.mapcount !== 1 || frame.locked !== 0) return false
@@ -118,7 +121,12 @@ function cleanPage(machine: Machine, frame: Frame): boolean {
   return true
 }
 
-/** True if the entry maps a page of system memory, and not the zero page. Part of a step, under the page-table lock. @kernel vm_normal_page */
+/**
+ * True if the entry maps a page of system memory, and not the zero page. Called inside an atomic
+ * step, under the page-table lock.
+ *
+ * @kernel vm_normal_page
+ */
 function isOfSystem({ frames }: Machine, pte: Pte): boolean {
   return mapsPage(pte) && pte.frame !== ZERO_PAGE && frames[pte.frame].owner < 0
 }

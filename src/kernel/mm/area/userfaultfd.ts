@@ -130,8 +130,9 @@ export const uffd_wp_range = procedure(function* uffd_wp_range(
 })
 
 /**
- * Marks one entry, or takes the mark off it. None keeps the right to write; one that is present has it back at once where a write would
- * not be told of. Part of a step, under the page-table lock.
+ * Marks one entry, or takes the mark off it. None keeps the right to write; one that is present has
+ * it back at once where a write would not be told of. Called inside an atomic step, under the
+ * page-table lock.
  *
  * @kernel change_pte_range mm/mprotect.c (MM_CP_UFFD_WP)
  */

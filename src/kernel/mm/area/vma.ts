@@ -15,14 +15,17 @@ import {
 } from '../../../machine/index.js'
 import { READ_ONCE, SpecificationError } from '../../../world/index.js'
 
-/** The page after the last of the area that `page` lies in, at most `limit`. Under the mmap lock. */
+/**
+ * The page after the last of the area that `page` lies in, at most `limit`. Called under the mmap
+ * lock.
+ */
 export function areaEnd(mm: MmStruct, page: number, limit: number): number {
   let end = page + 1
   while (end < limit && isSameArea(mm, end)) end++
   return end
 }
 
-/** The first page of the area that `page` lies in. Under the mmap lock. */
+/** The first page of the area that `page` lies in. Called under the mmap lock. */
 export function areaStart(mm: MmStruct, page: number): number {
   let start = page
   while (start > 0 && isSameArea(mm, start)) start--
@@ -52,8 +55,8 @@ function isContinued(mm: MmStruct, page: number): boolean {
 }
 
 /**
- * From here on an area begins at `page`, if there is one. Both parts of one that is split are put into the trees again. Part of a
- * step, under the mmap lock for writing.
+ * From here on an area begins at `page`, if there is one. Both parts of one that is split are put
+ * into the trees again. Called inside an atomic step, under the mmap lock for writing.
  *
  * @kernel __split_vma
  */
@@ -64,17 +67,23 @@ export function splitVma(machine: Machine, mm: MmStruct, page: number): void {
   linkArea(machine, mm, page)
 }
 
-/** A new area begins at `page`. Part of a step, under the mmap lock for writing. @kernel vma_link */
+/**
+ * A new area begins at `page`. Called inside an atomic step, under the mmap lock for writing.
+ *
+ * @kernel vma_link
+ */
 export function beginVma(machine: Machine, mm: MmStruct, page: number): void {
   mm.vma[page].starts = true
   linkArea(machine, mm, page)
 }
 
 /**
- * The area of `page`, whose bounds or `anon_vma` have changed, is taken out of the trees of its `anon_vma`s, and put in behind all that
- * begin at the same offset. Part of a step, under the mmap lock for writing, or for reading if it gets its first page.
+ * The area of `page`, whose bounds or `anon_vma` have changed, is taken out of the trees of its
+ * `anon_vma`s, and put in behind all that begin at the same offset. Called inside an atomic step,
+ * under the mmap lock for writing, or for reading if it gets its first page.
  *
- * @kernel anon_vma_interval_tree_pre_update_vma, anon_vma_interval_tree_post_update_vma, anon_vma_chain_link
+ * @kernel anon_vma_interval_tree_pre_update_vma, anon_vma_interval_tree_post_update_vma,
+ * anon_vma_chain_link
  */
 export function linkArea(machine: Machine, mm: MmStruct, page: number): void {
   if (!mm.tracksAreas) return
@@ -86,7 +95,11 @@ export function linkArea(machine: Machine, mm: MmStruct, page: number): void {
   mm.vma[start].linked = 1 + Math.max(...linked)
 }
 
-/** No area with an `anon_vma` begins at `page` any more. Part of a step. @kernel unlink_anon_vmas */
+/**
+ * No area with an `anon_vma` begins at `page` any more. Called inside an atomic step.
+ *
+ * @kernel unlink_anon_vmas
+ */
 export function unlinkPage({ mms }: Machine, mm: MmStruct, page: number): void {
   const left = mm.vma[page].linked
   if (left === 0) return
@@ -98,11 +111,12 @@ export function unlinkPage({ mms }: Machine, mm: MmStruct, page: number): void {
 export const Merge = { either: 0, preferNext: 1 } as const
 
 /**
- * The pages from `start` to `end`, which have their new attributes, become part of the areas beside them that have the
- * same. Part of a step, under the mmap lock for writing.
+ * The pages from `start` to `end`, which have their new attributes, become part of the areas beside
+ * them that have the same. Called inside an atomic step, under the mmap lock for writing.
  *
- * Equal attributes are not enough: of two areas with different `anon_vma`s neither can find the other's pages; and an area
- * that fork has copied is linked to its parent's too, which those that never had a page are kept out of.
+ * Equal attributes are not enough: of two areas with different `anon_vma`s neither can find the
+ * other's pages; and an area that fork has copied is linked to its parent's too, which those that
+ * never had a page are kept out of.
  *
  * @kernel vma_merge
  */
@@ -149,7 +163,8 @@ function linkAnonVma(machine: Machine, mm: MmStruct, page: number, anonVma: numb
 }
 
 /**
- * The area that `page` lies in gets a page of its own. Part of a step, under the mmap lock.
+ * The area that `page` lies in gets a page of its own. Called inside an atomic step, under the mmap
+ * lock.
  *
  * @kernel anon_vma_prepare
  */
@@ -200,7 +215,8 @@ export function linksOf({ anonVmas }: Machine, anonVma: number): number[] {
 }
 
 /**
- * Gives the child's area an `anon_vma` of its own, linked to all that the parent's is. Part of a step of fork.
+ * Gives the child's area an `anon_vma` of its own, linked to all that the parent's is. Called
+ * inside an atomic step of fork.
  *
  * @kernel anon_vma_fork
  */
@@ -217,8 +233,8 @@ export function anonVmaFork(
 }
 
 /**
- * Where the page is found again by those who look for its mappings: by the area of `page`, and where in it. Part of a step,
- * under the page-table lock.
+ * Where the page is found again by those who look for its mappings: by the area of `page`, and
+ * where in it. Called inside an atomic step, under the page-table lock.
  *
  * @kernel __page_set_anon_rmap, folio_move_anon_rmap
  */
@@ -228,8 +244,8 @@ export function setAnonRmap(frame: Frame, mm: MmStruct, page: number): void {
 }
 
 /**
- * The same for a page that comes from swap. One that others may map too is found by the `anon_vma` that all of them are linked to.
- * Part of a step, under the page-table lock.
+ * The same for a page that comes from swap. One that others may map too is found by the `anon_vma`
+ * that all of them are linked to. Called inside an atomic step, under the page-table lock.
  *
  * @kernel __page_set_anon_rmap
  */

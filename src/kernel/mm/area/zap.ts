@@ -68,10 +68,10 @@ export const zap_pte_range = procedure(function* zap_pte_range(
 const NOTHING = -1
 
 /**
- * Empties the entry of `page`. Part of a step, under the page-table lock.
+ * Empties the entry of `page`. Called inside an atomic step, under the page-table lock.
  *
- * @returns the frame that it mapped, to be freed once the TLBs have forgotten it; {@link NOTHING}; or a page that is free, whose
- * owner is still to be told
+ * @returns the frame that it mapped, to be freed once the TLBs have forgotten it; {@link NOTHING};
+ * or a page that is free, whose owner is still to be told
  */
 function clearEntryAt(current: Task, mm: MmStruct, page: number): number | Frame {
   const pte = mm.pte[page]
@@ -137,7 +137,10 @@ export const zap_huge_pmd = procedure(function* zap_huge_pmd(
   return Zapped.nothing
 })
 
-/** Part of a step, under the page-table lock. Returns as {@link zap_huge_pmd}, or the pages that are free, whose owner is to be told. */
+/**
+ * Called inside an atomic step, under the page-table lock. Returns as {@link zap_huge_pmd}, or the
+ * pages that are free, whose owner is to be told.
+ */
 function zapHugePmd(current: Task, mm: MmStruct, pmd: Pmd, isWhole: boolean): number | readonly Frame[] {
   if (isPmdNone(mm, pmd)) return Zapped.nothing
   if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
@@ -150,8 +153,9 @@ function zapHugePmd(current: Task, mm: MmStruct, pmd: Pmd, isWhole: boolean): nu
 }
 
 /**
- * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has to itself, and a slot are
- * given back, a migration loses its place. Part of a step, under the page-table lock.
+ * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has
+ * to itself, and a slot are given back, a migration loses its place. Called inside an atomic step,
+ * under the page-table lock.
  *
  * @returns the page, if it is free now and its owner is still to be told: see {@link putPage}
  */

@@ -247,7 +247,10 @@ function isAnonymous(mm: MmStruct, page: number, frame: Frame): boolean {
   return !isShared(mm.vma[page].kind) && !isPageCache(frame)
 }
 
-/** The entry keeps the reference of the mapping that it replaces. Part of a step, under the page-table lock. */
+/**
+ * The entry keeps the reference of the mapping that it replaces. Called inside an atomic step,
+ * under the page-table lock.
+ */
 export function setExclusiveEntry(pte: Pte, pfn: number, write: boolean): void {
   pte.kind = PteKind.deviceExclusive
   pte.frame = pfn

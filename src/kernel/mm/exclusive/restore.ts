@@ -76,7 +76,11 @@ export const tryGetPage = procedure(function* folio_try_get(frame: Frame): Runni
   })
 })
 
-/** True if the entry still is the device-exclusive one of `pfn`. Under the page-table lock. @kernel pte_same */
+/**
+ * True if the entry still is the device-exclusive one of `pfn`. Called under the page-table lock.
+ *
+ * @kernel pte_same
+ */
 function isExclusiveEntry(mm: MmStruct, page: number, pfn: number): boolean {
   return mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn
 }
@@ -87,8 +91,9 @@ function isAnonExclusive({ tracksFlags, anonExclusive }: Frame): boolean {
 }
 
 /**
- * Makes the entry present again, with what its area permits by now. It takes the reference over. Part of a step, under
- * the page-table lock, with the folio lock held, while devices can reach nothing of the page.
+ * Makes the entry present again, with what its area permits by now. It takes the reference over.
+ * Called inside an atomic step, under the page-table lock, with the folio lock held, while devices
+ * can reach nothing of the page.
  *
  * @kernel restore_exclusive_pte
  */
@@ -108,8 +113,9 @@ export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number
 }
 
 /**
- * The same for fork, which copies a page that a device has to itself like any other, and does not wait for its folio lock.
- * Devices have been told of the whole range that is copied. Part of a step, under the page-table lock.
+ * The same for fork, which copies a page that a device has to itself like any other, and does not
+ * wait for its folio lock. Devices have been told of the whole range that is copied. Called inside
+ * an atomic step, under the page-table lock.
  *
  * @returns false if the page is locked
  * @kernel try_restore_exclusive_pte

@@ -15,14 +15,14 @@ export const VM_FAULT_SIGBUS = -2
 /** `VM_FAULT_SIGSEGV`: there is no area at the address. */
 export const VM_FAULT_SIGSEGV = -3
 
-/** True if the area lets the page be written. Under the mmap lock. @kernel maybe_mkwrite */
+/** True if the area lets the page be written. Called under the mmap lock. @kernel maybe_mkwrite */
 export function mayWritePage(mm: MmStruct, page: number): boolean {
   return (mm.vma[page].flags & VM_WRITE) !== 0
 }
 
 /**
- * True if the page behind the entry is this mapping's alone, so that it can be written without copying. Under the
- * page-table lock.
+ * True if the page behind the entry is this mapping's alone, so that it can be written without
+ * copying. Called under the page-table lock.
  *
  * @kernel PageAnonExclusive
  */

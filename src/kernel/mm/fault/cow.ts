@@ -73,8 +73,8 @@ export const do_wp_page = procedure(function* do_wp_page(
 })
 
 /**
- * True if the page is this mapping's alone, or can be made so: nobody else has a reference any more, but the swap cache,
- * and that is given up. Under the page-table lock.
+ * True if the page is this mapping's alone, or can be made so: nobody else has a reference any
+ * more, but the swap cache, and that is given up. Called under the page-table lock.
  *
  * @kernel wp_can_reuse_anon_folio
  */

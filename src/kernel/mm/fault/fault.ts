@@ -147,7 +147,7 @@ const ptep_set_access_flags = procedure(function* ptep_set_access_flags(mm: MmSt
   })
 })
 
-/** Reads the entry. Part of a step. */
+/** Reads the entry. Called inside an atomic step. */
 function readEntry(mm: MmStruct, page: number, write: boolean): Found {
   const { kind: backing } = mm.vma[page]
   if (backing === VmaKind.none) return { kind: 'error', error: VM_FAULT_SIGSEGV }

@@ -56,7 +56,12 @@ export const do_read_fault = procedure(function* do_read_fault(
   return mapped ? 0 : yield* become(finish_fault, current, mm, page)
 })
 
-/** First page and page after the last that a fault at `page` maps, if they are cached. Under the mmap lock. @kernel do_fault_around */
+/**
+ * First page and page after the last that a fault at `page` maps, if they are cached. Called under
+ * the mmap lock.
+ *
+ * @kernel do_fault_around
+ */
 function around(mm: MmStruct, page: number): [start: number, end: number] {
   const aligned = page - (page % FAULT_AROUND)
   const start = Math.max(aligned, areaStart(mm, page))
@@ -207,7 +212,7 @@ const shmem_get_folio = procedure(function* shmem_get_folio(
   return yield* become(__do_fault, current, mm, page)
 })
 
-/** What is behind `page`, which has a file. Under the mmap lock. */
+/** What is behind `page`, which has a file. Called under the mmap lock. */
 function fileAt(
   { files }: Machine,
   mm: MmStruct,

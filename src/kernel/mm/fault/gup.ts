@@ -173,7 +173,12 @@ function isPresent(mm: MmStruct, page: number): boolean {
   return kind === PteKind.present || kind === PteKind.protnone
 }
 
-/** Holds the page if the entry lets it be written. Under the page-table lock and the mmap lock. @kernel follow_page_pte */
+/**
+ * Holds the page if the entry lets it be written. Called under the page-table lock and the mmap
+ * lock.
+ *
+ * @kernel follow_page_pte
+ */
 function followPage({ machine }: Task, mm: MmStruct, page: number): number {
   if (!mayBeWritten(mm, page)) return Followed.refused
   const pte = mm.pte[page]
@@ -202,7 +207,7 @@ export const fixup_user_fault = procedure(function* fixup_user_fault(
   return fault === VM_FAULT_OOM ? -Errno.ENOMEM : -Errno.EFAULT
 })
 
-/** True if there is an area that may be written. Under the mmap lock. */
+/** True if there is an area that may be written. Called under the mmap lock. */
 function mayBeWritten(mm: MmStruct, page: number): boolean {
   return mm.vma[page].kind !== VmaKind.none && (mm.vma[page].flags & VM_WRITE) !== 0
 }

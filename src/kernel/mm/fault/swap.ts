@@ -84,7 +84,10 @@ export const do_swap_page = procedure(function* do_swap_page(
 /** The entry is not what it was: the access is retried. */
 const CHANGED = { kind: 'changed' } as const
 
-/** A reference for the fault, on the page and on the part that stands for its folio. Part of a step. */
+/**
+ * A reference for the fault, on the page and on the part that stands for its folio. Called inside
+ * an atomic step.
+ */
 export function holdForFault(frame: Frame): void {
   getPage(frame)
   const folio = folioOf(frame)
@@ -92,7 +95,8 @@ export function holdForFault(frame: Frame): void {
 }
 
 /**
- * Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone is left. Part of a step.
+ * Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone
+ * is left. Called inside an atomic step.
  *
  * @returns as {@link putPages}
  */
@@ -110,7 +114,9 @@ function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, own
   )
 }
 
-/** The device page that the entry names, or -1 if it names none. Under the page-table lock. */
+/**
+ * The device page that the entry names, or -1 if it names none. Called under the page-table lock.
+ */
 export function devicePageAt(mm: MmStruct, page: number): number {
   const pte = mm.pte[page]
   return pte.kind === PteKind.devicePrivate && !hugePmdAt(mm, page) ? pte.frame : -1

@@ -31,8 +31,9 @@ const NON_PRESENT: readonly PteKind[] = [PteKind.migration, PteKind.devicePrivat
 const Advised = { table: 0, done: -1 } as const
 
 /**
- * The huge page that the entry maps, if it is one in system memory that no other entry maps. Part of a step, under the page-table
- * lock: whoever looked before without it may find that the page has migrated since.
+ * The huge page that the entry maps, if it is one in system memory that no other entry maps. Called
+ * inside an atomic step, under the page-table lock: whoever looked before without it may find that
+ * the page has migrated since.
  *
  * @param known - what the entry may be that is not present
  */
@@ -76,7 +77,8 @@ export const madvise_free_huge_pmd = procedure(function* madvise_free_huge_pmd(
 })
 
 /**
- * Cleans the entry, or takes the folio lock and a reference of a huge page that is to be split. Part of a step, under the page-table lock.
+ * Cleans the entry, or takes the folio lock and a reference of a huge page that is to be split.
+ * Called inside an atomic step, under the page-table lock.
  *
  * @param known - what the entry may be that is not present
  * @returns whether there is a page table (0), nothing is left to do (-1), or the frame to split
@@ -137,7 +139,8 @@ export const madvise_cold_or_pageout_huge_pmd = procedure(function* madvise_cold
 })
 
 /**
- * Finds the huge page. One that is to be split gets a reference. Part of a step, under the page-table lock.
+ * Finds the huge page. One that is to be split gets a reference. Called inside an atomic step,
+ * under the page-table lock.
  *
  * @param known - what the entry may be that is not present
  * @returns as {@link madvise_cold_or_pageout_huge_pmd}, or the frame to split
@@ -158,8 +161,9 @@ export function isolateHugePmd(
 }
 
 /**
- * A part of a huge page that is mapped by entries of its own: where nobody else maps any part, and nobody has locked it, it is locked
- * and held, and is to be split. Part of a step, under the page-table lock.
+ * A part of a huge page that is mapped by entries of its own: where nobody else maps any part, and
+ * nobody has locked it, it is locked and held, and is to be split. Called inside an atomic step,
+ * under the page-table lock.
  *
  * @returns its first part; 0 if it stays as it is
  * @kernel madvise_free_pte_range, madvise_cold_or_pageout_pte_range (folio_test_large)

@@ -111,7 +111,11 @@ const do_huge_zero_wp_pmd = procedure(function* do_huge_zero_wp_pmd(
   return installed === Installed.notNeeded ? 0 : installed
 })
 
-/** True if the entry above `page` maps the huge zero page. Part of a step. @kernel is_huge_zero_pmd */
+/**
+ * True if the entry above `page` maps the huge zero page. Called inside an atomic step.
+ *
+ * @kernel is_huge_zero_pmd
+ */
 export function mapsHugeZeroPage(mm: MmStruct, page: number): boolean {
   const pte = mm.pte[page]
   return (
@@ -169,7 +173,10 @@ export const do_huge_pmd_wp_page = procedure(function* do_huge_pmd_wp_page(
 /** What is done about a write: the entry may be written, or has changed; its page is to be replaced, or its mapping to be split. */
 const WriteProtected = { done: 0, isZero: 1, isShared: 2 } as const
 
-/** True if the huge page is this mapping's alone, or nobody else has it any more: then it is from now on. Under the page-table lock. */
+/**
+ * True if the huge page is this mapping's alone, or nobody else has it any more: then it is from
+ * now on. Called under the page-table lock.
+ */
 function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {
   const { frames } = current.machine
   const first = frames[mm.pte[pmd.start].frame]

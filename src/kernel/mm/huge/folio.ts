@@ -84,8 +84,9 @@ const remapFolio = procedure(
 )
 
 /**
- * The area with number `index` of those that may map the folio. The first is visited in any case; a further one if it or one behind it
- * maps a part, since the walk ends as nothing does. Part of a step.
+ * The area with number `index` of those that may map the folio. The first is visited in any case; a
+ * further one if it or one behind it maps a part, since the walk ends as nothing does. Called
+ * inside an atomic step.
  *
  * @kernel rmap_walk, folio_not_mapped
  */
@@ -98,7 +99,10 @@ function nextArea(machine: Machine, frame: Frame, index: number): MappedArea | u
   return isMapped ? areaAt(machine, frame, index) : undefined
 }
 
-/** True if an entry of the area counts as a mapping of a part: an exclusive one does where it keeps the mapping. Part of a step. */
+/**
+ * True if an entry of the area counts as a mapping of a part: an exclusive one does where it keeps
+ * the mapping. Called inside an atomic step.
+ */
 function mapsPart(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): boolean {
   const parts = partsOf(machine, frame)
   const countsExclusive = machine.anonVmas.length === 0 || machine.rules.exclusiveByPage
@@ -133,8 +137,8 @@ export const unmapAndRemap = procedure(
 )
 
 /**
- * The entries of `area` that map parts of the folio, in a page table of their own from now on. Part of a step, under the page-table
- * lock, with every CPU flushed.
+ * The entries of `area` that map parts of the folio, in a page table of their own from now on.
+ * Called inside an atomic step, under the page-table lock, with every CPU flushed.
  */
 export function entriesOf(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): Pte[] {
   const parts = new Set(partsOf(machine, frame).map(({ pfn }) => pfn))
@@ -144,7 +148,10 @@ export function entriesOf(machine: Machine, { mm, start, end }: MappedArea, fram
   return entries
 }
 
-/** The device loses the page that it has to itself: the entry maps it to be read, as it was the mapping's alone. Part of a step. */
+/**
+ * The device loses the page that it has to itself: the entry maps it to be read, as it was the
+ * mapping's alone. Called inside an atomic step.
+ */
 function endExclusiveAccess(machine: Machine, pte: Pte): void {
   if (pte.kind !== PteKind.deviceExclusive) return
   const { frame } = pte
@@ -153,8 +160,8 @@ function endExclusiveAccess(machine: Machine, pte: Pte): void {
 }
 
 /**
- * The zero page in place of a page that holds nothing but zeroes, which is given back. Part of a step, under the page-table
- * lock, while nobody can write to the page.
+ * The zero page in place of a page that holds nothing but zeroes, which is given back. Called
+ * inside an atomic step, under the page-table lock, while nobody can write to the page.
  *
  * @kernel try_to_map_unused_to_zeropage
  */

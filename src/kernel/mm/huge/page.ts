@@ -59,8 +59,8 @@ export function isPmdNone(mm: MmStruct, pmd: Pmd): boolean {
 }
 
 /**
- * True if a huge page would be mapped by a fault on `page`: nothing is there, and all that it would cover is one area of
- * private anonymous memory that wants huge pages. Under the mmap lock.
+ * True if a huge page would be mapped by a fault on `page`: nothing is there, and all that it would
+ * cover is one area of private anonymous memory that wants huge pages. Called under the mmap lock.
  *
  * @kernel thp_vma_allowable_order, thp_vma_suitable_order
  */
@@ -72,7 +72,12 @@ export function wantsHugePage(mm: MmStruct, page: number): boolean {
   return isWanted && areaEnd(mm, pmd.start, pmd.end) === pmd.end
 }
 
-/** Maps the huge page that begins at `head`, which takes over the caller's references. Part of a step, under the page-table lock. @kernel set_pmd_at */
+/**
+ * Maps the huge page that begins at `head`, which takes over the caller's references. Called inside
+ * an atomic step, under the page-table lock.
+ *
+ * @kernel set_pmd_at
+ */
 export function setHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd, head: number, write: boolean): void {
   pmd.kind = PmdKind.huge
   for (let page = pmd.start; page < pmd.end; page++)
@@ -80,7 +85,8 @@ export function setHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd, head: numbe
 }
 
 /**
- * Makes the entry empty; its references pass to the caller. Part of a step, under the page-table lock.
+ * Makes the entry empty; its references pass to the caller. Called inside an atomic step, under the
+ * page-table lock.
  *
  * @returns the first frame that it mapped
  * @kernel pmdp_huge_get_and_clear
@@ -92,7 +98,12 @@ export function clearHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd): number {
   return head
 }
 
-/** There is a page table from now on, if there was nothing. Part of a step, under the page-table lock. @kernel pte_alloc */
+/**
+ * There is a page table from now on, if there was nothing. Called inside an atomic step, under the
+ * page-table lock.
+ *
+ * @kernel pte_alloc
+ */
 export function pteAlloc(mm: MmStruct, page: number): void {
   const pmd = pmdAt(mm, page)
   if (pmd?.kind === PmdKind.none) pmd.kind = PmdKind.table

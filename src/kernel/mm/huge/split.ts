@@ -59,7 +59,8 @@ export const __split_huge_pmd_locked = procedure(function* __split_huge_pmd_lock
 })
 
 /**
- * The pages of `pmd` have entries of their own, which say what the huge one said. Part of a step, under the page-table lock.
+ * The pages of `pmd` have entries of their own, which say what the huge one said. Called inside an
+ * atomic step, under the page-table lock.
  *
  * @returns true if it was a huge page
  */

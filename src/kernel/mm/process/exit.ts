@@ -1,5 +1,5 @@
 /**
- * The life of an address space: who uses it, and its end.
+ * The users of an address space (mm_users), and its teardown.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import { tlb_finish_mmu, zap_pte_range } from '../area/zap.js'
 import { free_pgtables } from '../huge/page.js'
 
 /**
- * Becomes one more user of `mm`, if it has any left. One step: the count is changed atomically.
+ * Adds a user of `mm` unless it has none left. One step: the count is changed atomically.
  *
- * @returns 1, or 0 if the address space is gone
+ * @returns 1, or 0 if the address space has no users
  * @kernel mmget_not_zero include/linux/sched/mm.h
  * @see reference B.4
  */
@@ -38,7 +38,7 @@ export const mmget_not_zero = procedure(function* mmget_not_zero(mm: MmStruct) {
 })
 
 /**
- * Gives up being a user of `mm`. The last one takes it down.
+ * Drops a user of `mm`. The last one tears it down.
  *
  * @kernel mmput kernel/fork.c
  * @see reference B.4
@@ -52,8 +52,9 @@ export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Run
 })
 
 /**
- * Takes the address space down: first every watcher drops all that it has, then the pages go, then the areas. Nobody
- * uses it any more, but the OOM reaper may still come by: hence the locks.
+ * Tears down the address space: first the notifiers are released, then the pages are unmapped, then
+ * the VMAs are removed. It has no users any more, but the OOM reaper may still run: hence the
+ * locks.
  *
  * @kernel exit_mmap mm/mmap.c
  * @see reference B.1 release, B.2

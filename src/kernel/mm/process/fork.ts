@@ -1,5 +1,5 @@
 /**
- * Duplicating an address space.
+ * fork: duplicates an address space.
  *
  * @module
  */
@@ -43,11 +43,11 @@ import { flush_tlb_range } from '../tlb.js'
 import { exit_mmap } from './exit.js'
 
 /**
- * Makes `child` a copy of the current address space. Private pages are shared from then on, read-only on both sides,
- * until one side writes. The parent's mmap lock is held for writing until its CPUs have forgotten that they could
- * write: otherwise a thread of the parent could write to what the child already has.
+ * Makes `child` a copy of the current address space. Private pages are then shared, read-only on
+ * both sides, until one side writes. The parent's mmap lock is held for writing until the TLBs are
+ * flushed: otherwise a thread of the parent could still write to a page that the child shares.
  *
- * @param child - an address space that is not in use; it has one user afterwards
+ * @param child - an unused address space; afterwards it has one user
  * @returns 0, or -ENOMEM if a page could not be copied
  * @kernel dup_mm kernel/fork.c, dup_mmap
  * @see reference B.2
@@ -70,7 +70,7 @@ export const fork = procedure(function* fork(current: Task, child: MmStruct): Ru
 })
 
 /**
- * The child is taken down again, with what has been copied of it.
+ * Tears down the child with the entries copied so far.
  *
  * @kernel dup_mm kernel/fork.c
  * @see reference B.2
@@ -82,7 +82,10 @@ const giveUp = procedure('dup_mm (give up)', function* (current: Task, child: Mm
   return -Errno.ENOMEM
 })
 
-/** Ghost: what the child must read from now on is what its parent does: nobody can write to what they share any more. */
+/**
+ * Ghost: from now on the child must read the values that its parent reads, since neither can write
+ * to a shared page.
+ */
 function rememberContents({ mm, machine }: Task, child: MmStruct): void {
   for (let page = 0; page < machine.pages; page++) {
     const isShared = unobserved(() => !(mm.vma[page].flags & (VM_DONTCOPY | VM_WIPEONFORK)))
@@ -91,7 +94,7 @@ function rememberContents({ mm, machine }: Task, child: MmStruct): void {
 }
 
 /**
- * One area after another. Returns 0, or -EBUSY from the first page that could not be copied.
+ * Copies one VMA after another. Returns 0, or -EBUSY from the first page that could not be copied.
  *
  * @kernel dup_mmap mm/mmap.c
  * @see reference B.2
@@ -110,10 +113,11 @@ const dup_mmap = procedure(function* dup_mmap(current: Task, child: MmStruct, pa
 })
 
 /**
- * What the parent was advised of: a child does not get an area with `VM_DONTCOPY` at all, and one with `VM_WIPEONFORK` as if it had
- * never had a page. Nothing that a child gets is locked. One step: both mmap locks are held for writing.
+ * Handles the VMA flags set by madvise: a VMA with `VM_DONTCOPY` is not copied, and one with
+ * `VM_WIPEONFORK` is copied without its pages. The child's VMAs are not mlocked. One step: both
+ * mmap locks are held for writing.
  *
- * @returns 1 if the area is dealt with
+ * @returns 1 if the VMA needs no further copying
  * @kernel dup_mmap mm/mmap.c
  * @see reference B.2
  */
@@ -130,11 +134,11 @@ const staysBehind = procedure(
   },
 )
 
-/** The child's area is like its parent's, but for what is in it. Part of a step. */
+/** Copies the VMA to the child, without its page-table entries. Called inside an atomic step. */
 function copyVma(mm: MmStruct, child: MmStruct, page: number): void {
   const [area, copy] = [mm.vma[page], child.vma[page]]
   copy.kind = area.kind
-  // The child is nothing to the parent's userfaultfd.
+  // The parent's userfaultfd does not cover the child.
   copy.flags = area.flags & ~(VM_LOCKED | VM_UFFD_MISSING | VM_UFFD_WP)
   copy.file = area.file
   copy.pgoff = area.pgoff
@@ -142,10 +146,10 @@ function copyVma(mm: MmStruct, child: MmStruct, page: number): void {
 }
 
 /**
- * Gives the child the same area. One step: both mmap locks are held for writing.
+ * Copies the VMA to the child. One step: both mmap locks are held for writing.
  *
- * @returns 1 if it is private memory that has ever got a page of its own: its entries must be copied. Anything else, the
- * zero page and shared memory among it, the child can fault in by itself
+ * @returns 1 if the VMA is private and has an anon_vma: its entries must be copied. The child can
+ * fault in all others, including the zero page and shared memory
  * @kernel vm_area_dup kernel/fork.c, anon_vma_fork, vma_needs_copy
  * @see reference B.2
  */
@@ -163,7 +167,10 @@ const vm_area_dup = procedure(function* vm_area_dup(
   })
 })
 
-/** That of the area; where areas know only that they have one, 1 if any page of it has more behind it than nothing. */
+/**
+ * The anon_vma of the VMA. On a machine without anon_vmas: 1 if any entry of the VMA refers to an
+ * anonymous page.
+ */
 function anonVmaOfArea(machine: Machine, mm: MmStruct, start: number, end: number): number {
   if (machine.anonVmas.length > 0) return mm.vma[start].anonymous
   for (let page = start; page < end; page++)
@@ -171,7 +178,7 @@ function anonVmaOfArea(machine: Machine, mm: MmStruct, start: number, end: numbe
   return 0
 }
 
-/** True if there is more behind the entry than nothing, the zero page or a file's, or once was behind one of its area. */
+/** True if the entry refers to an anonymous page, or the VMA has had one. */
 function hasHadPages({ frames }: Machine, mm: MmStruct, page: number): boolean {
   const holds = READ_ONCE(mm.pte[page]).kind
   const pfn = READ_ONCE(mm.pte[page]).frame
@@ -181,9 +188,9 @@ function hasHadPages({ frames }: Machine, mm: MmStruct, page: number): boolean {
 }
 
 /**
- * Copies the entries of a private area. Watchers of the parent hear of it, since its entries lose the right to write;
- * the child has none yet. Nobody waits under the page-table locks: a page that a device has to itself, and that somebody
- * has locked, makes it fail.
+ * Copies the entries of a private VMA. The parent is invalidated, since its entries are
+ * write-protected; the child has no notifier yet. The copy cannot wait under the page-table locks:
+ * it fails at a device-exclusive page that another thread has locked.
  *
  * @returns 0, or -EBUSY
  * @kernel copy_page_range mm/memory.c
@@ -204,7 +211,7 @@ export const copy_page_range = procedure(function* copy_page_range(
       page = pmd.end - 1
       continue
     }
-    // Both page-table locks are held: whoever comes by the page from either side sees both entries or none.
+    // Both page-table locks are held: another thread sees both entries changed, or neither.
     busy = yield* mm.ptl.critical('write-protect and copy an entry', () => {
       if (!child.ptl.acquire()) return BLOCKED
       const restored = tryRestoreExclusivePte(current.machine, mm, page)
@@ -218,7 +225,7 @@ export const copy_page_range = procedure(function* copy_page_range(
 })
 
 /**
- * A huge page is shared as a whole. Where the parent has a page table the child gets one.
+ * Shares a huge page as a whole. If the parent's PMD refers to a page table, the child gets one.
  *
  * @returns 1 if it is a huge page
  * @kernel copy_huge_pmd mm/huge_memory.c
@@ -251,15 +258,16 @@ function copyPte({ machine, mm }: Task, child: MmStruct, page: number): void {
   child.pte[page].kind = pte.kind
   child.pte[page].frame = pfn
   copyBits(machine, pte, child.pte[page])
-  // A migration entry holds neither reference nor mapping; what is behind it gets them when the migration ends.
+  // A migration entry holds neither a reference nor a mapping. Both are taken when the migration
+  // ends.
   if (pfn === ZERO_PAGE || pte.kind === PteKind.migration) return
   getPage(machine.frames[pfn])
   machine.frames[pfn].mapcount += 1
 }
 
 /**
- * What the entries carry: the page is no longer one mapping's alone, a slot has one more entry, and the child is nothing
- * to the parent's userfaultfd.
+ * Adjusts the bits of both entries: the page is no longer exclusive, a swap slot has one more
+ * entry, and the parent's userfaultfd does not cover the child.
  */
 function copyBits(machine: Machine, pte: Pte, to: Pte): void {
   machine.frames[pte.frame].anonExclusive = false

@@ -1,5 +1,5 @@
 /**
- * The OOM reaper: takes the pages of a process that is being killed, without waiting for anybody.
+ * The OOM reaper: frees the pages of a process that is being killed, without sleeping.
  *
  * @module
  */
@@ -15,9 +15,10 @@ import { find_vma } from '../area/madvise.js'
 import { tlb_finish_mmu, zap_pte_range } from '../area/zap.js'
 
 /**
- * Zaps the private areas of `mm`. It may not sleep: the lock is only tried, and so are the locks of drivers.
+ * Zaps the private VMAs of `mm`. It must not sleep: it tries the mmap lock, and callbacks of
+ * drivers try their locks.
  *
- * @returns 0 if everything is reaped, -EAGAIN if not, which is tried again later
+ * @returns 0 if all VMAs are reaped; -EAGAIN if not: the reaper tries again later
  * @kernel oom_reap_task_mm mm/oom_kill.c
  * @see reference B.1, B.2
  */
@@ -27,7 +28,7 @@ export const oom_reap_task_mm = procedure(function* oom_reap_task_mm(
 ): Running<number> {
   if (!(yield* mm.mmapLock.trylockRead())) return -Errno.EAGAIN
   yield* step('set MMF_UNSTABLE', () => {
-    // From here on a fault must not give a zeroed page for one whose data was taken.
+    // From here on a fault must not map a zeroed page in place of a reaped one.
     mm.unstable = true
     return 0
   })
@@ -37,7 +38,7 @@ export const oom_reap_task_mm = procedure(function* oom_reap_task_mm(
 })
 
 /**
- * One area after another; one that a driver cannot give up now is passed over.
+ * Reaps one VMA after another. A VMA for which a callback returned -EAGAIN is skipped.
  *
  * @kernel __oom_reap_task_mm mm/oom_kill.c
  * @see reference B.2
@@ -57,7 +58,8 @@ const __oom_reap_task_mm = procedure(function* __oom_reap_task_mm(
 })
 
 /**
- * Zaps one area. If a watcher would have to sleep nothing is open, and so the end is not said.
+ * Zaps one VMA. If a callback would have to sleep, no invalidation is open, and the end is not
+ * called.
  *
  * @returns 0, or -EAGAIN
  * @kernel __oom_reap_task_mm mm/oom_kill.c

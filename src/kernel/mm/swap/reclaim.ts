@@ -1,5 +1,5 @@
 /**
- * Reclaim: memory is short, and pages that are not needed now go to swap.
+ * Reclaim: when memory is short, writes pages to swap and frees them.
  *
  * @see reference B.2
  * @module
@@ -36,11 +36,11 @@ import {
 } from './slots.js'
 
 /**
- * Frees the page, if that can be done now: it gets a slot, leaves every page table, is written out unless its slot
- * holds the same already, and is given back if nobody has come by it meanwhile. The folio lock is held throughout:
- * whoever faults on its slot waits for that.
+ * Frees the page if possible: allocates a swap slot, unmaps the page everywhere, writes it to its
+ * slot if it is dirty, and frees it if no other reference was taken meanwhile. The folio lock is
+ * held throughout: a fault on the slot waits for it.
  *
- * @returns 1 if it is freed, 0 if it stays
+ * @returns 1 if the page is freed, 0 if it stays
  * @kernel shrink_folio_list mm/vmscan.c
  * @see reference B.2
  */
@@ -51,7 +51,8 @@ export const shrink_folio_list = procedure(function* shrink_folio_list(
   const held = yield* step('lock the page, and hold it', () => {
     if (!isReclaimable(frame) || !tryLockPage(frame)) return Held.no
     if (!frame.compound || !frame.lazyFree) getPage(folioOf(frame))
-    // What may be dropped is dropped as it is: each part is held while its entries go.
+    // A lazily freed huge page is dropped without splitting: each part is referenced while its
+    // entries are cleared.
     else for (const part of partsOf(current.machine, frame)) getPage(part)
     if (!frame.compound) return Held.page
     return frame.lazyFree ? Held.toDrop : Held.toSplit
@@ -66,16 +67,19 @@ export const shrink_folio_list = procedure(function* shrink_folio_list(
   return yield* __remove_mapping(current, frame)
 })
 
-/** What was locked and is held: nothing; a page by itself; a huge page that may be dropped, or one that must be split to be written out. */
+/**
+ * What was locked and referenced: nothing, a single page, a huge page that may be dropped, or a
+ * huge page that must be split before it is written out.
+ */
 const Held = { no: 0, page: 1, toDrop: 2, toSplit: 3 } as const
 
-/** The parts of the huge page. Its lock is held: nobody splits it. */
+/** The parts of the huge page. The folio lock is held, so it is not split. */
 function* lookAtParts({ machine }: Task, frame: Frame): Running<readonly Frame[]> {
   return yield* step('look at the parts', () => partsOf(machine, frame))
 }
 
 /**
- * A huge page for which there are no slots side by side is split, and each of its pages is reclaimed by itself.
+ * Splits a huge page for which there are no contiguous swap slots, and reclaims each of its pages.
  *
  * @kernel split_folio_to_list include/linux/huge_mm.h
  * @see reference B.2
@@ -96,8 +100,8 @@ const splitAndShrink = procedure(
 )
 
 /**
- * A huge page that may be dropped, page by page, until one turns out to have been written to since. The caller has locked it, and
- * holds each of its pages.
+ * Drops a lazily freed huge page, page by page, until one turns out to be dirty. The caller has
+ * locked it and holds a reference to each of its pages.
  *
  * @kernel shrink_folio_list mm/vmscan.c
  * @see reference B.2
@@ -113,7 +117,10 @@ const dropFolio = procedure(
   },
 )
 
-/** Replaces every entry that maps the page, until one is met that must stay. Returns true if there is one. */
+/**
+ * Replaces every entry that maps the page, up to the first that must stay. Returns true if there is
+ * one.
+ */
 function* unmapPage(current: Task, frame: Frame): Running<boolean> {
   const { machine } = current
   if (machine.anonVmas.length > 0) return yield* tryToUnmapAreas(current, frame, 0)
@@ -121,22 +128,22 @@ function* unmapPage(current: Task, frame: Frame): Running<boolean> {
   return false
 }
 
-/** True if the page is on a list of those that may go to swap: never one that nobody has, or of a device, or of a file. */
+/** True if the page can be swapped out: it is in use, anonymous, and not of a device. */
 function isReclaimable(frame: Frame): boolean {
   return !isPageCache(frame) && frame.owner < 0 && (frame.mapcount > 0 || swapCacheReferences(frame) > 0)
 }
 
 /**
- * The page gets a slot, unless it has one. One step: it is locked, and allocating a slot is atomic. It is dirty, since
- * nothing is in the slot yet.
+ * Allocates a swap slot for the page unless it has one. One step: the page is locked, and
+ * allocating a slot is atomic. The page becomes dirty, since the slot is empty.
  *
- * @returns 0 if there is no slot left
+ * @returns 0 if no slot is free
  * @kernel add_to_swap mm/swap_state.c
  * @see reference B.2
  */
 export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, frame: Frame): Running<number> {
   return yield* step('give it a slot', () => {
-    // What may be dropped gets none: it is not written out.
+    // A lazily freed page needs no slot: it is not written out.
     if (swapCacheReferences(frame) > 0 || frame.lazyFree) return 1
     const slot = freeSlot(machine)
     if (slot === 0) return 0
@@ -146,14 +153,18 @@ export const add_to_swap = procedure(function* add_to_swap({ machine }: Task, fr
   })
 })
 
-/** What came of an entry that maps a page: it is gone from there; it is replaced; or the page stays mapped. */
+/**
+ * The result for one entry: it no longer maps the page, it was replaced, or it stays and keeps the
+ * page mapped.
+ */
 export const Unmapped = { gone: 0, replaced: 1, kept: 2 } as const
 
 /**
- * Replaces the entry that maps the page by one that names its slot, wherever it is; its watchers hear of it before. If it
- * has gone from where it was found it may have moved, and is looked for again. One that maps a huge page is split first.
+ * Replaces every entry that maps the page by a swap entry, each after an invalidation. If an entry
+ * is no longer where the walk found it, mremap may have moved it, and the walk looks for it again.
+ * A PMD that maps a huge page is split first.
  *
- * @returns true if the walk ends at an entry that must stay
+ * @returns true if the walk stopped at an entry that must stay
  *
  * @kernel try_to_unmap mm/rmap.c
  * @see reference B.2
@@ -176,10 +187,10 @@ export const try_to_unmap = procedure(function* try_to_unmap(
 })
 
 /**
- * The same where areas know what links them: those that may map the page are visited one after another, until none does any more.
- * Watchers of each hear of it before anybody has looked whether it maps the page.
+ * The same on a machine with anon_vmas: the rmap walk visits the VMAs that may map the page, until
+ * it is unmapped. Each VMA gets an invalidation before the walk looks whether it maps the page.
  *
- * @param from - which area to go on with, in the order of the walk
+ * @param from - index of the VMA to visit next, in the order of the rmap walk
  * @kernel try_to_unmap mm/rmap.c
  * @see reference B.2
  */
@@ -201,8 +212,9 @@ const tryToUnmapAreas = procedure(
 )
 
 /**
- * Replaces the entry, if it still maps the page. One step: the page-table lock is held, and the TLBs are flushed under it,
- * since a CPU that could still write would do so unseen. That the page was written to passes from the entry to the page.
+ * Replaces the entry if it still maps the page. One step: the page-table lock is held until the
+ * TLBs are flushed, since a later write by a CPU would be lost. The dirty bit is transferred from
+ * the entry to the page.
  *
  * @returns one of {@link Unmapped}
  * @kernel try_to_unmap_one mm/rmap.c
@@ -218,9 +230,10 @@ export const try_to_unmap_one = procedure(function* try_to_unmap_one(
 })
 
 /**
- * Replaces the entry of `page`, if it maps the page, by one that names its slot. Part of a step, under the page-table lock.
+ * Replaces the entry of `page` by a swap entry if it maps the page. Called inside an atomic step,
+ * under the page-table lock.
  *
- * @param read - reads what the entry says
+ * @param read - reads the bits of the entry
  */
 export function unmapEntry(
   { machine }: Task,
@@ -241,8 +254,8 @@ export function unmapEntry(
 }
 
 /**
- * A page that may be dropped is, if nobody has written to it since and nobody else has it; otherwise it is kept, and goes to swap the
- * next time. Part of a step, under the page-table lock.
+ * Drops a lazily freed page if it is clean and has no other references. Otherwise it stays, and is
+ * swapped out the next time. Called inside an atomic step, under the page-table lock.
  */
 function dropEntry(machine: Machine, mm: MmStruct, page: number, frame: Frame): number {
   const pte = mm.pte[page]
@@ -267,7 +280,10 @@ function dropEntry(machine: Machine, mm: MmStruct, page: number, frame: Frame): 
   return Unmapped.replaced
 }
 
-/** An exclusive entry is replaced like another where it keeps the mapping; otherwise it is none, and keeps its page in memory. */
+/**
+ * In a release in which a device-exclusive entry keeps the mapping, it is replaced like any other.
+ * In the others it is not a mapping, and keeps its page in memory.
+ */
 function maps({ rules }: Machine, pte: Pte, frame: Frame): boolean {
   const { kind } = READ_ONCE(pte)
   const isTaken = kind === PteKind.deviceExclusive && rules.exclusiveByPage
@@ -276,8 +292,8 @@ function maps({ rules }: Machine, pte: Pte, frame: Frame): boolean {
 }
 
 /**
- * Writes the page to its slot, if it holds something else. One step: nobody maps it, who wants to waits for its lock,
- * and who reads its slot is given the page.
+ * Writes the page to its slot if it is dirty. One step: the page is not mapped, a fault waits for
+ * its lock, and a swap-in finds it in the swap cache.
  *
  * @kernel pageout mm/vmscan.c, swap_writepage
  * @see reference B.2
@@ -293,10 +309,10 @@ export const pageout = procedure(function* pageout({ machine }: Task, frame: Fra
 })
 
 /**
- * Takes the page out of the swap cache and gives it back, if it is clean and nobody else has a reference to it; then
- * lets go of it. One step: the count is compared and frozen atomically.
+ * Removes the page from the swap cache and frees it, if it is clean and has no other references;
+ * then unlocks it. One step: the count is compared and frozen atomically.
  *
- * @returns 1 if it is free, 0 if it stays
+ * @returns 1 if the page is free, 0 if it stays
  * @kernel __remove_mapping mm/vmscan.c
  * @see reference B.2
  */
@@ -308,7 +324,7 @@ const __remove_mapping = procedure(function* __remove_mapping(
     const cached = swapCacheReferences(frame)
     const isOurs = frame.mapcount === 0 && frame.refcount === 1 + cached
     if (!isOurs || (cached && frame.dirty)) return 0
-    // The count is frozen at zero: nobody sees that the page is unlocked before it is free.
+    // The count is frozen at zero: no other thread sees the page unlocked before it is free.
     if (cached) deleteFromSwapCache(machine, frame)
     unlockPage(frame)
     putPage(frame)

@@ -1,5 +1,5 @@
 /**
- * Faults on entries that name a slot of swap.
+ * Faults on swap entries.
  *
  * @see reference B.2
  * @module
@@ -32,11 +32,12 @@ import {
 } from './slots.js'
 
 /**
- * Brings the page of `slot` into memory, if it is not there, and maps it. Whoever faults on the same slot meets the same
- * page in the swap cache, and waits for its lock.
+ * Reads the page of `slot` into memory if it is not there, and maps it. Another fault on the same
+ * slot finds the same page in the swap cache, and waits for its lock.
  *
- * @param slot - what the entry named when it was looked at: it may name something else by now
- * @returns 0: try the access again; or VM_FAULT_OOM
+ * @param slot - the slot that the entry referred to when it was read; the entry may have changed
+ * since
+ * @returns 0: retry the access; or VM_FAULT_OOM
  * @kernel do_swap_page mm/memory.c
  * @see reference B.2
  */
@@ -56,10 +57,10 @@ export const doSwapSlot = procedure(
 )
 
 /**
- * The page that stands for the slot: the one in the swap cache, or a new one with what is in the slot.
+ * The page of the slot: the one in the swap cache, or a new one with the contents of the slot.
  *
- * @returns its frame, locked and held; 0 if the slot is not in use any more, or the page was put there just now: the
- * entry is looked at again; or VM_FAULT_OOM
+ * @returns its frame, locked and with a reference; 0 if the slot is no longer in use, or another
+ * thread has just added its page: the caller reads the entry again; or VM_FAULT_OOM
  * @kernel swapin_readahead mm/swap_state.c
  * @see reference B.2
  */
@@ -96,11 +97,11 @@ export const swapin_folio = procedure(function* swapin_folio(current: Task, slot
 })
 
 /**
- * Maps the page, if the entry still names its slot. A page that was this mapping's alone may be written at once, also
- * if it was only to be read, and stays clean as long as it is not: then its slot is kept, as a copy that saves writing
- * it out again. Whoever faults to write gives the slot up.
+ * Maps the page if the entry still refers to its slot. A page that is exclusive to this mapping is
+ * mapped writable even for a read fault, and stays clean until it is written: its slot is kept, so
+ * that it need not be written out again. A write fault frees the slot.
  *
- * @returns true if it is to be written and may not be yet
+ * @returns true if the fault is a write and the page is not mapped writable
  */
 function mapSwappedPage(
   { machine }: Task,
