@@ -1,5 +1,5 @@
 /**
- * Files in memory: how they come to be, and what becomes of their pages when nobody has any use for them.
+ * Files in memory (memfd): creating and closing them, and freeing the pages of an unused file.
  *
  * @module
  */
@@ -10,9 +10,10 @@ import { procedure, READ_ONCE, type Running, step } from '../../../world/index.j
 import { putPage } from '../page.js'
 
 /**
- * Makes a file in memory that holds `values`, a page each, and opens it. One step: nobody else knows of it yet.
+ * Creates a file in memory that holds `values`, one for each page, and opens it. One step: no other
+ * thread can reach the file yet.
  *
- * @returns 0, or -1 if there are not enough frames: then there is nothing
+ * @returns 0, or -1 if there are not enough free frames: then no file is created
  * @kernel memfd_create mm/memfd.c, shmem_file_write_iter
  * @see reference B.2
  */
@@ -38,8 +39,8 @@ export const memfd_create = procedure(function* memfd_create(
 })
 
 /**
- * The page is the file's from now on, and the caller's reference the page cache's. Called inside an
- * atomic step.
+ * Adds the page to the page cache of the file, which takes over the caller's reference. Called
+ * inside an atomic step.
  *
  * @kernel filemap_add_folio
  */
@@ -49,7 +50,7 @@ export function addToPageCache(file: AddressSpace, page: number, frame: Frame): 
 }
 
 /**
- * The file is closed: it lives on while it is mapped.
+ * Closes the file. It exists as long as it is mapped.
  *
  * @kernel close fs/open.c
  * @see reference B.2
@@ -63,8 +64,8 @@ export const close = procedure(function* close({ machine }: Task, file: AddressS
 })
 
 /**
- * Files that nobody has open, and no area of any address space maps, give up their pages. One step: nobody can find the
- * file any more.
+ * Frees the pages of files that are neither open nor mapped by any VMA. One step: no other thread
+ * can reach such a file.
  *
  * @kernel fput fs/file_table.c, shmem_evict_inode
  * @see reference B.2

@@ -1,5 +1,5 @@
 /**
- * Advice on the use of memory: what is not needed any more, what is needed soon, and what an area is for.
+ * madvise: MADV_DONTNEED, MADV_WILLNEED, MADV_POPULATE_*, and advice that sets VMA flags.
  *
  * @module
  */
@@ -24,10 +24,12 @@ import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'
 
 /**
- * Throws away the contents of `pages` pages from `page` on: private anonymous memory reads as zeroes afterwards. The
- * mmap lock is held for reading only, so that faults, device faults among them, may bring pages in at the same time.
+ * Discards the contents of `pages` pages from `page` on: private anonymous memory reads as zeroes
+ * afterwards. It holds the mmap lock for reading only, so CPU and device faults may map pages at
+ * the same time.
  *
- * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
+ * @returns 0; -ENOMEM if the range has a hole, after all its VMAs are zapped; -EINVAL at the first
+ * mlocked VMA
  * @kernel madvise mm/madvise.c with MADV_DONTNEED
  * @see reference B.2
  */
@@ -45,7 +47,7 @@ export const madvise_dontneed = procedure(function* madvise_dontneed(
 })
 
 /**
- * One area after another; a hole is remembered in `error` and passed over.
+ * Zaps one VMA after another. A hole sets `error` and is skipped.
  *
  * @kernel madvise_walk_vmas mm/madvise.c
  * @see reference B.2
@@ -81,7 +83,8 @@ export const find_vma = procedure(function* find_vma(mm: MmStruct, page: number,
 })
 
 /**
- * 1 if the area is locked: what is in it may not be thrown away. One step: the caller holds the mmap lock.
+ * 1 if the VMA is mlocked: its contents must not be discarded. One step: the caller holds the mmap
+ * lock.
  *
  * @kernel madvise_dontneed_free_valid_vma mm/madvise.c
  * @see reference B.2
@@ -90,13 +93,13 @@ const isLocked = procedure('madvise_dontneed_free_valid_vma', function* (mm: MmS
   return yield* step('check VM_LOCKED', () => (mm.vma[page].flags & VM_LOCKED ? 1 : 0))
 })
 
-/** What an area is advised to: `VM_` flags that it gets. */
+/** Advice that sets a `VM_` flag on a VMA. */
 export const Advice = { DONTFORK: VM_DONTCOPY, WIPEONFORK: VM_WIPEONFORK, MERGEABLE: VM_MERGEABLE } as const
 
 /**
- * Throws the contents of the range away, of locked areas too.
+ * Discards the contents of the range, including mlocked VMAs.
  *
- * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done
+ * @returns 0; -ENOMEM if the range has a hole, after all its VMAs are zapped
  * @kernel madvise mm/madvise.c with MADV_DONTNEED_LOCKED
  * @see reference B.2
  */
@@ -115,17 +118,17 @@ export const madvise_dontneed_locked = procedure(function* madvise_dontneed_lock
   return error
 })
 
-/** An area, or what of it is in a range. */
+/** A VMA, or the part of it that lies in a range. */
 export interface Area {
   readonly start: number
   readonly end: number
 }
 
 /**
- * One area after another; holes are passed over. Its steps belong to its caller.
+ * Visits one VMA after another and skips holes. Its steps belong to its caller.
  *
- * @returns what `visit` answers, if that is not 0; otherwise -ENOMEM if there is a hole in the
- * range, and 0 if there is none
+ * @returns the first result of `visit` other than 0; otherwise -ENOMEM if the range has a hole, and
+ * 0 if not
  * @kernel madvise_walk_vmas mm/madvise.c
  */
 export function* walkAreas(
@@ -147,12 +150,14 @@ export function* walkAreas(
 }
 
 /**
- * Changes what the areas of the range are for, under the mmap lock for writing. An area that the range does not cover is split,
- * and one that has become as its neighbour is merged with it.
+ * Sets or clears a flag on the VMAs of the range, under the mmap lock for writing. A VMA that
+ * reaches beyond the range is split; a VMA that becomes compatible with a neighbour is merged with
+ * it.
  *
  * @param advice - one of {@link Advice}
- * @param set - the same, or 0 where it is taken back
- * @returns 0; -ENOMEM if there is a hole in the range; -EINVAL from the first area for which there is no such advice
+ * @param set - the same to set the flag, 0 to clear it
+ * @returns 0; -ENOMEM if the range has a hole; -EINVAL at the first VMA to which the advice does
+ * not apply
  * @kernel madvise mm/madvise.c with MADV_DONTFORK, MADV_WIPEONFORK, MADV_MERGEABLE
  * @see reference B.2
  */
@@ -173,9 +178,9 @@ export const madvise_vma_behavior = procedure(function* madvise_vma_behavior(
 })
 
 /**
- * Advice that nothing comes of: no page is at hand that is not in memory.
+ * MADV_WILLNEED has no effect here: there is no page to read ahead.
  *
- * @returns 0; -ENOMEM if there is a hole in the range
+ * @returns 0; -ENOMEM if the range has a hole
  * @kernel madvise mm/madvise.c with MADV_WILLNEED
  * @see reference B.2
  */
@@ -194,7 +199,8 @@ export const madvise_willneed = procedure(function* madvise_willneed(
 })
 
 /**
- * Gives the area a flag, or takes it, or what of it is in the range. One step: who looks at areas holds the mmap lock.
+ * Sets or clears the flag on the part of the VMA that lies in the range. One step: every reader of
+ * a VMA holds the mmap lock.
  *
  * @kernel madvise_update_vma mm/madvise.c, ksm_madvise
  * @see reference B.2
@@ -219,19 +225,19 @@ const madvise_update_vma = procedure(function* madvise_update_vma(
 })
 
 /**
- * True if the area of `page` takes the advice, and has not taken it before. Called under the mmap
+ * True if the advice applies to the VMA of `page` and changes its flags. Called under the mmap
  * lock.
  */
 function changesAdvice({ vma }: MmStruct, page: number, flag: number, set: number): boolean {
   const { kind, flags } = vma[page]
   if (flag === VM_WIPEONFORK && isFileBacked(kind)) return false
-  // Pages of shared memory are not merged, and nobody is told so.
+  // MADV_MERGEABLE has no effect on shared memory, and returns no error.
   return !(flag === VM_MERGEABLE && isShared(kind)) && (flags & flag) !== set
 }
 
 /**
- * The pages from `start` to `end`, of one area, have other flags from now on. Called inside an
- * atomic step, under the mmap lock for writing.
+ * Sets the flags of the pages from `start` to `end`, which lie in one VMA. Called inside an atomic
+ * step, under the mmap lock for writing.
  *
  * @kernel vma_modify_flags
  */
@@ -248,11 +254,11 @@ export function setFlags(
 }
 
 /**
- * Faults in the pages of the range, to read or to write, as their CPU would.
+ * Faults in the pages of the range, for reading or writing, as a CPU access would.
  *
- * @returns 0; -ENOMEM if the range has a hole: what is before it is populated, and by `populatesOverHoles` what is behind it too;
- * -EINVAL from an area that does not permit the access;
- * -EFAULT from a page that is behind the end of its file
+ * @returns 0; -ENOMEM if the range has a hole: pages before it are populated, and with the rule
+ * `populatesOverHoles` pages after it too; -EINVAL at a VMA that does not permit the access;
+ * -EFAULT at a page beyond the end of its file
  * @kernel madvise mm/madvise.c with MADV_POPULATE_READ, MADV_POPULATE_WRITE
  * @see reference B.2
  */

@@ -1,5 +1,5 @@
 /**
- * Locking memory: its pages are faulted in, and stay.
+ * mlock: the pages are faulted in and not reclaimed.
  *
  * @module
  */
@@ -18,11 +18,12 @@ import { vma_adjust_trans_huge } from '../huge/split.js'
 import { find_vma, setFlags } from './madvise.js'
 
 /**
- * Locks `pages` pages from `page` on: their areas are marked, under the mmap lock for writing, and then populated under it for
- * reading. Private memory that may be written gets pages of its own at once.
+ * Locks `pages` pages from `page` on: sets VM_LOCKED on their VMAs under the mmap lock for writing,
+ * then populates them under the mmap lock for reading. Writable private memory gets its own pages
+ * at once.
  *
- * @returns 0; -ENOMEM if there is a hole, with the areas before it marked and nothing populated; or if an area permits no access;
- * -EAGAIN if there is no memory
+ * @returns 0; -ENOMEM if the range has a hole, with VM_LOCKED set before it and no page populated;
+ * -ENOMEM if a VMA permits no access; -EAGAIN if there is no memory
  * @kernel mlock mm/mlock.c
  * @see reference B.2
  */
@@ -38,9 +39,9 @@ export const mlock = procedure(function* mlock(current: Task, page: number, page
 })
 
 /**
- * Undoes it.
+ * Clears VM_LOCKED.
  *
- * @returns 0; -ENOMEM if there is a hole, with the areas before it unlocked
+ * @returns 0; -ENOMEM if the range has a hole, with the VMAs before it unlocked
  * @kernel munlock mm/mlock.c
  * @see reference B.2
  */
@@ -53,7 +54,7 @@ export const munlock = procedure(function* munlock(
 })
 
 /**
- * One area after another, until the end or a hole.
+ * Changes one VMA after another, up to the end of the range or a hole.
  *
  * @param locked - `VM_LOCKED` or 0
  * @returns 0 or -ENOMEM
@@ -81,8 +82,9 @@ const apply_vma_lock_flags = procedure(function* apply_vma_lock_flags(
 })
 
 /**
- * Marks one area, or what of it is in the range; a huge page that it will begin or end within is split first. One step: who looks at areas holds the mmap lock. The pages that are there are
- * moved to the list of those that cannot be reclaimed, which is not modelled: reclaim looks at the area.
+ * Sets or clears VM_LOCKED on the part of one VMA that lies in the range; a huge page across its
+ * new start or end is split first. One step: every reader of a VMA holds the mmap lock. The
+ * unevictable list is not modelled: reclaim reads the flags of the VMA.
  *
  * @kernel mlock_fixup mm/mlock.c
  * @see reference B.2
@@ -108,7 +110,7 @@ const mlock_fixup = procedure(function* mlock_fixup(
 })
 
 /**
- * One area after another. Returns one of {@link Populated}.
+ * Populates one VMA after another. Returns one of {@link Populated}.
  *
  * @kernel __mm_populate mm/gup.c
  * @see reference B.2
@@ -125,7 +127,7 @@ const populateLocked = procedure(
   },
 )
 
-/** True if a write would get the area a page of its own. Called under the mmap lock. */
+/** True if a write to the VMA would copy a private page. Called under the mmap lock. */
 function isPrivateWritable({ vma }: MmStruct, page: number): boolean {
   return (vma[page].flags & VM_WRITE) !== 0 && !isShared(vma[page].kind)
 }

@@ -1,5 +1,5 @@
 /**
- * Areas of an address space: mapping and unmapping.
+ * mmap and munmap.
  *
  * @module
  */
@@ -23,26 +23,28 @@ import { fput } from './file.js'
 import { beginVma, Merge, mergeVma, splitVma, unlinkPage } from './vma.js'
 import { zap_page_range } from './zap.js'
 
-/** The first page from `page` on that is in an area, or `limit`. Called under the mmap lock. */
+/** The first page from `page` on that lies in a VMA, or `limit`. Called under the mmap lock. */
 export function findVma(mm: MmStruct, page: number, limit: number): number {
   let at = page
   while (at < limit && mm.vma[at].kind === VmaKind.none) at++
   return at
 }
 
-/** What an area is to map. */
+/** The file that a VMA maps. */
 export interface Backing {
   readonly kind: VmaKind
   readonly file: AddressSpace
-  /** The page of the file that the first page of the area is. */
+  /** `vm_pgoff`: the page of the file at the first page of the VMA. */
   readonly pgoff: number
 }
 
 /**
- * Maps `pages` pages at `page`, in place of what is there. Nothing else changes the areas meanwhile: the mmap lock is held
- * for writing throughout, while the old pages are zapped too.
+ * Maps `pages` pages at `page`, and unmaps any previous mapping there. The mmap lock is held for
+ * writing throughout, also while the old pages are zapped, so no other thread changes a VMA
+ * meanwhile.
  *
- * @param flags - {@link VM_READ}, {@link VM_WRITE}; with `VM_HUGEPAGE` what MADV_HUGEPAGE makes of the area is there at once
+ * @param flags - {@link VM_READ}, {@link VM_WRITE}; with `VM_HUGEPAGE` as if followed by
+ * MADV_HUGEPAGE
  * @param backing - the file or shared memory to map; private anonymous memory if absent
  * @returns 0, or -EINVAL if `pages` is 0
  * @kernel mmap mm/mmap.c with MAP_FIXED
@@ -78,17 +80,17 @@ export const mmap = procedure(function* mmap(
   return 0
 })
 
-/** What is private and may be written is charged for. @kernel accountable_mapping */
+/** A private writable mapping is charged for. @kernel accountable_mapping */
 function accountableMapping(mm: MmStruct, backing: Backing | undefined, flags: number): number {
   if (!mm.tracksAreas || isShared(backing?.kind ?? VmaKind.anonymous)) return 0
   return flags & VM_WRITE ? VM_ACCOUNT : 0
 }
 
 /**
- * Unmaps what there is in `pages` pages from `page` on. The areas go first, under the mmap lock for writing, so that
- * nobody can fault the pages in again; then a reader's lock is enough.
+ * Unmaps `pages` pages from `page` on. The VMAs are removed first, under the mmap lock for writing,
+ * so that no fault can map the pages again; then the lock is downgraded to reading.
  *
- * @returns 0, also where there was nothing; or -EINVAL if `pages` is 0
+ * @returns 0, also if no VMA was there; -EINVAL if `pages` is 0
  * @kernel munmap mm/mmap.c
  * @see reference B.2
  */
@@ -112,8 +114,8 @@ export const munmap = procedure(function* munmap(
 })
 
 /**
- * Zaps what the areas from `start` to `end`, which are taken out already, have left, and gives up files that nobody uses any
- * more.
+ * Zaps the pages from `start` to `end`, whose VMAs are already removed, and frees files that are no
+ * longer used.
  *
  * @kernel unmap_region mm/vma.c, free_pgtables, remove_vma
  * @see reference B.2
@@ -130,10 +132,10 @@ export const unmap_region = procedure(function* unmap_region(
 })
 
 /**
- * Takes the areas from `start` to `end` out of the address space. One step: who looks at areas holds the mmap lock,
- * and the caller has it for writing.
+ * Removes the VMAs from `start` to `end`. One step: every reader of a VMA holds the mmap lock, and
+ * the caller holds it for writing.
  *
- * @returns 1 if there was any, 0 if it was all one hole
+ * @returns 1 if there was a VMA, 0 if the range was one hole
  * @kernel vms_gather_munmap_vmas mm/vma.c
  * @see reference B.2
  */
@@ -160,8 +162,8 @@ export const detachVmas = procedure(
 )
 
 /**
- * Ghost: what was in the area has been moved with it, if it was; whatever comes here next begins
- * with nothing. Called inside an atomic step.
+ * Ghost: the page has no contents any more, because its VMA was unmapped or moved elsewhere. Called
+ * inside an atomic step.
  */
 export function leaveData(mm: MmStruct, page: number): void {
   const isElsewhere = mm.vma.some(({ data }, other) => other !== page && data === mm.vma[page].data)

@@ -1,5 +1,5 @@
 /**
- * Changing what an area permits.
+ * mprotect: changes the permissions of VMAs.
  *
  * @module
  */
@@ -32,10 +32,11 @@ import { flush_tlb_range } from '../tlb.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 
 /**
- * Changes the permissions of `pages` pages from `page` on, area by area, under the mmap lock for writing.
+ * Changes the permissions of `pages` pages from `page` on, VMA by VMA, under the mmap lock for
+ * writing.
  *
  * @param flags - {@link VM_READ}, {@link VM_WRITE}, or 0 for no access
- * @returns 0; -ENOMEM where it meets a hole: what comes before that is changed by then
+ * @returns 0; -ENOMEM at a hole, with the pages before it changed
  * @kernel mprotect mm/mprotect.c
  * @see reference B.2
  */
@@ -54,7 +55,7 @@ export const mprotect = procedure(function* mprotect(
 })
 
 /**
- * One area after another, until the end or a hole.
+ * Changes one VMA after another, up to the end of the range or a hole.
  *
  * @kernel do_mprotect_pkey mm/mprotect.c
  * @see reference B.2
@@ -75,14 +76,15 @@ const do_mprotect_pkey = procedure(function* do_mprotect_pkey(
 })
 
 /**
- * Changes the flags of the VMA that starts at `page`; a VMA that has these flags already is left alone, and its entries too.
- * A huge page that the VMA will begin or end within is split first.
+ * Changes the flags of the VMA that starts at `page`; a VMA that has these flags already is not
+ * touched, nor are its entries. A huge page across its new start or end is split first.
  *
- * The change is one step: all who look at a VMA hold the mmap lock, and the caller holds it for writing. So there are no
- * faults, and whether there is a page table cannot change before the caller walks it.
+ * The change is one step: every reader of a VMA holds the mmap lock, and the caller holds it for
+ * writing. So no fault runs, and no page table appears before the caller walks the range.
  *
- * @returns the page after the VMA (`page` itself in a hole); whether there are entries that may have to change; and whether its pages are
- * to be faulted in then, as it is locked, private and writable from now on
+ * @returns the page after the VMA (`page` itself in a hole); whether entries may have to change;
+ * and whether its pages must be faulted in afterwards, since the VMA is mlocked, private and now
+ * writable
  * @kernel mprotect_fixup mm/mprotect.c
  * @see reference B.2
  */
@@ -116,8 +118,8 @@ const mprotect_fixup = procedure(function* mprotect_fixup(
 })
 
 /**
- * The flags of the area of `page` once it permits `flags`. What becomes writable is charged for from then on; the charge is
- * kept when it is not writable any more, but by an area that has no page to lose.
+ * The flags of the VMA of `page` after the change to `flags`. A private VMA that becomes writable
+ * is charged for. It keeps the charge when it is made read-only, unless it has never had a page.
  */
 function accountedFlags({ rules }: Machine, mm: MmStruct, page: number, flags: number): number {
   const kept = mm.vma[page].flags & ~(VM_READ | VM_WRITE)
@@ -127,14 +129,14 @@ function accountedFlags({ rules }: Machine, mm: MmStruct, page: number, flags: n
   return flags | (rules.unaccountsUnfaulted && isUnfaulted ? kept & ~VM_ACCOUNT : kept)
 }
 
-/** True if the area of `page` permits something else than `flags`. Called under the mmap lock. */
+/** True if `flags` changes the permissions of the VMA of `page`. Called under the mmap lock. */
 function changesFlags(mm: MmStruct, page: number, flags: number): boolean {
   return (mm.vma[page].flags & (VM_READ | VM_WRITE)) !== flags
 }
 
 /**
- * True if the address space has a page table: one that was never needed does not exist, and of changes to what does
- * not exist nobody is told. A table with a single entry makes the whole range that it covers known to watchers.
+ * True if the range has a page table. Without one there is no invalidation. With one, the
+ * invalidation covers the whole range, even if a single entry of the table is used.
  */
 export function isPopulated(mm: MmStruct, start: number, end: number): boolean {
   if (mm.pmd?.length) return mm.pmd.some((pmd) => start < pmd.end && pmd.start < end && !isPmdNone(mm, pmd))
@@ -142,9 +144,10 @@ export function isPopulated(mm: MmStruct, start: number, end: number): boolean {
 }
 
 /**
- * Brings the entries from `start` to `end` in line with the area's new flags: a page-table lock section an entry, as
- * the table's lock may be dropped between any two. TLBs are flushed after the end of the window, and before the mmap
- * lock is released, so that nothing that relies on the new permissions can come before.
+ * Changes the entries from `start` to `end` to the new flags of the VMA. One page-table lock
+ * section for each entry, since the kernel may drop the lock between any two. The TLBs are flushed
+ * after the end of the invalidation and before the mmap lock is released: no other thread can rely
+ * on the new permissions earlier.
  *
  * @kernel change_protection mm/mprotect.c
  * @see reference B.2
@@ -191,11 +194,12 @@ const change_pte_range = procedure(function* change_pte_range(
   return changed
 })
 
-/** What came of the entry of a huge page: as it was, changed, or it is none. */
+/** The result for a PMD: unchanged, changed, or it refers to a page table. */
 const Changed = { no: 0, yes: 1, table: 2 } as const
 
 /**
- * Changes the entry of a huge page, all of whose pages get the same flags. One step: there is but one entry.
+ * Changes the PMD of a huge page: all of its pages get the same flags. One step: it is a single
+ * entry.
  *
  * @kernel change_huge_pmd mm/huge_memory.c
  * @see reference B.2
@@ -210,8 +214,7 @@ export const change_huge_pmd = procedure(function* change_huge_pmd(
 })
 
 /**
- * Changes the entry if it is a huge page's. Called inside an atomic step, under the page-table
- * lock.
+ * Changes the PMD if it maps a huge page. Called inside an atomic step, under the page-table lock.
  */
 export function changePmd(current: Task, mm: MmStruct, pmd: Pmd, flags: number): number {
   if (pmd.kind !== PmdKind.huge) return Changed.table
@@ -221,13 +224,15 @@ export function changePmd(current: Task, mm: MmStruct, pmd: Pmd, flags: number):
 }
 
 /**
- * What the flags make of one entry: without any permission it stays mapped and the CPU may not use it. It becomes
- * writable again only where a write fault would make it so without asking anybody; shared memory at once.
+ * Changes one entry to the flags. Without any permission it becomes PROT_NONE and keeps its
+ * mapping. It becomes writable only if a write fault would make it writable without copying or
+ * notifying; an entry of shared memory becomes writable at once.
  */
 function changePte(current: Task, mm: MmStruct, page: number, flags: number): number {
   const pte = mm.pte[page]
   if (!mapsPage(pte)) {
-    // These lose the right to write, also where the new flags give it: they get it back by a fault.
+    // These entries are write-protected even if the new flags permit writes: a fault makes them
+    // writable again.
     pte.write = false
     return 0
   }
@@ -240,9 +245,9 @@ function changePte(current: Task, mm: MmStruct, page: number, flags: number): nu
 }
 
 /**
- * True if a write would make the entry writable without a look at anything else: nobody waits to be told of one, and the
- * page is shared memory's, or this mapping's alone. Up to Linux 6.2 it must be dirty too, as what is written through it
- * would not be known of otherwise.
+ * True if the entry can be made writable without a fault: neither soft-dirty nor userfaultfd needs
+ * the fault, and the page is shared memory or exclusive to this mapping. Up to Linux 6.2 the entry
+ * must be dirty too; otherwise a write through it would not be recorded.
  *
  * @kernel can_change_pte_writable
  */

@@ -1,5 +1,5 @@
 /**
- * Moving an area to other addresses, with all that is in it.
+ * mremap: moves VMAs and their pages to other addresses.
  *
  * @module
  */
@@ -31,10 +31,12 @@ import { areaEnd, areaStart, beginVma, Merge, mergeVma, splitVma, unlinkPage } f
 import { zap_page_range } from './zap.js'
 
 /**
- * Moves `pages` pages at `page` to `to`, in place of what is there. The mmap lock is held for writing throughout.
+ * Moves `pages` pages at `page` to `to`, and unmaps any previous mapping there. The mmap lock is
+ * held for writing throughout.
  *
- * @returns 0; -EINVAL for an empty range, or two that overlap; -EFAULT if there is nothing at `page`, or if the pages are not in
- * one area and the kernel moves one only: then what was at `to` is unmapped all the same
+ * @returns 0; -EINVAL for an empty range, or ranges that overlap; -EFAULT if `page` lies in no VMA,
+ * or if the range is not inside one VMA and the release moves only one: then the pages at `to` are
+ * unmapped all the same
  * @kernel mremap mm/mremap.c with MREMAP_MAYMOVE, MREMAP_FIXED
  * @see reference B.2
  */
@@ -56,7 +58,7 @@ export const mremap = procedure(function* mremap(
 })
 
 /**
- * The same, with the old area left where it is, empty: whoever touches it gets new pages.
+ * The same, but the old VMA stays, without pages: an access to it faults in new ones.
  *
  * @returns as {@link mremap}
  * @kernel mremap mm/mremap.c with MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP
@@ -77,10 +79,13 @@ export const mremapDontUnmap = procedure(
   },
 )
 
-/** How one area is moved. */
+/** Moves one VMA: {@link move_vma}, or its variant with MREMAP_DONTUNMAP. */
 type MoveArea = Procedure<[Task, MmStruct, number, number, number], void>
 
-/** What is to be moved: pages from `page` to `end`, where the first of them is moved to, and how. */
+/**
+ * The pages to move, from `page` to `end`; the new address of the first; and the procedure that
+ * moves one VMA.
+ */
 interface Move {
   readonly page: number
   readonly end: number
@@ -88,13 +93,19 @@ interface Move {
   readonly move: MoveArea
 }
 
-/** An area that is registered with userfaultfd is not moved together with others. @kernel vma_multi_allowed */
+/**
+ * A VMA that is registered with userfaultfd cannot be moved together with others.
+ *
+ * @kernel vma_multi_allowed
+ */
 const REFUSED = -1
 
 /**
- * Moves one area after another, from `at` on. The gaps between them stay: what lies in them at the new place is not unmapped.
+ * Moves one VMA after another, from `at` on. Holes between them are kept: pages mapped at the new
+ * address of a hole are not unmapped.
  *
- * @returns 0; -EFAULT if there is no area where the range begins, or at one that is registered with userfaultfd and not all of the range
+ * @returns 0; -EFAULT if the range starts in a hole, or at a VMA that is registered with
+ * userfaultfd and is only a part of the range
  * @kernel remap_move mm/mremap.c
  * @see reference B.2
  */
@@ -121,7 +132,8 @@ const remap_move = procedure(function* remap_move(
 })
 
 /**
- * The one area that the range lies in. What was at the new place is gone also if the range is not in one.
+ * Moves the one VMA that contains the range. Pages at the new address are unmapped even if no
+ * single VMA contains the range.
  *
  * @kernel mremap_to mm/mremap.c
  * @see reference B.2
@@ -147,7 +159,7 @@ const mremap_to = procedure(function* mremap_to(
 })
 
 /**
- * Unmaps what is where the pages are moved to.
+ * Unmaps the pages at the new address.
  *
  * @kernel do_munmap mm/mmap.c
  * @see reference B.2
@@ -163,7 +175,8 @@ const do_munmap = procedure(function* do_munmap(
 })
 
 /**
- * The area is there twice for a while; nobody can fault, since the mmap lock is held for writing.
+ * Moves one VMA. For a while both the old and the new VMA exist; no fault can run, since the mmap
+ * lock is held for writing.
  *
  * @kernel move_vma mm/mremap.c
  * @see reference B.2
@@ -184,15 +197,16 @@ const move_vma = procedure(function* move_vma(
   yield* move_page_tables(current, mm, page, pages, to)
   if (mm.pmd) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
   yield* detachVmas(current.machine, mm, page, page + pages)
-  // There is nothing left to zap, and watchers are told again all the same.
+  // No entry is left to zap, but notifiers are invalidated again.
   yield* zap_page_range(current, mm, NotifyEvent.UNMAP, page, page + pages)
   if (mm.pmd) yield* free_pgtables(mm, page, page + pages)
 })
 
 /**
- * The same with MREMAP_DONTUNMAP. The old area keeps its bounds, and what it permits; it is no longer locked. It never had a page,
- * if all of it has been moved. Where a rule says so, of a locked area only the range is no longer locked, as it is an area of its own
- * from then on; and what never had a page is at the offset of an area that is new.
+ * The same with MREMAP_DONTUNMAP. The old VMA keeps its bounds and permissions, and is no longer
+ * mlocked. If all of it was moved, it counts as a VMA that has never had a page. Rules of some
+ * releases: only the moved range of an mlocked VMA is unlocked, and becomes a VMA of its own; a VMA
+ * that has never had a page gets the offset of a new VMA.
  *
  * @kernel move_vma mm/mremap.c, dontunmap_complete
  * @see reference B.2
@@ -235,8 +249,9 @@ const moveContents = procedure(
 )
 
 /**
- * The area at another place. Anonymous memory that has never had a page of its own is like new there, and may become one area with
- * what is beside it; otherwise it keeps its offset, by which its pages are found.
+ * Copies the VMA to the new address. An anonymous VMA that has never had a page is like a new one
+ * there, and may be merged with a neighbour; any other keeps its offset, by which the rmap walk
+ * finds its pages.
  *
  * @kernel copy_vma
  */
@@ -244,7 +259,7 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
   const [area, copy] = [mm.vma[page], mm.vma[to]]
   const keepsOffset = isFileBacked(area.kind) || area.anonymous !== 0
   copy.kind = area.kind
-  // What is moved is not registered any more (no UFFD_FEATURE_EVENT_REMAP).
+  // The moved VMA is no longer registered with userfaultfd (no UFFD_FEATURE_EVENT_REMAP).
   copy.flags = area.flags & ~(VM_UFFD_MISSING | VM_UFFD_WP)
   copy.anonymous = area.anonymous
   copy.file = area.file
@@ -253,8 +268,9 @@ function copyVma(mm: MmStruct, page: number, to: number): void {
 }
 
 /**
- * Moves the entries as they are, those of device pages and of migrations too: who migrates finds them where they are then.
- * Watchers are told of the old addresses only; of the new ones they have heard when what was there was unmapped.
+ * Moves the entries unchanged, including device-private and migration entries: a migration finds
+ * them at the new address. Notifiers are invalidated for the old addresses only; the new ones were
+ * invalidated when the pages there were unmapped.
  *
  * @kernel move_page_tables mm/mremap.c
  * @see reference B.2
@@ -273,7 +289,8 @@ export const move_page_tables = procedure(function* move_page_tables(
       at += moved - 1
       continue
     }
-    // The TLBs are flushed before the lock is dropped: by its new entry the page may be freed at any moment after that.
+    // The TLBs are flushed before the lock is dropped: from then on another thread may free the
+    // page through its new entry.
     yield* mm.ptl.critical('move an entry, and flush', () => {
       if (moveEntry(mm, page + at, to + at)) flushTlb(current.machine, mm, page + at, page + at + 1)
       return 0
@@ -283,9 +300,10 @@ export const move_page_tables = procedure(function* move_page_tables(
 })
 
 /**
- * Moves a huge page with its one entry, if all of it is moved to where another would fit; otherwise it is split.
+ * Moves the PMD of a huge page if the range covers all of it and the new address is aligned;
+ * otherwise splits it.
  *
- * @returns how many pages were moved
+ * @returns the number of pages moved
  * @kernel move_huge_pmd mm/huge_memory.c
  * @see reference B.2
  */
@@ -314,25 +332,25 @@ const move_huge_pmd = procedure(function* move_huge_pmd(
 /**
  * Moves one entry. Called inside an atomic step, under the page-table lock.
  *
- * @returns false if there was none
+ * @returns false if the entry was empty
  * @kernel move_ptes
  */
 export function moveEntry(mm: MmStruct, page: number, to: number): boolean {
   if (mm.pte[page].kind === PteKind.none) return false
   pteAlloc(mm, to)
   movePte(mm.pte[page], mm.pte[to])
-  // Where the area was registered its marks end with that.
+  // The VMA is no longer registered, so its write-protection marks are cleared.
   if (mm.tracksUserfaults && mm.vma[page].flags & VM_UFFD_WP) mm.pte[to].uffdWp = false
   return true
 }
 
-/** All that the entry says, its reference and its mapping. */
+/** Moves the entry with its bits, its reference and its mapping. */
 function movePte(from: Pte, to: Pte): void {
   to.kind = from.kind
   to.frame = from.frame
   to.write = from.write
   to.dirty = from.dirty
-  // So that who looks for what has been written knows that the page is new at this address.
+  // Soft-dirty: the contents at this address have changed.
   to.softDirty = true
   to.uffdWp = from.uffdWp
   to.exclusive = from.exclusive

@@ -1,5 +1,5 @@
 /**
- * Advice that memory is not needed for a while: to drop it, or to write it to swap.
+ * MADV_FREE and MADV_PAGEOUT.
  *
  * @module
  */
@@ -33,11 +33,11 @@ import { flushTlb } from '../tlb.js'
 import { walkAreas } from './madvise.js'
 
 /**
- * What is in the range may be dropped, until it is written again: then it reads as zeroes. Pages that a device has, or has to
- * itself, are left alone.
+ * MADV_FREE: reclaim may drop the pages of the range until they are written again. A dropped page
+ * reads as zeroes. Device-private and device-exclusive entries are skipped.
  *
- * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked, or
- * is not private anonymous memory
+ * @returns 0; -ENOMEM if the range has a hole, after its VMAs are handled; -EINVAL at the first VMA
+ * that is mlocked or is not private anonymous memory
  * @kernel madvise_free_single_vma mm/madvise.c, madvise with MADV_FREE
  * @see reference B.2
  */
@@ -72,9 +72,9 @@ export const madvise_free = procedure(function* madvise_free(
 })
 
 /**
- * One entry: it is clean from now on, and so is its page, which may be dropped. What is in swap is dropped at once. One step: the
- * page-table lock is held, and the TLBs are flushed under it, so that the next write is seen. A part of a huge page becomes a page by
- * itself first.
+ * Handles one entry: marks it and its page clean, and the page lazily freed. A swap entry is
+ * cleared at once. One step: the page-table lock is held until the TLBs are flushed, so that the
+ * next write sets the dirty bit. A large folio is split first.
  *
  * @kernel madvise_free_pte_range mm/madvise.c
  * @see reference B.2
@@ -110,8 +110,8 @@ const madvise_free_pte_range = procedure(function* madvise_free_pte_range(
 })
 
 /**
- * Whether the page holds nothing that must be kept. One that is shared is left as it is, if it is
- * dirty or in the swap cache. Called inside an atomic step.
+ * True if the page is clean now, and may be dropped. A shared page that is dirty or in the swap
+ * cache stays as it is. Called inside an atomic step.
  */
 function cleanPage(machine: Machine, frame: Frame): boolean {
   if (!frame.dirty && frame.swapCache === 0) return true
@@ -122,7 +122,7 @@ function cleanPage(machine: Machine, frame: Frame): boolean {
 }
 
 /**
- * True if the entry maps a page of system memory, and not the zero page. Called inside an atomic
+ * True if the entry maps a page of system memory other than the zero page. Called inside an atomic
  * step, under the page-table lock.
  *
  * @kernel vm_normal_page
@@ -136,9 +136,11 @@ function isLocked({ vma }: MmStruct, page: number): boolean {
 }
 
 /**
- * Reclaims what is in the range: each page that one entry maps goes to swap, or is dropped if it may be.
+ * MADV_PAGEOUT: reclaims the pages of the range that are mapped once. Each is swapped out, or
+ * dropped if it is lazily freed.
  *
- * @returns 0; -ENOMEM if there is a hole in the range: everything around it is done; -EINVAL from the first area that is locked
+ * @returns 0; -ENOMEM if the range has a hole, after its VMAs are handled; -EINVAL at the first
+ * mlocked VMA
  * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c, madvise with MADV_PAGEOUT
  * @see reference B.2
  */
@@ -171,7 +173,7 @@ export const madvise_pageout = procedure(function* madvise_pageout(
 })
 
 /**
- * The page of one entry, if there is one that no other maps. A part of a huge page becomes a page by itself first.
+ * Reclaims the page of one entry if it is mapped once. A large folio is split first.
  *
  * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c
  * @see reference B.2

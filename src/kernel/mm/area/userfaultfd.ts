@@ -1,6 +1,7 @@
 /**
- * userfaultfd: user space is told of faults on missing pages, and of writes to pages that it has write-protected. Here by a signal, as with
- * `UFFD_FEATURE_SIGBUS`: whoever faults does not wait for user space.
+ * userfaultfd: user space handles faults on missing pages, and writes to pages that it has
+ * write-protected. Here a fault gets a signal, as with `UFFD_FEATURE_SIGBUS`, and does not wait for
+ * user space.
  *
  * @see reference E.3.13
  * @module
@@ -28,15 +29,16 @@ import { findVma } from './mmap.js'
 import { canChangePteWritable, isPopulated } from './mprotect.js'
 import { areaEnd } from './vma.js'
 
-/** What userfaultfd can be asked to tell of. */
+/** The VMA flags of the registration modes. */
 export const UFFD_FLAGS = VM_UFFD_MISSING | VM_UFFD_WP
 
 /**
- * Registers the areas of the range, under the mmap lock for writing. One that the range does not cover is split, and one that has
- * become as its neighbour is merged with it. Holes after the first area are passed over.
+ * Registers the VMAs of the range, under the mmap lock for writing. A VMA that reaches beyond the
+ * range is split; a VMA that becomes compatible with a neighbour is merged with it. Holes after the
+ * first VMA are skipped.
  *
  * @param mode - `VM_UFFD_MISSING` or `VM_UFFD_WP`
- * @returns 0; -EINVAL if there is no area in the range, or one that is not private anonymous memory
+ * @returns 0; -EINVAL if the range has no VMA, or a VMA that is not private anonymous memory
  * @kernel userfaultfd_register fs/userfaultfd.c
  * @see reference E.3.13
  */
@@ -66,11 +68,13 @@ export const userfaultfd_register = procedure(function* userfaultfd_register(
 })
 
 /**
- * Write-protects the pages of the range, or ends that, one area after another, under the mmap lock for reading.
+ * Write-protects the pages of the range, or removes the protection, one VMA after another, under
+ * the mmap lock for reading.
  *
  * @param protect - true to write-protect
- * @returns 0; -ENOENT if there is no area, or at the first that is not registered for that: what is before it is done. Releases that
- * do this within one area only want it to have the whole range
+ * @returns 0; -ENOENT if the range has no VMA, or at the first VMA that is not registered for it:
+ * pages before it are changed. In releases that handle one VMA only, that VMA must contain the
+ * range
  * @kernel mwriteprotect_range mm/userfaultfd.c
  * @see reference E.3.13
  */
@@ -99,8 +103,8 @@ export const userfaultfd_writeprotect = procedure(function* userfaultfd_writepro
 })
 
 /**
- * The pages of one area. Watchers are told before the first entry changes, if there is a page table at all; the TLBs are flushed after
- * the end of the window.
+ * Handles the pages of one VMA. If there is a page table, the invalidation opens before the first
+ * entry changes. The TLBs are flushed after its end.
  *
  * @returns 0, or -ENOENT
  * @kernel uffd_wp_range mm/userfaultfd.c
@@ -130,8 +134,8 @@ export const uffd_wp_range = procedure(function* uffd_wp_range(
 })
 
 /**
- * Marks one entry, or takes the mark off it. None keeps the right to write; one that is present has
- * it back at once where a write would not be told of. Called inside an atomic step, under the
+ * Sets or clears the mark of one entry. Setting it write-protects the entry; clearing it makes a
+ * present entry writable at once if a write need not fault. Called inside an atomic step, under the
  * page-table lock.
  *
  * @kernel change_pte_range mm/mprotect.c (MM_CP_UFFD_WP)

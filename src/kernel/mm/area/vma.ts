@@ -1,5 +1,6 @@
 /**
- * Where areas begin and end, how they are split and merged, and what links those that may map a page.
+ * VMAs: their bounds, splitting and merging, and the anon_vmas that link VMAs which may map the
+ * same page.
  *
  * @see reference E.3.1
  * @module
@@ -16,7 +17,7 @@ import {
 import { READ_ONCE, SpecificationError } from '../../../world/index.js'
 
 /**
- * The page after the last of the area that `page` lies in, at most `limit`. Called under the mmap
+ * The page after the last of the VMA that contains `page`, at most `limit`. Called under the mmap
  * lock.
  */
 export function areaEnd(mm: MmStruct, page: number, limit: number): number {
@@ -25,29 +26,34 @@ export function areaEnd(mm: MmStruct, page: number, limit: number): number {
   return end
 }
 
-/** The first page of the area that `page` lies in. Called under the mmap lock. */
+/** The first page of the VMA that contains `page`. Called under the mmap lock. */
 export function areaStart(mm: MmStruct, page: number): number {
   let start = page
   while (start > 0 && isSameArea(mm, start)) start--
   return start
 }
 
-/** True if `page` continues the area of the page before it. */
+/** True if `page` lies in the same VMA as the page before it. */
 function isSameArea(mm: MmStruct, page: number): boolean {
   if (!mm.tracksAreas) return hasEqualAttributes(mm, page)
-  // Also from the walk over a page's mappings, which has the lock of what links the areas.
+  // The rmap walk reads this too, under the lock of the anon_vma or of the file.
   const isHole = READ_ONCE(mm.vma[page - 1]).kind === VmaKind.none
   return !READ_ONCE(mm.vma[page]).starts && isHole === (READ_ONCE(mm.vma[page]).kind === VmaKind.none)
 }
 
-/** True if nothing but their `anon_vma`s may keep the pages on both sides of the beginning of `page` apart. @kernel is_mergeable_vma */
+/**
+ * True if the VMAs on both sides of the start of `page` are compatible, apart from their
+ * `anon_vma`s.
+ *
+ * @kernel is_mergeable_vma
+ */
 function hasEqualAttributes(mm: MmStruct, page: number): boolean {
   const [before, area] = [mm.vma[page - 1], mm.vma[page]]
   if (area.kind !== before.kind || area.flags !== before.flags) return false
   return area.kind === VmaKind.none || isContinued(mm, page)
 }
 
-/** True if what is behind `page` is what follows the page before it. */
+/** True if the offset of `page` continues that of the page before it. */
 function isContinued(mm: MmStruct, page: number): boolean {
   const [before, area] = [mm.vma[page - 1], mm.vma[page]]
   if (!mm.tracksOffsets) return true
@@ -55,8 +61,8 @@ function isContinued(mm: MmStruct, page: number): boolean {
 }
 
 /**
- * From here on an area begins at `page`, if there is one. Both parts of one that is split are put
- * into the trees again. Called inside an atomic step, under the mmap lock for writing.
+ * Splits the VMA that contains `page` at `page`. Both parts are inserted into the interval trees
+ * again. Called inside an atomic step, under the mmap lock for writing.
  *
  * @kernel __split_vma
  */
@@ -68,7 +74,8 @@ export function splitVma(machine: Machine, mm: MmStruct, page: number): void {
 }
 
 /**
- * A new area begins at `page`. Called inside an atomic step, under the mmap lock for writing.
+ * Inserts a new VMA that starts at `page`. Called inside an atomic step, under the mmap lock for
+ * writing.
  *
  * @kernel vma_link
  */
@@ -78,9 +85,9 @@ export function beginVma(machine: Machine, mm: MmStruct, page: number): void {
 }
 
 /**
- * The area of `page`, whose bounds or `anon_vma` have changed, is taken out of the trees of its
- * `anon_vma`s, and put in behind all that begin at the same offset. Called inside an atomic step,
- * under the mmap lock for writing, or for reading if it gets its first page.
+ * Removes the VMA of `page`, whose bounds or `anon_vma` have changed, from the interval trees of
+ * its `anon_vma`s, and inserts it after all VMAs with the same offset. Called inside an atomic
+ * step, under the mmap lock for writing, or for reading if the VMA gets its first page.
  *
  * @kernel anon_vma_interval_tree_pre_update_vma, anon_vma_interval_tree_post_update_vma,
  * anon_vma_chain_link
@@ -96,7 +103,7 @@ export function linkArea(machine: Machine, mm: MmStruct, page: number): void {
 }
 
 /**
- * No area with an `anon_vma` begins at `page` any more. Called inside an atomic step.
+ * Removes the VMA that starts at `page` from the interval trees. Called inside an atomic step.
  *
  * @kernel unlink_anon_vmas
  */
@@ -107,16 +114,16 @@ export function unlinkPage({ mms }: Machine, mm: MmStruct, page: number): void {
   for (const { vma } of mms) for (const area of vma) if (READ_ONCE(area).linked > left) area.linked -= 1
 }
 
-/** How areas beside a new one are chosen. */
+/** Which neighbour a new VMA is merged with. */
 export const Merge = { either: 0, preferNext: 1 } as const
 
 /**
- * The pages from `start` to `end`, which have their new attributes, become part of the areas beside
- * them that have the same. Called inside an atomic step, under the mmap lock for writing.
+ * Merges the pages from `start` to `end`, which have their new attributes, with the compatible VMAs
+ * beside them. Called inside an atomic step, under the mmap lock for writing.
  *
- * Equal attributes are not enough: of two areas with different `anon_vma`s neither can find the
- * other's pages; and an area that fork has copied is linked to its parent's too, which those that
- * never had a page are kept out of.
+ * Equal attributes are not enough. Two VMAs with different `anon_vma`s cannot be merged: the rmap
+ * walk of one would not find pages of the other. And a VMA copied by fork is linked to its parent's
+ * `anon_vma` too, so a VMA that has never had a page is not merged with it.
  *
  * @kernel vma_merge
  */
@@ -143,19 +150,27 @@ function anonVmaOf(area: MmStruct['vma'][number] | false): number {
   return area === false ? 0 : area.anonymous
 }
 
-/** True if an area with `anonVma` may become part of one with `target`; 0 is none. @kernel is_mergeable_anon_vma */
+/**
+ * True if a VMA with `anonVma` can be merged with one that has `target`; 0 means no anon_vma.
+ *
+ * @kernel is_mergeable_anon_vma
+ */
 function canMerge(machine: Machine, anonVma: number, target: number): boolean {
   if (anonVma === target) return true
   if (target === 0) return machine.rules.mergesIntoUnfaulted && !isFromFork(machine, anonVma)
   return anonVma === 0 && !isFromFork(machine, target)
 }
 
-/** True if fork has made it: the areas that have it are linked to another as well. @kernel list_is_singular */
+/**
+ * True if fork created the anon_vma: its VMAs are linked to the parent's anon_vma too.
+ *
+ * @kernel list_is_singular
+ */
 function isFromFork({ anonVmas }: Machine, anonVma: number): boolean {
   return anonVmas[anonVma - 1].parent !== 0
 }
 
-/** The whole area that `page` lies in gets the `anon_vma`. */
+/** Sets the `anon_vma` of the VMA that contains `page`. */
 function linkAnonVma(machine: Machine, mm: MmStruct, page: number, anonVma: number): void {
   const end = areaEnd(mm, page, mm.vma.length)
   for (let at = areaStart(mm, page); at < end; at++) mm.vma[at].anonymous = anonVma
@@ -163,8 +178,8 @@ function linkAnonVma(machine: Machine, mm: MmStruct, page: number, anonVma: numb
 }
 
 /**
- * The area that `page` lies in gets a page of its own. Called inside an atomic step, under the mmap
- * lock.
+ * Gives the VMA of `page` an anon_vma before it gets its first page. Called inside an atomic step,
+ * under the mmap lock.
  *
  * @kernel anon_vma_prepare
  */
@@ -173,7 +188,12 @@ export function anonVmaPrepare(machine: Machine, mm: MmStruct, page: number): vo
   linkAnonVma(machine, mm, page, machine.anonVmas.length > 0 ? findOrAllocate(machine, mm, page) : 1)
 }
 
-/** That of the next area or the previous, if they could be one but for what they permit; otherwise a new one. @kernel find_mergeable_anon_vma */
+/**
+ * The anon_vma of the next or previous VMA if the two differ in permissions at most; otherwise a
+ * new one.
+ *
+ * @kernel find_mergeable_anon_vma
+ */
 function findOrAllocate(machine: Machine, mm: MmStruct, page: number): number {
   const [start, end] = [areaStart(mm, page), areaEnd(mm, page, mm.vma.length)]
   for (const [beside, edge] of [
@@ -193,7 +213,11 @@ function isCompatible(mm: MmStruct, page: number): boolean {
   return isSimilar && before.kind === area.kind && isContinued(mm, page)
 }
 
-/** One that no area, no page and no other refers to. @kernel anon_vma_alloc */
+/**
+ * Allocates an anon_vma: one to which no VMA, page or other anon_vma refers.
+ *
+ * @kernel anon_vma_alloc
+ */
 function allocAnonVma(machine: Machine, parent: number): number {
   const { anonVmas, mms, frames } = machine
   const used = new Set<number>([parent])
@@ -207,7 +231,12 @@ function allocAnonVma(machine: Machine, parent: number): number {
   return free + 1
 }
 
-/** All that an area with `anonVma` is linked to: it, and those from which fork has copied it. @kernel anon_vma_chain */
+/**
+ * The anon_vmas to which a VMA with `anonVma` is linked: itself, and those of the parents from
+ * which fork copied it.
+ *
+ * @kernel anon_vma_chain
+ */
 export function linksOf({ anonVmas }: Machine, anonVma: number): number[] {
   const links: number[] = []
   for (let at = anonVma; at > 0; at = anonVmas[at - 1]?.parent ?? 0) links.push(at)
@@ -215,8 +244,8 @@ export function linksOf({ anonVmas }: Machine, anonVma: number): number[] {
 }
 
 /**
- * Gives the child's area an `anon_vma` of its own, linked to all that the parent's is. Called
- * inside an atomic step of fork.
+ * Gives the child's VMA an `anon_vma` of its own, linked to the same anon_vmas as the parent's.
+ * Called inside an atomic step of fork.
  *
  * @kernel anon_vma_fork
  */
@@ -233,8 +262,8 @@ export function anonVmaFork(
 }
 
 /**
- * Where the page is found again by those who look for its mappings: by the area of `page`, and
- * where in it. Called inside an atomic step, under the page-table lock.
+ * Sets the mapping and index of the page, by which the rmap walk finds it: the anon_vma and the
+ * offset of `page`. Called inside an atomic step, under the page-table lock.
  *
  * @kernel __page_set_anon_rmap, folio_move_anon_rmap
  */
@@ -244,8 +273,9 @@ export function setAnonRmap(frame: Frame, mm: MmStruct, page: number): void {
 }
 
 /**
- * The same for a page that comes from swap. One that others may map too is found by the `anon_vma`
- * that all of them are linked to. Called inside an atomic step, under the page-table lock.
+ * The same for a page that is swapped in. A page that is not exclusive gets the root `anon_vma`, to
+ * which every VMA that may map it is linked. Called inside an atomic step, under the page-table
+ * lock.
  *
  * @kernel __page_set_anon_rmap
  */

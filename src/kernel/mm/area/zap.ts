@@ -1,6 +1,6 @@
 /**
- * Zapping: taking the pages of a range out of the page table. Watchers hear of it before the first entry changes;
- * TLBs are flushed and pages freed after they have heard the end.
+ * Zapping: clears the page-table entries of a range. The invalidation opens before the first entry
+ * changes; the TLBs are flushed and the pages freed after its end.
  *
  * @module
  */
@@ -28,10 +28,11 @@ import { clearSwapEntry, freeSwapAndCache } from '../swap/slots.js'
 import { flush_tlb_range } from '../tlb.js'
 
 /**
- * Empties the entries from `start` to `end`, and gathers what they mapped. A page-table lock section an entry: that
- * is the finest at which others can see the range go. The data of a private page is lost here.
+ * Clears the entries from `start` to `end`, and gathers the pages that they mapped. One page-table
+ * lock section for each entry: other threads may see the range partly cleared at any entry. The
+ * data of a private page is lost here.
  *
- * @returns the frames that are to be freed once the TLBs have forgotten them; the zero page is among them
+ * @returns the frames to free after the TLB flush, including the zero page
  * @kernel zap_pte_range mm/memory.c
  * @see reference B.2
  */
@@ -55,7 +56,7 @@ export const zap_pte_range = procedure(function* zap_pte_range(
     const cleared = yield* step('clear an entry', () => {
       if (!mm.ptl.acquire()) return BLOCKED
       const cleared = clearEntryAt(current, mm, page)
-      // Of a page that is free its owner is told under the lock.
+      // The owner of a page that is now free is called under the page-table lock.
       if (typeof cleared === 'number') mm.ptl.release()
       return cleared
     })
@@ -68,10 +69,10 @@ export const zap_pte_range = procedure(function* zap_pte_range(
 const NOTHING = -1
 
 /**
- * Empties the entry of `page`. Called inside an atomic step, under the page-table lock.
+ * Clears the entry of `page`. Called inside an atomic step, under the page-table lock.
  *
- * @returns the frame that it mapped, to be freed once the TLBs have forgotten it; {@link NOTHING};
- * or a page that is free, whose owner is still to be told
+ * @returns the frame that it mapped, to be freed after the TLB flush; {@link NOTHING}; or a page
+ * that is now free and whose owner must be called
  */
 function clearEntryAt(current: Task, mm: MmStruct, page: number): number | Frame {
   const pte = mm.pte[page]
@@ -82,7 +83,7 @@ function clearEntryAt(current: Task, mm: MmStruct, page: number): number | Frame
 }
 
 /**
- * Tells the owner of `freed`, and drops the page-table lock, which the caller holds.
+ * Returns `freed` to its owner, and drops the page-table lock, which the caller holds.
  *
  * @kernel zap_pte_range mm/memory.c
  * @see reference B.2
@@ -95,10 +96,13 @@ const freeUnderLock = procedure(
   },
 )
 
-/** What lies above the entries of a range that is zapped: a table to go through, or nothing any more. */
+/**
+ * The result for a PMD: it refers to a page table whose entries come next, or it maps no page any
+ * more.
+ */
 const Zapped = { table: -1, nothing: -2 } as const
 
-/** Ghost: what was in the page is gone, unless its area has been moved elsewhere, with all that was in it. */
+/** Ghost: the contents of the page are lost, unless mremap has moved its VMA with the contents. */
 function loseData(mm: MmStruct, page: number): void {
   const isElsewhere =
     mm.tracksMoves &&
@@ -109,9 +113,10 @@ function loseData(mm: MmStruct, page: number): void {
 }
 
 /**
- * Empties the entry above `page` if it maps a huge page that is to go as a whole; one that is to go in part is split.
+ * Clears the PMD of `page` if it maps a huge page and the range covers all of it; a huge page that
+ * the range covers in part is split.
  *
- * @returns the first frame that it mapped, or what is left to do
+ * @returns the first frame that it mapped, or one of `Zapped`
  * @kernel zap_huge_pmd mm/huge_memory.c, zap_pmd_range
  * @see reference B.2
  */
@@ -128,7 +133,7 @@ export const zap_huge_pmd = procedure(function* zap_huge_pmd(
   const zapped = yield* step('clear the huge entry', () => {
     if (!mm.ptl.acquire()) return BLOCKED
     const zapped = zapHugePmd(current, mm, pmd, isWhole)
-    // As for an entry by itself.
+    // As for a single entry.
     if (typeof zapped === 'number') mm.ptl.release()
     return zapped
   })
@@ -139,25 +144,25 @@ export const zap_huge_pmd = procedure(function* zap_huge_pmd(
 
 /**
  * Called inside an atomic step, under the page-table lock. Returns as {@link zap_huge_pmd}, or the
- * pages that are free, whose owner is to be told.
+ * pages that are now free and whose owner must be called.
  */
 function zapHugePmd(current: Task, mm: MmStruct, pmd: Pmd, isWhole: boolean): number | readonly Frame[] {
   if (isPmdNone(mm, pmd)) return Zapped.nothing
   if (!isWhole || pmd.kind !== PmdKind.huge) return Zapped.table
   for (let at = pmd.start; at < pmd.end; at++) loseData(mm, at)
   if (mapsPage(mm.pte[pmd.start])) return clearHugePmd(current.machine, mm, pmd)
-  // In device memory, or on its way.
+  // A device-private or migration PMD.
   const freed = mm.pte.slice(pmd.start, pmd.end).flatMap((pte) => zapEntry(current, pte) ?? [])
   pmd.kind = PmdKind.none
   return freed.length > 0 ? freed : Zapped.nothing
 }
 
 /**
- * An entry that no CPU can have cached goes at once: a page of a device, or one that a device has
- * to itself, and a slot are given back, a migration loses its place. Called inside an atomic step,
- * under the page-table lock.
+ * Clears an entry that no TLB can hold, so its page need not wait for the flush: a device-private
+ * or device-exclusive page is put, a swap slot is freed, a migration entry is cleared. Called
+ * inside an atomic step, under the page-table lock.
  *
- * @returns the page, if it is free now and its owner is still to be told: see {@link putPage}
+ * @returns the page, if it is now free and its owner must be called: see {@link putPage}
  */
 function zapEntry({ machine }: Task, pte: Pte): Frame | undefined {
   if (pte.kind === PteKind.swap) {
@@ -168,20 +173,21 @@ function zapEntry({ machine }: Task, pte: Pte): Frame | undefined {
     const frame = machine.frames[pte.frame]
     const isExclusive = pte.kind === PteKind.deviceExclusive
     clearMigrationEntry(pte)
-    // It held a reference, and was no mapping, but where exclusive access is had page by page.
+    // A device-exclusive entry holds a reference. It counts as a mapping only since Linux 6.15
+    // (make_device_exclusive).
     if (isExclusive && machine.rules.exclusiveByPage) removeRmap(frame)
     if (isExclusive) putPage(frame)
     return undefined
   }
   const frame = machine.frames[clearPte(machine, pte)]
-  // Somebody is about to bring it back, or has just put it there, and finds it unwanted.
+  // Another thread is migrating the page, or has just mapped it, and will find it unmapped.
   if (unobserved(() => frame.mapcount === 0 && frame.refcount > 1)) frame.lifecycle?.signal('UNMAPPED')
   return putPage(frame) ? frame : undefined
 }
 
 /**
- * What follows a zap: TLBs forget the range, then the pages are freed. By then the window is closed; devices had
- * forgotten the pages before the first entry changed.
+ * Ends a zap: flushes the TLBs, then frees the pages. The invalidation is closed by then; devices
+ * dropped the pages before the first entry changed.
  *
  * @param gathered - what {@link zap_pte_range} returned
  * @kernel tlb_finish_mmu mm/mmu_gather.c
@@ -200,7 +206,7 @@ export const tlb_finish_mmu = procedure(function* tlb_finish_mmu(
 })
 
 /**
- * Page tables all of which was thrown away are given back, so that a huge page can come in their place.
+ * Frees page tables that are empty, so that a huge page can be mapped in their place.
  *
  * @kernel try_to_free_pte mm/pt_reclaim.c
  * @see reference B.2
@@ -217,9 +223,10 @@ export const try_to_free_pte = procedure(function* try_to_free_pte(mm: MmStruct,
 })
 
 /**
- * A whole zap: the window, the entries, the end of the window, the flush, the pages. The caller holds the mmap lock.
+ * A whole zap: opens the invalidation, clears the entries, closes the invalidation, flushes the
+ * TLBs, frees the pages. The caller holds the mmap lock.
  *
- * @param event - why: UNMAP, or CLEAR where the area stays
+ * @param event - UNMAP, or CLEAR if the VMA stays
  * @kernel zap_page_range_single mm/memory.c, unmap_region
  * @see reference B.2
  */

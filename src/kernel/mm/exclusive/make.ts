@@ -1,5 +1,6 @@
 /**
- * Device-exclusive access: a page stays where it is, and no CPU can use it until it has been taken back.
+ * Device-exclusive access: the page stays in system memory, and a CPU access faults and restores
+ * the mapping first.
  *
  * @see reference B.10
  * @module
@@ -114,8 +115,9 @@ type Next =
   | { readonly kind: 'unmapped' }
 
 /**
- * One page, to which the caller has a reference: the body of the loop in make_device_exclusive_range. A procedure of its own,
- * so that what has become of a page is all that is known of it afterwards.
+ * One page, to which the caller has a reference: the body of the loop in
+ * make_device_exclusive_range. It is a procedure of its own so that only its result is part of the
+ * control state afterwards.
  *
  * @returns the frame, locked; or 0, and the reference is dropped
  * @kernel make_device_exclusive_range mm/rmap.c
@@ -144,7 +146,7 @@ const makePageExclusive = procedure(
   },
 )
 
-/** Whose page is to be exclusive, and where it was looked up. */
+/** The page for which exclusive access is requested, and the address at which it was looked up. */
 interface Target {
   readonly mm: MmStruct
   readonly page: number
@@ -159,12 +161,13 @@ function nextArea(machine: Machine, frame: Frame, index: number): Next {
 }
 
 /**
- * Replaces all mappings of an anonymous page, of a huge page those of all its parts, VMA by VMA: notifiers first, then the
- * entries one after another. A device-exclusive entry ends the walk, and so does the last mapping.
+ * Replaces all mappings of an anonymous page, or of all parts of a huge page, VMA by VMA: the
+ * invalidation first, then the entries one after another. A device-exclusive entry ends the walk,
+ * and so does the last mapping.
  *
- * @param area - the VMA to go on with
+ * @param area - the VMA to continue with
  * @param index - its number in the order of the walk
- * @param isValid - 1 if the entry that was asked for has been replaced and was writable
+ * @param isValid - 1 if the requested entry has been replaced and was writable
  * @returns 1 if the page is exclusive
  * @kernel folio_make_device_exclusive mm/rmap.c
  * @see reference B.10
@@ -188,7 +191,7 @@ const folio_make_device_exclusive = procedure(function* folio_make_device_exclus
     stopped = replaced === Replaced.already
   }
   yield* invalidateRangeEnd(current, mm, NotifyEvent.EXCLUSIVE, start, end, owner)
-  // Where areas do not know what links them, one that was faulted in to be written has but one mapping.
+  // On a machine without anon_vmas, a page that was faulted in for writing has one mapping only.
   if (machine.anonVmas.length === 0) return valid
   const next = yield* step('go on with the next area', (): Next => {
     if (partsOf(machine, frame).every((frame) => frame.mapcount === 0)) return { kind: 'unmapped' }
@@ -204,17 +207,21 @@ const folio_make_device_exclusive = procedure(function* folio_make_device_exclus
   }
 })
 
-/** True if it is a part of a huge page, and not the first: such are not taken. @kernel PageTail */
+/** True for a part of a huge page other than its head page: these are refused. @kernel PageTail */
 function isTail(frame: Frame): boolean {
   return frame.compound > 1
 }
 
-/** The entry maps another page or none; was replaced; or was a device-exclusive entry of the page already. */
+/**
+ * The result for one entry: it does not map the page; it was replaced, and was writable or
+ * read-only; it was a device-exclusive entry of the page already.
+ */
 export const Replaced = { not: 0, writable: 1, readOnly: 2, already: 3 } as const
 
 /**
- * Replaces the entry, if it maps the page or another part of the same huge page. The TLBs are flushed before the page-table
- * lock is dropped: there is no device-exclusive entry while a CPU can still reach the page.
+ * Replaces the entry if it maps the page or another part of the same huge page. The TLBs are
+ * flushed before the page-table lock is dropped: no CPU can access the page once the
+ * device-exclusive entry is visible.
  *
  * @returns one of {@link Replaced}
  * @kernel page_make_device_exclusive_one mm/rmap.c
@@ -242,14 +249,19 @@ export const page_make_device_exclusive_one = procedure(function* page_make_devi
   })
 })
 
-/** Of file and shared memory other mappings could write the page back: it is never exclusive. @kernel folio_test_anon */
+/**
+ * File pages and shared memory can be written back through other mappings: they are never
+ * exclusive.
+ *
+ * @kernel folio_test_anon
+ */
 function isAnonymous(mm: MmStruct, page: number, frame: Frame): boolean {
   return !isShared(mm.vma[page].kind) && !isPageCache(frame)
 }
 
 /**
- * The entry keeps the reference of the mapping that it replaces. Called inside an atomic step,
- * under the page-table lock.
+ * Makes a device-exclusive entry, which keeps the reference of the mapping that it replaces. Called
+ * inside an atomic step, under the page-table lock.
  */
 export function setExclusiveEntry(pte: Pte, pfn: number, write: boolean): void {
   pte.kind = PteKind.deviceExclusive

@@ -1,5 +1,5 @@
 /**
- * The end of device-exclusive access: whoever wants the page gets the entry back that was replaced.
+ * The end of device-exclusive access: a CPU fault, or fork, restores the entry that was replaced.
  *
  * @see reference B.10
  * @module
@@ -31,12 +31,12 @@ import {
 } from '../page.js'
 
 /**
- * A fault on a device-exclusive entry. The page-table lock is not held while the folio lock is waited for, so the page
- * needs a reference, and there may be none left to take: then the entry has gone already. Devices hear of it before
- * the entry changes, and so lose what they have of the page.
+ * A CPU fault on a device-exclusive entry. It waits for the folio lock without the page-table lock,
+ * so it needs a reference to the page. If the page is free already, the entry is gone. The
+ * invalidation, which revokes the device's access, comes before the entry changes.
  *
- * @param pfn - the frame that the entry named when it was looked at
- * @returns 0: try the access again
+ * @param pfn - the frame that the entry referred to when it was read
+ * @returns 0: retry the access
  * @kernel remove_device_exclusive_entry mm/memory.c
  * @see reference B.10, D9
  */
@@ -63,7 +63,8 @@ export const remove_device_exclusive_entry = procedure(function* remove_device_e
 })
 
 /**
- * Takes a reference, unless the page is free: 1, or 0. One step: the count is changed atomically.
+ * Takes a reference unless the page is free. Returns 1, or 0 for a free page. One step: the count
+ * is changed atomically.
  *
  * @kernel folio_try_get include/linux/page_ref.h
  * @see reference B.10, D9
@@ -77,7 +78,7 @@ export const tryGetPage = procedure(function* folio_try_get(frame: Frame): Runni
 })
 
 /**
- * True if the entry still is the device-exclusive one of `pfn`. Called under the page-table lock.
+ * True if the entry is still the device-exclusive entry of `pfn`. Called under the page-table lock.
  *
  * @kernel pte_same
  */
@@ -85,15 +86,19 @@ function isExclusiveEntry(mm: MmStruct, page: number, pfn: number): boolean {
   return mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn
 }
 
-/** True if the page is one mapping's alone. A machine that does not keep that has nobody to share it with. @kernel PageAnonExclusive */
+/**
+ * True if the page is exclusive to one mapping. A machine that does not track this has no sharing.
+ *
+ * @kernel PageAnonExclusive
+ */
 function isAnonExclusive({ tracksFlags, anonExclusive }: Frame): boolean {
   return !tracksFlags || anonExclusive
 }
 
 /**
- * Makes the entry present again, with what its area permits by now. It takes the reference over.
- * Called inside an atomic step, under the page-table lock, with the folio lock held, while devices
- * can reach nothing of the page.
+ * Makes the entry present again, with the current permissions of its VMA. It takes over the
+ * reference. Called inside an atomic step, under the page-table lock and the folio lock, inside the
+ * invalidation.
  *
  * @kernel restore_exclusive_pte
  */
@@ -104,25 +109,26 @@ export function restoreExclusivePte(machine: Machine, mm: MmStruct, page: number
   const had = exclusiveByPage ? isAnonExclusive(frame) : pte.write
   const isTold = exclusiveByPage && userfaultfdPteWp(mm, page)
   const write = had && !isTold && mayWritePage(mm, page)
-  // It is the entry's own mapping that the page gets back.
+  // The device-exclusive entry counted as a mapping, and so does the present entry.
   if (exclusiveByPage) removeRmap(frame)
   setPte(machine, pte, frame.pfn, write)
-  // The device could write, and may have.
+  // The device may have written to the page.
   if (write && (!exclusiveByPage || frame.dirty)) dirtyPte(pte)
   if (!(mm.vma[page].flags & (VM_READ | VM_WRITE))) pte.kind = PteKind.protnone
 }
 
 /**
- * The same for fork, which copies a page that a device has to itself like any other, and does not
- * wait for its folio lock. Devices have been told of the whole range that is copied. Called inside
- * an atomic step, under the page-table lock.
+ * The same for fork, which copies a device-exclusive page like any other, and does not wait for its
+ * folio lock. The invalidation of fork covers the whole range that is copied. Called inside an
+ * atomic step, under the page-table lock.
  *
  * @returns false if the page is locked
  * @kernel try_restore_exclusive_pte
  */
 export function tryRestoreExclusivePte(machine: Machine, mm: MmStruct, page: number): boolean {
   if (mm.pte[page].kind !== PteKind.deviceExclusive) return true
-  // Who holds the page-table lock is the only one to see the folio lock taken and released in between.
+  // The kernel takes and releases the folio lock here. No other thread can see that, since the
+  // page-table lock is held.
   if (isPageLocked(machine.frames[mm.pte[page].frame])) return false
   restoreExclusivePte(machine, mm, page)
   return true

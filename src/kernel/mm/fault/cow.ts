@@ -1,5 +1,5 @@
 /**
- * Copy-on-write: a write to a page that is mapped read-only in an area that may be written.
+ * Copy-on-write: a write to a page that is mapped read-only in a writable VMA.
  *
  * @module
  */
@@ -38,14 +38,18 @@ import { folioFreeSwap, swapCacheReferences } from '../swap/slots.js'
 import { flushTlb } from '../tlb.js'
 import { isExclusive, mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
 
-/** What the look under the lock decides: nothing is left to do, or user space is to be told; anything else is the frame to copy. */
+/**
+ * The result of the check under the page-table lock: done, or a signal for userfaultfd; any other
+ * value is the frame to copy.
+ */
 const Decided = { done: -1, refused: -2 } as const
 
 /**
- * Looks again, now under the page-table lock. A page that nobody else has is made writable where it is, which no
- * notifier is told, since access only gets wider; any other is copied, and kept by a reference until that is done.
+ * Checks the entry again under the page-table lock. A page that is exclusive, or has no other
+ * references, is made writable in place, without an invalidation, since access is only widened. Any
+ * other page is copied, with a reference held until the copy is mapped.
  *
- * @returns 0, or VM_FAULT_OOM; VM_FAULT_SIGBUS where userfaultfd wants to hear of the write
+ * @returns 0, or VM_FAULT_OOM; VM_FAULT_SIGBUS if userfaultfd write-protects the page
  * @kernel do_wp_page mm/memory.c, wp_page_reuse
  * @see reference B.2
  */
@@ -58,7 +62,7 @@ export const do_wp_page = procedure(function* do_wp_page(
     const pte = mm.pte[page]
     if (pte.kind !== PteKind.present || pte.write || hugePmdAt(mm, page)) return Decided.done
     if (userfaultfdPteWp(mm, page)) return Decided.refused
-    // What is shared on purpose is not copied, however many map it.
+    // Shared memory is never copied, however many mappings it has.
     if (isShared(mm.vma[page].kind) || canReuse(current, mm, page)) {
       pte.write = mayWritePage(mm, page)
       dirtyPte(pte)
@@ -73,8 +77,8 @@ export const do_wp_page = procedure(function* do_wp_page(
 })
 
 /**
- * True if the page is this mapping's alone, or can be made so: nobody else has a reference any
- * more, but the swap cache, and that is given up. Called under the page-table lock.
+ * True if the page is exclusive to this mapping, or becomes so: it has no other references besides
+ * the swap cache, which is freed. Called under the page-table lock.
  *
  * @kernel wp_can_reuse_anon_folio
  */
@@ -82,7 +86,7 @@ function canReuse(current: Task, mm: MmStruct, page: number): boolean {
   if (isExclusive(current, mm, page)) return true
   const frame = current.machine.frames[mm.pte[page].frame]
   if (!frame.tracksFlags || frame.pfn === ZERO_PAGE || isPageLocked(frame)) return false
-  // The file's own page is copied, however few have it.
+  // A page of the page cache is always copied.
   if (isPageCache(frame)) return false
   const isFree = frame.compound ? mayReusePart(current, mm, frame) : isLastReference(current, frame)
   if (!isFree) return false
@@ -97,12 +101,16 @@ function isLastReference({ machine }: Task, frame: Frame): boolean {
   return frame.refcount === 1
 }
 
-/** True if a device has the page to itself, through the mapping that the entry keeps. */
+/** True if the entry is a device-exclusive entry of the page, which counts as its mapping. */
 function isTaken(pte: Pte, { pfn }: Frame): boolean {
   return READ_ONCE(pte).kind === PteKind.deviceExclusive && READ_ONCE(pte).frame === pfn
 }
 
-/** A part of a huge page: its references are those of all parts. @kernel __wp_can_reuse_large_anon_folio */
+/**
+ * A part of a huge page: the reference count of the folio covers all parts.
+ *
+ * @kernel __wp_can_reuse_large_anon_folio
+ */
 function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
   const parts = partsOf(machine, frame)
   const references = parts.reduce((sum, frame) => sum + frame.refcount, 0)
@@ -114,18 +122,19 @@ function mayReusePart({ machine }: Task, mm: MmStruct, frame: Frame): boolean {
     case PartReuse.oneProcess: {
       const mappings = parts.reduce((sum, frame) => sum + frame.mapcount, 0)
       const own = mm.pte.filter((pte) => parts.some((part) => maps(pte, part) || isTaken(pte, part))).length
-      // The last part of a huge page is copied, so that all of it is free.
+      // The last mapped part of a huge page is copied, so that the whole folio becomes free.
       return mappings > 1 && own === mappings && references === mappings
     }
   }
 }
 
 /**
- * Replaces the page by a copy. The copy is made before anybody is told: the page cannot change meanwhile, since all
- * who map it, devices included, may only read it. A device that still reads it is stopped before the entry changes.
+ * Replaces the page by a copy. The copy is made before the invalidation: the page cannot change
+ * meanwhile, since all its mappings, including those of devices, are read-only. The invalidation
+ * stops devices that read the old page before the entry changes.
  *
- * @param old - the frame to copy, on which the caller holds a reference (the zero page needs none)
- * @returns 0, also if the entry has changed meanwhile and the copy was not needed; or VM_FAULT_OOM
+ * @param old - the frame to copy, to which the caller holds a reference (the zero page needs none)
+ * @returns 0, also if the entry has changed meanwhile and the copy is freed; or VM_FAULT_OOM
  * @kernel wp_page_copy mm/memory.c
  * @see reference B.2
  */
@@ -151,22 +160,24 @@ export const wp_page_copy = procedure(function* wp_page_copy(
     anonVmaPrepare(machine, mm, page)
     if (!stillMaps(mm, page, old)) return 0
     clearPte(machine, mm.pte[page])
-    // Before the new entry is there: no CPU may go on reading the old page while another writes the new one.
+    // The flush comes before the new entry: no CPU may read the old page while another writes to
+    // the new one.
     flushTlb(machine, mm, page, page + 1)
     setPte(machine, mm.pte[page], copy, mayWritePage(mm, page))
     addNewAnonRmap(machine, mm, page)
     folioAddLru(current, machine.frames[copy])
-    // What was the file's is this address space's own from here on, as it was when it was copied.
+    // From here on the page is private to this address space, with the contents of the file at the
+    // time of the copy.
     if (isPageCache(machine.frames[old])) ownExpected(mm, page).value = machine.frames[copy].contents
     return 1
   })
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
-  // The reference that held the page during the copy, and the mapping's or that of the copy in vain.
+  // The reference held during the copy, and that of the old mapping or of the unused copy.
   yield* release_pages(machine, [replaced ? old : copy, old])
   return 0
 })
 
-/** A huge page may have come in the place of the page table. @kernel pte_offset_map_lock, pte_same */
+/** A huge page may have replaced the page table. @kernel pte_offset_map_lock, pte_same */
 function stillMaps(mm: MmStruct, page: number, pfn: number): boolean {
   if (hugePmdAt(mm, page)) return false
   const pte = mm.pte[page]

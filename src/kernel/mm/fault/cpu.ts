@@ -1,5 +1,5 @@
 /**
- * Accesses by a CPU, through its TLB, and the flushing of TLBs.
+ * Accesses by a CPU, through its TLB.
  *
  * @module
  */
@@ -19,23 +19,23 @@ import { become, claim, procedure, READ_ONCE, type Running, step, unobserved } f
 import { VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
 import { handle_mm_fault } from './fault.js'
 
-/** SIGSEGV, `SEGV_MAPERR`: there is nothing at the address. */
+/** SIGSEGV, `SEGV_MAPERR`: no VMA contains the address. */
 export const SEGV_MAPERR = -1
-/** SIGSEGV, `SEGV_ACCERR`: the area does not permit the access. */
+/** SIGSEGV, `SEGV_ACCERR`: the VMA does not permit the access. */
 export const SEGV_ACCERR = -2
-/** SIGBUS, `BUS_ADRERR`: the page is gone for good. */
+/** SIGBUS, `BUS_ADRERR`: the page is lost. */
 export const BUS_ADRERR = -3
-/** The fault found no free page. The kernel would free some, or kill; here the access fails. */
+/** The fault found no free page. The kernel would reclaim or kill; here the access fails. */
 export const OUT_OF_MEMORY = -4
 
-/** The access faulted; nothing was read or written. */
+/** The access faulted without reading or writing. */
 const FAULT = -5
 
 /**
  * One read by the current thread.
  *
- * @returns what was read (at least 0), or {@link SEGV_MAPERR}, {@link SEGV_ACCERR}, {@link BUS_ADRERR},
- * {@link OUT_OF_MEMORY}
+ * @returns the value read (at least 0), or {@link SEGV_MAPERR}, {@link SEGV_ACCERR}, {@link
+ * BUS_ADRERR}, {@link OUT_OF_MEMORY}
  */
 export const cpuRead = procedure(function* cpu_read(current: Task, page: number): Running<number> {
   const seen = yield* step('read', () => {
@@ -50,7 +50,7 @@ export const cpuRead = procedure(function* cpu_read(current: Task, page: number)
 /**
  * One write by the current thread.
  *
- * @returns 0, or what {@link cpuRead} returns where it fails
+ * @returns 0, or an error as for {@link cpuRead}
  */
 export const cpuWrite = procedure(function* cpu_write(
   current: Task,
@@ -67,11 +67,12 @@ export const cpuWrite = procedure(function* cpu_write(
 })
 
 /**
- * What the CPU translates `page` to: by its TLB, or by the page table, which it reads without a lock and remembers.
- * A translation that does not permit the access is looked up again, and is forgotten if the page table does not
- * permit it either. Before its first write the CPU sets the entry's dirty bit, for which it looks at the entry again:
- * one that is gone it cannot write through. Translation and access are one step here: a flush waits for the CPUs that it interrupts, and
- * they answer between two instructions.
+ * Translates `page` by the TLB of the CPU, or by the page table, which the CPU reads without a lock
+ * and caches in its TLB. If the cached translation does not permit the access, the CPU walks the
+ * page table again, and drops the translation if the entry does not permit the access either.
+ * Before its first write through a translation the CPU sets the dirty bit of the entry, which it
+ * must find present. Translation and access are one step: a TLB flush interrupts the CPUs and
+ * waits, and an interrupt comes between two instructions.
  *
  * @returns the frame, or -1 for a fault
  */
@@ -89,13 +90,13 @@ function translate({ machine, cpu, mm }: Task, page: number, write: boolean): nu
 }
 
 /**
- * True if the page table maps `pfn` at `page` now, with whatever permission: what is written there is not lost. Between
- * a change and the flush a TLB may say otherwise.
+ * True if the page table maps `pfn` at `page`, with any permission: a write to the frame is not
+ * lost. Between a change of the entry and the flush a TLB may still hold another translation.
  */
 function isCurrent(mm: MmStruct, page: number, pfn: number): boolean {
   const pte = mm.pte[page]
   const kind = READ_ONCE(pte).kind
-  // A page that is about to be migrated holds the data until it is copied.
+  // The source of a migration holds the data until it is copied.
   const here = kind === PteKind.present || kind === PteKind.protnone || kind === PteKind.migration
   return here && READ_ONCE(pte).frame === pfn
 }
@@ -104,7 +105,8 @@ function readThrough({ machine, cpu, mm }: Task, page: number, pfn: number): num
   mustBeAllocated(machine, mm, page, pfn)
   const seen = machine.frames[pfn].contents
   const expected = expectedAt(machine, mm, page).value
-  // Before the flush old data may be seen: whoever changed the entry has not said yet that it is done.
+  // Until the flush a CPU may read old data: the operation that changed the entry has not
+  // completed.
   if (unobserved(() => isCurrent(mm, page, pfn)))
     claim(
       'data',
@@ -118,7 +120,7 @@ function writeThrough({ machine, mm }: Task, page: number, pfn: number, value: n
   mustBeAllocated(machine, mm, page, pfn)
   claim('data', pfn !== ZERO_PAGE, `${mm.name}: a CPU writes to the zero page through page ${page}`)
   machine.frames[pfn].contents = value
-  // What goes to a page that the address space does not map any more is lost, as it should be.
+  // A write to a page that the address space no longer maps is lost, as it should be.
   if (unobserved(() => isCurrent(mm, page, pfn))) expectedAt(machine, mm, page).value = value
   return 0
 }
@@ -133,10 +135,10 @@ function mustBeAllocated(machine: Machine, mm: MmStruct, page: number, pfn: numb
 }
 
 /**
- * A fault of the current thread: checks that there is an area and that it permits the access, and lets the fault be
- * handled, under the mmap lock for reading.
+ * A fault of the current thread: under the mmap lock for reading, checks that a VMA permits the
+ * access, and calls handle_mm_fault.
  *
- * @returns 0 if the access is worth another try, or the signal
+ * @returns 0: retry the access; or the signal
  * @kernel do_user_addr_fault arch/x86/mm/fault.c
  * @see reference B.2
  */
@@ -153,7 +155,10 @@ export const do_user_addr_fault = procedure(function* do_user_addr_fault(
   return bad ? bad : signalOf(fault)
 })
 
-/** Whether the area forbids the access. What may be written may be read too: the page table knows no other way. */
+/**
+ * The signal if the VMA does not permit the access. A writable page is also readable: the page
+ * table cannot express write-only.
+ */
 function accessError(mm: MmStruct, page: number, write: boolean): number {
   if (mm.vma[page].kind === VmaKind.none) return SEGV_MAPERR
   return mm.vma[page].flags & (write ? VM_WRITE : VM_READ | VM_WRITE) ? 0 : SEGV_ACCERR

@@ -1,6 +1,6 @@
 /**
- * Page faults: an entry is looked at without a lock, and what is found decides who deals with it. Each of those
- * looks again under the page-table lock before it changes anything.
+ * Page faults: the entry is read without a lock and selects the handler. Each handler checks the
+ * entry again under the page-table lock before it changes it.
  *
  * @module
  */
@@ -30,7 +30,10 @@ import { do_cow_fault, do_read_fault, do_shared_fault } from './file.js'
 import { do_numa_page } from './numa.js'
 import { do_swap_page, migration_entry_wait } from './swap.js'
 
-/** What the entry of the page says to do. Of these two the rest depends on what the entry named when it was read. */
+/**
+ * The handler that the entry selects. The last two carry the slot or the frame that the entry
+ * referred to.
+ */
 type Found =
   | { readonly kind: 'deviceExclusive'; readonly pfn: number }
   | { readonly kind: 'swap'; readonly slot: number }
@@ -53,8 +56,9 @@ type Found =
     }
 
 /**
- * Makes `page` accessible, writable if `write`, as far as the VMA allows. The caller holds the mmap lock for reading and has
- * checked that the VMA permits the access; the entry may have changed again when it returns.
+ * Makes `page` present, and writable if `write` and the VMA permits it. The caller holds the mmap
+ * lock for reading and has checked that the VMA permits the access; the entry may have changed
+ * again when it returns.
  *
  * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}, {@link VM_FAULT_SIGSEGV}
  * @kernel handle_mm_fault mm/memory.c
@@ -72,7 +76,7 @@ export const handle_mm_fault = procedure(function* handle_mm_fault(
 })
 
 /**
- * The same again within a fault that was to map a huge page: there is a page table now.
+ * The same within a fault that tried to map a huge page: there is a page table now.
  *
  * @kernel handle_pte_fault mm/memory.c
  * @see reference B.2
@@ -88,7 +92,7 @@ export const handle_pte_fault = procedure(function* handle_pte_fault(
 })
 
 /**
- * The rest of a fault, by what the entry says.
+ * Calls the handler that the entry selects.
  *
  * @kernel handle_pte_fault mm/memory.c
  * @see reference B.2
@@ -134,7 +138,7 @@ const dealWith = procedure(
 )
 
 /**
- * A fault to write on an entry that may be written already: what remains is to say so.
+ * A write fault on an entry that may be made writable: sets its write and dirty bits.
  *
  * @kernel ptep_set_access_flags mm/pgtable-generic.c
  * @see reference B.2
@@ -183,8 +187,9 @@ function do_fault(backing: VmaKind, write: boolean): 'fileRead' | 'fileCopied' |
 }
 
 /**
- * First access to a page of anonymous memory: reading maps the zero page, writing a new page. None of it is told to
- * notifiers, since access only gets wider. Where a missing page is user space's to bring, the access gets a signal.
+ * First access to a page of anonymous memory: a read maps the zero page, a write maps a new page.
+ * There is no invalidation, since access is only widened. If userfaultfd handles missing pages of
+ * the VMA, the access gets a signal.
  *
  * @kernel do_anonymous_page mm/memory.c
  * @see reference B.2
@@ -199,7 +204,7 @@ export const do_anonymous_page = procedure(function* do_anonymous_page(
   if (!write)
     return yield* mm.ptl.critical('map the zero page', () => {
       if (pte.kind !== PteKind.none) return 0
-      // After the OOM reaper a page that was lost must not come back as a zeroed one.
+      // After the OOM reaper a lost page must not be replaced by a zeroed one.
       if (mm.unstable || userfaultfdMissing(mm, page)) return VM_FAULT_SIGBUS
       pteAlloc(mm, page)
       setPte(current.machine, pte, ZERO_PAGE, false)
@@ -222,5 +227,5 @@ export const do_anonymous_page = procedure(function* do_anonymous_page(
   return installed === Installed.notNeeded ? 0 : installed
 })
 
-/** Whether a new page went into the page table; an error is negative. */
+/** Whether the new page was mapped. An error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const

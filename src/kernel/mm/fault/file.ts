@@ -1,5 +1,5 @@
 /**
- * Faults on memory that has a file behind it, or is shared.
+ * Faults on file mappings and shared memory.
  *
  * @module
  */
@@ -29,14 +29,18 @@ import {
 } from '../page.js'
 import { mayWritePage, VM_FAULT_OOM, VM_FAULT_SIGBUS } from './answers.js'
 
-/** Pages that a read fault maps at most, of those that are cached: 64 KiB. @kernel fault_around_bytes */
+/**
+ * The most pages that a read fault maps around the address, if they are cached: 64 KiB.
+ *
+ * @kernel fault_around_bytes
+ */
 const FAULT_AROUND = 16
 
-/** The page of the file has no frame yet. */
+/** The page is not in the page cache. */
 const NOT_CACHED = -3
 
 /**
- * A read of a page that has a file behind it. What is cached around it is mapped too.
+ * A read fault on a file mapping. Cached pages around the address are mapped too.
  *
  * @returns 0, or {@link VM_FAULT_OOM}, {@link VM_FAULT_SIGBUS}
  * @kernel do_read_fault mm/memory.c
@@ -47,7 +51,8 @@ export const do_read_fault = procedure(function* do_read_fault(
   mm: MmStruct,
   page: number,
 ): Running<number> {
-  // One step: the page-table lock is held for all of them. Access only gets wider, and nobody is told.
+  // One step: the page-table lock is held for all of them. There is no invalidation, since access
+  // is only widened.
   const mapped = yield* mm.ptl.critical('map what is cached around', () => {
     const [start, end] = around(mm, page)
     for (let at = start; at < end; at++) mapCached(current.machine, mm, at)
@@ -57,8 +62,8 @@ export const do_read_fault = procedure(function* do_read_fault(
 })
 
 /**
- * First page and page after the last that a fault at `page` maps, if they are cached. Called under
- * the mmap lock.
+ * The first page and the page after the last that a fault at `page` maps if they are cached. Called
+ * under the mmap lock.
  *
  * @kernel do_fault_around
  */
@@ -68,7 +73,7 @@ function around(mm: MmStruct, page: number): [start: number, end: number] {
   return [start, areaEnd(mm, page, Math.min(start + FAULT_AROUND, mm.vma.length))]
 }
 
-/** Maps the page of the file if it is cached and nobody has it locked. @kernel filemap_map_pages */
+/** Maps the page of the file if it is cached and not locked. @kernel filemap_map_pages */
 function mapCached(machine: Machine, mm: MmStruct, page: number): void {
   const { file, pgoff } = fileAt(machine, mm, page)
   if (pgoff >= file.pages.length || mm.pte[page].kind !== PteKind.none) return
@@ -79,7 +84,7 @@ function mapCached(machine: Machine, mm: MmStruct, page: number): void {
 }
 
 /**
- * A write to a page of shared memory.
+ * A write fault on shared memory.
  *
  * @returns as {@link do_read_fault}
  * @kernel do_shared_fault mm/memory.c
@@ -94,7 +99,7 @@ export const do_shared_fault = procedure(function* do_shared_fault(
 })
 
 /**
- * Maps the page of the file. What has been mapped there meanwhile stays.
+ * Maps the page of the file unless another page was mapped meanwhile.
  *
  * @kernel finish_fault mm/memory.c
  * @see reference B.2
@@ -119,7 +124,7 @@ const finish_fault = procedure(function* finish_fault(
 })
 
 /**
- * A write to a page of a file that is mapped privately, and not there yet: it gets a copy at once.
+ * A write fault on a missing page of a private file mapping: maps a copy at once.
  *
  * @returns as {@link do_read_fault}
  * @kernel do_cow_fault mm/memory.c
@@ -159,10 +164,10 @@ export const do_cow_fault = procedure(function* do_cow_fault(
 })
 
 /**
- * Finds the page of the file, or makes one.
+ * Finds the page in the page cache, or allocates it.
  *
- * @returns its frame, locked and held by a reference; or {@link VM_FAULT_SIGBUS} past the end of the file,
- * {@link VM_FAULT_OOM}
+ * @returns its frame, locked and with a reference; or {@link VM_FAULT_SIGBUS} past the end of the
+ * file, {@link VM_FAULT_OOM}
  * @kernel __do_fault mm/memory.c, shmem_fault
  * @see reference B.2
  */
@@ -185,7 +190,8 @@ const __do_fault = procedure(function* __do_fault(
 })
 
 /**
- * A new page for the cache of the file. Somebody else may have put one there meanwhile: then that one is looked at.
+ * Allocates a page and adds it to the page cache of the file. If another thread has added one
+ * meanwhile, the caller looks it up again.
  *
  * @kernel shmem_get_folio mm/shmem.c
  * @see reference B.2
@@ -212,7 +218,7 @@ const shmem_get_folio = procedure(function* shmem_get_folio(
   return yield* become(__do_fault, current, mm, page)
 })
 
-/** What is behind `page`, which has a file. Called under the mmap lock. */
+/** The file and the offset that `page` maps. Called under the mmap lock. */
 function fileAt(
   { files }: Machine,
   mm: MmStruct,
@@ -226,7 +232,11 @@ function fileAt(
   return { file: files[mm.vma[page].file - 1], pgoff: mm.vma[page].pgoff }
 }
 
-/** True if the file's own page may be written through the area, which is then so from the start. @kernel vm_get_page_prot */
+/**
+ * True if the VMA maps the page cache writable, from the first fault on: a shared writable mapping.
+ *
+ * @kernel vm_get_page_prot
+ */
 function mayWriteFile(mm: MmStruct, page: number): boolean {
   return isShared(mm.vma[page].kind) && mayWritePage(mm, page)
 }

@@ -1,5 +1,5 @@
 /**
- * Getting at the pages of an address space from outside: each is faulted in as far as needed, and held.
+ * get_user_pages: faults in pages of an address space and takes references to them.
  *
  * @module
  */
@@ -20,15 +20,15 @@ import { getPage, release_pages } from '../page.js'
 import { VM_FAULT_OOM } from './answers.js'
 import { handle_mm_fault } from './fault.js'
 
-/** What a look at an entry finds, where it is not a frame to hold. */
+/** The result for an entry from which no reference can be taken. */
 const Followed = { refused: -1, missing: 0 } as const
 
 /**
- * Holds the pages from `start` to `end`, each by a reference, as pages that may be written: what is shared is copied
- * first. The caller holds the mmap lock.
+ * Takes a reference to each page from `start` to `end`, for writing: a shared page is copied first.
+ * The caller holds the mmap lock.
  *
- * @returns their frames, up to the first that cannot be had: one of no area, one that may not be written, one for which
- * there is no memory
+ * @returns their frames, up to the first page that fails: it lies in no VMA, is not writable, or
+ * there is no memory for it
  * @kernel get_user_pages_remote mm/gup.c with FOLL_GET, FOLL_WRITE and FOLL_SPLIT_PMD
  * @see reference B.2
  */
@@ -48,8 +48,8 @@ export const get_user_pages_remote = procedure(function* get_user_pages_remote(
 })
 
 /**
- * Somebody outside gets hold of a page, does with it what he has to do, and lets go. What he holds stays where it is,
- * whatever becomes of the entry.
+ * Takes a reference to a user page, as O_DIRECT does, and puts it again. The referenced page stays
+ * in place, whatever happens to the entry.
  *
  * @kernel get_user_pages_remote mm/gup.c, put_page
  * @see reference B.2
@@ -66,10 +66,11 @@ export const holdUserPage = procedure(
 )
 
 /**
- * Somebody gets hold of a page for as long as he likes: a device that is told where it is, and not when it moves. Such a page
- * must not keep the memory of another device from its owner.
+ * Pins a page for long, as RDMA without ODP does: the device is told the address of the page once.
+ * Such a pin must not block device memory of another device.
  *
- * @returns 0; -EFAULT if there is no page to be had; -EBUSY for one that is in device memory and cannot leave it now
+ * @returns 0; -EFAULT if the page cannot be faulted in; -EBUSY if it is in device memory and cannot
+ * be migrated now
  * @kernel pin_user_pages mm/gup.c with FOLL_LONGTERM and FOLL_WRITE, unpin_user_pages
  * @see reference B.2
  */
@@ -95,7 +96,8 @@ export const pinUserPageLongterm = procedure(
 )
 
 /**
- * One page that may be held for long: one that may not is moved, and got again.
+ * Gets one page that may be pinned for long. A page that may not is migrated first, and looked up
+ * again.
  *
  * @kernel __gup_longterm_locked mm/gup.c
  * @see reference B.2
@@ -111,11 +113,11 @@ const __gup_longterm_locked = procedure(function* __gup_longterm_locked(
   return moved === Unpinnable.moved ? yield* become(__gup_longterm_locked, current, mm, page) : moved || pfn
 })
 
-/** What comes of a page that may not be held for long where it is. */
+/** The result for a page that may not be pinned for long in its place. */
 const Unpinnable = { none: 0, moved: 1, busy: -2 } as const
 
 /**
- * Moves the page out of coherent device memory, if it is there; the reference on it is given up.
+ * Migrates the page out of coherent device memory if it is there. The reference to it is dropped.
  *
  * @kernel migrate_longterm_unpinnable_folios mm/gup.c
  * @see reference B.2
@@ -130,7 +132,7 @@ export const migrate_longterm_unpinnable_folios = procedure(function* migrate_lo
 })
 
 /**
- * One page: looks, faults and looks again. Returns its frame, or -1.
+ * Gets one page: reads the entry, faults, and reads it again. Returns its frame, or -1.
  *
  * @kernel get_user_pages_remote mm/gup.c
  * @see reference B.2
@@ -146,8 +148,8 @@ const getUserPage = procedure(
 )
 
 /**
- * The same with FOLL_SPLIT_PMD: each page is to be dealt with by itself, so there must be an entry for each before anybody looks
- * whether it may be written. What is the last part of a huge page that may not is then copied, and not the huge page reused.
+ * The same with FOLL_SPLIT_PMD: the PMD is split before the entry is checked for write access. So
+ * the last part of a read-only huge page is copied, and the huge page is not reused.
  *
  * @kernel get_user_pages_remote mm/gup.c with FOLL_SPLIT_PMD
  * @see reference B.2
@@ -167,15 +169,18 @@ const getUserPageSplit = procedure(
   },
 )
 
-/** True if there is a page that CPUs can use: what is not present is faulted in as a whole. A look without a lock. */
+/**
+ * True if the entry is present. A PMD that is not present is faulted in as a whole. Reads without a
+ * lock.
+ */
 function isPresent(mm: MmStruct, page: number): boolean {
   const { kind } = READ_ONCE(mm.pte[page])
   return kind === PteKind.present || kind === PteKind.protnone
 }
 
 /**
- * Holds the page if the entry lets it be written. Called under the page-table lock and the mmap
- * lock.
+ * Takes a reference to the page if the entry is writable. Called under the page-table lock and the
+ * mmap lock.
  *
  * @kernel follow_page_pte
  */
@@ -189,9 +194,10 @@ function followPage({ machine }: Task, mm: MmStruct, page: number): number {
 }
 
 /**
- * Faults one page in to be written, and holds nothing: it may be gone again at once. The caller holds the mmap lock.
+ * Faults in one page for writing, without taking a reference: it may be unmapped again at once. The
+ * caller holds the mmap lock.
  *
- * @returns 0; -EFAULT if it may not be written; -ENOMEM
+ * @returns 0; -EFAULT if the page is not writable; -ENOMEM
  * @kernel fixup_user_fault mm/gup.c with FAULT_FLAG_WRITE
  * @see reference B.2
  */
@@ -207,7 +213,7 @@ export const fixup_user_fault = procedure(function* fixup_user_fault(
   return fault === VM_FAULT_OOM ? -Errno.ENOMEM : -Errno.EFAULT
 })
 
-/** True if there is an area that may be written. Called under the mmap lock. */
+/** True if a writable VMA contains the page. Called under the mmap lock. */
 function mayBeWritten(mm: MmStruct, page: number): boolean {
   return mm.vma[page].kind !== VmaKind.none && (mm.vma[page].flags & VM_WRITE) !== 0
 }

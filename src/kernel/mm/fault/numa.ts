@@ -1,5 +1,6 @@
 /**
- * NUMA hinting: the kernel takes access to a page away for a while, to see from where it is used.
+ * NUMA hinting: entries are made PROT_NONE, so that the next access faults and shows which node
+ * uses the page.
  *
  * @module
  */
@@ -17,8 +18,9 @@ import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/ind
 import { flush_tlb_range } from '../tlb.js'
 
 /**
- * Makes `pages` pages from `page` on fault at their next use. They stay where they are. Where a page of device memory is used is
- * its driver's business: its entry is left alone. The mmap lock is held for reading: areas do not change, faults may come at any moment.
+ * Makes the entries of `pages` pages from `page` on PROT_NONE. The pages are not moved. Entries of
+ * device memory are skipped. The mmap lock is held for reading: VMAs do not change, but faults may
+ * run.
  *
  * @kernel change_prot_numa mm/mempolicy.c, change_pte_range mm/mprotect.c (is_zone_device_page)
  * @see reference B.2
@@ -47,7 +49,8 @@ export const change_prot_numa = procedure(function* change_prot_numa(
 })
 
 /**
- * A fault on an entry that was only made to fault: gives the access back, to read; who wants to write faults again.
+ * A fault on an entry made PROT_NONE for NUMA hinting: makes it readable again. A write faults once
+ * more.
  *
  * @returns 0
  * @kernel do_numa_page mm/memory.c, do_huge_pmd_numa_page

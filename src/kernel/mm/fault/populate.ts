@@ -1,5 +1,5 @@
 /**
- * Faulting pages in before anybody touches them.
+ * Populating: faults in pages before they are accessed.
  *
  * @module
  */
@@ -8,15 +8,17 @@ import { become, procedure, READ_ONCE, type Running, step } from '../../../world
 import { VM_FAULT_OOM } from './answers.js'
 import { handle_mm_fault } from './fault.js'
 
-/** What came of populating an area. */
+/** The result of populating a VMA. */
 export const Populated = { all: 0, refused: 1, noMemory: 2, failed: 3 } as const
 
 /**
- * Faults in the pages from `start` to `end`, which are in one area, to read or to write. A page that is there already is left as it
- * is; nobody holds any afterwards. The caller holds the mmap lock.
+ * Faults in the pages from `start` to `end`, which lie in one VMA, for reading or writing. A
+ * present page is left as it is. No references are kept. The caller holds the mmap lock.
  *
- * @param permitting - one of these the area must permit; locking memory is content with either (FOLL_FORCE)
- * @returns one of {@link Populated}: whether the area permits the access, and whether all could be faulted in
+ * @param permitting - access flags of which the VMA must permit one; mlock accepts any of them
+ * (FOLL_FORCE)
+ * @returns one of {@link Populated}: whether the VMA permits the access, and whether all pages were
+ * faulted in
  * @kernel faultin_vma_page_range mm/gup.c, populate_vma_page_range
  * @see reference B.2
  */
@@ -41,7 +43,8 @@ export const populateArea = procedure(
 )
 
 /**
- * One page: looks, faults and looks again. Returns 0, or what the fault answers.
+ * Populates one page: reads the entry, faults, and reads it again. Returns 0, or the error of the
+ * fault.
  *
  * @kernel populate_vma_page_range mm/gup.c
  * @see reference B.2

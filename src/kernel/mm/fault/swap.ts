@@ -1,5 +1,5 @@
 /**
- * Faults on entries that are not present: pages that are in device memory, and pages that are being migrated.
+ * Faults on entries that are not present: device-private and migration entries.
  *
  * @see reference B.6
  * @module
@@ -33,9 +33,10 @@ import { getPage, isPageLocked, putPages, tryLockPage, unlockPage } from '../pag
 import { VM_FAULT_SIGBUS } from './answers.js'
 
 /**
- * A CPU fault on a device-private page: its owner migrates it back. Checks the entry again under the page-table lock, and
- * takes the folio lock and a reference there. Only the thread that gets the lock holds a reference for the fault, so that
- * concurrent faults do not look like pins to each other (D6); the others wait until the lock is released (D7).
+ * A CPU fault on a device-private page: its owner migrates it back to system memory. Checks the
+ * entry again under the page-table lock, and takes the folio lock and a reference there. Only the
+ * thread that gets the lock holds a reference for the fault, so that concurrent faults do not look
+ * like pins to each other (D6); the others wait until the lock is released (D7).
  *
  * @returns 0: retry the access; or what migrate_to_ram returned
  * @kernel do_swap_page mm/memory.c, Linux 7.0
@@ -53,7 +54,7 @@ export const do_swap_page = procedure(function* do_swap_page(
     const frame = machine.frames[pfn]
     if (!tryLockPage(frame)) return { kind: 'contended', frame } as const
     holdForFault(frame)
-    // What follows may sleep.
+    // From here on the thread may sleep.
     current.cpu.busy = false
     return { kind: 'locked', frame } as const
   })
@@ -81,12 +82,12 @@ export const do_swap_page = procedure(function* do_swap_page(
   return error
 })
 
-/** The entry is not what it was: the access is retried. */
+/** The entry has changed: the access is retried. */
 const CHANGED = { kind: 'changed' } as const
 
 /**
- * A reference for the fault, on the page and on the part that stands for its folio. Called inside
- * an atomic step.
+ * Takes a reference for the fault, on the page and on the head page of its folio. Called inside an
+ * atomic step.
  */
 export function holdForFault(frame: Frame): void {
   getPage(frame)
@@ -95,8 +96,8 @@ export function holdForFault(frame: Frame): void {
 }
 
 /**
- * Gives back what {@link holdForFault} took: of a folio that was split for the fault the page alone
- * is left. Called inside an atomic step.
+ * Puts the references that {@link holdForFault} took. If the folio was split for the fault, only
+ * the page's is left. Called inside an atomic step.
  *
  * @returns as {@link putPages}
  */
@@ -105,7 +106,10 @@ export function putAfterFault(frame: Frame): readonly Frame[] | 0 {
   return putPages(folio === frame ? [frame] : [folio, frame])
 }
 
-/** SIGBUS is for data that nobody has any more. A process that gets it for a page that is there is lost for nothing. */
+/**
+ * Asserts that SIGBUS is returned only if the data is lost. A process must not be killed for a page
+ * that still exists.
+ */
 function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, owner }: Frame): void {
   claim(
     'C30',
@@ -115,7 +119,8 @@ function mustHaveFailed(machine: Machine, mm: MmStruct, page: number, { pfn, own
 }
 
 /**
- * The device page that the entry names, or -1 if it names none. Called under the page-table lock.
+ * The device page that the entry refers to, or -1 if it is not a device-private entry. Called under
+ * the page-table lock.
  */
 export function devicePageAt(mm: MmStruct, page: number): number {
   const pte = mm.pte[page]
@@ -123,7 +128,7 @@ export function devicePageAt(mm: MmStruct, page: number): number {
 }
 
 /**
- * Asks the owner of the page to bring it back.
+ * Calls migrate_to_ram of the owner of the page.
  *
  * @kernel dev_pagemap_ops.migrate_to_ram include/linux/memremap.h
  * @see reference B.6
@@ -137,7 +142,7 @@ export const migrateToRam = procedure(
 )
 
 /**
- * Waits until the folio lock is released, or the entry is another.
+ * Waits until the folio lock is released or the entry has changed.
  *
  * @kernel softleaf_entry_wait_on_locked mm/filemap.c
  * @see reference B.6
@@ -158,10 +163,10 @@ export const softleaf_entry_wait_on_locked = procedure(function* softleaf_entry_
 })
 
 /**
- * Waits until the page has been migrated, or its migration given up. Whoever migrates holds its folio lock for as
- * long as there is a migration entry.
+ * Waits until the migration of the page has ended or failed. The migration holds the folio lock as
+ * long as the migration entry exists.
  *
- * @returns 0: try again
+ * @returns 0: retry the access
  * @kernel migration_entry_wait mm/migrate.c
  * @see reference B.6
  */

@@ -1,5 +1,6 @@
 /**
- * Advice on what one entry maps whole: a huge page is given up or reclaimed as it is, or split where the advice ends within it.
+ * MADV_FREE and MADV_PAGEOUT on a PMD: a huge page is lazily freed or reclaimed as a whole, or
+ * split if the range covers only a part of it.
  *
  * @see reference B.2
  * @module
@@ -24,18 +25,25 @@ import { partsOf } from '../rmap.js'
 import { flushTlb } from '../tlb.js'
 import { split_folio } from './folio.js'
 
-/** What an entry above the page tables may be that is not present. @kernel pmd_is_migration_entry, pmd_is_device_private_entry */
+/**
+ * The kinds of a PMD that is not present.
+ *
+ * @kernel pmd_is_migration_entry, pmd_is_device_private_entry
+ */
 const NON_PRESENT: readonly PteKind[] = [PteKind.migration, PteKind.devicePrivate]
 
-/** What came of the entry above: its page table is to be gone through, or nothing is left to do. A frame is a huge page to deal with. */
+/**
+ * The result for a PMD: it refers to a page table whose entries come next, or it is done. A frame
+ * number is a huge page that must be split or reclaimed.
+ */
 const Advised = { table: 0, done: -1 } as const
 
 /**
- * The huge page that the entry maps, if it is one in system memory that no other entry maps. Called
- * inside an atomic step, under the page-table lock: whoever looked before without it may find that
- * the page has migrated since.
+ * The huge page that the PMD maps, if it is in system memory and mapped once. Called inside an
+ * atomic step, under the page-table lock: the page may have been migrated since an earlier read
+ * without the lock.
  *
- * @param known - what the entry may be that is not present
+ * @param known - the kinds of a non-present PMD that the release handles
  */
 function hugePageOf(machine: Machine, mm: MmStruct, pmd: Pmd, known: readonly PteKind[]): Frame | undefined {
   const pte = mm.pte[pmd.start]
@@ -53,12 +61,12 @@ function hugePageOf(machine: Machine, mm: MmStruct, pmd: Pmd, known: readonly Pt
 }
 
 /**
- * What the huge page holds may be dropped, until it is written again: one entry says so of all of it. Where the advice ends within
- * it, it is split first.
+ * Marks the huge page lazily freed: reclaim may drop it until it is written again. If the range
+ * covers only a part of it, it is split first.
  *
- * @param start - the first page that is given up
+ * @param start - the first page of the range
  * @param end - the page after the last
- * @returns true if nothing is left to do; otherwise there is a page table, and its entries come next
+ * @returns true if the PMD is done; false if it refers to a page table whose entries come next
  * @kernel madvise_free_huge_pmd mm/huge_memory.c
  * @see reference B.2
  */
@@ -77,11 +85,11 @@ export const madvise_free_huge_pmd = procedure(function* madvise_free_huge_pmd(
 })
 
 /**
- * Cleans the entry, or takes the folio lock and a reference of a huge page that is to be split.
- * Called inside an atomic step, under the page-table lock.
+ * Clears the dirty bit of the PMD, or takes the folio lock and a reference to a huge page that must
+ * be split. Called inside an atomic step, under the page-table lock.
  *
- * @param known - what the entry may be that is not present
- * @returns whether there is a page table (0), nothing is left to do (-1), or the frame to split
+ * @param known - the kinds of a non-present PMD that the release handles
+ * @returns one of `Advised`, or the frame to split
  */
 export function freeHugePmd(
   { machine }: Task,
@@ -113,12 +121,13 @@ export function freeHugePmd(
 }
 
 /**
- * Isolates the huge page, which is to be reclaimed. Where the advice ends within it, it is split first; whoever has its lock is waited
- * for.
+ * Isolates the huge page for reclaim. If the range covers only a part of it, it is split first;
+ * this waits for the folio lock.
  *
- * @param start - the first page that is to be reclaimed
+ * @param start - the first page of the range
  * @param end - the page after the last
- * @returns the huge page that is isolated; 0 if there is a page table, and its entries come next; -1 if nothing is left to do
+ * @returns the isolated huge page; 0 if the PMD refers to a page table whose entries come next; -1
+ * if it is done
  * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c (pmd_trans_huge)
  * @see reference B.2
  */
@@ -139,10 +148,10 @@ export const madvise_cold_or_pageout_huge_pmd = procedure(function* madvise_cold
 })
 
 /**
- * Finds the huge page. One that is to be split gets a reference. Called inside an atomic step,
- * under the page-table lock.
+ * Finds the huge page, and takes a reference to one that must be split. Called inside an atomic
+ * step, under the page-table lock.
  *
- * @param known - what the entry may be that is not present
+ * @param known - the kinds of a non-present PMD that the release handles
  * @returns as {@link madvise_cold_or_pageout_huge_pmd}, or the frame to split
  */
 export function isolateHugePmd(
@@ -161,11 +170,11 @@ export function isolateHugePmd(
 }
 
 /**
- * A part of a huge page that is mapped by entries of its own: where nobody else maps any part, and
- * nobody has locked it, it is locked and held, and is to be split. Called inside an atomic step,
- * under the page-table lock.
+ * Locks and references a huge page that is mapped by PTEs, so that the caller can split it, if each
+ * part is mapped at most once and the folio is not locked. Called inside an atomic step, under the
+ * page-table lock.
  *
- * @returns its first part; 0 if it stays as it is
+ * @returns its head page; 0 if it cannot be split now
  * @kernel madvise_free_pte_range, madvise_cold_or_pageout_pte_range (folio_test_large)
  */
 export function holdToSplit(machine: Machine, part: Frame): number {
@@ -177,7 +186,8 @@ export function holdToSplit(machine: Machine, part: Frame): number {
 }
 
 /**
- * Splits the huge page that begins at `frame`, which the caller has locked and holds; both are given up.
+ * Splits the huge page that starts at `frame`, which the caller has locked and referenced. Drops
+ * lock and reference.
  *
  * @returns 1 if it is split
  * @kernel madvise_cold_or_pageout_pte_range mm/madvise.c

@@ -1,5 +1,5 @@
 /**
- * A fault on a huge page in device memory that one entry maps.
+ * A CPU fault on a device-private PMD.
  *
  * @see reference B.6
  * @module
@@ -12,14 +12,15 @@ import { wasHeld } from '../../migrate/request.js'
 import { migrateToRam } from '../fault/swap.js'
 import { getPage, putPages, tryLockPage, unlockPage } from '../page.js'
 
-/** The entry is not what it was, or somebody else has the folio lock: the access is tried again. */
+/** The PMD has changed, or another thread holds the folio lock: the access is retried. */
 const AGAIN = -1
 
 /**
- * Its owner brings all of it back. Looks again under the page-table lock, where it takes the folio lock and a reference; who does
- * not get the lock does not wait for it, but faults again.
+ * The owner migrates the whole huge page back. Checks the PMD again under the page-table lock,
+ * where it tries the folio lock and takes a reference. A thread that does not get the lock does not
+ * wait, but faults again.
  *
- * @returns 0: try the access again; or what the owner answered
+ * @returns 0: retry the access; or the result of migrate_to_ram
  * @kernel do_huge_pmd_device_private mm/huge_memory.c
  * @see reference B.6
  */
@@ -37,7 +38,7 @@ export const do_huge_pmd_device_private = procedure(function* do_huge_pmd_device
     const head = machine.frames[mm.pte[start].frame]
     if (!tryLockPage(head)) return AGAIN
     getPage(head)
-    // What follows may sleep.
+    // From here on the thread may sleep.
     current.cpu.busy = false
     return head.pfn
   })

@@ -1,5 +1,5 @@
 /**
- * Faults where a huge page is, or would be, mapped.
+ * Faults on a PMD.
  *
  * @module
  */
@@ -25,8 +25,9 @@ import { allocHugePage, clearHugePmd, framesOf, isPmdNone, pteAlloc, setHugePmd 
 import { __split_huge_pmd } from './split.js'
 
 /**
- * First access to memory that wants huge pages: reading maps the huge zero page, writing a new huge page. If there is none
- * a page table takes its place, and the fault is like any other. None of it is told to notifiers, since nothing was mapped.
+ * First access to a VMA with huge pages: a read maps the huge zero page, a write maps a new huge
+ * page. If no huge page is free, a page table is allocated, and the fault continues as a fault on a
+ * PTE. There is no invalidation, since no page was mapped.
  *
  * @returns 0, or an error of the fault
  * @kernel do_huge_pmd_anonymous_page mm/huge_memory.c
@@ -44,7 +45,7 @@ export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonym
     anonVmaPrepare(current.machine, mm, page)
     const pmd = pmdAt(mm, page)
     if (pmd === undefined || !isPmdNone(mm, pmd)) return Installed.notNeeded
-    // After the OOM reaper a page that was lost must not come back as a zeroed one.
+    // After the OOM reaper a lost page must not be replaced by a zeroed one.
     if (mm.unstable || userfaultfdMissing(mm, page)) return VM_FAULT_SIGBUS
     setHugePmd(current.machine, mm, pmd, head, write && mayWritePage(mm, page))
     for (let at = pmd.start; write && at < pmd.end; at++) addNewAnonRmap(current.machine, mm, at)
@@ -55,11 +56,11 @@ export const do_huge_pmd_anonymous_page = procedure(function* do_huge_pmd_anonym
   return installed === Installed.notNeeded ? 0 : installed
 })
 
-/** Whether a new huge page was mapped; an error is negative. */
+/** Whether the new huge page was mapped. An error is negative. */
 const Installed = { yes: 0, notNeeded: 1 } as const
 
 /**
- * There is no huge page to be had: from now on there is a page table.
+ * No huge page is free: allocates a page table instead.
  *
  * @kernel pte_alloc include/linux/mm.h
  * @see reference B.2
@@ -78,8 +79,8 @@ const pte_alloc = procedure(function* pte_alloc(
 })
 
 /**
- * A write to the huge zero page: a new huge page takes its place. Where there is none its mapping is split, and the one page is
- * dealt with like any other.
+ * A write to the huge zero page: a new huge page replaces it. If none is free, the PMD is split,
+ * and the fault continues on the PTE.
  *
  * @returns 0, or an error of the fault
  * @kernel do_huge_zero_wp_pmd mm/huge_memory.c
@@ -112,7 +113,7 @@ const do_huge_zero_wp_pmd = procedure(function* do_huge_zero_wp_pmd(
 })
 
 /**
- * True if the entry above `page` maps the huge zero page. Called inside an atomic step.
+ * True if the PMD of `page` maps the huge zero page. Called inside an atomic step.
  *
  * @kernel is_huge_zero_pmd
  */
@@ -126,7 +127,7 @@ export function mapsHugeZeroPage(mm: MmStruct, page: number): boolean {
 }
 
 /**
- * Splits the mapping, and goes on as with any other page.
+ * Splits the PMD, and continues with the PTE.
  *
  * @kernel do_huge_pmd_wp_page mm/huge_memory.c
  * @see reference B.2
@@ -140,8 +141,9 @@ const splitAndWrite = procedure(
 )
 
 /**
- * A write to a huge page that is mapped read-only. One that nobody else has is made writable as a whole; any other is split, and
- * the one page is dealt with like any other. So is the huge zero page, unless a new huge page is to take its place.
+ * A write to a huge page that is mapped read-only. A huge page without other references is made
+ * writable as a whole; any other is split, and the fault continues on the PTE. So is the huge zero
+ * page, unless the release replaces it by a new huge page.
  *
  * @returns 0, or an error of the fault
  * @kernel do_huge_pmd_wp_page mm/huge_memory.c
@@ -170,12 +172,15 @@ export const do_huge_pmd_wp_page = procedure(function* do_huge_pmd_wp_page(
     : yield* become(splitAndWrite, current, mm, page)
 })
 
-/** What is done about a write: the entry may be written, or has changed; its page is to be replaced, or its mapping to be split. */
+/**
+ * The result for a write: done (the PMD is writable, or has changed); the huge zero page must be
+ * replaced; or the PMD must be split.
+ */
 const WriteProtected = { done: 0, isZero: 1, isShared: 2 } as const
 
 /**
- * True if the huge page is this mapping's alone, or nobody else has it any more: then it is from
- * now on. Called under the page-table lock.
+ * True if the huge page is exclusive to this mapping, or becomes so because it has no other
+ * references. Called under the page-table lock.
  */
 function canReuseHuge(current: Task, mm: MmStruct, pmd: Pmd): boolean {
   const { frames } = current.machine

@@ -1,5 +1,5 @@
 /**
- * Splitting a folio: a huge page becomes pages by themselves, wherever and however it is mapped.
+ * Splitting a folio: a huge page becomes single pages, in every page table that maps it.
  *
  * @see docs/decisions/0020-huge-pages.md
  * @module
@@ -23,11 +23,12 @@ import { areaAt, areasOf, isMappedBy, type MappedArea, maps, partsOf } from '../
 import { replaceByTable, split_huge_pmd_address } from './split.js'
 
 /**
- * Makes pages by themselves of the folio that `frame` is part of, if nobody holds it but its mappings and the caller. They keep
- * their entries; of those that hold nothing but zeroes the zero page takes the place. The caller holds the folio lock.
+ * Splits the folio of `frame` into single pages, if only its mappings and the caller hold
+ * references to it. The pages keep their entries; the zero page replaces unused pages that hold
+ * only zeroes. The caller holds the folio lock.
  *
- * @param pins - the frames that the caller has a reference on, one each
- * @returns 1, or 0 if somebody else holds a part of it
+ * @param pins - the frames to which the caller holds references, one for each
+ * @returns 1, or 0 if another thread holds a reference to a part
  * @kernel split_folio include/linux/huge_mm.h, split_huge_page_to_list mm/huge_memory.c
  * @see reference B.5 step 2
  */
@@ -44,7 +45,7 @@ export const split_folio = procedure(function* split_folio(
   if (!isFree) return 0
   yield* remapFolio(current, frame, 0)
   return yield* step('pages by themselves', () => {
-    // What has got hold of a part since keeps the folio whole: the count is compared, and frozen.
+    // A reference taken since the check prevents the split: the count is compared and frozen.
     if (isHeldByOthers(machine, frame, pins)) return 0
     for (const part of partsOf(machine, frame)) {
       part.compound = 0
@@ -62,7 +63,8 @@ function isHeldByOthers(machine: Machine, frame: Frame, pins: readonly number[])
 }
 
 /**
- * One area after another that may map the folio, until none is left that does: its watchers are told, whether it does or not.
+ * Visits the VMAs that may map the folio, one after another, until it is unmapped. Each VMA gets an
+ * invalidation, whether it maps the folio or not.
  *
  * @kernel unmap_folio mm/huge_memory.c, remap_page
  * @see reference B.5 step 2
@@ -84,9 +86,9 @@ const remapFolio = procedure(
 )
 
 /**
- * The area with number `index` of those that may map the folio. The first is visited in any case; a
- * further one if it or one behind it maps a part, since the walk ends as nothing does. Called
- * inside an atomic step.
+ * The VMA with number `index` of those that may map the folio. The first is always visited; a later
+ * one only if it or a VMA after it maps a part, since the walk ends once the folio is unmapped.
+ * Called inside an atomic step.
  *
  * @kernel rmap_walk, folio_not_mapped
  */
@@ -100,8 +102,8 @@ function nextArea(machine: Machine, frame: Frame, index: number): MappedArea | u
 }
 
 /**
- * True if an entry of the area counts as a mapping of a part: an exclusive one does where it keeps
- * the mapping. Called inside an atomic step.
+ * True if an entry of the VMA counts as a mapping of a part. A device-exclusive entry does in
+ * releases in which it keeps the mapping. Called inside an atomic step.
  */
 function mapsPart(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): boolean {
   const parts = partsOf(machine, frame)
@@ -117,8 +119,8 @@ function mapsPart(machine: Machine, { mm, start, end }: MappedArea, frame: Frame
 }
 
 /**
- * The entries of the parts, in one area. One step: in between the kernel has migration entries there, which nobody can see the
- * data through.
+ * Replaces the entries of the parts in one VMA. One step: the kernel has migration entries there in
+ * between, through which no thread can access the data.
  *
  * @kernel try_to_migrate_one mm/rmap.c, remove_migration_pte
  * @see reference B.5 step 2
@@ -137,8 +139,8 @@ export const unmapAndRemap = procedure(
 )
 
 /**
- * The entries of `area` that map parts of the folio, in a page table of their own from now on.
- * Called inside an atomic step, under the page-table lock, with every CPU flushed.
+ * The entries of `area` that map parts of the folio, after its PMD has been replaced by a page
+ * table. Called inside an atomic step, under the page-table lock, with every CPU flushed.
  */
 export function entriesOf(machine: Machine, { mm, start, end }: MappedArea, frame: Frame): Pte[] {
   const parts = new Set(partsOf(machine, frame).map(({ pfn }) => pfn))
@@ -149,8 +151,8 @@ export function entriesOf(machine: Machine, { mm, start, end }: MappedArea, fram
 }
 
 /**
- * The device loses the page that it has to itself: the entry maps it to be read, as it was the
- * mapping's alone. Called inside an atomic step.
+ * Ends device-exclusive access: the entry maps the page read-only, and the page is exclusive to it.
+ * Called inside an atomic step.
  */
 function endExclusiveAccess(machine: Machine, pte: Pte): void {
   if (pte.kind !== PteKind.deviceExclusive) return
@@ -160,8 +162,8 @@ function endExclusiveAccess(machine: Machine, pte: Pte): void {
 }
 
 /**
- * The zero page in place of a page that holds nothing but zeroes, which is given back. Called
- * inside an atomic step, under the page-table lock, while nobody can write to the page.
+ * Maps the zero page in place of a page that holds only zeroes, and frees that page. Called inside
+ * an atomic step, under the page-table lock, while no thread can write to the page.
  *
  * @kernel try_to_map_unused_to_zeropage
  */

@@ -1,5 +1,5 @@
 /**
- * Huge pages: their frames, and the one entry that maps all of them.
+ * Huge pages: their frames, and the PMD that maps them.
  *
  * @module
  */
@@ -20,9 +20,10 @@ import { areaEnd } from '../area/vma.js'
 import { clearPte, setPte } from '../page.js'
 
 /**
- * Allocates the pages of a huge page, zeroed, side by side, each with one reference. One step, like that for one page.
+ * Allocates the contiguous frames of a huge page, zeroed, each with one reference. One step, as for
+ * a single page.
  *
- * @returns the first frame, or 0 if there are not enough side by side
+ * @returns the first frame, or 0 if there are not enough contiguous free frames
  * @kernel vma_alloc_folio mm/mempolicy.c
  * @see reference B.2
  */
@@ -45,12 +46,12 @@ export const allocHugePage = procedure(function* alloc_huge_page({ frames, layou
   })
 })
 
-/** The frames of the huge page that begins at `head`: of the huge zero page there is but one. */
+/** The frames of the huge page that starts at `head`. The huge zero page has one frame only. */
 export function framesOf({ hugePages }: Machine, head: number): number[] {
   return head === ZERO_PAGE ? [ZERO_PAGE] : Array.from({ length: hugePages }, (_, part) => head + part)
 }
 
-/** True if there is neither huge page nor page table. @kernel pmd_none */
+/** True if the PMD maps no huge page and refers to no page table. @kernel pmd_none */
 export function isPmdNone(mm: MmStruct, pmd: Pmd): boolean {
   return (
     READ_ONCE(pmd).kind === PmdKind.none &&
@@ -59,8 +60,8 @@ export function isPmdNone(mm: MmStruct, pmd: Pmd): boolean {
 }
 
 /**
- * True if a huge page would be mapped by a fault on `page`: nothing is there, and all that it would
- * cover is one area of private anonymous memory that wants huge pages. Called under the mmap lock.
+ * True if a fault on `page` would map a huge page: the PMD is empty, and lies in one VMA of private
+ * anonymous memory with huge pages enabled. Called under the mmap lock.
  *
  * @kernel thp_vma_allowable_order, thp_vma_suitable_order
  */
@@ -73,8 +74,8 @@ export function wantsHugePage(mm: MmStruct, page: number): boolean {
 }
 
 /**
- * Maps the huge page that begins at `head`, which takes over the caller's references. Called inside
- * an atomic step, under the page-table lock.
+ * Maps the huge page that starts at `head`. The PMD takes over the caller's references. Called
+ * inside an atomic step, under the page-table lock.
  *
  * @kernel set_pmd_at
  */
@@ -85,7 +86,7 @@ export function setHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd, head: numbe
 }
 
 /**
- * Makes the entry empty; its references pass to the caller. Called inside an atomic step, under the
+ * Clears the PMD. Its references pass to the caller. Called inside an atomic step, under the
  * page-table lock.
  *
  * @returns the first frame that it mapped
@@ -99,8 +100,8 @@ export function clearHugePmd(machine: Machine, mm: MmStruct, pmd: Pmd): number {
 }
 
 /**
- * There is a page table from now on, if there was nothing. Called inside an atomic step, under the
- * page-table lock.
+ * Allocates a page table if the PMD is empty. Called inside an atomic step, under the page-table
+ * lock.
  *
  * @kernel pte_alloc
  */
@@ -110,8 +111,8 @@ export function pteAlloc(mm: MmStruct, page: number): void {
 }
 
 /**
- * Gives up the page tables of what no area reaches into any more. Under the mmap lock for writing, so that nobody faults
- * there.
+ * Frees page tables that no VMA overlaps any more. The mmap lock is held for writing, so no fault
+ * runs there.
  *
  * @kernel free_pgtables mm/memory.c
  * @see reference B.2

@@ -1,5 +1,6 @@
 /**
- * Splitting a mapping: a page table takes the place of the one entry that maps a huge page, whose parts they remain.
+ * Splitting a mapping: a page table replaces the PMD that maps a huge page. The folio itself is not
+ * split.
  *
  * @see reference B.2
  * @module
@@ -22,9 +23,9 @@ import { areaEnd } from '../area/vma.js'
 import { flushTlb } from '../tlb.js'
 
 /**
- * Splits the mapping of the huge page at `page`, if there is one. Its pages stay where they are, and part of the huge page;
- * watchers are told that all of them go, since a device may have one translation for the whole. In the middle of an
- * invalidation this is another within it.
+ * Splits the PMD of `page` if it maps a huge page. The folio stays as it is; the invalidation
+ * covers all of its pages, since a device may have one translation for the whole. If the caller has
+ * an open invalidation, this one nests in it.
  *
  * @kernel __split_huge_pmd mm/huge_memory.c
  * @see reference B.2
@@ -42,7 +43,8 @@ export const __split_huge_pmd = procedure(function* __split_huge_pmd(
 })
 
 /**
- * Replaces the entry. One step: the page-table lock is held, and the entry is not there between the flush and the new one.
+ * Replaces the PMD. One step: the page-table lock is held, and the PMD is not present between the
+ * flush and the new entry.
  *
  * @kernel __split_huge_pmd_locked mm/huge_memory.c
  * @see reference B.2
@@ -59,8 +61,8 @@ export const __split_huge_pmd_locked = procedure(function* __split_huge_pmd_lock
 })
 
 /**
- * The pages of `pmd` have entries of their own, which say what the huge one said. Called inside an
- * atomic step, under the page-table lock.
+ * Replaces `pmd` by a page table whose entries have its bits. Called inside an atomic step, under
+ * the page-table lock.
  *
  * @returns true if it was a huge page
  */
@@ -72,10 +74,10 @@ export function replaceByTable(machine: Machine, mm: MmStruct, pmd: Pmd): boolea
 }
 
 /**
- * Splits what lies across the first or the last page of a range whose area is to be changed: an area may end within what a
- * page table covers, and not within what a huge page does. Whether there is a huge page at all is looked at only when watchers
- * have been told: the whole block that its entry would cover goes, also where it has a page table. Under the mmap lock for
- * writing.
+ * Splits a huge page across the start or the end of a range that will become a VMA of its own: a
+ * VMA must not end inside a huge page. The kernel looks for a huge page only after the
+ * invalidation, which therefore covers the whole block of the PMD even if it refers to a page
+ * table. The mmap lock is held for writing.
  *
  * @kernel vma_adjust_trans_huge mm/huge_memory.c
  * @see reference B.2
@@ -88,7 +90,7 @@ export const vma_adjust_trans_huge = procedure(function* vma_adjust_trans_huge(
 ): Running<void> {
   const across = yield* step('look where the areas end', () => {
     const first = splitsBlock(mm, start, 0) ? 1 : 0
-    // What is split off at the start does not count at the end.
+    // The part that was split off at the start does not count at the end.
     return first | (splitsBlock(mm, end, start) ? 2 : 0)
   })
   for (const [edge, bit] of [
@@ -100,7 +102,11 @@ export const vma_adjust_trans_huge = procedure(function* vma_adjust_trans_huge(
   }
 })
 
-/** True if an area that reaches over all that one entry would cover is to end there, at `edge`. @kernel split_huge_pmd_if_needed */
+/**
+ * True if a VMA that covers a whole PMD will end inside it, at `edge`.
+ *
+ * @kernel split_huge_pmd_if_needed
+ */
 function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
   const pmd = pmdAt(mm, edge)
   if (pmd === undefined || pmd.start === edge || !pmd.isWhole || pmd.start < from) return false
@@ -109,7 +115,7 @@ function splitsBlock(mm: MmStruct, edge: number, from: number): boolean {
 }
 
 /**
- * Watchers are told of the whole block, and then it is split if it is a huge page.
+ * Invalidates the whole block of the PMD, then splits it if it maps a huge page.
  *
  * @kernel split_huge_pmd_address mm/huge_memory.c
  * @see reference B.2
