@@ -1,6 +1,6 @@
 /**
- * An access of the device takes two steps: first it translates, then it touches memory. Between the two the page table may
- * change, which is what invalidation must wait for.
+ * An access of the device takes two steps: it translates, then it accesses memory. The page table
+ * may change in between, so an invalidation must wait for the access to end.
  *
  * @see reference G.2
  * @module
@@ -9,20 +9,19 @@ import { expectedAt, type Task, ZERO_PAGE } from '../machine/index.js'
 import { claim, READ_ONCE, SpecificationError } from '../world/index.js'
 import { type Access, copy, type Device, forget, Touched, type Translation } from './translation.js'
 
-/** What an access needs of a translation. */
+/** Tests whether a translation permits an access. */
 export type Grants = (entry: Translation) => boolean
 
 /** A read needs a translation. */
 export const mayRead: Grants = (entry) => READ_ONCE(entry).frame !== undefined
 
-/** A write needs one that may write. */
+/** A write needs a writable translation. */
 export const mayWrite: Grants = (entry) => READ_ONCE(entry).write
 
 /**
- * The access translates: through the TLB, or the page table, which fills the TLB. Called inside an
- * atomic step.
+ * Translates: by the TLB, or by the page table, which fills the TLB. Called inside an atomic step.
  *
- * @returns false if neither grants it: a fault
+ * @returns false if neither permits the access: a device fault
  */
 export function translate(device: Device, access: Access, page: number, grants: Grants): boolean {
   const cached = device.tlb[page]
@@ -37,8 +36,8 @@ export function translate(device: Device, access: Access, page: number, grants: 
 }
 
 /**
- * The access uses `entry`, which the driver has looked up itself, past the TLB. Called inside an
- * atomic step.
+ * The access uses `entry`, which the driver has looked up in the page table itself, without the
+ * TLB. Called inside an atomic step.
  */
 export function accessThrough(
   access: Access,
@@ -50,17 +49,17 @@ export function accessThrough(
   access.write = entry.write
 }
 
-/** The access is over. Called inside an atomic step. */
+/** The access has ended. Called inside an atomic step. */
 export function endAccess(access: Access): void {
   access.page = 0
   forget(access)
 }
 
 /**
- * Memory is touched through what was translated, whatever has happened meanwhile; the access is
- * over. Called inside an atomic step.
+ * Accesses memory through the translation of the first step, even if it is stale by now. The access
+ * has ended. Called inside an atomic step.
  *
- * @param value - what to write; undefined for reading
+ * @param value - the value to write; undefined for a read
  */
 export function touch(current: Task, device: Device, access: Access, value: number | undefined): void {
   const page = access.page - 1

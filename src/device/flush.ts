@@ -3,8 +3,8 @@ import { BLOCKED, procedure, step } from '../world/index.js'
 import { covered, type Device, forget } from './translation.js'
 
 /**
- * Makes the device forget its translations of `range`, and waits until no access that used one is under way.
- * One step: the device answers when both are done.
+ * Flushes the device's translations of `range`, and waits for accesses that use one of them. One
+ * step: the device completes the flush when both are done.
  */
 export const flushDevice = procedure(
   'flush device',

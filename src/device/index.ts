@@ -1,5 +1,5 @@
 /**
- * The hardware of a device that shares an address space: its page table, its TLB, its accesses.
+ * The hardware of a device that mirrors an address space: its page table, TLB and accesses.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a device keeps: a page table and a TLB of its own, and accesses that take time.
+ * The state of a device: its page table, its TLB, and its accesses in progress.
  *
  * @see reference G.2
  * @module
@@ -7,44 +7,53 @@
 import type { Frame, IntervalNotifier, MmStruct, NotifierRange } from '../machine/index.js'
 import { READ_ONCE } from '../world/index.js'
 
-/** A translation of the device: of its page table, its TLB, or an access that is under way. */
+/** A translation of the device: in its page table, in its TLB, or of an access in progress. */
 export interface Translation {
-  /** The page that it leads to, if there is a translation. */
+  /** The frame that it translates to; `undefined` if there is no translation. */
   frame: Frame | undefined
   write: boolean
-  /** 1 if the device has the page to itself: atomic accesses may use it. Absent on a device that has none. */
+  /**
+   * True if the device has exclusive access to the page: atomic accesses may use the translation.
+   * Absent on a device without atomic accesses.
+   */
   atomic: boolean
   /**
-   * 1 if the entry leads to the struct page of device memory, behind which there is nothing that a program could read. Absent
-   * where entries always lead to memory.
+   * True if the entry translates to a device page without memory behind it, as in the test driver.
+   * Absent if entries always translate to memory.
    */
   unbacked: boolean
 }
 
-/** An access that has translated and not yet touched memory. */
+/** An access that has translated and has not accessed memory yet. */
 export interface Access extends Translation {
   /** 0, or the page plus 1. */
   page: number
-  /** Ghost: since the access has faulted its driver has programmed the entry for it. Absent on a device without atomic accesses. */
+  /**
+   * Ghost: the driver has programmed the entry for this access since it faulted. Absent on a device
+   * without atomic accesses.
+   */
   granted: boolean
-  /** Ghost: what the driver has done to each page for the access that it makes itself. Empty for a device that makes its own accesses. */
+  /**
+   * Ghost: the accesses to each page that the driver has made on behalf of the device. Empty for a
+   * device that makes its own accesses.
+   */
   readonly touched: readonly { how: number }[]
 }
 
-/** What was done to a page: nothing, it was read, or it was written. */
+/** The access to a page: none, read, or written. */
 export const Touched = { not: 0, read: 1, written: 2 } as const
 
-/** The hardware of a device: what it looks up, and what it has under way. */
+/** The hardware of a device: its page table and its accesses in progress. */
 export interface Device {
   readonly name: string
-  /** The address space that it uses. */
+  /** The address space that it mirrors. */
   readonly mm: MmStruct
-  /** The pages of it that it may use: from `start` to `last`. */
+  /** The pages that it may access: from `start` to `last`. */
   readonly notifier: Pick<IntervalNotifier, 'start' | 'last'>
   /** The device page table, by page. The device reads it at any time; the driver changes it under the lock that protects it. */
   readonly pageTable: readonly Translation[]
   readonly tlb: readonly Translation[]
-  /** By thread: the access it has under way. */
+  /** The access in progress, by thread. */
   readonly accesses: ReadonlyMap<number, Access>
 }
 
@@ -59,7 +68,7 @@ export function covered(
   }
 }
 
-/** There is no translation any more. Called inside an atomic step. */
+/** Clears the translation. Called inside an atomic step. */
 export function forget(translation: Translation): void {
   translation.frame = undefined
   translation.write = false
@@ -67,7 +76,7 @@ export function forget(translation: Translation): void {
   translation.unbacked = false
 }
 
-/** What `from` says is what `to` says from now on. Called inside an atomic step. */
+/** Copies the translation `from` to `to`. Called inside an atomic step. */
 export function copy(from: Translation, to: Translation): void {
   to.frame = READ_ONCE(from).frame
   to.write = READ_ONCE(from).write

@@ -1,5 +1,5 @@
 /**
- * What has changed since Linux 6.16 in the headers that a driver is written against.
+ * Changes since Linux 6.16 in the headers that drivers include.
  *
  * @see reference A.4
  * @module
@@ -11,13 +11,16 @@ export type Header = 'hmm.h' | 'migrate.h' | 'memremap.h' | 'mmu_notifier.h'
 /** One change of the interface. */
 export interface InterfaceChange {
   readonly header: Header
-  /** What Linux 6.12 has, read in its header (6.12.117). */
+  /** The declaration in Linux 6.12, read in its header (6.12.117). */
   readonly before: string
-  /** What the header of the mm tree has, as of mid-2026. */
+  /** The declaration in the header of the mm tree, as of mid-2026. */
   readonly after: string
-  /** The release that brought it; undefined where neither a header of a release nor a recording told. */
+  /**
+   * The release that made the change; undefined if neither a header of a release nor a recording
+   * shows it.
+   */
   readonly release?: string
-  /** What else than the two headers the release rests on. */
+  /** The evidence for the release besides the two headers. */
   readonly known: string
 }
 

@@ -1,6 +1,6 @@
 /**
- * The releases of Linux that are known, by what each of them has: which mirroring API, which CPU fault on a device page, and
- * by which recorded kernel it answers recordings.
+ * The known releases of Linux: the mirroring API and the CPU fault on a device page of each, and
+ * the recorded kernel that it is compared with.
  *
  * @see reference E.3
  * @module
@@ -10,24 +10,24 @@ import { kernelProfiles } from '../generations/profiles.js'
 import { releases } from '../generations/releases.js'
 import { SpecificationError } from '../world/errors.js'
 
-/** What is told of a release. */
+/** A row of the table. */
 interface Told {
   /** `6.8`. */
   readonly version: string
   /**
-   * The generation of the mirroring API, where that is another than today's: the scenarios are then those that its drivers
-   * can be put into.
+   * The generation of the mirroring API, if it differs from today's. The scenarios are then those
+   * that its drivers can run.
    */
   readonly generation?: GenerationName
-  /** What came with it, in a sentence. */
+  /** The change of the release, in one sentence. */
   readonly summary: string
 }
 
 /** A release of Linux. */
 export interface LinuxRelease extends Told {
-  /** The CPU fault on a device page, where today's API is used: the release that brought it. */
+  /** The release that introduced its CPU fault on a device page, if it has today's API. */
   readonly faults: string
-  /** The recorded kernel that is nearest, if it is not later. */
+  /** The latest recorded kernel that is not later than the release. */
   readonly recorded?: keyof typeof releases
 }
 
@@ -83,7 +83,7 @@ function lastUpTo<T extends string>(versions: readonly T[], wanted: Version): T 
   return versions.findLast((version) => compare(numbersOf(version) as Version, wanted) <= 0)
 }
 
-/** Every release that is known, oldest first. One between two of them is as the older. */
+/** Every known release, oldest first. A release between two of them behaves as the older. */
 export const linuxReleases: readonly LinuxRelease[] = told.map((release) => {
   const version = numbersOf(release.version) as Version
   const recorded = lastUpTo(Object.keys(releases) as (keyof typeof releases)[], version)
@@ -98,9 +98,10 @@ export const linuxReleases: readonly LinuxRelease[] = told.map((release) => {
 })
 
 /**
- * The release called `version` (`6.8`, `6.8.12`), or the newest that is older.
+ * The release `version` (`6.8`, `6.8.12`), or the newest known release that is older.
  *
- * @throws SpecificationError `scenario` for what is no version, is older than the first or later than the last that is known
+ * @throws SpecificationError `scenario` if `version` is not a version, or is older than the first
+ * or later than the last known release
  */
 export function linuxRelease(version: string): LinuxRelease {
   const wanted = numbersOf(version)

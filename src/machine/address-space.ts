@@ -1,6 +1,6 @@
 /**
- * What is behind shared memory and files: the pages of an object that areas of any address space map, and that are there
- * whether or not one does.
+ * Files and shared memory: an object whose pages VMAs of any address space map. Its pages exist
+ * whether or not they are mapped.
  *
  * @module
  */
@@ -8,12 +8,19 @@ import { type Layout, READ_ONCE, unobserved } from '../world/index.js'
 import type { Expected, Frame, Machine, MmStruct } from './index.js'
 import { PteKind, VmaKind } from './index.js'
 
-/** A file in memory, or a piece of shared memory. It is as long as it has pages, and stays so. @kernel struct address_space */
+/**
+ * A file in memory, or a shared memory object. Its size is constant.
+ *
+ * @kernel struct address_space
+ */
 export interface AddressSpace {
   readonly index: number
-  /** `i_pages`, the page cache: by page of the object its frame, which it holds a reference to; 0 where there is none yet. */
+  /**
+   * `i_pages`, the page cache: the frame of each page, with a reference; 0 for a page that is not
+   * cached yet.
+   */
   readonly pages: readonly CachedPage[]
-  /** Whether a process has it open. It is there as long as that, or as an area maps it. */
+  /** True while a process has it open. The object exists while it is open or mapped. */
   open: boolean
   /** Ghost: the value last written to each page, or 0. */
   readonly expected: readonly Expected[]
@@ -24,7 +31,7 @@ export interface CachedPage {
   frame: number
 }
 
-/** Declares a file of `pages` pages: nobody has it open, and nothing of it is cached. */
+/** Declares a file of `pages` pages: it is not open, and none of its pages is cached. */
 export function declareAddressSpace(
   layout: Layout,
   index: number,
@@ -42,19 +49,18 @@ export function declareAddressSpace(
   }
 }
 
-/** True for an area whose pages are a file's or of shared memory, the private ones of a file among them. */
+/** True for a VMA of a file or of shared memory, including private file mappings. */
 export function isFileBacked(kind: VmaKind): boolean {
   return kind === VmaKind.sharedAnonymous || kind === VmaKind.file || kind === VmaKind.privateFile
 }
 
-/** True for an area whose writes others see. @kernel VM_SHARED */
+/** True for a shared mapping. @kernel VM_SHARED */
 export function isShared(kind: VmaKind): boolean {
   return kind === VmaKind.sharedAnonymous || kind === VmaKind.file
 }
 
 /**
- * True for a page of a file or of shared memory, which all who map it share. Called inside an
- * atomic step.
+ * True for a page of the page cache: of a file or of shared memory. Called inside an atomic step.
  *
  * @kernel folio_mapping
  */
@@ -62,15 +68,18 @@ export function isPageCache(frame: Frame): boolean {
   return frame.mapping !== 0
 }
 
-/** Ghost: the cell of the address space's own data at `page`, which goes with its area. */
+/**
+ * Ghost: the expected value of the address space's private data at `page`. mremap moves it with the
+ * VMA.
+ */
 export function ownExpected(mm: MmStruct, page: number): Expected {
   return mm.expected[mm.tracksMoves ? mm.vma[page].data : page]
 }
 
 /**
- * Ghost: the cell that says what a read of `page` must give: the file's, where the page is the
- * file's, the address space's own otherwise. Called inside an atomic step of anybody: it is looked
- * at without locks.
+ * Ghost: the value that a read of `page` must return: that of the file if the page belongs to the
+ * file, otherwise that of the address space. Called inside an atomic step of any thread: it reads
+ * without locks.
  */
 export function expectedAt(machine: Machine, mm: MmStruct, page: number): Expected {
   return machine.files.length === 0 ? ownExpected(mm, page) : unobserved(() => expectedOf(machine, mm, page))
@@ -80,9 +89,9 @@ function expectedOf(machine: Machine, mm: MmStruct, page: number): Expected {
   const pte = mm.pte[page]
   const pfn = READ_ONCE(pte).frame
   const mapped = machine.files[machine.frames[pfn].mapping - 1]
-  // Its area may have been taken out already, while the entry is still there.
+  // The VMA may have been removed already, while the entry still exists.
   if (mapped !== undefined) return mapped.expected[mapped.pages.findIndex((cached) => cached.frame === pfn)]
-  // What has been copied for this address space alone is not the file's any more, wherever it is now.
+  // A private copy no longer belongs to the file, even after it was swapped out or migrated.
   const isOwn = pfn !== 0 || READ_ONCE(pte).kind === PteKind.swap
   return isOwn || !isFileBacked(READ_ONCE(mm.vma[page]).kind)
     ? ownExpected(mm, page)

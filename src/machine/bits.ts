@@ -1,58 +1,71 @@
 /**
- * What entries, TLBs and pages carry beside a frame, and where pages go that are swapped out. A machine without swap
- * declares none of it.
+ * The bits of entries, TLBs and pages, and the slots of swap. A machine without swap declares none
+ * of them.
  *
  * @module
  */
 import type { Cell, Layout, Lock } from '../world/index.js'
 
 /**
- * The bits of a page-table entry beside the right to write. Where they lie depends on what the entry is: see
- * {@link encodeEntry}.
+ * The bits of a page-table entry besides its write bit. Their position depends on the kind of the
+ * entry: see {@link encodeEntry}.
  */
 export interface PteBits {
-  /** Of a present entry: it was written through since this was cleared. The CPU sets it without a lock. Of a migration entry: the entry that it stands for had it. */
+  /**
+   * In a present entry: a CPU has written through the entry since the bit was cleared. The CPU sets
+   * it without a lock. In a migration entry: the bit of the entry that it replaced.
+   */
   dirty: boolean
-  /** The page was written to since a reader of `pagemap` last cleared the bit. */
+  /** The page was written since user space last cleared the bit (`/proc/PID/clear_refs`). */
   softDirty: boolean
-  /** userfaultfd wants to hear of the next write. */
+  /** userfaultfd write-protects the entry: the next write faults. */
   uffdWp: boolean
-  /** Of an entry that is not present: the page was this mapping's alone ({@link FrameFlags.anonExclusive}). */
+  /**
+   * In an entry that is not present: the page is exclusive to this mapping ({@link
+   * FrameFlags.anonExclusive}).
+   */
   exclusive: boolean
-  /** Slot of a swap entry; 0 in any other. */
+  /** The slot of a swap entry; 0 in any other entry. */
   slot: number
   /** False on a machine without swap, which has none of these. */
   readonly tracksBits: boolean
 }
 
-/** What is known of a page beside its counts. @kernel PG_dirty, PG_swapcache, PageAnonExclusive */
+/** The flags of a page. @kernel PG_dirty, PG_swapcache, PageAnonExclusive */
 export interface FrameFlags {
-  /** It holds what its slot does not. */
+  /** Its contents differ from those of its swap slot. */
   dirty: boolean
-  /** 0, or the slot for which it is in the swap cache, which has a reference to it. */
+  /** 0, or the slot of the page in the swap cache, which holds a reference to it. */
   swapCache: number
-  /** It is the one mapping's alone, which may write to it without a copy. Entries that are not present keep this themselves. */
+  /**
+   * The page is exclusive to one mapping, which may write to it without copying. An entry that is
+   * not present keeps this flag itself.
+   */
   anonExclusive: boolean
-  /** It may be dropped without being written out, unless it is dirty (MADV_FREE). @kernel !PG_swapbacked */
+  /**
+   * Reclaim may drop the page without writing it out, unless it is dirty (MADV_FREE).
+   *
+   * @kernel !PG_swapbacked
+   */
   lazyFree: boolean
   /** False on a machine without swap, which has none of these. */
   readonly tracksFlags: boolean
 }
 
-/** A page's place in swap. @kernel swap_map */
+/** A swap slot. @kernel swap_map */
 export interface SwapSlot {
   /** Its number, from 1 on. */
   readonly slot: number
-  /** Page-table entries that name it. */
+  /** Page-table entries that refer to it. */
   count: number
-  /** What was written out last; 0 in one that is free. */
+  /** The contents last written to it; 0 in a free slot. */
   contents: number
 }
 
-/** A page-table entry is one machine word: it is read and written at once. @kernel pte_t */
+/** A page-table entry is one machine word: it is read and written atomically. @kernel pte_t */
 export const PTE_WORD = { word: 'entry' } as const
 
-/** Declares the bits of an entry under the page-table lock `ptl`. Without swap nothing is ever clean. */
+/** Declares the bits of an entry under the page-table lock `ptl`. */
 export function declarePteBits(entry: Layout, slots: number, when: boolean, ptl: Lock) {
   return {
     dirty: entry.flag('dirty', { ...PTE_WORD, when, otherwise: 1 }),
@@ -64,7 +77,7 @@ export function declarePteBits(entry: Layout, slots: number, when: boolean, ptl:
   }
 }
 
-/** Declares the flags of a frame to which there are `countedBy` references. */
+/** Declares the flags of a frame whose reference count is `countedBy`. */
 export function declareFrameFlags(
   frame: Layout,
   slots: number,
@@ -81,7 +94,10 @@ export function declareFrameFlags(
   }
 }
 
-/** Declares `slots` slots, which at most `entries` entries name, with values up to `values`. */
+/**
+ * Declares `slots` slots, to each of which at most `entries` entries refer, with contents up to
+ * `values`.
+ */
 export function declareSwap(layout: Layout, slots: number, entries: number, values: number): SwapSlot[] {
   return layout.array('slot', slots, (slot, index) => ({
     slot: index + 1,

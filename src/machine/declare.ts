@@ -1,5 +1,5 @@
 /**
- * Declares a machine: once for a scenario.
+ * Declares the machine of a scenario.
  *
  * @module
  */
@@ -48,7 +48,7 @@ import type {
 import { latestRules } from './rules.js'
 import { lastFrame, type MachineSize, ownerOf } from './size.js'
 
-/** A translation of a TLB is used, filled and forgotten as a whole. */
+/** A TLB entry is read, filled and flushed atomically. */
 const TLB_WORD = { word: 'entry' } as const
 
 /** Declares a machine in `layout`. */
@@ -74,8 +74,8 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   const memmap: Frame[] = []
   const frames = layout.array('frame', last + 1, (l, pfn) => {
     const owner = ownerOf(size, pfn)
-    // A frame is referenced by its mappings and, for a while, by those who copy or migrate it; that of a file by any
-    // number of mappings, and by its file.
+    // A frame is referenced by its mappings and, for a while, by threads that copy or migrate it; a
+    // frame of a file by any number of mappings and by its page cache.
     const refcount = l.counter(
       'refcount',
       pfn === ZERO_PAGE
@@ -184,12 +184,12 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
   return machine
 }
 
-/** True if entries and pages say more than where a page is and whether it may be written. */
+/** True if entries and pages carry the bits of {@link PteBits} and {@link FrameFlags}. */
 function hasBits(size: MachineSize): boolean {
   return size.bits === true || (size.swapSlots ?? 0) > 0
 }
 
-/** Every flag that an area may have. */
+/** All flags that a VMA may have. */
 function flagsOf(size: MachineSize): number {
   const advice = size.advice ? VM_LOCKED | VM_DONTCOPY | VM_WIPEONFORK | VM_MERGEABLE : 0
   const registered = size.userfaults ? VM_UFFD_MISSING | VM_UFFD_WP : 0
@@ -200,7 +200,7 @@ function flagsOf(size: MachineSize): number {
 function declareMm(l: Layout, index: number, size: MachineSize) {
   const tracksMoves = !!size.moves || !!size.anonVmas
   const tracksOffsets = !!size.files || tracksMoves
-  // fork holds both of parent and child, the parent's first: address spaces are in order.
+  // fork holds the locks of parent and child, the parent's first: address spaces are ordered.
   const mmapLock = new RwSemaphore(l, 'mmap_lock', { rank: LockRank.mmap + index })
   const ptl = new Spinlock(l, 'ptl', { rank: LockRank.pageTable + index })
   const lock = new Spinlock(l, 'subscriptions.lock', { rank: LockRank.subscriptions })
@@ -276,9 +276,9 @@ function declareInterval(
   }))
 }
 
-/** What the kernel keeps of an interval notifier, whatever it covers. */
+/** The kernel's state of an interval notifier, apart from its range. */
 function declareSubscription(l: Layout, mm: MmStruct, bound: number) {
-  // Whether it may be looked at is what this flag says, also where the notifier is part of an object.
+  // This flag tells whether the notifier may be accessed, even if it is part of an object.
   const allocated = l.flag('allocated', { partOf: undefined })
   const seq = l.counter('invalidate_seq', bound, { partOf: allocated })
   return {
@@ -294,9 +294,9 @@ function declareSubscription(l: Layout, mm: MmStruct, bound: number) {
 }
 
 /**
- * An interval notifier that a driver inserts and removes as it likes, at other pages each time.
+ * An interval notifier that a driver inserts and removes at run time, each time over other pages.
  *
- * @param layout - that of the object which it is part of, or of the driver's state
+ * @param layout - the layout of the object that contains it, or of the driver's state
  * @param pages - of the address space
  */
 export function declareOwnNotifier(layout: Layout, name: string, mm: MmStruct, pages: number): OwnNotifier {
@@ -312,17 +312,22 @@ export function declareOwnNotifier(layout: Layout, name: string, mm: MmStruct, p
   return notifier
 }
 
-/** How many invalidations may be under way: one a thread, and where huge pages are split another within it. */
+/**
+ * The most invalidations open at once: one for each thread, and on a machine with huge pages one
+ * more nested in it.
+ */
 function windowsOf({ threads }: Layout, { hugePages }: MachineSize): number {
   return hugePages ? 2 * threads : threads
 }
 
-/** Each invalidation raises the sequence by at most 2, and so does each insertion while one runs. */
+/**
+ * Each invalidation raises the sequence number by at most 2, and so does each insertion during one.
+ */
 function sequenceBound(size: MachineSize): number {
   return 3 + 2 * (size.invalidations + size.intervals.length + (size.ownNotifiers ?? 0))
 }
 
-// A notifier without a driver is a mistake of the scenario: the first call says so.
+// A notifier without a driver is an error of the scenario: its first callback throws.
 const unattached = new Proxy({} as { invalidate: Invalidate; start: ClassicNotifierOps['start'] }, {
   get(_target, property) {
     throw new Error(`a notifier was declared and no driver attached to it (${String(property)})`)
@@ -334,7 +339,7 @@ export function declareUpdateLock(layout: Layout, name: string): Mutex {
   return new Mutex(layout, name, { rank: LockRank.update })
 }
 
-/** The length of the arrays of a migration. */
+/** The length of the `src` and `dst` arrays of a migration. */
 function migratedAtOnce({ pages, evictsChunks, deviceMemory = [] }: MachineSize): number {
   return evictsChunks ? Math.max(pages, ...deviceMemory) : pages
 }

@@ -1,10 +1,10 @@
 /**
- * Error numbers, as the kernel has them. Procedures return them negated.
+ * Error numbers of the kernel. Procedures return them negated.
  *
  * @module
  */
 
-/** The error numbers that memory management and the drivers' files answer with. */
+/** The error numbers that memory management and drivers return. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -20,7 +20,7 @@ export const Errno = {
   EOPNOTSUPP: 95,
 } as const
 
-/** Name of a (negated or plain) error number: `EFAULT`. */
+/** The name of an error number, negated or not: `EFAULT`. */
 export function errnoName(value: number): string {
   const number = Math.abs(value)
   return Object.entries(Errno).find(([, code]) => code === number)?.[0] ?? `errno ${number}`

@@ -1,12 +1,13 @@
 /**
- * What entries, areas and events may be, and in which order locks are taken.
+ * The kinds of entries, VMAs and events, and the order of locks.
  *
  * @module
  */
 
 /**
- * The order of locks, outer first. The driver's update lock may not be held while taking the mmap lock or a folio
- * lock, which callbacks are called under (exclusive access, reclaim); the subscriptions' lock is a leaf.
+ * The order of locks, outermost first. Callbacks run under the mmap lock or a folio lock (exclusive
+ * access, reclaim), so a driver must not take these while it holds its update lock. The
+ * subscriptions' lock is a leaf.
  *
  * @see reference B.0
  */
@@ -19,7 +20,10 @@ export const LockRank = {
   subscriptions: 60,
 } as const
 
-/** What a page-table entry holds. The kinds from `swap` to `poison` are where swapping and migration put their entries. */
+/**
+ * The kind of a page-table entry. `swap` to `poison` are swap entries and special (non-swap)
+ * entries.
+ */
 export const PteKind = {
   none: 'none',
   present: 'present',
@@ -28,7 +32,7 @@ export const PteKind = {
   devicePrivate: 'devicePrivate',
   deviceExclusive: 'deviceExclusive',
   poison: 'poison',
-  /** Mapped, and the CPU may not use it: `PROT_NONE`. */
+  /** Mapped without access: `PROT_NONE`. */
   protnone: 'protnone',
 } as const
 
@@ -36,8 +40,8 @@ export const PteKind = {
 export type PteKind = (typeof PteKind)[keyof typeof PteKind]
 
 /**
- * What backs a virtual memory area; `none` is a hole. `file` is a file that is mapped shared; of one that is mapped privately
- * a page is the file's until it is written, and anonymous from then on.
+ * What backs a virtual memory area; `none` is a hole. `file` is a shared file mapping. A page of a
+ * private file mapping belongs to the file until it is written, and is anonymous from then on.
  */
 export const VmaKind = {
   none: 'none',
@@ -46,9 +50,9 @@ export const VmaKind = {
   file: 'file',
   pfnmap: 'pfnmap',
   privateFile: 'privateFile',
-  /** `VM_MIXEDMAP`: pages that a driver has put there, one by one. */
+  /** `VM_MIXEDMAP`: pages that a driver has inserted one by one. */
   mixedmap: 'mixedmap',
-  /** Huge pages of their own file system. */
+  /** hugetlbfs. */
   hugetlb: 'hugetlb',
 } as const
 
@@ -60,20 +64,23 @@ export const VM_READ = 1
 /** `VM_WRITE`. */
 export const VM_WRITE = 2
 
-/** `VM_ACCOUNT`: the memory of the area was charged when it became private and writable. Areas with and without are never merged. */
+/**
+ * `VM_ACCOUNT`: the VMA was charged when it became private and writable. A VMA with the flag is
+ * never merged with one without.
+ */
 export const VM_ACCOUNT = 8
 
-/** `VM_LOCKED`: mlock; the pages of the area stay in memory. */
+/** `VM_LOCKED`: mlock; the pages of the VMA are not reclaimed. */
 export const VM_LOCKED = 16
-/** `VM_DONTCOPY`: a child does not get the area (MADV_DONTFORK). */
+/** `VM_DONTCOPY`: fork does not copy the VMA (MADV_DONTFORK). */
 export const VM_DONTCOPY = 32
-/** `VM_WIPEONFORK`: a child gets the area and nothing that is in it (MADV_WIPEONFORK). */
+/** `VM_WIPEONFORK`: fork copies the VMA without its pages (MADV_WIPEONFORK). */
 export const VM_WIPEONFORK = 64
-/** `VM_MERGEABLE`: ksmd may merge pages of the area with others that hold the same (MADV_MERGEABLE). */
+/** `VM_MERGEABLE`: ksmd may merge pages of the VMA with identical pages (MADV_MERGEABLE). */
 export const VM_MERGEABLE = 128
-/** `VM_UFFD_MISSING`: a page that is not there is user space's to bring (userfaultfd). */
+/** `VM_UFFD_MISSING`: user space handles faults on missing pages (userfaultfd). */
 export const VM_UFFD_MISSING = 256
-/** `VM_UFFD_WP`: user space is told of writes to pages that it has write-protected (userfaultfd). */
+/** `VM_UFFD_WP`: user space handles writes to pages that it has write-protected (userfaultfd). */
 export const VM_UFFD_WP = 512
 
 /** Why a range is invalidated. @kernel enum mmu_notifier_event */
@@ -91,8 +98,12 @@ export const NotifyEvent = {
 /** One of {@link NotifyEvent}. */
 export type NotifyEvent = (typeof NotifyEvent)[keyof typeof NotifyEvent]
 
-/** The frame that is the zero page: never counted, never freed, never written. */
+/** The frame of the zero page: its references are not counted, and it is never freed or written. */
 export const ZERO_PAGE = 0
 
-/** What the first pass of a callback in two passes returns when the second is to come. @kernel struct mmu_interval_notifier_finish */
+/**
+ * The first pass of a two-pass callback returns this to request the second pass.
+ *
+ * @kernel struct mmu_interval_notifier_finish
+ */
 export const TOKEN = 2

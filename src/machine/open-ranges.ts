@@ -1,5 +1,5 @@
 /**
- * The ranges that threads invalidate.
+ * The invalidations that threads have open.
  *
  * @module
  */
@@ -7,7 +7,11 @@ import { claim } from '../world/index.js'
 import { NotifyEvent } from './kinds.js'
 import type { Machine, MmStruct, NotifierRange, OpenRange, Task } from './records.js'
 
-/** The thread begins to invalidate `range`: part of the step that counts it. @kernel mmu_notifier_range_init */
+/**
+ * The thread opens an invalidation of `range`. Called inside the step that counts it.
+ *
+ * @kernel mmu_notifier_range_init
+ */
 export function openRange(current: Task, mm: MmStruct, range: NotifierRange): void {
   const outer = current.machine.openRanges[current.thread]
   const inner = current.machine.openRanges[current.thread + current.machine.layout.threads]
@@ -22,8 +26,9 @@ export function openRange(current: Task, mm: MmStruct, range: NotifierRange): vo
 }
 
 /**
- * True for a thread that has opened a range that is not blockable: it may not sleep until it has closed it, in a callback or
- * beside one. The kernel counts it around the callbacks of classic notifiers only (`task_struct::non_block_count`).
+ * True for a thread with an open invalidation that is not blockable: it must not sleep before it
+ * closes it, inside a callback or outside. The kernel tracks this only around callbacks of classic
+ * notifiers (`task_struct::non_block_count`).
  *
  * @kernel non_block_start include/linux/kernel.h
  */
@@ -32,7 +37,10 @@ export function isNonBlocking(machine: Machine, thread: number): boolean {
   return mm !== 0 && !blockable
 }
 
-/** The thread has ended its invalidation of `range`, which is the one that it opened: part of the step that uncounts it. */
+/**
+ * The thread closes its invalidation of `range`, which must be the one that it opened. Called
+ * inside the step that uncounts it.
+ */
 export function closeRange(current: Task, mm: MmStruct, range: NotifierRange): void {
   const open = innermostRange(current.machine, current.thread)
   claim('C12', open.mm !== 0, 'the end of an invalidation is said that is not open')
@@ -58,14 +66,17 @@ function pagesOf({ event, start, end }: Pick<NotifierRange, 'event' | 'start' | 
   return `${event} of pages ${start} to ${end}`
 }
 
-/** A classic notifier refuses the range that the thread has opened: its caller must give it up. Part of its step. */
+/**
+ * A classic notifier returns an error for the open invalidation: the caller must give it up. Called
+ * inside the step of the notifier.
+ */
 export function refuseRange(current: Task): void {
   innermostRange(current.machine, current.thread).refused = true
 }
 
 /**
- * The range that `thread` has opened last and not closed: where a huge page is split in the middle of a change of its
- * page table, that of the split. The thread's own cells if it has none open.
+ * The innermost open invalidation of `thread`: that of a huge-page split if the split nests in
+ * another. The thread's outer record if none is open.
  */
 export function innermostRange({ openRanges, layout }: Machine, thread: number): OpenRange {
   const inner = openRanges[thread + layout.threads]

@@ -1,6 +1,6 @@
 /**
- * Where huge pages are: which stretches of an address space one entry of the level above maps at once. A machine
- * without huge pages declares none of it.
+ * PMDs: each covers a block of pages, and maps a huge page or refers to a page table. A machine
+ * without huge pages declares none.
  *
  * @see docs/decisions/0020-huge-pages.md
  * @module
@@ -8,12 +8,12 @@
 import { type Layout, type Lock, READ_ONCE } from '../world/index.js'
 import type { MmStruct } from './index.js'
 
-/** `VM_HUGEPAGE`: what MADV_HUGEPAGE asks for. */
+/** `VM_HUGEPAGE`: set by MADV_HUGEPAGE. */
 export const VM_HUGEPAGE = 4
 
 /**
- * What the entry above the page table holds: nothing, a page table, or a huge page. Of a huge page in device memory, or one that
- * is being migrated, the entry is not present, as its parts tell.
+ * The kind of a PMD: empty, a page table, or a huge page. The PMD of a huge page in device memory,
+ * or of one that is being migrated, is not present; the kind of its page-table entries tells.
  */
 export const PmdKind = { none: 'none', table: 'table', huge: 'huge' } as const
 
@@ -21,8 +21,8 @@ export const PmdKind = { none: 'none', table: 'table', huge: 'huge' } as const
 export type PmdKind = (typeof PmdKind)[keyof typeof PmdKind]
 
 /**
- * One entry above the page table, and the pages that it covers. Of a huge page the entries of the table say what its
- * pages are, each its own part: who reads one translation need not know that it is one of many.
+ * One PMD and the pages that it covers. The page-table entries of a huge page are kept too, one for
+ * each part, so that code which reads a single translation need not distinguish the two.
  *
  * @kernel pmd_t
  */
@@ -31,13 +31,19 @@ export interface Pmd {
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** False for a last one that the address space ends within: no huge page fits there. */
+  /**
+   * False for a last PMD that reaches beyond the end of the address space: it cannot map a huge
+   * page.
+   */
   readonly isWhole: boolean
   /** {@link PmdKind}. */
   kind: PmdKind
 }
 
-/** Declares what lies above `pages` pages, `hugePages` pages each, under the page-table lock `ptl`. */
+/**
+ * Declares the PMDs of `pages` pages, each covering `hugePages` pages, under the page-table lock
+ * `ptl`.
+ */
 export function declarePmds(layout: Layout, pages: number, hugePages: number, ptl: Lock): Pmd[] {
   return layout.array('pmd', Math.ceil(pages / hugePages), (entry, index) => ({
     start: index * hugePages,
@@ -47,18 +53,18 @@ export function declarePmds(layout: Layout, pages: number, hugePages: number, pt
   }))
 }
 
-/** The entry above `page`; undefined on a machine without huge pages. */
+/** The PMD of `page`; undefined on a machine without huge pages. */
 export function pmdAt({ pmd }: MmStruct, page: number): Pmd | undefined {
   return pmd?.find(({ start, end }) => start <= page && page < end)
 }
 
-/** The entry above `page` if it maps a huge page, as a lockless look finds it. @kernel pmd_trans_huge */
+/** The PMD of `page` if it maps a huge page. Reads without a lock. @kernel pmd_trans_huge */
 export function hugePmdAt(mm: MmStruct, page: number): Pmd | undefined {
   const pmd = pmdAt(mm, page)
   return pmd !== undefined && READ_ONCE(pmd).kind === PmdKind.huge ? pmd : undefined
 }
 
-/** How many pages a huge page has, as the order of two; 0 without huge pages. */
+/** The order of a huge page; 0 on a machine without huge pages. */
 export function hugeOrder(hugePages: number | undefined): number {
   return Math.log2(hugePages ?? 1)
 }

@@ -22,68 +22,88 @@ import type { Rules } from './rules.js'
 
 /** A page frame. @kernel struct page */
 export interface Frame extends FrameFlags {
-  /** Its number, as page-table entries hold it. */
+  /** The frame number, as stored in page-table entries. */
   readonly pfn: number
-  /** All frames, by number: those beside it are the other parts of its folio. @kernel vmemmap */
+  /** All frames, by number: the neighbours are the other parts of its folio. @kernel vmemmap */
   readonly memmap: readonly Frame[]
-  /** References; 0 is free. The zero page's is not counted. */
+  /** Reference count; 0 means free. References to the zero page are not counted. */
   refcount: number
   /** Page-table entries that map it. */
   mapcount: number
-  /** What is in it: one word, 0 when zeroed. */
+  /** Its contents: one word, 0 when zeroed. */
   contents: number
-  /** The folio lock: 0, or the holder's thread plus 1. Only ever tried, or waited for, never spun on. */
+  /**
+   * The folio lock: 0, or the thread that holds it plus 1. A thread tries it or sleeps, and never
+   * spins on it.
+   */
   locked: number
-  /** Whose device memory it is part of: the index of the owner; -1 for system memory. */
+  /** The index of the owner of the device memory that it belongs to; -1 for system memory. */
   readonly owner: number
-  /** `mapping`: 0, or the {@link AddressSpace} that it caches a page of plus 1. Absent on a machine without files. */
+  /**
+   * `mapping`: 0, or the index of the {@link AddressSpace} whose page it caches plus 1. Absent on a
+   * machine without files.
+   */
   mapping: number
-  /** The life of a device-private page; absent for any other. */
+  /** The lifecycle of a device-private page; absent for any other. */
   readonly lifecycle?: Lifecycle | undefined
   /**
-   * Which part of a huge page it is, plus 1; 0 for a page by itself. The memory of a device has huge pages too. Absent on a
-   * machine without.
+   * The index of the part in its large folio plus 1; 0 for a folio of one page. Device memory has
+   * large folios too. Absent on a machine without huge pages.
    */
   compound: number
   /**
-   * What `compound` was when the page became free: a struct page keeps that until it is initialised for who has it next. Absent where a
-   * machine does not ask for it, and for system memory.
+   * The value of `compound` when the page was freed: a struct page keeps it until the page is
+   * initialised again. Absent unless the machine tracks it, and for system memory.
    */
   formerly: number
-  /** Where it is among the pages that may be reclaimed. Absent for device memory, and on a machine without these lists. */
+  /**
+   * Its position on the LRU lists. Absent for device memory, and on a machine without LRU lists.
+   */
   lru: number
   /** `mapping` of an anonymous page: 0, or the {@link AnonVma} by which its mappings are found. Absent without `anonVmas`. */
   anonVma: number
-  /** `index` of an anonymous page: the `pgoff` at which areas map it. Absent without `anonVmas`. */
+  /** `index` of an anonymous page: the `pgoff` at which VMAs map it. Absent without `anonVmas`. */
   index: number
-  /** The region of device memory that it is part of; absent for system memory. @kernel page_pgmap */
+  /**
+   * The region of device memory that it belongs to; absent for system memory.
+   *
+   * @kernel page_pgmap
+   */
   readonly pgmap?: DeviceMemory | undefined
-  /** Whether it is on the free list that its driver keeps, where it keeps one: through the page itself, as drivers do. */
+  /** True if it is on the free list of its driver, which links pages through the struct page. */
   onFreeList: boolean
-  /** Whether it is charged to the memory cgroup; absent on a machine without a limit. @kernel folio_memcg */
+  /**
+   * True if it is charged to the memory cgroup; absent on a machine without a limit.
+   *
+   * @kernel folio_memcg
+   */
   charged: boolean
 }
 
-/** True for a page of device memory that no CPU can map. @kernel is_device_private_page */
+/** True for a device-private page: no CPU can map it. @kernel is_device_private_page */
 export function isDevicePrivate({ owner, pgmap }: Frame): boolean {
   return owner >= 0 && !pgmap?.coherent
 }
 
-/** True for a page of device memory that the CPU maps like its own. @kernel is_device_coherent_page */
+/**
+ * True for a device-coherent page: the CPU can map it like system memory.
+ *
+ * @kernel is_device_coherent_page
+ */
 export function isDeviceCoherent({ pgmap }: Frame): boolean {
   return pgmap?.coherent === true
 }
 
 /**
- * The first part of the folio that the frame is part of, which stands for all of it: the folio lock
- * is its. A frame that is a page by itself is its own. Called inside an atomic step.
+ * The head page of the frame's folio, which has the folio lock. A folio of one page is its own head
+ * page. Called inside an atomic step.
  *
  * @kernel page_folio
  */
 export function folioOf(frame: Frame): Frame {
   const { memmap, pfn, compound } = frame
   if (compound === 0) return frame
-  // Parts that are free already are none any more.
+  // A part that has been freed no longer belongs to the folio.
   const head = pfn - compound + 1
   return memmap.slice(head, pfn).find((part, index) => part.compound === index + 1) ?? frame
 }
@@ -91,56 +111,82 @@ export function folioOf(frame: Frame): Frame {
 /** A page-table entry. Changed under the page-table lock; `readOnce` is the lockless read of hardware and hmm. */
 export interface Pte extends PteBits {
   kind: PteKind
-  /** Frame of a present entry, or of one that stands for a page; 0 in a swap entry. */
+  /**
+   * The frame of a present entry, or of a special entry that refers to a page; 0 in a swap entry.
+   */
   frame: number
   write: boolean
 }
 
-/** What the address space says of one page. Pages with equal attributes side by side are one area. @kernel struct vm_area_struct */
+/**
+ * The attributes of one page of the address space. Adjacent pages with equal attributes form one
+ * VMA.
+ *
+ * @kernel struct vm_area_struct
+ */
 export interface Vma {
   /** {@link VmaKind}. */
   kind: VmaKind
-  /** {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages; what areas are advised, where they are. */
+  /**
+   * {@link VM_READ} and {@link VM_WRITE}; `VM_HUGEPAGE` on a machine with huge pages; the flags of
+   * advice on a machine with advice.
+   */
   flags: number
   /**
-   * `anon_vma`: 0, or that of the area, from 1 on: it has one once it gets a page of its own, which is what fork goes by, and
-   * mremap. Absent on a machine with one address space on which nothing moves.
+   * `anon_vma`: 0, or the number of the VMA's anon_vma, from 1 on. A VMA gets one with its first
+   * anonymous page; fork and mremap depend on it. Absent on a machine with one address space and no
+   * mremap.
    */
   anonymous: number
   /**
-   * Where a `vm_area_struct` with an `anon_vma` begins: how many have been put into the trees of `anon_vma`s before it, and itself,
-   * from 1 on; 0 elsewhere. A walk over the mappings of a page comes by areas that begin at the same offset in this order. Absent
-   * without `anonVmas`.
+   * At the first page of a VMA with an `anon_vma`: its position in the order of insertion into the
+   * interval trees, from 1 on; 0 elsewhere. The rmap walk visits VMAs with the same offset in this
+   * order. Absent without `anonVmas`.
    */
   linked: number
-  /** True if a `vm_area_struct` begins at this page. Absent where all pages with equal attributes are one area. */
+  /**
+   * True if a `vm_area_struct` starts at this page. Absent on a machine where adjacent pages with
+   * equal attributes form one VMA.
+   */
   starts: boolean
-  /** `vm_file`: 0, or the {@link AddressSpace} behind it plus 1. Absent on a machine without files. */
+  /**
+   * `vm_file`: 0, or the index of the {@link AddressSpace} that it maps plus 1. Absent on a machine
+   * without files.
+   */
   file: number
   /**
-   * `vm_pgoff`, as it is at this page: the page of the file; in anonymous memory where the page was when the area got its
-   * first page. Pages side by side are one area only if it goes up by one. Absent where all pages stay where they are.
+   * `vm_pgoff`, the offset at this page: the page of the file; in anonymous memory the address of
+   * the page when its VMA got its first page. Adjacent pages belong to one VMA only if their
+   * offsets are consecutive. Absent on a machine without mremap.
    */
   pgoff: number
   /**
-   * Ghost: which of {@link MmStruct.expected} says what is at this page. It goes with the area where that is moved, whatever becomes
-   * of the entries. Absent where nothing moves: then it is that of the page.
+   * Ghost: the index in {@link MmStruct.expected} of the contents of this page. mremap moves it
+   * with the VMA. Absent on a machine without mremap: then the index is the page.
    */
   data: number
 }
 
-/** What links the areas that may map a page. Those of a child are linked to its parent's too. @kernel struct anon_vma */
+/**
+ * An anon_vma links the VMAs that may map a page. VMAs of a child are linked to the anon_vma of its
+ * parent too.
+ *
+ * @kernel struct anon_vma
+ */
 export interface AnonVma {
-  /** 0, or the one that the area had from which fork has copied it. */
+  /** 0, or the anon_vma of the parent's VMA that fork copied. */
   parent: number
 }
 
-/** A translation held by a CPU. */
+/** A translation in the TLB of a CPU. */
 export interface TlbEntry {
-  /** The page that it leads to, if there is a translation. */
+  /** The frame that it translates to; `undefined` if there is no translation. */
   frame: Frame | undefined
   write: boolean
-  /** Whether the CPU has set the entry's dirty bit, and need not again. Absent on a machine without swap. */
+  /**
+   * True if the CPU has set the dirty bit of the page-table entry and need not set it again. Absent
+   * on a machine without swap.
+   */
   dirty: boolean
 }
 
@@ -150,13 +196,18 @@ export interface Cpu {
   /** Its TLB, by page. */
   readonly tlb: readonly TlbEntry[]
   /**
-   * 1 while its thread is in the kernel and does not let go of it, so that nothing else runs there. Absent on a machine
-   * without LRU lists, where nobody waits for that.
+   * True while its thread runs in the kernel without sleeping, so that no work item runs on the
+   * CPU. Absent on a machine without LRU lists.
    */
   busy: boolean
 }
 
-/** The range that a thread invalidates: on its stack in the kernel, here so that claims can see it. @kernel struct mmu_notifier_range */
+/**
+ * The range that a thread invalidates. In the kernel it is on the stack; it is state here so that
+ * claims can read it.
+ *
+ * @kernel struct mmu_notifier_range
+ */
 export interface OpenRange {
   /** 0, or the index of the address space plus 1. */
   mm: number
@@ -166,11 +217,14 @@ export interface OpenRange {
   end: number
   /** {@link NotifyEvent}. */
   event: NotifyEvent
-  /** 1 if those who are told may sleep. */
+  /** True if callbacks may sleep. */
   blockable: boolean
-  /** 0, or the owner who migrates plus 1. */
+  /** 0, or the owner that migrates plus 1. */
   owner: number
-  /** Ghost: a classic notifier has refused it, so that its thread must give it up. Absent without classic notifiers. */
+  /**
+   * Ghost: a classic notifier has returned an error, so the thread must give the invalidation up.
+   * Absent without classic notifiers.
+   */
   refused: boolean
 }
 
@@ -178,17 +232,22 @@ export interface OpenRange {
 export interface MigratingPage {
   /** `MIGRATE_PFN_` bits of the source. */
   flags: number
-  /** Frame of the source, where there is one. */
+  /** The frame of the source, if `MIGRATE_PFN_VALID` is set. */
   source: number
-  /** The page that the driver has allocated, if it has. */
+  /** The destination that the driver has allocated, if any. */
   dst: Frame | undefined
-  /** Whether a page table was allocated for a huge page that is to be mapped, and is in nobody's hands yet. Absent on a machine without huge pages. @kernel pte_alloc_one */
+  /**
+   * True if a page table was allocated for a huge page that will be mapped, and is neither
+   * deposited nor freed yet. Absent on a machine without huge pages.
+   *
+   * @kernel pte_alloc_one
+   */
   pageTable: boolean
-  /** Where the migration of the page stands. */
+  /** The lifecycle of the migration of the page. */
   readonly lifecycle: Lifecycle
 }
 
-/** What a notifier callback is told. @kernel struct mmu_notifier_range */
+/** The argument of a notifier callback. @kernel struct mmu_notifier_range */
 export interface NotifierRange {
   /** First page. */
   readonly start: number
@@ -196,35 +255,36 @@ export interface NotifierRange {
   readonly end: number
   /** {@link NotifyEvent}. */
   readonly event: NotifyEvent
-  /** False if nobody on the way may sleep (the OOM reaper). */
+  /** False if callbacks must not sleep (the OOM reaper). */
   readonly blockable: boolean
-  /** Who migrates or takes exclusive access; -1 for nobody. */
+  /** The owner that migrates or takes exclusive access; -1 for none. */
   readonly owner: number
 }
 
 /**
- * `mmu_interval_notifier_ops.invalidate`: 1 when done, 0 if it would have to sleep and may not. In the place of
- * `invalidate_start`, {@link TOKEN} if the device has been told and `finish` is to wait for it.
+ * `mmu_interval_notifier_ops.invalidate`: returns 1 when done, 0 if it would have to sleep and may
+ * not. As `invalidate_start` it returns {@link TOKEN} if it has started the invalidation on the
+ * device and `finish` must wait for it.
  */
 export type Invalidate = Procedure<
   [current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number],
   number
 >
 
-/** Ghost: the range of a thread, which must know what becomes of its number. */
+/** Ghost: the range of a thread, which follows the use of its sequence number. */
 export interface SequenceReader {
-  /** Where that number is. */
+  /** Where that sequence number is stored. */
   readonly place: Sequence
-  /** mmu_interval_read_begin has put another number there than it had. */
+  /** mmu_interval_read_begin has stored a different number. */
   moved(): void
-  /** mmu_interval_read_retry was asked about it, or about a copy. */
+  /** mmu_interval_read_retry was called with this number or a copy of it. */
   compared(retry: number): void
 }
 
-/** Ghost: what a read must give. */
+/** Ghost: the value that a read must return. */
 export interface Expected {
   value: number
-  /** The value that may be dropped: what was there when memory was given up (MADV_FREE). 0 where nothing is advised. */
+  /** The value at the time of MADV_FREE, which reclaim may drop. 0 without MADV_FREE. */
   given: number
 }
 
@@ -236,21 +296,21 @@ export interface IntervalNotifier {
   readonly start: number
   /** Last page. */
   readonly last: number
-  /** Whether the driver's object that holds it is allocated. */
+  /** True while the driver's object that contains it is allocated. */
   allocated: boolean
   /** `invalidate_seq`: always odd. Written under the driver's update lock. */
   seq: number
-  /** The number of the invalidation whose end its removal waits for. */
+  /** The sequence number whose invalidations a removal waits for. */
   removalSeq: Sequence
   inTree: boolean
-  /** On the deferred list, to be inserted or removed when the running invalidations end. */
+  /** On the deferred list: inserted or removed when the open invalidations have ended. */
   deferred: boolean
   readonly lifecycle: Lifecycle
-  /** By thread: who is told what becomes of its number. */
+  /** The ranges that use its sequence number, by thread. */
   readonly readers: Map<number, SequenceReader>
   /**
-   * The driver's callback, set when the driver is attached. Where there is `finish` there are two passes, and `invalidate` is the
-   * first (`invalidate_start`, `invalidate_finish`).
+   * The driver's callbacks, set when the driver is attached. With `finish` there are two passes,
+   * and `invalidate` is the first (`invalidate_start`, `invalidate_finish`).
    */
   ops: {
     invalidate: Invalidate
@@ -259,7 +319,7 @@ export interface IntervalNotifier {
 }
 
 /**
- * An interval notifier of a driver's own, which it inserts and removes as it likes, over other pages each time.
+ * An interval notifier that a driver inserts and removes at run time, each time over other pages.
  *
  * @kernel struct mmu_interval_notifier
  */
@@ -268,7 +328,9 @@ export interface OwnNotifier extends IntervalNotifier {
   start: number
   /** Last page. Set when it is inserted. */
   last: number
-  /** The references to the object that it is part of; absent where it is part of the driver's state. */
+  /**
+   * The reference count of the object that contains it; absent if the driver's state contains it.
+   */
   readonly holder: number | undefined
 }
 
@@ -276,17 +338,17 @@ export interface OwnNotifier extends IntervalNotifier {
 export interface ClassicNotifierOps {
   /** `invalidate_range_start`: 0, or -EAGAIN for a range that is not blockable. */
   readonly start: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
-  /** `invalidate_range_end`; one whose start may fail must have none. */
+  /** `invalidate_range_end`. A notifier whose start may fail must not have it. */
   readonly end?: Procedure<[current: Task, notifier: ClassicNotifier, range: NotifierRange], number>
   /** `release`. */
   readonly release?: Procedure<[current: Task, notifier: ClassicNotifier], number>
 }
 
-/** A notifier of the older kind, told of every range. @kernel struct mmu_notifier */
+/** A classic notifier, called for every range. @kernel struct mmu_notifier */
 export interface ClassicNotifier {
   readonly name: string
   readonly mm: MmStruct
-  /** Starts that it accepted and has not seen the end of. */
+  /** The number of starts that it has accepted and whose end has not come. */
   open: number
   ops: ClassicNotifierOps
 }
@@ -308,29 +370,38 @@ export interface Subscriptions {
 export interface MmStruct {
   readonly index: number
   readonly name: string
-  /** `mm_users`: 0 when it is gone, or has not been forked yet. */
+  /** `mm_users`: 0 after the last user has dropped it, or before fork creates it. */
   users: number
   readonly mmapLock: RwSemaphore
   /** The split page-table lock; one page table, so one lock. */
   readonly ptl: Spinlock
   readonly pte: readonly Pte[]
-  /** What lies above the page table. Absent on a machine without huge pages. */
+  /** The PMDs. Absent on a machine without huge pages. */
   readonly pmd?: readonly Pmd[] | undefined
   readonly vma: readonly Vma[]
   /** `MMF_UNSTABLE`: the OOM reaper has taken pages from it. */
   unstable: boolean
   readonly subscriptions: Subscriptions
-  /** True if areas keep where their pages lie ({@link Vma.pgoff}). */
+  /** True if VMAs have offsets ({@link Vma.pgoff}). */
   readonly tracksOffsets: boolean
-  /** True if areas are moved, and what is in them with them ({@link Vma.data}). */
+  /** True if mremap moves VMAs with their contents ({@link Vma.data}). */
   readonly tracksMoves: boolean
-  /** True if areas begin where they were split ({@link Vma.starts}), and not wherever attributes differ. */
+  /**
+   * True if VMAs start where they were split ({@link Vma.starts}), and not wherever attributes
+   * differ.
+   */
   readonly tracksAreas: boolean
-  /** True if areas are advised or locked. */
+  /** True if VMAs have flags of advice or mlock. */
   readonly tracksAdvice: boolean
-  /** False on a machine where no area is registered with userfaultfd: then its marks on entries count in all of them. */
+  /**
+   * True if VMAs can be registered with userfaultfd. If false, a write-protection mark counts in
+   * any VMA.
+   */
   readonly tracksUserfaults: boolean
-  /** Ghost: what a read must give, the last value written or 0: at which page, {@link Vma.data} says. */
+  /**
+   * Ghost: the value that a read must return: the last value written, or 0. Indexed by {@link
+   * Vma.data}.
+   */
   readonly expected: readonly Expected[]
 }
 
@@ -343,31 +414,38 @@ export interface Machine {
   readonly mms: readonly MmStruct[]
   readonly cpus: readonly Cpu[]
   /**
-   * By thread: the range it invalidates. On a machine with huge pages then, by thread again, the one that it invalidates
-   * within that: see {@link innermostRange}.
+   * The range that each thread invalidates. On a machine with huge pages they are followed by the
+   * nested range of each thread: see {@link innermostRange}.
    */
   readonly openRanges: readonly OpenRange[]
-  /** By thread, then by page: what it migrates. Empty on a machine without device memory. */
+  /** The migration of each thread, by page. Empty on a machine without device memory. */
   readonly migrations: readonly (readonly MigratingPage[])[]
-  /** By owner: its device memory. */
+  /** Device memory, by owner. */
   readonly deviceMemory: readonly DeviceMemory[]
-  /** Slots of swap. Empty on a machine without. */
+  /** Swap slots. Empty on a machine without swap. */
   readonly swap: readonly SwapSlot[]
   /** Files and shared memory. */
   readonly files: readonly AddressSpace[]
-  /** True if pages are on LRU lists. */
+  /** True if the machine has LRU lists. */
   readonly hasLru: boolean
-  /** Pages of a huge page; 0 on a machine without. */
+  /** Pages of a huge page; 0 on a machine without huge pages. */
   readonly hugePages: number
-  /** By number, from 1 on at index 0. Empty where areas know only that they have one. */
+  /**
+   * The anon_vmas: number 1 at index 0. Empty on a machine where a VMA only records that it has
+   * one.
+   */
   readonly anonVmas: readonly AnonVma[]
-  /** What the kernel does where releases differ. */
+  /** The behaviour of the release. */
   readonly rules: Rules
-  /** Most pages that all processes together may be charged for; absent where there is no limit. @kernel memory.max */
+  /**
+   * The limit of the memory cgroup of all processes, in pages; absent without a limit.
+   *
+   * @kernel memory.max
+   */
   readonly memoryLimit?: number | undefined
 }
 
-/** A thread of a process: who runs a procedure. @kernel current */
+/** The thread that runs a procedure. @kernel current */
 export interface Task {
   /** Index of the thread in the scenario. */
   readonly thread: number

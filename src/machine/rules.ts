@@ -1,74 +1,119 @@
 /**
- * Where releases of Linux decide differently, though the procedure is the same: a machine says which it follows.
+ * Differences between releases inside procedures that are otherwise the same. A machine states
+ * which release it follows.
  *
  * @see reference E.3
  * @module
  */
 
 /**
- * When a part of a huge page is reused though it is not known to be exclusive: while it is the last reference to all of it (to Linux
- * 6.3), never (to 6.14), or while one process has all its mappings, and nobody else a reference.
+ * When a write reuses a part of a huge page that is not marked exclusive: if it has the last
+ * reference to the folio (to Linux 6.3), never (to 6.14), or if one process has all mappings and
+ * there are no other references.
  */
 export const PartReuse = { lastReference: 0, never: 1, oneProcess: 2 } as const
 
-/** What one release does that another does not. */
+/** The behaviour of one release. */
 export interface Rules {
   /** `mprotect` makes an entry writable only if it is dirty (`can_change_pte_writable`, to Linux 6.2). */
   readonly upgradesDirtyOnly: boolean
-  /** An area without an `anon_vma` takes over that of the area which is merged into it (from Linux 6.16). */
+  /**
+   * A VMA without an `anon_vma` takes over that of the VMA that is merged into it (from Linux
+   * 6.16).
+   */
   readonly mergesIntoUnfaulted: boolean
-  /** `mmap` between two areas that cannot be one with each other extends the next (to Linux 6.11), not the previous. */
+  /**
+   * `mmap` between two VMAs that cannot be merged with each other extends the next (to Linux 6.11),
+   * not the previous.
+   */
   readonly extendsNext: boolean
-  /** When a write may go to a part of a huge page that has entries of its own, without a copy: see {@link PartReuse}. */
+  /**
+   * When a write reuses a PTE-mapped part of a huge page without copying: see {@link PartReuse}.
+   */
   readonly partReuse: (typeof PartReuse)[keyof typeof PartReuse]
-  /** A write to the huge zero page gets a huge page (from Linux 6.13), and not the one page that is written. */
+  /** A write to the huge zero page allocates a huge page (from Linux 6.13), not a single page. */
   readonly hugeZeroWriteIsHuge: boolean
   /**
-   * A part of a huge page that has an entry of its own migrates once the huge page has been split for it (from Linux 6.19), and
-   * does not stay where it is.
+   * Migration splits a PTE-mapped large folio and migrates the page (from Linux 6.19), instead of
+   * skipping it.
    */
   readonly splitsMappedParts: boolean
-  /** Before an area gives up a folio that is split, the block above its first page is split in it, with a CLEAR of all of that (to Linux 6.15). */
+  /**
+   * When a folio is split, the PMD of its first page in each VMA is split first, with an
+   * MMU_NOTIFY_CLEAR of the whole block (to Linux 6.15).
+   */
   readonly splitsBlockFirst: boolean
-  /** A walk for a device answers ENOMEM, and not EFAULT, where a fault finds no page (in 7.3; not to 6.12). */
+  /**
+   * hmm_range_fault returns -ENOMEM, not -EFAULT, if a fault returns VM_FAULT_OOM (in 7.3; not to
+   * 6.12).
+   */
   readonly tellsOfMemory: boolean
-  /** Throwing away all that a page table maps frees the page table (from Linux 6.14). */
+  /** MADV_DONTNEED of all pages of a page table frees the page table (from Linux 6.14). */
   readonly reclaimsPageTables: boolean
-  /** `mremap` moves all areas of a range, with the gaps between them (from Linux 6.17), and not one only. */
+  /**
+   * `mremap` moves all VMAs of a range and keeps the holes between them (from Linux 6.17), instead
+   * of one VMA only.
+   */
   readonly movesSeveral: boolean
   /**
-   * Device-exclusive access is had page by page; its entry keeps the mapping, and gives back whatever right to write the page has
-   * by then; a CPU that takes the page back announces a CLEAR, and no EXCLUSIVE (from Linux 6.15). The reference has the older interface, of ranges.
+   * make_device_exclusive takes one page (from Linux 6.15). Its entry keeps the mapping and is
+   * restored with the write permission that the page has by then; a CPU fault invalidates with
+   * MMU_NOTIFY_CLEAR, not MMU_NOTIFY_EXCLUSIVE. The reference has the older interface,
+   * make_device_exclusive_range.
    */
   readonly exclusiveByPage: boolean
   /**
-   * MREMAP_DONTUNMAP makes an area of its own of what it empties of a locked area, and what is emptied whole has the offset of an
-   * area that is new (in stable releases of 6.1 such as 6.1.192; what later releases do has not been recorded).
+   * MREMAP_DONTUNMAP splits the emptied range off an mlocked VMA, and a VMA that is emptied as a
+   * whole gets the offset of a new VMA (in stable releases of 6.1 such as 6.1.192; later releases
+   * have not been recorded).
    */
   readonly emptiesAsNew: boolean
-  /** MADV_POPULATE passes over holes as other advice does (to Linux 6.8), and does not end at the first. */
+  /**
+   * MADV_POPULATE skips holes as other advice does (to Linux 6.8), instead of stopping at the
+   * first.
+   */
   readonly populatesOverHoles: boolean
-  /** The kernel's test driver lets its device write to a page that was not there before it migrated (to Linux 6.18). */
+  /**
+   * The test driver lets its device write to a page that was a hole before the migration (to Linux
+   * 6.18).
+   */
   readonly dmirrorWritesNewPages: boolean
-  /** The test driver migrates huge pages whole, and as many pages at a time (from Linux 6.19). */
+  /**
+   * The test driver migrates huge pages without splitting, in chunks of a huge page (from Linux
+   * 6.19).
+   */
   readonly dmirrorLargeFolios: boolean
-  /** Pages that the test driver's arrays hold as it faults and takes snapshots: 64, or 32 in later releases. */
+  /**
+   * The length of the test driver's arrays for faults and snapshots, in pages: 64, or 32 in later
+   * releases.
+   */
   readonly dmirrorPages: number
-  /** A page that a read brings in from swap may be written at once, if it is this mapping's alone (from Linux 6.11). */
+  /**
+   * A read fault maps a swapped page writable if it is exclusive to this mapping (from Linux 6.11).
+   */
   readonly mapsSwappedWritable: boolean
-  /** Swap is memory, read at once: a page that only one entry names leaves the swap cache as it is mapped (`SWP_SYNCHRONOUS_IO`). */
+  /**
+   * Swap is in memory and read synchronously: a page to whose slot only one entry refers leaves the
+   * swap cache when it is mapped (`SWP_SYNCHRONOUS_IO`).
+   */
   readonly swapsAtOnce: boolean
-  /** Writes are told from one another by soft-dirty: not so in an area that is new since nobody has cleared the bits of. */
+  /**
+   * Soft-dirty tracking: a write fault sets the bit. A VMA whose bits have never been cleared
+   * (VM_SOFTDIRTY) needs no fault.
+   */
   readonly tracksSoftDirty: boolean
-  /** userfaultfd write-protects within one area only (to Linux 6.2), and not across several. */
+  /** userfaultfd write-protects within one VMA only (to Linux 6.2), not across several. */
   readonly writeProtectsOneArea: boolean
-  /** An entry is writable again as userfaultfd ends its write-protection (from Linux 6.2), if a write would make it so at once. */
+  /**
+   * When userfaultfd removes its write protection, an entry becomes writable at once if a write
+   * need not fault (from Linux 6.2).
+   */
   readonly upgradesUnprotected: boolean
-  /** `mprotect` gives the charge of an area back that has no `anon_vma` and loses its VM_WRITE (from Linux 6.7). */
+  /** `mprotect` uncharges a VMA without an `anon_vma` that loses VM_WRITE (from Linux 6.7). */
   readonly unaccountsUnfaulted: boolean
 }
 
-/** What the latest release does. */
+/** The behaviour of the latest release. */
 export const latestRules: Rules = {
   upgradesDirtyOnly: false,
   mergesIntoUnfaulted: true,

@@ -1,24 +1,24 @@
 /**
- * How large a machine is, and what there is in it.
+ * The size of a machine, and the parts that it has.
  *
  * @module
  */
 
 import type { Rules } from './rules.js'
 
-/** How large a machine is. */
+/** The size of a machine. */
 export interface MachineSize {
   /** Pages of each address space. */
   readonly pages: number
-  /** Frames, the zero page not counted. */
+  /** Frames of system memory, without the zero page. */
   readonly frames: number
-  /** Address spaces: 1, or 2 where there is a fork. */
+  /** Address spaces: 1, or 2 with fork. */
   readonly mms: number
-  /** By CPU: index of the address space whose threads it runs. */
+  /** For each CPU the index of the address space whose threads it runs. */
   readonly cpus: readonly number[]
-  /** Largest value of a page's contents. */
+  /** The largest value of a page's contents. */
   readonly values: number
-  /** Invalidations that a run can see: bounds the sequence number. */
+  /** The most invalidations in a run: bounds the sequence number. */
   readonly invalidations: number
   /** Interval notifiers by address space. Pages are inclusive. */
   readonly intervals: readonly {
@@ -27,46 +27,56 @@ export interface MachineSize {
     readonly start: number
     readonly last: number
   }[]
-  /** Room for the numbers of interval notifiers that drivers declare beside these (default none): {@link declareOwnNotifier}. */
+  /**
+   * The number of interval notifiers that drivers declare besides these (default 0): {@link
+   * declareOwnNotifier}.
+   */
   readonly ownNotifiers?: number
   readonly classics?: readonly { readonly name: string; readonly mm: number }[]
   /** Pages of device memory, by owner. */
   readonly deviceMemory?: readonly number[]
-  /** True if drivers empty their memory as a whole: the arrays of a migration are long enough for all of it. */
+  /**
+   * True if drivers evict all of their memory at once: the arrays of a migration are long enough
+   * for all of it.
+   */
   readonly evictsChunks?: boolean
-  /** The owners whose memory is coherent (default none): the others' no CPU can map. */
+  /** The owners whose memory is coherent (default none). The memory of all others is private. */
   readonly coherentMemory?: readonly number[]
-  /** True if pages are on LRU lists, and CPUs gather new ones in batches of their own. */
+  /** True if the machine has LRU lists and per-CPU batches of new pages. */
   readonly lru?: boolean
-  /** Drivers that take exclusive access in a name other than that of their memory; numbered after its owners. */
+  /** Owners of exclusive access that have no device memory; numbered after the owners of memory. */
   readonly exclusiveOwners?: number
-  /** Slots of swap (default none). With any, entries and frames carry the bits that swapping lives by. */
+  /** Swap slots (default none). With any, entries and frames carry the bits that swapping needs. */
   readonly swapSlots?: number
   /**
-   * True if entries and pages carry those bits without swap as well: then PageAnonExclusive decides where otherwise
-   * references do, and a machine with huge pages has them too.
+   * True if entries and pages carry those bits even without swap. Then PageAnonExclusive decides
+   * about reuse, where otherwise the reference count does; allowed together with huge pages.
    */
   readonly bits?: boolean
   /**
-   * How many `anon_vma`s there may be (default: areas only know that they have one). With any, areas are split and merged as
-   * the kernel does it, and not wherever their attributes are equal; the rmap walks the areas that an `anon_vma` links.
+   * The number of `anon_vma`s (default none: a VMA only records that it has one). With any, VMAs
+   * are split and merged as in the kernel, not wherever their attributes are equal, and the rmap
+   * walk visits the VMAs that an `anon_vma` links.
    */
   readonly anonVmas?: number
-  /** Pages of each file, or piece of shared memory, that is ever mapped. */
+  /** Pages of each file or shared memory object. */
   readonly files?: readonly number[]
-  /** True if areas are moved (mremap). */
+  /** True if VMAs are moved (mremap). */
   readonly moves?: boolean
-  /** True if areas are advised or locked: their flags say so. */
+  /** True if VMAs have the flags of advice and mlock. */
   readonly advice?: boolean
-  /** True if areas are registered with userfaultfd: their flags say so. */
+  /** True if VMAs have the flags of userfaultfd. */
   readonly userfaults?: boolean
-  /** Pages of a huge page, a power of two (default: there are none). Together with swap only where there are `bits`. */
+  /**
+   * Pages of a huge page, a power of two (default: no huge pages). Together with swap only if
+   * `bits` is set.
+   */
   readonly hugePages?: number
-  /** True if a free page of a device remembers of which folio it was a part. */
+  /** True if a free device page keeps the part of the folio that it was: {@link Frame.formerly}. */
   readonly remembersFolios?: boolean
-  /** True if the device memory comes and goes, and its drivers keep free lists. */
+  /** True if device memory is added and removed at run time, and its drivers keep free lists. */
   readonly hotplug?: boolean
-  /** What the kernel does otherwise than the latest. */
+  /** Differences from the behaviour of the latest release. */
   readonly rules?: Partial<Rules>
   /** The limit of the one memory cgroup, in pages (default none). */
   readonly memoryLimit?: number
@@ -77,7 +87,7 @@ export function lastFrame(size: Pick<MachineSize, 'frames' | 'deviceMemory'>): n
   return (size.deviceMemory ?? []).reduce((sum, pages) => sum + pages, size.frames)
 }
 
-/** Whose memory the frame is: -1 for the system's. */
+/** The owner of the frame: -1 for system memory. */
 export function ownerOf(size: Pick<MachineSize, 'frames' | 'deviceMemory'>, pfn: number): number {
   let last = size.frames
   if (pfn <= last) return -1
