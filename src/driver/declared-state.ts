@@ -1,6 +1,6 @@
 /**
- * What a driver declares as its state: fields, locks, pools and lists, and records of them. Anything else could keep what the
- * world does not have.
+ * Checks that a driver's state consists of declared fields, locks, pools and lists, and records of
+ * them. Any other object would be state that the explorer cannot see.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { givenName, isHandle } from '../world/records/layout.js'
 import { isRecord } from '../world/records/record.js'
 
 /**
- * Refuses a state that keeps anything outside of the world.
+ * Throws if a state contains a value that is not declared in the world.
  *
  * @param driver - its name
- * @param mirror - name of the mirror that the state is of
- * @param own - notifiers that the driver has declared: they are the kernel's records
- * @throws SpecificationError `layout` that names what is no field
+ * @param mirror - the name of the mirror whose state it is
+ * @param own - the notifiers that the driver has declared: these are records of the kernel
+ * @throws SpecificationError `layout`, with the name of the value that is not declared
  */
 export function mustBeDeclared(
   driver: string,
@@ -32,7 +32,10 @@ export function mustBeDeclared(
   )
 }
 
-/** Locks, wait queues, pools and lists: a class that extends one could have fields of its own. */
+/**
+ * Locks, wait queues, pools and lists. A subclass of one is refused, since it could have fields of
+ * its own.
+ */
 const KINDS = [Mutex, RwSemaphore, Spinlock, WaitQueue, Pool, List]
 
 /** The first value that is neither declared nor a constant. */
@@ -53,7 +56,7 @@ function undeclaredIn(
   const base = KINDS.find((kind) => value instanceof kind)
   if (base !== undefined && !KINDS.some((kind) => Object.getPrototypeOf(value) === kind.prototype))
     return { path, what: `an instance of a class that extends ${base.name}` }
-  // What is the kernel's or the mirror's own has other contents, which are not the driver's to declare.
+  // Records of the kernel and of the mirror are not checked: the driver does not declare them.
   const name = givenName(value)
   const isOwn = name === undefined || name.startsWith(`${prefix}driver`)
   if (!isOwn || !(isRecord(value) || Array.isArray(value))) return undefined

@@ -1,5 +1,6 @@
 /**
- * What a driver must provide: the interface that the reference driver, the recorded one and a user's implement.
+ * The interface of a driver. The reference driver, the recorded driver and drivers of users
+ * implement it.
  *
  * @module
  */
@@ -27,60 +28,71 @@ import {
 } from '../world/index.js'
 import type { Mirror } from './mirror.js'
 
-/** What a driver may build its own state on: the mirror, before that state is declared. */
+/** The parts of the mirror that `state` may use: they are declared before the driver's state. */
 export interface MirrorSetting {
   readonly name: string
   readonly mm: MmStruct
   readonly notifier: IntervalNotifier
-  /** Every page frame of the machine, by number. */
+  /** All page frames of the machine, by number. */
   readonly frames: readonly Frame[]
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
-  /** Threads that make the device fault. */
+  /** Threads that run accesses of the device. */
   readonly threads: readonly number[]
   /**
-   * An interval notifier that the driver inserts and removes itself, of an object of a pool if `layout` is that of one. Only for a
-   * driver with `ownNotifiers`.
+   * Declares an interval notifier that the driver inserts and removes itself; part of a pool object
+   * if `layout` is the layout of one. Only for a driver with `ownNotifiers`.
    */
   readonly declareNotifier: (layout: Layout) => OwnNotifier
 }
 
-/** What must be held to change the device page table: see `exclusive`, `shared`, `any` and `both`. */
+/**
+ * The locks that a thread must hold to change the device page table: see `exclusive`, `shared`,
+ * `any` and `both`.
+ */
 export interface PageTableProtection {
-  /** To add an entry, or rights to one. */
+  /** To add an entry or to widen its permissions. */
   readonly program: Protection
-  /** To remove an entry, or rights. The callback holds it as it sets the sequence. */
+  /**
+   * To remove an entry or to narrow its permissions. The callback holds these locks when it calls
+   * mmu_interval_set_seq.
+   */
   readonly remove: Protection
 }
 
 /**
- * What a driver answers to a fault: 0 or `mapped` when the pages are mapped, by this fault or by another one meanwhile;
- * `again` if the device is to fault again; a negative error number if it is to give up.
+ * The result of a fault handler: 0 or `mapped` if the pages are mapped, by this fault or by another
+ * one meanwhile; `again` if the device must fault again; a negative error number if the fault
+ * fails.
  */
 export type FaultAnswer = number | 'mapped' | 'again'
 
 /** A driver that mirrors address spaces into its device's page table. */
 export interface Driver<S = unknown> {
-  /** Name, as in traces. */
+  /** The name of the driver in traces. */
   readonly name: string
   /**
-   * Declares what the driver keeps for one mirror, in the world of the scenario: records, sequence numbers, locks. Procedures find
-   * it as `mirror.state`. Without it a driver has the mirror's `updateLock` and no state.
+   * Declares the driver's state for one mirror in the world of the scenario: records, sequence
+   * numbers, locks. Procedures read it as `mirror.state`. A driver without it has the mirror's
+   * `updateLock` and no other state.
    */
   readonly state?: (layout: Layout, mirror: MirrorSetting) => S
-  /** What protects the device page table. Absent: the mirror's `updateLock`. */
+  /** The locks that protect the device page table. Absent: the mirror's `updateLock`. */
   readonly pageTable?: (state: S) => PageTableProtection
   /**
-   * The driver's own rule: whether `thread` may program the device with `page` now, under the locks that it holds. It must hold in
-   * each step that programs the page, and imply that the page was not invalidated since the walk that found it (C8).
-   * Absent: mmu_interval_read_retry has cleared the thread's own range, and its number is still the notifier's.
+   * The driver's own rule: true if `thread` may program the device with `page` now, under the locks
+   * that it holds. It must be true in each step that programs the page, and must imply that the
+   * page was not invalidated since the walk that reported it (C8). Absent: mmu_interval_read_retry
+   * returned false for the thread's range, and its sequence number is still current.
    */
   readonly mayBind?: (mirror: Mirror<S>, page: number, thread: number) => boolean
   /**
-   * The notifier's callback: pages of `range` are about to change. When it returns 1 the device uses none of them
-   * any more: entries removed, TLB flushed, accesses ended. It may return 0 only if `range.blockable` is false and it
-   * would have to sleep.
+   * The notifier's callback: the page-table entries of `range` are about to change. When it returns
+   * 1 the device no longer uses the pages: its entries are removed, its TLB is flushed, its
+   * accesses have ended. It may return 0 only if `range.blockable` is false and it would have to
+   * sleep.
    *
-   * It must call `mmu_interval_set_seq` with `curSeq` under the lock that removal takes, also where nothing is mapped.
+   * It must call `mmu_interval_set_seq` with `curSeq` under the lock that protects removal, even if
+   * no page is mapped.
    */
   readonly invalidate: Procedure<
     [
@@ -88,53 +100,62 @@ export interface Driver<S = unknown> {
       mirror: Mirror<S>,
       range: NotifierRange,
       curSeq: number,
-      /** Which one, for a driver with `ownNotifiers`; else it is the mirror's, and absent. */
+      /**
+       * the notifier that is called, for a driver with `ownNotifiers`; otherwise absent, and the
+       * mirror's notifier is meant.
+       */
       notifier?: IntervalNotifier,
     ],
     number
   >
   /**
-   * True for a driver that inserts notifiers where it needs them, and removes them again, in place of one over the whole mirror: its
-   * `state` declares them ({@link MirrorSetting.declareNotifier}), and `invalidate` is told which one is called.
+   * True for a driver that inserts and removes notifiers at run time, instead of one notifier over
+   * the whole mirror. Its `state` declares them ({@link MirrorSetting.declareNotifier}), and
+   * `invalidate` gets the one that is called.
    */
   readonly ownNotifiers?: boolean
   /**
-   * A fault of the device: maps the pages from `start` to `end` (the page after the last) as the CPU has them, for
-   * writing if `write`. A page that is mapped already needs no walk.
+   * The handler of a device fault: maps the pages from `start` to `end` (the page after the last)
+   * as the CPU maps them, writable if `write`. A page that is mapped already needs no walk.
    */
   readonly fault: Procedure<
     [current: Task, mirror: Mirror<S>, start: number, end: number, write: boolean],
     FaultAnswer
   >
   /**
-   * An access to the pages from `start` to `end`, for a device in software, which has neither page table nor TLB: its driver
-   * looks the pages up in what it keeps of them, faults what is missing, and copies by CPU. Writes `value`, or reads if there
-   * is none; answers 0 or a negative error number. Absent: the device makes its accesses by itself, and faults.
+   * An access to the pages from `start` to `end` by a software device without page table and TLB:
+   * the driver looks up the pages in its own state, faults in the missing ones, and copies with the
+   * CPU. It writes `value`, or reads if `value` is absent, and returns 0 or a negative error
+   * number. Absent: the device makes its accesses by itself, and faults.
    */
   readonly access?: Procedure<
     [current: Task, mirror: Mirror<S>, start: number, end: number, value: number | undefined],
     number
   >
   /**
-   * The mirror is closed, while its device may still fault: when it returns the device maps nothing, the notifier is removed, and
-   * a fault that comes to it maps nothing any more: its memory is freed once nobody handles one. Absent: the device no longer
-   * faults, the page table is emptied under the update lock, and the notifier removed.
+   * Closes the mirror while its device may still fault. When it returns, the device maps no page,
+   * the notifier is removed, and a later fault maps no page. The mirror is freed once no thread
+   * handles a fault. Absent: the device no longer faults, the page table is cleared under the
+   * update lock, and the notifier is removed.
    */
   readonly close?: Procedure<[current: Task, mirror: Mirror<S>], void>
   /**
-   * Who calls `close`. Absent: anybody, also while a fault is handled. `last user`: whoever handles a fault has a reference to the
-   * mirror, and `close` runs when the last one is put. That is taken for granted then, and each verdict says so.
+   * The caller of `close`. Absent: any thread, even while a fault is handled. `last user`: a fault
+   * handler holds a reference to the mirror, and `close` runs when the last reference is put. The
+   * checker then assumes this, and each verdict states the assumption.
    */
   readonly closedBy?: 'last user'
   /**
-   * The address space is going away: halts the device, and returns when it makes no access any more. Only before Linux
-   * 5.5: an interval notifier is told of it as of any other invalidation.
+   * The address space goes away: stops the device, and returns when its accesses have ended. Only
+   * before Linux 5.5: an interval notifier gets an ordinary invalidation instead.
    */
   readonly release?: Procedure<[current: Task, mirror: Mirror<S>], void>
   /**
-   * A CPU has touched `page`, which is in the device's memory: brings it back ({@link bringBack}, or the procedures of
-   * migrate_vma). The caller holds the mmap lock for reading, and of the page what `fault` says. Returns 0 or an error of the fault.
-   * Absent: the reference driver's. Memory that comes and goes keeps the driver that has it.
+   * A CPU fault on `page`, which is in the device's memory: migrates it back to system memory
+   * ({@link bringBack}, or the procedures of migrate_vma). The caller holds the mmap lock for
+   * reading, and the reference and lock that `fault` states. Returns 0 or an error of the fault.
+   * Absent: as in the reference driver. Device memory that is added and removed at run time keeps
+   * its own driver.
    *
    * @kernel dev_pagemap_ops.migrate_to_ram
    */
@@ -143,29 +164,38 @@ export interface Driver<S = unknown> {
     number
   >
   /**
-   * Moves what can be moved of the pages from `start` to `end` into the device's memory: user space asks for it. Returns 0 or a
-   * negative error number. Absent: the reference driver's, which takes none of the driver's locks.
+   * Migrates the pages from `start` to `end` into the device's memory, as far as possible: user
+   * space requests it. Returns 0 or a negative error number. Absent: as in the reference driver,
+   * which takes none of this driver's locks.
    */
   readonly migrateToDevice?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
-  /** The other way. */
+  /** Migrates the pages from `start` to `end` back to system memory. */
   readonly migrateToSystem?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
   /**
-   * Some scenarios begin with pages that the device maps already. Sets what the driver keeps of `page` as a fault would have left it,
-   * before anybody acts. Absent: the driver keeps nothing of pages that it maps.
+   * Sets the driver's state for `page` as a fault would leave it. Called before the first step of a
+   * scenario in which the device already maps pages. Absent: the driver has no state for the pages
+   * that it maps.
    */
   readonly adopt?: (mirror: Mirror<S>, page: number) => void
   /**
-   * Work items of each mirror, by name: what a kernel thread does once a procedure has queued the item ({@link workOf},
-   * `queue_work`). They are part of the driver's object: `close` must leave none queued or running.
+   * Work items of each mirror, by name: the function that a kernel thread runs after a procedure
+   * has queued the item ({@link workOf}, `queue_work`). They are part of the driver's object:
+   * `close` must leave no item queued or running.
    */
   readonly work?: Readonly<Record<string, Procedure<[current: Task, mirror: Mirror<S>], void>>>
-  /** What its author claims of it, for each mirror of each scenario that it is put into. */
+  /** The claims of its author, for each mirror of each scenario that runs the driver. */
   readonly claims?: (mirror: Mirror<S>) => DriverClaims
-  /** Statecharts of its own: `state` declares instances by `l.lifecycle(id, name)`, and its steps signal events at them. */
+  /**
+   * Statecharts of the driver: `state` declares instances by `l.lifecycle(id, name)`, and its steps
+   * send events to them.
+   */
   readonly statecharts?: readonly AnyStateMachine[]
 }
 
-/** Claims that a driver brings along. Each names a requirement in `clause`: one of its own, or of the specification. */
+/**
+ * Claims of a driver. Each names a requirement in `clause`: one of its own, or of the
+ * specification.
+ */
 export interface DriverClaims {
   readonly invariants?: readonly Invariant[]
   readonly stepClaims?: readonly StepClaim[]
@@ -175,9 +205,9 @@ export interface DriverClaims {
 const CLAIMS = ['invariants', 'stepClaims', 'progress'] as const satisfies readonly (keyof DriverClaims)[]
 
 /**
- * What the author of `driver` claims of `mirror`.
+ * The claims that the author of `driver` makes about `mirror`.
  *
- * @throws SpecificationError `scenario` for what looks like a claim and would never be asked
+ * @throws SpecificationError `scenario` for a claim that would never be evaluated
  */
 export function claimsOf<S>(driver: Driver<S>, mirror: Mirror<S>): DriverClaims {
   if (driver.claims === undefined) return {}
@@ -198,7 +228,7 @@ export function claimsOf<S>(driver: Driver<S>, mirror: Mirror<S>): DriverClaims 
   return claims
 }
 
-/** A driver whose state is declared as `D`; its procedures see it as records. */
+/** A driver whose state is declared as `D`. Its procedures see the state as records. */
 export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'state' | 'invalidate'> & {
   /** See {@link Driver.invalidate}. */
   readonly invalidate: Procedure<
@@ -216,7 +246,7 @@ export type DriverDefinition<D extends object> = Omit<Driver<RecordOf<D>>, 'stat
 }
 
 /**
- * A driver, with state of its own if it declares some.
+ * Defines a driver, with its own state if it declares `state`.
  *
  * @example
  * ```ts
@@ -245,6 +275,6 @@ export function defineDriver<D extends object>(definition: DriverDefinition<D>):
     )
   const declared =
     state && ((layout: Layout, mirror: MirrorSetting) => layout.scope('driver', (l) => state(l, mirror)))
-  // A mirror has the state that its own driver has declared: nobody else calls these procedures with it.
+  // The state of a mirror is that of its own driver, and only the mirror's driver gets it.
   return { ...definition, state: declared } as unknown as Driver
 }

@@ -1,6 +1,7 @@
 /**
- * A mirror that is closed while its device may fault: who handles a fault finds the mirror by a lookup, and has it for as
- * long as that takes; and the page table of the device is an object of the hardware, which ends when it is revoked.
+ * A mirror that is closed while its device may fault. A fault handler looks the mirror up, and is
+ * counted until it is done. The device page table is an object of the hardware, and is revoked at
+ * the end.
  *
  * @see reference D17, D35
  * @module
@@ -14,10 +15,11 @@ import { freeDriverObject, type Mirror, type MirrorEnd } from './mirror.js'
 import { unmapPages } from './page-table.js'
 
 /**
- * The device accesses the pages from `page` to `end`, and its faults are handled, if the mirror is still there. The lookup
- * is under a lock of the driver's that is dropped before the fault is handled, which may sleep: so it counts the handler.
+ * The device accesses the pages from `page` to `end`, and its faults are handled, if the lookup
+ * still finds the mirror. The lookup runs under a lock of the driver that is dropped before the
+ * fault is handled, since that may sleep. So the lookup counts the handler.
  *
- * @returns 0; also if there is no mirror any more
+ * @returns 0, also if the mirror is gone
  */
 export const handleFaults = procedure(
   'handle faults',
@@ -39,8 +41,9 @@ export const handleFaults = procedure(
 )
 
 /**
- * Closes the mirror. First nobody finds it any more; then those who have found it end; then the device loses what it maps,
- * and its page table is revoked; then nobody tells of changes; and only then it is freed.
+ * Closes the mirror. First it is unlinked, so that no lookup finds it; then it waits for the
+ * running handlers; then the device's entries are removed and its page table is revoked; then the
+ * notifier is removed; only then the mirror is freed.
  */
 export const closeWhileFaulting = procedure(
   'close a mirror in use',
@@ -56,7 +59,7 @@ export const closeWhileFaulting = procedure(
   },
 )
 
-/** Nobody finds the mirror from now on. */
+/** From here on no lookup finds the mirror. */
 export const unlink = procedure('unlink the mirror', function* (mirror: Mirror): Running<void> {
   yield* step('unlink', () => {
     endOf(mirror).linked = false
@@ -64,14 +67,14 @@ export const unlink = procedure('unlink the mirror', function* (mirror: Mirror):
   })
 })
 
-/** Waits for those who have found it before. */
+/** Waits for the handlers that have found the mirror before. */
 export const drainHandlers = procedure('drain the handlers', function* (mirror: Mirror): Running<void> {
   yield* step('wait for the handlers', () => (endOf(mirror).handlers > 0 ? BLOCKED : 0))
 })
 
 /**
- * Empties the device's page table and gives it back to the hardware: under the update lock, so that an invalidation
- * comes before, or finds it revoked and leaves it alone.
+ * Clears the device page table and returns it to the hardware, under the update lock: an
+ * invalidation comes before this, or finds the page table revoked and does not access it.
  */
 export const revokePageTable = procedure('revoke the page table', function* (mirror: Mirror): Running<void> {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }

@@ -1,5 +1,5 @@
 /**
- * Accesses of a device, and the faults that its driver serves for them.
+ * Accesses of a device, and the device faults that its driver handles.
  *
  * @see reference G.2
  * @module
@@ -11,11 +11,12 @@ import type { Driver, FaultAnswer } from './driver.js'
 import { accessOf, type Mirror, rangesOfThread } from './mirror.js'
 
 /**
- * The device accesses the pages from `page` to `end`, one after another, and faults for those that it cannot
- * translate: the driver is asked to map all that are left. A driver may make the accesses itself (`Driver.access`).
+ * The device accesses the pages from `page` to `end`, one after another, and faults at a page that
+ * it cannot translate: the driver is called to map all remaining pages. A driver may make the
+ * accesses itself (`Driver.access`).
  *
- * @param value - what to write; absent for reading
- * @returns 0, or what the driver answered to a fault that it could not serve
+ * @param value - the value to write; absent for a read
+ * @returns 0, or the error of a fault that the driver could not handle
  */
 export const deviceAccess = procedure(
   'device access',
@@ -40,7 +41,10 @@ export const deviceAccess = procedure(
   },
 )
 
-/** A device in software: its driver makes the accesses. If it says that it has, it has made each of them. */
+/**
+ * A software device: its driver makes the accesses. If the driver returns 0, it must have made each
+ * of them.
+ */
 const accessByDriver = procedure(
   'access by the driver',
   function* (
@@ -74,9 +78,10 @@ const accessByDriver = procedure(
 )
 
 /**
- * A device fault: the driver maps the pages from `start` to `end`, or says why not. Afterwards its range is free.
+ * A device fault: the driver maps the pages from `start` to `end` or returns an error. Afterwards
+ * its range is free.
  *
- * @returns 0 if the device may try again, or a negative error number
+ * @returns 0 if the device may retry the access, or a negative error number
  */
 export const serveFault = procedure(
   'device fault',
@@ -103,7 +108,7 @@ function mustBeAnswer({ driver }: Mirror, answer: unknown): void {
   )
 }
 
-/** The driver is done with the range, for better or worse: the array is freed. */
+/** The driver is done with the range: the array is freed. */
 export const endOfRange = procedure(
   'end of the range',
   function* (current: Task, mirror: Mirror, answer: FaultAnswer) {
@@ -119,13 +124,13 @@ export const endOfRange = procedure(
 )
 
 function signalEnd({ result, lifecycle }: HmmRange, answer: FaultAnswer): void {
-  // The driver still holds the lock, and is done with the entries all the same.
+  // The driver still holds its lock, but no longer uses the entries.
   if (result === RangeResult.validated) lifecycle.signal('COMMITTED')
   const failed = typeof answer === 'number' && answer < 0
   if (failed && result === RangeResult.collided) lifecycle.signal('TIMED_OUT')
   else if (failed && result !== RangeResult.failed) lifecycle.signal('FAILED')
-  // A walk that was not validated maps nothing, so what is said to be mapped is mapped by another fault.
+  // A walk that was not validated maps no page, so another fault has mapped the pages.
   else if (answer !== 'again' && result === RangeResult.filled) lifecycle.signal('COMMITTED')
-  // No walk was made: the pages were mapped already.
+  // Without a walk the pages were mapped already.
   else if (result !== RangeResult.none) lifecycle.signal('RELEASED')
 }

@@ -1,5 +1,5 @@
 /**
- * Drivers and devices: the interface that a driver implements, the reference driver, and the device that it drives.
+ * Drivers and devices: the interface of a driver, the reference driver, and its device.
  *
  * @module driver
  */

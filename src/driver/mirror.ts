@@ -1,5 +1,6 @@
 /**
- * A device that mirrors an address space, as its driver keeps it: its notifier, its lock, its page table, its own state.
+ * A mirror: a device that mirrors an address space, with the notifier, lock, page table and state
+ * of its driver.
  *
  * @see reference G.2
  * @module
@@ -41,95 +42,105 @@ import { beforeFree } from '../world/records/pool.js'
 import { mustBeDeclared } from './declared-state.js'
 import type { Driver, PageTableProtection } from './driver.js'
 
-/** Pages that a walk has found: a range, or what a driver keeps of one. */
+/** Pages that a walk has reported: a range, or a driver's copy of one. */
 export interface WalkedPages {
-  /** By page of the address space. */
+  /** The entries, by page of the address space. */
   readonly pfns: Readonly<Record<number, Pick<HmmPfn, 'flags' | 'frame'>>>
-  /** Where the range stands; absent for what a driver keeps by a rule of its own. */
+  /** The result of the range; absent for a copy that the driver keeps under a rule of its own. */
   readonly result?: RangeResult
 }
 
-/** What a mirror keeps that may be closed while its device faults. */
+/** The state of a mirror that may be closed while its device faults. */
 export interface MirrorEnd {
-  /** Whether who handles a fault finds the mirror. */
+  /** True while a fault handler finds the mirror by lookup. */
   linked: boolean
-  /** Those who have found it and are not done. */
+  /** The number of handlers that have found it and are not done. */
   handlers: number
-  /** Whether its page table has been given back to the hardware. */
+  /** True once its page table has been returned to the hardware. */
   revoked: boolean
 }
 
-/** What a thread keeps while it migrates. */
+/** The state of a thread during a migration. */
 export interface Undisturbed {
-  /** The number under which it began. */
+  /** The sequence number at the start. */
   seq: Sequence
-  /** True while nothing but its own migration has been told to the driver since. */
+  /** True while the driver has had no invalidation since, besides those of this migration. */
   value: boolean
 }
 
-/** A notifier that a driver has declared, and by thread the range that is walked under its number. */
+/**
+ * A notifier that a driver has declared, and for each thread the range that is walked under its
+ * sequence number.
+ */
 export interface OwnRanges {
   readonly notifier: OwnNotifier
   readonly ranges: ReadonlyMap<number, HmmRange>
 }
 
-/** A device that mirrors one address space, and what its driver keeps for it. */
+/** A device that mirrors one address space, with the state of its driver. */
 export interface Mirror<S = unknown> extends Device {
-  /** `pgmap_owner` of the device's own memory; -1 for a device that has none. */
+  /** `pgmap_owner` of the device's memory; -1 for a device without memory. */
   readonly owner: number
-  /** Whom its driver names when it takes exclusive access; -1 for one that names nobody. */
+  /** The owner that its driver passes when it takes exclusive access; -1 for none. */
   readonly exclusiveOwner: number
-  /** The whole of what is mirrored. */
+  /** The notifier over the whole mirror. */
   readonly notifier: IntervalNotifier
-  /** The driver's update lock: held while the device page table changes, and by the callback. */
+  /** The driver's update lock: held while the device page table is changed, and by the callback. */
   readonly updateLock: Mutex
-  /** Every page frame of the machine, by number. */
+  /** All page frames of the machine, by number. */
   readonly frames: readonly Frame[]
-  /** By thread: the range it populates from. */
+  /** For each thread the range of its walks. */
   readonly ranges: ReadonlyMap<number, HmmRange>
   /**
-   * By thread: 1 while nothing but its own migration has been told to the driver since it began that. Absent for a device
-   * whose driver maps nothing while it migrates.
+   * The state of each thread's migration. Absent for a driver that maps no page while it migrates.
    */
   readonly undisturbed?: ReadonlyMap<number, Undisturbed> | undefined
-  /** The notifiers that its driver has declared itself. Empty for one that has the mirror's alone. */
+  /**
+   * The notifiers that its driver has declared. Empty for a driver with the mirror's notifier only.
+   */
   readonly ownNotifiers: readonly OwnRanges[]
-  /** What its end takes; absent for a mirror that is not closed while its device faults. */
+  /** The state for its close; absent for a mirror that is not closed while its device faults. */
   readonly ending?: MirrorEnd | undefined
   /** The work items of its driver, by name: see {@link workOf}. */
   readonly works: ReadonlyMap<string, WorkStruct>
   /** The pools that its driver has declared. */
   readonly pools: readonly Pool<object>[]
-  /** What its driver keeps for it. */
+  /** The state of its driver. */
   readonly state: S
-  /** What protects the device page table. */
+  /** The locks that protect the device page table. */
   readonly protection: PageTableProtection
-  /** Who looks after it. */
+  /** Its driver. */
   driver: Driver
 }
 
-/** How a mirror is declared. */
+/** The declaration of a mirror. */
 export interface MirrorSize {
   readonly name: string
-  /** Owner of the device's own memory (default none). */
+  /** The owner of the device's memory (default none). */
   readonly owner?: number
-  /** Whom its driver names when it takes exclusive access: -1 for nobody. Absent if it never does. */
+  /**
+   * The owner that its driver passes when it takes exclusive access; -1 for none. Absent if it
+   * never takes exclusive access.
+   */
   readonly exclusiveOwner?: number
   readonly notifier: IntervalNotifier
-  /** Threads that make the device access memory. */
+  /** Threads that run accesses of the device. */
   readonly threads: readonly number[]
-  /** True if its driver maps what it migrates at once (`migrateAndMap`). */
+  /** True if its driver maps pages at the end of their migration (`migrateAndMap`). */
   readonly mapsAtOnce?: boolean
   /** True if it may be closed while its device faults (default false). */
   readonly closable?: boolean
-  /** True if its driver may store the struct page of device memory instead of what is behind it (H16). */
+  /**
+   * True if its driver may store the struct page of a device page instead of the memory behind it
+   * (H16).
+   */
   readonly storesStructPages?: boolean
   readonly size: Pick<MachineSize, 'pages' | 'frames' | 'deviceMemory' | 'hugePages'>
-  /** Every page frame of the machine. */
+  /** All page frames of the machine. */
   readonly frames: readonly Frame[]
 }
 
-/** An entry, a translation and an access are each read and written at once. */
+/** An entry, a translation and an access are each read and written atomically. */
 const WORD = { word: 'entry' } as const
 
 /** Declares a mirror in `layout`, with `driver` attached to its notifier. */
@@ -256,10 +267,10 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
 }
 
 /**
- * The notifier is in the tree when the scenario begins, as mmu_interval_notifier_insert leaves it where nothing is being invalidated.
- * For `adopt`.
+ * Inserts the notifier before the first step of a scenario, as mmu_interval_notifier_insert does if
+ * no invalidation is open. For `adopt`.
  *
- * @param pages - what it watches: only for one that the driver has declared itself
+ * @param pages - the pages to watch: only for a notifier that the driver has declared itself
  */
 export function beginWatching(
   notifier: IntervalNotifier,
@@ -273,17 +284,17 @@ export function beginWatching(
 }
 
 /**
- * The driver's object is allocated, and its notifier is not inserted: it has notifiers of its own.
- * Called inside an atomic step.
+ * Allocates the driver's object without inserting the mirror's notifier: the driver has notifiers
+ * of its own. Called inside an atomic step.
  */
 export function openWithoutNotifier({ notifier }: Mirror): void {
   notifier.allocated = true
-  // Nobody compares with it: any number will do that an invalidation has had.
+  // No reader compares with this number: any number of an earlier invalidation will do.
   const seq = unobserved(() => READ_ONCE(notifier.mm.subscriptions).seq)
   notifier.seq = seq & 1 ? seq : seq - 1
 }
 
-/** How many notifiers of its own a driver may declare for each mirror of so many pages. */
+/** The most notifiers that a driver may declare for a mirror of `pages` pages. */
 export function mostOwnNotifiers(pages: number): number {
   return 2 * pages + 4
 }
@@ -316,13 +327,16 @@ function declareAnother(
   return notifier
 }
 
-/** The callback of a mirror's notifier is its driver's, which is told whose it is, and which one if it has more. */
+/**
+ * The callback of a mirror's notifier: calls the driver's with the mirror, and with the notifier if
+ * the driver has several.
+ */
 function invalidationOf(mirror: Mirror, own = '') {
   return procedure(
     own === '' ? `${mirror.name}: invalidate` : `${mirror.name}: invalidate ${own}`,
     function* (current: Task, sub: IntervalNotifier, range: NotifierRange, curSeq: number) {
       const { invalidate, ownNotifiers } = mirror.driver
-      // A driver with one notifier is not told which.
+      // A driver with one notifier does not get the notifier.
       const told = ownNotifiers ? ([sub] as const) : ([] as unknown as [IntervalNotifier])
       const done = yield* invalidate(current, mirror, range, curSeq, ...told)
       if (done !== 0 && done !== 1)
@@ -351,8 +365,7 @@ export function workOf(mirror: Mirror, name: string): WorkStruct {
 }
 
 /**
- * The driver's object is freed, and the notifier, the work items and the pools with it. Called
- * inside an atomic step.
+ * Frees the driver's object, with its notifier, work items and pools. Called inside an atomic step.
  */
 export function freeDriverObject(mirror: Mirror): void {
   for (const pool of mirror.pools) pool.mustBeEmpty()
@@ -361,7 +374,7 @@ export function freeDriverObject(mirror: Mirror): void {
   mirror.notifier.allocated = false
 }
 
-/** True if the driver of `mirror` causes the invalidation itself, as it migrates. */
+/** True if a migration by the driver of `mirror` causes the invalidation. */
 export function isOwnMigration(
   { owner }: Pick<Mirror, 'owner'>,
   range: Pick<NotifierRange, 'event' | 'owner'>,
@@ -369,7 +382,7 @@ export function isOwnMigration(
   return range.event === NotifyEvent.MIGRATE && range.owner === owner
 }
 
-/** The access that `current` makes `mirror` make. */
+/** The access of `mirror` that `current` runs. */
 export function accessOf(mirror: Mirror, current: Task): Access {
   const access = mirror.accesses.get(current.thread)
   if (access === undefined)
@@ -380,20 +393,21 @@ export function accessOf(mirror: Mirror, current: Task): Access {
   return access
 }
 
-/** Every notifier by which the driver of `mirror` is told, the one over the whole of it first. */
+/** All notifiers of the driver of `mirror`, the one over the whole mirror first. */
 export function notifiersOf({ notifier, ownNotifiers }: Mirror): readonly IntervalNotifier[] {
   return [notifier, ...ownNotifiers.map((own) => own.notifier)]
 }
 
-/** The ranges from which `thread` may populate `mirror`: the one under the number of the whole mirror first. */
+/** The ranges of `thread` for `mirror`, the one under the mirror's notifier first. */
 export function rangesOfThread({ ranges, ownNotifiers }: Mirror, thread: number): readonly HmmRange[] {
   return [ranges, ...ownNotifiers.map((own) => own.ranges)].flatMap((byThread) => byThread.get(thread) ?? [])
 }
 
 /**
- * The range that `current` populates `mirror` from.
+ * The range of `current` for `mirror`.
  *
- * @param notifier - under whose number, for a driver with `ownNotifiers` (default the mirror's)
+ * @param notifier - the notifier of the range, for a driver with `ownNotifiers` (default the
+ * mirror's)
  */
 export function rangeOf(
   mirror: Mirror,

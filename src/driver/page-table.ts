@@ -1,5 +1,6 @@
 /**
- * What a driver does to the device page table. Each is a part of a step, and asks what a driver must keep to.
+ * Changes of the device page table. Each is called inside an atomic step, and claims the
+ * obligations of the driver.
  *
  * @see reference G.2
  * @module
@@ -16,11 +17,11 @@ import { acting, claim } from '../world/index.js'
 import type { Mirror, WalkedPages } from './mirror.js'
 
 /**
- * Programs the device page table's entry of `page` with what the walk has stored for it, which must
- * be valid. Called inside an atomic step of the driver, under its update lock, after
- * mmu_interval_read_retry has said no, or where its own rule allows it.
+ * Programs the device page table's entry of `page` with the report of the walk, which must be
+ * valid. Called inside an atomic step of the driver, under its update lock, after
+ * mmu_interval_read_retry has returned false, or if the driver's own rule permits it.
  *
- * @param range - the thread's range, or pages that the driver has kept of one
+ * @param range - the thread's range, or the driver's copy of one
  */
 export function mapPage(mirror: Mirror, range: WalkedPages, page: number): void {
   const granted = range.pfns[page].flags
@@ -33,8 +34,8 @@ export function mapPage(mirror: Mirror, range: WalkedPages, page: number): void 
 }
 
 /**
- * Programs the device page table's entry of `page` with a frame that the device has to itself.
- * Called inside an atomic step of the driver, under its update lock and the folio lock.
+ * Programs the device page table's entry of `page` with a frame to which the device has exclusive
+ * access. Called inside an atomic step of the driver, under its update lock and the folio lock.
  */
 export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
   mirror.pageTable[page].frame = mirror.frames[pfn]
@@ -46,9 +47,9 @@ export function mapAtomic(mirror: Mirror, page: number, pfn: number): void {
 }
 
 /**
- * Where the page lies that the walk has stored for `page`: its frame, by way of its struct page.
- * That is only there for sure under the update lock, once mmu_interval_read_retry has said no.
- * Called inside an atomic step of the driver.
+ * The frame of the report for `page`, read through its struct page. The struct page is certain to
+ * exist only under the update lock, after mmu_interval_read_retry has returned false. Called inside
+ * an atomic step of the driver.
  *
  * @kernel hmm_pfn_to_page
  */
@@ -70,10 +71,9 @@ export function pageAddress(mirror: Mirror, range: WalkedPages, page: number): n
 }
 
 /**
- * Tells the kernel that the pages which the device may write in `range` are dirty: its writes go
- * past the dirty bits of the CPU's entries. It must be said before the entries change, and while
- * the device maps the pages nobody takes it back. Called inside an atomic step of the driver, under
- * its update lock, before {@link unmapPages}.
+ * Marks dirty the pages of `range` that the device may write: its writes do not set the dirty bits
+ * of the CPU's entries. This must come before the entries change. Called inside an atomic step of
+ * the driver, under its update lock, before {@link unmapPages}.
  *
  * @kernel set_page_dirty
  * @see reference B.4 X4
@@ -96,7 +96,10 @@ export function unmapPages(mirror: Mirror, range: Pick<NotifierRange, 'start' | 
   for (let page = start; page < end; page++) forget(mirror.pageTable[page])
 }
 
-/** The hardware's object is there no more: an update of it fails, and takes with it the queue that it was posted to. */
+/**
+ * Asserts that the page table is not revoked: an update of a destroyed hardware object fails, and
+ * breaks the queue to which it was posted.
+ */
 function mustNotBeRevoked({ name, ending }: Mirror): void {
   claim('revoked', !ending?.revoked, `the page table of ${name} is changed, and has been revoked`)
 }

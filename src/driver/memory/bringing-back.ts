@@ -1,6 +1,6 @@
 /**
- * Two more ways to serve the fault of a CPU on a device page: by bringing back what lies around it too, and with a copy
- * that may fail.
+ * Two variants of migrate_to_ram: one migrates the neighbouring pages back too, one has a copy that
+ * may fail.
  *
  * @see reference B.6
  * @module
@@ -25,8 +25,9 @@ import { choose, procedure, type Running, step } from '../../world/index.js'
 import { allocateAndCopy, systemFrames } from './device-memory.js'
 
 /**
- * Brings back the page, and all others of its area that are in the device's memory. Its own is served first: if memory
- * runs out it is not for the want of what others got.
+ * Migrates the page back, and all other pages of its VMA that are in the device's memory. The page
+ * of the fault gets its destination first, so that it does not fail for memory that other pages
+ * took.
  *
  * @returns 0, or VM_FAULT_OOM if there was no memory for the page itself
  */
@@ -44,7 +45,7 @@ export const bringBackAround = procedure(
   },
 )
 
-/** The area of `page`. */
+/** The bounds of the VMA of `page`. */
 function areaAround({ vma }: MmStruct, page: number): { readonly start: number; readonly end: number } {
   const alike = (at: number) => vma[at]?.kind === vma[page].kind && vma[at].flags === vma[page].flags
   let start = page
@@ -55,9 +56,9 @@ function areaAround({ vma }: MmStruct, page: number): { readonly start: number; 
 }
 
 /**
- * Finds destinations, and copies, for the page of the fault before all others.
+ * Allocates destinations and copies, for the page of the fault before all others.
  *
- * @returns 1 if there was none for that page
+ * @returns 1 if no destination was free for that page
  */
 export const allocateInTurn = procedure(
   'alloc_and_copy (in turn)',
@@ -71,8 +72,8 @@ export const allocateInTurn = procedure(
 )
 
 /**
- * Brings back one page with a copy that may fail. A copy that is known to have failed is no migration: the destination is
- * taken back and freed, and the page put back where it was.
+ * Migrates one page back with a copy that may fail. After a failed copy the driver clears `dst`,
+ * frees the destination, and the page stays where it was.
  *
  * @returns 0, VM_FAULT_OOM, or VM_FAULT_SIGBUS for a copy that failed
  */
@@ -94,7 +95,7 @@ export const bringBackUnlessFailed = procedure(
   },
 )
 
-/** The destination of `page` is free again, if it had one. */
+/** Clears `dst` of `page`, and frees the destination if it had one. */
 export const withdraw = procedure('free the destination', function* (current: Task, page: number) {
   const frame = yield* step('take it out of dst', () => {
     const entry = pagesOf(current)[page]

@@ -1,9 +1,9 @@
 /**
- * The reference driver's memory as a region that comes and goes: plugged in, its pages on a free list, emptied and
- * removed; or unplugged while it is in use.
+ * The reference driver's memory as a region that is added and removed: its pages are on a free
+ * list; it is evicted and removed, or unplugged while it is in use.
  *
- * The free list is under a spinlock of the driver's, a leaf of the lock order, that is only ever held within one step: so
- * it needs no cell of its own.
+ * The free list is under a spinlock of the driver, a leaf of the lock order, which is only held
+ * within one step: so it needs no field of its own.
  *
  * @see reference B.7, B.8, A.1
  * @module
@@ -36,20 +36,26 @@ import {
 import { BLOCKED, become, claim, type Layout, procedure, type Running, step } from '../../world/index.js'
 import { allocateAndCopy, evict, systemFrames } from './device-memory.js'
 
-/** What the driver keeps of its memory, for as long as that is there. */
+/** The driver's record of its memory. */
 export interface DeviceChunk {
   readonly memory: DeviceMemory
-  /** Whether this record is allocated. Its pages lead to it, so that it must outlive them. */
+  /** True while this record is allocated. Its pages refer to it, so it must outlive them. */
   allocated: boolean
-  /** True from the moment on that nothing is allocated from it any more; what becomes free then stays off the list. */
+  /**
+   * True once no page may be allocated from it any more: a page that is freed is no longer put on
+   * the free list.
+   */
   removing: boolean
-  /** Whether the device is gone, and what was in its memory. */
+  /** True if the device is unplugged, and the contents of its memory are lost. */
   lost: boolean
-  /** True if the driver poisons the entries of what is lost; false if it leaves them, as today's do. */
+  /**
+   * True if the driver poisons the entries of lost pages; false if it leaves them, as today's
+   * drivers do.
+   */
   readonly poisons: boolean
 }
 
-/** Gives `memory`, which comes and goes, to the reference driver. */
+/** Attaches the reference driver to `memory`, which is added and removed at run time. */
 export function attachDeviceChunk(
   layout: Layout,
   memory: DeviceMemory,
@@ -79,7 +85,7 @@ export function attachDeviceChunk(
 }
 
 /**
- * The page is the driver's again. Called inside an atomic step.
+ * The page is returned to the driver. Called inside an atomic step.
  *
  * @kernel dev_pagemap_ops.page_free
  */
@@ -89,9 +95,9 @@ function pageFree(deviceChunk: DeviceChunk, frame: Frame): void {
 }
 
 /**
- * Plugs the memory in, and makes its pages free for use.
+ * Adds the memory, and puts its pages on the free list.
  *
- * @returns 0, or what memremap_pages answers
+ * @returns 0, or the error of memremap_pages
  */
 export const addDeviceMemory = procedure(
   'add device memory',
@@ -107,7 +113,7 @@ export const addDeviceMemory = procedure(
   },
 )
 
-/** The chunk as it is in a scenario that begins with it plugged in. Part of setting up the world. */
+/** Sets up the chunk as added, before the first step of a scenario. */
 export function pluggedIn(chunk: DeviceChunk): void {
   plugPages(chunk.memory)
   fillFreeList(chunk)
@@ -119,9 +125,10 @@ function fillFreeList(deviceChunk: DeviceChunk): void {
 }
 
 /**
- * Removes the memory while the device works: stops allocating, brings back what is in it, and lets it go.
+ * Removes the memory while the device works: stops allocation, evicts its pages, and removes the
+ * region.
  *
- * @returns 0; -EINVAL if there is nothing to remove, or somebody is about it
+ * @returns 0; -EINVAL if the memory is not there, or another thread is removing it
  * @see reference B.8
  */
 export const removeDeviceMemory = procedure(
@@ -135,7 +142,10 @@ export const removeDeviceMemory = procedure(
   },
 )
 
-/** Takes the free pages off the list, for good: 1; or 0 if there is nothing to stop. One step: the list's lock is held. */
+/**
+ * Empties the free list for good. Returns 1, or 0 if the memory is not there or is being removed.
+ * One step: the lock of the list is held.
+ */
 export const stopAllocating = procedure('stop allocating', function* (chunk: DeviceChunk): Running<number> {
   return yield* step('empty the free list', () => (emptyFreeList(chunk, 'STOPPED') ? 1 : 0))
 })
@@ -150,8 +160,9 @@ function emptyFreeList(chunk: DeviceChunk, why: 'STOPPED' | 'LOST'): boolean {
 }
 
 /**
- * Evicts again and again until every page is free: one that somebody had locked, or held, the last time round was left
- * alone. Where all that are left are locked it waits, since whoever locked them is about to free them or to map them.
+ * Evicts repeatedly until every page is free: a page that another thread had locked or referenced
+ * was skipped in the previous round. If all remaining pages are locked it waits, since their
+ * holders will free or map them.
  */
 export const evictUntilGone = procedure(
   'evict until gone',
@@ -167,7 +178,7 @@ export const evictUntilGone = procedure(
   },
 )
 
-/** The driver forgets the memory. No page leads to its record any more. */
+/** Frees the record. No page refers to it any more. */
 export const freeChunk = procedure('free the chunk', function* (chunk: DeviceChunk): Running<void> {
   yield* step('free the record', () => {
     chunk.removing = false
@@ -178,10 +189,11 @@ export const freeChunk = procedure('free the chunk', function* (chunk: DeviceChu
 })
 
 /**
- * The device is gone, and with it what was in its memory. Its driver can copy nothing back. Either it poisons every entry
- * that led there; or it waits until the processes have unmapped them or ended, and meanwhile answers their faults with SIGBUS.
+ * The device is unplugged, and the contents of its memory are lost: the driver cannot copy any page
+ * back. It either poisons every entry of its pages, or waits until the processes have unmapped them
+ * or exited, and returns VM_FAULT_SIGBUS meanwhile.
  *
- * @returns 0; -EINVAL if there is no memory, or it is being removed: one of the two finds nothing to do
+ * @returns 0; -EINVAL if the memory is not there or is being removed
  */
 export const unplugDevice = procedure(
   'unplug the device',
@@ -204,7 +216,10 @@ const poisonAll = procedure('poison all that is lost', function* (current: Task,
   for (const frame of chunk.memory.frames) yield* lockAndPoison(current, frame)
 })
 
-/** A page that a fault has locked is waited for: the fault poisons it too, and then there is nothing left to do. */
+/**
+ * Waits for a page that a fault has locked: the fault poisons it too, and then this has nothing to
+ * do.
+ */
 const lockAndPoison = procedure(
   'poison what is lost',
   function* (current: Task, frame: Frame): Running<void> {
@@ -217,9 +232,10 @@ const lockAndPoison = procedure(
 )
 
 /**
- * A CPU has touched a page that is in the memory: brings it back, if the device is still there.
+ * A CPU fault on a page in the memory: migrates it back if the device still works.
  *
- * @returns 0: it is back, or somebody else is about it; VM_FAULT_OOM; VM_FAULT_SIGBUS if it is lost
+ * @returns 0 if the page is migrated, or another thread is migrating it; VM_FAULT_OOM;
+ * VM_FAULT_SIGBUS if the data is lost
  * @kernel dev_pagemap_ops.migrate_to_ram
  * @see reference B.6, A.1
  */
@@ -245,16 +261,17 @@ export const bringBackFrom = procedure(
   },
 )
 
-/** True (1) if the device does not answer. */
+/** 1 if the device does not respond. */
 export const isLost = procedure('ask the device', function* (chunk: DeviceChunk): Running<number> {
   return yield* step('ask the device', () => (chunk.lost ? 1 : 0))
 })
 
 /**
- * Asks the device whether it has copied. If it has gone meanwhile nobody knows what has arrived: the destinations are given
- * back before migrate_vma_pages, so that the pages stay where they are (H15 is a driver that does not).
+ * Checks whether the device has copied. If it was unplugged meanwhile, the destinations may be
+ * incomplete: the driver frees them before migrate_vma_pages, so that the pages are not migrated
+ * (H15 is a driver that does not).
  *
- * @returns 1 if there was one to give back
+ * @returns 1 if a destination was freed
  */
 export const dropFailedCopies = procedure(
   'drop failed copies',
@@ -277,7 +294,7 @@ export const dropFailedCopies = procedure(
   },
 )
 
-/** The data cannot be had any more. Returns VM_FAULT_SIGBUS. */
+/** The data is lost. Returns VM_FAULT_SIGBUS. */
 const giveUp = procedure(
   'give up a lost page',
   function* (current: Task, { poisons }: DeviceChunk, { pfn }: DeviceFault): Running<number> {

@@ -1,8 +1,8 @@
 /**
- * The reference driver's own memory: pages go there when the device wants them near, and come back when a CPU does.
+ * The reference driver's memory: pages migrate there on request, and back on a CPU fault.
  *
- * It maps nothing as it migrates: the device faults afterwards like after any other change, so that only one path
- * programs its page table, and that one is checked by the sequence.
+ * The driver maps no page while it migrates: the device faults afterwards, as after any other
+ * invalidation. So a single path programs its page table, and that path checks the sequence number.
  *
  * @see reference B.5, B.6, B.7
  * @module
@@ -43,9 +43,10 @@ import { procedure, type Running, SpecificationError, step } from '../../world/i
 import type { Mirror } from '../mirror.js'
 
 /**
- * Moves what can be moved of the pages from `start` to `end` into the device's memory, or has the driver do it in its own way.
+ * Migrates the pages from `start` to `end` into the device's memory, as far as possible; by the
+ * driver's own procedure if it has one.
  *
- * @returns 0, or -EINVAL if they are not in one area; or what the driver answers
+ * @returns 0; -EINVAL if the pages are not in one VMA; or the error of the driver
  */
 export const migrateToDevice = procedure(
   'migrate to device',
@@ -58,9 +59,10 @@ export const migrateToDevice = procedure(
 )
 
 /**
- * The same, with huge pages as they are: one that the range covers becomes a huge page of the device's memory.
+ * The same without splitting: a huge page that the range covers migrates to a huge page of the
+ * device's memory.
  *
- * @returns 0, or -EINVAL if they are not in one area
+ * @returns 0, or -EINVAL if the pages are not in one VMA
  */
 export const migrateLargeToDevice = procedure(
   'migrate to device (large folios)',
@@ -71,7 +73,7 @@ export const migrateLargeToDevice = procedure(
   },
 )
 
-/** The same for a driver that mirrors nothing: pages of the current process go to `memory`. */
+/** The same for a driver without a mirror: migrates pages of the current process to `memory`. */
 export const migrateToMemory = procedure(
   'migrate to device memory',
   function* (current: Task, memory: DeviceMemory, start: number, end: number): Running<number> {
@@ -80,7 +82,7 @@ export const migrateToMemory = procedure(
   },
 )
 
-/** Moves the driver's own pages from `start` to `end` back to system memory. */
+/** Migrates the driver's own pages from `start` to `end` back to system memory. */
 export const migrateToSystem = procedure(
   'migrate to system',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
@@ -99,10 +101,10 @@ export const migrateToSystem = procedure(
 )
 
 /**
- * A CPU has touched a page that is in the device's memory: brings it back.
+ * A CPU fault on a page in the device's memory: migrates it back to system memory.
  *
- * @returns 0, also where nothing could be collected: somebody else is about it, and the access is tried again; or
- * VM_FAULT_OOM
+ * @returns 0, also if the page could not be collected, because another thread is migrating it: the
+ * access is retried; or VM_FAULT_OOM
  * @kernel dev_pagemap_ops.migrate_to_ram
  */
 export const bringBack = procedure(function* migrate_to_ram(
@@ -119,7 +121,11 @@ export const bringBack = procedure(function* migrate_to_ram(
   return short ? VM_FAULT_OOM : 0
 })
 
-/** What is to come back for a fault: the one page, or the huge page that one entry maps. @kernel vm_fault.pte */
+/**
+ * The migration that serves a fault: of the one page, or of the huge page that a PMD maps.
+ *
+ * @kernel vm_fault.pte
+ */
 export function faultArgs({ machine }: Task, mm: MmStruct, page: number, fault: DeviceFault): MigrateVma {
   const { owner } = machine.frames[fault.pfn]
   const pmd = fault.isHuge ? pmdAt(mm, page) : undefined
@@ -129,8 +135,8 @@ export function faultArgs({ machine }: Task, mm: MmStruct, page: number, fault: 
 }
 
 /**
- * Brings back every page of device memory that somebody maps, whoever it is. One that cannot be had now stays: who must
- * be sure tries again.
+ * Migrates every mapped page of the device memory back, from all address spaces. A page that cannot
+ * be collected now stays: a caller that needs all pages evicted retries.
  *
  * @see reference B.8
  */
@@ -144,12 +150,12 @@ export const evict = procedure(function* evict(current: Task, memory: DeviceMemo
   }
 })
 
-/** Gives device memory to the reference driver. */
+/** Attaches the reference driver to device memory. */
 export function attachDeviceMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack }
 }
 
-/** Gives the memory of the device of `mirror` to its driver, if that brings pages back itself. */
+/** Attaches the driver of `mirror` to its device memory, if the driver has `migrateToRam`. */
 export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
   const { migrateToRam } = mirror.driver
   if (migrateToRam === undefined) return
@@ -170,18 +176,18 @@ export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
   }
 }
 
-/** The same for a device whose copies may fail at any time. */
+/** Attaches the reference driver to the memory of a device whose copies may fail at any time. */
 export function attachFailingMemory(memory: DeviceMemory): void {
   memory.ops = { migrateToRam: bringBack, failed: () => true }
 }
 
-/** Every frame that the CPU can map, the zero page left out. */
+/** All frames of system memory, without the zero page. */
 export function systemFrames({ machine }: Task): Frame[] {
   return machine.frames.filter(({ owner, pfn }) => owner < 0 && pfn !== ZERO_PAGE)
 }
 
 /**
- * A migration on the driver's own account, in either direction, to a page of `frames` each. Its
+ * A migration started by the driver, in either direction, with destinations from `frames`. Its
  * steps belong to its caller.
  */
 function migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): Running<number> {
@@ -189,12 +195,12 @@ function migrateTo(current: Task, args: MigrateVma, frames: readonly Frame[]): R
 }
 
 /**
- * A migration on the driver's own account, from setup to finalize under the mmap lock. Its steps
- * belong to its caller.
+ * A migration started by the driver, under the mmap lock from migrate_vma_setup to
+ * migrate_vma_finalize. Its steps belong to its caller.
  *
- * @param allocate - finds destinations, and copies
- * @param map - what the driver does with its device once the pages have migrated (default nothing)
- * @returns 0, or what migrate_vma_setup refuses
+ * @param allocate - allocates destinations, and copies
+ * @param map - called after migrate_vma_pages, to map the pages for the device (default: none)
+ * @returns 0, or the error of migrate_vma_setup
  */
 export function* migrateUnderMmapLock(
   current: Task,
@@ -216,8 +222,8 @@ export function* migrateUnderMmapLock(
 }
 
 /**
- * True if the device may write to `page` once it has migrated: if the page could be written, or if
- * there was none and its area may be. Called inside an atomic step.
+ * True if the device may write to `page` after the migration: if the page was mapped writable, or
+ * was a hole in a writable VMA. Called inside an atomic step.
  */
 export function mayWriteMigrated(current: Task, { mm }: MigrateVma, page: number): boolean {
   const entry = pagesOf(current)[page]
@@ -225,9 +231,9 @@ export function mayWriteMigrated(current: Task, { mm }: MigrateVma, page: number
 }
 
 /**
- * Finds a destination for each page that migrates, and copies it.
+ * Allocates a destination for each page that migrates, and copies the page.
  *
- * @returns 1 if there was none for one of them
+ * @returns 1 if no destination was free for one of them
  */
 export const allocateAndCopy = procedure(function* alloc_and_copy(
   current: Task,
@@ -241,9 +247,9 @@ export const allocateAndCopy = procedure(function* alloc_and_copy(
 })
 
 /**
- * The same for one page, or for a huge page as a whole.
+ * The same for one page, or for a huge page.
  *
- * @param failing - whether the next allocation fails (default no allocation does that finds a page)
+ * @param failing - decides whether the next allocation fails (default: only if no page is free)
  */
 export const allocateAndCopyPage = procedure(
   'alloc_and_copy (page)',
@@ -257,7 +263,8 @@ export const allocateAndCopyPage = procedure(
     const entry = pagesOf(current)[page]
     const got = yield* step('allocate a destination', () => {
       if (!isMigrating(entry)) return Allocated.notNeeded
-      // A hole is collected whatever was selected. Where pages are brought back it stays one.
+      // A hole is collected whatever `select` is. A migration back to system memory leaves it a
+      // hole.
       if (!hasSource(entry) && !(args.select & SELECT_SYSTEM)) return Allocated.notNeeded
       const fails = failing?.failsNext === true
       if (fails) failing.failsNext = false
@@ -276,8 +283,8 @@ export const allocateAndCopyPage = procedure(
 )
 
 /**
- * A huge page for one that migrates as a whole, or, where there is none, as many pages one by one.
- * Called inside an atomic step.
+ * Allocates a huge page for one that migrates as a whole; if none is free, single pages for each of
+ * its parts. Called inside an atomic step.
  *
  * @returns one of {@link Allocated}
  */
@@ -297,7 +304,7 @@ function allocateHuge(
     return Allocated.yes
   }
   const pages = from.filter((free) => isFreePage(free)).slice(0, hugePages)
-  // Only who migrates on behalf of an address space can have it split.
+  // migrate_device_pages cannot split the source.
   if (pages.length < hugePages || args.fromDevice) return Allocated.none
   for (const [index, frame] of pages.entries()) {
     allocate(frame)
@@ -307,7 +314,7 @@ function allocateHuge(
   return Allocated.yes
 }
 
-/** The first `count` frames side by side that are free, or none. */
+/** The first `count` contiguous free frames, or none. */
 function adjacentFree(from: readonly Frame[], count: number): readonly Frame[] {
   let first = 0
   for (const [index, frame] of from.entries()) {
@@ -319,8 +326,8 @@ function adjacentFree(from: readonly Frame[], count: number): readonly Frame[] {
 }
 
 /**
- * Takes free frames side by side as one large folio, locked, with one reference each. Called inside
- * an atomic step.
+ * Allocates contiguous free frames as one large folio, locked, with one reference each. Called
+ * inside an atomic step.
  */
 function allocateFolio(frames: readonly Frame[]): void {
   if (frames[0].owner >= 0) zoneDeviceFolioInit(frames)
@@ -332,7 +339,7 @@ function allocateFolio(frames: readonly Frame[]): void {
   tryLockPage(frames[0])
 }
 
-/** Copies the page to its destination; where there is none, that stays zeroed. */
+/** Copies the page to its destination. The destination of a hole stays zeroed. */
 export const copyPage = procedure(
   'alloc_and_copy (copy)',
   function* (current: Task, _args: MigrateVma, page: number) {
@@ -341,7 +348,7 @@ export const copyPage = procedure(
     yield* step('copy the page', () => {
       const sources = sourcesOf(current.machine, entry)
       for (const [index, source] of sources.entries()) {
-        // A huge page goes to a huge page, or to pages one by one.
+        // The destination of a huge page is a huge page, or single pages.
         const dst = index > 0 && entry.dst?.compound === 0 ? entries[page + index].dst : entry.dst
         if (dst !== undefined) destinationOf(source, dst).contents = source.contents
       }
@@ -353,8 +360,8 @@ export const copyPage = procedure(
 const Allocated = { notNeeded: 0, none: 1, yes: 2 } as const
 
 /**
- * Takes a free page, with one reference and locked: nobody else can hold its lock. Called inside an
- * atomic step.
+ * Allocates a free page, locked, with one reference. No other thread can hold its lock. Called
+ * inside an atomic step.
  */
 function allocate(frame: Frame): void {
   if (frame.owner >= 0) zoneDevicePageInit(frame)

@@ -1,6 +1,7 @@
 /**
- * Atomic accesses by a device: it loads a word, and stores what it makes of it, and nobody may write in between. No CPU
- * takes part in that; so the driver takes the page away from all of them first.
+ * Atomic accesses of a device: it loads a word and stores a new value, and no other write may come
+ * in between. CPUs do not take part in the device's atomic operations, so the driver takes
+ * exclusive access to the page first.
  *
  * @see reference B.10, F.1
  * @module
@@ -26,22 +27,23 @@ import { become, claim, procedure, READ_ONCE, type Running, step } from '../../w
 import { accessOf, type Mirror, rangeOf } from '../mirror.js'
 import { mapAtomic } from '../page-table.js'
 
-/** How often a device faults for one atomic access, and its driver tries to serve it, before they give up. */
+/** The most device faults for one atomic access, and the most tries of the driver for one fault. */
 export const MOST_ATOMIC_TRIES = 2
 
 const mayBeAtomic: Grants = (entry) => READ_ONCE(entry).atomic
 
-/** The device page table does not grant the access. */
+/** The device page table does not permit the access. */
 const FAULT = -1
 
 /**
- * The device adds 1 to the word of `page`, atomically. Between its load and its store the access is under way, which an
- * invalidation waits for.
+ * The device adds 1 to the word of `page`, atomically. Between its load and its store the access is
+ * in progress, and an invalidation waits for it.
  *
- * Several devices can take a page from each other for ever (H25): here a device gives up after
+ * Several devices can take a page from each other for ever (H25). Here a device gives up after
  * {@link MOST_ATOMIC_TRIES} faults.
  *
- * @returns 0; -EBUSY if others were faster each time; or what the driver answered to a fault that it could not serve
+ * @returns 0; -EBUSY if other devices were faster each time; or the error of a fault that the
+ * driver could not handle
  */
 export const deviceAtomic = procedure(
   'device atomic access',
@@ -65,7 +67,7 @@ export const deviceAtomicTry = procedure(
   },
 )
 
-/** The driver serves the fault, and the device tries again, unless it has had enough. */
+/** The driver handles the fault, and the device retries unless it has reached the limit. */
 export const serveAtomicFault = procedure(
   'device atomic fault',
   function* (current: Task, mirror: Mirror, page: number, faults: number): Running<number> {
@@ -107,10 +109,11 @@ function store(mirror: Mirror, access: Access, loaded: number): void {
 }
 
 /**
- * A fault of the device that wants a page to itself.
+ * A device fault for exclusive access.
  *
- * @returns 0 when it has it; -EFAULT if the page may not be written, or the address space is gone; -ENOMEM; -EBUSY if others
- * were faster each time; -EOPNOTSUPP, where access is had page by page, if the page is not anonymous
+ * @returns 0 if the device has exclusive access; -EFAULT if the page is not writable, or the
+ * address space is gone; -ENOMEM; -EBUSY if other devices were faster each time; -EOPNOTSUPP from
+ * Linux 6.15 on if the page is not anonymous
  */
 export const atomicFault = procedure(
   'atomic fault',
@@ -123,10 +126,11 @@ export const atomicFault = procedure(
 )
 
 /**
- * One try. The page is faulted in before the sequence is taken: one that is exclusive already would be given back as it
- * is taken again, and that moves the sequence, each time (H24). The entry is programmed under the update lock, if the
- * sequence has not moved, and with the page still locked: no CPU gets it back before the device has had it. Where the kernel
- * gives access page by page, it waits for the folio lock and tries again by itself.
+ * One try. The page is faulted in before mmu_interval_read_begin: the fault ends exclusive access
+ * that another device has, and its invalidation would change the sequence number each time (H24).
+ * The entry is programmed under the update lock, if the sequence number has not changed, and with
+ * the page still locked: no CPU fault restores the page before the device has used it. From Linux
+ * 6.15 on the kernel waits for the folio lock and retries by itself.
  *
  * @see reference B.10, F.1
  */
@@ -159,12 +163,12 @@ export const atomicFaultTry = procedure(
   },
 )
 
-/** The one frame of a range of one page, 0 if it is not exclusive; or -EFAULT. */
+/** The frame of a range of one page; 0 if it is not exclusive; or -EFAULT. */
 function only([pfn = -Errno.EFAULT]: readonly number[]): number {
   return pfn
 }
 
-/** Has the page made present and writable, as for an access of a CPU. */
+/** Makes the page present and writable, as for a CPU write. */
 export const faultIn = procedure(
   'atomic fault (fault in)',
   function* (current: Task, { mm }: Mirror, page: number): Running<number> {
@@ -175,7 +179,7 @@ export const faultIn = procedure(
   },
 )
 
-/** Tries again, unless it was tried often enough. */
+/** Retries unless the limit is reached. */
 export const atomicFaultAgain = procedure(
   'atomic fault (again)',
   function* (current: Task, mirror: Mirror, page: number, tries: number): Running<number> {
@@ -184,7 +188,7 @@ export const atomicFaultAgain = procedure(
   },
 )
 
-/** Exclusive access lasts at least until here: who wants the page back waits for its lock. */
+/** Exclusive access lasts at least until here: a CPU fault waits for the folio lock. */
 const letGoOfPage = procedure('unlock and put', function* (frame: Frame): Running<void> {
   yield* folio_unlock(frame)
   yield* folio_put(frame)

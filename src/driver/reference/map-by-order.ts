@@ -1,5 +1,6 @@
 /**
- * A driver that maps as much at once as the CPU does: one page of a huge page is asked for, and the device gets all of it.
+ * A driver that maps as much as the CPU does: it requests one page of a huge page, and maps the
+ * whole huge page.
  *
  * @see reference A.4
  * @module
@@ -11,8 +12,8 @@ import { mapPage } from '../page-table.js'
 import { program } from './reference.js'
 
 /**
- * Programs the device by the order of each entry. The walk has read one entry of the CPU for all of them, and its sequence
- * stands for all of them, if the notifier covers them.
+ * Programs the device by the order of each entry. One CPU entry covers all of the pages, and the
+ * sequence number validates all of them if the notifier covers them.
  *
  * @kernel hmm_pfn_to_map_order
  */
@@ -31,10 +32,10 @@ export const mapByOrder = override(
 )
 
 /**
- * Programs `page` and all that lies with it in a mapping of 2^`order` pages. Called inside an
- * atomic step of the driver, under its update lock, after mmu_interval_read_retry has said no.
+ * Programs `page` and all pages of its CPU mapping of 2^`order` pages. Called inside an atomic step
+ * of the driver, under its update lock, after mmu_interval_read_retry has returned false.
  *
- * @param order - of the mapping, whose first page is a multiple of its size
+ * @param order - the order of the mapping, whose first page is a multiple of its size
  */
 export function mapAsOne(mirror: Mirror, range: HmmRange, page: number, order: number): void {
   mapPage(mirror, range, page)

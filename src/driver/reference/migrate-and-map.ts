@@ -1,9 +1,10 @@
 /**
- * A driver that maps for its device what it migrates, at the end of the migration, and does not wait for a fault.
+ * A driver that maps migrated pages at the end of the migration, without a device fault.
  *
- * The mmap lock does not keep others from taking the page away again (H10), so the driver must know whether anybody has
- * said so since it began. The sequence alone does not tell: its own migration raises it too, and another invalidation that
- * overlaps with that one raises it no further. So the callback notes who else has been there.
+ * The mmap lock does not prevent a concurrent invalidation of the page (H10), so the driver must
+ * notice any invalidation since it started. The sequence number alone does not show it: the
+ * driver's own migration raises it too, and another invalidation that overlaps with it does not
+ * raise it further. So the callback records invalidations by others.
  *
  * @see reference B.5 step 6, B.11 H10
  * @module
@@ -23,10 +24,10 @@ import { allocateAndCopy, mayWriteMigrated, migrateUnderMmapLock } from '../memo
 import { isOwnMigration, type Mirror, type Undisturbed } from '../mirror.js'
 
 /**
- * Moves what can be moved of the pages from `start` to `end` into the device's memory, and maps it, unless somebody has
- * invalidated any of it meanwhile.
+ * Migrates the pages from `start` to `end` into the device's memory, as far as possible, and maps
+ * them unless another invalidation came meanwhile.
  *
- * @returns 0, or -EINVAL if they are not in one area
+ * @returns 0, or -EINVAL if the pages are not in one VMA
  */
 export const migrateAndMap = procedure(
   'migrate to device, and map',
@@ -48,7 +49,7 @@ export const migrateAndMap = procedure(
   },
 )
 
-/** Maps what has migrated. One step a page: the device may use each at once. */
+/** Maps the migrated pages. One step for each page: the device may use each at once. */
 export const mapMigrated = procedure(
   'map what has migrated',
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
@@ -66,8 +67,8 @@ export const mapMigrated = procedure(
 )
 
 /**
- * The driver is told of an invalidation: every thread that migrates must know, but for one that causes it by its own
- * migration. Part of the step that records the sequence, under the update lock.
+ * Records the invalidation for every thread that migrates, except the thread whose own migration
+ * causes it. Called inside the step that sets the sequence number, under the update lock.
  */
 export function disturb(current: Task, mirror: Mirror, range: NotifierRange): void {
   if (mirror.undisturbed === undefined) return

@@ -1,5 +1,5 @@
 /**
- * The reference driver: the pattern of the kernel's documentation, complete.
+ * The reference driver: the complete pattern of Documentation/mm/hmm.rst.
  *
  * @see reference B.4
  * @module
@@ -31,25 +31,28 @@ import { type Mirror, rangeOf } from '../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 import { disturb } from './migrate-and-map.js'
 
-/** What a driver asks of a walk. @see reference B.3 */
+/** The request of a driver for a walk. @see reference B.3 */
 export interface Wanted {
-  /** `HMM_PFN_REQ_` bits asked of every page. */
+  /** `HMM_PFN_REQ_` bits requested of every page. */
   readonly defaultFlags: number
-  /** Which bits of `requests` count. */
+  /** `HMM_PFN_REQ_` bits that `requests` may set. */
   readonly pfnFlagsMask: number
   /** `HMM_PFN_REQ_` bits by page, from the first on. */
   readonly requests?: readonly number[]
-  /** How often pages of the driver's own memory were brought back for it; it gives up after {@link MOST_TRIES}. */
+  /**
+   * How often the driver has migrated its own pages back for this request; it gives up after {@link
+   * MOST_TRIES}.
+   */
   readonly tries?: number
 }
 
-/** How often a driver brings its own pages back for a write that they do not allow, before it gives up. */
+/** How often a driver migrates its own read-only pages back for a write before it gives up. */
 export const MOST_TRIES = 2
 
-/** Asks for nothing: what is there is told, and nothing is faulted in. */
+/** Requests no page: the walk reports present pages and faults in none. */
 export const SNAPSHOT: Wanted = { defaultFlags: 0, pfnFlagsMask: 0 }
 
-/** A fault of the device: every page is asked for. */
+/** A device fault: requests every page. */
 export const populate = procedure(function* populate(
   current: Task,
   mirror: Mirror,
@@ -62,7 +65,8 @@ export const populate = procedure(function* populate(
 })
 
 /**
- * Maps what there is of the pages, and what is asked for; pins the address space for as long.
+ * Maps the requested pages and those that are present. Holds a reference to the address space
+ * meanwhile.
  *
  * @see reference B.4 D0, D8
  */
@@ -77,7 +81,8 @@ export const populatePinned = procedure(
 )
 
 /**
- * One try: read the page table, then map what it held, unless it was invalidated in between.
+ * One try: reads the page table, then maps the reported pages unless they were invalidated in
+ * between.
  *
  * @see reference B.4 D3 to D7
  */
@@ -116,8 +121,9 @@ export const populateOnce = procedure(
 )
 
 /**
- * True (1) if a page of the driver's own memory was asked for to be written and may not be: the walk tells it as it is
- * and faults nothing (H4). Brought back to system memory it can be faulted like any other.
+ * 1 if write was requested for a read-only page of the driver's own memory: the walk reports such a
+ * page as is, without a fault (H4). Once it is migrated back to system memory it can be faulted in
+ * writable.
  *
  * @see reference B.3.1 note (b)
  */
@@ -144,7 +150,7 @@ export const lacksWrite = procedure(
 )
 
 /**
- * Tries again, unless the time is over.
+ * Retries unless the timeout has expired.
  *
  * @see reference B.4 D1, D2
  */
@@ -158,8 +164,8 @@ export const populateAgain = procedure(
 )
 
 /**
- * Populates on the driver's own account, without a fault of the device: what `wanted` asks for, and what there is. A driver with
- * state of its own does it as it serves a fault, under its own locks.
+ * Populates without a device fault: the pages that `wanted` requests and those that are present. A
+ * driver with state of its own does this as in a fault, under its own locks.
  */
 export const prefault = procedure(function* prefault(
   current: Task,
@@ -176,11 +182,11 @@ export const prefault = procedure(function* prefault(
 })
 
 /**
- * Programs the device page table, an entry a step: the device may use each at once. Called under
- * the update lock.
+ * Programs the device page table, one entry in each step: the device may use each at once. Called
+ * under the update lock.
  *
- * @returns 0; a driver whose page table needs memory may have to answer -ENOMEM, what is programmed
- * by then is valid
+ * @returns 0. A driver that allocates memory for its page table may return -ENOMEM: the entries
+ * programmed by then are valid
  */
 export const program = procedure(
   'program the device',
@@ -196,9 +202,9 @@ export const program = procedure(
 )
 
 /**
- * The callback: records the sequence, removes the entries, and returns when the device is done with them. That the
- * driver itself takes a page away from the CPUs passes it by: what the device has of the page stays as it is, and the
- * fault that takes it would otherwise collide with itself every time.
+ * The callback: sets the sequence number, removes the entries, and returns when the device no
+ * longer uses them. It ignores an invalidation by which this driver takes exclusive access: the
+ * device's entry stays valid, and the fault would otherwise collide with itself each time.
  *
  * @see reference B.4 X2 to X5
  */
@@ -216,12 +222,12 @@ export const invalidate = procedure(function* invalidate(
   return 1
 })
 
-/** True if the driver of `mirror` takes the pages of `range` for its device. */
+/** True if the driver of `mirror` itself takes exclusive access to the pages of `range`. */
 function isOwnExclusive({ exclusiveOwner }: Mirror, { event, owner }: NotifierRange): boolean {
   return event === NotifyEvent.EXCLUSIVE && owner >= 0 && owner === exclusiveOwner
 }
 
-/** Takes the update lock: 0 if it is held and the range is not blockable. */
+/** Takes the update lock. Returns 0 if another thread holds it and the range is not blockable. */
 export const lockForInvalidation = procedure(
   'invalidate (lock)',
   function* (mirror: Mirror, range: NotifierRange) {
@@ -231,14 +237,17 @@ export const lockForInvalidation = procedure(
   },
 )
 
-/** Records the sequence and removes the entries: one step, since all that look at either hold the update lock. */
+/**
+ * Sets the sequence number and removes the entries. One step: every reader of either holds the
+ * update lock.
+ */
 export const recordAndUnmap = procedure(
   'invalidate (unmap)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
     yield* step('set_seq and unmap', () => {
       mmu_interval_set_seq(mirror.notifier, curSeq)
       dirtyPages(mirror, range)
-      // A page table that is revoked maps nothing, and is not the driver's to change.
+      // A revoked page table maps no page, and the driver must not change it.
       if (!mirror.ending?.revoked) unmapPages(mirror, range)
       disturb(current, mirror, range)
       return 0
@@ -246,5 +255,5 @@ export const recordAndUnmap = procedure(
   },
 )
 
-/** The driver that does everything right. */
+/** The correct driver. */
 export const referenceDriver: Driver = { name: 'reference', invalidate, fault: populate }

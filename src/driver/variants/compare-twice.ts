@@ -1,6 +1,7 @@
 /**
- * A driver that compares the number twice: when it has found the pages, so that it need not go on with stale ones, and again when it
- * programs the device, since it has dropped its lock in between. The range, with its number, is kept.
+ * A driver that calls mmu_interval_read_retry twice: after the walk, to stop early if its report is
+ * stale, and again when it programs the device, since it dropped its lock in between. It keeps the
+ * range with its sequence number.
  *
  * @see xe: `xe_vma_userptr_pin_pages`, `xe_pt_userptr_pre_commit`
  * @module
@@ -21,7 +22,10 @@ import type { Driver, FaultAnswer } from '../driver.js'
 import { type Mirror, rangeOf } from '../mirror.js'
 import { invalidate, program } from '../reference/reference.js'
 
-/** A fault: finds the pages and, in a section of its own, binds them. After a collision the device faults again. */
+/**
+ * A device fault: walks, then binds the pages in a separate critical section. After a collision the
+ * device faults again.
+ */
 export const findThenBind = procedure(
   'fault (find, then bind)',
   function* (
@@ -59,7 +63,10 @@ const findPages = procedure(
   },
 )
 
-/** Under the lock: -EBUSY if the pages are stale; else programs those from `start` to `end`, of which there may be none. */
+/**
+ * Under the lock: returns -EBUSY if the pages are stale; otherwise programs the pages from `start`
+ * to `end`, of which there may be none.
+ */
 const inSection = procedure(
   'fault (compare, and program)',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {

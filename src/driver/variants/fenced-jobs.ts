@@ -1,6 +1,7 @@
 /**
- * A driver whose jobs have fences, as amdgpu's and i915's have: a submission walks, compares the number, and publishes the fence of its
- * job under the notifier lock; the callback waits for the fences under the same lock. Its device does not fault.
+ * A driver whose jobs have fences, as in amdgpu and i915: a submission walks, calls
+ * mmu_interval_read_retry, and publishes the fence of its job under the notifier lock; the callback
+ * waits for the fences under the same lock. Its device does not fault.
  *
  * @module
  */
@@ -44,28 +45,28 @@ import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 export const declareJobs = (l: Layout, { threads }: MirrorSetting) => ({
   notifierLock: new Mutex(l, 'notifier_lock', { rank: LockRank.update }),
   jobs: new Pool(l, 'job', threads.length, (job) => ({
-    /** Others can wait for it: it is in the reservation object. */
+    /** Other threads can wait for it: it is in the reservation object. */
     published: job.flag('published'),
     fence: declareFence(job, 'fence'),
   })),
 })
 
-/** A buffer of a process's pages. */
+/** A userptr buffer: pages of a process. */
 export type FencedBo = Mirror<RecordOf<ReturnType<typeof declareJobs>>>
 /** A job of the device. */
 export type FencedJob = FencedBo['state']['jobs']['objects'][number]
 
-/** What a job accesses. */
+/** The pages that a job accesses. */
 export interface JobPages {
   /** First page. */
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** Whether it writes. */
+  /** True if it writes. */
   readonly write: boolean
 }
 
-/** Walks, under the mmap lock. */
+/** Walks under the mmap lock. */
 const walkJobPages = procedure(
   'submit (walk)',
   function* (current: Task, bo: FencedBo, { start, end, write }: JobPages): Running<number> {
@@ -83,7 +84,7 @@ const walkJobPages = procedure(
   },
 )
 
-/** Publishes the fence under the lock under which the number was compared. */
+/** Publishes the fence under the lock under which the sequence number was compared. */
 const submit = procedure(function* submit(
   current: Task,
   bo: FencedBo,
@@ -107,7 +108,7 @@ const submit = procedure(function* submit(
   return job
 })
 
-/** The device's: page by page, through what the submission has found. */
+/** The job on the device: accesses page by page, through the translations of the submission. */
 export const runFencedJob = procedure(
   'job with a fence',
   function* (
@@ -132,7 +133,7 @@ export const runFencedJob = procedure(
   },
 )
 
-/** The job has ended. The reservation forgets the fence once it has signalled. */
+/** The job has ended. The reservation object drops the fence once it has signalled. */
 export const retireJob = procedure(function* retire_job(bo: FencedBo, job: FencedJob): Running<void> {
   yield* dma_fence_signal(job.fence)
   yield* bo.state.notifierLock.lock()
@@ -165,7 +166,10 @@ const access = procedure(function* submit_ioctl(
   return again ? yield* become(submit_ioctl, current, bo, start, end, value) : error
 })
 
-/** Waits for the fences of all jobs. The caller holds the notifier lock, so that no more come. */
+/**
+ * Waits for the fences of all jobs. The caller holds the notifier lock, so that no new job is
+ * published.
+ */
 export const waitForJobs = procedure(function* wait_for_jobs({ state }: FencedBo): Running<void> {
   for (const job of state.jobs.objects) {
     const fence: DmaFence | 'none' = yield* step('the next fence', () =>

@@ -1,6 +1,6 @@
 /**
- * A driver that passes over what its own migrations tell it, and keeps out those who could be misled by that: whoever has
- * walked and not yet mapped.
+ * A driver that ignores invalidations by its own migrations, and excludes the threads that this
+ * could mislead by a lock: those that have walked and not yet mapped.
  *
  * @see reference B.11 H1
  * @module
@@ -14,7 +14,10 @@ import { populatePinned, type Wanted } from '../reference/reference.js'
 
 const locks = new WeakMap<DeviceMemory, Mutex>()
 
-/** Declares the lock that is held from before a walk until its pages are mapped, and as long as a page migrates. */
+/**
+ * Declares the lock that is held from before a walk until its pages are mapped, and during a
+ * migration.
+ */
 export function declareMigrationLock(layout: Layout, memory: DeviceMemory): void {
   locks.set(memory, new Mutex(layout, 'migration'))
 }
@@ -27,9 +30,10 @@ export function migrationLock({ machine }: Task, owner: number): Mutex {
 }
 
 /**
- * Moves what can be moved of the pages from `start` to `end` into the device's memory, while nobody populates.
+ * Migrates the pages from `start` to `end` into the device's memory, as far as possible, while no
+ * thread populates.
  *
- * @returns 0, or -EINVAL if they are not in one area
+ * @returns 0, or -EINVAL if the pages are not in one VMA
  */
 export const migrateLockedOut = procedure(
   'migrate to device (readers locked out)',
@@ -42,7 +46,7 @@ export const migrateLockedOut = procedure(
   },
 )
 
-/** Populates while the driver migrates nothing to its device. */
+/** Populates while the driver migrates no page to its device. */
 export const populateLockedOut = procedure(
   'populate (migrations locked out)',
   function* (current: Task, mirror: Mirror, start: number, end: number, wanted: Wanted): Running<number> {
@@ -55,8 +59,9 @@ export const populateLockedOut = procedure(
 )
 
 /**
- * Removes the entries, as always, and records the sequence unless the lock says that there is nobody to be told: a migration
- * back to system memory, which a fault may ask for at any time, holds it not and is recorded.
+ * Removes the entries, and sets the sequence number unless the invalidating thread holds the lock:
+ * then no walk can be stale. A migration back to system memory, which a CPU fault may start at any
+ * time, does not hold the lock and is recorded.
  */
 export const recordUnlessLocked = procedure(
   'invalidate (unmap, readers locked out)',

@@ -1,5 +1,5 @@
 /**
- * A driver that migrates a range of which a part is in its memory already.
+ * A driver that migrates a range of which some pages are in its memory already.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { allocateAndCopy, migrateUnderMmapLock } from '../memory/device-memory.j
 import type { Mirror } from '../mirror.js'
 
 /**
- * Moves the pages from `start` to `end` that are in system memory into the device's. Those that are there are collected with
- * them, so that nobody brings them back meanwhile, and stay.
+ * Migrates the pages from `start` to `end` that are in system memory into the device's. Pages that
+ * are there already are collected too, so that no CPU fault migrates them back meanwhile, and stay.
  *
- * @returns 0, or -EINVAL if they are not in one area
+ * @returns 0, or -EINVAL if the pages are not in one VMA
  */
 export const migrateMixed = procedure(
   'migrate to device (mixed)',
@@ -32,7 +32,9 @@ export const migrateMixed = procedure(
   },
 )
 
-/** Finds a destination for the page, and copies it, unless it is in the device's memory already. */
+/**
+ * Allocates a destination for the page and copies it, unless it is in the device's memory already.
+ */
 export const moveUnlessThere = procedure(
   'alloc_and_copy (unless there)',
   function* (current: Task, args: MigrateVma, page: number): Running<void> {

@@ -1,6 +1,7 @@
 /**
- * A driver that serves a fault of its device from the device's memory alone: first all pages of the fault migrate there, or none.
- * Two such migrations of one range would each keep a page from the other: a lock of the driver lets one in at a time.
+ * A driver that handles a device fault from device memory alone: all pages of the fault migrate
+ * there first, or none. Two such migrations of one range would each collect a page that the other
+ * needs, so a lock of the driver serialises them.
  *
  * @see commit 0620837490e0
  * @module
@@ -25,7 +26,7 @@ import { populatePinned } from '../reference/reference.js'
 import { migrationLock } from './lock-out.js'
 import { moveUnlessThere } from './migrate-mixed.js'
 
-/** A fault of the device: the pages migrate, under the lock, and are mapped. */
+/** A device fault: the pages migrate under the lock, and are mapped. */
 export const populateFromDeviceMemory = procedure(
   'populate (from device memory)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
@@ -51,9 +52,11 @@ export const migrateOneAtATime = procedure(
 )
 
 /**
- * Moves the pages from `start` to `end` into the device's memory, if all of them are collected. Those that are there stay.
+ * Migrates the pages from `start` to `end` into the device's memory if all of them are collected.
+ * Pages that are there already stay.
  *
- * @returns 0; -EBUSY if a page was not collected: then all stay where they are; -EINVAL if they are not in one area
+ * @returns 0; -EBUSY if a page was not collected: then no page migrates; -EINVAL if the pages are
+ * not in one VMA
  */
 export const migrateAllOrNone = procedure(
   'migrate to device (all or none)',
@@ -72,8 +75,9 @@ export const migrateAllOrNone = procedure(
 )
 
 /**
- * True (1) if every page is in the device's memory: another fault has brought them. What is collected is invalidated, also if it
- * stays, and so this fault would take from the device what it has just got. Only a hint: an entry may change at once.
+ * 1 if every page is in the device's memory, because another fault has migrated them. Collecting
+ * invalidates a page even if it stays, so this fault would unmap pages that the device has just
+ * got. Only a hint: an entry may change at once.
  *
  * @kernel drm_gpusvm_range_flags.has_devmem_pages
  */
@@ -96,7 +100,7 @@ export const areAllThere = procedure(
   },
 )
 
-/** True (1) if every page is to migrate. @kernel migrate_vma.cpages */
+/** 1 if every page was collected. @kernel migrate_vma.cpages */
 export const areAllCollected = procedure(
   'migrate to device (cpages)',
   function* (current: Task, { start, end }: MigrateVma): Running<number> {

@@ -1,7 +1,7 @@
 /**
- * A driver that keeps the pages it has found, with a flag for each that says whether they may still be used: finding them and
- * binding them are two critical sections, and the callback clears the flags of what it invalidates. Other pages of the same
- * notifier stay valid, although their number is an old one.
+ * A driver that keeps the reported pages with a valid flag for each. Walking and binding are two
+ * critical sections, and the callback clears the flags of the pages that it invalidates. Other
+ * pages of the same notifier stay valid, although their sequence number is old.
  *
  * @see drm_gpusvm: `drm_gpusvm_get_pages`, `drm_gpusvm_range_pages_valid`
  * @module
@@ -45,11 +45,11 @@ import { endOfRange } from '../fault.js'
 import { type Mirror, rangeOf } from '../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
-/** Its locks, and the pages that it has found. */
+/** Its locks, and the pages that its walks have reported. */
 export const declareValidPages = (l: Layout, { size }: MirrorSetting) => {
   const svmLock = new Mutex(l, 'svm_lock', { rank: LockRank.mmap / 2 })
   const notifierLock = new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update })
-  // Who faults changes them under both, the callback under the notifier lock alone.
+  // A fault changes them under both locks, the callback under the notifier lock alone.
   const guardedBy = any(exclusive(notifierLock), both(shared(notifierLock), svmLock))
   return {
     svmLock,
@@ -65,7 +65,9 @@ export const declareValidPages = (l: Layout, { size }: MirrorSetting) => {
 /** A mirror of this driver. */
 export type PagesValidMirror = Mirror<RecordOf<ReturnType<typeof declareValidPages>>>
 
-/** A fault: finds the pages, unless they are known and valid, and binds them. One fault at a time. */
+/**
+ * A device fault: walks unless the pages are known and valid, and binds them. One fault at a time.
+ */
 export const pagesValidFault = procedure(
   'svm_fault',
   function* (
@@ -104,7 +106,10 @@ const findAndBind = procedure(
   },
 )
 
-/** Walks page by page under one number, and keeps what was found, if nothing was invalidated meanwhile. */
+/**
+ * Walks page by page under one sequence number, and keeps the report if no invalidation came
+ * meanwhile.
+ */
 export const findPages = procedure(
   'svm_get_pages',
   function* (
@@ -157,7 +162,7 @@ const walkPage = procedure(
   },
 )
 
-/** Programs the device with the pages that are known, under the notifier lock, if all of them are valid. */
+/** Programs the device with the kept pages, under the notifier lock, if all of them are valid. */
 export const bindPages = procedure(
   'svm_bind',
   function* (mirror: PagesValidMirror, start: number, end: number, write: boolean): Running<FaultAnswer> {
@@ -204,7 +209,10 @@ export const pagesValidInvalidate = procedure(
   },
 )
 
-/** Records the invalidation, clears the flags, and removes the entries: nobody else holds the lock in either mode. */
+/**
+ * Sets the sequence number, clears the flags, and removes the entries. One step: the notifier lock
+ * is held exclusively.
+ */
 export const removePages = procedure(
   'svm_invalidate (remove)',
   function* (mirror: PagesValidMirror, range: NotifierRange, curSeq: number): Running<void> {
@@ -229,7 +237,7 @@ function forgetPages(
   }
 }
 
-/** Closes the mirror: what it maps is removed as the callback does it, and then nobody tells of changes. */
+/** Closes the mirror: removes its entries as the callback does, then removes the notifier. */
 export const pagesValidClose = procedure(
   'svm_fini',
   function* (_current: Task, mirror: PagesValidMirror): Running<void> {
@@ -248,7 +256,7 @@ export const pagesValidClose = procedure(
   },
 )
 
-/** The driver: a page may be bound while its flag says so. */
+/** The driver: a page may be bound while its valid flag is set. */
 export const pagesValidDriver = defineDriver({
   name: 'pages valid',
   state: declareValidPages,

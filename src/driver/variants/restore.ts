@@ -1,6 +1,6 @@
 /**
- * A driver that maps again what was invalidated, before its device asks for it: the callback queues a work item, which tries again
- * if it collides. A fault waits for it first; a close takes it back.
+ * A driver that maps invalidated pages again before its device faults: the callback queues a work
+ * item, which retries after a collision. A fault waits for it first; a close cancels it.
  *
  * @see amdkfd: `svm_range_restore_work`
  * @module
@@ -30,16 +30,21 @@ import {
   SNAPSHOT,
 } from '../reference/reference.js'
 
-/** What the driver keeps for each mirror: whether it may queue, and what is to be mapped again. */
+/**
+ * The driver's state for each mirror: whether the item may be queued, and the pages to map again.
+ */
 export const declareRestore = (l: Layout) => ({
-  /** Under the update lock: nothing is queued any more. */
+  /** Set under the update lock: the item must not be queued any more. */
   closing: l.flag('closing'),
 })
 
 /** A mirror of this driver. */
 export type RestoringMirror = Mirror<RecordOf<ReturnType<typeof declareRestore>>>
 
-/** A fault: what is being restored need not be asked for, but is looked at by the walk all the same. */
+/**
+ * A device fault: the restore may have mapped the pages already, but the walk reads them all the
+ * same.
+ */
 export const restoreFault = procedure(
   'restore: fault',
   function* (
@@ -71,7 +76,7 @@ export const restoreInvalidate = procedure(
   },
 )
 
-/** The work item: maps what there is, and queues itself after a collision. */
+/** The work item: maps the present pages, and queues itself after a collision. */
 export const restoreWork = procedure(
   'restore: work',
   function* (current: Task, mirror: RestoringMirror): Running<void> {
@@ -82,7 +87,10 @@ export const restoreWork = procedure(
   },
 )
 
-/** The close: once nobody but the item itself queues it, it is taken back; only then the device loses what it maps. */
+/**
+ * The close: once only the item queues itself, it is cancelled; only then the entries of the device
+ * are removed.
+ */
 export const restoreClose = procedure(
   'restore: close',
   function* (_current: Task, mirror: RestoringMirror): Running<void> {

@@ -1,6 +1,7 @@
 /**
- * A driver whose callback has two passes: it takes the pages away and has its device begin to forget them, and waits for that
- * when every other watcher has been told too. Several devices then forget at the same time.
+ * A driver whose callback has two passes: the first removes the entries and starts the flush of the
+ * device; the second waits for the flush, after all other notifiers were called. So several devices
+ * flush at the same time.
  *
  * @see reference B.1.1
  * @module
@@ -18,9 +19,13 @@ import { type Layout, procedure, step } from '../../world/index.js'
 import type { Mirror } from '../mirror.js'
 import { lockForInvalidation, recordAndUnmap } from '../reference/reference.js'
 
-/** What is still to be waited for: it is part of the mirror, so that there is one. @kernel struct mmu_interval_notifier_finish */
+/**
+ * The flush that the second pass waits for. It is part of the mirror: there is one.
+ *
+ * @kernel struct mmu_interval_notifier_finish
+ */
 export interface FinishToken {
-  /** Taken under the update lock; given back by a plain store with release, under none. */
+  /** Set under the update lock; cleared by a store with release semantics, without a lock. */
   inUse: boolean
   /** First page. */
   start: number
@@ -35,7 +40,7 @@ export function finishTokenOf(mirror: Mirror): FinishToken | undefined {
   return tokens.get(mirror)
 }
 
-/** Declares the token of `mirror`, and puts the two passes in the place of its callback. */
+/** Declares the token of `mirror`, and replaces its callback by two passes. */
 export function declareTwoPass(layout: Layout, mirror: Mirror, pages: number): void {
   const token = layout.scope(`${mirror.name}.finish`, (l) => ({
     inUse: l.flag('in_use'),
@@ -61,7 +66,7 @@ function invalidateStartOf(mirror: Mirror, token: FinishToken): Invalidate {
       if (!(yield* lockForInvalidation(mirror, range))) return 0
       yield* recordInFirstPass(current, mirror, range, curSeq)
       const isLent = yield* lendToken(mirror, token, range)
-      // There is one token: who finds it in use does all of it at once.
+      // There is one token: a callback that finds it in use flushes in the first pass.
       if (!isLent) yield* flushDevice(mirror, range)
       yield* mirror.updateLock.unlock()
       return isLent ? TOKEN : 1
@@ -69,7 +74,10 @@ function invalidateStartOf(mirror: Mirror, token: FinishToken): Invalidate {
   )
 }
 
-/** Records the sequence and removes the entries: in the first pass, since readers come in between. */
+/**
+ * Sets the sequence number and removes the entries. This belongs to the first pass, since readers
+ * may run in between.
+ */
 export const recordInFirstPass = procedure(
   'invalidate_start (unmap)',
   function* (current: Task, mirror: Mirror, range: NotifierRange, curSeq: number) {
@@ -78,8 +86,7 @@ export const recordInFirstPass = procedure(
 )
 
 /**
- * Notes in the token what is to be waited for. Returns 0 if it is in use. Called under the update
- * lock.
+ * Stores the range in the token. Returns 0 if the token is in use. Called under the update lock.
  */
 export const lendToken = procedure(
   'invalidate_start (token)',
@@ -100,8 +107,9 @@ export function fill(token: FinishToken, range: Pick<NotifierRange, 'start' | 'e
 }
 
 /**
- * Waits until the device has forgotten what the token names, and gives the token back. That takes no lock, as it runs also
- * where nobody may sleep: the store that ends its use comes last (`clear_bit_unlock`), and nobody else writes the token before.
+ * Waits for the flush of the range in the token, and releases the token. It takes no lock, since it
+ * may run where sleeping is not allowed: the store that releases the token comes last
+ * (`clear_bit_unlock`), and no other thread writes the token before.
  */
 export const finishForgetting = procedure(function* invalidate_finish(mirror: Mirror, token: FinishToken) {
   const [start, end] = [yield* readToken(token, 'start'), yield* readToken(token, 'end')]
@@ -113,7 +121,7 @@ export const finishForgetting = procedure(function* invalidate_finish(mirror: Mi
   })
 })
 
-/** What the token says. It is this invalidation's alone. */
+/** The range in the token, which belongs to this invalidation. */
 const readToken = procedure(
   'invalidate_finish (token)',
   function* (token: FinishToken, what: 'start' | 'end') {
