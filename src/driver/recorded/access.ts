@@ -1,6 +1,6 @@
 /**
- * The recorded driver's device: a program that copies pages through the mirror's page table, under the driver's own
- * lock. What it cannot copy it faults in, and goes on from there.
+ * The recorded driver's device is software: it copies pages through the mirror's page table, under
+ * the driver's lock. At a page that it cannot copy it faults, and continues there.
  *
  * @see reference E.1
  * @module
@@ -11,17 +11,17 @@ import { become, claim, type Procedure, procedure, type Running, step } from '..
 import type { Mirror } from '../mirror.js'
 import { dmirror_fault, dmirror_fault_unlocked } from './fault.js'
 
-/** What a read or a write by the device answers. */
+/** The result of a read or a write by the device. */
 export interface DmirrorAnswer {
-  /** 0, or a negative error number: then nothing else of the answer is told. */
+  /** 0, or a negative error number: then user space gets no other field. */
   readonly error: number
   /** How often the driver faulted pages in. */
   readonly faults: number
-  /** What was read, by page; empty for a write. */
+  /** The values read, by page; empty for a write. */
   readonly values: readonly number[]
 }
 
-/** An answer that tells only the error. */
+/** A result with an error only. */
 function failed(error: number): DmirrorAnswer {
   return { error, faults: 0, values: [] }
 }
@@ -29,7 +29,7 @@ function failed(error: number): DmirrorAnswer {
 /**
  * The device reads the pages from `start` to `end`.
  *
- * @returns what it read; -EINVAL for no page at all, otherwise the error of the fault that could not be served
+ * @returns the values read; -EINVAL for an empty range; or the error of the fault
  */
 export const dmirror_read = procedure(function* dmirror_read(
   current: Task,
@@ -42,7 +42,7 @@ export const dmirror_read = procedure(function* dmirror_read(
 })
 
 /**
- * The same by the walk that drops the mmap lock for its faults.
+ * The same with hmm_range_fault_unlocked_timeout.
  *
  * @returns as {@link dmirror_read}
  */
@@ -56,10 +56,10 @@ export const dmirror_read_unlocked = procedure(function* dmirror_read_unlocked(
   return yield* become(readOn, current, mirror, start, end, 0, [], dmirror_fault_unlocked)
 })
 
-/** How pages are faulted in. */
+/** A procedure that faults in pages. */
 type FaultIn = Procedure<[Task, Mirror, number, number, boolean], number>
 
-/** Goes on reading at `page`, after `faults` faults, having read `seen`. */
+/** Continues reading at `page`, after `faults` faults, with the values `seen`. */
 const readOn = procedure(
   'dmirror_read (from a page on)',
   function* (
@@ -80,7 +80,7 @@ const readOn = procedure(
   },
 )
 
-/** Reads until a page is missing, under the update lock. Returns what was read. */
+/** Reads up to the first missing page, under the update lock. Returns the values read. */
 export const dmirror_do_read = procedure(function* dmirror_do_read(
   current: Task,
   mirror: Mirror,
@@ -128,9 +128,10 @@ function mustBeMemory({ machine }: Task, mirror: Mirror, page: number, pfn: numb
 }
 
 /**
- * The device writes `values` to the pages from `start` on. Pages before one that cannot be written are written.
+ * The device writes `values` to the pages from `start` on. Pages before one that cannot be written
+ * are written.
  *
- * @returns -EINVAL for no page at all, otherwise 0 or the error of the fault that could not be served
+ * @returns 0; -EINVAL for an empty range; or the error of the fault
  */
 export const dmirror_write = procedure(function* dmirror_write(
   current: Task,
@@ -142,7 +143,7 @@ export const dmirror_write = procedure(function* dmirror_write(
   return yield* become(writeOn, current, mirror, start, values, 0)
 })
 
-/** Goes on writing at `page`, after `faults` faults. */
+/** Continues writing at `page`, after `faults` faults. */
 const writeOn = procedure(
   'dmirror_write (from a page on)',
   function* (
@@ -162,7 +163,10 @@ const writeOn = procedure(
   },
 )
 
-/** Writes until a page is missing or may not be written, under the update lock. Returns how many were written. */
+/**
+ * Writes up to the first page that is missing or read-only, under the update lock. Returns the
+ * number of pages written.
+ */
 export const dmirror_do_write = procedure(function* dmirror_do_write(
   current: Task,
   mirror: Mirror,
@@ -184,7 +188,7 @@ export const dmirror_do_write = procedure(function* dmirror_do_write(
 function copyIn(current: Task, mirror: Mirror, page: number, value: number): number {
   const entry = mirror.pageTable[page]
   const { frame } = entry
-  // What the device has to itself it may not write through: it asks for an entry that is for writing (H13).
+  // An atomic entry is not a write entry for this driver: the device cannot write through it (H13).
   if (frame === undefined || !entry.write || entry.atomic) return 1
   mustBeMemory(current, mirror, page, frame.pfn)
   claim('C4', frame.pfn !== ZERO_PAGE, `${mirror.name} writes to the zero page through page ${page}`)

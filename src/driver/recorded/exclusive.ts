@@ -1,6 +1,6 @@
 /**
- * The recorded driver's device-exclusive access. It names nobody when it takes a page, so that it hears of its own
- * doing like of anybody's, and it maps what it has taken without a look at the sequence.
+ * The recorded driver's device-exclusive access. It passes no owner, so its own invalidations reach
+ * its callback; and it maps the pages without checking the sequence number.
  *
  * @see reference B.10, E.1
  * @module
@@ -27,11 +27,12 @@ function failed(error: number): MigrationAnswer {
 }
 
 /**
- * The device takes the pages from `start` to `end` for itself, and reads all of them back.
+ * Takes exclusive access to the pages from `start` to `end`, and reads all of them back.
  *
- * @returns what was read; -EINVAL for no page at all or an address space that is gone; -EBUSY if one page could not be
- * had: those of its piece are not mapped, and exclusive all the same; where the kernel gives access page by page, its error, with
- * the pages before mapped; -ENOENT if the device page table lacks one
+ * @returns the values read; -EINVAL for an empty range or an address space without users; -EBUSY if
+ * a page did not become exclusive: then no page of its chunk is mapped, although the others are
+ * exclusive; from Linux 6.15 on the error of make_device_exclusive, with the pages before it
+ * mapped; -ENOENT if the device page table lacks a page
  */
 export const dmirror_exclusive = procedure(function* dmirror_exclusive(
   current: Task,
@@ -56,10 +57,13 @@ export const dmirror_exclusive = procedure(function* dmirror_exclusive(
   return values.length < end - start ? failed(-Errno.ENOENT) : { error: 0, pages: values.length, values }
 })
 
-/** Whom the driver names as it takes a page. */
+/** The owner that the driver passes. */
 const NOBODY = -1
 
-/** One piece: its pages are mapped if all of them were looked up. Returns 0, or -EBUSY if one is not exclusive. */
+/**
+ * One chunk: its pages are mapped if all of them were looked up. Returns 0, or -EBUSY if one is not
+ * exclusive.
+ */
 export const dmirrorExclusivePiece = procedure(
   'dmirror_exclusive (piece)',
   function* (current: Task, mirror: Mirror, start: number, end: number): Running<number> {
@@ -82,7 +86,7 @@ const dmirrorExclusivePage = procedure(
   },
 )
 
-/** Unlocks and puts those that are exclusive: from here on whoever touches one gets it back. */
+/** Unlocks and puts the exclusive pages: from here on a CPU fault can restore them. */
 export const letGoOfPages = procedure(
   'dmirror_exclusive (let go)',
   function* ({ machine }: Task, pages: readonly number[]): Running<void> {
@@ -93,7 +97,7 @@ export const letGoOfPages = procedure(
   },
 )
 
-/** Maps those that are exclusive, under the update lock, for atomic access. Returns how many. */
+/** Maps the exclusive pages for atomic access, under the update lock. Returns their number. */
 export const dmirror_atomic_map = procedure(function* dmirror_atomic_map(
   mirror: Mirror,
   start: number,
@@ -105,7 +109,7 @@ export const dmirror_atomic_map = procedure(function* dmirror_atomic_map(
   return mapped
 })
 
-/** The same with the update lock held: an entry a step. */
+/** The same with the update lock held: one entry in each step. */
 export const dmirrorMapExclusive = procedure(
   'dmirror_atomic_map (locked)',
   function* (mirror: Mirror, start: number, pages: readonly number[]): Running<number> {
@@ -121,9 +125,9 @@ export const dmirrorMapExclusive = procedure(
 )
 
 /**
- * Whether the device still has pages from `start` to `end` to itself: looks, without a lock.
+ * Checks without a lock whether the device still has atomic entries from `start` to `end`.
  *
- * @returns -EPERM if it has any, 0 if none; -EINVAL for no page at all
+ * @returns -EPERM if it has any, 0 if none; -EINVAL for an empty range
  */
 export const dmirror_check_atomic = procedure(function* dmirror_check_atomic(
   mirror: Mirror,

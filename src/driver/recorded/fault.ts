@@ -1,5 +1,5 @@
 /**
- * How the recorded driver maps pages into its page table, and how it drops them again.
+ * The recorded driver's fault handler and callback.
  *
  * @see reference E.1
  * @module
@@ -28,13 +28,14 @@ import { isOwnMigration, type Mirror, rangeOf } from '../mirror.js'
 import { mapPage, unmapPages } from '../page-table.js'
 import { lockForInvalidation } from '../reference/reference.js'
 
-/** So many pages the driver migrates, or takes for itself, at a time. */
+/** The chunk, in pages, in which the driver migrates or takes exclusive access. */
 export const PAGES_AT_A_TIME = 64
 
 /**
- * Maps the pages from `start` to `end`, for writing if `write`. The pieces before one that fails stay mapped.
+ * Maps the pages from `start` to `end`, writable if `write`. The chunks before one that fails stay
+ * mapped.
  *
- * @returns 0; -EFAULT if the address space is gone; otherwise the error of the piece that failed
+ * @returns 0; -EFAULT if the address space has no users; or the error of the chunk that failed
  */
 export const dmirror_fault = procedure(function* dmirror_fault(
   current: Task,
@@ -50,7 +51,7 @@ export const dmirror_fault = procedure(function* dmirror_fault(
 })
 
 /**
- * The same by the walk that drops the mmap lock for its faults, to read.
+ * The same for reading, with hmm_range_fault_unlocked_timeout.
  *
  * @kernel dmirror_fault_unlocked
  */
@@ -71,7 +72,10 @@ export const dmirror_fault_unlocked = procedure(function* dmirror_fault_unlocked
   return error
 })
 
-/** One piece: the walk takes and drops its locks itself, and what it read is mapped unless it was invalidated since. */
+/**
+ * One chunk: the walk takes and drops its locks itself; its report is mapped unless it was
+ * invalidated since.
+ */
 const dmirror_range_fault_unlocked = procedure(function* dmirror_range_fault_unlocked(
   current: Task,
   mirror: Mirror,
@@ -109,7 +113,7 @@ const faultPieces = procedure(
 )
 
 /**
- * One piece: reads the CPU page table, and maps what it held unless it was invalidated in between.
+ * One chunk: walks the CPU page table, and maps the report unless it was invalidated in between.
  *
  * @see reference B.4
  */
@@ -154,11 +158,12 @@ const faultAgain = procedure(
 )
 
 /**
- * Stores what the walk found, an entry a step, under the update lock. What was found writable is mapped writable,
- * also where only reading was asked for. Of a page in the device's own memory it is the struct page that is stored: the
- * walk tells nothing else, and the driver does not look for the memory behind it (H16).
+ * Stores the report of the walk, one entry in each step, under the update lock. A page that is
+ * reported writable is mapped writable, even if only read access was requested. For a page in the
+ * device's own memory the driver stores the struct page that the walk reports, and does not look up
+ * the memory behind it (H16).
  *
- * @returns 0, or -EFAULT at the first page that is not writable and should be
+ * @returns 0, or -EFAULT at the first page that should be writable and is not
  */
 export const dmirror_do_fault = procedure(function* dmirror_do_fault(
   current: Task,
@@ -180,17 +185,18 @@ export const dmirror_do_fault = procedure(function* dmirror_do_fault(
   return 0
 })
 
-/** True if what the walk has stored of `page` is in the device's own memory. */
+/** True if the walk reported a page of the device's own memory. */
 function isOwnMemory(range: HmmRange, page: number): boolean {
   return range.ownerOf(range.pfns[page].frame) >= 0
 }
 
 /**
- * The callback: records the sequence and drops the entries of the range, and one more: the entry of the page after
- * the last goes too. Its device has no translations of its own and copies under the update lock, so that nothing is
- * under way when the lock is taken.
+ * The callback: sets the sequence number and drops the entries of the range, and also the entry of
+ * the page after the last. Its device has no TLB and copies under the update lock, so no access is
+ * in progress while the callback holds the lock.
  *
- * An invalidation by the device's own migration passes it by: neither entries nor sequence change.
+ * It ignores an invalidation by the device's own migration: neither entries nor sequence number
+ * change.
  */
 export const dmirror_interval_invalidate = procedure(function* dmirror_interval_invalidate(
   _current: Task,
@@ -200,7 +206,8 @@ export const dmirror_interval_invalidate = procedure(function* dmirror_interval_
 ) {
   if (isOwnMigration(mirror, range)) return 1
   if (!(yield* lockForInvalidation(mirror, range))) return 0
-  // One step: who looks at the sequence to rely on it, and at the entries, holds the update lock.
+  // One step: every reader of the entries, and every validation of the sequence number, holds the
+  // update lock.
   yield* step('set_seq and drop the entries', () => {
     mmu_interval_set_seq(mirror.notifier, curSeq)
     unmapPages(mirror, { start: range.start, end: range.end + 1 })
@@ -210,7 +217,7 @@ export const dmirror_interval_invalidate = procedure(function* dmirror_interval_
   return 1
 })
 
-/** The driver that the recordings were made with, as it is. */
+/** The driver with which the recordings were made, unchanged. */
 export const recordedDriver: Driver = {
   name: 'recorded',
   invalidate: dmirror_interval_invalidate,

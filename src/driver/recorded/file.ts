@@ -1,5 +1,5 @@
 /**
- * Opening and closing the recorded driver's device file: the life of a mirror.
+ * Opening and closing the recorded driver's device file.
  *
  * @see reference E.1
  * @module
@@ -12,18 +12,18 @@ import { unmapPages } from '../page-table.js'
 import { type DmirrorDevice, dmirror_device_evict_chunk, failingOf } from './memory.js'
 
 /**
- * Begins to mirror the opener's address space: one notifier over all of it.
+ * Starts to mirror the opener's address space: inserts one notifier over all of it.
  *
- * @returns 0, or -EINVAL if the address space is gone
+ * @returns 0, or -EINVAL if the address space has no users
  */
 export const dmirror_fops_open = procedure(function* dmirror_fops_open(mirror: Mirror): Running<number> {
   return yield* mmu_interval_notifier_insert(mirror.notifier)
 })
 
 /**
- * Ends to mirror. Every page of the device's own memory is evicted, those of other processes included.
+ * Stops mirroring. Evicts every page of the device's memory, including those of other processes.
  *
- * @param device - the device's own memory; absent if it has none
+ * @param device - the device's memory; absent if it has none
  */
 export const dmirror_fops_release = procedure(function* dmirror_fops_release(
   current: Task,
@@ -31,7 +31,8 @@ export const dmirror_fops_release = procedure(function* dmirror_fops_release(
   device?: DmirrorDevice,
 ): Running<number> {
   yield* mmu_interval_notifier_remove(mirror.notifier)
-  // Nobody else has the file any more: the lock is taken because the entries are declared to be under it.
+  // No other thread uses the file any more. The lock is taken because the entries are declared to
+  // be guarded by it.
   yield* mirror.updateLock.critical('drop every entry', () => {
     unmapPages(mirror, { start: mirror.notifier.start, end: mirror.notifier.last + 1 })
     return 0
@@ -39,7 +40,7 @@ export const dmirror_fops_release = procedure(function* dmirror_fops_release(
   if (device) yield* dmirror_device_evict_chunk(current, device)
   yield* step('free the mirror', () => {
     mirror.notifier.allocated = false
-    // The next file begins with none of its flags.
+    // The next file starts without its flags.
     const failing = failingOf(mirror)
     if (failing) failing.failsNext = false
     return 0

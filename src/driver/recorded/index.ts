@@ -1,7 +1,7 @@
 /**
- * The driver that the recordings of a real kernel were made with: the kernel's own HMM test driver, with its habits.
- * It is no pattern to follow: invalidating a range drops the entry of the page after it too, the
- * invalidations of its own migrations pass it by, and closing a device evicts the pages of every process.
+ * The kernel's HMM test driver (lib/test_hmm.c), with which the recordings were made. It is not a
+ * pattern to follow: its callback drops the entry of the page after the range too, it ignores
+ * invalidations by its own migrations, and closing a device evicts the pages of every process.
  *
  * @see reference E.1
  * @module

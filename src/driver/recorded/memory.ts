@@ -1,7 +1,7 @@
 /**
- * The recorded driver's own memory: pages go there and come back when a program asks for it, or when a CPU touches
- * them. Unlike the reference driver it maps what it has migrated at once, and drops its entries itself: it does not
- * listen to the invalidations of its own migrations.
+ * The recorded driver's memory: pages migrate there and back on an ioctl, and back on a CPU fault.
+ * Unlike the reference driver it maps pages at the end of their migration, and drops its entries
+ * itself, since it ignores invalidations by its own migrations.
  *
  * @see reference E.1
  * @module
@@ -46,15 +46,17 @@ import { unmapPages } from '../page-table.js'
 import { dmirror_do_read } from './access.js'
 import { PAGES_AT_A_TIME, recordedDriver } from './fault.js'
 
-/** A device with memory of its own, and the files through which it is used. */
+/** A device with memory, and the files that are open on it. */
 export interface DmirrorDevice {
   readonly memory: DeviceMemory
   readonly mirrors: readonly Mirror[]
-  /** By page of the memory: 0, or the index of the file through which it was last filled plus 1. */
+  /**
+   * For each page of the memory: 0, or the index of the file whose migration last filled it plus 1.
+   */
   readonly filledBy: readonly { file: number }[]
 }
 
-/** Gives `memory` to the recorded driver. */
+/** Attaches the recorded driver to `memory`. */
 export function attachDmirrorDevice(
   layout: Layout,
   memory: DeviceMemory,
@@ -75,25 +77,28 @@ export function attachDmirrorDevice(
   return device
 }
 
-/** What the driver keeps for a file whose next allocation may be made to fail. */
+/** The state of a file whose next allocation can be made to fail. */
 interface Failing {
   /** The next allocation fails. */
   failsNext: boolean
 }
 
-/** The recorded driver, with what it keeps to make an allocation fail. */
+/** The recorded driver with the state that makes an allocation fail. */
 export const recordedDriverWithFailures: Driver = {
   ...recordedDriver,
   state: (layout): Failing => layout.record({ failsNext: layout.flag('fails_next') }),
 }
 
-/** What makes allocations through the file of `mirror` fail; absent for one that was declared without. */
+/**
+ * The state that makes allocations of the file of `mirror` fail; `undefined` if it was declared
+ * without.
+ */
 export function failingOf(mirror: Mirror): Failing | undefined {
   return mirror.state as Failing | undefined
 }
 
 /**
- * Makes the next allocation through this file fail.
+ * Makes the next allocation of this file fail.
  *
  * @kernel HMM_DMIRROR_FLAGS lib/test_hmm.c
  */
@@ -105,13 +110,15 @@ export const dmirror_fail_alloc = procedure(function* dmirror_fail_alloc(mirror:
   })
 })
 
-/** What a migration answers. */
+/** The result of a migration. */
 export interface MigrationAnswer {
-  /** 0, or a negative error number: then nothing else of the answer is told. */
+  /** 0, or a negative error number: then user space gets no other field. */
   readonly error: number
-  /** Pages that were migrated to the system; pages that were read back after a migration to the device. */
+  /**
+   * The number of pages migrated to system memory, or read back after a migration to the device.
+   */
   readonly pages: number
-  /** What was read back, by page; empty for a migration to the system. */
+  /** The values read back, by page; empty for a migration to system memory. */
   readonly values: readonly number[]
 }
 
@@ -119,15 +126,18 @@ function failed(error: number): MigrationAnswer {
   return { error, pages: 0, values: [] }
 }
 
-/** Moves one piece, which lies in one area. Returns how many pages were moved, or a negative error number. */
+/**
+ * Migrates one chunk, which lies in one VMA. Returns the number of migrated pages, or a negative
+ * error number.
+ */
 type MigratePiece = (current: Task, args: MigrateVma) => Running<number>
 
 /**
- * Moves the pages from `start` to `end` into the device's memory, as far as they can be, and reads all of them back
- * through the device page table alone.
+ * Migrates the pages from `start` to `end` into the device's memory, as far as possible, and reads
+ * all of them back through the device page table, without faults.
  *
- * @returns what was read; -EINVAL for no page at all or an area that cannot be read, with all before it migrated;
- * -ENOENT if the device page table lacks one of the pages
+ * @returns the values read; -EINVAL for an empty range, or at a VMA without VM_READ, with all pages
+ * before it migrated; -ENOENT if the device page table lacks one of the pages
  */
 export const dmirror_migrate_to_device = procedure(function* dmirror_migrate_to_device(
   current: Task,
@@ -145,9 +155,9 @@ export const dmirror_migrate_to_device = procedure(function* dmirror_migrate_to_
 })
 
 /**
- * Moves the device's own pages from `start` to `end` back to system memory.
+ * Migrates the device's own pages from `start` to `end` back to system memory.
  *
- * @returns how many were moved; -EINVAL for no page at all or an area that cannot be read
+ * @returns the number of migrated pages; -EINVAL for an empty range, or at a VMA without VM_READ
  */
 export const dmirror_migrate_to_system = procedure(function* dmirror_migrate_to_system(
   current: Task,
@@ -160,7 +170,10 @@ export const dmirror_migrate_to_system = procedure(function* dmirror_migrate_to_
   return moved < 0 ? failed(moved) : { error: 0, pages: moved, values: [] }
 })
 
-/** All pieces, with the address space pinned and its mmap lock held for reading throughout. */
+/**
+ * Migrates all chunks, with a reference to the address space and its mmap lock held for reading
+ * throughout.
+ */
 function* migrateAll(
   current: Task,
   mirror: Mirror,
@@ -188,7 +201,10 @@ function* migrateAll(
   return moved
 }
 
-/** The end of the piece that begins at `page`: `limit`, or the end of the area; -EINVAL if that cannot be read. */
+/**
+ * The end of the chunk that starts at `page`: `limit`, or the end of the VMA; -EINVAL without
+ * VM_READ.
+ */
 const vma_lookup = procedure(function* vma_lookup(
   mm: MmStruct,
   page: number,
@@ -201,7 +217,10 @@ const vma_lookup = procedure(function* vma_lookup(
   return isReadable ? area.end : -Errno.EINVAL
 })
 
-/** One piece, in one area: collected, copied, mapped by the device and then by the CPUs. */
+/**
+ * Migrates one chunk in one VMA: collects and copies its pages, and maps them for the device, then
+ * for the CPUs.
+ */
 export const dmirrorMigratePieceToDevice = procedure(
   'dmirror_migrate_to_device (piece)',
   function* (current: Task, device: DmirrorDevice, mirror: Mirror, args: MigrateVma): Running<number> {
@@ -231,7 +250,7 @@ const migratePieceToSystem = procedure(
   },
 )
 
-/** Finds a page of the device for each page that migrates, copies it, and notes through which file. */
+/** Allocates a device page for each page that migrates, copies the page, and records the file. */
 export const dmirror_migrate_alloc_and_copy = procedure(function* dmirror_migrate_alloc_and_copy(
   current: Task,
   device: DmirrorDevice,
@@ -255,8 +274,8 @@ export const dmirror_migrate_alloc_and_copy = procedure(function* dmirror_migrat
 })
 
 /**
- * Maps what has been migrated, under the update lock and without a look at the sequence: writable if the page was, or
- * if there was none and its area may be written.
+ * Maps the migrated pages, under the update lock and without checking the sequence number: writable
+ * if the page was mapped writable, or was a hole in a writable VMA.
  */
 export const dmirror_migrate_finalize_and_map = procedure(function* dmirror_migrate_finalize_and_map(
   current: Task,
@@ -268,7 +287,7 @@ export const dmirror_migrate_finalize_and_map = procedure(function* dmirror_migr
   yield* mirror.updateLock.unlock()
 })
 
-/** The same with the update lock held: an entry a step. */
+/** The same with the update lock held: one entry in each step. */
 export const dmirrorMapMigrated = procedure(
   'dmirror_migrate_finalize_and_map (locked)',
   function* (current: Task, mirror: Mirror, args: MigrateVma) {
@@ -281,7 +300,7 @@ export const dmirrorMapMigrated = procedure(
           translation.frame = part
           translation.write = mayWrite(current, args, page)
           translation.atomic = false
-          // Here the driver knows what is behind the page: it has just copied to it.
+          // Here the driver stores the memory behind the device page, to which it has just copied.
           translation.unbacked = false
         }
         return 0
@@ -289,7 +308,7 @@ export const dmirrorMapMigrated = procedure(
   },
 )
 
-/** A page that was not there may be written if its area may be; newer drivers let the device fault for that. */
+/** A hole may be written if its VMA is writable. Newer drivers let the device fault instead. */
 function mayWrite(current: Task, args: MigrateVma, page: number): boolean {
   const isNew = !hasSource(pagesOf(current)[page])
   if (isNew && !current.machine.rules.dmirrorWritesNewPages) return false
@@ -297,9 +316,11 @@ function mayWrite(current: Task, args: MigrateVma, page: number): boolean {
 }
 
 /**
- * The way back: the mirror's entry of each page that migrates goes, then it is copied to a page of the system.
+ * Migration back: drops the mirror's entry of each page that migrates, then copies it to system
+ * memory.
  *
- * @returns 0, or VM_FAULT_OOM if there was none for one of them: neither is there for those behind it
+ * @returns 0, or VM_FAULT_OOM if no page of system memory was free for one of them, nor for those
+ * after it
  */
 export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_devmem_fault_alloc_and_copy(
   current: Task,
@@ -308,7 +329,8 @@ export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_d
 ): Running<number> {
   const failing = failingOf(mirror)
   if (failing) return yield* bringBackUntilShort(current, mirror, args, failing)
-  // The driver's table has a lock of its own for this; here it is the lock that the entries are declared to be under.
+  // The driver's table has a lock of its own for this. Here it is the lock by which the entries are
+  // declared to be guarded.
   yield* mirror.updateLock.critical('drop the entries', () => {
     for (let page = args.start; page < args.end; page++) {
       const entry = pagesOf(current)[page]
@@ -321,7 +343,10 @@ export const dmirror_devmem_fault_alloc_and_copy = procedure(function* dmirror_d
   return 0
 })
 
-/** The same, page by page, for a file whose allocations may fail: where one does, the mirror keeps its entry. */
+/**
+ * The same, page by page, for a file whose allocations may fail: the mirror keeps the entry of a
+ * page without a destination.
+ */
 const bringBackUntilShort = procedure(
   'dmirror_devmem_fault_alloc_and_copy (may fail)',
   function* (current: Task, mirror: Mirror, args: MigrateVma, failing: Failing): Running<number> {
@@ -340,10 +365,10 @@ const bringBackUntilShort = procedure(
 )
 
 /**
- * A CPU has touched a page of the device: brings back this one page. The entry goes from the mirror of the file through
- * which the page was filled.
+ * A CPU fault on a device page: migrates this one page back. The entry is dropped from the mirror
+ * of the file that last filled the page.
  *
- * @returns 0, or VM_FAULT_SIGBUS; VM_FAULT_OOM if there was no page of the system to copy to
+ * @returns 0; VM_FAULT_SIGBUS; VM_FAULT_OOM if no page of system memory was free
  */
 export const dmirror_devmem_fault = procedure(function* dmirror_devmem_fault(
   current: Task,
@@ -379,8 +404,8 @@ const bringBackOne = procedure(
 )
 
 /**
- * Brings back every page of the device, whoever's it is: all are collected, then all copied, then all mapped. One that cannot be
- * had now stays. Mirrors hear of it as of anybody's change.
+ * Evicts every page of the device, of all processes: collects all, then copies all, then maps all.
+ * A page that cannot be collected now stays. Mirrors get ordinary invalidations.
  */
 export const dmirror_device_evict_chunk = procedure(function* dmirror_device_evict_chunk(
   current: Task,

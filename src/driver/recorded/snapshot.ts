@@ -1,5 +1,5 @@
 /**
- * The recorded driver's look at the CPU page table: what is there, without faulting anything in.
+ * The recorded driver's snapshot of the CPU page table: a walk without faults.
  *
  * @see reference E.1
  * @module
@@ -45,7 +45,7 @@ export const Prot = {
   error: 0xff,
 } as const
 
-/** What a snapshot answers: a byte a page, if the error is 0. */
+/** The result of a snapshot: one byte for each page, if the error is 0. */
 export interface SnapshotAnswer {
   /** 0, or a negative error number. */
   readonly error: number
@@ -54,10 +54,11 @@ export interface SnapshotAnswer {
 }
 
 /**
- * Tells of the pages that `ranges` watch, one range after another.
+ * Takes a snapshot of the pages that `ranges` watch, one range after another.
  *
- * @param ranges - a piece each, in order, with a notifier that covers just the piece and is not inserted
- * @returns the bytes; -EINVAL for no page at all or an address space that is gone
+ * @param ranges - one for each chunk, in order, with a notifier that covers the chunk and is not
+ * inserted
+ * @returns the bytes; -EINVAL for an empty range or an address space without users
  */
 export const dmirror_snapshot = procedure(function* dmirror_snapshot(
   current: Task,
@@ -78,7 +79,7 @@ export const dmirror_snapshot = procedure(function* dmirror_snapshot(
   return { error, prot: error ? [] : prot }
 })
 
-/** One piece, watched by a notifier that lives as long as this takes. */
+/** One chunk, watched by a notifier that is inserted for the duration of the call. */
 export const dmirror_range_snapshot = procedure(function* dmirror_range_snapshot(
   current: Task,
   mirror: Mirror,
@@ -95,7 +96,7 @@ export const dmirror_range_snapshot = procedure(function* dmirror_range_snapshot
   return answer
 })
 
-/** One try: reads the entries, and tells of them unless they were invalidated in between. */
+/** One try: walks, and reports the entries unless they were invalidated in between. */
 const look = procedure(
   'dmirror_range_snapshot (try)',
   function* (current: Task, mirror: Mirror, range: HmmRange): Running<SnapshotAnswer> {
@@ -146,7 +147,7 @@ const lookAgain = procedure(
 )
 
 /**
- * The byte for a page of a walk. Called inside an atomic step of the driver.
+ * The byte for one page. Called inside an atomic step of the driver.
  *
  * @kernel dmirror_mkentry
  */
@@ -159,7 +160,10 @@ export function protOf(machine: Machine, mirror: Mirror, range: HmmRange, page: 
   return kind | (isHuge ? Prot.hugePage : 0) | (flags & HMM_PFN_WRITE ? Prot.write : Prot.read)
 }
 
-/** What sort of page it is; the huge zero page is not known for what it is. Another device's private page is never told: the walk takes it for none. */
+/**
+ * The kind of the page. The huge zero page is not recognised. The walk never reports a
+ * device-private page of another owner.
+ */
 function kindOf(frame: Frame, { owner }: Mirror, isHuge: boolean): number {
   if (frame.pfn === ZERO_PAGE) return isHuge ? 0 : Prot.zeroPage
   if (isDeviceCoherent(frame)) return frame.owner === owner ? Prot.ownCoherent : Prot.otherCoherent
@@ -167,8 +171,8 @@ function kindOf(frame: Frame, { owner }: Mirror, isHuge: boolean): number {
 }
 
 /**
- * The callback of a snapshot's notifier: nothing is mapped for it, so that recording the sequence is all there is to
- * do. Under the update lock, which the snapshot holds while it relies on the sequence.
+ * The callback of a snapshot's notifier: it maps no page, so it only sets the sequence number,
+ * under the update lock, which the snapshot holds while it validates.
  */
 const dmirror_snapshot_invalidate = procedure(function* dmirror_snapshot_invalidate(
   _current: Task,
@@ -186,7 +190,7 @@ const dmirror_snapshot_invalidate = procedure(function* dmirror_snapshot_invalid
   return 1
 })
 
-/** Makes `notifier` one of snapshots of `mirror`. */
+/** Attaches the snapshot callback of `mirror` to `notifier`. */
 export function attachSnapshot(mirror: Mirror, notifier: IntervalNotifier): void {
   notifier.ops = {
     invalidate: procedure(

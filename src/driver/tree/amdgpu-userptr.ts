@@ -1,10 +1,11 @@
 /**
- * amdgpu's user pointers: buffers made of a process's pages. Each submission reads the pages and takes a number; much later, under
- * `notifier_lock`, it compares the number, and the job is queued. The GPU does not fault. The callback waits, under the same
- * lock, for the fences of the jobs that were queued before.
+ * amdgpu's user pointers: buffers that consist of pages of a process. Each submission walks the
+ * pages under a sequence number; much later, under `notifier_lock`, it calls
+ * mmu_interval_read_retry and queues the job. The GPU does not fault. The callback waits, under the
+ * same lock, for the fences of the jobs queued before.
  *
- * The callback is written after Linux 7.1, the submission after patches to it; what `docs/drivers/amdgpu-userptr.md` says of them is
- * mended.
+ * The callback follows Linux 7.1, the submission patches to it; the bugs listed in
+ * `docs/drivers/amdgpu-userptr.md` are fixed here.
  *
  * @see drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c
  * @module
@@ -48,10 +49,10 @@ const declareBuffer = (l: Layout) => ({
   fences: l.counter('fences', l.threads),
 })
 
-/** A buffer of a process's pages. @kernel struct amdgpu_bo */
+/** A userptr buffer. @kernel struct amdgpu_bo */
 export type UserptrBo = Mirror<RecordOf<ReturnType<typeof declareBuffer>>>
 
-/** What a submission needs of the buffer. */
+/** The pages that a submission needs. */
 export interface UserPages {
   /** First page. */
   readonly start: number
@@ -61,7 +62,11 @@ export interface UserPages {
   readonly write: boolean
 }
 
-/** Reads the pages, under a number that stays in the range. @kernel amdgpu_hmm_range_get_pages */
+/**
+ * Walks the pages, under a sequence number that stays in the range.
+ *
+ * @kernel amdgpu_hmm_range_get_pages
+ */
 export const amdgpu_hmm_range_get_pages = procedure(function* amdgpu_hmm_range_get_pages(
   current: Task,
   bo: UserptrBo,
@@ -82,7 +87,10 @@ export const amdgpu_hmm_range_get_pages = procedure(function* amdgpu_hmm_range_g
   return error
 })
 
-/** Compares the number and queues the job, both under the lock: 0, or -EAGAIN after a collision. */
+/**
+ * Compares the sequence number and queues the job, both under the lock. Returns 0, or -EAGAIN after
+ * a collision.
+ */
 export const amdgpu_cs_submit = procedure(function* amdgpu_cs_submit(
   current: Task,
   bo: UserptrBo,
@@ -103,7 +111,10 @@ export const amdgpu_cs_submit = procedure(function* amdgpu_cs_submit(
   return 0
 })
 
-/** The GPU runs the job, page by page, by the entries that its submission wrote, and then its fence signals. */
+/**
+ * The GPU runs the job, page by page, through the entries that its submission wrote, and then
+ * signals its fence.
+ */
 export const runJob = procedure(
   'job',
   function* (
@@ -134,8 +145,8 @@ export const runJob = procedure(
 )
 
 /**
- * A submission, from its ioctl to the end of its job. After a collision user space submits again. The address space is pinned
- * until the job has ended.
+ * A submission, from its ioctl to the end of its job. After a collision user space submits again. A
+ * reference to the address space is held until the job has ended.
  */
 export const amdgpu_cs_ioctl = procedure(function* amdgpu_cs_ioctl(
   current: Task,
@@ -175,12 +186,12 @@ export const amdgpu_hmm_invalidate_gfx = procedure(function* amdgpu_hmm_invalida
   return 1
 })
 
-/** Waits for the jobs that were queued. */
+/** Waits for the queued jobs. */
 export const dma_resv_wait_timeout = procedure(function* dma_resv_wait_timeout(bo: UserptrBo): Running<void> {
   yield* step('wait for the fences', () => (bo.state.fences > 0 ? BLOCKED : 0))
 })
 
-/** No job uses the entries before a submission has written them anew. */
+/** No job uses the entries until the next submission has written them again. */
 export const amdgpu_vm_bo_invalidate = procedure(function* amdgpu_vm_bo_invalidate(
   bo: UserptrBo,
   range: Pick<NotifierRange, 'start' | 'end'>,
@@ -205,7 +216,7 @@ export const amdgpu_hmm_unregister = procedure(function* amdgpu_hmm_unregister(
   yield* mmu_interval_notifier_remove(bo.notifier)
 })
 
-/** The pages are read, and nothing is submitted: AMDGPU_GEM_USERPTR_VALIDATE. */
+/** Walks the pages without a submission: AMDGPU_GEM_USERPTR_VALIDATE. */
 export const amdgpu_gem_userptr_ioctl = procedure(function* amdgpu_gem_userptr_ioctl(
   current: Task,
   bo: UserptrBo,

@@ -1,5 +1,5 @@
 /**
- * What a driver on top of GPU SVM claims of what its device has.
+ * Claims of a driver on top of GPU SVM about its device page table.
  *
  * @module
  */
@@ -13,7 +13,10 @@ export function gpusvmClaims(mirror: GpusvmMirror): DriverClaims {
   return { invariants: [boundPagesAreKept(mirror)] }
 }
 
-/** While the pages of a range may be bound, the device has no other than the range keeps, and no more rights to them. */
+/**
+ * While the pages of a range are valid, the device maps only pages that the range holds, with no
+ * wider permissions.
+ */
 function boundPagesAreKept({ name, pageTable, state: { gpusvm } }: GpusvmMirror): Invariant {
   return {
     clause: 'C8',

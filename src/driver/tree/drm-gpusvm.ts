@@ -1,6 +1,7 @@
 /**
- * GPU SVM: what the DRM core has of shared virtual memory for its drivers. A notifier has many ranges, each made by a fault and
- * removed after an unmap; a driver binds the pages of a range for as long as its flags say that they are valid.
+ * GPU SVM: the DRM core's shared virtual memory for drivers. A notifier has many ranges, each
+ * created by a fault and removed after an unmap. A driver may bind the pages of a range while its
+ * flags mark them valid.
  *
  * @see drivers/gpu/drm/drm_gpusvm.c
  * @module
@@ -50,11 +51,14 @@ import { type Mirror, rangeOf } from '../mirror.js'
 /** Pages of the larger of the two chunk sizes. @kernel drm_gpusvm.chunk_sizes */
 export const CHUNK = 2
 
-/** What the core keeps, and of each range what it and its driver keep. `driverLock` is the driver's, taken before all others. */
+/**
+ * The state of the core, and of each range the state of core and driver. `driverLock` is the
+ * driver's, taken before all others.
+ */
 export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: RwSemaphore) => {
   const notifierLock = new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update })
   const byFaultOrNotifier = any(exclusive(notifierLock), both(shared(notifierLock), exclusive(driverLock)))
-  // Ranges come and go under both; to find one either will do.
+  // Ranges are added and removed under both locks; a lookup needs either.
   const tree = readWrite(
     any(shared(notifierLock), driverLock),
     both(shared(notifierLock), exclusive(driverLock)),
@@ -69,14 +73,22 @@ export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: Rw
       }),
       frame: page.counter('frame', lastFrame(size), { guardedBy: byFaultOrNotifier }),
     })),
-    /** Whether the pages were got for reading only: of the pages here, in the kernel of the VMA of the GPU. */
+    /**
+     * True if the pages were requested read-only. A flag of the pages here, of the GPU's VMA in the
+     * kernel.
+     */
     readOnly: range.flag('read_only', { guardedBy: byFaultOrNotifier }),
     hasDmaMapping: range.flag('has_dma_mapping', { guardedBy: byFaultOrNotifier }),
     unmapped: range.flag('unmapped', { guardedBy: notifierLock }),
-    /** Of the driver: whether the device has been given the range, and whether that was taken back. */
+    /**
+     * State of the driver: whether the device has the range bound, and whether it was invalidated.
+     */
     tilePresent: range.flag('tile_present', { guardedBy: byFaultOrNotifier }),
     tileInvalidated: range.flag('tile_invalidated', { guardedBy: byFaultOrNotifier }),
-    /** True from when it is added to the list of the garbage collector: `list_del` leaves a link that is not empty. */
+    /**
+     * Stays true once it was added to the list of the garbage collector: `list_del` leaves a
+     * non-empty link.
+     */
     garbageCollectorLink: range.flag('garbage_collector_link'),
   }))
   return { notifierLock, ranges, rangeList: new List(l, 'range_list', ranges, { guardedBy: tree }) }
@@ -113,12 +125,18 @@ export function isValid({ hasDmaMapping }: GpusvmRange): boolean {
   return hasDmaMapping
 }
 
-/** The same of pages that were got for what is wanted. Called inside an atomic step. */
+/**
+ * The same, and the pages were requested with the access that is wanted. Called inside an atomic
+ * step.
+ */
 export function serves({ hasDmaMapping, readOnly }: Readonly<GpusvmRange>, write: boolean): boolean {
   return hasDmaMapping && !(write && readOnly)
 }
 
-/** Finds the range of a page, or makes one that is as large as the area and its neighbours permit. Or a negative error number. */
+/**
+ * Finds the range of a page, or creates one that is as large as the VMA and its neighbours permit.
+ * Or a negative error number.
+ */
 export const drm_gpusvm_range_find_or_insert = procedure(function* drm_gpusvm_range_find_or_insert(
   current: Task,
   { mm, notifier, state: { gpusvm } }: GpusvmMirror,
@@ -144,14 +162,14 @@ export const drm_gpusvm_range_find_or_insert = procedure(function* drm_gpusvm_ra
   return range
 })
 
-/** 0 if the page is in an area, which may be written if that is wanted; or a negative error number. */
+/** 0 if a VMA contains the page and permits the access; or a negative error number. */
 function lookUp({ vma }: MmStruct, addr: number, write: boolean): number {
   if (vma[addr].kind === VmaKind.none) return -Errno.ENOENT
   return !write || vma[addr].flags & VM_WRITE ? 0 : -Errno.EPERM
 }
 
 /**
- * Makes the range of a page. Called inside an atomic step.
+ * Creates the range of a page. Called inside an atomic step.
  *
  * @kernel drm_gpusvm_range_chunk_size drm_gpusvm_range_alloc
  */
@@ -179,8 +197,8 @@ export function allocateRange(
 }
 
 /**
- * Gets the pages of the range, unless it has them: the walk, then under the notifier lock the comparison. A collision is tried
- * again until the time is over.
+ * Gets the pages of the range unless it has them: walks, then calls mmu_interval_read_retry under
+ * the notifier lock. Retries after a collision until the timeout.
  *
  * @returns 0, or a negative error number: -EFAULT also if the range was unmapped
  */
@@ -234,7 +252,10 @@ export const drm_gpusvm_walk = procedure(
   },
 )
 
-/** Under the notifier lock: compares, and keeps the pages. -EBUSY after a collision. */
+/**
+ * Under the notifier lock: compares the sequence number, and stores the pages. Returns -EBUSY after
+ * a collision.
+ */
 export const drm_gpusvm_map_pages = procedure(
   'drm_gpusvm_get_pages (map_pages)',
   function* (current: Task, mirror: GpusvmMirror, range: GpusvmRange, write: boolean): Running<number> {
@@ -261,7 +282,7 @@ export const drm_gpusvm_map_pages = procedure(
 )
 
 /**
- * The pages of the range may not be bound any more. Called inside an atomic step.
+ * From here on the pages of the range must not be bound. Called inside an atomic step.
  *
  * @kernel __drm_gpusvm_unmap_pages
  */
@@ -274,7 +295,7 @@ export function unmapPagesOf(range: GpusvmRange): void {
   range.hasDmaMapping = false
 }
 
-/** Removes the range and drops the reference that it was made with. The caller holds the driver's lock. */
+/** Removes the range and drops its initial reference. The caller holds the driver's lock. */
 export const drm_gpusvm_range_remove = procedure(function* drm_gpusvm_range_remove(
   { state: { gpusvm } }: GpusvmMirror,
   range: GpusvmRange,

@@ -1,5 +1,5 @@
 /**
- * Drivers of the kernel tree, each as its documentation page says.
+ * Drivers of the kernel tree. Each has a page under docs/drivers.
  *
  * @module
  */

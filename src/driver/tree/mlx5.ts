@@ -1,9 +1,10 @@
 /**
- * mlx5 with on-demand paging, in its implicit form: a region of the whole address space, which has a child for each part of it that
- * is in use. A fault makes the child; the callback that unmaps its last page takes it off the array of children, and a work item
- * destroys it.
+ * mlx5 with implicit on-demand paging: a region of the whole address space, with a child for each
+ * part that is in use. A fault creates the child; the callback that unmaps its last page removes it
+ * from the array of children, and a work item destroys it.
  *
- * A part is one page here. All children have one notifier and one `umem_mutex`, where in the kernel each has its own.
+ * A part is one page here. All children share one notifier and one `umem_mutex`; in the kernel each
+ * has its own.
  *
  * @see drivers/infiniband/hw/mlx5/odp.c
  * @module
@@ -41,7 +42,7 @@ const declareImplicitMr = (l: Layout, { size }: MirrorSetting) => {
   const { umemMutex } = declareUmemOdp(l)
   const childrenLock = new Spinlock(l, 'implicit_children.xa_lock', { rank: LockRank.update + 1 })
   const mkeysLock = new Spinlock(l, 'odp_mkeys.xa_lock', { rank: LockRank.update + 2 })
-  // One that is used, one that is being destroyed, and one for each fault that loses the race to make it.
+  // One in use, one being destroyed, and one for each fault that loses the race to create it.
   const children = new Pool(l, 'child', size.pages + l.threads, (child) => ({
     /** Its page. */
     idx: child.counter('idx', size.pages),
@@ -56,13 +57,13 @@ const declareImplicitMr = (l: Layout, { size }: MirrorSetting) => {
     mkeysLock,
     children,
     implicitChildren: new List(l, 'implicit_children', children, { guardedBy: childrenLock }),
-    /** Of the device: by it a fault finds what it is of. The keys of the children. */
+    /** Of the device: a fault looks up its key here. The keys of the children. */
     odpMkeys: new List(l, 'odp_mkeys', children, { guardedBy: mkeysLock }),
     /** Children whose work item is queued: in the kernel each has its own. */
     odpDestroy: new List(l, 'odp_destroy', children),
     /** `mmkey.usecount` of the region itself: its own, that of each fault, and of each child that is being destroyed. */
     usecount: l.counter('usecount', l.threads + size.pages + 2, { initial: 1 }),
-    /** Whether the region has been taken off `odp_mkeys`. */
+    /** True once the region has been removed from `odp_mkeys`. */
     isErased: l.flag('erased', { guardedBy: mkeysLock }),
   }
 }
@@ -110,7 +111,10 @@ export const pagefault_implicit_mr = procedure(function* pagefault_implicit_mr(
   return error
 })
 
-/** Finds the child of a page, or makes it; another fault may make it meanwhile. Returns with a use of it. */
+/**
+ * Finds the child of a page or creates it; another fault may create it meanwhile. Returns with a
+ * use count on it.
+ */
 export const implicit_get_child_mr = procedure(function* implicit_get_child_mr(
   { state }: ImplicitMr,
   page: number,
@@ -142,14 +146,14 @@ export const implicit_get_child_mr = procedure(function* implicit_get_child_mr(
   return other
 })
 
-/** One more use of the child of the page. Called inside an atomic step. */
+/** Takes a use count on the child of the page. Called inside an atomic step. */
 function useOf({ implicitChildren }: ImplicitMr['state'], page: number): ChildMr | 'none' {
   const child = implicitChildren.items.find(({ idx }) => idx === page)
   if (child) child.usecount += 1
   return child ?? 'none'
 }
 
-/** The key of a new child goes to the device's array, which has a lock of its own. */
+/** Stores the key of a new child in the device's array, which has a lock of its own. */
 export const storeMkey = procedure(
   'implicit_get_child_mr (odp_mkeys)',
   function* ({ mkeysLock, odpMkeys }: ImplicitMr['state'], child: ChildMr): Running<void> {
@@ -180,7 +184,7 @@ export const pagefault_real_mr = procedure(function* pagefault_real_mr(
   return error
 })
 
-/** A fault needs the child no more. @kernel mlx5r_deref_odp_mkey */
+/** A fault drops its use count on the child. @kernel mlx5r_deref_odp_mkey */
 export const derefChild = procedure(
   'mlx5r_deref_odp_mkey (child)',
   function* (child: ChildMr): Running<void> {
@@ -191,7 +195,7 @@ export const derefChild = procedure(
   },
 )
 
-/** Drops a use of the region. */
+/** Drops a use count on the region. */
 export const mlx5r_deref_odp_mkey = procedure(function* mlx5r_deref_odp_mkey({
   state,
 }: ImplicitMr): Running<void> {
@@ -233,14 +237,19 @@ export const mlx5_ib_invalidate_range = procedure(function* mlx5_ib_invalidate_r
 })
 
 /**
- * The children that map the page: more than one, if one of them is about to be destroyed. Called
+ * The children that map the page: more than one if one of them is about to be destroyed. Called
  * inside an atomic step.
  */
 function mappedAt({ state }: ImplicitMr, page: number): ChildMr[] {
   return state.children.allocated.filter(({ idx, npages }) => idx === page && npages > 0)
 }
 
-/** The device uses the page no more, and what it has written to it is marked. @kernel mlx5r_umr_update_xlt */
+/**
+ * Removes the device's mapping of the page, and marks the page dirty if the device may have written
+ * to it.
+ *
+ * @kernel mlx5r_umr_update_xlt
+ */
 export const zapPage = procedure(
   'mlx5r_umr_update_xlt (zap)',
   function* (imr: ImplicitMr, page: number): Running<void> {
@@ -254,7 +263,10 @@ export const zapPage = procedure(
   },
 )
 
-/** Nothing is mapped for the child: whoever takes it off the array has it destroyed. Under `umem_mutex`. */
+/**
+ * The child maps no page: the thread that removes it from the array queues its destruction. Called
+ * under `umem_mutex`.
+ */
 export const destroy_unused_implicit_child_mr = procedure(function* destroy_unused_implicit_child_mr(
   imr: ImplicitMr,
   child: ChildMr,
@@ -271,7 +283,7 @@ export const destroy_unused_implicit_child_mr = procedure(function* destroy_unus
   else yield* mlx5r_deref_odp_mkey(imr)
 })
 
-/** Takes the child off both arrays, if it is on them: true if it was. */
+/** Removes the child from both arrays. Returns true if it was in them. */
 export const takeOffArrays = procedure(
   'destroy_unused_implicit_child_mr (xa_erase)',
   function* ({ state }: ImplicitMr, child: ChildMr): Running<number> {
@@ -291,7 +303,7 @@ export const takeOffArrays = procedure(
   },
 )
 
-/** Freeing it sleeps, and so is left to a work item. */
+/** Freeing the child sleeps, so a work item does it. */
 export const queueDestroy = procedure(
   'destroy_unused_implicit_child_mr (queue_work)',
   function* (imr: ImplicitMr, child: ChildMr): Running<void> {
@@ -303,7 +315,7 @@ export const queueDestroy = procedure(
   },
 )
 
-/** Destroys the children that are to be. */
+/** Destroys the queued children. */
 export const free_implicit_child_mr_work = procedure(function* free_implicit_child_mr_work(
   current: Task,
   imr: ImplicitMr,
@@ -328,7 +340,11 @@ export const free_implicit_child_mr_work = procedure(function* free_implicit_chi
   return yield* become(free_implicit_child_mr_work, current, imr)
 })
 
-/** What is still mapped for the child is not any more. Under `umem_mutex`. @kernel ib_umem_odp_release */
+/**
+ * Unmaps the page of the child if it is still mapped. Called under `umem_mutex`.
+ *
+ * @kernel ib_umem_odp_release
+ */
 export const unmapChild = procedure(
   'ib_umem_odp_release',
   function* (imr: ImplicitMr, child: ChildMr): Running<void> {
@@ -342,7 +358,10 @@ export const unmapChild = procedure(
   },
 )
 
-/** The region goes away: no fault finds it, those that have wait, and so do the children that are being destroyed. */
+/**
+ * Deregisters the region: no fault finds it any more; waits for running faults and for the children
+ * being destroyed.
+ */
 export const mlx5_ib_dereg_mr = procedure(function* mlx5_ib_dereg_mr(
   current: Task,
   imr: ImplicitMr,
@@ -355,11 +374,11 @@ export const mlx5_ib_dereg_mr = procedure(function* mlx5_ib_dereg_mr(
   yield* mlx5r_deref_odp_mkey(imr)
   yield* step('mlx5r_deref_wait_odp_mkey', () => (imr.state.usecount > 0 ? BLOCKED : 0))
   yield* mlx5_ib_free_odp_mr(current, imr)
-  // One item for all children, in place of one in each, which ends with its child.
+  // One work item for all children; in the kernel each child has its own.
   yield* disable_work_sync(workOf(imr, 'odpDestroy'))
 })
 
-/** Frees the children that are left. Nobody else knows the region any more but the callback. */
+/** Frees the remaining children. Only the callback can still reach the region. */
 export const mlx5_ib_free_odp_mr = procedure(function* mlx5_ib_free_odp_mr(
   _current: Task,
   imr: ImplicitMr,
@@ -375,7 +394,7 @@ export const mlx5_ib_free_odp_mr = procedure(function* mlx5_ib_free_odp_mr(
   yield* freeChildren(imr)
 })
 
-/** One by one. */
+/** Frees them one by one. */
 export const freeChildren = procedure(
   'mlx5_ib_free_odp_mr (children)',
   function* (imr: ImplicitMr): Running<void> {
@@ -401,7 +420,7 @@ export const freeChildren = procedure(
   },
 )
 
-/** A page that a fault has mapped before. */
+/** Sets the state as a fault that mapped the page would leave it. */
 function adopt(imr: ImplicitMr, page: number): void {
   const { children, implicitChildren, odpMkeys } = imr.state
   const child = children.allocate((made) => {

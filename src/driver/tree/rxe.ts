@@ -1,9 +1,9 @@
 /**
- * rxe, the RDMA device in software, with on-demand paging. It has no page table and no TLB: its responder looks at the list of
- * pages of the region, faults what is missing, and copies by CPU, all under `umem_mutex`. So the callback, which takes it too,
- * has nobody to wait for.
+ * rxe, a software RDMA device with on-demand paging. It has no page table and no TLB: its responder
+ * reads the page list of the region, faults in missing pages, and copies with the CPU, all under
+ * `umem_mutex`. The callback takes the same mutex, so it need not wait for accesses.
  *
- * Written after Linux 7.1, with what `docs/drivers/rxe.md` says of it mended.
+ * Follows Linux 7.1; the bugs listed in `docs/drivers/rxe.md` are fixed here.
  *
  * @see drivers/infiniband/sw/rxe/rxe_odp.c
  * @module
@@ -25,9 +25,9 @@ import {
   type UmemOdp,
 } from './umem-odp.js'
 
-/** The list had what is asked for. */
+/** The list had all requested pages. */
 const WAS_MAPPED = 0
-/** A walk was made, and the address space is pinned. */
+/** A walk was needed, and a reference to the address space is held. */
 const FAULTED = 1
 
 /** The callback. @kernel rxe_ib_invalidate_range */
@@ -49,7 +49,10 @@ export const rxe_ib_invalidate_range = procedure(function* rxe_ib_invalidate_ran
   return 1
 })
 
-/** True (1) if a page must be faulted: the list does not have it, or not for writing. Under `umem_mutex`. */
+/**
+ * 1 if a page must be faulted in: the list does not have it, or has it read-only for a write.
+ * Called under `umem_mutex`.
+ */
 export const rxe_check_pagefault = procedure(function* rxe_check_pagefault(
   umem: UmemOdp,
   { start, end, write }: OdpRequest,
@@ -62,8 +65,8 @@ export const rxe_check_pagefault = procedure(function* rxe_check_pagefault(
 })
 
 /**
- * Returns with `umem_mutex` held and the pages in the list: {@link WAS_MAPPED} or {@link FAULTED}; or with a negative error
- * number, and nothing held.
+ * Returns with `umem_mutex` held and the pages in the list: {@link WAS_MAPPED} or {@link FAULTED};
+ * or a negative error number, without the mutex.
  */
 export const rxe_odp_map_range_and_lock = procedure(function* rxe_odp_map_range_and_lock(
   current: Task,
@@ -82,7 +85,7 @@ export const rxe_odp_map_range_and_lock = procedure(function* rxe_odp_map_range_
   return -Errno.EFAULT
 })
 
-/** Copies, page by page. Under `umem_mutex`. */
+/** Copies page by page. Called under `umem_mutex`. */
 export const rxe_odp_copy = procedure(
   '__rxe_odp_mr_copy',
   function* (
@@ -106,7 +109,7 @@ export const rxe_odp_copy = procedure(
   },
 )
 
-/** A packet's data is written to the region, or read from it. */
+/** Writes the data of a packet to the region, or reads it. */
 export const rxe_odp_mr_copy = procedure(function* rxe_odp_mr_copy(
   current: Task,
   umem: UmemOdp,
@@ -124,7 +127,7 @@ export const rxe_odp_mr_copy = procedure(function* rxe_odp_mr_copy(
   return mapped < 0 ? mapped : 0
 })
 
-/** Faults without a copy: a prefetch. @kernel rxe_ib_prefetch_sg_list */
+/** A prefetch: faults without copying. @kernel rxe_ib_prefetch_sg_list */
 export const rxe_ib_prefetch_sg_list = procedure(function* rxe_ib_prefetch_sg_list(
   current: Task,
   umem: UmemOdp,

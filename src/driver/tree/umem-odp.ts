@@ -1,6 +1,6 @@
 /**
- * On-demand paging of memory regions, as the RDMA core has it for its drivers: `struct ib_umem_odp`, one notifier for each
- * region, and one mutex for the list of its pages.
+ * On-demand paging of memory regions in the RDMA core: `struct ib_umem_odp`, with one notifier for
+ * each region, and one mutex for its page list.
  *
  * @see drivers/infiniband/core/umem_odp.c
  * @module
@@ -32,27 +32,27 @@ import {
 import { type Mirror, rangeOf } from '../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
 
-/** What the core keeps of a region. The list of its pages, `map.pfn_list`, is the mirror's page table. */
+/** The core's state of a region. Its page list, `map.pfn_list`, is the mirror's page table. */
 export const declareUmemOdp = (l: Layout) => ({
   umemMutex: new Mutex(l, 'umem_mutex', { rank: LockRank.update }),
 })
 
-/** A region of memory that is paged on demand. @kernel struct ib_umem_odp */
+/** A memory region with on-demand paging. @kernel struct ib_umem_odp */
 export type UmemOdp = Mirror<RecordOf<ReturnType<typeof declareUmemOdp>>>
 
-/** Pages that are to be mapped. */
+/** The pages to map. */
 export interface OdpRequest {
   /** First page. */
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** Whether `access_mask` has `HMM_PFN_WRITE`. */
+  /** True if `access_mask` has `HMM_PFN_WRITE`. */
   readonly write: boolean
 }
 
 /**
- * Maps the pages, and returns with `umem_mutex` held and the address space pinned: the caller unlocks, and calls
- * {@link mmput_async}. After an error neither is held.
+ * Maps the pages, and returns with `umem_mutex` and a reference to the address space held: the
+ * caller unlocks, and calls {@link mmput_async}. After an error neither is held.
  *
  * @kernel ib_umem_odp_map_dma_and_lock
  */
@@ -67,7 +67,10 @@ export const ib_umem_odp_map_dma_and_lock = procedure(function* ib_umem_odp_map_
   return error
 })
 
-/** One try: the walk, then under the mutex the comparison, and the list. A collision is not counted against the time. */
+/**
+ * One try: walks, then compares the sequence number and fills the list under the mutex. A collision
+ * does not count towards the timeout.
+ */
 export const mapDmaTry = procedure(
   'ib_umem_odp_map_dma_and_lock (retry)',
   function* (current: Task, umem: UmemOdp, request: OdpRequest): Running<number> {
@@ -113,8 +116,8 @@ export const ib_umem_odp_walk = procedure(
 )
 
 /**
- * Gives the address space back, from a work item: the last one to do so invalidates all of it, and the callback takes
- * `umem_mutex`. Here the thread does it itself, when it has unlocked.
+ * Drops the reference to the address space from a work item: the last user invalidates all of it,
+ * and the callback takes `umem_mutex`. Here the thread does it itself after it has unlocked.
  *
  * @kernel mmput_async
  */
@@ -122,7 +125,10 @@ export const mmput_async = procedure(function* mmput_async(current: Task, umem: 
   yield* mmput(current, umem.mm)
 })
 
-/** Empties entries of the list, and marks dirty what could be written through them. Under `umem_mutex`. */
+/**
+ * Clears entries of the list, and marks the pages of writable entries dirty. Called under
+ * `umem_mutex`.
+ */
 export const ib_umem_odp_unmap_dma_pages = procedure(function* ib_umem_odp_unmap_dma_pages(
   umem: UmemOdp,
   range: Pick<NotifierRange, 'start' | 'end'>,

@@ -1,8 +1,10 @@
 /**
- * Shared virtual memory of xe, on top of GPU SVM: a fault binds a range, the callback zaps it and, if the process has unmapped it,
- * hands it to a garbage collector, which a work item runs, or the next fault.
+ * Shared virtual memory of xe, on top of GPU SVM: a fault binds a range. The callback zaps it and,
+ * if the process has unmapped it, passes it to a garbage collector, which a work item or the next
+ * fault runs.
  *
- * Written after Linux 7.0, for a device without memory of its own; what `docs/drivers/xe-svm.md` says of it is mended.
+ * Follows Linux 7.0, for a device without memory; the bugs listed in `docs/drivers/xe-svm.md` are
+ * fixed here.
  *
  * @see drivers/gpu/drm/xe/xe_svm.c
  * @module
@@ -76,17 +78,17 @@ const declareVm = (l: Layout, setting: MirrorSetting) => {
 /** @kernel struct xe_vm */
 export type XeVm = Mirror<RecordOf<ReturnType<typeof declareVm>>>
 
-/** How often a fault tries again after an error that is not a collision: mends T10. */
+/** How often a fault retries after an error other than a collision: the fix of T10. */
 const MOST_TRIES = 1
 
-/** What the device wants. */
+/** The fault of the device. */
 export interface PageFault {
   readonly addr: number
-  /** Whether it wants to write. */
+  /** True for a write. */
   readonly write: boolean
 }
 
-/** A fault of the device, at one address. @kernel xe_pagefault_service */
+/** A device fault at one address. @kernel xe_pagefault_service */
 export const xe_pagefault_service = procedure(function* xe_pagefault_service(
   current: Task,
   vm: XeVm,
@@ -101,7 +103,10 @@ export const xe_pagefault_service = procedure(function* xe_pagefault_service(
   return error ? error : 'mapped'
 })
 
-/** Collects what was unmapped, finds or makes the range, gets its pages, and binds them. Under the lock of the VM. */
+/**
+ * Runs the garbage collector, finds or creates the range, gets its pages, and binds them. Called
+ * under the lock of the VM.
+ */
 export const xe_svm_handle_pagefault = procedure(function* xe_svm_handle_pagefault(
   current: Task,
   vm: XeVm,
@@ -121,7 +126,7 @@ export const xe_svm_handle_pagefault = procedure(function* xe_svm_handle_pagefau
   return again ? yield* become(xe_svm_handle_pagefault, current, vm, fault, tries) : 0
 })
 
-/** Mappings of the CPU may have changed. */
+/** The CPU's mappings may have changed: retries. */
 export const xe_svm_retry = procedure(
   'xe_svm_handle_pagefault (retry)',
   function* (current: Task, vm: XeVm, fault: PageFault, tries: number, error: number): Running<number> {
@@ -130,7 +135,10 @@ export const xe_svm_retry = procedure(
   },
 )
 
-/** True if the device has the range: looked at without the notifier lock. If it has not any more it faults again. */
+/**
+ * True if the device has the range bound. Reads without the notifier lock: if the range was zapped
+ * meanwhile, the device faults again.
+ */
 export const xe_svm_range_is_valid = procedure(function* xe_svm_range_is_valid(
   range: GpusvmRange,
   write: boolean,
@@ -142,7 +150,7 @@ export const xe_svm_range_is_valid = procedure(function* xe_svm_range_is_valid(
 })
 
 /**
- * Binds the range, if its pages are valid under the notifier lock.
+ * Binds the range if its pages are valid under the notifier lock.
  *
  * @returns 0, or -EAGAIN
  * @kernel xe_vm_range_rebind xe_pt_svm_userptr_pre_commit
@@ -159,7 +167,7 @@ export const xe_vm_range_rebind = procedure(function* xe_vm_range_rebind(
   return valid ? 0 : -Errno.EAGAIN
 })
 
-/** Writes the entries, and says that they are there. */
+/** Writes the entries, and sets `tile_present`. */
 export const xe_pt_update_ops_run = procedure(function* xe_pt_update_ops_run(
   vm: XeVm,
   range: GpusvmRange,
@@ -173,7 +181,7 @@ export const xe_pt_update_ops_run = procedure(function* xe_pt_update_ops_run(
   })
 })
 
-/** The callback of the core. */
+/** The callback of the DRM core. */
 export const drm_gpusvm_notifier_invalidate = procedure(function* drm_gpusvm_notifier_invalidate(
   _current: Task,
   vm: XeVm,
@@ -192,7 +200,10 @@ export const drm_gpusvm_notifier_invalidate = procedure(function* drm_gpusvm_not
   return 1
 })
 
-/** Zaps all ranges that are touched, each whole; then unmaps their pages, and lists those that the process has unmapped. */
+/**
+ * Zaps every range that overlaps the invalidation, each as a whole; then unmaps their pages, and
+ * lists the ranges that the process has unmapped.
+ */
 export const xe_svm_invalidate = procedure(function* xe_svm_invalidate(
   vm: XeVm,
   mmuRange: NotifierRange,
@@ -203,13 +214,13 @@ export const xe_svm_invalidate = procedure(function* xe_svm_invalidate(
   if (isUnmapped) yield* xe_svm_garbage_collector_add_ranges(vm, mmuRange)
 })
 
-/** Zaps the entries: the pages whose translations must be flushed, or `none`. */
+/** Zaps the entries. Returns the pages whose translations must be flushed, or `none`. */
 export const xe_svm_range_notifier_event_begin = procedure(
   'xe_svm_range_notifier_event_begin',
   function* (vm: XeVm, mmuRange: NotifierRange): Running<Pick<NotifierRange, 'start' | 'end'> | 'none'> {
     return yield* step('xe_pt_zap_ptes_range', () => {
       const { gpusvm, isClosed } = vm.state
-      // Page tables may be being destroyed: they map nothing any more.
+      // The page tables may be in destruction: they map no page any more.
       if (isClosed) return 'none'
       const hit = rangesOf(gpusvm, mmuRange).filter(({ unmapped, tilePresent }) => !unmapped && tilePresent)
       for (const range of hit) {
@@ -225,13 +236,13 @@ export const xe_svm_range_notifier_event_begin = procedure(
   },
 )
 
-/** The device maps nothing of the range any more. Called inside an atomic step. */
+/** Removes the device's entries of the range. Called inside an atomic step. */
 export function zapRange(vm: XeVm, { start, end }: Pick<GpusvmRange, 'start' | 'end'>): void {
   dirtyPages(vm, { start, end })
   unmapPages(vm, { start, end })
 }
 
-/** Unmaps the pages of the ranges: true if they go to the garbage collector. */
+/** Unmaps the pages of the ranges. Returns true if they must go to the garbage collector. */
 export const xe_svm_range_notifier_event_end = procedure(
   'xe_svm_range_notifier_event_end',
   function* (vm: XeVm, mmuRange: NotifierRange): Running<boolean> {
@@ -289,7 +300,7 @@ export const xe_svm_garbage_collector_first = procedure(
   },
 )
 
-/** The device has the range no more. */
+/** Unbinds the range from the device. */
 export const xe_vm_range_unbind = procedure(function* xe_vm_range_unbind(
   vm: XeVm,
   range: GpusvmRange,
@@ -326,7 +337,10 @@ export const xe_vm_close_and_put = procedure(function* xe_vm_close_and_put(
   yield* vm.state.lock.unlockWrite()
 })
 
-/** Clears the root of the page table. From now on the callback leaves it alone, and lists no range. */
+/**
+ * Clears the root of the page table. From here on the callback does not touch it, and lists no
+ * range.
+ */
 export const xe_vm_close = procedure(function* xe_vm_close(vm: XeVm): Running<void> {
   const { lock, gpusvm } = vm.state
   const everything = { start: vm.notifier.start, end: vm.notifier.last + 1 }
@@ -342,18 +356,20 @@ export const xe_vm_close = procedure(function* xe_vm_close(vm: XeVm): Running<vo
   yield* lock.unlockWrite()
 })
 
-/** Stops the garbage collector, for good. */
+/** Stops the garbage collector for good. */
 export const xe_svm_close = procedure(function* xe_svm_close(vm: XeVm): Running<void> {
   yield* disable_work_sync(workOf(vm, 'garbageCollector'))
 })
 
-/** The notifier first, that no invalidation finds a range which goes away; then the ranges. */
+/**
+ * Removes the notifier first, so that no invalidation finds a range being removed; then the ranges.
+ */
 export const drm_gpusvm_fini = procedure(function* drm_gpusvm_fini(vm: XeVm): Running<void> {
   yield* mmu_interval_notifier_remove(vm.notifier)
   yield* drm_gpusvm_remove_ranges(vm)
 })
 
-/** Removes the ranges that are left, one by one. */
+/** Removes the remaining ranges, one by one. */
 export const drm_gpusvm_remove_ranges = procedure(
   'drm_gpusvm_fini (ranges)',
   function* (vm: XeVm): Running<void> {
@@ -367,7 +383,7 @@ export const drm_gpusvm_remove_ranges = procedure(
   },
 )
 
-/** A range that a fault has bound before. */
+/** Sets the state as a fault that bound the range would leave it. */
 function adopt(vm: XeVm, page: number): void {
   const { gpusvm } = vm.state
   const [found] = rangesOf(gpusvm, { start: page, end: page + 1 })

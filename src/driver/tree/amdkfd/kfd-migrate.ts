@@ -1,5 +1,6 @@
 /**
- * Migration between system memory and VRAM: for a fault of the GPU, for the fault of a CPU, and where user space asks for it.
+ * Migration between system memory and VRAM: for a GPU fault, for a CPU fault, and on request of
+ * user space.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_migrate.c
  * @module
@@ -37,8 +38,8 @@ import {
 } from './svm-range.js'
 
 /**
- * Moves what it can of the pages from system memory to VRAM, one area after the other. The caller holds the mmap lock for reading and
- * the range's migrate_mutex.
+ * Migrates the pages from system memory to VRAM, as far as possible, one VMA after another. The
+ * caller holds the mmap lock for reading and the range's migrate_mutex.
  *
  * @returns 0 or a negative error number
  */
@@ -62,7 +63,11 @@ export const svm_migrate_ram_to_vram = procedure(function* svm_migrate_ram_to_vr
   return yield* become(svm_migrate_ram_to_vram, current, svms, prange, { ...span, start: end })
 })
 
-/** The page after the last that lies in one area with the first; 0 if there is no area. @kernel vma_lookup */
+/**
+ * The page after the last that lies in the same VMA as the first; 0 if no VMA contains the first.
+ *
+ * @kernel vma_lookup
+ */
 const svm_migrate_vma_end = procedure(
   'svm_migrate_vma (vma_lookup)',
   function* (mm: MmStruct, { start, last }: PageSpan): Running<number> {
@@ -72,7 +77,7 @@ const svm_migrate_vma_end = procedure(
   },
 )
 
-/** Pages have come to VRAM. @kernel svm_migrate_successful_pages */
+/** Counts the pages that have migrated to VRAM. @kernel svm_migrate_successful_pages */
 export const countArrivals = procedure(
   'svm_migrate_successful_pages',
   function* (current: Task, prange: SvmRange, { start, end }: MigrateVma): Running<void> {
@@ -90,8 +95,8 @@ function successfulPages(current: Task, start: number, end: number): number {
 }
 
 /**
- * Brings back what is in VRAM of the pages, one area after the other. The caller holds the mmap lock for reading and the range's
- * migrate_mutex.
+ * Migrates the pages that are in VRAM back, one VMA after another. The caller holds the mmap lock
+ * for reading and the range's migrate_mutex.
  *
  * @returns 0 or a negative error number
  */
@@ -117,7 +122,7 @@ export const svm_migrate_vram_to_ram = procedure(function* svm_migrate_vram_to_r
   return yield* become(svm_migrate_vram_to_ram, current, svms, prange, { ...span, start: end })
 })
 
-/** Pages have left VRAM. */
+/** Counts the pages that have left VRAM. */
 export const countDepartures = procedure(
   'svm_migrate_vram_to_ram (count)',
   function* (current: Task, prange: SvmRange, { start, end }: MigrateVma): Running<void> {
@@ -129,10 +134,10 @@ export const countDepartures = procedure(
 )
 
 /**
- * A CPU has touched a page in VRAM, in the process of the GPU or in one that was forked from it: it comes back, with what lies around
- * it in the same granule, range and area. The page itself comes first.
+ * A CPU fault on a page in VRAM, in the process of the GPU or in a fork of it: migrates the page
+ * back, with the pages around it in the same granule, range and VMA. The page itself comes first.
  *
- * @returns 0, or VM_FAULT_OOM if there was no memory for the page itself
+ * @returns 0, or VM_FAULT_OOM if no memory was free for the page itself
  */
 export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
   current: Task,
@@ -141,7 +146,7 @@ export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
   fault: DeviceFault,
 ): Running<number> {
   const { mm } = current
-  // Of the process that had the GPU nothing may be left: the page comes back all the same.
+  // The process that used the GPU may be gone: the page is migrated back all the same.
   const isFound = yield* step('kfd_lookup_process_by_mm', () => {
     if (svms.state.isGone) return false
     svms.state.processRefs += 1
@@ -158,7 +163,10 @@ export const svm_migrate_to_ram = procedure(function* svm_migrate_to_ram(
   return answer
 })
 
-/** Under the locks of the process and of the range. There need be no range any more: whoever was forked may still have the page. */
+/**
+ * Called under the locks of the process and of the range. The range may be gone: a forked process
+ * may still map the page.
+ */
 export const svm_migrate_range_to_ram = procedure(
   'svm_migrate_to_ram (range)',
   function* (current: Task, svms: Svms, page: number, fault: DeviceFault): Running<number> {
@@ -179,7 +187,7 @@ export const svm_migrate_range_to_ram = procedure(
   },
 )
 
-/** What comes back with the page. Called inside an atomic step. */
+/** The pages that are migrated back with the page. Called inside an atomic step. */
 function windowOf(
   { mm }: Task,
   prange: SvmRange,
@@ -194,7 +202,7 @@ function windowOf(
   }
 }
 
-/** Brings back what is in VRAM of one area. 0, or VM_FAULT_OOM. */
+/** Migrates the pages of one VMA that are in VRAM back. Returns 0 or VM_FAULT_OOM. */
 export const svm_migrate_vma_to_ram = procedure(function* svm_migrate_vma_to_ram(
   current: Task,
   args: MigrateVma,

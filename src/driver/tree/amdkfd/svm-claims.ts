@@ -1,5 +1,5 @@
 /**
- * What amdkfd claims of its own ranges, and of its process.
+ * Claims of amdkfd about its ranges and its process.
  *
  * @module
  */
@@ -12,7 +12,10 @@ export function svmClaims(svms: Svms): DriverClaims {
   return { invariants: [rangesHavePages(svms)], stepClaims: [goneIsNotFound(svms)] }
 }
 
-/** A range that is allocated has a page at least, and no two have the same: a child has what its parent has lost. */
+/**
+ * An allocated range has at least one page, and no two ranges share a page: a child has the pages
+ * that its parent has lost.
+ */
 function rangesHavePages({ state: { pranges } }: Svms): Invariant {
   return {
     clause: 'own-objects',
@@ -34,7 +37,9 @@ function rangesHavePages({ state: { pranges } }: Svms): Invariant {
   }
 }
 
-/** A process that is in no table any more is found by nobody: its last reference may be gone. */
+/**
+ * A process that was removed from the table is not found any more: its last reference may be gone.
+ */
 function goneIsNotFound({ state }: Svms): StepClaim {
   return {
     clause: 'own-objects',

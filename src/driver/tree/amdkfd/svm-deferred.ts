@@ -1,6 +1,6 @@
 /**
- * The deferred list: ranges of what the process has unmapped are removed by a work item, under the mmap lock, once stale faults are
- * drained.
+ * The deferred list: a work item removes the ranges that the process has unmapped, under the mmap
+ * lock, once stale faults are drained.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.c
  * @module
@@ -31,7 +31,7 @@ export const svm_range_deferred_list_work = procedure(function* svm_range_deferr
   return yield* become(svm_range_deferred_list_work, current, svms)
 })
 
-/** Takes the mmap lock for writing, when no fault is left that came before the unmap. */
+/** Takes the mmap lock for writing once no fault is left that came before the unmap. */
 export const svm_range_lock_drained = procedure(
   'svm_range_deferred_list_work (drain)',
   function* (svms: Svms): Running<void> {
@@ -45,7 +45,10 @@ export const svm_range_lock_drained = procedure(
   },
 )
 
-/** Waits for faults that are being handled. Those that come meanwhile are dropped, and the GPU faults again. */
+/**
+ * Waits for the faults being handled. Faults that arrive meanwhile are dropped, and the GPU faults
+ * again.
+ */
 export const svm_range_drain_retry_fault = procedure(function* svm_range_drain_retry_fault({
   state,
 }: Svms): Running<void> {
@@ -56,7 +59,7 @@ export const svm_range_drain_retry_fault = procedure(function* svm_range_drain_r
   })
 })
 
-/** Takes the range off the list: under the mmap lock, that no unmap lists it meanwhile. */
+/** Takes the range off the list, under the mmap lock, so that no unmap lists it meanwhile. */
 export const svm_range_take_off = procedure(
   'svm_range_deferred_list_work (list_del_init)',
   function* ({ state }: Svms, prange: SvmRange): Running<void> {
@@ -68,7 +71,10 @@ export const svm_range_take_off = procedure(
   },
 )
 
-/** What was split off the range goes first. Answers what is to be done about the range itself. */
+/**
+ * Handles the children that were split off the range first. Returns the operation for the range
+ * itself.
+ */
 export const svm_range_handle_children = procedure(
   'svm_range_deferred_list_work (children)',
   function* (svms: Svms, prange: SvmRange): Running<SvmOp> {
@@ -80,7 +86,10 @@ export const svm_range_handle_children = procedure(
   },
 )
 
-/** Takes the first child off `child_list`, under prange->lock: invalidations that hold no mmap lock walk it. */
+/**
+ * Takes the first child off `child_list`, under prange->lock: invalidations walk the list without
+ * the mmap lock.
+ */
 export const svm_range_take_child = procedure(
   'svm_range_deferred_list_work (child_list)',
   function* (svms: Svms, prange: SvmRange): Running<SvmRange | 'none'> {
@@ -93,7 +102,7 @@ export const svm_range_take_child = procedure(
   },
 )
 
-/** Removes the range, or makes its notifier as small as it is. */
+/** Removes the range, or shrinks its notifier to the range. */
 export const svm_range_handle_list_op = procedure(function* svm_range_handle_list_op(
   svms: Svms,
   prange: SvmRange,
@@ -105,7 +114,7 @@ export const svm_range_handle_list_op = procedure(function* svm_range_handle_lis
   } else yield* svm_range_update_notifier_and_interval_tree(svms, prange)
 })
 
-/** Its notifier is removed and inserted anew. */
+/** Removes its notifier and inserts it again. */
 export const svm_range_update_notifier_and_interval_tree = procedure(
   function* svm_range_update_notifier_and_interval_tree(svms: Svms, prange: SvmRange): Running<void> {
     yield* svms.state.prangeLock.critical('mmu_interval_notifier_remove, _insert_locked', () => {
@@ -115,7 +124,10 @@ export const svm_range_update_notifier_and_interval_tree = procedure(
   },
 )
 
-/** Takes the range off the list and out of the tree, and its notifier with it: that waits for callbacks. The caller holds svms->lock. */
+/**
+ * Removes the range from the list and the tree, and removes its notifier, which waits for
+ * callbacks. The caller holds svms->lock.
+ */
 export const svm_range_unlink = procedure(function* svm_range_unlink(
   { state }: Svms,
   prange: SvmRange,

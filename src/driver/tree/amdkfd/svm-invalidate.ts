@@ -1,5 +1,6 @@
 /**
- * The callback: unmaps from the GPU what it is told of. What the process has unmapped for good goes on the deferred list.
+ * The callback: unmaps the pages of the invalidation from the GPU. Ranges that the process has
+ * unmapped go to the deferred list.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.c
  * @module
@@ -27,7 +28,7 @@ import {
   spanOf,
 } from './svm-range.js'
 
-/** The callback, for all ranges that it touches. */
+/** The callback, for all ranges that the invalidation overlaps. */
 export const svm_range_cpu_invalidate_pagetables = procedure(function* svm_range_cpu_invalidate_pagetables(
   _current: Task,
   svms: Svms,
@@ -47,8 +48,8 @@ export const svm_range_cpu_invalidate_pagetables = procedure(function* svm_range
 })
 
 /**
- * What the process unmaps for good goes on the deferred list. The OOM reaper says that it unmaps, too, and leaves the area; and the page
- * with it, if another notifier refuses.
+ * Ranges that the process unmaps go to the deferred list. The OOM reaper also passes
+ * MMU_NOTIFY_UNMAP, although the VMA stays, and even the page if another notifier fails.
  */
 export const svm_range_unmap_or_evict = procedure(
   'svm_range_cpu_invalidate_pagetables (event)',
@@ -59,7 +60,9 @@ export const svm_range_unmap_or_evict = procedure(
   },
 )
 
-/** Takes prange->lock: 0 if it is held and the range is not blockable. */
+/**
+ * Takes prange->lock. Returns 0 if another thread holds it and the invalidation is not blockable.
+ */
 export const svm_range_lock = procedure(function* svm_range_lock(
   { state: { prangeLock } }: Svms,
   { blockable }: NotifierRange,
@@ -69,7 +72,7 @@ export const svm_range_lock = procedure(function* svm_range_lock(
   return 1
 })
 
-/** With retry faults: unmaps the pages, and the next fault maps them again. */
+/** With retry faults: unmaps the pages; the next fault maps them again. */
 export const svm_range_evict = procedure(function* svm_range_evict(
   svms: Svms,
   span: PageSpan,
@@ -82,8 +85,8 @@ export const svm_range_evict = procedure(function* svm_range_evict(
 })
 
 /**
- * Unmaps of the ranges what is in `span`, as far as they are mapped, and marks what was written
- * before. Called inside an atomic step, under prange->lock.
+ * Unmaps the mapped pages of the ranges in `span` from the GPU, after marking them dirty. Called
+ * inside an atomic step, under prange->lock.
  *
  * @returns the pages whose translations must be flushed, or `none`
  * @kernel svm_range_unmap_from_gpus
@@ -113,7 +116,9 @@ export function unmapFromGpus(
   }
 }
 
-/** The process has unmapped pages: stale faults are to be drained, and the ranges to be removed or made smaller. */
+/**
+ * The process has unmapped pages: stale faults must be drained, and the ranges removed or shrunk.
+ */
 export const svm_range_unmap_from_cpu = procedure(function* svm_range_unmap_from_cpu(
   svms: Svms,
   span: PageSpan,
@@ -130,7 +135,10 @@ export const svm_range_unmap_from_cpu = procedure(function* svm_range_unmap_from
   for (const prange of found.told) yield* svm_range_defer(svms, prange, span)
 })
 
-/** Puts the range on the deferred list, to be removed or made smaller, and queues the work. Nothing if the address space is gone. */
+/**
+ * Puts the range on the deferred list, to be removed or shrunk, and queues the work. Does nothing
+ * if the address space has no users.
+ */
 export const svm_range_defer = procedure(
   'svm_range_unmap_from_cpu (defer)',
   function* (svms: Svms, prange: SvmRange, span: PageSpan): Running<void> {
@@ -146,7 +154,7 @@ export const svm_range_defer = procedure(
 )
 
 /**
- * Puts the range on the deferred list, with a reference to the address space for as long as it is there.
+ * Puts the range on the deferred list, which holds a reference to the address space.
  *
  * @returns 0 if the address space has no users any more
  */
@@ -174,7 +182,9 @@ export const svm_range_add_list_work = procedure(function* svm_range_add_list_wo
   return listed ? 1 : 0
 })
 
-/** Splits what is unmapped off the range, as a child of it. A range of two pages has one child at most. */
+/**
+ * Splits the unmapped pages off the range as a child. A range of two pages has one child at most.
+ */
 export const svm_range_unmap_split = procedure(function* svm_range_unmap_split(
   svms: Svms,
   prange: SvmRange,
@@ -204,8 +214,9 @@ export const svm_range_unmap_split = procedure(function* svm_range_unmap_split(
 })
 
 /**
- * The address space goes away, or the process is done with its GPU: nobody finds it any more, and its queues are destroyed. The caller
- * holds prange->lock: the kernel does it in a classic notifier, right after the interval notifiers were told.
+ * The address space goes away, or the process closes the GPU: no lookup finds the process any more,
+ * and its queues are destroyed. The caller holds prange->lock: the kernel does this in a classic
+ * notifier, right after the interval notifiers.
  *
  * @kernel kfd_process_notifier_release_internal, kfd_process_dequeue_from_all_devices
  */

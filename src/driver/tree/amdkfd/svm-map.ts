@@ -1,5 +1,6 @@
 /**
- * Validates pages of a range and maps them to the GPU: the walk, then under prange->lock the comparison.
+ * Validates pages of a range and maps them to the GPU: walks, then compares the sequence number
+ * under prange->lock.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.c, drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c
  * @module
@@ -24,18 +25,22 @@ import { rangeOf } from '../../mirror.js'
 import { mapPage } from '../../page-table.js'
 import { childrenOf, inVram, type PageSpan, type SvmRange, type Svms } from './svm-range.js'
 
-/** Pages that are to be mapped, and the one that the GPU wants to write: -1 if it wants to read. */
+/** The pages to map, and the page that the GPU faulted on for writing; -1 for a read. */
 export interface Wanted extends PageSpan {
   readonly writes: number
-  /** True for the page of the fault and what the GPU wants of it, and nothing that lies around it. */
+  /** True to map the page of the fault alone, without the pages around it. */
   readonly isAlone?: true
 }
 
-/** The GPU wants to write to a page of its own memory that may only be read (H4): it must come back first. */
+/**
+ * The GPU faulted for writing on a read-only page of its own memory (H4): the page must be migrated
+ * back first.
+ */
 export const LACKS_WRITE = 1
 
 /**
- * Maps the pages of the range, one area after the other. The caller holds the mmap lock for reading and the range's migrate_mutex.
+ * Maps the pages of the range, one VMA after another. The caller holds the mmap lock for reading
+ * and the range's migrate_mutex.
  *
  * @returns 0, {@link LACKS_WRITE}, or a negative error number: -EAGAIN after a collision
  */
@@ -61,7 +66,7 @@ export const svm_range_validate_and_map = procedure(function* svm_range_validate
   return yield* become(svm_range_validate_and_map, current, svms, prange, { ...wanted, start: area.end })
 })
 
-/** What amdkfd asks amdgpu for. */
+/** The pages that amdkfd requests from amdgpu. */
 export interface SvmPages {
   readonly start: number
   /** Page after the last. */
@@ -69,7 +74,11 @@ export interface SvmPages {
   readonly write: boolean
 }
 
-/** Reads the pages under one number. The caller holds the mmap lock. @kernel amdgpu_hmm_range_get_pages */
+/**
+ * Walks the pages under one sequence number. The caller holds the mmap lock.
+ *
+ * @kernel amdgpu_hmm_range_get_pages
+ */
 export const svm_range_get_pages = procedure(
   'amdgpu_hmm_range_get_pages (amdkfd)',
   function* (current: Task, svms: Svms, pages: SvmPages): Running<number> {
@@ -79,8 +88,9 @@ export const svm_range_get_pages = procedure(
 )
 
 /**
- * The walk. Where a GPU has memory, page by page: a fault that the walk makes goes on to the end of what it was asked for, and
- * would touch pages of that memory too, whose callback waits for the locks that are held here.
+ * The walk. If the GPU has memory it walks page by page: a fault of the walk covers the rest of the
+ * requested range, and could include pages of that memory, whose migrate_to_ram waits for locks
+ * that are held here.
  */
 export const walkOwnAndSystem = procedure(
   'amdgpu_hmm_range_get_pages (walk)',
@@ -92,7 +102,7 @@ export const walkOwnAndSystem = procedure(
   },
 )
 
-/** One call of the core. Pages of the GPU's own memory are reported as they are. */
+/** One call of hmm_range_fault. Pages of the GPU's own memory are reported as is. */
 export function walkAtOnce(current: Task, svms: Svms, { start, end, write }: SvmPages): Running<number> {
   return hmm_range_fault(current, rangeOf(svms, current), {
     start,
@@ -103,7 +113,10 @@ export function walkAtOnce(current: Task, svms: Svms, { start, end, write }: Svm
   })
 }
 
-/** Under prange->lock: maps what was read, if nothing has been invalidated since and the range is still whole. */
+/**
+ * Under prange->lock: maps the reported pages if no invalidation came since and the range was not
+ * split.
+ */
 export const svm_range_map_valid = procedure(
   'svm_range_validate_and_map (map)',
   function* (current: Task, svms: Svms, prange: SvmRange, wanted: Wanted): Running<number> {
@@ -127,7 +140,10 @@ export const svm_range_map_valid = procedure(
   },
 )
 
-/** Writes the entries, and says that there are some, before the lock is dropped: the callback goes by that. */
+/**
+ * Writes the entries, and sets `mapped_to_gpu` before the lock is dropped: the callback depends on
+ * it.
+ */
 export const svm_range_map_to_gpus = procedure(function* svm_range_map_to_gpus(
   current: Task,
   svms: Svms,

@@ -1,5 +1,6 @@
 /**
- * amdkfd's shared virtual memory as a driver: prefetching, the end of the process, and what is told of it to the interface.
+ * amdkfd's shared virtual memory as a driver: prefetching, the end of the process, and the
+ * definition of the driver.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.c, kfd_process.c
  * @module
@@ -28,11 +29,12 @@ import {
 } from './svm-range.js'
 import { svm_range_add_notifier_locked, svm_range_restore_pages } from './svm-restore.js'
 
-/** `KFD_IOCTL_SVM_ATTR_PREFETCH_LOC`: which way. */
+/** `KFD_IOCTL_SVM_ATTR_PREFETCH_LOC`: the direction. */
 type Migrate = typeof svm_migrate_ram_to_vram
 
 /**
- * User space sets where the pages are to be: makes what ranges are missing, and migrates each. Maps nothing here: the GPU faults.
+ * User space sets the location of the pages: creates missing ranges, and migrates each. It maps no
+ * page here: the GPU faults.
  *
  * @returns 0 or a negative error number
  * @kernel svm_range_set_attr
@@ -77,7 +79,10 @@ export const svm_range_set_attr = procedure(function* svm_range_set_attr(
   return error
 })
 
-/** Finds the range of a page, or makes it. The caller holds the mmap lock for writing and svms->lock. */
+/**
+ * Finds the range of a page or creates it. The caller holds the mmap lock for writing and
+ * svms->lock.
+ */
 export const svm_range_add = procedure(function* svm_range_add(
   svms: Svms,
   page: number,
@@ -94,7 +99,7 @@ function findOrMake(svms: Svms, page: number): SvmRange | undefined {
   return span && newRange(svms, span)
 }
 
-/** Takes the mmap lock for writing when nothing is left on the deferred list. */
+/** Takes the mmap lock for writing once the deferred list is empty. */
 export const svm_range_list_lock_and_flush_work = procedure(function* svm_range_list_lock_and_flush_work(
   svms: Svms,
 ): Running<void> {
@@ -127,8 +132,8 @@ const prefetchToRam = procedure(
 )
 
 /**
- * The process is done with its GPU, or has exited: its queues are destroyed, nobody finds it any more, and with the last reference its
- * ranges are freed.
+ * The process closes the GPU, or has exited: its queues are destroyed, no lookup finds it any more,
+ * and its ranges are freed with the last reference.
  */
 export const kfd_process_wq_release = procedure(function* kfd_process_wq_release(
   _current: Task,
@@ -142,14 +147,14 @@ export const kfd_process_wq_release = procedure(function* kfd_process_wq_release
   yield* svm_range_list_fini(svms)
 })
 
-/** Nobody lists ranges any more: what is listed is removed, and then all others. */
+/** No thread lists ranges any more: removes the listed ranges, then all others. */
 export const svm_range_list_fini = procedure(function* svm_range_list_fini(svms: Svms): Running<void> {
   yield* flush_work(workOf(svms, 'deferredList'))
   yield* mmu_interval_notifier_remove(svms.notifier)
   yield* svm_range_list_free(svms)
 })
 
-/** Removes the ranges that are left, one by one. */
+/** Removes the remaining ranges, one by one. */
 export const svm_range_list_free = procedure(
   'svm_range_list_fini (ranges)',
   function* (svms: Svms): Running<void> {
@@ -164,7 +169,7 @@ export const svm_range_list_free = procedure(
   },
 )
 
-/** A range that a fault has mapped before. */
+/** Sets the state as a fault that mapped the range would leave it. */
 function adopt(svms: Svms, page: number): void {
   const prange = findOrMake(svms, page)
   if (prange === undefined) return

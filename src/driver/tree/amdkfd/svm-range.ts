@@ -1,7 +1,9 @@
 /**
- * What amdkfd keeps of shared virtual memory: the ranges of a process, their locks and lists, and where a range stands.
+ * The state of amdkfd's shared virtual memory: the ranges of a process, their locks and lists, and
+ * their lifecycle.
  *
- * In the kernel each range has an interval notifier and a lock of its own; here one notifier and one lock stand for those of all.
+ * In the kernel each range has its own interval notifier and lock; here one notifier and one lock
+ * serve all ranges.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.h
  * @module
@@ -32,10 +34,10 @@ import {
 import type { MirrorSetting } from '../../driver.js'
 import type { Mirror } from '../../mirror.js'
 
-/** Pages of the largest range, and of what migrates at a time. @kernel svm_range.granularity */
+/** Pages of the largest range, and of one migration. @kernel svm_range.granularity */
 export const GRANULE = 2
 
-/** What is to be done about a range on the deferred list. @kernel enum svm_work_list_ops */
+/** The operation for a range on the deferred list. @kernel enum svm_work_list_ops */
 export const SvmOp = {
   NULL: 'NULL',
   UNMAP_RANGE: 'UNMAP_RANGE',
@@ -45,7 +47,7 @@ export const SvmOp = {
 /** One of {@link SvmOp}. */
 export type SvmOp = (typeof SvmOp)[keyof typeof SvmOp]
 
-/** The life of a range. */
+/** The lifecycle of a range. */
 export const svmRangeStatechart = setup({ types: { meta: {} as StatechartMeta } }).createMachine({
   id: 'svmRange',
   description:
@@ -109,9 +111,13 @@ export const svmRangeStatechart = setup({ types: { meta: {} as StatechartMeta } 
   },
 })
 
-/** Declares what a process has for its GPU. @kernel struct svm_range_list, struct kfd_process */
+/**
+ * Declares the state of a process that uses the GPU.
+ *
+ * @kernel struct svm_range_list, struct kfd_process
+ */
 export const declareSvms = (l: Layout, { size }: MirrorSetting) => {
-  // Without ranks: they are taken under the lock of a folio, and held while others are taken.
+  // Without ranks: they are taken under a folio lock, and held while other locks are taken.
   const lock = new Mutex(l, 'lock')
   const prangeLock = new Mutex(l, 'prange.lock', { rank: LockRank.update })
   const deferredListLock = new Spinlock(l, 'deferred_list_lock', { rank: LockRank.update + 1 })
@@ -119,18 +125,26 @@ export const declareSvms = (l: Layout, { size }: MirrorSetting) => {
   const pranges = new Pool(l, 'prange', size.pages, (prange) => ({
     start: prange.counter('start', size.pages),
     last: prange.counter('last', size.pages),
-    /** `it_node` and the interval of its notifier, which change together: as large as it was, until it is updated. */
+    /**
+     * `it_node` and the interval of its notifier, which change together: they keep their old size
+     * until they are updated.
+     */
     itNode: prange.record({
       start: prange.counter('it_node.start', size.pages, { guardedBy: treeAndNotifiers }),
       last: prange.counter('it_node.last', size.pages, { guardedBy: treeAndNotifiers }),
       inserted: prange.flag('it_node.inserted', { guardedBy: treeAndNotifiers }),
     }),
-    /** `child_list`: 0, or the number of the range that it was split off, plus 1. Changed under prange->lock. */
+    /**
+     * `child_list`: 0, or the number of the range from which it was split off plus 1. Changed under
+     * prange->lock.
+     */
     parent: prange.counter('parent', size.pages),
     mappedToGpu: prange.flag('mapped_to_gpu', { guardedBy: prangeLock }),
-    /** At most as many as a range may have: one more than there are makes no difference. */
+    /** Bounded by the size of a range: a larger count makes no difference. */
     vramPages: prange.counter('vram_pages', 2 * GRANULE),
-    /** Whether a fault has taken it to VRAM: the next ones do not. Guarded by its migrate_mutex. */
+    /**
+     * True once a fault has migrated it to VRAM: later faults do not. Guarded by its migrate_mutex.
+     */
     wasNear: prange.flag('was_near'),
     migrateMutex: new Mutex(prange, 'migrate_mutex'),
     workItem: prange.record({
@@ -148,11 +162,11 @@ export const declareSvms = (l: Layout, { size }: MirrorSetting) => {
     list: new List(l, 'list', pranges, { guardedBy: lock }),
     deferredRangeList: new List(l, 'deferred_range_list', pranges, { guardedBy: deferredListLock }),
     drainPagefaults: l.flag('drain_pagefaults'),
-    /** Faults of the GPU that are being handled: what is in the interrupt ring. */
+    /** GPU faults being handled: those in the interrupt ring. */
     retryFaults: l.counter('retry_faults', l.threads),
-    /** References to the process: of those who handle faults, of the GPU or of a CPU. */
+    /** References to the process: of the handlers of GPU and CPU faults. */
     processRefs: l.counter('kfd_process.ref', l.threads),
-    /** Whether the process is in `kfd_processes_table` no more. */
+    /** True once the process has been removed from `kfd_processes_table`. */
     isGone: l.flag('kfd_process.gone'),
   }
 }
@@ -164,25 +178,25 @@ export type Svms = Mirror<RecordOf<ReturnType<typeof declareSvms>>>
 export type SvmRange = Svms['state']['pranges']['objects'][number]
 
 /**
- * The reference to the process that is about to be dropped is there. Called inside an atomic step.
+ * Asserts that a reference to the process exists that can be dropped. Called inside an atomic step.
  */
 export function mustHaveReference({ state }: Svms): void {
   claim('own-objects', state.processRefs > 0, 'a reference to the process is dropped, and none is held')
 }
 
-/** Pages from the first to the last: both are meant, as in the kernel. */
+/** Pages from the first to the last, inclusive, as in the kernel. */
 export interface PageSpan {
   readonly start: number
   readonly last: number
 }
 
-/** What both have; `undefined` if that is nothing. */
+/** The pages in both; `undefined` if there are none. */
 export function overlapOf(a: PageSpan, b: PageSpan): PageSpan | undefined {
   const [start, last] = [Math.max(a.start, b.start), Math.min(a.last, b.last)]
   return start <= last ? { start, last } : undefined
 }
 
-/** The pages that the callback is told of. */
+/** The pages of the invalidation. */
 export function spanOf({ start, end }: Pick<NotifierRange, 'start' | 'end'>): PageSpan {
   return { start, last: end - 1 }
 }
@@ -194,7 +208,7 @@ export function granuleOf(addr: number): PageSpan {
 }
 
 /**
- * Ranges whose notifiers are told of `span`. Called inside an atomic step, under prange->lock.
+ * The ranges whose notifiers overlap `span`. Called inside an atomic step, under prange->lock.
  *
  * @kernel interval_tree_iter_first
  */
@@ -203,7 +217,7 @@ export function notifiedOf({ state }: Svms, span: PageSpan): SvmRange[] {
 }
 
 /**
- * What was split off the range. Called inside an atomic step, under prange->lock.
+ * The children split off the range. Called inside an atomic step, under prange->lock.
  *
  * @kernel svm_range.child_list
  */
@@ -213,8 +227,8 @@ export function childrenOf({ state }: Svms, prange: SvmRange): SvmRange[] {
 }
 
 /**
- * The range of a page, or the child of one that was split off and is not removed yet. Called inside
- * an atomic step, under svms->lock.
+ * The range of a page, or a child that was split off and is not removed yet. Called inside an
+ * atomic step, under svms->lock.
  *
  * @kernel svm_range_from_addr
  */
@@ -222,18 +236,15 @@ export function rangeFromAddr({ state }: Svms, addr: number): SvmRange | undefin
   return state.list.items.find(({ itNode }) => overlapOf(itNode, { start: addr, last: addr }))
 }
 
-/**
- * True if the range itself has the page: what it was split from has not. Called inside an atomic
- * step.
- */
+/** True if the range itself has the page. Called inside an atomic step. */
 export function covers(prange: SvmRange, addr: number): boolean {
   const { start, last } = READ_ONCE(prange)
   return start <= addr && addr <= last
 }
 
 /**
- * How far a new range around `addr` may go: not over its area, other ranges, or the alignment;
- * `undefined` where there is no area. Called inside an atomic step, under the mmap lock for writing
+ * The bounds of a new range around `addr`, limited by its VMA, other ranges and the alignment;
+ * `undefined` if no VMA contains it. Called inside an atomic step, under the mmap lock for writing
  * and svms->lock.
  *
  * @kernel svm_range_get_range_boundaries
@@ -252,7 +263,7 @@ export function boundariesOf({ mm, notifier, state }: Svms, addr: number): PageS
 }
 
 /**
- * Makes a range, on the list. Its notifier is still to be inserted. Called inside an atomic step,
+ * Creates a range on the list. The caller must insert its notifier. Called inside an atomic step,
  * under svms->lock.
  *
  * @kernel svm_range_new, svm_range_add_to_svms
@@ -269,8 +280,8 @@ export function newRange({ state }: Svms, { start, last }: PageSpan): SvmRange |
 }
 
 /**
- * Its node in the tree and its notifier are as large as the range. Called inside an atomic step,
- * under svms->lock and prange->lock.
+ * Sets its node in the tree and its notifier to the bounds of the range. Called inside an atomic
+ * step, under svms->lock and prange->lock.
  */
 export function insertNotifier({ itNode, start, last }: SvmRange): void {
   itNode.start = start
@@ -279,16 +290,16 @@ export function insertNotifier({ itNode, start, last }: SvmRange): void {
 }
 
 /**
- * How many pages of the range the GPU maps in VRAM. Pages that the process throws away leave VRAM
- * without being counted: so they are counted anew where all of the range is mapped. Called inside
- * an atomic step, under prange->lock.
+ * The number of pages of the range that the GPU maps in VRAM. Pages that the process frees leave
+ * VRAM without being counted, so they are counted again when the whole range is mapped. Called
+ * inside an atomic step, under prange->lock.
  */
 export function inVram({ pageTable }: Svms, { start, last }: PageSpan): number {
   return pageTable.slice(start, last + 1).filter(({ frame }) => frame !== undefined && frame.owner >= 0)
     .length
 }
 
-/** True if the memory of the GPU is there for as long as the mirror. Hotplugged memory is not. */
+/** True if the GPU memory exists as long as the mirror. Hotplugged memory does not. */
 export function hasVram({ machine }: Task, { owner }: Svms): boolean {
   return owner >= 0 && machine.deviceMemory[owner].pagemap === undefined
 }

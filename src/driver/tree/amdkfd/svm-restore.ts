@@ -1,5 +1,6 @@
 /**
- * A fault of the GPU, with retry faults (XNACK): finds or makes the range, migrates it near, and maps it.
+ * A GPU fault with retry faults (XNACK): finds or creates the range, migrates it to VRAM, and maps
+ * it.
  *
  * @see drivers/gpu/drm/amd/amdkfd/kfd_svm.c
  * @module
@@ -25,7 +26,7 @@ import {
   type Svms,
 } from './svm-range.js'
 
-/** A fault at one address. The GPU faults again for other pages, and where the answer is `again`. */
+/** A fault at one address. The GPU faults again for other pages, and if the result is `again`. */
 export const svm_range_restore_pages = procedure(function* svm_range_restore_pages(
   current: Task,
   svms: Svms,
@@ -58,7 +59,7 @@ export const svm_range_restore_pages = procedure(function* svm_range_restore_pag
   return answer
 })
 
-/** The part of it under the mmap lock and svms->lock. */
+/** The part under the mmap lock and svms->lock. */
 export const svm_range_restore_locked = procedure(
   'svm_range_restore_pages (locked)',
   function* (current: Task, svms: Svms, addr: number, write: boolean): Running<FaultAnswer> {
@@ -82,7 +83,10 @@ export const svm_range_restore_locked = procedure(
   },
 )
 
-/** Finds or makes the range under the mmap lock for writing: a notifier is inserted. Returns with it for reading, and svms->lock. */
+/**
+ * Finds or creates the range under the mmap lock for writing, since a notifier may be inserted.
+ * Returns with the mmap lock held for reading, and svms->lock.
+ */
 export const svm_range_create_unregistered_range = procedure(function* svm_range_create_unregistered_range(
   svms: Svms,
   addr: number,
@@ -101,7 +105,7 @@ export const svm_range_create_unregistered_range = procedure(function* svm_range
   return prange
 })
 
-/** Inserts the notifier of a range that is new. */
+/** Inserts the notifier of a new range. */
 export const svm_range_add_notifier_locked = procedure(function* svm_range_add_notifier_locked(
   { state }: Svms,
   prange: SvmRange,
@@ -112,7 +116,7 @@ export const svm_range_add_notifier_locked = procedure(function* svm_range_add_n
   })
 })
 
-/** Under the range's migrate_mutex: migrates it to VRAM if there is some, and maps it. */
+/** Under the range's migrate_mutex: migrates the range to VRAM if the GPU has VRAM, and maps it. */
 const restoreRange = procedure(
   'svm_range_restore_pages (range)',
   function* (
@@ -132,7 +136,8 @@ const restoreRange = procedure(
 )
 
 /**
- * What is to be mapped for the fault; or that it is stale, and the GPU is to fault again; or an error.
+ * The pages to map for the fault; or the result for a stale fault, after which the GPU faults
+ * again; or an error.
  *
  * @kernel svm_range_skip_recover, svm_fault_allowed
  */
@@ -161,8 +166,9 @@ export const svm_range_may_recover = procedure(
 )
 
 /**
- * Whether the pages are to go to VRAM for the fault. Once: what a CPU, or the core, has brought back since is mapped where it is,
- * until user space asks for the range to be near.
+ * True if the pages should migrate to VRAM for the fault. Only the first time: pages that a CPU
+ * fault or the core has migrated back since are mapped in place, until user space requests the
+ * range in VRAM again.
  */
 export const svm_range_best_restore_location = procedure(function* svm_range_best_restore_location(
   current: Task,
@@ -177,7 +183,10 @@ export const svm_range_best_restore_location = procedure(function* svm_range_bes
   })
 })
 
-/** Migrates what it can, and maps what there is. A page of VRAM that the GPU may not write is brought back, and not taken there again. */
+/**
+ * Migrates as far as possible, and maps. A read-only page of VRAM is migrated back for a write, and
+ * not migrated to VRAM again.
+ */
 const migrateAndMap = procedure(
   'svm_range_restore_pages (map)',
   function* (
@@ -188,7 +197,7 @@ const migrateAndMap = procedure(
     wanted: Wanted,
   ): Running<FaultAnswer> {
     const isNear = yield* svm_range_best_restore_location(current, svms, prange)
-    // Whatever comes of it: what is not in VRAM is mapped where it is.
+    // The result is ignored: a page that is not in VRAM is mapped in place.
     if (isNear) yield* svm_migrate_ram_to_vram(current, svms, prange, wanted)
     const mapped = yield* svm_range_validate_and_map(current, svms, prange, wanted)
     if (mapped !== LACKS_WRITE)
@@ -201,7 +210,10 @@ const migrateAndMap = procedure(
   },
 )
 
-/** Something that lies around the page cannot be had: then the page is mapped alone. Or passes the answer on. */
+/**
+ * If a page around the faulting one fails, maps the faulting page alone. Otherwise passes the
+ * result on.
+ */
 export const svm_range_restore_alone = procedure(
   'svm_range_restore_pages (alone)',
   function* (
@@ -221,7 +233,7 @@ export const svm_range_restore_alone = procedure(
   },
 )
 
-/** A fault that has collided is recovered later: the GPU faults again. */
+/** After a collision the GPU faults again. */
 function answerOf(error: number): FaultAnswer {
   if (error === 0) return 'mapped'
   return error === -Errno.EAGAIN ? 'again' : error

@@ -1,6 +1,6 @@
 /**
- * nouveau: shared virtual memory and device memory. Written after Linux 6.12, with what `docs/drivers/nouveau-svm.md` says of it
- * mended.
+ * nouveau: shared virtual memory and device memory. Follows Linux 6.12; the bugs listed in
+ * `docs/drivers/nouveau-svm.md` are fixed here.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * nouveau's device memory: pages go to VRAM when user space binds a range, and come back when a CPU touches them.
+ * nouveau's device memory: pages migrate to VRAM when user space binds a range, and back on a CPU
+ * fault.
  *
  * @see drivers/gpu/drm/nouveau/nouveau_dmem.c
  * @module
@@ -28,7 +29,7 @@ import {
 } from '../../memory/device-memory.js'
 import { nouveau_svmm_invalidate, type Svmm } from './nouveau-svm.js'
 
-/** Clears what the GPU has of the pages that come back. */
+/** Clears the GPU's entries of the pages that are migrated back. */
 export const nouveau_dmem_unmap = procedure(
   'nouveau_dmem_migrate_to_ram (PFNCLR)',
   function* (svmm: Svmm, { start, end }: Pick<MigrateVma, 'start' | 'end'>): Running<void> {
@@ -38,7 +39,7 @@ export const nouveau_dmem_unmap = procedure(
   },
 )
 
-/** Moves what it can of the pages to VRAM, and maps it. @kernel nouveau_svmm_bind */
+/** Migrates the pages to VRAM, as far as possible, and maps them. @kernel nouveau_svmm_bind */
 export const nouveau_dmem_migrate_vma = procedure(function* nouveau_dmem_migrate_vma(
   current: Task,
   svmm: Svmm,
@@ -61,7 +62,10 @@ export const nouveau_dmem_migrate_vma = procedure(function* nouveau_dmem_migrate
   )
 })
 
-/** Maps for the GPU what has migrated, unless anybody has invalidated something since the move began. */
+/**
+ * Maps the migrated pages for the GPU, unless another invalidation came since the migration
+ * started.
+ */
 export const nouveau_pfns_map = procedure(function* nouveau_pfns_map(
   current: Task,
   svmm: Svmm,
@@ -80,7 +84,7 @@ export const nouveau_pfns_map = procedure(function* nouveau_pfns_map(
   yield* mutex.unlock()
 })
 
-/** A CPU has touched a page in VRAM. */
+/** A CPU fault on a page in VRAM. */
 export const nouveau_dmem_migrate_to_ram = procedure(function* nouveau_dmem_migrate_to_ram(
   current: Task,
   svmm: Svmm,

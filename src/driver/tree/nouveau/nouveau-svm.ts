@@ -1,6 +1,7 @@
 /**
- * nouveau's shared virtual memory: one page a fault, found and programmed under `svmm->mutex`; an interval notifier that moves the
- * number, and a classic notifier, called after it, that clears what the GPU has.
+ * nouveau's shared virtual memory: one page for each fault, validated and programmed under
+ * `svmm->mutex`; an interval notifier that sets the sequence number, and a classic notifier, called
+ * after it, that clears the GPU's entries.
  *
  * @see drivers/gpu/drm/nouveau/nouveau_svm.c
  * @module
@@ -40,7 +41,7 @@ import { migrateToSystem } from '../../memory/device-memory.js'
 import { isOwnMigration, type Mirror, rangeOf } from '../../mirror.js'
 import { dirtyPages, mapPage, unmapPages } from '../../page-table.js'
 
-/** How often a page of VRAM is brought back for one write. */
+/** How often a page of VRAM is migrated back for one write. */
 const MOST_TRIES = 2
 
 /** An address space of the GPU. @kernel struct nouveau_svmm */
@@ -48,11 +49,11 @@ export const declareSvmm = (l: Layout, { notifier }: MirrorSetting) => {
   const mutex = new Mutex(l, 'mutex', { rank: LockRank.update })
   return {
     mutex,
-    /** By thread, while it moves pages to VRAM. */
+    /** The migrations to VRAM, by thread. */
     moves: l.array('move', l.threads, (move) => ({
-      /** The number under which it began. */
+      /** The sequence number at the start. */
       seq: move.sequence('seq', notifier),
-      /** False once anybody else has invalidated something. */
+      /** False once another invalidation has come. */
       isUndisturbed: move.flag('is_undisturbed', { guardedBy: mutex }),
     })),
   }
@@ -61,7 +62,11 @@ export const declareSvmm = (l: Layout, { notifier }: MirrorSetting) => {
 /** An address space of the GPU. */
 export type Svmm = Mirror<RecordOf<ReturnType<typeof declareSvmm>>>
 
-/** Clears entries of the GPU's page table. Under `svmm->mutex`. @kernel nouveau_svmm_invalidate (NVIF_VMM_V0_PFNCLR) */
+/**
+ * Clears entries of the GPU's page table. Called under `svmm->mutex`.
+ *
+ * @kernel nouveau_svmm_invalidate (NVIF_VMM_V0_PFNCLR)
+ */
 export const nouveau_svmm_invalidate = procedure(function* nouveau_svmm_invalidate(
   svmm: Svmm,
   range: Pick<NotifierRange, 'start' | 'end'>,
@@ -74,7 +79,7 @@ export const nouveau_svmm_invalidate = procedure(function* nouveau_svmm_invalida
   yield* flushDevice(svmm, range)
 })
 
-/** The interval notifier: faults that are under way have to walk again. */
+/** The interval notifier: makes running faults walk again. */
 export const nouveau_svm_range_invalidate = procedure(function* nouveau_svm_range_invalidate(
   current: Task,
   svmm: Svmm,
@@ -92,7 +97,7 @@ export const nouveau_svm_range_invalidate = procedure(function* nouveau_svm_rang
   yield* svmm.state.mutex.unlock()
 })
 
-/** The classic notifier. It clears also what nouveau itself is about to move. */
+/** The classic notifier. It also clears the entries of pages that nouveau itself migrates. */
 export const nouveau_svmm_invalidate_range_start = procedure(function* nouveau_svmm_invalidate_range_start(
   _current: Task,
   svmm: Svmm,
@@ -103,7 +108,7 @@ export const nouveau_svmm_invalidate_range_start = procedure(function* nouveau_s
   yield* svmm.state.mutex.unlock()
 })
 
-/** Both notifiers of an invalidation, in the order in which the kernel calls them. */
+/** Both notifiers of an invalidation, in the kernel's order. */
 export const nouveau_invalidate = procedure(function* nouveau_invalidate(
   current: Task,
   svmm: Svmm,
@@ -120,7 +125,7 @@ export const nouveau_invalidate = procedure(function* nouveau_invalidate(
 interface GpuFault {
   readonly page: number
   readonly write: boolean
-  /** How often the page was brought back for it. */
+  /** How often the page was migrated back for it. */
   readonly tries: number
 }
 
@@ -142,7 +147,7 @@ export const nouveau_range_walk = procedure(
   },
 )
 
-/** Programs one page, as the walk has it. @kernel nouveau_range_fault */
+/** Programs one page from the report of the walk. @kernel nouveau_range_fault */
 export const nouveau_range_fault = procedure(function* nouveau_range_fault(
   current: Task,
   svmm: Svmm,
@@ -167,7 +172,7 @@ export const nouveau_range_fault = procedure(function* nouveau_range_fault(
   return lacks ? yield* become(nouveau_svm_lacks_write, current, svmm, fault) : 0
 })
 
-/** Again, unless the time is over. */
+/** Retries unless the timeout has expired. */
 export const nouveau_range_again = procedure(
   'nouveau_range_fault (again)',
   function* (current: Task, svmm: Svmm, fault: GpuFault): Running<number> {
@@ -177,7 +182,10 @@ export const nouveau_range_again = procedure(
   },
 )
 
-/** A page of VRAM that may not be written is reported as it is (H4): in system memory it can be faulted for a write. */
+/**
+ * The walk reports a read-only page of VRAM as is (H4): once in system memory it can be faulted in
+ * writable.
+ */
 export const nouveau_svm_lacks_write = procedure(
   'nouveau_svm_fault (lacks W)',
   function* (current: Task, svmm: Svmm, fault: GpuFault): Running<number> {
@@ -203,7 +211,7 @@ export const nouveau_svm_fault = procedure(function* nouveau_svm_fault(
   return error
 })
 
-/** The channel is gone, so that no fault finds the address space any more; those that have found it end. */
+/** The channel is gone, so no new fault finds the address space; waits for the running faults. */
 export const drainFaultHandler = procedure(
   'nouveau_svmm_part, and drain',
   function* (svmm: Svmm): Running<void> {
@@ -212,7 +220,9 @@ export const drainFaultHandler = procedure(
   },
 )
 
-/** The address space of the GPU goes away. If the scenario has faults find it meanwhile, it waits for them first. */
+/**
+ * Destroys the address space of the GPU. Waits for running faults first if the scenario has any.
+ */
 export const nouveau_svmm_fini = procedure(function* nouveau_svmm_fini(
   _current: Task,
   svmm: Svmm,
