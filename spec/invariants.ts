@@ -69,7 +69,6 @@ import { finishedHoldNothing, idleRangesAreEmpty, walksAreConcluded } from './mi
 import { validatedIsLocked } from './mirror/invariants/lifecycles.js'
 import {
   collisionsAreReal,
-  removedUnderItsLock,
   requestsAreIntact,
   requestsAreMet,
   rulesAreSound,
@@ -83,7 +82,6 @@ import {
   refusalsAreHonoured,
   removedForGood,
   sequenceIsSet,
-  setUnderUpdateLock,
   startsAreEnded,
   treeIsFrozen,
 } from './mirror/invariants/sequence.js'
@@ -186,13 +184,11 @@ export function mirroringStepClaims(world: MirrorWorld): StepClaim[] {
     quietAfterStart,
     validatedBeforeUse,
     rulesAreSound,
-    removedUnderItsLock,
     collisionsAreReal,
     requestsAreMet,
     requestsAreIntact,
     snapshotsChangeNothing,
     treeIsFrozen,
-    setUnderUpdateLock,
     sequenceIsSet,
     oddOnlyForOverlap,
     noAllocationUnderUpdateLock,

@@ -162,9 +162,14 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
     for (const way of ['program', 'remove'] as const)
       Guard.mustBe(protection?.[way], `${driver.name}: pageTable.${way}, and so the page table,`)
     const guardedBy = driver.pageTable ? any(protection.program, protection.remove) : updateLock
+    const grant = {
+      ...WORD,
+      guardedBy,
+      ...(driver.pageTable ? { replacedUnder: protection.remove } : {}),
+    }
     const translation = (entry: Layout, guarded: boolean) => ({
-      frame: entry.ref('frame', options.frames, guarded ? { ...WORD, guardedBy } : WORD),
-      write: entry.flag('write', guarded ? { ...WORD, guardedBy } : WORD),
+      frame: entry.ref('frame', options.frames, guarded ? grant : WORD),
+      write: entry.flag('write', guarded ? grant : WORD),
       atomic: entry.flag('atomic', {
         ...(guarded ? { ...WORD, guardedBy } : WORD),
         when: options.exclusiveOwner !== undefined,
@@ -260,9 +265,10 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
       driver,
     }
   })
-  options.notifier.ops = { invalidate: invalidationOf(mirror) }
+  const setUnder = mirror.protection.remove
+  options.notifier.ops = { invalidate: invalidationOf(mirror), setUnder }
   for (const { notifier } of mirror.ownNotifiers)
-    notifier.ops = { invalidate: invalidationOf(mirror, notifier.name) }
+    notifier.ops = { invalidate: invalidationOf(mirror, notifier.name), setUnder }
   return mirror
 }
 

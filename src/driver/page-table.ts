@@ -31,6 +31,12 @@ export function mapPage(mirror: Mirror, range: WalkedPages, page: number): void 
   mirror.pageTable[page].frame = mirror.frames[pageAddress(mirror, range, page)]
   mirror.pageTable[page].write = (granted & HMM_PFN_WRITE) !== 0
   mirror.pageTable[page].atomic = false
+  const { program } = mirror.protection
+  claim(
+    'C8',
+    () => program.heldForWritingBy(acting.thread),
+    () => `${mirror.name} programs page ${page} without ${program.name}`,
+  )
 }
 
 /**

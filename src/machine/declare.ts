@@ -289,7 +289,7 @@ function declareSubscription(l: Layout, mm: MmStruct, bound: number) {
     deferred: l.flag('deferred', { partOf: allocated, guardedBy: mm.subscriptions.lock }),
     lifecycle: l.lifecycle('intervalNotifier', 'lifecycle'),
     readers: new Map<number, SequenceReader>(),
-    ops: unattached as IntervalNotifier['ops'],
+    ops: unattached as unknown as IntervalNotifier['ops'],
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   Layout,
   Lifecycle,
   Procedure,
+  Protection,
   RwSemaphore,
   Sequence,
   Spinlock,
@@ -315,6 +316,8 @@ export interface IntervalNotifier {
   ops: {
     invalidate: Invalidate
     finish?: Procedure<[current: Task, sub: IntervalNotifier], void>
+    /** The lock under which it sets the sequence, since readers compare it under that: a rule, and no member in the kernel. */
+    setUnder: Protection
   }
 }
 

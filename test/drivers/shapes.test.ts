@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Driver } from '../../src/driver/index.js'
 import { defineDriver, pagesValidDriver, referenceDriver } from '../../src/driver/index.js'
+import { oneStepDriver, type Without } from './one-step.js'
 import { checkIn, holdsEverywhere, sampleFor } from './parts.js'
 import { againDriver, alreadyDriver, closingDriver, storedNumberDriver } from './shapes.js'
 
@@ -13,6 +14,7 @@ describe.each<[string, Driver]>([
   ['the device is to fault again', againDriver('again')],
   ['a number that is stored, and compared by another thread', storedNumberDriver('stored number')],
   ['a close of its own', closingDriver('closing')],
+  ['critical sections that are one step', oneStepDriver('one step')],
   ['a flag for each page, under a read-write lock', pagesValidDriver],
 ])('%s', (_, driver) => holdsEverywhere(driver, sampleFor(driver)))
 
@@ -43,4 +45,15 @@ test('a driver that declares no state', async () => {
   const { invalidate, fault } = referenceDriver
   const driver = defineDriver({ name: 'declares nothing', invalidate, fault })
   expect(await checkIn(driver, 'munmap')).toMatchObject({ verdict: 'holds' })
+})
+
+test.each<[Without, string, string]>([
+  ['records', 'munmap', 'C9'],
+  ['clears', 'munmap', 'lock-discipline'],
+  ['clears as it closes', 'unmap-and-close', 'lock-discipline'],
+  ['binds', 'munmap', 'C8'],
+  ['binds without vm', 'two-faults', 'C8'],
+])('critical sections that are one step, but what it %s', async (flaw, scenario, clause) => {
+  const { violation } = await checkIn(oneStepDriver('one step', flaw), scenario)
+  expect(violation?.clause).toBe(clause)
 })

@@ -49,7 +49,7 @@ function asked(range: HmmRange, page: number): number {
   return (range.pfns[page].asked & range.pfnFlagsMask) | range.defaultFlags
 }
 
-/** C8: the device is programmed only under the update lock, from a walk that has not been overtaken: by the driver's own rule. */
+/** C8: the device is programmed only from a walk that has not been overtaken. Under which lock, mapPage asks. */
 export function validatedBeforeUse(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -62,15 +62,8 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
           if (!isProgrammed(mirror, page)) continue
           said = true
           if (comesFromNoWalk(world, mirror, thread, page)) continue
-          const { program } = mirror.protection
-          if (!old(() => program.heldForWritingBy(thread)))
-            return `${mirror.name} programs page ${page} without ${program.name}`
-          const { mayBind } = mirror.driver
-          if (mayBind !== undefined) {
-            if (!old(() => mayBind(mirror, page, thread)))
-              return `${mirror.name} programs page ${page}, which the driver's own rule does not allow`
-            continue
-          }
+          // Its rule may ask who holds what, and a critical section that is one step has its lock only within.
+          if (mirror.driver.mayBind !== undefined) continue
           const own = owned.find(
             (o) => o.mirror === mirror && o.thread === thread && old(() => watches(mirror, o.range, page)),
           )
@@ -177,28 +170,6 @@ function isAnswered(
   return (
     !view.inside(thread, mmu_notifier_invalidate_range_start) && !view.inside(thread, mn_itree_invalidate)
   )
-}
-
-/** `lock-discipline`: a driver that programs under one lock and removes under another holds the right one. */
-export function removedUnderItsLock({ mirrors }: MirrorWorld): StepClaim {
-  return {
-    clause: 'lock-discipline',
-    name: 'the device loses pages only under the lock that the driver has declared for it',
-    judge(thread) {
-      let said: true | undefined
-      for (const { driver, name, pageTable, protection } of mirrors) {
-        if (driver.pageTable === undefined) continue
-        for (const [page, entry] of pageTable.entries()) {
-          const was = old(entry)
-          if (was.frame === undefined || (entry.frame === was.frame && entry.write >= was.write)) continue
-          said = true
-          if (!old(() => protection.remove.heldForWritingBy(thread)))
-            return `${name} removes page ${page} without ${protection.remove.name}`
-        }
-      }
-      return said
-    },
-  }
 }
 
 /** True if `thread` has just migrated the page to where the device is to map it, which it may do then (C36). */

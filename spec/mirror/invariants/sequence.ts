@@ -181,26 +181,6 @@ function callbacksOf({ mirrors }: MirrorWorld): { mirror: Mirror; notifier: Inte
   return mirrors.flatMap((mirror) => notifiersOf(mirror).map((notifier) => ({ mirror, notifier })))
 }
 
-/** C9: an interval's number is written only under the lock under which readers compare it. */
-export function setUnderUpdateLock(world: MirrorWorld): StepClaim {
-  const all = callbacksOf(world)
-  return {
-    clause: 'C9',
-    name: 'the sequence is set under the update lock',
-    judge(thread, from) {
-      let said: true | undefined
-      for (const { mirror, notifier } of all) {
-        if (!old(notifier).allocated || old(notifier).seq === notifier.seq) continue
-        if (!from.inside(thread, notifier.ops.invalidate)) continue
-        said = true
-        if (!old(() => mirror.protection.remove.heldForWritingBy(thread)))
-          return `${mirror.name}'s callback sets the sequence without ${mirror.protection.remove.name}`
-      }
-      return said
-    },
-  }
-}
-
 /** C10: a callback that has done its work has recorded the invalidation. */
 export function sequenceIsSet(world: MirrorWorld): StepClaim {
   const all = callbacksOf(world)

@@ -28,6 +28,7 @@ export const collision: readonly Requirement[] = [
       'the device has the pages that its range keeps',
       'a range is validated only under the update lock',
       'the rule by which a driver programs its device is sound',
+      'assert:mapPage',
       'assert:pageAddress',
       'assert:mmu_interval_read_retry',
     ],
@@ -39,7 +40,7 @@ export const collision: readonly Requirement[] = [
       'The lock under which a reader compares the sequence is the lock under which the callback sets ' +
       'it. Otherwise the result of the comparison could be stale at once.',
     source: ['reference C9', 'include/linux/mmu_notifier.h: mmu_interval_read_retry, mmu_interval_set_seq'],
-    checks: ['the sequence is set under the update lock'],
+    checks: ['assert:mmu_interval_set_seq'],
     generations: WITH_SEQUENCE,
   },
   {

@@ -32,7 +32,6 @@ export const locks: readonly Requirement[] = [
       'remove them.',
     source: ['our own', 'reference B.0, B.1 (which state is under which lock)'],
     checks: [
-      'the device loses pages only under the lock that the driver has declared for it',
       'a thread that has ended holds no lock',
       'assert:GuardedCell',
       'assert:OwnedLock',

@@ -199,5 +199,6 @@ export function attachSnapshot(mirror: Mirror, notifier: IntervalNotifier): void
         return yield* dmirror_snapshot_invalidate(current, mirror, sub, range, curSeq)
       },
     ),
+    setUnder: mirror.updateLock,
   }
 }

@@ -56,6 +56,7 @@ export function declareTwoPass(layout: Layout, mirror: Mirror, pages: number): v
         yield* finishForgetting(mirror, token)
       },
     ),
+    setUnder: mirror.protection.remove,
   }
 }
 

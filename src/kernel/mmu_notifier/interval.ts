@@ -334,6 +334,12 @@ export function mmu_interval_set_seq(sub: IntervalNotifier, curSeq: number): voi
       'scenario',
       `mmu_interval_set_seq(${sub.name}) is given ${curSeq}, and that is not the callback's cur_seq: pass on that argument as it came`,
     )
+  const { setUnder } = sub.ops
+  claim(
+    'C9',
+    () => setUnder.heldForWritingBy(acting.thread),
+    () => `the callback sets the sequence of ${sub.name} without ${setUnder.name}`,
+  )
   // This is `cur_seq`: no thread changes it while an invalidation of the interval is open.
   sub.seq = unobserved(() => READ_ONCE(sub.mm.subscriptions).seq)
   sub.lifecycle.signal('SEQUENCE_SET')

@@ -26,6 +26,8 @@ export interface CellOptions {
   readonly ghost?: boolean
   /** What must be held for every access but {@link Cell.readOnce}: a lock, or locks in certain modes. */
   readonly guardedBy?: Protection
+  /** Beside {@link CellOptions.guardedBy}, what must be held for writing by who puts another value over one that is not 0. */
+  readonly replacedUnder?: Protection
   /** The flag, or the reference count, of the object that this field is part of: access while it is 0 is reported. */
   readonly partOf?: Cell<unknown> | undefined
   /**
@@ -287,7 +289,22 @@ class GuardedCell extends Cell {
 
   set(w: World, value: number): void {
     this.mustHold(w, 'written')
+    const { replacedUnder } = this.inner.options
+    if (replacedUnder !== undefined && acting.thread !== NOBODY) this.mayReplace(replacedUnder, w, value)
     this.inner.set(w, value)
+  }
+
+  private mayReplace(lock: Protection, w: World, value: number): void {
+    const { checking } = recording
+    recording.checking = true
+    const was = this.inner.get(w)
+    if (was !== 0 && was !== value)
+      claim(
+        'lock-discipline',
+        lock.heldForWritingBy(acting.thread, w),
+        () => `${this.name} is taken back without ${lock.name}, under which that is done`,
+      )
+    recording.checking = checking
   }
 }
 
@@ -473,7 +490,8 @@ export class Layout {
     )
     bare.codec = codec
     bare.values = values
-    if (bare.options.guardedBy !== undefined) Guard.mustBe(bare.options.guardedBy, bare.name)
+    for (const lock of [bare.options.guardedBy, bare.options.replacedUnder])
+      if (lock !== undefined) Guard.mustBe(lock, bare.name)
     const guarded = bare.options.guardedBy || bare.options.partOf ? new GuardedCell(bare) : bare
     const cell = this.handOut(guarded)
     this.#allocation.cells.push(cell)

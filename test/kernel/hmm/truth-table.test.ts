@@ -58,13 +58,15 @@ function bench(isHuge = false): Bench {
   const machine = declareMachine(layout, size)
   const mm = machine.mms[0]
   const sub = mm.subscriptions.intervals[0]
+  const update = new Mutex(layout, 'update')
   // Its driver maps nothing, so that it has nothing to do but to let go.
   sub.ops = {
     invalidate: procedure('invalidate nothing', function* () {
       return 1
     }),
+    setUnder: update,
   }
-  const range = declareRange(layout, 'range', 0, sub, size, new Mutex(layout, 'update'))
+  const range = declareRange(layout, 'range', 0, sub, size, update)
   const w = layout.initial()
   sub.allocated = true
   sub.seq = 1

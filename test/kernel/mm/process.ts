@@ -19,10 +19,10 @@ import {
 } from '../../../src/kernel/index.js'
 import {
   Layout,
+  Mutex,
   type Procedure,
   procedure,
   SequentialRunner,
-  step,
   type World,
 } from '../../../src/world/index.js'
 
@@ -77,10 +77,11 @@ export class Process {
     )
     this.task = task
     this.child = child
+    const lock = new Mutex(layout, 'watcher')
     this.world = layout.initial()
     const [sub] = this.mm.subscriptions.intervals
     if (sub) {
-      sub.ops = { invalidate: this.watcher(answer) }
+      sub.ops = { invalidate: this.watcher(answer, lock), setUnder: lock }
       this.run(mmu_interval_notifier_insert, sub)
     }
     this.call(mmap, 0, pages, RW)
@@ -91,14 +92,14 @@ export class Process {
     return this.task.mm
   }
 
-  private watcher(answer: 0 | 1) {
+  private watcher(answer: 0 | 1, lock: Mutex) {
     return procedure(function* watcher(
       _current: Task,
       sub: IntervalNotifier,
       range: NotifierRange,
       seq: number,
     ) {
-      yield* step(`${range.event} ${range.start}..${range.end}`, () => {
+      yield* lock.critical(`${range.event} ${range.start}..${range.end}`, () => {
         mmu_interval_set_seq(sub, seq)
         return 0
       })
