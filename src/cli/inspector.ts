@@ -31,6 +31,9 @@ interface Exchange {
 /** Which script is which file: scripts are numbered, and no number is given twice. */
 const scripts = new Map<string, string | undefined>()
 
+/** Who is told of each answer of an inspector: so many take long, and there is an end to them. */
+export const asking: { heard: (() => void) | undefined } = { heard: undefined }
+
 /** The inspector of the own process. It answers at once. */
 export class Inspector {
   private readonly session = new Session()
@@ -161,6 +164,7 @@ export class Inspector {
       answer = result as T
     })
     if (failed !== null) throw failed
+    asking.heard?.()
     return answer as T
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { capturedBy, mustBeAsLoaded } from '../../src/cli/captured.js'
+import { asking } from '../../src/cli/inspector.js'
 import type { AnyProcedure } from '../../src/world/index.js'
 
 const folder = fileURLToPath(new URL('../fixtures/cases/captured', import.meta.url))
@@ -126,4 +127,22 @@ export default { ...referenceDriver, name: 'warm', invalidate }
   )
   expect(stdout.replace(/\s+/g, ' ')).toContain('what it reaches beside the world does not change')
   expect(status).toBe(2)
+})
+
+test('who waits hears of each answer while a large package is looked through', async () => {
+  const large = join(folder, 'large.mjs')
+  const functions = Array.from(
+    { length: 200 },
+    (_, i) => `export const f${i} = (() => { const n = ${i}; return () => n })()`,
+  )
+  writeFileSync(large, functions.join('\n'))
+  const module = (await import(pathToFileURL(large).href)) as Record<string, () => number>
+  let heard = 0
+  asking.heard = () => heard++
+  try {
+    capturedBy([], (url) => url.includes('/captured/large.mjs'), Object.values(module))
+  } finally {
+    asking.heard = undefined
+  }
+  expect(heard).toBeGreaterThan(functions.length)
 })

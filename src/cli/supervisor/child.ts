@@ -21,6 +21,7 @@ import { placeOf, running } from '../../world/procedures/running.js'
 import { scenarioOf } from '../commands/kinds.js'
 import { replayTrace } from '../commands/replay.js'
 import { freezeRealm } from '../frozen-realm.js'
+import { asking } from '../inspector.js'
 import { reachedByModules } from '../modules.js'
 import { installNodeGuards, NODE_OBJECTS } from '../node-guards.js'
 import type { Project } from '../project.js'
@@ -55,9 +56,13 @@ const PRODUCT = new URL('../../', import.meta.url).href
 /** Bytes that a process uses beside the states that it stores: the engine, the control states, garbage. */
 const BESIDE_STATES = 1.5 * 2 ** 30
 
+/** Milliseconds between two words of life. */
+const ALIVE_MS = 1000
+
 const own = {
   stringify: JSON.stringify,
   setImmediate,
+  now: performance.now.bind(performance),
 }
 // Before a driver is loaded, and before anybody looks whether a built-in was replaced.
 installNodeGuards()
@@ -88,6 +93,14 @@ function whereabouts(): Omit<Whereabouts, 'frames'> {
   }
 }
 Object.defineProperty(globalThis, Symbol.for(WHEREABOUTS), { value: whereabouts })
+
+// To look through a large package takes longer than anybody waits, on a machine that is loaded.
+let alive = own.now()
+asking.heard = () => {
+  if (own.now() - alive < ALIVE_MS) return
+  alive = own.now()
+  say({ kind: 'alive' })
+}
 
 /** What the code that runs here did to the process: after it, another one takes its place. */
 function spoil(code: string, message: string): void {

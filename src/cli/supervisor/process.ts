@@ -22,6 +22,10 @@ const TELLING_MS = 500
 const PATIENCE_MS = 5000
 /** Milliseconds without a word after which somebody looks whether the process hangs. */
 const SILENCE_MS = 10_000
+/** Milliseconds that a processor must have worked meanwhile: on a machine that is loaded it takes as long as that takes. */
+const WORK_MS = SILENCE_MS / 2
+/** Milliseconds that it may take to tell where it is after a silence, which is not hurried. */
+const SILENT_TELLING_MS = 5000
 /** Most text of a process's output that is passed on. */
 const MOST_OUTPUT = 64 * 1024
 
@@ -141,19 +145,21 @@ export class CheckProcess {
         timers.add(timer)
       }
       /** Where it is; `undefined` if it cannot even tell that. */
-      const ask = (): Promise<Whereabouts | undefined> =>
+      const ask = (ms: number): Promise<Whereabouts | undefined> =>
         new Promise((answer) => {
           where = answer
-          after(TELLING_MS, () => answer(undefined))
+          after(ms, () => answer(undefined))
           this.tell({ kind: 'where' })
         })
       /** Ends it if it is where it was at the last look; else looks again, as long as `patient` says. */
       const look = async (patient: () => boolean, why: string): Promise<void> => {
-        const first = await ask()
+        const telling = why === SILENT ? SILENT_TELLING_MS : TELLING_MS
+        const first = await ask(telling)
         if (this.hear === undefined) return
         after(LOOK_MS, async () => {
-          const second = await ask()
+          const second = await ask(telling)
           if (this.hear === undefined) return
+          if (why === SILENT && second !== undefined && mayBeSlow(second)) return
           if (first === undefined || second === undefined || stands(first, second))
             fail(new ProcessError('hang', `${hanging(second ?? first)}; ${why}`))
           else if (patient()) void look(patient, why)
@@ -190,6 +196,8 @@ export class CheckProcess {
             const error = errorOf(reply.error)
             return reply.fatal ? fail(error) : settle(() => reject(error))
           }
+          case 'alive':
+            return
           case 'progress':
             return watch.onProgress?.(reply.progress)
           case 'whereabouts':
@@ -247,6 +255,11 @@ function stands(first: Whereabouts, second: Whereabouts): boolean {
   if (second.place !== undefined) return true
   const [before, now] = [first, second].map(({ frames }) => frames[0]?.replace(/:\d+\)$/, ''))
   return now !== undefined && now === before && !now.includes(ENGINE)
+}
+
+/** True if a process runs something, and has hardly been let. */
+function mayBeSlow({ frames, busyMs = Number.POSITIVE_INFINITY }: Whereabouts): boolean {
+  return frames.length > 0 && busyMs < WORK_MS
 }
 
 /** Where the engine's modules are. What takes long there ends. */

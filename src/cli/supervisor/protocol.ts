@@ -145,6 +145,8 @@ export interface Whereabouts {
   readonly started: number
   /** The innermost functions, as `name (file:line)`. */
   readonly frames: readonly string[]
+  /** Milliseconds that a processor has worked for it since it was heard of, where that is known: few on a machine that is loaded. */
+  readonly busyMs?: number
 }
 
 /** What a process says. */
@@ -152,6 +154,8 @@ export type Reply =
   | { readonly kind: 'done'; readonly result: unknown }
   | { readonly kind: 'failed'; readonly error: ErrorFacts; readonly fatal: boolean }
   | { readonly kind: 'progress'; readonly progress: Progress }
+  /** It gets on with something of its own that may take long, and ends. */
+  | { readonly kind: 'alive' }
   | { readonly kind: 'whereabouts'; readonly whereabouts: Whereabouts }
   /** It uses more memory than it may. */
   | { readonly kind: 'memory'; readonly bytes: number; readonly whereabouts: Whereabouts }

@@ -30,6 +30,15 @@ function say(reply: Reply): void {
   connection.write(`${JSON.stringify(reply)}\n`)
 }
 
+/** Milliseconds that processors have worked for this process, all of its threads. */
+function workedMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** The same when the main thread was last heard of, or told something. */
+let worked = workedMs()
+
 const end = () => process.kill(process.pid, 'SIGKILL')
 connection.on('close', end)
 connection.on('error', end)
@@ -38,12 +47,18 @@ const lines = new Lines((line) => {
   const message = JSON.parse(line) as Message
   if (message.kind === 'where')
     void interrogate().then((whereabouts) => say({ kind: 'whereabouts', whereabouts }))
-  else main.postMessage(message)
+  else {
+    worked = workedMs()
+    main.postMessage(message)
+  }
 })
 connection.setEncoding('utf8')
 connection.on('data', (text: string) => lines.push(text))
 // What the main thread says is text already: its objects may be strange.
-main.on('message', (line: string) => connection.write(`${line}\n`))
+main.on('message', (line: string) => {
+  worked = workedMs()
+  connection.write(`${line}\n`)
+})
 
 let full = false
 setInterval(() => {
@@ -79,7 +94,7 @@ function interrogate(): Promise<Whereabouts> {
         const known = parsed((answer as { result?: { value?: unknown } } | undefined)?.result?.value)
         session.post('Debugger.resume', () => {
           session.disconnect()
-          resolve({ started: 0, ...known, frames })
+          resolve({ started: 0, ...known, frames, busyMs: workedMs() - worked })
         })
       })
     })
