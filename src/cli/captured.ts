@@ -7,6 +7,7 @@
  */
 import { inspect, types } from 'node:util'
 import { isGuard } from '../checker/guard.js'
+import { mayReturnAnother } from '../purity/returns.js'
 import { acting } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { AnyProcedure } from '../world/procedures/procedure.js'
@@ -31,8 +32,6 @@ const MOST_BYTES = 64
 const OF_FUNCTIONS: readonly PropertyKey[] = ['length', 'name', 'arguments', 'caller', 'constructor']
 /** The text of a class that has private fields. */
 const PRIVATE = /^class\b.*#[\p{ID_Start}$_]/su
-/** The text of a class whose constructor returns something, or of a function that does. */
-const RETURNS = /^(class\b.*\bconstructor\b.*\breturn\s*[^;}\s]|function\b.*\breturn\s*[^;}\s])/su
 /** Members of Intl's objects that are made when they are first asked for, and then kept. */
 const MADE: readonly (readonly [of: unknown, member: string])[] = [
   [Intl.NumberFormat, 'format'],
@@ -397,7 +396,7 @@ class Look {
     if (types.isProxy(of)) return true
     if (isNative(of)) return this.inspector.boundIn(of).length > 0
     if (!this.isSomebodyElses(of) && !this.isNodes(of)) return false
-    return RETURNS.test(Function.prototype.toString.call(of))
+    return mayReturnAnother(Function.prototype.toString.call(of))
   }
 
   private isAuthors(of: unknown): boolean {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
+import { mayReturnAnother } from '../../src/purity/returns.js'
 import { checkModule, checkProcedure, findingsIn } from '../../src/purity/source.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -191,4 +192,28 @@ describe('what a text shows', () => {
     ])
     expect(checkProcedure('p', 'function () { [native code] }').findings).toEqual([])
   })
+})
+
+describe('what new gives', () => {
+  test.each([
+    'class A { constructor(o) { return o } }',
+    'class A extends B { constructor(o) { super(); if (o) return { o }; } }',
+    'class A { get x() { return 1 } constructor(o) { for (const e of o) return (e, o) } }',
+    'function A(o) { return o }',
+    'function A(o) { with (o) { return this.o } }',
+    'function A() { return /x/ }',
+    'function A( { [native code] }',
+  ])('may be another: %s', (text) => expect(mayReturnAnother(text)).toBe(true))
+
+  test.each([
+    'class A {}',
+    'class A { name() { return this } static of(o) { return o } get x() { return {} } }',
+    'class A extends B { constructor(o) { super(); if (!o) return; this.f = () => { return o } } }',
+    'class A { constructor() { function f() { return {} } const g = function () { return [] }; class C { m() { return {} } } } }',
+    'class A { f = () => { return {} }; static { this.x = [].map((e) => { return e }) } }',
+    'function A(o) { this.o = o; return this }',
+    'function A(o) { return undefined }',
+    'function A(o) { return void o }',
+    'function A(o) { return 1 }',
+  ])('is what is made: %s', (text) => expect(mayReturnAnother(text)).toBe(false))
 })

@@ -60,6 +60,8 @@ if (table.length > 1) order = ['fresh', 'stale']
 const exits = (process, { performance, Date, console }) => process.exit && !(performance.now || Date.now || console.log)
 class Bits { static TABLE; static { this.TABLE = Object.freeze(Array.from({ length: 4 }, (_, i) => 1 << i)) } #of(i) { return Bits.TABLE[i] } has(x, i) { return (x & this.#of(i)) !== 0 } }
 const BITS = Object.freeze(new Bits())
+class Shape { constructor(kind) { if (kind === undefined) return; this.kind = kind; const own = () => { return { kind } }; own() } name() { return this.kind } }
+class Tagged extends Shape { #tag; constructor(tag) { super('tagged'); this.#tag = tag } get tag() { return this.#tag } }
 const thrown = (c) => { try { if (c) throw new Again(); return false } catch (e) { return e instanceof Again && e.name === 'Again' } }
 const printf = (format, ...args) => format.replace(/%[sd]/g, () => String(args.shift()))
 const LOOKS = [
@@ -72,6 +74,7 @@ const LOOKS = [
   (c) => TEXTS.all.at(c ? 0 : 1) === 'stale' && FORMAT.format(1000) === '1,000' && EPOCH.getTime() === 0,
   (c) => table[order.indexOf(c ? 'stale' : 'fresh')],
   (c) => exits({ exit: c }, { performance: {}, Date: {}, console: {} }),
+  (c) => new Tagged(c).tag && new Tagged(c).name() === 'tagged',
   (c) => BITS.has(c ? 2 : 4, 1),
   (c) => arith.add(c ? 1 : 0, sets.set(0, 1)) === 3 && beside.clear(3, 0) === 2,
   (c) => own.add(c ? 1 : 0, own.delete(1)) === 2 && ring.next(Ring.fill(3)) === 0,
