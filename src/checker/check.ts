@@ -9,7 +9,7 @@ import { building } from '../world/acting.js'
 import { SpecificationError } from '../world/errors.js'
 import type { Model, Parameters, Scenario } from '../world/model.js'
 import { Auditor, type FreshSample, type LiveModel } from './audit/audit.js'
-import { Samples } from './audit/samples.js'
+import { onNoWay, Samples } from './audit/samples.js'
 import { coverageOf } from './claims/coverage.js'
 import type { Broken } from './claims/judge.js'
 import { bytesOfGraph, findLasso, type Lasso } from './claims/progress.js'
@@ -20,7 +20,7 @@ import { installGuards } from './guard.js'
 import { type Host, portableHost } from './host.js'
 import type { CheckOptions, FreshModel, Limits } from './options.js'
 import type { CheckResult, LimitReached, Verdict, ViolationReport } from './result.js'
-import { breachingRun, reportOf, type TraceSubject } from './runs/trace.js'
+import { breachingRun, reportOf, runInstead, type TraceSubject } from './runs/trace.js'
 
 /** States explored between two looks at the clock. */
 const BATCH = 1024
@@ -197,14 +197,15 @@ async function auditAll(
   let left = FRESH_RUNS
   const samples = auditor.freshSamples()
   const isAllKnown = samples.every(({ step }) => fresh.audited.has(step))
-  for (const { sample, step } of samples) {
-    if (fresh.audited.has(step) && left-- <= 0) continue
+  const wanted = samples.filter(({ step }) => !fresh.audited.has(step) || left-- > 0)
+  // On the way to a step all before it are taken for the first time, as they would be in runs of their own.
+  for (const { sample } of onNoWay(wanted, (each) => auditor.wayTo(each))) {
     if (!(await tick())) return false
     const model = await freshModel(parameters, options)
     if (model === undefined) return true
     auditor.runFresh(sample, model.live)
-    fresh.audited.add(step)
   }
+  for (const { step } of wanted) fresh.audited.add(step)
   return isAllKnown || auditUnfrozen(auditor, samples, parameters, options, tick)
 }
 
@@ -284,13 +285,16 @@ function violationOf(
   }
   const missing = complete ? (model.witnesses ?? []).find((_, i) => !exploration.reached[i]) : undefined
   if (missing === undefined) return undefined
+  const instead = runInstead(exploration, missing)
   const broken: Broken = {
     kind: 'witness',
     clause: missing.clause ?? 'witness',
     claim: missing.name,
-    detail: `no reachable state shows it: ${missing.name}${missing.about === undefined ? '' : ` (${missing.about})`}`,
+    detail: `no reachable state shows it: ${missing.name}${missing.about === undefined ? '' : ` (${missing.about})`}${
+      instead === undefined ? '' : `; in this run ${instead.what}`
+    }`,
   }
-  return reportOf(about, broken, [], { shortest: false })
+  return reportOf(about, broken, instead?.steps ?? [], { shortest: instead !== undefined })
 }
 
 /** How many states to explore at once, so that a limit of states is passed by no more than one state's steps. */

@@ -90,7 +90,7 @@ export class Modules {
 async function anewIf<T>(anew: boolean, load: () => Promise<T>): Promise<T> {
   if (!anew) return load()
   const { cache } = createRequire(import.meta.url)
-  const kept = Object.entries(cache).filter(([file]) => isAbsolute(file) && existsSync(file) && mayKeep(file))
+  const kept = Object.entries(cache).filter(([file]) => isFile(file) && mayKeep(file))
   for (const [file] of kept) delete cache[file]
   try {
     return await load()
@@ -134,7 +134,17 @@ export function isSomebodyElses(url: string): boolean {
   if (url === '') return true
   if (url.startsWith('node:')) return false
   const file = url.startsWith('file:') ? fileURLToPath(url) : url
-  return !isAbsolute(file) || !existsSync(file) || mayKeep(file)
+  return !isFile(file) || mayKeep(file)
+}
+
+/** What is a file, so far. It is asked of every module whenever one is loaded anew. */
+const files = new Set<string>()
+
+function isFile(name: string): boolean {
+  if (files.has(name)) return true
+  const is = isAbsolute(name) && existsSync(name)
+  if (is) files.add(name)
+  return is
 }
 
 /** Why an import failed. */

@@ -45,7 +45,7 @@ export const deviceAccess = procedure(
  * A software device: its driver makes the accesses. If the driver returns 0, it must have made each
  * of them.
  */
-const accessByDriver = procedure(
+export const accessByDriver = procedure(
   'access by the driver',
   function* (
     current: Task,

@@ -57,6 +57,14 @@ export interface StepClaim {
   judge(thread: number, from: View, to: View): Judgement
 }
 
+/** A call that a thread is in. */
+export interface CallUnderWay {
+  readonly procedure: AnyProcedure
+  readonly args: readonly unknown[]
+  /** What its steps and calls have returned to it, in their order. */
+  readonly inputs: readonly unknown[]
+}
+
 /** A claim that something can happen: it fails if no reachable state shows it. */
 export interface Witness {
   readonly clause?: string
@@ -65,6 +73,13 @@ export interface Witness {
   readonly about?: string
   /** True in a state that shows it. */
   holds(view: View): boolean
+  /**
+   * What may stand in its way, in words, if a thread that is in `calls` has met it; undefined if it has not. Where no state shows
+   * the witness, the shortest run to such a place is shown.
+   *
+   * @param calls - the outermost first
+   */
+  instead?(calls: readonly CallUnderWay[]): string | undefined
 }
 
 /**

@@ -419,6 +419,6 @@ export const amdkfdFindings: readonly Defect[] = [
     requirement: 'C5',
     scenario: 'amdkfd-svm/migrate-and-drain',
     overrides: [allOrNothing],
-    steps: 0,
+    steps: 83,
   },
 ]

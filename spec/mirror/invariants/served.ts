@@ -4,15 +4,25 @@
  * @module
  */
 import {
+  accessByDriver,
   deviceAccess,
   deviceAtomic,
   handleFaults,
   type Mirror,
   populatePinned,
   prefault,
+  serveFault,
 } from '../../../src/driver/index.js'
-import { isShared, RangeResult, type Task, VM_READ, VM_WRITE, VmaKind } from '../../../src/kernel/index.js'
-import type { StepClaim, Witness } from '../../../src/world/index.js'
+import {
+  errnoName,
+  isShared,
+  RangeResult,
+  type Task,
+  VM_READ,
+  VM_WRITE,
+  VmaKind,
+} from '../../../src/kernel/index.js'
+import type { CallUnderWay, StepClaim, Witness } from '../../../src/world/index.js'
 import type { Call, InitialPage, MirrorScenario, MirrorWorld } from '../scenarios/mirror-world.js'
 
 /** A page that a device asks for, to read or to write. */
@@ -82,10 +92,25 @@ export function devicesAreServed(
           name: 'a device gets each page that it asks for',
           about: `${mirror.name}, page ${page}${write ? ', to write' : ''}`,
           holds: () => accesses.some((access) => access.page === page + 1 && (!write || access.write)),
+          instead: (calls) => refusalOf(calls, mirror, page),
         },
       ]
     }),
   )
+}
+
+/** Where the driver of `mirror` has just refused the page. */
+function refusalOf(calls: readonly CallUnderWay[], mirror: Mirror, page: number): string | undefined {
+  for (const { procedure, args, inputs } of calls) {
+    const what =
+      procedure === serveFault ? 'the fault' : procedure === accessByDriver ? 'the access' : undefined
+    const answer = inputs[0]
+    if (what === undefined || typeof answer !== 'number' || answer >= 0) continue
+    const [start, end] = args.filter((arg) => typeof arg === 'number')
+    if (args[1] === mirror && start <= page && page < end)
+      return `its driver answers ${what} with ${answer} (-${errnoName(answer)})`
+  }
+  return undefined
 }
 
 /** Calls that have the driver populate, up to the same last page each time: (mirror, page, end, …). */

@@ -22,7 +22,7 @@ import { brokenBy, type State, type TransitionSystem } from '../explore/system.j
 import type { CheckOptions } from '../options.js'
 import type { Audit, ViolationReport } from '../result.js'
 import { LiveRun, type LiveThread } from './live.js'
-import { classOf, partsOf, type Sample } from './samples.js'
+import { classOf, type MoveFrom, partsOf, type Sample } from './samples.js'
 
 /** Steps that are taken at random after each sample: a path that is the shortest shows one history of each state. */
 const TAIL = 20
@@ -155,6 +155,15 @@ export class Auditor {
     return [...found].flatMap(([step, samples]) =>
       samples.map((sample, i) => ({ sample, step: i === 0 ? step : `${step}, late` })),
     )
+  }
+
+  /** The steps of the shortest run to a sample, its own the last. */
+  wayTo({ sample: { state, thread, choice } }: FreshSample): MoveFrom[] {
+    const { store } = this.exploration
+    const way: MoveFrom[] = [{ state, thread, choice }]
+    for (let at = state; at !== 0; at = store.parent(at))
+      way.unshift({ state: store.parent(at), ...store.moveTo(at) })
+    return way
   }
 
   /**

@@ -80,3 +80,27 @@ export class Samples {
     return all.sort((a, b) => b.state - a.state)
   }
 }
+
+/** A step, and the state that it is taken from. */
+export type MoveFrom = Pick<Sample, 'state' | 'thread' | 'choice'>
+
+/**
+ * Those of `runs` that are on the way of no other: who takes theirs takes all.
+ *
+ * @param wayTo - the steps of a run, the last one among them
+ */
+export function onNoWay<R>(runs: readonly R[], wayTo: (run: R) => readonly MoveFrom[]): R[] {
+  const taken = new Set<string>()
+  return runs
+    .map((run) => ({
+      run,
+      way: wayTo(run).map(({ state, thread, choice }) => `${state} ${thread} ${choice}`),
+    }))
+    .sort((a, b) => b.way.length - a.way.length)
+    .filter(({ way }) => {
+      if (taken.has(way[way.length - 1])) return false
+      for (const move of way) taken.add(move)
+      return true
+    })
+    .map(({ run }) => run)
+}

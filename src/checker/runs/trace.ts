@@ -5,7 +5,7 @@
  */
 import { inside, use } from '../../world/acting.js'
 import { SpecificationError, Violation } from '../../world/errors.js'
-import type { Model, ProgressClaim, Scenario } from '../../world/model.js'
+import type { Model, ProgressClaim, Scenario, Witness } from '../../world/model.js'
 import { BLOCKED } from '../../world/procedures/procedure.js'
 import { type Broken, Judge } from '../claims/judge.js'
 import type { Exploration } from '../explore/explore.js'
@@ -140,6 +140,28 @@ export function breachingRun(exploration: Exploration): Told & { readonly broken
   const told = retell(system, breach.step === undefined ? moves : [...moves, breach.step])
   // A deadlock is a breach of nothing that is judged: there is nothing more to be said of it.
   return { steps: told.steps, broken: told.broken?.clause === breach.clause ? told.broken : breach }
+}
+
+/** The shortest run to what stands in the way of a witness that no state shows, and what that is; undefined if nothing is known. */
+export function runInstead(
+  exploration: Exploration,
+  { instead }: Witness,
+): { readonly steps: readonly TraceStep[]; readonly what: string } | undefined {
+  const { control, model, store, system } = exploration
+  const met = new Map<number, string>()
+  for (let location = 0; location < control.runs.length; location++) {
+    const what = instead?.(control.history(location))
+    if (what !== undefined) met.set(location, what)
+  }
+  const state: State = new Uint32Array(system.words)
+  for (let index = 0; met.size > 0 && index < store.count; index++) {
+    store.load(index, state)
+    for (let thread = 0; thread < model.threads.length; thread++) {
+      const what = met.get(state[system.worldWords + thread])
+      if (what !== undefined) return { steps: retell(system, movesTo(exploration, index)).steps, what }
+    }
+  }
+  return undefined
 }
 
 /** The state before and after each step of a replayed trace. */

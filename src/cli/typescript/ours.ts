@@ -29,12 +29,18 @@ export function isOurs(file: string): boolean {
 /** Packages that the product itself works with, and those that load modules in a test: what they keep is not the driver's. */
 const SHARED = ['hmm-spec', 'xstate', 'vite', 'vitest', '@vitest']
 
+/** By file: the answer of {@link mayKeep}, which asks the file system, and is asked of every module whenever one is loaded anew. */
+const keeping = new Map<string, boolean>()
+
 /** True for a module that may keep something for a driver: its author's own, or of a package that it imports. */
 export function mayKeep(file: string): boolean {
+  const known = keeping.get(file)
+  if (known !== undefined) return known
   const real = realpathSync(file)
-  return (
+  const may =
     !isProductsOwn(file) && !SHARED.some((name) => real.includes(`${sep}node_modules${sep}${name}${sep}`))
-  )
+  keeping.set(file, may)
+  return may
 }
 
 const PACKAGE = packageFolder()

@@ -93,7 +93,7 @@ describe('breaks', () => {
     [
       'a reference that is always given up twice',
       'use-after-free',
-      ['insert-and-exit'],
+      ['insert-and-exit', 'unmap-and-close'],
       serving(
         'if (!(yield* mmget_not_zero(svm.mm))) return -Errno.EFAULT\nconst answer = yield* map(current, svm, start, write)\nyield* mmput(current, svm.mm)\nyield* mmput(current, svm.mm)\nreturn answer',
       ),
@@ -246,6 +246,36 @@ describe('breaks', () => {
   ])('with a list of ranges: %s: %s', (_, clause, scenarios, changes) => {
     const { code, out } = check(changed('range-list', changes), 'mistaken.ts', scenarios)
     expect(out).toContain(`(range-list) breaks ${clause}:`)
+    expect(code).toBe(1)
+  })
+
+  test.each<readonly [what: string, driver: string, said: RegExp, set: readonly string[]]>([
+    [
+      'every fault',
+      serving('return -Errno.EINVAL'),
+      /in this run its driver answers the fault with -22 \(-EINVAL\) .* run \d+ steps?; no shorter run shows it/,
+      [],
+    ],
+    [
+      'every fault, once it has walked',
+      serving(
+        "if (!(yield* mmget_not_zero(svm.mm))) return -Errno.EFAULT\nconst answer = yield* map(current, svm, start, write)\nyield* mmput(current, svm.mm)\nreturn answer === 'again' ? answer : -Errno.ENOMEM",
+      ),
+      /in this run its driver answers the fault with -12 \(-ENOMEM\) .* run \d+ steps; no shorter run shows it/,
+      [],
+    ],
+    [
+      'every fault beyond the first page',
+      serving(
+        'if (start > 0) return -Errno.EFAULT\nif (!(yield* mmget_not_zero(svm.mm))) return -Errno.EFAULT\nconst answer = yield* map(current, svm, start, write)\nyield* mmput(current, svm.mm)\nreturn answer',
+      ),
+      /\(gpu, page 1, .*in this run its driver answers the fault with -14 \(-EFAULT\) .* run \d+ steps; no shorter run/,
+      ['--set', 'pages=2'],
+    ],
+  ])('a driver that refuses %s: the run, and what it answers', (_, driver, said, set) => {
+    const { code, out } = check({ 'driver.js': driver }, 'driver.js', ['munmap', ...set])
+    expect(out).toContain('breaks C5:')
+    expect(out).toMatch(said)
     expect(code).toBe(1)
   })
 
