@@ -18,9 +18,9 @@ import {
 import {
   cpuRead,
   cpuWrite,
+  exit_mm,
   fork,
   madvise_dontneed,
-  mmput,
   mprotect,
   munmap,
   type Task,
@@ -57,10 +57,6 @@ export interface Operation {
 
 const CPU_VALUE = 2
 const DEVICE_VALUE = 3
-
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
-})
 
 const checkExclusive = procedure(function* check_exclusive(
   _current: Task,
@@ -163,9 +159,9 @@ export const operations = {
   child_read: ofTheChild({ calls: ({ page }) => [call(cpuRead, page)] }),
   child_write: ofTheChild({ calls: ({ page }) => [call(cpuWrite, page, CPU_VALUE)] }),
   child_dontneed: ofTheChild({ calls: ({ page }) => [call(madvise_dontneed, page, 1)] }),
-  child_exit: ofTheChild({ calls: () => [call(exit)] }),
+  child_exit: ofTheChild({ calls: () => [call(exit_mm)] }),
   /** The process ends; another has inherited its files, and goes on using them. */
-  exit: { calls: () => [call(exit)] },
+  exit: { calls: () => [call(exit_mm)] },
 } satisfies Readonly<Record<string, Operation>>
 
 /** Name of an operation. */

@@ -9,27 +9,20 @@ import { amdkfdSvmDriver } from '../../../src/driver/tree/index.js'
 import {
   cpuRead,
   cpuWrite,
+  exit_mm,
   madvise_dontneed,
-  mmput,
   mprotect,
   munmap,
   shrink_folio_list,
-  type Task,
   VM_READ,
   VmaKind,
 } from '../../../src/kernel/index.js'
-import { procedure } from '../../../src/world/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 
 const named = (name: string) => ({
   name: `${amdkfdSvmDriver.name}/${name}`,
   driver: amdkfdSvmDriver,
   parameters: {},
-})
-
-/** The process exits. */
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
 })
 
 /** A range loses one of its pages while the other is reclaimed. */
@@ -101,7 +94,7 @@ export const forkedAndLeft = mirrorScenario({
     spareFrames: 2,
     invalidations: 4,
     threads: [
-      { name: 'parent', calls: () => [call(munmap, 1, 1), call(exit)] },
+      { name: 'parent', calls: () => [call(munmap, 1, 1), call(exit_mm)] },
       { name: 'child', process: 1, calls: () => [call(munmap, 0, 1), call(cpuRead, 1)] },
     ],
   }),
@@ -160,7 +153,7 @@ export const unmapAndExit = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: ({ mirrors: [gpu] }) => [call(deviceAccess, gpu, 2, 3)] },
-      { name: 'cpu', calls: () => [call(munmap, 0, 1), call(cpuWrite, 2, 2), call(exit)] },
+      { name: 'cpu', calls: () => [call(munmap, 0, 1), call(cpuWrite, 2, 2), call(exit_mm)] },
     ],
   }),
 })

@@ -21,7 +21,7 @@ import {
   prefaultRegistered,
   withHmmLifetime,
 } from '../../../src/generations/index.js'
-import { Errno, hmm_vma_fault, madvise_dontneed, mmput, type Task } from '../../../src/kernel/index.js'
+import { Errno, exit_mm, hmm_vma_fault, madvise_dontneed, type Task } from '../../../src/kernel/index.js'
 import { procedure, type Running, type Witness } from '../../../src/world/index.js'
 import { rangesAreMappedWhole } from '../../mirror/invariants/mirrors.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
@@ -43,10 +43,6 @@ const useHmmMirror = procedure(
   },
 )
 
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
-})
-
 /** A mirror is registered and unregistered while the process changes what it maps, and ends. */
 export const hmmMirror = mirrorScenario({
   name: 'hmm-mirror',
@@ -63,7 +59,7 @@ export const hmmMirror = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(useHmmMirror, m.mirrors[0], 0, pages, 2)] },
-      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(exit)] },
+      { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1), call(exit_mm)] },
     ],
   }),
 })

@@ -159,7 +159,7 @@ export const memory: readonly Requirement[] = [
     title: 'no use after free',
     text:
       'No CPU accesses a free frame; no reference, no mapping (_mapcount) and no user of an address ' +
-      'space (mm_users) is dropped that is not held; no frame is freed while a page table maps it, no entry is accessed beyond the address space, and no field is accessed of an object that is not allocated (such ' +
+      'space (mm_users) is dropped that is not held, least of all that of a process that lives; no frame is freed while a page table maps it, no entry is accessed beyond the address space, and no field is accessed of an object that is not allocated (such ' +
       "as the interval notifier embedded in a driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
@@ -168,6 +168,7 @@ export const memory: readonly Requirement[] = [
       'assert:removeRmap',
       'assert:pteAt',
       'assert:mmput',
+      'an address space has a user as long as its process lives',
       'assert:folio_lock',
       'assert:mustBeAllocated',
       'assert:GuardedCell',

@@ -14,23 +14,17 @@ import {
 import {
   cpuRead,
   cpuWrite,
+  exit_mm,
   fork,
   get_any_page,
   MIGRATE_PFN_HELD,
   madvise_dontneed,
-  mmput,
   munmap,
   PteKind,
-  type Task,
 } from '../../../src/kernel/index.js'
-import { procedure, type Witness } from '../../../src/world/index.js'
+import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closedWhileFaulting } from '../../mirror/scenarios/notifiers.js'
-
-/** The process of the current thread ends. */
-export const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
-})
 
 /** The generations whose drivers have callbacks of the pagemap themselves. */
 const SINCE_5_3 = ['5.4', '5.6', '6.1', '6.16'] as const
@@ -129,8 +123,8 @@ export const deviceMemoryExit = mirrorScenario({
     spareFrames: 3,
     invalidations: 2,
     threads: [
-      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(exit)] },
-      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 2), call(exit)] },
+      { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(exit_mm)] },
+      { name: 'child', process: 1, calls: () => [call(cpuWrite, 0, 2), call(exit_mm)] },
       ...(remove
         ? [{ name: 'remover', calls: (m: MirrorWorld) => [call(removeDeviceMemory, m.chunks[0])] }]
         : []),

@@ -87,6 +87,17 @@ const putOnlyOnSuccess = override(
     },
 )
 
+/** A fault that has been served gives up a user more than it is. */
+const putTwice = override(
+  populatePinned,
+  (original) =>
+    function* (current, mirror, start, end, wanted) {
+      const error = yield* original(current, mirror, start, end, wanted)
+      if (!error) yield* mmput(current, mirror.mm)
+      return error
+    },
+)
+
 /** The callback waits for the update lock, whether its caller can wait or not. */
 const sleepAlways = override(
   lockForInvalidation,
@@ -474,6 +485,19 @@ export const driverDefects: readonly Defect[] = [
     steps: 26,
   },
   {
+    name: 'X537',
+    kind: 'mutation',
+    title: 'a fault that has been served gives up a user more than it is',
+    text:
+      'The address space is taken down under a process that lives: its threads have counted one user between them, and the fault ' +
+      'gives that up too.',
+    source: ['include/linux/sched/mm.h: mmget_not_zero', 'kernel/fork.c: mmput'],
+    requirement: 'use-after-free',
+    scenario: 'unmap-and-close',
+    overrides: [putTwice],
+    steps: 15,
+  },
+  {
     name: 'H14',
     kind: 'hazard',
     title: 'the callback sleeps for a range that is not blockable',
@@ -723,6 +747,6 @@ export const driverDefects: readonly Defect[] = [
     requirement: 'C5',
     scenario: 'munmap',
     overrides: [refuseEverything],
-    steps: 0,
+    steps: 2,
   },
 ]

@@ -3,9 +3,15 @@
  *
  * @module
  */
-import { type HmmRange, hmm_range_fault, innermostRange, RangeResult } from '../../../src/kernel/index.js'
+import {
+  exit_mm,
+  type HmmRange,
+  hmm_range_fault,
+  innermostRange,
+  RangeResult,
+} from '../../../src/kernel/index.js'
 import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
-import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
+import type { Call, MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 import { isWalking } from './lifecycles.js'
 
 /** `lock-discipline`: a thread releases what it holds before it ends: locks, folio locks, and the range that it invalidates. */
@@ -49,6 +55,36 @@ export function doneAreNoUsers(
       return kept === undefined
         ? true
         : `every thread has ended, and ${kept.name} has ${kept.users} users: who was one has not called mmput`
+    },
+  }
+}
+
+/**
+ * `use-after-free`: the last user of an address space does not go as long as its process lives, which is one: who drops it has
+ * dropped what is not its own.
+ */
+export function theLivingAreUsers(
+  { machine, tasks }: MirrorWorld,
+  calls: readonly (readonly Call[])[],
+): StepClaim {
+  const leaving = tasks.filter((_, i) => calls[i].some(({ procedure }) => procedure === exit_mm))
+  return {
+    clause: 'use-after-free',
+    name: 'an address space has a user as long as its process lives',
+    judge(thread, from) {
+      let said: true | undefined
+      for (const mm of machine.mms) {
+        if (mm.users !== 0 || old(mm).users === 0) continue
+        said = true
+        const hasEnded = leaving.some(
+          (task) =>
+            task.mm === mm &&
+            (from.finished(task.thread) || (task.thread === thread && from.inside(thread, exit_mm))),
+        )
+        if (!hasEnded)
+          return `thread ${thread} drops the last user of ${mm.name}, whose process has not ended (exit_mm): mmput was called for a user that was not counted`
+      }
+      return said
     },
   }
 }

@@ -4,18 +4,13 @@
  * @module
  */
 import { deviceAccess, type Mirror } from '../../../src/driver/index.js'
-import { cpuRead, mmput, oom_reap_task_mm, type Task } from '../../../src/kernel/index.js'
+import { cpuRead, exit_mm, oom_reap_task_mm, type Task } from '../../../src/kernel/index.js'
 import { procedure } from '../../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 import { closeMirror, ofTheMirrors, watchMirror } from './notifiers.js'
 
 /** Its threads use interval notifiers themselves. */
 const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
-
-/** The process exits. */
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
-})
 
 /** A driver's worker opens a mirror of a process that it has no user of, uses it, and closes it. */
 const openMirror = procedure('open a mirror', function* (current: Task, mirror: Mirror) {
@@ -40,7 +35,7 @@ export const insertVersusExit = mirrorScenario({
     invalidations: 2,
     threads: [
       { name: 'driver', devices: [0], calls: (m) => [call(openMirror, m.mirrors[0])] },
-      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit_mm)] },
     ],
     witnesses: ofTheMirrors(({ machine, mirrors: [gpu] }) => [
       {
@@ -71,7 +66,7 @@ export const exitVersusReaper = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
-      { name: 'cpu', calls: () => [call(exit)] },
+      { name: 'cpu', calls: () => [call(exit_mm)] },
       { name: 'reaper', calls: () => [call(reap)] },
     ],
   }),

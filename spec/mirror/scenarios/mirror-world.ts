@@ -85,7 +85,7 @@ import { attachRecordedDevices, snapshotNotifiers } from '../../recorded/devices
 import { renumberSequences } from '../../reductions/sequence-numbers.js'
 import { holdsIn, notHeldIn } from '../../requirements.js'
 import { systemCallsDoTheirWork } from '../invariants/calls.js'
-import { doneAreNoUsers } from '../invariants/endings.js'
+import { doneAreNoUsers, theLivingAreUsers } from '../invariants/endings.js'
 import { mirroringAbstractions } from '../invariants/lifecycles.js'
 import {
   callbacksOfTheRegistered,
@@ -405,6 +405,7 @@ export function mirrorModel(
       ...mirroringStepClaims(world),
       systemCallsDoTheirWork(tasks, calls),
       faultsAreServedWhole(tasks, calls),
+      theLivingAreUsers(world, calls),
       ...(hasMemory ? migrationStepClaims(world) : []),
       ...(recorded ? [snapshotsAreValidated(world)] : []),
       ...(options.swapSlots ? swapStepClaims(world) : []),

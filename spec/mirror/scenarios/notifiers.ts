@@ -23,9 +23,9 @@ import {
   cpuRead,
   cpuWrite,
   Errno,
+  exit_mm,
   type MmStruct,
   madvise_dontneed,
-  mmput,
   mmu_interval_notifier_insert,
   mmu_interval_notifier_remove,
   mmu_interval_read_begin,
@@ -359,11 +359,6 @@ export const classicOnly = mirrorScenario({
   }),
 })
 
-/** The process exits. */
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
-})
-
 /** The process ends while its device is at work. */
 export const exitVersusDevice = mirrorScenario({
   name: 'exit',
@@ -383,7 +378,7 @@ export const exitVersusDevice = mirrorScenario({
         devices: [0],
         calls: (m) => [call(deviceAccess, m.mirrors[0], 0, pages, 2), call(deviceAccess, m.mirrors[0], 0, 1)],
       },
-      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit)] },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(exit_mm)] },
       { name: 'driver', calls: (m) => [call(closeAfterExit, m.mirrors[0])] },
     ],
     witnesses: ({ machine, mirrors }) => [
@@ -410,7 +405,7 @@ export const exitReadOnly = mirrorScenario({
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1)] },
-      { name: 'cpu', calls: () => [call(exit)] },
+      { name: 'cpu', calls: () => [call(exit_mm)] },
       { name: 'driver', calls: (m) => [call(closeAfterExit, m.mirrors[0])] },
     ],
   }),

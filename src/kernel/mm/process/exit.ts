@@ -52,6 +52,16 @@ export const mmput = procedure(function* mmput(current: Task, mm: MmStruct): Run
 })
 
 /**
+ * The process of the current thread ends, with all of its threads: they give up the user that they have counted between them.
+ *
+ * @kernel exit_mm kernel/exit.c
+ * @see reference B.4
+ */
+export const exit_mm = procedure(function* exit_mm(current: Task): Running<void> {
+  yield* mmput(current, current.mm)
+})
+
+/**
  * Tears down the address space: first the notifiers are released, then the pages are unmapped, then
  * the VMAs are removed. It has no users any more, but the OOM reaper may still run: hence the
  * locks.
