@@ -29,10 +29,10 @@ Source: the functions that each row names; Linux 6.1, later where said. Derived 
 
 Steps are performed one after another here (decision 2): each sees all earlier ones. A kernel has barriers for that, or does without.
 This chapter lists every field that two threads access, one of which at least changes it, and one without the lock that the field
-declares; and what orders the two in the kernel. What the table calls by the same name in several drivers is one row (\`*\`). Under
-*without a lock* and *against* are the steps: a pair is one of the former and one of the latter, by different threads, of which one
-writes. The pairs were recorded in the first ${STATES} states of every scenario. A reordering that a missing barrier would permit is
-not explored: nothing is claimed of it.
+declares; and what orders the two in the kernel. What the table calls by the same name in several drivers is one row (\`*\`). A pair
+is two steps of different threads, of which one writes: the step that holds no lock, and the step that it was recorded against. Most
+steps are seen on *either side*; those of one side only are under *without a lock* and *against*. The pairs were recorded in the
+first ${STATES} states of every scenario. A reordering that a missing barrier would permit is not explored: nothing is claimed of it.
 `
 
 /** The fields that threads access without a common lock, in all scenarios. */
@@ -72,12 +72,23 @@ export function unlockedPage(accesses: readonly FieldAccesses[]): string {
 }
 
 function accessesOf({ field, unlocked, others, pairs }: FieldAccesses): string[] {
-  const lines = (title: string, steps: readonly string[]) => `- ${title}: ${steps.join('; ')}.`
+  const lines = (title: string, steps: readonly string[]) =>
+    steps.length === 0 ? [] : [`- ${title}: ${steps.join('; ')}.`]
   return [
     `\`${field}\`, ${pairs} pair${pairs === 1 ? '' : 's'}`,
     '',
-    lines('without a lock', unlocked),
-    lines('against', others),
+    ...lines(
+      'either side',
+      unlocked.filter((step) => others.includes(step)),
+    ),
+    ...lines(
+      'without a lock',
+      unlocked.filter((step) => !others.includes(step)),
+    ),
+    ...lines(
+      'against',
+      others.filter((step) => !unlocked.includes(step)),
+    ),
     '',
   ]
 }
