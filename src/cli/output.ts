@@ -106,7 +106,7 @@ export function writeDocuments(
   for (const [file, text] of documents) {
     const path = join(folder, file)
     try {
-      makeFolder(folder)
+      makeFolder(dirname(path))
       writeFileSync(path, text)
       io.stdout.write(`${path}\n`)
     } catch (error) {

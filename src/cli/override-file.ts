@@ -40,6 +40,7 @@ export async function withOverride(project: Project, file: string, modules: Modu
       const all = [...injected, injection]
       return withPlaces(await project.explained(scenario, trace, all), systemOf(scenario, trace, all))
     },
+    replay: (scenario, trace, injected) => project.replay(scenario, trace, [...injected, injection]),
     check: (scenario: Scenario, options: CheckOptions) =>
       project.check(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
   }

@@ -406,6 +406,7 @@ Examples:
         ),
       )
       .addOption(new Option('--format <format>', 'how to print it').choices(REPLAY_FORMATS).default('text'))
+      .addOption(overrideOption())
       .addOption(fullOption()),
   ).action(async (file: string, options: ReplayCommandOptions & Choice) => {
     const trace = readTrace(file)
@@ -743,12 +744,7 @@ function reviewSubcommand(
     'say what a change breaks and what still holds, in a document to send with it; or write the dossier',
   )
     .argument('[range]', 'two commits: main..HEAD (default none: the dossier of the whole specification)')
-    .addOption(
-      new Option(
-        '--override <file>',
-        'an ES module whose default export is an Override, a list of them, or an object that has such a list',
-      ),
-    )
+    .addOption(overrideOption())
     .addOption(new Option('--driver <file>', 'an ES module whose default export is a Driver'))
     .addOption(new Option('--base <file>', 'the driver that it is compared with'))
     .addOption(linuxOption())
@@ -756,6 +752,12 @@ function reviewSubcommand(
     .addOption(boundsOption('smoke'))
     .addOption(
       new Option('--time-limit <time>', 'most time for each check: 30s, 2m, 500ms').argParser(parseDuration),
+    )
+    .addOption(
+      new Option(
+        '--mutants <time>',
+        'judge the mutants of what changes, before the change and after it; of each begin no other after that: 5m',
+      ).argParser(parseDuration),
     )
     .addOption(workersOption())
     .addOption(
@@ -770,6 +772,7 @@ It runs in a clone, after npm run build. The commits of a range are built in fol
 Examples:
   hmm-spec review
   hmm-spec review main..HEAD
+  hmm-spec review main..HEAD --mutants 10m
   hmm-spec review --override my-patch.js --bounds default
   hmm-spec review --driver my-driver.js --base old-driver.js --output driver-review`,
     )
@@ -804,6 +807,13 @@ function setOption(): Option {
   return new Option('--set <NAME=VALUE>', 'set a parameter of the scenarios; may be given several times')
     .argParser(parseSetting)
     .default({}, 'as the bounds say')
+}
+
+function overrideOption(): Option {
+  return new Option(
+    '--override <file>',
+    'an ES module whose default export is an Override, a list of them, or an object that has such a list',
+  )
 }
 
 function boundsOption(usual: Bounds): Option {

@@ -13,6 +13,7 @@ import { STYLE } from './style.js'
 import {
   assumptionsOf,
   breachOf,
+  capitalised,
   clauseOf,
   coverageLines,
   howOf,
@@ -182,9 +183,15 @@ function mutants(review: Review): string {
   const said = mutantsSaid(review)
   if (said === undefined) return ''
   const bugs = said.bugs.length === 0 ? '' : `\n${list(said.bugs.map(text))}`
-  return `<h2>Mutants of the changed text</h2>
-<p>${text(said.known)}</p>
-${wide('Commands', `<pre>${text(said.commands.join('\n'))}</pre>`)}${bugs}`
+  const judged = said.judged === undefined ? '' : `\n<p>${text(said.judged)}</p>`
+  const commands =
+    said.commands.length === 0 ? '' : `\n${wide('Commands', `<pre>${text(said.commands.join('\n'))}</pre>`)}`
+  const lists = said.lists.map(
+    ({ what, mutants }) =>
+      `\n<details${mutants.length <= MOST_NAMES ? ' open' : ''}><summary>${text(capitalised(what))}: ${figure(mutants.length)}</summary>\n${list(mutants.map(code))}</details>`,
+  )
+  return `<h2>Mutants of the changed text</h2>${judged}${lists.join('')}
+<p>${text(said.known)}</p>${commands}${bugs}`
 }
 
 function releases(review: Review): string {

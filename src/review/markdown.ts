@@ -12,6 +12,7 @@ import type { BrokenClause, Review } from './review.js'
 import {
   assumptionsOf,
   breachOf,
+  capitalised,
   clauseOf,
   coverageLines,
   howOf,
@@ -225,9 +226,15 @@ function mutants(review: Review): string {
   return [
     '## Mutants of the changed text',
     '',
+    ...(said.judged === undefined ? [] : [wrap(escaped(said.judged), WIDTH), '']),
+    ...said.lists.flatMap(({ what, mutants }) => [
+      wrap(`${capitalised(what)} (${figure(mutants.length)}):`, WIDTH),
+      '',
+      list(mutants),
+      '',
+    ]),
     wrap(said.known, WIDTH),
-    '',
-    fenced('sh', said.commands.join('\n')),
+    ...(said.commands.length === 0 ? [] : ['', fenced('sh', said.commands.join('\n'))]),
     ...(said.bugs.length === 0 ? [] : ['', list(said.bugs)]),
   ].join('\n')
 }

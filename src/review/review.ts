@@ -9,6 +9,7 @@ import type { CheckResult, Trace } from '../checker/result.js'
 import { ExitCode, type Failure, type RunFacts } from '../report/report.js'
 import type { Bounds } from '../world/model.js'
 import type { Change, ProcedureChange } from './change.js'
+import type { MutantsFailed, MutantsFound } from './mutants.js'
 import type { AffectedRelease } from './releases.js'
 
 /** What is reviewed. */
@@ -107,6 +108,8 @@ export interface Review {
   readonly releases: readonly AffectedRelease[]
   /** Known bugs of the specification in the same procedures. */
   readonly relatedDefects: readonly Pick<Defect, 'name' | 'title' | 'requirement'>[]
+  /** What became of the mutants of the changed text; absent if they were not to be judged. */
+  readonly mutants?: MutantsFound | MutantsFailed
   readonly notModelled: readonly string[]
   /** The command that repeats it. */
   readonly command: string

@@ -7,12 +7,14 @@
 import type { Trace } from '../checker/result.js'
 import { stepLabel } from '../report/sequence/sequence.js'
 import type { Place, ProcedureChange } from './change.js'
+import { type MutantChange, mutantSaid, TURNS, turnOf } from './mutants.js'
 import type { BrokenClause, Review } from './review.js'
 import { clauseOf, lengthOf, verdictOfReview } from './wording.js'
 
 /** The review as SARIF. */
 export function reviewSarif(review: Review): string {
   const { broken, failures, run } = review
+  const unnoticed = unnoticedIn(review)
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -22,12 +24,15 @@ export function reviewSarif(review: Review): string {
           driver: {
             name: 'hmm-spec',
             semanticVersion: run.product,
-            rules: broken.map((clause) => ({
-              id: clause.clause,
-              shortDescription: { text: clauseOf(clause) },
-              ...(clause.requirement && { fullDescription: { text: clause.requirement.text } }),
-              defaultConfiguration: { level: 'error' },
-            })),
+            rules: [
+              ...broken.map((clause) => ({
+                id: clause.clause,
+                shortDescription: { text: clauseOf(clause) },
+                ...(clause.requirement && { fullDescription: { text: clause.requirement.text } }),
+                defaultConfiguration: { level: 'error' },
+              })),
+              ...(unnoticed.length === 0 ? [] : [MUTANT_RULE]),
+            ],
           },
         },
         columnKind: 'utf16CodeUnits',
@@ -43,7 +48,10 @@ export function reviewSarif(review: Review): string {
             })),
           },
         ],
-        results: broken.map((clause, ruleIndex) => resultOf(clause, ruleIndex, review)),
+        results: [
+          ...broken.map((clause, ruleIndex) => resultOf(clause, ruleIndex, review)),
+          ...unnoticed.map((mutant) => mutantResult(mutant, broken.length)),
+        ],
         properties: { verdict: review.verdict, summary: verdictOfReview(review), bounds: review.bounds },
       },
     ],
@@ -69,6 +77,30 @@ function resultOf(clause: BrokenClause, ruleIndex: number, { change, places }: R
     partialFingerprints: {
       'clauseAndProcedures/v1': `${clause.clause} ${change.procedures.map(({ name }) => name).join(' ')}`,
     },
+  }
+}
+
+/** What a result of a mutant is of. */
+const MUTANT_RULE = {
+  id: 'mutant-not-noticed',
+  shortDescription: { text: 'a change of the new text that nothing notices' },
+  defaultConfiguration: { level: 'note' },
+}
+
+/** The mutants that the change is to answer for: nothing notices them, and before it something did or they were not there. */
+function unnoticedIn({ mutants }: Review): MutantChange[] {
+  if (mutants === undefined || 'reason' in mutants) return []
+  return mutants.mutants.filter((mutant) => ['lost', 'unnoticed'].includes(turnOf(mutant)))
+}
+
+function mutantResult(mutant: MutantChange, ruleIndex: number) {
+  return {
+    ruleId: MUTANT_RULE.id,
+    ruleIndex,
+    level: MUTANT_RULE.defaultConfiguration.level,
+    message: { text: `${mutantSaid(mutant)}: ${TURNS[turnOf(mutant)]}.` },
+    locations: [{ ...physical(mutant), logicalLocations: [{ name: mutant.procedure, kind: 'function' }] }],
+    partialFingerprints: { 'mutant/v1': mutant.id },
   }
 }
 

@@ -6,6 +6,7 @@
 import { counted, figure } from '../report/form/figures.js'
 import { claimLabel } from '../report/sequence/sequence.js'
 import type { ProcedureChange } from './change.js'
+import { mutantSaid, mutantsByTurn, mutantsJudged, TURNS } from './mutants.js'
 import { inRows } from './releases.js'
 import type { BrokenClause, Review, Selected } from './review.js'
 
@@ -138,6 +139,11 @@ export function coverageLines({ coverage }: Review): { what: string; names: read
   ].filter(({ names }) => names.length > 0)
 }
 
+/** A text that begins a sentence. */
+export function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}
+
 /** What a verdict rests on. */
 export function assumptionsOf({ bounds, notModelled, run }: Review): string[] {
   return [
@@ -150,27 +156,47 @@ export function assumptionsOf({ bounds, notModelled, run }: Review): string[] {
   ]
 }
 
-/** What is to be said of mutants of the changed text: known bugs of it, and the commands that judge them. */
+/** What is to be said of mutants of the changed text: what became of them, known bugs of it, and commands that go on. */
 export interface MutantsSaid {
+  /** What was judged; absent if nothing was. */
+  readonly judged?: string
+  /** Mutants that changed, by how. */
+  readonly lists: readonly { readonly what: string; readonly mutants: readonly string[] }[]
   readonly known: string
   readonly bugs: readonly string[]
   readonly commands: readonly string[]
 }
 
-/** Undefined if nothing is known of the changed text, and there is no range whose mutants can be tried. */
-export function mutantsSaid({ relatedDefects, subject }: Review): MutantsSaid | undefined {
-  const isRange = subject.kind === 'range'
-  if (relatedDefects.length === 0 && !isRange) return undefined
+/** Undefined if nothing is changed. */
+export function mutantsSaid(review: Review): MutantsSaid | undefined {
+  const { change, relatedDefects, subject, command, mutants } = review
+  if (change.procedures.length + change.files.length === 0) return undefined
   const names = relatedDefects.map(({ name }) => name)
+  const isOpen = mutants === undefined
+  // The commits of a range can be checked out; a file is not there when the bugs are put in.
+  const withIt = subject.kind === 'range' ? 'with the change made, whether' : 'without the change, how'
+  const they = names.length === 1 ? 'it is' : 'they are'
   return {
+    ...(mutants && {
+      judged:
+        'reason' in mutants ? `The mutants could not be judged: ${mutants.reason}` : mutantsJudged(mutants),
+    }),
+    lists:
+      mutants === undefined || 'reason' in mutants
+        ? []
+        : mutantsByTurn(mutants).map(({ turn, mutants }) => ({
+            what: TURNS[turn],
+            mutants: mutants.map(mutantSaid),
+          })),
     known:
       names.length === 0
-        ? 'No known bug is in the changed procedures. To try every mutant of their new text:'
-        : `${counted(names.length, 'known bug')} in the changed procedures. To see, with the change made, whether ${names.length === 1 ? 'it is' : 'they are'} still caught:`,
+        ? `No known bug is in the changed procedures.${isOpen ? ' To judge every mutant of the text that differs:' : ''}`
+        : `${counted(names.length, 'known bug')} in the changed procedures. To see, ${withIt} ${they} ${subject.kind === 'range' ? 'still ' : ''}caught` +
+          `${isOpen ? '; and to judge every mutant of the text that differs' : ''}:`,
     bugs: relatedDefects.map(({ name, title, requirement }) => `${name}, caught by ${requirement}: ${title}`),
     commands: [
       ...(names.length === 0 ? [] : [`hmm-spec defects ${names.join(' ')}`]),
-      ...(isRange ? [`hmm-spec mutate --since ${subject.base}`] : []),
+      ...(isOpen ? [`${command} --mutants 10m`] : []),
     ],
   }
 }

@@ -36,7 +36,7 @@ async function review(line: string) {
 describe('an override that breaks something', async () => {
   const file = fileOf(NO_WAIT)
   const line = `--override ${file} --only partial-mirror munmap devmem-held`
-  const { code, out, read } = await review(line)
+  const { code, out, output, read } = await review(line)
 
   test('the verdict, and the exit code', () => {
     expect(code).toBe(1)
@@ -117,6 +117,14 @@ describe('an override that breaks something', async () => {
     expect(JSON.stringify(codeFlows)).toContain('src/kernel/mmu_notifier/interval.ts')
   })
 
+  test('its run, which is replayed with the override', async () => {
+    const trace = join(output, 'traces/C1.json')
+    const replayed = await run(`replay ${trace} --override ${file}`, project)
+    expect(replayed.code).toBe(0)
+    expect(replayed.out).toContain('C1')
+    expect((await run(`replay ${trace}`, project)).code).toBe(2)
+  })
+
   test('as one page: it draws the run, and asks for nothing', () => {
     const page = read('review.html')
     expect(page).toContain('<svg class="sequence"')
@@ -154,6 +162,39 @@ test('what a name has in it is no markup', async () => {
   const { read } = await review(`--override ${file} --only partial-mirror`)
   expect(read('review.html')).not.toContain('<img')
   expect(read('review.html')).toContain('&#60;img src=x onerror')
+})
+
+test('mutants of an override, beside those of the text that it replaces', { timeout: 300_000 }, async () => {
+  const { code, read } = await review(`--override ${fileOf(NO_WAIT)} --only munmap --mutants 2m`)
+  expect(code).toBe(0)
+  const { mutants } = JSON.parse(read('review.json'))
+  expect(mutants).toMatchObject({
+    before: { complete: true, counts: { killed: 3 } },
+    after: { complete: true, counts: { killed: 3 } },
+  })
+  const verdicts = (what: RegExp) =>
+    mutants.mutants
+      .filter(({ id }: { id: string }) => what.test(id))
+      .map(({ before, after }: { before: string; after: string }) => [before, after])
+  // The override has no wait whose mutants could be judged.
+  const ofWait = verdicts(/isInvalidated/)
+  expect(ofWait.length).toBeGreaterThan(1)
+  expect(ofWait.filter(([, after]: string[]) => after !== null)).toEqual([])
+  expect(verdicts(/ \| unlocked \| /)).toEqual([['killed', 'killed']])
+  expect(read('review.md')).toContain('After the change: 3 mutants of the functions that differ: 3 killed')
+})
+
+test('mutants of a driver that the limit leaves out are said to be left', { timeout: 120_000 }, async () => {
+  const at = (name: string) =>
+    relative(process.cwd(), fileURLToPath(new URL(`../../examples/my-driver/${name}.ts`, import.meta.url)))
+  const { read } = await review(
+    `--driver ${at('driver')} --base ${at('first-try')} --only munmap --mutants 1ms`,
+  )
+  const { after, mutants } = JSON.parse(read('review.json')).mutants
+  expect(after.complete).toBe(false)
+  expect(after.counts.notRun).toBeGreaterThan(20)
+  expect(mutants).toEqual([])
+  expect(read('review.md').replace(/\s+/g, ' ')).toMatch(/After the change: .* not judged within/)
 })
 
 test('two drivers', async () => {

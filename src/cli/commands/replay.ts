@@ -119,7 +119,10 @@ export function resolveTrace(project: Project, file: string, trace: RecordedTrac
     }
   }
   const kind = defectKind(project)
-  const defects = trace.defects.map((name, i) => inFile(`defects[${i}]`, () => findNamed(kind, name)))
+  // What a file puts in is in every check of the project.
+  const defects = trace.defects
+    .filter((name) => name !== project.injected?.name)
+    .map((name, i) => inFile(`defects[${i}]`, () => findNamed(kind, name)))
   const scenario = inFile('scenario', () => scenarioOf(project, trace, defects))
   inFile('parameters', () => settingsFor([scenario], trace.parameters, 'named'))
   for (const name of Object.keys(scenario.parameters))

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Requirement } from '../../../spec/requirement.js'
+import { traceJson } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
 import type { Review } from '../../review/index.js'
 import { inAClone } from '../in-a-clone.js'
@@ -70,8 +71,10 @@ export async function reviewCommand(
 async function dossier(
   project: Project,
   io: Io,
-  { format, output, base }: ReviewCommandOptions,
+  { format, output, base, mutants }: ReviewCommandOptions,
 ): Promise<number> {
+  if (mutants !== undefined)
+    throw new UsageError('--mutants judges what a change does to them: name the change')
   if (base !== undefined) throw new UsageError('--base FILE is compared with --driver FILE: give both')
   if (format === 'sarif' || format === 'json')
     throw new UsageError(
@@ -83,7 +86,10 @@ async function dossier(
   return writeDossier(project, io, format, output)
 }
 
-function mustBeOne(range: string | undefined, { override, driver, base }: ReviewCommandOptions): void {
+function mustBeOne(
+  range: string | undefined,
+  { override, driver, base, linux, mutants }: ReviewCommandOptions,
+): void {
   const asked = [range, override, driver].filter((one) => one !== undefined)
   if (asked.length !== 1)
     throw new UsageError(
@@ -91,6 +97,8 @@ function mustBeOne(range: string | undefined, { override, driver, base }: Review
     )
   if ((driver === undefined) !== (base === undefined))
     throw new UsageError('--driver FILE is compared with --base FILE: give both')
+  if (mutants !== undefined && linux !== undefined)
+    throw new UsageError('--mutants judges the newest text: leave out --linux')
 }
 
 const loaded = () => inAClone('review', () => import('../../review/index.js'))
@@ -115,7 +123,7 @@ async function comparedBy(
 function reviewOf(
   review: Awaited<ReturnType<typeof loaded>>,
   project: Project,
-  { subject, change, base, after, selected, document }: Compared,
+  { subject, change, base, after, selected, document, mutants }: Compared,
   { bounds, linux }: ReviewCommandOptions,
   command: string,
 ): Review {
@@ -140,6 +148,7 @@ function reviewOf(
     relatedDefects: review
       .relatedDefects(change.procedures, project.defects)
       .map(({ name, title, requirement }) => ({ name, title, requirement })),
+    ...(mutants && { mutants }),
     notModelled: [...after.results, ...base.results][0]?.notModelled ?? [],
     command,
     places: new Map(
@@ -152,7 +161,7 @@ function reviewOf(
 
 /** The command that repeats a review. */
 function commandOf(range: string | undefined, options: ReviewCommandOptions): string {
-  const { override, driver, base, linux, bounds, only, limits } = options
+  const { override, driver, base, linux, bounds, only, limits, mutants } = options
   const given: readonly (readonly [name: string, value: string | undefined])[] = [
     ['override', override],
     ['driver', driver],
@@ -160,6 +169,7 @@ function commandOf(range: string | undefined, options: ReviewCommandOptions): st
     ['linux', linux],
     ['bounds', bounds],
     ['time-limit', limits.timeMs === undefined ? undefined : `${limits.timeMs}ms`],
+    ['mutants', mutants === undefined ? undefined : `${mutants}ms`],
   ]
   return [
     'hmm-spec review',
@@ -196,10 +206,17 @@ function write(
     )
   for (const { name, message } of found.failures) io.stderr.write(`${name}: ${message}\n`)
   const asked = documents.filter(([name]) => format === 'all' || format === name)
+  const traces = format === 'all' ? found.broken.filter(({ trace }) => trace.steps.length > 0) : []
   return writeDocuments(
     io,
     output,
-    asked.map(([, file, render]) => [file, render(found)]),
+    [
+      ...asked.map(([, file, render]) => [file, render(found)] as const),
+      ...traces.map(
+        ({ clause, trace }) =>
+          [`traces/${clause.replace(/[^\w.-]+/g, '-')}.json`, traceJson(found.run, trace)] as const,
+      ),
+    ],
     exitCode,
   )
 }

@@ -5,7 +5,7 @@
  */
 import type { CheckResult } from '../../checker/result.js'
 import type { ProceduresDocument } from '../../publish/procedures.js'
-import type { Change, Selected, Side, Subject } from '../../review/index.js'
+import type { Change, MutantsFailed, MutantsFound, Selected, Side, Subject } from '../../review/index.js'
 import type { Bounds } from '../../world/model.js'
 import type { Io } from '../io.js'
 import type { Choice, Project, SupervisionOptions } from '../project.js'
@@ -20,6 +20,8 @@ export interface Compared {
   readonly selected: Selected
   /** What the sources hold after the change. */
   readonly document: ProceduresDocument
+  /** What became of the mutants of the changed text, if that was asked for. */
+  readonly mutants?: MutantsFound | MutantsFailed
 }
 
 /** How the checks are run. */
@@ -27,6 +29,8 @@ export interface ComparisonOptions extends SupervisionOptions {
   readonly bounds: Bounds
   /** Names of the only scenarios to look at; all where it is empty. */
   readonly only: readonly string[]
+  /** Milliseconds for the mutants of each side; absent to judge none. */
+  readonly mutants?: number
 }
 
 /** Calls `run` with the project that is asked for, whose processes end with it. */

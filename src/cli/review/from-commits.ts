@@ -7,6 +7,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckResult } from '../../checker/result.js'
 import { packageFolder } from '../../host/package.js'
+import type { MutateDocument } from '../../publish/mutants.js'
 import { type ProceduresDocument, readProcedures } from '../../publish/procedures.js'
 import { ExitCode, type Failure } from '../../report/report.js'
 import {
@@ -16,6 +17,9 @@ import {
   commitOf,
   execute,
   git,
+  type MutantsFailed,
+  type MutantsFound,
+  mutantsFound,
   Saved,
   type Side,
   selectedBy,
@@ -95,6 +99,11 @@ async function compared(
   const wanted = options.only.length === 0 ? names : names.filter((name) => options.only.includes(name))
   const selected = selectedBy(change, baseSide, wanted)
   const isCut = baseSide.notRun.length > 0 || head.isInterrupted
+  const afterSide = isCut ? { ...NOTHING, notRun: selected.scenarios } : await head.run(selected.scenarios)
+  const mutants =
+    options.mutants === undefined || head.isInterrupted
+      ? undefined
+      : await mutantsOf(base, head, options.mutants)
   return {
     subject: {
       kind: 'range',
@@ -104,8 +113,24 @@ async function compared(
     change,
     base: baseSide,
     selected,
-    after: isCut ? { ...NOTHING, notRun: selected.scenarios } : await head.run(selected.scenarios),
+    after: afterSide,
     document: after,
+    ...(mutants && { mutants }),
+  }
+}
+
+/** Judges the mutants of the functions that differ: after the change first. */
+async function mutantsOf(
+  base: CommitSide,
+  head: CommitSide,
+  timeMs: number,
+): Promise<MutantsFound | MutantsFailed> {
+  try {
+    const after = await head.mutants(base.commit, timeMs)
+    return mutantsFound(await base.mutants(head.commit, timeMs), after, timeMs)
+  } catch (error) {
+    if (error instanceof CommitError) return { reason: error.message }
+    throw error
   }
 }
 
@@ -206,6 +231,32 @@ class CommitSide {
       failures: found.errors,
       notRun: found.notRun,
     }
+  }
+
+  /**
+   * Judges the mutants of its functions that `other` has otherwise.
+   *
+   * @throws CommitError if its tool cannot
+   */
+  async mutants(other: string, timeMs: number): Promise<MutateDocument> {
+    const { bounds, workers } = this.options
+    const file = join(this.checkedOut().folder, '..', 'mutants.json')
+    const { code } = await this.tool([
+      ...['mutate', '--since', other, '--time-limit', `${timeMs}ms`, '--bounds', bounds],
+      ...['--format', 'json', '--output', file],
+      ...(workers === undefined ? [] : ['--workers', String(workers)]),
+    ])
+    if (!existsSync(file))
+      throw new CommitError(
+        this.isInterrupted
+          ? 'the review was interrupted'
+          : `the tool of commit ${this.commit.slice(0, 12)} ended with exit code ${code}`,
+      )
+    const found = JSON.parse(readFileSync(file, 'utf8')) as MutateDocument & Record<string, unknown>
+    rmSync(file)
+    if (found.format !== 'hmm-spec-mutate' || found.version !== 1)
+      throw new CommitError(`commit ${this.commit.slice(0, 12)} writes reports of another version`)
+    return found
   }
 
   private release(): string[] {

@@ -29,6 +29,7 @@ import {
   type Open,
   sideOf,
 } from './compared.js'
+import { driverMutants, overrideMutants } from './file-mutants.js'
 
 /** Folder that the product runs from: `dist` of a build, or the sources themselves. */
 const CODE = fileURLToPath(new URL('../../../', import.meta.url))
@@ -57,8 +58,11 @@ export async function fromOverride(
   const key =
     saved && `${saved.identity}-${options.bounds}${choice.linux === undefined ? '' : `-${choice.linux}`}`
   const base = await open(choice, options, (project) => baseOf(project, io, options, saved?.kept, key))
+  const both = await compared(open, io, { ...choice, override: file }, change, base, options)
+  const mutants = await overrideMutants(open, io, file, both, options)
   return {
-    ...(await compared(open, io, { ...choice, override: file }, change, base, options)),
+    ...both,
+    ...(mutants && { mutants }),
     document,
     subject: { kind: 'override', base: 'the specification', head: shown(file) },
   }
@@ -80,8 +84,11 @@ export async function fromDriver(
   const base = await open({ ...choice, driver: files.base }, options, (project) =>
     sideOf(project, io, namesOf(project, options.only), options),
   )
+  const both = await compared(open, io, { ...choice, driver: files.file }, change, base, options)
+  const mutants = await driverMutants(open, io, files, both, options)
   return {
-    ...(await compared(open, io, { ...choice, driver: files.file }, change, base, options)),
+    ...both,
+    ...(mutants && { mutants }),
     document,
     subject: { kind: 'driver', base: shown(files.base), head: shown(files.file) },
   }

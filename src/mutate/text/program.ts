@@ -4,7 +4,7 @@
  * @module
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import ts from 'typescript'
 
 /** The folders whose text is mutated. */
@@ -39,6 +39,27 @@ export function compilerOptions(root: string): ts.CompilerOptions {
     throw new Error(`${file}: ${ts.flattenDiagnosticMessageText(error.messageText, '\n')}`)
   const { compilerOptions } = config as { compilerOptions: object }
   return ts.convertCompilerOptionsFromJson(compilerOptions, root).options
+}
+
+/**
+ * Reads a file that imports the package by its name, wherever it is, with types.
+ *
+ * @param path - under which the file is answered
+ */
+export function typedFile(root: string, file: string, path: string): TypedSources {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Readonly<Record<string, { readonly types: string }>>
+  }
+  const program = ts.createProgram([resolve(file)], {
+    ...compilerOptions(root),
+    ...{ noEmit: true, allowJs: true, module: ts.ModuleKind.ESNext },
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    paths: Object.fromEntries(
+      Object.entries(exports).map(([name, { types }]) => [`hmm-spec${name.slice(1)}`, [join(root, types)]]),
+    ),
+  })
+  const source = program.getSourceFile(resolve(file))
+  return { checker: program.getTypeChecker(), files: new Map(source && [[path, source]]) }
 }
 
 /** Reads `paths`, and whatever they import, with types. */
