@@ -210,7 +210,7 @@ export function Provenance({ site }: { site: Site }) {
         There is no evidence yet: <code>npm run evidence</code> makes it.
       </p>
     )
-  const { commit, changed, date } = evidence.manifest
+  const { commit, changed, date, node } = evidence.manifest
   return (
     <p class={`provenance${stale ? ' stale' : ''}`}>
       Figures of{' '}
@@ -221,7 +221,8 @@ export function Provenance({ site }: { site: Site }) {
           commit <code>{commit.slice(0, 10)}</code>
         </>
       )}
-      {changed ? ', with uncommitted changes' : ''}, {date.slice(0, 10)}, {evidence.check?.bounds} bounds.
+      {changed ? ', with uncommitted changes' : ''}, {date.slice(0, 10)}, Node.js {node.replace(/^v/, '')},{' '}
+      {evidence.check?.bounds} bounds.
       {stale ? ' They are older than this page: npm run evidence renews them.' : ''}
     </p>
   )

@@ -300,7 +300,7 @@ function Findings({ site }: { site: Site }) {
             return [
               <a href={documentAddress(file)}>{nameOf(file)}</a>,
               title.replace(/^\w+: /, ''),
-              /^\*\*Status\.\*\* (.*?)[.:;]\s/ms.exec(text)?.[1] ?? '',
+              <Linked site={site}>{/^\*\*Status\.\*\* (.*?)[.:;]\s/ms.exec(text)?.[1] ?? ''}</Linked>,
               defect === undefined ? '' : <To kind="requirement" name={defect.requirement} />,
               defect?.steps ?? '',
             ]

@@ -242,7 +242,8 @@ export function mutantsPage(site: Site): Page {
           <>
             <Reported site={site} run={report.run} />
             <p>
-              <strong>{report.mutants.length}</strong> were run{report.complete ? '' : ', of more'}:{' '}
+              <strong>{report.mutants.length}</strong> were run
+              {report.complete ? '' : ` within the limit of time, and ${report.counts.notRun} were not`}:{' '}
               <strong data-figure="killed">{report.counts.killed}</strong> killed, of which{' '}
               {report.killedBy.scenarios} by scenarios and {report.killedBy.recordings} by recordings of
               kernels; {report.counts.survived} survived.

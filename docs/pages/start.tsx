@@ -154,7 +154,8 @@ function Verdict({ site }: { site: Site }) {
           ) : (
             <>
               <strong data-figure="killed">{evidence.mutate.counts.killed}</strong> of{' '}
-              {evidence.mutate.mutants.length} <a href={MUTANTS_PAGE}>mutants</a> killed, at{' '}
+              {evidence.mutate.mutants.length} <a href={MUTANTS_PAGE}>mutants</a> killed
+              {evidence.mutate.complete ? '' : `, ${evidence.mutate.counts.notRun} not run`}, at{' '}
               {evidence.mutate.run.commit?.slice(0, 10) ?? 'an unknown commit'}
             </>
           )}
@@ -178,27 +179,31 @@ function Verdict({ site }: { site: Site }) {
   )
 }
 
-/** A cell for each requirement: the darker, the more often it was asked; with a border where a defect shows it awake. */
+/** A cell for each requirement: the longer its bar, the more often it was asked; with a ring where it catches a defect. */
 function Cells({ site }: { site: Site }) {
   const { data } = site
   if (data.evidence?.check === undefined) return null
   const asked = data.requirements.map((requirement) =>
     askedOf(site, requirement).reduce((sum, one) => sum + one.asked, 0),
   )
+  const killing = new Map<string, number>()
+  for (const { requirement, caught } of data.evidence.defects?.defects ?? [])
+    if (caught) killing.set(requirement, (killing.get(requirement) ?? 0) + 1)
   const most = Math.log(Math.max(2, ...asked))
   return (
     <section>
       <h2>Requirements</h2>
       <p>
-        The longer the bar, the more often the last check asked for it. Each leads to its evidence and to what
-        breaks it.
+        The longer the bar, the more often the last check asked for it; a ring: it catches a defect. Each
+        leads to its evidence and to what breaks it.
       </p>
       <p class="cells">
         {data.requirements.map(({ id, title }, i) => (
           <a
             key={id}
             href={address('requirement', id)}
-            title={`${id}: ${title} (asked ${asked[i].toLocaleString('en-US')} times)`}
+            class={killing.has(id) ? 'awake' : undefined}
+            title={`${id}: ${title} (asked ${asked[i].toLocaleString('en-US')} times${killing.has(id) ? `, catches ${killing.get(id)}` : ''})`}
             style={`--full: ${Math.round((100 * Math.log(Math.max(1, asked[i]))) / most)}%`}
           >
             <span>{id}</span>
