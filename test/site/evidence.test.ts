@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,6 +113,27 @@ describe('reading the evidence', () => {
     ])
     writeFileSync(join(folder, 'history.jsonl'), `${JSON.stringify(line)}\n{"format": "hmm-spec-history"}\n`)
     expect(() => readHistory(join(folder, 'history.jsonl'), schemas)).toThrow(/history\.jsonl, line 2/)
+  })
+})
+
+describe('the history of this project', () => {
+  const git = (...args: string[]) => spawnSync('git', args, { cwd: root, encoding: 'utf8' })
+  const history = readHistory(join(root, 'evidence/history.jsonl'), schemas)
+
+  test('has a line for each of several commits', () => {
+    const commits = history.map(({ commit }) => commit)
+    expect(commits.length).toBeGreaterThan(1)
+    expect(new Set(commits).size).toBe(commits.length)
+  })
+
+  // A clone without the past of the project, or an archive, cannot say.
+  const isWhole = git('rev-parse', '--is-shallow-repository').stdout.trim() === 'false'
+  test.skipIf(!isWhole)('is of commits of this branch, oldest first', () => {
+    for (const [i, { commit }] of history.entries())
+      expect(
+        git('merge-base', '--is-ancestor', commit, history[i + 1]?.commit ?? 'HEAD').status,
+        commit,
+      ).toBe(0)
   })
 })
 
