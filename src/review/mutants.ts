@@ -4,7 +4,7 @@
  * @module
  */
 import type { MutateDocument } from '../publish/mutants.js'
-import { counted, duration, figure } from '../report/figures.js'
+import { counted, duration, figure } from '../report/form/figures.js'
 
 /** One mutant, and what was found of it before the change and after it. */
 export interface MutantChange {
