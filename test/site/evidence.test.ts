@@ -120,9 +120,9 @@ describe('the history of this project', () => {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: root, encoding: 'utf8' })
   const history = readHistory(join(root, 'evidence/history.jsonl'), schemas)
 
-  test('has a line for each of several commits', () => {
+  test('has one line for each commit that was checked', () => {
     const commits = history.map(({ commit }) => commit)
-    expect(commits.length).toBeGreaterThan(1)
+    expect(commits.length).toBeGreaterThan(0)
     expect(new Set(commits).size).toBe(commits.length)
   })
 
