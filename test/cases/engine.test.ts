@@ -1,5 +1,6 @@
 /** Verdicts of the engine that misled: loops that are not fair, runs that are not the shortest, recursion without end. */
 import { expect, test } from 'vitest'
+import { defects, scenarioOf } from '../../spec/index.js'
 import { type CheckResult, check } from '../../src/checker/index.js'
 import {
   BLOCKED,
@@ -125,4 +126,19 @@ test('a step that goes elsewhere when it is taken again is an error', async () =
   }).catch((error) => error)
   expect(error).toMatchObject({ code: 'non-deterministic' })
   expect(error.message).toContain('step "count" of count (thread a)')
+})
+
+test('a trace tells records and states by their names, and never by their numbers', async () => {
+  const defect = defects.find(
+    ({ requirement, scenario, steps }) => requirement === 'C3' && scenario === 'munmap' && steps > 15,
+  )!
+  const { violation } = await check(scenarioOf(defect)!, { bounds: 'smoke', defects: [defect] })
+  const changes = violation!.trace.steps.flatMap(({ changes }) => changes)
+  const of = (cell: string) =>
+    changes.filter((change) => change.cell === cell).map(({ before, after }) => [before, after])
+  expect(of('gpu.pte[0].frame')[0]).toEqual(['none', 'frame[1]'])
+  expect(of('gpu.range[0].lifecycle').slice(0, 2)).toEqual([
+    ['idle', 'begin'],
+    ['begin', 'faulted'],
+  ])
 })
