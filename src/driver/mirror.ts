@@ -16,6 +16,7 @@ import {
   type HmmPfn,
   type HmmRange,
   type IntervalNotifier,
+  insertAtRest,
   type MachineSize,
   type NotifierRange,
   NotifyEvent,
@@ -284,9 +285,7 @@ export function beginWatching(
 ): void {
   if (pages !== undefined) watchPages(notifier, pages)
   notifier.allocated = true
-  notifier.seq = notifier.mm.subscriptions.seq - 1
-  notifier.inTree = true
-  notifier.lifecycle.signal('INSERTED')
+  insertAtRest(notifier)
 }
 
 /**

@@ -10,8 +10,8 @@ import {
   cpuWrite,
   exit_mmap,
   folio_lock,
-  type IntervalNotifier,
   isFileBacked,
+  isInserted,
   isPageCache,
   ownExpected,
   PteKind,
@@ -230,11 +230,6 @@ export function noEarlierLockUnderUpdateLock({ machine, mirrors }: MirrorWorld):
       return true
     },
   }
-}
-
-/** True for one that is in the tree, or will be. */
-function isInserted(sub: IntervalNotifier): boolean {
-  return sub.allocated && (sub.inTree || sub.deferred)
 }
 
 /** C19: no notifier is inserted into an address space that has no users left: nobody would tell it of the end. */

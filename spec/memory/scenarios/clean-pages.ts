@@ -14,8 +14,19 @@ import {
   VM_READ,
   VmaKind,
 } from '../../../src/kernel/index.js'
-import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { goesToSwap } from './swap.js'
+
+/** A page that is clean in the swap cache, a device that uses it, and room for reclaim to take it. */
+const cleanPage = {
+  pages: [{ touched: true, swapCached: true }],
+  mirrors: [{ name: 'gpu' }],
+  spareFrames: 1,
+  swapSlots: 1,
+  witnesses: (m: MirrorWorld) => [goesToSwap(m)],
+  values: 3,
+  invalidations: 2,
+}
 
 /** A page that a device has written to loses the right to be written, and reclaim comes for it. */
 export const cleanAndProtect = mirrorScenario({
@@ -27,13 +38,7 @@ export const cleanAndProtect = mirrorScenario({
   generations: [],
   parameters: {},
   world: () => ({
-    pages: [{ touched: true, swapCached: true }],
-    mirrors: [{ name: 'gpu' }],
-    spareFrames: 1,
-    swapSlots: 1,
-    witnesses: (m) => [goesToSwap(m)],
-    values: 3,
-    invalidations: 2,
+    ...cleanPage,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       { name: 'cpu 1', calls: () => [call(mprotect, 0, 1, VM_READ)] },
@@ -53,12 +58,9 @@ export const cleanAndMigrate = mirrorScenario({
   generations: [],
   parameters: {},
   world: () => ({
-    pages: [{ touched: true, swapCached: true }],
+    ...cleanPage,
     mirrors: [{ name: 'gpu', memory: 1 }],
     spareFrames: 2,
-    swapSlots: 1,
-    witnesses: (m) => [goesToSwap(m)],
-    values: 3,
     invalidations: 4,
     threads: [
       {
@@ -81,14 +83,9 @@ export const cleanAndFork = mirrorScenario({
   generations: [],
   parameters: {},
   world: () => ({
-    pages: [{ touched: true, swapCached: true }],
-    mirrors: [{ name: 'gpu' }],
+    ...cleanPage,
     processes: 2,
     spareFrames: 2,
-    swapSlots: 1,
-    witnesses: (m) => [goesToSwap(m)],
-    values: 3,
-    invalidations: 2,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },
       { name: 'parent', calls: (m) => [call(fork, m.machine.mms[1]), call(cpuRead, 0)] },
@@ -107,13 +104,9 @@ export const cleanAndMove = mirrorScenario({
   generations: [],
   parameters: {},
   world: () => ({
-    pages: [{ touched: true, swapCached: true }, { kind: VmaKind.none }],
-    mirrors: [{ name: 'gpu' }],
-    spareFrames: 1,
-    swapSlots: 1,
+    ...cleanPage,
+    pages: [...cleanPage.pages, { kind: VmaKind.none }],
     moves: true,
-    witnesses: (m) => [goesToSwap(m)],
-    values: 3,
     invalidations: 3,
     threads: [
       { name: 'device', devices: [0], calls: (m) => [call(deviceAccess, m.mirrors[0], 0, 1, 2)] },

@@ -15,6 +15,7 @@ import {
   hmm_range_fault,
   innermostRange,
   isDevicePrivate,
+  isInserted,
   mmu_notifier_invalidate_range_start,
   mn_itree_invalidate,
   PteKind,
@@ -84,9 +85,7 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
 /** True if the range is walked under the number of a notifier that is told of the page. */
 function watches({ ownNotifiers }: Mirror, { notifier }: HmmRange, page: number): boolean {
   if (ownNotifiers.length === 0) return true
-  // One that is deferred is in the tree before the next invalidation looks.
-  const isInserted = notifier.allocated && (notifier.inTree || notifier.deferred)
-  return isInserted && notifier.start <= page && page <= notifier.last
+  return isInserted(notifier) && notifier.start <= page && page <= notifier.last
 }
 
 /** C8: what a snapshot tells user space is from a walk that mmu_interval_read_retry has cleared, under the update lock. */
@@ -144,8 +143,10 @@ export function rulesAreSound(world: MirrorWorld): StepClaim {
           const { frame, write } = mirror.pageTable[page]
           const pte = old(mirror.mm.pte[page])
           const isPresent = pte.kind === PteKind.present || pte.kind === PteKind.devicePrivate
-          if (!isPresent || pte.frame !== frame?.pfn || write > pte.write)
+          if (!isPresent || pte.frame !== frame?.pfn)
             return `${mirror.name} programs page ${page} as its rule allows, and it was invalidated since the walk that found it`
+          if (write > pte.write)
+            return `${mirror.name} programs page ${page} for writing as its rule allows, and the process may only read it`
           for (const task of tasks)
             if (isAnswered(machine, mirror, page, task.thread, from))
               return `${mirror.name} programs page ${page} as its rule allows, and has answered an invalidation of it that has not ended`

@@ -380,10 +380,7 @@ function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'star
   if (sub.mm.users === 0) return -Errno.EINVAL
   sub.allocated = true
   if (subs.active === 0) {
-    // The sequence number of an interval whose last invalidation has just ended.
-    sub.seq = subs.seq - 1
-    sub.inTree = true
-    sub.lifecycle.signal('INSERTED')
+    insertAtRest(sub)
   } else if (isInvalidating(subs)) {
     sub.seq = subs.seq
     sub.deferred = true
@@ -396,6 +393,19 @@ function insertInterval(sub: IntervalNotifier, pages?: Pick<NotifierRange, 'star
     sub.lifecycle.signal('INSERTED_DURING_INVALIDATION')
   }
   return 0
+}
+
+/** Puts the interval into the tree while nothing is being invalidated. Called inside an atomic step. */
+export function insertAtRest(sub: IntervalNotifier): void {
+  // The sequence number of an interval whose last invalidation has just ended.
+  sub.seq = sub.mm.subscriptions.seq - 1
+  sub.inTree = true
+  sub.lifecycle.signal('INSERTED')
+}
+
+/** True for one that is in the tree, or will be before the next invalidation looks. */
+export function isInserted(sub: IntervalNotifier): boolean {
+  return sub.allocated && (sub.inTree || sub.deferred)
 }
 
 /**
