@@ -12,6 +12,7 @@ import { seedDefects } from './drivers/defects/seeds.js'
 import { sinceDefects } from './drivers/defects/since-2023.js'
 import { treeDefects } from './drivers/defects/tree.js'
 import { xeSvmDefects } from './drivers/defects/xe-svm.js'
+import { xeVramDefects } from './drivers/defects/xe-vram.js'
 import { exclusiveDefects } from './exclusive/defects/exclusive.js'
 import { exclusiveByPageDefects } from './exclusive/defects/exclusive-by-page.js'
 import { encodingDefects } from './generations/defects/encodings.js'
@@ -72,6 +73,7 @@ export const defects: readonly Defect[] = [
   ...nouveauDefects,
   ...sinceDefects,
   ...xeSvmDefects,
+  ...xeVramDefects,
   ...amdkfdSvmDefects,
   ...recordedDefects,
   ...exclusiveDefects,

@@ -213,7 +213,7 @@ export const deviceSteps: readonly AtomicStep[] = [
   row(
     'xe_svm_range_is_valid',
     'tile_present & ~tile_invalidated',
-    '*.range[].read_only *.range[].tile_invalidated *.range[].tile_present',
+    '*.range[].flags *.range[].tile_invalidated *.range[].tile_present',
     'gpusvm',
   ),
   row(

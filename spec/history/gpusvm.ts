@@ -39,6 +39,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '847b371debf3' },
     what: 'Evicting a range keeps its user of the address space, which is then never torn down.',
     kind: 'lifetime',
+    defects: ['T22'],
     alike: ['X213'],
   },
   {
@@ -71,7 +72,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '3902846af36b' },
     what: 'A migration that fails early unlocks and puts device pages that it has not locked.',
     kind: 'error path',
-    notSaid: 'populating fails for single pages in the model, and not for a whole allocation',
+    defects: ['T23'],
   },
   {
     subsystem: 'drm_pagemap',
@@ -111,6 +112,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '475d06e00b74' },
     what: 'The mask of requests is not set, and bits of an array that is not zeroed are taken for requests.',
     kind: 'arithmetic',
+    defects: ['T21'],
     alike: ['D31'],
   },
   {
@@ -137,6 +139,7 @@ export const gpusvmBugs: readonly HistoricBug[] = [
     source: { commit: '2577b202458c' },
     what: 'Pages are marked dirty under the notifier lock, which takes folio locks, whose holders wait for the notifier lock.',
     kind: 'protocol',
+    defects: ['T20'],
     alike: ['D34'],
   },
   {

@@ -115,9 +115,15 @@ export const driverFields: readonly UnlockedField[] = [
     'It says which memory a range is thought to be in; what is mapped comes from the walk.',
   ),
   row(
-    '*.driver.gpusvm.range[].read_only',
+    '*.driver.devmem.timeslice',
+    'none',
+    'timeslice_expiration: a time, stored by who migrates, compared with the clock by who faults (drm_pagemap_migrate_to_ram)',
+    'A CPU that sees an old time faults once more, or brings the page back a little early.',
+  ),
+  row(
+    '*.driver.gpusvm.range[].flags',
     'recheck',
-    'xe_svm_range_is_valid: without the notifier lock; looked at again under it before anything is bound',
+    'xe_svm_range_is_valid: READ_ONCE without the notifier lock; drm_gpusvm_get_pages: WRITE_ONCE under it; looked at again under it before anything is bound',
     'A hint.',
   ),
   row(

@@ -4,6 +4,7 @@
  * @module
  */
 import { statecharts } from '../../models/index.js'
+import { donePartly } from '../../spec/drivers/scenarios/tree.js'
 import { defects, requirements, scenarios, scenariosFor, scenariosIn } from '../../spec/index.js'
 import { recordedCells, recordedScenario } from '../../spec/recorded/cells.js'
 import {
@@ -24,6 +25,7 @@ import {
   nouveauSvmDriver,
   rxeDriver,
   xeSvmDriver,
+  xeVramDriver,
 } from '../driver/tree/index.js'
 import { exportScenario } from '../export/scenario.js'
 import { generations } from '../generations/generations.js'
@@ -43,18 +45,15 @@ function proceduresIn(...modules: readonly object[]): AnyProcedure[] {
   return [...new Set(exported.filter(isProcedure))]
 }
 
-/** `rxe/munmap` and so on: every scenario that any driver can be put into, with `driver` in it. */
-function namedAfter(driver: driver.Driver): Scenario[] {
-  return scenariosFor(driver).map((scenario) => ({
-    ...scenario,
-    name: `${driver.name}/${scenario.name.replace(` (${driver.name})`, '')}`,
-  }))
+/** `rxe/munmap` and so on: every scenario that any driver can be put into, or those `among` them, with `driver` in it. */
+function namedAfter(driver: driver.Driver, among?: readonly string[]): Scenario[] {
+  return scenariosFor(driver)
+    .map((scenario) => ({ scenario, name: scenario.name.replace(` (${driver.name})`, '') }))
+    .filter(({ name }) => among === undefined || among.includes(name))
+    .map(({ scenario, name }) => ({ ...scenario, name: `${driver.name}/${name}` }))
 }
 
-/**
- * The drivers of the tree that are put into every scenario: without mlx5, whose workers make some of the scenarios too large to be
- * among all of them.
- */
+/** The drivers of the tree that are put into every scenario; the others are put into some ({@link donePartly}). */
 const TREE: readonly driver.Driver[] = [
   rxeDriver,
   amdgpuUserptrDriver,
@@ -76,9 +75,13 @@ export function referenceProject(): Project {
       rxe: scenariosFor(rxeDriver),
       'amdgpu-userptr': scenariosFor(amdgpuUserptrDriver),
       'xe-svm': scenariosFor(xeSvmDriver),
+      'xe-vram': scenariosFor(xeVramDriver),
       'amdkfd-svm': scenariosFor(amdkfdSvmDriver),
       'nouveau-svm': scenariosFor(nouveauSvmDriver),
-      tree: TREE.flatMap(namedAfter),
+      tree: [
+        ...TREE.flatMap((each) => namedAfter(each)),
+        ...[...donePartly].flatMap(([each, among]) => namedAfter(each, among)),
+      ],
     },
     requirements,
     defects,

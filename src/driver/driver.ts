@@ -153,15 +153,16 @@ export interface Driver<S = unknown> {
   /**
    * A CPU fault on `page`, which is in the device's memory: migrates it back to system memory
    * ({@link bringBack}, or the procedures of migrate_vma). The caller holds the mmap lock for
-   * reading, and the reference and lock that `fault` states. Returns 0 or an error of the fault.
-   * Absent: as in the reference driver. Device memory that is added and removed at run time keeps
-   * its own driver.
+   * reading, and the reference and lock that `fault` states. Returns 0, an error of the fault, or
+   * `again` if the page stays for now, for a time slice: the CPU faults again, and must complete its
+   * access eventually (C48). Absent: as in the reference driver. Device memory that is added and
+   * removed at run time keeps its own driver.
    *
    * @kernel dev_pagemap_ops.migrate_to_ram
    */
   readonly migrateToRam?: Procedure<
     [current: Task, mirror: Mirror<S>, page: number, fault: DeviceFault],
-    number
+    number | 'again'
   >
   /**
    * Migrates the pages from `start` to `end` into the device's memory, as far as possible: user
@@ -171,6 +172,13 @@ export interface Driver<S = unknown> {
   readonly migrateToDevice?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
   /** Migrates the pages from `start` to `end` back to system memory. */
   readonly migrateToSystem?: Procedure<[current: Task, mirror: Mirror<S>, start: number, end: number], number>
+  /**
+   * Migrates back to system memory what it can of all pages in the device's memory, in whichever
+   * page table they are mapped (`migrate_device_range`). It holds no mmap lock, and reads no VMA: a
+   * process may have exited, and its child may have the page mapped. Absent: as in the reference
+   * driver.
+   */
+  readonly evict?: Procedure<[current: Task, mirror: Mirror<S>], void>
   /**
    * Sets the driver's state for `page` as a fault would leave it. Called before the first step of a
    * scenario in which the device already maps pages. Absent: the driver has no state for the pages

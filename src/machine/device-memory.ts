@@ -52,6 +52,8 @@ export interface DeviceMemoryOps {
    * @kernel dev_pagemap_ops.folio_split
    */
   readonly folioSplit?: (frame: Frame) => void
+  /** What its driver does when somebody else wants the memory: the kernel has no name for it. Absent: the reference driver's. */
+  readonly evict?: Procedure<[current: Task], void>
   /**
    * True if the device has failed, or may have: then migrate_to_ram may return SIGBUS. This is
    * state of the device, without a name in the kernel; the claim of C30 reads it. Absent: the

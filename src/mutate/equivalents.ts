@@ -36,10 +36,10 @@ export const equivalents: Readonly<Record<string, string>> = {
     'a range that is not taken to VRAM is mapped where it is: where it should be is up to the driver',
   'driver/tree/amdgpu-userptr | amdgpu_cs_ioctl | condition | error === -Errno.EBUSY || error === -Errno.EAGAIN → error === -Errno.EAGAIN':
     'the ioctl answers EBUSY to a collision in place of submitting again: that is up to the process',
-  'driver/tree/drm-gpusvm | drm_gpusvm_get_pages | zero | -Errno.EFAULT → 0':
+  'driver/tree/xe/drm-gpusvm | drm_gpusvm_get_pages | zero | -Errno.EFAULT → 0':
     'a range without pages is not bound, and the next try finds no user of the process either, where it looks for the ' +
     'range',
-  'driver/tree/xe-svm | xe_svm_range_notifier_event_begin | xe_pt_zap_ptes_range | zero | start → 0':
+  'driver/tree/xe/xe-svm | xe_svm_range_notifier_event_begin | xe_pt_zap_ptes_range | zero | start → 0':
     'more is flushed than must be: the device looks the translations up again',
   'driver/variants/lock-out | migrate to device (readers locked out) | staleRead | yield* lock.lock(); const error = yield* migrateToDevice… 36e54e → const error = yield* migrateToDevice(current, mirror, st… 7e0f78':
     'the callback passes over a migration only if the lock is held: one that is made without it is recorded like any ' +

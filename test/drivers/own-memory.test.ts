@@ -24,6 +24,7 @@ test.each<[string, Parameters<typeof memoryDriver>[1], string, string]>([
   ['takes a lock that is held across walks and migrations', 'fault lock', 'migrate', 'lock-order'],
   ['takes it, and its place in the order is not declared', 'unranked fault lock', 'migrate', 'deadlock'],
   ['does not finalize', 'no finalize', 'migrate', 'C51'],
+  ['evicts under the mmap lock', 'evicts under the mmap lock', 'evict', 'eviction'],
 ])('%s', { timeout: 120_000 }, async (_, flaw, scenario, clause) => {
   const { violation } = await checkIn(memoryDriver('twin', flaw), scenario)
   expect(violation?.clause).toBe(clause)

@@ -13,6 +13,7 @@ import {
   type DeviceFault,
   Errno,
   LockRank,
+  migrate_device_range,
   migrate_vma_finalize,
   migrate_vma_pages,
   migrate_vma_setup,
@@ -42,7 +43,7 @@ type Own = Mirror<RecordOf<ReturnType<typeof declareState>>>
 /** A driver that brings pages back; or one with a flaw. */
 export function memoryDriver(
   name: string,
-  flaw?: 'fault lock' | 'unranked fault lock' | 'no finalize',
+  flaw?: 'fault lock' | 'unranked fault lock' | 'no finalize' | 'evicts under the mmap lock',
 ): Driver {
   const takesFaultLock = flaw === 'fault lock' || flaw === 'unranked fault lock'
   const migrateToRam = procedure(
@@ -63,11 +64,24 @@ export function memoryDriver(
     },
   )
 
+  const evict = procedure('own evict', function* (current: Task, { mm, owner }: Own): Running<void> {
+    if (flaw === 'evicts under the mmap lock') yield* mm.mmapLock.lockRead()
+    for (const frame of current.machine.deviceMemory[owner].frames) {
+      const args = yield* migrate_device_range(current, frame)
+      if (args === undefined) continue
+      yield* allocateAndCopy(current, args, systemFrames(current))
+      yield* migrate_vma_pages(current, args)
+      yield* migrate_vma_finalize(current, args)
+    }
+    if (flaw === 'evicts under the mmap lock') yield* mm.mmapLock.unlockRead()
+  })
+
   return defineDriver({
     name,
     state: (l: Layout) => declareState(l, flaw === 'unranked fault lock' ? 0 : LockRank.mmap / 2),
     invalidate,
     migrateToRam,
+    evict,
     fault: procedure(
       'fault',
       function* (current: Task, mirror: Own, start, end, write): Running<FaultAnswer> {

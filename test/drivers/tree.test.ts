@@ -3,10 +3,10 @@
  * `hmm-spec check --driver tree --bounds smoke`, or with HMM_SPEC_WHOLE=1.
  */
 import { describe } from 'vitest'
+import { donePartly } from '../../spec/drivers/scenarios/tree.js'
 import {
   amdgpuUserptrDriver,
   amdkfdSvmDriver,
-  mlx5Driver,
   nouveauSvmDriver,
   rxeDriver,
   xeSvmDriver,
@@ -16,21 +16,10 @@ import { holdsEverywhere, sampleFor } from './parts.js'
 describe('rxe', () => holdsEverywhere(rxeDriver, sampleFor(rxeDriver)))
 describe('amdgpu-userptr', () => holdsEverywhere(amdgpuUserptrDriver, sampleFor(amdgpuUserptrDriver)))
 
-/** mlx5 has a worker for each device, and faults of many steps: these are done in seconds. */
-const QUICK_FOR_MLX5 = [
-  'munmap',
-  'mprotect',
-  'exit',
-  'swap',
-  'swap-and-close',
-  'unmap-and-close',
-  'mmap-over',
-  'oom-reaper',
-  'fork-and-write',
-  'overlapping-invalidations',
-]
-
-describe('mlx5', () => holdsEverywhere(mlx5Driver, QUICK_FOR_MLX5))
+describe.each([...donePartly].map(([driver, names]) => [driver.name, driver, names] as const))(
+  '%s',
+  (_, driver, names) => holdsEverywhere(driver, names),
+)
 
 describe('xe-svm', () => holdsEverywhere(xeSvmDriver, sampleFor(xeSvmDriver)))
 

@@ -141,6 +141,7 @@ describe('requirements', () => {
       'deadlock',
       'dma-mapping',
       'encoding',
+      'eviction',
       'exclusive-kept',
       'lock-discipline',
       'lock-order',

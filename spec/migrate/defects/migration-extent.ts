@@ -6,6 +6,7 @@
 import {
   allocateAndCopy,
   areAllThere,
+  evict,
   mapMigrated,
   migrateAllOrNone,
   migrateOneAtATime,
@@ -20,6 +21,18 @@ import {
 } from '../../../src/kernel/index.js'
 import { override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
+
+/** The mmap lock of the process is held throughout. */
+const evictsUnderMmapLock = override(
+  evict,
+  (original) =>
+    function* (current, memory) {
+      const { mmapLock } = current.machine.mms[0]
+      yield* mmapLock.lockRead()
+      yield* original(current, memory)
+      yield* mmapLock.unlockRead()
+    },
+)
 
 /** Whatever the range is, its pages are collected. */
 const setupChecksNothing = override(
@@ -132,6 +145,19 @@ export const migrationExtentDefects: readonly Defect[] = [
     scenario: 'coherent-held',
     overrides: [resultIsInverted],
     steps: 22,
+  },
+  {
+    name: 'X537',
+    kind: 'mutation',
+    title: 'an eviction goes by the address space of a process',
+    text:
+      'A driver that wants its memory back takes the mmap lock of the process that had its pages moved there, to look at its areas. A child ' +
+      'may have the pages, and whoever wants the memory may hold what is taken under the mmap lock.',
+    source: ['our own', 'Documentation/gpu/rfc/gpusvm.rst', 'reference B.8'],
+    requirement: 'eviction',
+    scenario: 'evict',
+    overrides: [evictsUnderMmapLock],
+    steps: 1,
   },
   {
     name: 'X338',

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeviceMemoryState } from '../../../models/index.js'
-import { removeDeviceMemory, unplugDevice } from '../../../src/driver/index.js'
+import { evict, removeDeviceMemory, unplugDevice } from '../../../src/driver/index.js'
 import {
   type Frame,
   free_zone_device_folio,
@@ -38,7 +38,24 @@ export function deviceMemoryInvariants(world: MirrorWorld): Invariant[] {
 
 /** The claims about every step. */
 export function deviceMemoryStepClaims(world: MirrorWorld): StepClaim[] {
-  return world.machine.memoryLimit === undefined ? [] : [limitsKeepNothingAway(world)]
+  const { memoryLimit, deviceMemory } = world.machine
+  return [
+    ...(memoryLimit === undefined ? [] : [limitsKeepNothingAway(world)]),
+    ...(deviceMemory.length > 0 ? [evictionsNeedNoProcess(world)] : []),
+  ]
+}
+
+/** `eviction`: who evicts device memory holds no mmap lock, and so looks at no area either. */
+function evictionsNeedNoProcess({ machine }: MirrorWorld): StepClaim {
+  return {
+    clause: 'eviction',
+    name: 'an eviction holds no mmap lock',
+    judge(thread, from) {
+      if (!from.inside(thread, evict)) return undefined
+      const held = machine.mms.find(({ mmapLock }) => mmapLock.heldBy(thread))
+      return held === undefined || `device memory is evicted by a thread that holds ${held.mmapLock.name}`
+    },
+  }
 }
 
 /** C44: a removal comes to an end. */

@@ -18,6 +18,20 @@ export const deviceMemory: readonly Requirement[] = [
     checks: ['the charge is where the data is', 'no limit keeps a page from coming back'],
   },
   {
+    id: 'eviction',
+    title: 'eviction looks at no address space',
+    text:
+      'A driver that wants its memory back goes by the pages in it (migrate_device_range), and not by a process, its areas or a ' +
+      'mmap lock: a page may be mapped by the child of a process that has exited or unmapped it, and whoever wants the memory may hold ' +
+      'locks under which no mmap lock may be taken.',
+    source: [
+      'Documentation/gpu/rfc/gpusvm.rst',
+      'drivers/gpu/drm/drm_pagemap.c: drm_pagemap_evict_to_ram',
+      'reference B.8',
+    ],
+    checks: ['an eviction holds no mmap lock'],
+  },
+  {
     id: 'C44',
     title: 'device memory is removed when its pages are free',
     text:

@@ -45,7 +45,8 @@ export const migration: readonly Requirement[] = [
     title: 'migrate_to_ram brings the page back, or reports why not',
     text:
       'When the owner of a device page answers a fault with 0, the page at that address is no longer ' +
-      'in its memory, or another reference prevented the migration, and the access is retried. ' +
+      'in its memory, or another reference prevented the migration, or the owner says that it keeps the page for now (a time slice), ' +
+      'and the access is retried. ' +
       'Otherwise the owner returns VM_FAULT_OOM, or VM_FAULT_SIGBUS if its device has failed. It may ' +
       'bring back other pages as well, but the faulting page comes first: it is not left without ' +
       'memory because of what they were given. A page that was lost with its device stays refused: ' +

@@ -324,7 +324,7 @@ export const shortOfMemory = mirrorScenario({
 export const evictDevice = mirrorScenario({
   name: 'evict',
   summary: 'A driver evicts its memory while a CPU writes to a page in it and another thread zaps the page.',
-  exercises: ['C28', 'C31', 'C39', 'C51'],
+  exercises: ['C28', 'C31', 'C39', 'C51', 'eviction'],
   generations: [],
   parameters: {},
   world: () => ({

@@ -412,7 +412,7 @@ export const exitReadOnly = mirrorScenario({
 })
 
 /** The driver is told of the end of the process, and closes the mirror then. */
-const closeAfterExit = procedure('close after exit', function* (current: Task, mirror: Mirror) {
+export const closeAfterExit = procedure('close after exit', function* (current: Task, mirror: Mirror) {
   yield* step('wait for the end of the process', () => (mirror.mm.users === 0 ? 0 : BLOCKED))
   yield* closeMirror(current, mirror)
 })

@@ -13,6 +13,7 @@ import {
   destinationOf,
   type Frame,
   hasSource,
+  holdInPlace,
   isCompound,
   isFreePage,
   isMigrating,
@@ -141,6 +142,8 @@ export function faultArgs({ machine }: Task, mm: MmStruct, page: number, fault: 
  * @see reference B.8
  */
 export const evict = procedure(function* evict(current: Task, memory: DeviceMemory): Running<void> {
+  const own = memory.ops.evict
+  if (own) return yield* own(current)
   for (const frame of memory.frames) {
     const args = yield* migrate_device_range(current, frame)
     if (args === undefined) continue
@@ -157,7 +160,14 @@ export function attachDeviceMemory(memory: DeviceMemory): void {
 
 /** Attaches the driver of `mirror` to its device memory, if the driver has `migrateToRam`. */
 export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
-  const { migrateToRam } = mirror.driver
+  const { migrateToRam, evict: own } = mirror.driver
+  if (own)
+    memory.ops = {
+      ...memory.ops,
+      evict: procedure(`${mirror.name}: evict`, function* (current: Task): Running<void> {
+        yield* own(current, mirror)
+      }),
+    }
   if (migrateToRam === undefined) return
   memory.ops = {
     ...memory.ops,
@@ -165,10 +175,15 @@ export function attachOwnMemory(memory: DeviceMemory, mirror: Mirror): void {
       `${mirror.name}: migrate_to_ram`,
       function* (current: Task, _mm: MmStruct, page: number, fault: DeviceFault): Running<number> {
         const answer: unknown = yield* migrateToRam(current, mirror, page, fault)
+        if (answer === 'again')
+          return yield* step('the page stays for now', () => {
+            holdInPlace(current, page)
+            return 0
+          })
         if (typeof answer !== 'number' || !Number.isInteger(answer))
           throw new SpecificationError(
             'invalid-result',
-            `migrateToRam of driver ${mirror.driver.name} returned ${String(answer)}; it returns a number: 0 once the page is back, or an error`,
+            `migrateToRam of driver ${mirror.driver.name} returned ${String(answer)}; it returns a number, 0 once the page is back, or an error; or 'again'`,
           )
         return answer
       },

@@ -5,9 +5,8 @@
  */
 export * from './amdgpu-userptr.js'
 export * from './amdkfd/index.js'
-export * from './drm-gpusvm.js'
 export * from './mlx5.js'
 export * from './nouveau/index.js'
 export * from './rxe.js'
 export * from './umem-odp.js'
-export * from './xe-svm.js'
+export * from './xe/index.js'

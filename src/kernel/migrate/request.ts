@@ -90,14 +90,20 @@ export const MIGRATE_PFN_MOVED = 8
  */
 export const MIGRATE_PFN_UNMAPPED = 16
 /**
- * Ghost: the page of the fault is not migrated, because another thread holds it. Cleared when the
- * fault ends.
+ * Ghost: the page of the fault is not migrated, because another thread holds it, or because its owner
+ * keeps it for a time slice. Cleared when the fault ends.
  */
 export const MIGRATE_PFN_HELD = 32
 
+/** Records that the owner of a device page keeps it in place: the CPU faults again. Called inside an atomic step. */
+export function holdInPlace(current: Task, page: number): void {
+  const entry = pagesOf(current)[page]
+  entry.flags = entry.flags | MIGRATE_PFN_HELD
+}
+
 /**
- * True if the page of the fault was not migrated because another thread held it. Clears the flag:
- * the fault ends. Called inside an atomic step.
+ * True if the page of the fault was not migrated because another thread held it, or because its
+ * owner keeps it. Clears the flag: the fault ends. Called inside an atomic step.
  */
 export function wasHeld(current: Task, page: number): boolean {
   const entry = pagesOf(current)[page]

@@ -1,85 +1,79 @@
 /**
  * Shared virtual memory of xe, on top of GPU SVM: a fault binds a range. The callback zaps it and,
  * if the process has unmapped it, passes it to a garbage collector, which a work item or the next
- * fault runs.
+ * fault runs. If the device has memory, a fault first migrates the range there.
  *
- * Follows Linux 7.0, for a device without memory; the bugs listed in `docs/drivers/xe-svm.md` are
- * fixed here.
+ * Follows Linux 7.0; the bugs listed in `docs/drivers/xe-svm.md` are fixed here.
  *
  * @see drivers/gpu/drm/xe/xe_svm.c
  * @module
  */
 
-import { flushDevice } from '../../device/index.js'
+import { flushDevice } from '../../../device/index.js'
 import {
-  disable_work_sync,
   Errno,
   HMM_PFN_VALID,
   HMM_PFN_WRITE,
-  LockRank,
-  mmu_interval_notifier_remove,
   mmu_interval_set_seq,
   type NotifierRange,
   NotifyEvent,
-  queue_work,
   type Task,
-} from '../../kernel/index.js'
+} from '../../../kernel/index.js'
 import {
   any,
   become,
   both,
   exclusive,
-  type Layout,
-  List,
+  type Procedure,
   procedure,
   READ_ONCE,
-  type RecordOf,
   type Running,
-  RwSemaphore,
-  Spinlock,
   shared,
   step,
-} from '../../world/index.js'
-import { defineDriver, type FaultAnswer, type MirrorSetting } from '../driver.js'
-import { type Mirror, workOf } from '../mirror.js'
-import { dirtyPages, mapPage, unmapPages } from '../page-table.js'
+} from '../../../world/index.js'
+import { defineDriver, type FaultAnswer } from '../../driver.js'
+import { mapPage } from '../../page-table.js'
 import {
   allocateRange,
-  declareGpusvm,
+  devmemOwner,
   drm_gpusvm_get_pages,
+  drm_gpusvm_range_evict,
   drm_gpusvm_range_find_or_insert,
-  drm_gpusvm_range_remove,
   type GpusvmRange,
+  isDevmemOnly,
   isValid,
+  type Pages,
   rangesOf,
   unmapPagesOf,
 } from './drm-gpusvm.js'
 import { gpusvmClaims } from './drm-gpusvm-claims.js'
-
-const declareVm = (l: Layout, setting: MirrorSetting) => {
-  const lock = new RwSemaphore(l, 'lock', { rank: LockRank.mmap / 2 })
-  const gpusvm = l.scope('gpusvm', (g) => declareGpusvm(g, setting, lock))
-  const { notifierLock } = gpusvm
-  const garbageCollector = l.scope('garbage_collector', (gc) => {
-    const gcLock = new Spinlock(gc, 'lock', { rank: LockRank.update + 1 })
-    return { lock: gcLock, rangeList: new List(gc, 'range_list', gpusvm.ranges, { guardedBy: gcLock }) }
-  })
-  return {
-    lock,
-    gpusvm,
-    garbageCollector,
-    /** @kernel xe_vm_is_closed */
-    isClosed: l.flag('closed', {
-      guardedBy: any(exclusive(notifierLock), both(shared(notifierLock), exclusive(lock)), lock),
-    }),
-  }
-}
-
-/** @kernel struct xe_vm */
-export type XeVm = Mirror<RecordOf<ReturnType<typeof declareVm>>>
+import {
+  drm_pagemap_migrate_to_ram,
+  drm_pagemap_populate_mm,
+  endTimeslice,
+  letTimePass,
+  waitOutTimeslice,
+} from './drm-pagemap.js'
+import {
+  declareVm,
+  type XeVm,
+  xe_svm_garbage_collector,
+  xe_svm_garbage_collector_add_ranges,
+  xe_svm_garbage_collector_work_func,
+  xe_vm_close_and_put,
+  zapRange,
+} from './xe-vm.js'
 
 /** How often a fault retries after an error other than a collision: the fix of T10. */
-const MOST_TRIES = 1
+function mostTries(vm: XeVm): number {
+  return devmemOwner(vm) < 0 ? 1 : 3
+}
+
+/** How often a fault moves its range to the device's memory. @kernel migrate_try_count */
+function mostMigrations(vm: XeVm, { write }: PageFault): number {
+  if (devmemOwner(vm) < 0) return 0
+  return isDevmemOnly(vm, write) ? 3 : 1
+}
 
 /** The fault of the device. */
 export interface PageFault {
@@ -99,6 +93,7 @@ export const xe_pagefault_service = procedure(function* xe_pagefault_service(
   const { lock } = vm.state
   yield* lock.lockWrite()
   const error = yield* xe_svm_handle_pagefault(current, vm, { addr, write }, 0)
+  if (isDevmemOnly(vm, write)) yield* letTimePass(vm)
   yield* lock.unlockWrite()
   return error ? error : 'mapped'
 })
@@ -117,20 +112,73 @@ export const xe_svm_handle_pagefault = procedure(function* xe_svm_handle_pagefau
   if (closed) return closed
   const range = yield* drm_gpusvm_range_find_or_insert(current, vm, fault.addr, fault.write)
   if (typeof range === 'number') return range
-  if (yield* xe_svm_range_is_valid(range, fault.write)) return 0
-  const error = yield* drm_gpusvm_get_pages(current, vm, range, fault.write)
-  if (error === -Errno.EFAULT || error === -Errno.EPERM)
+  if (yield* xe_svm_range_is_valid(vm, range, fault.write)) return 0
+  if (tries < mostMigrations(vm, fault)) {
+    const failed = yield* xe_svm_alloc_vram(current, vm, range, fault.write)
+    if (failed) return yield* become(xe_svm_retry, current, vm, fault, tries, failed)
+  }
+  const error = yield* xe_svm_range_get_pages(current, vm, range, fault.write)
+  if (error === -Errno.EFAULT || error === -Errno.EPERM || error === -Errno.EOPNOTSUPP)
     return yield* become(xe_svm_retry, current, vm, fault, tries, error)
   if (error) return error
   const again = yield* xe_vm_range_rebind(vm, range)
-  return again ? yield* become(xe_svm_handle_pagefault, current, vm, fault, tries) : 0
+  const next = devmemOwner(vm) < 0 ? tries : Math.min(tries + 1, mostTries(vm))
+  return again ? yield* become(xe_svm_handle_pagefault, current, vm, fault, next) : 0
+})
+
+/** Moves the range to the device's memory. One of which a part is there, or in that of another device, is brought back first. */
+export const xe_svm_alloc_vram = procedure(function* xe_svm_alloc_vram(
+  current: Task,
+  vm: XeVm,
+  range: GpusvmRange,
+  write: boolean,
+): Running<number> {
+  const pages = yield* extentOf(range)
+  return yield* xe_svm_populate(current, vm, pages, isDevmemOnly(vm, write))
+})
+
+/** The same for any pages. The caller holds the lock of the VM. */
+export const xe_svm_populate = procedure(
+  'xe_svm_alloc_vram (populate)',
+  function* (current: Task, vm: XeVm, pages: Pages, keeps: boolean): Running<number> {
+    const error = yield* drm_pagemap_populate_mm(current, vm, pages, keeps)
+    if (error !== -Errno.EBUSY) return error
+    yield* evictPages(current, vm, pages, keeps)
+    return yield* drm_pagemap_populate_mm(current, vm, pages, keeps)
+  },
+)
+
+/** The pages come back, once their time slice is over: HMM_RANGE_DEFAULT_TIMEOUT is longer. */
+export const evictPages = procedure(
+  'drm_gpusvm_range_evict (waits)',
+  function* (current: Task, vm: XeVm, pages: Pages, write: boolean): Running<number> {
+    yield* waitOutTimeslice(vm)
+    return yield* drm_gpusvm_range_evict(current, vm, pages, write)
+  },
+)
+
+/** Where the range begins and ends. */
+const extentOf = procedure('xe_svm_range_start', function* (range: GpusvmRange): Running<Pages> {
+  return yield* step('xe_svm_range_start, xe_svm_range_end', () => ({ start: range.start, end: range.end }))
+})
+
+/** Gets the pages. If they are in two places they are brought back, and -EOPNOTSUPP says so. */
+export const xe_svm_range_get_pages = procedure(function* xe_svm_range_get_pages(
+  current: Task,
+  vm: XeVm,
+  range: GpusvmRange,
+  write: boolean,
+): Running<number> {
+  const error = yield* drm_gpusvm_get_pages(current, vm, range, write)
+  if (error === -Errno.EOPNOTSUPP) yield* evictPages(current, vm, yield* extentOf(range), write)
+  return error
 })
 
 /** The CPU's mappings may have changed: retries. */
 export const xe_svm_retry = procedure(
   'xe_svm_handle_pagefault (retry)',
   function* (current: Task, vm: XeVm, fault: PageFault, tries: number, error: number): Running<number> {
-    if (tries >= MOST_TRIES) return error
+    if (tries >= mostTries(vm)) return error
     return yield* become(xe_svm_handle_pagefault, current, vm, fault, tries + 1)
   },
 )
@@ -140,12 +188,15 @@ export const xe_svm_retry = procedure(
  * meanwhile, the device faults again.
  */
 export const xe_svm_range_is_valid = procedure(function* xe_svm_range_is_valid(
+  vm: XeVm,
   range: GpusvmRange,
   write: boolean,
 ): Running<boolean> {
   return yield* step('tile_present & ~tile_invalidated', () => {
-    const { tilePresent, tileInvalidated, readOnly } = READ_ONCE(range)
-    return tilePresent && !tileInvalidated && !(write && readOnly)
+    const { tilePresent, tileInvalidated, readOnly, hasDevmemPages } = READ_ONCE(range)
+    return (
+      tilePresent && !tileInvalidated && !(write && readOnly) && (hasDevmemPages || !isDevmemOnly(vm, write))
+    )
   })
 })
 
@@ -236,12 +287,6 @@ export const xe_svm_range_notifier_event_begin = procedure(
   },
 )
 
-/** Removes the device's entries of the range. Called inside an atomic step. */
-export function zapRange(vm: XeVm, { start, end }: Pick<GpusvmRange, 'start' | 'end'>): void {
-  dirtyPages(vm, { start, end })
-  unmapPages(vm, { start, end })
-}
-
 /** Unmaps the pages of the ranges. Returns true if they must go to the garbage collector. */
 export const xe_svm_range_notifier_event_end = procedure(
   'xe_svm_range_notifier_event_end',
@@ -255,134 +300,6 @@ export const xe_svm_range_notifier_event_end = procedure(
   },
 )
 
-/** @kernel xe_svm_garbage_collector_add_range */
-export const xe_svm_garbage_collector_add_ranges = procedure(
-  'xe_svm_garbage_collector_add_range',
-  function* (vm: XeVm, mmuRange: NotifierRange): Running<void> {
-    const { gpusvm, garbageCollector } = vm.state
-    yield* garbageCollector.lock.critical('drm_gpusvm_range_set_unmapped, list_add_tail', () => {
-      for (const range of rangesOf(gpusvm, mmuRange)) {
-        range.unmapped = true
-        if (range.garbageCollectorLink) continue
-        range.garbageCollectorLink = true
-        garbageCollector.rangeList.addTail(range)
-      }
-      return 0
-    })
-    yield* queue_work(workOf(vm, 'garbageCollector'))
-  },
-)
-
-/** Removes all ranges on the list. The caller holds the lock of the VM for writing. -ENOENT once the VM is closed. */
-export const xe_svm_garbage_collector = procedure(function* xe_svm_garbage_collector(
-  vm: XeVm,
-): Running<number> {
-  const isClosed = yield* step('xe_vm_is_closed_or_banned', () => vm.state.isClosed)
-  if (isClosed) return -Errno.ENOENT
-  const range = yield* xe_svm_garbage_collector_first(vm)
-  if (range === 'none') return 0
-  yield* xe_vm_range_unbind(vm, range)
-  yield* drm_gpusvm_range_remove(vm, range)
-  return yield* become(xe_svm_garbage_collector, vm)
-})
-
-/** Takes the first range off the list. */
-export const xe_svm_garbage_collector_first = procedure(
-  'xe_svm_garbage_collector (list_del)',
-  function* (vm: XeVm): Running<GpusvmRange | 'none'> {
-    const { lock, rangeList } = vm.state.garbageCollector
-    return yield* lock.critical('list_first_entry_or_null, list_del', () => {
-      const { first } = rangeList
-      if (first === undefined) return 'none'
-      rangeList.remove(first)
-      return first
-    })
-  },
-)
-
-/** Unbinds the range from the device. */
-export const xe_vm_range_unbind = procedure(function* xe_vm_range_unbind(
-  vm: XeVm,
-  range: GpusvmRange,
-): Running<void> {
-  const { notifierLock } = vm.state.gpusvm
-  yield* notifierLock.lockRead()
-  yield* step('clear the entries', () => {
-    zapRange(vm, range)
-    range.tilePresent = false
-    return 0
-  })
-  yield* notifierLock.unlockRead()
-})
-
-/** The work item. */
-export const xe_svm_garbage_collector_work_func = procedure(function* xe_svm_garbage_collector_work_func(
-  _current: Task,
-  vm: XeVm,
-): Running<void> {
-  yield* vm.state.lock.lockWrite()
-  yield* xe_svm_garbage_collector(vm)
-  yield* vm.state.lock.unlockWrite()
-})
-
-/** The VM goes away. */
-export const xe_vm_close_and_put = procedure(function* xe_vm_close_and_put(
-  _current: Task,
-  vm: XeVm,
-): Running<void> {
-  yield* xe_vm_close(vm)
-  yield* xe_svm_close(vm)
-  yield* vm.state.lock.lockWrite()
-  yield* drm_gpusvm_fini(vm)
-  yield* vm.state.lock.unlockWrite()
-})
-
-/**
- * Clears the root of the page table. From here on the callback does not touch it, and lists no
- * range.
- */
-export const xe_vm_close = procedure(function* xe_vm_close(vm: XeVm): Running<void> {
-  const { lock, gpusvm } = vm.state
-  const everything = { start: vm.notifier.start, end: vm.notifier.last + 1 }
-  yield* lock.lockWrite()
-  yield* gpusvm.notifierLock.lockRead()
-  yield* step('vm->size = 0, xe_pt_clear', () => {
-    vm.state.isClosed = true
-    zapRange(vm, everything)
-    return 0
-  })
-  yield* flushDevice(vm, everything)
-  yield* gpusvm.notifierLock.unlockRead()
-  yield* lock.unlockWrite()
-})
-
-/** Stops the garbage collector for good. */
-export const xe_svm_close = procedure(function* xe_svm_close(vm: XeVm): Running<void> {
-  yield* disable_work_sync(workOf(vm, 'garbageCollector'))
-})
-
-/**
- * Removes the notifier first, so that no invalidation finds a range being removed; then the ranges.
- */
-export const drm_gpusvm_fini = procedure(function* drm_gpusvm_fini(vm: XeVm): Running<void> {
-  yield* mmu_interval_notifier_remove(vm.notifier)
-  yield* drm_gpusvm_remove_ranges(vm)
-})
-
-/** Removes the remaining ranges, one by one. */
-export const drm_gpusvm_remove_ranges = procedure(
-  'drm_gpusvm_fini (ranges)',
-  function* (vm: XeVm): Running<void> {
-    const range = yield* step(
-      'drm_gpusvm_for_each_range_safe',
-      () => vm.state.gpusvm.rangeList.first ?? 'none',
-    )
-    if (range === 'none') return
-    yield* drm_gpusvm_range_remove(vm, range)
-    return yield* become(drm_gpusvm_remove_ranges, vm)
-  },
-)
-
 /** Sets the state as a fault that bound the range would leave it. */
 function adopt(vm: XeVm, page: number): void {
   const { gpusvm } = vm.state
@@ -393,24 +310,72 @@ function adopt(vm: XeVm, page: number): void {
   range.pages[page - range.start].flags = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0)
   range.pages[page - range.start].frame = frame.pfn
   range.readOnly = !write
+  range.hasDevmemPages = devmemOwner(vm) >= 0 && frame.owner === vm.owner
   range.hasDmaMapping = true
   range.tilePresent = true
 }
 
-/** The driver. */
-export const xeSvmDriver = defineDriver({
-  name: 'xe-svm',
+/** User space asks for pages to be somewhere else: what it asks for is done under the lock of the VM. @kernel xe_vm_bind_ioctl */
+function prefetch(
+  name: string,
+  move: Procedure<[current: Task, vm: XeVm, pages: Pages], number>,
+): Procedure<[current: Task, vm: XeVm, start: number, end: number], number> {
+  return procedure(
+    `xe_vm_bind_ioctl (${name})`,
+    function* (current: Task, vm: XeVm, start: number, end: number): Running<number> {
+      const { lock } = vm.state
+      yield* lock.lockWrite()
+      const isClosed = yield* step('xe_vm_is_closed_or_banned', () => vm.state.isClosed)
+      const error = isClosed ? -Errno.ENOENT : yield* move(current, vm, { start, end })
+      yield* lock.unlockWrite()
+      return error
+    },
+  )
+}
+
+/** Pages go to the device's memory, without a time slice. */
+const prefetchToVram = procedure(
+  'xe_svm_prefetch (VRAM)',
+  function* (current: Task, vm: XeVm, pages: Pages): Running<number> {
+    return yield* xe_svm_populate(current, vm, pages, false)
+  },
+)
+
+/** Pages go to system memory. */
+const prefetchToSystem = procedure(
+  'xe_svm_prefetch (system memory)',
+  function* (current: Task, vm: XeVm, pages: Pages): Running<number> {
+    return yield* evictPages(current, vm, pages, false)
+  },
+)
+
+/** What both drivers have. */
+const common = {
   state: declareVm,
-  pageTable: ({ gpusvm: { notifierLock }, lock }) => ({
+  pageTable: ({ gpusvm: { notifierLock }, lock }: XeVm['state']) => ({
     program: both(shared(notifierLock), exclusive(lock)),
     remove: any(exclusive(notifierLock), both(shared(notifierLock), exclusive(lock))),
   }),
-  mayBind: ({ state: { gpusvm } }: XeVm, page) =>
+  mayBind: ({ state: { gpusvm } }: XeVm, page: number) =>
     rangesOf(gpusvm, { start: page, end: page + 1 }).some(({ hasDmaMapping }) => hasDmaMapping),
-  work: { garbageCollector: xe_svm_garbage_collector_work_func },
   invalidate: drm_gpusvm_notifier_invalidate,
   fault: xe_pagefault_service,
   close: xe_vm_close_and_put,
   claims: gpusvmClaims,
   adopt,
+}
+
+const work = { garbageCollector: xe_svm_garbage_collector_work_func }
+
+/** The driver, for a device without memory of its own. */
+export const xeSvmDriver = defineDriver({ ...common, name: 'xe-svm', work })
+
+/** The driver, for a device that has some. */
+export const xeVramDriver = defineDriver({
+  ...common,
+  name: 'xe-vram',
+  work: { ...work, timeslice: endTimeslice },
+  migrateToRam: drm_pagemap_migrate_to_ram,
+  migrateToDevice: prefetch('prefetch to VRAM', prefetchToVram),
+  migrateToSystem: prefetch('prefetch to system memory', prefetchToSystem),
 })

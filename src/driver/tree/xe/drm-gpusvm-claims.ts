@@ -1,11 +1,11 @@
 /**
- * Claims of a driver on top of GPU SVM about its device page table.
+ * What a driver on top of GPU SVM claims of what its device has.
  *
  * @module
  */
-import { HMM_PFN_VALID, HMM_PFN_WRITE } from '../../kernel/index.js'
-import type { Invariant } from '../../world/index.js'
-import type { DriverClaims } from '../driver.js'
+import { HMM_PFN_VALID, HMM_PFN_WRITE } from '../../../kernel/index.js'
+import type { Invariant } from '../../../world/index.js'
+import type { DriverClaims } from '../../driver.js'
 import type { GpusvmMirror } from './drm-gpusvm.js'
 
 /** The claims, for one mirror. */
@@ -13,10 +13,7 @@ export function gpusvmClaims(mirror: GpusvmMirror): DriverClaims {
   return { invariants: [boundPagesAreKept(mirror)] }
 }
 
-/**
- * While the pages of a range are valid, the device maps only pages that the range holds, with no
- * wider permissions.
- */
+/** While the pages of a range may be bound, the device has no other than the range keeps, and no more rights to them. */
 function boundPagesAreKept({ name, pageTable, state: { gpusvm } }: GpusvmMirror): Invariant {
   return {
     clause: 'C8',

@@ -26,7 +26,7 @@ import {
   type Task,
   VM_WRITE,
   VmaKind,
-} from '../../kernel/index.js'
+} from '../../../kernel/index.js'
 import {
   any,
   become,
@@ -43,10 +43,10 @@ import {
   readWrite,
   shared,
   step,
-} from '../../world/index.js'
-import type { MirrorSetting } from '../driver.js'
-import { endOfRange } from '../fault.js'
-import { type Mirror, rangeOf } from '../mirror.js'
+} from '../../../world/index.js'
+import type { MirrorSetting } from '../../driver.js'
+import { endOfRange } from '../../fault.js'
+import { type Mirror, rangeOf } from '../../mirror.js'
 
 /** Pages of the larger of the two chunk sizes. @kernel drm_gpusvm.chunk_sizes */
 export const CHUNK = 2
@@ -58,6 +58,8 @@ export const CHUNK = 2
 export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: RwSemaphore) => {
   const notifierLock = new RwSemaphore(l, 'notifier_lock', { rank: LockRank.update })
   const byFaultOrNotifier = any(exclusive(notifierLock), both(shared(notifierLock), exclusive(driverLock)))
+  // One word: it is read and written at once.
+  const inFlags = { word: 'flags', guardedBy: byFaultOrNotifier }
   // Ranges are added and removed under both locks; a lookup needs either.
   const tree = readWrite(
     any(shared(notifierLock), driverLock),
@@ -77,8 +79,10 @@ export const declareGpusvm = (l: Layout, { size }: MirrorSetting, driverLock: Rw
      * True if the pages were requested read-only. A flag of the pages here, of the GPU's VMA in the
      * kernel.
      */
-    readOnly: range.flag('read_only', { guardedBy: byFaultOrNotifier }),
-    hasDmaMapping: range.flag('has_dma_mapping', { guardedBy: byFaultOrNotifier }),
+    readOnly: range.flag('read_only', inFlags),
+    hasDmaMapping: range.flag('has_dma_mapping', inFlags),
+    /** Whether they are in the device's memory: all of them, or none. */
+    hasDevmemPages: range.flag('has_devmem_pages', inFlags),
     unmapped: range.flag('unmapped', { guardedBy: notifierLock }),
     /**
      * State of the driver: whether the device has the range bound, and whether it was invalidated.
@@ -99,6 +103,9 @@ export type Gpusvm = RecordOf<ReturnType<typeof declareGpusvm>>
 
 /** @kernel struct drm_gpusvm_range */
 export type GpusvmRange = Gpusvm['ranges']['objects'][number]
+
+/** Pages of an address space: from `start` to `end`, the page after the last. */
+export type Pages = Pick<NotifierRange, 'start' | 'end'>
 
 /** A mirror whose driver uses GPU SVM. */
 export type GpusvmMirror = Mirror<{ readonly gpusvm: Gpusvm }>
@@ -131,6 +138,16 @@ export function isValid({ hasDmaMapping }: GpusvmRange): boolean {
  */
 export function serves({ hasDmaMapping, readOnly }: Readonly<GpusvmRange>, write: boolean): boolean {
   return hasDmaMapping && !(write && readOnly)
+}
+
+/** The owner of the pages that the driver has in its device's memory; -1 for a driver that has none. @kernel drm_gpusvm_ctx.device_private_page_owner */
+export function devmemOwner({ driver, owner }: Pick<Mirror, 'driver' | 'owner'>): number {
+  return driver.migrateToRam === undefined ? -1 : owner
+}
+
+/** True if the device is to have pages of its own memory alone. A write stands for an atomic access. @kernel drm_gpusvm_ctx.devmem_only */
+export function isDevmemOnly(mirror: Pick<Mirror, 'driver' | 'owner'>, write: boolean): boolean {
+  return devmemOwner(mirror) >= 0 && write
 }
 
 /**
@@ -200,7 +217,8 @@ export function allocateRange(
  * Gets the pages of the range unless it has them: walks, then calls mmu_interval_read_retry under
  * the notifier lock. Retries after a collision until the timeout.
  *
- * @returns 0, or a negative error number: -EFAULT also if the range was unmapped
+ * @returns 0, or a negative error number: -EFAULT also if the range was unmapped; -EOPNOTSUPP if some pages are in the device's memory,
+ *   and some are not, or one that is there may not be written
  */
 export const drm_gpusvm_get_pages = procedure(function* drm_gpusvm_get_pages(
   current: Task,
@@ -245,7 +263,7 @@ export const drm_gpusvm_walk = procedure(
       end,
       defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
       pfnFlagsMask: 0,
-      owner: -1,
+      owner: devmemOwner(mirror),
     })
     yield* mmapLock.unlockRead()
     return error
@@ -253,8 +271,8 @@ export const drm_gpusvm_walk = procedure(
 )
 
 /**
- * Under the notifier lock: compares the sequence number, and stores the pages. Returns -EBUSY after
- * a collision.
+ * Under the notifier lock: compares the sequence number, and stores the pages, unless only some are
+ * in the device's memory. Returns -EBUSY after a collision.
  */
 export const drm_gpusvm_map_pages = procedure(
   'drm_gpusvm_get_pages (map_pages)',
@@ -264,20 +282,32 @@ export const drm_gpusvm_map_pages = procedure(
     yield* notifierLock.lockRead()
     const unmapped = yield* step('flags.unmapped', () => range.unmapped)
     const collided = !unmapped && (yield* mmu_interval_read_retry(mirror.notifier, walk.notifierSeq))
-    if (!unmapped && !collided)
-      yield* step('dma_map_page', () => {
-        for (let page = range.start; page < range.end; page++) {
-          range.pages[page - range.start].flags = walk.pfns[page].flags
-          range.pages[page - range.start].frame = walk.pfns[page].frame
-        }
-        range.readOnly = !write
-        range.hasDmaMapping = true
-        return 0
-      })
+    const kept =
+      unmapped || collided
+        ? 0
+        : yield* step('dma_map_page', () => {
+            const { frames } = mirror
+            const owner = devmemOwner(mirror)
+            const own = walk.pfns
+              .slice(range.start, range.end)
+              .filter(({ frame }) => owner >= 0 && frames[frame].owner === owner)
+            if (own.length > 0 && own.length < range.end - range.start) return -Errno.EOPNOTSUPP
+            // The walk does not fault on pages of their owner for want of the right to write.
+            if (write && own.some(({ flags }) => !(flags & HMM_PFN_WRITE))) return -Errno.EOPNOTSUPP
+            if (own.length === 0 && isDevmemOnly(mirror, write)) return -Errno.EFAULT
+            for (let page = range.start; page < range.end; page++) {
+              range.pages[page - range.start].flags = walk.pfns[page].flags
+              range.pages[page - range.start].frame = walk.pfns[page].frame
+            }
+            range.readOnly = !write
+            range.hasDevmemPages = own.length > 0
+            range.hasDmaMapping = true
+            return 0
+          })
     yield* notifierLock.unlockRead()
     if (collided) return -Errno.EBUSY
     yield* endOfRange(current, mirror, 'again')
-    return unmapped ? -Errno.EFAULT : 0
+    return unmapped ? -Errno.EFAULT : kept
   },
 )
 
@@ -292,8 +322,53 @@ export function unmapPagesOf(range: GpusvmRange): void {
     page.frame = 0
   }
   range.readOnly = false
+  range.hasDevmemPages = false
   range.hasDmaMapping = false
 }
+
+/**
+ * Has the pages brought back that are in the memory of a device: a walk that names no owner faults on them. If they are to be written
+ * they can be afterwards.
+ *
+ * @returns 0, or a negative error number: -EBUSY if the time is over (in the kernel -ETIME)
+ */
+export const drm_gpusvm_range_evict = procedure(function* drm_gpusvm_range_evict(
+  current: Task,
+  mirror: GpusvmMirror,
+  pages: Pages,
+  write: boolean,
+): Running<number> {
+  if (!(yield* mmget_not_zero(mirror.mm))) return -Errno.EFAULT
+  const error = yield* drm_gpusvm_range_evict_walk(current, mirror, pages, write)
+  yield* mmput(current, mirror.mm)
+  return error
+})
+
+/** Walks until it does not collide, or the time is over. */
+export const drm_gpusvm_range_evict_walk = procedure(
+  'drm_gpusvm_range_evict (walk)',
+  function* (current: Task, mirror: GpusvmMirror, { start, end }: Pages, write: boolean): Running<number> {
+    const { notifier, mm } = mirror
+    const walk = rangeOf(mirror, current)
+    yield* mmu_interval_read_begin(notifier, walk.notifierSeq)
+    yield* mm.mmapLock.lockRead()
+    const error = yield* hmm_range_fault(current, walk, {
+      start,
+      end,
+      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      pfnFlagsMask: 0,
+      owner: -1,
+    })
+    yield* mm.mmapLock.unlockRead()
+    if (error === -Errno.EBUSY) {
+      const isTimeOver = yield* choose('HMM_RANGE_DEFAULT_TIMEOUT', ['time is left', 'the time is over'])
+      if (!isTimeOver)
+        return yield* become(drm_gpusvm_range_evict_walk, current, mirror, { start, end }, write)
+    }
+    yield* endOfRange(current, mirror, error ? error : 'again')
+    return error
+  },
+)
 
 /** Removes the range and drops its initial reference. The caller holds the driver's lock. */
 export const drm_gpusvm_range_remove = procedure(function* drm_gpusvm_range_remove(
