@@ -5,8 +5,7 @@
  */
 import { migrateToSystem } from '../../../src/driver/index.js'
 import { xeVramDriver } from '../../../src/driver/tree/index.js'
-import { cpuRead, madvise_dontneed, mmput, type Task } from '../../../src/kernel/index.js'
-import { procedure } from '../../../src/world/index.js'
+import { cpuRead, exit_mm, madvise_dontneed } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closeAfterExit } from '../../mirror/scenarios/notifiers.js'
 
@@ -14,11 +13,6 @@ const named = (name: string) => ({
   name: `${xeVramDriver.name}/${name}`,
   driver: xeVramDriver,
   parameters: {},
-})
-
-/** The process exits. */
-const exit = procedure(function* exit(current: Task) {
-  yield* mmput(current, current.mm)
 })
 
 /** Pages are brought back for user space as the process exits. */
@@ -34,7 +28,7 @@ export const evictAndExit = mirrorScenario({
     invalidations: 4,
     threads: [
       { name: 'ioctl', devices: [0], calls: ({ mirrors: [gpu] }) => [call(migrateToSystem, gpu, 0, 1)] },
-      { name: 'cpu', calls: () => [call(exit)] },
+      { name: 'cpu', calls: () => [call(exit_mm)] },
       { name: 'driver', calls: ({ mirrors: [gpu] }) => [call(closeAfterExit, gpu)] },
     ],
   }),

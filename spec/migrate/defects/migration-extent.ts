@@ -147,7 +147,7 @@ export const migrationExtentDefects: readonly Defect[] = [
     steps: 22,
   },
   {
-    name: 'X537',
+    name: 'X538',
     kind: 'mutation',
     title: 'an eviction goes by the address space of a process',
     text:
