@@ -1,5 +1,5 @@
 /**
- * What a defect is: a known bug, put into a scenario on purpose to see that the checker is awake.
+ * The type of a defect: a known bug, injected into a scenario to test that the checker finds it.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import type { GenerationName } from '../src/generations/generation.js'
 import type { Parameters } from '../src/world/model.js'
 import type { Override } from '../src/world/procedures/override.js'
 
-/** Where a defect comes from. */
+/** The kind of a defect. */
 export type DefectKind =
   /** A bug that the kernel or a driver had (D1 …). */
   | 'history'
-  /** A step left out or put in the wrong place (M1 …). */
+  /** A step omitted or moved (M1 …). */
   | 'mutation'
-  /** A hazard that is there today (H1 …): a finding. */
+  /** A hazard in today's kernels (H1 …): a finding. */
   | 'hazard'
 
 /** A small override of the reference, and the clause it breaks. */
@@ -24,7 +24,7 @@ export interface Defect {
   readonly aliases?: readonly string[]
   readonly kind: DefectKind
   readonly title: string
-  /** What is wrong, what follows from it, and what mends it. */
+  /** The bug, its effect, and its fix. */
   readonly text: string
   readonly source: readonly string[]
   /** Identifier of the requirement that it breaks. */

@@ -1,5 +1,5 @@
 /**
- * Everything that is claimed of every state and every step of mirroring.
+ * The claims about every state and every step of mirroring.
  *
  * @module
  */

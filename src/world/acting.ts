@@ -1,7 +1,7 @@
 /**
- * Which thread takes the step that is being run, and in which world. Steps are closures over records alone, so that threads
- * that run the same procedure with the same arguments share its control nodes; what a lock needs to know about its taker, and
- * a record about its world, they find here.
+ * The thread that takes the current step, and its world. Steps are closures over records alone, so
+ * that threads that run the same procedure with the same arguments share its control nodes. Locks
+ * read here which thread takes them, and records which world they read.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 /** The packed bytes of one state. Only records made by a layout read and write them. */
 export type World = Uint8Array
 
-/** How often steps had to keep a clause, whether they did or not. */
+/** How often a clause was checked inside steps. */
 export interface Asserted {
   /** Fields with a guard that were accessed, and their guard looked at. */
   guarded: number
@@ -37,7 +37,7 @@ export const acting = {
   before: new Uint8Array(0) as World,
 }
 
-/** What a procedure may know of {@link acting}. */
+/** The part that a procedure may read of {@link acting}. */
 export const whoActs: {
   /** Index of the thread that takes the step (0 …), or {@link NOBODY} while a state is only looked at. */
   readonly thread: number

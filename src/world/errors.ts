@@ -1,6 +1,6 @@
 /**
- * What can go wrong while a world is run: a claim that does not hold is a {@link Violation}; everything else is
- * a mistake in the scenario or in a procedure, and names the place to mend.
+ * Errors while a world is run: a claim that does not hold is a {@link Violation}; every other error
+ * is a mistake in the scenario or in a procedure, and names the place to fix.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export class Violation extends Error {
 
   /**
    * @param clause - the requirement that is broken, by its identifier (`C1`, `lock-order`, …)
-   * @param detail - what was seen, in words
+   * @param detail - a description of the violation
    */
   constructor(
     readonly clause: string,
@@ -41,7 +41,7 @@ export type SpecificationErrorCode =
   | 'scenario'
   | 'trace'
 
-/** A mistake in a scenario, a layout or a procedure. It says what to do about it. */
+/** A mistake in a scenario, a layout or a procedure. Its message says how to fix it. */
 export class SpecificationError extends Error {
   override readonly name = 'SpecificationError'
 

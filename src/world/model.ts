@@ -1,6 +1,6 @@
 /**
- * What a scenario is: a bounded world, the threads that run on it, and what is claimed of every interleaving.
- * The checker takes models of this shape and knows nothing of what they are about.
+ * A scenario: a bounded world, the threads that run on it, and the claims about every interleaving.
+ * The checker takes models of this shape and does not depend on their subject.
  *
  * @module
  */
@@ -16,11 +16,14 @@ export interface Thread {
   readonly name: string
   readonly program: AnyProcedure
   readonly args: readonly unknown[]
-  /** True if it may wait for ever: a model in which only such threads are left has ended, not deadlocked. */
+  /**
+   * True if it may wait for ever. If only daemons are left, the model has ended and is not
+   * deadlocked.
+   */
   readonly daemon?: boolean
 }
 
-/** Where the threads stand in the state that is looked at. */
+/** The positions of the threads in a state. */
 export interface View {
   /** Name of the step that `thread` takes next, or `finished`. */
   step(thread: number): string
@@ -31,8 +34,8 @@ export interface View {
 }
 
 /**
- * What a claim says of a state or a step: a text is what was seen when it does not hold; `true` means that it
- * holds and had something to say; `undefined` that it had nothing to say here.
+ * The result of a claim for a state or a step: a text describes a violation; `true` means that the
+ * claim holds and applies here; `undefined` means that it does not apply here.
  */
 export type Judgement = string | true | undefined
 
@@ -42,18 +45,18 @@ export interface Invariant {
   readonly clause: string
   /** Unique name. */
   readonly name: string
-  /** What it says of one state. */
+  /** Evaluates the claim for one state. */
   judge(view: View): Judgement
 }
 
 /**
- * A claim about every step: who took it, and where the threads stood and stand. Records are as they are after it;
- * {@link old} gives them as they were before.
+ * A claim about every step: the thread that takes it, and the positions of the threads before and
+ * after. Records have their values after the step; {@link old} gives those before.
  */
 export interface StepClaim {
   readonly clause: string
   readonly name: string
-  /** What it says of one step. */
+  /** Evaluates the claim for one step. */
   judge(thread: number, from: View, to: View): Judgement
 }
 
@@ -65,13 +68,13 @@ export interface CallUnderWay {
   readonly inputs: readonly unknown[]
 }
 
-/** A claim that something can happen: it fails if no reachable state shows it. */
+/** A claim that a state is reachable: it fails if no explored state satisfies it. */
 export interface Witness {
   readonly clause?: string
   readonly name: string
-  /** Of what in particular, where several witnesses have one name. */
+  /** The subject, if several witnesses have the same name. */
   readonly about?: string
-  /** True in a state that shows it. */
+  /** True in a state that satisfies it. */
   holds(view: View): boolean
   /**
    * What may stand in its way, in words, if a thread that is in `calls` has met it; undefined if it has not. Where no state shows
@@ -83,17 +86,17 @@ export interface Witness {
 }
 
 /**
- * A claim that something does not last: under weak fairness (a thread that can always go on, does) no run stays
- * for ever in states where `pending` is true.
+ * A claim of progress: under weak fairness (a thread that is continuously able to take a step takes
+ * one) no run stays for ever in states where `pending` is true.
  */
 export interface ProgressClaim {
   readonly clause: string
   readonly name: string
-  /** True in a state of what must not last. */
+  /** True in a state that must not last. */
   pending(view: View): boolean
 }
 
-/** How the concrete world is read as a state of a statechart: the refinement mapping. */
+/** The refinement mapping: the state of a statechart for the concrete world. */
 export interface Abstraction {
   readonly lifecycle: Lifecycle
   /** Name of the statechart's state that the concrete world is in. */
@@ -101,19 +104,19 @@ export interface Abstraction {
 }
 
 /**
- * Values that matter only relative to each other: states that differ in nothing else go on alike, with the same
- * steps and the same claims, so that one of them can stand for all.
+ * Values of which only the order matters. States that differ in nothing else have the same steps
+ * and the same results of claims, so one of them can represent all.
  */
 export interface Normalisation {
-  /** What it makes the same, as verdicts name it. */
+  /** The name of the reduction, for verdicts. */
   readonly name: string
-  /** The cells that it looks at and changes. What threads have in their locals must not depend on them. */
+  /** The cells that it reads and changes. Local variables of threads must not depend on them. */
   readonly cells: readonly Cell<unknown>[]
-  /** Replaces the world by the one that stands for it; nobody acts. */
+  /** Replaces the world by its representative. No thread acts. */
   apply(): void
 }
 
-/** A bounded world, its threads, and what is claimed of it. */
+/** A bounded world, its threads, and its claims. */
 export interface Model {
   readonly layout: Layout
   readonly threads: readonly Thread[]
@@ -126,13 +129,13 @@ export interface Model {
   readonly abstractions?: readonly Abstraction[]
   /** Statecharts by kind of lifecycle. */
   readonly charts?: Readonly<Record<string, TransitionTable>>
-  /** What need not be told apart. */
+  /** Reductions of states that need not be distinguished. */
   readonly normalisations?: readonly Normalisation[]
-  /** Clauses that do not hold of it: what steps claim of them is let pass. */
+  /** Clauses that do not hold for it: claims of them inside steps are skipped. */
   readonly unclaimed?: readonly string[]
   /** Texts that replace procedures'. */
   readonly overrides?: readonly Override[]
-  /** What its author takes for granted of what is not in it: its verdict says so. */
+  /** Assumptions of its author about anything outside the model. Its verdict states them. */
   readonly assumptions?: readonly string[]
 }
 
@@ -158,12 +161,12 @@ export type Parameters<P extends string = string> = Readonly<Record<P, number>>
 export interface Scenario<P extends string = string> {
   /** Unique name, as on the command line. */
   readonly name: string
-  /** What happens in it and what it is for, in a sentence or two. */
+  /** What happens in it and its purpose, in one or two sentences. */
   readonly summary: string
   readonly parameters: Readonly<Record<P, Parameter>>
   /** Identifiers of the requirements that it is there to exercise. */
   readonly exercises: readonly string[]
-  /** Makes the model at one setting of the parameters: a world of its own each time. */
+  /** Builds the model for the values of the parameters, with a new world each time. */
   build(parameters: Parameters<P>): Model
 }
 
@@ -172,7 +175,7 @@ export function scenario<P extends string>(definition: Scenario<P>): Scenario<P>
   return definition
 }
 
-/** The parts of a model that claim something: the function that each of their claims has. */
+/** The kinds of claims of a model, and the function that each claim must have. */
 const CLAIMS = {
   invariants: 'judge',
   stepClaims: 'judge',
@@ -184,7 +187,7 @@ const CLAIMS = {
 export type Claims = Pick<Model, 'invariants' | 'stepClaims' | 'witnesses' | 'progress'>
 
 /**
- * Refuses what claims nothing though it looks like a claim: one that nobody would ask.
+ * Throws for an object that looks like a claim but would never be evaluated.
  *
  * @param where - whose claims they are, as the message names it
  * @throws SpecificationError `scenario`

@@ -1,5 +1,6 @@
 /**
- * Findings in amdkfd's shared virtual memory: what the code does as it is, where the driver written after it is mended.
+ * Findings in amdkfd's shared virtual memory: each restores the code as it is, where the driver
+ * here is fixed.
  *
  * @module
  */
@@ -52,7 +53,10 @@ export const walksWhole = override(
     },
 )
 
-/** Who walks is told that its own fault has been served. The specification is told that the page is held, as it is: by the walk. */
+/**
+ * The callback returns success for a fault of its own walk. For the claim of C30 the page counts as
+ * held: the walk holds it.
+ */
 const skipsFaultingTask = override(
   svm_migrate_to_ram,
   (original) =>
@@ -67,7 +71,7 @@ const skipsFaultingTask = override(
     },
 )
 
-/** What the device has written is not marked. */
+/** Pages that the device has written are not marked dirty. */
 const unmapsOnly = onStep(svm_range_evict, 'svm_range_unmap_from_gpus', (_original, svms, span) => () => {
   const [hit] = notifiedOf(svms, span).filter(({ mappedToGpu }) => mappedToGpu)
   const overlap = hit && overlapOf(hit, span)
@@ -80,7 +84,7 @@ const unmapsOnly = onStep(svm_range_evict, 'svm_range_unmap_from_gpus', (_origin
   return pages
 })
 
-/** That the range is mapped is said once all of it is. */
+/** mapped_to_gpu is set only after the whole range is mapped. */
 const saysSoAtTheEnd = onStep(
   svm_range_map_to_gpus,
   'amdgpu_vm_update_range',
@@ -93,7 +97,7 @@ const saysSoAtTheEnd = onStep(
     },
 )
 
-/** What may be written goes by the area, also for pages of VRAM. */
+/** The write permission comes from the VMA, even for pages of VRAM. */
 const goesByTheArea = [
   onStep(
     svm_range_map_valid,
@@ -114,7 +118,7 @@ const goesByTheArea = [
   ),
 ]
 
-/** The callback looks at the children one after the other. */
+/** The callback visits the children one after another. */
 export const looksAtChildren = override(
   svm_range_evict,
   () =>
@@ -142,7 +146,7 @@ const takesUnlocked = override(
     },
 )
 
-/** The callback waits for its lock, whatever it is told. */
+/** The callback waits for its lock even if the range is not blockable. */
 const alwaysWaits = override(
   svm_range_lock,
   () =>
@@ -152,7 +156,7 @@ const alwaysWaits = override(
     },
 )
 
-/** Whoever says that it unmaps is believed. */
+/** Every MMU_NOTIFY_UNMAP counts as an unmap. */
 const believesReaper = override(
   svm_range_unmap_or_evict,
   (original) =>
@@ -171,7 +175,7 @@ const answersSigbus = override(
     },
 )
 
-/** Without the process, or its range, a page does not come back. */
+/** Without the process, or its range, a page is not migrated back. */
 const needsProcess = override(
   svm_migrate_to_ram,
   (original) =>
@@ -181,7 +185,7 @@ const needsProcess = override(
     },
 )
 
-/** All of the window must be in areas of who faults. */
+/** The whole window must lie in VMAs of the faulting process. */
 const needsNeighbours = override(
   svm_migrate_range_to_ram,
   (original) =>
@@ -198,7 +202,7 @@ function hasHole(svms: Svms, vma: readonly { readonly kind: VmaKind }[], page: n
   return prange !== undefined && vma.slice(prange.start, page).some(({ kind }) => kind === VmaKind.none)
 }
 
-/** Each fault takes the range to VRAM. */
+/** Each fault migrates the range to VRAM. */
 const alwaysNear = override(
   svm_range_best_restore_location,
   () =>
@@ -207,7 +211,7 @@ const alwaysNear = override(
     },
 )
 
-/** A fault is a user of the address space of the process that has the GPU. */
+/** A fault takes a user of the address space of the process that uses the GPU. */
 const usesParent = override(
   svm_migrate_to_ram,
   (original) =>
@@ -219,7 +223,7 @@ const usesParent = override(
     },
 )
 
-/** If the range cannot be had as a whole, nothing is mapped. */
+/** If the range cannot be mapped as a whole, no page is mapped. */
 const allOrNothing = override(
   svm_range_restore_alone,
   () =>
@@ -240,9 +244,10 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'amdkfd marks nothing dirty that its GPU writes',
     text:
-      'svm_range_unmap_from_gpus and the end of the DMA mappings call no set_page_dirty. A walk for writing leaves the entry of the ' +
-      'CPU dirty, but what the GPU writes after the page was written to swap is lost (H23). Mended by set_page_dirty for every page ' +
-      `that may be written, before its entry goes. ${MODEL_ONLY}`,
+      'svm_range_unmap_from_gpus and the end of the DMA mappings call no set_page_dirty. A walk with a ' +
+      "write request leaves the CPU's entry dirty, but a GPU write after the page was written to swap " +
+      'is lost (H23). Fix: set_page_dirty for every page of a writable entry, before the entry is ' +
+      `removed. ${MODEL_ONLY}`,
     source: ['reference B.11 H23', `${KFD_SVM}: svm_range_unmap_from_gpus, svm_range_dma_unmap_dev`],
     requirement: 'C39',
     scenario: 'amdkfd-svm/swap',
@@ -252,11 +257,11 @@ export const amdkfdFindings: readonly Defect[] = [
   {
     name: 'T59',
     kind: 'hazard',
-    title: 'a range of which a part is mapped counts as not mapped',
+    title: 'a partly mapped range counts as not mapped',
     text:
-      'svm_range_validate_and_map goes area by area, and sets mapped_to_gpu with the last (next == end). If that collides, or is refused, ' +
-      'the pages of the first are mapped and mapped_to_gpu is false: the callback unmaps nothing, and the GPU keeps pages that are ' +
-      `freed. Mended by setting it with the first entry. ${MODEL_ONLY}`,
+      'svm_range_validate_and_map maps VMA by VMA, and sets mapped_to_gpu with the last (next == end). ' +
+      'If the last collides or fails, the pages of the first are mapped and mapped_to_gpu is false: ' +
+      `the callback unmaps no page, and the GPU keeps freed pages. Fix: set it with the first entry. ${MODEL_ONLY}`,
     source: [`${KFD_SVM}: svm_range_validate_and_map, svm_range_unmap_from_gpus`],
     requirement: 'C3',
     scenario: 'amdkfd-svm/two-areas',
@@ -268,9 +273,10 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'the GPU writes to pages of VRAM that are shared after fork',
     text:
-      'svm_range_map_to_gpu takes the right to write from the area alone. A walk reports a page of VRAM as it is, even if it may only ' +
-      'be read and writing was asked for (H4): after fork the GPU of the parent writes to what its child shares. Mended by mapping ' +
-      `what the walk reports, and bringing the page back first where the GPU wants to write. ${MODEL_ONLY}`,
+      'svm_range_map_to_gpu takes the write permission from the VMA alone. A walk reports a page of ' +
+      'VRAM as is, even if write was requested and it is read-only (H4): after fork the GPU of the ' +
+      'parent writes to a page that the child shares. Fix: map with the reported permission, and ' +
+      `migrate the page back first for a write. ${MODEL_ONLY}`,
     source: ['reference B.11 H4', `${KFD_SVM}: svm_range_validate_and_map (readonly), svm_range_map_to_gpu`],
     requirement: 'C4',
     scenario: 'amdkfd-svm/write-to-own-memory',
@@ -282,10 +288,9 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: "a fault of the GPU and one of a CPU wait for each other's lock",
     text:
-      'A CPU fault holds the folio lock of a page in VRAM (from 6.15), and waits for svms->lock in svm_migrate_to_ram. A fault of the GPU ' +
-      'holds svms->lock, and its walk faults for another page of the range, and goes on over that one: do_swap_page waits for the ' +
-      'folio lock (from 7.0; before it tries again for ever). svms->faulting_task is too late for that. Mended by walking page by ' +
-      `page where the GPU has memory. ${MODEL_ONLY}`,
+      'A CPU fault holds the folio lock of a page in VRAM (from 6.15), and waits for svms->lock in svm_migrate_to_ram. A GPU fault holds svms->lock, and its walk faults in another page of the range, then also the ' +
+      'page in VRAM: do_swap_page waits for the folio lock (from 7.0; before it retries for ever). ' +
+      `svms->faulting_task does not help there. Fix: walk page by page if the GPU has memory. ${MODEL_ONLY}`,
     source: [
       'reference D6, D7, D42',
       `${KFD_MIGRATE}: svm_migrate_to_ram`,
@@ -301,8 +306,9 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'child ranges are freed while a callback walks them',
     text:
-      'svm_range_deferred_list_work takes the children off prange->child_list and frees them under the mmap lock, svms->lock and ' +
-      'migrate_mutex. The callback walks the list under prange->lock, and reclaim calls it without the mmap lock. Mended by taking ' +
+      'svm_range_deferred_list_work takes the children off prange->child_list and frees them under the ' +
+      'mmap lock, svms->lock and migrate_mutex. The callback walks the list under prange->lock, and ' +
+      'reclaim calls it without the mmap lock. Fix: take ' +
       `prange->lock for list_del. ${MODEL_ONLY}`,
     source: [`${KFD_SVM}: svm_range_deferred_list_work, svm_range_evict`],
     requirement: 'use-after-free',
@@ -313,10 +319,11 @@ export const amdkfdFindings: readonly Defect[] = [
   {
     name: 'T63',
     kind: 'hazard',
-    title: 'the callback of amdkfd sleeps where it may not',
+    title: 'the callback of amdkfd sleeps for a range that is not blockable',
     text:
-      'svm_range_cpu_invalidate_pagetables does not look at mmu_notifier_range_blockable, and takes prange->lock, a mutex: the OOM ' +
-      'reaper waits for who holds it and allocates memory. Mended by mutex_trylock, and false if that fails. ' +
+      'svm_range_cpu_invalidate_pagetables does not check mmu_notifier_range_blockable, and takes ' +
+      'prange->lock, a mutex: the OOM reaper waits for a holder that allocates memory. Fix: ' +
+      'mutex_trylock, and return false if it fails. ' +
       MODEL_ONLY,
     source: [`${KFD_SVM}: svm_range_cpu_invalidate_pagetables`],
     requirement: 'non-blocking',
@@ -329,9 +336,10 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'a range is removed for an unmap that does not happen',
     text:
-      'The OOM reaper announces MMU_NOTIFY_UNMAP, and gives up if another notifier refuses. The range is on the deferred list by then, a ' +
-      'fault that looked before maps it, and the work item removes its notifier and unmaps nothing. Mended by treating what is not ' +
-      `blockable as an eviction. ${MODEL_ONLY}`,
+      'The OOM reaper passes MMU_NOTIFY_UNMAP, and skips the VMA if another notifier refuses. By then ' +
+      'the range is on the deferred list; a fault that checked the list before maps the range, and the ' +
+      'work item removes its notifier without unmapping it. Fix: treat a range that is not blockable ' +
+      `as an eviction. ${MODEL_ONLY}`,
     source: [`${KFD_SVM}: svm_range_cpu_invalidate_pagetables, svm_range_handle_list_op`, 'mm/oom_kill.c'],
     requirement: 'refinement',
     scenario: 'amdkfd-svm/classic-notifiers',
@@ -341,10 +349,10 @@ export const amdkfdFindings: readonly Defect[] = [
   {
     name: 'T65',
     kind: 'hazard',
-    title: 'want of memory is answered with SIGBUS',
+    title: 'amdkfd returns SIGBUS when memory has run out',
     text:
-      'svm_migrate_to_ram makes VM_FAULT_SIGBUS of every error, -ENOMEM too: a process is killed for a page that is there, when it could ' +
-      `wait for memory. Mended by VM_FAULT_OOM. ${MODEL_ONLY}`,
+      'svm_migrate_to_ram returns VM_FAULT_SIGBUS for every error, including -ENOMEM: the process is ' +
+      `killed although the page exists and it could wait for memory. Fix: VM_FAULT_OOM. ${MODEL_ONLY}`,
     source: [`${KFD_MIGRATE}: svm_migrate_to_ram, svm_migrate_copy_to_ram`],
     requirement: 'C30',
     scenario: 'amdkfd-svm/no-memory',
@@ -356,8 +364,9 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'a child loses its pages in VRAM when its parent exits',
     text:
-      'svm_migrate_to_ram needs a user of the address space that has the GPU (mmget_not_zero of the eviction fence). The parent has exited, ' +
-      'the pages of VRAM are there, and the child that touches one gets SIGBUS. Mended by bringing back the page alone. ' +
+      'svm_migrate_to_ram needs a user of the address space that has the GPU (mmget_not_zero of the ' +
+      'eviction fence). The parent has exited, its pages in VRAM still exist, and a child that ' +
+      'accesses one gets SIGBUS. Fix: migrate the page back alone. ' +
       MODEL_ONLY,
     source: [`${KFD_MIGRATE}: svm_migrate_to_ram`],
     requirement: 'C30',
@@ -370,8 +379,9 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'a child that has unmapped a page gets SIGBUS for its neighbour',
     text:
-      'svm_migrate_vram_to_ram migrates the granule of the page within the range of the parent, from its beginning, and returns -EFAULT ' +
-      'at the first address at which who faults has no area. Mended by keeping to the area of the fault. ' +
+      'svm_migrate_vram_to_ram migrates the granule of the page within the range of the parent, from ' +
+      'its beginning, and returns -EFAULT at the first address at which the faulting process has no ' +
+      'VMA. Fix: stay inside the VMA of the fault. ' +
       MODEL_ONLY,
     source: [`${KFD_MIGRATE}: svm_migrate_to_ram, svm_migrate_vram_to_ram`],
     requirement: 'C30',
@@ -384,8 +394,9 @@ export const amdkfdFindings: readonly Defect[] = [
     kind: 'hazard',
     title: 'a CPU and the GPU take a page from each other for ever',
     text:
-      'Each fault of the GPU takes the page to VRAM, each of a CPU brings it back, and neither access comes to be made: nothing gives ' +
-      'either a time slice, as GPU SVM does. Mended by taking it to VRAM once, and mapping it where it is then. ' +
+      'Each GPU fault migrates the page to VRAM, each CPU fault migrates it back, and neither access ' +
+      'completes: there is no time slice as in GPU SVM. Fix: migrate it to VRAM once, and map it in ' +
+      'place afterwards. ' +
       MODEL_ONLY,
     source: [`${KFD_SVM}: svm_range_restore_pages, svm_range_best_restore_location`],
     requirement: 'C49',
@@ -399,8 +410,9 @@ export const amdkfdFindings: readonly Defect[] = [
     title: 'the fault of a child takes down the address space of its parent',
     text:
       'svm_migrate_to_ram takes a user of the address space that has the GPU, and drops it under the mmap lock and the folio lock of the ' +
-      'fault. If the parent has exited meanwhile it is the last: exit_mmap of the parent runs in the fault of the child, and takes an ' +
-      `mmap lock under another. Mended by a reference to the process of amdkfd instead. ${MODEL_ONLY}`,
+      'fault. If the parent has exited meanwhile it is the last user: exit_mmap of the parent runs in the ' +
+      'fault of the child, and takes an mmap lock under another. Fix: hold a reference to the amdkfd ' +
+      `process instead. ${MODEL_ONLY}`,
     source: [`${KFD_MIGRATE}: svm_migrate_to_ram (out_mmput)`],
     requirement: 'lock-order',
     scenario: 'amdkfd-svm/forked',
@@ -410,10 +422,11 @@ export const amdkfdFindings: readonly Defect[] = [
   {
     name: 'T70',
     kind: 'hazard',
-    title: 'a page that cannot be had keeps its neighbours from the GPU',
+    title: 'a page that cannot be faulted in prevents the mapping of its neighbours',
     text:
-      'A fault maps the whole granule, for writing if the area permits it. If one page of it cannot be had (want of memory, a poisoned ' +
-      'page), the fault fails, and so does every other in the granule. Mended by mapping the page of the fault alone then. ' +
+      'A fault maps the whole granule, writable if the VMA permits it. If one page of it cannot be ' +
+      'faulted in (no memory, a poisoned page), the fault fails, and so does every other fault in the ' +
+      'granule. Fix: then map the page of the fault alone. ' +
       MODEL_ONLY,
     source: [`${KFD_SVM}: svm_range_restore_pages, svm_range_validate_and_map`],
     requirement: 'C5',

@@ -1,5 +1,5 @@
 /**
- * Bugs that amdkfd's shared virtual memory had, and steps left out, in the driver written after it.
+ * Former bugs of amdkfd's shared virtual memory, and omitted steps, in the driver here.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import { become, onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 import { amdkfdFindings, walksWhole } from './amdkfd-svm-findings.js'
 
-/** A fault that finds that stale ones are drained leaves by the path of those who hold the lock for reading. */
+/** A stale fault returns by the path that releases the lock for reading. */
 const keepsWriteLock = override(
   svm_range_create_unregistered_range,
   (original) =>
@@ -53,7 +53,7 @@ const keepsWriteLock = override(
     },
 )
 
-/** The callback is a user of the address space for as long as it runs. */
+/** The callback holds a user of the address space while it runs. */
 const usesAddressSpace = override(
   svm_range_cpu_invalidate_pagetables,
   (original) =>
@@ -65,7 +65,7 @@ const usesAddressSpace = override(
     },
 )
 
-/** The entries are written, and that there are some is not said. */
+/** The entries are written, and mapped_to_gpu is not set. */
 const mapsSilently = onStep(
   svm_range_map_to_gpus,
   'amdgpu_vm_update_range',
@@ -77,7 +77,7 @@ const mapsSilently = onStep(
     },
 )
 
-/** It is said when the lock has been dropped. */
+/** mapped_to_gpu is set after the lock has been dropped. */
 const saysSoLater = override(
   svm_range_map_valid,
   (original) =>
@@ -93,13 +93,13 @@ const saysSoLater = override(
     },
 )
 
-/** After a migration to system memory nothing is in VRAM. */
+/** After a migration to system memory the range counts as having no page in VRAM. */
 const forgetsWhatStayed = onStep(countDepartures, 'vram_pages -=', (_original, _current, prange) => () => {
   prange.vramPages = 0
   return 0
 })
 
-/** A fault on a page of a range of which nothing is in VRAM has been served. */
+/** A CPU fault in a range without pages in VRAM returns 0. */
 const believesTheRange = override(
   svm_migrate_range_to_ram,
   (original) =>
@@ -111,7 +111,7 @@ const believesTheRange = override(
     },
 )
 
-/** The process is looked up by the address space of the fault. */
+/** The process is looked up by the faulting address space. */
 const looksUpTheChild = override(
   svm_migrate_to_ram,
   (original) =>
@@ -121,7 +121,7 @@ const looksUpTheChild = override(
     },
 )
 
-/** The page is looked for in the address space of the process that has the GPU. */
+/** The page is looked up in the address space of the process that uses the GPU. */
 const migratesTheParent = override(
   svm_migrate_range_to_ram,
   () =>
@@ -130,7 +130,7 @@ const migratesTheParent = override(
     },
 )
 
-/** As the address space goes away the deferred work is waited for. */
+/** The release of the address space waits for the deferred work. */
 const flushesAtRelease = override(
   svm_range_cpu_invalidate_pagetables,
   (original) =>
@@ -140,7 +140,7 @@ const flushesAtRelease = override(
     },
 )
 
-/** The range is taken off the list before the mmap lock is. */
+/** The range is taken off the list before the mmap lock is taken. */
 const takesOffEarly = override(
   svm_range_deferred_list_work,
   () =>
@@ -163,7 +163,7 @@ const takesOffEarly = override(
     },
 )
 
-/** The work item is left as it is. */
+/** The work item is not waited for. */
 const leavesWork = override(
   svm_range_list_fini,
   () =>
@@ -173,7 +173,7 @@ const leavesWork = override(
     },
 )
 
-/** Whether the range has been unmapped is not asked. */
+/** The fault does not check whether the range has been unmapped. */
 const recoversAll = onStep(svm_range_may_recover, 'svm_range_skip_recover', () => () => false)
 
 /** Defects of amdkfd's shared virtual memory. */
@@ -183,9 +183,10 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: 'amdkfd takes its locks again in a fault of its own walk',
     text:
-      'A fault of the GPU holds svms->lock and walks a range of which one page is read-only in system memory and another in VRAM. The ' +
-      'fault that the walk makes for the one goes on over the other, and the callback of that takes svms->lock. Fixed by ' +
-      'svms->faulting_task, for whom the callback does nothing (5.16); here by walking page by page (T61).',
+      'A fault of the GPU holds svms->lock and walks a range of which one page is read-only in system ' +
+      'memory and another in VRAM. The fault of the walk for the first page also covers the second, ' +
+      'and migrate_to_ram takes svms->lock for it. Fixed by svms->faulting_task, for which ' +
+      'migrate_to_ram does nothing (5.16); here by walking page by page (T61).',
     source: [
       'reference D42',
       'commit a6283010e290 (drm/amdkfd: avoid recursive lock in migrations back to RAM)',
@@ -200,8 +201,9 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a stale fault leaves with the mmap lock held for writing',
     text:
-      'svm_range_restore_pages has taken the mmap lock for writing, to make a range, and finds that the fault is older than an unmap. It ' +
-      'leaves by the path that releases the lock for reading. Fixed by a downgrade before.',
+      'svm_range_restore_pages has taken the mmap lock for writing, to create a range, and finds that ' +
+      'the fault is older than an unmap. It returns by the path that releases the lock for reading. ' +
+      'Fixed by a downgrade before.',
     source: ['commit 7574f30337e1 (drm/amdkfd: Fix mmap write lock not release)'],
     requirement: 'lock-discipline',
     scenario: 'amdkfd-svm/unmap-and-exit',
@@ -213,9 +215,10 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the callback of amdkfd drops the last user of the address space',
     text:
-      'svm_range_cpu_invalidate_pagetables takes a user of the address space and drops it at its end. The process has exited ' +
-      'meanwhile, and the callback runs exit_mmap, under what its caller holds. Fixed by taking the user where the range goes on ' +
-      'the deferred list, and dropping it in the work item (6.16).',
+      'svm_range_cpu_invalidate_pagetables takes a user of the address space and drops it at its end. ' +
+      'The process has exited meanwhile, and the callback runs exit_mmap, under the locks of its ' +
+      'caller. Fixed by taking the user when the range is put on the deferred list, and dropping it in ' +
+      'the work item (6.16).',
     source: ["commit cf234231fcbc, CVE-2025-38520 (drm/amdkfd: Don't call mmput from MMU notifier callback)"],
     requirement: 'callback-users',
     scenario: 'amdkfd-svm/exit-and-reap',
@@ -225,10 +228,11 @@ export const amdkfdSvmDefects: readonly Defect[] = [
   {
     name: 'T53',
     kind: 'history',
-    title: 'that a range is mapped is said after the lock is dropped',
+    title: 'mapped_to_gpu is set after the lock is dropped',
     text:
-      'svm_range_validate_and_map writes the entries under prange->lock and sets mapped_to_gpu afterwards. The callback comes between ' +
-      'the two, finds that nothing is mapped, and unmaps nothing. Fixed by setting it under the lock (2023).',
+      'svm_range_validate_and_map writes the entries under prange->lock and sets mapped_to_gpu ' +
+      'afterwards. The callback runs in between, finds mapped_to_gpu false, and unmaps no page. Fixed ' +
+      'by setting it under the lock (2023).',
     source: ['commit eb3c357bcb28 (drm/amdkfd: Handle errors from svm validate and map)'],
     requirement: 'C3',
     scenario: 'amdkfd-svm/two-faults',
@@ -238,10 +242,11 @@ export const amdkfdSvmDefects: readonly Defect[] = [
   {
     name: 'T54',
     kind: 'history',
-    title: 'a range of which pages stayed in VRAM counts as migrated',
+    title: 'a range with pages left in VRAM counts as migrated',
     text:
-      'A migration to system memory brings back some pages, or none, and actual_loc says that nothing is in VRAM. The next fault of a ' +
-      'CPU is answered with 0, for ever. Fixed by counting what came back (2021).',
+      'A migration to system memory migrates some pages back, or none, and actual_loc is set as if no ' +
+      'page were in VRAM. The next CPU fault returns 0, for ever. Fixed by counting the migrated pages ' +
+      '(2021).',
     source: ['commit 740a451b0797 (drm/amdkfd: Handle incomplete migration to system memory)'],
     requirement: 'C30',
     scenario: 'amdkfd-svm/no-memory',
@@ -251,10 +256,10 @@ export const amdkfdSvmDefects: readonly Defect[] = [
   {
     name: 'T55',
     kind: 'history',
-    title: 'a child that touches a page in VRAM is killed',
+    title: 'a child that accesses a page in VRAM is killed',
     text:
-      'svm_migrate_to_ram looks the process up by the address space of the fault. A child shares the page and is no process of ' +
-      'amdkfd: SIGBUS. Fixed by going by the buffer of the page (6.1).',
+      'svm_migrate_to_ram looks the process up by the faulting address space. A child shares the page ' +
+      'and is not a process of amdkfd: SIGBUS. Fixed by a lookup through the buffer of the page (6.1).',
     source: ['reference D43', 'commit e1f84eef313f (drm/amdkfd: handle CPU fault on COW mapping)'],
     requirement: 'C30',
     scenario: 'amdkfd-svm/forked',
@@ -266,8 +271,9 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: "a child's page is migrated in the address space of its parent",
     text:
-      'The fault is the child’s, which holds its own mmap lock, and migrate_vma_setup walks the address space of the buffer, the ' +
-      "parent's, whose lock nobody holds. Fixed by migrating in the address space of the fault (2022).",
+      'The child faults, and holds its own mmap lock. migrate_vma_setup walks the address space of the ' +
+      "buffer, which is the parent's, whose mmap lock is not held. Fixed by migrating in the faulting " +
+      'address space (2022).',
     source: ['commit 3a876060892b (drm/amdkfd: Migrate in CPU page fault use current mm)'],
     requirement: 'lock-discipline',
     scenario: 'amdkfd-svm/forked',
@@ -279,8 +285,8 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the end of the process waits for work that ends the process',
     text:
-      'The work item drops the last user of the address space, and so runs exit_mmap; the notifier that is called then flushes the ' +
-      'work item. Fixed by not waiting there (2022).',
+      'The work item drops the last user of the address space, and so runs exit_mmap; its notifier ' +
+      'then flushes the work item. Fixed by not waiting there (2022).',
     source: ['commit 6225bb3a88d2 (drm/amdkfd: svm range restore work deadlock when process exit)'],
     requirement: 'deadlock',
     scenario: 'amdkfd-svm/unmap-and-exit',
@@ -293,8 +299,9 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a range is taken off the deferred list without the mmap lock',
     text:
-      'svm_range_deferred_list_work takes the range off the list before it takes the mmap lock. A fault comes between, finds nothing ' +
-      'on the list and maps the range, which is removed then: and nothing is unmapped for that.',
+      'svm_range_deferred_list_work takes the range off the list before it takes the mmap lock. A ' +
+      'fault runs in between, finds the list empty and maps the range. The range is then removed ' +
+      'without being unmapped.',
     source: ['drivers/gpu/drm/amd/amdkfd/kfd_svm.c: svm_range_deferred_list_work'],
     requirement: 'refinement',
     scenario: 'amdkfd-svm/mmap-over',
@@ -304,8 +311,8 @@ export const amdkfdSvmDefects: readonly Defect[] = [
   {
     name: 'T72',
     kind: 'mutation',
-    title: 'the deferred work is not waited for as the process goes',
-    text: 'svm_range_list_fini frees the ranges, and the work item is queued.',
+    title: 'the deferred work is not waited for when the process ends',
+    text: 'svm_range_list_fini frees the ranges while the work item is queued.',
     source: ['drivers/gpu/drm/amd/amdkfd/kfd_svm.c: svm_range_list_fini'],
     requirement: 'work-items',
     scenario: 'amdkfd-svm/unmap-and-close',
@@ -317,8 +324,8 @@ export const amdkfdSvmDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a range that was unmapped is mapped again',
     text:
-      'A fault does not look at the deferred list (svm_range_skip_recover). Something new is mapped there; the range is bound to it, ' +
-      'and removed by the work item, which unmaps nothing.',
+      'A fault does not check the deferred list (svm_range_skip_recover). New memory is mapped there, ' +
+      'and the fault maps it in the old range, which the work item removes without unmapping it.',
     source: ['drivers/gpu/drm/amd/amdkfd/kfd_svm.c: svm_range_skip_recover'],
     requirement: 'refinement',
     scenario: 'amdkfd-svm/mmap-over',

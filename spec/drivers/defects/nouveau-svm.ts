@@ -1,5 +1,6 @@
 /**
- * Bugs of nouveau's shared virtual memory and device memory, and findings in it, each in the driver written after it.
+ * Bugs of nouveau's shared virtual memory and device memory, and findings in it, in the driver
+ * here.
  *
  * @module
  */
@@ -33,7 +34,7 @@ import type { Defect } from '../../defect.js'
 const SVM = 'drivers/gpu/drm/nouveau/nouveau_svm.c'
 const DMEM = 'drivers/gpu/drm/nouveau/nouveau_dmem.c'
 
-/** The page of the fault is not named. */
+/** fault_page is not set. */
 const withoutFaultPage = override(
   nouveau_dmem_migrate_to_ram,
   () =>
@@ -47,7 +48,7 @@ const withoutFaultPage = override(
     },
 )
 
-/** The classic notifier returns at once for whatever nouveau moves itself. */
+/** The classic notifier returns at once for every migration of nouveau itself. */
 const passesOver = override(
   nouveau_svmm_invalidate_range_start,
   () =>
@@ -64,7 +65,7 @@ const passesOver = override(
     },
 )
 
-/** What was copied is mapped, whatever has become of it. */
+/** Every copied page is mapped, even if it did not migrate. */
 const mapsAll = override(
   nouveau_pfns_map,
   () =>
@@ -82,7 +83,7 @@ const mapsAll = override(
     },
 )
 
-/** The address space is freed while the handler of its faults still uses it. */
+/** The address space is freed while a fault handler still uses it. */
 const withoutDrain = override(
   drainFaultHandler,
   () =>
@@ -95,10 +96,11 @@ export const nouveauDefects: readonly Defect[] = [
   {
     name: 'T90',
     kind: 'history',
-    title: 'nouveau: migrate_to_ram does not name the page of the fault',
+    title: 'nouveau: migrate_to_ram does not set fault_page',
     text:
-      'The fault holds the page, and nouveau_dmem_migrate_to_ram does not set fault_page: the migration takes that for another ' +
-      'user, and the page stays where it is, each time. Fixed in 6.1.',
+      'The fault holds a reference to the page, and nouveau_dmem_migrate_to_ram does not set ' +
+      'fault_page: the migration takes it for the reference of another user, and never migrates the ' +
+      'page. Fixed in 6.1.',
     source: [`reference D46, F.1; ${DMEM}, commit 97061d441110`],
     requirement: 'C30',
     scenario: 'nouveau-svm/migrate',
@@ -108,10 +110,11 @@ export const nouveauDefects: readonly Defect[] = [
   {
     name: 'T91',
     kind: 'mutation',
-    title: 'nouveau: the GPU keeps what is copied to VRAM',
+    title: 'nouveau: the GPU keeps a page that is copied to VRAM',
     text:
-      'A finding of this model: the classic notifier returns at once for every migration of nouveau itself, also for one that ' +
-      'moves system pages to VRAM. The GPU writes on to the page that is being copied, and what it writes is lost.',
+      'A finding of this model: the classic notifier returns at once for every migration of nouveau ' +
+      'itself, even for one that migrates system pages to VRAM. The GPU continues to write to the page ' +
+      'that is being copied, and its writes are lost.',
     source: [`reference F.1; ${SVM}: nouveau_svmm_invalidate_range_start`],
     requirement: 'C41',
     scenario: 'nouveau-svm/migrate-partly',
@@ -121,10 +124,10 @@ export const nouveauDefects: readonly Defect[] = [
   {
     name: 'T92',
     kind: 'mutation',
-    title: 'nouveau: what was copied is mapped without a look at what has become of it',
+    title: 'nouveau: a copied page is mapped without checking whether it migrated',
     text:
-      'A finding of this model: nouveau_pfns_map maps each page that was copied, also one that did not migrate, or that ' +
-      'somebody has invalidated since the copy.',
+      'A finding of this model: nouveau_pfns_map maps each page that was copied, even one that did not ' +
+      'migrate, or that was invalidated since the copy.',
     source: [`reference H10, H11; ${SVM}: nouveau_pfns_map; ${DMEM}: nouveau_dmem_migrate_chunk`],
     requirement: 'C1',
     scenario: 'nouveau-svm/migrate-and-dontneed',
@@ -134,11 +137,12 @@ export const nouveauDefects: readonly Defect[] = [
   {
     name: 'T93',
     kind: 'history',
-    title: 'nouveau: an address space of the GPU goes away under the handler of its faults',
+    title: 'nouveau: an address space of the GPU is freed while its fault handler runs',
     text:
-      'nouveau_svm_fault looks the address space up under the mutex, drops it, and counts nothing; the client closes, and ' +
-      'nouveau_svmm_fini removes the notifier and frees it. The handler maps a page of which nobody tells it any more. Fixed in ' +
-      '7.x: the handler is drained first.',
+      'nouveau_svm_fault looks the address space up under the mutex, drops the mutex, and takes no ' +
+      'reference. The client closes, and nouveau_svmm_fini removes the notifier and frees the address ' +
+      'space. The handler maps a page for which no invalidation comes any more. Fixed in 7.x: the ' +
+      'handler is drained first.',
     source: [`reference D17; ${SVM}, commit b46ddaf08234`],
     requirement: 'C1',
     scenario: 'nouveau-svm/close-versus-fault',

@@ -52,7 +52,9 @@ function* releaseFolio({ machine }: Task, pfn: number): Running<void> {
   })
 }
 
-/** Which region it is, and how many pages, is read from the page after it has been given back to its driver. */
+/**
+ * The region and the number of pages are read from the page after it was returned to its driver.
+ */
 const readAfterFree = override(
   free_zone_device_folio,
   () =>
@@ -73,7 +75,7 @@ const readAfterFree = override(
     },
 )
 
-/** The page stays locked, and referenced, where the driver has to try again. */
+/** The page stays locked and referenced when the driver retries. */
 const retryWithoutUnlock = override(
   atomicFaultTry,
   () =>
@@ -103,7 +105,7 @@ const retryWithoutUnlock = override(
     },
 )
 
-/** The page is locked, and so it is mapped: nobody asks whether it is still the process's. */
+/** The driver maps the page because it is locked, without mmu_interval_read_retry. */
 const mapWithoutRetry = override(
   atomicFaultTry,
   () =>
@@ -131,7 +133,7 @@ const mapWithoutRetry = override(
     },
 )
 
-/** The structure is freed, and then it is taken off the list of notifiers. */
+/** The structure is freed before its notifier is removed from the list. */
 const freeBeforeUnregistering = override(
   hmm_free,
   () =>
@@ -148,7 +150,7 @@ const freeBeforeUnregistering = override(
     },
 )
 
-/** The callback tells the kernel of dirty pages, and takes each page's lock for it. */
+/** The callback marks pages dirty, and takes the folio lock of each. */
 const dirtyUnderFolioLock = override(
   recordAndUnmap,
   (original) =>
@@ -171,7 +173,7 @@ const dirtyUnderFolioLock = override(
     },
 )
 
-/** What the owner of the page answers is dropped. */
+/** The result of migrate_to_ram is dropped. */
 const dropTheAnswer = override(
   migrateToRam,
   (original) =>
@@ -181,7 +183,7 @@ const dropTheAnswer = override(
     },
 )
 
-/** The migration is not told of the page that the fault holds, and finds it held by somebody. */
+/** The migration does not know the reference of the fault, and takes it for another user's. */
 const withoutFaultPage = override(
   bringBack,
   () =>
@@ -196,7 +198,7 @@ const withoutFaultPage = override(
     },
 )
 
-/** The notifier goes into the tree, whoever still uses the address space. */
+/** The notifier is inserted without a check of mm_users. */
 const insertUnseen = override(
   mmu_interval_notifier_insert,
   () =>
@@ -217,7 +219,7 @@ const insertUnseen = override(
     },
 )
 
-/** The driver is a user of the address space for as long as its device maps a page. */
+/** The driver is a user of the address space while its device maps a page. */
 const keepUser = override(
   populate,
   () =>
@@ -233,7 +235,7 @@ const keepUser = override(
     },
 )
 
-/** And gives it up where the page is taken away. */
+/** And drops the user in the callback that unmaps the page. */
 const dropUserInCallback = override(
   invalidate,
   (original) =>
@@ -247,7 +249,7 @@ const dropUserInCallback = override(
     },
 )
 
-/** Only a fault that begins at the first page is served. */
+/** Only a fault that starts at the first page is handled. */
 const refuseOtherPages = override(
   populate,
   (original) =>
@@ -262,11 +264,11 @@ export const publicDefects: readonly Defect[] = [
   {
     name: 'D56',
     kind: 'history',
-    title: 'a folio of device memory is read after its driver has been told that it is free',
+    title: 'a folio of device memory is read after it was returned to its driver',
     text:
-      'free_zone_device_folio calls folio_free, and reads the region and the order of the folio afterwards. The driver may ' +
-      'have given the page to somebody else by then, as a part of a large folio: the references of the region are ' +
-      'put in the wrong number, or of no region at all. Read both before.',
+      'free_zone_device_folio calls folio_free, and reads the region and the order of the folio ' +
+      'afterwards. By then the driver may have allocated the page again, as part of a large folio: the ' +
+      'wrong number of references is dropped, or those of another region. Fix: read both before.',
     source: ['reference D56', 'CVE-2026-46277', 'mm/memremap.c: free_zone_device_folio'],
     requirement: 'C44',
     scenario: 'free-and-reuse',
@@ -276,11 +278,11 @@ export const publicDefects: readonly Defect[] = [
   {
     name: 'D14',
     kind: 'history',
-    title: 'a driver tries again and leaves the page locked that it had taken',
+    title: 'a driver retries without unlocking the page',
     text:
-      'make_device_exclusive() returns the folio locked and with a reference. The sequence has moved, and the ' +
-      'driver starts again without dropping either: nobody gets the folio lock any more, and a CPU that faults ' +
-      'on the page waits for ever. Fixed in 6.14: unlock and put on every path.',
+      'make_device_exclusive() returns the folio locked and with a reference. The sequence number has ' +
+      'changed, and the driver retries without dropping either: no other thread gets the folio lock, ' +
+      'and a CPU that faults on the page waits for ever. Fixed in 6.14: unlock and put on every path.',
     source: ['reference D14', 'drivers/gpu/drm/nouveau, commit b3fefbb30a16'],
     requirement: 'deadlock',
     scenario: 'exclusive',
@@ -292,8 +294,8 @@ export const publicDefects: readonly Defect[] = [
     kind: 'history',
     title: 'struct hmm is freed before its notifier is unregistered',
     text:
-      'The last mirror is unregistered: mm->hmm is cleared, and then the notifier is taken off the list. A ' +
-      'callback that comes between finds the notifier, and no struct hmm. Fixed in 4.20 by the other order.',
+      'The last mirror is unregistered: mm->hmm is cleared before the notifier is removed from the ' +
+      'list. A callback that runs in between finds no struct hmm. Fixed in 4.20 by the reverse order.',
     source: ['reference D24', 'mm/hmm.c, commit 86a2d59841ab'],
     requirement: 'use-after-free',
     scenario: 'hmm-lifetime',
@@ -317,10 +319,10 @@ export const publicDefects: readonly Defect[] = [
   {
     name: 'D45',
     kind: 'history',
-    title: 'what migrate_to_ram answers is dropped',
+    title: 'the result of migrate_to_ram is dropped',
     text:
-      'The fault on a device page ignores what the owner returns: VM_FAULT_OOM and SIGBUS are taken for ' +
-      'success, and the task faults again for ever. Fixed in 6.1.',
+      'The fault on a device page ignores the result of migrate_to_ram: VM_FAULT_OOM and ' +
+      'VM_FAULT_SIGBUS count as success, and the task faults again for ever. Fixed in 6.1.',
     source: ['reference D45', 'mm/memory.c, commit 4a955bed882e'],
     requirement: 'C30',
     scenario: 'short-of-memory',
@@ -330,10 +332,11 @@ export const publicDefects: readonly Defect[] = [
   {
     name: 'D46',
     kind: 'history',
-    title: 'migrate_to_ram does not name the page of the fault',
+    title: 'migrate_to_ram does not set fault_page',
     text:
-      'The fault holds the page, and the driver does not say so (fault_page): its migration takes that for ' +
-      'another user, and leaves the page where it is, each time. The task never gets its data. Fixed in 6.1.',
+      'The fault holds a reference to the page, and the driver does not set fault_page: its migration ' +
+      'takes it for the reference of another user, and never migrates the page. The task never gets ' +
+      'its data. Fixed in 6.1.',
     source: ['reference D46', 'drivers/gpu/drm/nouveau, commit 97061d441110'],
     requirement: 'C30',
     scenario: 'migrate',
@@ -343,10 +346,11 @@ export const publicDefects: readonly Defect[] = [
   {
     name: 'X310',
     kind: 'mutation',
-    title: 'a notifier is inserted without a look at mm_users',
+    title: 'a notifier is inserted without a check of mm_users',
     text:
-      'mmu_interval_notifier_insert() does not look at mm_users. The process has gone, and its release has told ' +
-      'every notifier; this one is never told. (As in RDMA ODP, where the driver had no user of the process.)',
+      'mmu_interval_notifier_insert() does not check mm_users. The process has exited, and every ' +
+      'notifier was released; this one never is. (As in RDMA ODP, where the driver was not a user of ' +
+      'the address space.)',
     source: ['our own', 'reference C19, B.1 N1', 'mm/mmu_notifier.c: __mmu_interval_notifier_insert'],
     requirement: 'C19',
     scenario: 'insert-and-exit',
@@ -371,8 +375,8 @@ export const publicDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a driver refuses every page but the first',
     text:
-      'The fault handler answers -EFAULT for every page but the first, in an area that permits the access. No ' +
-      'entry is wrong, and the device never gets the page.',
+      'The fault handler returns -EFAULT for every page but the first, in a VMA that permits the ' +
+      'access. No entry is wrong, but the device never gets the page.',
     source: ['our own', 'reference C5'],
     requirement: 'C5',
     scenario: 'munmap',

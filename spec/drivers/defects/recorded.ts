@@ -1,6 +1,7 @@
 /**
- * The faults of the recorded driver: each undoes one mend, and what breaks is as on the kernels that were recorded. Those named
- * H are hazards with pages of their own; those named R are found elsewhere too, with the driver that the page names.
+ * The bugs of the recorded driver: each undoes one fix, with the same effect as on the recorded
+ * kernels. Those named H are hazards with their own pages; those named R occurred in other drivers
+ * too.
  *
  * @module
  */
@@ -33,7 +34,7 @@ function asRecorded<A extends unknown[], R>(target: Procedure<A, R>): Override {
   return override(target, (original) => original)
 }
 
-/** The driver does not say whose device pages it can reach. */
+/** The driver does not set dev_private_owner. */
 const namesNoOwner = override(
   hmm_range_fault,
   (original) =>
@@ -42,7 +43,7 @@ const namesNoOwner = override(
     },
 )
 
-/** The driver keeps its lock for as long as the walk takes, which may come back to the driver. */
+/** The driver holds its lock during the walk, which may call the driver's migrate_to_ram. */
 const lockHeldOverWalk = override(
   dmirror_range_fault,
   () =>
@@ -63,7 +64,10 @@ const lockHeldOverWalk = override(
     },
 )
 
-/** The driver looks for the pages of a fault with the process that faults; it knows those of the process that filled them. */
+/**
+ * The driver looks up the page of a fault by the faulting process, but records pages by the process
+ * that migrated them.
+ */
 const findsByProcess = override(
   dmirror_devmem_fault,
   (original) =>
@@ -73,7 +77,7 @@ const findsByProcess = override(
     },
 )
 
-/** Faults of the recorded driver, and three that others had. */
+/** Bugs of the recorded driver, and three of other drivers. */
 export const recordedDefects: readonly Defect[] = [
   {
     name: 'D29',

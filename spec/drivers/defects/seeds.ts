@@ -1,5 +1,6 @@
 /**
- * Defects of the documents that this specification starts from: what comes of a driver, or a walk, that follows their text to the letter.
+ * Defects of the documents that this specification starts from: a driver, or a walk, that follows
+ * their text literally.
  *
  * @see docs/findings/seeds.md
  * @module
@@ -17,7 +18,7 @@ import {
 import { become, onStep, override, READ_ONCE } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The address space is pinned and never let go. */
+/** The user of the address space is never dropped. */
 const neverPut = override(
   populatePinned,
   () =>
@@ -27,7 +28,10 @@ const neverPut = override(
     },
 )
 
-/** The number of pages that were told is taken for an error, and handed on to a caller who takes it for success. */
+/**
+ * The number of reported pages is taken for an error, and returned to a caller that takes it for
+ * success.
+ */
 const countIsAnError = override(
   populateOnce,
   () =>
@@ -44,7 +48,7 @@ const countIsAnError = override(
     },
 )
 
-/** A page that is there counts as valid, also where a hint keeps the CPU from it. */
+/** A page counts as valid even if its entry is PROT_NONE. */
 const hintIsValid = onStep(
   hmm_vma_walk_pmd,
   'read an entry',

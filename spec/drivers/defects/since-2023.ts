@@ -30,7 +30,7 @@ import {
 import { BLOCKED, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** A part of the range is one page, and each part is walked under a number of its own. */
+/** A part of the range is one page, and each part is walked under its own sequence number. */
 const samplesEachPart = override(
   amdgpu_hmm_range_get_pages,
   () =>
@@ -72,7 +72,7 @@ const allocatesUnderMutex = override(
     },
 )
 
-/** The page that belongs to the address is taken, whoever still has a reference to it. */
+/** The page of the address is allocated even if it still has a reference. */
 const looksAtNoCount = override(
   allocateAndCopy,
   (original) =>
@@ -98,7 +98,7 @@ const looksAtNoCount = override(
     },
 )
 
-/** The driver fills in a page for each entry, and leaves it in those that do not migrate. */
+/** The driver sets dst of each entry, and does not clear it for pages that do not migrate. */
 const namesPagesForAll = override(
   allocateAndCopy,
   (original) =>
@@ -114,7 +114,7 @@ const namesPagesForAll = override(
     },
 )
 
-/** The pages are unmapped for DMA, and the device forgets what it has translated afterwards. */
+/** The pages are unmapped for DMA before the device flushes its translations. */
 const unmapsBeforeFlush = override(
   recordAndUnmap,
   (original) =>
@@ -125,7 +125,7 @@ const unmapsBeforeFlush = override(
     },
 )
 
-/** The child is taken off the array, whether it is on it or not, and is this caller's to destroy. */
+/** The child is destroyed by this caller even if it is not on the array any more. */
 const erasesWhatever = override(
   takeOffArrays,
   () =>
@@ -145,7 +145,7 @@ const erasesWhatever = override(
     },
 )
 
-/** Somebody else destroys the child: the use of the region that was taken for that stays. */
+/** Another thread destroys the child: the use count taken for that is not dropped. */
 const keepsRegion = override(
   destroy_unused_implicit_child_mr,
   () =>
@@ -178,11 +178,11 @@ export const sinceDefects: readonly Defect[] = [
     name: 'D37',
     aliases: ['M14'],
     kind: 'history',
-    title: 'amdgpu walks a large range in parts, each under a number of its own',
+    title: 'amdgpu walks a large range in parts, each under its own sequence number',
     text:
-      'A range of more than 2 GB is walked in parts, and the sequence is sampled for each. A page of the first part is ' +
-      'discarded; the sample for the second is newer than that, and is the one that is compared: the job uses the page that ' +
-      'is gone. Here a part is one page. Fixed by one sample before the first part.',
+      'A range of more than 2 GB is walked in parts, and the sequence is sampled for each. A page of ' +
+      'the first part is zapped. The number of the second part is newer, and is the one compared: the ' +
+      'job uses the zapped page. Here a part is one page. Fixed by one sample before the first part.',
     source: [
       'reference D37, G.3 M14',
       'drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c, commit 962d684b5dc0 (fix amdgpu_hmm_range_get_pages), CVE-2026-63879',
@@ -197,8 +197,8 @@ export const sinceDefects: readonly Defect[] = [
     kind: 'history',
     title: 'a driver leaves destinations in the entries that do not migrate',
     text:
-      'The driver has its memory named for all entries at once, and clears none of those that do not migrate: what is in ' +
-      'dst of a page that stays where it is passes for its destination. Fixed by clearing them.',
+      'The driver sets dst for all entries at once, and does not clear the entries of pages that do ' +
+      'not migrate: dst of such a page counts as its destination. Fixed by clearing them.',
     source: [
       'reference D48',
       'drivers/gpu/drm/drm_pagemap.c, commit 1f1be4ba643f (Clear driver-provided PFNs from migration PFN array)',
@@ -211,7 +211,7 @@ export const sinceDefects: readonly Defect[] = [
   {
     name: 'T31',
     kind: 'history',
-    title: 'mlx5 allocates memory under umem_mutex as a region goes away',
+    title: 'mlx5 allocates memory under umem_mutex when a region is destroyed',
     text:
       'The key of a region is revoked under umem_mutex, and stored in a cache before the mutex is released. The cache ' +
       'allocates an entry: reclaim may invalidate the region, and its callback waits for the mutex. Fixed by releasing it ' +
@@ -227,10 +227,11 @@ export const sinceDefects: readonly Defect[] = [
   {
     name: 'X490',
     kind: 'history',
-    title: 'a callback unmaps pages for DMA before the device has forgotten them',
+    title: 'a callback unmaps pages for DMA before the device has flushed them',
     text:
-      'The callback unmaps the pages for DMA and flushes the translations of the device afterwards: in between the device ' +
-      'uses addresses that lead nowhere, or to another page. Fixed by the other order.',
+      'The callback unmaps the pages for DMA and flushes the translations of the device afterwards: in ' +
+      'between the device uses addresses that are unmapped, or map another page. Fixed by the reverse ' +
+      'order.',
     source: [
       'drivers/gpu/drm/amd/amdgpu/amdgpu_amdkfd_gpuvm.c, commit 101b8104307e (Move dma unmapping after TLB flush)',
     ],
@@ -245,9 +246,10 @@ export const sinceDefects: readonly Defect[] = [
     kind: 'history',
     title: 'two callbacks destroy one child region',
     text:
-      'A child region has lost its last page, and is taken off the array and queued to be destroyed. A fault that knew it before ' +
-      'maps a page for it after all; the next invalidation finds it empty again, and queues it again. The second work item ' +
-      'may run when the first has freed it. Fixed by compare-and-exchange: who takes the child off the array destroys it.',
+      'A child region has lost its last page, is removed from the array and queued for destruction. A ' +
+      'fault that found it before maps a page for it; the next invalidation finds it empty again, and ' +
+      'queues it again. The second work item may run after the first has freed it. Fixed by ' +
+      'compare-and-exchange: only the thread that removes the child from the array queues it.',
     source: [
       'reference D36, G.3 M27',
       'drivers/infiniband/hw/mlx5/odp.c, commit d3d930411ce3 (Fix implicit ODP use after free), CVE-2025-21714',
@@ -262,8 +264,9 @@ export const sinceDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the keys of the device are changed under the lock of another array',
     text:
-      'The keys of all regions of the device are in an array with a lock of its own. As a child is made its key is stored under ' +
-      'the lock of the children of its parent: two parents do so at once. Fixed by taking the lock of the array.',
+      'The keys of all regions of the device are in an array with a lock of its own. When a child is ' +
+      "created, its key is stored under the lock of its parent's children, so two parents store at " +
+      'once. Fixed by taking the lock of the array.',
     source: [
       'drivers/infiniband/hw/mlx5/odp.c, commit 2c6b640ea08b (Fix unsafe xarray access in implicit ODP handling), CVE-2025-38372',
     ],
@@ -275,11 +278,12 @@ export const sinceDefects: readonly Defect[] = [
   {
     name: 'T42',
     kind: 'history',
-    title: 'a callback that finds its child region taken keeps the parent',
+    title: 'a callback leaks a reference to the parent region',
     text:
-      'A callback takes a reference to the parent, for the child that it is about to have destroyed. Another has taken the child ' +
-      'off the array already: it returns, and keeps the reference. The deregistration of the parent waits for it for ever. ' +
-      'Fixed by dropping it.',
+      'A callback takes a reference to the parent for the child that it queues for destruction. ' +
+      'Another thread has removed the child from the array already: the callback returns without ' +
+      'dropping the reference. The deregistration of the parent waits for it for ever. Fixed by ' +
+      'dropping it.',
     source: [
       'drivers/infiniband/hw/mlx5/odp.c, commit 3d8c6f26893d (Fix implicit ODP hang on parent deregistration)',
     ],
@@ -291,11 +295,11 @@ export const sinceDefects: readonly Defect[] = [
   {
     name: 'T80',
     kind: 'history',
-    title: 'amdkfd gives a page of VRAM out anew that a fault still holds',
+    title: 'amdkfd allocates a page of VRAM that a fault still references',
     text:
-      'A fault of a CPU has migrated the page to system memory, and has still to put it. A fault of the GPU takes the page for ' +
-      'its next migration, as nothing maps it, and sets its count to one: the put that comes frees it while it is in use. Mended ' +
-      'by taking a reference, in place of setting the count.',
+      'A CPU fault has migrated the page to system memory, and has not put it yet. A GPU fault ' +
+      'allocates the unmapped page for its next migration, and sets its count to one: the put of the ' +
+      'CPU fault frees it while it is in use. Fix: take a reference instead of setting the count.',
     source: [
       'drivers/gpu/drm/amd/amdkfd/kfd_migrate.c: svm_migrate_get_vram_page',
       'patch 20250926210331.17401-1-Philip.Yang@amd.com (drm/amdkfd: Fix svm_bo and vram page refcount)',

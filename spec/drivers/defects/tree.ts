@@ -1,5 +1,5 @@
 /**
- * Bugs of drivers of the kernel tree, each in the driver written after it.
+ * Bugs of drivers of the kernel tree, in the drivers here.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { Errno, HMM_PFN_WRITE, mmu_interval_read_retry } from '../../../src/kern
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The list is asked whether it has the pages, and not whether they may be written. */
+/** The check tests only whether the list has the pages, not whether they are writable. */
 const looksAtValid = override(
   rxe_check_pagefault,
   () =>
@@ -41,7 +41,7 @@ const looksAtValid = override(
     },
 )
 
-/** A read wants no right, and is found to lack it. */
+/** A read requests no bit, so the check always fails. */
 const readsAlwaysFault = override(
   rxe_check_pagefault,
   () =>
@@ -52,7 +52,7 @@ const readsAlwaysFault = override(
     },
 )
 
-/** The mutex is not unlocked where the pages are still not there after the walk. */
+/** The mutex is not unlocked if the pages are still missing after the walk. */
 const keepsMutex = override(
   rxe_odp_map_range_and_lock,
   () =>
@@ -81,7 +81,7 @@ const clearsOnly = override(
     },
 )
 
-/** The address space is given back by the thread that has it pinned, under the mutex that it returns with. */
+/** mmput is called under the mutex with which the function returns. */
 const putsUnderMutex = override(
   mapDmaTry,
   (original) =>
@@ -92,7 +92,10 @@ const putsUnderMutex = override(
     },
 )
 
-/** The walk has the list itself for its array: what it finds is in the list before the number is compared. */
+/**
+ * The walk uses the list itself as its array: its report is in the list before the sequence number
+ * is compared.
+ */
 const walksIntoList = override(
   ib_umem_odp_walk,
   (original) =>
@@ -115,7 +118,7 @@ const walksIntoList = override(
     },
 )
 
-/** What the walk answers is lost on the way. */
+/** The error of the walk is dropped. */
 const losesError = override(
   rxe_odp_mr_copy,
   (original) =>
@@ -125,7 +128,7 @@ const losesError = override(
     },
 )
 
-/** The mutex is released before the copy, which goes on with the page that was looked up. */
+/** The mutex is released before the copy, which uses the page that was looked up. */
 const copiesUnlocked = override(
   rxe_odp_mr_copy,
   () =>
@@ -163,7 +166,7 @@ const waitsForOthers = override(
     },
 )
 
-/** What the GPU has written is not marked. */
+/** Pages that the GPU has written are not marked dirty. */
 const invalidatesOnly = override(
   amdgpu_vm_bo_invalidate,
   () =>
@@ -175,7 +178,7 @@ const invalidatesOnly = override(
     },
 )
 
-/** The number is compared in one critical section, and the job is queued in the next. */
+/** The sequence number is compared in one critical section, and the job is queued in another. */
 const comparesBefore = override(
   amdgpu_cs_submit,
   () =>
@@ -201,11 +204,11 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T1',
     kind: 'history',
-    title: 'rxe writes through an entry that may only be read',
+    title: 'rxe writes through a read-only entry',
     text:
-      'rxe_check_pagefault looks at HMM_PFN_VALID alone. The page was mapped for a read, perhaps the zero page or one that is ' +
-      'shared after a fork: a write to the region finds it in the list, faults nothing, and goes to that page. Fixed by looking ' +
-      'at HMM_PFN_WRITE too, where the access writes.',
+      'rxe_check_pagefault tests HMM_PFN_VALID alone. The page was mapped for a read, perhaps the zero ' +
+      'page or a page shared after fork: a write to the region finds it in the list, does not fault, ' +
+      'and writes to that page. Fixed by testing HMM_PFN_WRITE too for a write.',
     source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_check_pagefault (Linux 6.15 to at least 7.1)'],
     requirement: 'C4',
     scenario: 'rxe/zero-page',
@@ -215,11 +218,12 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T2',
     kind: 'hazard',
-    title: 'rxe marks nothing dirty that it writes',
+    title: 'rxe does not mark the pages dirty that it writes',
     text:
-      'Since Linux 6.16 ib_umem_odp_unmap_dma_pages marks a page dirty only if it was mapped for DMA. rxe maps nothing for ' +
-      'DMA: its pages are cleared from the list, and no more. What a receive wrote to a page that is clean in the swap cache ' +
-      'is lost (H23). Fixed by set_page_dirty for every entry that could be written, as it was before.',
+      'Since Linux 6.16 ib_umem_odp_unmap_dma_pages marks a page dirty only if it was mapped for DMA. ' +
+      'rxe maps no page for DMA, so its pages are only cleared from the list. A received write to a ' +
+      'page that is clean in the swap cache is lost (H23). Fixed by set_page_dirty for every entry ' +
+      'that could be written, as it was before.',
     source: ['reference B.11 H23', 'drivers/infiniband/core/umem_odp.c: ib_umem_odp_unmap_dma_pages'],
     requirement: 'C39',
     scenario: 'rxe/swap',
@@ -229,7 +233,7 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T3',
     kind: 'history',
-    title: 'the RDMA core gives the address space back under umem_mutex',
+    title: 'the RDMA core calls mmput under umem_mutex',
     text:
       'ib_umem_odp_map_dma_and_lock returns with umem_mutex held, and has called mmput. If the process has exited meanwhile, ' +
       'that was the last reference: the thread tears the address space down, its own callback wants the mutex, and it waits for ' +
@@ -247,9 +251,10 @@ export const treeDefects: readonly Defect[] = [
     kind: 'history',
     title: 'rxe returns an error with umem_mutex held',
     text:
-      'After the walk rxe_check_pagefault finds that the page is still to be faulted, and rxe_odp_map_range_and_lock returns ' +
-      '-EFAULT without unlocking. For a while before Linux 6.16 every read came to that: it asked for no bit, so that no ' +
-      'entry ever had what it asked for. Whoever takes the mutex next waits for ever, the callback too. Fixed in Linux 6.19.',
+      'After the walk rxe_check_pagefault finds that the page is still to be faulted, and ' +
+      'rxe_odp_map_range_and_lock returns -EFAULT without unlocking. For a while before Linux 6.16 ' +
+      'every read failed this way, since it requested no bit. The next thread that takes the mutex ' +
+      'waits for ever, and so does the callback. Fixed in Linux 6.19.',
     source: [
       'drivers/infiniband/sw/rxe/rxe_odp.c, commit 3c68cf68233e (Fix missing umem_odp->umem_mutex unlock on error path)',
       'drivers/infiniband/sw/rxe/rxe_odp.c, commit eedd5b1276e7',
@@ -264,8 +269,8 @@ export const treeDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'rxe copies without umem_mutex',
     text:
-      'The page is looked up under the mutex, and copied to after it. The callback has nobody else to wait for, and returns ' +
-      'while the copy is under way: the page is freed under it.',
+      'The page is looked up under the mutex, and copied to after it. The callback has nothing else to ' +
+      'wait for, and returns during the copy: the page is freed meanwhile.',
     source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_mr_copy'],
     requirement: 'C3',
     scenario: 'rxe/munmap',
@@ -275,13 +280,14 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T6',
     kind: 'hazard',
-    title: 'rxe takes for mapped what another thread is still walking',
+    title: 'rxe uses entries of a walk that another thread has not validated',
     text:
-      'Since Linux 6.16 the list of pages is the array of the walk: hmm_range_fault stores HMM_PFN_VALID into it, without ' +
-      'umem_mutex and before the number is compared. The callback has cleared the list when the walk stores an entry that ' +
-      'munmap is about to zap. The walker will find that it collided, but a second responder looks at the list first, finds the ' +
-      'page valid and copies to it. Fixed by a walk into an array of its own, which is copied to the list under the mutex, ' +
-      'after the comparison. Model only, not seen on a machine.',
+      'Since Linux 6.16 the list of pages is the array of the walk: hmm_range_fault stores ' +
+      'HMM_PFN_VALID into it, without umem_mutex and before the number is compared. The callback has ' +
+      'cleared the list when the walk stores an entry that munmap is about to zap. The walker will ' +
+      'detect the collision, but a second responder reads the list first, finds the page valid and ' +
+      'copies to it. Fix: walk into a separate array, and copy it to the list under the mutex, after ' +
+      'the comparison. Model only, not seen on a machine.',
     source: [
       'drivers/infiniband/core/umem_odp.c: ib_umem_odp_map_dma_and_lock',
       'drivers/infiniband/sw/rxe/rxe_odp.c: rxe_check_pagefault',
@@ -294,10 +300,10 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T19',
     kind: 'mutation',
-    title: 'rxe says of a copy that it was made, and it was not',
+    title: 'rxe reports success for a copy that failed',
     text:
-      'The walk fails, since the process has unmapped the page, and rxe_odp_mr_copy answers 0 all the same: the requester is told ' +
-      'that its data has arrived.',
+      'The walk fails, since the process has unmapped the page, and rxe_odp_mr_copy returns 0 all the ' +
+      'same: the requester takes its data for delivered.',
     source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_mr_copy'],
     requirement: 'C5',
     scenario: 'rxe/munmap',
@@ -320,11 +326,12 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T8',
     kind: 'hazard',
-    title: "amdgpu's callback marks nothing dirty",
+    title: "amdgpu's callback does not mark pages dirty",
     text:
-      'The comment above amdgpu_hmm_invalidate_gfx says that pages are marked dirty; its text waits, and marks nothing. What a job ' +
-      'wrote to a page that is clean in the swap cache is lost (H23), unless another place marks it before the page is freed. ' +
-      'Fixed by set_page_dirty after the fences, for each page that the buffer may write.',
+      'The comment above amdgpu_hmm_invalidate_gfx says that pages are marked dirty; the code only ' +
+      'waits. The write of a job to a page that is clean in the swap cache is lost (H23), unless ' +
+      'another place marks it before the page is freed. Fixed by set_page_dirty after the fences, for ' +
+      'each page that the buffer may write.',
     source: ['reference B.11 H23', 'drivers/gpu/drm/amd/amdgpu/amdgpu_hmm.c: amdgpu_hmm_invalidate_gfx'],
     requirement: 'C39',
     scenario: 'amdgpu-userptr/swap',
@@ -334,10 +341,10 @@ export const treeDefects: readonly Defect[] = [
   {
     name: 'T9',
     kind: 'mutation',
-    title: 'amdgpu compares the number before it takes the lock under which it queues the job',
+    title: 'amdgpu compares the sequence number before it takes the lock under which it queues the job',
     text:
-      'Between the two the callback sets the sequence, finds no fence to wait for, and returns. The job is queued afterwards, ' +
-      'and uses pages that are gone.',
+      'In between the callback sets the sequence number, finds no fence to wait for, and returns. The ' +
+      'job is queued afterwards, and uses freed pages.',
     source: ['reference C8', 'drivers/gpu/drm/amd/amdgpu/amdgpu_cs.c: amdgpu_cs_submit'],
     requirement: 'C8',
     scenario: 'amdgpu-userptr/munmap',

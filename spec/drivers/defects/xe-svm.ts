@@ -1,5 +1,5 @@
 /**
- * Bugs of GPU SVM and of xe, in the driver written after them.
+ * Bugs of GPU SVM and of xe, in the driver here.
  *
  * @module
  */
@@ -24,10 +24,10 @@ import {
 import { become, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The item is left as it is. */
+/** The work item is not stopped. */
 const leavesItem = override(xe_svm_close, () => function* () {})
 
-/** The item is stopped under the lock that it takes. */
+/** The work item is stopped under the lock that it takes. */
 const closesUnderLock = override(
   xe_svm_close,
   (original) =>
@@ -38,7 +38,7 @@ const closesUnderLock = override(
     },
 )
 
-/** The link is empty again, and the range may be listed anew. */
+/** The link becomes empty, so the range can be listed again. */
 const initialisesLink = override(
   xe_svm_garbage_collector_first,
   () =>
@@ -54,7 +54,7 @@ const initialisesLink = override(
     },
 )
 
-/** Every error that may come of a change of mappings is tried again, however often. */
+/** Every error that a change of mappings may cause is retried without a bound. */
 const retriesForEver = override(
   xe_svm_retry,
   () =>
@@ -63,7 +63,7 @@ const retriesForEver = override(
     },
 )
 
-/** What the device has written is not marked. */
+/** Pages that the device has written are not marked dirty. */
 const zapsOnly = override(
   xe_svm_range_notifier_event_begin,
   () =>
@@ -79,7 +79,7 @@ const zapsOnly = override(
     },
 )
 
-/** The pages stay mapped for DMA, and are taken for valid by whoever binds next. */
+/** The pages stay mapped for DMA, and the next bind takes them for valid. */
 const keepsPages = override(
   xe_svm_range_notifier_event_end,
   () =>
@@ -91,7 +91,7 @@ const keepsPages = override(
     },
 )
 
-/** The pages are looked at before the notifier lock is taken and the number compared. */
+/** The sequence number is compared before the notifier lock is taken. */
 const mapsUnlocked = override(
   drm_gpusvm_map_pages,
   () =>
@@ -117,7 +117,7 @@ const mapsUnlocked = override(
     },
 )
 
-/** Whether the process has unmapped the range is not asked. */
+/** The function does not check whether the process has unmapped the range. */
 const ignoresUnmapped = override(
   drm_gpusvm_map_pages,
   () =>
@@ -143,7 +143,7 @@ const ignoresUnmapped = override(
     },
 )
 
-/** Ranges go with the VM, and are never freed. */
+/** The ranges of a closed VM are never freed. */
 const leaksRanges = override(
   drm_gpusvm_fini,
   () =>
@@ -157,12 +157,12 @@ export const xeSvmDefects: readonly Defect[] = [
   {
     name: 'T10',
     kind: 'hazard',
-    title: 'xe tries for ever to fault a page that no fault can bring',
+    title: 'xe retries for ever a fault that cannot succeed',
     text:
-      'drm_gpusvm_range_get_pages answers -EFAULT, and xe_svm_handle_pagefault goes back to the beginning: the mappings of the CPU ' +
-      'may have changed. Of a page behind which there is nothing that a device can have (an area with VM_PFNMAP, a file beyond its ' +
-      'end) every walk says the same. The handler goes round for as long as the process lives, and holds vm->lock. Fixed by a bound. ' +
-      'Model only, not seen on a machine.',
+      'drm_gpusvm_range_get_pages returns -EFAULT, and xe_svm_handle_pagefault restarts, since the ' +
+      "CPU's mappings may have changed. For a page that a device cannot map (VM_PFNMAP, beyond the end " +
+      'of a file) every walk fails the same way. The handler loops as long as the process lives, and ' +
+      'holds vm->lock. Fix: a bound. Model only, not seen on a machine.',
     source: ['drivers/gpu/drm/xe/xe_svm.c: __xe_svm_handle_pagefault'],
     requirement: 'C49',
     scenario: 'xe-svm/refused-requests',
@@ -172,11 +172,12 @@ export const xeSvmDefects: readonly Defect[] = [
   {
     name: 'T11',
     kind: 'hazard',
-    title: 'xe marks nothing dirty that its device writes',
+    title: 'xe does not mark the pages dirty that its device writes',
     text:
-      'The callback zaps the entries and unmaps the pages; nothing calls set_page_dirty. A walk for writing leaves the entry of the ' +
-      'CPU dirty, but what the device writes after the page was written to swap is lost (H23). Fixed by set_page_dirty for every ' +
-      'page that may be written, before its entry goes.',
+      'The callback zaps the entries and unmaps the pages; neither calls set_page_dirty. A walk with a ' +
+      "write request leaves the CPU's entry dirty, but a device write after the page was written to " +
+      'swap is lost (H23). Fix: set_page_dirty for every page of a writable entry, before the entry is ' +
+      'removed.',
     source: ['reference B.11 H23', 'drivers/gpu/drm/xe/xe_svm.c: xe_svm_range_notifier_event_begin, _end'],
     requirement: 'C39',
     scenario: 'xe-svm/swap',
@@ -188,9 +189,10 @@ export const xeSvmDefects: readonly Defect[] = [
     kind: 'history',
     title: 'pages stay valid after the callback',
     text:
-      'The callback sets the sequence and zaps the entries, but does not unmap the pages: whoever binds next takes them for valid, as ' +
-      'no number is compared then. So the user pointers of xe did before they went by way of GPU SVM: their pages stayed ' +
-      'mapped for DMA. Fixed by unmapping them in the callback (D33).',
+      'The callback sets the sequence and zaps the entries, but does not unmap the pages: the next ' +
+      'bind takes them for valid, without comparing a sequence number. The user pointers of xe did so ' +
+      'before they used GPU SVM: their pages stayed mapped for DMA. Fixed by unmapping them in the ' +
+      'callback (D33).',
     source: [
       'reference D33',
       'commit 333b89063361 (drm/xe/userptr: Unmap userptrs in the mmu notifier)',
@@ -204,11 +206,11 @@ export const xeSvmDefects: readonly Defect[] = [
   {
     name: 'T13',
     kind: 'history',
-    title: 'pages are looked at without the notifier lock',
+    title: 'the sequence number is compared without the notifier lock',
     text:
-      'The number is compared before the notifier lock is taken. An invalidation between the two finds nothing to unmap, and the pages ' +
-      'are mapped for DMA when they are gone. The code of the user pointers of xe, which went into drm_gpusvm_get_pages, looked at ' +
-      'struct pages so. Fixed by doing both under the lock (D32).',
+      'The number is compared before the notifier lock is taken. An invalidation in between finds no ' +
+      'page to unmap, and the pages are mapped for DMA after they were freed. The user pointers of xe ' +
+      'accessed struct pages this way. Fixed by doing both under the lock (D32).',
     source: [
       'reference D32',
       "commit 0a98219bcc96, CVE-2025-21939 (drm/xe/hmm: Don't dereference struct page pointers without notifier lock)",
@@ -223,8 +225,9 @@ export const xeSvmDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a range that was unmapped gets pages again',
     text:
-      'drm_gpusvm_get_pages does not look at flags.unmapped. The process has mapped something else there, and the range is bound to it ' +
-      'before the garbage collector comes: the callback passes over ranges that are unmapped, and leaves its entries.',
+      'drm_gpusvm_get_pages does not check flags.unmapped. The process has mapped other memory there, ' +
+      'and the range is bound to it before the garbage collector runs: the callback skips unmapped ' +
+      'ranges, and leaves the entries.',
     source: ['drivers/gpu/drm/drm_gpusvm.c: drm_gpusvm_get_pages', 'drivers/gpu/drm/xe/xe_svm.c'],
     requirement: 'C3',
     scenario: 'xe-svm/mmap-over',
@@ -236,9 +239,10 @@ export const xeSvmDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the garbage collector leaves an empty link behind',
     text:
-      'list_del_init in the place of list_del. The range is off the list and still in the tree when the process unmaps something at ' +
-      'the same place again: the callback finds it, and an empty link, and lists it once more. It is freed, and on the list. What ' +
-      'keeps list_del safe is that its link is not empty.',
+      'list_del_init instead of list_del. The range is off the list but still in the tree when the ' +
+      'process unmaps memory there again: the callback finds the range with an empty link, and lists ' +
+      'it once more. It is then freed while it is on the list. list_del is safe because its link is ' +
+      'not empty.',
     source: ['drivers/gpu/drm/xe/xe_svm.c: xe_svm_garbage_collector'],
     requirement: 'use-after-free',
     scenario: 'xe-svm/mmap-over',
@@ -248,8 +252,10 @@ export const xeSvmDefects: readonly Defect[] = [
   {
     name: 'T16',
     kind: 'mutation',
-    title: 'the garbage collector is not stopped as the VM is closed',
-    text: 'The callback has queued the work item before the VM was closed. Nobody waits for it, and the VM that it is part of is freed.',
+    title: 'the garbage collector is not stopped when the VM is closed',
+    text:
+      'The callback has queued the work item before the VM was closed. The close does not wait for it, ' +
+      'and frees the VM that contains it.',
     source: ['drivers/gpu/drm/xe/xe_svm.c: xe_svm_close'],
     requirement: 'work-items',
     scenario: 'xe-svm/unmap-and-close',

@@ -1,6 +1,6 @@
 /**
- * Scenarios for amdkfd's shared virtual memory, where those for any driver do not show what it has: ranges that are split, ranges over
- * two areas, and a process that was forked from the one that has the GPU.
+ * Scenarios for amdkfd's shared virtual memory, for features that no other driver has: ranges that
+ * are split, ranges over two VMAs, and a fork of the process that uses the GPU.
  *
  * @module
  */
@@ -29,8 +29,8 @@ const named = (name: string) => ({
 export const splitAndReclaim = mirrorScenario({
   ...named('split-and-reclaim'),
   summary:
-    'A range of two pages, which the GPU maps: the process unmaps the second, so that it is split, and the first is written to ' +
-    'swap meanwhile, without the mmap lock. The GPU writes to the first.',
+    'The GPU maps a range of two pages. The process unmaps the second page, which splits the range, ' +
+    'while reclaim swaps out the first without the mmap lock. The GPU writes to the first.',
   exercises: ['C1', 'C3', 'C39', 'own-objects', 'work-items', 'use-after-free'],
   world: () => ({
     pages: [
@@ -49,12 +49,12 @@ export const splitAndReclaim = mirrorScenario({
   }),
 })
 
-/** A range that is over two areas. */
+/** A range over two VMAs. */
 export const twoAreas = mirrorScenario({
   ...named('two-areas'),
   summary:
-    'The GPU reads two pages of one range, while the process throws both away, makes the second read-only, so that the range is ' +
-    'over two areas, and throws each away once more.',
+    'The GPU reads two pages of one range, while the process zaps both, makes the second read-only, ' +
+    'so that the range covers two VMAs, and zaps each again.',
   exercises: ['C1', 'C3', 'C8', 'C49', 'own-objects'],
   world: () => ({
     pages: [{ touched: true }, { touched: true }],
@@ -76,7 +76,7 @@ export const twoAreas = mirrorScenario({
   }),
 })
 
-/** A child has the pages still. */
+/** A child still maps the pages. */
 export const forkedAndLeft = mirrorScenario({
   ...named('forked'),
   summary:
@@ -100,7 +100,7 @@ export const forkedAndLeft = mirrorScenario({
   }),
 })
 
-/** A range with one page in VRAM, and one that is not. */
+/** A range with one page in VRAM and one in system memory. */
 export const mixedRange = mirrorScenario({
   ...named('mixed-range'),
   summary:
@@ -122,7 +122,7 @@ export const mixedRange = mirrorScenario({
   }),
 })
 
-/** There is no memory to bring a page back to. */
+/** No memory is free to migrate a page back. */
 export const noMemory = mirrorScenario({
   ...named('no-memory'),
   summary: 'A CPU reads a page in VRAM twice, while no system memory is left; another thread frees some.',

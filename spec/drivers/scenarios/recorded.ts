@@ -1,6 +1,7 @@
 /**
- * The recorded driver, mended: some cells of its matrix, in which the driver as it was recorded breaks a claim. What mends it
- * is `spec/recorded/mends.ts`; the whole matrix, mended and as recorded, is held by a test.
+ * The recorded driver, fixed: some cells of its matrix in which the driver as recorded breaks a
+ * claim. `spec/recorded/mends.ts` has the fixes; a test runs the whole matrix, fixed and as
+ * recorded.
  *
  * @module
  */
@@ -15,7 +16,7 @@ function mended(cell: string, exercises: readonly string[]): Scenario {
   return recordedScenario(cellNamed(cell), mends, exercises)
 }
 
-/** The walk faults on to the end of the area, and so brings back a page that the device has near. */
+/** The walk faults to the end of the VMA, and so migrates back a page that is in device memory. */
 const overFaultOwnPage: Scenario = {
   name: 'over-fault-own-page',
   summary:
@@ -46,7 +47,7 @@ const overFaultOwnPage: Scenario = {
     ),
 }
 
-/** Cells that hold once the driver is mended. */
+/** Cells that hold once the driver is fixed. */
 export const mendedScenarios: readonly Scenario[] = [
   mended('system/dev_read+migrate_to_dev', ['C1', 'C8']),
   mended('mirrored/migrate_to_dev+madv_dontneed', ['C1', 'C31']),

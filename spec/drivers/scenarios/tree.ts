@@ -1,6 +1,6 @@
 /**
- * Drivers of the kernel tree: of each the scenarios that show its bugs. In all scenarios that any driver can be put into they
- * are run by `--driver`, and by a test.
+ * Drivers of the kernel tree: for each driver the scenarios that show its bugs. `--driver`, and a
+ * test, run them in all scenarios for any driver.
  *
  * @module
  */
@@ -62,12 +62,13 @@ function small(shown: readonly Scenario[]): Scenario[] {
   })
 }
 
-/** Pages are found by one ioctl, and used by another, each under a number of its own. */
+/** One ioctl walks the pages and another uses them, each under its own sequence number. */
 const validateAndSubmit = mirrorScenario({
   name: `${amdgpuUserptrDriver.name}/validate`,
   summary:
-    'A process has the pages of a buffer found (AMDGPU_GEM_USERPTR_VALIDATE), which maps nothing, and then submits a job that ' +
-    'reads the buffer; meanwhile another thread discards the page.',
+    'A process validates the pages of a buffer (AMDGPU_GEM_USERPTR_VALIDATE), which maps no page, ' +
+    'and then submits a job that reads the buffer; meanwhile another thread zaps the page ' +
+    '(MADV_DONTNEED).',
   exercises: ['C8', 'C14', 'refinement'],
   parameters: {},
   driver: amdgpuUserptrDriver,
@@ -106,7 +107,10 @@ const discardOne = mirrorScenario({
   }),
 })
 
-/** A child region loses its page twice: a fault that knows it maps one while it waits to be destroyed. */
+/**
+ * A child region loses its page twice: a fault that has found it maps the page again while it waits
+ * for its destruction.
+ */
 const childTwice = mirrorScenario({
   name: `${mlx5Driver.name}/child-twice`,
   summary:
@@ -134,11 +138,10 @@ const childTwice = mirrorScenario({
   }),
 })
 
-/** Two faults on one page, which has no child region yet: each makes one, and one of them is of no use. */
+/** Two faults on one page without a child region: each creates one, and one of them is dropped. */
 const childByTwo = mirrorScenario({
   name: `${mlx5Driver.name}/child-by-two`,
-  summary:
-    'Two faults of a device meet a page that has no child region: both make one, and the second is given back.',
+  summary: 'Two device faults hit a page without a child region: both create one, and the second is dropped.',
   exercises: ['C8', 'own-objects'],
   parameters: {},
   driver: mlx5Driver,
@@ -155,11 +158,12 @@ const childByTwo = mirrorScenario({
   }),
 })
 
-/** A range that the device has from the beginning, and of which it loses a page. */
+/** A range that is bound at the beginning, and loses a page. */
 const boundAtFirst = mirrorScenario({
   name: `${xeSvmDriver.name}/bound`,
   summary:
-    'A device has two pages of one range, and writes to both, while the process discards the first (MADV_DONTNEED).',
+    'A device has a range of two pages bound, and writes to both, while the process zaps the first ' +
+    '(MADV_DONTNEED).',
   exercises: ['C1', 'C3', 'C8'],
   parameters: {},
   driver: xeSvmDriver,

@@ -1,5 +1,5 @@
 /**
- * Defects of device-exclusive access page by page (Linux 6.15 on).
+ * Defects of make_device_exclusive (Linux 6.15 on).
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
 import { become, override, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The walk over the entries of an area goes one entry further. */
+/** The walk over the entries of a VMA accesses one entry too many. */
 const oneTooFar = override(
   page_make_device_exclusive_one,
   (original) =>
@@ -86,7 +86,7 @@ function* makeExclusive(
   return yield* become(make_device_exclusive, current, mm, page, owner)
 }
 
-/** Whatever page is mapped by now is taken for the one that is held and locked. */
+/** The page that is mapped now is taken for the one that is referenced and locked. */
 const takeWithoutComparing = override(
   make_device_exclusive,
   () =>
@@ -95,7 +95,7 @@ const takeWithoutComparing = override(
     },
 )
 
-/** A page that has gone meanwhile, or is refused, is not put. */
+/** A page that was replaced meanwhile, or is refused, is not put. */
 const keepThePage = override(
   make_device_exclusive,
   () =>
@@ -104,7 +104,7 @@ const keepThePage = override(
     },
 )
 
-/** The page gets its entry back, and the mapping that the exclusive entry has kept stays counted. */
+/** The entry is restored, and the mapping that the device-exclusive entry kept stays counted. */
 const restoreAsIfUnmapped = override(
   remove_device_exclusive_entry,
   () =>
@@ -129,7 +129,7 @@ const restoreAsIfUnmapped = override(
     },
 )
 
-/** The entry of a huge page is not split before its part is looked up. */
+/** The PMD of a huge page is not split before its part is looked up. */
 const lookUpWithoutSplit = override(
   get_user_pages_remote,
   (original) =>
@@ -144,7 +144,7 @@ const lookUpWithoutSplit = override(
     },
 )
 
-/** The entry is replaced, and what it said of the page is lost. */
+/** The entry is replaced, and its dirty bit is lost. */
 const dropDirtyBit = override(
   make_device_exclusive,
   (original) =>
@@ -159,16 +159,16 @@ const dropDirtyBit = override(
     },
 )
 
-/** Defects of device-exclusive access page by page. */
+/** Defects of make_device_exclusive. */
 export const exclusiveByPageDefects: readonly Defect[] = [
   {
     name: 'X480',
     kind: 'mutation',
     title: 'make_device_exclusive does not compare the page again',
     text:
-      'Between the lookup and the folio lock MADV_DONTNEED takes the page, and a CPU touches a new one. The kernel looks ' +
-      'again under the page-table lock, and starts over if another page is there. Without that the entry names a page ' +
-      'that is not the one it maps.',
+      'Between the lookup and the folio lock MADV_DONTNEED zaps the page, and a CPU faults in a new ' +
+      'one. The kernel checks the entry again under the page-table lock, and restarts if it maps ' +
+      'another page. Without that the device-exclusive entry refers to the wrong page.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
     requirement: 'use-after-free',
     scenario: 'exclusive-by-page',
@@ -178,7 +178,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
   {
     name: 'X481',
     kind: 'mutation',
-    title: 'make_device_exclusive starts over and keeps the page that is gone',
+    title: 'make_device_exclusive restarts and leaks the old page',
     text: 'The page that was looked up first is unlocked, but its reference is not dropped: it is never freed.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
     requirement: 'C6',
@@ -191,8 +191,8 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'make_device_exclusive refuses a page of shared memory and keeps it',
     text:
-      'A page that is not anonymous is refused: others could write it through mappings of their own. The reference of the ' +
-      'lookup is not dropped, and it is never freed.',
+      'A page that is not anonymous is refused, since other mappings could write to it. The reference ' +
+      'of the lookup is not dropped, and the page is never freed.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
     requirement: 'C6',
     scenario: 'exclusive-by-page-shared',
@@ -217,8 +217,8 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'make_device_exclusive looks a part of a huge page up without FOLL_SPLIT_PMD',
     text:
-      'The second look finds the entry of the huge page, which it cannot replace, and starts over: for ever, since nobody ' +
-      'else splits it.',
+      'The second check finds the PMD of the huge page, which it cannot replace, and restarts: for ' +
+      'ever, since no thread else splits it.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
     requirement: 'C49',
     scenario: 'exclusive-by-page-huge',
@@ -229,7 +229,7 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     name: 'X408',
     kind: 'mutation',
     title: 'the walk for exclusive access goes one entry beyond the VMA',
-    text: 'The VMA ends where the address space does, and the walk reads what is behind the page table.',
+    text: 'The VMA ends at the end of the address space, and the walk reads beyond the page table.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: page_make_device_exclusive_one'],
     requirement: 'use-after-free',
     scenario: 'exclusive',
@@ -241,8 +241,8 @@ export const exclusiveByPageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'make_device_exclusive drops the dirty bit',
     text:
-      'The entry that is replaced says that a CPU has written to the page, and the page is not marked dirty. Reclaim takes what is in ' +
-      'swap for the same, and the write is lost.',
+      'The dirty bit of the replaced entry is not transferred to the page. Reclaim takes the page for ' +
+      'clean, and the write of the CPU is lost.',
     source: ['our own', 'reference B.10', 'mm/rmap.c: make_device_exclusive'],
     requirement: 'C39',
     scenario: 'exclusive-by-page-swapped',

@@ -41,7 +41,7 @@ import {
 import { become, choose, override, READ_ONCE, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The entry is restored, if it still is the one that was seen. */
+/** Restores the entry if it has not changed. */
 function* restore(current: Task, mm: MmStruct, page: number, pfn: number): Running<void> {
   yield* mm.ptl.critical('restore the entry', () => {
     if (mm.pte[page].kind === PteKind.deviceExclusive && mm.pte[page].frame === pfn)
@@ -50,7 +50,7 @@ function* restore(current: Task, mm: MmStruct, page: number, pfn: number): Runni
   })
 }
 
-/** As Linux 5.14 to 6.2 had it: the page is locked, and nobody holds it. */
+/** As in Linux 5.14 to 6.2: the page is locked without a reference. */
 const lockWithoutReference = override(
   remove_device_exclusive_entry,
   () =>
@@ -68,7 +68,7 @@ const lockWithoutReference = override(
     },
 )
 
-/** Devices are not told that CPUs get a page back. */
+/** Restoring the entry opens no invalidation. */
 const restoreUnannounced = override(
   remove_device_exclusive_entry,
   () =>
@@ -86,7 +86,7 @@ const restoreUnannounced = override(
     },
 )
 
-/** Who faults on the page does not wait for its lock. */
+/** The fault does not wait for the folio lock. */
 const restoreUnlocked = override(
   remove_device_exclusive_entry,
   () =>
@@ -104,7 +104,7 @@ const restoreUnlocked = override(
     },
 )
 
-/** The entry is replaced, and the TLBs keep what they have. */
+/** The entry is replaced without a TLB flush. */
 const takeWithoutFlush = override(
   page_make_device_exclusive_one,
   () =>
@@ -120,7 +120,7 @@ const takeWithoutFlush = override(
     },
 )
 
-/** The sequence is not looked at. */
+/** The sequence number is not compared. */
 const noReadRetry = override(
   mmu_interval_read_retry,
   () =>
@@ -129,7 +129,7 @@ const noReadRetry = override(
     },
 )
 
-/** The walk tells of an exclusive page as of one that is there. */
+/** The walk reports a device-exclusive page as present. */
 const exclusiveIsPresent = override(
   hmm_vma_walk_pmd,
   (original) =>
@@ -148,7 +148,7 @@ const exclusiveIsPresent = override(
     },
 )
 
-/** The reference of the entry goes with the mapping. */
+/** The reference of the entry is dropped with the mapping. */
 const takeTheReference = override(
   page_make_device_exclusive_one,
   (original) =>
@@ -163,7 +163,7 @@ const takeTheReference = override(
     },
 )
 
-/** The driver does not have the page faulted in before it takes the sequence. */
+/** The driver does not fault in the page before mmu_interval_read_begin. */
 const takeAtOnce = override(
   faultIn,
   () =>
@@ -172,7 +172,7 @@ const takeAtOnce = override(
     },
 )
 
-/** It tries again until the time is over, as the kernel's drivers do. */
+/** It retries until the timeout, as the kernel's drivers do. */
 const tryUntilTimeout = override(
   atomicFaultAgain,
   () =>
@@ -192,7 +192,7 @@ const faultForEver = override(
     },
 )
 
-/** To write, the device asks for an entry that is for writing and not for atomic access. */
+/** For a write, the device requires a write entry, and does not use an atomic entry. */
 const writeNeedsItsOwnEntry = override(
   deviceAccess,
   (original) =>

@@ -1,5 +1,6 @@
 /**
- * Device-exclusive access: who is kept out, since when, and until when.
+ * Device-exclusive access: no CPU and no other device accesses the page, until it ends under the
+ * folio lock.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import {
 import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** C43: no CPU can reach a page as long as its entry is device-exclusive. */
+/** C43: no CPU can access a page while its entry is device-exclusive. */
 export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C43',
@@ -27,7 +28,7 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
           for (const cpu of machine.cpus)
             if (cpu.mm === mm && cpu.tlb[page].frame !== undefined)
               return `page ${page} of ${mm.name} is exclusive, and a CPU's TLB maps it`
-          // Where access is had page by page, the entry itself counts as a mapping.
+          // Since Linux 6.15 the device-exclusive entry itself counts as a mapping.
           if (machine.frames[pte.frame].mapcount > (machine.rules.exclusiveByPage ? 1 : 0))
             return `page ${page} of ${mm.name} is exclusive, and frame ${pte.frame} is mapped`
         }
@@ -36,7 +37,7 @@ export function cpusAreKeptOut({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C43: what lets a device make atomic accesses is backed by a device-exclusive entry, of the same frame. */
+/** C43: for an atomic entry of a device there is a device-exclusive entry of the same frame. */
 export function aloneBehindExclusiveEntry({ mirrors }: MirrorWorld): Invariant {
   const all = mirrors.flatMap((mirror) =>
     [mirror.pageTable, mirror.tlb].flatMap((entries) =>
@@ -62,7 +63,7 @@ export function aloneBehindExclusiveEntry({ mirrors }: MirrorWorld): Invariant {
   }
 }
 
-/** C43: of several devices one at a time has an exclusive page; the others have nothing of it. */
+/** C43: one device at a time has exclusive access to a page; no other device maps it. */
 export function oneDeviceAlone({ machine, mirrors }: MirrorWorld): Invariant {
   return {
     clause: 'C43',
@@ -85,8 +86,8 @@ export function oneDeviceAlone({ machine, mirrors }: MirrorWorld): Invariant {
 }
 
 /**
- * C43: CPUs get the page back only when devices have been told, and nobody else has the page locked: whoever takes it
- * for a device holds the lock until the device is programmed.
+ * C43: CPUs regain access only inside an invalidation, and only under the folio lock: the driver
+ * holds that lock until its device is programmed.
  */
 export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
   return {
@@ -101,9 +102,11 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
           said = true
           const pfn = old(pte).frame
           const holder = old(() => folioOf(machine.frames[pfn]).locked) - 1
-          // fork takes the lock, restores and drops the lock in one go, under the page-table lock.
+          // fork takes the folio lock, restores the entry and drops the lock, all under the
+          // page-table lock.
           const isHeld = holder === thread || (holder < 0 && from.inside(thread, copy_page_range))
-          if (!isHeld) return `CPUs get page ${page} back, and frame ${pfn} is not locked by who gives it`
+          if (!isHeld)
+            return `exclusive access to page ${page} ends, and the thread that ends it does not hold the folio lock of frame ${pfn}`
           if (mm.subscriptions.intervals.length === 0) continue
           const open = machine.openRanges[thread]
           const isTold =
@@ -111,14 +114,14 @@ export function endsUnderFolioLock({ machine }: MirrorWorld): StepClaim {
             old(open).start <= page &&
             page < old(open).end &&
             !from.inside(thread, mmu_notifier_invalidate_range_start)
-          if (!isTold) return `CPUs get page ${page} back, and devices were not told`
+          if (!isTold) return `exclusive access to page ${page} ends outside an invalidation of the page`
         }
       return said
     },
   }
 }
 
-/** A device's own access, atomic or not, does not take a page from it that it has alone. */
+/** A device's own access, atomic or not, does not end its exclusive access. */
 export function keptByOwnAccess({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'exclusive-kept',
@@ -130,7 +133,7 @@ export function keptByOwnAccess({ mirrors }: MirrorWorld): StepClaim {
           if (!old(entry).atomic || !from.inside(thread, deviceAccess)) continue
           said = true
           if (!entry.atomic)
-            return `${mirror.name} has page ${page} alone, and loses it by an access of its own`
+            return `${mirror.name} has exclusive access to page ${page}, and loses it by its own access`
         }
       return said
     },

@@ -11,11 +11,12 @@ export const exclusive: readonly Requirement[] = [
     id: 'C43',
     title: 'no CPU accesses a page to which a device has exclusive access',
     text:
-      'While a page has a device-exclusive entry no CPU accesses it, nor does a second device. CPUs ' +
-      'regain access only under the folio lock, after devices were notified: by an EXCLUSIVE event ' +
-      'for a fault (CLEAR from Linux 6.15 on), by the PROTECTION_PAGE event of fork. So a driver keeps exclusive access at least ' +
-      "until it drops that lock. The device's atomic mapping is removed before the entry is. A page " +
-      'that is zapped meanwhile belongs to no process.',
+      'While a page has a device-exclusive entry no CPU accesses it, nor does a second device. A CPU ' +
+      'regains access only under the folio lock and inside an invalidation: MMU_NOTIFY_EXCLUSIVE for a ' +
+      'fault (MMU_NOTIFY_CLEAR from Linux 6.15 on), MMU_NOTIFY_PROTECTION_PAGE for fork. So a driver ' +
+      'keeps exclusive access at least until it drops the folio lock. The atomic entry of the device ' +
+      'is removed before the device-exclusive entry. A page that is zapped meanwhile belongs to no ' +
+      'process.',
     source: [
       'reference C43, B.10, B.9',
       'mm/rmap.c: make_device_exclusive_range',
@@ -37,8 +38,8 @@ export const exclusive: readonly Requirement[] = [
     title: 'a device keeps exclusive access through its own accesses',
     text:
       'A device may read and write a page to which it has exclusive access like any other page. If ' +
-      'its own access has to fault for that, the device itself returns the page to the CPUs. No ' +
-      'kernel promises this: it is up to the driver (H13).',
+      'that access has to fault, the device itself ends its exclusive access. No kernel promises this: ' +
+      'it is up to the driver (H13).',
     source: ['reference B.11 H13', 'our own'],
     checks: ['a device keeps an exclusive page through its own accesses'],
   },

@@ -1,6 +1,7 @@
 /**
- * Devices that take pages to themselves one by one, as since Linux 6.15: the kernel waits for the folio lock and tries again
- * by itself, and the exclusive entry keeps the page mapped, so that reclaim finds it. And pages that several areas may map.
+ * Device-exclusive access for single pages (make_device_exclusive, since Linux 6.15): the kernel
+ * waits for the folio lock and retries by itself, and the device-exclusive entry keeps the mapping,
+ * so that reclaim finds it. And pages that several VMAs may map.
  *
  * @module
  */
@@ -20,7 +21,10 @@ import { isAlone } from './exclusive.js'
 
 const byPage = { exclusiveByPage: true } as const
 
-/** Reclaim takes a page that was a device's alone: the entry names its slot, and the page is not mapped any more. */
+/**
+ * Reclaim has unmapped a page with exclusive access: the entry is a swap entry, and the page is not
+ * mapped any more.
+ */
 function goesToSwapFromDevice({ machine, mirrors }: MirrorWorld): Witness {
   return {
     clause: 'C43',
@@ -31,12 +35,12 @@ function goesToSwapFromDevice({ machine, mirrors }: MirrorWorld): Witness {
   }
 }
 
-/** A device takes a page that comes and goes. */
+/** A device takes exclusive access to a page that is replaced meanwhile. */
 export const exclusiveByPage = mirrorScenario({
   name: 'exclusive-by-page',
   summary:
-    'A device adds to a word, atomically, in a page that the kernel gives it by itself, while a thread writes ' +
-    'and another zaps the page: the kernel takes whatever page is there in the end.',
+    'A device adds to a word, atomically, in a page that it gets by make_device_exclusive, while a ' +
+    'thread writes to it and another zaps it: the kernel retries until it gets the current page.',
   exercises: ['C43', 'C1', 'C6', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -56,7 +60,7 @@ export const exclusiveByPage = mirrorScenario({
   }),
 })
 
-/** A page is taken that is exclusive already, by another device. */
+/** A device requests a page to which another device has exclusive access. */
 export const exclusiveByPageTwoDevices = mirrorScenario({
   name: 'exclusive-by-page-two-devices',
   summary:
@@ -83,12 +87,13 @@ export const exclusiveByPageTwoDevices = mirrorScenario({
   }),
 })
 
-/** Reclaim takes an exclusive page. */
+/** Reclaim of a page with exclusive access. */
 export const exclusiveByPageReclaim = mirrorScenario({
   name: 'exclusive-by-page-reclaim',
   summary:
-    'A device adds to a word of a page that it has to itself, while reclaim takes the page and a ' +
-    'CPU zaps it: an exclusive entry maps its page, so reclaim replaces it by a swap entry.',
+    'A device adds to a word of a page to which it has exclusive access, while reclaim takes the ' +
+    'page and a CPU zaps it: a device-exclusive entry counts as a mapping, so reclaim replaces it by ' +
+    'a swap entry.',
   exercises: ['C43', 'C1', 'C6', 'C39', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -109,12 +114,12 @@ export const exclusiveByPageReclaim = mirrorScenario({
   }),
 })
 
-/** A page that is in swap as well is written, and taken. */
+/** A page in the swap cache is written, and a device takes exclusive access to it. */
 export const exclusiveByPageSwapped = mirrorScenario({
   name: 'exclusive-by-page-swapped',
   summary:
-    'A CPU writes to a page whose slot of swap holds the same until then, and a device takes the page to itself: that it was ' +
-    'written passes from the entry to the page, which differs from its slot.',
+    'A CPU writes to a page that is clean in the swap cache, and a device takes exclusive access to ' +
+    'it: the dirty bit is transferred from the entry to the page.',
   exercises: ['C39', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -160,12 +165,12 @@ export const exclusiveByPageFork = mirrorScenario({
   }),
 })
 
-/** A page that is not anonymous is refused. */
+/** The kernel refuses a page that is not anonymous. */
 export const exclusiveByPageShared = mirrorScenario({
   name: 'exclusive-by-page-shared',
   summary:
-    'A device wants a page of shared memory to itself, and the kernel refuses: another mapping could write it. ' +
-    'The page is put again.',
+    'A device requests exclusive access to a page of shared memory, and the kernel refuses: another ' +
+    'mapping could write to it. The page is put again.',
   exercises: ['C6'],
   referenceOnly: true,
   parameters: {},
@@ -185,12 +190,12 @@ export const exclusiveByPageShared = mirrorScenario({
   }),
 })
 
-/** A part of a huge page is taken. */
+/** Exclusive access to a part of a huge page. */
 export const exclusiveByPageHuge = mirrorScenario({
   name: 'exclusive-by-page-huge',
   summary:
-    'A device takes the second part of a huge page to itself, while a CPU writes the first: the entry of the ' +
-    'huge page is split before the part is looked up.',
+    'A device takes exclusive access to the second part of a huge page, while a CPU writes to the ' +
+    'first: the PMD is split before the part is looked up.',
   exercises: ['C43', 'C1', 'C6', 'data'],
   referenceOnly: true,
   parameters: {},
@@ -210,12 +215,13 @@ export const exclusiveByPageHuge = mirrorScenario({
   }),
 })
 
-/** The walk over the mappings of a page goes from area to area. */
+/** The rmap walk visits several VMAs. */
 export const exclusiveAcrossAreas = mirrorScenario({
   name: 'exclusive-across-areas',
   summary:
-    'A device takes a page that a child still shares, by the interface of ranges: the copy that the fault makes ' +
-    'may be mapped by the areas that its anon_vma links, and the walk goes from one to the next.',
+    'A device takes exclusive access to a page that a child still shares, by ' +
+    'make_device_exclusive_range: the copy that the fault makes may be mapped by every VMA of its ' +
+    'anon_vma, and the rmap walk visits them one after another.',
   exercises: ['C43', 'C1', 'C6', 'data'],
   referenceOnly: true,
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * Devices that take pages to themselves.
+ * Device-exclusive access.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { keptByOwnAccess } from '../invariants/exclusive.js'
 
-/** An atomic access that has loaded and not yet stored, while CPUs cannot reach the page. */
+/** An atomic access that has loaded and not yet stored, while no CPU can access the page. */
 export const isAlone = ({ machine, mirrors }: MirrorWorld): Witness => ({
   clause: 'C43',
   name: 'a device is in the middle of an atomic access',
@@ -53,7 +53,7 @@ export const exclusiveAccess = mirrorScenario({
   }),
 })
 
-/** Several CPUs fault on a page that a device has had. */
+/** Several CPUs fault on a page to which a device has exclusive access. */
 export const exclusiveFault = mirrorScenario({
   name: 'exclusive-fault',
   summary: 'Two CPUs fault on a page to which a device has exclusive access, and a third zaps it.',
@@ -74,7 +74,7 @@ export const exclusiveFault = mirrorScenario({
   }),
 })
 
-/** A device takes a page that is exclusive already. */
+/** A device requests a page to which it has exclusive access already. */
 export const exclusiveAgain = mirrorScenario({
   name: 'exclusive-again',
   summary:
@@ -94,7 +94,7 @@ export const exclusiveAgain = mirrorScenario({
   }),
 })
 
-/** The page goes while a device takes it. */
+/** The page is zapped while a device takes exclusive access. */
 export const exclusiveUnmap = mirrorScenario({
   name: 'exclusive-unmap',
   summary:
@@ -118,7 +118,7 @@ export const exclusiveUnmap = mirrorScenario({
   }),
 })
 
-/** The page becomes read-only while a device has it. */
+/** The page becomes read-only while a device has exclusive access. */
 export const exclusiveMprotect = mirrorScenario({
   name: 'exclusive-mprotect',
   summary:
@@ -152,7 +152,7 @@ export const exclusiveMprotect = mirrorScenario({
   }),
 })
 
-/** The process forks while a device takes a page. */
+/** The process forks while a device takes exclusive access. */
 export const exclusiveFork = mirrorScenario({
   name: 'exclusive-fork',
   summary:
@@ -178,7 +178,7 @@ export const exclusiveFork = mirrorScenario({
   }),
 })
 
-/** Two devices want the same page. */
+/** Two devices request the same page. */
 export const exclusiveTwoDevices = mirrorScenario({
   name: 'exclusive-two-devices',
   summary: 'Two devices add to the same word, atomically: no update is lost.',
@@ -206,12 +206,12 @@ export const exclusiveTwoDevices = mirrorScenario({
   }),
 })
 
-/** A page is taken that is to be migrated. */
+/** Exclusive access to a page that is being migrated. */
 export const exclusiveAndMigrate = mirrorScenario({
   name: 'exclusive-and-migrate',
   summary:
-    'A device makes a page exclusive while its driver migrates it to device memory: a page in ' +
-    'device memory comes back, and an exclusive page is not collected.',
+    'A device makes a page exclusive while its driver migrates it to device memory: a page in device ' +
+    'memory is migrated back, and an exclusive page is not collected.',
   exercises: ['C43', 'C28', 'C39'],
   referenceOnly: true,
   parameters: {},
@@ -230,7 +230,7 @@ export const exclusiveAndMigrate = mirrorScenario({
   }),
 })
 
-/** A device writes to what it has alone. */
+/** A device writes to a page to which it has exclusive access. */
 export const exclusiveWrite = mirrorScenario({
   name: 'exclusive-write',
   summary: 'A device adds to a word, writes it and adds again, while a CPU reads it.',

@@ -1,5 +1,5 @@
 /**
- * Defects of what entries hold, and keep from one walk to the next.
+ * Defects of encodings and sticky flags.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const notZeroed = override(
     },
 )
 
-/** What the callback takes from the device stays mapped for DMA. */
+/** The callback does not unmap the pages for DMA. */
 const leaveMapped = override(hmm_dma_unmap_pfn, () => function* () {})
 
 /** The flags are loaded, and a moment later stored back. */
@@ -41,7 +41,7 @@ const loadThenStore = override(
     },
 )
 
-/** The driver has declared `encoding`, and nobody has looked at it. */
+/** The driver declares `encoding`, and it is not validated. */
 function unchecked(encoding: DriverEncoding) {
   return onStep(
     hmm_vma_walk_pmd,
@@ -70,7 +70,7 @@ export const encodingDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'the word for NONE looks like a page',
     text:
-      'A page is taken for none, and is never mapped: the device faults on it for ever. validateEncoding ' +
+      'A page decodes as none, and is never mapped: the device faults on it for ever. validateEncoding ' +
       'refuses it.',
     source: ['reference A.1, C25'],
     requirement: 'encoding',
@@ -112,9 +112,9 @@ export const encodingDefects: readonly Defect[] = [
     kind: 'history',
     title: 'the callback leaves pages mapped for DMA',
     text:
-      'The callback takes the entries out of the device page table and does not unmap the pages for DMA: the ' +
-      'IOMMU leads to pages that the process has lost, for as long as the device does not fault on them again ' +
-      '(as in CVE-2026-68240).',
+      'The callback takes the entries out of the device page table and does not unmap the pages for ' +
+      'DMA: the IOMMU maps pages that the process has lost, for as long as the device does not fault ' +
+      'on them again (as in CVE-2026-68240).',
     source: ['our own', 'CVE-2026-68240', 'mm/hmm.c: hmm_dma_unmap_pfn'],
     requirement: 'dma-mapping',
     scenario: 'dma-mapping',

@@ -1,6 +1,6 @@
 /**
- * Defects of earlier generations of the API: bugs that they had, what they could not promise, and what a driver
- * of theirs must not leave out.
+ * Defects of earlier generations of the API: bugs, missing guarantees, and omissions of their
+ * drivers.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import { areaEnd, Errno, VmaKind } from '../../../src/kernel/index.js'
 import { onStep, override, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The driver keeps no note of its own. */
+/** The driver keeps no record of invalidations. */
 const validAlone = override(
   mayBeMapped,
   () =>
@@ -72,7 +72,7 @@ const syncWithoutUnmap = override(
     },
 )
 
-/** What a mirror answered is kept in a variable that nobody returns. */
+/** The result of a mirror is stored in a variable that is not returned. */
 const loseTheError = override(
   tellMirrors,
   (original) =>
@@ -98,7 +98,7 @@ const failAndStayCounted = override(
     },
 )
 
-/** A range that is not valid is told of as if the mmap lock had been dropped. */
+/** An invalid range returns the same error as a dropped mmap lock. */
 const oneCodeForBoth = override(
   hmmRangeFaultWithFlags,
   (original) =>
@@ -108,7 +108,7 @@ const oneCodeForBoth = override(
     },
 )
 
-/** The driver looks up where the area ends, and not whether it may be written. */
+/** The driver checks the bounds of the VMA, and not whether it is writable. */
 const neverLookAtWrite = override(
   findArea,
   () =>
@@ -120,7 +120,7 @@ const neverLookAtWrite = override(
     },
 )
 
-/** -EBUSY is an error like any other, after which the mmap lock is given back. */
+/** -EBUSY is handled like any other error, after which the mmap lock is released. */
 const unlockAfterAnyError = override(
   populateVmaOnce,
   () =>
@@ -153,7 +153,7 @@ const releaseNothing = override(
     },
 )
 
-/** The mirror goes off the list while callbacks may run. */
+/** The mirror is removed from the list while callbacks may run. */
 const unregisterWithoutWaiting = override(
   hmm_mirror_unregister,
   () =>

@@ -1,5 +1,5 @@
 /**
- * Defects of the walk that locks for itself.
+ * Defects of hmm_range_fault_unlocked_timeout.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { hmm_range_fault_unlocked_timeout, mmu_interval_read_begin } from '../..
 import { override, type Running } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The number is taken when all is read. */
+/** The sequence number is sampled after the walk. */
 const numberOfTheEnd = override(
   hmm_range_fault_unlocked_timeout,
   (original) =>
@@ -18,7 +18,7 @@ const numberOfTheEnd = override(
     },
 )
 
-/** Defects of the walk that locks for itself. */
+/** Defects of hmm_range_fault_unlocked_timeout. */
 export const unlockedDefects: readonly Defect[] = [
   {
     name: 'X277',

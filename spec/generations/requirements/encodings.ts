@@ -11,8 +11,8 @@ export const encodings: readonly Requirement[] = [
     id: 'encoding',
     title: 'an entry decodes to what was encoded',
     text:
-      'What a driver decodes from an entry is what the walk stored: the same frame and the same ' +
-      'permission to write, and a page, an error and nothing are distinguishable. Errors and special ' +
+      'A driver decodes from an entry what the walk encoded: the same frame and the same write ' +
+      'permission. A valid page, an error and an empty entry are distinguishable. Errors and special ' +
       'entries may have the same encoding. A driver that chooses the bits itself (4.17 to 5.7) must ' +
       'meet two conditions: every flag lies below the shift, and no special value can be mistaken for ' +
       'a page.',
@@ -30,9 +30,9 @@ export const encodings: readonly Requirement[] = [
       'A page is mapped for DMA once and unmapped once, and the device is given only addresses that ' +
       'are mapped to it. The sticky flags of an entry record whether it is mapped, and a walk ' +
       'preserves them: an array must be zeroed before its first walk, and flags that the callback ' +
-      'clears must stay clear. The callback unmaps what the process loses, whether the device faults ' +
-      'on it again or not. In 5.1 to 5.4 a whole range was mapped after the walk: every page that ' +
-      'the walk reported, or none on an error.',
+      'clears must stay clear. The callback unmaps the pages that the process loses, whether the ' +
+      'device faults on them again or not. In 5.1 to 5.4 a whole range was mapped after the walk: ' +
+      'every page that the walk reported, or none after an error.',
     source: [
       'reference A.4, D47',
       'include/linux/hmm.h: HMM_PFN_DMA_MAPPED',

@@ -1,5 +1,5 @@
 /**
- * What is in the entries of a driver's array: words of its own, flags that stay.
+ * The entries of a driver's array: driver-defined encodings and sticky flags.
  *
  * @module
  */
@@ -27,13 +27,13 @@ const open = procedure('open a mirror that maps for DMA', function* (_current: T
   yield* mmu_interval_notifier_insert(list.mirror.notifier)
 })
 
-/** Sticky flags beside invalidations. */
+/** Sticky flags and concurrent invalidations. */
 export const dmaMapping = mirrorScenario({
   name: 'dma-mapping',
   summary:
     'A driver opens a mirror that maps for DMA. Its device reads a read-only page and then writes ' +
-    'it, while a CPU zaps the page and faults it in again: what is mapped stays mapped over the ' +
-    'second walk, unless the callback has unmapped it.',
+    'it, while a CPU zaps the page and faults it in again: the second walk keeps the DMA mapping, ' +
+    'unless the callback has unmapped it.',
   exercises: ['C1', 'C3', 'C8', 'dma-mapping'],
   referenceOnly: true,
   generations: ['6.16'],
@@ -67,7 +67,7 @@ export const dmaMapping = mirrorScenario({
   }),
 })
 
-/** A driver that has chosen how its entries look. */
+/** A driver with its own encoding. */
 export const driverEncoding = mirrorScenario({
   name: 'driver-encoding',
   summary:

@@ -1,5 +1,5 @@
 /**
- * What a driver asks of the walk of an earlier generation: by page, in the array.
+ * Requests to the walk of an earlier generation: by page, in the array.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 import { procedure, type Running } from '../../../src/world/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 
-/** Asks for each page what the array says, once: what is overtaken is given up. */
+/** Requests each page as the array says, once: a collision is not retried. */
 const prefaultByPage = procedure(
   'prefault (area, by page)',
   function* (current: Task, mirror: Mirror, requests: readonly number[]): Running<void> {
@@ -28,7 +28,9 @@ const prefaultByPage = procedure(
   },
 )
 
-/** @returns 0; -EBUSY if what was read may not be used, or the mmap lock was dropped; or the error of the walk */
+/**
+ * @returns 0; -EBUSY after a collision, or if the mmap lock was dropped; or the error of the walk
+ */
 const prefaultAreaOnce = procedure(
   'prefault (area, try)',
   function* (current: Task, mirror: Mirror, requests: readonly number[]): Running<number> {
@@ -57,7 +59,7 @@ const prefaultAreaOnce = procedure(
   },
 )
 
-/** Requests of 4.17, where there are no others than those in the array. */
+/** Requests of 4.17: only in the array. */
 export const hmmVmaRequests = mirrorScenario({
   name: 'hmm-vma-requests',
   summary:

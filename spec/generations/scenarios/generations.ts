@@ -1,6 +1,6 @@
 /**
- * What only a generation of before Linux 5.5 has: mirrors that are registered and released, ranges whose walk drops the
- * mmap lock, snapshots.
+ * Features of the generations before Linux 5.5: mirrors that are registered and released, ranges
+ * whose walk drops the mmap lock, snapshots.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/m
 import { pagesParameter, repeat } from '../../mirror/scenarios/mirroring.js'
 import { emptyMirror } from '../../mirror/scenarios/notifiers.js'
 
-/** A driver's user opens the mirror, uses it, and closes it, whatever becomes of the address space meanwhile. */
+/** Opens the mirror, uses it, and closes it, even if the address space goes away meanwhile. */
 const useHmmMirror = procedure(
   'use a mirror of 5.4',
   function* (current: Task, mirror: Mirror, page: number, end: number, value: number): Running<void> {
@@ -43,7 +43,7 @@ const useHmmMirror = procedure(
   },
 )
 
-/** A mirror is registered and unregistered while the process changes what it maps, and ends. */
+/** A mirror is registered and unregistered while the process changes its mappings, and exits. */
 export const hmmMirror = mirrorScenario({
   name: 'hmm-mirror',
   summary:
@@ -64,7 +64,10 @@ export const hmmMirror = mirrorScenario({
   }),
 })
 
-/** A mirror is opened and closed while a process throws a page away: its callbacks may find what is about to be freed. */
+/**
+ * A mirror is opened and closed while a process zaps a page: callbacks may run on an object that is
+ * about to be freed.
+ */
 export const hmmLifetime = mirrorScenario({
   name: 'hmm-lifetime',
   summary:
@@ -86,7 +89,7 @@ export const hmmLifetime = mirrorScenario({
   }),
 })
 
-/** The first thread's walk gives the mmap lock up in the middle. */
+/** The walk of the first thread drops the mmap lock. */
 function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
   const { mmapLock } = machine.mms[0]
   return [
@@ -100,7 +103,7 @@ function dropsTheLock({ machine, tasks }: MirrorWorld): Witness[] {
   ]
 }
 
-/** A walk that may drop the mmap lock, and one that faults nothing. */
+/** A walk that may drop the mmap lock, and a snapshot. */
 export const hmmRange = mirrorScenario({
   name: 'hmm-range',
   summary:
@@ -134,7 +137,7 @@ export const hmmRange = mirrorScenario({
   }),
 })
 
-/** A walk of 4.17, whose fault drops the mmap lock whatever it was told. */
+/** A walk of 4.17, whose fault may always drop the mmap lock. */
 export const hmmVma = mirrorScenario({
   name: 'hmm-vma-fault',
   summary:
@@ -160,7 +163,7 @@ export const hmmVma = mirrorScenario({
   }),
 })
 
-/** A mirror of 5.0 is told at the start, and removes what it maps. */
+/** A mirror of 5.0 is called at the start of an invalidation, and removes its entries. */
 export const hmmVmaUnmap = mirrorScenario({
   name: 'hmm-vma-unmap',
   summary:
@@ -180,7 +183,9 @@ export const hmmVmaUnmap = mirrorScenario({
   }),
 })
 
-/** A driver maps pages for DMA as it reads them, uses them if they still are what it has read, and unmaps them. */
+/**
+ * A driver maps pages for DMA during its walk, uses them if they are still valid, and unmaps them.
+ */
 const mapRangeForDma = procedure(
   'map a range for DMA',
   function* (current: Task, mirror: Mirror, end: number): Running<void> {
@@ -192,7 +197,7 @@ const mapRangeForDma = procedure(
   },
 )
 
-/** @returns 0 if all pages are mapped; -EBUSY if they may not be used; or the error of the mapping */
+/** @returns 0 if all pages are mapped; -EBUSY after a collision; or the error of the mapping */
 const useRangeForDma = procedure(
   'use a range for DMA',
   function* (current: Task, mirror: Mirror, end: number): Running<number> {
@@ -210,7 +215,7 @@ const useRangeForDma = procedure(
   },
 )
 
-/** A range of 5.4 that is mapped for DMA as it is read. */
+/** A range of 5.4 that is mapped for DMA during the walk. */
 export const hmmRangeForDma = mirrorScenario({
   name: 'hmm-range-dma',
   summary:

@@ -1,5 +1,5 @@
 /**
- * Defects of areas that move, and of files and shared memory.
+ * Defects of mremap, files and shared memory.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Entries are moved, and nobody is told. */
+/** Entries are moved without an invalidation. */
 const moveUntold = override(
   move_page_tables,
   () =>
@@ -42,7 +42,7 @@ const moveUntold = override(
     },
 )
 
-/** Entries are moved, and CPUs keep what they know of the old addresses. */
+/** Entries are moved without a TLB flush of the old addresses. */
 const moveWithoutFlush = override(
   move_page_tables,
   () =>
@@ -57,10 +57,10 @@ const moveWithoutFlush = override(
     },
 )
 
-/** The area is at its new place, and nothing is in it. */
+/** The VMA is moved without its pages. */
 const moveNothing = override(move_page_tables, () => function* () {})
 
-/** The child gets the areas of its parent, and none of the pages. */
+/** The child gets the VMAs of its parent without the pages. */
 const copyNoEntry = override(
   copy_page_range,
   () =>
@@ -69,7 +69,7 @@ const copyNoEntry = override(
     },
 )
 
-/** Migration entries are looked for only where the page was when it was collected. */
+/** Migration entries are replaced only at the address at which the page was collected. */
 const restoreByPageNumber = override(
   remove_migration_ptes,
   () =>
@@ -89,7 +89,7 @@ const restoreByPageNumber = override(
     },
 )
 
-/** The page of a file goes to a device like any other. */
+/** A page of a file migrates to a device like any other. */
 const migrateFiles = override(
   folio_migrate_mapping,
   (original) =>
@@ -105,7 +105,7 @@ const migrateFiles = override(
     },
 )
 
-/** A write to a page that is mapped read-only makes it writable, whosever it is. */
+/** A write to a read-only page makes it writable in place, even a page of a file. */
 const writeInPlace = override(
   do_wp_page,
   () =>
@@ -118,7 +118,7 @@ const writeInPlace = override(
     },
 )
 
-/** What nobody maps any more stays in memory. */
+/** The pages of an unused file are not freed. */
 const keepUnusedFiles = override(fput, () => function* () {})
 
 /** Defects of areas. */
@@ -165,7 +165,7 @@ export const areaDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'mremap does not flush the TLBs',
     text:
-      'A CPU still reaches the page through its old address. When the page is zapped at its new address, ' +
+      'A CPU still accesses the page at its old address. When the page is zapped at its new address, ' +
       'only that is flushed, and the page is freed while the CPU uses it.',
     source: ['our own', 'reference C47, B.2 (mremap)'],
     requirement: 'C47',
@@ -178,8 +178,8 @@ export const areaDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a migration entry is restored at the old address of the page',
     text:
-      'Migration entries are replaced at the address at which the page was collected. A child has moved it: ' +
-      'its entry is left behind, and refers to a free page.',
+      'Migration entries are replaced only at the address at which the page was collected. A child has ' +
+      'moved its entry with mremap: that entry is left behind, and refers to a free page.',
     source: ['our own', 'reference C39, C51, B.5 step 7 (rmap walk)'],
     requirement: 'C39',
     scenario: 'mremap-and-migrate',

@@ -1,6 +1,6 @@
 /**
- * Defects of what entries and pages carry beside where the page is: bits that are lost, or read where they are not, and
- * pages that are taken for clean.
+ * Defects of the bits of entries and pages: bits that are lost or read at the wrong position, and
+ * dirty pages taken for clean.
  *
  * One table; that is why it is long.
  *
@@ -59,7 +59,7 @@ import { emptyMirror } from '../../mirror/scenarios/notifiers.js'
 
 type Read = (pte: Pte) => EntryState
 
-/** Collecting reads the entry in another way. */
+/** Collecting reads the entry with `read`. */
 function collectReading(read: Read) {
   return onStep(
     migrateVmaCollectPte,
@@ -68,7 +68,7 @@ function collectReading(read: Read) {
   )
 }
 
-/** The walk over the other mappings reads the entry in another way. */
+/** The rmap walk reads the entry with `read`. */
 function migrateReading(read: Read) {
   return override(
     try_to_migrate_one,
@@ -79,22 +79,22 @@ function migrateReading(read: Read) {
   )
 }
 
-/** That the page was written to is not read. */
+/** The dirty bit is not read. */
 const withoutDirty: Read = (pte) => ({ ...entryState(pte), dirty: false })
 
-/** The dirty bit is where it would be if the page were present. */
+/** The dirty bit is read as in a present entry. */
 const dirtyOfPresent: Read = (pte) => ({ ...entryState(pte), dirty: pteDirty(encodeEntry(pte)) })
 
-/** The right to write is where it would be if the page were present. */
+/** The write bit is read as in a present entry. */
 const writeOfPresent: Read = (pte) => ({ ...entryState(pte), write: pteWrite(encodeEntry(pte)) })
 
-/** The marks are where they would be if the page were present. */
+/** The marks are read as in a present entry. */
 const marksOfPresent: Read = (pte) => {
   const entry = encodeEntry(pte)
   return { ...entryState(pte), softDirty: pteSoftDirty(entry), uffdWp: pteUffdWp(entry) }
 }
 
-/** The page is computed from the entry's frame number, where it would be if the page were present. */
+/** The page is computed from the frame number as in a present entry. */
 const pageOfPresent = override(
   try_to_migrate_one,
   () =>
@@ -108,7 +108,7 @@ const pageOfPresent = override(
     },
 )
 
-/** The entry that a migration puts back is clean. */
+/** The entry that a migration restores is clean. */
 const comesBackClean = onStep(
   remove_migration_ptes,
   'replace a migration entry',
@@ -148,7 +148,7 @@ const staleMapping = override(
     },
 )
 
-/** What the device has written to is unmapped, and nobody is told that it has. */
+/** The driver unmaps pages without marking them dirty. */
 export const writesUntold = override(
   recordAndUnmap,
   () =>
@@ -161,7 +161,7 @@ export const writesUntold = override(
     },
 )
 
-/** A mirror that is closed is emptied, and nobody is told what its device has written to. */
+/** The driver closes its mirror without marking pages dirty. */
 const closeUntold = override(
   emptyMirror,
   () =>
@@ -200,7 +200,7 @@ const dirtyWithFolioLock = override(
     },
 )
 
-/** Reclaim does not look at the dirty bit of the entry that it replaces. */
+/** Reclaim ignores the dirty bit of the entry that it replaces. */
 const unmapWithoutDirty = override(
   try_to_unmap_one,
   () =>
@@ -211,7 +211,7 @@ const unmapWithoutDirty = override(
     },
 )
 
-/** Reclaim replaces the entry, and tells no watcher. */
+/** Reclaim replaces the entry without an invalidation. */
 const unmapUntold = override(
   try_to_unmap,
   () =>
@@ -225,7 +225,7 @@ const unmapUntold = override(
     },
 )
 
-/** The entry that names the slot has no marks. */
+/** The swap entry has no marks. */
 const swapWithoutMarks = override(
   try_to_unmap_one,
   () =>
@@ -241,7 +241,7 @@ const swapWithoutMarks = override(
     },
 )
 
-/** NUMA hinting tells the watchers, and leaves the entries as they are. */
+/** NUMA hinting invalidates, and changes no entry. */
 const hintNothing = override(
   change_prot_numa,
   () =>
@@ -365,11 +365,11 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'X337',
     kind: 'hazard',
-    title: 'what a device writes to memory that was given up is dropped',
+    title: 'the write of a device to lazily freed memory is dropped',
     text:
-      'After madvise(MADV_FREE) a page may be dropped until it is written again. The device writes to it through an entry that it ' +
-      'has, and its driver unmaps it for reclaim without marking it dirty: reclaim takes it for a page that nobody has written to, and ' +
-      'the write is lost. Fixed as H23 is.',
+      'After madvise(MADV_FREE) reclaim may drop a page until it is written again. The device writes ' +
+      'to it through an existing entry, and its driver unmaps it for reclaim without marking it dirty: ' +
+      'reclaim takes the page for clean, and the write is lost. Fix: as for H23.',
     source: ['our own', 'reference B.2, B.4 X4', 'mm/rmap.c: try_to_unmap_one'],
     requirement: 'C39',
     scenario: 'advise',
@@ -379,10 +379,10 @@ export const bitDefects: readonly Defect[] = [
   {
     name: 'X317',
     kind: 'mutation',
-    title: 'the entry that a migration puts back is clean',
+    title: 'the entry that a migration restores is clean',
     text:
-      'remove_migration_pte() ignores that the migration entry is dirty: the page is known to be, its entry is not, and ' +
-      'the next write of the CPU sets a bit that was set.',
+      'remove_migration_pte() ignores the dirty bit of the migration entry: the page is dirty and its ' +
+      'entry is not, so the next CPU write sets the bit again.',
     source: ['our own', 'reference B.5 step 7', 'mm/migrate.c: remove_migration_pte'],
     requirement: 'C39',
     scenario: 'swap-and-migrate',

@@ -29,7 +29,7 @@ import {
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Whether it is a huge page is looked at first, and what it maps afterwards. */
+/** The walk tests for a huge page in one step, and reads the entry in another. */
 const orderReadApart = override(
   hmm_vma_walk_pmd,
   () =>
@@ -44,7 +44,7 @@ const orderReadApart = override(
     },
 )
 
-/** Each page of a huge page is told as one that has an entry of its own. */
+/** The walk reports each page of a huge page with order 0. */
 const orderForgotten = override(
   hmm_vma_walk_pmd,
   () =>
@@ -57,7 +57,7 @@ const orderForgotten = override(
     },
 )
 
-/** A new page is mapped, and nothing says that there is a page table. */
+/** A new page is mapped without a page table. */
 const mapWithoutTable = override(
   do_anonymous_page,
   (original) =>
@@ -77,7 +77,7 @@ const mapWithoutTable = override(
     },
 )
 
-/** A huge page is split before it is moved, whether or not another would fit. */
+/** mremap always splits a huge page before it moves it. */
 const moveSplit = override(
   move_page_tables,
   (original) =>
@@ -87,10 +87,10 @@ const moveSplit = override(
     },
 )
 
-/** Page tables stay, empty or not. */
+/** Empty page tables are not freed. */
 const keepTables = override(try_to_free_pte, () => function* () {})
 
-/** The mapping is split as if it were no change for anybody, as the pages stay where they are. */
+/** The PMD is split without an invalidation. */
 const splitUntold = override(
   __split_huge_pmd,
   () =>
@@ -100,7 +100,7 @@ const splitUntold = override(
     },
 )
 
-/** The pages get entries of their own, and CPUs keep the translations that they had. */
+/** The PMD is split without a TLB flush. */
 const remapUnflushed = override(
   unmapAndRemap,
   () =>
@@ -115,7 +115,7 @@ const remapUnflushed = override(
     },
 )
 
-/** Where huge pages are wanted, all is mapped as if it were one. */
+/** In a VMA with huge pages enabled the driver maps every page as part of a huge page. */
 const anyOrder = override(
   program,
   () =>
@@ -130,7 +130,7 @@ const anyOrder = override(
     },
 )
 
-/** Defects of splitting, and of what the walk says of huge pages. */
+/** Defects of splitting, and of the report of huge pages. */
 export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X280',
@@ -138,8 +138,9 @@ export const hugePageDefects: readonly Defect[] = [
     title: 'the order is read separately from the entry',
     text:
       'The walk tests whether the page is part of a huge one, and reads the entry in another step. In ' +
-      'between the mapping is split, and the order exceeds the CPU mapping: the pages beside the page may ' +
-      'have been replaced by the time the device maps all of it. One read of the entry above gives both.',
+      'between the mapping is split, and the order exceeds the CPU mapping: the pages beside the page ' +
+      'may have been replaced by the time the device maps all of it. A single read of the PMD gives ' +
+      'both.',
     source: ['reference C26, B.3.1'],
     requirement: 'C26',
     scenario: 'huge-page',
@@ -191,8 +192,8 @@ export const hugePageDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a fault maps a page where there is no page table',
     text:
-      'The page table has been given up since the fault looked, and the fault does not allocate another: the entry ' +
-      'is nowhere, and a huge page could be mapped in its place.',
+      'The page table was freed after the fault had checked it, and the fault does not allocate ' +
+      'another: the entry is in no page table, and a huge page could be mapped over it.',
     source: ['our own', 'mm/memory.c: do_anonymous_page'],
     requirement: 'C26',
     scenario: 'huge-page-faults',
@@ -202,10 +203,10 @@ export const hugePageDefects: readonly Defect[] = [
   {
     name: 'X407',
     kind: 'mutation',
-    title: 'a walk reports each page of a huge page by itself',
+    title: 'a walk reports each page of a huge page with order 0',
     text:
-      'The order of the entries is 0 although one entry maps all of them: a driver programs as many translations ' +
-      'as there are pages.',
+      'The order of the entries is 0 although a PMD maps all of them: a driver programs as many ' +
+      'translations as there are pages.',
     source: ['our own', 'reference C26, A.4', 'mm/hmm.c: hmm_vma_handle_pmd'],
     requirement: 'C26',
     scenario: 'huge-page-mapped-whole',
@@ -216,7 +217,7 @@ export const hugePageDefects: readonly Defect[] = [
     name: 'X409',
     kind: 'mutation',
     title: 'mremap splits a huge page that it could move as a whole',
-    text: 'The pages are at their new address, and mapped one by one: the huge page is lost for nothing.',
+    text: 'The pages are at their new address, but mapped by PTEs: the huge mapping is lost needlessly.',
     source: ['our own', 'mm/mremap.c: move_page_tables', 'mm/huge_memory.c: move_huge_pmd'],
     requirement: 'system-calls',
     scenario: 'huge-page-moves',
@@ -227,7 +228,7 @@ export const hugePageDefects: readonly Defect[] = [
     name: 'X410',
     kind: 'mutation',
     title: 'madvise keeps page tables that it has emptied',
-    text: 'A page table that maps nothing stays: memory is lost, and no huge page can come in its place.',
+    text: 'An empty page table stays: its memory is lost, and no huge page can be mapped in its place.',
     source: ['our own', 'mm/pt_reclaim.c: try_to_free_pte'],
     requirement: 'system-calls',
     scenario: 'empty-page-table',

@@ -39,7 +39,7 @@ import {
 import { BLOCKED, onStep, override, READ_ONCE, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Copies a page where there are as many as the folio has. */
+/** Copies one page of a large folio. */
 const firstPageOnly = override(
   copyPage,
   () =>
@@ -52,7 +52,7 @@ const firstPageOnly = override(
     },
 )
 
-/** Whatever the fault is about, one page is brought back. */
+/** migrate_to_ram always migrates one page. */
 const onePageForAll = override(
   bringBack,
   () =>
@@ -67,10 +67,10 @@ const onePageForAll = override(
     },
 )
 
-/** A page that stays is passed over, and its fault is not told why. */
+/** migrate_vma_collect_skip does not record that the page of the fault is held. */
 const passOverInSilence = override(migrate_vma_collect_skip, () => function* () {})
 
-/** After a split the lock of the part that the fault is about is tried, and taken for had. */
+/** After a split the lock of the faulting part is tried, and the result is ignored. */
 const takeLockForHad = override(
   migrate_vma_split_folio,
   (original) =>
@@ -94,7 +94,7 @@ const takeLockForHad = override(
     },
 )
 
-/** A walker of madvise that reclaims knows of no huge page that has migrated to a device. */
+/** MADV_PAGEOUT does not handle a device-private PMD. */
 const pageoutKnowsNoDevice = onStep(
   madvise_cold_or_pageout_huge_pmd,
   'isolate the huge page',
@@ -102,7 +102,7 @@ const pageoutKnowsNoDevice = onStep(
     isolateHugePmd(current, mm, pmd, start, end, [PteKind.migration]),
 )
 
-/** Nor does the one that gives memory up. */
+/** MADV_FREE does not handle a device-private PMD. */
 const freeKnowsNoDevice = onStep(
   madvise_free_huge_pmd,
   'clean the huge entry',
@@ -110,7 +110,7 @@ const freeKnowsNoDevice = onStep(
     freeHugePmd(current, mm, pmd, start, end, [PteKind.migration]),
 )
 
-/** The OOM reaper has been there: nothing is mapped, and the page-table lock is not dropped. */
+/** After the OOM reaper the error path does not drop the page-table lock. */
 const abortWithLock = override(
   migrate_vma_insert_huge_pmd_page,
   (original) =>
@@ -129,10 +129,10 @@ const abortWithLock = override(
     },
 )
 
-/** What was allocated in advance is forgotten. */
+/** The page table allocated in advance is leaked. */
 const leakPageTable = onStep(migrate_vma_insert_huge_pmd_page, 'pte_free', () => () => 0)
 
-/** The mappings of a huge page in device memory are dropped with its entry, and once more. */
+/** The mappings of a huge page in device memory are dropped twice. */
 const dropHugeMappingTwice = onStep(
   zap_huge_pmd,
   'clear the huge entry',
@@ -149,7 +149,7 @@ const dropHugeMappingTwice = onStep(
     },
 )
 
-/** A page of a device is allocated by itself, and still says that it is a part of the folio that it was in before. */
+/** A device page of order 0 is allocated, and still refers to its former folio. */
 const keepStaleHead = onStep(
   allocateAndCopyPage,
   'allocate a destination',
@@ -186,7 +186,7 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'X331',
     kind: 'mutation',
-    title: 'a fault on a huge page in device memory brings back one page',
+    title: 'a fault on a huge page in device memory migrates one page back',
     text:
       'The callback migrates the page of the fault without MIGRATE_VMA_SELECT_COMPOUND. The huge page would have to be split, ' +
       'and the reference of the fault forbids that: nothing migrates, and the fault is repeated for ever.',
@@ -199,10 +199,10 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'X332',
     kind: 'mutation',
-    title: 'a fault on a folio that cannot be split is not told that it is held',
+    title: 'a fault does not learn that its folio is held and cannot be split',
     text:
-      'migrate_vma_collect_skip() leaves the entries of the array as they are. The fault cannot tell a page that somebody else ' +
-      'holds, and that stays for now, from a driver which answers 0 and has migrated nothing.',
+      'migrate_vma_collect_skip() records nothing for the page of the fault. The checker cannot ' +
+      'distinguish a page that another thread holds from a driver that returns 0 without migrating it.',
     source: ['reference B.5 step 2, C30', 'mm/migrate_device.c: migrate_vma_collect_skip'],
     requirement: 'C30',
     scenario: 'large-folio-held',
@@ -212,11 +212,11 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'X333',
     kind: 'mutation',
-    title: 'after a split the lock of the faulting page is taken for had',
+    title: 'after a split the faulting page is used without its lock',
     text:
-      'split_folio() unlocks every part but the first, so that another thread may lock the page of the fault before ' +
-      'migrate_vma_split_folio() does. The fault goes on without the lock, and unlocks what somebody else has locked. ' +
-      'folio_lock() waits.',
+      'split_folio() unlocks every part but the first, so that another thread may lock the page of the ' +
+      'fault before migrate_vma_split_folio() does. The fault continues without the lock, and unlocks ' +
+      'the page of another thread. folio_lock() waits.',
     source: ['reference B.5 step 1', 'mm/migrate_device.c: migrate_vma_split_folio'],
     requirement: 'C30',
     scenario: 'large-folio-held',
@@ -228,9 +228,9 @@ export const largeFolioDefects: readonly Defect[] = [
     kind: 'history',
     title: 'mapping a huge page in device memory fails, and the page-table lock stays held',
     text:
-      'migrate_vma_insert_huge_pmd_page() finds under the page-table lock that the OOM reaper has taken the memory, and leaves by the ' +
-      'path that does not drop the lock. Whoever needs the page table next waits for ever, the migration itself first. Leave by ' +
-      'the path that drops it.',
+      'migrate_vma_insert_huge_pmd_page() finds under the page-table lock that the OOM reaper has run, ' +
+      'and returns by a path that does not drop the lock. The next thread that needs the page table ' +
+      'waits for ever, first the migration itself. Fix: the path that drops the lock.',
     source: ['reference D40', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page, commit 63451de16e0a'],
     requirement: 'lock-discipline',
     scenario: 'large-folio-reaped',
@@ -242,8 +242,9 @@ export const largeFolioDefects: readonly Defect[] = [
     kind: 'history',
     title: 'mapping a huge page in device memory fails, and its page table is not freed',
     text:
-      'migrate_vma_insert_huge_pmd_page() allocates a page table before it takes the page-table lock. If it finds the place taken, or ' +
-      'the memory reaped, it returns and forgets it. Free it on that path.',
+      'migrate_vma_insert_huge_pmd_page() allocates a page table before it takes the page-table lock. ' +
+      'If another page was mapped meanwhile, or the OOM reaper has run, it returns without freeing it. ' +
+      'Fix: free it on that path.',
     source: ['reference D41', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page, commit 24861d04f197'],
     requirement: 'page-tables',
     scenario: 'large-folio-reaped',
@@ -253,11 +254,12 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'D57',
     kind: 'history',
-    title: 'a page of device memory is allocated, and still belongs to the folio that it was in before',
+    title: 'a page of device memory is allocated, and still refers to its former folio',
     text:
-      'zone_device_page_init() initialises a page by itself, and leaves what the page says of the large folio that it was a part of: ' +
-      'its compound head, its flags. Who locks the page locks another, which may be in use. Initialise every page anew, with the region ' +
-      'that the caller knows, as that field may be a stale head too.',
+      'zone_device_page_init() initialises a page of order 0, and does not clear the compound head and ' +
+      'flags of its former large folio. Locking the page then locks another, which may be in use. Fix: ' +
+      'initialise every field, with the region that the caller passes, since that field may hold a ' +
+      'stale head too.',
     source: ['reference D57', 'patchew 20260116111325, patch 1 of 5', 'mm/memremap.c: zone_device_page_init'],
     requirement: 'C35',
     scenario: 'folio-reused',
@@ -280,11 +282,11 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'D50a',
     kind: 'history',
-    title: 'MADV_PAGEOUT does not know a huge page in device memory',
+    title: 'MADV_PAGEOUT does not handle a huge page in device memory',
     text:
-      'The walk sees a huge page without a lock. Before it takes the page-table lock the huge page migrates to a device. The walk ' +
-      'finds an entry that is not present, takes it for certain to be a migration entry, and stops the kernel (VM_BUG_ON). ' +
-      'Skip entries for device memory as well.',
+      'The walk reads the PMD of a huge page without a lock. Before it takes the page-table lock the ' +
+      'huge page migrates to a device. The walk then finds a PMD that is not present, expects a ' +
+      'migration entry, and hits VM_BUG_ON. Fix: skip device-private entries as well.',
     source: [
       'reference D50',
       'CVE-2026-93217',
@@ -298,11 +300,11 @@ export const largeFolioDefects: readonly Defect[] = [
   {
     name: 'D50b',
     kind: 'history',
-    title: 'MADV_FREE does not know a huge page in device memory',
+    title: 'MADV_FREE does not handle a huge page in device memory',
     text:
-      'madvise_free_huge_pmd() takes the page-table lock after a look without it, and finds an entry for device memory, since the ' +
-      'huge page has migrated in between. It expects no entry that is not present but a migration entry, and stops the ' +
-      'kernel (VM_BUG_ON). Skip entries for device memory as well.',
+      'madvise_free_huge_pmd() takes the page-table lock after a check without it, and finds a ' +
+      'device-private PMD, since the huge page has migrated in between. It expects a migration entry, ' +
+      'and hits VM_BUG_ON. Fix: skip device-private entries as well.',
     source: [
       'reference D50',
       'CVE-2026-93218',

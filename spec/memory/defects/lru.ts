@@ -35,7 +35,7 @@ const keepIsolated = override(
     },
 )
 
-/** Batches are emptied before the page has been looked for on its list. */
+/** The batches are drained before the migration tries to isolate the page. */
 const drainAlways = override(
   isolateLru,
   (original) =>
@@ -45,7 +45,7 @@ const drainAlways = override(
     },
 )
 
-/** The page that holds the data goes to the lists, whosever memory it is. */
+/** The page that holds the data is put on the LRU, even a device page. */
 const devicePagesToLru = override(
   returnToLru,
   () =>
@@ -72,7 +72,7 @@ export const lruDefects: readonly Defect[] = [
   {
     name: 'X402',
     kind: 'mutation',
-    title: 'a migration empties the batches of all CPUs for pages that are on their lists',
+    title: 'a migration drains the batches of all CPUs for pages that are on their lists',
     text:
       'The migration drains before it tries to isolate a page: each migration waits for every CPU, although ' +
       'no page is missing.',
@@ -85,10 +85,10 @@ export const lruDefects: readonly Defect[] = [
   {
     name: 'X403',
     kind: 'mutation',
-    title: 'a page of a device goes to the LRU lists',
+    title: 'a device page is put on the LRU lists',
     text:
-      'At the end of a migration to a device its page, which holds the data now, goes to the LRU lists: reclaim ' +
-      'would take memory that only the driver may give up.',
+      'At the end of a migration to a device the destination is put on the LRU lists: reclaim would ' +
+      'take memory that belongs to the driver.',
     source: ['our own', 'reference B.5 step 7', 'mm/migrate_device.c: migrate_vma_finalize'],
     requirement: 'lru',
     scenario: 'migrate-held',

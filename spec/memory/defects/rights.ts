@@ -1,5 +1,5 @@
 /**
- * Defects by which entries grant more than areas, or TLBs more than entries.
+ * Defects by which entries grant more than VMAs, or TLBs more than entries.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
 import { onStep, override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Watchers are told, and the entries stay as they are. */
+/** mprotect invalidates, and changes no entry. */
 const changeNoEntry = override(
   change_protection,
   () =>
@@ -37,10 +37,10 @@ const changeNoEntry = override(
     },
 )
 
-/** CPUs keep what they know. */
+/** The TLBs are not flushed. */
 const flushNothing = override(flush_tlb_range, () => function* () {})
 
-/** The zero page gives way to the page that has migrated, and CPUs go on reading zeroes. */
+/** A migration replaces the zero page without a TLB flush. */
 const replaceZeroPageUnflushed = override(
   migrate_vma_insert_page,
   (original) =>
@@ -54,7 +54,7 @@ const replaceZeroPageUnflushed = override(
     },
 )
 
-/** Before each write the CPU looks at the page table. */
+/** The CPU reads the page table before each write. */
 const looksUpEachWrite = onStep(cpuWrite, 'write', (original, { cpu }, page) => (choice) => {
   const entry = cpu.tlb[page]
   entry.frame = undefined
@@ -63,7 +63,7 @@ const looksUpEachWrite = onStep(cpuWrite, 'write', (original, { cpu }, page) => 
   return original(choice)
 })
 
-/** What may be written again is made writable, whoever waits to be told of a write. */
+/** mprotect makes entries writable whose writes are tracked. */
 const writableWithoutFault = override(
   change_protection,
   (original) =>
@@ -78,7 +78,7 @@ const writableWithoutFault = override(
     },
 )
 
-/** The call comes and goes. */
+/** mprotect returns without an effect. */
 const protectNothing = override(
   mprotect,
   () =>
@@ -89,7 +89,7 @@ const protectNothing = override(
     },
 )
 
-/** A hole counts as migrated, and nothing is mapped there. */
+/** A hole counts as migrated without a mapping. */
 const countWithoutMapping = override(
   migrate_vma_insert_page,
   () =>
@@ -103,7 +103,7 @@ const countWithoutMapping = override(
     },
 )
 
-/** The mapping of a page is given up twice. */
+/** The mapping of a page is dropped twice. */
 const dropMappingTwice = override(
   zap_pte_range,
   (original) =>
@@ -149,10 +149,10 @@ export const rightsDefects: readonly Defect[] = [
   {
     name: 'X316',
     kind: 'mutation',
-    title: 'a CPU looks at the page table before each write',
+    title: 'a CPU reads the page table before each write',
     text:
-      'A CPU that asks the page table for what its TLB permits never writes through a stale translation: the ' +
-      'model would hide every flush that is missing.',
+      'A CPU that reads the page table although its TLB permits the access never writes through a ' +
+      'stale translation: the model would hide every missing flush.',
     source: ['our own', 'Documentation/core-api/cachetlb.rst'],
     requirement: 'C47',
     scenario: 'fork-and-write',
@@ -223,10 +223,10 @@ export const rightsDefects: readonly Defect[] = [
   {
     name: 'X379',
     kind: 'mutation',
-    title: 'mprotect does not look whether writes are tracked',
+    title: 'mprotect does not check whether writes are tracked',
     text:
-      'mprotect makes an entry writable again although it is not soft-dirty, or userfaultfd has write-protected ' +
-      'it: the next write does not fault, and nobody learns of it.',
+      'mprotect makes an entry writable again although it is not soft-dirty, or userfaultfd has ' +
+      'write-protected it: the next write does not fault, and is not tracked.',
     source: ['our own', 'reference B.2 (mprotect)', 'mm/mprotect.c: can_change_pte_writable'],
     requirement: 'write-tracking',
     scenario: 'mprotect-tracked',
@@ -238,8 +238,8 @@ export const rightsDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a migration counts a hole as migrated and does not map it',
     text:
-      'migrate_vma_insert_page() leaves MIGRATE set and maps nothing: the driver believes that the page is in ' +
-      'its memory, and no page table has it.',
+      'migrate_vma_insert_page() leaves MIGRATE set and maps no page: the driver takes the page for ' +
+      'migrated, and no page table maps it.',
     source: ['our own', 'reference B.5 step 5', 'mm/migrate_device.c: migrate_vma_insert_page'],
     requirement: 'C52',
     scenario: 'migrate-holes',

@@ -1,5 +1,5 @@
 /**
- * Defects of what userfaultfd is told of.
+ * Defects of userfaultfd.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** A migration maps its destination where a missing page is user space's to bring. */
+/** A migration populates a hole that user space handles. */
 const fillMissing = override(
   migrate_vma_insert_page,
   (original) =>
@@ -46,7 +46,7 @@ const fillMissing = override(
     },
 )
 
-/** Entries are write-protected, and no watcher is told. */
+/** Entries are write-protected without an invalidation. */
 const protectUntold = override(
   uffd_wp_range,
   () =>
@@ -83,10 +83,11 @@ export const userfaultDefects: readonly Defect[] = [
   {
     name: 'X500',
     kind: 'mutation',
-    title: "a migration brings a page that is user space's to bring",
+    title: 'a migration populates a hole that user space handles',
     text:
-      'migrate_vma_insert_page() maps a new page where nothing was, and does not look whether the area is registered for missing pages: ' +
-      'user space never hears of the page, which reads as zeroes. Back off, and do not deliver the fault.',
+      'migrate_vma_insert_page() maps a new page in a hole, and does not check whether the VMA is ' +
+      'registered for missing pages: user space gets no fault, and the page reads as zeroes. Fix: do ' +
+      'not populate the hole.',
     source: [
       'our own',
       'reference E.3.13',
@@ -100,10 +101,10 @@ export const userfaultDefects: readonly Defect[] = [
   {
     name: 'X501',
     kind: 'mutation',
-    title: 'userfaultfd write-protects a page, and no device is told',
+    title: 'userfaultfd write-protects a page without an invalidation',
     text:
-      'uffd_wp_range() changes the entries without an invalidation: a device goes on writing to what is write-protected, and user space ' +
-      'never hears of it.',
+      'uffd_wp_range() changes the entries without an invalidation: a device continues to write to the ' +
+      'protected page, and user space never hears of it.',
     source: ['our own', 'reference E.3.13', 'mm/mprotect.c: change_protection'],
     requirement: 'C2',
     scenario: 'userfault-protect',
@@ -114,7 +115,9 @@ export const userfaultDefects: readonly Defect[] = [
     name: 'X502',
     kind: 'mutation',
     title: 'userfaultfd marks an entry that stays writable',
-    text: 'uffd_wp_range() sets uffd-wp and leaves the entry writable: the next write does not fault, and user space is not told.',
+    text:
+      'uffd_wp_range() sets uffd-wp and leaves the entry writable: the next write does not fault, and ' +
+      'user space does not learn of it.',
     source: ['our own', 'reference E.3.13', 'mm/mprotect.c: change_pte_range (MM_CP_UFFD_WP)'],
     requirement: 'write-tracking',
     scenario: 'userfault-protect',

@@ -1,5 +1,5 @@
 /**
- * What entries and pages carry beside where the page is, and what is in swap.
+ * The bits of entries and pages, and the contents of swap.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
 import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** C39: what is in swap, or in the swap cache for it, is what was last written. */
+/** C39: a swap slot, or its page in the swap cache, holds the data written last. */
 export function swapHoldsTheData({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C39',
@@ -30,7 +30,7 @@ export function swapHoldsTheData({ machine }: MirrorWorld): Invariant {
           said = true
           const holds = entryContents(machine, pte)
           const expected = ownExpected(mm, page).value
-          // A page that is being read from its slot is locked, and nobody looks at it.
+          // A page that is being read from its slot is locked, and no thread accesses it.
           const isRead = machine.frames.some((frame) => frame.swapCache === pte.slot && frame.locked > 0)
           if (holds !== expected && !isRead)
             return `page ${page} of ${mm.name} is in slot ${pte.slot}, which holds ${holds}; last written was ${expected}`
@@ -41,7 +41,10 @@ export function swapHoldsTheData({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C39: a page that differs from its copy in swap is known to, so that it is written out before it is dropped. */
+/**
+ * C39: a page that differs from its copy in swap is dirty, so that it is written out before it is
+ * dropped.
+ */
 export function cleanPagesAreInSwap({ machine, mirrors }: MirrorWorld): Invariant {
   const entries = machine.mms.flatMap(({ pte }) => pte)
   return {
@@ -53,10 +56,10 @@ export function cleanPagesAreInSwap({ machine, mirrors }: MirrorWorld): Invarian
         const slot = frame.swapCache
         if (slot === 0) continue
         said = true
-        // Nobody wants it any more: it is given back when its lock is free, or by reclaim.
+        // The page is unused: it is freed when its lock is free, or by reclaim.
         if (frame.mapcount === 0 && slotOf(machine, slot).count === 0) continue
         if (frame.contents === slotOf(machine, slot).contents || frame.dirty) continue
-        // It is being read.
+        // The page is being read from swap.
         if (frame.locked && frame.mapcount === 0 && frame.contents === 0) continue
         if (entries.some((pte) => pte.frame === frame.pfn && pte.dirty)) continue
         const isDevices = mirrors.some(
@@ -65,14 +68,14 @@ export function cleanPagesAreInSwap({ machine, mirrors }: MirrorWorld): Invarian
             [...accesses.values()].some((access) => access.frame === frame && access.write),
         )
         if (!isDevices)
-          return `frame ${frame.pfn} holds ${frame.contents}, its slot ${slotOf(machine, slot).contents}, and nothing says that it is dirty`
+          return `frame ${frame.pfn} holds ${frame.contents}, its slot ${slotOf(machine, slot).contents}, and no dirty bit is set`
       }
       return said
     },
   }
 }
 
-/** C39: a slot counts the entries that name it, and one page of system memory at most stands for it. */
+/** C39: a slot counts the entries that refer to it, and has at most one page in the swap cache. */
 export function swapIsCounted({ machine }: MirrorWorld): Invariant {
   const entries = machine.mms.flatMap(({ pte }) => pte)
   return {
@@ -83,10 +86,10 @@ export function swapIsCounted({ machine }: MirrorWorld): Invariant {
       for (const swapSlot of machine.swap) {
         const named = entries.filter((pte) => pte.slot === swapSlot.slot).length
         if (named !== swapSlot.count)
-          return `slot ${swapSlot.slot} is named by ${named} entries, and counts ${swapSlot.count}`
+          return `${named} entries refer to slot ${swapSlot.slot}, and its count is ${swapSlot.count}`
         const cached = machine.frames.filter((frame) => frame.swapCache === swapSlot.slot)
         if (named + cached.length > 0) said = true
-        if (cached.length > 1) return `${cached.length} pages stand for slot ${swapSlot.slot}`
+        if (cached.length > 1) return `${cached.length} pages are in the swap cache for slot ${swapSlot.slot}`
         for (const frame of cached) {
           if (frame.owner >= 0)
             return `slot ${swapSlot.slot} leads to frame ${frame.pfn}, which is device memory`
@@ -98,15 +101,15 @@ export function swapIsCounted({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C39: an entry that a migration replaces, and the one that it puts back, say the same. */
+/** C39: a migration keeps the bits of the entry that it replaces. */
 export function migrationKeepsTheEntry({ machine }: MirrorWorld): StepClaim {
-  /** Whether anything says that the page of the entry is dirty. */
+  /** True if the entry or its page is dirty. */
   function isDirty(pte: Pte): boolean {
     return pte.dirty || machine.frames[pte.frame].dirty
   }
   /**
-   * Whether the new entry is dirty. A migration entry has a bit for that, and an entry of a device page has none. Of a page
-   * that was written out meanwhile the entry comes back clean.
+   * True if the new entry must be dirty. A migration entry has a dirty bit, a device-private entry
+   * has none. If the page was written out meanwhile, the restored entry is clean.
    */
   function staysDirty(pte: Pte): boolean {
     if (pte.kind === PteKind.devicePrivate || !old(pte).dirty) return false
@@ -163,7 +166,7 @@ export function protectedIsNotWritable({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** `write-tracking`: an entry keeps its marks when its page goes to swap, and when it comes back. */
+/** `write-tracking`: an entry keeps its marks when its page is swapped out and in. */
 export function swapKeepsTheMarks({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'write-tracking',
@@ -180,8 +183,8 @@ export function swapKeepsTheMarks({ machine }: MirrorWorld): StepClaim {
           const where = `page ${page} of ${mm.name}: its entry was ${from} and is ${to}`
           if (old(pte).uffdWp !== pte.uffdWp) return `${where}, and uffd-wp is ${pte.uffdWp ? 1 : 0}`
           if (from === PteKind.swap && pte.dirty && !pte.write)
-            return `${where}, and is dirty, though nobody may write through it`
-          // A fault that writes makes the page soft-dirty.
+            return `${where}, and it is dirty although it is read-only`
+          // A write fault makes the page soft-dirty.
           if (old(pte).softDirty && !pte.softDirty) return `${where}, and it is not soft-dirty any more`
           if (to === PteKind.swap && !old(pte).softDirty && pte.softDirty)
             return `${where}, and it is soft-dirty now`
@@ -191,7 +194,7 @@ export function swapKeepsTheMarks({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** `write-tracking`: mprotect makes no entry writable whose next write must fault to be known of. */
+/** `write-tracking`: mprotect makes no entry writable whose next write must fault for tracking. */
 export function trackedWritesFault({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'write-tracking',

@@ -1,5 +1,5 @@
 /**
- * Files: who may write to their pages, and how long they have them.
+ * Files: which mappings may write to their pages, and how long the pages stay in memory.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { isPageCache, VmaKind } from '../../../src/kernel/index.js'
 import type { Invariant } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** data: what is written to a private mapping of a file does not reach the file. */
+/** data: a write to a private file mapping does not reach the file. */
 export function privateMappingsWriteToNoFile({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'data',
@@ -28,7 +28,7 @@ export function privateMappingsWriteToNoFile({ machine }: MirrorWorld): Invarian
   }
 }
 
-/** C6: a file holds its pages as long as an area maps it, and no longer. */
+/** C6: a file holds its pages as long as a VMA maps it, and no longer. */
 export function filesHoldTheirPages({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C6',
@@ -47,9 +47,9 @@ export function filesHoldTheirPages({ machine, tasks }: MirrorWorld): Invariant 
           if (frame.pfn === 0) continue
           said = true
           if (frame.mapping !== index + 1 || frame.refcount <= frame.mapcount)
-            return `page ${page} of file ${index} is in frame ${frame.pfn}, which is not held for it`
+            return `page ${page} of file ${index} is in frame ${frame.pfn}, to which the file holds no reference`
           if (ended && !mapped)
-            return `at the end nobody maps file ${index}, and page ${page} of it is in memory`
+            return `at the end file ${index} is not mapped, and its page ${page} is still in memory`
         }
       }
       return said

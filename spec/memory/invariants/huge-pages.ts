@@ -1,5 +1,5 @@
 /**
- * What must hold where one entry maps many pages.
+ * Claims about PMDs that map huge pages.
  *
  * @module
  */
@@ -24,7 +24,10 @@ export function hugePageStepClaims(world: MirrorWorld): StepClaim[] {
   return [ordersAreTheMappings, splitInsideInvalidation].map((make) => make(world))
 }
 
-/** C26: behind one entry lie pages side by side, with the same rights; the huge zero page stands for all of them. */
+/**
+ * C26: a PMD maps contiguous frames with the same permissions; the huge zero page is one frame for
+ * all of them.
+ */
 export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C26',
@@ -42,7 +45,7 @@ export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
               mm.pte[page].kind === first.kind &&
               mm.pte[page].write === first.write &&
               mm.pte[page].frame === (head === ZERO_PAGE ? head : head + page - start)
-            if (!isPart) return `page ${page} is mapped with others as one, and differs from them`
+            if (!isPart) return `page ${page} is part of a huge page, and its entry differs from the others`
           }
         }
       return said
@@ -50,7 +53,7 @@ export function mappedAsAWhole({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C26: an entry is in a page table: where there is none a huge page could be mapped in its place. */
+/** C26: an entry is in a page table: without one, a huge page could be mapped over it. */
 export function entriesHaveATable({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C26',
@@ -70,7 +73,7 @@ export function entriesHaveATable({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C26: what the walk says of how much is mapped as one is so when it says it. */
+/** C26: the order that the walk reports is the order of the mapping at that time. */
 export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap((mirror) => [...mirror.ranges.values()])
   const hugeOrder = Math.log2(machine.hugePages)
@@ -82,22 +85,25 @@ export function ordersAreTheMappings({ machine, mirrors }: MirrorWorld): StepCla
       for (const { pfns, notifier } of ranges)
         for (const [page, entry] of pfns.entries()) {
           const is = entry.order
-          // A request has the same bit; as it is made the entry says nothing yet.
+          // A request has the same bit: an entry that is being requested has no report yet.
           const isRequest = entry.asked !== old(entry).asked
           const isNew = !isRequest && (entry.flags & ~old(entry).flags & HMM_PFN_VALID) !== 0
           if (isNew && is === 0 && hugePmdAt(notifier.mm, page) !== undefined)
-            return `page ${page} is told by itself, and mapped as one with others`
+            return `page ${page} is reported with order 0, and is part of a huge page`
           if (is === 0 || is === old(entry).order) continue
           said = true
           if (is > hugeOrder || hugePmdAt(notifier.mm, page) === undefined)
-            return `page ${page} is told as one of ${2 ** is} that are mapped as one, and ${hugeOrder > 0 && is > hugeOrder ? `a huge page has ${machine.hugePages}` : 'it has an entry of its own'}`
+            return `page ${page} is reported with order ${is}, and ${hugeOrder > 0 && is > hugeOrder ? `a huge page has ${machine.hugePages}` : 'it has an entry of its own'}`
         }
       return said
     },
   }
 }
 
-/** C2: a device may have one translation for a huge page, which must go before the page is mapped in pieces. */
+/**
+ * C2: a device may have one translation for a huge page, which must be removed before the page is
+ * mapped by PTEs.
+ */
 export function splitInsideInvalidation({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C2',
@@ -111,7 +117,7 @@ export function splitInsideInvalidation({ machine }: MirrorWorld): StepClaim {
           said = true
           const open = old(() => innermostRange(machine, thread))
           const isTold = old(open).mm === mm.index + 1 && old(open).start <= start && end <= old(open).end
-          if (!isTold) return `the huge page at ${start} is split, and devices were not told of all of it`
+          if (!isTold) return `the huge page at ${start} is split outside an invalidation of all its pages`
         }
       return said
     },

@@ -1,5 +1,5 @@
 /**
- * The LRU lists: what is on them, and what is taken off.
+ * The LRU lists: which pages are on them, and when batches are drained.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export function lruStepClaims(world: MirrorWorld): StepClaim[] {
 }
 
 /**
- * `lru`: reclaim finds a page that is mapped, on a list or in the batch of a CPU, unless a thread has isolated it and puts it
- * back.
+ * `lru`: a mapped page is on a list or in the batch of a CPU, so that reclaim finds it, unless a
+ * thread has isolated it.
  */
 export function mappedPagesAreListed({ machine, tasks }: MirrorWorld): Invariant {
   return {
@@ -49,7 +49,10 @@ export function mappedPagesAreListed({ machine, tasks }: MirrorWorld): Invariant
   }
 }
 
-/** `lru`: to empty the batches of all CPUs takes long: a migration does it only for a page that is on no list. */
+/**
+ * `lru`: draining the batches of all CPUs is slow: a migration does it only for a page that is on
+ * no list.
+ */
 export function drainsForMissingPages({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'lru',
@@ -60,7 +63,7 @@ export function drainsForMissingPages({ machine }: MirrorWorld): StepClaim {
       const sources = machine.migrations[thread].filter(hasSource).map(({ source }) => machine.frames[source])
       return sources.some(({ owner, lru }) => owner < 0 && lru !== Lru.listed)
         ? true
-        : 'the batches of all CPUs are emptied, and every page to migrate is on a list'
+        : 'the batches of all CPUs are drained, and every page to migrate is on a list'
     },
   }
 }

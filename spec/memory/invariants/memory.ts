@@ -1,5 +1,5 @@
 /**
- * Frames: counted exactly, freed only when nothing can reach them.
+ * Frames: their reference counts are exact, and a frame is freed only when it cannot be reached.
  *
  * @module
  */
@@ -27,8 +27,8 @@ import { type Invariant, old, type StepClaim } from '../../../src/world/index.js
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
 /**
- * Entries that map the frame, and those that hold it without mapping it: a device has it alone. An exclusive entry that was
- * had page by page keeps the mapping.
+ * The number of entries that map the frame, and of device-exclusive entries that hold a reference
+ * without a mapping. Since Linux 6.15 a device-exclusive entry counts as a mapping.
  */
 function entriesOf({ machine }: MirrorWorld, pfn: number): { mapped: number; held: number } {
   let mapped = 0
@@ -43,7 +43,10 @@ function entriesOf({ machine }: MirrorWorld, pfn: number): { mapped: number; hel
   return { mapped, held }
 }
 
-/** C6: a mirrored page is not pinned: its references are those of its mappings and of who copies it, no device's. */
+/**
+ * C6: a mirrored page is not pinned: it has references of its mappings and of threads that copy it,
+ * none of a device.
+ */
 export function framesAreCounted(world: MirrorWorld): Invariant {
   const { machine, tasks } = world
   return {
@@ -72,8 +75,8 @@ export function framesAreCounted(world: MirrorWorld): Invariant {
 }
 
 /**
- * `area-rights`: an entry of the CPU's page table permits nothing that its area forbids. Whoever changes an area holds the mmap
- * lock for writing until the entries agree again.
+ * `area-rights`: an entry permits no access that its VMA forbids. A thread that changes a VMA holds
+ * the mmap lock for writing until the entries are changed too.
  */
 export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
   return {
@@ -88,13 +91,13 @@ export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
           const { kind, write } = pte
           if (kind !== PteKind.present && !write) continue
           const area = mm.vma[page]
-          // The area has been taken out, and its entries are zapped next.
+          // The VMA has been removed, and its entries will be zapped.
           if (area.kind === VmaKind.none) continue
           said = true
           if (write && !(area.flags & VM_WRITE))
-            return `${mm.name} may write page ${page} by its entry, and the area permits no writing`
+            return `the entry of page ${page} of ${mm.name} is writable, and its VMA is not`
           if (kind === PteKind.present && !(area.flags & (VM_READ | VM_WRITE)))
-            return `${mm.name} maps page ${page}, and the area permits no access`
+            return `the entry of page ${page} of ${mm.name} is present, and its VMA permits no access`
         }
       }
       return said
@@ -102,7 +105,7 @@ export function entriesWithinAreas({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** data: what was written to private memory is behind an entry, unless it has been zapped. */
+/** data: a page of private memory that was written has an entry unless it was zapped. */
 export function writtenPagesAreThere({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'data',
@@ -125,12 +128,13 @@ export function writtenPagesAreThere({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** Who has changed entries and flushes the TLBs later, with no more than the mmap lock for reading until then. */
+/** Procedures that change entries and flush the TLBs later, under the mmap lock for reading. */
 const FLUSH_LATER = [zap_page_range, reapArea, exit_mmap, change_prot_numa, uffd_wp_range] as const
 
 /**
- * C47: a TLB of a CPU grants no more than the page table, but while an entry is being changed and the flush is still to
- * come. Every other change flushes before the page-table lock is dropped, or the mmap lock that was held for writing.
+ * C47: the TLB of a CPU grants no more than the page table, except between the change of an entry
+ * and its flush. Every other change flushes before the page-table lock, or the mmap lock held for
+ * writing, is dropped.
  */
 export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
   return {
@@ -143,7 +147,7 @@ export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
           const { frame, write, dirty } = tlb[page]
           if (frame === undefined) {
             if (write || (dirty && mm.pte[page].tracksBits))
-              return `a CPU's TLB of ${mm.name} has forgotten page ${page}, and keeps its rights`
+              return `a CPU's TLB of ${mm.name} has no translation of page ${page}, and still has permission bits for it`
             continue
           }
           said = true
@@ -155,7 +159,7 @@ export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
           const wrong = !isMapped
             ? `maps page ${page} to frame ${frame.pfn}, and the page table does not`
             : pte.write
-              ? `writes page ${page} without a look at its entry, which is not dirty`
+              ? `writes page ${page} without setting the dirty bit of its entry`
               : `may write page ${page}, and the page table forbids it`
           return `a CPU's TLB of ${mm.name} ${wrong}`
         }
@@ -165,8 +169,8 @@ export function tlbsWithinEntries({ machine, tasks }: MirrorWorld): Invariant {
 }
 
 /**
- * C47: what a TLB permits a CPU does without a look at the page table, as long as nobody has flushed. That is why flushes
- * are needed at all: a CPU that looked every time would hide that one is missing.
+ * C47: a CPU uses a translation of its TLB without reading the page table until the flush. A model
+ * in which it read the entry each time would hide a missing flush.
  */
 export function cpusTrustTheirTlb({ machine }: MirrorWorld): StepClaim {
   return {
@@ -183,14 +187,14 @@ export function cpusTrustTheirTlb({ machine }: MirrorWorld): StepClaim {
         if (frame === undefined || (writes && !(write && dirty))) continue
         said = true
         if (entry.frame !== frame || entry.write !== write || entry.dirty !== dirty)
-          return `a CPU looks up page ${page} of ${mm.name}, and its TLB permits the access`
+          return `a CPU reads the entry of page ${page} of ${mm.name}, and its TLB permits the access`
       }
       return said
     },
   }
 }
 
-/** C47: no CPU can reach a frame that is free. */
+/** C47: no CPU can access a free frame. */
 export function cpusForget({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C47',
@@ -211,8 +215,8 @@ export function cpusForget({ machine }: MirrorWorld): Invariant {
 }
 
 /**
- * C18: whoever holds an update lock waits neither for a folio lock nor for an mmap lock. That it is taken says that it might have
- * been waited for; a trylock waits for nothing.
+ * C18: the holder of an update lock waits neither for a folio lock nor for an mmap lock. A lock
+ * that it takes is one for which it could have waited; a trylock does not wait.
  */
 export function noEarlierLockUnderUpdateLock({ machine, mirrors }: MirrorWorld): StepClaim {
   return {
@@ -232,7 +236,9 @@ export function noEarlierLockUnderUpdateLock({ machine, mirrors }: MirrorWorld):
   }
 }
 
-/** C19: no notifier is inserted into an address space that has no users left: nobody would tell it of the end. */
+/**
+ * C19: no notifier is inserted into an address space without users: it would never get a release.
+ */
 export function insertedIntoUsedOnly({ machine }: MirrorWorld): StepClaim {
   const intervals = machine.mms.flatMap(({ subscriptions }) => subscriptions.intervals)
   return {
@@ -265,7 +271,7 @@ export function callbacksKeepTheUsers({ machine, mirrors }: MirrorWorld): StepCl
       const ended = machine.mms.find((mm) => mm.users === 0 && old(mm).users !== 0)
       return ended === undefined
         ? true
-        : `the callback of ${within.name} drops the last user of ${ended.name}, which is taken down within it`
+        : `the callback of ${within.name} drops the last user of ${ended.name}, which is torn down inside the callback`
     },
   }
 }

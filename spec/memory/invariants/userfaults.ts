@@ -1,5 +1,5 @@
 /**
- * What is user space's to bring (userfaultfd).
+ * Pages that user space handles (userfaultfd).
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { PteKind, VM_UFFD_MISSING } from '../../../src/kernel/index.js'
 import { old, type StepClaim } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** `user-faults`: where an area is registered for missing pages, nothing comes where nothing was. */
+/** `user-faults`: in a VMA registered for missing pages, the kernel populates no hole. */
 export function missingStaysMissing({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'user-faults',
@@ -20,7 +20,7 @@ export function missingStaysMissing({ machine }: MirrorWorld): StepClaim {
           if (old(mm.pte[page]).kind !== PteKind.none) continue
           said = true
           if (mm.pte[page].kind !== PteKind.none)
-            return `page ${page} of ${mm.name} is registered for missing pages, and ${mm.pte[page].kind} came where nothing was`
+            return `page ${page} of ${mm.name} is registered for missing pages, and its empty entry became ${mm.pte[page].kind}`
         }
       return said
     },

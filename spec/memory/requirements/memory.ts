@@ -12,10 +12,10 @@ export const memory: readonly Requirement[] = [
     title: 'the address space is pinned while a fault is served',
     text:
       'A driver becomes a user of the address space before it walks, and remains one until its device ' +
-      'page table is written. If the address space has no users left, the driver gives up. A notifier ' +
-      'cannot be inserted into such an address space either: nothing would tell it of the end. Once the ' +
-      'fault is served, or has failed, the driver is no user any more (mmput): as long as it is, the ' +
-      'address space is not taken down. So a thread is one user at most.',
+      'page table is written. If the address space has no users left, the fault fails. A notifier ' +
+      'cannot be inserted into such an address space either: it would get no release. After the fault ' +
+      'the driver drops its reference (mmput), since the address space is not torn down before. So a ' +
+      'thread is one user at most.',
     source: [
       'reference C19, B.1 N1, B.4 D0 and D8',
       'include/linux/sched/mm.h: mmget_not_zero',
@@ -36,13 +36,14 @@ export const memory: readonly Requirement[] = [
     id: 'C47',
     title: 'a CPU TLB grants no more than the page table, and reaches no free page',
     text:
-      'A translation in a TLB of a CPU has a present entry behind it that maps the same frame, is ' +
-      'writable if the translation is, and dirty if the CPU writes without setting the bit. An entry ' +
-      'that changes is flushed before the page-table lock is dropped (migration, copy-on-write, ' +
-      'reclaim), or before the mmap lock is dropped that is held for writing (mprotect, fork, mremap). ' +
-      'A zap, NUMA hinting and the write-protection of userfaultfd hold it for reading, and flush before they end. In every case the flush ' +
-      'comes before the last reference to the page is dropped: no translation leads to a free frame. Until ' +
-      'it is flushed a CPU uses its translation without a look at the entry.',
+      'For a translation in the TLB of a CPU there is a present entry that maps the same frame, is ' +
+      'writable if the translation is, and dirty if the CPU writes without setting the bit. After a ' +
+      'change of the entry the TLB is flushed before the page-table lock is dropped (migration, ' +
+      'copy-on-write, reclaim), or before the mmap lock held for writing is dropped (mprotect, fork, ' +
+      'mremap). A zap, NUMA hinting and write-protection by userfaultfd hold the mmap lock for ' +
+      'reading, and flush before they end. In every case the flush comes before the last reference to ' +
+      'the page is dropped: no translation refers to a free frame. Until the flush a CPU uses its ' +
+      'translation without reading the entry.',
     source: [
       'reference C47, B.2, B.5',
       'Documentation/core-api/cachetlb.rst',
@@ -60,10 +61,10 @@ export const memory: readonly Requirement[] = [
     id: 'area-rights',
     title: 'an entry grants no more than its area',
     text:
-      'While no thread holds the mmap lock for writing, an entry of the page table is writable only ' +
-      'in a VMA with VM_WRITE, and present only in a VMA that permits access at all. This holds for ' +
-      'migration entries and device entries too, which become present entries later. What mprotect ' +
-      'forbids is therefore forbidden to CPUs and, by C4, to devices, when mprotect returns.',
+      'While no thread holds the mmap lock for writing, an entry of the page table is writable only in ' +
+      'a VMA with VM_WRITE, and present only in a VMA that permits access at all. This holds for ' +
+      'migration entries and device entries too, which become present entries later. So when mprotect ' +
+      'returns, neither a CPU nor, by C4, a device has an access that it forbids.',
     source: [
       'our own: what C4 relies on',
       'reference B.2',
@@ -76,9 +77,9 @@ export const memory: readonly Requirement[] = [
     id: 'write-tracking',
     title: 'a write that is tracked faults',
     text:
-      'userfaultfd and soft-dirty learn of a write by its fault. So an entry with uffd-wp is not writable, ' +
-      'and mprotect makes an entry writable again only if it is soft-dirty and userfaultfd has not ' +
-      'write-protected it. An entry keeps both marks when its page goes to swap, and when it comes back.',
+      'userfaultfd and soft-dirty tracking need a write to fault. So an entry with uffd-wp is not ' +
+      'writable, and mprotect makes an entry writable only if it is soft-dirty and userfaultfd has not ' +
+      'write-protected it. An entry keeps both marks when its page is swapped out and in.',
     source: [
       'our own',
       'reference B.2',
@@ -95,10 +96,10 @@ export const memory: readonly Requirement[] = [
   },
   {
     id: 'user-faults',
-    title: "a missing page is user space's to bring, where it has asked for that",
+    title: 'user space handles missing pages where it has registered for them',
     text:
-      'Where an area is registered with userfaultfd for missing pages, no fault and no migration puts a page where nothing is: ' +
-      'who touches the place is to be told of, or gets a signal.',
+      'In a VMA that is registered with userfaultfd for missing pages, neither a fault nor a migration ' +
+      'populates a hole: user space handles the fault, or the access gets a signal.',
     source: [
       'our own',
       'reference E.3.13',
@@ -112,10 +113,9 @@ export const memory: readonly Requirement[] = [
     title: 'a read returns what was written last',
     text:
       'A read of a page, by a CPU of either process or by a device, returns the value written last by ' +
-      'any of them, or 0 if the page is new. Nothing writes to the zero page, and a write to a ' +
-      'private mapping of a file does not reach the file. mremap, fork and migration take the data along, ' +
-      'and only a zap loses it. Only between the change of an entry and the ' +
-      'flush may a CPU still use the old translation.',
+      'any of them, or 0 if the page is new. The zero page is never written, and a write to a private ' +
+      'file mapping does not reach the file. mremap, fork and migration preserve the data; only a zap ' +
+      'loses it. A CPU may use an old translation only between the change of an entry and the flush.',
     source: ['our own: what C1 to C4 are for', 'reference B.2 (copy-on-write, fork)'],
     checks: [
       'assert:touch',
@@ -130,14 +130,15 @@ export const memory: readonly Requirement[] = [
   },
   {
     id: 'system-calls',
-    title: 'a system call does what it is called for',
+    title: 'a system call has its effect when it returns',
     text:
-      'When mprotect returns, the VMAs of its range, up to the first hole, have the protection that ' +
-      'was asked for. When mmap returns, its range is mapped with it. When munmap returns, its range ' +
-      'has neither a VMA nor an entry, nor the flags or the file of one. All three hold the mmap lock until they ' +
-      'return, so no other thread can have changed it. When memfd_create returns, its file is open. What becomes of the entries is the business of area-rights, C2 ' +
-      'and data. NUMA hinting, which the kernel calls by itself, makes an entry PROT_NONE. mremap moves a huge page as a whole ' +
-      'where another would fit, and madvise gives back a page table that it leaves empty.',
+      'When mprotect returns, the VMAs of its range, up to the first hole, have the requested ' +
+      'protection. When mmap returns, its range is mapped with it. When munmap returns, its range has ' +
+      'neither a VMA nor an entry, nor the flags or the file of one. All three hold the mmap lock ' +
+      'until they return, so no other thread can have changed this meanwhile. When memfd_create ' +
+      'returns, its file is open. Entries are covered by area-rights, C2 and data. NUMA hinting, which ' +
+      'the kernel starts by itself, makes an entry PROT_NONE. mremap moves a huge page as a whole if ' +
+      'its new address is aligned, and madvise frees a page table that it leaves empty.',
     source: [
       'our own',
       'reference B.2',
@@ -158,9 +159,11 @@ export const memory: readonly Requirement[] = [
     id: 'use-after-free',
     title: 'no use after free',
     text:
-      'No CPU accesses a free frame; no reference, no mapping (_mapcount) and no user of an address ' +
-      'space (mm_users) is dropped that is not held, least of all that of a process that lives; no frame is freed while a page table maps it, no entry is accessed beyond the address space, and no field is accessed of an object that is not allocated (such ' +
-      "as the interval notifier embedded in a driver's object).",
+      'No CPU accesses a free frame; a thread drops only references, mappings (_mapcount) and users of ' +
+      'an address space (mm_users) that exist, and never the last user of a process that still runs; ' +
+      'no frame is freed while a page table maps it; no entry beyond the address space is accessed, ' +
+      'and no field of an object that is not allocated (such as the interval notifier embedded in a ' +
+      "driver's object).",
     source: ['our own', 'reference C17, C31, B.2'],
     checks: [
       'assert:putPage',
@@ -183,9 +186,10 @@ export const memory: readonly Requirement[] = [
     id: 'pmd-entries',
     title: 'walkers know every kind of huge entry',
     text:
-      'What finds an entry above the page tables that is not present, under the page-table lock, finds a migration entry ' +
-      'or one for device-private memory, as the huge page may have migrated since it looked without the lock. It takes ' +
-      'neither for a page of system memory, and leaves both as they are.',
+      'A walker that finds a PMD not present under the page-table lock must handle a migration entry ' +
+      'and a device-private entry: the huge page may have migrated since the walker read the PMD ' +
+      'without the lock. It must not take either for a page of system memory, and leaves both ' +
+      'unchanged.',
     source: [
       'our own: the converse of C28',
       'reference D50',
@@ -199,10 +203,11 @@ export const memory: readonly Requirement[] = [
     id: 'own-objects',
     title: "objects of a driver's own are freed once, when nothing refers to them",
     text:
-      'An object that a driver allocates loses a reference only while it has one. When the last is gone none of its locks ' +
-      'is held. An object is added to a list that it is not on, and taken off one that it is on. When the driver closes a ' +
-      'mirror, it has freed all objects that it has allocated for it. What a driver says of its objects holds: no two ranges of ' +
-      'amdkfd have a page in common, and a process that is in its table no more is not found.',
+      'A reference to an object of a driver is dropped only while the object has one. When the last is ' +
+      'dropped, none of its locks is held. An object is added only to a list that it is not on, and ' +
+      'removed only from a list that it is on. When the driver has closed a mirror, it has freed all ' +
+      "objects that it allocated for it. The driver's own claims about its objects hold: no two ranges " +
+      'of amdkfd share a page, and a process that was removed from its table is not found.',
     source: ['our own', 'Documentation/core-api/kref.rst', 'lib/list_debug.c'],
     checks: [
       'assert:Pool',

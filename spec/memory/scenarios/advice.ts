@@ -1,5 +1,5 @@
 /**
- * Memory is given up, written to swap and faulted in on request (madvise), while a device uses it.
+ * madvise (MADV_FREE, MADV_PAGEOUT, MADV_POPULATE) on memory that a device uses.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { repeat } from '../../mirror/scenarios/mirroring.js'
 
-/** What was given up is dropped, and reads as zeroes. */
+/** Reclaim drops a lazily freed page: it reads as zeroes. */
 function isDropped({ machine }: MirrorWorld): Witness {
   const [mm] = machine.mms
   return {
@@ -27,7 +27,7 @@ function isDropped({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** What a device has written before is dropped: its page is dirty, and clean from then on. */
+/** Reclaim drops a page that a device has written before MADV_FREE: MADV_FREE marks it clean. */
 function isDroppedWritten(world: MirrorWorld): Witness {
   const { holds } = isDropped(world)
   return {
@@ -37,7 +37,7 @@ function isDroppedWritten(world: MirrorWorld): Witness {
   }
 }
 
-/** What a device has written since is kept. */
+/** Reclaim keeps a page that a device has written after MADV_FREE. */
 function isKept({ machine }: MirrorWorld): Witness {
   const [mm] = machine.mms
   return {
@@ -47,12 +47,13 @@ function isKept({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** Memory is given up and reclaimed while a device writes to it. */
+/** MADV_FREE and MADV_PAGEOUT while a device writes to the page. */
 export const adviseVersusDevice = mirrorScenario({
   name: 'advise',
   summary:
-    'A process gives a page up that a device writes to (MADV_FREE), and has it reclaimed (MADV_PAGEOUT): it is dropped if nobody ' +
-    'has written to it since, by a CPU or the device, and goes to swap otherwise. Then it is faulted in again.',
+    'A process calls MADV_FREE and then MADV_PAGEOUT on a page that a device writes to: the page is ' +
+    'dropped if neither a CPU nor the device has written to it since, and swapped out otherwise. ' +
+    'Then it is faulted in again.',
   exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
   generations: [],
   parameters: {},
@@ -83,7 +84,7 @@ export const adviseVersusDevice = mirrorScenario({
 
 const HUGE = 2
 
-/** A huge page that was given up is dropped, all of it. */
+/** Reclaim drops a lazily freed huge page as a whole. */
 function isDroppedWhole({ machine }: MirrorWorld): Witness {
   const [mm] = machine.mms
   return {
@@ -95,7 +96,7 @@ function isDroppedWhole({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** A huge page that must be kept is split, and its pages go to swap. */
+/** A dirty huge page is split, and its pages are swapped out. */
 function isSplit({ machine }: MirrorWorld): Witness {
   const [mm] = machine.mms
   return {
@@ -105,12 +106,12 @@ function isSplit({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** A huge page is given up and reclaimed while it migrates to a device. */
+/** MADV_FREE and MADV_PAGEOUT on a huge page that migrates to a device. */
 export const adviseLargeFolio = mirrorScenario({
   name: 'advise-large-folio',
   summary:
-    'A process gives up a huge page and has it reclaimed, while its driver migrates it to a device as a whole: advice that comes too ' +
-    'late meets one entry for device memory, and leaves it alone.',
+    'A process calls MADV_FREE and MADV_PAGEOUT on a huge page, while its driver migrates it to a ' +
+    'device without splitting: a late call finds a device-private PMD, and skips it.',
   exercises: ['C28', 'C39', 'data', 'pmd-entries', 'use-after-free'],
   generations: [],
   parameters: {},
@@ -129,12 +130,13 @@ export const adviseLargeFolio = mirrorScenario({
   }),
 })
 
-/** A device writes to a huge page that is given up in part. */
+/** A device writes to a huge page of which a part is lazily freed. */
 export const adviseHugePage = mirrorScenario({
   name: 'advise-huge-page',
   summary:
-    'A device writes to a huge page that its process writes to, gives up and has reclaimed, whole and in part: it is dropped if ' +
-    'nobody has written to it since; otherwise it is split, and its pages go to swap.',
+    'A device writes to a huge page on which its process calls MADV_FREE and MADV_PAGEOUT, for the ' +
+    'whole and for a part: it is dropped if it has not been written to since; otherwise it is split, ' +
+    'and its pages are swapped out.',
   exercises: ['C1', 'C3', 'C39', 'C47', 'data', 'use-after-free'],
   generations: [],
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * Areas that move, and areas with something behind them: shared memory and files.
+ * VMAs that move (mremap), shared memory and files.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 
 const HOLE = { kind: VmaKind.none, flags: 0 }
 
-/** An area moves while a device and a CPU use it. */
+/** A VMA is moved while a device and a CPU use it. */
 export const mremapVersusDevice = mirrorScenario({
   name: 'mremap',
   summary:
@@ -50,7 +50,7 @@ export const mremapVersusDevice = mirrorScenario({
   }),
 })
 
-/** A page of two processes lies at different addresses, and migrates. */
+/** A page that two processes map at different addresses migrates. */
 export const mremapVersusMigration = mirrorScenario({
   name: 'mremap-and-migrate',
   summary:
@@ -123,7 +123,7 @@ export const sharedFile = mirrorScenario({
   }),
 })
 
-/** Memory is shared that nobody has touched. */
+/** Shared memory that has never been accessed. */
 export const sharedMemory = mirrorScenario({
   name: 'shared-memory',
   summary:
@@ -148,7 +148,7 @@ export const sharedMemory = mirrorScenario({
   }),
 })
 
-/** The pages of a file stay; the copies that a process has made of them go to a device. */
+/** Pages of a file stay; private copies of them migrate to a device. */
 export const filesAndMigration = mirrorScenario({
   name: 'files-and-migration',
   summary:
@@ -180,7 +180,7 @@ export const filesAndMigration = mirrorScenario({
   }),
 })
 
-/** A file comes to be, is mapped and is closed. */
+/** A file is created, mapped and closed. */
 export const memoryFile = mirrorScenario({
   name: 'memory-file',
   summary:

@@ -1,6 +1,7 @@
 /**
- * What a device writes to a page that is clean in the swap cache, no CPU records: its driver must tell of it whenever its device loses
- * the page, or the right to write it, for whatever reason. Reclaim drops the page otherwise, and what was written with it.
+ * No CPU records the write of a device to a page that is clean in the swap cache: its driver must
+ * mark the page dirty whenever the device loses the page or its write permission. Otherwise reclaim
+ * drops the page, and the write is lost.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import {
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { goesToSwap } from './swap.js'
 
-/** A page that is clean in the swap cache, a device that uses it, and room for reclaim to take it. */
+/** A page that is clean in the swap cache, a device that uses it, and a free slot for reclaim. */
 const cleanPage = {
   pages: [{ touched: true, swapCached: true }],
   mirrors: [{ name: 'gpu' }],
@@ -28,12 +29,13 @@ const cleanPage = {
   invalidations: 2,
 }
 
-/** A page that a device has written to loses the right to be written, and reclaim comes for it. */
+/** A page that a device has written to becomes read-only, and is reclaimed. */
 export const cleanAndProtect = mirrorScenario({
   name: 'clean-and-protect',
   summary:
-    'A device writes to a page that is clean in the swap cache; mprotect makes it read-only, reclaim takes it, and a CPU ' +
-    'reads it: what the device wrote is there, as the callback has told of it before it took the right to write away.',
+    'A device writes to a page that is clean in the swap cache; mprotect makes it read-only, reclaim ' +
+    'takes it, and a CPU reads it: the read returns the value of the device, since the callback has ' +
+    'marked the page dirty before it removed the write permission.',
   exercises: ['C1', 'C4', 'C39', 'data'],
   generations: [],
   parameters: {},
@@ -48,12 +50,12 @@ export const cleanAndProtect = mirrorScenario({
   }),
 })
 
-/** A page that a device has written to migrates to its memory, or fails to, and reclaim comes for it. */
+/** A page that a device has written to migrates to its memory, or fails to, and is reclaimed. */
 export const cleanAndMigrate = mirrorScenario({
   name: 'clean-and-migrate',
   summary:
-    'A device writes to a page that is clean in the swap cache, and its driver migrates it, which reclaim may prevent: what the ' +
-    'device wrote is there when a CPU reads the page.',
+    'A device writes to a page that is clean in the swap cache, and its driver migrates it, which ' +
+    'reclaim may prevent: a CPU then reads the value of the device.',
   exercises: ['C1', 'C39', 'data'],
   generations: [],
   parameters: {},
@@ -73,12 +75,12 @@ export const cleanAndMigrate = mirrorScenario({
   }),
 })
 
-/** A page that a device has written to is shared with a child, and reclaim comes for it. */
+/** A page that a device has written to is shared with a child, and is reclaimed. */
 export const cleanAndFork = mirrorScenario({
   name: 'clean-and-fork',
   summary:
-    'A device writes to a page that is clean in the swap cache; the process forks, reclaim takes the page, and the parent reads it: ' +
-    'what the device wrote is there.',
+    'A device writes to a page that is clean in the swap cache; the process forks, reclaim takes the ' +
+    'page, and the parent reads the value of the device.',
   exercises: ['C1', 'C4', 'C39', 'data'],
   generations: [],
   parameters: {},
@@ -94,12 +96,12 @@ export const cleanAndFork = mirrorScenario({
   }),
 })
 
-/** A page that a device has written to is moved, and reclaim comes for it. */
+/** A page that a device has written to is moved, and is reclaimed. */
 export const cleanAndMove = mirrorScenario({
   name: 'clean-and-move',
   summary:
-    'A device writes to a page that is clean in the swap cache; mremap moves it, reclaim takes it, and a CPU reads it at its new ' +
-    'address: what the device wrote is there.',
+    'A device writes to a page that is clean in the swap cache; mremap moves it, reclaim takes it, ' +
+    'and a CPU reads the value of the device at the new address.',
   exercises: ['C1', 'C39', 'data'],
   generations: [],
   parameters: {},

@@ -13,7 +13,7 @@ import {
   VM_WRITE,
 } from '../../../src/kernel/index.js'
 
-/** Every page of every file is in memory, with 1 in it: in frames from the one after `last` on. */
+/** Puts every page of every file into memory with the value 1, in the frames after `last`. */
 export function fillFiles(machine: Machine, last: number): void {
   let pfn = last
   for (const file of machine.files)
@@ -26,7 +26,7 @@ export function fillFiles(machine: Machine, last: number): void {
     }
 }
 
-/** The page of the file is mapped, as a read leaves it. */
+/** Maps the page of the file as a read fault does. */
 export function mapFilePage(machine: Machine, mm: MmStruct, page: number): void {
   const { pages } = machine.files[mm.vma[page].file - 1]
   const pfn = pages[mm.vma[page].pgoff].frame

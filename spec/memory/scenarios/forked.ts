@@ -1,11 +1,11 @@
 /**
- * A world in which a process has been forked before it begins.
+ * Worlds in which a process has forked before the first step.
  *
  * @module
  */
 import { type Machine, PteKind } from '../../../src/kernel/index.js'
 
-/** The second process shares every page that the first one has, and neither may write to them, as fork leaves it. */
+/** The second process shares every page of the first, read-only in both, as after fork. */
 export function forkedAlready({ mms: [parent, child], frames, anonVmas }: Machine): void {
   child.users = 1
   // Where it counts by what its mappings are found, the child has an anon_vma of its own, linked to the parent's.

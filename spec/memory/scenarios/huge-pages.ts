@@ -1,5 +1,6 @@
 /**
- * One entry maps many pages, until somebody wants to deal with one of them. A huge page has two pages here.
+ * Huge pages: a PMD maps many pages until an operation on a single page splits it. A huge page has
+ * two pages here.
  *
  * @module
  */
@@ -55,7 +56,7 @@ export const hugePage = mirrorScenario({
   }),
 })
 
-/** Huge pages come by faults, and go as a whole or in part. */
+/** Huge pages are mapped by faults, and zapped as a whole or in part. */
 export const hugePageFaults = mirrorScenario({
   name: 'huge-page-faults',
   summary:
@@ -78,7 +79,7 @@ export const hugePageFaults = mirrorScenario({
   }),
 })
 
-/** A device has one translation for a huge page, and one page of it goes. */
+/** A device has one translation for a huge page, and one page of it is zapped. */
 export const hugePageMappedWhole = mirrorScenario({
   name: 'huge-page-mapped-whole',
   summary:
@@ -108,7 +109,7 @@ export const hugePageMappedWhole = mirrorScenario({
   }),
 })
 
-/** A huge page is shared with a child, until either writes. */
+/** A huge page is shared with a child until either writes. */
 export const hugePageAndFork = mirrorScenario({
   name: 'huge-page-and-fork',
   summary:
@@ -133,7 +134,7 @@ export const hugePageAndFork = mirrorScenario({
   }),
 })
 
-/** One page of a huge page goes to a device. */
+/** One page of a huge page migrates to a device. */
 export const hugePageMigrates = mirrorScenario({
   name: 'huge-page-migrates',
   summary:
@@ -156,7 +157,7 @@ export const hugePageMigrates = mirrorScenario({
   }),
 })
 
-/** A huge page moves with its one entry. */
+/** mremap moves a huge page with its PMD. */
 export const hugePageMoves = mirrorScenario({
   name: 'huge-page-moves',
   summary:
@@ -193,12 +194,12 @@ export const hugePageMoves = mirrorScenario({
   }),
 })
 
-/** A page table in which nothing is left is given back. */
+/** An empty page table is freed. */
 export const emptyPageTable = mirrorScenario({
   name: 'empty-page-table',
   summary:
-    'A thread zaps one page of a huge page, which splits the mapping, and then both, while a device reads: the page table ' +
-    'that is left empty is given back.',
+    'A thread zaps one page of a huge page, which splits the mapping, and then both, while a device ' +
+    'reads: the empty page table is freed.',
   exercises: ['C1', 'C2', 'C26', 'system-calls'],
   generations: [],
   parameters: {},

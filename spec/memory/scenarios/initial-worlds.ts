@@ -1,5 +1,5 @@
 /**
- * Worlds that no kernel can be in, refused before anything is explored: what would be found in them is nobody's bug.
+ * Refuses initial states that no kernel can be in: a violation found from one would not be a bug.
  *
  * @module
  */
@@ -7,17 +7,18 @@ import { isFileBacked, VM_READ, VM_WRITE, VmaKind } from '../../../src/kernel/in
 import { SpecificationError } from '../../../src/world/index.js'
 import type { InitialPage, MirrorScenario } from '../../mirror/scenarios/mirror-declarations.js'
 
-/** A field that cannot be as it is, and why. */
+/** A field with an impossible value, and the reason. */
 interface Impossible {
   readonly field: string
   readonly why: string
 }
 
 /**
- * Refuses a world that no kernel can be in at the beginning.
+ * Throws if a scenario starts in a state that no kernel can be in.
  *
  * @param name - of the scenario
- * @throws SpecificationError `scenario`, which names the scenario, the field, and what is wrong with it
+ * @throws SpecificationError `scenario`, which names the scenario, the field, and what is wrong
+ * with it
  */
 export function mustBePossible(name: string, world: MirrorScenario): void {
   for (const [index, page] of world.pages.entries())
@@ -41,23 +42,23 @@ export function mustBePossible(name: string, world: MirrorScenario): void {
   }
 }
 
-/** What the area of the page forbids. */
+/** Values that the VMA of the page forbids. */
 function* ofArea(page: InitialPage, { files = [] }: MirrorScenario): Generator<Impossible> {
   const { kind = VmaKind.anonymous, flags = VM_READ | VM_WRITE, file, pgoff = 0 } = page
   const isOfFile = file !== undefined
-  if (kind === VmaKind.none && page.touched) yield { field: 'kind', why: 'there is no area, and so no page' }
+  if (kind === VmaKind.none && page.touched) yield { field: 'kind', why: 'a hole has no page' }
   if (isOfFile !== isFileBacked(kind))
     yield { field: 'file', why: isOfFile ? 'anonymous memory has no file' : 'the area needs a file' }
   if (isOfFile && (file >= files.length || (page.touched && pgoff >= files[file])))
     yield { field: 'pgoff', why: `file ${file} has no page ${pgoff}` }
   const isMapped = page.touched && !page.swappedOut
   if (isMapped && !isOfFile && !page.readOnly && !(flags & VM_WRITE))
-    yield { field: 'flags', why: 'the area permits no writing, and the entry would; make it readOnly' }
+    yield { field: 'flags', why: 'the entry would be writable in a VMA without VM_WRITE; set readOnly' }
   if (isMapped && !(flags & (VM_READ | VM_WRITE)))
-    yield { field: 'flags', why: 'the area permits no access, and the page would be mapped' }
+    yield { field: 'flags', why: 'the page would be mapped in a VMA that permits no access' }
 }
 
-/** What cannot be true of one page at once. */
+/** Values that exclude each other for one page. */
 function* ofPage(page: InitialPage, world: MirrorScenario): Generator<Impossible> {
   const { touched, swappedOut, swapCached, onDevice, exclusive, readOnly, uffdWp, file, inBatchOf } = page
   const inSwap = swappedOut || swapCached
@@ -66,18 +67,18 @@ function* ofPage(page: InitialPage, world: MirrorScenario): Generator<Impossible
     yield { field: 'swapCached', why: 'a page in the swap cache is in memory, and one in swap alone is not' }
   if (inSwap && !world.swapSlots)
     yield { field: swappedOut ? 'swappedOut' : 'swapCached', why: 'there is no swap' }
-  if (swapCached && !touched) yield { field: 'swapCached', why: 'it was brought back, and so it is touched' }
+  if (swapCached && !touched) yield { field: 'swapCached', why: 'a page that was swapped in is touched' }
   if (inSwap && file !== undefined) yield { field: 'file', why: 'the pages of a file do not go to swap' }
   if (inSwap && onDevice) yield { field: 'onDevice', why: 'device memory is not in the swap cache' }
   if (onDevice && !touched) yield { field: 'onDevice', why: 'what was never touched is nowhere' }
   if (onDevice && !hasDeviceMemory(world)) yield { field: 'onDevice', why: 'there is no device memory' }
   if (onDevice && file !== undefined) yield { field: 'onDevice', why: 'the pages of a file do not migrate' }
   if (exclusive && (!touched || onDevice))
-    yield { field: 'exclusive', why: 'a device has only pages of system memory to itself' }
+    yield { field: 'exclusive', why: 'a device has exclusive access to pages of system memory only' }
   if (exclusive && !world.mirrors.some((mirror) => mirror.exclusive))
     yield { field: 'exclusive', why: 'no driver takes exclusive access' }
   if (uffdWp && !readOnly)
-    yield { field: 'uffdWp', why: 'userfaultfd hears of no write to an entry that may be written' }
+    yield { field: 'uffdWp', why: 'an entry that userfaultfd write-protects is not writable; set readOnly' }
   if (inBatchOf !== undefined && (!world.lru || !touched || inBatchOf >= world.threads.length))
     yield { field: 'inBatchOf', why: 'pages are in the batch of a thread, on a machine with LRU lists' }
 }
@@ -86,7 +87,7 @@ function hasDeviceMemory({ mirrors, bareMemory }: MirrorScenario): boolean {
   return bareMemory !== undefined || mirrors.some(({ memory }) => memory !== undefined)
 }
 
-/** What the mirrors cannot have mapped. */
+/** Pages that the mirrors cannot map. */
 function* ofMirrors(page: InitialPage, index: number, { mirrors }: MirrorScenario): Generator<Impossible> {
   for (const of of page.mirroredBy ?? []) {
     const mirror = mirrors[of]

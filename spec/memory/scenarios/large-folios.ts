@@ -1,5 +1,6 @@
 /**
- * Huge pages migrate to a device as they are, and come back as they are or in parts. A huge page has two pages here.
+ * Huge pages migrate to a device without splitting, and back as a whole or in parts. A huge page
+ * has two pages here.
  *
  * @module
  */
@@ -25,12 +26,13 @@ import { reap } from '../../mirror/scenarios/notifiers.js'
 
 const HUGE = 2
 
-/** A huge page migrates whole, while a CPU wants a part of it. */
+/** A huge page migrates without splitting, while a CPU accesses a part of it. */
 export const largeFolio = mirrorScenario({
   name: 'large-folio',
   summary:
-    'A huge page migrates to a device as a whole while a CPU writes to a page of it, which brings all of it back; the device ' +
-    'writes to the other page, and another thread throws one page away, which splits it.',
+    'A huge page migrates to a device without splitting while a CPU writes to a page of it, which ' +
+    'migrates the whole huge page back; the device writes to the other page, and another thread zaps ' +
+    'one page, which splits it.',
   exercises: ['C28', 'C30', 'C31', 'C38', 'C51', 'data'],
   generations: [],
   parameters: {},
@@ -55,12 +57,12 @@ export const largeFolio = mirrorScenario({
   }),
 })
 
-/** A huge page in device memory is shared with a child, and both want it back. */
+/** A huge page in device memory is shared with a child, and both fault on it. */
 export const largeFolioAndFork = mirrorScenario({
   name: 'large-folio-and-fork',
   summary:
-    'A process with a huge page in device memory forks while its device writes to it; then parent and child use a page each, and ' +
-    'the first to do so brings all of it back for both.',
+    'A process with a huge page in device memory forks while its device writes to it; then parent ' +
+    'and child access a page each, and the first fault migrates the whole huge page back for both.',
   exercises: ['C28', 'C30', 'C31', 'data'],
   generations: [],
   parameters: {},
@@ -84,12 +86,12 @@ export const largeFolioAndFork = mirrorScenario({
   }),
 })
 
-/** A huge page in device memory is split by who wants a part of it. */
+/** A fault on a part of a huge page in device memory splits it. */
 export const largeFolioSplit = mirrorScenario({
   name: 'large-folio-split',
   summary:
-    'A huge page that was migrated as a whole loses its one entry when a page is unmapped; the driver brings a part of it back, ' +
-    'which splits it, while its device is evicted.',
+    'The PMD of a huge page in device memory is split when a page is unmapped; the driver migrates a ' +
+    'part back, which splits the folio, while the device memory is evicted.',
   exercises: ['C28', 'C31', 'C51'],
   generations: [],
   parameters: {},
@@ -114,12 +116,16 @@ export const largeFolioSplit = mirrorScenario({
   }),
 })
 
-/** A CPU faults on the rest of a huge page in device memory, which somebody holds or has locked. */
+/**
+ * A CPU faults on the rest of a huge page in device memory that another thread references or has
+ * locked.
+ */
 export const largeFolioHeld = mirrorScenario({
   name: 'large-folio-held',
   summary:
-    'A huge page that was migrated as a whole loses its one entry when a page is unmapped, while a CPU faults on the other page: ' +
-    'the fault splits the huge page, unless somebody holds it, and waits for the lock of its page, which an eviction may have.',
+    'The PMD of a huge page in device memory is split when a page is unmapped, while a CPU faults on ' +
+    'the other page: the fault splits the folio unless another thread references it, and waits for ' +
+    'the lock of its page, which an eviction may hold.',
   exercises: ['C28', 'C30', 'C31'],
   generations: [],
   parameters: {},
@@ -155,12 +161,12 @@ export const largeFolioHeld = mirrorScenario({
   }),
 })
 
-/** A page of device memory becomes part of a huge page as soon as it is free. */
+/** A free page of device memory is allocated as part of a huge page at once. */
 export const freeAndReuse = mirrorScenario({
   name: 'free-and-reuse',
   summary:
-    'A process throws away a page that is in device memory which comes and goes, while its driver needs that memory for a ' +
-    'huge page: the page is part of another folio as soon as the driver is told that it is free.',
+    'A process zaps a page in removable device memory, while its driver allocates a huge page from ' +
+    'that memory: the page becomes part of another folio as soon as page_free is called.',
   exercises: ['C31', 'C44', 'C46'],
   generations: [],
   parameters: {},
@@ -187,12 +193,13 @@ export const freeAndReuse = mirrorScenario({
   }),
 })
 
-/** Memory of a device is a huge page, and then two pages. */
+/** Device memory is used for a huge page, then for two single pages. */
 export const folioReused = mirrorScenario({
   name: 'folio-reused',
   summary:
-    'A huge page migrates to a device as a whole and comes back; then its pages migrate one by one, to the same memory, while a CPU ' +
-    'reads one: what was a part of a folio is a page by itself.',
+    'A huge page migrates to a device without splitting, and back; then its pages migrate one by one ' +
+    'to the same memory, while a CPU reads one: each former part of a folio must be initialised as a ' +
+    'page of order 0.',
   exercises: ['C31', 'C35', 'C51', 'data'],
   generations: [],
   parameters: {},
@@ -218,12 +225,12 @@ export const folioReused = mirrorScenario({
   }),
 })
 
-/** The OOM reaper comes while a huge page of a device is to take the place of nothing. */
+/** The OOM reaper runs while a huge page of a device is to be mapped in a hole. */
 export const largeFolioReaped = mirrorScenario({
   name: 'large-folio-reaped',
   summary:
-    'Memory that nobody has touched migrates to a device as a huge page, while the OOM reaper takes the memory of the process: from ' +
-    'then on nothing may be mapped, and what was allocated for it is given back.',
+    'Untouched memory migrates to a device as a huge page, while the OOM reaper reaps the process: ' +
+    'from then on no page may be mapped, and the huge page and its page table are freed.',
   exercises: ['C52', 'lock-discipline', 'page-tables'],
   generations: [],
   parameters: {},
@@ -240,12 +247,12 @@ export const largeFolioReaped = mirrorScenario({
   }),
 })
 
-/** A huge page of a device takes the place of nothing, or of the huge zero page. */
+/** A huge page of a device is mapped in a hole or in place of the huge zero page. */
 export const largeFolioHole = mirrorScenario({
   name: 'large-folio-hole',
   summary:
-    'Memory that nobody has touched migrates to a device as a huge page, while a CPU reads it, which maps the huge zero page, and ' +
-    'another throws it away.',
+    'Untouched memory migrates to a device as a huge page, while a CPU reads it, which maps the huge ' +
+    'zero page, and another throws it away.',
   exercises: ['C30', 'C50', 'C52', 'data'],
   generations: [],
   parameters: {},

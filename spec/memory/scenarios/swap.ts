@@ -1,6 +1,6 @@
 /**
- * Pages go to swap and come back, while devices use them and drivers migrate them; and what entries carry beside the
- * page is kept.
+ * Pages are swapped out and in while devices use them and drivers migrate them; and the bits of
+ * their entries are kept.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closeMirror } from '../../mirror/scenarios/notifiers.js'
 
-/** Reclaim gets its page: it is in swap, and not in memory. */
+/** Reclaim has succeeded: the page is in swap, and not in memory. */
 export function goesToSwap({ machine }: MirrorWorld): Witness {
   return {
     clause: 'C39',
@@ -34,7 +34,7 @@ export function goesToSwap({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** A migration takes the page out of the swap cache, and its slot is free. */
+/** A migration has removed the page from the swap cache and freed its slot. */
 function reachesTheDevice({ machine }: MirrorWorld): Witness {
   return {
     clause: 'C39',
@@ -79,7 +79,7 @@ export const swapVersusDevice = mirrorScenario({
   }),
 })
 
-/** A driver closes its mirror, and reclaim comes for what the device wrote. */
+/** A driver closes its mirror, and the page that the device wrote is reclaimed. */
 export const swapVersusClose = mirrorScenario({
   name: 'swap-and-close',
   summary:
@@ -109,7 +109,7 @@ export const swapVersusClose = mirrorScenario({
   }),
 })
 
-/** The page goes away for good while it is on its way to swap. */
+/** A page is unmapped while it is being swapped out. */
 export const swapVersusUnmap = mirrorScenario({
   name: 'swap-and-unmap',
   summary:
@@ -140,7 +140,7 @@ export const swapVersusUnmap = mirrorScenario({
   }),
 })
 
-/** A page that is in the swap cache goes to the device. */
+/** A page in the swap cache migrates to the device. */
 export const swapVersusMigration = mirrorScenario({
   name: 'swap-and-migrate',
   summary:
@@ -174,13 +174,12 @@ export const swapVersusMigration = mirrorScenario({
   }),
 })
 
-/** Two CPUs bring a page back from swap, and a driver wants it at once. */
+/** Two CPUs swap a page in, and a driver migrates it at once. */
 export const migrateFromSwap = mirrorScenario({
   name: 'migrate-from-swap',
   summary:
-    'Two CPUs fault on a page that is in swap, and a driver migrates it as soon as one of them has ' +
-    'brought it back: the other may have found it in the swap cache by then, and waits for its ' +
-    'lock.',
+    'Two CPUs fault on a swapped-out page, and a driver migrates it as soon as one of them has ' +
+    'swapped it in: the other may have found it in the swap cache by then, and waits for its lock.',
   exercises: ['C28', 'C39', 'C51', 'data'],
   generations: [],
   parameters: {},
@@ -200,7 +199,7 @@ export const migrateFromSwap = mirrorScenario({
   }),
 })
 
-/** A child has the same page in swap. */
+/** A child shares a swapped-out page. */
 export const swapAndFork = mirrorScenario({
   name: 'swap-and-fork',
   summary:
@@ -226,7 +225,7 @@ export const swapAndFork = mirrorScenario({
   }),
 })
 
-/** What entries say is kept on the way to swap and back. */
+/** The bits of an entry are kept through swap-out and swap-in. */
 export const swapTracked = mirrorScenario({
   name: 'swap-tracked',
   summary:
@@ -259,7 +258,7 @@ export const swapTracked = mirrorScenario({
   }),
 })
 
-/** What entries say is kept when an area becomes writable again. */
+/** The bits of an entry are kept when a VMA becomes writable again. */
 export const mprotectTracked = mirrorScenario({
   name: 'mprotect-tracked',
   summary:
@@ -292,11 +291,11 @@ export const mprotectTracked = mirrorScenario({
   }),
 })
 
-/** What entries say is kept on the way back from the device. */
+/** The bits of an entry are kept through migration back from the device. */
 export const keepTheEntry = mirrorScenario({
   name: 'keep-the-entry',
   summary:
-    'Two pages come back from device memory, by their driver, an eviction or a fault: one is ' +
+    'Two pages are migrated back from device memory, by their driver, an eviction or a fault: one is ' +
     'writable, the other is write-protected by userfaultfd. Each entry keeps its state.',
   exercises: ['C28', 'C39'],
   generations: generationNames,

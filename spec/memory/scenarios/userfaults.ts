@@ -1,5 +1,5 @@
 /**
- * User space is told of faults (userfaultfd) on memory that a device uses.
+ * userfaultfd on memory that a device uses.
  *
  * @module
  */
@@ -15,12 +15,13 @@ import {
 } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 
-/** Writes to a page that a device uses are to be told of. */
+/** Write protection by userfaultfd of a page that a device uses. */
 export const userfaultProtect = mirrorScenario({
   name: 'userfault-protect',
   summary:
-    'A process write-protects a page by userfaultfd while its device writes to it and its driver migrates it, and ends that again: ' +
-    'in between neither CPU nor device writes to it, wherever it is.',
+    'A process write-protects a page by userfaultfd while its device writes to it and its driver ' +
+    'migrates it, and removes the protection again: in between neither CPU nor device writes to the ' +
+    'page, in system or device memory.',
   exercises: ['C1', 'C3', 'C4', 'C39', 'C47', 'write-tracking'],
   generations: [],
   parameters: {},
@@ -55,12 +56,12 @@ export const userfaultProtect = mirrorScenario({
   }),
 })
 
-/** A missing page is user space's to bring. */
+/** User space handles missing pages. */
 export const userfaultMissing = mirrorScenario({
   name: 'userfault-missing',
   summary:
-    'A process registers memory for missing pages, one of which it has, while its driver migrates both pages and its device reads ' +
-    'them: the one that is there migrates, and nothing comes where the other is missing.',
+    'A process registers two pages, one of them missing, with userfaultfd, while its driver migrates ' +
+    'both and its device reads them: the present page migrates, and the missing one is not populated.',
   exercises: ['C30', 'C52', 'user-faults'],
   generations: [],
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * Defects of coherent device memory, and of what is migrated although the CPU may not use it.
+ * Defects of coherent device memory, and of the collection of PROT_NONE entries.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
 import { override, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** A page may be held for long wherever it is. */
+/** A long-term pin is taken without migrating the page. */
 const pinAnywhere = override(
   migrate_longterm_unpinnable_folios,
   () =>
@@ -31,7 +31,7 @@ const pinAnywhere = override(
     },
 )
 
-/** A fault brings every page of a device back, whether or not the CPU could use it there. */
+/** A fault migrates coherent memory back as well. */
 const bringCoherentBack = override(
   handle_mm_fault,
   (original) =>
@@ -49,7 +49,7 @@ const bringCoherentBack = override(
     },
 )
 
-/** Every page that is mapped is made to fault. */
+/** NUMA hinting makes entries of coherent memory PROT_NONE. */
 const hintEverything = override(
   change_prot_numa,
   () =>
@@ -72,7 +72,7 @@ const hintEverything = override(
     },
 )
 
-/** Whose coherent memory it is, is not asked. */
+/** The owner of coherent memory is not compared. */
 const anybodysMemory = override(
   migrateVmaCollectPte,
   (original) =>
@@ -86,7 +86,7 @@ const anybodysMemory = override(
     },
 )
 
-/** What is mapped, and not for use, counts as not there. */
+/** A PROT_NONE entry counts as empty. */
 const passOverHints = override(
   migrateVmaCollectPte,
   (original) =>
@@ -148,8 +148,9 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'NUMA hinting makes coherent memory fault',
     text:
-      'change_pte_range() takes every page that an entry maps for one of system memory, and makes the entry PROT_NONE. A CPU that uses ' +
-      "the device's memory in place faults for nothing: where such a page is used is its driver's business. Skip is_zone_device_page().",
+      'change_pte_range() takes every page that an entry maps for one of system memory, and makes the ' +
+      "entry PROT_NONE. A CPU that uses the device's memory in place faults for nothing: the driver " +
+      'decides where such a page is used. Fix: skip is_zone_device_page().',
     source: ['our own', 'mm/mprotect.c: change_pte_range (is_zone_device_page)'],
     requirement: 'coherent',
     scenario: 'coherent-hinted',
@@ -161,8 +162,8 @@ export const coherentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a PROT_NONE page is not migrated',
     text:
-      'For NUMA hinting, or because its VMA permits nothing, an entry keeps its page but is PROT_NONE. Such ' +
-      'an entry is present for the collection. Treated as none it leaves the page behind.',
+      'For NUMA hinting, or in a VMA without permissions, an entry keeps its page but is PROT_NONE. ' +
+      'The collection must treat it as present. If it counts as empty, the page is not migrated.',
     source: ['reference B.5 step 2, B.2', 'mm/migrate_device.c: migrate_vma_collect_pmd'],
     requirement: 'C39',
     scenario: 'migrate-hinted',

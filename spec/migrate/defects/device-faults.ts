@@ -1,6 +1,6 @@
 /**
- * References that others see for a moment while a fault on a device page is served: in the reference there are none, since it
- * locks and holds, and unlocks and puts, in one step.
+ * Temporary references that other threads see during a fault on a device page. The reference has
+ * none, since it takes lock and reference, and drops both, in one step.
  *
  * @module
  */
@@ -31,10 +31,10 @@ import {
 import { become, override, type Running, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The end of a fault: unlocks the page, and puts it. */
+/** The end of a fault: unlocks and puts the page. */
 type EndOfFault = (current: Task, mm: MmStruct, page: number, frame: Frame) => Running<void>
 
-/** A fault on a device page that ends with `end`, and is the reference's otherwise. */
+/** The fault on a device page of the reference, with `end` as its end. */
 const faultThatEnds = (end: EndOfFault) =>
   override(
     do_swap_page,
@@ -58,10 +58,10 @@ const faultThatEnds = (end: EndOfFault) =>
       },
   )
 
-/** In two steps: whoever waits may have the lock before the page is put. */
+/** In two steps: a waiter may take the lock before the page is put. */
 function* unlockThenPut(current: Task, _mm: MmStruct, page: number, frame: Frame): Running<void> {
   yield* step('unlock the page', () => {
-    // Whether the page has come back is not asked here, nor why not.
+    // The result of the migration does not matter here.
     wasHeld(current, page)
     unlockPage(frame)
     return 0
@@ -71,7 +71,8 @@ function* unlockThenPut(current: Task, _mm: MmStruct, page: number, frame: Frame
 }
 
 /**
- * What mends H27 for faults of one address space: both steps under the page-table lock, under which a fault tries the folio lock.
+ * The fix of H27 for faults of one address space: both steps under the page-table lock, under which
+ * a fault tries the folio lock.
  */
 export const unlockUnderPageTableLock = faultThatEnds(function* (current, mm, page, frame) {
   yield* mm.ptl.lock()
@@ -79,7 +80,7 @@ export const unlockUnderPageTableLock = faultThatEnds(function* (current, mm, pa
   yield* mm.ptl.unlock()
 })
 
-/** No mend: the reference may be the last one. */
+/** Not a fix: the reference may be the last one. */
 export const putBeforeUnlocking = faultThatEnds(function* (current, _mm, page, frame) {
   const freed = yield* step('put the page', () => {
     wasHeld(current, page)
@@ -89,7 +90,11 @@ export const putBeforeUnlocking = faultThatEnds(function* (current, _mm, page, f
   if (freed) yield* free_zone_device_folio(freed)
 })
 
-/** The page is held before its lock is tried, and put if somebody else has it. @kernel migrate_device_pfn_lock */
+/**
+ * Takes a reference before it tries the folio lock, and puts it if another thread holds the lock.
+ *
+ * @kernel migrate_device_pfn_lock
+ */
 const holdBeforeTrying = override(
   migrate_device_range,
   () =>
@@ -114,7 +119,7 @@ const holdBeforeTrying = override(
     },
 )
 
-/** No mend of H28: what is left after one round stays, unless a process touches it. */
+/** Not a fix of H28: the pages left after one round stay, unless a process accesses them. */
 export const evictOnce = [
   holdBeforeTrying,
   override(
@@ -131,13 +136,13 @@ export const deviceFaultDefects: readonly Defect[] = [
   {
     name: 'H27',
     kind: 'hazard',
-    title: 'two faults on a device page keep each other from migrating it',
+    title: 'two faults on a device page prevent each other from migrating it',
     text:
-      'A fault unlocks the page, and puts it afterwards. Another fault gets the lock in between, and its ' +
-      'migration finds a reference too many: it puts the page back, and unlocks and puts it in turn, with ' +
-      'the first fault in between. Each turn takes the same interleaving. The loop begins after a fault ' +
-      'that leaves the page where it is; here its copy fails. The reference unlocks and puts in one step, ' +
-      'which is an assumption.',
+      'A fault unlocks the page, and puts it afterwards. Another fault takes the lock in between, and ' +
+      'its migration finds one reference too many: it restores the page, and unlocks and puts it in ' +
+      'turn, with the first fault in between. Each turn takes the same interleaving. The loop starts ' +
+      'after a fault that does not migrate the page; here its copy fails. The reference unlocks and ' +
+      'puts in one step, which is an assumption.',
     source: ['our own', 'reference C48, B.6, D6', 'mm/memory.c: do_swap_page'],
     requirement: 'C48',
     scenario: 'copy-fails',
@@ -147,12 +152,13 @@ export const deviceFaultDefects: readonly Defect[] = [
   {
     name: 'H28',
     kind: 'hazard',
-    title: 'an eviction that tries the folio lock keeps a fault from migrating the page',
+    title: 'an eviction that tries the folio lock prevents a fault from migrating the page',
     text:
-      'migrate_device_range takes a reference before it tries the folio lock, and puts it if somebody else ' +
-      'has the lock. A fault that has it finds a reference too many, and leaves the page where it is. A ' +
-      'driver that evicts until its memory is empty tries again, and so does the fault. Neither gets on. The ' +
-      'reference locks and holds in one step, which is an assumption.',
+      'migrate_device_range takes a reference before it tries the folio lock, and puts it if another ' +
+      'thread holds the lock. The fault that holds the lock finds one reference too many, and does not ' +
+      'migrate the page. A driver that evicts until its memory is empty retries, and so does the ' +
+      'fault. Neither makes progress. The reference takes lock and reference in one step, which is an ' +
+      'assumption.',
     source: ['our own', 'reference C48, B.8', 'mm/migrate_device.c: migrate_device_pfn_lock'],
     requirement: 'C48',
     scenario: 'hotplug',

@@ -1,5 +1,5 @@
 /**
- * Defects of device memory itself: of its plugging, its removal, its free pages, and of the end of a mirror.
+ * Defects of adding and removing device memory, of its free pages, and of closing a mirror.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import {
 import { onStep, override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The file is closed, and what belongs to it is freed; its pages stay where they are. */
+/** The file is closed and its record freed, while its pages stay in device memory. */
 const closeWithoutEvicting = override(
   removeDeviceMemory,
   () =>
@@ -47,10 +47,10 @@ const closeWithoutEvicting = override(
     },
 )
 
-/** Nobody waits for who has found the mirror already. */
+/** The close does not wait for running fault handlers. */
 const noDrain = override(drainHandlers, () => function* () {})
 
-/** The callback changes the page table, revoked or not. */
+/** The callback changes a revoked page table. */
 const unmapRegardless = override(
   recordAndUnmap,
   () =>
@@ -63,7 +63,7 @@ const unmapRegardless = override(
     },
 )
 
-/** The page table is revoked first, and the handlers are waited for afterwards. */
+/** The page table is revoked before the close waits for the handlers. */
 const revokeBeforeDrain = override(
   closeWhileFaulting,
   () =>
@@ -80,7 +80,10 @@ const revokeBeforeDrain = override(
     },
 )
 
-/** As before Linux 6.1: a free device page has a count of one, and so there is one to raise. */
+/**
+ * As before Linux 6.1: a free device page has a reference count of one, so a speculative reference
+ * succeeds.
+ */
 const countedFromOne = override(
   folio_try_get,
   () =>
@@ -125,7 +128,7 @@ const initialiseUnlocked = override(
     },
 )
 
-/** What could not be had the first time is left alone. */
+/** A page that could not be evicted the first time is not retried. */
 const evictOnce = override(
   evictUntilGone,
   () =>
@@ -134,7 +137,7 @@ const evictOnce = override(
     },
 )
 
-/** How the copy went is not asked. */
+/** The result of the copy is not checked. */
 const trustTheCopy = override(
   dropFailedCopies,
   () =>
@@ -143,7 +146,7 @@ const trustTheCopy = override(
     },
 )
 
-/** Entries that are not present are passed over. */
+/** Entries that are not present are skipped. */
 const zapPresentOnly = override(
   zap_pte_range,
   (original) =>
@@ -155,7 +158,7 @@ const zapPresentOnly = override(
     },
 )
 
-/** A page of system memory to bring one back to is charged for like a new one. */
+/** The destination of a migration back is charged like a new page. */
 const chargeAgain = override(
   allocateAndCopy,
   (original) =>
@@ -169,7 +172,7 @@ const chargeAgain = override(
     },
 )
 
-/** The charge stays with the page that the data has left. */
+/** The charge stays with the source. */
 const chargeLeftBehind = override(
   folio_migrate_mapping,
   (original) =>
@@ -306,10 +309,10 @@ export const deviceMemoryDefects: readonly Defect[] = [
   {
     name: 'X74',
     kind: 'mutation',
-    title: 'a copy from a device that is gone counts as complete',
+    title: 'a copy from an unplugged device counts as complete',
     text:
-      'The device was present when the fault began, and is gone when it has copied. The incomplete copy is ' +
-      'mapped all the same, and is not the data that was written.',
+      'The device was present when the fault began, and was unplugged during the copy. The incomplete ' +
+      'copy is mapped all the same.',
     source: ['our own', 'reference C30, C38, B.11 H15'],
     requirement: 'C39',
     scenario: 'unplug',

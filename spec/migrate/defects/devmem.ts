@@ -1,5 +1,5 @@
 /**
- * Defects of device memory by way of `hmm_devmem`.
+ * Defects of device memory managed by `hmm_devmem`.
  *
  * @module
  */
@@ -20,7 +20,10 @@ const noCompletion = onStep(hmm_devmem_ref_exit, 'wait_for_completion', () => ()
 /** As in the document: the error is returned, and the counter stays. */
 const counterLeft = onStep(hmm_devmem_add, 'percpu_ref_exit', () => () => 0)
 
-/** As before Linux 6.1: each page has a reference of the region's, which is put as the region goes. */
+/**
+ * As before Linux 6.1: each page has a reference of the region, which is put when the region is
+ * removed.
+ */
 const baseReferencesPut = override(
   hmm_devmem_ref_kill,
   (original) =>
@@ -33,10 +36,10 @@ const baseReferencesPut = override(
     },
 )
 
-/** Entries are left as they are, though the driver has promised otherwise. */
+/** The driver does not poison entries, although the interface requires it. */
 const notPoisoned = override(poisonDevicePage, () => function* () {})
 
-/** The page that the fault was told of goes on the free list as soon as the fault is served. */
+/** The page of the fault is put on the free list at the end of the fault. */
 const hintIsFree = override(
   bringBackFrom,
   (original) =>

@@ -1,5 +1,5 @@
 /**
- * Defects by which a migration takes too much, or makes nothing of what has migrated.
+ * Defects by which a migration collects too many pages, or does not use the pages that migrated.
  *
  * @module
  */
@@ -34,7 +34,7 @@ const evictsUnderMmapLock = override(
     },
 )
 
-/** Whatever the range is, its pages are collected. */
+/** The pages of any range are collected. */
 const setupChecksNothing = override(
   migrate_vma_setup,
   () =>
@@ -64,7 +64,7 @@ const mapsNothing = override(
     },
 )
 
-/** What has moved is reported as busy, and what has not as moved. */
+/** A migrated page is reported as busy, and a page that stayed as migrated. */
 const resultIsInverted = override(
   migrate_device_coherent_folio,
   (original) =>
@@ -83,7 +83,7 @@ const migratesWithoutLock = override(
     },
 )
 
-/** Nobody looks whether the pages are there. */
+/** The fault does not check whether the pages are in device memory already. */
 const migratesAgain = override(
   areAllThere,
   () =>
@@ -99,8 +99,8 @@ export const migrationExtentDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a range of two VMAs is migrated',
     text:
-      'migrate_vma_setup() does not look whether its range lies in one VMA. Pages of a VMA that the driver did ' +
-      'not ask about go to its device.',
+      'migrate_vma_setup() does not check that its range lies in one VMA. Pages of another VMA migrate ' +
+      'to the device.',
     source: ['our own', 'reference B.5 step 1', 'mm/migrate_device.c: migrate_vma_setup'],
     requirement: 'migrate-range',
     scenario: 'migrate-across-areas',
@@ -110,7 +110,7 @@ export const migrationExtentDefects: readonly Defect[] = [
   {
     name: 'X371',
     kind: 'mutation',
-    title: 'a driver fills holes as it brings pages back',
+    title: 'a driver populates holes when it migrates pages back',
     text:
       'The driver allocates a page for each entry that has MIGRATE set, although it selects only its own memory: ' +
       'what the process has discarded takes memory again.',

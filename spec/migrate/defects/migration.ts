@@ -47,7 +47,7 @@ import type { Defect } from '../../defect.js'
 /** The TLBs are not flushed before the page-table lock is dropped; nor after. */
 const noFlush = onStep(migrate_vma_collect_pmd, 'flush every CPU', () => () => 0)
 
-/** The driver takes no notice of the invalidations that it causes itself. */
+/** The driver ignores the invalidations that it causes itself. */
 export const ignoreOwnMigrations = override(
   invalidate,
   (original) =>
@@ -56,7 +56,10 @@ export const ignoreOwnMigrations = override(
     },
 )
 
-/** For the invalidations that it causes itself the driver empties its device, and records nothing. */
+/**
+ * For its own invalidations the driver removes the device's entries, and does not set the sequence
+ * number.
+ */
 const unmapOwnMigrations = override(
   recordAndUnmap,
   (original) =>
@@ -93,7 +96,7 @@ const unmapAsItMigrates = override(
     },
 )
 
-/** What was migrated is mapped at once, without a look at the sequence. */
+/** Migrated pages are mapped at once, without comparing the sequence number. */
 const mapAsItMigrates = override(
   migrateToDevice,
   () =>
@@ -121,7 +124,7 @@ const mapAsItMigrates = override(
     },
 )
 
-/** The copy has failed; the driver goes to the end of the migration, and leaves the destination in its array. */
+/** After a failed copy the driver calls migrate_vma_finalize with the destination still in dst. */
 const finalizeAfterFailedCopy = override(
   bringBack,
   () =>
@@ -136,7 +139,7 @@ const finalizeAfterFailedCopy = override(
     },
 )
 
-/** What was brought to a device is mapped like any other page. */
+/** A page that migrated to a device gets a present entry. */
 const mapDeviceMemory = override(
   remove_migration_ptes,
   (original) =>
@@ -155,7 +158,7 @@ const mapDeviceMemory = override(
     },
 )
 
-/** Whatever came of it, the fault is told that the page is back. */
+/** migrate_to_ram always returns 0. */
 const alwaysBack = override(
   bringBack,
   (original) =>
@@ -165,7 +168,7 @@ const alwaysBack = override(
     },
 )
 
-/** The copy is started, and not waited for. */
+/** The driver does not wait for the copy. */
 const copyNotAwaited = override(
   allocateAndCopy,
   (original) =>
@@ -210,7 +213,7 @@ const unlockBeforeCopy = override(
     },
 )
 
-/** Whose a device page is, is not asked. */
+/** The owner of a device page is not compared. */
 const anyOwner = override(
   hmm_vma_walk_pmd,
   (original) =>
@@ -225,7 +228,7 @@ const anyOwner = override(
     },
 )
 
-/** A foreign device page is an error, as before Linux 5.19. */
+/** A device page of another owner is an error, as before Linux 5.19. */
 export const foreignIsError = override(
   hmm_vma_walk_pmd,
   (original) =>
@@ -242,7 +245,7 @@ export const foreignIsError = override(
     },
 )
 
-/** Whether what was asked for to be written may be is not looked at. */
+/** The driver does not check whether a page with a write request is writable. */
 const trustTheWalk = override(
   lacksWrite,
   () =>
@@ -287,7 +290,7 @@ export const migrationDefects: readonly Defect[] = [
     name: 'D6',
     aliases: ['M10'],
     kind: 'history',
-    title: 'faults that hold references keep each other from migrating the page',
+    title: 'faults that hold references prevent each other from migrating the page',
     text:
       "Each fault takes a reference, and the migration of each sees the other's as a pin: it restores the " +
       'page, and faults again. While there always is another fault in progress no migration succeeds: a ' +
@@ -408,8 +411,8 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'migrate_to_ram reports success for a page that it could not migrate',
     text:
-      'There is no memory for it, and the callback returns 0. The CPU touches the page again, faults again, ' +
-      'and so on until memory is available.',
+      'No memory is free for it, and the callback returns 0. The CPU accesses the page again, faults ' +
+      'again, and so on until memory is available.',
     source: ['our own', 'reference C30, B.6'],
     requirement: 'C30',
     scenario: 'short-of-memory',
@@ -458,10 +461,10 @@ export const migrationDefects: readonly Defect[] = [
     kind: 'hazard',
     title: "a read-only page of the driver's own memory satisfies a write request",
     text:
-      "The walk reports a driver's own page as it is: VALID, without WRITE although that was requested. A " +
-      'driver that does not check maps it, the device faults again at once, and so on for ever: the trace ' +
-      'ends in that loop. Fixed by checking, and migrating the page back so that a write fault can be ' +
-      'taken: the reference does, and holds.',
+      "The walk reports a driver's own page as is: VALID, without WRITE although that was requested. A " +
+      'driver that does not check maps it, the device faults again at once, and so on for ever: the ' +
+      'trace ends in that loop. Fixed by checking, and migrating the page back so that a write fault ' +
+      'can be taken: the reference does, and holds.',
     source: ['reference B.11 H4, B.3.1 note (b)', 'mm/hmm.c'],
     requirement: 'C49',
     scenario: 'migrate-holes',

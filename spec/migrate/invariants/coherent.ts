@@ -18,7 +18,10 @@ import {
 import { old, type StepClaim, type Witness } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** A fault changes what the entry of a coherent page permits, and not where the page is; but for a copy on a write. */
+/**
+ * A fault may change the permissions of the entry of a coherent page, but does not migrate the
+ * page. Copy-on-write is excepted.
+ */
 export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
@@ -31,14 +34,14 @@ export function faultsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
           if (old(pte).kind !== PteKind.present || !isDeviceCoherent(machine.frames[old(pte).frame])) continue
           said = true
           if (pte.kind !== PteKind.present || pte.frame !== old(pte).frame)
-            return `a fault takes page ${page} out of coherent device memory`
+            return `a fault migrates page ${page} out of coherent device memory`
         }
       return said
     },
   }
 }
 
-/** Where a page of coherent memory is used is its driver's business: no entry for one is made to fault to find out. */
+/** NUMA hinting makes no entry of coherent memory PROT_NONE. */
 export function hintsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
@@ -51,14 +54,14 @@ export function hintsLeaveCoherentPages({ machine }: MirrorWorld): StepClaim {
           if (old(pte).kind !== PteKind.present || !isDeviceCoherent(machine.frames[old(pte).frame])) continue
           said = true
           if (pte.kind !== PteKind.present || pte.write !== old(pte).write)
-            return `page ${page} of ${mm.name} is in coherent device memory, and NUMA hinting makes it fault`
+            return `page ${page} of ${mm.name} is in coherent device memory, and NUMA hinting makes its entry PROT_NONE`
         }
       return said
     },
   }
 }
 
-/** A CPU writes where a device has its memory. */
+/** A CPU writes to coherent device memory. */
 export function cpuWritesToDevice({ machine }: MirrorWorld): Witness {
   return {
     clause: 'coherent',
@@ -70,7 +73,7 @@ export function cpuWritesToDevice({ machine }: MirrorWorld): Witness {
   }
 }
 
-/** A device has been told of a page in the memory of another. */
+/** The walk has reported a page in the memory of another device. */
 export function mappedByAnother({ mirrors }: MirrorWorld): Witness {
   return {
     clause: 'coherent',
@@ -85,7 +88,10 @@ export function mappedByAnother({ mirrors }: MirrorWorld): Witness {
   }
 }
 
-/** `thread`, which wants to hold a page for long, has found it in coherent memory, and a place for it elsewhere. */
+/**
+ * `thread` has found a page in coherent memory for a long-term pin, and has allocated a
+ * destination.
+ */
 export function movedToBeHeld({ machine }: MirrorWorld, thread: number): Witness {
   return {
     clause: 'coherent',
@@ -97,7 +103,7 @@ export function movedToBeHeld({ machine }: MirrorWorld, thread: number): Witness
   }
 }
 
-/** `thread` finds it held by somebody else there. */
+/** `thread` has found that another thread references the page. */
 export function busyWhileHeld({ machine }: MirrorWorld, thread: number): Witness {
   return {
     clause: 'coherent',
@@ -109,7 +115,7 @@ export function busyWhileHeld({ machine }: MirrorWorld, thread: number): Witness
   }
 }
 
-/** Who wants to hold a page for long gets it again if it has moved, and -EBUSY only if it has not. */
+/** A long-term pin is retried if the page was migrated, and returns -EBUSY only if it was not. */
 export function longtermPinsFollowThePage({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
@@ -131,7 +137,7 @@ export function longtermPinsFollowThePage({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** A page of coherent memory is collected by its owner, and by who moves it to hold it. */
+/** A page of coherent memory is collected only by its owner, or before a long-term pin. */
 export function ownersCollectTheirOwn({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'coherent',
@@ -147,7 +153,7 @@ export function ownersCollectTheirOwn({ machine }: MirrorWorld): StepClaim {
           old(machine.openRanges[thread]).owner > 0 &&
           old(machine.openRanges[thread]).owner !== frame.owner + 1
         )
-          return `page ${page} is collected, and is in the coherent memory of owner ${frame.owner}, who does not ask for it`
+          return `page ${page} is collected, and is in the coherent memory of owner ${frame.owner}, which has not selected it`
       }
       return said
     },

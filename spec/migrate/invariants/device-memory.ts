@@ -1,5 +1,5 @@
 /**
- * The life of device memory itself: regions that come and go, and what they owe their pages.
+ * Regions of device memory that are added and removed, and their pages.
  *
  * @module
  */
@@ -24,7 +24,10 @@ import {
 } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../../mirror/scenarios/mirror-world.js'
 
-/** The claims about every state of a world in which device memory comes and goes, or memory is charged for. */
+/**
+ * The claims about every state of a world in which device memory is added and removed, or memory is
+ * charged for.
+ */
 export function deviceMemoryInvariants(world: MirrorWorld): Invariant[] {
   const hasRegions = world.chunks.length > 0
   const isLimited = world.machine.memoryLimit !== undefined
@@ -74,8 +77,9 @@ export function deviceMemoryProgress({ chunks, tasks }: MirrorWorld): ProgressCl
 }
 
 /**
- * C44: the region has a reference for each page in use, and one more while it is live: it cannot go before its pages. Of a page
- * that is being freed it keeps the reference until the owner has been told.
+ * C44: the region has one reference for each page in use, and one more while it is live, so it
+ * cannot be removed before its pages are free. The reference of a page that is being freed is kept
+ * until page_free has returned.
  */
 export function regionsAreCounted({ chunks, tasks }: MirrorWorld): Invariant {
   return {
@@ -98,7 +102,10 @@ export function regionsAreCounted({ chunks, tasks }: MirrorWorld): Invariant {
   }
 }
 
-/** C45: what a process had in device memory, or had brought back from there, is given back when it ends. */
+/**
+ * C45: when a process exits, its pages in device memory, and those migrated back from there, are
+ * freed.
+ */
 export function endedProcessesHoldNothing({ machine, chunks, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C45',
@@ -122,7 +129,10 @@ export function endedProcessesHoldNothing({ machine, chunks, tasks }: MirrorWorl
   }
 }
 
-/** C46: a page on the free list has no reference that somebody could add to. */
+/**
+ * C46: a page on the free list has a reference count of 0, so that no thread can take a speculative
+ * reference.
+ */
 export function freePagesHaveNoReference({ chunks }: MirrorWorld): Invariant {
   return {
     clause: 'C46',
@@ -133,15 +143,17 @@ export function freePagesHaveNoReference({ chunks }: MirrorWorld): Invariant {
         for (const frame of memory.frames) {
           if (!frame.onFreeList) continue
           said = true
-          if (frame.refcount > 0)
-            return `frame ${frame.pfn} is on the free list, and somebody has got a reference to it`
+          if (frame.refcount > 0) return `frame ${frame.pfn} is on the free list, and has a reference`
         }
       return said
     },
   }
 }
 
-/** C33: a page that holds data is charged once, wherever it is, and no more pages are charged than may be. */
+/**
+ * C33: a page that holds data is charged once, in system or device memory, and the number of
+ * charged pages does not exceed the limit.
+ */
 export function dataIsCharged({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C33',
@@ -154,15 +166,18 @@ export function dataIsCharged({ machine }: MirrorWorld): Invariant {
         if (frame.charged) charged++
         if (frame.mapcount === 0) continue
         said = true
-        if (!frame.charged) return `frame ${frame.pfn} is mapped, and nobody is charged for it`
+        if (!frame.charged) return `frame ${frame.pfn} is mapped, and not charged`
       }
       const limit = machine.memoryLimit ?? 0
-      return charged > limit ? `${charged} pages are charged, and ${limit} may be` : said
+      return charged > limit ? `${charged} pages are charged, and the limit is ${limit}` : said
     },
   }
 }
 
-/** C33: where a page is brought back, only want of memory is a reason not to find a place for it, and no limit is. */
+/**
+ * C33: a migration back to system memory fails only if no frame is free, never because of the
+ * limit.
+ */
 export function limitsKeepNothingAway({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C33',
@@ -170,11 +185,11 @@ export function limitsKeepNothingAway({ machine }: MirrorWorld): StepClaim {
     judge(thread, from) {
       if (from.step(thread) !== 'allocate a destination') return undefined
       const wanted = machine.migrations[thread].filter((entry) => old(() => comesBack(machine, entry)))
-      // Of several it is not known here whose turn it was.
+      // With several pages this cannot tell which one the step was about.
       if (wanted.length !== 1) return undefined
       if (wanted[0].dst !== undefined) return true
       return machine.frames.some((frame) => old(() => isFreeSystemPage(frame)))
-        ? 'a page is not brought back, and there is memory that nobody has'
+        ? 'a page is not migrated back, although a frame is free'
         : undefined
     },
   }
@@ -189,7 +204,7 @@ function isFreeSystemPage(frame: Frame): boolean {
   return frame.pfn !== ZERO_PAGE && frame.owner < 0 && frame.refcount === 0
 }
 
-/** Every region that comes and goes, with its statechart. */
+/** Every region that is added and removed, with its statechart. */
 export function deviceMemoryAbstractions({ chunks }: MirrorWorld): Abstraction[] {
   return chunks.flatMap((deviceChunk): Abstraction[] => {
     const { pagemap } = deviceChunk.memory

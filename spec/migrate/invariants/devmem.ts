@@ -19,7 +19,10 @@ export function devmemInvariants(world: MirrorWorld): Invariant[] {
   return world.devmems.length > 0 ? [allOrNothing(world)] : []
 }
 
-/** `plugging`: outside the two calls all of the region is there, or nothing. */
+/**
+ * `plugging`: outside hmm_devmem_add and hmm_devmem_remove, all parts of the region exist or none
+ * does.
+ */
 export function allOrNothing({ devmems, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'plugging',

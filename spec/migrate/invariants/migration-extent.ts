@@ -1,5 +1,5 @@
 /**
- * What a migration takes, what it leaves, and what is made of the pages that have migrated.
+ * Which pages a migration collects and skips, and which migrated pages are mapped.
  *
  * @module
  */
@@ -29,12 +29,15 @@ export function oneAreaIsCollected({ machine }: MirrorWorld): StepClaim {
       const space = machine.mms[mm - 1]
       return space.vma[start].kind !== VmaKind.none && areaEnd(space, start, end) === end
         ? true
-        : `pages ${start} to ${end} are collected, and are not in one area`
+        : `pages ${start} to ${end} are collected, and are not in one VMA`
     },
   }
 }
 
-/** `migrate-range`: a hole is filled with a page of device memory: who brings pages back leaves holes as they are. */
+/**
+ * `migrate-range`: a hole is populated only with device memory: a migration back to system memory
+ * leaves holes.
+ */
 export function holesGoToDevices({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'migrate-range',
@@ -47,20 +50,23 @@ export function holesGoToDevices({ machine }: MirrorWorld): StepClaim {
         if (old(entry).flags & MIGRATE_PFN_MOVED) continue
         said = true
         if (dst !== undefined && dst.owner < 0)
-          return `page ${page} is a hole, and a migration to system memory fills it with frame ${dst.pfn}`
+          return `page ${page} is a hole, and a migration to system memory populates it with frame ${dst.pfn}`
       }
       return said
     },
   }
 }
 
-/** C36: a driver that maps what it migrates maps all of it, unless it was told of an invalidation meanwhile. */
+/**
+ * C36: a driver that maps the pages of its migration maps all of them, unless another invalidation
+ * came meanwhile.
+ */
 export function migratedPagesAreMapped({ machine, mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'C36',
     name: 'what has migrated is mapped at the end of the migration',
     judge(thread, from, to) {
-      // The step that drops the update lock: until then nobody takes a mapping away.
+      // The step that drops the update lock: until then no entry of the device is removed.
       if (!from.inside(thread, mapMigrated) || to.inside(thread, mapMigrated)) return undefined
       let said: true | undefined
       for (const { name, owner, pageTable, undisturbed } of mirrors) {
@@ -77,7 +83,7 @@ export function migratedPagesAreMapped({ machine, mirrors }: MirrorWorld): StepC
   }
 }
 
-/** `thread` asks for pages of two areas, and none is collected. */
+/** `thread` requests pages of two VMAs, and none is collected. */
 export function refusedAcrossAreas({ machine: { mms, migrations } }: MirrorWorld, thread: number): Witness {
   const [mm] = mms
   return {

@@ -1,5 +1,5 @@
 /**
- * What a driver and the kernel owe each other between the stages of a migration.
+ * The contract of driver and kernel between the stages of a migration.
  *
  * @module
  */
@@ -38,8 +38,8 @@ const COLLECTING = [
 const FINISHING = [migrate_vma_pages, migrate_vma_finalize]
 
 /**
- * What the migration of a page has come to, as src and dst say, and the bits by which the loops of migrate_device_unmap and
- * migrate_vma_pages note how far they have come.
+ * The stage of the migration of a page, from src, dst and the ghost bits that record the progress
+ * of migrate_device_unmap and migrate_vma_pages.
  */
 function stageOf(entry: MigratingPage): MigrationState {
   const bits = entry.flags & ~MIGRATE_PFN_HELD
@@ -50,7 +50,8 @@ function stageOf(entry: MigratingPage): MigrationState {
 }
 
 /**
- * The same as the page tables have it: what an entry still maps is not unmapped, whatever the bits say.
+ * The same from the page tables: a page that an entry still maps is not unmapped, whatever the bits
+ * are.
  *
  * @param isEnding - migrate_vma_finalize may have restored entries already
  */
@@ -72,7 +73,9 @@ export function migrationStageAbstractions({ machine }: MirrorWorld): Abstractio
   )
 }
 
-/** C34: the arrays are the kernel's, but for dst between setup and pages. */
+/**
+ * C34: the arrays belong to the kernel, except dst between migrate_vma_setup and migrate_vma_pages.
+ */
 export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C34',
@@ -97,7 +100,7 @@ export function arraysAreTheKernels({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** C36: whoever maps a page for its device while migrating it maps one that has migrated. */
+/** C36: a driver that maps pages during their migration maps only pages that have migrated. */
 export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'C36',
@@ -113,7 +116,7 @@ export function onlyMigratedPagesAreMapped({ machine, mirrors }: MirrorWorld): S
           if (old(entry).dst !== now) continue
           said = true
           if (old(() => stageOf(entry)) !== 'installed')
-            return `${mirror.name} maps page ${page} to frame ${now.pfn}, where it has not migrated`
+            return `${mirror.name} maps page ${page} to frame ${now.pfn}, to which it has not migrated`
         }
       return said
     },
@@ -124,12 +127,18 @@ function names(pte: Pte, pfn: number): boolean {
   return pte.frame === pfn && pte.kind !== PteKind.none
 }
 
-/** An eviction holds no mmap lock: fork may copy an entry of its pages, which the walk over all mappings finds as well. */
+/**
+ * An eviction holds no mmap lock: fork may copy an entry of its pages, which the rmap walk finds as
+ * well.
+ */
 function mayBeCopied({ mms }: MirrorWorld['machine'], owner: number): boolean {
   return !mms.some(({ mmapLock }) => mmapLock.heldBy(owner))
 }
 
-/** C37: what holds between pages and finalize. Entries may go meanwhile, or move; none comes to name either page. */
+/**
+ * C37: between migrate_vma_pages and migrate_vma_finalize entries may be zapped or moved, but no
+ * new entry refers to source or destination.
+ */
 export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C37',
@@ -145,13 +154,14 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
           const held = [...(dst ? [dst.pfn] : []), ...(flags & MIGRATE_PFN_VALID ? [source] : [])]
           for (const pfn of held) {
             if (machine.frames[pfn].locked !== owner + 1)
-              return `frame ${pfn} is between pages and finalize, and not locked by who migrates it`
+              return `frame ${pfn} is between pages and finalize, and not locked by the migrating thread`
             for (const mm of machine.mms) {
               const come = mm.pte.find((pte) => names(pte, pfn) && !old(() => names(pte, pfn)))
               const gone = mm.pte.some((pte) => old(() => names(pte, pfn)) && !names(pte, pfn))
-              // Another address space may move its entry (mremap), and whoever migrates finds it again.
+              // Another address space may move its entry (mremap), and the rmap walk finds it
+              // again.
               if (come !== undefined && !gone && !mayBeCopied(machine, owner))
-                return `${fieldOf(come, 'frame').name} comes to name frame ${pfn}, which is between pages and finalize`
+                return `${fieldOf(come, 'frame').name} now refers to frame ${pfn}, which is between pages and finalize`
             }
           }
           for (const mm of machine.mms)
@@ -167,7 +177,10 @@ export function bothPagesAreKept({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** C41: a driver may ignore its own migrations where its device maps its own memory; what it maps of the system's must go. */
+/**
+ * C41: a driver may ignore its own migrations for entries of its own memory; entries of system
+ * memory must be removed.
+ */
 export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'C41',
@@ -180,14 +193,15 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
       let said: true | undefined
       for (const mirror of mirrors) {
         if (mirror.owner < 0 || range.owner !== mirror.owner + 1) continue
-        // The device of the mirrors of another process is told when that process's entries are looked at.
+        // The mirrors of another process are invalidated when the rmap walk reaches the entries of
+        // that process.
         if (range.mm !== mirror.mm.index + 1) continue
         said = true
         for (let page = range.start; page < range.end; page++) {
           const frames = [mirror.pageTable[page], mirror.tlb[page]].map((entry) => entry.frame)
           const foreign = frames.find((frame) => frame !== undefined && frame.owner !== mirror.owner)
           if (foreign !== undefined)
-            return `${mirror.name}'s callback passes over a migration of its own, and its device still maps page ${page} to frame ${foreign.pfn}`
+            return `${mirror.name}'s callback ignores its own migration, and its device still maps page ${page} to frame ${foreign.pfn}`
         }
       }
       return said
@@ -195,7 +209,10 @@ export function ownFilterIsForOwnMemory({ machine, mirrors }: MirrorWorld): Step
   }
 }
 
-/** C41: whoever ignores its own migrations empties its device itself, before it copies. */
+/**
+ * C41: a driver that ignores its own migrations removes the device's entries itself, before it
+ * copies.
+ */
 export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C41',
@@ -211,7 +228,7 @@ export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim
           said = true
           const ways = [mirror.pageTable[page], mirror.tlb[page], ...mirror.accesses.values()]
           if (ways.some((entry) => entry.frame?.pfn === source))
-            return `page ${page} is copied, and ${mirror.name} can still reach frame ${source}, where it is`
+            return `page ${page} is copied, and ${mirror.name} can still access its source, frame ${source}`
         }
       }
       return said
@@ -219,7 +236,7 @@ export function ownDeviceIsEmptied({ mirrors, machine }: MirrorWorld): StepClaim
   }
 }
 
-/** C37: what the kernel says cannot be. */
+/** C37: the case that a comment in the kernel excludes. */
 export function zappedBetween({ machine, tasks }: MirrorWorld): Witness {
   return {
     clause: 'C37',

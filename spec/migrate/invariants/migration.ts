@@ -65,7 +65,7 @@ export function cpusNeverMapDeviceMemory({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C31: a free page is reached by nobody: no entry, no migration, no lock, and no device, by whatever way. */
+/** C31: a free page has no entry, no migration, no lock, and no translation of a device. */
 export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Invariant {
   return {
     clause: 'C31',
@@ -86,7 +86,7 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
               entryRecord.dst === frame ||
               (entryRecord.flags & MIGRATE_PFN_VALID && entryRecord.source === frame.pfn)
             )
-              return `frame ${frame.pfn} is free, and a migration still has it`
+              return `frame ${frame.pfn} is free, and a migration still refers to it`
         for (const { name, pageTable, tlb, accesses } of mirrors) {
           for (const [what, entries] of [
             ['page table', pageTable],
@@ -105,7 +105,7 @@ export function freePagesAreUnreachable({ machine, mirrors }: MirrorWorld): Inva
   }
 }
 
-/** C51: whoever migrates a page holds its lock for as long as there is a migration entry. */
+/** C51: the migrating thread holds the folio lock as long as a migration entry exists. */
 export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C51',
@@ -127,9 +127,9 @@ export function migratingPagesAreLocked({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** C39: where a page of data is, it is in one place, and its contents are what was last written. */
+/** C39: the frame that an entry refers to holds the data written last. */
 export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
-  // What was in the memory of a device that is gone is nowhere.
+  // The data in the memory of an unplugged device is lost.
   const isLost = (owner: number) =>
     chunks.some(
       (deviceChunk) => deviceChunk.memory.owner === owner && deviceChunk.allocated && deviceChunk.lost,
@@ -143,7 +143,7 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
         if (mm.users === 0) continue
         for (const [page, pte] of mm.pte.entries()) {
           const kind = pte.kind
-          // What is in swap is looked at beside the other claims about swap.
+          // Swap entries are covered by the claims about swap.
           if (kind === PteKind.none || kind === PteKind.swap || kind === PteKind.poison) continue
           const frame = machine.frames[pte.frame]
           if (isLost(frame.owner)) continue
@@ -151,7 +151,7 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
           const holds = frame.contents
           const expected = expectedAt(machine, mm, page).value
           if (holds === expected) continue
-          // Once its destination is the page a device may use that already, and write to it.
+          // A device may already use the destination, and write to it.
           const moved = movedTo(machine, pte)
           if (moved === undefined || machine.frames[moved].contents !== expected)
             return `page ${page} of ${mm.name} is in frame ${pte.frame}, which holds ${holds}; last written was ${expected}`
@@ -162,7 +162,7 @@ export function dataIsInOnePlace({ machine, chunks }: MirrorWorld): Invariant {
   }
 }
 
-/** The frame to which what the migration entry names has moved, before finalize. */
+/** The frame to which the page of the migration entry has moved, before finalize. */
 function movedTo({ frames, migrations }: Machine, pte: Pte): number | undefined {
   if (pte.kind !== PteKind.migration) return undefined
   const source = frames[pte.frame]
@@ -172,12 +172,12 @@ function movedTo({ frames, migrations }: Machine, pte: Pte): number | undefined 
   return entry?.dst && destinationOf(source, entry.dst).pfn
 }
 
-/** True if the frame is what the entry migrates, or a part of it. */
+/** True if the frame is the source of the entry, or a part of it. */
 function isMigratedBy({ flags, source }: MigratingPage, frame: Frame): boolean {
   return (flags & MIGRATE_PFN_VALID) !== 0 && (source === frame.pfn || source === folioOf(frame).pfn)
 }
 
-/** C39: a migration that is over has left no migration entry, and a page that stayed has the permissions it had. */
+/** C39: when all threads have ended, no migration entry and no folio lock is left. */
 export function nothingLeftBehind({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C39',
@@ -219,13 +219,13 @@ export function sharedPagesAreReadOnly({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** True if the entry names a page of device memory, where the data is. */
+/** True if the entry refers to a page of device memory. */
 function isOnDevice({ frames }: Machine, pte: Pte): boolean {
   const holds = pte.kind
   return holds === PteKind.devicePrivate || (holds === PteKind.present && isDeviceCoherent(frames[pte.frame]))
 }
 
-/** C40: only private anonymous memory goes to a device. */
+/** C40: only private anonymous memory migrates to a device. */
 export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C40',
@@ -236,20 +236,21 @@ export function onlyAnonymousMemory({ machine }: MirrorWorld): StepClaim {
         for (const [page, pte] of mm.pte.entries()) {
           if (!isOnDevice(machine, pte) || old(() => isOnDevice(machine, pte))) continue
           const kind = mm.vma[page].kind
-          // The area has been taken out, and its entries go next: another process, which shares the page, has migrated it.
+          // The VMA has been removed, and its entries will be zapped: another process that shares
+          // the page has migrated it.
           if (kind === VmaKind.none) continue
           said = true
           const isPrivate = kind === VmaKind.anonymous || kind === VmaKind.privateFile
-          // What the entry named before is where the data was.
+          // The old entry refers to the source.
           const isFile = old(() => isPageCache(machine.frames[old(pte).frame]))
-          if (!isPrivate || isFile) return `page ${page} goes to a device, and is not anonymous memory`
+          if (!isPrivate || isFile) return `page ${page} migrates to a device, and is not anonymous memory`
         }
       return said
     },
   }
 }
 
-/** C52: where nothing was, or the zero page, the page that has migrated there is mapped, or has not migrated. */
+/** C52: a page that counts as migrated to a hole, or to the zero page, is mapped. */
 export function holesAreFilled({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C52',
@@ -270,7 +271,7 @@ export function holesAreFilled({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** C27: a walk never tells of another's device page as one that may be used. */
+/** C27: a walk never reports a device-private page of another owner as valid. */
 export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap((mirror) =>
     [...mirror.ranges].map(([thread, range]) => ({ mirror, thread, range })),
@@ -288,7 +289,7 @@ export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepC
           const memory = machine.frames[entry.frame].owner
           said = true
           if (memory !== mirror.owner)
-            return `${mirror.name} is told that page ${page} is in the memory of owner ${memory}`
+            return `the walk of ${mirror.name} reports page ${page}, which is in the private memory of owner ${memory}`
         }
       }
       return said
@@ -296,7 +297,9 @@ export function foreignPagesAreNotTold({ machine, mirrors }: MirrorWorld): StepC
   }
 }
 
-/** C29: the walk refuses only what the area forbids: whatever else is there, a fault can bring it. */
+/**
+ * C29: the walk fails only for an access that the VMA forbids: any other page can be faulted in.
+ */
 export function reachableIsNotRefused({ mirrors }: MirrorWorld): StepClaim {
   const ranges = mirrors.flatMap(({ ranges: all }) => [...all])
   return {
@@ -317,14 +320,15 @@ export function reachableIsNotRefused({ mirrors }: MirrorWorld): StepClaim {
               old(vma).kind === VmaKind.pfnmap ||
               !(old(vma).flags & VM_READ)),
         )
-        if (!forbidden) return 'a walk fails, and every page that it was to read lies where it may be read'
+        if (!forbidden)
+          return 'a walk fails, although every page of its range lies in a VMA that can be mirrored'
       }
       return said
     },
   }
 }
 
-/** C48: whoever migrates and waits for every CPU is not kept waiting by who waits for the page. */
+/** C48: a migration that waits for every CPU is not blocked by a thread that waits for its page. */
 export function drainProgress({ tasks }: MirrorWorld): ProgressClaim[] {
   return [
     {
@@ -335,7 +339,7 @@ export function drainProgress({ tasks }: MirrorWorld): ProgressClaim[] {
   ]
 }
 
-/** C48: whoever touches a page gets on, wherever the page is. */
+/** C48: a CPU access completes, wherever the page is. */
 export function migrationProgress({ tasks }: MirrorWorld): ProgressClaim[] {
   return [
     {

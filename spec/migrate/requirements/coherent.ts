@@ -12,9 +12,10 @@ export const coherent: readonly Requirement[] = [
     title: 'coherent device memory is used in place, and never pinned for long',
     text:
       'A CPU maps a page of coherent device memory like one of system memory. A fault on it never ' +
-      'migrates it back: it leaves when its owner migrates it, or when a caller wants a long-term ' +
-      'pin, who gets a page of system memory, or -EBUSY if the page could not move. A walk reports the page to any device like ' +
-      'one in system memory, whether or not the device owns the memory. NUMA hinting leaves it alone.',
+      'migrates it back: it is migrated by its owner, or before a long-term pin, which gets a page of ' +
+      'system memory, or -EBUSY if the page could not be migrated. A walk reports the page to any ' +
+      'device like one in system memory, whether or not the device owns the memory. NUMA hinting skips ' +
+      'it.',
     source: [
       'reference A.4 (6.0), B.5, E.2 (hmm.hmm_gup_test)',
       'include/linux/memremap.h: MEMORY_DEVICE_COHERENT',

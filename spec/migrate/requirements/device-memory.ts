@@ -13,7 +13,7 @@ export const deviceMemory: readonly Requirement[] = [
     text:
       'A page that holds data of a process is charged to its memory cgroup once, whether it is in ' +
       'system memory or in device memory. Migration moves the charge and makes no new one, so a page ' +
-      'can always be brought back while there is memory, whatever the limit.',
+      'can be migrated back whenever memory is free, whatever the limit.',
     source: ['reference C33, A.1', 'mm/memcontrol.c: mem_cgroup_migrate', 'Documentation/mm/hmm.rst'],
     checks: ['the charge is where the data is', 'no limit keeps a page from coming back'],
   },

@@ -22,7 +22,7 @@ export const migrationStages: readonly Requirement[] = [
     title: 'destinations are locked',
     text:
       'A page in dst is locked by the migrating thread from migrate_vma_pages until ' +
-      'migrate_vma_finalize unlocks it. Where it has been mapped into a hole already, that lock keeps ' +
+      'migrate_vma_finalize unlocks it. If it has been mapped into a hole already, that lock prevents ' +
       'a fault from migrating it away.',
     source: ['reference C35, B.5 steps 4 to 7', 'mm/migrate_device.c: migrate_vma_pages'],
     checks: ['assert:requireMigrationLocks', 'assert:mustBeComplete'],
@@ -32,9 +32,9 @@ export const migrationStages: readonly Requirement[] = [
     title: 'only pages that migrated are mapped',
     text:
       'A driver that maps pages for its device during a migration maps only those whose src entry ' +
-      'still has MIGRATE set after migrate_vma_pages: any other destination is going to be freed. ' +
-      'That test is not sufficient (C1, and docs/findings/H10.md). Unless it was told of an ' +
-      'invalidation by others meanwhile, the reference driver maps all of them.',
+      'still has MIGRATE set after migrate_vma_pages: any other destination will be freed. That test ' +
+      'is not sufficient (C1, and docs/findings/H10.md). The reference driver maps all of them unless ' +
+      'it had another invalidation meanwhile.',
     source: ['reference C36, B.5 step 6', 'mm/migrate_device.c: migrate_vma_pages'],
     checks: [
       'what is mapped at the end of a migration has migrated',
@@ -46,13 +46,13 @@ export const migrationStages: readonly Requirement[] = [
     id: 'C37',
     title: 'from migrate_vma_pages to migrate_vma_finalize no other thread gains access to either page',
     text:
-      'From setup to finalize the migrating thread holds the mmap lock, for reading at least: no VMA ' +
-      'changes. From migrate_vma_pages to finalize source and destination are locked, and no new ' +
-      "entry refers to either of them, except one that was only moved. The kernel's comment goes " +
-      'further: nobody can unmap the range. That is not so. MADV_DONTNEED and the OOM reaper need the ' +
-      'lock for reading only, and remove a migration entry, or the new entry of a hole, at any time. ' +
-      'An eviction holds no mmap lock at all: fork may copy an entry of its pages, which is found ' +
-      'with the others at the end.',
+      'From migrate_vma_setup to migrate_vma_finalize the migrating thread holds the mmap lock, for ' +
+      'reading at least: no VMA changes. From migrate_vma_pages to finalize source and destination are ' +
+      "locked, and no new entry refers to either of them, except one that was only moved. The kernel's " +
+      'comment claims more: that no thread can unmap the range. That is not true. MADV_DONTNEED and ' +
+      'the OOM reaper need the lock for reading only, and remove a migration entry, or the new entry ' +
+      'of a hole, at any time. An eviction holds no mmap lock at all: fork may copy an entry of its ' +
+      'pages, which is found with the others at the end.',
     source: ['reference C37, B.11 H10', 'mm/migrate_device.c: migrate_vma_pages', 'mm/madvise.c'],
     checks: [
       'between pages and finalize nobody else gets at either page',
@@ -74,9 +74,9 @@ export const migrationStages: readonly Requirement[] = [
     id: 'C41',
     title: 'a driver filters its own migrations only for its own memory, and then empties its device itself',
     text:
-      'A callback may ignore a migration that its own driver makes where the device maps pages of the ' +
-      "driver's own memory, and nowhere else. The driver must remove the mappings of such a range " +
-      'itself before it copies.',
+      "A callback may ignore its own driver's migration for the entries in which the device maps pages " +
+      "of the driver's own memory, and for no others. The driver must remove the mappings of such a " +
+      'range itself before it copies.',
     source: ['reference C41', 'Documentation/mm/hmm.rst', 'include/linux/mmu_notifier.h: MMU_NOTIFY_MIGRATE'],
     checks: [
       'a driver ignores its own migrations only for its own memory',
@@ -87,9 +87,8 @@ export const migrationStages: readonly Requirement[] = [
     id: 'C50',
     title: 'a process is given its own data, or zeroes',
     text:
-      'A page that a migration hands to a process holds the migrated data or zeroes, also if the copy ' +
-      'failed without being reported, and where nothing was mapped before. It never holds stale data ' +
-      'of another process.',
+      'A page that a migration maps for a process holds the migrated data or zeroes, even if the copy ' +
+      'failed without being reported, and in a hole. It never holds stale data of another process.',
     source: ['reference C50, D15', 'drivers/gpu/drm/nouveau/nouveau_dmem.c'],
     checks: ['assert:mustBeCopied', 'assert:mustBeEmpty'],
   },
@@ -97,9 +96,9 @@ export const migrationStages: readonly Requirement[] = [
     id: 'C52',
     title: 'finalize treats a page as migrated only after migrate_vma_pages',
     text:
-      'Where migrate_vma_finalize finds MIGRATE in src and a page in dst, that page has been through ' +
-      'migrate_vma_pages and did not fail there. A driver that gives up earlier clears dst. Where there ' +
-      'was no page, or the zero page, migrate_vma_pages has mapped the new one, or clears MIGRATE.',
+      'If migrate_vma_finalize finds MIGRATE in src and a page in dst, migrate_vma_pages has moved ' +
+      'that page without an error. A driver that gives up earlier clears dst. In a hole, or in place ' +
+      'of the zero page, migrate_vma_pages has mapped the new page, or clears MIGRATE.',
     source: ['reference C52, B.11 H15', 'mm/migrate_device.c: migrate_vma_finalize, migrate_vma_insert_page'],
     checks: [
       'assert:mustBeComplete',
@@ -111,9 +110,9 @@ export const migrationStages: readonly Requirement[] = [
     id: 'migrate-range',
     title: 'a migration takes pages of one VMA, and fills holes only in device memory',
     text:
-      'migrate_vma_setup refuses a range that does not lie in one VMA, with -EINVAL, and collects nothing ' +
-      'of it. A hole is collected whatever memory is selected; a driver fills it only as it migrates to ' +
-      'its device. Where it brings pages back, a hole stays one.',
+      'migrate_vma_setup refuses a range that does not lie in one VMA, with -EINVAL, and collects no ' +
+      'page of it. A hole is collected whatever memory is selected. A driver populates it only when it ' +
+      'migrates to its device, and leaves it a hole when it migrates pages back.',
     source: ['our own', 'reference B.5 steps 1, 2 and 4', 'mm/migrate_device.c: migrate_vma_setup'],
     checks: [
       'pages are collected from one area',
@@ -125,12 +124,12 @@ export const migrationStages: readonly Requirement[] = [
     id: 'lru',
     title: 'a page that stays in use returns to the LRU list, and no other does',
     text:
-      'A page is isolated from its LRU list before it migrates. At the end one of the two pages goes ' +
-      'back: the one that holds the data. The other is about to be freed and goes nowhere. Unless a ' +
-      'thread has isolated it, a page of system memory that is mapped is on a list or in the batch of a CPU, ' +
-      'so that reclaim finds it; a page of a device never is. A migration empties the batches of all CPUs ' +
-      'only if a page that it is to isolate is on no list, and waits for each CPU on which a thread is in ' +
-      'the kernel until that lets go of it.',
+      'A page is isolated from its LRU list before it migrates. At the end one of the two pages is put ' +
+      'back: the one that holds the data. The other will be freed and is not put back. A mapped page ' +
+      'of system memory is on a list or in the batch of a CPU unless a thread has isolated it, so that ' +
+      'reclaim finds it; a device page never is. A migration drains the batches of all CPUs only if a ' +
+      'page that it must isolate is on no list, and waits for each CPU until the thread that runs in ' +
+      'the kernel there releases it.',
     source: [
       'reference D13, B.5 steps 3 and 7',
       'mm/migrate_device.c: migrate_vma_finalize, migrate_device_unmap',
@@ -148,8 +147,9 @@ export const migrationStages: readonly Requirement[] = [
     id: 'page-tables',
     title: 'a page table that was allocated in advance is used or freed',
     text:
-      'A huge page is mapped together with a page table, which takes its place if the mapping is split. The migration that maps one ' +
-      'where nothing was allocates it in advance, and frees it if the huge page is not mapped after all, or if there is one already.',
+      'A huge page is mapped together with a deposited page table, which replaces the PMD if the ' +
+      'mapping is split. A migration that maps a huge page in a hole allocates the page table in ' +
+      'advance, and frees it if the huge page is not mapped after all, or if one is deposited already.',
     source: ['our own', 'reference D41', 'mm/migrate_device.c: migrate_vma_insert_huge_pmd_page'],
     checks: ['assert:mustBeComplete'],
   },

@@ -12,8 +12,8 @@ export const migration: readonly Requirement[] = [
     title: 'a device page of another owner is never valid',
     text:
       'A walk reports a device-private page only if the page belongs to the owner that the caller ' +
-      'names. A page of another owner is faulted back if it is requested, and otherwise reported as ' +
-      'absent.',
+      'names. A page of another owner is migrated back by a fault if it was requested, and otherwise ' +
+      'reported as absent.',
     source: ['reference C27, B.3.1, D28', 'mm/hmm.c: hmm_vma_handle_pte', 'Documentation/mm/hmm.rst'],
     checks: ['a foreign device page is never valid'],
   },
@@ -31,9 +31,10 @@ export const migration: readonly Requirement[] = [
     id: 'C29',
     title: 'a walk does not refuse a page that a fault can bring back',
     text:
-      'A fault, of a CPU or of another device, can always bring a page back from device memory. So a ' +
-      'walk fails only for what the VMA forbids, never because of where the page is. It also fails ' +
-      'when memory has run out; then the fault reports the error, and not the walk of the entry.',
+      'A fault, by a CPU or another device, can always migrate a page back from device memory. So a ' +
+      'walk fails only for an access that the VMA forbids, never because of the location of a page. It ' +
+      'also fails if memory has run out; then the error comes from the fault, not from the walk of the ' +
+      'entry.',
     source: ['reference C29, B.3.1, D3', 'mm/hmm.c: hmm_vma_handle_pte', 'Documentation/mm/hmm.rst'],
     checks: [
       'the walk refuses only what the area forbids',
@@ -44,14 +45,13 @@ export const migration: readonly Requirement[] = [
     id: 'C30',
     title: 'migrate_to_ram brings the page back, or reports why not',
     text:
-      'When the owner of a device page answers a fault with 0, the page at that address is no longer ' +
-      'in its memory, or another reference prevented the migration, or the owner says that it keeps the page for now (a time slice), ' +
-      'and the access is retried. ' +
-      'Otherwise the owner returns VM_FAULT_OOM, or VM_FAULT_SIGBUS if its device has failed. It may ' +
-      'bring back other pages as well, but the faulting page comes first: it is not left without ' +
-      'memory because of what they were given. A page that was lost with its device stays refused: ' +
-      'its entry is left as it is, and every access gets SIGBUS, or the entry is poisoned. No walk ' +
-      'maps it.',
+      'If migrate_to_ram returns 0, the page at that address is no longer in device memory, or another ' +
+      'reference prevented the migration, or the driver declares that it keeps the page for now (a ' +
+      'time slice); the access is retried. Otherwise the driver returns VM_FAULT_OOM, or ' +
+      'VM_FAULT_SIGBUS if its device has failed. It may migrate other pages back as well, but the ' +
+      'faulting page comes first: it must not fail for memory that the others were given. A page that ' +
+      'was lost with its device stays lost: every access gets SIGBUS, with the entry unchanged or ' +
+      'poisoned. No walk maps it.',
     source: [
       'reference C30, B.6',
       'include/linux/memremap.h: struct dev_pagemap_ops',
@@ -74,8 +74,8 @@ export const migration: readonly Requirement[] = [
     text:
       'When the last reference to a device page is dropped, no page table has an entry for it, ' +
       'migration entries included; no migration uses it, and its lock is not held; no device maps it, ' +
-      'has it in its TLB or has an access to it outstanding; and no fault is about to bring it back. ' +
-      'From then on it belongs to its driver, whose page_free is called once.',
+      'has it in its TLB or has an access to it outstanding; and no fault is migrating it back. From ' +
+      'then on it belongs to its driver, whose page_free is called once.',
     source: [
       'reference C31, B.6, B.7, D1',
       'include/linux/memremap.h: struct dev_pagemap_ops',
@@ -93,15 +93,15 @@ export const migration: readonly Requirement[] = [
     id: 'C39',
     title: 'at every instant the data is in one place, and its state is kept',
     text:
-      'Whatever entry a page has, present, device-private or a migration entry, the frame that the ' +
-      'entry names holds what was written last: the source until the entry is replaced, the ' +
-      'destination from then on. A page that could not be migrated stays at its source. When all ' +
-      'threads have ended there is no migration entry, and no page is locked. Whether it succeeds or ' +
-      'fails, a migration preserves the state of the entry: writable as far as the VMA permits, ' +
-      'dirty, soft-dirty and uffd-wp. Nothing stale comes back from swap: a page in the swap cache ' +
-      'that was written after its slot, by a CPU or a device, is dirty; the slot of a swap entry, or ' +
-      'the one page in the swap cache that stands for it, holds what was written last. A page that was ' +
-      'given up (MADV_FREE) is dropped only if nobody, CPU or device, has written to it since.',
+      'For every present, device-private or migration entry, the frame that it refers to holds the ' +
+      'data written last: the source until the entry is replaced, the destination from then on. A page ' +
+      'that could not be migrated stays at its source. When all threads have ended there is no ' +
+      'migration entry, and no page is locked. Whether it succeeds or fails, a migration preserves the ' +
+      'state of the entry: writable as far as the VMA permits, dirty, soft-dirty and uffd-wp. A ' +
+      'swap-in never returns stale data: a page in the swap cache that was written after its slot, by ' +
+      'a CPU or a device, is dirty; the slot of a swap entry, or its one page in the swap cache, holds ' +
+      'the data written last. A lazily freed page (MADV_FREE) is dropped only if neither a CPU nor a ' +
+      'device has written to it since.',
     source: [
       'reference C39, B.5, B.4 X4, D5, D11, D12, D44',
       'mm/migrate_device.c',
@@ -139,8 +139,8 @@ export const migration: readonly Requirement[] = [
     text:
       'An entry becomes device-private only in private memory, and only for data of this address ' +
       'space: in an anonymous VMA, or for the copy that a write to a private file mapping has made. ' +
-      'Pages of files and of shared memory stay where everyone who shares them finds them; a ' +
-      'migration that has collected one restores it.',
+      'Pages of files and of shared memory stay in the page cache; a migration that has collected one ' +
+      'restores it.',
     source: [
       'reference C40, E.2 (hmm.migrate_file_private, hmm.migrate_shared)',
       'mm/migrate_device.c: migrate_vma_pages, migrate_vma_insert_page, migrate_vma_setup',
@@ -152,7 +152,7 @@ export const migration: readonly Requirement[] = [
     title: 'processes share a device page read-only',
     text:
       'fork copies a device-private entry, with a reference and a mapping for the copy. From then on ' +
-      'neither process may write through its entry: a write migrates the page back and copies it.',
+      'both entries are read-only: a write migrates the page back and copies it.',
     source: ['reference C42, B.2', 'mm/memory.c: copy_nonpresent_pte'],
     checks: ['shared device pages are read-only'],
   },

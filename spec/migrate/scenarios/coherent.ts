@@ -1,5 +1,5 @@
 /**
- * Device memory that CPUs can map, and pages that somebody outside wants to hold.
+ * Coherent device memory, and pins by get_user_pages.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import {
   ownersCollectTheirOwn,
 } from '../invariants/coherent.js'
 
-/** A page of coherent memory, and a CPU that goes on using it. */
+/** A page of coherent memory that a CPU uses in place. */
 export const coherentMemory = mirrorScenario({
   name: 'coherent-memory',
   summary:
@@ -94,7 +94,7 @@ export const coherentShared = mirrorScenario({
   }),
 })
 
-/** A page of coherent memory that somebody holds already. */
+/** A page of coherent memory with a short-term pin. */
 export const coherentHeld = mirrorScenario({
   name: 'coherent-held',
   summary:
@@ -120,12 +120,12 @@ export const coherentHeld = mirrorScenario({
   }),
 })
 
-/** Somebody outside gets at a page in device memory. */
+/** get_user_pages on a page in device memory. */
 export const getUserPages = mirrorScenario({
   name: 'get-user-pages',
   summary:
     'Two threads pin a page in device memory with get_user_pages_remote, short-term and long-term, ' +
-    'while a CPU writes to it and its driver migrates it again: it is brought back first.',
+    'while a CPU writes to it and its driver migrates it again: it is migrated back first.',
   exercises: ['C29', 'C30', 'C31', 'C39'],
   generations: [],
   parameters: {},
@@ -154,12 +154,12 @@ export const getUserPages = mirrorScenario({
   }),
 })
 
-/** The kernel looks where pages are used, and passes over those of a device. */
+/** NUMA hinting skips device pages. */
 export const coherentHinted = mirrorScenario({
   name: 'coherent-hinted',
   summary:
-    'NUMA hinting comes by a page that its driver migrates to coherent memory, while a CPU writes to it: once it is there its entry is ' +
-    'left alone.',
+    'NUMA hinting scans a page that its driver migrates to coherent memory, while a CPU writes to ' +
+    'it: once it is there its entry is left alone.',
   exercises: ['C39', 'coherent', 'data'],
   generations: [],
   parameters: {},
@@ -178,7 +178,7 @@ export const coherentHinted = mirrorScenario({
   }),
 })
 
-/** A page goes to the device whose next use was to tell where it is used. */
+/** A page with a NUMA hinting entry migrates to the device. */
 export const migrateHinted = mirrorScenario({
   name: 'migrate-hinted',
   summary:

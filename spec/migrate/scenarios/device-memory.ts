@@ -1,5 +1,5 @@
 /**
- * Device memory is plugged in, used, and goes: by removal, by unplugging, and with the process.
+ * Device memory is added and used, and goes away by removal, by unplugging, and with the process.
  *
  * @module
  */
@@ -26,10 +26,10 @@ import type { Witness } from '../../../src/world/index.js'
 import { call, type MirrorWorld, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closedWhileFaulting } from '../../mirror/scenarios/notifiers.js'
 
-/** The generations whose drivers have callbacks of the pagemap themselves. */
+/** The generations whose drivers set the callbacks of the pagemap themselves. */
 const SINCE_5_3 = ['5.4', '5.6', '6.1', '6.16'] as const
 
-/** That the region can be seen in `state`. */
+/** A witness: the region is in `state`. */
 function regionIs(state: string): (world: MirrorWorld) => Witness[] {
   return ({ chunks }) => [
     {
@@ -40,7 +40,7 @@ function regionIs(state: string): (world: MirrorWorld) => Witness[] {
   ]
 }
 
-/** Memory comes and goes while pages migrate to it. */
+/** Memory is added and removed while pages migrate to it. */
 export const hotplug = mirrorScenario({
   name: 'hotplug',
   summary:
@@ -71,7 +71,7 @@ export const hotplug = mirrorScenario({
   }),
 })
 
-/** Memory is removed while devices and CPUs fault on what is in it. */
+/** Memory is removed while devices and CPUs fault on its pages. */
 export const removeWhileFaulting = mirrorScenario({
   name: 'remove-while-faulting',
   summary:
@@ -96,7 +96,7 @@ export const removeWhileFaulting = mirrorScenario({
   }),
 })
 
-/** Processes that share a page of the memory end. */
+/** Processes that share a page of the memory exit. */
 export const deviceMemoryExit = mirrorScenario({
   name: 'device-memory-exit',
   summary:
@@ -132,7 +132,7 @@ export const deviceMemoryExit = mirrorScenario({
   }),
 })
 
-/** The device is unplugged while its memory is in use: entries are left as they are. */
+/** The device is unplugged while its memory is in use: its entries are not changed. */
 export const unplug = mirrorScenario({
   name: 'unplug',
   summary:
@@ -164,7 +164,7 @@ export const unplug = mirrorScenario({
   }),
 })
 
-/** The same with the promise kept: what is lost is poisoned. */
+/** The same with a driver that poisons the entries of lost pages. */
 export const unplugAndPoison = mirrorScenario({
   name: 'unplug-and-poison',
   summary:
@@ -195,7 +195,7 @@ export const unplugAndPoison = mirrorScenario({
   }),
 })
 
-/** Somebody takes pages by their numbers alone. */
+/** A page-frame walker takes speculative references. */
 export const speculativeReference = mirrorScenario({
   name: 'speculative-reference',
   summary:
@@ -235,12 +235,12 @@ export const speculativeReference = mirrorScenario({
   }),
 })
 
-/** The processes have as much memory as they may. */
+/** The memory cgroup is at its limit. */
 export const memoryLimit = mirrorScenario({
   name: 'memory-limit',
   summary:
-    'A process limited to one page has it in device memory and faults on it: it comes back. Another ' +
-    'thread migrates it, zaps it, and allocates a second page.',
+    'A process limited to one page has it in device memory and faults on it: it is migrated back. ' +
+    'Another thread migrates it, zaps it, and allocates a second page.',
   exercises: ['C33', 'C39'],
   generations: [],
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * Device memory by way of `hmm_devmem`: the same driver as with the pagemap's own callbacks, before Linux 5.3.
+ * Device memory managed by `hmm_devmem`: the same driver, before Linux 5.3.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export const devmemHotplug = mirrorScenario({
   }),
 })
 
-/** The device goes away with what is in its memory, while a CPU touches it. */
+/** The device is lost with the data in its memory, while a CPU accesses it. */
 export const devmemUnplug = mirrorScenario({
   name: 'devmem-unplug',
   summary:
@@ -77,7 +77,7 @@ export const devmemUnplug = mirrorScenario({
   }),
 })
 
-/** The device goes away with a page that somebody holds. */
+/** The device is lost while a walker references one of its pages. */
 export const devmemHeld = mirrorScenario({
   name: 'devmem-held',
   summary:

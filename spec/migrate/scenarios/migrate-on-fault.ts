@@ -1,5 +1,5 @@
 /**
- * A driver that serves a fault from its own memory alone.
+ * A driver that handles device faults from device memory alone.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { PteKind } from '../../../src/kernel/index.js'
 import { become, override } from '../../../src/world/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 
-/** A fault of the device has its pages migrate first. */
+/** A device fault migrates its pages first. */
 const faultToMemory = override(
   populate,
   () =>
@@ -17,12 +17,13 @@ const faultToMemory = override(
     },
 )
 
-/** Two queues of a device fault on one range, all of which is to be in device memory. */
+/** Two queues of a device fault on one range that must be in device memory as a whole. */
 export const migrateOnFault = mirrorScenario({
   name: 'migrate-on-fault',
   summary:
-    'Two queues of a device fault on the same two pages, and the driver maps them only from the memory of the device: either both ' +
-    'pages migrate or none does. A lock lets one fault migrate at a time, and each is served.',
+    'Two queues of a device fault on the same two pages, and the driver maps them only from the ' +
+    'memory of the device: either both pages migrate or none does. A lock serialises the migrations, ' +
+    'and each fault completes.',
   exercises: ['C28', 'C39', 'C49', 'deadlock'],
   referenceOnly: true,
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * Migrations of which something goes wrong, and what their drivers make of it.
+ * Migrations that fail, and how drivers handle that.
  *
  * @module
  */
@@ -44,7 +44,7 @@ import {
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { repeat } from '../../mirror/scenarios/mirroring.js'
 
-/** Others have the page in their hands. */
+/** Other threads reference, isolate or lock the page. */
 export const migrateHeld = mirrorScenario({
   name: 'migrate-held',
   summary:
@@ -103,7 +103,7 @@ export const migrateHeld = mirrorScenario({
   }),
 })
 
-/** Who migrates waits for every CPU, and somebody on one of them for the page. */
+/** The migration waits for every CPU, and a thread on one of them waits for the page. */
 export const migrateAndDrain = mirrorScenario({
   name: 'migrate-and-drain',
   summary:
@@ -147,7 +147,7 @@ export const migrateAndDrain = mirrorScenario({
   }),
 })
 
-/** There is room on the device for some of the pages only. */
+/** The device has room for only some of the pages. */
 export const migratePartly = mirrorScenario({
   name: 'migrate-partly',
   summary:
@@ -174,7 +174,7 @@ export const migratePartly = mirrorScenario({
   }),
 })
 
-/** Has `other` called wherever `target` is. */
+/** Calls `other` in place of `target`. */
 function insteadOf<A extends unknown[], R>(target: Procedure<A, R>, other: Procedure<A, R>): Override {
   return override(
     target,
@@ -185,7 +185,7 @@ function insteadOf<A extends unknown[], R>(target: Procedure<A, R>, other: Proce
   )
 }
 
-/** A fault brings back more than the page it is about. */
+/** A fault migrates neighbouring pages back too. */
 export const bringBackMore = mirrorScenario({
   name: 'bring-back-more',
   summary:
@@ -208,7 +208,7 @@ export const bringBackMore = mirrorScenario({
   }),
 })
 
-/** The device uses what is brought back. */
+/** The device uses the page that is migrated back. */
 export const bringBackMirrored = mirrorScenario({
   name: 'bring-back-mirrored',
   summary:
@@ -231,7 +231,7 @@ export const bringBackMirrored = mirrorScenario({
   }),
 })
 
-/** The driver maps what it migrates. */
+/** The driver maps the pages that it migrates. */
 export const mapAtOnce = mirrorScenario({
   name: 'migrate-and-map',
   summary:
@@ -268,7 +268,7 @@ export const mapAtOnce = mirrorScenario({
   }),
 })
 
-/** The driver maps what it migrates, and a child shares the page. */
+/** The driver maps the page that it migrates, and a child shares the page. */
 export const mapSharedAtOnce = mirrorScenario({
   name: 'migrate-and-map-shared',
   summary:
@@ -293,7 +293,7 @@ export const mapSharedAtOnce = mirrorScenario({
   }),
 })
 
-/** A copy fails, and the driver knows. */
+/** A copy fails, and the failure is reported. */
 export const copyFails = mirrorScenario({
   name: 'copy-fails',
   summary:
@@ -314,7 +314,7 @@ export const copyFails = mirrorScenario({
       { name: 'cpu 1', calls: () => [call(cpuWrite, 0, 2), call(cpuRead, 0)] },
       { name: 'cpu 2', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
     ],
-    // A driver that brings its pages back itself has its own word on copies that fail.
+    // A driver with its own migrate_to_ram handles failed copies itself.
     witnesses: ({ machine, mirrors }) =>
       mirrors[0].driver.migrateToRam
         ? []
@@ -333,7 +333,7 @@ export const copyFails = mirrorScenario({
   }),
 })
 
-/** The device loses what it was to copy, and says nothing. */
+/** A copy loses the data without an error. */
 export const copyLosesData = mirrorScenario({
   name: 'copy-loses-data',
   summary:

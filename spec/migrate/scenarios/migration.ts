@@ -1,5 +1,5 @@
 /**
- * Pages move into device memory, and come back.
+ * Pages migrate to device memory and back.
  *
  * @module
  */
@@ -21,12 +21,12 @@ import { WITH_SEQUENCE } from '../../requirement.js'
 import { refusedAcrossAreas } from '../invariants/migration-extent.js'
 import { zappedBetween } from '../invariants/migration-stages.js'
 
-/** A page goes to the device while a CPU uses it. */
+/** A page migrates to the device while a CPU uses it. */
 export const migrateVersusCpu = mirrorScenario({
   name: 'migrate',
   summary:
     'A driver migrates pages to the memory of its device while CPUs read and write them: in every ' +
-    'order no data is lost, and every CPU access brings its page back.',
+    'order no data is lost, and every CPU access migrates its page back.',
   exercises: ['C28', 'C30', 'C31', 'C39', 'C51', 'data'],
   generations: [],
   parameters: { pages: pagesParameter(1, 1, 2) },
@@ -51,7 +51,7 @@ export const migrateVersusCpu = mirrorScenario({
   }),
 })
 
-/** A page goes there and back while the process changes its mind about it. */
+/** A page migrates there and back while the process zaps it. */
 export const migrateVersusDontneed = mirrorScenario({
   name: 'migrate-and-dontneed',
   summary: 'A page migrates to the device and back while another thread zaps it and touches it again.',
@@ -83,7 +83,7 @@ export const migrateVersusDontneed = mirrorScenario({
   }),
 })
 
-/** Untouched pages go to the device. */
+/** Untouched pages migrate to the device. */
 export const migrateHoles = mirrorScenario({
   name: 'migrate-holes',
   summary: 'Untouched pages, and the zero page, migrate to the device while CPUs touch them.',
@@ -108,12 +108,12 @@ export const migrateHoles = mirrorScenario({
   }),
 })
 
-/** A range that is to migrate may be two areas. */
+/** A range to migrate may span two VMAs. */
 export const migrateAcrossAreas = mirrorScenario({
   name: 'migrate-across-areas',
   summary:
     'A driver migrates two pages that are in two VMAs, until mprotect makes them one: ' +
-    'migrate_vma_setup refuses them first, and takes them then, while a CPU writes to one.',
+    'migrate_vma_setup refuses them before and accepts them afterwards, while a CPU writes to one.',
   exercises: ['C28', 'C39', 'C51', 'migrate-range'],
   generations: [],
   parameters: {},
@@ -136,7 +136,7 @@ export const writeToOwnMemory = mirrorScenario({
   name: 'write-to-own-memory',
   summary:
     'A device writes to two pages of its own memory, one of which is read-only in the page table, ' +
-    'while a CPU reads it: the driver brings both back, and then serves the whole fault.',
+    'while a CPU reads it: the driver migrates both back, and then handles the whole fault.',
   exercises: ['C5', 'C28', 'C39'],
   generations: [],
   parameters: {},
@@ -156,11 +156,12 @@ export const writeToOwnMemory = mirrorScenario({
   }),
 })
 
-/** The last of the pages of a fault is the one that the device may not write. */
+/** The last page of a fault is read-only. */
 export const writeToOwnLast = mirrorScenario({
   name: 'write-to-own-last',
   summary:
-    'A device writes to two pages of its own memory, the last of which is read-only: the driver brings that one back too.',
+    'A device writes to two pages of its own memory, the last of which is read-only: the driver ' +
+    'migrates that one back too.',
   exercises: ['C5', 'C28', 'C39'],
   generations: [],
   parameters: {},
@@ -205,7 +206,7 @@ export const migrateAndFork = mirrorScenario({
   }),
 })
 
-/** Two devices want the same page near. */
+/** Two devices migrate the same page. */
 export const twoOwners = mirrorScenario({
   name: 'two-owners',
   summary:
@@ -238,7 +239,7 @@ export const twoOwners = mirrorScenario({
   }),
 })
 
-/** The driver migrates what its device is faulting in. */
+/** The driver migrates a page on which its device faults. */
 export const migrateWhileFaulting = mirrorScenario({
   name: 'migrate-while-faulting',
   summary: 'A device faults on a page, and accesses it, while its driver migrates the page to the device.',
@@ -263,8 +264,8 @@ export const migrateWhileFaulting = mirrorScenario({
 export const devicePageFaults = mirrorScenario({
   name: 'device-page-faults',
   summary:
-    'Two CPUs fault on a page in the memory of a device that mirrors nothing, and a third zaps it: ' +
-    'one of them brings it back, and all continue.',
+    'Two CPUs fault on a page in the memory of a device without a mirror, and a third zaps it: one ' +
+    'of them migrates it back, and all continue.',
   exercises: ['C30', 'C31', 'C48', 'progress'],
   generations: [],
   parameters: {
@@ -292,13 +293,13 @@ export const devicePageFaults = mirrorScenario({
   }),
 })
 
-/** There is no memory to bring a page back to. */
+/** No memory is free to migrate a page back. */
 export const shortOfMemory = mirrorScenario({
   name: 'short-of-memory',
   summary:
-    'A CPU faults on a device page while no system memory is left: the page stays where it is, and ' +
-    'comes back when another thread has freed memory. Meanwhile the device faults on an untouched ' +
-    'page.',
+    'A CPU faults on a device page while no system memory is left: the page stays in device memory, ' +
+    'and is migrated back when another thread has freed memory. Meanwhile the device faults on an ' +
+    'untouched page.',
   exercises: ['C29', 'C30', 'C39'],
   generations: [],
   parameters: {},
@@ -320,7 +321,7 @@ export const shortOfMemory = mirrorScenario({
   }),
 })
 
-/** The driver wants its memory back. */
+/** The driver evicts its memory. */
 export const evictDevice = mirrorScenario({
   name: 'evict',
   summary: 'A driver evicts its memory while a CPU writes to a page in it and another thread zaps the page.',

@@ -48,7 +48,10 @@ function requestOf(start: number, end: number, wanted: Wanted): HmmRequest {
   return { start, end, owner: -1, ...wanted }
 }
 
-/** The walk as every driver makes it. Part of the caller's text: it is the other steps that are wrong. */
+/**
+ * The walk as every driver makes it; the defects are in the other steps. Its steps belong to its
+ * caller.
+ */
 function* walkUnderMmapLock(current: Task, mirror: Mirror, request: HmmRequest): Running<number> {
   yield* mirror.mm.mmapLock.lockRead()
   const error = yield* hmm_range_fault(current, rangeOf(mirror, current), request)
@@ -56,7 +59,7 @@ function* walkUnderMmapLock(current: Task, mirror: Mirror, request: HmmRequest):
   return error
 }
 
-/** The comparison comes before the lock that would make its answer last. */
+/** The sequence number is compared before the lock is taken. */
 const compareOutsideLock = override(
   populateOnce,
   () =>
@@ -75,7 +78,7 @@ const compareOutsideLock = override(
     },
 )
 
-/** A fault that fails leaves its driver a user of the address space. */
+/** A fault that fails does not drop its user of the address space. */
 const putOnlyOnSuccess = override(
   populatePinned,
   () =>
@@ -87,7 +90,7 @@ const putOnlyOnSuccess = override(
     },
 )
 
-/** A fault that has been served gives up a user more than it is. */
+/** A fault that succeeds drops one user of the address space too many. */
 const putTwice = override(
   populatePinned,
   (original) =>
@@ -98,7 +101,7 @@ const putTwice = override(
     },
 )
 
-/** The callback waits for the update lock, whether its caller can wait or not. */
+/** The callback waits for the update lock even if the range is not blockable. */
 const sleepAlways = override(
   lockForInvalidation,
   () =>
@@ -108,7 +111,7 @@ const sleepAlways = override(
     },
 )
 
-/** Nothing is recorded where nothing is mapped. */
+/** The sequence number is not set if no page is mapped. */
 const skipWhereNothingIsMapped = override(
   recordAndUnmap,
   () =>
@@ -122,7 +125,7 @@ const skipWhereNothingIsMapped = override(
     },
 )
 
-/** The device is told, and its answer is not awaited. */
+/** The callback does not wait for the device. */
 const flushWithoutWaiting = override(
   flushDevice,
   () =>
@@ -134,7 +137,7 @@ const flushWithoutWaiting = override(
     },
 )
 
-/** Accesses are waited for, the translations stay where they are cached. */
+/** The callback waits for accesses, and does not flush the TLB. */
 const waitWithoutFlushing = override(
   flushDevice,
   () =>
@@ -154,7 +157,7 @@ function forget(mirror: Device, start: number, end: number): void {
   }
 }
 
-/** The sequence is recorded, and the entries stay. */
+/** The sequence number is set, and the entries stay. */
 const recordWithoutUnmapping = override(
   recordAndUnmap,
   () =>
@@ -166,7 +169,7 @@ const recordWithoutUnmapping = override(
     },
 )
 
-/** Pages of the address space are written to as the device's page table allows, whatever the CPU's says. */
+/** The device maps every page writable. */
 const mapEverythingWritable = override(
   program,
   () =>
@@ -182,7 +185,7 @@ const mapEverythingWritable = override(
     },
 )
 
-/** Whatever the array holds goes into the device's page table. */
+/** Every entry of the array is mapped, valid or not. */
 const mapWithoutLooking = override(
   program,
   () =>
@@ -214,7 +217,7 @@ const pinPages = override(
     },
 )
 
-/** Only looks whether an invalidation is under way now, as the valid flag of 4.14 to 5.4 did. */
+/** Checks only whether an invalidation is open now, as the valid flag of 4.14 to 5.4 did. */
 const validFlag = override(
   mmu_interval_read_retry,
   () =>
@@ -227,7 +230,7 @@ const validFlag = override(
     },
 )
 
-/** The array is garbage, and the mask lets it through. */
+/** The array is uninitialised, and the mask selects its bits. */
 const maskNotSet = override(
   populatePinned,
   (original) =>
@@ -258,7 +261,7 @@ const buildListOutsideLock = override(
     },
 )
 
-/** -EBUSY is tried again at once, with the sequence number that made it busy. */
+/** -EBUSY is retried at once with the same sequence number. */
 const retryWithOldSequence = override(
   hmm_range_fault,
   (original) =>
@@ -268,7 +271,7 @@ const retryWithOldSequence = override(
     },
 )
 
-/** The sequence is recorded before the lock is taken. */
+/** The sequence number is set before the lock is taken. */
 const recordBeforeLock = override(
   invalidate,
   (original) =>
@@ -306,7 +309,7 @@ const allocateUnderLock = override(
     },
 )
 
-/** The address space is not pinned. */
+/** The driver takes no user of the address space. */
 const withoutPinning = override(
   populatePinned,
   () =>
@@ -340,7 +343,7 @@ const programWithoutLock = override(
     },
 )
 
-/** The answer of a comparison outside of the lock is taken for one that lasts. */
+/** The result of a comparison without the lock is used under the lock. */
 const validateOutsideLock = override(
   populateOnce,
   () =>
@@ -387,7 +390,7 @@ const readBeginUnderLock = override(
     },
 )
 
-/** The driver says that the fault is served, and has mapped nothing. */
+/** The driver returns 0 without mapping a page. */
 const claimWithoutMapping = override(
   populate,
   () =>
@@ -402,7 +405,7 @@ const claimWithoutMapping = override(
     },
 )
 
-/** A driver that faults for reading, whatever the device wanted to do. */
+/** A driver that faults for reading even for a write. */
 const alwaysFaultForReading = override(
   populatePinned,
   (original) =>
@@ -412,7 +415,7 @@ const alwaysFaultForReading = override(
     },
 )
 
-/** Every fault of the device is refused. */
+/** Every device fault is refused. */
 const refuseEverything = override(
   populate,
   () =>
@@ -487,7 +490,7 @@ export const driverDefects: readonly Defect[] = [
   {
     name: 'X537',
     kind: 'mutation',
-    title: 'a fault that has been served gives up a user more than it is',
+    title: 'a fault that succeeds drops one user of the address space too many',
     text:
       'The address space is taken down under a process that lives: its threads have counted one user between them, and the fault ' +
       'gives that up too.',
@@ -502,9 +505,9 @@ export const driverDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'the callback sleeps for a range that is not blockable',
     text:
-      'amdkfd takes its mutex for every range, also when the OOM reaper calls, which must not wait for anybody: ' +
-      'the holder may itself wait for the memory that the reaper is to free. Only a trylock is allowed there, and ' +
-      'where it fails the range is refused.',
+      'amdkfd takes its mutex for every range, even for the OOM reaper, which must not sleep: the ' +
+      'holder may itself wait for the memory that the reaper is to free. Only a trylock is allowed ' +
+      'there, and where it fails the range is refused.',
     source: [
       'reference B.4 X2, B.11 H14',
       'drivers/gpu/drm/amd/amdkfd/kfd_svm.c: svm_range_cpu_invalidate_pagetables',

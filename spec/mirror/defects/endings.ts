@@ -1,5 +1,5 @@
 /**
- * Defects by which something is left when a thread, an invalidation, a walk or an area has ended.
+ * Defects that leave state behind at the end of a thread, an invalidation, a walk or a VMA.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { onStep, override } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Where migrate_vma_setup refuses, the driver returns at once. */
+/** If migrate_vma_setup fails, the driver returns without unlocking. */
 const returnsWithLock = override(
   migrateToDevice,
   () =>
@@ -37,7 +37,7 @@ const returnsWithLock = override(
     },
 )
 
-/** The end is called for all but the last page. */
+/** invalidate_range_end is called without the last page. */
 const endsAnotherRange = override(
   mmu_notifier_invalidate_range_end,
   (original) =>
@@ -46,14 +46,14 @@ const endsAnotherRange = override(
     },
 )
 
-/** -EPERM is returned, and nothing is noted in the range. */
+/** -EPERM is returned, and the state of the range is not changed. */
 const refusalIsNotNoted = onStep(
   hmm_vma_fault,
   'check VM_WRITE',
   (_, _current, range, page) => () => (range.notifier.mm.vma[page].flags & VM_WRITE) !== 0,
 )
 
-/** The array is set up anew, but for the orders. */
+/** The array is set up again without clearing the orders. */
 const ordersStay = onStep(hmm_range_fault, 'begin', (original, _current, range) => (choice) => {
   const orders = range.pfns.map(({ order }) => order)
   const begun = original(choice)
@@ -63,7 +63,7 @@ const ordersStay = onStep(hmm_range_fault, 'begin', (original, _current, range) 
   return begun
 })
 
-/** The range is given up, and its array stays as the walk has left it. */
+/** The range becomes idle without clearing its array. */
 const arrayStays = onStep(endOfRange, 'free the range', (original, current, mirror) => (choice) => {
   const { pfns } = rangeOf(mirror, current)
   const frames = pfns.map(({ frame }) => frame)
@@ -74,7 +74,7 @@ const arrayStays = onStep(endOfRange, 'free the range', (original, current, mirr
   return freed
 })
 
-/** The area is gone, and the page still refers to its file. */
+/** The VMA is removed, and the page still refers to its file. */
 const holeKeepsFile = onStep(
   detachVmas,
   'take the areas out',
@@ -86,14 +86,14 @@ const holeKeepsFile = onStep(
   },
 )
 
-/** The file is written and nobody has it open. */
+/** The file is written and not open. */
 const fileIsNotOpen = onStep(memfd_create, 'write the file', (original, _current, file) => (choice) => {
   const error = original(choice)
   file.open = false
   return error
 })
 
-/** Defects of what is left. */
+/** Defects that leave state behind. */
 export const endingDefects: readonly Defect[] = [
   {
     name: 'X360',
@@ -128,9 +128,9 @@ export const endingDefects: readonly Defect[] = [
   {
     name: 'X362',
     kind: 'mutation',
-    title: 'a walk fails, and the range does not say so',
+    title: 'a walk fails, and its range stays in progress',
     text:
-      'hmm_vma_fault() returns -EPERM, and the range is still being walked: whoever looks at it takes its ' +
+      'hmm_vma_fault() returns -EPERM, and the range still counts as being walked: a reader takes its ' +
       'entries for requests.',
     source: ['our own', 'reference B.3 V0', 'mm/hmm.c: hmm_vma_fault'],
     requirement: 'refinement',
@@ -141,7 +141,7 @@ export const endingDefects: readonly Defect[] = [
   {
     name: 'X363',
     kind: 'mutation',
-    title: 'a walk begins with the orders of the one before',
+    title: 'a walk starts with the orders of the previous one',
     text:
       'The array is set up for another walk, and each entry keeps its order. A page that is not reached then has ' +
       'the order of a mapping that is gone.',
@@ -154,7 +154,7 @@ export const endingDefects: readonly Defect[] = [
   {
     name: 'X364',
     kind: 'mutation',
-    title: 'a range is given up with its array full',
+    title: 'a range becomes idle with its array filled',
     text:
       'A fault is complete and the array keeps its pages. The next fault that returns before its walk would find ' +
       'them there.',
@@ -180,8 +180,8 @@ export const endingDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'a memory file is created and not open',
     text:
-      'memfd_create() writes the file and leaves it closed: whoever drops the last mapping of any file evicts ' +
-      'it, before its creator has mapped it.',
+      'memfd_create() writes the file and leaves it closed: a thread that drops the last mapping of ' +
+      'any file evicts it before its creator has mapped it.',
     source: ['our own', 'reference B.2', 'mm/memfd.c'],
     requirement: 'system-calls',
     scenario: 'memory-file',

@@ -1,5 +1,5 @@
 /**
- * Callbacks that do for most events what they must, and not for one; or for most of what uses the pages.
+ * Callbacks that omit their work for one event, or for some users of the pages.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { mmu_interval_set_seq, type NotifierRange, NotifyEvent } from '../../../
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** What the device may write is not told of if the event is one of `events`. */
+/** The callback does not mark pages dirty if the event is one of `events`. */
 const withoutDirty = (...events: readonly NotifyEvent[]) =>
   override(
     recordAndUnmap,
@@ -30,7 +30,7 @@ const withoutDirty = (...events: readonly NotifyEvent[]) =>
       },
   )
 
-/** Entries that only let the device read stay if the event is `event`. */
+/** The callback leaves read-only entries if the event is `event`. */
 const keepsReadOnly = (event: NotifyEvent) =>
   override(
     recordAndUnmap,
@@ -53,16 +53,16 @@ function unmapWritable(mirror: Mirror, range: NotifierRange): void {
 }
 
 const TOLD =
-  'No CPU records what a device writes. A page that is clean in the swap cache is dropped by reclaim, and what the device wrote with ' +
-  'it, unless the driver has marked the page dirty.'
+  'No CPU records the write of a device. Reclaim drops a page that is clean in the swap cache, and ' +
+  'the write is lost, unless the driver has marked the page dirty.'
 
-/** Defects of callbacks that look at the event. */
+/** Defects of callbacks that depend on the event. */
 export const eventDefects: readonly Defect[] = [
   {
     name: 'X530',
     kind: 'mutation',
     title: 'the callback does not mark pages dirty when they are made read-only',
-    text: `The event is PROTECTION_VMA: the page stays, and the driver thinks that there is time. ${TOLD}`,
+    text: `The event is PROTECTION_VMA: the page stays, and the driver marks it later. ${TOLD}`,
     source: ['reference, section B.4, X4'],
     requirement: 'C39',
     scenario: 'clean-and-protect',
@@ -84,7 +84,7 @@ export const eventDefects: readonly Defect[] = [
     name: 'X532',
     kind: 'mutation',
     title: 'the callback does not mark pages dirty when they migrate',
-    text: `The event is MIGRATE. A page that cannot be migrated stays where it is. ${TOLD}`,
+    text: `The event is MIGRATE. A page that cannot be migrated stays in place. ${TOLD}`,
     source: ['reference, section B.4, X4'],
     requirement: 'C39',
     scenario: 'clean-and-migrate',
@@ -95,7 +95,7 @@ export const eventDefects: readonly Defect[] = [
     name: 'X533',
     kind: 'mutation',
     title: 'the callback does not mark pages dirty when they are unmapped',
-    text: `The event is UNMAP, which mremap raises too: then the page is at another address afterwards, and not gone. ${TOLD}`,
+    text: `The event is UNMAP, which mremap uses too: then the page is moved to another address, and not freed. ${TOLD}`,
     source: ['reference, section B.4, X4'],
     requirement: 'C39',
     scenario: 'clean-and-move',
@@ -105,7 +105,7 @@ export const eventDefects: readonly Defect[] = [
   {
     name: 'X534',
     kind: 'mutation',
-    title: 'the callback leaves what may only be read when pages are unmapped',
+    title: 'the callback leaves read-only entries when pages are unmapped',
     text:
       'The driver removes the entries through which data could be lost. The others lead to a frame that is not the ' +
       "process's any more.",
@@ -118,9 +118,9 @@ export const eventDefects: readonly Defect[] = [
   {
     name: 'X535',
     kind: 'mutation',
-    title: 'the callback leaves what may only be read when the process ends',
+    title: 'the callback leaves read-only entries when the process exits',
     text:
-      'The driver removes the entries through which data could be lost, and takes the rest to be gone with the process. The ' +
+      'The driver removes writable entries only, and expects the others to end with the process. The ' +
       'device may still read through them.',
     source: ['reference, section B.4, X4'],
     requirement: 'C3',

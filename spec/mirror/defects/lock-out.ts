@@ -1,5 +1,5 @@
 /**
- * Defects of a driver that keeps out who faults while it migrates.
+ * Defects of a driver that locks out its fault handler while it migrates.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { mmu_interval_set_seq } from '../../../src/kernel/index.js'
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The driver migrates without its lock, and passes over its own migrations all the same. */
+/** The driver migrates without its lock, and ignores its own migrations all the same. */
 const keepNobodyOut = [
   override(
     migrateLockedOut,
@@ -39,7 +39,7 @@ const keepNobodyOut = [
   ),
 ]
 
-/** Migrations back to system memory keep out who faults too. */
+/** Migrations back to system memory take the lock too. */
 const lockToBringBack = override(
   bringBack,
   (original) =>

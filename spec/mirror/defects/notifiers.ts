@@ -38,7 +38,7 @@ import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 import { closeMirror, emptyMirror, freeMirror } from '../scenarios/notifiers.js'
 
-/** mmu_interval_read_begin returns at once, whatever is under way. */
+/** mmu_interval_read_begin never waits. */
 const readBeginWithoutWait = override(
   mmu_interval_read_begin,
   () =>
@@ -48,7 +48,7 @@ const readBeginWithoutWait = override(
     },
 )
 
-/** The first end that comes makes the sequence even, though other invalidations are still under way. */
+/** The first end makes the sequence number even, although other invalidations are still open. */
 const firstEndWakes = override(
   mn_itree_inv_end,
   () =>
@@ -67,7 +67,7 @@ const firstEndWakes = override(
     },
 )
 
-/** The condition is looked at without the lock under which the deferred list is dealt with. */
+/** The condition is read without the lock that covers the deferred list. */
 const waitWithoutLock = override(
   mmu_interval_seq_released,
   () =>
@@ -76,7 +76,7 @@ const waitWithoutLock = override(
     },
 )
 
-/** An interval goes into the tree although that is frozen. */
+/** An interval is inserted into the frozen tree. */
 const insertAtOnce = override(
   mmu_interval_notifier_insert,
   () =>
@@ -107,7 +107,7 @@ const failWithoutEnd = override(
     },
 )
 
-/** The count is undone, and who waits for the end is not woken. */
+/** The count is decremented, and waiters are not woken. */
 const failWithoutWaking = override(
   mn_itree_invalidate,
   () =>
@@ -131,7 +131,7 @@ const failWithoutWaking = override(
 
 const EAGAIN = 11
 
-/** A callback that gave up is taken for one that was done. */
+/** The error of a callback is ignored. */
 const errorIsLost = override(
   mn_itree_invalidate,
   () =>
@@ -143,7 +143,7 @@ const errorIsLost = override(
     },
 )
 
-/** Those that accepted are not told that it came to nothing. */
+/** Notifiers that accepted the start get no end. */
 const classicsNotUndone = override(
   mn_hlist_invalidate_range_start,
   () =>
@@ -157,7 +157,7 @@ const classicsNotUndone = override(
     },
 )
 
-/** The classic notifiers' error is lost on its way to the caller. */
+/** The error of classic notifiers is not returned. */
 const refusalIsLost = override(
   mn_hlist_invalidate_range_start,
   (original) =>
@@ -167,7 +167,7 @@ const refusalIsLost = override(
     },
 )
 
-/** As kernels up to today have it: the interval side is not closed when a classic notifier fails. */
+/** As in all kernels to date: the interval side is not closed when a classic notifier fails. */
 const intervalSideStaysOpen = override(
   mmu_notifier_invalidate_range_start,
   () =>
@@ -183,7 +183,7 @@ const intervalSideStaysOpen = override(
     },
 )
 
-/** The sequence becomes odd for every invalidation, whether or not it touches an interval. */
+/** The sequence number becomes odd for every invalidation, even if it overlaps no interval. */
 const alwaysOdd = override(
   mn_itree_inv_start_range,
   (original) =>
@@ -196,7 +196,7 @@ const alwaysOdd = override(
     },
 )
 
-/** A new interval gets the address space's number where nothing is under way, which is even. */
+/** A new interval gets the even sequence number of the address space. */
 const insertEven = override(
   mmu_interval_notifier_insert,
   () =>
@@ -212,7 +212,7 @@ const insertEven = override(
     },
 )
 
-/** The removal is put on the deferred list, and nobody waits for it. */
+/** The removal is deferred, and the driver does not wait for it. */
 const removeWithoutWait = override(mmu_interval_seq_released, () => function* () {})
 
 /** The driver frees its object first. */
@@ -226,7 +226,7 @@ const freeBeforeRemoval = override(
     },
 )
 
-/** The driver removes the notifier first, and empties the device when nobody tells it of changes any more. */
+/** The driver removes the notifier before it clears the device page table. */
 const removeBeforeEmptying = override(
   closeMirror,
   () =>
@@ -237,7 +237,7 @@ const removeBeforeEmptying = override(
     },
 )
 
-/** The page table is changed first, and who watches is told afterwards. */
+/** The page table is changed before the invalidation. */
 const zapBeforeNotifying = override(
   zap_page_range,
   (original) =>
@@ -248,7 +248,7 @@ const zapBeforeNotifying = override(
     },
 )
 
-/** mprotect changes entries and tells nobody. */
+/** mprotect changes entries without an invalidation. */
 const protectWithoutNotifying = override(
   change_protection,
   (original) =>
@@ -258,10 +258,10 @@ const protectWithoutNotifying = override(
     },
 )
 
-/** The process exits, and who mirrors it is not told. */
+/** The process exits without releasing its notifiers. */
 const exitWithoutRelease = override(__mmu_notifier_release, () => function* () {})
 
-/** The reaper says the end of an invalidation that failed to start. */
+/** The OOM reaper calls the end after a failed start. */
 const endAfterFailure = override(
   reapArea,
   (original) =>
@@ -285,7 +285,7 @@ const callbackUnderSpinlock = override(
     },
 )
 
-/** munmap takes the areas out while it holds the mmap lock for reading only. */
+/** munmap removes VMAs with the mmap lock held for reading. */
 const detachAsReader = override(
   detachVmas,
   (original) =>
@@ -295,7 +295,7 @@ const detachAsReader = override(
     },
 )
 
-/** A classic notifier that fails has an end callback all the same. */
+/** A classic notifier whose start may fail has an end callback. */
 const failingWithEnd = override(
   mn_hlist_invalidate_range_start,
   (original) =>

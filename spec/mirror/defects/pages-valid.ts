@@ -1,5 +1,5 @@
 /**
- * Defects of drivers that keep pages, flags and numbers of their own.
+ * Defects of drivers that keep pages, valid flags and sequence numbers.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { Errno, mmu_interval_read_retry, mmu_interval_set_seq } from '../../../s
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** The callback clears the flags of the pages that the device maps, and of no others. */
+/** The callback clears only the flags of pages that the device maps. */
 const keepFlagsOfUnmapped = override(
   removePages,
   () =>
@@ -32,7 +32,10 @@ const keepFlagsOfUnmapped = override(
     },
 )
 
-/** An entry is emptied before it is written anew, as some hardware wants it, under the lock for writing entries. */
+/**
+ * An entry is cleared before it is written, as some hardware requires, under the lock for adding
+ * entries.
+ */
 const emptyBeforeBinding = override(
   bindPage,
   () =>
@@ -48,7 +51,7 @@ const emptyBeforeBinding = override(
     },
 )
 
-/** The number that is compared is that of another device's notifier, for the same pages. */
+/** The sequence number of another device's notifier is compared, for the same pages. */
 const compareWithAnother = override(
   populateOnce,
   () =>
@@ -65,10 +68,10 @@ export const pagesValidDefects: readonly Defect[] = [
   {
     name: 'X350',
     kind: 'mutation',
-    title: 'pages that are known and not mapped stay valid',
+    title: 'pages that are kept and not mapped stay valid',
     text:
-      'The callback looks at the device page table to see what it has to do. A page that was found and is not bound yet ' +
-      'keeps its flag, and is bound when it is another page already.',
+      'The callback reads the device page table to decide which pages to invalidate. A page that was ' +
+      'reported and is not bound yet keeps its flag, and is bound after it was replaced.',
     source: ['reference C8', 'drivers/gpu/drm/drm_gpusvm.c: drm_gpusvm_range_pages_valid'],
     requirement: 'C8',
     scenario: 'pages-valid',
@@ -79,7 +82,9 @@ export const pagesValidDefects: readonly Defect[] = [
     name: 'X351',
     kind: 'mutation',
     title: 'an entry is removed under the lock for adding entries',
-    text: 'The driver removes entries in its callback, alone. A fault that empties one works beside others that bind.',
+    text:
+      'The callback removes entries under the exclusive lock. A fault that clears an entry runs ' +
+      'concurrently with others that bind.',
     source: ['reference B.4'],
     requirement: 'lock-discipline',
     scenario: 'pages-valid',
@@ -90,7 +95,9 @@ export const pagesValidDefects: readonly Defect[] = [
     name: 'X352',
     kind: 'mutation',
     title: "another notifier's number is compared",
-    text: 'Two devices mirror the same pages. Each notifier counts for itself, and its numbers say nothing of the other.',
+    text:
+      'Two devices mirror the same pages. Each notifier has its own sequence number, which proves ' +
+      'nothing about the other.',
     source: ['reference C8'],
     requirement: 'C8',
     scenario: 'two-devices',

@@ -1,5 +1,5 @@
 /**
- * The defect of the retry protocol on its own, which the independent model has too.
+ * The defect of the retry protocol, which the independent model has too.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 import { mmu_interval_read_retry } from '../scenarios/retry-protocol.js'
 
-/** The comparison is made, and its answer is always that nothing has changed. */
+/** The comparison always reports a match. */
 const neverRetry = override(
   mmu_interval_read_retry,
   () =>

@@ -1,5 +1,5 @@
 /**
- * Defects by which less is done than was asked for, more, or for ever.
+ * Defects by which a driver does less or more than was requested, or retries for ever.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import {
 import { become, onStep, override, type Running } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Others were faster, and the fault is answered as if it had been served. */
+/** Another device was faster, and the fault returns 0. */
 const retryAnswersZero = override(
   atomicFaultAgain,
   () =>
@@ -42,7 +42,7 @@ const retriesLess = override(
     },
 )
 
-/** How often the pages were brought back is counted and not looked at. */
+/** The count of migrations back is not checked. */
 const neverGivesUp = override(
   populateOnce,
   () =>
@@ -72,14 +72,14 @@ const neverGivesUp = override(
     },
 )
 
-/** One entry more than was asked for is set up. */
+/** One entry more than requested is set up. */
 const requestsOneMore = onStep(hmm_range_fault, 'begin', (original, _current, range, { end }) => (choice) => {
   const begun = original(choice)
   setRequest(range, end, 0)
   return begun
 })
 
-/** It is not looked at whether there are interval notifiers. */
+/** The check for interval notifiers is missing. */
 const countsWithoutIntervals = override(
   mmu_notifier_invalidate_range_start,
   () =>
@@ -93,7 +93,7 @@ export const requestDefects: readonly Defect[] = [
   {
     name: 'X374',
     kind: 'mutation',
-    title: 'an atomic fault that collided is answered with 0',
+    title: 'an atomic fault that collided returns 0',
     text:
       'Another thread took the page first, and the driver reports success without access: the device faults ' +
       'again, until it gives up.',
@@ -107,7 +107,7 @@ export const requestDefects: readonly Defect[] = [
     name: 'X375',
     kind: 'mutation',
     title: 'a retry leaves out the last page',
-    text: 'After a collision the driver walks the range with `end - 1`, and answers 0 for all of it.',
+    text: 'After a collision the driver walks the range with `end - 1`, and returns 0 for all of it.',
     source: ['our own', 'reference B.4 D1'],
     requirement: 'C5',
     scenario: 'huge-page',
@@ -117,10 +117,11 @@ export const requestDefects: readonly Defect[] = [
   {
     name: 'X376',
     kind: 'mutation',
-    title: 'a driver brings its own pages back for ever',
+    title: 'a driver migrates its own pages back for ever',
     text:
-      'The device writes to a page of its own memory that is read-only. The driver migrates it to system memory ' +
-      'and tries again, however often another thread migrates it to the device meanwhile.',
+      'The device writes to a page of its own memory that is read-only. The driver migrates it to ' +
+      'system memory and retries without a bound, while another thread migrates it to the device again ' +
+      'and again.',
     source: ['our own', 'reference B.3.1 note (b), B.11 H4'],
     requirement: 'C49',
     scenario: 'migrate-holes',
@@ -145,8 +146,8 @@ export const requestDefects: readonly Defect[] = [
     kind: 'mutation',
     title: 'an invalidation is counted where there are no interval notifiers',
     text:
-      'mmu_notifier_invalidate_range_start() does not look at has_itree: with classic notifiers alone, the count ' +
-      'goes up and nobody looks at it.',
+      'mmu_notifier_invalidate_range_start() does not check has_itree: with classic notifiers alone, ' +
+      'the count is raised for no reader.',
     source: ['our own', 'reference B.1', 'mm/mmu_notifier.c: __mmu_notifier_invalidate_range_start'],
     requirement: 'C32',
     scenario: 'classic-only',

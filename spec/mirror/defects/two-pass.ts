@@ -14,10 +14,10 @@ import { CURRENT_SEQ, finishRefused, mmu_interval_set_seq } from '../../../src/k
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** What was started before somebody gave up is forgotten. */
+/** The second pass is omitted after a notifier has refused. */
 const neverFinished = override(finishRefused, () => function* () {})
 
-/** The token is taken, whether or not it is in use. */
+/** The token is taken even if it is in use. */
 const sharedToken = override(
   lendToken,
   () =>
@@ -30,7 +30,7 @@ const sharedToken = override(
     },
 )
 
-/** The first pass takes the pages away, and the second records the sequence. */
+/** The first pass removes the entries, and the second sets the sequence number. */
 const recordedLate = [
   override(
     recordInFirstPass,

@@ -25,7 +25,7 @@ import {
 import { onStep, override, READ_ONCE, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
-/** Faults what is valid, and leaves alone what is not. */
+/** Faults in valid pages, and not missing ones. */
 function invertedNeedFault(request: HmmRequest, asked: number, present: number): number {
   const wanted = (asked & request.pfnFlagsMask) | request.defaultFlags
   if (!(wanted & HMM_PFN_REQ_FAULT)) return 0
@@ -39,7 +39,7 @@ const inverted = onStep(
   (_, range, request, page) => () => readEntry(range, request, page, invertedNeedFault),
 )
 
-/** The entry is set to "nothing there" before its request has been looked at. */
+/** The entry is cleared before its request is read. */
 const overwriteFirst = onStep(
   hmm_vma_walk_pmd,
   'read an entry',
@@ -49,7 +49,7 @@ const overwriteFirst = onStep(
   },
 )
 
-/** What follows the page that is faulted is overwritten, though the walk comes back to it. */
+/** The entries after the faulting page are overwritten, although the walk restarts there. */
 const overwriteRest = override(
   hmm_vma_fault,
   (original) =>
@@ -63,7 +63,7 @@ const overwriteRest = override(
     },
 )
 
-/** Whether the area can be written is not asked. */
+/** VM_WRITE is not checked. */
 const anyAreaMayBeWritten = onStep(hmm_vma_fault, 'check VM_WRITE', () => () => true)
 
 /** The fault is handled with the page-table lock held. */
@@ -79,7 +79,7 @@ const faultUnderLock = override(
     },
 )
 
-/** A collision is reported as soon as any invalidation is under way. */
+/** A collision is reported if any invalidation is open. */
 const collideWithAnything = override(
   mmu_interval_check_retry,
   (original) =>
@@ -94,7 +94,7 @@ const collideWithAnything = override(
     },
 )
 
-/** Pages are freed before the CPUs have forgotten them. */
+/** Pages are freed before the TLBs are flushed. */
 const freeBeforeFlush = override(
   tlb_finish_mmu,
   () =>
@@ -131,7 +131,7 @@ const copyNothing = override(
     },
 )
 
-/** The fault on a hint gives nothing back. */
+/** The NUMA hinting fault does not restore the entry. */
 const hintForEver = override(
   do_numa_page,
   () =>
@@ -140,7 +140,7 @@ const hintForEver = override(
     },
 )
 
-/** A fault is said to be handled, and is not. */
+/** A fault returns success without being handled. */
 const handleNothing = override(
   handle_mm_fault,
   () =>
@@ -288,7 +288,7 @@ export const walkDefects: readonly Defect[] = [
     name: 'X25',
     kind: 'mutation',
     title: 'pages are freed before the TLBs are flushed',
-    text: 'A CPU still reaches a page that may have a new user by now.',
+    text: 'A CPU still accesses a page that may have a new user by now.',
     source: ['reference C47, B.2'],
     requirement: 'C47',
     scenario: 'munmap',
@@ -344,10 +344,10 @@ export const walkDefects: readonly Defect[] = [
     kind: 'hazard',
     title: 'a walk fails because of a page that was not requested',
     text:
-      'hmm_vma_fault faults to the end of the VMA from the first page that needs a fault. An error of a ' +
-      'page that was not requested (here: no memory is left for it) makes the whole walk -EFAULT, although ' +
-      'every requested page is there. The recordings show the over-fault itself. Faulting only requested ' +
-      'pages would fix it, and then the claim holds.',
+      'hmm_vma_fault faults to the end of the VMA from the first page that needs a fault. An error of ' +
+      'a page that was not requested (here: no memory is left for it) makes the whole walk -EFAULT, ' +
+      'although every requested page is present. The recordings show the over-fault itself. Faulting ' +
+      'only requested pages would fix it, and then the claim holds.',
     source: ['reference B.11 H5, B.3'],
     requirement: 'asked-only',
     scenario: 'over-fault',

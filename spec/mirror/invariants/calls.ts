@@ -1,5 +1,5 @@
 /**
- * What a system call has done when it returns.
+ * The effect of a system call when it returns.
  *
  * @module
  */
@@ -19,38 +19,38 @@ import {
 import type { StepClaim } from '../../../src/world/index.js'
 import type { Call } from '../scenarios/mirror-world.js'
 
-/** In words, what the call has left undone. */
+/** A description of the effect that is missing. */
 type Undone = (mm: MmStruct) => string | undefined
 
 const RW = VM_READ | VM_WRITE
 
-/** The areas up to the first hole permit what was asked for. */
+/** The VMAs up to the first hole have the requested permissions. */
 function protects(page: number, pages: number, flags: number): Undone {
   return ({ vma }) => {
     for (let at = page; at < page + pages && vma[at].kind !== VmaKind.none; at++)
-      if ((vma[at].flags & RW) !== (flags & RW)) return `the area of page ${at} permits what it did before`
+      if ((vma[at].flags & RW) !== (flags & RW)) return `the VMA of page ${at} has its old permissions`
     return undefined
   }
 }
 
-/** There is an area that permits what was asked for. */
+/** A VMA with the requested permissions exists. */
 function maps(page: number, pages: number, flags: number): Undone {
   return ({ vma }) => {
     for (let at = page; at < page + pages; at++)
       if (vma[at].kind === VmaKind.none || (vma[at].flags & RW) !== (flags & RW))
-        return `page ${at} is not in an area of that kind`
+        return `page ${at} is not in a VMA of that kind`
     return undefined
   }
 }
 
-/** There is neither an area nor an entry. */
+/** There is neither a VMA nor an entry. */
 function unmaps(page: number, pages: number): Undone {
   return ({ vma, pte }) => {
     for (let at = page; at < page + pages; at++) {
       const { kind, flags, file } = vma[at]
-      if (kind !== VmaKind.none) return `page ${at} is still in an area`
+      if (kind !== VmaKind.none) return `page ${at} is still in a VMA`
       if (flags !== 0 || file !== 0)
-        return `page ${at} is in no area, and still has the flags or the file of one`
+        return `page ${at} is in no VMA, and still has the flags or the file of one`
       if (pte[at].kind !== PteKind.none) return `page ${at} still has an entry`
     }
     return undefined
@@ -63,7 +63,10 @@ function opens(file: AddressSpace): Undone {
     file.open || file.pages.every(({ frame }) => frame === 0) ? undefined : 'the file is not open'
 }
 
-/** What `call` owes, if it is one of those that nobody else can undo before they return: they hold the mmap lock until then. */
+/**
+ * The effect that `call` must have, if no other thread can undo it before the call returns: it
+ * holds the mmap lock until then.
+ */
 function owedBy({ procedure, args }: Call): { name: string; undone: Undone } | undefined {
   const [page, pages, flags] = args as number[]
   switch (procedure as unknown) {

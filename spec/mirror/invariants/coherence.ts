@@ -1,5 +1,5 @@
 /**
- * Mirror coherence: what the device may use is what the CPU's page table says.
+ * Mirror coherence: the device maps what the CPU's page table maps.
  *
  * @module
  */
@@ -24,7 +24,7 @@ interface Named {
   readonly translation: Translation
 }
 
-/** Everything by which a device can reach memory, with the page it stands for. */
+/** All translations by which a device can access memory, with their pages. */
 function translations({ mirrors }: MirrorWorld): Named[] {
   return mirrors.flatMap((mirror) => [
     ...mirror.pageTable.map((translation, page) => ({ what: 'page table', page, mirror, translation })),
@@ -32,17 +32,26 @@ function translations({ mirrors }: MirrorWorld): Named[] {
   ])
 }
 
-/** True for an entry that says where the data is: in a page that the CPU can use, in a device's, or in one that a device has alone. */
+/**
+ * True for an entry that refers to the page with the data: present, PROT_NONE, device-private or
+ * device-exclusive.
+ */
 function holdsData(kind: PteKind): boolean {
   return kind === PteKind.present || kind === PteKind.devicePrivate || kind === PteKind.deviceExclusive
 }
 
-/** True if whom the entry is for may write: an exclusive entry that was had page by page says nothing else, and has no bit for it. */
+/**
+ * True if the entry permits writes. Since Linux 6.15 a device-exclusive entry always does, and has
+ * no bit for it.
+ */
 function letsWrite({ machine }: MirrorWorld, { kind, write }: Pte): boolean {
   return write || (machine.rules.exclusiveByPage && kind === PteKind.deviceExclusive)
 }
 
-/** True if the data is being migrated to what the device maps already, as its driver may do at the end (C36). */
+/**
+ * True if the device already maps the destination of a migration, as its driver may do at the end
+ * (C36).
+ */
 function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: Frame | undefined): boolean {
   return machine.migrations.some((pages) => {
     if (!(pages[page].flags & MIGRATE_PFN_MIGRATE) || pages[page].dst !== mapped) return false
@@ -53,8 +62,8 @@ function isOnItsWay({ machine }: MirrorWorld, page: number, mapped: Frame | unde
 }
 
 /**
- * True if the CPU has a migration entry for what the device maps, in memory of the driver's own: such a page it may go on
- * using until the driver copies it (C41), since no CPU can write to it.
+ * True if the CPU has a migration entry for a page of the driver's own memory that the device maps:
+ * the device may use it until the driver copies it (C41), since no CPU can write to it.
  */
 function isOwnAndLeaving(mirror: Mirror, page: number, mapped: Frame | undefined): boolean {
   return (
@@ -90,7 +99,7 @@ export function samePage(world: MirrorWorld): Invariant {
   }
 }
 
-/** C3: an access that is under way uses a translation that is still good. */
+/** C3: an access in progress uses a current translation. */
 export function accessesEnded(world: MirrorWorld): Invariant {
   const { mirrors } = world
   const all = mirrors.flatMap((mirror) => [...mirror.accesses.values()].map((access) => ({ mirror, access })))
@@ -109,7 +118,7 @@ export function accessesEnded(world: MirrorWorld): Invariant {
         if (!holdsData(pte.kind) || pte.frame !== frame?.pfn)
           return `${mirror.name} still accesses page ${page} through frame ${frame?.pfn}, which the CPU's page table no longer maps`
         if (access.write && !letsWrite(world, pte))
-          return `${mirror.name} still accesses page ${page} with leave to write, which the CPU's page table no longer gives`
+          return `${mirror.name} still accesses page ${page} for writing, which the CPU's page table no longer permits`
       }
       return said
     },
@@ -135,7 +144,10 @@ export function writeOnlyIfCpuMay(world: MirrorWorld): Invariant {
   }
 }
 
-/** C2: an entry of the CPU's page table loses what a device may rely on only inside an invalidation that all have answered. */
+/**
+ * C2: an entry of the CPU's page table loses access only inside an invalidation for which all
+ * callbacks have returned.
+ */
 export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C2',
@@ -169,12 +181,12 @@ export function changeInsideInvalidation({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** True if CPUs get a page back that a device has had alone: what that must wait for is C43. */
+/** True if exclusive access to a page ends: C43 claims the conditions. */
 function isGivenBack(pte: Pte): boolean {
   return old(pte).kind === PteKind.deviceExclusive && pte.kind === PteKind.present
 }
 
-/** C3: when the notifiers have answered, no device can reach the range any more. */
+/** C3: when the callbacks have returned, no device can access the range any more. */
 export function quietAfterStart(world: MirrorWorld): StepClaim {
   const { machine, mirrors } = world
   return {
@@ -202,23 +214,24 @@ export function quietAfterStart(world: MirrorWorld): StepClaim {
 }
 
 /**
- * True if the callback that `thread` leaves with this step has given up: it may not wait, and does not hold the lock
- * under which it would have done its work.
+ * True if the callback that `thread` leaves with this step has refused the range: it must not
+ * sleep, and does not hold its lock.
  */
 export function gaveUp({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
   return !innermostRange(machine, thread).blockable && !mirror.protection.remove.heldBy(thread)
 }
 
 /**
- * True if `thread` tells `mirror` of a migration that its own driver makes, or of a page that its driver takes for it. The
- * driver may ignore that (C41), and must then see to its device itself: the other claims hold it to that.
+ * True if the invalidation of `thread` comes from a migration or from exclusive access by the
+ * driver of `mirror` itself. The driver may ignore it (C41), and must then remove the device's
+ * entries itself: the other claims check that.
  */
 export function isOwn({ machine }: MirrorWorld, mirror: Mirror, thread: number): boolean {
   const owner = innermostRange(machine, thread).owner - 1
   return owner >= 0 && (owner === mirror.owner || owner === mirror.exclusiveOwner)
 }
 
-/** C7: when the address space is released no device can reach it, and none will. */
+/** C7: when the address space is released no device can access it, now or later. */
 export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C7',
@@ -237,7 +250,10 @@ export function goneAfterRelease({ mirrors, tasks }: MirrorWorld): Invariant {
   }
 }
 
-/** In words, a way by which `mirror` can still reach a page from `start` to `end`; undefined if there is none. */
+/**
+ * A description of a translation by which `mirror` can still access a page from `start` to `end`;
+ * undefined if there is none.
+ */
 function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: number): string | undefined {
   for (let page = start; page < end; page++) {
     if (mirror.pageTable[page].frame) return `its page table still maps page ${page}`
@@ -245,7 +261,7 @@ function reachable(mirror: MirrorWorld['mirrors'][number], start: number, end: n
   }
   for (const access of mirror.accesses.values()) {
     const page = access.page - 1
-    if (page >= start && page < end) return `an access to page ${page} is still under way`
+    if (page >= start && page < end) return `an access to page ${page} is still in progress`
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 /**
- * What is left when a thread, a walk or a use of a range has ended.
+ * Claims about the end of a thread, of a walk, and of the use of a range.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export function finishedHoldNothing({ machine, tasks }: MirrorWorld): Invariant 
   }
 }
 
-/** `C19`: who is done with an address space is no user of it any more: else its process could not take it down. */
+/**
+ * `C19`: a thread that is done with an address space is not a user of it any more: otherwise it
+ * would never be torn down.
+ */
 export function doneAreNoUsers(
   { machine, mirrors, tasks }: MirrorWorld,
   threads: readonly MirrorThread[],
@@ -54,7 +57,7 @@ export function doneAreNoUsers(
       const kept = machine.mms.find(({ users }) => users > 1)
       return kept === undefined
         ? true
-        : `every thread has ended, and ${kept.name} has ${kept.users} users: who was one has not called mmput`
+        : `every thread has ended, and ${kept.name} has ${kept.users} users: a thread has not called mmput`
     },
   }
 }
@@ -108,7 +111,7 @@ function isLeftOpen(range: HmmRange | undefined): boolean {
   return range?.result === RangeResult.none && range.end > 0
 }
 
-/** `refinement`: a range that is idle is empty: its entries say nothing of what was read before. */
+/** `refinement`: an idle range is empty: its entries hold no report of an earlier walk. */
 export function idleRangesAreEmpty({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'refinement',

@@ -1,5 +1,5 @@
 /**
- * How the concrete world is read as states of the statecharts.
+ * The refinement mapping: the states of the statecharts from the concrete world.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export function mirroringAbstractions(world: MirrorWorld): Abstraction[] {
   ]
 }
 
-/** A range, the thread that uses it, and the mirror whose lock its number is compared under. */
+/**
+ * A range, the thread that uses it, and the mirror under whose lock its sequence number is
+ * compared.
+ */
 export interface OwnedRange {
   readonly range: HmmRange
   readonly thread: number
@@ -81,8 +84,8 @@ export function isWalking(view: View, thread: number): boolean {
 }
 
 /**
- * The state of a range, from where its thread stands, whether that holds the update lock, the two sequence numbers, and what the
- * last call has answered the driver.
+ * The state of a range, from the position of its thread, its update lock, the two sequence numbers,
+ * and the result of the last call.
  */
 function rangeState(
   { mirror, range, thread, walker, elsewhere, isOneOfMany }: OwnedRange,
@@ -130,7 +133,10 @@ export function validatedIsLocked(world: MirrorWorld): Invariant {
   }
 }
 
-/** True if no invalidation of the interval can be recorded now, and none was since the number of the range was taken. */
+/**
+ * True if no invalidation of the interval can be recorded now, and none was recorded since the
+ * sequence number of the range was read.
+ */
 function isClear({ protection }: Mirror, range: HmmRange, thread: number): boolean {
   return protection.program.heldForWritingBy(thread) && isCurrent(range.notifierSeq, range.notifier)
 }

@@ -1,5 +1,5 @@
 /**
- * Mirrors of before Linux 5.5, and those that map for DMA.
+ * Mirrors before Linux 5.5, and mirrors that map for DMA.
  *
  * @module
  */
@@ -16,7 +16,10 @@ import { HMM_PFN_VALID, innermostRange, PteKind } from '../../../src/kernel/inde
 import { type Invariant, old, type StepClaim } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-/** C17: a callback runs only for a mirror that is registered: who has unregistered it may free it. */
+/**
+ * C17: a callback runs only for a registered mirror: the driver may free it after it has
+ * unregistered it.
+ */
 export function callbacksOfTheRegistered({ mirrors, tasks }: MirrorWorld): Invariant {
   const entries = mirrors.map(hmmMirrorOf)
   return {
@@ -35,7 +38,7 @@ export function callbacksOfTheRegistered({ mirrors, tasks }: MirrorWorld): Invar
   }
 }
 
-/** Those by which `struct hmm` passes an invalidation on, until Linux 5.0. */
+/** The procedures by which `struct hmm` passes an invalidation on, until Linux 5.0. */
 const PASSED_ON = [startWithTelling, endWithTelling] as const
 
 /** C32: `struct hmm` passes each invalidation on to its mirrors: at the start, until Linux 4.19 at the end. Later ones keep C3. */
@@ -65,7 +68,7 @@ export function mirrorsRemoveTheRange({ machine, mirrors }: MirrorWorld): StepCl
       for (const { name, notifier, pageTable, protection } of mirrors) {
         const { invalidate } = notifier.ops
         if (!from.inside(thread, invalidate) || to.inside(thread, invalidate)) continue
-        // A callback that may not sleep has given up, and has not had the lock.
+        // A callback that must not sleep has refused the range, and did not get the lock.
         if (!old(() => protection.remove.heldBy(thread))) continue
         said = true
         const { start, end } = old(() => innermostRange(machine, thread))
@@ -78,7 +81,9 @@ export function mirrorsRemoveTheRange({ machine, mirrors }: MirrorWorld): StepCl
   }
 }
 
-/** `dma-mapping`: when hmm_range_dma_map ends, all pages that were told are mapped for DMA, or none. */
+/**
+ * `dma-mapping`: when hmm_range_dma_map returns, all reported pages are mapped for DMA, or none.
+ */
 export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
   return {
     clause: 'dma-mapping',
@@ -102,7 +107,10 @@ export function rangesAreMappedWhole({ mirrors }: MirrorWorld): StepClaim {
   }
 }
 
-/** `dma-mapping`: the IOMMU leads to no page that the process has not got: the callback unmaps it before the entry changes. */
+/**
+ * `dma-mapping`: the IOMMU maps no page that the process has lost: the callback unmaps it before
+ * the entry changes.
+ */
 export function nothingLeftMappedForDma({ dma }: MirrorWorld): Invariant {
   return {
     clause: 'dma-mapping',
@@ -122,7 +130,10 @@ export function nothingLeftMappedForDma({ dma }: MirrorWorld): Invariant {
   }
 }
 
-/** `dma-mapping`: what the device uses is mapped for DMA: the callback unmaps it once the device has forgotten it. */
+/**
+ * `dma-mapping`: a page that the device uses is mapped for DMA: the callback unmaps it only after
+ * the device's flush.
+ */
 export function nothingUsedWithoutDma({ dma }: MirrorWorld): Invariant {
   return {
     clause: 'dma-mapping',

@@ -1,5 +1,5 @@
 /**
- * What must not last.
+ * Progress claims.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { MirrorThread, MirrorWorld } from '../scenarios/mirror-world.js'
 
 const ACCESSES = [deviceAccess, deviceAtomic, prefault] as const
 
-/** The progress claims of mirroring; daemons may go on for ever. */
+/** The progress claims of mirroring. Daemons may run for ever. */
 export function mirroringProgress(
   { machine, tasks }: MirrorWorld,
   threads: readonly MirrorThread[],
@@ -43,7 +43,7 @@ export function mirroringProgress(
   ]
 }
 
-/** `work-items`: a work item that has begun ends, though its worker is no thread that must. */
+/** `work-items`: a running work item ends, although its worker is a daemon. */
 export function workProgress({ mirrors }: MirrorWorld): ProgressClaim[] {
   const works = mirrors.flatMap((mirror) => [...mirror.works.values()])
   if (works.length === 0) return []
@@ -56,7 +56,7 @@ export function workProgress({ mirrors }: MirrorWorld): ProgressClaim[] {
   ]
 }
 
-/** That everybody comes to an end: the least that is asked, and so the last that is looked at. */
+/** Every thread ends: the weakest claim, and so the last to be checked. */
 export function everyThreadEnds({ tasks }: MirrorWorld, threads: readonly MirrorThread[]): ProgressClaim {
   const busy = tasks.filter((_, i) => !threads[i].daemon)
   return {

@@ -1,5 +1,5 @@
 /**
- * What a driver may rely on in what hmm_range_fault tells it, and what it may do with it.
+ * The contract of hmm_range_fault, and the use of its report.
  *
  * @module
  */
@@ -45,12 +45,12 @@ function* pagesOf(range: HmmRange) {
   for (let page = range.start; page < range.end; page++) yield page
 }
 
-/** What was asked of a page: its own request, as far as the mask lets it through, and the defaults. */
+/** The request of a page: the bits of its entry that the mask selects, and the default flags. */
 function asked(range: HmmRange, page: number): number {
   return (range.pfns[page].asked & range.pfnFlagsMask) | range.defaultFlags
 }
 
-/** C8: the device is programmed only from a walk that has not been overtaken. Under which lock, mapPage asks. */
+/** C8: the device is programmed only from a validated walk. mapPage claims the lock. */
 export function validatedBeforeUse(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -70,9 +70,9 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
           )
           const answer = own && old(own.range).result
           if (own === undefined || (answer !== RangeResult.validated && answer !== RangeResult.compared))
-            return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not cleared`
+            return `${mirror.name} programs page ${page} from a walk that mmu_interval_read_retry has not validated`
           if (old(own.range.pfns[page]).stale)
-            return `${mirror.name} programs page ${page} from a walk that was made under another number than was compared`
+            return `${mirror.name} programs page ${page} from a walk under another sequence number than the one compared`
           const { seq } = old(own.range.notifier)
           if (old(own.range).notifierSeq.number !== seq)
             return `${mirror.name} programs page ${page} from a walk that began at ${old(own.range).notifierSeq.number}; the sequence is ${seq}`
@@ -82,13 +82,16 @@ export function validatedBeforeUse(world: MirrorWorld): StepClaim {
   }
 }
 
-/** True if the range is walked under the number of a notifier that is told of the page. */
+/** True if the notifier of the range covers the page. */
 function watches({ ownNotifiers }: Mirror, { notifier }: HmmRange, page: number): boolean {
   if (ownNotifiers.length === 0) return true
   return isInserted(notifier) && notifier.start <= page && page <= notifier.last
 }
 
-/** C8: what a snapshot tells user space is from a walk that mmu_interval_read_retry has cleared, under the update lock. */
+/**
+ * C8: a snapshot reports only entries that mmu_interval_read_retry has validated, under the update
+ * lock.
+ */
 export function snapshotsAreValidated(world: MirrorWorld): StepClaim {
   const taken = rangesOf(world).filter(({ walker }) => walker !== undefined)
   return {
@@ -98,35 +101,38 @@ export function snapshotsAreValidated(world: MirrorWorld): StepClaim {
       const own = taken.find((one) => one.thread === thread)
       if (own === undefined || !from.inside(thread, dmirror_range_snapshot)) return undefined
       if (!to.inside(thread, dmirror_range_snapshot) && own.range.result === RangeResult.collided)
-        return 'a snapshot ends with a collision, and time is left'
+        return 'a snapshot returns after a collision, before its timeout'
       if (from.step(thread) !== 'dmirror_mkentry') return undefined
       if (old(own.range).result !== RangeResult.validated)
-        return 'a snapshot tells of a walk that mmu_interval_read_retry has not cleared'
+        return 'a snapshot reports a walk that mmu_interval_read_retry has not validated'
       const { number } = old(own.range).notifierSeq
       const { seq } = old(own.range.notifier)
       return number === seq
         ? true
-        : `a snapshot tells of a walk that began at ${number}; the sequence is ${seq}`
+        : `a snapshot reports a walk that began at ${number}; the sequence is ${seq}`
     },
   }
 }
 
-/** True if the step gives the device a page, or leave to write to one. */
+/** True if the step maps the page for the device, or makes its entry writable. */
 function isProgrammed({ pageTable }: Mirror, page: number): boolean {
   const entry = pageTable[page]
   const { frame } = entry
   return frame !== undefined && (frame !== old(entry).frame || entry.write > old(entry).write)
 }
 
-/** True for a page that the driver has migrated (C36), or that the device has alone (C43): what must hold of it is said there. */
+/**
+ * True for a page that the driver has migrated (C36), or with exclusive access (C43): those clauses
+ * cover it.
+ */
 function comesFromNoWalk(world: MirrorWorld, { pageTable }: Mirror, thread: number, page: number): boolean {
   const { atomic, frame } = pageTable[page]
   return atomic || (frame !== undefined && old(() => isBeingMigratedBy(world, thread, page, frame)))
 }
 
 /**
- * C8: a driver's rule is sound: what it lets the device use is what the CPU's page table says, and no invalidation of it is under
- * way that the driver has answered. So none came since the walk that the rule rests on.
+ * C8: a driver's rule is sound: a page that it allows is mapped by the CPU's page table, and no
+ * invalidation of it is open for which the callback has returned. So none came since the walk.
  */
 export function rulesAreSound(world: MirrorWorld): StepClaim {
   const { machine, tasks } = world
@@ -144,12 +150,12 @@ export function rulesAreSound(world: MirrorWorld): StepClaim {
           const pte = old(mirror.mm.pte[page])
           const isPresent = pte.kind === PteKind.present || pte.kind === PteKind.devicePrivate
           if (!isPresent || pte.frame !== frame?.pfn)
-            return `${mirror.name} programs page ${page} as its rule allows, and it was invalidated since the walk that found it`
+            return `${mirror.name} programs page ${page} as its rule allows, and the page was invalidated since the walk that reported it`
           if (write > pte.write)
-            return `${mirror.name} programs page ${page} for writing as its rule allows, and the process may only read it`
+            return `${mirror.name} programs page ${page} for writing as its rule allows, and the CPU's entry is read-only`
           for (const task of tasks)
             if (isAnswered(machine, mirror, page, task.thread, from))
-              return `${mirror.name} programs page ${page} as its rule allows, and has answered an invalidation of it that has not ended`
+              return `${mirror.name} programs page ${page} as its rule allows, and its callback has returned for an invalidation of the page that is still open`
         }
       }
       return said
@@ -157,7 +163,7 @@ export function rulesAreSound(world: MirrorWorld): StepClaim {
   }
 }
 
-/** True if `thread` invalidates `page`, and all who are told of it have answered. */
+/** True if `thread` has an open invalidation of `page`, and all callbacks have returned. */
 function isAnswered(
   machine: MirrorWorld['machine'],
   { mm }: Mirror,
@@ -167,13 +173,13 @@ function isAnswered(
 ): boolean {
   const open = old(innermostRange(machine, thread))
   if (open.mm !== mm.index + 1 || page < open.start || page >= open.end) return false
-  // The end of an address space tells the intervals without a start.
+  // The release of an address space calls the intervals without a start.
   return (
     !view.inside(thread, mmu_notifier_invalidate_range_start) && !view.inside(thread, mn_itree_invalidate)
   )
 }
 
-/** True if `thread` has just migrated the page to where the device is to map it, which it may do then (C36). */
+/** True if `mapped` is the destination of the migration of the page by `thread` (C36). */
 function isBeingMigratedBy({ machine }: MirrorWorld, thread: number, page: number, mapped: Frame): boolean {
   const entry = machine.migrations[thread]?.[page]
   return entry !== undefined && entry.dst === mapped
@@ -200,7 +206,10 @@ export function collisionsAreReal(world: MirrorWorld): StepClaim {
   }
 }
 
-/** C21: what was asked for is there when the walk says so; C22: to ask for write alone asks for nothing. */
+/**
+ * C21: after a successful walk every requested page is valid. C22: a write request alone requests
+ * nothing.
+ */
 export function requestsAreMet(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -216,11 +225,12 @@ export function requestsAreMet(world: MirrorWorld): StepClaim {
           if (!(want & HMM_PFN_REQ_FAULT)) continue
           said = true
           const got = range.pfns[page].flags
-          if (!(got & HMM_PFN_VALID)) return `page ${page} was asked for, and the walk ends without it`
-          // One's own device page is told as it is: the caller must look (reference B.3.1 note b).
+          if (!(got & HMM_PFN_VALID)) return `page ${page} was requested, and the walk succeeds without it`
+          // A device-private page of the caller is reported as is: the caller must check it
+          // (reference B.3.1 note b).
           if (isDevicePrivate(world.machine.frames[range.pfns[page].frame])) continue
           if (want & HMM_PFN_REQ_WRITE && !(got & HMM_PFN_WRITE))
-            return `page ${page} was asked for to be written, and the walk ends with it read-only`
+            return `write was requested for page ${page}, and the walk succeeds with it read-only`
         }
       }
       return said
@@ -228,7 +238,10 @@ export function requestsAreMet(world: MirrorWorld): StepClaim {
   }
 }
 
-/** C23: a walk that asks for nothing changes nothing; C22: neither does one that asks for write alone. */
+/**
+ * C23: a walk without requests changes no entry. C22: neither does a walk with write requests
+ * alone.
+ */
 export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -245,17 +258,17 @@ export function snapshotsChangeNothing(world: MirrorWorld): StepClaim {
           if (old(() => asked(range, page)) & HMM_PFN_REQ_FAULT) wants = true
         if (wants) continue
         said = true
-        if (range.result === RangeResult.failed) return 'a walk that asked for nothing failed'
+        if (range.result === RangeResult.failed) return 'a walk without requests failed'
         for (const [page, pte] of mm.pte.entries())
           if (old(pte).kind !== pte.kind || old(pte).frame !== pte.frame || old(pte).write !== pte.write)
-            return `a walk that asked for nothing changed the entry of page ${page}`
+            return `a walk without requests changed the entry of page ${page}`
       }
       return said
     },
   }
 }
 
-/** C24: where the walk starts again the requests from there on are as they were given. */
+/** C24: when the walk restarts, the requests from there on are unchanged. */
 export function requestsAreIntact(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -266,15 +279,15 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
       if (!from.inside(thread, walk) || from.step(thread) !== 'look at the sequence') return said
       for (const { mirror, range, thread: owner } of owned) {
         if (owner !== thread || range.end === 0) continue
-        // Of several ranges of a thread one is walked.
+        // A thread with several ranges walks one of them.
         if (mirror.ownNotifiers.length > 0 && range.result !== RangeResult.none) continue
         for (let page = range.last; page < range.end; page++) {
           said = true
           const { flags, asked: request, frame, order } = range.pfns[page]
           if (flags !== request)
-            return `the walk starts again at page ${range.last}, and the request of page ${page} is gone`
+            return `the walk restarts at page ${range.last}, and the request of page ${page} is lost`
           if (frame !== 0 || order !== 0)
-            return `the walk starts at page ${range.last}, and the entry of page ${page} has an answer of an earlier one`
+            return `the walk starts at page ${range.last}, and the entry of page ${page} holds the report of an earlier walk`
         }
       }
       return said
@@ -282,7 +295,10 @@ export function requestsAreIntact(world: MirrorWorld): StepClaim {
   }
 }
 
-/** H5: a walk fails only for what was asked of it. Not true of the kernel, which faults to the end of the area. */
+/**
+ * H5: a walk fails only for requested pages. Not true of the kernel, which faults to the end of the
+ * VMA.
+ */
 export function onlyWhatWasAskedFor(world: MirrorWorld): StepClaim {
   const owned = ranges(world)
   return {
@@ -301,7 +317,7 @@ export function onlyWhatWasAskedFor(world: MirrorWorld): StepClaim {
         )
         const hopeless = [...old(() => pagesOf(range))].some((page) => old(vma[page]).kind === VmaKind.none)
         if (missing.length === 0 && !hopeless)
-          return 'every page that was asked for is there, and the walk fails for another'
+          return 'every requested page is present, and the walk fails for another'
       }
       return said
     },

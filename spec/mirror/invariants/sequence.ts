@@ -20,12 +20,18 @@ import { gaveUp, isOwn } from './coherence.js'
 
 type Mm = MirrorWorld['machine']['mms'][number]
 
-/** True if a thread is in the middle of a critical section of the subscriptions: nobody else can see it. */
+/**
+ * True if a thread is in a critical section of the subscriptions: no other thread can see the
+ * state.
+ */
 function locked(mm: Mm): boolean {
   return mm.subscriptions.lock.isHeld()
 }
 
-/** C15: an interval's number is always odd and never ahead; the address space's is even where nothing is under way. */
+/**
+ * C15: the sequence number of an interval is odd and never ahead; that of the address space is even
+ * while no invalidation is open.
+ */
 export function parity({ machine }: MirrorWorld): Invariant {
   return {
     clause: 'C15',
@@ -42,14 +48,14 @@ export function parity({ machine }: MirrorWorld): Invariant {
           const frozen = subs.intervals.find((sub) => isBeingInvalidated(machine, mm, sub))
           if (frozen) return `${frozen.name} is being invalidated, and the sequence is even (${seq})`
         }
-        if (seq & 1 && active === 0) return `the sequence is odd (${seq}) and no invalidation is under way`
+        if (seq & 1 && active === 0) return `the sequence is odd (${seq}) and no invalidation is open`
         for (const sub of subs.intervals) {
           if (!sub.allocated) continue
           const own = sub.seq
           if (!(own & 1)) return `${sub.name} has the even number ${own}`
           if (own > seq) return `${sub.name} has number ${own}, ahead of the address space's ${seq}`
           if (active === 0 && sub.deferred)
-            return `${sub.name} is on the deferred list and no invalidation is under way`
+            return `${sub.name} is on the deferred list and no invalidation is open`
         }
       }
       return said
@@ -57,7 +63,7 @@ export function parity({ machine }: MirrorWorld): Invariant {
   }
 }
 
-/** True if an invalidation is under way of pages that `sub`, which is in the tree, watches. */
+/** True if an invalidation is open that overlaps `sub`, which is in the tree. */
 function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier): boolean {
   if (!sub.inTree) return false
   return machine.openRanges.some(
@@ -65,7 +71,10 @@ function isBeingInvalidated(machine: Machine, mm: Mm, sub: IntervalNotifier): bo
   )
 }
 
-/** C16: the tree changes only while its sequence is even; who comes or goes at other times is deferred. */
+/**
+ * C16: the tree changes only while the sequence number is even; at other times insertions and
+ * removals are deferred.
+ */
 export function treeIsFrozen({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C16',
@@ -85,7 +94,7 @@ export function treeIsFrozen({ machine }: MirrorWorld): StepClaim {
   }
 }
 
-/** C17: what has been removed and freed is on no list, and no callback runs for it. */
+/** C17: a freed notifier is on no list, and no callback runs for it. */
 export function removedForGood({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C17',
@@ -106,7 +115,10 @@ export function removedForGood({ machine, tasks }: MirrorWorld): Invariant {
   }
 }
 
-/** C32: as many invalidations are counted as there are threads that have begun one and not ended it. */
+/**
+ * C32: the count of invalidations equals the number of threads that have started one and not ended
+ * it.
+ */
 export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C32',
@@ -120,7 +132,7 @@ export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
         said = true
         const open = machine.openRanges.filter((range) => range.mm === mm.index + 1).length
         if (hasIntervals && subs.active !== open)
-          return `${subs.active} invalidations are counted, ${open} are under way`
+          return `${subs.active} invalidations are counted, ${open} are open`
         if (tasks.some(({ thread }) => view.finished(thread) && machine.openRanges[thread].mm > 0))
           return 'a thread has ended, and its invalidation is still open'
       }
@@ -129,7 +141,7 @@ export function startsAreEnded({ machine, tasks }: MirrorWorld): Invariant {
   }
 }
 
-/** C32: a classic notifier has seen as many ends as starts when no invalidation is under way. */
+/** C32: a classic notifier has had as many ends as starts when no invalidation is open. */
 export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C32',
@@ -143,14 +155,14 @@ export function classicsAreEven({ machine, tasks }: MirrorWorld): Invariant {
           if (open === 0) continue
           said = true
           if (machine.openRanges.every((range) => range.mm !== mm.index + 1))
-            return `${classic.name} waits for the end of ${open} invalidations, and none is under way`
+            return `${classic.name} waits for the end of ${open} invalidations, and none is open`
         }
       return said
     },
   }
 }
 
-/** C11: whoever is refused by a classic notifier gives its range up. */
+/** C11: a caller whose range a classic notifier refused gives up the range. */
 export function refusalsAreHonoured({ machine, tasks }: MirrorWorld): Invariant {
   return {
     clause: 'C11',
@@ -168,7 +180,7 @@ export function refusalsAreHonoured({ machine, tasks }: MirrorWorld): Invariant 
   }
 }
 
-/** True while `thread` is telling notifiers of a start or an end. */
+/** True while `thread` calls notifiers for a start or an end. */
 function isNotifying(view: View, thread: number): boolean {
   return (
     view.inside(thread, mmu_notifier_invalidate_range_start) ||
@@ -176,12 +188,12 @@ function isNotifying(view: View, thread: number): boolean {
   )
 }
 
-/** Each notifier by which a driver is told of something, with the mirror. */
+/** Every notifier of a driver, with its mirror. */
 function callbacksOf({ mirrors }: MirrorWorld): { mirror: Mirror; notifier: IntervalNotifier }[] {
   return mirrors.flatMap((mirror) => notifiersOf(mirror).map((notifier) => ({ mirror, notifier })))
 }
 
-/** C10: a callback that has done its work has recorded the invalidation. */
+/** C10: a callback that has accepted the range has set the sequence number. */
 export function sequenceIsSet(world: MirrorWorld): StepClaim {
   const all = callbacksOf(world)
   return {
@@ -203,7 +215,10 @@ export function sequenceIsSet(world: MirrorWorld): StepClaim {
   }
 }
 
-/** C14: what read_begin waits for are invalidations of its interval, and nothing else makes the number odd. */
+/**
+ * C14: mmu_interval_read_begin waits only for invalidations of its interval, and nothing else makes
+ * the number odd.
+ */
 export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
   return {
     clause: 'C14',
@@ -221,7 +236,7 @@ export function oddOnlyForOverlap({ machine }: MirrorWorld): StepClaim {
         const touched = subscriptions.intervals.some(
           (sub) => sub.inTree && sub.start < range.end && range.start <= sub.last,
         )
-        if (!touched) return `the sequence became ${is} for an invalidation that touches no interval`
+        if (!touched) return `the sequence became ${is} for an invalidation that overlaps no interval`
       }
       return said
     },

@@ -1,5 +1,5 @@
 /**
- * That devices get what they ask for.
+ * Devices get the pages on which they fault.
  *
  * @module
  */
@@ -25,16 +25,18 @@ import {
 import type { CallUnderWay, StepClaim, Witness } from '../../../src/world/index.js'
 import type { Call, InitialPage, MirrorScenario, MirrorWorld } from '../scenarios/mirror-world.js'
 
-/** A page that a device asks for, to read or to write. */
+/** A page that a device accesses, for reading or writing. */
 interface Asked {
   readonly mirror: Mirror
   readonly page: number
   readonly write: boolean
-  /** True if the device wants the page to itself: a page of shared memory it does not get. */
+  /**
+   * True if the device requests exclusive access, which a page of shared memory does not permit.
+   */
   readonly alone: boolean
 }
 
-/** The pages that `call` makes a device ask for. */
+/** The pages that the device accesses in `call`. */
 function askedBy({ procedure, args }: Call): Asked[] {
   const [mirror, page] = args as [Mirror, number]
   if ((procedure as unknown) === deviceAtomic) return [{ mirror, page, write: true, alone: true }]
@@ -48,7 +50,10 @@ function askedBy({ procedure, args }: Call): Asked[] {
   }))
 }
 
-/** True if the area of the page permits the access at the beginning: then the CPU may make it, and so may the device. */
+/**
+ * True if the VMA of the page permits the access at the beginning: then the CPU may make it, and so
+ * may the device.
+ */
 function isPermitted(
   page: InitialPage | undefined,
   { write, alone }: Asked,
@@ -67,8 +72,8 @@ function isPermitted(
 }
 
 /**
- * C5: of the pages that devices ask for each is had in some run. Where one of those that a call asks for is not permitted, a
- * driver may refuse them all.
+ * C5: a device gets each page that it accesses in some run. If one of the pages of a call is not
+ * permitted, a driver may refuse all of them.
  */
 export function devicesAreServed(
   { mirrors }: MirrorWorld,
@@ -116,7 +121,7 @@ function refusalOf(calls: readonly CallUnderWay[], mirror: Mirror, page: number)
 /** Calls that have the driver populate, up to the same last page each time: (mirror, page, end, …). */
 const POPULATING: readonly unknown[] = [deviceAccess, handleFaults, prefault]
 
-/** C5: the reference driver validates a walk of all that it is asked for, also where it has tried before. */
+/** C5: the reference driver validates a walk of all requested pages, even after earlier tries. */
 export function faultsAreServedWhole(tasks: readonly Task[], calls: readonly (readonly Call[])[]): StepClaim {
   const asked = tasks.map(({ thread }) =>
     calls[thread].flatMap(({ procedure, args, run }) => {
@@ -134,7 +139,7 @@ export function faultsAreServedWhole(tasks: readonly Task[], calls: readonly (re
       if (call?.range?.result !== RangeResult.committed) return undefined
       return call.range.end === call.end
         ? true
-        : `${call.name} asks for the pages up to ${call.end}, and its driver maps those up to ${call.range.end}`
+        : `${call.name} requests the pages up to ${call.end}, and its driver maps those up to ${call.range.end}`
     },
   }
 }

@@ -8,7 +8,9 @@ import { mn_itree_invalidate } from '../../../src/kernel/index.js'
 import type { StepClaim, Witness } from '../../../src/world/index.js'
 import type { MirrorWorld } from '../scenarios/mirror-world.js'
 
-/** What is started is finished: no token is out when nobody is in the middle of telling. */
+/**
+ * Every first pass is followed by its second: no token is in use when no thread calls notifiers.
+ */
 export function startsAreFinished({ mirrors, tasks }: MirrorWorld): StepClaim {
   return {
     clause: 'two-pass',
@@ -22,14 +24,15 @@ export function startsAreFinished({ mirrors, tasks }: MirrorWorld): StepClaim {
         const token = finishTokenOf(mirror)
         if (token === undefined) continue
         said = true
-        if (token.inUse) return `everybody has been told, and ${mirror.name} is not done`
+        if (token.inUse)
+          return `all notifiers have been called, and ${mirror.name} has not finished its second pass`
       }
       return said
     },
   }
 }
 
-/** Two invalidations at once, of which one finds the token in use. */
+/** Two concurrent invalidations, of which one finds the token in use. */
 export function tokenIsLent({ mirrors, tasks }: MirrorWorld): Witness {
   return {
     clause: 'two-pass',

@@ -59,13 +59,13 @@ export const coherence: readonly Requirement[] = [
     title: 'a device access can fault and be replayed',
     text:
       'An access that the device cannot translate stalls, is reported to the driver, and is replayed ' +
-      'after the driver has answered. This is required of the hardware: otherwise an invalidation ' +
-      'would have to wait until the device no longer needs the page. The driver must be able to serve ' +
-      'every page: a device that asks for a page that the CPU may access in that way gets it, unless ' +
-      'something else happens first. A driver that refuses one page for ever is broken. The reference ' +
-      'driver serves a fault whole, up to its last page, and answers an atomic fault with 0 only after ' +
-      'it has programmed the entry. A driver that makes the accesses itself answers 0 only if it has ' +
-      'made each of them.',
+      'after the driver has handled the fault. This is required of the hardware: otherwise an ' +
+      'invalidation would have to wait until the device no longer needs the page. The driver must be ' +
+      'able to handle a fault on every page: a device that faults on a page that the CPU may access in ' +
+      'that way gets it, unless another event comes first. A driver that refuses one page for ever is ' +
+      'broken. The reference driver handles all pages of a fault, and returns 0 for an atomic fault ' +
+      'only after it has programmed the entry. A driver that makes the accesses itself returns 0 only ' +
+      'if it has made each of them.',
     source: ['reference C5', 'Documentation/mm/hmm.rst'],
     checks: [
       'a device gets each page that it asks for',
@@ -80,10 +80,10 @@ export const coherence: readonly Requirement[] = [
     id: 'C6',
     title: 'mirroring pins no page',
     text:
-      'A mirrored page has the references of its mappings and, for a while, those of whoever copies ' +
-      'it, but none for the device: device entries are valid because the notifier reports changes. A ' +
-      'file holds its pages as long as it is mapped, and is mapped only by VMAs: a hole refers to no file. ' +
-      'At the end no reference is leaked.',
+      'A mirrored page has the references of its mappings and, for a while, of threads that copy it, ' +
+      'but none for the device: a device entry is valid because the notifier invalidates it. A file ' +
+      'holds references to its pages as long as it is mapped, and is mapped only by VMAs: a hole ' +
+      'refers to no file. At the end no reference is leaked.',
     source: ['reference C6', 'Documentation/mm/hmm.rst'],
     checks: ['references are those of the mappings', 'a file holds its pages as long as it is mapped'],
   },

@@ -11,16 +11,16 @@ export const collision: readonly Requirement[] = [
     id: 'C8',
     title: 'a walk is used only under the update lock, once it is validated',
     text:
-      'What hmm_range_fault stored may be read and mapped only under the lock that the driver takes to ' +
-      'program its device, in a step in which its own rule says that the page was not invalidated since ' +
-      'the walk. The rule of most drivers: mmu_interval_read_retry has returned false under the update ' +
-      'lock, for the number under which the walk was made. A driver may have another (mayBind), a flag ' +
-      'that its callback clears, or a stored number; it must be sound: what it allows is what the CPU ' +
-      'page table says, and no invalidation is under way that the driver has answered. The lock is held ' +
-      'until the device page table is written. A number is compared with that of the notifier that it ' +
-      'was taken of. This includes dereferencing struct pages: before that they may have ' +
-      'been freed. A thread may map the pages of its own migration instead (C36), once it knows that ' +
-      'they have migrated; C1 must still hold.',
+      'The entries of the array may be read and mapped only under the lock that the driver takes to ' +
+      "program its device, in a step in which the driver's rule proves that the page was not " +
+      'invalidated since the walk. The rule of most drivers: mmu_interval_read_retry has returned ' +
+      'false under the update lock, for the number under which the walk was made. A driver may have ' +
+      'another rule (mayBind), such as a flag that its callback clears, or a stored number. It must be ' +
+      "sound: a page that it allows is mapped by the CPU page table, and the driver's callback has not " +
+      'returned for an invalidation of it that is still open. The lock is held until the device page ' +
+      'table is written. A number is compared only with the notifier from which it was read. This ' +
+      'includes dereferencing struct pages: before that they may have been freed. A thread may map the ' +
+      'pages of its own migration instead (C36), once they have migrated; C1 must still hold.',
     source: ['reference C8, B.4 D6 and D7', 'include/linux/hmm.h', 'Documentation/mm/hmm.rst'],
     checks: [
       'the device is programmed only from a validated walk',

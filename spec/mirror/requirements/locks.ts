@@ -47,9 +47,9 @@ export const locks: readonly Requirement[] = [
     title: 'locks are taken in their order',
     text:
       'The order is: mmap lock, folio lock, update lock, reverse-map lock, page-table lock, lock of ' +
-      'the subscriptions. A lock is taken only while no lock is held that comes after it, or that ' +
-      'stands at the same place. So a driver takes no lock in migrate_to_ram, which is called under the mmap lock and a folio lock, ' +
-      'that it holds across a walk or a migration.',
+      'the subscriptions. A lock is taken only while no lock of the same or a later rank is held. ' +
+      'migrate_to_ram is called under the mmap lock and a folio lock, so a driver must not take a lock ' +
+      'there that it holds across a walk or a migration.',
     source: ['our own', 'reference B.0, D42'],
     checks: ['assert:mayAcquire', 'assert:mmu_interval_notifier_insert'],
   },
@@ -90,19 +90,20 @@ export const locks: readonly Requirement[] = [
     id: 'C49',
     title: 'reading ends when invalidations end',
     text:
-      'If invalidations come to an end and every thread that can go on does, mmu_interval_read_begin ' +
-      'returns, and a device access or a prefault is served or fails. A stream of invalidations that ' +
-      'never stops may starve a reader (H7). A driver that brings its own pages back for a write that ' +
-      'they do not permit gives up after some tries.',
+      'If every invalidation ends and every thread that can take a step does, mmu_interval_read_begin ' +
+      'returns, and a device access or a prefault completes or fails. An endless stream of ' +
+      'invalidations may starve a reader (H7). A driver that migrates its own read-only pages back for ' +
+      'a write gives up after some tries.',
     source: ['reference C49, G.4, B.11 H7', 'mm/hmm.c, mm/mmu_notifier.c: mmu_interval_read_begin'],
     checks: ['read_begin returns', 'a device access ends', 'assert:populate (look for WRITE)'],
   },
   {
     id: 'work-items',
-    title: 'a work item ends before the object that it is part of',
+    title: 'a work item ends before the object that contains it',
     text:
-      'A work item of a driver is neither queued nor running when the object that it is part of is freed, and it is not queued ' +
-      'afterwards. One that has begun ends, if every thread that can go on does.',
+      'A work item of a driver is neither queued nor running when the object that contains it is ' +
+      'freed, and it is not queued afterwards. A running item ends if every thread that can take a ' +
+      'step does.',
     source: ['our own', 'kernel/workqueue.c: debug_work_free', 'Documentation/core-api/workqueue.rst'],
     checks: ['assert:queue_work', 'assert:destroyWork', 'a work item ends'],
   },
@@ -110,8 +111,8 @@ export const locks: readonly Requirement[] = [
     id: 'progress',
     title: 'every thread ends',
     text:
-      'Every thread that is not meant to run for ever completes its calls, if every thread that can ' +
-      'go on does.',
+      'Every thread that is not meant to run for ever completes its calls if every thread that can go ' +
+      'on does.',
     source: ['our own', 'reference G.4'],
     checks: ['every thread ends'],
   },

@@ -11,9 +11,9 @@ export const notifiers: readonly Requirement[] = [
     id: 'C11',
     title: 'only a range that is not blockable may be refused',
     text:
-      'A callback may refuse a range only if the range is not blockable. For any other range its ' +
-      'caller continues as if the invalidation had been done. A caller whose range was refused gives it ' +
-      'up: it ends what it has opened, and changes no entry of it.',
+      'A callback may refuse a range only if the range is not blockable. For any other range the ' +
+      'caller continues as if the callback had succeeded. A caller whose range was refused gives up ' +
+      'the range: it closes what it has opened, and changes no entry of the range.',
     source: ['reference C11, B.1 S5, O2', 'mm/mmu_notifier.c: mn_itree_invalidate'],
     checks: [
       'a range that was refused is given up',
@@ -85,10 +85,10 @@ export const notifiers: readonly Requirement[] = [
     id: 'non-blocking',
     title: 'a callback does not sleep for a range that is not blockable',
     text:
-      'While a range that is not blockable is open its thread does nothing that may sleep, least of all in a ' +
-      'callback: it takes no mutex or semaphore except by a trylock, waits on no wait queue and for no work item, and ' +
-      'allocates nothing. What a callback cannot do without sleeping it refuses (C11). To spin until the device has ' +
-      'flushed its TLB is no sleep.',
+      'While a range that is not blockable is open its thread does nothing that may sleep, least of ' +
+      'all in a callback: it takes no mutex or semaphore except by a trylock, waits on no wait queue ' +
+      'and for no work item, and allocates nothing. If the callback would have to sleep, it refuses ' +
+      'the range (C11). Spinning until the device has flushed its TLB is not sleeping.',
     source: [
       'the reverse of reference C11; B.4 X2, B.11 H14',
       'include/linux/mmu_notifier.h: invalidate_range_start, invalidate',
@@ -101,10 +101,10 @@ export const notifiers: readonly Requirement[] = [
     id: 'callback-users',
     title: 'a callback does not drop the last user of the address space',
     text:
-      'A driver that holds a user of the address space (mmget) does not give it up (mmput) from its own ' +
-      'callback: if it is the last, exit_mmap runs there. That calls every notifier, this one among them, ' +
-      'from within a callback, and takes the mmap lock, which the caller of the callback may hold. It is ' +
-      'given up by a worker (mmput_async), or before.',
+      'A driver that holds a user of the address space (mmget) does not give it up (mmput) from its ' +
+      'own callback: if it is the last, exit_mmap runs there. exit_mmap calls every notifier, ' +
+      'including this one, from within a callback, and takes the mmap lock, which the caller of the ' +
+      'callback may hold. The driver drops the user from a worker (mmput_async), or before.',
     source: [
       'our own',
       'commit a29e067bd389 (drm/amdkfd)',
@@ -117,12 +117,13 @@ export const notifiers: readonly Requirement[] = [
     id: 'C32',
     title: 'every start is paired with one end, for each notifier that saw it',
     text:
-      'Invalidations are counted exactly: the count is the number of threads that have started one ' +
-      'and not ended it. A start that fails part of the way closes what it has opened, on the ' +
-      'interval side and for every classic notifier that accepted. An end names the range, the event ' +
-      'and the owner of its start. Only an address space with interval notifiers counts at all. A classic notifier whose start may ' +
-      'fail has no end callback. No invalidation stays open. Until Linux 5.0 struct hmm is such a notifier: it ' +
-      'passes each invalidation on to its mirrors, until 4.19 at the end, and each removes the range from its device page table.',
+      'Invalidations are counted exactly: the count is the number of threads that have started one and ' +
+      'not ended it. A start that fails part of the way closes what it has opened, on the interval ' +
+      'side and for every classic notifier that accepted. An end names the range, the event and the ' +
+      'owner of its start. Invalidations are counted only in an address space with interval notifiers. ' +
+      'A classic notifier whose start may fail has no end callback. No invalidation stays open. Until ' +
+      'Linux 5.0 struct hmm is such a notifier: it passes each invalidation on to its mirrors, until ' +
+      '4.19 at the end, and each removes the range from its device page table.',
     source: [
       'reference C32, B.1 E1, O3, D8, D21, B.11 H3',
       'mm/mmu_notifier.c: mn_itree_inv_end, mn_hlist_invalidate_range_start',

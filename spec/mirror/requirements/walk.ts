@@ -23,7 +23,7 @@ export const walk: readonly Requirement[] = [
   },
   {
     id: 'C21',
-    title: 'after a successful walk every requested page is there',
+    title: 'after a successful walk every requested page is valid',
     text:
       'If the walk succeeds, every page that was requested is valid, and every page for which write ' +
       'was requested is writable. The request of a page consists of the default flags and those bits ' +
@@ -46,8 +46,8 @@ export const walk: readonly Requirement[] = [
     id: 'C23',
     title: 'a snapshot changes nothing and does not fail',
     text:
-      'A walk that requests no page leaves the page table unchanged and does not fail because of what ' +
-      'it finds: holes, and VMAs that cannot be mirrored, are reported as HMM_PFN_ERROR.',
+      'A walk that requests no page leaves the page table unchanged, and no entry makes it fail: ' +
+      'holes, and VMAs that cannot be mirrored, are reported as HMM_PFN_ERROR.',
     source: ['reference C23, B.3.1, D27', 'mm/hmm.c', 'Documentation/mm/hmm.rst'],
     checks: ['a snapshot leaves the page table alone'],
     generations: SINCE_5_8,
@@ -90,10 +90,10 @@ export const walk: readonly Requirement[] = [
     id: 'asked-only',
     title: 'a walk fails only for requested pages (not true of the kernel)',
     text:
-      'If every requested page is there, the walk does not fail because of another page. No kernel to ' +
-      'date guarantees this, so it is claimed only in the scenario over-fault with strict=1: a ' +
-      'finding (H5), not a promise. hmm_vma_fault faults to the end of the chunk, and an error of a ' +
-      'page that was not requested ends the walk.',
+      'If every requested page can be made valid, the walk does not fail because of another page. No ' +
+      'kernel to date guarantees this, so it is claimed only in the scenario over-fault with strict=1: ' +
+      'a finding (H5), not a promise. hmm_vma_fault faults to the end of the range that the walk ' +
+      'callback covers, and an error for a page that was not requested ends the walk.',
     source: ['reference B.3 (over-fault), B.11 H5', 'mm/hmm.c: hmm_vma_fault'],
     checks: ['a walk fails only for pages that were asked for', 'test:test/spec/defects.test.ts'],
   },

@@ -1,5 +1,5 @@
 /**
- * The process ends while drivers open mirrors, or are told of something else.
+ * The process exits while drivers open mirrors, or during an invalidation.
  *
  * @module
  */
@@ -12,18 +12,21 @@ import { closeMirror, ofTheMirrors, watchMirror } from './notifiers.js'
 /** Its threads use interval notifiers themselves. */
 const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
 
-/** A driver's worker opens a mirror of a process that it has no user of, uses it, and closes it. */
+/**
+ * A worker of the driver opens a mirror without being a user of the address space, uses it, and
+ * closes it.
+ */
 const openMirror = procedure('open a mirror', function* (current: Task, mirror: Mirror) {
   if (yield* watchMirror(mirror)) return
   yield* deviceAccess(current, mirror, 0, 1, 2)
   yield* closeMirror(current, mirror)
 })
 
-/** A mirror is opened while the process ends. */
+/** A mirror is opened while the process exits. */
 export const insertVersusExit = mirrorScenario({
   name: 'insert-and-exit',
   summary:
-    'A driver opens a mirror while the process exits: it is told of the end, or its notifier is not ' +
+    'A driver opens a mirror while the process exits: it gets the release, or its notifier is not ' +
     'inserted at all.',
   exercises: ['C6', 'C7', 'C17', 'C19', 'C32'],
   generations: WITH_INTERVALS,
@@ -55,8 +58,8 @@ const reap = procedure(function* reap(current: Task) {
 export const exitVersusReaper = mirrorScenario({
   name: 'exit-and-reap',
   summary:
-    'The process exits while its device writes and the OOM reaper takes its pages: whoever is the last ' +
-    'user takes the address space down, and that is no callback.',
+    'The process exits while its device writes and the OOM reaper takes its pages: the last user ' +
+    'tears the address space down, and must not be a callback.',
   exercises: ['C6', 'C7', 'C11', 'C19', 'C32', 'callback-users', 'non-blocking'],
   parameters: {},
   world: () => ({

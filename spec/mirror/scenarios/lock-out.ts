@@ -1,5 +1,6 @@
 /**
- * A driver that keeps out who faults while it migrates, instead of recording that it does.
+ * A driver that locks out its fault handler while it migrates, instead of recording its own
+ * invalidations.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { cpuWrite, HMM_PFN_REQ_FAULT, HMM_PFN_REQ_WRITE } from '../../../src/ker
 import { become, override } from '../../../src/world/index.js'
 import { call, mirrorScenario } from './mirror-world.js'
 
-/** A fault of the device holds the driver's lock from before its walk until the pages are mapped. */
+/** A device fault holds the driver's lock from before its walk until the pages are mapped. */
 const faultUnderLock = override(
   populate,
   () =>
@@ -25,7 +26,7 @@ const faultUnderLock = override(
     },
 )
 
-/** The driver's own migrations are not recorded while its lock is held. */
+/** Invalidations by the driver's own migrations are not recorded while its lock is held. */
 const recordOthers = override(
   recordAndUnmap,
   () =>
@@ -34,13 +35,13 @@ const recordOthers = override(
     },
 )
 
-/** Who faults and who migrates keep each other out. */
+/** Fault handler and migration exclude each other. */
 export const lockOutReaders = mirrorScenario({
   name: 'lock-out-readers',
   summary:
     'A driver filters the events of its own migrations, and locks out its fault handler while it ' +
-    'migrates. The device writes to a page that is read-only and to one in its own memory, which ' +
-    'the fault for the first brings back; the driver migrates both, and a CPU writes.',
+    'migrates. The device writes to a page that is read-only and to one in its own memory, which the ' +
+    'fault for the first migrates back; the driver migrates both, and a CPU writes.',
   exercises: ['C1', 'C30', 'C39'],
   referenceOnly: true,
   parameters: {},

@@ -1,5 +1,5 @@
 /**
- * What a scenario of mirroring is made of: pages, mirrors, threads and their calls.
+ * The declaration of a mirroring scenario: pages, mirrors, threads and their calls.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
 } from '../../../src/world/index.js'
 import type { RecordedDevices, RecordedOptions } from '../../recorded/devices.js'
 
-/** A call that a thread makes: a procedure that takes the task first, and the rest of its arguments. */
+/** A call of a thread: a procedure whose first parameter is the task, and its other arguments. */
 export interface Call {
   // biome-ignore lint/suspicious/noExplicitAny: a program is a list of calls of any procedures
   readonly procedure: Procedure<any[], unknown>
@@ -46,38 +46,38 @@ export interface MirrorThread {
   readonly process?: number
   /** What it calls, one after another. */
   readonly calls: (world: MirrorWorld) => readonly Call[]
-  /** Indexes of the mirrors that it makes access memory. */
+  /** Indexes of the mirrors whose accesses it runs. */
   readonly devices?: readonly number[]
   readonly daemon?: boolean
 }
 
-/** What a page is at the beginning. */
+/** The initial state of a page. */
 export interface InitialPage {
-  /** The area: default private anonymous, readable and writable. */
+  /** The VMA: by default private anonymous, readable and writable. */
   readonly kind?: VmaKind
   readonly flags?: number
-  /** True if a frame is there already, with 1 in it. */
+  /** True if the page has a frame, with the value 1. */
   readonly touched?: boolean
-  /** True if a device has had it to itself, and nobody has touched it since. */
+  /** True if its entry is device-exclusive. */
   readonly exclusive?: boolean
-  /** True if that frame is one of the first owner's device memory. */
+  /** True if the frame is in the device memory of the first owner. */
   readonly onDevice?: boolean
-  /** True if the entry is read-only although the area is writable: the page may be shared with a child. */
+  /** True if the entry is read-only in a writable VMA: the page may be shared with a child. */
   readonly readOnly?: boolean
   /** True if the page is in swap, and not in memory. */
   readonly swappedOut?: boolean
-  /** True if it has been brought back from swap by a read: its slot holds the same, and no bit says that it was written to. */
+  /** True if the page is clean in the swap cache, as after a read fault on a swapped-out page. */
   readonly swapCached?: boolean
-  /** False if the entry is not soft-dirty any more (default true, of a page that was touched). */
+  /** False if the entry is not soft-dirty (default true, for a touched page). */
   readonly softDirty?: boolean
-  /** True if userfaultfd wants to hear of writes: goes with `readOnly`. */
+  /** True if userfaultfd write-protects the entry; requires `readOnly`. */
   readonly uffdWp?: boolean
-  /** In an area that has a file behind it: which, and the page of it (default its first). If touched, that is mapped. */
+  /** In a file VMA: the file, and its page (default the first). If touched, the page is mapped. */
   readonly file?: number
   readonly pgoff?: number
-  /** Index of the thread in whose CPU's batch it is, and not on an LRU list yet. */
+  /** Index of the thread whose CPU has the page in its LRU batch. */
   readonly inBatchOf?: number
-  /** Mirrors that map it already. */
+  /** Mirrors that map the page already. */
   readonly mirroredBy?: readonly number[]
 }
 
@@ -93,88 +93,100 @@ export interface MirrorDeclaration {
   readonly detached?: boolean
   /** True if it may be closed while its device faults. */
   readonly closable?: boolean
-  /** Pages of memory of its own (default none). */
+  /** Pages of its device memory (default none). */
   readonly memory?: number
   /** True if CPUs can map that memory. */
   readonly coherent?: boolean
   /** True if its driver takes exclusive access. */
   readonly exclusive?: boolean
-  /** True if its driver maps for DMA what it mirrors, and keeps an array for that. */
+  /** True if its driver maps the mirrored pages for DMA, in an array. */
   readonly dma?: boolean
   /** True if its callback has two passes. */
   readonly twoPass?: boolean
-  /** True if its driver keeps out who faults while it migrates. */
+  /** True if its driver locks out its fault handler while it migrates. */
   readonly locksOut?: boolean
-  /** True if its driver maps what it migrates at once. */
+  /** True if its driver maps pages at the end of their migration. */
   readonly mapsAtOnce?: boolean
-  /** True if it is one more mirror of the device of the mirror before it, and uses the memory of that. */
+  /** True if it is another mirror of the device of the previous mirror, and uses its memory. */
   readonly sameDevice?: boolean
 }
 
-/** How a mirroring scenario is made. */
+/** A mirroring scenario. */
 export interface MirrorScenario {
   readonly pages: readonly InitialPage[]
   readonly mirrors: readonly MirrorDeclaration[]
   readonly threads: readonly MirrorThread[]
   /** Processes (default 1). */
   readonly processes?: number
-  /** Frames beyond those that are touched at the beginning. */
+  /** Free frames at the beginning. */
   readonly spareFrames: number
   /** Largest value that is written. */
   readonly values?: number
-  /** True if pages are on LRU lists. */
+  /** True if the machine has LRU lists. */
   readonly lru?: boolean
-  /** True if the second process has been forked already, and shares every page. */
+  /** True if the process has forked already: the second process shares every page. */
   readonly forked?: boolean
-  /** Invalidations that a run can see. */
+  /** The most invalidations in a run. */
   readonly invalidations: number
-  /** Set if the recorded driver looks after the mirrors and their memory: what it needs of the world. */
+  /** Options of the recorded driver, if it drives the mirrors and their memory. */
   readonly recorded?: RecordedOptions
   /** True if copies from device memory may fail. */
   readonly copiesFail?: boolean
-  /** Device memory whose owner mirrors nothing, in pages. */
+  /** Device memory whose owner has no mirror, in pages. */
   readonly bareMemory?: number
-  /** True if memory is registered with userfaultfd. */
+  /** True if VMAs can be registered with userfaultfd. */
   readonly userfaults?: boolean
-  /** True if memory is advised. */
+  /** True if VMAs have the flags of advice and mlock. */
   readonly advice?: boolean
   /** Slots of swap (default none). */
   readonly swapSlots?: number
-  /** Where the device memory comes and goes: whether it is there at the beginning, and what becomes of what is lost. */
+  /**
+   * Set if device memory is added and removed: whether it exists at the beginning, and whether the
+   * driver poisons the entries of lost pages.
+   */
   readonly hotplug?: {
     readonly plugged: boolean
     readonly poisons?: boolean
-    /** True if its driver has it by way of `hmm_devmem`, as before Linux 5.3. */
+    /** True if its driver uses `hmm_devmem`, as before Linux 5.3. */
     readonly helpers?: boolean
   }
-  /** Most pages that the processes may have together (default no limit). */
+  /** The limit of the memory cgroup, in pages (default none). */
   readonly memoryLimit?: number
   /** Pages of each file. */
   readonly files?: readonly number[]
-  /** True if nothing is in them yet, as in shared memory; otherwise all their pages are in memory, with 1 in them. */
+  /**
+   * True if they have no pages yet, as new shared memory; otherwise all their pages are in memory,
+   * with the value 1.
+   */
   readonly emptyFiles?: boolean
-  /** True if a thread moves areas (mremap). */
+  /** True if a thread moves VMAs (mremap). */
   readonly moves?: boolean
-  /** Pages of a huge page (default: there are none): all areas want them, and pages that lie as in one, all touched, are one. */
+  /**
+   * Pages of a huge page (default: no huge pages). All VMAs have huge pages enabled, and an aligned
+   * block of touched pages is a huge page.
+   */
   readonly hugePages?: number
-  /** True if a free page of a device remembers of which folio it was a part. */
+  /** True if a free device page keeps the part of the folio that it was. */
   readonly remembersFolios?: boolean
-  /** `anon_vma`s (default: areas only know that they have one). A process that has been forked already has the second. */
+  /**
+   * The number of `anon_vma`s (default none: a VMA only records that it has one). A process that
+   * has been forked already has the second.
+   */
   readonly anonVmas?: number
-  /** What the kernel does otherwise than the latest (default nothing). */
+  /** Differences from the behaviour of the latest release (default none). */
   readonly rules?: Partial<Rules>
-  /** Classic notifiers, beside the interval notifiers. */
+  /** Classic notifiers, besides the interval notifiers. */
   readonly classics?: readonly { readonly name: string; readonly ops?: ClassicNotifierOps }[]
-  /** What must be able to happen. */
+  /** Witnesses: states that must be reachable. */
   readonly witnesses?: (world: MirrorWorld) => readonly Witness[]
-  /** What must not last, beside what must not in any of these worlds. */
+  /** Progress claims besides those of every mirroring scenario. */
   readonly progress?: (world: MirrorWorld) => readonly ProgressClaim[]
-  /** Claims beside those that are made of every scenario. */
+  /** Claims besides those of every mirroring scenario. */
   readonly stepClaims?: (world: MirrorWorld) => readonly StepClaim[]
   readonly overrides?: readonly Override[]
 }
 
-/** Ghost: the thread whose turn it is. */
+/** Ghost: the thread that takes its turn. */
 export interface Turn {
   thread: number
 }
@@ -184,14 +196,14 @@ export interface MirrorWorld {
   readonly machine: Machine
   readonly mirrors: readonly Mirror[]
   readonly tasks: readonly Task[]
-  /** By owner: its memory, where that comes and goes. */
+  /** By owner: its memory, if it is added and removed. */
   readonly chunks: readonly DeviceChunk[]
-  /** By owner: what `hmm_devmem` keeps of its memory, if the driver has that by way of it. */
+  /** By owner: the state of `hmm_devmem`, if the driver uses it. */
   readonly devmems: readonly HmmDevmem[]
-  /** Whose turn it is, where a scenario has its threads take turns. */
+  /** The turn, in a scenario whose threads take turns. */
   readonly turn: Turn
   /** The arrays of the mirrors that map for DMA. */
   readonly dma: readonly DmaList[]
-  /** The recorded driver's devices, if it is in charge. */
+  /** The devices of the recorded driver, if the scenario uses it. */
   readonly recorded?: RecordedDevices
 }

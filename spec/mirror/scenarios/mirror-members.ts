@@ -1,6 +1,6 @@
 /**
- * What a world is declared with, by kind: a text that is not type-checked may misspell a member, and what it asks for would not be
- * there.
+ * The members of a scenario's declaration, by kind. A scenario that is not type-checked may
+ * misspell a member, which would then be ignored.
  *
  * @module
  */
@@ -82,7 +82,7 @@ const THREAD: Readonly<Record<keyof MirrorThread, true>> = {
 }
 
 /**
- * Refuses a member that no world, page, mirror or thread has.
+ * Throws for an unknown member of a world, page, mirror or thread.
  *
  * @param scenario - its name, as the message has it
  * @throws SpecificationError `scenario`

@@ -1,5 +1,5 @@
 /**
- * How the worlds of mirroring begin.
+ * The initial states of mirroring scenarios.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { rememberFiles } from '../../recorded/devices.js'
 import type { InitialPage, MirrorScenario, MirrorWorld } from './mirror-world.js'
 
 /**
- * Sets the pages, the mirrors and what these map already.
+ * Sets up the pages, the mirrors and their initial entries.
  *
  * @param attachMirror - how a mirror is put where its notifier is called
  */
@@ -80,7 +80,10 @@ export function initialise(
   if (recorded) rememberFiles(recorded)
 }
 
-/** Areas want huge pages, and what is touched as a whole is one, whose frames lie side by side. */
+/**
+ * VMAs have huge pages enabled; a block whose pages are all touched is a huge page with contiguous
+ * frames.
+ */
 function mapHugePages({ frames }: Machine, { vma, pte, pmd }: MmStruct): void {
   for (const pmdRecord of pmd ?? []) {
     for (const area of vma.slice(pmdRecord.start, pmdRecord.end)) area.flags = area.flags | VM_HUGEPAGE
@@ -108,7 +111,7 @@ function touchPage(machine: Machine, mm: MmStruct, page: number, pfn: number, wr
   frame.lifecycle?.signal('MAPPED')
 }
 
-/** As reclaim leaves it. */
+/** The state after reclaim. */
 function swapPageOut(machine: Machine, mm: MmStruct, page: number, slot: number): void {
   const pte = mm.pte[page]
   slotOf(machine, slot).count = 1

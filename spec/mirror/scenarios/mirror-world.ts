@@ -1,6 +1,7 @@
 /**
- * The world that the scenarios of mirroring share: processes with a few pages, CPUs, devices that mirror them, and
- * threads that each make a few calls. All that is claimed of mirroring is claimed of every one of these worlds.
+ * The world that the scenarios of mirroring share: processes with a few pages, CPUs, devices that
+ * mirror them, and threads that each make a few calls. Every claim about mirroring is made of every
+ * one of these worlds.
  *
  * One world, with an option for each ingredient of a scenario; that is why the file is long.
  *
@@ -128,7 +129,7 @@ const charts = {
   deviceMemoryHotplug: compileStatechart(deviceMemoryHotplugStatechart),
 }
 
-/** The statecharts of mirroring, and those that the driver brings along. */
+/** The statecharts of mirroring and of the driver. */
 function chartsWith({ statecharts = [] }: Driver): Readonly<Record<string, TransitionTable>> {
   return {
     ...charts,
@@ -149,11 +150,11 @@ function chartsOf({ lifecycles }: Layout, driver: Driver): Readonly<Record<strin
   return known
 }
 
-/** A family of mirroring worlds, which any driver can be put into. */
+/** A family of mirroring worlds that can run with any driver. */
 export interface MirrorScenarioDefinition<P extends string = string> extends Omit<Scenario<P>, 'build'> {
   /** The world at given parameters. */
   readonly world: (parameters: Parameters<P>) => MirrorScenario
-  /** True if it uses what only the reference driver has. */
+  /** True if it uses features that only the reference driver has. */
   readonly referenceOnly?: boolean
   /** The driver that it is about: no other can be put in its place (default the reference driver, or any). */
   readonly driver?: Driver
@@ -169,7 +170,7 @@ export interface MirrorScenarioDefinition<P extends string = string> extends Omi
 /** How a scenario is run in a generation of the API. */
 export interface InGeneration {
   readonly generation: Generation
-  /** Who drives the devices (default the generation's own driver). */
+  /** The driver of the devices (default the generation's own driver). */
   readonly driver?: Driver
   /** A clause that is claimed also where it does not hold. */
   readonly clause?: string

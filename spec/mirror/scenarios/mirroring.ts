@@ -1,5 +1,5 @@
 /**
- * A device mirrors a process, and the process changes what it maps.
+ * A device mirrors a process that changes its mappings.
  *
  * @module
  */
@@ -67,7 +67,7 @@ export const munmapVersusDevice = mirrorScenario({
   }),
 })
 
-/** The device writes while the process throws pages away and writes them anew. */
+/** The device writes while the process zaps pages and writes to them again. */
 export const dontneedVersusDevice = mirrorScenario({
   name: 'madvise',
   summary:
@@ -92,7 +92,7 @@ export const dontneedVersusDevice = mirrorScenario({
   }),
 })
 
-/** The process takes the right to write away and gives it back. */
+/** The process makes pages read-only and writable again. */
 export const mprotectVersusDevice = mirrorScenario({
   name: 'mprotect',
   summary: 'A device writes while another thread makes the pages read-only, and writable again.',
@@ -111,7 +111,7 @@ export const mprotectVersusDevice = mirrorScenario({
   }),
 })
 
-/** The zero page gives way to a page of its own. */
+/** A write replaces the zero page. */
 export const zeroPage = mirrorScenario({
   name: 'zero-page',
   summary:
@@ -136,11 +136,12 @@ export const zeroPage = mirrorScenario({
   }),
 })
 
-/** What the device may only read goes away. */
+/** A page that the device maps read-only is unmapped. */
 export const unmapReadOnly = mirrorScenario({
   name: 'unmap-read-only',
   summary:
-    'A device reads a page that nobody has touched, and a thread unmaps it: what the device may only read it loses as well.',
+    'A device reads an untouched page, and a thread unmaps it: the device loses its read-only entry ' +
+    'too.',
   exercises: ['C1', 'C3', 'C49'],
   parameters: { pages: pagesParameter(1, 2, 3) },
   world: ({ pages }) => ({

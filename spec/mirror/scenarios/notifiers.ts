@@ -1,5 +1,5 @@
 /**
- * Notifiers come and go, overlap, fail, and end with the process.
+ * Notifiers are inserted and removed, overlap, fail, and are released with the process.
  *
  * One table of scenarios over one world; that is why it is long.
  *
@@ -55,10 +55,10 @@ import { pagesParameter, repeat } from './mirroring.js'
 
 /** Its threads use interval notifiers themselves. */
 const WITH_INTERVALS = ['5.6', '6.1', '6.16'] as const
-/** Classic notifiers that began are told of the end, if another could not begin (D8). */
+/** A classic notifier whose start succeeded gets the end if a later one failed (D8). */
 const WITH_UNDO = ['6.1', '6.16'] as const
 
-/** The driver begins to watch the address space, unless it inserts notifiers where it needs them. */
+/** Inserts the notifier over the whole mirror, unless the driver inserts notifiers at run time. */
 export function* watchMirror(mirror: Mirror): Running<number> {
   const { driver, notifier } = mirror
   if (!driver.ownNotifiers) return yield* mmu_interval_notifier_insert(notifier)
@@ -99,7 +99,10 @@ export const closeMirror = procedure('close a mirror', function* (current: Task,
   yield* freeMirror(mirror)
 })
 
-/** Nobody makes the device fault any more; what it maps still is taken away, and what it could write is dirty. */
+/**
+ * The device no longer faults; its remaining entries are removed, and the pages of writable ones
+ * are marked dirty.
+ */
 export const emptyMirror = procedure('empty a mirror', function* (_current: Task, mirror: Mirror) {
   const everything = { start: mirror.notifier.start, end: mirror.notifier.last + 1 }
   yield* mirror.updateLock.lock()
@@ -154,12 +157,12 @@ export const insertAndRemove = mirrorScenario({
   }),
 })
 
-/** A mirror is opened, used and closed while the process unmaps what it maps. */
+/** A mirror is opened, used and closed while the process unmaps its pages. */
 export const unmapAndClose = mirrorScenario({
   name: 'unmap-and-close',
   summary:
-    'A mirror is opened, used and closed while a thread unmaps the pages: what its driver does about them afterwards is done, ' +
-    'or taken back, before the mirror is freed.',
+    'A mirror is opened, used and closed while a thread unmaps the pages: the work that its driver ' +
+    'queues for them is done, or cancelled, before the mirror is freed.',
   exercises: ['C16', 'C17', 'C49', 'use-after-free'],
   generations: WITH_INTERVALS,
   parameters: { pages: pagesParameter(1, 2, 3) },
@@ -211,8 +214,9 @@ export function closedWhileFaulting(close: Procedure<[Task, Mirror], void>): Mir
 export const closeVersusFault = mirrorScenario({
   name: 'close-versus-fault',
   summary:
-    'A mirror is closed while its device faults, and a CPU zaps the page: who handles the fault has a reference to the mirror, ' +
-    'and may come to it before, while and after its driver closes it, unless that waits for its last user.',
+    'A mirror is closed while its device faults, and a CPU zaps the page: the fault handler holds a ' +
+    'reference to the mirror, and may run before, during and after the close, unless the close waits ' +
+    'for the last user.',
   exercises: ['C1', 'C17', 'C49', 'use-after-free'],
   generations: WITH_INTERVALS,
   parameters: {},
@@ -288,7 +292,7 @@ const impatientStart = procedure(
   },
 )
 
-/** The OOM reaper may not wait for anybody. */
+/** The OOM reaper must not sleep. */
 export const oomReaper = mirrorScenario({
   name: 'oom-reaper',
   summary:
@@ -309,7 +313,7 @@ export const oomReaper = mirrorScenario({
   }),
 })
 
-/** The OOM reaper takes what it can of the address space. */
+/** The OOM reaper reaps the address space as far as possible. */
 export const reap = procedure(function* reap(current: Task, mm: MmStruct) {
   yield* oom_reap_task_mm(current, mm)
 })
@@ -359,7 +363,7 @@ export const classicOnly = mirrorScenario({
   }),
 })
 
-/** The process ends while its device is at work. */
+/** The process exits while its device accesses memory. */
 export const exitVersusDevice = mirrorScenario({
   name: 'exit',
   summary:
@@ -391,11 +395,12 @@ export const exitVersusDevice = mirrorScenario({
   }),
 })
 
-/** The process ends, and all that its device has of it may only be read. */
+/** The process exits, and its device has read-only entries alone. */
 export const exitReadOnly = mirrorScenario({
   name: 'exit-read-only',
   summary:
-    'The process exits while a device reads a page that nobody has touched: what the device may only read it loses as well.',
+    'The process exits while a device reads an untouched page: the device loses its read-only entry ' +
+    'too.',
   exercises: ['C7', 'C19'],
   parameters: {},
   world: () => ({
@@ -411,13 +416,13 @@ export const exitReadOnly = mirrorScenario({
   }),
 })
 
-/** The driver is told of the end of the process, and closes the mirror then. */
+/** The driver closes the mirror when the process exits. */
 export const closeAfterExit = procedure('close after exit', function* (current: Task, mirror: Mirror) {
   yield* step('wait for the end of the process', () => (mirror.mm.users === 0 ? 0 : BLOCKED))
   yield* closeMirror(current, mirror)
 })
 
-/** Invalidates for ever, in turns with another thread: each begins anew before the other ends. */
+/** Invalidates for ever, in turns with another thread: each starts again before the other ends. */
 const endless = procedure(
   'invalidate for ever',
   function* (current: Task, other: number, turn: Turn): Running<void> {

@@ -1,5 +1,5 @@
 /**
- * Drivers that find pages in one critical section and bind them in another.
+ * Drivers that walk in one critical section and bind in another.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import { call, mirrorScenario } from './mirror-world.js'
 import { repeat } from './mirroring.js'
 import { closeMirror, reap } from './notifiers.js'
 
-/** Pages that are known stay valid while others are invalidated. */
+/** Pages stay valid while others are invalidated. */
 export const pagesValid = mirrorScenario({
   name: 'pages-valid',
   summary:
-    'A driver keeps the pages that it has found, with a flag for each that its callback clears, and binds them later: ' +
-    'two threads of its device fault while a CPU zaps one page.',
+    'A driver keeps the reported pages with a valid flag for each, which its callback clears, and ' +
+    'binds them later: two threads of its device fault while a CPU zaps one page.',
   exercises: ['C1', 'C8', 'C9', 'C49', 'lock-discipline'],
   driver: pagesValidDriver,
   parameters: {
@@ -38,12 +38,12 @@ export const pagesValid = mirrorScenario({
   }),
 })
 
-/** Jobs that were queued are waited for. */
+/** The callback waits for queued jobs. */
 export const jobsWithFences = mirrorScenario({
   name: 'jobs-with-fences',
   summary:
-    'A device does not fault: its driver submits jobs for the pages that it has found, each with a fence, and a CPU zaps ' +
-    'them. The callback waits for the fences.',
+    'A device that does not fault: its driver submits jobs for the reported pages, each with a ' +
+    'fence, and a CPU zaps the pages. The callback waits for the fences.',
   exercises: ['C1', 'C3', 'C8', 'C49', 'deadlock'],
   driver: fencedJobsDriver,
   parameters: {
@@ -62,7 +62,7 @@ export const jobsWithFences = mirrorScenario({
   }),
 })
 
-/** Its own close, beside an invalidation. */
+/** The driver's own close and a concurrent invalidation. */
 export const pagesValidClosed = mirrorScenario({
   name: 'pages-valid-closed',
   summary:
@@ -87,7 +87,7 @@ export const pagesValidClosed = mirrorScenario({
   }),
 })
 
-/** A range that is not blockable, beside a fault. */
+/** An invalidation that is not blockable during a fault. */
 export const pagesValidReaped = mirrorScenario({
   name: 'pages-valid-and-reap',
   summary:
@@ -108,12 +108,12 @@ export const pagesValidReaped = mirrorScenario({
   }),
 })
 
-/** The number is compared in two sections, and the range is kept from the one to the other. */
+/** mmu_interval_read_retry is called in two critical sections, and the range is kept in between. */
 export const comparedTwice = mirrorScenario({
   name: 'compared-twice',
   summary:
-    'A driver compares the number of its range when it has found the pages, drops its lock, and compares again as it programs ' +
-    'the device; meanwhile a CPU zaps the page.',
+    'A driver calls mmu_interval_read_retry after its walk, drops its lock, and calls it again when ' +
+    'it programs the device; meanwhile a CPU zaps the page.',
   exercises: ['C1', 'C8', 'C14', 'refinement'],
   driver: compareTwiceDriver,
   parameters: {},

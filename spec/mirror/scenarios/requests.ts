@@ -1,5 +1,5 @@
 /**
- * What a driver may ask of a walk: everything, nothing, page by page, and what cannot be had.
+ * Requests of a walk: all pages, none, page by page, and pages that cannot be faulted in.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { call, mirrorScenario } from './mirror-world.js'
 const FAULT = HMM_PFN_REQ_FAULT
 const WRITE = HMM_PFN_REQ_WRITE
 
-/** A snapshot beside a fault. */
+/** A snapshot and a concurrent fault. */
 export const snapshotVersusFault = mirrorScenario({
   name: 'snapshot',
   summary:
@@ -97,7 +97,7 @@ export const requestsByPage = mirrorScenario({
   }),
 })
 
-/** What cannot be had. */
+/** Requests that fail. */
 export const refusedRequests = mirrorScenario({
   name: 'refused-requests',
   summary:
@@ -130,7 +130,7 @@ export const refusedRequests = mirrorScenario({
   }),
 })
 
-/** Faulting in what nobody asked for. */
+/** A fault covers pages that were not requested. */
 export const overFault = mirrorScenario({
   name: 'over-fault',
   summary:
@@ -173,7 +173,7 @@ export const overFault = mirrorScenario({
   }),
 })
 
-/** A driver whose page table needs memory of its own, and may not get it. */
+/** A driver that allocates memory for its page table, which may fail. */
 const programWithoutMemory = override(
   program,
   (original) =>
@@ -209,7 +209,7 @@ export const deviceOutOfMemory = mirrorScenario({
   }),
 })
 
-/** The scheduler wants to know who uses the pages. */
+/** NUMA hinting. */
 export const numaHinting = mirrorScenario({
   name: 'numa-hinting',
   summary:

@@ -1,5 +1,5 @@
 /**
- * A driver with a work item that maps again what was invalidated.
+ * A driver with a work item that maps invalidated pages again.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { closeMirror } from './notifiers.js'
 export const restoreWorker = mirrorScenario({
   name: 'restore-worker',
   summary:
-    'A driver whose callback queues a work item that maps again what was invalidated: its device writes and its mirror is ' +
-    'closed, while a thread zaps the page and writes to it.',
+    'A driver whose callback queues a work item that maps invalidated pages again: its device writes ' +
+    'and its mirror is closed, while a thread zaps the page and writes to it.',
   exercises: ['C1', 'C3', 'C8', 'C17', 'C49', 'work-items', 'use-after-free', 'lock-discipline'],
   driver: restoreDriver,
   parameters: {},

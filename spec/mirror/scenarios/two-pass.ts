@@ -41,7 +41,7 @@ export const twoPass = mirrorScenario({
   }),
 })
 
-/** Somebody told later cannot wait. */
+/** A later notifier refuses the range. */
 export const twoPassRefused = mirrorScenario({
   name: 'two-pass-refused',
   summary:

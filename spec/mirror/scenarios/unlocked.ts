@@ -1,5 +1,5 @@
 /**
- * The walk that locks for itself.
+ * hmm_range_fault_unlocked_timeout.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const reap = procedure('reap once', function* (current: Task) {
   yield* oom_reap_task_mm(current, current.mm)
 })
 
-/** Faults outside the walk, beside one who throws the page away. */
+/** Faults outside the walk, with a concurrent zap. */
 export const unlockedWalk = mirrorScenario({
   name: 'unlocked-walk',
   summary:

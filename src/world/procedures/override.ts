@@ -1,6 +1,6 @@
 /**
- * Other texts for procedures, and for single steps of them: a defect, a release, a user's driver. The text itself has no
- * `if` for any of them.
+ * Overrides: other texts for procedures, or for single steps of them, by a defect, a release or a
+ * user's driver. The original text has no `if` for any of them.
  *
  * @module
  */

@@ -8,8 +8,8 @@ import { SpecificationError } from '../errors.js'
 import { isHandle } from '../records/layout.js'
 
 /**
- * What a step returns when it cannot be taken now. A blocked step changes nothing and is tried again in every
- * state in which its thread still waits.
+ * A step returns this if it cannot be taken now. A blocked step changes no field, and is tried
+ * again in every state in which its thread still waits.
  */
 export const BLOCKED = -0x40000000
 
@@ -25,9 +25,9 @@ export interface Step {
   /** Name within its procedure. */
   readonly name: string
   readonly run: Run
-  /** In how many ways it may go; each is explored. */
+  /** The number of its outcomes; each is explored. */
   readonly choices: number
-  /** What each of the ways is called, if they have names. */
+  /** The names of the outcomes, if they have any. */
   readonly ways?: readonly string[]
   /** Of a critical section: what is done under the lock, and the lock around it. */
   readonly section?: Section
@@ -236,9 +236,10 @@ export type Ways = number | readonly [string, string, ...string[]]
 export const MOST_CHOICES = 8192
 
 /**
- * Takes one atomic step.
+ * Runs one atomic step.
  *
- * @param name - says what it does, unique within its procedure and the same each time; best a literal
+ * @param name - says what it does, unique within its procedure and the same each time; best a
+ * literal
  * @param run - its effect; deterministic, touches nothing but the world
  * @param ways - in which ways it may go (default one): `run` gets the number of the way
  * @returns what `run` returned
@@ -280,7 +281,7 @@ function stepOf<R>(name: string, run: Run, ways: Ways, section?: Section): Runni
 }
 
 /**
- * A step that changes nothing and may go several ways: a time-out that expires or not.
+ * A step that changes no field and has several outcomes, such as a timeout that expires or not.
  *
  * @returns the number of the way, from 0
  *
@@ -296,7 +297,8 @@ export function choose(name: string, ways: Ways): Running<number> {
 const takeChoice: Run = (choice) => choice
 
 /**
- * Goes on as another procedure: `return yield* become(p, args)`. Retry loops fold back on themselves.
+ * A tail call: continues as another procedure, `return yield* become(p, args)`. A retry loop
+ * returns to the same control state this way.
  *
  * @param target - a procedure, or the text of one, as its own name is within it
  * @throws SpecificationError `invalid-operation` if it is neither

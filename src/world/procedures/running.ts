@@ -1,6 +1,6 @@
 /**
- * Where the text that runs stands. Nothing of the engine reads it: it is kept for whoever watches over a check from
- * outside and finds that it no longer answers.
+ * The position of the code that runs. The engine does not read it: it serves a supervisor outside
+ * that finds a check unresponsive.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Runs one procedure to completion on one world, alone: what the oracle of the conformance suite does.
+ * Runs one procedure to completion on one world, without other threads. The oracle of the
+ * conformance suite uses it.
  *
  * @module
  */

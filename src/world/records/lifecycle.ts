@@ -1,6 +1,6 @@
 /**
- * Where one instance of a statechart stands. Procedures signal events at it, and know nothing of the chart;
- * the checker binds the chart, and without one a signal means nothing.
+ * The state of one instance of a statechart. Procedures send events to it, and do not depend on the
+ * chart. The checker binds the chart; without one an event has no effect.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export class Lifecycle {
   }
 
   /**
-   * Tells the instance that `event` happened.
+   * Sends `event` to the instance.
    *
    * @throws Violation `refinement` if the statechart has no transition for it in its present state
    */

@@ -1,6 +1,6 @@
 /**
- * Locks with owners: lock discipline, lock order and deadlock are checked because a lock is part of the world
- * like everything else.
+ * Locks with owners. A lock is part of the world like any other field, so lock discipline, lock
+ * order and deadlock can be checked.
  *
  * All kinds of locks, whose steps share one form; that is why the file is long.
  *
@@ -23,11 +23,11 @@ import { recording } from './footprint.js'
 import type { Cell, Layout, World } from './layout.js'
 import { believe, Guard, type Protection } from './protection.js'
 
-/** Where a lock stands among the others. */
+/** The rank and kind of a lock. */
 export interface LockOptions {
-  /** Locks are taken in ascending rank; 0 (the default) takes no part in the order. */
+  /** Locks are taken in ascending rank. 0 (the default): no rank. */
   readonly rank?: number
-  /** True for a lock under which nobody may sleep. */
+  /** True for a lock under which a thread must not sleep. */
   readonly spinning?: boolean
 }
 
@@ -149,13 +149,13 @@ abstract class OwnedLock extends Guard implements Lock {
     return this.owner.value !== 0
   }
 
-  /** Takes the lock within a step: false if another thread holds it, and then nothing has changed. */
+  /** Takes the lock inside a step. Returns false, without a change, if another thread holds it. */
   acquire(): boolean {
     mayAcquire(this.layout.locks, this)
     return this.tryAcquire()
   }
 
-  /** The same for one who does not wait if it is held: the order of locks does not concern it. */
+  /** The same for a trylock, to which the order of locks does not apply. */
   tryAcquire(): boolean {
     if (this.owner.value !== 0) return false
     this.owner.value = acting.thread + 1
@@ -177,7 +177,7 @@ abstract class OwnedLock extends Guard implements Lock {
     this.afterRelease.push(then)
   }
 
-  /** Takes the lock, waiting for it. One step: acquisition is atomic by the lock's nature. */
+  /** Waits for the lock and takes it. One step: acquisition is atomic. */
   lock(): Running<number> {
     return step(`lock ${this.name}`, () => {
       if (!this.spinning) mightSleep(this.layout, `lock ${this.name}`)
@@ -202,10 +202,10 @@ abstract class OwnedLock extends Guard implements Lock {
   }
 
   /**
-   * A whole critical section as one step: everybody who touches what the lock guards takes the lock, so nobody
-   * can see its middle. It waits while another thread holds the lock.
+   * A whole critical section as one step. This is sound because every thread that accesses the
+   * guarded fields takes the lock. It waits while another thread holds the lock.
    *
-   * @param name - a literal that says what is done under the lock
+   * @param name - a literal that describes the effect
    */
   critical<R>(name: string, run: Run<R>, ways: Ways = 1): Running<Exclude<R, typeof BLOCKED>> {
     const around = (effect: Run) => (choice: number) => {
@@ -226,7 +226,7 @@ export class Mutex extends OwnedLock {
   }
 }
 
-/** A spinlock: nobody may sleep while holding it. */
+/** A spinlock: its holder must not sleep. */
 export class Spinlock extends OwnedLock {
   constructor(layout: Layout, name: string, options: LockOptions = {}) {
     super(layout, name, { ...options, spinning: true })
@@ -299,7 +299,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Takes it for reading if that is possible at once: 1 if taken, 0 if not. */
+  /** Takes it for reading without waiting: 1 if taken, 0 if not. */
   trylockRead(): Running<number> {
     return step(`down_read_trylock ${this.name}`, () => {
       mayNotWait(this.layout)
@@ -346,7 +346,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Takes it for writing if that is possible at once: 1 if taken, 0 if not. */
+  /** Takes it for writing without waiting: 1 if taken, 0 if not. */
   trylockWrite(): Running<number> {
     return step(`down_write_trylock ${this.name}`, () => {
       mayNotWait(this.layout)
@@ -364,7 +364,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Goes on as a reader, with no instant at which another writer could come between. */
+  /** Turns the write lock into a read lock, without letting another writer in. */
   downgrade(): Running<number> {
     return step(`downgrade_write ${this.name}`, () => {
       this.mustWrite()
@@ -393,12 +393,15 @@ export class RwSemaphore extends Guard implements Lock {
 }
 
 /**
- * A condition that a thread waits for. It must be a stable function: histories are keyed by its identity. It answers
- * BLOCKED where it cannot be looked at yet, because another thread holds the lock that it is read under.
+ * A condition for which a thread waits. It must be a stable function: histories are keyed by its
+ * identity. It returns BLOCKED if it cannot be evaluated yet, because another thread holds the lock
+ * under which it is read.
  */
 export type Condition<A extends unknown[]> = (...args: A) => boolean | typeof BLOCKED
 
-/** A wait queue: threads sleep on it until they are woken, and then look at their condition again. */
+/**
+ * A wait queue: threads sleep on it until they are woken, and then evaluate their condition again.
+ */
 export class WaitQueue {
   readonly name: string
   /** The threads that sleep, a bit a thread. */
@@ -413,15 +416,15 @@ export class WaitQueue {
     layout.handOut(this)
   }
 
-  /** Wakes everybody, within a step. */
+  /** Wakes all sleepers, inside a step. */
   wakeAll(): void {
     this.sleepers.value = 0
   }
 
   /**
-   * Sleeps until `condition` holds, looking at it after each wake-up. Looking and falling asleep are one step,
-   * as the kernel's `wait_event` queues itself before it looks: no wake-up between them is lost. One that never
-   * comes is.
+   * Sleeps until `condition` holds, and evaluates it after each wake-up. Evaluating and falling
+   * asleep are one step, since the kernel's `wait_event` queues the thread before it evaluates the
+   * condition: no wake-up in between is lost. A wake-up that is never sent is found as a deadlock.
    *
    * @param condition - a stable function of the world and `args`
    */
@@ -430,9 +433,9 @@ export class WaitQueue {
   }
 
   /**
-   * The same, but not for ever: asleep, the time may be over at any moment.
+   * The same with a timeout, which may expire at any moment of the sleep.
    *
-   * @returns 1 if the condition holds, 0 if it does not and the time is over
+   * @returns 1 if the condition holds, 0 if it does not and the timeout has expired
    */
   waitTimeout<A extends unknown[]>(condition: Condition<A>, ...args: A): Running<number> {
     return wait_event_timeout(this, condition as Condition<unknown[]>, args)

@@ -1,5 +1,5 @@
 /**
- * Objects that come and go, as many at a time as a world has room for, and lists of them.
+ * Objects that are allocated and freed, up to a fixed number at a time, and lists of them.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { RecordOf } from './record.js'
 
 /** How a {@link Pool} is declared. */
 export interface PoolOptions {
-  /** Most references that there may be to one object (default: one for each thread, and two more). */
+  /** The most references to one object (default: one for each thread, and two more). */
   readonly references?: number
 }
 
@@ -20,8 +20,8 @@ export interface PoolOptions {
 const freeing = new WeakMap<object, (() => void)[]>()
 
 /**
- * Has `check` run within the step that frees the object whose fields `layout` declares, to claim what must be true then. Nothing, if
- * they are of no object of a pool.
+ * Runs `check` inside the step that frees the object whose fields `layout` declares, for claims
+ * about the freed object. Does nothing if the fields are not part of a pool object.
  */
 export function beforeFree({ object }: Layout, check: () => void): void {
   if (object !== undefined) freeing.set(object, [...(freeing.get(object) ?? []), check])
@@ -114,7 +114,7 @@ export class Pool<D extends object> {
     return object
   }
 
-  /** Takes one more reference. Within a step. @kernel kref_get */
+  /** Takes a reference. Called inside an atomic step. @kernel kref_get */
   get(object: RecordOf<D>): void {
     claim(
       'use-after-free',
@@ -125,7 +125,7 @@ export class Pool<D extends object> {
   }
 
   /**
-   * Gives a reference up. Within a step.
+   * Puts a reference. Called inside an atomic step.
    *
    * @returns true if it was the last: the object is freed
    * @kernel kref_put
@@ -145,7 +145,10 @@ export class Pool<D extends object> {
     return true
   }
 
-  /** Whoever allocates the objects goes away, and must have freed them. Within a step. */
+  /**
+   * Claims that all objects have been freed, when their owner is freed. Called inside an atomic
+   * step.
+   */
   mustBeEmpty(): void {
     const [left] = this.allocated
     claim('own-objects', left === undefined, `${left && nameOf(left)} is never freed`)
@@ -210,7 +213,7 @@ export class List<D extends object> {
     return this.slots[0].item
   }
 
-  /** Puts the object behind all others. @kernel list_add_tail */
+  /** Appends the object. @kernel list_add_tail */
   addTail(object: RecordOf<D>): void {
     const { linked } = this
     claim('own-objects', !linked.includes(object), `${nameOf(object)} is added to ${this.name}, and is on it`)
@@ -218,7 +221,7 @@ export class List<D extends object> {
     this.slots[linked.length].item = object
   }
 
-  /** Takes the object off. @kernel list_del */
+  /** Removes the object. @kernel list_del */
   remove(object: RecordOf<D>): void {
     const { linked } = this
     const at = linked.indexOf(object)

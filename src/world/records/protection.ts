@@ -1,5 +1,5 @@
 /**
- * What protects a field: a lock, or locks in certain modes.
+ * The protection of a field: a lock, or a combination of locks in certain modes.
  *
  * @module
  */
@@ -7,9 +7,12 @@ import { acting } from '../acting.js'
 import { SpecificationError } from '../errors.js'
 import type { World } from './layout.js'
 
-/** What must be held to read and to write a field. A lock is one: a read-write lock is held in either mode to read. */
+/**
+ * The locks that a thread must hold to read and to write a field. A lock is a protection; a
+ * read-write lock is held in either mode for reading.
+ */
 export interface Protection {
-  /** In words, as messages name it. */
+  /** Its name in messages. */
   readonly name: string
   /** True if `thread` may read what it protects. */
   heldBy(thread: number, w?: World): boolean
@@ -100,19 +103,19 @@ class Combined extends Guard implements Protection {
 
 believe(Combined.prototype)
 
-/** Held for writing, also by who only reads the field. */
+/** The lock must be held for writing, even to read the field. */
 export function exclusive(lock: Protection): Protection {
   const holds = (thread: number, w?: World) => lock.heldForWritingBy(thread, w)
   return new Combined(`${lock.name} (exclusive)`, [lock], { toRead: holds, toWrite: holds })
 }
 
-/** Held in any mode, also by who changes the field. */
+/** The lock may be held in any mode, even to write the field. */
 export function shared(lock: Protection): Protection {
   const holds = (thread: number, w?: World) => lock.heldBy(thread, w)
   return new Combined(`${lock.name} (shared)`, [lock], { toRead: holds, toWrite: holds })
 }
 
-/** At least one of `protections`. */
+/** At least one of `protections` must be held. */
 export function any(...protections: readonly Protection[]): Protection {
   return new Combined(protections.map(({ name }) => name).join(' or '), protections, {
     toRead: (thread, w) => protections.some((each) => each.heldBy(thread, w)),
@@ -120,7 +123,7 @@ export function any(...protections: readonly Protection[]): Protection {
   })
 }
 
-/** All of `protections`. */
+/** All of `protections` must be held. */
 export function both(...protections: readonly Protection[]): Protection {
   return new Combined(protections.map(({ name }) => name).join(' and '), protections, {
     toRead: (thread, w) => protections.every((each) => each.heldBy(thread, w)),
@@ -128,7 +131,7 @@ export function both(...protections: readonly Protection[]): Protection {
   })
 }
 
-/** `toRead` held by who reads the field, `toWrite` by who changes it. */
+/** `toRead` must be held to read the field, `toWrite` to write it. */
 export function readWrite(toRead: Protection, toWrite: Protection): Protection {
   return new Combined(`${toRead.name} to read, ${toWrite.name} to write`, [toRead, toWrite], {
     toRead: (thread, w) => toRead.heldBy(thread, w),

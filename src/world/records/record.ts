@@ -1,6 +1,7 @@
 /**
- * Records: what procedures read and write. A field is a property, which reads and writes the world in use; flags are
- * booleans, enumerations are the names of their values, references are records or `undefined`.
+ * Records: procedures read and write their properties. A field is a property, which reads and
+ * writes the world in use; flags are booleans, enumerations are the names of their values,
+ * references are records or `undefined`.
  *
  * @module
  */
@@ -71,7 +72,8 @@ export function makeRecord<D extends object>(fields: D, name?: string): RecordOf
 }
 
 /**
- * The record, read without the lock that guards its fields: the value may be stale at once. It cannot be written.
+ * The record for reading without the lock that guards its fields. A value may be stale at once. It
+ * cannot be written.
  *
  * @kernel READ_ONCE
  */

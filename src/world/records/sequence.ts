@@ -1,7 +1,8 @@
 /**
- * Sequence numbers: what a counter stood at when somebody looked, kept in a field to be compared with the counter later.
- * Only the order of such numbers matters, so they stay in fields, where all of them can be renumbered together
- * ({@link Layout.sequences}); no procedure has one among its local variables.
+ * Sequence numbers: the value of a counter at one time, stored in a field and compared with the
+ * counter later. Only the order of such numbers matters, so they stay in fields, where all of them
+ * can be renumbered together ({@link Layout.sequences}); no procedure has one among its local
+ * variables.
  *
  * @module
  */
@@ -62,7 +63,7 @@ export class Sequence {
     this.cell.value = number
   }
 
-  /** Forgets the number. Called inside an atomic step. */
+  /** Clears the number. Called inside an atomic step. */
   clear(): void {
     this.number = 0
   }
