@@ -135,7 +135,7 @@ test('an object that says that it is held protects no field', () => {
     "state: (l) => ({ flag: l.flag('flag', { guardedBy: { name: 'free', heldBy: () => true } }) })",
   )
   const { code, out } = run('a field', text, 'munmap', '--driver')
-  expect(out).toContain('flag is protected by something that is no lock')
+  expect(out).toContain('flag is protected by a value that is not a lock')
   expect(code).toBe(2)
 })
 

@@ -104,7 +104,7 @@ describe('a remembered claim', () => {
     memo.answer(NO_STEP, worlds[0], 0, view, view)
     set(worlds[0], { small: 1, flag: true, wide: 0 })
     expect(() => memo.answer(NO_STEP, worlds[0], 0, view, view)).toThrow(
-      /"remembers" looks at more than the world/,
+      /"remembers" reads more than the world/,
     )
   })
 })

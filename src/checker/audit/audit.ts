@@ -233,11 +233,11 @@ export class Auditor {
       const counterexample = state === undefined
       throw new SpecificationError(
         counterexample ? 'non-deterministic' : 'impure',
-        `${counterexample ? 'a counterexample' : 'a run'} goes otherwise when it is run ${
+        `${counterexample ? 'a counterexample' : 'a run'} takes another course when it is run ${
           this.isFresh ? 'in modules that nothing has run before' : 'as JavaScript runs it'
         }: ${what}; ` +
-          'between steps a procedure looks only at its arguments and at what steps returned, a step touches only the ' +
-          'world, and neither keeps anything anywhere else' +
+          'between steps a procedure may read only its arguments and the results of its steps, a step may ' +
+          'access only the world, and neither may keep state elsewhere' +
           (this.trail.length === 0 ? '' : ` (the run: ${this.trail.slice(-12).join('; ')})`),
         { cause: error },
       )

@@ -248,7 +248,7 @@ export class Exploration {
       throw new SpecificationError(
         'non-deterministic',
         `${system.place(current, thread)}, taken again from the same state, led elsewhere; ` +
-          'a step may look only at the world, its choice and its arguments',
+          'a step may read only the world, its choice and its arguments',
       )
   }
 

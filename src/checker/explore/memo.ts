@@ -185,8 +185,8 @@ export class Memo<A> {
   private refuse(why: string): never {
     throw new SpecificationError(
       'non-deterministic',
-      `the claim "${this.name}" looks at more than the world and where the threads stand: ${why}; ` +
-        'a claim keeps nothing from one time to the next',
+      `the claim "${this.name}" reads more than the world and the positions of the threads: ${why};  ` +
+        'a claim must not keep state between two evaluations',
     )
   }
 
@@ -326,7 +326,7 @@ class Path implements Recorder {
   write(cell: Cell<unknown>): never {
     throw new SpecificationError(
       'impure',
-      `the claim "${this.claim}" writes ${cell.name}; a claim only looks at the world`,
+      `the claim "${this.claim}" writes ${cell.name}; a claim may only read the world`,
     )
   }
 

@@ -124,8 +124,8 @@ export class Stepper {
     }
     throw new SpecificationError(
       'non-deterministic',
-      'a state that was reached before cannot be reached again from the same predecessor: a step of the scenario is not ' +
-        'deterministic; a step may look only at the world, its choice and its arguments',
+      'a state that was reached before cannot be reached again from the same predecessor: a step of ' +
+        'the scenario is not deterministic; a step may read only the world, its choice and its arguments',
     )
   }
 

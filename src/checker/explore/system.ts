@@ -49,15 +49,15 @@ export class TransitionSystem {
     if (Object.isFrozen(acting))
       throw new SpecificationError(
         'impure',
-        '`acting` of hmm-spec/world was frozen by a module that was loaded: the checker keeps there whose step it is; a ' +
-          'driver may only read it',
+        'a loaded module has frozen `acting` of hmm-spec/world, in which the checker stores the thread ' +
+          'that takes the step; a driver may only read it',
       )
     if (model.threads.length === 0)
       throw new SpecificationError('scenario', 'the model has no threads: there is nothing to explore')
     if (model.threads.length > model.layout.threads)
       throw new SpecificationError(
         'scenario',
-        `the model has ${model.threads.length} threads, its layout was declared for ${model.layout.threads}`,
+        `the model has ${model.threads.length} threads, but its layout was declared for ${model.layout.threads}; give \`new Layout({ threads })\` the same number`,
       )
     mustBeClaims(model, 'the model')
     this.control = new ControlGraph([...(model.overrides ?? []), ...overrides])

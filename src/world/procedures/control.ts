@@ -559,7 +559,8 @@ export class ControlGraph {
     throw new SpecificationError(
       'invalid-result',
       `step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName} returned ${shownAnswer(result)}; ` +
-        'a step answers with an integer of at most 20 bits, a flag, a name, a record, a small plain object or array of these, or BLOCKED',
+        'a step returns an integer of at most 20 bits, a flag, a name, a record, a small plain object or ' +
+        'array of these, or BLOCKED',
     )
   }
 

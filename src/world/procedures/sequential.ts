@@ -67,7 +67,7 @@ export class SequentialRunner {
           if (++steps > maxSteps)
             throw new SpecificationError(
               'runaway',
-              `${top.procedure.procedureName} took ${maxSteps} steps and has not ended`,
+              `${top.procedure.procedureName} took ${maxSteps} steps and has not ended; bound its loops`,
             )
           input = take(
             thread,
@@ -78,7 +78,7 @@ export class SequentialRunner {
           if (input === BLOCKED)
             throw new SpecificationError(
               'scenario',
-              `step "${value.name}" of ${top.procedure.procedureName} is blocked, and nobody else runs who could unblock it`,
+              `step "${value.name}" of ${top.procedure.procedureName} is blocked, and no other thread runs that could unblock it`,
             )
           this.options.onStep?.(top.procedure, value, input)
           break

@@ -59,7 +59,7 @@ export abstract class Guard {
     if (!isOne)
       throw new SpecificationError(
         'scenario',
-        `${what} is protected by ${value === undefined ? 'nothing' : 'something that is no lock'}; give a Mutex, Spinlock or RwSemaphore that ` +
+        `${what} is protected by ${value === undefined ? 'nothing' : 'a value that is not a lock'}; give a Mutex, Spinlock or RwSemaphore that ` +
           'the state declares, or exclusive, shared, any, both or readWrite of them',
       )
     Object.freeze(value)
