@@ -21,6 +21,7 @@ import { unlockedDefects } from './generations/defects/unlocked.js'
 import { areaDefects } from './memory/defects/areas.js'
 import { bitDefects } from './memory/defects/bits.js'
 import { hugePageDefects } from './memory/defects/huge-pages.js'
+import { ksmDefects } from './memory/defects/ksm.js'
 import { largeFolioDefects } from './memory/defects/large-folios.js'
 import { lruDefects } from './memory/defects/lru.js'
 import { rightsDefects } from './memory/defects/rights.js'
@@ -81,6 +82,7 @@ export const defects: readonly Defect[] = [
   ...generationDefects,
   ...unlockedDefects,
   ...hugePageDefects,
+  ...ksmDefects,
   ...largeFolioDefects,
   ...userfaultDefects,
 ].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))

@@ -21,6 +21,7 @@ import { adviseHugePage, adviseLargeFolio, adviseVersusDevice } from './memory/s
 import * as areas from './memory/scenarios/areas.js'
 import * as cleanPages from './memory/scenarios/clean-pages.js'
 import * as hugePages from './memory/scenarios/huge-pages.js'
+import { mergeVersusDevice, mergeVersusMigration } from './memory/scenarios/ksm.js'
 import * as largeFolios from './memory/scenarios/large-folios.js'
 import * as swap from './memory/scenarios/swap.js'
 import { userfaultMissing, userfaultProtect } from './memory/scenarios/userfaults.js'
@@ -133,6 +134,8 @@ export const mirroringScenarios: readonly MirroringScenario[] = [
   migration.evictDevice,
   swap.swapVersusDevice,
   adviseVersusDevice,
+  mergeVersusDevice,
+  mergeVersusMigration,
   adviseHugePage,
   adviseLargeFolio,
   userfaultProtect,

@@ -169,6 +169,14 @@ export const atomicArguments = {
       'of a file, a device that has a reference) the copy is what was there at one moment, and who wrote later says that the ' +
       'page is dirty. The destination is new: nobody reaches it before it is mapped.',
   },
+  merging: {
+    title: 'Merging pages',
+    text:
+      'Contents are compared twice. While ksmd searches they may change: a wrong yes is found out by the second comparison, and ' +
+      'a wrong no costs a merge. The second is of a page whose entry is write-protected, under its lock, with a merged page, ' +
+      'which nobody may write: neither changes. That a page is merged is written in its mapping: get_ksm_page reads that, ' +
+      'takes a reference unless there is none, and reads it again, so that what it has is the merged page, as in one step.',
+  },
   allocating: {
     title: 'Allocating pages',
     text:

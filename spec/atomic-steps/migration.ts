@@ -57,7 +57,7 @@ export const migrationSteps: readonly AtomicStep[] = [
   row(
     'folio_migrate_mapping',
     'move what is known of the page',
-    'frame[].charged frame[].compound frame[].dirty frame[].refcount frame[].swap_cache slot[].contents slot[].count',
+    'frame[].charged frame[].compound frame[].dirty frame[].ksm frame[].refcount frame[].swap_cache slot[].contents slot[].count',
     'comparing-counts',
     'frozen-count',
     'folio',

@@ -64,7 +64,7 @@ export const mmBugs: readonly HistoricBug[] = [
     source: { commit: '789cfc66992e' },
     what: 'KSM does the same as it makes a page read-only.',
     kind: 'arithmetic',
-    notSaid: 'pages are not merged in the model',
+    notSaid: 'an entry that is not present has no bits of one that is, so that none are misread',
   },
   {
     subsystem: 'mm/hmm and its callers',

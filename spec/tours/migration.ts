@@ -5,7 +5,7 @@
  */
 import { stop, type Tour, tourOf } from './tour.js'
 
-/** Tours of H4, H8, H10, H15, H27, H28 and X70. */
+/** Tours of H4, H8, H10, H15, H27, H28, H29 and X70. */
 export const migrationTours: readonly Tour[] = [
   tourOf('H4', 'C49', [
     stop(
@@ -289,6 +289,52 @@ export const migrationTours: readonly Tour[] = [
       'The page is where it was, and both begin again.',
       { 'mm[0].pte[0].kind': 'devicePrivate', 'frame[4].refcount': '1' },
       2,
+    ),
+  ]),
+  tourOf('H29', 'backed-access', [
+    stop(
+      'ksmd',
+      'try_to_merge_one_page',
+      'make it the merged page',
+      'Pages 0 and 1 hold the same. ksmd makes the page behind page 1 the merged one.',
+      { 'frame[2].ksm': '1', 'mm[0].pte[1].write': '0' },
+    ),
+    stop(
+      'ksmd',
+      'replace_page',
+      'flush, and map the merged page',
+      'It is mapped at page 0, too, in the place of the page that was there.',
+      { 'mm[0].pte[0].frame': '2', 'mm[0].pte[1].frame': '2' },
+    ),
+    stop(
+      'driver',
+      'migrate_vma_collect_pmd (entry)',
+      'collect an entry',
+      'The driver migrates page 0. A merged page is anonymous memory, and is collected.',
+      { 'mm[0].pte[0].kind': 'migration' },
+    ),
+    stop(
+      'driver',
+      'folio_migrate_mapping',
+      'move what is known of the page',
+      'What is known of the page goes to the device page. That it is merged goes with it: the node of the stable tree follows.',
+      { 'frame[2].ksm': '0', 'frame[4].ksm': '1' },
+    ),
+    stop(
+      'ksmd',
+      'get_ksm_page',
+      'take a reference, if it is merged',
+      'ksmd comes to page 2, searches the stable tree, and finds the node.',
+      { 'frame[4].refcount': '2' },
+      12,
+    ),
+    stop(
+      'ksmd',
+      'memcmp_pages',
+      'compare',
+      'It compares the two pages, and reads device-private memory. No CPU has an address for it: the kernel oopses.',
+      { 'frame[4].ksm': '1' },
+      3,
     ),
   ]),
   tourOf('X70', 'refinement', [

@@ -102,6 +102,12 @@ export const kernelFields: readonly UnlockedField[] = [
     'Changed under the page-table lock of the one mapping that the page has; a page that is moved has none then.',
   ),
   row(
+    'frame[].ksm',
+    'atomic',
+    'get_ksm_page: get_page_unless_zero between two reads of the mapping; folio_migrate_ksm: smp_wmb',
+    'Set under the page lock and cleared with the last reference; who takes a reference looks at it again once it has one.',
+  ),
+  row(
     'frame[].lru',
     'atomic',
     'folio_test_clear_lru: test_and_clear_bit; folio_add_lru: batches of a CPU, local_lock',

@@ -73,7 +73,7 @@ export type Work =
       readonly value: bigint
     }
   | { readonly name: 'close' | 'release' | 'fail_alloc'; readonly device: number }
-  | { readonly name: 'fork' | 'open' | 'open2' | 'exit' }
+  | { readonly name: 'fork' | 'open' | 'open2' | 'exit' | 'ksm_scan' }
 
 /** An operation of the language that the oracle has no procedure for yet. */
 export interface Unsupported {
@@ -586,6 +586,16 @@ export const LANGUAGE: Readonly<Record<Work['name'], OperationDefinition>> = {
     answers: [],
     errors: { ...ON_A_FILE, EINVAL: 'the kernel has no such request' },
     shape: (read) => ({ name: 'fail_alloc', device: read.number(0) }),
+  },
+  ksm_scan: {
+    summary:
+      'ksmd scans all areas that may be merged (madv merge), as often as it takes to merge all pages with equal contents that it ' +
+      'finds, and is stopped again. Not once a merged page has migrated to a device: kernels oops then (H29).',
+    arguments: [],
+    ...BY_BOTH,
+    answers: [],
+    errors: {},
+    shape: () => ({ name: 'ksm_scan' }),
   },
   ptes: {
     summary: 'What the page table of the process holds, without touching a page.',

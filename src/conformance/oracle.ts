@@ -41,6 +41,7 @@ import {
   hugePmdAt,
   type IntervalNotifier,
   isPageCache,
+  ksm_do_scan,
   type Machine,
   type MmStruct,
   madvise_dontneed,
@@ -388,6 +389,9 @@ export class Oracle {
         if (!releases[this.kernel].failsAllocations) return status(-Errno.EINVAL)
         return status(this.run(dmirror_fail_alloc, this.fileOf(operation).mirror))
       }
+      case 'ksm_scan':
+        this.run(ksm_do_scan, task, 0)
+        return { rc: 0 }
       case 'ptes':
         return { rc: 0, ptes: this.ptes(task, operation.start, operation.end) }
       case 'close':

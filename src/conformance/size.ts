@@ -132,6 +132,7 @@ export function sizeOf(
     ...(files.length > 0 ? { files } : {}),
     ...(operations.some(({ name }) => name.startsWith('mremap')) ? { moves: true } : {}),
     ...(operations.some(({ name }) => ADVISES.has(name)) ? { advice: true } : {}),
+    ...(operations.some(({ name }) => name === 'ksm_scan') ? { advice: true, ksm: true } : {}),
     ...(operations.some(({ name }) => name === 'uffd') ? { userfaults: true } : {}),
     ...(operations.some((operation) => operation.name === 'madv' && operation.advice === 'pageout')
       ? { swapSlots: pages * mms }

@@ -110,6 +110,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
               : { lifecycle: l.lifecycle('devicePrivatePage', 'lifecycle') }),
           }),
       onFreeList: l.flag('on_free_list', { when: owner >= 0 && hotplug }),
+      ksm: l.flag('ksm', { ...counted, when: !!size.ksm && pfn !== ZERO_PAGE }),
       charged: l.flag('charged', { ...counted, when: size.memoryLimit !== undefined }),
     }
   })
@@ -171,6 +172,7 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
     migrations,
     files,
     hasLru: size.lru ?? false,
+    hasKsm: size.ksm ?? false,
     hugePages: size.hugePages ?? 0,
     anonVmas: layout.array('anon_vma', size.anonVmas ?? 0, (l) => ({
       parent: l.counter('parent', size.anonVmas ?? 0),

@@ -79,6 +79,8 @@ export interface Frame extends FrameFlags {
    * @kernel folio_memcg
    */
   charged: boolean
+  /** ksmd has merged the page: other places may have it in the place of their own. @kernel folio_test_ksm */
+  ksm: boolean
 }
 
 /** True for a device-private page: no CPU can map it. @kernel is_device_private_page */
@@ -431,6 +433,8 @@ export interface Machine {
   readonly files: readonly AddressSpace[]
   /** True if the machine has LRU lists. */
   readonly hasLru: boolean
+  /** True if ksmd merges pages. */
+  readonly hasKsm: boolean
   /** Pages of a huge page; 0 on a machine without huge pages. */
   readonly hugePages: number
   /**

@@ -65,6 +65,8 @@ export interface MachineSize {
   readonly moves?: boolean
   /** True if VMAs have the flags of advice and mlock. */
   readonly advice?: boolean
+  /** True if ksmd merges pages. Together with `advice`. */
+  readonly ksm?: boolean
   /** True if VMAs have the flags of userfaultfd. */
   readonly userfaults?: boolean
   /**

@@ -245,6 +245,7 @@ const DEEP: readonly string[] = [
   'large-folio-hole',
   'lock-out-readers',
   'memory-limit',
+  'merge-and-migrate',
   'migrate-and-drain',
   'migrate-held',
   'migrate-while-faulting',

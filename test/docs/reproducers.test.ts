@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../cli/project.js'
 
 const root = new URL('../../', import.meta.url)
 const folder = fileURLToPath(new URL('suite/kernel/reproducers/', root))
-const CONFIRMED = ['H5', 'H17', 'H18', 'H19', 'H23', 'H26', 'X70']
+const CONFIRMED = ['H5', 'H17', 'H18', 'H19', 'H23', 'H26', 'H29', 'X70']
 const compiler = spawnSync('cc', ['--version']).status === 0
 
 it('there is one for each of these findings, and no other', () => {

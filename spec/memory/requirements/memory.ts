@@ -225,6 +225,6 @@ export const memory: readonly Requirement[] = [
       "access to the data, by the owner's own program too, must go through what the owner knows about " +
       'the page.',
     source: ['our own', 'reference B.11 H16, E.1', 'lib/test_hmm.c: BACKING_PAGE'],
-    checks: ['assert:mustBeMemory'],
+    checks: ['assert:mustBeMemory', 'assert:memcmp_pages', 'a merged page is in device memory'],
   },
 ]

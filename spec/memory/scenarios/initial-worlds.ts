@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isFileBacked, VM_READ, VM_WRITE, VmaKind } from '../../../src/kernel/index.js'
+import { isFileBacked, VM_MERGEABLE, VM_READ, VM_WRITE, VmaKind } from '../../../src/kernel/index.js'
 import { SpecificationError } from '../../../src/world/index.js'
 import type { InitialPage, MirrorScenario } from '../../mirror/scenarios/mirror-declarations.js'
 
@@ -43,7 +43,7 @@ export function mustBePossible(name: string, world: MirrorScenario): void {
 }
 
 /** Values that the VMA of the page forbids. */
-function* ofArea(page: InitialPage, { files = [] }: MirrorScenario): Generator<Impossible> {
+function* ofArea(page: InitialPage, { files = [], ksm }: MirrorScenario): Generator<Impossible> {
   const { kind = VmaKind.anonymous, flags = VM_READ | VM_WRITE, file, pgoff = 0 } = page
   const isOfFile = file !== undefined
   if (kind === VmaKind.none && page.touched) yield { field: 'kind', why: 'a hole has no page' }
@@ -51,6 +51,7 @@ function* ofArea(page: InitialPage, { files = [] }: MirrorScenario): Generator<I
     yield { field: 'file', why: isOfFile ? 'anonymous memory has no file' : 'the area needs a file' }
   if (isOfFile && (file >= files.length || (page.touched && pgoff >= files[file])))
     yield { field: 'pgoff', why: `file ${file} has no page ${pgoff}` }
+  if (flags & VM_MERGEABLE && !ksm) yield { field: 'flags', why: 'nobody merges pages here' }
   const isMapped = page.touched && !page.swappedOut
   if (isMapped && !isOfFile && !page.readOnly && !(flags & VM_WRITE))
     yield { field: 'flags', why: 'the entry would be writable in a VMA without VM_WRITE; set readOnly' }

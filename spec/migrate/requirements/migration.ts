@@ -130,6 +130,7 @@ export const migration: readonly Requirement[] = [
       'assert:dropEntry',
       'assert:clearSwapEntry',
       'a page goes to swap',
+      'two pages are merged',
       'a page that was in the swap cache gets to the device',
     ],
   },

@@ -138,6 +138,8 @@ export interface MirrorScenario {
   readonly userfaults?: boolean
   /** True if VMAs have the flags of advice and mlock. */
   readonly advice?: boolean
+  /** True if ksmd merges pages. */
+  readonly ksm?: boolean
   /** Slots of swap (default none). */
   readonly swapSlots?: number
   /**

@@ -23,6 +23,7 @@ const WORLD: Readonly<Record<keyof MirrorScenario, true>> = {
   copiesFail: true,
   bareMemory: true,
   advice: true,
+  ksm: true,
   swapSlots: true,
   hotplug: true,
   memoryLimit: true,

@@ -282,6 +282,7 @@ export function mirrorModel(
     ...(options.swapSlots ? { swapSlots: options.swapSlots } : {}),
     ...(options.swapSlots && options.hugePages ? { bits: true } : {}),
     ...(options.advice ? { advice: true } : {}),
+    ...(options.ksm ? { ksm: true, advice: true, bits: true } : {}),
     ...(options.userfaults ? { userfaults: true, bits: true } : {}),
     hotplug: options.hotplug !== undefined,
     ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),

@@ -15,7 +15,7 @@ import { alongTrace } from './trace.js'
 export const FRAMES = 40
 
 /** Where the texts of procedures are resumed: what is further out has only called the checker. */
-const RESUMED = /\/world\/control\.[jt]s$/
+const RESUMED = /\/world\/procedures\/control\.[jt]s$/
 
 function withinTexts(frames: readonly SourcePlace[]): SourcePlace[] {
   const end = frames.findIndex(({ file }) => RESUMED.test(file))

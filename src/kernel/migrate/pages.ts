@@ -220,6 +220,8 @@ function requireMigrationLocks(current: Task, args: MigrateVma, page: number): v
 function moveIdentity(from: Frame, to: Frame): void {
   to.anonVma = from.anonVma
   to.index = from.index
+  to.ksm = from.ksm
+  from.ksm = false
 }
 
 /**

@@ -68,6 +68,7 @@ export function putPage(frame: Frame): boolean {
   frame.anonVma = 0
   frame.index = 0
   frame.charged = false
+  frame.ksm = false
   frame.lifecycle?.signal('FREED')
   return frame.pgmap?.pagemap !== undefined
 }

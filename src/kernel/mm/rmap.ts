@@ -105,7 +105,8 @@ export function partsOf({ frames, hugePages }: Machine, frame: Frame): Frame[] {
 /** On a machine without anon_vmas, the VMAs whose page table has an entry for the page. */
 function areaTest(machine: Machine, frame: Frame): (mm: MmStruct, page: number) => boolean {
   const file = frame.mapping
-  if (machine.anonVmas.length === 0)
+  // A merged page is mapped wherever it was merged.
+  if (machine.anonVmas.length === 0 || frame.ksm)
     return ({ pte }, page) => {
       const isAwaited = READ_ONCE(pte[page]).kind === PteKind.migration
       return maps(pte[page], frame) || (isAwaited && READ_ONCE(pte[page]).frame === frame.pfn)

@@ -19,6 +19,7 @@ import {
 import { become, procedure, type Running, step } from '../../../world/index.js'
 import { Populated, populateArea } from '../fault/populate.js'
 import { vma_adjust_trans_huge } from '../huge/split.js'
+import { unmerge_ksm_pages } from '../ksm.js'
 import { findVma } from './mmap.js'
 import { areaEnd, Merge, mergeVma, splitVma } from './vma.js'
 import { zap_page_range } from './zap.js'
@@ -212,6 +213,7 @@ const madvise_update_vma = procedure(function* madvise_update_vma(
   set: number,
 ): Running<number> {
   const { machine, mm } = current
+  if (machine.hasKsm && flag === VM_MERGEABLE && set === 0) yield* unmerge_ksm_pages(current, mm, start, end)
   if (mm.pmd) {
     const changes = yield* step('look at vm_flags', () => (changesAdvice(mm, start, flag, set) ? 1 : 0))
     if (changes) yield* vma_adjust_trans_huge(current, mm, start, end)

@@ -24,6 +24,7 @@ import { become, type Procedure, procedure, type Running, step } from '../../../
 import { invalidateRangeEnd, invalidateRangeStart } from '../../mmu_notifier/index.js'
 import { free_pgtables, isPmdNone, pteAlloc } from '../huge/page.js'
 import { __split_huge_pmd, vma_adjust_trans_huge } from '../huge/split.js'
+import { unmerge_ksm_pages } from '../ksm.js'
 import { clearEntry } from '../page.js'
 import { flushTlb } from '../tlb.js'
 import { detachVmas, findVma, leaveData, unmap_region } from './mmap.js'
@@ -188,6 +189,7 @@ const move_vma = procedure(function* move_vma(
   pages: number,
   to: number,
 ): Running<void> {
+  if (current.machine.hasKsm) yield* unmerge_ksm_pages(current, mm, page, page + pages)
   yield* step('copy the area', () => {
     for (let at = 0; at < pages; at++) copyVma(mm, page + at, to + at)
     beginVma(current.machine, mm, to)
@@ -220,6 +222,7 @@ const moveContents = procedure(
       const isLocked = yield* step('look at vm_flags', () => (mm.vma[page].flags & VM_LOCKED ? 1 : 0))
       if (isLocked) yield* vma_adjust_trans_huge(current, mm, page, page + pages)
     }
+    if (machine.hasKsm) yield* unmerge_ksm_pages(current, mm, page, page + pages)
     yield* step('copy the area', () => {
       if (emptiesAsNew && mm.vma[page].flags & VM_LOCKED) {
         splitVma(machine, mm, page)

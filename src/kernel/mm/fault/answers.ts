@@ -31,5 +31,5 @@ export function isExclusive(current: Task, mm: MmStruct, page: number): boolean 
   if (pfn === ZERO_PAGE) return false
   const frame = current.machine.frames[pfn]
   // On a machine without PageAnonExclusive, the mapping must hold the only reference.
-  return frame.tracksFlags ? frame.anonExclusive : frame.refcount === 1
+  return frame.tracksFlags ? frame.anonExclusive : frame.refcount === 1 && !frame.ksm
 }

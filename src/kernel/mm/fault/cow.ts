@@ -85,6 +85,8 @@ export const do_wp_page = procedure(function* do_wp_page(
 function canReuse(current: Task, mm: MmStruct, page: number): boolean {
   if (isExclusive(current, mm, page)) return true
   const frame = current.machine.frames[mm.pte[page].frame]
+  // A merged page has others that are to find it as it is.
+  if (frame.ksm) return false
   if (!frame.tracksFlags || frame.pfn === ZERO_PAGE || isPageLocked(frame)) return false
   // A page of the page cache is always copied.
   if (isPageCache(frame)) return false

@@ -119,7 +119,7 @@ function mapSwappedPage(
   clearSwapEntry(machine, pte)
   const isGivenUp = write && frame.refcount === 1 + swapCacheReferences(frame)
   if (isGivenUp || machine.rules.swapsAtOnce) folioFreeSwap(machine, frame)
-  const isExclusive = wasExclusive || frame.refcount === 1
+  const isExclusive = wasExclusive || (frame.refcount === 1 && !frame.ksm)
   setPte(machine, pte, frame.pfn, false)
   getPage(frame)
   handOnMarks(pte, state)
