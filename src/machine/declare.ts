@@ -80,7 +80,9 @@ export function declareMachine(layout: Layout, size: MachineSize): Machine {
       'refcount',
       pfn === ZERO_PAGE
         ? 1
-        : (size.files ? size.mms * size.pages + 1 : size.mms) + 2 * layout.threads + (size.swapSlots ? 1 : 0),
+        : (size.files || size.ksm ? size.mms * size.pages + 1 : size.mms) +
+            2 * layout.threads +
+            (size.swapSlots ? 1 : 0),
     )
     const counted = { countedBy: refcount }
     return {

@@ -295,6 +295,50 @@ static bool userfault(struct answer *a, const char *name, unsigned long page, un
 	return true;
 }
 
+#define KSM "/sys/kernel/mm/ksm/"
+
+static bool write_text(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+	bool written = file && fputs(text, file) >= 0;
+
+	return file && !fclose(file) && written;
+}
+
+static long read_number(const char *name)
+{
+	long value = -1;
+	FILE *file = fopen(name, "r");
+
+	if (file) {
+		if (fscanf(file, "%ld", &value) != 1)
+			value = -1;
+		fclose(file);
+	}
+	return value;
+}
+
+/* Three scans: the first notes what pages hold, the second merges those that still hold it, and the third those of equal contents. */
+static bool ksm_scan(void)
+{
+	long seen = read_number(KSM "full_scans"), until = seen + 3;
+
+	/* Of the releases that have it: pages that were never merged are scanned less and less often. */
+	write_text(KSM "smart_scan", "0");
+	if (!write_text(KSM "pages_to_scan", "1000") || !write_text(KSM "run", "1"))
+		return false;
+	/* Where no memory may be merged ksmd does not scan. */
+	for (int idle = 0; seen < until && idle < 50; idle++) {
+		long now = read_number(KSM "full_scans");
+
+		if (now != seen)
+			idle = 0;
+		seen = now;
+		usleep(10000);
+	}
+	return write_text(KSM "run", "0");
+}
+
 static void move(struct answer *a, const unsigned long n[], int flags)
 {
 	returned(a, mremap(page_at(n[0]), n[1] * PAGE, n[1] * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | flags,
@@ -378,6 +422,8 @@ bool dmirror_perform(const char *op, struct answer *a)
 		status(a, open_devices());
 	else if (IS("open2"))
 		status(a, open_device(SECOND));
+	else if (IS("ksm_scan"))
+		status(a, ksm_scan() ? 0 : ENOSYS);
 	else if (IS("ptes"))
 		page_table_entries(a, n[0], n[1]);
 	else if (IS("fork"))

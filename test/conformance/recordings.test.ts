@@ -31,6 +31,7 @@ const FILES: readonly File[] = [
   { name: 'linux-6.1-minimal', kernel: '6.1', sequences: 60, operations: 340 },
   { name: 'kernel/minimal-6.1', kernel: '6.1', sequences: 23, operations: 164 },
   { name: 'kernel/sequences-6.1', kernel: '6.1', sequences: 387, operations: 15840, sample: 3170 },
+  { name: 'kernel/ksm-6.1', kernel: '6.1', sequences: 237, operations: 5075 },
   { name: 'linux-6.12-sequences', kernel: '6.12', sequences: 263, operations: 4635 },
   { name: 'linux-7.3-new', kernel: '7.3', sequences: 503, operations: 19567, sample: 3878 },
   { name: 'linux-7.3-minimal', kernel: '7.3', sequences: 60, operations: 340 },
@@ -65,8 +66,8 @@ describe.each(FILES)('$name', ({ name, kernel, sample, ...whole }) => {
 
 /** Sequences with operations that were new: those that are answered, and how many those are. */
 describe.each([
-  { name: 'linux-6.1-beyond', kernel: '6.1', matched: 87 },
-  { name: 'linux-7.3-beyond', kernel: '7.3', matched: 87 },
+  { name: 'linux-6.1-beyond', kernel: '6.1', matched: 102 },
+  { name: 'linux-7.3-beyond', kernel: '7.3', matched: 102 },
 ] as const)('$name', ({ name, kernel, matched }) => {
   it('is matched in every sequence that is answered, and the others are named in docs/not-modelled.md', () => {
     const page = readFileSync(new URL('../../docs/not-modelled.md', import.meta.url), 'utf8')
