@@ -22,7 +22,7 @@ import {
   Title,
   To,
 } from './layout.js'
-import { sequencesOf } from './step-facts.js'
+import { everySequence, sequencesOf } from './step-facts.js'
 
 /** The pages of all statecharts. */
 export async function chartPages(site: Site): Promise<Page[]> {
@@ -163,8 +163,8 @@ function Taken({ site, found }: { site: Site; found: TransitionData }) {
     <>
       <p>
         Taken {taken.toLocaleString('en-US')} times in {scenarios.length} scenarios, by{' '}
-        {recorded.toLocaleString('en-US')} recorded sequences of kernels and {suite} of the suite. Steps that
-        signal it:
+        {recorded.toLocaleString('en-US')} recorded sequences of kernels{everySequence(site)} and {suite} of
+        the suite. Steps that signal it:
       </p>
       <ul>
         {steps.map(({ procedure, step }) => {

@@ -65,6 +65,12 @@ export function sequencesOf({ sequences }: Pick<StepData, 'sequences'>): [record
   return [Object.values(recorded).reduce((sum, count) => sum + count, 0), suite]
 }
 
+/** Which of the recorded sequences were looked at, if not all were: ` (1 of 5)`. */
+export function everySequence({ data: { evidence } }: Site): string {
+  const every = evidence?.manifest.everySequence
+  return every === undefined ? '' : ` (1 of ${every})`
+}
+
 /** A step as its text has it, with what runs have shown of it: one of the two may be missing. */
 interface StepRow {
   readonly name: string
@@ -212,7 +218,7 @@ export function Steps({
     // Without evidence nothing is known of it: that is not none.
     { head: 'scenarios', cell: ({ name }) => takenIn(name), has: () => evidence?.check !== undefined },
     {
-      head: 'recorded',
+      head: `recorded${everySequence(site)}`,
       cell: ({ facts }) => (facts ? sequencesOf(facts)[0] : 0),
       has: () => evidence?.steps !== undefined,
     },

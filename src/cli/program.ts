@@ -665,6 +665,7 @@ function mutateSubcommand(
     .addOption(new Option('--since <ref>', 'only functions that have changed since a commit'))
     .addOption(new Option('--sample <count>', 'only so many, at random').argParser(parseCount))
     .addOption(new Option('--seed <number>', 'another sample (default 1)').argParser(parseSeed))
+    .addOption(new Option('--no-recordings', 'judge by scenarios alone, and not by recordings of kernels'))
     .addOption(
       new Option(
         '--states <count>',

@@ -28,6 +28,8 @@ export interface Manifest {
   readonly date: string
   /** Version of Node.js. */
   readonly node: string
+  /** Which of the recorded sequences were looked at for the steps that they take: every so manieth; all if it is absent. */
+  readonly everySequence?: number
   /** The files, by what they tell; null for what there is none of. */
   readonly files: Readonly<Record<string, EvidenceFile | null>>
 }

@@ -112,14 +112,35 @@ function recordings(): { name: string; file: string; kernel: string }[] {
 }
 
 /** What the sequences of a file take, found in a process of its own. */
-function sequencesOf({ file, kernel }: { file: string; kernel: string }) {
+function sequencesOf({ file, kernel }: { file: string; kernel: string }, every: number) {
   const main = fileURLToPath(new URL('count-sequences.js', import.meta.url))
   return new Promise<readonly [file: string, taken: TakenIn]>((resolve, reject) => {
-    execFile(process.execPath, [main, file, kernel], { maxBuffer: 2 ** 26 }, (error, stdout) => {
-      if (error) reject(error)
-      else resolve([file, new Map(JSON.parse(stdout) as [string, Taken][])])
-    })
+    execFile(
+      process.execPath,
+      [main, file, kernel, String(every)],
+      { maxBuffer: 2 ** 26 },
+      (error, stdout) => {
+        if (error) reject(error)
+        else resolve([file, new Map(JSON.parse(stdout) as [string, Taken][])])
+      },
+    )
   })
+}
+
+function given() {
+  const file = { type: 'string' } as const
+  return parseArgs({ options: { mutants: file, bench: file, 'every-sequence': { type: 'string' } } }).values
+}
+
+/**
+ * Of which recorded sequences the steps are looked at: `--every-sequence 5` is every fifth, since all take minutes.
+ *
+ * @throws EvidenceError if it is no number from 1 on
+ */
+function everySequence(): number {
+  const { 'every-sequence': text = '1' } = given()
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw new EvidenceError(`--every-sequence ${text}: give a number from 1 on`)
 }
 
 /**
@@ -128,9 +149,7 @@ function sequencesOf({ file, kernel }: { file: string; kernel: string }) {
  * commit it is.
  */
 function reportOf(option: 'mutants' | 'bench', kept: string): Written | undefined {
-  const named = parseArgs({ options: { mutants: { type: 'string' }, bench: { type: 'string' } } }).values[
-    option
-  ]
+  const named = given()[option]
   const file = named ?? join(folder, `${kept}.json`)
   if (named === undefined && !existsSync(file)) return undefined
   const content = schemas.parse(readFileSync(file, 'utf8'), file)
@@ -157,6 +176,7 @@ async function main(): Promise<number> {
   rmSync(`${folder}.new`, { recursive: true, force: true })
   mkdirSync(`${folder}.new`, { recursive: true })
   // First: a file that is not as it should be is not told of after minutes.
+  const every = everySequence()
   const mutate = reportOf('mutants', 'mutate')
   const files: Record<string, EvidenceFile | null> = {
     mutate: mutate?.entry ?? null,
@@ -183,7 +203,7 @@ async function main(): Promise<number> {
   files.procedures = keep('procedures', procedures, started, 0).entry
   started = performance.now()
   const takenBy = Object.fromEntries(
-    await inTurns([...recordings(), { file: SUITE, kernel: '' }].map((of) => () => sequencesOf(of))),
+    await inTurns([...recordings(), { file: SUITE, kernel: '' }].map((of) => () => sequencesOf(of, every))),
   )
   const transitions = await findTransitions({
     charts: Object.values(statecharts).map(compileStatechart),
@@ -208,6 +228,7 @@ async function main(): Promise<number> {
     changed: (git('status', '--porcelain', '--', '.', ':!evidence') ?? '') !== '',
     date: new Date().toISOString(),
     node: process.version,
+    ...(every > 1 ? { everySequence: every } : {}),
     files,
   }
   const text = `${JSON.stringify(manifest, null, 2)}\n`

@@ -37,6 +37,8 @@ export interface MutateCommandOptions {
   readonly timeLimit?: number
   /** How many states of each scenario to change, in place of the text. */
   readonly states?: number
+  /** False if recordings of kernels are not asked. */
+  readonly recordings?: boolean
 }
 
 /** Steps within which a claim must object to a changed state. */
@@ -98,6 +100,7 @@ export async function mutateCommand(
       timeMs: options.timeLimit,
       cache: join(subject.root, 'node_modules/.cache/hmm-spec/mutate'),
       equivalents: mutate.equivalents,
+      ...(options.recordings === false ? { only: project.scenarios.map(({ name }) => name) } : {}),
       ...progressOn(io, mutants.length),
     })
     const report = {
