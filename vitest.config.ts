@@ -20,6 +20,7 @@ export default defineConfig({
     // One process a core: left to itself, a run keeps one core free, which on two cores doubles its time.
     maxWorkers: '100%',
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    setupFiles: ['test/setup/sample.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
