@@ -123,7 +123,7 @@ export const cmp_and_merge_page = procedure(function* cmp_and_merge_page(
  * the same, and there is no memory behind it that a CPU could compare. It is passed over here, which no kernel does (H29).
  *
  * @param from - frame to go on with
- * @returns its frame; 0 if there is none, or {@link Found.busy} if somebody has it locked
+ * @returns its frame; 0 if there is none, or -1 if somebody has it locked
  * @kernel stable_tree_search mm/ksm.c
  * @see reference B.13
  */
