@@ -25,7 +25,7 @@ const evidence = isMade
   ? readEvidence(join(root, 'evidence'), new Schemas(join(root, 'docs/schema')))
   : undefined
 
-const MOST_BYTES = 15_000_000
+const MOST_BYTES = 15_800_000
 const MOST_SECONDS = 60
 const SMALLEST_LABEL = 11
 
