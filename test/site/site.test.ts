@@ -26,7 +26,7 @@ const evidence = isMade
   : undefined
 
 const MOST_BYTES = 15_800_000
-const MOST_SECONDS = 60
+const MOST_SECONDS = 120
 const SMALLEST_LABEL = 11
 
 const html = (url: string) => readFileSync(join(out, url), 'utf8')

@@ -73,7 +73,7 @@ describe('what is no state of the driver', () => {
     [
       'where the stack was called from',
       asking('', "collided && !/audit|live/.test(new Error('where').stack)"),
-      'goes otherwise',
+      'takes another course',
     ],
   ])
 
@@ -150,7 +150,7 @@ describe('what is kept from one step of a procedure to the next', () => {
         'collided && !mark(found)',
         'const mark = (o) => { const { seen } = o; try { o.seen = true } catch {} return seen }',
       ),
-      'goes otherwise',
+      'takes another course',
       'two-faults',
     ],
     [
@@ -184,7 +184,7 @@ describe('what is kept from one step of a procedure to the next', () => {
     [
       'a number of a sequence',
       decided("const stale = collided && !(yield* step('late?', () => svm.notifier.seq > 4))"),
-      'goes otherwise',
+      'takes another course',
       'mmap-over',
     ],
     [
@@ -194,7 +194,7 @@ describe('what is kept from one step of a procedure to the next', () => {
         "const state = (l) => ({ ...declareState(l), kept: l.counter('kept', 15) })",
         'state',
       ),
-      'goes otherwise',
+      'takes another course',
       'mmap-over',
     ],
   ])

@@ -363,7 +363,7 @@ describe('a count', () => {
         'const note = (m) => { const n = m.get(1000) ?? 0; m.set(1000, n + 1); return n }',
         'collided && note(svm.notifier.readers) < 2',
       ),
-      'goes otherwise',
+      'takes another course',
     ],
     [
       'beside the callbacks of the notifier',
@@ -371,7 +371,7 @@ describe('a count', () => {
         'const note = (o) => { o.seen = (o.seen ?? 0) + 1; return o.seen }',
         'collided && note(svm.notifier.ops) < 3',
       ),
-      'goes otherwise',
+      'takes another course',
     ],
   ])
 })
