@@ -42,13 +42,13 @@ const promises: readonly Promised[] = [
   {
     promise: 'no mapping is dropped twice',
     clause: 'use-after-free',
-    text: /no mapping \(_mapcount\)/,
+    text: /mappings \(_mapcount\)/,
     caught: { X309: 'use-after-free', D58: 'use-after-free' },
   },
   {
     promise: 'the TLB of a CPU grants no more than the page table',
     clause: 'C47',
-    text: /present entry behind it/,
+    text: /there is a present entry that maps the same frame/,
     caught: {
       X301: 'a TLB grants no more than the page table',
       X302: 'a TLB grants no more than the page table',
@@ -60,7 +60,7 @@ const promises: readonly Promised[] = [
   {
     promise: 'mremap and fork take the data along',
     clause: 'data',
-    text: /mremap, fork and migration take the data along/,
+    text: /mremap, fork and migration preserve the data/,
     caught: {
       X307: 'a page that was written to has an entry',
       X308: 'a page that was written to has an entry',
@@ -75,13 +75,13 @@ const promises: readonly Promised[] = [
   {
     promise: 'a migration that should map, maps',
     clause: 'C52',
-    text: /migrate_vma_pages has mapped the new one/,
+    text: /migrate_vma_pages has mapped the new page/,
     caught: { X306: 'what has migrated to a hole is mapped' },
   },
   {
     promise: 'a device that asks for pages gets all of them',
     clause: 'C5',
-    text: /able to serve every page/,
+    text: /able to handle a fault on every page/,
     caught: { X37: 'a device gets each page that it asks for', X319: 'a fault is served whole' },
   },
   {
@@ -115,7 +115,7 @@ const promises: readonly Promised[] = [
   {
     promise: 'no page stays mapped for DMA, whether the device faults again or not',
     clause: 'dma-mapping',
-    text: /whether the device faults on it again or not/,
+    text: /whether the device faults on them again or not/,
     caught: {
       X314: 'no page stays mapped for DMA that the process has lost',
       X269: 'a range is mapped for DMA whole, or not at all',
@@ -124,7 +124,7 @@ const promises: readonly Promised[] = [
   {
     promise: 'faults that migrate one range are served, and a driver that does it right holds',
     clause: 'C49',
-    text: /a device access or a prefault is served or fails/,
+    text: /a device access or a prefault completes or fails/,
     caught: { X338: 'a device access ends', X339: 'a device access ends' },
   },
   {

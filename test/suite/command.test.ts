@@ -158,7 +158,7 @@ it('the specification answers the protocol', async () => {
     { op: 'mmap 0 1 rw' },
     { op: 'cpu_write 0 5' },
     { op: 'cpu_read 0' },
-    { op: 'ksm_scan' },
+    { op: 'madv collapse 0 1' },
     { bye: true },
   ]
   const input = Readable.from([

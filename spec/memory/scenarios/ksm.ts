@@ -72,7 +72,7 @@ export const mergeVersusMigration = mirrorScenario({
   summary:
     'ksmd merges pages, while a driver migrates one of them to its device: the merged page goes there for all who have it, and ' +
     'ksmd, which knows it still, does not read it.',
-  exercises: ['C28', 'C39', 'backed-access', 'data', 'use-after-free'],
+  exercises: ['C28', 'C39', 'backed-access', 'use-after-free'],
   generations: [],
   parameters: {},
   world: () => ({

@@ -19,10 +19,10 @@ import {
 } from '../../../src/kernel/index.js'
 import {
   Layout,
-  Mutex,
   type Procedure,
   procedure,
   SequentialRunner,
+  Spinlock,
   type World,
 } from '../../../src/world/index.js'
 
@@ -77,7 +77,7 @@ export class Process {
     )
     this.task = task
     this.child = child
-    const lock = new Mutex(layout, 'watcher')
+    const lock = new Spinlock(layout, 'watcher')
     this.world = layout.initial()
     const [sub] = this.mm.subscriptions.intervals
     if (sub) {
@@ -92,7 +92,7 @@ export class Process {
     return this.task.mm
   }
 
-  private watcher(answer: 0 | 1, lock: Mutex) {
+  private watcher(answer: 0 | 1, lock: Spinlock) {
     return procedure(function* watcher(
       _current: Task,
       sub: IntervalNotifier,
