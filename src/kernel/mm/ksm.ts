@@ -16,7 +16,6 @@ import {
   type Machine,
   type MmStruct,
   NotifyEvent,
-  type Pte,
   type Task,
   VM_MERGEABLE,
   ZERO_PAGE,
@@ -288,11 +287,11 @@ export const write_protect_page = procedure(function* write_protect_page(
   const isProtected = yield* mm.ptl.critical('flush, and write-protect', () => {
     const pte = mm.pte[page]
     if (mappedBy(machine, mm, page) !== frame) return 0
-    if (!pte.write && !isDirty(pte) && !frame.anonExclusive) return 1
+    if (!pte.write && !pte.dirty && !frame.anonExclusive) return 1
     flushTlb(machine, mm, page, page + 1)
     if (frame.mapcount + 1 + swapCacheReferences(frame) !== frame.refcount) return 0
     frame.anonExclusive = false
-    if (isDirty(pte)) frame.dirty = true
+    if (pte.dirty) frame.dirty = true
     pte.write = false
     pte.dirty = false
     return 1
@@ -300,11 +299,6 @@ export const write_protect_page = procedure(function* write_protect_page(
   yield* invalidateRangeEnd(current, mm, NotifyEvent.CLEAR, page, page + 1)
   return isProtected
 })
-
-/** Where entries have no dirty bit, one that may be written is dirty. */
-function isDirty(pte: Pte): boolean {
-  return pte.write && pte.dirty
-}
 
 /**
  * Maps the merged page in the place of the page, if that is still mapped and write-protected. Under the page lock.
