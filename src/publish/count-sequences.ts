@@ -1,6 +1,6 @@
 /**
  * Prints what the sequences of a file take, as JSON: a process of its own, since it takes
- * minutes. Arguments: the file and its kernel, or `suite`; and of which every so manieth is looked at.
+ * minutes. Arguments: the file and its kernel, or `suite`; then N, to count one of N sequences.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export interface Manifest {
   readonly date: string
   /** Version of Node.js. */
   readonly node: string
-  /** Which of the recorded sequences were looked at for the steps that they take: every so manieth; all if it is absent. */
+  /** The steps of one of so many recorded sequences were counted; of all if it is absent. */
   readonly everySequence?: number
   /** The files, by what they tell; null for what there is none of. */
   readonly files: Readonly<Record<string, EvidenceFile | null>>

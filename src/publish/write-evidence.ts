@@ -133,7 +133,7 @@ function given() {
 }
 
 /**
- * Of which recorded sequences the steps are looked at: `--every-sequence 5` is every fifth, since all take minutes.
+ * `--every-sequence 5` counts the steps of every fifth recorded sequence: all of them take minutes.
  *
  * @throws EvidenceError if it is no number from 1 on
  */

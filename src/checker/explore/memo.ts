@@ -185,7 +185,7 @@ export class Memo<A> {
   private refuse(why: string): never {
     throw new SpecificationError(
       'non-deterministic',
-      `the claim "${this.name}" reads more than the world and the positions of the threads: ${why};  ` +
+      `the claim "${this.name}" reads more than the world and the positions of the threads: ${why}; ` +
         'a claim must not keep state between two evaluations',
     )
   }

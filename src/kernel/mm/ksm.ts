@@ -1,9 +1,9 @@
 /**
- * KSM: ksmd looks for anonymous pages with equal contents in areas that may be merged, and maps one of them in the place of all, for
- * reading. A write to a merged page is always a write to a copy.
+ * KSM: ksmd searches the VMAs with VM_MERGEABLE for anonymous pages with equal contents, and maps one of them read-only in place of
+ * all. A write to a merged page always copies it.
  *
- * The kernel keeps two trees, ordered by contents: the stable tree has the merged pages, the unstable tree what one scan has seen and
- * not merged. Here each page of the one, and each place that the scan has passed, is compared in turn.
+ * The kernel keeps two trees, ordered by contents: the stable tree holds the merged pages, the unstable tree the pages that the current
+ * scan has visited and not merged. The model has no trees: it compares with each merged page, and then with each page visited before.
  *
  * @see reference B.13
  * @module
@@ -34,14 +34,15 @@ import {
   setPte,
   tryLockPage,
 } from './page.js'
+import type { Place } from './rmap.js'
 import { folioFreeSwap, swapCacheReferences } from './swap/slots.js'
 import { flushTlb } from './tlb.js'
 
 /**
- * One scan of all areas that may be merged: every page is merged with one that is merged already, or else with one that this scan has
- * passed, if there is one with equal contents.
+ * One scan of all VMAs with VM_MERGEABLE. Merges each page with a merged page of equal contents, or else with an equal page that the
+ * scan has visited before.
  *
- * @param at - which place to go on with, in the order of the scan
+ * @param at - the page to continue with, counted over all address spaces
  * @kernel ksm_do_scan mm/ksm.c, scan_get_next_rmap_item
  * @see reference B.13
  */
@@ -54,13 +55,13 @@ export const ksm_do_scan = procedure(function* ksm_do_scan(current: Task, at: nu
 })
 
 /** A page of an address space, by its number in the order of a scan. */
-function placeAt({ mms, pages }: Machine, at: number): { mm: MmStruct; page: number } | undefined {
+function placeAt({ mms, pages }: Machine, at: number): Place | undefined {
   const mm = mms[Math.floor(at / pages)]
   return mm && { mm, page: at % pages }
 }
 
 /**
- * Takes a reference to the page that is mapped, if ksmd may merge it: it is anonymous system memory.
+ * Takes a reference to the mapped page, if it is anonymous system memory in a VMA with VM_MERGEABLE.
  *
  * @returns its frame, or 0
  * @kernel get_mergeable_page mm/ksm.c, follow_page
@@ -87,7 +88,7 @@ function isMergeable(mm: MmStruct, page: number): boolean {
   return (mm.vma[page].flags & VM_MERGEABLE) !== 0
 }
 
-/** The page that the entry maps, whoever may use it; none for the zero page. Under the page-table lock. */
+/** The page that the entry maps, other than the zero page. Under the page-table lock. */
 function mappedBy({ frames }: Machine, mm: MmStruct, page: number): Frame | undefined {
   const pte = mm.pte[page]
   if (hugePmdAt(mm, page) || !mapsPage(pte) || pte.frame === ZERO_PAGE) return undefined
@@ -95,7 +96,7 @@ function mappedBy({ frames }: Machine, mm: MmStruct, page: number): Frame | unde
 }
 
 /**
- * Merges a page, on which the caller has a reference that is given up here.
+ * Merges a page if there is an equal one. Drops the caller's reference.
  *
  * @kernel cmp_and_merge_page mm/ksm.c
  * @see reference B.13
@@ -118,10 +119,10 @@ export const cmp_and_merge_page = procedure(function* cmp_and_merge_page(
 })
 
 /**
- * A merged page that holds the same, with a reference. A merged page may have migrated to a device since: it is in the stable tree all
- * the same, and there is no memory behind it that a CPU could compare. It is passed over here, which no kernel does (H29).
+ * Searches for a merged page with equal contents, and takes a reference to it. A merged page that has migrated to a device is still in
+ * the stable tree, but no CPU can read it. The model skips such a page; no kernel does (H29).
  *
- * @param from - frame to go on with
+ * @param from - the frame to continue with
  * @returns its frame; 0 if there is none, or -1 if somebody has it locked
  * @kernel stable_tree_search mm/ksm.c
  * @see reference B.13
@@ -142,14 +143,14 @@ export const stable_tree_search = procedure(function* stable_tree_search(
   return yield* become(stable_tree_search, machine, pfn, from + 1)
 })
 
-/** What a search of the stable tree answers where it is no frame. */
+/** Results of the search other than a frame. */
 const Found = { none: 0, busy: -1 } as const
 
 /**
- * Whoever migrates a merged page holds its lock, and has counted its references. Who has taken one since must not map the page; who has
- * the lock once can be sure that the next to migrate it counts the reference.
+ * Locks and unlocks the merged page once, with a reference held. A migration holds the page lock from before it counts the references,
+ * so a migration that starts later counts this one and gives up.
  *
- * @returns 1, or 0 if somebody has it locked
+ * @returns 1, or 0 if another thread holds the page lock
  * @kernel stable_tree_search mm/ksm.c (GET_KSM_PAGE_TRYLOCK)
  * @see reference B.13
  */
@@ -161,9 +162,9 @@ export const lockAndUnlock = procedure(
 )
 
 /**
- * Takes a reference to a page of the stable tree. One step: that it is still the merged page is looked at again once the reference is had.
+ * Takes a reference to a page of the stable tree. One step: the kernel checks the mapping again after it has the reference.
  *
- * @returns 1, or 0 if the frame is none that can be compared
+ * @returns 1, or 0 if the frame is not a merged page of system memory
  * @kernel get_ksm_page mm/ksm.c
  * @see reference B.13
  */
@@ -176,8 +177,8 @@ export const get_ksm_page = procedure(function* get_ksm_page(kpage: Frame): Runn
 })
 
 /**
- * Compares two pages, through the addresses that the kernel has for them. One of them may change at any time: who merges them compares
- * again, with both write-protected.
+ * Compares two pages through the kernel's mapping of them. Either may change during the search, so the merge compares them again when
+ * both are write-protected.
  *
  * @returns 1 if they are equal
  * @kernel memcmp_pages mm/util.c
@@ -196,9 +197,10 @@ export const memcmp_pages = procedure(function* memcmp_pages(one: Frame, other: 
 })
 
 /**
- * A page that this scan has passed and that holds the same: both are merged. A page that fork has shared is not merged with itself.
+ * Searches the pages that this scan has visited before `at` for an equal one, and merges both. A page that fork has shared is not merged
+ * with itself.
  *
- * @param from - which place to look at, of those before `at`
+ * @param from - the page to compare with next
  * @kernel unstable_tree_search_insert mm/ksm.c, try_to_merge_two_pages
  * @see reference B.13
  */
@@ -225,10 +227,10 @@ export const unstable_tree_search_insert = procedure(function* unstable_tree_sea
 })
 
 /**
- * Makes the page the merged one, or maps the merged page in its place.
+ * Makes the page a merged page, or replaces it by the merged page `kpfn`.
  *
- * @param kpfn - the merged page; 0 if the page is to be that
- * @returns 1, or 0 if somebody has the page locked or pinned, or it has changed
+ * @param kpfn - frame of the merged page; 0 to make this page the merged one
+ * @returns 1, or 0 if the page is locked, pinned, or has changed
  * @kernel try_to_merge_one_page mm/ksm.c, try_to_merge_with_ksm_page
  * @see reference B.13
  */
@@ -253,7 +255,7 @@ export const try_to_merge_one_page = procedure(function* try_to_merge_one_page(
           frame.ksm = true
           return 0
         })
-        // It is not to be thrown away as clean.
+        // Reclaim must write it out.
         yield* step('set the dirty bit', () => {
           frame.dirty = true
           return 0
@@ -269,10 +271,10 @@ export const try_to_merge_one_page = procedure(function* try_to_merge_one_page(
 })
 
 /**
- * Nobody may write the page any more through this entry. Under the page lock. The entry is cleared and flushed before references are
- * counted: from then on nobody takes one without being noticed.
+ * Write-protects the entry. Under the page lock. The TLB is flushed before the references are counted, so GUP-fast cannot take another
+ * one unnoticed.
  *
- * @returns 1, or 0 if it is not mapped there any more, or somebody else has a reference
+ * @returns 1, or 0 if the entry no longer maps the page, or the page has another reference
  * @kernel write_protect_page mm/ksm.c
  * @see reference B.13
  */
@@ -301,7 +303,7 @@ export const write_protect_page = procedure(function* write_protect_page(
 })
 
 /**
- * Maps the merged page in the place of the page, if that is still mapped and write-protected. Under the page lock.
+ * Replaces the page by the merged page, if the entry still maps it and is write-protected. Under the page lock.
  *
  * @returns 1, or 0 if the entry has changed
  * @kernel replace_page mm/ksm.c
@@ -331,7 +333,7 @@ export const replace_page = procedure(function* replace_page(
 })
 
 /**
- * A page that was made the merged one, and that nothing was merged with: whoever maps it gets a copy.
+ * Undoes a merge of which only the first half has succeeded.
  *
  * @kernel break_cow mm/ksm.c
  * @see reference B.13
@@ -345,7 +347,7 @@ const break_cow = procedure(function* break_cow(current: Task, at: number): Runn
 })
 
 /**
- * Gives the mapping a page of its own in the place of a merged one. Under the mmap lock.
+ * Replaces a merged page by a copy, as a write fault does. Under the mmap lock.
  *
  * @kernel break_ksm mm/ksm.c
  * @see reference B.13
@@ -363,7 +365,7 @@ export const break_ksm = procedure(function* break_ksm(
 })
 
 /**
- * No page of the range is merged any more. Under the mmap lock.
+ * Replaces each merged page of the range by a copy. Under the mmap lock.
  *
  * @kernel unmerge_ksm_pages mm/ksm.c
  * @see reference B.13
