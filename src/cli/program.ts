@@ -5,7 +5,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { SCHEDULES } from '../checker/runs/random.js'
-import type { KernelVersion } from '../conformance/result.js'
+import { type KernelVersion, RECORDED_KERNELS } from '../conformance/result.js'
 import { PEER_LIMITS } from '../conformance/suite/peer/process-peer.js'
 import { statechartFormats } from '../report/chart/statechart.js'
 import { printable } from '../report/form/printable.js'
@@ -14,7 +14,7 @@ import type { RecordedTrace } from '../report/sequence/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
 import { atomicityCommand } from './commands/atomicity.js'
 import { checkCommand } from './commands/check.js'
-import { conformCommand, KERNELS, PROFILES, recordedKernel, recordedProfile } from './commands/conform.js'
+import { conformCommand, PROFILES, recordedKernel, recordedProfile } from './commands/conform.js'
 import { defectsCommand } from './commands/defects.js'
 import { explainCommand } from './commands/explain.js'
 import { type ExportFormat, exportCommand, SCENARIO_FORMATS, TRACE_FORMATS } from './commands/export.js'
@@ -435,7 +435,7 @@ Examples:
         'whose answers are demanded: the test driver of the release (default), or what any driver must answer',
       ).choices(PROFILES),
     )
-    .addOption(new Option('--kernel <version>', 'the same as --linux').choices(KERNELS))
+    .addOption(new Option('--kernel <version>', 'the same as --linux').choices(RECORDED_KERNELS))
     .action(
       async (
         file: string,

@@ -11,9 +11,15 @@ import { SpecificationError, Violation } from '../world/index.js'
 import type { Operation, Unsupported } from './operations.js'
 import { type Answer, Oracle, type OracleOptions } from './oracle.js'
 import { parseLine, type RecordedResult, type Recording } from './recording.js'
-import { type ConformanceOptions, type ConformanceResult, type Mismatch, RecordingError } from './result.js'
+import {
+  type ConformanceOptions,
+  type ConformanceResult,
+  type Mismatch,
+  profileOfDriver,
+  RecordingError,
+} from './result.js'
 import { differencesFrom } from './suite/answers.js'
-import { type Profile, profileNamed, profileOfDriver } from './suite/profiles.js'
+import { type Profile, profileNamed } from './suite/profiles.js'
 import { rankSteps } from './suspects.js'
 
 /** The fields of a result that are compared. */

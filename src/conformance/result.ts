@@ -4,8 +4,19 @@
  * @module
  */
 
-/** The kernels that recordings come from. */
-export type KernelVersion = '6.1' | '6.12' | '7.3'
+/** The kernels that recordings come from, oldest first. */
+export const RECORDED_KERNELS = ['6.1', '6.12', '7.3'] as const
+
+/** A kernel that recordings come from. */
+export type KernelVersion = (typeof RECORDED_KERNELS)[number]
+
+/** The name of the profile of the kernel's test driver. */
+export function profileOfDriver(kernel: KernelVersion): string {
+  return `test_hmm-${kernel}`
+}
+
+/** The profile of what any driver must answer. */
+export const CLEAN_PROFILE = 'clean'
 
 /** How a file of recordings is compared. */
 export interface ConformanceOptions {

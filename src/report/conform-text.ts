@@ -4,6 +4,7 @@
  * @module
  */
 
+import { profileOfDriver } from '../conformance/result.js'
 import type { Layout } from './form/colours.js'
 import { bullets, counted, figure, wrap } from './form/figures.js'
 import { table } from './form/table.js'
@@ -22,7 +23,7 @@ export function conformText(
   const good = (count: number) => figure(count)
   const bad = (count: number) => (count === 0 ? figure(count) : colours.red(figure(count)))
   const sections = [
-    profile === `test_hmm-${kernel}`
+    profile === profileOfDriver(kernel)
       ? `${file}, as Linux ${kernel} answers`
       : `${file}, of Linux ${kernel}, and what the profile ${profile} allows`,
     table(

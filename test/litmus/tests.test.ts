@@ -7,7 +7,7 @@ import { pinnedFor, readLitmusTests } from '../../src/conformance/litmus/data.js
 import { directedTests } from '../../src/conformance/litmus/directed.js'
 import { exploreTest } from '../../src/conformance/litmus/explore.js'
 import { type LitmusTest, readTest } from '../../src/conformance/litmus/test.js'
-import { RELEASES } from '../../src/conformance/suite/profiles.js'
+import { RECORDED_KERNELS } from '../../src/conformance/result.js'
 import { dmirror_interval_invalidate } from '../../src/driver/recorded/index.js'
 import { override } from '../../src/world/index.js'
 
@@ -49,7 +49,7 @@ describe('the data', () => {
 
   it('says something of every release, and explains every breach', () => {
     for (const test of pinned)
-      for (const release of RELEASES) {
+      for (const release of RECORDED_KERNELS) {
         const { outcomes, breaches } = pinnedFor(test, release)
         expect(outcomes.length, test.test).toBeGreaterThan(0)
         for (const { finding } of breaches) expect(finding, test.test).toMatch(/^H\d+$/)
@@ -67,7 +67,7 @@ describe('the data', () => {
   it.runIf(whole).each(pinned)(
     '$test is what the checker finds on every release',
     (test) => {
-      expect(allowedOutcomes(readTest(test), RELEASES)).toEqual(test.allowed)
+      expect(allowedOutcomes(readTest(test), RECORDED_KERNELS)).toEqual(test.allowed)
     },
     1_200_000,
   )

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { RECORDED_KERNELS } from '../../src/conformance/result.js'
 import { allTransitions, ITEM_KINDS } from '../../src/conformance/suite/coverage.js'
 import { countExercised, EXERCISED, exercisedOn, readSuite } from '../../src/conformance/suite/data.js'
 import { performedByRelease } from '../../src/conformance/suite/making/build.js'
@@ -13,7 +14,6 @@ import {
   foundBySearch,
   recordedSequences,
 } from '../../src/conformance/suite/making/known.js'
-import { RELEASES } from '../../src/conformance/suite/profiles.js'
 
 const WHOLE = process.env.HMM_SPEC_WHOLE === '1'
 const { manifest, sequences, steps } = readSuite()
@@ -75,7 +75,7 @@ describe('a sequence', () => {
   )
 })
 
-describe.each(RELEASES)('of what one thread is known to exercise on %s', (release) => {
+describe.each(RECORDED_KERNELS)('of what one thread is known to exercise on %s', (release) => {
   const kinds = manifest.coverage[release]
 
   it('the manifest counts what the sequences say', () => {
@@ -93,7 +93,7 @@ describe.each(RELEASES)('of what one thread is known to exercise on %s', (releas
 })
 
 it('transitions that no sequence takes are those that the manifest lists', () => {
-  const taken = new Set(RELEASES.flatMap((release) => [...saidOn(release)]))
+  const taken = new Set(RECORDED_KERNELS.flatMap((release) => [...saidOn(release)]))
   expect(manifest.transitionsNotTaken).toEqual(
     allTransitions
       .filter((transition) => !taken.has(transition))
@@ -129,7 +129,7 @@ describe('what is found without the suite', () => {
 
   it('by another search is in the suite, at least 90 % of it', () => {
     const begin = every(20, small).map(({ ops }) => ops)
-    for (const share of shareOf(foundBySearch(begin, RELEASES, { changed: 200, explored: 0 })))
+    for (const share of shareOf(foundBySearch(begin, RECORDED_KERNELS, { changed: 200, explored: 0 })))
       expect(share).toBeGreaterThanOrEqual(0.9)
   })
 })

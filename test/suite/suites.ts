@@ -4,9 +4,9 @@
  * @module
  */
 
+import { RECORDED_KERNELS } from '../../src/conformance/result.js'
 import type { Suite } from '../../src/conformance/suite/data.js'
 import { allowedAnswers } from '../../src/conformance/suite/making/build.js'
-import { RELEASES } from '../../src/conformance/suite/profiles.js'
 
 /** A suite of these sequences, with what each profile allows. */
 export function suiteOf(sequences: readonly (readonly string[])[]): Suite {
@@ -24,7 +24,9 @@ export function suiteOf(sequences: readonly (readonly string[])[]): Suite {
     steps: sequences.map((_, index) => `step of ${index}`),
     sequences: sequences.map((ops, index) => ({
       seq: `test/${index}`,
-      exercises: [{ releases: RELEASES, transitions: [], requirements: [], answers: [], steps: [index] }],
+      exercises: [
+        { releases: RECORDED_KERNELS, transitions: [], requirements: [], answers: [], steps: [index] },
+      ],
       ops,
       answers: allowedAnswers(ops),
     })),

@@ -4,7 +4,13 @@
  * @module
  */
 import { accessSync, constants, statSync } from 'node:fs'
-import { type KernelVersion, RecordingError } from '../../conformance/result.js'
+import {
+  CLEAN_PROFILE,
+  type KernelVersion,
+  profileOfDriver,
+  RECORDED_KERNELS,
+  RecordingError,
+} from '../../conformance/result.js'
 import { conformText } from '../../report/conform-text.js'
 import type { Layout } from '../../report/form/colours.js'
 import { conformJson } from '../../report/json.js'
@@ -18,26 +24,23 @@ import type { Project } from '../project.js'
 import { runFacts } from '../run-facts.js'
 import { UsageError } from '../usage.js'
 
-/** The kernels that recordings come from. */
-export const KERNELS: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
-
 /**
  * The recorded kernel that `--linux` or `--kernel` asks for.
  *
  * @throws UsageError if there is none for the release
  */
 export function recordedKernel(linux: string | undefined, kernel: KernelVersion | undefined): KernelVersion {
-  if (linux === undefined) return kernel ?? KERNELS[0]
+  if (linux === undefined) return kernel ?? RECORDED_KERNELS[0]
   if (kernel !== undefined)
     throw new UsageError(`--linux ${linux} and --kernel say the same; give one of them`)
   const { recorded } = releaseNamed(linux)
   if (recorded === undefined)
-    throw new UsageError(`--linux ${linux}: no kernel before Linux ${KERNELS[0]} was recorded`)
+    throw new UsageError(`--linux ${linux}: no kernel before Linux ${RECORDED_KERNELS[0]} was recorded`)
   return recorded
 }
 
 /** Whose answers can be demanded of a recording. */
-export const PROFILES: readonly string[] = ['clean', ...KERNELS.map((kernel) => `test_hmm-${kernel}`)]
+export const PROFILES: readonly string[] = [CLEAN_PROFILE, ...RECORDED_KERNELS.map(profileOfDriver)]
 
 /** Options of `conform`. */
 export interface ConformCommandOptions extends OutputOptions {
@@ -56,14 +59,14 @@ export function recordedProfile(
   kernel: KernelVersion | undefined,
   profile: string | undefined,
 ): { kernel: KernelVersion; profile: string } {
-  const ofProfile = KERNELS.find((one) => profile === `test_hmm-${one}`)
+  const ofProfile = RECORDED_KERNELS.find((one) => profile === profileOfDriver(one))
   const named = linux === undefined && kernel === undefined ? ofProfile : recordedKernel(linux, kernel)
   if (ofProfile !== undefined && named !== ofProfile)
     throw new UsageError(
       `--profile ${profile} is not the test driver of ${linux ?? kernel}, as which ${named} is taken`,
     )
-  const known = named ?? KERNELS[0]
-  return { kernel: known, profile: profile ?? `test_hmm-${known}` }
+  const known = named ?? RECORDED_KERNELS[0]
+  return { kernel: known, profile: profile ?? profileOfDriver(known) }
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { RELEASES } from '../suite/profiles.js'
+import { RECORDED_KERNELS } from '../result.js'
 import { allowedOutcomes } from './allowed.js'
 import { conflictTests } from './conflicts.js'
 import type { LitmusManifest } from './data.js'
@@ -19,7 +19,7 @@ const FROM_CONFLICTS = 56
 
 function pinned(test: LitmusTest): PinnedTest {
   const began = performance.now()
-  const allowed = allowedOutcomes(readTest(test), RELEASES)
+  const allowed = allowedOutcomes(readTest(test), RECORDED_KERNELS)
   const counts = allowed.map(
     ({ releases, outcomes, breaches }) =>
       `${releases.join(', ')}: ${outcomes.length}${breaches.length > 0 ? ` and ${breaches.map(({ finding }) => finding).join(' ')}` : ''}`,

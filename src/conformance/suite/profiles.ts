@@ -7,7 +7,7 @@
 import { SpecificationError, Violation } from '../../world/index.js'
 import type { Operation } from '../operations.js'
 import { type Answer, Oracle } from '../oracle.js'
-import type { KernelVersion } from '../result.js'
+import { CLEAN_PROFILE, type KernelVersion, profileOfDriver, RECORDED_KERNELS } from '../result.js'
 import type { AnswerSet, ComparedField } from './answers.js'
 import { cleanAnswers } from './clean.js'
 
@@ -25,16 +25,8 @@ export interface Profile {
   readonly answersTo: (operations: readonly Operation[]) => readonly AnswerSet[] | undefined
 }
 
-/** The releases that there are profiles of the kernel's test driver for. */
-export const RELEASES: readonly KernelVersion[] = ['6.1', '6.12', '7.3']
-
 const CLEAN_FIELDS = ['rc', 'err', 'sig', 'code', 'val', 'vals', 'cpages', 'prot', 'ptes'] as const
 const ALL_FIELDS = [...CLEAN_FIELDS, 'faults'] as const
-
-/** The name of the profile of the kernel's test driver. */
-export function profileOfDriver(kernel: KernelVersion): string {
-  return `test_hmm-${kernel}`
-}
 
 function testDriverOf(kernel: KernelVersion): Profile {
   return {
@@ -60,15 +52,15 @@ function answersOf(operations: readonly Operation[], kernel: KernelVersion): Ans
 /** Every profile. */
 export const profiles: readonly Profile[] = [
   {
-    name: 'clean',
+    name: CLEAN_PROFILE,
     summary:
       'What any driver must answer, on any of these releases. It may drop entries of its mirror at any time, and ' +
       'how often it faults is its own affair',
     isDriver: false,
     fields: CLEAN_FIELDS,
-    answersTo: (operations) => cleanAnswers(operations, RELEASES, CLEAN_FIELDS),
+    answersTo: (operations) => cleanAnswers(operations, RECORDED_KERNELS, CLEAN_FIELDS),
   },
-  ...RELEASES.map(testDriverOf),
+  ...RECORDED_KERNELS.map(testDriverOf),
 ]
 
 /**
@@ -85,5 +77,5 @@ export function profileNamed(name: string): Profile {
 
 /** The release whose oracle answers by a profile. */
 export function releaseOf({ name }: Profile): KernelVersion {
-  return RELEASES.find((release) => name === profileOfDriver(release)) ?? RELEASES[0]
+  return RECORDED_KERNELS.find((release) => name === profileOfDriver(release)) ?? RECORDED_KERNELS[0]
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Operation, parseOperation } from '../../operations.js'
 import type { KernelVersion } from '../../result.js'
+import { RECORDED_KERNELS } from '../../result.js'
 import { allTransitions, ITEM_KINDS } from '../coverage.js'
 import {
   type AllowedAnswers,
@@ -24,7 +25,7 @@ import {
   sequenceLine,
 } from '../data.js'
 import { PROTOCOL } from '../peer/protocol.js'
-import { profiles, RELEASES, releaseOf } from '../profiles.js'
+import { profiles, releaseOf } from '../profiles.js'
 import { apartSequences } from './apart.js'
 import { directedSequences as byRule } from './directed.js'
 import { isShorter, Search } from './generate.js'
@@ -52,7 +53,7 @@ export type ByRelease = ReadonlyMap<KernelVersion, Performed>
 /** Performs a sequence on every release. */
 export function performedByRelease(ops: readonly string[]): ByRelease {
   return new Map(
-    RELEASES.flatMap((release) => {
+    RECORDED_KERNELS.flatMap((release) => {
       const performed = performedOn(ops, release)
       return performed === undefined ? [] : [[release, performed] as const]
     }),
@@ -171,7 +172,7 @@ function main(): void {
     foundByRecordings(recorded),
     foundBySearch(
       kept.map(({ ops }) => ops),
-      RELEASES,
+      RECORDED_KERNELS,
       CHECKED,
     ),
   ]
@@ -188,7 +189,7 @@ function searched(
   recorded: readonly RecordedSequence[],
   { seconds, seed }: { readonly seconds: string; readonly seed: string },
 ): Plain[] {
-  const search = new Search(RELEASES)
+  const search = new Search(RECORDED_KERNELS)
   const corpus = new Map(
     [...directedSequences, ...known, ...recorded].map(({ ops }) => [ops.join('; '), ops] as const),
   )
@@ -219,7 +220,7 @@ function manifestOf(
   kept: readonly { readonly performed: ByRelease }[],
   foundOtherwise: readonly ReadonlyMap<KernelVersion, ReadonlySet<string>>[],
 ): SuiteManifest {
-  const byRelease = RELEASES.map((release) => {
+  const byRelease = RECORDED_KERNELS.map((release) => {
     const taken = new Set(kept.flatMap(({ performed }) => [...(performed.get(release)?.items ?? [])]))
     const known = new Set([...taken, ...foundOtherwise.flatMap((found) => [...(found.get(release) ?? [])])])
     const count = (items: ReadonlySet<string>, kind: ExercisedKind) =>
