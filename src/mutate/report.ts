@@ -54,6 +54,27 @@ function killersOf(judged: readonly Judged[]): { scenarios: number; recordings: 
   return { scenarios: killed.length - recordings, recordings }
 }
 
+/** What was found of one mutant, as the report has it. */
+export function rowOf({ mutant, finding }: Judged) {
+  return {
+    id: mutant.id,
+    procedure: mutant.procedure,
+    step: mutant.step ?? null,
+    kind: mutant.kind,
+    file: mutant.file,
+    line: mutant.from.line,
+    original: mutant.original,
+    replacement: mutant.replacement,
+    verdict: finding.verdict,
+    by: finding.by ?? null,
+    clause: finding.clause ?? null,
+    steps: finding.steps ?? null,
+    reason: finding.reason ?? null,
+    scenarios: finding.scenarios,
+    elapsedMs: finding.ms,
+  }
+}
+
 /** What was found, as JSON: `docs/schema/mutate.schema.json`. */
 export function mutateJson(report: MutateReport): string {
   const { run, judged, left, stopped, stale } = report
@@ -65,23 +86,7 @@ export function mutateJson(report: MutateReport): string {
     score: scoreOf(counts),
     counts: { ...counts, notRun: left },
     killedBy: killersOf(judged),
-    mutants: judged.map(({ mutant, finding }) => ({
-      id: mutant.id,
-      procedure: mutant.procedure,
-      step: mutant.step ?? null,
-      kind: mutant.kind,
-      file: mutant.file,
-      line: mutant.from.line,
-      original: mutant.original,
-      replacement: mutant.replacement,
-      verdict: finding.verdict,
-      by: finding.by ?? null,
-      clause: finding.clause ?? null,
-      steps: finding.steps ?? null,
-      reason: finding.reason ?? null,
-      scenarios: finding.scenarios,
-      elapsedMs: finding.ms,
-    })),
+    mutants: judged.map(rowOf),
     errors: stale.map(({ id, message }) => ({ name: id, code: 'stale-equivalent', message })),
   })
 }

@@ -98,10 +98,18 @@ export function mutantsFound(before: JudgedSide, after: JudgedSide, timeLimitMs:
     after: sideOf(after),
     mutants: [...new Map([...was, ...is]).values()]
       .map(({ id, procedure, step, kind, file, line, original, replacement, by, clause }) => ({
-        ...{ id, procedure, step, kind, file, line, original, replacement },
+        id,
+        procedure,
+        step,
+        kind,
+        file,
+        line,
+        original,
+        replacement,
         before: verdictOf(id, was, before),
         after: verdictOf(id, is, after),
-        ...{ by, clause },
+        by,
+        clause,
       }))
       .sort((a, b) => place(a) - place(b)),
   }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+
 import { deviceAccess } from '../../../src/driver/index.js'
 import { amdkfdSvmDriver } from '../../../src/driver/tree/index.js'
 import {
@@ -18,6 +19,7 @@ import {
   VmaKind,
 } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
+import { noMemoryLeft } from './no-memory.js'
 
 const named = (name: string) => ({
   name: `${amdkfdSvmDriver.name}/${name}`,
@@ -125,18 +127,7 @@ export const mixedRange = mirrorScenario({
 /** No memory is free to migrate a page back. */
 export const noMemory = mirrorScenario({
   ...named('no-memory'),
-  summary: 'A CPU reads a page in VRAM twice, while no system memory is left; another thread frees some.',
-  exercises: ['C28', 'C30', 'C31', 'C39'],
-  world: () => ({
-    pages: [{ touched: true, onDevice: true, mirroredBy: [0] }, { touched: true }],
-    mirrors: [{ name: 'gpu', memory: 1 }],
-    spareFrames: 0,
-    invalidations: 4,
-    threads: [
-      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuRead, 0)] },
-      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 1, 1)] },
-    ],
-  }),
+  ...noMemoryLeft,
 })
 
 /** The process unmaps and exits. */

@@ -3,11 +3,13 @@
  *
  * @module
  */
+
 import { migrateToSystem } from '../../../src/driver/index.js'
 import { xeVramDriver } from '../../../src/driver/tree/index.js'
-import { cpuRead, exit_mm, madvise_dontneed } from '../../../src/kernel/index.js'
+import { exit_mm } from '../../../src/kernel/index.js'
 import { call, mirrorScenario } from '../../mirror/scenarios/mirror-world.js'
 import { closeAfterExit } from '../../mirror/scenarios/notifiers.js'
+import { noMemoryLeft } from './no-memory.js'
 
 const named = (name: string) => ({
   name: `${xeVramDriver.name}/${name}`,
@@ -37,18 +39,7 @@ export const evictAndExit = mirrorScenario({
 /** There is no memory to bring a page back to. */
 export const noMemory = mirrorScenario({
   ...named('no-memory'),
-  summary: 'A CPU reads a page in VRAM twice, while no system memory is left; another thread frees some.',
-  exercises: ['C28', 'C30', 'C31', 'C39'],
-  world: () => ({
-    pages: [{ touched: true, onDevice: true, mirroredBy: [0] }, { touched: true }],
-    mirrors: [{ name: 'gpu', memory: 1 }],
-    spareFrames: 0,
-    invalidations: 4,
-    threads: [
-      { name: 'cpu 1', calls: () => [call(cpuRead, 0), call(cpuRead, 0)] },
-      { name: 'cpu 2', calls: () => [call(madvise_dontneed, 1, 1)] },
-    ],
-  }),
+  ...noMemoryLeft,
 })
 
 /** The scenarios. */

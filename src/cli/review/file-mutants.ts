@@ -13,6 +13,7 @@ import { mutantsOf } from '../../mutate/find.js'
 import { equivalents, runMutants, Subject, SubjectError } from '../../mutate/index.js'
 import { edited, type Mutant } from '../../mutate/mutant.js'
 import { STEP } from '../../mutate/operators/index.js'
+import { rowOf } from '../../mutate/report.js'
 import { typedFile } from '../../mutate/text/program.js'
 import { countsOf, type Finding, type Judged } from '../../mutate/verdict.js'
 import type { Failure } from '../../report/report.js'
@@ -123,7 +124,11 @@ async function sourceMutants(
     const subject = new Subject(packageFolder())
     const mutants = subject.mutants.filter(({ procedure }) => names.has(procedure))
     const { judged, left } = await runMutants(subject, mutants, {
-      ...{ bounds, only, timeMs, equivalents, signal: interrupt.signal },
+      bounds,
+      only,
+      timeMs,
+      equivalents,
+      signal: interrupt.signal,
       workers: workers ?? availableParallelism(),
       cache: join(subject.root, 'node_modules/.cache/hmm-spec/mutate'),
       onMeasured: () => {},
@@ -140,18 +145,7 @@ function sideOfMutants(judged: readonly Judged[], notRun: number): JudgedSide {
   return {
     complete: notRun === 0,
     counts: { ...countsOf(judged), notRun },
-    mutants: judged.map(({ mutant, finding }) => ({
-      ...{
-        id: plainId(mutant.id),
-        procedure: mutant.procedure,
-        step: mutant.step ?? null,
-        kind: mutant.kind,
-      },
-      ...{ file: mutant.file, line: mutant.from.line },
-      ...{ original: mutant.original, replacement: mutant.replacement },
-      ...{ verdict: finding.verdict, by: finding.by ?? null, clause: finding.clause ?? null },
-      steps: finding.steps ?? null,
-    })),
+    mutants: judged.map((one) => ({ ...rowOf(one), id: plainId(one.mutant.id) })),
   }
 }
 
