@@ -39,6 +39,7 @@ import { FORMATS, type Format, type OutputOptions } from './output.js'
 import type { Choice, Project, SupervisionOptions } from './project.js'
 import { selected } from './selected.js'
 import { supervisedProject } from './supervisor/index.js'
+import { ProcessError } from './supervisor/process.js'
 import { didYouMean, UsageError } from './usage.js'
 import {
   parseAudit,
@@ -92,9 +93,11 @@ export async function main(
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) {
-      const said = error instanceof UsageError ? error.message : `internal error: ${stackOf(error)}`
+      const isStopped = error instanceof ProcessError && error.isStopped
+      const isPlain = isStopped || error instanceof UsageError
+      const said = isPlain ? error.message : `internal error: ${stackOf(error)}`
       io.stderr.write(`${coloursFor(io.stderr, io.env).red('error:')} ${printable(said)}\n`)
-      exitCode = ExitCode.usage
+      exitCode = isStopped ? ExitCode.limit : ExitCode.usage
     } else if (error.exitCode !== 0) exitCode = ExitCode.usage
   }
   return finished(io, exitCode)

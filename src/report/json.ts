@@ -14,6 +14,7 @@ import {
   conformExitCode,
   type DefectReport,
   defectsExitCode,
+  isStop,
   type RunFacts,
   type SimulateReport,
   simulateExitCode,
@@ -31,7 +32,7 @@ export function document(format: string, run: RunFacts, content: object): string
 export function checkJson(report: CheckReport): string {
   return document('check', report.run, {
     exitCode: checkExitCode(report),
-    complete: report.notRun.length === 0 && !report.results.some(wasStopped),
+    complete: report.notRun.length === 0 && !report.failures.some(isStop) && !report.results.some(wasStopped),
     bounds: report.bounds,
     set: report.set,
     scenarios: report.results.map(({ scenario, violation, ...result }) => ({

@@ -34,6 +34,11 @@ export interface Failure {
   readonly message: string
 }
 
+/** True if a check was ended from outside, by a limit or an interrupt: there is no mistake in it. */
+export function isStop({ code }: Pick<Failure, 'code'>): boolean {
+  return code === 'time' || code === 'interrupted'
+}
+
 /** The run that made a report. */
 export interface RunFacts {
   /** Version of the product. */
@@ -184,24 +189,25 @@ function worst(found: { failed: boolean; violated: boolean; unsaved: boolean; st
 /** The exit code of `check`. */
 export function checkExitCode(report: CheckReport): number {
   return worst({
-    failed: report.failures.length > 0,
+    failed: report.failures.some((failure) => !isStop(failure)),
     violated:
       report.results.some((result) => result.verdict === 'violated') ||
       (!('unknown' in report.coverage) && isVacuous(report.coverage)) ||
       (report.strict === true && report.own !== undefined && isVacuous(report.own)),
     unsaved: report.unsaved.length > 0,
-    stopped: report.notRun.length > 0 || report.results.some(wasStopped),
+    stopped: report.notRun.length > 0 || report.failures.some(isStop) || report.results.some(wasStopped),
   })
 }
 
 /** The exit code of `simulate`: nothing found is no failure, and proves nothing. */
 export function simulateExitCode(report: SimulateReport): number {
   return worst({
-    failed: report.failures.length > 0,
+    failed: report.failures.some((failure) => !isStop(failure)),
     violated: report.results.some(({ verdict }) => verdict === 'violated'),
     unsaved: report.unsaved.length > 0,
     stopped:
       report.notRun.length > 0 ||
+      report.failures.some(isStop) ||
       report.results.some(({ verdict }) => verdict === 'limit' || verdict === 'interrupted'),
   })
 }
@@ -210,14 +216,14 @@ export function simulateExitCode(report: SimulateReport): number {
 export function defectsExitCode(report: DefectReport): number {
   const stopped = report.outcomes.filter(({ result }) => wasStopped(result))
   return worst({
-    failed: report.failures.length > 0,
+    failed: report.failures.some((failure) => !isStop(failure)),
     violated: report.everywhere
       ? uncaughtAnywhere(report).length > 0
       : report.outcomes.some(
           (outcome) => !stopped.includes(outcome) && !(outcome.caught && outcome.asPinned),
         ),
     unsaved: report.unsaved.length > 0,
-    stopped: report.notRun.length > 0 || stopped.length > 0,
+    stopped: report.notRun.length > 0 || report.failures.some(isStop) || stopped.length > 0,
   })
 }
 

@@ -10,7 +10,7 @@ import type { Layout } from './form/colours.js'
 import { bullets, counted, duration, figure, settings, size, wrap } from './form/figures.js'
 import { table } from './form/table.js'
 import { pageFor, whereIn } from './mistakes.js'
-import { type CheckReport, type Failure, type RunFacts, type Unsaved, wasStopped } from './report.js'
+import { type CheckReport, type Failure, isStop, type RunFacts, type Unsaved, wasStopped } from './report.js'
 import { isFoldable } from './sequence/fold.js'
 import { sequenceText } from './sequence/sequence.js'
 import { isVacuous, type Unexercised, type Vacuity } from './vacuity.js'
@@ -179,7 +179,12 @@ export function failuresText(failures: readonly Failure[], layout: Layout): stri
     alike.set(key, [...(alike.get(key) ?? []), failure])
   }
   return [...alike.values()].map(([{ name, code, message }, ...others]) => {
-    const what = code === 'recording' ? 'not all of it could be read' : `could not be checked (${code})`
+    const what =
+      code === 'recording'
+        ? 'not all of it could be read'
+        : isStop({ code })
+          ? `stopped before anything was known (${code})`
+          : `could not be checked (${code})`
     const and = others.length === 0 ? '' : `, and ${figure(others.length)} more`
     const lines = [
       layout.colours.red(layout.colours.bold(`${name}${and}: ${what}`)),

@@ -21,11 +21,13 @@ import { referenceProject } from '../reference.js'
 import { selected } from '../selected.js'
 import { statechartEntry } from '../statechart-entry.js'
 import { UsageError } from '../usage.js'
-import { CheckProcess, type Watch } from './process.js'
+import { CheckProcess, ProcessError, type Watch } from './process.js'
 import type { Order, ProjectFacts } from './protocol.js'
 
 /** Milliseconds that a driver may take to be loaded, unless a limit of time says less. */
 const LOADING_MS = 30_000
+/** What a processor may work after that, so that a driver is loaded on a machine that is loaded, too. */
+const LOADING_PATIENCE = { stuckMs: 1000, lateMs: LOADING_MS }
 
 /** What a process does so as to be warm: a scenario that takes any driver. */
 const WARMING: Order = {
@@ -237,7 +239,10 @@ class Pool {
     try {
       // The time that the specification takes is not the driver's.
       await process.execute({ kind: 'hello' }, { signal })
-      const facts = await process.execute({ kind: 'load', selection: this.selection }, { timeMs, signal })
+      const facts = await process.execute(
+        { kind: 'load', selection: this.selection },
+        { timeMs, patience: LOADING_PATIENCE, signal },
+      )
       this.facts ??= facts as ProjectFacts
       return process
     } catch (error) {
@@ -263,6 +268,9 @@ class Pool {
     ].filter((option) => option !== undefined)
     if (named === undefined || error instanceof UsageError || !(error instanceof Error)) return error
     const code = 'code' in error ? ` (${String(error.code)})` : ''
-    return new UsageError(`${named} cannot be loaded${code}: ${error.message}`)
+    const message = `${named} cannot be loaded${code}: ${error.message}`
+    return error instanceof ProcessError && error.isStopped
+      ? new ProcessError(error.code, message)
+      : new UsageError(message)
   }
 }

@@ -8,24 +8,23 @@ import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Progress } from '../../checker/result.js'
 import { duration, size } from '../../report/form/figures.js'
+import { isStop } from '../../report/report.js'
 import { SpecificationError, type SpecificationErrorCode } from '../../world/errors.js'
 import { UsageError } from '../usage.js'
 import { type ErrorFacts, Lines, type Message, type Order, type Reply, type Whereabouts } from './protocol.js'
+import { type Look, type Patience, Standstill } from './standstill.js'
 
 /** Milliseconds for which a process that should end is waited for before it is asked where it is. */
 const GRACE_MS = 250
-/** Milliseconds between two looks at a process: what is in the same step then hangs. */
+/** Milliseconds between two looks at a process. */
 const LOOK_MS = 150
-/** Milliseconds that it may take to tell where it is. */
-const TELLING_MS = 500
-/** Milliseconds after which a process is ended that gets on, and yet does not end. */
-const PATIENCE_MS = 5000
+/** Milliseconds after which a process is given up that cannot even be asked. */
+const DEAF_MS = 60_000
 /** Milliseconds without a word after which somebody looks whether the process hangs. */
 const SILENCE_MS = 10_000
-/** Milliseconds that a processor must have worked meanwhile: on a machine that is loaded it takes as long as that takes. */
-const WORK_MS = SILENCE_MS / 2
-/** Milliseconds that it may take to tell where it is after a silence, which is not hurried. */
-const SILENT_TELLING_MS = 5000
+/** What a process may work that was silent, and what one may that should have ended. */
+const SILENT_PATIENCE: Patience = { stuckMs: 5000 }
+const OVERDUE_PATIENCE: Patience = { stuckMs: 1000, lateMs: 10_000 }
 /** Most text of a process's output that is passed on. */
 const MOST_OUTPUT = 64 * 1024
 
@@ -41,12 +40,19 @@ export class ProcessError extends Error {
   ) {
     super(message)
   }
+
+  /** True if a limit or an interrupt ended a process that had nothing wrong with it. */
+  get isStopped(): boolean {
+    return isStop(this)
+  }
 }
 
 /** What to watch while an order is carried out. */
 export interface Watch {
   /** Milliseconds after which it should have ended by itself. */
   readonly timeMs?: number | undefined
+  /** What it may work after that. */
+  readonly patience?: Patience
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
@@ -121,9 +127,8 @@ export class CheckProcess {
    * @throws UsageError, SpecificationError or {@link ProcessError}
    */
   async execute(order: Order, watch: Watch): Promise<unknown> {
-    const began = performance.now()
-    let heard = began
-    let where: ((whereabouts: Whereabouts) => void) | undefined
+    let heard = performance.now()
+    let seen: ((look: Look) => void) | undefined
     return new Promise((resolve, reject) => {
       const timers = new Set<NodeJS.Timeout>()
       const settle = (finish: () => void) => {
@@ -144,51 +149,54 @@ export class CheckProcess {
         }, ms)
         timers.add(timer)
       }
-      /** Where it is; `undefined` if it cannot even tell that. */
-      const ask = (ms: number): Promise<Whereabouts | undefined> =>
+      /** Looks at it; `undefined` if it cannot even tell what it works. */
+      const lookAtIt = (): Promise<Look | undefined> =>
         new Promise((answer) => {
-          where = answer
-          after(ms, () => answer(undefined))
+          seen = answer
+          after(DEAF_MS, () => answer(undefined))
           this.tell({ kind: 'where' })
         })
-      /** Ends it if it is where it was at the last look; else looks again, as long as `patient` says. */
-      const look = async (patient: () => boolean, why: string): Promise<void> => {
-        const telling = why === SILENT ? SILENT_TELLING_MS : TELLING_MS
-        const first = await ask(telling)
-        if (this.hear === undefined) return
-        after(LOOK_MS, async () => {
-          const second = await ask(telling)
-          if (this.hear === undefined) return
-          if (why === SILENT && second !== undefined && mayBeSlow(second)) return
-          if (first === undefined || second === undefined || stands(first, second))
-            fail(new ProcessError('hang', `${hanging(second ?? first)}; ${why}`))
-          else if (patient()) void look(patient, why)
-          else if (why !== SILENT)
-            fail(new ProcessError('hang', `it does not end: ${standing(second)}; ${why}`))
-        })
+      /** Looks again and again, until it is heard, or it is plain that it never will be. */
+      const watchIt = async (patience: Patience, why: string, isHeard: () => boolean): Promise<void> => {
+        const standstill = new Standstill(patience)
+        while (this.hear !== undefined && !isHeard()) {
+          const look = await lookAtIt()
+          if (this.hear === undefined || isHeard()) return
+          const found = look === undefined ? NEVER_TELLS : standstill.judge(look)
+          if (found?.kind === 'late') {
+            const code = watch.signal?.aborted ? 'interrupted' : 'time'
+            return fail(new ProcessError(code, `it got on, and had to be ended before it was done; ${why}`))
+          }
+          if (found !== undefined) {
+            const said = found.moves ? `it does not end: ${standing(found.where)}` : hanging(found.where)
+            return fail(new ProcessError('hang', `${said}; ${why}`))
+          }
+          await new Promise<void>((next) => after(LOOK_MS, next))
+        }
       }
       let overdue = false
       const mustEnd = (why: string) => {
         if (overdue) return
         overdue = true
-        after(GRACE_MS, () => {
-          const until = performance.now() + PATIENCE_MS
-          void look(() => performance.now() < until, why)
-        })
+        after(GRACE_MS, () => void watchIt(watch.patience ?? OVERDUE_PATIENCE, why, () => false))
       }
       const onAbort = () => {
         this.tell({ kind: 'stop' })
         mustEnd('the run was interrupted')
       }
+      let watched = false
       const listen = () => {
-        if (!overdue && performance.now() - heard > SILENCE_MS) {
-          heard = performance.now()
-          void look(() => false, SILENT)
+        if (!overdue && !watched && performance.now() - heard > SILENCE_MS) {
+          const last = heard
+          watched = true
+          void watchIt(SILENT_PATIENCE, SILENT, () => overdue || heard !== last).then(() => {
+            watched = false
+          })
         }
         after(SILENCE_MS / 4, listen)
       }
       this.hear = (reply) => {
-        heard = performance.now()
+        if (reply.kind !== 'whereabouts') heard = performance.now()
         switch (reply.kind) {
           case 'done':
             return settle(() => resolve(reply.result))
@@ -201,7 +209,11 @@ export class CheckProcess {
           case 'progress':
             return watch.onProgress?.(reply.progress)
           case 'whereabouts':
-            return where?.(reply.whereabouts)
+            return seen?.({
+              atMs: performance.now(),
+              workedMs: reply.workedMs,
+              ...(reply.whereabouts === undefined ? {} : { where: reply.whereabouts }),
+            })
           case 'memory':
             return fail(
               new ProcessError(
@@ -249,21 +261,8 @@ export class CheckProcess {
   }
 }
 
-/** True if a process is in the same step, or else in the same function that is not the engine's. */
-function stands(first: Whereabouts, second: Whereabouts): boolean {
-  if (first.started !== second.started) return false
-  if (second.place !== undefined) return true
-  const [before, now] = [first, second].map(({ frames }) => frames[0]?.replace(/:\d+\)$/, ''))
-  return now !== undefined && now === before && !now.includes(ENGINE)
-}
-
-/** True if a process runs something, and has hardly been let. */
-function mayBeSlow({ frames, busyMs = Number.POSITIVE_INFINITY }: Whereabouts): boolean {
-  return frames.length > 0 && busyMs < WORK_MS
-}
-
-/** Where the engine's modules are. What takes long there ends. */
-const ENGINE = new URL('../../', import.meta.url).href
+/** What is said of a process that tells nothing. */
+const NEVER_TELLS = { kind: 'hangs', where: undefined, moves: false } as const
 
 const SILENT = 'nothing was heard of it for 10 seconds'
 

@@ -145,8 +145,6 @@ export interface Whereabouts {
   readonly started: number
   /** The innermost functions, as `name (file:line)`. */
   readonly frames: readonly string[]
-  /** Milliseconds that a processor has worked for it since it was heard of, where that is known: few on a machine that is loaded. */
-  readonly busyMs?: number
 }
 
 /** What a process says. */
@@ -156,7 +154,8 @@ export type Reply =
   | { readonly kind: 'progress'; readonly progress: Progress }
   /** It gets on with something of its own that may take long, and ends. */
   | { readonly kind: 'alive' }
-  | { readonly kind: 'whereabouts'; readonly whereabouts: Whereabouts }
+  /** Where it is, if it stopped to be looked at, and the milliseconds that processors have worked for it so far. */
+  | { readonly kind: 'whereabouts'; readonly whereabouts?: Whereabouts; readonly workedMs: number }
   /** It uses more memory than it may. */
   | { readonly kind: 'memory'; readonly bytes: number; readonly whereabouts: Whereabouts }
   /** It was told to end, by what it runs. */

@@ -18,6 +18,8 @@ export interface WatchdogData {
 
 /** Milliseconds between two looks at the memory. */
 const LOOK_MS = 100
+/** Milliseconds that the main thread may take to stop where it is. */
+const STOPPING_MS = 500
 /** Functions that are told of the main thread. */
 const FRAMES = 6
 
@@ -36,27 +38,19 @@ function workedMs(): number {
   return (user + system) / 1000
 }
 
-/** The same when the main thread was last heard of, or told something. */
-let worked = workedMs()
-
 const end = () => process.kill(process.pid, 'SIGKILL')
 connection.on('close', end)
 connection.on('error', end)
 
 const lines = new Lines((line) => {
   const message = JSON.parse(line) as Message
-  if (message.kind === 'where')
-    void interrogate().then((whereabouts) => say({ kind: 'whereabouts', whereabouts }))
-  else {
-    worked = workedMs()
-    main.postMessage(message)
-  }
+  if (message.kind === 'where') void tell()
+  else main.postMessage(message)
 })
 connection.setEncoding('utf8')
 connection.on('data', (text: string) => lines.push(text))
 // What the main thread says is text already: its objects may be strange.
 main.on('message', (line: string) => {
-  worked = workedMs()
   connection.write(`${line}\n`)
 })
 
@@ -71,6 +65,21 @@ setInterval(() => {
 interface PausedFrame {
   readonly functionName: string
   readonly location: { readonly scriptId: string; readonly lineNumber: number }
+}
+
+/** The main thread was told to stop, and has not yet. */
+let asked: Promise<Whereabouts> | undefined
+
+/** Says where the main thread is, or that it does not stop. */
+async function tell(): Promise<void> {
+  asked ??= interrogate().finally(() => {
+    asked = undefined
+  })
+  const whereabouts = await Promise.race([
+    asked,
+    new Promise<undefined>((stop) => setTimeout(stop, STOPPING_MS)),
+  ])
+  say({ kind: 'whereabouts', workedMs: workedMs(), ...(whereabouts === undefined ? {} : { whereabouts }) })
 }
 
 /** Stops the main thread wherever it is, looks, and lets it go on. */
@@ -94,7 +103,7 @@ function interrogate(): Promise<Whereabouts> {
         const known = parsed((answer as { result?: { value?: unknown } } | undefined)?.result?.value)
         session.post('Debugger.resume', () => {
           session.disconnect()
-          resolve({ started: 0, ...known, frames, busyMs: workedMs() - worked })
+          resolve({ started: 0, ...known, frames })
         })
       })
     })
