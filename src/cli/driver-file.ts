@@ -53,11 +53,7 @@ export async function withDriver(
   const { statecharts = [] } = driver
   const extra = ownExports('--driver', file, { ...loaded.module, statecharts }, project)
   const extended = withOwnExports(project, loaded, extra)
-  const scenarios = [
-    ...project.scenariosFor(driver),
-    // Scenarios that are asked for by a file are all that is run.
-    ...(project.scenarioFile === undefined ? extra.scenarios.map((each) => withIt(each, driver)) : []),
-  ]
+  const scenarios = [...project.scenariosFor(driver), ...extra.scenarios.map((each) => withIt(each, driver))]
   if (scenarios.length === 0)
     throw new UsageError(
       `--scenario ${project.scenarioFile}: none of its scenarios takes a driver; make one with mirrorScenario`,
@@ -86,11 +82,14 @@ export function textsOf(procedures: ReadonlySet<AnyProcedure>): ProcedureText[] 
 /**
  * A project that has what a module brings along beside what it has, and in whose checks the module's procedures are audited
  * as somebody else's, and held to keep nothing outside of the world.
+ *
+ * @param beside - requirements of a file that is loaded later, which its claims may name
  */
 export function withOwnExports(
   project: Project,
   { module, made, captured, functions }: LoadedModule,
   { requirements, defects, statecharts }: OwnExports,
+  beside: readonly Requirement[] = [],
 ): Project {
   const entries = statecharts.map(statechartEntry)
   const isOwnOr =
@@ -140,7 +139,7 @@ export function withOwnExports(
           looked.add(place)
         }
         const result = await project.check(scenario, { ...options, isOwn, unchanged })
-        mustNameRequirements(result, [...project.requirements, ...requirements])
+        mustNameRequirements(result, [...project.requirements, ...requirements, ...beside])
         return result
       }),
   }

@@ -26,16 +26,38 @@ export interface OwnExports {
   readonly statecharts: readonly AnyStateMachine[]
 }
 
+/** What a module exports, as it is: nobody has looked yet whether names are taken. */
+export function requirementsIn(module: object): Requirement[] {
+  return exportsOf(module).filter(isRequirement)
+}
+
+/** A list is what it lists; the same thing may be exported alone and in a list. */
+function exportsOf(module: object): unknown[] {
+  return [...new Set(Object.values(module).flatMap((value): unknown[] => [value].flat()))]
+}
+
 /**
- * What the exports of `file` are.
+ * What the exports of `file` are. What another file of the user's has brought into the project already is left out.
  *
- * @throws UsageError if two have one name, or one has a name of the specification's
+ * @param beside - requirements of a file that is loaded later
+ * @throws UsageError if two have one name, or one has a name of somebody else's
  */
-export function ownExports(option: FileOption, file: string, module: object, project: Project): OwnExports {
-  // A list is what it lists; the same thing may be exported alone and in a list.
-  const all = [...new Set(Object.values(module).flatMap((value): unknown[] => [value].flat()))]
+export function ownExports(
+  option: FileOption,
+  file: string,
+  module: object,
+  project: Project,
+  beside: readonly Requirement[] = [],
+): OwnExports {
+  const { requirements = [], defects = [], machines = [] } = project.own ?? {}
+  const there: readonly unknown[] = [...requirements, ...defects, ...machines]
+  const isThere = (each: unknown) =>
+    textOf(each) !== undefined && there.some((other) => textOf(other) === textOf(each))
+  const all = exportsOf(module).filter((each) => !isThere(each))
+  const isSecond = option === '--driver' && project.scenarioFile !== undefined
   const own = {
-    scenarios: all.filter(isScenario),
+    // Scenarios that are asked for by a file are all that is run.
+    scenarios: isSecond ? [] : all.filter(isScenario),
     requirements: all.filter(isRequirement),
     defects: all.filter(isDefect),
     statecharts: all.filter(isStatechart),
@@ -51,20 +73,31 @@ export function ownExports(option: FileOption, file: string, module: object, pro
       if (why !== undefined) refuse(`the export ${place} ${why}`)
     }
   }
-  const named = (noun: string, names: readonly string[], taken: readonly string[]) => {
+  const named = (
+    noun: string,
+    names: readonly string[],
+    taken: readonly string[],
+    ofTheOther: readonly string[],
+  ) => {
     for (const [i, name] of names.entries()) {
       if (names.indexOf(name) < i)
         refuse(`there are two ${noun}s called ${name}; give each a name of its own`)
+      if (ofTheOther.includes(name))
+        refuse(
+          `${name} is a ${noun} of --scenario ${project.scenarioFile} too, and another one; export it in one of the files, ` +
+            'and import it in the other',
+        )
       if (taken.includes(name))
         refuse(`${name} is a ${noun} of the specification; give yours another name, or leave it out`)
     }
   }
-  const namesOf = (things: readonly { readonly name: string }[]) => things.map(({ name }) => name)
-  named('scenario', namesOf(own.scenarios), namesOf(project.scenarios))
-  named('defect', namesOf(own.defects), namesOf(project.defects))
+  const namesOf = (things: readonly { readonly name: string }[] = []) => things.map(({ name }) => name)
+  named('scenario', namesOf(own.scenarios), namesOf(project.scenarios), [])
+  named('defect', namesOf(own.defects), namesOf(project.defects), namesOf(project.own?.defects))
   const ids = project.requirements.map(({ id }) => id)
   const ownIds = own.requirements.map(({ id }) => id)
-  named('requirement', ownIds, ids)
+  const idsOf = (things: readonly { readonly id: string }[] = []) => things.map(({ id }) => id)
+  named('requirement', ownIds, ids, idsOf(project.own?.requirements))
   for (const machine of own.statecharts)
     try {
       statechartEntry(machine)
@@ -72,12 +105,8 @@ export function ownExports(option: FileOption, file: string, module: object, pro
       if (error instanceof SpecificationError) refuse(error.message)
       throw error
     }
-  named(
-    'statechart',
-    own.statecharts.map(({ id }) => id),
-    namesOf(project.statecharts),
-  )
-  const known = [...ids, ...ownIds]
+  named('statechart', idsOf(own.statecharts), namesOf(project.statecharts), idsOf(project.own?.machines))
+  const known = [...ids, ...ownIds, ...idsOf(beside)]
   const mustBeKnown = (id: string, where: string) => {
     if (!known.includes(id))
       refuse(
@@ -89,6 +118,15 @@ export function ownExports(option: FileOption, file: string, module: object, pro
     for (const id of exercises) mustBeKnown(id, `scenario ${name}`)
   for (const { name, requirement } of own.defects) mustBeKnown(requirement, `defect ${name}`)
   return own
+}
+
+/** What is the same in each instance of a module: one that is loaded anew has objects of its own. */
+function textOf(value: unknown): string | undefined {
+  return isRequirement(value) || isDefect(value)
+    ? JSON.stringify(value)
+    : isStatechart(value)
+      ? JSON.stringify(value.config)
+      : undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>

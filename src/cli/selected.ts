@@ -9,6 +9,7 @@ import { withDriver } from './driver-file.js'
 import { Modules } from './modules.js'
 import { withKernel } from './on-kernel.js'
 import { withOverride } from './override-file.js'
+import { requirementsIn } from './own-exports.js'
 import type { Project, Selection } from './project.js'
 import { withScenarios } from './scenario-file.js'
 
@@ -46,7 +47,11 @@ async function chosenFrom(
   { scenario, driver, override, kernel, generation }: Selection,
   modules: Modules,
 ): Promise<Project> {
-  const own = scenario === undefined ? project : await withScenarios(project, scenario, modules)
+  const isFile =
+    driver !== undefined && !(project.drivers !== undefined && Object.hasOwn(project.drivers, driver))
+  const beside =
+    scenario !== undefined && isFile ? requirementsIn((await modules.load('--driver', driver)).module) : []
+  const own = scenario === undefined ? project : await withScenarios(project, scenario, modules, beside)
   const driven = await withDriver(own, driver, generation, modules)
   return withKernel(override === undefined ? driven : await withOverride(driven, override, modules), kernel)
 }

@@ -144,6 +144,61 @@ test('a driver for scenarios that take none', async () => {
   expect(own.err).toContain('--driver recorded has scenarios of its own')
 })
 
+const scenarioBeside = (name: string, clause: string, more = '') => {
+  const file = join(folder, `${name}.ts`)
+  const driver = relative(folder, OWN_RULES)
+  writeFileSync(
+    file,
+    `import { deviceAccess } from 'hmm-spec/driver'
+import { munmap } from 'hmm-spec/kernel'
+import { call, mirrorScenario } from 'hmm-spec/spec'
+import * as rules from './${driver}'
+export const beside = mirrorScenario({
+  name: 'beside', summary: 'two pages', exercises: ['${clause}'], parameters: {},
+  world: () => ({
+    pages: [{ touched: true }, { touched: true }], mirrors: [{ name: 'gpu' }], spareFrames: 0, invalidations: 1,
+    threads: [
+      { name: 'device', devices: [0], calls: ({ mirrors: [gpu] }) => [call(deviceAccess, gpu, 0, 2)] },
+      { name: 'cpu', calls: () => [call(munmap, 1, 1)] },
+    ],
+  }),
+})
+${more}`,
+  )
+  return run(`check --scenario ${file} --driver ${OWN_RULES} --bounds smoke`, project)
+}
+
+test('a scenario of one file names a requirement of the driver in another, and may export it too', async () => {
+  const alone = await scenarioBeside('beside', 'SVM1')
+  expect(`${alone.err}${alone.out}`).toContain('beside (svm)')
+  expect(alone.out).toMatch(/beside \(svm\) .*holds/)
+  expect(alone.code).toBe(0)
+  const same = await scenarioBeside(
+    'same',
+    'SVM1',
+    'export const { flushedUnderTheLock, munmapTwoPages } = rules',
+  )
+  expect(`${same.err}${same.out}`).not.toMatch(/could not be checked|is a requirement/)
+  expect(same.code).toBe(0)
+})
+
+test('two requirements of one name in two files are told apart, and so is one that nobody has', async () => {
+  const two = await scenarioBeside(
+    'two',
+    'SVM1',
+    'export const other = { ...rules.flushedUnderTheLock, title: "else" }',
+  )
+  expect(two.err).toMatch(
+    /--driver \S+own-rules\.ts: SVM1 is a requirement of --scenario \S+two\.ts too, and another one/,
+  )
+  expect(two.code).toBe(2)
+  const none = await scenarioBeside('none', 'SVM11')
+  expect(none.err).toContain(
+    'scenario beside names the requirement "SVM11", and there is none; did you mean SVM1',
+  )
+  expect(none.code).toBe(2)
+})
+
 const ownRules = (name: string, change: (text: string) => string) => {
   const file = join(folder, `${name}.ts`)
   const text = readFileSync(OWN_RULES, 'utf8').replaceAll(
