@@ -141,6 +141,7 @@ interface CheckRunOptions extends RunOptions, Choice {
   readonly strict?: boolean
   readonly full?: boolean
   readonly watch?: boolean
+  readonly drivers?: string
   readonly audit?: number | 'off'
 }
 
@@ -242,6 +243,14 @@ function programOf(project: Project, io: Io, exit: (code: number) => void): Comm
       .addOption(fullOption())
       .addOption(
         new Option(
+          '--drivers <which>',
+          'the drivers of the kernel tree that come with hmm-spec, all of them: `tree`; unless they are given, at --bounds smoke',
+        )
+          .choices(['tree'])
+          .conflicts(['driver', 'scenario']),
+      )
+      .addOption(
+        new Option(
           '--watch',
           'check again each time that a file of yours is saved, until Ctrl-C; unless they are given, at --bounds smoke and with --audit off',
         ),
@@ -255,6 +264,7 @@ Examples:
   hmm-spec check retry-protocol --set pages=2 --set commits=3 --bounds deep
   hmm-spec check munmap exit --driver my-driver.js --trace-dir traces
   hmm-spec check munmap --driver my-driver.ts --watch
+  hmm-spec check --drivers tree
   hmm-spec check --scenario my-scenarios.js --driver my-driver.js --strict
   hmm-spec check recorded/device/dev_read+mprotect --driver recorded
   hmm-spec check device-page-faults --linux 6.8
@@ -262,13 +272,15 @@ Examples:
   hmm-spec check --time-limit 30s --memory-limit 512MB --state-limit 5M
   hmm-spec check --format junit --output report.xml`,
     )
-    .action(async (names: string[], options: CheckRunOptions, command: Command) => {
+    .action(async (names: string[], given: CheckRunOptions, command: Command) => {
+      const { drivers } = given
+      const options = drivers === undefined ? given : { ...given, driver: drivers }
       const { set, digest = false, strict = false, full = false, watch = false } = options
       // What is saved is to be judged at once; a run without --watch audits it.
       const samples = options.audit ?? (watch ? 'off' : undefined)
       const audit = samples === undefined ? {} : { audit: samples }
       const isGiven = command.getOptionValueSource('bounds') !== 'default'
-      const bounds = watch && !isGiven ? 'smoke' : options.bounds
+      const bounds = (watch || drivers !== undefined) && !isGiven ? 'smoke' : options.bounds
       const settings = { ...runOptions(options), set, bounds, digest, strict, full, ...audit }
       const once = (io: Io) =>
         withProject(project, io, options, supervision(options), (used) =>
@@ -862,8 +874,8 @@ function driverOption(): Option {
   return new Option(
     '--driver <file>',
     "an ES module whose default export is a Driver, to be put in the reference driver's place, with the scenarios, " +
-      'requirements, defects and statecharts that it exports besides; or `recorded`, the driver of the recordings, with ' +
-      'scenarios of its own',
+      'requirements, defects and statecharts that it exports besides; or one that comes with hmm-spec, with ' +
+      'scenarios of its own: `recorded`, `tree` (those of the kernel tree), `mlx5`, `rxe` and so on',
   )
 }
 

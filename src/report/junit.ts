@@ -78,7 +78,7 @@ export function simulateJUnit(report: SimulateReport): string {
 function coverageCase(suite: Suite, name: string, coverage: Vacuity): void {
   const test = suite.testCase().name(name).className('scenarios')
   if (!isVacuous(coverage)) return
-  const { transitions, steps, requirements } = coverage
+  const { transitions, steps, requirements, claims } = coverage
   test.failure('something is never exercised', 'vacuous')
   test.stacktrace(
     xml(
@@ -88,6 +88,7 @@ function coverageCase(suite: Suite, name: string, coverage: Vacuity): void {
         ),
         ...steps.never.map((step) => `step ${step}`),
         ...requirements.never.map((requirement) => `requirement ${requirement}`),
+        ...(claims?.never ?? []).map((claim) => `claim ${claim}`),
       ].join('\n'),
     ),
   )

@@ -25,9 +25,34 @@ const KEPT: Mistake = {
   clauses: ['lock-order', 'lock-discipline', 'deadlock', 'atomic-sleep'],
 }
 
+/** A page that is programmed when no callback removes it any more, where otherwise a callback has left it. */
+const BEHIND: Mistake = { title: 'Page programmed behind the callback', clauses: ['C1'] }
+
 /** From the more special to the more general: the first that fits is named. */
 export const MISTAKES: readonly Mistake[] = [
+  BEHIND,
   { title: 'Number of another notifier', clauses: ['C8'], says: /number of another notifier/ },
+  { title: 'Programming without the lock', clauses: ['C8'], says: /programs page \d+ without / },
+  {
+    title: 'Number taken after the walk',
+    clauses: ['C8'],
+    says: /another sequence number than the one compared/,
+  },
+  {
+    title: 'Walk that nobody compared',
+    clauses: ['C8'],
+    says: /has not validated|before its walk is validated/,
+  },
+  {
+    title: 'Page that the rule of the driver does not allow',
+    clauses: ['C8'],
+    says: /own rule does not allow/,
+  },
+  {
+    title: 'Rule of the driver that allows too much',
+    clauses: ['C8'],
+    says: /as its rule allows|pages that its range keeps/,
+  },
   { title: 'Comparison outside the lock', clauses: ['C8'] },
   { title: 'Wrong lock', clauses: ['C9'] },
   { title: 'Wrong lock', clauses: ['lock-discipline'] },
@@ -44,7 +69,8 @@ export const MISTAKES: readonly Mistake[] = [
 /** A mistake that a violation looks like, if it is a typical one. */
 export function mistakeIn({ clause, claim, detail, trace }: ViolationReport): Mistake | undefined {
   if (keptIn(trace) !== undefined) return KEPT
-  return MISTAKES.find(
+  if (BEHIND.clauses.includes(clause) && madeIn(trace) !== undefined) return BEHIND
+  return MISTAKES.filter((mistake) => mistake !== BEHIND).find(
     ({ clauses, says }) => clauses.includes(clause) && says?.test(`${claim}: ${detail}`) !== false,
   )
 }
@@ -63,6 +89,13 @@ export function pageFor(violation: ViolationReport): string {
   return `${MISTAKES_PAGE}#${anchorOf(mistake?.title ?? 'Other requirements')}`
 }
 
+/** What a violation is about that a step of the driver's own may have made, and the cell of the world by which it is told. */
+const ABOUT: readonly (readonly [clause: string, says: RegExp, cell: (found: RegExpExecArray) => string])[] =
+  [
+    ['own-objects', /^(\S+) is never freed/, ([, object]) => object],
+    ['C1', /^(\S+)'s page table maps page (\d+)/, ([, mirror, page]) => `${mirror}.pte[${page}]`],
+  ]
+
 /** What a reader of a violation is to look at first. */
 export interface Where {
   readonly place: StepPlace
@@ -72,18 +105,45 @@ export interface Where {
   readonly matters: boolean
   /** The lock that it takes, if its procedure has returned and keeps it. */
   readonly keeps?: string
+  /** What it made or changed, and what the violation is about. */
+  readonly made?: string
 }
 
-/** The driver's last step that matters, or its last step if none does: its own, or else one that it calls for. */
+/**
+ * The step that kept a lock, or made what the violation is about; else the driver's last step that matters, or its last step if
+ * none does: its own, or else one that it calls for.
+ */
 export function whereIn(trace: Trace): Where | undefined {
   const { steps } = trace
-  const kept = keptIn(trace)
-  if (kept !== undefined) return kept
+  const told = keptIn(trace) ?? madeIn(trace)
+  if (told !== undefined) return told
   const placed = steps.flatMap(({ place, matters = false }, i) =>
     place === undefined ? [] : [{ place, step: i + 1, matters }],
   )
   const own = placed.filter(({ place }) => !place.isCall)
   return own.findLast(({ matters }) => matters) ?? placed.findLast(({ matters }) => matters) ?? placed.at(-1)
+}
+
+/**
+ * The driver's step that allocated what is never freed; or the one that programmed the page that is stale, if the callback has
+ * come to its end before it: else it is the callback that has left the page.
+ */
+function madeIn({ steps, clause, detail }: Trace): Where | undefined {
+  for (const [about, says, cell] of ABOUT) {
+    const found = about === clause ? says.exec(detail) : null
+    if (found === null) continue
+    const made = cell(found)
+    const step = steps.findLastIndex(({ changes }) => changes.some((change) => change.cell.startsWith(made)))
+    const { place, matters = false, thread } = steps[step] ?? {}
+    if (place === undefined || place.isCall) return undefined
+    const { thread: last } = steps[steps.length - 1]
+    const goesOn = steps
+      .slice(step + 1)
+      .some((later) => later.place?.isCall === false && later.thread === last)
+    if (clause !== 'own-objects' && goesOn && thread !== last) return undefined
+    return { place, step: step + 1, matters, made }
+  }
+  return undefined
 }
 
 /** A step of the driver that takes a lock which it still holds at the end, though the procedure that took it has returned. */

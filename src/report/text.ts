@@ -40,7 +40,7 @@ export function checkText(report: CheckReport, layout: Layout): string {
           figure(result.transitions),
           figure(result.depth),
           duration(result.elapsedMs),
-          result.exhaustive ? 'yes' : 'no',
+          exhaustiveText(result),
         ]),
         colours,
       ),
@@ -127,12 +127,14 @@ export function breachText(
 function adviceText(violation: ViolationReport, { run, documents }: Told): string[] {
   const where = whereIn(violation.trace)
   if (where === undefined) return []
-  const { place, step, matters, keeps } = where
+  const { place, step, matters, keeps, made } = where
   const { file, line, column, procedure } = place
   const which =
-    keeps === undefined
-      ? `step ${step}, the last of ${run.driver?.name ?? 'the file'}'s own ${matters ? 'that matters' : 'before it'}`
-      : `step ${step} takes ${keeps}, and ${procedure} returns without releasing it`
+    made !== undefined
+      ? `step ${step}, the last that has changed ${made}`
+      : keeps === undefined
+        ? `step ${step}, the last of ${run.driver?.name ?? 'the file'}'s own ${matters ? 'that matters' : 'before it'}`
+        : `step ${step} takes ${keeps}, and ${procedure} returns without releasing it`
   return [
     `  where  ${file}:${line}:${column}, in ${procedure} (${which})`,
     ...(documents === undefined ? [] : [`  read   ${documents}/${pageFor(violation)}`]),
@@ -151,7 +153,24 @@ export function given({ scenarioFile, driver, profile, release }: RunFacts): str
     .join('')
 }
 
+/** A check that a limit ended after the last state has something left that is no state. */
+function exhaustiveText(result: CheckResult): string {
+  if (!result.exhaustive) return 'no'
+  return wasStopped(result) ? 'of states alone' : 'yes'
+}
+
 function stoppedText(result: CheckResult, layout: Layout): string {
+  if (result.exhaustive) {
+    const left =
+      result.fairness === 'progress not checked'
+        ? 'whether runs go on for ever was not told'
+        : 'the audit of steps was not at its end'
+    return wrap(
+      `${result.scenario}: ${stopReason(result)} ${counted(result.states, 'state')} visited, which are all, and they broke ` +
+        `nothing; ${left}.`,
+      layout.width,
+    )
+  }
   const covered =
     result.depth === 0
       ? ''
@@ -234,11 +253,12 @@ function ownVacuityText(
 }
 
 /** Nothing is said of what there is none of. */
-function everythingIn({ transitions, steps, requirements }: Vacuity): string {
+function everythingIn({ transitions, steps, requirements, claims }: Vacuity): string {
   const parts = [
     ...(transitions.total > 0 ? [counted(transitions.total, 'statechart transition')] : []),
     ...(steps.total > 0 ? [counted(steps.total, 'procedure step')] : []),
     ...(requirements.total > 0 ? [counted(requirements.total, 'requirement')] : []),
+    ...(claims !== undefined && claims.total > 0 ? [counted(claims.total, 'claim')] : []),
   ]
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
 }
@@ -255,6 +275,7 @@ function neverText(vacuity: Vacuity, layout: Layout): string[] {
     ...part('statechart transition', { total: vacuity.transitions.total, never: transitions }),
     ...part('procedure step', vacuity.steps),
     ...part('requirement', vacuity.requirements),
+    ...(vacuity.claims === undefined ? [] : part('claim', vacuity.claims)),
   ]
 }
 

@@ -35,11 +35,16 @@ export interface Vacuity {
   readonly steps: Unexercised<string>
   /** Identifiers of requirements. */
   readonly requirements: Unexercised<string>
+  /** Claims of a file's own that never had anything to say; absent for the specification's, which requirements name. */
+  readonly claims?: Unexercised<string>
 }
 
 /** True if anything was never exercised. */
 export function isVacuous(vacuity: Vacuity): boolean {
-  return [vacuity.transitions, vacuity.steps, vacuity.requirements].some(({ never }) => never.length > 0)
+  const { transitions, steps, requirements, claims } = vacuity
+  return [transitions, steps, requirements, claims].some(
+    (part) => part !== undefined && part.never.length > 0,
+  )
 }
 
 /**
@@ -63,16 +68,28 @@ export function vacuityOf(results: readonly CheckResult[], universe: Universe): 
   })
 }
 
-/** The same for the text of somebody's files: what is in the `universe`, and the steps of `procedures` that were entered. */
+/**
+ * The same for the text of somebody's files: what is in the `universe`, the steps of `procedures` that were entered, and the
+ * claims that no requirement of the specification names.
+ *
+ * @param known - names of the specification's own claims
+ */
 export function ownVacuityOf(
   results: readonly CheckResult[],
   universe: Universe,
   procedures: readonly string[],
+  known: ReadonlySet<string>,
 ): Vacuity {
   const entered = results
     .flatMap(({ coverage }) => coverage.declared)
     .filter((step) => procedures.some((name) => step.startsWith(`${name}: `)))
-  return vacuityWithin(results, { ...universe, steps: [...universe.steps.map(named), ...entered] })
+  const own = results.flatMap(({ coverage }) => coverage.claims.filter(({ name }) => !known.has(name)))
+  const claims = [...new Set(own.map(({ name }) => name))]
+  const applied = new Set(own.flatMap(({ name, exercised }) => (exercised > 0 ? [name] : [])))
+  return {
+    ...vacuityWithin(results, { ...universe, steps: [...universe.steps.map(named), ...entered] }),
+    claims: { total: claims.length, never: claims.filter((name) => !applied.has(name)) },
+  }
 }
 
 function named({ procedure, step }: DeclaredStep): string {

@@ -16,12 +16,17 @@
  *
  * @module vitest
  */
+import { join, relative } from 'node:path'
 import { expect } from 'vitest'
+import { requirements } from '../../spec/requirements.js'
 import { check } from '../checker/check.js'
 import type { CheckOptions } from '../checker/options.js'
-import type { CheckResult, Trace, TraceStep } from '../checker/result.js'
+import type { CheckResult, Trace, TraceStep, ViolationReport } from '../checker/result.js'
 import { nodeHost } from '../host/node.js'
+import { packageFolder } from '../host/package.js'
+import { pageFor, whereIn } from '../report/mistakes.js'
 import type { Scenario } from '../world/model.js'
+import { explained } from './explained.js'
 
 /** What `expect(scenario)` can do once this module is imported. */
 export interface ScenarioMatchers {
@@ -51,21 +56,42 @@ interface Answer {
 
 expect.extend({ toHold, toViolate })
 
-async function toHold(received: unknown, options?: CheckOptions): Promise<Answer> {
-  const result = await check(scenarioOf(received, 'toHold'), { host: nodeHost, ...options })
-  return {
-    pass: result.verdict === 'holds',
-    message: () => `${describe(result)}\nexpected it ${result.verdict === 'holds' ? 'not ' : ''}to hold`,
-  }
+/** Whether a matcher is negated: vitest tells it by what the matcher is called on. */
+interface Asked {
+  readonly isNot?: boolean
 }
 
-async function toViolate(received: unknown, clause: string, options?: CheckOptions): Promise<Answer> {
-  const result = await check(scenarioOf(received, 'toViolate'), { host: nodeHost, ...options })
-  const pass = result.violation?.clause === clause
-  return {
-    pass,
-    message: () => `${describe(result)}\nexpected it ${pass ? 'not ' : ''}to violate ${clause}`,
-  }
+async function toHold(this: Asked, received: unknown, options?: CheckOptions): Promise<Answer> {
+  return answered(this, scenarioOf(received, 'toHold'), options, 'hold', ({ verdict }) => verdict === 'holds')
+}
+
+async function toViolate(
+  this: Asked,
+  received: unknown,
+  clause: string,
+  options?: CheckOptions,
+): Promise<Answer> {
+  return answered(
+    this,
+    scenarioOf(received, 'toViolate'),
+    options,
+    `violate ${clause}`,
+    ({ violation }) => violation?.clause === clause,
+  )
+}
+
+async function answered(
+  { isNot = false }: Asked,
+  scenario: Scenario,
+  options: CheckOptions | undefined,
+  expected: string,
+  isAs: (result: CheckResult) => boolean,
+): Promise<Answer> {
+  const result = await check(scenario, { host: nodeHost, ...options })
+  const pass = isAs(result)
+  // What passes needs no explanation, which takes longer than the run itself.
+  const told = pass === isNot ? explained(scenario, result, options?.defects) : result
+  return { pass, message: () => `${describe(told)}\nexpected it ${pass ? 'not ' : ''}to ${expected}` }
 }
 
 function scenarioOf(received: unknown, matcher: string): Scenario {
@@ -74,7 +100,7 @@ function scenarioOf(received: unknown, matcher: string): Scenario {
   throw new TypeError(`${matcher} is for a scenario: expect(scenario).${matcher}(…)`)
 }
 
-/** Verdict, clause, detail and the trace, a line a step. */
+/** Verdict, clause, detail, rule, place, page, and the trace, a line a step. */
 function describe(result: CheckResult): string {
   const settings = Object.entries(result.parameters).map(([name, value]) => `${name}=${value}`)
   const subject = [result.scenario, ...settings, ...result.defects.map((defect) => `with ${defect}`)].join(
@@ -91,8 +117,26 @@ function describe(result: CheckResult): string {
   return [
     `${subject}: violated (${size})`,
     `  ${violation.clause}, ${violation.kind} "${violation.claim}": ${violation.detail}`,
+    ...adviceOf(violation),
     ...(trace.steps.length === 0 ? [] : [`  ${lengthOf(trace)}:`, ...linesOf(trace)]),
   ].join('\n')
+}
+
+/** The text of the rule, where to look in the driver's text, and what to read. */
+function adviceOf(violation: ViolationReport): string[] {
+  const rule = requirements.find(({ id }) => id === violation.clause)
+  const where = whereIn(violation.trace)
+  const lines = rule === undefined ? [] : [`  rule: ${rule.title}. ${rule.text}`]
+  if (where === undefined) return lines
+  const { place, step, keeps, made } = where
+  const what = made === undefined ? '' : `, the last that has changed ${made}`
+  const why =
+    keeps === undefined ? `step ${step}${what}` : `step ${step} takes ${keeps}, which is never released`
+  return [
+    ...lines,
+    `  where: ${place.file}:${place.line}:${place.column}, in ${place.procedure} (${why})`,
+    `  read: ${relative(process.cwd(), join(packageFolder(), 'docs'))}/${pageFor(violation)}`,
+  ]
 }
 
 function lengthOf(trace: Trace): string {
@@ -111,5 +155,7 @@ function linesOf(trace: Trace): string[] {
 function lineOf(step: TraceStep, width: number): string {
   const way = step.choices > 1 ? ` (${step.choice + 1} of ${step.choices})` : ''
   const changes = step.changes.map(({ cell, before, after }) => `${cell}: ${before} -> ${after}`)
-  return `${step.name.padEnd(width)}  ${step.procedure}: ${step.step}${way}${changes.length > 0 ? `  ${changes.join(', ')}` : ''}`
+  const { place } = step
+  const at = place === undefined || place.isCall ? '' : ` @ ${place.file}:${place.line}:${place.column}`
+  return `${step.name.padEnd(width)}  ${step.procedure}: ${step.step}${way}${at}${changes.length > 0 ? `  ${changes.join(', ')}` : ''}`
 }

@@ -66,6 +66,11 @@ export function atPlaceOf(thrown: unknown): string {
   return place === undefined ? '' : ` (${nameOfPlace(place)})`
 }
 
+/** True for a file that is neither this package's nor that of one that is installed. */
+export function isAuthors(file: string): boolean {
+  return !isOwn(file)
+}
+
 function isOwn(file: string): boolean {
   return file.includes('/node_modules/') || OWN.some((folder) => urlOf(file).startsWith(folder))
 }

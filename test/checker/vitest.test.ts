@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { scenariosFor } from '../../spec/index.js'
 import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import '../../src/vitest/index.js'
 import {
@@ -10,6 +11,7 @@ import {
   type Running,
   step,
 } from '../../src/world/index.js'
+import missingFlush from '../report/mistakes/missing-flush.js'
 import { scenarioOf } from '../world/by-hand.js'
 import { withoutReadRetry } from './without-read-retry.js'
 
@@ -46,6 +48,18 @@ describe('toHold', () => {
     expect(message).toMatch(/expected it to hold$/)
   })
 
+  it('names the rule, the place in the driver’s text, and the page to read', async () => {
+    const munmap = scenariosFor(missingFlush).find(({ name }) => name.startsWith('munmap '))
+    const message = await said(expect(munmap).toHold(smoke))
+    expect(message).toMatch(/^ {2}C3, \w+ ".*": /m)
+    expect(message).toMatch(/^ {2}rule: .+\. .+$/m)
+    expect(message).toMatch(
+      /^ {2}where: test\/report\/mistakes\/missing-flush\.ts:24:\d+, in my_invalidate \(step \d+\)$/m,
+    )
+    expect(message).toMatch(/^ {2}read: docs\/driver-mistakes\.md#missing-flush$/m)
+    expect(message).toMatch(/my_invalidate: set_seq @ test\/report\/mistakes\/missing-flush\.ts:\d+:\d+/)
+  })
+
   it('fails at a limit: what was not explored is not known to hold', async () => {
     const message = await said(expect(retryProtocol).toHold({ ...smoke, limits: { states: 100 } }))
     expect(message).toMatch(
@@ -79,7 +93,7 @@ describe('toHold', () => {
     })
     const message = await said(expect(scenario).toHold())
     expect(message).toMatch(
-      / {2}2 steps:\n {2}from here on for ever:\n {2}1 t {2}spin: turn {2}cell: 0 -> 1\n {2}2 t/,
+      / {2}2 steps:\n {2}from here on for ever:\n {2}1 t {2}spin: turn @ \S+ {2}cell: 0 -> 1\n {2}2 t/,
     )
   })
 

@@ -42,7 +42,7 @@ test('the scenarios of a file are what is run', async () => {
   expect(out).not.toContain('munmap')
   expect(out).toContain("Coverage not judged: it is that of the specification's scenarios")
   expect(out).toMatch(
-    /Of examples\/writing\/procedures\.ts, each of 5 procedure steps and 1 requirement was\s+exercised/,
+    /Of examples\/writing\/procedures\.ts, each of 5 procedure steps, 1 requirement and 2 claims was\s+exercised/,
   )
   expect(code).toBe(0)
 })
@@ -229,6 +229,40 @@ test('a claim of a clause that nobody has is refused', async () => {
     'names the requirement SVM11, and there is none; did you mean SVM1?',
   )
   expect(code).toBe(2)
+})
+
+test('a claim that throws is named, with the step after which it was asked, and its place', async () => {
+  const { code, out } = await ownRules('throwing-claim', (text) =>
+    text.replace(
+      'judge(thread) {',
+      "judge(thread) {\n        if (old(() => notifierLock.heldForWritingBy(thread))) throw new RangeError('no such range')",
+    ),
+  )
+  const flat = out.replaceAll(/\s+/g, ' ')
+  expect(flat).toMatch(
+    /step "\w[^"]*" of \w+ \(thread [\w ]+\): the claim "the notifier lock is dropped after the flush" threw: no such range/,
+  )
+  expect(flat).toContain('throwing-claim.ts:')
+  expect(flat.match(/throwing-claim\.ts:\d+/g)).toHaveLength(1)
+  expect(code).toBe(2)
+})
+
+test('a claim that never has anything to say is listed, and fails with --strict', async () => {
+  const file = moduleWith(`
+const state = (name, says) => ({ clause: 'C8', name, judge: () => says })
+export const a = { ...${idle('alone')}, build: () => {
+    const layout = new Layout({ threads: 1 })
+    const invariants = [state('always', true), state('never', undefined)]
+    return { layout, threads: [{ name: 'a', program: once, args: [] }], invariants }
+  } }`)
+  const { code, out } = await run(`check --scenario ${file}`, project)
+  expect(out).toMatch(/1 of 2 claims:\n +- never\n/)
+  expect(code).toBe(0)
+  expect((await run(`check --scenario ${file} --strict`, project)).code).toBe(1)
+  const json = JSON.parse((await run(`check --scenario ${file} --format json`, project)).out)
+  expect(json.own.claims).toEqual({ total: 2, never: ['never'] })
+  const junit = await run(`check --scenario ${file} --strict --format junit`, project)
+  expect(junit.out).toContain('claim never')
 })
 
 test('chance in the making of a scenario is refused', async () => {

@@ -29,8 +29,16 @@ const CASES: readonly (readonly [
     'insert-and-remove',
     'own-objects',
     'missing-release',
-    'yield* mmu_interval_notifier_remove(notifier)',
+    "yield* step('keep the range', () => {",
     'missing-release',
+  ],
+  [
+    'missing-release',
+    'close-versus-fault',
+    'C1',
+    'right',
+    "yield* step('program the entry', () => {",
+    'page-programmed-behind-the-callback',
   ],
   [
     'dropped-dirty-bit',

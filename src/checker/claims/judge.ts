@@ -4,9 +4,10 @@
  * @module
  */
 import { acting, use } from '../../world/acting.js'
-import { SpecificationError } from '../../world/errors.js'
+import { SpecificationError, Violation } from '../../world/errors.js'
 import type { Abstraction, Invariant, Judgement, Model, StepClaim, Witness } from '../../world/model.js'
 import type { World } from '../../world/records/layout.js'
+import { atPlaceOf, messageOf } from '../../world/thrown.js'
 import { type Ask, type Branch, COMPARED, type Locations, Memo, NO_STEP } from '../explore/memo.js'
 import type { Asking } from '../options.js'
 import type { ViolationKind } from '../result.js'
@@ -17,6 +18,15 @@ export interface Broken {
   readonly clause: string
   readonly claim: string
   readonly detail: string
+}
+
+/** A claim that threw while it was asked, and so has not said anything. */
+export class ClaimThrew extends SpecificationError {
+  constructor(claim: string, thrown: unknown) {
+    super('procedure-threw', `the claim "${claim}" threw: ${messageOf(thrown)}${atPlaceOf(thrown)}`, {
+      cause: thrown,
+    })
+  }
 }
 
 /** Judges states and steps by the claims of one model, and counts what the claims had something to say of. */
@@ -207,8 +217,17 @@ export interface Asked<A> {
   answer(before: World, after: World, thread: number, from: Locations, to: Locations): A
 }
 
-/** Who answers for the claim `ask`. */
-export function asked<A>(name: string, ask: Ask<A>, how: Asking): Asked<A> {
+/** Who answers for the claim `claim`. */
+export function asked<A>(name: string, claim: Ask<A>, how: Asking): Asked<A> {
+  const ask: Ask<A> = (thread, from, to) => {
+    try {
+      return claim(thread, from, to)
+    } catch (error) {
+      throw error instanceof SpecificationError || error instanceof Violation
+        ? error
+        : new ClaimThrew(name, error)
+    }
+  }
   return how === 'remembered'
     ? new Memo(name, ask)
     : { answer: (_, __, thread, from, to) => ask(thread, from, to) }

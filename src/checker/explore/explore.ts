@@ -120,11 +120,7 @@ export class Exploration {
       return inside(() => this.judge.state(this.nextWorld, this.nextView))
     } catch (error) {
       if (error instanceof Violation) return brokenBy(error)
-      if (error instanceof SpecificationError) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new SpecificationError('procedure-threw', `a claim about the initial state threw: ${why}`, {
-        cause: error,
-      })
+      throw error
     }
   }
 

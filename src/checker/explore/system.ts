@@ -12,7 +12,7 @@ import type { Override } from '../../world/procedures/override.js'
 import type { AnyProcedure } from '../../world/procedures/procedure.js'
 import type { World } from '../../world/records/layout.js'
 import { atPlaceOf, messageOf } from '../../world/thrown.js'
-import type { Broken } from '../claims/judge.js'
+import { type Broken, ClaimThrew } from '../claims/judge.js'
 import type { Reductions } from '../options.js'
 import type { Locations } from './memo.js'
 import { Normaliser } from './normalise.js'
@@ -160,6 +160,8 @@ export class TransitionSystem {
   /** An error that the step of `thread` from `state` threw, with the place where. */
   explain(error: unknown, state: State, thread: number): unknown {
     const where = this.place(state, thread)
+    if (error instanceof ClaimThrew)
+      return new SpecificationError(error.code, `${where}: ${error.message}`, { cause: error })
     if (error instanceof SpecificationError && error.code === 'procedure-threw')
       return this.between(error, thread)
     if (error instanceof SpecificationError)

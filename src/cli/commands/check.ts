@@ -112,14 +112,16 @@ export async function checkCommand(
 
 /** What was exercised of the text that files bring along, if all of the scenarios were run to their end. */
 function ownCoverageOf(
-  { own, scenarios }: Project,
+  { own, scenarios, requirements }: Project,
   run: readonly Scenario[],
   { results, failures, notRun }: JobResults,
 ): Vacuity | undefined {
   if (own === undefined) return undefined
   if (run.length < scenarios.length || failures.length + notRun.length > 0) return undefined
   const all = [...results.values()]
-  return all.every(({ verdict }) => verdict === 'holds') ? ownVacuityOf(all, own, own.procedures) : undefined
+  if (!all.every(({ verdict }) => verdict === 'holds')) return undefined
+  const known = requirements.filter(({ id }) => !own.requirements.some((each) => each.id === id))
+  return ownVacuityOf(all, own, own.procedures, new Set(known.flatMap(({ checks }) => checks)))
 }
 
 /** Coverage is only judged where nothing was left out: a smaller run proves no absence. */
