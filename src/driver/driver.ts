@@ -43,6 +43,13 @@ export interface MirrorSetting {
    * if `layout` is the layout of one. Only for a driver with `ownNotifiers`.
    */
   readonly declareNotifier: (layout: Layout) => OwnNotifier
+  /**
+   * Declares state that all mirrors of one process share, of whichever device: the first mirror
+   * declares it, and the others get the same.
+   */
+  readonly perProcess: <D extends object>(declare: (layout: Layout) => D) => RecordOf<D>
+  /** The same for all mirrors of one device, of whichever process. */
+  readonly perDevice: <D extends object>(declare: (layout: Layout) => D) => RecordOf<D>
 }
 
 /**

@@ -42,6 +42,7 @@ import {
 import { beforeFree } from '../world/records/pool.js'
 import { mustBeDeclared } from './declared-state.js'
 import type { Driver, PageTableProtection } from './driver.js'
+import { type SharedState, sharedState } from './shared-state.js'
 
 /** Pages that a walk has reported: a range, or a driver's copy of one. */
 export interface WalkedPages {
@@ -106,6 +107,8 @@ export interface Mirror<S = unknown> extends Device {
   readonly works: ReadonlyMap<string, WorkStruct>
   /** The pools that its driver has declared. */
   readonly pools: readonly Pool<object>[]
+  /** The state of its driver that other mirrors have, too. */
+  readonly shared: readonly SharedState[]
   /** The state of its driver. */
   readonly state: S
   /** The locks that protect the device page table. */
@@ -117,6 +120,8 @@ export interface Mirror<S = unknown> extends Device {
 /** The declaration of a mirror. */
 export interface MirrorSize {
   readonly name: string
+  /** Index of its device, which other mirrors may have, too (default a device of its own). */
+  readonly device?: number
   /** The owner of the device's memory (default none). */
   readonly owner?: number
   /**
@@ -150,15 +155,20 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
   const mirror: Mirror = layout.scope(options.name, (l) => {
     const updateLock = declareUpdateLock(l, 'update')
     const own: OwnNotifier[] = []
+    const shared: SharedState[] = []
     const setting = {
       ...options,
       mm: options.notifier.mm,
       declareNotifier: (layout: Layout) => declareAnother(own, layout, options, driver),
+      perProcess: <D extends object>(declare: (layout: Layout) => D) =>
+        sharedState(layout, driver, shared, `process[${options.notifier.mm.index}]`, declare),
+      perDevice: <D extends object>(declare: (layout: Layout) => D) =>
+        sharedState(layout, driver, shared, `device[${options.device ?? options.name}]`, declare),
     }
     const earlier = l.pools.length
     const state = driver.state?.(l, setting)
     if (state !== undefined) mustBeDeclared(driver.name, options.name, state, own)
-    const pools = l.pools.slice(earlier)
+    const pools = l.pools.slice(earlier).filter((pool) => !shared.some((each) => each.pools.includes(pool)))
     const protection = driver.pageTable?.(state) ?? { program: updateLock, remove: updateLock }
     for (const way of ['program', 'remove'] as const)
       Guard.mustBe(protection?.[way], `${driver.name}: pageTable.${way}, and so the page table,`)
@@ -261,11 +271,13 @@ export function declareMirror(layout: Layout, options: MirrorSize, driver: Drive
         ]),
       ),
       pools,
+      shared,
       state,
       protection,
       driver,
     }
   })
+  for (const { mirrors } of mirror.shared) mirrors.push(mirror)
   const setUnder = mirror.protection.remove
   options.notifier.ops = { invalidate: invalidationOf(mirror), setUnder }
   for (const { notifier } of mirror.ownNotifiers)
@@ -374,6 +386,9 @@ export function workOf(mirror: Mirror, name: string): WorkStruct {
  */
 export function freeDriverObject(mirror: Mirror): void {
   for (const pool of mirror.pools) pool.mustBeEmpty()
+  for (const { pools, mirrors } of mirror.shared)
+    if (mirrors.every((each) => each === mirror || !each.notifier.allocated))
+      for (const pool of pools) pool.mustBeEmpty()
   for (const work of mirror.works.values()) destroyWork(work)
   mirror.notifier.seq = 0
   mirror.notifier.allocated = false

@@ -311,6 +311,7 @@ export function mirrorModel(
       {
         name,
         closable: options.mirrors[index].closable ?? false,
+        device: deviceOf(options.mirrors, index),
         owner: ownerOf(options.mirrors, index),
         ...(exclusive ? { exclusiveOwner: size.deviceMemory.length + index } : {}),
         notifier: intervals.find((notifier) => notifier.name === `${name}.notifier`) ?? intervals[index],
@@ -466,6 +467,11 @@ function withWorkers(options: MirrorScenario, driver: Driver): MirrorScenario {
     })),
   )
   return workers.length === 0 ? options : { ...options, threads: [...options.threads, ...workers] }
+}
+
+/** The index of the first mirror of the device. */
+function deviceOf(mirrors: readonly MirrorDeclaration[], index: number): number {
+  return mirrors[index].sameDevice ? deviceOf(mirrors, index - 1) : index
 }
 
 /** Owners are counted among those that have memory of their own. */
