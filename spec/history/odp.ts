@@ -77,6 +77,6 @@ export const odpBugs: readonly HistoricBug[] = [
     source: { text: 'drivers/infiniband/sw/rxe/rxe_odp.c: rxe_check_pagefault (Linux 6.17 and 7.3)' },
     what: 'An access that writes looks only whether the page is there, and writes to pages that were mapped for reading.',
     kind: 'protocol',
-    defects: ['T1'],
+    defects: ['T1', 'T94'],
   },
 ]

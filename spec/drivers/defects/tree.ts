@@ -22,11 +22,19 @@ import {
   mapDmaTry,
   mmput_async,
   rxe_check_pagefault,
+  rxe_odp_init_pages,
   rxe_odp_map_range_and_lock,
   rxe_odp_mr_copy,
   type UmemOdp,
 } from '../../../src/driver/tree/index.js'
-import { Errno, HMM_PFN_WRITE, mmu_interval_read_retry } from '../../../src/kernel/index.js'
+import {
+  Errno,
+  HMM_PFN_WRITE,
+  isMappable,
+  mmget_not_zero,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+} from '../../../src/kernel/index.js'
 import { override, step } from '../../../src/world/index.js'
 import type { Defect } from '../../defect.js'
 
@@ -38,6 +46,30 @@ const looksAtValid = override(
       return yield* step('look at HMM_PFN_VALID', () =>
         umem.pageTable.slice(start, end).every(({ frame }) => frame !== undefined) ? 0 : 1,
       )
+    },
+)
+
+/** Registration stores what its walk has found, and does not compare the number. */
+const storesSnapshot = override(
+  rxe_odp_init_pages,
+  () =>
+    function* (current, umem) {
+      const { start, last } = umem.notifier
+      const request = { start, end: last + 1, write: true, snapshot: true }
+      if (!(yield* mmget_not_zero(umem.mm))) return -Errno.EINVAL
+      yield* mmu_interval_read_begin(umem.notifier, rangeOf(umem, current).notifierSeq)
+      const error = yield* ib_umem_odp_walk(current, umem, request)
+      yield* umem.state.umemMutex.lock()
+      for (let page = start; page <= last && !error; page++)
+        yield* step('store the page in pfn_list', () => {
+          const range = rangeOf(umem, current)
+          if (isMappable(range, page)) mapPage(umem, range, page)
+          return 0
+        })
+      yield* umem.state.umemMutex.unlock()
+      yield* mmput_async(current, umem)
+      yield* endOfRange(current, umem, error || 'again')
+      return error
     },
 )
 
@@ -214,6 +246,33 @@ export const treeDefects: readonly Defect[] = [
     scenario: 'rxe/zero-page',
     overrides: [looksAtValid],
     steps: 28,
+  },
+  {
+    name: 'T94',
+    kind: 'history',
+    title: 'rxe writes through an entry that registration has found read-only',
+    text:
+      'As T1, by another way: registration takes what the CPU has mapped, the zero page among it, and no walk has asked for ' +
+      'the right to write. The first packet finds the page in the list, and writes to it. Fixed by testing HMM_PFN_WRITE ' +
+      'too for a write.',
+    source: [
+      'drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_init_pages, rxe_check_pagefault (Linux 6.15 to at least 7.1)',
+    ],
+    requirement: 'C4',
+    scenario: 'rxe/register',
+    overrides: [looksAtValid],
+    steps: 22,
+  },
+  {
+    name: 'T95',
+    kind: 'mutation',
+    title: 'registration stores the pages of a walk that it does not compare',
+    text: 'Nothing faults yet, so that nothing seems to race. But the notifier is inserted, and the callback has come and gone.',
+    source: ['drivers/infiniband/sw/rxe/rxe_odp.c: rxe_odp_init_pages'],
+    requirement: 'C8',
+    scenario: 'rxe/register',
+    overrides: [storesSnapshot],
+    steps: 14,
   },
   {
     name: 'T2',

@@ -10,11 +10,13 @@ import {
   amdkfdSvmDriver,
   mlx5Driver,
   nouveauSvmDriver,
+  rxe_odp_init_pages,
   rxeDriver,
+  type UmemOdp,
   xeSvmDriver,
   xeVramDriver,
 } from '../../../src/driver/tree/index.js'
-import { madvise_dontneed } from '../../../src/kernel/index.js'
+import { cpuRead, madvise_dontneed } from '../../../src/kernel/index.js'
 import type { Scenario } from '../../../src/world/index.js'
 import { swapVersusDevice } from '../../memory/scenarios/swap.js'
 import {
@@ -84,6 +86,34 @@ const validateAndSubmit = mirrorScenario({
         calls: ({ mirrors: [gpu] }) => [call(prefault, gpu, 0, 1, SNAPSHOT), call(deviceAccess, gpu, 0, 1)],
       },
       { name: 'cpu', calls: () => [call(madvise_dontneed, 0, 1)] },
+    ],
+  }),
+})
+
+/** A region is registered while the process changes the page that registration takes into the list. */
+const registerRegion = mirrorScenario({
+  name: `${rxeDriver.name}/register`,
+  summary:
+    'A region is registered, which takes the pages that the CPU has mapped, and a packet writes to it; meanwhile the process ' +
+    'reads its page, which maps the zero page, and discards it (MADV_DONTNEED).',
+  exercises: ['C1', 'C4', 'C8', 'C23'],
+  parameters: {},
+  driver: rxeDriver,
+  world: () => ({
+    pages: [{}],
+    mirrors: [{ name: 'gpu' }],
+    spareFrames: 1,
+    invalidations: 3,
+    threads: [
+      {
+        name: 'device',
+        devices: [0],
+        calls: ({ mirrors: [gpu] }) => [
+          call(rxe_odp_init_pages, gpu as UmemOdp),
+          call(deviceAccess, gpu, 0, 1, 2),
+        ],
+      },
+      { name: 'cpu', calls: () => [call(cpuRead, 0), call(madvise_dontneed, 0, 1)] },
     ],
   }),
 })
@@ -217,6 +247,7 @@ export const donePartly: ReadonlyMap<Driver, readonly string[]> = new Map([
 /** The scenarios in which drivers of the tree show their bugs. */
 export const treeScenarios: readonly Scenario[] = [
   ...shownBy(rxeDriver, [munmapVersusDevice, zeroPage, twoFaults, exitVersusDevice, swapVersusDevice]),
+  registerRegion,
   // With three pages it has millions of states.
   ...small(shownBy(mlx5Driver, [munmapVersusDevice], ['own-objects', 'work-items'])),
   ...shownBy(mlx5Driver, [unmapAndClose], ['own-objects', 'work-items']),

@@ -22,8 +22,9 @@ import { scenariosFor } from 'hmm-spec/spec'
 import { expect, test } from 'vitest'
 import driver from './driver.js'
 
-// Every interleaving of every scenario that takes any driver, at the smallest bounds.
-test.each(scenariosFor(driver))('$name holds', { timeout: 120_000 }, async (scenario) => {
+// Every interleaving of every scenario that takes any driver, at the smallest bounds. Most take a second. What a driver keeps for
+// each page multiplies the states: huge-page-faults may have millions, and take minutes. npx hmm-spec check prints how many.
+test.each(scenariosFor(driver))('$name holds', { timeout: 900_000 }, async (scenario) => {
   await expect(scenario).toHold({ bounds: 'smoke' })
 })
 `

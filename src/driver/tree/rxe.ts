@@ -142,6 +142,25 @@ export const rxe_ib_prefetch_sg_list = procedure(function* rxe_ib_prefetch_sg_li
   return 0
 })
 
+/**
+ * Registration: takes the pages that the CPU has mapped into the list, each with the rights that its
+ * entry has, and faults nothing.
+ */
+export const rxe_odp_init_pages = procedure(function* rxe_odp_init_pages(
+  current: Task,
+  umem: UmemOdp,
+): Running<number> {
+  const { start, last } = umem.notifier
+  const request = { start, end: last + 1, write: true, snapshot: true }
+  const error = yield* ib_umem_odp_map_dma_and_lock(current, umem, request)
+  if (!error) {
+    yield* umem.state.umemMutex.unlock()
+    yield* mmput_async(current, umem)
+  }
+  yield* endOfRange(current, umem, error)
+  return error
+})
+
 /** The driver. */
 export const rxeDriver = defineDriver({
   name: 'rxe',

@@ -10,6 +10,7 @@ import {
   HMM_PFN_REQ_FAULT,
   HMM_PFN_REQ_WRITE,
   hmm_range_fault,
+  isMappable,
   LockRank,
   mmget_not_zero,
   mmput,
@@ -48,6 +49,8 @@ export interface OdpRequest {
   readonly end: number
   /** True if `access_mask` has `HMM_PFN_WRITE`. */
   readonly write: boolean
+  /** True to take what is mapped already, and to fault nothing (`fault` is false). */
+  readonly snapshot?: boolean
 }
 
 /**
@@ -90,7 +93,8 @@ export const mapDmaTry = procedure(
     }
     for (let page = request.start; page < request.end; page++)
       yield* step('store the page in pfn_list', () => {
-        mapPage(umem, rangeOf(umem, current), page)
+        const range = rangeOf(umem, current)
+        if (!request.snapshot || isMappable(range, page)) mapPage(umem, range, page)
         return 0
       })
     return 0
@@ -100,13 +104,13 @@ export const mapDmaTry = procedure(
 /** The walk, under the mmap lock. */
 export const ib_umem_odp_walk = procedure(
   'ib_umem_odp_map_dma_and_lock (walk)',
-  function* (current: Task, umem: UmemOdp, { start, end, write }: OdpRequest): Running<number> {
+  function* (current: Task, umem: UmemOdp, { start, end, write, snapshot }: OdpRequest): Running<number> {
     const { mmapLock } = umem.mm
     yield* mmapLock.lockRead()
     const error = yield* hmm_range_fault(current, rangeOf(umem, current), {
       start,
       end,
-      defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+      defaultFlags: snapshot ? 0 : HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
       pfnFlagsMask: 0,
       owner: -1,
     })
