@@ -163,7 +163,7 @@ function stoppedText(result: CheckResult, layout: Layout): string {
   if (result.exhaustive) {
     const left =
       result.fairness === 'progress not checked'
-        ? 'whether runs go on for ever was not told'
+        ? 'progress was not checked, and the audit of steps was not at its end'
         : 'the audit of steps was not at its end'
     return wrap(
       `${result.scenario}: ${stopReason(result)} ${counted(result.states, 'state')} visited, which are all, and they broke ` +

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
 import { check } from '../../src/checker/index.js'
 import { main } from '../../src/cli/index.js'
+import { ProcessError } from '../../src/cli/supervisor/process.js'
 import type { Scenario } from '../../src/world/index.js'
 import {
   charted,
@@ -50,6 +51,40 @@ test('a limit of states ends in exit code 3 and says what was covered', async ()
     'transcripts/check-limit.txt',
   )
 })
+
+test('a limit that comes after the last state does not call the check exhaustive', async () => {
+  const project = testProject({
+    check: async (scenario, options) => ({
+      ...(await check(scenario, { ...options, bounds: 'smoke' })),
+      verdict: 'limit',
+      limit: { kind: 'time', value: 5000 },
+    }),
+  })
+  const { code, out } = await run('check', project)
+  const flat = out.replaceAll(/\s+/g, ' ')
+  expect(flat).toMatch(/ limit .* of states alone/)
+  expect(flat).not.toMatch(/ limit [^─]* yes/)
+  expect(flat).toContain('which are all, and they broke nothing; progress was not checked, and the audit')
+  expect(code).toBe(3)
+})
+
+test.each(['time', 'interrupted'])(
+  'a process that was stopped by %s is no mistake of anybody’s',
+  async (why) => {
+    const project = testProject({
+      check: async () => {
+        throw new ProcessError(why, 'it got on, and had to be ended before it was done')
+      },
+    })
+    const { code, out } = await run('check', project)
+    expect(out).toContain(`stopped before anything was known (${why})`)
+    expect(code).toBe(3)
+    expect(JSON.parse((await run('check --format json', project)).out)).toMatchObject({
+      exitCode: 3,
+      complete: false,
+    })
+  },
+)
 
 test('limits of time and memory are handed to the checker', async () => {
   const limits: unknown[] = []
