@@ -7,8 +7,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Listing, listText } from '../report/list.js'
-import { type Io, layoutFor } from './io.js'
 import { release } from './release.js'
+import { type Io, layoutFor } from './terminal/io.js'
 
 /** The folder of the build. */
 const BUILD = fileURLToPath(new URL('../..', import.meta.url))

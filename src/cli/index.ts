@@ -3,6 +3,7 @@
  *
  * @module cli
  */
-export type { Io, Sink } from './io.js'
+
 export { main } from './program.js'
 export type { Project, StatechartEntry } from './project.js'
+export type { Io, Sink } from './terminal/io.js'

@@ -5,7 +5,7 @@
  * @module
  */
 import { answerAtOnce } from './at-once.js'
-import { finished, processIo } from './io.js'
+import { finished, processIo } from './terminal/io.js'
 
 const argv = process.argv.slice(2)
 const io = processIo()

@@ -12,6 +12,19 @@ import { printable } from '../report/form/printable.js'
 import { ExitCode } from '../report/report.js'
 import type { RecordedTrace } from '../report/sequence/trace-file.js'
 import type { Bounds, Parameters } from '../world/model.js'
+import { selectionOf } from './arguments/linux.js'
+import { selected } from './arguments/selected.js'
+import { didYouMean, UsageError } from './arguments/usage.js'
+import {
+  parseAudit,
+  parseCount,
+  parseDuration,
+  parseSeed,
+  parseSetting,
+  parseSize,
+  parseStep,
+  parseWorkers,
+} from './arguments/values.js'
 import { atomicityCommand } from './commands/atomicity.js'
 import { checkCommand } from './commands/check.js'
 import { conformCommand, PROFILES, recordedKernel, recordedProfile } from './commands/conform.js'
@@ -33,25 +46,12 @@ import {
   type ValidateCommandOptions,
   validateCommand,
 } from './commands/validate.js'
-import { coloursFor, finished, type Io, processIo } from './io.js'
-import { selectionOf } from './linux.js'
-import { FORMATS, type Format, type OutputOptions } from './output.js'
 import type { Choice, Project, SupervisionOptions } from './project.js'
-import { selected } from './selected.js'
+import { watching } from './running/watch.js'
 import { supervisedProject } from './supervisor/index.js'
 import { ProcessError } from './supervisor/process.js'
-import { didYouMean, UsageError } from './usage.js'
-import {
-  parseAudit,
-  parseCount,
-  parseDuration,
-  parseSeed,
-  parseSetting,
-  parseSize,
-  parseStep,
-  parseWorkers,
-} from './values.js'
-import { watching } from './watch.js'
+import { coloursFor, finished, type Io, processIo } from './terminal/io.js'
+import { FORMATS, type Format, type OutputOptions } from './terminal/output.js'
 
 const EXAMPLES = `
 Examples:

@@ -22,7 +22,7 @@ import type { StateReport } from '../report/sequence/state.js'
 import type { RecordedTrace } from '../report/sequence/trace-file.js'
 import type { DeclaredTransition, Universe } from '../report/vacuity.js'
 import type { Scenario } from '../world/model.js'
-import type { Io } from './io.js'
+import type { Io } from './terminal/io.js'
 
 /** A statechart, as far as the command line is concerned. */
 export interface StatechartEntry {

@@ -33,9 +33,9 @@ import { kernelProfiles } from '../generations/profiles.js'
 import { nodeHost } from '../host/node.js'
 import * as kernel from '../kernel/index.js'
 import type { AnyProcedure, Scenario } from '../world/index.js'
+import { statechartEntry } from './loading/statechart-entry.js'
 import type { Project } from './project.js'
 import { release } from './release.js'
-import { statechartEntry } from './statechart-entry.js'
 
 /** Every procedure that the modules export, each once. */
 function proceduresIn(...modules: readonly object[]): AnyProcedure[] {

@@ -8,7 +8,6 @@ import { counted, duration, figure, indented, wrap } from '../report/form/figure
 import { table } from '../report/form/table.js'
 import { document } from '../report/json.js'
 import { ExitCode, type RunFacts } from '../report/report.js'
-import { MUTATIONS, type Mutation } from './mutant.js'
 import {
   type Counts,
   countsOf,
@@ -17,7 +16,8 @@ import {
   scoreOf,
   VERDICTS,
   type Verdict,
-} from './verdict.js'
+} from './judging/verdict.js'
+import { MUTATIONS, type Mutation } from './mutant.js'
 
 /** The results of `mutate`. */
 export interface MutateReport {

@@ -6,12 +6,12 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BuildCopy } from './build-copy.js'
-import { judge } from './judge.js'
+import { type MeasureOptions, reachOf } from './choosing/reaching.js'
+import type { Subject } from './choosing/subject.js'
+import { BuildCopy } from './judging/build-copy.js'
+import { judge } from './judging/judge.js'
+import type { Finding, Judged, StaleRow } from './judging/verdict.js'
 import type { Mutant } from './mutant.js'
-import { type MeasureOptions, reachOf } from './reaching.js'
-import type { Subject } from './subject.js'
-import type { Finding, Judged, StaleRow } from './verdict.js'
 
 /** How mutants are judged. */
 export interface RunOptions extends MeasureOptions {

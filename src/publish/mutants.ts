@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mutantsOf } from '../mutate/find.js'
+import { mutantsOf } from '../mutate/choosing/find.js'
 import { mutatedFiles, typedSources } from '../mutate/text/program.js'
 import type { RunFacts } from '../report/report.js'
 

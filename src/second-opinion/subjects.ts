@@ -5,7 +5,7 @@
  */
 import type { Defect } from '../../spec/defect.js'
 import { defects, scenarioOf, scenarios } from '../../spec/index.js'
-import { shuffled } from '../mutate/shuffled.js'
+import { shuffled } from '../mutate/choosing/shuffled.js'
 import type { Bounds, Scenario } from '../world/model.js'
 import type { Subject } from './compare.js'
 

@@ -4,8 +4,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { capturedBy, mustBeAsLoaded } from '../../src/cli/captured.js'
-import { asking } from '../../src/cli/inspector.js'
+import { capturedBy, mustBeAsLoaded } from '../../src/cli/guards/captured.js'
+import { asking } from '../../src/cli/guards/inspector.js'
 import type { AnyProcedure } from '../../src/world/index.js'
 
 const folder = fileURLToPath(new URL('../fixtures/cases/captured', import.meta.url))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { retryProtocol } from '../../spec/mirror/scenarios/retry-protocol.js'
-import { nearest } from '../../src/cli/usage.js'
+import { nearest } from '../../src/cli/arguments/usage.js'
 import { charted, run, testProject, transcript } from './project.js'
 
 test('help and version', async () => {

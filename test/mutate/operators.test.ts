@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { mutantsOf } from '../../src/mutate/find.js'
+import { mutantsOf } from '../../src/mutate/choosing/find.js'
 import { edited, MUTATIONS, type Mutant } from '../../src/mutate/mutant.js'
 import { compile } from '../../src/mutate/text/compile.js'
 import { instrument } from '../../src/mutate/text/instrument.js'

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, describe, expect, test } from 'vitest'
+import { select } from '../../src/mutate/choosing/select.js'
+import { Subject, SubjectError } from '../../src/mutate/choosing/subject.js'
 import { mutateExitCode, mutateJson, mutateStryker, mutateText } from '../../src/mutate/report.js'
 import { type RunResult, runMutants, staleRows } from '../../src/mutate/run.js'
-import { select } from '../../src/mutate/select.js'
-import { Subject, SubjectError } from '../../src/mutate/subject.js'
 import { plain } from '../../src/report/form/colours.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

@@ -40,7 +40,13 @@ describe('what is changed between two trees', () => {
   test('what is outside of procedures, and files that bear on no verdict', () => {
     const same = documentOf(procedure('walk', WALK))
     const edited = (file: string) => ({ file, before: `${WALK}\nconst a = 1`, after: `${WALK}\nconst a = 2` })
-    const files = ['src/kernel/a.ts', 'spec/bounds.ts', 'src/cli/io.ts', 'docs/a.ts', 'README.md'].map(edited)
+    const files = [
+      'src/kernel/a.ts',
+      'spec/bounds.ts',
+      'src/cli/terminal/io.ts',
+      'docs/a.ts',
+      'README.md',
+    ].map(edited)
     const change = changeOfTrees(same, same, files)
     expect(change).toEqual({ procedures: [], files: ['src/kernel/a.ts', 'spec/bounds.ts'] })
   })

@@ -12,18 +12,18 @@ import { checkText } from '../../report/text.js'
 import { ownVacuityOf, type Vacuity, vacuityOf } from '../../report/vacuity.js'
 import type { Bounds, Parameters, Scenario } from '../../world/model.js'
 import { explaining } from '../explaining.js'
-import type { Io } from '../io.js'
+import type { Project } from '../project.js'
+import { type Job, type JobResults, runChecks } from '../running/run-checks.js'
+import { documentsFolder, runFacts } from '../running/run-facts.js'
+import { settingsFor } from '../running/settings.js'
+import type { Io } from '../terminal/io.js'
 import {
   assertWritable,
   makeTraceDirectory,
   type OutputOptions,
   TraceDirectory,
   writeReport,
-} from '../output.js'
-import type { Project } from '../project.js'
-import { type Job, type JobResults, runChecks } from '../run-checks.js'
-import { documentsFolder, runFacts } from '../run-facts.js'
-import { settingsFor } from '../settings.js'
+} from '../terminal/output.js'
 import { scenariosNamed } from './kinds.js'
 
 /** Options of `check`. */

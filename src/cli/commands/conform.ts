@@ -17,12 +17,12 @@ import { conformJson } from '../../report/json.js'
 import { conformJUnit } from '../../report/junit.js'
 import { type ConformReport, conformExitCode } from '../../report/report.js'
 import { SpecificationError } from '../../world/errors.js'
-import { codeOf, type Io } from '../io.js'
-import { releaseNamed } from '../linux.js'
-import { assertWritable, type OutputOptions, writeReport } from '../output.js'
+import { releaseNamed } from '../arguments/linux.js'
+import { UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import { codeOf, type Io } from '../terminal/io.js'
+import { assertWritable, type OutputOptions, writeReport } from '../terminal/output.js'
 
 /**
  * The recorded kernel that `--linux` or `--kernel` asks for.

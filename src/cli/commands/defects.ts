@@ -11,18 +11,18 @@ import { defectsJson } from '../../report/json.js'
 import { defectsJUnit } from '../../report/junit.js'
 import { type DefectOutcome, type DefectReport, defectsExitCode, outcomeOf } from '../../report/report.js'
 import type { Parameters, Scenario } from '../../world/model.js'
-import type { Io } from '../io.js'
+import { findAllNamed, findNamed, UsageError } from '../arguments/usage.js'
+import type { Project } from '../project.js'
+import { type Job, runChecks } from '../running/run-checks.js'
+import { runFacts } from '../running/run-facts.js'
+import type { Io } from '../terminal/io.js'
 import {
   assertWritable,
   makeTraceDirectory,
   type OutputOptions,
   TraceDirectory,
   writeReport,
-} from '../output.js'
-import type { Project } from '../project.js'
-import { type Job, runChecks } from '../run-checks.js'
-import { runFacts } from '../run-facts.js'
-import { findAllNamed, findNamed, UsageError } from '../usage.js'
+} from '../terminal/output.js'
 import { defectKind, requirementKind, scenarioOf } from './kinds.js'
 
 /** Options of `defects`. */

@@ -14,9 +14,9 @@ import {
 } from '../../report/explain.js'
 import type { Layout } from '../../report/form/colours.js'
 import { ExitCode } from '../../report/report.js'
-import { type Io, layoutFor } from '../io.js'
+import { didYouMean, UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { didYouMean, UsageError } from '../usage.js'
+import { type Io, layoutFor } from '../terminal/io.js'
 import { defectKind, requirementKind, scenarioKind } from './kinds.js'
 
 /**

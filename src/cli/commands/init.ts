@@ -8,8 +8,8 @@ import { basename, join, relative, resolve, sep } from 'node:path'
 import { makeFolder } from '../../host/folder.js'
 import { packageFolder } from '../../host/package.js'
 import { ExitCode } from '../../report/report.js'
-import { codeOf, type Io } from '../io.js'
-import { UsageError } from '../usage.js'
+import { UsageError } from '../arguments/usage.js'
+import { codeOf, type Io } from '../terminal/io.js'
 
 interface Manifest {
   readonly version: string

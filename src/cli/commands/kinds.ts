@@ -6,9 +6,9 @@
 import type { Defect } from '../../../spec/defect.js'
 import type { Requirement } from '../../../spec/requirement.js'
 import type { Scenario } from '../../world/model.js'
-import { generationKind } from '../in-generation.js'
+import { generationKind } from '../arguments/in-generation.js'
+import { findNamed, type Kind } from '../arguments/usage.js'
 import type { Project, StatechartEntry } from '../project.js'
-import { findNamed, type Kind } from '../usage.js'
 
 /** Scenarios, by name. */
 export function scenarioKind({ scenarios }: Project): Kind<Scenario> {

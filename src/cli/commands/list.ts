@@ -9,9 +9,9 @@ import { settings, wrap } from '../../report/form/figures.js'
 import { document } from '../../report/json.js'
 import { type Listing, listText } from '../../report/list.js'
 import { ExitCode } from '../../report/report.js'
-import { type Io, layoutFor } from '../io.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
+import { runFacts } from '../running/run-facts.js'
+import { type Io, layoutFor } from '../terminal/io.js'
 
 /** What can be listed. */
 export const LISTS = [

@@ -21,11 +21,11 @@ import {
   observedText,
 } from '../../report/litmus.js'
 import { ExitCode } from '../../report/report.js'
-import { codeOf, type Io } from '../io.js'
-import { assertWritable, type OutputOptions, writeReport } from '../output.js'
+import { didYouMean, UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { didYouMean, UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import { codeOf, type Io } from '../terminal/io.js'
+import { assertWritable, type OutputOptions, writeReport } from '../terminal/output.js'
 
 /** How litmus tests are reported. */
 export const LITMUS_FORMATS = ['text', 'json'] as const

@@ -10,12 +10,12 @@ import { packageFolder } from '../../host/package.js'
 import { duration, figure } from '../../report/form/figures.js'
 import { ExitCode } from '../../report/report.js'
 import type { Bounds } from '../../world/model.js'
-import { inAClone } from '../in-a-clone.js'
-import type { Io } from '../io.js'
-import { assertWritable, writeReport } from '../output.js'
+import { UsageError } from '../arguments/usage.js'
+import { inAClone } from '../loading/in-a-clone.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import type { Io } from '../terminal/io.js'
+import { assertWritable, writeReport } from '../terminal/output.js'
 
 /** How `mutate` reports. */
 export const MUTATE_FORMATS = ['text', 'json', 'stryker'] as const

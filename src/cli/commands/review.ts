@@ -7,13 +7,13 @@ import type { Requirement } from '../../../spec/requirement.js'
 import { traceJson } from '../../report/json.js'
 import { ExitCode } from '../../report/report.js'
 import type { Review } from '../../review/index.js'
-import { inAClone } from '../in-a-clone.js'
-import type { Io } from '../io.js'
-import { makeDirectory, writeDocuments } from '../output.js'
+import { findNamed, UsageError } from '../arguments/usage.js'
+import { inAClone } from '../loading/in-a-clone.js'
 import type { Project } from '../project.js'
 import type { Compared, ComparisonOptions, Open } from '../review/compared.js'
-import { runFacts } from '../run-facts.js'
-import { findNamed, UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import type { Io } from '../terminal/io.js'
+import { makeDirectory, writeDocuments } from '../terminal/output.js'
 
 /** What `review` writes: all documents, or one of them. */
 export const REVIEW_FORMATS = ['all', 'markdown', 'html', 'sarif', 'json'] as const

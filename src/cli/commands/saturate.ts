@@ -13,10 +13,10 @@ import {
   saturateJson,
   saturateText,
 } from '../../saturate/index.js'
-import type { Io } from '../io.js'
-import { assertWritable, writeReport } from '../output.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
+import { runFacts } from '../running/run-facts.js'
+import type { Io } from '../terminal/io.js'
+import { assertWritable, writeReport } from '../terminal/output.js'
 import { scenariosNamed } from './kinds.js'
 
 /** How `saturate` reports. */

@@ -11,20 +11,20 @@ import { simulateJUnit } from '../../report/junit.js'
 import { type SimulateReport, simulateExitCode } from '../../report/report.js'
 import { simulateText } from '../../report/simulate.js'
 import type { Bounds, Parameters } from '../../world/model.js'
+import { UsageError } from '../arguments/usage.js'
 import { explaining } from '../explaining.js'
-import type { Io } from '../io.js'
+import type { Project } from '../project.js'
+import { runJobs } from '../running/run-checks.js'
+import { documentsFolder, runFacts } from '../running/run-facts.js'
+import { settingsFor } from '../running/settings.js'
+import type { Io } from '../terminal/io.js'
 import {
   assertWritable,
   makeTraceDirectory,
   type OutputOptions,
   TraceDirectory,
   writeReport,
-} from '../output.js'
-import type { Project } from '../project.js'
-import { runJobs } from '../run-checks.js'
-import { documentsFolder, runFacts } from '../run-facts.js'
-import { settingsFor } from '../settings.js'
-import { UsageError } from '../usage.js'
+} from '../terminal/output.js'
 import { scenariosNamed } from './kinds.js'
 
 /** Options of `simulate`. */

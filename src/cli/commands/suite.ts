@@ -17,11 +17,11 @@ import { type PerformedSequence, RUN_DEFAULTS, runSuite } from '../../conformanc
 import type { Layout } from '../../report/form/colours.js'
 import type { RunFacts } from '../../report/report.js'
 import { suiteExitCode, suiteJson, suiteJUnit, suiteText } from '../../report/suite.js'
-import { codeOf, type Io } from '../io.js'
-import { assertWritable, type OutputOptions, writeReport } from '../output.js'
+import { didYouMean, UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { didYouMean, UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import { codeOf, type Io } from '../terminal/io.js'
+import { assertWritable, type OutputOptions, writeReport } from '../terminal/output.js'
 
 /** Options of `suite`. */
 export interface SuiteCommandOptions extends OutputOptions {

@@ -12,10 +12,10 @@ import { type Validation, validateTrace } from '../../conformance/validate/valid
 import { printable } from '../../report/form/printable.js'
 import { type ValidateReport, validateExitCode, validateJson, validateText } from '../../report/validate.js'
 import { SpecificationError } from '../../world/errors.js'
-import { codeOf, type Io, layoutFor } from '../io.js'
+import { UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import { codeOf, type Io, layoutFor } from '../terminal/io.js'
 
 /** How a judgement is printed. */
 export const VALIDATE_FORMATS = ['text', 'json'] as const

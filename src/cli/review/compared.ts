@@ -7,9 +7,9 @@ import type { CheckResult } from '../../checker/result.js'
 import type { ProceduresDocument } from '../../publish/procedures.js'
 import type { Change, MutantsFailed, MutantsFound, Selected, Side, Subject } from '../../review/index.js'
 import type { Bounds } from '../../world/model.js'
-import type { Io } from '../io.js'
 import type { Choice, Project, SupervisionOptions } from '../project.js'
-import { type Job, runChecks } from '../run-checks.js'
+import { type Job, runChecks } from '../running/run-checks.js'
+import type { Io } from '../terminal/io.js'
 
 /** Both sides of a change. */
 export interface Compared {

@@ -11,11 +11,11 @@ import { packageFolder } from '../../host/package.js'
 import { EvidenceError, readEvidence, Schemas } from '../../publish/evidence.js'
 import { ExitCode } from '../../report/report.js'
 import { type DossierSources, dossierHtml, dossierMarkdown, type Included } from '../../review/index.js'
-import type { Io } from '../io.js'
-import { writeDocuments } from '../output.js'
+import { UsageError } from '../arguments/usage.js'
 import type { Project } from '../project.js'
-import { runFacts } from '../run-facts.js'
-import { UsageError } from '../usage.js'
+import { runFacts } from '../running/run-facts.js'
+import type { Io } from '../terminal/io.js'
+import { writeDocuments } from '../terminal/output.js'
 
 /**
  * Writes `dossier.md` and `dossier.html`.

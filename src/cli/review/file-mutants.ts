@@ -9,13 +9,13 @@ import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { CheckResult } from '../../checker/result.js'
 import { packageFolder } from '../../host/package.js'
-import { mutantsOf } from '../../mutate/find.js'
+import { mutantsOf } from '../../mutate/choosing/find.js'
 import { equivalents, runMutants, Subject, SubjectError } from '../../mutate/index.js'
+import { countsOf, type Finding, type Judged } from '../../mutate/judging/verdict.js'
 import { edited, type Mutant } from '../../mutate/mutant.js'
 import { STEP } from '../../mutate/operators/index.js'
 import { rowOf } from '../../mutate/report.js'
 import { typedFile } from '../../mutate/text/program.js'
-import { countsOf, type Finding, type Judged } from '../../mutate/verdict.js'
 import type { Failure } from '../../report/report.js'
 import {
   type Change,
@@ -25,8 +25,8 @@ import {
   mutantsFound,
   type Side,
 } from '../../review/index.js'
-import type { Io } from '../io.js'
 import type { Choice } from '../project.js'
+import type { Io } from '../terminal/io.js'
 import { type ComparisonOptions, type Open, sideOf } from './compared.js'
 
 /** How often the states of a scenario a mutant may make, and how many it may make in any case. */

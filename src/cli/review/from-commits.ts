@@ -25,8 +25,8 @@ import {
   selectedBy,
   Worktree,
 } from '../../review/index.js'
-import type { Io } from '../io.js'
-import { UsageError } from '../usage.js'
+import { UsageError } from '../arguments/usage.js'
+import type { Io } from '../terminal/io.js'
 import { type Compared, type ComparisonOptions, isWhole, NOTHING } from './compared.js'
 
 /** What `check --format json` of either side writes. */

@@ -18,8 +18,8 @@ import {
   type Side,
   selectedBy,
 } from '../../review/index.js'
-import type { Io } from '../io.js'
 import type { Choice, ProcedureText, Project } from '../project.js'
+import type { Io } from '../terminal/io.js'
 import {
   type Compared,
   type ComparisonOptions,

@@ -10,7 +10,7 @@ import type { Progress } from '../../checker/result.js'
 import { duration, size } from '../../report/form/figures.js'
 import { isStop } from '../../report/report.js'
 import { SpecificationError, type SpecificationErrorCode } from '../../world/errors.js'
-import { UsageError } from '../usage.js'
+import { UsageError } from '../arguments/usage.js'
 import { type ErrorFacts, Lines, type Message, type Order, type Reply, type Whereabouts } from './protocol.js'
 import { type Look, type Patience, Standstill } from './standstill.js'
 

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import type { LoadHook, ResolveHook } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { whyNotBuiltin } from '../builtins.js'
+import { whyNotBuiltin } from '../guards/builtins.js'
 import { isExported, isProductsOwn, mayKeep } from './ours.js'
 import { FRESH, isTypeScript, withoutTypes } from './strip.js'
 

@@ -15,7 +15,7 @@ import { SpecificationError, Violation } from '../../world/errors.js'
 import type { Bounds, Model, Scenario } from '../../world/model.js'
 import { BLOCKED } from '../../world/procedures/procedure.js'
 import type { Cell } from '../../world/records/layout.js'
-import { numbersFrom } from '../shuffled.js'
+import { numbersFrom } from '../choosing/shuffled.js'
 
 /** How states are changed. */
 export interface CorruptOptions {

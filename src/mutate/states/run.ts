@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { BuildCopy } from '../build-copy.js'
-import { execute, type Lost } from '../processes.js'
+import { BuildCopy } from '../judging/build-copy.js'
+import { execute, type Lost } from '../judging/processes.js'
 import type { CorruptFindings, CorruptOptions } from './corrupt.js'
 
 /** Milliseconds that one scenario may take. */
