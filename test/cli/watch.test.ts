@@ -1,9 +1,9 @@
 /** `--watch`, as a user has it: saves a file, reads what is printed, and ends with Ctrl-C. Nothing waits for a fixed time. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { run, temporaryDirectory } from './project.js'
 
 const fileOf = (path: string) => fileURLToPath(new URL(`../../dist/${path}`, import.meta.url))
@@ -44,7 +44,11 @@ class Printed {
 
 function watched(text: string) {
   const file = join(temporaryDirectory(), 'driver.mjs')
-  const save = (content: string) => writeFileSync(file, content)
+  // At once, as an editor does: a file that is half written is another text, with an answer of its own.
+  const save = (content: string) => {
+    writeFileSync(`${file}.new`, content)
+    renameSync(`${file}.new`, file)
+  }
   save(text)
   const child = spawn(
     process.execPath,
@@ -53,6 +57,9 @@ function watched(text: string) {
       env: { ...process.env, NO_COLOR: '1' },
     },
   )
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
   return { save, child, ended, printed: new Printed(child) }
 }

@@ -9,6 +9,7 @@ import { printable } from '../../report/form/printable.js'
 import { ExitCode } from '../../report/report.js'
 import { UsageError } from '../arguments/usage.js'
 import { importedFiles } from '../loading/driver-text.js'
+import { ProcessError } from '../supervisor/process.js'
 import { coloursFor, type Io } from '../terminal/io.js'
 
 /** Milliseconds for which a file that was changed is left alone: editors write it in several pieces. */
@@ -98,11 +99,12 @@ class Turn {
     try {
       return await once(this.io)
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error
+      const isStopped = error instanceof ProcessError && error.isStopped
+      if (!isStopped && !(error instanceof UsageError)) throw error
       this.io.stderr.write(
         `${coloursFor(this.outer.stderr, this.outer.env).red('error:')} ${printable(error.message)}\n`,
       )
-      return ExitCode.usage
+      return isStopped ? ExitCode.limit : ExitCode.usage
     }
   }
 
