@@ -192,6 +192,17 @@ test('two requirements of one name in two files are told apart, and so is one th
     /--driver \S+own-rules\.ts: SVM1 is a requirement of --scenario \S+two\.ts too, and another one/,
   )
   expect(two.code).toBe(2)
+  const body = await scenarioBeside(
+    'body',
+    'SVM1',
+    `const [only] = rules.unlockFirst.overrides
+export const other = {
+  ...rules.unlockFirst,
+  overrides: [{ ...only, body: function* (...args) { return yield* only.body(...args) } }],
+}`,
+  )
+  expect(body.err).toMatch(/unlock-first is a defect of --scenario \S+body\.ts too, and another one/)
+  expect(body.code).toBe(2)
   const none = await scenarioBeside('none', 'SVM11')
   expect(none.err).toContain(
     'scenario beside names the requirement "SVM11", and there is none; did you mean SVM1',

@@ -120,13 +120,12 @@ export function ownExports(
   return own
 }
 
-/** What is the same in each instance of a module: one that is loaded anew has objects of its own. */
+/** What is the same in each instance of a module: one that is loaded anew has objects of its own. Functions are their text. */
 function textOf(value: unknown): string | undefined {
-  return isRequirement(value) || isDefect(value)
-    ? JSON.stringify(value)
-    : isStatechart(value)
-      ? JSON.stringify(value.config)
-      : undefined
+  const withTexts = (of: unknown) =>
+    JSON.stringify(of, (_, each) => (typeof each === 'function' ? String(each) : each))
+  if (isRequirement(value) || isDefect(value)) return withTexts(value)
+  return isStatechart(value) ? withTexts(value.config) : undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
