@@ -40,7 +40,7 @@ export {
 export { type Host, portableHost } from './host.js'
 export type { Asking, CheckOptions, Fresh, FreshModel, Injection, Limits, Reductions } from './options.js'
 export * from './result.js'
-export { stepsThatMatter } from './runs/essential.js'
+export { stepsThatMatter, withMatters } from './runs/essential.js'
 export {
   checkAtRandom,
   type RandomOptions,

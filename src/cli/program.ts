@@ -4,9 +4,7 @@
  * @module
  */
 import { Command, CommanderError } from 'commander'
-import { printable } from '../report/form/printable.js'
 import { ExitCode } from '../report/report.js'
-import { UsageError } from './arguments/usage.js'
 import { declareInit, declareMutate, declareReview } from './declared/changing.js'
 import {
   declareAtomicity,
@@ -18,8 +16,8 @@ import {
 import { declareExplain, declareExport, declareList, declareReplay } from './declared/looking.js'
 import { declareConform, declareLitmus, declareSuite, declareValidate } from './declared/recordings.js'
 import type { Project } from './project.js'
+import { failed, sayError } from './running/failed.js'
 import { supervisedProject } from './supervisor/index.js'
-import { ProcessError } from './supervisor/process.js'
 import { coloursFor, finished, type Io, processIo } from './terminal/io.js'
 
 const EXAMPLES = `
@@ -61,18 +59,15 @@ export async function main(
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) {
-      const isStopped = error instanceof ProcessError && error.isStopped
-      const isPlain = isStopped || error instanceof UsageError
-      const said = isPlain ? error.message : `internal error: ${stackOf(error)}`
-      io.stderr.write(`${coloursFor(io.stderr, io.env).red('error:')} ${printable(said)}\n`)
-      exitCode = isStopped ? ExitCode.limit : ExitCode.usage
-    } else if (error.exitCode !== 0) exitCode = ExitCode.usage
+    if (!(error instanceof CommanderError)) exitCode = failed(error, io) ?? internal(error, io)
+    else if (error.exitCode !== 0) exitCode = ExitCode.usage
   }
   return finished(io, exitCode)
 }
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+function internal(error: unknown, io: Io): number {
+  sayError(io, `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return ExitCode.usage
 }
 
 function programOf(project: Project, io: Io, exit: (code: number) => void): Command {

@@ -166,3 +166,11 @@ export interface Project extends Specification {
   ): { readonly steps: readonly TraceStep[]; readonly broken: Broken }
   conformFile(path: string, options: ConformanceOptions): Promise<ConformanceResult>
 }
+
+/** The scenarios of a driver that comes with the specification; `undefined` for any other name, as that of a file. */
+export function scenariosOfDriver(
+  { drivers = {} }: Pick<Project, 'drivers'>,
+  name: string,
+): readonly Scenario[] | undefined {
+  return Object.hasOwn(drivers, name) ? drivers[name] : undefined
+}

@@ -13,8 +13,8 @@ import {
   checkAtRandom,
   declaredSteps,
   judgeTrace,
-  stepsThatMatter,
   systemOf,
+  withMatters,
 } from '../checker/index.js'
 import { conformFile } from '../conformance/index.js'
 import * as driver from '../driver/index.js'
@@ -102,10 +102,7 @@ export function referenceProject(): Project {
       const { steps, broken } = judgeTrace(scenario, trace, injected)
       return { steps: steps.map(({ step }) => step), broken }
     },
-    explained: (scenario, trace, injected) => {
-      const matter = stepsThatMatter(systemOf(scenario, trace, injected), trace)
-      return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
-    },
+    explained: (scenario, trace, injected) => withMatters(trace, systemOf(scenario, trace, injected)),
     conformFile,
   }
 }

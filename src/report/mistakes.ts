@@ -17,6 +17,8 @@ export interface Mistake {
   readonly clauses: readonly string[]
   /** What of the claim and of what is seen tells it from others that break the same; absent where it is all the same. */
   readonly says?: RegExp
+  /** The same of the run; absent where any run will do. */
+  readonly shows?: (trace: Trace) => boolean
 }
 
 /** A lock that a procedure takes, and keeps as it returns: whatever clause is broken then. */
@@ -25,12 +27,14 @@ const KEPT: Mistake = {
   clauses: ['lock-order', 'lock-discipline', 'deadlock', 'atomic-sleep'],
 }
 
-/** A page that is programmed when no callback removes it any more, where otherwise a callback has left it. */
-const BEHIND: Mistake = { title: 'Page programmed behind the callback', clauses: ['C1'] }
-
 /** From the more special to the more general: the first that fits is named. */
 export const MISTAKES: readonly Mistake[] = [
-  BEHIND,
+  // Else it is the callback that has left the page.
+  {
+    title: 'Page programmed behind the callback',
+    clauses: ['C1'],
+    shows: (trace) => madeIn(trace) !== undefined,
+  },
   { title: 'Number of another notifier', clauses: ['C8'], says: /number of another notifier/ },
   { title: 'Programming without the lock', clauses: ['C8'], says: /programs page \d+ without / },
   {
@@ -69,9 +73,9 @@ export const MISTAKES: readonly Mistake[] = [
 /** A mistake that a violation looks like, if it is a typical one. */
 export function mistakeIn({ clause, claim, detail, trace }: ViolationReport): Mistake | undefined {
   if (keptIn(trace) !== undefined) return KEPT
-  if (BEHIND.clauses.includes(clause) && madeIn(trace) !== undefined) return BEHIND
-  return MISTAKES.filter((mistake) => mistake !== BEHIND).find(
-    ({ clauses, says }) => clauses.includes(clause) && says?.test(`${claim}: ${detail}`) !== false,
+  return MISTAKES.find(
+    ({ clauses, says, shows }) =>
+      clauses.includes(clause) && says?.test(`${claim}: ${detail}`) !== false && shows?.(trace) !== false,
   )
 }
 
@@ -107,6 +111,14 @@ export interface Where {
   readonly keeps?: string
   /** What it made or changed, and what the violation is about. */
   readonly made?: string
+}
+
+/** Why a reader is to look there, if the step has taken or changed what the violation is about. */
+export function whyThere({ place, step, keeps, made }: Where): string | undefined {
+  if (made !== undefined) return `step ${step}, the last that has changed ${made}`
+  if (keeps !== undefined)
+    return `step ${step} takes ${keeps}, and ${place.procedure} returns without releasing it`
+  return undefined
 }
 
 /**

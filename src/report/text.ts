@@ -9,7 +9,7 @@ import type { RandomResult } from '../checker/runs/random.js'
 import type { Layout } from './form/colours.js'
 import { bullets, counted, duration, figure, settings, size, wrap } from './form/figures.js'
 import { table } from './form/table.js'
-import { pageFor, whereIn } from './mistakes.js'
+import { pageFor, whereIn, whyThere } from './mistakes.js'
 import { type CheckReport, type Failure, isStop, type RunFacts, type Unsaved, wasStopped } from './report.js'
 import { isFoldable } from './sequence/fold.js'
 import { sequenceText } from './sequence/sequence.js'
@@ -127,16 +127,13 @@ export function breachText(
 function adviceText(violation: ViolationReport, { run, documents }: Told): string[] {
   const where = whereIn(violation.trace)
   if (where === undefined) return []
-  const { place, step, matters, keeps, made } = where
+  const { place, step, matters } = where
   const { file, line, column, procedure } = place
-  const which =
-    made !== undefined
-      ? `step ${step}, the last that has changed ${made}`
-      : keeps === undefined
-        ? `step ${step}, the last of ${run.driver?.name ?? 'the file'}'s own ${matters ? 'that matters' : 'before it'}`
-        : `step ${step} takes ${keeps}, and ${procedure} returns without releasing it`
+  const why =
+    whyThere(where) ??
+    `step ${step}, the last of ${run.driver?.name ?? 'the file'}'s own ${matters ? 'that matters' : 'before it'}`
   return [
-    `  where  ${file}:${line}:${column}, in ${procedure} (${which})`,
+    `  where  ${file}:${line}:${column}, in ${procedure} (${why})`,
     ...(documents === undefined ? [] : [`  read   ${documents}/${pageFor(violation)}`]),
   ]
 }
@@ -157,6 +154,12 @@ export function given({ scenarioFile, driver, profile, release }: RunFacts): str
 function exhaustiveText(result: CheckResult): string {
   if (!result.exhaustive) return 'no'
   return wasStopped(result) ? 'of states alone' : 'yes'
+}
+
+function whatFailed(code: string): string {
+  if (code === 'recording') return 'not all of it could be read'
+  if (isStop({ code })) return `stopped before anything was known (${code})`
+  return `could not be checked (${code})`
 }
 
 function stoppedText(result: CheckResult, layout: Layout): string {
@@ -198,12 +201,7 @@ export function failuresText(failures: readonly Failure[], layout: Layout): stri
     alike.set(key, [...(alike.get(key) ?? []), failure])
   }
   return [...alike.values()].map(([{ name, code, message }, ...others]) => {
-    const what =
-      code === 'recording'
-        ? 'not all of it could be read'
-        : isStop({ code })
-          ? `stopped before anything was known (${code})`
-          : `could not be checked (${code})`
+    const what = whatFailed(code)
     const and = others.length === 0 ? '' : `, and ${figure(others.length)} more`
     const lines = [
       layout.colours.red(layout.colours.bold(`${name}${and}: ${what}`)),

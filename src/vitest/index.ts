@@ -24,7 +24,7 @@ import type { CheckOptions } from '../checker/options.js'
 import type { CheckResult, Trace, TraceStep, ViolationReport } from '../checker/result.js'
 import { nodeHost } from '../host/node.js'
 import { packageFolder } from '../host/package.js'
-import { pageFor, whereIn } from '../report/mistakes.js'
+import { pageFor, whereIn, whyThere } from '../report/mistakes.js'
 import type { Scenario } from '../world/model.js'
 import { explained } from './explained.js'
 
@@ -128,10 +128,8 @@ function adviceOf(violation: ViolationReport): string[] {
   const where = whereIn(violation.trace)
   const lines = rule === undefined ? [] : [`  rule: ${rule.title}. ${rule.text}`]
   if (where === undefined) return lines
-  const { place, step, keeps, made } = where
-  const what = made === undefined ? '' : `, the last that has changed ${made}`
-  const why =
-    keeps === undefined ? `step ${step}${what}` : `step ${step} takes ${keeps}, which is never released`
+  const { place, step } = where
+  const why = whyThere(where) ?? `step ${step}`
   return [
     ...lines,
     `  where: ${place.file}:${place.line}:${place.column}, in ${place.procedure} (${why})`,

@@ -13,8 +13,8 @@ import {
   check,
   checkAtRandom,
   judgeTrace,
-  stepsThatMatter,
   systemOf,
+  withMatters,
 } from '../../src/checker/index.js'
 import { type Io, main, type Project } from '../../src/cli/index.js'
 import { exportScenario } from '../../src/export/scenario.js'
@@ -214,10 +214,7 @@ export function testProject(changes: Partial<Project> = {}): Project {
       const { steps, broken } = judgeTrace(scenario, trace, defects)
       return { steps: steps.map(({ step }) => step), broken }
     },
-    explained: (scenario, trace, defects) => {
-      const matter = stepsThatMatter(systemOf(scenario, trace, defects), trace)
-      return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
-    },
+    explained: (scenario, trace, defects) => withMatters(trace, systemOf(scenario, trace, defects)),
     conformFile: async () => {
       throw new Error('not faked')
     },

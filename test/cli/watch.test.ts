@@ -4,7 +4,9 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { run, temporaryDirectory } from './project.js'
+import { watching } from '../../src/cli/running/watch.js'
+import { ProcessError } from '../../src/cli/supervisor/process.js'
+import { run, temporaryDirectory, testIo } from './project.js'
 
 const fileOf = (path: string) => fileURLToPath(new URL(`../../dist/${path}`, import.meta.url))
 const MAIN = fileOf('src/cli/main.js')
@@ -92,4 +94,22 @@ test('without a file there is nothing to watch', async () => {
   const { code, err } = await run('check retry-protocol --watch')
   expect(code).toBe(2)
   expect(err).toContain('--watch waits for a file of yours to be saved; give it: --driver FILE')
+})
+
+test('a limit that ends the loading of a file does not end the watch', async () => {
+  const file = join(temporaryDirectory(), 'driver.mjs')
+  writeFileSync(file, '')
+  const { io, interrupt, written } = testIo()
+  const code = await watching(io, {
+    files: [file],
+    run: async () => {
+      throw new ProcessError('time', 'it still made progress, and was killed')
+    },
+    // Called once the answer is there, and the watch goes on.
+    prepare: interrupt,
+  })
+  expect(written().err).toMatch(
+    /^error: it still made progress, and was killed\n\nwatching .*Ctrl-C ends with exit code 3\n$/,
+  )
+  expect(code).toBe(3)
 })

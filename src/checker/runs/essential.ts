@@ -28,6 +28,12 @@ export function stepsThatMatter(system: TransitionSystem, trace: Trace): boolean
   return asItIsOrNormalised((how) => new Delays(system, trace, how).matter())
 }
 
+/** A trace that says of each of its steps whether it matters. */
+export function withMatters(trace: Trace, system: TransitionSystem): Trace {
+  const matter = stepsThatMatter(system, trace)
+  return { ...trace, steps: trace.steps.map((step, i) => ({ ...step, matters: matter[i] })) }
+}
+
 /** Takes the steps of one trace in other orders. */
 class Delays {
   private readonly stepper: Stepper

@@ -10,7 +10,7 @@ import { Modules } from '../loading/modules.js'
 import { withOverride } from '../loading/override-file.js'
 import { requirementsIn } from '../loading/own-exports.js'
 import { withScenarios } from '../loading/scenario-file.js'
-import type { Project, Selection } from '../project.js'
+import { type Project, type Selection, scenariosOfDriver } from '../project.js'
 import { withKernel } from './on-kernel.js'
 
 /** Modules that checks are made with. */
@@ -47,8 +47,7 @@ async function chosenFrom(
   { scenario, driver, override, kernel, generation }: Selection,
   modules: Modules,
 ): Promise<Project> {
-  const isFile =
-    driver !== undefined && !(project.drivers !== undefined && Object.hasOwn(project.drivers, driver))
+  const isFile = driver !== undefined && scenariosOfDriver(project, driver) === undefined
   const beside =
     scenario !== undefined && isFile ? requirementsIn((await modules.load('--driver', driver)).module) : []
   const own = scenario === undefined ? project : await withScenarios(project, scenario, modules, beside)

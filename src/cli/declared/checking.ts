@@ -14,7 +14,7 @@ import { checkCommand } from '../commands/check.js'
 import { defectsCommand } from '../commands/defects.js'
 import { SATURATE_FORMATS, type SaturateCommandOptions, saturateCommand } from '../commands/saturate.js'
 import { type SimulateCommandOptions, simulateCommand } from '../commands/simulate.js'
-import type { Choice, Project } from '../project.js'
+import { type Choice, type Project, scenariosOfDriver } from '../project.js'
 import { watching } from '../running/watch.js'
 import type { Io } from '../terminal/io.js'
 import {
@@ -57,7 +57,7 @@ async function watchCheck(
 ): Promise<number> {
   const { driver, scenario, override } = selectionOf(options)
   const isFile = (name: string | undefined) =>
-    name !== undefined && !(project.drivers !== undefined && Object.hasOwn(project.drivers, name))
+    name !== undefined && scenariosOfDriver(project, name) === undefined
   const files = [driver, scenario, override].filter(isFile) as string[]
   if (files.length === 0)
     throw new UsageError('--watch waits for a file of yours to be saved; give it: --driver FILE')

@@ -7,7 +7,7 @@ import type { Command } from 'commander'
 import type { RecordedTrace } from '../../report/sequence/trace-file.js'
 import { selectionOf } from '../arguments/linux.js'
 import { selected } from '../arguments/selected.js'
-import type { Choice, Project, SupervisionOptions } from '../project.js'
+import { type Choice, type Project, type SupervisionOptions, scenariosOfDriver } from '../project.js'
 import type { Io } from '../terminal/io.js'
 import type { Format } from '../terminal/output.js'
 
@@ -63,7 +63,7 @@ export function supervision({ workers, ...options }: RunOptions): SupervisionOpt
  */
 export function recordedWith(project: Project, { run, defects }: RecordedTrace, asked: Choice): Choice {
   if (run === undefined || defects.length > 0 || asked.linux !== undefined) return asked
-  const own = run.driver !== null && Object.hasOwn(project.drivers ?? {}, run.driver.file)
+  const own = run.driver !== null && scenariosOfDriver(project, run.driver.file) !== undefined
   return {
     ...(run.release === null ? {} : { generation: run.release }),
     ...(run.profile === null ? {} : { kernel: run.profile }),

@@ -7,10 +7,8 @@
 import { types } from 'node:util'
 import type { Requirement } from '../../../spec/requirement.js'
 import type { AtomicityOptions } from '../../checker/atomicity/atomicity.js'
-import type { TransitionSystem } from '../../checker/explore/system.js'
 import type { CheckOptions } from '../../checker/options.js'
-import type { CheckResult, Trace } from '../../checker/result.js'
-import { placesOf } from '../../checker/runs/places.js'
+import type { CheckResult } from '../../checker/result.js'
 import type { RandomOptions } from '../../checker/runs/random.js'
 import { systemOf } from '../../checker/runs/trace.js'
 import type { Driver } from '../../driver/index.js'
@@ -23,8 +21,8 @@ import type { AnyProcedure } from '../../world/procedures/procedure.js'
 import { withGeneration } from '../arguments/in-generation.js'
 import { didYouMean, UsageError } from '../arguments/usage.js'
 import { capturedBy, mustBeAsLoaded } from '../guards/captured.js'
-import type { ProcedureText, Project } from '../project.js'
-import { shownPlace } from '../typescript/index.js'
+import { type ProcedureText, type Project, scenariosOfDriver } from '../project.js'
+import { withPlaces } from '../typescript/trace-places.js'
 import { isSomebodyElses, type LoadedModule, type Modules } from './modules.js'
 import { type OwnExports, type OwnScenario, ownExports } from './own-exports.js'
 import { statechartEntry } from './statechart-entry.js'
@@ -41,8 +39,7 @@ export async function withDriver(
   modules: Modules,
 ): Promise<Project> {
   if (file === undefined) return withGeneration(project, generation)
-  const own =
-    project.drivers !== undefined && Object.hasOwn(project.drivers, file) ? project.drivers[file] : undefined
+  const own = scenariosOfDriver(project, file)
   if (own !== undefined && project.scenarioFile !== undefined)
     throw new UsageError(
       `--driver ${file} has scenarios of its own; --scenario ${project.scenarioFile} takes the file of a driver`,
@@ -129,7 +126,11 @@ export function withOwnExports(
     atomicity: (scenario: Scenario, options: AtomicityOptions) =>
       held(scenario, () => project.atomicity(scenario, { ...options, isOwn: isOwnOr(options) })),
     explained: async (scenario, trace, injected) =>
-      withPlaces(await project.explained(scenario, trace, injected), systemOf(scenario, trace, injected)),
+      withPlaces(
+        await project.explained(scenario, trace, injected),
+        systemOf(scenario, trace, injected),
+        isSomebodyElses,
+      ),
     check: (scenario: Scenario, options: CheckOptions) =>
       held(scenario, async () => {
         const isOwn = isOwnOr(options)
@@ -142,20 +143,6 @@ export function withOwnExports(
         mustNameRequirements(result, [...project.requirements, ...requirements, ...beside])
         return result
       }),
-  }
-}
-
-/** A trace with the place of each step that a file's text takes, or leads to. */
-export function withPlaces(trace: Trace, system: TransitionSystem): Trace {
-  const places = placesOf(system, trace, isSomebodyElses)
-  return {
-    ...trace,
-    steps: trace.steps.map((step, i) => {
-      const place = places[i]
-      if (place === undefined) return step
-      const { procedure, isCall, within } = place
-      return { ...step, place: { ...shownPlace(place), procedure, isCall, within } }
-    }),
   }
 }
 

@@ -12,8 +12,8 @@ import type { Override } from '../../world/procedures/override.js'
 import type { AnyProcedure } from '../../world/procedures/procedure.js'
 import { UsageError } from '../arguments/usage.js'
 import type { ProcedureText, Project } from '../project.js'
-import { withPlaces } from './driver-file.js'
-import type { Modules } from './modules.js'
+import { withPlaces } from '../typescript/trace-places.js'
+import { isSomebodyElses, type Modules } from './modules.js'
 
 /** What a file puts in the place of the reference's texts. */
 interface Overrides {
@@ -38,7 +38,11 @@ export async function withOverride(project: Project, file: string, modules: Modu
       project.atomicity(scenario, { ...options, isOwn, defects: [...(options.defects ?? []), injection] }),
     explained: async (scenario, trace, injected) => {
       const all = [...injected, injection]
-      return withPlaces(await project.explained(scenario, trace, all), systemOf(scenario, trace, all))
+      return withPlaces(
+        await project.explained(scenario, trace, all),
+        systemOf(scenario, trace, all),
+        isSomebodyElses,
+      )
     },
     replay: (scenario, trace, injected) => project.replay(scenario, trace, [...injected, injection]),
     check: (scenario: Scenario, options: CheckOptions) =>

@@ -5,12 +5,10 @@
  */
 import { type FSWatcher, readFileSync, watch } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
-import { printable } from '../../report/form/printable.js'
 import { ExitCode } from '../../report/report.js'
-import { UsageError } from '../arguments/usage.js'
 import { importedFiles } from '../loading/driver-text.js'
-import { ProcessError } from '../supervisor/process.js'
-import { coloursFor, type Io } from '../terminal/io.js'
+import type { Io } from '../terminal/io.js'
+import { failed } from './failed.js'
 
 /** Milliseconds for which a file that was changed is left alone: editors write it in several pieces. */
 const SETTLED_MS = 20
@@ -99,12 +97,9 @@ class Turn {
     try {
       return await once(this.io)
     } catch (error) {
-      const isStopped = error instanceof ProcessError && error.isStopped
-      if (!isStopped && !(error instanceof UsageError)) throw error
-      this.io.stderr.write(
-        `${coloursFor(this.outer.stderr, this.outer.env).red('error:')} ${printable(error.message)}\n`,
-      )
-      return isStopped ? ExitCode.limit : ExitCode.usage
+      const exitCode = failed(error, this.io)
+      if (exitCode === undefined) throw error
+      return exitCode
     }
   }
 

@@ -18,7 +18,13 @@ import type { Scenario } from '../../world/model.js'
 import { selected } from '../arguments/selected.js'
 import { UsageError } from '../arguments/usage.js'
 import { statechartEntry } from '../loading/statechart-entry.js'
-import type { Project, Replayed, Selection, SupervisionOptions } from '../project.js'
+import {
+  type Project,
+  type Replayed,
+  type Selection,
+  type SupervisionOptions,
+  scenariosOfDriver,
+} from '../project.js'
 import { referenceProject } from '../reference.js'
 import type { Io } from '../terminal/io.js'
 import { CheckProcess, ProcessError, type Watch } from './process.js'
@@ -26,7 +32,7 @@ import type { Order, ProjectFacts } from './protocol.js'
 
 /** Milliseconds that a driver may take to be loaded, unless a limit of time says less. */
 const LOADING_MS = 30_000
-/** What a processor may work after that, so that a driver is loaded on a machine that is loaded, too. */
+/** CPU time that loading may take after that: on a busy machine it gets less of it in the same time. */
 const LOADING_PATIENCE = { stuckMs: 1000, lateMs: LOADING_MS }
 
 /** What a process does so as to be warm: a scenario that takes any driver. */
@@ -112,7 +118,7 @@ async function described(reference: Project, selection: Selection, pool: Pool): 
   const comesWithUs =
     override === undefined &&
     scenario === undefined &&
-    (driver === undefined || (reference.drivers !== undefined && Object.hasOwn(reference.drivers, driver)))
+    (driver === undefined || scenariosOfDriver(reference, driver) !== undefined)
   if (comesWithUs) return selected(reference, selection)
   const { scenarios, own, ...facts } = await pool.describe()
   const elsewhere = facts.scenarioFile === undefined ? {} : { elsewhere: reference.scenarios }
