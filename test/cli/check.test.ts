@@ -73,7 +73,7 @@ test.each(['time', 'interrupted'])(
   async (why) => {
     const project = testProject({
       check: async () => {
-        throw new ProcessError(why, 'it got on, and had to be ended before it was done')
+        throw new ProcessError(why, 'it still made progress, and was killed')
       },
     })
     const { code, out } = await run('check', project)

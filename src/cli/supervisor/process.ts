@@ -12,7 +12,7 @@ import { isStop } from '../../report/report.js'
 import { SpecificationError, type SpecificationErrorCode } from '../../world/errors.js'
 import { UsageError } from '../arguments/usage.js'
 import { type ErrorFacts, Lines, type Message, type Order, type Reply, type Whereabouts } from './protocol.js'
-import { type Look, type Patience, Standstill } from './standstill.js'
+import { isBusy, type Look, type Patience, Standstill } from './standstill.js'
 
 /** Milliseconds for which a process that should end is waited for before it is asked where it is. */
 const GRACE_MS = 250
@@ -22,7 +22,7 @@ const LOOK_MS = 150
 const DEAF_MS = 60_000
 /** Milliseconds without a word after which somebody looks whether the process hangs. */
 const SILENCE_MS = 10_000
-/** What a process may work that was silent, and what one may that should have ended. */
+/** CPU time of a process that was silent, and of one that should have ended, before it is judged. */
 const SILENT_PATIENCE: Patience = { stuckMs: 5000 }
 const OVERDUE_PATIENCE: Patience = { stuckMs: 1000, lateMs: 10_000 }
 /** Most text of a process's output that is passed on. */
@@ -51,7 +51,7 @@ export class ProcessError extends Error {
 export interface Watch {
   /** Milliseconds after which it should have ended by itself. */
   readonly timeMs?: number | undefined
-  /** What it may work after that. */
+  /** CPU time that it may take after that. */
   readonly patience?: Patience
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -165,7 +165,7 @@ export class CheckProcess {
           const found = look === undefined ? NEVER_TELLS : standstill.judge(look)
           if (found?.kind === 'late') {
             const code = watch.signal?.aborted ? 'interrupted' : 'time'
-            return fail(new ProcessError(code, `it got on, and had to be ended before it was done; ${why}`))
+            return fail(new ProcessError(code, `it still made progress, and was killed; ${why}`))
           }
           if (found !== undefined) {
             const said = found.moves ? `it does not end: ${standing(found.where)}` : hanging(found.where)
@@ -268,8 +268,7 @@ const SILENT = 'nothing was heard of it for 10 seconds'
 
 function hanging(whereabouts: Whereabouts | undefined): string {
   if (whereabouts === undefined) return 'it hangs, in something that cannot be looked into'
-  if (whereabouts.place === undefined && whereabouts.frames.length === 0)
-    return 'it waits for something that does not come, a timer or an answer'
+  if (!isBusy(whereabouts)) return 'it waits for something that does not come, a timer or an answer'
   return `${standing(whereabouts)} does not end`
 }
 

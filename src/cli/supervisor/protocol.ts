@@ -154,7 +154,7 @@ export type Reply =
   | { readonly kind: 'progress'; readonly progress: Progress }
   /** It gets on with something of its own that may take long, and ends. */
   | { readonly kind: 'alive' }
-  /** Where it is, if it stopped to be looked at, and the milliseconds that processors have worked for it so far. */
+  /** Where the main thread is, if it could be stopped, and the CPU time of the process so far, in milliseconds. */
   | { readonly kind: 'whereabouts'; readonly whereabouts?: Whereabouts; readonly workedMs: number }
   /** It uses more memory than it may. */
   | { readonly kind: 'memory'; readonly bytes: number; readonly whereabouts: Whereabouts }

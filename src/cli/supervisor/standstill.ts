@@ -1,6 +1,6 @@
 /**
- * Whether a process that does not answer hangs, by looks at it. What a processor has worked for it tells more than a
- * clock: on a machine that is loaded everything takes long, and nothing hangs for that.
+ * Whether a process that does not answer hangs. It is looked at again and again, and judged by its CPU time, not by the
+ * clock: on a busy machine everything takes long, and does not hang for that.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import type { Whereabouts } from './protocol.js'
 
 /** What was seen of a process at one time. */
 export interface Look {
-  /** Milliseconds of the clock. */
+  /** When, in milliseconds of the clock. */
   readonly atMs: number
-  /** Milliseconds that processors have worked for the process until then. */
+  /** CPU time of the process until then, in milliseconds. */
   readonly workedMs: number
   /** Where it was; absent if it did not stop to be looked at. */
   readonly where?: Whereabouts
@@ -22,7 +22,7 @@ export type Judgement =
   | { readonly kind: 'late' }
   | undefined
 
-/** How much a process may work before it is judged, in milliseconds of a processor. */
+/** CPU time that a process may take before it is judged, in milliseconds. */
 export interface Patience {
   /** In one step, or in one function that is not the engine's. */
   readonly stuckMs: number
@@ -30,11 +30,11 @@ export interface Patience {
   readonly lateMs?: number
 }
 
-/** The same in what cannot be looked into: a long collection of garbage is that too. */
+/** CPU time after which a process hangs that never stops to be looked at; a long garbage collection does not either. */
 const OPAQUE_MS = 5000
-/** Milliseconds of the clock after which a process waits that hardly works. */
+/** Milliseconds of the clock for which an idle process may wait. */
 const WAITS_MS = 10_000
-/** Most of that time for which a process works that waits. */
+/** Share of that time below which CPU time counts as none. */
 const IDLE_SHARE = 0.01
 
 /** Where the engine's modules are. What takes long there ends. */
@@ -56,8 +56,8 @@ export class Standstill {
     const passedMs = look.atMs - this.since.atMs
     const { where } = look
     const hangs = { kind: 'hangs', where, moves: false } as const
-    if (isIdle(where)) {
-      // To look takes time of a processor: who runs nothing each time that somebody looks waits, whatever was worked.
+    if (!isBusy(where)) {
+      // Looking itself takes CPU time: a process that runs nothing at each look waits, whatever its CPU time.
       if (passedMs >= WAITS_MS && (where !== undefined || workedMs < IDLE_SHARE * passedMs)) return hangs
       if (where === undefined && workedMs >= OPAQUE_MS) return hangs
     } else if (workedMs >= this.patience.stuckMs && !isEngines(where)) return hangs
@@ -68,9 +68,9 @@ export class Standstill {
   }
 }
 
-/** True if nothing that was looked into runs. */
-function isIdle(where: Whereabouts | undefined): boolean {
-  return where === undefined || (where.place === undefined && where.frames.length === 0)
+/** True if a look has found something that runs. */
+export function isBusy(where: Whereabouts | undefined): boolean {
+  return where !== undefined && (where.place !== undefined || where.frames.length > 0)
 }
 
 /** True if the engine itself works, in no step of anybody's. */
@@ -80,10 +80,9 @@ function isEngines(where: Whereabouts | undefined): boolean {
 
 /** False if a process is in the same step, or else in the same function that is not the engine's. */
 function hasMoved(before: Whereabouts | undefined, now: Whereabouts | undefined): boolean {
-  if (isIdle(before) || isIdle(now)) return isIdle(before) !== isIdle(now)
-  if (before === undefined || now === undefined) return false
-  if (before.started !== now.started) return true
-  if (before.place !== undefined && now.place !== undefined) return false
-  const [one, other] = [before, now].map(({ frames }) => frames[0]?.replace(/:\d+\)$/, ''))
+  if (!isBusy(before) || !isBusy(now)) return isBusy(before) !== isBusy(now)
+  if (before?.started !== now?.started) return true
+  if (before?.place !== undefined && now?.place !== undefined) return false
+  const [one, other] = [before, now].map((where) => where?.frames[0]?.replace(/:\d+\)$/, ''))
   return one !== other || isEngines(now)
 }

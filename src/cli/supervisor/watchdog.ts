@@ -32,7 +32,7 @@ function say(reply: Reply): void {
   connection.write(`${JSON.stringify(reply)}\n`)
 }
 
-/** Milliseconds that processors have worked for this process, all of its threads. */
+/** CPU time of this process, all of its threads, in milliseconds. */
 function workedMs(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
