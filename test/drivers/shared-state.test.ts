@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { call, mirrorScenario } from '../../spec/index.js'
 import { check } from '../../src/checker/index.js'
-import { defineDriver, deviceAccess, type Mirror } from '../../src/driver/index.js'
-import { munmap } from '../../src/kernel/index.js'
-import { type Layout, procedure } from '../../src/world/index.js'
+import { defineDriver, deviceAccess, type Mirror, type MirrorSetting } from '../../src/driver/index.js'
+import { LockRank, munmap } from '../../src/kernel/index.js'
+import { type Layout, Mutex, Pool, procedure } from '../../src/world/index.js'
 import { checkIn, holdsEverywhere } from './parts.js'
 import { sharedStateDriver } from './shared-state.js'
 
@@ -39,6 +39,19 @@ const inOneDevice = (twist?: Parameters<typeof sharedStateDriver>[1]) => {
   if (scenario === undefined) throw new Error('it takes no driver')
   return check(scenario, { bounds: 'smoke' })
 }
+
+/** A driver that is refused for the state that `declare` gives it. */
+const refusedDriver = (declare: (mirror: MirrorSetting) => object) =>
+  defineDriver({
+    name: 'refused',
+    state: (_: Layout, mirror) => ({ process: declare(mirror) }),
+    invalidate: procedure(function* invalidate(_current, _mirror: Mirror<unknown>) {
+      return 1
+    }),
+    fault: procedure(function* fault(_current, _mirror: Mirror<unknown>) {
+      return 0
+    }),
+  })
 
 describe('a lock for each process and a ring for each device', () => {
   holdsEverywhere(sharedStateDriver('shared'), [
@@ -75,6 +88,30 @@ describe('a lock for each process and a ring for each device', () => {
   })
 })
 
+test.each<[string, (l: Layout, turn: number) => object]>([
+  ['another lock', (l, turn) => ({ lock: new Mutex(l, 'lock', { rank: LockRank.update + turn }) })],
+  [
+    'another guard',
+    (l, turn) => {
+      const lock = new Mutex(l, 'lock')
+      return { lock, tail: l.counter('tail', 1, turn === 0 ? {} : { guardedBy: lock }) }
+    },
+  ],
+  ['another bound', (l, turn) => ({ tail: l.counter('tail', 1 + turn) })],
+  ['a field more', (l, turn) => ({ a: l.flag('a'), ...(turn === 0 ? {} : { b: l.flag('b') }) })],
+  [
+    'a larger pool',
+    (l, turn) => ({ pool: new Pool(l, 'command', 1 + turn, (each) => ({ page: each.flag('page') })) }),
+  ],
+])('refused: the same text that declares %s for another mirror', async (_what, declare) => {
+  let turn = 0
+  const driver = refusedDriver((mirror) => {
+    const now = turn++
+    return mirror.perProcess((l) => declare(l, now))
+  })
+  await expect(checkIn(driver, 'two-devices')).rejects.toThrow(/declares the state of process\[0\] twice/)
+})
+
 test.each<[string, (l: Layout, turn: number) => object, RegExp]>([
   ['a plain object', () => ({ kept: {} }), /state.kept is a plain object/],
   [
@@ -84,19 +121,10 @@ test.each<[string, (l: Layout, turn: number) => object, RegExp]>([
   ],
 ])('refused: %s', async (_what, declare, message) => {
   let turn = 0
-  const driver = defineDriver({
-    name: 'refused',
-    state: (_: Layout, mirror) => {
-      const now = turn++
-      const texts = [(l: Layout) => declare(l, 0), (l: Layout): object => declare(l, 1)]
-      return { process: mirror.perProcess(texts[Math.min(now, 1)]) }
-    },
-    invalidate: procedure(function* invalidate(_current, _mirror: Mirror<unknown>) {
-      return 1
-    }),
-    fault: procedure(function* fault(_current, _mirror: Mirror<unknown>) {
-      return 0
-    }),
+  const driver = refusedDriver((mirror) => {
+    const now = turn++
+    const texts = [(l: Layout) => declare(l, 0), (l: Layout): object => declare(l, 1)]
+    return mirror.perProcess(texts[Math.min(now, 1)])
   })
   await expect(checkIn(driver, 'two-devices')).rejects.toThrow(message)
 })
