@@ -1,9 +1,10 @@
 /**
- * A driver that maps what it mirrors for DMA, and keeps one array for all its walks: the sticky flags of an entry say that its
- * page is mapped, so that a walk that only adds the right to write maps nothing anew. Linux 6.16 and later.
+ * A driver that maps the mirrored pages for DMA and keeps one array of entries for all its walks
+ * (Linux 6.16 and later). The sticky flags of an entry record that its page is mapped, so that a
+ * walk that only adds write access does not map the page again.
  *
- * The array belongs to the driver and is shared: a walk stores into it while the callback clears flags in it. What is stored
- * goes through the encoding of 6.16.
+ * The driver owns the array and shares it: a walk stores into it while the callback clears flags in
+ * it. Words are stored in the encoding of 6.16.
  *
  * @see reference A.4, D47
  * @module
@@ -23,26 +24,26 @@ import { claim, type Layout, type Override, override, procedure, step } from '..
 import { type DmaDevice, hmmDmaMapPfn, hmmDmaUnmapPfn } from './encoding/dma.js'
 import { HMM_PFN_DMA_MAPPED, HMM_PFN_VALID, storeOutput, TOP_6_16 } from './encoding/top.js'
 
-/** An entry of the array, and what the IOMMU holds for it. */
+/** An entry of the array, and what the IOMMU maps for it. */
 export interface DmaEntry {
   /** `HMM_PFN_VALID`. */
   valid: boolean
   /** `HMM_PFN_DMA_MAPPED`. */
   mapped: boolean
-  /** Ghost: the frame plus 1 that the IOMMU leads to at the entry's address; 0 for none. */
+  /** Ghost: the frame plus 1 that the IOMMU maps at the address of the entry; 0 for none. */
   iommu: number
 }
 
 /** The array of a mirror. @kernel struct hmm_dma_map */
 export class DmaList {
   constructor(
-    /** Whose it is. */
+    /** The mirror that owns the array. */
     readonly mirror: Mirror,
-    /** By page of the address space. */
+    /** Entries, by page of the address space. */
     readonly entries: readonly DmaEntry[],
   ) {}
 
-  /** The flags of an entry as the word that the kernel has. */
+  /** The flags of an entry as a kernel word. */
   word(page: number): bigint {
     return (
       (this.entries[page].valid ? HMM_PFN_VALID : 0n) | (this.entries[page].mapped ? HMM_PFN_DMA_MAPPED : 0n)
@@ -58,7 +59,11 @@ export class DmaList {
 
 const lists = new WeakMap<Mirror, DmaList>()
 
-/** The array of `mirror`, which has one. */
+/**
+ * The array of `mirror`.
+ *
+ * @throws Error if none was declared
+ */
 export function dmaListOf(mirror: Mirror): DmaList {
   const list = lists.get(mirror)
   if (list === undefined)
@@ -66,7 +71,9 @@ export function dmaListOf(mirror: Mirror): DmaList {
   return list
 }
 
-/** Declares the array of `mirror`. It holds what was in memory before: nobody has zeroed it yet. */
+/**
+ * Declares the array of `mirror`. Its memory is not zeroed yet: the flags hold whatever was there.
+ */
 export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): DmaList {
   return layout.scope(`${mirror.name}.dma`, (l) => {
     const entries = l.array('pfn_list', mirror.pageTable.length, (entry) => ({
@@ -80,7 +87,11 @@ export function declareDmaList(layout: Layout, mirror: Mirror, frames: number): 
   })
 }
 
-/** Zeroes the array: no page of it is mapped. One step: nobody else knows of it yet. @kernel hmm_dma_map_alloc */
+/**
+ * Zeroes the array: no page is mapped. One step, since no other thread can reach the array yet.
+ *
+ * @kernel hmm_dma_map_alloc
+ */
 export const hmm_dma_map_alloc = procedure(function* hmm_dma_map_alloc(list: DmaList) {
   yield* step('zero the array', () => {
     for (const page of list.entries.keys()) list.store(page, 0n)
@@ -89,8 +100,9 @@ export const hmm_dma_map_alloc = procedure(function* hmm_dma_map_alloc(list: Dma
 })
 
 /**
- * Reads one entry of the page table and stores it into the driver's array, where the sticky flags stay as they are. One step as
- * in {@link hmm_vma_walk_pmd}: the kernel loads the flags and stores them back in a few instructions, without a lock (H20).
+ * Reads one page-table entry and stores the result in the driver's array, which keeps its sticky
+ * flags. One step as in {@link hmm_vma_walk_pmd}. This is an assumption: the kernel loads the flags
+ * and stores them back in a few instructions, without a lock (H20).
  *
  * @kernel hmm_vma_handle_pte
  */
@@ -102,9 +114,10 @@ export const storeEntry = procedure(
 )
 
 /**
- * Reads and stores an entry, or those of an area that cannot be used. Called inside an atomic step.
+ * Reads and stores one entry, or all entries of a VMA that cannot be mirrored. Called inside an
+ * atomic step.
  *
- * @param before - what an entry held
+ * @param before - the previous word of an entry
  */
 export function storeBeside(
   list: DmaList,
@@ -122,7 +135,7 @@ export function storeBeside(
   return walked
 }
 
-/** The IOMMU, at the address of one page. */
+/** The IOMMU at the address of one page. */
 function iommuAt(list: DmaList, page: number): DmaDevice {
   const address = BigInt(page + 1) << 12n
   return {
@@ -147,7 +160,7 @@ function iommuAt(list: DmaList, page: number): DmaDevice {
   }
 }
 
-/** Runs one of the functions of {@link DmaDevice} on an entry of the array, and stores what it made of it. */
+/** Runs a function of {@link DmaDevice} on an entry of the array and stores the changed entry. */
 function onEntry<T>(
   list: DmaList,
   page: number,
@@ -160,7 +173,11 @@ function onEntry<T>(
   return result
 }
 
-/** Maps the page of an entry that the walk has found. Under the update lock, from a validated walk. @kernel hmm_dma_map_pfn */
+/**
+ * Maps the page of an entry that a validated walk reported. Called under the update lock.
+ *
+ * @kernel hmm_dma_map_pfn
+ */
 export const hmm_dma_map_pfn = procedure(function* hmm_dma_map_pfn(
   list: DmaList,
   range: HmmRange,
@@ -180,8 +197,8 @@ export const hmm_dma_map_pfn = procedure(function* hmm_dma_map_pfn(
 })
 
 /**
- * Unmaps what the array says is mapped of the pages from `start` to `end`, once the device uses
- * none of them. Called under the update lock.
+ * Unmaps the pages from `start` to `end` that the array records as mapped, after the device has
+ * stopped using them. Called under the update lock.
  *
  * @kernel hmm_dma_unmap_pfn
  */
@@ -197,7 +214,7 @@ export const hmm_dma_unmap_pfn = procedure(function* hmm_dma_unmap_pfn(
   })
 })
 
-/** What the reference driver does otherwise where it maps for DMA: three texts. */
+/** Overrides of the reference driver that map for DMA. */
 export function mappingForDma(list: DmaList): Override[] {
   const { mirror } = list
   return [

@@ -1,6 +1,6 @@
 /**
- * A walk whose entries look as the driver wants them, and a driver that reads them back: what 4.17 to 5.7 do, put around a walk
- * that knows nothing of it.
+ * A walk that stores entries in the driver's encoding, and a driver that decodes them, as in 4.17
+ * to 5.7. The walk itself uses the entries of the model.
  *
  * @see reference A.1, C25
  * @module
@@ -18,7 +18,7 @@ import {
 import { claim, type Override, onStep } from '../world/index.js'
 import { type DriverEncoding, decode, encode, type Told } from './encoding/driver.js'
 
-/** What a walk of the model tells of a page. */
+/** What the walk reported for a page. */
 function told(range: HmmRange, page: number): Exclude<Told, { kind: 'unknown' }> {
   if (range.pfns[page].flags & HMM_PFN_ERROR) return { kind: 'error' }
   if (!(range.pfns[page].flags & HMM_PFN_VALID)) return { kind: 'none' }
@@ -35,8 +35,8 @@ function inWords(of: Told): string {
 }
 
 /**
- * Stores what has been told of a page as the driver's word, and reads it back. Called inside an
- * atomic step.
+ * Encodes what the walk reported for a page as the driver's word, and decodes it again. Called
+ * inside an atomic step.
  */
 function throughTheWord(range: HmmRange, page: number, encoding: DriverEncoding): void {
   const stored = told(range, page)
@@ -49,7 +49,7 @@ function throughTheWord(range: HmmRange, page: number, encoding: DriverEncoding)
 }
 
 /**
- * Reads one entry of the page table, stores the driver's word for it, and reads that back. Called
+ * Reads one page-table entry, encodes it in the driver's encoding, and decodes it again. Called
  * inside an atomic step.
  */
 export function readAndEncode(

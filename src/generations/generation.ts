@@ -1,6 +1,6 @@
 /**
- * A generation of the mirroring API: how a driver that was written for it mirrors, and what the kernel had in place of
- * today's texts.
+ * A generation of the mirroring API: a driver written for it, and the overrides that replace
+ * procedures of the reference.
  *
  * @module
  */
@@ -8,33 +8,33 @@ import type { Driver, Mirror } from '../driver/index.js'
 import type { Machine } from '../kernel/index.js'
 import type { Abstraction, Layout, Override } from '../world/index.js'
 
-/** Names of the generations, oldest first: each the release that one can think of it by. */
+/** Names of the generations, oldest first. Each is named after one of its releases. */
 export const generationNames = ['4.17', '5.0', '5.4', '5.6', '6.1', '6.16'] as const
 
 /** One of {@link generationNames}. */
 export type GenerationName = (typeof generationNames)[number]
 
-/** How mirrors are kept in step where they are no interval notifiers. */
+/** Registration of mirrors in generations that do not use interval notifiers. */
 export interface MirrorList {
-  /** Declares what an address space has for it, once the machine and its devices are declared. */
+  /** Declares the fields of the address space, after the machine and its devices. */
   declare(layout: Layout, machine: Machine, mirrors: readonly Mirror[]): void
   /** Registers `mirror` in the initial world. */
   attach(mirror: Mirror): void
-  /** How the world says where `mirror` stands in its statechart. */
+  /** Reads the state of `mirror` in its statechart from the world. */
   abstraction(mirror: Mirror): Abstraction
 }
 
 /** A generation of the mirroring API. */
 export interface Generation {
   readonly name: GenerationName
-  /** Which releases had it: `5.3 to 5.4`. */
+  /** The releases that had it, such as `5.3 to 5.4`. */
   readonly kernels: string
-  /** What it is known by, in a sentence. */
+  /** What distinguishes it, in one sentence. */
   readonly summary: string
-  /** A driver written for it that does everything right, as far as that could be done. */
+  /** A correct driver for it, as far as the API allows one. */
   readonly driver: Driver
-  /** What it has in place of today's texts. */
+  /** The overrides of the reference. */
   readonly overrides: readonly Override[]
-  /** Absent where each mirror is an interval notifier, as it is today. */
+  /** Absent where each mirror is an interval notifier, as in current kernels. */
   readonly mirrors?: MirrorList
 }

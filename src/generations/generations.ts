@@ -28,7 +28,8 @@ import {
 } from './mirror/index.js'
 
 /**
- * Nobody undoes what other notifiers began when one of them fails: until Linux 5.11 each had to see to itself (D8).
+ * When one notifier fails, the invalidations that others have started are not ended (until Linux
+ * 5.11, D8).
  *
  * @kernel __mmu_notifier_invalidate_range_start
  */
@@ -45,7 +46,9 @@ export const notifyWithoutUndo = override(
     },
 )
 
-/** Where a driver of today removes its notifier, one of before Linux 5.5 unregisters its mirror. */
+/**
+ * A driver for Linux before 5.5 unregisters its mirror where a current one removes its notifier.
+ */
 const unregisterForRemove = override(
   mmu_interval_notifier_remove,
   () =>
@@ -72,7 +75,7 @@ export const generations: readonly Generation[] = [
   {
     name: '4.17',
     kernels: '4.14 to 4.19',
-    summary: 'ranges lie in one area; mirrors are told when the page table has changed',
+    summary: 'a range lies in one VMA; mirrors are notified after the page table has changed',
     driver: driverOfVma,
     overrides: [...walkOf417, notifyWithoutUndo, unregisterForRemove],
     mirrors: mirrorList(notifierOpsOf417),
@@ -81,7 +84,7 @@ export const generations: readonly Generation[] = [
     name: '5.0',
     kernels: '4.20 to 5.0',
     summary:
-      'the same, and mirrors are told before the page table changes; a range that is read meanwhile is valid',
+      'as 4.17, but mirrors are notified before the page table changes; a range read during an invalidation is valid',
     driver: driverOfVma,
     overrides: [...walkOf417, notifyWithoutUndo, unregisterForRemove],
     mirrors: mirrorList(notifierOpsOf50),
@@ -90,7 +93,7 @@ export const generations: readonly Generation[] = [
     name: '5.4',
     kernels: '5.3 to 5.4',
     summary:
-      'ranges are registered, and valid unless something is being invalidated; the lock may be dropped',
+      'ranges are registered, and valid unless an invalidation is running; a fault may drop the mmap lock',
     driver: driverOf54,
     overrides: [...walkOf54, notifyWithoutUndo, unregisterForRemove],
     mirrors: mirrorList(hmmMmuNotifierOps),
@@ -99,21 +102,21 @@ export const generations: readonly Generation[] = [
     name: '5.6',
     kernels: '5.5 to 5.7',
     summary:
-      'each mirror is an interval notifier, with a sequence number of its own; entries look as the driver wants',
+      'each mirror is an interval notifier with its own sequence number; the driver chooses the encoding of entries',
     driver: { ...referenceDriver, name: 'reference of 5.6' },
     overrides: [strictAreas, notifyWithoutUndo],
   },
   {
     name: '6.1',
     kernels: '5.8 to 6.15',
-    summary: 'interval notifiers with sequence numbers, top bits in the array: the reference',
+    summary: 'interval notifiers with sequence numbers; flags in the top bits of entries: the reference',
     driver: referenceDriver,
     overrides: [],
   },
   {
     name: '6.16',
     kernels: '6.16 and later',
-    summary: 'the same, and entries keep what the driver has mapped for DMA: sticky bits',
+    summary: 'as 6.1, and sticky bits of an entry record that the driver has mapped it for DMA',
     driver: { ...referenceDriver, name: 'reference of 6.16' },
     overrides: [],
   },

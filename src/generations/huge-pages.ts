@@ -1,5 +1,5 @@
 /**
- * Huge pages as Linux 6.1 and 6.12 have them, where that is not what later kernels do.
+ * Huge pages in Linux 6.1 and 6.12, where they differ from later kernels.
  *
  * @see docs/decisions/0020-huge-pages.md
  * @module
@@ -25,7 +25,11 @@ import {
 } from '../kernel/index.js'
 import { type Override, override } from '../world/index.js'
 
-/** The new entries are clean, whatever the old one was: what is known of writes to it goes to the pages. @kernel __split_huge_pmd_locked, to Linux 6.2 */
+/**
+ * The new entries are clean. The dirty bit of the huge entry is moved to the pages instead.
+ *
+ * @kernel __split_huge_pmd_locked, to Linux 6.2
+ */
 const splitLosesDirty = override(
   __split_huge_pmd_locked,
   () =>
@@ -38,7 +42,11 @@ const splitLosesDirty = override(
     },
 )
 
-/** The pages stay as they are, those that hold nothing but zeroes too. @kernel remap_page, to Linux 6.11 */
+/**
+ * Pages that hold only zeroes stay mapped; later kernels map the zero page instead.
+ *
+ * @kernel remap_page, to Linux 6.11
+ */
 const zeroPagesStay = override(
   unmapAndRemap,
   () =>
@@ -51,8 +59,10 @@ const zeroPagesStay = override(
 )
 
 /**
- * Whatever is to migrate, a huge page is split first, and the mapping of the huge zero page. One that cannot be stays, and so do its
- * parts. @kernel migrate_vma_collect_pmd, to Linux 6.18
+ * Splits a huge page, or the mapping of the huge zero page, before it collects anything. If the
+ * split fails the pages are not collected.
+ *
+ * @kernel migrate_vma_collect_pmd, to Linux 6.18
  */
 const splitBeforeCollecting = override(
   migrate_vma_collect_huge_pmd,
@@ -80,8 +90,8 @@ const splitBeforeCollecting = override(
 const NONE = -1
 
 /**
- * A huge page never becomes writable but by a write. Where it may be written only, its entry can be read as any other: the CPU has no
- * right to write alone.
+ * Only a write fault makes a huge page writable. mprotect to write-only access leaves a readable
+ * entry, since a CPU cannot grant write access alone.
  *
  * @kernel change_huge_pmd, to Linux 6.1
  */
@@ -95,10 +105,10 @@ const writableByWriteOnly = override(
     },
 )
 
-/** What Linux 6.12 does with huge pages and the reference does not. */
+/** Differences of Linux 6.12 from the reference in huge pages. */
 export const hugePagesOf612: readonly Override[] = [splitBeforeCollecting]
 
-/** The same of Linux 6.1. */
+/** Differences of Linux 6.1 from the reference in huge pages. */
 export const hugePagesOf61: readonly Override[] = [
   ...hugePagesOf612,
   splitLosesDirty,

@@ -1,5 +1,6 @@
 /**
- * The generations of the API, from Linux 4.14 to today: what each adds to the kernel of `src/kernel`, or has in place of it.
+ * The generations of the API, from Linux 4.14 to today: what each adds to the kernel of
+ * `src/kernel` or replaces in it.
  *
  * @module generations
  */

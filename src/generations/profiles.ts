@@ -1,6 +1,6 @@
 /**
- * Kernels that answer a fault on a device page in another way than the newest: each a set of texts in place of the
- * reference's.
+ * Kernels that handle a fault on a device-private page differently from the newest. Each is a set
+ * of overrides of the reference.
  *
  * @see reference B.6
  * @module
@@ -21,17 +21,25 @@ import {
 } from '../kernel/index.js'
 import { type Override, override, READ_ONCE, type Running, type Scenario, step } from '../world/index.js'
 
-/** A kernel, as far as it differs from the reference. */
+/** A kernel, described by its differences from the reference. */
 export interface KernelProfile {
-  /** The release that brought what it does. */
+  /** The first release with this behaviour. */
   readonly name: string
-  /** What a fault on a device page holds while its owner is called, and until when that was so. */
+  /**
+   * What a fault on a device-private page holds while it calls `migrate_to_ram`, and the last
+   * release that did so.
+   */
   readonly summary: string
-  /** The texts that it has in place of the reference's. */
+  /** The overrides of the reference. */
   readonly overrides: readonly Override[]
 }
 
-/** The page is taken from the entry as it was, without lock, reference or second look. @kernel do_swap_page, of Linux 4.14 to 6.0 */
+/**
+ * The page is taken from the entry that the fault read first. The fault takes no lock and no
+ * reference, and does not read the entry again.
+ *
+ * @kernel do_swap_page, of Linux 4.14 to 6.0
+ */
 export const faultWithoutReference = override(
   do_swap_page,
   () =>
@@ -44,7 +52,11 @@ export const faultWithoutReference = override(
     },
 )
 
-/** A reference is taken, and not the folio lock. @kernel do_swap_page, of Linux 6.1 to 6.14 */
+/**
+ * The fault takes a reference but not the folio lock.
+ *
+ * @kernel do_swap_page, of Linux 6.1 to 6.14
+ */
 export const faultWithoutLock = override(
   do_swap_page,
   () =>
@@ -63,7 +75,12 @@ export const faultWithoutLock = override(
     },
 )
 
-/** Whoever does not get the folio lock faults again at once, as often as it takes. @kernel do_swap_page, of Linux 6.15 to 6.19 */
+/**
+ * A fault that does not get the folio lock returns, and the CPU faults again at once. There is no
+ * limit.
+ *
+ * @kernel do_swap_page, of Linux 6.15 to 6.19
+ */
 export const faultWithoutWaiting = override(
   do_swap_page,
   () =>
@@ -72,14 +89,14 @@ export const faultWithoutWaiting = override(
         const found = devicePageAt(mm, page)
         if (found <= 0 || !tryLockPage(current.machine.frames[found])) return 0
         getPage(current.machine.frames[found])
-        // What follows may sleep.
+        // migrate_to_ram may sleep.
         current.cpu.busy = false
         return found
       })
       if (pfn === 0) return 0
       const error = yield* migrateToRam(current, mm, page, { pfn, holds: FaultHolds.lock })
       const freed = yield* step('unlock and put the page', () => {
-        // Nobody asks here whether the page has come back, or why not.
+        // The kernel does not check here whether the page has come back.
         wasHeld(current, page)
         unlockPage(current.machine.frames[pfn])
         return putPages([current.machine.frames[pfn]])
@@ -89,27 +106,34 @@ export const faultWithoutWaiting = override(
     },
 )
 
-/** The kernels that differ in what a fault on a device page does, oldest first. The last one is the reference. */
+/**
+ * The kernels that differ in the fault on a device-private page, oldest first. The last is the
+ * reference.
+ */
 export const kernelProfiles: readonly KernelProfile[] = [
   {
     name: '4.14',
-    summary: 'to 6.0: the owner is called with a page that nobody holds or has looked at again (D1)',
+    summary: 'to 6.0: migrate_to_ram is called without a reference, and the entry is not read again (D1)',
     overrides: [faultWithoutReference],
   },
   {
     name: '6.1',
-    summary: 'to 6.14: the fault holds a reference, and not the folio lock (D6)',
+    summary: 'to 6.14: the fault holds a reference but not the folio lock (D6)',
     overrides: [faultWithoutLock],
   },
   {
     name: '6.15',
-    summary: 'to 6.19: the folio lock is tried; who does not get it faults again at once (D7)',
+    summary: 'to 6.19: the fault tries the folio lock; if that fails the CPU faults again at once (D7)',
     overrides: [faultWithoutWaiting],
   },
-  { name: '7.0', summary: 'who does not get the folio lock waits for it: the reference', overrides: [] },
+  {
+    name: '7.0',
+    summary: 'a fault that does not get the folio lock waits for it: the reference',
+    overrides: [],
+  },
 ]
 
-/** `scenario` on another kernel: the same threads and claims, and the texts of `profile`. */
+/** `scenario` on another kernel: the same threads and claims, with the overrides of `profile`. */
 export function onKernel(scenario: Scenario, profile: KernelProfile): Scenario {
   return {
     ...scenario,

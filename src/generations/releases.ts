@@ -1,5 +1,5 @@
 /**
- * The releases of Linux that recordings come from: what each does otherwise than the reference.
+ * The Linux releases that were recorded, each described by its differences from the reference.
  *
  * @see reference E.3
  * @module
@@ -9,26 +9,41 @@ import type { Override } from '../world/index.js'
 import { hugePagesOf61, hugePagesOf612 } from './huge-pages.js'
 import { faultWithoutLock } from './profiles.js'
 
-/** A release: other texts of procedures, and other decisions within the same text. */
+/**
+ * A release: overrides of procedures, and rules that select between variants within a procedure.
+ */
 export interface Release {
   readonly overrides: readonly Override[]
   readonly rules: Partial<Rules>
-  /** Whether a page that its device holds is shown as mapped once: `PM_MMAP_EXCLUSIVE` is for what is present only, from 6.11 on. */
+  /**
+   * Whether pagemap sets `PM_MMAP_EXCLUSIVE` for a device-private page that is mapped once. From
+   * 6.11 on only present pages have it.
+   */
   readonly marksDevicePages: boolean
-  /** Whether the huge zero page is shown as a file's, not being anonymous: to 6.17, as its entry is special from then on. */
+  /**
+   * Whether pagemap reports the huge zero page as a file page, since it is not anonymous: up to
+   * 6.17. From 6.18 on its entry is special.
+   */
   readonly showsHugeZeroAsFile: boolean
-  /** The test driver has a read whose walk drops the mmap lock for its faults (from 7.2). */
+  /**
+   * Whether the test driver has a read whose walk drops the mmap lock for its faults (from 7.2).
+   */
   readonly readsUnlocked: boolean
-  /** An allocation of the test driver's can be made to fail (from 6.19). */
+  /** Whether allocations of the test driver can be made to fail (from 6.19). */
   readonly failsAllocations: boolean
-  /** What is counted to tell whether a page is mapped once: {@link CountsMappings}. */
+  /**
+   * Which mappings pagemap counts to decide whether a page is mapped once: {@link CountsMappings}.
+   */
   readonly countsMappings: (typeof CountsMappings)[keyof typeof CountsMappings]
 }
 
-/** Whose mappings `pagemap` counts for what one entry maps whole: those of its first page, or of each page (in 6.12). */
+/**
+ * Which mappings pagemap counts for the pages of a PMD entry: those of the first page, or of each
+ * page (6.12).
+ */
 export const CountsMappings = { ofHead: 0, ofPage: 1 } as const
 
-/** Those up to 6.15, which merge areas alike. */
+/** Rules of the releases up to 6.15, which merge VMAs in the same way. */
 const before616: Partial<Rules> = {
   mergesIntoUnfaulted: false,
   partReuse: PartReuse.never,
@@ -40,7 +55,7 @@ const before616: Partial<Rules> = {
   movesSeveral: false,
 }
 
-/** By version. */
+/** Releases, by version. */
 export const releases: Readonly<Record<'6.1' | '6.12' | '7.3', Release>> = {
   '6.1': {
     overrides: [...hugePagesOf61, faultWithoutLock],

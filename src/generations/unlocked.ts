@@ -1,5 +1,6 @@
 /**
- * A driver of the newest kernels: its walk never faults with a lock of the page table held, and locks for itself.
+ * A driver of the newest kernels: its walk takes the mmap lock itself, and drops it before each
+ * fault.
  *
  * @see reference A.5
  * @module
@@ -17,7 +18,10 @@ import {
 } from '../kernel/index.js'
 import { become, choose, procedure, type Running } from '../world/index.js'
 
-/** A fault of the device: what was read is mapped unless it was overtaken; then all begins anew, unless the time is over. */
+/**
+ * A fault of the device. It maps what the walk read, unless an invalidation made that stale. Then
+ * it starts over, until the timeout expires.
+ */
 const populateUnlocked = procedure(
   'populate (unlocked)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
@@ -53,7 +57,7 @@ const populateUnlockedOnce = procedure(
   },
 )
 
-/** A driver whose walks lock for themselves. */
+/** A driver whose walks take the mmap lock themselves. */
 export const unlockedDriver: Driver = {
   ...referenceDriver,
   name: 'reference, unlocked',

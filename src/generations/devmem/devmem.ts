@@ -1,6 +1,6 @@
 /**
- * `hmm_devmem`: what Linux 4.14 to 5.2 kept of a region of device memory for its driver, and how the callbacks of the pagemap
- * are led to those of the driver.
+ * `hmm_devmem`: the record of a device memory region in Linux 4.14 to 5.2. It forwards the
+ * callbacks of the pagemap to those of the driver.
  *
  * @see reference A.1
  * @module
@@ -28,22 +28,24 @@ import {
   step,
 } from '../../world/index.js'
 
-/** What the driver is asked to do. @kernel struct hmm_devmem_ops */
+/** Callbacks of the driver. @kernel struct hmm_devmem_ops */
 export interface HmmDevmemOps {
   /**
-   * Nobody has a reference to `frame` any more, nor can get one: it is the driver's alone. Part of the step that puts the last
-   * one, under whatever locks that is.
+   * Called when the last reference to `frame` is dropped. No new reference can be taken, so that
+   * the page belongs to the driver again. Part of the step that puts the last reference, under the
+   * locks of that step.
    *
    * @kernel hmm_devmem_ops.free
    */
   readonly free: (devmem: HmmDevmem, frame: Frame) => void
   /**
-   * A CPU, or get_user_pages, has touched `page`, which was in device memory: the driver migrates it back, and may bring others after it.
-   * The mmap lock is held for reading.
+   * Called when a CPU or get_user_pages accesses `page` in device memory. The driver migrates it
+   * back, and may migrate the pages after it too. The mmap lock is held for reading.
    *
-   * @param hint - the page that was found there (`page`, `flags`). What is found under locks decides: it may be free, or
-   * somebody else's, unless the fault holds it
-   * @returns 0; VM_FAULT_OOM if there is no page to bring it to; VM_FAULT_SIGBUS if it is lost, and then the entry is poisoned
+   * @param hint - the page that the fault found (`page`, `flags`). Unless the fault holds a
+   * reference, the page may have been freed or reused: check it under the page-table lock
+   * @returns 0; VM_FAULT_OOM if no page can be allocated; VM_FAULT_SIGBUS if the data is lost, and
+   * then the entry is poisoned
    * @kernel hmm_devmem_ops.fault
    */
   readonly fault: Procedure<
@@ -52,7 +54,11 @@ export interface HmmDevmemOps {
   >
 }
 
-/** Whether references can be had: from percpu_ref_init to the kill. @kernel struct percpu_ref */
+/**
+ * Whether references can be taken. `live` lasts from percpu_ref_init to percpu_ref_kill.
+ *
+ * @kernel struct percpu_ref
+ */
 export const CounterState = { none: 'none', live: 'live', dying: 'dying' } as const
 
 /** One of {@link CounterState}. */
@@ -60,40 +66,52 @@ export type CounterState = (typeof CounterState)[keyof typeof CounterState]
 
 /** The fields of {@link HmmDevmem}. */
 export interface DevmemCells {
-  /** Whether the record is there. */
+  /** Whether the record is allocated. */
   allocated: boolean
-  /** `ref`, as far as it is not the count: {@link CounterState}. */
+  /** State of `ref`, without the count: {@link CounterState}. */
   counter: CounterState
-  /** Whether `completion` is complete: the last reference is gone. */
+  /** Whether `completion` is complete: the last reference has been dropped. */
   completion: boolean
-  /** Whether `resource` is there: physical addresses where nothing else is. */
+  /** Whether `resource` is reserved: a free range of physical addresses. */
   resource: boolean
 }
 
-/** What is kept of a region for its driver. All but `allocated` is part of what devm_kzalloc has given. @kernel struct hmm_devmem */
+/**
+ * The record of a device memory region. Every field but `allocated` is part of the memory from
+ * devm_kzalloc.
+ *
+ * @kernel struct hmm_devmem
+ */
 export class HmmDevmem {
   constructor(
-    /** The region: whose it is (`device`), its pages, and its `pagemap`, which has the count itself. */
+    /**
+     * The region: its owner (`device`), its pages, and its `pagemap`, which holds the count of
+     * `ref`.
+     */
     readonly memory: DeviceMemory,
     /** `ops`. */
     readonly ops: HmmDevmemOps,
     readonly cells: DevmemCells,
     readonly lifecycle: Lifecycle,
-    /** True if its driver keeps the promise that what is lost is poisoned. */
+    /** True if the driver poisons the entries of pages whose data is lost. */
     readonly poisons: boolean,
   ) {}
 
-  /** `pfn_first`: the number of the first page; -1 as long as there are no addresses for it. */
+  /** `pfn_first`: pfn of the first page; -1 while no addresses are reserved. */
   pfnFirst(): number {
     return this.cells.resource ? this.memory.frames[0].pfn : -1
   }
 
-  /** `pfn_last`: the number of the page after the last; -1 as long as there are no addresses. */
+  /** `pfn_last`: pfn after the last page; -1 while no addresses are reserved. */
   pfnLast(): number {
     return this.cells.resource ? this.memory.frames[0].pfn + this.memory.frames.length : -1
   }
 
-  /** `pagemap`. @throws Error if the memory does not come and go on this machine */
+  /**
+   * `pagemap`.
+   *
+   * @throws Error if the memory is not hotplugged on this machine
+   */
   get pagemap(): DevPagemap {
     const { owner, pagemap } = this.memory
     if (pagemap === undefined)
@@ -103,8 +121,8 @@ export class HmmDevmem {
 }
 
 /**
- * Puts `hmm_devmem` between the kernel and the driver that has the memory of `chunk`: the same driver, whose callbacks are called by way
- * of it from now on.
+ * Puts `hmm_devmem` between the kernel and the driver that owns the memory of `chunk`. From now on
+ * the kernel calls the driver's callbacks through it.
  */
 export function attachHmmDevmem(layout: Layout, { memory, poisons }: DeviceChunk): HmmDevmem {
   const { migrateToRam, pageFree } = memory.ops
@@ -130,7 +148,11 @@ export function attachHmmDevmem(layout: Layout, { memory, poisons }: DeviceChunk
   return devmem
 }
 
-/** The callbacks of every pagemap of `hmm_devmem`: each finds the driver's. @kernel hmm_pagemap_ops */
+/**
+ * The callbacks of every pagemap of `hmm_devmem`. Each calls the callback of the driver.
+ *
+ * @kernel hmm_pagemap_ops
+ */
 export function hmmPagemapOps(devmem: HmmDevmem): DeviceMemoryOps {
   return {
     migrateToRam: procedure(
@@ -143,7 +165,11 @@ export function hmmPagemapOps(devmem: HmmDevmem): DeviceMemoryOps {
   }
 }
 
-/** A page is free: leads to `free`. Part of the step that puts the last reference. @kernel hmm_devmem_free */
+/**
+ * A page is free: calls `free` of the driver. Part of the step that puts the last reference.
+ *
+ * @kernel hmm_devmem_free
+ */
 export function hmmDevmemFree(devmem: HmmDevmem, frame: Frame): void {
   claim(
     'C31',
@@ -154,10 +180,10 @@ export function hmmDevmemFree(devmem: HmmDevmem, frame: Frame): void {
 }
 
 /**
- * A CPU has touched a page of the region: leads to `fault`. The record is found by way of the page: so whoever comes here must keep the
- * region from going.
+ * A CPU has accessed a page of the region: calls `fault` of the driver. The record is found through
+ * the page, so that the caller must keep the region from being removed.
  *
- * @returns what the driver answers
+ * @returns the result of the driver
  * @kernel hmm_devmem_migrate_to_ram
  */
 export const hmm_devmem_migrate_to_ram = procedure(function* hmm_devmem_migrate_to_ram(
@@ -183,7 +209,11 @@ function isAt(pte: MmStruct['pte'][number]) {
   return ({ pfn }: Frame) => pfn === READ_ONCE(pte).frame
 }
 
-/** The last reference is gone: says so. Part of the step that gives it back. @kernel hmm_devmem_ref_release */
+/**
+ * The last reference is dropped: completes `completion`. Part of the step that puts it.
+ *
+ * @kernel hmm_devmem_ref_release
+ */
 export function hmmDevmemRefRelease({ cells, lifecycle }: HmmDevmem): void {
   cells.completion = true
   lifecycle.signal('DRAINED')

@@ -1,5 +1,6 @@
 /**
- * `hmm_devmem_add` and `hmm_devmem_remove`: a region of device memory is plugged in and taken away, with a counter of the driver's own.
+ * `hmm_devmem_add` and `hmm_devmem_remove` add and remove a device memory region. It has its own
+ * reference counter.
  *
  * @see reference A.1, B.8
  * @module
@@ -25,11 +26,12 @@ import {
 import { CounterState, type HmmDevmem } from './devmem.js'
 
 /**
- * Allocates the struct, initialises the reference counter, finds a range of physical addresses, and creates the pages. Each
- * can fail; then the others are given back. The driver's callbacks, its device and the size are those that `devmem` was
- * declared with.
+ * Allocates the struct, initialises the reference counter, reserves a range of physical addresses,
+ * and creates the pages. If one of these fails, the previous ones are undone. Callbacks, device and
+ * size are those that `devmem` was declared with.
  *
- * @returns 0; -ENOMEM without memory for the struct, the counter or the pages; -ERANGE without a free range of addresses
+ * @returns 0; -ENOMEM without memory for the struct, the counter or the pages; -ERANGE without a
+ * free range of addresses
  * @kernel hmm_devmem_add mm/hmm.c
  */
 export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevmem): Running<number> {
@@ -72,7 +74,8 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
     ['had', 'no memory'],
   )
   if (!reserved) {
-    // A counter that was never used has no reference but its own. The document's own text leaves it there (X232).
+    // The counter was never used and holds only its initial reference. The code in the document
+    // does not exit it (X232).
     yield* step('percpu_ref_exit', () => exitCounter(devmem))
     yield* devm_kfree(devmem)
     return -Errno.ERANGE
@@ -99,7 +102,8 @@ export const hmm_devmem_add = procedure(function* hmm_devmem_add(devmem: HmmDevm
 const NO_MEMORY = 1
 
 /**
- * Removes the region: kills the counter, waits until no page is in use, and undoes {@link hmm_devmem_add}.
+ * Removes the region: kills the counter, waits until no page is in use, and undoes {@link
+ * hmm_devmem_add}.
  *
  * @kernel hmm_devmem_remove mm/hmm.c
  */
@@ -115,20 +119,28 @@ export const hmm_devmem_remove = procedure(function* hmm_devmem_remove(devmem: H
   yield* devm_kfree(devmem)
 })
 
-/** No reference can be taken from now on, and the region's own is dropped. @kernel hmm_devmem_ref_kill mm/hmm.c */
+/**
+ * Prevents new references, and drops the initial reference of the region.
+ *
+ * @kernel hmm_devmem_ref_kill mm/hmm.c
+ */
 export const hmm_devmem_ref_kill = procedure(function* hmm_devmem_ref_kill(devmem: HmmDevmem) {
   yield* step('percpu_ref_kill', () => {
     const { cells, lifecycle, memory, pagemap } = devmem
     cells.counter = CounterState.dying
     lifecycle.signal('KILLED')
-    // Where there are no pages yet the counter's own reference is the last.
+    // Without pages the initial reference is the last one.
     if (pagemap.ref > 0) killPages(memory)
     else pagemap.release?.()
     return 0
   })
 })
 
-/** Waits for the last reference that a page holds, and exits the counter. @kernel hmm_devmem_ref_exit mm/hmm.c */
+/**
+ * Waits until the last reference of a page is dropped, and exits the counter.
+ *
+ * @kernel hmm_devmem_ref_exit mm/hmm.c
+ */
 export const hmm_devmem_ref_exit = procedure(function* hmm_devmem_ref_exit(devmem: HmmDevmem) {
   yield* step('wait_for_completion', () => (devmem.cells.completion ? 0 : BLOCKED))
   yield* step('percpu_ref_exit', () => exitCounter(devmem))
@@ -143,7 +155,11 @@ function exitCounter({ cells, lifecycle, pagemap }: HmmDevmem): number {
   return 0
 }
 
-/** Frees the struct, with the device or when adding has failed. @kernel devm_kfree drivers/base/devres.c */
+/**
+ * Frees the struct: when the device goes away, or when hmm_devmem_add has failed.
+ *
+ * @kernel devm_kfree drivers/base/devres.c
+ */
 export const devm_kfree = procedure(function* devm_kfree({ cells, lifecycle }: HmmDevmem) {
   yield* step('devm_kfree', () => {
     const isBare = cells.counter === CounterState.none && !cells.resource
@@ -154,7 +170,7 @@ export const devm_kfree = procedure(function* devm_kfree({ cells, lifecycle }: H
   })
 })
 
-/** The region as it is in a scenario that begins with it plugged in. Part of setting up the world, after its pages are there. */
+/** The region is added in the initial world. Called after its pages were set up. */
 export function hmmDevmemIsThere({ cells, lifecycle }: HmmDevmem): void {
   cells.allocated = true
   cells.counter = CounterState.live
@@ -162,7 +178,7 @@ export function hmmDevmemIsThere({ cells, lifecycle }: HmmDevmem): void {
   for (const event of ['ALLOCATED', 'COUNTED', 'RESERVED', 'READY']) lifecycle.signal(event)
 }
 
-/** What a driver of today has to call to come by its memory is led to `hmm_devmem`: two texts. */
+/** Overrides that make the reference driver add and remove its memory through `hmm_devmem`. */
 export function byWayOfHmmDevmem(devmem: HmmDevmem): Override[] {
   return [
     override(

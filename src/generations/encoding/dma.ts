@@ -1,6 +1,7 @@
 /**
- * An array of entries that remembers which of its pages a device has mapped for DMA, so that a walk that only adds the right to
- * write maps nothing twice. The part that has to do with entries; what an IOMMU does is up to a {@link DmaDevice}.
+ * An array of entries that records which pages a device has mapped for DMA, so that a walk that
+ * only adds write access maps no page twice. This file has the part that concerns entries; a {@link
+ * DmaDevice} stands for the IOMMU.
  *
  * @see reference A.4
  * @module
@@ -15,40 +16,47 @@ import {
 } from './top.js'
 import { ULONG_MAX } from './word.js'
 
-/** What a mapping returns that could not be made. @kernel DMA_MAPPING_ERROR */
+/** Returned if a mapping cannot be made. @kernel DMA_MAPPING_ERROR */
 export const DMA_MAPPING_ERROR = ULONG_MAX
 
-/** How a page is reached from a device: it is memory; another device's by way of the host bridge, or over the bus; not at all. */
+/**
+ * How the device reaches the page: `none` if it is system memory; otherwise it belongs to another
+ * device, and is reached through the host bridge, over the bus, or not at all.
+ */
 export type P2pState = 'none' | 'thru-host-bridge' | 'bus-addr' | 'not-supported'
 
-/** What maps addresses for a device. */
+/** Maps addresses for a device. */
 export interface DmaDevice {
-  /** Maps a page of physical address `phys`; returns the address for the device, or {@link DMA_MAPPING_ERROR}. */
+  /**
+   * Maps the page at physical address `phys`.
+   *
+   * @returns the device address, or {@link DMA_MAPPING_ERROR}
+   */
   readonly map: (phys: bigint) => bigint
   /** Undoes {@link DmaDevice.map}. */
   readonly unmap: (address: bigint) => void
-  /** The address of another device's memory on the bus: nothing to be mapped. */
+  /** The bus address of another device's memory. Needs no mapping. */
   readonly busAddress: (phys: bigint) => bigint
 }
 
-/** An array of entries with the addresses that they are mapped at. @kernel struct hmm_dma_map */
+/** An array of entries with their DMA addresses. @kernel struct hmm_dma_map */
 export interface HmmDmaMap {
-  /** `pfn_list`: what hmm_range_fault fills. */
+  /** `pfn_list`: hmm_range_fault fills it. */
   readonly pfnList: bigint[]
   /** `dma_list`. */
   readonly dmaList: bigint[]
 }
 
-/** An array of `entries` that knows of no page. @kernel hmm_dma_map_alloc */
+/** An array of `entries` zeroed entries. @kernel hmm_dma_map_alloc */
 export function hmmDmaMapAlloc(entries: number): HmmDmaMap {
   return { pfnList: new Array<bigint>(entries).fill(0n), dmaList: new Array<bigint>(entries).fill(0n) }
 }
 
 /**
- * Maps the page of an entry for DMA, unless the entry says that it is. The caller has seen that the entry is valid; here nobody
- * looks.
+ * Maps the page of an entry for DMA, unless the entry records that it is mapped. The caller has
+ * checked that the entry is valid; this function does not.
  *
- * @returns the address for the device; {@link DMA_MAPPING_ERROR} where it cannot be mapped
+ * @returns the device address; {@link DMA_MAPPING_ERROR} if the page cannot be mapped
  * @kernel hmm_dma_map_pfn
  */
 export function hmmDmaMapPfn(device: DmaDevice, map: HmmDmaMap, index: number, state: P2pState): bigint {
@@ -68,16 +76,16 @@ export function hmmDmaMapPfn(device: DmaDevice, map: HmmDmaMap, index: number, s
 }
 
 /**
- * Unmaps the page of an entry, if the entry says that it is mapped.
+ * Unmaps the page of an entry, if the entry records that it is mapped.
  *
- * @returns whether it did; the entry then says so no more
+ * @returns whether it was mapped. The entry no longer records it
  * @kernel hmm_dma_unmap_pfn
  */
 export function hmmDmaUnmapPfn(device: DmaDevice, map: HmmDmaMap, index: number): boolean {
   const { pfnList, dmaList } = map
   const both = HMM_PFN_VALID | HMM_PFN_DMA_MAPPED
   if ((pfnList[index] & both) !== both) return false
-  // An address on the bus was never mapped.
+  // A bus address needs no unmap.
   if (!(pfnList[index] & HMM_PFN_P2PDMA_BUS)) device.unmap(dmaList[index])
   pfnList[index] &= ~TOP_6_16.sticky
   return true

@@ -1,16 +1,20 @@
 /**
- * The entries of the array as each driver wants them: it names the bit of every flag, the word of every special value,
- * and how far the pfn is shifted. Linux 4.17 to 5.7.
+ * Entries in the encoding that each driver chooses: the bit of every flag, the word of every
+ * special value, and the shift of the pfn. Linux 4.17 to 5.7.
  *
  * @see reference A.1, A.2, A.3
  * @module
  */
 import { NO_PFN, type Page, pageToPfn, pfnToPage, word } from './word.js'
 
-/** Index into {@link DriverEncoding.flags}. From 5.7 on there is no DEVICE_PRIVATE. @kernel enum hmm_pfn_flag_e */
+/**
+ * Index into {@link DriverEncoding.flags}. DEVICE_PRIVATE is gone from 5.7 on.
+ *
+ * @kernel enum hmm_pfn_flag_e
+ */
 export const HmmPfnFlag = { HMM_PFN_VALID: 0, HMM_PFN_WRITE: 1, HMM_PFN_DEVICE_PRIVATE: 2 } as const
 
-/** How many flags a driver must provide, by kernel. @kernel HMM_PFN_FLAG_MAX */
+/** How many flags a driver must provide, by release. @kernel HMM_PFN_FLAG_MAX */
 export const HMM_PFN_FLAG_MAX = { '4.17': 3, '5.7': 2 } as const
 
 /** Index into {@link DriverEncoding.values}. @kernel enum hmm_pfn_value_e */
@@ -20,14 +24,14 @@ export const HmmPfnValue = { HMM_PFN_ERROR: 0, HMM_PFN_NONE: 1, HMM_PFN_SPECIAL:
 export const HMM_PFN_VALUE_MAX = 3
 
 /**
- * How long drivers wait for a range at most, in milliseconds: a notifier could keep it busy for ever, and one second is
- * long.
+ * The longest time that drivers wait for a range, in milliseconds. Without it a process that
+ * invalidates without pause could block them for ever.
  *
  * @kernel HMM_RANGE_DEFAULT_TIMEOUT
  */
 export const HMM_RANGE_DEFAULT_TIMEOUT = 1000
 
-/** The part of a range that says how its entries look. @kernel struct hmm_range */
+/** The members of a range that define the encoding of its entries. @kernel struct hmm_range */
 export interface DriverEncoding {
   /** The bits of each flag, by {@link HmmPfnFlag}. */
   readonly flags: readonly bigint[]
@@ -37,7 +41,7 @@ export interface DriverEncoding {
   readonly pfnShift: number
 }
 
-/** True if the entry is one of the special values, or does not say that it is valid. */
+/** True if the entry is a special value or has no HMM_PFN_VALID. */
 function tellsNoPage({ flags, values }: DriverEncoding, entry: bigint): boolean {
   return (
     entry === values[HmmPfnValue.HMM_PFN_NONE] ||
@@ -50,7 +54,7 @@ function tellsNoPage({ flags, values }: DriverEncoding, entry: bigint): boolean 
 /**
  * The page of a device entry.
  *
- * @returns null where the entry is one of the special values or not valid
+ * @returns null if the entry is a special value or not valid
  * @kernel hmm_device_entry_to_page
  */
 export function hmmDeviceEntryToPage(range: DriverEncoding, entry: bigint): Page | null {
@@ -58,21 +62,21 @@ export function hmmDeviceEntryToPage(range: DriverEncoding, entry: bigint): Page
 }
 
 /**
- * The frame of a device entry.
+ * The pfn of a device entry.
  *
- * @returns {@link NO_PFN} where the entry is one of the special values or not valid
+ * @returns {@link NO_PFN} if the entry is a special value or not valid
  * @kernel hmm_device_entry_to_pfn
  */
 export function hmmDeviceEntryToPfn(range: DriverEncoding, entry: bigint): bigint {
   return tellsNoPage(range, entry) ? NO_PFN : entry >> BigInt(range.pfnShift)
 }
 
-/** A valid device entry for `page`: it says nothing of writing. @kernel hmm_device_entry_from_page */
+/** A valid device entry for `page`, without the write flag. @kernel hmm_device_entry_from_page */
 export function hmmDeviceEntryFromPage(range: DriverEncoding, page: Page): bigint {
   return hmmDeviceEntryFromPfn(range, pageToPfn(page))
 }
 
-/** A valid device entry for the frame `pfn`: it says nothing of writing. @kernel hmm_device_entry_from_pfn */
+/** A valid device entry for `pfn`, without the write flag. @kernel hmm_device_entry_from_pfn */
 export function hmmDeviceEntryFromPfn(range: DriverEncoding, pfn: bigint): bigint {
   return word(pfn << BigInt(range.pfnShift)) | range.flags[HmmPfnFlag.HMM_PFN_VALID]
 }
@@ -86,21 +90,21 @@ export const hmmPfnFromPage = hmmDeviceEntryFromPage
 /** The name of {@link hmmDeviceEntryFromPfn} until 5.1. @kernel hmm_pfn_from_pfn */
 export const hmmPfnFromPfn = hmmDeviceEntryFromPfn
 
-/** What an entry tells: a page, or which of the special values it is. */
+/** What an entry means: a page, or one of the special values. */
 export type Told =
   | {
       readonly kind: 'valid'
       readonly pfn: bigint
       readonly write: boolean
-      /** False too where the driver has no flag for it. */
+      /** Also false if the driver has no flag for it. */
       readonly devicePrivate: boolean
     }
   | {
-      /** `error` also where the driver has given SPECIAL the same word. */
+      /** `error` also if the driver uses one word for ERROR and SPECIAL. */
       readonly kind: 'none' | 'error' | 'special'
     }
   | {
-      /** What no walk stores: neither a special value nor valid. */
+      /** Neither a special value nor valid. No walk stores this. */
       readonly kind: 'unknown'
     }
 
@@ -110,7 +114,7 @@ const VALUE_OF = {
   special: HmmPfnValue.HMM_PFN_SPECIAL,
 } as const
 
-/** What the walk stores for a page that it tells, or for none. */
+/** The word that the walk stores for a page, or for a special value. */
 export function encode(range: DriverEncoding, told: Exclude<Told, { kind: 'unknown' }>): bigint {
   const { flags, values } = range
   if (told.kind !== 'valid') return values[VALUE_OF[told.kind]]
@@ -121,7 +125,7 @@ export function encode(range: DriverEncoding, told: Exclude<Told, { kind: 'unkno
   )
 }
 
-/** What a driver reads off an entry, with the helpers and the flags. */
+/** What a driver decodes from an entry. */
 export function decode(range: DriverEncoding, entry: bigint): Told {
   const { flags, values } = range
   if (entry === values[HmmPfnValue.HMM_PFN_NONE]) return { kind: 'none' }

@@ -1,6 +1,6 @@
 /**
- * How the entries of a range's array look, in every generation of the API. Names that the generations share are told apart by
- * where they come from: `fixed`, `driver`, `top`.
+ * The encodings of array entries in every generation of the API. Generations share some names; the
+ * namespaces `fixed`, `driver` and `top` tell them apart.
  *
  * @see docs/decisions/0018-encodings.md
  * @module

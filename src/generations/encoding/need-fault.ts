@@ -1,6 +1,6 @@
 /**
- * What must be done about an entry before it can be told, in each generation. A pure function of what was asked, of what
- * the CPU's entry grants, and of how entries look.
+ * What the walk must do before it can report an entry (`HMM_NEED_*`), in each generation. A pure
+ * function of the request, of the access that the CPU page-table entry grants, and of the encoding.
  *
  * @see reference A.1, B.3
  * @module
@@ -12,11 +12,11 @@ const NEED_WRITE = HMM_NEED_FAULT | HMM_NEED_WRITE_FAULT
 import { type DriverEncoding, HmmPfnFlag } from './driver.js'
 import { HMM_PFN_VALID, HMM_PFN_WRITE } from './top.js'
 
-/** Which requests of a range count. @kernel struct hmm_range */
+/** Requests that apply to a whole range. @kernel struct hmm_range */
 export interface Requests {
-  /** Asked of every page. */
+  /** Requested for every page. */
   readonly defaultFlags: bigint
-  /** Which bits of an entry of the array count. */
+  /** Mask of the bits of an array entry that count as requests. */
   readonly pfnFlagsMask: bigint
 }
 
@@ -25,11 +25,12 @@ function flag({ flags }: DriverEncoding, index: number): bigint {
 }
 
 /**
- * 4.17 to 5.0: everything is asked by page. Device memory is left where it is unless DEVICE_PRIVATE asks for it back.
+ * 4.17 to 5.0: requests are per page. Device memory stays in place unless DEVICE_PRIVATE requests
+ * its migration.
  *
- * @param faulting - false in hmm_vma_get_pfns, which faults nothing
+ * @param faulting - false in hmm_vma_get_pfns, which does not fault
  * @param asked - the entry of the array
- * @param cpu - the flags that the CPU's entry grants, as the driver's bits
+ * @param cpu - what the CPU page-table entry grants, as the driver's flags
  * @returns `HMM_NEED_` bits
  * @kernel hmm_pte_need_fault
  */
@@ -47,8 +48,9 @@ export function needFault417(range: DriverEncoding, faulting: boolean, asked: bi
 }
 
 /**
- * The same as the patch of seed 002 has it, mistakes and all (D22b): what is valid is faulted and what is not is left, and a
- * write that is needed clears both answers. The patch only gave it the driver's bits; it was so before. Mended in 4.17.
+ * As in the patch of seed 002, with its bugs (D22b): it faults valid entries and skips absent ones,
+ * and a needed write fault clears both results. The bugs are older than the patch, which only adds
+ * the driver's flags. Fixed in 4.17.
  *
  * @kernel hmm_pte_need_fault
  */
@@ -68,7 +70,7 @@ export function needFaultAsPatched(
 }
 
 /**
- * 5.1 to 5.6: {@link needFault417}, with defaults for the whole range and a mask over the entries.
+ * 5.1 to 5.6: {@link needFault417}, with default requests for the range and a mask for the entries.
  *
  * @param faulting - false with HMM_FAULT_SNAPSHOT (5.1 and 5.2: in hmm_range_snapshot)
  * @kernel hmm_pte_need_fault
@@ -83,8 +85,9 @@ export function needFault51(
 }
 
 /**
- * 5.7: device memory is the owner's or somebody else's, and no request is about it. The walk tells the owner's own as it is and
- * does not come here; another's grants nothing. There is no flag for a snapshot: it asks for nothing.
+ * 5.7: requests no longer concern device memory. The walk reports the owner's own pages as they are
+ * and does not call this; pages of another owner grant nothing. A snapshot requests nothing, so
+ * there is no parameter for it.
  *
  * @kernel hmm_pte_need_fault
  */
@@ -95,12 +98,12 @@ export function needFault57(range: DriverEncoding & Requests, asked: bigint, cpu
 }
 
 /**
- * 5.8 and later: the same with `HMM_PFN_REQ_FAULT` and `HMM_PFN_REQ_WRITE` at fixed places.
+ * 5.8 and later: as 5.7, with `HMM_PFN_REQ_FAULT` and `HMM_PFN_REQ_WRITE` at fixed positions.
  *
  * @kernel hmm_pte_need_fault
  */
 export function needFault58(range: Requests, asked: bigint, cpu: bigint): number {
-  // Requests are the bits of what they ask for.
+  // Each request has the same bit as the flag that it requests.
   return decide(wanted(range, asked), cpu, HMM_PFN_VALID, HMM_PFN_WRITE)
 }
 

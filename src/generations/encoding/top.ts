@@ -1,40 +1,43 @@
 /**
- * The entries of the array since drivers have no say in it any more: the pfn in the low bits of an `unsigned long`, flags in
- * the top ones, the same for all. Linux 5.8 to today.
+ * Entries of 5.8 and later, which drivers cannot choose: the pfn in the low bits of an `unsigned
+ * long`, flags in the top bits, the same for all drivers.
  *
  * @see reference A.4
  * @module
  */
 import { BITS_PER_LONG, bit, not, PAGE_SHIFT, type Page, pageToPfn, pfnToPage, word } from './word.js'
 
-/** There is a page, and it may be read at least. */
+/** There is a page, and it can be read. */
 export const HMM_PFN_VALID = bit(BITS_PER_LONG - 1)
-/** The page may be written. Only with {@link HMM_PFN_VALID}. */
+/** The page can be written. Set only with {@link HMM_PFN_VALID}. */
 export const HMM_PFN_WRITE = bit(BITS_PER_LONG - 2)
-/** The page can never be mapped. */
+/** The page cannot be mirrored. */
 export const HMM_PFN_ERROR = bit(BITS_PER_LONG - 3)
-/** The entry has been mapped for DMA. Sticky: the walk carries it from input to output. 6.16. */
+/** The page is mapped for DMA. Sticky: the walk copies it from input to output. From 6.16. */
 export const HMM_PFN_DMA_MAPPED = bit(BITS_PER_LONG - 4)
-/** The page belongs to another device, and is reached by way of the host bridge. Sticky. 6.16. */
+/** The page belongs to another device and is reached through the host bridge. Sticky. From 6.16. */
 export const HMM_PFN_P2PDMA = bit(BITS_PER_LONG - 5)
-/** The page belongs to another device, and is reached over the bus. Sticky. 6.16. */
+/** The page belongs to another device and is reached over the bus. Sticky. From 6.16. */
 export const HMM_PFN_P2PDMA_BUS = bit(BITS_PER_LONG - 6)
 
-/** As input: the page must be there. The same bit as {@link HMM_PFN_VALID}. */
+/** As input: fault the page in. The same bit as {@link HMM_PFN_VALID}. */
 export const HMM_PFN_REQ_FAULT = HMM_PFN_VALID
-/** As input, with {@link HMM_PFN_REQ_FAULT}: it must be writable. The same bit as {@link HMM_PFN_WRITE}. */
+/**
+ * As input, with {@link HMM_PFN_REQ_FAULT}: make the page writable. The same bit as {@link
+ * HMM_PFN_WRITE}.
+ */
 export const HMM_PFN_REQ_WRITE = HMM_PFN_WRITE
 
-/** Bits of the order of a mapping. */
+/** Mask of the mapping order. */
 const ORDER_BITS = 0x1fn
 
-/** Where the parts of an entry are, which moved twice. */
+/** Positions of the parts of an entry. They moved twice. */
 export interface TopEncoding {
-  /** Where the order of the CPU's mapping begins; undefined before there was one. */
+  /** Position of the order of the CPU mapping; undefined before 5.9. */
   readonly orderShift: number | undefined
-  /** Everything that is not the pfn. */
+  /** All bits that are not the pfn. */
   readonly flags: bigint
-  /** The flags that a walk leaves as they were. */
+  /** The flags that a walk preserves. */
   readonly sticky: bigint
 }
 
@@ -45,28 +48,28 @@ export const TOP_5_8: TopEncoding = {
   sticky: 0n,
 }
 
-/** Entries of 5.9 to 6.15: the order of the CPU's mapping is told too. */
+/** Entries of 5.9 to 6.15: with the order of the CPU mapping. */
 export const TOP_5_9: TopEncoding = {
   orderShift: BITS_PER_LONG - 8,
   flags: 0xffn << BigInt(BITS_PER_LONG - 8),
   sticky: 0n,
 }
 
-/** Entries of 6.16 and later: three flags are the driver's own, and stay. */
+/** Entries of 6.16 and later: three more flags belong to the driver and are sticky. */
 export const TOP_6_16: TopEncoding = {
   orderShift: BITS_PER_LONG - 11,
   flags: not(bit(BITS_PER_LONG - 11) - 1n),
   sticky: HMM_PFN_DMA_MAPPED | HMM_PFN_P2PDMA | HMM_PFN_P2PDMA_BUS,
 }
 
-/** The frame of an entry, whatever its flags say. */
+/** The pfn of an entry, whether it is valid or not. */
 function pfnOf(encoding: TopEncoding, entry: bigint): bigint {
   return entry & not(encoding.flags)
 }
 
 /**
- * The page of an entry. It does not look whether there is one: the caller must have tested {@link HMM_PFN_VALID}, and what is
- * returned for any other entry is the page of whatever its low bits hold.
+ * The page of an entry. The caller must have tested {@link HMM_PFN_VALID}: of any other entry this
+ * returns the page whose pfn happens to stand in the low bits.
  *
  * @kernel hmm_pfn_to_page
  */
@@ -75,7 +78,7 @@ export function hmmPfnToPage(encoding: TopEncoding, entry: bigint): Page {
 }
 
 /**
- * The physical address of an entry's page. It does not look whether there is one. 6.16.
+ * The physical address of an entry's page. Does not test {@link HMM_PFN_VALID}. From 6.16.
  *
  * @kernel hmm_pfn_to_phys
  */
@@ -84,8 +87,8 @@ export function hmmPfnToPhys(encoding: TopEncoding, entry: bigint): bigint {
 }
 
 /**
- * The order of the mapping, in pages of the CPU, that the entry's page is part of: 2 to that power of them are mapped as one.
- * The pfn is that of the page itself. 0 also before 5.9.
+ * The order of the CPU mapping that contains the page: 2 to that power pages are mapped by one
+ * entry. The pfn of the entry is that of the page itself. 0 before 5.9.
  *
  * @kernel hmm_pfn_to_map_order
  */
@@ -93,19 +96,19 @@ export function hmmPfnToMapOrder({ orderShift }: TopEncoding, entry: bigint): nu
   return orderShift === undefined ? 0 : Number((entry >> BigInt(orderShift)) & ORDER_BITS)
 }
 
-/** What a walk has to say of a page. */
+/** What the walk reports for a page. */
 export interface TopOutput {
   readonly page?: Page
-  /** Of the page: whether the device may use it ({@link HMM_PFN_VALID}). */
+  /** Whether the device can use the page ({@link HMM_PFN_VALID}). */
   readonly valid?: boolean
   readonly write?: boolean
-  /** Order of the CPU's mapping (default 0). */
+  /** Order of the CPU mapping (default 0). */
   readonly order?: number
-  /** Never to be mapped. */
+  /** The page cannot be mirrored. */
   readonly error?: boolean
 }
 
-/** The word for an output, without the sticky flags. */
+/** The word of an output, without sticky flags. */
 export function encodeOutput({ orderShift }: TopEncoding, output: TopOutput): bigint {
   return (
     (output.page ? pageToPfn(output.page) : 0n) |
@@ -116,7 +119,7 @@ export function encodeOutput({ orderShift }: TopEncoding, output: TopOutput): bi
   )
 }
 
-/** What the walk leaves in an entry that held `input`: the output, and what is sticky of the input. */
+/** The word that the walk stores over `input`: the output, with the sticky flags of the input. */
 export function storeOutput(encoding: TopEncoding, input: bigint, output: TopOutput): bigint {
   return (input & encoding.sticky) | encodeOutput(encoding, output)
 }

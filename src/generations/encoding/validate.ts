@@ -1,6 +1,6 @@
 /**
- * What an encoding must keep, so that its helpers give back what was put in and its special values are told apart. The
- * kernel checks nothing of it: a driver that gets it wrong maps the wrong page.
+ * Checks of an encoding: the helpers must return the pfn that was encoded, and special values must
+ * be distinct. The kernel checks none of this. A driver that gets it wrong maps the wrong page.
  *
  * @see reference A.1, C25
  * @module
@@ -9,7 +9,7 @@ import { SpecificationError } from '../../world/index.js'
 import { type DriverEncoding, HMM_PFN_VALUE_MAX, HmmPfnFlag, HmmPfnValue } from './driver.js'
 import { hex, isWord, PAGE_SHIFT } from './word.js'
 
-/** The rules, in the order in which they are looked at. */
+/** The rules, in the order in which they are checked. */
 export type EncodingRule =
   | 'flag-count'
   | 'value-count'
@@ -22,10 +22,10 @@ export type EncodingRule =
   | 'value-looks-valid'
   | 'value-has-valid-flag'
 
-/** An encoding that cannot work, and the rule that it breaks. */
+/** An encoding that cannot work, with the rule that it breaks. */
 export class EncodingError extends SpecificationError {
   /**
-   * @param rule - the rule that is broken
+   * @param rule - the broken rule
    * @param message - what is wrong and what to do
    */
   constructor(
@@ -39,15 +39,15 @@ export class EncodingError extends SpecificationError {
 const FLAG_NAMES = Object.keys(HmmPfnFlag)
 const VALUE_NAMES = Object.keys(HmmPfnValue)
 
-/** Flags that a driver may leave 0: one without memory of its own has no use for DEVICE_PRIVATE. */
+/** Flags that may be 0. A driver without device memory needs no DEVICE_PRIVATE. */
 const MAY_BE_EMPTY: readonly number[] = [HmmPfnFlag.HMM_PFN_DEVICE_PRIVATE]
 
 /**
- * Checks an encoding that a driver declares.
+ * Checks the encoding that a driver declares.
  *
- * @param flagCount - `HMM_PFN_FLAG_MAX` of the kernel: 3 from 4.17 to 5.6, 2 in 5.7
+ * @param flagCount - `HMM_PFN_FLAG_MAX` of the release: 3 from 4.17 to 5.6, 2 in 5.7
  * @returns the encoding itself
- * @throws EncodingError that names the rule that is broken, and what to do
+ * @throws EncodingError that names the broken rule, and what to do
  */
 export function validateEncoding(encoding: DriverEncoding, flagCount: 2 | 3): DriverEncoding {
   mustHaveAll(encoding, flagCount)
@@ -74,7 +74,7 @@ function mustFit({ flags, values, pfnShift }: DriverEncoding): void {
   const words = [...flags.map((of, i) => [FLAG_NAMES[i], of] as const), ...named(values)]
   for (const [name, of] of words)
     if (!isWord(of))
-      throw new EncodingError('not-a-word', `${name} is ${of}; an entry is 64 bits without a sign`)
+      throw new EncodingError('not-a-word', `${name} is ${of}; an entry is an unsigned word of 64 bits`)
   if (!Number.isInteger(pfnShift) || pfnShift < 0 || pfnShift > PAGE_SHIFT)
     throw new EncodingError(
       'shift-too-large',
@@ -90,7 +90,10 @@ function flagsMustBeApart({ flags, pfnShift }: DriverEncoding): void {
   const below = (1n << BigInt(pfnShift)) - 1n
   flags.forEach((flag, i) => {
     if (flag === 0n && !MAY_BE_EMPTY.includes(i))
-      throw new EncodingError('empty-flag', `${FLAG_NAMES[i]} has no bit, so it says nothing; give it one`)
+      throw new EncodingError(
+        'empty-flag',
+        `${FLAG_NAMES[i]} has no bit, so it can never be set; give it one`,
+      )
     flags.slice(0, i).forEach((other, j) => {
       if (flag & other)
         throw new EncodingError(
@@ -101,7 +104,7 @@ function flagsMustBeApart({ flags, pfnShift }: DriverEncoding): void {
     if (flag & ~below)
       throw new EncodingError(
         'flag-in-pfn',
-        `${FLAG_NAMES[i]} has ${hex(flag & ~below)}, where the pfn is (from bit ${pfnShift} on; the helpers shift and ` +
+        `${FLAG_NAMES[i]} has ${hex(flag & ~below)}, which overlaps the pfn (from bit ${pfnShift} on; the helpers shift and ` +
           'mask nothing); move the flag below, or raise pfn_shift',
       )
   })
@@ -113,7 +116,7 @@ function valuesMustBeApart({ flags, values, pfnShift }: DriverEncoding): void {
     if (name !== 'HMM_PFN_NONE' && of === none)
       throw new EncodingError(
         'none-aliased',
-        `${name} and HMM_PFN_NONE are both ${hex(of)}; nothing there and never to be mapped must differ ` +
+        `${name} and HMM_PFN_NONE are both ${hex(of)}; an absent page and one that cannot be mirrored must differ ` +
           '(HMM_PFN_ERROR and HMM_PFN_SPECIAL may be the same)',
       )
   }
@@ -122,7 +125,7 @@ function valuesMustBeApart({ flags, values, pfnShift }: DriverEncoding): void {
   const below = (1n << BigInt(pfnShift)) - 1n
   for (const [name, of] of named(values)) {
     const low = of & below
-    // Each flag is there as a whole or not at all, and nothing else is below the pfn.
+    // A valid entry has each flag whole or not at all, and no other bit below the pfn.
     if (
       (low & valid) === valid &&
       (low & ~all) === 0n &&

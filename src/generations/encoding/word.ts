@@ -1,5 +1,5 @@
 /**
- * The machine words that entries are made of: 64 bits, unsigned, exact.
+ * Arithmetic on the unsigned 64-bit words of entries.
  *
  * @module
  */
@@ -13,38 +13,38 @@ export const BITS_PER_LONG = 64
 /** Bits of an address within a page of 4096 bytes. @kernel PAGE_SHIFT */
 export const PAGE_SHIFT = 12
 
-/** What a helper returns in place of a pfn where there is none: `-1UL`. */
+/** What a helper returns if there is no pfn: `-1UL`. */
 export const NO_PFN: bigint = ULONG_MAX
 
-/** The largest page frame number: that of the last page of 64 bits of physical addresses. */
+/** The pfn of the last page of a 64-bit physical address space. */
 export const MAX_PFN = ULONG_MAX >> BigInt(PAGE_SHIFT)
 
-/** The word whose only bit that is set is `bit`. @kernel BIT */
+/** The word with bit number `index` set. @kernel BIT */
 export function bit(index: number): bigint {
   return 1n << BigInt(index)
 }
 
-/** As C stores it into 64 bits: what does not fit is cut off. */
+/** Truncates to 64 bits, as a C assignment does. */
 export function word(value: bigint): bigint {
   return BigInt.asUintN(BITS_PER_LONG, value)
 }
 
-/** Every bit that is not set in `value`: C's `~` on 64 bits. */
+/** C's `~` on 64 bits. */
 export function not(value: bigint): bigint {
   return word(~value)
 }
 
-/** True if `value` fits 64 bits without a sign. */
+/** True if `value` is an unsigned 64-bit word. */
 export function isWord(value: bigint): boolean {
   return value === word(value)
 }
 
-/** `value` in sixteen-based digits, as messages show it. */
+/** `value` in hexadecimal, for messages. */
 export function hex(value: bigint): string {
   return `0x${value.toString(16)}`
 }
 
-/** What a page frame number leads to. All that an entry needs to know of it is where it lies. @kernel struct page */
+/** A page. Entries need only its pfn. @kernel struct page */
 export interface Page {
   readonly pfn: bigint
 }

@@ -1,5 +1,5 @@
 /**
- * What `struct hmm` did when it was told of an invalidation, before it counted them: Linux 4.14 to 5.0.
+ * How `struct hmm` handled an invalidation before it counted them: Linux 4.14 to 5.0.
  *
  * @see reference A.1
  * @module
@@ -9,7 +9,11 @@ import { procedure, type Running } from '../../world/index.js'
 import { type Hmm, hmmOf, overlaps } from './hmm.js'
 import { hmm_release, tellMirrors } from './notifier.js'
 
-/** Marks every range that is touched. One that is read later is valid. @kernel hmm_invalidate_range */
+/**
+ * Marks every registered range that the invalidation overlaps. A range that is read later is valid.
+ *
+ * @kernel hmm_invalidate_range
+ */
 export const hmm_invalidate_range = procedure(function* hmm_invalidate_range(
   hmm: Hmm,
   range: NotifierRange,
@@ -20,7 +24,11 @@ export const hmm_invalidate_range = procedure(function* hmm_invalidate_range(
   })
 })
 
-/** Raises a number that nobody reads: nothing that a device would notice. @kernel hmm_invalidate_range_start, until Linux 4.19 */
+/**
+ * Increments a counter that nothing reads. Mirrors are not called.
+ *
+ * @kernel hmm_invalidate_range_start, until Linux 4.19
+ */
 export const startWithoutTelling = procedure(
   'hmm_invalidate_range_start (silent)',
   function* (_current: Task, _classic: ClassicNotifier, _range: NotifierRange): Running<number> {
@@ -28,19 +36,27 @@ export const startWithoutTelling = procedure(
   },
 )
 
-/** Marks the ranges and tells the mirrors, when the page table has changed already. @kernel hmm_invalidate_range_end, until Linux 4.19 */
+/**
+ * Marks the ranges and calls the mirrors, after the page table has changed.
+ *
+ * @kernel hmm_invalidate_range_end, until Linux 4.19
+ */
 export const endWithTelling = procedure(
   'hmm_invalidate_range_end (tells)',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
     const hmm = hmmOf(classic)
     yield* hmm_invalidate_range(hmm, range)
-    // Nobody listens to an error here, and whoever could give one may wait.
+    // The caller ignores errors here, so callbacks may always block.
     yield* tellMirrors(current, hmm, { ...range, blockable: true })
     return 0
   },
 )
 
-/** Marks the ranges and tells the mirrors. @kernel hmm_invalidate_range_start, of Linux 4.20 and 5.0 */
+/**
+ * Marks the ranges and calls the mirrors.
+ *
+ * @kernel hmm_invalidate_range_start, of Linux 4.20 and 5.0
+ */
 export const startWithTelling = procedure(
   'hmm_invalidate_range_start (tells)',
   function* (current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {
@@ -50,7 +66,11 @@ export const startWithTelling = procedure(
   },
 )
 
-/** Marks the ranges once more, and tells nobody. @kernel hmm_invalidate_range_end, of Linux 4.20 and 5.0 */
+/**
+ * Marks the ranges again, and does not call the mirrors.
+ *
+ * @kernel hmm_invalidate_range_end, of Linux 4.20 and 5.0
+ */
 export const endWithoutTelling = procedure(
   'hmm_invalidate_range_end (silent)',
   function* (_current: Task, classic: ClassicNotifier, range: NotifierRange): Running<number> {

@@ -1,5 +1,5 @@
 /**
- * Ranges of Linux 5.1 to 5.4 that are mapped for DMA as they are read.
+ * Ranges of Linux 5.1 to 5.4 whose pages are mapped for DMA after the walk.
  *
  * @see reference A.2
  * @module
@@ -9,15 +9,15 @@ import { procedure, READ_ONCE, type Running, step } from '../../world/index.js'
 import { trackedOf } from './hmm.js'
 import { collide, hmmRangeFaultWithFlags, type Pages } from './range.js'
 
-/** What became of a page: mapped, or why not. */
+/** The result of one page: mapped, or why not. */
 const Mapped = { nothing: 0, yes: 1, invalid: 2, failed: 3 } as const
 
 /**
- * Reads the page table as {@link hmmRangeFaultWithFlags}, and maps every page that it tells for DMA, a page a step: an
- * invalidation may come between two, and is looked for before each.
+ * Walks the page table as {@link hmmRangeFaultWithFlags}, and maps every valid page for DMA. Each
+ * page is one step, since an invalidation can come between two; each step checks for it first.
  *
- * @returns how many pages are mapped; or an error of the walk; -EBUSY if there was no page, or the range was invalidated
- * meanwhile; -EFAULT if a page could not be mapped. After an error none is mapped
+ * @returns the number of mapped pages; an error of the walk; -EBUSY if there was no page, or if the
+ * range was invalidated; -EFAULT if a page could not be mapped. After an error no page is mapped
  * @kernel hmm_range_dma_map
  */
 export const hmm_range_dma_map = procedure(function* hmm_range_dma_map(
@@ -31,7 +31,8 @@ export const hmm_range_dma_map = procedure(function* hmm_range_dma_map(
   const trackedRange = trackedOf(range)
   let mapped = 0
   for (let page = pages.start; page < pages.end; page++) {
-    // The page may have been left out by the walk, the range may be invalid by now, and the mapping may fail.
+    // The walk may have skipped the page, the range may be invalid by now, and the mapping may
+    // fail.
     const answer = yield* step(
       'map a page',
       (fails) => {
@@ -57,10 +58,10 @@ export const hmm_range_dma_map = procedure(function* hmm_range_dma_map(
 })
 
 /**
- * Unmaps what {@link hmm_range_dma_map} has mapped, and forgets what the array says of it: NONE.
+ * Unmaps what {@link hmm_range_dma_map} has mapped, and sets the entries of the array to NONE.
  *
- * @param dirty - whether the device has written: to pages that it might write, that is
- * @returns how many pages were mapped
+ * @param dirty - whether to mark pages dirty that were mapped for writing
+ * @returns the number of pages that were mapped
  * @kernel hmm_range_dma_unmap
  */
 export const hmm_range_dma_unmap = procedure(function* hmm_range_dma_unmap(

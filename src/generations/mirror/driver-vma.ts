@@ -1,5 +1,5 @@
 /**
- * A driver for Linux 4.17 to 5.0: it looks at the area itself, and populates one area at a time.
+ * A driver for Linux 4.17 to 5.0. It looks up the VMA itself, and populates one VMA at a time.
  *
  * @see reference A.1, and seed 002
  * @module
@@ -29,7 +29,10 @@ import { release } from './driver.js'
 import { everyPage } from './range.js'
 import { hmm_vma_range_done, hmmVmaFaultBlocking } from './vma.js'
 
-/** A fault of the device: populates as much as lies in the first area; the device faults again for the rest. */
+/**
+ * A fault of the device. It populates the part of the range in the first VMA; the device faults
+ * again for the rest.
+ */
 export const populateVma = procedure(
   'populate (area)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
@@ -40,7 +43,9 @@ export const populateVma = procedure(
   },
 )
 
-/** One try. The mmap lock is held until the device has what was read, unless the walk had to drop it. */
+/**
+ * One try. The mmap lock is held until the device is programmed, unless the walk had to drop it.
+ */
 export const populateVmaOnce = procedure(
   'populate (try, area)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
@@ -68,9 +73,10 @@ export const populateVmaOnce = procedure(
 )
 
 /**
- * Where the area ends, and whether it does: a walk that asks for writing where that is not allowed would never end (D19).
+ * Looks up the VMA and its end, and checks its access rights. Without the check a write request to
+ * a read-only VMA would fault for ever (D19).
  *
- * @returns the page after the last, -EFAULT or -EPERM
+ * @returns the page after the last one in the VMA, -EFAULT or -EPERM
  * @kernel find_vma
  */
 export const findArea = procedure(
@@ -85,7 +91,10 @@ export const findArea = procedure(
   },
 )
 
-/** The callback: removes the entries, and returns when the device is done with them. */
+/**
+ * The callback: removes the device entries, and returns when the device has stopped using the
+ * pages.
+ */
 export const syncRange = procedure(
   'sync_cpu_device_pagetables (range)',
   function* (_current: Task, mirror: Mirror, range: NotifierRange, _noSequence: number): Running<number> {
@@ -101,7 +110,7 @@ export const syncRange = procedure(
   },
 )
 
-/** A driver for Linux 4.17 to 5.0, as good as one could be. */
+/** A driver for Linux 4.17 to 5.0, as correct as the API allows. */
 export const driverOfVma: Driver = {
   name: 'reference of 4.17',
   invalidate: syncRange,

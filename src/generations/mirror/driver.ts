@@ -1,6 +1,7 @@
 /**
- * A driver for Linux 5.3 and 5.4, complete. Its pattern is that of the documentation, with one thing added: the driver notes
- * for itself that its callback was called for a range, since `hmm_range_valid` does not tell (D55).
+ * A driver for Linux 5.3 and 5.4, complete. It follows the pattern of the documentation, with one
+ * addition: it records that its callback was called for a range, since `hmm_range_valid` does not
+ * report that (D55).
  *
  * @see reference A.2, and seed 004
  * @module
@@ -30,7 +31,7 @@ import {
   type Pages,
 } from './range.js'
 
-/** A fault of the device: every page is asked for. */
+/** A fault of the device: requests every page. */
 export const populateEvery = procedure(
   'populate (every page)',
   function* (current: Task, mirror: Mirror, start: number, end: number, write: boolean): Running<number> {
@@ -38,7 +39,7 @@ export const populateEvery = procedure(
   },
 )
 
-/** Maps what is asked for, and what there is; registers a range for as long. */
+/** Maps the requested pages and those that are present, in a range that is registered meanwhile. */
 export const populateRegistered = procedure(
   'populate (registered)',
   function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<number> {
@@ -46,13 +47,13 @@ export const populateRegistered = procedure(
     const gone = yield* hmm_range_register(range, pages.start, pages.end)
     if (gone) return gone
     const error = yield* populateValid(current, mirror, pages, flags)
-    // With no lock held: this may be the last user of the address space, who takes it down.
+    // Called without locks: this may drop the last user of the address space and tear it down.
     yield* hmm_range_unregister(current, range)
     return error
   },
 )
 
-/** Populates on the driver's own account, without a fault of the device. */
+/** Populates without a fault of the device. */
 export const prefaultRegistered = procedure(
   'prefault (registered)',
   function* (current: Task, mirror: Mirror, pages: Pages, flags: number): Running<void> {
@@ -62,10 +63,10 @@ export const prefaultRegistered = procedure(
 )
 
 /**
- * One try: waits until the range is valid, reads it, and maps what was read unless it was invalidated in between. The
- * mmap lock is held until the device has it.
+ * One try: waits until the range is valid, reads it, and maps what was read unless it was
+ * invalidated in between. The mmap lock is held until the device is programmed.
  *
- * @returns 0, or an error; -EBUSY if the wait takes too long
+ * @returns 0 or an error; -EBUSY if the wait times out
  */
 export const populateValid = procedure(
   'populate (try, while valid)',
@@ -90,7 +91,7 @@ export const populateValid = procedure(
   },
 )
 
-/** Forgets what the callback has noted: from here on it counts. Before the range is read. */
+/** Clears the record of the callback, before the range is read. */
 export const beginNote = procedure(
   'populate (begin to take note)',
   function* (current: Task, mirror: Mirror) {
@@ -102,7 +103,10 @@ export const beginNote = procedure(
   },
 )
 
-/** True (1) if what was read may be mapped: the range is valid, and the callback was not called for it. */
+/**
+ * True (1) if what was read may be mapped: the range is valid, and the callback was not called for
+ * it.
+ */
 export const mayBeMapped = procedure('populate (check)', function* (current: Task, mirror: Mirror) {
   const range = rangeOf(mirror, current)
   const noted = yield* step('was the callback called', () => {
@@ -113,7 +117,10 @@ export const mayBeMapped = procedure('populate (check)', function* (current: Tas
   return noted ? 0 : yield* hmm_range_valid(range)
 })
 
-/** The callback: takes note of it, removes the entries, and returns when the device is done with them. */
+/**
+ * The callback: records the call, removes the device entries, and returns when the device has
+ * stopped using the pages.
+ */
 export const syncCpuDevicePagetables = procedure(function* sync_cpu_device_pagetables(
   _current: Task,
   mirror: Mirror,
@@ -135,7 +142,10 @@ export const syncCpuDevicePagetables = procedure(function* sync_cpu_device_paget
   return 1
 })
 
-/** The address space is going away: the device is halted, and every access of it faults from here on. */
+/**
+ * The address space is going away. Removes all device entries: every later access of the device
+ * faults.
+ */
 export const release = procedure(function* release(current: Task, mirror: Mirror): Running<void> {
   const everything = { start: 0, end: current.machine.pages }
   yield* mirror.updateLock.lock()
@@ -148,7 +158,7 @@ export const release = procedure(function* release(current: Task, mirror: Mirror
   yield* mirror.updateLock.unlock()
 })
 
-/** The driver for Linux 5.3 and 5.4 that does everything right. */
+/** A correct driver for Linux 5.3 and 5.4. */
 export const driverOf54: Driver = {
   name: 'reference of 5.4',
   invalidate: syncCpuDevicePagetables,

@@ -1,9 +1,9 @@
 /**
- * `struct hmm`: what an address space had before Linux 5.5 to keep mirrors of it in step. It sits on one classic notifier,
- * and knows every mirror and every range that is being read.
+ * `struct hmm`: what Linux before 5.5 kept for each mirrored address space. It has one classic
+ * notifier, and lists of all mirrors and of all registered ranges.
  *
- * The records of the reference know nothing of it: what belongs to one of them is found by {@link hmmOf},
- * {@link hmmMirrorOf} and {@link trackedOf}.
+ * The records of the reference have no pointer to it. {@link hmmOf}, {@link hmmMirrorOf} and {@link
+ * trackedOf} find it.
  *
  * @see reference A.1, A.2
  * @module
@@ -30,7 +30,9 @@ import {
   WaitQueue,
 } from '../../world/index.js'
 
-/** Where a mirror stands. `released`: the address space is gone, and it is still on the list. */
+/**
+ * State of a mirror. `released`: the address space is gone, and the mirror is still on the list.
+ */
 export const MirrorStanding = {
   unregistered: 'unregistered',
   registered: 'registered',
@@ -40,32 +42,38 @@ export const MirrorStanding = {
 /** One of {@link MirrorStanding}. */
 export type MirrorStanding = (typeof MirrorStanding)[keyof typeof MirrorStanding]
 
-/** A mirror, as its `struct hmm` knows it. @kernel struct hmm_mirror */
+/** A mirror on the list of `struct hmm`. @kernel struct hmm_mirror */
 export interface HmmMirror {
   readonly mirror: Mirror
-  /** {@link MirrorStanding}: whether callbacks are called for it, and whether release() still is to be. Changed under `mirrors_sem`. */
+  /**
+   * {@link MirrorStanding}: whether callbacks are called for the mirror, and whether release() is
+   * still to be called. Changed under `mirrors_sem`.
+   */
   standing: MirrorStanding
   readonly lifecycle: Lifecycle
 }
 
-/** What makes a range more than an array. @kernel struct hmm_range */
+/** The state of a range beside its array. @kernel struct hmm_range */
 export interface TrackedRange {
   readonly range: HmmRange
-  /** Whether it is on `hmm->ranges`. */
+  /** Whether the range is on `hmm->ranges`. */
   listed: boolean
-  /** `valid`: written under the lock of the ranges, read without. */
+  /** `valid`: written under `ranges_lock`, read without it. */
   valid: boolean
   /** Whether a fault may drop the mmap lock to wait for a page: `HMM_FAULT_ALLOW_RETRY`. */
   mayDrop: boolean
-  /** Whether a fault will still find its page locked, and have to wait for it: a bound of the scenario. */
+  /**
+   * Whether the next fault finds its page locked and has to wait. At most once: a bound of the
+   * scenario.
+   */
   lockedPages: boolean
-  /** By page: 0, or the frame that is mapped for DMA plus 1. */
+  /** By page: the frame that is mapped for DMA plus 1, or 0. */
   readonly daddrs: readonly { frame: number }[]
-  /** The driver's own note, under its update lock: its callback was called for the range. */
+  /** Recorded by the driver under its update lock: its callback was called for the range. */
   touched: boolean
 }
 
-/** What an address space has that is mirrored. @kernel struct hmm */
+/** The state of a mirrored address space. @kernel struct hmm */
 export interface Hmm {
   readonly mm: MmStruct
   /** `ranges_lock`. */
@@ -74,9 +82,12 @@ export interface Hmm {
   /** `mirrors_sem`: held for reading while callbacks run. */
   readonly mirrorsSem: RwSemaphore
   readonly mirrors: readonly HmmMirror[]
-  /** Where those wait who want their range to be valid. */
+  /** Threads that wait for their range to become valid. */
   readonly wq: WaitQueue
-  /** `notifiers`: starts that were counted and not uncounted. Also what {@link ClassicNotifier.open} counts. */
+  /**
+   * `notifiers`: invalidations that have started and not ended. {@link ClassicNotifier.open} counts
+   * the same.
+   */
   notifiers: number
 }
 
@@ -87,33 +98,36 @@ const trackedRanges = new WeakMap<HmmRange, TrackedRange>()
 function known<K extends object, V>(all: WeakMap<K, V>, key: K): V {
   const found = all.get(key)
   if (found === undefined)
-    throw new SpecificationError('scenario', 'a scenario of today calls what there was before Linux 5.5')
+    throw new SpecificationError(
+      'scenario',
+      'a scenario calls an interface of Linux before 5.5, and its generation has none',
+    )
   return found
 }
 
-/** The `struct hmm` of an address space, or that which has the notifier. */
+/** The `struct hmm` of an address space, or of a notifier. */
 export function hmmOf(handle: MmStruct | ClassicNotifier): Hmm {
   return known(hmms, handle)
 }
 
-/** A device's entry in the list of mirrors, by the device or by what the device has for a notifier. */
+/** The `struct hmm_mirror` of a device, or of the device's notifier record. */
 export function hmmMirrorOf(mirror: Mirror | IntervalNotifier): HmmMirror {
   return known(hmmMirrors, mirror)
 }
 
-/** What is known of a range beside its array. */
+/** The state of a range beside its array. */
 export function trackedOf(range: HmmRange): TrackedRange {
   return known(trackedRanges, range)
 }
 
-/** True if the range has pages of what `told` is about. */
+/** True if the range overlaps the invalidated range. */
 export function overlaps({ range }: TrackedRange, told: NotifierRange): boolean {
   return range.start < told.end && told.start < range.end
 }
 
 /**
- * Declares the `struct hmm` of the first address space, and takes the interval notifiers out: there are none. A device
- * keeps what was declared for it as the handle by which its callback and its addresses are found.
+ * Declares the `struct hmm` of the first address space and removes its interval notifiers. The
+ * notifier record of a device stays as the handle that leads to its callback and its addresses.
  *
  * @param ops - the callbacks of the classic notifier
  */
@@ -171,25 +185,30 @@ export function declareHmm(
   for (const entry of hmm.ranges) trackedRanges.set(entry.range, entry)
 }
 
-/** `mirrors_sem` is taken under the mmap lock, and the locks of drivers under it. */
+/**
+ * `mirrors_sem` is taken inside the mmap lock; the drivers' locks are taken inside `mirrors_sem`.
+ */
 const MIRRORS_RANK = LockRank.mmap + (LockRank.update - LockRank.mmap) / 2
 
 function rangesOf({ ranges }: Mirror): HmmRange[] {
   return [...ranges.values()]
 }
 
-/** What stands where there is a sequence number today, in a mirror and in the ranges that are in use. */
+/**
+ * Value of sequence number fields while a mirror or a range is in use: there are no sequence
+ * numbers.
+ */
 export const NO_SEQUENCE = 1
 
 /**
- * The range is in use by the acting thread, which has sampled no number. Called inside an atomic
+ * The acting thread uses the range, and has sampled no sequence number. Called inside an atomic
  * step.
  */
 export function useRange({ notifierSeq }: HmmRange): void {
   notifierSeq.number = NO_SEQUENCE
 }
 
-/** As hmm_mirror_register leaves it. */
+/** Sets the state that hmm_mirror_register leaves. */
 export function attachHmmMirror(mirror: Mirror): void {
   const hmmMirror = hmmMirrorOf(mirror)
   mirror.notifier.allocated = true
@@ -198,7 +217,10 @@ export function attachHmmMirror(mirror: Mirror): void {
   hmmMirror.lifecycle.signal('REGISTERED')
 }
 
-/** The state of a mirror: whether it is on the list, whether its release() was called, and whether the address space has a user. */
+/**
+ * The state of a mirror: whether it is on the list, whether its release() was called, and whether
+ * the address space has users.
+ */
 export function mirrorAbstraction(mirror: Mirror): Abstraction {
   const hmmMirror = hmmMirrorOf(mirror)
   return {

@@ -1,8 +1,9 @@
 /**
- * How long a `struct hmm` lives, since Linux 5.3: it is made for the first mirror and counted; callbacks, which find it by the list of
- * notifiers under SRCU, take a reference unless there is none left; it is freed when nobody is left who may have found it.
+ * The lifetime of `struct hmm`, from Linux 5.3 on. The first mirror allocates it; a kref counts its
+ * users. Callbacks find it on the list of notifiers under SRCU, and take a reference unless the
+ * count is zero. It is freed after an SRCU grace period.
  *
- * A scenario asks for it: elsewhere the record is there all the time.
+ * Only scenarios that ask for it model the lifetime. Elsewhere the record always exists.
  *
  * @see reference D20
  * @module
@@ -14,27 +15,27 @@ import { type Hmm, hmmOf } from './hmm.js'
 import { hmm_invalidate_range_end, hmm_invalidate_range_start, hmm_release } from './notifier.js'
 import { hmm_mirror_register, hmm_mirror_unregister } from './register.js'
 
-/** What tells how long the record lives. */
+/** The fields of the lifetime. */
 export interface HmmLifetime {
   allocated: boolean
-  /** `kref`: a mirror each, and a callback each that runs. */
+  /** `kref`: one for each mirror and one for each running callback. */
   kref: number
   /** Whether the notifier is on the list of the address space. */
   linked: boolean
-  /** Whether it is freed when the last reader has left: call_srcu. */
+  /** Whether a free is pending until the last reader leaves: call_srcu. */
   deferred: boolean
-  /** Readers under SRCU. */
+  /** Number of SRCU readers. */
   readers: number
 }
 
 const lifetimes = new WeakMap<Hmm, HmmLifetime>()
 
-/** How long the `struct hmm` of an address space, or that which has the notifier, lives. */
+/** The lifetime of the `struct hmm` of an address space, or of a notifier. */
 export function lifetimeOf(handle: MmStruct | ClassicNotifier): HmmLifetime {
   return lifetimes.get(hmmOf(handle)) as HmmLifetime
 }
 
-/** Declares the lifetime of the `struct hmm` of `mm`. There is none at first. */
+/** Declares the lifetime of the `struct hmm` of `mm`, which is not allocated at first. */
 function declareLifetime(layout: Layout, mm: MmStruct): void {
   const lifetime = layout.scope('hmm', (l) => {
     const allocated = l.flag('allocated')
@@ -49,7 +50,11 @@ function declareLifetime(layout: Layout, mm: MmStruct): void {
   lifetimes.set(hmmOf(mm), lifetime)
 }
 
-/** Finds the `struct hmm`, or makes it: one step, under the mmap lock for writing. @kernel hmm_get_or_create */
+/**
+ * Finds or allocates the `struct hmm`. One step, since the mmap lock is held for writing.
+ *
+ * @kernel hmm_get_or_create
+ */
 export const hmm_get_or_create = procedure(function* hmm_get_or_create(mm: MmStruct): Running<void> {
   const hmmLifetime = lifetimeOf(mm)
   yield* step('find or make it', () => {
@@ -63,7 +68,7 @@ export const hmm_get_or_create = procedure(function* hmm_get_or_create(mm: MmStr
   })
 })
 
-/** Gives a reference up. The last one ends it. @kernel hmm_put */
+/** Drops a reference. The last one frees the struct. @kernel hmm_put */
 export const hmm_put = procedure(function* hmm_put(handle: MmStruct | ClassicNotifier): Running<void> {
   const hmmLifetime = lifetimeOf(handle)
   const isLast = yield* step('kref_put', () => (--hmmLifetime.kref === 0 ? 1 : 0))
@@ -71,8 +76,8 @@ export const hmm_put = procedure(function* hmm_put(handle: MmStruct | ClassicNot
 })
 
 /**
- * Takes it off the list, and frees it when those who may have found it there have left. One step: whoever comes later finds
- * nothing.
+ * Removes the notifier from the list, and frees the struct when all SRCU readers have left. One
+ * step: readers that come later find nothing.
  *
  * @kernel hmm_free, mmu_notifier_call_srcu
  */
@@ -86,7 +91,11 @@ export const hmm_free = procedure(function* hmm_free(handle: MmStruct | ClassicN
   })
 })
 
-/** 1 if there is a notifier on the list. From then on it is not freed, until {@link srcu_read_unlock}. @kernel srcu_read_lock */
+/**
+ * Returns 1 if a notifier is on the list. It is not freed before {@link srcu_read_unlock}.
+ *
+ * @kernel srcu_read_lock
+ */
 export const srcu_read_lock = procedure(function* srcu_read_lock(classic: ClassicNotifier): Running<number> {
   const hmmLifetime = lifetimeOf(classic)
   return yield* step('look at the list', () => {
@@ -96,7 +105,7 @@ export const srcu_read_lock = procedure(function* srcu_read_lock(classic: Classi
   })
 })
 
-/** The last reader to leave frees what was to be. @kernel srcu_read_unlock */
+/** The last reader to leave frees the struct if a free is pending. @kernel srcu_read_unlock */
 export const srcu_read_unlock = procedure(function* srcu_read_unlock(
   classic: ClassicNotifier,
 ): Running<void> {
@@ -109,7 +118,12 @@ export const srcu_read_unlock = procedure(function* srcu_read_unlock(
   })
 })
 
-/** Takes a reference, unless the last one is gone: 0 then. @kernel kref_get_unless_zero */
+/**
+ * Takes a reference, unless the count is zero.
+ *
+ * @returns 1 if it was taken, else 0
+ * @kernel kref_get_unless_zero
+ */
 export const kref_get_unless_zero = procedure(function* kref_get_unless_zero(
   classic: ClassicNotifier,
 ): Running<number> {
@@ -121,7 +135,10 @@ export const kref_get_unless_zero = procedure(function* kref_get_unless_zero(
   })
 })
 
-/** Who began an invalidation counted it; where the record went before the end, the count went with it. */
+/**
+ * The record went away between start and end of an invalidation. Its count of this invalidation is
+ * dropped with it.
+ */
 const forgetCount = procedure(
   'hmm_invalidate_range_end (too late)',
   function* (classic: ClassicNotifier): Running<void> {
@@ -133,7 +150,7 @@ const forgetCount = procedure(
   },
 )
 
-/** Runs a callback for as long as its record is held. */
+/** Runs a callback with a reference to the record. */
 function* held(classic: ClassicNotifier, callback: () => Running<number>): Running<number> {
   if (!(yield* srcu_read_lock(classic))) return NOT_THERE
   const isHeld = yield* kref_get_unless_zero(classic)
@@ -143,10 +160,10 @@ function* held(classic: ClassicNotifier, callback: () => Running<number>): Runni
   return error
 }
 
-/** No callback was called. */
+/** The callback was not called. */
 const NOT_THERE = 1
 
-/** What takes and gives references. */
+/** The overrides that take and drop references. */
 const counted: readonly Override[] = [
   override(
     hmm_mirror_register,
@@ -193,7 +210,7 @@ const counted: readonly Override[] = [
   ),
 ]
 
-/** `generation` with a `struct hmm` that comes and goes. For one mirror. */
+/** `generation` with a `struct hmm` that is allocated and freed. For one mirror. */
 export function withHmmLifetime(generation: Generation): Generation {
   const { mirrors } = generation
   if (mirrors === undefined) return generation

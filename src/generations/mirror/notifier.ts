@@ -1,6 +1,6 @@
 /**
- * What `struct hmm` does when it is told of an invalidation, from Linux 5.1 on: it counts, marks the ranges that are
- * touched, and tells every mirror. The last one to end makes every range valid again.
+ * How `struct hmm` handles an invalidation, from Linux 5.1 on: it counts it, marks the ranges that
+ * overlap, and calls every mirror. The last invalidation to end makes every range valid again.
  *
  * @see reference A.2
  * @module
@@ -16,9 +16,10 @@ import { procedure, type Running, step } from '../../world/index.js'
 import { type Hmm, hmmOf, MirrorStanding, NO_SEQUENCE, overlaps } from './hmm.js'
 
 /**
- * Counts the invalidation, marks the ranges, and tells the mirrors: when it returns 0 no device uses the pages.
+ * Counts the invalidation, marks the ranges, and calls the mirrors. When it returns 0 no device
+ * uses the pages.
  *
- * @returns 0, or -EAGAIN where somebody would have to wait and may not: then it is as if nothing had begun
+ * @returns 0, or -EAGAIN if a callback would block and must not. Then the count is undone
  * @kernel hmm_invalidate_range_start
  */
 export const hmm_invalidate_range_start = procedure(function* hmm_invalidate_range_start(
@@ -38,9 +39,9 @@ export const hmm_invalidate_range_start = procedure(function* hmm_invalidate_ran
 })
 
 /**
- * Calls every mirror's callback, the list held still.
+ * Calls the callback of every mirror, with `mirrors_sem` held for reading.
  *
- * @returns 0, or -EAGAIN from the first that cannot
+ * @returns 0, or -EAGAIN from the first callback that would block
  */
 export const tellMirrors = procedure(
   'hmm_invalidate_range_start (mirrors)',
@@ -69,8 +70,8 @@ export const tellMirrors = procedure(
 )
 
 /**
- * Uncounts the invalidation. The last one makes every range valid, whatever has happened meanwhile: that is what a
- * sequence number does not do.
+ * Uncounts the invalidation. The last one makes every range valid, even a range that was read
+ * before the change. A sequence number does not have this flaw.
  *
  * @kernel notifiers_decrement
  */
@@ -83,7 +84,7 @@ export const notifiers_decrement = procedure(function* notifiers_decrement(hmm: 
   })
 })
 
-/** The change is made. @kernel hmm_invalidate_range_end */
+/** Ends the invalidation, after the page table has changed. @kernel hmm_invalidate_range_end */
 export const hmm_invalidate_range_end = procedure(function* hmm_invalidate_range_end(
   _current: Task,
   classic: ClassicNotifier,
@@ -94,8 +95,8 @@ export const hmm_invalidate_range_end = procedure(function* hmm_invalidate_range
 })
 
 /**
- * The address space goes away: every mirror's driver halts its device. No range is registered any more, since each pins
- * the address space.
+ * The address space goes away: calls release() of every mirror, which halts its device. No range is
+ * registered any more, since each pins the address space.
  *
  * @kernel hmm_release
  */
@@ -119,7 +120,7 @@ export const hmm_release = procedure(function* hmm_release(
   return 0
 })
 
-/** The callbacks by which `struct hmm` hears of its address space. */
+/** The notifier callbacks of `struct hmm`. */
 export const hmmMmuNotifierOps: ClassicNotifierOps = {
   start: hmm_invalidate_range_start,
   end: hmm_invalidate_range_end,

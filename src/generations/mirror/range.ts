@@ -1,5 +1,6 @@
 /**
- * Ranges of Linux 5.1 to 5.4: registered before they are read, and marked by every invalidation that touches them.
+ * Ranges of Linux 5.1 to 5.4. They are registered before they are read, and every invalidation that
+ * overlaps them marks them invalid.
  *
  * @see reference A.2
  * @module
@@ -34,33 +35,33 @@ import {
 } from '../../world/index.js'
 import { hmmOf, type TrackedRange, trackedOf, useRange } from './hmm.js'
 
-/** The fault may drop the mmap lock: then -EAGAIN is returned, and it is not held any more. */
+/** The fault may drop the mmap lock. Then -EAGAIN is returned and the lock is not held. */
 export const HMM_FAULT_ALLOW_RETRY = 1
-/** Nothing is faulted in: what is there is told. */
+/** Faults nothing in; reports what is present. */
 export const HMM_FAULT_SNAPSHOT = 2
 
-/** Pages, and what is asked of each of them. @kernel struct hmm_range */
+/** Pages, and the requests for them. @kernel struct hmm_range */
 export interface Pages {
   /** First page. */
   readonly start: number
   /** Page after the last. */
   readonly end: number
-  /** `HMM_PFN_REQ_` bits asked of every page. */
+  /** `HMM_PFN_REQ_` bits requested for every page. */
   readonly defaultFlags: number
-  /** Which bits of `requests` count. */
+  /** Mask of the bits of `requests` that count. */
   readonly pfnFlagsMask: number
-  /** `HMM_PFN_REQ_` bits by page, from the first on. */
+  /** `HMM_PFN_REQ_` bits by page, starting with the first. */
   readonly requests?: readonly number[]
 }
 
-/** Asks for every page, to be written if `write`. */
+/** Requests every page, for writing if `write`. */
 export function everyPage(start: number, end: number, write: boolean): Pages {
   return { start, end, defaultFlags: HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0), pfnFlagsMask: 0 }
 }
 
 /**
- * Begins to follow what becomes of the pages, and pins the address space for as long. The range is valid unless
- * something is being invalidated, wherever that is.
+ * Registers a range, and pins the address space until it is unregistered. The range is valid unless
+ * an invalidation is running anywhere in the address space.
  *
  * @returns 0; -EINVAL for no pages; -EFAULT if the address space has no user left
  * @kernel hmm_range_register
@@ -87,8 +88,8 @@ export const hmm_range_register = procedure(function* hmm_range_register(
 })
 
 /**
- * Ends to follow the pages, and gives the address space up: the last user takes it down. Hence no lock may be held that
- * this needs.
+ * Unregisters a range, and drops its user of the address space. The last user tears the address
+ * space down, so the caller must not hold a lock that this takes.
  *
  * @kernel hmm_range_unregister
  */
@@ -107,9 +108,10 @@ export const hmm_range_unregister = procedure(function* hmm_range_unregister(
 })
 
 /**
- * Waits until nothing is being invalidated.
+ * Waits until no invalidation is running.
  *
- * @returns 1 if the range is valid; 0 if the time (in the kernel some milliseconds, here any moment) is over
+ * @returns 1 if the range is valid; 0 on timeout (in the kernel after some milliseconds, here at
+ * any moment)
  * @kernel hmm_range_wait_until_valid
  */
 export const hmm_range_wait_until_valid = procedure(function* hmm_range_wait_until_valid(
@@ -123,8 +125,9 @@ function isValid(trackedRange: TrackedRange): boolean {
 }
 
 /**
- * True (1) if the range is valid: nothing that touches it is being invalidated now. Called under
- * the driver's update lock. It does not say that nothing has been since the range was read (D55).
+ * True (1) if the range is valid: no invalidation that overlaps it is running. Called under the
+ * driver's update lock. It does not report an invalidation that has started and ended since the
+ * range was read (D55).
  *
  * @kernel hmm_range_valid
  */
@@ -137,19 +140,20 @@ export const hmm_range_valid = procedure(function* hmm_range_valid(range: HmmRan
   })
 })
 
-/** What was read may not be used. Called inside an atomic step. */
+/** What the walk read is stale. Called inside an atomic step. */
 export function collide(range: HmmRange): void {
   range.result = RangeResult.collided
   range.lifecycle.signal('COLLIDED')
 }
 
 /**
- * Reads the page table, and faults in what is asked for. The caller holds the mmap lock for reading, and still does
- * afterwards, except after -EAGAIN.
+ * Walks the page table and faults in what is requested. The caller holds the mmap lock for reading,
+ * and still holds it afterwards, except after -EAGAIN.
  *
  * @param flags - {@link HMM_FAULT_ALLOW_RETRY}, {@link HMM_FAULT_SNAPSHOT}
- * @returns how many pages from the first on are told; or -EBUSY if the range is not valid; -EAGAIN if the mmap lock had
- * to be dropped; -EPERM for pages that may not be read, or not written as asked; -EFAULT for what cannot be reached
+ * @returns the number of pages reported, from the first on; -EBUSY if the range is not valid;
+ * -EAGAIN if the mmap lock was dropped; -EPERM if the VMA does not permit the requested access;
+ * -EFAULT if there is no page that can be mirrored
  * @kernel hmm_range_fault, of Linux 5.3 and 5.4
  */
 export const hmmRangeFaultWithFlags = procedure(
@@ -166,7 +170,7 @@ export const hmmRangeFaultWithFlags = procedure(
   },
 )
 
-/** The walk looks at `valid` where today's looks at a sequence number. */
+/** The walk checks `valid`; the reference checks a sequence number. */
 const checkValid = override(
   mmu_interval_check_retry,
   () =>
@@ -181,7 +185,8 @@ const checkValid = override(
 )
 
 /**
- * What may not be read is an error, also for who has asked for nothing there. Today only who asked is told so.
+ * A page that cannot be read is an error even if it was not requested. Current kernels return an
+ * error only if it was requested.
  *
  * @see reference D27
  */
@@ -203,7 +208,10 @@ export const strictAreas = override(
     },
 )
 
-/** A fault that has to wait for a page drops the mmap lock first, if it may. The caller takes it anew, and starts again. */
+/**
+ * A fault that must wait for a page drops the mmap lock first, if that is allowed. The caller takes
+ * the lock again and starts over.
+ */
 export const dropLock = override(
   hmm_vma_fault,
   (original) =>
@@ -221,7 +229,10 @@ export const dropLock = override(
     },
 )
 
-/** The page that the next fault of `current` meets is locked: who may not drop the mmap lock waits with it held. */
+/**
+ * Makes the page of the next fault of `current` locked. A fault that must not drop the mmap lock
+ * waits with it held.
+ */
 export const lockNextPage = procedure(
   'the next page is locked',
   function* (current: Task, mirror: Mirror): Running<void> {
@@ -232,5 +243,5 @@ export const lockNextPage = procedure(
   },
 )
 
-/** What the walk of Linux 5.3 and 5.4 has in place of today's. */
+/** The overrides of the walk for Linux 5.3 and 5.4. */
 export const walkOf54: readonly Override[] = [checkValid, strictAreas, dropLock]

@@ -1,5 +1,5 @@
 /**
- * Mirrors come and go: hmm_mirror_register and hmm_mirror_unregister.
+ * Registration of mirrors: hmm_mirror_register and hmm_mirror_unregister.
  *
  * @see reference A.1, A.2
  * @module
@@ -10,8 +10,8 @@ import { claim, procedure, type Running, step } from '../../world/index.js'
 import { attachHmmMirror, hmmMirrorOf, hmmOf, MirrorStanding } from './hmm.js'
 
 /**
- * Begins to mirror the address space: from here on the driver's callbacks are called. The caller holds the mmap lock
- * for writing.
+ * Registers a mirror: from now on its callbacks are called. The caller holds the mmap lock for
+ * writing.
  *
  * @returns 0, or -EINVAL if the address space has no user left
  * @kernel hmm_mirror_register
@@ -35,8 +35,8 @@ export const hmm_mirror_register = procedure(function* hmm_mirror_register(
 })
 
 /**
- * Ends to mirror the address space. When it returns no callback runs for the mirror, nor will: callbacks are called with
- * the list held for reading.
+ * Unregisters a mirror. When it returns, no callback of the mirror runs or will run: callbacks run
+ * with `mirrors_sem` held for reading.
  *
  * @kernel hmm_mirror_unregister
  */

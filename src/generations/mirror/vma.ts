@@ -1,6 +1,6 @@
 /**
- * Ranges of Linux 4.14 to 5.0: they lie in one area, are valid from the moment they are read, and are followed until
- * `hmm_vma_range_done`.
+ * Ranges of Linux 4.14 to 5.0. A range lies in one VMA, is valid from the moment it is read, and is
+ * tracked until `hmm_vma_range_done`.
  *
  * @see reference A.1, and seed 002
  * @module
@@ -32,12 +32,12 @@ import { hmmMirrorOf, hmmOf, MirrorStanding, trackedOf, useRange } from './hmm.j
 import { collide, dropLock, type Pages } from './range.js'
 
 /**
- * Reads the page table and faults in what is asked for. The caller holds the mmap lock for reading.
+ * Walks the page table and faults in what is requested. The caller holds the mmap lock for reading.
  *
- * @returns 0: the range is followed, until {@link hmm_vma_range_done}. After an error it is not, and every page that was not
- * told is NONE: -EINVAL for pages that are not in one area; -ENOMEM if nobody mirrors the address space and there is no
- * memory for its `struct hmm`; -EPERM if the area may not be read; -EFAULT for a fault that failed; -EBUSY if the mmap
- * lock had to be dropped, which then is not held any more
+ * @returns 0: the range is tracked until {@link hmm_vma_range_done}. After an error it is not, and
+ * every page that was not reported is NONE: -EINVAL if the pages are not in one VMA; -ENOMEM if the
+ * address space has no mirror and its `struct hmm` cannot be allocated; -EPERM if the VMA cannot be
+ * read; -EFAULT if a fault failed; -EBUSY if the mmap lock was dropped, which then is not held
  * @kernel hmm_vma_fault
  */
 export const hmmVmaFaultBlocking = procedure(
@@ -53,7 +53,7 @@ export const hmmVmaFaultBlocking = procedure(
 )
 
 /**
- * Reads the page table, and faults in nothing.
+ * Walks the page table and faults nothing in.
  *
  * @returns as {@link hmmVmaFaultBlocking}; of its errors -EINVAL, -ENOMEM and -EPERM
  * @kernel hmm_vma_get_pfns
@@ -66,7 +66,10 @@ export const hmm_vma_get_pfns = procedure(function* hmm_vma_get_pfns(
   return yield* hmmVmaFaultBlocking(current, range, { ...pages, defaultFlags: 0, pfnFlagsMask: 0 })
 })
 
-/** Looks at the area, and begins to follow the range. Valid from here on, whatever is being invalidated. */
+/**
+ * Checks the VMA and starts to track the range. The range is valid from now on, even if an
+ * invalidation is running.
+ */
 export const beginVma = procedure(
   'hmm_vma_fault (begin)',
   function* (current: Task, range: HmmRange, pages: Pages): Running<number> {
@@ -90,7 +93,7 @@ export const beginVma = procedure(
         }
         trackedRange.listed = true
         trackedRange.valid = true
-        // Whatever `block` says: the flag that lets a fault drop the lock is always given.
+        // hmm_vma_fault always passes FAULT_FLAG_ALLOW_RETRY, whatever `block` says.
         trackedRange.mayDrop = true
         return 0
       },
@@ -99,7 +102,7 @@ export const beginVma = procedure(
   },
 )
 
-/** Why the area does not do: an error number, or 0. */
+/** The error number if the VMA cannot be mirrored, else 0. */
 function refusal(range: HmmRange, { start, end }: Pages): number {
   const { mm } = range.notifier
   if (mm.vma[start].kind === VmaKind.none || mm.vma[start].kind === VmaKind.pfnmap) return Errno.EINVAL
@@ -107,7 +110,7 @@ function refusal(range: HmmRange, { start, end }: Pages): number {
   return mm.vma[start].flags & VM_READ ? 0 : Errno.EPERM
 }
 
-/** NONE for every page from `start` to `end`. @kernel hmm_pfns_clear */
+/** Sets every entry from `start` to `end` to NONE. @kernel hmm_pfns_clear */
 function clearPfns(range: HmmRange, start: number, end: number): void {
   for (let page = start; page < end; page++) {
     range.pfns[page].flags = 0
@@ -115,7 +118,7 @@ function clearPfns(range: HmmRange, start: number, end: number): void {
   }
 }
 
-/** An error: what was not told is cleared, and the range is not followed any more. */
+/** After an error: clears the pages that were not reported, and stops tracking the range. */
 const abandon = procedure(
   'hmm_vma_fault (error)',
   function* (range: HmmRange, { end }: HmmRequest): Running<void> {
@@ -130,9 +133,9 @@ const abandon = procedure(
 )
 
 /**
- * Ends to follow the range. Under the driver's update lock, once for every time that it was read.
+ * Stops tracking the range. Called under the driver's update lock, once for each walk.
  *
- * @returns 1 if no invalidation of it was marked since it was read, 0 if what was read may not be used
+ * @returns 1 if no invalidation has marked the range since it was read; 0 if what was read is stale
  * @kernel hmm_vma_range_done
  */
 export const hmm_vma_range_done = procedure(function* hmm_vma_range_done(range: HmmRange): Running<number> {
@@ -147,7 +150,7 @@ export const hmm_vma_range_done = procedure(function* hmm_vma_range_done(range: 
   })
 })
 
-/** The walk looks at no mark: only hmm_vma_range_done tells. */
+/** The walk does not check for invalidations; only hmm_vma_range_done does. */
 const neverCollides = override(
   mmu_interval_check_retry,
   () =>
@@ -159,8 +162,8 @@ const neverCollides = override(
     },
 )
 
-/** Nobody looks whether the area may be written: a fault for writing succeeds there, and changes nothing (D19). */
+/** VM_WRITE is not checked. A write fault on a read-only VMA succeeds and changes nothing (D19). */
 const writableOrNot = onStep(hmm_vma_fault, 'check VM_WRITE', () => () => true)
 
-/** What the walk of Linux 4.14 to 5.0 has in place of today's. */
+/** The overrides of the walk for Linux 4.14 to 5.0. */
 export const walkOf417: readonly Override[] = [neverCollides, writableOrNot, dropLock]
