@@ -1,7 +1,7 @@
 /**
- * The thread that takes the current step, and its world. Steps are closures over records alone, so
- * that threads that run the same procedure with the same arguments share its control nodes. Locks
- * read here which thread takes them, and records which world they read.
+ * The acting thread and its world. Steps are closures that capture only records, so that threads
+ * which run the same procedure with the same arguments share its control nodes. Locks read the
+ * acting thread and the world here.
  *
  * @module
  */
@@ -9,37 +9,46 @@
 /** The packed bytes of one state. Only records made by a layout read and write them. */
 export type World = Uint8Array
 
-/** How often a clause was checked inside steps. */
+/** How often each clause was checked inside steps. */
 export interface Asserted {
-  /** Fields with a guard that were accessed, and their guard looked at. */
+  /** Accesses to guarded fields whose guard was checked. */
   guarded: number
-  /** Claims that were made within steps, and by locks. */
+  /** Claims made by steps and by locks. */
   readonly byClause: Map<string, number>
 }
 
-/** The thread that acts, or {@link NOBODY}. Whoever runs a step sets it first. */
+/** The acting thread, or {@link NOBODY}. The code that runs a step sets it first. */
 export const acting = {
-  /** Index of the thread (0 …), or {@link NOBODY} while a state is only looked at. */
+  /** Index of the thread (0 …), or {@link NOBODY} while the state is only inspected. */
   thread: -1,
-  /** Clauses that are not claimed of what runs. */
+  /** Clauses that the running model does not claim. */
   unclaimed: new Set<string>() as ReadonlySet<string>,
-  /** What steps were held to: whoever explores sets its own. */
+  /** Counts of the checks inside steps. Each explorer sets its own. */
   asserted: { guarded: 0, byClause: new Map() } as Asserted,
-  /** What a claim or a guard raised since the acting thread began: text that catches it does not undo it. */
+  /**
+   * The error of a claim or a guard since the acting thread began its step. A procedure that
+   * catches the error does not clear it.
+   */
   raised: undefined as Error | undefined,
-  /** True while procedures and claims run: nothing may be declared, and clock and chance are guarded. */
+  /**
+   * True while procedures and claims run. Nothing may be declared then, and the clock and random
+   * numbers are guarded.
+   */
   inside: false,
   /** True while a model is built: the clock and random numbers are guarded. */
   building: false,
-  /** The world in use: what properties of records read and write. */
+  /** The current world, which the properties of records read and write. */
   world: new Uint8Array(0) as World,
-  /** The world before the step that is judged: what {@link old} reads. */
+  /** The world before the step that is being judged, which {@link old} reads. */
   before: new Uint8Array(0) as World,
 }
 
-/** The part that a procedure may read of {@link acting}. */
+/** The part of {@link acting} that a procedure may read. */
 export const whoActs: {
-  /** Index of the thread that takes the step (0 …), or {@link NOBODY} while a state is only looked at. */
+  /**
+   * Index of the thread that takes the step (0 …), or {@link NOBODY} while the state is only
+   * inspected.
+   */
   readonly thread: number
 } = Object.freeze({
   get thread() {
@@ -47,14 +56,14 @@ export const whoActs: {
   },
 })
 
-/** `thread` takes a step of a model of which `unclaimed` is not claimed. */
+/** Makes `thread` the acting thread, in a model that does not claim `unclaimed`. */
 export function act(thread: number, unclaimed: ReadonlySet<string>): void {
   acting.thread = thread
   acting.unclaimed = unclaimed
   acting.raised = undefined
 }
 
-/** Runs what is neither procedure nor claim while one of them is under way. */
+/** Runs code that is neither a procedure nor a claim, while one of them is running. */
 export function outside<T>(run: () => T): T {
   const before = acting.inside
   acting.inside = false
@@ -86,12 +95,12 @@ export function building<T>(build: () => T): T {
   }
 }
 
-/** Makes `w` the world in use. */
+/** Makes `w` the current world. */
 export function use(w: World): void {
   acting.world = w
 }
 
-/** What there is between two steps: no world. A field that is read or written there is an error. */
+/** The current world between two steps: none. Access to a field there is an error. */
 export const NO_WORLD: World = new Proxy(new Uint8Array(0), {
   get: () => betweenSteps('read'),
   set: () => betweenSteps('written'),
@@ -101,7 +110,7 @@ function betweenSteps(how: string): never {
   throw new BetweenSteps(`a field of the world is ${how} between two steps; look at it within a step`)
 }
 
-/** A field was used where there is no world. */
+/** A field was accessed between two steps. */
 export class BetweenSteps extends Error {
   constructor(message: string) {
     super(message)
@@ -109,7 +118,7 @@ export class BetweenSteps extends Error {
   }
 }
 
-/** For what claims everything. */
+/** For code that claims everything. */
 export const ALL_CLAIMED: ReadonlySet<string> = new Set()
 
 /** No thread acts: the world is being set up or looked at, and lock discipline does not apply. */

@@ -61,11 +61,12 @@ export class SpecificationError extends Error {
 }
 
 /**
- * Throws a {@link Violation} of `clause` unless `holds`, or the clause is not claimed of the model that runs.
+ * Throws a {@link Violation} of `clause` unless `holds`. Does nothing if the running model does not
+ * claim the clause.
  *
  * @param clause - identifier of the requirement
- * @param holds - what must be true; a function where it looks at fields that the step itself does not
- * @param detail - what was seen when it is not, in words
+ * @param holds - the condition; a function if it reads fields that the step itself does not read
+ * @param detail - a description of the violation
  */
 export function claim(
   clause: string,
@@ -78,7 +79,7 @@ export function claim(
   throw new Violation(clause, typeof detail === 'string' ? detail : unobserved(detail))
 }
 
-/** Counts that a step had to keep `clause`. */
+/** Counts a check of `clause` inside a step. */
 export function asserted(clause: string): void {
   const { byClause } = acting.asserted
   byClause.set(clause, (byClause.get(clause) ?? 0) + 1)

@@ -1,6 +1,6 @@
 /**
- * The world and the atomic step: what a procedure is made of. It knows nothing of memory management and nothing
- * of checking.
+ * The world and the atomic step, of which procedures are made. Depends neither on memory management
+ * nor on the checker.
  *
  * @module world
  */

@@ -60,11 +60,11 @@ export interface StepClaim {
   judge(thread: number, from: View, to: View): Judgement
 }
 
-/** A call that a thread is in. */
+/** A call that a thread has not returned from. */
 export interface CallUnderWay {
   readonly procedure: AnyProcedure
   readonly args: readonly unknown[]
-  /** What its steps and calls have returned to it, in their order. */
+  /** The results of its steps and calls, in order. */
   readonly inputs: readonly unknown[]
 }
 
@@ -77,8 +77,9 @@ export interface Witness {
   /** True in a state that satisfies it. */
   holds(view: View): boolean
   /**
-   * What may stand in its way, in words, if a thread that is in `calls` has met it; undefined if it has not. Where no state shows
-   * the witness, the shortest run to such a place is shown.
+   * Describes the obstacle to the witness that a thread in `calls` has met, or returns undefined if
+   * it has met none. If no state satisfies the witness, the checker shows the shortest run to such
+   * an obstacle.
    *
    * @param calls - the outermost first
    */
@@ -105,7 +106,7 @@ export interface Abstraction {
 
 /**
  * Values of which only the order matters. States that differ in nothing else have the same steps
- * and the same results of claims, so one of them can represent all.
+ * and the same results of claims, so that one of them can represent all.
  */
 export interface Normalisation {
   /** The name of the reduction, for verdicts. */
@@ -133,13 +134,13 @@ export interface Model {
   readonly normalisations?: readonly Normalisation[]
   /** Clauses that do not hold for it: claims of them inside steps are skipped. */
   readonly unclaimed?: readonly string[]
-  /** Texts that replace procedures'. */
+  /** Replacements of procedures or of single steps. */
   readonly overrides?: readonly Override[]
   /** Assumptions of its author about anything outside the model. Its verdict states them. */
   readonly assumptions?: readonly string[]
 }
 
-/** A number that a scenario can be set to. */
+/** A parameter of a scenario. */
 export interface Parameter {
   /** What it means, with its unit. */
   readonly summary: string
@@ -164,7 +165,7 @@ export interface Scenario<P extends string = string> {
   /** What happens in it and its purpose, in one or two sentences. */
   readonly summary: string
   readonly parameters: Readonly<Record<P, Parameter>>
-  /** Identifiers of the requirements that it is there to exercise. */
+  /** Identifiers of the requirements that it exercises. */
   readonly exercises: readonly string[]
   /** Builds the model for the values of the parameters, with a new world each time. */
   build(parameters: Parameters<P>): Model
@@ -183,13 +184,13 @@ const CLAIMS = {
   progress: 'pending',
 } as const satisfies Readonly<Record<keyof Claims, string>>
 
-/** Those of a {@link Model} that are claims. */
+/** The properties of a {@link Model} that hold claims. */
 export type Claims = Pick<Model, 'invariants' | 'stepClaims' | 'witnesses' | 'progress'>
 
 /**
  * Throws for an object that looks like a claim but would never be evaluated.
  *
- * @param where - whose claims they are, as the message names it
+ * @param where - the owner of the claims, for the message
  * @throws SpecificationError `scenario`
  */
 export function mustBeClaims(claims: Claims, where: string): void {

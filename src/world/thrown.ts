@@ -1,10 +1,10 @@
 /**
- * What was thrown, in words, and where in its author's text.
+ * Describes thrown values, and finds the place in the author's source.
  *
  * @module
  */
 
-/** A line of somebody's own text. */
+/** A line in a source file. */
 export interface SourcePlace {
   /** The module, as the host names it: a URL or a path. */
   readonly file: string
@@ -12,22 +12,22 @@ export interface SourcePlace {
   readonly column: number
 }
 
-/** This package's own modules, whether compiled or not: beside them is what is not its own. */
-// In a bundle for browsers a module has no address.
+/** Directory of this package, compiled or not. Files outside it belong to somebody else. */
+// In a browser bundle a module has no path.
 const ROOT = rootOf(import.meta.url ?? '')
 const OWN = ['src/', 'spec/', 'models/'].map((folder) => ROOT + folder)
 
-/** One frame of a stack that is in a file. */
+/** A stack frame in a file. */
 const FRAME = /(?:^|[\s(])((?:file:\/\/)?\/[^():]*):(\d+):(\d+)\)?$/
 
 function rootOf(url: string): string {
   return url.replace(/src\/world\/[^/]*$/, '')
 }
 
-/** What the language says of a change of what is frozen. */
+/** Messages of JavaScript engines for a change to a frozen object. */
 const FROZEN = /read only property|not extensible|Cannot (redefine|delete) property/
 
-/** The message of what was thrown, whatever it is. */
+/** The message of a thrown value of any type. */
 export function messageOf(thrown: unknown): string {
   try {
     if (!(thrown instanceof Error)) return String(thrown)
@@ -41,15 +41,19 @@ export function messageOf(thrown: unknown): string {
 }
 
 /**
- * Where in somebody's own text `thrown` was thrown, or who called what threw it: the innermost frame that is not of this package.
+ * The innermost stack frame outside of this package: where the author's code threw, or called what
+ * threw.
  *
- * @returns undefined for what has no stack, or no such frame
+ * @returns undefined for a value without a stack, or without such a frame
  */
 export function placeOf(thrown: unknown): SourcePlace | undefined {
   return framesOf(thrown).find(({ file }) => !isOwn(file))
 }
 
-/** The innermost frame that is in a file, if that is not one of this package: then it is a mistake of that file. */
+/**
+ * The innermost stack frame in a file, if that file is not part of this package. Then the mistake
+ * is in that file.
+ */
 export function mistakenPlaceOf(thrown: unknown): SourcePlace | undefined {
   const [innermost] = framesOf(thrown)
   return innermost === undefined || isOwn(innermost.file) ? undefined : innermost
@@ -60,13 +64,13 @@ export function nameOfPlace({ file, line }: SourcePlace): string {
   return `${decodeURI(file.slice(file.lastIndexOf('/') + 1))}:${line}`
 }
 
-/** ` (driver.js:12)`, or nothing where the place is not known. */
+/** ` (driver.js:12)`, or an empty string if the place is not known. */
 export function atPlaceOf(thrown: unknown): string {
   const place = placeOf(thrown)
   return place === undefined ? '' : ` (${nameOfPlace(place)})`
 }
 
-/** True for a file that is neither this package's nor that of one that is installed. */
+/** True for a file that is neither part of this package nor of an installed one. */
 export function isAuthors(file: string): boolean {
   return !isOwn(file)
 }
@@ -79,7 +83,7 @@ function urlOf(file: string): string {
   return file.startsWith('file:') ? file : `file://${file}`
 }
 
-/** The frames of a stack that are in files, innermost first. */
+/** The stack frames in files, innermost first. */
 export function framesOf(thrown: unknown): SourcePlace[] {
   if (!(thrown instanceof Error)) return []
   let stack: unknown
@@ -91,7 +95,7 @@ export function framesOf(thrown: unknown): SourcePlace[] {
   if (typeof stack !== 'string') return []
   return stack.split('\n').flatMap((text) => {
     const found = /^\s*at /.test(text) ? FRAME.exec(text) : null
-    // A query or fragment tells instances of one module apart.
+    // Query and fragment only distinguish instances of one module.
     return found === null
       ? []
       : [{ file: found[1].replace(/[?#].*$/, ''), line: Number(found[2]), column: Number(found[3]) }]

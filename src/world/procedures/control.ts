@@ -1,10 +1,12 @@
 /**
- * Memoized control states. A generator cannot be copied, so none is: where a procedure stands is a function of
- * the results that it has received, and each distinct history of results in a frame is one interned node, which
- * holds the step that its parked generator has published. The first time that a result is seen at a node a fresh
- * generator is replayed to make the child, and never again. A thread is then one small integer.
+ * Memoized control states. A generator cannot be copied. Instead, the position of a procedure is a
+ * function of the results that it has received: each distinct history of results in a frame is one
+ * interned node, which holds the step that its suspended generator has yielded. When a result is
+ * new at a node, a fresh generator is replayed once to make the child node. The position of a
+ * thread is then one small integer.
  *
- * Interning, replaying and calling share the nodes, in the hottest loop of the checker; that is why the file is long.
+ * The file is long because interning, replaying and calling share the nodes, in the hottest loop of
+ * the checker.
  *
  * @module
  */
@@ -30,16 +32,18 @@ import {
 } from './procedure.js'
 import { running } from './running.js'
 
-/** A location of a thread that has ended. */
+/** The location of a thread that has ended. */
 export const FINISHED = 0
 
-/** Bounds against procedures that never come to an end. */
+/** Limits against procedures that never end. */
 export interface ControlLimits {
-  /** Most results that one frame may receive before it returns (default 2000). */
+  /** Maximum number of results that one frame may receive before it returns (default 2000). */
   readonly history: number
-  /** Most control nodes of a scenario (default 1000000). */
+  /** Maximum number of control nodes of a scenario (default 1000000). */
   readonly nodes: number
-  /** Deepest nesting of calls, and most calls without a step between (default 1000). */
+  /**
+   * Maximum nesting of calls, and maximum number of calls without a step in between (default 1000).
+   */
   readonly calls: number
 }
 
@@ -62,7 +66,10 @@ interface Node {
   readonly input: unknown
   readonly depth: number
   readonly operation: Operation | Return | Failed
-  /** Where a procedure has become another and did not return what that returns: it must return nothing. */
+  /**
+   * True if a procedure has continued as another with `become` but does not return its result. The
+   * other must then return nothing.
+   */
   readonly discards: boolean
   readonly children: Map<unknown, Node>
   /** Locations at this node, by the location of the caller. */
@@ -73,45 +80,48 @@ interface Frame {
   readonly procedure: AnyProcedure
   readonly body: Body<unknown[], unknown>
   readonly args: readonly unknown[]
-  /** Name of the procedure that has become this one and does not return what it returns, if one has. */
+  /**
+   * Name of the procedure that continued as this one and does not return its result, if there is
+   * one.
+   */
   discardedBy: string | undefined
   root: Node | undefined
 }
 
-/** Where a thread stands: a node, and the location of the caller below it. */
+/** Position of a thread: a node, and the location of the caller. */
 export interface Location {
-  /** The integer that stands for it in a state. */
+  /** The integer that represents it in a state. */
   readonly id: number
   readonly below: Location | undefined
   readonly node: Node
-  /** How many calls it is within. */
+  /** Depth of calls. */
   readonly nesting: number
 }
 
-/** A frame of a thread, for people. */
+/** A frame of a thread, for messages. */
 export interface FrameDescription {
   readonly procedure: string
   readonly args: readonly unknown[]
-  /** The step it is about to take, or the procedure it has called. */
+  /** The step that is next, or the procedure that it has called. */
   readonly at: string
 }
 
-/** One step of the way to an answer, and where the thread goes on that has received it. */
+/** A node of the tree of results, and the location after that result. */
 interface Entry {
   readonly next: Map<unknown, Entry>
   reached: number
 }
 
 /**
- * The answers of one location that are no numbers, as a tree over what they hold: telling an answer from others costs a few
- * look-ups and no text.
+ * The results of one location that are not numbers, as a tree over their contents. Telling results
+ * apart costs a few map look-ups, and no serialisation.
  */
 class Answers {
   private readonly root: Entry = { next: new Map(), reached: -1 }
-  /** True if the step has answered nothing: then it always does. */
+  /** True if the step has returned nothing. Then it always must. */
   hasNothing = false
 
-  /** The entry of `answer`; `refuse` is called for what two answers could not be told apart by. */
+  /** The entry of `answer`. Calls `refuse` for a value that cannot be told apart from others. */
   entryOf(answer: unknown, refuse: () => never): Entry {
     return this.follow(this.root, answer, refuse)
   }
@@ -120,7 +130,7 @@ class Answers {
     switch (typeof value) {
       case 'number':
         if (!Number.isFinite(value)) refuse()
-        // A map takes the two zeroes for one.
+        // A map treats 0 and -0 as one key.
         return step(entry, Object.is(value, -0) ? MINUS_ZERO : value)
       case 'string':
       case 'boolean':
@@ -160,33 +170,34 @@ function step(entry: Entry, token: unknown): Entry {
 }
 
 /**
- * A frame of a thread by what made it what it is.
+ * A frame of a thread, described by the inputs that determine it.
  *
+ * @typeParam P - its procedure, or what represents one
  * @typeParam P - its procedure, or what stands for one
  */
 export interface FrameHistory<P = Pick<AnyProcedure, 'procedureName'>> {
   readonly procedure: P
   readonly args: readonly unknown[]
-  /** The results that it has received, in their order. */
+  /** The results that it has received, in order. */
   readonly inputs: readonly unknown[]
 }
 
-/** Every control state that the threads of a scenario have reached. */
+/** All control states that the threads of a scenario have reached. */
 export class ControlGraph {
-  /** `runs[location]`: what the thread does next. Parallel arrays, as the checker's inner loop reads them. */
+  /** `runs[location]`: effect of the next step. Parallel arrays, for the checker's inner loop. */
   readonly runs: Run[] = [() => 0]
-  /** `choices[location]`: in how many ways it may go. */
+  /** `choices[location]`: number of its outcomes. */
   readonly choices: number[] = [0]
-  /** `ways[location]`: what those are called, if they have names. */
+  /** `ways[location]`: names of the outcomes, if they have any. */
   readonly ways: (readonly string[] | undefined)[] = [undefined]
-  /** `own[location]`: whether it is in a procedure that {@link isOwn} says is under test. */
+  /** `own[location]`: whether the step belongs to a procedure under test, see {@link isOwn}. */
   readonly own: boolean[] = [false]
-  /** Whether a procedure is of the text under test, and is audited more closely than the rest. */
+  /** Whether a procedure belongs to the code under test. Such code is audited more closely. */
   isOwn: (procedure: AnyProcedure) => boolean = () => false
-  /** Called with each answer that a step gives at a location for the first time. */
+  /** Called when a step returns a result for the first time at a location. */
   onAnswer: ((procedure: AnyProcedure, step: Step, answer: unknown) => void) | undefined
   private readonly next: number[][] = [[]]
-  /** By location: what follows answers that are no numbers. */
+  /** By location: the successors of results that are not numbers. */
   private readonly answers: (Answers | undefined)[] = []
   /** By location: whether its step was taken. */
   private readonly taken: boolean[] = []
@@ -195,9 +206,9 @@ export class ControlGraph {
   private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
   private readonly limits: ControlLimits
   private nodes = 0
-  /** How many generators were started: each is a prefix of a procedure that was replayed once. */
+  /** Number of generators started. Each replays a prefix of a procedure once. */
   replays = 0
-  /** How often a step gave an answer that it had not given before at its location. */
+  /** How often a step returned a result that was new at its location. */
   answersSeen = 0
 
   constructor(overrides: readonly Override[] = [], limits: Partial<ControlLimits> = {}) {
@@ -205,12 +216,12 @@ export class ControlGraph {
     this.bodies = bodiesOf(overrides)
   }
 
-  /** Number of locations, {@link FINISHED} included. */
+  /** Number of locations, including {@link FINISHED}. */
   get size(): number {
     return this.locations.length
   }
 
-  /** The location at which a thread begins that runs `program(...args)`. */
+  /** The first location of a thread that runs `program(...args)`. */
   start(program: AnyProcedure, args: readonly unknown[]): number {
     const { world } = acting
     acting.world = NO_WORLD
@@ -221,17 +232,20 @@ export class ControlGraph {
     }
   }
 
-  /** The location reached from `location` when its step answered `result`. */
+  /** The location after `location` when its step returns `result`. */
   successor(location: number, result: unknown): number {
     if (typeof result !== 'number') return this.answered(location, result)
-    // Anything but a 32-bit integer would be taken for one by the shifts.
+    // The shifts below would truncate anything but a 32-bit integer.
     if ((result | 0) !== result) this.refuse(this.locations[location] as Location, result)
     const slot = (result << 1) ^ (result >> 31)
     const known = this.next[location][slot]
     return known !== undefined ? known : this.discover(location, slot, result | 0)
   }
 
-  /** The same for an answer that is no number: equal answers of one location are one. */
+  /**
+   * As {@link successor}, for a result that is not a number. Equal results at one location have one
+   * successor.
+   */
   private answered(location: number, result: unknown): number {
     let answers = this.answers[location]
     if (answers === undefined) {
@@ -262,7 +276,7 @@ export class ControlGraph {
     return this.locations[location]?.node.frame.procedure.procedureName ?? 'finished'
   }
 
-  /** The frames of a thread at `location`, innermost first. Empty for a thread that has ended. */
+  /** The frames of a thread at `location`, innermost first; empty if it has ended. */
   stack(location: number): FrameDescription[] {
     const frames: FrameDescription[] = []
     for (let at = this.locations[location]; at !== undefined; at = at.below) {
@@ -272,7 +286,9 @@ export class ControlGraph {
     return frames
   }
 
-  /** The frames of a thread at `location`, outermost first, each with all that it is a function of. */
+  /**
+   * The frames of a thread at `location`, outermost first, each with the inputs that determine it.
+   */
   history(location: number): FrameHistory<AnyProcedure>[] {
     const frames: FrameHistory<AnyProcedure>[] = []
     for (let at = this.locations[location]; at !== undefined; at = at.below) {
@@ -295,7 +311,7 @@ export class ControlGraph {
     return [...new Set([...this.frames.values()].map((frame) => frame.procedure))]
   }
 
-  /** Every procedure that a thread has entered, with the text that it ran. */
+  /** Every procedure that a thread has entered, by the body that it ran. */
   get texts(): ReadonlyMap<Body<unknown[], unknown>, AnyProcedure> {
     return new Map([...this.frames.values()].map(({ body, procedure }) => [body, procedure]))
   }
@@ -311,7 +327,7 @@ export class ControlGraph {
 
   private discover(location: number, slot: number, result: number): number {
     const at = this.locations[location] as Location
-    // A step that sometimes forgets its answer is a mistake, and not one that answers nothing.
+    // A step must return a result always or never.
     if (this.answers[location]?.hasNothing) this.refuse(at, undefined)
     if (Math.abs(result) > 0xfffff) this.refuse(at, result)
     const reached = this.follow(at, result | 0)
@@ -319,14 +335,15 @@ export class ControlGraph {
     return reached
   }
 
-  /** Goes on from a location whose step has given an answer that it had not given before. */
+  /** Continues from a location whose step has returned a new result. */
   private follow(at: Location, result: unknown): number {
     this.mustHaveRun(`step "${describe(at.node.operation)}" of ${at.node.frame.procedure.procedureName}`)
     this.taken[at.id] = true
     this.answersSeen++
     const { operation, frame } = at.node
     if (this.onAnswer && operation.kind === 'step') this.onAnswer(frame.procedure, operation, result)
-    // Nobody acts between two steps, and there is no world: threads that stand at the same place share it.
+    // Between two steps there is neither an acting thread nor a world: threads at the same location
+    // share the generator.
     const { thread, world } = acting
     acting.thread = NOBODY
     acting.world = NO_WORLD
@@ -338,7 +355,7 @@ export class ControlGraph {
     }
   }
 
-  /** The location that follows an answer which exploring has seen; -1 if it has not. */
+  /** The location after `result` at `location`, if exploration has seen it; else -1. */
   known(location: number, result: unknown): number {
     if (typeof result !== 'number') {
       const answers = this.answers[location]
@@ -350,12 +367,12 @@ export class ControlGraph {
     return this.next[location][(result << 1) ^ (result >> 31)] ?? -1
   }
 
-  /** What a thread at `location` stands in; `undefined` for one that has ended. */
+  /** The location object of a thread at `location`; `undefined` if it has ended. */
   standing(location: number): Location | undefined {
     return this.locations[location]
   }
 
-  /** Follows calls and returns until the thread stands at a step, or has ended. */
+  /** Follows calls and returns until the thread reaches a step or ends. */
   private settle(below: Location | undefined, node: Node): number {
     for (let calls = 0; calls < this.limits.calls; calls++) {
       const operation = node.operation
@@ -437,7 +454,7 @@ export class ControlGraph {
     return child
   }
 
-  /** Replays a fresh generator up to the new node, which becomes its private instance. */
+  /** Replays a fresh generator to the new node, which keeps it. */
   private make(frame: Frame, parent: Node | undefined, input: unknown): Node {
     const depth = parent === undefined ? 0 : parent.depth + 1
     if (depth > this.limits.history)
@@ -462,8 +479,9 @@ export class ControlGraph {
   }
 
   /**
-   * Whether a procedure that has become another returns nothing, where it should return what that returns. Its generator
-   * is not run any more, so nothing may follow in it: it is resumed once to see that nothing does.
+   * Whether a procedure that has continued as another drops the other's result, where it should
+   * return it. Its generator is not run any more, so that no code may follow the `become`. The
+   * generator is resumed once to check this.
    */
   private discards(frame: Frame, instance: Running<unknown>, { procedure }: Become): boolean {
     const { procedureName: name } = frame.procedure
@@ -487,7 +505,7 @@ export class ControlGraph {
     return result.value === undefined
   }
 
-  /** A call or step that was made and never begun stands where its `yield*` was forgotten. */
+  /** Throws if a call or a step was made and never run: its `yield*` is missing. */
   private mustHaveRun(where: string): void {
     const forgotten = neverRun()
     if (forgotten !== undefined)
@@ -505,7 +523,7 @@ export class ControlGraph {
     neverRun()
     try {
       result = resume()
-      // What was raised and caught by the text has happened all the same.
+      // The violation has happened even if the procedure caught it.
       if (acting.raised !== undefined) throw acting.raised
     } catch (error) {
       if (error instanceof Violation) return { kind: 'failed', violation: error }
@@ -542,7 +560,10 @@ export class ControlGraph {
     return result.value
   }
 
-  /** A replay that publishes something else than the first time is not deterministic. */
+  /**
+   * Throws if a replay yields another operation than the first run: the procedure is not
+   * deterministic.
+   */
   private mustAgree(frame: Frame, recorded: Node['operation'], replayed: Node['operation']): void {
     const before = signature(recorded)
     const now = signature(replayed)
@@ -585,7 +606,11 @@ export class ControlGraph {
   }
 }
 
-/** The key of what is passed to `procedure`. @throws SpecificationError that names the argument */
+/**
+ * The key of the arguments of `procedure`.
+ *
+ * @throws SpecificationError that names the argument
+ */
 function keyOfArguments(procedure: AnyProcedure, args: readonly unknown[]): string {
   return args.map((arg, i) => keyAt(arg, `argument ${i + 1} of ${procedure.procedureName}`)).join(',')
 }
@@ -612,7 +637,7 @@ function betweenSteps({ procedure }: Frame, error: SpecificationError): Specific
   )
 }
 
-/** An answer as a message shows it: what kind of object it is, where it is one. */
+/** A result as messages show it, with the class of an object. */
 function shownAnswer(result: unknown): string {
   if (typeof result !== 'object' || result === null) return String(result)
   const { name } = Object.getPrototypeOf(result)?.constructor ?? {}
@@ -667,8 +692,8 @@ function showArgument(value: unknown): string {
 }
 
 /**
- * What a call passes and returns is a value: it is kept, and given to every replay. An array or plain object that
- * either side changed afterwards would be something else the next time, so that is refused where it is tried.
+ * Freezes an argument or a result. It is stored and passed to every replay, so a change by either
+ * side would make replays differ. A change then throws where it is made.
  */
 function freezeValue(value: unknown): void {
   if (typeof value !== 'object' || value === null || isHandle(value)) return

@@ -1,5 +1,5 @@
 /**
- * The steps that the text of a procedure names.
+ * The steps that the source of a procedure names.
  *
  * @module
  */
@@ -16,17 +16,18 @@ import {
 } from 'acorn'
 import type { AnyProcedure } from './procedure.js'
 
-/** A step that a procedure's text names. */
+/** A step named in the source of a procedure. */
 export interface DeclaredStep {
   readonly procedure: string
   readonly step: string
 }
 
 /**
- * The steps that `procedures` declare: what exploring should take at least once. They are read off the program, since a
- * generator that was never run tells nothing of itself: `yield* step('name', …)`, and any `yield*` of a call with a text
- * and then a function or a number, which is what a step is once a tool has shortened names. Steps of locks, whose names
- * are made up as they run, are not among them.
+ * The steps that `procedures` declare. Exploration should take each at least once. They are read
+ * from the source, since a generator that was never run does not report its steps: `yield*
+ * step('name', …)`, and any `yield*` of a call with a string and then a function or a number, which
+ * is what remains of a step after a minifier has shortened names. Steps of locks are not included,
+ * since their names are computed at run time.
  */
 export function declaredSteps(procedures: readonly AnyProcedure[]): DeclaredStep[] {
   const found: DeclaredStep[] = []
@@ -35,12 +36,12 @@ export function declaredSteps(procedures: readonly AnyProcedure[]): DeclaredStep
   return found
 }
 
-/** Functions that make a step, by the names that the product gives them. */
+/** Names of the functions that make a step. */
 const MAKES_A_STEP = new Set(['step', 'choose', 'critical'])
 
 const known = new Map<string, ReadonlySet<string>>()
 
-/** The steps that the text of a generator names. */
+/** The steps named in the source of a generator. */
 export function stepsIn(text: string): ReadonlySet<string> {
   let names = known.get(text)
   if (names === undefined) {
@@ -53,13 +54,13 @@ export function stepsIn(text: string): ReadonlySet<string> {
   return names
 }
 
-/** The program of a function's text: a function, or a method of an object. */
+/** The syntax tree of a function's source, which may be a function or a method. */
 function parsed(text: string): Node | undefined {
   for (const source of [`(${text})`, `({${text}})`])
     try {
       return parse(source, { ecmaVersion: 'latest', sourceType: 'module' })
     } catch {
-      // It is the other of the two, or no text at all: `[native code]`.
+      // Not this form of function, or no source at all: `[native code]`.
     }
   return undefined
 }
@@ -88,7 +89,7 @@ function stepOf({ callee, arguments: [first, second] }: CallExpression): string 
   return looksLikeOne || (called !== undefined && MAKES_A_STEP.has(called)) ? name : undefined
 }
 
-/** A text that is the same whatever happens. */
+/** The string, if it is constant. */
 function textOf(node: Node): string | undefined {
   if (node.type === 'Literal') {
     const { value } = node as Literal
@@ -99,7 +100,7 @@ function textOf(node: Node): string | undefined {
   return expressions.length === 0 ? (quasis[0].value.cooked ?? undefined) : undefined
 }
 
-/** The last name of what is called: `step` of `world.step` and of `(0, world.step)`. */
+/** The last identifier of a callee: `step` in `world.step` and in `(0, world.step)`. */
 function nameOf(callee: Node): string | undefined {
   switch (callee.type) {
     case 'Identifier':

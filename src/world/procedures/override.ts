@@ -1,6 +1,6 @@
 /**
- * Overrides: other texts for procedures, or for single steps of them, by a defect, a release or a
- * user's driver. The original text has no `if` for any of them.
+ * Overrides: a defect, a release or a user's driver replaces a procedure, or a single step of one.
+ * The original needs no `if` for them.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { SpecificationError } from '../errors.js'
 import { stepsIn } from './declared-steps.js'
 import { type AnyProcedure, type Body, make, procedureOf, type Run, type Step } from './procedure.js'
 
-/** Another text for a procedure, made by {@link override}. */
+/** A replacement of a procedure, made by {@link override}. */
 export interface TextOverride {
   readonly target: AnyProcedure
   readonly step?: undefined
   readonly body: Body<unknown[], unknown>
-  /** The procedure of the original text, if the new one calls it. */
+  /** The procedure that runs the original, if the replacement calls it. */
   readonly original: AnyProcedure | undefined
 }
 
-/** Another effect for one step of a procedure, made by {@link onStep}. */
+/** A replacement of the effect of one step, made by {@link onStep}. */
 export interface StepOverride {
   readonly target: AnyProcedure
   /** Name of the step. */
@@ -29,22 +29,24 @@ export interface StepOverride {
 /** What replaces a step's effect, given the original and the arguments of the call. */
 export type Replace = (original: Run, ...args: unknown[]) => Run
 
-/** What is replaced in a scenario. */
+/** A replacement in a scenario. */
 export type Override = TextOverride | StepOverride
 
 /**
- * Replaces the text of `target` wherever it is called.
+ * Replaces `target` wherever it is called.
  *
  * @param target - the procedure to replace
- * @param replace - gets the original, to be called with `yield*` in a frame of its own; returns the new text
- * @throws SpecificationError `invalid-operation` if it is no procedure, nor the text of one
+ * @param replace - gets the original, to be called with `yield*` in a frame of its own; returns the
+ * replacement
+ * @throws SpecificationError `invalid-operation` if it is neither a procedure nor the generator
+ * function of one
  */
 export function override<A extends unknown[], R>(
   target: Body<A, R>,
   replace: (original: Body<A, R>) => Body<A, R>,
 ): TextOverride {
   const replaced = procedureOf(target, 'override')
-  // In a frame of its own, so that a tail call of the original does not take the new text with it.
+  // A separate procedure, so that a tail call of the original does not run the replacement.
   const original = make(replaced.procedureName, replaced.body)
   return {
     target: replaced as unknown as AnyProcedure,
@@ -54,14 +56,15 @@ export function override<A extends unknown[], R>(
 }
 
 /**
- * Replaces the effect of one step of `target`, wherever it is called. The rest of the text stays. The step keeps its name, its
- * choices and, if it is a critical section, its lock. Several steps of one procedure may be replaced. If another override
- * replaces the text, the step is looked for in that text, and then in the original that it calls.
+ * Replaces the effect of one step of `target` wherever it is called. The other steps stay. The step
+ * keeps its name, its outcomes and, if it is a critical section, its lock. Several steps of one
+ * procedure may be replaced. If another override replaces the procedure, the step is replaced in
+ * that replacement, and in the original that it calls.
  *
  * @param target - the procedure
- * @param name - of the step, as the text of the procedure has it
- * @param replace - gets the original effect, and the arguments of the call; returns the new effect
- * @throws SpecificationError `invalid-operation` if the text has no such step
+ * @param name - name of the step in the source of the procedure
+ * @param replace - gets the original effect and the arguments of the call; returns the new effect
+ * @throws SpecificationError `invalid-operation` if the procedure has no such step
  *
  * @example
  * ```ts
@@ -74,7 +77,8 @@ export function onStep<A extends unknown[], R, T = unknown>(
   replace: (original: Run<T>, ...args: A) => Run<T>,
 ): StepOverride {
   const found = procedureOf(target, 'onStep') as unknown as AnyProcedure
-  // Whether it is that of a step is seen when the override is used: reading every text takes long.
+  // Parsing every source takes long. Whether the quoted name is that of a step is checked when the
+  // override is used.
   if (!mentions(found, name) && !hasStep(found.body as Body<unknown[], unknown>, name)) refuse(found, name)
   return { target: found, step: name, replace: replace as unknown as Replace }
 }
@@ -83,7 +87,7 @@ function stepsOf(body: Body<unknown[], unknown>): ReadonlySet<string> {
   return stepsIn(Function.prototype.toString.call(textOf(body)))
 }
 
-/** True if the text of the procedure has `name` in quotes. */
+/** True if the source of the procedure contains `name` in quotes. */
 function mentions({ body }: Pick<AnyProcedure, 'body'>, name: string): boolean {
   const text = Function.prototype.toString.call(textOf(body as Body<unknown[], unknown>))
   return [`'${name}'`, `"${name}"`, `\`${name}\``].some((quoted) => text.includes(quoted))
@@ -103,8 +107,8 @@ function refuse({ procedureName, body }: Pick<AnyProcedure, 'procedureName' | 'b
 }
 
 /**
- * The text of each procedure that `overrides` change. Of two texts for one procedure the later counts; steps are replaced in
- * the text that counts, or in the original that it calls.
+ * The body of each procedure that `overrides` change. The last of several replacements of one
+ * procedure counts. Steps are replaced in that replacement, or in the original that it calls.
  */
 export function bodiesOf(overrides: readonly Override[]): Map<AnyProcedure, Body<unknown[], unknown>> {
   const bodies = new Map<AnyProcedure, Body<unknown[], unknown>>()
@@ -113,7 +117,7 @@ export function bodiesOf(overrides: readonly Override[]): Map<AnyProcedure, Body
   for (const each of overrides) {
     const { target } = each
     if (each.step === undefined) {
-      // What the original is so far: the text of the procedure, perhaps with steps replaced.
+      // The original so far: the body of the procedure, perhaps with replaced steps.
       const before = bodyOf(originals.get(target) ?? target)
       if (each.original !== undefined && textOf(before) === target.body) bodies.set(each.original, before)
       originals.set(target, each.original)
@@ -128,7 +132,7 @@ export function bodiesOf(overrides: readonly Override[]): Map<AnyProcedure, Body
   return bodies
 }
 
-/** A text with the effect of one step replaced. */
+/** A body with the effect of one step replaced. */
 export interface ReplacedStep {
   readonly body: Body<unknown[], unknown>
   readonly step: string
@@ -137,19 +141,19 @@ export interface ReplacedStep {
 
 const replaced = new WeakMap<object, ReplacedStep>()
 
-/** What `body` is made of, if a step of it is replaced. */
+/** The parts of `body`, if one of its steps is replaced. */
 export function replacedIn(body: Body<unknown[], unknown>): ReplacedStep | undefined {
   return replaced.get(body)
 }
 
-/** The text that `body` has, whatever steps of it are replaced. */
+/** The body under `body`, before its steps were replaced. */
 function textOf(body: Body<unknown[], unknown>): Body<unknown[], unknown> {
   let text = body
   for (let of = replaced.get(text); of !== undefined; of = replaced.get(text)) text = of.body
   return text
 }
 
-/** A step with another effect; a critical section keeps its lock. */
+/** The step with another effect. A critical section keeps its lock. */
 function withEffect(made: Step, replace: (original: Run) => Run): Step {
   const { section } = made
   if (section === undefined) return { ...made, run: replace(made.run) }

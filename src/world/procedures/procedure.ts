@@ -1,6 +1,6 @@
 /**
- * Procedures: the protocol as text. A procedure is a generator; each `yield*` is one atomic step on the world,
- * or a call of another procedure, and between two of them it touches only its own locals.
+ * Procedures: the protocol as code. A procedure is a generator. Each `yield*` is one atomic step on
+ * the world, or a call of another procedure. Between two of them it uses only its local variables.
  *
  * @module
  */
@@ -14,79 +14,81 @@ import { isHandle } from '../records/layout.js'
 export const BLOCKED = -0x40000000
 
 /**
- * A step's effect: changes records, and answers (or returns {@link BLOCKED}). An answer is a number, a flag, a name, a record of
- * the world, or a small object or array of such. `choice` is 0 … n-1.
+ * The effect of a step: changes records and returns a result, or {@link BLOCKED}. A result is a
+ * number, a flag, a name, a record of the world, or a small object or array of these. `choice` is
+ * the number of the outcome, from 0.
  */
 export type Run<R = unknown> = (choice: number) => R
 
 /** An atomic step. */
 export interface Step {
   readonly kind: 'step'
-  /** Name within its procedure. */
+  /** Name, unique within its procedure. */
   readonly name: string
   readonly run: Run
   /** The number of its outcomes; each is explored. */
   readonly choices: number
   /** The names of the outcomes, if they have any. */
   readonly ways?: readonly string[]
-  /** Of a critical section: what is done under the lock, and the lock around it. */
+  /** Of a critical section: the effect under the lock, and the lock. */
   readonly section?: Section
 }
 
 /** A critical section that is one step. */
 export interface Section {
-  /** What is done under the lock. */
+  /** The effect under the lock. */
   readonly effect: Run
-  /** Takes the lock, has `effect` done, and gives the lock back. */
+  /** Takes the lock, runs `effect`, and releases the lock. */
   readonly around: (effect: Run) => Run
 }
 
-/** A call of a procedure; the caller goes on with what it returns. */
+/** A call of a procedure. The caller continues with its result. */
 export interface Call {
   readonly kind: 'call'
   readonly procedure: AnyProcedure
   readonly args: readonly unknown[]
 }
 
-/** A tail call: the caller's frame is gone. */
+/** A tail call: the frame of the caller is dropped. */
 export interface Become {
   readonly kind: 'become'
   readonly procedure: AnyProcedure
   readonly args: readonly unknown[]
 }
 
-/** What a procedure yields. */
+/** The operations that a procedure yields. */
 export type Operation = Step | Call | Become
 
-/** The running text of a procedure that returns `R`. */
+/** The running generator of a procedure that returns `R`. */
 // biome-ignore lint/suspicious/noExplicitAny: what is sent into a generator depends on what it yielded
 export type Running<R> = Generator<Operation, R, any>
 
-/** The text of a procedure. */
+/** The generator function of a procedure. */
 export type Body<A extends unknown[], R> = (...args: A) => Running<R>
 
-/** A procedure: use it with `yield*`, which calls it. */
+/** A procedure. Called with `yield*`. */
 export interface Procedure<A extends unknown[], R> {
   (...args: A): Running<R>
   /** Name, as the kernel or the driver calls it. */
   readonly procedureName: string
-  /** The text itself, as an override may want to run it. */
+  /** Its generator function. An override may run it. */
   readonly body: Body<A, R>
 }
 
-/** Any procedure, whatever it takes and returns. */
+/** Any procedure, whatever its arguments and result. */
 // biome-ignore lint/suspicious/noExplicitAny: a registry of procedures holds all of them
 export type AnyProcedure = Procedure<any[], any>
 
 /**
- * Makes a procedure of a generator function. `yield* p(args)` then calls it: while it runs, its caller waits in
- * one control state, and its own history is dropped when it returns. What it returns should be small: a number, a
- * flag, a small record.
+ * Makes a procedure of a generator function. `yield* p(args)` calls it. Until it returns, its
+ * caller stays in one control state; then its history is dropped. Its result should be small: a
+ * number, a flag, a small record.
  *
- * The procedure has the name of its generator, so that stack traces, call hierarchies and profilers show it too. Inside
- * its own text that name is the generator: `become(self, …)` goes on as the procedure; a direct call is refused.
+ * The procedure has the name of its generator function, so that stack traces, call hierarchies and
+ * profilers show it. Inside the function that name is the generator function itself: `become(self,
+ * …)` continues as the procedure; a direct call is refused.
  *
- * @param body - the text; its name is as the kernel calls it
+ * @param body - the generator function, with the kernel's name
  * @throws SpecificationError `invalid-operation` if it has no name
  *
  * @example
@@ -98,10 +100,10 @@ export type AnyProcedure = Procedure<any[], any>
  */
 export function procedure<A extends unknown[], R>(body: Body<A, R>): Procedure<A, R>
 /**
- * The same with a name that is no identifier, or where a tool drops the names of functions.
+ * As above, with a name that is not an identifier, or for tools that drop the names of functions.
  *
- * @param name - as the kernel or the driver calls it, and which part of it this is
- * @param body - the text
+ * @param name - the name in the kernel or the driver, and the part that this is
+ * @param body - the generator function
  */
 export function procedure<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R>
 export function procedure<A extends unknown[], R>(
@@ -120,10 +122,13 @@ export function procedure<A extends unknown[], R>(
   return made
 }
 
-/** The procedure of each text; none where several procedures share a text. */
+/** The procedure of each generator function; undefined if several procedures share it. */
 const proceduresByText = new WeakMap<object, AnyProcedure | undefined>()
 
-/** A procedure whose text is another's as well: its name in that text is the other's. */
+/**
+ * Makes a procedure that shares its generator function with another. In the function the name
+ * refers to the other.
+ */
 export function make<A extends unknown[], R>(name: string, body: Body<A, R>): Procedure<A, R> {
   const called: Procedure<A, R> = Object.assign(
     (...args: A) =>
@@ -139,9 +144,11 @@ export function make<A extends unknown[], R>(name: string, body: Body<A, R>): Pr
 }
 
 /**
- * The procedure that `target` is, or is the text of: within its own text, a procedure's name is its generator.
+ * The procedure `target`, or the procedure of the generator function `target`. Inside the function
+ * the procedure's name is the generator function.
  *
- * @throws SpecificationError `invalid-operation` if it is neither, or the text of several
+ * @throws SpecificationError `invalid-operation` if it is neither, or if several procedures share
+ * the function
  */
 export function procedureOf<A extends unknown[], R>(target: Body<A, R>, use: string): Procedure<A, R> {
   if ('procedureName' in target) return target as Procedure<A, R>
@@ -157,7 +164,9 @@ export function procedureOf<A extends unknown[], R>(target: Body<A, R>, use: str
 
 let collected: Set<AnyProcedure> | undefined
 
-/** Loads a module, and tells which procedures were made meanwhile: they are its author's. */
+/**
+ * Loads a module, and returns the procedures that were made meanwhile: they belong to its author.
+ */
 export async function proceduresOf<T>(
   load: () => Promise<T>,
 ): Promise<{ readonly loaded: T; readonly made: ReadonlySet<AnyProcedure> }> {
@@ -170,13 +179,13 @@ export async function proceduresOf<T>(
   }
 }
 
-/** Whoever is called as a text publishes an operation: on the stack is then the place in the text where it stands. */
+/** Called when an operation is yielded. The stack then contains the place in the source. */
 export const published: { by: ((operation: Operation) => void) | undefined } = { by: undefined }
 
-/** Calls and steps that were made and have not begun, in the order in which they were made. */
+/** Calls and steps that were made and have not begun, in order. */
 const awaited: object[] = []
 
-/** An operation that `yield*` publishes; until then it is awaited. */
+/** An operation that `yield*` publishes. Until then it is in {@link awaited}. */
 function awaiting<R>(operation: Operation): Running<R> {
   awaited.push(operation)
   return publish(operation)
@@ -194,10 +203,11 @@ function begin(made: object): void {
 }
 
 /**
- * A helper of several steps, as the methods of a lock are: it is awaited as a call of a procedure is.
+ * A helper of several steps, such as a method of a lock. A missing `yield*` is detected as for a
+ * procedure.
  *
- * @param name - what to call it where its `yield*` was forgotten
- * @param running - its text
+ * @param name - its name in the message about a missing `yield*`
+ * @param running - its generator function
  */
 export function helper<R>(name: string, running: () => Running<R>): Running<R> {
   const made = { name }
@@ -209,9 +219,10 @@ export function helper<R>(name: string, running: () => Running<R>): Running<R> {
 }
 
 /**
- * What was called and never run since the last time that this was asked: `yield*` was forgotten before it.
+ * Finds a call or a step that was made and not run since the last call of this function: its
+ * `yield*` is missing.
  *
- * @returns its name, or `undefined` if all has run
+ * @returns its name, or `undefined` if all have run
  */
 export function neverRun(): string | undefined {
   if (awaited.length === 0) return undefined
@@ -229,26 +240,25 @@ export function neverRun(): string | undefined {
   }
 }
 
-/** In which ways a step may go: their names, or how many there are. */
+/** The outcomes of a step: their names, or their number. */
 export type Ways = number | readonly [string, string, ...string[]]
 
-/** Most ways in which a step may go. */
+/** Maximum number of outcomes of a step. */
 export const MOST_CHOICES = 8192
 
 /**
  * Runs one atomic step.
  *
- * @param name - says what it does, unique within its procedure and the same each time; best a
- * literal
- * @param run - its effect; deterministic, touches nothing but the world
- * @param ways - in which ways it may go (default one): `run` gets the number of the way
- * @returns what `run` returned
+ * @param name - what it does; unique within its procedure, the same each time, and best a literal
+ * @param run - its effect; deterministic, and uses only the world and its arguments
+ * @param ways - its outcomes (default one): `run` gets the number of the outcome
+ * @returns the result of `run`
  */
 export function step<R>(name: string, run: Run<R>, ways: Ways = 1): Running<Exclude<R, typeof BLOCKED>> {
   return stepOf(name, run, ways)
 }
 
-/** A step whose effect runs within a critical section. */
+/** A step whose effect runs in a critical section. */
 export function sectionStep<R>(
   name: string,
   section: Section,
@@ -283,7 +293,7 @@ function stepOf<R>(name: string, run: Run, ways: Ways, section?: Section): Runni
 /**
  * A step that changes no field and has several outcomes, such as a timeout that expires or not.
  *
- * @returns the number of the way, from 0
+ * @returns the number of the outcome, from 0
  *
  * @example
  * ```ts
@@ -298,9 +308,9 @@ const takeChoice: Run = (choice) => choice
 
 /**
  * A tail call: continues as another procedure, `return yield* become(p, args)`. A retry loop
- * returns to the same control state this way.
+ * returns to the same control state with it.
  *
- * @param target - a procedure, or the text of one, as its own name is within it
+ * @param target - a procedure, or inside a procedure its own name
  * @throws SpecificationError `invalid-operation` if it is neither
  */
 export function become<A extends unknown[], R>(target: Body<A, R>, ...args: A): Running<R> {
@@ -311,7 +321,7 @@ export function become<A extends unknown[], R>(target: Body<A, R>, ...args: A): 
   })
 }
 
-/** 0 for -0, which `-error` makes of no error: nobody means them to differ. */
+/** 0 for -0. `-error` is -0 if there is no error, and the two must not differ. */
 export function withoutSign<T>(value: T): T {
   return value === 0 ? (0 as T) : value
 }
@@ -328,15 +338,16 @@ function identity(value: object): string {
   return `#${id}`
 }
 
-/** Deepest nesting of an argument or a result. */
+/** Maximum nesting of an argument or a result. */
 const DEEPEST = 32
 
 /**
- * A string that is equal for equal values, and for no others: numbers, strings, flags, arrays and plain objects by what
- * they hold; handles and functions by identity. Frames and histories are keyed by it.
+ * A string that is equal for equal values, and only for them. Numbers, strings, flags, arrays and
+ * plain objects are compared by contents; handles and functions by identity. Frames and histories
+ * are keyed by it.
  *
- * @throws SpecificationError `invalid-value` for a value that may hold what a key cannot tell: a symbol, an instance of a
- * class, a Map, an object with getters or hidden properties
+ * @throws SpecificationError `invalid-value` for a value with contents that a key cannot represent:
+ * a symbol, an instance of a class, a Map, an object with getters or hidden properties
  */
 export function keyOf(value: unknown): string {
   return keyWithin(value, 0)
@@ -382,7 +393,10 @@ function mustBePlain(object: object): void {
   if (why !== undefined) refuse(why)
 }
 
-/** What of an object or array is more than its elements, or its properties that everybody sees; undefined for a plain one. */
+/**
+ * Why an object or array is not plain: what it has beside its elements or enumerable properties.
+ * Undefined for a plain one.
+ */
 export function whyNotPlain(object: object): string | undefined {
   const isArray = Array.isArray(object)
   const prototype = Object.getPrototypeOf(object)

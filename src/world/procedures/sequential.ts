@@ -16,20 +16,20 @@ import {
   type Step,
 } from './procedure.js'
 
-/** How {@link SequentialRunner} goes where a step may go several ways. */
+/** How {@link SequentialRunner} chooses outcomes. */
 export interface SequentialOptions {
   /** Which of `step.choices` outcomes to take; default the first. */
   readonly choose?: (step: Step) => number
   readonly overrides?: readonly Override[]
   /** Most steps of one run (default 10000000). */
   readonly maxSteps?: number
-  /** Clauses that are not claimed of it (default none). */
+  /** Clauses that are not claimed (default none). */
   readonly unclaimed?: ReadonlySet<string>
-  /** Sees each step as it is taken. */
+  /** Called after each step. */
   readonly onStep?: (procedure: AnyProcedure, step: Step, result: unknown) => void
 }
 
-/** Runs procedures one after another, each to its end, with nobody else acting. */
+/** Runs procedures one after another, each to its end, without other threads. */
 export class SequentialRunner {
   private readonly bodies: ReadonlyMap<AnyProcedure, Body<unknown[], unknown>>
 
@@ -38,11 +38,11 @@ export class SequentialRunner {
   }
 
   /**
-   * Runs `program(...args)` to its end, on the world in use.
+   * Runs `program(...args)` to its end, in the current world.
    *
-   * @param thread - which thread it acts as
-   * @returns what the procedure returns
-   * @throws SpecificationError if a step is blocked: nobody else would ever wake it
+   * @param thread - index of the acting thread
+   * @returns the result of the procedure
+   * @throws SpecificationError if a step is blocked: no other thread could unblock it
    */
   run<A extends unknown[], R>(thread: number, program: Procedure<A, R>, ...args: A): R {
     const maxSteps = this.options.maxSteps ?? 10_000_000
@@ -96,7 +96,7 @@ export class SequentialRunner {
   }
 }
 
-/** Takes one step as `thread`; afterwards nobody acts. */
+/** Takes one step as `thread`. Afterwards no thread acts. */
 function take(thread: number, step: Step, choice: number, unclaimed = ALL_CLAIMED): unknown {
   act(thread, unclaimed)
   try {

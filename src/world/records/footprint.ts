@@ -1,39 +1,39 @@
 /**
- * Footprints: which fields a step or a claim reads and writes. Fields tell whoever records; while nobody does, an access
- * costs one look more.
+ * Footprints: the fields that a step or a claim reads and writes. Fields report accesses to a
+ * recorder; without one an access costs one extra comparison.
  *
  * @module
  */
 import type { World } from '../acting.js'
 import type { Cell } from './layout.js'
 
-/** The fields that something has touched, by their full names. */
+/** The fields that were accessed, by full name. */
 export interface Footprint {
-  /** Fields read, those that were written before included. */
+  /** Fields read, also those that were written before. */
   readonly reads: ReadonlySet<string>
   readonly writes: ReadonlySet<string>
 }
 
-/** Who is told of each access to a field. */
+/** Receives each access to a field. */
 export interface Recorder {
-  /** `cell` is read in `w`. */
+  /** Called when `cell` is read in `w`. */
   read(cell: Cell<unknown>, w: World): void
-  /** `cell` is about to be written in `w`. */
+  /** Called before `cell` is written in `w`. */
   write(cell: Cell<unknown>, w: World): void
 }
 
-/** Who records; looked at by every field. */
+/** The current recorder. Every field checks it. */
 export const recording = {
   by: undefined as Recorder | undefined,
-  /** True while fields are read for the model's sake: whether a guard is held, a lock may be taken, a claim is true. */
+  /** True while the model itself reads fields, for example to check a guard, a lock or a claim. */
   checking: false,
 }
 
 /**
- * Looks at fields that no kernel reads here: for a claim or a ghost field, or because the model
- * keeps in a field what the kernel has at hand, as an argument or a local variable. It counts among
- * what the step reads, and not as an access of the kernel: whether a step is too large does not
- * depend on it. Called inside an atomic step.
+ * Reads fields that the kernel does not read here: for a claim or a ghost field, or because the
+ * model keeps in a field what the kernel has in an argument or a local variable. The reads are in
+ * the footprint, but they do not count as accesses when the atomicity of the step is checked.
+ * Called inside an atomic step.
  */
 export function unobserved<T>(look: () => T): T {
   const { checking } = recording
@@ -45,7 +45,7 @@ export function unobserved<T>(look: () => T): T {
   }
 }
 
-/** Runs `run` while `recorder`, or nobody, is told of what it touches. */
+/** Runs `run` with `recorder` as the current recorder, or without one. */
 export function recordedBy<T>(recorder: Recorder | undefined, run: () => T): T {
   const { by, checking } = recording
   recording.by = recorder
@@ -58,7 +58,10 @@ export function recordedBy<T>(recorder: Recorder | undefined, run: () => T): T {
   }
 }
 
-/** Runs `run` and tells what it has touched, also if it throws: then `result` is absent and `error` is what was thrown. */
+/**
+ * Runs `run` and returns its footprint. If it throws, `result` is absent and `error` is the thrown
+ * value.
+ */
 export function footprintOf<T>(run: () => T): Footprint & { readonly result?: T; readonly error?: unknown } {
   const [reads, writes] = [new Set<string>(), new Set<string>()]
   const recorder: Recorder = {

@@ -1,8 +1,9 @@
 /**
- * The world: a flat, bit-packed record of small counters, flags and enumerations, declared once and reached
- * through typed handles. A state of a scenario is these bytes and one control location for each thread.
+ * The world: a flat, bit-packed record of small counters, flags and enumerations, declared once and
+ * accessed through typed handles. A state of a scenario is these bytes and one control location for
+ * each thread.
  *
- * The kinds of fields and how they are packed are one piece of arithmetic; that is why the file is long.
+ * The file is long because all kinds of fields share one packing scheme.
  *
  * @module
  */
@@ -22,49 +23,57 @@ export type { World } from '../acting.js'
 export interface CellOptions {
   /** Value in the initial state (default 0). */
   readonly initial?: number
-  /** True for bookkeeping that no kernel has, kept so that claims can speak about the past. */
+  /** True for state that no kernel has, kept so that claims can refer to the past. */
   readonly ghost?: boolean
-  /** What must be held for every access but {@link Cell.readOnce}: a lock, or locks in certain modes. */
+  /** The lock, or locks in certain modes, required for every access but {@link Cell.readOnce}. */
   readonly guardedBy?: Protection
-  /** Beside {@link CellOptions.guardedBy}, what must be held for writing by who puts another value over one that is not 0. */
+  /** In addition to {@link CellOptions.guardedBy}: required to overwrite a value other than 0. */
   readonly replacedUnder?: Protection
-  /** The flag, or the reference count, of the object that this field is part of: access while it is 0 is reported. */
+  /**
+   * The flag or reference count of the object that contains the field. An access while it is 0 is
+   * reported.
+   */
   readonly partOf?: Cell<unknown> | undefined
   /**
-   * False where nothing in the scenario looks at the field (default true). It then takes no bits, reads as
-   * {@link CellOptions.otherwise}, and what is written to it is dropped.
+   * False if nothing in the scenario uses the field (default true). It then takes no bits and reads
+   * as {@link CellOptions.otherwise}; writes are dropped.
    */
   readonly when?: boolean
-  /** What a field reads as that takes no bits (default 0). */
+  /** Value of a field that takes no bits (default 0). */
   readonly otherwise?: number
   /**
-   * The machine word that the field is part of, by a name that all of its fields in the record share: an access to several
-   * of them is one access.
+   * The machine word that contains the field. All fields of the word in a record share this name;
+   * an access to several of them is one access.
    */
   readonly word?: string
-  /** References to the object that the field is part of. While there are none, only who takes it or frees it can reach the field. */
+  /**
+   * Reference count of the object that contains the field. While it is 0, only the thread that
+   * allocates or frees the object can reach the field.
+   */
   readonly countedBy?: Cell
-  /** True if the field is a lock: 0 while it is free, otherwise its holder's thread plus 1. */
+  /** True if the field is a lock: 0 if free, otherwise the holder's thread plus 1. */
   readonly isLock?: boolean
 }
 
-/** What a field holds, beside plain numbers: how its number is read and written. */
+/** The type of a field, which determines how its number is read and written. */
 export type Codec = 'number' | 'flag' | 'enumeration' | 'reference' | 'sequence'
 
 /**
- * Where a field of a record is kept: a number from 0 to {@link Cell.max}. Procedures read and write the record's property;
- * what is here is for the records themselves, for locks and for tools. Setting it beyond its bound is an error, never a wrap.
+ * Storage of one field of a record: a number from 0 to {@link Cell.max}. Procedures use the
+ * record's property; records, locks and tools use this. A value beyond the bound is an error; it
+ * never wraps.
  *
+ * @typeParam V - type of the property
  * @typeParam V - what the property reads as
  */
 export abstract class Cell<V = number> {
-  /** What the property reads as: there for its type only. */
+  /** The type of the property. Exists only for the type checker. */
   declare readonly reads: V
-  /** How the number is read. */
+  /** How the number is decoded. */
   codec: Codec = 'number'
   /**
-   * Of an enumeration: the names of its values. Of a reference: `undefined`, and then what it may refer to. Of a sequence: its
-   * handles, by {@link SEQUENCE_VIEWS}.
+   * For an enumeration: the names of its values. For a reference: `undefined` and then its possible
+   * targets. For a sequence: its handles, by {@link SEQUENCE_VIEWS}.
    */
   values: readonly unknown[] = []
 
@@ -73,7 +82,7 @@ export abstract class Cell<V = number> {
     readonly name: string,
     /** Largest value. */
     readonly max: number,
-    /** How it was declared. */
+    /** Options of its declaration. */
     readonly options: CellOptions,
   ) {}
 
@@ -83,12 +92,15 @@ export abstract class Cell<V = number> {
   /** Writes the cell. @throws SpecificationError `bound-overflow` if `value` is no integer of 0 … {@link Cell.max} */
   abstract set(w: World, value: number): void
 
-  /** Reads the cell without the lock that guards it, as `READ_ONCE` does. The value may be stale at once. */
+  /**
+   * Reads the cell without the lock that guards it, as `READ_ONCE` does. The value may be stale
+   * immediately.
+   */
   readOnce(w: World): number {
     return this.get(w)
   }
 
-  /** The number in the world in use. */
+  /** The number in the current world. */
   get value(): number {
     return this.get(acting.world)
   }
@@ -97,17 +109,20 @@ export abstract class Cell<V = number> {
     this.set(acting.world, value)
   }
 
-  /** The same, read as {@link Cell.readOnce} does, by the records that READ_ONCE gives. */
+  /**
+   * The number in the current world, read as {@link Cell.readOnce} does, for the records of
+   * READ_ONCE.
+   */
   get once(): number {
     return this.readOnce(acting.world)
   }
 
-  /** Where its bits are; `undefined` for one that has more than eight of them, or none. */
+  /** Position of its bits; `undefined` for a cell with more than eight bits, or none. */
   get bits(): Bits | undefined {
     return undefined
   }
 
-  /** The value in words, for traces. */
+  /** The value as traces show it. */
   show(w: World): string {
     const value = this.readOnce(w)
     switch (this.codec) {
@@ -130,29 +145,31 @@ export abstract class Cell<V = number> {
   }
 }
 
-/** What a trace calls a record: its name where it has one of its own, otherwise where it was declared. */
+/**
+ * What a trace calls a record: its own name if it has one, otherwise the place of its declaration.
+ */
 export function nameOf(record: unknown): string {
   return givenName(record as object) ?? String(record)
 }
 
 const names = new WeakMap<object, string>()
 
-/** The name of a record, or of another object that a layout has named. */
+/** The name of a record, or of another object that a layout named. */
 export function givenName(value: object): string | undefined {
   return recordName(value) ?? names.get(value)
 }
 
-/** Which bits of a world a cell of at most eight bits is. */
+/** Position of a cell of at most eight bits in the world. */
 export interface Bits {
   /** Byte of the world. */
   readonly offset: number
   /** Lowest bit within the byte. */
   readonly shift: number
-  /** The bits, moved down by {@link Bits.shift}. */
+  /** The bits, shifted down by {@link Bits.shift}. */
   readonly mask: number
 }
 
-/** A cell of at most eight bits, which shares its byte with others. */
+/** A cell of at most eight bits. It shares its byte with other cells. */
 class PackedCell extends Cell implements Bits {
   private readonly keep: number
 
@@ -183,7 +200,8 @@ class PackedCell extends Cell implements Bits {
     w[this.offset] = (w[this.offset] & this.keep) | (value << this.shift)
   }
 
-  // The same once more: an accessor of its own is inlined where a record knows what kind of cell its field is.
+  // Repeats `get`: V8 inlines an accessor of the class itself if a record knows the class of its
+  // field.
   override get value(): number {
     const w = acting.world
     if (recording.by !== undefined) recording.by.read(this, w)
@@ -199,7 +217,7 @@ class PackedCell extends Cell implements Bits {
   }
 }
 
-/** A field that the scenario does not track: it has no bits, and writes to it are dropped. */
+/** A field that the scenario does not use: it has no bits, and writes are dropped. */
 class UntrackedCell extends Cell {
   get(): number {
     return this.options.otherwise ?? 0
@@ -208,7 +226,7 @@ class UntrackedCell extends Cell {
   set(): void {}
 }
 
-/** A cell of nine to thirty-two bits, on bytes of its own. */
+/** A cell of nine to thirty-two bits, in bytes of its own. */
 class WideCell extends Cell {
   constructor(
     name: string,
@@ -235,7 +253,7 @@ class WideCell extends Cell {
   }
 }
 
-/** A cell that reports every access without the lock that guards it, or after its object was freed. */
+/** A cell that reports accesses without the lock that guards it, or after its object was freed. */
 class GuardedCell extends Cell {
   private readonly lock: Protection | undefined
   private readonly object: Cell<unknown> | undefined
@@ -310,12 +328,15 @@ class GuardedCell extends Cell {
 
 const handles = new WeakSet<object>()
 
-/** True for what a {@link Layout} hands out, and for locks and wait queues: it is compared by identity. */
+/**
+ * True for objects that a {@link Layout} hands out, and for locks and wait queues. They are
+ * compared by identity.
+ */
 export function isHandle(value: object): boolean {
   return value instanceof Cell || isRecord(value) || handles.has(value)
 }
 
-/** Refuses to declare anything once the model is being run: states that were stored have no room for it. */
+/** Refuses declarations once the model runs: stored states have no room for them. */
 function mustDeclareBefore(what: string): void {
   if (acting.inside)
     throw new SpecificationError(
@@ -334,29 +355,34 @@ function describeArray(held: readonly unknown[]): string {
 interface Allocation {
   /** Free bits of each byte that packed cells share. */
   readonly free: number[]
-  /** By width in bits: the first byte that may have room. What is before it never will, since room only shrinks. */
+  /**
+   * By width in bits: the first byte that may have room. Earlier bytes never will, since room only
+   * shrinks.
+   */
   readonly firstWithRoom: number[]
   bytes: number
   readonly cells: Cell[]
   locks: readonly Lock[]
-  /** True for a thread that may not sleep, whatever it holds. */
+  /** Conditions under which a thread may not sleep, whatever it holds. */
   nonBlocking: readonly ((thread: number) => boolean)[]
   readonly lifecycles: Lifecycle[]
   readonly pools: Pool<object>[]
   readonly sequences: Sequence[]
-  /** What was handed out: it is frozen when the model is run. */
+  /** Handed-out objects, which are frozen when the model starts to run. */
   readonly handedOut: object[]
-  /** The arrays that were handed out, and what they held when the model began to run. */
+  /** Handed-out arrays, with their contents when the model started to run. */
   readonly arrays: { readonly array: readonly unknown[]; readonly held: readonly unknown[] }[]
-  /** What was handed out and is not frozen, and its properties when the model began to run. */
+  /**
+   * Handed-out objects that are not frozen, with their properties when the model started to run.
+   */
   readonly watched: { readonly handle: object; readonly held: Readonly<PropertyDescriptorMap> }[]
-  /** What each reference may refer to, which may be declared after it. */
+  /** The targets of each reference. They may be declared after the reference. */
   readonly references: Map<readonly unknown[], unknown[]>
 }
 
 /** How a {@link Layout} is made. */
 export interface LayoutOptions {
-  /** Number of threads of the scenario: what a lock's owner ranges over. */
+  /** Number of threads of the scenario, which bounds the owners of locks. */
   readonly threads: number
 }
 
@@ -377,14 +403,14 @@ export interface LayoutOptions {
 export class Layout {
   /** Number of threads of the scenario. */
   readonly threads: number
-  /** Nobody who declares gets at it: what it knows of locks decides what is claimed. */
+  /** Private to the layout: claims depend on what it knows of locks. */
   readonly #allocation: Allocation
 
   constructor(
     options: LayoutOptions,
     private readonly prefix = '',
     parent?: Layout,
-    /** The flag, or reference count, of the object that all its fields are part of. */
+    /** The flag or reference count of the object that contains all of its fields. */
     readonly object: Cell<unknown> | undefined = parent?.object,
   ) {
     if (!Number.isInteger(options.threads) || options.threads < 1 || options.threads > 8)
@@ -420,7 +446,10 @@ export class Layout {
     return this.declare(name, 1, options, 'flag', [])
   }
 
-  /** One of the values of an enumeration, the first of which it is initially: `{ none: 'none', present: 'present' } as const`. */
+  /**
+   * One of the values of an enumeration, such as `{ none: 'none', present: 'present' } as const`.
+   * The first is the initial value.
+   */
   oneOf<V extends string>(
     name: string,
     values: Readonly<Record<string, V>>,
@@ -431,8 +460,8 @@ export class Layout {
   }
 
   /**
-   * A reference to one of `targets`, or to nothing (`undefined`), which it is initially. Records that are still to be declared
-   * may be added to the array until the first world is made.
+   * A reference to one of `targets`, or to nothing (`undefined`), the initial value. Records that
+   * are declared later may be added to the array until the first world is made.
    */
   ref<T extends object>(
     name: string,
@@ -442,7 +471,7 @@ export class Layout {
   ): Cell<T | undefined> {
     let values = this.#allocation.references.get(targets)
     if (values === undefined) {
-      // All references to the same records share the list of them.
+      // All references to the same array share one list.
       values = [undefined, ...targets]
       this.#allocation.references.set(targets, values)
     }
@@ -450,10 +479,10 @@ export class Layout {
   }
 
   /**
-   * A number taken of a counter: none, initially. The property reads as the {@link Sequence}; assigning another one copies the
-   * number.
+   * A value sampled from a counter, initially none. The property reads as the {@link Sequence};
+   * assigning another sequence copies its number.
    *
-   * @param of - what counts: a record by its field `seq`, or that field itself
+   * @param of - the counter: a record, of which the field `seq` counts, or the field itself
    */
   sequence(name: string, of: { seq: number } | Cell, options: CellOptions = {}): Cell<Sequence> {
     const counter = of instanceof Cell ? of : fieldOf(of, 'seq')
@@ -498,18 +527,18 @@ export class Layout {
     return cell as Cell<unknown> as Cell<V>
   }
 
-  /** A record of `fields`, under the names that they were declared with. */
+  /** A record of `fields`. Its properties have the names in `fields`. */
   record<D extends object>(fields: D): RecordOf<D> {
     return this.handOut(makeRecord(fields))
   }
 
-  /** A record whose fields have names that start with `name`. */
+  /** A record whose fields are named with the prefix `name`. */
   scope<D extends object>(name: string, declare: (layout: Layout) => D): RecordOf<D> {
     const full = this.qualify(name)
     return this.named(declare(new Layout({ threads: this.threads }, full, this)), full)
   }
 
-  /** The same layout for the fields of an object that is allocated while `object` is not 0. */
+  /** The same layout, for the fields of an object that is allocated while `object` is not 0. */
   ofObject(object: Cell<unknown>): Layout {
     return new Layout({ threads: this.threads }, this.prefix, this, object)
   }
@@ -529,10 +558,11 @@ export class Layout {
   }
 
   /**
-   * The ghost state of one instance of a statechart: procedures signal events at it, the checker binds it.
+   * The ghost state of one instance of a statechart. Procedures signal events to it; the checker
+   * binds the chart.
    *
-   * @param kind - which statechart, by name (`range`)
-   * @param name - which instance
+   * @param kind - name of the statechart (`range`)
+   * @param name - name of the instance
    */
   lifecycle(kind: string, name: string): Lifecycle {
     const cell = this.counter(name, 15, { ghost: true })
@@ -542,7 +572,10 @@ export class Layout {
     return lifecycle
   }
 
-  /** @internal called by the locks themselves */
+  /**
+   * @internal called by locks
+   * @internal called by the locks themselves
+   */
   addLock(lock: Lock): void {
     if (this.#allocation.locks.some(({ name }) => name === lock.name))
       throw new SpecificationError(
@@ -554,7 +587,8 @@ export class Layout {
   }
 
   /**
-   * A thread may not sleep while `condition` is true of it, whether it holds a lock or not: `mightSleep` claims it.
+   * Forbids a thread to sleep while `condition` is true for it, even without locks: `mightSleep`
+   * claims it.
    *
    * @param condition - a function of the world and the thread
    * @kernel non_block_start
@@ -563,7 +597,10 @@ export class Layout {
     this.#allocation.nonBlocking = Object.freeze([...this.#allocation.nonBlocking, condition])
   }
 
-  /** The record of what was declared, by that name; a list of records, or an instance of a class, is what it is. */
+  /**
+   * The record of `declared`, with that name. Arrays and instances of classes are returned
+   * unchanged.
+   */
   private named<D extends object>(declared: D, name: string): RecordOf<D> {
     const isPlain = Object.getPrototypeOf(declared) === Object.prototype
     if (isPlain) return this.handOut(makeRecord(declared, name))
@@ -571,13 +608,19 @@ export class Layout {
     return this.handOut(declared as RecordOf<D>)
   }
 
-  /** @internal called by the pools themselves */
+  /**
+   * @internal called by pools
+   * @internal called by the pools themselves
+   */
   addPool(pool: Pool<object>): void {
     this.handOut(pool)
     this.#allocation.pools.push(pool)
   }
 
-  /** @internal a handle: it is compared by identity, and frozen by {@link seal} */
+  /**
+   * @internal a handle: compared by identity, and frozen by {@link seal}
+   * @internal a handle: it is compared by identity, and frozen by {@link seal}
+   */
   handOut<T>(value: T): T {
     if (typeof value === 'object' && value !== null) {
       if (!(value instanceof Cell) && !isRecord(value)) handles.add(value)
@@ -587,8 +630,9 @@ export class Layout {
   }
 
   /**
-   * Freezes what was handed out. All threads share it, in all states, so that nobody may keep on it what is not in the
-   * world. Arrays are compared afterwards instead ({@link mustBeAsSealed}): to read a frozen one takes half as long again.
+   * Freezes the handed-out objects. All threads share them in all states, so nobody may store state
+   * in them that is not in the world. Arrays are compared afterwards instead ({@link
+   * mustBeAsSealed}): reading a frozen array takes half as long again.
    */
   seal(): void {
     const { handedOut, arrays } = this.#allocation
@@ -599,8 +643,8 @@ export class Layout {
   }
 
   /**
-   * Notes what was handed out in place of freezing it: a write to what is frozen has no effect, and in sloppy mode, or where the error
-   * is caught, nobody is told of it.
+   * Records the handed-out objects instead of freezing them. A write to a frozen object has no
+   * effect, and is not reported in sloppy mode or if the error is caught.
    */
   watch(): void {
     const { handedOut, watched } = this.#allocation
@@ -608,7 +652,10 @@ export class Layout {
     handedOut.length = 0
   }
 
-  /** @throws SpecificationError if an array of handles, or what is watched, is not what it was when it was sealed */
+  /**
+   * @throws SpecificationError if a handed-out array or a recorded object has changed since it was
+   * sealed
+   */
   mustBeAsSealed(): void {
     for (const { handle, held } of this.#allocation.watched)
       for (const key of new Set([...Reflect.ownKeys(held), ...Reflect.ownKeys(handle)]))
@@ -627,12 +674,12 @@ export class Layout {
         )
   }
 
-  /** Every cell, in the order of declaration. */
+  /** All cells, in the order of declaration. */
   get cells(): readonly Cell[] {
     return this.#allocation.cells
   }
 
-  /** Every lock, in the order of declaration. */
+  /** All locks, in the order of declaration. */
   get locks(): readonly Lock[] {
     return this.#allocation.locks
   }
@@ -642,17 +689,17 @@ export class Layout {
     return this.#allocation.nonBlocking
   }
 
-  /** Every pool, in the order of declaration. */
+  /** All pools, in the order of declaration. */
   get pools(): readonly Pool<object>[] {
     return this.#allocation.pools
   }
 
-  /** Every statechart instance, in the order of declaration. */
+  /** All statechart instances, in the order of declaration. */
   get lifecycles(): readonly Lifecycle[] {
     return this.#allocation.lifecycles
   }
 
-  /** Every sequence number, in the order of declaration: what must be renumbered together. */
+  /** All sequence numbers, in the order of declaration. They must be renumbered together. */
   get sequences(): readonly Sequence[] {
     return this.#allocation.sequences
   }
@@ -662,7 +709,7 @@ export class Layout {
     return this.#allocation.bytes
   }
 
-  /** A new world in its initial state. It is the world in use from then on. */
+  /** A new world in its initial state. It becomes the current world. */
   initial(): World {
     const w = new Uint8Array(Math.max(1, this.bytes))
     const before = acting.thread
@@ -675,7 +722,7 @@ export class Layout {
     return w
   }
 
-  /** The full name of a cell that is declared here as `name`. */
+  /** The full name of a cell that is declared here with `name`. */
   qualify(name: string): string {
     return this.prefix === '' ? name : `${this.prefix}.${name}`
   }

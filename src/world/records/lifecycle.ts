@@ -21,7 +21,7 @@ export interface TransitionTable {
 
 /** `meta` of a state or a transition of a statechart. */
 export interface StatechartMeta {
-  /** The requirements that it concerns, by their identifiers. */
+  /** Identifiers of the requirements that it concerns. */
   readonly clauses: readonly string[]
 }
 
@@ -29,7 +29,7 @@ export interface StatechartMeta {
 export class Lifecycle {
   private table: TransitionTable | undefined
   private events: Map<string, number> = new Map()
-  /** How often each transition was taken: same index as {@link TransitionTable.targets}. */
+  /** How often each transition was taken, indexed like {@link TransitionTable.targets}. */
   taken: Uint32Array = new Uint32Array(0)
 
   /**
@@ -66,7 +66,7 @@ export class Lifecycle {
   /**
    * Sends `event` to the instance.
    *
-   * @throws Violation `refinement` if the statechart has no transition for it in its present state
+   * @throws Violation `refinement` if the statechart has no transition for it in the current state
    */
   signal(event: string): void {
     const table = this.table
@@ -91,7 +91,7 @@ export class Lifecycle {
     this.cell.value = target
   }
 
-  /** Name of the present state, or `undefined` while no statechart is bound. */
+  /** Name of the current state, or `undefined` while no statechart is bound. */
   state(): string | undefined {
     return this.table?.states[this.cell.value]
   }

@@ -2,7 +2,7 @@
  * Locks with owners. A lock is part of the world like any other field, so lock discipline, lock
  * order and deadlock can be checked.
  *
- * All kinds of locks, whose steps share one form; that is why the file is long.
+ * The file is long because it holds all kinds of locks, whose steps have one form.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface LockOptions {
 export interface Lock extends Protection {
   readonly rank: number
   readonly spinning: boolean
-  /** The flag, or reference count, of the object that it is part of. */
+  /** The flag or reference count of the object that contains it. */
   readonly partOf: Cell<unknown> | undefined
 }
 
@@ -48,10 +48,13 @@ function lockOf(layout: Layout, name: string, options: LockOptions) {
   }
 }
 
-/** Fields of a lock: whoever looks who holds it does not access the object that it is part of; whoever takes it does. */
+/**
+ * Options of a lock's own fields. Testing who holds a lock does not access the object that contains
+ * it; taking the lock does.
+ */
 const OF_LOCK = { partOf: undefined } as const
 
-/** Claims that the acting thread may take `lock` now: lock order, and no second acquisition by its holder. */
+/** Claims that the acting thread may take `lock` now: lock order, and not held by it already. */
 function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   const thread = acting.thread
   if (lock.partOf !== undefined && lock.partOf.value === 0)
@@ -70,7 +73,7 @@ function mayAcquire(locks: readonly Lock[], lock: Lock): void {
   recording.checking = checking
 }
 
-/** What keeps a thread from sleeping: a {@link Layout} has it. */
+/** The conditions under which a thread must not sleep. A {@link Layout} has them. */
 export type Sleeping = Pick<Layout, 'locks' | 'nonBlocking'>
 
 function isNonBlocking(conditions: Sleeping['nonBlocking']): boolean {
@@ -78,7 +81,7 @@ function isNonBlocking(conditions: Sleeping['nonBlocking']): boolean {
   return false
 }
 
-/** Counts a trylock by a thread that may not sleep: there it had to keep the rule. */
+/** Counts a trylock by a thread that may not sleep: it had to keep the rule. */
 function mayNotWait({ nonBlocking }: Sleeping): void {
   const { checking } = recording
   recording.checking = true
@@ -87,7 +90,8 @@ function mayNotWait({ nonBlocking }: Sleeping): void {
 }
 
 /**
- * Claims that the acting thread may sleep: it holds no spinning lock, and is in no section in which it may not.
+ * Claims that the acting thread may sleep: it holds no spinning lock, and is in no section that
+ * forbids sleeping.
  *
  * @throws Violation `atomic-sleep`, `non-blocking`
  */
@@ -149,13 +153,15 @@ abstract class OwnedLock extends Guard implements Lock {
     return this.owner.value !== 0
   }
 
-  /** Takes the lock inside a step. Returns false, without a change, if another thread holds it. */
+  /**
+   * Takes the lock inside a step. Returns false, and changes nothing, if another thread holds it.
+   */
   acquire(): boolean {
     mayAcquire(this.layout.locks, this)
     return this.tryAcquire()
   }
 
-  /** The same for a trylock, to which the order of locks does not apply. */
+  /** As {@link acquire}, for a trylock, which lock order does not restrict. */
   tryAcquire(): boolean {
     if (this.owner.value !== 0) return false
     this.owner.value = acting.thread + 1
@@ -177,7 +183,7 @@ abstract class OwnedLock extends Guard implements Lock {
     this.afterRelease.push(then)
   }
 
-  /** Waits for the lock and takes it. One step: acquisition is atomic. */
+  /** Waits for the lock and takes it. One step, since acquisition is atomic. */
   lock(): Running<number> {
     return step(`lock ${this.name}`, () => {
       if (!this.spinning) mightSleep(this.layout, `lock ${this.name}`)
@@ -234,8 +240,8 @@ export class Spinlock extends OwnedLock {
 }
 
 /**
- * A read-write semaphore. As in the kernel a waiting writer keeps new readers out, so that a thread which takes
- * it for reading twice can deadlock with a writer between.
+ * A read-write semaphore. As in the kernel, a waiting writer blocks new readers, so that a thread
+ * which takes it for reading twice can deadlock if a writer waits in between.
  */
 export class RwSemaphore extends Guard implements Lock {
   static {
@@ -248,9 +254,9 @@ export class RwSemaphore extends Guard implements Lock {
   readonly partOf: Cell<unknown> | undefined
   /** 0, or the writer's thread plus 1. */
   readonly writer: Cell
-  /** The readers, a bit a thread. */
+  /** The readers, one bit for each thread. */
   readonly readers: Cell
-  /** The writers that wait, a bit a thread. */
+  /** The waiting writers, one bit for each thread. */
   readonly waiting: Cell
   private readonly layout: Layout
   private readonly afterRelease: (() => void)[] = []
@@ -290,7 +296,7 @@ export class RwSemaphore extends Guard implements Lock {
     return true
   }
 
-  /** Takes it for reading, waiting for the writer and for those who wait to write. */
+  /** Takes it for reading. Waits for the writer, and for waiting writers. */
   lockRead(): Running<number> {
     return step(`down_read ${this.name}`, () => {
       mightSleep(this.layout, `down_read ${this.name}`)
@@ -307,7 +313,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Releases it after reading. */
+  /** Releases it from reading. */
   unlockRead(): Running<number> {
     return step(`up_read ${this.name}`, () => {
       const bit = 1 << acting.thread
@@ -323,8 +329,8 @@ export class RwSemaphore extends Guard implements Lock {
   }
 
   /**
-   * Takes it for writing. One step where it is free; otherwise the writer first queues, which keeps new readers
-   * out, and waits.
+   * Takes it for writing. One step if it is free. Otherwise the writer queues first, which blocks
+   * new readers, and then waits.
    */
   lockWrite(): Running<number> {
     return helper(`${this.name}.lockWrite()`, () => this.takeForWriting())
@@ -354,7 +360,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Releases it after writing. */
+  /** Releases it from writing. */
   unlockWrite(): Running<number> {
     return step(`up_write ${this.name}`, () => {
       this.mustWrite()
@@ -364,7 +370,7 @@ export class RwSemaphore extends Guard implements Lock {
     })
   }
 
-  /** Turns the write lock into a read lock, without letting another writer in. */
+  /** Turns the write lock into a read lock. No other writer gets it in between. */
   downgrade(): Running<number> {
     return step(`downgrade_write ${this.name}`, () => {
       this.mustWrite()
@@ -404,9 +410,12 @@ export type Condition<A extends unknown[]> = (...args: A) => boolean | typeof BL
  */
 export class WaitQueue {
   readonly name: string
-  /** The threads that sleep, a bit a thread. */
+  /** The sleeping threads, one bit for each. */
   readonly sleepers: Cell
-  /** @internal what keeps a thread from sleeping on it */
+  /**
+   * @internal the conditions under which a thread must not sleep on it
+   * @internal what keeps a thread from sleeping on it
+   */
   readonly layout: Sleeping
 
   constructor(layout: Layout, name: string) {
@@ -433,7 +442,7 @@ export class WaitQueue {
   }
 
   /**
-   * The same with a timeout, which may expire at any moment of the sleep.
+   * As {@link wait}, with a timeout that may expire at any moment of the sleep.
    *
    * @returns 1 if the condition holds, 0 if it does not and the timeout has expired
    */
@@ -453,7 +462,7 @@ const wait_event = procedure(function* wait_event(
   return yield* become(wait_event, queue, condition, args)
 })
 
-/** Looks at the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
+/** Evaluates the condition, and queues the thread if it does not hold: 1, 0, or BLOCKED. */
 function lookOrQueue(queue: WaitQueue, condition: Condition<unknown[]>, args: unknown[]): number {
   mightSleep(queue.layout, `wait_event on ${queue.name}`)
   const answer = condition(...args)
@@ -475,7 +484,7 @@ const wait_event_timeout = procedure(function* wait_event_timeout(
     (expired) => {
       if (!expired) return (queue.sleepers.value >> acting.thread) & 1 ? BLOCKED : Woken.called
       queue.sleepers.value = queue.sleepers.value & ~(1 << acting.thread)
-      // As the kernel's, it answers by the condition even when the time is over.
+      // As in the kernel, the result depends on the condition even after the timeout.
       return condition(...args) === true ? Woken.inTime : Woken.late
     },
     2,

@@ -1,5 +1,5 @@
 /**
- * Objects that are allocated and freed, up to a fixed number at a time, and lists of them.
+ * Objects that are allocated and freed, up to a fixed number at a time, and lists of such objects.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import type { RecordOf } from './record.js'
 
 /** How a {@link Pool} is declared. */
 export interface PoolOptions {
-  /** The most references to one object (default: one for each thread, and two more). */
+  /** The maximum number of references to one object (default: one for each thread, plus two). */
   readonly references?: number
 }
 
-/** By the references to an object: what must be true when it is freed. */
+/** By the reference count of an object: the checks when it is freed. */
 const freeing = new WeakMap<object, (() => void)[]>()
 
 /**
@@ -27,23 +27,25 @@ export function beforeFree({ object }: Layout, check: () => void): void {
   if (object !== undefined) freeing.set(object, [...(freeing.get(object) ?? []), check])
 }
 
-/** One place for an object. */
+/** The slot of one object. */
 interface Place {
   /** 0 while it is free. */
   readonly refcount: Cell
   readonly fields: readonly Cell[]
   readonly locks: readonly Lock[]
-  /** What must be true when it is freed. */
+  /** The checks when it is freed. */
   readonly freeing: readonly (() => void)[]
 }
 
 /**
- * Objects with a reference count, as `kref` has it: an object is allocated with one reference, all its fields as they were declared,
- * and freed with the last. A field of one that is not allocated cannot be accessed (`use-after-free`). Whoever allocates must
- * free all of them in the end (`own-objects`).
+ * Objects with a reference count, like `kref`. An object is allocated with one reference, its
+ * fields at their initial values, and is freed with the last reference. Access to a field of an
+ * object that is not allocated is a violation (`use-after-free`). The owner must free all objects
+ * in the end (`own-objects`).
  *
- * An object that is freed may be allocated again at once, as the kernel's may be: a reference that was kept beyond its end is then
- * found only by what it does wrong. A pool that is one larger than needed leaves room to find it earlier.
+ * As in the kernel, a freed object may be allocated again at once. A reference that was kept too
+ * long is then found only by its effects. A pool with one object more than needed makes it likely
+ * to be found earlier.
  *
  * @example
  * ```ts
@@ -54,7 +56,7 @@ interface Place {
  */
 export class Pool<D extends object> {
   readonly name: string
-  /** Every object that there may be: what references and lists refer to. */
+  /** All objects, allocated or not: the possible targets of references and lists. */
   readonly objects: readonly RecordOf<D>[]
   private readonly places = new Map<object, Place>()
   private readonly threads: number
@@ -90,21 +92,22 @@ export class Pool<D extends object> {
     return this.references(object) > 0
   }
 
-  /** How many references there are to the object. */
+  /** Number of references to the object. */
   references(object: RecordOf<D>): number {
     return this.placeOf(object).refcount.value
   }
 
-  /** The objects that are allocated. */
+  /** The allocated objects. */
   get allocated(): RecordOf<D>[] {
     return this.objects.filter((object) => this.isAllocated(object))
   }
 
   /**
-   * Allocates an object, with one reference. Within a step.
+   * Allocates an object with one reference. Called inside an atomic step.
    *
-   * @param initialise - sets its fields, before anybody else knows it: no lock need be held
-   * @returns the object, or `undefined` if there is no room for one
+   * @param initialise - sets its fields before any other thread can reach it, so that no lock is
+   * needed
+   * @returns the object, or `undefined` if all are allocated
    */
   allocate(initialise?: (object: RecordOf<D>) => void): RecordOf<D> | undefined {
     const object = this.objects.find((free) => !this.isAllocated(free))
@@ -146,8 +149,7 @@ export class Pool<D extends object> {
   }
 
   /**
-   * Claims that all objects have been freed, when their owner is freed. Called inside an atomic
-   * step.
+   * Claims that all objects have been freed. Called inside the atomic step that frees their owner.
    */
   mustBeEmpty(): void {
     const [left] = this.allocated
@@ -161,7 +163,7 @@ export class Pool<D extends object> {
   }
 }
 
-/** What is done to an object that nobody else knows needs no lock. */
+/** Runs code on an object that no other thread can reach, so that no lock is needed. */
 function unshared(run: () => void): void {
   const { thread } = acting
   acting.thread = NOBODY
@@ -173,10 +175,11 @@ function unshared(run: () => void): void {
 }
 
 /**
- * A list of objects of a pool, in their order. It holds no references: whoever frees an object takes it off first. Whoever comes by
- * one that is freed is reported, as the links are in the objects themselves.
+ * A list of objects of a pool, in order. It holds no references: the object must be removed before
+ * it is freed. The links are part of the objects, so that following the link of a freed object is
+ * reported.
  *
- * All of it is within steps.
+ * Its methods are called inside atomic steps.
  *
  * @kernel struct list_head
  */
@@ -185,8 +188,8 @@ export class List<D extends object> {
   private readonly slots: readonly { item: RecordOf<D> | undefined }[]
 
   /**
-   * @param pool - whose objects are on it
-   * @param options - as of a field: `guardedBy`, and so on
+   * @param pool - the pool of its objects
+   * @param options - of the list's field, such as `guardedBy`
    */
   constructor(
     layout: Layout,
@@ -208,7 +211,7 @@ export class List<D extends object> {
     return items
   }
 
-  /** The first; `undefined` if it is empty. @kernel list_first_entry_or_null */
+  /** The first object; `undefined` if the list is empty. @kernel list_first_entry_or_null */
   get first(): RecordOf<D> | undefined {
     return this.slots[0].item
   }
@@ -235,7 +238,7 @@ export class List<D extends object> {
   }
 
   private mustLive(object: RecordOf<D>): void {
-    // Claims look at it too.
+    // Claims evaluate this too.
     if (acting.thread === NOBODY) return
     const { checking } = recording
     recording.checking = true

@@ -19,16 +19,20 @@ export interface Protection {
   /** True if `thread` may change what it protects. */
   heldForWritingBy(thread: number, w?: World): boolean
   /**
-   * Has `then` run in each step that releases a lock of it, in whatever mode, once that is released: what was true only while it
-   * was held is so no more. For declarations: not for steps.
+   * Runs `then` in each step that releases one of its locks, in any mode, after the release: a
+   * value that was only valid under the lock is stale from then on. For declarations, not for
+   * steps.
    */
   onRelease(then: () => void): void
 }
 
-/** The prototypes whose answers are believed. */
+/** The prototypes whose methods are trusted. */
 const GENUINE: Protection[] = []
 
-/** Has instances of a class be believed, if they do not override its answers. For classes of this folder: it is not given out. */
+/**
+ * Trusts the instances of a class, unless they override its methods. For the classes of this
+ * folder; not exported from the package.
+ */
 export function believe(prototype: Protection): void {
   GENUINE.push(prototype)
 }
@@ -36,16 +40,18 @@ export function believe(prototype: Protection): void {
 const ANSWERS = ['heldBy', 'heldForWritingBy', 'onRelease'] as const satisfies readonly (keyof Protection)[]
 
 /**
- * What may protect a field: the locks of the world, and what {@link exclusive}, {@link shared}, {@link any}, {@link both} and
- * {@link readWrite} make of them. An object of somebody else's could answer what it likes.
+ * Base class of protections: the locks of the world, and the results of {@link exclusive}, {@link
+ * shared}, {@link any}, {@link both} and {@link readWrite} on them. Other objects are refused,
+ * since their methods could return anything.
  */
 export abstract class Guard {
   readonly #isGuard = true
 
   /**
-   * Refuses what is no lock, and no combination of locks. What passes answers the same from now on.
+   * Refuses a value that is neither a lock nor a combination of locks. The methods of an accepted
+   * value cannot change afterwards.
    *
-   * @param what - what it protects, or is part of, as the message names it
+   * @param what - the protected thing, for the message
    * @throws SpecificationError `scenario`
    */
   static mustBe(value: unknown, what: string): asserts value is Protection {
@@ -66,13 +72,13 @@ export abstract class Guard {
   }
 }
 
-/** Who holds what, of locks. */
+/** Which thread holds which locks. */
 interface Held {
   readonly toRead: Protection['heldBy']
   readonly toWrite: Protection['heldForWritingBy']
 }
 
-/** Locks, in certain modes. */
+/** A combination of locks in certain modes. */
 class Combined extends Guard implements Protection {
   readonly #locks: readonly Protection[]
   readonly #held: Held

@@ -1,7 +1,7 @@
 /**
- * Records: procedures read and write their properties. A field is a property, which reads and
- * writes the world in use; flags are booleans, enumerations are the names of their values,
- * references are records or `undefined`.
+ * Records, whose properties procedures read and write. A field is a property that reads and writes
+ * the current world. Flags are booleans, enumerations are the names of their values, references are
+ * records or `undefined`.
  *
  * @module
  */
@@ -9,13 +9,16 @@ import { acting } from '../acting.js'
 import type { Cell } from './layout.js'
 import { numberFrom, SEQUENCE_VIEWS } from './sequence.js'
 
-/** What a field reads as; anything else of a record is what it is. */
+/** The type of a field's property. Other properties keep their type. */
 export type Reads<T> = T extends Cell<infer V> ? V : T
 
-/** The record that is made of the declarations `D`. */
+/** The record made from the declarations `D`. */
 export type RecordOf<D> = { [K in keyof D]: Reads<D[K]> }
 
-/** How a record reads its fields: as its thread may, without the lock that guards them, or as they were before the step. */
+/**
+ * How a record reads its fields: as the acting thread may, without the lock that guards them, or as
+ * they were before the step.
+ */
 type Mode = 'plain' | 'once' | 'old'
 
 const MODES: Readonly<Record<Mode, { get: string; set: boolean }>> = {
@@ -24,7 +27,7 @@ const MODES: Readonly<Record<Mode, { get: string; set: boolean }>> = {
   old: { get: 'c.readOnce(acting.before)', set: false },
 }
 
-/** What is known of a record beside its properties. */
+/** The internals of a record. */
 interface Facets {
   /** Its fields, by property. */
   readonly cells: Readonly<Record<string, Cell<unknown>>>
@@ -33,12 +36,15 @@ interface Facets {
   old?: object
 }
 
-/** Where a record keeps its facets. A symbol: V8 finds a private field slowly where objects have many classes. */
+/**
+ * The property that holds the internals. A symbol, since V8 is slow to find a private field in
+ * objects of many classes.
+ */
 const FACETS = Symbol('facets')
 
-/** What all records are: they know their fields, and nobody else sees where. */
+/** Base class of all records. Only this module can reach the internals. */
 class Base {
-  /** Only a record has it: neither a copy of one nor what inherits from one. */
+  /** Only a record has it. Copies and objects that inherit from a record do not. */
   readonly #made = true
 
   constructor(facets: Facets) {
@@ -55,12 +61,12 @@ export function isRecord(value: object): boolean {
   return Base.made(value)
 }
 
-/** The name under which a record was declared, if it has one. */
+/** The name with which a record was declared, if it has one. */
 export function recordName(value: object): string | undefined {
   return Base.made(value) ? value[FACETS].name : undefined
 }
 
-/** Makes the record of `fields`, called `name`; a property that is no field is taken over as it is. */
+/** Makes the record of `fields`, named `name`. Properties that are not fields are copied. */
 export function makeRecord<D extends object>(fields: D, name?: string): RecordOf<D> {
   const cells: Record<string, Cell<unknown>> = {}
   const given = fields as Record<string, unknown>
@@ -72,8 +78,8 @@ export function makeRecord<D extends object>(fields: D, name?: string): RecordOf
 }
 
 /**
- * The record for reading without the lock that guards its fields. A value may be stale at once. It
- * cannot be written.
+ * The record for reading without the lock that guards its fields. Values may be stale immediately.
+ * It cannot be written.
  *
  * @kernel READ_ONCE
  */
@@ -88,8 +94,8 @@ export function READ_ONCE<T extends object>(record: T): Readonly<T> {
 }
 
 /**
- * In a claim about a step: the record as it was before the step, or what `look` gives when it looks at the world as it was
- * then.
+ * In a claim about a step: the record as it was before the step, or the result of `look` when it
+ * reads the world before the step.
  */
 export function old<T>(look: () => T): T
 export function old<T extends object>(record: T): Readonly<T>
@@ -112,14 +118,16 @@ export function old<T>(what: object | (() => T)): unknown {
   return known.old
 }
 
-/** Where `record` keeps its field `key`: for tools and for what is declared beside it. */
+/** The cell of the field `key` of `record`: for tools, and for declarations that depend on it. */
 export function fieldOf<T extends object, K extends keyof T & string>(record: T, key: K): Cell<T[K]> {
   const cell = facetsOf(record).cells[key]
   if (cell === undefined) throw new Error(`${key} is no field of the record`)
   return cell as Cell<T[K]>
 }
 
-/** A record of the same fields as `record`, with other constants: what it changes, the other shows. */
+/**
+ * A record with the same fields as `record` and other constants. Both records share their cells.
+ */
 export function withConstants<T extends object>(record: T, constants: Partial<T>): T {
   const { cells, name } = facetsOf(record)
   return viewOf({ ...record, ...constants }, { cells, name }, 'plain') as T
@@ -138,7 +146,7 @@ function isCell(value: unknown): value is Cell<unknown> {
 function viewOf(fields: object, facets: Facets, mode: Mode): object {
   const { cells } = facets
   const instance = new (classOf(cells, mode))(facets) as Record<string, unknown>
-  // What is not a field is taken over; a view of a record shares it.
+  // Properties that are not fields are copied; a view of a record shares them.
   for (const key of Object.keys(fields))
     if (!(key in cells)) instance[key] = (fields as Record<string, unknown>)[key]
   return instance
@@ -149,8 +157,9 @@ type RecordClass = new (facets: Facets) => object
 const classes = new Map<string, RecordClass>()
 
 /**
- * The class of all records with fields of these names and kinds: one for each, so that what reads a field sees few shapes.
- * Each accessor is compiled from a text of its own, or they would share their inline caches.
+ * The class of all records with fields of these names and kinds. There is one, so that code which
+ * reads a field sees few object shapes. Each accessor is compiled from its own source; otherwise
+ * all would share their inline caches.
  */
 function classOf(cells: Readonly<Record<string, Cell<unknown>>>, mode: Mode): RecordClass {
   let signature: string = mode
@@ -205,11 +214,11 @@ function encode(cell: Cell<unknown>, value: unknown): number {
   return at
 }
 
-/** Lists longer than this are looked up, not searched. */
+/** Longer lists are searched through a map. */
 const FEW = 16
 const places = new WeakMap<readonly unknown[], Map<unknown, number>>()
 
-/** Where `value` is among `values`, or -1. */
+/** The index of `value` in `values`, or -1. */
 function placeOf(values: readonly unknown[], value: unknown): number {
   if (values.length <= FEW) return values.indexOf(value)
   let known = places.get(values)

@@ -1,8 +1,7 @@
 /**
- * Sequence numbers: the value of a counter at one time, stored in a field and compared with the
- * counter later. Only the order of such numbers matters, so they stay in fields, where all of them
- * can be renumbered together ({@link Layout.sequences}); no procedure has one among its local
- * variables.
+ * Sequence numbers: the value of a counter at one time, stored in a field and later compared with
+ * the counter. Only their order matters. They stay in fields, so that all can be renumbered
+ * together ({@link Layout.sequences}); no procedure keeps one in a local variable.
  *
  * @module
  */
@@ -10,15 +9,19 @@ import { acting } from '../acting.js'
 import { SpecificationError } from '../errors.js'
 import type { Cell } from './layout.js'
 
-/** How a sequence is looked at: as its thread may, without the lock that guards it, or as it was before the step. */
+/**
+ * How a sequence is read: as the acting thread may, without the lock that guards it, or as it was
+ * before the step.
+ */
 export const SEQUENCE_VIEWS = ['plain', 'once', 'old'] as const
 
 /** One of {@link SEQUENCE_VIEWS}. */
 export type SequenceView = (typeof SEQUENCE_VIEWS)[number]
 
 /**
- * A field that holds a number taken of a counter, or none. A record's property reads as this handle, which is passed to the
- * procedures that take and compare numbers; assigning another one of the same counter copies the number.
+ * A field that holds a value sampled from a counter, or none. The record's property reads as this
+ * handle, which is passed to the procedures that sample and compare numbers. Assigning another
+ * sequence of the same counter copies its number.
  *
  * @example
  * ```ts
@@ -34,9 +37,9 @@ export class Sequence {
   readonly #view: SequenceView
 
   constructor(
-    /** Where the number is kept. */
+    /** The cell of the number. */
     readonly cell: Cell<unknown>,
-    /** The field that counts. */
+    /** The counter. */
     readonly of: Cell<unknown>,
     view: SequenceView,
   ) {
@@ -44,8 +47,8 @@ export class Sequence {
   }
 
   /**
-   * The number; 0 if there is none. Called inside an atomic step: what a step returns must not
-   * depend on it, only on how numbers compare.
+   * The number; 0 if there is none. Called inside an atomic step. The result of the step must not
+   * depend on the number itself, only on comparisons of numbers.
    */
   get number(): number {
     switch (this.#view) {
@@ -69,7 +72,7 @@ export class Sequence {
   }
 }
 
-/** The number that `cell`, which holds a sequence, takes over from `value`. */
+/** The number that `cell`, which holds a sequence, gets from `value`. */
 export function numberFrom(cell: Cell<unknown>, value: unknown): number {
   const own = cell.values[0] as Sequence
   if (!(value instanceof Sequence))
